@@ -1,0 +1,93 @@
+"""The run history: an append-only list of trial results, and everything derived from it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from automl.trial import FoldResult, Status, Trial, TrialResult
+from pipelines.configuration import Configuration
+
+
+@dataclass
+class Evaluation:
+    """All that is known of one configuration."""
+
+    configuration: Configuration
+    origin: str
+    folds: dict[int, FoldResult] = field(default_factory=dict)
+    status: Status = Status.OK
+    reason: str = ""
+    seconds: float = 0.0  # spent on it in all
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether at least one fold is finished, whatever befell the others."""
+        return bool(self.folds)
+
+    @property
+    def fold_seconds(self) -> float:
+        """Mean seconds of one fold."""
+        return self.seconds / max(1, len(self.folds))
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A configuration as the surrogate sees it."""
+
+    configuration: Configuration
+    loss: float | None  # None where no fold finished
+    seconds: float  # mean of one fold
+
+
+class RunHistory:
+    """Append-only; the order of `results` is the order in which trials ended."""
+
+    def __init__(self, results: Iterable[TrialResult] = ()):
+        self.results: list[TrialResult] = []
+        self.running: list[Trial] = []  # started, not ended
+        self.evaluations: dict[Configuration, Evaluation] = {}
+        for result in results:
+            self.append(result)
+
+    def start(self, trial: Trial) -> None:
+        """Note that a trial runs, so that nobody suggests it again."""
+        self.running.append(trial)
+
+    def append(self, result: TrialResult) -> None:
+        """Add what came of a trial."""
+        if result.trial in self.running:
+            self.running.remove(result.trial)
+        self.results.append(result)
+        configuration = result.trial.configuration
+        known = self.evaluations.setdefault(configuration, Evaluation(configuration, result.trial.origin))
+        known.folds.update(result.folds)
+        known.seconds += result.seconds
+        if result.status is not Status.OK:
+            known.status, known.reason = result.status, result.reason
+
+    @property
+    def tried(self) -> set[Configuration]:
+        """Configurations that ended or run."""
+        return set(self.evaluations) | {trial.configuration for trial in self.running}
+
+    def fold_effects(self) -> Mapping[int, float]:
+        """Median loss of each fold among the configurations with the most folds, for comparing unequal coverage."""
+        most = max((len(e.folds) for e in self.evaluations.values()), default=0)
+        complete = [e for e in self.evaluations.values() if most and len(e.folds) == most]
+        folds = {fold for e in complete for fold in e.folds}
+        return {f: float(np.median([e.folds[f].loss for e in complete if f in e.folds])) for f in folds}
+
+    def observations(self) -> list[Observation]:
+        """One per evaluated configuration, losses adjusted for the folds that it has seen, in order of first end."""
+        effects = self.fold_effects()
+        centre = float(np.mean(list(effects.values()))) if effects else 0.0
+        rows = []
+        for e in self.evaluations.values():
+            loss = None
+            if e.folds:
+                loss = centre + float(np.mean([r.loss - effects.get(f, centre) for f, r in e.folds.items()]))
+            rows.append(Observation(e.configuration, loss, e.fold_seconds))
+        return rows

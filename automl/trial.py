@@ -1,0 +1,53 @@
+"""What to run, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+from collections.abc import Mapping
+
+from pipelines.configuration import Configuration
+
+
+class Status(StrEnum):
+    """How a trial ended."""
+
+    OK = "ok"
+    TIMEOUT = "timeout"  # cut at its time limit
+    MEMORY = "memory"  # cut at its memory limit
+    CRASH = "crash"  # raised an exception, or its process died
+    INVALID = "invalid"  # fitted, but its predictions are not finite or have the wrong shape
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One configuration on some folds."""
+
+    configuration: Configuration
+    folds: tuple[int, ...] = (0,)
+    seed: int = 0
+    origin: str = ""  # who proposed it: "portfolio", "smac", "random", ...
+
+
+@dataclass(frozen=True)
+class FoldResult:
+    """One fold of one trial."""
+
+    loss: float
+    fit_seconds: float
+    predict_seconds: float
+    info: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # e.g. iterations
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """What came of a trial: its finished folds, in the order of ``trial.folds``, and how it ended."""
+
+    trial: Trial
+    status: Status
+    folds: Mapping[int, FoldResult]
+    seconds: float  # wall clock, from start to end in the worker
+    peak_memory: float = 0.0  # MiB
+    reason: str = ""  # why it is not OK: one line; empty when OK

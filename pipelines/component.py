@@ -1,0 +1,91 @@
+"""What a component is: a name, where it applies, its hyperparameters, and how to make it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ConfigSpace import ConfigurationSpace
+from sklearn.base import BaseEstimator
+
+TaskType = Literal["binary", "multiclass", "regression"]
+
+
+@dataclass(frozen=True)
+class TableTraits:
+    """What the space and its components need to know of a table.
+
+    The table itself is a float64 array ``(n_rows, n_features)``: category columns hold codes ``0, 1, ...``, missing
+    cells are NaN. A sparse table is a CSR matrix without category columns and without missing cells.
+    """
+
+    task: TaskType
+    n_rows: int
+    n_features: int
+    n_classes: int = 0  # 0 for regression
+    categorical: tuple[int, ...] = ()  # positions of the category columns
+    cardinalities: tuple[int, ...] = ()  # number of categories of each of them
+    has_missing: bool = False
+    sparse: bool = False
+    weighted: bool = False  # the user gave sample weights: components that cannot use them leave the space
+
+    @property
+    def is_classification(self) -> bool:
+        return self.task != "regression"
+
+    @property
+    def numeric(self) -> tuple[int, ...]:
+        """Positions of the columns that are not categories."""
+        categorical = set(self.categorical)
+        return tuple(i for i in range(self.n_features) if i not in categorical)
+
+
+@dataclass(frozen=True)
+class FitContext:
+    """What a component may use while it is made and fitted; none of it is searched."""
+
+    traits: TableTraits
+    random_state: int = 0
+    n_threads: int = 1
+    time_limit: float | None = None  # seconds for one fit; iterative models stop there with what they have
+
+
+def _everywhere(traits: TableTraits) -> bool:
+    return True
+
+
+def _empty(traits: TableTraits) -> ConfigurationSpace:
+    return ConfigurationSpace()
+
+
+@dataclass(frozen=True)
+class Component:
+    """One choice at one step of the pipeline.
+
+    Attributes
+    ----------
+    name : str
+        The value of the step's hyperparameter that picks this component.
+    make : callable
+        ``make(params, context)`` gives an unfitted scikit-learn estimator or transformer, or ``"passthrough"``.
+    space : callable
+        ``space(traits)`` gives the component's own hyperparameters, conditions and forbidden clauses.
+    applies : callable
+        ``applies(traits)`` is False where the component cannot or should never be used; it then leaves the space.
+    accepts_missing, accepts_categories, accepts_sparse, accepts_weights : bool
+        What `fit` takes: NaN cells, category codes in the leading columns, CSR matrices, ``sample_weight``.
+    seconds : callable or None
+        ``seconds(params, traits)`` guesses the duration in seconds of one fit on ``traits.n_rows`` rows with one
+        thread (models only); used until the run has measured its own.
+    """
+
+    name: str
+    make: Callable[[Mapping[str, Any], FitContext], BaseEstimator | str]
+    space: Callable[[TableTraits], ConfigurationSpace] = _empty
+    applies: Callable[[TableTraits], bool] = _everywhere
+    accepts_missing: bool = False
+    accepts_categories: bool = False
+    accepts_sparse: bool = False
+    accepts_weights: bool = False
+    seconds: Callable[[Mapping[str, Any], TableTraits], float] | None = None
