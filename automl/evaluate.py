@@ -1,0 +1,125 @@
+"""One trial, as a worker runs it: build the pipeline, fit and predict fold by fold, keep what the ensemble needs."""
+
+from __future__ import annotations
+
+import pickle
+import time
+import traceback
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from automl.task import Task
+from automl.trial import FoldResult, Status, Trial, TrialResult
+from pipelines.build import build_pipeline
+from pipelines.component import FitContext
+from pipelines.configuration import Configuration
+
+
+class InvalidPredictionsError(Exception):
+    """A fitted pipeline answered with predictions that cannot be used."""
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """Where fold models and out-of-fold predictions lie: one file each, named by configuration and fold."""
+
+    folder: Path
+
+    def model_path(self, configuration: Configuration, fold: int) -> Path:
+        return self.folder / f"{configuration.id}-{fold}.model"
+
+    def predictions_path(self, configuration: Configuration, fold: int) -> Path:
+        return self.folder / f"{configuration.id}-{fold}.npy"
+
+    def write(self, configuration: Configuration, fold: int, model: Pipeline, predictions: NDArray[Any]) -> None:
+        self.model_path(configuration, fold).write_bytes(pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL))
+        np.save(self.predictions_path(configuration, fold), predictions)
+
+    def model(self, configuration: Configuration, fold: int) -> bytes:
+        """The pickled fold model; unpickled only when it must predict."""
+        return self.model_path(configuration, fold).read_bytes()
+
+    def predictions(self, configuration: Configuration, fold: int) -> NDArray[np.float32]:
+        """Predictions for the scored rows of a fold, shape (n_rows, n_classes) or (n_rows,)."""
+        loaded: NDArray[np.float32] = np.load(self.predictions_path(configuration, fold))
+        return loaded
+
+
+def predict(model: Pipeline, X: Any, n_classes: int) -> NDArray[np.float32]:
+    """Probabilities with a column for every class of the task, shape (n_rows, n_classes); values for regression.
+
+    Raises
+    ------
+    InvalidPredictionsError
+        If a prediction is not finite or the rows are not those of `X`.
+    """
+    if n_classes:
+        known = model.predict_proba(X)
+        columns = np.asarray(model.classes_, dtype=np.intp)
+        out = np.zeros((X.shape[0], n_classes), dtype=np.float32)
+        out[:, columns] = known
+    else:
+        out = np.asarray(model.predict(X), dtype=np.float32).reshape(-1)
+    if len(out) != X.shape[0] or not np.isfinite(out).all():
+        raise InvalidPredictionsError("predictions are not finite" if len(out) == X.shape[0] else "wrong number of rows")
+    return out
+
+
+def _evaluate_fold(task: Task, trial: Trial, fold: int, context: FitContext, artifacts: Artifacts) -> FoldResult:
+    train, scored = task.folds[fold]
+    start = time.perf_counter()
+    model = build_pipeline(trial.configuration, context)
+    model.fit(task.X[train], task.y[train], model__sample_weight=task.weights(train))
+    fitted = time.perf_counter()
+    predictions = predict(model, task.X[scored], task.traits.n_classes)
+    predicted = time.perf_counter()
+    loss = task.metric.loss(task.y[scored], predictions, task.weights(scored))
+    if not np.isfinite(loss):
+        raise InvalidPredictionsError(f"{task.metric.name} is {loss} on fold {fold}")
+    artifacts.write(trial.configuration, fold, model, predictions)
+    iterations = getattr(model[-1], "n_iter_", None)
+    info = {"n_iter": int(np.max(iterations))} if iterations is not None and np.size(iterations) else {}
+    return FoldResult(loss, fitted - start, predicted - fitted, info)
+
+
+def evaluate(task: Task, trial: Trial, artifacts: Artifacts, n_threads: int, time_limit: float | None) -> TrialResult:
+    """Run a trial; an exception becomes a status, finished folds are kept.
+
+    Parameters
+    ----------
+    time_limit : float or None
+        Seconds for the trial; iterative models stop early to respect it, and no further fold starts once a fold of
+        average length no longer fits.
+    """
+    start = time.perf_counter()
+    done: dict[int, FoldResult] = {}
+    status, reason = Status.OK, ""
+    for position, fold in enumerate(trial.folds):
+        used = time.perf_counter() - start
+        left = None if time_limit is None else time_limit - used
+        if left is not None and position and used / position > left:
+            break
+        limit = None if left is None else left / (len(trial.folds) - position)
+        context = FitContext(task.traits, random_state=trial.seed + fold, n_threads=n_threads, time_limit=limit)
+        try:
+            with warnings.catch_warnings(), np.errstate(all="ignore"):
+                warnings.simplefilter("ignore")
+                done[fold] = _evaluate_fold(task, trial, fold, context, artifacts)
+        except InvalidPredictionsError as error:
+            status, reason = Status.INVALID, str(error)
+            break
+        except MemoryError:
+            status, reason = Status.MEMORY, "MemoryError"
+            break
+        except Exception as error:  # the one place where a trial's exception becomes a status
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            status = Status.CRASH
+            reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})".replace("\n", " ")
+            break
+    return TrialResult(trial, status, done, time.perf_counter() - start, reason=reason)

@@ -1,0 +1,222 @@
+"""Worker processes on this machine; limits on seconds and memory are enforced from outside."""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import queue
+import sys
+import threading
+import time
+import types
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from automl.execute.worker import main as worker_main
+from automl.trial import Status, Trial, TrialResult
+
+logger = logging.getLogger(__name__)
+
+# Workers run one trial a time with a fixed number of threads; pools sized to the machine would fight for its cores.
+_SINGLE_THREADED = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OMP_WAIT_POLICY": "PASSIVE",
+}
+_POLL = 0.1  # seconds between looks at memory and deadlines
+_GRACE = 1.0  # seconds that a trial may go on after its limit to come back by itself
+
+
+@contextmanager
+def _process_start() -> Iterator[None]:
+    """Start processes with single-threaded libraries, and without importing the user's main script into them."""
+    # Without this, a script that calls `fit` outside `if __name__ == "__main__":` would run again in each worker.
+    main = sys.modules.get("__main__")
+    before = {name: os.environ.get(name) for name in _SINGLE_THREADED}
+    os.environ.update(_SINGLE_THREADED)
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        if main is not None:
+            sys.modules["__main__"] = main
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _context() -> Any:
+    """Fork server where there is one: libraries are imported once, a new worker costs milliseconds."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["automl.execute.worker", "pipelines.build", "lightgbm"])
+    return context
+
+
+def warm_up() -> None:
+    """Begin importing the workers' libraries in the background, while the caller goes on."""
+    if "forkserver" in multiprocessing.get_all_start_methods():
+        from multiprocessing import forkserver
+
+        _context()
+        with _process_start():
+            forkserver.ensure_running()
+
+
+@dataclass
+class _Job:
+    trial: Trial
+    time_limit: float | None
+    future: Future[TrialResult]
+    started: float = 0.0
+    peak: float = 0.0  # MiB
+
+
+class _Worker:
+    """One process and the pipe to it."""
+
+    def __init__(self, context: Any, folder: Path, n_threads: int):
+        self.connection: Connection
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=worker_main, args=(theirs, str(folder), n_threads), daemon=True)
+        with _process_start():
+            self.process.start()
+        theirs.close()
+        self.ready = False
+        self.job: _Job | None = None
+
+    def memory(self) -> float:
+        """Resident memory in MiB of the process and its children."""
+        try:
+            process = psutil.Process(self.process.pid)
+            return sum(p.memory_info().rss for p in [process, *process.children(recursive=True)]) / 2**20
+        except psutil.Error:
+            return 0.0
+
+    def kill(self) -> None:
+        try:
+            for child in psutil.Process(self.process.pid).children(recursive=True):
+                child.kill()
+        except psutil.Error:
+            pass
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+
+
+class LocalExecutor:
+    """A fixed number of worker processes, each replaced when it has to be killed or dies.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the saved `Task`; fold models and predictions are written there.
+    n_workers : int
+    n_threads : int
+        Threads of each worker.
+    memory_limit : float or None
+        MiB of resident memory of one worker and its children.
+    """
+
+    def __init__(self, folder: Path, n_workers: int, n_threads: int = 1, memory_limit: float | None = None):
+        self.n_workers = n_workers
+        self._folder, self._n_threads, self._memory_limit = folder, n_threads, memory_limit
+        self._context = _context()
+        self._queue: queue.SimpleQueue[_Job] = queue.SimpleQueue()
+        self._wake_receiver, self._wake = multiprocessing.Pipe(duplex=False)
+        self._stopping = False
+        self._workers = [_Worker(self._context, folder, n_threads) for _ in range(n_workers)]
+        self._thread = threading.Thread(target=self._supervise, name="automl-executor", daemon=True)
+        self._thread.start()
+
+    def submit(self, trial: Trial, time_limit: float | None = None) -> Future[TrialResult]:
+        """See `Executor.submit`."""
+        job = _Job(trial, time_limit, Future())
+        self._queue.put(job)
+        self._wake.send_bytes(b"job")
+        return job.future
+
+    def shutdown(self) -> None:
+        """See `Executor.shutdown`."""
+        self._stopping = True
+        self._wake.send_bytes(b"end")
+        self._thread.join()
+        for worker in self._workers:
+            worker.kill()
+        self._wake.close()
+        self._wake_receiver.close()
+
+    def _supervise(self) -> None:
+        """Hand out jobs, collect results, enforce limits; the only thread that touches the workers."""
+        while not self._stopping:
+            self._hand_out()
+            busy = any(worker.job for worker in self._workers)
+            handles = [self._wake_receiver, *(worker.connection for worker in self._workers)]
+            for handle in wait(handles, timeout=_POLL if busy else None):
+                if handle is self._wake_receiver:
+                    self._wake_receiver.recv_bytes()
+                else:
+                    worker = next(w for w in self._workers if w.connection is handle)
+                    self._receive(worker)
+            for worker in self._workers:
+                self._enforce_limits(worker)
+
+    def _hand_out(self) -> None:
+        for worker in self._workers:
+            if worker.ready and worker.job is None and not self._queue.empty():
+                job = self._queue.get()
+                job.started = time.monotonic()
+                worker.job = job
+                try:
+                    worker.connection.send((job.trial, job.time_limit))
+                except OSError:
+                    self._replace(worker, Status.CRASH, "the worker process died")
+
+    def _receive(self, worker: _Worker) -> None:
+        try:
+            message = worker.connection.recv()
+        except (EOFError, OSError):
+            worker.process.join(1.0)
+            code = worker.process.exitcode
+            self._replace(worker, Status.CRASH, f"the worker process died with exit code {code}")
+            return
+        if message is None:
+            worker.ready = True
+            return
+        job, worker.job = worker.job, None
+        assert job is not None
+        peak = max(job.peak, worker.memory())
+        job.future.set_result(
+            TrialResult(message.trial, message.status, message.folds, message.seconds, peak, message.reason)
+        )
+
+    def _enforce_limits(self, worker: _Worker) -> None:
+        job = worker.job
+        if job is None:
+            return
+        job.peak = max(job.peak, worker.memory())
+        if self._memory_limit is not None and job.peak > self._memory_limit:
+            self._replace(worker, Status.MEMORY, f"used {job.peak:.0f} MiB, the limit is {self._memory_limit:.0f} MiB")
+        elif job.time_limit is not None and time.monotonic() - job.started > job.time_limit + _GRACE:
+            self._replace(worker, Status.TIMEOUT, f"took more than {job.time_limit:.1f} s")
+
+    def _replace(self, worker: _Worker, status: Status, reason: str) -> None:
+        worker.kill()
+        self._workers[self._workers.index(worker)] = _Worker(self._context, self._folder, self._n_threads)
+        job = worker.job
+        if job is not None:
+            seconds = time.monotonic() - job.started
+            logger.info("trial %s ended as %s: %s", job.trial.configuration.id, status, reason)
+            job.future.set_result(TrialResult(job.trial, status, {}, seconds, job.peak, reason))

@@ -1,0 +1,40 @@
+"""The worker process: opens the task once, then evaluates trials until its pipe closes."""
+
+from __future__ import annotations
+
+import signal
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from threadpoolctl import threadpool_limits
+
+from automl.evaluate import Artifacts, evaluate
+from automl.task import Task
+
+
+def main(connection: Connection, folder: str, n_threads: int) -> None:
+    """Answer each ``(trial, time_limit)`` with a `TrialResult`.
+
+    Parameters
+    ----------
+    folder : str
+        Holds the saved `Task`; models and predictions go there too.
+    n_threads : int
+        Threads that a trial may keep busy.
+    """
+    # Ctrl-C reaches the whole process group; only the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    task = Task.open(Path(folder))
+    artifacts = Artifacts(Path(folder))
+    connection.send(None)  # ready: the clock of the first trial must not count this process's start
+    with threadpool_limits(n_threads):
+        while True:
+            try:
+                trial, time_limit = connection.recv()
+            except EOFError:
+                return
+            result = evaluate(task, trial, artifacts, n_threads, time_limit)
+            try:
+                connection.send(result)
+            except BrokenPipeError:
+                return

@@ -1,0 +1,164 @@
+"""Any scikit-learn scorer as a loss on stored predictions, with fast paths for the usual ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.metrics import get_scorer
+
+Array = NDArray[Any]
+Loss = Callable[[Array, Array, Array | None], float]
+
+
+def _log_loss(y: Array, p: Array, w: Array | None) -> float:
+    true = np.clip(p[np.arange(len(y)), y], 1e-15, 1.0)
+    return float(np.average(-np.log(true), weights=w))
+
+
+def _roc_auc_loss(y: Array, p: Array, w: Array | None) -> float:
+    """Minus the area under the ROC curve of class 1; ties share their rank (Mann-Whitney U)."""
+    score = p[:, 1] if p.ndim == 2 else p
+    order = np.argsort(score, kind="stable")
+    positive = (y[order] == 1).astype(float)
+    weight = np.ones(len(y)) if w is None else np.asarray(w, dtype=float)[order]
+    distinct = np.flatnonzero(np.diff(score[order], append=np.inf))
+    pos = np.diff(np.cumsum(positive * weight)[distinct], prepend=0.0)
+    neg = np.diff(np.cumsum((1 - positive) * weight)[distinct], prepend=0.0)
+    if pos.sum() == 0 or neg.sum() == 0:
+        return float("nan")
+    below = np.cumsum(neg) - neg
+    return -float((pos * (below + 0.5 * neg)).sum() / (pos.sum() * neg.sum()))
+
+
+def _accuracy_loss(y: Array, p: Array, w: Array | None) -> float:
+    return -float(np.average(p.argmax(axis=1) == y, weights=w))
+
+
+def _squared(y: Array, p: Array, w: Array | None) -> float:
+    return float(np.average((y - p) ** 2, weights=w))
+
+
+def _rmse(y: Array, p: Array, w: Array | None) -> float:
+    return float(np.sqrt(_squared(y, p, w)))
+
+
+def _mae(y: Array, p: Array, w: Array | None) -> float:
+    return float(np.average(np.abs(y - p), weights=w))
+
+
+FAST: dict[str, Loss] = {
+    "neg_log_loss": _log_loss,
+    "roc_auc": _roc_auc_loss,
+    "accuracy": _accuracy_loss,
+    "neg_mean_squared_error": _squared,
+    "neg_root_mean_squared_error": _rmse,
+    "neg_mean_absolute_error": _mae,
+}
+ALIASES = {"log_loss": "neg_log_loss", "rmse": "neg_root_mean_squared_error", "mae": "neg_mean_absolute_error"}
+
+
+class _Known(BaseEstimator):
+    """Answers with predictions made earlier, so that a scorer can be asked about them."""
+
+    def __init__(self, predictions: Array | None = None, classes: Array | None = None):
+        self.predictions = predictions
+        self.classes = classes
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+class _KnownClassifier(ClassifierMixin, _Known):
+    @property
+    def classes_(self) -> Array:
+        assert self.classes is not None
+        return self.classes
+
+    def predict_proba(self, X: Any) -> Array:
+        assert self.predictions is not None
+        return self.predictions
+
+    def decision_function(self, X: Any) -> Array:
+        p = np.log(np.clip(self.predict_proba(X), 1e-15, 1.0))
+        return p[:, 1] - p[:, 0] if p.shape[1] == 2 else p
+
+    def predict(self, X: Any) -> Array:
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+class _KnownRegressor(RegressorMixin, _Known):
+    def predict(self, X: Any) -> Array:
+        assert self.predictions is not None
+        return self.predictions
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A scorer turned into a loss (its negated score) on stored predictions.
+
+    Attributes
+    ----------
+    name : str
+        Name of the scorer, for display.
+    scorer : callable
+        ``scorer(estimator, X, y)``, greater is better.
+    classes : ndarray or None
+        Labels in the order of the probability columns; None for regression.
+    """
+
+    name: str
+    scorer: Any
+    classes: Array | None = None
+
+    def loss(self, y: Array, predictions: Array, sample_weight: Array | None = None) -> float:
+        """Loss of predictions for encoded targets.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_samples,)
+            Class codes, or floats for regression.
+        predictions : ndarray of shape (n_samples, n_classes) or (n_samples,)
+            Probabilities, or predicted values.
+        sample_weight : ndarray of shape (n_samples,), optional
+
+        Returns
+        -------
+        float
+            NaN where the metric is undefined on these rows.
+        """
+        fast = FAST.get(self.name)
+        if fast is not None:
+            return fast(y, predictions, sample_weight)
+        known = (
+            _KnownRegressor(predictions) if self.classes is None else _KnownClassifier(predictions, self.classes)
+        )
+        target = y if self.classes is None else self.classes[y]
+        rows = np.zeros((len(y), 1))
+        if sample_weight is None:
+            return -float(self.scorer(known, rows, target))
+        return -float(self.scorer(known, rows, target, sample_weight=sample_weight))
+
+
+def default_scoring(task: str) -> str:
+    """Name of the scorer used where the user names none."""
+    return {"binary": "roc_auc", "multiclass": "neg_log_loss", "regression": "neg_root_mean_squared_error"}[task]
+
+
+def make_metric(scoring: Any, task: str, classes: Array | None) -> Metric:
+    """Metric for a scorer name, a scorer object or None (the task's default).
+
+    Raises
+    ------
+    ValueError
+        If the name is not one of scikit-learn's.
+    """
+    scoring = default_scoring(task) if scoring is None else scoring
+    if isinstance(scoring, str):
+        name = ALIASES.get(scoring, scoring)
+        return Metric(name, get_scorer(name), classes)
+    return Metric(getattr(scoring, "__name__", str(scoring)), scoring, classes)

@@ -1,0 +1,57 @@
+"""The task: everything a trial needs to know of the data, built once and shared read-only with the workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cloudpickle
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from automl.metrics import Metric
+from automl.splits import Fold
+from pipelines.component import TableTraits
+
+
+@dataclass(frozen=True)
+class Task:
+    """A table ready for pipelines, its encoded target, and how predictions on it are judged.
+
+    Attributes
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+        Output of `pipelines.data.TableReader`.
+    y : ndarray of shape (n_samples,)
+        Class codes, or floats.
+    """
+
+    X: Any
+    y: NDArray[Any]
+    traits: TableTraits
+    metric: Metric
+    folds: tuple[Fold, ...]
+    sample_weight: NDArray[np.float64] | None = None
+
+    def weights(self, rows: NDArray[np.intp]) -> NDArray[np.float64] | None:
+        """Sample weights of some rows, or None."""
+        return None if self.sample_weight is None else self.sample_weight[rows]
+
+    def save(self, folder: Path) -> None:
+        """Write the task so that workers can open it; the table as a file that they map instead of reading."""
+        if sparse.issparse(self.X):
+            sparse.save_npz(folder / "table.npz", self.X, compressed=False)
+        else:
+            np.save(folder / "table.npy", self.X)
+        # cloudpickle carries scorers that were defined in the user's own script.
+        (folder / "task.pkl").write_bytes(cloudpickle.dumps(replace(self, X=None)))
+
+    @staticmethod
+    def open(folder: Path) -> Task:
+        """The task written by `save`; a dense table is memory-mapped, read-only."""
+        task: Task = cloudpickle.loads((folder / "task.pkl").read_bytes())
+        dense = folder / "table.npy"
+        X = np.load(dense, mmap_mode="r") if dense.exists() else sparse.load_npz(folder / "table.npz")
+        return replace(task, X=X)
