@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,9 +43,21 @@ class Observation:
 
 
 class RunHistory:
-    """Append-only; the order of `results` is the order in which trials ended."""
+    """Append-only; the order of `results` is the order in which trials ended.
 
-    def __init__(self, results: Iterable[TrialResult] = ()):
+    Parameters
+    ----------
+    results : iterable of TrialResult
+        What is already known, for example from a store.
+    cost_of : callable, optional
+        ``cost_of(configuration)`` replaces measured seconds in every decision; a run that must be repeatable bit for
+        bit may not look at the clock.
+    """
+
+    def __init__(
+        self, results: Iterable[TrialResult] = (), cost_of: Callable[[Configuration], float] | None = None
+    ):
+        self._cost_of = cost_of
         self.results: list[TrialResult] = []
         self.running: list[Trial] = []  # started, not ended
         self.evaluations: dict[Configuration, Evaluation] = {}
@@ -68,6 +80,12 @@ class RunHistory:
         if result.status is not Status.OK:
             known.status, known.reason = result.status, result.reason
 
+    def cost(self, evaluation: Evaluation) -> float:
+        """Seconds of one fold of a configuration, for decisions."""
+        if self._cost_of is not None:
+            return self._cost_of(evaluation.configuration)
+        return evaluation.fold_seconds
+
     @property
     def tried(self) -> set[Configuration]:
         """Configurations that ended or run."""
@@ -89,5 +107,5 @@ class RunHistory:
             loss = None
             if e.folds:
                 loss = centre + float(np.mean([r.loss - effects.get(f, centre) for f, r in e.folds.items()]))
-            rows.append(Observation(e.configuration, loss, e.fold_seconds))
+            rows.append(Observation(e.configuration, loss, self.cost(e)))
         return rows

@@ -1,0 +1,226 @@
+"""Greedy ensemble selection over out-of-fold predictions, guarded against overfitting them."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from automl.evaluate import Artifacts, predict
+from automl.history import Evaluation, RunHistory
+from automl.metrics import Metric
+from automl.search.racing import n_finalists, rank
+from automl.task import Task
+from pipelines.configuration import Configuration
+
+Array = NDArray[Any]
+
+_SHRINKAGE_ROWS = 100.0  # rows at which greedy weights and equal weights of the best few count the same
+_BAGS = 8
+_BAG_ROWS = 5_000  # tables below this many rows average the weights of several bags
+_SMALLEST_WEIGHT = 0.02
+_MAX_ROWS = 20_000  # more rows do not change the weights, but cost time with sorting metrics
+
+
+@dataclass
+class FoldBag:
+    """The fold models of one configuration; together they predict with the mean."""
+
+    configuration: Configuration
+    weight: float
+    pickled: list[bytes]
+    _models: list[Pipeline] = field(default_factory=list, repr=False)
+
+    @property
+    def models(self) -> list[Pipeline]:
+        """The fitted pipelines, unpickled when first asked for."""
+        if not self._models:
+            self._models = [pickle.loads(data) for data in self.pickled]
+        return self._models
+
+    def predict(self, X: Any, n_classes: int) -> Array:
+        """Mean prediction, shape (n_samples, n_classes) or (n_samples,)."""
+        return np.mean([predict(model, X, n_classes) for model in self.models], axis=0)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_models": []}
+
+
+@dataclass
+class Ensemble:
+    """Weighted mean of bags of fold models."""
+
+    bags: list[FoldBag]
+    n_classes: int
+
+    def predict(self, X: Any) -> Array:
+        """Probabilities of shape (n_samples, n_classes), or values of shape (n_samples,) for regression.
+
+        Parameters
+        ----------
+        X : ndarray or CSR matrix of shape (n_samples, n_features)
+            Output of the table reader.
+        """
+        total = sum(bag.weight * bag.predict(X, self.n_classes) for bag in self.bags)
+        out = np.asarray(total, dtype=np.float64)
+        return out / out.sum(axis=1, keepdims=True) if self.n_classes else out
+
+    @property
+    def weights(self) -> dict[Configuration, float]:
+        """Weight of each configuration; they sum to 1."""
+        return {bag.configuration: bag.weight for bag in self.bags}
+
+
+def build_ensemble(
+    history: RunHistory, artifacts: Artifacts, task: Task, size: int, seconds: float, random_state: int
+) -> Ensemble:
+    """The ensemble that a run history supports.
+
+    Parameters
+    ----------
+    size : int
+        Rounds of greedy selection; 1 picks the single best configuration.
+    seconds : float
+        Time that the selection may take.
+    """
+    folds, candidates = choose_candidates(history, task)
+    rows = np.concatenate([task.folds[f][1] for f in folds])
+    stacked = np.stack([np.concatenate([artifacts.predictions(e.configuration, f) for f in folds]) for e in candidates])
+    weights = select_weights(
+        stacked, task.y[rows], task.metric, size, task.weights(rows), random_state, time.monotonic() + seconds
+    )
+    bags = [
+        FoldBag(e.configuration, float(w), [artifacts.model(e.configuration, f) for f in sorted(e.folds)])
+        for e, w in zip(candidates, weights, strict=True)
+        if w > 0
+    ]
+    return Ensemble(bags, task.traits.n_classes)
+
+
+def choose_candidates(history: RunHistory, task: Task) -> tuple[list[int], list[Evaluation]]:
+    """Folds to weigh on, and the configurations that have finished them all, best first.
+
+    As many folds as possible, as long as half of the best six configurations have them; a bag that is not complete
+    competes on the folds that it has. The number of candidates, in all and of one family, is capped by the rows.
+    """
+    ranked = rank(history) or [e for e in history.evaluations.values() if e.folds]
+    best = ranked[: min(6, len(ranked))]
+    n_rows = task.traits.n_rows
+    for m in range(len(task.folds), 0, -1):
+        folds = list(range(m))
+        have = [e for e in ranked if set(folds) <= set(e.folds)]
+        if 2 * sum(e in have for e in best) >= len(best):
+            break
+    else:
+        folds, have = sorted(ranked[0].folds), [ranked[0]]
+    per_family = 2 if n_rows < 1_000 else 3 if n_rows < 5_000 else 4 if n_rows < 10_000 else 6
+    counts: dict[str, int] = {}
+    chosen = []
+    for e in have:
+        counts[e.configuration.family] = counts.get(e.configuration.family, 0) + 1
+        if counts[e.configuration.family] <= per_family:
+            chosen.append(e)
+    return folds, chosen[: n_finalists(n_rows)]
+
+
+def select_weights(
+    predictions: Array,
+    y: Array,
+    metric: Metric,
+    size: int,
+    sample_weight: Array | None = None,
+    random_state: int = 0,
+    deadline: float = float("inf"),
+) -> Array:
+    """Weights of the candidates, summing to 1.
+
+    Greedy selection with replacement (Caruana et al., 2004), its weights averaged over bags of rows on small tables
+    (Caruana et al., 2006), then shrunk towards equal weights of the five best candidates.
+
+    Parameters
+    ----------
+    predictions : ndarray of shape (n_candidates, n_samples, n_classes) or (n_candidates, n_samples)
+        Out-of-fold, best candidate first.
+    deadline : float
+        In seconds of `time.monotonic`; bags that would start later are left out.
+
+    Returns
+    -------
+    ndarray of shape (n_candidates,)
+    """
+    n_candidates, n_rows = predictions.shape[:2]
+    if n_candidates == 1 or size == 1:
+        return np.eye(n_candidates)[0]
+    rng = np.random.default_rng(random_state)
+    subsets = [np.arange(n_rows)]
+    if n_rows > _MAX_ROWS:
+        subsets = [np.sort(rng.choice(n_rows, _MAX_ROWS, replace=False))]
+    elif n_rows < _BAG_ROWS:
+        subsets = [np.sort(rng.choice(n_rows, max(2, int(0.8 * n_rows)), replace=False)) for _ in range(_BAGS)]
+    bags = []
+    for rows in subsets:
+        if bags and time.monotonic() > deadline:
+            break
+        w = None if sample_weight is None else sample_weight[rows]
+        bags.append(_greedy(predictions[:, rows], y[rows], metric, size, w, deadline))
+    weights = np.mean(bags, axis=0)
+    best = np.zeros(n_candidates)
+    best[: min(5, n_candidates)] = 1 / min(5, n_candidates)
+    shrink = _SHRINKAGE_ROWS / (_SHRINKAGE_ROWS + n_rows)
+    weights = (1 - shrink) * weights + shrink * best
+    weights[weights < _SMALLEST_WEIGHT] = 0.0
+    return weights / weights.sum()
+
+
+def _greedy(predictions: Array, y: Array, metric: Metric, size: int, w: Array | None, deadline: float) -> Array:
+    """Weights of the best prefix of greedy selection; ties go to candidates already in, then to the earlier one."""
+    losses_with = _loss_function(predictions, y, metric, w)
+    counts = np.zeros(len(predictions), dtype=int)
+    total = np.zeros(predictions.shape[1:])
+    best_loss, best_counts = float("inf"), counts
+    for done in range(size):
+        losses = np.nan_to_num(losses_with(total, done), nan=np.inf)
+        lowest = losses.min()
+        ties = np.flatnonzero(losses <= lowest + 1e-9 * abs(lowest))
+        pick = max(ties, key=lambda i: (counts[i] > 0, -i))
+        counts = counts.copy()
+        counts[pick] += 1
+        total = total + predictions[pick]
+        if lowest < best_loss:
+            best_loss, best_counts = lowest, counts
+        if time.monotonic() > deadline:
+            break
+    if best_counts.sum() == 0:
+        best_counts = np.eye(len(predictions), dtype=int)[0]
+    return best_counts / best_counts.sum()
+
+
+def _loss_function(
+    predictions: Array, y: Array, metric: Metric, w: Array | None
+) -> Callable[[Array, int], Sequence[float] | Array]:
+    """Function of (sum of predictions, number of them) that gives the loss with each candidate added, shape (m,)."""
+    if metric.name == "neg_log_loss":
+        own = predictions[:, np.arange(len(y)), y].astype(np.float64)
+
+        def log_losses(total: Array, done: int) -> Array:
+            mean = (total[np.arange(len(y)), y] + own) / (done + 1)
+            return -np.average(np.log(np.clip(mean, 1e-15, 1.0)), axis=1, weights=w)
+
+        return log_losses
+    if metric.name in ("neg_root_mean_squared_error", "neg_mean_squared_error"):
+
+        def squared(total: Array, done: int) -> Array:
+            return np.average(((total + predictions) / (done + 1) - y) ** 2, axis=1, weights=w)
+
+        return squared
+
+    def general(total: Array, done: int) -> list[float]:
+        return [metric.loss(y, (total + p) / (done + 1), w) for p in predictions]
+
+    return general

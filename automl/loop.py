@@ -1,0 +1,50 @@
+"""The search loop: ask, run, note, until the budget is spent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+
+from automl.budget import Budget
+from automl.execute.base import Executor
+from automl.history import RunHistory
+from automl.search.racing import Racing
+from automl.trial import Trial, TrialResult
+
+
+def search(
+    racing: Racing,
+    executor: Executor,
+    history: RunHistory,
+    budget: Budget,
+    on_result: Callable[[TrialResult], None],
+) -> None:
+    """Run trials until nothing is left to do or the seconds for trials are over.
+
+    Parameters
+    ----------
+    on_result : callable
+        Called with each result after it entered the history; may raise `StopIteration` to end the search.
+    """
+    # One trial waits in the queue so that no worker idles while the next is chosen; a repeatable run cannot afford
+    # that, because what is known at the time of choosing would depend on the clock.
+    ahead = 0 if budget.seconds is None else 1
+    running: dict[Future[TrialResult], Trial] = {}
+    while budget.search_left > 0:
+        while len(running) < executor.n_workers + ahead:
+            trials = racing.suggest(history, 1)
+            if not trials:
+                break
+            history.start(trials[0])
+            running[executor.submit(trials[0], racing.time_limit(trials[0], history))] = trials[0]
+        if not running:
+            return
+        left = budget.search_left
+        done, _ = wait(running, timeout=None if left == float("inf") else max(0.0, left), return_when=FIRST_COMPLETED)
+        for future in done:
+            del running[future]
+            history.append(future.result())
+            try:
+                on_result(future.result())
+            except StopIteration:
+                return

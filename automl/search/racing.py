@@ -1,0 +1,156 @@
+"""Racing over folds: who gets another fold, and when a newcomer gets its first."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from automl.budget import Budget
+from automl.history import Evaluation, RunHistory
+from automl.runtime import RuntimeModel
+from automl.search.base import Searcher
+from automl.trial import Trial
+from pipelines.configuration import Configuration
+
+# Share of worker seconds for first folds of new configurations, by share of the budget used: explore, then deepen.
+_EXPLORE_AT = (0.0, 0.5, 0.85, 0.95)
+_EXPLORE_SHARE = (0.6, 0.5, 0.2, 0.0)
+_ROWS = (100, 500, 2_500, 10_000, 100_000)
+_FINALISTS = (6, 10, 18, 40, 60)
+
+
+def n_finalists(n_rows: int) -> int:
+    """How many configurations are worth all folds: few on small tables, where choosing among many overfits.
+
+    Interpolated in the logarithm of the rows, after the model-count curve that AutoGluon settled on.
+    """
+    return round(float(np.interp(np.log(n_rows), np.log(_ROWS), _FINALISTS)))
+
+
+class Racing:
+    """Turns a searcher's proposals into trials on folds.
+
+    Newcomers run on the first fold; the best go on, unless they cannot win any more: a configuration whose mean is
+    worse than the worst fold of the incumbent is dropped (the forgiving rule of Bergman et al., 2024,
+    arXiv:2405.03389, section 4). Among those left, rank decides, with a handicap for each better one of the same
+    family, because an ensemble gains more from another family than from a sibling.
+
+    Parameters
+    ----------
+    searcher : Searcher
+        Proposes configurations.
+    n_folds, n_rows : int
+    runtime : RuntimeModel
+    budget : Budget
+    trial_time_limit : float or None
+        Seconds of one trial.
+    """
+
+    def __init__(
+        self,
+        searcher: Searcher,
+        n_folds: int,
+        n_rows: int,
+        runtime: RuntimeModel,
+        budget: Budget,
+        trial_time_limit: float | None = None,
+    ):
+        self._searcher, self._n_folds, self._n_rows = searcher, n_folds, n_rows
+        self._runtime, self._budget, self._trial_time_limit = runtime, budget, trial_time_limit
+
+    def suggest(self, history: RunHistory, n: int) -> list[Trial]:
+        """Up to `n` trials, each the first fold of a new configuration or further folds of a known one."""
+        trials: list[Trial] = []
+        while len(trials) < n:
+            trial = self._next(history)
+            if trial is None or trial in trials:
+                break
+            trials.append(trial)
+        return trials
+
+    def time_limit(self, trial: Trial, history: RunHistory) -> float | None:
+        """Seconds that a trial may take: the user's limit, and never more than what is left.
+
+        A newcomer gets at most 35 % of the budget, so that one dear fit cannot be the whole run.
+        """
+        limits = [self._budget.search_left]
+        if self._budget.seconds is not None and trial.configuration not in history.evaluations:
+            limits.append(max(1.0, 0.35 * self._budget.seconds))
+        if self._trial_time_limit is not None:
+            limits.append(self._trial_time_limit)
+        limit = min(limits)
+        return None if limit == float("inf") else max(0.1, limit)
+
+    def _next(self, history: RunHistory) -> Trial | None:
+        further = self._further_folds(history)
+        if further is not None and self._explored(history) >= self._explore_share(history):
+            return further
+        return self._newcomer(history) or further
+
+    def _explore_share(self, history: RunHistory) -> float:
+        used = self._budget.fraction_used
+        if self._budget.seconds is None and self._budget.max_trials:
+            used = len(history.tried) / self._budget.max_trials
+        return float(np.interp(used, _EXPLORE_AT, _EXPLORE_SHARE))
+
+    def _explored(self, history: RunHistory) -> float:
+        """Share of the work so far that went into first folds; running trials count as predicted."""
+        first = further = 1e-9
+        for e in history.evaluations.values():
+            seconds = history.cost(e)
+            first += seconds
+            further += seconds * max(0, len(e.folds) - 1)
+        for trial in history.running:
+            seconds = self._runtime.predict(trial.configuration, history) * len(trial.folds)
+            if trial.configuration in history.evaluations:
+                further += seconds
+            else:
+                first += seconds
+        return first / (first + further)
+
+    def _newcomer(self, history: RunHistory) -> Trial | None:
+        if self._budget.max_trials is not None and len(history.tried) >= self._budget.max_trials:
+            return None
+        if self._explore_share(history) <= 0 and history.evaluations:
+            return None
+        proposals = self._searcher.suggest(history, 1)
+        return proposals[0] if proposals else None
+
+    def _further_folds(self, history: RunHistory) -> Trial | None:
+        for e in self.finalists(history):
+            running = {f for t in history.running if t.configuration == e.configuration for f in t.folds}
+            missing = [f for f in range(self._n_folds) if f not in e.folds and f not in running]
+            seconds = self._runtime.predict(e.configuration, history)
+            if missing and 1.2 * seconds <= self._budget.search_left:
+                return Trial(e.configuration, self._bundle(missing, seconds), 0, e.origin)
+        return None
+
+    def _bundle(self, missing: list[int], seconds: float) -> tuple[int, ...]:
+        """As many folds as last about a second together: short fits should not pay for a message each."""
+        if self._budget.seconds is None:
+            return tuple(missing[:1])
+        worth = min(1.0, 0.02 * self._budget.seconds)
+        return tuple(missing[: max(1, int(worth / seconds))])
+
+    def finalists(self, history: RunHistory) -> list[Evaluation]:
+        """Configurations worth all folds, in the order in which they should get them."""
+        ranked = rank(history)
+        if not ranked:
+            return []
+        incumbent = max(ranked[:5], key=lambda e: len(e.folds))
+        worst = max(r.loss for r in incumbent.folds.values())
+        alive = [e for e in ranked if len(incumbent.folds) < 3 or np.mean([r.loss for r in e.folds.values()]) <= worst]
+        siblings: dict[str, int] = {}
+        places: dict[Configuration, int] = {}
+        for place, e in enumerate(alive):
+            elder = siblings.get(e.configuration.family, 0)
+            places[e.configuration] = place + 3 * elder
+            siblings[e.configuration.family] = elder + 1
+        alive.sort(key=lambda e: places[e.configuration])
+        return alive[: n_finalists(self._n_rows)]
+
+
+def rank(history: RunHistory) -> list[Evaluation]:
+    """Evaluations without a failure, best first, by loss adjusted for the folds that each has seen."""
+    losses = {o.configuration: o.loss for o in history.observations() if o.loss is not None}
+    sound = [e for c, e in history.evaluations.items() if c in losses and not e.reason]
+    return sorted(sound, key=lambda e: losses[e.configuration] or 0.0)

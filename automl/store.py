@@ -1,0 +1,93 @@
+"""A run on disk: results, models and predictions that outlive the process, so that a run can go on where it stopped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from automl.errors import InvalidInputError
+from automl.task import Task
+from automl.trial import FoldResult, Status, Trial, TrialResult
+from pipelines.configuration import Configuration
+
+
+def fingerprint(task: Task) -> str:
+    """Sixteen hexadecimal digits that name data, folds and metric."""
+    digest = hashlib.sha256(task.metric.name.encode())
+    X = task.X.tocsr() if sparse.issparse(task.X) else task.X
+    for array in (X.data if sparse.issparse(task.X) else X, task.y, *(test for _, test in task.folds)):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
+
+
+@dataclass
+class Store:
+    """One folder a run: ``run.json`` says of what, ``history.jsonl`` holds one line a trial."""
+
+    folder: Path
+    elapsed_before: float = 0.0  # seconds that earlier sessions of the run have used
+
+    def open(self, task: Task) -> list[TrialResult]:
+        """Results of earlier sessions; creates the folder for a first one.
+
+        Raises
+        ------
+        InvalidInputError
+            If the folder holds a run on other data, folds or metric.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        about = self.folder / "run.json"
+        mark = fingerprint(task)
+        if about.exists():
+            known = json.loads(about.read_text())["fingerprint"]
+            if known != mark:
+                raise InvalidInputError(
+                    f"store '{self.folder}' holds a run on other data, folds or metric; name an empty folder"
+                )
+        else:
+            about.write_text(json.dumps({"fingerprint": mark, "metric": task.metric.name}))
+        return self._read()
+
+    def append(self, result: TrialResult, elapsed: float) -> None:
+        """Add one line; it is on disk when this returns."""
+        trial = result.trial
+        line: dict[str, Any] = {
+            "configuration": dict(trial.configuration),
+            "folds": list(trial.folds),
+            "seed": trial.seed,
+            "origin": trial.origin,
+            "status": result.status.value,
+            "seconds": result.seconds,
+            "peak_memory": result.peak_memory,
+            "reason": result.reason,
+            "elapsed": self.elapsed_before + elapsed,
+            "results": {
+                str(fold): [r.loss, r.fit_seconds, r.predict_seconds, dict(r.info)]
+                for fold, r in result.folds.items()
+            },
+        }
+        with (self.folder / "history.jsonl").open("a") as file:
+            file.write(json.dumps(line) + "\n")
+            file.flush()
+
+    def _read(self) -> list[TrialResult]:
+        path = self.folder / "history.jsonl"
+        results = []
+        for text in path.read_text().splitlines() if path.exists() else []:
+            try:
+                line = json.loads(text)
+            except json.JSONDecodeError:  # the last line of a killed run may be half-written
+                continue
+            trial = Trial(Configuration(line["configuration"]), tuple(line["folds"]), line["seed"], line["origin"])
+            folds = {int(fold): FoldResult(*values) for fold, values in line["results"].items()}
+            results.append(
+                TrialResult(trial, Status(line["status"]), folds, line["seconds"], line["peak_memory"], line["reason"])
+            )
+            self.elapsed_before = line["elapsed"]
+        return results
