@@ -1,0 +1,71 @@
+"""Logistic regression with all penalties."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
+
+from pipelines.component import Component, FitContext, TableTraits
+from pipelines.models._cost import encoded_width, power_law
+
+SPARSE_PENALTY_ITERATIONS = 100
+RIDGE_ITERATIONS = 200
+
+
+def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    penalty = params.get("penalty", "l2")
+    l1_ratio = {"l2": 0.0, "l1": 1.0}.get(penalty, params.get("l1_ratio", 0.5))
+    two_classes = context.traits.task == "binary"
+    if penalty == "l2":
+        solver, iterations = "lbfgs", RIDGE_ITERATIONS
+    elif penalty == "l1" and two_classes:
+        solver, iterations = "liblinear", SPARSE_PENALTY_ITERATIONS
+    else:
+        solver, iterations = "saga", SPARSE_PENALTY_ITERATIONS
+    return LogisticRegression(
+        C=params.get("C", 1.0),
+        l1_ratio=l1_ratio,
+        solver=solver,
+        max_iter=iterations,
+        tol=1e-4 if penalty == "l2" else 1e-3,
+        random_state=context.random_state,
+    )
+
+
+def space(traits: TableTraits) -> ConfigurationSpace:
+    space = ConfigurationSpace()
+    penalty = Categorical("penalty", ["l2", "l1", "elasticnet"], default="l2")
+    l1_ratio = Float("l1_ratio", (0.05, 0.95), default=0.5)
+    space.add(Float("C", (1e-3, 1e3), log=True, default=1.0), penalty, l1_ratio)
+    space.add(EqualsCondition(l1_ratio, penalty, "elasticnet"))
+    return space
+
+
+def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
+    slower = 1.0 if params.get("penalty", "l2") == "l2" else 5.0
+    return 0.01 + power_law(traits, 0.02 * slower, rows=1.0, columns=0.9, classes=1.0, width=encoded_width(traits))
+
+
+COMPONENT = Component(
+    name="logistic_regression",
+    make=make,
+    space=space,
+    applies=lambda traits: traits.is_classification,
+    accepts_sparse=True,
+    accepts_weights=True,
+    seconds=seconds,
+)
+
+PORTFOLIO: tuple[Mapping[str, Any], ...] = (
+    {
+        "model": "logistic_regression",
+        "encoding": "one_hot",
+        "imputation": "median",
+        "scaling": "quantile",
+        "model:logistic_regression:C": 1.0,
+    },
+)

@@ -1,0 +1,61 @@
+"""Random forest: bagged trees with random feature subsets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, Integer
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+
+from pipelines.component import Component, FitContext, TableTraits
+from pipelines.models._cost import power_law
+from pipelines.models._forest import timed
+
+N_TREES = 200
+
+
+def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    forest = RandomForestClassifier if context.traits.is_classification else RandomForestRegressor
+    common = {"n_estimators": N_TREES, "n_jobs": context.n_threads, "random_state": context.random_state}
+    return timed(forest(**common, **params), context)
+
+
+def space(traits: TableTraits) -> ConfigurationSpace:
+    space = ConfigurationSpace()
+    bootstrap = Categorical("bootstrap", [True, False], default=True)
+    max_samples = Float("max_samples", (0.5, 1.0), default=1.0)
+    space.add(
+        Float("max_features", (0.1, 1.0), default=0.35 if traits.is_classification else 0.5),
+        Integer("min_samples_leaf", (1, 20), log=True, default=1 if traits.is_classification else 2),
+        Integer("min_samples_split", (2, 8), log=True, default=4),
+        Float("min_impurity_decrease", (1e-8, 1e-3), log=True, default=1e-6),
+        bootstrap,
+        max_samples,
+    )
+    if traits.is_classification:
+        space.add(Categorical("criterion", ["gini", "entropy"], default="entropy"))
+    space.add(EqualsCondition(max_samples, bootstrap, True))
+    return space
+
+
+def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
+    features = float(params.get("max_features", 0.35))
+    return 0.2 + power_law(traits, 1.0 * features, rows=1.1, columns=0.9)
+
+
+COMPONENT = Component(
+    name="random_forest",
+    make=make,
+    space=space,
+    applies=lambda traits: True,
+    accepts_missing=True,
+    accepts_sparse=True,
+    accepts_weights=True,
+    seconds=seconds,
+)
+
+PORTFOLIO: tuple[Mapping[str, Any], ...] = (
+    {"model": "random_forest", "encoding": "ordinal", "imputation": "none", "scaling": "none"},
+)

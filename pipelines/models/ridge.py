@@ -1,0 +1,42 @@
+"""Ridge regression: the cheapest model of a continuous target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ConfigSpace import ConfigurationSpace, Float
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import Ridge
+
+from pipelines.component import Component, FitContext, TableTraits
+from pipelines.models._cost import encoded_width, power_law
+
+
+def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    return Ridge(alpha=params.get("alpha", 1.0), random_state=context.random_state)
+
+
+def space(traits: TableTraits) -> ConfigurationSpace:
+    space = ConfigurationSpace()
+    space.add(Float("alpha", (1e-4, 1e4), log=True, default=1.0))
+    return space
+
+
+def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
+    return 0.005 + power_law(traits, 0.002, rows=1.0, columns=1.3, width=encoded_width(traits))
+
+
+COMPONENT = Component(
+    name="ridge",
+    make=make,
+    space=space,
+    applies=lambda traits: traits.task == "regression",
+    accepts_sparse=True,
+    accepts_weights=True,
+    seconds=seconds,
+)
+
+PORTFOLIO: tuple[Mapping[str, Any], ...] = (
+    {"model": "ridge", "encoding": "one_hot", "imputation": "median", "scaling": "quantile", "model:ridge:alpha": 1.0},
+)
