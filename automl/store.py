@@ -52,6 +52,10 @@ class Store:
                 )
         else:
             about.write_text(json.dumps({"fingerprint": mark, "metric": task.metric.name}))
+        path = self.folder / "history.jsonl"
+        if path.exists() and not path.read_bytes().endswith(b"\n"):
+            with path.open("a") as file:  # a killed run left half a line; the next one must not be glued to it
+                file.write("\n")
         return self._read()
 
     def append(self, result: TrialResult, elapsed: float) -> None:
@@ -82,7 +86,7 @@ class Store:
         for text in path.read_text().splitlines() if path.exists() else []:
             try:
                 line = json.loads(text)
-            except json.JSONDecodeError:  # the last line of a killed run may be half-written
+            except json.JSONDecodeError:  # half a line, left by a killed run
                 continue
             trial = Trial(Configuration(line["configuration"]), tuple(line["folds"]), line["seed"], line["origin"])
             folds = {int(fold): FoldResult(*values) for fold, values in line["results"].items()}

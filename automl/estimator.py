@@ -1,0 +1,287 @@
+"""The two estimators that users import."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from automl import persistence, validation
+from automl.budget import Budget
+from automl.ensemble import Ensemble
+from automl.execute.local import warm_up
+from automl.history import RunHistory
+from automl.leaderboard import make_leaderboard
+from automl.metrics import Metric, make_metric
+from automl.progress import Progress
+from automl.run import Settings, available_cpus, default_memory_limit, run
+from automl.splits import make_folds
+from automl.task import Task
+from automl.trial import TrialResult
+from pipelines.data import TableReader
+from pipelines.labels import LabelDecoder
+
+Array = NDArray[Any]
+
+
+class _AutoML(BaseEstimator):
+    """What classifier and regressor share."""
+
+    def __init__(
+        self,
+        *,
+        time_budget: float | None = 60,
+        max_trials: int | None = None,
+        scoring: Any = None,
+        cv: Any = None,
+        n_jobs: int | None = -1,
+        memory_limit: float | None = None,
+        trial_time_limit: float | None = None,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        initial_configurations: str | Sequence[Mapping[str, Any]] = "default",
+        searcher: Any = "smac",
+        ensemble_size: int = 25,
+        store: str | os.PathLike[str] | None = None,
+        callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = (),
+        random_state: Any = None,
+        verbose: int = 1,
+    ):
+        self.time_budget = time_budget
+        self.max_trials = max_trials
+        self.scoring = scoring
+        self.cv = cv
+        self.n_jobs = n_jobs
+        self.memory_limit = memory_limit
+        self.trial_time_limit = trial_time_limit
+        self.include = include
+        self.exclude = exclude
+        self.initial_configurations = initial_configurations
+        self.searcher = searcher
+        self.ensemble_size = ensemble_size
+        self.store = store
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    _is_classifier: bool
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
+        """Search for the best ensemble of pipelines within the budget.
+
+        Parameters
+        ----------
+        X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+            As people have it: missing cells, strings, dates, booleans.
+        y : array-like of shape (n_samples,)
+        sample_weight : array-like of shape (n_samples,), optional
+            Used by every model, every score and the ensemble.
+        groups : array-like of shape (n_samples,), optional
+            Rows of one group are never on both sides of a fold.
+
+        Returns
+        -------
+        self
+
+        Raises
+        ------
+        InvalidInputError
+            If an argument or the data cannot be used; raised before work starts.
+        NothingFittedError
+            If no trial finished.
+        """
+        budget = Budget(self.time_budget, self.max_trials)
+        validation.check_arguments(self)
+        warm_up()
+        task, reader, classes = self._prepare(X, y, sample_weight, groups)
+        with Progress(self.verbose, self.time_budget, self.max_trials, task.metric.name) as progress:
+            settings = self._settings(budget, progress, task.metric)
+            result = run(task, settings)
+            progress.close(f"{result.stop_reason}; {len(result.history.evaluations)} configurations")
+        self._reader: TableReader = reader
+        self._metric: Metric = task.metric
+        self._ensemble: Ensemble = result.ensemble
+        self.history_ = result.history
+        self.stop_reason_ = result.stop_reason
+        self.n_features_in_: int = reader.n_features_in_
+        if hasattr(reader, "feature_names_in_"):
+            self.feature_names_in_ = reader.feature_names_in_
+        if classes is not None:
+            self.classes_ = classes
+        return self
+
+    def _prepare(
+        self, X: Any, y: Any, sample_weight: Any, groups: Any
+    ) -> tuple[Task, TableReader, Array | None]:
+        X = validation.check_table(X, self)
+        target, classes = validation.check_target(y, X, classification=self._is_classifier)
+        weights = validation.check_sample_weight(sample_weight, X)
+        groups = validation.check_groups(groups, X)
+        reader = TableReader()
+        table = reader.fit_transform(X)
+        n_classes = 0 if classes is None else len(classes)
+        name = "regression" if classes is None else "binary" if n_classes == 2 else "multiclass"
+        seed = self._seed()
+        folds = make_folds(
+            target, self._is_classifier, cv=self.cv, groups=groups, X=table, random_state=seed
+        )
+        task = Task(
+            X=table,
+            y=target,
+            traits=reader.traits(name, n_classes, weights is not None, table.shape[0]),
+            metric=make_metric(self.scoring, name, classes),
+            folds=folds,
+            sample_weight=weights,
+        )
+        return task, reader, classes
+
+    def _seed(self) -> int:
+        if isinstance(self.random_state, (int, np.integer)):
+            return int(self.random_state)
+        return int(check_random_state(self.random_state).randint(2**31 - 1))
+
+    def _settings(self, budget: Budget, progress: Progress, metric: Metric) -> Settings:
+        n_jobs = 1 if self.n_jobs is None else int(self.n_jobs)
+        n_workers = max(1, available_cpus() + 1 + n_jobs) if n_jobs < 0 else n_jobs
+
+        def show(result: TrialResult, history: RunHistory) -> None:
+            best = min((o.loss for o in history.observations() if o.loss is not None), default=None)
+            progress.update(
+                len(history.evaluations),
+                None if best is None else -best,
+                result.trial.configuration.family,
+                budget.elapsed,
+            )
+
+        return Settings(
+            budget=budget,
+            n_workers=n_workers,
+            memory_limit=self.memory_limit or default_memory_limit(n_workers),
+            trial_time_limit=self.trial_time_limit,
+            include=tuple(self.include),
+            exclude=tuple(self.exclude),
+            initial_configurations=self.initial_configurations,
+            searcher=self.searcher,
+            ensemble_size=self.ensemble_size,
+            store=self.store,
+            callbacks=(show, *self.callbacks),
+            random_state=self._seed(),
+        )
+
+    def _predict(self, X: Any) -> Array:
+        check_is_fitted(self, "_ensemble")
+        return self._ensemble.predict(self._reader.transform(validation.check_table_at_predict(X, self)))
+
+    @property
+    def leaderboard_(self) -> pd.DataFrame:
+        """One row a configuration, best first: family, score, std, seconds, status, ensemble weight, id."""
+        check_is_fitted(self, "history_")
+        return make_leaderboard(self.history_, self._ensemble)
+
+    @property
+    def best_pipeline_(self) -> Pipeline:
+        """The pipeline with the largest weight in the ensemble, as fitted on its first fold: from raw table to labels."""
+        check_is_fitted(self, "_ensemble")
+        bag = max(self._ensemble.bags, key=lambda bag: bag.weight)
+        *steps, (name, model) = bag.models[0].steps
+        if self._is_classifier:
+            model = LabelDecoder(model, self.classes_)
+        return Pipeline([("table", self._reader), *steps, (name, model)])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted estimator into a folder; `automl.load` reads it back."""
+        check_is_fitted(self, "_ensemble")
+        persistence.save(self, path)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_ensemble")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        tags.non_deterministic = self.time_budget is not None
+        return tags
+
+
+_PARAMETERS = """
+    Parameters
+    ----------
+    time_budget : float or None, default=60
+        Seconds that `fit` may take in all, ensemble included. None: no limit, `max_trials` ends the run.
+    max_trials : int, optional
+        Number of configurations to try. With ``time_budget=None`` and ``n_jobs=1`` the run is repeatable.
+    scoring : str or callable, optional
+        Any scikit-learn scorer or its name. {scoring}
+    cv : int, splitter or iterable, optional
+        Folds of the search; chosen by the number of rows when None.
+    n_jobs : int, default=-1
+        Busy cores of the whole run; -1 uses all that this process may use.
+    memory_limit : float, optional
+        MiB for one trial; an even share of the free memory when None.
+    trial_time_limit : float, optional
+        Seconds for one trial.
+    include, exclude : sequence of str
+        Names of components (models, encoders, ...) to restrict the space to, or to leave out.
+    initial_configurations : "default" or list of dict
+        What to try first: a portfolio of tuned defaults, or your own configurations.
+    searcher : str or object, default="smac"
+        "smac", "random", "sobol", "grid", "genetic", the name of an Optuna sampler, or an object with `suggest`.
+    ensemble_size : int, default=25
+        Rounds of greedy ensemble selection; 1 keeps the single best configuration.
+    store : path, optional
+        Folder that makes the run durable: a second `fit` on the same data goes on where the first stopped.
+    callbacks : sequence of callable
+        Called as ``callback(result, history)`` after each trial; raise `StopIteration` to end the search.
+    random_state : int, RandomState or None
+    verbose : int, default=1
+        0 is silent.
+
+    Attributes
+    ----------
+    leaderboard_ : DataFrame
+        One row a configuration, best first.
+    best_pipeline_ : Pipeline
+        An ordinary fitted scikit-learn pipeline.
+    history_ : RunHistory
+    stop_reason_ : str
+"""
+
+
+class AutoMLClassifier(ClassifierMixin, _AutoML):
+    __doc__ = (
+        "Classifier for tables: searches whole pipelines within a time budget and ends in an ensemble.\n"
+        + _PARAMETERS.format(scoring="ROC AUC for two classes, log loss for more by default.")
+        + "    classes_ : ndarray of shape (n_classes,)\n"
+    )
+    _is_classifier = True
+
+    def predict(self, X: Any) -> Array:
+        """Most probable label of each row, shape (n_samples,)."""
+        return np.asarray(self.classes_)[self._predict(X).argmax(axis=1)]
+
+    def predict_proba(self, X: Any) -> Array:
+        """Probabilities of shape (n_samples, n_classes), columns in the order of ``classes_``."""
+        return self._predict(X)
+
+
+class AutoMLRegressor(RegressorMixin, _AutoML):
+    __doc__ = (
+        "Regressor for tables: searches whole pipelines within a time budget and ends in an ensemble.\n"
+        + _PARAMETERS.format(scoring="Root mean squared error by default.")
+    )
+    _is_classifier = False
+
+    def predict(self, X: Any) -> Array:
+        """Predicted values of shape (n_samples,)."""
+        return self._predict(X)

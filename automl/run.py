@@ -1,0 +1,149 @@
+"""One run from task to ensemble: wires searcher, racing, workers and store together."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+
+from automl.budget import Budget
+from automl.ensemble import Ensemble, build_ensemble
+from automl.errors import NothingFittedError
+from automl.evaluate import Artifacts
+from automl.execute.local import LocalExecutor
+from automl.history import RunHistory
+from automl.loop import search
+from automl.runtime import RuntimeModel
+from automl.search.catalog import make_searcher
+from automl.search.initial import default_portfolio, from_user
+from automl.search.racing import Racing
+from automl.store import Store
+from automl.task import Task
+from automl.trial import TrialResult
+from pipelines.space import build_space
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The choices of one run, validated; what the estimators' arguments become."""
+
+    budget: Budget
+    n_workers: int
+    memory_limit: float | None  # MiB of one worker
+    trial_time_limit: float | None = None  # seconds
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    initial_configurations: str | Sequence[Mapping[str, Any]] = "default"
+    searcher: Any = "smac"
+    ensemble_size: int = 25
+    store: str | os.PathLike[str] | None = None
+    callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = ()
+    random_state: int = 0
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a run leaves behind."""
+
+    history: RunHistory
+    ensemble: Ensemble
+    stop_reason: str
+
+
+def available_cpus() -> int:
+    """Cores that this process may use: its affinity, and its control group's quota where there is one."""
+    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        if quota != "max":
+            allowed = min(allowed, max(1, int(quota) // int(period)))
+    except (OSError, ValueError):
+        pass
+    return allowed
+
+
+def default_memory_limit(n_workers: int) -> float:
+    """MiB for one worker: an even share of 80 % of what is available now."""
+    return 0.8 * psutil.virtual_memory().available / 2**20 / n_workers
+
+
+def run(task: Task, settings: Settings) -> RunResult:
+    """Search, then build the ensemble; returns within the budget.
+
+    Raises
+    ------
+    NothingFittedError
+        If no trial finished a fold.
+    """
+    budget = settings.budget
+    with ExitStack() as stack:
+        store = Store(Path(settings.store)) if settings.store is not None else None
+        known: list[TrialResult] = []
+        if store is None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="automl-")))
+        else:
+            known, folder = store.open(task), store.folder
+            budget = Budget(budget.seconds, budget.max_trials, budget.started - store.elapsed_before)
+        task.save(folder)
+        executor = LocalExecutor(folder, settings.n_workers, memory_limit=settings.memory_limit)
+        stack.callback(executor.shutdown)
+        runtime = RuntimeModel(task.traits, float(np.mean([len(train) for train, _ in task.folds])) / len(task.y))
+        history = RunHistory(known, cost_of=runtime.guess if budget.seconds is None else None)
+        racing = _make_racing(task, settings, budget, runtime)
+        if history.results:
+            logger.info("resumed with %d trials", len(history.results))
+
+        def on_result(result: TrialResult) -> None:
+            if store is not None:
+                store.append(result, settings.budget.elapsed)
+            for callback in settings.callbacks:
+                callback(result, history)
+
+        stop_reason = "budget spent" if budget.seconds is not None else "max_trials reached"
+        try:
+            search(racing, executor, history, budget, on_result)
+            if budget.search_left > 0 and budget.seconds is not None:
+                stop_reason = "search space exhausted" if budget.max_trials is None else "max_trials reached"
+        except KeyboardInterrupt:
+            stop_reason = "interrupted"
+        if not any(e.folds for e in history.evaluations.values()):
+            raise NothingFittedError(_why_nothing(history, budget))
+        seconds = float("inf") if budget.seconds is None else 0.5 * max(0.1, budget.seconds - budget.elapsed)
+        artifacts = Artifacts(folder)
+        ensemble = build_ensemble(history, artifacts, task, settings.ensemble_size, seconds, settings.random_state)
+        return RunResult(history, ensemble, stop_reason)
+
+
+def _make_racing(task: Task, settings: Settings, budget: Budget, runtime: RuntimeModel) -> Racing:
+    space = build_space(task.traits, settings.include, settings.exclude, seed=settings.random_state)
+    if isinstance(settings.initial_configurations, str):
+        initial = default_portfolio(space, runtime, budget)
+    else:
+        initial = from_user(space, settings.initial_configurations)
+    searcher = make_searcher(settings.searcher, space, settings.random_state, initial)
+    return Racing(searcher, len(task.folds), task.traits.n_rows, runtime, budget, settings.trial_time_limit)
+
+
+def _why_nothing(history: RunHistory, budget: Budget) -> str:
+    reasons: dict[str, int] = {}
+    for result in history.results:
+        if result.reason:
+            reasons[f"{result.status}: {result.reason}"] = reasons.get(f"{result.status}: {result.reason}", 0) + 1
+    if not reasons:
+        return (
+            f"no trial finished within time_budget={budget.seconds} s; give more seconds "
+            "(a few for small tables, a minute for 100,000 rows)"
+        )
+    worst = sorted(reasons.items(), key=lambda item: -item[1])[:3]
+    listed = "; ".join(f"{n} x {reason}" for reason, n in worst)
+    return f"none of {len(history.results)} trials finished: {listed}"

@@ -1,0 +1,48 @@
+"""Class labels as the user wrote them, around a classifier that knows only their codes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin
+
+
+class LabelDecoder(ClassifierMixin, BaseEstimator):
+    """A fitted classifier of codes that answers with labels.
+
+    Parameters
+    ----------
+    classifier : estimator
+        Fitted; its ``classes_`` are positions in `labels`.
+    labels : ndarray of shape (n_labels,)
+    """
+
+    def __init__(self, classifier: Any, labels: NDArray[Any]):
+        self.classifier = classifier
+        self.labels = labels
+
+    @property
+    def classes_(self) -> NDArray[Any]:
+        return np.asarray(self.labels)[np.asarray(self.classifier.classes_, dtype=np.intp)]
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LabelDecoder:
+        """Fit the classifier again, on labels."""
+        codes = np.searchsorted(self.labels, y)
+        if sample_weight is None:
+            self.classifier.fit(X, codes)
+        else:
+            self.classifier.fit(X, codes, sample_weight=sample_weight)
+        return self
+
+    def predict(self, X: Any) -> NDArray[Any]:
+        """Labels of shape (n_samples,)."""
+        return self.classes_[np.asarray(self.predict_proba(X)).argmax(axis=1)]
+
+    def predict_proba(self, X: Any) -> NDArray[Any]:
+        """Probabilities of shape (n_samples, n_classes), columns in the order of ``classes_``."""
+        return np.asarray(self.classifier.predict_proba(X))
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self.classifier, "classes_")
