@@ -1,0 +1,108 @@
+"""Trials that misbehave in real worker processes: through a scorer, which runs where the model runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from automl.evaluate import Artifacts
+from automl.execute.local import LocalExecutor
+from automl.trial import Status, Trial
+from tests.factories import forest, make_task
+
+
+def _segfault(estimator, X, y):
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def _exit(estimator, X, y):
+    os._exit(3)
+
+
+def _hang(estimator, X, y):
+    time.sleep(3600)
+
+
+def _bloat(estimator, X, y):
+    return [np.ones(50_000_000) for _ in range(100)]
+
+
+def _raise(estimator, X, y):
+    raise ZeroDivisionError("no luck")
+
+
+def _not_a_number(estimator, X, y):
+    return float("nan")
+
+
+@pytest.fixture
+def start(tmp_path):
+    executors = []
+
+    def make(task, **limits):
+        task.save(tmp_path)
+        executors.append(LocalExecutor(tmp_path, 1, **limits))
+        return executors[-1]
+
+    yield make
+    for executor in executors:
+        executor.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("scorer", "limits", "status", "reason"),
+    [
+        (_segfault, {}, Status.CRASH, "exit code -11"),
+        (_exit, {}, Status.CRASH, "exit code 3"),
+        (_hang, {}, Status.TIMEOUT, "took more than"),
+        (_bloat, {"memory_limit": 900}, Status.MEMORY, "limit is 900 MiB"),
+        (_raise, {}, Status.CRASH, "ZeroDivisionError: no luck"),
+        (_not_a_number, {}, Status.INVALID, "nan"),
+    ],
+)
+def test_a_trial_that_misbehaves_becomes_a_status_and_the_next_one_runs(start, scorer, limits, status, reason):
+    executor = start(make_task(scoring=scorer, n_rows=100), **limits)
+    results = [executor.submit(Trial(forest(n)), time_limit=5.0).result(timeout=60) for n in (5, 6)]
+    assert [r.status for r in results] == [status, status]
+    assert all(reason in r.reason for r in results)
+    assert not any(r.folds for r in results)
+
+
+def test_a_worker_killed_from_outside_is_replaced(start):
+    executor = start(make_task(n_rows=100))
+    assert executor.submit(Trial(forest(5)), None).result(timeout=60).status is Status.OK
+    for process in psutil.Process().children(recursive=True):
+        if process.pid in {w.process.pid for w in executor._workers}:
+            process.kill()
+    statuses = [executor.submit(Trial(forest(n)), None).result(timeout=60).status for n in (6, 7)]
+    assert statuses[-1] is Status.OK
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
+def test_losses_and_predictions_are_those_of_the_fold(start, tmp_path, kind):
+    task = make_task(kind, n_rows=120)
+    trial = Trial(forest(20), folds=(0, 2), seed=1)
+    result = start(task).submit(trial, None).result(timeout=60)
+    assert set(result.folds) == {0, 2}
+    for fold, answer in result.folds.items():
+        kept = Artifacts(tmp_path).predictions(trial.configuration, fold)
+        rows = task.folds[fold][1]
+        assert len(kept) == len(rows)
+        assert answer.loss == pytest.approx(task.metric.loss(task.y[rows], kept), rel=1e-5)
+        assert answer.fit_seconds > 0
+    assert result.peak_memory > 10
+
+
+def test_no_process_is_left_after_shutdown(tmp_path):
+    task = make_task(n_rows=100)
+    task.save(tmp_path)
+    executor = LocalExecutor(tmp_path, 2)
+    executor.submit(Trial(forest(5)), None).result(timeout=60)
+    pids = [w.process.pid for w in executor._workers]
+    executor.shutdown()
+    assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)

@@ -1,0 +1,37 @@
+"""Small tasks for tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+
+from automl.metrics import make_metric
+from automl.splits import make_folds
+from automl.task import Task
+from pipelines.component import TableTraits
+from pipelines.configuration import Configuration
+
+LOADERS = {"binary": load_breast_cancer, "multiclass": load_wine, "regression": load_diabetes}
+NO_PREPROCESSING = {"imputation": "none", "scaling": "none"}
+
+
+def make_task(kind: str = "binary", *, scoring: Any = None, n_rows: int | None = None, cv: int = 3) -> Task:
+    """A table that ships with scikit-learn, as the task that workers get."""
+    X, y = LOADERS[kind](return_X_y=True)
+    rows = np.random.default_rng(0).permutation(len(y))[:n_rows]
+    X, y = np.asarray(X, dtype=float)[rows], y[rows]
+    classes = None if kind == "regression" else np.unique(y)
+    return Task(
+        X=X,
+        y=y if classes is None else np.searchsorted(classes, y),
+        traits=TableTraits(kind, len(y), X.shape[1], 0 if classes is None else len(classes)),
+        metric=make_metric(scoring, kind, classes),
+        folds=make_folds(y, kind != "regression", cv=cv),
+    )
+
+
+def forest(n_estimators: int = 10) -> Configuration:
+    """A configuration that fits in milliseconds."""
+    return Configuration({"model": "random_forest", "model:random_forest:n_estimators": n_estimators})

@@ -1,0 +1,60 @@
+import time
+
+import numpy as np
+import pytest
+
+from automl.ensemble import select_weights
+from automl.metrics import make_metric
+
+rng = np.random.default_rng(0)
+N = 2_000
+SIGNAL = rng.normal(size=N)
+Y = (SIGNAL + rng.normal(size=N) > 0).astype(int)
+
+
+def _candidates(noises):
+    p = 1 / (1 + np.exp(-1.7 * np.array([SIGNAL + noise * rng.normal(size=N) for noise in noises])))
+    return np.stack([1 - p, p], axis=2)
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "neg_log_loss", "accuracy", "balanced_accuracy"])
+def test_independent_errors_are_averaged_away(scoring):
+    metric = make_metric(scoring, "binary", np.array([0, 1]))
+    predictions = _candidates([1.0, 1.0, 1.0, 1.0])
+    weights = select_weights(predictions, Y, metric, 25)
+    assert weights.sum() == pytest.approx(1)
+    mixed = metric.loss(Y, np.tensordot(weights, predictions, 1))
+    assert mixed < min(metric.loss(Y, p) for p in predictions)
+
+
+def test_noise_gets_next_to_no_weight():
+    predictions = np.concatenate([_candidates([0.3]), _candidates([30.0] * 5)])
+    weights = select_weights(predictions, Y, make_metric("neg_log_loss", "binary", np.array([0, 1])), 25)
+    assert weights[0] > 0.9
+
+
+def test_squared_error_uses_its_own_path_with_the_same_answer():
+    y = SIGNAL
+    predictions = np.array([SIGNAL + s * rng.normal(size=N) for s in (0.5, 0.6, 2.0)])
+    fast = select_weights(predictions, y, make_metric("rmse", "regression", None), 25)
+    slow = select_weights(predictions, y, make_metric("r2", "regression", None), 25)
+    assert fast == pytest.approx(slow)
+
+
+def test_size_one_picks_the_best():
+    weights = select_weights(_candidates([0.5, 1.0]), Y, make_metric("roc_auc", "binary", np.array([0, 1])), 1)
+    assert weights.tolist() == [1.0, 0.0]
+
+
+def test_a_deadline_in_the_past_still_gives_weights():
+    metric = make_metric("average_precision", "binary", np.array([0, 1]))
+    weights = select_weights(_candidates([0.5, 1.0]), Y, metric, 25, deadline=time.monotonic() - 1)
+    assert weights.sum() == pytest.approx(1)
+
+
+def test_small_tables_are_shrunk_towards_equal_weights():
+    metric = make_metric("neg_log_loss", "binary", np.array([0, 1]))
+    predictions = _candidates([0.2, 1.5])
+    few = select_weights(predictions[:, :40], Y[:40], metric, 25)
+    many = select_weights(predictions, Y, metric, 25)
+    assert few.min() > many.min()

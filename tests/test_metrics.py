@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+from sklearn.metrics import get_scorer_names, log_loss, make_scorer, mean_absolute_error, roc_auc_score, root_mean_squared_error
+
+from automl.metrics import make_metric
+
+rng = np.random.default_rng(0)
+CLASSES = np.array(["a", "b"])
+Y = rng.integers(0, 2, 200)
+P = np.round(rng.random(200), 1)  # rounded, so that scores tie
+PROBABILITIES = np.column_stack([1 - P, P])
+WEIGHTS = rng.random(200)
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["unweighted", "weighted"])
+def test_roc_auc_agrees_with_scikit_learn_ties_included(weights):
+    loss = make_metric("roc_auc", "binary", CLASSES).loss(Y, PROBABILITIES, weights)
+    assert loss == pytest.approx(-roc_auc_score(Y, P, sample_weight=weights))
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["unweighted", "weighted"])
+def test_log_loss_agrees_with_scikit_learn(weights):
+    p = np.clip(PROBABILITIES, 0.05, 0.95)
+    loss = make_metric("neg_log_loss", "binary", CLASSES).loss(Y, p, weights)
+    assert loss == pytest.approx(log_loss(Y, p, sample_weight=weights))
+
+
+def test_regression_losses_agree_with_scikit_learn():
+    y, p = rng.normal(size=100), rng.normal(size=100)
+    assert make_metric("rmse", "regression", None).loss(y, p) == pytest.approx(root_mean_squared_error(y, p))
+    assert make_metric("mae", "regression", None).loss(y, p) == pytest.approx(mean_absolute_error(y, p))
+
+
+def test_log_loss_of_a_fold_without_one_of_the_classes_is_finite():
+    metric = make_metric(None, "multiclass", np.array(["a", "b", "c"]))
+    assert metric.loss(np.array([0, 0, 1]), np.full((3, 3), 1 / 3)) == pytest.approx(np.log(3))
+
+
+@pytest.mark.parametrize("name", ["f1_macro", "balanced_accuracy", "neg_brier_score", "average_precision", "matthews_corrcoef"])
+def test_any_named_scorer_sees_labels_and_probabilities(name):
+    y = CLASSES[Y] if name not in ("average_precision", "neg_brier_score") else np.array([0, 1])[Y]
+    classes = np.unique(y)
+    perfect = np.column_stack([Y == 0, Y == 1]).astype(float)
+    metric = make_metric(name, "binary", classes)
+    assert metric.loss(Y, perfect) < metric.loss(Y, PROBABILITIES)
+
+
+def test_a_scorer_object_is_used_as_it_is():
+    metric = make_metric(make_scorer(mean_absolute_error, greater_is_better=False), "regression", None)
+    assert metric.loss(np.array([1.0, 2.0]), np.array([2.0, 4.0])) == pytest.approx(1.5)
+
+
+def test_a_plain_function_is_a_scorer():
+    def share_of_first_class(estimator, X, y):
+        return float(np.mean(estimator.predict(X) == "a"))
+
+    metric = make_metric(share_of_first_class, "binary", CLASSES)
+    assert metric.loss(np.array([0, 1]), np.array([[0.9, 0.1], [0.2, 0.8]])) == pytest.approx(-0.5)
+
+
+def test_every_regression_scorer_of_scikit_learn_is_accepted():
+    y, p = np.arange(1.0, 11.0), np.arange(1.5, 11.5)
+    names = [n for n in get_scorer_names() if n.startswith("neg_") and "error" in n or n in ("r2", "explained_variance")]
+    assert len(names) >= 8
+    for name in names:
+        assert np.isfinite(make_metric(name, "regression", None).loss(y, p)), name
