@@ -1,0 +1,156 @@
+"""CatBoost: symmetric boosted trees with ordered statistics of categories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+from sklearn.base import BaseEstimator
+
+from pipelines.component import Component, FitContext, TableTraits
+from pipelines.models._boosting import Part, Table, boosted
+from pipelines.models._cost import outputs
+from pipelines.models._early_stopping import Monitor
+
+
+class _Watch:
+    """Callback that stops when the monitor says so, or wants another step size."""
+
+    def __init__(self, monitor: Monitor, learning_rate: float):
+        self.monitor = monitor
+        self.learning_rate = learning_rate
+
+    def after_iteration(self, info: Any) -> bool:
+        losses = info.metrics.get("validation")
+        stop = self.monitor.step(next(iter(losses.values()))[-1] if losses else None)
+        return not stop and self.monitor.learning_rate == self.learning_rate
+
+
+@dataclass(frozen=True)
+class CatBoost:
+    """Settings of CatBoost's trees; grows and predicts through its native interface.
+
+    Attributes
+    ----------
+    params : mapping
+        CatBoost's own parameters.
+    native_categories : int
+        Number of leading columns that hold category codes.
+    """
+
+    params: Mapping[str, Any]
+    native_categories: int = 0
+    n_threads: int = 1
+    random_state: int = 0
+
+    def grow(self, train: Part, watched: Part | None, n_classes: int, rounds: int, monitor: Monitor) -> Any:
+        import catboost
+
+        data = self._pool(train)
+        valid = None if watched is None else self._pool(watched)
+        while True:
+            rate = monitor.learning_rate
+            model = catboost.CatBoost(self._all_params(n_classes, rate, rounds))
+            watch = _Watch(monitor, rate)
+            model.fit(data, eval_set=valid, use_best_model=valid is not None, callbacks=[watch])
+            if monitor.learning_rate == rate:
+                return model
+            monitor.restart()  # the step size of a running training cannot be changed
+
+    def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
+        kind = "Probability" if n_classes else "RawFormulaVal"
+        return np.asarray(model.predict(self._table(X), prediction_type=kind, thread_count=self.n_threads))
+
+    def _pool(self, part: Part) -> Any:
+        import catboost
+
+        categories = list(range(self.native_categories)) or None
+        return catboost.Pool(
+            self._table(part.X), part.y, weight=part.weight, cat_features=categories, thread_count=self.n_threads
+        )
+
+    def _table(self, X: Table) -> Any:
+        """The array itself, or a frame whose leading columns are categories (-1 for missing)."""
+        k = self.native_categories
+        if not k:
+            return X
+        frame = pd.DataFrame(X)
+        codes = np.nan_to_num(X[:, :k], nan=-1).astype(np.int32)
+        for column in range(k):
+            frame[column] = pd.Categorical(codes[:, column])
+        return frame
+
+    def _all_params(self, n_classes: int, learning_rate: float, rounds: int) -> dict[str, Any]:
+        loss = {0: "RMSE", 2: "Logloss"}.get(n_classes, "MultiClass")
+        return {
+            "bootstrap_type": "Bernoulli",
+            "boosting_type": "Plain",
+            "max_bin": 254,
+            **self.params,
+            "loss_function": loss,
+            "learning_rate": learning_rate,
+            "iterations": rounds,
+            "random_seed": self.random_state,
+            "thread_count": self.n_threads,
+            "allow_writing_files": False,
+            "logging_level": "Silent",
+        }
+
+
+def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    own = {name: value for name, value in params.items() if name not in ("learning_rate", "native_categories")}
+    if context.traits.n_features == 1:
+        own.pop("colsample_bylevel", None)  # the library refuses to sample from one column
+    library = CatBoost(
+        own,
+        native_categories=int(params.get("native_categories", 0)),
+        n_threads=context.n_threads,
+        random_state=context.random_state,
+    )
+    return boosted(library, params.get("learning_rate", 0.06), context)
+
+
+def space(traits: TableTraits) -> ConfigurationSpace:
+    space = ConfigurationSpace()
+    space.add(
+        Float("learning_rate", (0.005, 0.3), log=True, default=0.06),
+        Integer("depth", (3, 9), default=6),
+        Categorical("grow_policy", ["SymmetricTree", "Depthwise"], default="SymmetricTree"),
+        Float("l2_leaf_reg", (1e-4, 10.0), log=True, default=1.0),
+        Float("subsample", (0.6, 1.0), default=0.9),
+        Float("colsample_bylevel", (0.5, 1.0), default=0.95),
+        Float("random_strength", (0.05, 5.0), log=True, default=0.8),
+        Integer("leaf_estimation_iterations", (1, 20), log=True, default=1),
+    )
+    if traits.categorical:
+        space.add(
+            Integer("one_hot_max_size", (2, 100), log=True, default=15),
+            Integer("max_ctr_complexity", (1, 4), default=2),
+            Float("model_size_reg", (0.1, 1.5), log=True, default=0.5),
+        )
+    return space
+
+
+def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
+    rounds = 4.0 / float(params.get("learning_rate", 0.06)) * outputs(traits)
+    return 0.2 + 1e-6 * rounds * (traits.n_rows * traits.n_features) ** 0.8
+
+
+COMPONENT = Component(
+    name="catboost",
+    make=make,
+    space=space,
+    accepts_missing=True,
+    accepts_categories=True,
+    accepts_sparse=False,
+    accepts_weights=True,
+    seconds=seconds,
+)
+
+_PREPARED = {"model": "catboost", "encoding": "native", "imputation": "none", "scaling": "none"}
+
+PORTFOLIO: tuple[Mapping[str, Any], ...] = ({**_PREPARED},)

@@ -1,0 +1,49 @@
+"""A single decision tree: weak alone, readable, and cheap."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+from sklearn.base import BaseEstimator
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from pipelines.component import Component, FitContext, TableTraits
+from pipelines.models._cost import power_law
+
+
+def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    tree = DecisionTreeClassifier if context.traits.is_classification else DecisionTreeRegressor
+    return tree(random_state=context.random_state, **params)
+
+
+def space(traits: TableTraits) -> ConfigurationSpace:
+    criteria = ["gini", "entropy"] if traits.is_classification else ["squared_error", "friedman_mse"]
+    space = ConfigurationSpace()
+    space.add(
+        Categorical("criterion", criteria, default=criteria[0]),
+        Integer("max_depth", (2, 20), log=True, default=8),
+        Integer("min_samples_leaf", (1, 50), log=True, default=10),
+        Float("ccp_alpha", (1e-6, 1e-1), log=True, default=1e-4),
+    )
+    return space
+
+
+def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
+    return 0.005 + power_law(traits, 0.006, rows=1.1, columns=1.0)
+
+
+COMPONENT = Component(
+    name="decision_tree",
+    make=make,
+    space=space,
+    accepts_missing=True,
+    accepts_sparse=True,
+    accepts_weights=True,
+    seconds=seconds,
+)
+
+PORTFOLIO: tuple[Mapping[str, Any], ...] = (
+    {"model": "decision_tree", "encoding": "ordinal", "imputation": "none", "scaling": "none"},
+)

@@ -1,0 +1,58 @@
+"""Elastic net and lasso: sparse linear models of a continuous target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ConfigSpace import ConfigurationSpace, Float
+from sklearn.base import BaseEstimator
+from sklearn.linear_model import ElasticNet
+
+from pipelines.component import Component, FitContext, TableTraits
+from pipelines.models._cost import encoded_width, power_law
+from pipelines.models._target import StandardisedRegressor
+
+
+def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    model = ElasticNet(
+        alpha=params.get("alpha", 0.01),
+        l1_ratio=params.get("l1_ratio", 0.5),
+        max_iter=1000,
+        tol=1e-3,
+        random_state=context.random_state,
+    )
+    return StandardisedRegressor(model)  # alpha is in units of the target
+
+
+def space(traits: TableTraits) -> ConfigurationSpace:
+    space = ConfigurationSpace()
+    space.add(Float("alpha", (1e-5, 1.0), log=True, default=0.01), Float("l1_ratio", (0.05, 1.0), default=0.5))
+    return space
+
+
+def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
+    return 0.005 + power_law(traits, 0.003, rows=1.0, columns=1.3, width=encoded_width(traits))
+
+
+COMPONENT = Component(
+    name="elastic_net",
+    make=make,
+    space=space,
+    applies=lambda traits: traits.task == "regression",
+    accepts_sparse=True,
+    accepts_weights=True,
+    seconds=seconds,
+)
+
+PORTFOLIO: tuple[Mapping[str, Any], ...] = (
+    {
+        "model": "elastic_net",
+        "encoding": "one_hot",
+        "imputation": "median",
+        "scaling": "quantile",
+        "generation": "polynomial",
+        "model:elastic_net:alpha": 0.003,
+        "model:elastic_net:l1_ratio": 0.9,
+    },
+)

@@ -1,0 +1,41 @@
+"""Naive Bayes with normal features."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ConfigSpace import ConfigurationSpace, Float
+from sklearn.base import BaseEstimator
+from sklearn.naive_bayes import GaussianNB
+
+from pipelines.component import Component, FitContext, TableTraits
+from pipelines.models._cost import encoded_width, power_law
+
+
+def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    return GaussianNB(var_smoothing=params.get("var_smoothing", 1e-3))
+
+
+def space(traits: TableTraits) -> ConfigurationSpace:
+    space = ConfigurationSpace()
+    space.add(Float("var_smoothing", (1e-9, 1.0), log=True, default=1e-3))
+    return space
+
+
+def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
+    return 0.005 + power_law(traits, 0.0005, rows=1.0, columns=1.0, width=encoded_width(traits))
+
+
+COMPONENT = Component(
+    name="gaussian_nb",
+    make=make,
+    space=space,
+    applies=lambda traits: traits.is_classification,
+    accepts_weights=True,
+    seconds=seconds,
+)
+
+PORTFOLIO: tuple[Mapping[str, Any], ...] = (
+    {"model": "gaussian_nb", "encoding": "one_hot", "imputation": "median", "scaling": "quantile"},
+)

@@ -1,0 +1,162 @@
+"""Gaussian processes, for small tables: smooth functions whose widths are fitted by marginal likelihood."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from ConfigSpace import Categorical, ConfigurationSpace, Float
+from numpy.typing import ArrayLike
+from scipy.linalg import solve_triangular
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.gaussian_process import GaussianProcessRegressor
+from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Kernel, Matern, RationalQuadratic, WhiteKernel
+from sklearn.utils.validation import check_is_fitted
+
+from pipelines.component import Component, FitContext, TableTraits
+from pipelines.models._cost import power_law
+from pipelines.models._margins import apply_softmax, fit_softmax
+
+MAX_ROWS = 1500
+ROWS_TO_TUNE = 300  # the kernel is tuned on so many rows: each step of the likelihood costs their cube
+RIDGE = 1e-8
+
+
+def _kernel(name: str, n_features: int, noise_level: float) -> Kernel:
+    width = np.sqrt(n_features)  # typical distance between standardised rows
+    bounds = (0.03 * width, 100 * width)
+    shape = {
+        "rbf": RBF(width, bounds),
+        "matern_1.5": Matern(width, bounds, nu=1.5),
+        "matern_2.5": Matern(width, bounds, nu=2.5),
+        "rational_quadratic": RationalQuadratic(width, 1.0, bounds, (0.1, 100.0)),
+    }[name]
+    return ConstantKernel(1.0, (1e-2, 1e3)) * shape + WhiteKernel(noise_level, (noise_level / 30, 2.0))
+
+
+def _fit_process(
+    X: np.ndarray, Y: np.ndarray, kernel: str, noise_level: float, random_state: int
+) -> GaussianProcessRegressor:
+    """Tune the kernel on some rows, then condition on all of them; `Y` has shape (n_samples, n_outputs)."""
+    rows = np.random.default_rng(random_state).permutation(len(X))[:ROWS_TO_TUNE]
+    start = _kernel(kernel, X.shape[1], noise_level)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a width at its bound is no fault
+        tuned = GaussianProcessRegressor(start, alpha=RIDGE, random_state=random_state).fit(X[rows], Y[rows])
+    return GaussianProcessRegressor(tuned.kernel_, alpha=RIDGE, optimizer=None).fit(X, Y)
+
+
+def _leave_one_out(process: GaussianProcessRegressor, Y: np.ndarray) -> np.ndarray:
+    """Prediction of each row from all others, shape of `Y` (Rasmussen and Williams 2006, equation 5.12)."""
+    inverse = solve_triangular(process.L_, np.eye(len(Y)), lower=True)
+    precision = (inverse**2).sum(axis=0)
+    return Y - process.alpha_.reshape(Y.shape) / precision[:, None]
+
+
+class GaussianProcessLabelClassifier(ClassifierMixin, BaseEstimator):
+    """Regress class membership on the features; a softmax of leave-one-out predictions gives probabilities.
+
+    One factorisation serves all classes, where the Laplace approximation of scikit-learn's classifier needs many
+    for each of them.
+
+    Parameters
+    ----------
+    kernel : {"rbf", "matern_1.5", "matern_2.5", "rational_quadratic"}
+    noise_level : float
+        First guess of the noise variance; a thirtieth of it is the lower bound.
+    random_state : int
+    """
+
+    def __init__(self, kernel: str = "matern_2.5", noise_level: float = 0.1, random_state: int = 0):
+        self.kernel = kernel
+        self.noise_level = noise_level
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: None = None) -> Self:
+        """Tune the kernel and condition on the rows."""
+        X = np.asarray(X, dtype=np.float64)
+        self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"a classifier needs at least two classes, the target has only {self.classes_[0]!r}")
+        member = np.eye(len(self.classes_))[codes]
+        self.mean_ = member.mean(axis=0)
+        self.scale_ = float(np.sqrt((self.mean_ * (1 - self.mean_)).mean()))
+        target = (member - self.mean_) / self.scale_
+        self.process_ = _fit_process(X, target, self.kernel, self.noise_level, self.random_state)
+        self.theta_ = fit_softmax(self.mean_ / self.scale_ + _leave_one_out(self.process_, target), codes)
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """Class probabilities, shape (n_samples, n_classes)."""
+        check_is_fitted(self)
+        scores = self.process_.predict(np.asarray(X, dtype=np.float64))
+        return apply_softmax(self.mean_ / self.scale_ + scores, self.theta_)
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Most probable class, shape (n_samples,)."""
+        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+
+
+class TunedGaussianProcessRegressor(RegressorMixin, BaseEstimator):
+    """Gaussian process regression whose kernel is tuned on a sample of the rows.
+
+    Parameters are those of `GaussianProcessLabelClassifier`.
+    """
+
+    def __init__(self, kernel: str = "matern_2.5", noise_level: float = 0.1, random_state: int = 0):
+        self.kernel = kernel
+        self.noise_level = noise_level
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: None = None) -> Self:
+        """Tune the kernel and condition on the rows."""
+        X = np.asarray(X, dtype=np.float64)
+        target = np.asarray(y, dtype=np.float64)
+        self.mean_ = float(target.mean())
+        self.scale_ = float(target.std()) or 1.0
+        standard = ((target - self.mean_) / self.scale_)[:, None]
+        self.process_ = _fit_process(X, standard, self.kernel, self.noise_level, self.random_state)
+        return self
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Means, shape (n_samples,)."""
+        check_is_fitted(self)
+        return self.mean_ + self.scale_ * self.process_.predict(np.asarray(X, dtype=np.float64)).ravel()
+
+
+def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    kind = GaussianProcessLabelClassifier if context.traits.is_classification else TunedGaussianProcessRegressor
+    return kind(
+        kernel=params.get("kernel", "matern_2.5"),
+        noise_level=params.get("noise_level", 0.1),
+        random_state=context.random_state,
+    )
+
+
+def space(traits: TableTraits) -> ConfigurationSpace:
+    kernels = ["rbf", "matern_1.5", "matern_2.5", "rational_quadratic"]
+    space = ConfigurationSpace()
+    space.add(
+        Categorical("kernel", kernels, default="matern_1.5"), Float("noise_level", (1e-3, 1.0), log=True, default=0.1)
+    )
+    return space
+
+
+def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
+    return 0.3 + power_law(traits, 0.3, rows=2.5, columns=0.2)
+
+
+COMPONENT = Component(
+    name="gaussian_process",
+    make=make,
+    space=space,
+    applies=lambda traits: traits.n_rows <= MAX_ROWS and not traits.sparse,
+    seconds=seconds,
+)
+
+PORTFOLIO: tuple[Mapping[str, Any], ...] = (
+    {"model": "gaussian_process", "encoding": "one_hot", "imputation": "median", "scaling": "quantile"},
+)

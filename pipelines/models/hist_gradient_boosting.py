@@ -1,0 +1,120 @@
+"""Histogram gradient boosting of scikit-learn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ConfigSpace import ConfigurationSpace, Float, Integer
+from sklearn.base import BaseEstimator
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
+
+from pipelines.component import Component, FitContext, TableTraits
+from pipelines.models._boosting import Part, Table, boosted
+from pipelines.models._cost import outputs
+from pipelines.models._early_stopping import PROBE_ROUNDS, Monitor
+
+MAX_CATEGORIES = 255  # the library's limit for one native category column
+NEVER = 1_000_000  # rounds without progress before the library itself stops
+
+
+@dataclass(frozen=True)
+class HistGradientBoosting:
+    """Settings of scikit-learn's trees, grown in batches of rounds so that the monitor can look between them.
+
+    Attributes
+    ----------
+    params : mapping
+        scikit-learn's own parameters.
+    native_categories : int
+        Number of leading columns that hold category codes.
+    """
+
+    params: Mapping[str, Any]
+    native_categories: int = 0
+    n_threads: int = 1
+    random_state: int = 0
+
+    def grow(self, train: Part, watched: Part | None, n_classes: int, rounds: int, monitor: Monitor) -> Any:
+        kind = HistGradientBoostingClassifier if n_classes else HistGradientBoostingRegressor
+        model = kind(
+            **self.params,
+            learning_rate=monitor.learning_rate,
+            categorical_features=self._categories(train.X),
+            warm_start=True,
+            early_stopping=watched is not None,
+            n_iter_no_change=NEVER,
+            random_state=self.random_state,
+        )
+        sets = {}
+        if watched is not None:
+            sets = {"X_val": watched.X, "y_val": watched.y, "sample_weight_val": watched.weight}
+        stop, grown, batch = False, 0, PROBE_ROUNDS
+        with threadpool_limits(self.n_threads, user_api="openmp"):
+            while not stop and grown < rounds:
+                grown = min(grown + batch, rounds)
+                model.set_params(max_iter=grown, learning_rate=monitor.learning_rate)
+                model.fit(train.X, train.y, sample_weight=train.weight, **sets)
+                # The first score is that of the model without trees.
+                losses = -model.validation_score_[1:][monitor.rounds :] if sets else [None] * (grown - monitor.rounds)
+                for loss in losses:
+                    stop = monitor.step(loss)
+                batch = max(PROBE_ROUNDS, grown // 3)
+        # Rounds after the best one are dropped; scikit-learn has no public way to do so.
+        model._predictors = model._predictors[: max(monitor.best_round, 1)]
+        return model
+
+    def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
+        with threadpool_limits(self.n_threads, user_api="openmp"):
+            return model.predict_proba(X) if n_classes else model.predict(X)
+
+    def _categories(self, X: Table) -> list[int] | None:
+        """Category columns that the library can take; wider ones are ordered numbers to it."""
+        columns = range(self.native_categories)
+        return [i for i in columns if np.nanmax(X[:, i], initial=0) < MAX_CATEGORIES] or None
+
+
+def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    own = {name: value for name, value in params.items() if name not in ("learning_rate", "native_categories")}
+    library = HistGradientBoosting(
+        own,
+        native_categories=int(params.get("native_categories", 0)),
+        n_threads=context.n_threads,
+        random_state=context.random_state,
+    )
+    return boosted(library, params.get("learning_rate", 0.06), context)
+
+
+def space(traits: TableTraits) -> ConfigurationSpace:
+    space = ConfigurationSpace()
+    space.add(
+        Float("learning_rate", (0.01, 0.3), log=True, default=0.06),
+        Integer("max_leaf_nodes", (3, 128), log=True, default=24),
+        Integer("min_samples_leaf", (1, 100), log=True, default=10),
+        Float("l2_regularization", (1e-6, 10.0), log=True, default=0.1),
+        Float("max_features", (0.3, 1.0), default=0.7),
+    )
+    return space
+
+
+def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
+    rounds = 2.5 / float(params.get("learning_rate", 0.06)) * outputs(traits)
+    return 0.1 + 1e-6 * rounds * (traits.n_rows * traits.n_features) ** 0.8
+
+
+COMPONENT = Component(
+    name="hist_gradient_boosting",
+    make=make,
+    space=space,
+    accepts_missing=True,
+    accepts_categories=True,
+    accepts_weights=True,
+    seconds=seconds,
+)
+
+PORTFOLIO: tuple[Mapping[str, Any], ...] = (
+    {"model": "hist_gradient_boosting", "encoding": "native", "imputation": "none", "scaling": "none"},
+)

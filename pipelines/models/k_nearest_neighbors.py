@@ -1,0 +1,115 @@
+"""Nearest neighbours: the table itself is the model, so predicting is what costs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from ConfigSpace import Categorical, ConfigurationSpace, Integer
+from numpy.typing import ArrayLike
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+from sklearn.utils.validation import check_is_fitted
+
+from pipelines.component import Component, FitContext, TableTraits
+from pipelines.models._cost import encoded_width, power_law
+
+MAX_ROWS = 100_000
+
+
+def _single(X: Any) -> Any:
+    """Single precision: distances cost half."""
+    return X.astype(np.float32) if sparse.issparse(X) else np.asarray(X, dtype=np.float32)
+
+
+def _fit(neighbors: Any, X: ArrayLike, y: np.ndarray) -> Any:
+    model = clone(neighbors)
+    return model.set_params(n_neighbors=min(model.n_neighbors, len(y))).fit(_single(X), y)
+
+
+class NeighborsClassifier(ClassifierMixin, BaseEstimator):
+    """Class frequencies among the neighbours, with one further vote that goes to the classes' overall shares.
+
+    The extra vote keeps probabilities away from 0 and 1, where the log loss is infinite.
+
+    Parameters
+    ----------
+    neighbors : KNeighborsClassifier
+        ``n_neighbors`` is cut to the number of training rows.
+    """
+
+    def __init__(self, neighbors: KNeighborsClassifier):
+        self.neighbors = neighbors
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: None = None) -> Self:
+        """Remember the rows."""
+        target = np.asarray(y)
+        self.classes_, counts = np.unique(target, return_counts=True)
+        self.prior_ = counts / counts.sum()
+        self.neighbors_ = _fit(self.neighbors, X, target)
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """Class probabilities, shape (n_samples, n_classes)."""
+        check_is_fitted(self)
+        k = self.neighbors_.n_neighbors
+        return (k * self.neighbors_.predict_proba(_single(X)) + self.prior_) / (k + 1)
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Most probable class, shape (n_samples,)."""
+        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+
+
+class NeighborsRegressor(RegressorMixin, BaseEstimator):
+    """Mean of the neighbours' targets; parameters as in `NeighborsClassifier`."""
+
+    def __init__(self, neighbors: KNeighborsRegressor):
+        self.neighbors = neighbors
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: None = None) -> Self:
+        """Remember the rows."""
+        self.neighbors_ = _fit(self.neighbors, X, np.asarray(y, dtype=np.float64))
+        return self
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Means, shape (n_samples,)."""
+        check_is_fitted(self)
+        return self.neighbors_.predict(_single(X))
+
+
+def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    settings = {"n_neighbors": 20, "weights": "distance", "p": 2, **params, "n_jobs": context.n_threads}
+    if context.traits.is_classification:
+        return NeighborsClassifier(KNeighborsClassifier(**settings))
+    return NeighborsRegressor(KNeighborsRegressor(**settings))
+
+
+def space(traits: TableTraits) -> ConfigurationSpace:
+    space = ConfigurationSpace()
+    space.add(
+        Integer("n_neighbors", (1, 200), log=True, default=20 if traits.is_classification else 10),
+        Categorical("weights", ["uniform", "distance"], default="distance"),
+        Categorical("p", [1, 2], default=2),
+    )
+    return space
+
+
+def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
+    """Includes predicting a quarter as many rows."""
+    return 0.005 + power_law(traits, 0.01, rows=2.0, columns=0.3, width=encoded_width(traits))
+
+
+COMPONENT = Component(
+    name="k_nearest_neighbors",
+    make=make,
+    space=space,
+    applies=lambda traits: traits.n_rows <= MAX_ROWS,
+    accepts_sparse=True,
+    seconds=seconds,
+)
+
+PORTFOLIO: tuple[Mapping[str, Any], ...] = (
+    {"model": "k_nearest_neighbors", "encoding": "one_hot", "imputation": "median", "scaling": "quantile"},
+)

@@ -1,0 +1,56 @@
+"""Linear discriminant analysis."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from pipelines.component import Component, FitContext, TableTraits
+from pipelines.models._cost import encoded_width, power_law
+
+MAX_COLUMNS = 2000  # the covariance matrix has their square as entries
+
+
+class _UnweightedLDA(LinearDiscriminantAnalysis):
+    """scikit-learn's estimator; its ``fit`` knows no weights."""
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: None = None) -> Self:
+        return super().fit(X, y)
+
+
+def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    # Least squares takes any shrinkage; the decomposition by singular values none, but bears collinear columns.
+    if params.get("shrinkage", "value") == "auto":
+        return _UnweightedLDA(solver="lsqr", shrinkage="auto")
+    return _UnweightedLDA(solver="lsqr", shrinkage=params.get("shrinkage_value", 0.1))
+
+
+def space(traits: TableTraits) -> ConfigurationSpace:
+    space = ConfigurationSpace()
+    shrinkage = Categorical("shrinkage", ["auto", "value"], default="auto")
+    value = Float("shrinkage_value", (1e-4, 1.0), log=True, default=0.1)
+    space.add(shrinkage, value)
+    space.add(EqualsCondition(value, shrinkage, "value"))
+    return space
+
+
+def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
+    return 0.005 + power_law(traits, 0.002, rows=1.0, columns=1.5, width=encoded_width(traits))
+
+
+COMPONENT = Component(
+    name="lda",
+    make=make,
+    space=space,
+    applies=lambda traits: traits.is_classification and encoded_width(traits) <= MAX_COLUMNS,
+    seconds=seconds,
+)
+
+PORTFOLIO: tuple[Mapping[str, Any], ...] = (
+    {"model": "lda", "encoding": "one_hot", "imputation": "median", "scaling": "quantile"},
+)

@@ -1,0 +1,104 @@
+"""Quadratic discriminant analysis: one normal distribution per class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from ConfigSpace import ConfigurationSpace, Float
+from numpy.typing import ArrayLike
+from scipy.linalg import cho_factor, solve_triangular
+from scipy.special import softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.validation import check_is_fitted
+
+from pipelines.component import Component, FitContext, TableTraits
+from pipelines.models._cost import encoded_width, power_law
+
+MAX_COLUMNS = 500  # one covariance matrix per class
+
+
+class RegularisedQDA(ClassifierMixin, BaseEstimator):
+    """Normal class densities whose covariances are drawn towards a sphere and towards each other.
+
+    scikit-learn's estimator refuses classes with fewer rows than columns; this one bears classes of a single row:
+    the covariance of a class is ``(1 - reg_param) * (w * own + (1 - w) * pooled) + reg_param * s * identity`` with
+    ``w = n_class / (n_class + n_features)`` and ``s`` the mean pooled variance.
+
+    Parameters
+    ----------
+    reg_param : float
+        Between 0 and 1, as in scikit-learn's ``QuadraticDiscriminantAnalysis``.
+    """
+
+    def __init__(self, reg_param: float = 0.01):
+        self.reg_param = reg_param
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Estimate prior, mean and covariance of each class."""
+        X = np.asarray(X, dtype=np.float64)
+        self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"a classifier needs at least two classes, the target has only {self.classes_[0]!r}")
+        weight = np.ones(len(codes)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+        k, d = len(self.classes_), X.shape[1]
+        mass = np.maximum(np.bincount(codes, weights=weight, minlength=k), 1e-12)
+        self.means_ = np.stack([weight[codes == c] @ X[codes == c] / mass[c] for c in range(k)])
+        centred = X - self.means_[codes]
+        pooled = (centred * weight[:, None]).T @ centred / weight.sum()
+        sphere = max(np.trace(pooled) / d, 1e-12) * np.eye(d)
+        self.factors_, log_dets = [], []
+        for c in range(k):
+            rows = centred[codes == c]
+            own = (rows * weight[codes == c, None]).T @ rows / mass[c]
+            share = len(rows) / (len(rows) + d)
+            covariance = (1 - self.reg_param) * (share * own + (1 - share) * pooled) + self.reg_param * sphere
+            factor = cho_factor(covariance + 1e-9 * sphere, lower=True)[0]
+            self.factors_.append(np.tril(factor))
+            log_dets.append(2 * np.log(np.diag(factor)).sum())
+        self.offsets_ = np.log(mass / mass.sum()) - 0.5 * np.array(log_dets)
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
+        """Class probabilities, shape (n_samples, n_classes)."""
+        check_is_fitted(self)
+        X = np.asarray(X, dtype=np.float64)
+        scores = [
+            offset - 0.5 * (solve_triangular(factor, (X - mean).T, lower=True) ** 2).sum(axis=0)
+            for mean, factor, offset in zip(self.means_, self.factors_, self.offsets_, strict=True)
+        ]
+        out: np.ndarray = softmax(np.column_stack(scores), axis=1)
+        return out
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Most probable class, shape (n_samples,)."""
+        return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
+
+
+def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    return RegularisedQDA(reg_param=params.get("reg_param", 0.01))
+
+
+def space(traits: TableTraits) -> ConfigurationSpace:
+    space = ConfigurationSpace()
+    space.add(Float("reg_param", (1e-4, 1.0), log=True, default=0.02))
+    return space
+
+
+def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
+    return 0.005 + power_law(traits, 0.002, rows=1.0, columns=1.5, width=encoded_width(traits))
+
+
+COMPONENT = Component(
+    name="qda",
+    make=make,
+    space=space,
+    applies=lambda traits: traits.is_classification and encoded_width(traits) <= MAX_COLUMNS,
+    accepts_weights=True,
+    seconds=seconds,
+)
+
+PORTFOLIO: tuple[Mapping[str, Any], ...] = (
+    {"model": "qda", "encoding": "one_hot", "imputation": "median", "scaling": "quantile"},
+)

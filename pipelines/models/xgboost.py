@@ -1,0 +1,162 @@
+"""XGBoost: boosted trees grown on histograms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+from sklearn.base import BaseEstimator
+
+from pipelines.component import Component, FitContext, TableTraits
+from pipelines.models._boosting import Part, Table, boosted
+from pipelines.models._cost import outputs
+from pipelines.models._early_stopping import Monitor
+
+
+@dataclass(frozen=True)
+class XGBoost:
+    """Settings of XGBoost's trees; grows and predicts through its native interface.
+
+    Attributes
+    ----------
+    params : mapping
+        XGBoost's own parameters.
+    native_categories : int
+        Number of leading columns that hold category codes.
+    """
+
+    params: Mapping[str, Any]
+    native_categories: int = 0
+    n_threads: int = 1
+    random_state: int = 0
+
+    def grow(self, train: Part, watched: Part | None, n_classes: int, rounds: int, monitor: Monitor) -> Any:
+        import xgboost as xgb
+
+        params = self._all_params(n_classes, monitor.learning_rate)
+        data = xgb.QuantileDMatrix(
+            train.X, train.y, weight=train.weight, nthread=self.n_threads, max_bin=256, **self._columns(train.X)
+        )
+        evals = []
+        if watched is not None:
+            valid = xgb.QuantileDMatrix(
+                watched.X,
+                watched.y,
+                weight=watched.weight,
+                nthread=self.n_threads,
+                max_bin=256,
+                ref=data,
+                **self._columns(watched.X),
+            )
+            evals = [(valid, "watched")]
+        metric = params["eval_metric"]
+
+        class Watch(xgb.callback.TrainingCallback):
+            def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+                before = monitor.learning_rate
+                stop = monitor.step(evals_log["watched"][metric][-1] if evals_log else None)
+                if monitor.learning_rate != before:
+                    model.set_param("learning_rate", monitor.learning_rate)
+                return stop
+
+        booster = xgb.train(params, data, num_boost_round=rounds, evals=evals, verbose_eval=False, callbacks=[Watch()])
+        best: Any = booster if monitor.best_round == monitor.rounds else booster[: monitor.best_round]
+        return best
+
+    def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
+        import xgboost as xgb
+
+        model.set_param("nthread", self.n_threads)
+        out = model.predict(xgb.DMatrix(X, nthread=self.n_threads, **self._columns(X)))
+        out = np.asarray(out, dtype=np.float64)
+        if n_classes == 2:
+            return np.column_stack([1 - out, out])
+        return out / out.sum(axis=1, keepdims=True) if n_classes else out
+
+    def _columns(self, X: Table) -> dict[str, Any]:
+        """Column types, given only where there are categories."""
+        if not self.native_categories:
+            return {}
+        numeric = X.shape[1] - self.native_categories
+        return {"feature_types": ["c"] * self.native_categories + ["q"] * numeric, "enable_categorical": True}
+
+    def _all_params(self, n_classes: int, learning_rate: float) -> dict[str, Any]:
+        objective, metric = {0: ("reg:squarederror", "rmse"), 2: ("binary:logistic", "logloss")}.get(
+            n_classes, ("multi:softprob", "mlogloss")
+        )
+        many = {"num_class": n_classes} if n_classes > 2 else {}
+        return {
+            **self.params,
+            **many,
+            "objective": objective,
+            "eval_metric": metric,
+            "learning_rate": learning_rate,
+            "tree_method": "hist",
+            "nthread": self.n_threads,
+            "seed": self.random_state,
+            "verbosity": 0,
+        }
+
+
+def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    own = {name: value for name, value in params.items() if name not in ("learning_rate", "native_categories")}
+    if own.get("grow_policy") == "lossguide":
+        own["max_depth"] = 0  # leaves are the only bound then
+    library = XGBoost(
+        own,
+        native_categories=int(params.get("native_categories", 0)),
+        n_threads=context.n_threads,
+        random_state=context.random_state,
+    )
+    return boosted(library, params.get("learning_rate", 0.06), context)
+
+
+def space(traits: TableTraits) -> ConfigurationSpace:
+    from ConfigSpace import EqualsCondition
+
+    space = ConfigurationSpace()
+    grow_policy = Categorical("grow_policy", ["depthwise", "lossguide"], default="depthwise")
+    max_depth = Integer("max_depth", (2, 10), log=True, default=6)
+    max_leaves = Integer("max_leaves", (4, 256), log=True, default=32)
+    space.add(
+        Float("learning_rate", (0.005, 0.3), log=True, default=0.06),
+        grow_policy,
+        max_depth,
+        max_leaves,
+        Float("min_child_weight", (1e-3, 10.0), log=True, default=0.01 if traits.is_classification else 2.0),
+        Float("subsample", (0.5, 1.0), default=0.7),
+        Float("colsample_bylevel", (0.4, 1.0), default=0.9),
+        Float("colsample_bynode", (0.4, 1.0), default=0.9),
+        Float("reg_alpha", (1e-4, 5.0), log=True, default=1e-3),
+        Float("reg_lambda", (1e-4, 5.0), log=True, default=0.1),
+    )
+    if traits.categorical:
+        space.add(Integer("max_cat_to_onehot", (4, 100), log=True, default=8))
+    space.add(
+        EqualsCondition(max_depth, grow_policy, "depthwise"), EqualsCondition(max_leaves, grow_policy, "lossguide")
+    )
+    return space
+
+
+def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
+    rounds = 2.5 / float(params.get("learning_rate", 0.06)) * outputs(traits)
+    return 0.05 + 1.5e-6 * rounds * (traits.n_rows * traits.n_features) ** 0.8
+
+
+COMPONENT = Component(
+    name="xgboost",
+    make=make,
+    space=space,
+    accepts_missing=True,
+    accepts_categories=True,
+    accepts_sparse=True,
+    accepts_weights=True,
+    seconds=seconds,
+)
+
+_PREPARED = {"model": "xgboost", "encoding": "native", "imputation": "none", "scaling": "none"}
+
+PORTFOLIO: tuple[Mapping[str, Any], ...] = ({**_PREPARED},)
