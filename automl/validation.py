@@ -1,0 +1,435 @@
+"""Bad input gets one clear sentence before any work: what is wrong, where, and the mend."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api import types
+from scipy import sparse
+from sklearn.exceptions import DataConversionWarning
+from sklearn.metrics import get_scorer, get_scorer_names
+from sklearn.utils.multiclass import type_of_target
+
+from automl.errors import InvalidInputError
+from automl.metrics import ALIASES
+
+Array = NDArray[Any]
+
+# Scorers that stop with an error on more than two classes, and what to take instead.
+TWO_CLASSES = {
+    "roc_auc": "roc_auc_ovr",
+    "f1": "f1_macro",
+    "precision": "precision_macro",
+    "recall": "recall_macro",
+    "jaccard": "jaccard_macro",
+}
+
+
+class InvalidCellError(InvalidInputError, TypeError):
+    """A cell of the table holds something that is neither a string nor a number."""
+
+
+def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
+    """Check an estimator's settings, as `get_params(deep=False)` gives them; names it does not know are left alone.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the first argument that cannot be used.
+    """
+    for name, what, whole, optional in (
+        ("time_budget", "seconds", False, True),
+        ("trial_time_limit", "seconds", False, True),
+        ("memory_limit", "MiB", False, True),
+        ("max_trials", "trials", True, True),
+        ("ensemble_size", "models", True, False),
+    ):
+        if name in settings and not (optional and settings[name] is None):
+            _check_positive(name, settings[name], what, whole)
+    if "time_budget" in settings and settings["time_budget"] is None and settings.get("max_trials") is None:
+        raise InvalidInputError("time_budget and max_trials are both None; give one of them, or the search never ends")
+    n_jobs = settings.get("n_jobs")
+    if n_jobs is not None and (not _is_whole(n_jobs) or n_jobs == 0 or n_jobs < -1):
+        raise InvalidInputError(f"n_jobs must be a positive whole number, or -1 for all processors; got {n_jobs!r}")
+    _check_scoring(settings.get("scoring"), classification)
+    _check_cv(settings.get("cv"))
+
+
+def check_names(argument: str, given: str | Iterable[str], known: Iterable[str]) -> None:
+    """Check that all names given for an argument are known; the error lists the closest ones.
+
+    >>> check_names("searcher", "smak", ["smac", "random"])
+    Traceback (most recent call last):
+    ...
+    automl.errors.InvalidInputError: searcher: 'smak' is unknown; did you mean 'smac'?
+    """
+    names = list(known)
+    for name in [given] if isinstance(given, str) else list(given):
+        if name not in names:
+            raise InvalidInputError(f"{argument}: {name!r} is unknown; {_suggestion(name, names)}")
+
+
+def check_scoring_classes(scoring: Any, n_classes: int) -> None:
+    """Check that a scorer by name can judge so many classes."""
+    if n_classes > 2 and isinstance(scoring, str) and scoring in TWO_CLASSES:
+        raise InvalidInputError(
+            f"scoring={scoring!r} needs two classes but y has {n_classes}; use scoring={TWO_CLASSES[scoring]!r}"
+        )
+
+
+def check_table(X: Any) -> None:
+    """Check that `X` is a table that `pipelines.data.TableReader` can read, in `fit` as in `predict`.
+
+    Raises
+    ------
+    InvalidInputError
+        For a wrong shape, duplicate names, complex or infinite numbers, and lists or the like in cells.
+    """
+    if X is None:
+        raise InvalidInputError("X is None; pass a table with rows and columns")
+    if sparse.issparse(X):
+        _check_shape(X.shape)
+        _check_sparse(X)
+        return
+    if hasattr(X, "to_pandas") and not isinstance(X, pd.DataFrame):
+        X = X.to_pandas()
+    if isinstance(X, pd.DataFrame):
+        _check_shape(X.shape)
+        _check_labels(X.columns)
+        for i, label in enumerate(X.columns):
+            _check_column(X.iloc[:, i], f"column {label!r}")
+        return
+    array = _to_array(X)
+    _check_shape(array.shape)
+    if array.dtype.kind == "c":
+        raise InvalidInputError("Complex data not supported; pass real and imaginary parts as columns of their own")
+    if array.dtype.kind == "f":
+        _check_finite(array)
+    elif array.dtype.kind == "O":
+        for i in range(array.shape[1]):
+            _check_column(pd.Series(array[:, i], dtype=object), f"column {i}")
+
+
+def check_target(y: Any, X: Any, classification: bool) -> tuple[Array, Array | None]:
+    """The target as class codes or floats, and its classes.
+
+    Returns
+    -------
+    y : ndarray of int64 (codes) or float64, shape (n_samples,)
+    classes : ndarray of shape (n_classes,) or None
+        Sorted, in their own dtype; None for regression.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is nothing to learn from it, or it fits the other estimator only.
+    """
+    if y is None:
+        raise InvalidInputError("fit requires y to be passed, but the target y is None; pass one value for each row")
+    values = _flat("y", y)
+    _check_length("y", values, X)
+    _check_present("y", values)
+    return _classes(values) if classification else (_numbers(values), None)
+
+
+def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64] | None:
+    """Weights as floats of shape ``(n_samples,)``, or None."""
+    if sample_weight is None:
+        return None
+    try:
+        weight = np.asarray(sample_weight, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError("sample_weight must hold numbers, one for each row") from error
+    if weight.shape != (n_samples,):
+        raise InvalidInputError(
+            f"sample_weight has shape {weight.shape} but X has {n_samples} rows; pass one for each row"
+        )
+    if not np.isfinite(weight).all():
+        raise InvalidInputError("sample_weight holds missing or infinite values; replace them by finite numbers")
+    if (weight < 0).any():
+        raise InvalidInputError("sample_weight holds negative values; use 0 for rows that should not count")
+    if not weight.any():
+        raise InvalidInputError(
+            "Sample weights must contain at least one non-zero number; pass None to weigh all rows equally"
+        )
+    return weight
+
+
+def check_groups(groups: Any, n_samples: int) -> NDArray[np.intp] | None:
+    """Codes of the groups of shape ``(n_samples,)``, or None."""
+    if groups is None:
+        return None
+    values = _flat("groups", groups)
+    if len(values) != n_samples:
+        raise InvalidInputError(f"groups has {len(values)} values but X has {n_samples} rows; pass one for each row")
+    codes, _ = pd.factorize(values)
+    if (codes < 0).any():
+        raise InvalidInputError(f"groups has {(codes < 0).sum()} missing values; give every row a group")
+    return np.asarray(codes, dtype=np.intp)
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
+
+
+def _check_positive(name: str, value: Any, what: str, whole: bool) -> None:
+    right = _is_whole(value) if whole else isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+    if not right or not np.isfinite(value) or value <= 0:
+        raise InvalidInputError(
+            f"{name} must be a {'whole' if whole else 'finite'} number of {what} above 0; got {value!r}"
+        )
+
+
+def _suggestion(name: Any, known: list[str]) -> str:
+    close = get_close_matches(str(name), known, n=3)
+    if close:
+        return f"did you mean {' or '.join(map(repr, close))}?"
+    return f"choose from {', '.join(map(repr, sorted(known)))}"
+
+
+def _check_scoring(scoring: Any, classification: bool) -> None:
+    if scoring is None or callable(scoring):
+        return
+    if not isinstance(scoring, str):
+        raise InvalidInputError(f"scoring must be the name of one scorer or a callable; got {type(scoring).__name__}")
+    check_names("scoring", scoring, [*get_scorer_names(), *ALIASES])
+    function: Callable[..., Any] | None = getattr(get_scorer(ALIASES.get(scoring, scoring)), "_score_func", None)
+    room = getattr(function, "__module__", "")
+    if classification and room.endswith("._regression"):
+        raise InvalidInputError(f"scoring={scoring!r} judges regression; use for example 'roc_auc' or 'neg_log_loss'")
+    if not classification and room.endswith(("._classification", "._ranking")):
+        raise InvalidInputError(f"scoring={scoring!r} judges classification; use for example 'r2'")
+
+
+def _check_cv(cv: Any) -> None:
+    if cv is None or hasattr(cv, "split"):
+        return
+    if _is_whole(cv):
+        if cv < 2:
+            raise InvalidInputError(f"cv must be 2 folds or more; got {cv}")
+    elif isinstance(cv, str | bytes | Real) or not isinstance(cv, Iterable):
+        raise InvalidInputError(f"cv must be a whole number, a splitter, or (train, test) pairs; got {cv!r}")
+
+
+def _check_shape(shape: tuple[int, ...]) -> None:
+    if len(shape) != 2:
+        raise InvalidInputError(
+            f"Expected 2D array, got {len(shape)}D array instead. Reshape your data: X.reshape(-1, 1) if it is one "
+            "column, X.reshape(1, -1) if it is one row"
+        )
+    for count, what in zip(shape, ("sample", "feature"), strict=True):
+        if count == 0:
+            raise InvalidInputError(
+                f"Found array with 0 {what}(s) (shape={tuple(shape)}) while a minimum of 1 is required."
+            )
+
+
+def _check_labels(labels: pd.Index) -> None:
+    twice = labels[labels.duplicated()].unique()
+    if len(twice):
+        named = ", ".join(repr(label) for label in twice[:5])
+        raise InvalidInputError(f"X has more than one column named {named}; rename or drop the duplicates")
+
+
+def _check_sparse(X: Any) -> None:
+    if X.dtype.kind == "c":
+        raise InvalidInputError("Complex data not supported; pass real and imaginary parts as columns of their own")
+    table = sparse.coo_array(X)
+    bad = ~np.isfinite(np.asarray(table.data, dtype=np.float64))
+    if bad.any():
+        raise InvalidInputError(
+            f"column {table.coords[1][bad][0]} of the sparse X holds NaN or infinity; fill these cells, or pass X dense"
+        )
+
+
+def _check_finite(array: Array) -> None:
+    infinite = np.isinf(array).any(axis=0)
+    if infinite.any():
+        raise _infinite(f"column {int(np.flatnonzero(infinite)[0])}")
+
+
+def _infinite(where: str) -> InvalidInputError:
+    return InvalidInputError(f"{where} holds infinite values (inf); replace them by missing cells or finite numbers")
+
+
+def _check_column(column: pd.Series, where: str) -> None:
+    dtype = column.dtype
+    if types.is_complex_dtype(dtype):
+        raise InvalidInputError(f"{where}: Complex data not supported; split it into real and imaginary parts")
+    if isinstance(dtype, pd.ArrowDtype):
+        import pyarrow as pa  # pandas' own optional library: present wherever such a column exists
+
+        if pa.types.is_nested(dtype.pyarrow_dtype):
+            raise _nested(where, str(dtype))
+    if types.is_float_dtype(dtype):
+        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        if np.isinf(numbers).any():
+            raise _infinite(where)
+    elif dtype == object:
+        _check_objects(column, where)
+
+
+def _check_objects(column: pd.Series, where: str) -> None:
+    held = types.infer_dtype(column, skipna=True)
+    if held in ("floating", "mixed-integer-float", "decimal"):
+        if np.isinf(pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)).any():
+            raise _infinite(where)
+    elif held == "complex":
+        raise InvalidInputError(f"{where}: Complex data not supported; split it into real and imaginary parts")
+    elif held.startswith("mixed") or held == "unknown-array":
+        for kind in sorted(set(map(type, column)), key=lambda kind: kind.__name__):
+            if hasattr(kind, "__iter__") and not issubclass(kind, str | bytes):
+                raise _nested(where, kind.__name__)
+        numbers = [value for value in column if isinstance(value, float)]
+        if np.isinf(numbers).any():
+            raise _infinite(where)
+
+
+def _nested(where: str, kind: str) -> InvalidCellError:
+    return InvalidCellError(
+        f"{where} holds cells of type {kind}, but each cell as argument must be a string or a number; "
+        "split it into several columns, or drop it"
+    )
+
+
+def _to_array(X: Any) -> Array:
+    try:
+        array = np.asarray(X)
+    except ValueError as error:
+        raise InvalidCellError(
+            "X is not a table: its rows differ in length, or some cells hold lists; each cell as argument must be a "
+            "string or a number"
+        ) from error
+    return array
+
+
+def _flat(name: str, values: Any) -> Array:
+    """One dimension, without pandas' own dtypes."""
+    if sparse.issparse(values):
+        raise InvalidInputError(f"{name} is sparse; pass it dense, as {name}.toarray().ravel()")
+    if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
+        _warn_column()
+        values = values.iloc[:, 0]
+    if hasattr(values, "to_pandas"):
+        values = values.to_pandas()
+    if isinstance(values, pd.Series | pd.Index):
+        values = _series_values(values)
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise InvalidInputError(f"{name} should be a 1d array, one value for each row") from error
+    if array.ndim == 2 and array.shape[1] == 1:
+        _warn_column()
+        array = array.ravel()
+    if array.ndim != 1:
+        raise InvalidInputError(
+            f"{name} should be a 1d array, got an array of shape {array.shape} instead; fit one model for each column"
+        )
+    if array.dtype == object:
+        array = _unboxed(array)
+    return array
+
+
+def _warn_column() -> None:
+    warnings.warn(
+        "A column-vector y was passed when a 1d array was expected. Please change the shape of y to (n_samples, ), "
+        "for example using ravel().",
+        DataConversionWarning,
+        stacklevel=4,
+    )
+
+
+def _series_values(values: Any) -> Array:
+    if values.isna().any() or not types.is_numeric_dtype(values.dtype):
+        return np.asarray(values, dtype=object if values.dtype.kind == "O" else None)
+    return np.asarray(values.to_numpy())
+
+
+def _unboxed(array: Array) -> Array:
+    """Python numbers in an object array as NumPy's."""
+    held = types.infer_dtype(array, skipna=False)
+    kind = {"integer": np.int64, "floating": np.float64, "mixed-integer-float": np.float64, "boolean": np.bool_}
+    return array.astype(kind[held]) if held in kind and not pd.isna(array).any() else array
+
+
+def _check_length(name: str, values: Array, X: Any) -> None:
+    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    if len(values) != n_rows:
+        raise InvalidInputError(
+            f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows but {name} has "
+            f"{len(values)} values; pass one value for each row"
+        )
+
+
+def _check_present(name: str, values: Array) -> None:
+    missing = pd.isna(values)
+    if missing.any():
+        raise InvalidInputError(
+            f"Input {name} contains NaN: {missing.sum()} of {len(values)} values are missing, the first in row "
+            f"{int(np.argmax(missing))}; drop these rows from X and {name}"
+        )
+    if values.dtype.kind == "c":
+        raise InvalidInputError(f"Complex data not supported: {name} must hold labels or real numbers")
+    if values.dtype.kind == "f" and np.isinf(values).any():
+        infinite = np.isinf(values)
+        raise InvalidInputError(
+            f"Input {name} contains infinity or a value too large for dtype('float64'). {infinite.sum()} of "
+            f"{len(values)} values are infinite, the first in row {int(np.argmax(infinite))}; drop or mend these rows"
+        )
+
+
+def _classes(values: Array) -> tuple[Array, Array]:
+    if values.dtype.kind == "f" and type_of_target(values) == "continuous":
+        raise InvalidInputError(
+            "Unknown label type: continuous. y holds numbers with fractions; use AutoMLRegressor, or cut y into classes"
+        )
+    try:
+        classes, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    except TypeError as error:
+        kinds = ", ".join(sorted({type(value).__name__ for value in values}))
+        raise InvalidInputError(f"Unknown label type: y mixes {kinds}; make all labels strings") from error
+    if len(classes) == 1:
+        raise InvalidInputError(
+            f"y holds only 1 class, {_plain(classes[0])!r}; at least 2 classes are needed to learn from"
+        )
+    single = np.flatnonzero(counts == 1)
+    if len(single):
+        others = f" (and {len(single) - 1} more classes have one row)" if len(single) > 1 else ""
+        hint = "; use AutoMLRegressor if y is a quantity" if values.dtype.kind in "iuf" and len(single) > 1 else ""
+        raise InvalidInputError(
+            f"class {_plain(classes[single[0]])!r} of y has a single row{others}, but at least 2 are needed to learn "
+            f"from one and test on the other; drop these rows or merge rare classes{hint}"
+        )
+    return codes.astype(np.int64), classes
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _numbers(values: Array) -> NDArray[np.float64]:
+    if values.dtype.kind not in "iufb":
+        try:
+            if any(isinstance(value, str | bytes) for value in values[:1]) or values.dtype.kind in "mM":
+                raise TypeError
+            numbers = values.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            raise InvalidInputError(
+                f"y holds values such as {_plain(values[0])!r}, but regression needs numbers; use AutoMLClassifier for "
+                "labels, or convert y with pd.to_numeric"
+            ) from error
+    else:
+        numbers = values.astype(np.float64)
+    _check_present("y", numbers)
+    if len(numbers) == 1:
+        raise InvalidInputError("y has a single value (n_samples=1); at least 2 rows are needed")
+    if numbers.min() == numbers.max():
+        raise InvalidInputError(f"y is constant ({numbers[0]:g} in every row); there is nothing to learn from it")
+    return numbers

@@ -1,0 +1,328 @@
+"""How one column of a raw table becomes numbers: one small reader per kind of column."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cached_property
+from numbers import Integral, Real
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api import types
+from sklearn.feature_extraction.text import HashingVectorizer
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.intp]
+
+# What people write for "no value" in columns of numbers and dates; among categories these stay ordinary levels.
+PLACEHOLDERS = frozenset(
+    {"?", "-", ".", "na", "n/a", "#n/a", "nan", "nat", "<na>", "null", "none", "missing", "unknown"}
+)
+DATES = ("datetime", "datetime64", "date")
+NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")
+DURATIONS = ("timedelta", "timedelta64")
+
+
+class Reader(Protocol):
+    """Turns a column of any fitting dtype into float columns; holds what it learned in `fit`, never the rows."""
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Suffixes of the names of the columns that `read` gives; the empty string for a column that keeps its name."""
+        ...
+
+    def read(self, column: pd.Series) -> Floats:
+        """Float array of shape (n_rows, len(parts)); missing cells are NaN."""
+        ...
+
+
+def level_text(value: Any) -> str:
+    """The text by which levels are compared: 1, 1.0, Decimal(1) and "1" are the same level.
+
+    >>> level_text(1.0), level_text(True), level_text(" a")
+    ('1', 'True', ' a')
+    """
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool | np.bool_):
+        return str(bool(value))
+    if isinstance(value, Integral):
+        return str(int(value))
+    if isinstance(value, Real | Decimal) and np.isfinite(float(value)):
+        return str(int(value)) if value == int(value) else str(value)
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return str(value)
+
+
+def factorize(column: pd.Series) -> tuple[Codes, NDArray[np.object_]]:
+    """Codes (-1 where missing) and the sorted texts of the distinct values; blank strings count as missing."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        codes, values = np.asarray(column.cat.codes, dtype=np.intp), column.cat.categories.to_numpy(dtype=object)
+    else:
+        if column.dtype == object and types.infer_dtype(column, skipna=True) != "string":
+            # True equals 1 for a hash table, so mixed cells become texts first.
+            column = column.map(level_text, na_action="ignore")
+        codes, uniques = pd.factorize(column)
+        values = np.asarray(uniques, dtype=object)
+    if len(values) == 0:
+        return codes, values
+    used = np.bincount(codes[codes >= 0], minlength=len(values)) > 0
+    texts = pd.Series([level_text(value) for value in values], dtype=object)
+    known = used & (texts.str.strip() != "").to_numpy(dtype=bool)
+    # Different values may share a text (categories 1 and "1"), so the texts are numbered anew.
+    renumbered = np.full(len(values), -1, dtype=np.intp)
+    levels, renumbered[known] = np.unique(texts.to_numpy()[known], return_inverse=True)
+    return np.where(codes < 0, -1, renumbered[codes]), levels
+
+
+def take(values: Floats, codes: Codes) -> Floats:
+    """``values[codes]`` with NaN rows where the code is -1."""
+    padded = np.concatenate([values, np.full((1, *values.shape[1:]), np.nan)])
+    return padded[codes]
+
+
+def parse_numbers(texts: NDArray[np.object_]) -> Floats:
+    """The numbers that `texts` write down; NaN where one does not."""
+    return np.asarray(pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce"), dtype=np.float64)
+
+
+def is_placeholder(texts: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """Where a text only says that there is no value."""
+    return np.array([text.strip().lower() in PLACEHOLDERS for text in texts], dtype=bool)
+
+
+def content(column: pd.Series) -> str:
+    """What a column holds, whatever its dtype: number, duration, boolean, date, category, string or empty."""
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return "category"
+    if isinstance(dtype, pd.SparseDtype):
+        dtype = dtype.subtype
+    if types.is_bool_dtype(dtype):
+        return "boolean"
+    if types.is_numeric_dtype(dtype):
+        return "number"
+    if types.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype):
+        return "date"
+    if types.is_timedelta64_dtype(dtype):
+        return "duration"
+    held = types.infer_dtype(column, skipna=True)
+    if held in NUMBERS:
+        return "number"
+    if held in DATES:
+        return "date"
+    if held in DURATIONS:
+        return "duration"
+    return {"boolean": "boolean", "empty": "empty"}.get(held, "string")
+
+
+def _refuse(column: pd.Series, kind: str, texts: Sequence[Any]) -> ValueError:
+    return ValueError(
+        f"column {column.name!r} held {kind} in fit but now holds values such as {texts[0]!r}; "
+        f"pass {kind}, or leave the cells empty"
+    )
+
+
+@dataclass(frozen=True)
+class NumericReader:
+    """Numbers as they are; durations in seconds; texts are parsed, and missing where they are no number."""
+
+    parts: tuple[str, ...] = ("",)
+
+    def read(self, column: pd.Series) -> Floats:
+        """Float array of shape (n_rows, 1)."""
+        return self._values(column)[:, None]
+
+    def _values(self, column: pd.Series) -> Floats:
+        held = content(column)
+        if held in ("number", "boolean"):
+            if column.dtype == object:
+                return np.asarray(column.astype(object).where(column.notna(), np.nan), dtype=np.float64)
+            return column.to_numpy(dtype=np.float64, na_value=np.nan)
+        if held == "duration":
+            return np.asarray(pd.to_timedelta(column).dt.total_seconds(), dtype=np.float64)
+        if held == "date":
+            raise _refuse(column, "numbers", column.dropna().to_list())
+        codes, texts = factorize(column)
+        numbers = parse_numbers(texts)
+        if len(texts) and np.isnan(numbers).all() and not is_placeholder(texts).all():
+            raise _refuse(column, "numbers", texts)
+        return take(numbers, codes)
+
+
+@dataclass(frozen=True)
+class BooleanReader:
+    """True as 1 and False as 0, written as booleans, numbers or texts."""
+
+    parts: tuple[str, ...] = ("",)
+
+    def read(self, column: pd.Series) -> Floats:
+        """Float array of shape (n_rows, 1)."""
+        if content(column) in ("boolean", "number", "empty"):
+            return NumericReader().read(column)
+        codes, texts = factorize(column)
+        truth = {"true": 1.0, "false": 0.0}
+        values = np.array([truth.get(text.strip().lower(), np.nan) for text in texts], dtype=np.float64)
+        values = np.where(np.isnan(values), parse_numbers(texts), values)
+        if len(texts) and np.isnan(values).all() and not is_placeholder(texts).all():
+            raise _refuse(column, "booleans", texts)
+        return take(values, codes)[:, None]
+
+
+@dataclass(frozen=True)
+class CategoryReader:
+    """Codes 0, 1, ... in the order of `levels`; missing and unseen levels are NaN.
+
+    Levels are compared as texts (see `level_text`); a text that is no level is compared as a number where just one
+    level is that number, so that "1.0" in training meets 1 in prediction. With `grouped`, the rare levels of training
+    were put under one code, the last; levels that are not listed, unseen ones included, join it.
+    """
+
+    levels: tuple[str, ...]
+    grouped: bool = False
+    parts: tuple[str, ...] = ("",)
+
+    @property
+    def cardinality(self) -> int:
+        """Number of codes."""
+        return len(self.levels) + self.grouped
+
+    def read(self, column: pd.Series) -> Floats:
+        """Float array of shape (n_rows, 1)."""
+        codes, texts = factorize(column)
+        known = pd.Index(self.levels, dtype=object)
+        found = known.get_indexer(pd.Index(texts, dtype=object)).astype(np.float64)
+        unknown = found < 0
+        if unknown.any():
+            numbers = pd.Series(parse_numbers(known.to_numpy()))
+            unique = numbers[numbers.notna() & ~numbers.duplicated(keep=False)]
+            position = pd.Index(unique).get_indexer(pd.Index(parse_numbers(texts[unknown])))
+            rest = float(len(self.levels)) if self.grouped else np.nan
+            matched = np.append(unique.index.to_numpy(dtype=np.float64), rest)
+            found[unknown] = matched[position]
+        return take(found, codes)[:, None]
+
+
+@dataclass(frozen=True)
+class DateReader:
+    """Parts of a date as numbers, and the days elapsed since the first date of training.
+
+    Attributes
+    ----------
+    first : Timestamp
+        Wall-clock time without zone.
+    format : str
+        How dates are written where they come as texts.
+    zone : str or None
+        Dates with a zone are moved to this one (UTC if None), then read as wall-clock time.
+    """
+
+    parts: tuple[str, ...]
+    first: pd.Timestamp
+    format: str = "ISO8601"
+    zone: str | None = None
+
+    def read(self, column: pd.Series) -> Floats:
+        """Float array of shape (n_rows, n_parts)."""
+        dates = read_dates(column, self.format, self.zone)
+        return np.column_stack([date_part(dates, part, self.first) for part in self.parts])
+
+
+DATE_PARTS = ("_year", "_month", "_day", "_weekday", "_hour", "_elapsed")
+
+
+def date_part(dates: pd.DatetimeIndex, part: str, first: pd.Timestamp) -> Floats:
+    """One number of each date: the hour has fractions, elapsed is in days."""
+    if part == "_elapsed":
+        return np.asarray((dates - first) / pd.Timedelta(days=1), dtype=np.float64)
+    if part == "_hour":
+        return np.asarray(dates.hour + dates.minute / 60, dtype=np.float64)
+    return np.asarray(getattr(dates, part[1:]), dtype=np.float64)
+
+
+def read_dates(column: pd.Series, format: str, zone: str | None) -> pd.DatetimeIndex:
+    """Wall-clock times without zone; NaT where a cell is missing or no date."""
+    held = content(column)
+    if held == "date":
+        if isinstance(column.dtype, pd.PeriodDtype):
+            dates = pd.DatetimeIndex(column.dt.to_timestamp())
+        elif (isinstance(column.dtype, np.dtype) and column.dtype.kind == "M") or isinstance(
+            column.dtype, pd.DatetimeTZDtype
+        ):
+            dates = pd.DatetimeIndex(column)
+        else:
+            dates = pd.DatetimeIndex(pd.to_datetime(column.astype(object), errors="coerce", utc=True))
+    elif held in ("string", "category", "empty"):
+        codes, texts = factorize(column)
+        parsed = pd.DatetimeIndex(
+            pd.to_datetime(pd.Series(texts, dtype=object), format=format, errors="coerce", utc=True)
+        )
+        if len(texts) and parsed.isna().all() and not is_placeholder(texts).all():
+            raise _refuse(column, "dates", texts)
+        dates = parsed.take(codes, fill_value=pd.NaT, allow_fill=True)
+    else:
+        raise _refuse(column, "dates", column.dropna().to_list())
+    return dates if dates.tz is None else dates.tz_convert(zone or "UTC").tz_localize(None)
+
+
+@dataclass(frozen=True)
+class TextReader:
+    """Hashed n-grams of a text, its length in characters and in words; nothing is learned from the rows.
+
+    The hashed columns are the l2-normalised counts of word n-grams (or of character n-grams for texts without
+    spaces) that fall into each of `n_features` cells, by scikit-learn's `HashingVectorizer`; zero where missing.
+    """
+
+    n_features: int
+    analyzer: str = "word"
+
+    @cached_property
+    def parts(self) -> tuple[str, ...]:
+        """Suffixes: ``_length``, ``_words``, ``_hash0``, ..."""
+        return ("_length", "_words", *(f"_hash{i}" for i in range(self.n_features)))
+
+    def read(self, column: pd.Series) -> Floats:
+        """Float array of shape (n_rows, n_features + 2)."""
+        codes, texts = factorize(column)
+        ngrams = (1, 2) if self.analyzer == "word" else (2, 4)
+        hasher = HashingVectorizer(n_features=self.n_features, analyzer=self.analyzer, ngram_range=ngrams)
+        values = np.zeros((len(texts), self.n_features + 2))
+        if len(texts):
+            values[:, 0] = [len(text) for text in texts]
+            values[:, 1] = [len(text.split()) for text in texts]
+            values[:, 2:] = hasher.transform(texts).toarray()
+        out = take(values, codes)
+        out[codes < 0, 2:] = 0.0
+        return out
+
+
+@dataclass(frozen=True)
+class Column:
+    """What became of one column of the table.
+
+    Attributes
+    ----------
+    name : hashable
+        Its label in the frame, or its position in an array.
+    kind : {"numeric", "boolean", "category", "date", "text", "constant", "identifier"}
+    positions : tuple of int
+        Its columns in the output of `TableReader`; none when it was dropped.
+    reason : str
+        Why it was dropped; empty when it was kept.
+    missing : bool
+        Whether its columns had NaN in training.
+    reader : Reader or None
+        None when it was dropped.
+    """
+
+    name: Hashable
+    kind: str
+    positions: tuple[int, ...] = ()
+    reason: str = ""
+    missing: bool = False
+    reader: Reader | None = None

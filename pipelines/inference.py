@@ -1,0 +1,232 @@
+"""Which kind a raw column is, decided once, from the training rows alone and whatever their order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Hashable
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipelines.columns import (
+    DATE_PARTS,
+    BooleanReader,
+    CategoryReader,
+    Codes,
+    Column,
+    DateReader,
+    Floats,
+    NumericReader,
+    TextReader,
+    content,
+    date_part,
+    factorize,
+    is_placeholder,
+    level_text,
+    parse_numbers,
+    read_dates,
+)
+
+DATE_FORMATS = (
+    "ISO8601",
+    "%Y-%m",
+    "%Y/%m/%d",
+    "%Y/%m/%d %H:%M",
+    "%Y/%m/%d %H:%M:%S",
+    "%m/%d/%Y",
+    "%m/%d/%Y %H:%M",
+    "%m/%d/%Y %H:%M:%S",
+    "%m/%d/%y",
+    "%d/%m/%Y",
+    "%d/%m/%Y %H:%M",
+    "%d/%m/%Y %H:%M:%S",
+    "%d/%m/%y",
+    "%d.%m.%Y",
+    "%d.%m.%Y %H:%M",
+    "%d.%m.%Y %H:%M:%S",
+    "%d-%m-%Y",
+    "%d-%b-%Y",
+    "%d-%b-%y",
+    "%d %b %Y",
+    "%d %B %Y",
+    "%b %d, %Y",
+    "%B %d, %Y",
+)
+FEW_NUMBERS = 20  # up to so many distinct whole numbers written as texts are taken for codes of categories
+MANY_ROWS = 20  # identifiers are not told from categories on fewer rows
+NEARLY_ALL = 0.95  # share of distinct values from which a column names its rows
+IDENTIFIER_NAME = re.compile(
+    r"(^|.*[_\W])(id|index|uuid|guid|row|rownum|row_?number|rowid)$|.*[a-z]I[dD]$|unnamed: ?\d+$"
+)
+DIGEST = re.compile(r"[0-9a-fA-F-]{16,}$")
+_SAMPLE = 1000
+
+
+def infer_column(name: Hashable, column: pd.Series, max_categories: int, text_features: int, written: bool) -> Column:
+    """The kind of `column` and its fitted reader.
+
+    Parameters
+    ----------
+    written : bool
+        Whether the whole table came as texts, so that whole numbers are numbers however few there are.
+    """
+    held = content(column)
+    if held in ("number", "duration"):
+        return numeric_columns([name], NumericReader().read(column))[0]
+    if held == "boolean":
+        values = BooleanReader().read(column)
+        return _kept_or_constant(name, "boolean", values, BooleanReader())
+    if held == "date":
+        return _date(name, column, "ISO8601")
+    codes, texts = factorize(column)
+    if len(texts) == 0:
+        return Column(name, "constant", reason="all cells are missing")
+    missing = bool((codes < 0).any())
+    if len(texts) == 1 and not missing:
+        return Column(name, "constant", reason=f"all cells are {texts[0]!r}")
+    if held == "string" and _are_numbers(texts, written):
+        return numeric_columns([name], NumericReader().read(column))[0]
+    format = _date_format(texts)
+    if format:
+        return _date(name, column, format)
+    return _words(name, column, codes, texts, max_categories, text_features)
+
+
+def numeric_columns(names: list[Hashable], values: Floats) -> list[Column]:
+    """Numeric columns of a float array ``(n_rows, len(names))``, many at once."""
+    low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
+    missing = np.isnan(values).any(axis=0)
+    columns = []
+    for i, name in enumerate(names):
+        if np.isnan(low[i]):
+            column = Column(name, "constant", reason="all cells are missing")
+        elif low[i] == high[i] and not missing[i]:
+            column = Column(name, "constant", reason=f"all cells are {low[i]:g}")
+        elif _counts_rows(name, values[:, i], low[i], high[i]):
+            column = Column(name, "identifier", reason="its name and its values say that it numbers the rows")
+        else:
+            column = Column(name, "numeric", missing=bool(missing[i]), reader=NumericReader())
+        columns.append(column)
+    return columns
+
+
+def _counts_rows(name: Hashable, values: Floats, low: float, high: float) -> bool:
+    if not (isinstance(name, str) and len(values) >= MANY_ROWS and high - low == len(values) - 1):
+        return False
+    return bool(IDENTIFIER_NAME.match(name) or IDENTIFIER_NAME.match(name.lower())) and np.array_equal(
+        np.sort(values), low + np.arange(len(values))
+    )
+
+
+def _kept_or_constant(name: Hashable, kind: str, values: Floats, reader: BooleanReader) -> Column:
+    column = numeric_columns([name], values)[0]
+    if column.kind == "constant":
+        return column
+    return Column(name, kind, missing=column.missing, reader=reader)
+
+
+def _are_numbers(texts: NDArray[np.object_], written: bool) -> bool:
+    """Whether texts are numbers and not codes: zip codes keep their leading zero, small sets of digits are levels."""
+    texts = texts[~is_placeholder(texts)]
+    numbers = parse_numbers(texts)
+    if len(texts) == 0 or not np.isfinite(numbers).all():
+        return False
+    if written:
+        return True
+    if any(len(text) > 1 and text[0] == "0" and text.isdigit() for text in texts):
+        return False
+    return len(texts) > FEW_NUMBERS or bool((numbers != np.round(numbers)).any())
+
+
+def _date_format(texts: NDArray[np.object_]) -> str | None:
+    """The one format that all texts follow, or None; day or month first is decided by all of them together."""
+    texts = texts[~is_placeholder(texts)]
+    sample = _spread(texts, 5)
+    if not len(texts) or any(len(t) < 6 or len(t) > 40 or sum(c.isdigit() for c in t) < 3 for t in sample):
+        return None
+    for format in DATE_FORMATS:
+        if all(_follows(text, format) for text in sample):
+            parsed = pd.to_datetime(pd.Series(texts, dtype=object), format=format, errors="coerce", utc=True)
+            if parsed.notna().all():
+                return format
+    return None
+
+
+def _follows(text: str, format: str) -> bool:
+    try:
+        if format == "ISO8601":
+            # The separator tells a date from a number of eight digits.
+            datetime.fromisoformat(text)
+            return text[4:5] == "-"
+        datetime.strptime(text, format)
+    except ValueError:
+        return False
+    return True
+
+
+def _date(name: Hashable, column: pd.Series, format: str) -> Column:
+    zone = str(column.dt.tz) if isinstance(column.dtype, pd.DatetimeTZDtype) else None
+    dates = read_dates(column, format, zone)
+    if dates.isna().all():
+        return Column(name, "constant", reason="all cells are missing")
+    first, missing = dates.min(), bool(dates.isna().any())
+    if first == dates.max() and not missing:
+        return Column(name, "constant", reason=f"all cells are {first}")
+    values = {part: date_part(dates, part, first) for part in DATE_PARTS}
+    varied = tuple(part for part, value in values.items() if np.nanmin(value) < np.nanmax(value))
+    reader = DateReader(varied or ("_elapsed",), first, format, zone)
+    return Column(name, "date", missing=missing, reader=reader)
+
+
+def _words(
+    name: Hashable, column: pd.Series, codes: Codes, texts: NDArray[np.object_], max_categories: int, text_features: int
+) -> Column:
+    """Text, identifier or category."""
+    missing = bool((codes < 0).any())
+    counts = np.bincount(codes[codes >= 0], minlength=len(texts))
+    distinct = len(texts) / counts.sum()
+    if len(texts) >= MANY_ROWS and distinct > 0.2:
+        sample = _spread(texts, _SAMPLE)
+        n_words = float(np.mean([len(text.split()) for text in sample]))
+        n_characters = float(np.mean([len(text) for text in sample]))
+        names_rows = distinct > NEARLY_ALL
+        if n_words >= 3 or (names_rows and n_words >= 1.5):
+            return Column(name, "text", missing=missing, reader=TextReader(text_features))
+        if names_rows and (n_characters <= 40 or all(DIGEST.match(text) for text in sample)):
+            reason = f"{len(texts)} different values on {counts.sum()} rows say nothing about other rows"
+            return Column(name, "identifier", reason=reason)
+        if names_rows:
+            return Column(name, "text", missing=missing, reader=TextReader(text_features, "char"))
+    return Column(name, "category", missing=missing, reader=_category(column, texts, counts, max_categories))
+
+
+def _category(
+    column: pd.Series, texts: NDArray[np.object_], counts: NDArray[np.intp], max_categories: int
+) -> CategoryReader:
+    order = _level_order(column, texts)
+    grouped = len(texts) > max_categories
+    if grouped:
+        frequent = np.lexsort((np.arange(len(texts)), -counts))[: max_categories - 1]
+        order = order[np.isin(order, frequent)]
+    return CategoryReader(tuple(str(text) for text in texts[order]), grouped)
+
+
+def _level_order(column: pd.Series, texts: NDArray[np.object_]) -> NDArray[np.intp]:
+    """Declared order of ordered categories, else by number where all levels are numbers, else by text."""
+    if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
+        _, declared = factorize(column)
+        rank = pd.Series(np.arange(len(column.cat.categories)), index=_texts_of(column.cat.categories))
+        return np.argsort(rank[~rank.index.duplicated()].reindex(declared).to_numpy(), kind="stable")
+    numbers = parse_numbers(texts)
+    return np.arange(len(texts)) if np.isnan(numbers).any() else np.argsort(numbers, kind="stable")
+
+
+def _texts_of(levels: pd.Index) -> list[str]:
+    return [level_text(level) for level in levels]
+
+
+def _spread(texts: NDArray[np.object_], size: int) -> NDArray[np.object_]:
+    """Up to `size` texts, evenly spaced over all."""
+    return texts[np.unique(np.linspace(0, len(texts) - 1, size).astype(int))] if len(texts) > size else texts
