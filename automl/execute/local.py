@@ -34,6 +34,7 @@ _SINGLE_THREADED = {
 }
 _POLL = 0.1  # seconds between looks at memory and deadlines
 _GRACE = 1.0  # seconds that a trial may go on after its limit to come back by itself
+_MAX_FAILED_STARTS = 5  # workers in a row that died before their first trial: the machine is at fault, not a trial
 
 
 @contextmanager
@@ -137,6 +138,7 @@ class LocalExecutor:
         self._queue: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._wake_receiver, self._wake = multiprocessing.Pipe(duplex=False)
         self._stopping = False
+        self._failed_starts = 0
         self._workers = [_Worker(self._context, folder, n_threads) for _ in range(n_workers)]
         self._thread = threading.Thread(target=self._supervise, name="automl-executor", daemon=True)
         self._thread.start()
@@ -161,6 +163,8 @@ class LocalExecutor:
     def _supervise(self) -> None:
         """Hand out jobs, collect results, enforce limits; the only thread that touches the workers."""
         while not self._stopping:
+            if self._failed_starts >= _MAX_FAILED_STARTS:
+                self._refuse()
             self._hand_out()
             busy = any(worker.job for worker in self._workers)
             handles = [self._wake_receiver, *(worker.connection for worker in self._workers)]
@@ -184,16 +188,25 @@ class LocalExecutor:
                 except OSError:
                     self._replace(worker, Status.CRASH, "the worker process died")
 
+    def _refuse(self) -> None:
+        """Answer what is queued, so that nobody waits for workers that cannot start."""
+        while not self._queue.empty():
+            job = self._queue.get()
+            reason = f"{self._failed_starts} worker processes in a row died while starting"
+            job.future.set_result(TrialResult(job.trial, Status.CRASH, {}, 0.0, reason=reason))
+
     def _receive(self, worker: _Worker) -> None:
         try:
             message = worker.connection.recv()
         except (EOFError, OSError):
             worker.process.join(1.0)
             code = worker.process.exitcode
+            self._failed_starts += not worker.ready
             self._replace(worker, Status.CRASH, f"the worker process died with exit code {code}")
             return
         if message is None:
             worker.ready = True
+            self._failed_starts = 0
             return
         job, worker.job = worker.job, None
         assert job is not None

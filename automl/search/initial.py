@@ -11,7 +11,7 @@ from automl.budget import Budget
 from automl.errors import InvalidInputError
 from automl.runtime import RuntimeModel
 from pipelines.configuration import Configuration
-from pipelines.models import INTERRUPTIBLE, PORTFOLIO
+from pipelines.models import MODELS, PORTFOLIO
 from pipelines.space import complete
 
 # Families in the order in which they help an ensemble most per second on tables of a few thousand rows.
@@ -44,6 +44,7 @@ def default_portfolio(
     fold waits, and what cannot finish in it and cannot stop by itself is left out.
     """
     seconds = budget.search_left
+    interruptible = {component.name for component in MODELS if component.interruptible}
     rounds: dict[str, int] = {}
     keyed = []
     for entry in PORTFOLIO:
@@ -53,7 +54,7 @@ def default_portfolio(
         family = configuration.family
         turn = rounds[family] = rounds.get(family, -1) + 1
         share = runtime.guess(configuration) / seconds
-        if share > _DEAREST and family not in INTERRUPTIBLE:
+        if share > _DEAREST and family not in interruptible:
             continue
         place = _ORDER.index(family) if family in _ORDER else len(_ORDER)
         keyed.append(((turn + 10 * min(share, 1.0), place), configuration))
