@@ -24,7 +24,7 @@ def space(traits: TableTraits) -> ConfigurationSpace:
     space.add(
         Float("alpha", (1e-2, 100.0), log=True, default=1.0),
         Categorical("fit_prior", [True, False], default=True),
-        Float("binarize", (-1.0, 1.0), default=0.0),  # in standard deviations after scaling
+        Float("binarize", (0.0, 1.0), default=0.0),  # in standard deviations after scaling
     )
     return space
 

@@ -30,6 +30,11 @@ class _Watch:
         return not stop and self.monitor.learning_rate == self.learning_rate
 
 
+def _varies(X: np.ndarray) -> bool:
+    """Whether any column has two values, a missing one counted."""
+    return bool(((X[0] != X) & ~(np.isnan(X) & np.isnan(X[0]))).any())
+
+
 @dataclass(frozen=True)
 class CatBoost:
     """Settings of CatBoost's trees; grows and predicts through its native interface.
@@ -50,6 +55,13 @@ class CatBoost:
     def grow(self, train: Part, watched: Part | None, n_classes: int, rounds: int, monitor: Monitor) -> Any:
         import catboost
 
+        if not _varies(train.X):  # the library refuses such tables
+            monitor.step(None)
+            share = np.ones(len(train.y)) if train.weight is None else train.weight
+            prior = (
+                np.bincount(train.y, weights=share, minlength=n_classes) if n_classes else np.array([share @ train.y])
+            )
+            return prior / share.sum()
         data = self._pool(train)
         valid = None if watched is None else self._pool(watched)
         while True:
@@ -62,6 +74,8 @@ class CatBoost:
             monitor.restart()  # the step size of a running training cannot be changed
 
     def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
+        if isinstance(model, np.ndarray):
+            return np.tile(model, (len(X), 1)) if n_classes else np.full(len(X), model[0])
         kind = "Probability" if n_classes else "RawFormulaVal"
         return np.asarray(model.predict(self._table(X), prediction_type=kind, thread_count=self.n_threads))
 

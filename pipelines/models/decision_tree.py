@@ -19,14 +19,14 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:
-    criteria = ["gini", "entropy"] if traits.is_classification else ["squared_error", "friedman_mse"]
     space = ConfigurationSpace()
     space.add(
-        Categorical("criterion", criteria, default=criteria[0]),
         Integer("max_depth", (2, 20), log=True, default=8),
         Integer("min_samples_leaf", (1, 50), log=True, default=10),
         Float("ccp_alpha", (1e-6, 1e-1), log=True, default=1e-4),
     )
+    if traits.is_classification:
+        space.add(Categorical("criterion", ["gini", "entropy"], default="gini"))
     return space
 
 

@@ -3,18 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
+import numpy as np
 from ConfigSpace import ConfigurationSpace, Float
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.naive_bayes import GaussianNB
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, power_law
 
+SMALLEST_VARIANCE = 1e-12
+
+
+class _SteadyGaussianNB(GaussianNB):
+    """scikit-learn's estimator, with variances above zero also where every column is constant."""
+
+    var_: np.ndarray
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        super().fit(X, y, sample_weight)
+        self.var_ = np.maximum(self.var_, SMALLEST_VARIANCE)
+        return self
+
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    return GaussianNB(var_smoothing=params.get("var_smoothing", 1e-3))
+    return _SteadyGaussianNB(var_smoothing=params.get("var_smoothing", 1e-3))
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:

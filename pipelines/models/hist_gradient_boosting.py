@@ -40,6 +40,8 @@ class HistGradientBoosting:
 
     def grow(self, train: Part, watched: Part | None, n_classes: int, rounds: int, monitor: Monitor) -> Any:
         kind = HistGradientBoostingClassifier if n_classes else HistGradientBoostingRegressor
+        X = train.X.copy()
+        X[:, np.isnan(X).all(axis=0)] = 0.0  # the library cannot bin columns without any value
         model = kind(
             **self.params,
             learning_rate=monitor.learning_rate,
@@ -57,7 +59,7 @@ class HistGradientBoosting:
             while not stop and grown < rounds:
                 grown = min(grown + batch, rounds)
                 model.set_params(max_iter=grown, learning_rate=monitor.learning_rate)
-                model.fit(train.X, train.y, sample_weight=train.weight, **sets)
+                model.fit(X, train.y, sample_weight=train.weight, **sets)
                 # The first score is that of the model without trees.
                 losses = -model.validation_score_[1:][monitor.rounds :] if sets else [None] * (grown - monitor.rounds)
                 for loss in losses:

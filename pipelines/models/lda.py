@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Self
 
+import numpy as np
 from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
@@ -20,6 +21,8 @@ class _UnweightedLDA(LinearDiscriminantAnalysis):
     """scikit-learn's estimator; its ``fit`` knows no weights."""
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: None = None) -> Self:
+        if len(np.unique(y)) < 2:
+            raise ValueError("a classifier needs at least two classes, the target has only one")
         return super().fit(X, y)
 
 

@@ -1,0 +1,268 @@
+"""What every model family promises, whoever adds it."""
+
+from __future__ import annotations
+
+import dataclasses
+import pickle
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy import sparse
+from sklearn.base import BaseEstimator, clone
+
+from pipelines.component import Component, FitContext, TableTraits
+from pipelines.models import MODELS, PORTFOLIO
+
+TASKS = ("binary", "multiclass", "regression")
+N_ROWS = 90
+SINGLE_CLASS_TAKEN = {
+    "decision_tree",
+    "random_forest",
+    "extra_trees",
+    "k_nearest_neighbors",
+    "gaussian_nb",
+    "bernoulli_nb",
+}
+FIVE_LABELS = np.array([0, 2, 3, 7, 9])  # codes whose gaps stand for classes that a training part lacks
+
+
+def traits_of(task: str, n_rows: int = N_ROWS, n_features: int = 4, **changes: Any) -> TableTraits:
+    n_classes = {"binary": 2, "multiclass": 10, "regression": 0}[task]
+    return TableTraits(task=task, n_rows=n_rows, n_features=n_features, n_classes=n_classes, **changes)
+
+
+def table(task: str, n_rows: int = N_ROWS, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Four standardised columns, the first two of which tell the target."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, 4))
+    signal = X[:, 0] + 0.5 * X[:, 1]
+    if task == "regression":
+        return X, 100.0 + 10.0 * signal
+    if task == "binary":
+        return X, (signal > 0).astype(int)
+    return X, FIVE_LABELS[np.digitize(signal, np.quantile(signal, [0.2, 0.4, 0.6, 0.8]))]
+
+
+def default(model: Component, traits: TableTraits, **extra: Any) -> dict[str, Any]:
+    return {**model.space(traits).get_default_configuration(), **extra}
+
+
+def make(
+    model: Component, traits: TableTraits, params: Mapping[str, Any] | None = None, **context: Any
+) -> BaseEstimator:
+    params = default(model, traits) if params is None else params
+    estimator = model.make(params, FitContext(traits, **context))
+    assert not isinstance(estimator, str)
+    return estimator
+
+
+def output(estimator: Any, X: Any) -> np.ndarray:
+    """Probabilities or means."""
+    return estimator.predict_proba(X) if hasattr(estimator, "predict_proba") else estimator.predict(X)
+
+
+def check_output(estimator: Any, X: Any, y: np.ndarray) -> None:
+    out = output(estimator, X)
+    assert np.isfinite(out).all()
+    if hasattr(estimator, "predict_proba"):
+        assert np.array_equal(estimator.classes_, np.unique(y))
+        assert out.shape == (X.shape[0], len(estimator.classes_))
+        assert out.min() >= 0
+        np.testing.assert_allclose(out.sum(axis=1), 1, atol=1e-5)
+        assert np.isin(estimator.predict(X), estimator.classes_).all()
+    else:
+        assert out.shape == (X.shape[0],)
+
+
+def cases(**wanted: Any) -> list[Any]:
+    """Pairs of component and task, for components whose fields have the wanted values."""
+    return [
+        pytest.param(model, task, id=f"{model.name}-{task}")
+        for model in MODELS
+        for task in TASKS
+        if model.applies(traits_of(task)) and all(getattr(model, name) == value for name, value in wanted.items())
+    ]
+
+
+@pytest.mark.parametrize(("model", "task"), cases())
+def test_default_learns_survives_pickling_and_repeats_itself_silently(
+    model: Component, task: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    X, y = table(task)
+    estimator = make(model, traits_of(task), random_state=3)
+    fitted = clone(estimator).fit(X, y, sample_weight=None)
+    check_output(fitted, X, y)
+    baseline = 0.0 if task == "regression" else np.bincount(y).max() / len(y)
+    assert fitted.score(X, y) > baseline + 0.2
+    assert not hasattr(estimator, "classes_"), "fitting a clone must leave its origin alone"
+    assert np.array_equal(output(pickle.loads(pickle.dumps(fitted)), X), output(fitted, X))
+    again = clone(estimator).fit(X, y, sample_weight=None)
+    assert np.array_equal(output(again, X), output(fitted, X))
+    assert "".join(capfd.readouterr()) == ""
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize(("model", "task"), cases())
+def test_sampled_configurations_fit(model: Component, task: str) -> None:
+    X, y = table(task, n_rows=60)
+    traits = traits_of(task, n_rows=60)
+    space = model.space(traits)
+    space.seed(1)
+    for _ in range(3):
+        check_output(make(model, traits, dict(space.sample_configuration())).fit(X, y), X, y)
+
+
+@pytest.mark.parametrize(("model", "task"), cases(accepts_missing=True))
+def test_missing_cells_are_taken(model: Component, task: str) -> None:
+    X, y = table(task)
+    X = np.where(np.random.default_rng(1).random(X.shape) < 0.2, np.nan, X)
+    X[:, 3] = np.nan
+    check_output(make(model, traits_of(task, has_missing=True)).fit(X, y), X, y)
+
+
+@pytest.mark.parametrize(("model", "task"), cases(accepts_categories=True))
+def test_native_categories_are_not_ordered_and_may_be_missing_or_new(model: Component, task: str) -> None:
+    rng = np.random.default_rng(2)
+    codes = rng.integers(0, 12, size=300).astype(float)
+    odd = codes % 2
+    y = {"binary": odd, "multiclass": 3 * odd + 1, "regression": 5.0 * odd}[task]
+    y = y if task == "regression" else y.astype(int)
+    X = np.column_stack([codes, rng.normal(size=300)])
+    X[::20, 0] = np.nan
+    traits = traits_of(task, n_rows=300, n_features=2, categorical=(0,), cardinalities=(15,), has_missing=True)
+    # Few leaves a tree: alternating codes are hard to learn as numbers and easy as categories.
+    small = {
+        "lightgbm": {"num_leaves": 2},
+        "xgboost": {"max_depth": 2},
+        "hist_gradient_boosting": {"max_leaf_nodes": 3},
+    }
+    params = default(model, traits, native_categories=1, **small.get(model.name, {}))
+    fitted = make(model, traits, params).fit(X, y)
+    check_output(fitted, X, y)
+    unseen = X.copy()
+    unseen[:50, 0] = 14.0
+    check_output(fitted, unseen, y)
+    known = ~np.isnan(X[:, 0])
+    assert fitted.score(X[known], y[known]) > 0.95
+
+
+@pytest.mark.parametrize(("model", "task"), cases(accepts_sparse=True))
+def test_sparse_tables_give_what_dense_ones_give(model: Component, task: str) -> None:
+    X, y = table(task)
+    X = np.where(np.abs(X) < 0.5, 0.0, X)
+    traits = traits_of(task, sparse=True)
+    fitted = make(model, traits).fit(sparse.csr_matrix(X), y)
+    check_output(fitted, sparse.csr_matrix(X), y)
+    baseline = 0.0 if task == "regression" else np.bincount(y).max() / len(y)
+    assert fitted.score(sparse.csr_matrix(X), y) > baseline + 0.2
+
+
+@pytest.mark.parametrize(("model", "task"), cases(accepts_weights=True))
+def test_weights_pull_predictions_towards_heavy_rows(model: Component, task: str) -> None:
+    X, y = table(task)
+    y = np.random.default_rng(5).permutation(y)  # nothing to learn but the share of each target
+    heavy = y >= np.median(y)
+    weight = np.where(heavy, 30.0, 1.0)
+    traits = traits_of(task, weighted=True)
+    plain = output(make(model, traits).fit(X, y, sample_weight=np.ones(len(y))), X)
+    pulled = output(make(model, traits).fit(X, y, sample_weight=weight), X)
+    if task == "regression":
+        assert pulled.mean() > plain.mean()
+    else:
+        high = np.unique(y) >= np.median(y)
+        assert pulled[:, high].sum() > plain[:, high].sum()
+
+
+@pytest.mark.parametrize(("model", "task"), cases())
+def test_tiny_parts_with_lone_rows_of_a_class_fit(model: Component, task: str) -> None:
+    X, y = table(task, n_rows=12)
+    if task != "regression":
+        y = np.where(np.arange(12) == 0, y.max() + 1, np.where(np.arange(12) < 7, 0, 1))
+    check_output(make(model, traits_of(task, n_rows=12)).fit(X, y), X, y)
+
+
+@pytest.mark.parametrize(("model", "task"), cases())
+def test_constant_and_single_columns_fit(model: Component, task: str) -> None:
+    _, y = table(task)
+    X = np.ones((N_ROWS, 1))
+    check_output(make(model, traits_of(task, n_features=1)).fit(X, y), X, y)
+
+
+@pytest.mark.parametrize(
+    ("model", "task"),
+    [
+        c
+        for c in cases()
+        if c.values[0].name
+        in ("lightgbm", "xgboost", "catboost", "hist_gradient_boosting", "mlp", "random_forest", "extra_trees")
+    ],
+)
+def test_training_ends_early_when_the_time_is_up(model: Component, task: str) -> None:
+    X, y = table(task, n_rows=300)
+    traits = traits_of(task, n_rows=300)
+    hurried = make(model, traits, time_limit=1e-4).fit(X, y)
+    check_output(hurried, X, y)
+    relaxed = make(model, traits, time_limit=1e4).fit(X, y)
+    assert hurried.n_iter_ < relaxed.n_iter_
+
+
+@pytest.mark.parametrize("model", [m for m in MODELS if m.applies(traits_of("binary"))], ids=lambda m: m.name)
+def test_a_single_class_is_refused_clearly_or_predicted(model: Component) -> None:
+    X, y = table("binary")
+    estimator: Any = make(model, traits_of("binary"))
+    if model.name in SINGLE_CLASS_TAKEN:
+        np.testing.assert_allclose(estimator.fit(X, np.ones_like(y)).predict_proba(X), 1)
+        return
+    with pytest.raises(ValueError, match="class"):
+        estimator.fit(X, np.ones_like(y))
+
+
+@pytest.mark.parametrize(("model", "task"), cases())
+def test_guessed_seconds_grow_with_rows(model: Component, task: str) -> None:
+    assert model.seconds is not None
+    params = default(model, traits_of(task))
+    short = model.seconds(params, traits_of(task, n_rows=500))
+    long = model.seconds(params, traits_of(task, n_rows=50_000))
+    assert 0 < short < long
+
+
+@pytest.mark.parametrize("entry", PORTFOLIO, ids=lambda entry: str(entry["model"]))
+def test_portfolio_entries_are_legal_in_the_spaces_where_they_apply(entry: Mapping[str, Any]) -> None:
+    model = next(m for m in MODELS if m.name == entry["model"])
+    prefix = f"model:{model.name}:"
+    own = {name.removeprefix(prefix): value for name, value in entry.items() if name.startswith("model:")}
+    for task in TASKS:
+        traits = traits_of(task, categorical=(0,), cardinalities=(3,))
+        if not model.applies(traits):
+            continue
+        space = model.space(traits)
+        for name, value in own.items():
+            assert name in space, f"{model.name} has no {name} for {task}"
+            assert space[name].legal_value(value), f"{model.name} cannot have {name}={value}"
+
+
+def test_names_are_unique_and_every_family_has_a_portfolio_entry() -> None:
+    names = [model.name for model in MODELS]
+    assert len(names) == len(set(names))
+    assert {entry["model"] for entry in PORTFOLIO} == set(names)
+
+
+def test_parameters_given_to_make_are_left_as_they_are() -> None:
+    for model in MODELS:
+        traits = dataclasses.replace(
+            traits_of("binary"), task="binary" if model.applies(traits_of("binary")) else "regression"
+        )
+        params = default(model, traits)
+        before = dict(params)
+        make(model, traits, params)
+        assert params == before
+
+
+def test_the_catalogue_is_read_without_the_heavy_libraries() -> None:
+    code = "import sys, pipelines.models; print([m for m in ('torch', 'catboost', 'xgboost') if m in sys.modules])"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() == "[]"
