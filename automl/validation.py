@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from difflib import get_close_matches
 from numbers import Integral, Real
 from typing import Any
@@ -19,6 +20,8 @@ from sklearn.utils.multiclass import type_of_target
 
 from automl.errors import InvalidInputError
 from automl.metrics import ALIASES
+from pipelines.columns import TableError
+from pipelines.table import to_array
 
 Array = NDArray[Any]
 
@@ -56,8 +59,8 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     if "time_budget" in settings and settings["time_budget"] is None and settings.get("max_trials") is None:
         raise InvalidInputError("time_budget and max_trials are both None; give one of them, or the search never ends")
     n_jobs = settings.get("n_jobs")
-    if n_jobs is not None and (not _is_whole(n_jobs) or n_jobs == 0 or n_jobs < -1):
-        raise InvalidInputError(f"n_jobs must be a positive whole number, or -1 for all processors; got {n_jobs!r}")
+    if n_jobs is not None and (not _is_whole(n_jobs) or n_jobs == 0):
+        raise InvalidInputError(f"n_jobs must be a whole number, -1 for all processors, and not 0; got {n_jobs!r}")
     _check_scoring(settings.get("scoring"), classification)
     _check_cv(settings.get("cv"))
 
@@ -115,6 +118,15 @@ def check_table(X: Any) -> None:
     elif array.dtype.kind == "O":
         for i in range(array.shape[1]):
             _check_column(pd.Series(array[:, i], dtype=object), f"column {i}")
+
+
+@contextmanager
+def table_errors() -> Iterator[None]:
+    """Turn what `pipelines` says against a table into the error that users of this package catch."""
+    try:
+        yield
+    except TableError as error:
+        raise InvalidInputError(str(error)) from error
 
 
 def check_target(y: Any, X: Any, classification: bool) -> tuple[Array, Array | None]:
@@ -272,7 +284,7 @@ def _check_column(column: pd.Series, where: str) -> None:
         numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
         if np.isinf(numbers).any():
             raise _infinite(where)
-    elif dtype == object:
+    elif types.is_object_dtype(dtype):
         _check_objects(column, where)
 
 
@@ -301,13 +313,9 @@ def _nested(where: str, kind: str) -> InvalidCellError:
 
 def _to_array(X: Any) -> Array:
     try:
-        array = np.asarray(X)
-    except ValueError as error:
-        raise InvalidCellError(
-            "X is not a table: its rows differ in length, or some cells hold lists; each cell as argument must be a "
-            "string or a number"
-        ) from error
-    return array
+        return to_array(X)
+    except TableError as error:
+        raise InvalidCellError(f"{error}; each cell as argument must be a string or a number") from error
 
 
 def _flat(name: str, values: Any) -> Array:
@@ -360,7 +368,7 @@ def _unboxed(array: Array) -> Array:
 
 
 def _check_length(name: str, values: Array, X: Any) -> None:
-    n_rows = X.shape[0] if hasattr(X, "shape") else len(X)
+    n_rows = X.shape[0] if hasattr(X, "shape") else len(_to_array(X))
     if len(values) != n_rows:
         raise InvalidInputError(
             f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows but {name} has "

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
 from numbers import Integral, Real
 from typing import Any, Protocol
 
@@ -19,12 +18,14 @@ Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
 # What people write for "no value" in columns of numbers and dates; among categories these stay ordinary levels.
-PLACEHOLDERS = frozenset(
-    {"?", "-", ".", "na", "n/a", "#n/a", "nan", "nat", "<na>", "null", "none", "missing", "unknown"}
-)
+PLACEHOLDERS = frozenset({"?", "-", ".", "na", "n/a", "#n/a", "nan", "nat", "<na>", "null", "none", "unknown"})
 DATES = ("datetime", "datetime64", "date")
 NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")
 DURATIONS = ("timedelta", "timedelta64")
+
+
+class TableError(ValueError):
+    """A table cannot be read; the message names the column and the mend."""
 
 
 class Reader(Protocol):
@@ -52,8 +53,9 @@ def level_text(value: Any) -> str:
         return str(bool(value))
     if isinstance(value, Integral):
         return str(int(value))
-    if isinstance(value, Real | Decimal) and np.isfinite(float(value)):
-        return str(int(value)) if value == int(value) else str(value)
+    if isinstance(value, Real | Decimal):
+        number = float(value)
+        return str(int(number)) if number.is_integer() and abs(number) < 2**53 else str(value)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return str(value)
@@ -91,6 +93,11 @@ def parse_numbers(texts: NDArray[np.object_]) -> Floats:
     return np.asarray(pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce"), dtype=np.float64)
 
 
+def parse_dates(texts: NDArray[np.object_], format: str) -> pd.DatetimeIndex:
+    """The dates that `texts` write down, in UTC; NaT where one does not follow the format."""
+    return pd.DatetimeIndex(pd.to_datetime(pd.Series(texts, dtype=object), format=format, errors="coerce", utc=True))
+
+
 def is_placeholder(texts: NDArray[np.object_]) -> NDArray[np.bool_]:
     """Where a text only says that there is no value."""
     return np.array([text.strip().lower() in PLACEHOLDERS for text in texts], dtype=bool)
@@ -101,8 +108,6 @@ def content(column: pd.Series) -> str:
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return "category"
-    if isinstance(dtype, pd.SparseDtype):
-        dtype = dtype.subtype
     if types.is_bool_dtype(dtype):
         return "boolean"
     if types.is_numeric_dtype(dtype):
@@ -121,11 +126,13 @@ def content(column: pd.Series) -> str:
     return {"boolean": "boolean", "empty": "empty"}.get(held, "string")
 
 
-def _refuse(column: pd.Series, kind: str, texts: Sequence[Any]) -> ValueError:
-    return ValueError(
-        f"column {column.name!r} held {kind} in fit but now holds values such as {texts[0]!r}; "
-        f"pass {kind}, or leave the cells empty"
-    )
+def _check_readable(column: pd.Series, kind: str, texts: NDArray[np.object_], read: NDArray[np.bool_]) -> None:
+    """Some cells that cannot be read are missing cells; where none can, it is another column."""
+    bad = ~read & ~is_placeholder(texts)
+    if bad.any() and not read.any():
+        raise TableError(
+            f"column {column.name!r} held {kind} in fit but now holds {texts[bad][0]!r}; pass {kind}, or empty cells"
+        )
 
 
 @dataclass(frozen=True)
@@ -142,16 +149,13 @@ class NumericReader:
         held = content(column)
         if held in ("number", "boolean"):
             if column.dtype == object:
-                return np.asarray(column.astype(object).where(column.notna(), np.nan), dtype=np.float64)
+                return np.asarray(column.where(column.notna(), np.nan), dtype=np.float64)
             return column.to_numpy(dtype=np.float64, na_value=np.nan)
         if held == "duration":
             return np.asarray(pd.to_timedelta(column).dt.total_seconds(), dtype=np.float64)
-        if held == "date":
-            raise _refuse(column, "numbers", column.dropna().to_list())
         codes, texts = factorize(column)
         numbers = parse_numbers(texts)
-        if len(texts) and np.isnan(numbers).all() and not is_placeholder(texts).all():
-            raise _refuse(column, "numbers", texts)
+        _check_readable(column, "numbers", texts, ~np.isnan(numbers))
         return take(numbers, codes)
 
 
@@ -169,8 +173,7 @@ class BooleanReader:
         truth = {"true": 1.0, "false": 0.0}
         values = np.array([truth.get(text.strip().lower(), np.nan) for text in texts], dtype=np.float64)
         values = np.where(np.isnan(values), parse_numbers(texts), values)
-        if len(texts) and np.isnan(values).all() and not is_placeholder(texts).all():
-            raise _refuse(column, "booleans", texts)
+        _check_readable(column, "booleans", texts, ~np.isnan(values))
         return take(values, codes)[:, None]
 
 
@@ -247,26 +250,19 @@ def date_part(dates: pd.DatetimeIndex, part: str, first: pd.Timestamp) -> Floats
 
 def read_dates(column: pd.Series, format: str, zone: str | None) -> pd.DatetimeIndex:
     """Wall-clock times without zone; NaT where a cell is missing or no date."""
-    held = content(column)
-    if held == "date":
-        if isinstance(column.dtype, pd.PeriodDtype):
-            dates = pd.DatetimeIndex(column.dt.to_timestamp())
-        elif (isinstance(column.dtype, np.dtype) and column.dtype.kind == "M") or isinstance(
-            column.dtype, pd.DatetimeTZDtype
-        ):
-            dates = pd.DatetimeIndex(column)
-        else:
-            dates = pd.DatetimeIndex(pd.to_datetime(column.astype(object), errors="coerce", utc=True))
-    elif held in ("string", "category", "empty"):
-        codes, texts = factorize(column)
-        parsed = pd.DatetimeIndex(
-            pd.to_datetime(pd.Series(texts, dtype=object), format=format, errors="coerce", utc=True)
-        )
-        if len(texts) and parsed.isna().all() and not is_placeholder(texts).all():
-            raise _refuse(column, "dates", texts)
-        dates = parsed.take(codes, fill_value=pd.NaT, allow_fill=True)
+    dtype = column.dtype
+    if isinstance(dtype, pd.PeriodDtype):
+        dates = pd.DatetimeIndex(column.dt.to_timestamp())
+    elif isinstance(dtype, pd.DatetimeTZDtype) or (isinstance(dtype, np.dtype) and dtype.kind == "M"):
+        dates = pd.DatetimeIndex(column)
+    elif content(column) == "date":
+        dates = pd.DatetimeIndex(pd.to_datetime(column.astype(object), errors="coerce", utc=True))
     else:
-        raise _refuse(column, "dates", column.dropna().to_list())
+        # Numbers are no dates: as texts they follow no format.
+        codes, texts = factorize(column)
+        parsed = parse_dates(texts, format)
+        _check_readable(column, "dates", texts, np.asarray(parsed.notna()))
+        dates = pd.DatetimeIndex(parsed.append(pd.DatetimeIndex([pd.NaT], tz="UTC"))[codes])
     return dates if dates.tz is None else dates.tz_convert(zone or "UTC").tz_localize(None)
 
 
@@ -281,7 +277,7 @@ class TextReader:
     n_features: int
     analyzer: str = "word"
 
-    @cached_property
+    @property
     def parts(self) -> tuple[str, ...]:
         """Suffixes: ``_length``, ``_words``, ``_hash0``, ..."""
         return ("_length", "_words", *(f"_hash{i}" for i in range(self.n_features)))

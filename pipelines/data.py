@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api import types
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from pipelines.columns import CategoryReader, Column, Floats, NumericReader, TextReader
+from pipelines.columns import CategoryReader, Column, Floats, NumericReader, TableError, TextReader
 from pipelines.component import TableTraits, TaskType
 from pipelines.inference import infer_column, numeric_columns
+from pipelines.table import as_table, block, plain, series
 
 # scikit-learn's trees work in single precision, where larger numbers are infinite.
 LARGEST = 1e37
@@ -25,7 +25,7 @@ TEXT_CELLS = 256  # hashed columns of all text columns together
 
 
 # The output stays an array under any global `set_output`: everything after it works on arrays.
-class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
+class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
     """Turns a table as people have it into one float64 array, the same way for every later table.
 
     ========== =========================================================================================
@@ -86,19 +86,18 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
         Raises
         ------
-        ValueError
+        TableError
             If names occur twice, values are infinite, or no column says anything about the rows.
         """
         if self.max_categories < 2 or self.text_features < 1:
             raise ValueError("max_categories must be 2 or more, and text_features 1 or more")
         table, written = as_table(X)
-        _check_size(table.shape)
         self._remember_names(X, table)
         self.n_rows_ = int(table.shape[0])
         self.sparse_ = sparse.issparse(table)
         columns = list(self._infer(table, written))
         if not any(column.reader for column in columns):
-            raise ValueError(_nothing_left(columns, self.n_rows_))
+            raise TableError(_nothing_left(columns, self.n_rows_))
         self._place(columns)
         return self
 
@@ -112,28 +111,25 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
 
         Raises
         ------
-        ValueError
+        TableError
             If a column of training is missing, infinite, or holds something of a wholly different kind.
         """
         check_is_fitted(self, "columns_")
         table, _ = as_table(X)
-        _check_size(table.shape)
-        table, source = self._match(table)
+        source = self._match(table)
         if sparse.issparse(table):
-            values = self._read_sparse(table)
-            return values if self.sparse_ else values.toarray()
-        kept = [(column, at) for column, at in zip(self.columns_, source, strict=True) if column.reader]
+            if self.sparse_:
+                return table
+            table = table.toarray()
+        kept = [(column, i) for column, i in zip(self.columns_, source, strict=True) if column.reader]
+        numbers = plain(table)
+        fast = [(c.positions[0], i) for c, i in kept if isinstance(c.reader, NumericReader) and numbers[i]]
         out = np.empty((table.shape[0], self.n_features_out_))
-        plain = _plain(table)
-        numeric = [(c.positions[0], at) for c, at in kept if isinstance(c.reader, NumericReader) and plain[at]]
-        if numeric:
-            to, at = (list(part) for part in zip(*numeric, strict=True))
-            out[:, to] = _block(table, at)
-        if len(numeric) < len(kept):
-            frame = table if isinstance(table, pd.DataFrame) else pd.DataFrame(table)
-            for column, at in kept:
-                if column.reader and not (isinstance(column.reader, NumericReader) and plain[at]):
-                    out[:, column.positions] = column.reader.read(_series(frame, at))
+        if fast:
+            out[:, [position for position, _ in fast]] = block(table, [i for _, i in fast])
+        for column, i in kept:
+            if column.reader and not (isinstance(column.reader, NumericReader) and numbers[i]):
+                out[:, column.positions] = column.reader.read(series(table, i))
         self._check_finite(out)
         np.clip(out, -LARGEST, LARGEST, out=out)
         return sparse.csr_matrix(out) if self.sparse_ else out
@@ -179,32 +175,30 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
     def _remember_names(self, X: Any, table: Any) -> None:
         self.named_ = isinstance(table, pd.DataFrame) and not isinstance(X, np.ndarray | list | tuple)
         self.n_features_in_ = int(table.shape[1])
-        labels = list(table.columns) if isinstance(table, pd.DataFrame) else list(range(table.shape[1]))
+        labels: list[Any] = list(table.columns) if isinstance(table, pd.DataFrame) else list(range(table.shape[1]))
         if len(set(labels)) < len(labels):
             twice = next(label for label in labels if labels.count(label) > 1)
-            raise ValueError(f"column name {twice!r} occurs more than once; rename or drop the duplicates")
+            raise TableError(f"column name {twice!r} occurs more than once; rename or drop the duplicates")
         self._labels: list[Hashable] = labels
-        if hasattr(self, "feature_names_in_"):
-            del self.feature_names_in_
+        self.__dict__.pop("feature_names_in_", None)
         if self.named_ and all(isinstance(label, str) for label in labels):
             self.feature_names_in_ = np.array(labels, dtype=object)
 
     def _infer(self, table: Any, written: bool) -> Iterator[Column]:
         """Columns without positions, in the order of the table."""
         if sparse.issparse(table):
-            if not np.isfinite(table.data).all():
-                raise ValueError("the sparse table holds missing or infinite values; fill them, or pass a dense table")
             yield from (Column(label, "numeric", reader=NumericReader()) for label in self._labels)
             return
-        plain = np.flatnonzero(_plain(table))
-        block = _block(table, plain)
-        self._check_finite(block, [self._labels[i] for i in plain])
-        found = dict(zip(plain, numeric_columns([self._labels[i] for i in plain], block), strict=True))
+        numbers = np.flatnonzero(plain(table)).tolist()
+        labels = [self._labels[i] for i in numbers]
+        values = block(table, numbers)
+        self._check_finite(values, labels)
+        found = dict(zip(numbers, numeric_columns(labels, values), strict=True))
         for i, label in enumerate(self._labels):
             yield (
                 found[i]
                 if i in found
-                else infer_column(label, _series(table, i), self.max_categories, self.text_features, written)
+                else infer_column(label, series(table, i), self.max_categories, self.text_features, written)
             )
 
     def _place(self, columns: list[Column]) -> None:
@@ -221,115 +215,32 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):
         self.categorical_ = tuple(position for position, _ in categories)
         self.cardinalities_ = tuple(reader.cardinality for _, reader in categories)
 
-    def _match(self, table: Any) -> tuple[Any, list[int]]:
-        """The table, and where in it each column of training is."""
+    def _match(self, table: Any) -> list[int]:
+        """Where in `table` each column of training is."""
         if not (self.named_ and isinstance(table, pd.DataFrame)):
             if table.shape[1] != self.n_features_in_:
-                raise ValueError(
+                raise TableError(
                     f"X has {table.shape[1]} features, but {type(self).__name__} is expecting "
                     f"{self.n_features_in_} features as input"
                 )
-            return table, list(range(self.n_features_in_))
-        if list(table.columns) == self._labels:
-            return table, list(range(self.n_features_in_))
-        missing = [label for label in self._labels if label not in table.columns]
+            return list(range(self.n_features_in_))
+        where: dict[Hashable, int] = {label: i for i, label in enumerate(table.columns)}
+        missing = [label for label in self._labels if label not in where]
         if missing:
-            raise ValueError(_missing_names(missing, [name for name in table.columns if name not in set(self._labels)]))
-        if not table.columns.is_unique:
-            wanted = table.columns[table.columns.isin(self._labels)]
-            if not wanted.is_unique:
-                raise ValueError(
-                    f"column name {wanted[wanted.duplicated()][0]!r} occurs more than once; keep one of them"
-                )
-        where = {label: i for i, label in enumerate(table.columns)}
-        return table, [where[label] for label in self._labels]
-
-    def _read_sparse(self, table: Any) -> Any:
-        if not np.isfinite(table.data).all():
-            raise ValueError("the sparse table holds missing or infinite values; fill them, or pass a dense table")
-        return table
+            known = set(self._labels)
+            raise TableError(_missing_names(missing, [label for label in where if label not in known]))
+        if len(where) < table.shape[1]:
+            twice = set(table.columns[table.columns.duplicated()]).intersection(self._labels)
+            if twice:
+                raise TableError(f"column name {min(twice, key=str)!r} occurs more than once; keep one of them")
+        return [where[label] for label in self._labels]
 
     def _check_finite(self, values: Floats, labels: list[Hashable] | None = None) -> None:
         if values.size == 0 or np.isfinite(np.sum(values)) or not np.isinf(values).any():
             return
         at = int(np.flatnonzero(np.isinf(values).any(axis=0))[0])
         name = labels[at] if labels is not None else next(c.name for c in self.columns_ if at in c.positions)
-        raise ValueError(f"column {name!r} holds infinite values; replace them by missing cells or finite numbers")
-
-
-def as_table(X: Any) -> tuple[Any, bool]:
-    """A DataFrame, a real 2-d ndarray or a CSR matrix, and whether the table came wholly as texts.
-
-    Raises
-    ------
-    ValueError
-        If it has not two dimensions, or holds complex numbers.
-    """
-    if sparse.issparse(X):
-        return sparse.csr_matrix(X, dtype=np.float64, copy=True), False
-    if not isinstance(X, pd.DataFrame) and hasattr(X, "to_pandas"):
-        X = X.to_pandas()
-    if isinstance(X, pd.DataFrame):
-        subtypes = [d for d in X.dtypes if isinstance(d, pd.SparseDtype) and d.fill_value == 0]
-        if len(subtypes) == X.shape[1] > 0:
-            return sparse.csr_matrix(X.sparse.to_coo(), dtype=np.float64), False
-        return X, False
-    array = _as_array(X)
-    if array.ndim != 2:
-        raise ValueError(
-            f"Expected 2D array, got {array.ndim}D array instead. Reshape your data: X needs rows and columns"
-        )
-    if array.dtype.kind in "iufb":
-        return array, False
-    if array.dtype.kind == "c":
-        raise ValueError("Complex data not supported; pass real and imaginary parts as columns")
-    written = array.dtype.kind in "USO" and all(isinstance(value, str) for value in array[:1].ravel())
-    return pd.DataFrame(array.astype(str) if array.dtype.kind == "S" else array).astype(
-        object if array.dtype.kind in "USO" else array.dtype
-    ), array.dtype.kind in "US" or written
-
-
-def _check_size(shape: tuple[int, int]) -> None:
-    for count, what in zip(shape, ("sample", "feature"), strict=True):
-        if count == 0:
-            raise ValueError(f"Found array with 0 {what}(s) (shape={shape}) while a minimum of 1 is required.")
-
-
-def _as_array(X: Any) -> NDArray[Any]:
-    try:
-        array = np.asarray(X)
-        if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
-            # NumPy writes the numbers of mixed rows as texts; keep them as they are.
-            array = np.asarray(X, dtype=object)
-    except ValueError as error:
-        raise ValueError("X is no table: its rows differ in length, or its cells hold lists") from error
-    return array
-
-
-def _plain(table: Any) -> NDArray[np.bool_]:
-    """Which columns are NumPy numbers, that need no look at their cells."""
-    if isinstance(table, np.ndarray):
-        return np.full(table.shape[1], table.dtype.kind in "iuf")
-    return np.array([isinstance(d, np.dtype) and d.kind in "iuf" for d in table.dtypes], dtype=bool)
-
-
-def _block(table: Any, columns: Any) -> Floats:
-    if isinstance(table, np.ndarray):
-        return table[:, columns].astype(np.float64)
-    return table.iloc[:, columns].to_numpy(dtype=np.float64)
-
-
-def _series(table: Any, position: int) -> pd.Series:
-    column = (
-        table.iloc[:, position] if isinstance(table, pd.DataFrame) else pd.Series(table[:, position], name=position)
-    )
-    if isinstance(column.dtype, pd.SparseDtype):
-        return pd.Series(np.asarray(column), name=column.name)
-    if isinstance(column.dtype, pd.ArrowDtype) and not (
-        types.is_numeric_dtype(column.dtype) or types.is_bool_dtype(column.dtype)
-    ):
-        return pd.Series(column.array.to_numpy(dtype=object, na_value=None), name=column.name, dtype=object)
-    return column
+        raise TableError(f"column {name!r} holds infinite values; replace them by missing cells or finite numbers")
 
 
 def _thin_texts(columns: list[Column], n_rows: int) -> list[Column]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable
+from dataclasses import replace
 from datetime import datetime
 
 import numpy as np
@@ -25,6 +26,7 @@ from pipelines.columns import (
     factorize,
     is_placeholder,
     level_text,
+    parse_dates,
     parse_numbers,
     read_dates,
 )
@@ -57,9 +59,7 @@ DATE_FORMATS = (
 FEW_NUMBERS = 20  # up to so many distinct whole numbers written as texts are taken for codes of categories
 MANY_ROWS = 20  # identifiers are not told from categories on fewer rows
 NEARLY_ALL = 0.95  # share of distinct values from which a column names its rows
-IDENTIFIER_NAME = re.compile(
-    r"(^|.*[_\W])(id|index|uuid|guid|row|rownum|row_?number|rowid)$|.*[a-z]I[dD]$|unnamed: ?\d+$"
-)
+IDENTIFIER_NAME = re.compile(r"(.*[_\W])?(id|ID|Id|index|Index|row|Row|row_?number)$|.*[a-z]I[dD]$|Unnamed: ?\d+$")
 DIGEST = re.compile(r"[0-9a-fA-F-]{16,}$")
 _SAMPLE = 1000
 
@@ -77,7 +77,7 @@ def infer_column(name: Hashable, column: pd.Series, max_categories: int, text_fe
         return numeric_columns([name], NumericReader().read(column))[0]
     if held == "boolean":
         values = BooleanReader().read(column)
-        return _kept_or_constant(name, "boolean", values, BooleanReader())
+        return _boolean(name, values)
     if held == "date":
         return _date(name, column, "ISO8601")
     codes, texts = factorize(column)
@@ -97,7 +97,7 @@ def infer_column(name: Hashable, column: pd.Series, max_categories: int, text_fe
 def numeric_columns(names: list[Hashable], values: Floats) -> list[Column]:
     """Numeric columns of a float array ``(n_rows, len(names))``, many at once."""
     low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
-    missing = np.isnan(values).any(axis=0)
+    missing: NDArray[np.bool_] = np.any(np.isnan(values), axis=0)
     columns = []
     for i, name in enumerate(names):
         if np.isnan(low[i]):
@@ -115,16 +115,12 @@ def numeric_columns(names: list[Hashable], values: Floats) -> list[Column]:
 def _counts_rows(name: Hashable, values: Floats, low: float, high: float) -> bool:
     if not (isinstance(name, str) and len(values) >= MANY_ROWS and high - low == len(values) - 1):
         return False
-    return bool(IDENTIFIER_NAME.match(name) or IDENTIFIER_NAME.match(name.lower())) and np.array_equal(
-        np.sort(values), low + np.arange(len(values))
-    )
+    return bool(IDENTIFIER_NAME.match(name)) and np.array_equal(np.sort(values), low + np.arange(len(values)))
 
 
-def _kept_or_constant(name: Hashable, kind: str, values: Floats, reader: BooleanReader) -> Column:
+def _boolean(name: Hashable, values: Floats) -> Column:
     column = numeric_columns([name], values)[0]
-    if column.kind == "constant":
-        return column
-    return Column(name, kind, missing=column.missing, reader=reader)
+    return replace(column, kind="boolean", reader=BooleanReader()) if column.reader else column
 
 
 def _are_numbers(texts: NDArray[np.object_], written: bool) -> bool:
@@ -147,10 +143,8 @@ def _date_format(texts: NDArray[np.object_]) -> str | None:
     if not len(texts) or any(len(t) < 6 or len(t) > 40 or sum(c.isdigit() for c in t) < 3 for t in sample):
         return None
     for format in DATE_FORMATS:
-        if all(_follows(text, format) for text in sample):
-            parsed = pd.to_datetime(pd.Series(texts, dtype=object), format=format, errors="coerce", utc=True)
-            if parsed.notna().all():
-                return format
+        if all(_follows(text, format) for text in sample) and parse_dates(texts, format).notna().all():
+            return format
     return None
 
 
@@ -175,7 +169,7 @@ def _date(name: Hashable, column: pd.Series, format: str) -> Column:
     if first == dates.max() and not missing:
         return Column(name, "constant", reason=f"all cells are {first}")
     values = {part: date_part(dates, part, first) for part in DATE_PARTS}
-    varied = tuple(part for part, value in values.items() if np.nanmin(value) < np.nanmax(value))
+    varied = tuple(part for part, value in values.items() if np.fmin.reduce(value) < np.fmax.reduce(value))
     reader = DateReader(varied or ("_elapsed",), first, format, zone)
     return Column(name, "date", missing=missing, reader=reader)
 

@@ -1,0 +1,107 @@
+"""The shapes in which people hold tables, brought down to three: data frame, real array, CSR matrix."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api import types
+from scipy import sparse
+
+from pipelines.columns import Floats, TableError
+
+
+def as_table(X: Any) -> tuple[Any, bool]:
+    """A DataFrame, a real 2-d ndarray or a CSR matrix, and whether it came as an array of texts.
+
+    Raises
+    ------
+    TableError
+        If it has not two dimensions, has no cell, or holds complex numbers.
+    """
+    table, written = _convert(X)
+    for count, what in zip(table.shape, ("sample", "feature"), strict=True):
+        if count == 0:
+            raise TableError(f"Found array with 0 {what}(s) (shape={table.shape}) while a minimum of 1 is required.")
+    return table, written
+
+
+def _convert(X: Any) -> tuple[Any, bool]:
+    if sparse.issparse(X):
+        return _finite_csr(X), False
+    if not isinstance(X, pd.DataFrame) and hasattr(X, "to_pandas"):
+        X = X.to_pandas()  # polars and pyarrow
+    if isinstance(X, pd.DataFrame):
+        zero_filled = [isinstance(dtype, pd.SparseDtype) and dtype.fill_value == 0 for dtype in X.dtypes]
+        if zero_filled and all(zero_filled):
+            return _finite_csr(X.sparse.to_coo()), False  # type: ignore[attr-defined]
+        return X, False
+    array = to_array(X)
+    if array.ndim != 2:
+        raise TableError(
+            f"Expected 2D array, got {array.ndim}D array instead. Reshape your data: X needs rows and columns"
+        )
+    if array.dtype.kind in "iufb":
+        return array, False
+    if array.dtype.kind == "c":
+        raise TableError("Complex data not supported; pass real and imaginary parts as columns of their own")
+    if array.dtype.kind in "US":
+        return pd.DataFrame(array.astype(str).astype(object), dtype=object), True
+    return pd.DataFrame(array, dtype=array.dtype), False
+
+
+def _finite_csr(X: Any) -> Any:
+    if X.dtype.kind == "c":
+        raise TableError("Complex data not supported; pass real and imaginary parts as columns of their own")
+    table = sparse.csr_matrix(X, dtype=np.float64, copy=True)
+    if not np.isfinite(table.data).all():
+        raise TableError("the sparse table holds missing or infinite values; fill them, or pass the table dense")
+    return table
+
+
+def to_array(X: Any) -> NDArray[Any]:
+    """A NumPy array whose mixed cells keep their own types.
+
+    Raises
+    ------
+    TableError
+        If rows differ in length or cells hold lists.
+    """
+    try:
+        array = np.asarray(X)
+        if array.dtype.kind in "US" and isinstance(X, list | tuple):
+            # NumPy would write the numbers of mixed rows as texts.
+            array = np.asarray(X, dtype=object)
+    except ValueError as error:
+        raise TableError("X is no table: its rows differ in length, or its cells hold lists") from error
+    return array
+
+
+def plain(table: Any) -> NDArray[np.bool_]:
+    """Which columns are NumPy numbers, that need no look at their cells."""
+    if isinstance(table, np.ndarray):
+        return np.full(table.shape[1], table.dtype.kind in "iuf")
+    return np.array([isinstance(dtype, np.dtype) and dtype.kind in "iuf" for dtype in table.dtypes], dtype=bool)
+
+
+def block(table: Any, columns: list[int]) -> Floats:
+    """Plain columns as a float array ``(n_rows, len(columns))``, new memory."""
+    if isinstance(table, np.ndarray):
+        return table[:, columns].astype(np.float64)
+    return np.array(table.iloc[:, columns].to_numpy(dtype=np.float64))
+
+
+def series(table: Any, position: int) -> pd.Series:
+    """One column, with a dtype that `pipelines.columns` knows."""
+    if isinstance(table, np.ndarray):
+        return pd.Series(table[:, position], name=position)
+    column = table.iloc[:, position]
+    dtype = column.dtype
+    if isinstance(dtype, pd.SparseDtype):
+        return pd.Series(np.asarray(column), name=column.name)
+    numeric = types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
+    if isinstance(dtype, pd.ArrowDtype) and not numeric:
+        return pd.Series(column.array.to_numpy(dtype=object, na_value=None), name=column.name, dtype=object)
+    return column
