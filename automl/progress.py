@@ -1,0 +1,269 @@
+"""The progress display of a run: a live line for people who watch, a few log lines for those who read later."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from contextlib import suppress
+from importlib import import_module
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from rich.console import Console
+from rich.errors import ConsoleError
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+logger = logging.getLogger("automl")
+
+# What terminals, pipes and notebook kernels raise when they go away; a lost display must not cost the run.
+_DISPLAY_ERRORS = (OSError, ValueError, RuntimeError, LookupError, ConsoleError)
+_TICK = 0.5  # seconds between redraws of the live line
+_QUARTERS = 4  # lines that a log gets for a whole budget
+
+
+class _View(Protocol):
+    """A place where the state of a run is shown."""
+
+    def draw(self, fraction: float | None, text: str) -> None: ...
+
+    def message(self, text: str) -> None: ...
+
+    def close(self, text: str | None) -> None: ...
+
+
+class _Terminal:
+    """One line that is redrawn in place on standard error, which leaves standard output to the user's own."""
+
+    def __init__(self) -> None:
+        self._console = Console(file=sys.stderr, force_terminal=True, highlight=False)
+        # The user's prints must go above the line, but never away from where they send standard output.
+        self._live = Live(
+            console=self._console, auto_refresh=False, transient=True, redirect_stdout=_is_terminal(sys.stdout)
+        )
+        self._live.start()
+
+    def draw(self, fraction: float | None, text: str) -> None:
+        line = Table.grid(padding=(0, 1))
+        line.add_column(width=16)
+        line.add_column(no_wrap=True, overflow="ellipsis")
+        bar = ProgressBar(total=None if fraction is None else 1.0, completed=fraction or 0.0, width=16)
+        line.add_row(bar, Text(text))
+        self._live.update(line, refresh=True)
+
+    def message(self, text: str) -> None:
+        self._console.print(Text(text))
+
+    def close(self, text: str | None) -> None:
+        self._live.stop()
+        if text is not None:
+            self._console.print(Text(text))
+
+
+class _Notebook:
+    """One output of the cell that is replaced in place; needs no widgets."""
+
+    def __init__(self) -> None:
+        self._display = import_module("IPython.display").display
+        self._handle = self._display({"text/plain": "automl: starting"}, raw=True, display_id=True)
+
+    def draw(self, fraction: float | None, text: str) -> None:
+        filled = "" if fraction is None else "█" * round(16 * fraction) + "░" * (16 - round(16 * fraction)) + " "
+        self._handle.update({"text/plain": filled + text}, raw=True)
+
+    def message(self, text: str) -> None:
+        self._display({"text/plain": text}, raw=True)
+
+    def close(self, text: str | None) -> None:
+        if text is not None:
+            self._handle.update({"text/plain": text}, raw=True)
+
+
+class Progress:
+    """Shows how a run goes; quiet in logs, silent with ``verbose=0``, and never the cause of an error.
+
+    On a terminal or in a notebook one line is kept up to date: seconds left, trials done, best score, family of the
+    last trial. Elsewhere a few lines go to the logger ``automl`` at level INFO. Any thread may call any method.
+
+    Parameters
+    ----------
+    verbose : int
+        0 shows nothing; 1 as above; 2 adds a message for each new best score.
+    budget_seconds : float or None
+    max_trials : int or None
+    scoring_name : str
+        Name of the score in scikit-learn's words; ``neg_`` is taken off and the sign turned, for people.
+    """
+
+    def __init__(self, verbose: int, budget_seconds: float | None, max_trials: int | None, scoring_name: str):
+        self._verbose = int(verbose)
+        self._budget, self._max_trials = budget_seconds, max_trials
+        self._negated = scoring_name.startswith("neg_")
+        self._name = scoring_name.removeprefix("neg_").replace("_", " ")
+        self._lock = threading.RLock()
+        self._stop = threading.Event()
+        self._ticker: threading.Thread | None = None
+        self._view: _View | None = None
+        self._running = False
+        self._origin = time.monotonic()
+        self._trials, self._best, self._family = 0, None, ""  # type: int, float | None, str
+        self._logged = 0.0  # how far the run was at the last log line
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end(None)
+
+    def start(self) -> None:
+        """Begin to show; counts the seconds from here until `update` knows better."""
+        if self._verbose <= 0 or self._running:
+            return
+        self._origin = time.monotonic()
+        self._running = True
+        self._view = _make_view()
+        if self._view is None:
+            limits = [] if self._budget is None else [f"{self._budget:g} s"]
+            limits += [] if self._max_trials is None else [f"{self._max_trials} trials"]
+            logger.info("search by %s, budget %s", self._name, " and ".join(limits) or "none")
+            return
+        self._draw()
+        self._ticker = threading.Thread(target=self._tick, name="automl-progress", daemon=True)
+        self._ticker.start()
+
+    def update(self, trials_done: int, best_score: float | None, family: str, elapsed: float) -> None:
+        """Note where the run stands.
+
+        Parameters
+        ----------
+        trials_done : int
+        best_score : float or None
+            Greater is better; None while nothing succeeded.
+        family : str
+            Model family of the trial that ended last.
+        elapsed : float
+            Seconds since the run began.
+        """
+        if not self._running:
+            return
+        with self._lock:
+            better = best_score is not None and (self._best is None or best_score > self._best)
+            self._trials, self._best, self._family = trials_done, best_score, family
+            self._origin = time.monotonic() - elapsed
+            if self._view is None:
+                self._log_now_and_then(elapsed)
+            if better and self._verbose >= 2:
+                self.message(f"new best {self._score()} by {family} after {elapsed:.1f} s")
+            # The ticker redraws; drawing for each of thousands of fast trials would take time from the search.
+
+    def message(self, text: str) -> None:
+        """Show one line that stays."""
+        if not self._running:
+            return
+        with self._lock:
+            if self._view is None:
+                logger.info("%s", text)
+                return
+            self._guarded("message", text)
+
+    def close(self, summary: str) -> None:
+        """End the display and leave one line behind: the summary with the best score and the seconds."""
+        if not self._running:
+            return
+        score = "" if self._best is None else f"; best {self._score()}"
+        self._end(f"automl: {summary}{score}; {time.monotonic() - self._origin:.1f} s")
+
+    def _end(self, text: str | None) -> None:
+        self._stop.set()
+        with self._lock:
+            if not self._running:
+                return
+            self._running = False
+            if self._view is not None:
+                self._guarded("close", text)
+            elif text is not None:
+                logger.info("%s", text.removeprefix("automl: "))
+        if self._ticker is not None and self._ticker is not threading.current_thread():
+            self._ticker.join(2 * _TICK)
+
+    def _tick(self) -> None:
+        while not self._stop.wait(_TICK):
+            with self._lock:
+                if self._running and self._view is not None:
+                    self._draw()
+
+    def _draw(self) -> None:
+        elapsed = time.monotonic() - self._origin
+        self._guarded("draw", self._fraction(elapsed), self._line(elapsed))
+
+    def _guarded(self, verb: str, *arguments: Any) -> None:
+        """Call the view; one that fails is given up, and the run goes on without."""
+        try:
+            getattr(self._view, verb)(*arguments)
+        except _DISPLAY_ERRORS:
+            logger.debug("the progress display failed and is switched off", exc_info=True)
+            self._running = False
+            self._stop.set()
+            if verb != "close" and self._view is not None:
+                with suppress(*_DISPLAY_ERRORS):  # a live display that stays open keeps standard error redirected
+                    self._view.close(None)
+
+    def _log_now_and_then(self, elapsed: float) -> None:
+        """A line at each quarter of the budget; without one, whenever the seconds have doubled."""
+        fraction = self._fraction(elapsed)
+        if fraction is None:
+            now, due = elapsed, elapsed >= max(10.0, 2 * self._logged)
+        else:
+            now, due = fraction, int(_QUARTERS * self._logged) < int(_QUARTERS * fraction) < _QUARTERS
+        if due:
+            self._logged = now
+            logger.info("%s", self._line(elapsed))
+
+    def _fraction(self, elapsed: float) -> float | None:
+        """Share of the budget that is spent, None without one."""
+        shares = [] if not self._budget else [elapsed / self._budget]
+        shares += [] if not self._max_trials else [self._trials / self._max_trials]
+        return min(1.0, max(shares)) if shares else None
+
+    def _line(self, elapsed: float) -> str:
+        of = "" if self._max_trials is None else f"/{self._max_trials}"
+        clock = f"{elapsed:.0f} s" if self._budget is None else f"{max(0.0, self._budget - elapsed):.0f} s left"
+        parts = [clock, f"{self._trials}{of} trials"]
+        if self._best is not None:
+            parts.append(f"best {self._score()}")
+        if self._family:
+            parts.append(self._family.replace("_", " "))
+        return ", ".join(parts)
+
+    def _score(self) -> str:
+        best = 0.0 if self._best is None else self._best
+        return f"{self._name} {-best if self._negated else best:.4g}"
+
+
+def _make_view() -> _View | None:
+    """What fits the place where the program runs; None where nobody watches."""
+    try:
+        notebook = sys.modules.get("IPython")
+        if notebook is not None and hasattr(notebook.get_ipython(), "kernel"):
+            return _Notebook()
+        if _is_terminal(sys.stderr) and os.environ.get("TERM", "") not in ("dumb", "unknown"):
+            return _Terminal()
+    except _DISPLAY_ERRORS:
+        logger.debug("no progress display could be opened", exc_info=True)
+    return None
+
+
+def _is_terminal(stream: Any) -> bool:
+    """Whether a person sees the stream; standard streams may be missing or closed."""
+    try:
+        return stream is not None and bool(stream.isatty())
+    except ValueError:
+        return False
