@@ -1,0 +1,250 @@
+"""The display as a person, a log file and a pipe meet it."""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import types
+
+import pytest
+
+from automl.progress import Progress
+
+RUN = """
+import sys, time
+from automl.progress import Progress
+with Progress({verbose}, 60, {max_trials}, {name!r}) as progress:
+    progress.update(3, {score}, "random_forest", 12.0)
+    time.sleep({sleep})
+    progress.message("a word in between")
+    print("from the script")
+    progress.close("budget spent")
+"""
+
+
+def script(*, verbose=1, max_trials=None, name="roc_auc", score=0.91234, sleep=0.8):
+    return RUN.format(verbose=verbose, max_trials=max_trials, name=name, score=score, sleep=sleep)
+
+
+def run_with_terminal(code, *, term="xterm"):
+    """Standard output and what a terminal on standard error receives."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+    environment = {**os.environ, "TERM": term, "COLUMNS": "100"}
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=theirs, env=environment)
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            chunk = os.read(ours, 65536)
+        except OSError:  # Linux: the other end is closed
+            break
+        if not chunk:
+            break
+        seen += chunk
+    os.close(ours)
+    stdout = process.communicate(timeout=60)[0]
+    assert process.returncode == 0, seen.decode()
+    return stdout.decode(), seen.decode()
+
+
+def run_with_pipes(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    return done.stdout, done.stderr
+
+
+def test_a_terminal_sees_budget_trials_score_and_family_and_the_clock_ticks():
+    stdout, seen = run_with_terminal(script(sleep=2.6))
+    assert stdout == "from the script\n"
+    left = re.findall(r"(\d+) s left, 3 trials, best roc auc 0.9123, random forest", seen)
+    assert len(set(left)) > 1  # one update, drawn again as time goes on
+    assert set(left) <= {"48", "47", "46", "45", "44"}
+    assert "a word in between" in seen
+    assert "automl: budget spent; best roc auc 0.9123; 1" in seen
+
+
+def test_a_loss_is_shown_as_people_read_it():
+    _, seen = run_with_terminal(script(name="neg_log_loss", score=-0.25, max_trials=10))
+    assert "3/10 trials, best log loss 0.25" in seen
+
+
+def test_verbose_0_shows_nothing_on_a_terminal():
+    assert run_with_terminal(script(verbose=0)) == ("from the script\n", "")
+
+
+def test_verbose_2_names_each_new_best_once():
+    _, seen = run_with_terminal(script(verbose=2))
+    assert seen.count("new best roc auc 0.9123 by random_forest after 12.0 s") == 1
+
+
+def test_a_dumb_terminal_gets_no_control_codes():
+    assert "\x1b" not in run_with_terminal(script(), term="dumb")[1]
+
+
+def test_pipes_get_nothing_unless_logging_is_asked_for():
+    assert run_with_pipes(script()) == ("from the script\n", "")
+
+
+def test_a_log_gets_a_few_plain_lines():
+    code = "import logging\nlogging.basicConfig(level=logging.INFO, format='%(name)s %(message)s')\n" + script()
+    stdout, stderr = run_with_pipes(code)
+    assert stdout == "from the script\n"
+    lines = stderr.splitlines()
+    assert lines[:2] == ["automl search by roc auc, budget 60 s", "automl a word in between"]
+    assert lines[2].startswith("automl budget spent; best roc auc 0.9123; 1")
+    assert len(lines) == 3
+
+
+def test_a_hundred_trials_make_at_most_five_log_lines(caplog):
+    caplog.set_level(logging.INFO, logger="automl")
+    with Progress(1, 100.0, None, "r2") as progress:
+        for second in range(100):
+            progress.update(second + 1, 0.01 * second, "ridge", float(second))
+        progress.close("budget spent")
+    said = [record.getMessage() for record in caplog.records]
+    assert said[0] == "search by r2, budget 100 s"
+    assert [line.split(",")[0] for line in said[1:-1]] == ["75 s left", "50 s left", "25 s left"]
+    assert said[-1].startswith("budget spent; best r2 0.99")
+
+
+def test_a_run_without_limits_logs_ever_more_rarely(caplog):
+    caplog.set_level(logging.INFO, logger="automl")
+    with Progress(1, None, None, "r2") as progress:
+        for second in range(1000):
+            progress.update(second, None, "ridge", float(second))
+    said = [record.getMessage().split(",")[0] for record in caplog.records[1:]]
+    assert said == ["10 s", "20 s", "40 s", "80 s", "160 s", "320 s", "640 s"]
+
+
+def test_verbose_0_logs_nothing(caplog):
+    caplog.set_level(logging.DEBUG, logger="automl")
+    with Progress(0, 10.0, None, "r2") as progress:
+        progress.update(1, 0.5, "ridge", 9.0)
+        progress.message("unheard")
+        progress.close("done")
+    assert caplog.records == []
+
+
+def test_an_error_in_the_run_passes_through_and_ends_the_display():
+    code = """
+import sys
+from automl.progress import Progress
+before = sys.stdout, sys.stderr
+try:
+    with Progress(1, 60, None, "r2"):
+        raise KeyboardInterrupt
+except KeyboardInterrupt:
+    print("caught", (sys.stdout, sys.stderr) == before)
+"""
+    assert run_with_terminal(code)[0] == "caught True\n"
+
+
+class BrokenTerminal:
+    """A terminal that hangs up after the first bytes."""
+
+    encoding = "utf-8"
+
+    def __init__(self):
+        self.written = 0
+
+    def isatty(self):
+        return True
+
+    def write(self, text):
+        self.written += 1
+        if self.written > 2:
+            raise OSError("hung up")
+        return len(text)
+
+    def flush(self):
+        pass
+
+
+def test_a_terminal_that_hangs_up_does_not_hurt_the_run(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    terminal = BrokenTerminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with Progress(1, 60, None, "r2") as progress:
+        for i in range(3):
+            progress.update(i, 0.1, "ridge", 1.0)
+            progress.message("anyone there?")
+        progress.close("done")
+    assert terminal.written > 2
+    assert sys.stderr is terminal
+
+
+@pytest.mark.parametrize("stderr", [None, "closed"])
+def test_a_missing_standard_error_does_not_hurt_the_run(monkeypatch, tmp_path, stderr):
+    stream = None
+    if stderr == "closed":
+        stream = (tmp_path / "log").open("w")
+        stream.close()
+    monkeypatch.setattr(sys, "stderr", stream)
+    with Progress(1, 60, None, "r2") as progress:
+        progress.update(1, 0.1, "ridge", 1.0)
+        progress.close("done")
+
+
+def test_many_threads_may_report_at_once(monkeypatch):
+    ours, theirs = pty.openpty()
+    monkeypatch.setenv("TERM", "xterm")
+    drain = threading.Thread(target=_drain, args=(ours,), daemon=True)
+    drain.start()
+    failures = []
+    monkeypatch.setattr(threading, "excepthook", failures.append)
+    with os.fdopen(theirs, "w") as stream:
+        monkeypatch.setattr(sys, "stderr", stream)
+        with Progress(2, 60, None, "r2") as progress:
+
+            def report(start):
+                for i in range(20):
+                    progress.update(i, 0.01 * i, "ridge", 0.1 * i)
+                    progress.message(f"{start} {i}")
+
+            threads = [threading.Thread(target=report, args=(k,)) for k in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(timeout=30)
+            assert not any(thread.is_alive() for thread in threads)
+            progress.close("done")
+        monkeypatch.undo()
+    drain.join(timeout=10)
+    os.close(ours)
+    assert failures == []
+
+
+def _drain(descriptor):
+    try:
+        while os.read(descriptor, 65536):
+            pass
+    except OSError:
+        return
+
+
+def test_a_notebook_gets_one_output_that_is_replaced(monkeypatch):
+    shown, updates = [], []
+
+    def display(bundle, raw, display_id=None):
+        shown.append(bundle["text/plain"])
+        return types.SimpleNamespace(update=lambda bundle, raw: updates.append(bundle["text/plain"]))
+
+    ipython = types.ModuleType("IPython")
+    ipython.get_ipython = lambda: types.SimpleNamespace(kernel=object())
+    module = types.ModuleType("IPython.display")
+    module.display = display
+    monkeypatch.setitem(sys.modules, "IPython", ipython)
+    monkeypatch.setitem(sys.modules, "IPython.display", module)
+    with Progress(1, 60, None, "accuracy") as progress:
+        progress.update(5, 0.8, "catboost", 30.0)
+        progress.close("interrupted")
+    assert len(shown) == 1
+    assert updates[-1].startswith("automl: interrupted; best accuracy 0.8; 30.")
