@@ -245,6 +245,8 @@ def date_part(dates: pd.DatetimeIndex, part: str, first: pd.Timestamp) -> Floats
         return np.asarray((dates - first) / pd.Timedelta(days=1), dtype=np.float64)
     if part == "_hour":
         return np.asarray(dates.hour + dates.minute / 60, dtype=np.float64)
+    if part == "_weekday":
+        return np.asarray(dates.day_of_week, dtype=np.float64)
     return np.asarray(getattr(dates, part[1:]), dtype=np.float64)
 
 

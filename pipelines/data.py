@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -17,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from pipelines.columns import CategoryReader, Column, Floats, NumericReader, TableError, TextReader
 from pipelines.component import TableTraits, TaskType
 from pipelines.inference import infer_column, numeric_columns
-from pipelines.table import as_table, block, plain, series
+from pipelines.table import RawTable, as_table, block, plain, series
 
 # scikit-learn's trees work in single precision, where larger numbers are infinite.
 LARGEST = 1e37
@@ -91,11 +90,11 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         """
         if self.max_categories < 2 or self.text_features < 1:
             raise ValueError("max_categories must be 2 or more, and text_features 1 or more")
-        table, written = as_table(X)
-        self._remember_names(X, table)
-        self.n_rows_ = int(table.shape[0])
-        self.sparse_ = sparse.issparse(table)
-        columns = list(self._infer(table, written))
+        table = as_table(X)
+        self._remember_names(table)
+        self.n_rows_ = int(table.values.shape[0])
+        self.sparse_ = sparse.issparse(table.values)
+        columns = list(self._infer(table.values, table.written))
         if not any(column.reader for column in columns):
             raise TableError(_nothing_left(columns, self.n_rows_))
         self._place(columns)
@@ -115,11 +114,11 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
             If a column of training is missing, infinite, or holds something of a wholly different kind.
         """
         check_is_fitted(self, "columns_")
-        table, _ = as_table(X)
-        source = self._match(table)
+        raw = as_table(X)
+        source, table = self._match(raw), raw.values
         if sparse.issparse(table):
             if self.sparse_:
-                return table
+                return table if source == list(range(table.shape[1])) else table[:, source]
             table = table.toarray()
         kept = [(column, i) for column, i in zip(self.columns_, source, strict=True) if column.reader]
         numbers = plain(table)
@@ -172,16 +171,16 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _remember_names(self, X: Any, table: Any) -> None:
-        self.named_ = isinstance(table, pd.DataFrame) and not isinstance(X, np.ndarray | list | tuple)
-        self.n_features_in_ = int(table.shape[1])
-        labels: list[Any] = list(table.columns) if isinstance(table, pd.DataFrame) else list(range(table.shape[1]))
+    def _remember_names(self, table: RawTable) -> None:
+        labels = table.labels
         if len(set(labels)) < len(labels):
             twice = next(label for label in labels if labels.count(label) > 1)
             raise TableError(f"column name {twice!r} occurs more than once; rename or drop the duplicates")
+        self.named_ = table.named
+        self.n_features_in_ = len(labels)
         self._labels: list[Hashable] = labels
         self.__dict__.pop("feature_names_in_", None)
-        if self.named_ and all(isinstance(label, str) for label in labels):
+        if table.named and all(isinstance(label, str) for label in labels):
             self.feature_names_in_ = np.array(labels, dtype=object)
 
     def _infer(self, table: Any, written: bool) -> Iterator[Column]:
@@ -215,24 +214,24 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         self.categorical_ = tuple(position for position, _ in categories)
         self.cardinalities_ = tuple(reader.cardinality for _, reader in categories)
 
-    def _match(self, table: Any) -> list[int]:
-        """Where in `table` each column of training is."""
-        if not (self.named_ and isinstance(table, pd.DataFrame)):
-            if table.shape[1] != self.n_features_in_:
+    def _match(self, table: RawTable) -> list[int]:
+        """Where in `table` each column of training is: by name where both have names, else by position."""
+        if not (self.named_ and table.named):
+            if len(table.labels) != self.n_features_in_:
                 raise TableError(
-                    f"X has {table.shape[1]} features, but {type(self).__name__} is expecting "
+                    f"X has {len(table.labels)} features, but {type(self).__name__} is expecting "
                     f"{self.n_features_in_} features as input"
                 )
             return list(range(self.n_features_in_))
-        where: dict[Hashable, int] = {label: i for i, label in enumerate(table.columns)}
+        where = {label: i for i, label in enumerate(table.labels)}
         missing = [label for label in self._labels if label not in where]
         if missing:
             known = set(self._labels)
             raise TableError(_missing_names(missing, [label for label in where if label not in known]))
-        if len(where) < table.shape[1]:
-            twice = set(table.columns[table.columns.duplicated()]).intersection(self._labels)
+        if len(where) < len(table.labels):
+            twice = [label for label in self._labels if table.labels.count(label) > 1]
             if twice:
-                raise TableError(f"column name {min(twice, key=str)!r} occurs more than once; keep one of them")
+                raise TableError(f"column name {twice[0]!r} occurs more than once; keep one of them")
         return [where[label] for label in self._labels]
 
     def _check_finite(self, values: Floats, labels: list[Hashable] | None = None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,43 +14,62 @@ from scipy import sparse
 from pipelines.columns import Floats, TableError
 
 
-def as_table(X: Any) -> tuple[Any, bool]:
-    """A DataFrame, a real 2-d ndarray or a CSR matrix, and whether it came as an array of texts.
+@dataclass(frozen=True)
+class RawTable:
+    """A table in one of three forms, and what its former form said of it.
+
+    Attributes
+    ----------
+    values : DataFrame, real ndarray or CSR matrix of shape (n_rows, n_columns)
+    labels : list
+        Column names, or positions where columns had no names.
+    named : bool
+        Whether columns had names.
+    written : bool
+        Whether it came as an array of texts, so that its numbers are texts, too.
+    """
+
+    values: Any
+    labels: list[Any]
+    named: bool = False
+    written: bool = False
+
+
+def as_table(X: Any) -> RawTable:
+    """Read any table without changing it.
 
     Raises
     ------
     TableError
         If it has not two dimensions, has no cell, or holds complex numbers.
     """
-    table, written = _convert(X)
-    for count, what in zip(table.shape, ("sample", "feature"), strict=True):
+    table = _convert(X)
+    shape = table.values.shape
+    for count, what in zip(shape, ("sample", "feature"), strict=True):
         if count == 0:
-            raise TableError(f"Found array with 0 {what}(s) (shape={table.shape}) while a minimum of 1 is required.")
-    return table, written
+            raise TableError(f"Found array with 0 {what}(s) (shape={shape}) while a minimum of 1 is required.")
+    return table
 
 
-def _convert(X: Any) -> tuple[Any, bool]:
-    if sparse.issparse(X):
-        return _finite_csr(X), False
+def _convert(X: Any) -> RawTable:
     if not isinstance(X, pd.DataFrame) and hasattr(X, "to_pandas"):
         X = X.to_pandas()  # polars and pyarrow
     if isinstance(X, pd.DataFrame):
         zero_filled = [isinstance(dtype, pd.SparseDtype) and dtype.fill_value == 0 for dtype in X.dtypes]
-        if zero_filled and all(zero_filled):
-            return _finite_csr(X.sparse.to_coo()), False  # type: ignore[attr-defined]
-        return X, False
-    array = to_array(X)
+        values = _finite_csr(X.sparse.to_coo()) if zero_filled and all(zero_filled) else X  # type: ignore[attr-defined]
+        return RawTable(values, list(X.columns), named=True)
+    array = _finite_csr(X) if sparse.issparse(X) else to_array(X)
     if array.ndim != 2:
         raise TableError(
             f"Expected 2D array, got {array.ndim}D array instead. Reshape your data: X needs rows and columns"
         )
-    if array.dtype.kind in "iufb":
-        return array, False
-    if array.dtype.kind == "c":
+    labels, kind = list(range(array.shape[1])), array.dtype.kind
+    if kind == "c":
         raise TableError("Complex data not supported; pass real and imaginary parts as columns of their own")
-    if array.dtype.kind in "US":
-        return pd.DataFrame(array.astype(str).astype(object), dtype=object), True
-    return pd.DataFrame(array, dtype=array.dtype), False
+    if kind in "iufb":
+        return RawTable(array, labels)
+    values = array.astype(str).astype(object) if kind in "US" else array
+    return RawTable(pd.DataFrame(values, dtype=values.dtype), labels, written=kind in "US")
 
 
 def _finite_csr(X: Any) -> Any:
