@@ -534,13 +534,8 @@ def tables(draw):
 
 def _as_other_dtypes(frame, rng):
     """The same values held in other dtypes."""
-    others = {
-        "float": ["Float64", "float64"],
-        "integer": ["Int64", "float64"],
-        "boolean": ["boolean"],
-        "date": ["M8[us]"],
-    }
-    texts = ["string", "string[pyarrow]", "category", object]
+    others = {"float": ["Float64"], "integer": ["Int64", "float64"], "boolean": ["boolean"], "date": ["M8[us]"]}
+    texts = ["string", "string[pyarrow]", "category", "object"]
     out = {}
     for name, column in frame.items():
         kind = name.rstrip("0123456789")
