@@ -99,7 +99,7 @@ class _AutoML(BaseEstimator):
             If no trial finished.
         """
         budget = Budget(self.time_budget, self.max_trials)
-        validation.check_arguments(self)
+        validation.check_arguments(self.get_params(deep=False), self._is_classifier)
         warm_up()
         task, reader, classes = self._prepare(X, y, sample_weight, groups)
         with Progress(self.verbose, self.time_budget, self.max_trials, task.metric.name) as progress:
@@ -121,13 +121,14 @@ class _AutoML(BaseEstimator):
     def _prepare(
         self, X: Any, y: Any, sample_weight: Any, groups: Any
     ) -> tuple[Task, TableReader, Array | None]:
-        X = validation.check_table(X, self)
+        validation.check_table(X)
         target, classes = validation.check_target(y, X, classification=self._is_classifier)
-        weights = validation.check_sample_weight(sample_weight, X)
-        groups = validation.check_groups(groups, X)
+        weights = validation.check_sample_weight(sample_weight, len(target))
+        groups = validation.check_groups(groups, len(target))
         reader = TableReader()
         table = reader.fit_transform(X)
         n_classes = 0 if classes is None else len(classes)
+        validation.check_scoring_classes(self.scoring, n_classes)
         name = "regression" if classes is None else "binary" if n_classes == 2 else "multiclass"
         seed = self._seed()
         folds = make_folds(
@@ -178,7 +179,8 @@ class _AutoML(BaseEstimator):
 
     def _predict(self, X: Any) -> Array:
         check_is_fitted(self, "_ensemble")
-        return self._ensemble.predict(self._reader.transform(validation.check_table_at_predict(X, self)))
+        validation.check_table(X)
+        return self._ensemble.predict(self._reader.transform(X))
 
     @property
     def leaderboard_(self) -> pd.DataFrame:

@@ -75,6 +75,8 @@ class Component:
         ``applies(traits)`` is False where the component cannot or should never be used; it then leaves the space.
     accepts_missing, accepts_categories, accepts_sparse, accepts_weights : bool
         What `fit` takes: NaN cells, category codes in the leading columns, CSR matrices, ``sample_weight``.
+    interruptible : bool
+        Whether training stops by itself at `FitContext.time_limit`, with a usable model.
     seconds : callable or None
         ``seconds(params, traits)`` guesses the duration in seconds of one fit on ``traits.n_rows`` rows with one
         thread (models only); used until the run has measured its own.
@@ -88,4 +90,5 @@ class Component:
     accepts_categories: bool = False
     accepts_sparse: bool = False
     accepts_weights: bool = False
+    interruptible: bool = False  # training stops by itself at the context's time limit, with a usable model
     seconds: Callable[[Mapping[str, Any], TableTraits], float] | None = None

@@ -1,0 +1,312 @@
+"""Feature generation: new columns made of the encoded ones, or of pairs of categories."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import combinations
+from typing import Any, Self
+
+import numpy as np
+from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.cluster import FeatureAgglomeration
+from sklearn.decomposition import PCA
+from sklearn.kernel_approximation import Nystroem
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler, TargetEncoder
+from sklearn.utils.validation import check_is_fitted
+
+from pipelines.component import Component, FitContext, TableTraits
+from pipelines.preprocessing import FrequencyEncoder
+
+Array = NDArray[np.float64]
+
+OPERATIONS = ("add", "subtract", "multiply", "divide")
+MAX_COLUMNS = 500  # wider tables gain nothing from more columns, and lose minutes
+MAX_VALUE = 1e12
+
+
+def apply_operation(operation: str, a: Array, b: Array) -> Array:
+    """One of `OPERATIONS` on columns; what is not finite (a division by 0) becomes 0, missing stays missing."""
+    with np.errstate(all="ignore"):
+        out = getattr(np, operation)(a, b)
+    out = np.where(np.isinf(out) | (np.isnan(out) & ~np.isnan(a) & ~np.isnan(b)), 0.0, out)
+    return np.clip(out, -MAX_VALUE, MAX_VALUE)
+
+
+class ArithmeticFeatures(TransformerMixin, BaseEstimator):
+    """Appends sums, differences, products or ratios of random pairs of columns.
+
+    Parameters
+    ----------
+    operations : tuple of str
+        From "add", "subtract", "multiply", "divide".
+    n_new : int
+        Number of new columns; all pairs where there are fewer.
+    squares : bool
+        Whether a column may pair with itself.
+    """
+
+    def __init__(
+        self,
+        operations: tuple[str, ...] = OPERATIONS,
+        n_new: int = 50,
+        squares: bool = False,
+        random_state: int = 0,
+    ):
+        self.operations = operations
+        self.n_new = n_new
+        self.squares = squares
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Choose the pairs among the columns that vary."""
+        X = np.asarray(X, dtype=float)
+        self.n_features_in_ = X.shape[1]
+        varying = [i for i in range(X.shape[1]) if _varies(X[:, i])]
+        rng = np.random.default_rng(self.random_state)
+        if len(varying) > 150:
+            varying = sorted(rng.choice(varying, 150, replace=False))
+        pairs = [(o, i, j) for o in self.operations for i, j in combinations(varying, 2)]
+        if self.squares:
+            pairs += [("multiply", i, i) for i in varying]
+        chosen = rng.permutation(len(pairs))[: self.n_new]
+        self.pairs_ = [pairs[i] for i in sorted(chosen)]
+        return self
+
+    def transform(self, X: ArrayLike) -> Array:
+        """The table with the new columns at its end."""
+        check_is_fitted(self)
+        X = np.asarray(X, dtype=float)
+        new = [apply_operation(o, X[:, i], X[:, j]) for o, i, j in self.pairs_]
+        return np.column_stack([X, *new])
+
+
+def _varies(column: Array) -> bool:
+    known = column[~np.isnan(column)]
+    return len(known) > 1 and bool((known != known[0]).any())
+
+
+class CategoryPairs(TransformerMixin, BaseEstimator):
+    """Pairs of category columns as categories of their own.
+
+    Parameters
+    ----------
+    max_pairs : int
+    """
+
+    def __init__(self, max_pairs: int = 50, random_state: int = 0):
+        self.max_pairs = max_pairs
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Choose the pairs and number the codes."""
+        X = np.asarray(X, dtype=float)
+        self.n_features_in_ = X.shape[1]
+        pairs = list(combinations(range(X.shape[1]), 2))
+        chosen = np.random.default_rng(self.random_state).permutation(len(pairs))[: self.max_pairs]
+        self.pairs_ = [pairs[i] for i in sorted(chosen)]
+        self.widths_ = np.nan_to_num(X, nan=-1).max(axis=0) + 3
+        return self
+
+    def transform(self, X: ArrayLike) -> Array:
+        """Codes of the pairs, shape (n_samples, n_pairs)."""
+        check_is_fitted(self)
+        # 0 is a missing cell; a code beyond those of training shares the last number.
+        codes = np.minimum(np.nan_to_num(np.asarray(X, dtype=float), nan=-1) + 1, self.widths_ - 1)
+        return np.column_stack([codes[:, i] * self.widths_[j] + codes[:, j] for i, j in self.pairs_])
+
+
+class BoundedPCA(TransformerMixin, BaseEstimator):
+    """Principal components of the standardised table that keep a share of its variance, at most `max_components`."""
+
+    def __init__(self, variance: float = 0.95, whiten: bool = False, max_components: int = 100, random_state: int = 0):
+        self.variance = variance
+        self.whiten = whiten
+        self.max_components = max_components
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Find the components."""
+        X = np.asarray(X, dtype=float)
+        self.n_features_in_ = X.shape[1]
+        most = max(1, min(self.max_components, X.shape[0] - 1, X.shape[1]))
+        self.scaler_ = StandardScaler().fit(X)
+        self.pca_ = PCA(most, whiten=self.whiten, svd_solver="auto", random_state=self.random_state)
+        self.pca_.fit(self.scaler_.transform(X))
+        ratio = np.nan_to_num(self.pca_.explained_variance_ratio_)
+        self.n_components_ = int(min(most, 1 + np.searchsorted(np.cumsum(ratio), self.variance)))
+        return self
+
+    def transform(self, X: ArrayLike) -> Array:
+        """Components of shape (n_samples, n_components_)."""
+        check_is_fitted(self)
+        return np.nan_to_num(self.pca_.transform(self.scaler_.transform(X))[:, : self.n_components_])
+
+
+class BoundedNystroem(TransformerMixin, BaseEstimator):
+    """Kernel features of the standardised table from a sample of its rows, appended to it."""
+
+    def __init__(self, n_components: int = 100, gamma: float = 1.0, random_state: int = 0):
+        self.n_components = n_components
+        self.gamma = gamma
+        self.random_state = random_state
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Sample the rows; `gamma` counts in multiples of 1 / n_features."""
+        X = np.asarray(X, dtype=float)
+        self.n_features_in_ = X.shape[1]
+        self.scaler_ = StandardScaler().fit(X)
+        self.kernel_ = Nystroem(
+            gamma=self.gamma / X.shape[1],
+            n_components=min(self.n_components, X.shape[0]),
+            random_state=self.random_state,
+        ).fit(self.scaler_.transform(X))
+        return self
+
+    def transform(self, X: ArrayLike) -> Array:
+        """The table with the kernel features at its end."""
+        check_is_fitted(self)
+        X = np.asarray(X, dtype=float)
+        return np.column_stack([X, self.kernel_.transform(np.clip(self.scaler_.transform(X), -1e6, 1e6))])
+
+
+class BoundedAgglomeration(TransformerMixin, BaseEstimator):
+    """Means of groups of columns that rise and fall together."""
+
+    def __init__(self, share: float = 0.5):
+        self.share = share
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Group the columns, by at most 2,000 rows: the grouping needs no more."""
+        X = np.asarray(X, dtype=float)
+        self.n_features_in_ = X.shape[1]
+        self.scaler_ = StandardScaler().fit(X)
+        if X.shape[1] > 1:
+            rows = np.linspace(0, len(X) - 1, min(len(X), 2_000)).astype(int)
+            n = int(np.clip(round(self.share * X.shape[1]), 1, X.shape[1]))
+            self.groups_ = FeatureAgglomeration(n_clusters=n).fit(self.scaler_.transform(X[rows]))
+        return self
+
+    def transform(self, X: ArrayLike) -> Array:
+        """Group means, shape (n_samples, n_groups)."""
+        check_is_fitted(self)
+        scaled = self.scaler_.transform(X)
+        return self.groups_.transform(scaled) if hasattr(self, "groups_") else scaled
+
+
+def _arithmetic(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    chosen = {"all": OPERATIONS, "sums": OPERATIONS[:2], "products": OPERATIONS[2:]}
+    return ArithmeticFeatures(
+        operations=chosen[params.get("operations", "all")],
+        n_new=params.get("n_new", 50),
+        random_state=context.random_state,
+    )
+
+
+def _polynomial(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    return ArithmeticFeatures(
+        operations=("multiply",),
+        n_new=params.get("n_new", 200),
+        squares=not params.get("interaction_only", False),
+        random_state=context.random_state,
+    )
+
+
+def _pca(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    return BoundedPCA(
+        variance=params.get("n_components", 0.95),
+        whiten=bool(params.get("whiten", False)),
+        random_state=context.random_state,
+    )
+
+
+def _nystroem(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    return BoundedNystroem(
+        n_components=params.get("n_components", 100),
+        gamma=params.get("gamma", 1.0),
+        random_state=context.random_state,
+    )
+
+
+def _space(*hyperparameters: Any) -> ConfigurationSpace:
+    space = ConfigurationSpace()
+    space.add(*hyperparameters)
+    return space
+
+
+def _narrow(traits: TableTraits) -> bool:
+    return not traits.sparse and traits.n_features <= MAX_COLUMNS and traits.n_rows * traits.n_features <= 5_000_000
+
+
+def make_category_pairs(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    """Pairs of categories, target-encoded out of fold or by frequency; a branch beside the category columns."""
+    pairs = CategoryPairs(params.get("max_pairs", 30), context.random_state)
+    if params.get("encoder", "target") == "frequency":
+        return make_pipeline(pairs, FrequencyEncoder())
+    kind = {"binary": "binary", "multiclass": "multiclass", "regression": "continuous"}[context.traits.task]
+    encoder = TargetEncoder(target_type=kind, smooth=10.0, cv=4, random_state=context.random_state)
+    return make_pipeline(pairs, encoder)
+
+
+def _pairs_apply(traits: TableTraits) -> bool:
+    return len(traits.categorical) >= 2 and traits.n_classes <= 10 and 50 <= traits.n_rows <= 200_000
+
+
+GENERATION = (
+    Component("none", lambda params, context: "passthrough", accepts_missing=True, accepts_sparse=True),
+    Component(
+        "polynomial",
+        _polynomial,
+        lambda traits: _space(
+            Integer("n_new", (10, 500), log=True, default=200),
+            Categorical("interaction_only", [False, True], default=False),
+        ),
+        applies=_narrow,
+        accepts_missing=True,
+    ),
+    Component(
+        "arithmetic",
+        _arithmetic,
+        lambda traits: _space(
+            Integer("n_new", (10, 300), log=True, default=50),
+            Categorical("operations", ["all", "sums", "products"], default="all"),
+        ),
+        applies=lambda traits: _narrow(traits) and traits.n_features >= 2,
+        accepts_missing=True,
+    ),
+    Component(
+        "categorical_interactions",
+        make_category_pairs,
+        lambda traits: _space(
+            Integer("max_pairs", (3, 100), log=True, default=30),
+            Categorical("encoder", ["target", "frequency"], default="target"),
+        ),
+        applies=_pairs_apply,
+        accepts_missing=True,
+        accepts_categories=True,
+    ),
+    Component(
+        "pca",
+        _pca,
+        lambda traits: _space(
+            Float("n_components", (0.5, 0.999), default=0.95), Categorical("whiten", [False, True], default=False)
+        ),
+        applies=lambda traits: _narrow(traits) and traits.n_features >= 2,
+    ),
+    Component(
+        "nystroem",
+        _nystroem,
+        lambda traits: _space(
+            Integer("n_components", (20, 500), log=True, default=100), Float("gamma", (0.01, 10.0), log=True, default=1.0)
+        ),
+        applies=_narrow,
+    ),
+    Component(
+        "agglomeration",
+        lambda params, context: BoundedAgglomeration(params.get("share", 0.5)),
+        lambda traits: _space(Float("share", (0.1, 0.9), default=0.5)),
+        applies=lambda traits: _narrow(traits) and traits.n_features >= 4,
+    ),
+)

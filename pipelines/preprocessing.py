@@ -1,0 +1,244 @@
+"""Imputation, encoding and scaling: what happens to single columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import numpy as np
+from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+from numpy.typing import ArrayLike, NDArray
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.impute import SimpleImputer
+from sklearn.preprocessing import (
+    MaxAbsScaler,
+    OneHotEncoder,
+    PowerTransformer,
+    QuantileTransformer,
+    RobustScaler,
+    StandardScaler,
+    TargetEncoder,
+)
+from sklearn.utils.validation import check_is_fitted
+
+from pipelines.component import Component, FitContext, TableTraits
+
+Array = NDArray[np.float64]
+
+MAX_TARGET_COLUMNS = 400  # one per category column and class
+
+
+class FrequencyEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Each category becomes its share of the training rows; what training did not have becomes 0."""
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Count the categories of each column."""
+        X = np.asarray(X, dtype=float)
+        self.n_features_in_ = X.shape[1]
+        self.shares_ = []
+        for column in X.T:
+            values, counts = np.unique(column, return_counts=True)
+            self.shares_.append((values, counts / len(column)))
+        return self
+
+    def transform(self, X: ArrayLike) -> Array:
+        """Shares of shape (n_samples, n_features)."""
+        check_is_fitted(self)
+        X = np.asarray(X, dtype=float)
+        out = np.zeros(X.shape)
+        for i, (values, shares) in enumerate(self.shares_):
+            # NaN sorts last and equals itself here, so a missing cell is a category like any other.
+            at = np.minimum(np.searchsorted(values, X[:, i]), len(values) - 1)
+            same = (values[at] == X[:, i]) | (np.isnan(values[at]) & np.isnan(X[:, i]))
+            out[:, i] = np.where(same, shares[at], 0.0)
+        return out
+
+
+class CodeEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Category codes as they are, missing ones as -1 or as they are.
+
+    Parameters
+    ----------
+    keep_missing : bool, default=False
+        Leave NaN for models that know what a missing category is.
+    """
+
+    def __init__(self, keep_missing: bool = False):
+        self.keep_missing = keep_missing
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Nothing to learn but the width."""
+        self.n_features_in_ = np.shape(X)[1]
+        return self
+
+    def transform(self, X: ArrayLike) -> Array:
+        """Codes of shape (n_samples, n_features)."""
+        X = np.asarray(X, dtype=float)
+        return X if self.keep_missing else np.where(np.isnan(X), -1.0, X)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "n_features_in_")
+
+
+class RobustClipScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Centres on the median, scales by the quartiles' distance, and squeezes outliers smoothly into (-3, 3).
+
+    RealMLP's scaling (Holzmüller et al., 2024, arXiv:2407.04491, section 3.1): where the quartiles coincide the
+    range takes their place, and a constant column becomes 0.
+    """
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Learn centre and scale of each column; missing cells do not count."""
+        X = np.asarray(X, dtype=float)
+        empty = np.isnan(X).all(axis=0)
+        X = np.where(empty, 0.0, X)
+        self.n_features_in_ = X.shape[1]
+        low, self.center_, high = np.nanquantile(X, (0.25, 0.5, 0.75), axis=0)
+        spread = high - low
+        reach = 0.5 * (np.nanmax(X, axis=0) - np.nanmin(X, axis=0))
+        spread = np.where(spread > 0, spread, reach)
+        self.factor_ = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0)
+        return self
+
+    def transform(self, X: ArrayLike) -> Array:
+        """Values between -3 and 3, shape (n_samples, n_features)."""
+        check_is_fitted(self)
+        scaled = (np.asarray(X, dtype=float) - self.center_) * self.factor_
+        return scaled / np.sqrt(1.0 + (scaled / 3.0) ** 2)
+
+
+def _imputer(strategy: str) -> Component:
+    def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+        return SimpleImputer(
+            strategy=strategy, add_indicator=bool(params.get("add_indicator", False)), keep_empty_features=True
+        )
+
+    def space(traits: TableTraits) -> ConfigurationSpace:
+        return ConfigurationSpace({"add_indicator": [False, True]})
+
+    return Component(strategy, make, space)
+
+
+IMPUTATION = (
+    *(_imputer(strategy) for strategy in ("median", "mean", "most_frequent")),
+    Component("none", lambda params, context: "passthrough", accepts_missing=True),
+)
+
+
+def _one_hot(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    return OneHotEncoder(
+        handle_unknown="infrequent_if_exist",
+        min_frequency=params.get("min_frequency", 2),
+        max_categories=params.get("max_categories", 32),
+        sparse_output=False,
+    )
+
+
+def _one_hot_space(traits: TableTraits) -> ConfigurationSpace:
+    space = ConfigurationSpace()
+    space.add(Integer("min_frequency", (1, 50), log=True, default=2))
+    if max(traits.cardinalities) > 4:
+        space.add(Integer("max_categories", (4, 100), log=True, default=32))
+    return space
+
+
+def _target(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    kind = {"binary": "binary", "multiclass": "multiclass", "regression": "continuous"}[context.traits.task]
+    smooth = params.get("smooth", 10.0)
+    return TargetEncoder(target_type=kind, smooth=smooth, cv=4, random_state=context.random_state)
+
+
+def _target_applies(traits: TableTraits) -> bool:
+    columns = len(traits.categorical) * (traits.n_classes if traits.task == "multiclass" else 1)
+    return columns <= MAX_TARGET_COLUMNS and traits.n_rows >= 50
+
+
+ENCODING = (
+    Component("one_hot", _one_hot, _one_hot_space),
+    Component("ordinal", lambda params, context: CodeEncoder()),
+    Component(
+        "target",
+        _target,
+        lambda traits: _with(Float("smooth", (0.5, 200.0), log=True, default=10.0)),
+        applies=_target_applies,
+    ),
+    Component("frequency", lambda params, context: FrequencyEncoder()),
+    Component("native", lambda params, context: CodeEncoder(keep_missing=True), accepts_categories=True),
+)
+
+
+def _quantile(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    return QuantileTransformer(
+        n_quantiles=int(np.clip(context.traits.n_rows // 10, 10, params.get("n_quantiles", 300))),
+        output_distribution=params.get("output_distribution", "normal"),
+        random_state=context.random_state,
+    )
+
+
+def _standard(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    return StandardScaler(with_mean=not context.traits.sparse)
+
+
+def _robust(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    low = 100 * params.get("quantile_low", 0.25)
+    return RobustScaler(quantile_range=(low, 100 - low))
+
+
+def _dense(traits: TableTraits) -> bool:
+    return not traits.sparse and bool(traits.numeric)
+
+
+SCALING = (
+    Component("none", lambda params, context: "passthrough", accepts_sparse=True),
+    Component("standard", _standard, accepts_sparse=True),
+    Component("max_abs", lambda params, context: MaxAbsScaler(), accepts_sparse=True, applies=lambda t: t.sparse),
+    Component(
+        "robust", _robust, lambda traits: _with(Float("quantile_low", (0.01, 0.3), default=0.25)), applies=_dense
+    ),
+    Component(
+        "quantile",
+        _quantile,
+        lambda traits: _with(
+            Integer("n_quantiles", (10, 1000), log=True, default=300),
+            Categorical("output_distribution", ["normal", "uniform"], default="normal"),
+        ),
+        applies=_dense,
+    ),
+    Component("power", lambda params, context: SafePowerTransformer(), applies=_dense),
+    Component("robust_clip", lambda params, context: RobustClipScaler(), applies=_dense),
+)
+
+
+class SafePowerTransformer(PowerTransformer):
+    """Yeo-Johnson, with values of extreme size brought within ten standard deviations before and after."""
+
+    _reach = 10.0
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        self._standardise(X)
+        super().fit(self._bounded(X))
+        return self
+
+    def fit_transform(self, X: ArrayLike, y: Any = None) -> Array:
+        return self.fit(X).transform(X)
+
+    def transform(self, X: ArrayLike) -> Array:
+        out = super().transform(self._bounded(X))
+        return np.clip(out, -self._reach, self._reach)
+
+    def _standardise(self, X: ArrayLike) -> None:
+        X = np.asarray(X, dtype=float)
+        X = np.where(np.isnan(X).all(axis=0), 0.0, X)
+        self.mean_ = np.nanmean(X, axis=0)
+        deviation = np.nanstd(X, axis=0)
+        self.deviation_ = np.where(deviation > 0, deviation, 1.0)
+
+    def _bounded(self, X: ArrayLike) -> Array:
+        scaled = (np.asarray(X, dtype=float) - self.mean_) / self.deviation_
+        return np.clip(scaled, -self._reach, self._reach)
+
+
+def _with(*hyperparameters: Any) -> ConfigurationSpace:
+    space = ConfigurationSpace()
+    space.add(*hyperparameters)
+    return space

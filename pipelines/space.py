@@ -1,0 +1,205 @@
+"""The joint space: one ConfigSpace over all steps, holding only what makes a working pipeline for the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from ConfigSpace import (
+    Categorical,
+    ConfigurationSpace,
+    ForbiddenAndConjunction,
+    ForbiddenEqualsClause,
+    ForbiddenInClause,
+)
+from ConfigSpace import Configuration as SpaceConfiguration
+from ConfigSpace.exceptions import ForbiddenValueError
+from ConfigSpace.hyperparameters import Hyperparameter, NumericalHyperparameter
+
+from pipelines.catalog import CATALOG, NAMES
+from pipelines.component import Component, TableTraits
+from pipelines.configuration import Configuration
+
+# What a step falls back to, best choice first, where a wish cannot be had.
+_DEFAULTS = {
+    "imputation": ("median", "none"),
+    "encoding": ("one_hot", "ordinal"),
+    "scaling": ("none", "standard"),
+    "generation": ("none",),
+    "selection": ("none",),
+    "balancing": ("none",),
+    "model": ("lightgbm", "random_forest"),
+    "calibration": ("none",),
+}
+# These append columns behind the category codes, or leave the table alone; others would move the codes.
+_KEEPS_CODES = ("none", "categorical_interactions")
+
+
+def build_space(
+    traits: TableTraits, include: Sequence[str] = (), exclude: Sequence[str] = (), seed: int = 0
+) -> ConfigurationSpace:
+    """The space of all pipelines for a table.
+
+    Parameters
+    ----------
+    include : sequence of str
+        Names of components; a step of which one is named keeps only those named.
+    exclude : sequence of str
+        Names of components to leave out.
+
+    Returns
+    -------
+    ConfigurationSpace
+        A choice for each step (``"model"``, ``"encoding"``, ...) and, below each component, its own hyperparameters
+        as ``"model:lightgbm:learning_rate"``. Every configuration in it builds a pipeline that fits.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or a step that is needed has no component left.
+    """
+    _check_names("include", include)
+    _check_names("exclude", exclude)
+    space = ConfigurationSpace(seed=seed)
+    choices = {step: _choices(step, traits, include, exclude) for step in CATALOG if _has(step, traits)}
+    if not choices["model"]:
+        raise ValueError("include and exclude leave no model that suits the table; name at least one more")
+    for step, components in choices.items():
+        if not components:
+            raise ValueError(f"include and exclude leave no component for {step}; name at least one, or none at all")
+        names = [component.name for component in components]
+        default = next((name for name in _DEFAULTS[step] if name in names), names[0])
+        space.add(Categorical(step, names, default=default))
+        for component in components:
+            space.add_configuration_space(
+                prefix=f"{step}:{component.name}",
+                configuration_space=component.space(traits),
+                delimiter=":",
+                parent_hyperparameter={"parent": space[step], "value": component.name},
+            )
+    _forbid(space, choices)
+    return space
+
+
+def to_configuration(sampled: SpaceConfiguration) -> Configuration:
+    """A ConfigSpace configuration as ours, with plain Python values."""
+    return Configuration(dict(sampled))
+
+
+def complete(space: ConfigurationSpace, partial: Mapping[str, Any]) -> Configuration | None:
+    """A whole configuration from a partial one.
+
+    Missing hyperparameters get their defaults; numbers are clipped to their bounds; wishes that the space does not
+    hold for this table are dropped, and steps that stand in a forbidden combination fall back to simple choices.
+
+    Returns
+    -------
+    Configuration or None
+        None where the space does not hold the model.
+    """
+    if partial.get("model", space["model"].default_value) not in space["model"].choices:
+        return None
+    wishes = dict(partial)
+    for step in (None, "calibration", "balancing", "selection", "generation", "imputation", "encoding"):
+        if step is not None:
+            wishes[step] = next((name for name in _DEFAULTS[step]), None)
+        values = _fill(space, wishes)
+        try:
+            return to_configuration(SpaceConfiguration(space, values=values))
+        except ForbiddenValueError:
+            continue
+    return None
+
+
+def describe(space: ConfigurationSpace) -> dict[str, Any]:
+    """Size of a space: numbers of hyperparameters and model families, and the families' names."""
+    families = [str(name) for name in space["model"].choices]
+    return {"n_hyperparameters": len(space), "n_families": len(families), "families": families}
+
+
+def _check_names(argument: str, names: Sequence[str]) -> None:
+    for name in names:
+        if name not in NAMES:
+            close = get_close_matches(name, NAMES, n=1)
+            mend = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(NAMES)}"
+            raise ValueError(f"{argument} names the unknown component '{name}'; {mend}")
+
+
+def _has(step: str, traits: TableTraits) -> bool:
+    """Whether the table leaves anything to choose at a step."""
+    if step == "encoding":
+        return bool(traits.categorical)
+    if step == "imputation":
+        return traits.has_missing and bool(traits.numeric)
+    if step == "scaling":
+        return bool(traits.numeric)
+    if step in ("balancing", "calibration"):
+        return traits.is_classification
+    return True
+
+
+def _choices(step: str, traits: TableTraits, include: Sequence[str], exclude: Sequence[str]) -> list[Component]:
+    fitting = [
+        component
+        for component in CATALOG[step]
+        if component.applies(traits)
+        and (component.accepts_sparse or not traits.sparse)
+        and (component.accepts_weights or not traits.weighted or step != "model")
+        and component.name not in exclude
+    ]
+    named = [component for component in fitting if component.name in include]
+    return named or ([] if step == "model" and _names_a_model(include) else fitting)
+
+
+def _names_a_model(include: Sequence[str]) -> bool:
+    return any(component.name in include for component in CATALOG["model"])
+
+
+def _forbid(space: ConfigurationSpace, choices: Mapping[str, list[Component]]) -> None:
+    """Combinations that cannot work: missing cells, category codes or weights met by what cannot use them."""
+    refuses_missing = {s: [c.name for c in choices[s] if not c.accepts_missing] for s in ("model", "generation", "selection")}
+    if "imputation" in choices:
+        for step, names in refuses_missing.items():
+            _forbid_pair(space, "imputation", ["none"], step, names)
+    if "encoding" in choices:
+        _forbid_pair(space, "encoding", ["native"], "model", [c.name for c in choices["model"] if not c.accepts_categories])
+        moving = [c.name for c in choices["generation"] if c.name not in _KEEPS_CODES]
+        _forbid_pair(space, "encoding", ["native"], "generation", moving)
+        _forbid_pair(space, "encoding", ["native"], "selection", [c.name for c in choices["selection"] if c.name != "none"])
+    if "balancing" in choices:
+        _forbid_pair(space, "balancing", ["weights"], "model", [c.name for c in choices["model"] if not c.accepts_weights])
+
+
+def _forbid_pair(space: ConfigurationSpace, step: str, values: list[str], other: str, names: list[str]) -> None:
+    here = [value for value in values if value in space[step].choices]
+    there = [name for name in names if name in space[other].choices]
+    if not here or not there:
+        return
+    if len(here) == len(space[step].choices) and len(there) == len(space[other].choices):
+        raise ValueError(f"include and exclude leave only {step} {here} with {other} {there}, which do not go together")
+    space.add(ForbiddenAndConjunction(ForbiddenEqualsClause(space[step], here[0]), ForbiddenInClause(space[other], there)))
+
+
+def _fill(space: ConfigurationSpace, wishes: Mapping[str, Any]) -> dict[str, Any]:
+    """Values of all hyperparameters that are active, in the space's own order, parents first."""
+    values: dict[str, Any] = {}
+    for name, hyperparameter in space.items():
+        conditions = space.parent_conditions_of[name]
+        if all(_holds(condition, values) for condition in conditions):
+            values[name] = _nearest(hyperparameter, wishes.get(name))
+    return values
+
+
+def _holds(condition: Any, values: Mapping[str, Any]) -> bool:
+    parents = [parent.name for parent in getattr(condition, "parents", [getattr(condition, "parent", None)])]
+    return all(parent in values for parent in parents) and bool(condition.satisfied_by_value(dict(values)))
+
+
+def _nearest(hyperparameter: Hyperparameter, wish: Any) -> Any:
+    if wish is None:
+        return hyperparameter.default_value
+    if isinstance(hyperparameter, NumericalHyperparameter):
+        wish = type(hyperparameter.default_value)(min(max(wish, hyperparameter.lower), hyperparameter.upper))
+    return wish if hyperparameter.legal_value(wish) else hyperparameter.default_value
+

@@ -1,0 +1,188 @@
+"""What users do, on tables that ship with scikit-learn."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+from sklearn.metrics import log_loss, make_scorer, r2_score, roc_auc_score
+from sklearn.model_selection import GroupKFold, train_test_split
+from sklearn.pipeline import Pipeline
+
+from automl import AutoMLClassifier, AutoMLRegressor, load
+
+FAST = {"include": ["random_forest", "logistic_regression", "ridge"], "verbose": 0, "random_state": 0, "n_jobs": 2}
+
+
+def _cancer(labels=("benign", "malignant")):
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    return train_test_split(X, np.asarray(labels)[y.to_numpy()], random_state=0)
+
+
+def test_a_classifier_beats_chance_by_far_and_speaks_the_users_labels():
+    X_train, X_test, y_train, y_test = _cancer()
+    clf = AutoMLClassifier(time_budget=8, verbose=0, n_jobs=2, random_state=0).fit(X_train, y_train)
+    assert set(clf.predict(X_test)) == {"benign", "malignant"}
+    probabilities = clf.predict_proba(X_test)
+    assert probabilities.sum(axis=1) == pytest.approx(1)
+    assert roc_auc_score(y_test == clf.classes_[1], probabilities[:, 1]) > 0.98
+    assert clf.score(X_test, y_test) > 0.9
+    assert list(clf.feature_names_in_) == list(X_train.columns)
+
+
+def test_a_regressor_explains_what_a_linear_model_explains():
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    reg = AutoMLRegressor(max_trials=4, time_budget=None, **FAST).fit(X_train, y_train)
+    assert r2_score(y_test, reg.predict(X_test)) > 0.3
+
+
+def test_three_classes_of_integers():
+    X, y = load_wine(return_X_y=True)
+    X_train, X_test, y_train, y_test = train_test_split(X, y * 10, random_state=0)
+    clf = AutoMLClassifier(max_trials=3, time_budget=None, **FAST).fit(X_train, y_train)
+    assert clf.classes_.tolist() == [0, 10, 20]
+    assert log_loss(y_test, clf.predict_proba(X_test)) < 0.4
+
+
+def test_the_budget_is_kept_and_the_ensemble_is_in_it():
+    X_train, _, y_train, _ = _cancer()
+    AutoMLClassifier(max_trials=1, time_budget=None, **FAST).fit(X_train, y_train)  # worker libraries are imported
+    start = time.monotonic()
+    clf = AutoMLClassifier(time_budget=6, verbose=0, n_jobs=2).fit(X_train, y_train)
+    assert time.monotonic() - start < 8  # the promise: 5 %, at least 2 s
+    assert len(clf.leaderboard_) > 3
+
+
+def test_the_leaderboard_says_what_was_tried_and_what_entered_the_ensemble():
+    X_train, _, y_train, _ = _cancer()
+    clf = AutoMLClassifier(max_trials=4, time_budget=None, **FAST).fit(X_train, y_train)
+    board = clf.leaderboard_
+    assert list(board.columns[:3]) == ["family", "score", "std"]
+    assert set(board["family"]) <= set(FAST["include"])
+    assert board["score"].is_monotonic_decreasing
+    assert board["weight"].sum() == pytest.approx(1)
+    assert (board["status"] == "ok").all()
+    assert len(board) == 4
+
+
+def test_the_best_pipeline_goes_from_the_raw_table_to_labels():
+    X_train, X_test, y_train, y_test = _cancer()
+    clf = AutoMLClassifier(max_trials=2, time_budget=None, **FAST).fit(X_train, y_train)
+    assert isinstance(clf.best_pipeline_, Pipeline)
+    assert np.mean(clf.best_pipeline_.predict(X_test) == y_test) > 0.9
+    again = clone(clf.best_pipeline_).fit(X_train, y_train)
+    assert np.mean(again.predict(X_test) == y_test) > 0.9
+
+
+def test_a_saved_model_answers_the_same_wherever_it_is_moved(tmp_path):
+    X_train, X_test, y_train, _ = _cancer()
+    clf = AutoMLClassifier(max_trials=2, time_budget=None, **FAST).fit(X_train, y_train)
+    clf.save(tmp_path / "model")
+    (tmp_path / "model").rename(tmp_path / "moved")
+    assert np.array_equal(load(tmp_path / "moved").predict_proba(X_test), clf.predict_proba(X_test))
+
+
+def test_saving_never_replaces_something_that_is_not_a_model(tmp_path):
+    X_train, _, y_train, _ = _cancer()
+    clf = AutoMLClassifier(max_trials=1, time_budget=None, **FAST).fit(X_train, y_train)
+    (tmp_path / "thesis.txt").write_text("precious")
+    with pytest.raises(ValueError, match="not a saved model"):
+        clf.save(tmp_path)
+    assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+def test_same_seed_same_trials_same_predictions():
+    X_train, X_test, y_train, _ = _cancer()
+    settings = {**FAST, "n_jobs": 1, "max_trials": 5, "time_budget": None}
+    first, second = (AutoMLClassifier(**settings).fit(X_train, y_train) for _ in range(2))
+    assert first.leaderboard_["id"].tolist() == second.leaderboard_["id"].tolist()
+    assert [r.trial for r in first.history_.results] == [r.trial for r in second.history_.results]
+    assert np.array_equal(first.predict_proba(X_test), second.predict_proba(X_test))
+
+
+def test_a_messy_table_survives_training_and_new_categories():
+    rng = np.random.default_rng(0)
+    n = 200
+    X = pd.DataFrame(
+        {
+            "size [cm]": np.where(rng.random(n) < 0.2, np.nan, rng.normal(size=n)),
+            "colour": rng.choice(["red", "green", None], n),
+            "seen": pd.date_range("2024-01-01", periods=n, freq="D"),
+            "ok": rng.choice([True, False], n),
+            "same": 1,
+        }
+    )
+    y = np.where(X["colour"] == "red", "yes", "no")
+    clf = AutoMLClassifier(max_trials=4, time_budget=None, **FAST).fit(X, y)
+    new = X.head(10)[["ok", "seen", "same", "colour", "size [cm]"]].copy()
+    new.loc[:5, "colour"] = "blue"
+    assert np.isfinite(clf.predict_proba(new)).all()
+    with pytest.raises(ValueError, match="colour"):
+        clf.predict(X.drop(columns="colour"))
+
+
+def test_groups_never_stand_on_both_sides_of_a_fold():
+    """A table whose rows come in near-identical pairs: a split through the pairs would look far too good."""
+    rng = np.random.default_rng(0)
+    X = np.repeat(rng.normal(size=(60, 5)), 2, axis=0)
+    y = np.repeat(rng.integers(0, 2, 60), 2)
+    groups = np.repeat(np.arange(60), 2)
+    settings = {**FAST, "include": ["random_forest"], "max_trials": 1, "time_budget": None}
+    leaky = AutoMLClassifier(**settings).fit(X, y).leaderboard_["score"].max()
+    honest = AutoMLClassifier(**settings).fit(X, y, groups=groups).leaderboard_["score"].max()
+    assert leaky > 0.95
+    assert honest < 0.75
+    by_splitter = AutoMLClassifier(**settings, cv=GroupKFold(4)).fit(X, y, groups=groups)
+    assert by_splitter.leaderboard_["folds"].max() == 4
+
+
+def test_sample_weights_reach_models_scores_and_ensemble():
+    """Two rules contradict each other; the weights say which of them counts."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(300, 3))
+    rule = rng.random(300) < 0.5
+    y = np.where(rule, X[:, 0] > 0, X[:, 0] < 0).astype(int)
+    for counted in (rule, ~rule):
+        weights = np.where(counted, 1.0, 1e-3)
+        clf = AutoMLClassifier(max_trials=2, time_budget=None, **FAST).fit(X, y, sample_weight=weights)
+        assert np.mean(clf.predict(X)[counted] == y[counted]) > 0.9
+        assert clf.leaderboard_["score"].max() > 0.9
+
+
+def test_any_scorer_is_optimised_and_shown_as_scikit_learn_shows_it():
+    X_train, _, y_train, _ = _cancer()
+
+    def recall_of_malignant(y_true, y_pred):
+        return np.mean(y_pred[y_true == "malignant"] == "malignant")
+
+    for scoring in ("balanced_accuracy", "neg_brier_score", make_scorer(recall_of_malignant)):
+        y = (y_train == "malignant").astype(int) if scoring == "neg_brier_score" else y_train
+        clf = AutoMLClassifier(scoring=scoring, max_trials=2, time_budget=None, **FAST).fit(X_train, y)
+        best = clf.leaderboard_["score"].max()
+        assert -0.1 < best < 0 if scoring == "neg_brier_score" else 0.85 < best <= 1
+
+
+def test_a_callback_can_end_the_search():
+    X_train, _, y_train, _ = _cancer()
+
+    def enough(result, history):
+        if len(history.results) >= 3:
+            raise StopIteration
+
+    clf = AutoMLClassifier(time_budget=60, callbacks=[enough], **FAST)
+    start = time.monotonic()
+    clf.fit(X_train, y_train)
+    assert time.monotonic() - start < 30
+    assert len(clf.history_.results) == 3
+
+
+def test_the_users_table_is_left_alone():
+    X_train, _, y_train, _ = _cancer()
+    before = X_train.copy()
+    AutoMLClassifier(max_trials=1, time_budget=None, **FAST).fit(X_train, y_train)
+    pd.testing.assert_frame_equal(X_train, before)

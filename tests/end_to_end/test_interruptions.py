@@ -1,0 +1,102 @@
+"""Runs that are cut short, in a process of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer
+
+from automl import AutoMLClassifier
+
+# No `if __name__ == "__main__":` on purpose: worker processes must not run the user's script again.
+SCRIPT = """
+import sys
+from sklearn.datasets import load_breast_cancer
+from automl import AutoMLClassifier
+
+def report(result, history):
+    print("trial", len(history.results), flush=True)
+
+X, y = load_breast_cancer(return_X_y=True)
+clf = AutoMLClassifier(time_budget={budget}, n_jobs=2, verbose=0, random_state=0, callbacks=[report], store={store!r})
+clf.fit(X, y)
+print("done", clf.stop_reason_, len(clf.leaderboard_), clf.score(X, y), flush=True)
+"""
+
+
+def _start(tmp_path: Path, budget: float, store: str | None = None) -> subprocess.Popen[str]:
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(SCRIPT.format(budget=budget, store=store)))
+    return subprocess.Popen(
+        [sys.executable, str(script)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def _wait_for_trials(process: subprocess.Popen[str], n: int) -> None:
+    assert process.stdout is not None
+    for line in process.stdout:
+        if line.startswith(f"trial {n}"):
+            return
+    raise AssertionError(process.stderr.read() if process.stderr else "")
+
+
+def test_ctrl_c_returns_the_best_so_far(tmp_path):
+    process = _start(tmp_path, budget=120)
+    _wait_for_trials(process, 3)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 0, err
+    words = out.splitlines()[-1].split()
+    assert words[:2] == ["done", "interrupted"]
+    assert float(words[3]) > 0.9
+
+
+def test_a_killed_run_goes_on_where_it_stopped_and_loses_no_finished_trial(tmp_path):
+    store = tmp_path / "store"
+    process = _start(tmp_path, budget=120, store=str(store))
+    _wait_for_trials(process, 5)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    lines = (store / "history.jsonl").read_text().splitlines()
+    finished = [json.loads(line) for line in lines]
+    assert len(finished) >= 4
+    X, y = load_breast_cancer(return_X_y=True)
+    elapsed = finished[-1]["elapsed"]
+    clf = AutoMLClassifier(time_budget=elapsed + 6, n_jobs=2, verbose=0, random_state=0, store=store)
+    start = time.monotonic()
+    clf.fit(X, y)
+    assert time.monotonic() - start < 10  # what the first session used counts
+    kept = clf.history_.results[: len(finished)]
+    assert [dict(r.trial.configuration) for r in kept] == [line["configuration"] for line in finished]
+    assert len(clf.history_.results) > len(finished)
+    assert np.mean(clf.predict(X) == y) > 0.9
+
+
+def test_no_process_and_no_file_outlives_a_killed_run(tmp_path):
+    process = _start(tmp_path, budget=120)
+    _wait_for_trials(process, 2)
+    process.kill()
+    process.wait()
+    for _ in range(100):
+        left = subprocess.run(["pgrep", "-s", str(process.pid)], capture_output=True, text=True).stdout.split()
+        if not left:
+            break
+        time.sleep(0.2)
+    assert not left
+
+
+def test_a_store_of_another_table_is_refused(tmp_path):
+    X, y = load_breast_cancer(return_X_y=True)
+    settings = {"max_trials": 1, "time_budget": None, "verbose": 0, "random_state": 0, "include": ["random_forest"]}
+    AutoMLClassifier(**settings, store=tmp_path / "run").fit(X, y)
+    with pytest.raises(ValueError, match="other data"):
+        AutoMLClassifier(**settings, store=tmp_path / "run").fit(X[:300], y[:300])
