@@ -20,10 +20,23 @@ from sklearn.utils.multiclass import type_of_target
 
 from automl.errors import InvalidInputError
 from automl.metrics import ALIASES
+from automl.table_checks import InvalidCellError, as_array, check_table
 from pipelines.columns import TableError
 from pipelines.table import to_array
 
 Array = NDArray[Any]
+
+__all__ = [
+    "InvalidCellError",
+    "check_arguments",
+    "check_groups",
+    "check_names",
+    "check_sample_weight",
+    "check_scoring_classes",
+    "check_table",
+    "check_target",
+    "table_errors",
+]
 
 # Scorers that stop with an error on more than two classes, and what to take instead.
 TWO_CLASSES = {
@@ -33,10 +46,6 @@ TWO_CLASSES = {
     "recall": "recall_macro",
     "jaccard": "jaccard_macro",
 }
-
-
-class InvalidCellError(InvalidInputError, TypeError):
-    """A cell of the table holds something that is neither a string nor a number."""
 
 
 def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
@@ -85,39 +94,6 @@ def check_scoring_classes(scoring: Any, n_classes: int) -> None:
         raise InvalidInputError(
             f"scoring={scoring!r} needs two classes but y has {n_classes}; use scoring={TWO_CLASSES[scoring]!r}"
         )
-
-
-def check_table(X: Any) -> None:
-    """Check that `X` is a table that `pipelines.data.TableReader` can read, in `fit` as in `predict`.
-
-    Raises
-    ------
-    InvalidInputError
-        For a wrong shape, duplicate names, complex or infinite numbers, and lists or the like in cells.
-    """
-    if X is None:
-        raise InvalidInputError("X is None; pass a table with rows and columns")
-    if sparse.issparse(X):
-        _check_shape(X.shape)
-        _check_sparse(X)
-        return
-    if hasattr(X, "to_pandas") and not isinstance(X, pd.DataFrame):
-        X = X.to_pandas()
-    if isinstance(X, pd.DataFrame):
-        _check_shape(X.shape)
-        _check_labels(X.columns)
-        for i, label in enumerate(X.columns):
-            _check_column(X.iloc[:, i], f"column {label!r}")
-        return
-    array = _to_array(X)
-    _check_shape(array.shape)
-    if array.dtype.kind == "c":
-        raise InvalidInputError("Complex data not supported; pass real and imaginary parts as columns of their own")
-    if array.dtype.kind == "f":
-        _check_finite(array)
-    elif array.dtype.kind == "O":
-        for i in range(array.shape[1]):
-            _check_column(pd.Series(array[:, i], dtype=object), f"column {i}")
 
 
 @contextmanager
@@ -221,101 +197,13 @@ def _check_scoring(scoring: Any, classification: bool) -> None:
 
 
 def _check_cv(cv: Any) -> None:
-    if cv is None or hasattr(cv, "split"):
+    if cv is None or (hasattr(cv, "split") and not isinstance(cv, str | bytes)):
         return
     if _is_whole(cv):
         if cv < 2:
             raise InvalidInputError(f"cv must be 2 folds or more; got {cv}")
     elif isinstance(cv, str | bytes | Real) or not isinstance(cv, Iterable):
         raise InvalidInputError(f"cv must be a whole number, a splitter, or (train, test) pairs; got {cv!r}")
-
-
-def _check_shape(shape: tuple[int, ...]) -> None:
-    if len(shape) != 2:
-        raise InvalidInputError(
-            f"Expected 2D array, got {len(shape)}D array instead. Reshape your data: X.reshape(-1, 1) if it is one "
-            "column, X.reshape(1, -1) if it is one row"
-        )
-    for count, what in zip(shape, ("sample", "feature"), strict=True):
-        if count == 0:
-            raise InvalidInputError(
-                f"Found array with 0 {what}(s) (shape={tuple(shape)}) while a minimum of 1 is required."
-            )
-
-
-def _check_labels(labels: pd.Index) -> None:
-    twice = labels[labels.duplicated()].unique()
-    if len(twice):
-        named = ", ".join(repr(label) for label in twice[:5])
-        raise InvalidInputError(f"X has more than one column named {named}; rename or drop the duplicates")
-
-
-def _check_sparse(X: Any) -> None:
-    if X.dtype.kind == "c":
-        raise InvalidInputError("Complex data not supported; pass real and imaginary parts as columns of their own")
-    table = sparse.coo_array(X)
-    bad = ~np.isfinite(np.asarray(table.data, dtype=np.float64))
-    if bad.any():
-        raise InvalidInputError(
-            f"column {table.coords[1][bad][0]} of the sparse X holds NaN or infinity; fill these cells, or pass X dense"
-        )
-
-
-def _check_finite(array: Array) -> None:
-    infinite = np.isinf(array).any(axis=0)
-    if infinite.any():
-        raise _infinite(f"column {int(np.flatnonzero(infinite)[0])}")
-
-
-def _infinite(where: str) -> InvalidInputError:
-    return InvalidInputError(f"{where} holds infinite values (inf); replace them by missing cells or finite numbers")
-
-
-def _check_column(column: pd.Series, where: str) -> None:
-    dtype = column.dtype
-    if types.is_complex_dtype(dtype):
-        raise InvalidInputError(f"{where}: Complex data not supported; split it into real and imaginary parts")
-    if isinstance(dtype, pd.ArrowDtype):
-        import pyarrow as pa  # pandas' own optional library: present wherever such a column exists
-
-        if pa.types.is_nested(dtype.pyarrow_dtype):
-            raise _nested(where, str(dtype))
-    if types.is_float_dtype(dtype):
-        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
-        if np.isinf(numbers).any():
-            raise _infinite(where)
-    elif types.is_object_dtype(dtype):
-        _check_objects(column, where)
-
-
-def _check_objects(column: pd.Series, where: str) -> None:
-    held = types.infer_dtype(column, skipna=True)
-    if held in ("floating", "mixed-integer-float", "decimal"):
-        if np.isinf(pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)).any():
-            raise _infinite(where)
-    elif held == "complex":
-        raise InvalidInputError(f"{where}: Complex data not supported; split it into real and imaginary parts")
-    elif held.startswith("mixed") or held == "unknown-array":
-        for kind in sorted(set(map(type, column)), key=lambda kind: kind.__name__):
-            if hasattr(kind, "__iter__") and not issubclass(kind, str | bytes):
-                raise _nested(where, kind.__name__)
-        numbers = [value for value in column if isinstance(value, float)]
-        if np.isinf(numbers).any():
-            raise _infinite(where)
-
-
-def _nested(where: str, kind: str) -> InvalidCellError:
-    return InvalidCellError(
-        f"{where} holds cells of type {kind}, but each cell as argument must be a string or a number; "
-        "split it into several columns, or drop it"
-    )
-
-
-def _to_array(X: Any) -> Array:
-    try:
-        return to_array(X)
-    except TableError as error:
-        raise InvalidCellError(f"{error}; each cell as argument must be a string or a number") from error
 
 
 def _flat(name: str, values: Any) -> Array:
@@ -330,8 +218,8 @@ def _flat(name: str, values: Any) -> Array:
     if isinstance(values, pd.Series | pd.Index):
         values = _series_values(values)
     try:
-        array = np.asarray(values)
-    except ValueError as error:
+        array = to_array(values)
+    except TableError as error:
         raise InvalidInputError(f"{name} should be a 1d array, one value for each row") from error
     if array.ndim == 2 and array.shape[1] == 1:
         _warn_column()
@@ -368,7 +256,7 @@ def _unboxed(array: Array) -> Array:
 
 
 def _check_length(name: str, values: Array, X: Any) -> None:
-    n_rows = X.shape[0] if hasattr(X, "shape") else len(_to_array(X))
+    n_rows = X.shape[0] if hasattr(X, "shape") else len(as_array(X))
     if len(values) != n_rows:
         raise InvalidInputError(
             f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows but {name} has "

@@ -1,0 +1,149 @@
+"""What a table must not hold: checked before any work, in `fit` as in `predict`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api import types
+from scipy import sparse
+
+from automl.errors import InvalidInputError
+from pipelines.columns import TableError
+from pipelines.table import to_array
+
+Array = NDArray[Any]
+
+
+class InvalidCellError(InvalidInputError, TypeError):
+    """A cell of the table holds something that is neither a string nor a number."""
+
+
+def check_table(X: Any) -> None:
+    """Check that `X` is a table that `pipelines.data.TableReader` can read, in `fit` as in `predict`.
+
+    Raises
+    ------
+    InvalidInputError
+        For a wrong shape, duplicate names, complex or infinite numbers, and lists or the like in cells.
+    """
+    if X is None:
+        raise InvalidInputError("X is None; pass a table with rows and columns")
+    if sparse.issparse(X):
+        _check_shape(X.shape)
+        _check_sparse(X)
+        return
+    if hasattr(X, "to_pandas") and not isinstance(X, pd.DataFrame):
+        X = X.to_pandas()
+    if isinstance(X, pd.DataFrame):
+        _check_shape(X.shape)
+        _check_labels(X.columns)
+        for i, label in enumerate(X.columns):
+            _check_column(X.iloc[:, i], f"column {label!r}")
+        return
+    array = as_array(X)
+    _check_shape(array.shape)
+    if array.dtype.kind == "c":
+        raise InvalidInputError("Complex data not supported; pass real and imaginary parts as columns of their own")
+    if array.dtype.kind == "f":
+        _check_finite(array)
+    elif array.dtype.kind == "O":
+        for i in range(array.shape[1]):
+            _check_column(pd.Series(array[:, i], dtype=object), f"column {i}")
+
+
+def _check_shape(shape: tuple[int, ...]) -> None:
+    if len(shape) != 2:
+        raise InvalidInputError(
+            f"Expected 2D array, got {len(shape)}D array instead. Reshape your data: X.reshape(-1, 1) if it is one "
+            "column, X.reshape(1, -1) if it is one row"
+        )
+    for count, what in zip(shape, ("sample", "feature"), strict=True):
+        if count == 0:
+            raise InvalidInputError(
+                f"Found array with 0 {what}(s) (shape={tuple(shape)}) while a minimum of 1 is required."
+            )
+
+
+def _check_labels(labels: pd.Index) -> None:
+    twice = labels[labels.duplicated()].unique()
+    if len(twice):
+        named = ", ".join(repr(label) for label in twice[:5])
+        raise InvalidInputError(f"X has more than one column named {named}; rename or drop the duplicates")
+
+
+def _check_sparse(X: Any) -> None:
+    if X.dtype.kind == "c":
+        raise InvalidInputError("Complex data not supported; pass real and imaginary parts as columns of their own")
+    table = sparse.coo_array(X)
+    bad = ~np.isfinite(np.asarray(table.data, dtype=np.float64))
+    if bad.any():
+        raise InvalidInputError(
+            f"column {table.coords[1][bad][0]} of the sparse X holds NaN or infinity; fill these cells, or pass X dense"
+        )
+
+
+def _check_finite(array: Array) -> None:
+    infinite = np.isinf(array).any(axis=0)
+    if infinite.any():
+        raise _infinite(f"column {int(np.flatnonzero(infinite)[0])}")
+
+
+def _infinite(where: str) -> InvalidInputError:
+    return InvalidInputError(f"{where} holds infinite values (inf); replace them by missing cells or finite numbers")
+
+
+def _check_column(column: pd.Series, where: str) -> None:
+    dtype = column.dtype
+    if types.is_complex_dtype(dtype):
+        raise InvalidInputError(f"{where}: Complex data not supported; split it into real and imaginary parts")
+    if isinstance(dtype, pd.ArrowDtype):
+        import pyarrow as pa  # pandas' own optional library: present wherever such a column exists
+
+        if pa.types.is_nested(dtype.pyarrow_dtype):
+            raise _nested(where, str(dtype))
+    if types.is_float_dtype(dtype):
+        numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
+        if np.isinf(numbers).any():
+            raise _infinite(where)
+    elif types.is_object_dtype(dtype):
+        _check_objects(column, where)
+
+
+def _check_objects(column: pd.Series, where: str) -> None:
+    held = types.infer_dtype(column, skipna=True)
+    if held in ("floating", "mixed-integer-float", "decimal"):
+        if np.isinf(pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)).any():
+            raise _infinite(where)
+    elif held == "complex":
+        raise InvalidInputError(f"{where}: Complex data not supported; split it into real and imaginary parts")
+    elif held.startswith("mixed") or held == "unknown-array":
+        for kind in sorted(set(map(type, column)), key=lambda kind: kind.__name__):
+            if hasattr(kind, "__iter__") and not issubclass(kind, str | bytes):
+                raise _nested(where, kind.__name__)
+        numbers = [value for value in column if isinstance(value, float)]
+        if np.isinf(numbers).any():
+            raise _infinite(where)
+
+
+def _nested(where: str, kind: str) -> InvalidCellError:
+    return InvalidCellError(
+        f"{where} holds cells of type {kind}, but each cell as argument must be a string or a number; "
+        "split it into several columns, or drop it"
+    )
+
+
+def as_array(X: Any) -> Array:
+    """Anything but a frame or a sparse matrix as an array.
+
+    Raises
+    ------
+    InvalidCellError
+        If rows differ in length or cells hold lists.
+    """
+    try:
+        return to_array(X)
+    except TableError as error:
+        raise InvalidCellError(f"{error}; each cell as argument must be a string or a number") from error

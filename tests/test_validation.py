@@ -1,0 +1,409 @@
+"""Each bad input is one clear error that names the argument or column and the mend."""
+
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.exceptions import DataConversionWarning
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.metrics import make_scorer, mean_absolute_error
+from sklearn.model_selection import KFold
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.validation import check_is_fitted
+
+from automl.errors import AutoMLError, InvalidInputError
+from automl.validation import (
+    check_arguments,
+    check_groups,
+    check_names,
+    check_sample_weight,
+    check_scoring_classes,
+    check_table,
+    check_target,
+    table_errors,
+)
+from pipelines.data import TableReader
+
+nan, inf = np.nan, np.inf
+GOOD = {
+    "time_budget": 60,
+    "max_trials": None,
+    "memory_limit": 1024.5,
+    "trial_time_limit": None,
+    "ensemble_size": 25,
+    "n_jobs": -1,
+    "scoring": None,
+    "cv": None,
+    "verbose": 1,
+}
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {},
+        {"time_budget": None, "max_trials": np.int64(3)},
+        {"time_budget": np.float32(0.5)},
+        {"n_jobs": None},
+        {"n_jobs": 2},
+        {"scoring": "roc_auc"},
+        {"scoring": "log_loss"},
+        {"scoring": make_scorer(mean_absolute_error)},
+        {"cv": 3},
+        {"cv": KFold(3)},
+        {"cv": [([0, 1], [2]), ([2], [0, 1])]},
+    ],
+)
+def test_good_arguments_pass(settings):
+    check_arguments(GOOD | settings, classification=True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"time_budget": 0}, "time_budget must be a finite number of seconds above 0; got 0"),
+        ({"time_budget": -5}, "time_budget .* got -5"),
+        ({"time_budget": nan}, "time_budget .* got nan"),
+        ({"time_budget": "60"}, "time_budget .* got '60'"),
+        ({"time_budget": True}, "time_budget .* got True"),
+        ({"time_budget": None}, "time_budget and max_trials are both None; give one of them"),
+        ({"memory_limit": 0}, "memory_limit must be a finite number of MiB above 0; got 0"),
+        ({"memory_limit": "4GB"}, "memory_limit .* got '4GB'"),
+        ({"trial_time_limit": -1}, "trial_time_limit .* got -1"),
+        ({"max_trials": 0}, "max_trials must be a whole number of trials above 0; got 0"),
+        ({"max_trials": 2.5}, r"max_trials .* got 2\.5"),
+        ({"ensemble_size": 0}, "ensemble_size must be a whole number of models above 0; got 0"),
+        ({"ensemble_size": None}, "ensemble_size .* got None"),
+        ({"n_jobs": 0}, "n_jobs must be a whole number, -1 for all processors, and not 0; got 0"),
+        ({"n_jobs": 1.5}, r"n_jobs .* got 1\.5"),
+        ({"scoring": "roc_auk"}, "scoring: 'roc_auk' is unknown; did you mean 'roc_auc'"),
+        ({"scoring": "zzzzzz"}, "scoring: 'zzzzzz' is unknown; choose from 'accuracy', "),
+        ({"scoring": ["accuracy"]}, "scoring must be the name of one scorer or a callable; got list"),
+        ({"scoring": "r2"}, "scoring='r2' judges regression; use for example 'roc_auc'"),
+        ({"cv": 1}, "cv must be 2 folds or more; got 1"),
+        ({"cv": "five"}, "cv must be a whole number, a splitter, or .* got 'five'"),
+        ({"cv": 2.0}, r"cv must be .* got 2\.0"),
+    ],
+)
+def test_bad_arguments_are_named(settings, message):
+    with pytest.raises(InvalidInputError, match=message):
+        check_arguments(GOOD | settings, classification=True)
+
+
+def test_classification_scorers_are_refused_for_regression():
+    for name in ("roc_auc", "accuracy", "neg_log_loss", "log_loss"):
+        with pytest.raises(InvalidInputError, match=f"scoring='{name}' judges classification; use for example 'r2'"):
+            check_arguments(GOOD | {"scoring": name}, classification=False)
+    check_arguments(GOOD | {"scoring": "rmse"}, classification=False)
+
+
+def test_scorers_of_two_classes_are_refused_for_more():
+    with pytest.raises(InvalidInputError, match="scoring='f1' needs two classes but y has 3; use scoring='f1_macro'"):
+        check_scoring_classes("f1", 3)
+    check_scoring_classes("f1", 2)
+    check_scoring_classes("accuracy", 3)
+    check_scoring_classes(None, 3)
+
+
+def test_unknown_names_come_with_the_closest_ones():
+    known = ["lightgbm", "random_forest", "extra_trees"]
+    check_names("include", ["lightgbm"], known)
+    check_names("include", [], known)
+    with pytest.raises(InvalidInputError, match="include: 'lightbgm' is unknown; did you mean 'lightgbm'"):
+        check_names("include", ["random_forest", "lightbgm"], known)
+    with pytest.raises(InvalidInputError, match="searcher: 'x' is unknown; choose from 'extra_trees', 'lightgbm'"):
+        check_names("searcher", "x", known)
+
+
+@pytest.mark.parametrize(
+    "table",
+    [
+        pd.DataFrame({"a": [1, None], "b": ["x", None], "c": pd.to_datetime(["2020-01-01", None])}),
+        pd.DataFrame({"a": pd.array([1, None], dtype="Float64"), "b": [Decimal(1), None], "c": [True, nan]}),
+        pd.DataFrame({"a": [1, "x"], "b": [1.5, "x"], "c": [b"x", None]}),
+        pd.DataFrame({0: [1, 2], "b": [3, 4]}),
+        [[1, "a"], [None, "b"]],
+        np.array([["a"], ["b"]]),
+        np.array([[True], [False]]),
+        sparse.csr_array(np.eye(2)),
+    ],
+)
+def test_good_tables_pass(table):
+    check_table(table)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (None, "X is None"),
+        (np.ones(3), r"Expected 2D array, got 1D array instead\. Reshape your data"),
+        ([1, 2, 3], "Reshape your data"),
+        (np.ones((2, 2, 2)), "got 3D array"),
+        (np.ones((0, 2)), r"Found array with 0 sample\(s\) \(shape=\(0, 2\)\)"),
+        (pd.DataFrame(index=range(3)), r"0 feature\(s\) \(shape=\(3, 0\)\) while a minimum of 1 is required\."),
+        (pd.DataFrame([[1, 2, 3]], columns=["a", "b", "a"]), "X has more than one column named 'a'; rename"),
+        (pd.DataFrame({"a": [1.0, inf]}), r"column 'a' holds infinite values \(inf\); replace them by missing cells"),
+        (pd.DataFrame({"a": pd.array([1.0, -inf], dtype="Float64")}), "column 'a' holds infinite values"),
+        (pd.DataFrame({"a": pd.Series([1, inf, None], dtype=object)}), "column 'a' holds infinite values"),
+        (pd.DataFrame({"a": pd.Series([inf, "x"], dtype=object)}), "column 'a' holds infinite values"),
+        (np.array([[1.0, 2], [3, -inf]]), "column 1 holds infinite values"),
+        (pd.DataFrame({"a": [1, 2], "tags": [["x"], None]}), "column 'tags' holds cells of type list"),
+        (pd.DataFrame({"a": [{"k": 1}, 2]}), "column 'a' holds cells of type dict, .* split it into several columns"),
+        (pd.DataFrame({"a": [np.ones(2), np.ones(2)]}), "column 'a' holds cells of type ndarray"),
+        (pd.DataFrame({"a": [(1, 2), (3, 4)]}), "column 'a' holds cells of type tuple"),
+        (pd.DataFrame({"a": [{1}, "x", 2]}), "column 'a' holds cells of type set"),
+        ([[1, [2]], [3, [4]]], None),
+        ([[1, [2]], [3, 4]], "its rows differ in length, or its cells hold lists"),
+        ([[1, 2], [3]], "its rows differ in length"),
+        (np.ones((2, 2)) * 1j, "Complex data not supported"),
+        (pd.DataFrame({"z": [1j, 2j]}), "column 'z': Complex data not supported"),
+        (pd.DataFrame({"z": pd.Series([1j, 2j], dtype=object)}), "column 'z': Complex data not supported"),
+        (sparse.csr_array([[1.0, nan]]), "column 1 of the sparse X holds NaN or infinity; fill these cells"),
+        (sparse.csc_array([[1.0, inf]]), "column 1 of the sparse X holds NaN or infinity"),
+        (sparse.csc_array([[1j]]), "Complex data not supported"),
+    ],
+)
+def test_bad_tables_name_the_column(table, message):
+    with pytest.raises(InvalidInputError, match=message):
+        check_table(table)
+
+
+def test_nested_arrow_columns_are_named():
+    pa = pytest.importorskip("pyarrow")
+    nested = pd.DataFrame({"a": pd.Series([[1], [2]], dtype=pd.ArrowDtype(pa.list_(pa.int64())))})
+    with pytest.raises(InvalidInputError, match="column 'a' holds cells of type list"):
+        check_table(nested)
+
+
+@pytest.mark.parametrize(
+    ("y", "codes", "classes"),
+    [
+        (["b", "a", "b", "a"], [1, 0, 1, 0], ["a", "b"]),
+        (pd.Series(["b", "a"] * 2, dtype="string"), [1, 0, 1, 0], ["a", "b"]),
+        (pd.Series(["b", "a"] * 2, dtype="string[pyarrow]"), [1, 0, 1, 0], ["a", "b"]),
+        (pd.Series(["b", "a"] * 2, dtype=pd.CategoricalDtype(["never", "b", "a"])), [1, 0, 1, 0], ["a", "b"]),
+        ([True, False] * 2, [1, 0, 1, 0], [False, True]),
+        (pd.Series([True, False] * 2, dtype="boolean"), [1, 0, 1, 0], [False, True]),
+        ([1.0, 0.0] * 2, [1, 0, 1, 0], [0.0, 1.0]),
+        (pd.Series([7, 5] * 2, dtype="Int64"), [1, 0, 1, 0], [5, 7]),
+        (np.array([7, 5] * 2, dtype=object), [1, 0, 1, 0], [5, 7]),
+        (pd.Series([7, 5] * 2, index=[9, 9, 3, 1]), [1, 0, 1, 0], [5, 7]),
+        (pd.to_datetime(["2021-01-01", "2020-01-01"] * 2), [1, 0, 1, 0], pd.to_datetime(["2020-01-01", "2021-01-01"])),
+    ],
+)
+def test_classes_of_any_type_are_sorted_and_coded(y, codes, classes):
+    encoded, found = check_target(y, np.zeros((4, 1)), classification=True)
+    assert encoded.dtype == np.int64
+    np.testing.assert_array_equal(encoded, codes)
+    np.testing.assert_array_equal(found, np.asarray(classes))
+    if isinstance(classes[0], str | bool):
+        assert type(found.tolist()[0]) is type(classes[0])
+
+
+def test_355_classes_pass():
+    y = np.repeat(np.arange(355), 2)
+    codes, classes = check_target(y, np.zeros((710, 1)), classification=True)
+    assert len(classes) == 355
+    np.testing.assert_array_equal(codes, y)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        [1, 2, 4.5],
+        pd.Series([1, 2, 4.5], dtype="Float64"),
+        pd.Series([1, 2, 4.5], dtype="double[pyarrow]"),
+        [Decimal(1), Decimal(2), Decimal("4.5")],
+        np.array([1, 2, 4.5], dtype=object),
+        np.array([1, 2, 4.5], dtype=np.float32),
+    ],
+)
+def test_numbers_of_any_type_become_floats(y):
+    values, classes = check_target(y, np.zeros((3, 1)), classification=False)
+    assert classes is None
+    assert values.dtype == np.float64
+    np.testing.assert_array_equal(values, [1, 2, 4.5])
+
+
+@pytest.mark.parametrize("y", [pd.DataFrame({"y": [0, 1, 0, 1]}), np.array([[0], [1], [0], [1]])])
+def test_a_column_vector_is_flattened_with_scikit_learns_warning(y):
+    with pytest.warns(DataConversionWarning, match="A column-vector y was passed when a 1d array was expected"):
+        codes, _ = check_target(y, np.zeros((4, 1)), classification=True)
+    np.testing.assert_array_equal(codes, [0, 1, 0, 1])
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (None, "requires y to be passed, but the target y is None"),
+        ([0, 1, 0], "inconsistent numbers of samples: X has 4 rows but y has 3 values"),
+        (
+            [[0, 1]] * 4,
+            r"y should be a 1d array, got an array of shape \(4, 2\) instead; fit one model for each column",
+        ),
+        (sparse.csr_array([[1], [0], [1], [0]]), r"y is sparse; pass it dense, as y\.toarray\(\)\.ravel\(\)"),
+        ([0, nan, 1, nan], "Input y contains NaN: 2 of 4 values are missing, the first in row 1; drop these rows"),
+        (["a", None, "b", "a"], "Input y contains NaN: 1 of 4 values are missing"),
+        (pd.Series([1, None, 0, 1], dtype="Int64"), "Input y contains NaN: 1 of 4"),
+        ([0, inf, 1, 0], r"Input y contains infinity or a value too large for dtype\('float64'\)\. 1 of 4 .* row 1"),
+        (["a"] * 4, "y holds only 1 class, 'a'; at least 2 classes are needed"),
+        (np.ones(4), r"y holds only 1 class, 1\.0"),
+        (
+            ["a", "b", "b", "b"],
+            "class 'a' of y has a single row, but at least 2 are needed .* drop these rows or merge",
+        ),
+        (["a", "b", "c", "c"], r"class 'a' of y has a single row \(and 1 more classes have one row\)"),
+        ([1, 2, 3, 4], "class 1 of y .* use AutoMLRegressor if y is a quantity"),
+        ([0.5, 1.5, 2.5, 0.5], "Unknown label type: continuous.*use AutoMLRegressor"),
+        (["a", 1, "a", 1], "Unknown label type: y mixes int, str; make all labels strings"),
+        ([1j, 2j, 1j, 2j], "Complex data not supported"),
+    ],
+)
+def test_bad_classes_are_explained(y, message):
+    with pytest.raises(InvalidInputError, match=message):
+        check_target(y, np.zeros((4, 2)), classification=True)
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        ([5.0] * 4, r"y is constant \(5 in every row\); there is nothing to learn from it"),
+        (["a", "b", "a", "b"], "y holds values such as 'a', but regression needs numbers; use AutoMLClassifier"),
+        (["1", "2", "3", "4"], r"y holds values such as '1', .* convert y with pd\.to_numeric"),
+        (pd.to_datetime(["2020-01-01"] * 4), "regression needs numbers"),
+        ([1, 2, "x", 3], "regression needs numbers"),
+        ([1, 2, nan, 3], "Input y contains NaN: 1 of 4 values are missing, the first in row 2"),
+        ([1, 2, -inf, 3], "Input y contains infinity"),
+        (np.array([1, 2, inf, 3], dtype=object), "Input y contains infinity"),
+    ],
+)
+def test_bad_numbers_are_explained(y, message):
+    with pytest.raises(InvalidInputError, match=message):
+        check_target(y, np.zeros((4, 2)), classification=False)
+
+
+def test_one_row_is_not_enough():
+    with pytest.raises(InvalidInputError, match="n_samples=1"):
+        check_target([3.0], [[1, 2]], classification=False)
+    with pytest.raises(InvalidInputError, match="1 class"):
+        check_target([3], [[1, 2]], classification=True)
+
+
+@pytest.mark.parametrize("weight", [[1, 0, 2.5], pd.Series([1, 0, 2.5], index=[7, 7, 7]), np.array([1, 0, 2.5])])
+def test_weights_become_floats(weight):
+    np.testing.assert_array_equal(check_sample_weight(weight, 3), [1, 0, 2.5])
+    assert check_sample_weight(None, 3) is None
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ([1, 1], r"sample_weight has shape \(2,\) but X has 3 rows"),
+        (np.ones((3, 2)), r"sample_weight has shape \(3, 2\)"),
+        (1.0, r"sample_weight has shape \(\)"),
+        ([1, -1, 1], "sample_weight holds negative values; use 0"),
+        ([1, nan, 1], "sample_weight holds missing or infinite values"),
+        ([0, 0, 0], "Sample weights must contain at least one non-zero number"),
+        (["a", "b", "c"], "sample_weight must hold numbers"),
+    ],
+)
+def test_bad_weights_are_explained(weight, message):
+    with pytest.raises(InvalidInputError, match=message):
+        check_sample_weight(weight, 3)
+
+
+def test_groups_become_codes():
+    assert check_groups(None, 3) is None
+    for groups in (["b", "a", "b"], pd.Series([7, 3, 7]), pd.Series(["x", "y", "x"], dtype="category"), [1.5, 2, 1.5]):
+        codes = check_groups(groups, 3)
+        assert codes[0] == codes[2] != codes[1]
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        (["a", "b"], "groups has 2 values but X has 3 rows"),
+        (["a", None, "b"], "groups has 1 missing values; give every row a group"),
+        (np.ones((3, 2)), "groups should be a 1d array"),
+    ],
+)
+def test_bad_groups_are_explained(groups, message):
+    with pytest.raises(InvalidInputError, match=message):
+        check_groups(groups, 3)
+
+
+def test_what_the_reader_refuses_reaches_users_as_an_error_of_this_package():
+    reader = TableReader().fit(pd.DataFrame({"a": [1, 2], "b": [3, 4]}))
+    with pytest.raises(AutoMLError, match=r"Add the missing columns \('b'\)"), table_errors():
+        reader.transform(pd.DataFrame({"a": [1]}))
+
+
+def test_input_is_never_changed():
+    frame = pd.DataFrame({"a": [1.0, nan], "b": pd.Series(["x", 1], dtype=object)})
+    before = frame.copy(deep=True)
+    check_table(frame)
+    y, weight = pd.Series(["u", "v"] * 2), np.array([1.0, 2.0])
+    check_target(y, np.zeros((4, 1)), classification=True)
+    checked = check_sample_weight(weight, 2)
+    pd.testing.assert_frame_equal(frame, before)
+    assert y.tolist() == ["u", "v"] * 2
+    assert checked.tolist() == weight.tolist() == [1.0, 2.0]
+
+
+class _Checked(BaseEstimator):
+    """The least estimator that checks its input as the product does."""
+
+    def fit(self, X, y, sample_weight=None):
+        check_table(X)
+        classification = isinstance(self, ClassifierMixin)
+        target, classes = check_target(y, X, classification)
+        weight = check_sample_weight(sample_weight, len(target))
+        with table_errors():
+            self.reader_ = TableReader()
+            table = np.nan_to_num(self.reader_.fit_transform(X))
+        self.n_features_in_ = self.reader_.n_features_in_
+        if hasattr(self.reader_, "feature_names_in_"):
+            self.feature_names_in_ = self.reader_.feature_names_in_
+        self.model_ = make_pipeline(StandardScaler(), LogisticRegression(C=1e3) if classification else Ridge(1e-3))
+        last = self.model_.steps[-1][0]
+        self.model_.fit(table, target, **{f"{last}__sample_weight": weight})
+        if classification:
+            self.classes_ = classes
+        return self
+
+    def predict(self, X):
+        check_is_fitted(self)
+        check_table(X)
+        with table_errors():
+            predictions = self.model_.predict(np.nan_to_num(self.reader_.transform(X)))
+        return self.classes_[predictions] if hasattr(self, "classes_") else predictions
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.target_tags.required = True
+        return tags
+
+
+class _Classifier(ClassifierMixin, _Checked):
+    pass
+
+
+class _Regressor(RegressorMixin, _Checked):
+    pass
+
+
+EXPECTED = {
+    "check_sample_weight_equivalence_on_dense_data": "the scaler of this test is not weighted",
+    "check_sample_weight_equivalence_on_sparse_data": "the scaler of this test is not weighted",
+}
+
+
+@parametrize_with_checks([_Classifier(), _Regressor()], expected_failed_checks=lambda _: EXPECTED, xfail_strict=True)
+def test_messages_are_those_that_scikit_learn_checks(estimator, check):
+    check(estimator)
