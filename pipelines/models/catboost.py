@@ -162,6 +162,7 @@ COMPONENT = Component(
     accepts_categories=True,
     accepts_sparse=False,
     accepts_weights=True,
+    interruptible=True,
     seconds=seconds,
 )
 

@@ -49,7 +49,9 @@ class LightGBM:
                 pace["learning_rate"] = monitor.learning_rate
                 env.model.reset_parameter(pace)
 
-        booster = lgb.train(params, data, num_boost_round=rounds, valid_sets=sets, callbacks=[watch])
+        booster = lgb.train(
+            params, data, num_boost_round=rounds, valid_sets=sets, callbacks=[watch], keep_training_booster=True
+        )
         booster.best_iteration = monitor.best_round
         booster.free_dataset()
         return booster
@@ -75,6 +77,7 @@ class LightGBM:
             "num_threads": self.n_threads,
             "seed": self.random_state,
             "force_row_wise": True,  # the library's own choice depends on timing; this one is the faster at one thread
+            "feature_pre_filter": False,  # on few rows it may leave no column at all, which is an error
             "verbosity": -1,
         }
 
@@ -126,6 +129,7 @@ COMPONENT = Component(
     accepts_categories=True,
     accepts_sparse=True,
     accepts_weights=True,
+    interruptible=True,
     seconds=seconds,
 )
 

@@ -200,6 +200,7 @@ COMPONENT = Component(
     applies=lambda traits: traits.n_rows * encoded_width(traits) <= MAX_CELLS,
     accepts_sparse=True,
     accepts_weights=True,
+    interruptible=True,
     seconds=seconds,
 )
 

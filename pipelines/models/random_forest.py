@@ -53,6 +53,7 @@ COMPONENT = Component(
     accepts_missing=True,
     accepts_sparse=True,
     accepts_weights=True,
+    interruptible=True,
     seconds=seconds,
 )
 

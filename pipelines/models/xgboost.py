@@ -154,6 +154,7 @@ COMPONENT = Component(
     accepts_categories=True,
     accepts_sparse=True,
     accepts_weights=True,
+    interruptible=True,
     seconds=seconds,
 )
 
