@@ -400,7 +400,6 @@ class _Regressor(RegressorMixin, _Checked):
 
 EXPECTED = {
     "check_sample_weight_equivalence_on_dense_data": "the scaler of this test is not weighted",
-    "check_sample_weight_equivalence_on_sparse_data": "the scaler of this test is not weighted",
 }
 
 
