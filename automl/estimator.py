@@ -23,9 +23,11 @@ from automl.leaderboard import make_leaderboard
 from automl.metrics import Metric, make_metric
 from automl.progress import Progress
 from automl.run import Settings, available_cpus, default_memory_limit, run
+from automl.search.catalog import SEARCHERS
 from automl.splits import make_folds
 from automl.task import Task
 from automl.trial import TrialResult
+from pipelines.catalog import NAMES
 from pipelines.data import TableReader
 from pipelines.labels import LabelDecoder
 
@@ -100,6 +102,10 @@ class _AutoML(BaseEstimator):
         """
         budget = Budget(self.time_budget, self.max_trials)
         validation.check_arguments(self.get_params(deep=False), self._is_classifier)
+        validation.check_names("include", self.include, NAMES)
+        validation.check_names("exclude", self.exclude, NAMES)
+        if isinstance(self.searcher, str):
+            validation.check_names("searcher", self.searcher, SEARCHERS)
         warm_up()
         task, reader, classes = self._prepare(X, y, sample_weight, groups)
         with Progress(self.verbose, self.time_budget, self.max_trials, task.metric.name) as progress:
@@ -126,7 +132,8 @@ class _AutoML(BaseEstimator):
         weights = validation.check_sample_weight(sample_weight, len(target))
         groups = validation.check_groups(groups, len(target))
         reader = TableReader()
-        table = reader.fit_transform(X)
+        with validation.table_errors():
+            table = reader.fit_transform(X)
         n_classes = 0 if classes is None else len(classes)
         validation.check_scoring_classes(self.scoring, n_classes)
         name = "regression" if classes is None else "binary" if n_classes == 2 else "multiclass"
@@ -180,7 +187,9 @@ class _AutoML(BaseEstimator):
     def _predict(self, X: Any) -> Array:
         check_is_fitted(self, "_ensemble")
         validation.check_table(X)
-        return self._ensemble.predict(self._reader.transform(X))
+        with validation.table_errors():
+            table = self._reader.transform(X)
+        return self._ensemble.predict(table)
 
     @property
     def leaderboard_(self) -> pd.DataFrame:

@@ -131,7 +131,9 @@ def _make_racing(task: Task, settings: Settings, budget: Budget, runtime: Runtim
     else:
         initial = from_user(space, settings.initial_configurations)
     searcher = make_searcher(settings.searcher, space, settings.random_state, initial)
-    return Racing(searcher, len(task.folds), task.traits.n_rows, runtime, budget, settings.trial_time_limit)
+    return Racing(
+        searcher, len(task.folds), task.traits.n_rows, runtime, budget, settings.n_workers, settings.trial_time_limit
+    )
 
 
 def _why_nothing(history: RunHistory, budget: Budget) -> str:

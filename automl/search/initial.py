@@ -57,7 +57,7 @@ def default_portfolio(
         if share > _DEAREST and family not in interruptible:
             continue
         place = _ORDER.index(family) if family in _ORDER else len(_ORDER)
-        keyed.append(((turn + 10 * min(share, 1.0), place), configuration))
+        keyed.append(((turn + round(10 * min(share, 1.0)), place), configuration))
     keyed.sort(key=lambda pair: pair[0])
     return list(dict.fromkeys(configuration for _, configuration in keyed))
 

@@ -41,6 +41,7 @@ class Racing:
     n_folds, n_rows : int
     runtime : RuntimeModel
     budget : Budget
+    n_workers : int
     trial_time_limit : float or None
         Seconds of one trial.
     """
@@ -52,10 +53,12 @@ class Racing:
         n_rows: int,
         runtime: RuntimeModel,
         budget: Budget,
+        n_workers: int = 1,
         trial_time_limit: float | None = None,
     ):
         self._searcher, self._n_folds, self._n_rows = searcher, n_folds, n_rows
-        self._runtime, self._budget, self._trial_time_limit = runtime, budget, trial_time_limit
+        self._runtime, self._budget = runtime, budget
+        self._n_workers, self._trial_time_limit = n_workers, trial_time_limit
 
     def suggest(self, history: RunHistory, n: int) -> list[Trial]:
         """Up to `n` trials, each the first fold of a new configuration or further folds of a known one."""
@@ -68,17 +71,23 @@ class Racing:
         return trials
 
     def time_limit(self, trial: Trial, history: RunHistory) -> float | None:
-        """Seconds that a trial may take: the user's limit, and never more than what is left.
-
-        A newcomer gets at most 35 % of the budget, so that one dear fit cannot be the whole run.
-        """
+        """Seconds that a trial may take: the user's limit, its share of the budget, and never more than what is left."""
         limits = [self._budget.search_left]
-        if self._budget.seconds is not None and trial.configuration not in history.evaluations:
-            limits.append(max(1.0, 0.35 * self._budget.seconds))
+        if self._budget.seconds is not None:
+            limits.append(len(trial.folds) * self._fold_seconds(self._budget.seconds))
         if self._trial_time_limit is not None:
             limits.append(self._trial_time_limit)
         limit = min(limits)
         return None if limit == float("inf") else max(0.1, limit)
+
+    def _fold_seconds(self, seconds: float) -> float:
+        """Share of the budget for one fit.
+
+        Where rows are few, bags of several families win, so that a whole bag gets an eighth of the workers' time;
+        with the rows grows the worth of one long fit, up to a third of the budget.
+        """
+        bag = seconds * self._n_workers / 8
+        return float(np.clip(bag / self._n_folds * max(1.0, self._n_rows / 1_500), 1.0, max(1.0, seconds / 3)))
 
     def _next(self, history: RunHistory) -> Trial | None:
         further = self._further_folds(history)

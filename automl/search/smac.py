@@ -1,0 +1,100 @@
+"""Bayesian optimization in the manner of SMAC: a forest, expected improvement per second, random interleaving."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from ConfigSpace import ConfigurationSpace
+
+from automl.history import Observation, RunHistory
+from automl.search.acquisition import maximise
+from automl.search.surrogate import Surrogate
+from automl.search.vectors import Vectors, VectorSpace
+from automl.trial import Trial
+from pipelines.configuration import Configuration
+
+
+class SmacSearcher:
+    """Suggests by expected improvement per second, after the initial configurations.
+
+    Follows SMAC (Hutter et al., 2011; Lindauer et al., 2022, JMLR 23(54)): a random forest over the conditional
+    space, local search from the best configurations, and now and then a random one, so that no part of the space is
+    shut out for ever.
+
+    Parameters
+    ----------
+    space : ConfigurationSpace
+    seed : int
+    initial : sequence of Configuration
+        Tried first, in this order.
+    n_initial : int
+        Random configurations before the first model where `initial` holds fewer.
+    random_share : float
+        Probability that a suggestion is random.
+    per_second : bool
+        Divide the expected improvement by the expected seconds.
+    """
+
+    def __init__(
+        self,
+        space: ConfigurationSpace,
+        *,
+        seed: int = 0,
+        initial: Sequence[Configuration] = (),
+        n_initial: int = 8,
+        random_share: float = 0.1,
+        per_second: bool = True,
+    ):
+        self._space = VectorSpace(space)
+        self._seed, self._initial, self._n_initial = seed, tuple(initial), n_initial
+        self._random_share, self._per_second = random_share, per_second
+        self._vectors: dict[Configuration, Vectors] = {}  # a cache
+
+    def suggest(self, history: RunHistory, n: int) -> list[Trial]:
+        """See `Searcher.suggest`."""
+        tried = set(history.tried)
+        trials = [Trial(c, origin="initial") for c in self._initial if c not in tried][:n]
+        tried.update(trial.configuration for trial in trials)
+        observations = history.observations() if len(trials) < n else []
+        enough = sum(o.loss is not None for o in observations) >= min(3, self._n_initial)
+        while len(trials) < n:
+            rng = np.random.default_rng((self._seed, len(tried)))
+            if not enough or len(tried) < self._n_initial or rng.random() < self._random_share:
+                origin, candidates = "random", self._space.sample(50, rng)
+            else:
+                origin, candidates = "smac", self._model_based(observations, tried, rng)
+            found = self._first_new(candidates, tried)
+            if found is None:
+                break
+            trials.append(Trial(found, origin=origin))
+            tried.add(found)
+        return trials
+
+    def _model_based(
+        self, observations: list[Observation], tried: set[Configuration], rng: np.random.Generator
+    ) -> Vectors:
+        # On long histories the model need not change with every result; which results it knows depends on their
+        # number alone, so that a resumed run suggests the same.
+        step = max(1, len(observations) // 50)
+        observations = observations[: len(observations) // step * step]
+        seen = {o.configuration for o in observations}
+        vectors = self._encode([o.configuration for o in observations])
+        pending = self._encode(sorted(tried - seen, key=lambda c: c.id))
+        seed = int(rng.integers(2**31 - 2))
+        surrogate = Surrogate.fit(vectors, observations, pending, self._space.n_choices, seed)
+        losses = np.array([np.inf if o.loss is None else o.loss for o in observations])
+        return maximise(self._space, surrogate, vectors[np.argsort(losses)], rng, self._per_second)
+
+    def _encode(self, configurations: Sequence[Configuration]) -> Vectors:
+        new = [c for c in configurations if c not in self._vectors]
+        self._vectors.update(zip(new, self._space.encode(new), strict=True))
+        rows = [self._vectors[c] for c in configurations]
+        return np.array(rows) if rows else np.empty((0, len(self._space.names)))
+
+    def _first_new(self, candidates: Vectors, tried: set[Configuration]) -> Configuration | None:
+        for vector in candidates[:200]:
+            configuration = self._space.decode(vector)
+            if configuration not in tried:
+                return configuration
+        return None

@@ -1,0 +1,105 @@
+"""The surrogate: random forests that predict the cost of a configuration and how long it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.tree import ExtraTreeRegressor
+
+from automl.history import Observation
+
+Array = NDArray[np.float64]
+
+FIXED_SECONDS = 1.0  # a configuration that fits in no time still costs a place in the ensemble's choice
+
+
+def impute_inactive(vectors: Array, n_choices: NDArray[np.int_]) -> NDArray[np.float32]:
+    """Inactive entries outside the range of the active ones: -1 for numbers, one more than the last choice."""
+    return np.where(np.isnan(vectors), np.where(n_choices > 0, n_choices, -1), vectors).astype(np.float32)
+
+
+def scaled_costs(observations: list[Observation]) -> Array:
+    """Losses on a logarithmic scale that spreads the good ones, failures as bad as the worst.
+
+    As SMAC3's log-scaled encoder: with p the 5th percentile and ``m = min - (p - min)``, the cost is
+    ``log((loss - m) / (max - m))``; taken from all losses known now.
+    """
+    known = np.array([o.loss for o in observations if o.loss is not None and np.isfinite(o.loss)])
+    if len(known) == 0:
+        return np.zeros(len(observations))
+    worst = float(known.max())
+    losses = np.array([worst if o.loss is None or not np.isfinite(o.loss) else o.loss for o in observations])
+    # A few disasters (a diverged net) would squeeze all differences that matter into nothing.
+    upper = float(np.median(known) + 5 * (np.median(known) - known.min())) or worst
+    losses = np.minimum(losses, max(upper, known.min()))
+    low = losses.min()
+    shifted = low - (np.percentile(losses, 5) - low) - 1e-10
+    span = losses.max() - shifted
+    return np.log((losses - shifted + 1e-12) / (span + 1e-12))
+
+
+@dataclass(frozen=True)
+class Forest:
+    """Mean and spread of the predictions of randomised trees.
+
+    The trees split at random thresholds (Geurts et al., 2006), each on a bootstrap sample, so that the mean is
+    smooth between observations, as in the forests of SMAC (Hutter et al., 2011).
+    """
+
+    trees: tuple[object, ...]
+
+    @staticmethod
+    def fit(X: NDArray[np.float32], y: Array, n_trees: int, seed: int) -> Forest:
+        """Grow the trees on features of shape (n, d) and targets of shape (n,)."""
+        rng = np.random.default_rng(seed)
+        trees = []
+        for _ in range(n_trees):
+            # Single trees, because the forest estimator's set-up takes as long as growing them.
+            rows = rng.integers(0, len(y), len(y)) if len(y) > 10 else np.arange(len(y))
+            tree = ExtraTreeRegressor(max_features=0.8, min_samples_split=3, random_state=int(rng.integers(2**31 - 1)))
+            trees.append(tree.fit(X[rows], y[rows], check_input=False).tree_)
+        return Forest(tuple(trees))
+
+    def predict(self, X: NDArray[np.float32]) -> tuple[Array, Array]:
+        """Mean and standard deviation over the trees, each of shape (n,)."""
+        # The compiled trees are asked directly: the estimator's checks would cost more than the prediction.
+        each = np.array([tree.predict(X)[:, 0] for tree in self.trees])  # type: ignore[attr-defined]
+        return each.mean(axis=0), np.sqrt(np.maximum(each.var(axis=0), 1e-10))
+
+
+@dataclass(frozen=True)
+class Surrogate:
+    """What is believed about every configuration.
+
+    Attributes
+    ----------
+    cost : Forest
+        Of the scaled costs.
+    log_seconds : Forest
+    best : float
+        Lowest predicted cost among the observed configurations.
+    """
+
+    cost: Forest
+    log_seconds: Forest
+    best: float
+    n_choices: NDArray[np.int_]
+
+    @staticmethod
+    def fit(
+        vectors: Array, observations: list[Observation], pending: Array, n_choices: NDArray[np.int_], seed: int
+    ) -> Surrogate:
+        """Learn from observations of shape (n, d); configurations still running count as mediocre.
+
+        The lie keeps the next suggestion away from them (constant liar, Ginsbourger et al., 2010).
+        """
+        X = impute_inactive(vectors, n_choices)
+        costs = scaled_costs(observations)
+        seconds = np.log([o.seconds + FIXED_SECONDS for o in observations])
+        lies = np.full(len(pending), np.median(costs))
+        all_X = np.concatenate([X, impute_inactive(pending, n_choices)])
+        cost = Forest.fit(all_X, np.concatenate([costs, lies]), 16, seed)
+        log_seconds = Forest.fit(X, seconds, 6, seed + 1)
+        return Surrogate(cost, log_seconds, float(cost.predict(X)[0].min()), n_choices)
