@@ -64,7 +64,7 @@ class Boosting:
     """
 
     learning_rate: float
-    n_estimators: int = 2000
+    n_estimators: int = 3000
     refit: bool = True
     time_limit: float | None = None
     random_state: int = 0
@@ -93,11 +93,11 @@ def _grow(library: Library, part: Part, n_classes: int, settings: Boosting) -> t
         return library.grow(part, None, n_classes, rounds, monitor), monitor.best_round
     model = library.grow(part.take(train), part.take(watched), n_classes, settings.n_estimators, monitor)
     best = max(monitor.best_round, 1)
-    if not settings.refit or deadline.passed(REFIT_SHARE):
+    if not settings.refit or deadline.passed(REFIT_SHARE) or monitor.learning_rate != settings.learning_rate:
         return model, best
     # More rows carry more rounds before they overfit.
     rounds = max(1, round(best * len(part.y) / len(train)))
-    again = Monitor(monitor.learning_rate, deadline)
+    again = Monitor(settings.learning_rate, deadline)
     refitted = library.grow(part, None, n_classes, rounds, again)
     if again.rounds < best:  # the clock cut it short
         return model, best

@@ -9,9 +9,12 @@ import numpy as np
 
 MIN_VALIDATION_ROWS = 20
 MIN_ROWS_TO_SPLIT = 60  # below, a validation part says nothing and every row is needed for training
-ROUNDS_TO_CONVERGE = 4.0  # boosting needs about this many rounds divided by the learning rate
+ROUNDS_TO_CONVERGE = 8.0  # boosting needs at least so many rounds divided by the learning rate
 MAX_LEARNING_RATE = 0.3
 PROBE_ROUNDS = 5  # rounds to run before the pace is judged: the first ones pay for the set-up
+CHECKPOINTS = (0.3, 0.6)  # shares of the time at which a training that is far from its end takes longer steps
+LONGER_STEPS = 2.5
+WORTHWHILE = 0.05  # still to gain, as a share of the loss, at the present rate of progress
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Deadline:
     """
 
     limit: float | None
-    start: float = field(default_factory=time.perf_counter)
+    start: float = field(default_factory=lambda: time.perf_counter())
 
     @property
     def spent(self) -> float:
@@ -130,10 +133,16 @@ class Monitor:
     def restart(self) -> None:
         """Forget the rounds seen, for a library that must begin again to change its step size."""
         self.rounds, self.best_round, self.best_loss = 0, 0, np.inf
+        self._losses: list[float] = []
+        self._checkpoints = list(CHECKPOINTS)
         self._started = time.perf_counter()
 
-    def step(self, loss: float | None) -> bool:
-        """Take note of one more round with its validation loss (None where there is none); True says stop."""
+    def step(self, loss: float | None, *, adjustable: bool = True) -> bool:
+        """Take note of one more round with its validation loss (None where there is none); True says stop.
+
+        Where the library cannot change the step size of a running training, `adjustable` is False; then it changes
+        after the first few rounds only, when beginning again is cheap.
+        """
         self.rounds += 1
         if loss is None:
             self.best_round = self.rounds
@@ -141,6 +150,10 @@ class Monitor:
             self.best_loss, self.best_round = float(loss), self.rounds
         if self.rounds == PROBE_ROUNDS:
             self._set_pace()
+        if loss is not None:
+            self._losses.append(loss)
+            if adjustable and self._checkpoints and self.deadline.passed(self._checkpoints[0]):
+                self._lengthen_steps(self._checkpoints.pop(0))
         if self.deadline.passed():
             return True
         return loss is not None and self.rounds - self.best_round >= patience(self.best_round, self.learning_rate)
@@ -152,5 +165,17 @@ class Monitor:
         per_round = (time.perf_counter() - self._started) / self.rounds
         affordable = max(self.deadline.left / per_round, 1.0)
         needed = ROUNDS_TO_CONVERGE / affordable
-        if needed > self.learning_rate:
-            self.learning_rate = min(needed, max(MAX_LEARNING_RATE, self.learning_rate))
+        self._raise_to(needed)
+
+    def _lengthen_steps(self, share: float) -> None:
+        """Take longer steps from here on if the loss would still be falling fast when the time is up."""
+        recent = max(self.rounds // 4, 1)
+        if self.rounds <= recent:
+            return
+        per_round = (self._losses[-1 - recent] - self._losses[-1]) / recent
+        rounds_left = self.rounds * (1 - share) / share
+        if per_round * rounds_left > WORTHWHILE * self._losses[-1]:
+            self._raise_to(LONGER_STEPS * self.learning_rate)
+
+    def _raise_to(self, learning_rate: float) -> None:
+        self.learning_rate = max(self.learning_rate, min(learning_rate, MAX_LEARNING_RATE))

@@ -127,7 +127,7 @@ def _epoch(
             group["lr"] = how.learning_rate * _schedule(done)
         optimizer.zero_grad(set_to_none=True)
         loss = _losses(network(part.X[batch]), part.y[batch], part.weight[batch])
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(network.parameters(), CLIP)
         optimizer.step()
         if how.deadline.passed():

@@ -26,7 +26,7 @@ class _Watch:
 
     def after_iteration(self, info: Any) -> bool:
         losses = info.metrics.get("validation")
-        stop = self.monitor.step(next(iter(losses.values()))[-1] if losses else None)
+        stop = self.monitor.step(next(iter(losses.values()))[-1] if losses else None, adjustable=False)
         return not stop and self.monitor.learning_rate == self.learning_rate
 
 
