@@ -1,0 +1,263 @@
+"""The command ``automl``: fit, predict and look at models, on tables in files.
+
+Heavy libraries are imported inside the commands, so that ``automl --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from automl.errors import AutoMLDataWarning, AutoMLError, InvalidInputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+app = typer.Typer(
+    help="AutoML for tables: one joint search over whole pipelines, ending in an ensemble.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+_FEW_VALUES = 20  # whole numbers with at most so many different values are taken as classes
+_ROWS_SHOWN = 10
+
+
+class Task(StrEnum):
+    """What is predicted."""
+
+    AUTO = "auto"
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
+class Problem(StrEnum):
+    """Kinds of tables whose search spaces differ."""
+
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    REGRESSION = "regression"
+
+
+TablePath = Annotated[Path, typer.Argument(metavar="TABLE", help="CSV (also packed) or Parquet file.")]
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder written by 'automl fit'.")]
+
+
+@app.command()
+def fit(
+    table: TablePath,
+    target: Annotated[str, typer.Option(help="Column to predict.")],
+    out: Annotated[Path, typer.Option(help="Folder to save the model in.")] = Path("model"),
+    time_budget: Annotated[float, typer.Option(help="Seconds for everything, from the data to the ensemble.")] = 60.0,
+    max_trials: Annotated[int | None, typer.Option(help="End after so many configurations.")] = None,
+    scoring: Annotated[str | None, typer.Option(help="Name of a scikit-learn scorer.")] = None,
+    task: Annotated[Task, typer.Option(help="What is predicted; 'auto' looks at the target.")] = Task.AUTO,
+    n_jobs: Annotated[int, typer.Option(help="Processes; -1 for as many as there are cores.")] = -1,
+    seed: Annotated[int | None, typer.Option(help="Seed of all randomness.")] = None,
+    include: Annotated[str, typer.Option(help="Only these components, separated by commas.")] = "",
+    exclude: Annotated[str, typer.Option(help="Not these components, separated by commas.")] = "",
+    verbose: Annotated[int, typer.Option(min=0, help="0 is silent, 2 tells more.")] = 1,
+) -> None:
+    """Search for the best ensemble of pipelines for a table, and save it."""
+    with _speaking(verbose):
+        from automl.estimator import AutoMLClassifier, AutoMLRegressor
+        from automl.table_files import read_table
+
+        _check_free(out)
+        X, y = _split(read_table(table), target, table)
+        kind, why = _guess_task(y) if task is Task.AUTO else (task, "as asked for")
+        _say(verbose, f"{len(X)} rows, {X.shape[1]} columns; {kind} of '{target}' ({why})")
+        make = AutoMLClassifier if kind is Task.CLASSIFICATION else AutoMLRegressor
+        estimator = make(
+            time_budget=time_budget,
+            max_trials=max_trials,
+            scoring=scoring,
+            n_jobs=n_jobs,
+            include=_names(include),
+            exclude=_names(exclude),
+            random_state=seed,
+            verbose=verbose,
+        )
+        estimator.fit(X, y)
+        estimator.save(out)
+        if verbose:
+            typer.echo(_render(estimator.leaderboard_, _ROWS_SHOWN))
+        _say(verbose, f"saved to '{out}'")
+
+
+@app.command()
+def predict(
+    model: ModelPath,
+    table: TablePath,
+    out: Annotated[Path | None, typer.Option(help="CSV or Parquet file; standard output if not given.")] = None,
+    proba: Annotated[bool, typer.Option("--proba", help="Probabilities, one column for each class.")] = False,
+) -> None:
+    """Predict for each row of a table; the target may be among its columns or not."""
+    import pandas as pd
+
+    from automl.persistence import load
+    from automl.table_files import check_ending, read_table, write_table
+
+    if out is not None:
+        check_ending(out)
+    estimator = load(model)
+    X = read_table(table)
+    if not proba:
+        answer = pd.DataFrame({"prediction": estimator.predict(X)})
+    elif hasattr(estimator, "predict_proba"):
+        answer = pd.DataFrame(estimator.predict_proba(X), columns=[str(label) for label in estimator.classes_])
+    else:
+        raise InvalidInputError(f"'{model}' predicts a quantity and has no probabilities; leave out --proba")
+    if out is None:
+        answer.to_csv(sys.stdout, index=False)
+    else:
+        write_table(answer, out)
+
+
+@app.command()
+def leaderboard(
+    model: ModelPath,
+    rows: Annotated[int, typer.Option(min=1, help="How many to show, best first.")] = 20,
+    csv: Annotated[bool, typer.Option("--csv", help="All rows and columns, as CSV.")] = False,
+) -> None:
+    """Show what a saved model tried, best first."""
+    from automl.persistence import load
+
+    board = load(model).leaderboard_
+    if csv:
+        board.to_csv(sys.stdout, index=False)
+    else:
+        typer.echo(_render(board, rows))
+
+
+@app.command()
+def space(
+    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    problem: Annotated[Problem, typer.Option("--task", help="For which kind of table.")] = Problem.BINARY,
+) -> None:
+    """Say how large the search space is, for a table with numbers, categories and missing cells."""
+    from pipelines.component import TableTraits
+    from pipelines.space import build_space, describe
+
+    n_classes = {Problem.BINARY: 2, Problem.MULTICLASS: 5, Problem.REGRESSION: 0}[problem]
+    # Small enough for every family to apply, and with every kind of column.
+    traits = TableTraits(
+        problem.value, 1_000, 20, n_classes, categorical=(0, 1, 2), cardinalities=(3, 10, 50), has_missing=True
+    )
+    said = describe(build_space(traits))
+    if as_json:
+        typer.echo(json.dumps(said, indent=2))
+    else:
+        typer.echo(f"{said['n_hyperparameters']} hyperparameters, {said['n_families']} model families:")
+        typer.echo("\n".join(f"  {family}" for family in said["families"]))
+
+
+def main() -> None:
+    """Run the command line; what users can mend is one line on standard error and exit code 2."""
+    try:
+        app(prog_name="automl")
+    except AutoMLError as error:
+        typer.echo(f"automl: {' '.join(str(error).split())}", err=True)
+        sys.exit(2)
+
+
+def _check_free(out: Path) -> None:
+    """Refuse a place where saving would fail, before minutes are spent; `persistence.save` has the last word."""
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / "about.json").exists()):
+        raise InvalidInputError(f"--out: '{out}' exists and is not a saved model; name another folder")
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _split(table: pd.DataFrame, target: str, path: Path) -> tuple[pd.DataFrame, pd.Series]:
+    """Features and target."""
+    if target not in table.columns:
+        from difflib import get_close_matches
+
+        columns = [str(column) for column in table.columns]
+        close = get_close_matches(target, columns, n=3) or columns[:5]
+        raise InvalidInputError(
+            f"--target: '{path}' has no column '{target}'; it has {', '.join(map(repr, close))}, ..."
+        )
+    return table.drop(columns=target), table[target]
+
+
+def _guess_task(y: pd.Series) -> tuple[Task, str]:
+    """Classification or regression, and why."""
+    from pandas.api.types import is_bool_dtype, is_numeric_dtype
+
+    if is_bool_dtype(y.dtype) or not is_numeric_dtype(y.dtype):
+        return Task.CLASSIFICATION, "its values are labels"
+    present = y.dropna()
+    n_values = present.nunique()
+    if n_values <= 2:
+        return Task.CLASSIFICATION, f"it has {n_values} different values"
+    if (present == present.round()).all() and n_values <= min(_FEW_VALUES, len(present) // 5):
+        return Task.CLASSIFICATION, f"it has {n_values} different whole numbers; else say --task regression"
+    return Task.REGRESSION, f"it has {n_values} different numbers; else say --task classification"
+
+
+def _render(board: pd.DataFrame, rows: int) -> str:
+    """The leaderboard in plain text, without what is only for machines."""
+    shown = board.head(rows).drop(columns=["origin", "reason"], errors="ignore").copy()
+    formats: dict[str, Any] = {
+        "score": "{:.4f}".format,
+        "std": "{:.4f}".format,
+        "seconds": "{:.2f}".format,
+        "weight": "{:.2f}".format,
+    }
+    for column in set(formats) & set(shown.columns):
+        shown[column] = [formats[column](value) for value in shown[column]]
+    shown.insert(0, "rank", range(1, len(shown) + 1))
+    more = f"\n... and {len(board) - rows} more" if len(board) > rows else ""
+    return shown.to_string(index=False) + more
+
+
+def _say(verbose: int, text: str) -> None:
+    if verbose:
+        typer.echo(f"automl: {text}", err=True)
+
+
+@contextmanager
+def _speaking(verbose: int) -> Iterator[None]:
+    """Send the run's own log lines and data warnings to standard error, one plain line each."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("automl: %(message)s"))
+    if verbose < 2:  # the engine's own notes on single trials are for those who ask
+        handler.addFilter(lambda record: record.name == "automl")
+    logger = logging.getLogger("automl")
+    level = logger.level
+
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
+        if verbose and issubclass(category, AutoMLDataWarning):
+            _say(verbose, f"note: {' '.join(str(message).split())}")
+
+    if verbose:
+        logger.addHandler(handler)
+        logger.setLevel(logging.INFO)
+    with warnings.catch_warnings():
+        warnings.showwarning = show
+        try:
+            yield
+        finally:
+            logger.removeHandler(handler)
+            logger.setLevel(level)
