@@ -1,0 +1,46 @@
+"""Fit for one minute on a real table that ships with scikit-learn, and score on rows that were held out."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import numpy as np
+from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import accuracy_score, roc_auc_score
+from sklearn.model_selection import train_test_split
+
+from automl import AutoMLClassifier
+
+SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
+
+
+def main() -> None:
+    """Print a leaderboard and the score on the test rows."""
+    logging.basicConfig(format="automl: %(message)s")
+    logging.getLogger("automl").setLevel(logging.INFO)  # where there is no terminal, a few lines instead of a display
+    logging.getLogger("automl.execute").setLevel(logging.WARNING)
+
+    table = load_breast_cancer(as_frame=True)
+    labels = np.asarray(table.target_names)[table.target]
+    X_train, X_test, y_train, y_test = train_test_split(
+        table.data, labels, test_size=0.3, stratify=labels, random_state=0
+    )
+    print(
+        f"Wisconsin breast cancer: {len(X_train)} rows to learn from, {len(X_test)} to test on; {SECONDS:g} seconds\n"
+    )
+
+    clf = AutoMLClassifier(time_budget=SECONDS, random_state=0).fit(X_train, y_train)
+
+    print("\nLeaderboard (ROC AUC over the folds; weight: share of the ensemble)")
+    columns = ["family", "score", "std", "folds", "seconds", "status", "weight"]
+    print(clf.leaderboard_[columns].head(10).round(4).to_string(index=False))
+
+    probability = clf.predict_proba(X_test)[:, 1]
+    print(f"\nOn the {len(X_test)} test rows, never seen in the search:")
+    print(f"  ROC AUC  {roc_auc_score(y_test == clf.classes_[1], probability):.4f}")
+    print(f"  accuracy {accuracy_score(y_test, clf.predict(X_test)):.4f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""The rules of the house, checked on its own source: imports run one way, importing is light, files stay small."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from itertools import chain
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+FLOORS = ["pipelines", "meta_db", "metalearning", "automl"]  # each may import itself and what stands before it
+HEAVY = ["torch", "catboost", "xgboost", "lightgbm", "optuna", "openml", "matplotlib", "ray"]
+MOST_LINES = 500
+# Import names that differ from the names of the distributions.
+DISTRIBUTIONS = {"sklearn": "scikit-learn"}
+
+
+def sources():
+    return [path for floor in FLOORS for path in sorted((ROOT / floor).rglob("*.py"))]
+
+
+def module_name(path):
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_name(path): path for path in sources()}
+
+
+@cache
+def tree(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def imported(statement, path):
+    """Absolute names of the modules that an import statement may bind; empty for other nodes."""
+    if isinstance(statement, ast.Import):
+        return [alias.name for alias in statement.names]
+    if not isinstance(statement, ast.ImportFrom):
+        return []
+    base = statement.module or ""
+    if statement.level:
+        package = list(path.relative_to(ROOT).parent.parts)
+        package = package[: len(package) - statement.level + 1]
+        base = ".".join([*package, base] if base else package)
+    names = [f"{base}.{alias.name}" for alias in statement.names]
+    # ``from package import module`` binds the module; the package itself is named only if something else is taken.
+    return names if MODULES.keys() >= set(names) else [base, *names]
+
+
+def runtime_nodes(node):
+    """All nodes below, but not what is only for type checkers."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+            continue
+        yield child
+        yield from runtime_nodes(child)
+
+
+def wrong_way(path, source):
+    """Imports in a source, as if it stood at the path, of what stands above it."""
+    floor = FLOORS.index(path.relative_to(ROOT).parts[0])
+    names = {name for node in ast.walk(source) for name in imported(node, path)}
+    tops = {name.split(".")[0] for name in names}
+    return sorted(tops & {*FLOORS[floor + 1 :], "benchmarks", "tests", "examples"})
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_imports_run_one_way(module):
+    assert wrong_way(MODULES[module], tree(MODULES[module])) == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["import automl.run", "from automl import load", "from metalearning.x import y", "def f():\n import meta_db"],
+)
+def test_the_check_of_directions_sees_every_kind_of_import(line):
+    assert wrong_way(ROOT / "pipelines" / "models" / "new.py", ast.parse(line)) != []
+    assert wrong_way(ROOT / "automl" / "new.py", ast.parse(line)) == []
+
+
+def import_graph():
+    graph = {}
+    for module, path in MODULES.items():
+        names = {name for node in runtime_nodes(tree(path)) for name in imported(node, path)}
+        graph[module] = {name for name in names if name in MODULES and name != module}
+    return graph
+
+
+def cycle(graph):
+    """Modules of one cycle in order, or an empty list."""
+    done, path = set(), []
+
+    def visit(module):
+        if module in path:
+            return path[path.index(module) :]
+        if module in done:
+            return []
+        path.append(module)
+        for other in sorted(graph[module]):
+            if found := visit(other):
+                return found
+        done.add(path.pop())
+        return []
+
+    return next((found for module in graph if (found := visit(module))), [])
+
+
+def test_no_module_imports_itself_in_a_circle():
+    graph = import_graph()
+    assert sum(map(len, graph.values())) > len(graph)  # the graph was read at all
+    assert cycle(graph) == []
+
+
+def test_the_check_of_circles_sees_one():
+    assert cycle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["b", "c"]
+
+
+def python(code):
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True, cwd=ROOT
+    )
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("statement", ["import automl", "import automl.cli", "from automl import AutoMLClassifier"])
+def test_importing_leaves_heavy_libraries_alone(statement):
+    allowed = {"lightgbm"} if "AutoMLClassifier" in statement else set()
+    code = f"{statement}\nimport json, sys\nprint(json.dumps(sorted(set({HEAVY!r}) & set(sys.modules))))"
+    assert set(python(code)) <= allowed
+
+
+@pytest.mark.parametrize(
+    ("statement", "at_most"), [("import automl", 0.2), ("import automl.cli", 0.5), ("import automl.estimator", 3.0)]
+)
+def test_importing_is_cheap_beside_scikit_learn_and_pandas(statement, at_most):
+    code = """
+import json, subprocess, sys, time
+def seconds(statement):
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", statement], check=True)
+    return time.perf_counter() - start
+def best(statement):
+    return min(seconds(statement) for _ in range(3))
+empty = best("pass")
+print(json.dumps((best({ours!r}) - empty) / (best("import sklearn.base, sklearn.pipeline, pandas") - empty)))
+"""
+    assert python(code.replace("{ours!r}", repr(statement))) < at_most
+
+
+def test_every_library_that_is_imported_is_declared():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    listed = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    declared = {re.split(r"[^A-Za-z0-9_.-]", line)[0].lower() for line in listed}
+    missing = set()
+    for path in MODULES.values():
+        for node in ast.walk(tree(path)):
+            for name in imported(node, path):
+                top = name.split(".")[0]
+                if top not in sys.stdlib_module_names and top not in FLOORS:
+                    missing |= {DISTRIBUTIONS.get(top, top).lower()} - declared
+    assert missing == set()
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_files_stay_small(module):
+    assert len(MODULES[module].read_text(encoding="utf-8").splitlines()) <= MOST_LINES
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_libraries_do_not_print(module):
+    calls = [node for node in ast.walk(tree(MODULES[module])) if isinstance(node, ast.Call)]
+    assert [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"] == []
+
+
+def project_texts():
+    suffixes = {".py", ".md", ".toml", ".txt", ".yaml", ".yml", ".json", ".cfg", ""}
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=False).stdout.decode()
+    paths = [ROOT / name for name in listed.split("\0") if name] or sources()
+    return [p for p in paths if p.suffix in suffixes and p.is_file() and p != Path(__file__).resolve()]
+
+
+def test_no_file_names_a_place_on_somebodys_machine():
+    place = re.compile(r"(?<![\w.~-])/(?:home|root|Users|work|mnt|opt|scratch)/[\w.-]+")
+    found = [
+        f"{path.relative_to(ROOT)}: {match[0]}"
+        for path in project_texts()
+        for match in place.finditer(path.read_text(encoding="utf-8", errors="replace"))
+    ]
+    assert found == []
