@@ -25,6 +25,7 @@ _SHRINKAGE_ROWS = 100.0  # rows at which greedy weights and equal weights of the
 _BAGS = 8
 _BAG_ROWS = 5_000  # tables below this many rows average the weights of several bags
 _SMALLEST_WEIGHT = 0.02
+_ENOUGH_ROWS = 800  # of out-of-fold predictions, to weigh candidates on
 _MAX_ROWS = 20_000  # more rows do not change the weights, but cost time with sorting metrics
 
 
@@ -106,19 +107,21 @@ def build_ensemble(
 def choose_candidates(history: RunHistory, task: Task) -> tuple[list[int], list[Evaluation]]:
     """Folds to weigh on, and the configurations that have finished them all, best first.
 
-    As many folds as possible, as long as half of the best six configurations have them; a bag that is not complete
-    competes on the folds that it has. The number of candidates, in all and of one family, is capped by the rows.
+    As many folds as possible, as long as nothing better is lost by that: a configuration that is ahead counts even
+    when it has finished few folds, once these hold enough rows to weigh on. The number of candidates, in all and of
+    one family, is capped by the rows.
     """
     ranked = rank(history) or [e for e in history.evaluations.values() if e.folds]
-    best = ranked[: min(6, len(ranked))]
     n_rows = task.traits.n_rows
+    sizes = np.cumsum([len(test) for _, test in task.folds])
+    enough = min(_ENOUGH_ROWS, 0.6 * sizes[-1])
+    folds, have = sorted(ranked[0].folds), [ranked[0]]
     for m in range(len(task.folds), 0, -1):
-        folds = list(range(m))
-        have = [e for e in ranked if set(folds) <= set(e.folds)]
-        if 2 * sum(e in have for e in best) >= len(best):
+        those = [e for e in ranked if set(range(m)) <= set(e.folds)]
+        if those:
+            folds, have = list(range(m)), those
+        if ranked[0] in those or (m > 1 and sizes[m - 2] < enough and those):
             break
-    else:
-        folds, have = sorted(ranked[0].folds), [ranked[0]]
     per_family = 2 if n_rows < 1_000 else 3 if n_rows < 5_000 else 4 if n_rows < 10_000 else 6
     counts: dict[str, int] = {}
     chosen = []

@@ -7,6 +7,7 @@ import time
 import traceback
 import warnings
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,12 @@ from sklearn.pipeline import Pipeline
 from automl.task import Task
 from automl.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.build import build_pipeline
+from pipelines.catalog import find
 from pipelines.component import FitContext
 from pipelines.configuration import Configuration
+
+
+_FIT_SHARE = 0.85  # of a fold's seconds; the rest is for predictions and for writing the model
 
 
 class InvalidPredictionsError(Exception):
@@ -88,6 +93,12 @@ def _evaluate_fold(task: Task, trial: Trial, fold: int, context: FitContext, art
     return FoldResult(loss, fitted - start, predicted - fitted, info)
 
 
+def import_libraries(trial: Trial) -> None:
+    """Import what a trial's model needs: seconds, once, that neither a limit nor the runtime model should see."""
+    for module in find("model", trial.configuration.family).imports:
+        import_module(module)
+
+
 def evaluate(task: Task, trial: Trial, artifacts: Artifacts, n_threads: int, time_limit: float | None) -> TrialResult:
     """Run a trial; an exception becomes a status, finished folds are kept.
 
@@ -105,7 +116,7 @@ def evaluate(task: Task, trial: Trial, artifacts: Artifacts, n_threads: int, tim
         left = None if time_limit is None else time_limit - used
         if left is not None and position and used / position > left:
             break
-        limit = None if left is None else left / (len(trial.folds) - position)
+        limit = None if left is None else _FIT_SHARE * left / (len(trial.folds) - position)
         context = FitContext(task.traits, random_state=trial.seed + fold, n_threads=n_threads, time_limit=limit)
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):

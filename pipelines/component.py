@@ -77,6 +77,8 @@ class Component:
         What `fit` takes: NaN cells, category codes in the leading columns, CSR matrices, ``sample_weight``.
     interruptible : bool
         Whether training stops by itself at `FitContext.time_limit`, with a usable model.
+    imports : tuple of str
+        Modules that `fit` will import; a worker imports them before the clock of a trial starts.
     seconds : callable or None
         ``seconds(params, traits)`` guesses the duration in seconds of one fit on ``traits.n_rows`` rows with one
         thread (models only); used until the run has measured its own.
@@ -91,4 +93,5 @@ class Component:
     accepts_sparse: bool = False
     accepts_weights: bool = False
     interruptible: bool = False  # training stops by itself at the context's time limit, with a usable model
+    imports: tuple[str, ...] = ()
     seconds: Callable[[Mapping[str, Any], TableTraits], float] | None = None

@@ -33,7 +33,7 @@ _SINGLE_THREADED = {
     "OMP_WAIT_POLICY": "PASSIVE",
 }
 _POLL = 0.1  # seconds between looks at memory and deadlines
-_GRACE = 1.0  # seconds that a trial may go on after its limit to come back by itself
+_GRACE = 1.0  # seconds beyond its limit in which a trial may come back by itself
 _MAX_FAILED_STARTS = 5  # workers in a row that died before their first trial: the machine is at fault, not a trial
 
 
@@ -207,6 +207,8 @@ class LocalExecutor:
         if message is None:
             worker.ready = True
             self._failed_starts = 0
+            if worker.job is not None:  # its libraries are imported, its clock starts
+                worker.job.started = time.monotonic()
             return
         job, worker.job = worker.job, None
         assert job is not None
@@ -222,7 +224,7 @@ class LocalExecutor:
         job.peak = max(job.peak, worker.memory())
         if self._memory_limit is not None and job.peak > self._memory_limit:
             self._replace(worker, Status.MEMORY, f"used {job.peak:.0f} MiB, the limit is {self._memory_limit:.0f} MiB")
-        elif job.time_limit is not None and time.monotonic() - job.started > job.time_limit + _GRACE:
+        elif job.time_limit is not None and time.monotonic() - job.started > 1.2 * job.time_limit + _GRACE:
             self._replace(worker, Status.TIMEOUT, f"took more than {job.time_limit:.1f} s")
 
     def _replace(self, worker: _Worker, status: Status, reason: str) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import signal
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from automl.evaluate import Artifacts, evaluate
+from automl.evaluate import Artifacts, evaluate, import_libraries
 from automl.task import Task
 
 
@@ -26,15 +27,11 @@ def main(connection: Connection, folder: str, n_threads: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     task = Task.open(Path(folder))
     artifacts = Artifacts(Path(folder))
-    connection.send(None)  # ready: the clock of the first trial must not count this process's start
-    with threadpool_limits(n_threads):
+    connection.send(None)  # ready
+    with threadpool_limits(n_threads), suppress(EOFError, BrokenPipeError):  # the parent is gone
         while True:
-            try:
-                trial, time_limit = connection.recv()
-            except EOFError:
-                return
+            trial, time_limit = connection.recv()
+            import_libraries(trial)
+            connection.send(None)  # only now starts the clock that the limit is measured by
             result = evaluate(task, trial, artifacts, n_threads, time_limit)
-            try:
-                connection.send(result)
-            except BrokenPipeError:
-                return
+            connection.send(result)

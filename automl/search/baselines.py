@@ -1,4 +1,4 @@
-"""Random search."""
+"""Search strategies from the literature: baselines for measurements, and for users who want them."""
 
 from __future__ import annotations
 
@@ -6,24 +6,119 @@ from collections.abc import Sequence
 
 import numpy as np
 from ConfigSpace import ConfigurationSpace
+from scipy.stats import qmc
 
 from automl.history import RunHistory
+from automl.search.vectors import Vectors, VectorSpace
 from automl.trial import Trial
 from pipelines.configuration import Configuration
-from pipelines.space import to_configuration
 
 
-class RandomSearcher:
-    """Uniform samples from the space, after the initial configurations."""
+class _Baseline:
+    """Initial configurations first, then what `_candidates` proposes, none of them twice.
+
+    Parameters
+    ----------
+    space : ConfigurationSpace
+    seed : int
+    initial : sequence of Configuration
+        Tried first, in this order.
+    """
+
+    origin = ""
 
     def __init__(self, space: ConfigurationSpace, *, seed: int = 0, initial: Sequence[Configuration] = ()):
-        self._space, self._seed, self._initial = space, seed, initial
+        self._space, self._seed, self._initial = VectorSpace(space), seed, tuple(initial)
 
     def suggest(self, history: RunHistory, n: int) -> list[Trial]:
         """See `Searcher.suggest`."""
-        tried = history.tried
+        tried = set(history.tried)
         trials = [Trial(c, origin="initial") for c in self._initial if c not in tried][:n]
-        self._space.seed(int(np.random.default_rng((self._seed, len(tried))).integers(2**31)))
+        tried.update(trial.configuration for trial in trials)
         while len(trials) < n:
-            trials.append(Trial(to_configuration(self._space.sample_configuration()), origin="random"))
+            rng = np.random.default_rng((self._seed, len(tried)))
+            candidates = map(self._space.decode, self._candidates(history, len(tried), rng))
+            new = next((c for c in candidates if c not in tried), None)
+            if new is None:
+                break
+            trials.append(Trial(new, origin=self.origin))
+            tried.add(new)
         return trials
+
+    def _candidates(self, history: RunHistory, n_tried: int, rng: np.random.Generator) -> Vectors:
+        raise NotImplementedError
+
+
+class RandomSearcher(_Baseline):
+    """Uniform samples from the space."""
+
+    origin = "random"
+
+    def _candidates(self, history: RunHistory, n_tried: int, rng: np.random.Generator) -> Vectors:
+        return self._space.sample(100, rng)
+
+
+class SobolSearcher(_Baseline):
+    """A scrambled Sobol sequence through the unit cube (Owen, 1998), its points made valid."""
+
+    origin = "sobol"
+
+    def _candidates(self, history: RunHistory, n_tried: int, rng: np.random.Generator) -> Vectors:
+        sequence = qmc.Sobol(len(self._space.names), rng=np.random.default_rng(self._seed))
+        skipped = n_tried
+        if skipped:
+            sequence.fast_forward(skipped)
+        for _ in range(8):  # forbidden points leave gaps; a few blocks always hold a valid one
+            found = self._space.valid(self._space.from_unit(sequence.random(64)))
+            if len(found):
+                return found
+        return self._space.sample(100, rng)
+
+
+class GridSearcher(_Baseline):
+    """A grid of a few values for each hyperparameter, visited in a shuffled order.
+
+    The order is a function of the seed alone; the resolution of numbers doubles when a grid is used up.
+    """
+
+    origin = "grid"
+
+    def _candidates(self, history: RunHistory, n_tried: int, rng: np.random.Generator) -> Vectors:
+        tried = set(self._rounded(self._space.encode(sorted(history.tried, key=lambda c: c.id))))
+        for resolution in (3, 5, 9):
+            order = np.random.default_rng((self._seed, resolution))
+            for _ in range(1 + n_tried // 256):
+                points = order.integers(0, resolution, (1024, len(self._space.names)))
+                found = self._space.valid(self._space.from_unit((points + 0.5) / resolution))
+                marks = self._rounded(found)
+                new = [row for row, mark in zip(found, marks, strict=True) if mark not in tried]
+                if new:
+                    return np.array(new)
+        return self._space.sample(100, rng)
+
+    def _rounded(self, vectors: Vectors) -> list[bytes]:
+        """Marks to compare by: ConfigSpace rounds the values that it hands out."""
+        return [row.tobytes() for row in np.round(vectors, 4) + 0.0]
+
+
+class GeneticSearcher(_Baseline):
+    """Tournament selection, uniform crossover and mutation among the best so far (Eiben and Smith, 2015, chapter 3)."""
+
+    origin = "genetic"
+    population = 20
+    mutation = 0.7  # probability that a child is mutated after crossover
+
+    def _candidates(self, history: RunHistory, n_tried: int, rng: np.random.Generator) -> Vectors:
+        known = sorted((o for o in history.observations() if o.loss is not None), key=lambda o: o.loss or 0.0)
+        if len(known) < self.population // 2:
+            return self._space.sample(100, rng)
+        parents = self._space.encode([o.configuration for o in known[: self.population]])
+        # Rows are sorted by loss, so the smallest of a few random positions wins its tournament.
+        mothers, fathers = np.sort(rng.integers(0, len(parents), (2, 100, 3)), axis=2)[:, :, 0]
+        mixed = np.where(rng.random((100, parents.shape[1])) < 0.5, parents[mothers], parents[fathers])
+        fresh = self._space.from_unit(rng.random(mixed.shape))
+        children = self._space.valid(np.where(np.isnan(mixed), fresh, mixed))
+        changed, origins = self._space.neighbours(children, 1, 0.2, rng)
+        mutants = rng.random(len(changed)) < self.mutation
+        children[origins[mutants]] = changed[mutants]
+        return children

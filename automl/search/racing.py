@@ -12,8 +12,8 @@ from automl.trial import Trial
 from pipelines.configuration import Configuration
 
 # Share of worker seconds for first folds of new configurations, by share of the budget used: explore, then deepen.
-_EXPLORE_AT = (0.0, 0.5, 0.85, 0.95)
-_EXPLORE_SHARE = (0.6, 0.5, 0.2, 0.0)
+_EXPLORE_AT = (0.0, 0.35, 0.5, 0.85, 0.95)
+_EXPLORE_SHARE = (0.9, 0.9, 0.4, 0.2, 0.0)
 _ROWS = (100, 500, 2_500, 10_000, 100_000)
 _FINALISTS = (6, 10, 18, 40, 60)
 

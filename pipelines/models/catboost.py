@@ -163,6 +163,7 @@ COMPONENT = Component(
     accepts_sparse=False,
     accepts_weights=True,
     interruptible=True,
+    imports=("catboost",),
     seconds=seconds,
 )
 

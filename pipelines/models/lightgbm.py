@@ -130,6 +130,7 @@ COMPONENT = Component(
     accepts_sparse=True,
     accepts_weights=True,
     interruptible=True,
+    imports=("lightgbm",),
     seconds=seconds,
 )
 

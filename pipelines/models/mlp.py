@@ -201,6 +201,7 @@ COMPONENT = Component(
     accepts_sparse=True,
     accepts_weights=True,
     interruptible=True,
+    imports=("torch", "pipelines.models._network"),
     seconds=seconds,
 )
 

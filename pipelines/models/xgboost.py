@@ -155,6 +155,7 @@ COMPONENT = Component(
     accepts_sparse=True,
     accepts_weights=True,
     interruptible=True,
+    imports=("xgboost",),
     seconds=seconds,
 )
 

@@ -1,0 +1,146 @@
+"""Any sampler of Optuna as a search strategy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from ConfigSpace import (
+    CategoricalHyperparameter,
+    ConfigurationSpace,
+    Constant,
+    OrdinalHyperparameter,
+    UniformIntegerHyperparameter,
+)
+from ConfigSpace import Configuration as SpaceConfiguration
+from ConfigSpace.exceptions import ForbiddenValueError
+
+from automl.errors import AutoMLError
+from automl.history import RunHistory
+from automl.search.vectors import VectorSpace
+from automl.trial import Trial
+from pipelines.configuration import Configuration
+from pipelines.space import to_configuration
+
+SAMPLERS = {
+    "tpe": "TPESampler",
+    "cma_es": "CmaEsSampler",
+    "gp": "GPSampler",
+    "nsga_ii": "NSGAIISampler",
+    "qmc": "QMCSampler",
+}
+_ATTEMPTS = 20
+
+
+def _optuna() -> Any:
+    try:
+        import optuna
+    except ImportError as error:
+        raise AutoMLError("this searcher needs Optuna; install it with: pip install 'cash-automl[optuna]'") from error
+    return optuna
+
+
+class OptunaSearcher:
+    """Asks a sampler of Optuna, which sees the history as finished trials.
+
+    Parameters
+    ----------
+    space : ConfigurationSpace
+    seed : int
+    initial : sequence of Configuration
+        Tried first, in this order.
+    sampler : str or optuna.samplers.BaseSampler
+        One of `SAMPLERS`, or an object.
+    """
+
+    def __init__(
+        self,
+        space: ConfigurationSpace,
+        *,
+        seed: int = 0,
+        initial: Sequence[Configuration] = (),
+        sampler: Any = "tpe",
+    ):
+        self._space, self._vectors = space, VectorSpace(space)
+        self._seed, self._initial, self._sampler = seed, tuple(initial), sampler
+
+    def suggest(self, history: RunHistory, n: int) -> list[Trial]:
+        """See `Searcher.suggest`."""
+        tried = set(history.tried)
+        trials = [Trial(c, origin="initial") for c in self._initial if c not in tried][:n]
+        tried.update(trial.configuration for trial in trials)
+        while len(trials) < n:
+            study = self._study(history, len(tried))
+            for _ in range(_ATTEMPTS):
+                trial = study.ask()
+                configuration = self._complete(trial)
+                if configuration is not None and configuration not in tried:
+                    trials.append(Trial(configuration, origin="optuna"))
+                    tried.add(configuration)
+                    break
+                study.tell(trial, state=_optuna().trial.TrialState.FAIL)
+            else:  # the sampler only repeats itself; a random configuration moves it on
+                fresh = map(self._vectors.decode, self._vectors.sample(200, np.random.default_rng(len(tried))))
+                new = next((c for c in fresh if c not in tried), None)
+                if new is None:
+                    break
+                trials.append(Trial(new, origin="random"))
+                tried.add(new)
+        return trials
+
+    def _study(self, history: RunHistory, n_tried: int) -> Any:
+        """A study that knows the history; built anew, so that a resumed run goes on alike."""
+        optuna = _optuna()
+        sampler = self._sampler
+        if isinstance(sampler, str):
+            sampler = getattr(optuna.samplers, SAMPLERS[sampler])(seed=self._seed + n_tried)
+        verbosity = optuna.logging.get_verbosity()
+        optuna.logging.set_verbosity(optuna.logging.ERROR)
+        try:
+            study = optuna.create_study(sampler=sampler)
+        finally:
+            optuna.logging.set_verbosity(verbosity)
+        for o in history.observations():
+            known = {name: value for name, value in o.configuration.items() if name in self._space}
+            distributions = {name: self._distribution(self._space[name]) for name in known}
+            failed = o.loss is None
+            study.add_trial(
+                optuna.trial.create_trial(
+                    params=known,
+                    distributions=distributions,
+                    value=None if failed else o.loss,
+                    state=optuna.trial.TrialState.FAIL if failed else optuna.trial.TrialState.COMPLETE,
+                )
+            )
+        return study
+
+    def _complete(self, trial: Any) -> Configuration | None:
+        """Ask for the active hyperparameters, parents first; None where the result is forbidden."""
+        values: dict[str, Any] = {}
+        for name, hyperparameter in self._space.items():
+            conditions = self._space.parent_conditions_of[name]
+            if all(c.satisfied_by_value(values) for c in conditions if c.parent.name in values) and all(
+                c.parent.name in values for c in conditions
+            ):
+                values[name] = trial._suggest(name, self._distribution(hyperparameter))
+        try:
+            return to_configuration(SpaceConfiguration(self._space, values=values))
+        except ForbiddenValueError:
+            return None
+
+    def _distribution(self, hyperparameter: Any) -> Any:
+        distributions = _optuna().distributions
+        if isinstance(hyperparameter, CategoricalHyperparameter):
+            return distributions.CategoricalDistribution([_plain(c) for c in hyperparameter.choices])
+        if isinstance(hyperparameter, OrdinalHyperparameter):
+            return distributions.CategoricalDistribution([_plain(c) for c in hyperparameter.sequence])
+        if isinstance(hyperparameter, Constant):
+            return distributions.CategoricalDistribution([_plain(hyperparameter.value)])
+        kind = "Int" if isinstance(hyperparameter, UniformIntegerHyperparameter) else "Float"
+        make = getattr(distributions, f"{kind}Distribution")
+        return make(_plain(hyperparameter.lower), _plain(hyperparameter.upper), log=hyperparameter.log)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if hasattr(value, "item") else value
