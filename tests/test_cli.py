@@ -1,0 +1,201 @@
+"""The command line as a shell meets it."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.metrics import accuracy_score, r2_score
+
+import automl
+from automl import cli
+from automl.errors import InvalidInputError
+from automl.table_files import read_table, write_table
+
+QUICK = ["--max-trials", "2", "--time-budget", "60", "--n-jobs", "1", "--seed", "0"]
+
+
+def run(*arguments, cwd):
+    """What a shell gets; works without the package being installed, too."""
+    return subprocess.run(
+        [sys.executable, "-m", "automl", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": str(Path(automl.__file__).parents[1])},
+    )
+
+
+@pytest.fixture(scope="module")
+def cancer(tmp_path_factory):
+    """A folder with a table in two halves, and a model fitted on the first."""
+    folder = tmp_path_factory.mktemp("cancer")
+    table = load_breast_cancer(as_frame=True).frame
+    table["target"] = np.where(table["target"] == 1, "benign", "malignant")
+    table = table.sample(frac=1, random_state=0)
+    table.head(300).to_csv(folder / "train.csv", index=False)
+    table.tail(100).to_csv(folder / "test.csv", index=False)
+    table.tail(100).drop(columns="target").to_parquet(folder / "test.parquet", index=False)
+    include = ["--include", "random_forest,logistic_regression"]
+    done = run("fit", "train.csv", "--target", "target", *QUICK, *include, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder, done
+
+
+def test_fit_shows_the_leaderboard_and_says_where_the_model_is(cancer):
+    folder, done = cancer
+    assert "classification of 'target'" in done.stderr
+    assert "max_trials reached; 2 configurations; best roc auc" in done.stderr
+    assert "saved to 'model'" in done.stderr
+    head, *rows = done.stdout.splitlines()
+    assert head.split()[:3] == ["rank", "family", "score"]
+    assert {row.split()[1] for row in rows} <= {"random_forest", "logistic_regression"}
+    assert len(automl.load(folder / "model").leaderboard_) == len(rows) == 2
+
+
+def test_predictions_go_to_standard_output_as_csv(cancer):
+    folder, _ = cancer
+    done = run("predict", "model", "test.csv", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    predicted = pd.read_csv(io.StringIO(done.stdout))
+    truth = pd.read_csv(folder / "test.csv")["target"]
+    assert list(predicted.columns) == ["prediction"]
+    assert accuracy_score(truth, predicted["prediction"]) > 0.9
+
+
+def test_probabilities_go_to_a_file_one_column_a_class(cancer):
+    folder, _ = cancer
+    done = run("predict", "model", "test.parquet", "--proba", "--out", "p.parquet", cwd=folder)
+    assert (done.returncode, done.stdout) == (0, "")
+    shares = pd.read_parquet(folder / "p.parquet")
+    assert list(shares.columns) == ["benign", "malignant"]
+    assert shares.sum(axis=1).to_numpy() == pytest.approx(np.ones(100))
+
+
+def test_the_leaderboard_of_a_saved_model_in_text_and_as_csv(cancer):
+    folder, _ = cancer
+    assert len(run("leaderboard", "model", "--rows", "1", cwd=folder).stdout.splitlines()) == 3
+    board = pd.read_csv(io.StringIO(run("leaderboard", "model", "--csv", cwd=folder).stdout))
+    assert board["weight"].sum() == pytest.approx(1)
+    assert board["score"].is_monotonic_decreasing
+
+
+def test_a_quantity_in_parquet_with_verbose_0_says_nothing(tmp_path):
+    table = load_diabetes(as_frame=True).frame
+    table.to_parquet(tmp_path / "diabetes.parquet")
+    arguments = ["--target", "target", "--include", "ridge", "--verbose", "0", "--out", "there/model"]
+    done = run("fit", "diabetes.parquet", *arguments, *QUICK, cwd=tmp_path)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    done = run("predict", tmp_path / "there" / "model", "diabetes.parquet", "--out", "p.csv", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert r2_score(table["target"], pd.read_csv(tmp_path / "p.csv")["prediction"]) > 0.4
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["fit", "nowhere.csv", "--target", "target"], "no file 'nowhere.csv'"),
+        (["fit", "train.csv", "--target", "targets"], "no column 'targets'; it has 'target'"),
+        (["fit", "train.csv", "--target", "target", "--time-budget", "-1"], "time_budget"),
+        (["fit", "train.csv", "--target", "target", "--scoring", "roc_auk"], "roc_auc"),
+        (["fit", "train.csv", "--target", "target", "--include", "random_forrest"], "random_forest"),
+        (["fit", "train.csv", "--target", "target", "--out", "."], "not a saved model"),
+        (["fit", "train.csv", "--target", "target", "--task", "regression"], "AutoMLClassifier"),
+        (["fit", "train.xlsx", "--target", "target"], "does not say its format"),
+        (["fit", "empty.csv", "--target", "target"], "'empty.csv' cannot be read as csv"),
+        (["fit", "text.parquet", "--target", "target"], "'text.parquet' cannot be read as parquet"),
+        (["predict", "nothing", "test.csv"], "no saved model"),
+        (["predict", "model", "narrow.csv"], "mean radius"),
+        (["predict", "model", "test.csv", "--out", "answer.docx"], "does not say its format"),
+        (["predict", "model", "test.csv", "--out", "missing/answer.csv"], "cannot be written"),
+        (["leaderboard", "nothing"], "no saved model"),
+    ],
+)
+def test_what_users_can_mend_is_one_line_and_exit_code_2(cancer, monkeypatch, capsys, arguments, said):
+    folder, _ = cancer
+    (folder / "empty.csv").touch()
+    (folder / "text.parquet").write_text("no parquet")
+    pd.read_csv(folder / "test.csv").drop(columns="mean radius").to_csv(folder / "narrow.csv", index=False)
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["automl", *arguments])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    *notes, error = printed.err.splitlines()
+    assert error.startswith("automl: ")
+    assert said in error
+    assert all(note.startswith("automl: ") for note in notes)
+
+
+def test_an_error_leaves_no_traceback_in_the_shell(cancer):
+    folder, _ = cancer
+    done = run("predict", "nothing", "test.csv", cwd=folder)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("automl: 'nothing' holds no saved model")
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_missing_option_is_named(tmp_path):
+    done = run("fit", "train.csv", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "--target" in done.stderr
+
+
+def test_the_space_is_joint_and_large(tmp_path):
+    done = run("space", "--json", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert said["n_hyperparameters"] > 100
+    assert said["n_families"] == len(said["families"]) == len(set(said["families"])) >= 12
+
+
+@pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
+def test_the_space_of_each_kind_of_table_in_words(monkeypatch, capsys, task):
+    monkeypatch.setattr(sys, "argv", ["automl", "space", "--task", task])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    assert end.value.code == 0
+    head, *families = capsys.readouterr().out.split("\n")
+    assert int(head.split()[0]) > 100
+    assert {"  lightgbm", "  mlp"} <= set(families)
+
+
+@pytest.mark.parametrize(
+    ("values", "task"),
+    [
+        (["a", "b", None] * 20, "classification"),
+        ([True, False] * 20, "classification"),
+        ([0.0, 1.0] * 20, "classification"),
+        ([1.5, 2.5] * 20, "classification"),
+        ([1, 2, 3] * 20, "classification"),
+        ([1.0, 2.0, 3.0, float("nan")] * 20, "classification"),
+        (range(60), "regression"),
+        ([1, 2, 3, 4, 5, 6], "regression"),
+        ([0.5, 1.0, 1.5] * 20, "regression"),
+    ],
+)
+def test_the_task_is_guessed_from_the_target(values, task):
+    assert cli._guess_task(pd.Series(list(values)))[0] == task
+
+
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.tsv", "T.CSV", "t.parquet", "a.b.pq"])
+def test_tables_come_back_as_they_were_written(tmp_path, name):
+    table = pd.DataFrame({"number": [1.5, None], "word": ["a,b\tc", "ü"]})
+    write_table(table, tmp_path / name)
+    pd.testing.assert_frame_equal(read_table(tmp_path / name), table)
+
+
+def test_a_file_without_a_known_ending_is_refused(tmp_path):
+    with pytest.raises(InvalidInputError, match=r"name it \.csv"):
+        write_table(pd.DataFrame(), tmp_path / "table")
