@@ -32,6 +32,6 @@ def make_task(kind: str = "binary", *, scoring: Any = None, n_rows: int | None =
     )
 
 
-def forest(n_estimators: int = 10) -> Configuration:
+def tree(max_depth: int = 5) -> Configuration:
     """A configuration that fits in milliseconds."""
-    return Configuration({"model": "random_forest", "model:random_forest:n_estimators": n_estimators})
+    return Configuration({"model": "decision_tree", "model:decision_tree:max_depth": max_depth})

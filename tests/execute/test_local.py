@@ -13,7 +13,7 @@ import pytest
 from automl.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
 from automl.trial import Status, Trial
-from tests.factories import forest, make_task
+from tests.factories import make_task, tree
 
 
 def _segfault(estimator, X, y):
@@ -67,7 +67,7 @@ def start(tmp_path):
 )
 def test_a_trial_that_misbehaves_becomes_a_status_and_the_next_one_runs(start, scorer, limits, status, reason):
     executor = start(make_task(scoring=scorer, n_rows=100), **limits)
-    results = [executor.submit(Trial(forest(n)), time_limit=5.0).result(timeout=60) for n in (5, 6)]
+    results = [executor.submit(Trial(tree(n)), time_limit=5.0).result(timeout=60) for n in (5, 6)]
     assert [r.status for r in results] == [status, status]
     assert all(reason in r.reason for r in results)
     assert not any(r.folds for r in results)
@@ -75,18 +75,18 @@ def test_a_trial_that_misbehaves_becomes_a_status_and_the_next_one_runs(start, s
 
 def test_a_worker_killed_from_outside_is_replaced(start):
     executor = start(make_task(n_rows=100))
-    assert executor.submit(Trial(forest(5)), None).result(timeout=60).status is Status.OK
+    assert executor.submit(Trial(tree(5)), None).result(timeout=60).status is Status.OK
     for process in psutil.Process().children(recursive=True):
         if process.pid in {w.process.pid for w in executor._workers}:
             process.kill()
-    statuses = [executor.submit(Trial(forest(n)), None).result(timeout=60).status for n in (6, 7)]
+    statuses = [executor.submit(Trial(tree(n)), None).result(timeout=60).status for n in (6, 7)]
     assert statuses[-1] is Status.OK
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])
 def test_losses_and_predictions_are_those_of_the_fold(start, tmp_path, kind):
     task = make_task(kind, n_rows=120)
-    trial = Trial(forest(20), folds=(0, 2), seed=1)
+    trial = Trial(tree(20), folds=(0, 2), seed=1)
     result = start(task).submit(trial, None).result(timeout=60)
     assert set(result.folds) == {0, 2}
     for fold, answer in result.folds.items():
@@ -102,7 +102,7 @@ def test_no_process_is_left_after_shutdown(tmp_path):
     task = make_task(n_rows=100)
     task.save(tmp_path)
     executor = LocalExecutor(tmp_path, 2)
-    executor.submit(Trial(forest(5)), None).result(timeout=60)
+    executor.submit(Trial(tree(5)), None).result(timeout=60)
     pids = [w.process.pid for w in executor._workers]
     executor.shutdown()
     assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)
