@@ -15,7 +15,7 @@ help:
 	@echo "make clean   remove the virtual environment and caches"
 
 demo: $(VENV)/installed
-	$(BIN)/python examples/demo.py
+	$(BIN)/python -u examples/demo.py
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest
