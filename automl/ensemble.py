@@ -166,7 +166,7 @@ def select_weights(
         subsets = [np.sort(rng.choice(n_rows, _MAX_ROWS, replace=False))]
     elif n_rows < _BAG_ROWS:
         subsets = [np.sort(rng.choice(n_rows, max(2, int(0.8 * n_rows)), replace=False)) for _ in range(_BAGS)]
-    bags = []
+    bags: list[Array] = []
     for rows in subsets:
         if bags and time.monotonic() > deadline:
             break

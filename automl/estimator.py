@@ -28,6 +28,7 @@ from automl.splits import make_folds
 from automl.task import Task
 from automl.trial import TrialResult
 from pipelines.catalog import NAMES
+from pipelines.component import TaskType
 from pipelines.data import TableReader
 from pipelines.labels import LabelDecoder
 
@@ -124,23 +125,20 @@ class _AutoML(BaseEstimator):
             self.classes_ = classes
         return self
 
-    def _prepare(
-        self, X: Any, y: Any, sample_weight: Any, groups: Any
-    ) -> tuple[Task, TableReader, Array | None]:
+    def _prepare(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> tuple[Task, TableReader, Array | None]:
         validation.check_table(X)
         target, classes = validation.check_target(y, X, classification=self._is_classifier)
         weights = validation.check_sample_weight(sample_weight, len(target))
+        validation.check_weighted_classes(target, weights, classes)
         groups = validation.check_groups(groups, len(target))
         reader = TableReader()
         with validation.table_errors():
             table = reader.fit_transform(X)
         n_classes = 0 if classes is None else len(classes)
         validation.check_scoring_classes(self.scoring, n_classes)
-        name = "regression" if classes is None else "binary" if n_classes == 2 else "multiclass"
+        name: TaskType = "regression" if classes is None else "binary" if n_classes == 2 else "multiclass"
         seed = self._seed()
-        folds = make_folds(
-            target, self._is_classifier, cv=self.cv, groups=groups, X=table, random_state=seed
-        )
+        folds = make_folds(target, self._is_classifier, cv=self.cv, groups=groups, X=table, random_state=seed)
         task = Task(
             X=table,
             y=target,
@@ -279,7 +277,8 @@ class AutoMLClassifier(ClassifierMixin, _AutoML):
 
     def predict(self, X: Any) -> Array:
         """Most probable label of each row, shape (n_samples,)."""
-        return np.asarray(self.classes_)[self._predict(X).argmax(axis=1)]
+        codes = self._predict(X).argmax(axis=1)
+        return np.asarray(self.classes_)[codes]
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities of shape (n_samples, n_classes), columns in the order of ``classes_``."""

@@ -22,7 +22,6 @@ from pipelines.catalog import find
 from pipelines.component import FitContext
 from pipelines.configuration import Configuration
 
-
 _FIT_SHARE = 0.85  # of a fold's seconds; the rest is for predictions and for writing the model
 
 
@@ -72,7 +71,9 @@ def predict(model: Pipeline, X: Any, n_classes: int) -> NDArray[np.float32]:
     else:
         out = np.asarray(model.predict(X), dtype=np.float32).reshape(-1)
     if len(out) != X.shape[0] or not np.isfinite(out).all():
-        raise InvalidPredictionsError("predictions are not finite" if len(out) == X.shape[0] else "wrong number of rows")
+        raise InvalidPredictionsError(
+            "predictions are not finite" if len(out) == X.shape[0] else "wrong number of rows"
+        )
     return out
 
 

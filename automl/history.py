@@ -54,9 +54,7 @@ class RunHistory:
         bit may not look at the clock.
     """
 
-    def __init__(
-        self, results: Iterable[TrialResult] = (), cost_of: Callable[[Configuration], float] | None = None
-    ):
+    def __init__(self, results: Iterable[TrialResult] = (), cost_of: Callable[[Configuration], float] | None = None):
         self._cost_of = cost_of
         self.results: list[TrialResult] = []
         self.running: list[Trial] = []  # started, not ended

@@ -134,9 +134,7 @@ class Metric:
         fast = FAST.get(self.name)
         if fast is not None:
             return fast(y, predictions, sample_weight)
-        known = (
-            _KnownRegressor(predictions) if self.classes is None else _KnownClassifier(predictions, self.classes)
-        )
+        known = _KnownRegressor(predictions) if self.classes is None else _KnownClassifier(predictions, self.classes)
         target = y if self.classes is None else self.classes[y]
         rows = np.zeros((len(y), 1))
         if sample_weight is None:

@@ -72,8 +72,7 @@ class Store:
             "reason": result.reason,
             "elapsed": self.elapsed_before + elapsed,
             "results": {
-                str(fold): [r.loss, r.fit_seconds, r.predict_seconds, dict(r.info)]
-                for fold, r in result.folds.items()
+                str(fold): [r.loss, r.fit_seconds, r.predict_seconds, dict(r.info)] for fold, r in result.folds.items()
             },
         }
         with (self.folder / "history.jsonl").open("a") as file:

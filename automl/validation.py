@@ -150,6 +150,17 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float6
     return weight
 
 
+def check_weighted_classes(y: Array, sample_weight: Array | None, classes: Array | None) -> None:
+    """Check that rows of weight 0 leave at least two classes."""
+    if sample_weight is None or classes is None:
+        return
+    left = np.unique(y[sample_weight > 0])
+    if len(left) < 2:
+        raise InvalidInputError(
+            f"sample_weight leaves only 1 class, {_plain(classes[left[0]])!r}; at least 2 classes need rows with a weight"
+        )
+
+
 def check_groups(groups: Any, n_samples: int) -> NDArray[np.intp] | None:
     """Codes of the groups of shape ``(n_samples,)``, or None."""
     if groups is None:

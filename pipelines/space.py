@@ -118,6 +118,15 @@ def describe(space: ConfigurationSpace) -> dict[str, Any]:
     return {"n_hyperparameters": len(space), "n_families": len(families), "families": families}
 
 
+def is_active(space: ConfigurationSpace, name: str, values: Mapping[str, Any]) -> bool:
+    """Whether a hyperparameter takes part, given the values of those before it in the space."""
+    for condition in space.parent_conditions_of[name]:
+        parents = [parent.name for parent in getattr(condition, "parents", None) or [condition.parent]]
+        if not all(parent in values for parent in parents) or not condition.satisfied_by_value(dict(values)):
+            return False
+    return True
+
+
 def _check_names(argument: str, names: Sequence[str]) -> None:
     for name in names:
         if name not in NAMES:
@@ -185,15 +194,9 @@ def _fill(space: ConfigurationSpace, wishes: Mapping[str, Any]) -> dict[str, Any
     """Values of all hyperparameters that are active, in the space's own order, parents first."""
     values: dict[str, Any] = {}
     for name, hyperparameter in space.items():
-        conditions = space.parent_conditions_of[name]
-        if all(_holds(condition, values) for condition in conditions):
+        if is_active(space, name, values):
             values[name] = _nearest(hyperparameter, wishes.get(name))
     return values
-
-
-def _holds(condition: Any, values: Mapping[str, Any]) -> bool:
-    parents = [parent.name for parent in getattr(condition, "parents", [getattr(condition, "parent", None)])]
-    return all(parent in values for parent in parents) and bool(condition.satisfied_by_value(dict(values)))
 
 
 def _nearest(hyperparameter: Hyperparameter, wish: Any) -> Any:

@@ -24,9 +24,7 @@ SEARCHERS: dict[str, Callable[..., Searcher]] = {
 }
 
 
-def make_searcher(
-    searcher: Any, space: ConfigurationSpace, seed: int, initial: Sequence[Configuration]
-) -> Searcher:
+def make_searcher(searcher: Any, space: ConfigurationSpace, seed: int, initial: Sequence[Configuration]) -> Any:
     """A searcher by its name, a sampler of Optuna in its adapter, or the user's own object as it is.
 
     Names are checked before the run starts; see `automl.validation`.
@@ -35,4 +33,4 @@ def make_searcher(
         return SEARCHERS[searcher](space, seed=seed, initial=initial)
     if type(searcher).__module__.startswith("optuna"):
         return OptunaSearcher(space, seed=seed, initial=initial, sampler=searcher)
-    return searcher  # type: ignore[no-any-return]
+    return searcher

@@ -35,9 +35,7 @@ _ORDER = (
 _DEAREST = 0.2  # share of the budget that one fold of a model without a clock of its own may take
 
 
-def default_portfolio(
-    space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget
-) -> list[Configuration]:
+def default_portfolio(space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget) -> list[Configuration]:
     """Configurations to begin with, those first that are likely to help most per second.
 
     The first entry of each family comes before the second of any; what would take a large share of the budget for one

@@ -21,7 +21,7 @@ from automl.history import RunHistory
 from automl.search.vectors import VectorSpace
 from automl.trial import Trial
 from pipelines.configuration import Configuration
-from pipelines.space import to_configuration
+from pipelines.space import is_active, to_configuration
 
 SAMPLERS = {
     "tpe": "TPESampler",
@@ -119,10 +119,7 @@ class OptunaSearcher:
         """Ask for the active hyperparameters, parents first; None where the result is forbidden."""
         values: dict[str, Any] = {}
         for name, hyperparameter in self._space.items():
-            conditions = self._space.parent_conditions_of[name]
-            if all(c.satisfied_by_value(values) for c in conditions if c.parent.name in values) and all(
-                c.parent.name in values for c in conditions
-            ):
+            if is_active(self._space, name, values):
                 values[name] = trial._suggest(name, self._distribution(hyperparameter))
         try:
             return to_configuration(SpaceConfiguration(self._space, values=values))

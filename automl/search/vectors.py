@@ -9,8 +9,8 @@ import numpy as np
 from ConfigSpace import (
     AndConjunction,
     CategoricalHyperparameter,
-    Constant,
     ConfigurationSpace,
+    Constant,
     EqualsCondition,
     ForbiddenAndConjunction,
     ForbiddenEqualsClause,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from ConfigSpace import Categorical, Configuration as SpaceConfiguration
 from ConfigSpace import (
+    Categorical,
     ConfigurationSpace,
     EqualsCondition,
     Float,
@@ -13,6 +13,7 @@ from ConfigSpace import (
     ForbiddenEqualsClause,
     Integer,
 )
+from ConfigSpace import Configuration as SpaceConfiguration
 
 from automl.history import RunHistory
 from automl.search.catalog import SEARCHERS, make_searcher

@@ -1,0 +1,59 @@
+"""scikit-learn's own checks of estimators, and what its users combine estimators with."""
+
+from __future__ import annotations
+
+import pickle
+
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.datasets import load_iris
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from automl import AutoMLClassifier, AutoMLRegressor
+
+SMALL = {"time_budget": None, "max_trials": 1, "n_jobs": 1, "cv": 2, "verbose": 0, "random_state": 0}
+ESTIMATORS = [
+    AutoMLClassifier(**SMALL, include=["decision_tree"]),
+    AutoMLRegressor(**SMALL, include=["decision_tree"]),
+]
+ONE_ROW = "the check's random target has a class with a single row, which is refused: it cannot be split"
+FOLDS = "a repeated row counts twice when folds are dealt, a weight of 2 does not"
+ALWAYS = {
+    "check_sample_weight_equivalence_on_dense_data": FOLDS,
+    "check_sample_weight_equivalence_on_sparse_data": FOLDS,
+}
+CLASSIFIER = dict.fromkeys(
+    (
+        "check_dont_overwrite_parameters",
+        "check_f_contiguous_array_estimator",
+        "check_methods_sample_order_invariance",
+        "check_methods_subset_invariance",
+        "check_dict_unchanged",
+        "check_fit2d_predict1d",
+    ),
+    ONE_ROW,
+)
+
+
+def expected_failures(estimator):
+    return {**ALWAYS, **CLASSIFIER} if isinstance(estimator, AutoMLClassifier) else ALWAYS
+
+
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
+def test_scikit_learn_accepts_the_estimator(estimator, check):
+    check(estimator)
+
+
+def test_it_works_inside_scikit_learns_own_tools():
+    X, y = load_iris(return_X_y=True)
+    clf = AutoMLClassifier(**{**SMALL, "include": ["lda"]})
+    pipeline = make_pipeline(StandardScaler(), clf)
+    assert cross_val_score(pipeline, X, y, cv=3, n_jobs=2).mean() > 0.85
+    calibrated = CalibratedClassifierCV(clf, cv=2).fit(X, y)
+    assert calibrated.score(X, y) > 0.9
+    copied = pickle.loads(pickle.dumps(clf.fit(X, y)))
+    assert (copied.predict(X) == clf.predict(X)).all()
+    assert not hasattr(clone(clf), "classes_")
