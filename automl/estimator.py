@@ -197,7 +197,7 @@ class _AutoML(BaseEstimator):
 
     @property
     def best_pipeline_(self) -> Pipeline:
-        """The pipeline with the largest weight in the ensemble, as fitted on its first fold: from raw table to labels."""
+        """The pipeline of the largest weight in the ensemble, as fitted on its first fold; takes raw tables."""
         check_is_fitted(self, "_ensemble")
         bag = max(self._ensemble.bags, key=lambda bag: bag.weight)
         *steps, (name, model) = bag.models[0].steps

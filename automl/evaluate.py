@@ -129,7 +129,7 @@ def evaluate(task: Task, trial: Trial, artifacts: Artifacts, n_threads: int, tim
         except MemoryError:
             status, reason = Status.MEMORY, "MemoryError"
             break
-        except Exception as error:  # the one place where a trial's exception becomes a status
+        except Exception as error:  # noqa: BLE001  the one place where a trial's exception becomes a status
             where = traceback.extract_tb(error.__traceback__)[-1]
             status = Status.CRASH
             reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})".replace("\n", " ")

@@ -157,7 +157,7 @@ def check_weighted_classes(y: Array, sample_weight: Array | None, classes: Array
     left = np.unique(y[sample_weight > 0])
     if len(left) < 2:
         raise InvalidInputError(
-            f"sample_weight leaves only 1 class, {_plain(classes[left[0]])!r}; at least 2 classes need rows with a weight"
+            f"sample_weight leaves only 1 class, {_plain(classes[left[0]])!r}; at least 2 classes need weight"
         )
 
 

@@ -12,7 +12,7 @@ from automl.errors import InvalidInputError
 from automl.runtime import RuntimeModel
 from pipelines.configuration import Configuration
 from pipelines.models import MODELS, PORTFOLIO
-from pipelines.space import complete
+from pipelines.space import complete, describe
 
 # Families in the order in which they help an ensemble most per second on tables of a few thousand rows.
 _ORDER = (
@@ -75,7 +75,7 @@ def from_user(space: ConfigurationSpace, entries: Sequence[Mapping[str, Any]]) -
             named = entry.get("model", "no model")
             raise InvalidInputError(
                 f"initial_configurations[{number}] names {named}; it needs a 'model' that the space holds: "
-                f"{', '.join(map(str, space['model'].choices))}"
+                f"{', '.join(describe(space)['families'])}"
             )
         found.append(configuration)
     return found

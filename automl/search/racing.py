@@ -71,7 +71,7 @@ class Racing:
         return trials
 
     def time_limit(self, trial: Trial, history: RunHistory) -> float | None:
-        """Seconds that a trial may take: the user's limit, its share of the budget, and never more than what is left."""
+        """Seconds that a trial may take: the user's limit, its share of the budget, never more than what is left."""
         limits = [self._budget.search_left]
         if self._budget.seconds is not None:
             limits.append(len(trial.folds) * self._fold_seconds(self._budget.seconds))

@@ -11,6 +11,7 @@ MIN_VALIDATION_ROWS = 20
 MIN_ROWS_TO_SPLIT = 60  # below, a validation part says nothing and every row is needed for training
 ROUNDS_TO_CONVERGE = 8.0  # boosting needs at least so many rounds divided by the learning rate
 MAX_LEARNING_RATE = 0.3
+ROUNDS_WITHOUT_ADJUSTMENT = 40.0  # the same where the step size cannot grow later
 PROBE_ROUNDS = 5  # rounds to run before the pace is judged: the first ones pay for the set-up
 CHECKPOINTS = (0.3, 0.6)  # shares of the time at which a training that is far from its end takes longer steps
 LONGER_STEPS = 2.5
@@ -149,7 +150,7 @@ class Monitor:
         elif loss < self.best_loss:
             self.best_loss, self.best_round = float(loss), self.rounds
         if self.rounds == PROBE_ROUNDS:
-            self._set_pace()
+            self._set_pace(ROUNDS_TO_CONVERGE if adjustable else ROUNDS_WITHOUT_ADJUSTMENT)
         if loss is not None:
             self._losses.append(loss)
             if adjustable and self._checkpoints and self.deadline.passed(self._checkpoints[0]):
@@ -158,14 +159,13 @@ class Monitor:
             return True
         return loss is not None and self.rounds - self.best_round >= patience(self.best_round, self.learning_rate)
 
-    def _set_pace(self) -> None:
+    def _set_pace(self, rounds: float) -> None:
         """Raise the step size so that the rounds the clock allows are enough to converge."""
         if self.deadline.limit is None:
             return
         per_round = (time.perf_counter() - self._started) / self.rounds
         affordable = max(self.deadline.left / per_round, 1.0)
-        needed = ROUNDS_TO_CONVERGE / affordable
-        self._raise_to(needed)
+        self._raise_to(rounds / affordable)
 
     def _lengthen_steps(self, share: float) -> None:
         """Take longer steps from here on if the loss would still be falling fast when the time is up."""

@@ -60,8 +60,15 @@ def build(n_in: int, n_out: int, *, width: int, layers: int, dropout: float, act
     for _ in range(layers):
         steps += [nn.Linear(size, width), nn.LayerNorm(width), act(), nn.Dropout(dropout)]
         size = width
-    steps.append(nn.Linear(size, n_out))
-    return _Shortcut(nn.Sequential(*steps), nn.Linear(n_in, n_out))
+    last = nn.Linear(size, n_out)
+    _silence(last)
+    return _Shortcut(nn.Sequential(*steps, last), nn.Linear(n_in, n_out))
+
+
+def _silence(layer: nn.Linear) -> None:
+    """Zero output at the start: training begins at the mean target, not at noise that small tables never unlearn."""
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
 
 
 class _Shortcut(nn.Module):
@@ -71,8 +78,7 @@ class _Shortcut(nn.Module):
         super().__init__()
         self.deep = deep
         self.linear = linear
-        nn.init.zeros_(linear.weight)
-        nn.init.zeros_(linear.bias)
+        _silence(linear)
 
     def forward(self, X: torch.Tensor) -> torch.Tensor:
         out: torch.Tensor = self.deep(X) + self.linear(X)

@@ -54,7 +54,7 @@ class HistGradientBoosting:
         sets = {}
         if watched is not None:
             sets = {"X_val": watched.X, "y_val": watched.y, "sample_weight_val": watched.weight}
-        stop, grown, batch = False, 0, PROBE_ROUNDS
+        stop, grown, batch = False, 0, min(PROBE_ROUNDS, rounds)
         with threadpool_limits(self.n_threads, user_api="openmp"):
             while not stop and grown < rounds:
                 grown = min(grown + batch, rounds)
@@ -64,7 +64,9 @@ class HistGradientBoosting:
                 losses = -model.validation_score_[1:][monitor.rounds :] if sets else [None] * (grown - monitor.rounds)
                 for loss in losses:
                     stop = monitor.step(loss)
-                batch = max(PROBE_ROUNDS, grown // 3)
+                affordable = 0.9 * monitor.deadline.left * grown / max(monitor.deadline.spent, 1e-9)
+                stop = stop or affordable < 1
+                batch = int(min(max(PROBE_ROUNDS, grown // 3), affordable))
         # Rounds after the best one are dropped; scikit-learn has no public way to do so.
         model._predictors = model._predictors[: max(monitor.best_round, 1)]
         return model
@@ -114,6 +116,7 @@ COMPONENT = Component(
     accepts_missing=True,
     accepts_categories=True,
     accepts_weights=True,
+    interruptible=True,
     seconds=seconds,
 )
 

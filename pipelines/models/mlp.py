@@ -21,6 +21,8 @@ from pipelines.models._early_stopping import Deadline, split_rows
 EPOCHS = 100
 PATIENCE = 20
 VALIDATION_SHARE = 0.15
+MEMBERS = 4  # on small tables a single network and its few validation rows are a gamble
+FEW_ROWS = 3000
 LARGEST_INPUT = 10.0  # standard deviations; farther values are outliers that would swamp the others
 MAX_CELLS = 50_000_000  # the network works on a dense table
 
@@ -35,7 +37,7 @@ class Settings:
     width: int = 128
     layers: int = 3
     activation: str = "silu"
-    batch_size: int = 0  # 0: by the number of rows
+    members: int = 1  # networks to average, each with its own seed and validation part
     time_limit: float | None = None
     random_state: int = 0
     n_threads: int = 1
@@ -52,24 +54,47 @@ def _batch_size(n_rows: int) -> int:
 
 
 def _fit(X: ArrayLike, y: np.ndarray, weight: ArrayLike | None, n_classes: int, settings: Settings) -> Any:
-    """Train a network on a part of the rows; its best epoch on the others counts."""
+    """Train the networks one after the other; gives them and the epochs of the longest training."""
     import torch
-
-    from pipelines.models import _network
 
     deadline = Deadline(settings.time_limit)
     torch.set_num_threads(settings.n_threads)
     table = _dense(X)
     weights = None if weight is None else np.asarray(weight, dtype=np.float64)
-    train, held = split_rows(
-        y, fraction=VALIDATION_SHARE, classification=n_classes > 0, random_state=settings.random_state
-    )
+    networks, epochs = [], []
+    for member in range(settings.members):
+        share = None if settings.time_limit is None else deadline.left / (settings.members - member)
+        if member and deadline.passed(0.9):
+            break
+        seed = settings.random_state + 1000 * member
+        network, n_epochs = _fit_one(table, y, weights, n_classes, settings, Deadline(share), seed)
+        networks.append(network)
+        epochs.append(n_epochs)
+    return networks, max(epochs)
+
+
+def _fit_one(
+    table: np.ndarray,
+    y: np.ndarray,
+    weight: np.ndarray | None,
+    n_classes: int,
+    settings: Settings,
+    deadline: Deadline,
+    seed: int,
+) -> tuple[Any, int]:
+    """Train a network on a part of the rows; its best epoch on the others counts."""
+    import torch
+
+    from pipelines.models import _network
+
+    classification = n_classes > 0
+    train, held = split_rows(y, fraction=VALIDATION_SHARE, classification=classification, random_state=seed)
     part, watched = (
-        _network.rows(table[i], y[i], None if weights is None else weights[i], classification=n_classes > 0)
+        _network.rows(table[i], y[i], None if weight is None else weight[i], classification=classification)
         for i in (train, held)
     )
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.random_state)
+        torch.manual_seed(seed)
         network = _network.build(
             table.shape[1],
             max(n_classes, 1),
@@ -81,24 +106,25 @@ def _fit(X: ArrayLike, y: np.ndarray, weight: ArrayLike | None, n_classes: int, 
         how = _network.Training(
             learning_rate=settings.learning_rate,
             weight_decay=settings.weight_decay,
-            batch_size=settings.batch_size or _batch_size(len(train)),
+            batch_size=_batch_size(len(train)),
             epochs=EPOCHS,
             patience=PATIENCE,
             deadline=deadline,
         )
-        generator = torch.Generator().manual_seed(settings.random_state)
-        epochs = _network.train(network, part, watched, how, generator)
+        epochs = _network.train(network, part, watched, how, torch.Generator().manual_seed(seed))
     return network, epochs
 
 
-def _outputs(network: Any, X: ArrayLike, n_threads: int) -> np.ndarray:
-    """Raw outputs of shape (n_samples, n_outputs)."""
+def _outputs(networks: list[Any], X: ArrayLike, settings: Settings, *, classification: bool) -> np.ndarray:
+    """Mean over the networks of probabilities or predictions, shape (n_samples, n_outputs)."""
     import torch
 
     from pipelines.models import _network
 
-    torch.set_num_threads(n_threads)
-    out: np.ndarray = _network.forward(network, torch.as_tensor(_dense(X))).numpy().astype(np.float64)
+    torch.set_num_threads(settings.n_threads)
+    table = torch.as_tensor(_dense(X))
+    each = [_network.forward(network, table).numpy().astype(np.float64) for network in networks]
+    out: np.ndarray = np.mean([softmax(raw, axis=1) if classification else raw for raw in each], axis=0)
     return out
 
 
@@ -113,7 +139,7 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
     ----------
     classes_ : ndarray of shape (n_classes,)
     n_iter_ : int
-        Epochs until the lowest validation loss.
+        Epochs until the lowest validation loss, of the network that took most.
     """
 
     def __init__(self, settings: Settings = Settings()):
@@ -124,14 +150,13 @@ class MLPClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"a classifier needs at least two classes, the target has only {self.classes_[0]!r}")
-        self.network_, self.n_iter_ = _fit(X, codes, sample_weight, len(self.classes_), self.settings)
+        self.networks_, self.n_iter_ = _fit(X, codes, sample_weight, len(self.classes_), self.settings)
         return self
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Class probabilities, shape (n_samples, n_classes)."""
         check_is_fitted(self)
-        out: np.ndarray = softmax(_outputs(self.network_, X, self.settings.n_threads), axis=1)
-        return out
+        return _outputs(self.networks_, X, self.settings, classification=True)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Most probable class, shape (n_samples,)."""
@@ -156,19 +181,20 @@ class MLPRegressor(RegressorMixin, BaseEstimator):
         self.scale_ = float(target.std()) or 1.0
         standard = (target - self.mean_) / self.scale_
         self.range_ = (float(standard.min()), float(standard.max()))
-        self.network_, self.n_iter_ = _fit(X, standard, sample_weight, 0, self.settings)
+        self.networks_, self.n_iter_ = _fit(X, standard, sample_weight, 0, self.settings)
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Means inside the range of the training target, shape (n_samples,)."""
         check_is_fitted(self)
-        out = _outputs(self.network_, X, self.settings.n_threads)[:, 0]
+        out = _outputs(self.networks_, X, self.settings, classification=False)[:, 0]
         return self.mean_ + self.scale_ * np.clip(out, *self.range_)
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     settings = Settings(
         **params,
+        members=MEMBERS if context.traits.n_rows <= FEW_ROWS else 1,
         time_limit=context.time_limit,
         random_state=context.random_state,
         n_threads=context.n_threads,

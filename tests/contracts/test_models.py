@@ -192,15 +192,7 @@ def test_constant_and_single_columns_fit(model: Component, task: str) -> None:
     check_output(make(model, traits_of(task, n_features=1)).fit(X, y), X, y)
 
 
-@pytest.mark.parametrize(
-    ("model", "task"),
-    [
-        c
-        for c in cases()
-        if c.values[0].name
-        in ("lightgbm", "xgboost", "catboost", "hist_gradient_boosting", "mlp", "random_forest", "extra_trees")
-    ],
-)
+@pytest.mark.parametrize(("model", "task"), cases(interruptible=True))
 def test_training_ends_early_when_the_time_is_up(model: Component, task: str) -> None:
     X, y = table(task, n_rows=300)
     traits = traits_of(task, n_rows=300)
