@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,20 +46,23 @@ class FoldBag:
             self._models = [pickle.loads(data) for data in self.pickled]
         return self._models
 
-    def predict(self, X: Any, n_classes: int) -> Array:
-        """Mean prediction, shape (n_samples, n_classes) or (n_samples,)."""
-        return np.mean([predict(model, X, n_classes) for model in self.models], axis=0)
-
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_models": []}
 
 
 @dataclass
 class Ensemble:
-    """Weighted mean of bags of fold models."""
+    """Weighted mean of bags of fold models.
+
+    Attributes
+    ----------
+    n_threads : int
+        Models that predict at the same time.
+    """
 
     bags: list[FoldBag]
     n_classes: int
+    n_threads: int = 1
 
     def predict(self, X: Any) -> Array:
         """Probabilities of shape (n_samples, n_classes), or values of shape (n_samples,) for regression.
@@ -68,8 +72,10 @@ class Ensemble:
         X : ndarray or CSR matrix of shape (n_samples, n_features)
             Output of the table reader.
         """
-        total = sum(bag.weight * bag.predict(X, self.n_classes) for bag in self.bags)
-        out = np.asarray(total, dtype=np.float64)
+        models = [(bag.weight / len(bag.models), model) for bag in self.bags for model in bag.models]
+        with ThreadPoolExecutor(self.n_threads) as pool:
+            each = pool.map(lambda pair: pair[0] * predict(pair[1], X, self.n_classes).astype(np.float64), models)
+            out = np.asarray(sum(each))
         return out / out.sum(axis=1, keepdims=True) if self.n_classes else out
 
     @property
@@ -78,10 +84,10 @@ class Ensemble:
         return {bag.configuration: bag.weight for bag in self.bags}
 
 
-def build_ensemble(
+def select_bags(
     history: RunHistory, artifacts: Artifacts, task: Task, size: int, seconds: float, random_state: int
-) -> Ensemble:
-    """The ensemble that a run history supports.
+) -> list[FoldBag]:
+    """The members of the best ensemble that a run history supports.
 
     Parameters
     ----------
@@ -90,46 +96,56 @@ def build_ensemble(
     seconds : float
         Time that the selection may take.
     """
-    folds, candidates = choose_candidates(history, task)
-    rows = np.concatenate([task.folds[f][1] for f in folds])
-    stacked = np.stack([np.concatenate([artifacts.predictions(e.configuration, f) for f in folds]) for e in candidates])
-    weights = select_weights(
-        stacked, task.y[rows], task.metric, size, task.weights(rows), random_state, time.monotonic() + seconds
-    )
-    bags = [
+    deadline = time.monotonic() + seconds
+    sets = candidate_sets(history, task)
+    shared = sum(len(task.folds[f][1]) for f in range(sets[-1][0])) if sets else 0
+    # Parallel trials may have finished a later fold before the first; then the best stands alone.
+    best = (float("inf"), rank(history)[:1] or [next(e for e in history.evaluations.values() if e.folds)], np.ones(1))
+    for n_folds, candidates in sets:
+        rows = np.concatenate([task.folds[f][1] for f in range(n_folds)])
+        stacked = np.stack(
+            [np.concatenate([artifacts.predictions(e.configuration, f) for f in range(n_folds)]) for e in candidates]
+        )
+        weights = select_weights(stacked, task.y[rows], task.metric, size, task.weights(rows), random_state, deadline)
+        mixed = np.tensordot(weights, stacked[:, :shared], 1)
+        loss = task.metric.loss(task.y[rows[:shared]], mixed, task.weights(rows[:shared]))
+        if loss < best[0]:
+            best = loss, candidates, weights
+        if time.monotonic() > deadline:
+            break
+    _, candidates, weights = best
+    return [
         FoldBag(e.configuration, float(w), [artifacts.model(e.configuration, f) for f in sorted(e.folds)])
         for e, w in zip(candidates, weights, strict=True)
         if w > 0
     ]
-    return Ensemble(bags, task.traits.n_classes)
 
 
-def choose_candidates(history: RunHistory, task: Task) -> tuple[list[int], list[Evaluation]]:
-    """Folds to weigh on, and the configurations that have finished them all, best first.
+def candidate_sets(history: RunHistory, task: Task) -> list[tuple[int, list[Evaluation]]]:
+    """Sets of configurations that have all finished the first n folds: pairs (n, configurations, best first).
 
-    As many folds as possible, as long as nothing better is lost by that: a configuration that is ahead counts even
-    when it has finished few folds, once these hold enough rows to weigh on. The number of candidates, in all and of
-    one family, is capped by the rows.
+    The most folds come first; fewer folds let in what is not finished, as long as they hold enough rows to weigh on.
+    The number of candidates, in all and of one family, is capped by the rows of the table.
     """
     ranked = rank(history) or [e for e in history.evaluations.values() if e.folds]
     n_rows = task.traits.n_rows
-    sizes = np.cumsum([len(test) for _, test in task.folds])
-    enough = min(_ENOUGH_ROWS, 0.6 * sizes[-1])
-    folds, have = sorted(ranked[0].folds), [ranked[0]]
-    for m in range(len(task.folds), 0, -1):
-        those = [e for e in ranked if set(range(m)) <= set(e.folds)]
-        if those:
-            folds, have = list(range(m)), those
-        if ranked[0] in those or (m > 1 and sizes[m - 2] < enough and those):
-            break
     per_family = 2 if n_rows < 1_000 else 3 if n_rows < 5_000 else 4 if n_rows < 10_000 else 6
-    counts: dict[str, int] = {}
-    chosen = []
-    for e in have:
-        counts[e.configuration.family] = counts.get(e.configuration.family, 0) + 1
-        if counts[e.configuration.family] <= per_family:
-            chosen.append(e)
-    return folds, chosen[: n_finalists(n_rows)]
+    sizes = np.cumsum([len(test) for _, test in task.folds])
+    found: list[tuple[int, list[Evaluation]]] = []
+    for n in range(len(task.folds), 0, -1):
+        if found and sizes[n - 1] < min(_ENOUGH_ROWS, 0.6 * sizes[-1]):
+            break
+        counts: dict[str, int] = {}
+        chosen = []
+        for e in ranked:
+            if set(range(n)) <= set(e.folds):
+                counts[e.configuration.family] = counts.get(e.configuration.family, 0) + 1
+                if counts[e.configuration.family] <= per_family:
+                    chosen.append(e)
+        chosen = chosen[: n_finalists(n_rows)]
+        if chosen and (not found or chosen != found[-1][1]):
+            found.append((n, chosen))
+    return found
 
 
 def select_weights(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -15,8 +16,8 @@ import numpy as np
 import psutil
 
 from automl.budget import Budget
-from automl.ensemble import Ensemble, build_ensemble
-from automl.errors import NothingFittedError
+from automl.ensemble import Ensemble, select_bags
+from automl.errors import InvalidInputError, NothingFittedError
 from automl.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
 from automl.history import RunHistory
@@ -24,13 +25,15 @@ from automl.loop import search
 from automl.runtime import RuntimeModel
 from automl.search.catalog import make_searcher
 from automl.search.initial import default_portfolio, from_user
-from automl.search.racing import Racing
+from automl.search.racing import Racing, fold_seconds
 from automl.store import Store
 from automl.task import Task
 from automl.trial import TrialResult
 from pipelines.space import build_space
 
 logger = logging.getLogger(__name__)
+
+_START_SECONDS = 0.5  # of the worker processes, once their libraries are in memory
 
 
 @dataclass(frozen=True)
@@ -120,16 +123,25 @@ def run(task: Task, settings: Settings) -> RunResult:
             raise NothingFittedError(_why_nothing(history, budget))
         seconds = float("inf") if budget.seconds is None else 0.5 * max(0.1, budget.seconds - budget.elapsed)
         artifacts = Artifacts(folder)
-        ensemble = build_ensemble(history, artifacts, task, settings.ensemble_size, seconds, settings.random_state)
-        return RunResult(history, ensemble, stop_reason)
+        bags = select_bags(history, artifacts, task, settings.ensemble_size, seconds, settings.random_state)
+        return RunResult(history, Ensemble(bags, task.traits.n_classes, settings.n_workers), stop_reason)
 
 
 def _make_racing(task: Task, settings: Settings, budget: Budget, runtime: RuntimeModel) -> Racing:
     space = build_space(task.traits, settings.include, settings.exclude, seed=settings.random_state)
     if isinstance(settings.initial_configurations, str):
-        initial = default_portfolio(space, runtime, budget)
+        limit = float("inf")
+        if budget.seconds is not None:
+            limit = fold_seconds(budget.seconds, settings.n_workers, len(task.folds), task.traits.n_rows)
+        initial = default_portfolio(space, runtime, budget, limit)
     else:
         initial = from_user(space, settings.initial_configurations)
+    cheapest = min((runtime.guess(configuration) for configuration in initial), default=0.0)
+    if cheapest + _START_SECONDS > budget.search_left:
+        needed = math.ceil((cheapest + _START_SECONDS + budget.elapsed) / 0.75)
+        raise InvalidInputError(
+            f"time_budget={budget.seconds} s is too small for one fit on this table; about {needed} s are needed"
+        )
     searcher = make_searcher(settings.searcher, space, settings.random_state, initial)
     return Racing(
         searcher, len(task.folds), task.traits.n_rows, runtime, budget, settings.n_workers, settings.trial_time_limit

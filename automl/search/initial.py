@@ -35,11 +35,18 @@ _ORDER = (
 _DEAREST = 0.2  # share of the budget that one fold of a model without a clock of its own may take
 
 
-def default_portfolio(space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget) -> list[Configuration]:
+def default_portfolio(
+    space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget, limit: float
+) -> list[Configuration]:
     """Configurations to begin with, those first that are likely to help most per second.
 
     The first entry of each family comes before the second of any; what would take a large share of the budget for one
     fold waits, and what cannot finish in it and cannot stop by itself is left out.
+
+    Parameters
+    ----------
+    limit : float
+        Seconds at which models that can stop by themselves are stopped.
     """
     seconds = budget.search_left
     interruptible = {component.name for component in MODELS if component.interruptible}
@@ -51,9 +58,10 @@ def default_portfolio(space: ConfigurationSpace, runtime: RuntimeModel, budget: 
             continue
         family = configuration.family
         turn = rounds[family] = rounds.get(family, -1) + 1
-        share = runtime.guess(configuration) / seconds
-        if share > _DEAREST and family not in interruptible:
+        guess = runtime.guess(configuration)
+        if guess > _DEAREST * seconds and family not in interruptible:
             continue
+        share = min(guess, limit) / seconds
         place = _ORDER.index(family) if family in _ORDER else len(_ORDER)
         keyed.append(((turn + round(10 * min(share, 1.0)), place), configuration))
     keyed.sort(key=lambda pair: pair[0])

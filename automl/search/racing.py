@@ -26,6 +26,17 @@ def n_finalists(n_rows: int) -> int:
     return round(float(np.interp(np.log(n_rows), np.log(_ROWS), _FINALISTS)))
 
 
+def fold_seconds(seconds: float, n_workers: int, n_folds: int, n_rows: int) -> float:
+    """Share of a budget that one fit may take.
+
+    Where rows are few, bags of several families win, so that a whole bag gets an eighth of the workers' time; with the
+    rows grows the worth of one long fit, up to a third of the budget.
+    """
+    bag = seconds * n_workers / 8
+    longer = max(1.0, n_rows / 1_500) ** 0.65
+    return float(np.clip(bag / n_folds * longer, 1.0, max(1.0, seconds / 3)))
+
+
 class Racing:
     """Turns a searcher's proposals into trials on folds.
 
@@ -74,20 +85,13 @@ class Racing:
         """Seconds that a trial may take: the user's limit, its share of the budget, never more than what is left."""
         limits = [self._budget.search_left]
         if self._budget.seconds is not None:
-            limits.append(len(trial.folds) * self._fold_seconds(self._budget.seconds))
+            limits.append(
+                len(trial.folds) * fold_seconds(self._budget.seconds, self._n_workers, self._n_folds, self._n_rows)
+            )
         if self._trial_time_limit is not None:
             limits.append(self._trial_time_limit)
         limit = min(limits)
         return None if limit == float("inf") else max(0.1, limit)
-
-    def _fold_seconds(self, seconds: float) -> float:
-        """Share of the budget for one fit.
-
-        Where rows are few, bags of several families win, so that a whole bag gets an eighth of the workers' time;
-        with the rows grows the worth of one long fit, up to a third of the budget.
-        """
-        bag = seconds * self._n_workers / 8
-        return float(np.clip(bag / self._n_folds * max(1.0, self._n_rows / 1_500), 1.0, max(1.0, seconds / 3)))
 
     def _next(self, history: RunHistory) -> Trial | None:
         further = self._further_folds(history)

@@ -85,18 +85,45 @@ class _Shortcut(nn.Module):
         return out
 
 
+class AdamW:
+    """Adam with decoupled weight decay (Loshchilov and Hutter, 2019), for matrices only.
+
+    torch has its own, but making one imports its compiler, which takes longer than training on a small table.
+    """
+
+    def __init__(self, network: nn.Module, weight_decay: float, betas: tuple[float, float] = (0.9, 0.95)):
+        self.parameters = list(network.parameters())
+        self.weight_decay, self.betas, self.steps = weight_decay, betas, 0
+        self._matrices = [p for p in self.parameters if p.ndim > 1]
+        self._mean = [torch.zeros_like(p) for p in self.parameters]
+        self._square = [torch.zeros_like(p) for p in self.parameters]
+
+    @torch.no_grad()
+    def step(self, learning_rate: float) -> None:
+        """Clip the gradients, move the parameters, forget the gradients."""
+        grads = [torch.zeros_like(p) if p.grad is None else p.grad for p in self.parameters]
+        norm = torch.linalg.vector_norm(torch.stack(torch._foreach_norm(grads)))
+        torch._foreach_mul_(grads, float(torch.clamp(CLIP / (norm + 1e-6), max=1.0)))
+        self.steps += 1
+        first, second = self.betas
+        torch._foreach_lerp_(self._mean, grads, 1 - first)
+        torch._foreach_mul_(self._square, second)
+        torch._foreach_addcmul_(self._square, grads, grads, 1 - second)
+        scale = torch._foreach_div(self._square, 1 - second**self.steps)
+        torch._foreach_sqrt_(scale)
+        torch._foreach_add_(scale, 1e-8)
+        torch._foreach_mul_(self._matrices, 1 - learning_rate * self.weight_decay)
+        torch._foreach_addcdiv_(self.parameters, self._mean, scale, -learning_rate / (1 - first**self.steps))
+        for p in self.parameters:
+            p.grad = None
+
+
 def train(network: nn.Module, part: Rows, watched: Rows, how: Training, generator: torch.Generator) -> int:
     """Train in place up to the epoch with the lowest validation loss; returns that epoch, counted from one.
 
     An empty validation part leaves the network as it is after the last epoch.
     """
-    decayed = [p for p in network.parameters() if p.ndim > 1]
-    other = [p for p in network.parameters() if p.ndim <= 1]
-    optimizer = torch.optim.AdamW(
-        [{"params": decayed, "weight_decay": how.weight_decay}, {"params": other, "weight_decay": 0.0}],
-        lr=how.learning_rate,
-        betas=(0.9, 0.95),
-    )
+    optimizer = AdamW(network, how.weight_decay)
     best_loss, best_epoch, best_state = np.inf, 0, copy.deepcopy(network.state_dict())
     planned, epoch = how.epochs, 0
     while epoch < planned:
@@ -117,7 +144,7 @@ def train(network: nn.Module, part: Rows, watched: Rows, how: Training, generato
 
 def _epoch(
     network: nn.Module,
-    optimizer: torch.optim.Optimizer,
+    optimizer: AdamW,
     part: Rows,
     how: Training,
     generator: torch.Generator,
@@ -129,13 +156,9 @@ def _epoch(
     batches = list(_batches(len(part.y), how.batch_size, generator))
     for i, batch in enumerate(batches):
         done = (epoch + i / len(batches)) / planned
-        for group in optimizer.param_groups:
-            group["lr"] = how.learning_rate * _schedule(done)
-        optimizer.zero_grad(set_to_none=True)
         loss = _losses(network(part.X[batch]), part.y[batch], part.weight[batch])
         torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(network.parameters(), CLIP)
-        optimizer.step()
+        optimizer.step(how.learning_rate * _schedule(done))
         if how.deadline.passed():
             return False
     return True

@@ -1,0 +1,126 @@
+"""Who gets the next fold."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from automl.budget import Budget
+from automl.history import RunHistory
+from automl.runtime import RuntimeModel
+from automl.search.racing import Racing, n_finalists, rank
+from automl.trial import FoldResult, Status, Trial, TrialResult
+from pipelines.component import TableTraits
+from pipelines.configuration import Configuration
+
+TRAITS = TableTraits("binary", 1_000, 10, 2)
+
+
+def candidate(family: str, number: int = 0) -> Configuration:
+    return Configuration({"model": family, "number": number})
+
+
+class Listed:
+    """A searcher that proposes from a list."""
+
+    def __init__(self, *configurations: Configuration):
+        self.configurations = configurations
+
+    def suggest(self, history, n):
+        return [Trial(c) for c in self.configurations if c not in history.tried][:n]
+
+
+def result(configuration, losses, seconds=0.1, reason=""):
+    folds = {fold: FoldResult(loss, seconds, 0.0) for fold, loss in losses.items()}
+    status = Status.CRASH if reason else Status.OK
+    trial = Trial(configuration, tuple(losses) or (0,))
+    return TrialResult(trial, status, folds, seconds * len(folds), reason=reason)
+
+
+def racing(searcher, budget, n_rows=1_000, n_folds=4, n_workers=2, trial_time_limit=None):
+    return Racing(searcher, n_folds, n_rows, RuntimeModel(TRAITS, 0.75), budget, n_workers, trial_time_limit)
+
+
+FOREST, TREE, RIDGE = candidate("random_forest"), candidate("decision_tree"), candidate("lda")
+
+
+def test_the_first_trial_is_a_newcomer_on_the_first_fold():
+    (trial,) = racing(Listed(FOREST), Budget(60)).suggest(RunHistory(), 1)
+    assert trial.configuration == FOREST
+    assert trial.folds == (0,)
+
+
+def test_the_best_goes_on_once_there_is_no_newcomer():
+    history = RunHistory([result(FOREST, {0: 0.3}), result(TREE, {0: 0.2})])
+    (trial,) = racing(Listed(), Budget(60)).suggest(history, 1)
+    assert trial.configuration == TREE
+    assert 0 not in trial.folds
+    assert trial.folds[0] == 1
+
+
+def test_folds_that_run_are_not_given_twice():
+    history = RunHistory([result(TREE, {0: 0.2})])
+    race = racing(Listed(), Budget(None, max_trials=1))
+    first = race.suggest(history, 1)[0]
+    history.start(first)
+    second = race.suggest(history, 1)[0]
+    assert not set(first.folds) & set(second.folds)
+
+
+def test_short_fits_are_bundled_and_long_ones_are_not():
+    short = RunHistory([result(TREE, {0: 0.2}, seconds=0.01)])
+    long = RunHistory([result(TREE, {0: 0.2}, seconds=5.0)])
+    assert len(racing(Listed(), Budget(60)).suggest(short, 1)[0].folds) == 3
+    assert len(racing(Listed(), Budget(60)).suggest(long, 1)[0].folds) == 1
+
+
+def test_a_mean_worse_than_the_incumbents_worst_fold_is_dropped():
+    incumbent = result(FOREST, {0: 0.1, 1: 0.2, 2: 0.15, 3: 0.12})
+    hopeless, hopeful = result(TREE, {0: 0.3}), result(RIDGE, {0: 0.19})
+    names = [
+        e.configuration for e in racing(Listed(), Budget(60)).finalists(RunHistory([incumbent, hopeless, hopeful]))
+    ]
+    assert names == [FOREST, RIDGE]
+
+
+def test_another_family_goes_before_a_sibling_that_is_a_little_better():
+    sibling, other = candidate("random_forest", 1), candidate("lda")
+    history = RunHistory([result(FOREST, {0: 0.10}), result(sibling, {0: 0.101}), result(other, {0: 0.102})])
+    assert [e.configuration for e in racing(Listed(), Budget(60)).finalists(history)] == [FOREST, other, sibling]
+
+
+def test_failures_get_no_further_fold():
+    history = RunHistory([result(FOREST, {}, reason="crash"), result(TREE, {0: 0.5})])
+    assert [e.configuration for e in rank(history)] == [TREE]
+
+
+def test_a_fold_that_is_easy_for_all_gives_no_advantage():
+    """TREE has only seen the easy fold 0; FOREST, better there, has also seen the hard fold 1."""
+    history = RunHistory([result(FOREST, {0: 0.1, 1: 0.5}), result(TREE, {0: 0.2})])
+    assert [e.configuration for e in rank(history)] == [FOREST, TREE]
+
+
+def test_what_cannot_finish_is_not_started():
+    history = RunHistory([result(TREE, {0: 0.2}, seconds=100.0)])
+    assert racing(Listed(), Budget(10)).suggest(history, 1) == []
+
+
+def test_max_trials_ends_the_newcomers():
+    history = RunHistory([result(TREE, dict.fromkeys(range(4), 0.2))])
+    assert racing(Listed(FOREST), Budget(None, max_trials=1)).suggest(history, 1) == []
+
+
+@pytest.mark.parametrize("n_rows", [200, 100_000])
+def test_a_trial_never_gets_more_than_a_third_of_the_budget_or_than_the_user_allows(n_rows):
+    budget = Budget(60)
+    free = racing(Listed(), budget, n_rows=n_rows).time_limit(Trial(TREE), RunHistory())
+    assert free <= 20
+    limited = racing(Listed(), budget, n_rows=n_rows, trial_time_limit=0.5).time_limit(Trial(TREE), RunHistory())
+    assert limited == 0.5
+
+
+def test_longer_tables_get_longer_fits_and_more_finalists():
+    budget = Budget(60)
+    limits = [racing(Listed(), budget, n_rows=n).time_limit(Trial(TREE), RunHistory()) for n in (500, 5_000, 50_000)]
+    assert np.all(np.diff(limits) > 0)
+    assert n_finalists(100) < n_finalists(1_000) < n_finalists(20_000)
