@@ -92,11 +92,11 @@ class AdamW:
     """
 
     def __init__(self, network: nn.Module, weight_decay: float, betas: tuple[float, float] = (0.9, 0.95)):
-        self.parameters = list(network.parameters())
+        self.parameters: list[torch.Tensor] = list(network.parameters())
         self.weight_decay, self.betas, self.steps = weight_decay, betas, 0
         self._matrices = [p for p in self.parameters if p.ndim > 1]
-        self._mean = [torch.zeros_like(p) for p in self.parameters]
-        self._square = [torch.zeros_like(p) for p in self.parameters]
+        self._mean: list[torch.Tensor] = [torch.zeros_like(p) for p in self.parameters]
+        self._square: list[torch.Tensor] = [torch.zeros_like(p) for p in self.parameters]
 
     @torch.no_grad()
     def step(self, learning_rate: float) -> None:

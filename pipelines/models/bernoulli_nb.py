@@ -43,6 +43,11 @@ COMPONENT = Component(
     seconds=seconds,
 )
 
+_PREPARED = {"model": "bernoulli_nb", "encoding": "one_hot", "imputation": "median", "scaling": "standard"}
+
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
-    {"model": "bernoulli_nb", "encoding": "one_hot", "imputation": "median", "scaling": "standard"},
+    {
+        **_PREPARED,
+        "calibration": "sigmoid",
+    },
 )

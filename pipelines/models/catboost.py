@@ -169,4 +169,15 @@ COMPONENT = Component(
 
 _PREPARED = {"model": "catboost", "encoding": "native", "imputation": "none", "scaling": "none"}
 
-PORTFOLIO: tuple[Mapping[str, Any], ...] = ({**_PREPARED},)
+PORTFOLIO: tuple[Mapping[str, Any], ...] = (
+    _PREPARED,
+    {
+        **_PREPARED,
+        "model:catboost:learning_rate": 0.08,
+        "model:catboost:depth": 5,
+        "model:catboost:grow_policy": "Depthwise",
+        "model:catboost:l2_leaf_reg": 3.0,
+        "model:catboost:subsample": 0.8,
+        "model:catboost:colsample_bylevel": 0.7,
+    },
+)

@@ -44,6 +44,13 @@ COMPONENT = Component(
     seconds=seconds,
 )
 
+_PREPARED = {"model": "decision_tree", "encoding": "ordinal", "imputation": "none", "scaling": "none"}
+
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
-    {"model": "decision_tree", "encoding": "ordinal", "imputation": "none", "scaling": "none"},
+    {
+        **_PREPARED,
+        "model:decision_tree:max_depth": 6,
+        "model:decision_tree:min_samples_leaf": 20,
+        "calibration": "sigmoid",
+    },
 )

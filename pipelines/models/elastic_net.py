@@ -45,11 +45,12 @@ COMPONENT = Component(
     seconds=seconds,
 )
 
+_PREPARED = {"model": "elastic_net", "encoding": "one_hot", "imputation": "median", "scaling": "standard"}
+
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
+    _PREPARED,
     {
-        "model": "elastic_net",
-        "encoding": "one_hot",
-        "imputation": "median",
+        **_PREPARED,
         "scaling": "quantile",
         "generation": "polynomial",
         "model:elastic_net:alpha": 0.003,

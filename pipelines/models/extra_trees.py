@@ -51,6 +51,13 @@ COMPONENT = Component(
     seconds=seconds,
 )
 
+_PREPARED = {"model": "extra_trees", "encoding": "ordinal", "imputation": "none", "scaling": "none"}
+
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
-    {"model": "extra_trees", "encoding": "ordinal", "imputation": "none", "scaling": "none"},
+    _PREPARED,
+    {
+        **_PREPARED,
+        "model:extra_trees:max_features": 1.0,
+        "model:extra_trees:min_samples_split": 8,
+    },
 )

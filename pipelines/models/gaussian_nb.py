@@ -51,6 +51,11 @@ COMPONENT = Component(
     seconds=seconds,
 )
 
+_PREPARED = {"model": "gaussian_nb", "encoding": "one_hot", "imputation": "median", "scaling": "quantile"}
+
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
-    {"model": "gaussian_nb", "encoding": "one_hot", "imputation": "median", "scaling": "quantile"},
+    {
+        **_PREPARED,
+        "calibration": "sigmoid",
+    },
 )

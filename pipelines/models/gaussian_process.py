@@ -20,7 +20,7 @@ from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import power_law
 from pipelines.models._margins import apply_softmax, fit_softmax
 
-MAX_ROWS = 1500
+MAX_ROWS = 3000
 ROWS_TO_TUNE = 300  # the kernel is tuned on so many rows: each step of the likelihood costs their cube
 RIDGE = 1e-8
 
@@ -87,6 +87,7 @@ class GaussianProcessLabelClassifier(ClassifierMixin, BaseEstimator):
         target = (member - self.mean_) / self.scale_
         self.process_ = _fit_process(X, target, self.kernel, self.noise_level, self.random_state)
         self.theta_ = fit_softmax(self.mean_ / self.scale_ + _leave_one_out(self.process_, target), codes)
+        self.process_.L_ = None  # needed for variances only, and the bulk of the pickle
         return self
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
@@ -119,6 +120,7 @@ class TunedGaussianProcessRegressor(RegressorMixin, BaseEstimator):
         self.scale_ = float(target.std()) or 1.0
         standard = ((target - self.mean_) / self.scale_)[:, None]
         self.process_ = _fit_process(X, standard, self.kernel, self.noise_level, self.random_state)
+        self.process_.L_ = None  # needed for variances only, and the bulk of the pickle
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
@@ -157,6 +159,16 @@ COMPONENT = Component(
     seconds=seconds,
 )
 
+_PREPARED = {"model": "gaussian_process", "encoding": "one_hot", "imputation": "median", "scaling": "standard"}
+
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
-    {"model": "gaussian_process", "encoding": "one_hot", "imputation": "median", "scaling": "quantile"},
+    {
+        **_PREPARED,
+        "model:gaussian_process:kernel": "rational_quadratic",
+    },
+    {
+        **_PREPARED,
+        "scaling": "robust_clip",
+        "model:gaussian_process:kernel": "matern_2.5",
+    },
 )

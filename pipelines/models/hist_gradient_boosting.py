@@ -120,6 +120,14 @@ COMPONENT = Component(
     seconds=seconds,
 )
 
+_PREPARED = {"model": "hist_gradient_boosting", "encoding": "native", "imputation": "none", "scaling": "none"}
+
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
-    {"model": "hist_gradient_boosting", "encoding": "native", "imputation": "none", "scaling": "none"},
+    {
+        **_PREPARED,
+        "model:hist_gradient_boosting:learning_rate": 0.08,
+        "model:hist_gradient_boosting:max_leaf_nodes": 8,
+        "model:hist_gradient_boosting:max_features": 0.5,
+    },
+    _PREPARED,
 )

@@ -110,6 +110,17 @@ COMPONENT = Component(
     seconds=seconds,
 )
 
+_PREPARED = {"model": "k_nearest_neighbors", "encoding": "one_hot", "imputation": "median", "scaling": "robust_clip"}
+
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
-    {"model": "k_nearest_neighbors", "encoding": "one_hot", "imputation": "median", "scaling": "quantile"},
+    {
+        **_PREPARED,
+        "model:k_nearest_neighbors:p": 1,
+        "model:k_nearest_neighbors:n_neighbors": 10,
+    },
+    {
+        **_PREPARED,
+        "scaling": "quantile",
+        "model:k_nearest_neighbors:n_neighbors": 20,
+    },
 )

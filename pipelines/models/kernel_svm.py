@@ -103,6 +103,18 @@ COMPONENT = Component(
     seconds=seconds,
 )
 
+_PREPARED = {"model": "kernel_svm", "encoding": "one_hot", "imputation": "median", "scaling": "robust_clip"}
+
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
-    {"model": "kernel_svm", "encoding": "one_hot", "imputation": "median", "scaling": "quantile"},
+    {
+        **_PREPARED,
+        "model:kernel_svm:C": 3.0,
+        "model:kernel_svm:gamma": 0.5,
+    },
+    {
+        **_PREPARED,
+        "scaling": "standard",
+        "model:kernel_svm:C": 10.0,
+        "model:kernel_svm:gamma": 0.2,
+    },
 )

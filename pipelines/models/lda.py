@@ -54,6 +54,6 @@ COMPONENT = Component(
     seconds=seconds,
 )
 
-PORTFOLIO: tuple[Mapping[str, Any], ...] = (
-    {"model": "lda", "encoding": "one_hot", "imputation": "median", "scaling": "quantile"},
-)
+_PREPARED = {"model": "lda", "encoding": "one_hot", "imputation": "median", "scaling": "quantile"}
+
+PORTFOLIO: tuple[Mapping[str, Any], ...] = (_PREPARED,)

@@ -137,13 +137,49 @@ COMPONENT = Component(
 _PREPARED = {"model": "lightgbm", "encoding": "native", "imputation": "none", "scaling": "none"}
 
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
-    {**_PREPARED},
+    _PREPARED,
+    # random thresholds: the mates of the first in most winning portfolios
     {
         **_PREPARED,
-        "model:lightgbm:learning_rate": 0.03,
+        "model:lightgbm:learning_rate": 0.04,
         "model:lightgbm:num_leaves": 40,
         "model:lightgbm:feature_fraction": 0.5,
         "model:lightgbm:min_data_in_leaf": 3,
         "model:lightgbm:extra_trees": True,
+        "model:lightgbm:lambda_l1": 0.5,
+        "model:lightgbm:lambda_l2": 1.0,
+    },
+    # small trees for small or noisy tables
+    {
+        **_PREPARED,
+        "model:lightgbm:learning_rate": 0.06,
+        "model:lightgbm:num_leaves": 8,
+        "model:lightgbm:feature_fraction": 0.6,
+        "model:lightgbm:min_data_in_leaf": 5,
+    },
+    # new columns from sums, products and ratios
+    {
+        **_PREPARED,
+        "encoding": "target",
+        "generation": "arithmetic",
+        "model:lightgbm:num_leaves": 16,
+        "model:lightgbm:feature_fraction": 0.5,
+        "model:lightgbm:extra_trees": True,
+        "model:lightgbm:min_data_in_leaf": 5,
+    },
+    # large trees for long tables
+    {
+        **_PREPARED,
+        "model:lightgbm:learning_rate": 0.05,
+        "model:lightgbm:num_leaves": 128,
+        "model:lightgbm:feature_fraction": 0.9,
+        "model:lightgbm:min_data_in_leaf": 3,
+    },
+    # pairs of categories
+    {
+        **_PREPARED,
+        "generation": "categorical_interactions",
+        "model:lightgbm:num_leaves": 16,
+        "model:lightgbm:feature_fraction": 0.5,
     },
 )

@@ -58,6 +58,11 @@ COMPONENT = Component(
     seconds=seconds,
 )
 
+_PREPARED = {"model": "linear_svm", "encoding": "one_hot", "imputation": "median", "scaling": "standard"}
+
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
-    {"model": "linear_svm", "encoding": "one_hot", "imputation": "median", "scaling": "quantile"},
+    {
+        **_PREPARED,
+        "model:linear_svm:C": 0.1,
+    },
 )

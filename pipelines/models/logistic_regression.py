@@ -60,12 +60,23 @@ COMPONENT = Component(
     seconds=seconds,
 )
 
+_PREPARED = {"model": "logistic_regression", "encoding": "one_hot", "imputation": "median", "scaling": "robust_clip"}
+
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
     {
-        "model": "logistic_regression",
-        "encoding": "one_hot",
-        "imputation": "median",
+        **_PREPARED,
+        "model:logistic_regression:C": 0.3,
+    },
+    {
+        **_PREPARED,
         "scaling": "quantile",
+        "generation": "polynomial",
+        "model:logistic_regression:C": 0.1,
+    },
+    {
+        **_PREPARED,
+        "scaling": "standard",
+        "model:logistic_regression:penalty": "l1",
         "model:logistic_regression:C": 1.0,
     },
 )

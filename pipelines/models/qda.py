@@ -99,6 +99,11 @@ COMPONENT = Component(
     seconds=seconds,
 )
 
+_PREPARED = {"model": "qda", "encoding": "one_hot", "imputation": "median", "scaling": "robust_clip"}
+
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
-    {"model": "qda", "encoding": "one_hot", "imputation": "median", "scaling": "quantile"},
+    {
+        **_PREPARED,
+        "model:qda:reg_param": 0.1,
+    },
 )

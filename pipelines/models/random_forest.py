@@ -57,6 +57,14 @@ COMPONENT = Component(
     seconds=seconds,
 )
 
+_PREPARED = {"model": "random_forest", "encoding": "ordinal", "imputation": "none", "scaling": "none"}
+
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
-    {"model": "random_forest", "encoding": "ordinal", "imputation": "none", "scaling": "none"},
+    _PREPARED,
+    {
+        **_PREPARED,
+        "model:random_forest:max_features": 0.7,
+        "model:random_forest:min_samples_leaf": 3,
+        "model:random_forest:max_samples": 0.7,
+    },
 )

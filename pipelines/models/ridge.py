@@ -37,6 +37,14 @@ COMPONENT = Component(
     seconds=seconds,
 )
 
+_PREPARED = {"model": "ridge", "encoding": "one_hot", "imputation": "median", "scaling": "standard"}
+
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
-    {"model": "ridge", "encoding": "one_hot", "imputation": "median", "scaling": "quantile", "model:ridge:alpha": 1.0},
+    _PREPARED,
+    {
+        **_PREPARED,
+        "scaling": "quantile",
+        "generation": "polynomial",
+        "model:ridge:alpha": 10.0,
+    },
 )

@@ -76,6 +76,6 @@ COMPONENT = Component(
     seconds=seconds,
 )
 
-PORTFOLIO: tuple[Mapping[str, Any], ...] = (
-    {"model": "sgd", "encoding": "one_hot", "imputation": "median", "scaling": "quantile"},
-)
+_PREPARED = {"model": "sgd", "encoding": "one_hot", "imputation": "median", "scaling": "standard"}
+
+PORTFOLIO: tuple[Mapping[str, Any], ...] = (_PREPARED,)

@@ -161,4 +161,24 @@ COMPONENT = Component(
 
 _PREPARED = {"model": "xgboost", "encoding": "native", "imputation": "none", "scaling": "none"}
 
-PORTFOLIO: tuple[Mapping[str, Any], ...] = ({**_PREPARED},)
+PORTFOLIO: tuple[Mapping[str, Any], ...] = (
+    _PREPARED,
+    {
+        **_PREPARED,
+        "model:xgboost:learning_rate": 0.1,
+        "model:xgboost:max_depth": 3,
+        "model:xgboost:min_child_weight": 1.0,
+        "model:xgboost:subsample": 0.8,
+        "model:xgboost:colsample_bylevel": 0.7,
+        "model:xgboost:reg_lambda": 1.0,
+    },
+    {
+        **_PREPARED,
+        "model:xgboost:learning_rate": 0.05,
+        "model:xgboost:max_depth": 9,
+        "model:xgboost:min_child_weight": 2.0,
+        "model:xgboost:subsample": 0.7,
+        "model:xgboost:colsample_bylevel": 0.6,
+        "model:xgboost:reg_lambda": 1.0,
+    },
+)
