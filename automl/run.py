@@ -112,11 +112,9 @@ def run(task: Task, settings: Settings) -> RunResult:
             for callback in settings.callbacks:
                 callback(result, history)
 
-        stop_reason = "budget spent" if budget.seconds is not None else "max_trials reached"
         try:
             search(racing, executor, history, budget, on_result)
-            if budget.search_left > 0 and budget.seconds is not None:
-                stop_reason = "search space exhausted" if budget.max_trials is None else "max_trials reached"
+            stop_reason = _stop_reason(budget, history)
         except KeyboardInterrupt:
             stop_reason = "interrupted"
         if not any(e.folds for e in history.evaluations.values()):
@@ -146,6 +144,13 @@ def _make_racing(task: Task, settings: Settings, budget: Budget, runtime: Runtim
     return Racing(
         searcher, len(task.folds), task.traits.n_rows, runtime, budget, settings.n_workers, settings.trial_time_limit
     )
+
+
+def _stop_reason(budget: Budget, history: RunHistory) -> str:
+    if budget.max_trials is not None and len(history.tried) >= budget.max_trials:
+        return "max_trials reached"
+    # The last seconds are too few for another fit.
+    return "time budget spent" if budget.fraction_used > 0.8 else "nothing left to try"
 
 
 def _why_nothing(history: RunHistory, budget: Budget) -> str:

@@ -299,7 +299,8 @@ GENERATION = (
         "nystroem",
         _nystroem,
         lambda traits: _space(
-            Integer("n_components", (20, 500), log=True, default=100), Float("gamma", (0.01, 10.0), log=True, default=1.0)
+            Integer("n_components", (20, 500), log=True, default=100),
+            Float("gamma", (0.01, 10.0), log=True, default=1.0),
         ),
         applies=_narrow,
     ),

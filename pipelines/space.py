@@ -8,6 +8,7 @@ from typing import Any
 
 from ConfigSpace import (
     Categorical,
+    CategoricalHyperparameter,
     ConfigurationSpace,
     ForbiddenAndConjunction,
     ForbiddenEqualsClause,
@@ -62,10 +63,10 @@ def build_space(
     _check_names("include", include)
     _check_names("exclude", exclude)
     space = ConfigurationSpace(seed=seed)
-    choices = {step: _choices(step, traits, include, exclude) for step in CATALOG if _has(step, traits)}
-    if not choices["model"]:
+    offered = {step: _choices(step, traits, include, exclude) for step in CATALOG if _has(step, traits)}
+    if not offered["model"]:
         raise ValueError("include and exclude leave no model that suits the table; name at least one more")
-    for step, components in choices.items():
+    for step, components in offered.items():
         if not components:
             raise ValueError(f"include and exclude leave no component for {step}; name at least one, or none at all")
         names = [component.name for component in components]
@@ -78,7 +79,7 @@ def build_space(
                 delimiter=":",
                 parent_hyperparameter={"parent": space[step], "value": component.name},
             )
-    _forbid(space, choices)
+    _forbid(space, offered)
     return space
 
 
@@ -98,7 +99,7 @@ def complete(space: ConfigurationSpace, partial: Mapping[str, Any]) -> Configura
     Configuration or None
         None where the space does not hold the model.
     """
-    if partial.get("model", space["model"].default_value) not in space["model"].choices:
+    if partial.get("model", space["model"].default_value) not in choices(space, "model"):
         return None
     wishes = dict(partial)
     for step in (None, "calibration", "balancing", "selection", "generation", "imputation", "encoding"):
@@ -114,17 +115,26 @@ def complete(space: ConfigurationSpace, partial: Mapping[str, Any]) -> Configura
 
 def describe(space: ConfigurationSpace) -> dict[str, Any]:
     """Size of a space: numbers of hyperparameters and model families, and the families' names."""
-    families = [str(name) for name in space["model"].choices]
+    families = list(choices(space, "model"))
     return {"n_hyperparameters": len(space), "n_families": len(families), "families": families}
 
 
 def is_active(space: ConfigurationSpace, name: str, values: Mapping[str, Any]) -> bool:
     """Whether a hyperparameter takes part, given the values of those before it in the space."""
     for condition in space.parent_conditions_of[name]:
-        parents = [parent.name for parent in getattr(condition, "parents", None) or [condition.parent]]
-        if not all(parent in values for parent in parents) or not condition.satisfied_by_value(dict(values)):
+        # A conjunction names its parents in the plural, a single condition its only one.
+        parents = getattr(condition, "parents", None) or [getattr(condition, "parent", None)]
+        if not all(
+            parent.name in values for parent in parents if parent is not None
+        ) or not condition.satisfied_by_value(dict(values)):
             return False
     return True
+
+
+def choices(space: ConfigurationSpace, step: str) -> tuple[str, ...]:
+    """Names of the components that the space holds at a step; empty for a step that it does not have."""
+    found = space.get(step)
+    return tuple(found.choices) if isinstance(found, CategoricalHyperparameter) else ()
 
 
 def _check_names(argument: str, names: Sequence[str]) -> None:
@@ -165,29 +175,39 @@ def _names_a_model(include: Sequence[str]) -> bool:
     return any(component.name in include for component in CATALOG["model"])
 
 
-def _forbid(space: ConfigurationSpace, choices: Mapping[str, list[Component]]) -> None:
+def _forbid(space: ConfigurationSpace, offered: Mapping[str, list[Component]]) -> None:
     """Combinations that cannot work: missing cells, category codes or weights met by what cannot use them."""
-    refuses_missing = {s: [c.name for c in choices[s] if not c.accepts_missing] for s in ("model", "generation", "selection")}
-    if "imputation" in choices:
+    refuses_missing = {
+        step: [c.name for c in offered[step] if not c.accepts_missing] for step in ("model", "generation", "selection")
+    }
+    if "imputation" in offered:
         for step, names in refuses_missing.items():
             _forbid_pair(space, "imputation", ["none"], step, names)
-    if "encoding" in choices:
-        _forbid_pair(space, "encoding", ["native"], "model", [c.name for c in choices["model"] if not c.accepts_categories])
-        moving = [c.name for c in choices["generation"] if c.name not in _KEEPS_CODES]
+    if "encoding" in offered:
+        _forbid_pair(
+            space, "encoding", ["native"], "model", [c.name for c in offered["model"] if not c.accepts_categories]
+        )
+        moving = [c.name for c in offered["generation"] if c.name not in _KEEPS_CODES]
         _forbid_pair(space, "encoding", ["native"], "generation", moving)
-        _forbid_pair(space, "encoding", ["native"], "selection", [c.name for c in choices["selection"] if c.name != "none"])
-    if "balancing" in choices:
-        _forbid_pair(space, "balancing", ["weights"], "model", [c.name for c in choices["model"] if not c.accepts_weights])
+        _forbid_pair(
+            space, "encoding", ["native"], "selection", [c.name for c in offered["selection"] if c.name != "none"]
+        )
+    if "balancing" in offered:
+        _forbid_pair(
+            space, "balancing", ["weights"], "model", [c.name for c in offered["model"] if not c.accepts_weights]
+        )
 
 
 def _forbid_pair(space: ConfigurationSpace, step: str, values: list[str], other: str, names: list[str]) -> None:
-    here = [value for value in values if value in space[step].choices]
-    there = [name for name in names if name in space[other].choices]
+    here = [value for value in values if value in choices(space, step)]
+    there = [name for name in names if name in choices(space, other)]
     if not here or not there:
         return
-    if len(here) == len(space[step].choices) and len(there) == len(space[other].choices):
+    if len(here) == len(choices(space, step)) and len(there) == len(choices(space, other)):
         raise ValueError(f"include and exclude leave only {step} {here} with {other} {there}, which do not go together")
-    space.add(ForbiddenAndConjunction(ForbiddenEqualsClause(space[step], here[0]), ForbiddenInClause(space[other], there)))
+    space.add(
+        ForbiddenAndConjunction(ForbiddenEqualsClause(space[step], here[0]), ForbiddenInClause(space[other], there))
+    )
 
 
 def _fill(space: ConfigurationSpace, wishes: Mapping[str, Any]) -> dict[str, Any]:
@@ -199,10 +219,9 @@ def _fill(space: ConfigurationSpace, wishes: Mapping[str, Any]) -> dict[str, Any
     return values
 
 
-def _nearest(hyperparameter: Hyperparameter, wish: Any) -> Any:
+def _nearest(hyperparameter: Hyperparameter[Any, Any], wish: Any) -> Any:
     if wish is None:
         return hyperparameter.default_value
     if isinstance(hyperparameter, NumericalHyperparameter):
         wish = type(hyperparameter.default_value)(min(max(wish, hyperparameter.lower), hyperparameter.upper))
     return wish if hyperparameter.legal_value(wish) else hyperparameter.default_value
-

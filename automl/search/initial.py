@@ -63,7 +63,7 @@ def default_portfolio(
             continue
         share = min(guess, limit) / seconds
         place = _ORDER.index(family) if family in _ORDER else len(_ORDER)
-        keyed.append(((turn + round(10 * min(share, 1.0)), place), configuration))
+        keyed.append(((turn + int(4 * min(share, 1.0)), place), configuration))
     keyed.sort(key=lambda pair: pair[0])
     return list(dict.fromkeys(configuration for _, configuration in keyed))
 

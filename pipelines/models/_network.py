@@ -94,7 +94,7 @@ class AdamW:
     def __init__(self, network: nn.Module, weight_decay: float, betas: tuple[float, float] = (0.9, 0.95)):
         self.parameters: list[torch.Tensor] = list(network.parameters())
         self.weight_decay, self.betas, self.steps = weight_decay, betas, 0
-        self._matrices = [p for p in self.parameters if p.ndim > 1]
+        self._matrices: list[torch.Tensor] = [p for p in self.parameters if p.ndim > 1]
         self._mean: list[torch.Tensor] = [torch.zeros_like(p) for p in self.parameters]
         self._square: list[torch.Tensor] = [torch.zeros_like(p) for p in self.parameters]
 

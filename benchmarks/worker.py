@@ -1,0 +1,155 @@
+"""Fits one system on one table, in the system's own interpreter: needs only pandas, NumPy and the system itself.
+
+Usage: worker.py SYSTEM FOLDER, where FOLDER holds train.parquet, test.parquet and settings.json; writes
+predictions.npz and timings.json there.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import psutil
+
+
+class PeakMemory(threading.Thread):
+    """Largest resident memory of this process and its children, in MiB."""
+
+    def __init__(self):
+        super().__init__(daemon=True)
+        self.peak = 0.0
+        self.over = threading.Event()
+
+    def run(self):
+        me = psutil.Process()
+        while not self.over.wait(0.2):
+            total = 0
+            for process in [me, *me.children(recursive=True)]:
+                try:
+                    total += process.memory_info().rss
+                except psutil.Error:
+                    continue
+            self.peak = max(self.peak, total / 2**20)
+
+
+def automl(train, y, test, s):
+    from automl import AutoMLClassifier, AutoMLRegressor
+
+    kind = AutoMLRegressor if s["task"] == "regression" else AutoMLClassifier
+    model = kind(time_budget=s["budget"], n_jobs=s["cores"], random_state=s["seed"], verbose=0)
+    model.fit(train, y)
+    return model, (lambda: model.predict(test) if s["task"] == "regression" else model.predict_proba(test))
+
+
+def lightgbm(train, y, test, s):
+    from lightgbm import LGBMClassifier, LGBMRegressor
+
+    kind = LGBMRegressor if s["task"] == "regression" else LGBMClassifier
+    model = kind(n_jobs=s["cores"], random_state=s["seed"], verbose=-1).fit(train, y)
+    return model, (lambda: model.predict(test) if s["task"] == "regression" else model.predict_proba(test))
+
+
+def forest(train, y, test, s):
+    from sklearn.compose import make_column_selector, make_column_transformer
+    from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OrdinalEncoder
+
+    kind = RandomForestRegressor if s["task"] == "regression" else RandomForestClassifier
+    encoder = OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-2)
+    columns = make_column_transformer((encoder, make_column_selector(dtype_exclude="number")), remainder="passthrough")
+    model = make_pipeline(columns, kind(500, n_jobs=s["cores"], random_state=s["seed"])).fit(train, y)
+    return model, (lambda: model.predict(test) if s["task"] == "regression" else model.predict_proba(test))
+
+
+def autogluon(train, y, test, s):
+    from autogluon.tabular import TabularPredictor
+
+    preset = {"best": "best_quality", "medium": "medium_quality"}[s["system"].split("_")[1]]
+    problem = {"binary": "binary", "multiclass": "multiclass", "regression": "regression"}[s["task"]]
+    metric = {"auc": "roc_auc", "logloss": "log_loss", "rmse": "root_mean_squared_error"}[s["metric"]]
+    predictor = TabularPredictor("target", problem_type=problem, eval_metric=metric, path=s["scratch"], verbosity=0)
+    predictor.fit(train.assign(target=y), presets=preset, time_limit=s["budget"], num_cpus=s["cores"])
+    if s["task"] == "regression":
+        return predictor, lambda: predictor.predict(test).to_numpy()
+    predictor.classes_ = np.asarray(predictor.class_labels)
+    return predictor, lambda: predictor.predict_proba(test)[list(predictor.class_labels)].to_numpy()
+
+
+def flaml(train, y, test, s):
+    from flaml import AutoML
+
+    model = AutoML()
+    metric = {"auc": "roc_auc", "logloss": "log_loss", "rmse": "rmse"}[s["metric"]]
+    task = "regression" if s["task"] == "regression" else "classification"
+    limits = {"time_budget": s["budget"], "n_jobs": s["cores"], "seed": s["seed"]}
+    model.fit(train, y, task=task, metric=metric, verbose=0, **limits)
+    return model, (lambda: model.predict(test) if s["task"] == "regression" else model.predict_proba(test))
+
+
+class _H2O:
+    """H2O's leader with the classes in the order of its probability columns."""
+
+    def __init__(self, leader, is_regression):
+        self.leader, self.is_regression = leader, is_regression
+
+    def predict(self, test):
+        import h2o
+
+        answer = self.leader.predict(h2o.H2OFrame(test)).as_data_frame()
+        if self.is_regression:
+            return answer["predict"].to_numpy()
+        # H2O writes a "p" before labels that look like numbers.
+        self.classes_ = np.array([c[1:] if c[:1] == "p" and c[1:].isdigit() else c for c in answer.columns[1:]])
+        return answer.iloc[:, 1:].to_numpy()
+
+
+def h2o(train, y, test, s):
+    import h2o
+    from h2o.automl import H2OAutoML
+
+    h2o.init(nthreads=s["cores"], max_mem_size="12g")
+    h2o.no_progress()
+    frame = h2o.H2OFrame(train.assign(target=y))
+    if s["task"] != "regression":
+        frame["target"] = frame["target"].asfactor()
+    search = H2OAutoML(max_runtime_secs=s["budget"], seed=s["seed"] + 1, verbosity=None)
+    search.train(y="target", training_frame=frame)
+    model = _H2O(search.leader, s["task"] == "regression")
+    return model, lambda: model.predict(test)
+
+
+def main():
+    folder = Path(sys.argv[2])
+    settings = json.loads((folder / "settings.json").read_text())
+    settings["scratch"] = str(folder / "scratch")
+    train, test = pd.read_parquet(folder / "train.parquet"), pd.read_parquet(folder / "test.parquet")
+    y = train.pop("target")
+    test = test.drop(columns="target")
+    memory = PeakMemory()
+    memory.start()
+    start = time.perf_counter()
+    model, predict = globals()[sys.argv[1].split("_")[0]](train, y, test, settings)
+    fitted = time.perf_counter()
+    predictions = np.asarray(predict(), dtype=float)
+    predicted = time.perf_counter()
+    memory.over.set()
+    classes = [] if settings["task"] == "regression" else [str(label) for label in model.classes_]
+    np.savez(folder / "predictions.npz", predictions=predictions, classes=np.array(classes))
+    timings = {
+        "fit_s": fitted - start,
+        "predict_s": predicted - fitted,
+        "peak_mib": memory.peak,
+        "version": importlib.metadata.version(settings["package"]),
+    }
+    (folder / "timings.json").write_text(json.dumps(timings))
+
+
+if __name__ == "__main__":
+    main()
