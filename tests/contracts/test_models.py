@@ -197,7 +197,7 @@ def test_training_ends_early_when_the_time_is_up(model: Component, task: str) ->
     X, y = table(task, n_rows=200)
     traits = traits_of(task, n_rows=200)
     params = default(model, traits)
-    if params.get("learning_rate", 1.0) > 0.02:
+    if params.get("learning_rate", 0.0) > 0.02:
         params["learning_rate"] = 0.2  # boosting: few rounds are enough to tell
     hurried = make(model, traits, params, time_limit=1e-4).fit(X, y)
     check_output(hurried, X, y)
