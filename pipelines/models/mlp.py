@@ -50,7 +50,7 @@ def _dense(X: Any) -> np.ndarray:
 
 def _batch_size(n_rows: int) -> int:
     """Rows a step: more of them on longer tables."""
-    return int(np.clip(2 ** round(np.log2(max(n_rows, 1) / 32)), 16, 512))
+    return int(np.clip(2 ** round(np.log2(max(n_rows, 1) / 16)), 16, 512))
 
 
 def _fit(X: ArrayLike, y: np.ndarray, weight: ArrayLike | None, n_classes: int, settings: Settings) -> Any:
@@ -231,6 +231,16 @@ COMPONENT = Component(
     seconds=seconds,
 )
 
+_PREPARED = {"model": "mlp", "encoding": "one_hot", "imputation": "median", "scaling": "robust_clip"}
+
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
-    {"model": "mlp", "encoding": "one_hot", "imputation": "median", "scaling": "quantile"},
+    _PREPARED,
+    {
+        **_PREPARED,
+        "scaling": "quantile",
+        "model:mlp:learning_rate": 0.0015,
+        "model:mlp:layers": 2,
+        "model:mlp:dropout": 0.3,
+        "model:mlp:weight_decay": 0.1,
+    },
 )

@@ -1,0 +1,96 @@
+"""What every transformer of the catalogue promises; a new one is tested unasked."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+
+from pipelines.catalog import CATALOG
+from pipelines.component import FitContext, TableTraits
+
+N = 80
+TRAITS = TableTraits("binary", N, 6, 2, (0, 1), (4, 9), has_missing=True)
+CASES = [
+    (step, component)
+    for step in ("imputation", "encoding", "scaling", "generation", "selection")
+    for component in CATALOG[step]
+    if component.name not in ("none", "categorical_interactions", "max_abs")
+]
+
+
+def _data(step, component):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, N)
+    if step == "encoding":
+        X = np.column_stack([rng.integers(0, 4, N), rng.integers(0, 9, N)]).astype(float)
+        X[rng.random(X.shape) < 0.1] = np.nan
+        return X, y
+    X = rng.normal(size=(N, 6))
+    X[:, 2] = 1.0
+    if component.accepts_missing or step in ("imputation", "scaling"):
+        X[rng.random(X.shape) < 0.1] = np.nan
+    return X, y
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("step", "component"), CASES, ids=lambda case: getattr(case, "name", case))
+def test_a_transformer_keeps_rows_repeats_itself_and_survives_a_single_row(step, component):
+    X, y = _data(step, component)
+    space = component.space(TRAITS)
+    for params in [dict(space.get_default_configuration()), *map(dict, space.sample_configuration(3))]:
+        made = component.make({k: getattr(v, "item", lambda v=v: v)() for k, v in params.items()}, FitContext(TRAITS))
+        first, second = clone(made).fit(X, y), clone(made).fit(X, y)
+        out = first.transform(X)
+        assert out.shape[0] == N
+        assert out.shape[1] >= 1
+        assert np.array_equal(out, second.transform(X), equal_nan=True)
+        assert np.array_equal(out, pickle.loads(pickle.dumps(first)).transform(X), equal_nan=True)
+        assert np.allclose(first.transform(X[:1]), out[:1], equal_nan=True)
+        if step == "imputation":
+            assert np.isfinite(out).all()
+        if step in ("generation", "selection") and not component.accepts_missing:
+            assert np.isfinite(out).all()
+
+
+def test_robust_clipping_bounds_outliers_and_centres_on_the_median():
+    from pipelines.preprocessing import RobustClipScaler
+
+    x = np.concatenate([np.arange(101.0), [1e12]])[:, None]
+    out = RobustClipScaler().fit(x).transform(x)
+    assert np.abs(out).max() <= 3
+    assert abs(np.median(out)) < 0.05
+    assert (np.diff(out[:101, 0]) > 0).all()
+
+
+def test_frequencies_are_shares_of_the_training_rows():
+    from pipelines.preprocessing import FrequencyEncoder
+
+    encoder = FrequencyEncoder().fit(np.array([[0.0], [0.0], [1.0], [np.nan]]))
+    assert encoder.transform(np.array([[0.0], [1.0], [np.nan], [7.0]])).ravel().tolist() == [0.5, 0.25, 0.25, 0.0]
+
+
+def test_balancing_makes_classes_equally_heavy_or_frequent():
+    from sklearn.dummy import DummyClassifier
+
+    from pipelines.balancing import BalancedClassifier
+
+    X, y = np.zeros((100, 1)), np.repeat([0, 1], [90, 10])
+    for strategy in ("weights", "oversample", "undersample"):
+        model = BalancedClassifier(DummyClassifier(), strategy, power=1.0).fit(X, y)
+        assert model.predict_proba(X[:1])[0] == pytest.approx([0.5, 0.5], abs=0.01)
+        half = BalancedClassifier(DummyClassifier(), strategy, power=0.5).fit(X, y)
+        assert 0.1 < half.predict_proba(X[:1])[0, 1] < 0.5
+
+
+def test_calibration_is_refused_where_a_class_has_too_few_rows():
+    from sklearn.linear_model import LogisticRegression
+
+    from pipelines.calibration import Calibrated
+
+    X = np.random.default_rng(0).normal(size=(40, 2))
+    y = np.repeat([0, 1], [38, 2])
+    plain = LogisticRegression().fit(X, y).predict_proba(X)
+    assert np.allclose(Calibrated(LogisticRegression()).fit(X, y).predict_proba(X), plain)

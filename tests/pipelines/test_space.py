@@ -1,0 +1,113 @@
+"""The joint space holds what suits the table, and nothing else."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from ConfigSpace import Configuration as SpaceConfiguration
+
+from pipelines.component import TableTraits
+from pipelines.models import MODELS, PORTFOLIO
+from pipelines.space import build_space, choices, complete, describe, to_configuration
+
+MIXED = TableTraits("multiclass", 1_000, 12, 4, (0, 5), (3, 40), has_missing=True)
+TRAITS = [
+    TableTraits(task, n_rows, 10, n_classes, categorical, cardinalities, missing, sparse, weighted)
+    for (task, n_classes), n_rows, (categorical, cardinalities), missing, sparse, weighted in product(
+        [("binary", 2), ("multiclass", 30), ("regression", 0)],
+        [30, 100_000],
+        [((), ()), ((0, 3), (2, 50)), (tuple(range(10)), (3,) * 10)],
+        [False, True],
+        [False, True],
+        [False, True],
+    )
+    if not (sparse and (missing or categorical))
+]
+
+
+def test_a_mixed_table_opens_more_than_a_hundred_hyperparameters():
+    about = describe(build_space(MIXED))
+    assert about["n_hyperparameters"] > 100
+    assert about["n_families"] == len(about["families"]) >= 15
+
+
+@pytest.mark.parametrize("traits", TRAITS, ids=str)
+def test_the_default_and_every_sample_are_valid(traits):
+    space = build_space(traits)
+    space.get_default_configuration().check_valid_configuration()
+    for sampled in space.sample_configuration(20):
+        sampled.check_valid_configuration()
+
+
+@pytest.mark.parametrize("traits", TRAITS, ids=str)
+def test_every_portfolio_entry_becomes_a_valid_configuration_or_its_model_is_absent(traits):
+    space = build_space(traits)
+    for entry in PORTFOLIO:
+        configuration = complete(space, entry)
+        if configuration is None:
+            assert entry["model"] not in choices(space, "model")
+        else:
+            assert configuration.family == entry["model"]
+            SpaceConfiguration(space, values=dict(configuration)).check_valid_configuration()
+
+
+def test_what_cannot_apply_is_absent():
+    plain = build_space(TableTraits("regression", 1_000, 5))
+    assert not {"encoding", "imputation", "balancing", "calibration"} & set(plain)
+    sparse = build_space(TableTraits("binary", 1_000, 500, 2, sparse=True))
+    assert {"gaussian_process", "lda"}.isdisjoint(choices(sparse, "model"))
+    weighted = build_space(TableTraits("binary", 1_000, 5, 2, weighted=True))
+    refuse = {component.name for component in MODELS if not component.accepts_weights}
+    assert refuse
+    assert refuse.isdisjoint(choices(weighted, "model"))
+
+
+def test_missing_cells_never_meet_a_model_that_cannot_take_them():
+    takes = {component.name for component in MODELS if component.accepts_missing}
+    samples = [to_configuration(s) for s in build_space(MIXED).sample_configuration(500)]
+    untouched = [c for c in samples if c["imputation"] == "none"]
+    assert len(untouched) > 20
+    assert {c.family for c in untouched} <= takes
+
+
+def test_category_codes_only_meet_models_that_know_them():
+    takes = {component.name for component in MODELS if component.accepts_categories}
+    samples = [to_configuration(s) for s in build_space(MIXED).sample_configuration(800)]
+    native = [c for c in samples if c["encoding"] == "native"]
+    assert len(native) > 10
+    assert {c.family for c in native} <= takes
+    assert {c["selection"] for c in native} == {"none"}
+
+
+def test_include_and_exclude_are_honoured():
+    space = build_space(MIXED, include=["lightgbm", "ridge", "logistic_regression"], exclude=["pca", "nystroem"])
+    assert set(choices(space, "model")) == {"lightgbm", "logistic_regression"}
+    assert {"pca", "nystroem"}.isdisjoint(choices(space, "generation"))
+    only = build_space(MIXED, include=["one_hot"])
+    assert choices(only, "encoding") == ("one_hot",)
+    assert len(choices(only, "model")) > 10
+
+
+def test_names_are_checked():
+    with pytest.raises(ValueError, match="did you mean 'lightgbm'"):
+        build_space(MIXED, include=["lightgmb"])
+    with pytest.raises(ValueError, match="no model"):
+        build_space(TableTraits("regression", 100, 5), include=["logistic_regression"])
+
+
+def test_wishes_out_of_bounds_are_clipped_and_unknown_ones_dropped():
+    space = build_space(MIXED)
+    wish = {"model": "lightgbm", "model:lightgbm:learning_rate": 1e9, "encoding": "no such", "nonsense": 1}
+    configuration = complete(space, wish)
+    assert configuration["model:lightgbm:learning_rate"] == space["model:lightgbm:learning_rate"].upper
+    assert configuration["encoding"] == "one_hot"
+    assert "nonsense" not in configuration
+
+
+def test_a_forbidden_wish_falls_back_to_what_works():
+    wish = {"model": "logistic_regression", "imputation": "none", "encoding": "native"}
+    configuration = complete(build_space(MIXED), wish)
+    assert configuration.family == "logistic_regression"
+    assert configuration["imputation"] != "none"
+    assert configuration["encoding"] != "native"
