@@ -10,7 +10,7 @@ from ConfigSpace import ConfigurationSpace, Float
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
-from pipelines.component import Component, FitContext, TableTraits
+from pipelines.component import Component, FitContext, TableTraits, space_of
 
 
 class BalancedClassifier(ClassifierMixin, BaseEstimator):
@@ -75,9 +75,7 @@ class BalancedClassifier(ClassifierMixin, BaseEstimator):
 
 
 def _power(traits: TableTraits) -> ConfigurationSpace:
-    space = ConfigurationSpace()
-    space.add(Float("power", (0.1, 1.0), default=0.5))
-    return space
+    return space_of(Float("power", (0.1, 1.0), default=0.5))
 
 
 def _strategy(name: str) -> Component:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from ConfigSpace import ConfigurationSpace
+from ConfigSpace.hyperparameters import Hyperparameter
 from sklearn.base import BaseEstimator
 
 TaskType = Literal["binary", "multiclass", "regression"]
@@ -49,6 +50,13 @@ class FitContext:
     random_state: int = 0
     n_threads: int = 1
     time_limit: float | None = None  # seconds for one fit; iterative models stop there with what they have
+
+
+def space_of(*hyperparameters: Hyperparameter[Any, Any]) -> ConfigurationSpace:
+    """A space of some hyperparameters."""
+    space = ConfigurationSpace()
+    space.add(*hyperparameters)
+    return space
 
 
 def _everywhere(traits: TableTraits) -> bool:

@@ -7,18 +7,18 @@ from itertools import combinations
 from typing import Any, Self
 
 import numpy as np
-from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+from ConfigSpace import Categorical, Float, Integer
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.cluster import FeatureAgglomeration
 from sklearn.decomposition import PCA
 from sklearn.kernel_approximation import Nystroem
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler, TargetEncoder
+from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from pipelines.component import Component, FitContext, TableTraits
-from pipelines.preprocessing import FrequencyEncoder
+from pipelines.component import Component, FitContext, TableTraits, space_of
+from pipelines.preprocessing import FrequencyEncoder, target_encoder
 
 Array = NDArray[np.float64]
 
@@ -230,12 +230,6 @@ def _nystroem(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     )
 
 
-def _space(*hyperparameters: Any) -> ConfigurationSpace:
-    space = ConfigurationSpace()
-    space.add(*hyperparameters)
-    return space
-
-
 def _narrow(traits: TableTraits) -> bool:
     return not traits.sparse and traits.n_features <= MAX_COLUMNS and traits.n_rows * traits.n_features <= 5_000_000
 
@@ -245,9 +239,7 @@ def make_category_pairs(params: Mapping[str, Any], context: FitContext) -> BaseE
     pairs = CategoryPairs(params.get("max_pairs", 30), context.random_state)
     if params.get("encoder", "target") == "frequency":
         return make_pipeline(pairs, FrequencyEncoder())
-    kind = {"binary": "binary", "multiclass": "multiclass", "regression": "continuous"}[context.traits.task]
-    encoder = TargetEncoder(target_type=kind, smooth=10.0, cv=4, random_state=context.random_state)
-    return make_pipeline(pairs, encoder)
+    return make_pipeline(pairs, target_encoder(10.0, context))
 
 
 def _pairs_apply(traits: TableTraits) -> bool:
@@ -259,7 +251,7 @@ GENERATION = (
     Component(
         "polynomial",
         _polynomial,
-        lambda traits: _space(
+        lambda traits: space_of(
             Integer("n_new", (10, 500), log=True, default=200),
             Categorical("interaction_only", [False, True], default=False),
         ),
@@ -269,7 +261,7 @@ GENERATION = (
     Component(
         "arithmetic",
         _arithmetic,
-        lambda traits: _space(
+        lambda traits: space_of(
             Integer("n_new", (10, 300), log=True, default=50),
             Categorical("operations", ["all", "sums", "products"], default="all"),
         ),
@@ -279,7 +271,7 @@ GENERATION = (
     Component(
         "categorical_interactions",
         make_category_pairs,
-        lambda traits: _space(
+        lambda traits: space_of(
             Integer("max_pairs", (3, 100), log=True, default=30),
             Categorical("encoder", ["target", "frequency"], default="target"),
         ),
@@ -290,7 +282,7 @@ GENERATION = (
     Component(
         "pca",
         _pca,
-        lambda traits: _space(
+        lambda traits: space_of(
             Float("n_components", (0.5, 0.999), default=0.95), Categorical("whiten", [False, True], default=False)
         ),
         applies=lambda traits: _narrow(traits) and traits.n_features >= 2,
@@ -298,7 +290,7 @@ GENERATION = (
     Component(
         "nystroem",
         _nystroem,
-        lambda traits: _space(
+        lambda traits: space_of(
             Integer("n_components", (20, 500), log=True, default=100),
             Float("gamma", (0.01, 10.0), log=True, default=1.0),
         ),
@@ -307,7 +299,7 @@ GENERATION = (
     Component(
         "agglomeration",
         lambda params, context: BoundedAgglomeration(params.get("share", 0.5)),
-        lambda traits: _space(Float("share", (0.1, 0.9), default=0.5)),
+        lambda traits: space_of(Float("share", (0.1, 0.9), default=0.5)),
         applies=lambda traits: _narrow(traits) and traits.n_features >= 4,
     ),
 )

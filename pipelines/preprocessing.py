@@ -10,6 +10,7 @@ from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.impute import SimpleImputer
+from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import (
     MaxAbsScaler,
     OneHotEncoder,
@@ -21,7 +22,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from pipelines.component import Component, FitContext, TableTraits
+from pipelines.component import Component, FitContext, TableTraits, space_of
 
 Array = NDArray[np.float64]
 
@@ -135,17 +136,17 @@ def _one_hot(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
 
 
 def _one_hot_space(traits: TableTraits) -> ConfigurationSpace:
-    space = ConfigurationSpace()
-    space.add(Integer("min_frequency", (1, 50), log=True, default=2))
+    space = space_of(Integer("min_frequency", (1, 50), log=True, default=2))
     if max(traits.cardinalities) > 4:
         space.add(Integer("max_categories", (4, 100), log=True, default=32))
     return space
 
 
-def _target(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+def target_encoder(smooth: float, context: FitContext) -> BaseEstimator:
+    """Each category becomes the mean target of the other folds' rows, shrunk to the overall mean."""
     kind = {"binary": "binary", "multiclass": "multiclass", "regression": "continuous"}[context.traits.task]
-    smooth = params.get("smooth", 10.0)
-    return TargetEncoder(target_type=kind, smooth=smooth, cv=4, random_state=context.random_state)
+    folds = StratifiedKFold if context.traits.is_classification else KFold
+    return TargetEncoder(target_type=kind, smooth=smooth, cv=folds(4, shuffle=True, random_state=context.random_state))
 
 
 def _target_applies(traits: TableTraits) -> bool:
@@ -158,8 +159,8 @@ ENCODING = (
     Component("ordinal", lambda params, context: CodeEncoder()),
     Component(
         "target",
-        _target,
-        lambda traits: _with(Float("smooth", (0.5, 200.0), log=True, default=10.0)),
+        lambda params, context: target_encoder(params.get("smooth", 10.0), context),
+        lambda traits: space_of(Float("smooth", (0.5, 200.0), log=True, default=10.0)),
         applies=_target_applies,
     ),
     Component("frequency", lambda params, context: FrequencyEncoder()),
@@ -193,12 +194,12 @@ SCALING = (
     Component("standard", _standard, accepts_sparse=True),
     Component("max_abs", lambda params, context: MaxAbsScaler(), accepts_sparse=True, applies=lambda t: t.sparse),
     Component(
-        "robust", _robust, lambda traits: _with(Float("quantile_low", (0.01, 0.3), default=0.25)), applies=_dense
+        "robust", _robust, lambda traits: space_of(Float("quantile_low", (0.01, 0.3), default=0.25)), applies=_dense
     ),
     Component(
         "quantile",
         _quantile,
-        lambda traits: _with(
+        lambda traits: space_of(
             Integer("n_quantiles", (10, 1000), log=True, default=300),
             Categorical("output_distribution", ["normal", "uniform"], default="normal"),
         ),
@@ -236,9 +237,3 @@ class SafePowerTransformer(PowerTransformer):
     def _bounded(self, X: ArrayLike) -> Array:
         scaled = (np.asarray(X, dtype=float) - self.mean_) / self.deviation_
         return np.clip(scaled, -self._reach, self._reach)
-
-
-def _with(*hyperparameters: Any) -> ConfigurationSpace:
-    space = ConfigurationSpace()
-    space.add(*hyperparameters)
-    return space

@@ -20,7 +20,7 @@ from sklearn.feature_selection import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from pipelines.component import Component, FitContext, TableTraits
+from pipelines.component import Component, FitContext, TableTraits, space_of
 
 _MAX_ROWS = 5_000  # scores settle long before the rows of a large table are used up
 
@@ -121,9 +121,7 @@ def _by_score(score: str) -> Any:
 
 
 def _share(traits: TableTraits) -> ConfigurationSpace:
-    space = ConfigurationSpace()
-    space.add(Float("share", (0.05, 1.0), default=0.5))
-    return space
+    return space_of(Float("share", (0.05, 1.0), default=0.5))
 
 
 def _univariate_space(traits: TableTraits) -> ConfigurationSpace:
@@ -133,9 +131,7 @@ def _univariate_space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def _threshold(traits: TableTraits) -> ConfigurationSpace:
-    space = ConfigurationSpace()
-    space.add(Float("threshold", (0.6, 0.999), default=0.95))
-    return space
+    return space_of(Float("threshold", (0.6, 0.999), default=0.95))
 
 
 def _several(traits: TableTraits) -> bool:
