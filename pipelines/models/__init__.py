@@ -5,29 +5,27 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pipelines.models.bernoulli_nb as bernoulli_nb
+import pipelines.models.catboost as catboost
+import pipelines.models.decision_tree as decision_tree
+import pipelines.models.elastic_net as elastic_net
+import pipelines.models.extra_trees as extra_trees
+import pipelines.models.gaussian_nb as gaussian_nb
+import pipelines.models.gaussian_process as gaussian_process
+import pipelines.models.hist_gradient_boosting as hist_gradient_boosting
+import pipelines.models.k_nearest_neighbors as k_nearest_neighbors
+import pipelines.models.kernel_svm as kernel_svm
+import pipelines.models.lda as lda
+import pipelines.models.lightgbm as lightgbm
+import pipelines.models.linear_svm as linear_svm
+import pipelines.models.logistic_regression as logistic_regression
+import pipelines.models.mlp as mlp
+import pipelines.models.qda as qda
+import pipelines.models.random_forest as random_forest
+import pipelines.models.ridge as ridge
+import pipelines.models.sgd as sgd
+import pipelines.models.xgboost as xgboost
 from pipelines.component import Component
-from pipelines.models import (
-    bernoulli_nb,
-    catboost,
-    decision_tree,
-    elastic_net,
-    extra_trees,
-    gaussian_nb,
-    gaussian_process,
-    hist_gradient_boosting,
-    k_nearest_neighbors,
-    kernel_svm,
-    lda,
-    lightgbm,
-    linear_svm,
-    logistic_regression,
-    mlp,
-    qda,
-    random_forest,
-    ridge,
-    sgd,
-    xgboost,
-)
 
 _FAMILIES = (
     lightgbm,
