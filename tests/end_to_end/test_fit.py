@@ -7,6 +7,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.metrics import log_loss, make_scorer, r2_score, roc_auc_score
@@ -186,3 +187,13 @@ def test_the_users_table_is_left_alone():
     before = X_train.copy()
     AutoMLClassifier(max_trials=1, time_budget=None, **FAST).fit(X_train, y_train)
     pd.testing.assert_frame_equal(X_train, before)
+
+
+def test_a_sparse_table_stays_sparse_and_is_learnt():
+    rng = np.random.default_rng(0)
+    X = sparse.random(300, 200, density=0.05, format="csr", rng=rng)
+    dense = X.toarray()
+    y = (dense[:, :20].sum(axis=1) > dense[:, 20:40].sum(axis=1)).astype(int)
+    clf = AutoMLClassifier(max_trials=3, time_budget=None, **{**FAST, "include": ["logistic_regression", "lightgbm"]})
+    clf.fit(X[:200], y[:200])
+    assert roc_auc_score(y[200:], clf.predict_proba(X[200:])[:, 1]) > 0.8
