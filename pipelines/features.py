@@ -247,7 +247,13 @@ def _pairs_apply(traits: TableTraits) -> bool:
 
 
 GENERATION = (
-    Component("none", lambda params, context: "passthrough", accepts_missing=True, accepts_sparse=True),
+    Component(
+        "none",
+        lambda params, context: "passthrough",
+        accepts_missing=True,
+        accepts_categories=True,
+        accepts_sparse=True,
+    ),
     Component(
         "polynomial",
         _polynomial,

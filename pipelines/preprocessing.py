@@ -121,7 +121,7 @@ def _imputer(strategy: str) -> Component:
 
 
 IMPUTATION = (
-    *(_imputer(strategy) for strategy in ("median", "mean", "most_frequent")),
+    *(_imputer(strategy) for strategy in ("median", "mean", "most_frequent", "constant")),
     Component("none", lambda params, context: "passthrough", accepts_missing=True),
 )
 

@@ -139,7 +139,13 @@ def _several(traits: TableTraits) -> bool:
 
 
 SELECTION = (
-    Component("none", lambda params, context: "passthrough", accepts_missing=True, accepts_sparse=True),
+    Component(
+        "none",
+        lambda params, context: "passthrough",
+        accepts_missing=True,
+        accepts_categories=True,
+        accepts_sparse=True,
+    ),
     Component("variance", _by_score("variance"), _share, applies=lambda t: _several(t) and not t.sparse),
     Component("univariate", _by_score("f_test"), _univariate_space, applies=_several, accepts_sparse=True),
     Component("model_based", _by_score("trees"), _share, applies=_several, accepts_sparse=True),

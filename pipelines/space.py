@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from itertools import permutations
 from typing import Any
 
 from ConfigSpace import (
@@ -15,22 +16,22 @@ from ConfigSpace import (
     ForbiddenInClause,
 )
 from ConfigSpace import Configuration as SpaceConfiguration
-from ConfigSpace.exceptions import ForbiddenValueError
 from ConfigSpace.hyperparameters import Hyperparameter, NumericalHyperparameter
 
-from pipelines.catalog import CATALOG, NAMES
+from pipelines.catalog import CATALOG, NAMES, find
 from pipelines.component import Component, TableTraits
 from pipelines.configuration import Configuration
 
-# What a step falls back to, best choice first, where a wish cannot be had.
-_DEFAULTS = {
-    "imputation": ("median", "none"),
+# The order in which choices are made, and what a step falls back to, best first, where a wish cannot be had: a choice
+# has to go together with those made before it.
+_DEFAULTS: Mapping[str, tuple[str, ...]] = {
+    "model": ("lightgbm", "random_forest"),
     "encoding": ("one_hot", "ordinal"),
+    "imputation": ("median", "mean", "most_frequent"),
     "scaling": ("none", "standard"),
     "generation": ("none",),
     "selection": ("none",),
     "balancing": ("none",),
-    "model": ("lightgbm", "random_forest"),
     "calibration": ("none",),
 }
 # Probability that a random pipeline leaves a step out: most steps do nothing for most tables, and cost time.
@@ -42,8 +43,12 @@ _LEFT_OUT = {
     "balancing": 0.7,
     "calibration": 0.8,
 }
-# These append columns behind the category codes, or leave the table alone; others would move the codes.
-_KEEPS_CODES = ("none", "categorical_interactions")
+# Who hands on missing cells, category codes or weights, and what the steps behind it then have to accept.
+_NEEDS = (
+    ("imputation", "none", "accepts_missing", ("model", "generation", "selection")),
+    ("encoding", "native", "accepts_categories", ("model", "generation", "selection")),
+    ("balancing", "weights", "accepts_weights", ("model",)),
+)
 
 
 def build_space(
@@ -75,12 +80,11 @@ def build_space(
     offered = {step: _choices(step, traits, include, exclude) for step in CATALOG if _has(step, traits)}
     if not offered["model"]:
         raise ValueError("include and exclude leave no model that suits the table; name at least one more")
+    _prune(offered)
+    names = {step: [component.name for component in components] for step, components in offered.items()}
+    default = _pick(names, {})
     for step, components in offered.items():
-        if not components:
-            raise ValueError(f"include and exclude leave no component for {step}; name at least one, or none at all")
-        names = [component.name for component in components]
-        default = next((name for name in _DEFAULTS[step] if name in names), names[0])
-        space.add(Categorical(step, names, default=default, weights=_weights(step, names)))
+        space.add(Categorical(step, names[step], default=default[step], weights=_weights(step, names[step])))
         for component in components:
             space.add_configuration_space(
                 prefix=f"{step}:{component.name}",
@@ -110,16 +114,9 @@ def complete(space: ConfigurationSpace, partial: Mapping[str, Any]) -> Configura
     """
     if partial.get("model", space["model"].default_value) not in choices(space, "model"):
         return None
-    wishes = dict(partial)
-    for step in (None, "calibration", "balancing", "selection", "generation", "imputation", "encoding"):
-        if step is not None:
-            wishes[step] = next((name for name in _DEFAULTS[step]), None)
-        values = _fill(space, wishes)
-        try:
-            return to_configuration(SpaceConfiguration(space, values=values))
-        except ForbiddenValueError:
-            continue
-    return None
+    names = {step: choices(space, step) for step in CATALOG if step in space}
+    values = _fill(space, {**partial, **_pick(names, partial)})
+    return to_configuration(SpaceConfiguration(space, values=values))
 
 
 def describe(space: ConfigurationSpace) -> dict[str, Any]:
@@ -192,39 +189,64 @@ def _names_a_model(include: Sequence[str]) -> bool:
     return any(component.name in include for component in CATALOG["model"])
 
 
+def _conflict(step: str, name: str, other: str, other_name: str) -> bool:
+    """Whether two choices do not go together."""
+    for giver, given, needed, takers in _NEEDS:
+        for (a, a_name), (b, b_name) in (((step, name), (other, other_name)), ((other, other_name), (step, name))):
+            if a == giver and a_name == given and b in takers and not getattr(find(b, b_name), needed):
+                return True
+    return False
+
+
+def _prune(offered: dict[str, list[Component]]) -> None:
+    """Drop the choices that go with no choice of another step, until all that is left goes with something."""
+    for step, components in offered.items():
+        if not components:
+            raise ValueError(f"include and exclude leave no component for {step}; name at least one, or none at all")
+    shrinking = True
+    while shrinking:
+        shrinking = False
+        for step, other in permutations(offered, 2):
+            kept = [
+                component
+                for component in offered[step]
+                if not all(_conflict(step, component.name, other, against.name) for against in offered[other])
+            ]
+            if not kept:
+                here, there = (", ".join(component.name for component in offered[name]) for name in (step, other))
+                raise ValueError(
+                    f"include and exclude leave only {step} {here} and {other} {there}, which do not go together"
+                )
+            shrinking |= len(kept) < len(offered[step])
+            offered[step] = kept
+
+
+def _pick(names: Mapping[str, Sequence[str]], wishes: Mapping[str, Any]) -> dict[str, str]:
+    """One choice for each step, the wish where it is offered and goes with the choices before it."""
+    picked: dict[str, str] = {}
+    for step in (step for step in _DEFAULTS if step in names):
+        candidates = [str(wishes.get(step)), *_DEFAULTS[step], *names[step]]
+        picked[step] = next(
+            name
+            for name in candidates
+            if name in names[step] and not any(_conflict(step, name, *other) for other in picked.items())
+        )
+    return picked
+
+
 def _forbid(space: ConfigurationSpace, offered: Mapping[str, list[Component]]) -> None:
     """Combinations that cannot work: missing cells, category codes or weights met by what cannot use them."""
-    refuses_missing = {
-        step: [c.name for c in offered[step] if not c.accepts_missing] for step in ("model", "generation", "selection")
-    }
-    if "imputation" in offered:
-        for step, names in refuses_missing.items():
-            _forbid_pair(space, "imputation", ["none"], step, names)
-    if "encoding" in offered:
-        _forbid_pair(
-            space, "encoding", ["native"], "model", [c.name for c in offered["model"] if not c.accepts_categories]
-        )
-        moving = [c.name for c in offered["generation"] if c.name not in _KEEPS_CODES]
-        _forbid_pair(space, "encoding", ["native"], "generation", moving)
-        _forbid_pair(
-            space, "encoding", ["native"], "selection", [c.name for c in offered["selection"] if c.name != "none"]
-        )
-    if "balancing" in offered:
-        _forbid_pair(
-            space, "balancing", ["weights"], "model", [c.name for c in offered["model"] if not c.accepts_weights]
-        )
-
-
-def _forbid_pair(space: ConfigurationSpace, step: str, values: list[str], other: str, names: list[str]) -> None:
-    here = [value for value in values if value in choices(space, step)]
-    there = [name for name in names if name in choices(space, other)]
-    if not here or not there:
-        return
-    if len(here) == len(choices(space, step)) and len(there) == len(choices(space, other)):
-        raise ValueError(f"include and exclude leave only {step} {here} with {other} {there}, which do not go together")
-    space.add(
-        ForbiddenAndConjunction(ForbiddenEqualsClause(space[step], here[0]), ForbiddenInClause(space[other], there))
-    )
+    for giver, given, needed, takers in _NEEDS:
+        if given not in choices(space, giver):
+            continue
+        for taker in takers:
+            refusing = [component.name for component in offered[taker] if not getattr(component, needed)]
+            if refusing:
+                space.add(
+                    ForbiddenAndConjunction(
+                        ForbiddenEqualsClause(space[giver], given), ForbiddenInClause(space[taker], refusing)
+                    )
+                )
 
 
 def _fill(space: ConfigurationSpace, wishes: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
 from itertools import product
 
+import numpy as np
 import pytest
 from ConfigSpace import Configuration as SpaceConfiguration
 
+from pipelines.catalog import NAMES
 from pipelines.component import TableTraits
 from pipelines.models import MODELS, PORTFOLIO
 from pipelines.space import build_space, choices, complete, describe, to_configuration
@@ -22,19 +25,20 @@ TRAITS = [
         [False, True],
         [False, True],
     )
-    if not (sparse and (missing or categorical))
+    if not (sparse and (missing or categorical)) and not (weighted and n_rows == 30)
 ]
+space_of = cache(build_space)
 
 
 def test_a_mixed_table_opens_more_than_a_hundred_hyperparameters():
-    about = describe(build_space(MIXED))
+    about = describe(space_of(MIXED))
     assert about["n_hyperparameters"] > 100
     assert about["n_families"] == len(about["families"]) >= 15
 
 
 @pytest.mark.parametrize("traits", TRAITS, ids=str)
 def test_the_default_and_every_sample_are_valid(traits):
-    space = build_space(traits)
+    space = space_of(traits)
     space.get_default_configuration().check_valid_configuration()
     for sampled in space.sample_configuration(20):
         sampled.check_valid_configuration()
@@ -42,7 +46,7 @@ def test_the_default_and_every_sample_are_valid(traits):
 
 @pytest.mark.parametrize("traits", TRAITS, ids=str)
 def test_every_portfolio_entry_becomes_a_valid_configuration_or_its_model_is_absent(traits):
-    space = build_space(traits)
+    space = space_of(traits)
     for entry in PORTFOLIO:
         configuration = complete(space, entry)
         if configuration is None:
@@ -65,7 +69,7 @@ def test_what_cannot_apply_is_absent():
 
 def test_missing_cells_never_meet_a_model_that_cannot_take_them():
     takes = {component.name for component in MODELS if component.accepts_missing}
-    samples = [to_configuration(s) for s in build_space(MIXED).sample_configuration(500)]
+    samples = [to_configuration(s) for s in space_of(MIXED).sample_configuration(500)]
     untouched = [c for c in samples if c["imputation"] == "none"]
     assert len(untouched) > 20
     assert {c.family for c in untouched} <= takes
@@ -73,7 +77,7 @@ def test_missing_cells_never_meet_a_model_that_cannot_take_them():
 
 def test_category_codes_only_meet_models_that_know_them():
     takes = {component.name for component in MODELS if component.accepts_categories}
-    samples = [to_configuration(s) for s in build_space(MIXED).sample_configuration(800)]
+    samples = [to_configuration(s) for s in space_of(MIXED).sample_configuration(800)]
     native = [c for c in samples if c["encoding"] == "native"]
     assert len(native) > 10
     assert {c.family for c in native} <= takes
@@ -97,7 +101,7 @@ def test_names_are_checked():
 
 
 def test_wishes_out_of_bounds_are_clipped_and_unknown_ones_dropped():
-    space = build_space(MIXED)
+    space = space_of(MIXED)
     wish = {"model": "lightgbm", "model:lightgbm:learning_rate": 1e9, "encoding": "no such", "nonsense": 1}
     configuration = complete(space, wish)
     assert configuration["model:lightgbm:learning_rate"] == space["model:lightgbm:learning_rate"].upper
@@ -107,7 +111,34 @@ def test_wishes_out_of_bounds_are_clipped_and_unknown_ones_dropped():
 
 def test_a_forbidden_wish_falls_back_to_what_works():
     wish = {"model": "logistic_regression", "imputation": "none", "encoding": "native"}
-    configuration = complete(build_space(MIXED), wish)
+    configuration = complete(space_of(MIXED), wish)
     assert configuration.family == "logistic_regression"
     assert configuration["imputation"] != "none"
     assert configuration["encoding"] != "native"
+
+
+def test_choices_left_by_include_and_exclude_that_go_with_nothing_leave_the_space_too():
+    native = build_space(MIXED, include=["native"])
+    assert set(choices(native, "model")) == {c.name for c in MODELS if c.accepts_categories}
+    assert set(choices(native, "generation")) == {"none", "categorical_interactions"}
+    untouched = build_space(MIXED, exclude=["median", "mean", "most_frequent", "constant", "lightgbm", "random_forest"])
+    assert choices(untouched, "imputation") == ("none",)
+    assert "logistic_regression" not in choices(untouched, "model")
+    untouched.get_default_configuration().check_valid_configuration()
+    with pytest.raises(ValueError, match=r"encoding native and model .*logistic_regression.* do not go together"):
+        build_space(MIXED, include=["native", "logistic_regression"])
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_include_and_exclude_leave_a_valid_space_or_say_why_not(seed):
+    rng = np.random.default_rng(seed)
+    include, exclude = (rng.choice(NAMES, rng.integers(0, 12), replace=False).tolist() for _ in range(2))
+    try:
+        space = build_space(MIXED, include, exclude)
+    except ValueError as error:
+        assert str(error).startswith("include and exclude leave")  # noqa: PT017  either outcome is right
+        return
+    for sampled in [space.get_default_configuration(), *space.sample_configuration(5)]:
+        sampled.check_valid_configuration()
+    for entry in PORTFOLIO:
+        assert (complete(space, entry) is None) == (entry["model"] not in choices(space, "model"))
