@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
@@ -185,9 +186,9 @@ class _AutoML(BaseEstimator):
     def _predict(self, X: Any) -> Array:
         check_is_fitted(self, "_ensemble")
         validation.check_table(X)
-        with validation.table_errors():
-            table = self._reader.transform(X)
-        return self._ensemble.predict(table)
+        # Workers fitted the pipelines on arrays; a global wish for frames must not reach their inner steps.
+        with validation.table_errors(), config_context(transform_output="default"):
+            return self._ensemble.predict(self._reader.transform(X))
 
     @property
     def leaderboard_(self) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris
@@ -57,3 +58,11 @@ def test_it_works_inside_scikit_learns_own_tools():
     copied = pickle.loads(pickle.dumps(clf.fit(X, y)))
     assert (copied.predict(X) == clf.predict(X)).all()
     assert not hasattr(clone(clf), "classes_")
+
+
+def test_a_global_wish_for_frames_changes_nothing():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    clf = AutoMLClassifier(**{**SMALL, "include": ["logistic_regression"]})
+    plain = clf.fit(X, y).predict_proba(X)
+    with config_context(transform_output="pandas"):
+        assert (clf.fit(X, y).predict_proba(X) == plain).all()

@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 
-FAST = {"include": ["random_forest", "logistic_regression", "ridge"], "verbose": 0, "random_state": 0, "n_jobs": 2}
+FAST = {"include": ["decision_tree", "logistic_regression", "ridge"], "verbose": 0, "random_state": 0, "n_jobs": 2}
 
 
 def _cancer(labels=("benign", "malignant")):
