@@ -1,0 +1,86 @@
+"""Bad input gets one clear error before any work, naming the column or argument and the mend."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_iris
+
+from automl import AutoMLClassifier, AutoMLRegressor
+from automl.errors import InvalidInputError
+
+X, Y = load_iris(return_X_y=True, as_frame=True)
+WORDS = X.assign(**{"sepal width (cm)": "wide"})
+
+
+def _changed(**columns):
+    return X.assign(**columns)
+
+
+ARGUMENTS = [
+    ({"time_budget": 0}, "time_budget"),
+    ({"time_budget": -5}, "time_budget"),
+    ({"time_budget": "1h"}, "time_budget"),
+    ({"time_budget": None, "max_trials": None}, "time_budget and max_trials"),
+    ({"max_trials": 0}, "max_trials"),
+    ({"memory_limit": 0}, "memory_limit"),
+    ({"trial_time_limit": -1}, "trial_time_limit"),
+    ({"n_jobs": 0}, "n_jobs"),
+    ({"ensemble_size": 0}, "ensemble_size"),
+    ({"scoring": "roc_acu"}, "scoring.*roc_auc"),
+    ({"scoring": "f1"}, "f1_macro"),
+    ({"scoring": "r2"}, "judges regression"),
+    ({"searcher": "smak"}, "searcher.*smac"),
+    ({"include": ["lightgmb"]}, "include.*lightgbm"),
+    ({"exclude": ["catbost"]}, "exclude.*catboost"),
+    ({"cv": 1}, "cv"),
+    ({"initial_configurations": [{"no model": 1}]}, r"initial_configurations\[0\]"),
+    ({"time_budget": 0.2}, "time_budget=0.2 s is too small.*about .* s are needed"),
+]
+
+TABLES = [
+    (X, np.zeros(150), "only 1 class"),
+    (X, Y.where(Y.index != 3), "NaN.*row 3"),
+    (X, Y[:100], "150 rows.*100"),
+    (X, Y.astype(str).where(Y.index != 7, "lonely"), "lonely.*single row"),
+    (X, np.linspace(0, 1, 150), "AutoMLRegressor"),
+    (pd.concat([X, X.iloc[:, :1]], axis=1), Y, "sepal length.*duplicates"),
+    (_changed(nested=[[1, 2]] * 150), Y, "nested.*list"),
+    (_changed(endless=np.inf), Y, "endless.*infinite"),
+    (X.iloc[:, 0], Y, "Reshape"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), ARGUMENTS, ids=str)
+def test_an_argument_that_cannot_be_used_is_named(arguments, message):
+    start = time.monotonic()
+    with pytest.raises(InvalidInputError, match=f"(?s){message}"):
+        AutoMLClassifier(**{"verbose": 0, **arguments}).fit(X, Y)
+    assert time.monotonic() - start < 20  # no search was run: the budget is a minute
+
+
+@pytest.mark.parametrize(("table", "target", "message"), TABLES, ids=[message for *_, message in TABLES])
+def test_a_table_or_target_that_cannot_be_used_is_named(table, target, message):
+    with pytest.raises(InvalidInputError, match=f"(?s){message}"):
+        AutoMLClassifier(verbose=0).fit(table, target)
+
+
+def test_a_regression_target_is_checked():
+    with pytest.raises(InvalidInputError, match=r"constant|same value|one value"):
+        AutoMLRegressor(verbose=0).fit(X, np.ones(150))
+    with pytest.raises(InvalidInputError, match="AutoMLClassifier"):
+        AutoMLRegressor(verbose=0).fit(X, np.array(["a", "b", "c"] * 50))
+    with pytest.raises(InvalidInputError, match="judges classification"):
+        AutoMLRegressor(verbose=0, scoring="roc_auc").fit(X, Y)
+
+
+def test_a_missing_column_is_named_at_predict_and_reordered_ones_are_fine():
+    clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], cv=2, verbose=0, random_state=0).fit(X, Y)
+    with pytest.raises(InvalidInputError, match="petal width"):
+        clf.predict(X.drop(columns="petal width (cm)"))
+    assert (clf.predict(X[X.columns[::-1]]) == clf.predict(X)).all()
+    with pytest.raises(InvalidInputError, match="sepal width"):
+        clf.predict(WORDS)
