@@ -217,7 +217,8 @@ class SafePowerTransformer(PowerTransformer):
 
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         self._standardise(X)
-        super().fit(self._bounded(X))
+        # Nothing is known of a column without a value; as a constant it passes unchanged.
+        super().fit(np.where(np.isnan(X).all(axis=0), 0.0, self._bounded(X)))
         return self
 
     def fit_transform(self, X: ArrayLike, y: Any = None) -> Array:

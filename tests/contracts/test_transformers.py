@@ -32,6 +32,7 @@ def _data(step, component):
     X[:, 2] = 1.0
     if component.accepts_missing or step in ("imputation", "scaling"):
         X[rng.random(X.shape) < 0.1] = np.nan
+        X[:, 3] = np.nan  # nothing is known of this column
     return X, y
 
 
@@ -51,6 +52,10 @@ def test_a_transformer_keeps_rows_repeats_itself_and_survives_a_single_row(step,
         assert np.allclose(first.transform(X[:1]), out[:1], equal_nan=True)
         if step == "imputation":
             assert np.isfinite(out).all()
+        if step == "scaling":
+            assert np.array_equal(np.isnan(out), np.isnan(X))
+            huge = first.transform(np.full((1, X.shape[1]), 1e30))
+            assert np.isfinite(np.delete(huge, 3)).all()  # column 3 may stay unknown
         if step in ("generation", "selection") and not component.accepts_missing:
             assert np.isfinite(out).all()
 
