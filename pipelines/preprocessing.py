@@ -10,7 +10,6 @@ from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.impute import SimpleImputer
-from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.preprocessing import (
     MaxAbsScaler,
     OneHotEncoder,
@@ -18,67 +17,15 @@ from sklearn.preprocessing import (
     QuantileTransformer,
     RobustScaler,
     StandardScaler,
-    TargetEncoder,
 )
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import Component, FitContext, TableTraits, space_of
+from pipelines.encoders import CodeEncoder, FrequencyEncoder, TargetMeanEncoder
 
 Array = NDArray[np.float64]
 
 MAX_TARGET_COLUMNS = 400  # one per category column and class
-
-
-class FrequencyEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Each category becomes its share of the training rows; what training did not have becomes 0."""
-
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:
-        """Count the categories of each column."""
-        X = np.asarray(X, dtype=float)
-        self.n_features_in_ = X.shape[1]
-        self.shares_ = []
-        for column in X.T:
-            values, counts = np.unique(column, return_counts=True)
-            self.shares_.append((values, counts / len(column)))
-        return self
-
-    def transform(self, X: ArrayLike) -> Array:
-        """Shares of shape (n_samples, n_features)."""
-        check_is_fitted(self)
-        X = np.asarray(X, dtype=float)
-        out = np.zeros(X.shape)
-        for i, (values, shares) in enumerate(self.shares_):
-            # NaN sorts last and equals itself here, so a missing cell is a category like any other.
-            at = np.minimum(np.searchsorted(values, X[:, i]), len(values) - 1)
-            same = (values[at] == X[:, i]) | (np.isnan(values[at]) & np.isnan(X[:, i]))
-            out[:, i] = np.where(same, shares[at], 0.0)
-        return out
-
-
-class CodeEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Category codes as they are, missing ones as -1 or as they are.
-
-    Parameters
-    ----------
-    keep_missing : bool, default=False
-        Leave NaN for models that know what a missing category is.
-    """
-
-    def __init__(self, keep_missing: bool = False):
-        self.keep_missing = keep_missing
-
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:
-        """Nothing to learn but the width."""
-        self.n_features_in_ = np.shape(X)[1]
-        return self
-
-    def transform(self, X: ArrayLike) -> Array:
-        """Codes of shape (n_samples, n_features)."""
-        X = np.asarray(X, dtype=float)
-        return X if self.keep_missing else np.where(np.isnan(X), -1.0, X)
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "n_features_in_")
 
 
 class RobustClipScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
@@ -144,9 +91,7 @@ def _one_hot_space(traits: TableTraits) -> ConfigurationSpace:
 
 def target_encoder(smooth: float, context: FitContext) -> BaseEstimator:
     """Each category becomes the mean target of the other folds' rows, shrunk to the overall mean."""
-    kind = {"binary": "binary", "multiclass": "multiclass", "regression": "continuous"}[context.traits.task]
-    folds = StratifiedKFold if context.traits.is_classification else KFold
-    return TargetEncoder(target_type=kind, smooth=smooth, cv=folds(4, shuffle=True, random_state=context.random_state))
+    return TargetMeanEncoder(smooth, context.traits.is_classification, random_state=context.random_state)
 
 
 def _target_applies(traits: TableTraits) -> bool:

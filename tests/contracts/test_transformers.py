@@ -71,7 +71,7 @@ def test_robust_clipping_bounds_outliers_and_centres_on_the_median():
 
 
 def test_frequencies_are_shares_of_the_training_rows():
-    from pipelines.preprocessing import FrequencyEncoder
+    from pipelines.encoders import FrequencyEncoder
 
     encoder = FrequencyEncoder().fit(np.array([[0.0], [0.0], [1.0], [np.nan]]))
     assert encoder.transform(np.array([[0.0], [1.0], [np.nan], [7.0]])).ravel().tolist() == [0.5, 0.25, 0.25, 0.0]
@@ -99,3 +99,37 @@ def test_calibration_is_refused_where_a_class_has_too_few_rows():
     y = np.repeat([0, 1], [38, 2])
     plain = LogisticRegression().fit(X, y).predict_proba(X)
     assert np.allclose(Calibrated(LogisticRegression()).fit(X, y).predict_proba(X), plain)
+
+
+@pytest.mark.parametrize(("kind", "classification"), [("binary", True), ("multiclass", True), ("continuous", False)])
+def test_target_means_are_scikit_learns_on_new_rows_and_leave_a_training_row_out_of_its_own_mean(kind, classification):
+    from sklearn.preprocessing import TargetEncoder
+
+    from pipelines.encoders import TargetMeanEncoder
+
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 30, (300, 2)).astype(float)
+    X[rng.random(X.shape) < 0.1] = np.nan
+    y = {"binary": rng.integers(0, 2, 300), "multiclass": rng.integers(0, 4, 300), "continuous": rng.normal(size=300)}
+    encoder = TargetMeanEncoder(5.0, classification)
+    inside = encoder.fit_transform(X, y[kind])
+    new = np.array([[3.0, np.nan], [99.0, 0.0]])
+    expected = TargetEncoder(target_type=kind, smooth=5.0).fit(X, y[kind]).transform(new)
+    assert encoder.transform(new) == pytest.approx(expected)
+    assert inside.shape[1] == expected.shape[1]
+    own = TargetMeanEncoder(5.0, classification).fit(X, y[kind]).transform(X)
+    target = (y[kind] == 0) if kind == "multiclass" else y[kind]
+    assert np.corrcoef(own[:, 0], target)[0, 1] > 0.2
+    assert abs(np.corrcoef(inside[:, 0], target)[0, 1]) < 0.15
+
+
+def test_target_means_take_two_rows_a_class_and_a_part_with_two_of_the_classes():
+    from pipelines.encoders import TargetMeanEncoder
+
+    X = np.arange(60.0)[:, None] % 5
+    thirty = TargetMeanEncoder().fit_transform(X, np.arange(60) % 30)
+    assert thirty.shape == (60, 30)
+    assert thirty.sum(axis=1) == pytest.approx(1)
+    two = TargetMeanEncoder().fit_transform(X, np.where(X[:, 0] == 0, 7, 3))
+    assert two.shape == (60, 1)
+    assert two[X[:, 0] == 0].min() > two[X[:, 0] != 0].max()

@@ -51,7 +51,12 @@ def _table(name: str) -> Table:
         traits = TableTraits("binary", 24, 60, 2)
     elif name == "thirty classes":
         X, y = rng.normal(size=(75, 4)), np.sort(np.arange(75) % 30)
-        traits = TableTraits("multiclass", 75, 4, 31)  # one class of the table is not in the training part
+        X[:, 0], X[:, 1] = rng.integers(0, 5, 75), rng.integers(0, 8, 75)
+        # One class of the table is not in the training part.
+        traits = TableTraits("multiclass", 75, 4, 31, (0, 1), (5, 8))
+    elif name == "two of three classes":
+        X[:, 0], X[:, 5] = rng.integers(0, 5, n), rng.integers(0, 8, n)
+        y, traits = 2 * y, TableTraits("multiclass", n, d, 3, (0, 5), (5, 8))
     elif name == "constant, duplicate and huge columns":
         X[:, 1], X[:, 2], X[:, 3] = 3.0, X[:, 0], X[:, 3] * 1e30
     elif name == "sparse":
@@ -74,6 +79,7 @@ SHAPES = [
     "single column",
     "more columns than rows",
     "thirty classes",
+    "two of three classes",
     "constant, duplicate and huge columns",
     "sparse",
     "regression",
