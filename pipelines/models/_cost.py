@@ -1,4 +1,4 @@
-"""Log-linear guesses of how long a fit takes."""
+"""Log-linear guesses of how long a fit takes, fitted to twenty public tables of 150 to 33,000 rows, one thread."""
 
 from __future__ import annotations
 

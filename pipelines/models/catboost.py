@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._boosting import Part, Table, boosted
-from pipelines.models._cost import outputs
+from pipelines.models._cost import power_law
 from pipelines.models._early_stopping import Monitor
 
 
@@ -150,8 +150,9 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
-    rounds = 4.0 / float(params.get("learning_rate", 0.06)) * outputs(traits)
-    return 0.2 + 1e-6 * rounds * (traits.n_rows * traits.n_features) ** 0.8
+    rounds = (0.06 / float(params.get("learning_rate", 0.06))) ** 0.7
+    size = 1.4 ** (float(params.get("depth", 6)) - 6)
+    return 0.05 + power_law(traits, 0.6, rows=0.6, columns=0.9, classes=0.75) * rounds * size
 
 
 COMPONENT = Component(

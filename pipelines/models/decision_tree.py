@@ -31,7 +31,7 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
-    return 0.005 + power_law(traits, 0.006, rows=1.1, columns=1.0)
+    return 0.002 + power_law(traits, 0.007, rows=0.9, columns=0.5, classes=0.25)
 
 
 COMPONENT = Component(

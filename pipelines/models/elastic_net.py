@@ -32,7 +32,7 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
-    return 0.005 + power_law(traits, 0.003, rows=1.0, columns=1.3, width=encoded_width(traits))
+    return 0.004 + power_law(traits, 0.006, rows=0.7, columns=0.8, width=encoded_width(traits))
 
 
 COMPONENT = Component(

@@ -39,7 +39,7 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
-    return 0.005 + power_law(traits, 0.0005, rows=1.0, columns=1.0, width=encoded_width(traits))
+    return 0.003 + power_law(traits, 0.008, rows=0.6, columns=0.3, classes=0.15, width=encoded_width(traits))
 
 
 COMPONENT = Component(

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._boosting import Part, Table, boosted
-from pipelines.models._cost import outputs
+from pipelines.models._cost import power_law
 from pipelines.models._early_stopping import PROBE_ROUNDS, Monitor
 
 MAX_CATEGORIES = 255  # the library's limit for one native category column
@@ -105,8 +105,9 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
-    rounds = 2.5 / float(params.get("learning_rate", 0.06)) * outputs(traits)
-    return 0.1 + 1e-6 * rounds * (traits.n_rows * traits.n_features) ** 0.8
+    rounds = (0.06 / float(params.get("learning_rate", 0.06))) ** 0.7
+    leaves = (float(params.get("max_leaf_nodes", 24)) / 24) ** 0.35
+    return 0.05 + power_law(traits, 0.5, rows=0.6, columns=0.45, classes=0.6) * rounds * leaves
 
 
 COMPONENT = Component(

@@ -97,8 +97,11 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
-    """Includes predicting a quarter as many rows."""
-    return 0.005 + power_law(traits, 0.01, rows=2.0, columns=0.3, width=encoded_width(traits))
+    """Includes predicting half as many rows."""
+    width = encoded_width(traits)
+    return power_law(traits, 0.008, rows=0.6, columns=0.3, width=width) + power_law(
+        traits, 0.005, rows=2.0, columns=0.3, width=width
+    )
 
 
 COMPONENT = Component(

@@ -90,7 +90,9 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
-    return 0.02 + power_law(traits, 0.1, rows=2.0, columns=0.7, classes=0.5, width=encoded_width(traits))
+    width = encoded_width(traits)
+    few = power_law(traits, 0.05, rows=1.0, columns=0.2, classes=0.25, width=width)
+    return few + power_law(traits, 0.01, rows=2.0, columns=0.4, classes=0.25, width=width)
 
 
 COMPONENT = Component(

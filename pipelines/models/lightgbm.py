@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._boosting import Part, Table, boosted
-from pipelines.models._cost import outputs
+from pipelines.models._cost import power_law
 from pipelines.models._early_stopping import Monitor
 
 
@@ -116,9 +116,9 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
-    rounds = 2.5 / float(params.get("learning_rate", 0.04)) * outputs(traits)
-    leaves = float(params.get("num_leaves", 32))
-    return 0.05 + 1e-7 * rounds * (traits.n_rows * traits.n_features) ** 0.8 * leaves**0.5
+    rounds = (0.04 / float(params.get("learning_rate", 0.04))) ** 0.7
+    leaves = (float(params.get("num_leaves", 32)) / 32) ** 0.35
+    return 0.01 + power_law(traits, 0.16, rows=0.82, columns=0.66, classes=0.78) * rounds * leaves
 
 
 COMPONENT = Component(

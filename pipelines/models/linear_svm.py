@@ -46,7 +46,7 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
-    return 0.01 + power_law(traits, 0.05, rows=1.0, columns=0.9, classes=1.0, width=encoded_width(traits))
+    return 0.003 + power_law(traits, 0.012, rows=0.65, columns=0.4, classes=0.6, width=encoded_width(traits))
 
 
 COMPONENT = Component(

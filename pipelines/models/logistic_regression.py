@@ -46,8 +46,8 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
-    slower = 1.0 if params.get("penalty", "l2") == "l2" else 5.0
-    return 0.01 + power_law(traits, 0.02 * slower, rows=1.0, columns=0.9, classes=1.0, width=encoded_width(traits))
+    slower = 1.0 if params.get("penalty", "l2") == "l2" else 3.0
+    return 0.003 + power_law(traits, 0.012 * slower, rows=0.75, columns=0.4, classes=0.6, width=encoded_width(traits))
 
 
 COMPONENT = Component(

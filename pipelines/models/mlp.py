@@ -216,7 +216,10 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
-    return 0.5 + power_law(traits, 1.0, rows=1.0, columns=0.2, width=encoded_width(traits))
+    members = MEMBERS if traits.n_rows <= FEW_ROWS else 1
+    size = float(params.get("width", 128)) / 128 * float(params.get("layers", 3)) / 3
+    one = power_law(traits, 0.5, rows=0.95, columns=0.1, classes=0.1, width=encoded_width(traits))
+    return 0.1 + members * one * (0.4 + 0.6 * size)
 
 
 COMPONENT = Component(

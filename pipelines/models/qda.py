@@ -87,7 +87,9 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
-    return 0.005 + power_law(traits, 0.002, rows=1.0, columns=1.5, width=encoded_width(traits))
+    width = encoded_width(traits)
+    statistics = power_law(traits, 0.006, rows=0.5, columns=0.4, classes=0.1, width=width)
+    return statistics + power_law(traits, 0.0003, rows=1.0, columns=2.0, width=width)  # the covariance, on wide tables
 
 
 COMPONENT = Component(

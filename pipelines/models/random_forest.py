@@ -41,8 +41,8 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
-    features = float(params.get("max_features", 0.35))
-    return 0.2 + power_law(traits, 1.0 * features, rows=1.1, columns=0.9)
+    share = float(params.get("max_features", 0.35)) / 0.35
+    return 0.04 + power_law(traits, 0.52, rows=0.74, columns=0.15, classes=0.07) * share**0.5
 
 
 COMPONENT = Component(

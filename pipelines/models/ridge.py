@@ -24,7 +24,7 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
-    return 0.005 + power_law(traits, 0.002, rows=1.0, columns=1.3, width=encoded_width(traits))
+    return 0.003 + power_law(traits, 0.004, rows=0.7, columns=0.7, width=encoded_width(traits))
 
 
 COMPONENT = Component(

@@ -64,7 +64,7 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
-    return 0.01 + power_law(traits, 0.01, rows=1.0, columns=0.8, classes=1.0, width=encoded_width(traits))
+    return 0.003 + power_law(traits, 0.009, rows=0.7, columns=0.45, classes=0.7, width=encoded_width(traits))
 
 
 COMPONENT = Component(

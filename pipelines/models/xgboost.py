@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._boosting import Part, Table, boosted
-from pipelines.models._cost import outputs
+from pipelines.models._cost import power_law
 from pipelines.models._early_stopping import Monitor
 
 
@@ -142,8 +142,9 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
-    rounds = 2.5 / float(params.get("learning_rate", 0.06)) * outputs(traits)
-    return 0.05 + 1.5e-6 * rounds * (traits.n_rows * traits.n_features) ** 0.8
+    rounds = (0.06 / float(params.get("learning_rate", 0.06))) ** 0.7
+    leaves = float(params.get("max_leaves", 2 ** params.get("max_depth", 6)))
+    return 0.01 + power_law(traits, 0.14, rows=0.7, columns=0.6, classes=0.8) * rounds * (leaves / 64) ** 0.25
 
 
 COMPONENT = Component(
