@@ -10,12 +10,16 @@ from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from pipelines.calibration import N_FITS
 from pipelines.catalog import find
 from pipelines.component import FitContext, TableTraits
 from pipelines.configuration import Configuration
-from pipelines.features import make_category_pairs
+from pipelines.features import MAX_COMPONENTS, make_category_pairs
+from pipelines.selection import MAX_ROWS
+
+_NUMBERS = ("ordinal", "target", "frequency")  # encodings that make one number of a category
 
 
 def build_pipeline(configuration: Configuration, context: FitContext) -> Pipeline:
@@ -46,16 +50,42 @@ def build_pipeline(configuration: Configuration, context: FitContext) -> Pipelin
 def predicted_seconds(configuration: Configuration, traits: TableTraits) -> float:
     """A guess, in seconds at one thread, of one fit of a pipeline on ``traits.n_rows`` rows."""
     component = find("model", configuration.family)
-    guess = 0.1 if component.seconds is None else component.seconds(_params("model", configuration), traits)
+    generated = replace(traits, n_features=_generated_width(configuration, traits))
+    share = float(configuration.get(f"selection:{configuration.get('selection')}:share", 1.0))
+    # Category columns stay countable: components subtract them from the width.
+    selected = max(len(traits.categorical) + 1, round(share * generated.n_features))
+    met = replace(traits, n_features=selected)
+    guess = 0.1 if component.seconds is None else component.seconds(_params("model", configuration), met)
+    guess *= N_FITS if configuration.get("calibration", "none") != "none" else 1
     cells = traits.n_rows * max(1, traits.n_features)
-    guess += 1e-7 * cells
+    guess += 1e-7 * cells + 1e-8 * traits.n_rows * generated.n_features
     if configuration.get("scaling") in ("quantile", "power"):
         guess += 1e-6 * cells
     if configuration.get("selection") in ("univariate", "model_based"):
-        guess += 0.1 + 2e-6 * min(cells, 5_000 * traits.n_features)
-    if configuration.get("generation", "none") != "none":
-        guess = 1.5 * guess + 1e-6 * cells
-    return guess * (N_FITS if configuration.get("calibration", "none") != "none" else 1)
+        guess += 0.03 + 2e-6 * min(traits.n_rows, MAX_ROWS) * generated.n_features
+    return guess
+
+
+def _generated_width(configuration: Configuration, traits: TableTraits) -> int:
+    """Number of columns after feature generation, where a category counts as one column."""
+    d = max(1, traits.n_features)
+    name = str(configuration.get("generation", "none"))
+    if name == "none":
+        return d
+    params = _params("generation", configuration)
+    pairs = d * (d - 1) // 2
+    most = {"polynomial": pairs + d, "arithmetic": 4 * pairs}
+    if name in most:
+        return d + min(int(params["n_new"]), most[name])
+    if name == "nystroem":
+        return d + min(int(params["n_components"]), traits.n_rows)
+    if name == "categorical_interactions":
+        k = len(traits.categorical)
+        targets = traits.n_classes if traits.n_classes > 2 and params["encoder"] == "target" else 1
+        return d + targets * min(int(params["max_pairs"]), k * (k - 1) // 2)
+    if name == "agglomeration":
+        return max(1, round(float(params["share"]) * d))
+    return min(d, MAX_COMPONENTS) if name == "pca" else d
 
 
 def _params(step: str, configuration: Configuration) -> dict[str, Any]:
@@ -73,13 +103,19 @@ def _columns(configuration: Configuration, context: FitContext) -> Any:
     numeric = _numeric(configuration, context)
     if traits.sparse or not traits.categorical:
         return numeric
-    encode = _make("encoding", configuration, context)
-    branches = [("categorical", encode, list(traits.categorical))]
+    branches = [("categorical", _make("encoding", configuration, context), list(traits.categorical))]
     if traits.numeric:
         branches.append(("numeric", "passthrough" if numeric is None else numeric, list(traits.numeric)))
     if configuration.get("generation") == "categorical_interactions":
         pairs = make_category_pairs(_params("generation", configuration), context)
         branches.append(("pairs", pairs, list(traits.categorical)))
+    if configuration.get("scaling", "standard") != "none":
+        # One-hot columns are 0 or 1 and native codes have to stay; others are brought to the scale of the numbers.
+        scaled = ("pairs", "categorical" if configuration["encoding"] in _NUMBERS else "")
+        branches = [
+            (name, make_pipeline(branch, StandardScaler()) if name in scaled else branch, columns)
+            for name, branch, columns in branches
+        ]
     return ColumnTransformer(branches, sparse_threshold=0.0)
 
 

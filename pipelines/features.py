@@ -25,6 +25,9 @@ Array = NDArray[np.float64]
 
 OPERATIONS = ("add", "subtract", "multiply", "divide")
 MAX_COLUMNS = 500  # wider tables gain nothing from more columns, and lose minutes
+MAX_ENCODED = 2_000  # columns where every category has one of its own
+MAX_CELLS = 20_000_000  # of new columns: 160 MB
+MAX_COMPONENTS = 100  # of PCA
 MAX_VALUE = 1e12
 
 
@@ -122,7 +125,9 @@ class CategoryPairs(TransformerMixin, BaseEstimator):
 class BoundedPCA(TransformerMixin, BaseEstimator):
     """Principal components of the standardised table that keep a share of its variance, at most `max_components`."""
 
-    def __init__(self, variance: float = 0.95, whiten: bool = False, max_components: int = 100, random_state: int = 0):
+    def __init__(
+        self, variance: float = 0.95, whiten: bool = False, max_components: int = MAX_COMPONENTS, random_state: int = 0
+    ):
         self.variance = variance
         self.whiten = whiten
         self.max_components = max_components
@@ -232,7 +237,19 @@ def _nystroem(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
 
 
 def _narrow(traits: TableTraits) -> bool:
-    return not traits.sparse and traits.n_features <= MAX_COLUMNS and traits.n_rows * traits.n_features <= 5_000_000
+    encoded = len(traits.numeric) + sum(min(cardinality, 100) for cardinality in traits.cardinalities)
+    return (
+        not traits.sparse
+        and traits.n_features <= MAX_COLUMNS
+        and encoded <= MAX_ENCODED
+        and traits.n_rows * traits.n_features <= 5_000_000
+    )
+
+
+def _columns(name: str, lower: int, upper: int, default: int, traits: TableTraits) -> Any:
+    """A number of new columns that stays within `MAX_CELLS`."""
+    most = int(np.clip(MAX_CELLS // traits.n_rows, 2 * lower, upper))
+    return Integer(name, (lower, most), log=True, default=min(default, most))
 
 
 def make_category_pairs(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
@@ -259,7 +276,7 @@ GENERATION = (
         "polynomial",
         _polynomial,
         lambda traits: space_of(
-            Integer("n_new", (10, 500), log=True, default=200),
+            _columns("n_new", 10, 500, 200, traits),
             Categorical("interaction_only", [False, True], default=False),
         ),
         applies=_narrow,
@@ -269,7 +286,7 @@ GENERATION = (
         "arithmetic",
         _arithmetic,
         lambda traits: space_of(
-            Integer("n_new", (10, 300), log=True, default=50),
+            _columns("n_new", 10, 300, 50, traits),
             Categorical("operations", ["all", "sums", "products"], default="all"),
         ),
         applies=lambda traits: _narrow(traits) and traits.n_features >= 2,
@@ -298,7 +315,7 @@ GENERATION = (
         "nystroem",
         _nystroem,
         lambda traits: space_of(
-            Integer("n_components", (20, 500), log=True, default=100),
+            _columns("n_components", 20, 500, 100, traits),
             Float("gamma", (0.01, 10.0), log=True, default=1.0),
         ),
         applies=_narrow,

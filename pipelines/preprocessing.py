@@ -25,6 +25,7 @@ from pipelines.encoders import CodeEncoder, FrequencyEncoder, TargetMeanEncoder
 
 Array = NDArray[np.float64]
 
+MAX_CELLS = 30_000_000  # of one-hot columns: 240 MB
 MAX_TARGET_COLUMNS = 400  # one per category column and class
 
 
@@ -85,7 +86,10 @@ def _one_hot(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
 def _one_hot_space(traits: TableTraits) -> ConfigurationSpace:
     space = space_of(Integer("min_frequency", (1, 50), log=True, default=2))
     if max(traits.cardinalities) > 4:
-        space.add(Integer("max_categories", (4, 100), log=True, default=32))
+        most = 100
+        while most > 8 and traits.n_rows * sum(min(c, most) for c in traits.cardinalities) > MAX_CELLS:
+            most //= 2
+        space.add(Integer("max_categories", (4, most), log=True, default=min(32, most)))
     return space
 
 

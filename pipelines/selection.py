@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import Component, FitContext, TableTraits, space_of
 
-_MAX_ROWS = 5_000  # scores settle long before the rows of a large table are used up
+MAX_ROWS = 5_000  # scores settle long before the rows of a large table are used up
 
 
 class ScoreSelector(SelectorMixin, BaseEstimator):
@@ -44,8 +44,8 @@ class ScoreSelector(SelectorMixin, BaseEstimator):
 
     def fit(self, X: Any, y: ArrayLike | None = None) -> Self:
         """Score the columns."""
-        if self.score != "variance" and X.shape[0] > _MAX_ROWS:
-            rows = np.random.default_rng(self.random_state).choice(X.shape[0], _MAX_ROWS, replace=False)
+        if self.score != "variance" and X.shape[0] > MAX_ROWS:
+            rows = np.random.default_rng(self.random_state).choice(X.shape[0], MAX_ROWS, replace=False)
             X, y = X[rows], np.asarray(y)[rows]
         self.n_features_in_ = X.shape[1]
         scores = np.nan_to_num(np.asarray(self._scores(X, y), dtype=float), nan=-1.0)
@@ -90,8 +90,8 @@ class CorrelationFilter(SelectorMixin, BaseEstimator):
     def fit(self, X: Any, y: ArrayLike | None = None) -> Self:
         """Compare the columns, on at most 5,000 rows."""
         X = np.asarray(X, dtype=float)
-        if len(X) > _MAX_ROWS:
-            X = X[np.random.default_rng(self.random_state).choice(len(X), _MAX_ROWS, replace=False)]
+        if len(X) > MAX_ROWS:
+            X = X[np.random.default_rng(self.random_state).choice(len(X), MAX_ROWS, replace=False)]
         self.n_features_in_ = X.shape[1]
         centred = X - X.mean(axis=0)
         norms = np.linalg.norm(centred, axis=0)

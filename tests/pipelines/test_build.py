@@ -160,3 +160,43 @@ def test_target_encoding_is_out_of_fold():
     pipeline = build_pipeline(complete(build_space(traits), wish), FitContext(traits))
     encoded = pipeline[:-1].fit_transform(X, y)[:, 0]
     assert abs(np.corrcoef(encoded, y)[0, 1]) < 0.3
+
+
+def test_encoded_categories_come_on_the_scale_of_the_numbers_where_these_are_scaled():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.integers(0, 40, 200), rng.integers(0, 40, 200), rng.normal(size=200)]).astype(float)
+    y = 1e4 * rng.normal(size=200)
+    traits = TableTraits("regression", 200, 3, 0, (0, 1), (40, 40))
+    for encoding, generation in (("ordinal", "none"), ("target", "none"), ("frequency", "categorical_interactions")):
+        wish = {"model": "ridge", "encoding": encoding, "generation": generation}
+        for scaling, is_scaled in (("standard", True), ("none", False)):
+            configuration = complete(build_space(traits), {**wish, "scaling": scaling})
+            columns = build_pipeline(configuration, FitContext(traits)).named_steps["columns"]
+            spreads = columns.fit_transform(X, y).std(axis=0)
+            assert np.allclose(spreads, 1) == is_scaled
+    native = complete(build_space(traits), {"model": "lightgbm", "encoding": "native", "scaling": "standard"})
+    columns = build_pipeline(native, FitContext(traits)).named_steps["columns"]
+    assert np.array_equal(columns.fit_transform(X, y)[:, :2], X[:, :2])
+
+
+def test_wider_tables_are_predicted_to_take_longer():
+    traits = TableTraits("binary", 5_000, 20, 2)
+    space = build_space(traits)
+    plain, wide, narrow = (
+        predicted_seconds(complete(space, {"model": "random_forest", **wish}), traits)
+        for wish in (
+            {},
+            {"generation": "polynomial", "generation:polynomial:n_new": 200},
+            {"generation": "agglomeration", "generation:agglomeration:share": 0.2},
+        )
+    )
+    assert narrow < plain < wide
+
+
+def test_new_columns_are_bounded_by_the_rows():
+    many = build_space(TableTraits("binary", 400_000, 12, 2, (0, 1), (90, 90)))
+    assert many["generation:polynomial:n_new"].upper * 400_000 <= 20_000_000
+    assert (
+        many["encoding:one_hot:max_categories"].upper
+        < build_space(TableTraits("binary", 4_000, 12, 2, (0, 1), (90, 90)))["encoding:one_hot:max_categories"].upper
+    )
