@@ -42,6 +42,9 @@ def apply_operation(operation: str, a: Array, b: Array) -> Array:
 class ArithmeticFeatures(TransformerMixin, BaseEstimator):
     """Appends sums, differences, products or ratios of random pairs of columns.
 
+    What is appended is clipped at the percentiles 1 and 99 of training and standardised: ratios and products have
+    long tails, which linear and kernel models would follow.
+
     Parameters
     ----------
     operations : tuple of str
@@ -77,14 +80,34 @@ class ArithmeticFeatures(TransformerMixin, BaseEstimator):
             pairs += [("multiply", i, i) for i in varying]
         chosen = rng.permutation(len(pairs))[: self.n_new]
         self.pairs_ = [pairs[i] for i in sorted(chosen)]
+        rows = np.linspace(0, len(X) - 1, min(len(X), 5_000)).astype(int)
+        self.bounds_ = _bounds(self._combine(X[rows]))
         return self
 
     def transform(self, X: ArrayLike) -> Array:
         """The table with the new columns at its end."""
         check_is_fitted(self)
         X = np.asarray(X, dtype=float)
-        new = [apply_operation(o, X[:, i], X[:, j]) for o, i, j in self.pairs_]
-        return np.column_stack([X, *new])
+        low, high, centre, scale = self.bounds_
+        return np.hstack([X, (np.clip(self._combine(X), low, high) - centre) / scale])
+
+    def _combine(self, X: Array) -> Array:
+        new = [apply_operation(operation, X[:, i], X[:, j]) for operation, i, j in self.pairs_]
+        return np.column_stack(new) if new else np.empty((len(X), 0))
+
+
+def _bounds(new: Array) -> tuple[Array, Array, Array, Array]:
+    """Low and high limits of columns, and the centres and scales of what lies between; each ``(n_columns,)``."""
+    new = np.where(np.isnan(new).all(axis=0), 0.0, new)
+    quantile = np.nanquantile if np.isnan(new).any() else np.quantile
+    low, high = quantile(new, (0.01, 0.99), axis=0)
+    # Nearly constant columns, as products of rare categories are, have to say only what is rare.
+    flat = low == high
+    low = np.where(flat, np.nanmin(new, axis=0), low)
+    high = np.where(flat, np.nanmax(new, axis=0), high)
+    clipped = np.clip(new, low, high)
+    deviation = np.nanstd(clipped, axis=0)
+    return low, high, np.nanmean(clipped, axis=0), np.where(deviation > 0, deviation, 1.0)
 
 
 def _varies(column: Array) -> bool:
