@@ -12,6 +12,8 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from pipelines.component import Component, FitContext, TableTraits, space_of
 
+SMALLEST = 10  # rows that undersampling leaves to a class that has as many
+
 
 class BalancedClassifier(ClassifierMixin, BaseEstimator):
     """Trains a classifier on rows weighted or resampled by class.
@@ -56,6 +58,7 @@ class BalancedClassifier(ClassifierMixin, BaseEstimator):
         rng = np.random.default_rng(self.random_state)
         aim = counts.max() if self.strategy == "oversample" else counts.min()
         sizes = np.round(counts.astype(float) ** (1 - self.power) * float(aim) ** self.power).astype(int)
+        sizes = np.maximum(sizes, np.minimum(counts, SMALLEST))
         chosen = []
         for code, size in enumerate(sizes):
             own = np.flatnonzero(codes == code)

@@ -90,6 +90,16 @@ def test_balancing_makes_classes_equally_heavy_or_frequent():
         assert 0.1 < half.predict_proba(X[:1])[0, 1] < 0.5
 
 
+def test_undersampling_leaves_ten_rows_to_a_class_that_has_them():
+    from sklearn.dummy import DummyClassifier
+
+    from pipelines.balancing import BalancedClassifier
+
+    X, y = np.zeros((100, 1)), np.repeat([0, 1], [98, 2])
+    model = BalancedClassifier(DummyClassifier(), "undersample", power=1.0).fit(X, y)
+    assert model.predict_proba(X[:1])[0] == pytest.approx([10 / 12, 2 / 12])
+
+
 def test_calibration_is_refused_where_a_class_has_too_few_rows():
     from sklearn.linear_model import LogisticRegression
 

@@ -15,6 +15,7 @@ from sklearn.pipeline import Pipeline
 from pipelines.build import build_pipeline, predicted_seconds
 from pipelines.component import FitContext, TableTraits
 from pipelines.configuration import Configuration
+from pipelines.data import LARGEST
 from pipelines.space import build_space, complete, to_configuration
 
 
@@ -58,7 +59,7 @@ def _table(name: str) -> Table:
         X[:, 0], X[:, 5] = rng.integers(0, 5, n), rng.integers(0, 8, n)
         y, traits = 2 * y, TableTraits("multiclass", n, d, 3, (0, 5), (5, 8))
     elif name == "constant, duplicate and huge columns":
-        X[:, 1], X[:, 2], X[:, 3] = 3.0, X[:, 0], X[:, 3] * 1e30
+        X[:, 1], X[:, 2], X[:, 3] = 3.0, X[:, 0], np.clip(X[:, 3] * 1e30, -LARGEST, LARGEST)
     elif name == "sparse":
         X = sparse.random(n, 40, density=0.1, format="csr", rng=np.random.default_rng(0))
         traits = TableTraits("binary", n, 40, 2, sparse=True)
