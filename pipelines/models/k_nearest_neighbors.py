@@ -17,11 +17,14 @@ from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, power_law
 
 MAX_ROWS = 100_000
+LARGEST_INPUT = 1e15  # the squares of larger differences, summed over the columns, are infinite in single precision
 
 
 def _single(X: Any) -> Any:
     """Single precision: distances cost half."""
-    return X.astype(np.float32) if sparse.issparse(X) else np.asarray(X, dtype=np.float32)
+    if sparse.issparse(X):
+        return X.minimum(LARGEST_INPUT).maximum(-LARGEST_INPUT).astype(np.float32)
+    return np.clip(X, -LARGEST_INPUT, LARGEST_INPUT).astype(np.float32)
 
 
 def _fit(neighbors: Any, X: ArrayLike, y: np.ndarray) -> Any:

@@ -261,3 +261,15 @@ def test_the_catalogue_is_read_without_the_heavy_libraries() -> None:
     code = "import sys, pipelines.models; print([m for m in ('torch', 'catboost', 'xgboost') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("model", MODELS, ids=lambda m: m.name)
+def test_rows_of_huge_numbers_get_finite_predictions(model: Component, task: str) -> None:
+    traits = traits_of(task)
+    if not model.applies(traits):
+        pytest.skip("does not apply")
+    X, y = table(task)
+    estimator = make(model, traits, time_limit=1.0).fit(X, y)
+    check_output(estimator, np.full((2, 4), [[1e30], [-1e30]]), y)
