@@ -25,7 +25,7 @@ from automl.loop import search
 from automl.runtime import RuntimeModel
 from automl.search.catalog import make_searcher
 from automl.search.initial import default_portfolio, from_user
-from automl.search.racing import Racing, fold_seconds
+from automl.search.racing import Racing
 from automl.store import Store
 from automl.task import Task
 from automl.trial import TrialResult
@@ -128,10 +128,7 @@ def run(task: Task, settings: Settings) -> RunResult:
 def _make_racing(task: Task, settings: Settings, budget: Budget, runtime: RuntimeModel) -> Racing:
     space = build_space(task.traits, settings.include, settings.exclude, seed=settings.random_state)
     if isinstance(settings.initial_configurations, str):
-        limit = float("inf")
-        if budget.seconds is not None:
-            limit = fold_seconds(budget.seconds, settings.n_workers, len(task.folds), task.traits.n_rows)
-        initial = default_portfolio(space, runtime, budget, limit)
+        initial = default_portfolio(space, runtime, budget)
     else:
         initial = from_user(space, settings.initial_configurations)
     cheapest = min((runtime.guess(configuration) for configuration in initial), default=0.0)

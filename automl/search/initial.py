@@ -35,18 +35,11 @@ _ORDER = (
 _DEAREST = 0.2  # share of the budget that one fold of a model without a clock of its own may take
 
 
-def default_portfolio(
-    space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget, limit: float
-) -> list[Configuration]:
+def default_portfolio(space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget) -> list[Configuration]:
     """Configurations to begin with, those first that are likely to help most per second.
 
-    The first entry of each family comes before the second of any; what would take a large share of the budget for one
-    fold waits, and what cannot finish in it and cannot stop by itself is left out.
-
-    Parameters
-    ----------
-    limit : float
-        Seconds at which models that can stop by themselves are stopped.
+    The first entry of each family comes before the second of any. What would take more than a fifth of the budget for
+    one fold and cannot stop by itself is left out.
     """
     seconds = budget.search_left
     interruptible = {component.name for component in MODELS if component.interruptible}
@@ -58,12 +51,13 @@ def default_portfolio(
             continue
         family = configuration.family
         turn = rounds[family] = rounds.get(family, -1) + 1
-        guess = runtime.guess(configuration)
-        if guess > _DEAREST * seconds and family not in interruptible:
+        share = runtime.guess(configuration) / seconds
+        if family in interruptible:
+            share = 0.0  # stopped in time, whatever it would take
+        elif share > _DEAREST:
             continue
-        share = min(guess, limit) / seconds
         place = _ORDER.index(family) if family in _ORDER else len(_ORDER)
-        keyed.append(((turn + int(4 * min(share, 1.0)), place), configuration))
+        keyed.append(((turn, place), configuration))
     keyed.sort(key=lambda pair: pair[0])
     return list(dict.fromkeys(configuration for _, configuration in keyed))
 
