@@ -273,3 +273,12 @@ def test_rows_of_huge_numbers_get_finite_predictions(model: Component, task: str
     X, y = table(task)
     estimator = make(model, traits, time_limit=1.0).fit(X, y)
     check_output(estimator, np.full((2, 4), [[1e30], [-1e30]]), y)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_neighbours_of_huge_numbers_keep_their_weights(task: str) -> None:
+    (neighbours,) = (model for model in MODELS if model.name == "k_nearest_neighbors")
+    X, y = table(task)
+    params = {"n_neighbors": 80, "weights": "distance", "p": 2}  # so many that distances are computed by brute force
+    estimator = make(neighbours, traits_of(task), params).fit(X, y)
+    check_output(estimator, np.full((2, 4), [[1e30], [-1e30]]), y)
