@@ -85,6 +85,7 @@ def report(results: pd.DataFrame, title: str) -> str:
 def main(
     path: Annotated[Path, typer.Argument(help="CSV file written by benchmarks.run.")],
     peers: Annotated[Path | None, typer.Option(help="CSV file of reference figures to compare with.")] = None,
+    note: Annotated[str, typer.Option(help="What a reader has to know of this measurement.")] = "",
     out: Annotated[Path, typer.Option()] = Path(__file__).parent / "RESULTS.md",
 ) -> None:
     """Write the report."""
@@ -98,6 +99,7 @@ def main(
         f"cores allowed: {int(results['cores'].iloc[0])}; versions: "
         + ", ".join(f"{system} {version}" for system, version in versions.items())
         + ". AUC: higher is better; logloss and rmse: lower is better.",
+        *([note] if note else []),
         report(results, "Measured here"),
     ]
     if peers is not None:
