@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 from ConfigSpace import ConfigurationSpace
@@ -37,15 +38,16 @@ class _Baseline:
         tried.update(trial.configuration for trial in trials)
         while len(trials) < n:
             rng = np.random.default_rng((self._seed, len(tried)))
-            candidates = map(self._space.decode, self._candidates(history, len(tried), rng))
-            new = next((c for c in candidates if c not in tried), None)
+            candidates = chain(self._candidates(history, len(tried), rng), self._space.samples(rng))
+            new = self._space.first_new(candidates, tried)
             if new is None:
                 break
             trials.append(Trial(new, origin=self.origin))
             tried.add(new)
         return trials
 
-    def _candidates(self, history: RunHistory, n_tried: int, rng: np.random.Generator) -> Vectors:
+    def _candidates(self, history: RunHistory, n_tried: int, rng: np.random.Generator) -> Iterator[Vectors]:
+        """Batches of rows, to be searched for one that is new; random ones follow them."""
         raise NotImplementedError
 
 
@@ -54,8 +56,8 @@ class RandomSearcher(_Baseline):
 
     origin = "random"
 
-    def _candidates(self, history: RunHistory, n_tried: int, rng: np.random.Generator) -> Vectors:
-        return self._space.sample(100, rng)
+    def _candidates(self, history: RunHistory, n_tried: int, rng: np.random.Generator) -> Iterator[Vectors]:
+        return iter(())
 
 
 class SobolSearcher(_Baseline):
@@ -63,42 +65,28 @@ class SobolSearcher(_Baseline):
 
     origin = "sobol"
 
-    def _candidates(self, history: RunHistory, n_tried: int, rng: np.random.Generator) -> Vectors:
+    def _candidates(self, history: RunHistory, n_tried: int, rng: np.random.Generator) -> Iterator[Vectors]:
         sequence = qmc.Sobol(len(self._space.names), rng=np.random.default_rng(self._seed))
-        skipped = n_tried
-        if skipped:
-            sequence.fast_forward(skipped)
+        if n_tried:
+            sequence.fast_forward(n_tried)
         for _ in range(8):  # forbidden points leave gaps; a few blocks always hold a valid one
-            found = self._space.valid(self._space.from_unit(sequence.random(64)))
-            if len(found):
-                return found
-        return self._space.sample(100, rng)
+            yield self._space.valid(self._space.from_unit(sequence.random(64)))
 
 
 class GridSearcher(_Baseline):
-    """A grid of a few values for each hyperparameter, visited in a shuffled order.
+    """A grid over all choices and a few values of each number, visited in a shuffled order.
 
-    The order is a function of the seed alone; the resolution of numbers doubles when a grid is used up.
+    The order is a function of the seed and of how many are tried; the grid gets finer when it is used up.
     """
 
     origin = "grid"
 
-    def _candidates(self, history: RunHistory, n_tried: int, rng: np.random.Generator) -> Vectors:
-        tried = set(self._rounded(self._space.encode(sorted(history.tried, key=lambda c: c.id))))
+    def _candidates(self, history: RunHistory, n_tried: int, rng: np.random.Generator) -> Iterator[Vectors]:
+        shape = (1024, len(self._space.names))
         for resolution in (3, 5, 9):
-            order = np.random.default_rng((self._seed, resolution))
-            for _ in range(1 + n_tried // 256):
-                points = order.integers(0, resolution, (1024, len(self._space.names)))
-                found = self._space.valid(self._space.from_unit((points + 0.5) / resolution))
-                marks = self._rounded(found)
-                new = [row for row, mark in zip(found, marks, strict=True) if mark not in tried]
-                if new:
-                    return np.array(new)
-        return self._space.sample(100, rng)
-
-    def _rounded(self, vectors: Vectors) -> list[bytes]:
-        """Marks to compare by: ConfigSpace rounds the values that it hands out."""
-        return [row.tobytes() for row in np.round(vectors, 4) + 0.0]
+            # Points are drawn rather than listed: the whole grid of a joint space has more of them than atoms exist.
+            numbers = (rng.integers(0, resolution, shape) + 0.5) / resolution
+            yield self._space.valid(self._space.from_unit(np.where(self._space.n_choices, rng.random(shape), numbers)))
 
 
 class GeneticSearcher(_Baseline):
@@ -108,10 +96,10 @@ class GeneticSearcher(_Baseline):
     population = 20
     mutation = 0.7  # probability that a child is mutated after crossover
 
-    def _candidates(self, history: RunHistory, n_tried: int, rng: np.random.Generator) -> Vectors:
+    def _candidates(self, history: RunHistory, n_tried: int, rng: np.random.Generator) -> Iterator[Vectors]:
         known = sorted((o for o in history.observations() if o.loss is not None), key=lambda o: o.loss or 0.0)
         if len(known) < self.population // 2:
-            return self._space.sample(100, rng)
+            return
         parents = self._space.encode([o.configuration for o in known[: self.population]])
         # Rows are sorted by loss, so the smallest of a few random positions wins its tournament.
         mothers, fathers = np.sort(rng.integers(0, len(parents), (2, 100, 3)), axis=2)[:, :, 0]
@@ -121,4 +109,4 @@ class GeneticSearcher(_Baseline):
         changed, origins = self._space.neighbours(children, 1, 0.2, rng)
         mutants = rng.random(len(changed)) < self.mutation
         children[origins[mutants]] = changed[mutants]
-        return children
+        yield children

@@ -8,10 +8,12 @@ from typing import Any
 
 from ConfigSpace import ConfigurationSpace
 
+from automl.errors import InvalidInputError
 from automl.search.base import Searcher
 from automl.search.baselines import GeneticSearcher, GridSearcher, RandomSearcher, SobolSearcher
 from automl.search.optuna_sampler import SAMPLERS, OptunaSearcher
 from automl.search.smac import SmacSearcher
+from automl.validation import check_names
 from pipelines.configuration import Configuration
 
 SEARCHERS: dict[str, Callable[..., Searcher]] = {
@@ -24,13 +26,25 @@ SEARCHERS: dict[str, Callable[..., Searcher]] = {
 }
 
 
-def make_searcher(searcher: Any, space: ConfigurationSpace, seed: int, initial: Sequence[Configuration]) -> Any:
+def make_searcher(
+    searcher: str | Any, space: ConfigurationSpace, seed: int, initial: Sequence[Configuration] = ()
+) -> Searcher:
     """A searcher by its name, a sampler of Optuna in its adapter, or the user's own object as it is.
 
-    Names are checked before the run starts; see `automl.validation`.
+    Raises
+    ------
+    InvalidInputError
+        If the name is unknown, or the object suggests nothing.
     """
     if isinstance(searcher, str):
+        check_names("searcher", searcher, SEARCHERS)
         return SEARCHERS[searcher](space, seed=seed, initial=initial)
     if type(searcher).__module__.startswith("optuna"):
         return OptunaSearcher(space, seed=seed, initial=initial, sampler=searcher)
+    if not callable(getattr(searcher, "suggest", None)):
+        known = ", ".join(SEARCHERS)
+        raise InvalidInputError(
+            f"searcher: {type(searcher).__name__} has no method suggest(history, n); give such an object, "
+            f"a sampler of Optuna, or one of {known}"
+        )
     return searcher

@@ -81,8 +81,8 @@ class OptunaSearcher:
                     break
                 study.tell(trial, state=_optuna().trial.TrialState.FAIL)
             else:  # the sampler only repeats itself; a random configuration moves it on
-                fresh = map(self._vectors.decode, self._vectors.sample(200, np.random.default_rng(len(tried))))
-                new = next((c for c in fresh if c not in tried), None)
+                rng = np.random.default_rng((self._seed, len(tried)))
+                new = self._vectors.first_new(self._vectors.samples(rng), tried)
                 if new is None:
                     break
                 trials.append(Trial(new, origin="random"))

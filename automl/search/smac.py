@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from ConfigSpace import ConfigurationSpace
@@ -61,10 +62,11 @@ class SmacSearcher:
         while len(trials) < n:
             rng = np.random.default_rng((self._seed, len(tried)))
             if not enough or len(tried) < self._n_initial or rng.random() < self._random_share:
-                origin, candidates = "random", self._space.sample(50, rng)
+                origin, candidates = "random", self._space.samples(rng)
             else:
-                origin, candidates = "smac", self._model_based(observations, tried, rng)
-            found = self._first_new(candidates, tried)
+                best = self._model_based(observations, tried, rng)
+                origin, candidates = "smac", chain([best], self._space.samples(rng))
+            found = self._space.first_new(candidates, tried)
             if found is None:
                 break
             trials.append(Trial(found, origin=origin))
@@ -74,15 +76,10 @@ class SmacSearcher:
     def _model_based(
         self, observations: list[Observation], tried: set[Configuration], rng: np.random.Generator
     ) -> Vectors:
-        # On long histories the model need not change with every result; which results it knows depends on their
-        # number alone, so that a resumed run suggests the same.
-        step = max(1, len(observations) // 50)
-        observations = observations[: len(observations) // step * step]
         seen = {o.configuration for o in observations}
         vectors = self._encode([o.configuration for o in observations])
         pending = self._encode(sorted(tried - seen, key=lambda c: c.id))
-        seed = int(rng.integers(2**31 - 2))
-        surrogate = Surrogate.fit(vectors, observations, pending, self._space.n_choices, seed)
+        surrogate = Surrogate.fit(vectors, observations, pending, int(rng.integers(2**31 - 2)))
         losses = np.array([np.inf if o.loss is None else o.loss for o in observations])
         return maximise(self._space, surrogate, vectors[np.argsort(losses)], rng, self._per_second)
 
@@ -91,10 +88,3 @@ class SmacSearcher:
         self._vectors.update(zip(new, self._space.encode(new), strict=True))
         rows = [self._vectors[c] for c in configurations]
         return np.array(rows) if rows else np.empty((0, len(self._space.names)))
-
-    def _first_new(self, candidates: Vectors, tried: set[Configuration]) -> Configuration | None:
-        for vector in candidates[:200]:
-            configuration = self._space.decode(vector)
-            if configuration not in tried:
-                return configuration
-        return None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.tree import ExtraTreeRegressor
 
 from automl.history import Observation
@@ -13,14 +15,19 @@ from automl.history import Observation
 Array = NDArray[np.float64]
 
 FIXED_SECONDS = 1.0  # a configuration that fits in no time still costs a place in the ensemble's choice
+N_TREES = 16
+N_TREES_SECONDS = 4
+# Features that a split chooses from: nearly all of a small space; all of a joint one would take too long.
+_SHARE_OF_FEATURES = 0.8
+_MOST_FEATURES = 40
 
 
-def impute_inactive(vectors: Array, n_choices: NDArray[np.int_]) -> NDArray[np.float32]:
-    """Inactive entries outside the range of the active ones: -1 for numbers, one more than the last choice."""
-    return np.where(np.isnan(vectors), np.where(n_choices > 0, n_choices, -1), vectors).astype(np.float32)
+def impute_inactive(vectors: Array) -> NDArray[np.float32]:
+    """Inactive entries as -1, which is outside the range of active ones; shape and order are kept."""
+    return np.where(np.isnan(vectors), -1.0, vectors).astype(np.float32)
 
 
-def scaled_costs(observations: list[Observation]) -> Array:
+def scaled_costs(observations: Sequence[Observation]) -> Array:
     """Losses on a logarithmic scale that spreads the good ones, failures as bad as the worst.
 
     As SMAC3's log-scaled encoder: with p the 5th percentile and ``m = min - (p - min)``, the cost is
@@ -54,12 +61,15 @@ class Forest:
     def fit(X: NDArray[np.float32], y: Array, n_trees: int, seed: int) -> Forest:
         """Grow the trees on features of shape (n, d) and targets of shape (n,)."""
         rng = np.random.default_rng(seed)
+        n_features = min(_MOST_FEATURES, max(1, round(_SHARE_OF_FEATURES * X.shape[1])))
         trees = []
-        for _ in range(n_trees):
-            # Single trees, because the forest estimator's set-up takes as long as growing them.
-            rows = rng.integers(0, len(y), len(y)) if len(y) > 10 else np.arange(len(y))
-            tree = ExtraTreeRegressor(max_features=0.8, min_samples_split=3, random_state=int(rng.integers(2**31 - 1)))
-            trees.append(tree.fit(X[rows], y[rows], check_input=False).tree_)
+        # Single trees without their checks, because a forest estimator's set-up takes as long as growing them.
+        with config_context(skip_parameter_validation=True):
+            for _ in range(n_trees):
+                rows = rng.integers(0, len(y), len(y)) if len(y) > 10 else np.arange(len(y))
+                state = int(rng.integers(2**31 - 1))
+                tree = ExtraTreeRegressor(max_features=n_features, min_samples_split=3, random_state=state)
+                trees.append(tree.fit(X[rows], y[rows], check_input=False).tree_)
         return Forest(tuple(trees))
 
     def predict(self, X: NDArray[np.float32]) -> tuple[Array, Array]:
@@ -77,29 +87,27 @@ class Surrogate:
     ----------
     cost : Forest
         Of the scaled costs.
-    log_seconds : Forest
+    log_seconds : Forest or None
+        None where all take the same time.
     best : float
         Lowest predicted cost among the observed configurations.
     """
 
     cost: Forest
-    log_seconds: Forest
+    log_seconds: Forest | None
     best: float
-    n_choices: NDArray[np.int_]
 
     @staticmethod
-    def fit(
-        vectors: Array, observations: list[Observation], pending: Array, n_choices: NDArray[np.int_], seed: int
-    ) -> Surrogate:
+    def fit(vectors: Array, observations: Sequence[Observation], pending: Array, seed: int) -> Surrogate:
         """Learn from observations of shape (n, d); configurations still running count as mediocre.
 
         The lie keeps the next suggestion away from them (constant liar, Ginsbourger et al., 2010).
         """
-        X = impute_inactive(vectors, n_choices)
+        X = impute_inactive(vectors)
         costs = scaled_costs(observations)
-        seconds = np.log([o.seconds + FIXED_SECONDS for o in observations])
         lies = np.full(len(pending), np.median(costs))
-        all_X = np.concatenate([X, impute_inactive(pending, n_choices)])
-        cost = Forest.fit(all_X, np.concatenate([costs, lies]), 16, seed)
-        log_seconds = Forest.fit(X, seconds, 6, seed + 1)
-        return Surrogate(cost, log_seconds, float(cost.predict(X)[0].min()), n_choices)
+        cost = Forest.fit(np.concatenate([X, impute_inactive(pending)]), np.concatenate([costs, lies]), N_TREES, seed)
+        seconds = np.log([o.seconds + FIXED_SECONDS for o in observations])
+        varies = np.ptp(seconds) > 0.01
+        log_seconds = Forest.fit(X, seconds, N_TREES_SECONDS, seed + 1) if varies else None
+        return Surrogate(cost, log_seconds, float(cost.predict(X)[0].min()))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from ConfigSpace import (
     OrdinalHyperparameter,
 )
 from ConfigSpace import Configuration as SpaceConfiguration
+from ConfigSpace.hyperparameters import IntegerHyperparameter
 from numpy.typing import NDArray
 
 from pipelines.configuration import Configuration
@@ -32,12 +34,13 @@ Vectors = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
 _ATTEMPTS = 50  # rounds of sampling before a space counts as (nearly) exhausted by its forbidden clauses
+_SAMPLES = (10, 100, 1_000, 10_000)
 
 
 class VectorSpace:
     """Configurations as rows: numbers in [0, 1], categories as 0, 1, ..., inactive hyperparameters as NaN.
 
-    The numbers are those of ConfigSpace's own vectors, so logarithms and integer steps are the space's.
+    The rows are ConfigSpace's own vectors, so logarithms and integer steps are the space's.
 
     Parameters
     ----------
@@ -57,35 +60,46 @@ class VectorSpace:
         self.names = list(space)
         self._column = {name: i for i, name in enumerate(self.names)}
         self._hyperparameters = list(space.values())
-        self.n_choices = np.array([_n_choices(h) for h in self._hyperparameters])
-        self._cumulative = [_cumulative(h) for h in self._hyperparameters]
-        self._conditions = [
-            (i, [self._condition(c) for c in space.parent_conditions_of[name]])
-            for i, name in enumerate(self.names)
-            if space.parent_conditions_of[name]
-        ]
+        self.n_choices = np.array([_n_choices(h) for h in self._hyperparameters], dtype=np.int_)
+        self._constant = [i for i, h in enumerate(self._hyperparameters) if isinstance(h, Constant)]
+        self._weighted = {i: w for i, h in enumerate(self._hyperparameters) if (w := _cumulative(h)) is not None}
+        self._stepped = [i for i, h in enumerate(self._hyperparameters) if isinstance(h, IntegerHyperparameter)]
+        self._switches = self._compile_conditions()
+        self._is_parent = np.zeros(len(self.names), dtype=bool)
+        for name in self.names:
+            self._is_parent[self._column[name]] = bool(space.children_of[name])
         self._forbidden = [self._clause(clause) for clause in space.forbidden_clauses]
 
     def sample(self, n: int, rng: np.random.Generator) -> Vectors:
         """Up to `n` valid configurations, uniform over the space; fewer if nearly all of it is forbidden."""
         found: list[Vectors] = []
-        count = 0
+        drawn, missing = n, n
         for _ in range(_ATTEMPTS):
-            drawn = self.valid(self.from_unit(rng.random((n, len(self.names)))))
-            found.append(drawn)
-            count += len(drawn)
-            if count >= n:
+            found.append(self.valid(self.from_unit(rng.random((drawn, len(self.names))))))
+            missing -= len(found[-1])
+            if missing <= 0:
                 break
+            drawn = missing * max(2, min(10, n // max(1, n - missing))) + 8
         return np.concatenate(found)[:n]
+
+    def samples(self, rng: np.random.Generator) -> Iterator[Vectors]:
+        """Ever larger samples, for finding one that is new where few are left."""
+        for n in _SAMPLES:
+            yield self.sample(n, rng)
 
     def from_unit(self, points: Vectors) -> Vectors:
         """Points of the unit cube as vectors, activity not yet considered; shape (n, n_hyperparameters)."""
-        out = np.empty(points.shape)
-        for i, hyperparameter in enumerate(self._hyperparameters):
-            if self.n_choices[i]:
-                out[:, i] = np.minimum(np.searchsorted(self._cumulative[i], points[:, i]), self.n_choices[i] - 1)
-            else:
-                out[:, i] = _snap(hyperparameter, points[:, i])
+        out = np.where(self.n_choices > 0, np.minimum(np.floor(points * self.n_choices), self.n_choices - 1), points)
+        out[:, self._constant] = 1.0  # as in ConfigSpace
+        for i, cumulative in self._weighted.items():
+            out[:, i] = np.minimum(np.searchsorted(cumulative, points[:, i], side="right"), len(cumulative) - 1)
+        for i in self._stepped:
+            hyperparameter = self._hyperparameters[i]
+            if getattr(hyperparameter, "log", False):
+                out[:, i] = hyperparameter.to_vector(hyperparameter.to_value(points[:, i]))
+            else:  # as often as any other, the first and the last, too
+                out[:, i] = np.minimum(np.floor(points[:, i] * hyperparameter.size), hyperparameter.size - 1)
+                out[:, i] /= hyperparameter.size - 1
         return out
 
     def valid(self, vectors: Vectors) -> Vectors:
@@ -96,11 +110,8 @@ class VectorSpace:
     def deactivate(self, vectors: Vectors) -> Vectors:
         """A copy whose inactive entries are NaN."""
         vectors = vectors.copy()
-        for column, conditions in self._conditions:
-            active = np.ones(len(vectors), dtype=bool)
-            for condition in conditions:
-                active &= condition(vectors)
-            vectors[~active, column] = np.nan
+        for switch in self._switches:  # in topological order, so that a parent is settled before its children
+            switch(vectors)
         return vectors
 
     def is_forbidden(self, vectors: Vectors) -> Mask:
@@ -110,7 +121,9 @@ class VectorSpace:
             bad |= clause(vectors)
         return bad
 
-    def neighbours(self, vectors: Vectors, n_each: int, scale: float, rng: np.random.Generator) -> tuple[Vectors, Any]:
+    def neighbours(
+        self, vectors: Vectors, n_each: int, scale: float | Vectors, rng: np.random.Generator
+    ) -> tuple[Vectors, NDArray[np.int_]]:
         """Valid one-exchange neighbours: one active hyperparameter changes, what that activates is drawn at random.
 
         Parameters
@@ -118,7 +131,7 @@ class VectorSpace:
         vectors : ndarray of shape (n, n_hyperparameters)
         n_each : int
             Tries per row.
-        scale : float
+        scale : float or ndarray of shape (n * n_each,)
             Standard deviation of a step of a number, in its unit interval.
 
         Returns
@@ -127,23 +140,20 @@ class VectorSpace:
         origins : ndarray of int of shape (m,)
             Row that each stems from.
         """
-        origins = np.repeat(np.arange(len(vectors)), n_each)
-        old = vectors[origins]
-        new = np.where(np.isnan(old), self.from_unit(rng.random(old.shape)), old)
-        changeable = ~np.isnan(old) & (self.n_choices != 1)
-        rows = np.flatnonzero(changeable.any(axis=1))
-        columns = np.argmax(np.where(changeable, rng.random(old.shape), -1.0), axis=1)
-        for column in np.unique(columns[rows]):
-            at = rows[columns[rows] == column]
-            k = self.n_choices[column]
-            if k:
-                new[at, column] = (old[at, column] + rng.integers(1, k, len(at))) % k
-            else:
-                step = old[at, column] + scale * rng.standard_normal(len(at))
-                # Reflected at the bounds, so that these are no traps.
-                new[at, column] = _snap(self._hyperparameters[column], np.clip(1 - np.abs(1 - np.abs(step)), 0.0, 1.0))
-        new = self.deactivate(new)
-        keep = ~self.is_forbidden(new) & ~_same(new, old)
+        changeable = ~np.isnan(vectors) & (self.n_choices != 1)
+        origins = np.repeat(np.flatnonzero(changeable.any(axis=1)), n_each)
+        columns = _pick_columns(changeable, origins, rng)
+        rows = np.arange(len(origins))
+        new = vectors[origins]
+        old = new[rows, columns]
+        new[rows, columns] = self._step(old, columns, scale, rng)
+        moved = new[rows, columns] != old
+        switched = np.flatnonzero(moved & self._is_parent[columns])
+        if len(switched):  # only these can change what is active
+            part = new[switched]
+            fresh = self.from_unit(rng.random(part.shape))
+            new[switched] = self.deactivate(np.where(np.isnan(part), fresh, part))
+        keep = moved & ~self.is_forbidden(new)
         return new[keep], origins[keep]
 
     def encode(self, configurations: Sequence[Configuration]) -> Vectors:
@@ -156,9 +166,79 @@ class VectorSpace:
                     out[row, column] = self._hyperparameters[column].to_vector(value)
         return out
 
+    def first_new(self, batches: Iterable[Vectors], tried: Collection[Configuration]) -> Configuration | None:
+        """The first row that is not yet tried; None where there is none."""
+        for batch in batches:
+            for row in batch[first_of_each(batch)]:
+                configuration = self.decode(row)
+                if configuration not in tried:
+                    return configuration
+        return None
+
     def decode(self, vector: Vectors) -> Configuration:
         """One row as a configuration."""
         return to_configuration(SpaceConfiguration(self.space, vector=vector))
+
+    def _step(
+        self, old: Vectors, columns: NDArray[np.int_], scale: float | Vectors, rng: np.random.Generator
+    ) -> Vectors:
+        """Another choice, or a Gaussian step of a number, for each entry of shape (m,)."""
+        n_choices = self.n_choices[columns]
+        other = (old + 1 + np.floor(rng.random(len(old)) * (n_choices - 1))) % np.maximum(n_choices, 1)
+        step = old + scale * rng.standard_normal(len(old))
+        # Reflected at the bounds, so that these are no traps.
+        new = np.where(n_choices > 0, other, np.clip(1 - np.abs(1 - np.abs(step)), 0.0, 1.0))
+        for i in self._stepped:
+            at = np.flatnonzero(columns == i)
+            if len(at):
+                new[at] = _whole_steps(self._hyperparameters[i], old[at], new[at], step[at] > old[at])
+        return new
+
+    def _compile_conditions(self) -> list[Callable[[Vectors], None]]:
+        """Functions that set inactive entries to NaN in place, level by level of the graph of conditions."""
+        level: dict[str, int] = {}
+        children: dict[tuple[int, int], list[int]] = defaultdict(list)  # of one discrete parent, by (level, parent)
+        others: dict[int, list[int]] = defaultdict(list)
+        for column, name in enumerate(self.names):
+            level[name] = 1 + max((level[parent.name] for parent in self.space.parents_of[name]), default=-1)
+            conditions = self.space.parent_conditions_of[name]
+            if len(conditions) == 1 and isinstance(conditions[0], EqualsCondition | InCondition | NotEqualsCondition):
+                parent = self._column[conditions[0].parent.name]
+                if self.n_choices[parent]:
+                    children[level[name], parent].append(column)
+                    continue
+            if conditions:
+                others[level[name]].append(column)
+        switches: list[Callable[[Vectors], None]] = []
+        for depth in range(max(level.values(), default=0) + 1):
+            switches += [self._table(p, columns) for (at, p), columns in children.items() if at == depth]
+            switches += [self._general(column) for column in others[depth]]
+        return switches
+
+    def _table(self, parent: int, columns: list[int]) -> Callable[[Vectors], None]:
+        """Activity of the children of one discrete parent, looked up for each of its values."""
+        k = int(self.n_choices[parent]) + (parent in self._constant)
+        values = np.full((k + 1, len(self.names)), np.nan)
+        values[:k, parent] = np.arange(k)
+        active = np.column_stack([self._active(values, column) for column in columns])
+        added = np.where(active, 0.0, np.nan)  # adding NaN switches off
+        chosen = np.array(columns)
+
+        def switch(vectors: Vectors) -> None:
+            at = vectors[:, parent]
+            vectors[:, chosen] += added[np.where(np.isnan(at), k, at).astype(np.intp)]
+
+        return switch
+
+    def _general(self, column: int) -> Callable[[Vectors], None]:
+        def switch(vectors: Vectors) -> None:
+            vectors[~self._active(vectors, column), column] = np.nan
+
+        return switch
+
+    def _active(self, vectors: Vectors, column: int) -> Mask:
+        conditions = self.space.parent_conditions_of[self.names[column]]
+        return np.logical_and.reduce([self._condition(condition)(vectors) for condition in conditions])
 
     def _condition(self, condition: Any) -> Callable[[Vectors], Mask]:
         if isinstance(condition, AndConjunction | OrConjunction):
@@ -195,6 +275,12 @@ class VectorSpace:
         raise TypeError(f"forbidden clauses of type {type(clause).__name__} are not supported")
 
 
+def first_of_each(vectors: Vectors) -> NDArray[np.int_]:
+    """Positions of the rows that differ from all rows before them, in order."""
+    marks = np.random.default_rng(0).random(vectors.shape[1])  # a random projection tells rows apart
+    return np.sort(np.unique(np.where(np.isnan(vectors), -1.0, vectors) @ marks, return_index=True)[1])
+
+
 def _n_choices(hyperparameter: Any) -> int:
     if isinstance(hyperparameter, CategoricalHyperparameter):
         return len(hyperparameter.choices)
@@ -203,19 +289,24 @@ def _n_choices(hyperparameter: Any) -> int:
     return 1 if isinstance(hyperparameter, Constant) else 0
 
 
-def _cumulative(hyperparameter: Any) -> Vectors:
-    """Upper ends of the stretches of [0, 1] that belong to the choices."""
-    n = _n_choices(hyperparameter)
+def _cumulative(hyperparameter: Any) -> Vectors | None:
+    """Upper ends of the stretches of [0, 1] that belong to weighted choices; None where all weigh the same."""
     weights = getattr(hyperparameter, "probabilities", None)
-    return np.cumsum(np.full(n, 1 / n) if n and weights is None else np.asarray(weights if n else []))
+    if weights is None or np.ptp(weights) == 0:
+        return None
+    return np.cumsum(weights)
 
 
-def _snap(hyperparameter: Any, points: Vectors) -> Vectors:
-    """Points of [0, 1] as legal vector values: integers lie on a grid."""
-    if hasattr(hyperparameter, "size") and np.isinf(hyperparameter.size):
-        return points
-    return np.asarray(hyperparameter.to_vector(hyperparameter.to_value(points)), dtype=float)
+def _whole_steps(hyperparameter: Any, old: Vectors, new: Vectors, upwards: Mask) -> Vectors:
+    """Steps of an integer, on its grid, at least to the next value."""
+    was, becomes = hyperparameter.to_value(old), hyperparameter.to_value(new)
+    becomes = np.where(becomes == was, was + np.where(upwards, 1, -1), becomes)
+    becomes = np.clip(becomes, hyperparameter.lower, hyperparameter.upper)
+    return np.asarray(hyperparameter.to_vector(becomes), dtype=float)
 
 
-def _same(a: Vectors, b: Vectors) -> Mask:
-    return ((a == b) | (np.isnan(a) & np.isnan(b))).all(axis=1)
+def _pick_columns(changeable: Mask, origins: NDArray[np.int_], rng: np.random.Generator) -> NDArray[np.int_]:
+    """One changeable column for each try: the k-th of its row, k drawn at random."""
+    count = changeable.cumsum(axis=1)
+    kth = np.floor(rng.random(len(origins)) * count[origins, -1]).astype(np.int_)
+    return np.asarray((count[origins] <= kth[:, None]).sum(axis=1))
