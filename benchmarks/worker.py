@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -78,8 +79,8 @@ def autogluon(train, y, test, s):
     predictor.fit(train.assign(target=y), presets=preset, time_limit=s["budget"], num_cpus=s["cores"])
     if s["task"] == "regression":
         return predictor, lambda: predictor.predict(test).to_numpy()
-    predictor.classes_ = np.asarray(predictor.class_labels)
-    return predictor, lambda: predictor.predict_proba(test)[list(predictor.class_labels)].to_numpy()
+    known = SimpleNamespace(classes_=np.asarray(predictor.class_labels))
+    return known, lambda: predictor.predict_proba(test)[list(predictor.class_labels)].to_numpy()
 
 
 def flaml(train, y, test, s):
