@@ -1,10 +1,17 @@
-"""Seconds that a searcher thinks: ours on the joint space, beside SMAC3 where that is installed.
+"""Seconds that a searcher thinks, with hundreds of trials known: ours beside SMAC3.
 
-Example: python -m benchmarks.search_latency --n 500
+Example: python -m benchmarks.search_latency --n 500 --smac3-python ../venv-smac/bin/python
+
+SMAC3 runs in an interpreter of its own (`pip install smac typer scikit-learn`), right after ours, so that both meet the
+same machine. Each is told the same random configurations with random losses, then asked for more.
 """
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,63 +24,98 @@ from pipelines.component import TableTraits, space_of
 from pipelines.space import build_space
 
 MIXED = TableTraits("multiclass", 1_000, 20, 5, (0, 1, 2), (3, 10, 5), has_missing=True)
+SPACES = ("joint", "five floats")
 
 
-def ours(space: ConfigurationSpace, n: int, seed: int = 0) -> list[float]:
-    """Seconds of each of `n` suggestions of our SMAC-like searcher, on random losses."""
+def make_space(name: str) -> ConfigurationSpace:
+    """The space of whole pipelines, or a small one of numbers."""
+    return build_space(MIXED) if name == "joint" else space_of(*(Float(f"x{i}", (0.0, 1.0)) for i in range(5)))
+
+
+def ours(space: ConfigurationSpace, n: int, n_asked: int) -> list[tuple[float, float]]:
+    """Seconds of wall clock and of processor of each suggestion of our SMAC-like searcher."""
     from automl.history import RunHistory
     from automl.search.smac import SmacSearcher
-    from automl.trial import FoldResult, Status, TrialResult
+    from automl.trial import FoldResult, Status, Trial, TrialResult
+    from pipelines.space import to_configuration
 
-    searcher, history = SmacSearcher(space, seed=seed), RunHistory()
-    rng = np.random.default_rng(seed)
-    seconds = []
-    for _ in range(n):
-        start = time.perf_counter()
-        trial = searcher.suggest(history, 1)[0]
-        seconds.append(time.perf_counter() - start)
+    searcher, history = SmacSearcher(space, seed=0), RunHistory()
+    rng = np.random.default_rng(0)
+
+    def tell(trial: Trial) -> None:
         loss = FoldResult(float(rng.random()), float(rng.random()), 0.0)
         history.append(TrialResult(trial, Status.OK, {0: loss}, loss.fit_seconds))
+
+    for configuration in space.sample_configuration(n - n_asked):
+        tell(Trial(to_configuration(configuration)))
+    seconds = []
+    for _ in range(n_asked):
+        start, processor = time.perf_counter(), time.process_time()
+        trial = searcher.suggest(history, 1)[0]
+        seconds.append((time.perf_counter() - start, time.process_time() - processor))
+        tell(trial)
     return seconds
 
 
-def smac3(space: ConfigurationSpace, n: int, seed: int = 0) -> list[float]:
+def smac3(space: ConfigurationSpace, n: int, n_asked: int) -> list[tuple[float, float]]:
     """The same of SMAC3's facade for hyperparameter optimization."""
-    import tempfile
-
     from smac import HyperparameterOptimizationFacade, Scenario
-    from smac.runhistory import TrialValue
+    from smac.runhistory import TrialInfo, TrialValue
 
     def unused(config: Any, seed: int = 0) -> float:
         raise AssertionError("trials are told, not run")
 
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(0)
     seconds = []
     with tempfile.TemporaryDirectory() as folder:
-        scenario = Scenario(space, deterministic=True, n_trials=n, seed=seed, output_directory=Path(folder))
-        facade = HyperparameterOptimizationFacade(scenario, unused, overwrite=True, logging_level=False)
-        for _ in range(n):
-            start = time.perf_counter()
+        scenario = Scenario(space, deterministic=True, n_trials=2 * n, seed=0, output_directory=Path(folder))
+        design = HyperparameterOptimizationFacade.get_initial_design(scenario, n_configs=1)
+        facade = HyperparameterOptimizationFacade(
+            scenario, unused, initial_design=design, overwrite=True, logging_level=False
+        )
+        for configuration in space.sample_configuration(n - n_asked):
+            facade.tell(TrialInfo(configuration, seed=0), TrialValue(float(rng.random()), float(rng.random())))
+        for _ in range(n_asked):
+            start, processor = time.perf_counter(), time.process_time()
             trial = facade.ask()
-            seconds.append(time.perf_counter() - start)
+            seconds.append((time.perf_counter() - start, time.process_time() - processor))
             facade.tell(trial, TrialValue(float(rng.random()), float(rng.random())))
     return seconds
 
 
+def report(searcher: str, space: str, n: int, n_asked: int) -> dict[str, Any]:
+    """Milliseconds a suggestion."""
+    built = make_space(space)
+    built.seed(0)
+    wall, processor = 1e3 * np.array({"ours": ours, "smac3": smac3}[searcher](built, n, n_asked)).T
+    return {
+        "searcher": searcher,
+        "space": f"{space} ({len(built)} hyperparameters)",
+        "trials": n,
+        "asked": n_asked,
+        "median ms": round(float(np.median(wall)), 1),
+        "90th percentile ms": round(float(np.percentile(wall, 90)), 1),
+        "mean ms": round(float(np.mean(wall)), 1),
+        "median processor ms": round(float(np.median(processor)), 1),
+    }
+
+
 def main(
     n: Annotated[int, typer.Option(help="Trials in the history at the end.")] = 500,
-    searchers: Annotated[str, typer.Option(help="ours, smac3.")] = "ours",
+    asked: Annotated[int, typer.Option(help="How many of them are asked for and timed.")] = 50,
+    smac3_python: Annotated[str, typer.Option(help="Interpreter that has SMAC3; empty for ours alone.")] = "",
+    only: Annotated[str, typer.Option(help="Print one row as JSON: SEARCHER/SPACE.")] = "",
 ) -> None:
     """Print milliseconds a suggestion."""
-    five = space_of(*(Float(f"x{i}", (0.0, 1.0)) for i in range(5)))
-    spaces = {"joint": build_space(MIXED), "five floats": five}
-    for name in searchers.split(","):
-        for label, space in spaces.items():
-            seconds = 1e3 * np.array({"ours": ours, "smac3": smac3}[name](space, n))[-50:]
-            print(
-                f"{name:6s} {label} ({len(space)} hyperparameters), last 50 of {n} trials: "
-                f"median {np.median(seconds):.0f} ms, 90th percentile {np.percentile(seconds, 90):.0f} ms"
-            )
+    if only:
+        print(json.dumps(report(*only.split("/"), n, asked)))
+        return
+    pythons = {"ours": sys.executable} | ({"smac3": smac3_python} if smac3_python else {})
+    for space in SPACES:
+        for searcher, python in pythons.items():
+            command = [python, "-W", "ignore", "-m", "benchmarks.search_latency", "--n", str(n), "--asked", str(asked)]
+            done = subprocess.run([*command, "--only", f"{searcher}/{space}"], stdout=subprocess.PIPE, check=True)
+            print(done.stdout.decode().strip().splitlines()[-1], flush=True)
 
 
 if __name__ == "__main__":

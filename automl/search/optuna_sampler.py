@@ -21,7 +21,7 @@ from automl.history import RunHistory
 from automl.search.vectors import VectorSpace
 from automl.trial import Trial
 from pipelines.configuration import Configuration
-from pipelines.space import is_active, to_configuration
+from pipelines.space import to_configuration
 
 SAMPLERS = {
     "tpe": "TPESampler",
@@ -118,9 +118,11 @@ class OptunaSearcher:
     def _complete(self, trial: Any) -> Configuration | None:
         """Ask for the active hyperparameters, parents first; None where the result is forbidden."""
         values: dict[str, Any] = {}
-        for name, hyperparameter in self._space.items():
-            if is_active(self._space, name, values):
+        vector = np.full(len(self._space), np.nan)
+        for i, (name, hyperparameter) in enumerate(self._space.items()):
+            if self._vectors.is_active(vector, name):
                 values[name] = trial._suggest(name, self._distribution(hyperparameter))
+                vector[i] = hyperparameter.to_vector(values[name])
         try:
             return to_configuration(SpaceConfiguration(self._space, values=values))
         except ForbiddenValueError:

@@ -114,6 +114,11 @@ class VectorSpace:
             switch(vectors)
         return vectors
 
+    def is_active(self, vector: Vectors, name: str) -> bool:
+        """Whether a hyperparameter takes part, given a row in which its parents are settled."""
+        column = self._column[name]
+        return not self.space.parent_conditions_of[name] or bool(self._active(vector[None], column)[0])
+
     def is_forbidden(self, vectors: Vectors) -> Mask:
         """Which rows a forbidden clause excludes."""
         bad = np.zeros(len(vectors), dtype=bool)

@@ -1,0 +1,85 @@
+"""Search strategies by name or as objects."""
+
+from __future__ import annotations
+
+import builtins
+
+import pytest
+from ConfigSpace import ConfigurationSpace
+
+from automl.errors import AutoMLError, InvalidInputError
+from automl.history import RunHistory
+from automl.search.catalog import SEARCHERS, make_searcher
+from automl.search.optuna_sampler import OptunaSearcher
+from automl.trial import FoldResult, Status, TrialResult
+from tests.search.spaces import every_kind
+
+SPACE = ConfigurationSpace({"x": (0.0, 1.0), "kind": ["a", "b"]})
+
+
+def test_a_misspelt_name_is_answered_with_the_nearest():
+    with pytest.raises(InvalidInputError, match="'smca' is unknown; did you mean 'smac'"):
+        make_searcher("smca", SPACE, 0)
+
+
+def test_a_strange_name_is_answered_with_the_choices():
+    with pytest.raises(InvalidInputError, match=r"smac.*random|random.*smac"):
+        make_searcher("zzzzzz", SPACE, 0)
+
+
+def test_an_object_without_suggest_is_refused():
+    with pytest.raises(InvalidInputError, match="no method suggest"):
+        make_searcher(3, SPACE, 0)
+
+
+def test_the_users_own_object_is_taken_as_it_is():
+    class Mine:
+        def suggest(self, history, n):
+            return []
+
+    mine = Mine()
+    assert make_searcher(mine, SPACE, 0) is mine
+
+
+def run(searcher, n):
+    history = RunHistory()
+    for _ in range(n):
+        trial = searcher.suggest(history, 1)[0]
+        loss = float(trial.configuration.get("x", trial.configuration.get("size", 0)))
+        history.append(TrialResult(trial, Status.OK, {0: FoldResult(loss, 1.0, 0.0)}, 1.0))
+    return history
+
+
+def test_a_sampler_object_of_optuna_is_adapted():
+    optuna = pytest.importorskip("optuna")
+    searcher = make_searcher(optuna.samplers.RandomSampler(seed=0), SPACE, 0)
+    assert isinstance(searcher, OptunaSearcher)
+    assert len(run(searcher, 5).evaluations) == 5
+
+
+@pytest.mark.parametrize("name", ["tpe", "nsga_ii", "qmc"])
+def test_samplers_of_optuna_keep_to_a_conditional_space(name):
+    pytest.importorskip("optuna")
+    space = every_kind()
+    history = run(make_searcher(name, space, 0), 30)
+    assert len(history.evaluations) == 30
+    for configuration in history.evaluations:
+        assert configuration.get("flavour") != "salty"
+        assert (configuration["model"] == "forest") == ("trees" in configuration)
+
+
+def test_without_optuna_the_error_names_the_extra(monkeypatch):
+    real = builtins.__import__
+
+    def absent(name, *args, **kwargs):
+        if name.startswith("optuna"):
+            raise ImportError(name)
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, "__import__", absent)
+    with pytest.raises(AutoMLError, match=r"pip install 'cash-automl\[optuna\]'"):
+        make_searcher("tpe", SPACE, 0).suggest(RunHistory(), 1)
+
+
+def test_the_catalogue_names_the_strategies_of_the_literature():
+    assert {"smac", "random", "sobol", "grid", "genetic", "tpe"} <= set(SEARCHERS)

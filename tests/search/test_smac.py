@@ -1,0 +1,119 @@
+"""The default search: what it does beyond what every searcher promises."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from ConfigSpace import ConfigurationSpace
+
+from automl.history import RunHistory
+from automl.search.baselines import RandomSearcher
+from automl.search.smac import SmacSearcher
+from automl.trial import FoldResult, Status, TrialResult
+from tests.search.spaces import joint
+
+
+def square() -> ConfigurationSpace:
+    return ConfigurationSpace({"x": (0.0, 1.0), "y": (0.0, 1.0)})
+
+
+def bowl(configuration) -> float:
+    return (float(configuration["x"]) - 0.7) ** 2 + (float(configuration["y"]) - 0.2) ** 2
+
+
+def result(trial, loss, seconds=1.0):
+    return TrialResult(trial, Status.OK, {0: FoldResult(loss, seconds, 0.0)}, seconds)
+
+
+def run(searcher, loss, n, history=None, seconds=lambda configuration: 1.0):
+    history = RunHistory() if history is None else history
+    for _ in range(n):
+        trial = searcher.suggest(history, 1)[0]
+        history.append(result(trial, loss(trial.configuration), seconds(trial.configuration)))
+    return history
+
+
+def test_without_initial_configurations_it_begins_with_random_ones():
+    history = run(SmacSearcher(square(), seed=0, n_initial=5, random_share=0.0), bowl, 8)
+    assert [r.trial.origin for r in history.results] == ["random"] * 5 + ["smac"] * 3
+
+
+def test_initial_configurations_replace_the_random_ones():
+    initial = [r.trial.configuration for r in run(RandomSearcher(square(), seed=9), bowl, 8).results]
+    history = run(SmacSearcher(square(), seed=0, initial=initial, random_share=0.0), bowl, 10)
+    assert [r.trial.origin for r in history.results] == ["initial"] * 8 + ["smac"] * 2
+
+
+def test_random_interleaving_goes_on():
+    history = run(SmacSearcher(square(), seed=0, random_share=0.5), bowl, 40)
+    assert 5 < sum(r.trial.origin == "random" for r in history.results[8:]) < 27
+
+
+def test_it_closes_in_on_the_optimum():
+    history = run(SmacSearcher(square(), seed=0), bowl, 40)
+    assert min(bowl(c) for c in history.evaluations) < 1e-3
+    late = [bowl(r.trial.configuration) for r in history.results[-15:]]
+    early = [bowl(r.trial.configuration) for r in history.results[:8]]
+    assert np.median(late) < np.median(early) / 4
+
+
+def test_seconds_count():
+    """Both halves of x hold the same losses; the left one takes a minute."""
+
+    def share_of_the_right_half(per_second):
+        shares = []
+        for seed in range(4):
+            history = run(
+                SmacSearcher(square(), seed=seed, per_second=per_second, random_share=0.0),
+                lambda c: (abs(float(c["x"]) - 0.5) - 0.3) ** 2,
+                25,
+                seconds=lambda c: 60.0 if float(c["x"]) < 0.5 else 1.0,
+            )
+            shares.append(np.mean([float(r.trial.configuration["x"]) >= 0.5 for r in history.results[8:]]))
+        return np.mean(shares)
+
+    assert share_of_the_right_half(True) > share_of_the_right_half(False) + 0.1
+
+
+def test_several_at_once_are_spread():
+    searcher = SmacSearcher(square(), seed=0, random_share=0.0)
+    history = run(searcher, bowl, 20)
+    points = np.array([[t.configuration["x"], t.configuration["y"]] for t in searcher.suggest(history, 4)], dtype=float)
+    distances = np.linalg.norm(points[:, None] - points, axis=2)[np.triu_indices(4, 1)]
+    assert distances.max() > 0.02
+    assert distances.min() > 1e-6
+
+
+def test_asking_for_several_or_one_by_one_while_they_run_is_the_same():
+    history = run(SmacSearcher(square(), seed=0), bowl, 15)
+    together = SmacSearcher(square(), seed=0).suggest(history, 3)
+    one_by_one = []
+    for _ in range(3):
+        one_by_one += SmacSearcher(square(), seed=0).suggest(history, 1)
+        history.start(one_by_one[-1])
+    assert [t.configuration for t in together] == [t.configuration for t in one_by_one]
+
+
+@pytest.mark.parametrize("n", [0, 3])
+def test_asking_changes_nothing(n):
+    searcher, history = SmacSearcher(square(), seed=0), run(RandomSearcher(square(), seed=0), bowl, 12)
+    assert len(searcher.suggest(history, n)) == n
+    assert searcher.suggest(history, 2) == SmacSearcher(square(), seed=0).suggest(history, 2)
+
+
+def test_every_configuration_of_a_small_space_is_tried():
+    space = ConfigurationSpace({"a": list(range(12)), "b": list(range(12))})
+    history = run(SmacSearcher(space, seed=0), lambda c: int(c["a"]) * int(c["b"]), 144)
+    assert len(history.evaluations) == 144
+    assert SmacSearcher(space, seed=0).suggest(history, 1) == []
+
+
+def test_in_the_joint_space_it_finds_the_family_that_is_good():
+    space = joint()
+
+    def loss(configuration):
+        return 0.2 if configuration["model"] == "extra_trees" else 0.5
+
+    history = run(SmacSearcher(space, seed=0), loss, 60)
+    late = [r.trial.configuration["model"] for r in history.results[-20:]]
+    assert late.count("extra_trees") >= 10
