@@ -96,7 +96,9 @@ def _run_process(cell: Cell, folder: Path) -> str:
     if code == 0 and (folder / "timings.json").exists():
         return ""
     lines = [line for line in (folder / "log").read_text(errors="replace").splitlines() if line.strip()]
-    return f"exit code {code}: {lines[-1][:200] if lines else 'no output'}"
+    # What a system says while it closes down comes after the error.
+    said = [line for line in lines if "Error" in line] or lines or ["no output"]
+    return f"exit code {code}: {said[-1].strip()[:200]}"
 
 
 def score(target: pd.Series, predictions: np.ndarray, classes: np.ndarray, metric: str) -> float:

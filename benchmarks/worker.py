@@ -95,20 +95,18 @@ def flaml(train, y, test, s):
 
 
 class _H2O:
-    """H2O's leader with the classes in the order of its probability columns."""
+    """H2O's leader; `classes_` are None for regression."""
 
-    def __init__(self, leader, is_regression):
-        self.leader, self.is_regression = leader, is_regression
+    def __init__(self, leader, classes):
+        self.leader, self.classes_ = leader, classes
 
     def predict(self, test):
         import h2o
 
         answer = self.leader.predict(h2o.H2OFrame(test)).as_data_frame()
-        if self.is_regression:
+        if self.classes_ is None:
             return answer["predict"].to_numpy()
-        # H2O writes a "p" before labels that look like numbers.
-        self.classes_ = np.array([c[1:] if c[:1] == "p" and c[1:].isdigit() else c for c in answer.columns[1:]])
-        return answer.iloc[:, 1:].to_numpy()
+        return answer[[f"class_{code}" for code in range(len(self.classes_))]].to_numpy()
 
 
 def h2o(train, y, test, s):
@@ -117,12 +115,16 @@ def h2o(train, y, test, s):
 
     h2o.init(nthreads=s["cores"], max_mem_size="12g")
     h2o.no_progress()
+    classes = None if s["task"] == "regression" else np.unique(y)
+    if classes is not None:
+        # H2O reads a table as text, and labels such as "+" and "-" as numbers.
+        y = [f"class_{code}" for code in np.searchsorted(classes, y)]
     frame = h2o.H2OFrame(train.assign(target=y))
-    if s["task"] != "regression":
+    if classes is not None:
         frame["target"] = frame["target"].asfactor()
     search = H2OAutoML(max_runtime_secs=s["budget"], seed=s["seed"] + 1, verbosity=None)
     search.train(y="target", training_frame=frame)
-    model = _H2O(search.leader, s["task"] == "regression")
+    model = _H2O(search.leader, classes)
     return model, lambda: model.predict(test)
 
 
