@@ -12,13 +12,18 @@ from sklearn.base import BaseEstimator
 
 TaskType = Literal["binary", "multiclass", "regression"]
 
+# Of a table's numbers, in size: scikit-learn's trees work in single precision, where numbers beyond 3e38 are infinite,
+# and liblinear refuses those beyond 1e30.
+LARGEST = 1e30
+
 
 @dataclass(frozen=True)
 class TableTraits:
     """What the space and its components need to know of a table.
 
     The table itself is a float64 array ``(n_rows, n_features)``: category columns hold codes ``0, 1, ...``, missing
-    cells are NaN. A sparse table is a CSR matrix without category columns and without missing cells.
+    cells are NaN, numbers lie within `LARGEST`. A sparse table is a CSR matrix without category columns and without
+    missing cells.
     """
 
     task: TaskType

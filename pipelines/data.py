@@ -14,13 +14,10 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.columns import CategoryReader, Column, Floats, NumericReader, TableError, TextReader
-from pipelines.component import TableTraits, TaskType
+from pipelines.component import LARGEST, TableTraits, TaskType
 from pipelines.inference import infer_column, numeric_columns
 from pipelines.table import RawTable, as_table, block, plain, series
 
-# scikit-learn's trees work in single precision, where numbers beyond 3e38 are infinite, and liblinear refuses those
-# beyond 1e30.
-LARGEST = 1e30
 TEXT_CELLS = 256  # hashed columns of all text columns together
 
 

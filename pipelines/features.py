@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import Component, FitContext, TableTraits, space_of
 from pipelines.encoders import FrequencyEncoder
-from pipelines.preprocessing import target_encoder
+from pipelines.preprocessing import bound, target_encoder
 
 Array = NDArray[np.float64]
 
@@ -171,7 +171,7 @@ class BoundedPCA(TransformerMixin, BaseEstimator):
     def transform(self, X: ArrayLike) -> Array:
         """Components of shape (n_samples, n_components_)."""
         check_is_fitted(self)
-        return np.nan_to_num(self.pca_.transform(self.scaler_.transform(X))[:, : self.n_components_])
+        return bound(np.nan_to_num(self.pca_.transform(self.scaler_.transform(X))[:, : self.n_components_]))
 
 
 class BoundedNystroem(TransformerMixin, BaseEstimator):
@@ -222,7 +222,7 @@ class BoundedAgglomeration(TransformerMixin, BaseEstimator):
         """Group means, shape (n_samples, n_groups)."""
         check_is_fitted(self)
         scaled = self.scaler_.transform(X)
-        return self.groups_.transform(scaled) if hasattr(self, "groups_") else scaled
+        return bound(self.groups_.transform(scaled) if hasattr(self, "groups_") else scaled)
 
 
 def _arithmetic(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:

@@ -8,9 +8,12 @@ from typing import Any, Self
 import numpy as np
 from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import (
+    FunctionTransformer,
     MaxAbsScaler,
     OneHotEncoder,
     PowerTransformer,
@@ -20,7 +23,7 @@ from sklearn.preprocessing import (
 )
 from sklearn.utils.validation import check_is_fitted
 
-from pipelines.component import Component, FitContext, TableTraits, space_of
+from pipelines.component import LARGEST, Component, FitContext, TableTraits, space_of
 from pipelines.encoders import CodeEncoder, FrequencyEncoder, TargetMeanEncoder
 
 Array = NDArray[np.float64]
@@ -125,13 +128,31 @@ def _quantile(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     )
 
 
+def bound(X: Any) -> Any:
+    """The numbers of an array or CSR matrix cut at `LARGEST`; what is missing stays missing."""
+    if sparse.issparse(X):
+        X = X.copy()
+        X.data = np.clip(X.data, -LARGEST, LARGEST)
+        return X
+    return np.clip(X, -LARGEST, LARGEST)
+
+
+def _bounded(scaler: BaseEstimator) -> BaseEstimator:
+    """A scaler that divides by what training knew, and so may make large numbers of new rows too large."""
+    return make_pipeline(scaler, FunctionTransformer(bound, feature_names_out="one-to-one"))
+
+
 def _standard(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    return StandardScaler(with_mean=not context.traits.sparse)
+    return _bounded(StandardScaler(with_mean=not context.traits.sparse))
+
+
+def _max_abs(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    return _bounded(MaxAbsScaler())
 
 
 def _robust(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     low = 100 * params.get("quantile_low", 0.25)
-    return RobustScaler(quantile_range=(low, 100 - low))
+    return _bounded(RobustScaler(quantile_range=(low, 100 - low)))
 
 
 def _dense(traits: TableTraits) -> bool:
@@ -141,7 +162,7 @@ def _dense(traits: TableTraits) -> bool:
 SCALING = (
     Component("none", lambda params, context: "passthrough", accepts_sparse=True),
     Component("standard", _standard, accepts_sparse=True),
-    Component("max_abs", lambda params, context: MaxAbsScaler(), accepts_sparse=True, applies=lambda t: t.sparse),
+    Component("max_abs", _max_abs, accepts_sparse=True, applies=lambda t: t.sparse),
     Component(
         "robust", _robust, lambda traits: space_of(Float("quantile_low", (0.01, 0.3), default=0.25)), applies=_dense
     ),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,9 +14,8 @@ from sklearn.base import clone
 from sklearn.pipeline import Pipeline
 
 from pipelines.build import build_pipeline, predicted_seconds
-from pipelines.component import FitContext, TableTraits
+from pipelines.component import LARGEST, FitContext, TableTraits
 from pipelines.configuration import Configuration
-from pipelines.data import LARGEST
 from pipelines.space import build_space, complete, to_configuration
 
 
@@ -29,63 +29,128 @@ class Table:
     traits: TableTraits
 
 
-def _table(name: str) -> Table:
-    rng = np.random.default_rng(7)
-    n, d = 60, 6
-    X = rng.normal(size=(n, d))
-    y = (X[:, 0] + 0.5 * rng.normal(size=n) > 0).astype(int)
-    traits = TableTraits("binary", n, d, 2)
-    if name == "missing cells and categories":
-        X[:, 1], X[:, 4] = rng.integers(0, 3, n), rng.integers(0, 25, n)
-        X[rng.random(X.shape) < 0.15] = np.nan
-        X[:, 3] = np.nan  # nothing known of this column in the training part
-        traits = replace(traits, categorical=(1, 4), cardinalities=(3, 26), has_missing=True)
-    elif name == "only categories":
-        X = rng.integers(0, 4, (n, 3)).astype(float)
-        y = X[:, 0].astype(int) % 3
-        traits = TableTraits("multiclass", n, 3, 3, (0, 1, 2), (5, 4, 4))
-    elif name == "single column":
-        X, traits = X[:, :1], TableTraits("binary", n, 1, 2)
-    elif name == "more columns than rows":
-        X = rng.normal(size=(24, 60))
-        y = np.arange(24) % 2
-        traits = TableTraits("binary", 24, 60, 2)
-    elif name == "thirty classes":
-        X, y = rng.normal(size=(75, 4)), np.sort(np.arange(75) % 30)
-        X[:, 0], X[:, 1] = rng.integers(0, 5, 75), rng.integers(0, 8, 75)
-        # One class of the table is not in the training part.
-        traits = TableTraits("multiclass", 75, 4, 31, (0, 1), (5, 8))
-    elif name == "two of three classes":
-        X[:, 0], X[:, 5] = rng.integers(0, 5, n), rng.integers(0, 8, n)
-        y, traits = 2 * y, TableTraits("multiclass", n, d, 3, (0, 5), (5, 8))
-    elif name == "constant, duplicate and huge columns":
-        X[:, 1], X[:, 2], X[:, 3] = 3.0, X[:, 0], np.clip(X[:, 3] * 1e30, -LARGEST, LARGEST)
-    elif name == "sparse":
-        X = sparse.random(n, 40, density=0.1, format="csr", rng=np.random.default_rng(0))
-        traits = TableTraits("binary", n, 40, 2, sparse=True)
-    elif name == "regression":
-        y, traits = X[:, 0] * 100 + rng.normal(size=n), TableTraits("regression", n, d)
-    elif name == "regression with weights":
-        y, traits = np.exp(3 * X[:, 0]), TableTraits("regression", n, d, weighted=True)
-    new = X[:5].copy() if sparse.issparse(X) else np.vstack([X[:4], np.full((1, X.shape[1]), np.nan)])
-    if not sparse.issparse(X) and traits.categorical:
-        new[0, traits.categorical[0]] = traits.cardinalities[0] - 1  # a level that training may not have
-    return Table(X, y, new, traits)
+N, D = 60, 6
+Parts = tuple[Any, np.ndarray, TableTraits]
+
+
+def _numbers(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Six columns of numbers, of which the first tells most of two classes."""
+    X = rng.normal(size=(N, D))
+    return X, (X[:, 0] + 0.5 * rng.normal(size=N) > 0).astype(int)
+
+
+def _plain(rng: np.random.Generator) -> Parts:
+    return *_numbers(rng), TableTraits("binary", N, D, 2)
+
+
+def _missing_cells_and_categories(rng: np.random.Generator) -> Parts:
+    X, y = _numbers(rng)
+    X[:, 1], X[:, 4] = rng.integers(0, 3, N), rng.integers(0, 25, N)
+    X[rng.random(X.shape) < 0.15] = np.nan
+    X[:, 3] = np.nan  # nothing known of this column in the training part
+    return X, y, TableTraits("binary", N, D, 2, (1, 4), (3, 26), has_missing=True)
+
+
+def _only_categories(rng: np.random.Generator) -> Parts:
+    X = rng.integers(0, 4, (N, 3)).astype(float)
+    return X, X[:, 0].astype(int) % 3, TableTraits("multiclass", N, 3, 3, (0, 1, 2), (5, 4, 4))
+
+
+def _single_column(rng: np.random.Generator) -> Parts:
+    X, y = _numbers(rng)
+    return X[:, :1], y, TableTraits("binary", N, 1, 2)
+
+
+def _more_columns_than_rows(rng: np.random.Generator) -> Parts:
+    return rng.normal(size=(24, 60)), np.arange(24) % 2, TableTraits("binary", 24, 60, 2)
+
+
+def _thirty_classes(rng: np.random.Generator) -> Parts:
+    X, y = rng.normal(size=(75, 4)), np.sort(np.arange(75) % 30)
+    X[:, 0], X[:, 1] = rng.integers(0, 5, 75), rng.integers(0, 8, 75)
+    # One class of the table is not in the training part.
+    return X, y, TableTraits("multiclass", 75, 4, 31, (0, 1), (5, 8))
+
+
+def _two_of_three_classes(rng: np.random.Generator) -> Parts:
+    X, y = _numbers(rng)
+    X[:, 0], X[:, 5] = rng.integers(0, 5, N), rng.integers(0, 8, N)
+    return X, 2 * y, TableTraits("multiclass", N, D, 3, (0, 5), (5, 8))
+
+
+def _constant_duplicate_and_huge_columns(rng: np.random.Generator) -> Parts:
+    X, y = _numbers(rng)
+    X[:, 1], X[:, 2], X[:, 3] = 3.0, X[:, 0], np.clip(X[:, 3] * 1e30, -LARGEST, LARGEST)
+    return X, y, TableTraits("binary", N, D, 2)
+
+
+def _columns_of_every_magnitude(rng: np.random.Generator) -> Parts:
+    X, y = _numbers(rng)
+    X[:, 1] = rng.choice([-1.0, 1.0], N) * 10.0 ** rng.uniform(-30, 30, N)
+    X[:, 2] *= 1e-9
+    X[:5, 3] = LARGEST
+    return X, y, TableTraits("binary", N, D, 2)
+
+
+def _sparse(rng: np.random.Generator) -> Parts:
+    X = sparse.random(N, 40, density=0.1, format="csr", rng=rng)
+    return X, rng.integers(0, 2, N), TableTraits("binary", N, 40, 2, sparse=True)
+
+
+def _twenty_rows(rng: np.random.Generator) -> Parts:
+    X, y = _numbers(rng)
+    X[:, 0], X[::4, 2] = rng.integers(0, 3, N), np.nan
+    return X[:20], y[:20], TableTraits("binary", 20, D, 2, (0,), (3,), has_missing=True)
+
+
+def _two_rows_for_each_of_ten_classes(rng: np.random.Generator) -> Parts:
+    return _numbers(rng)[0][:20], np.arange(20) // 2, TableTraits("multiclass", 20, D, 10)
+
+
+def _classes_with_weights(rng: np.random.Generator) -> Parts:
+    X, y = _numbers(rng)
+    X[:, 1] = rng.integers(0, 5, N)
+    return X, y + (X[:, 2] > 1), TableTraits("multiclass", N, D, 3, (1,), (5,), weighted=True)
+
+
+def _regression(rng: np.random.Generator) -> Parts:
+    X = _numbers(rng)[0]
+    return X, X[:, 0] * 100 + rng.normal(size=N), TableTraits("regression", N, D)
+
+
+def _regression_with_weights(rng: np.random.Generator) -> Parts:
+    X = _numbers(rng)[0]
+    return X, np.exp(3 * X[:, 0]), TableTraits("regression", N, D, weighted=True)
 
 
 SHAPES = [
-    "plain",
-    "missing cells and categories",
-    "only categories",
-    "single column",
-    "more columns than rows",
-    "thirty classes",
-    "two of three classes",
-    "constant, duplicate and huge columns",
-    "sparse",
-    "regression",
-    "regression with weights",
+    _plain,
+    _missing_cells_and_categories,
+    _only_categories,
+    _single_column,
+    _more_columns_than_rows,
+    _thirty_classes,
+    _two_of_three_classes,
+    _constant_duplicate_and_huge_columns,
+    _columns_of_every_magnitude,
+    _sparse,
+    _twenty_rows,
+    _two_rows_for_each_of_ten_classes,
+    _classes_with_weights,
+    _regression,
+    _regression_with_weights,
 ]
+
+
+def _new_rows(X: Any, traits: TableTraits) -> Any:
+    """A few rows of training, one without any value where a table can say so, one of the largest numbers."""
+    if sparse.issparse(X):
+        return sparse.vstack([X[:4], np.full((1, X.shape[1]), LARGEST)], format="csr")
+    new = np.vstack([X[:4], np.full((1, X.shape[1]), np.nan), X[4:5]])
+    new[5, list(traits.numeric)] = LARGEST
+    if traits.categorical:
+        new[0, traits.categorical[0]] = traits.cardinalities[0] - 1  # a level that training may not have
+    return new
 
 
 def check(table: Table, configuration: Configuration) -> None:
@@ -98,6 +163,7 @@ def check(table: Table, configuration: Configuration) -> None:
     assert np.isfinite(answer).all()
     assert len(answer) == table.new.shape[0]
     if table.traits.is_classification:
+        assert answer.min() >= 0
         assert answer.sum(axis=1) == pytest.approx(1, abs=1e-3)
         assert answer.shape[1] == len(np.unique(table.y))
     again = pickle.loads(pickle.dumps(pipeline))
@@ -105,8 +171,9 @@ def check(table: Table, configuration: Configuration) -> None:
     assert np.array_equal(same(table.new), answer)
 
 
-def _sampled(name: str, n: int, seed: int) -> None:
-    table = _table(name)
+def _sampled(shape: Callable[[np.random.Generator], Parts], n: int, seed: int) -> None:
+    X, y, traits = shape(np.random.default_rng(7))
+    table = Table(X, y, _new_rows(X, traits), traits)
     space = build_space(table.traits, seed=seed)
     failures = []
     for sampled in space.sample_configuration(n):
@@ -119,17 +186,17 @@ def _sampled(name: str, n: int, seed: int) -> None:
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("name", SHAPES)
-def test_sampled_configurations_fit_and_predict(name):
-    _sampled(name, 25, seed=0)
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__.strip("_"))
+def test_sampled_configurations_fit_and_predict(shape):
+    _sampled(shape, 25, seed=0)
 
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("seed", [1, 2, 3])
-@pytest.mark.parametrize("name", SHAPES)
-def test_many_more_sampled_configurations_fit_and_predict(name, seed):
-    _sampled(name, 100, seed)
+@pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__.strip("_"))
+def test_many_more_sampled_configurations_fit_and_predict(shape, seed):
+    _sampled(shape, 100, seed)
 
 
 def test_steps_that_do_nothing_are_left_out():
