@@ -122,7 +122,7 @@ def h2o(train, y, test, s):
     frame = h2o.H2OFrame(train.assign(target=y))
     if classes is not None:
         frame["target"] = frame["target"].asfactor()
-    search = H2OAutoML(max_runtime_secs=s["budget"], seed=s["seed"] + 1, verbosity=None)
+    search = H2OAutoML(max_runtime_secs=round(s["budget"]), seed=s["seed"] + 1, verbosity=None)
     search.train(y="target", training_frame=frame)
     model = _H2O(search.leader, classes)
     return model, lambda: model.predict(test)
