@@ -6,6 +6,7 @@ import pickle
 import time
 import traceback
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -77,21 +78,44 @@ def predict(model: Pipeline, X: Any, n_classes: int) -> NDArray[np.float32]:
     return out
 
 
-def _evaluate_fold(task: Task, trial: Trial, fold: int, context: FitContext, artifacts: Artifacts) -> FoldResult:
-    train, scored = task.folds[fold]
+def _fit(
+    task: Task, configuration: Configuration, folds: Sequence[int], contexts: Sequence[FitContext]
+) -> list[Pipeline]:
+    """Fitted pipelines of some folds; several at once only where `_together` says so."""
+    pipelines = [build_pipeline(configuration, context) for context in contexts]
+    rows = [task.folds[fold][0] for fold in folds]
+    if len(folds) == 1:
+        pipelines[0].fit(task.X[rows[0]], task.y[rows[0]], model__sample_weight=task.weights(rows[0]))
+        return pipelines
+    tables = [task.X[r] for r in rows]
+    if len(pipelines[0]) > 1:
+        tables = [p[:-1].fit_transform(X, task.y[r]) for p, X, r in zip(pipelines, tables, rows, strict=True)]
+    together = find("model", configuration.family).fit_together
+    assert together is not None
+    together([p[-1] for p in pipelines], tables, [task.y[r] for r in rows], [task.weights(r) for r in rows])
+    return pipelines
+
+
+def _together(configuration: Configuration) -> bool:
+    """Whether the folds of a configuration can be fitted at once: a wrapper around the model fits it by itself."""
+    wrapped = any(configuration.get(step, "none") != "none" for step in ("balancing", "calibration"))
+    return find("model", configuration.family).fit_together is not None and not wrapped
+
+
+def _score(
+    task: Task, trial: Trial, fold: int, model: Pipeline, fit_seconds: float, artifacts: Artifacts
+) -> FoldResult:
+    scored = task.folds[fold][1]
     start = time.perf_counter()
-    model = build_pipeline(trial.configuration, context)
-    model.fit(task.X[train], task.y[train], model__sample_weight=task.weights(train))
-    fitted = time.perf_counter()
     predictions = predict(model, task.X[scored], task.traits.n_classes)
-    predicted = time.perf_counter()
+    predict_seconds = time.perf_counter() - start
     loss = task.metric.loss(task.y[scored], predictions, task.weights(scored))
     if not np.isfinite(loss):
         raise InvalidPredictionsError(f"{task.metric.name} is {loss} on fold {fold}")
     artifacts.write(trial.configuration, fold, model, predictions)
     iterations = getattr(model[-1], "n_iter_", None)
     info = {"n_iter": int(np.max(iterations))} if iterations is not None and np.size(iterations) else {}
-    return FoldResult(loss, fitted - start, predicted - fitted, info)
+    return FoldResult(loss, fit_seconds, predict_seconds, info)
 
 
 def import_libraries(trial: Trial) -> None:
@@ -112,17 +136,22 @@ def evaluate(task: Task, trial: Trial, artifacts: Artifacts, n_threads: int, tim
     start = time.perf_counter()
     done: dict[int, FoldResult] = {}
     status, reason = Status.OK, ""
-    for position, fold in enumerate(trial.folds):
+    groups = [trial.folds] if _together(trial.configuration) else [(fold,) for fold in trial.folds]
+    for group in groups:
         used = time.perf_counter() - start
         left = None if time_limit is None else time_limit - used
-        if left is not None and position and used / position > left:
+        if left is not None and done and used / len(done) > left:
             break
-        limit = None if left is None else _FIT_SHARE * left / (len(trial.folds) - position)
-        context = FitContext(task.traits, random_state=trial.seed + fold, n_threads=n_threads, time_limit=limit)
+        limit = None if left is None else _FIT_SHARE * left / (len(trial.folds) - len(done))
+        contexts = [FitContext(task.traits, trial.seed + fold, n_threads, limit) for fold in group]
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")
-                done[fold] = _evaluate_fold(task, trial, fold, context, artifacts)
+                began = time.perf_counter()
+                models = _fit(task, trial.configuration, group, contexts)
+                each = (time.perf_counter() - began) / len(group)
+                for fold, model in zip(group, models, strict=True):
+                    done[fold] = _score(task, trial, fold, model, each, artifacts)
         except InvalidPredictionsError as error:
             status, reason = Status.INVALID, str(error)
             break

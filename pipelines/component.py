@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -90,6 +90,9 @@ class Component:
         What `fit` takes: NaN cells, category codes in the leading columns, CSR matrices, ``sample_weight``.
     interruptible : bool
         Whether training stops by itself at `FitContext.time_limit`, with a usable model.
+    fit_together : callable or None
+        ``fit_together(estimators, tables, targets, weights)`` fits several estimators of this component at once, one
+        on each table, faster than one after the other.
     imports : tuple of str
         Modules that `fit` will import; a worker imports them before the clock of a trial starts.
     seconds : callable or None
@@ -106,5 +109,6 @@ class Component:
     accepts_sparse: bool = False
     accepts_weights: bool = False
     interruptible: bool = False  # training stops by itself at the context's time limit, with a usable model
+    fit_together: Callable[[Sequence[Any], Sequence[Any], Sequence[Any], Sequence[Any]], None] | None = None
     imports: tuple[str, ...] = ()
     seconds: Callable[[Mapping[str, Any], TableTraits], float] | None = None

@@ -168,7 +168,7 @@ def test_the_space_of_each_kind_of_table_in_words(monkeypatch, capsys, task):
     assert end.value.code == 0
     head, *families = capsys.readouterr().out.split("\n")
     assert int(head.split()[0]) > 100
-    assert {"  lightgbm", "  mlp"} <= set(families)
+    assert {"  lightgbm", "  realmlp"} <= set(families)
 
 
 @pytest.mark.parametrize(

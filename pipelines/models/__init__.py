@@ -19,11 +19,13 @@ import pipelines.models.lda as lda
 import pipelines.models.lightgbm as lightgbm
 import pipelines.models.linear_svm as linear_svm
 import pipelines.models.logistic_regression as logistic_regression
-import pipelines.models.mlp as mlp
 import pipelines.models.qda as qda
 import pipelines.models.random_forest as random_forest
+import pipelines.models.realmlp as realmlp
+import pipelines.models.resnet as resnet
 import pipelines.models.ridge as ridge
 import pipelines.models.sgd as sgd
+import pipelines.models.tabm as tabm
 import pipelines.models.xgboost as xgboost
 from pipelines.component import Component
 
@@ -33,7 +35,9 @@ _FAMILIES = (
     random_forest,
     catboost,
     xgboost,
-    mlp,
+    realmlp,
+    tabm,
+    resnet,
     hist_gradient_boosting,
     logistic_regression,
     ridge,

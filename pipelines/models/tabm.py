@@ -1,0 +1,76 @@
+"""TabM: an ensemble of networks that share almost all their weights."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ConfigSpace import ConfigurationSpace, Float, Integer
+from sklearn.base import BaseEstimator
+
+from pipelines.component import Component, FitContext, TableTraits
+from pipelines.models import _net
+
+EPOCHS = 100
+PATIENCE = 16
+N_MEMBERS = 16
+
+
+def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    from pipelines.nets.architectures import TabM
+    from pipelines.nets.fleet import Recipe
+
+    architecture = TabM(width=params["width"], depth=params["depth"], n_members=N_MEMBERS, n_bins=params["n_bins"])
+    recipe = Recipe(
+        learning_rate=params["learning_rate"],
+        weight_decay=params["weight_decay"],
+        dropout=params["dropout"],
+        schedule="flat_cos",
+        epochs=EPOCHS,
+        batch_size=_net.batch_size(context.traits.n_rows),
+        patience=PATIENCE,
+        stretch=0.2,
+        clip=1.0,
+        betas=(0.9, 0.999),
+    )
+    return _net.make_net(architecture, recipe, params, context)
+
+
+def space(traits: TableTraits) -> ConfigurationSpace:
+    space = ConfigurationSpace()
+    space.add(
+        Float("learning_rate", (3e-4, 1e-2), log=True, default=2e-3),
+        Float("weight_decay", (1e-5, 0.1), log=True, default=3e-4),
+        Integer("max_one_hot", (2, 100), log=True, default=9),
+        Float("dropout", (0.0, 0.5), default=0.1),
+        Integer("width", (64, 512), log=True, default=128),
+        Integer("depth", (1, 4), default=2),
+        Integer("n_bins", (2, 64), log=True, default=16),
+    )
+    return space
+
+
+def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
+    width = int(params.get("width", 128))
+    first = _net.first_width(traits, 8)
+    weights = width * (first + (int(params.get("depth", 2)) - 1) * width + _net.n_outputs(traits))
+    return _net.training_seconds(traits, 0.6 * EPOCHS, weights, N_MEMBERS)
+
+
+COMPONENT = Component(
+    name="tabm",
+    make=make,
+    space=space,
+    applies=_net.applies,
+    accepts_categories=True,
+    accepts_sparse=True,
+    accepts_weights=True,
+    interruptible=True,
+    fit_together=_net.fit_together,
+    imports=_net.IMPORTS,
+    seconds=seconds,
+)
+
+PORTFOLIO: tuple[Mapping[str, Any], ...] = (
+    {"model": "tabm", "encoding": "native", "imputation": "median", "scaling": "quantile"},
+)
