@@ -233,14 +233,12 @@ class _Fleet:
         slot = self._slot.unsqueeze(1)
         weight = self._weight[slot, rows] * present
         fade = _flat_cos(done) if self._recipe.fades else 1.0
-        out = self._architecture.forward(self._p, self._X[slot, rows], self._dropout(fade))
+        dropout = _Dropout(self._rates["dropout"] * fade, self._generators, present)
+        out = self._architecture.forward(self._p, self._X[slot, rows], dropout)
         losses = _losses(out, self._y[slot, rows], self._rates["label_smoothing"])
         loss = ((losses * weight).sum(1) / present.sum(1).clamp(min=1)).sum()
         torch.autograd.backward(loss)
         self._move(_SCHEDULES[self._recipe.schedule](done), fade, step)
-
-    def _dropout(self, fade: float) -> _Dropout:
-        return _Dropout(self._rates["dropout"] * fade, self._generators)
 
     @torch.no_grad()
     def _move(self, share: float, fade: float, step: int) -> None:
@@ -316,21 +314,25 @@ class _Fleet:
 
 
 class _Dropout:
-    """Drops units with the probability of their network, drawn from that network's own generator."""
+    """Drops units with the probability of their network, drawn from that network's own generator.
 
-    def __init__(self, probability: torch.Tensor, generators: Sequence[torch.Generator]):
+    Rows that only fill up a batch draw nothing, so that a network meets the same numbers in any fleet.
+    """
+
+    def __init__(self, probability: torch.Tensor, generators: Sequence[torch.Generator], present: torch.Tensor):
         self._threshold = (256 * probability).round().clamp(max=255)
-        self._idle = not bool(self._threshold.any())
-        self._generators = generators
+        self._n_rows = present.shape[1]
+        drops, counts = self._threshold.tolist(), present.sum(1).tolist()
+        self._active = [(b, g, n) for b, (g, n, drop) in enumerate(zip(generators, counts, drops, strict=True)) if drop]
 
     def __call__(self, X: torch.Tensor) -> torch.Tensor:
-        if self._idle:
+        if not self._active:
             return X
-        n = X[0].numel()
-        noise = torch.empty(len(X), math.ceil(n / 8), dtype=torch.int64)
-        for row, generator in zip(noise, self._generators, strict=True):
-            row.random_(-(2**63), None, generator=generator)
-        drawn = noise.view(torch.uint8)[:, :n].view(X.shape).to(X.device)
+        a_row = X[0].numel() // self._n_rows
+        noise = torch.zeros(len(X), math.ceil(X[0].numel() / 8), dtype=torch.int64)
+        for b, generator, n_rows in self._active:
+            noise[b, : math.ceil(n_rows * a_row / 8)].random_(-(2**63), None, generator=generator)
+        drawn = noise.view(torch.uint8)[:, : X[0].numel()].view(X.shape).to(X.device)
         threshold = self._threshold.view(-1, *[1] * (X.ndim - 1))
         return X * ((drawn >= threshold) * (256 / (256 - threshold)))
 
