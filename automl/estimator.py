@@ -49,6 +49,7 @@ class _AutoML(BaseEstimator):
         n_jobs: int | None = -1,
         memory_limit: float | None = None,
         trial_time_limit: float | None = None,
+        device: str = "auto",
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         initial_configurations: str | Sequence[Mapping[str, Any]] = "default",
@@ -66,6 +67,7 @@ class _AutoML(BaseEstimator):
         self.n_jobs = n_jobs
         self.memory_limit = memory_limit
         self.trial_time_limit = trial_time_limit
+        self.device = device
         self.include = include
         self.exclude = exclude
         self.initial_configurations = initial_configurations
@@ -173,6 +175,7 @@ class _AutoML(BaseEstimator):
             n_workers=n_workers,
             memory_limit=self.memory_limit or default_memory_limit(n_workers),
             trial_time_limit=self.trial_time_limit,
+            device=self.device,
             include=tuple(self.include),
             exclude=tuple(self.exclude),
             initial_configurations=self.initial_configurations,
@@ -241,6 +244,8 @@ _PARAMETERS = """
         MiB for one trial; an even share of the free memory when None.
     trial_time_limit : float, optional
         Seconds for one trial.
+    device : str, default="auto"
+        Where networks train: "cpu", "cuda", "cuda:1", ...; "auto" takes CUDA where there is any.
     include, exclude : sequence of str
         Names of components (models, encoders, ...) to restrict the space to, or to leave out.
     initial_configurations : "default" or list of dict

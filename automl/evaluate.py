@@ -124,11 +124,15 @@ def import_libraries(trial: Trial) -> None:
         import_module(module)
 
 
-def evaluate(task: Task, trial: Trial, artifacts: Artifacts, n_threads: int, time_limit: float | None) -> TrialResult:
+def evaluate(
+    task: Task, trial: Trial, artifacts: Artifacts, n_threads: int, device: str, time_limit: float | None
+) -> TrialResult:
     """Run a trial; an exception becomes a status, finished folds are kept.
 
     Parameters
     ----------
+    device : str
+        Of networks.
     time_limit : float or None
         Seconds for the trial; iterative models stop early to respect it, and no further fold starts once a fold of
         average length no longer fits.
@@ -143,7 +147,7 @@ def evaluate(task: Task, trial: Trial, artifacts: Artifacts, n_threads: int, tim
         if left is not None and done and used / len(done) > left:
             break
         limit = None if left is None else _FIT_SHARE * left / (len(trial.folds) - len(done))
-        contexts = [FitContext(task.traits, trial.seed + fold, n_threads, limit) for fold in group]
+        contexts = [FitContext(task.traits, trial.seed + fold, n_threads, limit, device) for fold in group]
         try:
             with warnings.catch_warnings(), np.errstate(all="ignore"):
                 warnings.simplefilter("ignore")

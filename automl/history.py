@@ -104,6 +104,7 @@ class RunHistory:
         for e in self.evaluations.values():
             loss = None
             if e.folds:
-                loss = centre + float(np.mean([r.loss - effects.get(f, centre) for f, r in e.folds.items()]))
+                # Plain sums: this runs for every configuration before every suggestion.
+                loss = centre + sum(r.loss - effects.get(f, centre) for f, r in e.folds.items()) / len(e.folds)
             rows.append(Observation(e.configuration, loss, self.cost(e)))
         return rows

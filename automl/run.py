@@ -44,6 +44,7 @@ class Settings:
     n_workers: int
     memory_limit: float | None  # MiB of one worker
     trial_time_limit: float | None = None  # seconds
+    device: str = "auto"
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     initial_configurations: str | Sequence[Mapping[str, Any]] = "default"
@@ -98,7 +99,7 @@ def run(task: Task, settings: Settings) -> RunResult:
             known, folder = store.open(task), store.folder
             budget = Budget(budget.seconds, budget.max_trials, budget.started - store.elapsed_before)
         task.save(folder)
-        executor = LocalExecutor(folder, settings.n_workers, memory_limit=settings.memory_limit)
+        executor = LocalExecutor(folder, settings.n_workers, memory_limit=settings.memory_limit, device=settings.device)
         stack.callback(executor.shutdown)
         runtime = RuntimeModel(task.traits, float(np.mean([len(train) for train, _ in task.folds])) / len(task.y))
         history = RunHistory(known, cost_of=runtime.guess if budget.seconds is None else None)

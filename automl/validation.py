@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -70,8 +71,22 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     n_jobs = settings.get("n_jobs")
     if n_jobs is not None and (not _is_whole(n_jobs) or n_jobs == 0):
         raise InvalidInputError(f"n_jobs must be a whole number, -1 for all processors, and not 0; got {n_jobs!r}")
+    _check_device(settings.get("device", "auto"))
     _check_scoring(settings.get("scoring"), classification)
     _check_cv(settings.get("cv"))
+
+
+def _check_device(device: Any) -> None:
+    if device in ("auto", "cpu"):
+        return
+    if not isinstance(device, str) or not re.fullmatch(r"cuda(:\d+)?", device):
+        raise InvalidInputError(f'device must be "auto", "cpu", "cuda" or "cuda:0", "cuda:1", ...; got {device!r}')
+    import torch
+
+    wanted = int(device.partition(":")[2] or 0)
+    if wanted >= torch.cuda.device_count():
+        there = torch.cuda.device_count()
+        raise InvalidInputError(f'device={device!r} is not there: torch sees {there} CUDA devices; use device="auto"')
 
 
 def check_names(argument: str, given: str | Iterable[str], known: Iterable[str]) -> None:

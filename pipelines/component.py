@@ -55,6 +55,7 @@ class FitContext:
     random_state: int = 0
     n_threads: int = 1
     time_limit: float | None = None  # seconds for one fit; iterative models stop there with what they have
+    device: str = "auto"  # of networks: "cpu", "cuda", "cuda:1", ..., or "auto" for CUDA where there is any
 
 
 def space_of(*hyperparameters: Hyperparameter[Any, Any]) -> ConfigurationSpace:

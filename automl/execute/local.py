@@ -88,10 +88,10 @@ class _Job:
 class _Worker:
     """One process and the pipe to it."""
 
-    def __init__(self, context: Any, folder: Path, n_threads: int):
+    def __init__(self, context: Any, folder: Path, n_threads: int, device: str):
         self.connection: Connection
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=worker_main, args=(theirs, str(folder), n_threads), daemon=True)
+        self.process = context.Process(target=worker_main, args=(theirs, str(folder), n_threads, device), daemon=True)
         with _process_start():
             self.process.start()
         theirs.close()
@@ -129,17 +129,26 @@ class LocalExecutor:
         Threads of each worker.
     memory_limit : float or None
         MiB of resident memory of one worker and its children.
+    device : str
+        Of networks: "cpu", "cuda", or "auto" for CUDA where there is any.
     """
 
-    def __init__(self, folder: Path, n_workers: int, n_threads: int = 1, memory_limit: float | None = None):
+    def __init__(
+        self,
+        folder: Path,
+        n_workers: int,
+        n_threads: int = 1,
+        memory_limit: float | None = None,
+        device: str = "auto",
+    ):
         self.n_workers = n_workers
-        self._folder, self._n_threads, self._memory_limit = folder, n_threads, memory_limit
+        self._folder, self._n_threads, self._memory_limit, self._device = folder, n_threads, memory_limit, device
         self._context = _context()
         self._queue: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._wake_receiver, self._wake = multiprocessing.Pipe(duplex=False)
         self._stopping = False
         self._failed_starts = 0
-        self._workers = [_Worker(self._context, folder, n_threads) for _ in range(n_workers)]
+        self._workers = [_Worker(self._context, folder, n_threads, device) for _ in range(n_workers)]
         self._thread = threading.Thread(target=self._supervise, name="automl-executor", daemon=True)
         self._thread.start()
 
@@ -229,7 +238,7 @@ class LocalExecutor:
 
     def _replace(self, worker: _Worker, status: Status, reason: str) -> None:
         worker.kill()
-        self._workers[self._workers.index(worker)] = _Worker(self._context, self._folder, self._n_threads)
+        self._workers[self._workers.index(worker)] = _Worker(self._context, self._folder, self._n_threads, self._device)
         job = worker.job
         if job is not None:
             seconds = time.monotonic() - job.started

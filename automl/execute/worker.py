@@ -13,7 +13,7 @@ from automl.evaluate import Artifacts, evaluate, import_libraries
 from automl.task import Task
 
 
-def main(connection: Connection, folder: str, n_threads: int) -> None:
+def main(connection: Connection, folder: str, n_threads: int, device: str) -> None:
     """Answer each ``(trial, time_limit)`` with a `TrialResult`.
 
     Parameters
@@ -22,6 +22,8 @@ def main(connection: Connection, folder: str, n_threads: int) -> None:
         Holds the saved `Task`; models and predictions go there too.
     n_threads : int
         Threads that a trial may keep busy.
+    device : str
+        Of networks.
     """
     # Ctrl-C reaches the whole process group; only the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -33,5 +35,5 @@ def main(connection: Connection, folder: str, n_threads: int) -> None:
             trial, time_limit = connection.recv()
             import_libraries(trial)
             connection.send(None)  # only now starts the clock that the limit is measured by
-            result = evaluate(task, trial, artifacts, n_threads, time_limit)
+            result = evaluate(task, trial, artifacts, n_threads, device, time_limit)
             connection.send(result)

@@ -53,6 +53,7 @@ def make_net(
         time_limit=context.time_limit,
         random_state=context.random_state,
         n_threads=context.n_threads,
+        device=context.device,
     )
     return NetClassifier(settings) if traits.is_classification else NetRegressor(settings)
 

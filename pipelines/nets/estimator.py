@@ -223,11 +223,12 @@ def _threads(torch: Any, n_threads: int) -> Iterator[None]:
 
 
 def _device(name: str) -> str:
+    """A device of this machine: models that were trained on another one's predict on the processor."""
     import torch
 
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    return name
+    if name == "cpu" or not torch.cuda.is_available():
+        return "cpu"
+    return "cuda" if name == "auto" else name
 
 
 def _category_columns(s: NetSettings) -> tuple[list[int], list[int]]:
