@@ -54,6 +54,7 @@ _AUTOGLUON = (
     ("torch==2.13.0",),
     ("autogluon.tabular[lightgbm,catboost,xgboost,fastai]==1.6.3", "torch==2.13.0", "psutil", "pyarrow"),
 )
+_PYTABKIT = (("torch==2.13.0",), ("pytabkit[models]==1.7.3", "torch==2.13.0", "psutil", "pyarrow"))
 
 SYSTEMS = {
     system.name: system
@@ -61,6 +62,13 @@ SYSTEMS = {
         System("automl", "cash-automl"),
         System("lightgbm", "lightgbm"),
         System("forest", "scikit-learn"),
+        System("net_realmlp", "cash-automl"),
+        System("net_tabm", "cash-automl"),
+        System("net_resnet", "cash-automl"),
+        System("mlp", "scikit-learn"),
+        System("catboost", "catboost"),
+        System("pytabkit_realmlp", "pytabkit", _PYTABKIT),
+        System("pytabkit_tabm", "pytabkit", _PYTABKIT),
         System("autogluon_best", "autogluon.tabular", _AUTOGLUON),
         System("autogluon_medium", "autogluon.tabular", _AUTOGLUON),
         System("flaml", "flaml", (("flaml[automl]==2.7.0", "psutil", "pyarrow", "pandas<3"),)),

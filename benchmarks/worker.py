@@ -69,6 +69,80 @@ def forest(train, y, test, s):
     return model, (lambda: model.predict(test) if s["task"] == "regression" else model.predict_proba(test))
 
 
+def _numbers(y, task):
+    """The target as floats or class codes, and the classes."""
+    return (None, np.asarray(y, dtype=float)) if task == "regression" else np.unique(y, return_inverse=True)
+
+
+def net(train, y, test, s):
+    """One default configuration of a family of networks, fitted once on all training rows."""
+    from pipelines.build import build_pipeline
+    from pipelines.component import FitContext
+    from pipelines.data import TableReader
+    from pipelines.models import PORTFOLIO
+    from pipelines.space import build_space, complete
+
+    classes, target = _numbers(y, s["task"])
+    reader = TableReader()
+    X = reader.fit_transform(train)
+    traits = reader.traits(s["task"], 0 if classes is None else len(classes), False, len(train))
+    entry = next(entry for entry in PORTFOLIO if entry["model"] == s["system"].split("_")[1])
+    configuration = complete(build_space(traits), entry)
+    pipeline = build_pipeline(configuration, FitContext(traits, s["seed"], s["cores"])).fit(X, target)
+    predict = pipeline.predict if classes is None else pipeline.predict_proba
+    return SimpleNamespace(classes_=classes), lambda: predict(reader.transform(test))
+
+
+def mlp(train, y, test, s):
+    """scikit-learn's network with early stopping, on one-hot encoded and standardised columns."""
+    from sklearn.compose import make_column_selector, make_column_transformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+    kind = MLPRegressor if s["task"] == "regression" else MLPClassifier
+    numbers = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
+    columns = make_column_transformer(
+        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), make_column_selector(dtype_exclude="number")),
+        (numbers, make_column_selector(dtype_include="number")),
+    )
+    classes, target = _numbers(y, s["task"])
+    mean, scale = (target.mean(), target.std()) if classes is None else (0, 1)
+    model = make_pipeline(columns, kind(early_stopping=True, max_iter=500, random_state=s["seed"]))
+    model.fit(train, (target - mean) / scale if classes is None else target)
+    predict = (lambda: mean + scale * model.predict(test)) if classes is None else lambda: model.predict_proba(test)
+    return SimpleNamespace(classes_=classes), predict
+
+
+def catboost(train, y, test, s):
+    from catboost import CatBoostClassifier, CatBoostRegressor
+
+    kind = CatBoostRegressor if s["task"] == "regression" else CatBoostClassifier
+    categories = list(train.select_dtypes(exclude="number").columns)
+    train, test = (
+        t.assign(**{c: t[c].astype(object).fillna("missing").astype(str) for c in categories}) for t in (train, test)
+    )
+    classes, target = _numbers(y, s["task"])
+    settings = {"thread_count": s["cores"], "random_seed": s["seed"], "verbose": 0, "allow_writing_files": False}
+    model = kind(cat_features=categories, **settings).fit(train, target)
+    return SimpleNamespace(classes_=classes), lambda: (model.predict if classes is None else model.predict_proba)(test)
+
+
+def pytabkit(train, y, test, s):
+    """RealMLP or TabM with pytabkit's tuned defaults, one fit on all training rows."""
+    import pytabkit
+
+    name = {"realmlp": "RealMLP_TD", "tabm": "TabM_D"}[s["system"].split("_")[1]]
+    classes, target = _numbers(y, s["task"])
+    kind = getattr(pytabkit, f"{name}_{'Regressor' if classes is None else 'Classifier'}")
+    losses = {} if classes is None else {"val_metric_name": "cross_entropy"}
+    if classes is not None and name == "RealMLP_TD":
+        losses["use_ls"] = False  # the metrics are of probabilities
+    model = kind(device="cpu", n_threads=s["cores"], random_state=s["seed"], verbosity=0, **losses).fit(train, target)
+    return SimpleNamespace(classes_=classes), lambda: (model.predict if classes is None else model.predict_proba)(test)
+
+
 def autogluon(train, y, test, s):
     from autogluon.tabular import TabularPredictor
 

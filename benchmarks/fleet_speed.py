@@ -1,0 +1,80 @@
+"""Seconds of networks trained in a fleet beside the same networks one after the other, in one run.
+
+Example: python -m benchmarks.fleet_speed --rows 1000,3000 --networks 8 --threads 2
+         python -m benchmarks.fleet_speed --device cuda --networks 8,64,512 --alone 4
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import typer
+
+from pipelines.models._net import batch_size
+from pipelines.nets.architectures import Architecture, RealMLP, ResNet, TabM
+from pipelines.nets.estimator import NetClassifier, NetSettings, fit_together
+from pipelines.nets.fleet import Recipe
+
+ARCHITECTURES: dict[str, Architecture] = {
+    "realmlp": RealMLP(),
+    "realmlp, width 128": RealMLP(width=128),
+    "realmlp, width 64, no embedding": RealMLP(width=64, embedding=False),
+    "tabm": TabM(width=128, n_members=16),
+    "resnet": ResNet(),
+}
+
+
+def measure(
+    architecture: Architecture, rows: int, networks: int, alone: int, epochs: int, threads: int, device: str
+) -> tuple[float, float]:
+    """Seconds of a fleet, and of its networks one after the other; only `alone` of these are trained, and scaled up."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(rows, 20)).astype(np.float32)
+    y = (X[:, 0] * X[:, 1] + 0.3 * rng.normal(size=rows) > 0).astype(int)
+    recipe = Recipe(0.01, 0.01, 0.1, epochs=epochs, batch_size=batch_size(rows))
+
+    def make(n: int) -> list[NetClassifier]:
+        return [
+            NetClassifier(NetSettings(architecture, recipe, random_state=i, n_threads=threads, device=device))
+            for i in range(n)
+        ]
+
+    def seconds(nets: list[NetClassifier], together: bool) -> float:
+        start = time.perf_counter()
+        if together:
+            fit_together(nets, [X] * len(nets), [y] * len(nets), [None] * len(nets))
+        else:
+            for net in nets:
+                net.fit(X, y)
+        return time.perf_counter() - start
+
+    seconds(make(1), together=True)  # libraries and devices wake up
+    few = min(alone, networks)
+    return seconds(make(networks), together=True), seconds(make(few), together=False) * networks / few
+
+
+def main(
+    rows: Annotated[str, typer.Option(help="Numbers with commas.")] = "1000,3000",
+    networks: Annotated[str, typer.Option(help="Sizes of the fleet, with commas.")] = "8",
+    alone: Annotated[int, typer.Option(help="Networks to train one after the other, at most.")] = 8,
+    epochs: Annotated[int, typer.Option()] = 8,
+    threads: Annotated[int, typer.Option()] = 2,
+    device: Annotated[str, typer.Option()] = "cpu",
+) -> None:
+    """Print a table of both times and their ratio."""
+    found = []
+    for name, architecture in ARCHITECTURES.items():
+        for n in map(int, rows.split(",")):
+            for size in map(int, networks.split(",")):
+                fleet, single = measure(architecture, n, size, alone, epochs, threads, device)
+                found.append((name, n, size, fleet, single, single / fleet))
+                print(*found[-1][:3], f"{single / fleet:.2f}", flush=True)
+    columns = ["network", "rows", "networks", "fleet s", "one by one s", "ratio"]
+    print(pd.DataFrame(found, columns=columns).to_markdown(index=False, floatfmt=".2f"))
+
+
+if __name__ == "__main__":
+    typer.run(main)
