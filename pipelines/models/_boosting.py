@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import FitContext
-from pipelines.models._early_stopping import Deadline, Monitor, split_rows
+from pipelines.early_stopping import Deadline, Monitor, split_rows
 
 VALIDATION_SHARE = 0.15
 MAX_VALIDATION_ROWS = 10_000  # more rows make the loss no surer, only slower

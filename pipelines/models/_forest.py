@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import FitContext
-from pipelines.models._early_stopping import Deadline
+from pipelines.early_stopping import Deadline
 
 
 def _grow(forest: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, time_limit: float) -> Any:

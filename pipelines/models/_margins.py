@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from pipelines.models._early_stopping import split_rows
+from pipelines.early_stopping import split_rows
 
 N_FOLDS = 3
 MAX_ROWS_TO_CROSS_FIT = 3000  # above, one part set aside gives enough decision values

@@ -13,9 +13,9 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from threadpoolctl import threadpool_limits
 
 from pipelines.component import Component, FitContext, TableTraits
+from pipelines.early_stopping import PROBE_ROUNDS, Monitor
 from pipelines.models._boosting import Part, Table, boosted
 from pipelines.models._cost import power_law
-from pipelines.models._early_stopping import PROBE_ROUNDS, Monitor
 
 MAX_CATEGORIES = 255  # the library's limit for one native category column
 NEVER = 1_000_000  # rounds without progress before the library itself stops

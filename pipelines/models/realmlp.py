@@ -9,7 +9,16 @@ from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float,
 from sklearn.base import BaseEstimator
 
 from pipelines.component import Component, FitContext, TableTraits
-from pipelines.models import _net
+from pipelines.models._net import (
+    IMPORTS,
+    applies,
+    batch_size,
+    first_width,
+    fit_together,
+    make_net,
+    n_outputs,
+    training_seconds,
+)
 
 EPOCHS = 128
 PATIENCE = 16
@@ -35,11 +44,11 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         schedule="coslog4",
         fades=True,
         epochs=EPOCHS,
-        batch_size=_net.batch_size(context.traits.n_rows),
+        batch_size=batch_size(context.traits.n_rows),
         patience=PATIENCE,
         stretch=STRETCH,
     )
-    return _net.make_net(architecture, recipe, params, context)
+    return make_net(architecture, recipe, params, context)
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:
@@ -66,22 +75,22 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     width = int(params.get("width", 256))
-    first = _net.first_width(traits, 4 if params.get("embedding", "periodic") == "periodic" else 1)
-    weights = width * (first + (int(params.get("depth", 3)) - 1) * width + _net.n_outputs(traits))
-    return _net.training_seconds(traits, 0.7 * EPOCHS, weights)
+    first = first_width(traits, 4 if params.get("embedding", "periodic") == "periodic" else 1)
+    weights = width * (first + (int(params.get("depth", 3)) - 1) * width + n_outputs(traits))
+    return training_seconds(traits, 0.7 * EPOCHS, weights)
 
 
 COMPONENT = Component(
     name="realmlp",
     make=make,
     space=space,
-    applies=_net.applies,
+    applies=applies,
     accepts_categories=True,
     accepts_sparse=True,
     accepts_weights=True,
     interruptible=True,
-    fit_together=_net.fit_together,
-    imports=_net.IMPORTS,
+    fit_together=fit_together,
+    imports=IMPORTS,
     seconds=seconds,
 )
 

@@ -9,7 +9,16 @@ from ConfigSpace import ConfigurationSpace, Float, Integer
 from sklearn.base import BaseEstimator
 
 from pipelines.component import Component, FitContext, TableTraits
-from pipelines.models import _net
+from pipelines.models._net import (
+    IMPORTS,
+    applies,
+    batch_size,
+    first_width,
+    fit_together,
+    make_net,
+    n_outputs,
+    training_seconds,
+)
 
 EPOCHS = 60
 PATIENCE = 12
@@ -26,12 +35,12 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         dropout=params["dropout"],
         schedule="flat_cos",
         epochs=EPOCHS,
-        batch_size=_net.batch_size(context.traits.n_rows),
+        batch_size=batch_size(context.traits.n_rows),
         patience=PATIENCE,
         clip=1.0,
         betas=(0.9, 0.999),
     )
-    return _net.make_net(architecture, recipe, params, context)
+    return make_net(architecture, recipe, params, context)
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:
@@ -51,21 +60,21 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     width = int(params.get("width", 192))
     block = 2 * float(params.get("expansion", 2.0)) * width
-    weights = width * (_net.first_width(traits) + int(params.get("depth", 3)) * block + _net.n_outputs(traits))
-    return _net.training_seconds(traits, 0.6 * EPOCHS, weights)
+    weights = width * (first_width(traits) + int(params.get("depth", 3)) * block + n_outputs(traits))
+    return training_seconds(traits, 0.6 * EPOCHS, weights)
 
 
 COMPONENT = Component(
     name="resnet",
     make=make,
     space=space,
-    applies=_net.applies,
+    applies=applies,
     accepts_categories=True,
     accepts_sparse=True,
     accepts_weights=True,
     interruptible=True,
-    fit_together=_net.fit_together,
-    imports=_net.IMPORTS,
+    fit_together=fit_together,
+    imports=IMPORTS,
     seconds=seconds,
 )
 

@@ -9,7 +9,16 @@ from ConfigSpace import ConfigurationSpace, Float, Integer
 from sklearn.base import BaseEstimator
 
 from pipelines.component import Component, FitContext, TableTraits
-from pipelines.models import _net
+from pipelines.models._net import (
+    IMPORTS,
+    applies,
+    batch_size,
+    first_width,
+    fit_together,
+    make_net,
+    n_outputs,
+    training_seconds,
+)
 
 EPOCHS = 100
 PATIENCE = 16
@@ -27,13 +36,13 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         dropout=params["dropout"],
         schedule="flat_cos",
         epochs=EPOCHS,
-        batch_size=_net.batch_size(context.traits.n_rows),
+        batch_size=batch_size(context.traits.n_rows),
         patience=PATIENCE,
         stretch=0.2,
         clip=1.0,
         betas=(0.9, 0.999),
     )
-    return _net.make_net(architecture, recipe, params, context)
+    return make_net(architecture, recipe, params, context)
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:
@@ -52,22 +61,22 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     width = int(params.get("width", 128))
-    first = _net.first_width(traits, 8)
-    weights = width * (first + (int(params.get("depth", 2)) - 1) * width + _net.n_outputs(traits))
-    return _net.training_seconds(traits, 0.6 * EPOCHS, weights, N_MEMBERS)
+    first = first_width(traits, 8)
+    weights = width * (first + (int(params.get("depth", 2)) - 1) * width + n_outputs(traits))
+    return training_seconds(traits, 0.6 * EPOCHS, weights, N_MEMBERS)
 
 
 COMPONENT = Component(
     name="tabm",
     make=make,
     space=space,
-    applies=_net.applies,
+    applies=applies,
     accepts_categories=True,
     accepts_sparse=True,
     accepts_weights=True,
     interruptible=True,
-    fit_together=_net.fit_together,
-    imports=_net.IMPORTS,
+    fit_together=fit_together,
+    imports=IMPORTS,
     seconds=seconds,
 )
 

@@ -11,9 +11,9 @@ from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 from sklearn.base import BaseEstimator
 
 from pipelines.component import Component, FitContext, TableTraits
+from pipelines.early_stopping import Monitor
 from pipelines.models._boosting import Part, Table, boosted
 from pipelines.models._cost import power_law
-from pipelines.models._early_stopping import Monitor
 
 
 @dataclass(frozen=True)

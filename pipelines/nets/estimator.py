@@ -13,7 +13,7 @@ from scipy import sparse
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
-from pipelines.models._early_stopping import Deadline, split_rows
+from pipelines.early_stopping import Deadline, split_rows
 
 if TYPE_CHECKING:
     from pipelines.nets.architectures import Architecture

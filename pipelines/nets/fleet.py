@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch.nn import functional
 
-from pipelines.models._early_stopping import Deadline
+from pipelines.early_stopping import Deadline
 from pipelines.nets.architectures import Architecture
 from pipelines.nets.parameters import Parameters, n_weights, per_weight
 
@@ -153,6 +153,8 @@ class _Fleet:
             for name in ("learning_rate", "weight_decay", "dropout", "label_smoothing")
         }
         self._generators = [torch.Generator().manual_seed(m.seed) for m in members]
+        # A call for each network would keep an accelerator waiting: there, one generator serves all of them.
+        self._device_generator = None if device == "cpu" else torch.Generator(device).manual_seed(members[0].seed)
         self._load_rows(members)
         layout = self._architecture.layout()
         self._rate = per_weight(layout, "rate").to(device)
@@ -233,7 +235,7 @@ class _Fleet:
         slot = self._slot.unsqueeze(1)
         weight = self._weight[slot, rows] * present
         fade = _flat_cos(done) if self._recipe.fades else 1.0
-        dropout = _Dropout(self._rates["dropout"] * fade, self._generators, present)
+        dropout = _Dropout(self._rates["dropout"] * fade, self._generators, present, self._device_generator)
         out = self._architecture.forward(self._p, self._X[slot, rows], dropout)
         losses = _losses(out, self._y[slot, rows], self._rates["label_smoothing"])
         loss = ((losses * weight).sum(1) / present.sum(1).clamp(min=1)).sum()
@@ -244,23 +246,25 @@ class _Fleet:
     def _move(self, share: float, fade: float, step: int) -> None:
         """Adam with decoupled weight decay (Loshchilov and Hutter, 2019) for all networks."""
         first, second = self._recipe.betas
-        rates = self._rates["learning_rate"] * share
-        decays = (self._rates["weight_decay"] * fade * rates).tolist()
+        rates = (self._rates["learning_rate"] * share).unsqueeze(1)
+        decays = self._rates["weight_decay"].unsqueeze(1) * (fade * rates)
         correct = math.sqrt(1 - second**step)
-        steps = (rates * correct / (1 - first**step)).tolist()
+        steps = rates * (correct / (1 - first**step))
         # One network at a time on a processor: its weights then stay in the cache from one operation to the next.
-        for b in range(len(self._numbers)):
-            flat, grad, mean, square = self._p.flat[b], self._p.grad[b], self._mean[b], self._square[b]
+        size = 1 if self._device == "cpu" else len(self._numbers)
+        for b in range(0, len(self._numbers), size):
+            rows = slice(b, b + size)
+            flat, grad, mean, square = self._p.flat[rows], self._p.grad[rows], self._mean[rows], self._square[rows]
             if math.isfinite(self._recipe.clip):
-                grad.mul_((self._recipe.clip / (torch.linalg.vector_norm(grad) + 1e-6)).clamp(max=1.0))
+                norm = torch.linalg.vector_norm(grad, dim=1, keepdim=True)
+                grad.mul_((self._recipe.clip / (norm + 1e-6)).clamp(max=1.0))
             mean.lerp_(grad, 1 - first)
             square.mul_(second).addcmul_(grad, grad, value=1 - second)
-            if decays[b]:
-                flat.addcmul_(flat, self._decay, value=-decays[b])
+            flat.addcmul_(flat, decays[rows] * self._decay, value=-1)
             # The gradients are spent: their memory takes the step.
             torch.sqrt(square, out=grad).add_(1e-8 * correct)
             torch.div(mean, grad, out=grad)
-            flat.addcmul_(grad, self._rate, value=-steps[b])
+            flat.addcmul_(grad, steps[rows] * self._rate, value=-1)
             grad.zero_()
 
     def _note(self, epoch: int) -> None:
@@ -316,10 +320,18 @@ class _Fleet:
 class _Dropout:
     """Drops units with the probability of their network, drawn from that network's own generator.
 
-    Rows that only fill up a batch draw nothing, so that a network meets the same numbers in any fleet.
+    Rows that only fill up a batch draw nothing, so that a network meets the same numbers in any fleet. A generator of
+    the device, if given, is used instead.
     """
 
-    def __init__(self, probability: torch.Tensor, generators: Sequence[torch.Generator], present: torch.Tensor):
+    def __init__(
+        self,
+        probability: torch.Tensor,
+        generators: Sequence[torch.Generator],
+        present: torch.Tensor,
+        shared: torch.Generator | None = None,
+    ):
+        self._shared = shared
         self._threshold = (256 * probability).round().clamp(max=255)
         self._n_rows = present.shape[1]
         drops, counts = self._threshold.tolist(), present.sum(1).tolist()
@@ -328,13 +340,18 @@ class _Dropout:
     def __call__(self, X: torch.Tensor) -> torch.Tensor:
         if not self._active:
             return X
+        threshold = self._threshold.view(-1, *[1] * (X.ndim - 1))
+        return X * ((self._noise(X) >= threshold) * (256 / (256 - threshold)))
+
+    def _noise(self, X: torch.Tensor) -> torch.Tensor:
+        """Random bytes of the shape of X."""
+        if self._shared is not None:
+            return torch.empty(X.shape, dtype=torch.uint8, device=X.device).random_(0, 256, generator=self._shared)
         a_row = X[0].numel() // self._n_rows
         noise = torch.zeros(len(X), math.ceil(X[0].numel() / 8), dtype=torch.int64)
         for b, generator, n_rows in self._active:
             noise[b, : math.ceil(n_rows * a_row / 8)].random_(-(2**63), None, generator=generator)
-        drawn = noise.view(torch.uint8)[:, : X[0].numel()].view(X.shape).to(X.device)
-        threshold = self._threshold.view(-1, *[1] * (X.ndim - 1))
-        return X * ((drawn >= threshold) * (256 / (256 - threshold)))
+        return noise.view(torch.uint8)[:, : X[0].numel()].view(X.shape)
 
 
 def _padded(rows: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:

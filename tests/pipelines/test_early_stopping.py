@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, make_friedman1
 
+from pipelines import early_stopping as early
 from pipelines.component import FitContext, TableTraits
+from pipelines.early_stopping import Deadline, Monitor, split_rows
 from pipelines.models import MODELS
-from pipelines.models import _early_stopping as early
-from pipelines.models._early_stopping import Deadline, Monitor, split_rows
 
 LIGHTGBM = next(model for model in MODELS if model.name == "lightgbm")
 

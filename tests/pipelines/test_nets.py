@@ -12,7 +12,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.metrics import log_loss, r2_score
 from sklearn.preprocessing import StandardScaler
 
-from pipelines.models._early_stopping import Deadline
+from pipelines.early_stopping import Deadline
 from pipelines.nets import fleet
 from pipelines.nets.architectures import Architecture, Inputs, RealMLP, ResNet, TabM
 from pipelines.nets.estimator import NetClassifier, NetRegressor, NetSettings, fit_together
