@@ -22,7 +22,7 @@ from pipelines.configuration import Configuration
 
 Array = NDArray[Any]
 
-_SHRINKAGE_ROWS = 100.0  # rows at which greedy weights and equal weights of the best few count the same
+_SHRINKAGE_ROWS = 100.0  # rows at which greedy weights and equal weights of those picked count the same
 _BAGS = 8
 _BAG_ROWS = 5_000  # tables below this many rows average the weights of several bags
 _SMALLEST_WEIGHT = 0.02
@@ -160,7 +160,7 @@ def select_weights(
     """Weights of the candidates, summing to 1.
 
     Greedy selection with replacement (Caruana et al., 2004), its weights averaged over bags of rows on small tables
-    (Caruana et al., 2006), then shrunk towards equal weights of the five best candidates.
+    (Caruana et al., 2006), then shrunk towards equal weights of the candidates picked.
 
     Parameters
     ----------
@@ -189,12 +189,11 @@ def select_weights(
         w = None if sample_weight is None else sample_weight[rows]
         bags.append(_greedy(predictions[:, rows], y[rows], metric, size, w, deadline))
     weights = np.mean(bags, axis=0)
-    best = np.zeros(n_candidates)
-    best[: min(5, n_candidates)] = 1 / min(5, n_candidates)
+    weights[weights < min(_SMALLEST_WEIGHT, weights.max())] = 0.0
+    weights /= weights.sum()
+    equal = (weights > 0) / np.count_nonzero(weights)
     shrink = _SHRINKAGE_ROWS / (_SHRINKAGE_ROWS + n_rows)
-    weights = (1 - shrink) * weights + shrink * best
-    weights[weights < _SMALLEST_WEIGHT] = 0.0
-    return weights / weights.sum()
+    return (1 - shrink) * weights + shrink * equal
 
 
 def _greedy(predictions: Array, y: Array, metric: Metric, size: int, w: Array | None, deadline: float) -> Array:

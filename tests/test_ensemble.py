@@ -52,6 +52,12 @@ def test_a_deadline_in_the_past_still_gives_weights():
     assert weights.sum() == pytest.approx(1)
 
 
+def test_a_small_table_does_not_bring_in_what_was_never_picked():
+    predictions = np.concatenate([_candidates([0.2]), np.full((4, N, 2), 0.5)])[:, :100]
+    weights = select_weights(predictions, Y[:100], make_metric("roc_auc", "binary", np.array([0, 1])), 25)
+    assert weights.tolist() == [1, 0, 0, 0, 0]
+
+
 def test_small_tables_are_shrunk_towards_equal_weights():
     metric = make_metric("neg_log_loss", "binary", np.array([0, 1]))
     predictions = _candidates([0.2, 1.5])
