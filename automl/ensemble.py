@@ -58,11 +58,14 @@ class Ensemble:
     ----------
     n_threads : int
         Models that predict at the same time.
+    label_weights : ndarray of shape (n_classes,) or None
+        Factors of the probabilities when a label is to be said; None says the most probable one.
     """
 
     bags: list[FoldBag]
     n_classes: int
     n_threads: int = 1
+    label_weights: Array | None = None
 
     def predict(self, X: Any) -> Array:
         """Probabilities of shape (n_samples, n_classes), or values of shape (n_samples,) for regression.
@@ -77,6 +80,11 @@ class Ensemble:
             each = pool.map(lambda pair: pair[0] * predict(pair[1], X, self.n_classes).astype(np.float64), models)
             out = np.asarray(sum(each))
         return out / out.sum(axis=1, keepdims=True) if self.n_classes else out
+
+    def decide(self, probabilities: Array) -> Array:
+        """Class codes to say for probabilities of shape (n_samples, n_classes)."""
+        factors = 1.0 if self.label_weights is None else self.label_weights
+        return np.asarray((probabilities * factors).argmax(axis=1))
 
     @property
     def weights(self) -> dict[Configuration, float]:
@@ -119,6 +127,17 @@ def select_bags(
         for e, w in zip(candidates, weights, strict=True)
         if w > 0
     ]
+
+
+def out_of_fold(
+    bags: Sequence[FoldBag], history: RunHistory, artifacts: Artifacts, task: Task
+) -> tuple[NDArray[np.intp], Array]:
+    """Rows of the folds that all members have finished, and what the ensemble predicts for them out of fold."""
+    finished = [set(history.evaluations[bag.configuration].folds) for bag in bags]
+    folds = sorted(set.intersection(*finished))
+    rows = np.concatenate([task.folds[f][1] for f in folds])
+    each = [bag.weight * np.concatenate([artifacts.predictions(bag.configuration, f) for f in folds]) for bag in bags]
+    return rows, np.asarray(sum(each))
 
 
 def candidate_sets(history: RunHistory, task: Task) -> list[tuple[int, list[Evaluation]]]:

@@ -282,9 +282,8 @@ class AutoMLClassifier(ClassifierMixin, _AutoML):
     _is_classifier = True
 
     def predict(self, X: Any) -> Array:
-        """Most probable label of each row, shape (n_samples,)."""
-        codes = self._predict(X).argmax(axis=1)
-        return np.asarray(self.classes_)[codes]
+        """Label of each row, shape (n_samples,): the most probable one, or the best one for a `scoring` of labels."""
+        return np.asarray(self.classes_)[self._ensemble.decide(self._predict(X))]
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities of shape (n_samples, n_classes), columns in the order of ``classes_``."""

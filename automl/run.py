@@ -6,6 +6,7 @@ import logging
 import math
 import os
 import tempfile
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ import numpy as np
 import psutil
 
 from automl.budget import Budget
-from automl.ensemble import Ensemble, select_bags
+from automl.decision import tune_label_weights
+from automl.ensemble import Ensemble, out_of_fold, select_bags
 from automl.errors import InvalidInputError, NothingFittedError
 from automl.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
@@ -122,8 +124,15 @@ def run(task: Task, settings: Settings) -> RunResult:
             raise NothingFittedError(_why_nothing(history, budget))
         seconds = float("inf") if budget.seconds is None else 0.5 * max(0.1, budget.seconds - budget.elapsed)
         artifacts = Artifacts(folder)
+        deadline = time.monotonic() + 1.4 * seconds
         bags = select_bags(history, artifacts, task, settings.ensemble_size, seconds, settings.random_state)
-        return RunResult(history, Ensemble(bags, task.traits.n_classes, settings.n_workers), stop_reason)
+        ensemble = Ensemble(bags, task.traits.n_classes, settings.n_workers)
+        if task.traits.n_classes:
+            rows, p = out_of_fold(bags, history, artifacts, task)
+            ensemble.label_weights = tune_label_weights(
+                task.y[rows], p, task.metric, task.weights(rows), settings.random_state, deadline
+            )
+        return RunResult(history, ensemble, stop_reason)
 
 
 def _make_racing(task: Task, settings: Settings, budget: Budget, runtime: RuntimeModel) -> Racing:

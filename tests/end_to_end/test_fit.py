@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from scipy import sparse
 from sklearn.base import clone
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
-from sklearn.metrics import log_loss, make_scorer, r2_score, roc_auc_score
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine, make_classification
+from sklearn.metrics import f1_score, log_loss, make_scorer, r2_score, roc_auc_score
 from sklearn.model_selection import GroupKFold, train_test_split
 from sklearn.pipeline import Pipeline
 
@@ -197,3 +197,14 @@ def test_a_sparse_table_stays_sparse_and_is_learnt():
     clf = AutoMLClassifier(max_trials=3, time_budget=None, **{**FAST, "include": ["logistic_regression", "lightgbm"]})
     clf.fit(X[:200], y[:200])
     assert roc_auc_score(y[200:], clf.predict_proba(X[200:])[:, 1]) > 0.8
+
+
+def test_a_score_of_labels_moves_the_labels_but_not_the_probabilities():
+    X, y = make_classification(3_000, n_informative=5, weights=[0.9], flip_y=0.15, class_sep=0.7, random_state=0)
+    X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
+    arguments = {**FAST, "include": ["logistic_regression"]}
+    clf = AutoMLClassifier(max_trials=1, time_budget=None, scoring="f1", **arguments).fit(X_train, y_train)
+    p = clf.predict_proba(X_test)
+    assert p.sum(axis=1) == pytest.approx(1)
+    most_probable = clf.classes_[p.argmax(axis=1)]
+    assert f1_score(y_test, clf.predict(X_test)) > f1_score(y_test, most_probable)
