@@ -16,7 +16,7 @@ from sklearn.pipeline import Pipeline
 from automl.evaluate import Artifacts, predict
 from automl.history import Evaluation, RunHistory
 from automl.metrics import Metric
-from automl.search.racing import n_finalists, rank
+from automl.search.racing import n_finalists, n_siblings, rank
 from automl.task import Task
 from pipelines.configuration import Configuration
 
@@ -148,7 +148,6 @@ def candidate_sets(history: RunHistory, task: Task) -> list[tuple[int, list[Eval
     """
     ranked = rank(history) or [e for e in history.evaluations.values() if e.folds]
     n_rows = task.traits.n_rows
-    per_family = 2 if n_rows < 1_000 else 3 if n_rows < 5_000 else 4 if n_rows < 10_000 else 6
     sizes = np.cumsum([len(test) for _, test in task.folds])
     found: list[tuple[int, list[Evaluation]]] = []
     for n in range(len(task.folds), 0, -1):
@@ -159,7 +158,7 @@ def candidate_sets(history: RunHistory, task: Task) -> list[tuple[int, list[Eval
         for e in ranked:
             if set(range(n)) <= set(e.folds):
                 counts[e.configuration.family] = counts.get(e.configuration.family, 0) + 1
-                if counts[e.configuration.family] <= per_family:
+                if counts[e.configuration.family] <= n_siblings(n_rows):
                     chosen.append(e)
         chosen = chosen[: n_finalists(n_rows)]
         if chosen and (not found or chosen != found[-1][1]):

@@ -15,6 +15,8 @@ from pipelines.configuration import Configuration
 # Share of worker seconds for first folds of new configurations, by share of the budget used: explore, then deepen.
 _EXPLORE_AT = (0.0, 0.35, 0.5, 0.85, 0.95)
 _EXPLORE_SHARE = (0.9, 0.9, 0.4, 0.2, 0.0)
+_PER_SIBLING = 3.0  # places lost for each better one of the same family
+_FOR_FOLDS = 4.0  # places won when all folds are done, and by parts
 _ROWS = (100, 500, 2_500, 10_000, 100_000)
 _FINALISTS = (6, 10, 18, 40, 60)
 
@@ -25,6 +27,11 @@ def n_finalists(n_rows: int) -> int:
     Interpolated in the logarithm of the rows, after the model-count curve that AutoGluon settled on.
     """
     return round(float(np.interp(np.log(n_rows), np.log(_ROWS), _FINALISTS)))
+
+
+def n_siblings(n_rows: int) -> int:
+    """How many configurations of one family are worth all folds: the more rows, the better they can be told apart."""
+    return 2 if n_rows < 1_000 else 3 if n_rows < 5_000 else 4 if n_rows < 10_000 else 6
 
 
 def fold_seconds(seconds: float, n_workers: int, n_folds: int, n_rows: int) -> float:
@@ -44,7 +51,8 @@ class Racing:
     Newcomers run on the first fold; the best go on, unless they cannot win any more: a configuration whose mean is
     worse than the worst fold of the incumbent is dropped (the forgiving rule of Bergman et al., 2024,
     arXiv:2405.03389, section 4). Among those left, rank decides, with a handicap for each better one of the same
-    family, because an ensemble gains more from another family than from a sibling.
+    family, because an ensemble gains more from another family than from a sibling, and with an advantage for folds
+    that are done, because unfinished bags are of little use.
 
     Parameters
     ----------
@@ -159,13 +167,14 @@ class Racing:
         worst = max(r.loss for r in incumbent.folds.values())
         alive = [e for e in ranked if len(incumbent.folds) < 3 or np.mean([r.loss for r in e.folds.values()]) <= worst]
         siblings: dict[str, int] = {}
-        places: dict[Configuration, int] = {}
+        places: list[tuple[float, Evaluation]] = []
         for place, e in enumerate(alive):
             elder = siblings.get(e.configuration.family, 0)
-            places[e.configuration] = place + 3 * elder
             siblings[e.configuration.family] = elder + 1
-        alive.sort(key=lambda e: places[e.configuration])
-        return alive[: n_finalists(self._n_rows)]
+            if elder < n_siblings(self._n_rows):
+                places.append((place + _PER_SIBLING * elder - _FOR_FOLDS * len(e.folds) / self._n_folds, e))
+        places.sort(key=lambda pair: pair[0])
+        return [e for _, e in places[: n_finalists(self._n_rows)]]
 
 
 def rank(history: RunHistory) -> list[Evaluation]:

@@ -89,6 +89,19 @@ def test_another_family_goes_before_a_sibling_that_is_a_little_better():
     assert [e.configuration for e in racing(Listed(), Budget(60)).finalists(history)] == [FOREST, other, sibling]
 
 
+def test_more_siblings_than_the_ensemble_takes_get_no_further_fold():
+    forests = [candidate("random_forest", i) for i in range(6)]
+    history = RunHistory([result(f, {0: 0.1 + 0.01 * i}) for i, f in enumerate(forests)] + [result(TREE, {0: 0.16})])
+    found = [e.configuration for e in racing(Listed(), Budget(60), n_rows=500).finalists(history)]
+    assert set(found) == {forests[0], forests[1], TREE}
+
+
+def test_what_is_nearly_done_goes_before_what_has_only_begun():
+    begun, nearly = result(TREE, {0: 0.100}), result(FOREST, {0: 0.101, 1: 0.2, 2: 0.2})
+    finalists = racing(Listed(), Budget(60)).finalists(RunHistory([begun, nearly]))
+    assert [e.configuration for e in finalists] == [FOREST, TREE]
+
+
 def test_failures_get_no_further_fold():
     history = RunHistory([result(FOREST, {}, reason="crash"), result(TREE, {0: 0.5})])
     assert [e.configuration for e in rank(history)] == [TREE]
