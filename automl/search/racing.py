@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+
 import numpy as np
 
 from automl.budget import Budget
@@ -12,11 +15,13 @@ from automl.trial import Trial
 from pipelines.catalog import find
 from pipelines.configuration import Configuration
 
-# Share of worker seconds for first folds of new configurations, by share of the budget used: explore, then deepen.
+# Share of worker seconds for first looks at new configurations, by share of the budget used: explore, then deepen.
 _EXPLORE_AT = (0.0, 0.35, 0.5, 0.85, 0.95)
 _EXPLORE_SHARE = (0.9, 0.9, 0.4, 0.2, 0.0)
 _PER_SIBLING = 3.0  # places lost for each better one of the same family
 _FOR_FOLDS = 4.0  # places won when all folds are done, and by parts
+_FIRST_ROWS = 400  # to score a newcomer on, if that takes
+_FIRST_SHARE = 0.02  # of the budget at most
 _ROWS = (100, 500, 2_500, 10_000, 100_000)
 _FINALISTS = (6, 10, 18, 40, 60)
 
@@ -48,10 +53,10 @@ def fold_seconds(seconds: float, n_workers: int, n_folds: int, n_rows: int) -> f
 class Racing:
     """Turns a searcher's proposals into trials on folds.
 
-    Newcomers run on the first fold; the best go on, unless they cannot win any more: a configuration whose mean is
-    worse than the worst fold of the incumbent is dropped (the forgiving rule of Bergman et al., 2024,
-    arXiv:2405.03389, section 4). Among those left, rank decides, with a handicap for each better one of the same
-    family, because an ensemble gains more from another family than from a sibling, and with an advantage for folds
+    Newcomers run on the first fold, or a few where rows are few; the best go on, unless they cannot win any more: a
+    configuration whose mean is worse than the worst fold of the incumbent is dropped (the forgiving rule of Bergman et
+    al., 2024, arXiv:2405.03389, section 4). Among those left, rank decides, with a handicap for each better one of the
+    same family, because an ensemble gains more from another family than from a sibling, and with an advantage for folds
     that are done, because unfinished bags are of little use.
 
     Parameters
@@ -115,12 +120,13 @@ class Racing:
         return float(np.interp(used, _EXPLORE_AT, _EXPLORE_SHARE))
 
     def _explored(self, history: RunHistory) -> float:
-        """Share of the work so far that went into first folds; running trials count as predicted."""
+        """Share of the work so far that went into first looks; running trials count as predicted."""
         first = further = 1e-9
         for e in history.evaluations.values():
             seconds = history.cost(e)
-            first += seconds
-            further += seconds * max(0, len(e.folds) - 1)
+            looks = min(max(1, len(e.folds)), self._first_look(seconds))
+            first += seconds * looks
+            further += seconds * max(0, len(e.folds) - looks)
         for trial in history.running:
             seconds = self._runtime.predict(trial.configuration, history) * len(trial.folds)
             if trial.configuration in history.evaluations:
@@ -135,7 +141,17 @@ class Racing:
         if self._explore_share(history) <= 0 and history.evaluations:
             return None
         proposals = self._searcher.suggest(history, 1)
-        return proposals[0] if proposals else None
+        if not proposals:
+            return None
+        seconds = self._runtime.predict(proposals[0].configuration, history)
+        return replace(proposals[0], folds=tuple(range(self._first_look(seconds))))
+
+    def _first_look(self, seconds: float) -> int:
+        """Folds that a newcomer begins with: more than one where a single one scores too few rows to tell much."""
+        wanted = math.ceil(_FIRST_ROWS * self._n_folds / self._n_rows)
+        if self._budget.seconds is not None:
+            wanted = min(wanted, int(_FIRST_SHARE * self._budget.seconds / seconds))
+        return int(np.clip(wanted, 1, self._n_folds))
 
     def _further_folds(self, history: RunHistory) -> Trial | None:
         for e in self.finalists(history):

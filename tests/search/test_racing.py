@@ -45,9 +45,18 @@ FOREST, TREE, RIDGE = candidate("random_forest"), candidate("decision_tree"), ca
 
 
 def test_the_first_trial_is_a_newcomer_on_the_first_fold():
-    (trial,) = racing(Listed(FOREST), Budget(60)).suggest(RunHistory(), 1)
+    (trial,) = racing(Listed(FOREST), Budget(60), n_rows=2_000).suggest(RunHistory(), 1)
     assert trial.configuration == FOREST
     assert trial.folds == (0,)
+
+
+def test_where_rows_are_few_newcomers_are_judged_on_several_folds_if_these_are_cheap():
+    def look(n_rows: int, budget: float = 60, family: str = "lda") -> int:
+        race = racing(Listed(candidate(family)), Budget(budget), n_rows=n_rows, n_folds=8)
+        return len(race.suggest(RunHistory(), 1)[0].folds)
+
+    assert [look(250), look(800), look(5_000)] == [8, 4, 1]
+    assert look(250, budget=0.5) < 8
 
 
 def test_the_best_goes_on_once_there_is_no_newcomer():
