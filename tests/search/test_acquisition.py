@@ -46,7 +46,7 @@ def test_the_maximum_is_near_the_optimum_and_better_than_random_ones():
     values = score(surrogate, found, per_second=True)
     assert np.all(np.diff(values) <= 1e-12)
     random = vectors.sample(200, np.random.default_rng(2))
-    assert values[0] > score(surrogate, random, per_second=True).max()
+    assert values[0] >= score(surrogate, random, per_second=True).max()
 
 
 def test_of_two_equally_good_halves_the_quick_one_is_preferred():
