@@ -283,7 +283,8 @@ class AutoMLClassifier(ClassifierMixin, _AutoML):
 
     def predict(self, X: Any) -> Array:
         """Label of each row, shape (n_samples,): the most probable one, or the best one for a `scoring` of labels."""
-        return np.asarray(self.classes_)[self._ensemble.decide(self._predict(X))]
+        probabilities = self._predict(X)
+        return np.asarray(self.classes_)[self._ensemble.decide(probabilities)]
 
     def predict_proba(self, X: Any) -> Array:
         """Probabilities of shape (n_samples, n_classes), columns in the order of ``classes_``."""
