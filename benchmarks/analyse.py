@@ -30,6 +30,12 @@ def losses(results: pd.DataFrame) -> pd.DataFrame:
     )
 
 
+def complete(results: pd.DataFrame) -> pd.DataFrame:
+    """The rows of those tables on which every system was run, to an end or to a failure."""
+    systems = results.groupby(["dataset", "fold"])["system"].transform("nunique")
+    return results[systems == results["system"].nunique()]
+
+
 def summary(results: pd.DataFrame) -> pd.DataFrame:
     """One row a system.
 
@@ -89,7 +95,11 @@ def main(
     out: Annotated[Path, typer.Option()] = Path(__file__).parent / "RESULTS.md",
 ) -> None:
     """Write the report."""
-    results = pd.read_csv(path)
+    measured = pd.read_csv(path)
+    results = complete(measured)
+    if results.empty:
+        raise typer.BadParameter(f"{path} has no table on which every one of its systems was run")
+    missing = measured["dataset"].nunique() - results["dataset"].nunique()
     versions = results.groupby("system")["version"].first().dropna().to_dict()
     budget = float(results["budget"].iloc[0])
     parts = [
@@ -100,6 +110,7 @@ def main(
         + ", ".join(f"{system} {version}" for system, version in versions.items())
         + ". AUC: higher is better; logloss and rmse: lower is better.",
         *([note] if note else []),
+        *([f"Left out: {missing} tables that not every system has been run on yet."] if missing else []),
         report(results, "Measured here"),
     ]
     if peers is not None:

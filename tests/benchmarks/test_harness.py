@@ -56,6 +56,12 @@ def test_systems_are_measured_once_and_reported(data):
     assert table.loc[("classes", 0), "forest"] == -forest.loc["classes", "score"]
 
 
+def test_tables_that_a_system_has_not_met_are_left_out():
+    rows = [("a", "automl"), ("a", "forest"), ("b", "automl")]
+    results = pd.DataFrame([{"dataset": d, "fold": 0, "system": s} for d, s in rows])
+    assert set(analyse.complete(results)["dataset"]) == {"a"}
+
+
 def test_a_failure_ranks_behind_everything():
     rows = [
         ("t", 0, "automl", "rmse", 1.0, ""),
