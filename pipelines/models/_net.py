@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from ConfigSpace import ConfigurationSpace
 from sklearn.base import BaseEstimator
 
-from pipelines.component import FitContext, TableTraits
+from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, outputs
 
 if TYPE_CHECKING:
     from pipelines.nets.architectures import Architecture
     from pipelines.nets.fleet import Recipe
 
-IMPORTS = ("torch", "pipelines.nets.architectures", "pipelines.nets.fleet")
 MAX_CELLS = 50_000_000  # networks work on a dense table
 FEW_ROWS = 1_500
 MEMBERS = 2  # on small tables a single network and its few validation rows are a gamble
 _SIZES = ((1_024, 64), (8_192, 128), (30_000, 256), (100_000, 512), (np.inf, 1_024))
+
+
+def net_component(
+    name: str,
+    make: Callable[[Mapping[str, Any], FitContext], BaseEstimator],
+    space: Callable[[TableTraits], ConfigurationSpace],
+    seconds: Callable[[Mapping[str, Any], TableTraits], float],
+) -> Component:
+    """A family of networks: all of them take and do the same."""
+    return Component(
+        name=name,
+        make=make,
+        space=space,
+        applies=applies,
+        accepts_categories=True,
+        accepts_sparse=True,
+        accepts_weights=True,
+        interruptible=True,
+        fit_together=fit_together,
+        imports=("torch", "pipelines.nets.architectures", "pipelines.nets.fleet"),
+        seconds=seconds,
+    )
 
 
 def batch_size(n_rows: int) -> int:

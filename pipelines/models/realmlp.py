@@ -8,17 +8,8 @@ from typing import Any
 from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, Integer
 from sklearn.base import BaseEstimator
 
-from pipelines.component import Component, FitContext, TableTraits
-from pipelines.models._net import (
-    IMPORTS,
-    applies,
-    batch_size,
-    first_width,
-    fit_together,
-    make_net,
-    n_outputs,
-    training_seconds,
-)
+from pipelines.component import FitContext, TableTraits
+from pipelines.models._net import batch_size, first_width, make_net, n_outputs, net_component, training_seconds
 
 EPOCHS = 128
 PATIENCE = 16
@@ -80,19 +71,7 @@ def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     return training_seconds(traits, 0.7 * EPOCHS, weights)
 
 
-COMPONENT = Component(
-    name="realmlp",
-    make=make,
-    space=space,
-    applies=applies,
-    accepts_categories=True,
-    accepts_sparse=True,
-    accepts_weights=True,
-    interruptible=True,
-    fit_together=fit_together,
-    imports=IMPORTS,
-    seconds=seconds,
-)
+COMPONENT = net_component("realmlp", make, space, seconds)
 
 _PREPARED = {"model": "realmlp", "encoding": "native", "imputation": "median", "scaling": "robust_clip"}
 

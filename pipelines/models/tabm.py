@@ -8,17 +8,8 @@ from typing import Any
 from ConfigSpace import ConfigurationSpace, Float, Integer
 from sklearn.base import BaseEstimator
 
-from pipelines.component import Component, FitContext, TableTraits
-from pipelines.models._net import (
-    IMPORTS,
-    applies,
-    batch_size,
-    first_width,
-    fit_together,
-    make_net,
-    n_outputs,
-    training_seconds,
-)
+from pipelines.component import FitContext, TableTraits
+from pipelines.models._net import batch_size, first_width, make_net, n_outputs, net_component, training_seconds
 
 EPOCHS = 100
 PATIENCE = 16
@@ -66,19 +57,7 @@ def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     return training_seconds(traits, 0.6 * EPOCHS, weights, N_MEMBERS)
 
 
-COMPONENT = Component(
-    name="tabm",
-    make=make,
-    space=space,
-    applies=applies,
-    accepts_categories=True,
-    accepts_sparse=True,
-    accepts_weights=True,
-    interruptible=True,
-    fit_together=fit_together,
-    imports=IMPORTS,
-    seconds=seconds,
-)
+COMPONENT = net_component("tabm", make, space, seconds)
 
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
     {"model": "tabm", "encoding": "native", "imputation": "median", "scaling": "quantile"},
