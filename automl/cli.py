@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
+from automl import cli_meta
 from automl.errors import AutoMLDataWarning, AutoMLError, InvalidInputError
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.add_typer(cli_meta.app, name="meta")
 
 _FEW_VALUES = 20  # whole numbers with at most so many different values are taken as classes
 _ROWS_SHOWN = 10

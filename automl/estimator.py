@@ -25,6 +25,7 @@ from automl.metrics import Metric, make_metric
 from automl.progress import Progress
 from automl.run import Settings, available_cpus, default_memory_limit, run
 from automl.search.catalog import SEARCHERS
+from automl.search.initial import DESIGNS
 from automl.splits import make_folds
 from automl.task import Task
 from automl.trial import TrialResult
@@ -52,7 +53,7 @@ class _AutoML(BaseEstimator):
         device: str = "auto",
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
-        initial_configurations: str | Sequence[Mapping[str, Any]] = "default",
+        initial_configurations: str | Sequence[Mapping[str, Any]] = "meta",
         searcher: Any = "smac",
         ensemble_size: int = 25,
         store: str | os.PathLike[str] | None = None,
@@ -110,6 +111,8 @@ class _AutoML(BaseEstimator):
         validation.check_names("exclude", self.exclude, NAMES)
         if isinstance(self.searcher, str):
             validation.check_names("searcher", self.searcher, SEARCHERS)
+        if isinstance(self.initial_configurations, str):
+            validation.check_names("initial_configurations", self.initial_configurations, DESIGNS)
         warm_up()
         task, reader, classes = self._prepare(X, y, sample_weight, groups)
         with Progress(self.verbose, self.time_budget, self.max_trials, task.metric.name) as progress:
@@ -248,8 +251,9 @@ _PARAMETERS = """
         Where networks train: "cpu", "cuda", "cuda:1", ...; "auto" takes CUDA where there is any.
     include, exclude : sequence of str
         Names of components (models, encoders, ...) to restrict the space to, or to leave out.
-    initial_configurations : "default" or list of dict
-        What to try first: a portfolio of tuned defaults, or your own configurations.
+    initial_configurations : "meta", "default" or list of dict
+        What to try first: what did well on similar data sets, a portfolio of tuned defaults, or your own
+        configurations.
     searcher : str or object, default="smac"
         "smac", "random", "sobol", "grid", "genetic", the name of an Optuna sampler, or an object with `suggest`.
     ensemble_size : int, default=25

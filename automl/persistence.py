@@ -17,7 +17,8 @@ FORMAT = 1
 _LIBRARIES = ("cash-automl", "scikit-learn", "numpy", "pandas", "lightgbm", "xgboost", "catboost", "torch")
 
 
-def _versions() -> dict[str, str]:
+def library_versions() -> dict[str, str]:
+    """Versions of this distribution and of the libraries that fitted models depend on."""
     found = {}
     for name in _LIBRARIES:
         try:
@@ -44,7 +45,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     (partial / "model.pkl").write_bytes(cloudpickle.dumps(estimator))
-    about = {"format": FORMAT, "estimator": type(estimator).__name__, "versions": _versions()}
+    about = {"format": FORMAT, "estimator": type(estimator).__name__, "versions": library_versions()}
     (partial / "about.json").write_text(json.dumps(about, indent=2))
     if folder.exists():
         shutil.rmtree(folder)

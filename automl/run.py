@@ -26,8 +26,8 @@ from automl.history import RunHistory
 from automl.loop import search
 from automl.runtime import RuntimeModel
 from automl.search.catalog import make_searcher
-from automl.search.initial import default_portfolio, from_user
-from automl.search.racing import Racing
+from automl.search.initial import default_portfolio, from_user, remembered_portfolio
+from automl.search.racing import Racing, fold_seconds
 from automl.store import Store
 from automl.task import Task
 from automl.trial import TrialResult
@@ -49,7 +49,7 @@ class Settings:
     device: str = "auto"
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
-    initial_configurations: str | Sequence[Mapping[str, Any]] = "default"
+    initial_configurations: str | Sequence[Mapping[str, Any]] = "meta"
     searcher: Any = "smac"
     ensemble_size: int = 25
     store: str | os.PathLike[str] | None = None
@@ -137,7 +137,10 @@ def run(task: Task, settings: Settings) -> RunResult:
 
 def _make_racing(task: Task, settings: Settings, budget: Budget, runtime: RuntimeModel) -> Racing:
     space = build_space(task.traits, settings.include, settings.exclude, seed=settings.random_state)
-    if isinstance(settings.initial_configurations, str):
+    if settings.initial_configurations == "meta":
+        longest = fold_seconds(budget.seconds or float("inf"), settings.n_workers, len(task.folds), task.traits.n_rows)
+        initial = remembered_portfolio(space, runtime, budget, task, longest)
+    elif settings.initial_configurations == "default":
         initial = default_portfolio(space, runtime, budget)
     else:
         initial = from_user(space, settings.initial_configurations)

@@ -1,0 +1,1 @@
+"""The memory: which configuration did how well on which data set."""

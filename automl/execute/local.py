@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -57,21 +57,27 @@ def _process_start() -> Iterator[None]:
                 os.environ[name] = value
 
 
-def _context() -> Any:
+def _context(preload: Sequence[str] = ()) -> Any:
     """Fork server where there is one: libraries are imported once, a new worker costs milliseconds."""
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["automl.execute.worker", "pipelines.build", "lightgbm"])
+    context.set_forkserver_preload(["automl.execute.worker", "pipelines.build", "lightgbm", *preload])
     return context
 
 
-def warm_up() -> None:
-    """Begin importing the workers' libraries in the background, while the caller goes on."""
+def warm_up(preload: Sequence[str] = ()) -> None:
+    """Begin importing the workers' libraries in the background, while the caller goes on.
+
+    Parameters
+    ----------
+    preload : sequence of str
+        Further modules that all workers will need: worth their seconds where workers are started again and again.
+    """
     if "forkserver" in multiprocessing.get_all_start_methods():
         from multiprocessing import forkserver
 
-        _context()
+        _context(preload)
         with _process_start():
             forkserver.ensure_running()
 

@@ -1,7 +1,8 @@
-"""The initial design: a hand-made portfolio of tuned configurations, strong and cheap ones first."""
+"""The initial design: what did well on similar data sets, or a hand-made portfolio of tuned configurations."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,10 +11,20 @@ from ConfigSpace import ConfigurationSpace
 from automl.budget import Budget
 from automl.errors import InvalidInputError
 from automl.runtime import RuntimeModel
+from automl.task import Task
+from meta_db.store import SHIPPED, MetaDatabase, MetaDatabaseError
+from metalearning.features import describe
+from metalearning.warmstart import Recommendation, recommend
+from pipelines.catalog import find
 from pipelines.configuration import Configuration
 from pipelines.models import MODELS, PORTFOLIO
-from pipelines.space import complete, describe
+from pipelines.space import choices, complete
 
+logger = logging.getLogger(__name__)
+
+DESIGNS = ("meta", "default")
+_PATIENCE = 0.004  # share of the budget: what is cheaper need not be cheaper still
+_LONGEST = 3600.0  # seconds; a longer budget changes nothing in the order
 # Families in the order in which they help an ensemble most per second on tables of a few thousand rows.
 _ORDER = (
     "lightgbm",
@@ -63,6 +74,39 @@ def default_portfolio(space: ConfigurationSpace, runtime: RuntimeModel, budget: 
     return list(dict.fromkeys(configuration for _, configuration in keyed))
 
 
+def remembered_portfolio(
+    space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget, task: Task, dearest: float
+) -> list[Configuration]:
+    """Configurations to begin with, from the memory; the hand-made portfolio where the memory is of no use.
+
+    Parameters
+    ----------
+    dearest : float
+        Seconds after which a fold is cut: nothing costs more.
+    """
+    described = describe(task.X, task.y, task.traits, level="cheap")
+    seconds = min(budget.search_left, _LONGEST)
+    try:
+        with MetaDatabase(SHIPPED) as memory:
+            said = recommend(
+                memory, described, space, lambda c: _cost(c, runtime, dearest, _DEAREST * seconds), _PATIENCE * seconds
+            )
+    except MetaDatabaseError as error:
+        logger.warning("the search starts without its memory: %s", error)
+        said = Recommendation([], [])
+    for name, distance in said.similar[:3]:
+        logger.info("similar data set: %s (distance %.2f)", name, distance)
+    return said.configurations or default_portfolio(space, runtime, budget)
+
+
+def _cost(configuration: Configuration, runtime: RuntimeModel, longest: float, dearest: float) -> float:
+    """Seconds that a fold will take; infinite for what is too dear and cannot stop by itself."""
+    seconds = runtime.guess(configuration)
+    if find("model", configuration.family).interruptible:
+        return min(seconds, longest)
+    return seconds if seconds <= dearest else float("inf")
+
+
 def from_user(space: ConfigurationSpace, entries: Sequence[Mapping[str, Any]]) -> list[Configuration]:
     """The user's own configurations, their missing hyperparameters filled with defaults.
 
@@ -78,7 +122,7 @@ def from_user(space: ConfigurationSpace, entries: Sequence[Mapping[str, Any]]) -
             named = entry.get("model", "no model")
             raise InvalidInputError(
                 f"initial_configurations[{number}] names {named}; it needs a 'model' that the space holds: "
-                f"{', '.join(describe(space)['families'])}"
+                f"{', '.join(choices(space, 'model'))}"
             )
         found.append(configuration)
     return found

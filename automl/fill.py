@@ -1,0 +1,260 @@
+"""Fill the memory: measure configurations on a folder of tables. The only writer of measured results."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from automl import validation
+from automl.errors import InvalidInputError
+from automl.evaluate import Artifacts
+from automl.execute.local import LocalExecutor, warm_up
+from automl.fill_design import losers
+from automl.history import RunHistory
+from automl.memory import provenance, record_evaluation, record_task
+from automl.metrics import default_scoring, make_metric
+from automl.run import available_cpus, default_memory_limit
+from automl.splits import deal, make_folds
+from automl.table_files import read_table
+from automl.task import Task
+from automl.trial import Trial, TrialResult
+from meta_db.store import MetaDatabase
+from metalearning.features import describe
+from pipelines.build import predicted_seconds
+from pipelines.component import TaskType
+from pipelines.configuration import Configuration
+from pipelines.data import TableReader
+from pipelines.space import build_space, complete
+
+logger = logging.getLogger(__name__)
+
+_PARTS = 1_000  # strata in which rows are dealt before some are taken
+_LIBRARIES = ("torch", "catboost", "xgboost")  # that the workers of every table will need
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table in a file, and what is known of it."""
+
+    name: str
+    path: Path
+    is_classification: bool
+    target: str = "target"
+    family: str = ""
+    openml_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How every cell is measured.
+
+    Attributes
+    ----------
+    max_rows : int
+        Larger tables give a stratified, seeded subsample.
+    cell_seconds : float
+        Limit for all folds of one configuration on one table; what can stop early does so with what it has.
+    """
+
+    max_rows: int = 2_000
+    n_folds: int = 3
+    cell_seconds: float = 15.0
+    seed: int = 0
+
+
+def read_sources(folder: Path) -> list[Source]:
+    """Tables of a folder, as its ``index.csv`` lists them: name, task, n_rows, and where known family and openml_id.
+
+    Smaller ones first. Files are ``NAME.parquet`` with the label in the column ``target``.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no index, or a column is missing in it.
+    """
+    path = folder / "index.csv"
+    if not path.exists():
+        raise InvalidInputError(f"'{folder}' has no index.csv; it needs one with the columns name, task and n_rows")
+    index = pd.read_csv(path)
+    missing = {"name", "task", "n_rows"} - set(index.columns)
+    if missing:
+        raise InvalidInputError(f"'{path}' lacks the columns {', '.join(sorted(missing))}")
+    sources = []
+    for row in index.sort_values("n_rows", kind="stable").to_dict("records"):
+        number = row.get("openml_id")
+        sources.append(
+            Source(
+                str(row["name"]),
+                folder / f"{row['name']}.parquet",
+                row["task"] != "regression",
+                family=str(row.get("family") or row["name"]),
+                openml_id=None if number is None or pd.isna(number) else int(number),
+            )
+        )
+    return sources
+
+
+def fill(
+    sources: Iterable[Source],
+    database: MetaDatabase,
+    rounds: Iterable[Sequence[Configuration]],
+    *,
+    protocol: Protocol = Protocol(),
+    time_limit: float = float("inf"),
+    n_workers: int | None = None,
+    on_visit: Callable[[Source, int, int], None] = lambda source, number, done: None,
+) -> None:
+    """Measure configurations on tables until all is measured or the time is up.
+
+    Round by round, each on every table, in each the tables in their order. What has a result is not measured again, so
+    that a run that was stopped, in whatever way, goes on where it was. Configurations that lose nearly everywhere are
+    not tried on further tables.
+
+    Parameters
+    ----------
+    rounds : iterable of sequence of Configuration
+        For example `automl.fill_design.design`.
+    time_limit : float
+        Seconds.
+    n_workers : int, optional
+        Processes of one thread each; all cores when None.
+    on_visit : callable
+        Called as ``on_visit(source, round, n_done)`` after each visit of a table.
+    """
+    deadline = time.monotonic() + time_limit
+    n_workers = n_workers or available_cpus()
+    warm_up(_LIBRARIES)
+    sources = list(sources)
+    for number, batch in enumerate(rounds):
+        lost = losers(database.results())
+        hopeful = [configuration for configuration in batch if configuration not in lost]
+        for source in sources:
+            if time.monotonic() >= deadline:
+                return
+            try:
+                done = _visit(source, hopeful, database, protocol, n_workers, deadline)
+            except InvalidInputError as error:
+                logger.warning("%s is left out: %s", source.name, error)
+                continue
+            on_visit(source, number, done)
+
+
+def _visit(
+    source: Source,
+    batch: Sequence[Configuration],
+    database: MetaDatabase,
+    protocol: Protocol,
+    n_workers: int,
+    deadline: float,
+) -> int:
+    """Measure what is missing of a batch on one table; returns how many cells were added."""
+    task, n_rows = prepare(source, protocol)
+    dataset = database.add_dataset(record_task(task, source.name, source.family, n_rows, source.openml_id))
+    if not database.is_described(dataset):
+        database.describe_dataset(dataset, _describe(source, protocol))
+    space = build_space(task.traits)
+    seen = {complete(space, known) for known in database.tried(dataset)}
+    todo: dict[Configuration, Configuration] = {}  # what runs on this table, and the entry that it comes from
+    for entry in batch:
+        completed = complete(space, entry)
+        if completed is not None and completed not in seen:
+            todo.setdefault(completed, entry)
+    if not todo:
+        return 0
+    # The dearest first, so that no worker idles long at the end.
+    order = sorted(todo, key=lambda configuration: -predicted_seconds(configuration, task.traits))
+    with tempfile.TemporaryDirectory(prefix="automl-fill-") as name:
+        folder = Path(name)
+        task.save(folder)
+        executor = LocalExecutor(folder, n_workers, memory_limit=default_memory_limit(n_workers), device="cpu")
+        try:
+            trials = [Trial(c, tuple(range(len(task.folds))), protocol.seed, "fill") for c in order]
+            futures = [executor.submit(trial, protocol.cell_seconds) for trial in trials]
+            done = 0
+            for future in as_completed(futures):
+                _note(task, future.result(), Artifacts(folder), todo, database, dataset)
+                done += 1
+                if time.monotonic() >= deadline:
+                    break
+        finally:
+            executor.shutdown()
+    return done
+
+
+def _note(
+    task: Task,
+    result: TrialResult,
+    artifacts: Artifacts,
+    entries: Mapping[Configuration, Configuration],
+    database: MetaDatabase,
+    dataset: int,
+) -> None:
+    """Write a result into the memory and remove its files."""
+    configuration = result.trial.configuration
+    (evaluation,) = RunHistory([result]).evaluations.values()
+    record = record_evaluation(task, evaluation, artifacts, result.peak_memory)
+    database.add_evaluation(dataset, entries[configuration], record, result.trial.origin, provenance(task))
+    for fold in result.folds:
+        artifacts.model_path(configuration, fold).unlink(missing_ok=True)
+        artifacts.predictions_path(configuration, fold).unlink(missing_ok=True)
+
+
+def prepare(source: Source, protocol: Protocol) -> tuple[Task, int]:
+    """The task of a table under a protocol, and the number of rows of the whole table.
+
+    Raises
+    ------
+    InvalidInputError
+        If the table cannot be used.
+    """
+    X, y = _read(source)
+    target, _ = validation.check_target(y, X, classification=source.is_classification)
+    rows = _subsample(target, source.is_classification, protocol)
+    return _make_task(X.iloc[rows], y.iloc[rows], source, protocol), len(target)
+
+
+def _read(source: Source) -> tuple[pd.DataFrame, pd.Series]:
+    table = read_table(source.path)
+    if source.target not in table.columns:
+        raise InvalidInputError(f"'{source.path}' has no column '{source.target}'")
+    return table.drop(columns=source.target), table[source.target]
+
+
+def _make_task(X: pd.DataFrame, y: pd.Series, source: Source, protocol: Protocol) -> Task:
+    target, classes = validation.check_target(y, X, classification=source.is_classification)
+    reader = TableReader()
+    with validation.table_errors():
+        numbers = reader.fit_transform(X)
+    n_classes = 0 if classes is None else len(classes)
+    kind: TaskType = "regression" if n_classes == 0 else "binary" if n_classes == 2 else "multiclass"
+    folds = make_folds(target, source.is_classification, cv=protocol.n_folds, random_state=protocol.seed)
+    traits = reader.traits(kind, n_classes, n_rows=len(target))
+    return Task(numbers, target, traits, make_metric(default_scoring(kind), kind, classes), folds)
+
+
+def _describe(source: Source, protocol: Protocol) -> Mapping[str, float]:
+    """Meta-features of the whole table, so that they are comparable with OpenML's."""
+    whole = _make_task(*_read(source), source, protocol)
+    return describe(whole.X, whole.y, whole.traits, random_state=protocol.seed).values
+
+
+def _subsample(y: NDArray[Any], is_classification: bool, protocol: Protocol) -> NDArray[np.intp]:
+    """Rows to use, in their order; classes that would keep fewer rows than there are folds are left out."""
+    rows = np.arange(len(y))
+    if len(y) > protocol.max_rows:
+        dealt = deal(y, is_classification, _PARTS, np.random.default_rng(protocol.seed))
+        rows = rows[dealt < _PARTS * protocol.max_rows / len(y)]
+    if is_classification:
+        counts = np.bincount(y[rows])
+        rows = rows[counts[y[rows]] >= protocol.n_folds]
+    return rows

@@ -1,0 +1,80 @@
+"""Which configurations the memory holds, in the order in which they are measured, and which are given up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+from ConfigSpace import ConfigurationSpace
+from scipy.stats import rankdata
+
+from meta_db.store import Results
+from pipelines.component import TableTraits
+from pipelines.configuration import Configuration
+from pipelines.models import MODELS, PORTFOLIO
+from pipelines.space import build_space, complete, to_configuration
+
+# Families that win often enough to be worth many configurations; a round holds so many new ones of each.
+_STRONG = ("lightgbm", "xgboost", "catboost", "realmlp", "tabm", "resnet", "extra_trees", "random_forest")
+_MIDDLE = ("hist_gradient_boosting", "kernel_svm", "logistic_regression", "k_nearest_neighbors", "gaussian_process")
+_A_ROUND = {**dict.fromkeys(_STRONG, 4), **dict.fromkeys(_MIDDLE, 2)}
+_PLAIN_SHARE = 0.5  # of the drawn configurations whose steps before the model are those that suit the family best
+_ENOUGH = 25  # data sets after which a configuration may be given up
+_HOPE = 0.05  # share of them on which it has to be among the better half
+# Tables with every kind of column, small enough for every family.
+_BINARY = TableTraits(
+    "binary", 1_000, 20, n_classes=2, categorical=(0, 1, 2), cardinalities=(3, 10, 50), has_missing=True
+)
+_WIDEST = (_BINARY, replace(_BINARY, task="regression", n_classes=0))
+
+
+def design(n_rounds: int, seed: int = 0) -> Iterator[list[Configuration]]:
+    """Rounds of configurations: the hand-made portfolio, then draws from the joint space.
+
+    Configurations are of a space with every kind of column; each table takes what applies to it
+    (`pipelines.space.complete`). The draws of a round depend on the seed and the round alone.
+    """
+    yield [Configuration(entry) for entry in PORTFOLIO]
+    spaces = {
+        component.name: [
+            build_space(traits, include=(component.name,)) for traits in _WIDEST if component.applies(traits)
+        ]
+        for component in MODELS
+    }
+    for number in range(1, n_rounds):
+        rng = np.random.default_rng((seed, number))
+        drawn = [
+            _draw(offered[i % len(offered)], family, rng)
+            for family, offered in spaces.items()
+            for i in range(_A_ROUND.get(family, 1))
+        ]
+        yield list(dict.fromkeys(drawn))
+
+
+def losers(results: Results) -> set[Configuration]:
+    """Configurations that have lost nearly everywhere: not worth measuring on further data sets."""
+    scores = results.scores
+    quantile = np.full(scores.shape, np.nan)
+    for i, row in enumerate(scores):
+        known = np.isfinite(row)
+        if known.sum() > 1:
+            quantile[i, known] = (rankdata(-row[known]) - 1) / (known.sum() - 1)
+    tried = np.isfinite(quantile).sum(axis=0)
+    good = (quantile < 0.5).sum(axis=0)
+    hopeless = (tried >= _ENOUGH) & (good < _HOPE * tried)
+    return {configuration for (_, configuration), lost in zip(results.configurations, hopeless, strict=True) if lost}
+
+
+def _draw(space: ConfigurationSpace, family: str, rng: np.random.Generator) -> Configuration:
+    """A configuration of one family; half of them with the family's usual steps before the model."""
+    space.seed(int(rng.integers(2**31)))
+    drawn = to_configuration(space.sample_configuration())
+    usual = next((entry for entry in PORTFOLIO if entry["model"] == family), None)
+    if usual is None or rng.random() >= _PLAIN_SHARE:
+        return drawn
+    model = {f"model:{family}:{name}": value for name, value in drawn.of(f"model:{family}").items()}
+    steps = {name: value for name, value in usual.items() if not name.startswith("model:")}
+    plain = complete(space, {**steps, **model})
+    assert plain is not None  # the space holds the family
+    return plain

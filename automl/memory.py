@@ -1,0 +1,149 @@
+"""What the memory keeps of a task and of what came of a configuration on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from automl.errors import InvalidInputError
+from automl.evaluate import Artifacts
+from automl.history import Evaluation, RunHistory
+from automl.metrics import make_metric
+from automl.persistence import library_versions
+from automl.store import Store
+from automl.task import Task
+from automl.trial import FoldResult
+from meta_db import sample
+from meta_db.store import DatasetRecord, EvaluationRecord, MetaDatabase
+from metalearning.features import describe
+from pipelines.component import TaskType
+from pipelines.configuration import Configuration
+
+METRICS: Mapping[TaskType, tuple[str, ...]] = {
+    "binary": ("roc_auc", "neg_log_loss", "accuracy", "balanced_accuracy"),
+    "multiclass": ("neg_log_loss", "accuracy", "balanced_accuracy"),
+    "regression": ("neg_root_mean_squared_error", "neg_mean_absolute_error", "r2"),
+}
+_SEED = 0  # of the rows whose predictions are kept: the same for all configurations on a data set
+
+
+def record_task(
+    task: Task, name: str, family: str = "", n_rows: int | None = None, openml_id: int | None = None
+) -> DatasetRecord:
+    """A task as the memory knows it, not described yet.
+
+    Parameters
+    ----------
+    family : str
+        Of near-duplicates; the name where it is empty.
+    n_rows : int, optional
+        Of the whole table, where the task holds a part of it.
+    """
+    X = task.X.tocsr().data if sparse.issparse(task.X) else task.X
+    mark = sha256(np.ascontiguousarray(X).tobytes() + np.ascontiguousarray(task.y).tobytes()).hexdigest()[:16]
+    kept = sample.choose_rows(len(task.y), _SEED)
+    return DatasetRecord(
+        name=name,
+        fingerprint=mark,
+        family=family or name,
+        n_rows=n_rows or len(task.y),
+        traits=task.traits,
+        qualities={},
+        target=(task.y / _unit(task))[kept].astype(np.float32),
+        openml_id=openml_id,
+    )
+
+
+def record_evaluation(task: Task, evaluation: Evaluation, artifacts: Artifacts, peak_memory: float) -> EvaluationRecord:
+    """Scores, seconds and predictions of one configuration's finished folds."""
+    configuration, folds = evaluation.configuration, evaluation.folds
+    if not folds:
+        return EvaluationRecord(evaluation.status, reason=evaluation.reason, peak_memory=peak_memory)
+    predictions = {fold: artifacts.predictions(configuration, fold) for fold in folds}
+    iterations = [r.info["n_iter"] for r in folds.values() if "n_iter" in r.info]
+    return EvaluationRecord(
+        status=evaluation.status,
+        scores=_scores(task, predictions),
+        reason=evaluation.reason,
+        fit_seconds=_mean(folds, "cpu_seconds"),
+        predict_seconds=float(np.mean([r.predict_seconds for r in folds.values()])),
+        peak_memory=peak_memory,
+        iterations=float(np.mean(iterations)) if iterations else None,
+        sample=_sample(task, predictions),
+    )
+
+
+def provenance(task: Task) -> dict[str, str | int]:
+    """What made a result: versions, and the number of folds and of rows."""
+    return {**library_versions(), "n_folds": len(task.folds), "n_rows": task.traits.n_rows, "n_threads": 1}
+
+
+def add_run(folder: Path, name: str, database: MetaDatabase) -> int:
+    """Add what a finished run found out to the memory, so that runs on similar data start with it.
+
+    Parameters
+    ----------
+    folder : Path
+        What the run was given as `store`.
+    name : str
+        Of the data set.
+
+    Returns
+    -------
+    int
+        How many configurations were added.
+
+    Raises
+    ------
+    InvalidInputError
+        If the folder holds no run.
+    """
+    if not (folder / "history.jsonl").exists() or not (folder / "task.pkl").exists():
+        raise InvalidInputError(f"'{folder}' holds no run; give the folder that fit had as its argument store")
+    task = Task.open(folder)
+    results = Store(folder).open(task)
+    peaks: dict[Configuration, float] = {}
+    for result in results:
+        known = peaks.get(result.trial.configuration, 0.0)
+        peaks[result.trial.configuration] = max(known, result.peak_memory)
+    dataset = database.add_dataset(record_task(task, name))
+    database.describe_dataset(dataset, describe(task.X, task.y, task.traits).values)
+    artifacts = Artifacts(folder)
+    evaluations = RunHistory(results).evaluations
+    for configuration, evaluation in evaluations.items():
+        record = record_evaluation(task, evaluation, artifacts, peaks[configuration])
+        database.add_evaluation(dataset, configuration, record, evaluation.origin, provenance(task))
+    return len(evaluations)
+
+
+def _scores(task: Task, predictions: Mapping[int, NDArray[np.float32]]) -> dict[str, list[float]]:
+    found = {}
+    for name in METRICS[task.traits.task]:
+        metric = make_metric(name, task.traits.task, task.metric.classes)
+        found[name] = [-metric.loss(task.y[task.folds[fold][1]], p) for fold, p in predictions.items()]
+    return found
+
+
+def _mean(folds: Mapping[int, FoldResult], name: str) -> float:
+    """Mean of something that the worker noted; of the wall clock, where an older run has not noted it."""
+    return float(np.mean([r.info.get(name, r.fit_seconds) for r in folds.values()]))
+
+
+def _sample(task: Task, parts: Mapping[int, NDArray[np.float32]]) -> bytes:
+    shape = (len(task.y), task.traits.n_classes) if task.traits.n_classes else (len(task.y),)
+    predictions = np.full(shape, np.nan, dtype=np.float32)
+    for fold, p in parts.items():
+        predictions[task.folds[fold][1]] = p
+    kept = sample.choose_rows(len(task.y), _SEED)
+    unit = _unit(task)
+    return sample.encode(predictions[kept] / unit, task.y[kept] / unit, task.traits.is_classification)
+
+
+def _unit(task: Task) -> float:
+    """What targets and predictions are divided by."""
+    return 1.0 if task.traits.is_classification else float(np.std(task.y)) or 1.0

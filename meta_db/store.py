@@ -1,0 +1,390 @@
+"""One file of the memory: data sets, configurations, and what came of each on each."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from functools import lru_cache
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta_db.schema import VERSION, migrate
+from pipelines.component import TableTraits, TaskType
+from pipelines.configuration import Configuration
+
+TASKS: tuple[TaskType, ...] = ("binary", "multiclass", "regression")
+# What configurations are ranked by, and the loss that the search sees by default.
+RANKED_BY: Mapping[str, str] = {
+    "binary": "roc_auc",
+    "multiclass": "neg_log_loss",
+    "regression": "neg_root_mean_squared_error",
+}
+SHIPPED = Path(__file__).parent / "data" / "meta.sqlite"
+
+
+class MetaDatabaseError(Exception):
+    """The file cannot be used; the message names it, why, and the mend."""
+
+
+@dataclass(frozen=True)
+class DatasetRecord:
+    """A data set as the memory knows it.
+
+    Attributes
+    ----------
+    fingerprint : str
+        Names the content, so that the same table is not kept twice.
+    family : str
+        Near-duplicates share one.
+    n_rows : int
+        Of the whole table; ``traits.n_rows`` counts those that were used.
+    target : ndarray of shape (n_sampled,)
+        Targets of the rows whose predictions are kept; in standard deviations for regression.
+    """
+
+    name: str
+    fingerprint: str
+    family: str
+    n_rows: int
+    traits: TableTraits
+    qualities: Mapping[str, float]
+    target: NDArray[np.float32]
+    openml_id: int | None = None
+
+
+@dataclass(frozen=True)
+class EvaluationRecord:
+    """What came of a configuration on a data set.
+
+    Attributes
+    ----------
+    scores : mapping of str to sequence of float
+        By the name of a scikit-learn scorer, one a fold, greater is better; empty where nothing finished.
+    fit_seconds, predict_seconds : float or None
+        Mean of a fold at one thread.
+    peak_memory : float or None
+        MiB.
+    iterations : float or None
+        Mean of a fold, of what stops early.
+    sample : bytes or None
+        See `meta_db.sample`.
+    """
+
+    status: str
+    scores: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    reason: str = ""
+    seed: int = 0
+    fit_seconds: float | None = None
+    predict_seconds: float | None = None
+    peak_memory: float | None = None
+    iterations: float | None = None
+    sample: bytes | None = None
+
+
+@dataclass(frozen=True)
+class Results:
+    """All results on some data sets, as arrays with one row a data set and one column a configuration.
+
+    Attributes
+    ----------
+    datasets : list of (int, DatasetRecord)
+    configurations : list of (int, Configuration)
+    scores : ndarray of shape (n_datasets, n_configurations)
+        Mean over folds; NaN where nothing finished or nothing was tried.
+    seconds : ndarray of the same shape
+        To fit one fold.
+    """
+
+    datasets: list[tuple[int, DatasetRecord]]
+    configurations: list[tuple[int, Configuration]]
+    scores: NDArray[np.float64]
+    seconds: NDArray[np.float64]
+
+
+class MetaDatabase:
+    """The memory in one SQLite file.
+
+    Parameters
+    ----------
+    path : Path
+    writable : bool
+        Makes the file where there is none, and migrates an older one in place; without it an older file is read
+        through a migrated copy in memory.
+
+    Raises
+    ------
+    MetaDatabaseError
+        If the file is missing, damaged, of another program or of a newer version.
+    """
+
+    def __init__(self, path: Path, writable: bool = False):
+        self.path = path
+        with self._clear_errors():
+            if not writable and not path.exists():
+                raise ValueError("there is no such file")
+            if writable:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                self._connection = sqlite3.connect(path, timeout=60.0, isolation_level=None)
+                migrate(self._connection)
+            else:
+                self._connection = _open_unchanged(path)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._connection.close()
+
+    def add_dataset(self, record: DatasetRecord) -> int:
+        """Number of the data set, which is added where its fingerprint is new."""
+        traits = record.traits
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO dataset (name, fingerprint, family, task, n_rows, n_features, n_classes,"
+                " openml_id, traits, qualities, target) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    record.name,
+                    record.fingerprint,
+                    record.family,
+                    traits.task,
+                    record.n_rows,
+                    traits.n_features,
+                    traits.n_classes,
+                    record.openml_id,
+                    json.dumps(asdict(traits)),
+                    json.dumps(dict(record.qualities)),
+                    record.target.astype(np.float32).tobytes(),
+                ),
+            )
+            return self._id("dataset", "fingerprint", record.fingerprint)
+
+    def describe_dataset(self, dataset: int, qualities: Mapping[str, float]) -> None:
+        """Replace what is known of a data set's meta-features."""
+        with self._transaction() as connection:
+            connection.execute("UPDATE dataset SET qualities = ? WHERE id = ?", (json.dumps(dict(qualities)), dataset))
+
+    def is_described(self, dataset: int) -> bool:
+        """Whether meta-features of a data set are known."""
+        return bool(json.loads(self._all("SELECT qualities FROM dataset WHERE id = ?", (dataset,))[0][0]))
+
+    def add_evaluation(
+        self,
+        dataset: int,
+        configuration: Configuration,
+        record: EvaluationRecord,
+        origin: str,
+        provenance: Mapping[str, Any],
+    ) -> None:
+        """Add a result, all of it or nothing; what was known of the same pair is replaced.
+
+        Parameters
+        ----------
+        dataset : int
+            As `add_dataset` gave it.
+        origin : str
+            Who proposed the configuration.
+        provenance : mapping
+            Versions, folds and limits, the same for many results.
+        """
+        content = json.dumps(dict(configuration), sort_keys=True)
+        made_by = json.dumps(dict(provenance), sort_keys=True)
+        with self._transaction() as connection:
+            connection.execute(
+                "INSERT OR IGNORE INTO configuration (content, family, origin) VALUES (?, ?, ?)",
+                (content, configuration.family, origin),
+            )
+            connection.execute("INSERT OR IGNORE INTO provenance (content) VALUES (?)", (made_by,))
+            number = self._id("configuration", "content", content)
+            connection.execute("DELETE FROM score WHERE dataset = ? AND configuration = ?", (dataset, number))
+            connection.execute(
+                "INSERT OR REPLACE INTO evaluation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    dataset,
+                    number,
+                    self._id("provenance", "content", made_by),
+                    record.status,
+                    record.reason,
+                    record.seed,
+                    record.fit_seconds,
+                    record.predict_seconds,
+                    record.peak_memory,
+                    record.iterations,
+                    record.sample,
+                ),
+            )
+            connection.executemany(
+                "INSERT INTO score VALUES (?, ?, ?, ?)",
+                [
+                    (dataset, number, metric, np.asarray(folds, dtype=np.float32).tobytes())
+                    for metric, folds in record.scores.items()
+                ],
+            )
+
+    def datasets(
+        self, tasks: Sequence[str] = ("binary", "multiclass", "regression")
+    ) -> list[tuple[int, DatasetRecord]]:
+        """Data sets of some tasks, with their numbers."""
+        marks = ", ".join("?" * len(tasks))
+        rows = self._all(
+            "SELECT id, name, fingerprint, family, n_rows, traits, qualities, target, openml_id FROM dataset"
+            f" WHERE task IN ({marks}) ORDER BY id",
+            tuple(tasks),
+        )
+        return [
+            (
+                number,
+                DatasetRecord(
+                    name,
+                    mark,
+                    family,
+                    n_rows,
+                    _traits(traits),
+                    json.loads(qualities),
+                    np.frombuffer(target, dtype=np.float32),
+                    openml_id,
+                ),
+            )
+            for number, name, mark, family, n_rows, traits, qualities, target, openml_id in rows
+        ]
+
+    def configurations(self) -> list[tuple[int, Configuration]]:
+        """All configurations, with their numbers."""
+        rows = self._all("SELECT id, content FROM configuration ORDER BY id")
+        return [(number, _configuration(content)) for number, content in rows]
+
+    def tried(self, dataset: int) -> set[Configuration]:
+        """Configurations with a result on a data set, whatever it was."""
+        rows = self._all(
+            "SELECT content FROM configuration JOIN evaluation ON id = configuration WHERE dataset = ?", (dataset,)
+        )
+        return {_configuration(content) for (content,) in rows}
+
+    def results(self, tasks: Sequence[str] = TASKS) -> Results:
+        """Mean scores, by the scorer of each task in `RANKED_BY`, and seconds on all data sets of some tasks."""
+        datasets, configurations = self.datasets(tasks), self.configurations()
+        row = {number: i for i, (number, _) in enumerate(datasets)}
+        column = {number: i for i, (number, _) in enumerate(configurations)}
+        scores = np.full((len(row), len(column)), np.nan)
+        seconds = np.full_like(scores, np.nan)
+        for i, (number, record) in enumerate(datasets):
+            read = self._all(
+                "SELECT e.configuration, fit_seconds, folds FROM evaluation e LEFT JOIN score s"
+                " ON s.dataset = e.dataset AND s.configuration = e.configuration AND s.metric = ?"
+                " WHERE e.dataset = ?",
+                (RANKED_BY[record.traits.task], number),
+            )
+            for configuration, fit_seconds, folds in read:
+                j = column[configuration]
+                seconds[i, j] = np.nan if fit_seconds is None else fit_seconds
+                if folds is not None:
+                    scores[i, j] = np.frombuffer(folds, dtype=np.float32).mean()
+        return Results(datasets, configurations, scores, seconds)
+
+    def ranking(self, dataset: int) -> list[Configuration]:
+        """Configurations that finished on a data set, best mean score first."""
+        rows = self._all(
+            "SELECT content, folds, metric, task FROM score s JOIN dataset d ON d.id = s.dataset"
+            " JOIN configuration c ON c.id = s.configuration WHERE s.dataset = ?",
+            (dataset,),
+        )
+        means = {
+            content: float(np.frombuffer(folds, dtype=np.float32).mean())
+            for content, folds, metric, task in rows
+            if metric == RANKED_BY[task]
+        }
+        return [_configuration(content) for content in sorted(means, key=lambda content: -means[content])]
+
+    def samples(self, dataset: int) -> dict[Configuration, bytes]:
+        """Kept predictions of each configuration on a data set; see `meta_db.sample`."""
+        rows = self._all(
+            "SELECT content, sample FROM evaluation JOIN configuration ON id = configuration"
+            " WHERE dataset = ? AND sample IS NOT NULL",
+            (dataset,),
+        )
+        return {_configuration(content): data for content, data in rows}
+
+    def info(self) -> dict[str, Any]:
+        """What is inside: ``n_datasets``, ``n_configurations``, ``n_evaluations``, ``bytes``, and counts by family."""
+        counts = {
+            f"n_{table}s": self._all(f"SELECT count(*) FROM {table}")[0][0]
+            for table in ("dataset", "configuration", "evaluation")
+        }
+        by_task = self._all("SELECT task, count(*) FROM dataset GROUP BY task ORDER BY task")
+        by_family = self._all(
+            "SELECT family, count(DISTINCT id), count(*), total(status = 'ok') FROM evaluation"
+            " JOIN configuration ON id = configuration GROUP BY family ORDER BY count(*) DESC, family"
+        )
+        return {
+            **counts,
+            "bytes": self.path.stat().st_size,
+            "tasks": dict(by_task),
+            "families": {
+                family: {"n_configurations": n, "n_evaluations": total, "n_ok": int(ok)}
+                for family, n, total, ok in by_family
+            },
+        }
+
+    def compact(self) -> None:
+        """Give unused space back, and leave one file without a journal beside it."""
+        with self._clear_errors():
+            self._connection.execute("VACUUM")
+
+    def _id(self, table: str, column: str, value: str) -> int:
+        return int(self._all(f"SELECT id FROM {table} WHERE {column} = ?", (value,))[0][0])
+
+    def _all(self, statement: str, values: Sequence[Any] = ()) -> list[Any]:
+        with self._clear_errors():
+            return self._connection.execute(statement, values).fetchall()
+
+    @contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        with self._clear_errors():
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._connection
+            except BaseException:
+                self._connection.execute("ROLLBACK")
+                raise
+            self._connection.execute("COMMIT")
+
+    @contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, ValueError) as error:
+            raise MetaDatabaseError(f"meta-database '{self.path}' cannot be used: {error}") from error
+
+
+def _open_unchanged(path: Path) -> sqlite3.Connection:
+    """A connection that never writes to the file; an older version is migrated in memory."""
+    file = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
+    (version,) = file.execute("PRAGMA user_version").fetchone()
+    if version >= VERSION:
+        migrate(file)  # only checks whose file it is
+        return file
+    copy = sqlite3.connect(":memory:", isolation_level=None)
+    file.backup(copy)
+    migrate(copy)
+    return copy
+
+
+@lru_cache(maxsize=10_000)
+def _configuration(content: str) -> Configuration:
+    """Shared, because the same few configurations are met on every data set."""
+    return Configuration(json.loads(content))
+
+
+def _traits(text: str) -> TableTraits:
+    values: dict[str, Any] = json.loads(text)
+    for name in ("categorical", "cardinalities"):
+        values[name] = tuple(values[name])
+    return TableTraits(**values)

@@ -1,0 +1,140 @@
+"""From a table to the configurations that a search should begin with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from ConfigSpace import ConfigurationSpace
+from numpy.typing import NDArray
+
+from meta_db.sample import decode
+from meta_db.store import DatasetRecord, MetaDatabase
+from metalearning.features import CHEAP, VECTOR
+from metalearning.metafeatures import MetaFeatures
+from metalearning.portfolio import Evidence, choose
+from metalearning.similarity import distances, weigh
+from pipelines.configuration import Configuration
+from pipelines.space import complete
+
+_N_SIMILAR = 20  # data sets that are asked
+_N_ROWS = 128  # of each of them
+_N_CANDIDATES = 150
+_N_ANSWERS = 40
+_AHEAD = 5  # how little the first places differ when candidates are gathered
+_OTHER_TASK = 0.5  # distance between two classes and many
+# Order of rows and units of columns say nothing of a problem, landmarks take too long at the start of a run.
+CHEAP_VECTOR = tuple(name for name in VECTOR if name in CHEAP)
+
+
+@dataclass(frozen=True)
+class Recommendation:
+    """What the memory says.
+
+    Attributes
+    ----------
+    configurations : list of Configuration
+        Best bets first, mutually complementary.
+    similar : list of (str, float)
+        Names of the nearest data sets and their distances.
+    """
+
+    configurations: list[Configuration]
+    similar: list[tuple[str, float]]
+
+
+def recommend(
+    databases: Sequence[MetaDatabase],
+    described: MetaFeatures,
+    space: ConfigurationSpace,
+    cost: Callable[[Configuration], float],
+    patience: float,
+    left_out: Collection[str] = (),
+) -> Recommendation:
+    """The initial design for a table.
+
+    Parameters
+    ----------
+    databases : sequence of MetaDatabase
+        The shipped memory, and the user's own where there is one.
+    described : MetaFeatures
+        Of the table; the cheap ones do.
+    space : ConfigurationSpace
+        Of the table.
+    cost : callable
+        Seconds that one fit of a configuration will take; infinite for what must not be tried.
+    patience : float
+        Seconds that are not worth telling apart.
+    left_out : collection of str
+        Families of data sets that must not be asked, for judging the memory.
+
+    Returns
+    -------
+    Recommendation
+        Empty where the memory knows no data set of the kind.
+    """
+    n_classes = int(described.values.get("NumberOfClasses", 0))
+    task = "regression" if n_classes == 0 else "binary" if n_classes == 2 else "multiclass"
+    tasks = ["regression"] if task == "regression" else ["binary", "multiclass"]
+    known = [
+        (database, number, record)
+        for database in databases
+        for number, record in database.datasets(tasks)
+        if record.qualities and record.family not in left_out
+    ]
+    if not known:
+        return Recommendation([], [])
+    distance = distances(described, [MetaFeatures(record.qualities) for *_, record in known], CHEAP_VECTOR)
+    # Two classes and many are different problems, however alike the columns.
+    distance += [_OTHER_TASK * (record.traits.task != task) for *_, record in known]
+    order = np.argsort(distance, kind="stable")[:_N_SIMILAR]
+    similar = [(known[i][2].name, float(distance[i])) for i in order]
+    weights = weigh(distance)[order]
+    asked = [known[i] for i in order]
+    entries, candidates = _candidates([database.ranking(number) for database, number, _ in asked], weights, space)
+    evidence = [
+        _evidence(database.samples(number), record, entries, float(weight))
+        for (database, number, record), weight in zip(asked, weights, strict=True)
+    ]
+    seconds = np.array([cost(candidate) for candidate in candidates])
+    chosen = choose(evidence, seconds, _N_ANSWERS, patience)
+    return Recommendation([candidates[i] for i in chosen], similar)
+
+
+def _candidates(
+    rankings: Sequence[Sequence[Configuration]], weights: NDArray[np.float64], space: ConfigurationSpace
+) -> tuple[list[Configuration], list[Configuration]]:
+    """What did well on the data sets asked: as the memory has it, and as it stands in the space of the new table."""
+    credit: dict[Configuration, float] = {}
+    for ranking, weight in zip(rankings, weights, strict=True):
+        for place, entry in enumerate(ranking):
+            credit[entry] = credit.get(entry, 0.0) + weight / (place + _AHEAD)
+    found: dict[Configuration, Configuration] = {}
+    for entry in sorted(credit, key=lambda entry: -credit[entry]):
+        completed = complete(space, entry)
+        if completed is not None:
+            found.setdefault(completed, entry)
+        if len(found) == _N_CANDIDATES:
+            break
+    return list(found.values()), list(found)
+
+
+def _evidence(
+    samples: Mapping[Configuration, bytes], record: DatasetRecord, entries: Sequence[Configuration], weight: float
+) -> Evidence:
+    is_classification = record.traits.is_classification
+    thin = slice(None, None, max(1, len(record.target) // _N_ROWS))
+    target = record.target[thin]
+    predictions = np.full((len(entries), len(target)), np.nan, dtype=np.float32)
+    for row, entry in enumerate(entries):
+        if entry in samples:
+            predictions[row] = decode(samples[entry], is_classification)[thin]
+    if record.traits.task == "binary":
+        predictions = np.where(target == 1, predictions, 1 - predictions).astype(np.float32)
+    if is_classification:
+        codes = target.astype(np.intp)
+        baseline = (np.bincount(codes) / len(codes))[codes]
+    else:
+        baseline = float(np.mean(target)) - target
+    return Evidence(predictions, baseline.astype(np.float32), is_classification, weight)

@@ -1,0 +1,129 @@
+"""The database through its public face, on real files."""
+
+import sqlite3
+
+import numpy as np
+import pytest
+
+from meta_db.schema import VERSION
+from meta_db.store import DatasetRecord, EvaluationRecord, MetaDatabase, MetaDatabaseError
+from pipelines.component import TableTraits
+from pipelines.configuration import Configuration
+
+TREE = Configuration({"model": "decision_tree"})
+RIDGE = Configuration({"model": "ridge", "model:ridge:alpha": 1.0})
+TRAITS = TableTraits("binary", 90, 3, n_classes=2, categorical=(0,), cardinalities=(4,), has_missing=True)
+
+
+def make_dataset(name="bupa", task="binary"):
+    traits = TRAITS if task == "binary" else TableTraits("regression", 90, 3)
+    target = np.zeros(90, dtype=np.float32)
+    return DatasetRecord(name, f"mark of {name}", name, 100, traits, {"NumberOfFeatures": 3.0}, target, openml_id=8)
+
+
+def make_evaluation(auc=(0.7, 0.8), **changes):
+    values = {"status": "ok", "scores": {"roc_auc": auc, "accuracy": (0.6, 0.6)}, "fit_seconds": 0.5, "sample": b"\x01"}
+    return EvaluationRecord(**{**values, **changes})
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "meta.sqlite"
+
+
+@pytest.fixture
+def filled(path):
+    with MetaDatabase(path, writable=True) as database:
+        dataset = database.add_dataset(make_dataset())
+        database.add_evaluation(dataset, TREE, make_evaluation(), "fill", {"numpy": "2.0"})
+        database.add_evaluation(dataset, RIDGE, make_evaluation((0.9, 0.9)), "fill", {"numpy": "2.0"})
+    return path
+
+
+def test_what_was_added_is_read_back_by_another_connection(filled):
+    with MetaDatabase(filled) as database:
+        ((number, record),) = database.datasets()
+        results = database.results()
+        assert record.traits == TRAITS
+        assert record.qualities == {"NumberOfFeatures": 3.0}
+        assert record.openml_id == 8
+        assert [configuration for _, configuration in results.configurations] == [TREE, RIDGE]
+        np.testing.assert_allclose(results.scores, [[0.75, 0.9]])
+        np.testing.assert_allclose(results.seconds, [[0.5, 0.5]])
+        assert database.samples(number) == {TREE: b"\x01", RIDGE: b"\x01"}
+        assert database.tried(number) == {TREE, RIDGE}
+
+
+def test_the_ranking_puts_the_best_mean_score_first(filled):
+    with MetaDatabase(filled) as database:
+        assert database.ranking(1) == [RIDGE, TREE]
+
+
+def test_a_data_set_of_the_same_content_is_kept_once(filled):
+    with MetaDatabase(filled, writable=True) as database:
+        assert database.add_dataset(make_dataset()) == 1
+        assert database.info()["n_datasets"] == 1
+
+
+def test_a_second_result_of_a_pair_replaces_the_first_with_all_its_scores(filled):
+    with MetaDatabase(filled, writable=True) as database:
+        database.add_evaluation(1, TREE, make_evaluation(scores={}, status="crash", reason="boom"), "fill", {})
+        assert np.isnan(database.results().scores[0, 0])
+        assert database.info()["n_evaluations"] == 2
+        assert database.info()["families"]["decision_tree"] == {"n_configurations": 1, "n_evaluations": 1, "n_ok": 0}
+
+
+def test_only_data_sets_of_the_tasks_asked_for_are_given(filled):
+    with MetaDatabase(filled, writable=True) as database:
+        database.add_dataset(make_dataset("housing", "regression"))
+        assert [record.name for _, record in database.datasets(["regression"])] == ["housing"]
+
+
+def test_a_missing_file_is_said_to_be_missing(path):
+    with pytest.raises(MetaDatabaseError, match=r"meta\.sqlite.*no such file"):
+        MetaDatabase(path)
+
+
+def test_a_damaged_file_gives_a_clear_error_at_the_latest_when_it_is_read(filled):
+    data = bytearray(filled.read_bytes())
+    data[100:3000] = bytes(2900)
+    filled.write_bytes(data)
+    with pytest.raises(MetaDatabaseError, match=r"cannot be used"), MetaDatabase(filled) as database:
+        database.results()
+
+
+def test_a_file_of_another_program_is_refused_and_left_alone(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE dataset (id INTEGER)")
+    before = path.read_bytes()
+    with pytest.raises(MetaDatabaseError, match="another program"):
+        MetaDatabase(path, writable=True)
+    assert path.read_bytes() == before
+
+
+def test_a_newer_file_asks_for_a_newer_program(filled):
+    with sqlite3.connect(filled) as connection:
+        connection.execute(f"PRAGMA user_version={VERSION + 1}")
+    with pytest.raises(MetaDatabaseError, match="upgrade cash-automl"):
+        MetaDatabase(filled)
+
+
+def test_an_older_file_is_migrated_in_place_when_writable_and_in_memory_when_not(path):
+    sqlite3.connect(path).execute("VACUUM").close()  # version 0: an empty database
+    before = path.read_bytes()
+    with MetaDatabase(path) as database:
+        assert database.info()["n_datasets"] == 0
+    assert path.read_bytes() == before
+    with MetaDatabase(path, writable=True) as database:
+        database.add_dataset(make_dataset())
+    with MetaDatabase(path) as database:
+        assert database.info()["n_datasets"] == 1
+
+
+def test_a_failed_write_leaves_nothing_of_itself(filled):
+    with MetaDatabase(filled, writable=True) as database:
+        bad = make_evaluation(scores={"roc_auc": (0.1,), "accuracy": ("no number",)})
+        with pytest.raises(MetaDatabaseError):
+            database.add_evaluation(1, Configuration({"model": "sgd"}), bad, "fill", {})
+        assert database.info()["n_evaluations"] == 2
+        assert database.info()["n_configurations"] == 2
