@@ -1,0 +1,99 @@
+"""Meta-features of a table: what tells which data sets are like it.
+
+Names, definitions and units are those of OpenML's *qualities*, so that values computed here stand in one table with
+OpenML's; the modules `characteristics` and `landmarks` say where and why they differ. A few features are our own and
+have names that OpenML does not use: `OWN`.
+
+=================== ================= ============================================================================
+group               level             what it reads
+=================== ================= ============================================================================
+simple              "cheap", "full"   the whole target; of the table a sample of at most 1,000,000 cells
+statistical         "cheap", "full"   that sample
+information theory  "cheap", "full"   that sample; class entropy: the whole target
+of the target       "cheap", "full"   that sample (regression only)
+landmarks           "full"            at most 3,000 rows and 60 columns of that sample, in two folds
+=================== ================= ============================================================================
+
+A table of up to 1,000,000 cells and 1,000 columns is read whole, and its cheap features are exact. Samples are a
+function of `random_state`, and "full" has the very values of "cheap" among its own.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from metalearning import characteristics, landmarks
+from metalearning.metafeatures import MetaFeatures, Scaling
+from metalearning.sample import draw
+from pipelines.component import TableTraits
+
+__all__ = ["ALL", "CHEAP", "COMPARABLE", "OWN", "VECTOR", "MetaFeatures", "Scaling", "describe"]
+
+CHEAP = (
+    *characteristics.SIMPLE,
+    *characteristics.STATISTICAL,
+    *characteristics.INFORMATION,
+    *characteristics.TARGET,
+)
+ALL = (*CHEAP, *landmarks.CLASSIFICATION, *landmarks.REGRESSION)
+OWN = tuple(name for name in ALL if name.startswith(("Target", "Ridge")) or name.endswith("RRSE"))
+# What may be mixed with OpenML's values: `landmarks` says why the other landmarks may not.
+COMPARABLE = tuple(
+    name
+    for name in ALL
+    if name not in OWN
+    and (name not in landmarks.CLASSIFICATION or name.startswith(("kNN1N", "NaiveBayes", "DecisionStump")))
+)
+# What says something of the problem: not the order of the rows, not the units in which columns are measured.
+VECTOR = tuple(
+    name for name in ALL if name != "AutoCorrelation" and not name.endswith(("MeansOfNumericAtts", "DevOfNumericAtts"))
+)
+
+
+def describe(
+    X: Any, y: Any, traits: TableTraits, *, level: Literal["full", "cheap"] = "full", random_state: int = 0
+) -> MetaFeatures:
+    """Meta-features of a table as `pipelines.data.TableReader` gives it.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_rows, n_features)
+        Floats; category columns hold codes, missing cells are NaN.
+    y : ndarray of shape (n_rows,)
+        Class codes 0, 1, ..., or numbers for regression.
+    traits : TableTraits
+        Of this table.
+    level : {"full", "cheap"}
+        Whether landmarks, which fit models, are wanted, too.
+    random_state : int
+        Seed of samples, folds and learners.
+
+    Returns
+    -------
+    MetaFeatures
+        The names are some of `ALL` (`CHEAP` for "cheap"); what is not defined for the table is absent.
+
+    Raises
+    ------
+    ValueError
+        If there are no rows or no columns, X, y and the traits do not belong together, or the level is unknown.
+    """
+    if level not in ("full", "cheap"):
+        raise ValueError(f"level must be 'full' or 'cheap', not {level!r}")
+    if min(X.shape) < 1 or X.shape != (len(y), traits.n_features):
+        raise ValueError(
+            f"X has the shape {X.shape}, but y has {len(y)} rows and the traits {traits.n_features} columns"
+        )
+    rng = np.random.default_rng(random_state)
+    sample = draw(X, y, traits, rng)
+    values = {
+        **characteristics.simple(sample),
+        **characteristics.statistical(sample),
+        **characteristics.information(sample),
+        **characteristics.target(sample),
+    }
+    if level == "full":
+        values |= landmarks.landmarks(sample, rng)
+    return MetaFeatures({name: float(value) for name, value in values.items() if np.isfinite(value)})

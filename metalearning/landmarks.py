@@ -1,0 +1,185 @@
+"""How well cheap learners do: landmarking meta-features, cross-validated on a sample of the rows.
+
+As OpenML's (``GenericLandmarker`` of openml/EvaluationEngine): two folds, the predictions of both pooled; the area
+under the ROC curve of each class against the rest, weighted by the sizes of the classes; error rate; Cohen's kappa.
+The learners are not Weka's but cheap relatives of them (see `metalearning.learners`): all trees of a fold are cuts of
+one CART of scikit-learn's, by entropy, whose splits are binary where Weka's give each category a branch of its own.
+
+What OpenML publishes as ``J48.*``, ``REPTreeDepth*``, ``RandomTreeDepth*`` and ``CfsSubsetEval_*`` was for most data
+sets computed with the options lost that these names speak of: all depths and all confidences agree to the last digit,
+and so do the three learners behind ``CfsSubsetEval_``. Here they are what they are called.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import rankdata
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from metalearning import learners
+from metalearning.learners import Encoded, encode
+from metalearning.sample import Array, Codes, TableSample
+from metalearning.subset import select_subset
+
+MOST_ROWS = 3_000
+MOST_COLUMNS = 60
+MOST_INDICATORS = 120  # of all category columns together
+MOST_LEVELS = 20  # of one category column
+MOST_CLASSES = 50
+MOST_WORK = 6_000_000  # rows x columns x classes, with which the seconds of a tree grow
+FEWEST_ROWS = 6
+DEEPEST = 25
+
+DEPTHS = (1, 2, 3)
+CONFIDENCES = {"J48.001.": 1e-3, "J48.0001.": 1e-4, "J48.00001.": 1e-5}
+MEASURES = ("AUC", "ErrRate", "Kappa")
+_PLAIN = ("kNN1N", "NaiveBayes", "DecisionStump")
+CLASSIFIERS = (
+    *_PLAIN,
+    *(f"CfsSubsetEval_{name}" for name in _PLAIN),
+    *CONFIDENCES,
+    *(f"{tree}Depth{depth}" for tree in ("REPTree", "RandomTree") for depth in DEPTHS),
+    "Ridge",  # not OpenML's
+)
+CLASSIFICATION = tuple(f"{name}{measure}" for name in CLASSIFIERS for measure in MEASURES)
+# Not OpenML's, which has no landmarks for regression: root mean squared error over that of the mean, as Weka's
+# root relative squared error.
+REGRESSION = ("kNN1NRRSE", "RidgeRRSE", *(f"REPTreeDepth{depth}RRSE" for depth in DEPTHS), "TreeRRSE")
+
+
+def landmarks(sample: TableSample, rng: np.random.Generator) -> dict[str, float]:
+    """Cross-validated scores of cheap learners; none where rows or columns are too few to tell.
+
+    At most `MOST_ROWS` rows, `MOST_COLUMNS` columns and the `MOST_CLASSES` largest classes enter, and fewer rows where
+    many columns and classes would make trees slow. Rows are drawn by class (of a regression, evenly from the sorted
+    target), columns by chance.
+    """
+    columns = np.sort(rng.permutation(sample.X.shape[1])[:MOST_COLUMNS])
+    categorical = sample.categorical[columns]
+    n_symbolic = int(categorical.sum())
+    most_levels = max(2, min(MOST_LEVELS, MOST_INDICATORS // max(1, n_symbolic)))
+    rows, n_classes = np.arange(len(sample.y)), 1
+    if sample.traits.is_classification:
+        sizes = np.bincount(sample.y)
+        largest = np.argsort(-sizes, kind="stable")[: min(MOST_CLASSES, np.count_nonzero(sizes))]
+        rows, n_classes = np.flatnonzero(np.isin(sample.y, largest)), len(largest)
+        if n_classes < 2:
+            return {}
+    if len(rows) < max(FEWEST_ROWS, 4 * n_classes):
+        return {}
+    work = n_classes * (len(columns) - n_symbolic + most_levels * n_symbolic)
+    rows = rows[_spread_over(sample.y[rows], min(MOST_ROWS, max(1000, MOST_WORK // work)), rng)]
+    # Every second row in the order of the target, so that both folds have equal shares of each class.
+    fold = np.arange(len(rows)) % 2
+    table, y = encode(sample.X[np.ix_(rows, columns)], categorical, most_levels), sample.y[rows]
+    if not table.numeric.shape[1] + table.n_categories:
+        return {}
+    judge = _classify if sample.traits.is_classification else _regress
+    return judge(table, y, fold, int(rng.integers(2**31)))
+
+
+def _spread_over(y: NDArray[Any], most: int, rng: np.random.Generator) -> Codes:
+    """Up to `most` rows in ascending order of the target, evenly spread over it; equal ones in random order."""
+    order = np.lexsort((rng.random(len(y)), y))
+    return order if len(y) <= most else order[np.linspace(0, len(y) - 1, most).astype(np.intp)]
+
+
+def _classify(table: Encoded, y: NDArray[Any], fold: Codes, seed: int) -> dict[str, float]:
+    classes, y = np.unique(y, return_inverse=True)
+    targets = np.eye(len(classes))[y]
+    pooled = {name: np.zeros(targets.shape) for name in CLASSIFIERS}
+    for test in (0, 1):
+        train, held = table.rows(fold != test), table.rows(fold == test)
+        for name, scores in _class_scores(train, targets[fold != test], held, seed + test).items():
+            pooled[name][fold == test] = scores
+    return {
+        f"{name}{measure}": value
+        for name, scores in pooled.items()
+        for measure, value in zip(MEASURES, measures(scores, y), strict=True)
+    }
+
+
+def _class_scores(train: Encoded, targets: Array, held: Encoded, seed: int) -> dict[str, Array]:
+    """Scores of shape (n_held, n_classes) by each classifier."""
+    scores = _tree_scores(train, targets, held, seed)
+    chosen = select_subset(train, targets)
+    few_train, few_held = train.columns(chosen), held.columns(chosen)
+    stump = DecisionTreeClassifier(criterion="entropy", max_depth=1, random_state=seed)
+    stump.fit(few_train.together(), targets.argmax(axis=1))
+    cut = {"CfsSubsetEval_DecisionStump": learners.truncated(stump, 1)}
+    return {
+        **scores,
+        **learners.tree_scores(stump, cut, few_held, targets.shape[1]),
+        "kNN1N": learners.nearest(train, targets, held),
+        "NaiveBayes": learners.naive_bayes(train, targets, held),
+        "Ridge": learners.linear(train, targets, held),
+        "CfsSubsetEval_kNN1N": learners.nearest(few_train, targets, few_held),
+        "CfsSubsetEval_NaiveBayes": learners.naive_bayes(few_train, targets, few_held),
+    }
+
+
+def _tree_scores(train: Encoded, targets: Array, held: Encoded, seed: int) -> dict[str, Array]:
+    X, y, n_classes = train.together(), targets.argmax(axis=1), targets.shape[1]
+    grown = DecisionTreeClassifier(criterion="entropy", min_samples_leaf=2, max_depth=DEEPEST, random_state=seed)
+    grown.fit(X, y)
+    cuts = {name: learners.pruned(grown, confidence) for name, confidence in CONFIDENCES.items()}
+    cuts |= {f"REPTreeDepth{depth}": learners.truncated(grown, depth) for depth in DEPTHS}
+    cuts["DecisionStump"] = cuts["REPTreeDepth1"]
+    # As many columns a split as Weka's RandomTree looks at.
+    few = int(np.log2(X.shape[1])) + 1
+    random = DecisionTreeClassifier(criterion="entropy", max_features=few, max_depth=max(DEPTHS), random_state=seed)
+    random.fit(X, y)
+    random_cuts = {f"RandomTreeDepth{depth}": learners.truncated(random, depth) for depth in DEPTHS}
+    return {
+        **learners.tree_scores(grown, cuts, held, n_classes),
+        **learners.tree_scores(random, random_cuts, held, n_classes),
+    }
+
+
+def _regress(table: Encoded, y: NDArray[Any], fold: Codes, seed: int) -> dict[str, float]:
+    y = np.asarray(y, dtype=np.float64)
+    deviation = y.std()
+    if not deviation > 1e-13 * np.abs(y).max():
+        return {}
+    y = (y - y.mean()) / deviation
+    pooled = {name: np.zeros(len(y)) for name in REGRESSION}
+    baseline = np.zeros(len(y))
+    for test in (0, 1):
+        train, held, targets = table.rows(fold != test), table.rows(fold == test), y[fold != test]
+        baseline[fold == test] = targets.mean()
+        tree = DecisionTreeRegressor(min_samples_leaf=5, max_depth=DEEPEST, random_state=seed + test)
+        tree.fit(train.together(), targets)
+        cuts = {f"REPTreeDepth{depth}RRSE": learners.truncated(tree, depth) for depth in DEPTHS}
+        cuts["TreeRRSE"] = learners.truncated(tree, DEEPEST)
+        found = learners.tree_scores(tree, cuts, held, 1)
+        found["kNN1NRRSE"] = learners.nearest(train, targets[:, None], held)
+        found["RidgeRRSE"] = learners.linear(train, targets[:, None], held)
+        for name, predicted in found.items():
+            pooled[name][fold == test] = predicted[:, 0]
+    scale = np.sqrt(np.mean((y - baseline) ** 2))
+    return {name: float(np.sqrt(np.mean((y - predicted) ** 2)) / scale) for name, predicted in pooled.items()}
+
+
+def measures(scores: Array, y: NDArray[Any]) -> tuple[float, float, float]:
+    """Weighted area under the ROC curve, error rate and kappa.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_rows, n_classes)
+        Greater for a likelier class.
+    y : ndarray of int of shape (n_rows,)
+        Every class occurs.
+    """
+    n_rows, n_classes = scores.shape
+    truth = np.eye(n_classes)[y]
+    sizes = truth.sum(axis=0)
+    ranks = (rankdata(scores, axis=0) * truth).sum(axis=0)
+    area = (ranks - sizes * (sizes + 1) / 2) / (sizes * (n_rows - sizes))
+    predicted = scores.argmax(axis=1)
+    hit = float(np.mean(predicted == y))
+    chance = float(sizes @ np.bincount(predicted, minlength=n_classes)) / n_rows**2
+    kappa = (hit - chance) / (1 - chance) if chance < 1 else 0.0
+    return float(area @ sizes / n_rows), 1 - hit, kappa

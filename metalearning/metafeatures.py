@@ -1,0 +1,111 @@
+"""Meta-features as a value: named numbers, and the vectors in which data sets are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from metalearning.sample import Array
+
+FARTHEST = 3.0  # robust deviations from the centre; what lies beyond is no more different for it
+
+
+@dataclass(frozen=True)
+class MetaFeatures:
+    """What was found of a table.
+
+    Attributes
+    ----------
+    values : mapping of str to float
+        By OpenML's names, in OpenML's units (percentages are 0 to 100); each one is finite. What is not defined for a
+        table (entropies of category columns where there are none) is absent.
+    """
+
+    values: Mapping[str, float]
+
+    def to_vector(self, names: Sequence[str]) -> Array:
+        """The values free of scale, NaN where absent; shape (len(names),).
+
+        ===================================================== =====================================
+        counts, sizes, numbers of distinct values, and ratios  log(1 + x)
+        of entropies
+        Dimensionality                                         log(x)
+        percentages                                            x / 100
+        skewness and kurtosis, means and deviations            sign(x) log(1 + abs(x))
+        relative errors (RRSE)                                 x, at most 2
+        entropies in bits, AUC, error rates, kappa             x
+        ===================================================== =====================================
+        """
+        return np.array([_transformed(name, self.values.get(name, np.nan)) for name in names], dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Centres and scales that were fitted on the data sets of a database, and are fixed for all later ones.
+
+    Attributes
+    ----------
+    names : tuple of str
+    centres, scales : tuple of float
+        Median and interquartile range over 1.349 (the standard deviation, were they normal) of the transformed values
+        of each name.
+    """
+
+    names: tuple[str, ...]
+    centres: tuple[float, ...]
+    scales: tuple[float, ...]
+
+    @classmethod
+    def fit(cls, described: Sequence[MetaFeatures], names: Sequence[str]) -> Scaling:
+        """Learn from data sets; a name that none of them has, or that does not vary, keeps the scale 1.
+
+        Raises
+        ------
+        ValueError
+            If there is no data set.
+        """
+        if not described:
+            raise ValueError("a scaling needs the meta-features of at least one data set")
+        table = np.array([one.to_vector(names) for one in described]).reshape(len(described), len(names))
+        centres, scales = np.zeros(len(names)), np.ones(len(names))
+        for i, column in enumerate(table.T):
+            known = column[~np.isnan(column)]
+            if len(known):
+                low, centres[i], high = np.percentile(known, (25, 50, 75))
+                spread = (high - low) / 1.349
+                scales[i] = spread if spread > 1e-9 else float(known.std()) or 1.0
+        return cls(tuple(names), tuple(centres.tolist()), tuple(scales.tolist()))
+
+    def transform(self, described: MetaFeatures) -> Array:
+        """Robust z-scores within plus and minus `FARTHEST`, 0 where absent; shape (len(names),), without NaN."""
+        scaled = (described.to_vector(self.names) - self.centres) / self.scales
+        return np.nan_to_num(np.clip(scaled, -FARTHEST, FARTHEST))
+
+    def known(self, described: MetaFeatures) -> NDArray[np.bool_]:
+        """Which names have a value: the others should have no weight in distances; shape (len(names),)."""
+        return np.array([name in described.values for name in self.names], dtype=bool)
+
+
+def _transformed(name: str, value: float) -> float:
+    return float(next(change for test, change in _CHANGES if test(name))(value))
+
+
+def _signed_log(value: float) -> float:
+    return float(np.copysign(np.log1p(abs(value)), value))
+
+
+# The first test that a name passes says how its values change.
+_CHANGES: tuple[tuple[Callable[[str], bool], Callable[[float], float]], ...] = (
+    (lambda name: "Percentage" in name, lambda value: value / 100),
+    (lambda name: name == "Dimensionality", np.log),
+    (
+        lambda name: name.startswith("NumberOf") or name.endswith(("ClassSize", "DistinctValues", "OfAtts", "Ratio")),
+        lambda value: np.log1p(max(0.0, value)),
+    ),
+    (lambda name: name.endswith("OfNumericAtts") or name in ("TargetSkewness", "TargetKurtosis"), _signed_log),
+    (lambda name: name.endswith("RRSE"), lambda value: min(value, 2.0)),
+    (lambda name: True, float),
+)

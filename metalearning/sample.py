@@ -1,0 +1,68 @@
+"""The rows and columns of a table that are looked at, so that a large table costs no more than a middling one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from pipelines.component import TableTraits
+
+Array = NDArray[np.float64]
+Codes = NDArray[np.intp]
+
+MOST_CELLS = 1_000_000
+MOST_COLUMNS = 1_000
+
+
+@dataclass(frozen=True)
+class TableSample:
+    """Some rows and columns of a table, dense, beside the facts of the whole table.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_rows, n_columns)
+        Category columns hold codes; missing cells are NaN.
+    y : ndarray of shape (n_rows,)
+        Class codes, or floats for regression.
+    categorical : ndarray of bool of shape (n_columns,)
+        Which columns of the sample are categories.
+    target : ndarray
+        The target of all rows of the table.
+    traits : TableTraits
+        Of the whole table.
+    """
+
+    X: Array
+    y: NDArray[Any]
+    categorical: NDArray[np.bool_]
+    target: NDArray[Any]
+    traits: TableTraits
+
+
+def draw(X: Any, y: Any, traits: TableTraits, rng: np.random.Generator) -> TableSample:
+    """All of a table of up to `MOST_CELLS` cells and `MOST_COLUMNS` columns, a random part of a larger one.
+
+    Rows and columns keep their order.
+    """
+    n_rows, n_columns = X.shape
+    target = np.asarray(y)
+    columns = _some(n_columns, MOST_COLUMNS, rng)
+    rows = _some(n_rows, MOST_CELLS // len(columns), rng)
+    part = X
+    if len(rows) < n_rows:
+        part = part[rows]
+    if len(columns) < n_columns:
+        part = part[:, columns]
+    dense = part.toarray() if sparse.issparse(part) else np.asarray(part, dtype=np.float64)
+    categorical = np.zeros(n_columns, dtype=bool)
+    categorical[list(traits.categorical)] = True
+    return TableSample(dense, target[rows], categorical[columns], target, traits)
+
+
+def _some(n: int, most: int, rng: np.random.Generator) -> Codes:
+    """Up to `most` of the positions 0 to n - 1, in ascending order."""
+    return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False, shuffle=False))
