@@ -84,6 +84,25 @@ def build(
     _show(said)
 
 
+@app.command()
+def add(
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run: what fit had as its argument store.")],
+    name: Annotated[str, typer.Option(help="Of the data set.")],
+    file: Annotated[Path | None, typer.Option(help="The database; your own memory if not given.")] = None,
+) -> None:
+    """Remember a finished run of yours, so that the next one on similar data starts with what it found."""
+    from automl.memory import add_run
+    from meta_db.store import MetaDatabase, MetaDatabaseError, user_file
+
+    path = file or user_file()
+    try:
+        with MetaDatabase(path, writable=True) as database:
+            n = add_run(run, name, database)
+    except MetaDatabaseError as error:
+        raise InvalidInputError(f"--file: {error}") from error
+    typer.echo(f"{n} configurations of '{name}' are in '{path}'")
+
+
 def _show(said: dict[str, object]) -> None:
     from rich.console import Console
     from rich.table import Table

@@ -24,7 +24,7 @@ from automl.history import RunHistory
 from automl.memory import provenance, record_evaluation, record_task
 from automl.metrics import default_scoring, make_metric
 from automl.run import available_cpus, default_memory_limit
-from automl.splits import deal, make_folds
+from automl.splits import make_folds
 from automl.table_files import read_table
 from automl.task import Task
 from automl.trial import Trial, TrialResult
@@ -38,7 +38,6 @@ from pipelines.space import build_space, complete
 
 logger = logging.getLogger(__name__)
 
-_PARTS = 1_000  # strata in which rows are dealt before some are taken
 _LIBRARIES = ("torch", "catboost", "xgboost")  # that the workers of every table will need
 
 
@@ -91,13 +90,13 @@ def read_sources(folder: Path) -> list[Source]:
         raise InvalidInputError(f"'{path}' lacks the columns {', '.join(sorted(missing))}")
     sources = []
     for row in index.sort_values("n_rows", kind="stable").to_dict("records"):
-        number = row.get("openml_id")
+        number, family = row.get("openml_id"), row.get("family")
         sources.append(
             Source(
                 str(row["name"]),
                 folder / f"{row['name']}.parquet",
                 row["task"] != "regression",
-                family=str(row.get("family") or row["name"]),
+                family="" if family is None or pd.isna(family) else str(family),
                 openml_id=None if number is None or pd.isna(number) else int(number),
             )
         )
@@ -250,10 +249,10 @@ def _describe(source: Source, protocol: Protocol) -> Mapping[str, float]:
 
 def _subsample(y: NDArray[Any], is_classification: bool, protocol: Protocol) -> NDArray[np.intp]:
     """Rows to use, in their order; classes that would keep fewer rows than there are folds are left out."""
-    rows = np.arange(len(y))
-    if len(y) > protocol.max_rows:
-        dealt = deal(y, is_classification, _PARTS, np.random.default_rng(protocol.seed))
-        rows = rows[dealt < _PARTS * protocol.max_rows / len(y)]
+    n = min(len(y), protocol.max_rows)
+    # Every so manieth row in the order of the target: of each class, or each stretch of values, its due part.
+    by_target = np.lexsort((np.random.default_rng(protocol.seed).random(len(y)), y))
+    rows = np.sort(by_target[np.arange(n) * len(y) // n])
     if is_classification:
         counts = np.bincount(y[rows])
         rows = rows[counts[y[rows]] >= protocol.n_folds]

@@ -137,13 +137,14 @@ def run(task: Task, settings: Settings) -> RunResult:
 
 def _make_racing(task: Task, settings: Settings, budget: Budget, runtime: RuntimeModel) -> Racing:
     space = build_space(task.traits, settings.include, settings.exclude, seed=settings.random_state)
-    if settings.initial_configurations == "meta":
+    wanted = settings.initial_configurations
+    if not isinstance(wanted, str):
+        initial = from_user(space, wanted)
+    elif wanted == "meta":
         longest = fold_seconds(budget.seconds or float("inf"), settings.n_workers, len(task.folds), task.traits.n_rows)
         initial = remembered_portfolio(space, runtime, budget, task, longest)
-    elif settings.initial_configurations == "default":
-        initial = default_portfolio(space, runtime, budget)
     else:
-        initial = from_user(space, settings.initial_configurations)
+        initial = default_portfolio(space, runtime, budget)
     cheapest = min((runtime.guess(configuration) for configuration in initial), default=0.0)
     if cheapest + _START_SECONDS > budget.search_left:
         needed = math.ceil((cheapest + _START_SECONDS + budget.elapsed) / 0.75)

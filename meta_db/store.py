@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
+from platformdirs import user_data_dir
 
 from meta_db.schema import VERSION, migrate
 from pipelines.component import TableTraits, TaskType
@@ -27,6 +29,18 @@ RANKED_BY: Mapping[str, str] = {
     "regression": "neg_root_mean_squared_error",
 }
 SHIPPED = Path(__file__).parent / "data" / "meta.sqlite"
+
+
+def user_file() -> Path:
+    """Where the user's own runs are remembered: ``$AUTOML_MEMORY``, or the user's folder for data of programs."""
+    named = os.environ.get("AUTOML_MEMORY")
+    return Path(named) if named else Path(user_data_dir("cash-automl", appauthor=False)) / "memory.sqlite"
+
+
+def memory_files() -> list[Path]:
+    """The shipped memory, and the user's own where there is one."""
+    own = user_file()
+    return [SHIPPED, own] if own.exists() else [SHIPPED]
 
 
 class MetaDatabaseError(Exception):

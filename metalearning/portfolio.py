@@ -65,7 +65,7 @@ def choose(evidence: Sequence[Evidence], seconds: NDArray[np.float64], n: int, p
     ensembles = [one.baseline for one in evidence]
     losses = [float(one.loss(one.baseline)) for one in evidence]
     scales = [_scale(one, loss) for one, loss in zip(evidence, losses, strict=True)]
-    candidates = list(np.flatnonzero(np.isfinite(seconds)))
+    candidates = [int(i) for i in np.flatnonzero(np.isfinite(seconds))]
     order: list[int] = []
     while candidates and len(order) < n:
         gain = np.zeros(len(candidates))
@@ -77,7 +77,7 @@ def choose(evidence: Sequence[Evidence], seconds: NDArray[np.float64], n: int, p
             weight[known] += one.weight
         gain /= weight
         place = int(np.argmax(gain / (seconds[candidates] + patience)))
-        order.append(int(candidates[place]))
+        order.append(candidates[place])
         for i, one in enumerate(evidence):
             best, mixed = _best_losses(one, ensembles[i], [candidates[place]])
             if best[0] < losses[i]:

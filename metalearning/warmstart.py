@@ -134,7 +134,7 @@ def _evidence(
         predictions = np.where(target == 1, predictions, 1 - predictions).astype(np.float32)
     if is_classification:
         codes = target.astype(np.intp)
-        baseline = (np.bincount(codes) / len(codes))[codes]
+        baseline = (np.bincount(codes) / len(codes))[codes].astype(np.float32)
     else:
-        baseline = float(np.mean(target)) - target
-    return Evidence(predictions, baseline.astype(np.float32), is_classification, weight)
+        baseline = np.mean(target, dtype=np.float32) - target
+    return Evidence(predictions, baseline, is_classification, weight)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from ConfigSpace import ConfigurationSpace
@@ -12,9 +13,9 @@ from automl.budget import Budget
 from automl.errors import InvalidInputError
 from automl.runtime import RuntimeModel
 from automl.task import Task
-from meta_db.store import SHIPPED, MetaDatabase, MetaDatabaseError
+from meta_db.store import MetaDatabase, MetaDatabaseError, memory_files
 from metalearning.features import describe
-from metalearning.warmstart import Recommendation, recommend
+from metalearning.warmstart import recommend
 from pipelines.catalog import find
 from pipelines.configuration import Configuration
 from pipelines.models import MODELS, PORTFOLIO
@@ -87,13 +88,17 @@ def remembered_portfolio(
     described = describe(task.X, task.y, task.traits, level="cheap")
     seconds = min(budget.search_left, _LONGEST)
     try:
-        with MetaDatabase(SHIPPED) as memory:
+        with ExitStack() as stack:
             said = recommend(
-                memory, described, space, lambda c: _cost(c, runtime, dearest, _DEAREST * seconds), _PATIENCE * seconds
+                [stack.enter_context(MetaDatabase(path)) for path in memory_files()],
+                described,
+                space,
+                lambda configuration: _cost(configuration, runtime, dearest, _DEAREST * seconds),
+                _PATIENCE * seconds,
             )
     except MetaDatabaseError as error:
         logger.warning("the search starts without its memory: %s", error)
-        said = Recommendation([], [])
+        return default_portfolio(space, runtime, budget)
     for name, distance in said.similar[:3]:
         logger.info("similar data set: %s (distance %.2f)", name, distance)
     return said.configurations or default_portfolio(space, runtime, budget)

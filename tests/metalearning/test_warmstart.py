@@ -1,0 +1,91 @@
+"""The initial design, from a memory that was filled for real with a few quick configurations on small tables."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
+
+from automl.fill import Protocol, Source, fill
+from meta_db.store import MetaDatabase
+from metalearning.features import describe
+from metalearning.warmstart import recommend
+from pipelines.configuration import Configuration
+from pipelines.data import TableReader
+from pipelines.space import build_space
+
+ENTRIES = [
+    Configuration({"model": "gaussian_nb"}),
+    Configuration({"model": "lda", "scaling": "standard"}),
+    Configuration({"model": "ridge", "scaling": "standard"}),
+    Configuration({"model": "decision_tree"}),
+    Configuration({"model": "k_nearest_neighbors", "scaling": "standard"}),
+]
+LOADERS = {"iris": load_iris, "wine": load_wine, "cancer": load_breast_cancer, "diabetes": load_diabetes}
+
+
+@pytest.fixture(scope="module")
+def tables(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tables")
+    for name, load in LOADERS.items():
+        table = load(as_frame=True).frame
+        if name != "diabetes":
+            table["target"] = table["target"].astype(str)
+        table.to_parquet(folder / f"{name}.parquet")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def memory(tables):
+    sources = [Source(name, tables / f"{name}.parquet", name != "diabetes") for name in LOADERS]
+    path = tables / "memory.sqlite"
+    with MetaDatabase(path, writable=True) as database:
+        fill(sources, database, [ENTRIES], protocol=Protocol(max_rows=150), n_workers=2)
+    return path
+
+
+def ask(memory, name, cost=lambda configuration: 0.1, left_out=()):
+    X, y = LOADERS[name](return_X_y=True)
+    reader = TableReader()
+    numbers = reader.fit_transform(X)
+    task = "regression" if name == "diabetes" else "binary" if name == "cancer" else "multiclass"
+    traits = reader.traits(task, 0 if task == "regression" else len(np.unique(y)), n_rows=len(y))
+    with MetaDatabase(memory) as database:
+        return recommend(
+            [database], describe(numbers, y, traits, level="cheap"), build_space(traits), cost, 0.1, left_out
+        )
+
+
+def test_the_nearest_data_set_of_a_table_is_the_table_itself(memory):
+    for name in ("iris", "wine"):  # used whole
+        assert ask(memory, name).similar[0][0] == name
+
+
+def test_a_family_that_is_left_out_is_not_asked(memory):
+    assert "iris" not in [name for name, _ in ask(memory, "iris", left_out={"iris"}).similar]
+
+
+def test_configurations_are_of_the_table_s_own_space_and_each_comes_once(memory):
+    said = ask(memory, "iris", left_out={"iris"}).configurations
+    assert {c.family for c in said} == {"gaussian_nb", "lda", "decision_tree", "k_nearest_neighbors"}
+    assert len(set(said)) == len(said)
+
+
+def test_only_data_sets_of_the_same_kind_are_asked(memory):
+    assert [name for name, _ in ask(memory, "diabetes").similar] == ["diabetes"]
+    assert "diabetes" not in [name for name, _ in ask(memory, "iris").similar]
+
+
+def test_a_memory_of_nothing_similar_recommends_nothing(memory):
+    assert ask(memory, "diabetes", left_out={"diabetes"}).configurations == []
+
+
+def test_what_must_not_be_tried_is_not_recommended(memory):
+    said = ask(memory, "wine", cost=lambda c: float("inf") if c.family == "lda" else 0.1).configurations
+    assert said
+    assert "lda" not in {c.family for c in said}
+
+
+def test_the_first_recommendation_is_better_than_the_worst_on_a_data_set_like_it(memory):
+    with MetaDatabase(memory) as database:
+        number = next(number for number, record in database.datasets() if record.name == "wine")
+        ranking = [configuration.family for configuration in database.ranking(number)]
+    assert ask(memory, "wine").configurations[0].family != ranking[-1]
