@@ -61,7 +61,7 @@ def losers(results: Results) -> set[Configuration]:
         if known.sum() > 1:
             quantile[i, known] = (rankdata(-row[known]) - 1) / (known.sum() - 1)
     tried = np.isfinite(quantile).sum(axis=0)
-    good = (quantile < 0.5).sum(axis=0)
+    good = (quantile <= 0.5).sum(axis=0)
     hopeless = (tried >= _ENOUGH) & (good < _HOPE * tried)
     return {configuration for (_, configuration), lost in zip(results.configurations, hopeless, strict=True) if lost}
 
