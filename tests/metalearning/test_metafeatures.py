@@ -26,8 +26,8 @@ def test_each_kind_of_value_has_its_transformation():
             "RidgeRRSE": 7.0,
         }
     )
-    found = described.to_vector([*described.values, "kNN1NAUC"])
-    np.testing.assert_allclose(found, [np.log(100), 1, 0.25, -1, 1.5, 2, np.nan])
+    found = described.to_vector([*described.values, "kNN1NAUC", "NumberOfClasses"])
+    np.testing.assert_allclose(found, [np.log(100), 1, 0.25, -1, 1.5, 2, np.nan, np.nan])
 
 
 def test_vectors_have_no_nan_and_say_what_is_known():
