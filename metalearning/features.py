@@ -7,14 +7,14 @@ have names that OpenML does not use: `OWN`.
 =================== ================= ============================================================================
 group               level             what it reads
 =================== ================= ============================================================================
-simple              "cheap", "full"   the whole target; of the table a sample of at most 1,000,000 cells
+simple              "cheap", "full"   the whole target; of the table a sample of at most 500,000 cells
 statistical         "cheap", "full"   that sample
 information theory  "cheap", "full"   that sample; class entropy: the whole target
 of the target       "cheap", "full"   that sample (regression only)
-landmarks           "full"            at most 3,000 rows and 60 columns of that sample, in two folds
+landmarks           "full"            at most 3,000 rows, 60 columns and 50 classes of that sample, in two folds
 =================== ================= ============================================================================
 
-A table of up to 1,000,000 cells and 1,000 columns is read whole, and its cheap features are exact. Samples are a
+A table of up to 500,000 cells and 1,000 columns is read whole, and its cheap features are exact. Samples are a
 function of `random_state`, and "full" has the very values of "cheap" among its own.
 """
 
@@ -26,30 +26,11 @@ import numpy as np
 
 from metalearning import characteristics, landmarks
 from metalearning.metafeatures import MetaFeatures, Scaling
+from metalearning.names import ALL, CHEAP, COMPARABLE, OWN, VECTOR
 from metalearning.sample import draw
 from pipelines.component import TableTraits
 
 __all__ = ["ALL", "CHEAP", "COMPARABLE", "OWN", "VECTOR", "MetaFeatures", "Scaling", "describe"]
-
-CHEAP = (
-    *characteristics.SIMPLE,
-    *characteristics.STATISTICAL,
-    *characteristics.INFORMATION,
-    *characteristics.TARGET,
-)
-ALL = (*CHEAP, *landmarks.CLASSIFICATION, *landmarks.REGRESSION)
-OWN = tuple(name for name in ALL if name.startswith(("Target", "Ridge")) or name.endswith("RRSE"))
-# What may be mixed with OpenML's values: `landmarks` says why the other landmarks may not.
-COMPARABLE = tuple(
-    name
-    for name in ALL
-    if name not in OWN
-    and (name not in landmarks.CLASSIFICATION or name.startswith(("kNN1N", "NaiveBayes", "DecisionStump")))
-)
-# What says something of the problem: not the order of the rows, not the units in which columns are measured.
-VECTOR = tuple(
-    name for name in ALL if name != "AutoCorrelation" and not name.endswith(("MeansOfNumericAtts", "DevOfNumericAtts"))
-)
 
 
 def describe(

@@ -29,7 +29,7 @@ MOST_COLUMNS = 60
 MOST_INDICATORS = 120  # of all category columns together
 MOST_LEVELS = 20  # of one category column
 MOST_CLASSES = 50
-MOST_WORK = 6_000_000  # rows x columns x classes, with which the seconds of a tree grow
+MOST_WORK = 4_000_000  # rows x columns x classes, with which the seconds of a tree grow
 FEWEST_ROWS = 6
 DEEPEST = 25
 

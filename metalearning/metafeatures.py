@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from metalearning.names import VECTOR
 from metalearning.sample import Array
 
 FARTHEST = 3.0  # robust deviations from the centre; what lies beyond is no more different for it
@@ -26,20 +27,19 @@ class MetaFeatures:
 
     values: Mapping[str, float]
 
-    def to_vector(self, names: Sequence[str]) -> Array:
+    def to_vector(self, names: Sequence[str] = VECTOR) -> Array:
         """The values free of scale, NaN where absent; shape (len(names),).
 
-        ===================================================== =====================================
-        counts, sizes, numbers of distinct values, and ratios  log(1 + x)
-        of entropies
-        Dimensionality                                         log(x)
-        percentages                                            x / 100
-        skewness and kurtosis, means and deviations            sign(x) log(1 + abs(x))
-        relative errors (RRSE)                                 x, at most 2
-        entropies in bits, AUC, error rates, kappa             x
-        ===================================================== =====================================
+        - counts, sizes, numbers of distinct values, ratios of entropies: log(1 + x)
+        - dimensionality: log(x)
+        - percentages: x / 100
+        - skewness, kurtosis, means and deviations: sign(x) log(1 + abs(x))
+        - relative errors (RRSE): x, at most 2
+        - entropies in bits, areas under curves, error rates, kappas: x
+
+        `VECTOR` leaves out what depends on units of measurement (means and deviations) or on the order of the rows.
         """
-        return np.array([_transformed(name, self.values.get(name, np.nan)) for name in names], dtype=np.float64)
+        return np.array([_transformed(name, self.values[name]) if name in self.values else np.nan for name in names])
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Scaling:
     scales: tuple[float, ...]
 
     @classmethod
-    def fit(cls, described: Sequence[MetaFeatures], names: Sequence[str]) -> Scaling:
+    def fit(cls, described: Sequence[MetaFeatures], names: Sequence[str] = VECTOR) -> Scaling:
         """Learn from data sets; a name that none of them has, or that does not vary, keeps the scale 1.
 
         Raises

@@ -14,7 +14,7 @@ from pipelines.component import TableTraits
 Array = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
-MOST_CELLS = 1_000_000
+MOST_CELLS = 500_000
 MOST_COLUMNS = 1_000
 
 

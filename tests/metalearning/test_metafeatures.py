@@ -1,0 +1,66 @@
+"""Vectors of meta-features: free of scale, without NaN, and fixed by the data sets that they were fitted on."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from metalearning.features import ALL
+from metalearning.metafeatures import MetaFeatures, Scaling
+
+NAMES = ("NumberOfInstances", "PercentageOfMissingValues", "MaxSkewnessOfNumericAtts", "kNN1NAUC", "RidgeRRSE")
+SETS = [
+    MetaFeatures({"NumberOfInstances": 10.0**i, "PercentageOfMissingValues": 10.0 * i, "kNN1NAUC": 0.5 + i / 20})
+    for i in range(2, 7)
+]
+
+
+def test_each_kind_of_value_has_its_transformation():
+    described = MetaFeatures(
+        {
+            "NumberOfInstances": 99.0,
+            "Dimensionality": np.e,
+            "PercentageOfMissingValues": 25.0,
+            "MinSkewnessOfNumericAtts": -(np.e - 1),
+            "ClassEntropy": 1.5,
+            "RidgeRRSE": 7.0,
+        }
+    )
+    found = described.to_vector([*described.values, "kNN1NAUC", "NumberOfClasses"])
+    np.testing.assert_allclose(found, [np.log(100), 1, 0.25, -1, 1.5, 2, np.nan, np.nan])
+
+
+def test_vectors_have_no_nan_and_say_what_is_known():
+    scaling = Scaling.fit(SETS, NAMES)
+    found = scaling.transform(MetaFeatures({"NumberOfInstances": 10.0**4}))
+    np.testing.assert_allclose(found, np.zeros(len(NAMES)), atol=1e-12)
+    assert scaling.known(SETS[0]).tolist() == [True, True, False, True, False]
+
+
+def test_distances_are_robust_deviations_from_the_median_of_the_data_sets():
+    scaling = Scaling.fit(SETS, NAMES)
+    vectors = np.array([scaling.transform(one) for one in SETS])
+    np.testing.assert_allclose(np.median(vectors, axis=0), 0, atol=1e-12)
+    quartiles = np.percentile(vectors[:, 1], (25, 75))
+    np.testing.assert_allclose(quartiles, [-1.349 / 2, 1.349 / 2])
+
+
+def test_one_odd_value_is_bounded():
+    found = Scaling.fit(SETS, NAMES).transform(MetaFeatures({"PercentageOfMissingValues": 1e9}))
+    assert np.abs(found).max() == 3
+
+
+def test_a_name_that_does_not_vary_cannot_blow_up():
+    same = [MetaFeatures({"PercentageOfMissingValues": 0.0})] * 3
+    scaling = Scaling.fit(same, ["PercentageOfMissingValues"])
+    assert scaling.transform(MetaFeatures({"PercentageOfMissingValues": 50.0})) == pytest.approx(0.5)
+
+
+def test_all_names_can_be_in_a_vector():
+    described = MetaFeatures(dict.fromkeys(ALL, 0.5))
+    assert np.isfinite(Scaling.fit([described], ALL).transform(described)).all()
+
+
+def test_without_data_sets_there_is_no_scaling():
+    with pytest.raises(ValueError, match="at least one"):
+        Scaling.fit([], NAMES)
