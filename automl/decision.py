@@ -19,6 +19,11 @@ _PARTS = 5
 _MAX_ROWS = 20_000
 
 
+def one_hot_labels(probabilities: Array, factors: Array) -> Array:
+    """Probabilities that are 1 for the label to be said, shape (n_samples, n_classes)."""
+    return np.eye(probabilities.shape[1])[(probabilities * factors).argmax(axis=1)]
+
+
 def tune_label_weights(
     y: Array,
     probabilities: Array,
@@ -57,10 +62,7 @@ def tune_label_weights(
             warnings.simplefilter("ignore")  # of scores that are undefined where a label is never said
             return metric.loss(y[some], p[some], None if sample_weight is None else sample_weight[some])
 
-    def labels(factors: Array) -> Array:
-        return np.eye(n_classes)[(probabilities * factors).argmax(axis=1)]
-
-    plain = labels(np.ones(n_classes))
+    plain = one_hot_labels(probabilities, np.ones(n_classes))
     if loss(rows, plain) != loss(rows, probabilities):
         return None
     if n_classes == 2:
@@ -71,7 +73,7 @@ def tune_label_weights(
         if not shares.all():
             return None
         choices = np.array([(shares / shares.max()) ** -power for power in _POWERS])
-    answers = [labels(factors) for factors in choices]
+    answers = [one_hot_labels(probabilities, factors) for factors in choices]
     best, gains = [], []
     for k in range(_PARTS):
         start = time.monotonic()

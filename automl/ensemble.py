@@ -140,11 +140,16 @@ def out_of_fold(
     return rows, np.asarray(sum(each))
 
 
-def candidate_sets(history: RunHistory, task: Task) -> list[tuple[int, list[Evaluation]]]:
+def candidate_sets(history: RunHistory, task: Task, widen: int = 1) -> list[tuple[int, list[Evaluation]]]:
     """Sets of configurations that have all finished the first n folds: pairs (n, configurations, best first).
 
     The most folds come first; fewer folds let in what is not finished, as long as they hold enough rows to weigh on.
     The number of candidates, in all and of one family, is capped by the rows of the table.
+
+    Parameters
+    ----------
+    widen : int
+        Times as many candidates as an ensemble may choose from.
     """
     ranked = rank(history) or [e for e in history.evaluations.values() if e.folds]
     n_rows = task.traits.n_rows
@@ -153,17 +158,23 @@ def candidate_sets(history: RunHistory, task: Task) -> list[tuple[int, list[Eval
     for n in range(len(task.folds), 0, -1):
         if found and sizes[n - 1] < min(_ENOUGH_ROWS, 0.6 * sizes[-1]):
             break
-        counts: dict[str, int] = {}
-        chosen = []
-        for e in ranked:
-            if set(range(n)) <= set(e.folds):
-                counts[e.configuration.family] = counts.get(e.configuration.family, 0) + 1
-                if counts[e.configuration.family] <= n_siblings(n_rows):
-                    chosen.append(e)
-        chosen = chosen[: n_finalists(n_rows)]
+        finished = [e for e in ranked if set(range(n)) <= set(e.folds)]
+        places = cap_candidates([e.configuration.family for e in finished], n_rows, widen)
+        chosen = [finished[place] for place in places]
         if chosen and (not found or chosen != found[-1][1]):
             found.append((n, chosen))
     return found
+
+
+def cap_candidates(families: Sequence[str], n_rows: int, widen: int = 1) -> list[int]:
+    """Places in a ranking of those that an ensemble may choose from, given the family of each, best first."""
+    counts: dict[str, int] = {}
+    places = []
+    for place, family in enumerate(families):
+        counts[family] = counts.get(family, 0) + 1
+        if counts[family] <= widen * n_siblings(n_rows):
+            places.append(place)
+    return places[: widen * n_finalists(n_rows)]
 
 
 def select_weights(
@@ -205,16 +216,22 @@ def select_weights(
         if bags and time.monotonic() > deadline:
             break
         w = None if sample_weight is None else sample_weight[rows]
-        bags.append(_greedy(predictions[:, rows], y[rows], metric, size, w, deadline))
-    weights = np.mean(bags, axis=0)
-    weights[weights < min(_SMALLEST_WEIGHT, weights.max())] = 0.0
-    weights /= weights.sum()
-    equal = (weights > 0) / np.count_nonzero(weights)
+        bags.append(greedy_weights(predictions[:, rows], y[rows], metric, size, w, deadline))
+    return shrink_weights(np.mean(bags, axis=0), n_rows)
+
+
+def shrink_weights(weights: Array, n_rows: int) -> Array:
+    """Weights without the smallest, drawn towards equal ones; the more so, the fewer rows they were found on."""
+    kept = np.where(weights < min(_SMALLEST_WEIGHT, weights.max()), 0.0, weights)
+    kept = kept / kept.sum()
+    equal = (kept > 0) / np.count_nonzero(kept)
     shrink = _SHRINKAGE_ROWS / (_SHRINKAGE_ROWS + n_rows)
-    return (1 - shrink) * weights + shrink * equal
+    return (1 - shrink) * kept + shrink * equal
 
 
-def _greedy(predictions: Array, y: Array, metric: Metric, size: int, w: Array | None, deadline: float) -> Array:
+def greedy_weights(
+    predictions: Array, y: Array, metric: Metric, size: int, w: Array | None = None, deadline: float = float("inf")
+) -> Array:
     """Weights of the best prefix of greedy selection; ties go to candidates already in, then to the earlier one."""
     losses_with = _loss_function(predictions, y, metric, w)
     counts = np.zeros(len(predictions), dtype=int)

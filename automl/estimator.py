@@ -18,6 +18,7 @@ from sklearn.utils.validation import check_is_fitted
 from automl import persistence, validation
 from automl.budget import Budget
 from automl.ensemble import Ensemble
+from automl.estimate import Estimate, Evidence, estimate_score
 from automl.execute.local import warm_up
 from automl.history import RunHistory
 from automl.leaderboard import make_leaderboard
@@ -122,6 +123,7 @@ class _AutoML(BaseEstimator):
         self._reader: TableReader = reader
         self._metric: Metric = task.metric
         self._ensemble: Ensemble = result.ensemble
+        self._evidence: Evidence | Estimate = result.evidence
         self.history_ = result.history
         self.stop_reason_ = result.stop_reason
         self.n_features_in_: int = reader.n_features_in_
@@ -152,6 +154,7 @@ class _AutoML(BaseEstimator):
             metric=make_metric(self.scoring, name, classes),
             folds=folds,
             sample_weight=weights,
+            groups=groups,
         )
         return task, reader, classes
 
@@ -201,6 +204,17 @@ class _AutoML(BaseEstimator):
         """One row a configuration, best first: family, score, std, seconds, status, ensemble weight, id."""
         check_is_fitted(self, "history_")
         return make_leaderboard(self.history_, self._ensemble)
+
+    @property
+    def estimate_(self) -> Estimate:
+        """Honest estimate of the score on new data, corrected for having searched: score, low, high, level.
+
+        Made at first access, which takes up to some ten seconds, and kept.
+        """
+        check_is_fitted(self, "_evidence")
+        if isinstance(self._evidence, Evidence):
+            self._evidence = estimate_score(self._evidence)
+        return self._evidence
 
     @property
     def best_pipeline_(self) -> Pipeline:
@@ -272,6 +286,8 @@ _PARAMETERS = """
         One row a configuration, best first.
     best_pipeline_ : Pipeline
         An ordinary fitted scikit-learn pipeline.
+    estimate_ : Estimate
+        What score to expect on new data, corrected for having searched: score, low, high, level.
     history_ : RunHistory
     stop_reason_ : str
 """

@@ -20,6 +20,7 @@ from automl.budget import Budget
 from automl.decision import tune_label_weights
 from automl.ensemble import Ensemble, out_of_fold, select_bags
 from automl.errors import InvalidInputError, NothingFittedError
+from automl.estimate import Evidence, gather
 from automl.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
 from automl.history import RunHistory
@@ -63,6 +64,7 @@ class RunResult:
 
     history: RunHistory
     ensemble: Ensemble
+    evidence: Evidence
     stop_reason: str
 
 
@@ -132,7 +134,11 @@ def run(task: Task, settings: Settings) -> RunResult:
             ensemble.label_weights = tune_label_weights(
                 task.y[rows], p, task.metric, task.weights(rows), settings.random_state, deadline
             )
-        return RunResult(history, ensemble, stop_reason)
+        # The predictions go with the folder, and resampling them now would cost seconds of the search.
+        evidence = gather(
+            history, artifacts, task, ensemble, settings.ensemble_size, settings.random_state, deadline + 0.3 * seconds
+        )
+        return RunResult(history, ensemble, evidence, stop_reason)
 
 
 def _make_racing(task: Task, settings: Settings, budget: Budget, runtime: RuntimeModel) -> Racing:

@@ -26,6 +26,8 @@ class Task:
         Output of `pipelines.data.TableReader`.
     y : ndarray of shape (n_samples,)
         Class codes, or floats.
+    groups : ndarray of shape (n_samples,), optional
+        Rows of one group belong together whenever rows are drawn.
     """
 
     X: Any
@@ -34,6 +36,7 @@ class Task:
     metric: Metric
     folds: tuple[Fold, ...]
     sample_weight: NDArray[np.float64] | None = None
+    groups: NDArray[Any] | None = None
 
     def weights(self, rows: NDArray[np.intp]) -> NDArray[np.float64] | None:
         """Sample weights of some rows, or None."""

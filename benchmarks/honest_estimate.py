@@ -1,0 +1,167 @@
+"""Is `estimate_` honest? Short searches on a small part of a table, judged on the large rest of it.
+
+Each run appends a row to a CSV file; runs that are there are skipped. The score on the rest stands for the score on new
+data; that of the best row of the leaderboard is what a search that trusts its own scores would promise. Errors are
+1 - AUC, log loss or root mean squared error; their bias is in percent of the error on the rest, and negative where
+too little error was promised.
+
+Example: python -m benchmarks.honest_estimate --data DATA --seconds 20 --out benchmarks/results/estimate.csv
+"""
+
+from __future__ import annotations
+
+import csv
+import pickle
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import typer
+from rich.console import Console
+from scipy.stats import binomtest
+from sklearn.model_selection import train_test_split
+
+from automl import AutoMLClassifier, AutoMLRegressor
+from benchmarks.run import METRICS, score
+
+HERE = Path(__file__).parent
+COLUMNS = [
+    "dataset", "task", "seed", "seconds", "trials", "n_train", "n_test", "metric", "tried",
+    "test", "score", "low", "high", "naive", "fit_s", "estimate_s", "evidence_kib",
+]  # fmt: skip
+KEY = ["dataset", "seed", "seconds", "trials", "n_train"]
+_PER_CLASS = 3  # rows of a class that the training part holds on average; rarer classes are left out
+console = Console()
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How runs are made: seconds or trials of a search, rows of the two parts, names of components or none."""
+
+    seconds: float | None
+    trials: int | None
+    n_train: int
+    n_test: int
+    n_jobs: int
+    include: tuple[str, ...]
+
+
+def parts(table: pd.DataFrame, task: str, protocol: Protocol, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A small training part and a large test part, with the same share of each class."""
+    strata = None
+    if task != "regression":
+        rows = table["target"].astype(str).map(table["target"].astype(str).value_counts())
+        table = table[rows * protocol.n_train >= _PER_CLASS * len(table)]
+        strata = table["target"].astype(str)
+    train, test = train_test_split(table, train_size=protocol.n_train, random_state=seed, stratify=strata)
+    return train, test.iloc[: protocol.n_test]
+
+
+def measure(table: pd.DataFrame, task: str, protocol: Protocol, seed: int) -> dict[str, Any]:
+    """One search: what it promised and what came true. Scores have scikit-learn's sign."""
+    train, test = parts(table, task, protocol, seed)
+    X, y = train.drop(columns="target"), train["target"]
+    kind = AutoMLRegressor if task == "regression" else AutoMLClassifier
+    model = kind(
+        time_budget=protocol.seconds, max_trials=protocol.trials, n_jobs=protocol.n_jobs, random_state=seed,
+        include=protocol.include, verbose=0,
+    )  # fmt: skip
+    start = time.perf_counter()
+    model.fit(X, y.astype(float) if task == "regression" else y.astype(str))
+    fitted = time.perf_counter()
+    kept = len(pickle.dumps(model._evidence))
+    estimate = model.estimate_
+    done = time.perf_counter()
+    rest = test.drop(columns="target")
+    regression = task == "regression"
+    reached = score(
+        test["target"],
+        model.predict(rest) if regression else model.predict_proba(rest),
+        np.array([]) if regression else model.classes_,
+        METRICS[task],
+    )
+    board = model.leaderboard_
+    return {
+        "n_train": len(train), "n_test": len(test), "metric": METRICS[task], "tried": len(board),
+        "test": reached if METRICS[task] == "auc" else -reached,
+        "score": estimate.score, "low": estimate.low, "high": estimate.high, "naive": board["score"].iloc[0],
+        "fit_s": fitted - start, "estimate_s": done - fitted, "evidence_kib": kept / 1024,
+    }  # fmt: skip
+
+
+def summary(results: pd.DataFrame) -> pd.DataFrame:
+    """One row a metric and one for all; the half-width is that of the interval, in percent of the error, too."""
+    top = (results["metric"] == "auc").astype(float)  # of the metric: what error is counted from
+    error = (top - results["test"]).clip(lower=1e-9)
+    scaled = pd.DataFrame(
+        {
+            "metric": results["metric"],
+            "dataset": results["dataset"],
+            "covered": results["test"].between(results["low"], results["high"]),
+            "bias": 100 * (results["test"] - results["score"]) / error,
+            "naive bias": 100 * (results["test"] - results["naive"]) / error,
+            "half-width": 50 * (results["high"] - results["low"]) / error,
+        }
+    )
+    rows = {}
+    for name, own in [*scaled.groupby("metric"), ("all", scaled)]:
+        covered = binomtest(int(own["covered"].sum()), len(own)).proportion_ci(method="wilson")
+        rows[name] = {
+            "tables": own["dataset"].nunique(),
+            "runs": len(own),
+            "bias % (mean)": own["bias"].mean(),
+            "(median)": own["bias"].median(),
+            "naive bias % (mean)": own["naive bias"].mean(),
+            "naive (median)": own["naive bias"].median(),
+            "half-width % (median)": own["half-width"].median(),
+            "coverage %": 100 * own["covered"].mean(),
+            "from": 100 * covered.low,
+            "to": 100 * covered.high,
+        }
+    return pd.DataFrame(rows).T
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="Folder of NAME.parquet tables with a column 'target', and index.csv.")],
+    tables: Annotated[str, typer.Option(help="Names with commas; all with enough rows when empty.")] = "",
+    seconds: Annotated[float, typer.Option(help="Of one search; 0 leaves the end to --trials.")] = 20.0,
+    trials: Annotated[int, typer.Option(help="Configurations of one search; 0 leaves the end to --seconds.")] = 0,
+    n_train: Annotated[int, typer.Option(help="Rows to search on.")] = 500,
+    n_test: Annotated[int, typer.Option(help="Rows to judge on at most.")] = 20_000,
+    seeds: Annotated[int, typer.Option()] = 3,
+    n_jobs: Annotated[int, typer.Option()] = 2,
+    include: Annotated[str, typer.Option(help="Names of components with commas; all when empty.")] = "",
+    out: Annotated[Path, typer.Option(help="CSV file to append to.")] = HERE / "results" / "estimate.csv",
+) -> None:
+    """Measure, then print bias and coverage."""
+    index = pd.read_csv(data / "index.csv").set_index("name")
+    names = tables.split(",") if tables else []
+    protocol = Protocol(
+        seconds or None, trials or None, n_train, n_test, n_jobs, tuple(filter(None, include.split(",")))
+    )
+    done = set(pd.read_csv(out)[KEY].itertuples(index=False, name=None)) if out.exists() else set()
+    for name in names or index.index[index["n_rows"] >= 4 * n_train]:
+        table, task = pd.read_parquet(data / f"{name}.parquet"), str(index.loc[name, "task"])
+        for seed in range(seeds):
+            key = dict(zip(KEY, (name, seed, seconds, trials, n_train), strict=True))
+            if tuple(key.values()) in done:
+                continue
+            row = {"dataset": name, "task": task, **measure(table, task, protocol, seed), **key}
+            out.parent.mkdir(parents=True, exist_ok=True)
+            new = not out.exists()
+            with out.open("a", newline="") as file:
+                writer = csv.DictWriter(file, COLUMNS)
+                if new:
+                    writer.writeheader()
+                writer.writerow(row)
+            said = f"{row['score']:.4g} ({row['low']:.4g} to {row['high']:.4g}), naive {row['naive']:.4g}"
+            console.print(f"{name} seed {seed}: {row['metric']} {row['test']:.4g}; promised {said}", highlight=False)
+    if out.exists():
+        console.print(summary(pd.read_csv(out)).round(1).to_markdown(), highlight=False)
+
+
+if __name__ == "__main__":
+    typer.run(main)
