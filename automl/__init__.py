@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from automl.estimator import AutoMLClassifier, AutoMLRegressor
+    from automl.guard import Guard
     from automl.persistence import load
 
-__all__ = ["AutoMLClassifier", "AutoMLRegressor", "load"]
+__all__ = ["AutoMLClassifier", "AutoMLRegressor", "Guard", "load"]
 
 _HOME = {
     "AutoMLClassifier": "automl.estimator",
     "AutoMLRegressor": "automl.estimator",
+    "Guard": "automl.guard",
     "load": "automl.persistence",
 }
 

@@ -9,7 +9,6 @@ Borboudakis, "Bootstrapping the out-of-sample predictions for efficient and accu
 from __future__ import annotations
 
 import time
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,7 +21,7 @@ from automl.decision import one_hot_labels, tune_label_weights
 from automl.ensemble import Ensemble, candidate_sets, cap_candidates, greedy_weights, out_of_fold, shrink_weights
 from automl.evaluate import Artifacts
 from automl.history import Evaluation, RunHistory
-from automl.metrics import FAST, Metric
+from automl.metrics import FAST, Metric, loss_or_nan
 from automl.task import Task
 from pipelines.configuration import Configuration
 
@@ -35,9 +34,9 @@ _MOST_CANDIDATES = 60
 _MAX_ROWS = 5_000  # beyond them choosing overfits little, and the interval is narrow
 _MAX_BYTES = 2**24  # of predictions that a fitted estimator carries
 _ROUNDS = 10  # of greedy selection in a resample; the later ones only fine-tune the weights
-_RESAMPLES = (50, 200)
+_RESAMPLES = (40, 200)
 _WORK = 1.5e8  # rows that metrics may look at in all: some ten seconds
-_OVERHEAD_ROWS = {True: 200, False: 14_000}  # what a call of a fast metric and of another scorer costs, as rows
+_OVERHEAD_ROWS = {True: 200, False: 40_000}  # what a call of a fast metric and of another scorer costs, as rows
 _REDRAWS = 20  # to get every class on both sides
 
 
@@ -100,12 +99,7 @@ class Evidence:
     def loss(self, rows: Rows, predictions: Array) -> float:
         """Loss of predictions for some rows; NaN where the metric has no answer."""
         weights = None if self.sample_weight is None else self.sample_weight[rows]
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of scores that are undefined where a label is never said
-            try:
-                return self.metric.loss(self.y[rows], predictions, weights)
-            except ValueError:  # what scorers of scikit-learn raise where a class is missing
-                return float("nan")
+        return loss_or_nan(self.metric, self.y[rows], predictions, weights)
 
 
 def gather(

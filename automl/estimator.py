@@ -9,10 +9,11 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.pipeline import Pipeline
-from sklearn.utils import check_random_state
+from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from automl import persistence, validation
@@ -20,6 +21,7 @@ from automl.budget import Budget
 from automl.ensemble import Ensemble
 from automl.estimate import Estimate, Evidence, estimate_score
 from automl.execute.local import warm_up
+from automl.guard import Guard, choose_free, make_guard, set_aside
 from automl.history import RunHistory
 from automl.leaderboard import make_leaderboard
 from automl.metrics import Metric, make_metric
@@ -58,6 +60,7 @@ class _AutoML(BaseEstimator):
         searcher: Any = "smac",
         ensemble_size: int = 25,
         store: str | os.PathLike[str] | None = None,
+        guard: float | Guard | None = None,
         callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = (),
         random_state: Any = None,
         verbose: int = 1,
@@ -76,6 +79,7 @@ class _AutoML(BaseEstimator):
         self.searcher = searcher
         self.ensemble_size = ensemble_size
         self.store = store
+        self.guard = guard
         self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose
@@ -114,6 +118,7 @@ class _AutoML(BaseEstimator):
             validation.check_names("searcher", self.searcher, SEARCHERS)
         if isinstance(self.initial_configurations, str):
             validation.check_names("initial_configurations", self.initial_configurations, DESIGNS)
+        make_guard(self.guard)
         warm_up()
         task, reader, classes = self._prepare(X, y, sample_weight, groups)
         with Progress(self.verbose, self.time_budget, self.max_trials, task.metric.name) as progress:
@@ -124,6 +129,7 @@ class _AutoML(BaseEstimator):
         self._metric: Metric = task.metric
         self._ensemble: Ensemble = result.ensemble
         self._evidence: Evidence | Estimate = result.evidence
+        self._guard_curve: pd.DataFrame | None = result.guard_curve
         self.history_ = result.history
         self.stop_reason_ = result.stop_reason
         self.n_features_in_: int = reader.n_features_in_
@@ -139,13 +145,16 @@ class _AutoML(BaseEstimator):
         weights = validation.check_sample_weight(sample_weight, len(target))
         validation.check_weighted_classes(target, weights, classes)
         groups = validation.check_groups(groups, len(target))
+        seed, guard = self._seed(), make_guard(self.guard)
+        free = None
+        if guard is not None:
+            free = choose_free(target, self._is_classifier, guard.share, groups, seed)
         reader = TableReader()
         with validation.table_errors():
-            table = reader.fit_transform(X)
+            table = reader.fit_transform(X) if free is None else reader.fit(_rows_of(X, ~free)).transform(X)
         n_classes = 0 if classes is None else len(classes)
         validation.check_scoring_classes(self.scoring, n_classes)
         name: TaskType = "regression" if classes is None else "binary" if n_classes == 2 else "multiclass"
-        seed = self._seed()
         folds = make_folds(target, self._is_classifier, cv=self.cv, groups=groups, X=table, random_state=seed)
         task = Task(
             X=table,
@@ -156,7 +165,7 @@ class _AutoML(BaseEstimator):
             sample_weight=weights,
             groups=groups,
         )
-        return task, reader, classes
+        return task if free is None else set_aside(task, free), reader, classes
 
     def _seed(self) -> int:
         if isinstance(self.random_state, (int, np.integer)):
@@ -188,6 +197,7 @@ class _AutoML(BaseEstimator):
             searcher=self.searcher,
             ensemble_size=self.ensemble_size,
             store=self.store,
+            guard=make_guard(self.guard),
             callbacks=(show, *self.callbacks),
             random_state=self._seed(),
         )
@@ -217,6 +227,18 @@ class _AutoML(BaseEstimator):
         return self._evidence
 
     @property
+    def guard_curve_(self) -> pd.DataFrame:
+        """Work score and free score as the search went on; there only with the argument `guard`.
+
+        One row a look, the last one at the ensemble: ``seconds`` since the start; ``work``, what the search believes of
+        its best; ``free``, what the rows say that it never sees; whether they have ``parted``.
+        """
+        check_is_fitted(self, "_ensemble")
+        if self._guard_curve is None:
+            raise AttributeError("guard_curve_ is there only after a fit with guard=0.1 or the like")
+        return self._guard_curve
+
+    @property
     def best_pipeline_(self) -> Pipeline:
         """The pipeline of the largest weight in the ensemble, as fitted on its first fold; takes raw tables."""
         check_is_fitted(self, "_ensemble")
@@ -242,6 +264,11 @@ class _AutoML(BaseEstimator):
         tags.input_tags.categorical = True
         tags.non_deterministic = self.time_budget is not None
         return tags
+
+
+def _rows_of(X: Any, chosen: Array) -> Any:
+    """Some rows of a table as people have it."""
+    return _safe_indexing(X.tocsr() if sparse.issparse(X) else X, np.flatnonzero(chosen))
 
 
 _PARAMETERS = """
@@ -274,6 +301,9 @@ _PARAMETERS = """
         Rounds of greedy ensemble selection; 1 keeps the single best configuration.
     store : path, optional
         Folder that makes the run durable: a second `fit` on the same data goes on where the first stopped.
+    guard : float or Guard, optional
+        Share of the training rows (0.05 to 0.1) that neither search nor ensemble sees: scored as the search goes on,
+        they tell of overfitting. ``Guard(0.1, stop=True)`` ends the search then.
     callbacks : sequence of callable
         Called as ``callback(result, history)`` after each trial; raise `StopIteration` to end the search.
     random_state : int, RandomState or None
@@ -288,6 +318,8 @@ _PARAMETERS = """
         An ordinary fitted scikit-learn pipeline.
     estimate_ : Estimate
         What score to expect on new data, corrected for having searched: score, low, high, level.
+    guard_curve_ : DataFrame
+        Work score and free score as the search went on; only with `guard`.
     history_ : RunHistory
     stop_reason_ : str
 """

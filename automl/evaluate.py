@@ -42,6 +42,9 @@ class Artifacts:
     def predictions_path(self, configuration: Configuration, fold: int) -> Path:
         return self.folder / f"{configuration.id}-{fold}.npy"
 
+    def free_path(self, configuration: Configuration, fold: int) -> Path:
+        return self.folder / f"{configuration.id}-{fold}.free.npy"
+
     def write(self, configuration: Configuration, fold: int, model: Pipeline, predictions: NDArray[Any]) -> None:
         self.model_path(configuration, fold).write_bytes(pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL))
         np.save(self.predictions_path(configuration, fold), predictions)
@@ -53,6 +56,11 @@ class Artifacts:
     def predictions(self, configuration: Configuration, fold: int) -> NDArray[np.float32]:
         """Predictions for the scored rows of a fold, shape (n_rows, n_classes) or (n_rows,)."""
         loaded: NDArray[np.float32] = np.load(self.predictions_path(configuration, fold))
+        return loaded
+
+    def free_predictions(self, configuration: Configuration, fold: int) -> NDArray[np.float32]:
+        """What a fold model says of the task's free rows, shape (n_free, n_classes) or (n_free,)."""
+        loaded: NDArray[np.float32] = np.load(self.free_path(configuration, fold))
         return loaded
 
 
@@ -114,6 +122,9 @@ def _score(
     if not np.isfinite(loss):
         raise InvalidPredictionsError(f"{task.metric.name} is {loss} on fold {fold}")
     artifacts.write(trial.configuration, fold, model, predictions)
+    if task.free is not None:
+        # Here, because the model is at hand; the parent would have to read it, and import its library, first.
+        np.save(artifacts.free_path(trial.configuration, fold), predict(model, task.free.X, task.traits.n_classes))
     iterations = getattr(model[-1], "n_iter_", None)
     info: dict[str, Any] = {"cpu_seconds": seconds[1]}
     if iterations is not None and np.size(iterations):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -140,6 +141,16 @@ class Metric:
         if sample_weight is None:
             return -float(self.scorer(known, rows, target))
         return -float(self.scorer(known, rows, target, sample_weight=sample_weight))
+
+
+def loss_or_nan(metric: Metric, y: Array, predictions: Array, sample_weight: Array | None = None) -> float:
+    """Loss of predictions for a random part of the rows; NaN where the metric has no answer, silently."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of scores that are undefined where a label is never said
+        try:
+            return metric.loss(y, predictions, sample_weight)
+        except ValueError:  # what scorers of scikit-learn raise where a class is missing
+            return float("nan")
 
 
 def default_scoring(task: str) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import psutil
 
 from automl.budget import Budget
@@ -23,6 +24,7 @@ from automl.errors import InvalidInputError, NothingFittedError
 from automl.estimate import Evidence, gather
 from automl.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
+from automl.guard import Guard, Watch
 from automl.history import RunHistory
 from automl.loop import search
 from automl.runtime import RuntimeModel
@@ -54,6 +56,7 @@ class Settings:
     searcher: Any = "smac"
     ensemble_size: int = 25
     store: str | os.PathLike[str] | None = None
+    guard: Guard | None = None  # of a task with free rows
     callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = ()
     random_state: int = 0
 
@@ -66,6 +69,7 @@ class RunResult:
     ensemble: Ensemble
     evidence: Evidence
     stop_reason: str
+    guard_curve: pd.DataFrame | None = None
 
 
 def available_cpus() -> int:
@@ -111,34 +115,46 @@ def run(task: Task, settings: Settings) -> RunResult:
         if history.results:
             logger.info("resumed with %d trials", len(history.results))
 
+        artifacts = Artifacts(folder)
+        watch = None if settings.guard is None else Watch(settings.guard, task, artifacts, settings.random_state)
+
         def on_result(result: TrialResult) -> None:
             if store is not None:
                 store.append(result, settings.budget.elapsed)
             for callback in settings.callbacks:
                 callback(result, history)
+            if watch is not None:
+                watch.look(history, budget.elapsed)
+                if watch.stops:
+                    raise StopIteration
 
         try:
             search(racing, executor, history, budget, on_result)
-            stop_reason = _stop_reason(budget, history)
+            stop_reason = _stop_reason(budget, history, watch)
         except KeyboardInterrupt:
             stop_reason = "interrupted"
         if not any(e.folds for e in history.evaluations.values()):
             raise NothingFittedError(_why_nothing(history, budget))
-        seconds = float("inf") if budget.seconds is None else 0.5 * max(0.1, budget.seconds - budget.elapsed)
-        artifacts = Artifacts(folder)
-        deadline = time.monotonic() + 1.4 * seconds
-        bags = select_bags(history, artifacts, task, settings.ensemble_size, seconds, settings.random_state)
-        ensemble = Ensemble(bags, task.traits.n_classes, settings.n_workers)
-        if task.traits.n_classes:
-            rows, p = out_of_fold(bags, history, artifacts, task)
-            ensemble.label_weights = tune_label_weights(
-                task.y[rows], p, task.metric, task.weights(rows), settings.random_state, deadline
-            )
-        # The predictions go with the folder, and resampling them now would cost seconds of the search.
-        evidence = gather(
-            history, artifacts, task, ensemble, settings.ensemble_size, settings.random_state, deadline + 0.3 * seconds
-        )
-        return RunResult(history, ensemble, evidence, stop_reason)
+        ensemble, evidence = _conclude(history, artifacts, task, settings, budget)
+        if watch is not None:
+            watch.finish(ensemble, history, budget.elapsed)
+        return RunResult(history, ensemble, evidence, stop_reason, None if watch is None else watch.curve)
+
+
+def _conclude(
+    history: RunHistory, artifacts: Artifacts, task: Task, settings: Settings, budget: Budget
+) -> tuple[Ensemble, Evidence]:
+    """The ensemble, and what tells later how good it is."""
+    seconds = float("inf") if budget.seconds is None else 0.5 * max(0.1, budget.seconds - budget.elapsed)
+    deadline = time.monotonic() + 1.4 * seconds
+    size, seed = settings.ensemble_size, settings.random_state
+    bags = select_bags(history, artifacts, task, size, seconds, seed)
+    ensemble = Ensemble(bags, task.traits.n_classes, settings.n_workers)
+    if task.traits.n_classes:
+        rows, p = out_of_fold(bags, history, artifacts, task)
+        ensemble.label_weights = tune_label_weights(task.y[rows], p, task.metric, task.weights(rows), seed, deadline)
+    # The predictions go with the folder, and resampling them now would cost seconds of the search.
+    return ensemble, gather(history, artifacts, task, ensemble, size, seed, deadline + 0.3 * seconds)
 
 
 def _make_racing(task: Task, settings: Settings, budget: Budget, runtime: RuntimeModel) -> Racing:
@@ -163,7 +179,9 @@ def _make_racing(task: Task, settings: Settings, budget: Budget, runtime: Runtim
     )
 
 
-def _stop_reason(budget: Budget, history: RunHistory) -> str:
+def _stop_reason(budget: Budget, history: RunHistory, watch: Watch | None) -> str:
+    if watch is not None and watch.stops:
+        return "work score and free score part"
     if budget.max_trials is not None and len(history.tried) >= budget.max_trials:
         return "max_trials reached"
     # The last seconds are too few for another fit.

@@ -17,6 +17,16 @@ from pipelines.component import TableTraits
 
 
 @dataclass(frozen=True)
+class FreeRows:
+    """Rows that neither search nor ensemble sees; what the guard against overfitting judges on."""
+
+    X: Any
+    y: NDArray[Any]
+    sample_weight: NDArray[np.float64] | None = None
+    groups: NDArray[Any] | None = None
+
+
+@dataclass(frozen=True)
 class Task:
     """A table ready for pipelines, its encoded target, and how predictions on it are judged.
 
@@ -37,6 +47,7 @@ class Task:
     folds: tuple[Fold, ...]
     sample_weight: NDArray[np.float64] | None = None
     groups: NDArray[Any] | None = None
+    free: FreeRows | None = None
 
     def weights(self, rows: NDArray[np.intp]) -> NDArray[np.float64] | None:
         """Sample weights of some rows, or None."""
@@ -44,17 +55,29 @@ class Task:
 
     def save(self, folder: Path) -> None:
         """Write the task so that workers can open it; the table as a file that they map instead of reading."""
-        if sparse.issparse(self.X):
-            sparse.save_npz(folder / "table.npz", self.X, compressed=False)
-        else:
-            np.save(folder / "table.npy", self.X)
+        _write_table(folder, "table", self.X)
+        free = self.free
+        if free is not None:
+            _write_table(folder, "free", free.X)
+            free = replace(free, X=None)
         # cloudpickle carries scorers that were defined in the user's own script.
-        (folder / "task.pkl").write_bytes(cloudpickle.dumps(replace(self, X=None)))
+        (folder / "task.pkl").write_bytes(cloudpickle.dumps(replace(self, X=None, free=free)))
 
     @staticmethod
     def open(folder: Path) -> Task:
         """The task written by `save`; a dense table is memory-mapped, read-only."""
         task: Task = cloudpickle.loads((folder / "task.pkl").read_bytes())
-        dense = folder / "table.npy"
-        X = np.load(dense, mmap_mode="r") if dense.exists() else sparse.load_npz(folder / "table.npz")
-        return replace(task, X=X)
+        free = None if task.free is None else replace(task.free, X=_read_table(folder, "free"))
+        return replace(task, X=_read_table(folder, "table"), free=free)
+
+
+def _write_table(folder: Path, name: str, X: Any) -> None:
+    if sparse.issparse(X):
+        sparse.save_npz(folder / f"{name}.npz", X, compressed=False)
+    else:
+        np.save(folder / f"{name}.npy", X)
+
+
+def _read_table(folder: Path, name: str) -> Any:
+    dense = folder / f"{name}.npy"
+    return np.load(dense, mmap_mode="r") if dense.exists() else sparse.load_npz(folder / f"{name}.npz")

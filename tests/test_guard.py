@@ -1,0 +1,164 @@
+"""Free rows stay free, and what they say is written down and acted on."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.datasets import load_breast_cancer, load_diabetes
+
+from automl import AutoMLClassifier, AutoMLRegressor, Guard
+from automl.errors import InvalidInputError
+from automl.evaluate import Artifacts, evaluate
+from automl.guard import Watch, choose_free, make_guard, set_aside
+from automl.history import RunHistory
+from automl.task import Task
+from automl.trial import FoldResult, Status, Trial, TrialResult
+from tests.factories import make_task, tree
+
+FAST = {
+    "include": ["decision_tree", "logistic_regression", "ridge"],
+    "time_budget": None,
+    "max_trials": 4,
+    "n_jobs": 1,
+    "cv": 3,
+    "verbose": 0,
+    "random_state": 0,
+}
+
+
+def test_free_rows_have_their_share_of_each_class():
+    y = np.repeat([0, 1], [900, 100])
+    free = choose_free(y, True, 0.1, None, 0)
+    assert (free[:900].sum(), free[900:].sum()) == (90, 10)
+
+
+def test_groups_are_free_as_a_whole():
+    groups = np.arange(200) // 5
+    free = choose_free(np.arange(200) % 2, True, 0.1, groups, 0)
+    assert 10 <= free.sum() <= 30
+    assert all(free[groups == g].all() or not free[groups == g].any() for g in groups)
+
+
+@pytest.mark.parametrize("kind", ["binary", "regression"])
+def test_the_search_gets_a_task_without_the_free_rows(kind):
+    task = make_task(kind)
+    free = choose_free(task.y, kind == "binary", 0.1, None, 0)
+    apart = set_aside(task, free)
+    assert apart.traits.n_rows == len(apart.y) == len(apart.X) == (~free).sum()
+    assert apart.free is not None
+    assert np.array_equal(apart.free.X, task.X[free])
+    scored = np.concatenate([test for _, test in apart.folds])
+    assert sorted(scored) == list(range(len(apart.y)))
+    # A fold of the whole table and the same fold without its free rows hold the same cells.
+    train = task.folds[1][0]
+    assert np.array_equal(apart.X[apart.folds[1][0]], task.X[train[~free[train]]])
+
+
+def test_workers_open_the_free_rows_with_the_task(tmp_path):
+    task = make_task()
+    task = set_aside(task, choose_free(task.y, True, 0.1, None, 0))
+    task.save(tmp_path)
+    again = Task.open(tmp_path)
+    assert again.free is not None
+    assert np.array_equal(again.free.X, task.free.X)
+    assert np.array_equal(again.free.y, task.free.y)
+
+
+@pytest.mark.parametrize("given", [0, 0.6, -0.1, "often", True, Guard(2.0)])
+def test_a_share_that_cannot_be_is_refused(given):
+    with pytest.raises(InvalidInputError, match="guard"):
+        make_guard(given)
+
+
+def test_too_few_rows_for_the_share_are_refused():
+    X, y = load_diabetes(return_X_y=True)
+    with pytest.raises(InvalidInputError, match="too few free rows"):
+        AutoMLRegressor(**FAST, guard=0.05).fit(X[:30], y[:30])
+
+
+def _as_frame(X):
+    return pd.DataFrame(X, columns=[f"c{i}" for i in range(X.shape[1])])
+
+
+@pytest.mark.parametrize("form", [np.asarray, _as_frame, sparse.coo_matrix])
+def test_the_curve_ends_at_the_ensemble(form):
+    X, y = load_breast_cancer(return_X_y=True)
+    clf = AutoMLClassifier(**FAST, guard=0.1).fit(form(X), y)
+    curve = clf.guard_curve_
+    assert list(curve.columns) == ["seconds", "work", "free", "parted"]
+    assert len(curve) >= 2
+    assert curve["seconds"].is_monotonic_increasing
+    assert curve[["work", "free"]].to_numpy().min() > 0.7
+    assert clf.predict_proba(form(X)).shape == (len(y), 2)
+
+
+def test_the_free_score_is_that_of_the_ensemble_on_rows_it_has_not_seen():
+    X, y = load_diabetes(return_X_y=True)
+    reg = AutoMLRegressor(**FAST, guard=0.1).fit(X, y)
+    free = choose_free(y, False, 0.1, None, 0)
+    rmse = np.sqrt(np.mean((reg.predict(X[free]) - y[free]) ** 2))
+    assert reg.guard_curve_["free"].iloc[-1] == pytest.approx(-rmse, rel=1e-3)
+    assert reg.guard_curve_["work"].iloc[-1] != pytest.approx(-rmse, rel=1e-3)
+
+
+def test_without_a_guard_there_is_no_curve():
+    X, y = load_breast_cancer(return_X_y=True)
+    clf = AutoMLClassifier(**FAST | {"max_trials": 1}).fit(X, y)
+    assert not hasattr(clf, "guard_curve_")
+
+
+def _watched(folder, stop=False, second=0.2):
+    """A run of two trees: the first is right on the free rows, the second looks better to the search and is wrong."""
+    task = make_task()
+    task = set_aside(task, choose_free(task.y, True, 0.2, None, 0))
+    artifacts = Artifacts(folder)
+    watch = Watch(Guard(0.2, stop), task, artifacts, 0)
+    history = RunHistory()
+    truth = np.eye(2)[task.free.y]
+    for depth, loss, answer in ((1, -0.9, 0.1 + 0.8 * truth), (2, -0.95, 0.5 + second * (truth - 0.5))):
+        np.save(artifacts.free_path(tree(depth), 0), answer.astype(np.float32))
+        history.append(TrialResult(Trial(tree(depth)), Status.OK, {0: FoldResult(loss, 0.1, 0.1)}, 0.1))
+        watch.look(history, float(depth))
+    return watch
+
+
+def test_scores_that_part_are_said_and_can_end_the_search(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING, logger="automl"):
+        watch = _watched(tmp_path, stop=True, second=-0.2)
+    assert watch.curve["parted"].tolist() == [False, True]
+    assert watch.stops
+    assert "part" in caplog.text
+
+
+def test_a_guard_that_only_watches_does_not_end_the_search(tmp_path):
+    watch = _watched(tmp_path, stop=False, second=-0.2)
+    assert watch.curve["parted"].any()
+    assert not watch.stops
+
+
+def test_a_free_score_that_is_no_worse_raises_no_alarm(tmp_path):
+    assert not _watched(tmp_path, stop=True, second=0.9).stops
+
+
+def test_a_run_stops_where_the_guard_says_so(monkeypatch):
+    monkeypatch.setattr(Watch, "_part_at", lambda self, now: len(self._looks) == 1)
+    X, y = load_breast_cancer(return_X_y=True)
+    clf = AutoMLClassifier(**FAST | {"max_trials": 30}, guard=Guard(0.1, stop=True)).fit(X, y)
+    assert clf.stop_reason_ == "work score and free score part"
+    assert len(clf.leaderboard_) < 30
+
+
+def test_a_worker_answers_for_the_free_rows_of_each_fold(tmp_path):
+    task = make_task()
+    task = set_aside(task, choose_free(task.y, True, 0.1, None, 0))
+    artifacts = Artifacts(tmp_path)
+    result = evaluate(task, Trial(tree(), (0, 2)), artifacts, 1, "cpu", None)
+    assert result.status is Status.OK
+    for fold in (0, 2):
+        p = artifacts.free_predictions(tree(), fold)
+        assert p.shape == (len(task.free.y), 2)
+        assert np.mean(p.argmax(axis=1) == task.free.y) > 0.8
