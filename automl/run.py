@@ -24,7 +24,7 @@ from automl.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
 from automl.history import RunHistory
 from automl.loop import search
-from automl.runtime import RuntimeModel
+from automl.runtime import RuntimeModel, recall_runtime
 from automl.search.catalog import make_searcher
 from automl.search.initial import default_portfolio, from_user, remembered_portfolio
 from automl.search.racing import Racing, fold_seconds
@@ -103,7 +103,8 @@ def run(task: Task, settings: Settings) -> RunResult:
         task.save(folder)
         executor = LocalExecutor(folder, settings.n_workers, memory_limit=settings.memory_limit, device=settings.device)
         stack.callback(executor.shutdown)
-        runtime = RuntimeModel(task.traits, float(np.mean([len(train) for train, _ in task.folds])) / len(task.y))
+        train_share = float(np.mean([len(train) for train, _ in task.folds])) / len(task.y)
+        runtime = RuntimeModel(task.traits, train_share, recall_runtime())
         history = RunHistory(known, cost_of=runtime.guess if budget.seconds is None else None)
         racing = _make_racing(task, settings, budget, runtime)
         if history.results:

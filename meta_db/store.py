@@ -243,6 +243,16 @@ class MetaDatabase:
                 ],
             )
 
+    def keep_lesson(self, name: str, content: str) -> None:
+        """Keep what was learnt from all results, in place of an older lesson of the name."""
+        with self._transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO lesson VALUES (?, ?)", (name, content))
+
+    def lesson(self, name: str) -> str | None:
+        """What `keep_lesson` kept."""
+        found = self._all("SELECT content FROM lesson WHERE name = ?", (name,))
+        return found[0][0] if found else None
+
     def datasets(
         self, tasks: Sequence[str] = ("binary", "multiclass", "regression")
     ) -> list[tuple[int, DatasetRecord]]:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from meta_db.sample import decode
 from meta_db.store import DatasetRecord, MetaDatabase
-from metalearning.features import CHEAP, VECTOR
 from metalearning.metafeatures import MetaFeatures
+from metalearning.names import CHEAP, VECTOR
 from metalearning.portfolio import Evidence, choose
 from metalearning.similarity import distances, weigh
 from pipelines.configuration import Configuration
