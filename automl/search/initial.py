@@ -93,6 +93,7 @@ def remembered_portfolio(
                 [stack.enter_context(MetaDatabase(path)) for path in memory_files()],
                 described,
                 space,
+                task.metric.name,
                 lambda configuration: _cost(configuration, runtime, dearest, _DEAREST * seconds),
                 _PATIENCE * seconds,
             )

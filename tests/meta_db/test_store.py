@@ -56,9 +56,15 @@ def test_what_was_added_is_read_back_by_another_connection(filled):
         assert database.tried(number) == {TREE, RIDGE}
 
 
-def test_the_ranking_puts_the_best_mean_score_first(filled):
+def test_scores_are_means_over_folds_of_the_metric_asked_for(filled):
     with MetaDatabase(filled) as database:
-        assert database.ranking(1) == [RIDGE, TREE]
+        assert database.scores(1, "roc_auc") == pytest.approx({TREE: 0.75, RIDGE: 0.9})
+        assert database.scores(1, "accuracy") == pytest.approx({TREE: 0.6, RIDGE: 0.6})
+
+
+def test_where_a_metric_is_not_known_the_default_one_of_the_task_is_given(filled):
+    with MetaDatabase(filled) as database:
+        assert database.scores(1, "f1") == database.scores(1, "roc_auc")
 
 
 def test_a_data_set_of_the_same_content_is_kept_once(filled):
