@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from automl.errors import AutoMLDataWarning, AutoMLError, InvalidInputError
+from automl.jobs.cli import app as jobs_app
 from automl.target import TaskName, guess_task, split_target
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(jobs_app, name="jobs")
 
 _ROWS_SHOWN = 10
 
