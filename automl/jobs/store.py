@@ -137,23 +137,21 @@ class JobStore:
                 for i, job in enumerate(jobs, start=1)
                 if job.id not in known
             ]
-            added = 0
             if new:
-                statement = insert(self._engine, JOBS).on_conflict_do_nothing()
-                added = connection.execute(statement, new).rowcount
+                connection.execute(insert(self._engine, JOBS).on_conflict_do_nothing(), new)
             for job in jobs:
                 row = known.get(job.id)
                 waits = row is not None and row.state in (State.QUEUED, State.WITHDRAWN)
                 if row is not None and waits and (row.payload != job.to_json() or row.state == State.WITHDRAWN):
                     # The name was given once and for all; a folder may stand under it.
                     values = {key: value for key, value in _columns(job).items() if key != "name"}
-                    statement_ = update(JOBS).where(of_batch, JOBS.c.id == job.id, JOBS.c.state == row.state)
-                    connection.execute(statement_.values(state=State.QUEUED, **values))
+                    statement = update(JOBS).where(of_batch, JOBS.c.id == job.id, JOBS.c.state == row.state)
+                    connection.execute(statement.values(state=State.QUEUED, **values))
             gone = set(known) - {job.id for job in jobs}
             for ids in _chunks(gone):
                 queued = and_(of_batch, JOBS.c.state == State.QUEUED, JOBS.c.id.in_(ids))
                 connection.execute(update(JOBS).where(queued).values(state=State.WITHDRAWN))
-        return added
+        return len(new)
 
     def claim(self, batch: str, owner: str, free: Resources, total: Resources) -> Claim | None:
         """Take the job that is next, if it fits what is free.
