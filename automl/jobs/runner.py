@@ -101,10 +101,21 @@ class Runner:
                 while self._step():
                     pass
             finally:
-                for running in self._running:
-                    running.kill()
-                self._store.release(self._batch.name, self.owner)
+                self._stop()
                 lock.unlink(missing_ok=True)
+
+    def _stop(self) -> None:
+        """End what runs; what has just finished is noted, the rest goes back into the queue."""
+        for running in self._running:
+            running.kill()
+            if (known := self._finished(running.claim)) is not None:
+                self._note(running.claim, known)
+        self._store.release(self._batch.name, self.owner)
+
+    def _finished(self, claim: Claim) -> Outcome | None:
+        """What a finished folder says, where nobody could note it yet."""
+        known = JobFolder(self._batch.results, claim.name).result()
+        return Outcome(Ending.FINISHED, result=known) if known and known["state"] == State.FINISHED else None
 
     def _step(self) -> bool:
         """One round: look, note, start, wait. False when nothing is left to do."""
@@ -213,9 +224,8 @@ class Runner:
     def _start(self) -> None:
         """Claim and start jobs while there is room."""
         while (claim := self._store.claim(self._batch.name, self.owner, self._free(), self._room)) is not None:
-            known = JobFolder(self._batch.results, claim.name).result()
-            if known is not None and known["state"] == State.FINISHED:  # its runner was killed before it could say so
-                self._note(claim, Outcome(Ending.FINISHED, result=known))
+            if (known := self._finished(claim)) is not None:  # its runner was killed before it could say so
+                self._note(claim, known)
             else:
                 self._running.append(self._spawn(claim))
 

@@ -121,7 +121,7 @@ def _read_openml(number: int, target: str | None) -> tuple[pd.DataFrame, pd.Seri
     import openml
 
     dataset = openml.datasets.get_dataset(number, download_data=True)
-    frame: pd.DataFrame = dataset.get_data(dataset_format="dataframe")[0]
+    frame = pd.DataFrame(dataset.get_data(dataset_format="dataframe")[0])
     column = target or dataset.default_target_attribute
     if column is None:
         raise InvalidInputError(f"openml: data set {number} has no default target; name one")
