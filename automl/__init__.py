@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from automl.estimator import AutoMLClassifier, AutoMLRegressor
+    from automl.jobs.batch import run_jobs
     from automl.persistence import load
 
-__all__ = ["AutoMLClassifier", "AutoMLRegressor", "load"]
+__all__ = ["AutoMLClassifier", "AutoMLRegressor", "load", "run_jobs"]
 
 _HOME = {
     "AutoMLClassifier": "automl.estimator",
     "AutoMLRegressor": "automl.estimator",
     "load": "automl.persistence",
+    "run_jobs": "automl.jobs.batch",
 }
 
 

@@ -19,6 +19,8 @@ import typer
 
 from automl import cli_meta
 from automl.errors import AutoMLDataWarning, AutoMLError, InvalidInputError
+from automl.jobs.cli import app as jobs_app
+from automl.target import TaskName, guess_task, split_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,19 +31,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(jobs_app, name="jobs")
 
 app.add_typer(cli_meta.app, name="meta")
 
-_FEW_VALUES = 20  # whole numbers with at most so many different values are taken as classes
 _ROWS_SHOWN = 10
-
-
-class Task(StrEnum):
-    """What is predicted."""
-
-    AUTO = "auto"
-    CLASSIFICATION = "classification"
-    REGRESSION = "regression"
 
 
 class Problem(StrEnum):
@@ -64,7 +58,7 @@ def fit(
     time_budget: Annotated[float, typer.Option(help="Seconds for everything, from the data to the ensemble.")] = 60.0,
     max_trials: Annotated[int | None, typer.Option(help="End after so many configurations.")] = None,
     scoring: Annotated[str | None, typer.Option(help="Name of a scikit-learn scorer.")] = None,
-    task: Annotated[Task, typer.Option(help="What is predicted; 'auto' looks at the target.")] = Task.AUTO,
+    task: Annotated[TaskName, typer.Option(help="What is predicted; 'auto' looks at the target.")] = TaskName.AUTO,
     n_jobs: Annotated[int, typer.Option(help="Processes; -1 for as many as there are cores.")] = -1,
     seed: Annotated[int | None, typer.Option(help="Seed of all randomness.")] = None,
     include: Annotated[str, typer.Option(help="Only these components, separated by commas.")] = "",
@@ -77,10 +71,10 @@ def fit(
         from automl.table_files import read_table
 
         _check_free(out)
-        X, y = _split(read_table(table), target, table)
-        kind, why = _guess_task(y) if task is Task.AUTO else (task, "as asked for")
+        X, y = split_target(read_table(table), target, table, "--target")
+        kind, why = guess_task(y) if task is TaskName.AUTO else (task, "as asked for")
         _say(verbose, f"{len(X)} rows, {X.shape[1]} columns; {kind} of '{target}' ({why})")
-        make = AutoMLClassifier if kind is Task.CLASSIFICATION else AutoMLRegressor
+        make = AutoMLClassifier if kind is TaskName.CLASSIFICATION else AutoMLRegressor
         estimator = make(
             time_budget=time_budget,
             max_trials=max_trials,
@@ -182,34 +176,6 @@ def _check_free(out: Path) -> None:
 
 def _names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _split(table: pd.DataFrame, target: str, path: Path) -> tuple[pd.DataFrame, pd.Series]:
-    """Features and target."""
-    if target not in table.columns:
-        from difflib import get_close_matches
-
-        columns = [str(column) for column in table.columns]
-        close = get_close_matches(target, columns, n=3) or columns[:5]
-        raise InvalidInputError(
-            f"--target: '{path}' has no column '{target}'; it has {', '.join(map(repr, close))}, ..."
-        )
-    return table.drop(columns=target), table[target]
-
-
-def _guess_task(y: pd.Series) -> tuple[Task, str]:
-    """Classification or regression, and why."""
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
-
-    if is_bool_dtype(y.dtype) or not is_numeric_dtype(y.dtype):
-        return Task.CLASSIFICATION, "its values are labels"
-    present = y.dropna()
-    n_values = present.nunique()
-    if n_values <= 2:
-        return Task.CLASSIFICATION, f"it has {n_values} different values"
-    if (present == present.round()).all() and n_values <= min(_FEW_VALUES, len(present) // 5):
-        return Task.CLASSIFICATION, f"it has {n_values} different whole numbers; else say --task regression"
-    return Task.REGRESSION, f"it has {n_values} different numbers; else say --task classification"
 
 
 def _render(board: pd.DataFrame, rows: int) -> str:

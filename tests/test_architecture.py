@@ -19,7 +19,7 @@ FLOORS = ["pipelines", "meta_db", "metalearning", "automl"]  # each may import i
 HEAVY = ["torch", "catboost", "xgboost", "lightgbm", "optuna", "openml", "matplotlib", "ray"]
 MOST_LINES = 500
 # Import names that differ from the names of the distributions.
-DISTRIBUTIONS = {"sklearn": "scikit-learn"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
 
 
 def sources():
