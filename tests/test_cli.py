@@ -17,6 +17,7 @@ from sklearn.metrics import accuracy_score, r2_score
 
 import automl
 from automl import cli
+from automl.cli_support import guess_task
 from automl.errors import InvalidInputError
 from automl.table_files import read_table, write_table
 
@@ -186,7 +187,7 @@ def test_the_space_of_each_kind_of_table_in_words(monkeypatch, capsys, task):
     ],
 )
 def test_the_task_is_guessed_from_the_target(values, task):
-    assert cli._guess_task(pd.Series(list(values)))[0] == task
+    assert guess_task(pd.Series(list(values)))[0] == task
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.tsv", "T.CSV", "t.parquet", "a.b.pq"])
