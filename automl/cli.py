@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from automl.cli_benchmark import benchmark
 from automl.cli_support import Task, guess_task, say, speaking, split_names, split_target
 from automl.errors import AutoMLError, InvalidInputError
 
@@ -25,6 +26,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+app.command()(benchmark)
 
 _ROWS_SHOWN = 10
 

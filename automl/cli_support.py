@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import typer
 
-from automl.errors import AutoMLDataWarning, InvalidInputError
+from automl.errors import AutoMLDataWarning, FoldFailedWarning, InvalidInputError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +69,7 @@ def say(verbose: int, text: str) -> None:
 
 @contextmanager
 def speaking(verbose: int) -> Iterator[None]:
-    """Send the run's own log lines and data warnings to standard error, one plain line each."""
+    """Send the run's own log lines and warnings to standard error, one plain line each."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("automl: %(message)s"))
     if verbose < 2:  # the engine's own notes on single trials are for those who ask
@@ -85,7 +85,7 @@ def speaking(verbose: int) -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if verbose and issubclass(category, AutoMLDataWarning):
+        if verbose and issubclass(category, AutoMLDataWarning | FoldFailedWarning):
             say(verbose, f"note: {' '.join(str(message).split())}")
 
     if verbose:
