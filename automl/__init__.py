@@ -8,14 +8,28 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from automl.estimator import AutoMLClassifier, AutoMLRegressor
     from automl.jobs.batch import run_jobs
+    from automl.nested_cv import nested_cross_validate
     from automl.persistence import load
+    from automl.rank_plot import critical_difference_plot
+    from automl.ranking import compare_over_tables
 
-__all__ = ["AutoMLClassifier", "AutoMLRegressor", "load", "run_jobs"]
+__all__ = [
+    "AutoMLClassifier",
+    "AutoMLRegressor",
+    "compare_over_tables",
+    "critical_difference_plot",
+    "load",
+    "nested_cross_validate",
+    "run_jobs",
+]
 
 _HOME = {
     "AutoMLClassifier": "automl.estimator",
     "AutoMLRegressor": "automl.estimator",
+    "compare_over_tables": "automl.ranking",
+    "critical_difference_plot": "automl.rank_plot",
     "load": "automl.persistence",
+    "nested_cross_validate": "automl.nested_cv",
     "run_jobs": "automl.jobs.batch",
 }
 

@@ -6,19 +6,17 @@ Heavy libraries are imported inside the commands, so that ``automl --help`` answ
 from __future__ import annotations
 
 import json
-import logging
 import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from automl import cli_meta
-from automl.errors import AutoMLDataWarning, AutoMLError, InvalidInputError
+from automl.cli_benchmark import benchmark
+from automl.cli_support import say, speaking, split_names
+from automl.errors import AutoMLError, InvalidInputError
 from automl.jobs.cli import app as jobs_app
 from automl.target import TaskName, guess_task, split_target
 
@@ -34,6 +32,8 @@ app = typer.Typer(
 app.add_typer(jobs_app, name="jobs")
 
 app.add_typer(cli_meta.app, name="meta")
+
+app.command()(benchmark)
 
 _ROWS_SHOWN = 10
 
@@ -66,22 +66,22 @@ def fit(
     verbose: Annotated[int, typer.Option(min=0, help="0 is silent, 2 tells more.")] = 1,
 ) -> None:
     """Search for the best ensemble of pipelines for a table, and save it."""
-    with _speaking(verbose):
+    with speaking(verbose):
         from automl.estimator import AutoMLClassifier, AutoMLRegressor
         from automl.table_files import read_table
 
         _check_free(out)
         X, y = split_target(read_table(table), target, table, "--target")
         kind, why = guess_task(y) if task is TaskName.AUTO else (task, "as asked for")
-        _say(verbose, f"{len(X)} rows, {X.shape[1]} columns; {kind} of '{target}' ({why})")
+        say(verbose, f"{len(X)} rows, {X.shape[1]} columns; {kind} of '{target}' ({why})")
         make = AutoMLClassifier if kind is TaskName.CLASSIFICATION else AutoMLRegressor
         estimator = make(
             time_budget=time_budget,
             max_trials=max_trials,
             scoring=scoring,
             n_jobs=n_jobs,
-            include=_names(include),
-            exclude=_names(exclude),
+            include=split_names(include),
+            exclude=split_names(exclude),
             random_state=seed,
             verbose=verbose,
         )
@@ -89,7 +89,7 @@ def fit(
         estimator.save(out)
         if verbose:
             typer.echo(_render(estimator.leaderboard_, _ROWS_SHOWN))
-        _say(verbose, f"saved to '{out}'")
+        say(verbose, f"saved to '{out}'")
 
 
 @app.command()
@@ -174,10 +174,6 @@ def _check_free(out: Path) -> None:
         raise InvalidInputError(f"--out: '{out}' exists and is not a saved model; name another folder")
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
 def _render(board: pd.DataFrame, rows: int) -> str:
     """The leaderboard in plain text, without what is only for machines."""
     shown = board.head(rows).drop(columns=["origin", "reason"], errors="ignore").copy()
@@ -192,41 +188,3 @@ def _render(board: pd.DataFrame, rows: int) -> str:
     shown.insert(0, "rank", range(1, len(shown) + 1))
     more = f"\n... and {len(board) - rows} more" if len(board) > rows else ""
     return shown.to_string(index=False) + more
-
-
-def _say(verbose: int, text: str) -> None:
-    if verbose:
-        typer.echo(f"automl: {text}", err=True)
-
-
-@contextmanager
-def _speaking(verbose: int) -> Iterator[None]:
-    """Send the run's own log lines and data warnings to standard error, one plain line each."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("automl: %(message)s"))
-    if verbose < 2:  # the engine's own notes on single trials are for those who ask
-        handler.addFilter(lambda record: record.name == "automl")
-    logger = logging.getLogger("automl")
-    level = logger.level
-
-    def show(
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
-        if verbose and issubclass(category, AutoMLDataWarning):
-            _say(verbose, f"note: {' '.join(str(message).split())}")
-
-    if verbose:
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-    with warnings.catch_warnings():
-        warnings.showwarning = show
-        try:
-            yield
-        finally:
-            logger.removeHandler(handler)
-            logger.setLevel(level)
