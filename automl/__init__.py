@@ -6,12 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from automl.comparison.plot import critical_difference_plot
+    from automl.comparison.tables import compare_over_tables
     from automl.estimator import AutoMLClassifier, AutoMLRegressor
     from automl.jobs.batch import run_jobs
-    from automl.nested_cv import nested_cross_validate
+    from automl.nested.cross_validation import nested_cross_validate
     from automl.persistence import load
-    from automl.rank_plot import critical_difference_plot
-    from automl.ranking import compare_over_tables
 
 __all__ = [
     "AutoMLClassifier",
@@ -26,10 +26,10 @@ __all__ = [
 _HOME = {
     "AutoMLClassifier": "automl.estimator",
     "AutoMLRegressor": "automl.estimator",
-    "compare_over_tables": "automl.ranking",
-    "critical_difference_plot": "automl.rank_plot",
+    "compare_over_tables": "automl.comparison.tables",
+    "critical_difference_plot": "automl.comparison.plot",
     "load": "automl.persistence",
-    "nested_cross_validate": "automl.nested_cv",
+    "nested_cross_validate": "automl.nested.cross_validation",
     "run_jobs": "automl.jobs.batch",
 }
 

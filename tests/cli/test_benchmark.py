@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes, load_iris, load_wine
 
-from automl import cli
-from automl.contenders import CONTENDERS, Wish, make_contenders
+from automl.cli import main as cli
+from automl.nested.contenders import CONTENDERS, Wish, make_contenders
 
 QUICK = ["--target", "target", "--estimators", "linear,dummy", "--outer-cv", "3", "--n-jobs", "1"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from automl.cli_support import say, speaking, split_names
+from automl.cli.support import say, speaking, split_names
 from automl.errors import InvalidInputError, NothingFittedError
 from automl.target import TaskName, guess_task, split_target
 
@@ -49,8 +49,8 @@ def benchmark(
         verbose=verbose,
     )
     with speaking(verbose):
-        from automl.nested_cv import nested_cross_validate
-        from automl.nested_plan import make_plan
+        from automl.nested.cross_validation import nested_cross_validate
+        from automl.nested.plan import make_plan
 
         _check_out(out)
         named = _by_name(tables)
@@ -117,8 +117,8 @@ class _Asked:
 
 def _request(path: Path, asked: _Asked) -> Any:
     """What nested cross-validation is asked to do with one table."""
-    from automl.contenders import Wish, make_contenders
-    from automl.nested_plan import Request
+    from automl.nested.contenders import Wish, make_contenders
+    from automl.nested.plan import Request
     from automl.table_files import read_table
 
     X, y = split_target(read_table(path), asked.target, path, "--target")
@@ -163,7 +163,7 @@ def _by_name(tables: Sequence[Path]) -> dict[str, Path]:
 
 def _save(out: Path, done: dict[str, pd.DataFrame], asked: _Asked, verbose: int) -> None:
     """Write what is known so far as tables and plots, and show it."""
-    from automl.benchmark_report import Report
+    from automl.comparison.report import Report
 
     report = Report.of(done, by_metric=bool(asked.scoring))
     report.write(out)

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from automl.comparison import holm
+from automl.comparison.folds import holm
 from automl.errors import InvalidInputError
 
 

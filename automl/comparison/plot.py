@@ -10,7 +10,7 @@ from automl.errors import AutoMLError
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from automl.ranking import TableComparison
+    from automl.comparison.tables import TableComparison
 
 _LINE = 0.6  # between labels, in units of the vertical axis, of which three make an inch
 _BAR = 0.3  # between the bars of groups

@@ -22,10 +22,10 @@ from sklearn.metrics import check_scoring
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
-from automl.comparison import compare_folds
+from automl.comparison.folds import compare_folds
 from automl.errors import FoldFailedWarning, InvalidInputError, NothingFittedError
-from automl.nested_log import FoldScores, NestedLog
-from automl.nested_plan import Plan, Request, fit_keyword, make_plan
+from automl.nested.log import FoldScores, NestedLog
+from automl.nested.plan import Plan, Request, fit_keyword, make_plan
 
 logger = logging.getLogger("automl")
 
@@ -78,8 +78,8 @@ class NestedResult:
         Returns
         -------
         DataFrame
-            As of `automl.comparison.compare_folds`: the corrected resampled t-test of Nadeau and Bengio with Holm's
-            correction, and the Bayesian correlated t-test.
+            As of `automl.comparison.folds.compare_folds`: the corrected resampled t-test of Nadeau and Bengio with
+            Holm's correction, and the Bayesian correlated t-test.
         """
         return compare_folds(self.scores, rope)
 

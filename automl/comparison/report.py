@@ -12,10 +12,10 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from automl.comparison.plot import critical_difference_plot
+from automl.comparison.tables import TableComparison, compare_over_tables
 from automl.errors import AutoMLError
-from automl.nested_cv import NestedResult
-from automl.rank_plot import critical_difference_plot
-from automl.ranking import TableComparison, compare_over_tables
+from automl.nested.cross_validation import NestedResult
 from automl.table_files import write_table
 
 logger = logging.getLogger("automl")

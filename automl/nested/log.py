@@ -16,7 +16,7 @@ import pandas as pd
 from scipy import sparse
 
 from automl.errors import InvalidInputError
-from automl.nested_plan import Plan
+from automl.nested.plan import Plan
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _NO_MATTER = ("n_jobs", "verbose")  # what they say does not change what is learned

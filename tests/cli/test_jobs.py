@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from automl import cli
+from automl.cli import main as cli
 from tests.jobs.workshop import DUMMY
 
 

@@ -16,7 +16,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.metrics import accuracy_score, r2_score
 
 import automl
-from automl import cli
+from automl.cli import main as cli
 from automl.errors import InvalidInputError
 from automl.table_files import read_table, write_table
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from automl import cli_meta
-from automl.cli_benchmark import benchmark
-from automl.cli_support import say, speaking, split_names
+from automl.cli import meta
+from automl.cli.benchmark import benchmark
+from automl.cli.jobs import app as jobs_app
+from automl.cli.support import say, speaking, split_names
 from automl.errors import AutoMLError, InvalidInputError
-from automl.jobs.cli import app as jobs_app
 from automl.target import TaskName, guess_task, split_target
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ app = typer.Typer(
 )
 app.add_typer(jobs_app, name="jobs")
 
-app.add_typer(cli_meta.app, name="meta")
+app.add_typer(meta.app, name="meta")
 
 app.command()(benchmark)
 

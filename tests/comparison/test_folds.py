@@ -11,7 +11,7 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.svm import SVC
 
 from automl import nested_cross_validate
-from automl.comparison import compare_folds, correlated_posterior, holm
+from automl.comparison.folds import compare_folds, correlated_posterior, holm
 from automl.errors import InvalidInputError
 
 
