@@ -53,6 +53,7 @@ def build(
     from automl.fill import Protocol, Source, fill, read_sources
     from automl.fill_design import design
     from meta_db.store import MetaDatabase, MetaDatabaseError
+    from metalearning.runtime import teach
 
     sources = read_sources(folder)
     console = Console(stderr=True)
@@ -77,6 +78,8 @@ def build(
                     n_workers=workers,
                     on_visit=show,
                 )
+                progress.update(bar, description="learning how long fits take")
+                teach(database)
                 database.compact()
                 said = database.info()
         except MetaDatabaseError as error:
