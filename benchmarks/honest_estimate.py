@@ -3,7 +3,8 @@
 Each run appends a row to a CSV file; runs that are there are skipped. The score on the rest stands for the score on new
 data; that of the best row of the leaderboard is what a search that trusts its own scores would promise. Errors are
 1 - AUC, log loss or root mean squared error; their bias is in percent of the error on the rest, and negative where
-too little error was promised.
+too little error was promised. Near a perfect score that percentage is large for next to nothing, so the bias of the
+score is given in half-widths of the interval, too, positive where too good a score was promised.
 
 Example: python -m benchmarks.honest_estimate --data DATA --seconds 20 --out benchmarks/results/estimate.csv
 """
@@ -104,6 +105,8 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
             "bias": 100 * (results["test"] - results["score"]) / error,
             "naive bias": 100 * (results["test"] - results["naive"]) / error,
             "half-width": 50 * (results["high"] - results["low"]) / error,
+            "in half-widths": (results["score"] - results["test"]) / (0.5 * (results["high"] - results["low"])),
+            "naive in half-widths": (results["naive"] - results["test"]) / (0.5 * (results["high"] - results["low"])),
         }
     )
     rows = {}
@@ -116,6 +119,8 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
             "(median)": own["bias"].median(),
             "naive bias % (mean)": own["naive bias"].mean(),
             "naive (median)": own["naive bias"].median(),
+            "in half-widths (mean)": own["in half-widths"].mean(),
+            "naive in half-widths (mean)": own["naive in half-widths"].mean(),
             "half-width % (median)": own["half-width"].median(),
             "coverage %": 100 * own["covered"].mean(),
             "from": 100 * covered.low,

@@ -62,14 +62,14 @@ def test_the_best_of_many_guesses_is_estimated_as_a_guess(size):
     assert sum(e.low < 0.5 < e.high for e in found) >= 3
 
 
-def test_the_interval_is_as_wide_as_that_of_a_mean_over_all_rows():
+def test_the_interval_is_a_little_wider_than_that_of_a_mean_over_all_rows():
     rng = np.random.default_rng(0)
     y = rng.normal(size=400)
     evidence = _evidence(np.zeros((1, 400)), y, "neg_mean_squared_error")
     estimate = estimate_score(evidence)
     assert estimate.score == pytest.approx(-np.mean(y**2), rel=0.05)
     expected = 2 * 1.96 * np.std(y**2) / np.sqrt(400)
-    assert estimate.high - estimate.low == pytest.approx(expected, rel=0.25)
+    assert 1.05 * expected < estimate.high - estimate.low < 1.6 * expected
 
 
 def test_rows_of_a_group_are_drawn_together_and_widen_the_interval():

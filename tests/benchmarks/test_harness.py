@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import analyse, run
+from benchmarks import analyse, honest_estimate, run
 from benchmarks.splits import fold_numbers, split
 
 
@@ -75,3 +75,29 @@ def test_a_failure_ranks_behind_everything():
     assert table.loc["lightgbm", "failures"] == 1
     assert table.loc["automl", "largest overrun %"] == pytest.approx(10.0)
     assert table.loc["forest", "automl wins"] == 1.0
+
+
+def test_promises_are_compared_with_what_came_true():
+    rows = [("a", "auc", 0.80, 0.82, 0.76, 0.88, 0.90), ("b", "rmse", -2.0, -1.0, -1.5, -0.5, -2.2)]
+    results = pd.DataFrame(rows, columns=["dataset", "metric", "test", "score", "low", "high", "naive"])
+    table = honest_estimate.summary(results)
+    assert table.loc["auc", "bias % (mean)"] == pytest.approx(-10)
+    assert table.loc["rmse", "bias % (mean)"] == pytest.approx(-50)
+    assert table.loc["rmse", "naive bias % (mean)"] == pytest.approx(10)
+    assert table.loc["all", "coverage %"] == 50
+    assert table.loc["auc", "in half-widths (mean)"] == pytest.approx(1 / 3)
+
+
+def test_promises_are_made_on_a_small_part_with_all_classes_and_kept_in_a_file(data):
+    table = pd.read_parquet(data / "classes.parquet")
+    protocol = honest_estimate.Protocol(None, 2, 60, 1_000, 1, ("decision_tree",))
+    train, test = honest_estimate.parts(table, "binary", protocol, 0)
+    assert (len(train), len(test)) == (60, 90)
+    assert set(train["target"]) == set(test["target"])
+    out = data / "estimate.csv"
+    settings = {"data": data, "tables": "classes", "seconds": 0.0, "trials": 2, "n_train": 60, "seeds": 1, "out": out}
+    for _ in range(2):
+        honest_estimate.main(**settings, n_test=1_000, n_jobs=1, include="decision_tree")
+    rows = pd.read_csv(out)
+    assert len(rows) == 1
+    assert rows.loc[0, "low"] <= rows.loc[0, "score"] <= rows.loc[0, "high"]
