@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from automl import AutoMLClassifier, AutoMLRegressor, Guard
@@ -162,3 +163,11 @@ def test_a_worker_answers_for_the_free_rows_of_each_fold(tmp_path):
         p = artifacts.free_predictions(tree(), fold)
         assert p.shape == (len(task.free.y), 2)
         assert np.mean(p.argmax(axis=1) == task.free.y) > 0.8
+
+
+def test_a_resumed_run_goes_on_watching(tmp_path):
+    X, y = load_breast_cancer(return_X_y=True)
+    AutoMLClassifier(**FAST | {"max_trials": 2}, guard=0.1, store=tmp_path).fit(X, y)
+    clf = clone(AutoMLClassifier(**FAST, guard=Guard(0.1), store=tmp_path)).fit(X, y)
+    assert len(clf.leaderboard_) == 4
+    assert clf.guard_curve_["free"].iloc[-1] > 0.9
