@@ -65,7 +65,7 @@ def build(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from automl.fill import Protocol, Source, fill
+    from automl.fill import Protocol, fill
     from automl.fill_design import design
     from meta_db.store import MetaDatabase, MetaDatabaseError
 

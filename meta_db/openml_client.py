@@ -15,9 +15,12 @@ from typing import Any
 from xml.etree import ElementTree
 
 import openml
+from openml.exceptions import PyOpenMLError
+from urllib3.exceptions import HTTPError
 
 logger = logging.getLogger(__name__)
 
+_LONGEST = 400  # letters of an error that are shown: servers send whole pages
 # Files of a data set in the client's cache, and what their outermost element is called.
 _DESCRIPTIONS = {
     "description.xml": "data_set_description",
@@ -174,7 +177,9 @@ def _is_whole(dataset: Any) -> bool:
 
 def _explain(error: BaseException) -> str:
     said = " ".join(str(error).split())
-    kind = type(error).__name__
-    if len(said) > 400:
-        said = f"{said[:400]} ..."
-    return f"{said} ({kind})" if said else kind
+    if len(said) > _LONGEST:
+        said = f"{said[:_LONGEST]} ..."
+    said = f"{said} ({type(error).__name__})" if said else type(error).__name__
+    # What is no error of the client's own or of the connection comes from its parsers.
+    known = isinstance(error, PyOpenMLError | OSError | HTTPError)
+    return said if known else f"the answer cannot be read: {said}"

@@ -316,9 +316,9 @@ def _read_setups(session: Session, wanted: Sequence[int]) -> dict[int, Parameter
                 class_name, _ = split_version(given.flow_name)
                 by_class.setdefault(class_name, {})[given.parameter_name] = read_value(given.value)
             known[number] = by_class
-            partial = folder / f"{number}.partial"
-            partial.write_text(json.dumps(by_class))
-            os.replace(partial, folder / f"{number}.json")
+            unfinished = folder / f"{number}.partial"
+            unfinished.write_text(json.dumps(by_class))
+            os.replace(unfinished, folder / f"{number}.json")
     return known
 
 

@@ -143,7 +143,10 @@ def publish(
         description_text=_DESCRIPTION,
     )
     session.ask(what, run.publish)
-    return int(run.run_id)
+    number = run.run_id
+    if number is None:
+        raise OpenMLError(f"{what}: the server gave it no number")
+    return number
 
 
 def _labels(table: TaskTable, classes: Sequence[Any]) -> list[str]:
