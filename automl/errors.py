@@ -17,3 +17,7 @@ class NothingFittedError(AutoMLError, RuntimeError):
 
 class AutoMLDataWarning(UserWarning):
     """Something in the data was changed or left out before fitting."""
+
+
+class FoldFailedWarning(UserWarning):
+    """An estimator has no score on an outer fold, which is missing in means and tests."""

@@ -24,7 +24,7 @@ from automl.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
 from automl.history import RunHistory
 from automl.loop import search
-from automl.runtime import RuntimeModel
+from automl.runtime import RuntimeModel, recall_runtime
 from automl.search.catalog import make_searcher
 from automl.search.initial import default_portfolio, from_user, remembered_portfolio
 from automl.search.racing import Racing, fold_seconds
@@ -103,9 +103,10 @@ def run(task: Task, settings: Settings) -> RunResult:
         task.save(folder)
         executor = LocalExecutor(folder, settings.n_workers, memory_limit=settings.memory_limit, device=settings.device)
         stack.callback(executor.shutdown)
-        runtime = RuntimeModel(task.traits, float(np.mean([len(train) for train, _ in task.folds])) / len(task.y))
+        train_share = float(np.mean([len(train) for train, _ in task.folds])) / len(task.y)
+        runtime = RuntimeModel(task.traits, train_share, recall_runtime())
         history = RunHistory(known, cost_of=runtime.guess if budget.seconds is None else None)
-        racing = _make_racing(task, settings, budget, runtime)
+        racing = _make_racing(task, settings, budget, runtime, is_new=not known)
         if history.results:
             logger.info("resumed with %d trials", len(history.results))
 
@@ -135,7 +136,7 @@ def run(task: Task, settings: Settings) -> RunResult:
         return RunResult(history, ensemble, stop_reason)
 
 
-def _make_racing(task: Task, settings: Settings, budget: Budget, runtime: RuntimeModel) -> Racing:
+def _make_racing(task: Task, settings: Settings, budget: Budget, runtime: RuntimeModel, is_new: bool) -> Racing:
     space = build_space(task.traits, settings.include, settings.exclude, seed=settings.random_state)
     wanted = settings.initial_configurations
     if not isinstance(wanted, str):
@@ -146,7 +147,8 @@ def _make_racing(task: Task, settings: Settings, budget: Budget, runtime: Runtim
     else:
         initial = default_portfolio(space, runtime, budget)
     cheapest = min((runtime.guess(configuration) for configuration in initial), default=0.0)
-    if cheapest + _START_SECONDS > budget.search_left:
+    # A run that was stopped while it built its ensemble has no seconds left to search, and needs none.
+    if is_new and cheapest + _START_SECONDS > budget.search_left:
         needed = math.ceil((cheapest + _START_SECONDS + budget.elapsed) / 0.75)
         raise InvalidInputError(
             f"time_budget={budget.seconds} s is too small for one fit on this table; about {needed} s are needed"

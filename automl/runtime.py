@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import numpy as np
 
 from automl.history import RunHistory
+from meta_db.store import SHIPPED, MetaDatabase, MetaDatabaseError
+from metalearning.runtime import NOTHING_LEARNT, RuntimeCorrection, recall
 from pipelines.build import predicted_seconds
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
+
+logger = logging.getLogger(__name__)
+
+
+def recall_runtime() -> RuntimeCorrection:
+    """What the shipped memory says of the components' guesses; no correction where it cannot be read."""
+    try:
+        with MetaDatabase(SHIPPED) as memory:
+            return recall(memory)
+    except MetaDatabaseError as error:
+        logger.debug("fit times are guessed without a memory: %s", error)
+        return NOTHING_LEARNT
 
 
 class RuntimeModel:
@@ -24,17 +39,26 @@ class RuntimeModel:
         Of the whole table.
     train_share : float
         Share of the rows that a fold trains on.
+    learnt : RuntimeCorrection
+        What the memory says of the components' guesses.
     """
 
-    def __init__(self, traits: TableTraits, train_share: float):
+    def __init__(self, traits: TableTraits, train_share: float, learnt: RuntimeCorrection = NOTHING_LEARNT):
         self._traits = replace(traits, n_rows=max(1, int(traits.n_rows * train_share)))
+        self._learnt = learnt
         self._guesses: dict[Configuration, float] = {}
 
     def guess(self, configuration: Configuration) -> float:
         """The guess from before the run; a function of configuration and table alone."""
         if configuration not in self._guesses:
-            self._guesses[configuration] = max(1e-3, predicted_seconds(configuration, self._traits))
+            factor, _ = self._learnt.factors(configuration.family, self._traits)
+            self._guesses[configuration] = factor * max(1e-3, predicted_seconds(configuration, self._traits))
         return self._guesses[configuration]
+
+    def upper(self, configuration: Configuration) -> float:
+        """What nine of ten such fits stay below, before the run has measured anything."""
+        middle, upper = self._learnt.factors(configuration.family, self._traits)
+        return self.guess(configuration) * upper / middle
 
     def predict(self, configuration: Configuration, history: RunHistory) -> float:
         """Expected seconds of one fold."""

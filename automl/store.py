@@ -51,7 +51,9 @@ class Store:
                     f"store '{self.folder}' holds a run on other data, folds or metric; name an empty folder"
                 )
         else:
-            about.write_text(json.dumps({"fingerprint": mark, "metric": task.metric.name}))
+            partial = self.folder / "run.json.partial"  # a run killed in this moment must not leave half a file
+            partial.write_text(json.dumps({"fingerprint": mark, "metric": task.metric.name}))
+            partial.replace(about)
         path = self.folder / "history.jsonl"
         if path.exists() and not path.read_bytes().endswith(b"\n"):
             with path.open("a") as file:  # a killed run left half a line; the next one must not be glued to it

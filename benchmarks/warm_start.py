@@ -20,7 +20,7 @@ from rich.console import Console
 from automl.budget import Budget
 from automl.runtime import RuntimeModel
 from automl.search.initial import default_portfolio
-from meta_db.store import SHIPPED, DatasetRecord, MetaDatabase
+from meta_db.store import RANKED_BY, SHIPPED, DatasetRecord, MetaDatabase
 from metalearning.metafeatures import MetaFeatures
 from metalearning.warmstart import recommend
 from pipelines.build import predicted_seconds
@@ -49,13 +49,13 @@ def designs(
     def cost(configuration: Configuration) -> float:
         return predicted_seconds(configuration, traits)
 
-    described = MetaFeatures(record.qualities)
-    patience = 0.004 * budget
+    def remember(qualities: Mapping[str, float]) -> list[Configuration]:
+        metric, patience = RANKED_BY[traits.task], 0.004 * budget
+        return recommend([database], MetaFeatures(qualities), space, metric, cost, patience, left_out).configurations
+
     found = {
-        "warm start": recommend([database], described, space, cost, patience, left_out).configurations,
-        "global portfolio": recommend(
-            [database], MetaFeatures(_nothing_known(record)), space, cost, patience, left_out
-        ).configurations,
+        "warm start": remember(record.qualities),
+        "global portfolio": remember(_nothing_known(record)),
         "hand-made portfolio": default_portfolio(space, RuntimeModel(traits, 1.0), Budget(budget)),
     }
     return {name: [c for c in order if c in scores] for name, order in found.items()}

@@ -12,7 +12,7 @@ import sqlite3
 APPLICATION_ID = 0x6D657461  # "meta": tells our files from other SQLite files
 
 # Each entry brings a file from the version that is its position to the next; version 0 is an empty file.
-_STEPS = (
+STEPS = (
     """
     CREATE TABLE dataset (
         id INTEGER PRIMARY KEY,
@@ -61,9 +61,15 @@ _STEPS = (
         FOREIGN KEY (dataset, configuration) REFERENCES evaluation
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE lesson (            -- what was learnt from all results together, so that a run need not
+        name TEXT PRIMARY KEY,
+        content TEXT NOT NULL        -- JSON
+    );
+    """,
 )
 
-VERSION = len(_STEPS)
+VERSION = len(STEPS)
 
 
 def migrate(connection: sqlite3.Connection) -> None:
@@ -83,7 +89,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         raise ValueError(f"it has version {version}, this program knows up to {VERSION}; upgrade cash-automl")
     if version == VERSION:
         return
-    steps = "".join(_STEPS[version:])
+    steps = "".join(STEPS[version:])
     connection.executescript(
         f"BEGIN IMMEDIATE; {steps} PRAGMA user_version={VERSION}; PRAGMA application_id={APPLICATION_ID}; COMMIT;"
     )

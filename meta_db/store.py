@@ -24,7 +24,7 @@ from pipelines.configuration import Configuration
 TASKS: tuple[TaskType, ...] = ("binary", "multiclass", "regression")
 # What configurations are ranked by, and the loss that the search sees by default.
 RANKED_BY: Mapping[str, str] = {
-    "binary": "roc_auc",
+    "binary": "roc_auc",  # before the log loss, which data sets of two classes have, too
     "multiclass": "neg_log_loss",
     "regression": "neg_root_mean_squared_error",
 }
@@ -243,6 +243,16 @@ class MetaDatabase:
                 ],
             )
 
+    def keep_lesson(self, name: str, content: str) -> None:
+        """Keep what was learnt from all results, in place of an older lesson of the name."""
+        with self._transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO lesson VALUES (?, ?)", (name, content))
+
+    def lesson(self, name: str) -> str | None:
+        """What `keep_lesson` kept."""
+        found = self._all("SELECT content FROM lesson WHERE name = ?", (name,))
+        return found[0][0] if found else None
+
     def datasets(
         self, tasks: Sequence[str] = ("binary", "multiclass", "regression")
     ) -> list[tuple[int, DatasetRecord]]:
@@ -303,19 +313,23 @@ class MetaDatabase:
                     scores[i, j] = np.frombuffer(folds, dtype=np.float32).mean()
         return Results(datasets, configurations, scores, seconds)
 
-    def ranking(self, dataset: int) -> list[Configuration]:
-        """Configurations that finished on a data set, best mean score first."""
-        rows = self._all(
-            "SELECT content, folds, metric, task FROM score s JOIN dataset d ON d.id = s.dataset"
-            " JOIN configuration c ON c.id = s.configuration WHERE s.dataset = ?",
-            (dataset,),
-        )
-        means = {
-            content: float(np.frombuffer(folds, dtype=np.float32).mean())
-            for content, folds, metric, task in rows
-            if metric == RANKED_BY[task]
-        }
-        return [_configuration(content) for content in sorted(means, key=lambda content: -means[content])]
+    def scores(self, dataset: int, metric: str) -> dict[Configuration, float]:
+        """Mean score of each configuration that finished on a data set, greater is better.
+
+        Parameters
+        ----------
+        metric : str
+            Name of the scorer; where the data set does not have it, that of `RANKED_BY` is taken.
+        """
+        for name in (metric, *RANKED_BY.values()):
+            rows = self._all(
+                "SELECT content, folds FROM score JOIN configuration ON id = configuration"
+                " WHERE dataset = ? AND metric = ?",
+                (dataset, name),
+            )
+            if rows:
+                return {_configuration(text): float(np.frombuffer(data, np.float32).mean()) for text, data in rows}
+        return {}
 
     def samples(self, dataset: int) -> dict[Configuration, bytes]:
         """Kept predictions of each configuration on a data set; see `meta_db.sample`."""

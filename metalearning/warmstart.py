@@ -9,17 +9,15 @@ import numpy as np
 from ConfigSpace import ConfigurationSpace
 from numpy.typing import NDArray
 
-from meta_db.sample import decode
-from meta_db.store import DatasetRecord, MetaDatabase
-from metalearning.features import CHEAP, VECTOR
+from meta_db.store import MetaDatabase
 from metalearning.metafeatures import MetaFeatures
-from metalearning.portfolio import Evidence, choose
+from metalearning.names import CHEAP, VECTOR
+from metalearning.portfolio import choose, normalise
 from metalearning.similarity import distances, weigh
 from pipelines.configuration import Configuration
 from pipelines.space import complete
 
 _N_SIMILAR = 20  # data sets that are asked
-_N_ROWS = 128  # of each of them
 _N_CANDIDATES = 150
 _N_ANSWERS = 40
 _AHEAD = 5  # how little the first places differ when candidates are gathered
@@ -48,6 +46,7 @@ def recommend(
     databases: Sequence[MetaDatabase],
     described: MetaFeatures,
     space: ConfigurationSpace,
+    metric: str,
     cost: Callable[[Configuration], float],
     patience: float,
     left_out: Collection[str] = (),
@@ -62,6 +61,8 @@ def recommend(
         Of the table; the cheap ones do.
     space : ConfigurationSpace
         Of the table.
+    metric : str
+        Name of the scorer that is aimed at; data sets where it is not known are asked by their default one.
     cost : callable
         Seconds that one fit of a configuration will take; infinite for what must not be tried.
     patience : float
@@ -90,25 +91,22 @@ def recommend(
     distance += [_OTHER_TASK * (record.traits.task != task) for *_, record in known]
     order = np.argsort(distance, kind="stable")[:_N_SIMILAR]
     similar = [(known[i][2].name, float(distance[i])) for i in order]
+    scores = [known[i][0].scores(known[i][1], metric) for i in order]
     weights = weigh(distance)[order]
-    asked = [known[i] for i in order]
-    entries, candidates = _candidates([database.ranking(number) for database, number, _ in asked], weights, space)
-    evidence = [
-        _evidence(database.samples(number), record, entries, float(weight))
-        for (database, number, record), weight in zip(asked, weights, strict=True)
-    ]
-    seconds = np.array([cost(candidate) for candidate in candidates])
-    chosen = choose(evidence, seconds, _N_ANSWERS, patience)
-    return Recommendation([candidates[i] for i in chosen], similar)
+    candidates = _candidates(scores, weights, space)
+    losses = np.array([normalise(np.array([-seen.get(entry, np.nan) for entry in candidates])) for seen in scores])
+    completed = list(candidates.values())
+    seconds = np.array([cost(candidate) for candidate in completed])
+    return Recommendation([completed[i] for i in choose(losses, weights, seconds, _N_ANSWERS, patience)], similar)
 
 
 def _candidates(
-    rankings: Sequence[Sequence[Configuration]], weights: NDArray[np.float64], space: ConfigurationSpace
-) -> tuple[list[Configuration], list[Configuration]]:
+    scores: Sequence[Mapping[Configuration, float]], weights: NDArray[np.float64], space: ConfigurationSpace
+) -> dict[Configuration, Configuration]:
     """What did well on the data sets asked: as the memory has it, and as it stands in the space of the new table."""
     credit: dict[Configuration, float] = {}
-    for ranking, weight in zip(rankings, weights, strict=True):
-        for place, entry in enumerate(ranking):
+    for seen, weight in zip(scores, weights, strict=True):
+        for place, entry in enumerate(sorted(seen, key=lambda entry: -seen[entry])):
             credit[entry] = credit.get(entry, 0.0) + weight / (place + _AHEAD)
     found: dict[Configuration, Configuration] = {}
     for entry in sorted(credit, key=lambda entry: -credit[entry]):
@@ -117,24 +115,4 @@ def _candidates(
             found.setdefault(completed, entry)
         if len(found) == _N_CANDIDATES:
             break
-    return list(found.values()), list(found)
-
-
-def _evidence(
-    samples: Mapping[Configuration, bytes], record: DatasetRecord, entries: Sequence[Configuration], weight: float
-) -> Evidence:
-    is_classification = record.traits.is_classification
-    thin = slice(None, None, max(1, len(record.target) // _N_ROWS))
-    target = record.target[thin]
-    predictions = np.full((len(entries), len(target)), np.nan, dtype=np.float32)
-    for row, entry in enumerate(entries):
-        if entry in samples:
-            predictions[row] = decode(samples[entry], is_classification)[thin]
-    if record.traits.task == "binary":
-        predictions = np.where(target == 1, predictions, 1 - predictions).astype(np.float32)
-    if is_classification:
-        codes = target.astype(np.intp)
-        baseline = (np.bincount(codes) / len(codes))[codes].astype(np.float32)
-    else:
-        baseline = np.mean(target, dtype=np.float32) - target
-    return Evidence(predictions, baseline, is_classification, weight)
+    return {entry: completed for completed, entry in found.items()}

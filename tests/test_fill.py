@@ -160,7 +160,8 @@ def test_a_finished_run_is_remembered_and_found_again(tmp_path, monkeypatch):
         assert add_run(store, "cancer", database) == 3  # again: nothing is kept twice
         assert database.info()["n_evaluations"] == 3
         ((number, record),) = database.datasets()
-        best = database.ranking(number)[0]
+        scores = database.scores(number, "roc_auc")
+    best = max(scores, key=lambda configuration: scores[configuration])
     assert record.qualities["NumberOfFeatures"] == 31  # the target counts, as in OpenML
     again = AutoMLClassifier(
         time_budget=None, max_trials=3, n_jobs=1, include=["lda", "gaussian_nb", "decision_tree"], verbose=0

@@ -38,7 +38,7 @@ _MAX_FAILED_STARTS = 5  # workers in a row that died before their first trial: t
 
 
 @contextmanager
-def _process_start() -> Iterator[None]:
+def process_start() -> Iterator[None]:
     """Start processes with single-threaded libraries, and without importing the user's main script into them."""
     # Without this, a script that calls `fit` outside `if __name__ == "__main__":` would run again in each worker.
     main = sys.modules.get("__main__")
@@ -78,7 +78,7 @@ def warm_up(preload: Sequence[str] = ()) -> None:
         from multiprocessing import forkserver
 
         _context(preload)
-        with _process_start():
+        with process_start():
             forkserver.ensure_running()
 
 
@@ -98,7 +98,7 @@ class _Worker:
         self.connection: Connection
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=worker_main, args=(theirs, str(folder), n_threads, device), daemon=True)
-        with _process_start():
+        with process_start():
             self.process.start()
         theirs.close()
         self.ready = False

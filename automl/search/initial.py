@@ -93,6 +93,7 @@ def remembered_portfolio(
                 [stack.enter_context(MetaDatabase(path)) for path in memory_files()],
                 described,
                 space,
+                task.metric.name,
                 lambda configuration: _cost(configuration, runtime, dearest, _DEAREST * seconds),
                 _PATIENCE * seconds,
             )
@@ -109,7 +110,7 @@ def _cost(configuration: Configuration, runtime: RuntimeModel, longest: float, d
     seconds = runtime.guess(configuration)
     if find("model", configuration.family).interruptible:
         return min(seconds, longest)
-    return seconds if seconds <= dearest else float("inf")
+    return seconds if runtime.upper(configuration) <= dearest else float("inf")
 
 
 def from_user(space: ConfigurationSpace, entries: Sequence[Mapping[str, Any]]) -> list[Configuration]:

@@ -100,3 +100,11 @@ def test_a_store_of_another_table_is_refused(tmp_path):
     AutoMLClassifier(**settings, store=tmp_path / "run").fit(X, y)
     with pytest.raises(ValueError, match="other data"):
         AutoMLClassifier(**settings, store=tmp_path / "run").fit(X[:300], y[:300])
+
+
+def test_a_run_whose_seconds_were_spent_when_it_was_killed_still_ends_in_a_model(tmp_path):
+    X, y = load_breast_cancer(return_X_y=True)
+    common = {"n_jobs": 1, "verbose": 0, "random_state": 0, "store": tmp_path, "include": ["logistic_regression"]}
+    first = AutoMLClassifier(time_budget=60, max_trials=1, **common).fit(X, y)
+    second = AutoMLClassifier(time_budget=0.1, **common).fit(X, y)
+    assert list(second.leaderboard_["id"]) == list(first.leaderboard_["id"])

@@ -1,11 +1,13 @@
 """The database through its public face, on real files."""
 
+import json
 import sqlite3
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 
-from meta_db.schema import VERSION
+from meta_db.schema import APPLICATION_ID, STEPS, VERSION
 from meta_db.store import DatasetRecord, EvaluationRecord, MetaDatabase, MetaDatabaseError
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
@@ -54,9 +56,15 @@ def test_what_was_added_is_read_back_by_another_connection(filled):
         assert database.tried(number) == {TREE, RIDGE}
 
 
-def test_the_ranking_puts_the_best_mean_score_first(filled):
+def test_scores_are_means_over_folds_of_the_metric_asked_for(filled):
     with MetaDatabase(filled) as database:
-        assert database.ranking(1) == [RIDGE, TREE]
+        assert database.scores(1, "roc_auc") == pytest.approx({TREE: 0.75, RIDGE: 0.9})
+        assert database.scores(1, "accuracy") == pytest.approx({TREE: 0.6, RIDGE: 0.6})
+
+
+def test_where_a_metric_is_not_known_the_default_one_of_the_task_is_given(filled):
+    with MetaDatabase(filled) as database:
+        assert database.scores(1, "f1") == database.scores(1, "roc_auc")
 
 
 def test_a_data_set_of_the_same_content_is_kept_once(filled):
@@ -108,16 +116,32 @@ def test_a_newer_file_asks_for_a_newer_program(filled):
         MetaDatabase(filled)
 
 
-def test_an_older_file_is_migrated_in_place_when_writable_and_in_memory_when_not(path):
-    sqlite3.connect(path).execute("VACUUM").close()  # version 0: an empty database
-    before = path.read_bytes()
-    with MetaDatabase(path) as database:
-        assert database.info()["n_datasets"] == 0
-    assert path.read_bytes() == before
-    with MetaDatabase(path, writable=True) as database:
-        database.add_dataset(make_dataset())
-    with MetaDatabase(path) as database:
-        assert database.info()["n_datasets"] == 1
+@pytest.fixture
+def older(path):
+    """A file of the first version, with a data set in it."""
+    with sqlite3.connect(path) as connection:
+        connection.executescript(f"{STEPS[0]} PRAGMA user_version=1; PRAGMA application_id={APPLICATION_ID};")
+        connection.execute(
+            "INSERT INTO dataset VALUES (1, 'bupa', 'mark', 'bupa', 'binary', 9, 2, 2, NULL, ?, '{}', x'')",
+            (json.dumps(asdict(TRAITS)),),
+        )
+    return path
+
+
+def test_an_older_file_is_read_through_a_copy_and_left_as_it_is(older):
+    before = older.read_bytes()
+    with MetaDatabase(older) as database:
+        assert [record.name for _, record in database.datasets()] == ["bupa"]
+        assert database.lesson("runtime") is None
+    assert older.read_bytes() == before
+
+
+def test_an_older_file_that_is_written_to_is_migrated_and_keeps_what_it_had(older):
+    with MetaDatabase(older, writable=True) as database:
+        database.keep_lesson("runtime", "{}")
+    with MetaDatabase(older) as database:
+        assert [record.name for _, record in database.datasets()] == ["bupa"]
+        assert database.lesson("runtime") == "{}"
 
 
 def test_a_failed_write_leaves_nothing_of_itself(filled):

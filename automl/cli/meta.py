@@ -68,6 +68,7 @@ def build(
     from automl.fill import Protocol, fill
     from automl.fill_design import design
     from meta_db.store import MetaDatabase, MetaDatabaseError
+    from metalearning.runtime import teach
 
     sources = _sources(folder, openml_task or [], server)
     console = Console(stderr=True)
@@ -92,6 +93,8 @@ def build(
                     n_workers=workers,
                     on_visit=show,
                 )
+                progress.update(bar, description="learning how long fits take")
+                teach(database)
                 database.compact()
                 said = database.info()
         except MetaDatabaseError as error:

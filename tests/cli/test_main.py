@@ -16,7 +16,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.metrics import accuracy_score, r2_score
 
 import automl
-from automl import cli
+from automl.cli import main as cli
 from automl.errors import InvalidInputError
 from automl.table_files import read_table, write_table
 
@@ -169,24 +169,6 @@ def test_the_space_of_each_kind_of_table_in_words(monkeypatch, capsys, task):
     head, *families = capsys.readouterr().out.split("\n")
     assert int(head.split()[0]) > 100
     assert {"  lightgbm", "  realmlp"} <= set(families)
-
-
-@pytest.mark.parametrize(
-    ("values", "task"),
-    [
-        (["a", "b", None] * 20, "classification"),
-        ([True, False] * 20, "classification"),
-        ([0.0, 1.0] * 20, "classification"),
-        ([1.5, 2.5] * 20, "classification"),
-        ([1, 2, 3] * 20, "classification"),
-        ([1.0, 2.0, 3.0, float("nan")] * 20, "classification"),
-        (range(60), "regression"),
-        ([1, 2, 3, 4, 5, 6], "regression"),
-        ([0.5, 1.0, 1.5] * 20, "regression"),
-    ],
-)
-def test_the_task_is_guessed_from_the_target(values, task):
-    assert cli._guess_task(pd.Series(list(values)))[0] == task
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.tsv", "T.CSV", "t.parquet", "a.b.pq"])

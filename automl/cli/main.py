@@ -6,19 +6,19 @@ Heavy libraries are imported inside the commands, so that ``automl --help`` answ
 from __future__ import annotations
 
 import json
-import logging
 import sys
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from automl import cli_meta
-from automl.errors import AutoMLDataWarning, AutoMLError, InvalidInputError
+from automl.cli import meta
+from automl.cli.benchmark import benchmark
+from automl.cli.jobs import app as jobs_app
+from automl.cli.support import say, speaking, split_names
+from automl.errors import AutoMLError, InvalidInputError
+from automl.target import TaskName, guess_task, split_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,19 +29,13 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+app.add_typer(jobs_app, name="jobs")
 
-app.add_typer(cli_meta.app, name="meta")
+app.add_typer(meta.app, name="meta")
 
-_FEW_VALUES = 20  # whole numbers with at most so many different values are taken as classes
+app.command()(benchmark)
+
 _ROWS_SHOWN = 10
-
-
-class Task(StrEnum):
-    """What is predicted."""
-
-    AUTO = "auto"
-    CLASSIFICATION = "classification"
-    REGRESSION = "regression"
 
 
 class Problem(StrEnum):
@@ -64,7 +58,7 @@ def fit(
     time_budget: Annotated[float, typer.Option(help="Seconds for everything, from the data to the ensemble.")] = 60.0,
     max_trials: Annotated[int | None, typer.Option(help="End after so many configurations.")] = None,
     scoring: Annotated[str | None, typer.Option(help="Name of a scikit-learn scorer.")] = None,
-    task: Annotated[Task, typer.Option(help="What is predicted; 'auto' looks at the target.")] = Task.AUTO,
+    task: Annotated[TaskName, typer.Option(help="What is predicted; 'auto' looks at the target.")] = TaskName.AUTO,
     n_jobs: Annotated[int, typer.Option(help="Processes; -1 for as many as there are cores.")] = -1,
     seed: Annotated[int | None, typer.Option(help="Seed of all randomness.")] = None,
     include: Annotated[str, typer.Option(help="Only these components, separated by commas.")] = "",
@@ -72,22 +66,22 @@ def fit(
     verbose: Annotated[int, typer.Option(min=0, help="0 is silent, 2 tells more.")] = 1,
 ) -> None:
     """Search for the best ensemble of pipelines for a table, and save it."""
-    with _speaking(verbose):
+    with speaking(verbose):
         from automl.estimator import AutoMLClassifier, AutoMLRegressor
         from automl.table_files import read_table
 
         _check_free(out)
-        X, y = _split(read_table(table), target, table)
-        kind, why = _guess_task(y) if task is Task.AUTO else (task, "as asked for")
-        _say(verbose, f"{len(X)} rows, {X.shape[1]} columns; {kind} of '{target}' ({why})")
-        make = AutoMLClassifier if kind is Task.CLASSIFICATION else AutoMLRegressor
+        X, y = split_target(read_table(table), target, table, "--target")
+        kind, why = guess_task(y) if task is TaskName.AUTO else (task, "as asked for")
+        say(verbose, f"{len(X)} rows, {X.shape[1]} columns; {kind} of '{target}' ({why})")
+        make = AutoMLClassifier if kind is TaskName.CLASSIFICATION else AutoMLRegressor
         estimator = make(
             time_budget=time_budget,
             max_trials=max_trials,
             scoring=scoring,
             n_jobs=n_jobs,
-            include=_names(include),
-            exclude=_names(exclude),
+            include=split_names(include),
+            exclude=split_names(exclude),
             random_state=seed,
             verbose=verbose,
         )
@@ -95,7 +89,7 @@ def fit(
         estimator.save(out)
         if verbose:
             typer.echo(_render(estimator.leaderboard_, _ROWS_SHOWN))
-        _say(verbose, f"saved to '{out}'")
+        say(verbose, f"saved to '{out}'")
 
 
 @app.command()
@@ -180,38 +174,6 @@ def _check_free(out: Path) -> None:
         raise InvalidInputError(f"--out: '{out}' exists and is not a saved model; name another folder")
 
 
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())
-
-
-def _split(table: pd.DataFrame, target: str, path: Path) -> tuple[pd.DataFrame, pd.Series]:
-    """Features and target."""
-    if target not in table.columns:
-        from difflib import get_close_matches
-
-        columns = [str(column) for column in table.columns]
-        close = get_close_matches(target, columns, n=3) or columns[:5]
-        raise InvalidInputError(
-            f"--target: '{path}' has no column '{target}'; it has {', '.join(map(repr, close))}, ..."
-        )
-    return table.drop(columns=target), table[target]
-
-
-def _guess_task(y: pd.Series) -> tuple[Task, str]:
-    """Classification or regression, and why."""
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
-
-    if is_bool_dtype(y.dtype) or not is_numeric_dtype(y.dtype):
-        return Task.CLASSIFICATION, "its values are labels"
-    present = y.dropna()
-    n_values = present.nunique()
-    if n_values <= 2:
-        return Task.CLASSIFICATION, f"it has {n_values} different values"
-    if (present == present.round()).all() and n_values <= min(_FEW_VALUES, len(present) // 5):
-        return Task.CLASSIFICATION, f"it has {n_values} different whole numbers; else say --task regression"
-    return Task.REGRESSION, f"it has {n_values} different numbers; else say --task classification"
-
-
 def _render(board: pd.DataFrame, rows: int) -> str:
     """The leaderboard in plain text, without what is only for machines."""
     shown = board.head(rows).drop(columns=["origin", "reason"], errors="ignore").copy()
@@ -226,41 +188,3 @@ def _render(board: pd.DataFrame, rows: int) -> str:
     shown.insert(0, "rank", range(1, len(shown) + 1))
     more = f"\n... and {len(board) - rows} more" if len(board) > rows else ""
     return shown.to_string(index=False) + more
-
-
-def _say(verbose: int, text: str) -> None:
-    if verbose:
-        typer.echo(f"automl: {text}", err=True)
-
-
-@contextmanager
-def _speaking(verbose: int) -> Iterator[None]:
-    """Send the run's own log lines and data warnings to standard error, one plain line each."""
-    handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("automl: %(message)s"))
-    if verbose < 2:  # the engine's own notes on single trials are for those who ask
-        handler.addFilter(lambda record: record.name == "automl")
-    logger = logging.getLogger("automl")
-    level = logger.level
-
-    def show(
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
-        if verbose and issubclass(category, AutoMLDataWarning):
-            _say(verbose, f"note: {' '.join(str(message).split())}")
-
-    if verbose:
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-    with warnings.catch_warnings():
-        warnings.showwarning = show
-        try:
-            yield
-        finally:
-            logger.removeHandler(handler)
-            logger.setLevel(level)

@@ -1,0 +1,171 @@
+"""The command ``automl benchmark``: nested cross-validation of several estimators over tables in files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from automl.cli.support import say, speaking, split_names
+from automl.errors import InvalidInputError, NothingFittedError
+from automl.target import TaskName, guess_task, split_target
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_STORES = "folds"  # folder below the output in which each table's folds are kept
+
+
+def benchmark(
+    tables: Annotated[list[Path], typer.Argument(metavar="TABLES...", help="CSV (also packed) or Parquet files.")],
+    target: Annotated[str, typer.Option(help="Column to predict, of the same name in all tables.")],
+    out: Annotated[Path, typer.Option(help="Folder for the results; goes on where it stopped.")] = Path("benchmark"),
+    estimators: Annotated[
+        str, typer.Option(help="Of automl, forest, lightgbm, linear and dummy, separated by commas.")
+    ] = "automl,forest,lightgbm",
+    outer_cv: Annotated[int, typer.Option(help="Outer folds, stratified by class.")] = 5,
+    repeats: Annotated[int, typer.Option(min=1, help="Repeat the outer folds with other shuffles.")] = 1,
+    groups: Annotated[str | None, typer.Option(help="Column whose equal values stay in one fold.")] = None,
+    in_order: Annotated[bool, typer.Option("--in-order", help="Rows are in order of time: score later ones.")] = False,
+    time_budget: Annotated[float, typer.Option(help="Seconds for each fit of automl.")] = 60.0,
+    scoring: Annotated[str, typer.Option(help="Scorers, separated by commas; automl aims at the first.")] = "",
+    task: Annotated[TaskName, typer.Option(help="What is predicted; 'auto' looks at the target.")] = TaskName.AUTO,
+    n_jobs: Annotated[int, typer.Option(help="Processes; -1 for as many as there are cores.")] = -1,
+    seed: Annotated[int | None, typer.Option(help="Seed of folds and estimators.")] = None,
+    verbose: Annotated[int, typer.Option(min=0, help="0 is silent, 2 tells more.")] = 1,
+) -> None:
+    """Compare estimators on tables by nested cross-validation: each search is scored on rows it never saw."""
+    asked = _Asked(
+        target=target,
+        estimators=split_names(estimators),
+        folds=_Folds(outer_cv, repeats, in_order, groups),
+        time_budget=time_budget,
+        scoring=split_names(scoring),
+        task=task,
+        n_jobs=n_jobs,
+        verbose=verbose,
+    )
+    with speaking(verbose):
+        from automl.nested.cross_validation import nested_cross_validate
+        from automl.nested.plan import make_plan
+
+        _check_out(out)
+        named = _by_name(tables)
+        for path in named.values():  # all of them before the first minute is spent
+            make_plan(_request(path, asked), seed=0)
+        done: dict[str, pd.DataFrame] = {}
+        failures = []
+        for i, (name, path) in enumerate(named.items()):
+            say(verbose, f"table {i + 1} of {len(named)}: {path}")
+            request = _request(path, asked)
+            try:
+                result = nested_cross_validate(
+                    **vars(request), store=out / _STORES / name, random_state=seed, verbose=verbose
+                )
+            except NothingFittedError as error:  # the other tables still count
+                failures.append(f"'{path}': {error}")
+                say(verbose, f"note: {failures[-1]}")
+                continue
+            done[name] = result.scores
+            _save(out, done, asked, verbose=verbose if len(done) + len(failures) == len(named) else 0)
+        if not done:
+            raise NothingFittedError(failures[0])
+        say(verbose, f"saved in '{out}'")
+
+
+@dataclass(frozen=True)
+class _Folds:
+    """Which rows are scored by what was learned from which."""
+
+    n_splits: int
+    repeats: int
+    in_order: bool
+    groups: str | None
+
+    def splitter(self, classification: bool) -> Any:
+        """For `outer_cv` of `nested_cross_validate`."""
+        from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold, TimeSeriesSplit
+
+        if sum([self.repeats > 1, self.in_order, self.groups is not None]) > 1:
+            raise InvalidInputError("--repeats, --groups and --in-order exclude each other; give one of them")
+        if self.n_splits < 2:
+            raise InvalidInputError(f"--outer-cv must be 2 folds or more; got {self.n_splits}")
+        if self.in_order:
+            return TimeSeriesSplit(self.n_splits)
+        if self.repeats > 1:
+            make = RepeatedStratifiedKFold if classification else RepeatedKFold
+            return make(n_splits=self.n_splits, n_repeats=self.repeats)
+        return self.n_splits
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The options of one call."""
+
+    target: str
+    estimators: Sequence[str]
+    folds: _Folds
+    time_budget: float
+    scoring: Sequence[str]
+    task: TaskName
+    n_jobs: int
+    verbose: int
+
+
+def _request(path: Path, asked: _Asked) -> Any:
+    """What nested cross-validation is asked to do with one table."""
+    from automl.nested.contenders import Wish, make_contenders
+    from automl.nested.plan import Request
+    from automl.table_files import read_table
+
+    X, y = split_target(read_table(path), asked.target, path, "--target")
+    groups = None
+    if asked.folds.groups is not None:
+        if asked.folds.groups not in X.columns:
+            raise InvalidInputError(f"--groups: '{path}' has no column '{asked.folds.groups}'; name another")
+        groups = X.pop(asked.folds.groups)
+    kind = guess_task(y)[0] if asked.task is TaskName.AUTO else asked.task
+    wish = Wish(
+        classification=kind is TaskName.CLASSIFICATION,
+        time_budget=asked.time_budget,
+        scoring=asked.scoring[0] if asked.scoring else None,
+        n_jobs=asked.n_jobs,
+        verbose=max(0, asked.verbose - 1),
+    )
+    return Request(
+        estimators=make_contenders(asked.estimators, wish),
+        X=X,
+        y=y,
+        outer_cv=asked.folds.splitter(wish.classification),
+        scoring=list(asked.scoring) or None,
+        groups=groups,
+    )
+
+
+def _check_out(out: Path) -> None:
+    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / _STORES).is_dir()):
+        raise InvalidInputError(f"--out: '{out}' exists and holds no benchmark; name another folder")
+
+
+def _by_name(tables: Sequence[Path]) -> dict[str, Path]:
+    """Tables by the name of their files without the endings."""
+    named: dict[str, Path] = {}
+    for path in tables:
+        name = path.name.split(".")[0]
+        if name in named:
+            raise InvalidInputError(f"TABLES: '{named[name]}' and '{path}' have the same name; rename one of the files")
+        named[name] = path
+    return named
+
+
+def _save(out: Path, done: dict[str, pd.DataFrame], asked: _Asked, verbose: int) -> None:
+    """Write what is known so far as tables and plots, and show it."""
+    from automl.comparison.report import Report
+
+    report = Report.of(done, by_metric=bool(asked.scoring))
+    report.write(out)
+    if verbose:
+        report.show()

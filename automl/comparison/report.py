@@ -1,0 +1,165 @@
+"""What ``automl benchmark`` found, as files and as tables on a terminal."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from automl.comparison.plot import critical_difference_plot
+from automl.comparison.tables import TableComparison, compare_over_tables
+from automl.errors import AutoMLError
+from automl.nested.cross_validation import NestedResult
+from automl.table_files import write_table
+
+logger = logging.getLogger("automl")
+
+_WIDTH = 120  # of what goes to a file or a pipe
+
+
+@dataclass(frozen=True)
+class Report:
+    """Scores, summaries and comparisons of several tables.
+
+    Attributes
+    ----------
+    scores, summary, comparison : DataFrame
+        As of `NestedResult`, with a first column `table`.
+    over_tables : dict of TableComparison
+        By what was compared: a metric, or the tables' default metrics. Empty with a single table or estimator.
+    """
+
+    scores: pd.DataFrame
+    summary: pd.DataFrame
+    comparison: pd.DataFrame
+    over_tables: Mapping[str, TableComparison]
+
+    @classmethod
+    def of(cls, done: Mapping[str, pd.DataFrame], by_metric: bool) -> Self:
+        """Report on the scores of each table by its name.
+
+        Parameters
+        ----------
+        by_metric : bool
+            Whether all tables have the same metrics; else each has one of its own.
+        """
+        results = {name: NestedResult(scores) for name, scores in done.items()}
+        scores = _stacked(done)
+        over: dict[str, TableComparison] = {}
+        if len(done) > 1 and scores["estimator"].nunique() > 1:
+            if by_metric or scores["metric"].nunique() == 1:
+                over = {str(metric): compare_over_tables(rows) for metric, rows in scores.groupby("metric", sort=False)}
+            else:
+                over = {"default metrics": compare_over_tables(scores)}
+        return cls(
+            scores=scores,
+            summary=_stacked({name: result.summary() for name, result in results.items()}),
+            comparison=_stacked({name: result.compare() for name, result in results.items()}),
+            over_tables=over,
+        )
+
+    def write(self, folder: Path) -> None:
+        """Write CSV files, and a critical-difference plot for each comparison over tables.
+
+        Raises
+        ------
+        InvalidInputError
+            If a file cannot be written.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("scores", "summary", "comparison"):
+            write_table(getattr(self, name), folder / f"{name}.csv")
+        if not self.over_tables:
+            return
+        pairs = pd.concat(
+            [over.pairs.assign(compared=compared) for compared, over in self.over_tables.items()], ignore_index=True
+        )
+        ranks = pd.concat(
+            [
+                over.ranks.rename_axis("estimator")
+                .reset_index()
+                .assign(
+                    compared=compared,
+                    tables=over.n_tables,
+                    critical_difference=over.critical_difference,
+                    friedman_p=over.friedman_p,
+                )
+                for compared, over in self.over_tables.items()
+            ],
+            ignore_index=True,
+        )
+        write_table(pairs, folder / "pairs_over_tables.csv")
+        write_table(ranks, folder / "ranks.csv")
+        try:
+            for compared, over in self.over_tables.items():
+                figure = critical_difference_plot(over)
+                figure.savefig(folder / f"critical_difference_{compared.replace(' ', '_')}.png", dpi=150)
+        except AutoMLError as error:  # the tables stand without their picture
+            logger.info("no plot: %s", error)
+
+    def show(self) -> None:
+        """Print rich tables to standard output."""
+        console = Console(highlight=False, width=None if Console().is_terminal else _WIDTH)
+        for (name, metric), rows in self.summary.groupby(["table", "metric"], sort=False):
+            _show_summary(console, f"{name}: {metric} on outer folds, greater is better", rows)
+            pairs = self.comparison[(self.comparison["table"] == name) & (self.comparison["metric"] == metric)]
+            if len(pairs):
+                _show_pairs(console, f"{name}: {metric}, corrected t-test and probabilities of the Bayesian one", pairs)
+        for compared, over in self.over_tables.items():
+            _show_over(console, compared, over)
+
+
+def _stacked(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Below each other, with the name of each in a first column."""
+    parts = [table.assign(table=name) for name, table in tables.items()]
+    stacked = pd.concat(parts, ignore_index=True)
+    return stacked[["table", *(column for column in stacked.columns if column != "table")]]
+
+
+def _show_summary(console: Console, title: str, rows: pd.DataFrame) -> None:
+    failed = ["failed"] if rows["failed"].any() else []
+    shown = rows.assign(**{"seconds a fit": _told(rows["fit_seconds"], "{:.1f}")})
+    for column in ("mean", "std"):
+        shown[column] = _told(rows[column], "{:.4f}")
+    _show(console, title, shown[["estimator", "mean", "std", "folds", *failed, "seconds a fit"]])
+
+
+def _show_pairs(console: Console, title: str, rows: pd.DataFrame) -> None:
+    shown = rows[["first", "second"]].assign(difference=_told(rows["difference"], "{:+.4f}"))
+    for column in ("p", "p_holm", "first_better", "equivalent", "second_better"):
+        shown[column.replace("_", " ")] = _told(rows[column], "{:.3f}")
+    _show(console, title, shown)
+
+
+def _show_over(console: Console, compared: str, over: TableComparison) -> None:
+    friedman = "" if pd.isna(over.friedman_p) else f", Friedman p = {over.friedman_p:.3g}"
+    ranks = _told(over.ranks, "{:.2f}").rename_axis("estimator").rename("mean rank").reset_index()
+    _show(console, f"{compared}: mean ranks over {over.n_tables} tables, 1 is best{friedman}", ranks)
+    pairs = over.pairs[["first", "second"]].copy()
+    pairs["rank difference"] = _told(over.pairs["rank_difference"], "{:+.2f}")
+    tests = {"p_nemenyi": "p Nemenyi", "p_wilcoxon": "p Wilcoxon", "p_holm": "p Wilcoxon (Holm)"}
+    for column, head in tests.items():
+        if over.pairs[column].notna().any():  # differences of unlike metrics are not tested
+            pairs[head] = _told(over.pairs[column], "{:.3f}")
+    _show(console, f"{compared}: pairs; critical difference {over.critical_difference:.2f} at {over.alpha:g}", pairs)
+
+
+def _told(numbers: pd.Series, pattern: str) -> pd.Series:
+    return numbers.map(lambda number: "-" if pd.isna(number) else pattern.format(number))
+
+
+def _show(console: Console, title: str, shown: pd.DataFrame) -> None:
+    console.print(title, style="bold", markup=False)
+    table = Table()
+    for column in shown.columns:
+        text = column in ("estimator", "first", "second")
+        table.add_column(str(column), justify="left" if text else "right", overflow="fold")
+    for cells in shown.itertuples(index=False):
+        table.add_row(*map(str, cells))
+    console.print(table)

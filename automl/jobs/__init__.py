@@ -1,0 +1,1 @@
+"""Batches of jobs: many tables times many settings, in a durable queue that runners share."""

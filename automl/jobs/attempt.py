@@ -1,0 +1,248 @@
+"""One attempt at a job, in a process of its own; all that can go wrong in it becomes an `Outcome`."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from multiprocessing.connection import Connection
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import numpy as np
+from sklearn.base import is_classifier
+
+from automl import persistence
+from automl.errors import AutoMLError, InvalidInputError, NothingFittedError
+from automl.jobs.folders import JobFolder, LockedError, hold
+from automl.jobs.job import Job
+from automl.jobs.tables import Rows, load_object, read_rows
+from automl.metrics import Metric, make_metric
+
+logger = logging.getLogger("automl.jobs")
+
+_LOCK_PATIENCE = 10.0  # seconds in which the process of a runner that was killed has to notice and end
+_MEMORY_SHARE = 0.8  # of a job's memory for its trials, the rest for the process that leads them
+
+
+class Ending(StrEnum):
+    """Of an attempt. Locked: another process is at this job; hopeless: would fail in the same way again."""
+
+    FINISHED = "finished"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+    HOPELESS = "hopeless"
+    LOCKED = "locked"
+
+
+@dataclass(frozen=True)
+class Order:
+    """What an attempt is given. `memory` in MiB is its share where the job says nothing."""
+
+    job: Job
+    name: str
+    attempt: int
+    folder: Path
+    results: Path
+    memory: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an attempt."""
+
+    ending: Ending
+    reason: str = ""
+    result: Mapping[str, Any] = field(default_factory=dict)
+
+
+class _Interrupt:
+    """Turns SIGINT, by which the runner asks for the end, into one `KeyboardInterrupt`."""
+
+    def __init__(self) -> None:
+        self.received = False
+        signal.signal(signal.SIGINT, self._raise)
+
+    def _raise(self, number: int, frame: FrameType | None) -> None:
+        if not self.received:
+            self.received = True
+            raise KeyboardInterrupt
+
+    def ignore(self) -> None:
+        """From here on what was done is saved, whatever is asked."""
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def main(connection: Connection, order: Order) -> None:
+    """Run the attempt and send its `Outcome`; ends with its runner, at once."""
+    if hasattr(os, "setsid"):
+        os.setsid()  # so that all processes of the job can be ended together, and Ctrl-C reaches the runner only
+    interrupt = _Interrupt()
+    threading.Thread(target=_end_with_runner, args=(connection,), name="automl-runner", daemon=True).start()
+    sys.path.insert(0, str(order.folder))
+    try:
+        with hold(JobFolder(order.results, order.name).lock, _LOCK_PATIENCE):
+            outcome = _attempt(order, interrupt)
+    except LockedError:
+        outcome = Outcome(Ending.LOCKED, "another process is at this job")
+    except KeyboardInterrupt:
+        outcome = Outcome(Ending.CANCELLED, "cancelled")
+    connection.send(outcome)
+    os._exit(0)  # what the libraries would tidy up ends with the process anyway
+
+
+def _end_with_runner(connection: Connection) -> None:
+    """Wait for the other end of the pipe to close."""
+    try:
+        connection.recv()
+    except (EOFError, OSError):
+        kill_group(os.getpid())
+        os._exit(1)
+
+
+def kill_group(pid: int) -> None:
+    """Kill a job's process and all that it started."""
+    try:
+        if hasattr(os, "killpg"):
+            os.killpg(pid, signal.SIGKILL)
+        else:
+            os.kill(pid, signal.SIGTERM)
+    except (ProcessLookupError, PermissionError):
+        pass
+
+
+def _attempt(order: Order, interrupt: _Interrupt) -> Outcome:
+    folder = JobFolder(order.results, order.name)
+    known = folder.result()
+    if known is not None and known["state"] == Ending.FINISHED:
+        return Outcome(Ending.FINISHED, result=known)
+    folder.open()
+    _log_to(folder.work / "log.txt")
+    logger.info("attempt %d at %s", order.attempt, order.name)
+    try:
+        return _fit(order, folder, interrupt)
+    except KeyboardInterrupt:
+        logger.info("cancelled before there was a model")
+        return Outcome(Ending.CANCELLED, "cancelled before there was a model")
+    except AutoMLError as error:
+        logger.error("%s", error)
+        if isinstance(error, NothingFittedError) and interrupt.received:
+            return Outcome(Ending.CANCELLED, "cancelled before there was a model")
+        return Outcome(Ending.HOPELESS, str(error))
+    except Exception as error:  # noqa: BLE001 - whatever it is, it must not take the runner down
+        logger.error("%s", traceback.format_exc())
+        return Outcome(Ending.FAILED, f"{type(error).__name__}: {error}")
+
+
+def _fit(order: Order, folder: JobFolder, interrupt: _Interrupt) -> Outcome:
+    rows = read_rows(order.job.table, order.folder)
+    logger.info("%d rows and %d columns to search on", *rows.X.shape)
+    started = time.time()
+    clock = time.monotonic()
+    search = folder.search(rows.fingerprint)
+    estimator, metric = _make_estimator(order, rows, search)
+    estimator.fit(rows.X, rows.y)
+    interrupt.ignore()
+    seconds = time.monotonic() - clock
+    stop_reason = getattr(estimator, "stop_reason_", "")
+    cancelled = interrupt.received or stop_reason == "interrupted"
+    persistence.save(estimator, folder.work / "model")
+    metric = getattr(estimator, "_metric", metric)
+    result: dict[str, Any] = {
+        "job": order.name,
+        "state": (Ending.CANCELLED if cancelled else Ending.FINISHED).value,
+        "table": order.job.table.name,
+        "setting": order.job.setting.name,
+        "estimator": order.job.setting.estimator,
+        "parameters": dict(order.job.setting.parameters),
+        "task": "classification" if rows.is_classification else "regression",
+        "metric": metric.name,
+        **_search_facts(estimator, folder),
+        "test_score": _test_score(estimator, metric, rows),
+        "n_rows": len(rows.X),
+        "n_columns": rows.X.shape[1],
+        "n_test_rows": 0 if rows.X_test is None else len(rows.X_test),
+        "started": started,
+        "seconds": seconds,
+        "attempt": order.attempt,
+        "stop_reason": stop_reason,
+    }
+    logger.info("%s after %.1f s", result["state"], seconds)
+    folder.commit(result, keep_search=cancelled)
+    return Outcome(Ending(result["state"]), "cancelled; the best so far is kept" if cancelled else "", result)
+
+
+def _make_estimator(order: Order, rows: Rows, search: Path) -> tuple[Any, Metric]:
+    """The estimator to fit, and the metric to test it by."""
+    setting, resources = order.job.setting, order.job.resources
+    parameters = dict(setting.parameters)
+    n_classes = rows.y.nunique()
+    task = "regression" if not rows.is_classification else "binary" if n_classes == 2 else "multiclass"
+    scoring = parameters.get("scoring")
+    if setting.estimator == "automl":
+        from automl.estimator import AutoMLClassifier, AutoMLRegressor
+
+        memory = (resources.memory or order.memory) * _MEMORY_SHARE / resources.n_jobs
+        given = {"memory_limit": memory, "random_state": 0, **parameters}
+        make = AutoMLClassifier if rows.is_classification else AutoMLRegressor
+        return make(**given, n_jobs=resources.n_jobs, store=search), make_metric(None, task, None)
+    make = load_object(setting.estimator)
+    known = inspect.signature(make).parameters
+    parameters = {name: value for name, value in parameters.items() if name in known or name != "scoring"}
+    for name, value in (("n_jobs", resources.n_jobs), ("random_state", 0)):
+        if name in known:
+            parameters.setdefault(name, value)
+    try:
+        estimator = make(**parameters)
+        metric = make_metric(scoring, task, None)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"settings: {setting.name}: {error}") from error
+    if hasattr(estimator, "__sklearn_tags__") and is_classifier(estimator) != rows.is_classification:
+        kind = "classes" if rows.is_classification else "quantities"
+        raise InvalidInputError(
+            f"settings: {setting.name}: {setting.estimator} is not for {kind}; name the settings that fit this table "
+            "in its entry (settings: [...])"
+        )
+    return estimator, metric
+
+
+def _search_facts(estimator: Any, folder: JobFolder) -> dict[str, Any]:
+    """Write the leaderboard, and say what stands on top."""
+    board = getattr(estimator, "leaderboard_", None)
+    if board is None:
+        return {"search_score": None, "n_trials": None}
+    board.to_csv(folder.work / "leaderboard.csv", index=False)
+    best = board["score"].max()
+    return {"search_score": float(best) if np.isfinite(best) else None, "n_trials": len(board)}
+
+
+def _test_score(estimator: Any, metric: Metric, rows: Rows) -> float | None:
+    if rows.X_test is None or rows.y_test is None:
+        return None
+    try:
+        score = float(metric.scorer(estimator, rows.X_test, rows.y_test))
+    except ValueError as error:  # such as a class that only the test has: no reason to lose the model
+        logger.warning("no test score: %s", error)
+        return None
+    return score if np.isfinite(score) else None
+
+
+def _log_to(path: Path) -> None:
+    """Send all that this process and its children say into one file, behind what earlier attempts said."""
+    file = path.open("a", encoding="utf-8")
+    for stream in (1, 2):
+        os.dup2(file.fileno(), stream)
+    handler = logging.StreamHandler(file)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s"))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    logging.getLogger("automl").setLevel(logging.INFO)

@@ -1,0 +1,185 @@
+"""What users call: run a batch, and look at what became of it."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from automl.errors import InvalidInputError
+from automl.jobs.folders import summarize, write_summary
+from automl.jobs.job import Batch, Resources
+from automl.jobs.spec import read_batch
+from automl.run import available_cpus
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from automl.jobs.store import JobStore
+
+logger = logging.getLogger("automl.jobs")
+
+_MEMORY_SHARE = 0.8  # of what is free, for all jobs of a runner
+
+
+def run_jobs(
+    jobs: str | os.PathLike[str] | Mapping[str, Any],
+    *,
+    n_jobs: int = -1,
+    memory: float | None = None,
+    again: bool = False,
+) -> pd.DataFrame:
+    """Run a batch of jobs, or go on with it: what is finished is never repeated.
+
+    Runners that are started at the same time, with the same description, share the work.
+
+    Parameters
+    ----------
+    jobs : path or mapping
+        A YAML file, or what one would hold.
+    n_jobs : int
+        Cores for all jobs that run at the same time; -1 for all that this process may use.
+    memory : float, optional
+        MiB for all jobs that run at the same time; 80 % of what is free when None.
+    again : bool
+        Queue failed and cancelled jobs anew.
+
+    Returns
+    -------
+    DataFrame
+        One row a job, as in ``summary.csv`` in the folder of the results.
+
+    Raises
+    ------
+    InvalidInputError
+        If an entry of the description cannot be used; raised before work starts.
+    KeyboardInterrupt
+        On Ctrl-C; running jobs go back into the queue and keep their finished trials.
+    """
+    room = _room(n_jobs, memory)
+    batch = read_batch(jobs)
+    with open_store(batch.store) as store:
+        store.register(batch.name, batch.folder, batch.results)
+        added = store.add(batch.name, batch.jobs)
+        if again:
+            store.requeue(batch.name, None)
+        logger.info("%d jobs, %d of them new; results in '%s'", len(batch.jobs), added, batch.results)
+        return work(store, batch, room)
+
+
+def resume_jobs(place: str, name: str | None = None, *, n_jobs: int = -1, memory: float | None = None) -> pd.DataFrame:
+    """Go on with a batch that is in a store, failed and cancelled jobs included; its description is not needed.
+
+    Parameters
+    ----------
+    place : str
+        The description, or the store: a file of SQLite or a URL.
+    name : str, optional
+        Of the batch, where the store holds several.
+    n_jobs, memory
+        As in `run_jobs`.
+    """
+    room = _room(n_jobs, memory)
+    with open_batch(place, name) as (store, batch):
+        store.requeue(batch.name, None)
+        return work(store, batch, room)
+
+
+def work(store: JobStore, batch: Batch, room: Resources) -> pd.DataFrame:
+    """Run a batch's jobs until none is left, and write the summary, also when this is interrupted."""
+    from automl.jobs.runner import Runner
+
+    _warn_of_giants(store, batch, room)
+    try:
+        Runner(store, batch, room).run()
+    finally:
+        summary = write_results(store, batch)
+    return summary
+
+
+def write_results(store: JobStore, batch: Batch) -> pd.DataFrame:
+    """Write the summary as far as the jobs have come, and return it."""
+    summary = summarize(store.rows(batch.name))
+    write_summary(summary, batch.results)
+    return summary
+
+
+@contextmanager
+def open_store(place: str) -> Iterator[JobStore]:
+    """A store, closed afterwards.
+
+    Raises
+    ------
+    InvalidInputError
+        If it cannot be opened, or a library is missing.
+    """
+    for module, library in (("sqlalchemy", "SQLAlchemy"), ("filelock", "filelock")):
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            raise InvalidInputError(f"batches of jobs need {library}; pip install 'cash-automl[jobs]'") from error
+    from automl.jobs.store import JobStore
+
+    store = JobStore(place)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+@contextmanager
+def open_batch(place: str, name: str | None = None) -> Iterator[tuple[JobStore, Batch]]:
+    """A batch that is in a store, by its description or by the store itself.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is none of this name, or there are several and none is named.
+    """
+    described = None
+    if place.lower().endswith((".yaml", ".yml")):
+        described = read_batch(place, with_jobs=False)
+        place, name = described.store, described.name
+    if "://" not in place and not Path(place).is_file():
+        raise InvalidInputError(f"there is no job store '{place}'; 'automl jobs run' makes it")
+    with open_store(place) as store:
+        batches = store.batches()
+        if name is None and len(batches) == 1:
+            name = next(iter(batches))
+        if name is None or name not in batches:
+            raise InvalidInputError(
+                f"--batch: the store holds {', '.join(map(repr, sorted(batches))) or 'no batch'}; name one of them"
+            )
+        folder, results = batches[name] if described is None else (described.folder, described.results)
+        yield store, Batch(name, folder, place, results)
+
+
+def _room(n_jobs: int, memory: float | None) -> Resources:
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0:
+        raise InvalidInputError(f"n_jobs must be a whole number, -1 for all cores, and not 0; got {n_jobs!r}")
+    if memory is not None and not memory > 0:
+        raise InvalidInputError(f"memory must be a number of MiB above 0; got {memory!r}")
+    cores = max(1, available_cpus() + 1 + n_jobs) if n_jobs < 0 else n_jobs
+    return Resources(cores, memory or _MEMORY_SHARE * psutil.virtual_memory().available / 2**20)
+
+
+def _warn_of_giants(store: JobStore, batch: Batch, room: Resources) -> None:
+    assert room.memory is not None
+    for row in store.rows(batch.name):
+        wanted = row.job.resources
+        if row.state == "queued" and (wanted.n_jobs > room.n_jobs or (wanted.memory or 0.0) > room.memory):
+            logger.warning(
+                "%s and perhaps others wait for a larger runner: asks for %d cores and %.0f MiB, here are %d and %.0f",
+                row.name,
+                wanted.n_jobs,
+                wanted.memory or 0.0,
+                room.n_jobs,
+                room.memory,
+            )
+            return

@@ -1,0 +1,120 @@
+"""What single values of a batch's description must be, and the one line that says so."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from difflib import get_close_matches
+from typing import Any
+
+from automl.errors import InvalidInputError
+
+CALLABLE = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _is_positive(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < math.inf
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
+
+
+_VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "priority": (lambda value: _is_whole(value, -(10**9)), "a whole number, larger first"),
+    "retries": (lambda value: _is_whole(value, 0), "a whole number from 0"),
+    "n_jobs": (lambda value: _is_whole(value, 1), "a whole number of cores from 1"),
+    "memory": (_is_positive, "a number of MiB above 0"),
+    "time_limit": (_is_positive, "a number of seconds above 0"),
+    "holdout": (lambda value: _is_positive(value) and value < 1, "a share of the rows between 0 and 1"),
+    "target": (_is_text, "the name of a column"),
+    "task": (lambda value: value in ("auto", "classification", "regression"), "auto, classification or regression"),
+    "path": (_is_text, "a file or a pattern such as data/*.csv"),
+    "test": (_is_text, "a file"),
+    "openml": (lambda value: _is_whole(value, 1), "the number of an OpenML data set"),
+    "call": (
+        lambda value: isinstance(value, str) and CALLABLE.fullmatch(value) is not None,
+        "a callable as module:name",
+    ),
+    "estimator": (
+        lambda value: isinstance(value, str) and (value == "automl" or CALLABLE.fullmatch(value) is not None),
+        "'automl' or a class as module:Class",
+    ),
+    "arguments": (_is_mapping, "a mapping of names to values"),
+    "name": (_is_text, "a text"),
+    "store": (_is_text, "a file or a URL such as postgresql://user@host/database"),
+    "results": (_is_text, "a folder"),
+    "settings": (
+        lambda value: isinstance(value, list) and bool(value) and all(isinstance(name, str) for name in value),
+        "a list of names of settings",
+    ),
+}
+
+
+def check_mapping(entry: str, value: Any) -> Mapping[str, Any]:
+    """The value, if it is a mapping with texts as keys.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the entry.
+    """
+    if not _is_mapping(value):
+        raise InvalidInputError(f"{entry} must be a mapping of names to values; got {value!r}")
+    return value
+
+
+def check_keys(entry: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse the first unknown key, with the nearest known ones.
+
+    >>> check_keys("defaults", ["priorty"], ["priority", "retries"])
+    Traceback (most recent call last):
+    ...
+    automl.errors.InvalidInputError: defaults: 'priorty' is unknown; did you mean 'priority'?
+    """
+    names = list(known)
+    for key in given:
+        if key not in names:
+            close = get_close_matches(key, names, n=2)
+            mend = f"did you mean {' or '.join(map(repr, close))}?" if close else f"choose from {', '.join(names)}"
+            raise InvalidInputError(f"{entry}: {key!r} is unknown; {mend}")
+
+
+def check_values(entry: str, given: Mapping[str, Any]) -> None:
+    """Refuse the first value that is not what its key needs; keys without a rule are left alone.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the entry and the key.
+    """
+    for key, value in given.items():
+        if key in _VALUES and not _VALUES[key][0](value):
+            raise InvalidInputError(f"{entry}: {key} must be {_VALUES[key][1]}; got {value!r}")
+
+
+def check_plain(entry: str, given: Mapping[str, Any]) -> None:
+    """Refuse values that cannot be written down, such as dates and objects.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the entry and the key.
+    """
+    for key, value in given.items():
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError):
+            raise InvalidInputError(
+                f"{entry}: {key} must be made of texts, numbers, lists and mappings; got {value!r}"
+            ) from None

@@ -1,0 +1,160 @@
+"""Tables of the queue, and the two databases that they may lie in."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Boolean,
+    Column,
+    ColumnElement,
+    Double,
+    Engine,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    create_engine,
+    event,
+    func,
+    literal_column,
+    make_url,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+
+from automl.errors import InvalidInputError
+
+_METADATA = MetaData()
+_PATIENCE = 30.0  # seconds to wait for another process that writes
+_SCHEMA_LOCK = 7236518  # any number, the same for all who create the tables
+
+BATCHES = Table(
+    "automl_batches",
+    _METADATA,
+    Column("name", String(200), primary_key=True),
+    Column("folder", Text, nullable=False),
+    Column("results", Text, nullable=False),
+)
+
+JOBS = Table(
+    "automl_jobs",
+    _METADATA,
+    Column("batch", String(200), primary_key=True),
+    Column("id", String(12), primary_key=True),
+    Column("name", String(120), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("priority", Integer, nullable=False),
+    Column("n_jobs", Integer, nullable=False),
+    Column("memory", Double, nullable=False),
+    Column("state", String(12), nullable=False),
+    Column("owner", String(200)),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("failures", Integer, nullable=False, default=0),
+    Column("losses", Integer, nullable=False, default=0),
+    Column("lease", Double),
+    Column("ready_at", Double, nullable=False, default=0.0),
+    Column("cancel", Boolean, nullable=False, default=False),
+    Column("started", Double),
+    Column("ended", Double),
+    Column("reason", Text, nullable=False, default=""),
+    Column("result", Text, nullable=False, default="{}"),
+)
+Index("automl_jobs_queue", JOBS.c.batch, JOBS.c.state, JOBS.c.priority, JOBS.c.position)
+
+
+def connect(place: str) -> Engine:
+    """An engine on a database in which the tables exist.
+
+    Raises
+    ------
+    InvalidInputError
+        If the database is neither SQLite nor PostgreSQL, or cannot be opened; never shows a password.
+    """
+    url = _url(place)
+    engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+    try:
+        with engine.begin() as connection:
+            if engine.dialect.name == "postgresql":  # two who create the same table at once would get an error
+                connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+            _METADATA.create_all(connection)
+    except DBAPIError as error:
+        shown = url.render_as_string(hide_password=True)
+        raise InvalidInputError(f"the job store '{shown}' cannot be opened: {error.orig}") from error
+    return engine
+
+
+def now(engine: Engine) -> ColumnElement[float]:
+    """Seconds since 1970 by the database's clock."""
+    sqlite_clock = "(julianday('now') - 2440587.5) * 86400.0"
+    postgresql_clock = "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
+    return literal_column(f"({sqlite_clock if engine.dialect.name == 'sqlite' else postgresql_clock})", Double)
+
+
+def insert(engine: Engine, table: Table) -> Any:
+    """An INSERT that knows ``on_conflict_do_nothing``."""
+    return (sqlite if engine.dialect.name == "sqlite" else postgresql).insert(table)
+
+
+def _url(place: str) -> URL:
+    if "://" not in place:
+        return URL.create("sqlite", database=place)
+    try:
+        url = make_url(place)
+        url.get_dialect()
+    except (ArgumentError, NoSuchModuleError, ValueError):
+        raise InvalidInputError("store: the URL cannot be read; write postgresql://user@host/database") from None
+    backend = url.get_backend_name()
+    if backend not in ("sqlite", "postgresql"):
+        raise InvalidInputError(f"store: {backend} is not known here; take a file (SQLite) or postgresql://...")
+    return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
+
+
+def _sqlite(url: URL) -> Engine:
+    if not url.database or url.database == ":memory:":
+        raise InvalidInputError("store: a queue in memory would not outlive its runner; name a file")
+    try:
+        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInputError(f"store: no folder for '{url.database}' can be made: {error.strerror}") from error
+    engine = create_engine(url, connect_args={"timeout": _PATIENCE})
+    event.listen(engine, "connect", _open_sqlite)
+    event.listen(engine, "begin", _begin_immediate)
+    return engine
+
+
+def _open_sqlite(connection: Any, record: Any) -> None:
+    connection.isolation_level = None  # transactions begin where `_begin_immediate` says so
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            # A commit then costs no wait for the disk; what is committed outlives any kill, only not a power cut.
+            connection.execute("PRAGMA journal_mode=WAL")
+            connection.execute("PRAGMA synchronous=NORMAL")
+            return
+        except sqlite3.OperationalError as error:  # changing the mode does not wait for others by itself
+            if "locked" not in str(error) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+
+
+def _begin_immediate(connection: Any) -> None:
+    """Take the right to write at once: a transaction that reads first could not get it later without an error."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _postgresql(url: URL) -> Engine:
+    try:
+        return create_engine(url, pool_pre_ping=True)
+    except ImportError as error:
+        raise InvalidInputError(
+            f"store: {url.drivername} needs {error.name}; pip install 'cash-automl[postgres]'"
+        ) from error

@@ -1,0 +1,179 @@
+"""Where a batch's results lie: one folder a job, which appears whole or not at all, and one summary over all.
+
+Work in progress stands in ``.work`` beside the results; ``result.json`` is the last file written into it, and a rename
+makes it a result. Locks are the kernel's: they end with the process that holds them, however that ends.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from automl.jobs.store import Row
+
+_SEARCHES = "search-*"  # durable runs of the search, one for each state of the table
+
+
+class LockedError(Exception):
+    """Another process holds the lock."""
+
+
+@contextmanager
+def hold(path: Path, patience: float) -> Iterator[None]:
+    """Hold a lock file.
+
+    Raises
+    ------
+    LockedError
+        If another process still holds it after `patience` seconds.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=patience)
+    except Timeout:
+        raise LockedError from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@dataclass(frozen=True)
+class JobFolder:
+    """The folder of one job, in work and as a result."""
+
+    results: Path
+    name: str
+
+    @property
+    def final(self) -> Path:
+        """Where people find it."""
+        return self.results / self.name
+
+    @property
+    def work(self) -> Path:
+        """Where it is made."""
+        return self.results / ".work" / self.name
+
+    @property
+    def lock(self) -> Path:
+        """Held by the one process that works on the job."""
+        return self.results / ".work" / "locks" / f"{self.name}.lock"
+
+    def result(self) -> dict[str, Any] | None:
+        """What an earlier attempt left behind as its result."""
+        try:
+            found: dict[str, Any] = json.loads((self.final / "result.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return found
+
+    def open(self) -> None:
+        """Make the folder of work; what was cancelled before is taken up again."""
+        if self.final.exists():
+            (self.final / "result.json").unlink(missing_ok=True)
+            shutil.rmtree(self.work, ignore_errors=True)
+            self.work.parent.mkdir(parents=True, exist_ok=True)
+            self.final.rename(self.work)
+        self.work.mkdir(parents=True, exist_ok=True)
+
+    def search(self, fingerprint: str) -> Path:
+        """Folder of the durable search on one state of the table."""
+        return self.work / f"search-{fingerprint}"
+
+    def commit(self, result: Mapping[str, Any], keep_search: bool) -> None:
+        """Make the work a result."""
+        if not keep_search:
+            for history in self.work.glob(f"{_SEARCHES}/history.jsonl"):
+                history.replace(self.work / "history.jsonl")
+            for folder in self.work.glob(_SEARCHES):
+                shutil.rmtree(folder)
+        partial = self.work / "result.json.partial"
+        partial.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        partial.replace(self.work / "result.json")
+        self.work.rename(self.final)
+
+
+def runner_lock(results: Path, owner: str) -> Path:
+    """Held by a runner while it lives."""
+    return results / ".work" / "runners" / f"{owner}.lock"
+
+
+def is_dead(results: Path, owner: str) -> bool:
+    """Whether a runner is known to have ended; False where nothing can be known, as on another machine's disk."""
+    path = runner_lock(results, owner)
+    if not path.exists():
+        return False
+    try:
+        with hold(path, patience=0):
+            return True
+    except LockedError:
+        return False
+
+
+def summarize(rows: Sequence[Row]) -> pd.DataFrame:
+    """One row a job: where it stands, and its scores (greater is better).
+
+    ``search_score`` is that of the best configuration on the search's own folds, which is optimistic; ``test_score``
+    is measured on rows that the search never saw.
+    """
+    import pandas as pd
+
+    columns = {
+        "job": "string",
+        "table": "string",
+        "setting": "string",
+        "state": "string",
+        "task": "string",
+        "metric": "string",
+        "test_score": "float64",
+        "search_score": "float64",
+        "n_rows": "Int64",
+        "n_test_rows": "Int64",
+        "n_columns": "Int64",
+        "n_trials": "Int64",
+        "seconds": "float64",
+        "attempts": "Int64",
+        "priority": "Int64",
+        "ended": "string",
+        "reason": "string",
+    }
+    records = [
+        {
+            **row.result,
+            "job": row.name,
+            "table": row.job.table.name,
+            "setting": row.job.setting.name,
+            "state": row.state.value,
+            "attempts": row.attempts,
+            "priority": row.job.priority,
+            "ended": "" if row.ended is None else datetime.fromtimestamp(row.ended, UTC).isoformat("T", "seconds"),
+            "reason": row.reason,
+        }
+        for row in rows
+    ]
+    return pd.DataFrame(records, columns=list(columns)).astype(columns)
+
+
+def write_summary(summary: pd.DataFrame, results: Path) -> None:
+    """Write ``summary.csv`` and ``summary.parquet``; each is replaced at once."""
+    from automl.table_files import write_table
+
+    for name in ("summary.csv", "summary.parquet"):
+        partial = results / ".work" / f"{os.getpid()}-{name}"
+        partial.parent.mkdir(parents=True, exist_ok=True)
+        write_table(summary, partial)
+        partial.replace(results / name)

@@ -1,0 +1,268 @@
+"""The runner: claims jobs, runs each in a process of its own within its cores and memory, and notes what came of it.
+
+Any number of runners may share a store. A runner that dies loses its jobs to the others: at once where they see its
+lock, else when its leases run out.
+"""
+
+from __future__ import annotations
+
+import logging
+import multiprocessing
+import os
+import signal
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import psutil
+from sqlalchemy.exc import OperationalError
+
+from automl.execute.local import process_start
+from automl.jobs import attempt
+from automl.jobs.attempt import Ending, Order, Outcome, kill_group
+from automl.jobs.folders import JobFolder, hold, is_dead, runner_lock
+from automl.jobs.job import Batch, Resources
+from automl.jobs.store import Claim, JobStore, State
+
+logger = logging.getLogger("automl.jobs")
+
+_TICK = 0.5  # seconds between looks at the store and at the limits
+_RENEWALS = 6  # of a lease before it runs out
+_GRACE = 20.0  # seconds for a cancelled job to save what it has
+_PATIENCE = 300.0  # seconds without the store before the runner gives up
+_FIRST_DELAY, _LONGEST_DELAY = 0.5, 60.0  # seconds before a job is tried again, doubled each time
+_LOCKED_DELAY = 5.0  # seconds before a job that another process is still at is claimed again
+_LOCK_PATIENCE = 5.0
+
+
+@dataclass
+class _Running:
+    """A job in its process."""
+
+    claim: Claim
+    process: Any
+    connection: Connection
+    started: float
+    kill_at: float | None = None  # set once its end was asked for
+    verdict: Outcome | None = None  # what the runner decided, whatever the process says
+    outcome: Outcome | None = None
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return self.claim.id, self.claim.attempt
+
+    def memory(self) -> float:
+        """Resident memory in MiB of the process and its children."""
+        try:
+            process = psutil.Process(self.process.pid)
+            return sum(p.memory_info().rss for p in [process, *process.children(recursive=True)]) / 2**20
+        except psutil.Error:
+            return 0.0
+
+    def interrupt(self) -> None:
+        with suppress(ProcessLookupError):
+            os.kill(self.process.pid, signal.SIGINT)
+
+    def kill(self) -> None:
+        """End the process and all that it started; waits until it is gone."""
+        kill_group(self.process.pid)
+        self.process.kill()
+        self.process.join()
+        kill_group(self.process.pid)  # a process killed while it started may have founded its group since
+        self.connection.close()
+
+
+class Runner:
+    """Works on the jobs of a batch until none is left.
+
+    Parameters
+    ----------
+    room : Resources
+        Cores and MiB of memory that all its jobs together may use.
+    """
+
+    def __init__(self, store: JobStore, batch: Batch, room: Resources):
+        self._store, self._batch, self._room = store, batch, room
+        self.owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self._running: list[_Running] = []
+        self._context = _context()
+        self._next_tick, self._next_renewal = 0.0, 0.0
+
+    def run(self) -> None:
+        """Return when no job is left that this runner has room for; on any error, jobs go back into the queue."""
+        lock = runner_lock(self._batch.results, self.owner)
+        with hold(lock, _LOCK_PATIENCE):
+            try:
+                while self._step():
+                    pass
+            finally:
+                self._stop()
+                lock.unlink(missing_ok=True)
+
+    def _stop(self) -> None:
+        """End what runs; what has just finished is noted, the rest goes back into the queue."""
+        for running in self._running:
+            running.kill()
+            if (known := self._finished(running.claim)) is not None:
+                self._note(running.claim, known)
+        self._store.release(self._batch.name, self.owner)
+
+    def _finished(self, claim: Claim) -> Outcome | None:
+        """What a finished folder says, where nobody could note it yet."""
+        known = JobFolder(self._batch.results, claim.name).result()
+        return Outcome(Ending.FINISHED, result=known) if known and known["state"] == State.FINISHED else None
+
+    def _step(self) -> bool:
+        """One round: look, note, start, wait. False when nothing is left to do."""
+        self._patiently(self._look)
+        self._patiently(self._note_ended)
+        self._patiently(self._start)
+        if not self._running and not self._patiently(lambda: self._store.left(self._batch.name, self._room)):
+            return False
+        ready = wait([running.connection for running in self._running], timeout=_TICK) if self._running else []
+        if not self._running:
+            time.sleep(_TICK)  # others are at the last jobs, or a retry is due later
+        for running in list(self._running):
+            if running.connection in ready:
+                self._receive(running)
+        return True
+
+    def _patiently(self, action: Callable[[], Any]) -> Any:
+        """Do something with the store, again and again while it cannot be reached; jobs go on meanwhile."""
+        deadline = time.monotonic() + _PATIENCE
+        while True:
+            try:
+                return action()
+            except OperationalError as error:
+                if time.monotonic() > deadline:
+                    raise
+                logger.warning("the job store does not answer, trying again: %s", error.orig)
+                time.sleep(2 * _TICK)
+
+    # What happens in a round.
+
+    def _look(self) -> None:
+        """Renew leases, take over from the dead, hear of cancelled jobs, enforce limits."""
+        now = time.monotonic()
+        if now < self._next_tick:
+            return
+        name = self._batch.name
+        if now >= self._next_renewal:
+            self._store.renew(name, self.owner)
+            others = self._store.owners(name) - {self.owner}
+            dead = {owner for owner in others if is_dead(self._batch.results, owner)}
+            lost = self._store.recover(name, dead)
+            if lost:
+                logger.info("took over %d jobs whose runner was lost", lost)
+            for owner in dead:
+                runner_lock(self._batch.results, owner).unlink(missing_ok=True)
+            self._next_renewal = now + self._store.lease / _RENEWALS
+        held = self._store.held(name, self.owner) if self._running else {}
+        for running in self._running:
+            if running.key not in held:
+                running.verdict = Outcome(Ending.LOCKED, "the lease was lost")
+                running.kill_at = now
+            elif held[running.key] and running.kill_at is None:
+                running.interrupt()
+                running.kill_at = now + _GRACE
+            self._enforce_limits(running, now)
+        self._next_tick = time.monotonic() + _TICK
+
+    def _enforce_limits(self, running: _Running, now: float) -> None:
+        limits = running.claim.job.resources
+        if running.kill_at is None and limits.time_limit is not None and now - running.started > limits.time_limit:
+            running.verdict = Outcome(Ending.HOPELESS, f"took more than its time_limit of {limits.time_limit:g} s")
+            running.kill_at = now
+        elif running.kill_at is None and limits.memory is not None and (used := running.memory()) > limits.memory:
+            reason = f"used {used:.0f} MiB, its memory is {limits.memory:.0f} MiB; give it more"
+            running.verdict = Outcome(Ending.HOPELESS, reason)
+            running.kill_at = now
+        if running.kill_at is not None and now >= running.kill_at and running.outcome is None:
+            cancelled = Outcome(Ending.CANCELLED, "cancelled, and killed as it did not end by itself")
+            running.outcome = running.verdict or cancelled
+            running.kill()
+
+    def _receive(self, running: _Running) -> None:
+        """Take what the process said; one that said nothing has died."""
+        try:
+            running.outcome = running.connection.recv()
+        except (EOFError, OSError):
+            running.process.join(1.0)
+            code = running.process.exitcode
+            ending = Ending.FAILED if running.kill_at is None else Ending.CANCELLED
+            running.outcome = Outcome(ending, f"its process died with exit code {code}")
+        running.kill()
+
+    def _note_ended(self) -> None:
+        for running in [running for running in self._running if running.outcome is not None]:
+            assert running.outcome is not None
+            self._note(running.claim, running.outcome)
+            self._running.remove(running)
+
+    def _note(self, claim: Claim, outcome: Outcome) -> None:
+        name, store = claim.name, self._store
+        if outcome.ending is Ending.LOCKED:
+            store.retry(claim, self.owner, outcome.reason, _LOCKED_DELAY, failed=False)
+            logger.info("%s: %s", name, outcome.reason)
+            return
+        if outcome.ending is Ending.FAILED:
+            failures = store.failures(claim)
+            if failures < claim.job.retries:
+                delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2**failures)
+                store.retry(claim, self.owner, outcome.reason, delay, failed=True)
+                logger.info("%s failed and is tried again: %s", name, outcome.reason)
+                return
+        state = State.FAILED if outcome.ending in (Ending.FAILED, Ending.HOPELESS) else State(outcome.ending.value)
+        store.end(claim, self.owner, state, outcome.reason, outcome.result)
+        logger.info("%s %s%s", name, state.value, _facts(outcome))
+
+    def _start(self) -> None:
+        """Claim and start jobs while there is room."""
+        while (claim := self._store.claim(self._batch.name, self.owner, self._free(), self._room)) is not None:
+            if (known := self._finished(claim)) is not None:  # its runner was killed before it could say so
+                self._note(claim, known)
+            else:
+                self._running.append(self._spawn(claim))
+
+    def _spawn(self, claim: Claim) -> _Running:
+        memory = (self._room.memory or 0.0) * claim.job.resources.n_jobs / self._room.n_jobs
+        order = Order(claim.job, claim.name, claim.attempt, self._batch.folder, self._batch.results, memory)
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(target=attempt.main, args=(theirs, order))
+        with process_start():
+            process.start()
+        theirs.close()
+        return _Running(claim, process, ours, time.monotonic())
+
+    def _free(self) -> Resources:
+        used = [running.claim.job.resources for running in self._running]
+        memory = self._room.memory
+        return Resources(
+            self._room.n_jobs - sum(resources.n_jobs for resources in used),
+            None if memory is None else memory - sum(resources.memory or 0.0 for resources in used),
+        )
+
+
+def _context() -> Any:
+    """Fork server where there is one: libraries are imported once, a job's process costs milliseconds."""
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["automl.jobs.attempt", "automl.estimator", "lightgbm"])
+    return context
+
+
+def _facts(outcome: Outcome) -> str:
+    """What one log line tells of an end."""
+    result = outcome.result
+    parts = [f"{result['seconds']:.1f} s"] if "seconds" in result else []
+    for key, words in (("test_score", "test"), ("search_score", "search")):
+        if result.get(key) is not None:
+            parts.append(f"{words} {result['metric']} {result[key]:.4g}")
+    parts += [outcome.reason] if outcome.reason else []
+    return ": " + ", ".join(parts) if parts else ""

@@ -1,0 +1,221 @@
+"""The description of a batch: YAML or a mapping becomes a `Batch`, or one clear error."""
+
+from __future__ import annotations
+
+import glob
+import inspect
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from automl.errors import InvalidInputError
+from automl.jobs.checks import check_keys, check_mapping, check_plain, check_values
+from automl.jobs.job import Batch, Job, Kind, Resources, Setting, Table
+
+_KINDS: tuple[Kind, ...] = ("path", "openml", "call")
+_LIMITS = ("n_jobs", "memory", "time_limit")
+_JOB_KEYS = (*_LIMITS, "priority", "retries")
+_COMMON_KEYS = ("target", "task", "holdout")
+_TABLE_KEYS = (*_KINDS, "arguments", "name", *_COMMON_KEYS, "test", "settings", *_JOB_KEYS)
+_TOP_KEYS = ("name", "store", "results", "defaults", "tables", "settings")
+_SET_BY_JOBS = {
+    "n_jobs": "a key of the job",
+    "store": "each job has its own",
+    "callbacks": "not for batches",
+    "verbose": "each job has a log",
+}
+
+
+def read_batch(description: str | os.PathLike[str] | Mapping[str, Any], with_jobs: bool = True) -> Batch:
+    """Read and check a batch.
+
+    Parameters
+    ----------
+    description : path or mapping
+        A YAML file, or what one would hold. Relative paths start at the file's folder, else at the working one.
+    with_jobs : bool
+        Without them only name and places are looked at.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the first entry that cannot be used, and the mend.
+    """
+    if isinstance(description, Mapping):
+        given, name, folder = description, "jobs", Path.cwd()
+    else:
+        path = Path(description)
+        given, name, folder = _read_yaml(path), path.stem, path.absolute().parent
+    check_keys("the batch", given, _TOP_KEYS)
+    places = {key: given[key] for key in ("name", "store", "results") if key in given}
+    check_values("the batch", places)
+    results = folder / places.get("results", "results")
+    store = places.get("store", str(results / "jobs.sqlite"))
+    store = store if "://" in store else str(folder / store)
+    jobs = tuple(_all_jobs(given, folder)) if with_jobs else ()
+    return Batch(places.get("name", name), folder, store, results, jobs)
+
+
+def _read_yaml(path: Path) -> Mapping[str, Any]:
+    try:
+        import yaml
+    except ImportError as error:
+        raise InvalidInputError("batches of jobs need PyYAML; pip install 'cash-automl[jobs]'") from error
+    try:
+        read = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInputError(f"'{path}' cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"'{path}' is not YAML: {error}") from error
+    return check_mapping(f"'{path}'", read)
+
+
+def _all_jobs(given: Mapping[str, Any], folder: Path) -> list[Job]:
+    defaults = check_mapping("defaults", given.get("defaults") or {})
+    check_keys("defaults", defaults, (*_COMMON_KEYS, *_JOB_KEYS))
+    check_values("defaults", defaults)
+    settings = dict(_settings(given.get("settings") or {"default": None}))
+    jobs = list(_jobs(given.get("tables"), settings, defaults, folder))
+    _check_different(jobs)
+    _check_parameters(jobs)
+    return jobs
+
+
+def _settings(given: Any) -> Iterator[tuple[str, tuple[Setting, Mapping[str, Any]]]]:
+    """Each setting by name, with the keys that it holds for its jobs."""
+    for name, value in check_mapping("settings", given).items():
+        entry = f"settings: {name}"
+        keys = check_mapping(entry, value or {})
+        own = {key: keys[key] for key in _JOB_KEYS if key in keys}
+        estimator = keys.get("estimator", "automl")
+        check_values(entry, {**own, "estimator": estimator})
+        parameters = {key: value for key, value in keys.items() if key not in (*own, "estimator")}
+        check_plain(entry, parameters)
+        if estimator == "automl":
+            _check_automl_names(entry, parameters)
+        yield name, (Setting(name, estimator, parameters), own)
+
+
+def _check_automl_names(entry: str, parameters: Mapping[str, Any]) -> None:
+    from automl.estimator import AutoMLClassifier
+
+    for name in parameters:
+        if name in _SET_BY_JOBS:
+            raise InvalidInputError(f"{entry}: {name} cannot be set here ({_SET_BY_JOBS[name]}); leave it out")
+    own = [name for name in inspect.signature(AutoMLClassifier).parameters if name not in _SET_BY_JOBS]
+    check_keys(entry, parameters, [*own, *_JOB_KEYS, "estimator"])
+
+
+def _jobs(
+    given: Any, settings: Mapping[str, tuple[Setting, Mapping[str, Any]]], defaults: Mapping[str, Any], folder: Path
+) -> Iterator[Job]:
+    if not isinstance(given, list) or not given:
+        raise InvalidInputError("tables must be a list with at least one entry such as {path: data/*.csv, target: y}")
+    for number, value in enumerate(given, start=1):
+        keys = check_mapping(f"tables: entry {number}", value)
+        sources = [kind for kind in _KINDS if kind in keys]
+        entry = f"tables: entry {number}" + (f" ({keys[sources[0]]})" if sources else "")
+        check_keys(entry, keys, _TABLE_KEYS)
+        if len(sources) != 1:
+            raise InvalidInputError(f"{entry} must say where the table is by one of {', '.join(_KINDS)}")
+        kind = sources[0]
+        if callable(keys.get("call")):
+            keys = {**keys, "call": _name_of(keys["call"], entry)}
+        check_values(entry, keys)
+        check_plain(entry, keys.get("arguments", {}))
+        check_keys(f"{entry}: settings", keys.get("settings", []), settings)
+        for table in _tables(kind, {**defaults, **keys}, entry, folder):
+            for name in keys.get("settings", settings):
+                setting, own = settings[name]
+                yield _job(table, setting, {**defaults, **own, **keys})
+
+
+def _job(table: Table, setting: Setting, keys: Mapping[str, Any]) -> Job:
+    resources = Resources(**{key: keys[key] for key in _LIMITS if key in keys})
+    return Job(table, setting, resources, keys.get("priority", 0), keys.get("retries", 2))
+
+
+def _tables(kind: Kind, keys: Mapping[str, Any], entry: str, folder: Path) -> Iterator[Table]:
+    """One table for each file of a pattern; one for any other source."""
+    if kind == "path" and "target" not in keys:
+        raise InvalidInputError(f"{entry}: target is missing; name the column to predict")
+    if kind != "call" and "arguments" in keys:
+        raise InvalidInputError(f"{entry}: arguments belong to a callable; leave them out")
+    if "test" in keys and not (folder / keys["test"]).is_file():
+        raise InvalidInputError(f"{entry}: there is no file '{keys['test']}' to test on; check the path")
+    sources = _files(keys["path"], entry, folder) if kind == "path" else [str(keys[kind])]
+    if len(sources) > 1 and ("name" in keys or "test" in keys):
+        which = "name" if "name" in keys else "test"
+        raise InvalidInputError(f"{entry}: {which} fits one table, the pattern finds {len(sources)}; leave it out")
+    for source in sources:
+        yield Table(
+            name=keys.get("name", _default_name(kind, source)),
+            kind=kind,
+            source=source,
+            arguments=dict(keys.get("arguments", {})),
+            target=keys.get("target"),
+            task=keys.get("task", "auto"),
+            test=keys.get("test"),
+            holdout=None if "test" in keys else keys.get("holdout"),
+        )
+
+
+def _files(pattern: str, entry: str, folder: Path) -> list[str]:
+    from automl.table_files import check_ending
+
+    if not glob.has_magic(pattern):
+        found = [pattern] if (folder / pattern).is_file() else []
+    else:
+        found = sorted(
+            path for path in glob.glob(pattern, root_dir=folder, recursive=True) if (folder / path).is_file()
+        )
+    if not found:
+        raise InvalidInputError(f"{entry}: there is no such file in '{folder}'; check the path")
+    for path in found:
+        check_ending(Path(path))
+    return found
+
+
+def _default_name(kind: Kind, source: str) -> str:
+    if kind == "path":
+        return Path(source).name.split(".")[0] or Path(source).name
+    return f"openml{source}" if kind == "openml" else source.partition(":")[2]
+
+
+def _name_of(function: Callable[..., Any], entry: str) -> str:
+    """``module:name`` of a callable that another process can import."""
+    module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "<unnamed>")
+    if module in (None, "__main__") or "<" in name:
+        raise InvalidInputError(f"{entry}: {name} cannot be imported by other processes; put it into a module file")
+    return f"{module}:{name}"
+
+
+def _check_different(jobs: Sequence[Job]) -> None:
+    seen: dict[str, Job] = {}
+    for job in jobs:
+        other = seen.setdefault(job.id, job)
+        if other is not job:
+            raise InvalidInputError(
+                f"jobs {other.table.name}-{other.setting.name} and {job.table.name}-{job.setting.name} ask for the "
+                "same; leave one out"
+            )
+
+
+def _check_parameters(jobs: Sequence[Job]) -> None:
+    """Check the values of the search's settings, as far as that can be done without the tables."""
+    seen = {(job.setting.name, job.table.task): job for job in jobs if job.setting.estimator == "automl"}
+    if not seen:
+        return
+    from automl.validation import check_arguments
+
+    for (name, task), job in seen.items():
+        tasks = {"auto": (True, False), "classification": (True,), "regression": (False,)}[task]
+        errors = []
+        for classification in tasks:
+            try:
+                check_arguments(job.setting.parameters, classification)
+            except InvalidInputError as error:
+                errors.append(error)
+        if len(errors) == len(tasks):
+            raise InvalidInputError(f"settings: {name}: {errors[0]}") from errors[0]

@@ -1,0 +1,357 @@
+"""The durable queue: one row a job in SQLite, or in PostgreSQL where several machines share it.
+
+Leases are measured by the database's clock. In SQLite that is the machine's own, which all its users share, because
+its files must lie on a local disk; a runner's clock never matters.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Update, and_, case, func, or_, select, update
+from sqlalchemy.engine import CursorResult
+
+from automl.errors import InvalidInputError
+from automl.jobs.database import BATCHES, JOBS, connect, insert, now
+from automl.jobs.job import Job, Resources
+
+LEASE = 30.0  # seconds after which a runner that says nothing has lost its jobs
+MOST_LOSSES = 10  # runners that a job may lose before it is the job that is taken to be at fault
+_CHUNK = 500  # names in one statement
+
+
+class State(StrEnum):
+    """Of a job. Withdrawn: its description no longer names it."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    WITHDRAWN = "withdrawn"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right of one runner to run a job; `attempt` tells it from earlier ones."""
+
+    batch: str
+    id: str
+    name: str  # of the job's folder
+    attempt: int
+    job: Job
+
+
+@dataclass(frozen=True)
+class Row:
+    """What the store knows of a job."""
+
+    job: Job
+    name: str
+    state: State
+    attempts: int
+    failures: int
+    owner: str | None
+    reason: str
+    result: Mapping[str, Any]
+    started: float | None  # seconds since 1970
+    ended: float | None
+
+
+class JobStore:
+    """All verbs on the queue of one batch; each is one transaction.
+
+    Parameters
+    ----------
+    place : str
+        Path of an SQLite file, made if missing; or a URL of PostgreSQL.
+    lease : float
+        Seconds.
+
+    Raises
+    ------
+    InvalidInputError
+        If the database is of another kind or cannot be opened.
+    """
+
+    def __init__(self, place: str, lease: float = LEASE):
+        self.lease = lease
+        self._engine = connect(place)
+        self._now = now(self._engine)
+
+    def close(self) -> None:
+        """Give back the connections."""
+        self._engine.dispose()
+
+    def register(self, batch: str, folder: Path, results: Path) -> None:
+        """Note a batch and where it lies.
+
+        Raises
+        ------
+        InvalidInputError
+            If the store holds a batch of this name that lies elsewhere.
+        """
+        values = {"folder": str(folder), "results": str(results)}
+        with self._engine.begin() as connection:
+            connection.execute(insert(self._engine, BATCHES).values(name=batch, **values).on_conflict_do_nothing())
+            known = connection.execute(select(BATCHES).where(BATCHES.c.name == batch)).one()
+            same = known.folder == str(folder) or known.results == str(results) or self._lies_in(results)
+            if not same and Path(known.results).exists():
+                raise InvalidInputError(
+                    f"the store has a batch '{batch}' from '{known.folder}'; give this one another (name: ...)"
+                )
+            connection.execute(update(BATCHES).where(BATCHES.c.name == batch).values(**values))
+
+    def _lies_in(self, folder: Path) -> bool:
+        """Whether the store is a file in a folder, and so can only be of what else lies there."""
+        file = self._engine.url.database or ""
+        return self._engine.dialect.name == "sqlite" and Path(file).absolute().is_relative_to(folder.absolute())
+
+    def batches(self) -> dict[str, tuple[Path, Path]]:
+        """Name of each batch, its folder and that of its results."""
+        with self._engine.begin() as connection:
+            return {row.name: (Path(row.folder), Path(row.results)) for row in connection.execute(select(BATCHES))}
+
+    def add(self, batch: str, jobs: Sequence[Job]) -> int:
+        """Queue what is new, bring what waits up to date, and withdraw what is no longer named.
+
+        Returns
+        -------
+        int
+            Number of new jobs.
+        """
+        of_batch = JOBS.c.batch == batch
+        with self._engine.begin() as connection:
+            known = {
+                row.id: row
+                for row in connection.execute(select(JOBS.c.id, JOBS.c.payload, JOBS.c.state).where(of_batch))
+            }
+            first = connection.scalar(select(func.coalesce(func.max(JOBS.c.position), 0)).where(of_batch)) or 0
+            new = [
+                {"batch": batch, "id": job.id, "position": first + i, "state": State.QUEUED, **_columns(job)}
+                for i, job in enumerate(jobs, start=1)
+                if job.id not in known
+            ]
+            if new:
+                connection.execute(insert(self._engine, JOBS).on_conflict_do_nothing(), new)
+            for job in jobs:
+                row = known.get(job.id)
+                waits = row is not None and row.state in (State.QUEUED, State.WITHDRAWN)
+                if row is not None and waits and (row.payload != job.to_json() or row.state == State.WITHDRAWN):
+                    # The name was given once and for all; a folder may stand under it.
+                    values = {key: value for key, value in _columns(job).items() if key != "name"}
+                    statement = update(JOBS).where(of_batch, JOBS.c.id == job.id, JOBS.c.state == row.state)
+                    connection.execute(statement.values(state=State.QUEUED, **values))
+            gone = set(known) - {job.id for job in jobs}
+            for ids in _chunks(gone):
+                queued = and_(of_batch, JOBS.c.state == State.QUEUED, JOBS.c.id.in_(ids))
+                connection.execute(update(JOBS).where(queued).values(state=State.WITHDRAWN))
+        return len(new)
+
+    def claim(self, batch: str, owner: str, free: Resources, total: Resources) -> Claim | None:
+        """Take the job that is next, if it fits what is free.
+
+        A job of lower priority never overtakes one that waits for cores or memory; among equals, what fits goes first.
+
+        Parameters
+        ----------
+        free, total : Resources
+            Of the runner: unused now, and in all. What can never fit is left to others.
+        """
+        ready = and_(JOBS.c.batch == batch, JOBS.c.state == State.QUEUED, JOBS.c.ready_at <= self._now)
+        with self._engine.begin() as connection:
+            top = connection.scalar(
+                select(JOBS.c.priority).where(ready, _fits(total)).order_by(JOBS.c.priority.desc()).limit(1)
+            )
+            if top is None:
+                return None
+            row = connection.execute(
+                select(JOBS.c.id, JOBS.c.name, JOBS.c.attempts, JOBS.c.payload)
+                .where(ready, _fits(free), JOBS.c.priority == top)
+                .order_by(JOBS.c.position)
+                .limit(1)
+                .with_for_update(skip_locked=True)
+            ).first()
+            if row is None:
+                return None
+            connection.execute(
+                update(JOBS)
+                .where(JOBS.c.batch == batch, JOBS.c.id == row.id)
+                .values(
+                    state=State.RUNNING,
+                    owner=owner,
+                    attempts=row.attempts + 1,
+                    lease=self._now + self.lease,
+                    started=func.coalesce(JOBS.c.started, self._now),
+                    ended=None,
+                    reason="",
+                )
+            )
+        return Claim(batch, row.id, row.name, row.attempts + 1, Job.from_json(row.payload))
+
+    def left(self, batch: str, total: Resources) -> int:
+        """Number of jobs that a runner may still have to run: queued ones that it has room for, and running ones."""
+        open_ = or_(JOBS.c.state == State.RUNNING, and_(JOBS.c.state == State.QUEUED, _fits(total)))
+        with self._engine.begin() as connection:
+            return connection.scalar(select(func.count()).where(JOBS.c.batch == batch, open_)) or 0
+
+    def renew(self, batch: str, owner: str) -> None:
+        """Push the leases of a runner's jobs into the future."""
+        with self._engine.begin() as connection:
+            connection.execute(update(JOBS).where(*_held(batch, owner)).values(lease=self._now + self.lease))
+
+    def held(self, batch: str, owner: str) -> dict[tuple[str, int], bool]:
+        """The (id, attempt) that a runner still holds, and whether it should be cancelled."""
+        columns = select(JOBS.c.id, JOBS.c.attempts, JOBS.c.cancel).where(*_held(batch, owner))
+        with self._engine.begin() as connection:
+            return {(row.id, row.attempts): row.cancel for row in connection.execute(columns)}
+
+    def end(self, claim: Claim, owner: str, state: State, reason: str, result: Mapping[str, Any] | None) -> bool:
+        """Note how a job ended; False if the claim was lost, and nothing is noted."""
+        values = {"state": state, "reason": reason, "result": json.dumps(result or {}), "cancel": False}
+        if state is State.FAILED:
+            values["failures"] = JOBS.c.failures + 1
+        return self._give_up(claim, owner, {**values, "ended": self._now})
+
+    def retry(self, claim: Claim, owner: str, reason: str, delay: float, failed: bool) -> bool:
+        """Queue a job again after some seconds; False if the claim was lost.
+
+        Parameters
+        ----------
+        failed : bool
+            Whether this was a failure of the job, which its retries are counted by, or not its own fault.
+        """
+        values = {"state": State.QUEUED, "reason": reason, "ready_at": self._now + delay}
+        return self._give_up(claim, owner, {**values, "failures": JOBS.c.failures + int(failed)})
+
+    def failures(self, claim: Claim) -> int:
+        """How often the job has failed."""
+        where = JOBS.c.batch == claim.batch, JOBS.c.id == claim.id
+        with self._engine.begin() as connection:
+            return connection.scalar(select(JOBS.c.failures).where(*where)) or 0
+
+    def _give_up(self, claim: Claim, owner: str, values: Mapping[str, Any]) -> bool:
+        mine = (*_held(claim.batch, owner), JOBS.c.id == claim.id, JOBS.c.attempts == claim.attempt)
+        with self._engine.begin() as connection:
+            done: CursorResult[Any] = connection.execute(
+                update(JOBS).where(*mine).values(owner=None, lease=None, **values)
+            )
+        return done.rowcount == 1
+
+    def release(self, batch: str, owner: str) -> None:
+        """Queue all jobs of a runner that stops."""
+        with self._engine.begin() as connection:
+            values = {"state": State.QUEUED, "owner": None, "lease": None, "reason": "its runner was stopped"}
+            connection.execute(update(JOBS).where(*_held(batch, owner)).values(**values))
+
+    def owners(self, batch: str) -> set[str]:
+        """Runners that hold jobs."""
+        running = and_(JOBS.c.batch == batch, JOBS.c.state == State.RUNNING)
+        with self._engine.begin() as connection:
+            return set(connection.scalars(select(JOBS.c.owner).where(running).distinct()))
+
+    def recover(self, batch: str, dead: Collection[str]) -> int:
+        """Queue the jobs of runners that are known to be dead or let their leases run out; returns how many.
+
+        A job that lost its runner again and again, perhaps because it brings down the machine, is given up.
+        """
+        lost = and_(
+            JOBS.c.batch == batch,
+            JOBS.c.state == State.RUNNING,
+            or_(JOBS.c.lease < self._now, JOBS.c.owner.in_(list(dead))),
+        )
+        too_often = JOBS.c.losses + 1 >= MOST_LOSSES
+        values = {
+            "state": case((JOBS.c.cancel, State.CANCELLED), (too_often, State.FAILED), else_=State.QUEUED),
+            "reason": case((too_often, f"its runner was lost {MOST_LOSSES} times"), else_="its runner was lost"),
+            "losses": JOBS.c.losses + 1,
+            "cancel": False,
+            "owner": None,
+            "lease": None,
+        }
+        with self._engine.begin() as connection:
+            done: CursorResult[Any] = connection.execute(update(JOBS).where(lost).values(**values))
+        return done.rowcount
+
+    def cancel(self, batch: str, names: Collection[str] | None) -> int:
+        """Cancel queued jobs and ask for the end of running ones; returns how many. None stands for all."""
+        total = 0
+        with self._engine.begin() as connection:
+            for chosen in _chosen(batch, names):
+                queued, running = (and_(chosen, JOBS.c.state == state) for state in (State.QUEUED, State.RUNNING))
+                values = {"state": State.CANCELLED, "reason": "cancelled before it began", "ended": self._now}
+                total += _count(connection, update(JOBS).where(queued).values(**values))
+                total += _count(connection, update(JOBS).where(running).values(cancel=True))
+        return total
+
+    def requeue(self, batch: str, names: Collection[str] | None) -> int:
+        """Queue failed and cancelled jobs anew, with all their retries; returns how many."""
+        over = JOBS.c.state.in_([State.FAILED, State.CANCELLED])
+        values = {"state": State.QUEUED, "failures": 0, "losses": 0, "ready_at": 0.0, "reason": "", "cancel": False}
+        with self._engine.begin() as connection:
+            return sum(
+                _count(connection, update(JOBS).where(over, chosen).values(**values))
+                for chosen in _chosen(batch, names)
+            )
+
+    def rows(self, batch: str) -> list[Row]:
+        """All jobs, in the order of the description."""
+        with self._engine.begin() as connection:
+            found = connection.execute(select(JOBS).where(JOBS.c.batch == batch).order_by(JOBS.c.position)).all()
+        return [
+            Row(
+                job=Job.from_json(row.payload),
+                name=row.name,
+                state=State(row.state),
+                attempts=row.attempts,
+                failures=row.failures,
+                owner=row.owner,
+                reason=row.reason,
+                result=json.loads(row.result),
+                started=row.started,
+                ended=row.ended,
+            )
+            for row in found
+        ]
+
+
+def _columns(job: Job) -> dict[str, Any]:
+    """What a job says of itself."""
+    return {
+        "name": job.name,
+        "payload": job.to_json(),
+        "priority": job.priority,
+        "n_jobs": job.resources.n_jobs,
+        "memory": job.resources.memory or 0.0,
+    }
+
+
+def _fits(room: Resources) -> ColumnElement[bool]:
+    memory = float("inf") if room.memory is None else room.memory
+    return and_(JOBS.c.n_jobs <= room.n_jobs, JOBS.c.memory <= memory)
+
+
+def _held(batch: str, owner: str) -> tuple[ColumnElement[bool], ...]:
+    return JOBS.c.batch == batch, JOBS.c.owner == owner, JOBS.c.state == State.RUNNING
+
+
+def _chosen(batch: str, names: Collection[str] | None) -> Iterable[ColumnElement[bool]]:
+    """Conditions that together hold for the jobs of these names."""
+    if names is None:
+        return [JOBS.c.batch == batch]
+    return [and_(JOBS.c.batch == batch, JOBS.c.name.in_(chunk)) for chunk in _chunks(names)]
+
+
+def _chunks(names: Collection[str]) -> Iterable[list[str]]:
+    listed = sorted(names)
+    return (listed[i : i + _CHUNK] for i in range(0, len(listed), _CHUNK))
+
+
+def _count(connection: Connection, statement: Update) -> int:
+    done: CursorResult[Any] = connection.execute(statement)
+    return done.rowcount

@@ -1,0 +1,128 @@
+"""A job's rows: read from a file, OpenML or a callable, and split into what is searched on and what is tested on."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+from automl.errors import InvalidInputError
+from automl.jobs.job import Table
+from automl.table_files import read_table
+from automl.target import TaskName, guess_task, split_target
+
+_SPLIT_SEED = 0
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Features and target of the search, and of the test where there is one."""
+
+    X: pd.DataFrame
+    y: pd.Series
+    is_classification: bool
+    X_test: pd.DataFrame | None = None
+    y_test: pd.Series | None = None
+
+    @property
+    def fingerprint(self) -> str:
+        """Sixteen hexadecimal digits that change with the rows of the search."""
+        digest = hashlib.sha256(repr([*map(str, self.X.columns), self.X.shape]).encode())
+        for part in (self.X, self.y):
+            try:
+                digest.update(pd.util.hash_pandas_object(part, index=False).to_numpy().tobytes())
+            except TypeError:  # lists and the like in cells, which `fit` refuses in better words
+                continue
+        return digest.hexdigest()[:16]
+
+
+def read_rows(table: Table, folder: Path) -> Rows:
+    """Read a table and split off its test rows, always the same ones.
+
+    Parameters
+    ----------
+    folder : Path
+        Where relative paths start.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such table or column, or a callable does not return a table.
+    """
+    X, y = _read(table, folder)
+    y = y.reset_index(drop=True)
+    X = X.reset_index(drop=True)
+    kind = guess_task(y)[0] if table.task == "auto" else TaskName(table.task)
+    classification = kind is TaskName.CLASSIFICATION
+    if table.test is not None:
+        assert y.name is not None
+        X_test, y_test = split_target(read_table(folder / table.test), str(y.name), table.test, "test")
+        return Rows(X, y, classification, X_test, y_test)
+    if table.holdout is None:
+        return Rows(X, y, classification)
+    counts = y.value_counts()
+    stratify = y if classification and counts.min() >= 2 and len(counts) <= table.holdout * len(y) else None
+    try:
+        parts = train_test_split(X, y, test_size=table.holdout, random_state=_SPLIT_SEED, stratify=stratify)
+    except ValueError as error:
+        raise InvalidInputError(f"holdout: {table.holdout} of {len(y)} rows cannot be kept back: {error}") from error
+    X, X_test, y, y_test = parts
+    return Rows(X, y, classification, X_test, y_test)
+
+
+def load_object(name: str) -> Any:
+    """What ``module:name`` stands for.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such module or name.
+    """
+    module, _, attributes = name.partition(":")
+    try:
+        found: Any = importlib.import_module(module)
+        for attribute in attributes.split("."):
+            found = getattr(found, attribute)
+    except (ImportError, AttributeError) as error:
+        raise InvalidInputError(
+            f"'{name}' cannot be imported: {error}; modules beside the YAML file are found"
+        ) from error
+    return found
+
+
+def _read(table: Table, folder: Path) -> tuple[pd.DataFrame, pd.Series]:
+    if table.kind == "openml":
+        return _read_openml(int(table.source), table.target)
+    if table.kind == "call":
+        return _call(table)
+    assert table.target is not None
+    return split_target(read_table(folder / table.source), table.target, table.source, "target")
+
+
+def _call(table: Table) -> tuple[pd.DataFrame, pd.Series]:
+    answer = load_object(table.source)(**table.arguments)
+    if isinstance(answer, tuple) and len(answer) == 2:
+        X, y = answer
+        name = table.target or getattr(y, "name", None) or "target"
+        return pd.DataFrame(X), pd.Series(y, name=name)
+    if not isinstance(answer, pd.DataFrame):
+        raise InvalidInputError(f"'{table.source}' must return a DataFrame or (X, y); got {type(answer).__name__}")
+    if table.target is None:
+        raise InvalidInputError(f"'{table.source}' returned a DataFrame; name its target")
+    return split_target(answer, table.target, table.source, "target")
+
+
+def _read_openml(number: int, target: str | None) -> tuple[pd.DataFrame, pd.Series]:
+    import openml
+
+    dataset = openml.datasets.get_dataset(number, download_data=True)
+    frame = pd.DataFrame(dataset.get_data(dataset_format="dataframe")[0])
+    column = target or dataset.default_target_attribute
+    if column is None:
+        raise InvalidInputError(f"openml: data set {number} has no default target; name one")
+    return split_target(frame, column, f"OpenML data set {number}", "target")

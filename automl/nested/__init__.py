@@ -1,0 +1,1 @@
+"""Nested cross-validation: estimators scored on rows that no search inside them has seen."""

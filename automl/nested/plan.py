@@ -1,0 +1,296 @@
+"""What nested cross-validation is going to do, settled and checked before any work."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.metrics import check_scoring, get_scorer, log_loss, make_scorer
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, check_cv
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
+
+from automl import validation
+from automl.errors import InvalidInputError
+from automl.estimator import AutoMLClassifier, AutoMLRegressor
+from automl.metrics import ALIASES, default_scoring
+from automl.splits import Fold, make_folds
+from automl.table_checks import as_array, check_table
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """The arguments of `nested_cross_validate` that say what is to be done, as the user gave them."""
+
+    estimators: Mapping[str, Any]
+    X: Any
+    y: Any
+    outer_cv: Any = 5
+    scoring: Any = None
+    groups: Any = None
+    sample_weight: Any = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A request that has been checked.
+
+    Attributes
+    ----------
+    X : DataFrame, ndarray or CSR matrix of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+        Labels, or floats.
+    scorers : dict
+        ``scorer(estimator, X, y)`` by the metric's name; greater is better.
+    folds : tuple of (training rows, scored rows)
+    groups : ndarray of shape (n_samples,) or None
+    sample_weight : ndarray of shape (n_samples,) or None
+    seed : int
+    """
+
+    estimators: Mapping[str, Any]
+    X: Any
+    y: Array
+    scorers: Mapping[str, Any]
+    folds: tuple[Fold, ...]
+    groups: Array | None
+    sample_weight: Array | None
+    seed: int
+
+
+def make_plan(request: Request, seed: int) -> Plan:
+    """Check a request.
+
+    Parameters
+    ----------
+    seed : int
+        Of the outer folds, where they are random, and of the estimators.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the first argument that cannot be used, and the mend.
+    """
+    classification = _check_estimators(request.estimators)
+    X = _table(request.X)
+    codes, classes = validation.check_target(request.y, X, classification)
+    groups = validation.check_groups(request.groups, len(codes))
+    weight = validation.check_sample_weight(request.sample_weight, len(codes))
+    if weight is not None:
+        for name, estimator in request.estimators.items():
+            if fit_keyword(estimator, "sample_weight") is None:
+                raise InvalidInputError(f"sample_weight: estimator {name!r} cannot use it; leave out one of the two")
+    scorers = _make_scorers(request.scoring, classes, weight is not None)
+    folds = _outer_folds(request.outer_cv, codes, classes, groups=groups, X=X, seed=seed)
+    return Plan(
+        estimators=dict(request.estimators),
+        X=X,
+        y=codes if classes is None else classes[codes],
+        scorers=scorers,
+        folds=folds,
+        groups=groups,
+        sample_weight=weight,
+        seed=seed,
+    )
+
+
+def fit_keyword(estimator: Any, name: str) -> str | None:
+    """Under which keyword an estimator's `fit` takes `sample_weight` or `groups`; None where it does not.
+
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.pipeline import make_pipeline
+    >>> fit_keyword(make_pipeline(Ridge()), "sample_weight")
+    'ridge__sample_weight'
+    """
+    if isinstance(estimator, Pipeline):
+        step, last = estimator.steps[-1]
+        inner = fit_keyword(last, name)
+        return inner and f"{step}__{inner}"
+    if isinstance(
+        estimator, GridSearchCV | RandomizedSearchCV
+    ):  # takes groups for its folds, and hands the rest to what it searches over
+        return name if name == "groups" else fit_keyword(estimator.estimator, name)
+    return name if has_fit_parameter(estimator, name) else None
+
+
+def _check_estimators(estimators: Any) -> bool:
+    """Whether all are classifiers; the alternative is that all are regressors."""
+    if not isinstance(estimators, Mapping) or not estimators:
+        given = "an empty one" if isinstance(estimators, Mapping) else type(estimators).__name__
+        raise InvalidInputError(
+            f"estimators must be a dict of names and estimators, as {{'forest': RandomForestClassifier()}}; got {given}"
+        )
+    kinds = {name: _kind(name, estimator) for name, estimator in estimators.items()}
+    if len(set(kinds.values())) > 1:
+        told = ", ".join(f"{name!r} is a {kind}" for name, kind in kinds.items())
+        raise InvalidInputError(f"estimators must be all classifiers or all regressors; {told}")
+    return "classifier" in kinds.values()
+
+
+def _kind(name: Any, estimator: Any) -> str:
+    if not isinstance(name, str) or not name:
+        raise InvalidInputError(f"estimators: names must be strings that are not empty; got {name!r}")
+    where = f"estimators: {name!r}"
+    if isinstance(estimator, type):
+        raise InvalidInputError(f"{where} is a class; pass an object, as {estimator.__name__}()")
+    if not all(callable(getattr(estimator, method, None)) for method in ("fit", "predict", "__sklearn_tags__")):
+        raise InvalidInputError(f"{where} is no scikit-learn estimator with fit and predict, but {estimator!r}")
+    try:
+        settings = clone(estimator).get_params(deep=False)
+    except (TypeError, RuntimeError) as error:
+        raise InvalidInputError(f"{where} cannot be cloned for each fold, as scikit-learn's can: {error}") from error
+    if isinstance(estimator, AutoMLClassifier | AutoMLRegressor):
+        if settings["store"] is not None:
+            raise InvalidInputError(f"{where} has a store, but folds cannot share one; give nested_cross_validate one")
+        validation.check_arguments(settings, isinstance(estimator, AutoMLClassifier))
+    if is_classifier(estimator):
+        return "classifier"
+    if is_regressor(estimator):
+        return "regressor"
+    raise InvalidInputError(f"{where} is neither a classifier nor a regressor; its predictions cannot be scored")
+
+
+def _table(X: Any) -> Any:
+    """The table as something whose rows can be taken."""
+    check_table(X)
+    if sparse.issparse(X):
+        return X.tocsr()
+    if isinstance(X, pd.DataFrame):
+        return X
+    return X.to_pandas() if hasattr(X, "to_pandas") else as_array(X)
+
+
+def _make_scorers(scoring: Any, classes: Array | None, weighted: bool) -> dict[str, Any]:
+    n_classes = 0 if classes is None else len(classes)
+    if scoring is None:
+        scoring = default_scoring("regression" if classes is None else "binary" if n_classes == 2 else "multiclass")
+    if isinstance(scoring, Mapping):
+        named = list(scoring.items())
+    else:
+        several = scoring if isinstance(scoring, Iterable) and not isinstance(scoring, str) else [scoring]
+        named = [(_metric_name(one), one) for one in several]
+    if not named:
+        raise InvalidInputError("scoring is empty; name at least one scorer, or pass None for the task's default")
+    names = [name for name, _ in named]
+    if len(set(names)) < len(names):
+        raise InvalidInputError(f"scoring holds two scorers named {max(names, key=names.count)!r}; pass a dict of them")
+    return {name: _make_scorer(one, classes, weighted) for name, one in named}
+
+
+def _metric_name(scorer: Any) -> str:
+    if isinstance(scorer, str):
+        return ALIASES.get(scorer, scorer)
+    function = getattr(scorer, "_score_func", scorer)
+    return str(getattr(function, "__name__", "score"))
+
+
+def _make_scorer(scoring: Any, classes: Array | None, weighted: bool) -> Any:
+    validation.check_arguments({"scoring": scoring}, classification=classes is not None)
+    validation.check_scoring_classes(scoring, 0 if classes is None else len(classes))
+    if isinstance(scoring, str):
+        scoring = ALIASES.get(scoring, scoring)
+        if scoring == "neg_log_loss":  # without the labels, a fold that misses a class could not be scored
+            return make_scorer(log_loss, greater_is_better=False, response_method="predict_proba", labels=classes)
+        return get_scorer(scoring)
+    try:
+        scorer = check_scoring(scoring=scoring)
+    except ValueError as error:
+        raise InvalidInputError(f"scoring: {error}") from error
+    if weighted and not hasattr(scorer, "_accept_sample_weight"):
+        raise InvalidInputError(f"scoring: {scoring!r} takes no sample_weight; wrap its metric in make_scorer")
+    return scorer
+
+
+def _outer_folds(
+    outer_cv: Any, codes: Array, classes: Array | None, *, groups: Array | None, X: Any, seed: int
+) -> tuple[Fold, ...]:
+    """Outer folds in which nothing crosses from the training rows to the scored ones."""
+    if isinstance(outer_cv, Integral) and not isinstance(outer_cv, bool):
+        n_splits = int(outer_cv)
+        _check_number(n_splits, codes, classes, groups)
+        folds = make_folds(codes, classes is not None, cv=n_splits, groups=groups, X=X, random_state=seed)
+    else:
+        folds = _split(outer_cv, codes, classes, groups=groups, X=X, seed=seed)
+    for i, (train, test) in enumerate(folds):
+        _check_fold(f"outer_cv: fold {i}", train, test, codes=codes, classes=classes, groups=groups)
+    return folds
+
+
+def _check_number(n_splits: int, codes: Array, classes: Array | None, groups: Array | None) -> None:
+    if n_splits < 2:
+        raise InvalidInputError(f"outer_cv must be 2 folds or more; got {n_splits}")
+    if groups is not None:
+        n_groups = len(np.unique(groups))
+        if n_groups < n_splits:
+            raise InvalidInputError(f"outer_cv={n_splits} but there are {n_groups} groups; use fewer folds")
+    elif classes is not None:
+        counts = np.bincount(codes)
+        rarest = int(counts.argmin())
+        if counts[rarest] < n_splits:
+            raise InvalidInputError(
+                f"outer_cv={n_splits} but class {classes[rarest]!s} of y has {counts[rarest]} rows; "
+                f"use outer_cv={counts[rarest]}, or merge rare classes"
+            )
+    elif len(codes) < n_splits:
+        raise InvalidInputError(f"outer_cv={n_splits} but X has {len(codes)} rows; use fewer folds")
+
+
+def _split(
+    outer_cv: Any, codes: Array, classes: Array | None, *, groups: Array | None, X: Any, seed: int
+) -> tuple[Fold, ...]:
+    if isinstance(outer_cv, str | bytes) or not (hasattr(outer_cv, "split") or isinstance(outer_cv, Iterable)):
+        raise InvalidInputError(
+            f"outer_cv must be a number of folds, a scikit-learn splitter or (train, test) pairs; got {outer_cv!r}"
+        )
+    if getattr(outer_cv, "random_state", 0) is None:  # else a second call could not go on with the same folds
+        outer_cv = copy.copy(outer_cv)
+        outer_cv.random_state = seed
+    try:
+        splitter = check_cv(outer_cv, codes, classifier=classes is not None)
+        folds = [tuple(map(np.asarray, fold)) for fold in splitter.split(X, codes, groups)]
+    except (ValueError, TypeError) as error:
+        raise InvalidInputError(f"outer_cv cannot split this table: {error}") from error
+    if not folds:
+        raise InvalidInputError("outer_cv gives no fold; pass a splitter that gives one or more")
+    for i, fold in enumerate(folds):
+        if len(fold) != 2 or any(rows.dtype.kind not in "iub" or rows.ndim != 1 for rows in fold):
+            raise InvalidInputError(f"outer_cv: fold {i} must be a pair of row numbers, to train on and to score")
+    return tuple((_positions(train), _positions(test)) for train, test in folds)
+
+
+def _positions(rows: Array) -> NDArray[np.intp]:
+    return np.flatnonzero(rows) if rows.dtype.kind == "b" else rows.astype(np.intp)
+
+
+def _check_fold(
+    where: str, train: Array, test: Array, *, codes: Array, classes: Array | None, groups: Array | None
+) -> None:
+    if not len(train) or not len(test):
+        raise InvalidInputError(
+            f"{where} holds no rows to {'score' if len(train) else 'train on'}; change the splitter"
+        )
+    rows = np.concatenate([train, test])
+    if rows.min() < 0 or rows.max() >= len(codes):
+        raise InvalidInputError(f"{where} names rows outside of the {len(codes)} rows of X; count them from 0")
+    shared = np.intersect1d(train, test)
+    if len(shared):
+        raise InvalidInputError(f"{where} scores {len(shared)} of its training rows; keep the two parts apart")
+    if groups is not None:
+        crossing = np.intersect1d(groups[train], groups[test])
+        if len(crossing):
+            raise InvalidInputError(
+                f"{where} has {len(crossing)} groups in both of its parts; pass a splitter that keeps them apart, as "
+                "GroupKFold, or leave out groups"
+            )
+    if classes is not None and len(np.unique(codes[train])) < 2:
+        raise InvalidInputError(f"{where} trains on a single class of y; use fewer folds, or shuffle the rows")

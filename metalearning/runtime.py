@@ -1,0 +1,137 @@
+"""How long fits take, learnt from the memory: corrections to the components' own guesses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from meta_db.store import DatasetRecord, MetaDatabase, Results
+from pipelines.build import predicted_seconds
+from pipelines.component import TableTraits
+from pipelines.space import build_space, complete
+
+TRAIN_SHARE = 2 / 3  # of a data set's rows, that one of three folds trains on
+_LESSON = "runtime"
+_RIDGE = 3.0  # of the slopes, in results: a family with few of them keeps its guess's own slopes
+_SURE = 0.9  # quantile of the upper bound
+_UNKNOWN = 3.0  # how much longer than guessed a fit may take of which nothing is known
+_FEWEST = 20  # results of a family that are worth a line
+_LEAST = 1e-3  # seconds; below, clocks measure themselves
+
+
+@dataclass(frozen=True)
+class _Line:
+    """Of one family: the logarithm of measured over guessed seconds as a linear function of the table's size.
+
+    Attributes
+    ----------
+    slopes : tuple of float
+        Of the features of `_features`, the first one constant.
+    low, high : tuple of float
+        Range of the features where it was learnt; tables outside are taken to be at its border.
+    upper : float
+        What covers nine of ten residuals.
+    """
+
+    slopes: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    upper: float
+
+    def at(self, features: NDArray[np.float64]) -> float:
+        return float(np.dot(self.slopes, np.clip(features, self.low, self.high)))
+
+
+@dataclass(frozen=True)
+class RuntimeCorrection:
+    """Seconds of a fit at one thread: a component's guess times what the memory says of its family."""
+
+    lines: Mapping[str, _Line]
+
+    def factors(self, family: str, traits: TableTraits) -> tuple[float, float]:
+        """What to multiply a guess with, for the median and for what nine of ten fits stay below."""
+        line = self.lines.get(family)
+        if line is None:
+            return 1.0, _UNKNOWN
+        middle = float(np.exp(line.at(_features(traits))))
+        return middle, middle * float(np.exp(line.upper))
+
+    def to_json(self) -> str:
+        return json.dumps({family: asdict(line) for family, line in self.lines.items()})
+
+    @staticmethod
+    def from_json(text: str) -> RuntimeCorrection:
+        lines = {}
+        for family, values in json.loads(text).items():
+            slopes, low, high = (tuple(values[name]) for name in ("slopes", "low", "high"))
+            lines[family] = _Line(slopes, low, high, values["upper"])
+        return RuntimeCorrection(lines)
+
+
+NOTHING_LEARNT = RuntimeCorrection({})
+
+
+def teach(database: MetaDatabase) -> None:
+    """Learn from all results of a database, and keep the lesson in it."""
+    results = database.results()
+    database.keep_lesson(_LESSON, learn(results, guess_all(results)).to_json())
+
+
+def recall(database: MetaDatabase) -> RuntimeCorrection:
+    """What a database has learnt; no correction where it has learnt nothing."""
+    lesson = database.lesson(_LESSON)
+    return NOTHING_LEARNT if lesson is None else RuntimeCorrection.from_json(lesson)
+
+
+def guess_all(results: Results) -> NDArray[np.float64]:
+    """The components' own guesses, NaN where there is no result; shape (n_datasets, n_configurations)."""
+    guesses = np.full(results.seconds.shape, np.nan)
+    for i, (_, record) in enumerate(results.datasets):
+        traits, space = trained_on(record), build_space(record.traits)
+        for j in np.flatnonzero(np.isfinite(results.seconds[i])):
+            completed = complete(space, results.configurations[j][1])
+            if completed is not None:
+                guesses[i, j] = max(_LEAST, predicted_seconds(completed, traits))
+    return guesses
+
+
+def trained_on(record: DatasetRecord) -> TableTraits:
+    """Traits of the rows of a data set that one fit of the memory was trained on."""
+    return replace(record.traits, n_rows=max(1, round(TRAIN_SHARE * record.traits.n_rows)))
+
+
+def learn(results: Results, guesses: NDArray[np.float64]) -> RuntimeCorrection:
+    """Fit one line for each family to all its results, by ridge regression towards no correction of the slopes."""
+    features = np.array([_features(trained_on(record)) for _, record in results.datasets])
+    families = np.array([entry.family for _, entry in results.configurations])
+    lines = {}
+    for family in np.unique(families):
+        guess, seconds = guesses[:, families == family], results.seconds[:, families == family]
+        dataset, column = np.nonzero(np.isfinite(guess) & np.isfinite(seconds))
+        if len(dataset) >= _FEWEST:
+            ratio = np.maximum(_LEAST, seconds[dataset, column]) / guess[dataset, column]
+            lines[str(family)] = _fit_line(features[dataset], np.log(ratio))
+    return RuntimeCorrection(lines)
+
+
+def _fit_line(A: NDArray[np.float64], b: NDArray[np.float64]) -> _Line:
+    penalty = _RIDGE * np.diag([0.0, *[1.0] * (A.shape[1] - 1)])
+    centre = np.array([0.0, *A[:, 1:].mean(axis=0)])
+    slopes = np.linalg.solve((A - centre).T @ (A - centre) + penalty, (A - centre).T @ b)
+    slopes[0] -= slopes[1:] @ centre[1:]
+    residuals = b - A @ slopes
+    return _Line(
+        tuple(slopes.tolist()),
+        tuple(A.min(axis=0).tolist()),
+        tuple(A.max(axis=0).tolist()),
+        float(np.quantile(residuals, _SURE)),
+    )
+
+
+def _features(traits: TableTraits) -> NDArray[np.float64]:
+    levels = sum(traits.cardinalities)
+    return np.log([np.e, traits.n_rows, traits.n_features, max(1, traits.n_classes - 1), 1 + levels])

@@ -1,0 +1,80 @@
+"""The commands that look at a batch, as a shell meets them; runs and kills are tested beside the runner."""
+
+from __future__ import annotations
+
+import io
+import json
+import sys
+
+import pandas as pd
+import pytest
+import yaml
+
+from automl.cli import main as cli
+from tests.jobs.workshop import DUMMY
+
+
+@pytest.fixture
+def shell(tmp_path, monkeypatch, capsys):
+    """Call ``automl jobs ...`` beside a batch of two jobs; gives exit code, standard output and standard error."""
+    tables = [{"call": "tests.jobs.workshop:table", "arguments": {"seed": seed}} for seed in range(2)]
+    batch = {"defaults": {"target": "y", "holdout": 0.5}, "tables": tables, "settings": DUMMY}
+    (tmp_path / "jobs.yaml").write_text(yaml.safe_dump(batch))
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["automl", "jobs", *arguments])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        return end.value.code, *capsys.readouterr()
+
+    return call
+
+
+def test_status_and_results_by_the_file_and_by_the_store(shell, tmp_path):
+    code, out, err = shell("run", "jobs.yaml", "--verbose", "0")
+    assert (code, out, err) == (0, "", "")
+    (tmp_path / "results" / "summary.csv").unlink()
+    for place in ("jobs.yaml", "results/jobs.sqlite"):
+        assert shell("status", place) == (0, "2 jobs: 2 finished\n", "")
+        states = json.loads(shell("status", place, "--json")[1])
+        assert [job["state"] for job in states.values()] == ["finished", "finished"]
+        code, out, err = shell("results", place)
+        assert out.splitlines()[0].split() == ["job", "state", "metric", "test_score", "search_score", "seconds"]
+        assert len(out.splitlines()) == 3
+        assert err.startswith("automl: summary and folders are in '")
+    assert list(pd.read_csv(io.StringIO(shell("results", "jobs.yaml", "--csv")[1]))["test_score"]) == [0.5, 0.5]
+    assert len(pd.read_csv(tmp_path / "results" / "summary.csv")) == 2
+    assert shell("cancel", "jobs.yaml", "--all") == (0, "0 jobs cancelled\n", "")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["run", "missing.yaml"], "'missing.yaml' cannot be read"),
+        (["run", "jobs.yaml", "--n-jobs", "0"], "n_jobs must be a whole number"),
+        (["run", "jobs.yaml", "--memory", "-5"], "memory must be a number of MiB above 0"),
+        (["status", "jobs.yaml"], "there is no job store"),
+        (["resume", "nowhere.sqlite"], "there is no job store 'nowhere.sqlite'; 'automl jobs run' makes it"),
+        (["cancel", "jobs.yaml"], "name the jobs to cancel, or say --all"),
+        (["cancel", "jobs.yaml", "x", "--all"], "name the jobs to cancel, or say --all"),
+    ],
+)
+def test_what_users_can_mend_is_one_line_and_exit_code_2(shell, arguments, said):
+    code, out, err = shell(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("automl: ")
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_a_store_with_two_batches_wants_to_know_which(shell, tmp_path):
+    shell("run", "jobs.yaml", "--verbose", "0")
+    batch = yaml.safe_load((tmp_path / "jobs.yaml").read_text())
+    (tmp_path / "more.yaml").write_text(yaml.safe_dump({**batch, "tables": batch["tables"][:1]}))
+    assert shell("run", "more.yaml", "--verbose", "0")[0] == 0
+    code, _, err = shell("status", "results/jobs.sqlite")
+    assert (code, err) == (2, "automl: --batch: the store holds 'jobs', 'more'; name one of them\n")
+    assert shell("status", "results/jobs.sqlite", "--batch", "more")[1] == "1 jobs: 1 finished\n"
+    code, _, err = shell("cancel", "jobs.yaml", "table-dummy-00000000")
+    assert (code, "there is no job 'table-dummy-00000000'" in err) == (2, True)

@@ -1,0 +1,157 @@
+"""Descriptions of batches: what they mean, and what is said against them."""
+
+from __future__ import annotations
+
+import math
+
+import pandas as pd
+import pytest
+
+from automl.errors import InvalidInputError
+from automl.jobs.spec import read_batch
+from tests.jobs import workshop
+
+BASE = {"tables": [{"path": "a.csv", "target": "y"}]}
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    for name in ("a.csv", "b.csv", "deep/c.csv", "test.csv", "odd.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        pd.DataFrame({"x": [1, 2], "y": [0, 1]}).to_csv(tmp_path / name, index=False)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def jobs(**given):
+    return read_batch({**BASE, **given}).jobs
+
+
+def test_a_file_means_all_its_tables_times_all_its_settings(folder):
+    (folder / "nightly.yaml").write_text(
+        """
+        defaults: {target: y, holdout: 0.25}
+        tables:
+          - path: "[ab].csv"
+          - {path: deep/c.csv, settings: [quick], test: test.csv, task: regression}
+          - {openml: 31, name: credit}
+          - {call: "tests.jobs.workshop:table", arguments: {seed: 3}}
+        settings:
+          quick: {time_budget: 10}
+          forest: {estimator: "sklearn.ensemble:RandomForestClassifier", n_estimators: 50}
+        """
+    )
+    batch = read_batch(folder / "nightly.yaml")
+    assert (batch.name, batch.folder, batch.results) == ("nightly", folder, folder / "results")
+    assert batch.store == str(folder / "results" / "jobs.sqlite")
+    assert [(job.table.name, job.setting.name) for job in batch.jobs] == [
+        ("a", "quick"),
+        ("a", "forest"),
+        ("b", "quick"),
+        ("b", "forest"),
+        ("c", "quick"),
+        ("credit", "quick"),
+        ("credit", "forest"),
+        ("table", "quick"),
+        ("table", "forest"),
+    ]
+    a, c = batch.jobs[0].table, batch.jobs[4].table
+    assert (a.target, a.holdout, a.test, a.task) == ("y", 0.25, None, "auto")
+    assert (c.holdout, c.test, c.task) == (None, "test.csv", "regression")
+    assert batch.jobs[1].setting.parameters == {"n_estimators": 50}
+    assert len({job.name for job in batch.jobs}) == len(batch.jobs)
+
+
+def test_a_table_overrules_a_setting_and_a_setting_the_defaults(folder):
+    [first, second] = jobs(
+        defaults={"priority": 1, "retries": 1, "n_jobs": 1, "memory": 500},
+        tables=[{"path": "a.csv", "target": "y", "n_jobs": 4}, {"path": "b.csv", "target": "y"}],
+        settings={"quick": {"priority": 2, "n_jobs": 2, "time_limit": 60, "time_budget": 30}},
+    )
+    assert (first.priority, first.retries, first.resources.n_jobs, first.resources.memory) == (2, 1, 4, 500)
+    assert (second.resources.n_jobs, second.resources.time_limit) == (2, 60)
+    assert first.setting.parameters == {"time_budget": 30}
+
+
+def test_the_id_is_of_what_is_asked_for_and_of_nothing_else(folder):
+    quick = {"quick": {"time_budget": 10}}
+    [job] = jobs(settings=quick)
+    tables = [{"path": "a.csv", "target": "y", "name": "other", "priority": 9, "n_jobs": 2, "retries": 0}]
+    [same] = jobs(settings={"renamed": {"time_budget": 10}}, tables=tables)
+    assert same.id == job.id
+    for change in (
+        {"settings": {"quick": {"time_budget": 11}}},
+        {"settings": quick, "defaults": {"holdout": 0.5}},
+        {"settings": quick, "tables": [{"path": "a.csv", "target": "x"}]},
+        {"settings": quick, "tables": [{"path": "b.csv", "target": "y"}]},
+    ):
+        assert jobs(**change)[0].id != job.id
+
+
+def test_a_job_comes_back_from_the_store_as_it_was(folder):
+    [job] = jobs(settings={"quick": {"time_budget": 10, "include": ["ridge"]}})
+    assert type(job).from_json(job.to_json()) == job
+
+
+def test_python_functions_are_named_so_that_other_processes_find_them(folder):
+    [job] = jobs(tables=[{"call": workshop.table, "target": "y"}])
+    assert job.table.source == "tests.jobs.workshop:table"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"table": []}, "the batch: 'table' is unknown; did you mean 'tables'?"),
+        ({"tables": []}, "tables must be a list"),
+        ({"tables": ["a.csv"]}, "tables: entry 1 must be a mapping"),
+        ({"tables": [{"target": "y"}]}, "entry 1 must say where the table is by one of path, openml, call"),
+        ({"tables": [{"path": "a.csv", "openml": 3, "target": "y"}]}, "must say where the table is by one of"),
+        ({"tables": [{"path": "a.csv"}]}, "entry 1 (a.csv): target is missing"),
+        ({"tables": [{"path": "no/*.csv", "target": "y"}]}, "entry 1 (no/*.csv): there is no such file"),
+        ({"tables": [{"path": "odd.txt", "target": "y"}]}, "'odd.txt' does not say its format"),
+        ({"tables": [{"path": "a.csv", "traget": "y"}]}, "'traget' is unknown; did you mean 'target'"),
+        ({"tables": [{"path": "[ab].csv", "target": "y", "name": "n"}]}, "name fits one table, the pattern finds 2"),
+        ({"tables": [{"path": "a.csv", "target": "y", "test": "no.csv"}]}, "no file 'no.csv' to test on"),
+        ({"tables": [{"path": "a.csv", "target": "y", "holdout": 1.5}]}, "holdout must be a share"),
+        ({"tables": [{"path": "a.csv", "target": "y", "task": "ranking"}]}, "task must be auto, classification or"),
+        (
+            {"tables": [{"path": "a.csv", "target": "y", "settings": ["slow"]}]},
+            "'slow' is unknown; choose from default",
+        ),
+        ({"tables": [{"path": "a.csv", "target": "y", "arguments": {}}]}, "arguments belong to a callable"),
+        ({"tables": [{"path": "a.csv", "target": "y"}] * 2}, "jobs a-default and a-default ask for the same"),
+        ({"tables": [{"openml": "iris"}]}, "openml must be the number of an OpenML data set"),
+        ({"tables": [{"call": "function"}]}, "call must be a callable as module:name"),
+        ({"tables": [{"call": lambda: None}]}, "cannot be imported by other processes"),
+        ({"tables": [{"call": "m:f", "arguments": {"x": {1, 2}}}]}, "x must be made of texts, numbers"),
+        ({"defaults": {"priorty": 1}}, "defaults: 'priorty' is unknown; did you mean 'priority'?"),
+        ({"defaults": {"priority": "high"}}, "defaults: priority must be a whole number, larger first"),
+        ({"defaults": {"retries": -1}}, "retries must be a whole number from 0"),
+        ({"defaults": {"n_jobs": -1}}, "n_jobs must be a whole number of cores from 1"),
+        ({"defaults": {"memory": True}}, "memory must be a number of MiB above 0"),
+        ({"settings": {"quick": {"time_budgit": 5}}}, "settings: quick: 'time_budgit' is unknown; did you mean"),
+        ({"settings": {"quick": {"time_budget": -5}}}, "settings: quick: time_budget must be a finite number"),
+        ({"settings": {"quick": {"scoring": "roc_auk"}}}, "settings: quick: scoring: 'roc_auk' is unknown"),
+        ({"settings": {"quick": {"verbose": 2}}}, "verbose cannot be set here (each job has a log)"),
+        ({"settings": {"quick": {"estimator": "Forest"}}}, "estimator must be 'automl' or a class as module:Class"),
+        ({"settings": {"quick": {"estimator": "m:C", "x": math.nan}}}, "x must be made of texts, numbers"),
+        ({"settings": ["quick"]}, "settings must be a mapping"),
+        ({"store": 3}, "store must be a file or a URL"),
+    ],
+)
+def test_one_clear_error_names_the_entry_and_the_mend(folder, given, said):
+    with pytest.raises(InvalidInputError) as caught:
+        read_batch({**BASE, **given})
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["tables: [", "- just\n- a list", "\0"])
+def test_a_file_that_is_not_a_description_is_refused(tmp_path, text):
+    (tmp_path / "jobs.yaml").write_text(text)
+    with pytest.raises(InvalidInputError, match=r"jobs\.yaml"):
+        read_batch(tmp_path / "jobs.yaml")
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(InvalidInputError, match="cannot be read: No such file"):
+        read_batch(tmp_path / "jobs.yaml")

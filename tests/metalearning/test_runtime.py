@@ -1,0 +1,70 @@
+"""Fit times learnt from results."""
+
+import numpy as np
+import pytest
+
+from meta_db.store import DatasetRecord, Results
+from metalearning.runtime import RuntimeCorrection, guess_all, learn, trained_on
+from pipelines.component import TableTraits
+from pipelines.configuration import Configuration
+
+FOREST = Configuration({"model": "extra_trees"})
+TREE = Configuration({"model": "decision_tree"})
+ENTRIES = [(0, FOREST), (1, TREE)]
+
+
+@pytest.fixture(scope="module")
+def datasets():
+    rng = np.random.default_rng(0)
+    found = []
+    for i, n in enumerate(np.geomspace(100, 10_000, 30).astype(int)):
+        traits = TableTraits("regression", int(n), int(rng.integers(3, 60)))
+        found.append((i, DatasetRecord(f"d{i}", f"m{i}", f"d{i}", int(n), traits, {}, np.zeros(1))))
+    return found
+
+
+@pytest.fixture(scope="module")
+def guesses(datasets):
+    ones = np.ones((len(datasets), 2))
+    return guess_all(Results(datasets, ENTRIES, ones, ones))
+
+
+@pytest.fixture
+def learnt_from(datasets, guesses):
+    """Learns from results in which fits took the components' guesses times a factor, give or take a tenth."""
+
+    def learn_from(factor):
+        noise = np.exp(0.1 * np.random.default_rng(1).normal(size=guesses.shape))
+        factors = np.array([factor(record.traits) for _, record in datasets])[:, None]
+        return learn(Results(datasets, ENTRIES, np.ones_like(guesses), guesses * factors * noise), guesses)
+
+    return learn_from
+
+
+def test_a_machine_that_is_three_times_as_slow_is_noticed(datasets, learnt_from):
+    middle, upper = learnt_from(lambda traits: 3.0).factors("extra_trees", datasets[7][1].traits)
+    assert middle == pytest.approx(3.0, rel=0.15)
+    assert middle < upper < 1.4 * middle
+
+
+def test_a_wrong_exponent_of_the_rows_is_mended(datasets, learnt_from):
+    learnt = learnt_from(lambda traits: (traits.n_rows / 1_000) ** 0.5)
+    small, large = (learnt.factors("decision_tree", trained_on(datasets[i][1]))[0] for i in (2, -3))
+    assert large / small == pytest.approx((datasets[-3][1].n_rows / datasets[2][1].n_rows) ** 0.5, rel=0.3)
+
+
+def test_tables_larger_than_any_known_get_the_factor_of_the_largest(learnt_from):
+    learnt = learnt_from(lambda traits: (traits.n_rows / 1_000) ** 0.5)
+    here, far = (TableTraits("regression", n, 10) for n in (10_000, 10_000_000))
+    assert learnt.factors("extra_trees", far)[0] == pytest.approx(learnt.factors("extra_trees", here)[0], rel=0.25)
+
+
+def test_a_family_that_nothing_is_known_of_keeps_its_guess_and_a_wide_bound():
+    middle, upper = RuntimeCorrection({}).factors("lightgbm", TableTraits("regression", 100, 3))
+    assert middle == 1.0
+    assert upper > 2.0
+
+
+def test_a_lesson_survives_being_written_down(learnt_from):
+    learnt = learnt_from(lambda traits: 2.0)
+    assert RuntimeCorrection.from_json(learnt.to_json()) == learnt
