@@ -15,11 +15,11 @@ from typing import Any
 from xml.etree import ElementTree
 
 import openml
-from openml.exceptions import PyOpenMLError
-from urllib3.exceptions import HTTPError
 
 logger = logging.getLogger(__name__)
 
+# Libraries whose errors say what is wrong; those of others come from parsers, which say only where.
+_CONNECTING = ("openml", "requests", "urllib3", "minio")
 _LONGEST = 400  # letters of an error that are shown: servers send whole pages
 # Files of a data set in the client's cache, and what their outermost element is called.
 _DESCRIPTIONS = {
@@ -180,6 +180,6 @@ def _explain(error: BaseException) -> str:
     if len(said) > _LONGEST:
         said = f"{said[:_LONGEST]} ..."
     said = f"{said} ({type(error).__name__})" if said else type(error).__name__
-    # What is no error of the client's own or of the connection comes from its parsers.
-    known = isinstance(error, PyOpenMLError | OSError | HTTPError)
-    return said if known else f"the answer cannot be read: {said}"
+    if isinstance(error, OSError) or type(error).__module__.split(".")[0] in _CONNECTING:
+        return said
+    return f"the answer cannot be read: {said}"

@@ -80,6 +80,7 @@ def _decision_tree(settings: Settings) -> dict[str, Any]:
 def _hist_gradient_boosting(settings: Settings) -> dict[str, Any]:
     rate = settings.number("learning_rate", 0.1)
     settings.enough("max_iter", 100, MIN_ROUNDS / rate)
+    settings.refuse_none("max_leaf_nodes")
     wishes = {
         "learning_rate": rate,
         "max_leaf_nodes": settings.whole("max_leaf_nodes", 31),
@@ -135,11 +136,14 @@ def _lightgbm(settings: Settings) -> dict[str, Any]:
 
 
 def _logistic_regression(settings: Settings) -> dict[str, Any]:
+    settings.refuse_none("penalty")
     ratio = float(settings.number("l1_ratio", 0.0))
     # Newer versions say it with the ratio alone.
     default = "l2" if ratio == 0 else "l1" if ratio == 1 else "elasticnet"
     known = {"l2": "l2", "l1": "l1", "elasticnet": "elasticnet", "deprecated": default}
     penalty = settings.choose("penalty", default, known)
+    if settings.traits.task == "multiclass":
+        settings.choose("multi_class", "auto", dict.fromkeys(("auto", "multinomial", "deprecated")))
     wishes = {"C": float(settings.number("C", 1.0)), "penalty": penalty}
     if penalty == "elasticnet":
         wishes["l1_ratio"] = ratio
@@ -164,7 +168,11 @@ def _gamma(settings: Settings) -> float:
         return 1.0
     if settings.before.get("scaling") != "standard":
         raise settings.refuse("gamma")
-    return 1.0 if gamma == "auto" else float(settings.number("gamma", 1.0)) * encoded_width(settings.traits)
+    return (
+        1.0
+        if gamma in ("auto", "auto_deprecated")
+        else float(settings.number("gamma", 1.0)) * encoded_width(settings.traits)
+    )
 
 
 def _linear_svm(settings: Settings) -> dict[str, Any]:
@@ -178,6 +186,7 @@ def _linear_svm(settings: Settings) -> dict[str, Any]:
 
 
 def _sgd(settings: Settings) -> dict[str, Any]:
+    settings.refuse_none("penalty")
     losses = ("log_loss", "modified_huber", "hinge", "squared_hinge", "perceptron")
     penalty = settings.choose("penalty", "l2", {name: name for name in ("l2", "l1", "elasticnet")})
     schedules = {name: name for name in ("optimal", "invscaling", "adaptive")}
@@ -215,6 +224,7 @@ def _lda(settings: Settings) -> dict[str, Any]:
 
 
 def _bernoulli_nb(settings: Settings) -> dict[str, Any]:
+    settings.refuse_none("binarize")
     wishes = {
         "alpha": settings.penalty("alpha", 1.0, 1e-2),
         "fit_prior": settings.choose("fit_prior", True, _BOOLS),
@@ -281,8 +291,8 @@ MODELS: Mapping[str, Rule] = {
     "LGBMRegressor": _LIGHTGBM,
     "LogisticRegression": Rule(
         _logistic_regression,
-        {"fit_intercept": (True,), "multi_class": ("auto", "multinomial", "deprecated")},
-        frozenset({"solver", "dual", "intercept_scaling"}),
+        {"fit_intercept": (True,)},
+        frozenset({"solver", "dual", "intercept_scaling", "multi_class"}),
     ),
     "SVC": Rule(_kernel_svm, {}, frozenset(_SHAPE)),
     "LinearSVC": Rule(

@@ -67,6 +67,11 @@ class Settings:
         value = self._values.get(name)
         return default if value is None else value
 
+    def refuse_none(self, name: str) -> None:
+        """Refuse a parameter for which None is no default, but a choice that ours do not have."""
+        if name in self._values and self._values[name] is None:
+            raise self.refuse(name)
+
     def number(self, name: str, default: float) -> float:
         """A parameter that has to be a number."""
         value = self.get(name, default)
@@ -89,7 +94,9 @@ class Settings:
         return int(value)
 
     def share_of_columns(self, name: str, default: Any) -> float:
-        """What scikit-learn calls ``max_features``, as a share."""
+        """What scikit-learn calls ``max_features``, as a share; None is all columns there."""
+        if name in self._values and self._values[name] is None:
+            default = 1.0
         value, n = self.get(name, default), self.traits.n_features
         named = {"sqrt": math.sqrt(n), "auto": math.sqrt(n), "log2": math.log2(max(n, 2))}
         if isinstance(value, str) and value in named:

@@ -1,6 +1,8 @@
 """OpenML's tasks measured by us, and our runs published: the unmodified client, real HTTP, a server of our own."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 import arff
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from automl import AutoMLClassifier, AutoMLRegressor
-from automl.cli_meta import app
+from automl.cli.meta import app
 from automl.errors import InvalidInputError
 from automl.fill import fill
 from automl.openml_run import as_source, find_best, publish_best
@@ -58,9 +60,10 @@ def test_a_task_is_measured_on_all_its_rows_and_its_own_splits(server, folder):
         ((number, record),) = database.datasets()
         assert (record.name, record.openml_id, record.n_rows) == ("breast", 5, 90)
         assert record.traits.n_rows == 90
-        (row,) = database._all("SELECT length(folds) / 4 FROM score WHERE metric = 'accuracy'")
-        assert row[0] == N_FOLDS
         assert database.tried(number) == {NB}
+    with closing(sqlite3.connect(folder / "memory.sqlite")) as connection:
+        ((n_scores,),) = connection.execute("SELECT length(folds) / 4 FROM score WHERE metric = 'accuracy'").fetchall()
+    assert n_scores == N_FOLDS
 
 
 def test_a_published_run_carries_the_predictions_for_every_row(server, folder, run):

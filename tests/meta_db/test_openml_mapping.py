@@ -40,6 +40,31 @@ def test_sqrt_of_the_columns_becomes_a_share():
     assert map_setup(FOREST, {FOREST: {"max_features": "auto"}}, NUMERIC)["model:random_forest:max_features"] == 0.2
 
 
+def test_none_of_the_columns_named_means_all_of_them():
+    assert map_setup(FOREST, {FOREST: {"max_features": None}}, NUMERIC)["model:random_forest:max_features"] == 1.0
+
+
+def test_one_model_for_each_class_is_the_same_for_two_classes_only():
+    logistic = "sklearn.linear_model.logistic.LogisticRegression"
+    assert map_setup(logistic, {logistic: {"multi_class": "ovr"}}, NUMERIC).family == "logistic_regression"
+    with pytest.raises(NotMappedError, match="multi_class"):
+        map_setup(logistic, {logistic: {"multi_class": "ovr"}}, TableTraits("multiclass", 500, 25, 4))
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter"),
+    [
+        ("linear_model.LogisticRegression", "penalty"),
+        ("linear_model.SGDClassifier", "penalty"),
+        ("ensemble.HistGradientBoostingClassifier", "max_leaf_nodes"),
+        ("naive_bayes.BernoulliNB", "binarize"),
+    ],
+)
+def test_none_is_no_default_where_it_means_something(name, parameter):
+    with pytest.raises(NotMappedError, match=f"{parameter} has a value that ours cannot have"):
+        map_setup(f"sklearn.{name}", {f"sklearn.{name}": {parameter: None}}, NUMERIC)
+
+
 def test_steps_around_the_model_become_our_steps():
     given = {IMPUTER: {"strategy": "median"}, ENCODER: {}, SCALER: {}, SVC: {"C": 10.0, "gamma": "scale"}}
     found = map_setup(PIPELINE, given, BINARY)
