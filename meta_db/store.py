@@ -319,9 +319,10 @@ class MetaDatabase:
         Parameters
         ----------
         metric : str
-            Name of the scorer; where the data set does not have it, that of `RANKED_BY` is taken.
+            Name of the scorer; where the data set does not have it, that of `RANKED_BY` is taken, or else accuracy:
+            OpenML has no log loss.
         """
-        for name in (metric, *RANKED_BY.values()):
+        for name in (metric, *RANKED_BY.values(), "accuracy"):
             rows = self._all(
                 "SELECT content, folds FROM score JOIN configuration ON id = configuration"
                 " WHERE dataset = ? AND metric = ?",

@@ -151,3 +151,10 @@ def test_a_failed_write_leaves_nothing_of_itself(filled):
             database.add_evaluation(1, Configuration({"model": "sgd"}), bad, "fill", {})
         assert database.info()["n_evaluations"] == 2
         assert database.info()["n_configurations"] == 2
+
+
+def test_a_data_set_without_the_scorers_that_rank_is_ranked_by_accuracy(path):
+    with MetaDatabase(path, writable=True) as database:
+        dataset = database.add_dataset(make_dataset())
+        database.add_evaluation(dataset, TREE, make_evaluation(scores={"accuracy": (0.5, 0.7)}), "openml", {})
+        assert database.scores(dataset, "neg_log_loss") == {TREE: pytest.approx(0.6)}
