@@ -15,8 +15,8 @@ from automl.store import Store
 from automl.task import Task
 from automl.trial import Status
 from automl.validation import check_target
-from meta_db.openml_client import Session
-from meta_db.openml_task import TaskTable, publish
+from meta_db.exchange.client import Session
+from meta_db.exchange.task import TaskTable, publish
 
 
 def as_source(table: TaskTable) -> Source:
@@ -57,7 +57,7 @@ def find_best(folder: Path, table: TaskTable) -> tuple[Task, Evaluation]:
     if not (same_rows and same_folds):
         raise InvalidInputError(
             f"'{folder}' is not a run on the rows and splits of OpenML task {table.number}; fit on what"
-            " meta_db.openml_task.fetch_task gives, with its folds as the argument cv"
+            " meta_db.exchange.task.fetch_task gives, with its folds as the argument cv"
         )
     whole = [
         evaluation

@@ -15,11 +15,11 @@ from automl.cli.meta import app
 from automl.errors import InvalidInputError
 from automl.fill import fill
 from automl.openml_run import as_source, find_best, publish_best
-from meta_db.openml_client import Connection, OpenMLError
-from meta_db.openml_task import fetch_task
+from meta_db.exchange.client import Connection, OpenMLError
+from meta_db.exchange.task import fetch_task
 from meta_db.store import MetaDatabase
 from pipelines.configuration import Configuration
-from tests.meta_db.openml_server import N_FOLDS, OpenMLServer, breast, diabetes
+from tests.meta_db.exchange.server import N_FOLDS, OpenMLServer, breast, diabetes
 
 NB = Configuration({"model": "gaussian_nb"})
 SETTINGS = {"max_trials": 2, "time_budget": None, "n_jobs": 1, "random_state": 0, "verbose": 0, "ensemble_size": 1}

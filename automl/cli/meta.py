@@ -136,9 +136,9 @@ def pull(
 
     May be stopped and started again at any time.
     """
-    from meta_db.openml_client import Connection, OpenMLError
-    from meta_db.openml_exchange import PullReport, Selection
-    from meta_db.openml_exchange import pull as pull_runs
+    from meta_db.exchange.client import Connection, OpenMLError
+    from meta_db.exchange.pull import PullReport, Selection
+    from meta_db.exchange.pull import pull as pull_runs
     from meta_db.store import MetaDatabase, MetaDatabaseError, user_file
 
     if not (suite or task or dataset):
@@ -182,8 +182,8 @@ def publish(
 ) -> None:
     """Publish the best configuration of a finished run, with its predictions, as a run on OpenML."""
     from automl.openml_run import find_best, publish_best
-    from meta_db.openml_client import Connection, OpenMLError
-    from meta_db.openml_task import fetch_task
+    from meta_db.exchange.client import Connection, OpenMLError
+    from meta_db.exchange.task import fetch_task
 
     try:
         with Connection(server, api_key).open() as session:
@@ -205,8 +205,8 @@ def _sources(folder: Path | None, tasks: Sequence[int], server: str | None) -> l
     """Tables to measure on."""
     from automl.fill import read_sources
     from automl.openml_run import as_source
-    from meta_db.openml_client import Connection, OpenMLError
-    from meta_db.openml_task import fetch_task
+    from meta_db.exchange.client import Connection, OpenMLError
+    from meta_db.exchange.task import fetch_task
 
     if folder is None and not tasks:
         raise InvalidInputError("name a folder of tables, or at least one --openml-task")

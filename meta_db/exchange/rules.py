@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from meta_db.openml_flows import NotMappedError
+from meta_db.exchange.flows import NotMappedError
 from pipelines.component import TableTraits
 
 # Of any class: they say where and how loudly it runs, or how far its solver goes.

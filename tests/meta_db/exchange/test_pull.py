@@ -9,11 +9,11 @@ import pytest
 from typer.testing import CliRunner
 
 from automl.cli.meta import app
-from meta_db.openml_client import Connection, OpenMLError
-from meta_db.openml_exchange import OTHER_LIBRARY, Selection, pull
-from meta_db.openml_task import fetch_task
+from meta_db.exchange.client import Connection, OpenMLError
+from meta_db.exchange.pull import OTHER_LIBRARY, Selection, pull
+from meta_db.exchange.task import fetch_task
 from meta_db.store import MetaDatabase
-from tests.meta_db.openml_server import OpenMLServer, Run, breast, diabetes
+from tests.meta_db.exchange.server import OpenMLServer, Run, breast, diabetes
 
 TREE = "sklearn.tree.tree.DecisionTreeClassifier"
 SVC = "sklearn.svm.classes.SVC"

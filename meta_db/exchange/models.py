@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from meta_db.openml_rules import MIN_ROUNDS, MIN_TREES, Rule, Settings
+from meta_db.exchange.rules import MIN_ROUNDS, MIN_TREES, Rule, Settings
 from pipelines.models._cost import encoded_width
 
 _ENTROPY = {"gini": "gini", "entropy": "entropy", "log_loss": "entropy"}

@@ -2,10 +2,10 @@
 
 import pytest
 
-from meta_db.openml_flows import NotMappedError, parse_flow
-from meta_db.openml_mapping import map_setup
-from meta_db.openml_models import MODELS
-from meta_db.openml_rules import Settings
+from meta_db.exchange.flows import NotMappedError, parse_flow
+from meta_db.exchange.mapping import map_setup
+from meta_db.exchange.models import MODELS
+from meta_db.exchange.rules import Settings
 from pipelines.component import TableTraits
 
 BINARY = TableTraits("binary", 500, 25, 2, categorical=(0,), cardinalities=(7,), has_missing=True)

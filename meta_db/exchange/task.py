@@ -12,7 +12,7 @@ import openml
 import pandas as pd
 from numpy.typing import NDArray
 
-from meta_db.openml_client import OpenMLError, Session
+from meta_db.exchange.client import OpenMLError, Session
 from pipelines.configuration import Configuration
 
 _FLOW = "cash_automl.Pipeline"

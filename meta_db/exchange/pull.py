@@ -22,9 +22,9 @@ from typing import Any
 import numpy as np
 import openml
 
-from meta_db.openml_client import OpenMLError, Session
-from meta_db.openml_flows import NotMappedError, Parameters, is_known_library, read_value, split_version
-from meta_db.openml_mapping import map_setup
+from meta_db.exchange.client import OpenMLError, Session
+from meta_db.exchange.flows import NotMappedError, Parameters, is_known_library, read_value, split_version
+from meta_db.exchange.mapping import map_setup
 from meta_db.store import DatasetRecord, EvaluationRecord, MetaDatabase
 from pipelines.component import TableTraits, TaskType
 from pipelines.configuration import Configuration

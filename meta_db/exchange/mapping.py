@@ -12,10 +12,10 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from meta_db.openml_flows import NotMappedError, Parameters, parse_flow
-from meta_db.openml_models import MODELS
-from meta_db.openml_rules import Settings
-from meta_db.openml_steps import STEPS
+from meta_db.exchange.flows import NotMappedError, Parameters, parse_flow
+from meta_db.exchange.models import MODELS
+from meta_db.exchange.rules import Settings
+from meta_db.exchange.steps import STEPS
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
 from pipelines.space import build_space, complete

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from meta_db.openml_rules import Rule, Settings
+from meta_db.exchange.rules import Rule, Settings
 
 _STRATEGIES = {name: name for name in ("mean", "median", "most_frequent")}
 
