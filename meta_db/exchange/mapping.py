@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
+
+from ConfigSpace import ConfigurationSpace
 
 from meta_db.exchange.flows import NotMappedError, Parameters, parse_flow
 from meta_db.exchange.models import MODELS
@@ -71,9 +74,15 @@ def map_setup(flow_name: str, parameters: Parameters, traits: TableTraits) -> Co
     return _check(wishes, traits)
 
 
+@lru_cache(maxsize=8)
+def _space(traits: TableTraits) -> ConfigurationSpace:
+    """Made once for the many setups of a table."""
+    return build_space(traits)
+
+
 def _check(wishes: Mapping[str, Any], traits: TableTraits) -> Configuration:
     """The whole configuration, if our space holds all that is wished for."""
-    space = build_space(traits)
+    space = _space(traits)
     found = complete(space, wishes)
     if found is None:
         raise NotMappedError(f"{wishes['model']} does not suit the table in our space")
