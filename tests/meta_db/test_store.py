@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -79,6 +79,18 @@ def test_a_second_result_of_a_pair_replaces_the_first_with_all_its_scores(filled
         assert np.isnan(database.results().scores[0, 0])
         assert database.info()["n_evaluations"] == 2
         assert database.info()["families"]["decision_tree"] == {"n_configurations": 1, "n_evaluations": 1, "n_ok": 0}
+
+
+def test_what_is_forgotten_goes_with_its_family_and_its_results(filled):
+    with MetaDatabase(filled, writable=True) as database:
+        twin = replace(make_dataset("bupa2"), family="bupa")
+        other = database.add_dataset(make_dataset("vowel"))
+        database.add_evaluation(database.add_dataset(twin), TREE, make_evaluation(), "fill", {})
+        database.add_evaluation(other, TREE, make_evaluation(), "fill", {})
+        assert database.forget("bupa2") == 2
+        assert [record.name for _, record in database.datasets()] == ["vowel"]
+        assert database.info()["n_evaluations"] == 1
+        assert database.scores(other, "roc_auc")
 
 
 def test_only_data_sets_of_the_tasks_asked_for_are_given(filled):
