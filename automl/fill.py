@@ -24,7 +24,7 @@ from automl.history import RunHistory
 from automl.memory import provenance, record_evaluation, record_task
 from automl.metrics import default_scoring, make_metric
 from automl.run import available_cpus, default_memory_limit
-from automl.splits import make_folds
+from automl.splits import Fold, make_folds
 from automl.table_files import read_table
 from automl.task import Task
 from automl.trial import Trial, TrialResult
@@ -43,7 +43,17 @@ _LIBRARIES = ("torch", "catboost", "xgboost")  # that the workers of every table
 
 @dataclass(frozen=True)
 class Source:
-    """A table in a file, and what is known of it."""
+    """A table, and what is known of it.
+
+    Attributes
+    ----------
+    path : Path
+        Of its file, with the label in the column `target`.
+    table : tuple of (DataFrame, Series), optional
+        Features and target, where they are not in a file.
+    folds : tuple of (ndarray, ndarray)
+        Rows to train on and rows to score, where they are given; all rows are used then.
+    """
 
     name: str
     path: Path
@@ -51,6 +61,8 @@ class Source:
     target: str = "target"
     family: str = ""
     openml_id: int | None = None
+    table: tuple[pd.DataFrame, pd.Series] | None = None
+    folds: tuple[Fold, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -217,12 +229,16 @@ def prepare(source: Source, protocol: Protocol) -> tuple[Task, int]:
         If the table cannot be used.
     """
     X, y = _read(source)
+    if source.folds:
+        return _make_task(X, y, source, protocol), len(y)
     target, _ = validation.check_target(y, X, classification=source.is_classification)
     rows = _subsample(target, source.is_classification, protocol)
     return _make_task(X.iloc[rows], y.iloc[rows], source, protocol), len(target)
 
 
 def _read(source: Source) -> tuple[pd.DataFrame, pd.Series]:
+    if source.table is not None:
+        return source.table
     table = read_table(source.path)
     if source.target not in table.columns:
         raise InvalidInputError(f"'{source.path}' has no column '{source.target}'")
@@ -236,7 +252,9 @@ def _make_task(X: pd.DataFrame, y: pd.Series, source: Source, protocol: Protocol
         numbers = reader.fit_transform(X)
     n_classes = 0 if classes is None else len(classes)
     kind: TaskType = "regression" if n_classes == 0 else "binary" if n_classes == 2 else "multiclass"
-    folds = make_folds(target, source.is_classification, cv=protocol.n_folds, random_state=protocol.seed)
+    folds = source.folds or make_folds(
+        target, source.is_classification, cv=protocol.n_folds, random_state=protocol.seed
+    )
     traits = reader.traits(kind, n_classes, n_rows=len(target))
     return Task(numbers, target, traits, make_metric(default_scoring(kind), kind, classes), folds)
 

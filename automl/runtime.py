@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from automl.history import RunHistory
-from meta_db.store import SHIPPED, MetaDatabase, MetaDatabaseError
+from meta_db.store import MetaDatabase, MetaDatabaseError, memory_files
 from metalearning.runtime import NOTHING_LEARNT, RuntimeCorrection, recall
 from pipelines.build import predicted_seconds
 from pipelines.component import TableTraits
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 def recall_runtime() -> RuntimeCorrection:
     """What the shipped memory says of the components' guesses; no correction where it cannot be read."""
     try:
-        with MetaDatabase(SHIPPED) as memory:
+        with MetaDatabase(memory_files()[0]) as memory:
             return recall(memory)
     except MetaDatabaseError as error:
         logger.debug("fit times are guessed without a memory: %s", error)

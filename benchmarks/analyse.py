@@ -115,11 +115,9 @@ def main(
     ]
     if peers is not None:
         theirs = reference(peers, budget)
-        mine = results[(results["fold"] == 0) & results["dataset"].isin(theirs["dataset"].unique())]
-        theirs = theirs[theirs["dataset"].isin(mine["dataset"]) & ~theirs["system"].isin(mine["system"].unique())]
-        parts.append(
-            report(pd.concat([mine, theirs]), "Beside reference figures of peers, same rows, measured elsewhere")
-        )
+        same_rows = (measured["fold"] == 0) & measured["dataset"].isin(theirs["dataset"].unique())
+        both = pd.concat([measured[same_rows & ~measured["system"].isin(REFERENCE.values())], theirs])
+        parts.append(report(complete(both), "Beside reference figures of peers, same rows, measured elsewhere"))
     out.write_text("\n\n".join(parts) + "\n")
 
 

@@ -61,8 +61,8 @@ def run_cell(cell: Cell, table: pd.DataFrame) -> dict[str, Any]:
         train.to_parquet(folder / "train.parquet")
         test.to_parquet(folder / "test.parquet")
         settings = {
-            "system": cell.system.name, "package": cell.system.package, "task": cell.task, "metric": metric,
-            "budget": cell.budget, "cores": cell.cores, "seed": 0,
+            "dataset": cell.dataset, "system": cell.system.name, "package": cell.system.package, "task": cell.task,
+            "metric": metric, "budget": cell.budget, "cores": cell.cores, "seed": 0,
         }  # fmt: skip
         (folder / "settings.json").write_text(json.dumps(settings))
         row["error"] = _run_process(cell, folder)

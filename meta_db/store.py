@@ -243,6 +243,14 @@ class MetaDatabase:
                 ],
             )
 
+    def forget(self, name: str) -> int:
+        """Remove a data set and its near-duplicates with all their results; returns how many data sets went."""
+        with self._transaction() as connection:
+            same = "SELECT id FROM dataset WHERE family IN (SELECT family FROM dataset WHERE name = ?)"
+            for table in ("score", "evaluation"):
+                connection.execute(f"DELETE FROM {table} WHERE dataset IN ({same})", (name,))
+            return connection.execute(f"DELETE FROM dataset WHERE id IN ({same})", (name,)).rowcount
+
     def keep_lesson(self, name: str, content: str) -> None:
         """Keep what was learnt from all results, in place of an older lesson of the name."""
         with self._transaction() as connection:
@@ -319,9 +327,10 @@ class MetaDatabase:
         Parameters
         ----------
         metric : str
-            Name of the scorer; where the data set does not have it, that of `RANKED_BY` is taken.
+            Name of the scorer; where the data set does not have it, that of `RANKED_BY` is taken, or else accuracy:
+            OpenML has no log loss.
         """
-        for name in (metric, *RANKED_BY.values()):
+        for name in (metric, *RANKED_BY.values(), "accuracy"):
             rows = self._all(
                 "SELECT content, folds FROM score JOIN configuration ON id = configuration"
                 " WHERE dataset = ? AND metric = ?",

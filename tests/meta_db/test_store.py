@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -81,6 +81,18 @@ def test_a_second_result_of_a_pair_replaces_the_first_with_all_its_scores(filled
         assert database.info()["families"]["decision_tree"] == {"n_configurations": 1, "n_evaluations": 1, "n_ok": 0}
 
 
+def test_what_is_forgotten_goes_with_its_family_and_its_results(filled):
+    with MetaDatabase(filled, writable=True) as database:
+        twin = replace(make_dataset("bupa2"), family="bupa")
+        other = database.add_dataset(make_dataset("vowel"))
+        database.add_evaluation(database.add_dataset(twin), TREE, make_evaluation(), "fill", {})
+        database.add_evaluation(other, TREE, make_evaluation(), "fill", {})
+        assert database.forget("bupa2") == 2
+        assert [record.name for _, record in database.datasets()] == ["vowel"]
+        assert database.info()["n_evaluations"] == 1
+        assert database.scores(other, "roc_auc")
+
+
 def test_only_data_sets_of_the_tasks_asked_for_are_given(filled):
     with MetaDatabase(filled, writable=True) as database:
         database.add_dataset(make_dataset("housing", "regression"))
@@ -151,3 +163,10 @@ def test_a_failed_write_leaves_nothing_of_itself(filled):
             database.add_evaluation(1, Configuration({"model": "sgd"}), bad, "fill", {})
         assert database.info()["n_evaluations"] == 2
         assert database.info()["n_configurations"] == 2
+
+
+def test_a_data_set_without_the_scorers_that_rank_is_ranked_by_accuracy(path):
+    with MetaDatabase(path, writable=True) as database:
+        dataset = database.add_dataset(make_dataset())
+        database.add_evaluation(dataset, TREE, make_evaluation(scores={"accuracy": (0.5, 0.7)}), "openml", {})
+        assert database.scores(dataset, "neg_log_loss") == {TREE: pytest.approx(0.6)}

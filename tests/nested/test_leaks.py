@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 from sklearn.feature_selection import SelectKBest
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, StratifiedShuffleSplit, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -56,11 +56,12 @@ def test_selecting_columns_stays_at_chance():
 @pytest.mark.slow
 def test_our_search_stays_at_chance_while_its_leaderboard_does_not():
     X, y = noise(50)
-    families = ["decision_tree", "gaussian_nb", "bernoulli_nb", "k_nearest_neighbors"]
+    families = ["decision_tree", "gaussian_nb", "k_nearest_neighbors"]
     ours = AutoMLClassifier(
         time_budget=None,
-        max_trials=40,
+        max_trials=60,
         n_jobs=1,
+        cv=StratifiedShuffleSplit(1, test_size=0.2, random_state=0),  # few rows to judge by, and so much to overfit
         include=families,
         scoring="accuracy",
         searcher="random",

@@ -1,0 +1,78 @@
+"""Between runs of ours and OpenML: its tasks as tables to measure on, finished runs as OpenML runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from automl.errors import InvalidInputError
+from automl.evaluate import Artifacts
+from automl.fill import Source
+from automl.history import Evaluation, RunHistory
+from automl.persistence import library_versions
+from automl.store import Store
+from automl.task import Task
+from automl.trial import Status
+from automl.validation import check_target
+from meta_db.exchange.client import Session
+from meta_db.exchange.task import TaskTable, publish
+
+
+def as_source(table: TaskTable) -> Source:
+    """A task's table for `automl.fill.fill`, which measures on the task's own splits."""
+    return Source(
+        table.name,
+        Path(f"OpenML task {table.number}"),
+        bool(table.class_labels),
+        family=table.name,
+        openml_id=table.dataset_id,
+        table=(table.X, table.y),
+        folds=table.folds,
+    )
+
+
+def find_best(folder: Path, table: TaskTable) -> tuple[Task, Evaluation]:
+    """The best configuration of a finished run on an OpenML task, of those that went through all of its folds.
+
+    Parameters
+    ----------
+    folder : Path
+        What the run had as its argument `store`.
+
+    Raises
+    ------
+    InvalidInputError
+        If the folder holds no run, or one on other rows or other folds.
+    """
+    if not (folder / "history.jsonl").exists() or not (folder / "task.pkl").exists():
+        raise InvalidInputError(f"'{folder}' holds no run; give the folder that fit had as its argument store")
+    task = Task.open(folder)
+    target, _ = check_target(table.y, table.X, classification=bool(table.class_labels))
+    same_rows = len(task.y) == len(target) and np.allclose(task.y, target)
+    same_folds = len(task.folds) == len(table.folds) and all(
+        np.array_equal(np.concatenate(ours), np.concatenate(theirs))
+        for ours, theirs in zip(task.folds, table.folds, strict=True)
+    )
+    if not (same_rows and same_folds):
+        raise InvalidInputError(
+            f"'{folder}' is not a run on the rows and splits of OpenML task {table.number}; fit on what"
+            " meta_db.exchange.task.fetch_task gives, with its folds as the argument cv"
+        )
+    whole = [
+        evaluation
+        for evaluation in RunHistory(Store(folder).open(task)).evaluations.values()
+        if len(evaluation.folds) == len(task.folds) and evaluation.status is Status.OK
+    ]
+    if not whole:
+        raise InvalidInputError(f"'{folder}' has no configuration that went through all {len(task.folds)} folds")
+    return task, min(whole, key=lambda e: float(np.mean([result.loss for result in e.folds.values()])))
+
+
+def publish_best(session: Session, folder: Path, table: TaskTable) -> int:
+    """Upload the best configuration of a finished run, as `find_best` has it; returns the number of the run."""
+    task, best = find_best(folder, table)
+    artifacts = Artifacts(folder)
+    predictions = [artifacts.predictions(best.configuration, fold) for fold in range(len(task.folds))]
+    classes = [] if task.metric.classes is None else list(task.metric.classes)
+    return publish(session, table, best.configuration, predictions, classes, library_versions())

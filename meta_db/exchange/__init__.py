@@ -1,0 +1,1 @@
+"""OpenML and the memory: pulling what others measured, their splits, and publishing runs."""

@@ -1,0 +1,319 @@
+"""Models of scikit-learn, XGBoost and LightGBM flows in our space."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from meta_db.exchange.rules import MIN_ROUNDS, MIN_TREES, Rule, Settings
+from pipelines.models._cost import encoded_width
+
+_ENTROPY = {"gini": "gini", "entropy": "entropy", "log_loss": "entropy"}
+_SQUARES = ("squared_error", "mse", "friedman_mse")
+_BOOLS = {False: False, True: True}
+_TREE_NEUTRAL: Mapping[str, tuple[Any, ...]] = {
+    "min_weight_fraction_leaf": (0, 0.0),
+    "min_impurity_split": (1e-7,),
+    "ccp_alpha": (0, 0.0),
+    "presort": (False, "auto", "deprecated"),
+}
+
+
+def _named(family: str, wishes: Mapping[str, Any]) -> dict[str, Any]:
+    return {"model": family, **{f"model:{family}:{name}": value for name, value in wishes.items()}}
+
+
+def _criterion(settings: Settings) -> dict[str, str]:
+    if settings.traits.is_classification:
+        return {"criterion": settings.choose("criterion", "gini", _ENTROPY)}
+    settings.choose("criterion", "squared_error", dict.fromkeys(_SQUARES))
+    return {}
+
+
+def _forest(settings: Settings) -> dict[str, Any]:
+    settings.enough("n_estimators", 100, MIN_TREES)
+    # "auto" meant all columns for regression, and so does the default since.
+    default = "sqrt" if settings.traits.is_classification else 1.0
+    share = settings.share_of_columns("max_features", default)
+    if not settings.traits.is_classification and settings.get("max_features", default) == "auto":
+        share = 1.0
+    return {
+        "max_features": share,
+        "min_samples_leaf": settings.whole("min_samples_leaf", 1),
+        "min_samples_split": settings.whole("min_samples_split", 2),
+        "min_impurity_decrease": settings.penalty("min_impurity_decrease", 0.0, 1e-8),
+        **_criterion(settings),
+    }
+
+
+def _random_forest(settings: Settings) -> dict[str, Any]:
+    wishes = _forest(settings)
+    wishes["bootstrap"] = settings.choose("bootstrap", True, _BOOLS)
+    share = settings.get("max_samples", 1.0)
+    if wishes["bootstrap"]:
+        if not isinstance(share, float):
+            raise settings.refuse("max_samples")
+        wishes["max_samples"] = share
+    return {**_named("random_forest", wishes), **settings.balancing()}
+
+
+def _extra_trees(settings: Settings) -> dict[str, Any]:
+    if settings.choose("bootstrap", False, _BOOLS):
+        raise settings.refuse("bootstrap")
+    return {**_named("extra_trees", _forest(settings)), **settings.balancing()}
+
+
+def _decision_tree(settings: Settings) -> dict[str, Any]:
+    leaf = settings.whole("min_samples_leaf", 1)
+    wishes = {
+        "max_depth": settings.whole("max_depth", 20),
+        "min_samples_leaf": leaf,
+        "ccp_alpha": settings.penalty("ccp_alpha", 0.0, 1e-6),
+        **_criterion(settings),
+    }
+    # A split needs two rows in any case, and as many as two leaves.
+    if settings.whole("min_samples_split", 2) > 2 * leaf:
+        raise settings.refuse("min_samples_split")
+    return {**_named("decision_tree", wishes), **settings.balancing()}
+
+
+def _hist_gradient_boosting(settings: Settings) -> dict[str, Any]:
+    rate = settings.number("learning_rate", 0.1)
+    settings.enough("max_iter", 100, MIN_ROUNDS / rate)
+    settings.refuse_none("max_leaf_nodes")
+    wishes = {
+        "learning_rate": rate,
+        "max_leaf_nodes": settings.whole("max_leaf_nodes", 31),
+        "min_samples_leaf": settings.whole("min_samples_leaf", 20),
+        "l2_regularization": settings.penalty("l2_regularization", 0.0, 1e-6),
+        "max_features": float(settings.number("max_features", 1.0)),
+    }
+    return {**_named("hist_gradient_boosting", wishes), **settings.balancing()}
+
+
+def _xgboost(settings: Settings) -> dict[str, Any]:
+    rate = settings.number("learning_rate", settings.number("eta", 0.3))
+    settings.enough("n_estimators", 100, MIN_ROUNDS / rate)
+    policy = settings.choose("grow_policy", "depthwise", {"depthwise": "depthwise", "lossguide": "lossguide"})
+    depth, leaves = settings.whole("max_depth", 6), settings.whole("max_leaves", 0)
+    if policy == "lossguide" and depth != 0:
+        raise settings.refuse("max_depth")
+    if policy == "depthwise" and leaves != 0:
+        raise settings.refuse("max_leaves")
+    size = {"max_leaves": leaves} if policy == "lossguide" else {"max_depth": depth}
+    wishes = {
+        "learning_rate": rate,
+        "grow_policy": policy,
+        **size,
+        "min_child_weight": settings.penalty("min_child_weight", 1.0, 1e-3),
+        "subsample": float(settings.number("subsample", 1.0)),
+        "colsample_bylevel": float(settings.number("colsample_bylevel", 1.0)),
+        "colsample_bynode": float(settings.number("colsample_bynode", 1.0)),
+        "reg_alpha": settings.penalty("reg_alpha", 0.0, 1e-4),
+        "reg_lambda": settings.penalty("reg_lambda", 1.0, 1e-4),
+    }
+    return _named("xgboost", wishes)
+
+
+def _lightgbm(settings: Settings) -> dict[str, Any]:
+    rate = settings.number("learning_rate", 0.1)
+    settings.enough("n_estimators", 100, MIN_ROUNDS / rate)
+    every = settings.whole("subsample_freq", 0)
+    if every > 1:
+        raise settings.refuse("subsample_freq")
+    bagging = float(settings.number("subsample", 1.0))
+    wishes = {
+        "learning_rate": rate,
+        "num_leaves": settings.whole("num_leaves", 31),
+        "feature_fraction": float(settings.number("colsample_bytree", 1.0)),
+        "bagging_fraction": bagging if every == 1 else 1.0,  # the library bags only if told how often
+        "min_data_in_leaf": settings.whole("min_child_samples", 20),
+        "extra_trees": settings.choose("extra_trees", False, _BOOLS),
+        "lambda_l1": settings.penalty("reg_alpha", 0.0, 1e-4),
+        "lambda_l2": settings.penalty("reg_lambda", 0.0, 1e-4),
+    }
+    return {**_named("lightgbm", wishes), **settings.balancing()}
+
+
+def _logistic_regression(settings: Settings) -> dict[str, Any]:
+    settings.refuse_none("penalty")
+    ratio = float(settings.number("l1_ratio", 0.0))
+    # Newer versions say it with the ratio alone.
+    default = "l2" if ratio == 0 else "l1" if ratio == 1 else "elasticnet"
+    known = {"l2": "l2", "l1": "l1", "elasticnet": "elasticnet", "deprecated": default}
+    penalty = settings.choose("penalty", default, known)
+    if settings.traits.task == "multiclass":
+        settings.choose("multi_class", "auto", dict.fromkeys(("auto", "multinomial", "deprecated")))
+    wishes = {"C": float(settings.number("C", 1.0)), "penalty": penalty}
+    if penalty == "elasticnet":
+        wishes["l1_ratio"] = ratio
+    return {**_named("logistic_regression", wishes), **settings.balancing()}
+
+
+def _kernel_svm(settings: Settings) -> dict[str, Any]:
+    kernel = settings.choose("kernel", "rbf", {name: name for name in ("rbf", "poly", "sigmoid")})
+    wishes = {"C": float(settings.number("C", 1.0)), "kernel": kernel, "gamma": _gamma(settings)}
+    degree, coef0 = settings.whole("degree", 3), float(settings.number("coef0", 0.0))
+    if kernel == "poly":
+        wishes |= {"degree": degree, "coef0": coef0}
+    elif kernel == "sigmoid" and coef0 != 0:
+        raise settings.refuse("coef0")
+    return {**_named("kernel_svm", wishes), **settings.balancing()}
+
+
+def _gamma(settings: Settings) -> float:
+    """The kernel's width in multiples of "scale"; standardised columns have a variance of one."""
+    gamma = settings.get("gamma", "scale")
+    if gamma == "scale":
+        return 1.0
+    if settings.before.get("scaling") != "standard":
+        raise settings.refuse("gamma")
+    return (
+        1.0
+        if gamma in ("auto", "auto_deprecated")
+        else float(settings.number("gamma", 1.0)) * encoded_width(settings.traits)
+    )
+
+
+def _linear_svm(settings: Settings) -> dict[str, Any]:
+    penalty = settings.choose("penalty", "l2", {"l2": "l2", "l1": "l1"})
+    losses = {"squared_hinge": "squared_hinge", "l2": "squared_hinge", "hinge": "hinge", "l1": "hinge"}
+    loss = settings.choose("loss", "squared_hinge", losses)
+    wishes = {"C": float(settings.number("C", 1.0)), "penalty": penalty}
+    if penalty == "l2":
+        wishes["loss"] = loss
+    return {**_named("linear_svm", wishes), **settings.balancing()}
+
+
+def _sgd(settings: Settings) -> dict[str, Any]:
+    settings.refuse_none("penalty")
+    losses = ("log_loss", "modified_huber", "hinge", "squared_hinge", "perceptron")
+    penalty = settings.choose("penalty", "l2", {name: name for name in ("l2", "l1", "elasticnet")})
+    schedules = {name: name for name in ("optimal", "invscaling", "adaptive")}
+    schedule = settings.choose("learning_rate", "optimal", schedules)
+    ratio, eta0 = float(settings.number("l1_ratio", 0.15)), float(settings.number("eta0", 0.01))
+    wishes = {
+        "loss": settings.choose("loss", "hinge", {**{name: name for name in losses}, "log": "log_loss"}),
+        "penalty": penalty,
+        "learning_rate": schedule,
+        "alpha": float(settings.number("alpha", 1e-4)),
+        "average": settings.choose("average", False, _BOOLS),
+    }
+    if penalty == "elasticnet":
+        wishes["l1_ratio"] = ratio
+    if schedule != "optimal":
+        wishes["eta0"] = eta0
+    return {**_named("sgd", wishes), **settings.balancing()}
+
+
+def _k_nearest_neighbors(settings: Settings) -> dict[str, Any]:
+    wishes = {
+        "n_neighbors": settings.whole("n_neighbors", 5),
+        "weights": settings.choose("weights", "uniform", {"uniform": "uniform", "distance": "distance"}),
+        "p": settings.whole("p", 2),
+    }
+    return _named("k_nearest_neighbors", wishes)
+
+
+def _lda(settings: Settings) -> dict[str, Any]:
+    shrinkage = settings.get("shrinkage", 0.0)
+    if shrinkage == "auto":
+        return _named("lda", {"shrinkage": "auto"})
+    # Without shrinkage theirs is our least.
+    return _named("lda", {"shrinkage": "value", "shrinkage_value": settings.penalty("shrinkage", 0.0, 1e-4)})
+
+
+def _bernoulli_nb(settings: Settings) -> dict[str, Any]:
+    settings.refuse_none("binarize")
+    wishes = {
+        "alpha": settings.penalty("alpha", 1.0, 1e-2),
+        "fit_prior": settings.choose("fit_prior", True, _BOOLS),
+        "binarize": float(settings.number("binarize", 0.0)),
+    }
+    return _named("bernoulli_nb", wishes)
+
+
+def _of_one(family: str, name: str, default: float, least: float) -> Callable[[Settings], dict[str, Any]]:
+    """The rule of a model with a single hyperparameter of ours."""
+    return lambda settings: _named(family, {name: settings.penalty(name, default, least)})
+
+
+_RANDOM_FOREST = Rule(_random_forest, _TREE_NEUTRAL)
+_EXTRA_TREES = Rule(_extra_trees, _TREE_NEUTRAL)
+_DECISION_TREE = Rule(_decision_tree, {**_TREE_NEUTRAL, "splitter": ("best",), "min_impurity_decrease": (0, 0.0)})
+_HIST_GRADIENT_BOOSTING = Rule(
+    _hist_gradient_boosting,
+    {"loss": ("log_loss", "auto", "squared_error", "least_squares"), "max_bins": (255, 256)},
+    frozenset({"early_stopping", "validation_fraction", "n_iter_no_change", "scoring", "categorical_features"}),
+)
+_XGBOOST = Rule(
+    _xgboost,
+    {
+        "booster": ("gbtree",),
+        "gamma": (0, 0.0),
+        "colsample_bytree": (1, 1.0),
+        "max_delta_step": (0, 0.0),
+        "scale_pos_weight": (1, 1.0),
+        "base_score": (0.5,),
+        "num_parallel_tree": (1,),
+        "sampling_method": ("uniform",),
+        "objective": ("binary:logistic", "multi:softprob", "multi:softmax", "reg:linear", "reg:squarederror"),
+    },
+    frozenset({"missing", "tree_method", "predictor", "gpu_id", "device", "n_gpus", "importance_type", "max_bin"})
+    | {"eval_metric", "enable_categorical", "use_label_encoder", "validate_parameters", "max_cat_to_onehot"},
+)
+_LIGHTGBM = Rule(
+    _lightgbm,
+    {
+        "boosting_type": ("gbdt",),
+        "max_depth": (-1,),
+        "min_split_gain": (0, 0.0),
+        "min_child_weight": (1e-3,),
+        "objective": ("binary", "multiclass", "regression"),
+    },
+    frozenset({"subsample_for_bin", "importance_type", "max_bin"}),
+)
+_NEIGHBORS = Rule(_k_nearest_neighbors, {"metric": ("minkowski",)}, frozenset({"algorithm", "leaf_size"}))
+_SHAPE = {"decision_function_shape", "shrinking", "probability", "break_ties"}
+
+MODELS: Mapping[str, Rule] = {
+    "RandomForestClassifier": _RANDOM_FOREST,
+    "RandomForestRegressor": _RANDOM_FOREST,
+    "ExtraTreesClassifier": _EXTRA_TREES,
+    "ExtraTreesRegressor": _EXTRA_TREES,
+    "DecisionTreeClassifier": _DECISION_TREE,
+    "DecisionTreeRegressor": _DECISION_TREE,
+    "HistGradientBoostingClassifier": _HIST_GRADIENT_BOOSTING,
+    "HistGradientBoostingRegressor": _HIST_GRADIENT_BOOSTING,
+    "XGBClassifier": _XGBOOST,
+    "XGBRegressor": _XGBOOST,
+    "LGBMClassifier": _LIGHTGBM,
+    "LGBMRegressor": _LIGHTGBM,
+    "LogisticRegression": Rule(
+        _logistic_regression,
+        {"fit_intercept": (True,)},
+        frozenset({"solver", "dual", "intercept_scaling", "multi_class"}),
+    ),
+    "SVC": Rule(_kernel_svm, {}, frozenset(_SHAPE)),
+    "LinearSVC": Rule(
+        _linear_svm, {"fit_intercept": (True,), "multi_class": ("ovr",)}, frozenset({"dual", "intercept_scaling"})
+    ),
+    "SGDClassifier": Rule(
+        _sgd,
+        {"fit_intercept": (True,), "early_stopping": (False,)},
+        frozenset({"shuffle", "epsilon", "power_t", "n_iter_no_change", "validation_fraction"}),
+    ),
+    "KNeighborsClassifier": _NEIGHBORS,
+    "KNeighborsRegressor": _NEIGHBORS,
+    "GaussianNB": Rule(_of_one("gaussian_nb", "var_smoothing", 1e-9, 1e-9)),
+    "BernoulliNB": Rule(_bernoulli_nb, {"force_alpha": (True,)}),
+    "LinearDiscriminantAnalysis": Rule(_lda, {}, frozenset({"solver", "store_covariance"})),
+    "QuadraticDiscriminantAnalysis": Rule(
+        _of_one("qda", "reg_param", 0.0, 1e-4), {"solver": ("svd",)}, frozenset({"store_covariance"})
+    ),
+    "Ridge": Rule(
+        _of_one("ridge", "alpha", 1.0, 1e-4),
+        {"fit_intercept": (True,), "normalize": (False, "deprecated"), "positive": (False,)},
+        frozenset({"solver"}),
+    ),
+}
