@@ -86,7 +86,7 @@ class Protocol:
 def read_sources(folder: Path) -> list[Source]:
     """Tables of a folder, as its ``index.csv`` lists them: name, task, n_rows, and where known family and openml_id.
 
-    Smaller ones first. Files are ``NAME.parquet`` with the label in the column ``target``.
+    Small and large ones by turns, so that a build that is stopped early knows tables of every size. Files are ``NAME.parquet`` with the label in the column ``target``.
 
     Raises
     ------
@@ -101,7 +101,8 @@ def read_sources(folder: Path) -> list[Source]:
     if missing:
         raise InvalidInputError(f"'{path}' lacks the columns {', '.join(sorted(missing))}")
     sources = []
-    for row in index.sort_values("n_rows", kind="stable").to_dict("records"):
+    by_size = index.sort_values("n_rows", kind="stable").to_dict("records")
+    for row in (by_size[i] for i in _spread(len(by_size))):
         number, family = row.get("openml_id"), row.get("family")
         sources.append(
             Source(
@@ -113,6 +114,13 @@ def read_sources(folder: Path) -> list[Source]:
             )
         )
     return sources
+
+
+def _spread(n: int) -> list[int]:
+    """The numbers below n in an order whose every beginning is spread over all of them (van der Corput's)."""
+    digits = max(1, (n - 1).bit_length())
+    turned = (int(f"{i:0{digits}b}"[::-1], 2) for i in range(2**digits))
+    return [i for i in turned if i < n]
 
 
 def fill(

@@ -21,6 +21,7 @@ _N_SIMILAR = 20  # data sets that are asked
 _N_CANDIDATES = 150
 _N_ANSWERS = 40
 _AHEAD = 5  # how little the first places differ when candidates are gathered
+_REACH = 4  # times the rows of the largest data set asked: what is true of small tables need not be of large ones
 _OTHER_TASK = 0.5  # distance between two classes and many
 # Order of rows and units of columns say nothing of a problem, landmarks take too long at the start of a run.
 CHEAP_VECTOR = tuple(name for name in VECTOR if name in CHEAP)
@@ -73,7 +74,7 @@ def recommend(
     Returns
     -------
     Recommendation
-        Empty where the memory knows no data set of the kind.
+        No configurations where the memory knows no data set of the kind, or much smaller ones only.
     """
     n_classes = int(described.values.get("NumberOfClasses", 0))
     task = "regression" if n_classes == 0 else "binary" if n_classes == 2 else "multiclass"
@@ -91,6 +92,8 @@ def recommend(
     distance += [_OTHER_TASK * (record.traits.task != task) for *_, record in known]
     order = np.argsort(distance, kind="stable")[:_N_SIMILAR]
     similar = [(known[i][2].name, float(distance[i])) for i in order]
+    if described.values["NumberOfInstances"] > _REACH * max(known[i][2].traits.n_rows for i in order):
+        return Recommendation([], similar)
     scores = [known[i][0].scores(known[i][1], metric) for i in order]
     weights = weigh(distance)[order]
     candidates = _candidates(scores, weights, space)

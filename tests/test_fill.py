@@ -48,6 +48,14 @@ def test_the_index_says_what_the_tables_are(folder):
     assert (large.name, large.is_classification, large.family) == ("diabetes", False, "sugar")
 
 
+def test_small_and_large_tables_take_turns(tmp_path):
+    lines = [f"t{n},regression,{n}" for n in range(1, 9)]
+    (tmp_path / "index.csv").write_text("\n".join(["name,task,n_rows", *lines]))
+    sizes = [int(source.name[1:]) for source in read_sources(tmp_path)]
+    assert sorted(sizes) == list(range(1, 9))
+    assert max(sizes[:2]) > 4 >= min(sizes[:2])
+
+
 def test_a_folder_without_an_index_says_what_it_needs(tmp_path):
     with pytest.raises(InvalidInputError, match=r"index\.csv.*name, task and n_rows"):
         read_sources(tmp_path)

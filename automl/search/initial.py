@@ -102,6 +102,8 @@ def remembered_portfolio(
         return default_portfolio(space, runtime, budget)
     for name, distance in said.similar[:3]:
         logger.info("similar data set: %s (distance %.2f)", name, distance)
+    if not said.configurations:
+        logger.info("no data set in the memory is like this one; starting with the hand-made portfolio")
     return said.configurations or default_portfolio(space, runtime, budget)
 
 

@@ -42,8 +42,9 @@ def memory(tables):
     return path
 
 
-def ask(memory, name, cost=lambda configuration: 0.1, left_out=()):
+def ask(memory, name, cost=lambda configuration: 0.1, left_out=(), repeats=1):
     X, y = LOADERS[name](return_X_y=True)
+    X, y = np.tile(X, (repeats, 1)), np.tile(y, repeats)
     reader = TableReader()
     numbers = reader.fit_transform(X)
     task = "regression" if name == "diabetes" else "binary" if name == "cancer" else "multiclass"
@@ -82,6 +83,13 @@ def test_only_data_sets_of_the_same_kind_are_asked(memory):
 
 def test_a_memory_of_nothing_similar_recommends_nothing(memory):
     assert ask(memory, "diabetes", left_out={"diabetes"}).configurations == []
+
+
+def test_a_table_far_larger_than_all_known_ones_gets_no_recommendation(memory):
+    assert ask(memory, "iris", repeats=3).configurations
+    said = ask(memory, "iris", repeats=30)
+    assert said.configurations == []
+    assert said.similar
 
 
 def test_what_must_not_be_tried_is_not_recommended(memory):
