@@ -86,7 +86,8 @@ class Protocol:
 def read_sources(folder: Path) -> list[Source]:
     """Tables of a folder, as its ``index.csv`` lists them: name, task, n_rows, and where known family and openml_id.
 
-    Small and large ones by turns, so that a build that is stopped early knows tables of every size. Files are ``NAME.parquet`` with the label in the column ``target``.
+    Small and large ones by turns, so that a build that is stopped early knows tables of every size. Files are
+    ``NAME.parquet`` with the label in the column ``target``.
 
     Raises
     ------
