@@ -138,6 +138,7 @@ def test_importing_leaves_heavy_libraries_alone(statement):
     assert set(python(code)) <= allowed
 
 
+@pytest.mark.alone
 def test_importing_is_cheap_beside_scikit_learn_and_pandas():
     code = """
 import json, subprocess, sys, time

@@ -16,6 +16,8 @@ from sklearn.pipeline import Pipeline
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 
+pytestmark = pytest.mark.alone
+
 FAST = {"include": ["decision_tree", "logistic_regression", "ridge"], "verbose": 0, "random_state": 0, "n_jobs": 2}
 
 

@@ -17,6 +17,8 @@ from sklearn.datasets import load_breast_cancer
 
 from automl import AutoMLClassifier
 
+pytestmark = pytest.mark.alone
+
 # No `if __name__ == "__main__":` on purpose: worker processes must not run the user's script again.
 SCRIPT = """
 import sys

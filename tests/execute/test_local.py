@@ -15,6 +15,8 @@ from automl.execute.local import LocalExecutor
 from automl.trial import Status, Trial
 from tests.factories import make_task, tree
 
+pytestmark = pytest.mark.alone
+
 
 def _segfault(estimator, X, y):
     os.kill(os.getpid(), signal.SIGSEGV)
