@@ -2,7 +2,7 @@
 
 Each data set in turn is treated as new: it and its whole family of near-duplicates are left out of the memory, designs
 are made for it, and what their configurations scored on it is looked up. Regret is the best score so far, as a part of
-the way from the median to the best of all configurations that were measured there.
+the way from the median to the best of all configurations that were measured there, at most 2.
 """
 
 from __future__ import annotations
@@ -28,7 +28,9 @@ from pipelines.configuration import Configuration
 from pipelines.space import build_space, complete
 
 TRIALS = (1, 2, 5, 10, 20, 30)
-_DRAWS = 200  # of the random design
+SECONDS = (0.25, 0.75, 2.5, 7.5)  # of single folds, one after another
+NOTHING = 2.0  # regret before the first trial has ended
+_DRAWS = 20  # of the random design
 
 console = Console()
 
@@ -74,23 +76,26 @@ def main(
         for i, (_, record) in enumerate(results.datasets):
             space = build_space(record.traits)
             scores: dict[Configuration, float] = {}
-            for (_, entry), score in zip(results.configurations, results.scores[i], strict=True):
-                completed = complete(space, entry) if np.isfinite(score) else None
-                if completed is not None:
-                    scores.setdefault(completed, float(score))
+            seconds: dict[Configuration, float] = {}
+            for j in np.flatnonzero(np.isfinite(results.scores[i])):
+                completed = complete(space, results.configurations[j][1])
+                if completed is not None and completed not in scores:
+                    scores[completed], seconds[completed] = results.scores[i, j], results.seconds[i, j]
             values = np.array(list(scores.values()))
             if len(values) < max(TRIALS) or not record.qualities:
                 continue
             best, median = float(values.max()), float(np.median(values))
-            curves = {
-                name: regret(np.array([scores[c] for c in order]), best, median)
-                for name, order in designs(database, record, scores, budget).items()
-            }
-            curves["random"] = np.mean([regret(rng.permutation(values), best, median) for _ in range(_DRAWS)], axis=0)
-            for name, curve in curves.items():
+            orders = designs(database, record, scores, budget)
+            for draw in range(_DRAWS):
+                known = list(scores)
+                orders[f"random {draw}"] = [known[k] for k in rng.permutation(len(known))]
+            for name, order in orders.items():
+                curve = regret(np.array([scores[c] for c in order]), best, median)
+                spent = np.cumsum([seconds[c] for c in order])
+                about = {"dataset": record.name, "design": name.rstrip("0123456789 "), "draw": name}
                 rows += [
-                    {"dataset": record.name, "task": record.traits.task, "design": name, "trial": k, "regret": value}
-                    for k, value in enumerate(curve, 1)
+                    {**about, "trial": k, "regret": value, "seconds": s}
+                    for k, (value, s) in enumerate(zip(curve, spent, strict=True), 1)
                 ]
     table = pd.DataFrame(rows)
     if out is not None:
@@ -101,8 +106,15 @@ def main(
 def _show(table: pd.DataFrame) -> None:
     n = table["dataset"].nunique()
     console.print(f"{n} data sets; mean regret after so many trials", highlight=False)
-    shown = table[table["trial"].isin(TRIALS)].pivot_table(index="design", columns="trial", values="regret")
-    console.print(shown.round(3).to_string(), highlight=False)
+    by_trial = table[table["trial"].isin(TRIALS)].pivot_table(index="design", columns="trial", values="regret")
+    console.print(by_trial.round(3).to_string(), highlight=False)
+    console.print("after so many seconds", highlight=False)
+    by_second = {}
+    for seconds in SECONDS:
+        done = table[table["seconds"] <= seconds].groupby(["design", "dataset", "draw"])["regret"].min()
+        whole = pd.MultiIndex.from_frame(table[["design", "dataset", "draw"]].drop_duplicates())
+        by_second[seconds] = done.reindex(whole).fillna(NOTHING).groupby("design").mean()
+    console.print(pd.DataFrame(by_second).round(3).to_string(), highlight=False)
     random = table[table["design"] == "random"].groupby("trial")["regret"].mean()
     for name, curve in table[table["trial"] == 10].groupby("design")["regret"]:
         needed = random.index[random <= curve.mean()]

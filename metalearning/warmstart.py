@@ -92,7 +92,7 @@ def recommend(
     distance += [_OTHER_TASK * (record.traits.task != task) for *_, record in known]
     order = np.argsort(distance, kind="stable")[:_N_SIMILAR]
     similar = [(known[i][2].name, float(distance[i])) for i in order]
-    if described.values["NumberOfInstances"] > _REACH * max(known[i][2].traits.n_rows for i in order):
+    if described.values.get("NumberOfInstances", 0) > _REACH * max(known[i][2].traits.n_rows for i in order):
         return Recommendation([], similar)
     scores = [known[i][0].scores(known[i][1], metric) for i in order]
     weights = weigh(distance)[order]
