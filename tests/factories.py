@@ -16,6 +16,17 @@ from pipelines.configuration import Configuration
 LOADERS = {"binary": load_breast_cancer, "multiclass": load_wine, "regression": load_diabetes}
 NO_PREPROCESSING = {"imputation": "none", "scaling": "none"}
 
+# Arguments of an estimator whose fit is quick and repeatable.
+FAST = {
+    "include": ["decision_tree", "logistic_regression", "ridge"],
+    "time_budget": None,
+    "max_trials": 4,
+    "n_jobs": 1,
+    "cv": 3,
+    "verbose": 0,
+    "random_state": 0,
+}
+
 
 def make_task(kind: str = "binary", *, scoring: Any = None, n_rows: int | None = None, cv: int = 3) -> Task:
     """A table that ships with scikit-learn, as the task that workers get."""

@@ -12,16 +12,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.estimate import Estimate, Evidence, draw_units, estimate_score
 from automl.metrics import make_metric
-
-FAST = {
-    "include": ["decision_tree", "logistic_regression", "ridge"],
-    "time_budget": None,
-    "max_trials": 4,
-    "n_jobs": 1,
-    "cv": 3,
-    "verbose": 0,
-    "random_state": 0,
-}
+from tests.factories import FAST
 
 
 def _evidence(predictions, y, scoring, units=None, size=25, sets=None):

@@ -18,17 +18,7 @@ from automl.guard import Watch, choose_free, make_guard, set_aside
 from automl.history import RunHistory
 from automl.task import Task
 from automl.trial import FoldResult, Status, Trial, TrialResult
-from tests.factories import make_task, tree
-
-FAST = {
-    "include": ["decision_tree", "logistic_regression", "ridge"],
-    "time_budget": None,
-    "max_trials": 4,
-    "n_jobs": 1,
-    "cv": 3,
-    "verbose": 0,
-    "random_state": 0,
-}
+from tests.factories import FAST, make_task, tree
 
 
 def test_free_rows_have_their_share_of_each_class():

@@ -20,6 +20,7 @@ from typing import Any
 
 import psutil
 
+from automl.execute.processes import resident_memory
 from automl.execute.worker import main as worker_main
 from automl.trial import Status, Trial, TrialResult
 
@@ -106,11 +107,7 @@ class _Worker:
 
     def memory(self) -> float:
         """Resident memory in MiB of the process and its children."""
-        try:
-            process = psutil.Process(self.process.pid)
-            return sum(p.memory_info().rss for p in [process, *process.children(recursive=True)]) / 2**20
-        except psutil.Error:
-            return 0.0
+        return resident_memory(self.process.pid)
 
     def kill(self) -> None:
         try:

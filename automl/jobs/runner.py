@@ -19,10 +19,10 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-import psutil
 from sqlalchemy.exc import OperationalError
 
 from automl.execute.local import process_start
+from automl.execute.processes import resident_memory
 from automl.jobs import attempt
 from automl.jobs.attempt import Ending, Order, Outcome, kill_group
 from automl.jobs.folders import JobFolder, hold, is_dead, runner_lock
@@ -58,11 +58,7 @@ class _Running:
 
     def memory(self) -> float:
         """Resident memory in MiB of the process and its children."""
-        try:
-            process = psutil.Process(self.process.pid)
-            return sum(p.memory_info().rss for p in [process, *process.children(recursive=True)]) / 2**20
-        except psutil.Error:
-            return 0.0
+        return resident_memory(self.process.pid)
 
     def interrupt(self) -> None:
         with suppress(ProcessLookupError):
