@@ -20,13 +20,14 @@ from automl import persistence, validation
 from automl.budget import Budget
 from automl.ensemble import Ensemble
 from automl.estimate import Estimate, Evidence, estimate_score
+from automl.execute.catalog import EXECUTORS
 from automl.execute.local import warm_up
 from automl.guard import Guard, choose_free, make_guard, set_aside
 from automl.history import RunHistory
 from automl.leaderboard import make_leaderboard
 from automl.metrics import Metric, make_metric
 from automl.progress import Progress
-from automl.run import Settings, available_cpus, default_memory_limit, run
+from automl.run import Settings, run
 from automl.search.catalog import SEARCHERS
 from automl.search.initial import DESIGNS
 from automl.splits import make_folds
@@ -59,6 +60,7 @@ class _AutoML(BaseEstimator):
         initial_configurations: str | Sequence[Mapping[str, Any]] = "meta",
         searcher: Any = "smac",
         ensemble_size: int = 25,
+        executor: str = "local",
         store: str | os.PathLike[str] | None = None,
         guard: float | Guard | None = None,
         callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = (),
@@ -78,6 +80,7 @@ class _AutoML(BaseEstimator):
         self.initial_configurations = initial_configurations
         self.searcher = searcher
         self.ensemble_size = ensemble_size
+        self.executor = executor
         self.store = store
         self.guard = guard
         self.callbacks = callbacks
@@ -118,8 +121,10 @@ class _AutoML(BaseEstimator):
             validation.check_names("searcher", self.searcher, SEARCHERS)
         if isinstance(self.initial_configurations, str):
             validation.check_names("initial_configurations", self.initial_configurations, DESIGNS)
+        validation.check_names("executor", self.executor, EXECUTORS)
         make_guard(self.guard)
-        warm_up()
+        if self.executor == "local":
+            warm_up()
         task, reader, classes = self._prepare(X, y, sample_weight, groups)
         with Progress(self.verbose, self.time_budget, self.max_trials, task.metric.name) as progress:
             settings = self._settings(budget, progress, task.metric)
@@ -173,9 +178,6 @@ class _AutoML(BaseEstimator):
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
     def _settings(self, budget: Budget, progress: Progress, metric: Metric) -> Settings:
-        n_jobs = 1 if self.n_jobs is None else int(self.n_jobs)
-        n_workers = max(1, available_cpus() + 1 + n_jobs) if n_jobs < 0 else n_jobs
-
         def show(result: TrialResult, history: RunHistory) -> None:
             best = min((o.loss for o in history.observations() if o.loss is not None), default=None)
             progress.update(
@@ -187,10 +189,11 @@ class _AutoML(BaseEstimator):
 
         return Settings(
             budget=budget,
-            n_workers=n_workers,
-            memory_limit=self.memory_limit or default_memory_limit(n_workers),
+            n_jobs=self.n_jobs,
+            memory_limit=self.memory_limit,
             trial_time_limit=self.trial_time_limit,
             device=self.device,
+            executor=self.executor,
             include=tuple(self.include),
             exclude=tuple(self.exclude),
             initial_configurations=self.initial_configurations,
@@ -283,7 +286,7 @@ _PARAMETERS = """
     cv : int, splitter or iterable, optional
         Folds of the search; chosen by the number of rows when None.
     n_jobs : int, default=-1
-        Busy cores of the whole run; -1 uses all that this process may use.
+        Busy cores of the whole run; -1 uses all that this process may use, or that the cluster has.
     memory_limit : float, optional
         MiB for one trial; an even share of the free memory when None.
     trial_time_limit : float, optional
@@ -299,6 +302,8 @@ _PARAMETERS = """
         "smac", "random", "sobol", "grid", "genetic", the name of an Optuna sampler, or an object with `suggest`.
     ensemble_size : int, default=25
         Rounds of greedy ensemble selection; 1 keeps the single best configuration.
+    executor : "local" or "ray", default="local"
+        Where trials run: in processes on this machine, or on a running Ray cluster.
     store : path, optional
         Folder that makes the run durable: a second `fit` on the same data goes on where the first stopped.
     guard : float or Guard, optional

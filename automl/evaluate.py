@@ -45,6 +45,11 @@ class Artifacts:
     def free_path(self, configuration: Configuration, fold: int) -> Path:
         return self.folder / f"{configuration.id}-{fold}.free.npy"
 
+    def paths(self, configuration: Configuration, fold: int) -> list[Path]:
+        """The files of a fold that are there."""
+        possible = (self.model_path, self.predictions_path, self.free_path)
+        return [path for path in (of(configuration, fold) for of in possible) if path.exists()]
+
     def write(self, configuration: Configuration, fold: int, model: Pipeline, predictions: NDArray[Any]) -> None:
         self.model_path(configuration, fold).write_bytes(pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL))
         np.save(self.predictions_path(configuration, fold), predictions)

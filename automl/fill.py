@@ -19,11 +19,11 @@ from automl import validation
 from automl.errors import InvalidInputError
 from automl.evaluate import Artifacts
 from automl.execute.local import LocalExecutor, warm_up
+from automl.execute.machine import available_cpus, default_memory_limit
 from automl.fill_design import losers
 from automl.history import RunHistory
 from automl.memory import provenance, record_evaluation, record_task
 from automl.metrics import default_scoring, make_metric
-from automl.run import available_cpus, default_memory_limit
 from automl.splits import Fold, make_folds
 from automl.table_files import read_table
 from automl.task import Task

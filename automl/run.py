@@ -15,7 +15,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import psutil
 
 from automl.budget import Budget
 from automl.decision import tune_label_weights
@@ -23,7 +22,8 @@ from automl.ensemble import Ensemble, out_of_fold, select_bags
 from automl.errors import InvalidInputError, NothingFittedError
 from automl.estimate import Evidence, gather
 from automl.evaluate import Artifacts
-from automl.execute.local import LocalExecutor
+from automl.execute.catalog import make_executor
+from automl.execute.machine import available_cpus
 from automl.guard import Guard, Watch
 from automl.history import RunHistory
 from automl.loop import search
@@ -46,10 +46,11 @@ class Settings:
     """The choices of one run, validated; what the estimators' arguments become."""
 
     budget: Budget
-    n_workers: int
-    memory_limit: float | None  # MiB of one worker
+    n_jobs: int | None
+    memory_limit: float | None = None  # MiB of one trial; an even share when None
     trial_time_limit: float | None = None  # seconds
     device: str = "auto"
+    executor: str = "local"
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     initial_configurations: str | Sequence[Mapping[str, Any]] = "meta"
@@ -72,23 +73,6 @@ class RunResult:
     guard_curve: pd.DataFrame | None = None
 
 
-def available_cpus() -> int:
-    """Cores that this process may use: its affinity, and its control group's quota where there is one."""
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        if quota != "max":
-            allowed = min(allowed, max(1, int(quota) // int(period)))
-    except (OSError, ValueError):
-        pass
-    return allowed
-
-
-def default_memory_limit(n_workers: int) -> float:
-    """MiB for one worker: an even share of 80 % of what is available now."""
-    return 0.8 * psutil.virtual_memory().available / 2**20 / n_workers
-
-
 def run(task: Task, settings: Settings) -> RunResult:
     """Search, then build the ensemble; returns within the budget.
 
@@ -107,12 +91,14 @@ def run(task: Task, settings: Settings) -> RunResult:
             known, folder = store.open(task), store.folder
             budget = Budget(budget.seconds, budget.max_trials, budget.started - store.elapsed_before)
         task.save(folder)
-        executor = LocalExecutor(folder, settings.n_workers, memory_limit=settings.memory_limit, device=settings.device)
+        executor = make_executor(
+            settings.executor, folder, task, settings.n_jobs, settings.memory_limit, settings.device
+        )
         stack.callback(executor.shutdown)
         train_share = float(np.mean([len(train) for train, _ in task.folds])) / len(task.y)
         runtime = RuntimeModel(task.traits, train_share, recall_runtime())
         history = RunHistory(known, cost_of=runtime.guess if budget.seconds is None else None)
-        racing = _make_racing(task, settings, budget, runtime, is_new=not known)
+        racing = _make_racing(task, settings, budget, runtime, executor.n_workers, is_new=not known)
         if history.results:
             logger.info("resumed with %d trials", len(history.results))
 
@@ -136,21 +122,21 @@ def run(task: Task, settings: Settings) -> RunResult:
             stop_reason = "interrupted"
         if not any(e.folds for e in history.evaluations.values()):
             raise NothingFittedError(_why_nothing(history, budget))
-        ensemble, evidence = _conclude(history, artifacts, task, settings, budget)
+        ensemble, evidence = _conclude(history, artifacts, task, settings, budget, executor.n_workers)
         if watch is not None:
             watch.finish(ensemble, history, budget.elapsed)
         return RunResult(history, ensemble, evidence, stop_reason, None if watch is None else watch.curve)
 
 
 def _conclude(
-    history: RunHistory, artifacts: Artifacts, task: Task, settings: Settings, budget: Budget
+    history: RunHistory, artifacts: Artifacts, task: Task, settings: Settings, budget: Budget, n_workers: int
 ) -> tuple[Ensemble, Evidence]:
     """The ensemble, and what tells later how good it is."""
     seconds = float("inf") if budget.seconds is None else 0.5 * max(0.1, budget.seconds - budget.elapsed)
     deadline = time.monotonic() + 1.4 * seconds
     size, seed = settings.ensemble_size, settings.random_state
     bags = select_bags(history, artifacts, task, size, seconds, seed)
-    ensemble = Ensemble(bags, task.traits.n_classes, settings.n_workers)
+    ensemble = Ensemble(bags, task.traits.n_classes, min(n_workers, available_cpus()))
     if task.traits.n_classes:
         rows, p = out_of_fold(bags, history, artifacts, task)
         ensemble.label_weights = tune_label_weights(task.y[rows], p, task.metric, task.weights(rows), seed, deadline)
@@ -158,13 +144,15 @@ def _conclude(
     return ensemble, gather(history, artifacts, task, ensemble, size, seed, deadline + 0.3 * seconds)
 
 
-def _make_racing(task: Task, settings: Settings, budget: Budget, runtime: RuntimeModel, is_new: bool) -> Racing:
+def _make_racing(
+    task: Task, settings: Settings, budget: Budget, runtime: RuntimeModel, n_workers: int, is_new: bool
+) -> Racing:
     space = build_space(task.traits, settings.include, settings.exclude, seed=settings.random_state)
     wanted = settings.initial_configurations
     if not isinstance(wanted, str):
         initial = from_user(space, wanted)
     elif wanted == "meta":
-        longest = fold_seconds(budget.seconds or float("inf"), settings.n_workers, len(task.folds), task.traits.n_rows)
+        longest = fold_seconds(budget.seconds or float("inf"), n_workers, len(task.folds), task.traits.n_rows)
         initial = remembered_portfolio(space, runtime, budget, task, longest)
     else:
         initial = default_portfolio(space, runtime, budget)
@@ -176,9 +164,7 @@ def _make_racing(task: Task, settings: Settings, budget: Budget, runtime: Runtim
             f"time_budget={budget.seconds} s is too small for one fit on this table; about {needed} s are needed"
         )
     searcher = make_searcher(settings.searcher, space, settings.random_state, initial)
-    return Racing(
-        searcher, len(task.folds), task.traits.n_rows, runtime, budget, settings.n_workers, settings.trial_time_limit
-    )
+    return Racing(searcher, len(task.folds), task.traits.n_rows, runtime, budget, n_workers, settings.trial_time_limit)
 
 
 def _stop_reason(budget: Budget, history: RunHistory, watch: Watch | None) -> str:

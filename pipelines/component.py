@@ -94,6 +94,8 @@ class Component:
     fit_together : callable or None
         ``fit_together(estimators, tables, targets, weights)`` fits several estimators of this component at once, one
         on each table, faster than one after the other.
+    uses_device : bool
+        Whether training runs on `FitContext.device`.
     imports : tuple of str
         Modules that `fit` will import; a worker imports them before the clock of a trial starts.
     seconds : callable or None
@@ -111,5 +113,6 @@ class Component:
     accepts_weights: bool = False
     interruptible: bool = False  # training stops by itself at the context's time limit, with a usable model
     fit_together: Callable[[Sequence[Any], Sequence[Any], Sequence[Any], Sequence[Any]], None] | None = None
+    uses_device: bool = False
     imports: tuple[str, ...] = ()
     seconds: Callable[[Mapping[str, Any], TableTraits], float] | None = None

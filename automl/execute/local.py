@@ -20,7 +20,7 @@ from typing import Any
 
 import psutil
 
-from automl.execute.processes import resident_memory
+from automl.execute.machine import resident_memory
 from automl.execute.worker import main as worker_main
 from automl.trial import Status, Trial, TrialResult
 

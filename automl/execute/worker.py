@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 import signal
+import threading
 from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -25,6 +28,7 @@ def main(connection: Connection, folder: str, n_threads: int, device: str) -> No
     device : str
         Of networks.
     """
+    threading.Thread(target=_end_with_parent, name="automl-parent", daemon=True).start()
     # Ctrl-C reaches the whole process group; only the parent decides what it means.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     task = Task.open(Path(folder))
@@ -37,3 +41,11 @@ def main(connection: Connection, folder: str, n_threads: int, device: str) -> No
             connection.send(None)  # only now starts the clock that the limit is measured by
             result = evaluate(task, trial, artifacts, n_threads, device, time_limit)
             connection.send(result)
+
+
+def _end_with_parent() -> None:
+    """End in the middle of a trial when the process that wants its result was killed."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

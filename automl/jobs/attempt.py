@@ -191,8 +191,10 @@ def _make_estimator(order: Order, rows: Rows, search: Path) -> tuple[Any, Metric
     if setting.estimator == "automl":
         from automl.estimator import AutoMLClassifier, AutoMLRegressor
 
-        memory = (resources.memory or order.memory) * _MEMORY_SHARE / resources.n_jobs
-        given = {"memory_limit": memory, "random_state": 0, **parameters}
+        given = {"random_state": 0, **parameters}
+        if given.get("executor") != "ray":  # whose trials take their memory from other machines
+            memory = (resources.memory or order.memory) * _MEMORY_SHARE / resources.n_jobs
+            given.setdefault("memory_limit", memory)
         make = AutoMLClassifier if rows.is_classification else AutoMLRegressor
         return make(**given, n_jobs=resources.n_jobs, store=search), make_metric(None, task, None)
     make = load_object(setting.estimator)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import psutil
 
 from automl.errors import InvalidInputError
+from automl.execute.machine import available_cpus, count_workers
 from automl.jobs.folders import summarize, write_summary
 from automl.jobs.job import Batch, Resources
 from automl.jobs.spec import read_batch
-from automl.run import available_cpus
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -165,7 +165,7 @@ def _room(n_jobs: int, memory: float | None) -> Resources:
         raise InvalidInputError(f"n_jobs must be a whole number, -1 for all cores, and not 0; got {n_jobs!r}")
     if memory is not None and not memory > 0:
         raise InvalidInputError(f"memory must be a number of MiB above 0; got {memory!r}")
-    cores = max(1, available_cpus() + 1 + n_jobs) if n_jobs < 0 else n_jobs
+    cores = count_workers(n_jobs, available_cpus())
     return Resources(cores, memory or _MEMORY_SHARE * psutil.virtual_memory().available / 2**20)
 
 

@@ -22,7 +22,7 @@ from typing import Any
 from sqlalchemy.exc import OperationalError
 
 from automl.execute.local import process_start
-from automl.execute.processes import resident_memory
+from automl.execute.machine import resident_memory
 from automl.jobs import attempt
 from automl.jobs.attempt import Ending, Order, Outcome, kill_group
 from automl.jobs.folders import JobFolder, hold, is_dead, runner_lock

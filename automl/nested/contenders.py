@@ -15,7 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from automl.estimator import AutoMLClassifier, AutoMLRegressor
-from automl.run import available_cpus
+from automl.execute.machine import available_cpus
 from automl.validation import check_names
 from pipelines.data import TableReader
 

@@ -39,6 +39,7 @@ def net_component(
         accepts_weights=True,
         interruptible=True,
         fit_together=fit_together,
+        uses_device=True,
         imports=("torch", "pipelines.nets.architectures", "pipelines.nets.fleet"),
         seconds=seconds,
     )

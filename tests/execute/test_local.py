@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import psutil
@@ -108,3 +111,37 @@ def test_no_process_is_left_after_shutdown(tmp_path):
     pids = [w.process.pid for w in executor._workers]
     executor.shutdown()
     assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)
+
+
+def test_workers_end_in_the_middle_of_a_trial_when_their_parent_is_killed(tmp_path):
+    make_task(scoring=_hang, n_rows=100).save(tmp_path)
+    code = (
+        "import time, sys\n"
+        "from pathlib import Path\n"
+        "from automl.execute.local import LocalExecutor\n"
+        "from automl.trial import Trial\n"
+        "from tests.factories import tree\n"
+        f"executor = LocalExecutor(Path({str(tmp_path)!r}), 1)\n"
+        "executor.submit(Trial(tree(5)), None)\n"
+        "time.sleep(600)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code])
+    try:
+        _wait_until(lambda: any(_works(p) for p in psutil.Process(parent.pid).children(recursive=True)))
+        children = psutil.Process(parent.pid).children(recursive=True)
+    finally:
+        parent.kill()
+        parent.wait()
+    _wait_until(lambda: not any(p.is_running() and p.status() != psutil.STATUS_ZOMBIE for p in children))
+
+
+def _works(process):
+    """Whether it is a worker that has the table in memory."""
+    return any(Path(m.path).name == "table.npy" for m in process.memory_maps())
+
+
+def _wait_until(condition, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.1)

@@ -1,0 +1,43 @@
+"""Places to run trials, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from automl.errors import InvalidInputError
+from automl.execute.base import Executor
+from automl.execute.local import LocalExecutor
+from automl.execute.machine import available_cpus, count_workers, default_memory_limit
+from automl.task import Task
+
+EXECUTORS = ("local", "ray")
+
+
+def make_executor(
+    name: str, folder: Path, task: Task, n_jobs: int | None, memory_limit: float | None, device: str
+) -> Executor:
+    """The executor of that name, ready for trials.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds the saved task; fold models and predictions are written there.
+    n_jobs : int or None
+        Trials at once, in scikit-learn's sense; cores are counted where the executor has them.
+    memory_limit : float or None
+        MiB of one trial; None for an even share.
+
+    Raises
+    ------
+    InvalidInputError
+        If Ray is asked for and is not installed, or no cluster is running.
+    """
+    if name == "local":
+        n_workers = count_workers(n_jobs, available_cpus())
+        memory = memory_limit or default_memory_limit(n_workers)
+        return LocalExecutor(folder, n_workers, memory_limit=memory, device=device)
+    try:
+        from automl.execute.ray import RayExecutor
+    except ModuleNotFoundError as error:
+        raise InvalidInputError("executor=\"ray\" needs Ray; pip install 'cash-automl[ray]'") from error
+    return RayExecutor(folder, task, n_jobs, memory_limit=memory_limit, device=device)

@@ -1,0 +1,164 @@
+"""A search on a real Ray cluster of two nodes, one of which is lost while it works."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer
+
+from automl import AutoMLClassifier
+from automl.errors import InvalidInputError
+from automl.trial import Status, Trial
+from tests.factories import FAST, make_task, tree
+
+ray = pytest.importorskip("ray")
+cluster_utils = pytest.importorskip("ray.cluster_utils")
+
+pytestmark = pytest.mark.alone
+
+ON_RAY = {**FAST, "executor": "ray"}
+
+
+def _segfault(estimator, X, y):
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def _hang(estimator, X, y):
+    time.sleep(3600)
+
+
+def _bloat(estimator, X, y):
+    return [np.ones(50_000_000) for _ in range(100)]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    made = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    made.add_node(num_cpus=1)
+    made.wait_for_nodes()
+    ray.init(address=made.address, log_to_driver=False)
+    yield made
+    ray.shutdown()
+    made.shutdown()
+
+
+@pytest.fixture
+def start(cluster, tmp_path):
+    from automl.execute.ray import RayExecutor
+
+    executors = []
+
+    def make(task, **options):
+        executors.append(RayExecutor(tmp_path, task, **options))
+        return executors[-1]
+
+    yield make
+    for executor in executors:
+        executor.shutdown()
+
+
+def _told(history):
+    """What a run found, without what its clocks say."""
+    return [
+        (r.trial.configuration, r.trial.folds, r.status, {f: e.loss for f, e in r.folds.items()})
+        for r in history.results
+    ]
+
+
+def test_without_a_cluster_the_error_says_how_to_start_one():
+    # First in this file: later there is a cluster that would be found.
+    code = (
+        "from sklearn.datasets import load_iris\n"
+        "from automl import AutoMLClassifier\n"
+        "AutoMLClassifier(executor='ray', verbose=0).fit(*load_iris(return_X_y=True))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert run.returncode == 1
+    assert run.stderr.strip().splitlines()[-1].startswith('automl.errors.InvalidInputError: executor="ray" found no')
+
+
+def test_the_same_seed_and_trials_give_the_same_results_as_on_one_machine(cluster):
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    local, distant = AutoMLClassifier(**FAST).fit(X, y), AutoMLClassifier(**ON_RAY).fit(X, y)
+    assert _told(distant.history_) == _told(local.history_)
+    np.testing.assert_array_equal(distant.predict_proba(X), local.predict_proba(X))
+
+
+def test_all_processors_of_the_cluster_are_used(start):
+    executor = start(make_task(n_rows=100), n_jobs=-1)
+    assert executor.n_workers == 2
+    results = [f.result(timeout=120) for f in [executor.submit(Trial(tree(n)), None) for n in range(2, 8)]]
+    assert [r.status for r in results] == [Status.OK] * 6
+    assert all(r.peak_memory > 10 for r in results)
+
+
+@pytest.mark.parametrize(
+    ("scorer", "options", "status", "reason"),
+    [
+        (_segfault, {}, Status.CRASH, "exit code -11"),
+        (_hang, {}, Status.TIMEOUT, "took more than"),
+        (_bloat, {"memory_limit": 900}, Status.MEMORY, "limit is 900 MiB"),
+    ],
+)
+def test_a_trial_that_misbehaves_becomes_a_status_and_the_next_one_runs(start, scorer, options, status, reason):
+    executor = start(make_task(scoring=scorer, n_rows=100), n_jobs=1, **options)
+    results = [executor.submit(Trial(tree(n)), time_limit=3.0).result(timeout=120) for n in (5, 6)]
+    assert [r.status for r in results] == [status, status]
+    assert all(reason in r.reason for r in results)
+
+
+def test_shutdown_ends_trials_that_run_and_leaves_no_file_on_the_node(start):
+    executor = start(make_task(scoring=_hang, n_rows=100), n_jobs=1)
+    future = executor.submit(Trial(tree(5)), None)
+    _wait_until(lambda: _folders(executor))
+    executor.shutdown()
+    _wait_until(lambda: not _folders(executor))
+    assert future.result(timeout=60).status is Status.CRASH
+
+
+def test_a_lost_node_costs_time_but_no_trial(cluster):
+    node = cluster.add_node(num_cpus=2)
+    cluster.wait_for_nodes()
+    lost = []
+
+    def lose(result, history):
+        if len(history.results) == 3:
+            cluster.remove_node(node, allow_graceful=False)
+            lost.append(node)
+
+    X, y = load_breast_cancer(return_X_y=True)
+    settings = {**ON_RAY, "max_trials": 10, "n_jobs": 4, "searcher": "random", "callbacks": [lose]}
+    model = AutoMLClassifier(**settings).fit(X, y)
+    assert lost
+    assert len(model.history_.evaluations) == 10
+    assert {r.status for r in model.history_.results} == {Status.OK}
+
+
+def test_what_is_missing_is_said_before_work_starts(monkeypatch):
+    X, y = load_breast_cancer(return_X_y=True)
+    with pytest.raises(InvalidInputError, match="executor: 'rey' is unknown; did you mean 'ray'"):
+        AutoMLClassifier(**{**FAST, "executor": "rey"}).fit(X, y)
+    monkeypatch.setitem(sys.modules, "ray", None)
+    monkeypatch.delitem(sys.modules, "automl.execute.ray", raising=False)
+    with pytest.raises(InvalidInputError, match=r"cash-automl\[ray\]"):
+        AutoMLClassifier(**ON_RAY).fit(X, y)
+
+
+def _folders(executor):
+    return list(Path(tempfile.gettempdir()).glob(f"automl-ray-{executor._terms.run}-*"))
+
+
+def _wait_until(condition, seconds=60.0):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.2)
