@@ -47,6 +47,8 @@ class RuntimeModel:
         self._traits = replace(traits, n_rows=max(1, int(traits.n_rows * train_share)))
         self._learnt = learnt
         self._guesses: dict[Configuration, float] = {}
+        self._seen = (0, 0)
+        self._ratios: dict[str, float] = {}  # of measured seconds to the guesses, when that was seen
 
     def guess(self, configuration: Configuration) -> float:
         """The guess from before the run; a function of configuration and table alone."""
@@ -65,7 +67,16 @@ class RuntimeModel:
         known = history.evaluations.get(configuration)
         if known is not None and known.folds:
             return history.cost(known)
-        done = [e for e in history.evaluations.values() if e.folds]
-        same = [e for e in done if e.configuration.family == configuration.family]
-        ratios = [history.cost(e) / self.guess(e.configuration) for e in (same or done)]
-        return self.guess(configuration) * (float(np.median(ratios)) if ratios else 1.0)
+        seen = (id(history), len(history.results))
+        if self._seen != seen:  # this is asked for every running trial before every suggestion
+            self._seen, self._ratios = seen, self._measure(history)
+        return self.guess(configuration) * self._ratios.get(configuration.family, self._ratios[""])
+
+    def _measure(self, history: RunHistory) -> dict[str, float]:
+        """Median ratio of measured to guessed seconds of each family, and of all under the empty name."""
+        ratios: dict[str, list[float]] = {}
+        for e in history.evaluations.values():
+            if e.folds:
+                ratios.setdefault(e.configuration.family, []).append(history.cost(e) / self.guess(e.configuration))
+        everything = [ratio for own in ratios.values() for ratio in own]
+        return {"": float(np.median(everything or [1.0])), **{name: float(np.median(r)) for name, r in ratios.items()}}

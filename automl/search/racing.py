@@ -138,8 +138,8 @@ class Racing:
     def _newcomer(self, history: RunHistory) -> Trial | None:
         if self._budget.max_trials is not None and len(history.tried) >= self._budget.max_trials:
             return None
-        if self._explore_share(history) <= 0 and history.evaluations:
-            return None
+        if self._budget.seconds is not None and self._explore_share(history) <= 0 and history.evaluations:
+            return None  # too late for it to get all folds
         proposals = self._searcher.suggest(history, 1)
         if not proposals:
             return None

@@ -67,6 +67,14 @@ def test_the_best_goes_on_once_there_is_no_newcomer():
     assert trial.folds[0] == 1
 
 
+def test_a_number_of_trials_is_what_is_tried():
+    history = RunHistory()
+    race = racing(Listed(*(candidate("lda", i) for i in range(60))), Budget(None, max_trials=40), n_rows=500)
+    while trials := race.suggest(history, 1):
+        history.append(result(trials[0].configuration, dict.fromkeys(trials[0].folds, 0.1)))
+    assert len(history.evaluations) == 40
+
+
 def test_folds_that_run_are_not_given_twice():
     history = RunHistory([result(TREE, {0: 0.2})])
     race = racing(Listed(), Budget(None, max_trials=1))
