@@ -179,10 +179,10 @@ class _AutoML(BaseEstimator):
 
     def _settings(self, budget: Budget, progress: Progress, metric: Metric) -> Settings:
         def show(result: TrialResult, history: RunHistory) -> None:
-            best = min((o.loss for o in history.observations() if o.loss is not None), default=None)
+            best = history.best()
             progress.update(
                 len(history.evaluations),
-                None if best is None else -best,
+                None if best is None or best.mean_loss is None else -best.mean_loss,
                 result.trial.configuration.family,
                 budget.elapsed,
             )

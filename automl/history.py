@@ -28,6 +28,11 @@ class Evaluation:
         return bool(self.folds)
 
     @property
+    def mean_loss(self) -> float | None:
+        """Mean over the finished folds; not comparable where others have finished other folds."""
+        return float(np.mean([r.loss for r in self.folds.values()])) if self.folds else None
+
+    @property
     def fold_seconds(self) -> float:
         """Mean seconds of one fold."""
         return self.seconds / max(1, len(self.folds))
@@ -88,6 +93,11 @@ class RunHistory:
     def tried(self) -> set[Configuration]:
         """Configurations that ended or run."""
         return set(self.evaluations) | {trial.configuration for trial in self.running}
+
+    def best(self) -> Evaluation | None:
+        """The evaluation of the lowest adjusted loss."""
+        rated = [o for o in self.observations() if o.loss is not None]
+        return self.evaluations[min(rated, key=lambda o: o.loss or 0.0).configuration] if rated else None
 
     def fold_effects(self) -> Mapping[int, float]:
         """Median loss of each fold among the configurations with the most folds, for comparing unequal coverage."""

@@ -17,18 +17,18 @@ def make_leaderboard(history: RunHistory, ensemble: Ensemble) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``score`` is the mean over the finished folds, greater is better, corrected for the folds that are missing;
-        ``seconds`` is what all its trials took; ``weight`` its share of the ensemble; failed ones come last.
+        ``score`` is the mean over the finished folds, greater is better; the order allows for folds that are missing,
+        because some are harder than others. ``seconds`` is what all its trials took; ``weight`` its share of the
+        ensemble; failed ones come last.
     """
-    losses = {o.configuration: o.loss for o in history.observations()}
+    losses = {o.configuration: np.inf if o.loss is None else o.loss for o in history.observations()}
     weights = ensemble.weights
     rows = []
-    for configuration, e in history.evaluations.items():
-        loss = losses[configuration]
+    for configuration, e in sorted(history.evaluations.items(), key=lambda item: losses[item[0]]):
         rows.append(
             {
                 "family": configuration.family,
-                "score": np.nan if loss is None else -loss,
+                "score": np.nan if e.mean_loss is None else -e.mean_loss,
                 "std": float(np.std([r.loss for r in e.folds.values()])) if e.folds else np.nan,
                 "folds": len(e.folds),
                 "seconds": e.seconds,
@@ -39,5 +39,4 @@ def make_leaderboard(history: RunHistory, ensemble: Ensemble) -> pd.DataFrame:
                 "reason": e.reason,
             }
         )
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    return table.sort_values("score", ascending=False, na_position="last", kind="stable").reset_index(drop=True)
+    return pd.DataFrame(rows, columns=COLUMNS)

@@ -223,8 +223,8 @@ def _search_facts(estimator: Any, folder: JobFolder) -> dict[str, Any]:
     if board is None:
         return {"search_score": None, "n_trials": None}
     board.to_csv(folder.work / "leaderboard.csv", index=False)
-    best = board["score"].max()
-    return {"search_score": float(best) if np.isfinite(best) else None, "n_trials": len(board)}
+    best = float(board["score"].iloc[0])
+    return {"search_score": best if np.isfinite(best) else None, "n_trials": len(board)}
 
 
 def _test_score(estimator: Any, metric: Metric, rows: Rows) -> float | None:

@@ -1,0 +1,24 @@
+"""What people read of a run."""
+
+from __future__ import annotations
+
+import pytest
+
+from automl.ensemble import Ensemble
+from automl.history import RunHistory
+from automl.leaderboard import make_leaderboard
+from automl.trial import FoldResult, Status, Trial, TrialResult
+from tests.factories import tree
+
+
+def _result(max_depth, losses, status=Status.OK):
+    folds = {fold: FoldResult(loss, 0.1, 0.0) for fold, loss in losses.items()}
+    return TrialResult(Trial(tree(max_depth), tuple(losses) or (0,)), status, folds, 0.1, reason=status.value)
+
+
+def test_a_score_is_one_that_the_metric_can_have_and_the_order_allows_for_harder_folds():
+    complete, hard_only = _result(2, {0: -1.0, 1: -0.8}), _result(3, {1: -0.95})  # AUC, as losses
+    board = make_leaderboard(RunHistory([complete, _result(4, {}, Status.CRASH), hard_only]), Ensemble([], 2))
+    assert list(board["score"][:2]) == pytest.approx([0.95, 0.9])
+    assert list(board["folds"]) == [1, 2, 0]
+    assert board["status"].iloc[-1] == "crash"
