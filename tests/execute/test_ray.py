@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer
 
-from automl import AutoMLClassifier
+from automl import AutoMLClassifier, run_jobs
 from automl.errors import InvalidInputError
 from automl.trial import Status, Trial
 from tests.factories import FAST, make_task, tree
@@ -141,6 +141,22 @@ def test_a_lost_node_costs_time_but_no_trial(cluster):
     assert lost
     assert len(model.history_.evaluations) == 10
     assert {r.status for r in model.history_.results} == {Status.OK}
+
+
+def test_a_job_of_a_batch_has_its_trials_run_on_the_cluster(cluster, tmp_path, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    load_breast_cancer(as_frame=True).frame.to_csv(tmp_path / "table.csv", index=False)
+    settings = {name: FAST[name] for name in ("include", "max_trials", "time_budget", "cv")}
+    summary = run_jobs(
+        {
+            "results": str(tmp_path / "results"),
+            "tables": [{"path": str(tmp_path / "table.csv"), "target": "target", "holdout": 0.25}],
+            "settings": {"on_ray": {**settings, "executor": "ray", "n_jobs": 2}},
+        },
+        n_jobs=2,
+    )
+    assert list(summary["state"]) == ["finished"], summary["reason"][0]
+    assert summary["test_score"][0] > 0.9
 
 
 def test_what_is_missing_is_said_before_work_starts(monkeypatch):
