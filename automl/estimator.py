@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import os
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -246,10 +248,10 @@ class _AutoML(BaseEstimator):
         """The pipeline of the largest weight in the ensemble, as fitted on its first fold; takes raw tables."""
         check_is_fitted(self, "_ensemble")
         bag = max(self._ensemble.bags, key=lambda bag: bag.weight)
-        *steps, (name, model) = bag.models[0].steps
+        *steps, (name, model) = pickle.loads(bag.pickled[0]).steps  # a copy: fitting it leaves the ensemble as it is
         if self._is_classifier:
             model = LabelDecoder(model, self.classes_)
-        return Pipeline([("table", self._reader), *steps, (name, model)])
+        return Pipeline([("table", copy.deepcopy(self._reader)), *steps, (name, model)])
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator into a folder; `automl.load` reads it back."""

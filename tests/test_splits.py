@@ -48,3 +48,12 @@ def test_a_users_splitter_is_kept():
 def test_one_group_cannot_be_split():
     with pytest.raises(InvalidInputError, match="groups"):
         make_folds(np.arange(10.0), False, groups=np.zeros(10))
+
+
+@pytest.mark.parametrize("rare", [2, 5, 7])
+def test_each_fold_of_two_classes_holds_both_where_one_is_rare(rare):
+    y = np.zeros(400, dtype=int)
+    y[:rare] = 1
+    folds = make_folds(y, True)
+    assert len(folds) == max(2, rare)
+    assert all(set(y[test]) == {0, 1} == set(y[train]) for train, test in folds)
