@@ -36,8 +36,6 @@ _SINGLE_THREADED = {
 _POLL = 0.1  # seconds between looks at memory and deadlines
 _GRACE = 1.0  # seconds beyond its limit in which a trial may come back by itself
 _MAX_FAILED_STARTS = 5  # workers in a row that died before their first trial: the machine is at fault, not a trial
-
-
 _starting = threading.RLock()  # fits in several threads must not take each other's changes for the original state
 
 
@@ -45,22 +43,21 @@ _starting = threading.RLock()  # fits in several threads must not take each othe
 def process_start() -> Iterator[None]:
     """Start processes with single-threaded libraries, and without importing the user's main script into them."""
     # Without this, a script that calls `fit` outside `if __name__ == "__main__":` would run again in each worker.
-    _starting.acquire()
-    main = sys.modules.get("__main__")
-    before = {name: os.environ.get(name) for name in _SINGLE_THREADED}
-    os.environ.update(_SINGLE_THREADED)
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        if main is not None:
-            sys.modules["__main__"] = main
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-        _starting.release()
+    with _starting:
+        main = sys.modules.get("__main__")
+        before = {name: os.environ.get(name) for name in _SINGLE_THREADED}
+        os.environ.update(_SINGLE_THREADED)
+        sys.modules["__main__"] = types.ModuleType("__main__")
+        try:
+            yield
+        finally:
+            if main is not None:
+                sys.modules["__main__"] = main
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value
 
 
 def _context(preload: Sequence[str] = ()) -> Any:
