@@ -50,7 +50,8 @@ def make_folds(
     """
     n_splits = cv if isinstance(cv, int) else default_n_splits(len(y))
     if cv is None and is_classification and len(counts := np.bincount(y)) == 2:
-        n_splits = max(2, min(n_splits, int(counts.min())))  # the ROC AUC of a fold without one of the classes is undefined
+        # The ROC AUC of a fold without one of the classes is undefined.
+        n_splits = max(2, min(n_splits, int(counts.min())))
     if not (cv is None or isinstance(cv, int)):
         splitter = check_cv(cv, y, classifier=is_classification)
         folds = [(np.asarray(a, dtype=np.intp), np.asarray(b, dtype=np.intp)) for a, b in splitter.split(X, y, groups)]
