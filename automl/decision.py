@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-import warnings
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from automl.metrics import Metric
+from automl.metrics import Metric, loss_or_nan
 
 Array = NDArray[Any]
 
@@ -58,9 +57,7 @@ def tune_label_weights(
     part = np.arange(len(rows)) % _PARTS
 
     def loss(some: Array, p: Array) -> float:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of scores that are undefined where a label is never said
-            return metric.loss(y[some], p[some], None if sample_weight is None else sample_weight[some])
+        return loss_or_nan(metric, y[some], p[some], None if sample_weight is None else sample_weight[some])
 
     plain = one_hot_labels(probabilities, np.ones(n_classes))
     if loss(rows, plain) != loss(rows, probabilities):

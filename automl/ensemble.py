@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 
 from automl.evaluate import Artifacts, predict
 from automl.history import Evaluation, RunHistory
-from automl.metrics import Metric
+from automl.metrics import Metric, loss_or_nan
 from automl.search.racing import n_finalists, n_siblings, rank
 from automl.task import Task
 from pipelines.configuration import Configuration
@@ -116,7 +116,7 @@ def select_bags(
         )
         weights = select_weights(stacked, task.y[rows], task.metric, size, task.weights(rows), random_state, deadline)
         mixed = np.tensordot(weights, stacked[:, :shared], 1)
-        loss = task.metric.loss(task.y[rows[:shared]], mixed, task.weights(rows[:shared]))
+        loss = loss_or_nan(task.metric, task.y[rows[:shared]], mixed, task.weights(rows[:shared]))
         if loss < best[0]:
             best = loss, candidates, weights
         if time.monotonic() > deadline:
@@ -258,7 +258,7 @@ def _loss_function(
     predictions: Array, y: Array, metric: Metric, w: Array | None
 ) -> Callable[[Array, int], Sequence[float] | Array]:
     """Function of (sum of predictions, number of them) that gives the loss with each candidate added, shape (m,)."""
-    if metric.name == "neg_log_loss":
+    if metric.fast == "neg_log_loss":
         own = predictions[:, np.arange(len(y)), y].astype(np.float64)
 
         def log_losses(total: Array, done: int) -> Array:
@@ -266,7 +266,7 @@ def _loss_function(
             return -np.average(np.log(np.clip(mean, 1e-15, 1.0)), axis=1, weights=w)
 
         return log_losses
-    if metric.name in ("neg_root_mean_squared_error", "neg_mean_squared_error"):
+    if metric.fast in ("neg_root_mean_squared_error", "neg_mean_squared_error"):
 
         def squared(total: Array, done: int) -> Array:
             return np.average(((total + predictions) / (done + 1) - y) ** 2, axis=1, weights=w)
@@ -274,6 +274,6 @@ def _loss_function(
         return squared
 
     def general(total: Array, done: int) -> list[float]:
-        return [metric.loss(y, (total + p) / (done + 1), w) for p in predictions]
+        return [loss_or_nan(metric, y, (total + p) / (done + 1), w) for p in predictions]
 
     return general

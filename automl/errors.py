@@ -15,6 +15,10 @@ class NothingFittedError(AutoMLError, RuntimeError):
     """No trial finished; the message counts the reasons and quotes the first."""
 
 
+class NoWorkersError(AutoMLError, RuntimeError):
+    """Processes that run trials can no longer be started; the message says why."""
+
+
 class AutoMLDataWarning(UserWarning):
     """Something in the data was changed or left out before fitting."""
 

@@ -21,7 +21,7 @@ from automl.decision import one_hot_labels, tune_label_weights
 from automl.ensemble import Ensemble, candidate_sets, cap_candidates, greedy_weights, out_of_fold, shrink_weights
 from automl.evaluate import Artifacts
 from automl.history import Evaluation, RunHistory
-from automl.metrics import FAST, Metric, loss_or_nan
+from automl.metrics import Metric, loss_or_nan
 from automl.task import Task
 from pipelines.configuration import Configuration
 
@@ -210,7 +210,7 @@ def estimate_score(evidence: Evidence, level: float = LEVEL) -> Estimate:
     spread = _FOLD_MODELS * np.sqrt(judged / (n_units - judged))
     mean = float(found.mean())
     low, high = mean + spread * (np.quantile(found, [(1 - level) / 2, (1 + level) / 2]) - mean)
-    return Estimate(mean, float(low), float(high), level)
+    return Estimate(mean, float(low), min(float(high), evidence.metric.best), level)
 
 
 def draw_units(units: Rows, rng: np.random.Generator) -> tuple[Rows, Rows]:
@@ -234,7 +234,7 @@ def _resamples(evidence: Evidence, rng: np.random.Generator) -> Iterator[tuple[R
 
 
 def _n_resamples(evidence: Evidence) -> int:
-    rows = len(evidence.y) + _OVERHEAD_ROWS[evidence.metric.name in FAST]
+    rows = len(evidence.y) + _OVERHEAD_ROWS[evidence.metric.fast is not None]
     calls = 0
     for _, members in evidence.sets:
         chosen = len(cap_candidates([evidence.families[i] for i in members], evidence.n_table_rows))
@@ -299,7 +299,8 @@ def _thin(n_rows: int, row_bytes: int, rng: np.random.Generator) -> Rows:
 
 def _read(evaluation: Evaluation, artifacts: Artifacts, n_classes: int, kept: Rows, starts: Rows) -> Array:
     """Predictions of one configuration at the kept positions; NaN from its first missing fold on."""
-    out = np.full((len(kept), n_classes) if n_classes else len(kept), np.nan, dtype=np.float32)
+    shape, dtype = ((len(kept), n_classes), np.float32) if n_classes else (len(kept), np.float64)
+    out: Array = np.full(shape, np.nan, dtype=dtype)
     places = np.searchsorted(kept, starts)
     for fold, (a, b) in enumerate(pairwise(places)):
         if fold not in evaluation.folds:

@@ -6,6 +6,7 @@ import copy
 import os
 import pickle
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -19,10 +20,10 @@ from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from automl import persistence, validation
+from automl.arguments import check_arguments, check_scoring_classes
 from automl.budget import Budget
 from automl.ensemble import Ensemble
 from automl.estimate import Estimate, Evidence, estimate_score
-from automl.execute.catalog import EXECUTORS
 from automl.execute.local import warm_up
 from automl.guard import Guard, choose_free, make_guard, set_aside
 from automl.history import RunHistory
@@ -30,17 +31,17 @@ from automl.leaderboard import make_leaderboard
 from automl.metrics import Metric, make_metric
 from automl.progress import Progress
 from automl.run import Settings, run
-from automl.search.catalog import SEARCHERS
-from automl.search.initial import DESIGNS
 from automl.splits import make_folds
+from automl.store import kept_seed
 from automl.task import Task
 from automl.trial import TrialResult
-from pipelines.catalog import NAMES
 from pipelines.component import TaskType
 from pipelines.data import TableReader
 from pipelines.labels import LabelDecoder
 
 Array = NDArray[Any]
+
+_SEEDS = 2**31 - 1  # leaves room for the seeds of folds, which are added to it
 
 
 class _AutoML(BaseEstimator):
@@ -116,20 +117,13 @@ class _AutoML(BaseEstimator):
             If no trial finished.
         """
         budget = Budget(self.time_budget, self.max_trials)
-        validation.check_arguments(self.get_params(deep=False), self._is_classifier)
-        validation.check_names("include", self.include, NAMES)
-        validation.check_names("exclude", self.exclude, NAMES)
-        if isinstance(self.searcher, str):
-            validation.check_names("searcher", self.searcher, SEARCHERS)
-        if isinstance(self.initial_configurations, str):
-            validation.check_names("initial_configurations", self.initial_configurations, DESIGNS)
-        validation.check_names("executor", self.executor, EXECUTORS)
-        make_guard(self.guard)
+        check_arguments(self.get_params(deep=False), self._is_classifier)
         if self.executor == "local":
             warm_up()
-        task, reader, classes = self._prepare(X, y, sample_weight, groups)
+        seed = self._seed()
+        task, reader, classes = self._prepare(X, y, sample_weight, groups, seed)
         with Progress(self.verbose, self.time_budget, self.max_trials, task.metric.name) as progress:
-            settings = self._settings(budget, progress, task.metric)
+            settings = self._settings(budget, progress, seed)
             result = run(task, settings)
             progress.close(f"{result.stop_reason}; {len(result.history.evaluations)} configurations")
         self._reader: TableReader = reader
@@ -142,32 +136,46 @@ class _AutoML(BaseEstimator):
         self.n_features_in_: int = reader.n_features_in_
         if hasattr(reader, "feature_names_in_"):
             self.feature_names_in_ = reader.feature_names_in_
+        elif hasattr(self, "feature_names_in_"):  # of an earlier fit
+            del self.feature_names_in_
         if classes is not None:
             self.classes_ = classes
         return self
 
-    def _prepare(self, X: Any, y: Any, sample_weight: Any, groups: Any) -> tuple[Task, TableReader, Array | None]:
+    def _prepare(
+        self, X: Any, y: Any, sample_weight: Any, groups: Any, seed: int
+    ) -> tuple[Task, TableReader, Array | None]:
         validation.check_table(X)
         target, classes = validation.check_target(y, X, classification=self._is_classifier)
         weights = validation.check_sample_weight(sample_weight, len(target))
         validation.check_weighted_classes(target, weights, classes)
         groups = validation.check_groups(groups, len(target))
-        seed, guard = self._seed(), make_guard(self.guard)
-        free = None
+        guard, free = make_guard(self.guard), None
         if guard is not None:
             free = choose_free(target, self._is_classifier, guard.share, groups, seed)
         reader = TableReader()
         with validation.table_errors():
             table = reader.fit_transform(X) if free is None else reader.fit(_rows_of(X, ~free)).transform(X)
         n_classes = 0 if classes is None else len(classes)
-        validation.check_scoring_classes(self.scoring, n_classes)
+        check_scoring_classes(self.scoring, n_classes)
         name: TaskType = "regression" if classes is None else "binary" if n_classes == 2 else "multiclass"
-        folds = make_folds(target, self._is_classifier, cv=self.cv, groups=groups, X=table, random_state=seed)
+        metric = make_metric(self.scoring, name, classes)
+        validation.check_metric(metric, target, n_classes, weights)
+        folds = make_folds(
+            target,
+            self._is_classifier,
+            cv=self.cv,
+            groups=groups,
+            X=table,
+            sample_weight=weights,
+            metric=metric,
+            random_state=seed,
+        )
         task = Task(
             X=table,
             y=target,
             traits=reader.traits(name, n_classes, weights is not None, table.shape[0]),
-            metric=make_metric(self.scoring, name, classes),
+            metric=metric,
             folds=folds,
             sample_weight=weights,
             groups=groups,
@@ -176,10 +184,11 @@ class _AutoML(BaseEstimator):
 
     def _seed(self) -> int:
         if isinstance(self.random_state, (int, np.integer)):
-            return int(self.random_state)
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
+            return int(self.random_state) % _SEEDS
+        kept = None if self.store is None else kept_seed(Path(self.store))  # without it a run has other folds
+        return int(check_random_state(self.random_state).randint(_SEEDS)) if kept is None else kept
 
-    def _settings(self, budget: Budget, progress: Progress, metric: Metric) -> Settings:
+    def _settings(self, budget: Budget, progress: Progress, seed: int) -> Settings:
         def show(result: TrialResult, history: RunHistory) -> None:
             best = history.best()
             progress.update(
@@ -196,15 +205,15 @@ class _AutoML(BaseEstimator):
             trial_time_limit=self.trial_time_limit,
             device=self.device,
             executor=self.executor,
-            include=tuple(self.include),
-            exclude=tuple(self.exclude),
+            include=tuple(self.include or ()),
+            exclude=tuple(self.exclude or ()),
             initial_configurations=self.initial_configurations,
             searcher=self.searcher,
             ensemble_size=self.ensemble_size,
             store=self.store,
             guard=make_guard(self.guard),
-            callbacks=(show, *self.callbacks),
-            random_state=self._seed(),
+            callbacks=(show, *(self.callbacks or ())),
+            random_state=seed,
         )
 
     def _predict(self, X: Any) -> Array:

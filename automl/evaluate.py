@@ -58,18 +58,18 @@ class Artifacts:
         """The pickled fold model; unpickled only when it must predict."""
         return self.model_path(configuration, fold).read_bytes()
 
-    def predictions(self, configuration: Configuration, fold: int) -> NDArray[np.float32]:
+    def predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
         """Predictions for the scored rows of a fold, shape (n_rows, n_classes) or (n_rows,)."""
-        loaded: NDArray[np.float32] = np.load(self.predictions_path(configuration, fold))
+        loaded: NDArray[np.floating] = np.load(self.predictions_path(configuration, fold))
         return loaded
 
-    def free_predictions(self, configuration: Configuration, fold: int) -> NDArray[np.float32]:
+    def free_predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
         """What a fold model says of the task's free rows, shape (n_free, n_classes) or (n_free,)."""
-        loaded: NDArray[np.float32] = np.load(self.free_path(configuration, fold))
+        loaded: NDArray[np.floating] = np.load(self.free_path(configuration, fold))
         return loaded
 
 
-def predict(model: Pipeline, X: Any, n_classes: int) -> NDArray[np.float32]:
+def predict(model: Pipeline, X: Any, n_classes: int) -> NDArray[np.floating]:
     """Probabilities with a column for every class of the task, shape (n_rows, n_classes); values for regression.
 
     Raises
@@ -83,7 +83,8 @@ def predict(model: Pipeline, X: Any, n_classes: int) -> NDArray[np.float32]:
         out = np.zeros((X.shape[0], n_classes), dtype=np.float32)
         out[:, columns] = known
     else:
-        out = np.asarray(model.predict(X), dtype=np.float32).reshape(-1)
+        # Probabilities fit into four bytes; a target that is large beside its spread does not.
+        out = np.asarray(model.predict(X), dtype=np.float64).reshape(-1)
     if len(out) != X.shape[0] or not np.isfinite(out).all():
         raise InvalidPredictionsError(
             "predictions are not finite" if len(out) == X.shape[0] else "wrong number of rows"

@@ -187,7 +187,7 @@ class Watch:
             free = free + bag.weight * np.mean(each, axis=0, dtype=np.float64)
         if ensemble.label_weights is not None:
             mixed, free = one_hot_labels(mixed, ensemble.label_weights), one_hot_labels(free, ensemble.label_weights)
-        work = self._task.metric.loss(self._task.y[rows], mixed, self._task.weights(rows))
+        work = loss_or_nan(self._task.metric, self._task.y[rows], mixed, self._task.weights(rows))
         self._add(seconds, work, free)
 
     def _add(self, seconds: float, work: float, answer: NDArray[np.float64]) -> None:

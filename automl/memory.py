@@ -106,7 +106,7 @@ def add_run(folder: Path, name: str, database: MetaDatabase) -> int:
     if not (folder / "history.jsonl").exists() or not (folder / "task.pkl").exists():
         raise InvalidInputError(f"'{folder}' holds no run; give the folder that fit had as its argument store")
     task = Task.open(folder)
-    results = Store(folder).open(task)
+    results = Store(folder).read()
     peaks: dict[Configuration, float] = {}
     for result in results:
         known = peaks.get(result.trial.configuration, 0.0)

@@ -60,6 +60,7 @@ FAST: dict[str, Loss] = {
     "neg_root_mean_squared_error": _rmse,
     "neg_mean_absolute_error": _mae,
 }
+_UNBOUNDED = ("positive_likelihood_ratio",)  # the only scores of scikit-learn for models that may exceed 1
 ALIASES = {"log_loss": "neg_log_loss", "rmse": "neg_root_mean_squared_error", "mae": "neg_mean_absolute_error"}
 
 
@@ -110,11 +111,17 @@ class Metric:
         ``scorer(estimator, X, y)``, greater is better.
     classes : ndarray or None
         Labels in the order of the probability columns; None for regression.
+    fast : str or None
+        Name of the loss in `FAST` that is the same and takes its place.
+    best : float
+        The score that no predictions exceed.
     """
 
     name: str
     scorer: Any
     classes: Array | None = None
+    fast: str | None = None
+    best: float = float("inf")
 
     def loss(self, y: Array, predictions: Array, sample_weight: Array | None = None) -> float:
         """Loss of predictions for encoded targets.
@@ -132,9 +139,8 @@ class Metric:
         float
             NaN where the metric is undefined on these rows.
         """
-        fast = FAST.get(self.name)
-        if fast is not None:
-            return fast(y, predictions, sample_weight)
+        if self.fast is not None:
+            return FAST[self.fast](y, predictions, sample_weight)
         known = _KnownRegressor(predictions) if self.classes is None else _KnownClassifier(predictions, self.classes)
         target = y if self.classes is None else self.classes[y]
         rows = np.zeros((len(y), 1))
@@ -167,7 +173,42 @@ def make_metric(scoring: Any, task: str, classes: Array | None) -> Metric:
         If the name is not one of scikit-learn's.
     """
     scoring = default_scoring(task) if scoring is None else scoring
-    if isinstance(scoring, str):
-        name = ALIASES.get(scoring, scoring)
-        return Metric(name, get_scorer(name), classes)
-    return Metric(getattr(scoring, "__name__", str(scoring)), scoring, classes)
+    if not isinstance(scoring, str):
+        return Metric(getattr(scoring, "__name__", str(scoring)), scoring, classes)
+    name = ALIASES.get(scoring, scoring)
+    # A scorer by name takes the label 1 for the positive class; where there is none, the second class stands for it.
+    if classes is not None and len(classes) == 2 and 1 not in classes.tolist():
+        classes = np.arange(2)
+    best = 0.0 if name.startswith("neg_") else float("inf") if name in _UNBOUNDED else 1.0
+    return Metric(name, get_scorer(name), classes, name if name in FAST else None, best)
+
+
+def try_metric(metric: Metric, y: Array, predictions: Array, sample_weight: Array | None = None) -> str:
+    """Why a metric has no value on some rows; empty where it has one.
+
+    Parameters
+    ----------
+    predictions : ndarray
+        Such as `arbitrary_predictions` makes.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            loss = metric.loss(y, predictions, sample_weight)
+        except Exception as error:  # noqa: BLE001  a scorer is the user's code and may raise anything
+            return f"{type(error).__name__}: {error}"
+    return "" if np.isfinite(loss) else f"it is {-loss}"
+
+
+def arbitrary_predictions(y: Array, n_classes: int, random_state: int = 0) -> Array:
+    """Predictions that no model has made, to try a metric with: of the same shape and range as real ones.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class codes, or floats.
+    n_classes : int
+        0 for regression.
+    """
+    rng = np.random.default_rng(random_state)
+    return rng.dirichlet(np.ones(n_classes), len(y)) if n_classes else rng.permutation(y)

@@ -61,7 +61,7 @@ def find_best(folder: Path, table: TaskTable) -> tuple[Task, Evaluation]:
         )
     whole = [
         evaluation
-        for evaluation in RunHistory(Store(folder).open(task)).evaluations.values()
+        for evaluation in RunHistory(Store(folder).read()).evaluations.values()
         if len(evaluation.folds) == len(task.folds) and evaluation.status is Status.OK
     ]
     if not whole:

@@ -14,6 +14,7 @@ import cloudpickle
 from automl.errors import InvalidInputError
 
 FORMAT = 1
+_FILES = {"model.pkl", "about.json"}
 _LIBRARIES = ("cash-automl", "scikit-learn", "numpy", "pandas", "lightgbm", "xgboost", "catboost", "torch")
 
 
@@ -28,6 +29,34 @@ def library_versions() -> dict[str, str]:
     return found
 
 
+def check_place(folder: Path) -> None:
+    """Check that a model can be saved in a folder: before minutes are spent on one.
+
+    Raises
+    ------
+    InvalidInputError
+        If the path exists and holds something else than a saved model, or cannot be written to.
+    """
+    if folder.exists() and not (folder.is_dir() and {file.name for file in folder.iterdir()} <= _FILES):
+        raise InvalidInputError(f"'{folder}' exists and is not a saved model; name another path")
+    if folder.exists() and any(folder.iterdir()):
+        _about(folder)
+    parent = next(path for path in folder.absolute().parents if path.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise InvalidInputError(f"'{folder}' cannot be written: '{parent}' is no folder that takes files")
+
+
+def _about(folder: Path) -> dict[str, Any]:
+    """What ``about.json`` says."""
+    try:
+        about = json.loads((folder / "about.json").read_text())
+        return {"format": int(about["format"]), "versions": dict(about["versions"])}
+    except OSError as error:
+        raise InvalidInputError(f"'{folder}' holds no saved model: about.json cannot be read") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise InvalidInputError(f"'{folder}' holds no saved model: its about.json is damaged or foreign") from error
+
+
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator: ``model.pkl`` and ``about.json``, which says what made it.
 
@@ -36,11 +65,10 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     Raises
     ------
     InvalidInputError
-        If the path exists and holds something else.
+        If the path exists and holds something else, or cannot be written to.
     """
     folder = Path(path)
-    if folder.exists() and not (folder / "about.json").exists() and (folder.is_file() or any(folder.iterdir())):
-        raise InvalidInputError(f"'{folder}' exists and is not a saved model; name another path")
+    check_place(folder)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
@@ -60,14 +88,19 @@ def load(path: str | os.PathLike[str]) -> Any:
     Raises
     ------
     InvalidInputError
-        If the folder holds no saved estimator, or one of a newer format.
+        If the folder holds no saved estimator, a damaged one, or one of a newer format.
     """
     folder = Path(path)
-    try:
-        about = json.loads((folder / "about.json").read_text())
-        data = (folder / "model.pkl").read_bytes()
-    except FileNotFoundError as error:
-        raise InvalidInputError(f"'{folder}' holds no saved model: {error.filename} is missing") from error
+    about = _about(folder)
     if about["format"] > FORMAT:
         raise InvalidInputError(f"'{folder}' was saved by a newer version ({about['versions']}); upgrade cash-automl")
-    return cloudpickle.loads(data)
+    try:
+        return cloudpickle.loads((folder / "model.pkl").read_bytes())
+    except OSError as error:
+        raise InvalidInputError(f"'{folder}' holds no saved model: {error}") from error
+    except Exception as error:
+        made = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
+        raise InvalidInputError(
+            f"'{folder}' cannot be read ({type(error).__name__}: {error}): it is damaged, or needs the libraries that "
+            f"made it: {made}"
+        ) from error

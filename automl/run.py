@@ -9,19 +9,21 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from ConfigSpace import ConfigurationSpace
 
 from automl.budget import Budget
 from automl.decision import tune_label_weights
 from automl.ensemble import Ensemble, out_of_fold, select_bags
-from automl.errors import InvalidInputError, NothingFittedError
+from automl.errors import InvalidInputError, NothingFittedError, NoWorkersError
 from automl.estimate import Evidence, gather
 from automl.evaluate import Artifacts
+from automl.execute.base import Executor
 from automl.execute.catalog import make_executor
 from automl.execute.machine import available_cpus
 from automl.guard import Guard, Watch
@@ -34,7 +36,7 @@ from automl.search.racing import Racing, fold_seconds
 from automl.store import Store
 from automl.task import Task
 from automl.trial import TrialResult
-from pipelines.space import build_space
+from pipelines.space import SpaceError, build_space
 
 logger = logging.getLogger(__name__)
 
@@ -78,17 +80,20 @@ def run(task: Task, settings: Settings) -> RunResult:
 
     Raises
     ------
+    InvalidInputError
+        If there is nothing to search, or no time for a single fit.
     NothingFittedError
         If no trial finished a fold.
     """
     budget = settings.budget
+    space = _space(task, settings)
     with ExitStack() as stack:
         store = Store(Path(settings.store)) if settings.store is not None else None
         known: list[TrialResult] = []
         if store is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="automl-")))
         else:
-            known, folder = store.open(task), store.folder
+            known, folder = store.open(task, settings.random_state), store.folder
             budget = Budget(budget.seconds, budget.max_trials, budget.started - store.elapsed_before)
         task.save(folder)
         executor = make_executor(
@@ -98,7 +103,7 @@ def run(task: Task, settings: Settings) -> RunResult:
         train_share = float(np.mean([len(train) for train, _ in task.folds])) / len(task.y)
         runtime = RuntimeModel(task.traits, train_share, recall_runtime())
         history = RunHistory(known, cost_of=runtime.guess if budget.seconds is None else None)
-        racing = _make_racing(task, settings, budget, runtime, executor.n_workers, is_new=not known)
+        racing = _make_racing(space, task, settings, budget, runtime, executor.n_workers, is_new=not known)
         if history.results:
             logger.info("resumed with %d trials", len(history.results))
 
@@ -115,17 +120,38 @@ def run(task: Task, settings: Settings) -> RunResult:
                 if watch.stops:
                     raise StopIteration
 
+        stop_reason = _search(racing, executor, history, budget, on_result)
+        if watch is not None and watch.stops:
+            stop_reason = "work score and free score part"
         try:
-            search(racing, executor, history, budget, on_result)
-            stop_reason = _stop_reason(budget, history, watch)
-        except KeyboardInterrupt:
+            ensemble, evidence = _conclude(history, artifacts, task, settings, budget, executor.n_workers)
+        except KeyboardInterrupt:  # the best alone takes no time
+            alone = replace(settings, ensemble_size=1)
+            ensemble, evidence = _conclude(history, artifacts, task, alone, budget, executor.n_workers)
             stop_reason = "interrupted"
-        if not any(e.folds for e in history.evaluations.values()):
-            raise NothingFittedError(_why_nothing(history, budget))
-        ensemble, evidence = _conclude(history, artifacts, task, settings, budget, executor.n_workers)
         if watch is not None:
             watch.finish(ensemble, history, budget.elapsed)
         return RunResult(history, ensemble, evidence, stop_reason, None if watch is None else watch.curve)
+
+
+def _search(
+    racing: Racing,
+    executor: Executor,
+    history: RunHistory,
+    budget: Budget,
+    on_result: Callable[[TrialResult], None],
+) -> str:
+    """Search, and say why it ended; what ends it too early is raised only where there is nothing to conclude from."""
+    try:
+        search(racing, executor, history, budget, on_result)
+        ending = _ending(budget, history)
+    except (KeyboardInterrupt, NoWorkersError) as error:
+        if not _has_model(history):
+            raise
+        ending = "interrupted" if isinstance(error, KeyboardInterrupt) else f"ended early: {error}"
+    if not _has_model(history):
+        raise NothingFittedError(_why_nothing(history, budget))
+    return ending
 
 
 def _conclude(
@@ -144,10 +170,26 @@ def _conclude(
     return ensemble, gather(history, artifacts, task, ensemble, size, seed, deadline + 0.3 * seconds)
 
 
+def _space(task: Task, settings: Settings) -> ConfigurationSpace:
+    try:
+        return build_space(task.traits, settings.include, settings.exclude, seed=settings.random_state)
+    except SpaceError as error:
+        raise InvalidInputError(str(error)) from error
+
+
+def _has_model(history: RunHistory) -> bool:
+    return any(e.folds for e in history.evaluations.values())
+
+
 def _make_racing(
-    task: Task, settings: Settings, budget: Budget, runtime: RuntimeModel, n_workers: int, is_new: bool
+    space: ConfigurationSpace,
+    task: Task,
+    settings: Settings,
+    budget: Budget,
+    runtime: RuntimeModel,
+    n_workers: int,
+    is_new: bool,
 ) -> Racing:
-    space = build_space(task.traits, settings.include, settings.exclude, seed=settings.random_state)
     wanted = settings.initial_configurations
     if not isinstance(wanted, str):
         initial = from_user(space, wanted)
@@ -167,9 +209,7 @@ def _make_racing(
     return Racing(searcher, len(task.folds), task.traits.n_rows, runtime, budget, n_workers, settings.trial_time_limit)
 
 
-def _stop_reason(budget: Budget, history: RunHistory, watch: Watch | None) -> str:
-    if watch is not None and watch.stops:
-        return "work score and free score part"
+def _ending(budget: Budget, history: RunHistory) -> str:
     if budget.max_trials is not None and len(history.tried) >= budget.max_trials:
         return "max_trials reached"
     # The last seconds are too few for another fit.

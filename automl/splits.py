@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import copy
+import warnings
+from collections.abc import Iterable, Sequence
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -9,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
 
 from automl.errors import InvalidInputError
+from automl.metrics import Metric, arbitrary_predictions, try_metric
 
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]  # training rows, scored rows
 
@@ -28,54 +33,184 @@ def make_folds(
     cv: Any = None,
     groups: NDArray[Any] | None = None,
     X: Any = None,
+    sample_weight: NDArray[np.float64] | None = None,
+    metric: Metric | None = None,
     random_state: int = 0,
 ) -> tuple[Fold, ...]:
     """Folds as (training rows, scored rows).
 
     By default rows of each class (or of each stretch of the sorted target) are dealt out evenly, so that a class with
-    fewer rows than folds never has all of them in one fold.
+    fewer rows than folds never has all of them in one fold; and there are fewer folds where a metric needs it.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
         Class codes, or floats.
     cv : int, splitter or iterable of (train, test), optional
+        Rows of a pair are numbers or masks.
     groups : ndarray of shape (n_samples,), optional
         Rows of one group are never on both sides of a fold.
+    sample_weight : ndarray of shape (n_samples,), optional
+        Each fold gets its share of the rows that have weight.
+    metric : Metric, optional
+        Has a value on every fold.
 
     Raises
     ------
     InvalidInputError
-        If there are fewer groups than folds, or `cv` gives no usable fold.
+        If there are fewer groups than folds, `cv` gives no usable fold, or the metric has no value on one.
     """
-    n_splits = cv if isinstance(cv, int) else default_n_splits(len(y))
-    if cv is None and is_classification and len(counts := np.bincount(y)) == 2:
-        # The ROC AUC of a fold without one of the classes is undefined.
-        n_splits = max(2, min(n_splits, int(counts.min())))
-    if not (cv is None or isinstance(cv, int)):
+    trial = None if metric is None else arbitrary_predictions(y, is_classification * (int(y.max()) + 1), random_state)
+
+    def undefined(folds: Sequence[Fold]) -> str:
+        """Why the metric has no value on the first fold where it has none; empty where all is well."""
+        if metric is None or trial is None:
+            return ""
+        for fold, (_, rows) in enumerate(folds):
+            weights = None if sample_weight is None else sample_weight[rows]
+            if reason := try_metric(metric, y[rows], trial[rows], weights):
+                return f"scoring {metric.name!r} has no value on fold {fold} of {len(folds)}: {reason}"
+        return ""
+
+    if cv is not None and not isinstance(cv, Integral):
+        folds = given_folds("cv", cv, y, is_classification, groups=groups, X=X, random_state=random_state)
+        if reason := undefined(folds):
+            raise InvalidInputError(f"{reason}; let cv give folds that hold every class, or choose another scoring")
+        return folds
+    counted = len(y) if sample_weight is None else int(np.count_nonzero(sample_weight))
+    n_splits = min(int(cv or default_n_splits(len(y))), counted)
+    while True:
+        folds = _dealt_folds(y, is_classification, n_splits, groups, sample_weight, random_state)
+        reason = undefined(folds)
+        if not reason:
+            return folds
+        if cv is not None or n_splits == 2:
+            raise InvalidInputError(f"{reason}; merge rare classes, give fewer folds, or choose another scoring")
+        n_splits -= 1
+
+
+def given_folds(
+    argument: str,
+    cv: Any,
+    y: NDArray[Any],
+    is_classification: bool,
+    *,
+    groups: NDArray[Any] | None = None,
+    X: Any = None,
+    random_state: int = 0,
+) -> tuple[Fold, ...]:
+    """Folds of a splitter or of (train, test) pairs, of row numbers or masks.
+
+    Parameters
+    ----------
+    argument : str
+        What errors call `cv`.
+    random_state : int
+        Of a splitter without one, so that a second call can go on with the same folds.
+
+    Raises
+    ------
+    InvalidInputError
+        If `cv` cannot split this table, or something crosses from the training rows to the scored ones.
+    """
+    if isinstance(cv, str | bytes) or not (hasattr(cv, "split") or isinstance(cv, Iterable)):
+        raise InvalidInputError(
+            f"{argument} must be a number of folds, a scikit-learn splitter or (train, test) pairs; got {cv!r}"
+        )
+    if getattr(cv, "random_state", 0) is None:
+        cv = copy.copy(cv)
+        cv.random_state = random_state
+    try:
         splitter = check_cv(cv, y, classifier=is_classification)
-        folds = [(np.asarray(a, dtype=np.intp), np.asarray(b, dtype=np.intp)) for a, b in splitter.split(X, y, groups)]
-        if not folds or any(len(a) == 0 or len(b) == 0 for a, b in folds):
-            raise InvalidInputError("cv gives an empty fold; pass a splitter whose folds all hold rows")
-        return tuple(folds)
+        pairs = [tuple(map(np.asarray, fold)) for fold in splitter.split(X, y, groups)]
+    except (ValueError, TypeError) as error:
+        raise InvalidInputError(f"{argument} cannot split this table: {error}") from error
+    if not pairs:
+        raise InvalidInputError(f"{argument} gives no fold; a generator ends after one use, so pass a list")
+    folds = []
+    for i, pair in enumerate(pairs):
+        if len(pair) != 2 or any(rows.dtype.kind not in "iub" or rows.ndim != 1 for rows in pair):
+            raise InvalidInputError(f"{argument}: fold {i} must be a pair of row numbers, to train on and to score")
+        if any(rows.dtype.kind == "b" and len(rows) != len(y) for rows in pair):
+            raise InvalidInputError(f"{argument}: fold {i} is a mask of another length than the {len(y)} rows of X")
+        train, test = (np.flatnonzero(rows) if rows.dtype.kind == "b" else rows.astype(np.intp) for rows in pair)
+        check_fold(f"{argument}: fold {i}", (train, test), y, is_classification, groups)
+        folds.append((train, test))
+    return tuple(folds)
+
+
+def check_fold(
+    where: str, fold: Fold, y: NDArray[Any], is_classification: bool, groups: NDArray[Any] | None = None
+) -> None:
+    """Check that a fold has rows on both sides, and that nothing crosses from one to the other.
+
+    Raises
+    ------
+    InvalidInputError
+        Beginning with `where`.
+    """
+    train, test = fold
+    if not len(train) or not len(test):
+        raise InvalidInputError(
+            f"{where} holds no rows to {'score' if len(train) else 'train on'}; change the splitter"
+        )
+    rows = np.concatenate([train, test])
+    if rows.min() < 0 or rows.max() >= len(y):
+        raise InvalidInputError(f"{where} names rows outside of the {len(y)} rows of X; count them from 0")
+    shared = np.intersect1d(train, test)
+    if len(shared):
+        raise InvalidInputError(f"{where} scores {len(shared)} of its training rows; keep the two parts apart")
     if groups is not None:
-        n_groups = len(np.unique(groups))
-        if n_groups < 2:
-            raise InvalidInputError("groups holds a single group; at least 2 are needed to keep groups apart")
-        maker = StratifiedGroupKFold if is_classification else GroupKFold
-        by_group = maker(min(n_splits, n_groups), shuffle=True, random_state=random_state)
-        return tuple(by_group.split(np.zeros(len(y)), y, groups))
-    fold = deal(y, is_classification, min(n_splits, len(y)), np.random.default_rng(random_state))
-    return tuple((np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(min(n_splits, len(y))))
+        crossing = np.intersect1d(groups[train], groups[test])
+        if len(crossing):
+            raise InvalidInputError(
+                f"{where} has {len(crossing)} groups in both of its parts; pass a splitter that keeps them apart, as "
+                "GroupKFold, or leave out groups"
+            )
+    if is_classification and len(np.unique(y[train])) < 2:
+        raise InvalidInputError(f"{where} trains on a single class of y; use fewer folds, or shuffle the rows")
 
 
-def deal(y: NDArray[Any], is_classification: bool, n_splits: int, rng: np.random.Generator) -> NDArray[np.intp]:
-    """Fold number of each row, shape (n_samples,): stratified by class, or by rank of a continuous target."""
-    if is_classification:
-        strata = [rng.permutation(np.flatnonzero(y == code)) for code in np.unique(y)]
+def _dealt_folds(
+    y: NDArray[Any],
+    is_classification: bool,
+    n_splits: int,
+    groups: NDArray[Any] | None,
+    sample_weight: NDArray[np.float64] | None,
+    random_state: int,
+) -> tuple[Fold, ...]:
+    if groups is None:
+        fold = deal(y, is_classification, n_splits, np.random.default_rng(random_state), sample_weight)
+        return tuple((np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(n_splits))
+    n_groups = len(np.unique(groups))
+    if n_groups < 2:
+        raise InvalidInputError("groups holds a single group; at least 2 are needed to keep groups apart")
+    n_splits = min(n_splits, n_groups)
+    if is_classification and np.bincount(y).max() >= n_splits:
+        splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=random_state)
     else:
-        order = np.lexsort((rng.random(len(y)), y))
-        strata = [rng.permutation(order[i : i + n_splits]) for i in range(0, len(y), n_splits)]
+        splitter = GroupKFold(n_splits, shuffle=True, random_state=random_state)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of classes with fewer rows than folds
+        return tuple(splitter.split(np.zeros(len(y)), y, groups))
+
+
+def deal(
+    y: NDArray[Any],
+    is_classification: bool,
+    n_splits: int,
+    rng: np.random.Generator,
+    sample_weight: NDArray[np.float64] | None = None,
+) -> NDArray[np.intp]:
+    """Fold number of each row, shape (n_samples,): stratified by class, or by rank of a continuous target."""
+    counted = np.arange(len(y)) if sample_weight is None else np.flatnonzero(sample_weight)
+    if is_classification:
+        strata = [rng.permutation(counted[y[counted] == code]) for code in np.unique(y)]
+    else:
+        order = counted[np.lexsort((rng.random(len(counted)), y[counted]))]
+        strata = [rng.permutation(order[i : i + n_splits]) for i in range(0, len(order), n_splits)]
+    if len(counted) < len(y):
+        strata.append(rng.permutation(np.setdiff1d(np.arange(len(y)), counted)))
     fold = np.empty(len(y), dtype=np.intp)
     fold[np.concatenate(strata)] = np.arange(len(y)) % n_splits
     return fold

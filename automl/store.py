@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,12 +19,33 @@ from pipelines.configuration import Configuration
 
 
 def fingerprint(task: Task) -> str:
-    """Sixteen hexadecimal digits that name data, folds and metric."""
-    digest = hashlib.sha256(task.metric.name.encode())
-    X = task.X.tocsr() if sparse.issparse(task.X) else task.X
-    for array in (X.data if sparse.issparse(task.X) else X, task.y, *(test for _, test in task.folds)):
-        digest.update(np.ascontiguousarray(array).tobytes())
+    """Sixteen hexadecimal digits that name data, weights, groups, folds and metric."""
+    digest = hashlib.sha256(_name_scorer(task.metric.scorer).encode())
+    X = [task.X]
+    if sparse.issparse(task.X):
+        rows = task.X.tocsr()
+        X = [rows.data, rows.indices, rows.indptr]
+    for array in (*X, task.y, task.sample_weight, task.groups, *(rows for fold in task.folds for rows in fold)):
+        # The shape keeps apart what is the same in a row, as a column less here and one more there.
+        digest.update(b"none" if array is None else str(array.shape).encode())
+        if array is not None:
+            digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()[:16]
+
+
+def _name_scorer(scorer: Any) -> str:
+    """What tells a scorer from others, in this process and in later ones."""
+    code = getattr(scorer, "__code__", None)
+    said = f"{scorer!r} {code and (code.co_code, code.co_names, code.co_consts)}"
+    return re.sub(r" at 0x\w+", "", said)
+
+
+def kept_seed(folder: Path) -> int | None:
+    """Seed of the run in a folder; None where there is no run yet."""
+    try:
+        return int(json.loads((folder / "run.json").read_text())["seed"])
+    except (OSError, ValueError, KeyError):
+        return None
 
 
 @dataclass
@@ -33,8 +55,8 @@ class Store:
     folder: Path
     elapsed_before: float = 0.0  # seconds that earlier sessions of the run have used
 
-    def open(self, task: Task) -> list[TrialResult]:
-        """Results of earlier sessions; creates the folder for a first one.
+    def open(self, task: Task, seed: int) -> list[TrialResult]:
+        """Results of earlier sessions; creates the folder for a first one, which keeps its seed.
 
         Raises
         ------
@@ -48,17 +70,17 @@ class Store:
             known = json.loads(about.read_text())["fingerprint"]
             if known != mark:
                 raise InvalidInputError(
-                    f"store '{self.folder}' holds a run on other data, folds or metric; name an empty folder"
+                    f"store '{self.folder}' holds a run on other data, weights, folds or metric; name an empty folder"
                 )
         else:
             partial = self.folder / "run.json.partial"  # a run killed in this moment must not leave half a file
-            partial.write_text(json.dumps({"fingerprint": mark, "metric": task.metric.name}))
+            partial.write_text(json.dumps({"fingerprint": mark, "metric": task.metric.name, "seed": seed}))
             partial.replace(about)
         path = self.folder / "history.jsonl"
         if path.exists() and not path.read_bytes().endswith(b"\n"):
             with path.open("a") as file:  # a killed run left half a line; the next one must not be glued to it
                 file.write("\n")
-        return self._read()
+        return self.read()
 
     def append(self, result: TrialResult, elapsed: float) -> None:
         """Add one line; it is on disk when this returns."""
@@ -81,7 +103,8 @@ class Store:
             file.write(json.dumps(line) + "\n")
             file.flush()
 
-    def _read(self) -> list[TrialResult]:
+    def read(self) -> list[TrialResult]:
+        """Results so far, in the order in which they came."""
         path = self.folder / "history.jsonl"
         results = []
         for text in path.read_text().splitlines() if path.exists() else []:

@@ -37,13 +37,14 @@ def split_target(table: pd.DataFrame, target: str, source: object, argument: str
     InvalidInputError
         If there is no such column; names the closest ones.
     """
-    if target not in table.columns:
-        columns = [str(column) for column in table.columns]
+    columns = [str(column) for column in table.columns]  # Parquet files may number them
+    if target not in columns:
         close = get_close_matches(target, columns, n=3) or columns[:5]
         raise InvalidInputError(
             f"{argument}: '{source}' has no column '{target}'; it has {', '.join(map(repr, close))}, ..."
         )
-    return table.drop(columns=target), table[target]
+    label = table.columns[columns.index(target)]
+    return table.drop(columns=label), table[label]
 
 
 def guess_task(y: pd.Series) -> tuple[TaskName, str]:

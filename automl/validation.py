@@ -1,13 +1,10 @@
-"""Bad input gets one clear sentence before any work: what is wrong, where, and the mend."""
+"""Target, weights and groups, checked before any work: what is wrong, where, and the mend."""
 
 from __future__ import annotations
 
-import re
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from difflib import get_close_matches
-from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -16,11 +13,10 @@ from numpy.typing import NDArray
 from pandas.api import types
 from scipy import sparse
 from sklearn.exceptions import DataConversionWarning
-from sklearn.metrics import get_scorer, get_scorer_names
 from sklearn.utils.multiclass import type_of_target
 
 from automl.errors import InvalidInputError
-from automl.metrics import ALIASES
+from automl.metrics import Metric, arbitrary_predictions, try_metric
 from automl.table_checks import InvalidCellError, as_array, check_table
 from pipelines.columns import TableError
 from pipelines.table import to_array
@@ -29,86 +25,14 @@ Array = NDArray[Any]
 
 __all__ = [
     "InvalidCellError",
-    "check_arguments",
     "check_groups",
-    "check_names",
+    "check_metric",
     "check_sample_weight",
-    "check_scoring_classes",
     "check_table",
     "check_target",
+    "check_weighted_classes",
     "table_errors",
 ]
-
-# Scorers that stop with an error on more than two classes, and what to take instead.
-TWO_CLASSES = {
-    "roc_auc": "roc_auc_ovr",
-    "f1": "f1_macro",
-    "precision": "precision_macro",
-    "recall": "recall_macro",
-    "jaccard": "jaccard_macro",
-}
-
-
-def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
-    """Check an estimator's settings, as `get_params(deep=False)` gives them; names it does not know are left alone.
-
-    Raises
-    ------
-    InvalidInputError
-        Naming the first argument that cannot be used.
-    """
-    for name, what, whole, optional in (
-        ("time_budget", "seconds", False, True),
-        ("trial_time_limit", "seconds", False, True),
-        ("memory_limit", "MiB", False, True),
-        ("max_trials", "trials", True, True),
-        ("ensemble_size", "models", True, False),
-    ):
-        if name in settings and not (optional and settings[name] is None):
-            _check_positive(name, settings[name], what, whole)
-    if "time_budget" in settings and settings["time_budget"] is None and settings.get("max_trials") is None:
-        raise InvalidInputError("time_budget and max_trials are both None; give one of them, or the search never ends")
-    n_jobs = settings.get("n_jobs")
-    if n_jobs is not None and (not _is_whole(n_jobs) or n_jobs == 0):
-        raise InvalidInputError(f"n_jobs must be a whole number, -1 for all processors, and not 0; got {n_jobs!r}")
-    _check_device(settings.get("device", "auto"))
-    _check_scoring(settings.get("scoring"), classification)
-    _check_cv(settings.get("cv"))
-
-
-def _check_device(device: Any) -> None:
-    if device in ("auto", "cpu"):
-        return
-    if not isinstance(device, str) or not re.fullmatch(r"cuda(:\d+)?", device):
-        raise InvalidInputError(f'device must be "auto", "cpu", "cuda" or "cuda:0", "cuda:1", ...; got {device!r}')
-    import torch
-
-    wanted = int(device.partition(":")[2] or 0)
-    if wanted >= torch.cuda.device_count():
-        there = torch.cuda.device_count()
-        raise InvalidInputError(f'device={device!r} is not there: torch sees {there} CUDA devices; use device="auto"')
-
-
-def check_names(argument: str, given: str | Iterable[str], known: Iterable[str]) -> None:
-    """Check that all names given for an argument are known; the error lists the closest ones.
-
-    >>> check_names("searcher", "smak", ["smac", "random"])
-    Traceback (most recent call last):
-    ...
-    automl.errors.InvalidInputError: searcher: 'smak' is unknown; did you mean 'smac'?
-    """
-    names = list(known)
-    for name in [given] if isinstance(given, str) else list(given):
-        if name not in names:
-            raise InvalidInputError(f"{argument}: {name!r} is unknown; {_suggestion(name, names)}")
-
-
-def check_scoring_classes(scoring: Any, n_classes: int) -> None:
-    """Check that a scorer by name can judge so many classes."""
-    if n_classes > 2 and isinstance(scoring, str) and scoring in TWO_CLASSES:
-        raise InvalidInputError(
-            f"scoring={scoring!r} needs two classes but y has {n_classes}; use scoring={TWO_CLASSES[scoring]!r}"
-        )
 
 
 @contextmanager
@@ -140,6 +64,23 @@ def check_target(y: Any, X: Any, classification: bool) -> tuple[Array, Array | N
     _check_length("y", values, X)
     _check_present("y", values)
     return _classes(values) if classification else (_numbers(values), None)
+
+
+def check_metric(metric: Metric, y: Array, n_classes: int, sample_weight: Array | None) -> None:
+    """Check that a metric can judge predictions for this target at all: a scorer is the user's own code.
+
+    Raises
+    ------
+    InvalidInputError
+        With what the scorer said.
+    """
+    reason = try_metric(metric, y, arbitrary_predictions(y, n_classes), sample_weight)
+    if reason:
+        weighted = "" if sample_weight is None else ", sample_weight=..."
+        raise InvalidInputError(
+            f"scoring={metric.name!r} cannot judge predictions for this y: {reason}; a scorer is called as "
+            f"scorer(estimator, X, y{weighted}) and gives one number"
+        )
 
 
 def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64] | None:
@@ -187,49 +128,6 @@ def check_groups(groups: Any, n_samples: int) -> NDArray[np.intp] | None:
     if (codes < 0).any():
         raise InvalidInputError(f"groups has {(codes < 0).sum()} missing values; give every row a group")
     return np.asarray(codes, dtype=np.intp)
-
-
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
-
-
-def _check_positive(name: str, value: Any, what: str, whole: bool) -> None:
-    right = _is_whole(value) if whole else isinstance(value, Real) and not isinstance(value, bool | np.bool_)
-    if not right or not np.isfinite(value) or value <= 0:
-        raise InvalidInputError(
-            f"{name} must be a {'whole' if whole else 'finite'} number of {what} above 0; got {value!r}"
-        )
-
-
-def _suggestion(name: Any, known: list[str]) -> str:
-    close = get_close_matches(str(name), known, n=3)
-    if close:
-        return f"did you mean {' or '.join(map(repr, close))}?"
-    return f"choose from {', '.join(map(repr, sorted(known)))}"
-
-
-def _check_scoring(scoring: Any, classification: bool) -> None:
-    if scoring is None or callable(scoring):
-        return
-    if not isinstance(scoring, str):
-        raise InvalidInputError(f"scoring must be the name of one scorer or a callable; got {type(scoring).__name__}")
-    check_names("scoring", scoring, [*get_scorer_names(), *ALIASES])
-    function: Callable[..., Any] | None = getattr(get_scorer(ALIASES.get(scoring, scoring)), "_score_func", None)
-    room = getattr(function, "__module__", "")
-    if classification and room.endswith("._regression"):
-        raise InvalidInputError(f"scoring={scoring!r} judges regression; use for example 'roc_auc' or 'neg_log_loss'")
-    if not classification and room.endswith(("._classification", "._ranking")):
-        raise InvalidInputError(f"scoring={scoring!r} judges classification; use for example 'r2'")
-
-
-def _check_cv(cv: Any) -> None:
-    if cv is None or (hasattr(cv, "split") and not isinstance(cv, str | bytes)):
-        return
-    if _is_whole(cv):
-        if cv < 2:
-            raise InvalidInputError(f"cv must be 2 folds or more; got {cv}")
-    elif isinstance(cv, str | bytes | Real) or not isinstance(cv, Iterable):
-        raise InvalidInputError(f"cv must be a whole number, a splitter, or (train, test) pairs; got {cv!r}")
 
 
 def _flat(name: str, values: Any) -> Array:

@@ -19,7 +19,7 @@ from ConfigSpace import Configuration as SpaceConfiguration
 from ConfigSpace.hyperparameters import Hyperparameter, NumericalHyperparameter
 
 from pipelines.catalog import CATALOG, NAMES, find
-from pipelines.component import Component, TableTraits
+from pipelines.component import Component, TableTraits, TaskType
 from pipelines.configuration import Configuration
 
 # The order in which choices are made, and what a step falls back to, best first, where a wish cannot be had: a choice
@@ -51,6 +51,18 @@ _NEEDS = (
 )
 
 
+# Small enough for every family, and with every kind of column: what applies to any table applies to one of these.
+_CLASSES: dict[TaskType, int] = {"binary": 2, "multiclass": 5, "regression": 0}
+RICH_TABLES = {
+    task: TableTraits(task, 1_000, 20, n_classes, categorical=(0, 1, 2), cardinalities=(3, 10, 50), has_missing=True)
+    for task, n_classes in _CLASSES.items()
+}
+
+
+class SpaceError(ValueError):
+    """What is to be included and left out leaves nothing to search."""
+
+
 def build_space(
     traits: TableTraits, include: Sequence[str] = (), exclude: Sequence[str] = (), seed: int = 0
 ) -> ConfigurationSpace:
@@ -71,7 +83,7 @@ def build_space(
 
     Raises
     ------
-    ValueError
+    SpaceError
         If a name is unknown, or a step that is needed has no component left.
     """
     _check_names("include", include)
@@ -79,7 +91,8 @@ def build_space(
     space = ConfigurationSpace(seed=seed)
     offered = {step: _choices(step, traits, include, exclude) for step in CATALOG if _has(step, traits)}
     if not offered["model"]:
-        raise ValueError("include and exclude leave no model that suits the table; name at least one more")
+        suited = ", ".join(component.name for component in CATALOG["model"] if component.applies(traits))
+        raise SpaceError(f"include and exclude leave no model that suits this table; choose from {suited}")
     _prune(offered)
     names = {step: [component.name for component in components] for step, components in offered.items()}
     default = _pick(names, {})
@@ -119,6 +132,11 @@ def complete(space: ConfigurationSpace, partial: Mapping[str, Any]) -> Configura
     return to_configuration(SpaceConfiguration(space, values=values))
 
 
+def hyperparameter_names() -> set[str]:
+    """Names of all choices and hyperparameters that the space of any table may hold."""
+    return {name for traits in RICH_TABLES.values() for name in build_space(traits)}
+
+
 def describe(space: ConfigurationSpace) -> dict[str, Any]:
     """Size of a space: numbers of hyperparameters and model families, and the families' names."""
     families = list(choices(space, "model"))
@@ -148,7 +166,7 @@ def _check_names(argument: str, names: Sequence[str]) -> None:
         if name not in NAMES:
             close = get_close_matches(name, NAMES, n=1)
             mend = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(NAMES)}"
-            raise ValueError(f"{argument} names the unknown component '{name}'; {mend}")
+            raise SpaceError(f"{argument} names the unknown component '{name}'; {mend}")
 
 
 def _has(step: str, traits: TableTraits) -> bool:
@@ -202,7 +220,7 @@ def _prune(offered: dict[str, list[Component]]) -> None:
     """Drop the choices that go with no choice of another step, until all that is left goes with something."""
     for step, components in offered.items():
         if not components:
-            raise ValueError(f"include and exclude leave no component for {step}; name at least one, or none at all")
+            raise SpaceError(f"include and exclude leave no component for {step}; name at least one, or none at all")
     shrinking = True
     while shrinking:
         shrinking = False
@@ -214,7 +232,7 @@ def _prune(offered: dict[str, list[Component]]) -> None:
             ]
             if not kept:
                 here, there = (", ".join(component.name for component in offered[name]) for name in (step, other))
-                raise ValueError(
+                raise SpaceError(
                     f"include and exclude leave only {step} {here} and {other} {there}, which do not go together"
                 )
             shrinking |= len(kept) < len(offered[step])

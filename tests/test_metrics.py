@@ -54,6 +54,21 @@ def test_any_named_scorer_sees_labels_and_probabilities(name):
     assert metric.loss(Y, perfect) < metric.loss(Y, PROBABILITIES)
 
 
+@pytest.mark.parametrize("name", ["f1", "precision", "average_precision", "neg_brier_score"])
+def test_the_second_of_two_labels_is_the_positive_one_unless_1_is_there(name):
+    loss = make_metric(name, "binary", np.array([0, 1])).loss(Y, PROBABILITIES)
+    assert make_metric(name, "binary", CLASSES).loss(Y, PROBABILITIES) == loss
+    first_is_positive = make_metric(name, "binary", np.array([1, 2])).loss(Y, PROBABILITIES)
+    assert first_is_positive == make_metric(name, "binary", np.array([0, 1])).loss(1 - Y, PROBABILITIES[:, ::-1])
+
+
+def test_a_function_with_the_name_of_a_scorer_is_not_taken_for_it():
+    def accuracy(estimator, X, y):
+        return -7.0
+
+    assert make_metric(accuracy, "binary", CLASSES).loss(Y, PROBABILITIES) == 7.0
+
+
 def test_a_scorer_object_is_used_as_it_is():
     metric = make_metric(make_scorer(mean_absolute_error, greater_is_better=False), "regression", None)
     assert metric.loss(np.array([1.0, 2.0]), np.array([2.0, 4.0])) == pytest.approx(1.5)

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
-from sklearn.model_selection import TimeSeriesSplit
+from sklearn.model_selection import KFold, TimeSeriesSplit
 
 from automl.errors import InvalidInputError
+from automl.metrics import make_metric
 from automl.splits import make_folds
 
 
@@ -51,9 +52,64 @@ def test_one_group_cannot_be_split():
 
 
 @pytest.mark.parametrize("rare", [2, 5, 7])
-def test_each_fold_of_two_classes_holds_both_where_one_is_rare(rare):
-    y = np.zeros(400, dtype=int)
-    y[:rare] = 1
-    folds = make_folds(y, True)
-    assert len(folds) == max(2, rare)
-    assert all(set(y[test]) == {0, 1} == set(y[train]) for train, test in folds)
+def test_each_fold_holds_every_class_where_the_metric_needs_it(rare):
+    y = np.arange(400) % 3
+    y[y == 2] = np.repeat([2, 0], [rare, np.sum(y == 2) - rare])
+    metric = make_metric("roc_auc_ovr", "multiclass", np.arange(3))
+    folds = make_folds(y, True, metric=metric)
+    assert len(folds) == rare
+    assert all(set(y[test]) == {0, 1, 2} == set(y[train]) for train, test in folds)
+    assert len(make_folds(y, True, metric=make_metric(None, "multiclass", np.arange(3)))) == 8
+
+
+def test_r2_gets_folds_of_two_rows_or_more():
+    folds = make_folds(np.arange(10.0), False, metric=make_metric("r2", "regression", None))
+    assert min(len(test) for _, test in folds) == 2
+
+
+def test_folds_without_a_score_are_refused_before_work():
+    y = np.array([0] * 95 + [1] * 5)
+    metric = make_metric("roc_auc", "binary", np.arange(2))
+    with pytest.raises(InvalidInputError, match=r"'roc_auc' has no value on fold . of 10: .*fewer folds"):
+        make_folds(y, True, cv=10, metric=metric)
+    with pytest.raises(InvalidInputError, match="'roc_auc' has no value on fold 0 of 5: "):
+        make_folds(y, True, cv=KFold(5), X=np.zeros((100, 1)), metric=metric)
+
+
+def test_rows_without_weight_are_dealt_apart():
+    y = np.tile([0, 1], 50)
+    weight = np.zeros(100)
+    weight[:16] = 1.0
+    for _, test in make_folds(y, True, sample_weight=weight):
+        assert np.bincount(y[test][weight[test] > 0]).tolist() == [1, 1]
+
+
+def test_masks_name_rows():
+    mask = np.arange(20) < 15
+    ((train, test),) = make_folds(np.arange(20.0), False, cv=[(mask, ~mask)])
+    assert (train == np.arange(15)).all()
+    assert (test == np.arange(15, 20)).all()
+
+
+@pytest.mark.parametrize(
+    ("cv", "message"),
+    [
+        ([(range(15), range(10, 20))], "fold 0 scores 5 of its training rows"),
+        ([(range(15), range(15, 21))], "fold 0 names rows outside of the 20 rows"),
+        ([(range(15), [])], "fold 0 holds no rows to score"),
+        ([(np.ones(5, dtype=bool), range(5))], "fold 0 is a mask of another length than the 20 rows"),
+        ([(range(9), range(9, 18))], "fold 0 has 1 groups in both of its parts"),
+        (iter(()), "gives no fold"),
+    ],
+)
+def test_pairs_that_leak_or_miss_are_refused(cv, message):
+    cv = [tuple(map(np.asarray, pair)) for pair in cv]
+    cv = [(train, test.astype(train.dtype) if not len(test) else test) for train, test in cv]
+    with pytest.raises(InvalidInputError, match=message):
+        make_folds(np.arange(20.0), False, cv=cv, groups=np.arange(20) // 2)
+
+
+def test_groups_of_classes_with_few_rows_can_be_split():
+    y, groups = np.repeat([0, 1, 2], 6), np.arange(18) % 9
+    for train, test in make_folds(y, True, groups=groups):
+        assert not set(groups[train]) & set(groups[test])

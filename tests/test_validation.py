@@ -16,13 +16,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted
 
+from automl.arguments import check_arguments, check_scoring_classes
 from automl.errors import AutoMLError, InvalidInputError
+from automl.names import check_names
 from automl.validation import (
-    check_arguments,
     check_groups,
-    check_names,
     check_sample_weight,
-    check_scoring_classes,
     check_table,
     check_target,
     table_errors,
@@ -57,6 +56,10 @@ GOOD = {
         {"cv": 3},
         {"cv": KFold(3)},
         {"cv": [([0, 1], [2]), ([2], [0, 1])]},
+        {"include": None, "exclude": {"catboost"}, "callbacks": None},
+        {"initial_configurations": [{"model": "ridge"}]},
+        {"random_state": np.random.RandomState(0)},
+        {"random_state": 2**32 - 1},
     ],
 )
 def test_good_arguments_pass(settings):
@@ -90,6 +93,19 @@ def test_good_arguments_pass(settings):
         ({"cv": 1}, "cv must be 2 folds or more; got 1"),
         ({"cv": "five"}, "cv must be a whole number, a splitter, or .* got 'five'"),
         ({"cv": 2.0}, r"cv must be .* got 2\.0"),
+        ({"scoring": mean_absolute_error}, r"mean_absolute_error is a metric; .* make_scorer\(mean_absolute_error\)"),
+        ({"include": "lightgbm"}, r"include must be a list of names; write include=\['lightgbm'\]"),
+        ({"exclude": ["catbost"]}, "exclude: 'catbost' is unknown; did you mean 'catboost'"),
+        ({"initial_configurations": {"model": "ridge"}}, "initial_configurations must be a list of dicts"),
+        ({"initial_configurations": ["ridge"]}, "initial_configurations .* holds 'ridge'"),
+        ({"executor": "rai"}, "executor: 'rai' is unknown; did you mean 'ray'"),
+        ({"callbacks": print}, r"callbacks must be a list of callables; write callbacks=\[print\]"),
+        ({"store": __file__}, "store .* is a file; name a folder"),
+        ({"store": f"{__file__}/run"}, "store .* is a file; name a folder"),
+        ({"store": 5}, "store must be the path of a folder; got 5"),
+        ({"random_state": -1}, "random_state must be a whole number from 0 to 4294967295, .* got -1"),
+        ({"random_state": 2**40}, "random_state .* got 1099511627776"),
+        ({"random_state": "zero"}, "random_state .* got 'zero'"),
     ],
 )
 def test_bad_arguments_are_named(settings, message):

@@ -68,9 +68,10 @@ def fit(
     """Search for the best ensemble of pipelines for a table, and save it."""
     with speaking(verbose):
         from automl.estimator import AutoMLClassifier, AutoMLRegressor
+        from automl.persistence import check_place
         from automl.table_files import read_table
 
-        _check_free(out)
+        check_place(out)
         X, y = split_target(read_table(table), target, table, "--target")
         kind, why = guess_task(y) if task is TaskName.AUTO else (task, "as asked for")
         say(verbose, f"{len(X)} rows, {X.shape[1]} columns; {kind} of '{target}' ({why})")
@@ -143,15 +144,9 @@ def space(
     problem: Annotated[Problem, typer.Option("--task", help="For which kind of table.")] = Problem.BINARY,
 ) -> None:
     """Say how large the search space is, for a table with numbers, categories and missing cells."""
-    from pipelines.component import TableTraits
-    from pipelines.space import build_space, describe
+    from pipelines.space import RICH_TABLES, build_space, describe
 
-    n_classes = {Problem.BINARY: 2, Problem.MULTICLASS: 5, Problem.REGRESSION: 0}[problem]
-    # Small enough for every family to apply, and with every kind of column.
-    traits = TableTraits(
-        problem.value, 1_000, 20, n_classes, categorical=(0, 1, 2), cardinalities=(3, 10, 50), has_missing=True
-    )
-    said = describe(build_space(traits))
+    said = describe(build_space(RICH_TABLES[problem.value]))
     if as_json:
         typer.echo(json.dumps(said, indent=2))
     else:
@@ -166,12 +161,6 @@ def main() -> None:
     except AutoMLError as error:
         typer.echo(f"automl: {' '.join(str(error).split())}", err=True)
         sys.exit(2)
-
-
-def _check_free(out: Path) -> None:
-    """Refuse a place where saving would fail, before minutes are spent; `persistence.save` has the last word."""
-    if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / "about.json").exists()):
-        raise InvalidInputError(f"--out: '{out}' exists and is not a saved model; name another folder")
 
 
 def _render(board: pd.DataFrame, rows: int) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from automl.errors import InvalidInputError
 from automl.execute.base import Executor
 from automl.execute.local import LocalExecutor
-from automl.execute.machine import available_cpus, count_workers, default_memory_limit
+from automl.execute.machine import affordable_workers, available_cpus, count_workers, default_memory_limit
 from automl.task import Task
 
 EXECUTORS = ("local", "ray")
@@ -34,6 +34,8 @@ def make_executor(
     """
     if name == "local":
         n_workers = count_workers(n_jobs, available_cpus())
+        if n_jobs is not None and n_jobs < 0:
+            n_workers = affordable_workers(n_workers)
         memory = memory_limit or default_memory_limit(n_workers)
         return LocalExecutor(folder, n_workers, memory_limit=memory, device=device)
     try:

@@ -12,7 +12,7 @@ import time
 import types
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -20,6 +20,7 @@ from typing import Any
 
 import psutil
 
+from automl.errors import InvalidInputError, NoWorkersError
 from automl.execute.machine import resident_memory
 from automl.execute.worker import main as worker_main
 from automl.trial import Status, Trial, TrialResult
@@ -146,12 +147,18 @@ class LocalExecutor:
         memory_limit: float | None = None,
         device: str = "auto",
     ):
+        if multiprocessing.current_process().daemon:
+            raise InvalidInputError(
+                "fit runs in a daemonic process, such as a worker of multiprocessing.Pool, which may not start "
+                "processes; use concurrent.futures.ProcessPoolExecutor or joblib instead"
+            )
         self.n_workers = n_workers
         self._folder, self._n_threads, self._memory_limit, self._device = folder, n_threads, memory_limit, device
         self._context = _context()
         self._queue: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._wake_receiver, self._wake = multiprocessing.Pipe(duplex=False)
         self._stopping = False
+        self._broken: Exception | None = None
         self._failed_starts = 0
         self._workers = [_Worker(self._context, folder, n_threads, device) for _ in range(n_workers)]
         self._thread = threading.Thread(target=self._supervise, name="automl-executor", daemon=True)
@@ -161,13 +168,17 @@ class LocalExecutor:
         """See `Executor.submit`."""
         job = _Job(trial, time_limit, Future())
         self._queue.put(job)
-        self._wake.send_bytes(b"job")
+        if self._broken is not None:
+            self._give_up(self._broken)
+        else:
+            self._wake.send_bytes(b"job")
         return job.future
 
     def shutdown(self) -> None:
         """See `Executor.shutdown`."""
         self._stopping = True
-        self._wake.send_bytes(b"end")
+        if self._broken is None:
+            self._wake.send_bytes(b"end")
         self._thread.join()
         for worker in self._workers:
             worker.kill()
@@ -175,7 +186,24 @@ class LocalExecutor:
         self._wake_receiver.close()
 
     def _supervise(self) -> None:
-        """Hand out jobs, collect results, enforce limits; the only thread that touches the workers."""
+        try:
+            self._serve()
+        except Exception as error:  # noqa: BLE001  whatever ends this thread, nobody may wait for it for ever
+            self._broken = error
+            self._give_up(error)
+
+    def _give_up(self, error: Exception) -> None:
+        """Tell all who wait that there are no workers any more."""
+        jobs = [worker.job for worker in self._workers if worker.job is not None]
+        with suppress(queue.Empty):
+            while True:
+                jobs.append(self._queue.get_nowait())
+        for job in jobs:
+            if not job.future.done():
+                job.future.set_exception(NoWorkersError(f"worker processes cannot be started: {error}"))
+
+    def _serve(self) -> None:
+        """Hand out jobs, collect results, enforce limits; in the only thread that touches the workers."""
         while not self._stopping:
             if self._failed_starts >= _MAX_FAILED_STARTS:
                 self._refuse()
@@ -243,9 +271,9 @@ class LocalExecutor:
 
     def _replace(self, worker: _Worker, status: Status, reason: str) -> None:
         worker.kill()
-        self._workers[self._workers.index(worker)] = _Worker(self._context, self._folder, self._n_threads, self._device)
-        job = worker.job
-        if job is not None:
+        job, worker.job = worker.job, None
+        if job is not None:  # answered first, because starting another worker may fail
             seconds = time.monotonic() - job.started
             logger.info("trial %s ended as %s: %s", job.trial.configuration.id, status, reason)
             job.future.set_result(TrialResult(job.trial, status, {}, seconds, job.peak, reason))
+        self._workers[self._workers.index(worker)] = _Worker(self._context, self._folder, self._n_threads, self._device)

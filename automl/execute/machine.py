@@ -7,6 +7,8 @@ from pathlib import Path
 
 import psutil
 
+_WORKER_MEMORY = 600.0  # MiB: the libraries' 300 to 400, and a small table
+
 
 def available_cpus() -> int:
     """Cores that this process may use: its affinity, and its control group's quota where there is one."""
@@ -27,9 +29,29 @@ def count_workers(n_jobs: int | None, n_cpus: int) -> int:
     return n_jobs if n_jobs > 0 else max(1, n_cpus + 1 + n_jobs)
 
 
+def available_memory() -> float:
+    """MiB that this process and its children may still take: the machine's, or what its control group leaves."""
+    free = float(psutil.virtual_memory().available)
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit, used = (group / "memory.max").read_text().strip(), int((group / "memory.current").read_text())
+        if limit != "max":
+            lines = (line.split() for line in (group / "memory.stat").read_text().splitlines())
+            cached = next((int(value) for name, value in lines if name == "inactive_file"), 0)
+            free = min(free, int(limit) - used + cached)
+    except (OSError, ValueError):
+        pass
+    return max(0.0, free / 2**20)
+
+
+def affordable_workers(n_workers: int) -> int:
+    """Workers that the memory has room for, at most so many: each holds the libraries before it holds any data."""
+    return max(1, min(n_workers, int(0.8 * available_memory() / _WORKER_MEMORY)))
+
+
 def default_memory_limit(n_workers: int) -> float:
-    """MiB for one worker: an even share of 80 % of what is available now."""
-    return 0.8 * psutil.virtual_memory().available / 2**20 / n_workers
+    """MiB for one worker: an even share of 80 % of what is available now, but enough for a small table."""
+    return max(_WORKER_MEMORY, 0.8 * available_memory() / n_workers)
 
 
 def resident_memory(pid: int | None) -> float:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
-from difflib import get_close_matches
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from automl.errors import InvalidInputError
@@ -72,22 +71,6 @@ def check_mapping(entry: str, value: Any) -> Mapping[str, Any]:
     if not _is_mapping(value):
         raise InvalidInputError(f"{entry} must be a mapping of names to values; got {value!r}")
     return value
-
-
-def check_keys(entry: str, given: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse the first unknown key, with the nearest known ones.
-
-    >>> check_keys("defaults", ["priorty"], ["priority", "retries"])
-    Traceback (most recent call last):
-    ...
-    automl.errors.InvalidInputError: defaults: 'priorty' is unknown; did you mean 'priority'?
-    """
-    names = list(known)
-    for key in given:
-        if key not in names:
-            close = get_close_matches(key, names, n=2)
-            mend = f"did you mean {' or '.join(map(repr, close))}?" if close else f"choose from {', '.join(names)}"
-            raise InvalidInputError(f"{entry}: {key!r} is unknown; {mend}")
 
 
 def check_values(entry: str, given: Mapping[str, Any]) -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from automl.errors import InvalidInputError
-from automl.jobs.checks import check_keys, check_mapping, check_plain, check_values
+from automl.jobs.checks import check_mapping, check_plain, check_values
 from automl.jobs.job import Batch, Job, Kind, Resources, Setting, Table
+from automl.names import check_names
 
 _KINDS: tuple[Kind, ...] = ("path", "openml", "call")
 _LIMITS = ("n_jobs", "memory", "time_limit")
@@ -47,7 +48,7 @@ def read_batch(description: str | os.PathLike[str] | Mapping[str, Any], with_job
     else:
         path = Path(description)
         given, name, folder = _read_yaml(path), path.stem, path.absolute().parent
-    check_keys("the batch", given, _TOP_KEYS)
+    check_names("the batch", given, _TOP_KEYS)
     places = {key: given[key] for key in ("name", "store", "results") if key in given}
     check_values("the batch", places)
     results = folder / places.get("results", "results")
@@ -73,7 +74,7 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
 
 def _all_jobs(given: Mapping[str, Any], folder: Path) -> list[Job]:
     defaults = check_mapping("defaults", given.get("defaults") or {})
-    check_keys("defaults", defaults, (*_COMMON_KEYS, *_JOB_KEYS))
+    check_names("defaults", defaults, (*_COMMON_KEYS, *_JOB_KEYS))
     check_values("defaults", defaults)
     settings = dict(_settings(given.get("settings") or {"default": None}))
     jobs = list(_jobs(given.get("tables"), settings, defaults, folder))
@@ -104,7 +105,7 @@ def _check_automl_names(entry: str, parameters: Mapping[str, Any]) -> None:
         if name in _SET_BY_JOBS:
             raise InvalidInputError(f"{entry}: {name} cannot be set here ({_SET_BY_JOBS[name]}); leave it out")
     own = [name for name in inspect.signature(AutoMLClassifier).parameters if name not in _SET_BY_JOBS]
-    check_keys(entry, parameters, [*own, *_JOB_KEYS, "estimator"])
+    check_names(entry, parameters, [*own, *_JOB_KEYS, "estimator"])
 
 
 def _jobs(
@@ -116,7 +117,7 @@ def _jobs(
         keys = check_mapping(f"tables: entry {number}", value)
         sources = [kind for kind in _KINDS if kind in keys]
         entry = f"tables: entry {number}" + (f" ({keys[sources[0]]})" if sources else "")
-        check_keys(entry, keys, _TABLE_KEYS)
+        check_names(entry, keys, _TABLE_KEYS)
         if len(sources) != 1:
             raise InvalidInputError(f"{entry} must say where the table is by one of {', '.join(_KINDS)}")
         kind = sources[0]
@@ -124,7 +125,7 @@ def _jobs(
             keys = {**keys, "call": _name_of(keys["call"], entry)}
         check_values(entry, keys)
         check_plain(entry, keys.get("arguments", {}))
-        check_keys(f"{entry}: settings", keys.get("settings", []), settings)
+        check_names(f"{entry}: settings", keys.get("settings", []), settings)
         for table in _tables(kind, {**defaults, **keys}, entry, folder):
             for name in keys.get("settings", settings):
                 setting, own = settings[name]
@@ -207,7 +208,7 @@ def _check_parameters(jobs: Sequence[Job]) -> None:
     seen = {(job.setting.name, job.table.task): job for job in jobs if job.setting.estimator == "automl"}
     if not seen:
         return
-    from automl.validation import check_arguments
+    from automl.arguments import check_arguments
 
     for (name, task), job in seen.items():
         tasks = {"auto": (True, False), "classification": (True,), "regression": (False,)}[task]

@@ -16,7 +16,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from automl.estimator import AutoMLClassifier, AutoMLRegressor
 from automl.execute.machine import available_cpus
-from automl.validation import check_names
+from automl.names import check_names
 from pipelines.data import TableReader
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from numbers import Integral
@@ -14,15 +13,16 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.metrics import check_scoring, get_scorer, log_loss, make_scorer
-from sklearn.model_selection import GridSearchCV, RandomizedSearchCV, check_cv
+from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from automl import validation
+from automl.arguments import check_arguments, check_scoring_classes
 from automl.errors import InvalidInputError
 from automl.estimator import AutoMLClassifier, AutoMLRegressor
 from automl.metrics import ALIASES, default_scoring
-from automl.splits import Fold, make_folds
+from automl.splits import Fold, check_fold, given_folds, make_folds
 from automl.table_checks import as_array, check_table
 
 Array = NDArray[Any]
@@ -152,7 +152,7 @@ def _kind(name: Any, estimator: Any) -> str:
     if isinstance(estimator, AutoMLClassifier | AutoMLRegressor):
         if settings["store"] is not None:
             raise InvalidInputError(f"{where} has a store, but folds cannot share one; give nested_cross_validate one")
-        validation.check_arguments(settings, isinstance(estimator, AutoMLClassifier))
+        check_arguments(settings, isinstance(estimator, AutoMLClassifier))
     if is_classifier(estimator):
         return "classifier"
     if is_regressor(estimator):
@@ -195,8 +195,8 @@ def _metric_name(scorer: Any) -> str:
 
 
 def _make_scorer(scoring: Any, classes: Array | None, weighted: bool) -> Any:
-    validation.check_arguments({"scoring": scoring}, classification=classes is not None)
-    validation.check_scoring_classes(scoring, 0 if classes is None else len(classes))
+    check_arguments({"scoring": scoring}, classification=classes is not None)
+    check_scoring_classes(scoring, 0 if classes is None else len(classes))
     if isinstance(scoring, str):
         scoring = ALIASES.get(scoring, scoring)
         if scoring == "neg_log_loss":  # without the labels, a fold that misses a class could not be scored
@@ -220,9 +220,9 @@ def _outer_folds(
         _check_number(n_splits, codes, classes, groups)
         folds = make_folds(codes, classes is not None, cv=n_splits, groups=groups, X=X, random_state=seed)
     else:
-        folds = _split(outer_cv, codes, classes, groups=groups, X=X, seed=seed)
-    for i, (train, test) in enumerate(folds):
-        _check_fold(f"outer_cv: fold {i}", train, test, codes=codes, classes=classes, groups=groups)
+        return given_folds("outer_cv", outer_cv, codes, classes is not None, groups=groups, X=X, random_state=seed)
+    for i, fold in enumerate(folds):
+        check_fold(f"outer_cv: fold {i}", fold, codes, classes is not None, groups)
     return folds
 
 
@@ -243,54 +243,3 @@ def _check_number(n_splits: int, codes: Array, classes: Array | None, groups: Ar
             )
     elif len(codes) < n_splits:
         raise InvalidInputError(f"outer_cv={n_splits} but X has {len(codes)} rows; use fewer folds")
-
-
-def _split(
-    outer_cv: Any, codes: Array, classes: Array | None, *, groups: Array | None, X: Any, seed: int
-) -> tuple[Fold, ...]:
-    if isinstance(outer_cv, str | bytes) or not (hasattr(outer_cv, "split") or isinstance(outer_cv, Iterable)):
-        raise InvalidInputError(
-            f"outer_cv must be a number of folds, a scikit-learn splitter or (train, test) pairs; got {outer_cv!r}"
-        )
-    if getattr(outer_cv, "random_state", 0) is None:  # else a second call could not go on with the same folds
-        outer_cv = copy.copy(outer_cv)
-        outer_cv.random_state = seed
-    try:
-        splitter = check_cv(outer_cv, codes, classifier=classes is not None)
-        folds = [tuple(map(np.asarray, fold)) for fold in splitter.split(X, codes, groups)]
-    except (ValueError, TypeError) as error:
-        raise InvalidInputError(f"outer_cv cannot split this table: {error}") from error
-    if not folds:
-        raise InvalidInputError("outer_cv gives no fold; pass a splitter that gives one or more")
-    for i, fold in enumerate(folds):
-        if len(fold) != 2 or any(rows.dtype.kind not in "iub" or rows.ndim != 1 for rows in fold):
-            raise InvalidInputError(f"outer_cv: fold {i} must be a pair of row numbers, to train on and to score")
-    return tuple((_positions(train), _positions(test)) for train, test in folds)
-
-
-def _positions(rows: Array) -> NDArray[np.intp]:
-    return np.flatnonzero(rows) if rows.dtype.kind == "b" else rows.astype(np.intp)
-
-
-def _check_fold(
-    where: str, train: Array, test: Array, *, codes: Array, classes: Array | None, groups: Array | None
-) -> None:
-    if not len(train) or not len(test):
-        raise InvalidInputError(
-            f"{where} holds no rows to {'score' if len(train) else 'train on'}; change the splitter"
-        )
-    rows = np.concatenate([train, test])
-    if rows.min() < 0 or rows.max() >= len(codes):
-        raise InvalidInputError(f"{where} names rows outside of the {len(codes)} rows of X; count them from 0")
-    shared = np.intersect1d(train, test)
-    if len(shared):
-        raise InvalidInputError(f"{where} scores {len(shared)} of its training rows; keep the two parts apart")
-    if groups is not None:
-        crossing = np.intersect1d(groups[train], groups[test])
-        if len(crossing):
-            raise InvalidInputError(
-                f"{where} has {len(crossing)} groups in both of its parts; pass a splitter that keeps them apart, as "
-                "GroupKFold, or leave out groups"
-            )
-    if classes is not None and len(np.unique(codes[train])) < 2:
-        raise InvalidInputError(f"{where} trains on a single class of y; use fewer folds, or shuffle the rows")

@@ -9,11 +9,11 @@ from typing import Any
 from ConfigSpace import ConfigurationSpace
 
 from automl.errors import InvalidInputError
+from automl.names import check_names
 from automl.search.base import Searcher
 from automl.search.baselines import GeneticSearcher, GridSearcher, RandomSearcher, SobolSearcher
 from automl.search.optuna_sampler import SAMPLERS, OptunaSearcher
 from automl.search.smac import SmacSearcher
-from automl.validation import check_names
 from pipelines.configuration import Configuration
 
 SEARCHERS: dict[str, Callable[..., Searcher]] = {

@@ -11,6 +11,7 @@ from ConfigSpace import ConfigurationSpace
 
 from automl.budget import Budget
 from automl.errors import InvalidInputError
+from automl.names import check_names
 from automl.runtime import RuntimeModel
 from automl.task import Task
 from meta_db.store import MetaDatabase, MetaDatabaseError, memory_files
@@ -19,7 +20,7 @@ from metalearning.warmstart import recommend
 from pipelines.catalog import find
 from pipelines.configuration import Configuration
 from pipelines.models import MODELS, PORTFOLIO
-from pipelines.space import choices, complete
+from pipelines.space import choices, complete, hyperparameter_names
 
 logger = logging.getLogger(__name__)
 
@@ -121,10 +122,12 @@ def from_user(space: ConfigurationSpace, entries: Sequence[Mapping[str, Any]]) -
     Raises
     ------
     InvalidInputError
-        If an entry names no model, or one that is not in the space.
+        If an entry names no model, one that is not in the space, or a hyperparameter that no space holds.
     """
     found = []
+    known = hyperparameter_names().union(space)
     for number, entry in enumerate(entries):
+        check_names(f"initial_configurations[{number}]", entry, known)
         configuration = complete(space, entry) if "model" in entry else None
         if configuration is None:
             named = entry.get("model", "no model")

@@ -7,7 +7,8 @@ from typing import Any, Self
 
 import numpy as np
 from ConfigSpace import ConfigurationSpace, Float
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import softmax
 from sklearn.base import BaseEstimator
 from sklearn.naive_bayes import GaussianNB
 
@@ -18,7 +19,7 @@ SMALLEST_VARIANCE = 1e-12
 
 
 class _SteadyGaussianNB(GaussianNB):
-    """scikit-learn's estimator, with variances above zero also where every column is constant."""
+    """scikit-learn's estimator, steady for constant columns and for likelihoods out of the range of floats."""
 
     var_: np.ndarray
 
@@ -26,6 +27,10 @@ class _SteadyGaussianNB(GaussianNB):
         super().fit(X, y, sample_weight)
         self.var_ = np.maximum(self.var_, SMALLEST_VARIANCE)
         return self
+
+    def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
+        # Beside likelihoods of 1e16 the logarithm of a sum of two is that of the larger one.
+        return softmax(np.nan_to_num(self.predict_joint_log_proba(X), nan=0.0), axis=1)
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:

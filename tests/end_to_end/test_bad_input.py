@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import time
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
+from sklearn.metrics import f1_score
 
 from automl import AutoMLClassifier, AutoMLRegressor
 from automl.errors import InvalidInputError
@@ -18,6 +20,10 @@ WORDS = X.assign(**{"sepal width (cm)": "wide"})
 
 def _changed(**columns):
     return X.assign(**columns)
+
+
+def _no_scorer(y_true, y_predicted):
+    return 0.0
 
 
 ARGUMENTS = [
@@ -38,6 +44,13 @@ ARGUMENTS = [
     ({"exclude": ["catbost"]}, "exclude.*catboost"),
     ({"cv": 1}, "cv"),
     ({"initial_configurations": [{"no model": 1}]}, r"initial_configurations\[0\]"),
+    ({"initial_configurations": [{"model": "ridge", "scalling": "none"}]}, r"\[0\]: 'scalling'.*'scaling'"),
+    ({"include": ["elastic_net"]}, "leave no model that suits this table; choose from .*lightgbm"),
+    ({"include": "lightgbm"}, "include"),
+    ({"scoring": _no_scorer}, "scoring='_no_scorer' cannot judge .*TypeError.*scorer"),
+    ({"scoring": f1_score}, "make_scorer"),
+    ({"cv": [(np.arange(100), np.arange(50, 150))]}, "cv: fold 0 scores 50 of its training rows"),
+    ({"random_state": -1}, "random_state"),
     ({"time_budget": 0.2}, "time_budget=0.2 s is too small.*about .* s are needed"),
 ]
 
@@ -75,6 +88,30 @@ def test_a_regression_target_is_checked():
         AutoMLRegressor(verbose=0).fit(X, np.array(["a", "b", "c"] * 50))
     with pytest.raises(InvalidInputError, match="judges classification"):
         AutoMLRegressor(verbose=0, scoring="roc_auc").fit(X, Y)
+
+
+def _share(estimator, X, y):
+    return float(np.mean(estimator.predict(X) == y))
+
+
+def test_a_scorer_that_takes_no_weights_is_refused_where_there_are_some():
+    with pytest.raises(InvalidInputError, match=r"_share.*sample_weight"):
+        AutoMLClassifier(scoring=_share, verbose=0).fit(X, Y, sample_weight=np.ones(150))
+
+
+def test_a_daemonic_process_is_told_to_be_another():
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        said = pool.apply(_fit_and_say)
+    assert "daemonic" in said
+    assert "ProcessPoolExecutor" in said
+
+
+def _fit_and_say():
+    try:
+        AutoMLClassifier(max_trials=1, time_budget=None, verbose=0).fit(X, Y)
+    except InvalidInputError as error:
+        return str(error)
+    return "nothing"
 
 
 def test_a_missing_column_is_named_at_predict_and_reordered_ones_are_fine():

@@ -15,6 +15,7 @@ from sklearn.model_selection import GroupKFold, train_test_split
 from sklearn.pipeline import Pipeline
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
+from automl.errors import InvalidInputError
 
 pytestmark = pytest.mark.alone
 
@@ -96,7 +97,43 @@ def test_saving_never_replaces_something_that_is_not_a_model(tmp_path):
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(ValueError, match="not a saved model"):
         clf.save(tmp_path)
+    (tmp_path / "about.json").write_text("{}")
+    with pytest.raises(ValueError, match="not a saved model"):
+        clf.save(tmp_path)
+    with pytest.raises(ValueError, match="cannot be written"):
+        clf.save(tmp_path / "thesis.txt" / "model")
     assert (tmp_path / "thesis.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize(("file", "kept"), [("model.pkl", 100), ("model.pkl", 0), ("about.json", 10)])
+def test_a_damaged_model_is_one_clear_error(tmp_path, file, kept):
+    X_train, _, y_train, _ = _cancer()
+    AutoMLClassifier(max_trials=1, time_budget=None, **FAST).fit(X_train, y_train).save(tmp_path / "model")
+    path = tmp_path / "model" / file
+    path.write_bytes(path.read_bytes()[:kept])
+    with pytest.raises(InvalidInputError, match="damaged"):
+        load(tmp_path / "model")
+
+
+def test_a_target_that_is_large_beside_its_spread_is_learnt():
+    X, y = load_diabetes(return_X_y=True)
+    reg = AutoMLRegressor(max_trials=2, time_budget=None, **{**FAST, "include": ["ridge"]})
+    near = reg.fit(X, y).score(X, y)
+    assert reg.fit(X, y + 1e8).score(X, y + 1e8) == pytest.approx(near, abs=0.01)
+
+
+def test_a_second_fit_forgets_the_names_of_the_first():
+    X_train, _, y_train, _ = _cancer()
+    clf = AutoMLClassifier(max_trials=1, time_budget=None, **FAST).fit(pd.DataFrame(X_train).add_prefix("x"), y_train)
+    assert len(clf.feature_names_in_) == 30
+    assert not hasattr(clf.fit(np.asarray(X_train), y_train), "feature_names_in_")
+
+
+def test_labels_that_are_words_can_be_judged_by_f1():
+    X_train, X_test, y_train, y_test = _cancer()
+    clf = AutoMLClassifier(scoring="f1", max_trials=2, time_budget=None, **FAST).fit(X_train, y_train)
+    assert f1_score(y_test, clf.predict(X_test), pos_label="malignant") > 0.9
+    assert clf.estimate_.high <= 1
 
 
 def test_same_seed_same_trials_same_predictions():

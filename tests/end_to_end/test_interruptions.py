@@ -13,9 +13,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import sparse
 from sklearn.datasets import load_breast_cancer
 
 from automl import AutoMLClassifier
+from tests.factories import FAST
 
 pytestmark = pytest.mark.alone
 
@@ -62,6 +64,62 @@ def test_ctrl_c_returns_the_best_so_far(tmp_path):
     assert float(words[3]) > 0.9
 
 
+SLOW = """
+import os, time
+from sklearn.datasets import load_breast_cancer
+from automl import AutoMLClassifier
+
+PARENT = os.getpid()
+
+def slow(estimator, X, y):
+    if os.getpid() != PARENT:
+        time.sleep(100)
+    return 0.5
+
+X, y = load_breast_cancer(return_X_y=True)
+print("trial 0", flush=True)
+AutoMLClassifier(time_budget=120, n_jobs=1, verbose=0, scoring=slow, include=["decision_tree"]).fit(X, y)
+"""
+
+
+def test_ctrl_c_before_the_first_result_is_ctrl_c(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(SLOW)
+    process = subprocess.Popen([sys.executable, str(script)], stdout=-1, stderr=-1, text=True, start_new_session=True)
+    _wait_for_trials(process, 0)
+    time.sleep(8)  # the search is on its way
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode != 0
+    assert err.splitlines()[-1] == "KeyboardInterrupt"
+
+
+def test_ctrl_c_while_the_ensemble_is_built_keeps_the_best():
+    parent, done = os.getpid(), []
+
+    def scorer(estimator, X, y):
+        if os.getpid() == parent and len(done) == 3:
+            done.append("interrupted once")
+            raise KeyboardInterrupt
+        return float(np.mean(estimator.predict(X) == y))
+
+    X, y = load_breast_cancer(return_X_y=True)
+    settings = {**FAST, "max_trials": 3, "callbacks": [lambda result, history: done.append(result)]}
+    clf = AutoMLClassifier(scoring=scorer, **settings).fit(X, y)
+    assert done[-1] == "interrupted once"
+    assert clf.stop_reason_ == "interrupted"
+    assert sorted(clf.leaderboard_["weight"]) == [0, 0, 1]
+
+
+def test_a_run_without_a_seed_goes_on_in_its_store(tmp_path):
+    X, y = load_breast_cancer(return_X_y=True)
+    settings = {**FAST, "random_state": None, "store": tmp_path}
+    first = AutoMLClassifier(**{**settings, "max_trials": 1}).fit(X, y)
+    second = AutoMLClassifier(**settings).fit(X, y)
+    assert second.history_.results[0].trial == first.history_.results[0].trial
+    assert len(second.leaderboard_) == settings["max_trials"]
+
+
 def test_a_killed_run_goes_on_where_it_stopped_and_loses_no_finished_trial(tmp_path):
     store = tmp_path / "store"
     process = _start(tmp_path, budget=120, store=str(store))
@@ -100,8 +158,22 @@ def test_a_store_of_another_table_is_refused(tmp_path):
     X, y = load_breast_cancer(return_X_y=True)
     settings = {"max_trials": 1, "time_budget": None, "verbose": 0, "random_state": 0, "include": ["random_forest"]}
     AutoMLClassifier(**settings, store=tmp_path / "run").fit(X, y)
+    again = AutoMLClassifier(**settings, store=tmp_path / "run")
     with pytest.raises(ValueError, match="other data"):
-        AutoMLClassifier(**settings, store=tmp_path / "run").fit(X[:300], y[:300])
+        again.fit(X[:300], y[:300])
+    with pytest.raises(ValueError, match="other data"):
+        again.fit(X, y, sample_weight=np.arange(len(y)) + 1.0)
+    with pytest.raises(ValueError, match="other data"):
+        again.set_params(scoring="accuracy").fit(X, y)
+
+
+def test_a_store_of_a_sparse_table_knows_where_its_values_stand(tmp_path):
+    X, y = load_breast_cancer(return_X_y=True)
+    table = sparse.csr_matrix(np.median(X, axis=0) < X).astype(float)
+    settings = {**FAST, "max_trials": 1, "store": tmp_path}
+    AutoMLClassifier(**settings).fit(table, y)
+    with pytest.raises(ValueError, match="other data"):
+        AutoMLClassifier(**settings).fit(table[:, ::-1], y)
 
 
 def test_a_run_whose_seconds_were_spent_when_it_was_killed_still_ends_in_a_model(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import numpy as np
 import psutil
 import pytest
 
+from automl.errors import NoWorkersError
 from automl.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
 from automl.trial import Status, Trial
@@ -86,6 +88,21 @@ def test_a_worker_killed_from_outside_is_replaced(start):
             process.kill()
     statuses = [executor.submit(Trial(tree(n)), None).result(timeout=60).status for n in (6, 7)]
     assert statuses[-1] is Status.OK
+
+
+def test_nobody_waits_for_workers_that_cannot_be_started(start):
+    executor = start(make_task(n_rows=100))
+    assert executor.submit(Trial(tree(5)), None).result(timeout=60).status is Status.OK
+    pid = executor._workers[0].process.pid
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) - 1, hard))
+    try:
+        os.kill(pid, signal.SIGKILL)
+        errors = [executor.submit(Trial(tree(depth)), None).exception(timeout=60) for depth in (6, 7, 8)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert isinstance(errors[-1], NoWorkersError)
+    assert "Too many open files" in str(errors[-1])
 
 
 @pytest.mark.parametrize("kind", ["binary", "multiclass", "regression"])

@@ -1,0 +1,169 @@
+"""The estimators' settings, checked before any work: what is wrong, and the mend."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import get_scorer, get_scorer_names
+
+from automl.errors import InvalidInputError
+from automl.execute.catalog import EXECUTORS
+from automl.guard import make_guard
+from automl.metrics import ALIASES
+from automl.names import check_names
+from automl.search.catalog import SEARCHERS
+from automl.search.initial import DESIGNS
+from pipelines.catalog import NAMES
+
+# Scorers that stop with an error on more than two classes, and what to take instead.
+TWO_CLASSES = {
+    "roc_auc": "roc_auc_ovr",
+    "f1": "f1_macro",
+    "precision": "precision_macro",
+    "recall": "recall_macro",
+    "jaccard": "jaccard_macro",
+}
+
+_MOST_SEED = 2**32 - 1  # of NumPy
+
+
+def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
+    """Check an estimator's settings, as `get_params(deep=False)` gives them; names it does not know are left alone.
+
+    Raises
+    ------
+    InvalidInputError
+        Naming the first argument that cannot be used.
+    """
+    _check_numbers(settings)
+    _check_device(settings.get("device", "auto"))
+    _check_scoring(settings.get("scoring"), classification)
+    _check_cv(settings.get("cv"))
+    for argument in ("include", "exclude"):
+        _check_list(argument, settings.get(argument), "names")
+        check_names(argument, settings.get(argument) or (), NAMES)
+    searcher, initial = settings.get("searcher", "smac"), settings.get("initial_configurations", "meta")
+    if isinstance(searcher, str):
+        check_names("searcher", searcher, SEARCHERS)
+    if isinstance(initial, str):
+        check_names("initial_configurations", initial, DESIGNS)
+    else:
+        _check_list("initial_configurations", initial, "dicts", lambda entry: isinstance(entry, Mapping))
+    check_names("executor", settings.get("executor", "local"), EXECUTORS)
+    make_guard(settings.get("guard"))
+    _check_list("callbacks", settings.get("callbacks"), "callables", callable)
+    _check_store(settings.get("store"))
+    seed = settings.get("random_state")
+    if not (seed is None or isinstance(seed, np.random.RandomState) or (_is_whole(seed) and 0 <= seed <= _MOST_SEED)):
+        raise InvalidInputError(
+            f"random_state must be a whole number from 0 to {_MOST_SEED}, a RandomState or None; got {seed!r}"
+        )
+
+
+def check_scoring_classes(scoring: Any, n_classes: int) -> None:
+    """Check that a scorer by name can judge so many classes."""
+    if n_classes > 2 and isinstance(scoring, str) and scoring in TWO_CLASSES:
+        raise InvalidInputError(
+            f"scoring={scoring!r} needs two classes but y has {n_classes}; use scoring={TWO_CLASSES[scoring]!r}"
+        )
+
+
+def _check_numbers(settings: Mapping[str, Any]) -> None:
+    for name, what, whole, optional in (
+        ("time_budget", "seconds", False, True),
+        ("trial_time_limit", "seconds", False, True),
+        ("memory_limit", "MiB", False, True),
+        ("max_trials", "trials", True, True),
+        ("ensemble_size", "models", True, False),
+    ):
+        if name in settings and not (optional and settings[name] is None):
+            _check_positive(name, settings[name], what, whole)
+    if "time_budget" in settings and settings["time_budget"] is None and settings.get("max_trials") is None:
+        raise InvalidInputError("time_budget and max_trials are both None; give one of them, or the search never ends")
+    n_jobs = settings.get("n_jobs")
+    if n_jobs is not None and (not _is_whole(n_jobs) or n_jobs == 0):
+        raise InvalidInputError(f"n_jobs must be a whole number, -1 for all processors, and not 0; got {n_jobs!r}")
+
+
+def _check_list(argument: str, given: Any, what: str, fits: Callable[[Any], bool] | None = None) -> None:
+    """Check a sequence of things; None stands for an empty one."""
+    if given is None:
+        return
+    if isinstance(given, str | bytes) or not isinstance(given, Sequence | set | frozenset | np.ndarray):
+        shown = getattr(given, "__name__", None) or repr(given)
+        raise InvalidInputError(f"{argument} must be a list of {what}; write {argument}=[{shown}]")
+    for entry in given:
+        if fits is not None and not fits(entry):
+            raise InvalidInputError(f"{argument} must be a list of {what}; it holds {entry!r}")
+
+
+def _check_store(store: Any) -> None:
+    if store is None:
+        return
+    if not isinstance(store, str | os.PathLike):
+        raise InvalidInputError(f"store must be the path of a folder; got {store!r}")
+    existing = next(path for path in (Path(store).absolute(), *Path(store).absolute().parents) if path.exists())
+    if not existing.is_dir():
+        raise InvalidInputError(f"store '{store}': '{existing}' is a file; name a folder")
+    if not os.access(existing, os.W_OK):
+        raise InvalidInputError(f"store '{store}': '{existing}' cannot be written to; name another folder")
+
+
+def _check_device(device: Any) -> None:
+    if device in ("auto", "cpu"):
+        return
+    if not isinstance(device, str) or not re.fullmatch(r"cuda(:\d+)?", device):
+        raise InvalidInputError(f'device must be "auto", "cpu", "cuda" or "cuda:0", "cuda:1", ...; got {device!r}')
+    import torch
+
+    wanted = int(device.partition(":")[2] or 0)
+    if wanted >= torch.cuda.device_count():
+        there = torch.cuda.device_count()
+        raise InvalidInputError(f'device={device!r} is not there: torch sees {there} CUDA devices; use device="auto"')
+
+
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
+
+
+def _check_positive(name: str, value: Any, what: str, whole: bool) -> None:
+    right = _is_whole(value) if whole else isinstance(value, Real) and not isinstance(value, bool | np.bool_)
+    if not right or not np.isfinite(value) or value <= 0:
+        raise InvalidInputError(
+            f"{name} must be a {'whole' if whole else 'finite'} number of {what} above 0; got {value!r}"
+        )
+
+
+def _check_scoring(scoring: Any, classification: bool) -> None:
+    if scoring is None:
+        return
+    if callable(scoring):
+        if getattr(scoring, "__module__", "").startswith("sklearn.metrics") and not hasattr(scoring, "_score_func"):
+            name = getattr(scoring, "__name__", str(scoring))
+            raise InvalidInputError(f"scoring={name} is a metric; pass a scorer, as make_scorer({name}), or its name")
+        return
+    if not isinstance(scoring, str):
+        raise InvalidInputError(f"scoring must be the name of one scorer or a callable; got {type(scoring).__name__}")
+    check_names("scoring", scoring, [*get_scorer_names(), *ALIASES])
+    function: Callable[..., Any] | None = getattr(get_scorer(ALIASES.get(scoring, scoring)), "_score_func", None)
+    room = getattr(function, "__module__", "")
+    if classification and room.endswith("._regression"):
+        raise InvalidInputError(f"scoring={scoring!r} judges regression; use for example 'roc_auc' or 'neg_log_loss'")
+    if not classification and room.endswith(("._classification", "._ranking")):
+        raise InvalidInputError(f"scoring={scoring!r} judges classification; use for example 'r2'")
+
+
+def _check_cv(cv: Any) -> None:
+    if cv is None or (hasattr(cv, "split") and not isinstance(cv, str | bytes)):
+        return
+    if _is_whole(cv):
+        if cv < 2:
+            raise InvalidInputError(f"cv must be 2 folds or more; got {cv}")
+    elif isinstance(cv, str | bytes | Real) or not isinstance(cv, Iterable):
+        raise InvalidInputError(f"cv must be a whole number, a splitter, or (train, test) pairs; got {cv!r}")
