@@ -34,6 +34,7 @@ COLUMNS = [
     "test", "score", "low", "high", "naive", "fit_s", "estimate_s", "evidence_kib",
 ]  # fmt: skip
 KEY = ["dataset", "seed", "seconds", "trials", "n_train"]
+SCORING = {"auc": "roc_auc", "logloss": "neg_log_loss", "rmse": "neg_root_mean_squared_error"}
 _PER_CLASS = 3  # rows of a class that the training part holds on average; rarer classes are left out
 console = Console()
 
@@ -68,7 +69,7 @@ def measure(table: pd.DataFrame, task: str, protocol: Protocol, seed: int) -> di
     kind = AutoMLRegressor if task == "regression" else AutoMLClassifier
     model = kind(
         time_budget=protocol.seconds, max_trials=protocol.trials, n_jobs=protocol.n_jobs, random_state=seed,
-        include=protocol.include, verbose=0,
+        include=protocol.include, scoring=SCORING[METRICS[task]], verbose=0,
     )  # fmt: skip
     start = time.perf_counter()
     model.fit(X, y.astype(float) if task == "regression" else y.astype(str))

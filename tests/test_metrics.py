@@ -56,10 +56,11 @@ def test_any_named_scorer_sees_labels_and_probabilities(name):
 
 @pytest.mark.parametrize("name", ["f1", "precision", "average_precision", "neg_brier_score"])
 def test_the_second_of_two_labels_is_the_positive_one_unless_1_is_there(name):
-    loss = make_metric(name, "binary", np.array([0, 1])).loss(Y, PROBABILITIES)
-    assert make_metric(name, "binary", CLASSES).loss(Y, PROBABILITIES) == loss
-    first_is_positive = make_metric(name, "binary", np.array([1, 2])).loss(Y, PROBABILITIES)
-    assert first_is_positive == make_metric(name, "binary", np.array([0, 1])).loss(1 - Y, PROBABILITIES[:, ::-1])
+    p = rng.dirichlet([1, 1], len(Y))
+    loss = make_metric(name, "binary", np.array([0, 1])).loss(Y, p)
+    assert make_metric(name, "binary", CLASSES).loss(Y, p) == loss
+    first_is_positive = make_metric(name, "binary", np.array([1, 2])).loss(Y, p)
+    assert first_is_positive == make_metric(name, "binary", np.array([0, 1])).loss(1 - Y, p[:, ::-1])
 
 
 def test_a_function_with_the_name_of_a_scorer_is_not_taken_for_it():

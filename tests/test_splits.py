@@ -72,6 +72,7 @@ def test_folds_without_a_score_are_refused_before_work():
     metric = make_metric("roc_auc", "binary", np.arange(2))
     with pytest.raises(InvalidInputError, match=r"'roc_auc' has no value on fold . of 10: .*fewer folds"):
         make_folds(y, True, cv=10, metric=metric)
+    y = np.isin(np.arange(100), [30, 50, 70]).astype(int)
     with pytest.raises(InvalidInputError, match="'roc_auc' has no value on fold 0 of 5: "):
         make_folds(y, True, cv=KFold(5), X=np.zeros((100, 1)), metric=metric)
 
