@@ -115,6 +115,8 @@ class Metric:
         Name of the loss in `FAST` that is the same and takes its place.
     best : float
         The score that no predictions exceed.
+    shown : ndarray or None
+        What the scorer is shown in place of the labels.
     """
 
     name: str
@@ -122,6 +124,7 @@ class Metric:
     classes: Array | None = None
     fast: str | None = None
     best: float = float("inf")
+    shown: Array | None = None
 
     def loss(self, y: Array, predictions: Array, sample_weight: Array | None = None) -> float:
         """Loss of predictions for encoded targets.
@@ -141,8 +144,9 @@ class Metric:
         """
         if self.fast is not None:
             return FAST[self.fast](y, predictions, sample_weight)
-        known = _KnownRegressor(predictions) if self.classes is None else _KnownClassifier(predictions, self.classes)
-        target = y if self.classes is None else self.classes[y]
+        labels = self.classes if self.shown is None else self.shown
+        known = _KnownRegressor(predictions) if labels is None else _KnownClassifier(predictions, labels)
+        target = y if labels is None else labels[y]
         rows = np.zeros((len(y), 1))
         if sample_weight is None:
             return -float(self.scorer(known, rows, target))
@@ -177,10 +181,9 @@ def make_metric(scoring: Any, task: str, classes: Array | None) -> Metric:
         return Metric(getattr(scoring, "__name__", str(scoring)), scoring, classes)
     name = ALIASES.get(scoring, scoring)
     # A scorer by name takes the label 1 for the positive class; where there is none, the second class stands for it.
-    if classes is not None and len(classes) == 2 and 1 not in classes.tolist():
-        classes = np.arange(2)
+    shown = np.arange(2) if classes is not None and len(classes) == 2 and 1 not in classes.tolist() else None
     best = 0.0 if name.startswith("neg_") else float("inf") if name in _UNBOUNDED else 1.0
-    return Metric(name, get_scorer(name), classes, name if name in FAST else None, best)
+    return Metric(name, get_scorer(name), classes, name if name in FAST else None, best, shown)
 
 
 def try_metric(metric: Metric, y: Array, predictions: Array, sample_weight: Array | None = None) -> str:

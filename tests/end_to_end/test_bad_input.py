@@ -67,7 +67,7 @@ TABLES = [
 ]
 
 
-@pytest.mark.parametrize(("arguments", "message"), ARGUMENTS, ids=str)
+@pytest.mark.parametrize(("arguments", "message"), ARGUMENTS, ids=[message for _, message in ARGUMENTS])
 def test_an_argument_that_cannot_be_used_is_named(arguments, message):
     start = time.monotonic()
     with pytest.raises(InvalidInputError, match=f"(?s){message}"):

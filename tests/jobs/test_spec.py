@@ -116,7 +116,7 @@ def test_python_functions_are_named_so_that_other_processes_find_them(folder):
         ({"tables": [{"path": "a.csv", "target": "y", "task": "ranking"}]}, "task must be auto, classification or"),
         (
             {"tables": [{"path": "a.csv", "target": "y", "settings": ["slow"]}]},
-            "'slow' is unknown; choose from default",
+            "'slow' is unknown; choose from 'default'",
         ),
         ({"tables": [{"path": "a.csv", "target": "y", "arguments": {}}]}, "arguments belong to a callable"),
         ({"tables": [{"path": "a.csv", "target": "y"}] * 2}, "jobs a-default and a-default ask for the same"),
