@@ -60,6 +60,8 @@ SYSTEMS = {
     system.name: system
     for system in (
         System("automl", "cash-automl"),
+        System("automl_handmade", "cash-automl"),
+        System("automl_nonets", "cash-automl"),
         System("lightgbm", "lightgbm"),
         System("forest", "scikit-learn"),
         System("net_realmlp", "cash-automl"),

@@ -43,12 +43,21 @@ class PeakMemory(threading.Thread):
             self.peak = max(self.peak, total / 2**20)
 
 
+VARIANTS = {
+    "automl": {},
+    "automl_handmade": {"initial_configurations": "default"},
+    "automl_nonets": {"exclude": ["realmlp", "tabm", "resnet"]},
+}
+
+
 def automl(train, y, test, s):
+    """The product, or without one of its parts."""
     from automl import AutoMLClassifier, AutoMLRegressor
 
     _forget(s["dataset"])
     kind = AutoMLRegressor if s["task"] == "regression" else AutoMLClassifier
-    model = kind(time_budget=s["budget"], n_jobs=s["cores"], random_state=s["seed"], verbose=0)
+    settings = {"time_budget": s["budget"], "n_jobs": s["cores"], "random_state": s["seed"], "verbose": 0}
+    model = kind(**settings, **VARIANTS[s["system"]])
     model.fit(train, y)
     return model, (lambda: model.predict(test) if s["task"] == "regression" else model.predict_proba(test))
 
