@@ -24,7 +24,7 @@ from automl.arguments import check_arguments, check_scoring_classes
 from automl.budget import Budget
 from automl.ensemble import Ensemble
 from automl.estimate import Estimate, Evidence, estimate_score
-from automl.execute.local import warm_up
+from automl.execute.processes import warm_up
 from automl.guard import Guard, choose_free, make_guard, set_aside
 from automl.history import RunHistory
 from automl.leaderboard import make_leaderboard

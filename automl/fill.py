@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from automl import validation
 from automl.errors import InvalidInputError
 from automl.evaluate import Artifacts
-from automl.execute.local import LocalExecutor, warm_up
+from automl.execute.local import LocalExecutor
 from automl.execute.machine import available_cpus, default_memory_limit
+from automl.execute.processes import warm_up
 from automl.fill_design import losers
 from automl.history import RunHistory
 from automl.memory import provenance, record_evaluation, record_task

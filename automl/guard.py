@@ -14,7 +14,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.model_selection import GroupKFold, StratifiedGroupKFold
 
 from automl.decision import one_hot_labels
 from automl.ensemble import Ensemble, out_of_fold
@@ -24,7 +23,7 @@ from automl.evaluate import Artifacts
 from automl.history import RunHistory
 from automl.metrics import loss_or_nan
 from automl.search.racing import rank
-from automl.splits import deal
+from automl.splits import deal, group_folds
 from automl.task import FreeRows, Task
 
 logger = logging.getLogger(__name__)
@@ -85,10 +84,8 @@ def choose_free(
         raise InvalidInputError(f"guard={share} leaves too few free {what} of {n_units}; give a larger share, or None")
     if groups is None:
         return deal(y, is_classification, n_parts, np.random.default_rng(random_state)) == 0
-    maker = StratifiedGroupKFold if is_classification else GroupKFold
-    splitter = maker(n_parts, shuffle=True, random_state=random_state)
     free = np.zeros(len(y), dtype=bool)
-    free[next(splitter.split(np.zeros(len(y)), y, groups))[1]] = True
+    free[group_folds(y, is_classification, n_parts, groups, random_state)[0][1]] = True
     return free
 
 

@@ -182,14 +182,24 @@ def _dealt_folds(
     if groups is None:
         fold = deal(y, is_classification, n_splits, np.random.default_rng(random_state), sample_weight)
         return tuple((np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(n_splits))
-    n_groups = len(np.unique(groups))
-    if n_groups < 2:
+    return group_folds(y, is_classification, n_splits, groups, random_state)
+
+
+def group_folds(
+    y: NDArray[Any], is_classification: bool, n_splits: int, groups: NDArray[Any], random_state: int
+) -> tuple[Fold, ...]:
+    """So many folds, or as many as there are groups; classes are spread as evenly as the groups allow.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is a single group.
+    """
+    n_splits = min(n_splits, len(np.unique(groups)))
+    if n_splits < 2:
         raise InvalidInputError("groups holds a single group; at least 2 are needed to keep groups apart")
-    n_splits = min(n_splits, n_groups)
-    if is_classification and np.bincount(y).max() >= n_splits:
-        splitter = StratifiedGroupKFold(n_splits, shuffle=True, random_state=random_state)
-    else:
-        splitter = GroupKFold(n_splits, shuffle=True, random_state=random_state)
+    stratified = is_classification and np.bincount(y).max() >= n_splits
+    splitter = (StratifiedGroupKFold if stratified else GroupKFold)(n_splits, shuffle=True, random_state=random_state)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of classes with fewer rows than folds
         return tuple(splitter.split(np.zeros(len(y)), y, groups))

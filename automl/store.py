@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from automl.errors import InvalidInputError
+from automl.marks import describe, digest
 from automl.task import Task
 from automl.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.configuration import Configuration
@@ -20,24 +19,18 @@ from pipelines.configuration import Configuration
 
 def fingerprint(task: Task) -> str:
     """Sixteen hexadecimal digits that name data, weights, groups, folds and metric."""
-    digest = hashlib.sha256(_name_scorer(task.metric.scorer).encode())
     X = [task.X]
     if sparse.issparse(task.X):
         rows = task.X.tocsr()
-        X = [rows.data, rows.indices, rows.indptr]
-    for array in (*X, task.y, task.sample_weight, task.groups, *(rows for fold in task.folds for rows in fold)):
-        # The shape keeps apart what is the same in a row, as a column less here and one more there.
-        digest.update(b"none" if array is None else str(array.shape).encode())
-        if array is not None:
-            digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()[:16]
-
-
-def _name_scorer(scorer: Any) -> str:
-    """What tells a scorer from others, in this process and in later ones."""
-    code = getattr(scorer, "__code__", None)
-    said = f"{scorer!r} {code and (code.co_code, code.co_names, code.co_consts)}"
-    return re.sub(r" at 0x\w+", "", said)
+        X = [np.asarray(rows.shape), rows.data, rows.indices, rows.indptr]
+    folds = [rows for fold in task.folds for rows in fold]
+    return digest(
+        describe(task.metric.scorer),
+        *X,
+        task.y,
+        *folds,
+        *(array if array is not None else "none" for array in (task.sample_weight, task.groups)),
+    )
 
 
 def kept_seed(folder: Path) -> int | None:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-import os
 import queue
-import sys
 import threading
 import time
-import types
-from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -22,68 +18,15 @@ import psutil
 
 from automl.errors import InvalidInputError, NoWorkersError
 from automl.execute.machine import resident_memory
+from automl.execute.processes import LIBRARIES, process_context, process_start
 from automl.execute.worker import main as worker_main
 from automl.trial import Status, Trial, TrialResult
 
 logger = logging.getLogger(__name__)
 
-# Workers run one trial a time with a fixed number of threads; pools sized to the machine would fight for its cores.
-_SINGLE_THREADED = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-}
 _POLL = 0.1  # seconds between looks at memory and deadlines
 _GRACE = 1.0  # seconds beyond its limit in which a trial may come back by itself
 _MAX_FAILED_STARTS = 5  # workers in a row that died before their first trial: the machine is at fault, not a trial
-_starting = threading.RLock()  # fits in several threads must not take each other's changes for the original state
-
-
-@contextmanager
-def process_start() -> Iterator[None]:
-    """Start processes with single-threaded libraries, and without importing the user's main script into them."""
-    # Without this, a script that calls `fit` outside `if __name__ == "__main__":` would run again in each worker.
-    with _starting:
-        main = sys.modules.get("__main__")
-        before = {name: os.environ.get(name) for name in _SINGLE_THREADED}
-        os.environ.update(_SINGLE_THREADED)
-        sys.modules["__main__"] = types.ModuleType("__main__")
-        try:
-            yield
-        finally:
-            if main is not None:
-                sys.modules["__main__"] = main
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
-
-
-def _context(preload: Sequence[str] = ()) -> Any:
-    """Fork server where there is one: libraries are imported once, a new worker costs milliseconds."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["automl.execute.worker", "pipelines.build", "lightgbm", *preload])
-    return context
-
-
-def warm_up(preload: Sequence[str] = ()) -> None:
-    """Begin importing the workers' libraries in the background, while the caller goes on.
-
-    Parameters
-    ----------
-    preload : sequence of str
-        Further modules that all workers will need: worth their seconds where workers are started again and again.
-    """
-    if "forkserver" in multiprocessing.get_all_start_methods():
-        from multiprocessing import forkserver
-
-        _context(preload)
-        with process_start():
-            forkserver.ensure_running()
 
 
 @dataclass
@@ -154,7 +97,7 @@ class LocalExecutor:
             )
         self.n_workers = n_workers
         self._folder, self._n_threads, self._memory_limit, self._device = folder, n_threads, memory_limit, device
-        self._context = _context()
+        self._context = process_context(LIBRARIES)
         self._queue: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._wake_receiver, self._wake = multiprocessing.Pipe(duplex=False)
         self._stopping = False

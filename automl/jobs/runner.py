@@ -7,7 +7,6 @@ lock, else when its leases run out.
 from __future__ import annotations
 
 import logging
-import multiprocessing
 import os
 import signal
 import socket
@@ -21,8 +20,8 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
-from automl.execute.local import process_start
 from automl.execute.machine import resident_memory
+from automl.execute.processes import process_context, process_start
 from automl.jobs import attempt
 from automl.jobs.attempt import Ending, Order, Outcome, kill_group
 from automl.jobs.folders import JobFolder, hold, is_dead, runner_lock
@@ -31,6 +30,7 @@ from automl.jobs.store import Claim, JobStore, State
 
 logger = logging.getLogger("automl.jobs")
 
+_LIBRARIES = ("automl.jobs.attempt", "automl.estimator", "lightgbm")  # that every job needs
 _TICK = 0.5  # seconds between looks at the store and at the limits
 _RENEWALS = 6  # of a lease before it runs out
 _GRACE = 20.0  # seconds for a cancelled job to save what it has
@@ -86,7 +86,7 @@ class Runner:
         self._store, self._batch, self._room = store, batch, room
         self.owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._running: list[_Running] = []
-        self._context = _context()
+        self._context = process_context(_LIBRARIES)
         self._next_tick, self._next_renewal = 0.0, 0.0
 
     def run(self) -> None:
@@ -242,15 +242,6 @@ class Runner:
             self._room.n_jobs - sum(resources.n_jobs for resources in used),
             None if memory is None else memory - sum(resources.memory or 0.0 for resources in used),
         )
-
-
-def _context() -> Any:
-    """Fork server where there is one: libraries are imported once, a job's process costs milliseconds."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["automl.jobs.attempt", "automl.estimator", "lightgbm"])
-    return context
 
 
 def _facts(outcome: Outcome) -> str:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,9 +14,9 @@ import pandas as pd
 from scipy import sparse
 
 from automl.errors import InvalidInputError
+from automl.marks import describe, digest
 from automl.nested.plan import Plan
 
-_ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 _NO_MATTER = ("n_jobs", "verbose")  # what they say does not change what is learned
 
 
@@ -77,7 +75,7 @@ class NestedLog:
         now = {
             "seed": plan.seed,
             "table": table_mark(plan),
-            "outer folds": _digest(*(rows for fold in plan.folds for rows in fold)),
+            "outer folds": digest(*(rows for fold in plan.folds for rows in fold)),
             "metrics": sorted(plan.scorers),
         }
         before = self._about()
@@ -160,39 +158,14 @@ def table_mark(plan: Plan) -> str:
         named = [f"{name}:{dtype}" for name, dtype in zip(frame.columns, frame.dtypes, strict=True)]
         parts = [named, pd.util.hash_pandas_object(frame, index=False).to_numpy()]
     rest = [np.zeros(0) if values is None else values for values in (plan.y, plan.groups, plan.sample_weight)]
-    return _digest(*parts, *(pd.util.hash_array(np.asarray(values)) for values in rest))
+    return digest(*parts, *(pd.util.hash_array(np.asarray(values)) for values in rest))
 
 
 def estimator_mark(estimator: Any) -> str:
     """Sixteen hexadecimal digits that name an estimator's class and settings, the same in every process."""
     settings = {
-        name: _describe(value)
+        name: describe(value)
         for name, value in sorted(estimator.get_params(deep=True).items())
         if name.rpartition("__")[2] not in _NO_MATTER
     }
-    return _digest([_describe(estimator), json.dumps(settings)])
-
-
-def _describe(value: Any) -> str:
-    """A text that says what a setting is and not where it lies in memory."""
-    if hasattr(value, "get_params") and not isinstance(value, type):  # its own settings are listed beside it
-        return f"{type(value).__module__}.{type(value).__qualname__}"
-    if hasattr(value, "__qualname__"):
-        return f"{value.__module__}.{value.__qualname__}"
-    if isinstance(value, np.ndarray | pd.Series | pd.Index):
-        return _digest(pd.util.hash_array(np.asarray(value).ravel()))
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_describe, value))}]"
-    if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key!r}: {_describe(item)}' for key, item in value.items())}}}"
-    if isinstance(value, set | frozenset):
-        return f"{{{', '.join(sorted(map(_describe, value)))}}}"
-    return _ADDRESS.sub("", repr(value))
-
-
-def _digest(*parts: Any) -> str:
-    digest = hashlib.sha256()
-    for part in parts:
-        data = part.tobytes() if isinstance(part, np.ndarray) else json.dumps(part).encode()
-        digest.update(f"{len(data)}:".encode() + data)
-    return digest.hexdigest()[:16]
+    return digest([describe(estimator), json.dumps(settings)])
