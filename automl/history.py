@@ -62,19 +62,18 @@ class RunHistory:
     def __init__(self, results: Iterable[TrialResult] = (), cost_of: Callable[[Configuration], float] | None = None):
         self._cost_of = cost_of
         self.results: list[TrialResult] = []
-        self.running: list[Trial] = []  # started, not ended
+        self.running: dict[Trial, None] = {}  # started, not ended, in that order
         self.evaluations: dict[Configuration, Evaluation] = {}
         for result in results:
             self.append(result)
 
     def start(self, trial: Trial) -> None:
         """Note that a trial runs, so that nobody suggests it again."""
-        self.running.append(trial)
+        self.running[trial] = None
 
     def append(self, result: TrialResult) -> None:
         """Add what came of a trial."""
-        if result.trial in self.running:
-            self.running.remove(result.trial)
+        self.running.pop(result.trial, None)
         self.results.append(result)
         configuration = result.trial.configuration
         known = self.evaluations.setdefault(configuration, Evaluation(configuration, result.trial.origin))

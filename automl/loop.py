@@ -31,12 +31,8 @@ def search(
     ahead = 0 if budget.seconds is None else 1
     running: dict[Future[TrialResult], Trial] = {}
     while budget.search_left > 0:
-        while len(running) < executor.n_workers + ahead:
-            trials = racing.suggest(history, 1)
-            if not trials:
-                break
-            history.start(trials[0])
-            running[executor.submit(trials[0], racing.time_limit(trials[0], history))] = trials[0]
+        for trial in racing.suggest(history, executor.n_workers + ahead - len(running)):
+            running[executor.submit(trial, racing.time_limit(trial, history))] = trial
         if not running:
             return
         left = budget.search_left

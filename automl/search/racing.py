@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -22,6 +23,7 @@ _PER_SIBLING = 3.0  # places lost for each better one of the same family
 _FOR_FOLDS = 4.0  # places won when all folds are done, and by parts
 _FIRST_ROWS = 400  # to score a newcomer on, if that takes
 _FIRST_SHARE = 0.02  # of the budget at most
+_AT_ONCE = (8, 64)  # newcomers asked for together: only where so many workers are idle, and no more than that
 _ROWS = (100, 500, 2_500, 10_000, 100_000)
 _FINALISTS = (6, 10, 18, 40, 60)
 
@@ -48,6 +50,20 @@ def fold_seconds(seconds: float, n_workers: int, n_folds: int, n_rows: int) -> f
     bag = seconds * n_workers / 8
     longer = max(1.0, n_rows / 1_500) ** 0.65
     return float(np.clip(bag / n_folds * longer, 1.0, max(1.0, seconds / 3)))
+
+
+@dataclass
+class _Work:
+    """Worker seconds that went into first looks and into further folds."""
+
+    first: float = 1e-9
+    further: float = 1e-9
+
+    def add(self, is_further: bool, seconds: float) -> None:
+        if is_further:
+            self.further += seconds
+        else:
+            self.first += seconds
 
 
 class Racing:
@@ -86,12 +102,25 @@ class Racing:
         self._n_workers, self._trial_time_limit = n_workers, trial_time_limit
 
     def suggest(self, history: RunHistory, n: int) -> list[Trial]:
-        """Up to `n` trials, each the first fold of a new configuration or further folds of a known one."""
+        """Up to `n` trials, each the first fold of a new configuration or further folds of a known one.
+
+        They are in the history as running when this returns.
+        """
+        finalists, busy_with = self.finalists(history), _folds_by_configuration(history.running)
+        work = self._work(history)
+        newcomers: list[Trial] = []
         trials: list[Trial] = []
         while len(trials) < n:
-            trial = self._next(history)
-            if trial is None or trial in trials:
+            further = self._further_folds(finalists, busy_with, history)
+            trial = further
+            if further is None or work.first / (work.first + work.further) < self._explore_share(history):
+                newcomers = newcomers or self._newcomers(history, n - len(trials))
+                trial = newcomers.pop(0) if newcomers else further
+            if trial is None:
                 break
+            history.start(trial)
+            busy_with.setdefault(trial.configuration, set()).update(trial.folds)
+            work.add(trial is further, self._runtime.predict(trial.configuration, history) * len(trial.folds))
             trials.append(trial)
         return trials
 
@@ -107,44 +136,39 @@ class Racing:
         limit = min(limits)
         return None if limit == float("inf") else max(0.1, limit)
 
-    def _next(self, history: RunHistory) -> Trial | None:
-        further = self._further_folds(history)
-        if further is not None and self._explored(history) >= self._explore_share(history):
-            return further
-        return self._newcomer(history) or further
-
     def _explore_share(self, history: RunHistory) -> float:
         used = self._budget.fraction_used
         if self._budget.seconds is None and self._budget.max_trials:
             used = len(history.tried) / self._budget.max_trials
         return float(np.interp(used, _EXPLORE_AT, _EXPLORE_SHARE))
 
-    def _explored(self, history: RunHistory) -> float:
-        """Share of the work so far that went into first looks; running trials count as predicted."""
-        first = further = 1e-9
+    def _work(self, history: RunHistory) -> _Work:
+        """Seconds so far; running trials count as predicted."""
+        work = _Work()
         for e in history.evaluations.values():
             seconds = history.cost(e)
             looks = min(max(1, len(e.folds)), self._first_look(seconds))
-            first += seconds * looks
-            further += seconds * max(0, len(e.folds) - looks)
+            work.add(False, seconds * looks)
+            work.add(True, seconds * max(0, len(e.folds) - looks))
         for trial in history.running:
             seconds = self._runtime.predict(trial.configuration, history) * len(trial.folds)
-            if trial.configuration in history.evaluations:
-                further += seconds
-            else:
-                first += seconds
-        return first / (first + further)
+            work.add(trial.configuration in history.evaluations, seconds)
+        return work
 
-    def _newcomer(self, history: RunHistory) -> Trial | None:
-        if self._budget.max_trials is not None and len(history.tried) >= self._budget.max_trials:
-            return None
+    def _newcomers(self, history: RunHistory, n_idle: int) -> list[Trial]:
+        """First looks at new configurations: one, or several where many workers are idle."""
+        least, most = _AT_ONCE
+        n = min(n_idle, most) if n_idle >= least else 1
+        if self._budget.max_trials is not None:
+            n = min(n, self._budget.max_trials - len(history.tried))
+        if n <= 0:
+            return []
         if self._budget.seconds is not None and self._explore_share(history) <= 0 and history.evaluations:
-            return None  # too late for it to get all folds
-        proposals = self._searcher.suggest(history, 1)
-        if not proposals:
-            return None
-        seconds = self._runtime.predict(proposals[0].configuration, history)
-        return replace(proposals[0], folds=tuple(range(self._first_look(seconds))))
+            return []  # too late for them to get all folds
+        return [
+            replace(trial, folds=tuple(range(self._first_look(self._runtime.predict(trial.configuration, history)))))
+            for trial in self._searcher.suggest(history, n)
+        ]
 
     def _first_look(self, seconds: float) -> int:
         """Folds that a newcomer begins with: more than one where a single one scores too few rows to tell much."""
@@ -153,12 +177,16 @@ class Racing:
             wanted = min(wanted, int(_FIRST_SHARE * self._budget.seconds / seconds))
         return int(np.clip(wanted, 1, self._n_folds))
 
-    def _further_folds(self, history: RunHistory) -> Trial | None:
-        for e in self.finalists(history):
-            running = {f for t in history.running if t.configuration == e.configuration for f in t.folds}
+    def _further_folds(
+        self, finalists: list[Evaluation], busy_with: dict[Configuration, set[int]], history: RunHistory
+    ) -> Trial | None:
+        for e in finalists:
+            running = busy_with.get(e.configuration, set())
             missing = [f for f in range(self._n_folds) if f not in e.folds and f not in running]
+            if not missing:
+                continue
             seconds = self._runtime.predict(e.configuration, history)
-            if missing and 1.2 * seconds <= self._budget.search_left:
+            if 1.2 * seconds <= self._budget.search_left:
                 return Trial(e.configuration, self._bundle(e.configuration, missing, seconds), 0, e.origin)
         return None
 
@@ -191,6 +219,13 @@ class Racing:
                 places.append((place + _PER_SIBLING * elder - _FOR_FOLDS * len(e.folds) / self._n_folds, e))
         places.sort(key=lambda pair: pair[0])
         return [e for _, e in places[: n_finalists(self._n_rows)]]
+
+
+def _folds_by_configuration(trials: Iterable[Trial]) -> dict[Configuration, set[int]]:
+    folds: dict[Configuration, set[int]] = {}
+    for trial in trials:
+        folds.setdefault(trial.configuration, set()).update(trial.folds)
+    return folds
 
 
 def rank(history: RunHistory) -> list[Evaluation]:

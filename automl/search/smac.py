@@ -15,6 +15,9 @@ from automl.search.vectors import Vectors, VectorSpace
 from automl.trial import Trial
 from pipelines.configuration import Configuration
 
+# Where many suggestions are asked for at once, the second choices of a model are good enough for some of them.
+_MODELS, _MOST_PER_MODEL = 8, 16
+
 
 class SmacSearcher:
     """Suggests by expected improvement per second, after the initial configurations.
@@ -59,13 +62,17 @@ class SmacSearcher:
         tried.update(trial.configuration for trial in trials)
         observations = history.observations() if len(trials) < n else []
         enough = sum(o.loss is not None for o in observations) >= min(3, self._n_initial)
+        per_model = min(_MOST_PER_MODEL, 1 + n // _MODELS)
+        ranked, left = np.empty((0, len(self._space.names))), 0
         while len(trials) < n:
             rng = np.random.default_rng((self._seed, len(tried)))
             if not enough or len(tried) < self._n_initial or rng.random() < self._random_share:
                 origin, candidates = "random", self._space.samples(rng)
             else:
-                best = self._model_based(observations, tried, rng)
-                origin, candidates = "smac", chain([best], self._space.samples(rng))
+                if not left:
+                    ranked, left = self._model_based(observations, tried, rng), per_model
+                left -= 1
+                origin, candidates = "smac", chain([ranked], self._space.samples(rng))
             found = self._space.first_new(candidates, tried)
             if found is None:
                 break

@@ -50,6 +50,17 @@ def test_the_first_trial_is_a_newcomer_on_the_first_fold():
     assert trial.folds == (0,)
 
 
+def test_many_idle_workers_get_different_trials_at_once():
+    known = [candidate(family, number) for family in ("random_forest", "lda") for number in range(30)]
+    history = RunHistory([result(c, {0: 0.1 + c["number"]}) for c in known[::3]])
+    trials = racing(Listed(*known), Budget(60), n_rows=2_000, n_workers=50).suggest(history, 45)
+    assert len(trials) == 45
+    assert len({(trial.configuration, fold) for trial in trials for fold in trial.folds}) == sum(
+        len(trial.folds) for trial in trials
+    )
+    assert list(history.running) == trials
+
+
 def test_where_rows_are_few_newcomers_are_judged_on_several_folds_if_these_are_cheap():
     def look(n_rows: int, budget: float = 60, family: str = "lda") -> int:
         race = racing(Listed(candidate(family)), Budget(budget), n_rows=n_rows, n_folds=8)

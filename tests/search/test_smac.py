@@ -94,6 +94,14 @@ def test_asking_for_several_or_one_by_one_while_they_run_is_the_same():
     assert [t.configuration for t in together] == [t.configuration for t in one_by_one]
 
 
+def test_a_hundred_at_once_are_all_different_and_as_good_as_the_first():
+    history = run(SmacSearcher(square(), seed=0), bowl, 30)
+    trials = SmacSearcher(square(), seed=0).suggest(history, 100)
+    assert len({t.configuration for t in trials}) == 100
+    found = np.median([bowl(t.configuration) for t in trials])
+    assert found < np.median([bowl(r.trial.configuration) for r in history.results])
+
+
 @pytest.mark.parametrize("n", [0, 3])
 def test_asking_changes_nothing(n):
     searcher, history = SmacSearcher(square(), seed=0), run(RandomSearcher(square(), seed=0), bowl, 12)
