@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -47,12 +47,14 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     _check_cv(settings.get("cv"))
     for argument in ("include", "exclude"):
         _check_list(argument, settings.get(argument), "names")
-        check_names(argument, settings.get(argument) or (), NAMES)
+        check_names(argument, () if settings.get(argument) is None else settings[argument], NAMES)
     searcher, initial = settings.get("searcher", "smac"), settings.get("initial_configurations", "meta")
     if isinstance(searcher, str):
         check_names("searcher", searcher, SEARCHERS)
     if isinstance(initial, str):
         check_names("initial_configurations", initial, DESIGNS)
+    elif initial is None:
+        raise InvalidInputError('initial_configurations must be "meta", "default" or a list of dicts; got None')
     else:
         _check_list("initial_configurations", initial, "dicts", lambda entry: isinstance(entry, Mapping))
     check_names("executor", settings.get("executor", "local"), EXECUTORS)
@@ -95,7 +97,7 @@ def _check_list(argument: str, given: Any, what: str, fits: Callable[[Any], bool
     """Check a sequence of things; None stands for an empty one."""
     if given is None:
         return
-    if isinstance(given, str | bytes) or not isinstance(given, Sequence | set | frozenset | np.ndarray):
+    if isinstance(given, str | bytes | Mapping) or not isinstance(given, Collection):
         shown = getattr(given, "__name__", None) or repr(given)
         raise InvalidInputError(f"{argument} must be a list of {what}; write {argument}=[{shown}]")
     for entry in given:

@@ -202,6 +202,9 @@ def select_weights(
     -------
     ndarray of shape (n_candidates,)
     """
+    if sample_weight is not None and not sample_weight.all():
+        rows = np.flatnonzero(sample_weight)  # a random part of all rows might have no weight at all
+        predictions, y, sample_weight = predictions[:, rows], y[rows], sample_weight[rows]
     n_candidates, n_rows = predictions.shape[:2]
     if n_candidates == 1 or size == 1:
         return np.eye(n_candidates)[0]

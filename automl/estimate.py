@@ -280,6 +280,8 @@ def _choose(evidence: Evidence, members: Sequence[int], rows: Rows) -> tuple[lis
     if len(chosen) == 1 or evidence.size == 1:
         return chosen[:1], np.ones(1)
     w = None if evidence.sample_weight is None else evidence.sample_weight[rows]
+    if w is not None and not w.any():
+        return chosen[:1], np.ones(1)
     stacked = np.stack([evidence.predictions[i][rows] for i in chosen])
     weights = greedy_weights(stacked, evidence.y[rows], evidence.metric, min(_ROUNDS, evidence.size), w)
     return chosen, shrink_weights(weights, len(rows))

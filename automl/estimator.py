@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -152,7 +152,7 @@ class _AutoML(BaseEstimator):
         groups = validation.check_groups(groups, len(target))
         guard, free = make_guard(self.guard), None
         if guard is not None:
-            free = choose_free(target, self._is_classifier, guard.share, groups, seed)
+            free = choose_free(target, self._is_classifier, guard.share, groups, seed, weights)
         reader = TableReader()
         with validation.table_errors():
             table = reader.fit_transform(X) if free is None else reader.fit(_rows_of(X, ~free)).transform(X)
@@ -168,6 +168,7 @@ class _AutoML(BaseEstimator):
             groups=groups,
             X=table,
             sample_weight=weights,
+            free=free,
             metric=metric,
             random_state=seed,
         )
@@ -205,14 +206,14 @@ class _AutoML(BaseEstimator):
             trial_time_limit=self.trial_time_limit,
             device=self.device,
             executor=self.executor,
-            include=tuple(self.include or ()),
-            exclude=tuple(self.exclude or ()),
+            include=_as_tuple(self.include),
+            exclude=_as_tuple(self.exclude),
             initial_configurations=self.initial_configurations,
             searcher=self.searcher,
             ensemble_size=self.ensemble_size,
             store=self.store,
             guard=make_guard(self.guard),
-            callbacks=(show, *(self.callbacks or ())),
+            callbacks=(show, *_as_tuple(self.callbacks)),
             random_state=seed,
         )
 
@@ -278,6 +279,10 @@ class _AutoML(BaseEstimator):
         tags.input_tags.categorical = True
         tags.non_deterministic = self.time_budget is not None
         return tags
+
+
+def _as_tuple(given: Iterable[Any] | None) -> tuple[Any, ...]:
+    return () if given is None else tuple(given)
 
 
 def _rows_of(X: Any, chosen: Array) -> Any:

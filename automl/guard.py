@@ -68,7 +68,12 @@ def make_guard(given: float | Guard | None) -> Guard | None:
 
 
 def choose_free(
-    y: NDArray[np.generic], is_classification: bool, share: float, groups: NDArray[np.generic] | None, random_state: int
+    y: NDArray[np.generic],
+    is_classification: bool,
+    share: float,
+    groups: NDArray[np.generic] | None,
+    random_state: int,
+    sample_weight: NDArray[np.float64] | None = None,
 ) -> NDArray[np.bool_]:
     """Which rows are free, shape (n_samples,): as many of each class or stretch of the target, groups as a whole.
 
@@ -83,7 +88,7 @@ def choose_free(
         what = "rows" if groups is None else "groups"
         raise InvalidInputError(f"guard={share} leaves too few free {what} of {n_units}; give a larger share, or None")
     if groups is None:
-        return deal(y, is_classification, n_parts, np.random.default_rng(random_state)) == 0
+        return deal(y, is_classification, n_parts, np.random.default_rng(random_state), sample_weight) == 0
     free = np.zeros(len(y), dtype=bool)
     free[group_folds(y, is_classification, n_parts, groups, random_state)[0][1]] = True
     return free

@@ -6,6 +6,8 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from contextlib import suppress
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -32,9 +34,8 @@ def describe(value: Any) -> str:
     if hasattr(value, "get_params") and not isinstance(value, type):  # its own settings are listed beside it
         return f"{type(value).__module__}.{type(value).__qualname__}"
     if hasattr(value, "__code__"):
-        code = value.__code__
-        steps = digest(code.co_code.hex(), list(code.co_names), _ADDRESS.sub("", repr(code.co_consts)))
-        return f"{value.__module__}.{value.__qualname__} {steps}"
+        settings = describe([value.__defaults__, value.__kwdefaults__, _held(value)])
+        return f"{value.__module__}.{value.__qualname__} {digest(_steps(value.__code__), settings)}"
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     if isinstance(value, np.ndarray | pd.Series | pd.Index):
@@ -46,3 +47,18 @@ def describe(value: Any) -> str:
     if isinstance(value, set | frozenset):
         return f"{{{', '.join(sorted(map(describe, value)))}}}"
     return _ADDRESS.sub("", repr(value))
+
+
+def _held(function: Any) -> list[Any]:
+    """What a function was made with; not other functions, which may in turn hold this one."""
+    held = []
+    for cell in function.__closure__ or ():
+        with suppress(ValueError):  # of a cell that is still empty
+            held.append(cell.cell_contents)
+    return [value for value in held if not hasattr(value, "__code__")]
+
+
+def _steps(code: CodeType) -> list[Any]:
+    """What a function does, functions inside it included, and not in which file and line."""
+    held = [_steps(constant) if isinstance(constant, CodeType) else describe(constant) for constant in code.co_consts]
+    return [code.co_code.hex(), list(code.co_names), held]

@@ -60,7 +60,7 @@ FAST: dict[str, Loss] = {
     "neg_root_mean_squared_error": _rmse,
     "neg_mean_absolute_error": _mae,
 }
-_UNBOUNDED = ("positive_likelihood_ratio",)  # the only scores of scikit-learn for models that may exceed 1
+_UNBOUNDED = ("positive_likelihood_ratio", "mutual_info_score")  # scores of scikit-learn that may exceed 1
 ALIASES = {"log_loss": "neg_log_loss", "rmse": "neg_root_mean_squared_error", "mae": "neg_mean_absolute_error"}
 
 
@@ -143,6 +143,8 @@ class Metric:
             NaN where the metric is undefined on these rows.
         """
         if self.fast is not None:
+            if sample_weight is not None and not sample_weight.any():
+                return float("nan")
             return FAST[self.fast](y, predictions, sample_weight)
         labels = self.classes if self.shown is None else self.shown
         known = _KnownRegressor(predictions) if labels is None else _KnownClassifier(predictions, labels)
@@ -159,7 +161,7 @@ def loss_or_nan(metric: Metric, y: Array, predictions: Array, sample_weight: Arr
         warnings.simplefilter("ignore")  # of scores that are undefined where a label is never said
         try:
             return metric.loss(y, predictions, sample_weight)
-        except ValueError:  # what scorers of scikit-learn raise where a class is missing
+        except Exception:  # noqa: BLE001  scikit-learn raises ValueError where a class is missing, users' scorers anything
             return float("nan")
 
 
@@ -214,4 +216,7 @@ def arbitrary_predictions(y: Array, n_classes: int, random_state: int = 0) -> Ar
         0 for regression.
     """
     rng = np.random.default_rng(random_state)
-    return rng.dirichlet(np.ones(n_classes), len(y)) if n_classes else rng.permutation(y)
+    if n_classes:
+        return rng.dirichlet(np.ones(n_classes), len(y))
+    # Inside the range of y: some metrics allow a target of zero, but no such prediction.
+    return 0.5 * rng.permutation(y) + 0.5 * y.mean()

@@ -37,8 +37,10 @@ def check_place(folder: Path) -> None:
     InvalidInputError
         If the path exists and holds something else than a saved model, or cannot be written to.
     """
-    if folder.exists() and not (folder.is_dir() and {file.name for file in folder.iterdir()} <= _FILES):
-        raise InvalidInputError(f"'{folder}' exists and is not a saved model; name another path")
+    others = {file.name for file in folder.iterdir()} - _FILES if folder.is_dir() else set()
+    if folder.is_file() or others:
+        what = f"holds '{min(others)}' and" if others else "exists and"
+        raise InvalidInputError(f"'{folder}' {what} is not a saved model; name another path")
     if folder.exists() and any(folder.iterdir()):
         _about(folder)
     parent = next(path for path in folder.absolute().parents if path.exists())
@@ -67,7 +69,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     InvalidInputError
         If the path exists and holds something else, or cannot be written to.
     """
-    folder = Path(path)
+    folder = Path(os.path.realpath(path))
     check_place(folder)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)

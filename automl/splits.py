@@ -34,6 +34,7 @@ def make_folds(
     groups: NDArray[Any] | None = None,
     X: Any = None,
     sample_weight: NDArray[np.float64] | None = None,
+    free: NDArray[np.bool_] | None = None,
     metric: Metric | None = None,
     random_state: int = 0,
 ) -> tuple[Fold, ...]:
@@ -52,6 +53,8 @@ def make_folds(
         Rows of one group are never on both sides of a fold.
     sample_weight : ndarray of shape (n_samples,), optional
         Each fold gets its share of the rows that have weight.
+    free : ndarray of shape (n_samples,), optional
+        Rows that will be taken out of all folds.
     metric : Metric, optional
         Has a value on every fold.
 
@@ -67,6 +70,8 @@ def make_folds(
         if metric is None or trial is None:
             return ""
         for fold, (_, rows) in enumerate(folds):
+            if free is not None:
+                rows = rows[~free[rows]]
             weights = None if sample_weight is None else sample_weight[rows]
             if reason := try_metric(metric, y[rows], trial[rows], weights):
                 return f"scoring {metric.name!r} has no value on fold {fold} of {len(folds)}: {reason}"
@@ -77,14 +82,16 @@ def make_folds(
         if reason := undefined(folds):
             raise InvalidInputError(f"{reason}; let cv give folds that hold every class, or choose another scoring")
         return folds
-    counted = len(y) if sample_weight is None else int(np.count_nonzero(sample_weight))
-    n_splits = min(int(cv or default_n_splits(len(y))), counted)
+    counted = np.ones(len(y), dtype=bool) if sample_weight is None else sample_weight > 0
+    if free is not None:
+        counted &= ~free
+    n_splits = min(int(cv or default_n_splits(len(y))), int(counted.sum()))
     while True:
-        folds = _dealt_folds(y, is_classification, n_splits, groups, sample_weight, random_state)
+        folds = _dealt_folds(y, is_classification, n_splits, groups, counted, random_state)
         reason = undefined(folds)
         if not reason:
             return folds
-        if cv is not None or n_splits == 2:
+        if cv is not None or n_splits <= 2:
             raise InvalidInputError(f"{reason}; merge rare classes, give fewer folds, or choose another scoring")
         n_splits -= 1
 
@@ -176,11 +183,11 @@ def _dealt_folds(
     is_classification: bool,
     n_splits: int,
     groups: NDArray[Any] | None,
-    sample_weight: NDArray[np.float64] | None,
+    counted: NDArray[np.bool_],
     random_state: int,
 ) -> tuple[Fold, ...]:
     if groups is None:
-        fold = deal(y, is_classification, n_splits, np.random.default_rng(random_state), sample_weight)
+        fold = deal(y, is_classification, n_splits, np.random.default_rng(random_state), counted)
         return tuple((np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(n_splits))
     return group_folds(y, is_classification, n_splits, groups, random_state)
 
@@ -210,10 +217,13 @@ def deal(
     is_classification: bool,
     n_splits: int,
     rng: np.random.Generator,
-    sample_weight: NDArray[np.float64] | None = None,
+    weight: NDArray[Any] | None = None,
 ) -> NDArray[np.intp]:
-    """Fold number of each row, shape (n_samples,): stratified by class, or by rank of a continuous target."""
-    counted = np.arange(len(y)) if sample_weight is None else np.flatnonzero(sample_weight)
+    """Fold number of each row, shape (n_samples,): stratified by class, or by rank of a continuous target.
+
+    Rows with `weight` (or all) are dealt first, so that each fold gets its share of them.
+    """
+    counted = np.arange(len(y)) if weight is None else np.flatnonzero(weight)
     if is_classification:
         strata = [rng.permutation(counted[y[counted] == code]) for code in np.unique(y)]
     else:

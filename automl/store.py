@@ -63,7 +63,8 @@ class Store:
             known = json.loads(about.read_text())["fingerprint"]
             if known != mark:
                 raise InvalidInputError(
-                    f"store '{self.folder}' holds a run on other data, weights, folds or metric; name an empty folder"
+                    f"store '{self.folder}' holds a run on other data, weights, folds or metric, or of another "
+                    "version; name an empty folder"
                 )
         else:
             partial = self.folder / "run.json.partial"  # a run killed in this moment must not leave half a file

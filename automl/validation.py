@@ -103,6 +103,8 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float6
         raise InvalidInputError(
             "Sample weights must contain at least one non-zero number; pass None to weigh all rows equally"
         )
+    if np.count_nonzero(weight) == 1 and n_samples > 1:
+        raise InvalidInputError("sample_weight leaves a single row with weight; at least 2 rows need some")
     return weight
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
+from functools import cache
 from itertools import permutations
 from typing import Any
 
@@ -132,9 +133,10 @@ def complete(space: ConfigurationSpace, partial: Mapping[str, Any]) -> Configura
     return to_configuration(SpaceConfiguration(space, values=values))
 
 
-def hyperparameter_names() -> set[str]:
+@cache
+def hyperparameter_names() -> frozenset[str]:
     """Names of all choices and hyperparameters that the space of any table may hold."""
-    return {name for traits in RICH_TABLES.values() for name in build_space(traits)}
+    return frozenset(name for traits in RICH_TABLES.values() for name in build_space(traits))
 
 
 def describe(space: ConfigurationSpace) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
-from automl.metrics import make_metric
+from automl.metrics import arbitrary_predictions, loss_or_nan, make_metric, try_metric
 
 rng = np.random.default_rng(0)
 CLASSES = np.array(["a", "b"])
@@ -17,6 +17,11 @@ Y = rng.integers(0, 2, 200)
 P = np.round(rng.random(200), 1)  # rounded, so that scores tie
 PROBABILITIES = np.column_stack([1 - P, P])
 WEIGHTS = rng.random(200)
+NOT_FOR_MODELS = {  # but for clusterings, or for more than one label a row
+    *("adjusted_mutual_info_score", "adjusted_rand_score", "completeness_score", "fowlkes_mallows_score"),
+    *("homogeneity_score", "mutual_info_score", "normalized_mutual_info_score", "rand_score", "v_measure_score"),
+    *("f1_samples", "jaccard_samples", "precision_samples", "recall_samples"),
+}
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["unweighted", "weighted"])
@@ -62,6 +67,39 @@ def test_the_second_of_two_labels_is_the_positive_one_unless_1_is_there(name):
     first_is_positive = make_metric(name, "binary", np.array([1, 2])).loss(Y, p)
     second = make_metric(name, "binary", np.array([0, 1])).loss(1 - Y, p[:, ::-1])
     assert first_is_positive == pytest.approx(second)
+
+
+@pytest.mark.parametrize("name", sorted(set(get_scorer_names()) - NOT_FOR_MODELS))
+def test_every_scorer_of_scikit_learn_for_models_can_be_tried(name):
+    counts = rng.poisson(2.0, 200).astype(float)
+    if name == "neg_mean_gamma_deviance":  # which is for positive targets only
+        counts += 1
+    targets = [
+        ("binary", Y, np.arange(2)),
+        ("multiclass", np.arange(200) % 3, np.arange(3)),
+        ("regression", counts, None),
+    ]
+    reasons = []
+    for kind, y, classes in targets:
+        p = arbitrary_predictions(y, 0 if classes is None else len(classes))
+        reasons.append(try_metric(make_metric(name, kind, classes), y, p))
+    assert "" in reasons, reasons
+
+
+def test_a_scorer_that_raises_what_it_likes_has_no_value_there():
+    def precision(estimator, X, y):
+        said = estimator.predict(X) == "b"
+        return sum(said & (y == "b")) / int(said.sum())
+
+    metric = make_metric(precision, "binary", CLASSES)
+    assert np.isnan(loss_or_nan(metric, Y, np.tile([1.0, 0.0], (200, 1))))
+
+
+@pytest.mark.parametrize("name", ["roc_auc", "neg_log_loss", "accuracy", "rmse", "mae"])
+def test_rows_without_weight_have_no_score(name):
+    kind, p = ("regression", P) if name in ("rmse", "mae") else ("binary", PROBABILITIES)
+    metric = make_metric(name, kind, None if kind == "regression" else CLASSES)
+    assert np.isnan(metric.loss(Y, p, np.zeros(200)))
 
 
 def test_a_function_with_the_name_of_a_scorer_is_not_taken_for_it():

@@ -143,7 +143,7 @@ class LocalExecutor:
                 jobs.append(self._queue.get_nowait())
         for job in jobs:
             if not job.future.done():
-                job.future.set_exception(NoWorkersError(f"worker processes cannot be started: {error}"))
+                job.future.set_exception(NoWorkersError(f"worker processes can no longer be used: {error}"))
 
     def _serve(self) -> None:
         """Hand out jobs, collect results, enforce limits; in the only thread that touches the workers."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -11,15 +13,32 @@ _WORKER_MEMORY = 600.0  # MiB: the libraries' 300 to 400, and a small table
 
 
 def available_cpus() -> int:
-    """Cores that this process may use: its affinity, and its control group's quota where there is one."""
+    """Cores that this process may use: its affinity, and its control groups' quotas where there are some."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        if quota != "max":
+    for group in _control_groups("cpu"):
+        with suppress(OSError, ValueError):
+            quota, period = (group / "cpu.max").read_text().split()
             allowed = min(allowed, max(1, int(quota) // int(period)))
-    except (OSError, ValueError):
-        pass
+        with suppress(OSError, ValueError):  # version 1
+            quota, period = ((group / f"cpu.cfs_{what}_us").read_text() for what in ("quota", "period"))
+            if int(quota) > 0:
+                allowed = min(allowed, max(1, int(quota) // int(period)))
     return allowed
+
+
+def _control_groups(controller: str) -> Iterator[Path]:
+    """Folders of the control groups that a controller limits this process by, of version 2 and of version 1."""
+    try:
+        lines = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
+    except OSError:
+        lines = []
+    root = Path("/sys/fs/cgroup")
+    for base, inside in ((root, ""), (root / controller, controller)):
+        yield base  # in a container its own group is often shown as the root
+        for _, names, path in lines:
+            if inside in names.split(",") and path != "/":
+                group = base / path.lstrip("/")
+                yield from (folder for folder in (group, *group.parents) if base in folder.parents)
 
 
 def count_workers(n_jobs: int | None, n_cpus: int) -> int:
@@ -30,17 +49,17 @@ def count_workers(n_jobs: int | None, n_cpus: int) -> int:
 
 
 def available_memory() -> float:
-    """MiB that this process and its children may still take: the machine's, or what its control group leaves."""
+    """MiB that this process and its children may still take: the machine's, or what its control groups leave."""
     free = float(psutil.virtual_memory().available)
-    group = Path("/sys/fs/cgroup")
-    try:
-        limit, used = (group / "memory.max").read_text().strip(), int((group / "memory.current").read_text())
-        if limit != "max":
-            lines = (line.split() for line in (group / "memory.stat").read_text().splitlines())
-            cached = next((int(value) for name, value in lines if name == "inactive_file"), 0)
-            free = min(free, int(limit) - used + cached)
-    except (OSError, ValueError):
-        pass
+    for group in _control_groups("memory"):
+        for limit, used, cached in (
+            ("memory.max", "memory.current", "inactive_file"),
+            ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+        ):
+            with suppress(OSError, ValueError):
+                most, now = (int((group / name).read_text()) for name in (limit, used))
+                stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+                free = min(free, most - now + int(stat.get(cached, 0)))
     return max(0.0, free / 2**20)
 
 

@@ -125,9 +125,9 @@ def from_user(space: ConfigurationSpace, entries: Sequence[Mapping[str, Any]]) -
         If an entry names no model, one that is not in the space, or a hyperparameter that no space holds.
     """
     found = []
-    known = hyperparameter_names().union(space)
     for number, entry in enumerate(entries):
-        check_names(f"initial_configurations[{number}]", entry, known)
+        if not all(name in space for name in entry):
+            check_names(f"initial_configurations[{number}]", entry, hyperparameter_names().union(space))
         configuration = complete(space, entry) if "model" in entry else None
         if configuration is None:
             named = entry.get("model", "no model")

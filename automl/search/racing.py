@@ -167,7 +167,7 @@ class Racing:
             return []  # too late for them to get all folds
         return [
             replace(trial, folds=tuple(range(self._first_look(self._runtime.predict(trial.configuration, history)))))
-            for trial in self._searcher.suggest(history, n)
+            for trial in self._searcher.suggest(history, n)[:n]
         ]
 
     def _first_look(self, seconds: float) -> int:

@@ -105,6 +105,37 @@ def test_saving_never_replaces_something_that_is_not_a_model(tmp_path):
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
 
+def test_a_model_is_saved_where_the_path_leads(tmp_path, monkeypatch):
+    X_train, _, y_train, _ = _cancer()
+    clf = AutoMLClassifier(max_trials=1, time_budget=None, **FAST).fit(X_train, y_train)
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    clf.save(tmp_path / "link")
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    clf.save(".")
+    assert load(tmp_path / "real").classes_.tolist() == load(tmp_path / "here").classes_.tolist()
+
+
+@pytest.mark.parametrize("guard", [None, 0.1])
+def test_a_few_rows_of_weight_are_enough(guard):
+    X, y = load_diabetes(return_X_y=True)
+    weight = np.zeros(len(y))
+    weight[::50] = 1.0
+    reg = AutoMLRegressor(max_trials=2, time_budget=None, guard=guard, **FAST).fit(X, y, sample_weight=weight)
+    assert np.isfinite(reg.predict(X)).all()
+    assert np.isfinite(reg.estimate_.score)
+
+
+def test_a_guard_leaves_each_fold_its_rows_of_a_rare_class():
+    X, y = load_breast_cancer(return_X_y=True)
+    rows = np.concatenate([np.flatnonzero(y == 1), np.flatnonzero(y == 0)[:8]])
+    settings = {**FAST, "include": ["decision_tree"], "max_trials": 2, "time_budget": None, "guard": 0.2}
+    for seed in range(3):
+        clf = AutoMLClassifier(**{**settings, "random_state": seed}).fit(X[rows], y[rows])
+        assert set(clf.leaderboard_["status"]) == {"ok"}
+
+
 @pytest.mark.parametrize(("file", "kept"), [("model.pkl", 100), ("model.pkl", 0), ("about.json", 10)])
 def test_a_damaged_model_is_one_clear_error(tmp_path, file, kept):
     X_train, _, y_train, _ = _cancer()
