@@ -204,6 +204,7 @@ def test_groups_never_stand_on_both_sides_of_a_fold():
     y = np.repeat(rng.integers(0, 2, 60), 2)
     groups = np.repeat(np.arange(60), 2)
     settings = {**FAST, "include": ["random_forest"], "max_trials": 1, "time_budget": None}
+    settings["initial_configurations"] = "default"  # deep trees, which find the other row of a pair
     leaky = AutoMLClassifier(**settings).fit(X, y).leaderboard_["score"].max()
     honest = AutoMLClassifier(**settings).fit(X, y, groups=groups).leaderboard_["score"].max()
     assert leaky > 0.95
