@@ -55,7 +55,7 @@ def summary(results: pd.DataFrame) -> str:
     metric = results.groupby(["dataset", "seed"])["metric"].first()
     error = wide.where(metric != "auc", 1 - wide)
     worse = 100 * (error["guarded"] / error["without"] - 1)
-    spoke = results[results["run"] != "without"].groupby("run")["parted"].agg(["sum", "count"])
+    spoke = results[results["run"] != "without"].astype({"parted": int}).groupby("run")["parted"].agg(["sum", "count"])
     told = ", ".join(f"{run} labels {row['sum']} of {row['count']}" for run, row in spoke.iterrows())
     return f"error with a guard: median {worse.median():+.1f} %, mean {worse.mean():+.1f} %; it spoke on {told}"
 
@@ -70,19 +70,20 @@ def main(
 ) -> None:
     """Measure, then print cost and alarms."""
     index = pd.read_csv(data / "index.csv").set_index("name")
-    results = pd.read_csv(out) if out.exists() else pd.DataFrame({"dataset": [], "seed": [], "run": []})
+    rows = pd.read_csv(out).to_dict("records") if out.exists() else []
+    done = {(row["dataset"], row["seed"], row["run"]) for row in rows}
     for name in tables.split(",") if tables else index.index[index["n_rows"] >= 4 * n_train]:
         table, task = pd.read_parquet(data / f"{name}.parquet"), str(index.loc[name, "task"])
         for seed in range(seeds):
             for run in RUNS:
-                if ((results["dataset"] == name) & (results["seed"] == seed) & (results["run"] == run)).any():
+                if (name, seed, run) in done:
                     continue
                 row = {"dataset": name, "seed": seed, "run": run, "metric": METRICS[task], "seconds": seconds}
                 row |= measure(table, task, run, seconds, n_train, seed)
-                results = pd.concat([results, pd.DataFrame([row])], ignore_index=True)
-                results.to_csv(out, index=False)
+                rows.append(row)
+                pd.DataFrame(rows).to_csv(out, index=False)
                 console.print(f"{name} seed {seed} {run}: {row['metric']} {row['score']:.4g}, spoke: {row['parted']}")
-    console.print(summary(results), highlight=False)
+    console.print(summary(pd.DataFrame(rows)), highlight=False)
 
 
 if __name__ == "__main__":
