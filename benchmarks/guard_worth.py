@@ -13,14 +13,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import pandas as pd
 import typer
 from rich.console import Console
 
 from automl import AutoMLClassifier, AutoMLRegressor
-from benchmarks.honest_estimate import SCORING, Protocol, parts
-from benchmarks.run import METRICS, score
+from benchmarks.honest_estimate import SCORING, Protocol, parts, score_on
+from benchmarks.run import METRICS
 
 HERE = Path(__file__).parent
 RUNS = {"without": (None, False), "guarded": (0.1, False), "shuffled": (0.1, True)}  # guard, labels shuffled
@@ -37,16 +36,8 @@ def measure(table: pd.DataFrame, task: str, run: str, seconds: float, n_train: i
     kind = AutoMLRegressor if task == "regression" else AutoMLClassifier
     model = kind(time_budget=seconds, scoring=SCORING[METRICS[task]], guard=guard, random_state=seed, verbose=0)
     model.fit(X, y.astype(float) if task == "regression" else y.astype(str).to_numpy())
-    rest = test.drop(columns="target")
-    regression = task == "regression"
-    reached = score(
-        test["target"],
-        model.predict(rest) if regression else model.predict_proba(rest),
-        np.array([]) if regression else model.classes_,
-        METRICS[task],
-    )
     looks = pd.DataFrame({"parted": []}) if guard is None else model.guard_curve_
-    return {"score": reached, "looks": len(looks), "parted": bool(looks["parted"].any())}
+    return {"score": score_on(model, test, task), "looks": len(looks), "parted": bool(looks["parted"].any())}
 
 
 def summary(results: pd.DataFrame) -> str:

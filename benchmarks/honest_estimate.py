@@ -62,6 +62,14 @@ def parts(table: pd.DataFrame, task: str, protocol: Protocol, seed: int) -> tupl
     return train, test.iloc[: protocol.n_test]
 
 
+def score_on(model: Any, test: pd.DataFrame, task: str) -> float:
+    """The benchmark's metric of a fitted model on a table."""
+    X = test.drop(columns="target")
+    if task == "regression":
+        return score(test["target"], model.predict(X), np.array([]), METRICS[task])
+    return score(test["target"], model.predict_proba(X), model.classes_, METRICS[task])
+
+
 def measure(table: pd.DataFrame, task: str, protocol: Protocol, seed: int) -> dict[str, Any]:
     """One search: what it promised and what came true. Scores have scikit-learn's sign."""
     train, test = parts(table, task, protocol, seed)
@@ -77,14 +85,7 @@ def measure(table: pd.DataFrame, task: str, protocol: Protocol, seed: int) -> di
     kept = len(pickle.dumps(model._evidence))
     estimate = model.estimate_
     done = time.perf_counter()
-    rest = test.drop(columns="target")
-    regression = task == "regression"
-    reached = score(
-        test["target"],
-        model.predict(rest) if regression else model.predict_proba(rest),
-        np.array([]) if regression else model.classes_,
-        METRICS[task],
-    )
+    reached = score_on(model, test, task)
     board = model.leaderboard_
     return {
         "n_train": len(train), "n_test": len(test), "metric": METRICS[task], "tried": len(board),
