@@ -42,7 +42,7 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
         Naming the first argument that cannot be used.
     """
     _check_numbers(settings)
-    _check_device(settings.get("device", "auto"))
+    _check_device(settings.get("device", "auto"), settings.get("executor", "local"))
     _check_scoring(settings.get("scoring"), classification)
     _check_cv(settings.get("cv"))
     for argument in ("include", "exclude"):
@@ -117,11 +117,13 @@ def _check_store(store: Any) -> None:
         raise InvalidInputError(f"store '{store}': '{existing}' cannot be written to; name another folder")
 
 
-def _check_device(device: Any) -> None:
-    if device in ("auto", "cpu"):
+def _check_device(device: Any, executor: Any) -> None:
+    if isinstance(device, str) and device in ("auto", "cpu"):
         return
     if not isinstance(device, str) or not re.fullmatch(r"cuda(:\d+)?", device):
         raise InvalidInputError(f'device must be "auto", "cpu", "cuda" or "cuda:0", "cuda:1", ...; got {device!r}')
+    if executor == "ray":  # whose nodes have the GPUs
+        return
     import torch
 
     wanted = int(device.partition(":")[2] or 0)

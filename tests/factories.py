@@ -12,6 +12,7 @@ from automl.splits import make_folds
 from automl.task import Task
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
+from pipelines.space import build_space, complete
 
 LOADERS = {"binary": load_breast_cancer, "multiclass": load_wine, "regression": load_diabetes}
 NO_PREPROCESSING = {"imputation": "none", "scaling": "none"}
@@ -46,3 +47,9 @@ def make_task(kind: str = "binary", *, scoring: Any = None, n_rows: int | None =
 def tree(max_depth: int = 5) -> Configuration:
     """A configuration that fits in milliseconds."""
     return Configuration({"model": "decision_tree", "model:decision_tree:max_depth": max_depth})
+
+
+def net(width: int, kind: str = "binary") -> Configuration:
+    """A small network; torch takes a second to import, the fit less."""
+    chosen = {"model": "realmlp", "model:realmlp:width": width, "model:realmlp:depth": 1}
+    return complete(build_space(make_task(kind).traits), chosen)

@@ -27,6 +27,17 @@ _LOST_NODES = 3  # times that a trial begins anew elsewhere before it counts as 
 _IDLE = 20.0  # seconds after which a node's processes end where nothing more comes
 _PREFIX = "automl-ray-"  # of folders on a node
 _POLL = 0.5  # seconds between chances to hear of a cancellation
+_GPU_POLL = 2.0  # seconds between looks whether the cluster still has a GPU
+
+
+@dataclass(frozen=True)
+class _Errand:
+    """A trial that Ray has, or is to find a node for."""
+
+    trial: Trial
+    time_limit: float | None
+    on_gpu: bool
+    reference: Any
 
 
 @dataclass(frozen=True)
@@ -45,7 +56,7 @@ class RayExecutor:
     The task lies in Ray's object store once and reaches each node once. A trial asks for its threads, for its memory
     where there is a limit, and for a GPU where its model uses one and the cluster has any; Ray finds the node. There
     it runs under a `LocalExecutor`, so a trial that is slow, greedy or crashing ends as it would on one machine. When
-    a node is lost, its trials begin anew on others.
+    a node is lost, its trials begin anew on others; when the last GPU is lost, on processors.
 
     Parameters
     ----------
@@ -64,7 +75,7 @@ class RayExecutor:
     Raises
     ------
     InvalidInputError
-        If no cluster is running.
+        If no cluster is running, or CUDA is asked for and it has no GPU.
     """
 
     def __init__(
@@ -77,34 +88,29 @@ class RayExecutor:
         device: str = "auto",
     ):
         self._owns_connection = connect()
+        _check_device(device)
         cpus = int(ray.cluster_resources().get("CPU", 0))
         self.n_workers = count_workers(n_jobs, cpus // n_threads)
         self._artifacts = Artifacts(folder)
         self._terms = _Terms(uuid.uuid4().hex[:12], n_threads, memory_limit, device)
-        self._has_gpu = device != "cpu" and ray.cluster_resources().get("GPU", 0) >= 1
         self._task = ray.put(task)
         self._remote = ray.remote(max_retries=_LOST_NODES, retry_exceptions=False)(run_on_node)
-        self._running: dict[Future[TrialResult], Any] = {}
+        self._running: dict[Future[TrialResult], _Errand] = {}
         self._lock = threading.Lock()
+        self._closing = threading.Event()
+        threading.Thread(target=self._watch_gpus, daemon=True).start()
 
     def submit(self, trial: Trial, time_limit: float | None = None) -> Future[TrialResult]:
         """See `Executor.submit`."""
-        on_gpu = self._has_gpu and find("model", trial.configuration.family).uses_device
-        terms = replace(self._terms, device="cuda" if on_gpu else "cpu")
-        asked: dict[str, Any] = {"num_cpus": terms.n_threads, "num_gpus": int(on_gpu)}
-        if terms.memory_limit is not None:
-            asked["memory"] = int(terms.memory_limit * 2**20)
-        reference = self._remote.options(**asked).remote(terms, self._task, trial, time_limit)
         future: Future[TrialResult] = Future()
-        with self._lock:
-            self._running[future] = reference
-        reference.future().add_done_callback(lambda answer: self._settle(answer, trial, future))
+        self._send(future, trial, time_limit)
         return future
 
     def shutdown(self) -> None:
         """See `Executor.shutdown`."""
+        self._closing.set()
         with self._lock:
-            references = list(self._running.values())
+            references = [errand.reference for errand in self._running.values()]
         for reference in references:
             ray.cancel(reference)
         if references:
@@ -112,9 +118,33 @@ class RayExecutor:
         if self._owns_connection:
             ray.shutdown()
 
-    def _settle(self, answer: Future[Any], trial: Trial, future: Future[TrialResult]) -> None:
+    def _send(self, future: Future[TrialResult], trial: Trial, time_limit: float | None) -> None:
+        terms = self._terms
+        on_gpu = terms.device != "cpu" and find("model", trial.configuration.family).uses_device and _n_gpus() >= 1
+        asked: dict[str, Any] = {"num_cpus": terms.n_threads, "num_gpus": int(on_gpu)}
+        if terms.memory_limit is not None:
+            asked["memory"] = int(terms.memory_limit * 2**20)
+        terms = replace(terms, device="cuda" if on_gpu else "cpu")
+        reference = self._remote.options(**asked).remote(terms, self._task, trial, time_limit)
         with self._lock:
-            self._running.pop(future)
+            self._running[future] = _Errand(trial, time_limit, on_gpu, reference)
+        reference.future().add_done_callback(lambda answer: self._settle(answer, future, reference))
+
+    def _watch_gpus(self) -> None:
+        """Send what waits for a GPU elsewhere when there is none any more: Ray would let it wait forever."""
+        while not self._closing.wait(_GPU_POLL):
+            with self._lock:
+                waiting = {future: errand for future, errand in self._running.items() if errand.on_gpu}
+            if waiting and not _n_gpus():
+                for future, errand in waiting.items():
+                    self._send(future, errand.trial, errand.time_limit)
+                    ray.cancel(errand.reference)
+
+    def _settle(self, answer: Future[Any], future: Future[TrialResult], reference: Any) -> None:
+        with self._lock:
+            if future not in self._running or self._running[future].reference is not reference:
+                return  # it was sent anew, elsewhere
+            trial = self._running.pop(future).trial
         try:
             result, files = answer.result()
             for name, content in files.items():
@@ -144,6 +174,17 @@ def connect() -> bool:
             "(docs/cluster.md), or call ray.init() before fit"
         ) from error
     return True
+
+
+def _n_gpus() -> int:
+    return int(ray.cluster_resources().get("GPU", 0))
+
+
+def _check_device(device: str) -> None:
+    if ":" in device:
+        raise InvalidInputError(f'device={device!r}: Ray hands out its GPUs itself; use device="cuda" or "auto"')
+    if device == "cuda" and not _n_gpus():
+        raise InvalidInputError('device="cuda", and the Ray cluster has no GPU; use device="auto"')
 
 
 def _first_line(error: Exception) -> str:

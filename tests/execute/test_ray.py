@@ -17,7 +17,7 @@ from sklearn.datasets import load_breast_cancer
 from automl import AutoMLClassifier, run_jobs
 from automl.errors import InvalidInputError
 from automl.trial import Status, Trial
-from tests.factories import FAST, make_task, tree
+from tests.factories import FAST, make_task, net, tree
 
 ray = pytest.importorskip("ray")
 cluster_utils = pytest.importorskip("ray.cluster_utils")
@@ -33,6 +33,15 @@ def _segfault(estimator, X, y):
 
 def _hang(estimator, X, y):
     time.sleep(3600)
+
+
+def _on_gpu(estimator, X, y):
+    """1 in a process that Ray gave a GPU: it says so in the environment, also where the GPU is only declared."""
+    return float(os.environ.get("CUDA_VISIBLE_DEVICES", "") != "")
+
+
+def _hang_on_gpu(estimator, X, y):
+    return time.sleep(3600) if _on_gpu(estimator, X, y) else 0.0
 
 
 def _bloat(estimator, X, y):
@@ -102,16 +111,16 @@ def test_all_processors_of_the_cluster_are_used(start):
 
 
 @pytest.mark.parametrize(
-    ("scorer", "options", "status", "reason"),
+    ("scorer", "options", "seconds", "status", "reason"),
     [
-        (_segfault, {}, Status.CRASH, "exit code -11"),
-        (_hang, {}, Status.TIMEOUT, "took more than"),
-        (_bloat, {"memory_limit": 900}, Status.MEMORY, "limit is 900 MiB"),
+        (_segfault, {}, 60.0, Status.CRASH, "exit code -11"),
+        (_hang, {}, 3.0, Status.TIMEOUT, "took more than"),
+        (_bloat, {"memory_limit": 900}, 60.0, Status.MEMORY, "limit is 900 MiB"),
     ],
 )
-def test_a_trial_that_misbehaves_becomes_a_status_and_the_next_one_runs(start, scorer, options, status, reason):
+def test_a_trial_that_misbehaves_becomes_a_status_and_the_next_one_runs(start, scorer, options, seconds, status, reason):
     executor = start(make_task(scoring=scorer, n_rows=100), n_jobs=1, **options)
-    results = [executor.submit(Trial(tree(n)), time_limit=3.0).result(timeout=120) for n in (5, 6)]
+    results = [executor.submit(Trial(tree(n)), time_limit=seconds).result(timeout=120) for n in (5, 6)]
     assert [r.status for r in results] == [status, status]
     assert all(reason in r.reason for r in results)
 
@@ -141,6 +150,45 @@ def test_a_lost_node_costs_time_but_no_trial(cluster):
     assert lost
     assert len(model.history_.evaluations) == 10
     assert {r.status for r in model.history_.results} == {Status.OK}
+
+
+@pytest.fixture
+def gpu_node(cluster):
+    node = cluster.add_node(num_cpus=1, num_gpus=1)
+    cluster.wait_for_nodes()
+    yield node
+    if node in cluster.worker_nodes:
+        cluster.remove_node(node)
+    _wait_until(lambda: "GPU" not in ray.cluster_resources())
+
+
+def test_networks_run_where_the_cluster_has_a_gpu(gpu_node, start):
+    executor = start(make_task(scoring=_on_gpu, n_rows=100), n_jobs=3)
+    trials = [Trial(tree(5)), Trial(net(32)), Trial(tree(6)), Trial(net(33))]
+    results = [f.result(timeout=120) for f in [executor.submit(trial) for trial in trials]]
+    assert [r.status for r in results] == [Status.OK] * 4, results[1].reason
+    assert [{-fold.loss for fold in r.folds.values()} for r in results] == [{0.0}, {1.0}, {0.0}, {1.0}]
+
+
+def test_networks_that_are_kept_from_the_gpu_stay_on_processors(gpu_node, start):
+    executor = start(make_task(scoring=_on_gpu, n_rows=100), n_jobs=1, device="cpu")
+    result = executor.submit(Trial(net(32))).result(timeout=120)
+    assert {-fold.loss for fold in result.folds.values()} == {0.0}
+
+
+def test_when_the_last_gpu_is_lost_networks_go_on_without(cluster, gpu_node, start):
+    executor = start(make_task(scoring=_hang_on_gpu, n_rows=100), n_jobs=2)
+    futures = [executor.submit(Trial(net(n))) for n in (8, 9)]  # the second waits for the GPU
+    _wait_until(lambda: _folders(executor))
+    cluster.remove_node(gpu_node, allow_graceful=False)
+    results = [future.result(timeout=180) for future in futures]
+    assert [r.status for r in results] == [Status.OK] * 2, results[0].reason
+
+
+@pytest.mark.parametrize(("device", "message"), [("cuda", "has no GPU"), ("cuda:1", "hands out its GPUs itself")])
+def test_a_gpu_that_the_cluster_does_not_have_is_an_error(cluster, device, message):
+    with pytest.raises(InvalidInputError, match=message):
+        AutoMLClassifier(**ON_RAY, device=device).fit(*load_breast_cancer(return_X_y=True))
 
 
 def test_a_job_of_a_batch_has_its_trials_run_on_the_cluster(cluster, tmp_path, monkeypatch):
