@@ -118,7 +118,7 @@ def test_all_processors_of_the_cluster_are_used(start):
         (_bloat, {"memory_limit": 900}, 60.0, Status.MEMORY, "limit is 900 MiB"),
     ],
 )
-def test_a_trial_that_misbehaves_becomes_a_status_and_the_next_one_runs(start, scorer, options, seconds, status, reason):
+def test_a_trial_that_misbehaves_is_a_status_and_the_next_one_runs(start, scorer, options, seconds, status, reason):
     executor = start(make_task(scoring=scorer, n_rows=100), n_jobs=1, **options)
     results = [executor.submit(Trial(tree(n)), time_limit=seconds).result(timeout=120) for n in (5, 6)]
     assert [r.status for r in results] == [status, status]
