@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 
 from automl.task import Task
 from automl.trial import FoldResult, Status, Trial, TrialResult
-from pipelines.build import build_pipeline
+from pipelines.build import build_pipeline, fits_together
 from pipelines.catalog import find
 from pipelines.component import FitContext
 from pipelines.configuration import Configuration
@@ -28,6 +28,13 @@ _FIT_SHARE = 0.85  # of a fold's seconds; the rest is for predictions and for wr
 
 class InvalidPredictionsError(Exception):
     """A fitted pipeline answered with predictions that cannot be used."""
+
+
+class _Cell(NamedTuple):
+    """One fit: the place of its trial in a fleet, and a fold."""
+
+    trial: int
+    fold: int
 
 
 @dataclass(frozen=True)
@@ -92,28 +99,29 @@ def predict(model: Pipeline, X: Any, n_classes: int) -> NDArray[np.floating]:
     return out
 
 
-def _fit(
-    task: Task, configuration: Configuration, folds: Sequence[int], contexts: Sequence[FitContext]
-) -> list[Pipeline]:
-    """Fitted pipelines of some folds; several at once only where `_together` says so."""
-    pipelines = [build_pipeline(configuration, context) for context in contexts]
-    rows = [task.folds[fold][0] for fold in folds]
-    if len(folds) == 1:
+def _fit(task: Task, trials: Sequence[Trial], cells: Sequence[_Cell], contexts: Sequence[FitContext]) -> list[Pipeline]:
+    """Fitted pipelines of some folds of some trials; several at once only where `fits_together` says so."""
+    pipelines = [build_pipeline(trials[cell.trial].configuration, c) for cell, c in zip(cells, contexts, strict=True)]
+    rows = [task.folds[cell.fold][0] for cell in cells]
+    if len(cells) == 1:
         pipelines[0].fit(task.X[rows[0]], task.y[rows[0]], model__sample_weight=task.weights(rows[0]))
         return pipelines
-    tables = [task.X[r] for r in rows]
-    if len(pipelines[0]) > 1:
-        tables = [p[:-1].fit_transform(X, task.y[r]) for p, X, r in zip(pipelines, tables, rows, strict=True)]
-    together = find("model", configuration.family).fit_together
+    prepared: dict[int, tuple[Pipeline, Any]] = {}  # by fold: in a fleet only the models differ
+    for cell, pipeline, r in zip(cells, pipelines, rows, strict=True):
+        if cell.fold not in prepared:
+            X = task.X[r]
+            prepared[cell.fold] = (pipeline, pipeline[:-1].fit_transform(X, task.y[r]) if len(pipeline) > 1 else X)
+        pipeline.steps[:-1] = prepared[cell.fold][0].steps[:-1]
+    together = find("model", trials[0].configuration.family).fit_together
     assert together is not None
-    together([p[-1] for p in pipelines], tables, [task.y[r] for r in rows], [task.weights(r) for r in rows])
+    together(
+        [p[-1] for p in pipelines],
+        [prepared[cell.fold][1] for cell in cells],
+        [task.y[r] for r in rows],
+        [task.weights(r) for r in rows],
+        contenders=[cell.trial for cell in cells] if len(trials) > 1 else None,
+    )
     return pipelines
-
-
-def _together(configuration: Configuration) -> bool:
-    """Whether the folds of a configuration can be fitted at once: a wrapper around the model fits it by itself."""
-    wrapped = any(configuration.get(step, "none") != "none" for step in ("balancing", "calibration"))
-    return find("model", configuration.family).fit_together is not None and not wrapped
 
 
 def _score(
@@ -139,52 +147,72 @@ def _score(
 
 
 def import_libraries(trial: Trial) -> None:
-    """Import what a trial's model needs: seconds, once, that neither a limit nor the runtime model should see."""
+    """Import what the model of a trial needs: seconds, once, that neither a limit nor the runtime model should see."""
     for module in find("model", trial.configuration.family).imports:
         import_module(module)
 
 
 def evaluate(
-    task: Task, trial: Trial, artifacts: Artifacts, n_threads: int, device: str, time_limit: float | None
-) -> TrialResult:
-    """Run a trial; an exception becomes a status, finished folds are kept.
+    task: Task, trials: Sequence[Trial], artifacts: Artifacts, n_threads: int, device: str, time_limit: float | None
+) -> list[TrialResult]:
+    """Run a trial, or a fleet of them; an exception becomes a status, finished folds are kept.
 
     Parameters
     ----------
+    trials : sequence of Trial
+        More than one is a fleet: they share folds and all but the rates of their networks, and those that fall behind
+        the others end early.
     device : str
         Of networks.
     time_limit : float or None
-        Seconds for the trial; iterative models stop early to respect it, and no further fold starts once a fold of
+        Seconds for all of them; iterative models stop early to respect it, and no further fold starts once a fold of
         average length no longer fits.
     """
     start = time.perf_counter()
-    done: dict[int, FoldResult] = {}
-    status, reason = Status.OK, ""
-    groups = [trial.folds] if _together(trial.configuration) else [(fold,) for fold in trial.folds]
+    done: list[dict[int, FoldResult]] = [{} for _ in trials]
+    failed: dict[int, tuple[Status, str]] = {}
+    cells = [_Cell(number, fold) for fold in trials[0].folds for number in range(len(trials))]
+    groups = [cells] if fits_together(trials[0].configuration) else [[cell] for cell in cells]
+    n_done = 0
     for group in groups:
         used = time.perf_counter() - start
         left = None if time_limit is None else time_limit - used
-        if left is not None and done and used / len(done) > left:
+        if left is not None and n_done and used / n_done > left:
             break
-        limit = None if left is None else _FIT_SHARE * left / (len(trial.folds) - len(done))
-        contexts = [FitContext(task.traits, trial.seed + fold, n_threads, limit, device) for fold in group]
-        try:
-            with warnings.catch_warnings(), np.errstate(all="ignore"):
-                warnings.simplefilter("ignore")
-                began, busy = time.perf_counter(), time.process_time()
-                models = _fit(task, trial.configuration, group, contexts)
-                each = ((time.perf_counter() - began) / len(group), (time.process_time() - busy) / len(group))
-                for fold, model in zip(group, models, strict=True):
-                    done[fold] = _score(task, trial, fold, model, each, artifacts)
-        except InvalidPredictionsError as error:
-            status, reason = Status.INVALID, str(error)
+        limit = None if left is None else _FIT_SHARE * left / (len(cells) - n_done)
+        contexts = [FitContext(task.traits, trials[n].seed + fold, n_threads, limit, device) for n, fold in group]
+        with warnings.catch_warnings(), np.errstate(all="ignore"):
+            warnings.simplefilter("ignore")
+            began, busy = time.perf_counter(), time.process_time()
+            try:
+                models = _fit(task, trials, group, contexts)
+            except Exception as error:  # noqa: BLE001  becomes the status of all of them
+                failed.update(dict.fromkeys((cell.trial for cell in group), _ending(error)))
+                break
+            each = ((time.perf_counter() - began) / len(group), (time.process_time() - busy) / len(group))
+            for (number, fold), model in zip(group, models, strict=True):
+                if number in failed:
+                    continue
+                try:
+                    done[number][fold] = _score(task, trials[number], fold, model, each, artifacts)
+                except Exception as error:  # noqa: BLE001  becomes the status of this one
+                    failed[number] = _ending(error)
+        n_done += len(group)
+        if failed:
             break
-        except MemoryError:
-            status, reason = Status.MEMORY, "MemoryError"
-            break
-        except Exception as error:  # noqa: BLE001  the one place where a trial's exception becomes a status
-            where = traceback.extract_tb(error.__traceback__)[-1]
-            status = Status.CRASH
-            reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})".replace("\n", " ")
-            break
-    return TrialResult(trial, status, done, time.perf_counter() - start, reason=reason)
+    seconds = (time.perf_counter() - start) / len(trials)
+    return [
+        TrialResult(trial, status, done[number], seconds, reason=reason)
+        for number, trial in enumerate(trials)
+        for status, reason in [failed.get(number, (Status.OK, ""))]
+    ]
+
+
+def _ending(error: Exception) -> tuple[Status, str]:
+    if isinstance(error, InvalidPredictionsError):
+        return Status.INVALID, str(error)
+    if isinstance(error, MemoryError):
+        return Status.MEMORY, "MemoryError"
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
+    return Status.CRASH, reason.replace("\n", " ")

@@ -200,10 +200,11 @@ def _visit(
         executor = LocalExecutor(folder, n_workers, memory_limit=default_memory_limit(n_workers), device="cpu")
         try:
             trials = [Trial(c, tuple(range(len(task.folds))), protocol.seed, "fill") for c in order]
-            futures = [executor.submit(trial, protocol.cell_seconds) for trial in trials]
+            futures = [executor.submit([trial], protocol.cell_seconds) for trial in trials]
             done = 0
             for future in as_completed(futures):
-                _note(task, future.result(), Artifacts(folder), todo, database, dataset)
+                for result in future.result():
+                    _note(task, result, Artifacts(folder), todo, database, dataset)
                 done += 1
                 if time.monotonic() >= deadline:
                     break

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
+from itertools import chain
 
 from automl.budget import Budget
 from automl.execute.base import Executor
 from automl.history import RunHistory
 from automl.search.racing import Racing
-from automl.trial import Trial, TrialResult
+from automl.trial import TrialResult
 
 
 def search(
@@ -29,18 +30,18 @@ def search(
     # One trial waits in the queue so that no worker idles while the next is chosen; a repeatable run cannot afford
     # that, because what is known at the time of choosing would depend on the clock.
     ahead = 0 if budget.seconds is None else 1
-    running: dict[Future[TrialResult], Trial] = {}
+    running: set[Future[list[TrialResult]]] = set()
     while budget.search_left > 0:
-        for trial in racing.suggest(history, executor.n_workers + ahead - len(running)):
-            running[executor.submit(trial, racing.time_limit(trial, history))] = trial
+        for trials in racing.suggest(history, executor.n_workers + ahead - len(running), executor.fleet_size):
+            running.add(executor.submit(trials, racing.time_limit(trials)))
         if not running:
             return
         left = budget.search_left
         done, _ = wait(running, timeout=None if left == float("inf") else max(0.0, left), return_when=FIRST_COMPLETED)
-        for future in done:
-            del running[future]
-            history.append(future.result())
+        running -= done
+        for result in chain.from_iterable(future.result() for future in done):
+            history.append(result)
             try:
-                on_result(future.result())
+                on_result(result)
             except StopIteration:
                 return

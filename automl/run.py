@@ -33,6 +33,7 @@ from automl.runtime import RuntimeModel, recall_runtime
 from automl.search.catalog import make_searcher
 from automl.search.initial import default_portfolio, from_user, remembered_portfolio
 from automl.search.racing import Racing, fold_seconds
+from automl.search.siblings import Siblings
 from automl.store import Store
 from automl.task import Task
 from automl.trial import TrialResult
@@ -103,7 +104,7 @@ def run(task: Task, settings: Settings) -> RunResult:
         train_share = float(np.mean([len(train) for train, _ in task.folds])) / len(task.y)
         runtime = RuntimeModel(task.traits, train_share, recall_runtime())
         history = RunHistory(known, cost_of=runtime.guess if budget.seconds is None else None)
-        racing = _make_racing(space, task, settings, budget, runtime, executor.n_workers, is_new=not known)
+        racing = _make_racing(space, task, settings, budget, runtime, executor, is_new=not known)
         if history.results:
             logger.info("resumed with %d trials", len(history.results))
 
@@ -187,14 +188,14 @@ def _make_racing(
     settings: Settings,
     budget: Budget,
     runtime: RuntimeModel,
-    n_workers: int,
+    executor: Executor,
     is_new: bool,
 ) -> Racing:
     wanted = settings.initial_configurations
     if not isinstance(wanted, str):
         initial = from_user(space, wanted)
     elif wanted == "meta":
-        longest = fold_seconds(budget.seconds or float("inf"), n_workers, len(task.folds), task.traits.n_rows)
+        longest = fold_seconds(budget.seconds or float("inf"), executor.n_workers, len(task.folds), task.traits.n_rows)
         initial = remembered_portfolio(space, runtime, budget, task, longest)
     else:
         initial = default_portfolio(space, runtime, budget)
@@ -206,7 +207,10 @@ def _make_racing(
             f"time_budget={budget.seconds} s is too small for one fit on this table; about {needed} s are needed"
         )
     searcher = make_searcher(settings.searcher, space, settings.random_state, initial)
-    return Racing(searcher, len(task.folds), task.traits.n_rows, runtime, budget, n_workers, settings.trial_time_limit)
+    return Racing(
+        searcher, len(task.folds), task.traits.n_rows, runtime, budget, executor.n_workers, settings.trial_time_limit,
+        Siblings(space, settings.random_state) if executor.fleet_size > 1 else None,
+    )  # fmt: skip
 
 
 def _ending(budget: Budget, history: RunHistory) -> str:

@@ -49,7 +49,7 @@ def measure(executor: Executor, n_trials: int) -> float:
             Configuration({"model": "decision_tree", "model:decision_tree:max_depth": 2, "number": first + i})
             for i in range(n)
         ]
-        futures = [executor.submit(Trial(c), 60.0) for c in configurations]
+        futures = [executor.submit([Trial(c)], 60.0) for c in configurations]
         if any(future.result().status is not Status.OK for future in futures):
             raise RuntimeError("a trial failed; the figures would mean nothing")
 

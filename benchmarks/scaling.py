@@ -11,7 +11,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from typing import Annotated, Any
 from unittest import mock
@@ -38,11 +38,11 @@ class SimulatedWorkers:
     """An executor whose workers are events; its clock runs with the loop's processor time and jumps over waits."""
 
     def __init__(self, n_workers: int, seconds: float, seed: int):
-        self.n_workers = n_workers
+        self.n_workers, self.fleet_size = n_workers, 1
         self.trials: list[tuple[float, float]] = []  # begin and end of each
         self._waited = 0.0
         self._seconds, self._rng = seconds, np.random.default_rng(seed)
-        self._events: list[tuple[float, int, Future[TrialResult], TrialResult]] = []
+        self._events: list[tuple[float, int, Future[list[TrialResult]], list[TrialResult]]] = []
         self._ids = itertools.count()
         self._began = time.process_time()
 
@@ -56,27 +56,28 @@ class SimulatedWorkers:
         """Simulated seconds since the start."""
         return self.loop_seconds + self._waited
 
-    def submit(self, trial: Trial, time_limit: float | None = None) -> Future[TrialResult]:
+    def submit(self, trials: Sequence[Trial], time_limit: float | None = None) -> Future[list[TrialResult]]:
         """Begin a trial now."""
+        (trial,) = trials
         lasts = self._seconds * float(self._rng.lognormal(-0.125, 0.5))  # of mean 1
         begin = self.clock
         self.trials.append((begin, begin + lasts))
-        future: Future[TrialResult] = Future()
+        future: Future[list[TrialResult]] = Future()
         loss = float(self._rng.normal(0.2, 0.05))
         folds = {fold: FoldResult(loss, lasts / len(trial.folds), 0.0) for fold in trial.folds}
         heapq.heappush(
             self._events,
-            (begin + lasts, next(self._ids), future, TrialResult(trial, Status.OK, folds, lasts)),
+            (begin + lasts, next(self._ids), future, [TrialResult(trial, Status.OK, folds, lasts)]),
         )
         return future
 
-    def wait(self, running: Iterable[Future[TrialResult]], **_: Any) -> tuple[set[Future[TrialResult]], None]:
+    def wait(self, running: Iterable[Future[Any]], **_: Any) -> tuple[set[Future[Any]], None]:
         """What `concurrent.futures.wait` does: jump to the first trial that ends, and take all that ended meanwhile."""
         self._waited += max(0.0, self._events[0][0] - self.clock)
         done = set()
         while self._events and self._events[0][0] <= self.clock:
-            _, _, future, result = heapq.heappop(self._events)
-            future.set_result(result)
+            _, _, future, results = heapq.heappop(self._events)
+            future.set_result(results)
             done.add(future)
         return done, None
 

@@ -19,6 +19,7 @@ from pipelines.configuration import Configuration
 from pipelines.features import MAX_COMPONENTS, make_category_pairs
 from pipelines.selection import MAX_ROWS
 
+_WRAPPERS = ("balancing", "calibration")
 _NUMBERS = ("ordinal", "target", "frequency")  # encodings that make one number of a category
 
 
@@ -45,6 +46,12 @@ def build_pipeline(configuration: Configuration, context: FitContext) -> Pipelin
             steps.append((name, _make(step, configuration, context)))
     steps.append(("model", _model(configuration, context)))
     return Pipeline(steps)
+
+
+def fits_together(configuration: Configuration) -> bool:
+    """Whether several fits can be one (`Component.fit_together`): a wrapper around the model fits it by itself."""
+    wrapped = any(configuration.get(step, "none") != "none" for step in _WRAPPERS)
+    return find("model", configuration.family).fit_together is not None and not wrapped
 
 
 def predicted_seconds(configuration: Configuration, traits: TableTraits) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -92,8 +92,11 @@ class Component:
     interruptible : bool
         Whether training stops by itself at `FitContext.time_limit`, with a usable model.
     fit_together : callable or None
-        ``fit_together(estimators, tables, targets, weights)`` fits several estimators of this component at once, one
-        on each table, faster than one after the other.
+        ``fit_together(estimators, tables, targets, weights, contenders)`` fits several estimators of this component
+        at once, one on each table, faster than one after the other. With `contenders`, the number of the
+        configuration of each, those that fall behind end early.
+    fleet_varies : tuple of str
+        Hyperparameters in which configurations that are fitted together may differ.
     uses_device : bool
         Whether training runs on `FitContext.device`.
     imports : tuple of str
@@ -112,7 +115,8 @@ class Component:
     accepts_sparse: bool = False
     accepts_weights: bool = False
     interruptible: bool = False  # training stops by itself at the context's time limit, with a usable model
-    fit_together: Callable[[Sequence[Any], Sequence[Any], Sequence[Any], Sequence[Any]], None] | None = None
+    fit_together: Callable[..., None] | None = None
+    fleet_varies: tuple[str, ...] = ()
     uses_device: bool = False
     imports: tuple[str, ...] = ()
     seconds: Callable[[Mapping[str, Any], TableTraits], float] | None = None

@@ -147,7 +147,7 @@ def test_a_worker_answers_for_the_free_rows_of_each_fold(tmp_path):
     task = make_task()
     task = set_aside(task, choose_free(task.y, True, 0.1, None, 0))
     artifacts = Artifacts(tmp_path)
-    result = evaluate(task, Trial(tree(), (0, 2)), artifacts, 1, "cpu", None)
+    (result,) = evaluate(task, [Trial(tree(), (0, 2))], artifacts, 1, "cpu", None)
     assert result.status is Status.OK
     for fold in (0, 2):
         p = artifacts.free_predictions(tree(), fold)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
@@ -9,12 +10,23 @@ from automl.trial import Trial, TrialResult
 
 
 class Executor(Protocol):
-    """Runs trials. A future always ends with a `TrialResult`, whatever the trial does."""
+    """Runs trials. A future always ends with a result for each of its trials, whatever they do.
+
+    Attributes
+    ----------
+    n_workers : int
+    fleet_size : int
+        Networks of one shape that a worker trains at about the price of one: 1 on processors.
+    """
 
     n_workers: int
+    fleet_size: int
 
-    def submit(self, trial: Trial, time_limit: float | None) -> Future[TrialResult]:
-        """Run a trial; it is cut when `time_limit` seconds have passed since it was handed to a worker."""
+    def submit(self, trials: Sequence[Trial], time_limit: float | None) -> Future[list[TrialResult]]:
+        """Have one worker run a trial, or a fleet of them (`automl.evaluate.evaluate`).
+
+        It is cut when `time_limit` seconds have passed since it was handed to the worker.
+        """
         ...
 
     def shutdown(self) -> None:

@@ -7,9 +7,10 @@ import multiprocessing
 import queue
 import threading
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import psutil
 
 from automl.errors import InvalidInputError, NoWorkersError
-from automl.execute.machine import resident_memory
+from automl.execute.machine import fleet_size, resident_memory
 from automl.execute.processes import LIBRARIES, process_context, process_start
 from automl.execute.worker import main as worker_main
 from automl.trial import Status, Trial, TrialResult
@@ -31,11 +32,16 @@ _MAX_FAILED_STARTS = 5  # workers in a row that died before their first trial: t
 
 @dataclass
 class _Job:
-    trial: Trial
+    trials: tuple[Trial, ...]
     time_limit: float | None
-    future: Future[TrialResult]
+    future: Future[list[TrialResult]]
     started: float = 0.0
     peak: float = 0.0  # MiB
+
+    def fail(self, status: Status, seconds: float, reason: str) -> None:
+        """Answer that none of the trials came to an end."""
+        each = seconds / len(self.trials)
+        self.future.set_result([TrialResult(trial, status, {}, each, self.peak, reason) for trial in self.trials])
 
 
 class _Worker:
@@ -95,7 +101,7 @@ class LocalExecutor:
                 "fit runs in a daemonic process, such as a worker of multiprocessing.Pool, which may not start "
                 "processes; use concurrent.futures.ProcessPoolExecutor or joblib instead"
             )
-        self.n_workers = n_workers
+        self.n_workers, self.fleet_size = n_workers, fleet_size(device)
         self._folder, self._n_threads, self._memory_limit, self._device = folder, n_threads, memory_limit, device
         self._context = process_context(LIBRARIES)
         self._queue: queue.SimpleQueue[_Job] = queue.SimpleQueue()
@@ -107,9 +113,9 @@ class LocalExecutor:
         self._thread = threading.Thread(target=self._supervise, name="automl-executor", daemon=True)
         self._thread.start()
 
-    def submit(self, trial: Trial, time_limit: float | None = None) -> Future[TrialResult]:
+    def submit(self, trials: Sequence[Trial], time_limit: float | None = None) -> Future[list[TrialResult]]:
         """See `Executor.submit`."""
-        job = _Job(trial, time_limit, Future())
+        job = _Job(tuple(trials), time_limit, Future())
         self._queue.put(job)
         if self._broken is not None:
             self._give_up(self._broken)
@@ -169,7 +175,7 @@ class LocalExecutor:
                 job.started = time.monotonic()
                 worker.job = job
                 try:
-                    worker.connection.send((job.trial, job.time_limit))
+                    worker.connection.send((job.trials, job.time_limit))
                 except OSError:
                     self._replace(worker, Status.CRASH, "the worker process died")
 
@@ -177,8 +183,7 @@ class LocalExecutor:
         """Answer what is queued, so that nobody waits for workers that cannot start."""
         while not self._queue.empty():
             job = self._queue.get()
-            reason = f"{self._failed_starts} worker processes in a row died while starting"
-            job.future.set_result(TrialResult(job.trial, Status.CRASH, {}, 0.0, reason=reason))
+            job.fail(Status.CRASH, 0.0, f"{self._failed_starts} worker processes in a row died while starting")
 
     def _receive(self, worker: _Worker) -> None:
         try:
@@ -198,9 +203,7 @@ class LocalExecutor:
         job, worker.job = worker.job, None
         assert job is not None
         peak = max(job.peak, worker.memory())
-        job.future.set_result(
-            TrialResult(message.trial, message.status, message.folds, message.seconds, peak, message.reason)
-        )
+        job.future.set_result([replace(result, peak_memory=peak) for result in message])
 
     def _enforce_limits(self, worker: _Worker) -> None:
         job = worker.job
@@ -216,7 +219,7 @@ class LocalExecutor:
         worker.kill()
         job, worker.job = worker.job, None
         if job is not None:  # answered first, because starting another worker may fail
-            seconds = time.monotonic() - job.started
-            logger.info("trial %s ended as %s: %s", job.trial.configuration.id, status, reason)
-            job.future.set_result(TrialResult(job.trial, status, {}, seconds, job.peak, reason))
+            for trial in job.trials:
+                logger.info("trial %s ended as %s: %s", trial.configuration.id, status, reason)
+            job.fail(status, time.monotonic() - job.started, reason)
         self._workers[self._workers.index(worker)] = _Worker(self._context, self._folder, self._n_threads, self._device)

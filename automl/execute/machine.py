@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 
+_GPUS = Path("/proc/driver/nvidia/gpus")
+_FLEET = 16  # networks of one shape for which a GPU takes about as long as for one
 _WORKER_MEMORY = 600.0  # MiB: the libraries' 300 to 400, and a small table
 
 
@@ -46,6 +49,19 @@ def count_workers(n_jobs: int | None, n_cpus: int) -> int:
     if n_jobs is None:
         return 1
     return n_jobs if n_jobs > 0 else max(1, n_cpus + 1 + n_jobs)
+
+
+def fleet_size(device: str) -> int:
+    """Networks of one shape that are worth training together on a device, by its name."""
+    return _FLEET if device.startswith("cuda") or (device == "auto" and _has_cuda()) else 1
+
+
+def _has_cuda() -> bool:
+    """Whether torch will find a GPU, without the seconds that it takes to import it and ask."""
+    if os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1") or not any(_GPUS.glob("*")):
+        return False
+    torch = find_spec("torch")
+    return any(any(Path(p, "lib").glob("*torch_cuda*")) for p in (torch and torch.submodule_search_locations) or ())
 
 
 def available_memory() -> float:

@@ -7,6 +7,7 @@ import os
 import tempfile
 import threading
 import uuid
+from collections.abc import Sequence
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,7 +19,7 @@ import ray.exceptions
 from automl.errors import InvalidInputError
 from automl.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
-from automl.execute.machine import count_workers, default_memory_limit
+from automl.execute.machine import count_workers, default_memory_limit, fleet_size
 from automl.task import Task
 from automl.trial import Status, Trial, TrialResult
 from pipelines.catalog import find
@@ -34,7 +35,7 @@ _GPU_POLL = 2.0  # seconds between looks whether the cluster still has a GPU
 class _Errand:
     """A trial that Ray has, or is to find a node for."""
 
-    trial: Trial
+    trials: tuple[Trial, ...]
     time_limit: float | None
     on_gpu: bool
     reference: Any
@@ -91,19 +92,20 @@ class RayExecutor:
         _check_device(device)
         cpus = int(ray.cluster_resources().get("CPU", 0))
         self.n_workers = count_workers(n_jobs, cpus // n_threads)
+        self.fleet_size = fleet_size("cuda" if device != "cpu" and _n_gpus() else "cpu")
         self._artifacts = Artifacts(folder)
         self._terms = _Terms(uuid.uuid4().hex[:12], n_threads, memory_limit, device)
         self._task = ray.put(task)
         self._remote = ray.remote(max_retries=_LOST_NODES, retry_exceptions=False)(run_on_node)
-        self._running: dict[Future[TrialResult], _Errand] = {}
+        self._running: dict[Future[list[TrialResult]], _Errand] = {}
         self._lock = threading.Lock()
         self._closing = threading.Event()
         threading.Thread(target=self._watch_gpus, daemon=True).start()
 
-    def submit(self, trial: Trial, time_limit: float | None = None) -> Future[TrialResult]:
+    def submit(self, trials: Sequence[Trial], time_limit: float | None = None) -> Future[list[TrialResult]]:
         """See `Executor.submit`."""
-        future: Future[TrialResult] = Future()
-        self._send(future, trial, time_limit)
+        future: Future[list[TrialResult]] = Future()
+        self._send(future, tuple(trials), time_limit)
         return future
 
     def shutdown(self) -> None:
@@ -118,16 +120,16 @@ class RayExecutor:
         if self._owns_connection:
             ray.shutdown()
 
-    def _send(self, future: Future[TrialResult], trial: Trial, time_limit: float | None) -> None:
+    def _send(self, future: Future[list[TrialResult]], trials: tuple[Trial, ...], time_limit: float | None) -> None:
         terms = self._terms
-        on_gpu = terms.device != "cpu" and find("model", trial.configuration.family).uses_device and _n_gpus() >= 1
+        on_gpu = terms.device != "cpu" and find("model", trials[0].configuration.family).uses_device and _n_gpus() >= 1
         asked: dict[str, Any] = {"num_cpus": terms.n_threads, "num_gpus": int(on_gpu)}
         if terms.memory_limit is not None:
             asked["memory"] = int(terms.memory_limit * 2**20)
         terms = replace(terms, device="cuda" if on_gpu else "cpu")
-        reference = self._remote.options(**asked).remote(terms, self._task, trial, time_limit)
+        reference = self._remote.options(**asked).remote(terms, self._task, trials, time_limit)
         with self._lock:
-            self._running[future] = _Errand(trial, time_limit, on_gpu, reference)
+            self._running[future] = _Errand(trials, time_limit, on_gpu, reference)
         reference.future().add_done_callback(lambda answer: self._settle(answer, future, reference))
 
     def _watch_gpus(self) -> None:
@@ -137,23 +139,23 @@ class RayExecutor:
                 waiting = {future: errand for future, errand in self._running.items() if errand.on_gpu}
             if waiting and not _n_gpus():
                 for future, errand in waiting.items():
-                    self._send(future, errand.trial, errand.time_limit)
+                    self._send(future, errand.trials, errand.time_limit)
                     ray.cancel(errand.reference)
 
-    def _settle(self, answer: Future[Any], future: Future[TrialResult], reference: Any) -> None:
+    def _settle(self, answer: Future[Any], future: Future[list[TrialResult]], reference: Any) -> None:
         with self._lock:
             if future not in self._running or self._running[future].reference is not reference:
                 return  # it was sent anew, elsewhere
-            trial = self._running.pop(future).trial
+            trials = self._running.pop(future).trials
         try:
-            result, files = answer.result()
+            results, files = answer.result()
             for name, content in files.items():
                 (self._artifacts.folder / name).write_bytes(content)
         except ray.exceptions.OutOfMemoryError as error:
-            result = TrialResult(trial, Status.MEMORY, {}, 0.0, reason=_first_line(error))
+            results = [TrialResult(trial, Status.MEMORY, {}, 0.0, reason=_first_line(error)) for trial in trials]
         except Exception as error:  # noqa: BLE001  a future always ends with a result
-            result = TrialResult(trial, Status.CRASH, {}, 0.0, reason=_first_line(error))
-        future.set_result(result)
+            results = [TrialResult(trial, Status.CRASH, {}, 0.0, reason=_first_line(error)) for trial in trials]
+        future.set_result(results)
 
 
 def connect() -> bool:
@@ -203,18 +205,18 @@ class _Node:
         memory = terms.memory_limit or default_memory_limit(slots)
         self._executor = LocalExecutor(self._artifacts.folder, 1, terms.n_threads, memory, terms.device)
 
-    def run(self, trial: Trial, time_limit: float | None) -> tuple[TrialResult, dict[str, bytes]]:
-        """The result, and the files that the trial wrote, by their names."""
-        future = self._executor.submit(trial, time_limit)
+    def run(self, trials: tuple[Trial, ...], time_limit: float | None) -> tuple[list[TrialResult], dict[str, bytes]]:
+        """The results, and the files that the trials wrote, by their names."""
+        future = self._executor.submit(trials, time_limit)
         while not wait([future], timeout=_POLL).done:
             pass
-        result = future.result()
         files = {}
-        for fold in result.folds:
-            for path in self._artifacts.paths(trial.configuration, fold):
-                files[path.name] = path.read_bytes()
-                path.unlink()
-        return result, files
+        for result in future.result():
+            for fold in result.folds:
+                for path in self._artifacts.paths(result.trial.configuration, fold):
+                    files[path.name] = path.read_bytes()
+                    path.unlink()
+        return future.result(), files
 
     def close(self) -> None:
         self._executor.shutdown()
@@ -250,9 +252,9 @@ _guard = threading.RLock()
 
 
 def run_on_node(
-    terms: _Terms, task: Task, trial: Trial, time_limit: float | None
-) -> tuple[TrialResult, dict[str, bytes]]:
-    """Run a trial in the process that this Ray worker keeps for the run; what the Ray tasks call."""
+    terms: _Terms, task: Task, trials: tuple[Trial, ...], time_limit: float | None
+) -> tuple[list[TrialResult], dict[str, bytes]]:
+    """Run a trial, or a fleet, in the process that this Ray worker keeps for the run; what the Ray tasks call."""
     global _node, _closing
     with _guard:
         _closing.cancel()
@@ -261,7 +263,7 @@ def run_on_node(
             _node = _Node(terms, task)
         _node.busy = True
     try:
-        answer = _node.run(trial, time_limit)
+        answer = _node.run(trials, time_limit)
     except BaseException:  # such as a cancellation
         _close()
         raise

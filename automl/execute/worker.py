@@ -17,7 +17,7 @@ from automl.task import Task
 
 
 def main(connection: Connection, folder: str, n_threads: int, device: str) -> None:
-    """Answer each ``(trial, time_limit)`` with a `TrialResult`.
+    """Answer each ``(trials, time_limit)`` with a list of `TrialResult`.
 
     Parameters
     ----------
@@ -36,11 +36,10 @@ def main(connection: Connection, folder: str, n_threads: int, device: str) -> No
     connection.send(None)  # ready
     with threadpool_limits(n_threads), suppress(EOFError, BrokenPipeError):  # the parent is gone
         while True:
-            trial, time_limit = connection.recv()
-            import_libraries(trial)
+            trials, time_limit = connection.recv()
+            import_libraries(trials[0])
             connection.send(None)  # only now starts the clock that the limit is measured by
-            result = evaluate(task, trial, artifacts, n_threads, device, time_limit)
-            connection.send(result)
+            connection.send(evaluate(task, trials, artifacts, n_threads, device, time_limit))
 
 
 def _end_with_parent() -> None:

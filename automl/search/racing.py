@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -12,6 +12,7 @@ from automl.budget import Budget
 from automl.history import Evaluation, RunHistory
 from automl.runtime import RuntimeModel
 from automl.search.base import Searcher
+from automl.search.siblings import Siblings
 from automl.trial import Trial
 from pipelines.catalog import find
 from pipelines.configuration import Configuration
@@ -85,6 +86,8 @@ class Racing:
     n_workers : int
     trial_time_limit : float or None
         Seconds of one trial.
+    siblings : Siblings or None
+        Where fleets may be asked for: what fills them.
     """
 
     def __init__(
@@ -96,45 +99,56 @@ class Racing:
         budget: Budget,
         n_workers: int = 1,
         trial_time_limit: float | None = None,
+        siblings: Siblings | None = None,
     ):
         self._searcher, self._n_folds, self._n_rows = searcher, n_folds, n_rows
         self._runtime, self._budget = runtime, budget
-        self._n_workers, self._trial_time_limit = n_workers, trial_time_limit
+        self._n_workers, self._trial_time_limit, self._siblings = n_workers, trial_time_limit, siblings
 
-    def suggest(self, history: RunHistory, n: int) -> list[Trial]:
+    def suggest(self, history: RunHistory, n: int, fleet_size: int = 1) -> list[tuple[Trial, ...]]:
         """Up to `n` trials, each the first fold of a new configuration or further folds of a known one.
 
-        They are in the history as running when this returns.
+        A newcomer that can be fitted together with others comes as a fleet of up to `fleet_size` trials, if none is
+        under way: a second one would have to share the device. All are in the history as running when this returns.
         """
         finalists, busy_with = self.finalists(history), _folds_by_configuration(history.running)
         work = self._work(history)
         newcomers: list[Trial] = []
-        trials: list[Trial] = []
-        while len(trials) < n:
+        fleets: list[tuple[Trial, ...]] = []
+        while len(fleets) < n:
             further = self._further_folds(finalists, busy_with, history)
             trial = further
             if further is None or work.first / (work.first + work.further) < self._explore_share(history):
-                newcomers = newcomers or self._newcomers(history, n - len(trials))
+                newcomers = newcomers or self._newcomers(history, n - len(fleets))
                 trial = newcomers.pop(0) if newcomers else further
             if trial is None:
                 break
-            history.start(trial)
-            busy_with.setdefault(trial.configuration, set()).update(trial.folds)
-            work.add(trial is further, self._runtime.predict(trial.configuration, history) * len(trial.folds))
-            trials.append(trial)
-        return trials
+            fleet = (trial,) if trial is further else self._fleet(trial, history, fleet_size)
+            for trial in fleet:
+                history.start(trial)
+                busy_with.setdefault(trial.configuration, set()).update(trial.folds)
+                work.add(trial is further, self._runtime.predict(trial.configuration, history) * len(trial.folds))
+            fleets.append(fleet)
+        return fleets
 
-    def time_limit(self, trial: Trial, history: RunHistory) -> float | None:
-        """Seconds that a trial may take: the user's limit, its share of the budget, never more than what is left."""
+    def time_limit(self, trials: Sequence[Trial]) -> float | None:
+        """Seconds for a trial or a fleet: the user's limit, a share of the budget, never more than what is left."""
         limits = [self._budget.search_left]
         if self._budget.seconds is not None:
-            limits.append(
-                len(trial.folds) * fold_seconds(self._budget.seconds, self._n_workers, self._n_folds, self._n_rows)
-            )
+            each = fold_seconds(self._budget.seconds, self._n_workers, self._n_folds, self._n_rows)
+            limits.append(each * len(trials[0].folds) * len(trials))
         if self._trial_time_limit is not None:
-            limits.append(self._trial_time_limit)
+            limits.append(self._trial_time_limit * len(trials))
         limit = min(limits)
         return None if limit == float("inf") else max(0.1, limit)
+
+    def _fleet(self, trial: Trial, history: RunHistory, size: int) -> tuple[Trial, ...]:
+        """A newcomer and those that are fitted together with it."""
+        if self._budget.max_trials is not None:
+            size = min(size, self._budget.max_trials - len(history.tried))
+        if size <= 1 or self._siblings is None or any(self._siblings.suit(running) for running in history.running):
+            return (trial,)
+        return (trial, *self._siblings.of(trial, size - 1, history))
 
     def _explore_share(self, history: RunHistory) -> float:
         used = self._budget.fraction_used

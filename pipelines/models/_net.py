@@ -39,6 +39,7 @@ def net_component(
         accepts_weights=True,
         interruptible=True,
         fit_together=fit_together,
+        fleet_varies=("learning_rate", "weight_decay", "dropout", "label_smoothing"),
         uses_device=True,
         imports=("torch", "pipelines.nets.architectures", "pipelines.nets.fleet"),
         seconds=seconds,
@@ -81,11 +82,17 @@ def make_net(
     return NetClassifier(settings) if traits.is_classification else NetRegressor(settings)
 
 
-def fit_together(nets: Sequence[Any], tables: Sequence[Any], targets: Sequence[Any], weights: Sequence[Any]) -> None:
+def fit_together(
+    nets: Sequence[Any],
+    tables: Sequence[Any],
+    targets: Sequence[Any],
+    weights: Sequence[Any],
+    contenders: Sequence[int] | None = None,
+) -> None:
     """Fit estimators that `make_net` made in one fleet."""
     from pipelines.nets.estimator import fit_together
 
-    fit_together(nets, tables, targets, weights)
+    fit_together(nets, tables, targets, weights, contenders)
 
 
 def training_seconds(traits: TableTraits, epochs: float, weights: float, rows_factor: float = 1.0) -> float:

@@ -181,7 +181,11 @@ class NetRegressor(RegressorMixin, _Net):
 
 
 def fit_together(
-    nets: Sequence[_Net], tables: Sequence[Any], targets: Sequence[ArrayLike], weights: Sequence[ArrayLike | None]
+    nets: Sequence[_Net],
+    tables: Sequence[Any],
+    targets: Sequence[ArrayLike],
+    weights: Sequence[ArrayLike | None],
+    contenders: Sequence[int] | None = None,
 ) -> None:
     """Fit estimators in one fleet, each on its own table: the folds of a configuration, or several configurations.
 
@@ -192,6 +196,8 @@ def fit_together(
     nets : sequence of NetClassifier or NetRegressor
     tables, targets, weights : sequences
         One for each estimator.
+    contenders : sequence of int, optional
+        The configuration of each estimator, for successive halving among them: see `pipelines.nets.fleet.train`.
     """
     import torch
 
@@ -202,7 +208,8 @@ def fit_together(
     rows = zip(nets, tables, targets, weights, strict=True)
     members = [net._members(net._table(X, y, weight)) for net, X, y, weight in rows]
     with _threads(torch, nets[0].settings.n_threads):
-        trained = fleet.train([m for group in members for m in group], deadline, _device(nets[0].settings.device))
+        of = None if contenders is None else np.repeat(contenders, [len(group) for group in members]).tolist()
+        trained = fleet.train([m for group in members for m in group], deadline, _device(nets[0].settings.device), of)
     start = 0
     for net, group in zip(nets, members, strict=True):
         own = trained[start : start + len(group)]

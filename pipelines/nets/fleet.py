@@ -19,6 +19,8 @@ SAMPLE = 1024  # rows that an architecture sees when it fills its weights
 # Networks train on into overconfidence while they still learn to rank; what their outputs are multiplied with is chosen
 # together with the best epoch, as in temperature scaling (Guo et al., 2017, arXiv:1706.04599, section 4.2).
 SHARPNESS = (1.0, 0.8, 0.65, 0.5, 0.4, 0.3, 0.2)
+# Of the training: where the waves of "coslog4" end, all networks have come to rest and can be compared.
+RUNGS = (1 / 15, 3 / 15, 7 / 15)
 LARGEST_BLOCK = 2**23  # numbers in the widest layer of one forward pass without gradients
 
 
@@ -97,7 +99,9 @@ class Trained:
     epoch: int
 
 
-def train(members: Sequence[Member], deadline: Deadline, device: str = "cpu") -> list[Trained]:
+def train(
+    members: Sequence[Member], deadline: Deadline, device: str = "cpu", contenders: Sequence[int] | None = None
+) -> list[Trained]:
     """Train all networks, those of one shape together.
 
     When a device runs out of memory, the fleet is halved and each half trained by itself.
@@ -106,6 +110,10 @@ def train(members: Sequence[Member], deadline: Deadline, device: str = "cpu") ->
     ----------
     deadline : Deadline
         The step sizes run through their schedule by then, whatever number of epochs that allows.
+    contenders : sequence of int, optional
+        For each network the configuration that it belongs to: three times on the way the worse half of them ends its
+        training, by the mean validation loss of its networks (successive halving, Jamieson and Talwalkar, 2016).
+        Without, all train to their end.
 
     Returns
     -------
@@ -118,32 +126,41 @@ def train(members: Sequence[Member], deadline: Deadline, device: str = "cpu") ->
     done: dict[int, Trained] = {}
     for numbers in groups.values():
         left = None if deadline.limit is None else deadline.left * len(numbers) / (len(members) - len(done))
-        found = _train_group([members[i] for i in numbers], Deadline(left), device)
+        of = None if contenders is None else [contenders[i] for i in numbers]
+        found = _train_group([members[i] for i in numbers], Deadline(left), device, of)
         done.update(zip(numbers, found, strict=True))
     return [done[number] for number in range(len(members))]
 
 
-def _train_group(members: Sequence[Member], deadline: Deadline, device: str) -> list[Trained]:
+def _train_group(
+    members: Sequence[Member], deadline: Deadline, device: str, contenders: Sequence[int] | None
+) -> list[Trained]:
     try:
         with warnings.catch_warnings():
             # The gradients lie in one matrix on purpose.
             warnings.filterwarnings("ignore", message="grad and param do not obey")
-            return _Fleet(members, deadline, device).run()
+            return _Fleet(members, deadline, device, contenders).run()
     except torch.OutOfMemoryError:
         if len(members) == 1:
             raise
     torch.cuda.empty_cache()
     half = len(members) // 2
+    of = (None, None) if contenders is None else (contenders[:half], contenders[half:])
     left = None if deadline.limit is None else deadline.left * half / len(members)
-    first = _train_group(members[:half], Deadline(left), device)
+    first = _train_group(members[:half], Deadline(left), device, of[0])
     left = None if deadline.limit is None else deadline.left
-    return first + _train_group(members[half:], Deadline(left), device)
+    return first + _train_group(members[half:], Deadline(left), device, of[1])
 
 
 class _Fleet:
     """Networks of one shape in training; row b of every tensor belongs to network b."""
 
-    def __init__(self, members: Sequence[Member], deadline: Deadline, device: str):
+    def __init__(self, members: Sequence[Member], deadline: Deadline, device: str, contenders: Sequence[int] | None):
+        if device != "cpu":
+            torch.set_float32_matmul_precision("high")  # products in TensorFloat32, sums and weights in float32
+        self._contenders = None if contenders is None else np.asarray(contenders)
+        self._rungs = list(RUNGS)
+        self._losses = np.full(len(members), np.inf)  # lowest so far, of all that ever were in the fleet
         self._architecture, self._recipe = members[0].architecture, members[0].recipe
         self._n_steps, self._deadline, self._device = members[0].n_steps, deadline, device
         self._numbers = list(range(len(members)))
@@ -205,6 +222,7 @@ class _Fleet:
                 self._step(rows[:, :, batch], present[:, :, batch], done, step + 1)
                 step += 1
             self._note(epoch)
+            self._halve(max(step / total, self._spent()))
             if done >= 1.0 or not self._numbers:
                 break
         self._leave(np.arange(len(self._numbers)))
@@ -277,6 +295,7 @@ class _Fleet:
         self._best[rows] = self._p.flat[rows]
         self._best_loss[better], self._best_epoch[better] = losses[better], epoch
         self._best_sharpness[better] = sharpness[better]
+        self._losses[self._numbers] = self._best_loss
         waited = epoch - self._best_epoch - self._recipe.stretch * self._best_epoch
         self._leave(np.flatnonzero(waited >= self._recipe.patience))
 
@@ -295,6 +314,21 @@ class _Fleet:
             each = [-(s * out).softmax(3).gather(3, hits).mean((2, 3)).clamp(min=1e-12).log() for s in SHARPNESS]
         losses = np.nan_to_num(torch.stack([(loss * weight).sum(1) for loss in each]).cpu().numpy(), nan=np.inf)
         return losses.min(axis=0), np.asarray(SHARPNESS)[losses.argmin(axis=0)]
+
+    def _halve(self, done: float) -> None:
+        """Go on without the worse half of the contenders, where there are any, for each rung that is passed."""
+        passed = sum(rung <= done for rung in self._rungs)
+        del self._rungs[:passed]
+        if self._contenders is None or not self._validation.shape[1]:
+            return
+        for _ in range(passed):
+            there = self._contenders[self._numbers]
+            names = np.unique(there)
+            if len(names) < 2:
+                return
+            means = np.array([self._losses[self._contenders == name].mean() for name in names])
+            kept = names[np.argsort(means, kind="stable")[: math.ceil(len(names) / 2)]]
+            self._leave(np.flatnonzero(~np.isin(there, kept)))
 
     def _leave(self, rows: np.ndarray) -> None:
         """Note the results of networks and go on without them."""

@@ -13,12 +13,15 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from sklearn.datasets import load_breast_cancer
 
+from automl import AutoMLClassifier
 from automl.errors import NoWorkersError
 from automl.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
 from automl.trial import Status, Trial
-from tests.factories import make_task, tree
+from pipelines.configuration import Configuration
+from tests.factories import FAST, make_task, net, tree
 
 pytestmark = pytest.mark.alone
 
@@ -62,19 +65,19 @@ def start(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("scorer", "limits", "status", "reason"),
+    ("scorer", "limits", "seconds", "status", "reason"),
     [
-        (_segfault, {}, Status.CRASH, "exit code -11"),
-        (_exit, {}, Status.CRASH, "exit code 3"),
-        (_hang, {}, Status.TIMEOUT, "took more than"),
-        (_bloat, {"memory_limit": 900}, Status.MEMORY, "limit is 900 MiB"),
-        (_raise, {}, Status.CRASH, "ZeroDivisionError: no luck"),
-        (_not_a_number, {}, Status.INVALID, "nan"),
+        (_segfault, {}, 60.0, Status.CRASH, "exit code -11"),
+        (_exit, {}, 60.0, Status.CRASH, "exit code 3"),
+        (_hang, {}, 2.0, Status.TIMEOUT, "took more than"),
+        (_bloat, {"memory_limit": 900}, 60.0, Status.MEMORY, "limit is 900 MiB"),
+        (_raise, {}, 60.0, Status.CRASH, "ZeroDivisionError: no luck"),
+        (_not_a_number, {}, 60.0, Status.INVALID, "nan"),
     ],
 )
-def test_a_trial_that_misbehaves_becomes_a_status_and_the_next_one_runs(start, scorer, limits, status, reason):
+def test_a_trial_that_misbehaves_is_a_status_and_the_next_one_runs(start, scorer, limits, seconds, status, reason):
     executor = start(make_task(scoring=scorer, n_rows=100), **limits)
-    results = [executor.submit(Trial(tree(n)), time_limit=5.0).result(timeout=60) for n in (5, 6)]
+    results = [executor.submit([Trial(tree(n))], time_limit=seconds).result(timeout=60)[0] for n in (5, 6)]
     assert [r.status for r in results] == [status, status]
     assert all(reason in r.reason for r in results)
     assert not any(r.folds for r in results)
@@ -82,23 +85,23 @@ def test_a_trial_that_misbehaves_becomes_a_status_and_the_next_one_runs(start, s
 
 def test_a_worker_killed_from_outside_is_replaced(start):
     executor = start(make_task(n_rows=100))
-    assert executor.submit(Trial(tree(5)), None).result(timeout=60).status is Status.OK
+    assert executor.submit([Trial(tree(5))], None).result(timeout=60)[0].status is Status.OK
     for process in psutil.Process().children(recursive=True):
         if process.pid in {w.process.pid for w in executor._workers}:
             process.kill()
-    statuses = [executor.submit(Trial(tree(n)), None).result(timeout=60).status for n in (6, 7)]
+    statuses = [executor.submit([Trial(tree(n))], None).result(timeout=60)[0].status for n in (6, 7)]
     assert statuses[-1] is Status.OK
 
 
 def test_nobody_waits_for_workers_that_cannot_be_started(start):
     executor = start(make_task(n_rows=100))
-    assert executor.submit(Trial(tree(5)), None).result(timeout=60).status is Status.OK
+    assert executor.submit([Trial(tree(5))], None).result(timeout=60)[0].status is Status.OK
     pid = executor._workers[0].process.pid
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (len(os.listdir("/proc/self/fd")) - 1, hard))
     try:
         os.kill(pid, signal.SIGKILL)
-        errors = [executor.submit(Trial(tree(depth)), None).exception(timeout=60) for depth in (6, 7, 8)]
+        errors = [executor.submit([Trial(tree(depth))], None).exception(timeout=60) for depth in (6, 7, 8)]
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert isinstance(errors[-1], NoWorkersError)
@@ -109,7 +112,7 @@ def test_nobody_waits_for_workers_that_cannot_be_started(start):
 def test_losses_and_predictions_are_those_of_the_fold(start, tmp_path, kind):
     task = make_task(kind, n_rows=120)
     trial = Trial(tree(20), folds=(0, 2), seed=1)
-    result = start(task).submit(trial, None).result(timeout=60)
+    result = start(task).submit([trial], None).result(timeout=60)[0]
     assert set(result.folds) == {0, 2}
     for fold, answer in result.folds.items():
         kept = Artifacts(tmp_path).predictions(trial.configuration, fold)
@@ -120,11 +123,54 @@ def test_losses_and_predictions_are_those_of_the_fold(start, tmp_path, kind):
     assert result.peak_memory > 10
 
 
+def test_a_fleet_answers_for_each_of_its_trials(start, tmp_path):
+    task = make_task(n_rows=150)
+    leader = net(32)
+    rates = (0.04, 1e-4, 0.5, 0.08)
+    fleet = [Trial(Configuration({**leader, "model:realmlp:learning_rate": rate}), folds=(0, 1)) for rate in rates]
+    executor = start(task)
+    results = executor.submit(fleet).result(timeout=120)
+    assert [r.trial for r in results] == fleet
+    assert all(r.status is Status.OK and set(r.folds) == {0, 1} for r in results), results[0].reason
+    # Those that are left at the end of the fleet are the networks that would have been trained alone.
+    losses = [r.folds[0].loss + r.folds[1].loss for r in results]
+    best = int(np.argmin(losses))
+    kept = [Artifacts(tmp_path).predictions(fleet[best].configuration, fold) for fold in (0, 1)]
+    alone = executor.submit([fleet[best]]).result(timeout=120)[0]
+    for fold in (0, 1):
+        assert alone.folds[fold].loss == pytest.approx(results[best].folds[fold].loss, abs=1e-3)
+        np.testing.assert_allclose(
+            Artifacts(tmp_path).predictions(fleet[best].configuration, fold), kept[fold], atol=1e-3
+        )
+
+
+def test_a_fleet_that_dies_is_a_crash_for_each_of_its_trials(start):
+    executor = start(make_task(scoring=_segfault, n_rows=100))
+    results = executor.submit([Trial(net(32)), Trial(net(32), seed=1)]).result(timeout=120)
+    assert [r.status for r in results] == [Status.CRASH] * 2
+
+
+def test_a_search_sends_fleets_where_the_device_takes_them(monkeypatch):
+    monkeypatch.setattr("automl.execute.local.fleet_size", lambda device: 4)
+    X, y = load_breast_cancer(return_X_y=True)
+    settings = {
+        **FAST,
+        "include": ["realmlp"],
+        "max_trials": 5,
+        "initial_configurations": [{"model": "realmlp", "model:realmlp:width": 32}],
+    }
+    model = AutoMLClassifier(**settings).fit(X[:200], y[:200])
+    origins = [result.trial.origin for result in model.history_.results[:4]]
+    assert origins == ["initial", "fleet", "fleet", "fleet"]
+    assert len(model.history_.evaluations) == 5
+    assert model.score(X[200:], y[200:]) > 0.9
+
+
 def test_no_process_is_left_after_shutdown(tmp_path):
     task = make_task(n_rows=100)
     task.save(tmp_path)
     executor = LocalExecutor(tmp_path, 2)
-    executor.submit(Trial(tree(5)), None).result(timeout=60)
+    executor.submit([Trial(tree(5))], None).result(timeout=60)[0]
     pids = [w.process.pid for w in executor._workers]
     executor.shutdown()
     assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)
@@ -139,7 +185,7 @@ def test_workers_end_in_the_middle_of_a_trial_when_their_parent_is_killed(tmp_pa
         "from automl.trial import Trial\n"
         "from tests.factories import tree\n"
         f"executor = LocalExecutor(Path({str(tmp_path)!r}), 1)\n"
-        "executor.submit(Trial(tree(5)), None)\n"
+        "executor.submit([Trial(tree(5))], None)\n"
         "time.sleep(600)\n"
     )
     parent = subprocess.Popen([sys.executable, "-c", code])

@@ -105,7 +105,7 @@ def test_the_same_seed_and_trials_give_the_same_results_as_on_one_machine(cluste
 def test_all_processors_of_the_cluster_are_used(start):
     executor = start(make_task(n_rows=100), n_jobs=-1)
     assert executor.n_workers == 2
-    results = [f.result(timeout=120) for f in [executor.submit(Trial(tree(n)), None) for n in range(2, 8)]]
+    results = [f.result(timeout=120)[0] for f in [executor.submit([Trial(tree(n))], None) for n in range(2, 8)]]
     assert [r.status for r in results] == [Status.OK] * 6
     assert all(r.peak_memory > 10 for r in results)
 
@@ -120,18 +120,18 @@ def test_all_processors_of_the_cluster_are_used(start):
 )
 def test_a_trial_that_misbehaves_is_a_status_and_the_next_one_runs(start, scorer, options, seconds, status, reason):
     executor = start(make_task(scoring=scorer, n_rows=100), n_jobs=1, **options)
-    results = [executor.submit(Trial(tree(n)), time_limit=seconds).result(timeout=120) for n in (5, 6)]
+    results = [executor.submit([Trial(tree(n))], time_limit=seconds).result(timeout=120)[0] for n in (5, 6)]
     assert [r.status for r in results] == [status, status]
     assert all(reason in r.reason for r in results)
 
 
 def test_shutdown_ends_trials_that_run_and_leaves_no_file_on_the_node(start):
     executor = start(make_task(scoring=_hang, n_rows=100), n_jobs=1)
-    future = executor.submit(Trial(tree(5)), None)
+    future = executor.submit([Trial(tree(5))], None)
     _wait_until(lambda: _folders(executor))
     executor.shutdown()
     _wait_until(lambda: not _folders(executor))
-    assert future.result(timeout=60).status is Status.CRASH
+    assert future.result(timeout=60)[0].status is Status.CRASH
 
 
 def test_a_lost_node_costs_time_but_no_trial(cluster):
@@ -165,23 +165,23 @@ def gpu_node(cluster):
 def test_networks_run_where_the_cluster_has_a_gpu(gpu_node, start):
     executor = start(make_task(scoring=_on_gpu, n_rows=100), n_jobs=3)
     trials = [Trial(tree(5)), Trial(net(32)), Trial(tree(6)), Trial(net(33))]
-    results = [f.result(timeout=120) for f in [executor.submit(trial) for trial in trials]]
+    results = [f.result(timeout=120)[0] for f in [executor.submit([trial]) for trial in trials]]
     assert [r.status for r in results] == [Status.OK] * 4, results[1].reason
     assert [{-fold.loss for fold in r.folds.values()} for r in results] == [{0.0}, {1.0}, {0.0}, {1.0}]
 
 
 def test_networks_that_are_kept_from_the_gpu_stay_on_processors(gpu_node, start):
     executor = start(make_task(scoring=_on_gpu, n_rows=100), n_jobs=1, device="cpu")
-    result = executor.submit(Trial(net(32))).result(timeout=120)
+    result = executor.submit([Trial(net(32))]).result(timeout=120)[0]
     assert {-fold.loss for fold in result.folds.values()} == {0.0}
 
 
 def test_when_the_last_gpu_is_lost_networks_go_on_without(cluster, gpu_node, start):
     executor = start(make_task(scoring=_hang_on_gpu, n_rows=100), n_jobs=2)
-    futures = [executor.submit(Trial(net(n))) for n in (8, 9)]  # the second waits for the GPU
+    futures = [executor.submit([Trial(net(n))]) for n in (32, 33)]  # the second waits for the GPU
     _wait_until(lambda: _folders(executor))
     cluster.remove_node(gpu_node, allow_graceful=False)
-    results = [future.result(timeout=180) for future in futures]
+    results = [future.result(timeout=180)[0] for future in futures]
     assert [r.status for r in results] == [Status.OK] * 2, results[0].reason
 
 

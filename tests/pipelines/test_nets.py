@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +13,6 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.metrics import log_loss, r2_score
 from sklearn.preprocessing import StandardScaler
 
-from pipelines.early_stopping import Deadline
 from pipelines.nets import fleet
 from pipelines.nets.architectures import Architecture, Inputs, RealMLP, ResNet, TabM
 from pipelines.nets.estimator import NetClassifier, NetRegressor, NetSettings, fit_together
@@ -152,11 +152,11 @@ def test_a_fleet_that_does_not_fit_into_memory_is_halved(
     real = fleet._Fleet.__init__
     sizes: list[int] = []
 
-    def small_device(self: fleet._Fleet, members: list[fleet.Member], deadline: Deadline, device: str) -> None:
+    def small_device(self: fleet._Fleet, members: list[fleet.Member], *rest: Any) -> None:
         sizes.append(len(members))
         if len(members) > 2:
             raise torch.OutOfMemoryError("device is full")
-        real(self, members, deadline, device)
+        real(self, members, *rest)
 
     monkeypatch.setattr(fleet._Fleet, "__init__", small_device)
     nets = [classifier("realmlp", random_state=i) for i in range(5)]
@@ -165,6 +165,31 @@ def test_a_fleet_that_does_not_fit_into_memory_is_halved(
     for i, net in enumerate(nets):
         alone = classifier("realmlp", random_state=i).fit(*iris)
         np.testing.assert_allclose(net.predict_proba(iris[0]), alone.predict_proba(iris[0]), atol=1e-4)
+
+
+def test_configurations_that_fall_behind_leave_the_fleet_early(iris: tuple[Array, Array]) -> None:
+    long = recipe("realmlp", epochs=60, patience=60)
+    rates = (0.04, 1e-5, 1e-5, 1e-5)
+    parts = [shuffled(*iris, seed=i, n=120) for i in range(2)]
+    nets, alone = (
+        [
+            classifier("realmlp", recipe=replace(long, learning_rate=rate), random_state=i)
+            for rate in rates
+            for i in range(2)
+        ]
+        for _ in range(2)
+    )
+    columns = [[part[side] for _ in rates for part in parts] for side in (0, 1)]
+    contenders = [number for number in range(len(rates)) for _ in parts]
+    fit_together(nets, *columns, [None] * len(nets), contenders=contenders)
+    fit_together(alone, *columns, [None] * len(nets))
+    # Networks that hardly move get better until they are told to stop: two of four at 1/15, one at 3/15 of the epochs.
+    ended = sorted(max(nets[2 * n].n_iter_, nets[2 * n + 1].n_iter_) for n in range(1, 4))
+    assert ended == [4, 4, 12]
+    assert min(net.n_iter_ for net in alone[2:]) > 12
+    for winner, other in zip(nets[:2], alone[:2], strict=True):
+        assert winner.n_iter_ == other.n_iter_
+        np.testing.assert_allclose(winner.predict_proba(iris[0]), other.predict_proba(iris[0]), atol=1e-4)
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)

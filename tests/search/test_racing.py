@@ -9,9 +9,11 @@ from automl.budget import Budget
 from automl.history import RunHistory
 from automl.runtime import RuntimeModel
 from automl.search.racing import Racing, n_finalists, rank
+from automl.search.siblings import Siblings
 from automl.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
+from pipelines.space import build_space, complete
 
 TRAITS = TableTraits("binary", 1_000, 10, 2)
 
@@ -37,15 +39,16 @@ def result(configuration, losses, seconds=0.1, reason=""):
     return TrialResult(trial, status, folds, seconds * len(folds), reason=reason)
 
 
-def racing(searcher, budget, n_rows=1_000, n_folds=4, n_workers=2, trial_time_limit=None):
-    return Racing(searcher, n_folds, n_rows, RuntimeModel(TRAITS, 0.75), budget, n_workers, trial_time_limit)
+def racing(searcher, budget, n_rows=1_000, n_folds=4, n_workers=2, trial_time_limit=None, siblings=None):
+    runtime = RuntimeModel(TRAITS, 0.75)
+    return Racing(searcher, n_folds, n_rows, runtime, budget, n_workers, trial_time_limit, siblings)
 
 
 FOREST, TREE, RIDGE = candidate("random_forest"), candidate("decision_tree"), candidate("lda")
 
 
 def test_the_first_trial_is_a_newcomer_on_the_first_fold():
-    (trial,) = racing(Listed(FOREST), Budget(60), n_rows=2_000).suggest(RunHistory(), 1)
+    ((trial,),) = racing(Listed(FOREST), Budget(60), n_rows=2_000).suggest(RunHistory(), 1)
     assert trial.configuration == FOREST
     assert trial.folds == (0,)
 
@@ -53,7 +56,8 @@ def test_the_first_trial_is_a_newcomer_on_the_first_fold():
 def test_many_idle_workers_get_different_trials_at_once():
     known = [candidate(family, number) for family in ("random_forest", "lda") for number in range(30)]
     history = RunHistory([result(c, {0: 0.1 + c["number"]}) for c in known[::3]])
-    trials = racing(Listed(*known), Budget(60), n_rows=2_000, n_workers=50).suggest(history, 45)
+    fleets = racing(Listed(*known), Budget(60), n_rows=2_000, n_workers=50).suggest(history, 45)
+    trials = [trial for (trial,) in fleets]
     assert len(trials) == 45
     assert len({(trial.configuration, fold) for trial in trials for fold in trial.folds}) == sum(
         len(trial.folds) for trial in trials
@@ -61,10 +65,32 @@ def test_many_idle_workers_get_different_trials_at_once():
     assert list(history.running) == trials
 
 
+def test_networks_come_in_fleets_of_one_shape_where_these_are_asked_for():
+    space = build_space(TRAITS)
+    net, wrapped = (
+        complete(space, {"model": "tabm", "calibration": calibration}) for calibration in ("none", "sigmoid")
+    )
+    searcher, siblings = Listed(net, wrapped, FOREST), Siblings(space, seed=0)
+    history = RunHistory()
+    first, *others = racing(searcher, Budget(60), n_rows=2_000, siblings=siblings).suggest(history, 3, fleet_size=8)
+    assert [trial.configuration for trial in first[:1]] == [net]
+    assert len(first) == 8
+    assert len({trial.configuration for trial in first}) == 8
+    rates = {f"model:tabm:{name}" for name in ("learning_rate", "weight_decay", "dropout", "label_smoothing")}
+    for trial in first[1:]:
+        assert {name for name in net if trial.configuration[name] != net[name]} <= rates
+        assert trial.folds == first[0].folds
+    assert [len(fleet) for fleet in others] == [1, 1]
+    # One device, one fleet at a time; and never more configurations than asked for.
+    another = Listed(complete(space, {"model": "tabm", "model:tabm:width": 64}))
+    assert len(racing(another, Budget(60), siblings=siblings).suggest(history, 1, fleet_size=8)[0]) == 1
+    assert len(racing(another, Budget(None, max_trials=3), siblings=siblings).suggest(RunHistory(), 1, 8)[0]) == 3
+
+
 def test_where_rows_are_few_newcomers_are_judged_on_several_folds_if_these_are_cheap():
     def look(n_rows: int, budget: float = 60, family: str = "lda") -> int:
         race = racing(Listed(candidate(family)), Budget(budget), n_rows=n_rows, n_folds=8)
-        return len(race.suggest(RunHistory(), 1)[0].folds)
+        return len(race.suggest(RunHistory(), 1)[0][0].folds)
 
     assert [look(250), look(800), look(5_000)] == [8, 4, 1]
     assert look(250, budget=0.5) < 8
@@ -72,7 +98,7 @@ def test_where_rows_are_few_newcomers_are_judged_on_several_folds_if_these_are_c
 
 def test_the_best_goes_on_once_there_is_no_newcomer():
     history = RunHistory([result(FOREST, {0: 0.3}), result(TREE, {0: 0.2})])
-    (trial,) = racing(Listed(), Budget(60)).suggest(history, 1)
+    ((trial,),) = racing(Listed(), Budget(60)).suggest(history, 1)
     assert trial.configuration == TREE
     assert 0 not in trial.folds
     assert trial.folds[0] == 1
@@ -82,24 +108,24 @@ def test_a_number_of_trials_is_what_is_tried():
     history = RunHistory()
     race = racing(Listed(*(candidate("lda", i) for i in range(60))), Budget(None, max_trials=40), n_rows=500)
     while trials := race.suggest(history, 1):
-        history.append(result(trials[0].configuration, dict.fromkeys(trials[0].folds, 0.1)))
+        history.append(result(trials[0][0].configuration, dict.fromkeys(trials[0][0].folds, 0.1)))
     assert len(history.evaluations) == 40
 
 
 def test_folds_that_run_are_not_given_twice():
     history = RunHistory([result(TREE, {0: 0.2})])
     race = racing(Listed(), Budget(None, max_trials=1))
-    first = race.suggest(history, 1)[0]
+    first = race.suggest(history, 1)[0][0]
     history.start(first)
-    second = race.suggest(history, 1)[0]
+    second = race.suggest(history, 1)[0][0]
     assert not set(first.folds) & set(second.folds)
 
 
 def test_short_fits_are_bundled_and_long_ones_are_not():
     short = RunHistory([result(TREE, {0: 0.2}, seconds=0.01)])
     long = RunHistory([result(TREE, {0: 0.2}, seconds=5.0)])
-    assert len(racing(Listed(), Budget(60)).suggest(short, 1)[0].folds) == 3
-    assert len(racing(Listed(), Budget(60)).suggest(long, 1)[0].folds) == 1
+    assert len(racing(Listed(), Budget(60)).suggest(short, 1)[0][0].folds) == 3
+    assert len(racing(Listed(), Budget(60)).suggest(long, 1)[0][0].folds) == 1
 
 
 def test_a_mean_worse_than_the_incumbents_worst_fold_is_dropped():

@@ -1,0 +1,49 @@
+"""Configurations that are fitted together with another one because they have its shape."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from ConfigSpace import ConfigurationSpace
+
+from automl.history import RunHistory
+from automl.search.vectors import VectorSpace
+from automl.trial import Trial
+from pipelines.build import fits_together
+from pipelines.catalog import find
+
+
+class Siblings:
+    """Fills a fleet: the first configuration is the searcher's, the others differ from it in their rates alone.
+
+    They are drawn at random, as in Hyperband (Li et al., 2018, JMLR 18): successive halving inside the fleet tells the
+    good ones from the bad ones, and the searcher learns from all of them.
+
+    Parameters
+    ----------
+    space : ConfigurationSpace
+    seed : int
+    """
+
+    def __init__(self, space: ConfigurationSpace, seed: int):
+        self._space, self._seed = VectorSpace(space), seed
+
+    def suit(self, trial: Trial) -> bool:
+        """Whether a trial can be fitted together with others."""
+        return bool(find("model", trial.configuration.family).fleet_varies) and fits_together(trial.configuration)
+
+    def of(self, trial: Trial, n: int, history: RunHistory) -> list[Trial]:
+        """Up to `n` new configurations of a trial's shape, on its folds; none where it does not suit."""
+        if not self.suit(trial):
+            return []
+        family = trial.configuration.family
+        rates = [f"model:{family}:{name}" for name in find("model", family).fleet_varies]
+        columns = [column for column, name in enumerate(self._space.names) if name in rates]
+        rng = np.random.default_rng((self._seed, len(history.tried)))
+        vectors = np.repeat(self._space.encode([trial.configuration]), n, axis=0)
+        drawn = self._space.from_unit(rng.random(vectors.shape))
+        vectors[:, columns] = np.where(np.isnan(vectors[:, columns]), np.nan, drawn[:, columns])
+        new = dict.fromkeys(map(self._space.decode, self._space.valid(vectors)))
+        known = history.tried | {trial.configuration}
+        return [replace(trial, configuration=c, origin="fleet") for c in new if c not in known]
