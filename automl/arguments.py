@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
+from inspect import isfunction
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -148,8 +149,8 @@ def _check_scoring(scoring: Any, classification: bool) -> None:
     if scoring is None:
         return
     if callable(scoring):
-        if getattr(scoring, "__module__", "").startswith("sklearn.metrics") and not hasattr(scoring, "_score_func"):
-            name = getattr(scoring, "__name__", str(scoring))
+        if isfunction(scoring) and scoring.__module__.startswith("sklearn.metrics"):
+            name = scoring.__name__
             raise InvalidInputError(f"scoring={name} is a metric; pass a scorer, as make_scorer({name}), or its name")
         return
     if not isinstance(scoring, str):
