@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from automl.calibration import Calibration
 from automl.evaluate import Artifacts, predict
 from automl.history import Evaluation, RunHistory
 from automl.metrics import Metric, loss_or_nan
@@ -60,12 +61,15 @@ class Ensemble:
         Models that predict at the same time.
     label_weights : ndarray of shape (n_classes,) or None
         Factors of the probabilities when a label is to be said; None says the most probable one.
+    calibration : Calibration or None
+        Applied to the mean probabilities.
     """
 
     bags: list[FoldBag]
     n_classes: int
     n_threads: int = 1
     label_weights: Array | None = None
+    calibration: Calibration | None = None
 
     def predict(self, X: Any) -> Array:
         """Probabilities of shape (n_samples, n_classes), or values of shape (n_samples,) for regression.
@@ -79,7 +83,10 @@ class Ensemble:
         with ThreadPoolExecutor(self.n_threads) as pool:
             each = pool.map(lambda pair: pair[0] * predict(pair[1], X, self.n_classes).astype(np.float64), models)
             out = np.asarray(sum(each))
-        return out / out.sum(axis=1, keepdims=True) if self.n_classes else out
+        if not self.n_classes:
+            return out
+        p = out / out.sum(axis=1, keepdims=True)
+        return p if self.calibration is None else self.calibration(p)
 
     def decide(self, probabilities: Array) -> Array:
         """Class codes to say for probabilities of shape (n_samples, n_classes)."""

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from automl.calibration import calibrate
 from automl.decision import one_hot_labels, tune_label_weights
 from automl.ensemble import Ensemble, candidate_sets, cap_candidates, greedy_weights, out_of_fold, shrink_weights
 from automl.evaluate import Artifacts
@@ -81,8 +82,8 @@ class Evidence:
         Of the whole table, which decides how many candidates are chosen from.
     size : int
         Rounds of greedy selection in the run.
-    tunes_labels : bool
-        Whether the run found factors of the classes that labels are said with.
+    tunes_labels, calibrates : bool
+        Whether the run found factors of the classes that labels are said with, and a map of the probabilities.
     """
 
     predictions: Array
@@ -95,6 +96,7 @@ class Evidence:
     n_table_rows: int
     size: int
     tunes_labels: bool
+    calibrates: bool
     random_state: int
 
     def loss(self, rows: Rows, predictions: Array) -> float:
@@ -140,6 +142,7 @@ def gather(
         n_table_rows=task.traits.n_rows,
         size=size,
         tunes_labels=ensemble.label_weights is not None,
+        calibrates=ensemble.calibration is not None,
         random_state=random_state,
     )
 
@@ -241,6 +244,8 @@ def _n_resamples(evidence: Evidence) -> int:
         calls += len(members) + chosen * min(_ROUNDS, evidence.size)
     if evidence.tunes_labels:
         calls += 250
+    if evidence.calibrates:
+        calls += 20 * evidence.predictions.shape[2]
     return int(np.clip(_WORK / (rows * calls), *_RESAMPLES))
 
 
@@ -261,6 +266,12 @@ def _judge(evidence: Evidence, drawn: Rows, left_out: Rows) -> float:
     if not len(judged):
         return float("nan")
     answer = _mix(evidence, chosen, weights, judged)
+    if evidence.calibrates:
+        rows = drawn[drawn < n_rows]
+        w = None if evidence.sample_weight is None else evidence.sample_weight[rows]
+        mixed = _mix(evidence, chosen, weights, rows)
+        calibration = calibrate(evidence.y[rows], mixed, evidence.metric, w, evidence.random_state)
+        answer = answer if calibration is None else calibration(answer)
     if evidence.tunes_labels:
         # Each row once: the tuning tells a gain from chance by rows that it has not seen.
         seen = np.unique(drawn[drawn < n_rows])

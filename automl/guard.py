@@ -187,6 +187,8 @@ class Watch:
             folds = history.evaluations[bag.configuration].folds
             each = [self._artifacts.free_predictions(bag.configuration, fold) for fold in folds]
             free = free + bag.weight * np.mean(each, axis=0, dtype=np.float64)
+        if ensemble.calibration is not None:
+            mixed, free = ensemble.calibration(mixed), ensemble.calibration(free)
         if ensemble.label_weights is not None:
             mixed, free = one_hot_labels(mixed, ensemble.label_weights), one_hot_labels(free, ensemble.label_weights)
         work = loss_or_nan(self._task.metric, self._task.y[rows], mixed, self._task.weights(rows))

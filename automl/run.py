@@ -18,6 +18,7 @@ import pandas as pd
 from ConfigSpace import ConfigurationSpace
 
 from automl.budget import Budget
+from automl.calibration import calibrate
 from automl.decision import tune_label_weights
 from automl.ensemble import Ensemble, out_of_fold, select_bags
 from automl.errors import InvalidInputError, NothingFittedError, NoWorkersError
@@ -166,7 +167,8 @@ def _conclude(
     ensemble = Ensemble(bags, task.traits.n_classes, min(n_workers, available_cpus()))
     if task.traits.n_classes:
         rows, p = out_of_fold(bags, history, artifacts, task)
-        ensemble.label_weights = tune_label_weights(task.y[rows], p, task.metric, task.weights(rows), seed, deadline)
+        known = (task.y[rows], p, task.metric, task.weights(rows), seed, deadline)
+        ensemble.label_weights, ensemble.calibration = tune_label_weights(*known), calibrate(*known)
     # The predictions go with the folder, and resampling them now would cost seconds of the search.
     return ensemble, gather(history, artifacts, task, ensemble, size, seed, deadline + 0.3 * seconds)
 

@@ -30,6 +30,7 @@ def _evidence(predictions, y, scoring, units=None, size=25, sets=None):
         n_table_rows=n_rows,
         size=size,
         tunes_labels=False,
+        calibrates=False,
         random_state=0,
     )
 

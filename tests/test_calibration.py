@@ -1,0 +1,117 @@
+"""Probabilities of an ensemble after calibration: nearer to the labels of rows that nobody has seen."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from sklearn.datasets import load_breast_cancer, load_digits
+from sklearn.metrics import accuracy_score, log_loss, make_scorer, roc_auc_score
+
+from automl import AutoMLClassifier
+from automl.calibration import calibrate
+from automl.metrics import make_metric
+from tests.factories import FAST
+
+
+def unsure(n_classes: int, n: int, seed: int, factor: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+    """Class codes, and what an average of models says of them: right in its ranks, but drawn towards the middle."""
+    rng = np.random.default_rng(seed)
+    logits = 2.5 * rng.normal(size=(n, n_classes))
+    y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    return y, softmax(factor * logits, axis=1)
+
+
+def metric(scoring: object = "neg_log_loss", n_classes: int = 2):
+    return make_metric(scoring, "binary" if n_classes == 2 else "multiclass", np.arange(n_classes))
+
+
+@pytest.mark.parametrize("n_classes", [2, 4, 40])
+def test_unsure_probabilities_fit_new_rows_better(n_classes):
+    y, p = unsure(n_classes, 2_000, seed=0)
+    new_y, new_p = unsure(n_classes, 2_000, seed=1)
+    calibration = calibrate(y, p, metric(n_classes=n_classes))
+    answer = calibration(new_p)
+    np.testing.assert_allclose(answer.sum(axis=1), 1)
+    true_loss = log_loss(new_y, unsure(n_classes, 2_000, seed=1, factor=1.0)[1])
+    before, after = log_loss(new_y, new_p), log_loss(new_y, answer)
+    assert after - true_loss < 0.2 * (before - true_loss)
+
+
+def test_a_class_that_is_mistaken_for_another_is_set_right():
+    rng = np.random.default_rng(0)
+    y = rng.integers(3, size=3_000)
+    # What looks like class 1 is class 2 in a third of the cases, and the models do not know it.
+    seen = np.where((y == 2) & (rng.random(3_000) < 0.5), 1, y)
+    p = np.full((3_000, 3), 0.05)
+    p[np.arange(3_000), seen] = 0.9
+    calibration = calibrate(y[:1500], p[:1500], metric(n_classes=3))
+    assert calibration([[0.05, 0.9, 0.05]])[0] == pytest.approx([0.0, 2 / 3, 1 / 3], abs=0.05)
+    assert log_loss(y[1500:], calibration(p[1500:])) < 0.8 * log_loss(y[1500:], p[1500:])
+
+
+def test_few_rows_without_an_error_make_nobody_sure():
+    y = np.arange(40) % 2
+    p = np.where(np.eye(2)[y] == 1, 0.9, 0.1)
+    assert calibrate(y, p, metric())(p).max() < 0.995
+
+
+def test_what_is_calibrated_already_loses_next_to_nothing():
+    y, p = unsure(3, 1_000, seed=0, factor=1.0)
+    new_y, new_p = unsure(3, 5_000, seed=1, factor=1.0)
+    answer = calibrate(y, p, metric(n_classes=3))(new_p)
+    assert log_loss(new_y, answer) < 1.02 * log_loss(new_y, new_p)
+
+
+def test_rows_count_by_their_weights():
+    y, p = unsure(2, 600, seed=0)
+    flipped = np.concatenate([y, 1 - y])
+    doubled = np.concatenate([p, p])
+    weights = np.repeat([1.0, 0.0], 600)
+    told = calibrate(flipped, doubled, metric(), weights)(p)
+    np.testing.assert_allclose(told, calibrate(y, p, metric())(p), atol=1e-6)
+    assert calibrate(y, p, metric(), np.zeros(600)) is None
+
+
+@pytest.mark.parametrize("scoring", ["accuracy", "f1", make_scorer(accuracy_score)], ids=["accuracy", "f1", "own"])
+def test_where_labels_are_judged_probabilities_stay(scoring):
+    assert calibrate(*unsure(2, 500, seed=0), metric(scoring)) is None
+
+
+def test_ranks_of_two_classes_stay_and_those_of_more_are_left_alone():
+    y, p = unsure(2, 500, seed=0)
+    answer = calibrate(y, p, metric("roc_auc"))(p)
+    assert roc_auc_score(y, answer[:, 1]) == pytest.approx(roc_auc_score(y, p[:, 1]), abs=1e-12)
+    assert log_loss(y, answer) < log_loss(y, p)
+    assert calibrate(*unsure(3, 500, seed=0), metric("roc_auc_ovr", 3)) is None
+
+
+def test_a_deadline_in_the_past_still_gives_an_answer():
+    y, p = unsure(3, 500, seed=0)
+    assert calibrate(y, p, metric(n_classes=3), deadline=time.monotonic() - 1)(p).shape == p.shape
+
+
+FOREST = {**FAST, "include": ["random_forest"], "max_trials": 1}
+
+
+@pytest.mark.parametrize("scoring", [None, "log_loss"])
+def test_a_fitted_classifier_answers_with_calibrated_probabilities(scoring):
+    X, y = load_digits(return_X_y=True) if scoring is None else load_breast_cancer(return_X_y=True)
+    model = AutoMLClassifier(**FOREST, scoring=scoring).fit(X[::2], y[::2])
+    p = model.predict_proba(X[1::2])
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    model._ensemble.calibration, calibration = None, model._ensemble.calibration
+    assert calibration is not None
+    assert log_loss(y[1::2], p) < log_loss(y[1::2], model.predict_proba(X[1::2]))
+
+
+def test_the_estimate_knows_of_the_calibration():
+    X, y = load_digits(return_X_y=True)
+    model = AutoMLClassifier(**FOREST).fit(X[::2], y[::2])
+    said, score = model.estimate_, -log_loss(y[1::2], model.predict_proba(X[1::2]))
+    model._ensemble.calibration = None
+    plain = -log_loss(y[1::2], model.predict_proba(X[1::2]))
+    assert said.low > plain  # a forest is far too unsure: without the calibration the estimate would lie there
+    assert said.low < score < said.high
