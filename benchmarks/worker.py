@@ -54,7 +54,7 @@ def automl(train, y, test, s):
     """The product, or without one of its parts."""
     from automl import AutoMLClassifier, AutoMLRegressor
 
-    _forget(s["dataset"])
+    forget(s["dataset"])
     kind = AutoMLRegressor if s["task"] == "regression" else AutoMLClassifier
     settings = {"time_budget": s["budget"], "n_jobs": s["cores"], "random_state": s["seed"], "verbose": 0}
     model = kind(**settings, **VARIANTS[s["system"]])
@@ -62,7 +62,7 @@ def automl(train, y, test, s):
     return model, (lambda: model.predict(test) if s["task"] == "regression" else model.predict_proba(test))
 
 
-def _forget(dataset):
+def forget(dataset):
     """Let the search have no memory of a table and its near-duplicates: it may hold results on the rows scored here."""
     from meta_db import store
 

@@ -180,14 +180,14 @@ def test_max_trials_ends_the_newcomers():
 @pytest.mark.parametrize("n_rows", [200, 100_000])
 def test_a_trial_never_gets_more_than_a_third_of_the_budget_or_than_the_user_allows(n_rows):
     budget = Budget(60)
-    free = racing(Listed(), budget, n_rows=n_rows).time_limit(Trial(TREE), RunHistory())
+    free = racing(Listed(), budget, n_rows=n_rows).time_limit([Trial(TREE)])
     assert free <= 20
-    limited = racing(Listed(), budget, n_rows=n_rows, trial_time_limit=0.5).time_limit(Trial(TREE), RunHistory())
+    limited = racing(Listed(), budget, n_rows=n_rows, trial_time_limit=0.5).time_limit([Trial(TREE)])
     assert limited == 0.5
 
 
 def test_longer_tables_get_longer_fits_and_more_finalists():
     budget = Budget(60)
-    limits = [racing(Listed(), budget, n_rows=n).time_limit(Trial(TREE), RunHistory()) for n in (500, 5_000, 50_000)]
+    limits = [racing(Listed(), budget, n_rows=n).time_limit([Trial(TREE)]) for n in (500, 5_000, 50_000)]
     assert np.all(np.diff(limits) > 0)
     assert n_finalists(100) < n_finalists(1_000) < n_finalists(20_000)
