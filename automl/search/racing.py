@@ -25,6 +25,7 @@ _FOR_FOLDS = 4.0  # places won when all folds are done, and by parts
 _FIRST_ROWS = 400  # to score a newcomer on, if that takes
 _FIRST_SHARE = 0.02  # of the budget at most
 _AT_ONCE = (8, 64)  # newcomers asked for together: only where so many workers are idle, and no more than that
+_FLEET_PRICE = 4  # times the seconds of one trial that a fleet may take: a device that is slower cuts it short
 _ROWS = (100, 500, 2_500, 10_000, 100_000)
 _FINALISTS = (6, 10, 18, 40, 60)
 
@@ -136,9 +137,9 @@ class Racing:
         limits = [self._budget.search_left]
         if self._budget.seconds is not None:
             each = fold_seconds(self._budget.seconds, self._n_workers, self._n_folds, self._n_rows)
-            limits.append(each * len(trials[0].folds) * len(trials))
+            limits.append(each * len(trials[0].folds) * min(len(trials), _FLEET_PRICE))
         if self._trial_time_limit is not None:
-            limits.append(self._trial_time_limit * len(trials))
+            limits.append(self._trial_time_limit)
         limit = min(limits)
         return None if limit == float("inf") else max(0.1, limit)
 

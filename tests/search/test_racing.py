@@ -81,6 +81,8 @@ def test_networks_come_in_fleets_of_one_shape_where_these_are_asked_for():
         assert {name for name in net if trial.configuration[name] != net[name]} <= rates
         assert trial.folds == first[0].folds
     assert [len(fleet) for fleet in others] == [1, 1]
+    race = racing(searcher, Budget(60), n_rows=2_000, siblings=siblings)
+    assert race.time_limit(first) == pytest.approx(4 * race.time_limit(first[:1]))
     # One device, one fleet at a time; and never more configurations than asked for.
     another = Listed(complete(space, {"model": "tabm", "model:tabm:width": 64}))
     assert len(racing(another, Budget(60), siblings=siblings).suggest(history, 1, fleet_size=8)[0]) == 1
