@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 
 _GPUS = Path("/proc/driver/nvidia/gpus")
-_FLEET = 16  # networks of one shape for which a GPU takes about as long as for one
+_FLEET = 16  # networks of one shape that a GPU trains at once: a guess, no GPU was there to measure it on
 _WORKER_MEMORY = 600.0  # MiB: the libraries' 300 to 400, and a small table
 
 

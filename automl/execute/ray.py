@@ -33,7 +33,7 @@ _GPU_POLL = 2.0  # seconds between looks whether the cluster still has a GPU
 
 @dataclass(frozen=True)
 class _Errand:
-    """A trial that Ray has, or is to find a node for."""
+    """A trial or a fleet that Ray has, or is to find a node for."""
 
     trials: tuple[Trial, ...]
     time_limit: float | None
