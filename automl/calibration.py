@@ -21,7 +21,7 @@ _SMALLEST = 1e-6  # probability; what is surer than that is not believed
 _STRENGTH = 2.0  # of the prior, in units of the summed log loss: entries of matrix and bias have a deviation of 1/2
 _MOST_CLASSES = 30  # for a whole matrix; with more, one factor and a bias for each class
 _MAX_ROWS = 20_000
-_MAX_STEPS = 200
+_MAX_STEPS = 30  # as good as 200 on new rows, and seconds sooner where rows and classes are many
 
 
 @dataclass(frozen=True)

@@ -167,8 +167,9 @@ def _conclude(
     ensemble = Ensemble(bags, task.traits.n_classes, min(n_workers, available_cpus()))
     if task.traits.n_classes:
         rows, p = out_of_fold(bags, history, artifacts, task)
-        known = (task.y[rows], p, task.metric, task.weights(rows), seed, deadline)
-        ensemble.label_weights, ensemble.calibration = tune_label_weights(*known), calibrate(*known)
+        known = (task.y[rows], p, task.metric, task.weights(rows), seed)
+        ensemble.label_weights = tune_label_weights(*known, deadline)
+        ensemble.calibration = calibrate(*known, min(deadline, time.monotonic() + 0.3 * seconds))
     # The predictions go with the folder, and resampling them now would cost seconds of the search.
     return ensemble, gather(history, artifacts, task, ensemble, size, seed, deadline + 0.3 * seconds)
 
