@@ -42,14 +42,14 @@ def test_unsure_probabilities_fit_new_rows_better(n_classes):
 
 def test_a_class_that_is_mistaken_for_another_is_set_right():
     rng = np.random.default_rng(0)
-    y = rng.integers(3, size=3_000)
+    y = rng.integers(3, size=12_000)
     # What looks like class 1 is class 2 in a third of the cases, and the models do not know it.
-    seen = np.where((y == 2) & (rng.random(3_000) < 0.5), 1, y)
-    p = np.full((3_000, 3), 0.05)
-    p[np.arange(3_000), seen] = 0.9
-    calibration = calibrate(y[:1500], p[:1500], metric(n_classes=3))
+    seen = np.where((y == 2) & (rng.random(12_000) < 0.5), 1, y)
+    p = np.full((12_000, 3), 0.05)
+    p[np.arange(12_000), seen] = 0.9
+    calibration = calibrate(y[:6_000], p[:6_000], metric(n_classes=3))
     assert calibration([[0.05, 0.9, 0.05]])[0] == pytest.approx([0.0, 2 / 3, 1 / 3], abs=0.05)
-    assert log_loss(y[1500:], calibration(p[1500:])) < 0.8 * log_loss(y[1500:], p[1500:])
+    assert log_loss(y[6_000:], calibration(p[6_000:])) < 0.8 * log_loss(y[6_000:], p[6_000:])
 
 
 def test_few_rows_without_an_error_make_nobody_sure():
@@ -63,6 +63,13 @@ def test_what_is_calibrated_already_loses_next_to_nothing():
     new_y, new_p = unsure(3, 5_000, seed=1, factor=1.0)
     answer = calibrate(y, p, metric(n_classes=3))(new_p)
     assert log_loss(new_y, answer) < 1.02 * log_loss(new_y, new_p)
+
+
+def test_few_rows_of_many_classes_are_not_believed():
+    new_y, new_p = unsure(8, 5_000, seed=99, factor=1.0)
+    answers = [calibrate(*unsure(8, 200, seed=seed, factor=1.0), metric(n_classes=8))(new_p) for seed in range(5)]
+    losses = [log_loss(new_y, answer) for answer in answers]
+    assert np.mean(losses) < 1.04 * log_loss(new_y, new_p)
 
 
 def test_rows_count_by_their_weights():
