@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -64,36 +64,47 @@ def make_folds(
         If there are fewer groups than folds, `cv` gives no usable fold, or the metric has no value on one.
     """
     trial = None if metric is None else arbitrary_predictions(y, is_classification * (int(y.max()) + 1), random_state)
-
-    def undefined(folds: Sequence[Fold]) -> str:
-        """Why the metric has no value on the first fold where it has none; empty where all is well."""
-        if metric is None or trial is None:
-            return ""
-        for fold, (_, rows) in enumerate(folds):
-            if free is not None:
-                rows = rows[~free[rows]]
-            weights = None if sample_weight is None else sample_weight[rows]
-            if reason := try_metric(metric, y[rows], trial[rows], weights):
-                return f"scoring {metric.name!r} has no value on fold {fold} of {len(folds)}: {reason}"
-        return ""
-
-    if cv is not None and not isinstance(cv, Integral):
-        folds = given_folds("cv", cv, y, is_classification, groups=groups, X=X, random_state=random_state)
-        if reason := undefined(folds):
-            raise InvalidInputError(f"{reason}; let cv give folds that hold every class, or choose another scoring")
-        return folds
     counted = np.ones(len(y), dtype=bool) if sample_weight is None else sample_weight > 0
     if free is not None:
         counted &= ~free
+
+    def undefined(rows: NDArray[np.intp]) -> str:
+        if metric is None or trial is None:
+            return ""
+        if free is not None:
+            rows = rows[~free[rows]]
+        reason = try_metric(metric, y[rows], trial[rows], None if sample_weight is None else sample_weight[rows])
+        return reason and f"scoring {metric.name!r} has no value: {reason}"
+
+    if cv is not None and not isinstance(cv, Integral):
+        folds = given_folds("cv", cv, y, is_classification, groups=groups, X=X, random_state=random_state)
+        if reason := _unusable(folds, y if is_classification else None, counted, undefined):
+            raise InvalidInputError(f"{reason}; let cv give folds that hold every class, or choose another scoring")
+        return folds
     n_splits = min(int(cv or default_n_splits(len(y))), int(counted.sum()))
     while True:
         folds = _dealt_folds(y, is_classification, n_splits, groups, counted, random_state)
-        reason = undefined(folds)
+        reason = _unusable(folds, y if is_classification else None, counted, undefined)
         if not reason:
             return folds
         if cv is not None or n_splits <= 2:
-            raise InvalidInputError(f"{reason}; merge rare classes, give fewer folds, or choose another scoring")
+            mend = "give fewer folds, or" if groups is None else "spread them over more groups, or"
+            raise InvalidInputError(f"{reason}; merge rare classes, {mend} choose another scoring")
         n_splits -= 1
+
+
+def _unusable(
+    folds: Sequence[Fold],
+    codes: NDArray[Any] | None,
+    counted: NDArray[np.bool_],
+    undefined: Callable[[NDArray[np.intp]], str],
+) -> str:
+    """What is wrong with the first fold that cannot be trained on or scored; empty where all is well."""
+    for fold, (train, rows) in enumerate(folds):
+        lone = codes is not None and len(np.unique(codes[train[counted[train]]])) < 2
+        if reason := "it would train on a single class of y" if lone else undefined(rows):
+            return f"fold {fold} of {len(folds)}: {reason}"
+    return ""
 
 
 def given_folds(

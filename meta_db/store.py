@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from functools import lru_cache, wraps
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from meta_db.schema import VERSION, migrate
 from pipelines.component import TableTraits, TaskType
 from pipelines.configuration import Configuration
 
+P = ParamSpec("P")
+T = TypeVar("T")
 TASKS: tuple[TaskType, ...] = ("binary", "multiclass", "regression")
 # What configurations are ranked by, and the loss that the search sees by default.
 RANKED_BY: Mapping[str, str] = {
@@ -122,6 +124,19 @@ class Results:
     seconds: NDArray[np.float64]
 
 
+def _decoding(method: Callable[Concatenate[MetaDatabase, P], T]) -> Callable[Concatenate[MetaDatabase, P], T]:
+    """A method that reads cells of which the file may hold anything: what cannot be decoded is a clear error, too."""
+
+    @wraps(method)
+    def read(self: MetaDatabase, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(self, *args, **kwargs)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            raise MetaDatabaseError(f"meta-database '{self.path}' holds damaged cells: {error}") from error
+
+    return read
+
+
 class MetaDatabase:
     """The memory in one SQLite file.
 
@@ -186,6 +201,7 @@ class MetaDatabase:
         with self._transaction() as connection:
             connection.execute("UPDATE dataset SET qualities = ? WHERE id = ?", (json.dumps(dict(qualities)), dataset))
 
+    @_decoding
     def is_described(self, dataset: int) -> bool:
         """Whether meta-features of a data set are known."""
         return bool(json.loads(self._all("SELECT qualities FROM dataset WHERE id = ?", (dataset,))[0][0]))
@@ -261,6 +277,7 @@ class MetaDatabase:
         found = self._all("SELECT content FROM lesson WHERE name = ?", (name,))
         return found[0][0] if found else None
 
+    @_decoding
     def datasets(
         self, tasks: Sequence[str] = ("binary", "multiclass", "regression")
     ) -> list[tuple[int, DatasetRecord]]:
@@ -288,11 +305,13 @@ class MetaDatabase:
             for number, name, mark, family, n_rows, traits, qualities, target, openml_id in rows
         ]
 
+    @_decoding
     def configurations(self) -> list[tuple[int, Configuration]]:
         """All configurations, with their numbers."""
         rows = self._all("SELECT id, content FROM configuration ORDER BY id")
         return [(number, _configuration(content)) for number, content in rows]
 
+    @_decoding
     def tried(self, dataset: int) -> set[Configuration]:
         """Configurations with a result on a data set, whatever it was."""
         rows = self._all(
@@ -300,6 +319,7 @@ class MetaDatabase:
         )
         return {_configuration(content) for (content,) in rows}
 
+    @_decoding
     def results(self, tasks: Sequence[str] = TASKS) -> Results:
         """Mean scores, by the scorer of each task in `RANKED_BY`, and seconds on all data sets of some tasks."""
         datasets, configurations = self.datasets(tasks), self.configurations()
@@ -321,6 +341,7 @@ class MetaDatabase:
                     scores[i, j] = np.frombuffer(folds, dtype=np.float32).mean()
         return Results(datasets, configurations, scores, seconds)
 
+    @_decoding
     def scores(self, dataset: int, metric: str) -> dict[Configuration, float]:
         """Mean score of each configuration that finished on a data set, greater is better.
 
@@ -340,6 +361,7 @@ class MetaDatabase:
                 return {_configuration(text): float(np.frombuffer(data, np.float32).mean()) for text, data in rows}
         return {}
 
+    @_decoding
     def samples(self, dataset: int) -> dict[Configuration, bytes]:
         """Kept predictions of each configuration on a data set; see `meta_db.sample`."""
         rows = self._all(

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_db.store import DatasetRecord, MetaDatabase, Results
+from meta_db.store import DatasetRecord, MetaDatabase, MetaDatabaseError, Results
 from pipelines.build import predicted_seconds
 from pipelines.component import TableTraits
 from pipelines.space import build_space, complete
@@ -82,9 +82,18 @@ def teach(database: MetaDatabase) -> None:
 
 
 def recall(database: MetaDatabase) -> RuntimeCorrection:
-    """What a database has learnt; no correction where it has learnt nothing."""
+    """What a database has learnt; no correction where it has learnt nothing.
+
+    Raises
+    ------
+    MetaDatabaseError
+        If the lesson cannot be read.
+    """
     lesson = database.lesson(_LESSON)
-    return NOTHING_LEARNT if lesson is None else RuntimeCorrection.from_json(lesson)
+    try:
+        return NOTHING_LEARNT if lesson is None else RuntimeCorrection.from_json(lesson)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise MetaDatabaseError(f"meta-database '{database.path}' holds a damaged lesson on fit times") from error
 
 
 def guess_all(results: Results) -> NDArray[np.float64]:

@@ -70,10 +70,10 @@ def test_r2_gets_folds_of_two_rows_or_more():
 def test_folds_without_a_score_are_refused_before_work():
     y = np.array([0] * 95 + [1] * 5)
     metric = make_metric("roc_auc", "binary", np.arange(2))
-    with pytest.raises(InvalidInputError, match=r"'roc_auc' has no value on fold . of 10: .*fewer folds"):
+    with pytest.raises(InvalidInputError, match=r"fold . of 10: scoring 'roc_auc' has no value: .*fewer folds"):
         make_folds(y, True, cv=10, metric=metric)
     y = np.isin(np.arange(100), [30, 50, 70]).astype(int)
-    with pytest.raises(InvalidInputError, match="'roc_auc' has no value on fold 0 of 5: "):
+    with pytest.raises(InvalidInputError, match="fold 0 of 5: scoring 'roc_auc' has no value: "):
         make_folds(y, True, cv=KFold(5), X=np.zeros((100, 1)), metric=metric)
 
 
@@ -114,3 +114,23 @@ def test_groups_of_classes_with_few_rows_can_be_split():
     y, groups = np.repeat([0, 1, 2], 6), np.arange(18) % 9
     for train, test in make_folds(y, True, groups=groups):
         assert not set(groups[train]) & set(groups[test])
+
+
+def test_a_class_within_one_group_is_an_error_before_work():
+    groups = np.repeat(np.arange(6), 10)
+    with pytest.raises(InvalidInputError, match=r"single class of y.*spread them over more groups"):
+        make_folds((groups == 0).astype(int), True, groups=groups)
+
+
+def test_two_groups_with_a_class_get_as_few_folds_as_they_need():
+    groups = np.repeat(np.arange(8), 10)
+    for seed in range(5):
+        folds = make_folds(np.isin(groups, (0, 5)).astype(int), True, groups=groups, random_state=seed)
+        assert all(len(np.unique(np.isin(groups[train], (0, 5)))) == 2 for train, _ in folds)
+
+
+def test_a_class_whose_weight_is_one_row_is_an_error_before_work():
+    y, weight = np.repeat([0, 1], [50, 10]), np.ones(60)
+    weight[51:] = 0
+    with pytest.raises(InvalidInputError, match="single class of y"):
+        make_folds(y, True, sample_weight=weight)

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 _POLL = 0.1  # seconds between looks at memory and deadlines
 _GRACE = 1.0  # seconds beyond its limit in which a trial may come back by itself
+_IMPORT_SECONDS = 120.0  # for the libraries of a model, from a cold disk of a busy machine
 _MAX_FAILED_STARTS = 5  # workers in a row that died before their first trial: the machine is at fault, not a trial
 
 
@@ -36,6 +37,7 @@ class _Job:
     time_limit: float | None
     future: Future[list[TrialResult]]
     started: float = 0.0
+    importing: bool = True  # the libraries of its model; its limit counts from then on
     peak: float = 0.0  # MiB
 
     def fail(self, status: Status, seconds: float, reason: str) -> None:
@@ -197,8 +199,8 @@ class LocalExecutor:
         if message is None:
             worker.ready = True
             self._failed_starts = 0
-            if worker.job is not None:  # its libraries are imported, its clock starts
-                worker.job.started = time.monotonic()
+            if worker.job is not None:
+                worker.job.started, worker.job.importing = time.monotonic(), False
             return
         job, worker.job = worker.job, None
         assert job is not None
@@ -212,7 +214,11 @@ class LocalExecutor:
         job.peak = max(job.peak, worker.memory())
         if self._memory_limit is not None and job.peak > self._memory_limit:
             self._replace(worker, Status.MEMORY, f"used {job.peak:.0f} MiB, the limit is {self._memory_limit:.0f} MiB")
-        elif job.time_limit is not None and time.monotonic() - job.started > 1.2 * job.time_limit + _GRACE:
+            return
+        seconds = time.monotonic() - job.started
+        if job.importing and seconds > _IMPORT_SECONDS:
+            self._replace(worker, Status.TIMEOUT, f"importing its libraries took more than {_IMPORT_SECONDS:.0f} s")
+        elif not job.importing and job.time_limit is not None and seconds > 1.2 * job.time_limit + _GRACE:
             self._replace(worker, Status.TIMEOUT, f"took more than {job.time_limit:.1f} s")
 
     def _replace(self, worker: _Worker, status: Status, reason: str) -> None:

@@ -208,3 +208,28 @@ def _wait_until(condition, seconds=60.0):
     while not condition():
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.1)
+
+
+_SLOW_XGBOOST = """
+import sys, time
+time.sleep(4)
+sys.path = [entry for entry in sys.path if not entry.endswith("slow")]
+del sys.modules["xgboost"]
+import xgboost
+"""
+_FIT_XGBOOST = """
+from sklearn.datasets import load_iris
+from automl import AutoMLClassifier
+model = AutoMLClassifier(time_budget=None, max_trials=1, trial_time_limit=1, include=["xgboost"], n_jobs=1, verbose=0)
+print(*model.fit(*load_iris(return_X_y=True)).leaderboard_["status"])
+"""
+
+
+def test_the_import_of_a_library_does_not_count_as_the_trial_s_time(tmp_path):
+    (tmp_path / "slow" / "xgboost").mkdir(parents=True)
+    (tmp_path / "slow" / "xgboost" / "__init__.py").write_text(_SLOW_XGBOOST)
+    path = os.pathsep.join([str(tmp_path / "slow"), str(Path(__file__).parents[2])])
+    said = subprocess.run(
+        [sys.executable, "-c", _FIT_XGBOOST], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
+    )
+    assert said.stdout.split() == ["ok"], said.stderr

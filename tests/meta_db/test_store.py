@@ -112,6 +112,23 @@ def test_a_damaged_file_gives_a_clear_error_at_the_latest_when_it_is_read(filled
         database.results()
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE dataset SET qualities = '{'",
+        "UPDATE dataset SET traits = json_set(traits, '$.colour', 1)",
+        "UPDATE configuration SET content = '[1]' WHERE id = 1",
+        "UPDATE score SET folds = x'616263'",
+        "UPDATE evaluation SET fit_seconds = 'soon'",
+    ],
+)
+def test_damaged_cells_give_a_clear_error(filled, damage):
+    with sqlite3.connect(filled) as connection:
+        connection.execute(damage)
+    with pytest.raises(MetaDatabaseError, match=r"meta\.sqlite.*damaged cells"), MetaDatabase(filled) as database:
+        database.results()
+
+
 def test_a_file_of_another_program_is_refused_and_left_alone(path):
     with sqlite3.connect(path) as connection:
         connection.execute("CREATE TABLE dataset (id INTEGER)")
