@@ -41,7 +41,7 @@ from pipelines.labels import LabelDecoder
 
 Array = NDArray[Any]
 
-_SEEDS = 2**31 - 1  # leaves room for the seeds of folds, which are added to it
+_SEEDS = 2**30  # leaves room below 2**31 for the seeds of folds, which are added to it
 
 
 class _AutoML(BaseEstimator):

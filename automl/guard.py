@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, replace
+from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 _NEXT_LOOK = 0.1  # of the trials so far have to follow before the next look
 _RESAMPLES = 40
+_MOST_PARTS = 20  # that rows are dealt into, for a share that is no whole part of them
 _STANDARD_ERRORS = 2.5  # of a loss on the free rows before they contradict the search: there are many looks
 _COLUMNS = ["seconds", "work", "free", "parted"]
 
@@ -82,15 +84,17 @@ def choose_free(
     InvalidInputError
         If there are too few rows or groups for that share.
     """
-    n_parts = round(1 / share)
+    part = Fraction(share).limit_denominator(_MOST_PARTS) or Fraction(1, round(1 / share))
+    n_taken, n_parts = part.numerator, part.denominator
     n_units = len(y) if groups is None else len(np.unique(groups))
     if n_units < 2 * n_parts:
         what = "rows" if groups is None else "groups"
         raise InvalidInputError(f"guard={share} leaves too few free {what} of {n_units}; give a larger share, or None")
     if groups is None:
-        return deal(y, is_classification, n_parts, np.random.default_rng(random_state), sample_weight) == 0
+        return deal(y, is_classification, n_parts, np.random.default_rng(random_state), sample_weight) < n_taken
     free = np.zeros(len(y), dtype=bool)
-    free[group_folds(y, is_classification, n_parts, groups, random_state)[0][1]] = True
+    for _, rows in group_folds(y, is_classification, n_parts, groups, random_state)[:n_taken]:
+        free[rows] = True
     return free
 
 

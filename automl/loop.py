@@ -19,13 +19,18 @@ def search(
     history: RunHistory,
     budget: Budget,
     on_result: Callable[[TrialResult], None],
-) -> None:
+) -> bool:
     """Run trials until nothing is left to do or the seconds for trials are over.
 
     Parameters
     ----------
     on_result : callable
         Called with each result after it entered the history; may raise `StopIteration` to end the search.
+
+    Returns
+    -------
+    bool
+        Whether `on_result` ended it.
     """
     # One trial waits in the queue so that no worker idles while the next is chosen; a repeatable run cannot afford
     # that, because what is known at the time of choosing would depend on the clock.
@@ -35,13 +40,17 @@ def search(
         for trials in racing.suggest(history, executor.n_workers + ahead - len(running), executor.fleet_size):
             running.add(executor.submit(trials, racing.time_limit(trials)))
         if not running:
-            return
+            break
         left = budget.search_left
         done, _ = wait(running, timeout=None if left == float("inf") else max(0.0, left), return_when=FIRST_COMPLETED)
         running -= done
+        stopped = False
         for result in chain.from_iterable(future.result() for future in done):
             history.append(result)
             try:
                 on_result(result)
-            except StopIteration:
-                return
+            except StopIteration:  # the others have ended as well, and are not thrown away
+                stopped = True
+        if stopped:
+            return True
+    return False

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer
+from sklearn.utils.metaestimators import available_if
 
 Array = NDArray[Any]
 Loss = Callable[[Array, Array, Array | None], float]
@@ -99,6 +100,46 @@ class _KnownRegressor(RegressorMixin, _Known):
         return self.predictions
 
 
+class _Coded(ClassifierMixin, BaseEstimator):
+    """A fitted classifier for two classes that answers with the codes 0 and 1 in place of its labels."""
+
+    def __init__(self, estimator: Any, classes: Array):
+        self.estimator, self.classes = estimator, classes
+        self.classes_ = np.arange(2)
+
+    def predict(self, X: Any) -> Array:
+        return _codes(self.estimator.predict(X), self.classes)
+
+    @available_if(lambda self: hasattr(self.estimator, "predict_proba"))  # type: ignore[untyped-decorator]
+    def predict_proba(self, X: Any) -> Array:
+        return np.asarray(self.estimator.predict_proba(X))
+
+    @available_if(lambda self: hasattr(self.estimator, "decision_function"))  # type: ignore[untyped-decorator]
+    def decision_function(self, X: Any) -> Array:
+        return np.asarray(self.estimator.decision_function(X))
+
+
+@dataclass(frozen=True)
+class _CodedScorer:
+    """A scorer that is shown the codes 0 and 1 in place of two labels."""
+
+    scorer: Any
+    classes: Array
+
+    def __call__(self, estimator: Any, X: Any, y: Any, **weight: Any) -> float:
+        return float(self.scorer(_Coded(estimator, self.classes), X, _codes(y, self.classes), **weight))
+
+    def _accept_sample_weight(self) -> bool:  # what scikit-learn asks those that it calls several of
+        return bool(self.scorer._accept_sample_weight())
+
+
+def _codes(labels: Any, classes: Array) -> Array:
+    found = np.asarray(labels)
+    if strange := set(found.tolist()) - set(classes.tolist()):
+        raise ValueError(f"y holds {min(map(str, strange))!r}, which is no class of the training rows")
+    return np.asarray(found == classes[1], dtype=np.intp)
+
+
 @dataclass(frozen=True)
 class Metric:
     """A scorer turned into a loss (its negated score) on stored predictions.
@@ -115,8 +156,6 @@ class Metric:
         Name of the loss in `FAST` that is the same and takes its place.
     best : float
         The score that no predictions exceed.
-    shown : ndarray or None
-        What the scorer is shown in place of the labels.
     """
 
     name: str
@@ -124,7 +163,6 @@ class Metric:
     classes: Array | None = None
     fast: str | None = None
     best: float = float("inf")
-    shown: Array | None = None
 
     def loss(self, y: Array, predictions: Array, sample_weight: Array | None = None) -> float:
         """Loss of predictions for encoded targets.
@@ -146,9 +184,8 @@ class Metric:
             if sample_weight is not None and not sample_weight.any():
                 return float("nan")
             return FAST[self.fast](y, predictions, sample_weight)
-        labels = self.classes if self.shown is None else self.shown
-        known = _KnownRegressor(predictions) if labels is None else _KnownClassifier(predictions, labels)
-        target = y if labels is None else labels[y]
+        known = _KnownRegressor(predictions) if self.classes is None else _KnownClassifier(predictions, self.classes)
+        target = y if self.classes is None else self.classes[y]
         rows = np.zeros((len(y), 1))
         if sample_weight is None:
             return -float(self.scorer(known, rows, target))
@@ -182,10 +219,22 @@ def make_metric(scoring: Any, task: str, classes: Array | None) -> Metric:
     if not isinstance(scoring, str):
         return Metric(getattr(scoring, "__name__", str(scoring)), scoring, classes)
     name = ALIASES.get(scoring, scoring)
-    # A scorer by name takes the label 1 for the positive class; where there is none, the second class stands for it.
-    shown = np.arange(2) if classes is not None and len(classes) == 2 and 1 not in classes.tolist() else None
     best = 0.0 if name.startswith("neg_") else float("inf") if name in _UNBOUNDED else 1.0
-    return Metric(name, get_scorer(name), classes, name if name in FAST else None, best, shown)
+    return Metric(name, named_scorer(name, classes), classes, name if name in FAST else None, best)
+
+
+def named_scorer(name: str, classes: Array | None) -> Any:
+    """A scorer of scikit-learn by its name, for these classes in ascending order; None for regression.
+
+    Such scorers take the label 1 for the positive class; where there is none of two, the second one stands for it.
+
+    Raises
+    ------
+    ValueError
+        If there is no such scorer.
+    """
+    scorer = get_scorer(name)
+    return scorer if classes is None or len(classes) != 2 or 1 in classes.tolist() else _CodedScorer(scorer, classes)
 
 
 def try_metric(metric: Metric, y: Array, predictions: Array, sample_weight: Array | None = None) -> str:

@@ -145,8 +145,8 @@ def _search(
 ) -> str:
     """Search, and say why it ended; what ends it too early is raised only where there is nothing to conclude from."""
     try:
-        search(racing, executor, history, budget, on_result)
-        ending = _ending(budget, history)
+        stopped = search(racing, executor, history, budget, on_result)
+        ending = "a callback stopped it" if stopped else _ending(budget, history)
     except (KeyboardInterrupt, NoWorkersError) as error:
         if not _has_model(history):
             raise
@@ -212,7 +212,7 @@ def _make_racing(
     searcher = make_searcher(settings.searcher, space, settings.random_state, initial)
     return Racing(
         searcher, len(task.folds), task.traits.n_rows, runtime, budget, executor.n_workers, settings.trial_time_limit,
-        Siblings(space, settings.random_state) if executor.fleet_size > 1 else None,
+        Siblings(space, settings.random_state) if executor.fleet_size > 1 else None, settings.random_state,
     )  # fmt: skip
 
 

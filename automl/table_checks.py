@@ -121,7 +121,9 @@ def _check_objects(column: pd.Series, where: str) -> None:
         raise InvalidInputError(f"{where}: Complex data not supported; split it into real and imaginary parts")
     elif held.startswith("mixed") or held == "unknown-array":
         for kind in sorted(set(map(type, column)), key=lambda kind: kind.__name__):
-            if hasattr(kind, "__iter__") and not issubclass(kind, str | bytes):
+            # Asked of the instances: the class of an enumeration can be iterated over, its members cannot.
+            holds_others = any("__iter__" in vars(base) for base in kind.__mro__)
+            if holds_others and not issubclass(kind, str | bytes):
                 raise _nested(where, kind.__name__)
         numbers = [value for value in column if isinstance(value, float)]
         if np.isinf(numbers).any():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Hashable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -93,6 +94,15 @@ def parse_numbers(texts: NDArray[np.object_]) -> Floats:
     return np.asarray(pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce"), dtype=np.float64)
 
 
+def _floats(column: pd.Series) -> Floats:
+    """Numbers of any type as floats; integers beyond their range are infinite."""
+    try:
+        return np.asarray(column, dtype=np.float64)
+    except OverflowError:
+        within = column.between(-sys.float_info.max, sys.float_info.max) | column.isna()
+        return np.asarray(column.where(within, np.inf), dtype=np.float64)
+
+
 def parse_dates(texts: NDArray[np.object_], format: str) -> pd.DatetimeIndex:
     """The dates that `texts` write down, in UTC; NaT where one does not follow the format."""
     return pd.DatetimeIndex(pd.to_datetime(pd.Series(texts, dtype=object), format=format, errors="coerce", utc=True))
@@ -149,7 +159,7 @@ class NumericReader:
         held = content(column)
         if held in ("number", "boolean"):
             if column.dtype == object:
-                return np.asarray(column.where(column.notna(), np.nan), dtype=np.float64)
+                return _floats(column.where(column.notna(), np.nan))
             return column.to_numpy(dtype=np.float64, na_value=np.nan)
         if held == "duration":
             return np.asarray(pd.to_timedelta(column).dt.total_seconds(), dtype=np.float64)
@@ -265,6 +275,8 @@ def read_dates(column: pd.Series, format: str, zone: str | None) -> pd.DatetimeI
         parsed = parse_dates(texts, format)
         _check_readable(column, "dates", texts, np.asarray(parsed.notna()))
         dates = pd.DatetimeIndex(parsed.append(pd.DatetimeIndex([pd.NaT], tz="UTC"))[codes])
+    # In one unit that reaches from before any calendar to after any sentinel: nanoseconds end in 2262.
+    dates = dates.as_unit("us")
     return dates if dates.tz is None else dates.tz_convert(zone or "UTC").tz_localize(None)
 
 

@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from pipelines.columns import CategoryReader, Column, Floats, NumericReader, TableError, TextReader
 from pipelines.component import LARGEST, TableTraits, TaskType
 from pipelines.inference import infer_column, numeric_columns
-from pipelines.table import RawTable, as_table, block, plain, series
+from pipelines.table import RawTable, as_table, block, finite_csr, plain, series
 
 TEXT_CELLS = 256  # hashed columns of all text columns together
 
@@ -129,7 +129,7 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
                 out[:, column.positions] = column.reader.read(series(table, i))
         self._check_finite(out)
         np.clip(out, -LARGEST, LARGEST, out=out)
-        return sparse.csr_matrix(out) if self.sparse_ else out
+        return finite_csr(out) if self.sparse_ else out
 
     def traits(
         self, task: TaskType, n_classes: int = 0, weighted: bool = False, n_rows: int | None = None

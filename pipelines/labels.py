@@ -28,7 +28,15 @@ class LabelDecoder(ClassifierMixin, BaseEstimator):
         return np.asarray(self.labels)[np.asarray(self.classifier.classes_, dtype=np.intp)]
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LabelDecoder:
-        """Fit the classifier again, on labels."""
+        """Fit the classifier again, on labels.
+
+        Raises
+        ------
+        ValueError
+            If one of them is new.
+        """
+        if new := sorted(set(np.asarray(y).tolist()) - set(np.asarray(self.labels).tolist()), key=str):
+            raise ValueError(f"y holds {new[0]!r}, which is none of the classes {np.asarray(self.labels).tolist()}")
         codes = np.searchsorted(self.labels, y)
         if sample_weight is None:
             self.classifier.fit(X, codes)

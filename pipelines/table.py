@@ -12,6 +12,7 @@ from pandas.api import types
 from scipy import sparse
 
 from pipelines.columns import Floats, TableError
+from pipelines.component import LARGEST
 
 
 @dataclass(frozen=True)
@@ -56,9 +57,9 @@ def _convert(X: Any) -> RawTable:
         X = X.to_pandas()  # polars and pyarrow
     if isinstance(X, pd.DataFrame):
         zero_filled = [isinstance(dtype, pd.SparseDtype) and dtype.fill_value == 0 for dtype in X.dtypes]
-        values = _finite_csr(X.sparse.to_coo()) if zero_filled and all(zero_filled) else X  # type: ignore[attr-defined]
+        values = finite_csr(X.sparse.to_coo()) if zero_filled and all(zero_filled) else X  # type: ignore[attr-defined]
         return RawTable(values, list(X.columns), named=True)
-    array = _finite_csr(X) if sparse.issparse(X) else to_array(X)
+    array = finite_csr(X) if sparse.issparse(X) else to_array(X)
     if array.ndim != 2:
         raise TableError(
             f"Expected 2D array, got {array.ndim}D array instead. Reshape your data: X needs rows and columns"
@@ -72,12 +73,20 @@ def _convert(X: Any) -> RawTable:
     return RawTable(pd.DataFrame(values, dtype=values.dtype), labels, written=kind in "US")
 
 
-def _finite_csr(X: Any) -> Any:
+def finite_csr(X: Any) -> Any:
+    """A sparse or dense table as a CSR matrix of its own memory, with numbers within `LARGEST`.
+
+    Raises
+    ------
+    TableError
+        If a cell is missing, infinite or complex.
+    """
     if X.dtype.kind == "c":
         raise TableError("Complex data not supported; pass real and imaginary parts as columns of their own")
     table = sparse.csr_matrix(X, dtype=np.float64, copy=True)
     if not np.isfinite(table.data).all():
         raise TableError("the sparse table holds missing or infinite values; fill them, or pass the table dense")
+    np.clip(table.data, -LARGEST, LARGEST, out=table.data)
     return table
 
 

@@ -59,6 +59,14 @@ def test_workers_open_the_free_rows_with_the_task(tmp_path):
     assert np.array_equal(again.free.y, task.free.y)
 
 
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.15, 0.3, 0.4, 0.5])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_the_share_is_kept(share, grouped):
+    y = np.arange(600) % 3
+    groups = np.repeat(np.arange(200), 3) if grouped else None
+    assert choose_free(y, True, share, groups, 0).mean() == pytest.approx(share, abs=0.01)
+
+
 @pytest.mark.parametrize("given", [0, 0.6, -0.1, "often", True, Guard(2.0)])
 def test_a_share_that_cannot_be_is_refused(given):
     with pytest.raises(InvalidInputError, match="guard"):

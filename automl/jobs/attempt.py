@@ -205,7 +205,7 @@ def _make_estimator(order: Order, rows: Rows, search: Path) -> tuple[Any, Metric
             parameters.setdefault(name, value)
     try:
         estimator = make(**parameters)
-        metric = make_metric(scoring, task, None)
+        metric = make_metric(scoring, task, np.unique(np.asarray(rows.y.dropna())) if rows.is_classification else None)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"settings: {setting.name}: {error}") from error
     if hasattr(estimator, "__sklearn_tags__") and is_classifier(estimator) != rows.is_classification:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import clone, is_classifier, is_regressor
-from sklearn.metrics import check_scoring, get_scorer, log_loss, make_scorer
+from sklearn.metrics import check_scoring, log_loss, make_scorer
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
@@ -21,7 +21,7 @@ from automl import validation
 from automl.arguments import check_arguments, check_scoring_classes
 from automl.errors import InvalidInputError
 from automl.estimator import AutoMLClassifier, AutoMLRegressor
-from automl.metrics import ALIASES, default_scoring
+from automl.metrics import ALIASES, default_scoring, named_scorer
 from automl.splits import Fold, check_fold, given_folds, make_folds
 from automl.table_checks import as_array, check_table
 
@@ -201,7 +201,7 @@ def _make_scorer(scoring: Any, classes: Array | None, weighted: bool) -> Any:
         scoring = ALIASES.get(scoring, scoring)
         if scoring == "neg_log_loss":  # without the labels, a fold that misses a class could not be scored
             return make_scorer(log_loss, greater_is_better=False, response_method="predict_proba", labels=classes)
-        return get_scorer(scoring)
+        return named_scorer(scoring, classes)
     try:
         scorer = check_scoring(scoring=scoring)
     except ValueError as error:

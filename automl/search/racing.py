@@ -89,6 +89,8 @@ class Racing:
         Seconds of one trial.
     siblings : Siblings or None
         Where fleets may be asked for: what fills them.
+    seed : int
+        Of all trials.
     """
 
     def __init__(
@@ -101,10 +103,12 @@ class Racing:
         n_workers: int = 1,
         trial_time_limit: float | None = None,
         siblings: Siblings | None = None,
+        seed: int = 0,
     ):
         self._searcher, self._n_folds, self._n_rows = searcher, n_folds, n_rows
         self._runtime, self._budget = runtime, budget
         self._n_workers, self._trial_time_limit, self._siblings = n_workers, trial_time_limit, siblings
+        self._seed = seed
 
     def suggest(self, history: RunHistory, n: int, fleet_size: int = 1) -> list[tuple[Trial, ...]]:
         """Up to `n` trials, each the first fold of a new configuration or further folds of a known one.
@@ -180,10 +184,11 @@ class Racing:
             return []
         if self._budget.seconds is not None and self._explore_share(history) <= 0 and history.evaluations:
             return []  # too late for them to get all folds
-        return [
-            replace(trial, folds=tuple(range(self._first_look(self._runtime.predict(trial.configuration, history)))))
+        looks = [
+            (trial, self._first_look(self._runtime.predict(trial.configuration, history)))
             for trial in self._searcher.suggest(history, n)[:n]
         ]
+        return [replace(trial, folds=tuple(range(n_folds)), seed=self._seed) for trial, n_folds in looks]
 
     def _first_look(self, seconds: float) -> int:
         """Folds that a newcomer begins with: more than one where a single one scores too few rows to tell much."""
@@ -202,7 +207,7 @@ class Racing:
                 continue
             seconds = self._runtime.predict(e.configuration, history)
             if 1.2 * seconds <= self._budget.search_left:
-                return Trial(e.configuration, self._bundle(e.configuration, missing, seconds), 0, e.origin)
+                return Trial(e.configuration, self._bundle(e.configuration, missing, seconds), self._seed, e.origin)
         return None
 
     def _bundle(self, configuration: Configuration, missing: list[int], seconds: float) -> tuple[int, ...]:

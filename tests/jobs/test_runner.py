@@ -178,3 +178,15 @@ def test_rows_of_a_separate_test_table_and_quantities(tmp_path):
     row = the_only(automl.run_jobs(describe(tmp_path, table, settings=settings)))
     assert (row["task"], row["metric"], row["n_rows"], row["n_test_rows"]) == ("regression", "r2", 60, 30)
     assert row["test_score"] == pytest.approx(1)
+
+
+def test_words_as_labels_are_tested_by_f1(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, rows in (("train", 60), ("test", 30)):
+        x = rng.normal(size=rows)
+        pd.DataFrame({"x": x, "answer": np.where(x > 0, "yes", "no")}).to_parquet(tmp_path / f"{name}.parquet")
+    table = {"path": str(tmp_path / "train.parquet"), "target": "answer", "test": str(tmp_path / "test.parquet")}
+    settings = {"tree": {"estimator": "sklearn.tree:DecisionTreeClassifier", "scoring": "f1"}}
+    row = the_only(automl.run_jobs(describe(tmp_path, table, settings=settings)))
+    assert row["metric"] == "f1"
+    assert row["test_score"] > 0.9

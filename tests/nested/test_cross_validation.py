@@ -240,6 +240,20 @@ def test_log_loss_is_known_where_a_fold_misses_a_class():
     assert nested({"nb": GaussianNB()}, outer_cv=folds, scoring="neg_log_loss").scores["score"].notna().all()
 
 
+@pytest.mark.parametrize("scoring", ["f1", "average_precision", "neg_brier_score", "roc_auc"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_of_two_labels_without_a_1_the_second_is_the_positive_one(scoring, weighted):
+    X, y = load_breast_cancer(return_X_y=True)
+    weight = np.random.default_rng(0).random(len(y)) if weighted else None
+    asked = {"outer_cv": 3, "random_state": 0, "verbose": 0, "scoring": [scoring, "accuracy"], "sample_weight": weight}
+    numbers, words = (
+        nested_cross_validate({"tree": DecisionTreeClassifier(max_depth=3)}, X, labels, **asked).scores["score"]
+        for labels in (y, np.array(["no", "yes"])[y])
+    )
+    assert len(numbers) == 6
+    np.testing.assert_allclose(words, numbers)
+
+
 def test_it_ends_with_an_error_where_nothing_could_be_scored(seen):
     with pytest.warns(FoldFailedWarning), pytest.raises(NothingFittedError, match="ArithmeticError: told to"):
         nested({"w": Watcher(fail_on=(1, 2, 3))})

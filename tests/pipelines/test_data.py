@@ -1,6 +1,7 @@
 """Every way in which people hold a table, read into numbers."""
 
 import datetime as dt
+import enum
 import pickle
 from decimal import Decimal
 
@@ -12,7 +13,9 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from automl import table_checks
 from pipelines.columns import TableError, level_text
+from pipelines.component import LARGEST
 from pipelines.data import TableReader
 
 nan = np.nan
@@ -505,3 +508,46 @@ def test_refit_forgets_the_names():
 )
 def test_level_text(value, text):
     assert level_text(value) == text
+
+
+@pytest.mark.parametrize(
+    "sentinel",
+    [
+        np.array(["9999-12-31"], dtype="M8[us]"),
+        [dt.datetime(9999, 12, 31)],
+        ["9999-12-31"],
+        np.array(["0001-01-01"], dtype="M8[s]"),
+    ],
+    ids=["microseconds", "object", "text", "first day"],
+)
+def test_dates_beyond_nanoseconds_are_dates(sentinel):
+    days = pd.date_range("2020-01-01", periods=60, freq="D").as_unit("ns")
+    reader = TableReader().fit(pd.DataFrame({"day": days}))
+    out = reader.transform(pd.DataFrame({"day": sentinel}))
+    assert np.isfinite(out).all()
+    assert abs(out).max() > 700_000  # days elapsed
+    far = pd.Series(np.concatenate([np.array(["0001-01-01"], dtype="M8[s]"), days.to_numpy().astype("M8[s]")]))
+    out = TableReader().fit(pd.DataFrame({"day": far})).transform(pd.DataFrame({"day": days}))
+    assert np.isfinite(out).all()
+
+
+def test_members_of_an_enumeration_are_levels():
+    colour = enum.Enum("Colour", ["RED", "GREEN"])
+    table = pd.DataFrame({"colour": [colour.RED, colour.GREEN] * 20, "x": range(40)})
+    table_checks.check_table(table)
+    reader = TableReader().fit(table)
+    assert len(np.unique(reader.transform(table)[:, reader.categorical_[0]])) == 2
+
+
+def test_integers_beyond_all_floats_are_said_to_be_infinite():
+    table = pd.DataFrame({"x": [1, 2, 10**310, None] * 10}, dtype=object)
+    with pytest.raises(TableError, match="'x' holds infinite"):
+        TableReader().fit(table).transform(table)
+
+
+def test_dense_rows_for_a_sparse_table_hold_what_a_sparse_one_may():
+    reader = TableReader().fit(sparse.random(30, 3, 0.5, format="csr", random_state=0))
+    assert reader.transform(np.array([[1e300, 0.0, 1.0]])).max() == LARGEST
+    assert reader.transform(sparse.csr_matrix([[1e300, 0.0, 1.0]])).max() == LARGEST
+    with pytest.raises(TableError, match="missing"):
+        reader.transform(np.array([[1.0, np.nan, 0.0]]))
