@@ -19,9 +19,5 @@ class NoWorkersError(AutoMLError, RuntimeError):
     """Processes that run trials can no longer be started; the message says why."""
 
 
-class AutoMLDataWarning(UserWarning):
-    """Something in the data was changed or left out before fitting."""
-
-
 class FoldFailedWarning(UserWarning):
     """An estimator has no score on an outer fold, which is missing in means and tests."""

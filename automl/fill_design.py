@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import numpy as np
 from ConfigSpace import ConfigurationSpace
 from scipy.stats import rankdata
 
 from meta_db.store import Results
-from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
 from pipelines.models import MODELS, PORTFOLIO
-from pipelines.space import build_space, complete, to_configuration
+from pipelines.space import RICH_TABLES, build_space, complete, to_configuration
 
 # Families that win often enough to be worth many configurations; a round holds so many new ones of each.
 _STRONG = ("lightgbm", "xgboost", "catboost", "realmlp", "extra_trees", "random_forest")
@@ -26,11 +24,7 @@ _A_ROUND = {**dict.fromkeys(_STRONG, 4), **dict.fromkeys(_MIDDLE, 2)}
 _PLAIN_SHARE = 0.7  # of the drawn configurations whose steps before the model are those that suit the family best
 _ENOUGH = 25  # data sets after which a configuration may be given up
 _HOPE = 0.05  # share of them on which it has to be among the better half
-# Tables with every kind of column, small enough for every family.
-_BINARY = TableTraits(
-    "binary", 1_000, 20, n_classes=2, categorical=(0, 1, 2), cardinalities=(3, 10, 50), has_missing=True
-)
-_WIDEST = (_BINARY, replace(_BINARY, task="regression", n_classes=0))
+_WIDEST = (RICH_TABLES["binary"], RICH_TABLES["regression"])
 
 
 def design(n_rounds: int, seed: int = 0) -> Iterator[list[Configuration]]:

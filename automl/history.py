@@ -23,11 +23,6 @@ class Evaluation:
     seconds: float = 0.0  # spent on it in all
 
     @property
-    def is_ok(self) -> bool:
-        """Whether at least one fold is finished, whatever befell the others."""
-        return bool(self.folds)
-
-    @property
     def mean_loss(self) -> float | None:
         """Mean over the finished folds; not comparable where others have finished other folds."""
         return float(np.mean([r.loss for r in self.folds.values()])) if self.folds else None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import importlib.metadata
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,24 +64,47 @@ def _about(folder: Path) -> dict[str, Any]:
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     """Write a fitted estimator: ``model.pkl`` and ``about.json``, which says what made it.
 
-    The folder appears whole or not at all; a model saved there before is replaced.
+    The folder appears whole or not at all; a model saved there before is replaced. Callbacks stay behind: they watch a
+    fit, and often hold what cannot be written.
 
     Raises
     ------
     InvalidInputError
-        If the path exists and holds something else, or cannot be written to.
+        If the path exists and holds something else, or cannot be written to, or a parameter of the estimator cannot.
     """
     folder = Path(os.path.realpath(path))
     check_place(folder)
+    content = _pickle(estimator)
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
-    (partial / "model.pkl").write_bytes(cloudpickle.dumps(estimator))
-    about = {"format": FORMAT, "estimator": type(estimator).__name__, "versions": library_versions()}
-    (partial / "about.json").write_text(json.dumps(about, indent=2))
+    try:
+        (partial / "model.pkl").write_bytes(content)
+        about = {"format": FORMAT, "estimator": type(estimator).__name__, "versions": library_versions()}
+        (partial / "about.json").write_text(json.dumps(about, indent=2))
+    except OSError as error:  # such as a full disk
+        shutil.rmtree(partial, ignore_errors=True)
+        raise InvalidInputError(f"'{folder}' cannot be written: {error}") from error
     if folder.exists():
         shutil.rmtree(folder)
     partial.rename(folder)
+
+
+def _pickle(estimator: Any) -> bytes:
+    if hasattr(estimator, "callbacks"):
+        estimator = copy.copy(estimator)
+        estimator.callbacks = ()
+    try:
+        return cloudpickle.dumps(estimator)
+    except Exception as error:
+        for name, value in estimator.get_params(deep=False).items():
+            with suppress(Exception):
+                cloudpickle.dumps(value)
+                continue
+            raise InvalidInputError(
+                f"{name}={value!r} cannot be saved ({error}); replace it with set_params before save"
+            ) from error
+        raise
 
 
 def load(path: str | os.PathLike[str]) -> Any:

@@ -20,6 +20,7 @@ from ConfigSpace import ConfigurationSpace
 from automl.budget import Budget
 from automl.calibration import calibrate
 from automl.decision import tune_label_weights
+from automl.disk import ModelShelf
 from automl.ensemble import Ensemble, out_of_fold, select_bags
 from automl.errors import InvalidInputError, NothingFittedError, NoWorkersError
 from automl.estimate import Evidence, gather
@@ -38,7 +39,7 @@ from automl.search.siblings import Siblings
 from automl.store import Store
 from automl.task import Task
 from automl.trial import TrialResult
-from pipelines.space import SpaceError, build_space
+from pipelines.space import SpaceError, build_space, holds
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +97,7 @@ def run(task: Task, settings: Settings) -> RunResult:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="automl-")))
         else:
             known, folder = store.open(task, settings.random_state), store.folder
+            known = [result for result in known if _is_usable(result, space, Artifacts(folder))]
             budget = Budget(budget.seconds, budget.max_trials, budget.started - store.elapsed_before)
         task.save(folder)
         executor = make_executor(
@@ -110,11 +112,13 @@ def run(task: Task, settings: Settings) -> RunResult:
             logger.info("resumed with %d trials", len(history.results))
 
         artifacts = Artifacts(folder)
+        shelf = ModelShelf(artifacts, task)
         watch = None if settings.guard is None else Watch(settings.guard, task, artifacts, settings.random_state)
 
         def on_result(result: TrialResult) -> None:
             if store is not None:
                 store.append(result, settings.budget.elapsed)
+            shelf.add(result, history)
             for callback in settings.callbacks:
                 callback(result, history)
             if watch is not None:
@@ -172,6 +176,12 @@ def _conclude(
         ensemble.calibration = calibrate(*known, min(deadline, time.monotonic() + 0.3 * seconds))
     # The predictions go with the folder, and resampling them now would cost seconds of the search.
     return ensemble, gather(history, artifacts, task, ensemble, size, seed, deadline + 0.3 * seconds)
+
+
+def _is_usable(result: TrialResult, space: ConfigurationSpace, artifacts: Artifacts) -> bool:
+    """Whether this session can go on from a result: include and exclude may have changed, models be removed."""
+    configuration = result.trial.configuration
+    return holds(space, configuration) and all(artifacts.model_path(configuration, f).exists() for f in result.folds)
 
 
 def _space(task: Task, settings: Settings) -> ConfigurationSpace:

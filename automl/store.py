@@ -77,7 +77,7 @@ class Store:
         return self.read()
 
     def append(self, result: TrialResult, elapsed: float) -> None:
-        """Add one line; it is on disk when this returns."""
+        """Add one line, which outlives this process from then on."""
         trial = result.trial
         line: dict[str, Any] = {
             "configuration": dict(trial.configuration),

@@ -133,6 +133,11 @@ def complete(space: ConfigurationSpace, partial: Mapping[str, Any]) -> Configura
     return to_configuration(SpaceConfiguration(space, values=values))
 
 
+def holds(space: ConfigurationSpace, configuration: Configuration) -> bool:
+    """Whether all components of a configuration are choices of the space."""
+    return all(configuration[step] in choices(space, step) for step in CATALOG if step in configuration)
+
+
 @cache
 def hyperparameter_names() -> frozenset[str]:
     """Names of all choices and hyperparameters that the space of any table may hold."""

@@ -10,7 +10,7 @@ from typing import TextIO
 
 import typer
 
-from automl.errors import AutoMLDataWarning, FoldFailedWarning
+from automl.errors import FoldFailedWarning
 
 
 def split_names(text: str) -> tuple[str, ...]:
@@ -42,7 +42,7 @@ def speaking(verbose: int) -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if verbose and issubclass(category, AutoMLDataWarning | FoldFailedWarning):
+        if verbose and issubclass(category, FoldFailedWarning):
             say(verbose, f"note: {' '.join(str(message).split())}")
 
     if verbose:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import numpy as np
@@ -91,6 +92,28 @@ def test_a_saved_model_answers_the_same_wherever_it_is_moved(tmp_path):
     clf.save(tmp_path / "model")
     (tmp_path / "model").rename(tmp_path / "moved")
     assert np.array_equal(load(tmp_path / "moved").predict_proba(X_test), clf.predict_proba(X_test))
+
+
+def test_a_callback_that_cannot_be_written_does_not_cost_the_model(tmp_path):
+    X_train, X_test, y_train, _ = _cancer()
+
+    class Watcher:
+        def __init__(self):
+            self.lock = threading.Lock()
+
+        def __call__(self, result, history):
+            with self.lock:
+                pass
+
+    clf = AutoMLClassifier(max_trials=1, time_budget=None, callbacks=[Watcher()], **FAST).fit(X_train, y_train)
+    clf.save(tmp_path / "model")
+    assert len(clf.callbacks) == 1
+    again = load(tmp_path / "model")
+    assert np.array_equal(again.predict_proba(X_test), clf.predict_proba(X_test))
+    clf.set_params(searcher=threading.Lock())
+    with pytest.raises(ValueError, match="searcher=.*cannot be saved.*set_params"):
+        clf.save(tmp_path / "other")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
 
 
 def test_saving_never_replaces_something_that_is_not_a_model(tmp_path):

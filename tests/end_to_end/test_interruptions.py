@@ -120,6 +120,30 @@ def test_a_run_without_a_seed_goes_on_in_its_store(tmp_path):
     assert len(second.leaderboard_) == settings["max_trials"]
 
 
+def test_what_a_later_session_excludes_is_not_used(tmp_path):
+    X, y = load_breast_cancer(return_X_y=True)
+    settings = {**FAST, "max_trials": 2, "store": tmp_path}
+    both = [{"model": "decision_tree"}, {"model": "logistic_regression"}]
+    first = AutoMLClassifier(**settings, initial_configurations=both).fit(X, y)
+    assert set(first.leaderboard_["family"]) == {"decision_tree", "logistic_regression"}
+    second = AutoMLClassifier(**{**settings, "include": ["decision_tree"]}).fit(X, y)
+    assert set(second.leaderboard_["family"]) == {"decision_tree"}
+
+
+def test_models_that_will_not_be_chosen_make_room_on_a_small_disk(tmp_path, monkeypatch):
+    monkeypatch.setattr("automl.disk._SHARE", 1e-9)
+    X, y = load_breast_cancer(return_X_y=True)
+    settings = {**FAST, "include": ["decision_tree"], "store": tmp_path / "run"}
+    first = AutoMLClassifier(**{**settings, "max_trials": 8}).fit(X, y)
+    removed = first.leaderboard_.set_index("id").query("reason.str.contains('room')")
+    assert 0 < len(removed) < 8
+    assert (removed["weight"] == 0).all()
+    left = {path.name.split("-")[0] for path in (tmp_path / "run").glob("*.model")}
+    assert left == set(first.leaderboard_["id"]) - set(removed.index)
+    second = AutoMLClassifier(**{**settings, "max_trials": 12}).fit(X, y)
+    assert second.score(X, y) > 0.9
+
+
 def test_a_killed_run_goes_on_where_it_stopped_and_loses_no_finished_trial(tmp_path):
     store = tmp_path / "store"
     process = _start(tmp_path, budget=120, store=str(store))
