@@ -111,7 +111,7 @@ def test_a_callback_that_cannot_be_written_does_not_cost_the_model(tmp_path):
     again = load(tmp_path / "model")
     assert np.array_equal(again.predict_proba(X_test), clf.predict_proba(X_test))
     clf.set_params(searcher=threading.Lock())
-    with pytest.raises(ValueError, match="searcher=.*cannot be saved.*set_params"):
+    with pytest.raises(ValueError, match=r"searcher=.*cannot be saved.*set_params"):
         clf.save(tmp_path / "other")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["model"]
 
