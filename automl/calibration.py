@@ -19,7 +19,7 @@ _PROPER = ("neg_log_loss", "neg_brier_score", "d2_log_loss_score", "d2_brier_sco
 _RANKING = ("roc_auc", "average_precision")  # of two classes: a rising map changes no score, but mends probabilities
 _SMALLEST = 1e-6  # probability; what is surer than that is not believed
 _STRENGTH = 2.0  # of the prior, in units of the summed log loss: entries of matrix and bias have a deviation of 1/2
-_DOUBT = 300  # rows: with so many, half of the map that was found is believed (benchmarks/README.md)
+_DOUBT = 300  # rows: with so many, or as many as the map has entries, half of what was found is believed
 _MOST_CLASSES = 30  # for a whole matrix; with more, one factor and a bias for each class
 _MAX_ROWS = 20_000
 _MAX_STEPS = 30  # as good as 200 on new rows, and seconds sooner where rows and classes are many
@@ -120,7 +120,7 @@ def calibrate(
     full = unpack(found.x)
     if not np.isfinite(found.x).all() or (n_classes == 2 and not full.rises):
         return None
-    belief = len(rows) / (len(rows) + _DOUBT)
+    belief = len(rows) / (len(rows) + max(_DOUBT, full.matrix.size if has_matrix else 0))
     return Calibration((1 - belief) * np.eye(n_classes) + belief * full.matrix, belief * full.bias)
 
 
