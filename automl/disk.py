@@ -19,19 +19,11 @@ _KEPT = 0.7  # of the limit, after room was made
 
 
 class ModelShelf:
-    """Counts the bytes of fold models, and makes room where they are too many.
+    """Counts the bytes of fold models, and makes room where they are too many."""
 
-    Parameters
-    ----------
-    artifacts : Artifacts
-    task : Task
-    limit : float, optional
-        Bytes; a share of the free disk when None.
-    """
-
-    def __init__(self, artifacts: Artifacts, task: Task, limit: float | None = None):
+    def __init__(self, artifacts: Artifacts, task: Task):
         self._artifacts, self._task = artifacts, task
-        self._limit = _SHARE * shutil.disk_usage(artifacts.folder).free if limit is None else limit
+        self._limit = _SHARE * shutil.disk_usage(artifacts.folder).free
         self._used = 0
 
     def add(self, result: TrialResult, history: RunHistory) -> None:

@@ -135,9 +135,10 @@ class _CodedScorer:
 
 def _codes(labels: Any, classes: Array) -> Array:
     found = np.asarray(labels)
-    if strange := set(found.tolist()) - set(classes.tolist()):
-        raise ValueError(f"y holds {min(map(str, strange))!r}, which is no class of the training rows")
-    return np.asarray(found == classes[1], dtype=np.intp)
+    first, second = (found == label for label in classes)
+    if not (first | second).all():
+        raise ValueError(f"y holds {str(found[~(first | second)][0])!r}, which is no class of the training rows")
+    return np.asarray(second, dtype=np.intp)
 
 
 @dataclass(frozen=True)
