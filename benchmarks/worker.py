@@ -157,7 +157,7 @@ def catboost(train, y, test, s):
 
 
 def pytabkit(train, y, test, s):
-    """RealMLP or TabM with pytabkit's tuned defaults, one fit on all training rows."""
+    """RealMLP or TabM with pytabkit's tuned defaults, one fit on all training rows; medians stand for missing numbers."""
     import pytabkit
 
     name = {"realmlp": "RealMLP_TD", "tabm": "TabM_D"}[s["system"].split("_")[1]]
@@ -166,8 +166,11 @@ def pytabkit(train, y, test, s):
     losses = {} if classes is None else {"val_metric_name": "cross_entropy"}
     if classes is not None and name == "RealMLP_TD":
         losses["use_ls"] = False  # the metrics are of probabilities
-    model = kind(device="cpu", n_threads=s["cores"], random_state=s["seed"], verbosity=0, **losses).fit(train, target)
-    return SimpleNamespace(classes_=classes), lambda: (model.predict if classes is None else model.predict_proba)(test)
+    medians = train.median(numeric_only=True)  # RealMLP_TD takes no missing numbers
+    model = kind(device="cpu", n_threads=s["cores"], random_state=s["seed"], verbosity=0, **losses)
+    model.fit(train.fillna(medians), target)
+    predict = model.predict if classes is None else model.predict_proba
+    return SimpleNamespace(classes_=classes), lambda: predict(test.fillna(medians))
 
 
 def autogluon(train, y, test, s):
