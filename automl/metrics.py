@@ -22,8 +22,8 @@ def _log_loss(y: Array, p: Array, w: Array | None) -> float:
     return float(np.average(-np.log(true), weights=w))
 
 
-def _roc_auc_loss(y: Array, p: Array, w: Array | None) -> float:
-    """Minus the area under the ROC curve of class 1; ties share their rank (Mann-Whitney U)."""
+def _weights_by_threshold(y: Array, p: Array, w: Array | None) -> tuple[Array, Array]:
+    """Weight of class 1 and of the rest at each distinct probability of class 1, in ascending order."""
     score = p[:, 1] if p.ndim == 2 else p
     order = np.argsort(score, kind="stable")
     positive = (y[order] == 1).astype(float)
@@ -31,14 +31,78 @@ def _roc_auc_loss(y: Array, p: Array, w: Array | None) -> float:
     distinct = np.flatnonzero(np.diff(score[order], append=np.inf))
     pos = np.diff(np.cumsum(positive * weight)[distinct], prepend=0.0)
     neg = np.diff(np.cumsum((1 - positive) * weight)[distinct], prepend=0.0)
+    return pos, neg
+
+
+def _roc_auc_loss(y: Array, p: Array, w: Array | None) -> float:
+    """Minus the area under the ROC curve of class 1; ties share their rank (Mann-Whitney U)."""
+    pos, neg = _weights_by_threshold(y, p, w)
     if pos.sum() == 0 or neg.sum() == 0:
         return float("nan")
     below = np.cumsum(neg) - neg
     return -float((pos * (below + 0.5 * neg)).sum() / (pos.sum() * neg.sum()))
 
 
+def _average_precision_loss(y: Array, p: Array, w: Array | None) -> float:
+    pos, neg = (weights[::-1] for weights in _weights_by_threshold(y, p, w))
+    found = np.cumsum(pos)
+    return -float((pos * _ratio(found, found + np.cumsum(neg))).sum() / found[-1]) if found[-1] else 0.0
+
+
 def _accuracy_loss(y: Array, p: Array, w: Array | None) -> float:
     return -float(np.average(p.argmax(axis=1) == y, weights=w))
+
+
+def _ratio(part: Array, whole: Array) -> Array:
+    """Quotients, and 0 for 0 / 0, as scikit-learn's scores of labels have it."""
+    return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
+
+
+def _label_weights(y: Array, p: Array, w: Array | None) -> tuple[Array, Array, Array]:
+    """By class, the weight of rows that are of it, that are said to be, and that are both."""
+    said, n_classes = p.argmax(axis=1), p.shape[1]
+    weight = np.ones(len(y)) if w is None else w
+    hit = y == said
+    return (
+        np.bincount(y, weight, n_classes),
+        np.bincount(said, weight, n_classes),
+        np.bincount(y[hit], weight[hit], n_classes),
+    )
+
+
+def _balanced_accuracy_loss(y: Array, p: Array, w: Array | None) -> float:
+    true, _, both = _label_weights(y, p, w)
+    return -float(_ratio(both, true)[true > 0].mean())
+
+
+def _f1_by_class(y: Array, p: Array, w: Array | None) -> tuple[Array, Array, Array]:
+    """F1, and the weights of true and of said labels."""
+    true, said, both = _label_weights(y, p, w)
+    return _ratio(2 * both, true + said), true, said
+
+
+def _f1_loss(y: Array, p: Array, w: Array | None) -> float:
+    return -float(_f1_by_class(y, p, w)[0][1])
+
+
+def _f1_macro_loss(y: Array, p: Array, w: Array | None) -> float:
+    f1, true, said = _f1_by_class(y, p, w)
+    return -float(f1[true + said > 0].mean())
+
+
+def _f1_weighted_loss(y: Array, p: Array, w: Array | None) -> float:
+    f1, true, _ = _f1_by_class(y, p, w)
+    return -float(np.average(f1, weights=true))
+
+
+def _precision_loss(y: Array, p: Array, w: Array | None) -> float:
+    _, said, both = _label_weights(y, p, w)
+    return -float(_ratio(both, said)[1])
+
+
+def _recall_loss(y: Array, p: Array, w: Array | None) -> float:
+    true, _, both = _label_weights(y, p, w)
+    return -float(_ratio(both, true)[1])
 
 
 def _squared(y: Array, p: Array, w: Array | None) -> float:
@@ -53,14 +117,30 @@ def _mae(y: Array, p: Array, w: Array | None) -> float:
     return float(np.average(np.abs(y - p), weights=w))
 
 
+def _r2_loss(y: Array, p: Array, w: Array | None) -> float:
+    if len(y) < 2:
+        return float("nan")
+    error, spread = _squared(y, p, w), _squared(y, np.average(y, weights=w), w)
+    return error / spread - 1 if spread else -float(error == 0)  # as scikit-learn has it
+
+
 FAST: dict[str, Loss] = {
     "neg_log_loss": _log_loss,
     "roc_auc": _roc_auc_loss,
     "accuracy": _accuracy_loss,
+    "balanced_accuracy": _balanced_accuracy_loss,
+    "f1": _f1_loss,
+    "f1_macro": _f1_macro_loss,
+    "f1_weighted": _f1_weighted_loss,
+    "precision": _precision_loss,
+    "recall": _recall_loss,
+    "average_precision": _average_precision_loss,
     "neg_mean_squared_error": _squared,
     "neg_root_mean_squared_error": _rmse,
     "neg_mean_absolute_error": _mae,
+    "r2": _r2_loss,
 }
+_OF_ONE_CLASS = ("f1", "precision", "recall", "average_precision")  # of two; here the second one
 _UNBOUNDED = ("positive_likelihood_ratio", "mutual_info_score")  # scores of scikit-learn that may exceed 1
 ALIASES = {"log_loss": "neg_log_loss", "rmse": "neg_root_mean_squared_error", "mae": "neg_mean_absolute_error"}
 
@@ -221,7 +301,13 @@ def make_metric(scoring: Any, task: str, classes: Array | None) -> Metric:
         return Metric(getattr(scoring, "__name__", str(scoring)), scoring, classes)
     name = ALIASES.get(scoring, scoring)
     best = 0.0 if name.startswith("neg_") else float("inf") if name in _UNBOUNDED else 1.0
-    return Metric(name, named_scorer(name, classes), classes, name if name in FAST else None, best)
+    fast = name in FAST and (name not in _OF_ONE_CLASS or (classes is not None and _second_is_positive(classes)))
+    return Metric(name, named_scorer(name, classes), classes, name if fast else None, best)
+
+
+def _second_is_positive(classes: Array) -> bool:
+    """Whether scikit-learn's scorers, which take the label 1 for the positive class, mean the second of two."""
+    return len(classes) == 2 and (classes[1] == 1 or 1 not in classes.tolist())
 
 
 def named_scorer(name: str, classes: Array | None) -> Any:

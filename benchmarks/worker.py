@@ -157,7 +157,7 @@ def catboost(train, y, test, s):
 
 
 def pytabkit(train, y, test, s):
-    """RealMLP or TabM with pytabkit's tuned defaults, one fit on all training rows; medians stand for missing numbers."""
+    """RealMLP or TabM with pytabkit's tuned defaults, one fit on all training rows; NaN becomes the median."""
     import pytabkit
 
     name = {"realmlp": "RealMLP_TD", "tabm": "TabM_D"}[s["system"].split("_")[1]]

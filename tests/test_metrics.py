@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from sklearn.metrics import (
@@ -5,7 +7,7 @@ from sklearn.metrics import (
     log_loss,
     make_scorer,
     mean_absolute_error,
-    roc_auc_score,
+    r2_score,
     root_mean_squared_error,
 )
 
@@ -24,10 +26,31 @@ NOT_FOR_MODELS = {  # but for clusterings, or for more than one label a row
 }
 
 
+_OF_TWO_CLASSES = {"roc_auc", "average_precision", "f1", "precision", "recall"}
+_OF_MORE = {"accuracy", "balanced_accuracy", "f1_macro", "f1_weighted"}
+
+
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["unweighted", "weighted"])
-def test_roc_auc_agrees_with_scikit_learn_ties_included(weights):
-    loss = make_metric("roc_auc", "binary", CLASSES).loss(Y, PROBABILITIES, weights)
-    assert loss == pytest.approx(-roc_auc_score(Y, P, sample_weight=weights))
+@pytest.mark.parametrize("share", [1, 0.4], ids=["both said", "one never said"])
+@pytest.mark.parametrize("name", sorted(_OF_TWO_CLASSES | _OF_MORE))
+def test_scores_of_two_classes_agree_with_scikit_learn_ties_included(name, share, weights):
+    p = np.column_stack([1 - share * P, share * P]) * 0.9 + 0.05
+    _agrees(make_metric(name, "binary", CLASSES), Y, p, weights)
+
+
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["unweighted", "weighted"])
+@pytest.mark.parametrize("n_true", [4, 3], ids=["all true", "one only said"])
+@pytest.mark.parametrize("name", sorted(_OF_MORE))
+@pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
+def test_scores_of_four_classes_agree_with_scikit_learn(name, n_true, weights):
+    y, p = rng.integers(0, n_true, 200), rng.dirichlet(np.ones(4), 200)
+    _agrees(make_metric(name, "multiclass", np.array(list("abcd"))), y, p, weights)
+
+
+def _agrees(metric, y, p, weights):
+    assert metric.fast == metric.name
+    theirs = dataclasses.replace(metric, fast=None).loss(y, p, weights)
+    assert metric.loss(y, p, weights) == pytest.approx(theirs)
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["unweighted", "weighted"])
@@ -37,10 +60,17 @@ def test_log_loss_agrees_with_scikit_learn(weights):
     assert loss == pytest.approx(log_loss(Y, p, sample_weight=weights))
 
 
-def test_regression_losses_agree_with_scikit_learn():
-    y, p = rng.normal(size=100), rng.normal(size=100)
-    assert make_metric("rmse", "regression", None).loss(y, p) == pytest.approx(root_mean_squared_error(y, p))
-    assert make_metric("mae", "regression", None).loss(y, p) == pytest.approx(mean_absolute_error(y, p))
+@pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["unweighted", "weighted"])
+@pytest.mark.parametrize(
+    ("name", "score"), [("rmse", root_mean_squared_error), ("mae", mean_absolute_error), ("r2", r2_score)]
+)
+@pytest.mark.parametrize("spread", [0, 1])
+def test_regression_losses_agree_with_scikit_learn(name, score, weights, spread):
+    y, p = 3 + spread * rng.normal(size=200), rng.normal(size=200)
+    sign = -1 if name == "r2" else 1
+    for predictions in (p, y):
+        loss = make_metric(name, "regression", None).loss(y, predictions, weights)
+        assert loss == pytest.approx(sign * score(y, predictions, sample_weight=weights))
 
 
 def test_log_loss_of_a_fold_without_one_of_the_classes_is_finite():
