@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import time
+import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -80,7 +81,8 @@ class Ensemble:
             Output of the table reader.
         """
         models = [(bag.weight / len(bag.models), model) for bag in self.bags for model in bag.models]
-        with ThreadPoolExecutor(self.n_threads) as pool:
+        # scikit-learn's forests set the process's warning filters while they predict, each thread over the other's.
+        with warnings.catch_warnings(record=True), ThreadPoolExecutor(self.n_threads) as pool:
             each = pool.map(lambda pair: pair[0] * predict(pair[1], X, self.n_classes).astype(np.float64), models)
             out = np.asarray(sum(each))
         if not self.n_classes:

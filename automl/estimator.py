@@ -29,7 +29,7 @@ from automl.guard import Guard, choose_free, make_guard, set_aside
 from automl.history import RunHistory
 from automl.leaderboard import make_leaderboard
 from automl.metrics import Metric, make_metric
-from automl.progress import Progress
+from automl.progress import Best, Progress
 from automl.run import Settings, run
 from automl.splits import make_folds
 from automl.store import kept_seed
@@ -123,7 +123,7 @@ class _AutoML(BaseEstimator):
         seed = self._seed()
         task, reader, classes = self._prepare(X, y, sample_weight, groups, seed)
         with Progress(self.verbose, self.time_budget, self.max_trials, task.metric.name) as progress:
-            settings = self._settings(budget, progress, seed)
+            settings = self._settings(budget, progress, seed, len(task.folds))
             result = run(task, settings)
             progress.close(f"{result.stop_reason}; {len(result.history.evaluations)} configurations")
         self._reader: TableReader = reader
@@ -189,15 +189,12 @@ class _AutoML(BaseEstimator):
         kept = None if self.store is None else kept_seed(Path(self.store))  # without it a run has other folds
         return int(check_random_state(self.random_state).randint(_SEEDS)) if kept is None else kept
 
-    def _settings(self, budget: Budget, progress: Progress, seed: int) -> Settings:
+    def _settings(self, budget: Budget, progress: Progress, seed: int, n_folds: int) -> Settings:
         def show(result: TrialResult, history: RunHistory) -> None:
-            best = history.best()
-            progress.update(
-                len(history.evaluations),
-                None if best is None or best.mean_loss is None else -best.mean_loss,
-                result.trial.configuration.family,
-                budget.elapsed,
-            )
+            best = None
+            if (first := history.standings()[0]).folds:
+                best = Best(-first.mean_loss, first.configuration.family, len(first.folds), n_folds)
+            progress.update(len(history.evaluations), best, result.trial.configuration.family, budget.elapsed)
 
         return Settings(
             budget=budget,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,9 +23,9 @@ class Evaluation:
     seconds: float = 0.0  # spent on it in all
 
     @property
-    def mean_loss(self) -> float | None:
-        """Mean over the finished folds; not comparable where others have finished other folds."""
-        return float(np.mean([r.loss for r in self.folds.values()])) if self.folds else None
+    def mean_loss(self) -> float:
+        """Mean over the finished folds, NaN without any; not comparable where others have finished other folds."""
+        return float(np.mean([r.loss for r in self.folds.values()])) if self.folds else float("nan")
 
     @property
     def fold_seconds(self) -> float:
@@ -43,7 +43,7 @@ class Observation:
 
 
 class RunHistory:
-    """Append-only; the order of `results` is the order in which trials ended.
+    """Append-only; iterating gives the `results` in the order in which trials ended.
 
     Parameters
     ----------
@@ -61,6 +61,15 @@ class RunHistory:
         self.evaluations: dict[Configuration, Evaluation] = {}
         for result in results:
             self.append(result)
+
+    def __iter__(self) -> Iterator[TrialResult]:
+        return iter(self.results)
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __repr__(self) -> str:
+        return f"<RunHistory of {len(self.results)} trials on {len(self.evaluations)} configurations>"
 
     def start(self, trial: Trial) -> None:
         """Note that a trial runs, so that nobody suggests it again."""
@@ -88,10 +97,14 @@ class RunHistory:
         """Configurations that ended or run."""
         return set(self.evaluations) | {trial.configuration for trial in self.running}
 
-    def best(self) -> Evaluation | None:
-        """The evaluation of the lowest adjusted loss."""
-        rated = [o for o in self.observations() if o.loss is not None]
-        return self.evaluations[min(rated, key=lambda o: o.loss or 0.0).configuration] if rated else None
+    def standings(self) -> list[Evaluation]:
+        """Evaluations by their adjusted losses, best first.
+
+        Those with the most folds come before the others, which may be ahead by luck; those without any come last.
+        """
+        most = max((len(e.folds) for e in self.evaluations.values()), default=0)
+        losses = {o.configuration: float("inf") if o.loss is None else o.loss for o in self.observations()}
+        return sorted(self.evaluations.values(), key=lambda e: (len(e.folds) < most, losses[e.configuration]))
 
     def fold_effects(self) -> Mapping[int, float]:
         """Median loss of each fold among the configurations with the most folds, for comparing unequal coverage."""

@@ -17,24 +17,23 @@ def make_leaderboard(history: RunHistory, ensemble: Ensemble) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``score`` is the mean over the finished folds, greater is better; the order allows for folds that are missing,
-        because some are harder than others. ``seconds`` is what all its trials took; ``weight`` its share of the
-        ensemble; failed ones come last.
+        ``score`` is the mean over the finished folds, greater is better. Configurations with the most folds come first;
+        the order of the others allows for folds that are missing, because some are harder than others, and those
+        without any come last. ``seconds`` is what all its trials took; ``weight`` its share of the ensemble.
     """
-    losses = {o.configuration: np.inf if o.loss is None else o.loss for o in history.observations()}
     weights = ensemble.weights
     rows = []
-    for configuration, e in sorted(history.evaluations.items(), key=lambda item: losses[item[0]]):
+    for e in history.standings():
         rows.append(
             {
-                "family": configuration.family,
-                "score": np.nan if e.mean_loss is None else -e.mean_loss,
+                "family": e.configuration.family,
+                "score": -e.mean_loss,
                 "std": float(np.std([r.loss for r in e.folds.values()])) if e.folds else np.nan,
                 "folds": len(e.folds),
                 "seconds": e.seconds,
                 "status": e.status.value,
-                "weight": weights.get(configuration, 0.0),
-                "id": configuration.id,
+                "weight": weights.get(e.configuration, 0.0),
+                "id": e.configuration.id,
                 "origin": e.origin,
                 "reason": e.reason,
             }

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from importlib import import_module
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -84,6 +85,24 @@ class _Notebook:
             self._handle.update({"text/plain": text}, raw=True)
 
 
+@dataclass(frozen=True)
+class Best:
+    """The configuration that leads.
+
+    Attributes
+    ----------
+    score : float
+        Greater is better.
+    n_folds : int
+        That it has finished, of all folds.
+    """
+
+    score: float
+    family: str
+    n_folds: int
+    of_folds: int
+
+
 class Progress:
     """Shows how a run goes; quiet in logs, silent with ``verbose=0``, and never the cause of an error.
 
@@ -111,7 +130,7 @@ class Progress:
         self._view: _View | None = None
         self._running = False
         self._origin = time.monotonic()
-        self._trials, self._best, self._family = 0, None, ""  # type: int, float | None, str
+        self._trials, self._best, self._family = 0, None, ""  # type: int, Best | None, str
         self._logged = 0.0  # how far the run was at the last log line
 
     def __enter__(self) -> Self:
@@ -139,14 +158,14 @@ class Progress:
         self._ticker = threading.Thread(target=self._tick, name="automl-progress", daemon=True)
         self._ticker.start()
 
-    def update(self, trials_done: int, best_score: float | None, family: str, elapsed: float) -> None:
+    def update(self, trials_done: int, best: Best | None, family: str, elapsed: float) -> None:
         """Note where the run stands.
 
         Parameters
         ----------
         trials_done : int
-        best_score : float or None
-            Greater is better; None while nothing succeeded.
+        best : Best or None
+            None while nothing succeeded.
         family : str
             Model family of the trial that ended last.
         elapsed : float
@@ -155,13 +174,15 @@ class Progress:
         if not self._running:
             return
         with self._lock:
-            better = best_score is not None and (self._best is None or best_score > self._best)
-            self._trials, self._best, self._family = trials_done, best_score, family
+            last, self._best = self._best, best
+            self._trials, self._family = trials_done, family
             self._origin = time.monotonic() - elapsed
             if self._view is None:
                 self._log_now_and_then(elapsed)
-            if better and self._verbose >= 2:
-                self.message(f"new best {self._score()} by {family} after {elapsed:.1f} s")
+            # One on more folds leads whatever its score: fewer folds may be easier.
+            is_new = best and (last is None or (best.n_folds, best.score) > (last.n_folds, last.score))
+            if best and is_new and self._verbose >= 2:
+                self.message(f"new best {self._score()} by {best.family.replace('_', ' ')} after {elapsed:.1f} s")
             # The ticker redraws; drawing for each of thousands of fast trials would take time from the search.
 
     def message(self, text: str) -> None:
@@ -244,8 +265,10 @@ class Progress:
         return ", ".join(parts)
 
     def _score(self) -> str:
-        best = 0.0 if self._best is None else self._best
-        return f"{self._name} {-best if self._negated else best:.4g}"
+        assert self._best is not None
+        score = -self._best.score if self._negated else self._best.score
+        n, of = self._best.n_folds, self._best.of_folds
+        return f"{self._name} {score:.4g}{'' if n == of else f' on {n} of {of} folds'}"
 
 
 def _make_view() -> _View | None:

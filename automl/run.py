@@ -39,11 +39,13 @@ from automl.search.siblings import Siblings
 from automl.store import Store
 from automl.task import Task
 from automl.trial import TrialResult
+from pipelines.configuration import Configuration
 from pipelines.space import SpaceError, build_space, holds
 
 logger = logging.getLogger(__name__)
 
 _START_SECONDS = 0.5  # of the worker processes, once their libraries are in memory
+_MOST_OVERRUN = 15.0  # seconds beyond a budget that is too small for any fit, rather than no model
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,7 @@ def run(task: Task, settings: Settings) -> RunResult:
     Raises
     ------
     InvalidInputError
-        If there is nothing to search, or no time for a single fit.
+        If there is nothing to search, or by far no time for a single fit.
     NothingFittedError
         If no trial finished a fold.
     """
@@ -107,7 +109,10 @@ def run(task: Task, settings: Settings) -> RunResult:
         train_share = float(np.mean([len(train) for train, _ in task.folds])) / len(task.y)
         runtime = RuntimeModel(task.traits, train_share, recall_runtime())
         history = RunHistory(known, cost_of=runtime.guess if budget.seconds is None else None)
-        racing = _make_racing(space, task, settings, budget, runtime, executor, is_new=not known)
+        initial = _initial_design(space, task, settings, budget, runtime, executor.n_workers)
+        if not known:  # a run that was stopped while it built its ensemble needs no more seconds to search
+            initial, budget = _enough_for_one(initial, budget, runtime)
+        racing = _make_racing(space, task, settings, initial, budget, runtime, executor)
         if history.results:
             logger.info("resumed with %d trials", len(history.results))
 
@@ -126,7 +131,7 @@ def run(task: Task, settings: Settings) -> RunResult:
                 if watch.stops:
                     raise StopIteration
 
-        stop_reason = _search(racing, executor, history, budget, on_result)
+        stop_reason = _search(racing, executor, history, budget, on_result) or _ending(settings.budget, history)
         if watch is not None and watch.stops:
             stop_reason = "work score and free score part"
         try:
@@ -147,10 +152,9 @@ def _search(
     budget: Budget,
     on_result: Callable[[TrialResult], None],
 ) -> str:
-    """Search, and say why it ended; what ends it too early is raised only where there is nothing to conclude from."""
+    """Search, and say what ended it but its budget; an error only where there is nothing to conclude from."""
     try:
-        stopped = search(racing, executor, history, budget, on_result)
-        ending = "a callback stopped it" if stopped else _ending(budget, history)
+        ending = "a callback stopped it" if search(racing, executor, history, budget, on_result) else ""
     except (KeyboardInterrupt, NoWorkersError) as error:
         if not _has_model(history):
             raise
@@ -195,30 +199,43 @@ def _has_model(history: RunHistory) -> bool:
     return any(e.folds for e in history.evaluations.values())
 
 
+def _initial_design(
+    space: ConfigurationSpace, task: Task, settings: Settings, budget: Budget, runtime: RuntimeModel, n_workers: int
+) -> list[Configuration]:
+    wanted = settings.initial_configurations
+    if not isinstance(wanted, str):
+        return from_user(space, wanted)
+    if wanted == "meta":
+        longest = fold_seconds(budget.seconds or float("inf"), n_workers, len(task.folds), task.traits.n_rows)
+        return remembered_portfolio(space, runtime, budget, task, longest)
+    return default_portfolio(space, runtime, budget)
+
+
+def _enough_for_one(
+    initial: list[Configuration], budget: Budget, runtime: RuntimeModel
+) -> tuple[list[Configuration], Budget]:
+    """The design and the budget; where the seconds are too few for any fit, those of the quickest one."""
+    cheapest = min(initial, key=runtime.guess, default=None)
+    seconds = _START_SECONDS + (0.0 if cheapest is None else runtime.guess(cheapest))
+    if seconds <= budget.search_left or budget.seconds is None:
+        return initial, budget
+    needed = math.ceil((seconds + budget.elapsed) / 0.75)
+    few = f"time_budget={budget.seconds} s is too small for one fit on this table"
+    if needed > budget.seconds + _MOST_OVERRUN:
+        raise InvalidInputError(f"{few}; about {needed} s are needed")
+    logger.warning("%s; fitting the quickest configuration alone, in about %d s", few, needed)
+    return [] if cheapest is None else [cheapest], Budget(needed, 1, budget.started)
+
+
 def _make_racing(
     space: ConfigurationSpace,
     task: Task,
     settings: Settings,
+    initial: list[Configuration],
     budget: Budget,
     runtime: RuntimeModel,
     executor: Executor,
-    is_new: bool,
 ) -> Racing:
-    wanted = settings.initial_configurations
-    if not isinstance(wanted, str):
-        initial = from_user(space, wanted)
-    elif wanted == "meta":
-        longest = fold_seconds(budget.seconds or float("inf"), executor.n_workers, len(task.folds), task.traits.n_rows)
-        initial = remembered_portfolio(space, runtime, budget, task, longest)
-    else:
-        initial = default_portfolio(space, runtime, budget)
-    cheapest = min((runtime.guess(configuration) for configuration in initial), default=0.0)
-    # A run that was stopped while it built its ensemble has no seconds left to search, and needs none.
-    if is_new and cheapest + _START_SECONDS > budget.search_left:
-        needed = math.ceil((cheapest + _START_SECONDS + budget.elapsed) / 0.75)
-        raise InvalidInputError(
-            f"time_budget={budget.seconds} s is too small for one fit on this table; about {needed} s are needed"
-        )
     searcher = make_searcher(settings.searcher, space, settings.random_state, initial)
     return Racing(
         searcher, len(task.folds), task.traits.n_rows, runtime, budget, executor.n_workers, settings.trial_time_limit,

@@ -132,7 +132,7 @@ def _check_objects(column: pd.Series, where: str) -> None:
 
 def _nested(where: str, kind: str) -> InvalidCellError:
     return InvalidCellError(
-        f"{where} holds cells of type {kind}, but each cell as argument must be a string or a number; "
+        f"{where} holds cells of type {kind}, but each cell of the argument must be a string or a number; "
         "split it into several columns, or drop it"
     )
 
@@ -148,4 +148,4 @@ def as_array(X: Any) -> Array:
     try:
         return to_array(X)
     except TableError as error:
-        raise InvalidCellError(f"{error}; each cell as argument must be a string or a number") from error
+        raise InvalidCellError(f"{error}; each cell of the argument must be a string or a number") from error

@@ -17,8 +17,17 @@ def _result(max_depth, losses, status=Status.OK):
 
 
 def test_a_score_is_one_that_the_metric_can_have_and_the_order_allows_for_harder_folds():
-    complete, hard_only = _result(2, {0: -1.0, 1: -0.8}), _result(3, {1: -0.95})  # AUC, as losses
-    board = make_leaderboard(RunHistory([complete, _result(4, {}, Status.CRASH), hard_only]), Ensemble([], 2))
-    assert list(board["score"][:2]) == pytest.approx([0.95, 0.9])
-    assert list(board["folds"]) == [1, 2, 0]
+    complete, easy_only, hard_only = _result(2, {0: -1.0, 1: -0.8}), _result(3, {0: -0.97}), _result(5, {1: -0.95})
+    failed = _result(4, {}, Status.CRASH)
+    board = make_leaderboard(RunHistory([failed, easy_only, complete, hard_only]), Ensemble([], 2))  # AUC, as losses
+    assert list(board["score"][:3]) == pytest.approx([0.9, 0.95, 0.97])
+    assert list(board["folds"]) == [2, 1, 1, 0]
     assert board["status"].iloc[-1] == "crash"
+
+
+def test_a_history_is_the_trials_in_the_order_in_which_they_ended():
+    results = [_result(2, {0: -1.0, 1: -0.8}), _result(3, {0: -0.97}), _result(3, {1: -0.95})]
+    history = RunHistory(results)
+    assert list(history) == results
+    assert len(history) == 3
+    assert repr(history) == "<RunHistory of 3 trials on 2 configurations>"

@@ -16,13 +16,13 @@ import types
 
 import pytest
 
-from automl.progress import Progress
+from automl.progress import Best, Progress
 
 RUN = """
 import sys, time
-from automl.progress import Progress
+from automl.progress import Best, Progress
 with Progress({verbose}, 60, {max_trials}, {name!r}) as progress:
-    progress.update(3, {score}, "random_forest", 12.0)
+    progress.update(3, Best({score}, "extra_trees", {n_folds}, 8), "random_forest", 12.0)
     time.sleep({sleep})
     progress.message("a word in between")
     print("from the script")
@@ -30,8 +30,12 @@ with Progress({verbose}, 60, {max_trials}, {name!r}) as progress:
 """
 
 
-def script(*, verbose=1, max_trials=None, name="roc_auc", score=0.91234, sleep=0.8):
-    return RUN.format(verbose=verbose, max_trials=max_trials, name=name, score=score, sleep=sleep)
+def ridge(score):
+    return Best(score, "ridge", 5, 5)
+
+
+def script(*, verbose=1, max_trials=None, name="roc_auc", score=0.91234, n_folds=8, sleep=0.8):
+    return RUN.format(verbose=verbose, max_trials=max_trials, name=name, score=score, n_folds=n_folds, sleep=sleep)
 
 
 def run_with_terminal(code, *, term="xterm"):
@@ -82,7 +86,7 @@ def test_verbose_0_shows_nothing_on_a_terminal():
 
 def test_verbose_2_names_each_new_best_once():
     _, seen = run_with_terminal(script(verbose=2))
-    assert seen.count("new best roc auc 0.9123 by random_forest after 12.0 s") == 1
+    assert seen.count("new best roc auc 0.9123 by extra trees after 12.0 s") == 1
 
 
 def test_a_dumb_terminal_gets_no_control_codes():
@@ -107,12 +111,24 @@ def test_a_hundred_trials_make_at_most_five_log_lines(caplog):
     caplog.set_level(logging.INFO, logger="automl")
     with Progress(1, 100.0, None, "r2") as progress:
         for second in range(100):
-            progress.update(second + 1, 0.01 * second, "ridge", float(second))
+            progress.update(second + 1, ridge(0.01 * second), "ridge", float(second))
         progress.close("budget spent")
     said = [record.getMessage() for record in caplog.records]
     assert said[0] == "search by r2, budget 100 s"
     assert [line.split(",")[0] for line in said[1:-1]] == ["75 s left", "50 s left", "25 s left"]
     assert said[-1].startswith("budget spent; best r2 0.99")
+
+
+def test_a_lucky_fold_is_said_to_be_one_and_gives_way_to_what_has_more(caplog):
+    caplog.set_level(logging.INFO, logger="automl")
+    with Progress(2, None, None, "neg_mean_absolute_error") as progress:
+        for score, n_folds in [(-738.1, 1), (-1137, 8), (-1150, 8), (-1100, 8)]:
+            progress.update(n_folds, Best(score, "extra_trees", n_folds, 8), "ridge", 1.0)
+    assert [record.getMessage() for record in caplog.records[1:]] == [
+        "new best mean absolute error 738.1 on 1 of 8 folds by extra trees after 1.0 s",
+        "new best mean absolute error 1137 by extra trees after 1.0 s",
+        "new best mean absolute error 1100 by extra trees after 1.0 s",
+    ]
 
 
 def test_a_run_without_limits_logs_ever_more_rarely(caplog):
@@ -127,7 +143,7 @@ def test_a_run_without_limits_logs_ever_more_rarely(caplog):
 def test_verbose_0_logs_nothing(caplog):
     caplog.set_level(logging.DEBUG, logger="automl")
     with Progress(0, 10.0, None, "r2") as progress:
-        progress.update(1, 0.5, "ridge", 9.0)
+        progress.update(1, ridge(0.5), "ridge", 9.0)
         progress.message("unheard")
         progress.close("done")
     assert caplog.records == []
@@ -174,7 +190,7 @@ def test_a_terminal_that_hangs_up_does_not_hurt_the_run(monkeypatch):
     monkeypatch.setattr(sys, "stderr", terminal)
     with Progress(1, 60, None, "r2") as progress:
         for i in range(3):
-            progress.update(i, 0.1, "ridge", 1.0)
+            progress.update(i, ridge(0.1), "ridge", 1.0)
             progress.message("anyone there?")
         progress.close("done")
     assert terminal.written > 2
@@ -189,7 +205,7 @@ def test_a_missing_standard_error_does_not_hurt_the_run(monkeypatch, tmp_path, s
         stream.close()
     monkeypatch.setattr(sys, "stderr", stream)
     with Progress(1, 60, None, "r2") as progress:
-        progress.update(1, 0.1, "ridge", 1.0)
+        progress.update(1, ridge(0.1), "ridge", 1.0)
         progress.close("done")
 
 
@@ -206,7 +222,7 @@ def test_many_threads_may_report_at_once(monkeypatch):
 
             def report(start):
                 for i in range(20):
-                    progress.update(i, 0.01 * i, "ridge", 0.1 * i)
+                    progress.update(i, ridge(0.01 * i), "ridge", 0.1 * i)
                     progress.message(f"{start} {i}")
 
             threads = [threading.Thread(target=report, args=(k,)) for k in range(4)]
@@ -244,7 +260,7 @@ def test_a_notebook_gets_one_output_that_is_replaced(monkeypatch):
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", module)
     with Progress(1, 60, None, "accuracy") as progress:
-        progress.update(5, 0.8, "catboost", 30.0)
+        progress.update(5, ridge(0.8), "catboost", 30.0)
         progress.close("interrupted")
     assert len(shown) == 1
     assert updates[-1].startswith("automl: interrupted; best accuracy 0.8; 30.")

@@ -113,7 +113,7 @@ def test_sampled_configurations_fit(model: Component, task: str) -> None:
     space = model.space(traits)
     space.seed(1)
     for _ in range(3):
-        check_output(make(model, traits, dict(space.sample_configuration())).fit(X, y), X, y)
+        check_output(make(model, traits, dict(space.sample_configuration()), time_limit=0.5).fit(X, y), X, y)
 
 
 @pytest.mark.parametrize(("model", "task"), cases(accepts_missing=True))

@@ -18,8 +18,6 @@ from sklearn.pipeline import Pipeline
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.errors import InvalidInputError
 
-pytestmark = pytest.mark.alone
-
 FAST = {"include": ["decision_tree", "logistic_regression", "ridge"], "verbose": 0, "random_state": 0, "n_jobs": 2}
 
 
@@ -54,6 +52,7 @@ def test_three_classes_of_integers():
     assert log_loss(y_test, clf.predict_proba(X_test)) < 0.4
 
 
+@pytest.mark.alone
 def test_the_budget_is_kept_and_the_ensemble_is_in_it():
     X_train, _, y_train, _ = _cancer()
     AutoMLClassifier(max_trials=1, time_budget=None, **FAST).fit(X_train, y_train)  # worker libraries are imported
@@ -61,6 +60,21 @@ def test_the_budget_is_kept_and_the_ensemble_is_in_it():
     clf = AutoMLClassifier(time_budget=6, verbose=0, n_jobs=2).fit(X_train, y_train)
     assert time.monotonic() - start < 8  # the promise: 5 %, at least 2 s
     assert len(clf.leaderboard_) > 3
+
+
+def test_a_budget_that_is_over_before_the_first_fit_gives_the_quickest_model(caplog):
+    X_train, X_test, y_train, y_test = _cancer()
+    clf = AutoMLClassifier(time_budget=0.2, **FAST).fit(X_train, y_train)
+    assert "time_budget=0.2 s is too small for one fit" in caplog.text
+    assert len(clf.leaderboard_) == 1
+    assert clf.stop_reason_ == "time budget spent"
+    assert clf.score(X_test, y_test) > 0.8
+
+
+def test_a_budget_that_is_by_far_too_small_is_an_error_before_work():
+    X, y = make_classification(300_000, 20, random_state=0)
+    with pytest.raises(InvalidInputError, match=r"time_budget=0.5 s is too small.*about \d+ s are needed"):
+        AutoMLClassifier(time_budget=0.5, include=["catboost"], verbose=0).fit(X, y)
 
 
 def test_the_leaderboard_says_what_was_tried_and_what_entered_the_ensemble():

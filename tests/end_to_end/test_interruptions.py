@@ -19,8 +19,6 @@ from sklearn.datasets import load_breast_cancer
 from automl import AutoMLClassifier
 from tests.factories import FAST
 
-pytestmark = pytest.mark.alone
-
 # No `if __name__ == "__main__":` on purpose: worker processes must not run the user's script again.
 SCRIPT = """
 import sys
@@ -82,6 +80,7 @@ AutoMLClassifier(time_budget=120, n_jobs=1, verbose=0, scoring=slow, include=["d
 """
 
 
+@pytest.mark.alone
 def test_ctrl_c_before_the_first_result_is_ctrl_c(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SLOW)

@@ -23,8 +23,6 @@ from automl.trial import Status, Trial
 from pipelines.configuration import Configuration
 from tests.factories import FAST, make_task, net, tree
 
-pytestmark = pytest.mark.alone
-
 
 def _segfault(estimator, X, y):
     os.kill(os.getpid(), signal.SIGSEGV)
@@ -64,6 +62,7 @@ def start(tmp_path):
         executor.shutdown()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize(
     ("scorer", "limits", "seconds", "status", "reason"),
     [
@@ -225,6 +224,7 @@ print(*model.fit(*load_iris(return_X_y=True)).leaderboard_["status"])
 """
 
 
+@pytest.mark.alone
 def test_the_import_of_a_library_does_not_count_as_the_trial_s_time(tmp_path):
     (tmp_path / "slow" / "xgboost").mkdir(parents=True)
     (tmp_path / "slow" / "xgboost" / "__init__.py").write_text(_SLOW_XGBOOST)

@@ -22,8 +22,6 @@ from tests.factories import FAST, make_task, net, tree
 ray = pytest.importorskip("ray")
 cluster_utils = pytest.importorskip("ray.cluster_utils")
 
-pytestmark = pytest.mark.alone
-
 ON_RAY = {**FAST, "executor": "ray"}
 
 
@@ -176,6 +174,7 @@ def test_networks_that_are_kept_from_the_gpu_stay_on_processors(gpu_node, start)
     assert {-fold.loss for fold in result.folds.values()} == {0.0}
 
 
+@pytest.mark.slow
 def test_when_the_last_gpu_is_lost_networks_go_on_without(cluster, gpu_node, start):
     executor = start(make_task(scoring=_hang_on_gpu, n_rows=100), n_jobs=2)
     futures = [executor.submit([Trial(net(n))]) for n in (32, 33)]  # the second waits for the GPU

@@ -20,8 +20,6 @@ import yaml
 import automl
 from tests.jobs.workshop import DUMMY, lines
 
-pytestmark = pytest.mark.alone
-
 ROOT = Path(automl.__file__).parents[1]
 TABLE = "tests.jobs.workshop:table"
 

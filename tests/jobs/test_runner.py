@@ -17,8 +17,6 @@ from automl.jobs.folders import JobFolder
 from automl.jobs.job import Resources
 from tests.jobs.workshop import DUMMY, lines
 
-pytestmark = pytest.mark.alone
-
 TABLE, RAISES, DIES, BLOATS = (f"tests.jobs.workshop:{name}" for name in ("table", "raises", "dies", "bloats"))
 
 
