@@ -18,6 +18,7 @@ from automl.execute.catalog import EXECUTORS
 from automl.guard import make_guard
 from automl.metrics import ALIASES
 from automl.names import check_names
+from automl.persistence import takes_files
 from automl.search.catalog import SEARCHERS
 from automl.search.initial import DESIGNS
 from pipelines.catalog import NAMES
@@ -89,6 +90,9 @@ def _check_numbers(settings: Mapping[str, Any]) -> None:
             _check_positive(name, settings[name], what, whole)
     if "time_budget" in settings and settings["time_budget"] is None and settings.get("max_trials") is None:
         raise InvalidInputError("time_budget and max_trials are both None; give one of them, or the search never ends")
+    verbose = settings.get("verbose", 1)
+    if not isinstance(verbose, Integral | np.bool_) or verbose < 0:
+        raise InvalidInputError(f"verbose must be 0, 1 or 2; got {verbose!r}")
     n_jobs = settings.get("n_jobs")
     if n_jobs is not None and (not _is_whole(n_jobs) or n_jobs == 0):
         raise InvalidInputError(f"n_jobs must be a whole number, -1 for all processors, and not 0; got {n_jobs!r}")
@@ -114,7 +118,7 @@ def _check_store(store: Any) -> None:
     existing = next(path for path in (Path(store).absolute(), *Path(store).absolute().parents) if path.exists())
     if not existing.is_dir():
         raise InvalidInputError(f"store '{store}': '{existing}' is a file; name a folder")
-    if not os.access(existing, os.W_OK):
+    if not takes_files(existing):
         raise InvalidInputError(f"store '{store}': '{existing}' cannot be written to; name another folder")
 
 
@@ -155,13 +159,20 @@ def _check_scoring(scoring: Any, classification: bool) -> None:
         return
     if not isinstance(scoring, str):
         raise InvalidInputError(f"scoring must be the name of one scorer or a callable; got {type(scoring).__name__}")
-    check_names("scoring", scoring, [*get_scorer_names(), *ALIASES])
-    function: Callable[..., Any] | None = getattr(get_scorer(ALIASES.get(scoring, scoring)), "_score_func", None)
-    room = getattr(function, "__module__", "")
+    known = [*get_scorer_names(), *ALIASES]
+    if scoring not in known:
+        own = ("._classification", "._ranking") if classification else ("._regression",)
+        check_names("scoring", scoring, [name for name in known if _judge(name).endswith(own)])
+    room = _judge(scoring)
     if classification and room.endswith("._regression"):
         raise InvalidInputError(f"scoring={scoring!r} judges regression; use for example 'roc_auc' or 'neg_log_loss'")
     if not classification and room.endswith(("._classification", "._ranking")):
         raise InvalidInputError(f"scoring={scoring!r} judges classification; use for example 'r2'")
+
+
+def _judge(scoring: str) -> str:
+    """The module of scikit-learn that a scorer's function comes from: it tells what the scorer is for."""
+    return getattr(getattr(get_scorer(ALIASES.get(scoring, scoring)), "_score_func", None), "__module__", "")
 
 
 def _check_cv(cv: Any) -> None:

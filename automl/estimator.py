@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -217,6 +218,13 @@ class _AutoML(BaseEstimator):
     def _predict(self, X: Any) -> Array:
         check_is_fitted(self, "_ensemble")
         validation.check_table(X)
+        if hasattr(self, "feature_names_in_") and not hasattr(X, "columns"):
+            warnings.warn(
+                f"X does not have valid feature names, but {type(self).__name__} was fitted with feature names; its "
+                "columns are taken in the order of training",
+                UserWarning,
+                stacklevel=3,
+            )
         # Workers fitted the pipelines on arrays; a global wish for frames must not reach their inner steps.
         with validation.table_errors(), config_context(transform_output="default"):
             return self._ensemble.predict(self._reader.transform(X))

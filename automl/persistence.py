@@ -7,6 +7,8 @@ import importlib.metadata
 import json
 import os
 import shutil
+import tempfile
+import warnings
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -46,8 +48,17 @@ def check_place(folder: Path) -> None:
     if folder.exists() and any(folder.iterdir()):
         _about(folder)
     parent = next(path for path in folder.absolute().parents if path.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
+    if not takes_files(parent):
         raise InvalidInputError(f"'{folder}' cannot be written: '{parent}' is no folder that takes files")
+
+
+def takes_files(path: Path) -> bool:
+    """Whether files can be made there; asked by making one, as permissions do not tell all."""
+    try:
+        with tempfile.TemporaryFile(dir=path):
+            return True
+    except OSError:
+        return False
 
 
 def _about(folder: Path) -> dict[str, Any]:
@@ -108,7 +119,7 @@ def _pickle(estimator: Any) -> bytes:
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Read an estimator written by ``save``.
+    """Read an estimator written by ``save``; warns where the libraries that made it had other versions.
 
     The file is a pickle: load only what you trust.
 
@@ -121,6 +132,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     about = _about(folder)
     if about["format"] > FORMAT:
         raise InvalidInputError(f"'{folder}' was saved by a newer version ({about['versions']}); upgrade cash-automl")
+    _compare_versions(folder, about["versions"])
     try:
         return cloudpickle.loads((folder / "model.pkl").read_bytes())
     except OSError as error:
@@ -131,3 +143,12 @@ def load(path: str | os.PathLike[str]) -> Any:
             f"'{folder}' cannot be read ({type(error).__name__}: {error}): it is damaged, or needs the libraries that "
             f"made it: {made}"
         ) from error
+
+
+def _compare_versions(folder: Path, made: dict[str, str]) -> None:
+    here = library_versions()
+    others = [f"{name} {made[name]} (here {here.get(name, 'none')})" for name in made if made[name] != here.get(name)]
+    if others:
+        warnings.warn(
+            f"'{folder}' was made with {', '.join(others)}; predictions may fail or differ", UserWarning, stacklevel=3
+        )

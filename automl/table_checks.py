@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,8 @@ def check_table(X: Any) -> None:
     """
     if X is None:
         raise InvalidInputError("X is None; pass a table with rows and columns")
+    if isinstance(X, str | os.PathLike):
+        raise InvalidInputError(f"X is a path, {os.fspath(X)!r}; pass the table, as pandas.read_csv(...) reads it")
     if sparse.issparse(X):
         _check_shape(X.shape)
         _check_sparse(X)

@@ -19,7 +19,7 @@ def read_table(path: Path) -> pd.DataFrame:
     Parameters
     ----------
     path : Path
-        ``.csv`` or ``.tsv``, possibly packed as in ``.csv.gz``; or ``.parquet``.
+        ``.csv`` (also with semicolons) or ``.tsv``, possibly packed as in ``.csv.gz``; or ``.parquet``.
 
     Raises
     ------
@@ -32,9 +32,18 @@ def read_table(path: Path) -> pd.DataFrame:
     try:
         if kind in _PARQUET:
             return pd.read_parquet(path)
-        return pd.read_csv(path, sep=_SEPARATORS[kind], low_memory=False)
+        return _read_text(path, _SEPARATORS[kind])
     except (OSError, ValueError) as error:  # pandas' and pyarrow's parser errors are ValueErrors
         raise InvalidInputError(f"'{path}' cannot be read as {kind[1:]}: {error}") from error
+
+
+def _read_text(path: Path, separator: str) -> pd.DataFrame:
+    heading = list(pd.read_csv(path, sep=separator, nrows=0).columns)
+    if len(heading) > 1 or ";" not in heading[0]:
+        return pd.read_csv(path, sep=separator, low_memory=False)
+    # As spreadsheets write it where the comma is the decimal sign; which it need not be.
+    readings = [pd.read_csv(path, sep=";", decimal=sign, low_memory=False) for sign in ".,"]
+    return max(readings, key=lambda reading: reading.select_dtypes("number").shape[1])
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:

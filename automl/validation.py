@@ -150,6 +150,10 @@ def _flat(name: str, values: Any) -> Array:
     if array.ndim == 2 and array.shape[1] == 1:
         _warn_column()
         array = array.ravel()
+    if array.ndim == 0:
+        raise InvalidInputError(
+            f"{name} should be a 1d array, one value for each row, got {values!r}; a column of X is X.pop({values!r})"
+        )
     if array.ndim != 1:
         raise InvalidInputError(
             f"{name} should be a 1d array, got an array of shape {array.shape} instead; fit one model for each column"

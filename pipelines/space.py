@@ -145,9 +145,15 @@ def hyperparameter_names() -> frozenset[str]:
 
 
 def describe(space: ConfigurationSpace) -> dict[str, Any]:
-    """Size of a space: numbers of hyperparameters and model families, and the families' names."""
+    """Size of a space: numbers of hyperparameters and model families, the families' names, components by step."""
     families = list(choices(space, "model"))
-    return {"n_hyperparameters": len(space), "n_families": len(families), "families": families}
+    steps = {step: [name for name in choices(space, step) if name != "none"] for step in CATALOG if step != "model"}
+    return {
+        "n_hyperparameters": len(space),
+        "n_families": len(families),
+        "families": families,
+        "steps": {step: names for step, names in steps.items() if names},
+    }
 
 
 def is_active(space: ConfigurationSpace, name: str, values: Mapping[str, Any]) -> bool:

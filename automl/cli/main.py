@@ -152,6 +152,8 @@ def space(
     else:
         typer.echo(f"{said['n_hyperparameters']} hyperparameters, {said['n_families']} model families:")
         typer.echo("\n".join(f"  {family}" for family in said["families"]))
+        typer.echo("what comes before and after them, each step or none of it:")
+        typer.echo("\n".join(f"  {step}: {', '.join(names)}" for step, names in said["steps"].items()))
 
 
 def main() -> None:

@@ -150,7 +150,12 @@ def _fit(order: Order, folder: JobFolder, interrupt: _Interrupt) -> Outcome:
     clock = time.monotonic()
     search = folder.search(rows.fingerprint)
     estimator, metric = _make_estimator(order, rows, search)
-    estimator.fit(rows.X, rows.y)
+    try:
+        estimator.fit(rows.X, rows.y)
+    except AutoMLError:
+        raise
+    except (TypeError, ValueError) as error:  # the same rows would give it again
+        raise InvalidInputError(f"settings: {order.job.setting.name}: {type(error).__name__}: {error}") from error
     interrupt.ignore()
     seconds = time.monotonic() - clock
     stop_reason = getattr(estimator, "stop_reason_", "")

@@ -29,6 +29,8 @@ def _is_mapping(value: Any) -> bool:
     return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
 
 
+_LONGEST = 100  # characters of a wrong value that are shown
+
 _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "priority": (lambda value: _is_whole(value, -(10**9)), "a whole number, larger first"),
     "retries": (lambda value: _is_whole(value, 0), "a whole number from 0"),
@@ -60,6 +62,11 @@ _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
 }
 
 
+def _brief(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
 def check_mapping(entry: str, value: Any) -> Mapping[str, Any]:
     """The value, if it is a mapping with texts as keys.
 
@@ -69,7 +76,7 @@ def check_mapping(entry: str, value: Any) -> Mapping[str, Any]:
         Naming the entry.
     """
     if not _is_mapping(value):
-        raise InvalidInputError(f"{entry} must be a mapping of names to values; got {value!r}")
+        raise InvalidInputError(f"{entry} must be a mapping of names to values; got {_brief(value)}")
     return value
 
 
@@ -83,7 +90,7 @@ def check_values(entry: str, given: Mapping[str, Any]) -> None:
     """
     for key, value in given.items():
         if key in _VALUES and not _VALUES[key][0](value):
-            raise InvalidInputError(f"{entry}: {key} must be {_VALUES[key][1]}; got {value!r}")
+            raise InvalidInputError(f"{entry}: {key} must be {_VALUES[key][1]}; got {_brief(value)}")
 
 
 def check_plain(entry: str, given: Mapping[str, Any]) -> None:
@@ -99,5 +106,5 @@ def check_plain(entry: str, given: Mapping[str, Any]) -> None:
             json.dumps(value, allow_nan=False)
         except (TypeError, ValueError):
             raise InvalidInputError(
-                f"{entry}: {key} must be made of texts, numbers, lists and mappings; got {value!r}"
+                f"{entry}: {key} must be made of texts, numbers, lists and mappings; got {_brief(value)}"
             ) from None

@@ -101,11 +101,12 @@ def remembered_portfolio(
     except MetaDatabaseError as error:
         logger.warning("the search starts without its memory: %s", error)
         return default_portfolio(space, runtime, budget)
+    if not said.configurations:
+        logger.info("no known data set has about as many rows and is like this; starting with the hand-made portfolio")
+        return default_portfolio(space, runtime, budget)
     for name, distance in said.similar[:3]:
         logger.info("similar data set: %s (distance %.2f)", name, distance)
-    if not said.configurations:
-        logger.info("no data set in the memory is like this one; starting with the hand-made portfolio")
-    return said.configurations or default_portfolio(space, runtime, budget)
+    return said.configurations
 
 
 def _cost(configuration: Configuration, runtime: RuntimeModel, longest: float, dearest: float) -> float:

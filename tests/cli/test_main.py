@@ -171,6 +171,12 @@ def test_the_space_of_each_kind_of_table_in_words(monkeypatch, capsys, task):
     assert {"  lightgbm", "  realmlp"} <= set(families)
 
 
+@pytest.mark.parametrize(("row", "sign"), [("1,5", ","), ("1.5", ".")])
+def test_a_table_with_semicolons_is_read_with_its_decimal_sign(tmp_path, row, sign):
+    (tmp_path / "t.csv").write_text(f"age;city\n{row};Rome\n{row};Oslo, Norway\n")
+    assert read_table(tmp_path / "t.csv").to_dict("list") == {"age": [1.5, 1.5], "city": ["Rome", "Oslo, Norway"]}
+
+
 @pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.tsv", "T.CSV", "t.parquet", "a.b.pq"])
 def test_tables_come_back_as_they_were_written(tmp_path, name):
     table = pd.DataFrame({"number": [1.5, None], "word": ["a,b\tc", "ü"]})

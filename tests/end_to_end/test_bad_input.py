@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -26,6 +27,7 @@ def _no_scorer(y_true, y_predicted):
     return 0.0
 
 
+_PROC = pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc here")
 ARGUMENTS = [
     ({"time_budget": 0}, "time_budget"),
     ({"time_budget": -5}, "time_budget"),
@@ -51,6 +53,10 @@ ARGUMENTS = [
     ({"scoring": f1_score}, "make_scorer"),
     ({"cv": [(np.arange(100), np.arange(50, 150))]}, "cv: fold 0 scores 50 of its training rows"),
     ({"random_state": -1}, "random_state"),
+    ({"verbose": "loud"}, "verbose must be 0, 1 or 2"),
+    ({"scoring": "aucc"}, "'aucc' is unknown; (?!.*rand_score)(?!.*'r2')"),
+    ({"store": "/dev/null/run"}, "store.*name a folder"),
+    pytest.param({"store": "/proc/run"}, "store '/proc/run': '/proc' cannot be written", id="/proc", marks=_PROC),
 ]
 
 TABLES = [
@@ -63,10 +69,12 @@ TABLES = [
     (_changed(nested=[[1, 2]] * 150), Y, "nested.*list"),
     (_changed(endless=np.inf), Y, "endless.*infinite"),
     (X.iloc[:, 0], Y, "Reshape"),
+    ("train.csv", Y, "X is a path, 'train.csv'.*read_csv"),
+    (X, "petal width (cm)", r"y should be a 1d array.*X\.pop\('petal width \(cm\)'\)"),
 ]
 
 
-@pytest.mark.parametrize(("arguments", "message"), ARGUMENTS, ids=[message for _, message in ARGUMENTS])
+@pytest.mark.parametrize(("arguments", "message"), ARGUMENTS)
 def test_an_argument_that_cannot_be_used_is_named(arguments, message):
     start = time.monotonic()
     with pytest.raises(InvalidInputError, match=f"(?s){message}"):
@@ -111,6 +119,12 @@ def _fit_and_say():
     except InvalidInputError as error:
         return str(error)
     return "nothing"
+
+
+def test_an_array_after_a_frame_is_told_to_have_no_names():
+    clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], cv=2, verbose=0, random_state=0).fit(X, Y)
+    with pytest.warns(UserWarning, match="X does not have valid feature names, but AutoMLClassifier was fitted"):
+        clf.predict(X.to_numpy())
 
 
 def test_a_missing_column_is_named_at_predict_and_reordered_ones_are_fine():

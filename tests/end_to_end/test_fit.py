@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 
 import numpy as np
 import pandas as pd
 import pytest
+import sklearn
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine, make_classification
@@ -106,6 +108,29 @@ def test_a_saved_model_answers_the_same_wherever_it_is_moved(tmp_path):
     clf.save(tmp_path / "model")
     (tmp_path / "model").rename(tmp_path / "moved")
     assert np.array_equal(load(tmp_path / "moved").predict_proba(X_test), clf.predict_proba(X_test))
+
+
+def test_a_model_of_other_library_versions_is_read_with_a_warning(tmp_path):
+    X_train, X_test, y_train, _ = _cancer()
+    clf = AutoMLClassifier(max_trials=1, time_budget=None, **FAST).fit(X_train, y_train)
+    clf.save(tmp_path / "model")
+    about = tmp_path / "model" / "about.json"
+    about.write_text(about.read_text().replace(sklearn.__version__, "0.1"))
+    with pytest.warns(UserWarning, match=rf"scikit-learn 0.1 \(here {sklearn.__version__}\)"):
+        again = load(tmp_path / "model")
+    assert np.array_equal(again.predict(X_test), clf.predict(X_test))
+
+
+def test_predictions_leave_the_warning_filters_as_they_are():
+    X_train, X_test, y_train, _ = _cancer()
+    forests = {"include": ["extra_trees", "random_forest"], "max_trials": 2, "time_budget": None}
+    clf = AutoMLClassifier(**{**FAST, **forests}).fit(X_train, y_train)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        before = list(warnings.filters)
+        for _ in range(20):
+            clf.predict(X_test)
+            assert warnings.filters == before
 
 
 def test_a_callback_that_cannot_be_written_does_not_cost_the_model(tmp_path):

@@ -104,6 +104,7 @@ def test_python_functions_are_named_so_that_other_processes_find_them(folder):
         ({"table": []}, "the batch: 'table' is unknown; did you mean 'tables'?"),
         ({"tables": []}, "tables must be a list"),
         ({"tables": ["a.csv"]}, "tables: entry 1 must be a mapping"),
+        ({"tables": ["a.csv" * 99]}, "must be a mapping of names to values; got '" + ("a.csv" * 20)[:99] + "..."),
         ({"tables": [{"target": "y"}]}, "entry 1 must say where the table is by one of path, openml, call"),
         ({"tables": [{"path": "a.csv", "openml": 3, "target": "y"}]}, "must say where the table is by one of"),
         ({"tables": [{"path": "a.csv"}]}, "entry 1 (a.csv): target is missing"),
