@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 import time
 import warnings
@@ -17,7 +18,7 @@ from sklearn.pipeline import Pipeline
 from automl.calibration import Calibration
 from automl.evaluate import Artifacts, predict
 from automl.history import Evaluation, RunHistory
-from automl.metrics import Metric, loss_or_nan
+from automl.metrics import Metric, loss_or_nan, roc_auc_losses
 from automl.search.racing import n_finalists, n_siblings, rank
 from automl.task import Task
 from pipelines.configuration import Configuration
@@ -29,6 +30,7 @@ _BAGS = 8
 _BAG_ROWS = 5_000  # tables below this many rows average the weights of several bags
 _SMALLEST_WEIGHT = 0.02
 _ENOUGH_ROWS = 800  # of out-of-fold predictions, to weigh candidates on
+_SORTED_AT_ONCE = 1_000_000  # scores, which bounds the memory
 _MAX_ROWS = 20_000  # more rows do not change the weights, but cost time with sorting metrics
 
 
@@ -284,6 +286,14 @@ def _loss_function(
             return np.average(((total + predictions) / (done + 1) - y) ** 2, axis=1, weights=w)
 
         return squared
+
+    if metric.fast == "roc_auc":
+
+        def roc_aucs(total: Array, done: int) -> Array:
+            return np.concatenate([roc_auc_losses(y, total[:, 1] + part[..., 1], w) for part in parts])
+
+        parts = np.array_split(predictions, math.ceil(len(predictions) * len(y) / _SORTED_AT_ONCE))
+        return roc_aucs
 
     def general(total: Array, done: int) -> list[float]:
         return [loss_or_nan(metric, y, (total + p) / (done + 1), w) for p in predictions]

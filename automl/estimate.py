@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from automl.calibration import calibrate
 from automl.decision import one_hot_labels, tune_label_weights
@@ -201,9 +202,10 @@ def estimate_score(evidence: Evidence, level: float = LEVEL) -> Estimate:
     """
     rng = np.random.default_rng(evidence.random_state)
     scores, shares = [], []
-    for drawn, left_out in _resamples(evidence, rng):
-        scores.append(-_judge(evidence, drawn, left_out))
-        shares.append(len(np.unique(evidence.units[left_out])))
+    with threadpool_limits(1):  # the problems are so small that threads would only wait for each other
+        for drawn, left_out in _resamples(evidence, rng):
+            scores.append(-_judge(evidence, drawn, left_out))
+            shares.append(len(np.unique(evidence.units[left_out])))
     sound = np.isfinite(scores)
     if not sound.any():
         return Estimate(np.nan, np.nan, np.nan, level)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from ConfigSpace import ConfigurationSpace
+from threadpoolctl import threadpool_limits
 
 from automl.budget import Budget
 from automl.calibration import calibrate
@@ -134,6 +135,7 @@ def run(task: Task, settings: Settings) -> RunResult:
         stop_reason = _search(racing, executor, history, budget, on_result) or _ending(settings.budget, history)
         if watch is not None and watch.stops:
             stop_reason = "work score and free score part"
+        stack.enter_context(threadpool_limits(1))  # small problems, for which threads would only wait for each other
         try:
             ensemble, evidence = _conclude(history, artifacts, task, settings, budget, executor.n_workers)
         except KeyboardInterrupt:  # the best alone takes no time

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import types
@@ -64,5 +65,19 @@ def warm_up(preload: Sequence[str] = ()) -> None:
         from multiprocessing import forkserver
 
         process_context([*LIBRARIES, *preload])
-        with process_start():
+        with process_start(), _deaf_to_interrupts():
             forkserver.ensure_running()
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Processes started here ignore Ctrl-C, which else would end them with a traceback while they import."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is None or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -93,6 +93,21 @@ def test_ctrl_c_before_the_first_result_is_ctrl_c(tmp_path):
     assert err.splitlines()[-1] == "KeyboardInterrupt"
 
 
+def test_ctrl_c_while_processes_start_leaves_no_traceback_of_theirs(tmp_path):
+    load_breast_cancer(as_frame=True).frame.to_csv(tmp_path / "table.csv", index=False)
+    command = [sys.executable, "-m", "automl", "fit", "table.csv", "--target", "target", "--include", "lda"]
+    place = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    process = subprocess.Popen(command, cwd=tmp_path, env=place, stderr=-1, text=True, start_new_session=True)
+    assert process.stderr is not None
+    while "classification of 'target'" not in process.stderr.readline():  # the last thing said before processes start
+        assert process.poll() is None
+    time.sleep(0.3)
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in err
+
+
 def test_ctrl_c_while_the_ensemble_is_built_keeps_the_best():
     parent, done = os.getpid(), []
 

@@ -22,6 +22,8 @@ from tests.factories import FAST, make_task, net, tree
 ray = pytest.importorskip("ray")
 cluster_utils = pytest.importorskip("ray.cluster_utils")
 
+pytestmark = pytest.mark.xdist_group("ray")  # one cluster
+
 ON_RAY = {**FAST, "executor": "ray"}
 
 

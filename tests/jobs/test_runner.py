@@ -31,7 +31,7 @@ def describe(tmp_path, *tables, settings=DUMMY, **defaults):
 
 
 def made(n, marks, **arguments):
-    return [{"call": TABLE, "arguments": {"seed": i, "marks": str(marks), **arguments}} for i in range(n)]
+    return [{"call": TABLE, "arguments": {"seed": i, "marks": marks and str(marks), **arguments}} for i in range(n)]
 
 
 def the_only(summary):
