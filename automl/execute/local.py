@@ -19,7 +19,7 @@ import psutil
 
 from automl.errors import InvalidInputError, NoWorkersError
 from automl.execute.machine import fleet_size, resident_memory
-from automl.execute.processes import LIBRARIES, process_context, process_start
+from automl.execute.processes import LIBRARIES, process_context, start_process
 from automl.execute.worker import main as worker_main
 from automl.trial import Status, Trial, TrialResult
 
@@ -53,8 +53,7 @@ class _Worker:
         self.connection: Connection
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=worker_main, args=(theirs, str(folder), n_threads, device), daemon=True)
-        with process_start():
-            self.process.start()
+        start_process(self.process)
         theirs.close()
         self.ready = False
         self.job: _Job | None = None

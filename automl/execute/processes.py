@@ -7,9 +7,11 @@ import os
 import signal
 import sys
 import threading
+import time
 import types
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from typing import Any
 
 LIBRARIES = ("automl.execute.worker", "pipelines.build", "lightgbm")  # of the processes that run trials
@@ -20,11 +22,25 @@ _SINGLE_THREADED = {
     "MKL_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
 }
+_SERVER_ENDS = 30.0  # seconds, with all libraries in memory and a busy machine
 _starting = threading.RLock()  # fits in several threads must not take each other's changes for the original state
 
 
+def start_process(process: BaseProcess) -> None:
+    """Start a process of `process_context`."""
+    deadline = time.monotonic() + _SERVER_ENDS
+    with _process_start():
+        while True:
+            try:
+                return process.start()
+            except ConnectionRefusedError:  # the fork server ends, as where there were no files left; then comes a new
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(0.1)
+
+
 @contextmanager
-def process_start() -> Iterator[None]:
+def _process_start() -> Iterator[None]:
     """Start processes with single-threaded libraries, and without importing the user's main script into them."""
     # Without this, a script that calls `fit` outside `if __name__ == "__main__":` would run again in each worker.
     with _starting:
@@ -65,7 +81,7 @@ def warm_up(preload: Sequence[str] = ()) -> None:
         from multiprocessing import forkserver
 
         process_context([*LIBRARIES, *preload])
-        with process_start(), _deaf_to_interrupts():
+        with _process_start(), _deaf_to_interrupts():
             forkserver.ensure_running()
 
 

@@ -21,7 +21,7 @@ from typing import Any
 from sqlalchemy.exc import OperationalError
 
 from automl.execute.machine import resident_memory
-from automl.execute.processes import process_context, process_start
+from automl.execute.processes import process_context, start_process
 from automl.jobs import attempt
 from automl.jobs.attempt import Ending, Order, Outcome, kill_group
 from automl.jobs.folders import JobFolder, hold, is_dead, runner_lock
@@ -230,8 +230,7 @@ class Runner:
         order = Order(claim.job, claim.name, claim.attempt, self._batch.folder, self._batch.results, memory)
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=attempt.main, args=(theirs, order))
-        with process_start():
-            process.start()
+        start_process(process)
         theirs.close()
         return _Running(claim, process, ours, time.monotonic())
 
