@@ -22,8 +22,6 @@ from tests.factories import FAST, make_task, net, tree
 ray = pytest.importorskip("ray")
 cluster_utils = pytest.importorskip("ray.cluster_utils")
 
-pytestmark = pytest.mark.xdist_group("ray")  # one cluster
-
 ON_RAY = {**FAST, "executor": "ray"}
 
 
@@ -170,6 +168,7 @@ def test_networks_run_where_the_cluster_has_a_gpu(gpu_node, start):
     assert [{-fold.loss for fold in r.folds.values()} for r in results] == [{0.0}, {1.0}, {0.0}, {1.0}]
 
 
+@pytest.mark.slow
 def test_networks_that_are_kept_from_the_gpu_stay_on_processors(gpu_node, start):
     executor = start(make_task(scoring=_on_gpu, n_rows=100), n_jobs=1, device="cpu")
     result = executor.submit([Trial(net(32))]).result(timeout=120)[0]
@@ -192,6 +191,7 @@ def test_a_gpu_that_the_cluster_does_not_have_is_an_error(cluster, device, messa
         AutoMLClassifier(**ON_RAY, device=device).fit(*load_breast_cancer(return_X_y=True))
 
 
+@pytest.mark.slow
 def test_a_job_of_a_batch_has_its_trials_run_on_the_cluster(cluster, tmp_path, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", cluster.address)
     load_breast_cancer(as_frame=True).frame.to_csv(tmp_path / "table.csv", index=False)
