@@ -19,6 +19,7 @@ from pipelines.models import MODELS, PORTFOLIO
 
 TASKS = ("binary", "multiclass", "regression")
 N_ROWS = 90
+SECONDS = 0.5  # of a fit, where no more is asked than that it works
 SINGLE_CLASS_TAKEN = {
     "decision_tree",
     "random_forest",
@@ -55,7 +56,7 @@ def make(
     model: Component, traits: TableTraits, params: Mapping[str, Any] | None = None, **context: Any
 ) -> BaseEstimator:
     params = default(model, traits) if params is None else params
-    estimator = model.make(params, FitContext(traits, **context))
+    estimator = model.make(params, FitContext(traits, **{"time_limit": SECONDS, **context}))
     assert not isinstance(estimator, str)
     return estimator
 
@@ -93,7 +94,7 @@ def test_default_learns_survives_pickling_and_repeats_itself_silently(
     model: Component, task: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     X, y = table(task)
-    estimator = make(model, traits_of(task), random_state=3)
+    estimator = make(model, traits_of(task), random_state=3, time_limit=None)
     fitted = clone(estimator).fit(X, y, sample_weight=None)
     check_output(fitted, X, y)
     baseline = 0.0 if task == "regression" else np.bincount(y).max() / len(y)
@@ -113,7 +114,7 @@ def test_sampled_configurations_fit(model: Component, task: str) -> None:
     space = model.space(traits)
     space.seed(1)
     for _ in range(3):
-        check_output(make(model, traits, dict(space.sample_configuration()), time_limit=0.5).fit(X, y), X, y)
+        check_output(make(model, traits, dict(space.sample_configuration())).fit(X, y), X, y)
 
 
 @pytest.mark.parametrize(("model", "task"), cases(accepts_missing=True))
@@ -141,7 +142,7 @@ def test_native_categories_are_not_ordered_and_may_be_missing_or_new(model: Comp
         "hist_gradient_boosting": {"max_leaf_nodes": 3},
     }
     params = default(model, traits, native_categories=1, **small.get(model.name, {}))
-    fitted = make(model, traits, params).fit(X, y)
+    fitted = make(model, traits, params, time_limit=None).fit(X, y)
     check_output(fitted, X, y)
     unseen = X.copy()
     unseen[:50, 0] = 14.0
@@ -155,7 +156,7 @@ def test_sparse_tables_give_what_dense_ones_give(model: Component, task: str) ->
     X, y = table(task)
     X = np.where(np.abs(X) < 0.5, 0.0, X)
     traits = traits_of(task, sparse=True)
-    fitted = make(model, traits).fit(sparse.csr_matrix(X), y)
+    fitted = make(model, traits, time_limit=None).fit(sparse.csr_matrix(X), y)
     check_output(fitted, sparse.csr_matrix(X), y)
     baseline = 0.0 if task == "regression" else np.bincount(y).max() / len(y)
     assert fitted.score(sparse.csr_matrix(X), y) > baseline + 0.2
@@ -168,9 +169,7 @@ def test_weights_pull_predictions_towards_heavy_rows(model: Component, task: str
     heavy = y >= np.median(y)
     weight = np.where(heavy, 30.0, 1.0)
     traits = traits_of(task, weighted=True)
-    plain, pulled = (
-        output(make(model, traits, time_limit=0.5).fit(X, y, sample_weight=w), X) for w in (np.ones(len(y)), weight)
-    )
+    plain, pulled = (output(make(model, traits).fit(X, y, sample_weight=w), X) for w in (np.ones(len(y)), weight))
     if task == "regression":
         assert pulled.mean() > plain.mean()
     else:
@@ -202,7 +201,7 @@ def test_training_ends_early_when_the_time_is_up(model: Component, task: str) ->
         params["learning_rate"] = 0.2  # boosting: few rounds are enough to tell
     hurried = make(model, traits, params, time_limit=1e-4).fit(X, y)
     check_output(hurried, X, y)
-    relaxed = make(model, traits, params, time_limit=0.5).fit(X, y)
+    relaxed = make(model, traits, params).fit(X, y)
     assert hurried.n_iter_ < relaxed.n_iter_
 
 

@@ -123,8 +123,8 @@ def test_a_model_of_other_library_versions_is_read_with_a_warning(tmp_path):
 
 def test_predictions_leave_the_warning_filters_as_they_are():
     X_train, X_test, y_train, _ = _cancer()
-    forests = {"include": ["extra_trees", "random_forest"], "max_trials": 2, "time_budget": None}
-    clf = AutoMLClassifier(**{**FAST, **forests}).fit(X_train, y_train)
+    forest = {"include": ["extra_trees"], "max_trials": 1, "time_budget": None}
+    clf = AutoMLClassifier(**{**FAST, **forest}).fit(X_train, y_train)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         before = list(warnings.filters)

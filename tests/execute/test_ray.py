@@ -160,6 +160,7 @@ def gpu_node(cluster):
     _wait_until(lambda: "GPU" not in ray.cluster_resources())
 
 
+@pytest.mark.slow
 def test_networks_run_where_the_cluster_has_a_gpu(gpu_node, start):
     executor = start(make_task(scoring=_on_gpu, n_rows=100), n_jobs=3)
     trials = [Trial(tree(5)), Trial(net(32)), Trial(tree(6)), Trial(net(33))]

@@ -109,7 +109,7 @@ def test_a_killed_runner_takes_its_jobs_along_and_the_next_one_ends_what_is_left
     assert {name: (tmp_path / "results" / name / "result.json").stat().st_mtime_ns for name in before} == stamps
 
 
-@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("kind", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"])
 def test_two_runners_on_one_store_share_the_work_and_do_each_job_once(tmp_path, start, request, kind):
     more = {}
     if kind == "postgresql":
@@ -128,6 +128,7 @@ def test_two_runners_on_one_store_share_the_work_and_do_each_job_once(tmp_path, 
     assert list(summary["state"]) == ["finished"] * 24
 
 
+@pytest.mark.slow
 def test_a_second_runner_takes_over_from_one_that_is_killed(tmp_path, start):
     write(tmp_path, 6, seconds=0.5)
     first, second = (start("run", "jobs.yaml", "--n-jobs", "1") for _ in range(2))

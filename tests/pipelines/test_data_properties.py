@@ -46,9 +46,7 @@ def _as_other_dtypes(frame, rng):
     return pd.DataFrame(out)
 
 
-@settings(
-    max_examples=150, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
-)
+@settings(max_examples=80, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow])
 @given(tables(), st.integers(0, 2**16))
 def test_order_of_rows_and_columns_and_dtypes_change_nothing(frame, seed):
     rng = np.random.default_rng(seed)
