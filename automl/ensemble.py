@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import pickle
+import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -32,6 +32,7 @@ _SMALLEST_WEIGHT = 0.02
 _ENOUGH_ROWS = 800  # of out-of-fold predictions, to weigh candidates on
 _SORTED_AT_ONCE = 1_000_000  # scores, which bounds the memory
 _MAX_ROWS = 20_000  # more rows do not change the weights, but cost time with sorting metrics
+_filters = threading.Lock()  # of warnings, which belong to the process
 
 
 @dataclass
@@ -83,8 +84,9 @@ class Ensemble:
             Output of the table reader.
         """
         models = [(bag.weight / len(bag.models), model) for bag in self.bags for model in bag.models]
-        # scikit-learn's forests set the process's warning filters while they predict, each thread over the other's.
-        with warnings.catch_warnings(record=True), ThreadPoolExecutor(self.n_threads) as pool:
+        # scikit-learn's forests set the process's warning filters while they predict, each thread over the other's; and
+        # so would calls from several threads, whose models would only wait for the same processors.
+        with _filters, warnings.catch_warnings(record=True), ThreadPoolExecutor(self.n_threads) as pool:
             each = pool.map(lambda pair: pair[0] * predict(pair[1], X, self.n_classes).astype(np.float64), models)
             out = np.asarray(sum(each))
         if not self.n_classes:
@@ -292,7 +294,7 @@ def _loss_function(
         def roc_aucs(total: Array, done: int) -> Array:
             return np.concatenate([roc_auc_losses(y, total[:, 1] + part[..., 1], w) for part in parts])
 
-        parts = np.array_split(predictions, math.ceil(len(predictions) * len(y) / _SORTED_AT_ONCE))
+        parts = np.array_split(predictions, 1 + len(predictions) * len(y) // _SORTED_AT_ONCE)
         return roc_aucs
 
     def general(total: Array, done: int) -> list[float]:

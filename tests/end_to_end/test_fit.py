@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -128,9 +129,11 @@ def test_predictions_leave_the_warning_filters_as_they_are():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         before = list(warnings.filters)
-        for _ in range(20):
-            clf.predict(X_test)
-            assert warnings.filters == before
+        show = warnings._showwarnmsg_impl
+        with ThreadPoolExecutor(3) as pool:
+            list(pool.map(clf.predict, [X_test.head(20)] * 20))
+        assert warnings.filters == before
+        assert warnings._showwarnmsg_impl is show
 
 
 def test_a_callback_that_cannot_be_written_does_not_cost_the_model(tmp_path):
