@@ -1,6 +1,8 @@
 """Turns results into a table to read: ranks, win rates, errors, overruns, memory, failures.
 
-Example: python -m benchmarks.analyse benchmarks/results/60s.csv --out benchmarks/RESULTS.md
+Examples:
+python -m benchmarks.analyse benchmarks/results/60s.csv --out benchmarks/RESULTS.md
+python -m benchmarks.analyse benchmarks/results/nets.csv --ours net_realmlp,net_tabm --out benchmarks/NETS.md
 """
 
 from __future__ import annotations
@@ -19,15 +21,22 @@ REFERENCE = {
     "FLAML 2.7.0": "flaml",
     "H2O AutoML 3.46.0.12": "h2o",
 }
-OURS = "automl"
+# Below these errors two systems are as good as each other; a ratio of such errors would rule every mean.
+NEGLIGIBLE = {"auc": 0.001, "logloss": 0.01, "rmse": 0.0}
 
 
-def losses(results: pd.DataFrame) -> pd.DataFrame:
-    """One row a (dataset, fold), one column a system; lower is better, failures are missing."""
-    loss = results["score"].where(results["metric"] != "auc", -results["score"])
-    return results.assign(loss=loss).pivot_table(
-        index=["dataset", "fold"], columns="system", values="loss", dropna=False
-    )
+def errors(results: pd.DataFrame) -> pd.DataFrame:
+    """1 - AUC, log loss or RMSE: one row a (dataset, metric, fold), one column a system; a failure is infinite.
+
+    Cells that were not run are missing.
+    """
+    error = results["score"].where(results["metric"] != "auc", 1.0 - results["score"]).fillna(np.inf)
+    return results.assign(error=error).pivot(index=["dataset", "metric", "fold"], columns="system", values="error")
+
+
+def per_table(errors: pd.DataFrame) -> pd.DataFrame:
+    """Means over folds."""
+    return errors.groupby(["dataset", "metric"]).mean()
 
 
 def complete(results: pd.DataFrame) -> pd.DataFrame:
@@ -37,12 +46,12 @@ def complete(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def summary(results: pd.DataFrame) -> pd.DataFrame:
-    """One row a system.
+    """One row a system; a table counts once, with the mean of its folds.
 
     A failure ranks behind everything else and counts as normalised error 1; normalised error is 0 for the best system
     of a table and 1 for the worst.
     """
-    table = losses(results)
+    table = per_table(errors(results)).replace(np.inf, np.nan)
     ranks = table.rank(axis=1, na_option="bottom")
     low, high = table.min(axis=1), table.max(axis=1)
     span = (high - low).replace(0.0, 1.0)
@@ -50,18 +59,49 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
     rows = {}
     for system in table.columns:
         own = results[results["system"] == system]
-        filled = table.fillna(np.inf)
-        wins = (filled[OURS] < filled[system]) + 0.5 * (filled[OURS] == filled[system])
         rows[system] = {
             "mean rank": ranks[system].mean(),
-            "automl wins": np.nan if system == OURS else wins.mean(),
             "normalised error": normalised[system].mean(),
             "largest overrun %": 100 * (own["fit_s"] / own["budget"] - 1).max(),
+            "fit s (median)": own["fit_s"].median(),
             "predict s (median)": own["predict_s"].median(),
             "peak MiB (largest)": own["peak_mib"].max(),
-            "failures": int(own["error"].fillna("").ne("").sum()),
+            "failures": int(own["score"].isna().sum()),
         }
     return pd.DataFrame(rows).T.sort_values("mean rank")
+
+
+def duels(results: pd.DataFrame, ours: str) -> pd.DataFrame:
+    """One row a rival of one system, on the cells that both were run on.
+
+    Who fails loses. Ratios are about the tables on which both succeeded: `error ratio` is the geometric mean of the
+    quotient of their errors, below 1 where ours is better; `metric %` is by how much the metric itself is better.
+    """
+    error = errors(results)
+    rows = {}
+    for rival in error.columns.drop(ours):
+        folds = error[[ours, rival]].dropna()
+        tables = per_table(folds)
+        finite = tables[np.isfinite(tables).all(axis=1)]
+        metric = finite.index.get_level_values("metric")
+        floored = finite.clip(lower=metric.map(NEGLIGIBLE).to_numpy(), axis=0)
+        ratio = floored[ours] / floored[rival]
+        gain = ((1 - finite[ours]) / (1 - finite[rival]) - 1).where(metric == "auc", 1 - ratio)
+        rows[rival] = {
+            "tables": len(tables),
+            "tables won %": 100 * won(tables, ours, rival),
+            "folds": len(folds),
+            "folds won %": 100 * won(folds, ours, rival),
+            "error ratio": np.exp(np.log(ratio).mean()),
+            "metric % (mean)": 100 * gain.mean(),
+            "metric % (median)": 100 * gain.median(),
+        }
+    return pd.DataFrame(rows).T.rename_axis(f"{ours} against")
+
+
+def won(errors: pd.DataFrame, ours: str, rival: str) -> float:
+    """Share of the rows in which ours has the smaller error; equal ones count half."""
+    return float(((errors[ours] < errors[rival]) + 0.5 * (errors[ours] == errors[rival])).mean())
 
 
 def reference(path: Path, budget: float) -> pd.DataFrame:
@@ -77,41 +117,53 @@ def report(results: pd.DataFrame, title: str) -> str:
     """Markdown for one set of systems, all measured on the same tables."""
     scores = results.pivot_table(index=["dataset", "metric"], columns="system", values="score", dropna=False)
     scores = scores.dropna(how="all")
-    order = list(summary(results).index)
+    ranking = summary(results)
     return "\n\n".join(
         [
             f"## {title}",
-            f"{results['dataset'].nunique()} tables, {len(order)} systems.",
-            summary(results).round(3).to_markdown(),
-            scores[order].round(5).reset_index().to_markdown(index=False),
+            f"{results['dataset'].nunique()} tables, {results['fold'].nunique()} folds, {len(ranking)} systems.",
+            ranking.round(3).to_markdown(),
+            scores[list(ranking.index)].round(5).reset_index().to_markdown(index=False),
         ]
     )
+
+
+def comparisons(results: pd.DataFrame, ours: list[str]) -> str:
+    """Markdown for each of ours against every other system."""
+    tables = [duels(results, system).round(3).to_markdown() for system in ours]
+    return "\n\n".join(["## In pairs, on what both were run on", *tables])
 
 
 def main(
     path: Annotated[Path, typer.Argument(help="CSV file written by benchmarks.run.")],
     peers: Annotated[Path | None, typer.Option(help="CSV file of reference figures to compare with.")] = None,
+    ours: Annotated[str, typer.Option(help="Systems to compare with each other one, with commas.")] = "automl",
+    title: Annotated[str, typer.Option(help="First line of the report.")] = "Results",
     note: Annotated[str, typer.Option(help="What a reader has to know of this measurement.")] = "",
     out: Annotated[Path, typer.Option()] = Path(__file__).parent / "RESULTS.md",
 ) -> None:
     """Write the report."""
     measured = pd.read_csv(path)
-    results = complete(measured)
+    cells = measured["system"].value_counts()
+    scarce = sorted(cells.index[cells < cells.max() / 2])
+    results = complete(measured[~measured["system"].isin(scarce)])
     if results.empty:
         raise typer.BadParameter(f"{path} has no table on which every one of its systems was run")
     missing = measured["dataset"].nunique() - results["dataset"].nunique()
-    versions = results.groupby("system")["version"].first().dropna().to_dict()
+    versions = measured.groupby("system")["version"].first().dropna().to_dict()
     budget = float(results["budget"].iloc[0])
     parts = [
-        f"# Results at {budget:.0f} s",
-        f"Machine: {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}; "
-        f"measured {results['date'].min()} to {results['date'].max()}; "
+        f"# {title}",
+        f"At most {budget:.0f} s a fit. Machine: {platform.machine()}, {os.cpu_count()} cores, "
+        f"Python {platform.python_version()}; measured {results['date'].min()} to {results['date'].max()}; "
         f"cores allowed: {int(results['cores'].iloc[0])}; versions: "
         + ", ".join(f"{system} {version}" for system, version in versions.items())
         + ". AUC: higher is better; logloss and rmse: lower is better.",
         *([note] if note else []),
         *([f"Left out: {missing} tables that not every system has been run on yet."] if missing else []),
+        *([f"Compared in pairs only, for want of cells: {', '.join(scarce)}."] if scarce else []),
         report(results, "Measured here"),
+        comparisons(measured, ours.split(",")),
     ]
     if peers is not None:
         theirs = reference(peers, budget)

@@ -52,8 +52,10 @@ def test_systems_are_measured_once_and_reported(data):
     assert (forest["peak_mib"] > 50).all()
     run.main(**settings, cores=1, folds="0")
     assert len(pd.read_csv(out)) == 4
-    table = analyse.losses(first)
-    assert table.loc[("classes", 0), "forest"] == -forest.loc["classes", "score"]
+    analyse.main(out, ours="forest", out=data / "report.md")
+    report = (data / "report.md").read_text()
+    assert f"{forest.loc['numbers', 'score']:.5f}"[:6] in report
+    assert "forest against" in report
 
 
 def test_tables_that_a_system_has_not_met_are_left_out():
@@ -72,9 +74,26 @@ def test_a_failure_ranks_behind_everything():
     results = results.assign(fit_s=66.0, budget=60.0, predict_s=1.0, peak_mib=100.0)
     table = analyse.summary(results)
     assert table["mean rank"].to_dict() == {"automl": 1.0, "forest": 2.0, "lightgbm": 3.0}
+    duels = analyse.duels(results, "automl")
+    assert duels["tables won %"].to_dict() == {"forest": 100.0, "lightgbm": 100.0}
+    assert duels.loc["forest", "error ratio"] == 0.5
     assert table.loc["lightgbm", "failures"] == 1
     assert table.loc["automl", "largest overrun %"] == pytest.approx(10.0)
-    assert table.loc["forest", "automl wins"] == 1.0
+
+
+def test_a_pair_is_judged_by_its_common_folds_and_negligible_errors_count_as_equal():
+    rows = [
+        ("a", 0, "ours", "auc", 0.9), ("a", 0, "theirs", "auc", 0.8),
+        ("a", 1, "ours", "auc", 0.7), ("a", 1, "theirs", "auc", 0.9),
+        ("a", 2, "ours", "auc", 0.1),
+        ("b", 0, "ours", "logloss", 0.001), ("b", 0, "theirs", "logloss", 0.0001),
+    ]  # fmt: skip
+    results = pd.DataFrame(rows, columns=["dataset", "fold", "system", "metric", "score"])
+    pair = analyse.duels(results, "ours").loc["theirs"]
+    assert (pair["tables"], pair["folds"]) == (2, 3)
+    assert (pair["tables won %"], pair["folds won %"]) == (0.0, pytest.approx(100 / 3))
+    assert pair["error ratio"] == pytest.approx((0.2 / 0.15) ** 0.5)
+    assert pair["metric % (mean)"] == pytest.approx(100 * (0.8 / 0.85 - 1) / 2)
 
 
 def test_promises_are_compared_with_what_came_true():
