@@ -39,7 +39,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
 def space(traits: TableTraits) -> ConfigurationSpace:
     space = ConfigurationSpace()
     space.add(
-        Float("learning_rate", (3e-4, 1e-2), log=True, default=2e-3),
+        Float("learning_rate", (3e-4, 2e-2), log=True, default=6e-3),
         Float("weight_decay", (1e-5, 0.1), log=True, default=3e-4),
         Integer("max_one_hot", (2, 100), log=True, default=9),
         Float("dropout", (0.0, 0.5), default=0.1),
@@ -60,5 +60,5 @@ def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
 COMPONENT = net_component("tabm", make, space, seconds)
 
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
-    {"model": "tabm", "encoding": "native", "imputation": "median", "scaling": "quantile"},
+    {"model": "tabm", "encoding": "native", "imputation": "median", "scaling": "robust"},
 )
