@@ -113,25 +113,32 @@ def reference(path: Path, budget: float) -> pd.DataFrame:
     )
 
 
-def report(results: pd.DataFrame, title: str) -> str:
-    """Markdown for one set of systems, all measured on the same tables."""
-    scores = results.pivot_table(index=["dataset", "metric"], columns="system", values="score", dropna=False)
+def report(results: pd.DataFrame, title: str, ours: list[str]) -> str:
+    """Markdown: the systems that were measured on the same tables, then each of ours against every other one."""
+    cells = results["system"].value_counts()
+    scarce = sorted(cells.index[cells < cells.max() / 2])
+    common = complete(results[~results["system"].isin(scarce)])
+    if common.empty:
+        raise typer.BadParameter("there is no table on which every one of the systems was run")
+    scores = common.pivot_table(index=["dataset", "metric"], columns="system", values="score", dropna=False)
     scores = scores.dropna(how="all")
-    ranking = summary(results)
+    ranking = summary(common)
+    n_tables, n_folds, missing = len(scores), common["fold"].nunique(), results["dataset"].nunique() - len(scores)
+    facts = [
+        f"{n_tables} tables, {n_folds} {'fold' if n_folds == 1 else 'folds'}, {len(ranking)} systems.",
+        *([f"Left out: {missing} tables that not every system has been run on yet."] if missing else []),
+        *([f"Compared in pairs only, for want of cells: {', '.join(scarce)}."] if scarce else []),
+    ]
     return "\n\n".join(
         [
             f"## {title}",
-            f"{results['dataset'].nunique()} tables, {results['fold'].nunique()} folds, {len(ranking)} systems.",
+            " ".join(facts),
             ranking.round(3).to_markdown(),
             scores[list(ranking.index)].round(5).reset_index().to_markdown(index=False),
+            "In pairs, on what both were run on:",
+            *[duels(results, system).round(3).to_markdown() for system in ours],
         ]
     )
-
-
-def comparisons(results: pd.DataFrame, ours: list[str]) -> str:
-    """Markdown for each of ours against every other system."""
-    tables = [duels(results, system).round(3).to_markdown() for system in ours]
-    return "\n\n".join(["## In pairs, on what both were run on", *tables])
 
 
 def main(
@@ -144,32 +151,23 @@ def main(
 ) -> None:
     """Write the report."""
     measured = pd.read_csv(path)
-    cells = measured["system"].value_counts()
-    scarce = sorted(cells.index[cells < cells.max() / 2])
-    results = complete(measured[~measured["system"].isin(scarce)])
-    if results.empty:
-        raise typer.BadParameter(f"{path} has no table on which every one of its systems was run")
-    missing = measured["dataset"].nunique() - results["dataset"].nunique()
     versions = measured.groupby("system")["version"].first().dropna().to_dict()
-    budget = float(results["budget"].iloc[0])
+    budget = float(measured["budget"].iloc[0])
     parts = [
         f"# {title}",
         f"At most {budget:.0f} s a fit. Machine: {platform.machine()}, {os.cpu_count()} cores, "
-        f"Python {platform.python_version()}; measured {results['date'].min()} to {results['date'].max()}; "
-        f"cores allowed: {int(results['cores'].iloc[0])}; versions: "
+        f"Python {platform.python_version()}; measured {measured['date'].min()} to {measured['date'].max()}; "
+        f"cores allowed: {int(measured['cores'].iloc[0])}; versions: "
         + ", ".join(f"{system} {version}" for system, version in versions.items())
         + ". AUC: higher is better; logloss and rmse: lower is better.",
         *([note] if note else []),
-        *([f"Left out: {missing} tables that not every system has been run on yet."] if missing else []),
-        *([f"Compared in pairs only, for want of cells: {', '.join(scarce)}."] if scarce else []),
-        report(results, "Measured here"),
-        comparisons(measured, ours.split(",")),
+        report(measured, "Measured here", ours.split(",")),
     ]
     if peers is not None:
         theirs = reference(peers, budget)
         same_rows = (measured["fold"] == 0) & measured["dataset"].isin(theirs["dataset"].unique())
         both = pd.concat([measured[same_rows & ~measured["system"].isin(REFERENCE.values())], theirs])
-        parts.append(report(complete(both), "Beside reference figures of peers, same rows, measured elsewhere"))
+        parts.append(report(both, "Beside reference figures of peers, same rows, measured elsewhere", ours.split(",")))
     out.write_text("\n\n".join(parts) + "\n")
 
 
