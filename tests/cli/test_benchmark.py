@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
+from functools import partial
 
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes, load_iris, load_wine
 
-from automl.cli import main as cli
 from automl.nested.contenders import CONTENDERS, Wish, make_contenders
 
 QUICK = ["--target", "target", "--estimators", "linear,dummy", "--outer-cv", "3", "--n-jobs", "1"]
@@ -29,16 +28,9 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run(here, monkeypatch, capsys):
-    """Run the command; gives exit code, standard output and standard error."""
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["automl", "benchmark", *arguments])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return end.value.code, *capsys.readouterr()
-
-    return call
+def run(here, call):
+    """Run the command in the folder."""
+    return partial(call, "benchmark")
 
 
 def test_several_tables_give_scores_comparisons_and_a_plot(here, run):

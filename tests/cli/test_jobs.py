@@ -4,31 +4,23 @@ from __future__ import annotations
 
 import io
 import json
-import sys
+from functools import partial
 
 import pandas as pd
 import pytest
 import yaml
 
-from automl.cli import main as cli
 from tests.jobs.workshop import DUMMY
 
 
 @pytest.fixture
-def shell(tmp_path, monkeypatch, capsys):
+def shell(tmp_path, monkeypatch, call):
     """Call ``automl jobs ...`` beside a batch of two jobs; gives exit code, standard output and standard error."""
     tables = [{"call": "tests.jobs.workshop:table", "arguments": {"seed": seed}} for seed in range(2)]
     batch = {"defaults": {"target": "y", "holdout": 0.5}, "tables": tables, "settings": DUMMY}
     (tmp_path / "jobs.yaml").write_text(yaml.safe_dump(batch))
     monkeypatch.chdir(tmp_path)
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["automl", "jobs", *arguments])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        return end.value.code, *capsys.readouterr()
-
-    return call
+    return partial(call, "jobs")
 
 
 def test_status_and_results_by_the_file_and_by_the_store(shell, tmp_path):

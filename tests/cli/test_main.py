@@ -16,7 +16,6 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.metrics import accuracy_score, r2_score
 
 import automl
-from automl.cli import main as cli
 from automl.errors import InvalidInputError
 from automl.table_files import read_table, write_table
 
@@ -72,31 +71,32 @@ def test_predictions_go_to_standard_output_as_csv(cancer):
     assert accuracy_score(truth, predicted["prediction"]) > 0.9
 
 
-def test_probabilities_go_to_a_file_one_column_a_class(cancer):
+def test_probabilities_go_to_a_file_one_column_a_class(cancer, call):
     folder, _ = cancer
-    done = run("predict", "model", "test.parquet", "--proba", "--out", "p.parquet", cwd=folder)
-    assert (done.returncode, done.stdout) == (0, "")
+    code, out, _ = call("predict", folder / "model", folder / "test.parquet", "--proba", "--out", folder / "p.parquet")
+    assert (code, out) == (0, "")
     shares = pd.read_parquet(folder / "p.parquet")
     assert list(shares.columns) == ["benign", "malignant"]
     assert shares.sum(axis=1).to_numpy() == pytest.approx(np.ones(100))
 
 
-def test_the_leaderboard_of_a_saved_model_in_text_and_as_csv(cancer):
+def test_the_leaderboard_of_a_saved_model_in_text_and_as_csv(cancer, call):
     folder, _ = cancer
-    assert len(run("leaderboard", "model", "--rows", "1", cwd=folder).stdout.splitlines()) == 3
-    board = pd.read_csv(io.StringIO(run("leaderboard", "model", "--csv", cwd=folder).stdout))
+    assert len(call("leaderboard", folder / "model", "--rows", "1")[1].splitlines()) == 3
+    board = pd.read_csv(io.StringIO(call("leaderboard", folder / "model", "--csv")[1]))
     assert board["weight"].sum() == pytest.approx(1)
     assert board["score"].is_monotonic_decreasing
 
 
-def test_a_quantity_in_parquet_with_verbose_0_says_nothing(tmp_path):
+def test_a_quantity_in_parquet_with_verbose_0_says_nothing(tmp_path, call):
     table = load_diabetes(as_frame=True).frame
     table.to_parquet(tmp_path / "diabetes.parquet")
     arguments = ["--target", "target", "--include", "ridge", "--verbose", "0", "--out", "there/model"]
     done = run("fit", "diabetes.parquet", *arguments, *QUICK, cwd=tmp_path)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    done = run("predict", tmp_path / "there" / "model", "diabetes.parquet", "--out", "p.csv", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
+    model, given = tmp_path / "there" / "model", tmp_path / "diabetes.parquet"
+    code, _, err = call("predict", model, given, "--out", tmp_path / "p.csv")
+    assert code == 0, err
     assert r2_score(table["target"], pd.read_csv(tmp_path / "p.csv")["prediction"]) > 0.4
 
 
@@ -120,19 +120,15 @@ def test_a_quantity_in_parquet_with_verbose_0_says_nothing(tmp_path):
         (["leaderboard", "nothing"], "no saved model"),
     ],
 )
-def test_what_users_can_mend_is_one_line_and_exit_code_2(cancer, monkeypatch, capsys, arguments, said):
+def test_what_users_can_mend_is_one_line_and_exit_code_2(cancer, monkeypatch, call, arguments, said):
     folder, _ = cancer
     (folder / "empty.csv").touch()
     (folder / "text.parquet").write_text("no parquet")
     pd.read_csv(folder / "test.csv").drop(columns="mean radius").to_csv(folder / "narrow.csv", index=False)
     monkeypatch.chdir(folder)
-    monkeypatch.setattr(sys, "argv", ["automl", *arguments])
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    assert end.value.code == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    *notes, error = printed.err.splitlines()
+    code, out, err = call(*arguments)
+    assert (code, out) == (2, "")
+    *notes, error = err.splitlines()
     assert error.startswith("automl: ")
     assert said in error
     assert all(note.startswith("automl: ") for note in notes)
@@ -146,27 +142,25 @@ def test_an_error_leaves_no_traceback_in_the_shell(cancer):
     assert done.stderr.count("\n") == 1
 
 
-def test_a_missing_option_is_named(tmp_path):
-    done = run("fit", "train.csv", cwd=tmp_path)
-    assert done.returncode == 2
-    assert "--target" in done.stderr
+def test_a_missing_option_is_named(call):
+    code, _, err = call("fit", "train.csv")
+    assert code == 2
+    assert "--target" in err
 
 
-def test_the_space_is_joint_and_large(tmp_path):
-    done = run("space", "--json", cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
+def test_the_space_is_joint_and_large(call):
+    code, out, err = call("space", "--json")
+    assert code == 0, err
+    said = json.loads(out)
     assert said["n_hyperparameters"] > 100
     assert said["n_families"] == len(said["families"]) == len(set(said["families"])) >= 12
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
-def test_the_space_of_each_kind_of_table_in_words(monkeypatch, capsys, task):
-    monkeypatch.setattr(sys, "argv", ["automl", "space", "--task", task])
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    assert end.value.code == 0
-    head, *families = capsys.readouterr().out.split("\n")
+def test_the_space_of_each_kind_of_table_in_words(call, task):
+    code, out, _ = call("space", "--task", task)
+    assert code == 0
+    head, *families = out.split("\n")
     assert int(head.split()[0]) > 100
     assert {"  lightgbm", "  realmlp"} <= set(families)
 
