@@ -33,6 +33,7 @@ from automl.guard import Guard, Watch
 from automl.history import RunHistory
 from automl.loop import search
 from automl.runtime import RuntimeModel, recall_runtime
+from automl.search.base import Searcher
 from automl.search.catalog import make_searcher
 from automl.search.initial import default_portfolio, from_user, remembered_portfolio
 from automl.search.racing import Racing, fold_seconds
@@ -40,6 +41,7 @@ from automl.search.siblings import Siblings
 from automl.store import Store
 from automl.task import Task
 from automl.trial import TrialResult
+from metalearning.beliefs import Beliefs
 from pipelines.configuration import Configuration
 from pipelines.space import SpaceError, build_space, holds
 
@@ -110,10 +112,11 @@ def run(task: Task, settings: Settings) -> RunResult:
         train_share = float(np.mean([len(train) for train, _ in task.folds])) / len(task.y)
         runtime = RuntimeModel(task.traits, train_share, recall_runtime())
         history = RunHistory(known, cost_of=runtime.guess if budget.seconds is None else None)
-        initial = _initial_design(space, task, settings, budget, runtime, executor.n_workers)
+        initial, beliefs = _initial_design(space, task, settings, budget, runtime, executor.n_workers)
         if not known:  # a run that was stopped while it built its ensemble needs no more seconds to search
             initial, budget = _enough_for_one(initial, budget, runtime)
-        racing = _make_racing(space, task, settings, initial, budget, runtime, executor)
+        searcher = make_searcher(settings.searcher, space, settings.random_state, initial, beliefs)
+        racing = _make_racing(searcher, space, task, settings, budget, runtime, executor)
         if history.results:
             logger.info("resumed with %d trials", len(history.results))
 
@@ -203,14 +206,14 @@ def _has_model(history: RunHistory) -> bool:
 
 def _initial_design(
     space: ConfigurationSpace, task: Task, settings: Settings, budget: Budget, runtime: RuntimeModel, n_workers: int
-) -> list[Configuration]:
+) -> tuple[list[Configuration], Beliefs | None]:
     wanted = settings.initial_configurations
     if not isinstance(wanted, str):
-        return from_user(space, wanted)
+        return from_user(space, wanted), None
     if wanted == "meta":
         longest = fold_seconds(budget.seconds or float("inf"), n_workers, len(task.folds), task.traits.n_rows)
         return remembered_portfolio(space, runtime, budget, task, longest)
-    return default_portfolio(space, runtime, budget)
+    return default_portfolio(space, runtime, budget), None
 
 
 def _enough_for_one(
@@ -230,15 +233,14 @@ def _enough_for_one(
 
 
 def _make_racing(
+    searcher: Searcher,
     space: ConfigurationSpace,
     task: Task,
     settings: Settings,
-    initial: list[Configuration],
     budget: Budget,
     runtime: RuntimeModel,
     executor: Executor,
 ) -> Racing:
-    searcher = make_searcher(settings.searcher, space, settings.random_state, initial)
     return Racing(
         searcher, len(task.folds), task.traits.n_rows, runtime, budget, executor.n_workers, settings.trial_time_limit,
         Siblings(space, settings.random_state) if executor.fleet_size > 1 else None, settings.random_state,

@@ -18,11 +18,14 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from automl.budget import Budget
+from automl.history import RunHistory
 from automl.runtime import RuntimeModel
 from automl.search.initial import default_portfolio
+from automl.search.smac import SmacSearcher
+from automl.trial import FoldResult, Status, TrialResult
 from meta_db.store import RANKED_BY, SHIPPED, DatasetRecord, MetaDatabase
 from metalearning.metafeatures import MetaFeatures
-from metalearning.warmstart import recommend
+from metalearning.warmstart import Recommendation, recommend
 from pipelines.build import predicted_seconds
 from pipelines.configuration import Configuration
 from pipelines.space import build_space, complete
@@ -51,16 +54,28 @@ def designs(
     def cost(configuration: Configuration) -> float:
         return predicted_seconds(configuration, traits)
 
-    def remember(qualities: Mapping[str, float]) -> list[Configuration]:
+    def remember(qualities: Mapping[str, float]) -> Recommendation:
         metric, patience = RANKED_BY[traits.task], 0.004 * budget
-        return recommend([database], MetaFeatures(qualities), space, metric, cost, patience, left_out).configurations
+        return recommend([database], MetaFeatures(qualities), space, metric, cost, patience, left_out)
 
+    said = remember(record.qualities)
     found = {
-        "warm start": remember(record.qualities),
-        "global portfolio": remember(_nothing_known(record)),
+        "warm start": _as_it_goes(SmacSearcher(space, initial=said.configurations, beliefs=said.beliefs), scores),
+        "the same in a fixed order": said.configurations,
+        "the same without similarity": remember(_nothing_known(record)).configurations,
         "hand-made portfolio": default_portfolio(space, RuntimeModel(traits, 1.0), Budget(budget)),
     }
     return {name: [c for c in order if c in scores] for name, order in found.items()}
+
+
+def _as_it_goes(searcher: SmacSearcher, scores: Mapping[Configuration, float]) -> list[Configuration]:
+    """What a searcher tries while it goes by its memory, told what each configuration scores."""
+    history = RunHistory()
+    while (trials := searcher.suggest(history, 1)) and trials[0].origin == "initial":
+        score = scores.get(trials[0].configuration)
+        folds = {} if score is None else {0: FoldResult(-score, 0.0, 0.0)}
+        history.append(TrialResult(trials[0], Status.CRASH if score is None else Status.OK, folds, 0.0))
+    return list(history.evaluations)
 
 
 def main(

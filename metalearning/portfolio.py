@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-_WORST = 2.0  # normalised loss beyond which bad is bad
+WORST = 2.0  # normalised loss beyond which bad is bad
 _TIE = 1e-3  # how much the mean loss counts beside the gain: it decides when nothing more is to be gained
 _DOUBT = 0.1  # of the total weight: a configuration that few data sets know of must gain more
 
@@ -18,7 +18,7 @@ def normalise(losses: Array) -> Array:
     if len(known) == 0:
         return np.full(len(losses), np.nan)
     best, median = known.min(), np.median(known)
-    return np.clip((losses - best) / max(median - best, 1e-12), 0.0, _WORST)
+    return np.clip((losses - best) / max(median - best, 1e-12), 0.0, WORST)
 
 
 def choose(losses: Array, weights: Array, seconds: Array, n: int, patience: float) -> list[int]:
@@ -48,14 +48,14 @@ def choose(losses: Array, weights: Array, seconds: Array, n: int, patience: floa
     known = np.isfinite(losses)
     weight = weights[:, None] * known
     support = weight.sum(axis=0) + _DOUBT * weights.sum()
-    filled = np.where(known, losses, _WORST)
+    filled = np.where(known, losses, WORST)
     mean = (weight * filled).sum(axis=0) / support
-    least = np.full(len(losses), _WORST)
+    least = np.full(len(losses), WORST)
     candidates = np.isfinite(seconds) & known.any(axis=0)
     order: list[int] = []
     while candidates.any() and len(order) < n:
         gain = (weight * np.maximum(0.0, least[:, None] - filled)).sum(axis=0) / support
-        value = np.where(candidates, (gain + _TIE * (_WORST - mean)) / (seconds + patience), -np.inf)
+        value = np.where(candidates, (gain + _TIE * (WORST - mean)) / (seconds + patience), -np.inf)
         best = int(np.argmax(value))
         order.append(best)
         candidates[best] = False

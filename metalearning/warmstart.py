@@ -10,6 +10,7 @@ from ConfigSpace import ConfigurationSpace
 from numpy.typing import NDArray
 
 from meta_db.store import MetaDatabase
+from metalearning.beliefs import Beliefs
 from metalearning.metafeatures import MetaFeatures
 from metalearning.names import CHEAP, VECTOR
 from metalearning.portfolio import choose, normalise
@@ -17,7 +18,8 @@ from metalearning.similarity import distances, weigh
 from pipelines.configuration import Configuration
 from pipelines.space import complete
 
-_N_SIMILAR = 20  # data sets that are asked
+_N_SIMILAR = 20  # data sets that are asked where to begin
+_N_KNOWN = 60  # and how to go on
 _N_CANDIDATES = 150
 _N_ANSWERS = 40
 _AHEAD = 5  # how little the first places differ when candidates are gathered
@@ -37,10 +39,13 @@ class Recommendation:
         Best bets first, mutually complementary.
     similar : list of (str, float)
         Names of the nearest data sets and their distances.
+    beliefs : Beliefs or None
+        What is known of all candidates; None where nothing is recommended.
     """
 
     configurations: list[Configuration]
     similar: list[tuple[str, float]]
+    beliefs: Beliefs | None = None
 
 
 def recommend(
@@ -90,17 +95,21 @@ def recommend(
     distance = distances(described, [MetaFeatures(record.qualities) for *_, record in known], CHEAP_VECTOR)
     # Two classes and many are different problems, however alike the columns.
     distance += [_OTHER_TASK * (record.traits.task != task) for *_, record in known]
-    order = np.argsort(distance, kind="stable")[:_N_SIMILAR]
-    similar = [(known[i][2].name, float(distance[i])) for i in order]
-    if described.values.get("NumberOfInstances", 0) > _REACH * max(known[i][2].traits.n_rows for i in order):
+    order = np.argsort(distance, kind="stable")[:_N_KNOWN]
+    nearest = order[:_N_SIMILAR]
+    similar = [(known[i][2].name, float(distance[i])) for i in nearest]
+    if described.values.get("NumberOfInstances", 0) > _REACH * max(known[i][2].traits.n_rows for i in nearest):
         return Recommendation([], similar)
     scores = [known[i][0].scores(known[i][1], metric) for i in order]
     weights = weigh(distance)[order]
-    candidates = _candidates(scores, weights, space)
+    candidates = _candidates(scores[:_N_SIMILAR], weights[:_N_SIMILAR], space)
     losses = np.array([normalise(np.array([-seen.get(entry, np.nan) for entry in candidates])) for seen in scores])
     completed = list(candidates.values())
     seconds = np.array([cost(candidate) for candidate in completed])
-    return Recommendation([completed[i] for i in choose(losses, weights, seconds, _N_ANSWERS, patience)], similar)
+    design = choose(losses[:_N_SIMILAR], weights[:_N_SIMILAR], seconds, _N_ANSWERS, patience)
+    able = np.flatnonzero(np.isfinite(seconds))
+    beliefs = Beliefs(tuple(completed[i] for i in able), losses[:, able], weights, seconds[able] + patience)
+    return Recommendation([completed[i] for i in design], similar, beliefs)
 
 
 def _candidates(

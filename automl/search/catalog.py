@@ -14,6 +14,7 @@ from automl.search.base import Searcher
 from automl.search.baselines import GeneticSearcher, GridSearcher, RandomSearcher, SobolSearcher
 from automl.search.optuna_sampler import SAMPLERS, OptunaSearcher
 from automl.search.smac import SmacSearcher
+from metalearning.beliefs import Beliefs
 from pipelines.configuration import Configuration
 
 SEARCHERS: dict[str, Callable[..., Searcher]] = {
@@ -27,9 +28,15 @@ SEARCHERS: dict[str, Callable[..., Searcher]] = {
 
 
 def make_searcher(
-    searcher: str | Any, space: ConfigurationSpace, seed: int, initial: Sequence[Configuration] = ()
+    searcher: str | Any,
+    space: ConfigurationSpace,
+    seed: int,
+    initial: Sequence[Configuration] = (),
+    beliefs: Beliefs | None = None,
 ) -> Searcher:
     """A searcher by its name, a sampler of Optuna in its adapter, or the user's own object as it is.
+
+    What a memory believes is for the default one.
 
     Raises
     ------
@@ -38,6 +45,8 @@ def make_searcher(
     """
     if isinstance(searcher, str):
         check_names("searcher", searcher, SEARCHERS)
+        if searcher == "smac":
+            return SmacSearcher(space, seed=seed, initial=initial, beliefs=beliefs)
         return SEARCHERS[searcher](space, seed=seed, initial=initial)
     if type(searcher).__module__.startswith("optuna"):
         return OptunaSearcher(space, seed=seed, initial=initial, sampler=searcher)

@@ -15,6 +15,7 @@ from automl.names import check_names
 from automl.runtime import RuntimeModel
 from automl.task import Task
 from meta_db.store import MetaDatabase, MetaDatabaseError, memory_files
+from metalearning.beliefs import Beliefs
 from metalearning.features import describe
 from metalearning.warmstart import recommend
 from pipelines.catalog import find
@@ -78,8 +79,10 @@ def default_portfolio(space: ConfigurationSpace, runtime: RuntimeModel, budget: 
 
 def remembered_portfolio(
     space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget, task: Task, dearest: float
-) -> list[Configuration]:
+) -> tuple[list[Configuration], Beliefs | None]:
     """Configurations to begin with, from the memory; the hand-made portfolio where the memory is of no use.
+
+    With those of the memory comes what it expects of all that it knows.
 
     Parameters
     ----------
@@ -100,13 +103,13 @@ def remembered_portfolio(
             )
     except MetaDatabaseError as error:
         logger.warning("the search starts without its memory: %s", error)
-        return default_portfolio(space, runtime, budget)
+        return default_portfolio(space, runtime, budget), None
     if not said.configurations:
         logger.info("no known data set has about as many rows and is like this; starting with the hand-made portfolio")
-        return default_portfolio(space, runtime, budget)
+        return default_portfolio(space, runtime, budget), None
     for name, distance in said.similar[:3]:
         logger.info("similar data set: %s (distance %.2f)", name, distance)
-    return said.configurations
+    return said.configurations, said.beliefs
 
 
 def _cost(configuration: Configuration, runtime: RuntimeModel, longest: float, dearest: float) -> float:

@@ -13,10 +13,12 @@ from automl.search.acquisition import maximise
 from automl.search.surrogate import Surrogate
 from automl.search.vectors import Vectors, VectorSpace
 from automl.trial import Trial
+from metalearning.beliefs import Beliefs
 from pipelines.configuration import Configuration
 
 # Where many suggestions are asked for at once, the second choices of a model are good enough for some of them.
 _MODELS, _MOST_PER_MODEL = 8, 16
+_BLIND = 3  # initial configurations in their given order, before it is asked what their results say of the others
 
 
 class SmacSearcher:
@@ -32,6 +34,8 @@ class SmacSearcher:
     seed : int
     initial : sequence of Configuration
         Tried first, in this order.
+    beliefs : Beliefs or None
+        After a few initial configurations, as many as there are left of them are chosen by these.
     n_initial : int
         Random configurations before the first model where `initial` holds fewer.
     random_share : float
@@ -46,21 +50,22 @@ class SmacSearcher:
         *,
         seed: int = 0,
         initial: Sequence[Configuration] = (),
+        beliefs: Beliefs | None = None,
         n_initial: int = 8,
         random_share: float = 0.1,
         per_second: bool = True,
     ):
         self._space = VectorSpace(space)
-        self._seed, self._initial, self._n_initial = seed, tuple(initial), n_initial
+        self._seed, self._initial, self._beliefs, self._n_initial = seed, tuple(initial), beliefs, n_initial
         self._random_share, self._per_second = random_share, per_second
         self._vectors: dict[Configuration, Vectors] = {}  # a cache
 
     def suggest(self, history: RunHistory, n: int) -> list[Trial]:
         """See `Searcher.suggest`."""
         tried = set(history.tried)
-        trials = [Trial(c, origin="initial") for c in self._initial if c not in tried][:n]
+        observations = history.observations()
+        trials = [Trial(c, origin="initial") for c in self._next_initial(observations, tried)[:n]]
         tried.update(trial.configuration for trial in trials)
-        observations = history.observations() if len(trials) < n else []
         enough = sum(o.loss is not None for o in observations) >= min(3, self._n_initial)
         per_model = min(_MOST_PER_MODEL, 1 + n // _MODELS)
         ranked, left = np.empty((0, len(self._space.names))), 0
@@ -79,6 +84,16 @@ class SmacSearcher:
             trials.append(Trial(found, origin=origin))
             tried.add(found)
         return trials
+
+    def _next_initial(self, observations: list[Observation], tried: set[Configuration]) -> list[Configuration]:
+        left = [c for c in self._initial if c not in tried]
+        if self._beliefs is None:
+            return left
+        known = tried.intersection(self._beliefs.configurations)
+        seen = {o.configuration: o.loss for o in observations if o.configuration in known}
+        if len(seen) < _BLIND:
+            return left
+        return self._beliefs.promising(seen, tried)[: max(0, len(self._initial) - len(known))]
 
     def _model_based(
         self, observations: list[Observation], tried: set[Configuration], rng: np.random.Generator

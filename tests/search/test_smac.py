@@ -10,6 +10,9 @@ from automl.history import RunHistory
 from automl.search.baselines import RandomSearcher
 from automl.search.smac import SmacSearcher
 from automl.trial import FoldResult, Status, TrialResult
+from metalearning.beliefs import Beliefs
+from pipelines.configuration import Configuration
+from pipelines.space import to_configuration
 from tests.search.spaces import joint
 
 
@@ -125,3 +128,42 @@ def test_in_the_joint_space_it_finds_the_family_that_is_good():
     history = run(SmacSearcher(space, seed=0), loss, 60)
     late = [r.trial.configuration["model"] for r in history.results[-20:]]
     assert late.count("extra_trees") >= 10
+
+
+def two_kinds_of_data_sets() -> tuple[list[Configuration], Beliefs]:
+    """Ten configurations, of which the first five do well where the others do badly, and the other way round."""
+    space = square()
+    space.seed(0)
+    known = [to_configuration(drawn) for drawn in space.sample_configuration(10)]
+    losses = np.random.default_rng(0).uniform(0.0, 0.2, (12, 10))
+    losses[:6, 5:] += 1.5
+    losses[6:, :5] += 1.5
+    return known, Beliefs(tuple(known), losses, np.ones(12), np.ones(10))
+
+
+@pytest.mark.parametrize("well", [range(5), range(5, 10)])
+def test_results_say_which_initial_configuration_is_next(well):
+    known, beliefs = two_kinds_of_data_sets()
+    good = {known[i] for i in well}
+    blind = [known[0], known[5], known[1]]
+    initial = [*blind, known[6], known[2]]
+    searcher = SmacSearcher(square(), initial=initial, beliefs=beliefs, n_initial=5, random_share=0.0)
+    history = run(searcher, lambda c: 0.1 if c in good else 0.9, 7)
+    tried = [r.trial.configuration for r in history.results]
+    assert tried[:3] == blind
+    assert set(tried[3:5]) <= good  # some of which are not among the initial ones
+    assert [r.trial.origin for r in history.results] == ["initial"] * 5 + ["smac"] * 2
+
+
+def test_a_search_that_goes_on_is_told_what_the_first_part_would_have_been():
+    known, beliefs = two_kinds_of_data_sets()
+
+    def make():
+        return SmacSearcher(square(), initial=known, beliefs=beliefs)
+
+    def loss(configuration):
+        return known.index(configuration) * 0.7 % 1.0
+
+    whole = run(make(), loss, 9)
+    parts = run(make(), loss, 5, run(make(), loss, 4))
+    assert [r.trial for r in parts.results] == [r.trial for r in whole.results]
