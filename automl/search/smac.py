@@ -93,7 +93,8 @@ class SmacSearcher:
         seen = {o.configuration: o.loss for o in observations if o.configuration in known}
         if len(seen) < _BLIND:
             return left
-        return self._beliefs.promising(seen, tried)[: max(0, len(self._initial) - len(known))]
+        n_left = len(self._initial) - len(known)
+        return self._beliefs.promising(seen, tried)[:n_left] if n_left > 0 else []
 
     def _model_based(
         self, observations: list[Observation], tried: set[Configuration], rng: np.random.Generator
