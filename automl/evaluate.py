@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from automl.execute.machine import MemoryMeter
 from automl.task import Task
 from automl.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.build import build_pipeline, fits_together
@@ -125,7 +126,13 @@ def _fit(task: Task, trials: Sequence[Trial], cells: Sequence[_Cell], contexts: 
 
 
 def _score(
-    task: Task, trial: Trial, fold: int, model: Pipeline, seconds: tuple[float, float], artifacts: Artifacts
+    task: Task,
+    trial: Trial,
+    fold: int,
+    model: Pipeline,
+    seconds: tuple[float, float],
+    meter: MemoryMeter,
+    artifacts: Artifacts,
 ) -> FoldResult:
     """Predict, judge and write one fold; `seconds` is what its fit took on the wall and of the processor."""
     scored = task.folds[fold][1]
@@ -141,6 +148,8 @@ def _score(
         np.save(artifacts.free_path(trial.configuration, fold), predict(model, task.free.X, task.traits.n_classes))
     iterations = getattr(model[-1], "n_iter_", None)
     info: dict[str, Any] = {"cpu_seconds": seconds[1]}
+    if (grown := meter.grown()) is not None:
+        info["memory"] = grown  # MiB, of all that was fitted so far in the trial
     if iterations is not None and np.size(iterations):
         info["n_iter"] = int(np.max(iterations))
     return FoldResult(loss, seconds[0], predict_seconds, info)
@@ -168,7 +177,7 @@ def evaluate(
         Seconds for all of them; iterative models stop early to respect it, and no further fold starts once a fold of
         average length no longer fits.
     """
-    start = time.perf_counter()
+    start, meter = time.perf_counter(), MemoryMeter()
     done: list[dict[int, FoldResult]] = [{} for _ in trials]
     failed: dict[int, tuple[Status, str]] = {}
     cells = [_Cell(number, fold) for fold in trials[0].folds for number in range(len(trials))]
@@ -194,7 +203,7 @@ def evaluate(
                 if number in failed:
                     continue
                 try:
-                    done[number][fold] = _score(task, trials[number], fold, model, each, artifacts)
+                    done[number][fold] = _score(task, trials[number], fold, model, each, meter, artifacts)
                 except Exception as error:  # noqa: BLE001  becomes the status of this one
                     failed[number] = _ending(error)
         n_done += len(group)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+import math
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import as_completed
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,8 +30,8 @@ from automl.metrics import default_scoring, make_metric
 from automl.splits import Fold, make_folds
 from automl.table_files import read_table
 from automl.task import Task
-from automl.trial import Trial, TrialResult
-from meta_db.store import MetaDatabase
+from automl.trial import Status, Trial, TrialResult
+from meta_db.store import RANKED_BY, MetaDatabase
 from metalearning.features import describe
 from pipelines.build import predicted_seconds
 from pipelines.component import TaskType
@@ -40,6 +42,8 @@ from pipelines.space import build_space, complete
 logger = logging.getLogger(__name__)
 
 _LIBRARIES = ("torch", "catboost", "xgboost")  # that the workers of every table will need
+_BAR_SHARE = 0.25  # of the configurations known on a table: who is behind them after one fold is not run on the others
+_BAR_FROM = 20  # as many have to be known first
 
 
 @dataclass(frozen=True)
@@ -75,7 +79,8 @@ class Protocol:
     max_rows : int
         Larger tables give a stratified, seeded subsample.
     cell_seconds : float
-        Limit for all folds of one configuration on one table; what can stop early does so with what it has.
+        Limit for all folds of one configuration on one table, in even shares; what can stop early does so with what it
+        has.
     """
 
     max_rows: int = 2_000
@@ -139,7 +144,7 @@ def fill(
 
     Round by round, each on every table, in each the tables in their order. What has a result is not measured again, so
     that a run that was stopped, in whatever way, goes on where it was. Configurations that lose nearly everywhere are
-    not tried on further tables.
+    not tried on further tables; those that are behind on a table after their first fold are not run on the others.
 
     Parameters
     ----------
@@ -194,41 +199,82 @@ def _visit(
         return 0
     # The dearest first, so that no worker idles long at the end.
     order = sorted(todo, key=lambda configuration: -predicted_seconds(configuration, task.traits))
+    known = database.fold_scores(dataset, RANKED_BY[task.traits.task]).values()
+    bar = _Bar([-float(folds[0]) for folds in known if len(folds) == len(task.folds)])
+    done = 0
     with tempfile.TemporaryDirectory(prefix="automl-fill-") as name:
         folder = Path(name)
         task.save(folder)
         executor = LocalExecutor(folder, n_workers, memory_limit=default_memory_limit(n_workers), device="cpu")
         try:
-            trials = [Trial(c, tuple(range(len(task.folds))), protocol.seed, "fill") for c in order]
-            futures = [executor.submit([trial], protocol.cell_seconds) for trial in trials]
-            done = 0
-            for future in as_completed(futures):
-                for result in future.result():
-                    _note(task, result, Artifacts(folder), todo, database, dataset)
+            for results in _race(task, order, bar, executor, protocol, deadline):
+                _note(task, results, Artifacts(folder), todo, database, dataset)
                 done += 1
-                if time.monotonic() >= deadline:
-                    break
         finally:
             executor.shutdown()
     return done
 
 
+@dataclass
+class _Bar:
+    """Says after the first fold whether the others are worth their seconds: to the best quarter so far.
+
+    Attributes
+    ----------
+    losses : list of float
+        Of the first fold, of all configurations measured on the table.
+    """
+
+    losses: list[float]
+
+    def clears(self, loss: float) -> bool:
+        self.losses.append(loss)
+        known = [value for value in self.losses if math.isfinite(value)]
+        return len(known) < _BAR_FROM or loss <= np.quantile(known, _BAR_SHARE)
+
+
+def _race(
+    task: Task,
+    order: Sequence[Configuration],
+    bar: _Bar,
+    executor: LocalExecutor,
+    protocol: Protocol,
+    deadline: float,
+) -> Iterator[list[TrialResult]]:
+    """What came of each configuration, in one part or two, as they end; those that the deadline meets are dropped."""
+    first, *others = range(len(task.folds))
+
+    def start(configuration: Configuration, folds: Sequence[int]) -> Future[list[TrialResult]]:
+        trial = Trial(configuration, tuple(folds), protocol.seed, "fill")
+        return executor.submit([trial], protocol.cell_seconds * len(folds) / len(task.folds))
+
+    running: dict[Future[list[TrialResult]], list[TrialResult]] = {start(c, [first]): [] for c in order}
+    while running and (left := deadline - time.monotonic()) > 0:
+        ended, _ = wait(running, timeout=min(left, threading.TIMEOUT_MAX), return_when=FIRST_COMPLETED)
+        for future in ended:
+            results = running.pop(future) + future.result()
+            last = results[-1]
+            if others and first in last.folds and last.status is Status.OK and bar.clears(last.folds[first].loss):
+                running[start(last.trial.configuration, others)] = results
+            else:
+                yield results
+
+
 def _note(
     task: Task,
-    result: TrialResult,
+    results: Sequence[TrialResult],
     artifacts: Artifacts,
     entries: Mapping[Configuration, Configuration],
     database: MetaDatabase,
     dataset: int,
 ) -> None:
-    """Write a result into the memory and remove its files."""
-    configuration = result.trial.configuration
-    (evaluation,) = RunHistory([result]).evaluations.values()
-    record = record_evaluation(task, evaluation, artifacts, result.peak_memory)
-    database.add_evaluation(dataset, entries[configuration], record, result.trial.origin, provenance(task))
-    for fold in result.folds:
-        artifacts.model_path(configuration, fold).unlink(missing_ok=True)
-        artifacts.predictions_path(configuration, fold).unlink(missing_ok=True)
+    """Write what came of a configuration into the memory and remove its files."""
+    ((configuration, evaluation),) = RunHistory(results).evaluations.items()
+    record = record_evaluation(task, evaluation, artifacts, max(result.peak_memory for result in results))
+    database.add_evaluation(dataset, entries[configuration], record, evaluation.origin, provenance(task))
+    for fold in evaluation.folds:
+        for path in artifacts.paths(configuration, fold):
+            path.unlink()
 
 
 def prepare(source: Source, protocol: Protocol) -> tuple[Task, int]:

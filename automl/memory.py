@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -66,6 +67,7 @@ def record_evaluation(task: Task, evaluation: Evaluation, artifacts: Artifacts, 
         return EvaluationRecord(evaluation.status, reason=evaluation.reason, peak_memory=peak_memory)
     predictions = {fold: artifacts.predictions(configuration, fold) for fold in folds}
     iterations = [r.info["n_iter"] for r in folds.values() if "n_iter" in r.info]
+    memory = [r.info["memory"] for r in folds.values() if "memory" in r.info]
     return EvaluationRecord(
         status=evaluation.status,
         scores=_scores(task, predictions),
@@ -73,6 +75,7 @@ def record_evaluation(task: Task, evaluation: Evaluation, artifacts: Artifacts, 
         fit_seconds=_mean(folds, "cpu_seconds"),
         predict_seconds=float(np.mean([r.predict_seconds for r in folds.values()])),
         peak_memory=peak_memory,
+        own_memory=max(memory, default=None),
         iterations=float(np.mean(iterations)) if iterations else None,
         sample=_sample(task, predictions),
     )
@@ -125,7 +128,10 @@ def _scores(task: Task, predictions: Mapping[int, NDArray[np.float32]]) -> dict[
     found = {}
     for name in METRICS[task.traits.task]:
         metric = make_metric(name, task.traits.task, task.metric.classes)
-        found[name] = [-metric.loss(task.y[task.folds[fold][1]], p) for fold, p in predictions.items()]
+        found[name] = [
+            -metric.loss(task.y[scored], predictions[fold]) if fold in predictions else math.nan
+            for fold, (_, scored) in enumerate(task.folds)
+        ]
     return found
 
 

@@ -56,7 +56,7 @@ STEPS = (
         dataset INTEGER NOT NULL,
         configuration INTEGER NOT NULL,
         metric TEXT NOT NULL,        -- name of a scikit-learn scorer; greater is better
-        folds BLOB NOT NULL,         -- float32, one a fold
+        folds BLOB NOT NULL,         -- float32, one a fold; NaN where it was not run
         PRIMARY KEY (dataset, metric, configuration),
         FOREIGN KEY (dataset, configuration) REFERENCES evaluation
     ) WITHOUT ROWID;
@@ -66,6 +66,9 @@ STEPS = (
         name TEXT PRIMARY KEY,
         content TEXT NOT NULL        -- JSON
     );
+    """,
+    """
+    ALTER TABLE evaluation ADD COLUMN own_memory REAL; -- MiB of the peak that came with the fits
     """,
 )
 

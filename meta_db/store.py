@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
@@ -82,11 +83,14 @@ class EvaluationRecord:
     Attributes
     ----------
     scores : mapping of str to sequence of float
-        By the name of a scikit-learn scorer, one a fold, greater is better; empty where nothing finished.
+        By the name of a scikit-learn scorer, one a fold, greater is better, NaN where a fold was not run; empty where
+        nothing finished.
     fit_seconds, predict_seconds : float or None
         Mean of a fold at one thread.
     peak_memory : float or None
-        MiB.
+        MiB of the process, the libraries and the table included.
+    own_memory : float or None
+        MiB of it that came with the fits.
     iterations : float or None
         Mean of a fold, of what stops early.
     sample : bytes or None
@@ -100,6 +104,7 @@ class EvaluationRecord:
     fit_seconds: float | None = None
     predict_seconds: float | None = None
     peak_memory: float | None = None
+    own_memory: float | None = None
     iterations: float | None = None
     sample: bytes | None = None
 
@@ -113,7 +118,7 @@ class Results:
     datasets : list of (int, DatasetRecord)
     configurations : list of (int, Configuration)
     scores : ndarray of shape (n_datasets, n_configurations)
-        Mean over folds; NaN where nothing finished or nothing was tried.
+        Mean over folds, see `mean_scores`; NaN where nothing finished or nothing was tried.
     seconds : ndarray of the same shape
         To fit one fold.
     """
@@ -236,7 +241,7 @@ class MetaDatabase:
             number = self._id("configuration", "content", content)
             connection.execute("DELETE FROM score WHERE dataset = ? AND configuration = ?", (dataset, number))
             connection.execute(
-                "INSERT OR REPLACE INTO evaluation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO evaluation VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     dataset,
                     number,
@@ -249,6 +254,7 @@ class MetaDatabase:
                     record.peak_memory,
                     record.iterations,
                     record.sample,
+                    record.own_memory,
                 ),
             )
             connection.executemany(
@@ -334,16 +340,20 @@ class MetaDatabase:
                 " WHERE e.dataset = ?",
                 (RANKED_BY[record.traits.task], number),
             )
-            for configuration, fit_seconds, folds in read:
-                j = column[configuration]
-                seconds[i, j] = np.nan if fit_seconds is None else fit_seconds
-                if folds is not None:
-                    scores[i, j] = np.frombuffer(folds, dtype=np.float32).mean()
+            for configuration, fit_seconds, _ in read:
+                seconds[i, column[configuration]] = np.nan if fit_seconds is None else fit_seconds
+            scored = [(column[configuration], _folds(data)) for configuration, _, data in read if data is not None]
+            scores[i, [j for j, _ in scored]] = mean_scores([folds for _, folds in scored])
         return Results(datasets, configurations, scores, seconds)
 
-    @_decoding
     def scores(self, dataset: int, metric: str) -> dict[Configuration, float]:
-        """Mean score of each configuration that finished on a data set, greater is better.
+        """Mean score of each configuration that finished on a data set, greater is better; see `fold_scores`."""
+        known = self.fold_scores(dataset, metric)
+        return dict(zip(known, mean_scores(list(known.values())).tolist(), strict=True))
+
+    @_decoding
+    def fold_scores(self, dataset: int, metric: str) -> dict[Configuration, NDArray[np.float32]]:
+        """Scores by fold of each configuration that finished on a data set, NaN where a fold was not run.
 
         Parameters
         ----------
@@ -358,7 +368,7 @@ class MetaDatabase:
                 (dataset, name),
             )
             if rows:
-                return {_configuration(text): float(np.frombuffer(data, np.float32).mean()) for text, data in rows}
+                return {_configuration(text): _folds(data) for text, data in rows}
         return {}
 
     @_decoding
@@ -421,6 +431,31 @@ class MetaDatabase:
             yield
         except (sqlite3.Error, ValueError) as error:
             raise MetaDatabaseError(f"meta-database '{self.path}' cannot be used: {error}") from error
+
+
+def mean_scores(folds: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+    """Mean score over the folds of each configuration, as if all had been run on all folds; shape (n_configurations,).
+
+    Folds that were not run are NaN. Folds differ in difficulty: what a fold adds to the mean is its median over the
+    configurations that were run on all of them. A row of another length than most (OpenML may tell of the mean alone)
+    is averaged as it is.
+    """
+    if not folds:
+        return np.zeros(0)
+    length = Counter(map(len, folds)).most_common(1)[0][0]
+    alike = [i for i, row in enumerate(folds) if len(row) == length]
+    table = np.stack([folds[i] for i in alike]).astype(np.float64)
+    complete = table[np.isfinite(table).all(axis=1)]
+    effects = np.median(complete, axis=0) if len(complete) else np.zeros(length)
+    means = np.full(len(folds), np.nan)
+    means[alike] = effects.mean() + np.nanmean(table - effects, axis=1)
+    for i in set(range(len(folds))) - set(alike):
+        means[i] = np.nanmean(folds[i])
+    return means
+
+
+def _folds(data: bytes) -> NDArray[np.float32]:
+    return np.frombuffer(data, dtype=np.float32)
 
 
 def _open_unchanged(path: Path) -> sqlite3.Connection:

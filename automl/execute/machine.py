@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import suppress
@@ -96,3 +97,34 @@ def resident_memory(pid: int | None) -> float:
         return float(sum(p.memory_info().rss for p in [process, *process.children(recursive=True)]) / 2**20)
     except psutil.Error:
         return 0.0
+
+
+class MemoryMeter:
+    """How much memory this process takes at its highest, beyond what it held when the meter was made; Linux only.
+
+    What earlier work has freed is first given back to the system: the allocator would use it again, and nothing be seen
+    to grow. That takes about 4 ms.
+    """
+
+    def __init__(self) -> None:
+        with suppress(OSError, AttributeError):  # another system, or another C library
+            ctypes.CDLL(None).malloc_trim(0)
+        self._before = _own_memory("VmRSS")
+        with suppress(OSError):
+            Path("/proc/self/clear_refs").write_text("5")  # the highest so far is what it holds now
+            return
+        self._before = None
+
+    def grown(self) -> float | None:
+        """MiB; None where the system does not tell."""
+        highest = _own_memory("VmHWM")
+        return None if self._before is None or highest is None else max(0.0, highest - self._before)
+
+
+def _own_memory(name: str) -> float | None:
+    """A line of Linux's status of this process, in MiB."""
+    with suppress(OSError):
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith(f"{name}:"):
+                return int(line.split()[1]) / 1024
+    return None
