@@ -230,7 +230,7 @@ class _Bar:
     def clears(self, loss: float) -> bool:
         self.losses.append(loss)
         known = [value for value in self.losses if math.isfinite(value)]
-        return len(known) < _BAR_FROM or loss <= np.quantile(known, _BAR_SHARE)
+        return len(known) < _BAR_FROM or loss <= float(np.quantile(known, _BAR_SHARE))
 
 
 def _race(

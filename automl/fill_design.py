@@ -43,9 +43,7 @@ def design(n_rounds: int, seed: int = 0) -> Iterator[list[Configuration]]:
     yield [Configuration(entry) for entry in PORTFOLIO]
     spaces = {
         component.name: [
-            (traits, build_space(traits, include=(component.name,)))
-            for traits in _WIDEST
-            if component.applies(traits)
+            (traits, build_space(traits, include=(component.name,))) for traits in _WIDEST if component.applies(traits)
         ]
         for component in MODELS
     }

@@ -28,20 +28,20 @@ from automl.estimate import Evidence, gather
 from automl.evaluate import Artifacts
 from automl.execute.base import Executor
 from automl.execute.catalog import make_executor
-from automl.execute.machine import available_cpus
+from automl.execute.machine import available_cpus, room_for_a_fit
+from automl.forecast import MemoryModel, RuntimeModel, recall_corrections
 from automl.guard import Guard, Watch
 from automl.history import RunHistory
 from automl.loop import search
-from automl.runtime import RuntimeModel, recall_runtime
-from automl.search.base import Searcher
 from automl.search.catalog import make_searcher
 from automl.search.initial import default_portfolio, from_user, remembered_portfolio
-from automl.search.racing import Racing, fold_seconds
+from automl.search.racing import Limits, Racing, fold_seconds
 from automl.search.siblings import Siblings
 from automl.store import Store
 from automl.task import Task
 from automl.trial import TrialResult
 from metalearning.beliefs import Beliefs
+from metalearning.correction import MEMORY, NOTHING_LEARNT, SECONDS
 from pipelines.configuration import Configuration
 from pipelines.space import SpaceError, build_space, holds
 
@@ -110,13 +110,20 @@ def run(task: Task, settings: Settings) -> RunResult:
         )
         stack.callback(executor.shutdown)
         train_share = float(np.mean([len(train) for train, _ in task.folds])) / len(task.y)
-        runtime = RuntimeModel(task.traits, train_share, recall_runtime())
+        learnt = recall_corrections()
+        runtime = RuntimeModel(task.traits, train_share, learnt.get(SECONDS.name, NOTHING_LEARNT))
+        need = MemoryModel(task.traits, train_share, learnt.get(MEMORY.name, NOTHING_LEARNT))
+        room = room_for_a_fit(executor.memory_limit, task.table_bytes / 2**20)
+        limits = Limits(settings.trial_time_limit, room, need)
         history = RunHistory(known, cost_of=runtime.guess if budget.seconds is None else None)
         initial, beliefs = _initial_design(space, task, settings, budget, runtime, executor.n_workers)
         if not known:  # a run that was stopped while it built its ensemble needs no more seconds to search
             initial, budget = _enough_for_one(initial, budget, runtime)
         searcher = make_searcher(settings.searcher, space, settings.random_state, initial, beliefs)
-        racing = _make_racing(searcher, space, task, settings, budget, runtime, executor)
+        racing = Racing(
+            searcher, len(task.folds), task.traits.n_rows, runtime, budget, executor.n_workers, limits,
+            Siblings(space, settings.random_state) if executor.fleet_size > 1 else None, settings.random_state,
+        )  # fmt: skip
         if history.results:
             logger.info("resumed with %d trials", len(history.results))
 
@@ -230,21 +237,6 @@ def _enough_for_one(
         raise InvalidInputError(f"{few}; about {needed} s are needed")
     logger.warning("%s; fitting the quickest configuration alone, in about %d s", few, needed)
     return [] if cheapest is None else [cheapest], Budget(needed, 1, budget.started)
-
-
-def _make_racing(
-    searcher: Searcher,
-    space: ConfigurationSpace,
-    task: Task,
-    settings: Settings,
-    budget: Budget,
-    runtime: RuntimeModel,
-    executor: Executor,
-) -> Racing:
-    return Racing(
-        searcher, len(task.folds), task.traits.n_rows, runtime, budget, executor.n_workers, settings.trial_time_limit,
-        Siblings(space, settings.random_state) if executor.fleet_size > 1 else None, settings.random_state,
-    )  # fmt: skip
 
 
 def _ending(budget: Budget, history: RunHistory) -> str:

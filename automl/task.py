@@ -49,6 +49,12 @@ class Task:
     groups: NDArray[Any] | None = None
     free: FreeRows | None = None
 
+    @property
+    def table_bytes(self) -> int:
+        """What the table takes in memory."""
+        parts = (self.X.data, self.X.indices, self.X.indptr) if sparse.issparse(self.X) else (self.X,)
+        return sum(int(part.nbytes) for part in parts)
+
     def weights(self, rows: NDArray[np.intp]) -> NDArray[np.float64] | None:
         """Sample weights of some rows, or None."""
         return None if self.sample_weight is None else self.sample_weight[rows]

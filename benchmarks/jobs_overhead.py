@@ -88,9 +88,9 @@ def trivial(
 def resume(n: Count = 10_000) -> None:
     """Seconds from opening a killed fit's folder with so many trials to its next suggestions."""
     from automl.budget import Budget
+    from automl.forecast import RuntimeModel
     from automl.history import RunHistory
     from automl.metrics import make_metric
-    from automl.runtime import RuntimeModel
     from automl.search.catalog import make_searcher
     from automl.search.racing import Racing
     from automl.store import Store

@@ -21,9 +21,9 @@ import pandas as pd
 import typer
 
 from automl.budget import Budget
+from automl.forecast import RuntimeModel
 from automl.history import RunHistory
 from automl.loop import search
-from automl.runtime import RuntimeModel
 from automl.search.catalog import make_searcher
 from automl.search.racing import Racing
 from automl.trial import FoldResult, Status, Trial, TrialResult

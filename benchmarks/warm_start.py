@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from automl.budget import Budget
+from automl.forecast import RuntimeModel
 from automl.history import RunHistory
-from automl.runtime import RuntimeModel
 from automl.search.initial import default_portfolio
 from automl.search.smac import SmacSearcher
 from automl.trial import FoldResult, Status, TrialResult

@@ -121,12 +121,15 @@ class Results:
         Mean over folds, see `mean_scores`; NaN where nothing finished or nothing was tried.
     seconds : ndarray of the same shape
         To fit one fold.
+    memory : ndarray of the same shape
+        MiB that came with a fit.
     """
 
     datasets: list[tuple[int, DatasetRecord]]
     configurations: list[tuple[int, Configuration]]
     scores: NDArray[np.float64]
     seconds: NDArray[np.float64]
+    memory: NDArray[np.float64]
 
 
 def _decoding(method: Callable[Concatenate[MetaDatabase, P], T]) -> Callable[Concatenate[MetaDatabase, P], T]:
@@ -332,19 +335,20 @@ class MetaDatabase:
         row = {number: i for i, (number, _) in enumerate(datasets)}
         column = {number: i for i, (number, _) in enumerate(configurations)}
         scores = np.full((len(row), len(column)), np.nan)
-        seconds = np.full_like(scores, np.nan)
+        seconds, memory = np.full_like(scores, np.nan), np.full_like(scores, np.nan)
         for i, (number, record) in enumerate(datasets):
             read = self._all(
-                "SELECT e.configuration, fit_seconds, folds FROM evaluation e LEFT JOIN score s"
+                "SELECT e.configuration, folds, fit_seconds, own_memory FROM evaluation e LEFT JOIN score s"
                 " ON s.dataset = e.dataset AND s.configuration = e.configuration AND s.metric = ?"
                 " WHERE e.dataset = ?",
                 (RANKED_BY[record.traits.task], number),
             )
-            for configuration, fit_seconds, _ in read:
-                seconds[i, column[configuration]] = np.nan if fit_seconds is None else fit_seconds
-            scored = [(column[configuration], _folds(data)) for configuration, _, data in read if data is not None]
+            places = [column[configuration] for configuration, *_ in read]
+            seconds[i, places] = [np.nan if fit_seconds is None else fit_seconds for *_, fit_seconds, _ in read]
+            memory[i, places] = [np.nan if own is None else own for *_, own in read]
+            scored = [(column[configuration], _folds(data)) for configuration, data, *_ in read if data is not None]
             scores[i, [j for j, _ in scored]] = mean_scores([folds for _, folds in scored])
-        return Results(datasets, configurations, scores, seconds)
+        return Results(datasets, configurations, scores, seconds, memory)
 
     def scores(self, dataset: int, metric: str) -> dict[Configuration, float]:
         """Mean score of each configuration that finished on a data set, greater is better; see `fold_scores`."""

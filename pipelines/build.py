@@ -17,8 +17,10 @@ from pipelines.catalog import find
 from pipelines.component import FitContext, TableTraits
 from pipelines.configuration import Configuration
 from pipelines.features import MAX_COMPONENTS, make_category_pairs
+from pipelines.models._cost import encoded_width
 from pipelines.selection import MAX_ROWS
 
+_TABLE_COPIES = 5  # the rows of the fold, encoded, scaled, as the library holds them, and while one becomes the other
 _WRAPPERS = ("balancing", "calibration")
 _NUMBERS = ("ordinal", "target", "frequency")  # encodings that make one number of a category
 
@@ -71,6 +73,18 @@ def predicted_seconds(configuration: Configuration, traits: TableTraits) -> floa
     if configuration.get("selection") in ("univariate", "model_based"):
         guess += 0.03 + 2e-6 * min(traits.n_rows, MAX_ROWS) * generated.n_features
     return guess
+
+
+def predicted_memory(configuration: Configuration, traits: TableTraits) -> float:
+    """A guess, in MiB, of what fitting a pipeline on ``traits.n_rows`` rows adds to a process at its highest."""
+    component = find("model", configuration.family)
+    width = _generated_width(configuration, traits)
+    if configuration.get("encoding") == "one_hot":
+        width += encoded_width(traits) - max(1, traits.n_features)
+    own = 0.0 if component.memory is None else component.memory(_params("model", configuration), traits)
+    own *= N_FITS if configuration.get("calibration", "none") != "none" else 1
+    copies = 0 if traits.sparse else _TABLE_COPIES  # how full a sparse table is, its traits do not say
+    return 1.0 + copies * 8 * traits.n_rows * width / 2**20 + own
 
 
 def _generated_width(configuration: Configuration, traits: TableTraits) -> int:

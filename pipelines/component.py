@@ -104,6 +104,9 @@ class Component:
     seconds : callable or None
         ``seconds(params, traits)`` guesses the duration in seconds of one fit on ``traits.n_rows`` rows with one
         thread (models only); used until the run has measured its own.
+    memory : callable or None
+        ``memory(params, traits)`` guesses the MiB that one fit on ``traits.n_rows`` rows holds at its highest beside
+        copies of the table (models only); none to speak of when None.
     """
 
     name: str
@@ -120,3 +123,4 @@ class Component:
     uses_device: bool = False
     imports: tuple[str, ...] = ()
     seconds: Callable[[Mapping[str, Any], TableTraits], float] | None = None
+    memory: Callable[[Mapping[str, Any], TableTraits], float] | None = None

@@ -17,11 +17,16 @@ from automl.fill_design import design, losers
 from automl.memory import add_run
 from meta_db.sample import decode
 from meta_db.store import MetaDatabase, Results
+from pipelines.build import predicted_seconds
 from pipelines.configuration import Configuration
+from pipelines.space import RICH_TABLES, build_space, complete
 
 NB = Configuration({"model": "gaussian_nb"})
 TREE = Configuration({"model": "decision_tree"})
 RIDGE = Configuration({"model": "ridge"})
+SMOOTHED = [  # naive Bayes by how much it smooths, from best to worst on iris
+    Configuration({"model": "gaussian_nb", "model:gaussian_nb:var_smoothing": 10.0 ** -(i / 10)}) for i in range(24)
+][::-1]
 
 
 @pytest.fixture
@@ -101,6 +106,20 @@ def test_a_second_run_measures_nothing_twice_and_adds_what_is_new(folder):
     assert visits == [("iris", 1), ("diabetes", 1)]  # the tree on both; naive Bayes does not apply to diabetes
 
 
+def test_who_is_behind_after_the_first_fold_is_not_run_on_the_others(folder):
+    path = fill_from(folder, [SMOOTHED[:23]])
+    with MetaDatabase(path) as database:
+        (iris,) = (number for number, record in database.datasets() if record.name == "iris")
+        before = database.fold_scores(iris, "neg_log_loss")
+    with MetaDatabase(fill_from(folder, [[SMOOTHED[23], TREE, NB]])) as database:
+        after = database.fold_scores(iris, "neg_log_loss")
+        means = database.scores(iris, "neg_log_loss")
+    finished = [np.isfinite(folds).sum() for folds in before.values()]
+    assert finished.count(3) >= 19  # nothing to compare with at first
+    assert np.isfinite(after[SMOOTHED[23]]).tolist() == [True, False, False]
+    assert means[SMOOTHED[23]] < min(means[c] for c in SMOOTHED[:20])
+
+
 def test_a_table_that_cannot_be_used_is_left_out_and_the_others_go_on(folder):
     constant = load_iris(as_frame=True).frame
     constant["target"] = "same"
@@ -118,14 +137,33 @@ def test_rounds_begin_with_the_portfolio_and_then_hold_every_family():
     assert list(design(2))[1] == second
 
 
+def test_no_drawn_configuration_takes_much_longer_than_those_made_by_hand():
+    portfolio, *rounds = design(4)
+    traits = RICH_TABLES["binary"]
+    space = build_space(traits)
+
+    def seconds(entries):
+        found = {}
+        for configuration in filter(None, (complete(space, entry) for entry in entries)):
+            guess = predicted_seconds(configuration, traits)
+            found[configuration.family] = max(guess, found.get(configuration.family, 0.0))
+        return found
+
+    by_hand = seconds(portfolio)
+    for drawn in rounds:
+        longest = seconds(drawn)
+        assert {"catboost", "tabm", "resnet", "realmlp"} <= set(longest)
+        assert all(longest[family] <= max(2.0, 1.1 * by_hand[family]) for family in longest)
+
+
 def test_what_loses_nearly_everywhere_is_given_up_and_what_wins_somewhere_is_not():
     scores = np.tile([3.0, 2.0, 1.0], (40, 1))
     scores[:5] = [1.0, 2.0, 3.0]
-    results = Results([], list(enumerate([NB, TREE, RIDGE])), scores, np.ones_like(scores))
+    results = Results([], list(enumerate([NB, TREE, RIDGE])), scores, scores, scores)
     assert losers(results) == set()
     scores[:] = [3.0, 2.0, 1.0]
     assert losers(results) == {RIDGE}
-    assert losers(Results([], results.configurations, scores[:10], scores[:10])) == set()
+    assert losers(Results([], results.configurations, scores[:10], scores[:10], scores[:10])) == set()
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ def build(
     from automl.fill import Protocol, fill
     from automl.fill_design import design
     from meta_db.store import MetaDatabase, MetaDatabaseError
-    from metalearning.runtime import teach
+    from metalearning.correction import teach
 
     sources = _sources(folder, openml_task or [], server)
     console = Console(stderr=True)
@@ -93,7 +93,7 @@ def build(
                     n_workers=workers,
                     on_visit=show,
                 )
-                progress.update(bar, description="learning how long fits take")
+                progress.update(bar, description="learning what fits take")
                 teach(database)
                 database.compact()
                 said = database.info()

@@ -15,11 +15,14 @@ class Executor(Protocol):
     Attributes
     ----------
     n_workers : int
+    memory_limit : float or None
+        MiB of resident memory of one worker; None where there is none, or each node has its own.
     fleet_size : int
         Networks of one shape that a worker trains at about the price of one: 1 on processors.
     """
 
     n_workers: int
+    memory_limit: float | None
     fleet_size: int
 
     def submit(self, trials: Sequence[Trial], time_limit: float | None) -> Future[list[TrialResult]]:

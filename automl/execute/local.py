@@ -103,7 +103,8 @@ class LocalExecutor:
                 "processes; use concurrent.futures.ProcessPoolExecutor or joblib instead"
             )
         self.n_workers, self.fleet_size = n_workers, fleet_size(device)
-        self._folder, self._n_threads, self._memory_limit, self._device = folder, n_threads, memory_limit, device
+        self.memory_limit = memory_limit
+        self._folder, self._n_threads, self._device = folder, n_threads, device
         self._context = process_context(LIBRARIES)
         self._queue: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._wake_receiver, self._wake = multiprocessing.Pipe(duplex=False)
@@ -211,8 +212,8 @@ class LocalExecutor:
         if job is None:
             return
         job.peak = max(job.peak, worker.memory())
-        if self._memory_limit is not None and job.peak > self._memory_limit:
-            self._replace(worker, Status.MEMORY, f"used {job.peak:.0f} MiB, the limit is {self._memory_limit:.0f} MiB")
+        if self.memory_limit is not None and job.peak > self.memory_limit:
+            self._replace(worker, Status.MEMORY, f"used {job.peak:.0f} MiB, the limit is {self.memory_limit:.0f} MiB")
             return
         seconds = time.monotonic() - job.started
         if job.importing and seconds > _IMPORT_SECONDS:

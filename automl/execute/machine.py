@@ -13,7 +13,8 @@ import psutil
 
 _GPUS = Path("/proc/driver/nvidia/gpus")
 _FLEET = 16  # networks of one shape that a GPU trains at once: a guess, no GPU was there to measure it on
-_WORKER_MEMORY = 600.0  # MiB: the libraries' 300 to 400, and a small table
+_LIBRARIES = 350.0  # MiB of a worker before it does anything
+_WORKER_MEMORY = 600.0  # MiB: the libraries, and a small table
 
 
 def available_cpus() -> int:
@@ -88,6 +89,11 @@ def affordable_workers(n_workers: int) -> int:
 def default_memory_limit(n_workers: int) -> float:
     """MiB for one worker: an even share of 80 % of what is available now, but enough for a small table."""
     return max(_WORKER_MEMORY, 0.8 * available_memory() / n_workers)
+
+
+def room_for_a_fit(memory_limit: float | None, table: float) -> float | None:
+    """MiB that a worker of a limit has for a fit, beside its libraries and the table; None without a limit."""
+    return None if memory_limit is None else max(0.0, memory_limit - _LIBRARIES - table)
 
 
 def resident_memory(pid: int | None) -> float:

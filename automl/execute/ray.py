@@ -93,6 +93,7 @@ class RayExecutor:
         cpus = int(ray.cluster_resources().get("CPU", 0))
         self.n_workers = count_workers(n_jobs, cpus // n_threads)
         self.fleet_size = fleet_size("cuda" if device != "cpu" and _n_gpus() else "cpu")
+        self.memory_limit = memory_limit
         self._artifacts = Artifacts(folder)
         self._terms = _Terms(uuid.uuid4().hex[:12], n_threads, memory_limit, device)
         self._task = ray.put(task)

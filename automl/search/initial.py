@@ -11,8 +11,8 @@ from ConfigSpace import ConfigurationSpace
 
 from automl.budget import Budget
 from automl.errors import InvalidInputError
+from automl.forecast import RuntimeModel
 from automl.names import check_names
-from automl.runtime import RuntimeModel
 from automl.task import Task
 from meta_db.store import MetaDatabase, MetaDatabaseError, memory_files
 from metalearning.beliefs import Beliefs

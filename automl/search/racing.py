@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from automl.budget import Budget
+from automl.forecast import MemoryModel, RuntimeModel
 from automl.history import Evaluation, RunHistory
-from automl.runtime import RuntimeModel
 from automl.search.base import Searcher
 from automl.search.siblings import Siblings
-from automl.trial import Trial
+from automl.trial import Status, Trial, TrialResult
 from pipelines.catalog import find
 from pipelines.configuration import Configuration
 
@@ -24,6 +24,7 @@ _PER_SIBLING = 3.0  # places lost for each better one of the same family
 _FOR_FOLDS = 4.0  # places won when all folds are done, and by parts
 _FIRST_ROWS = 400  # to score a newcomer on, if that takes
 _FIRST_SHARE = 0.02  # of the budget at most
+_ASKED = 5  # times, where nothing of what a searcher proposes could end
 _AT_ONCE = (8, 64)  # newcomers asked for together: only where so many workers are idle, and no more than that
 _FLEET_PRICE = 4  # times the seconds of one trial that a fleet may take: a device that is slower cuts it short
 _ROWS = (100, 500, 2_500, 10_000, 100_000)
@@ -52,6 +53,25 @@ def fold_seconds(seconds: float, n_workers: int, n_folds: int, n_rows: int) -> f
     bag = seconds * n_workers / 8
     longer = max(1.0, n_rows / 1_500) ** 0.65
     return float(np.clip(bag / n_folds * longer, 1.0, max(1.0, seconds / 3)))
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one trial.
+
+    Attributes
+    ----------
+    seconds : float or None
+        The user's.
+    memory : float or None
+        MiB that it may add to a worker.
+    need : MemoryModel or None
+        What is expected of that; None where trials are not to be judged by it.
+    """
+
+    seconds: float | None = None
+    memory: float | None = None
+    need: MemoryModel | None = None
 
 
 @dataclass
@@ -85,8 +105,8 @@ class Racing:
     runtime : RuntimeModel
     budget : Budget
     n_workers : int
-    trial_time_limit : float or None
-        Seconds of one trial.
+    limits : Limits
+        What most likely exceeds them is not started, and noted as a failure.
     siblings : Siblings or None
         Where fleets may be asked for: what fills them.
     seed : int
@@ -101,13 +121,13 @@ class Racing:
         runtime: RuntimeModel,
         budget: Budget,
         n_workers: int = 1,
-        trial_time_limit: float | None = None,
+        limits: Limits = Limits(),
         siblings: Siblings | None = None,
         seed: int = 0,
     ):
         self._searcher, self._n_folds, self._n_rows = searcher, n_folds, n_rows
         self._runtime, self._budget = runtime, budget
-        self._n_workers, self._trial_time_limit, self._siblings = n_workers, trial_time_limit, siblings
+        self._n_workers, self._limits, self._siblings = n_workers, limits, siblings
         self._seed = seed
 
     def suggest(self, history: RunHistory, n: int, fleet_size: int = 1) -> list[tuple[Trial, ...]]:
@@ -138,14 +158,34 @@ class Racing:
 
     def time_limit(self, trials: Sequence[Trial]) -> float | None:
         """Seconds for a trial or a fleet: the user's limit, a share of the budget, never more than what is left."""
-        limits = [self._budget.search_left]
+        limit = min(self._budget.search_left, self._longest(trials))
+        return None if limit == float("inf") else max(0.1, limit)
+
+    def _longest(self, trials: Sequence[Trial]) -> float:
+        """Seconds for a trial or a fleet, however much is left of the budget."""
+        longest = float("inf") if self._limits.seconds is None else self._limits.seconds
         if self._budget.seconds is not None:
             each = fold_seconds(self._budget.seconds, self._n_workers, self._n_folds, self._n_rows)
-            limits.append(each * len(trials[0].folds) * min(len(trials), _FLEET_PRICE))
-        if self._trial_time_limit is not None:
-            limits.append(self._trial_time_limit)
-        limit = min(limits)
-        return None if limit == float("inf") else max(0.1, limit)
+            longest = min(longest, each * len(trials[0].folds) * min(len(trials), _FLEET_PRICE))
+        return longest
+
+    def _objection(self, trial: Trial, history: RunHistory) -> TrialResult | None:
+        """Why a newcomer is not started: most likely it would be cut at its limits. None where it may start."""
+        c, longest = trial.configuration, self._longest([trial])
+        seconds = self._runtime.predict(c, history) * len(trial.folds)
+        stops_by_itself = find("model", c.family).interruptible
+        if not stops_by_itself and seconds > longest:
+            reason = f"not started: it would take about {seconds:.1f} s, the limit is {longest:.1f} s"
+            return TrialResult(trial, Status.TIMEOUT, {}, 0.0, reason=reason)
+        if self._limits.memory is None or self._limits.need is None:
+            return None
+        memory = self._limits.need.predict(c, history)
+        if stops_by_itself:  # a part of a forest is all that there is time for
+            memory *= min(1.0, longest / seconds)
+        if memory <= self._limits.memory:
+            return None
+        reason = f"not started: it would take about {memory:.0f} MiB, {self._limits.memory:.0f} MiB are there for it"
+        return TrialResult(trial, Status.MEMORY, {}, 0.0, reason=reason)
 
     def _fleet(self, trial: Trial, history: RunHistory, size: int) -> tuple[Trial, ...]:
         """A newcomer and those that are fitted together with it."""
@@ -178,17 +218,24 @@ class Racing:
         """First looks at new configurations: one, or several where many workers are idle."""
         least, most = _AT_ONCE
         n = min(n_idle, most) if n_idle >= least else 1
-        if self._budget.max_trials is not None:
-            n = min(n, self._budget.max_trials - len(history.tried))
-        if n <= 0:
-            return []
         if self._budget.seconds is not None and self._explore_share(history) <= 0 and history.evaluations:
             return []  # too late for them to get all folds
-        looks = [
-            (trial, self._first_look(self._runtime.predict(trial.configuration, history)))
-            for trial in self._searcher.suggest(history, n)[:n]
-        ]
-        return [replace(trial, folds=tuple(range(n_folds)), seed=self._seed) for trial, n_folds in looks]
+        for _ in range(_ASKED):
+            if self._budget.max_trials is not None:
+                n = min(n, self._budget.max_trials - len(history.tried))
+            proposed = self._searcher.suggest(history, n)[:n] if n > 0 else []
+            able = []
+            for trial in proposed:
+                n_folds = self._first_look(self._runtime.predict(trial.configuration, history))
+                look = replace(trial, folds=tuple(range(n_folds)), seed=self._seed)
+                objection = self._objection(look, history)
+                if objection is None:
+                    able.append(look)
+                else:
+                    history.append(objection)
+            if able or not proposed:
+                return able
+        return []
 
     def _first_look(self, seconds: float) -> int:
         """Folds that a newcomer begins with: more than one where a single one scores too few rows to tell much."""

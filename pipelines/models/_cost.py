@@ -1,4 +1,5 @@
-"""Log-linear guesses of how long a fit takes, fitted to 28 public tables, up to 33,000 training rows, one thread."""
+"""What a fit takes: log-linear guesses of seconds, fitted to 28 public tables, up to 33,000 training rows, one thread;
+guesses of memory, counted from what the libraries hold and corrected by what the database of results knows."""
 
 from __future__ import annotations
 
@@ -23,3 +24,13 @@ def power_law(
     d = traits.n_features if width is None else width
     seconds = constant * (traits.n_rows / 1000) ** rows * (max(d, 1) / 10) ** columns
     return seconds * outputs(traits) ** classes
+
+
+def trees_memory(traits: TableTraits, n_trees: float, leaves: float) -> float:
+    """MiB of trees with so many leaves each, and of their pickle: a node has a line of eight numbers and its values."""
+    return 2 * n_trees * 2 * leaves * (64 + 8 * max(1, traits.n_classes)) / 2**20
+
+
+def boosting_memory(traits: TableTraits, leaves: float) -> float:
+    """MiB of a boosting library, its gradients, and the trees of a typical number of rounds."""
+    return 10 + 32 * traits.n_rows * outputs(traits) / 2**20 + 500 * outputs(traits) * leaves * 100 / 2**20

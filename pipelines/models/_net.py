@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 MAX_CELLS = 50_000_000  # networks work on a dense table
 FEW_ROWS = 1_500
 MEMBERS = 2  # on small tables a single network and its few validation rows are a gamble
+_TORCH = 40.0  # MiB that the library takes when it first computes
+_PER_ROW = 2 / 1024  # MiB of what the layers hold of a row, give or take a factor of two on 6,000 to 48,000 rows
 _SIZES = ((1_024, 64), (8_192, 128), (30_000, 256), (100_000, 512), (np.inf, 1_024))
 
 
@@ -43,7 +45,12 @@ def net_component(
         uses_device=True,
         imports=("torch", "pipelines.nets.architectures", "pipelines.nets.fleet"),
         seconds=seconds,
+        memory=memory,
     )
+
+
+def memory(params: Mapping[str, Any], traits: TableTraits) -> float:
+    return _TORCH + _PER_ROW * traits.n_rows
 
 
 def batch_size(n_rows: int) -> int:

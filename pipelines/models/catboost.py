@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import Monitor
 from pipelines.models._boosting import Part, Table, boosted
-from pipelines.models._cost import power_law
+from pipelines.models._cost import boosting_memory, power_law
 
 
 class _Watch:
@@ -155,6 +155,10 @@ def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     return 0.05 + power_law(traits, 0.6, rows=0.6, columns=0.9, classes=0.75) * rounds * size
 
 
+def memory(params: Mapping[str, Any], traits: TableTraits) -> float:
+    return boosting_memory(traits, 2.0 ** float(params.get("depth", 6)))
+
+
 COMPONENT = Component(
     name="catboost",
     make=make,
@@ -166,6 +170,7 @@ COMPONENT = Component(
     interruptible=True,
     imports=("catboost",),
     seconds=seconds,
+    memory=memory,
 )
 
 _PREPARED = {"model": "catboost", "encoding": "native", "imputation": "none", "scaling": "none"}

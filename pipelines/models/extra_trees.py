@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
 from pipelines.component import Component, FitContext, TableTraits
-from pipelines.models._cost import power_law
+from pipelines.models._cost import power_law, trees_memory
 from pipelines.models._forest import timed
 
 N_TREES = 200
@@ -40,6 +40,10 @@ def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     return 0.02 + power_law(traits, 0.38, rows=0.76, columns=0.2, classes=0.05) * share**0.5
 
 
+def memory(params: Mapping[str, Any], traits: TableTraits) -> float:
+    return trees_memory(traits, N_TREES, 0.25 * traits.n_rows / float(params.get("min_samples_leaf", 1)))
+
+
 COMPONENT = Component(
     name="extra_trees",
     make=make,
@@ -49,6 +53,7 @@ COMPONENT = Component(
     accepts_weights=True,
     interruptible=True,
     seconds=seconds,
+    memory=memory,
 )
 
 _PREPARED = {"model": "extra_trees", "encoding": "ordinal", "imputation": "none", "scaling": "none"}

@@ -152,12 +152,17 @@ def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     return 0.02 + tuning + power_law(traits, 0.1, rows=3.0, columns=0.0)  # the factorisation, on long tables
 
 
+def memory(params: Mapping[str, Any], traits: TableTraits) -> float:
+    return 3 * 8 * traits.n_rows**2 / 2**20  # covariances, their factor, and distances on the way
+
+
 COMPONENT = Component(
     name="gaussian_process",
     make=make,
     space=space,
     applies=lambda traits: traits.n_rows <= MAX_ROWS and not traits.sparse,
     seconds=seconds,
+    memory=memory,
 )
 
 _PREPARED = {"model": "gaussian_process", "encoding": "one_hot", "imputation": "median", "scaling": "standard"}

@@ -15,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import PROBE_ROUNDS, Monitor
 from pipelines.models._boosting import Part, Table, boosted
-from pipelines.models._cost import power_law
+from pipelines.models._cost import boosting_memory, power_law
 
 MAX_CATEGORIES = 255  # the library's limit for one native category column
 NEVER = 1_000_000  # rounds without progress before the library itself stops
@@ -110,6 +110,10 @@ def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     return 0.05 + power_law(traits, 0.5, rows=0.6, columns=0.45, classes=0.6) * rounds * leaves
 
 
+def memory(params: Mapping[str, Any], traits: TableTraits) -> float:
+    return boosting_memory(traits, float(params.get("max_leaf_nodes", 24)))
+
+
 COMPONENT = Component(
     name="hist_gradient_boosting",
     make=make,
@@ -119,6 +123,7 @@ COMPONENT = Component(
     accepts_weights=True,
     interruptible=True,
     seconds=seconds,
+    memory=memory,
 )
 
 _PREPARED = {"model": "hist_gradient_boosting", "encoding": "native", "imputation": "none", "scaling": "none"}

@@ -95,6 +95,10 @@ def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     return few + power_law(traits, 0.01, rows=2.0, columns=0.4, classes=0.25, width=width)
 
 
+def memory(params: Mapping[str, Any], traits: TableTraits) -> float:
+    return min(CACHE, 8 * traits.n_rows**2 / 2**20)
+
+
 COMPONENT = Component(
     name="kernel_svm",
     make=make,
@@ -103,6 +107,7 @@ COMPONENT = Component(
     accepts_sparse=True,
     accepts_weights=True,
     seconds=seconds,
+    memory=memory,
 )
 
 _PREPARED = {"model": "kernel_svm", "encoding": "one_hot", "imputation": "median", "scaling": "robust_clip"}

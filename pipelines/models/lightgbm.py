@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import Monitor
 from pipelines.models._boosting import Part, Table, boosted
-from pipelines.models._cost import power_law
+from pipelines.models._cost import boosting_memory, power_law
 
 
 @dataclass(frozen=True)
@@ -121,6 +121,10 @@ def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     return 0.01 + power_law(traits, 0.16, rows=0.82, columns=0.66, classes=0.78) * rounds * leaves
 
 
+def memory(params: Mapping[str, Any], traits: TableTraits) -> float:
+    return boosting_memory(traits, float(params.get("num_leaves", 32)))
+
+
 COMPONENT = Component(
     name="lightgbm",
     make=make,
@@ -132,6 +136,7 @@ COMPONENT = Component(
     interruptible=True,
     imports=("lightgbm",),
     seconds=seconds,
+    memory=memory,
 )
 
 _PREPARED = {"model": "lightgbm", "encoding": "native", "imputation": "none", "scaling": "none"}

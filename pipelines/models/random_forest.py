@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from pipelines.component import Component, FitContext, TableTraits
-from pipelines.models._cost import power_law
+from pipelines.models._cost import power_law, trees_memory
 from pipelines.models._forest import timed
 
 N_TREES = 200
@@ -45,6 +45,10 @@ def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     return 0.04 + power_law(traits, 0.52, rows=0.74, columns=0.15, classes=0.07) * share**0.5
 
 
+def memory(params: Mapping[str, Any], traits: TableTraits) -> float:
+    return trees_memory(traits, N_TREES, 0.25 * traits.n_rows / float(params.get("min_samples_leaf", 1)))
+
+
 COMPONENT = Component(
     name="random_forest",
     make=make,
@@ -55,6 +59,7 @@ COMPONENT = Component(
     accepts_weights=True,
     interruptible=True,
     seconds=seconds,
+    memory=memory,
 )
 
 _PREPARED = {"model": "random_forest", "encoding": "ordinal", "imputation": "none", "scaling": "none"}

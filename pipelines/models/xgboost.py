@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import Monitor
 from pipelines.models._boosting import Part, Table, boosted
-from pipelines.models._cost import power_law
+from pipelines.models._cost import boosting_memory, power_law
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,10 @@ def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     return 0.01 + power_law(traits, 0.14, rows=0.7, columns=0.6, classes=0.8) * rounds * (leaves / 64) ** 0.25
 
 
+def memory(params: Mapping[str, Any], traits: TableTraits) -> float:
+    return boosting_memory(traits, float(params.get("max_leaves", 2 ** params.get("max_depth", 6))))
+
+
 COMPONENT = Component(
     name="xgboost",
     make=make,
@@ -158,6 +162,7 @@ COMPONENT = Component(
     interruptible=True,
     imports=("xgboost",),
     seconds=seconds,
+    memory=memory,
 )
 
 _PREPARED = {"model": "xgboost", "encoding": "native", "imputation": "none", "scaling": "none"}

@@ -82,6 +82,17 @@ def test_a_trial_that_misbehaves_is_a_status_and_the_next_one_runs(start, scorer
     assert not any(r.folds for r in results)
 
 
+def _take_80_mb(estimator, X, y):
+    return float(np.ones(10_000_000).mean())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+def test_what_a_fit_takes_of_memory_is_noted_however_much_was_freed_before(start):
+    executor = start(make_task(scoring=_take_80_mb, n_rows=100))
+    results = [executor.submit([Trial(tree(n))], None).result(timeout=60)[0] for n in (5, 6)]
+    assert all(75 < r.folds[0].info["memory"] < 120 for r in results)
+
+
 def test_a_worker_killed_from_outside_is_replaced(start):
     executor = start(make_task(n_rows=100))
     assert executor.submit([Trial(tree(5))], None).result(timeout=60)[0].status is Status.OK

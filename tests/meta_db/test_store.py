@@ -16,6 +16,8 @@ TREE = Configuration({"model": "decision_tree"})
 RIDGE = Configuration({"model": "ridge", "model:ridge:alpha": 1.0})
 TRAITS = TableTraits("binary", 90, 3, n_classes=2, categorical=(0,), cardinalities=(4,), has_missing=True)
 
+SVM = Configuration({"model": "linear_svm"})
+
 
 def make_dataset(name="bupa", task="binary"):
     traits = TRAITS if task == "binary" else TableTraits("regression", 90, 3)
@@ -54,6 +56,23 @@ def test_what_was_added_is_read_back_by_another_connection(filled):
         np.testing.assert_allclose(results.seconds, [[0.5, 0.5]])
         assert database.samples(number) == {TREE: b"\x01", RIDGE: b"\x01"}
         assert database.tried(number) == {TREE, RIDGE}
+
+
+def test_means_allow_for_the_folds_that_were_not_run(filled):
+    nan = float("nan")
+    with MetaDatabase(filled, writable=True) as database:
+        # The second fold is easier by 0.1 where both were run: 0.75 on the first alone stands for 0.8 on average.
+        database.add_evaluation(1, RIDGE, make_evaluation((0.6, 0.7)), "fill", {})
+        database.add_evaluation(1, SVM, make_evaluation((0.75, nan)), "fill", {})
+        assert database.scores(1, "roc_auc") == pytest.approx({TREE: 0.75, RIDGE: 0.65, SVM: 0.8})
+        np.testing.assert_allclose(database.results().scores, [[0.75, 0.65, 0.8]])
+        np.testing.assert_allclose(database.fold_scores(1, "roc_auc")[SVM], [0.75, nan])
+
+
+def test_a_mean_from_elsewhere_stands_beside_scores_of_folds(filled):
+    with MetaDatabase(filled, writable=True) as database:
+        database.add_evaluation(1, SVM, make_evaluation((0.5,)), "openml", {})
+        assert database.scores(1, "roc_auc") == pytest.approx({TREE: 0.75, RIDGE: 0.9, SVM: 0.5})
 
 
 def test_scores_are_means_over_folds_of_the_metric_asked_for(filled):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from automl.budget import Budget
+from automl.forecast import MemoryModel, RuntimeModel
 from automl.history import RunHistory
-from automl.runtime import RuntimeModel
-from automl.search.racing import Racing, n_finalists, rank
+from automl.search.racing import Limits, Racing, n_finalists, rank
 from automl.search.siblings import Siblings
 from automl.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.component import TableTraits
@@ -16,6 +18,7 @@ from pipelines.configuration import Configuration
 from pipelines.space import build_space, complete
 
 TRAITS = TableTraits("binary", 1_000, 10, 2)
+NO_LIMITS = Limits()
 
 
 def candidate(family: str, number: int = 0) -> Configuration:
@@ -39,9 +42,9 @@ def result(configuration, losses, seconds=0.1, reason=""):
     return TrialResult(trial, status, folds, seconds * len(folds), reason=reason)
 
 
-def racing(searcher, budget, n_rows=1_000, n_folds=4, n_workers=2, trial_time_limit=None, siblings=None):
+def racing(searcher, budget, n_rows=1_000, n_folds=4, n_workers=2, limits=NO_LIMITS, siblings=None):
     runtime = RuntimeModel(TRAITS, 0.75)
-    return Racing(searcher, n_folds, n_rows, runtime, budget, n_workers, trial_time_limit, siblings)
+    return Racing(searcher, n_folds, n_rows, runtime, budget, n_workers, limits, siblings)
 
 
 FOREST, TREE, RIDGE = candidate("random_forest"), candidate("decision_tree"), candidate("lda")
@@ -184,7 +187,7 @@ def test_a_trial_never_gets_more_than_a_third_of_the_budget_or_than_the_user_all
     budget = Budget(60)
     free = racing(Listed(), budget, n_rows=n_rows).time_limit([Trial(TREE)])
     assert free <= 20
-    limited = racing(Listed(), budget, n_rows=n_rows, trial_time_limit=0.5).time_limit([Trial(TREE)])
+    limited = racing(Listed(), budget, n_rows=n_rows, limits=Limits(seconds=0.5)).time_limit([Trial(TREE)])
     assert limited == 0.5
 
 
@@ -193,3 +196,37 @@ def test_longer_tables_get_longer_fits_and_more_finalists():
     limits = [racing(Listed(), budget, n_rows=n).time_limit([Trial(TREE)]) for n in (500, 5_000, 50_000)]
     assert np.all(np.diff(limits) > 0)
     assert n_finalists(100) < n_finalists(1_000) < n_finalists(20_000)
+
+
+def test_what_cannot_end_within_its_seconds_is_not_started_but_noted():
+    slow = candidate("lda")  # does not stop by itself
+    history = RunHistory([result(candidate("lda", 1), {0: 0.2}, seconds=5.0)])
+    race = racing(Listed(slow, FOREST), Budget(600), n_rows=2_000, limits=Limits(seconds=2.0))
+    started = {trial.configuration for (trial,) in race.suggest(history, 3)}
+    assert FOREST in started
+    assert slow not in started
+    noted = history.evaluations[slow]
+    assert (noted.status, noted.folds) == (Status.TIMEOUT, {})
+    assert noted.reason == "not started: it would take about 5.0 s, the limit is 2.0 s"
+
+
+def test_what_needs_more_memory_than_there_is_is_not_started_but_noted():
+    traits = TableTraits("binary", 2_000_000, 100, 2)
+    wide = candidate("lda")
+    limits = Limits(memory=1_000.0, need=MemoryModel(traits, 0.75))
+    history = RunHistory()
+    assert racing(Listed(wide), Budget(60), n_rows=2_000_000, limits=limits).suggest(history, 1) == []
+    assert history.evaluations[wide].status is Status.MEMORY
+    assert "not started" in history.evaluations[wide].reason
+    assert racing(Listed(wide), Budget(60), limits=replace(limits, memory=1e6)).suggest(RunHistory(), 1)
+
+
+def test_memory_that_a_family_took_corrects_what_it_is_expected_to_take():
+    traits = TableTraits("binary", 100_000, 100, 2)
+    need = MemoryModel(traits, 0.75)
+    before = need.predict(TREE, RunHistory())
+    took = {0: FoldResult(0.3, 0.1, 0.0, {"memory": 3 * before})}
+    known = candidate("decision_tree", 1)
+    history = RunHistory([TrialResult(Trial(known), Status.OK, took, 0.1)])
+    assert need.predict(TREE, history) == pytest.approx(3 * before)
+    assert need.predict(known, history) == pytest.approx(3 * before)

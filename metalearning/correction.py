@@ -1,31 +1,56 @@
-"""How long fits take, learnt from the memory: corrections to the components' own guesses."""
+"""What fits take, learnt from the memory: corrections to the components' own guesses of seconds and of MiB."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from meta_db.store import DatasetRecord, MetaDatabase, MetaDatabaseError, Results
-from pipelines.build import predicted_seconds
+from pipelines.build import predicted_memory, predicted_seconds
 from pipelines.component import TableTraits
+from pipelines.configuration import Configuration
 from pipelines.space import build_space, complete
 
 TRAIN_SHARE = 2 / 3  # of a data set's rows, that one of three folds trains on
-_LESSON = "runtime"
 _RIDGE = 3.0  # of the slopes, in results: a family with few of them keeps its guess's own slopes
 _SURE = 0.9  # quantile of the upper bound
-_UNKNOWN = 3.0  # how much longer than guessed a fit may take of which nothing is known
+_UNKNOWN = 3.0  # how much more than guessed a fit may take of which nothing is known
 _FEWEST = 20  # results of a family that are worth a line
-_LEAST = 1e-3  # seconds; below, clocks measure themselves
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """Something that fits take.
+
+    Attributes
+    ----------
+    name : str
+        Of the lesson in the database.
+    guess : callable
+        ``guess(configuration, traits)``, by the component itself.
+    measured : callable
+        ``measured(results)``, shape (n_datasets, n_configurations), NaN where nothing is known.
+    least : float
+        What is less is not told apart.
+    """
+
+    name: str
+    guess: Callable[[Configuration, TableTraits], float]
+    measured: Callable[[Results], NDArray[np.float64]]
+    least: float
+
+
+SECONDS = Quantity("runtime", predicted_seconds, lambda results: results.seconds, least=1e-3)
+MEMORY = Quantity("memory", predicted_memory, lambda results: results.memory, least=32.0)
 
 
 @dataclass(frozen=True)
 class _Line:
-    """Of one family: the logarithm of measured over guessed seconds as a linear function of the table's size.
+    """Of one family: the logarithm of what was measured over what was guessed, linear in the table's size.
 
     Attributes
     ----------
@@ -47,8 +72,8 @@ class _Line:
 
 
 @dataclass(frozen=True)
-class RuntimeCorrection:
-    """Seconds of a fit at one thread: a component's guess times what the memory says of its family."""
+class Correction:
+    """A component's guess of what a fit takes at one thread, times what the memory says of its family."""
 
     lines: Mapping[str, _Line]
 
@@ -64,47 +89,50 @@ class RuntimeCorrection:
         return json.dumps({family: asdict(line) for family, line in self.lines.items()})
 
     @staticmethod
-    def from_json(text: str) -> RuntimeCorrection:
+    def from_json(text: str) -> Correction:
         lines = {}
         for family, values in json.loads(text).items():
             slopes, low, high = (tuple(values[name]) for name in ("slopes", "low", "high"))
             lines[family] = _Line(slopes, low, high, values["upper"])
-        return RuntimeCorrection(lines)
+        return Correction(lines)
 
 
-NOTHING_LEARNT = RuntimeCorrection({})
+NOTHING_LEARNT = Correction({})
 
 
 def teach(database: MetaDatabase) -> None:
     """Learn from all results of a database, and keep the lesson in it."""
     results = database.results()
-    database.keep_lesson(_LESSON, learn(results, guess_all(results)).to_json())
+    for quantity in (SECONDS, MEMORY):
+        learnt = learn(quantity, results, guess_all(quantity, results))
+        database.keep_lesson(quantity.name, learnt.to_json())
 
 
-def recall(database: MetaDatabase) -> RuntimeCorrection:
-    """What a database has learnt; no correction where it has learnt nothing.
+def recall(quantity: Quantity, database: MetaDatabase) -> Correction:
+    """What a database has learnt of a quantity; no correction where it has learnt nothing.
 
     Raises
     ------
     MetaDatabaseError
         If the lesson cannot be read.
     """
-    lesson = database.lesson(_LESSON)
+    lesson = database.lesson(quantity.name)
     try:
-        return NOTHING_LEARNT if lesson is None else RuntimeCorrection.from_json(lesson)
+        return NOTHING_LEARNT if lesson is None else Correction.from_json(lesson)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise MetaDatabaseError(f"meta-database '{database.path}' holds a damaged lesson on fit times") from error
+        raise MetaDatabaseError(f"meta-database '{database.path}' holds a damaged lesson on {quantity.name}") from error
 
 
-def guess_all(results: Results) -> NDArray[np.float64]:
-    """The components' own guesses, NaN where there is no result; shape (n_datasets, n_configurations)."""
-    guesses = np.full(results.seconds.shape, np.nan)
+def guess_all(quantity: Quantity, results: Results) -> NDArray[np.float64]:
+    """The components' own guesses, NaN where nothing was measured; shape (n_datasets, n_configurations)."""
+    known = np.isfinite(quantity.measured(results))
+    guesses = np.full(known.shape, np.nan)
     for i, (_, record) in enumerate(results.datasets):
         traits, space = trained_on(record), build_space(record.traits)
-        for j in np.flatnonzero(np.isfinite(results.seconds[i])):
+        for j in np.flatnonzero(known[i]):
             completed = complete(space, results.configurations[j][1])
             if completed is not None:
-                guesses[i, j] = max(_LEAST, predicted_seconds(completed, traits))
+                guesses[i, j] = max(quantity.least, quantity.guess(completed, traits))
     return guesses
 
 
@@ -113,18 +141,18 @@ def trained_on(record: DatasetRecord) -> TableTraits:
     return replace(record.traits, n_rows=max(1, round(TRAIN_SHARE * record.traits.n_rows)))
 
 
-def learn(results: Results, guesses: NDArray[np.float64]) -> RuntimeCorrection:
+def learn(quantity: Quantity, results: Results, guesses: NDArray[np.float64]) -> Correction:
     """Fit one line for each family to all its results, by ridge regression towards no correction of the slopes."""
     features = np.array([_features(trained_on(record)) for _, record in results.datasets])
     families = np.array([entry.family for _, entry in results.configurations])
     lines = {}
     for family in np.unique(families):
-        guess, seconds = guesses[:, families == family], results.seconds[:, families == family]
-        dataset, column = np.nonzero(np.isfinite(guess) & np.isfinite(seconds))
+        guess, taken = guesses[:, families == family], quantity.measured(results)[:, families == family]
+        dataset, column = np.nonzero(np.isfinite(guess) & np.isfinite(taken))
         if len(dataset) >= _FEWEST:
-            ratio = np.maximum(_LEAST, seconds[dataset, column]) / guess[dataset, column]
+            ratio = np.maximum(quantity.least, taken[dataset, column]) / guess[dataset, column]
             lines[str(family)] = _fit_line(features[dataset], np.log(ratio))
-    return RuntimeCorrection(lines)
+    return Correction(lines)
 
 
 def _fit_line(A: NDArray[np.float64], b: NDArray[np.float64]) -> _Line:

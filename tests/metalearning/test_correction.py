@@ -1,10 +1,10 @@
-"""Fit times learnt from results."""
+"""What fits take, learnt from results."""
 
 import numpy as np
 import pytest
 
-from meta_db.store import DatasetRecord, Results
-from metalearning.runtime import RuntimeCorrection, guess_all, learn, trained_on
+from meta_db.store import DatasetRecord, EvaluationRecord, MetaDatabase, Results
+from metalearning.correction import MEMORY, SECONDS, Correction, guess_all, learn, recall, teach, trained_on
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
 
@@ -26,7 +26,7 @@ def datasets():
 @pytest.fixture(scope="module")
 def guesses(datasets):
     ones = np.ones((len(datasets), 2))
-    return guess_all(Results(datasets, ENTRIES, ones, ones))
+    return guess_all(SECONDS, Results(datasets, ENTRIES, ones, ones, ones))
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def learnt_from(datasets, guesses):
     def learn_from(factor):
         noise = np.exp(0.1 * np.random.default_rng(1).normal(size=guesses.shape))
         factors = np.array([factor(record.traits) for _, record in datasets])[:, None]
-        return learn(Results(datasets, ENTRIES, np.ones_like(guesses), guesses * factors * noise), guesses)
+        return learn(SECONDS, Results(datasets, ENTRIES, guesses, guesses * factors * noise, guesses), guesses)
 
     return learn_from
 
@@ -60,11 +60,24 @@ def test_tables_larger_than_any_known_get_the_factor_of_the_largest(learnt_from)
 
 
 def test_a_family_that_nothing_is_known_of_keeps_its_guess_and_a_wide_bound():
-    middle, upper = RuntimeCorrection({}).factors("lightgbm", TableTraits("regression", 100, 3))
+    middle, upper = Correction({}).factors("lightgbm", TableTraits("regression", 100, 3))
     assert middle == 1.0
     assert upper > 2.0
 
 
 def test_a_lesson_survives_being_written_down(learnt_from):
     learnt = learnt_from(lambda traits: 2.0)
-    assert RuntimeCorrection.from_json(learnt.to_json()) == learnt
+    assert Correction.from_json(learnt.to_json()) == learnt
+
+
+def test_a_database_teaches_seconds_and_memory(tmp_path, datasets):
+    with MetaDatabase(tmp_path / "meta.sqlite", writable=True) as database:
+        for _, record in datasets:
+            guess = max(MEMORY.least, MEMORY.guess(FOREST, trained_on(record)))
+            evaluation = EvaluationRecord("ok", {"r2": (0.5,)}, fit_seconds=100.0, own_memory=2 * guess)
+            database.add_evaluation(database.add_dataset(record), FOREST, evaluation, "fill", {})
+        assert recall(MEMORY, database) == Correction({})
+        teach(database)
+        traits = datasets[5][1].traits
+        assert recall(SECONDS, database).factors("extra_trees", traits)[0] > 10
+        assert recall(MEMORY, database).factors("extra_trees", traits)[0] == pytest.approx(2.0, rel=0.1)

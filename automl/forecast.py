@@ -1,0 +1,109 @@
+"""What a fit will take: the components' own guesses, corrected by the memory and by what the run has measured."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import numpy as np
+
+from automl.history import Evaluation, RunHistory
+from meta_db.store import MetaDatabase, MetaDatabaseError, memory_files
+from metalearning.correction import MEMORY, NOTHING_LEARNT, SECONDS, Correction, Quantity, recall
+from pipelines.component import TableTraits
+from pipelines.configuration import Configuration
+
+logger = logging.getLogger(__name__)
+
+
+def recall_corrections() -> dict[str, Correction]:
+    """What the shipped memory says of the components' guesses, by quantity; nothing where it cannot be read."""
+    try:
+        with MetaDatabase(memory_files()[0]) as memory:
+            return {quantity.name: recall(quantity, memory) for quantity in (SECONDS, MEMORY)}
+    except MetaDatabaseError as error:
+        logger.debug("what fits take is guessed without a memory: %s", error)
+        return {}
+
+
+class _Forecast:
+    """What one fold of a configuration takes.
+
+    A configuration that has run takes what it took. Others get the component's guess for the training rows of a fold,
+    times the median ratio of measured to guessed: of their family, else of the whole run.
+
+    Parameters
+    ----------
+    traits : TableTraits
+        Of the whole table.
+    train_share : float
+        Share of the rows that a fold trains on.
+    learnt : Correction
+        What the memory says of the components' guesses.
+    """
+
+    _quantity: Quantity
+
+    def __init__(self, traits: TableTraits, train_share: float, learnt: Correction = NOTHING_LEARNT):
+        self._traits = replace(traits, n_rows=max(1, int(traits.n_rows * train_share)))
+        self._learnt = learnt
+        self._guesses: dict[Configuration, float] = {}
+        self._seen = (0, 0)
+        self._ratios: dict[str, float] = {}  # of what was measured to the guesses, when that was seen
+
+    def guess(self, configuration: Configuration) -> float:
+        """The guess from before the run; a function of configuration and table alone."""
+        if configuration not in self._guesses:
+            factor, _ = self._learnt.factors(configuration.family, self._traits)
+            guessed = max(self._quantity.least, self._quantity.guess(configuration, self._traits))
+            self._guesses[configuration] = factor * guessed
+        return self._guesses[configuration]
+
+    def upper(self, configuration: Configuration) -> float:
+        """What nine of ten such fits stay below, before the run has measured anything."""
+        middle, upper = self._learnt.factors(configuration.family, self._traits)
+        return self.guess(configuration) * upper / middle
+
+    def predict(self, configuration: Configuration, history: RunHistory) -> float:
+        """What is to be expected of one fold."""
+        known = history.evaluations.get(configuration)
+        taken = None if known is None else self._taken(known, history)
+        if taken is not None:
+            return taken
+        seen = (id(history), len(history.results))
+        if self._seen != seen:  # this is asked for every running trial before every suggestion
+            self._seen, self._ratios = seen, self._measure(history)
+        return self.guess(configuration) * self._ratios.get(configuration.family, self._ratios[""])
+
+    def _taken(self, evaluation: Evaluation, history: RunHistory) -> float | None:
+        """What a fold of a configuration took; None where that is not known."""
+        raise NotImplementedError
+
+    def _measure(self, history: RunHistory) -> dict[str, float]:
+        """Median ratio of measured to guessed of each family, and of all under the empty name."""
+        ratios: dict[str, list[float]] = {}
+        for e in history.evaluations.values():
+            taken = self._taken(e, history)
+            if taken is not None:
+                ratios.setdefault(e.configuration.family, []).append(taken / self.guess(e.configuration))
+        everything = [ratio for own in ratios.values() for ratio in own]
+        return {"": float(np.median(everything or [1.0])), **{name: float(np.median(r)) for name, r in ratios.items()}}
+
+
+class RuntimeModel(_Forecast):
+    """Seconds of one fold of a configuration."""
+
+    _quantity = SECONDS
+
+    def _taken(self, evaluation: Evaluation, history: RunHistory) -> float | None:
+        return history.cost(evaluation) if evaluation.folds else None
+
+
+class MemoryModel(_Forecast):
+    """MiB that one fold of a configuration adds to its worker at the highest."""
+
+    _quantity = MEMORY
+
+    def _taken(self, evaluation: Evaluation, history: RunHistory) -> float | None:
+        noted = [result.info["memory"] for result in evaluation.folds.values() if "memory" in result.info]
+        return max(self._quantity.least, *noted) if noted else None

@@ -1,0 +1,129 @@
+"""How well it is predicted what fits take: for each data set by what its family of near-duplicates did not teach.
+
+Example: python -m benchmarks.forecast_error --file meta.sqlite --data DATA
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+
+from automl.execute.local import LocalExecutor
+from automl.fill import Protocol, Source, prepare, read_sources
+from automl.trial import Trial
+from meta_db.store import SHIPPED, MetaDatabase, Results
+from metalearning.correction import MEMORY, SECONDS, Correction, Quantity, guess_all, learn, trained_on
+from pipelines.models import PORTFOLIO
+from pipelines.space import build_space, complete
+
+_PARTS = 10  # families are left out in so many parts
+_LONG = {"connect_4": 8_000, "coil2000": 9_000, "letter": 20_000, "mv": 40_000, "shuttle": 58_000, "kddcup": 60_000}
+_LONG_SECONDS = 6.0  # of a fit on them
+
+console = Console()
+
+
+def part_of(results: Results, chosen: NDArray[np.bool_]) -> Results:
+    """The results on some data sets."""
+    datasets = [dataset for dataset, taken in zip(results.datasets, chosen, strict=True) if taken]
+    arrays = (results.scores[chosen], results.seconds[chosen], results.memory[chosen])
+    return Results(datasets, results.configurations, *arrays)
+
+
+def judge(
+    quantity: Quantity, results: Results, guesses: NDArray[np.float64], learnt: Correction
+) -> list[dict[str, object]]:
+    """One row for each result: what was measured, guessed and predicted, and its upper bound."""
+    rows: list[dict[str, object]] = []
+    for i, (_, record) in enumerate(results.datasets):
+        traits, taken = trained_on(record), quantity.measured(results)[i]
+        for j in np.flatnonzero(np.isfinite(guesses[i])):
+            family = results.configurations[j][1].family
+            rows.append(_row(family, max(quantity.least, taken[j]), guesses[i, j], learnt.factors(family, traits)))
+    return rows
+
+
+def judge_long(data: Path, learnt: Correction) -> list[dict[str, object]]:
+    """Memory of the portfolio's fits on tables that are longer than any that was learnt from."""
+    sources = {source.name: source for source in read_sources(data)}
+    return [row for name, n_rows in _LONG.items() for row in _fit_all(sources[name], n_rows, learnt)]
+
+
+def _fit_all(source: Source, n_rows: int, learnt: Correction) -> list[dict[str, object]]:
+    task, _ = prepare(source, Protocol(max_rows=n_rows))
+    trained = replace(task.traits, n_rows=len(task.folds[0][0]))
+    space = build_space(task.traits)
+    rows: list[dict[str, object]] = []
+    with tempfile.TemporaryDirectory() as folder:
+        task.save(Path(folder))
+        executor = LocalExecutor(Path(folder), 1, device="cpu")
+        for configuration in dict.fromkeys(filter(None, (complete(space, entry) for entry in PORTFOLIO))):
+            (result,) = executor.submit([Trial(configuration)], _LONG_SECONDS).result()
+            if 0 in result.folds and "memory" in result.folds[0].info:
+                taken = max(MEMORY.least, result.folds[0].info["memory"])
+                guess = max(MEMORY.least, MEMORY.guess(configuration, trained))
+                rows.append(_row(configuration.family, taken, guess, learnt.factors(configuration.family, trained)))
+        executor.shutdown()
+    return rows
+
+
+def _row(family: str, taken: float, guess: float, factors: tuple[float, float]) -> dict[str, object]:
+    return {
+        "family": family,
+        "measured": taken,
+        "guess": abs(np.log(taken / guess)),
+        "learnt": abs(np.log(taken / (factors[0] * guess))),
+        "covered": taken <= factors[1] * guess,
+    }
+
+
+def _show(title: str, unit: str, rows: list[dict[str, object]]) -> None:
+    table = pd.DataFrame(rows)
+    everything = table.assign(family="all")
+    by = pd.concat([table, everything]).groupby("family", sort=False)
+    shown = pd.DataFrame(
+        {
+            "results": by.size(),
+            f"median {unit}": by["measured"].median(),
+            "largest": by["measured"].max(),
+            "guess off by": np.exp(by["guess"].median()),
+            "learnt off by": np.exp(by["learnt"].median()),
+            "... nine of ten": np.exp(by["learnt"].quantile(0.9)),
+            "covered": by["covered"].mean(),
+        }
+    )
+    console.print(f"{title}\n{shown.round(2).to_string()}", highlight=False)
+
+
+def main(
+    file: Annotated[Path, typer.Option(help="The database.")] = SHIPPED,
+    data: Annotated[Path | None, typer.Option(help="Folder of tables: measures memory on long ones, too.")] = None,
+) -> None:
+    """Print, by family of models, the factor by which predictions are off and how many the upper bound covers."""
+    with MetaDatabase(file) as database:
+        results = database.results()
+    families = np.array([record.family for _, record in results.datasets])
+    names = np.random.default_rng(0).permutation(np.unique(families))
+    for quantity, title, unit in ((SECONDS, "seconds", "s"), (MEMORY, "memory of fits", "MiB")):
+        guesses = guess_all(quantity, results)
+        rows = []
+        for part in np.array_split(names, min(_PARTS, len(names))):
+            out = np.isin(families, part)
+            learnt = learn(quantity, part_of(results, ~out), guesses[~out])
+            rows += judge(quantity, part_of(results, out), guesses[out], learnt)
+        _show(title, unit, rows)
+    if data is not None:
+        learnt = learn(MEMORY, results, guess_all(MEMORY, results))
+        _show("memory of fits on longer tables", "MiB", judge_long(data, learnt))
+
+
+if __name__ == "__main__":
+    typer.run(main)
