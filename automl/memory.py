@@ -77,7 +77,7 @@ def record_evaluation(task: Task, evaluation: Evaluation, artifacts: Artifacts, 
         peak_memory=peak_memory,
         own_memory=max(memory, default=None),
         iterations=float(np.mean(iterations)) if iterations else None,
-        sample=_sample(task, predictions),
+        sample=_sample(task, predictions) if len(predictions) == len(task.folds) else None,
     )
 
 

@@ -94,7 +94,7 @@ class EvaluationRecord:
     iterations : float or None
         Mean of a fold, of what stops early.
     sample : bytes or None
-        See `meta_db.sample`.
+        See `meta_db.sample`; of what was run on all folds.
     """
 
     status: str
@@ -440,21 +440,23 @@ class MetaDatabase:
 def mean_scores(folds: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
     """Mean score over the folds of each configuration, as if all had been run on all folds; shape (n_configurations,).
 
-    Folds that were not run are NaN. Folds differ in difficulty: what a fold adds to the mean is its median over the
-    configurations that were run on all of them. A row of another length than most (OpenML may tell of the mean alone)
-    is averaged as it is.
+    Folds that were not run are NaN. Folds differ in difficulty, so what was run on some of them takes the mean of those
+    that did as well there: the quantile of its score among the configurations that were run on all folds is that of its
+    mean. A row of another length than most (OpenML may tell of the mean alone) is averaged as it is.
     """
     if not folds:
         return np.zeros(0)
     length = Counter(map(len, folds)).most_common(1)[0][0]
-    alike = [i for i, row in enumerate(folds) if len(row) == length]
-    table = np.stack([folds[i] for i in alike]).astype(np.float64)
-    complete = table[np.isfinite(table).all(axis=1)]
-    effects = np.median(complete, axis=0) if len(complete) else np.zeros(length)
-    means = np.full(len(folds), np.nan)
-    means[alike] = effects.mean() + np.nanmean(table - effects, axis=1)
-    for i in set(range(len(folds))) - set(alike):
-        means[i] = np.nanmean(folds[i])
+    means = np.array([np.nanmean(row) for row in folds], dtype=np.float64)
+    table = np.array([row if len(row) == length else np.full(length, np.nan) for row in folds], dtype=np.float64)
+    known = np.isfinite(table)
+    whole = known.all(axis=1)
+    if not whole.any():
+        return means
+    for run in np.unique(known[~whole & known.any(axis=1)], axis=0):
+        alike = (known == run).all(axis=1)
+        there = np.sort(table[np.ix_(whole, run)].mean(axis=1))
+        means[alike] = np.interp(table[np.ix_(alike, run)].mean(axis=1), there, np.sort(means[whole]))
     return means
 
 

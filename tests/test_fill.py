@@ -117,7 +117,7 @@ def test_who_is_behind_after_the_first_fold_is_not_run_on_the_others(folder):
     finished = [np.isfinite(folds).sum() for folds in before.values()]
     assert finished.count(3) >= 19  # nothing to compare with at first
     assert np.isfinite(after[SMOOTHED[23]]).tolist() == [True, False, False]
-    assert means[SMOOTHED[23]] < min(means[c] for c in SMOOTHED[:20])
+    assert means[SMOOTHED[23]] <= min(means[c] for c in SMOOTHED[:20])
 
 
 def test_a_table_that_cannot_be_used_is_left_out_and_the_others_go_on(folder):
