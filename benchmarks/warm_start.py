@@ -3,7 +3,8 @@
 Each data set in turn is treated as new: it and its whole family of near-duplicates are left out of the memory, designs
 are made for it, and what their configurations scored on it is looked up. Regret is the best score so far, as a part of
 the way from the median to the best of all configurations that were measured there, at most 2. Random designs are of
-those that were drawn from the space, without those made by hand.
+those that were drawn from the space, without those made by hand: in any order (random draws, where strong families are
+the most), or each family as often as any other (random search).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from rich.console import Console
 from automl.budget import Budget
 from automl.forecast import RuntimeModel
 from automl.history import RunHistory
-from automl.search.initial import default_portfolio
+from automl.search.initial import PATIENCE, default_portfolio
 from automl.search.smac import SmacSearcher
 from automl.trial import FoldResult, Status, TrialResult
 from meta_db.store import RANKED_BY, SHIPPED, DatasetRecord, MetaDatabase
@@ -36,7 +37,7 @@ TRIALS = (1, 2, 5, 10, 20, 50)
 SECONDS = (0.25, 0.75, 2.5, 7.5)  # of single folds, one after another
 NOTHING = 2.0  # regret before the first trial has ended
 _DRAWS = 20  # of the random design
-_LEAST = 70  # configurations measured on a data set, to tell anything of 50 trials
+_LEAST = 90  # configurations measured on a data set, to tell anything of 50 trials
 
 console = Console()
 
@@ -57,19 +58,31 @@ def designs(
     def cost(configuration: Configuration) -> float:
         return predicted_seconds(configuration, traits)
 
-    def remember(qualities: Mapping[str, float]) -> Recommendation:
-        metric, patience = RANKED_BY[traits.task], 0.004 * budget
+    def remember(qualities: Mapping[str, float], patience: float = PATIENCE * budget) -> Recommendation:
+        metric = RANKED_BY[traits.task]
         return recommend([database], MetaFeatures(qualities), space, metric, cost, patience, left_out)
 
+    def played(said: Recommendation) -> list[Configuration]:
+        return _as_it_goes(SmacSearcher(space, initial=said.configurations, beliefs=said.beliefs), scores)
+
     # What was measured was measured on a part of the rows of a long table.
-    said = remember({**record.qualities, "NumberOfInstances": float(traits.n_rows)})
+    qualities = {**record.qualities, "NumberOfInstances": float(traits.n_rows)}
+    said = remember(qualities)
     found = {
-        "warm start": _as_it_goes(SmacSearcher(space, initial=said.configurations, beliefs=said.beliefs), scores),
+        "warm start": played(said),
+        "the same regardless of seconds": played(remember(qualities, patience=1e6)),
         "the same in a fixed order": said.configurations,
         "the same without similarity": remember(_nothing_known(record)).configurations,
         "hand-made portfolio": default_portfolio(space, RuntimeModel(traits, 1.0), Budget(budget)),
     }
     return {name: [c for c in order if c in scores] for name, order in found.items()}
+
+
+def _search_at_random(known: Sequence[Configuration], rng: np.random.Generator) -> list[Configuration]:
+    """As random search draws from the space: all families alike, then one of the family's, which may come again."""
+    families = sorted({configuration.family for configuration in known})
+    own = {family: [c for c in known if c.family == family] for family in families}
+    return [own[family][rng.integers(len(own[family]))] for family in rng.choice(families, _LEAST)]
 
 
 def _as_it_goes(searcher: SmacSearcher, scores: Mapping[Configuration, float]) -> list[Configuration]:
@@ -109,10 +122,14 @@ def main(
             by_hand = {complete(space, entry) for entry in PORTFOLIO}
             known = [configuration for configuration in scores if configuration not in by_hand]
             for draw in range(_DRAWS):
-                orders[f"random {draw}"] = [known[k] for k in rng.permutation(len(known))]
+                orders[f"random draws {draw}"] = [known[k] for k in rng.permutation(len(known))]
+                orders[f"random search {draw}"] = _search_at_random(known, rng)
             for name, order in orders.items():
                 curve = regret(np.array([scores[c] for c in order]), best, median)
                 spent = np.cumsum([seconds[c] for c in order])
+                if order:  # a design that has ended gets no better
+                    rest = (0, max(0, max(TRIALS) - len(order)))
+                    curve, spent = np.pad(curve, rest, mode="edge"), np.pad(spent, rest, mode="edge")
                 about = {"dataset": record.name, "design": name.rstrip("0123456789 "), "draw": name}
                 rows += [
                     {**about, "trial": k, "regret": value, "seconds": s}
@@ -162,11 +179,12 @@ def _show(table: pd.DataFrame) -> None:
     console.print(by_trial.round(3).to_string(), highlight=False)
     console.print("after so many seconds", highlight=False)
     console.print(_by_seconds(table, SECONDS).round(3).to_string(), highlight=False)
-    random = table[table["design"] == "random"].groupby("trial")["regret"].mean()
-    for name, curve in table[table["trial"] == 10].groupby("design")["regret"]:
-        needed = random.index[random <= curve.mean()]
-        said = f"{needed[0]}" if len(needed) else f"more than {random.index.max()}"
-        console.print(f"{name}: with 10 trials what random reaches with {said}", highlight=False)
+    for random in ("random search", "random draws"):
+        slow = table[table["design"] == random].groupby("trial")["regret"].mean()
+        for name, curve in table[table["trial"] == 10].groupby("design")["regret"]:
+            needed = slow.index[slow <= curve.mean()]
+            said = f"{needed[0]}" if len(needed) else f"more than {slow.index.max()}"
+            console.print(f"{name}: with 10 trials what {random} reaches with {said}", highlight=False)
 
 
 def _nothing_known(record: DatasetRecord) -> dict[str, float]:

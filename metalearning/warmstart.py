@@ -18,10 +18,10 @@ from metalearning.similarity import distances, weigh
 from pipelines.configuration import Configuration
 from pipelines.space import complete
 
-_N_SIMILAR = 20  # data sets that are asked where to begin
+_N_SIMILAR = 40  # data sets that are asked where to begin
 _N_KNOWN = 60  # and how to go on
 _N_CANDIDATES = 150
-_N_ANSWERS = 40
+_N_ANSWERS = 60
 _AHEAD = 5  # how little the first places differ when candidates are gathered
 _REACH = 4  # times the rows of the largest data set asked: what is true of small tables need not be of large ones
 _OTHER_TASK = 0.5  # distance between two classes and many

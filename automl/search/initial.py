@@ -26,7 +26,7 @@ from pipelines.space import choices, complete, hyperparameter_names
 logger = logging.getLogger(__name__)
 
 DESIGNS = ("meta", "default")
-_PATIENCE = 0.004  # share of the budget: what is cheaper need not be cheaper still
+PATIENCE = 0.015  # share of the budget: what is cheaper need not be cheaper still
 _LONGEST = 3600.0  # seconds; a longer budget changes nothing in the order
 # Families in the order in which they help an ensemble most per second on tables of a few thousand rows.
 _ORDER = (
@@ -99,7 +99,7 @@ def remembered_portfolio(
                 space,
                 task.metric.name,
                 lambda configuration: _cost(configuration, runtime, dearest, _DEAREST * seconds),
-                _PATIENCE * seconds,
+                PATIENCE * seconds,
             )
     except MetaDatabaseError as error:
         logger.warning("the search starts without its memory: %s", error)
