@@ -206,6 +206,8 @@ class Racing:
         work = _Work()
         for e in history.evaluations.values():
             seconds = history.cost(e)
+            if not seconds:  # it was not started
+                continue
             looks = min(max(1, len(e.folds)), self._first_look(seconds))
             work.add(False, seconds * looks)
             work.add(True, seconds * max(0, len(e.folds) - looks))

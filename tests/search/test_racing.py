@@ -208,6 +208,7 @@ def test_what_cannot_end_within_its_seconds_is_not_started_but_noted():
     noted = history.evaluations[slow]
     assert (noted.status, noted.folds) == (Status.TIMEOUT, {})
     assert noted.reason == "not started: it would take about 5.0 s, the limit is 2.0 s"
+    assert race.suggest(history, 1) or history.running  # and the search goes on
 
 
 def test_what_needs_more_memory_than_there_is_is_not_started_but_noted():
