@@ -442,7 +442,8 @@ def mean_scores(folds: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
 
     Folds that were not run are NaN. Folds differ in difficulty, so what was run on some of them takes the mean of those
     that did as well there: the quantile of its score among the configurations that were run on all folds is that of its
-    mean. A row of another length than most (OpenML may tell of the mean alone) is averaged as it is.
+    mean; what did worse there than all of those is as much worse than the worst of them. A row of another length than
+    most (OpenML may tell of the mean alone) is averaged as it is.
     """
     if not folds:
         return np.zeros(0)
@@ -455,8 +456,8 @@ def mean_scores(folds: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         return means
     for run in np.unique(known[~whole & known.any(axis=1)], axis=0):
         alike = (known == run).all(axis=1)
-        there = np.sort(table[np.ix_(whole, run)].mean(axis=1))
-        means[alike] = np.interp(table[np.ix_(alike, run)].mean(axis=1), there, np.sort(means[whole]))
+        there, here = np.sort(table[np.ix_(whole, run)].mean(axis=1)), table[np.ix_(alike, run)].mean(axis=1)
+        means[alike] = np.interp(here, there, np.sort(means[whole])) + np.minimum(0.0, here - there[0])
     return means
 
 

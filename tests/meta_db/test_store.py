@@ -70,6 +70,9 @@ def test_means_allow_for_the_folds_that_were_not_run(filled):
         # Better on one fold than all that were run on both: no more than that is known of it.
         database.add_evaluation(1, SVM, make_evaluation((0.99, nan)), "fill", {})
         assert database.scores(1, "roc_auc")[SVM] == pytest.approx(0.75)
+        # Worse on one fold than all that were run on both: by as much worse than the worst of them.
+        database.add_evaluation(1, SVM, make_evaluation((0.5, nan)), "fill", {})
+        assert database.scores(1, "roc_auc")[SVM] == pytest.approx(0.55)
 
 
 def test_a_mean_from_elsewhere_stands_beside_scores_of_folds(filled):
