@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from ConfigSpace import ConfigurationSpace
@@ -14,7 +14,7 @@ from metalearning.beliefs import Beliefs
 from metalearning.metafeatures import MetaFeatures
 from metalearning.names import CHEAP, VECTOR
 from metalearning.portfolio import choose, normalise
-from metalearning.similarity import distances, weigh
+from metalearning.similarity import Likeness, compare, weigh
 from pipelines.configuration import Configuration
 from pipelines.space import complete
 
@@ -37,14 +37,14 @@ class Recommendation:
     ----------
     configurations : list of Configuration
         Best bets first, mutually complementary.
-    similar : list of (str, float)
-        Names of the nearest data sets and their distances.
+    similar : list of (str, Likeness)
+        Names of the nearest data sets, the nearest first, and how like they are.
     beliefs : Beliefs or None
         What is known of all candidates; None where nothing is recommended.
     """
 
     configurations: list[Configuration]
-    similar: list[tuple[str, float]]
+    similar: list[tuple[str, Likeness]]
     beliefs: Beliefs | None = None
 
 
@@ -92,12 +92,13 @@ def recommend(
     ]
     if not known:
         return Recommendation([], [])
-    distance = distances(described, [MetaFeatures(record.qualities) for *_, record in known], CHEAP_VECTOR)
+    likeness = compare(described, [MetaFeatures(record.qualities) for *_, record in known], CHEAP_VECTOR)
     # Two classes and many are different problems, however alike the columns.
-    distance += [_OTHER_TASK * (record.traits.task != task) for *_, record in known]
+    away = [_OTHER_TASK * (record.traits.task != task) for *_, record in known]
+    distance = np.array([one.distance for one in likeness]) + away
     order = np.argsort(distance, kind="stable")[:_N_KNOWN]
     nearest = order[:_N_SIMILAR]
-    similar = [(known[i][2].name, float(distance[i])) for i in nearest]
+    similar = [(known[i][2].name, replace(likeness[i], distance=float(distance[i]))) for i in nearest]
     if described.values.get("NumberOfInstances", 0) > _REACH * max(known[i][2].traits.n_rows for i in nearest):
         return Recommendation([], similar)
     scores = [known[i][0].scores(known[i][1], metric) for i in order]

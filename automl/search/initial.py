@@ -107,8 +107,11 @@ def remembered_portfolio(
     if not said.configurations:
         logger.info("no known data set has about as many rows and is like this; starting with the hand-made portfolio")
         return default_portfolio(space, runtime, budget), None
-    for name, distance in said.similar[:3]:
-        logger.info("similar data set: %s (distance %.2f)", name, distance)
+    for name, likeness in said.similar[:3]:
+        alike, unlike = ", ".join(likeness.alike), ", ".join(likeness.unlike)
+        logger.info(
+            "similar data set: %s (distance %.2f: alike in %s, less so in %s)", name, likeness.distance, alike, unlike
+        )
     return said.configurations, said.beliefs
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import warnings
@@ -78,6 +79,14 @@ def test_a_budget_that_is_by_far_too_small_is_an_error_before_work():
     X, y = make_classification(300_000, 20, random_state=0)
     with pytest.raises(InvalidInputError, match=r"time_budget=0.5 s is too small.*about \d+ s are needed"):
         AutoMLClassifier(time_budget=0.5, include=["catboost"], verbose=0).fit(X, y)
+
+
+def test_the_log_says_which_data_sets_are_similar_and_why(caplog):
+    X_train, _, y_train, _ = _cancer()
+    with caplog.at_level("INFO", "automl"):
+        AutoMLClassifier(max_trials=1, time_budget=None, **FAST).fit(X_train, y_train)
+    assert "similar data set: wdbc (distance 0." in caplog.text  # the same measurements
+    assert re.search(r"alike in \w+, \w+, less so in \w+, \w+\)", caplog.text)
 
 
 def test_the_leaderboard_says_what_was_tried_and_what_entered_the_ensemble():

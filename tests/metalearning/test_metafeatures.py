@@ -7,6 +7,7 @@ import pytest
 
 from metalearning.features import ALL
 from metalearning.metafeatures import MetaFeatures, Scaling
+from metalearning.similarity import compare
 
 NAMES = ("NumberOfInstances", "PercentageOfMissingValues", "MaxSkewnessOfNumericAtts", "kNN1NAUC", "RidgeRRSE")
 SETS = [
@@ -43,6 +44,25 @@ def test_distances_are_robust_deviations_from_the_median_of_the_data_sets():
     np.testing.assert_allclose(np.median(vectors, axis=0), 0, atol=1e-12)
     quartiles = np.percentile(vectors[:, 1], (25, 75))
     np.testing.assert_allclose(quartiles, [-1.349 / 2, 1.349 / 2])
+
+
+def test_what_is_unusual_in_both_makes_data_sets_alike():
+    names = ["NumberOfInstances", "NumberOfClasses", "ClassEntropy"]
+
+    def named(*values):
+        return MetaFeatures(dict(zip(names, values, strict=True)))
+
+    usual = [named(100.0 + i, 2.0 + i % 2, 0.5 + 0.01 * i) for i in range(9)]
+    odd = named(104.0, 20.0, 0.55)
+    likeness = compare(named(104.0, 20.0, 0.9), [*usual, odd], names)
+    assert min(likeness, key=lambda one: one.distance) == likeness[-1]
+    assert likeness[-1].alike[0] == "NumberOfClasses"
+    assert likeness[-1].unlike[0] == "ClassEntropy"
+
+
+def test_data_sets_without_a_common_meta_feature_are_infinitely_far():
+    (found,) = compare(MetaFeatures({"ClassEntropy": 1.0}), [MetaFeatures({"NumberOfClasses": 2.0})], NAMES)
+    assert found.distance == np.inf
 
 
 def test_one_odd_value_is_bounded():
