@@ -15,6 +15,7 @@ import tomllib
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -141,16 +142,15 @@ def main(
     if out.exists():
         known = pd.read_csv(out)
         done = set(zip(known["dataset"], known["fold"], known["system"], known["budget"], strict=True))
-    for system in systems.split(","):
-        for name in names:
-            for fold in map(int, folds.split(",")):
-                if (name, fold, system, budget) in done:
-                    continue
-                cell = Cell(SYSTEMS[system], name, str(tasks[name]), fold, budget, cores)
-                row = run_cell(cell, pd.read_parquet(data / f"{name}.parquet"))
-                _append(out, row)
-                said = row["error"] or f"{row['metric']} {row['score']:.5f} in {row['fit_s']:.1f} s"
-                console.print(f"{system} {name} fold {fold}: {said}", highlight=False)
+    # Systems by turns: what else the machine does in some hours should meet all of them alike.
+    for name, fold, system in product(names, map(int, folds.split(",")), systems.split(",")):
+        if (name, fold, system, budget) in done:
+            continue
+        cell = Cell(SYSTEMS[system], name, str(tasks[name]), fold, budget, cores)
+        row = run_cell(cell, pd.read_parquet(data / f"{name}.parquet"))
+        _append(out, row)
+        said = row["error"] or f"{row['metric']} {row['score']:.5f} in {row['fit_s']:.1f} s"
+        console.print(f"{system} {name} fold {fold}: {said}", highlight=False)
 
 
 if __name__ == "__main__":
