@@ -447,9 +447,14 @@ def mean_scores(folds: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
     """
     if not folds:
         return np.zeros(0)
-    length = Counter(map(len, folds)).most_common(1)[0][0]
-    means = np.array([np.nanmean(row) for row in folds], dtype=np.float64)
-    table = np.array([row if len(row) == length else np.full(length, np.nan) for row in folds], dtype=np.float64)
+    lengths = np.array([len(row) for row in folds])
+    table = np.full((len(folds), lengths.max()), np.nan)
+    for i, row in enumerate(folds):
+        table[i, : len(row)] = row
+    means = np.nanmean(table, axis=1)
+    usual = Counter(lengths.tolist()).most_common(1)[0][0]
+    table[lengths != usual] = np.nan
+    table = table[:, :usual]
     known = np.isfinite(table)
     whole = known.all(axis=1)
     if not whole.any():
