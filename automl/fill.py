@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, wait
+from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -200,14 +200,14 @@ def _visit(
     # The dearest first, so that no worker idles long at the end.
     order = sorted(todo, key=lambda configuration: -predicted_seconds(configuration, task.traits))
     known = database.fold_scores(dataset, RANKED_BY[task.traits.task]).values()
-    bar = _Bar([-float(folds[0]) for folds in known if len(folds) == len(task.folds)])
+    losses = [-float(folds[0]) for folds in known if len(folds) == len(task.folds)]
     done = 0
     with tempfile.TemporaryDirectory(prefix="automl-fill-") as name:
         folder = Path(name)
         task.save(folder)
         executor = LocalExecutor(folder, n_workers, memory_limit=default_memory_limit(n_workers), device="cpu")
         try:
-            for results in _race(task, order, bar, executor, protocol, deadline):
+            for results in _race(task, order, losses, executor, protocol, deadline):
                 _note(task, results, Artifacts(folder), todo, database, dataset)
                 done += 1
         finally:
@@ -215,49 +215,35 @@ def _visit(
     return done
 
 
-@dataclass
-class _Bar:
-    """Says after the first fold whether the others are worth their seconds: to the best quarter so far.
-
-    Attributes
-    ----------
-    losses : list of float
-        Of the first fold, of all configurations measured on the table.
-    """
-
-    losses: list[float]
-
-    def clears(self, loss: float) -> bool:
-        self.losses.append(loss)
-        known = [value for value in self.losses if math.isfinite(value)]
-        return len(known) < _BAR_FROM or loss <= float(np.quantile(known, _BAR_SHARE))
-
-
 def _race(
     task: Task,
     order: Sequence[Configuration],
-    bar: _Bar,
+    known: Iterable[float],
     executor: LocalExecutor,
     protocol: Protocol,
     deadline: float,
 ) -> Iterator[list[TrialResult]]:
-    """What came of each configuration, in one part or two, as they end; those that the deadline meets are dropped."""
+    """What came of each configuration, in one part or two; those that the deadline meets are dropped.
+
+    All run on the first fold; the other folds are for those among the best quarter there, of them and what is known.
+    """
     first, *others = range(len(task.folds))
 
-    def start(configuration: Configuration, folds: Sequence[int]) -> Future[list[TrialResult]]:
-        trial = Trial(configuration, tuple(folds), protocol.seed, "fill")
-        return executor.submit([trial], protocol.cell_seconds * len(folds) / len(task.folds))
+    def run(configurations: Iterable[Configuration], folds: Sequence[int]) -> Iterator[TrialResult]:
+        limit = protocol.cell_seconds * len(folds) / len(task.folds)
+        running = {executor.submit([Trial(c, tuple(folds), protocol.seed, "fill")], limit) for c in configurations}
+        while running and (left := deadline - time.monotonic()) > 0:
+            ended, running = wait(running, timeout=min(left, threading.TIMEOUT_MAX), return_when=FIRST_COMPLETED)
+            for future in ended:
+                yield from future.result()
 
-    running: dict[Future[list[TrialResult]], list[TrialResult]] = {start(c, [first]): [] for c in order}
-    while running and (left := deadline - time.monotonic()) > 0:
-        ended, _ = wait(running, timeout=min(left, threading.TIMEOUT_MAX), return_when=FIRST_COMPLETED)
-        for future in ended:
-            results = running.pop(future) + future.result()
-            last = results[-1]
-            if others and first in last.folds and last.status is Status.OK and bar.clears(last.folds[first].loss):
-                running[start(last.trial.configuration, others)] = results
-            else:
-                yield results
+    begun = {result.trial.configuration: result for result in run(order, [first])}
+    losses = {c: r.folds[first].loss for c, r in begun.items() if first in r.folds and r.status is Status.OK}
+    finite = [loss for loss in (*known, *losses.values()) if math.isfinite(loss)]
+    bar = float(np.quantile(finite, _BAR_SHARE)) if len(finite) >= _BAR_FROM else math.inf
+    going_on = [c for c in losses if others and losses[c] <= bar]
+    yield from ([result] for c, result in begun.items() if c not in going_on)
+    yield from ([begun[result.trial.configuration], result] for result in run(going_on, others))
 
 
 def _note(
