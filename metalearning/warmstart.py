@@ -25,6 +25,7 @@ _N_ANSWERS = 60
 _AHEAD = 5  # how little the first places differ when candidates are gathered
 _REACH = 4  # times the rows of the largest data set asked: what is true of small tables need not be of large ones
 _OTHER_TASK = 0.5  # distance between two classes and many
+_OTHER_SIZE = 0.1  # distance of what was measured on twice or half as many rows
 # Order of rows and units of columns say nothing of a problem, landmarks take too long at the start of a run.
 CHEAP_VECTOR = tuple(name for name in VECTOR if name in CHEAP)
 
@@ -93,13 +94,18 @@ def recommend(
     if not known:
         return Recommendation([], [])
     likeness = compare(described, [MetaFeatures(record.qualities) for *_, record in known], CHEAP_VECTOR)
-    # Two classes and many are different problems, however alike the columns.
-    away = [_OTHER_TASK * (record.traits.task != task) for *_, record in known]
+    # Two classes and many are different problems, however alike the columns; and what wins depends on the rows.
+    n_rows = described.values.get("NumberOfInstances", 0)
+    away = [
+        _OTHER_TASK * (record.traits.task != task)
+        + (_OTHER_SIZE * abs(np.log2(record.traits.n_rows / n_rows)) if n_rows else 0.0)
+        for *_, record in known
+    ]
     distance = np.array([one.distance for one in likeness]) + away
     order = np.argsort(distance, kind="stable")[:_N_KNOWN]
     nearest = order[:_N_SIMILAR]
     similar = [(known[i][2].name, replace(likeness[i], distance=float(distance[i]))) for i in nearest]
-    if described.values.get("NumberOfInstances", 0) > _REACH * max(known[i][2].traits.n_rows for i in nearest):
+    if n_rows > _REACH * max(known[i][2].traits.n_rows for i in nearest):
         return Recommendation([], similar)
     scores = [known[i][0].scores(known[i][1], metric) for i in order]
     weights = weigh(distance)[order]

@@ -66,6 +66,16 @@ def test_the_nearest_data_set_of_a_table_is_the_table_itself(memory):
         assert ask(memory, name).similar[0][0] == name
 
 
+def test_what_was_measured_on_as_many_rows_is_nearer(tables):
+    source = Source("cancer", tables / "cancer.parquet", True)
+    with MetaDatabase(tables / "sizes.sqlite", writable=True) as database:
+        for max_rows in (100, 569):
+            fill([source], database, [ENTRIES[:1]], protocol=Protocol(max_rows=max_rows), n_workers=1)
+    (_, nearest), (_, other) = ask(tables / "sizes.sqlite", "cancer").similar
+    assert nearest.distance == pytest.approx(0, abs=1e-6)
+    assert other.distance > 0.1
+
+
 def test_a_family_that_is_left_out_is_not_asked(memory):
     assert "iris" not in [name for name, _ in ask(memory, "iris", left_out={"iris"}).similar]
 
