@@ -96,7 +96,7 @@ def test_a_memory_of_nothing_similar_recommends_nothing(memory):
 
 
 def test_a_table_far_larger_than_all_known_ones_gets_no_recommendation(memory):
-    assert ask(memory, "iris", repeats=3).configurations
+    assert ask(memory, "iris", repeats=1).configurations
     said = ask(memory, "iris", repeats=30)
     assert said.configurations == []
     assert said.similar
