@@ -59,6 +59,14 @@ def test_of_equals_the_cheaper_comes_first():
     assert after({0: 0.2, 1: 0.5}, losses=losses, seconds=[1.0, 1.0, 1.0, 9.0])[0] == CONFIGURATIONS[2]
 
 
+def test_of_equals_another_family_comes_before_a_sibling():
+    best, worst, sibling, other = (Configuration({"model": model, "number": i}) for i, model in enumerate("acab"))
+    losses = np.array([[0.1, 0.9, 0.5, 0.5], [0.9, 0.4, 0.3, 0.3], [0.4, 0.6, 1.2, 1.2]])
+    believed = Beliefs((best, worst, sibling, other), losses, np.ones(3), np.ones(4))
+    seen = {best: 0.2, worst: 0.5}
+    assert believed.promising(seen, seen) == [other, sibling]
+
+
 def test_with_nothing_to_tell_apart_the_similar_data_sets_decide():
     losses = [[0.5, 0.0, 1.5], [0.5, 1.5, 0.0]]
     assert after({0: 0.3}, losses=losses, weights=[1.0, 0.1])[0] == CONFIGURATIONS[1]
