@@ -23,6 +23,7 @@ _N_KNOWN = 60  # and how to go on
 _N_CANDIDATES = 150
 _N_ANSWERS = 60
 _AHEAD = 5  # how little the first places differ when candidates are gathered
+_REACH = 1.25  # times the most rows that what is asked was measured on: what is true of few need not be of many
 _OTHER_TASK = 0.5  # distance between two classes and many
 _OTHER_SIZE = 0.1  # distance of what was measured on twice or half as many rows
 # Order of rows and units of columns say nothing of a problem, landmarks take too long at the start of a run.
@@ -104,8 +105,7 @@ def recommend(
     order = np.argsort(distance, kind="stable")[:_N_KNOWN]
     nearest = order[:_N_SIMILAR]
     similar = [(known[i][2].name, replace(likeness[i], distance=float(distance[i]))) for i in nearest]
-    # What is true of small tables need not be of large ones.
-    if n_rows > max(known[i][2].traits.n_rows for i in nearest):
+    if n_rows > _REACH * max(known[i][2].traits.n_rows for i in nearest):
         return Recommendation([], similar)
     scores = [known[i][0].scores(known[i][1], metric) for i in order]
     weights = weigh(distance)[order]
