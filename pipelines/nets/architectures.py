@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 import torch
@@ -74,11 +75,16 @@ def _with_categories(p: Parameters, inputs: Inputs, X: torch.Tensor, dense: torc
     """The dense columns followed by the embeddings of the codes."""
     if not inputs.cardinalities:
         return dense
-    starts = torch.tensor([0, *inputs.cardinalities[:-1]], device=X.device).cumsum(0)
-    codes = (X[..., inputs.n_dense :].long() + starts).flatten(1)
+    codes = (X[..., inputs.n_dense :].long() + _first_codes(inputs.cardinalities, X.device)).flatten(1)
     index = codes.unsqueeze(-1).expand(-1, -1, CATEGORY_DIMENSIONS)
     found = torch.gather(p["categories"], 1, index)
     return torch.cat([dense, found.reshape(*X.shape[:2], -1)], dim=-1)
+
+
+@lru_cache(maxsize=8)
+def _first_codes(cardinalities: tuple[int, ...], device: torch.device) -> torch.Tensor:
+    """Where the embeddings of each column begin; kept, so that a device need not wait for them at every step."""
+    return torch.tensor([0, *cardinalities[:-1]], device=device).cumsum(0)
 
 
 def _normal_(tensor: torch.Tensor, generator: torch.Generator, std: float = 1.0) -> None:
@@ -281,9 +287,8 @@ class TabM:
             width = p["bin.width"].unsqueeze(1)
             inside = (X[..., :d].unsqueeze(-1) - p["bin.left"].unsqueeze(1)) / width.clamp(min=1e-6)
             # Bins without width come from repeated values; they say nothing. Values beyond the ends go on in a line.
-            low = torch.zeros(self.n_bins, device=X.device)
-            high = torch.ones(self.n_bins, device=X.device)
-            low[0], high[-1] = -2.0, 3.0
+            inner = torch.ones(self.n_bins - 1, device=X.device)
+            low, high = functional.pad(0 * inner, (1, 0), value=-2.0), functional.pad(inner, (0, 1), value=3.0)
             inside = torch.where(width > 1e-6, torch.minimum(torch.maximum(inside, low), high), 0.0)
             embedded = (inside.transpose(1, 2) @ p["bins.weight"]).transpose(1, 2)
             embedded = functional.relu(embedded + p["bins.bias"].unsqueeze(1))

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from pipelines.early_stopping import Deadline
-from pipelines.nets.architectures import Architecture
+from pipelines.nets.architectures import Architecture, Dropout
 from pipelines.nets.parameters import Parameters, n_weights, per_weight
 
 SAMPLE = 1024  # rows that an architecture sees when it fills its weights
@@ -152,6 +153,23 @@ def _train_group(
     return first + _train_group(members[half:], Deadline(left), device, of[1])
 
 
+class _Pace(NamedTuple):
+    """What differs from step to step for all networks alike: numbers, or where a device finds them.
+
+    Attributes
+    ----------
+    share, fade
+        Of the learning rate, and of dropout and weight decay, that apply now.
+    correct, step
+        Adam's corrections for means that are still young: of the root of the squares, and of the whole step.
+    """
+
+    share: float | torch.Tensor
+    fade: float | torch.Tensor
+    correct: float | torch.Tensor
+    step: float | torch.Tensor
+
+
 class _Fleet:
     """Networks of one shape in training; row b of every tensor belongs to network b."""
 
@@ -172,6 +190,8 @@ class _Fleet:
         self._generators = [torch.Generator().manual_seed(m.seed) for m in members]
         # A call for each network would keep an accelerator waiting: there, one generator serves all of them.
         self._device_generator = None if device == "cpu" else torch.Generator(device).manual_seed(members[0].seed)
+        self._recording: _Recording | None = None
+        self._n_epochs_alike = 0  # since the fleet has these networks
         self._load_rows(members)
         layout = self._architecture.layout()
         self._rate = per_weight(layout, "rate").to(device)
@@ -213,13 +233,15 @@ class _Fleet:
     def run(self) -> list[Trained]:
         step, total = 0, self._recipe.epochs * self._n_steps
         for epoch in range(1, self._recipe.epochs + 1):
+            take = self._stepper()
+            self._n_epochs_alike += 1
             rows, present = self._deal()
             done = 0.0
             for batch in range(self._n_steps):
                 done = max(step / total, self._spent())
                 if done >= 1.0:
                     break
-                self._step(rows[:, :, batch], present[:, :, batch], done, step + 1)
+                take(rows[:, :, batch], present[:, :, batch], self._pace(done, step + 1))
                 step += 1
             self._note(epoch)
             self._halve(max(step / total, self._spent()))
@@ -240,34 +262,53 @@ class _Fleet:
         Rows go to the batches in turn, so that networks with a row more or less have the same batches as alone.
         """
         size = math.ceil(int(self._n_train.max()) / self._n_steps)
-        order = torch.zeros(len(self._numbers), size * self._n_steps, dtype=torch.int64)
-        for b, generator in enumerate(self._generators):
-            n = int(self._n_train[b])
-            order[b, :n] = torch.randperm(n, generator=generator)
-        present = torch.arange(order.shape[1], device=self._device) < self._n_train.unsqueeze(1)
-        rows = self._train.gather(1, order.to(self._device))
+        present = torch.arange(size * self._n_steps, device=self._device) < self._n_train.unsqueeze(1)
+        if self._device_generator is None:
+            order = torch.zeros(present.shape, dtype=torch.int64)
+            for b, generator in enumerate(self._generators):
+                n = int(self._n_train[b])
+                order[b, :n] = torch.randperm(n, generator=generator)
+        else:
+            keys = torch.rand(present.shape, device=self._device, generator=self._device_generator)
+            order = torch.where(present, keys, 2.0).argsort(dim=1) * present
+        rows = self._train.gather(1, order)
         shape = (len(self._numbers), size, self._n_steps)
         return rows.view(shape), present.view(shape)
 
-    def _step(self, rows: torch.Tensor, present: torch.Tensor, done: float, step: int) -> None:
+    def _pace(self, done: float, step: int) -> _Pace:
+        first, second = self._recipe.betas
+        fade = _flat_cos(done) if self._recipe.fades else 1.0
+        correct = math.sqrt(1 - second**step)
+        return _Pace(_SCHEDULES[self._recipe.schedule](done), fade, correct, correct / (1 - first**step))
+
+    def _stepper(self) -> Callable[[torch.Tensor, torch.Tensor, _Pace], None]:
+        """What takes the steps of an epoch: on a device a recording, if the fleet has kept its shape for an epoch."""
+        if self._device_generator is None or self._n_epochs_alike == 0:
+            return self._step
+        if self._recording is None:
+            self._recording = _Recording(self._step, self._device_generator)
+        return self._recording
+
+    def _step(self, rows: torch.Tensor, present: torch.Tensor, pace: _Pace) -> None:
         slot = self._slot.unsqueeze(1)
         weight = self._weight[slot, rows] * present
-        fade = _flat_cos(done) if self._recipe.fades else 1.0
-        dropout = _Dropout(self._rates["dropout"] * fade, self._generators, present, self._device_generator)
+        if self._device_generator is None:
+            dropout: Dropout = _Dropout(self._rates["dropout"] * pace.fade, self._generators, present)
+        else:
+            dropout = _DeviceDropout(self._rates["dropout"] * pace.fade, self._device_generator)
         out = self._architecture.forward(self._p, self._X[slot, rows], dropout)
         losses = _losses(out, self._y[slot, rows], self._rates["label_smoothing"])
         loss = ((losses * weight).sum(1) / present.sum(1).clamp(min=1)).sum()
         torch.autograd.backward(loss)
-        self._move(_SCHEDULES[self._recipe.schedule](done), fade, step)
+        self._move(pace)
 
     @torch.no_grad()
-    def _move(self, share: float, fade: float, step: int) -> None:
+    def _move(self, pace: _Pace) -> None:
         """Adam with decoupled weight decay (Loshchilov and Hutter, 2019) for all networks."""
         first, second = self._recipe.betas
-        rates = (self._rates["learning_rate"] * share).unsqueeze(1)
-        decays = self._rates["weight_decay"].unsqueeze(1) * (fade * rates)
-        correct = math.sqrt(1 - second**step)
-        steps = rates * (correct / (1 - first**step))
+        rates = (self._rates["learning_rate"] * pace.share).unsqueeze(1)
+        decays = self._rates["weight_decay"].unsqueeze(1) * (pace.fade * rates)
+        steps = rates * pace.step
         # One network at a time on a processor: its weights then stay in the cache from one operation to the next.
         size = 1 if self._device == "cpu" else len(self._numbers)
         for b in range(0, len(self._numbers), size):
@@ -280,7 +321,7 @@ class _Fleet:
             square.mul_(second).addcmul_(grad, grad, value=1 - second)
             flat.addcmul_(flat, decays[rows] * self._decay, value=-1)
             # The gradients are spent: their memory takes the step.
-            torch.sqrt(square, out=grad).add_(1e-8 * correct)
+            torch.sqrt(square, out=grad).add_(1e-8 * pace.correct)
             torch.div(mean, grad, out=grad)
             flat.addcmul_(grad, steps[rows] * self._rate, value=-1)
             grad.zero_()
@@ -339,6 +380,7 @@ class _Fleet:
             self._results[self._numbers[b]] = Trained(best.flat[0].cpu().numpy(), max(1, int(self._best_epoch[b])))
         if not len(rows):
             return
+        self._recording, self._n_epochs_alike = None, 0
         kept = np.setdiff1d(np.arange(len(self._numbers)), rows)
         index = torch.as_tensor(kept, device=self._device)
         self._numbers = [self._numbers[b] for b in kept]
@@ -351,41 +393,88 @@ class _Fleet:
             setattr(self, name, getattr(self, name)[index])
 
 
+class _Recording:
+    """A step of training that a device repeats by itself.
+
+    A step is some two hundred small operations, and a device has done each before the processor asks for the next. As
+    a CUDA graph it is asked for once. Where it cannot be recorded, because memory for a second copy of what lies
+    between the layers is lacking, say, it is asked for piece by piece as before.
+    """
+
+    def __init__(self, step: Callable[[torch.Tensor, torch.Tensor, _Pace], None], generator: torch.Generator):
+        self._step, self._generator = step, generator
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._refused = False
+
+    def __call__(self, rows: torch.Tensor, present: torch.Tensor, pace: _Pace) -> None:
+        if self._graph is None and not self._refused:
+            self._record(rows, present)
+        if self._graph is None:
+            self._step(rows, present, pace)
+            return
+        self._rows.copy_(rows)
+        self._present.copy_(present)
+        self._pace.copy_(torch.tensor(pace))
+        self._graph.replay()
+
+    def _record(self, rows: torch.Tensor, present: torch.Tensor) -> None:
+        self._rows, self._present = rows.contiguous(), present.contiguous()
+        self._pace = torch.zeros(len(_Pace._fields), device=rows.device)
+        graph, before = torch.cuda.CUDAGraph(), self._generator.get_state()
+        graph.register_generator_state(self._generator)
+        try:
+            with torch.cuda.graph(graph):
+                self._step(self._rows, self._present, _Pace(*self._pace.unbind()))
+        except RuntimeError:
+            self._refused = True
+            self._generator.set_state(before)
+        else:
+            self._graph = graph
+
+
 class _Dropout:
     """Drops units with the probability of their network, drawn from that network's own generator.
 
-    Rows that only fill up a batch draw nothing, so that a network meets the same numbers in any fleet. A generator of
-    the device, if given, is used instead.
+    Rows that only fill up a batch draw nothing, so that a network meets the same numbers in any fleet.
     """
 
-    def __init__(
-        self,
-        probability: torch.Tensor,
-        generators: Sequence[torch.Generator],
-        present: torch.Tensor,
-        shared: torch.Generator | None = None,
-    ):
-        self._shared = shared
-        self._threshold = (256 * probability).round().clamp(max=255)
+    def __init__(self, probability: torch.Tensor, generators: Sequence[torch.Generator], present: torch.Tensor):
+        self._threshold = _threshold(probability)
         self._n_rows = present.shape[1]
         drops, counts = self._threshold.tolist(), present.sum(1).tolist()
         self._active = [(b, g, n) for b, (g, n, drop) in enumerate(zip(generators, counts, drops, strict=True)) if drop]
 
     def __call__(self, X: torch.Tensor) -> torch.Tensor:
-        if not self._active:
-            return X
-        threshold = self._threshold.view(-1, *[1] * (X.ndim - 1))
-        return X * ((self._noise(X) >= threshold) * (256 / (256 - threshold)))
+        return _drop(X, self._noise(X), self._threshold) if self._active else X
 
     def _noise(self, X: torch.Tensor) -> torch.Tensor:
         """Random bytes of the shape of X."""
-        if self._shared is not None:
-            return torch.empty(X.shape, dtype=torch.uint8, device=X.device).random_(0, 256, generator=self._shared)
         a_row = X[0].numel() // self._n_rows
         noise = torch.zeros(len(X), math.ceil(X[0].numel() / 8), dtype=torch.int64)
         for b, generator, n_rows in self._active:
             noise[b, : math.ceil(n_rows * a_row / 8)].random_(-(2**63), None, generator=generator)
         return noise.view(torch.uint8)[:, : X[0].numel()].view(X.shape)
+
+
+class _DeviceDropout:
+    """Drops units with numbers from one generator, and asks the device nothing back, which it would be kept for."""
+
+    def __init__(self, probability: torch.Tensor, generator: torch.Generator):
+        self._threshold, self._generator = _threshold(probability), generator
+
+    def __call__(self, X: torch.Tensor) -> torch.Tensor:
+        noise = torch.empty(X.shape, dtype=torch.uint8, device=X.device).random_(0, 256, generator=self._generator)
+        return _drop(X, noise, self._threshold)
+
+
+def _threshold(probability: torch.Tensor) -> torch.Tensor:
+    """The random bytes below which a unit is dropped."""
+    return (256 * probability).round().clamp(max=255)
+
+
+def _drop(X: torch.Tensor, noise: torch.Tensor, threshold: torch.Tensor) -> torch.Tensor:
+    threshold = threshold.view(-1, *[1] * (X.ndim - 1))
+    return X * ((noise >= threshold) * (256 / (256 - threshold)))
 
 
 def _padded(rows: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
