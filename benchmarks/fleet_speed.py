@@ -70,9 +70,10 @@ def main(
         for n in map(int, rows.split(",")):
             for size in map(int, networks.split(",")):
                 fleet, single = measure(architecture, n, size, alone, epochs, threads, device)
-                found.append((name, n, size, fleet, single, single / fleet))
+                steps = epochs * round((1 - NetSettings.validation_share) * n / batch_size(n))
+                found.append((name, n, size, fleet, 1000 * fleet / steps, single, single / fleet))
                 print(*found[-1][:3], f"{single / fleet:.2f}", flush=True)
-    columns = ["network", "rows", "networks", "fleet s", "one by one s", "ratio"]
+    columns = ["network", "rows", "networks", "fleet s", "ms a step", "one by one s", "ratio"]
     print(pd.DataFrame(found, columns=columns).to_markdown(index=False, floatfmt=".2f"))
 
 

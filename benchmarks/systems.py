@@ -61,6 +61,7 @@ SYSTEMS = {
     for system in (
         System("automl", "cash-automl"),
         System("automl_handmade", "cash-automl"),
+        System("automl_cpu", "cash-automl"),
         System("automl_nonets", "cash-automl"),
         System("lightgbm", "lightgbm"),
         System("forest", "scikit-learn"),

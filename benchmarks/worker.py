@@ -46,6 +46,7 @@ class PeakMemory(threading.Thread):
 VARIANTS = {
     "automl": {},
     "automl_handmade": {"initial_configurations": "default"},
+    "automl_cpu": {"device": "cpu"},
     "automl_nonets": {"exclude": ["realmlp", "tabm", "resnet"]},
 }
 
