@@ -423,7 +423,8 @@ class _Recording:
         graph, before = torch.cuda.CUDAGraph(), self._generator.get_state()
         graph.register_generator_state(self._generator)
         try:
-            with torch.cuda.graph(graph):
+            # The current device need not be the one that the fleet is on.
+            with torch.cuda.device(rows.device), torch.cuda.graph(graph, stream=torch.cuda.Stream(rows.device)):
                 self._step(self._rows, self._present, _Pace(*self._pace.unbind()))
         except RuntimeError:
             self._refused = True
