@@ -424,7 +424,8 @@ class _Recording:
         graph.register_generator_state(self._generator)
         try:
             # The current device need not be the one that the fleet is on.
-            with torch.cuda.device(rows.device), torch.cuda.graph(graph, stream=torch.cuda.Stream(rows.device)):
+            stream = torch.cuda.Stream(rows.device)  # type: ignore[no-untyped-call]
+            with torch.cuda.device(rows.device), torch.cuda.graph(graph, stream=stream):
                 self._step(self._rows, self._present, _Pace(*self._pace.unbind()))
         except RuntimeError:
             self._refused = True
