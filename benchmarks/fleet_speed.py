@@ -70,7 +70,7 @@ def main(
         for n in map(int, rows.split(",")):
             for size in map(int, networks.split(",")):
                 fleet, single = measure(architecture, n, size, alone, epochs, threads, device)
-                steps = epochs * round((1 - NetSettings.validation_share) * n / batch_size(n))
+                steps = epochs * max(1, round((1 - NetSettings.validation_share) * n / batch_size(n)))
                 found.append((name, n, size, fleet, 1000 * fleet / steps, single, single / fleet))
                 print(*found[-1][:3], f"{single / fleet:.2f}", flush=True)
     columns = ["network", "rows", "networks", "fleet s", "ms a step", "one by one s", "ratio"]

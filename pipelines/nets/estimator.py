@@ -189,7 +189,7 @@ def fit_together(
 ) -> None:
     """Fit estimators in one fleet, each on its own table: the folds of a configuration, or several configurations.
 
-    The same networks as those of single fits, up to rounding; they share the seconds of all.
+    On a processor the same networks as those of single fits, up to rounding; they share the seconds of all.
 
     Parameters
     ----------

@@ -6,6 +6,7 @@ import math
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -233,16 +234,15 @@ class _Fleet:
     def run(self) -> list[Trained]:
         step, total = 0, self._recipe.epochs * self._n_steps
         for epoch in range(1, self._recipe.epochs + 1):
-            take = self._stepper()
-            self._n_epochs_alike += 1
             rows, present = self._deal()
             done = 0.0
             for batch in range(self._n_steps):
                 done = max(step / total, self._spent())
                 if done >= 1.0:
                     break
-                take(rows[:, :, batch], present[:, :, batch], self._pace(done, step + 1))
+                self._take(rows[:, :, batch], present[:, :, batch], self._pace(done, step + 1))
                 step += 1
+            self._n_epochs_alike += 1
             self._note(epoch)
             self._halve(max(step / total, self._spent()))
             if done >= 1.0 or not self._numbers:
@@ -259,7 +259,8 @@ class _Fleet:
     def _deal(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Row numbers of an epoch and whether they count, both of shape (n_networks, batch size, n_steps).
 
-        Rows go to the batches in turn, so that networks with a row more or less have the same batches as alone.
+        Rows go to the batches in turn, so that networks with a row more or less have the same batches as alone (on a
+        processor: on a device one generator deals for all of them).
         """
         size = math.ceil(int(self._n_train.max()) / self._n_steps)
         present = torch.arange(size * self._n_steps, device=self._device) < self._n_train.unsqueeze(1)
@@ -281,13 +282,26 @@ class _Fleet:
         correct = math.sqrt(1 - second**step)
         return _Pace(_SCHEDULES[self._recipe.schedule](done), fade, correct, correct / (1 - first**step))
 
-    def _stepper(self) -> Callable[[torch.Tensor, torch.Tensor, _Pace], None]:
-        """What takes the steps of an epoch: on a device a recording, if the fleet has kept its shape for an epoch."""
-        if self._device_generator is None or self._n_epochs_alike == 0:
-            return self._step
+    def _take(self, rows: torch.Tensor, present: torch.Tensor, pace: _Pace) -> None:
+        """A step, on a device from a recording: of fleets that have kept their shape for an epoch, as it takes time."""
+        if self._recording is None and self._device_generator is not None and self._n_epochs_alike:
+            self._record(rows, present, self._device_generator)
         if self._recording is None:
-            self._recording = _Recording(self._step, self._device_generator)
-        return self._recording
+            self._step(rows, present, pace)
+        else:
+            self._recording.replay(rows, present, pace)
+
+    def _record(self, rows: torch.Tensor, present: torch.Tensor, generator: torch.Generator) -> None:
+        if not _Recording.works:
+            return
+        before = generator.get_state()
+        try:
+            self._recording = _Recording(self._step, rows, present, generator)
+        except RuntimeError:
+            # It may have been left half-way, and so may its generator.
+            _Recording.works = False
+            self._device_generator = torch.Generator(generator.device)
+            self._device_generator.set_state(before)
 
     def _step(self, rows: torch.Tensor, present: torch.Tensor, pace: _Pace) -> None:
         slot = self._slot.unsqueeze(1)
@@ -394,44 +408,64 @@ class _Fleet:
 
 
 class _Recording:
-    """A step of training that a device repeats by itself.
+    """A step of training that a device repeats by itself: a CUDA graph.
 
-    A step is some two hundred small operations, and a device has done each before the processor asks for the next. As
-    a CUDA graph it is asked for once. Where it cannot be recorded, because memory for a second copy of what lies
-    between the layers is lacking, say, it is asked for piece by piece as before.
+    A step is some two hundred small operations, and a device has done each before the processor asks for the next.
+    Recorded, they are asked for at once.
+
+    Parameters
+    ----------
+    step : callable
+        What to record; not taken meanwhile.
+    rows, present : Tensors
+        As for one step; the shapes of all that follow.
+    generator : Generator
+        That the step draws from.
+
+    Attributes
+    ----------
+    works : bool
+        False once a recording has failed in this process, for lack of memory, say: then steps are taken one operation
+        after the other.
+
+    Raises
+    ------
+    RuntimeError
+        If the step cannot be recorded.
     """
 
-    def __init__(self, step: Callable[[torch.Tensor, torch.Tensor, _Pace], None], generator: torch.Generator):
-        self._step, self._generator = step, generator
-        self._graph: torch.cuda.CUDAGraph | None = None
-        self._refused = False
+    works = True
 
-    def __call__(self, rows: torch.Tensor, present: torch.Tensor, pace: _Pace) -> None:
-        if self._graph is None and not self._refused:
-            self._record(rows, present)
-        if self._graph is None:
-            self._step(rows, present, pace)
-            return
+    def __init__(
+        self,
+        step: Callable[[torch.Tensor, torch.Tensor, _Pace], None],
+        rows: torch.Tensor,
+        present: torch.Tensor,
+        generator: torch.Generator,
+    ):
+        self._rows, self._present = rows.contiguous(), present.contiguous()
+        self._pace = torch.zeros(len(_Pace._fields), device=rows.device)
+        stream = _recording_stream(rows.device)
+        # The fleet need not be on the current device, and a recording that fails need not give back its stream.
+        with torch.cuda.device(rows.device), torch.cuda.stream(stream):
+            self._graph = torch.cuda.CUDAGraph()
+            self._graph.register_generator_state(generator)
+            with torch.cuda.graph(self._graph, stream=stream):
+                step(self._rows, self._present, _Pace(*self._pace.unbind()))
+
+    def replay(self, rows: torch.Tensor, present: torch.Tensor, pace: _Pace) -> None:
+        """Take the step with these rows."""
         self._rows.copy_(rows)
         self._present.copy_(present)
+        # Waits for the step before: the clock would run ahead of the training otherwise.
         self._pace.copy_(torch.tensor(pace))
         self._graph.replay()
 
-    def _record(self, rows: torch.Tensor, present: torch.Tensor) -> None:
-        self._rows, self._present = rows.contiguous(), present.contiguous()
-        self._pace = torch.zeros(len(_Pace._fields), device=rows.device)
-        graph, before = torch.cuda.CUDAGraph(), self._generator.get_state()
-        graph.register_generator_state(self._generator)
-        try:
-            # The current device need not be the one that the fleet is on.
-            stream = torch.cuda.Stream(rows.device)  # type: ignore[no-untyped-call]
-            with torch.cuda.device(rows.device), torch.cuda.graph(graph, stream=stream):
-                self._step(self._rows, self._present, _Pace(*self._pace.unbind()))
-        except RuntimeError:
-            self._refused = True
-            self._generator.set_state(before)
-        else:
-            self._graph = graph
+
+@lru_cache
+def _recording_stream(device: torch.device) -> torch.cuda.Stream:
+    """One for all recordings: libraries keep memory for each stream that they ever met."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 class _Dropout:
