@@ -1,4 +1,4 @@
-"""Fill the memory: measure configurations on a folder of tables. The only writer of measured results."""
+"""Fill the memory: measure configurations on a folder of tables."""
 
 from __future__ import annotations
 
@@ -142,9 +142,10 @@ def fill(
 ) -> None:
     """Measure configurations on tables until all is measured or the time is up.
 
-    Round by round, each on every table, in each the tables in their order. What has a result is not measured again, so
-    that a run that was stopped, in whatever way, goes on where it was. Configurations that lose nearly everywhere are
-    not tried on further tables; those that are behind on a table after their first fold are not run on the others.
+    Each round is measured on all tables, in their order, before the next begins. What has a result is not measured
+    again, so that a run that was stopped, in whatever way, goes on where it was. Configurations that lose nearly
+    everywhere are not tried on further tables; those that are behind on a table after their first fold are not run on
+    the others.
 
     Parameters
     ----------
@@ -311,7 +312,7 @@ def _describe(source: Source, protocol: Protocol) -> Mapping[str, float]:
 def _subsample(y: NDArray[Any], is_classification: bool, protocol: Protocol) -> NDArray[np.intp]:
     """Rows to use, in their order; classes that would keep fewer rows than there are folds are left out."""
     n = min(len(y), protocol.max_rows)
-    # Every so manieth row in the order of the target: of each class, or each stretch of values, its due part.
+    # Rows at equal distances in the order of the target: of each class, or each stretch of values, its due part.
     by_target = np.lexsort((np.random.default_rng(protocol.seed).random(len(y)), y))
     rows = np.sort(by_target[np.arange(n) * len(y) // n])
     if is_classification:

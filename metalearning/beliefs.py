@@ -38,7 +38,7 @@ class Beliefs:
     weights : ndarray of shape (n_datasets,)
         How similar the data sets are.
     seconds : ndarray of shape (n_configurations,)
-        That a fit is reckoned with.
+        Of a fit, with those added that are not worth telling apart.
     """
 
     configurations: tuple[Configuration, ...]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 Array = NDArray[np.float64]
 
 WORST = 2.0  # normalised loss beyond which bad is bad
-_TIE = 1e-3  # how much the mean loss counts beside the gain: it decides when nothing more is to be gained
+_TIE = 1e-3  # how much it counts to be good on the whole: it decides when nothing more is to be gained
 _DOUBT = 0.1  # of the total weight: a configuration that few data sets know of must gain more
 
 
@@ -49,13 +49,13 @@ def choose(losses: Array, weights: Array, seconds: Array, n: int, patience: floa
     weight = weights[:, None] * known
     support = weight.sum(axis=0) + _DOUBT * weights.sum()
     filled = np.where(known, losses, WORST)
-    mean = (weight * filled).sum(axis=0) / support
+    better = (weight * (WORST - filled)).sum(axis=0) / support
     least = np.full(len(losses), WORST)
     candidates = np.isfinite(seconds) & known.any(axis=0)
     order: list[int] = []
     while candidates.any() and len(order) < n:
         gain = (weight * np.maximum(0.0, least[:, None] - filled)).sum(axis=0) / support
-        value = np.where(candidates, (gain + _TIE * (WORST - mean)) / (seconds + patience), -np.inf)
+        value = np.where(candidates, (gain + _TIE * better) / (seconds + patience), -np.inf)
         best = int(np.argmax(value))
         order.append(best)
         candidates[best] = False

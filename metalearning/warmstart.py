@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
+from statistics import fmean
 
 import numpy as np
 from ConfigSpace import ConfigurationSpace
@@ -41,7 +43,7 @@ class Recommendation:
     similar : list of (str, Likeness)
         Names of the nearest data sets, the nearest first, and how like they are.
     beliefs : Beliefs or None
-        What is known of all candidates; None where nothing is recommended.
+        What is known of all candidates; None where the memory has nothing to say.
     """
 
     configurations: list[Configuration]
@@ -80,7 +82,7 @@ def recommend(
     Returns
     -------
     Recommendation
-        No configurations where the memory knows no data set of the kind, or much smaller ones only.
+        No configurations where the memory knows no data set of the kind, or smaller ones only.
     """
     n_classes = int(described.values.get("NumberOfClasses", 0))
     task = "regression" if n_classes == 0 else "binary" if n_classes == 2 else "multiclass"
@@ -107,31 +109,39 @@ def recommend(
     similar = [(known[i][2].name, replace(likeness[i], distance=float(distance[i]))) for i in nearest]
     if n_rows > _REACH * max(known[i][2].traits.n_rows for i in nearest):
         return Recommendation([], similar)
-    scores = [known[i][0].scores(known[i][1], metric) for i in order]
+    scores = _in_space([known[i][0].scores(known[i][1], metric) for i in order], space)
     weights = weigh(distance)[order]
-    candidates = _candidates(scores[:_N_SIMILAR], weights[:_N_SIMILAR], space)
+    candidates = _candidates(scores[:_N_SIMILAR], weights[:_N_SIMILAR])
     losses = np.array([normalise(np.array([-seen.get(entry, np.nan) for entry in candidates])) for seen in scores])
-    completed = list(candidates.values())
-    seconds = np.array([cost(candidate) for candidate in completed])
+    seconds = np.array([cost(candidate) for candidate in candidates])
     design = choose(losses[:_N_SIMILAR], weights[:_N_SIMILAR], seconds, _N_ANSWERS, patience)
     able = np.flatnonzero(np.isfinite(seconds))
-    beliefs = Beliefs(tuple(completed[i] for i in able), losses[:, able], weights, seconds[able] + patience)
-    return Recommendation([completed[i] for i in design], similar, beliefs)
+    beliefs = Beliefs(tuple(candidates[i] for i in able), losses[:, able], weights, seconds[able] + patience)
+    return Recommendation([candidates[i] for i in design], similar, beliefs)
 
 
-def _candidates(
-    scores: Sequence[Mapping[Configuration, float]], weights: NDArray[np.float64], space: ConfigurationSpace
-) -> dict[Configuration, Configuration]:
-    """What did well on the data sets asked: as the memory has it, and as it stands in the space of the new table."""
+def _in_space(
+    scores: Sequence[Mapping[Configuration, float]], space: ConfigurationSpace
+) -> list[dict[Configuration, float]]:
+    """Scores of configurations as they stand in the space of the new table, where several may come to the same.
+
+    A memory that was built holds some in part, and a user's own holds them whole.
+    """
+    standing = {entry: complete(space, entry) for entry in dict.fromkeys(chain.from_iterable(scores))}
+    found = []
+    for seen in scores:
+        alike: dict[Configuration, list[float]] = {}
+        for entry, score in seen.items():
+            if (completed := standing[entry]) is not None:
+                alike.setdefault(completed, []).append(score)
+        found.append({completed: fmean(values) for completed, values in alike.items()})
+    return found
+
+
+def _candidates(scores: Sequence[Mapping[Configuration, float]], weights: NDArray[np.float64]) -> list[Configuration]:
+    """What did well on the data sets asked."""
     credit: dict[Configuration, float] = {}
     for seen, weight in zip(scores, weights, strict=True):
         for place, entry in enumerate(sorted(seen, key=lambda entry: -seen[entry])):
             credit[entry] = credit.get(entry, 0.0) + weight / (place + _AHEAD)
-    found: dict[Configuration, Configuration] = {}
-    for entry in sorted(credit, key=lambda entry: -credit[entry]):
-        completed = complete(space, entry)
-        if completed is not None:
-            found.setdefault(completed, entry)
-        if len(found) == _N_CANDIDATES:
-            break
-    return {entry: completed for completed, entry in found.items()}
+    return sorted(credit, key=lambda entry: -credit[entry])[:_N_CANDIDATES]

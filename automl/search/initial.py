@@ -107,7 +107,8 @@ def remembered_portfolio(
     if not said.configurations:
         logger.info("no known data set has about as many rows and is like this; starting with the hand-made portfolio")
         return default_portfolio(space, runtime, budget), None
-    for name, likeness in said.similar[:3]:
+    nearest = dict(reversed(said.similar))  # a data set may have been measured on few rows and on many
+    for name, likeness in sorted(nearest.items(), key=lambda item: item[1].distance)[:3]:
         alike, unlike = ", ".join(likeness.alike), ", ".join(likeness.unlike)
         logger.info(
             "similar data set: %s (distance %.2f: alike in %s, less so in %s)", name, likeness.distance, alike, unlike

@@ -10,7 +10,7 @@ from metalearning.features import describe
 from metalearning.warmstart import recommend
 from pipelines.configuration import Configuration
 from pipelines.data import TableReader
-from pipelines.space import build_space
+from pipelines.space import build_space, complete
 
 ENTRIES = [
     Configuration({"model": "gaussian_nb"}),
@@ -74,6 +74,21 @@ def test_what_was_measured_on_as_many_rows_is_nearer(tables):
     (_, nearest), (_, other) = ask(tables / "sizes.sqlite", "cancer").similar
     assert nearest.distance == pytest.approx(0, abs=1e-6)
     assert other.distance > 0.1
+
+
+def test_configurations_noted_in_part_and_whole_are_the_same(tables):
+    X, y = load_iris(return_X_y=True)
+    reader = TableReader()
+    reader.fit(X)
+    space = build_space(reader.traits("multiclass", 3, n_rows=len(y)))
+    whole = [c for entry in ENTRIES if (c := complete(space, entry)) is not None]
+    with MetaDatabase(tables / "whole.sqlite", writable=True) as database:
+        for name, entries in (("iris", ENTRIES), ("wine", whole)):
+            source = Source(name, tables / f"{name}.parquet", True)
+            fill([source], database, [entries], protocol=Protocol(max_rows=150), n_workers=1)
+    said = ask(tables / "whole.sqlite", "wine").beliefs
+    assert set(said.configurations) == set(whole)
+    assert np.isfinite(said.losses).all()
 
 
 def test_a_family_that_is_left_out_is_not_asked(memory):
