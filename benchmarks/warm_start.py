@@ -37,6 +37,7 @@ TRIALS = (1, 2, 5, 10, 20, 50)
 SECONDS = (0.25, 0.75, 2.5, 7.5)  # of single folds, one after another
 NOTHING = 2.0  # regret before the first trial has ended
 _DRAWS = 20  # of the random design
+_ALL = 10**6  # of what is in the memory; what a model would propose was not measured
 _LEAST = 90  # configurations measured on a data set, to tell anything of 50 trials
 
 console = Console()
@@ -63,7 +64,9 @@ def designs(
         return recommend([database], MetaFeatures(qualities), space, metric, cost, patience, left_out)
 
     def played(said: Recommendation) -> list[Configuration]:
-        return _as_it_goes(SmacSearcher(space, initial=said.configurations, beliefs=said.beliefs), scores)
+        return _as_it_goes(
+            SmacSearcher(space, initial=said.configurations, beliefs=said.beliefs, n_advised=_ALL), scores
+        )
 
     # What was measured was measured on a part of the rows of a long table.
     qualities = {**record.qualities, "NumberOfInstances": float(traits.n_rows)}
@@ -72,7 +75,7 @@ def designs(
         "warm start": played(said),
         "the same regardless of seconds": played(remember(qualities, patience=1e6)),
         "the same in a fixed order": said.configurations,
-        "the same without similarity": remember(_nothing_known(record)).configurations,
+        "the same, knowing no more than the number of classes": remember(_nothing_known(record)).configurations,
         "hand-made portfolio": default_portfolio(space, RuntimeModel(traits, 1.0), Budget(budget)),
     }
     return {name: [c for c in order if c in scores] for name, order in found.items()}
@@ -188,7 +191,7 @@ def _show(table: pd.DataFrame) -> None:
 
 
 def _nothing_known(record: DatasetRecord) -> dict[str, float]:
-    """Meta-features that make all data sets of the kind equally near."""
+    """Meta-features that tell little more than the kind of a data set."""
     return {"NumberOfClasses": float(record.traits.n_classes)}
 
 

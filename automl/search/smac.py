@@ -36,6 +36,8 @@ class SmacSearcher:
         Tried first, in this order.
     beliefs : Beliefs or None
         After a few initial configurations, as many as there are left of them are chosen by these.
+    n_advised : int
+        Configurations that beliefs choose alone; from then on they take turns with the model.
     n_initial : int
         Random configurations before the first model where `initial` holds fewer.
     random_share : float
@@ -51,12 +53,14 @@ class SmacSearcher:
         seed: int = 0,
         initial: Sequence[Configuration] = (),
         beliefs: Beliefs | None = None,
+        n_advised: int = 20,
         n_initial: int = 8,
         random_share: float = 0.1,
         per_second: bool = True,
     ):
         self._space = VectorSpace(space)
-        self._seed, self._initial, self._beliefs, self._n_initial = seed, tuple(initial), beliefs, n_initial
+        self._seed, self._initial, self._beliefs = seed, tuple(initial), beliefs
+        self._n_advised, self._n_initial = n_advised, n_initial
         self._random_share, self._per_second = random_share, per_second
         self._vectors: dict[Configuration, Vectors] = {}  # a cache
 
@@ -64,13 +68,17 @@ class SmacSearcher:
         """See `Searcher.suggest`."""
         tried = set(history.tried)
         observations = history.observations()
-        trials = [Trial(c, origin="initial") for c in self._next_initial(observations, tried)[:n]]
-        tried.update(trial.configuration for trial in trials)
+        initial = self._next_initial(observations, tried)
+        trials: list[Trial] = []
         enough = sum(o.loss is not None for o in observations) >= min(3, self._n_initial)
         per_model = min(_MOST_PER_MODEL, 1 + n // _MODELS)
         ranked, left = np.empty((0, len(self._space.names))), 0
         while len(trials) < n:
             rng = np.random.default_rng((self._seed, len(tried)))
+            if initial and (self._beliefs is None or len(tried) < self._n_advised or len(tried) % 2):
+                trials.append(Trial(initial.pop(0), origin="initial"))
+                tried.add(trials[-1].configuration)
+                continue
             if not enough or len(tried) < self._n_initial or rng.random() < self._random_share:
                 origin, candidates = "random", self._space.samples(rng)
             else:

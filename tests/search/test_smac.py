@@ -155,6 +155,15 @@ def test_results_say_which_initial_configuration_is_next(well):
     assert [r.trial.origin for r in history.results] == ["initial"] * 5 + ["smac"] * 2
 
 
+def test_a_memory_that_has_much_to_say_takes_turns_with_the_model():
+    known, beliefs = two_kinds_of_data_sets()
+    searcher = SmacSearcher(square(), initial=known, beliefs=beliefs, n_advised=4, n_initial=4, random_share=0.0)
+    history = run(searcher, lambda c: 0.5, 12)
+    origins = [r.trial.origin for r in history.results]
+    assert origins[:4] == ["initial"] * 4
+    assert origins[4:] == ["smac", "initial"] * 4
+
+
 def test_a_search_that_goes_on_is_told_what_the_first_part_would_have_been():
     known, beliefs = two_kinds_of_data_sets()
 
