@@ -75,7 +75,7 @@ def designs(
         "warm start": played(said),
         "the same regardless of seconds": played(remember(qualities, patience=1e6)),
         "the same in a fixed order": said.configurations,
-        "the same, knowing no more than the number of classes": remember(_nothing_known(record)).configurations,
+        "the same for any table": remember(_nothing_known(record)).configurations,
         "hand-made portfolio": default_portfolio(space, RuntimeModel(traits, 1.0), Budget(budget)),
     }
     return {name: [c for c in order if c in scores] for name, order in found.items()}
