@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -16,6 +14,7 @@ from torch.nn import functional
 from pipelines.early_stopping import Deadline
 from pipelines.nets.architectures import Architecture, Dropout
 from pipelines.nets.parameters import Parameters, n_weights, per_weight
+from pipelines.nets.recording import Pace, Recording
 
 SAMPLE = 1024  # rows that an architecture sees when it fills its weights
 # Networks train on into overconfidence while they still learn to rank; what their outputs are multiplied with is chosen
@@ -154,23 +153,6 @@ def _train_group(
     return first + _train_group(members[half:], Deadline(left), device, of[1])
 
 
-class _Pace(NamedTuple):
-    """What differs from step to step for all networks alike: numbers, or where a device finds them.
-
-    Attributes
-    ----------
-    share, fade
-        Of the learning rate, and of dropout and weight decay, that apply now.
-    correct, step
-        Adam's corrections for means that are still young: of the root of the squares, and of the whole step.
-    """
-
-    share: float | torch.Tensor
-    fade: float | torch.Tensor
-    correct: float | torch.Tensor
-    step: float | torch.Tensor
-
-
 class _Fleet:
     """Networks of one shape in training; row b of every tensor belongs to network b."""
 
@@ -191,7 +173,7 @@ class _Fleet:
         self._generators = [torch.Generator().manual_seed(m.seed) for m in members]
         # A call for each network would keep an accelerator waiting: there, one generator serves all of them.
         self._device_generator = None if device == "cpu" else torch.Generator(device).manual_seed(members[0].seed)
-        self._recording: _Recording | None = None
+        self._recording: Recording | None = None
         self._n_epochs_alike = 0  # since the fleet has these networks
         self._load_rows(members)
         layout = self._architecture.layout()
@@ -276,13 +258,13 @@ class _Fleet:
         shape = (len(self._numbers), size, self._n_steps)
         return rows.view(shape), present.view(shape)
 
-    def _pace(self, done: float, step: int) -> _Pace:
+    def _pace(self, done: float, step: int) -> Pace:
         first, second = self._recipe.betas
         fade = _flat_cos(done) if self._recipe.fades else 1.0
         correct = math.sqrt(1 - second**step)
-        return _Pace(_SCHEDULES[self._recipe.schedule](done), fade, correct, correct / (1 - first**step))
+        return Pace(_SCHEDULES[self._recipe.schedule](done), fade, correct, correct / (1 - first**step))
 
-    def _take(self, rows: torch.Tensor, present: torch.Tensor, pace: _Pace) -> None:
+    def _take(self, rows: torch.Tensor, present: torch.Tensor, pace: Pace) -> None:
         """A step, on a device from a recording: of fleets that have kept their shape for an epoch, as it takes time."""
         if self._recording is None and self._device_generator is not None and self._n_epochs_alike:
             self._record(rows, present, self._device_generator)
@@ -292,18 +274,18 @@ class _Fleet:
             self._recording.replay(rows, present, pace)
 
     def _record(self, rows: torch.Tensor, present: torch.Tensor, generator: torch.Generator) -> None:
-        if not _Recording.works:
+        if not Recording.works:
             return
         before = generator.get_state()
         try:
-            self._recording = _Recording(self._step, rows, present, generator)
+            self._recording = Recording(self._step, rows, present, generator)
         except RuntimeError:
             # It may have been left half-way, and so may its generator.
-            _Recording.works = False
+            Recording.works = False
             self._device_generator = torch.Generator(generator.device)
             self._device_generator.set_state(before)
 
-    def _step(self, rows: torch.Tensor, present: torch.Tensor, pace: _Pace) -> None:
+    def _step(self, rows: torch.Tensor, present: torch.Tensor, pace: Pace) -> None:
         slot = self._slot.unsqueeze(1)
         weight = self._weight[slot, rows] * present
         if self._device_generator is None:
@@ -317,7 +299,7 @@ class _Fleet:
         self._move(pace)
 
     @torch.no_grad()
-    def _move(self, pace: _Pace) -> None:
+    def _move(self, pace: Pace) -> None:
         """Adam with decoupled weight decay (Loshchilov and Hutter, 2019) for all networks."""
         first, second = self._recipe.betas
         rates = (self._rates["learning_rate"] * pace.share).unsqueeze(1)
@@ -405,67 +387,6 @@ class _Fleet:
         self._rates = {name: values[index] for name, values in self._rates.items()}
         for name in ("_mean", "_square", "_best", "_slot", "_train", "_n_train", "_validation", "_n_validation"):
             setattr(self, name, getattr(self, name)[index])
-
-
-class _Recording:
-    """A step of training that a device repeats by itself: a CUDA graph.
-
-    A step is some two hundred small operations, and a device has done each before the processor asks for the next.
-    Recorded, they are asked for at once.
-
-    Parameters
-    ----------
-    step : callable
-        What to record; not taken meanwhile.
-    rows, present : Tensors
-        As for one step; the shapes of all that follow.
-    generator : Generator
-        That the step draws from.
-
-    Attributes
-    ----------
-    works : bool
-        False once a recording has failed in this process, for lack of memory, say: then steps are taken one operation
-        after the other.
-
-    Raises
-    ------
-    RuntimeError
-        If the step cannot be recorded.
-    """
-
-    works = True
-
-    def __init__(
-        self,
-        step: Callable[[torch.Tensor, torch.Tensor, _Pace], None],
-        rows: torch.Tensor,
-        present: torch.Tensor,
-        generator: torch.Generator,
-    ):
-        self._rows, self._present = rows.contiguous(), present.contiguous()
-        self._pace = torch.zeros(len(_Pace._fields), device=rows.device)
-        stream = _recording_stream(rows.device)
-        # The fleet need not be on the current device, and a recording that fails need not give back its stream.
-        with torch.cuda.device(rows.device), torch.cuda.stream(stream):
-            self._graph = torch.cuda.CUDAGraph()
-            self._graph.register_generator_state(generator)
-            with torch.cuda.graph(self._graph, stream=stream):
-                step(self._rows, self._present, _Pace(*self._pace.unbind()))
-
-    def replay(self, rows: torch.Tensor, present: torch.Tensor, pace: _Pace) -> None:
-        """Take the step with these rows."""
-        self._rows.copy_(rows)
-        self._present.copy_(present)
-        # Waits for the step before: the clock would run ahead of the training otherwise.
-        self._pace.copy_(torch.tensor(pace))
-        self._graph.replay()
-
-
-@lru_cache
-def _recording_stream(device: torch.device) -> torch.cuda.Stream:
-    """One for all recordings: libraries keep memory for each stream that they ever met."""
-    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 class _Dropout:

@@ -10,10 +10,10 @@ import torch
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss
 
-from pipelines.nets import fleet
 from pipelines.nets.architectures import Architecture, RealMLP, ResNet, TabM
 from pipelines.nets.estimator import NetClassifier, NetSettings, fit_together
 from pipelines.nets.fleet import Recipe
+from pipelines.nets.recording import Recording
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
@@ -74,7 +74,7 @@ def test_a_step_that_cannot_be_recorded_is_taken_all_the_same(
     recorded = classifier(name, "cuda", recipe=still).fit(X, y).predict_proba(X)
     assert replays
     replays.clear()
-    monkeypatch.setattr(fleet._Recording, "works", True)  # and so again after this test
+    monkeypatch.setattr(Recording, "works", True)  # and so again after this test
     real = type(ARCHITECTURES[name]).forward
 
     def forward(self: Architecture, *rest: object) -> torch.Tensor:
