@@ -16,11 +16,11 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from automl.errors import InvalidInputError
 from automl.execute.catalog import EXECUTORS
 from automl.guard import make_guard
-from automl.metrics import ALIASES
 from automl.names import check_names
 from automl.persistence import takes_files
 from automl.search.catalog import SEARCHERS
 from automl.search.initial import DESIGNS
+from automl.task.metrics import ALIASES
 from pipelines.catalog import NAMES
 
 # Scorers that stop with an error on more than two classes, and what to take instead.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
-from automl.metrics import Metric
+from automl.task.metrics import Metric
 
 Array = NDArray[Any]
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from automl.metrics import Metric, loss_or_nan
+from automl.task.metrics import Metric, loss_or_nan
 
 Array = NDArray[Any]
 

@@ -9,7 +9,7 @@ from automl.ensemble import candidate_sets
 from automl.evaluate import Artifacts
 from automl.history import Evaluation, RunHistory
 from automl.search.racing import rank
-from automl.task import Task
+from automl.task.task import Task
 from automl.trial import TrialResult
 
 logger = logging.getLogger(__name__)

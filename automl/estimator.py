@@ -20,7 +20,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from automl import persistence, validation
+from automl import persistence
 from automl.arguments import check_arguments, check_scoring_classes
 from automl.budget import Budget
 from automl.ensemble import Ensemble
@@ -29,12 +29,13 @@ from automl.execute.processes import warm_up
 from automl.guard import Guard, choose_free, make_guard, set_aside
 from automl.history import RunHistory
 from automl.leaderboard import make_leaderboard
-from automl.metrics import Metric, make_metric
 from automl.progress import Best, Progress
 from automl.run import Settings, run
-from automl.splits import make_folds
 from automl.store import kept_seed
-from automl.task import Task
+from automl.task import validation
+from automl.task.metrics import Metric, make_metric
+from automl.task.splits import make_folds
+from automl.task.task import Task
 from automl.trial import TrialResult
 from pipelines.component import TaskType
 from pipelines.data import TableReader

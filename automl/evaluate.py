@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from automl.execute.machine import MemoryMeter
-from automl.task import Task
+from automl.task.task import Task
 from automl.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.build import build_pipeline, fits_together
 from pipelines.catalog import find

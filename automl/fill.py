@@ -17,7 +17,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automl import validation
 from automl.errors import InvalidInputError
 from automl.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
@@ -26,10 +25,11 @@ from automl.execute.processes import warm_up
 from automl.fill_design import losers
 from automl.history import RunHistory
 from automl.memory import provenance, record_evaluation, record_task
-from automl.metrics import default_scoring, make_metric
-from automl.splits import Fold, make_folds
-from automl.table_files import read_table
-from automl.task import Task
+from automl.task import validation
+from automl.task.files import read_table
+from automl.task.metrics import default_scoring, make_metric
+from automl.task.splits import Fold, make_folds
+from automl.task.task import Task
 from automl.trial import Status, Trial, TrialResult
 from meta_db.store import RANKED_BY, MetaDatabase
 from metalearning.features import describe

@@ -22,10 +22,10 @@ from automl.errors import InvalidInputError
 from automl.estimate import draw_units
 from automl.evaluate import Artifacts
 from automl.history import RunHistory
-from automl.metrics import loss_or_nan
 from automl.search.racing import rank
-from automl.splits import deal, group_folds
-from automl.task import FreeRows, Task
+from automl.task.metrics import loss_or_nan
+from automl.task.splits import deal, group_folds
+from automl.task.task import FreeRows, Task
 
 logger = logging.getLogger(__name__)
 

@@ -14,10 +14,10 @@ from scipy import sparse
 from automl.errors import InvalidInputError
 from automl.evaluate import Artifacts
 from automl.history import Evaluation, RunHistory
-from automl.metrics import make_metric
 from automl.persistence import library_versions
 from automl.store import Store
-from automl.task import Task
+from automl.task.metrics import make_metric
+from automl.task.task import Task
 from automl.trial import FoldResult
 from meta_db import sample
 from meta_db.store import DatasetRecord, EvaluationRecord, MetaDatabase

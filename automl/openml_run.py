@@ -12,9 +12,9 @@ from automl.fill import Source
 from automl.history import Evaluation, RunHistory
 from automl.persistence import library_versions
 from automl.store import Store
-from automl.task import Task
+from automl.task.task import Task
+from automl.task.validation import check_target
 from automl.trial import Status
-from automl.validation import check_target
 from meta_db.exchange.client import Session
 from meta_db.exchange.task import TaskTable, publish
 

@@ -38,7 +38,7 @@ from automl.search.initial import default_portfolio, from_user, remembered_portf
 from automl.search.racing import Limits, Racing, fold_seconds
 from automl.search.siblings import Siblings
 from automl.store import Store
-from automl.task import Task
+from automl.task.task import Task
 from automl.trial import TrialResult
 from metalearning.beliefs import Beliefs
 from metalearning.correction import MEMORY, NOTHING_LEARNT, SECONDS

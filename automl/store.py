@@ -12,7 +12,7 @@ from scipy import sparse
 
 from automl.errors import InvalidInputError
 from automl.marks import describe, digest
-from automl.task import Task
+from automl.task.task import Task
 from automl.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.configuration import Configuration
 

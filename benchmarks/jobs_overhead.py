@@ -90,11 +90,11 @@ def resume(n: Count = 10_000) -> None:
     from automl.budget import Budget
     from automl.forecast import RuntimeModel
     from automl.history import RunHistory
-    from automl.metrics import make_metric
     from automl.search.catalog import make_searcher
     from automl.search.racing import Racing
     from automl.store import Store
-    from automl.task import Task
+    from automl.task.metrics import make_metric
+    from automl.task.task import Task
     from automl.trial import FoldResult, Status, Trial, TrialResult
     from pipelines.space import build_space, to_configuration
 

@@ -20,9 +20,9 @@ import typer
 from automl.execute.base import Executor
 from automl.execute.local import LocalExecutor
 from automl.execute.ray import RayExecutor
-from automl.metrics import make_metric
-from automl.splits import make_folds
-from automl.task import Task
+from automl.task.metrics import make_metric
+from automl.task.splits import make_folds
+from automl.task.task import Task
 from automl.trial import Status, Trial
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
-from automl.metrics import make_metric
-from automl.splits import make_folds
-from automl.task import Task
+from automl.task.metrics import make_metric
+from automl.task.splits import make_folds
+from automl.task.task import Task
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
 from pipelines.space import build_space, complete

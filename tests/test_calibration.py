@@ -12,7 +12,7 @@ from sklearn.metrics import accuracy_score, log_loss, make_scorer, roc_auc_score
 
 from automl import AutoMLClassifier
 from automl.calibration import calibrate
-from automl.metrics import make_metric
+from automl.task.metrics import make_metric
 from tests.factories import FAST
 
 

@@ -5,7 +5,7 @@ import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, make_scorer
 
 from automl.decision import tune_label_weights
-from automl.metrics import make_metric
+from automl.task.metrics import make_metric
 
 rng = np.random.default_rng(0)
 N = 4_000

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from automl.ensemble import select_weights
-from automl.metrics import make_metric
+from automl.task.metrics import make_metric
 
 rng = np.random.default_rng(0)
 N = 2_000

@@ -16,7 +16,7 @@ from automl.errors import InvalidInputError
 from automl.evaluate import Artifacts, evaluate
 from automl.guard import Watch, choose_free, make_guard, set_aside
 from automl.history import RunHistory
-from automl.task import Task
+from automl.task.task import Task
 from automl.trial import FoldResult, Status, Trial, TrialResult
 from tests.factories import FAST, make_task, tree
 

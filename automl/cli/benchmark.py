@@ -11,7 +11,7 @@ import typer
 
 from automl.cli.support import say, speaking, split_names
 from automl.errors import InvalidInputError, NothingFittedError
-from automl.target import TaskName, guess_task, split_target
+from automl.task.target import TaskName, guess_task, split_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -119,7 +119,7 @@ def _request(path: Path, asked: _Asked) -> Any:
     """What nested cross-validation is asked to do with one table."""
     from automl.nested.contenders import Wish, make_contenders
     from automl.nested.plan import Request
-    from automl.table_files import read_table
+    from automl.task.files import read_table
 
     X, y = split_target(read_table(path), asked.target, path, "--target")
     groups = None

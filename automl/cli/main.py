@@ -18,7 +18,7 @@ from automl.cli.benchmark import benchmark
 from automl.cli.jobs import app as jobs_app
 from automl.cli.support import say, speaking, split_names
 from automl.errors import AutoMLError, InvalidInputError
-from automl.target import TaskName, guess_task, split_target
+from automl.task.target import TaskName, guess_task, split_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +69,7 @@ def fit(
     with speaking(verbose):
         from automl.estimator import AutoMLClassifier, AutoMLRegressor
         from automl.persistence import check_place
-        from automl.table_files import read_table
+        from automl.task.files import read_table
 
         check_place(out)
         X, y = split_target(read_table(table), target, table, "--target")
@@ -104,7 +104,7 @@ def predict(
     import pandas as pd
 
     from automl.persistence import load
-    from automl.table_files import check_ending, read_table, write_table
+    from automl.task.files import check_ending, read_table, write_table
 
     if out is not None:
         check_ending(out)

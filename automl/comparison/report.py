@@ -16,7 +16,7 @@ from automl.comparison.plot import critical_difference_plot
 from automl.comparison.tables import TableComparison, compare_over_tables
 from automl.errors import AutoMLError
 from automl.nested.cross_validation import NestedResult
-from automl.table_files import write_table
+from automl.task.files import write_table
 
 logger = logging.getLogger("automl")
 

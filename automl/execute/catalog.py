@@ -8,7 +8,7 @@ from automl.errors import InvalidInputError
 from automl.execute.base import Executor
 from automl.execute.local import LocalExecutor
 from automl.execute.machine import affordable_workers, available_cpus, count_workers, default_memory_limit
-from automl.task import Task
+from automl.task.task import Task
 
 EXECUTORS = ("local", "ray")
 

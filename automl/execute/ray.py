@@ -20,7 +20,7 @@ from automl.errors import InvalidInputError
 from automl.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
 from automl.execute.machine import count_workers, default_memory_limit, fleet_size
-from automl.task import Task
+from automl.task.task import Task
 from automl.trial import Status, Trial, TrialResult
 from pipelines.catalog import find
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from automl.evaluate import Artifacts, evaluate, import_libraries
-from automl.task import Task
+from automl.task.task import Task
 
 
 def main(connection: Connection, folder: str, n_threads: int, device: str) -> None:

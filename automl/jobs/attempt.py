@@ -26,7 +26,7 @@ from automl.errors import AutoMLError, InvalidInputError, NothingFittedError
 from automl.jobs.folders import JobFolder, LockedError, hold
 from automl.jobs.job import Job
 from automl.jobs.tables import Rows, load_object, read_rows
-from automl.metrics import Metric, make_metric
+from automl.task.metrics import Metric, make_metric
 
 logger = logging.getLogger("automl.jobs")
 

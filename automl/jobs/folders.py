@@ -170,7 +170,7 @@ def summarize(rows: Sequence[Row]) -> pd.DataFrame:
 
 def write_summary(summary: pd.DataFrame, results: Path) -> None:
     """Write ``summary.csv`` and ``summary.parquet``; each is replaced at once."""
-    from automl.table_files import write_table
+    from automl.task.files import write_table
 
     for name in ("summary.csv", "summary.parquet"):
         partial = results / ".work" / f"{os.getpid()}-{name}"

@@ -163,7 +163,7 @@ def _tables(kind: Kind, keys: Mapping[str, Any], entry: str, folder: Path) -> It
 
 
 def _files(pattern: str, entry: str, folder: Path) -> list[str]:
-    from automl.table_files import check_ending
+    from automl.task.files import check_ending
 
     if not glob.has_magic(pattern):
         found = [pattern] if (folder / pattern).is_file() else []

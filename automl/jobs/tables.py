@@ -13,8 +13,8 @@ from sklearn.model_selection import train_test_split
 
 from automl.errors import InvalidInputError
 from automl.jobs.job import Table
-from automl.table_files import read_table
-from automl.target import TaskName, guess_task, split_target
+from automl.task.files import read_table
+from automl.task.target import TaskName, guess_task, split_target
 
 _SPLIT_SEED = 0
 

@@ -17,13 +17,13 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from automl import validation
 from automl.arguments import check_arguments, check_scoring_classes
 from automl.errors import InvalidInputError
 from automl.estimator import AutoMLClassifier, AutoMLRegressor
-from automl.metrics import ALIASES, default_scoring, named_scorer
-from automl.splits import Fold, check_fold, given_folds, make_folds
-from automl.table_checks import as_array, check_table
+from automl.task import validation
+from automl.task.metrics import ALIASES, default_scoring, named_scorer
+from automl.task.splits import Fold, check_fold, given_folds, make_folds
+from automl.task.table_validation import as_array, check_table
 
 Array = NDArray[Any]
 

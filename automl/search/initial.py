@@ -13,7 +13,7 @@ from automl.budget import Budget
 from automl.errors import InvalidInputError
 from automl.forecast import RuntimeModel
 from automl.names import check_names
-from automl.task import Task
+from automl.task.task import Task
 from meta_db.store import MetaDatabase, MetaDatabaseError, memory_files
 from metalearning.beliefs import Beliefs
 from metalearning.features import describe

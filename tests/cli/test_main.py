@@ -17,7 +17,7 @@ from sklearn.metrics import accuracy_score, r2_score
 
 import automl
 from automl.errors import InvalidInputError
-from automl.table_files import read_table, write_table
+from automl.task.files import read_table, write_table
 
 QUICK = ["--max-trials", "2", "--time-budget", "60", "--n-jobs", "1", "--seed", "0"]
 

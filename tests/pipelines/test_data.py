@@ -13,7 +13,7 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from automl import table_checks
+from automl.task import table_validation as table_checks
 from pipelines.columns import TableError, level_text
 from pipelines.component import LARGEST
 from pipelines.data import TableReader

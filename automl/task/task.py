@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from automl.metrics import Metric
-from automl.splits import Fold
+from automl.task.metrics import Metric
+from automl.task.splits import Fold
 from pipelines.component import TableTraits
 
 

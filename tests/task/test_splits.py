@@ -3,8 +3,8 @@ import pytest
 from sklearn.model_selection import KFold, TimeSeriesSplit
 
 from automl.errors import InvalidInputError
-from automl.metrics import make_metric
-from automl.splits import make_folds
+from automl.task.metrics import make_metric
+from automl.task.splits import make_folds
 
 
 def test_every_row_is_scored_once_and_never_trained_on_in_its_fold():

@@ -19,7 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from automl.arguments import check_arguments, check_scoring_classes
 from automl.errors import AutoMLError, InvalidInputError
 from automl.names import check_names
-from automl.validation import (
+from automl.task.validation import (
     check_groups,
     check_sample_weight,
     check_table,

@@ -16,8 +16,8 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import type_of_target
 
 from automl.errors import InvalidInputError
-from automl.metrics import Metric, arbitrary_predictions, try_metric
-from automl.table_checks import InvalidCellError, as_array, check_table
+from automl.task.metrics import Metric, arbitrary_predictions, try_metric
+from automl.task.table_validation import InvalidCellError, as_array, check_table
 from pipelines.columns import TableError
 from pipelines.table import to_array
 

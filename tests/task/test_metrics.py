@@ -11,7 +11,7 @@ from sklearn.metrics import (
     root_mean_squared_error,
 )
 
-from automl.metrics import arbitrary_predictions, loss_or_nan, make_metric, try_metric
+from automl.task.metrics import arbitrary_predictions, loss_or_nan, make_metric, try_metric
 
 rng = np.random.default_rng(0)
 CLASSES = np.array(["a", "b"])

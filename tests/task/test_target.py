@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from automl.target import guess_task
+from automl.task.target import guess_task
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
 
 from automl.errors import InvalidInputError
-from automl.metrics import Metric, arbitrary_predictions, try_metric
+from automl.task.metrics import Metric, arbitrary_predictions, try_metric
 
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]  # training rows, scored rows
 

@@ -1,0 +1,1 @@
+"""What is to be learned: the table, the target, the metric and the folds."""
