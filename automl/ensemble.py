@@ -17,10 +17,10 @@ from sklearn.pipeline import Pipeline
 
 from automl.calibration import Calibration
 from automl.evaluate import Artifacts, predict
-from automl.history import Evaluation, RunHistory
 from automl.search.racing import n_finalists, n_siblings, rank
 from automl.task.metrics import Metric, loss_or_nan, roc_auc_losses
 from automl.task.task import Task
+from automl.trials.history import Evaluation, RunHistory
 from pipelines.configuration import Configuration
 
 Array = NDArray[Any]

@@ -27,16 +27,16 @@ from automl.ensemble import Ensemble
 from automl.estimate import Estimate, Evidence, estimate_score
 from automl.execute.processes import warm_up
 from automl.guard import Guard, choose_free, make_guard, set_aside
-from automl.history import RunHistory
-from automl.leaderboard import make_leaderboard
 from automl.progress import Best, Progress
 from automl.run import Settings, run
-from automl.store import kept_seed
 from automl.task import validation
 from automl.task.metrics import Metric, make_metric
 from automl.task.splits import make_folds
 from automl.task.task import Task
-from automl.trial import TrialResult
+from automl.trials.history import RunHistory
+from automl.trials.leaderboard import make_leaderboard
+from automl.trials.run_directory import kept_seed
+from automl.trials.trial import TrialResult
 from pipelines.component import TaskType
 from pipelines.data import TableReader
 from pipelines.labels import LabelDecoder

@@ -18,7 +18,7 @@ from sklearn.pipeline import Pipeline
 
 from automl.execute.machine import MemoryMeter
 from automl.task.task import Task
-from automl.trial import FoldResult, Status, Trial, TrialResult
+from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.build import build_pipeline, fits_together
 from pipelines.catalog import find
 from pipelines.component import FitContext

@@ -23,14 +23,14 @@ from automl.execute.local import LocalExecutor
 from automl.execute.machine import available_cpus, default_memory_limit
 from automl.execute.processes import warm_up
 from automl.fill_design import losers
-from automl.history import RunHistory
 from automl.memory import provenance, record_evaluation, record_task
 from automl.task import validation
 from automl.task.files import read_table
 from automl.task.metrics import default_scoring, make_metric
 from automl.task.splits import Fold, make_folds
 from automl.task.task import Task
-from automl.trial import Status, Trial, TrialResult
+from automl.trials.history import RunHistory
+from automl.trials.trial import Status, Trial, TrialResult
 from meta_db.store import RANKED_BY, MetaDatabase
 from metalearning.features import describe
 from pipelines.build import predicted_seconds

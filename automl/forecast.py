@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from automl.history import Evaluation, RunHistory
+from automl.trials.history import Evaluation, RunHistory
 from meta_db.store import MetaDatabase, MetaDatabaseError, memory_files
 from metalearning.correction import MEMORY, NOTHING_LEARNT, SECONDS, Correction, Quantity, recall
 from pipelines.component import TableTraits

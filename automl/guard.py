@@ -21,11 +21,11 @@ from automl.ensemble import Ensemble, out_of_fold
 from automl.errors import InvalidInputError
 from automl.estimate import draw_units
 from automl.evaluate import Artifacts
-from automl.history import RunHistory
 from automl.search.racing import rank
 from automl.task.metrics import loss_or_nan
 from automl.task.splits import deal, group_folds
 from automl.task.task import FreeRows, Task
+from automl.trials.history import RunHistory
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from itertools import chain
 
 from automl.budget import Budget
 from automl.execute.base import Executor
-from automl.history import RunHistory
 from automl.search.racing import Racing
-from automl.trial import TrialResult
+from automl.trials.history import RunHistory
+from automl.trials.trial import TrialResult
 
 
 def search(

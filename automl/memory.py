@@ -13,12 +13,12 @@ from scipy import sparse
 
 from automl.errors import InvalidInputError
 from automl.evaluate import Artifacts
-from automl.history import Evaluation, RunHistory
 from automl.persistence import library_versions
-from automl.store import Store
 from automl.task.metrics import make_metric
 from automl.task.task import Task
-from automl.trial import FoldResult
+from automl.trials.history import Evaluation, RunHistory
+from automl.trials.run_directory import Store
+from automl.trials.trial import FoldResult
 from meta_db import sample
 from meta_db.store import DatasetRecord, EvaluationRecord, MetaDatabase
 from metalearning.features import describe

@@ -9,12 +9,12 @@ import numpy as np
 from automl.errors import InvalidInputError
 from automl.evaluate import Artifacts
 from automl.fill import Source
-from automl.history import Evaluation, RunHistory
 from automl.persistence import library_versions
-from automl.store import Store
 from automl.task.task import Task
 from automl.task.validation import check_target
-from automl.trial import Status
+from automl.trials.history import Evaluation, RunHistory
+from automl.trials.run_directory import Store
+from automl.trials.trial import Status
 from meta_db.exchange.client import Session
 from meta_db.exchange.task import TaskTable, publish
 

@@ -21,7 +21,6 @@ from threadpoolctl import threadpool_limits
 from automl.budget import Budget
 from automl.calibration import calibrate
 from automl.decision import tune_label_weights
-from automl.disk import ModelShelf
 from automl.ensemble import Ensemble, out_of_fold, select_bags
 from automl.errors import InvalidInputError, NothingFittedError, NoWorkersError
 from automl.estimate import Evidence, gather
@@ -31,15 +30,16 @@ from automl.execute.catalog import make_executor
 from automl.execute.machine import available_cpus, room_for_a_fit
 from automl.forecast import MemoryModel, RuntimeModel, recall_corrections
 from automl.guard import Guard, Watch
-from automl.history import RunHistory
 from automl.loop import search
 from automl.search.catalog import make_searcher
 from automl.search.initial import default_portfolio, from_user, remembered_portfolio
 from automl.search.racing import Limits, Racing, fold_seconds
 from automl.search.siblings import Siblings
-from automl.store import Store
 from automl.task.task import Task
-from automl.trial import TrialResult
+from automl.trials.eviction import ModelShelf
+from automl.trials.history import RunHistory
+from automl.trials.run_directory import Store
+from automl.trials.trial import TrialResult
 from metalearning.beliefs import Beliefs
 from metalearning.correction import MEMORY, NOTHING_LEARNT, SECONDS
 from pipelines.configuration import Configuration

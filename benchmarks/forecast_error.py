@@ -18,7 +18,7 @@ from rich.console import Console
 
 from automl.execute.local import LocalExecutor
 from automl.fill import Protocol, Source, prepare, read_sources
-from automl.trial import Trial
+from automl.trials.trial import Trial
 from meta_db.store import SHIPPED, MetaDatabase, Results
 from metalearning.correction import MEMORY, SECONDS, Correction, Quantity, guess_all, learn, trained_on
 from pipelines.models import PORTFOLIO

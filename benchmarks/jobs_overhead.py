@@ -89,13 +89,13 @@ def resume(n: Count = 10_000) -> None:
     """Seconds from opening a killed fit's folder with so many trials to its next suggestions."""
     from automl.budget import Budget
     from automl.forecast import RuntimeModel
-    from automl.history import RunHistory
     from automl.search.catalog import make_searcher
     from automl.search.racing import Racing
-    from automl.store import Store
     from automl.task.metrics import make_metric
     from automl.task.task import Task
-    from automl.trial import FoldResult, Status, Trial, TrialResult
+    from automl.trials.history import RunHistory
+    from automl.trials.run_directory import Store
+    from automl.trials.trial import FoldResult, Status, Trial, TrialResult
     from pipelines.space import build_space, to_configuration
 
     rng = np.random.default_rng(0)

@@ -23,7 +23,7 @@ from automl.execute.ray import RayExecutor
 from automl.task.metrics import make_metric
 from automl.task.splits import make_folds
 from automl.task.task import Task
-from automl.trial import Status, Trial
+from automl.trials.trial import Status, Trial
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
 

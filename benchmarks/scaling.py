@@ -22,11 +22,11 @@ import typer
 
 from automl.budget import Budget
 from automl.forecast import RuntimeModel
-from automl.history import RunHistory
 from automl.loop import search
 from automl.search.catalog import make_searcher
 from automl.search.racing import Racing
-from automl.trial import FoldResult, Status, Trial, TrialResult
+from automl.trials.history import RunHistory
+from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.component import TableTraits
 from pipelines.space import build_space
 

@@ -34,9 +34,9 @@ def make_space(name: str) -> ConfigurationSpace:
 
 def ours(space: ConfigurationSpace, n: int, n_asked: int) -> list[tuple[float, float]]:
     """Seconds of wall clock and of processor of each suggestion of our SMAC-like searcher."""
-    from automl.history import RunHistory
     from automl.search.smac import SmacSearcher
-    from automl.trial import FoldResult, Status, Trial, TrialResult
+    from automl.trials.history import RunHistory
+    from automl.trials.trial import FoldResult, Status, Trial, TrialResult
     from pipelines.space import to_configuration
 
     searcher, history = SmacSearcher(space, seed=0), RunHistory()

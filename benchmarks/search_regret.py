@@ -86,9 +86,9 @@ class Yahpo:
 
 def run_ours(name: str, yahpo: Yahpo, task: str, seed: int, n: int) -> list[float]:
     """Losses in the order of evaluation; all trials take the same time, so seconds play no part."""
-    from automl.history import RunHistory
     from automl.search.catalog import make_searcher
-    from automl.trial import FoldResult, Status, TrialResult
+    from automl.trials.history import RunHistory
+    from automl.trials.trial import FoldResult, Status, TrialResult
 
     searcher = make_searcher(name, yahpo.space(), seed, [])
     history = RunHistory()

@@ -21,10 +21,10 @@ from rich.console import Console
 
 from automl.budget import Budget
 from automl.forecast import RuntimeModel
-from automl.history import RunHistory
 from automl.search.initial import PATIENCE, default_portfolio
 from automl.search.smac import SmacSearcher
-from automl.trial import FoldResult, Status, TrialResult
+from automl.trials.history import RunHistory
+from automl.trials.trial import FoldResult, Status, TrialResult
 from meta_db.store import RANKED_BY, SHIPPED, DatasetRecord, MetaDatabase
 from metalearning.metafeatures import MetaFeatures
 from metalearning.warmstart import Recommendation, recommend

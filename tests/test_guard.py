@@ -15,9 +15,9 @@ from automl import AutoMLClassifier, AutoMLRegressor, Guard
 from automl.errors import InvalidInputError
 from automl.evaluate import Artifacts, evaluate
 from automl.guard import Watch, choose_free, make_guard, set_aside
-from automl.history import RunHistory
 from automl.task.task import Task
-from automl.trial import FoldResult, Status, Trial, TrialResult
+from automl.trials.history import RunHistory
+from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from tests.factories import FAST, make_task, tree
 
 

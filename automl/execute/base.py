@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from typing import Protocol
 
-from automl.trial import Trial, TrialResult
+from automl.trials.trial import Trial, TrialResult
 
 
 class Executor(Protocol):

@@ -21,7 +21,7 @@ from automl.errors import InvalidInputError, NoWorkersError
 from automl.execute.machine import fleet_size, resident_memory
 from automl.execute.processes import LIBRARIES, process_context, start_process
 from automl.execute.worker import main as worker_main
-from automl.trial import Status, Trial, TrialResult
+from automl.trials.trial import Status, Trial, TrialResult
 
 logger = logging.getLogger(__name__)
 

@@ -21,7 +21,7 @@ from automl.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
 from automl.execute.machine import count_workers, default_memory_limit, fleet_size
 from automl.task.task import Task
-from automl.trial import Status, Trial, TrialResult
+from automl.trials.trial import Status, Trial, TrialResult
 from pipelines.catalog import find
 
 _LOST_NODES = 3  # times that a trial begins anew elsewhere before it counts as failed

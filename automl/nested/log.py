@@ -14,8 +14,8 @@ import pandas as pd
 from scipy import sparse
 
 from automl.errors import InvalidInputError
-from automl.marks import describe, digest
 from automl.nested.plan import Plan
+from automl.trials.fingerprint import describe, digest
 
 _NO_MATTER = ("n_jobs", "verbose")  # what they say does not change what is learned
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from automl.history import RunHistory
-from automl.trial import Trial
+from automl.trials.history import RunHistory
+from automl.trials.trial import Trial
 
 
 class Searcher(Protocol):

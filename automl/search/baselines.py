@@ -9,9 +9,9 @@ import numpy as np
 from ConfigSpace import ConfigurationSpace
 from scipy.stats import qmc
 
-from automl.history import RunHistory
 from automl.search.vectors import Vectors, VectorSpace
-from automl.trial import Trial
+from automl.trials.history import RunHistory
+from automl.trials.trial import Trial
 from pipelines.configuration import Configuration
 
 

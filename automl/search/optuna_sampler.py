@@ -17,9 +17,9 @@ from ConfigSpace import Configuration as SpaceConfiguration
 from ConfigSpace.exceptions import ForbiddenValueError
 
 from automl.errors import AutoMLError
-from automl.history import RunHistory
 from automl.search.vectors import VectorSpace
-from automl.trial import Trial
+from automl.trials.history import RunHistory
+from automl.trials.trial import Trial
 from pipelines.configuration import Configuration
 from pipelines.space import to_configuration
 

@@ -10,10 +10,10 @@ import numpy as np
 
 from automl.budget import Budget
 from automl.forecast import MemoryModel, RuntimeModel
-from automl.history import Evaluation, RunHistory
 from automl.search.base import Searcher
 from automl.search.siblings import Siblings
-from automl.trial import Status, Trial, TrialResult
+from automl.trials.history import Evaluation, RunHistory
+from automl.trials.trial import Status, Trial, TrialResult
 from pipelines.catalog import find
 from pipelines.configuration import Configuration
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 from ConfigSpace import ConfigurationSpace
 
-from automl.history import RunHistory
 from automl.search.vectors import VectorSpace
-from automl.trial import Trial
+from automl.trials.history import RunHistory
+from automl.trials.trial import Trial
 from pipelines.build import fits_together
 from pipelines.catalog import find
 

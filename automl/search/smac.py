@@ -8,11 +8,11 @@ from itertools import chain
 import numpy as np
 from ConfigSpace import ConfigurationSpace
 
-from automl.history import Observation, RunHistory
 from automl.search.acquisition import maximise
 from automl.search.surrogate import Surrogate
 from automl.search.vectors import Vectors, VectorSpace
-from automl.trial import Trial
+from automl.trials.history import Observation, RunHistory
+from automl.trials.trial import Trial
 from metalearning.beliefs import Beliefs
 from pipelines.configuration import Configuration
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.tree import DecisionTreeRegressor
 
-from automl.history import Observation
+from automl.trials.history import Observation
 
 Array = NDArray[np.float64]
 

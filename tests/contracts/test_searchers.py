@@ -15,9 +15,9 @@ from ConfigSpace import (
 )
 from ConfigSpace import Configuration as SpaceConfiguration
 
-from automl.history import RunHistory
 from automl.search.catalog import SEARCHERS, make_searcher
-from automl.trial import FoldResult, Status, Trial, TrialResult
+from automl.trials.history import RunHistory
+from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
 from pipelines.space import build_space

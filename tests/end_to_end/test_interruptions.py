@@ -145,7 +145,7 @@ def test_what_a_later_session_excludes_is_not_used(tmp_path):
 
 
 def test_models_that_will_not_be_chosen_make_room_on_a_small_disk(tmp_path, monkeypatch):
-    monkeypatch.setattr("automl.disk._SHARE", 1e-9)
+    monkeypatch.setattr("automl.trials.eviction._SHARE", 1e-9)
     X, y = load_breast_cancer(return_X_y=True)
     settings = {**FAST, "include": ["decision_tree"], "store": tmp_path / "run"}
     first = AutoMLClassifier(**{**settings, "max_trials": 8}).fit(X, y)

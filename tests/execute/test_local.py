@@ -19,7 +19,7 @@ from automl import AutoMLClassifier
 from automl.errors import NoWorkersError
 from automl.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
-from automl.trial import Status, Trial
+from automl.trials.trial import Status, Trial
 from pipelines.configuration import Configuration
 from tests.factories import FAST, make_task, net, tree
 
@@ -192,7 +192,7 @@ def test_workers_end_in_the_middle_of_a_trial_when_their_parent_is_killed(tmp_pa
         "import time, sys\n"
         "from pathlib import Path\n"
         "from automl.execute.local import LocalExecutor\n"
-        "from automl.trial import Trial\n"
+        "from automl.trials.trial import Trial\n"
         "from tests.factories import tree\n"
         f"executor = LocalExecutor(Path({str(tmp_path)!r}), 1)\n"
         "executor.submit([Trial(tree(5))], None)\n"

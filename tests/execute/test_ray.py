@@ -16,7 +16,7 @@ from sklearn.datasets import load_breast_cancer
 
 from automl import AutoMLClassifier, run_jobs
 from automl.errors import InvalidInputError
-from automl.trial import Status, Trial
+from automl.trials.trial import Status, Trial
 from tests.factories import FAST, make_task, net, tree
 
 ray = pytest.importorskip("ray")

@@ -7,10 +7,10 @@ import pytest
 from ConfigSpace import ConfigurationSpace
 from scipy import integrate, stats
 
-from automl.history import Observation
 from automl.search.acquisition import log_expected_improvement, maximise, score
 from automl.search.surrogate import Surrogate
 from automl.search.vectors import VectorSpace
+from automl.trials.history import Observation
 from tests.search.spaces import every_kind
 
 

@@ -6,9 +6,9 @@ import numpy as np
 from ConfigSpace import ConfigurationSpace
 from scipy.stats import qmc
 
-from automl.history import RunHistory
 from automl.search.baselines import GeneticSearcher, GridSearcher, RandomSearcher, SobolSearcher
-from automl.trial import FoldResult, Status, TrialResult
+from automl.trials.history import RunHistory
+from automl.trials.trial import FoldResult, Status, TrialResult
 from tests.search.spaces import every_kind
 
 

@@ -8,10 +8,10 @@ import pytest
 from ConfigSpace import ConfigurationSpace
 
 from automl.errors import AutoMLError, InvalidInputError
-from automl.history import RunHistory
 from automl.search.catalog import SEARCHERS, make_searcher
 from automl.search.optuna_sampler import OptunaSearcher
-from automl.trial import FoldResult, Status, TrialResult
+from automl.trials.history import RunHistory
+from automl.trials.trial import FoldResult, Status, TrialResult
 from tests.search.spaces import every_kind
 
 SPACE = ConfigurationSpace({"x": (0.0, 1.0), "kind": ["a", "b"]})

@@ -9,10 +9,10 @@ import pytest
 
 from automl.budget import Budget
 from automl.forecast import MemoryModel, RuntimeModel
-from automl.history import RunHistory
 from automl.search.racing import Limits, Racing, n_finalists, rank
 from automl.search.siblings import Siblings
-from automl.trial import FoldResult, Status, Trial, TrialResult
+from automl.trials.history import RunHistory
+from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
 from pipelines.space import build_space, complete

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from ConfigSpace import ConfigurationSpace
 
-from automl.history import RunHistory
 from automl.search.baselines import RandomSearcher
 from automl.search.smac import SmacSearcher
-from automl.trial import FoldResult, Status, TrialResult
+from automl.trials.history import RunHistory
+from automl.trials.trial import FoldResult, Status, TrialResult
 from metalearning.beliefs import Beliefs
 from pipelines.configuration import Configuration
 from pipelines.space import to_configuration

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from automl.history import Observation
 from automl.search.surrogate import Forest, Surrogate, impute_inactive, scaled_costs
+from automl.trials.history import Observation
 from pipelines.configuration import Configuration
 
 

@@ -7,10 +7,10 @@ import shutil
 
 from automl.ensemble import candidate_sets
 from automl.evaluate import Artifacts
-from automl.history import Evaluation, RunHistory
 from automl.search.racing import rank
 from automl.task.task import Task
-from automl.trial import TrialResult
+from automl.trials.history import Evaluation, RunHistory
+from automl.trials.trial import TrialResult
 
 logger = logging.getLogger(__name__)
 

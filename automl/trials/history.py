@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from automl.trial import FoldResult, Status, Trial, TrialResult
+from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.configuration import Configuration
 
 

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from automl.marks import describe, digest
+from automl.trials.fingerprint import describe, digest
 
 SCORER = """
 def score(estimator, X, y):
@@ -13,7 +13,8 @@ def score(estimator, X, y):
 
 
 def _in_a_new_process(source: str, file: str) -> str:
-    code = f"exec(compile({source!r}, {file!r}, 'exec'))\nfrom automl.marks import describe\nprint(describe(score))"
+    definition = f"exec(compile({source!r}, {file!r}, 'exec'))"
+    code = f"{definition}\nfrom automl.trials.fingerprint import describe\nprint(describe(score))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return done.stdout
 

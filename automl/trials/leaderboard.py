@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from automl.ensemble import Ensemble
-from automl.history import RunHistory
+from automl.trials.history import RunHistory
 
 COLUMNS = ["family", "score", "std", "folds", "seconds", "status", "weight", "id", "origin", "reason"]
 

@@ -11,9 +11,9 @@ import numpy as np
 from scipy import sparse
 
 from automl.errors import InvalidInputError
-from automl.marks import describe, digest
 from automl.task.task import Task
-from automl.trial import FoldResult, Status, Trial, TrialResult
+from automl.trials.fingerprint import describe, digest
+from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.configuration import Configuration
 
 

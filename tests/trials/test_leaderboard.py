@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from automl.ensemble import Ensemble
-from automl.history import RunHistory
-from automl.leaderboard import make_leaderboard
-from automl.trial import FoldResult, Status, Trial, TrialResult
+from automl.trials.history import RunHistory
+from automl.trials.leaderboard import make_leaderboard
+from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from tests.factories import tree
 
 
