@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from automl.calibration import calibrate
 from automl.decision import one_hot_labels, tune_label_weights
 from automl.ensemble import Ensemble, candidate_sets, cap_candidates, greedy_weights, out_of_fold, shrink_weights
-from automl.evaluate import Artifacts
+from automl.execute.evaluate import Artifacts
 from automl.task.metrics import Metric, loss_or_nan
 from automl.task.task import Task
 from automl.trials.history import Evaluation, RunHistory

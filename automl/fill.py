@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl.errors import InvalidInputError
-from automl.evaluate import Artifacts
+from automl.execute.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
 from automl.execute.machine import available_cpus, default_memory_limit
 from automl.execute.processes import warm_up

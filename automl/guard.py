@@ -20,7 +20,7 @@ from automl.decision import one_hot_labels
 from automl.ensemble import Ensemble, out_of_fold
 from automl.errors import InvalidInputError
 from automl.estimate import draw_units
-from automl.evaluate import Artifacts
+from automl.execute.evaluate import Artifacts
 from automl.search.racing import rank
 from automl.task.metrics import loss_or_nan
 from automl.task.splits import deal, group_folds

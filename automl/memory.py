@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from automl.errors import InvalidInputError
-from automl.evaluate import Artifacts
+from automl.execute.evaluate import Artifacts
 from automl.persistence import library_versions
 from automl.task.metrics import make_metric
 from automl.task.task import Task

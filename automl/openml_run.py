@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from automl.errors import InvalidInputError
-from automl.evaluate import Artifacts
+from automl.execute.evaluate import Artifacts
 from automl.fill import Source
 from automl.persistence import library_versions
 from automl.task.task import Task

@@ -24,9 +24,9 @@ from automl.decision import tune_label_weights
 from automl.ensemble import Ensemble, out_of_fold, select_bags
 from automl.errors import InvalidInputError, NothingFittedError, NoWorkersError
 from automl.estimate import Evidence, gather
-from automl.evaluate import Artifacts
 from automl.execute.base import Executor
 from automl.execute.catalog import make_executor
+from automl.execute.evaluate import Artifacts
 from automl.execute.machine import available_cpus, room_for_a_fit
 from automl.forecast import MemoryModel, RuntimeModel, recall_corrections
 from automl.guard import Guard, Watch

@@ -13,7 +13,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from automl import AutoMLClassifier, AutoMLRegressor, Guard
 from automl.errors import InvalidInputError
-from automl.evaluate import Artifacts, evaluate
+from automl.execute.evaluate import Artifacts, evaluate
 from automl.guard import Watch, choose_free, make_guard, set_aside
 from automl.task.task import Task
 from automl.trials.history import RunHistory

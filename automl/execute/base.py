@@ -26,7 +26,7 @@ class Executor(Protocol):
     fleet_size: int
 
     def submit(self, trials: Sequence[Trial], time_limit: float | None) -> Future[list[TrialResult]]:
-        """Have one worker run a trial, or a fleet of them (`automl.evaluate.evaluate`).
+        """Have one worker run a trial, or a fleet of them (`automl.execute.evaluate.evaluate`).
 
         It is cut when `time_limit` seconds have passed since it was handed to the worker.
         """

@@ -17,7 +17,7 @@ import ray
 import ray.exceptions
 
 from automl.errors import InvalidInputError
-from automl.evaluate import Artifacts
+from automl.execute.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
 from automl.execute.machine import count_workers, default_memory_limit, fleet_size
 from automl.task.task import Task

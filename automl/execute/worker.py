@@ -12,7 +12,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from automl.evaluate import Artifacts, evaluate, import_libraries
+from automl.execute.evaluate import Artifacts, evaluate, import_libraries
 from automl.task.task import Task
 
 

@@ -6,7 +6,7 @@ import logging
 import shutil
 
 from automl.ensemble import candidate_sets
-from automl.evaluate import Artifacts
+from automl.execute.evaluate import Artifacts
 from automl.search.racing import rank
 from automl.task.task import Task
 from automl.trials.history import Evaluation, RunHistory

@@ -17,7 +17,7 @@ from sklearn.datasets import load_breast_cancer
 
 from automl import AutoMLClassifier
 from automl.errors import NoWorkersError
-from automl.evaluate import Artifacts
+from automl.execute.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
 from automl.trials.trial import Status, Trial
 from pipelines.configuration import Configuration
