@@ -22,13 +22,13 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl import persistence
 from automl.arguments import check_arguments, check_scoring_classes
-from automl.budget import Budget
 from automl.ensemble import Ensemble
 from automl.estimate import Estimate, Evidence, estimate_score
 from automl.execute.processes import warm_up
 from automl.guard import Guard, choose_free, make_guard, set_aside
 from automl.progress import Best, Progress
 from automl.run import Settings, run
+from automl.search.budget import Budget
 from automl.task import validation
 from automl.task.metrics import Metric, make_metric
 from automl.task.splits import make_folds

@@ -18,7 +18,6 @@ import pandas as pd
 from ConfigSpace import ConfigurationSpace
 from threadpoolctl import threadpool_limits
 
-from automl.budget import Budget
 from automl.calibration import calibrate
 from automl.decision import tune_label_weights
 from automl.ensemble import Ensemble, out_of_fold, select_bags
@@ -28,13 +27,14 @@ from automl.execute.base import Executor
 from automl.execute.catalog import make_executor
 from automl.execute.evaluate import Artifacts
 from automl.execute.machine import available_cpus, room_for_a_fit
-from automl.forecast import MemoryModel, RuntimeModel, recall_corrections
 from automl.guard import Guard, Watch
-from automl.loop import search
+from automl.search.budget import Budget
 from automl.search.catalog import make_searcher
+from automl.search.fleets import Siblings
+from automl.search.forecast import MemoryModel, RuntimeModel, recall_corrections
 from automl.search.initial import default_portfolio, from_user, remembered_portfolio
+from automl.search.loop import search
 from automl.search.racing import Limits, Racing, fold_seconds
-from automl.search.siblings import Siblings
 from automl.task.task import Task
 from automl.trials.eviction import ModelShelf
 from automl.trials.history import RunHistory

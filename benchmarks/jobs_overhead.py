@@ -87,9 +87,9 @@ def trivial(
 @app.command()
 def resume(n: Count = 10_000) -> None:
     """Seconds from opening a killed fit's folder with so many trials to its next suggestions."""
-    from automl.budget import Budget
-    from automl.forecast import RuntimeModel
+    from automl.search.budget import Budget
     from automl.search.catalog import make_searcher
+    from automl.search.forecast import RuntimeModel
     from automl.search.racing import Racing
     from automl.task.metrics import make_metric
     from automl.task.task import Task

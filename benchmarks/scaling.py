@@ -20,10 +20,10 @@ import numpy as np
 import pandas as pd
 import typer
 
-from automl.budget import Budget
-from automl.forecast import RuntimeModel
-from automl.loop import search
+from automl.search.budget import Budget
 from automl.search.catalog import make_searcher
+from automl.search.forecast import RuntimeModel
+from automl.search.loop import search
 from automl.search.racing import Racing
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
@@ -101,7 +101,7 @@ def simulate(n_workers: int, seconds: float, n_trials: int, searcher: str, seed:
         if len(history.tried) < n_trials:  # later on workers fall idle because the run ends
             asking_until = executor.clock
 
-    with mock.patch("automl.loop.wait", executor.wait):
+    with mock.patch("automl.search.loop.wait", executor.wait):
         search(racing, executor, history, budget, note)
     begun = [trial for trial in executor.trials if trial[0] < asking_until]
     busy = sum(min(end, asking_until) - begin for begin, end in begun)

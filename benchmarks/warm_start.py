@@ -19,8 +19,8 @@ import typer
 from numpy.typing import NDArray
 from rich.console import Console
 
-from automl.budget import Budget
-from automl.forecast import RuntimeModel
+from automl.search.budget import Budget
+from automl.search.forecast import RuntimeModel
 from automl.search.initial import PATIENCE, default_portfolio
 from automl.search.smac import SmacSearcher
 from automl.trials.history import RunHistory

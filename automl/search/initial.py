@@ -9,10 +9,10 @@ from typing import Any
 
 from ConfigSpace import ConfigurationSpace
 
-from automl.budget import Budget
 from automl.errors import InvalidInputError
-from automl.forecast import RuntimeModel
 from automl.names import check_names
+from automl.search.budget import Budget
+from automl.search.forecast import RuntimeModel
 from automl.task.task import Task
 from meta_db.store import MetaDatabase, MetaDatabaseError, memory_files
 from metalearning.beliefs import Beliefs

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from automl.budget import Budget
-from automl.forecast import MemoryModel, RuntimeModel
 from automl.search.base import Searcher
-from automl.search.siblings import Siblings
+from automl.search.budget import Budget
+from automl.search.fleets import Siblings
+from automl.search.forecast import MemoryModel, RuntimeModel
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.trial import Status, Trial, TrialResult
 from pipelines.catalog import find

@@ -7,10 +7,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from automl.budget import Budget
-from automl.forecast import MemoryModel, RuntimeModel
+from automl.search.budget import Budget
+from automl.search.fleets import Siblings
+from automl.search.forecast import MemoryModel, RuntimeModel
 from automl.search.racing import Limits, Racing, n_finalists, rank
-from automl.search.siblings import Siblings
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.component import TableTraits

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from itertools import chain
 
-from automl.budget import Budget
 from automl.execute.base import Executor
+from automl.search.budget import Budget
 from automl.search.racing import Racing
 from automl.trials.history import RunHistory
 from automl.trials.trial import TrialResult
