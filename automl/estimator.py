@@ -22,8 +22,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl import persistence
 from automl.arguments import check_arguments, check_scoring_classes
-from automl.ensemble import Ensemble
-from automl.estimate import Estimate, Evidence, estimate_score
+from automl.ensemble.estimate import Estimate, Evidence, estimate_score
+from automl.ensemble.selection import Ensemble
 from automl.execute.processes import warm_up
 from automl.guard import Guard, choose_free, make_guard, set_aside
 from automl.progress import Best, Progress

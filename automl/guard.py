@@ -16,10 +16,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automl.decision import one_hot_labels
-from automl.ensemble import Ensemble, out_of_fold
+from automl.ensemble.estimate import draw_units
+from automl.ensemble.selection import Ensemble, out_of_fold
+from automl.ensemble.threshold import one_hot_labels
 from automl.errors import InvalidInputError
-from automl.estimate import draw_units
 from automl.execute.evaluate import Artifacts
 from automl.search.racing import rank
 from automl.task.metrics import loss_or_nan

@@ -18,11 +18,11 @@ import pandas as pd
 from ConfigSpace import ConfigurationSpace
 from threadpoolctl import threadpool_limits
 
-from automl.calibration import calibrate
-from automl.decision import tune_label_weights
-from automl.ensemble import Ensemble, out_of_fold, select_bags
+from automl.ensemble.calibration import calibrate
+from automl.ensemble.estimate import Evidence, gather
+from automl.ensemble.selection import Ensemble, out_of_fold, select_bags
+from automl.ensemble.threshold import tune_label_weights
 from automl.errors import InvalidInputError, NothingFittedError, NoWorkersError
-from automl.estimate import Evidence, gather
 from automl.execute.base import Executor
 from automl.execute.catalog import make_executor
 from automl.execute.evaluate import Artifacts

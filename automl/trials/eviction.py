@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 
-from automl.ensemble import candidate_sets
+from automl.ensemble.selection import candidate_sets
 from automl.execute.evaluate import Artifacts
 from automl.search.racing import rank
 from automl.task.task import Task

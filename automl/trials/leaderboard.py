@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from automl.ensemble import Ensemble
+from automl.ensemble.selection import Ensemble
 from automl.trials.history import RunHistory
 
 COLUMNS = ["family", "score", "std", "folds", "seconds", "status", "weight", "id", "origin", "reason"]

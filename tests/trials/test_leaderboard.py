@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from automl.ensemble import Ensemble
+from automl.ensemble.selection import Ensemble
 from automl.trials.history import RunHistory
 from automl.trials.leaderboard import make_leaderboard
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from automl.calibration import Calibration
+from automl.ensemble.calibration import Calibration
 from automl.execute.evaluate import Artifacts, predict
 from automl.search.racing import n_finalists, n_siblings, rank
 from automl.task.metrics import Metric, loss_or_nan, roc_auc_losses

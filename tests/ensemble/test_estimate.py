@@ -10,7 +10,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
-from automl.estimate import Estimate, Evidence, draw_units, estimate_score
+from automl.ensemble.estimate import Estimate, Evidence, draw_units, estimate_score
 from automl.task.metrics import make_metric
 from tests.factories import FAST
 

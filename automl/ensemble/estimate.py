@@ -18,9 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from automl.calibration import calibrate
-from automl.decision import one_hot_labels, tune_label_weights
-from automl.ensemble import Ensemble, candidate_sets, cap_candidates, greedy_weights, out_of_fold, shrink_weights
+from automl.ensemble.calibration import calibrate
+from automl.ensemble.selection import (
+    Ensemble,
+    candidate_sets,
+    cap_candidates,
+    greedy_weights,
+    out_of_fold,
+    shrink_weights,
+)
+from automl.ensemble.threshold import one_hot_labels, tune_label_weights
 from automl.execute.evaluate import Artifacts
 from automl.task.metrics import Metric, loss_or_nan
 from automl.task.task import Task
@@ -285,7 +292,7 @@ def _judge(evidence: Evidence, drawn: Rows, left_out: Rows) -> float:
 
 
 def _choose(evidence: Evidence, members: Sequence[int], rows: Rows) -> tuple[list[int], Array]:
-    """Candidates and weights that the rows speak for, as in `automl.ensemble.select_bags` but with a single bag."""
+    """Candidates and weights that the rows speak for, as `select_bags` does, but with a single bag."""
     losses = np.nan_to_num([evidence.loss(rows, evidence.predictions[i][rows]) for i in members], nan=np.inf)
     ranked = [members[i] for i in np.argsort(losses, kind="stable")]
     places = cap_candidates([evidence.families[i] for i in ranked], evidence.n_table_rows)

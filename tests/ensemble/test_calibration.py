@@ -11,7 +11,7 @@ from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.metrics import accuracy_score, log_loss, make_scorer, roc_auc_score
 
 from automl import AutoMLClassifier
-from automl.calibration import calibrate
+from automl.ensemble.calibration import calibrate
 from automl.task.metrics import make_metric
 from tests.factories import FAST
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, make_scorer
 
-from automl.decision import tune_label_weights
+from automl.ensemble.threshold import tune_label_weights
 from automl.task.metrics import make_metric
 
 rng = np.random.default_rng(0)

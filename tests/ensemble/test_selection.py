@@ -3,7 +3,7 @@ import time
 import numpy as np
 import pytest
 
-from automl.ensemble import select_weights
+from automl.ensemble.selection import select_weights
 from automl.task.metrics import make_metric
 
 rng = np.random.default_rng(0)

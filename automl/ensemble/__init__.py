@@ -1,0 +1,1 @@
+"""The model that a run returns, and the score to expect of it."""
