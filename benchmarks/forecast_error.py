@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from automl.execute.local import LocalExecutor
-from automl.fill import Protocol, Source, prepare, read_sources
+from automl.meta.build import Protocol, Source, prepare, read_sources
 from automl.trials.trial import Trial
 from meta_db.store import SHIPPED, MetaDatabase, Results
 from metalearning.correction import MEMORY, SECONDS, Correction, Quantity, guess_all, learn, trained_on

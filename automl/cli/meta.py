@@ -12,7 +12,7 @@ import typer
 from automl.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from automl.fill import Source
+    from automl.meta.build import Source
 
 app = typer.Typer(help="The memory that warm-starts the search.", no_args_is_help=True)
 
@@ -65,8 +65,8 @@ def build(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from automl.fill import Protocol, fill
-    from automl.fill_design import design
+    from automl.meta.build import Protocol, fill
+    from automl.meta.design import design
     from meta_db.store import MetaDatabase, MetaDatabaseError
     from metalearning.correction import teach
 
@@ -109,7 +109,7 @@ def add(
     file: Annotated[Path | None, typer.Option(help="The database; your own memory if not given.")] = None,
 ) -> None:
     """Remember a finished run of yours, so that the next one on similar data starts with what it found."""
-    from automl.memory import add_run
+    from automl.meta.records import add_run
     from meta_db.store import MetaDatabase, MetaDatabaseError, user_file
 
     path = file or user_file()
@@ -181,7 +181,7 @@ def publish(
     server: Server = None,
 ) -> None:
     """Publish the best configuration of a finished run, with its predictions, as a run on OpenML."""
-    from automl.openml_run import find_best, publish_best
+    from automl.meta.openml_run import find_best, publish_best
     from meta_db.exchange.client import Connection, OpenMLError
     from meta_db.exchange.task import fetch_task
 
@@ -203,8 +203,8 @@ def publish(
 
 def _sources(folder: Path | None, tasks: Sequence[int], server: str | None) -> list[Source]:
     """Tables to measure on."""
-    from automl.fill import read_sources
-    from automl.openml_run import as_source
+    from automl.meta.build import read_sources
+    from automl.meta.openml_run import as_source
     from meta_db.exchange.client import Connection, OpenMLError
     from meta_db.exchange.task import fetch_task
 

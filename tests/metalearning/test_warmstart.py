@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
 
-from automl.fill import Protocol, Source, fill
+from automl.meta.build import Protocol, Source, fill
 from meta_db.store import MetaDatabase
 from metalearning.features import describe
 from metalearning.warmstart import recommend

@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from automl import AutoMLClassifier, AutoMLRegressor
 from automl.cli.meta import app
 from automl.errors import InvalidInputError
-from automl.fill import fill
-from automl.openml_run import as_source, find_best, publish_best
+from automl.meta.build import fill
+from automl.meta.openml_run import as_source, find_best, publish_best
 from meta_db.exchange.client import Connection, OpenMLError
 from meta_db.exchange.task import fetch_task
 from meta_db.store import MetaDatabase

@@ -22,8 +22,8 @@ from automl.execute.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
 from automl.execute.machine import available_cpus, default_memory_limit
 from automl.execute.processes import warm_up
-from automl.fill_design import losers
-from automl.memory import provenance, record_evaluation, record_task
+from automl.meta.design import losers
+from automl.meta.records import provenance, record_evaluation, record_task
 from automl.task import validation
 from automl.task.files import read_table
 from automl.task.metrics import default_scoring, make_metric
@@ -150,7 +150,7 @@ def fill(
     Parameters
     ----------
     rounds : iterable of sequence of Configuration
-        For example `automl.fill_design.design`.
+        For example `automl.meta.design.design`.
     time_limit : float
         Seconds.
     n_workers : int, optional

@@ -8,7 +8,7 @@ import numpy as np
 
 from automl.errors import InvalidInputError
 from automl.execute.evaluate import Artifacts
-from automl.fill import Source
+from automl.meta.build import Source
 from automl.persistence import library_versions
 from automl.task.task import Task
 from automl.task.validation import check_target
@@ -20,7 +20,7 @@ from meta_db.exchange.task import TaskTable, publish
 
 
 def as_source(table: TaskTable) -> Source:
-    """A task's table for `automl.fill.fill`, which measures on the task's own splits."""
+    """A task's table for `automl.meta.build.fill`, which measures on the task's own splits."""
     return Source(
         table.name,
         Path(f"OpenML task {table.number}"),

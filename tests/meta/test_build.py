@@ -12,9 +12,9 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 
 from automl import AutoMLClassifier
 from automl.errors import InvalidInputError
-from automl.fill import Protocol, Source, fill, read_sources
-from automl.fill_design import design, losers
-from automl.memory import add_run
+from automl.meta.build import Protocol, Source, fill, read_sources
+from automl.meta.design import design, losers
+from automl.meta.records import add_run
 from meta_db.sample import decode
 from meta_db.store import MetaDatabase, Results
 from pipelines.build import predicted_seconds
