@@ -6,12 +6,12 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from automl.comparison.cross_validation import nested_cross_validate
     from automl.comparison.plot import critical_difference_plot
     from automl.comparison.tables import compare_over_tables
     from automl.estimator import AutoMLClassifier, AutoMLRegressor
     from automl.guard import Guard
     from automl.jobs.batch import run_jobs
-    from automl.nested.cross_validation import nested_cross_validate
     from automl.persistence import load
 
 __all__ = [
@@ -32,7 +32,7 @@ _HOME = {
     "compare_over_tables": "automl.comparison.tables",
     "critical_difference_plot": "automl.comparison.plot",
     "load": "automl.persistence",
-    "nested_cross_validate": "automl.nested.cross_validation",
+    "nested_cross_validate": "automl.comparison.cross_validation",
     "run_jobs": "automl.jobs.batch",
 }
 

@@ -49,8 +49,8 @@ def benchmark(
         verbose=verbose,
     )
     with speaking(verbose):
-        from automl.nested.cross_validation import nested_cross_validate
-        from automl.nested.plan import make_plan
+        from automl.comparison.cross_validation import nested_cross_validate
+        from automl.comparison.plan import make_plan
 
         _check_out(out)
         named = _by_name(tables)
@@ -117,8 +117,8 @@ class _Asked:
 
 def _request(path: Path, asked: _Asked) -> Any:
     """What nested cross-validation is asked to do with one table."""
-    from automl.nested.contenders import Wish, make_contenders
-    from automl.nested.plan import Request
+    from automl.comparison.contenders import Wish, make_contenders
+    from automl.comparison.plan import Request
     from automl.task.files import read_table
 
     X, y = split_target(read_table(path), asked.target, path, "--target")

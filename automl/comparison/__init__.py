@@ -1,1 +1,1 @@
-"""Which system is better: on the folds of one table, and over many tables."""
+"""Which system is better: on the outer folds of one table, which no search has seen, and over many tables."""

@@ -12,10 +12,10 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from automl.comparison.cross_validation import NestedResult
 from automl.comparison.plot import critical_difference_plot
 from automl.comparison.tables import TableComparison, compare_over_tables
 from automl.errors import AutoMLError
-from automl.nested.cross_validation import NestedResult
 from automl.task.files import write_table
 
 logger = logging.getLogger("automl")

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes, load_iris, load_wine
 
-from automl.nested.contenders import CONTENDERS, Wish, make_contenders
+from automl.comparison.contenders import CONTENDERS, Wish, make_contenders
 
 QUICK = ["--target", "target", "--estimators", "linear,dummy", "--outer-cv", "3", "--n-jobs", "1"]
 

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from automl.comparison.plan import Plan
 from automl.errors import InvalidInputError
-from automl.nested.plan import Plan
 from automl.trials.fingerprint import describe, digest
 
 _NO_MATTER = ("n_jobs", "verbose")  # what they say does not change what is learned

@@ -22,10 +22,10 @@ from sklearn.metrics import check_scoring
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
+from automl.comparison.fold_store import FoldScores, NestedLog
 from automl.comparison.folds import compare_folds
+from automl.comparison.plan import Plan, Request, fit_keyword, make_plan
 from automl.errors import FoldFailedWarning, InvalidInputError, NothingFittedError
-from automl.nested.log import FoldScores, NestedLog
-from automl.nested.plan import Plan, Request, fit_keyword, make_plan
 
 logger = logging.getLogger("automl")
 

@@ -1,1 +1,0 @@
-"""Nested cross-validation: estimators scored on rows that no search inside them has seen."""
