@@ -21,7 +21,7 @@ from automl.jobs.spec import read_batch
 if TYPE_CHECKING:
     import pandas as pd
 
-    from automl.jobs.store import JobStore
+    from automl.jobs.queue import JobStore
 
 logger = logging.getLogger("automl.jobs")
 
@@ -124,7 +124,7 @@ def open_store(place: str) -> Iterator[JobStore]:
             importlib.import_module(module)
         except ImportError as error:
             raise InvalidInputError(f"batches of jobs need {library}; pip install 'cash-automl[jobs]'") from error
-    from automl.jobs.store import JobStore
+    from automl.jobs.queue import JobStore
 
     store = JobStore(place)
     try:

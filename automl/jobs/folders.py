@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 if TYPE_CHECKING:
     import pandas as pd
 
-    from automl.jobs.store import Row
+    from automl.jobs.queue import Row
 
 _SEARCHES = "search-*"  # durable runs of the search, one for each state of the table
 

@@ -26,7 +26,7 @@ from automl.jobs import attempt
 from automl.jobs.attempt import Ending, Order, Outcome, kill_group
 from automl.jobs.folders import JobFolder, hold, is_dead, runner_lock
 from automl.jobs.job import Batch, Resources
-from automl.jobs.store import Claim, JobStore, State
+from automl.jobs.queue import Claim, JobStore, State
 
 logger = logging.getLogger("automl.jobs")
 

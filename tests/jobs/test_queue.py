@@ -9,7 +9,7 @@ import pytest
 
 from automl.errors import InvalidInputError
 from automl.jobs.job import Job, Resources, Setting, Table
-from automl.jobs.store import MOST_LOSSES, JobStore, State
+from automl.jobs.queue import MOST_LOSSES, JobStore, State
 
 ROOM = Resources(n_jobs=2, memory=1000.0)
 
