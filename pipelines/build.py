@@ -12,13 +12,13 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pipelines.calibration import N_FITS
 from pipelines.catalog import find
 from pipelines.component import FitContext, TableTraits
 from pipelines.configuration import Configuration
-from pipelines.features import MAX_COMPONENTS, make_category_pairs
 from pipelines.models._cost import encoded_width
-from pipelines.selection import MAX_ROWS
+from pipelines.steps.calibration import N_FITS
+from pipelines.steps.generation import MAX_COMPONENTS, make_category_pairs
+from pipelines.steps.selection import MAX_ROWS
 
 _TABLE_COPIES = 5  # the rows of the fold, encoded, scaled, as the library holds them, and while one becomes the other
 _WRAPPERS = ("balancing", "calibration")

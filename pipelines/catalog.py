@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipelines.balancing import BALANCING
-from pipelines.calibration import CALIBRATION
 from pipelines.component import Component
-from pipelines.features import GENERATION
 from pipelines.models import MODELS
-from pipelines.preprocessing import ENCODING, IMPUTATION, SCALING
-from pipelines.selection import SELECTION
+from pipelines.steps.balancing import BALANCING
+from pipelines.steps.calibration import CALIBRATION
+from pipelines.steps.generation import GENERATION
+from pipelines.steps.preprocessing import ENCODING, IMPUTATION, SCALING
+from pipelines.steps.selection import SELECTION
 
 CATALOG: Mapping[str, tuple[Component, ...]] = {
     "imputation": IMPUTATION,

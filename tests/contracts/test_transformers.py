@@ -12,13 +12,13 @@ from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import TargetEncoder
 
-from pipelines.balancing import BalancedClassifier
-from pipelines.calibration import Calibrated
 from pipelines.catalog import CATALOG
 from pipelines.component import LARGEST, FitContext, TableTraits
-from pipelines.encoders import FrequencyEncoder, TargetMeanEncoder
-from pipelines.features import ArithmeticFeatures
-from pipelines.preprocessing import RobustClipScaler
+from pipelines.steps.balancing import BalancedClassifier
+from pipelines.steps.calibration import Calibrated
+from pipelines.steps.encoders import FrequencyEncoder, TargetMeanEncoder
+from pipelines.steps.generation import ArithmeticFeatures
+from pipelines.steps.preprocessing import RobustClipScaler
 
 N = 80
 TRAITS = TableTraits("binary", N, 6, 2, (0, 1), (4, 9), has_missing=True)

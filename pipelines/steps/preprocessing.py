@@ -24,7 +24,7 @@ from sklearn.preprocessing import (
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import LARGEST, Component, FitContext, TableTraits, space_of
-from pipelines.encoders import CodeEncoder, FrequencyEncoder, TargetMeanEncoder
+from pipelines.steps.encoders import CodeEncoder, FrequencyEncoder, TargetMeanEncoder
 
 Array = NDArray[np.float64]
 

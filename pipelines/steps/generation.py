@@ -18,8 +18,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import Component, FitContext, TableTraits, space_of
-from pipelines.encoders import FrequencyEncoder
-from pipelines.preprocessing import bound, target_encoder
+from pipelines.steps.encoders import FrequencyEncoder
+from pipelines.steps.preprocessing import bound, target_encoder
 
 Array = NDArray[np.float64]
 

@@ -1,0 +1,1 @@
+"""The steps of a pipeline that stand before and after the model."""
