@@ -38,8 +38,8 @@ from automl.trials.leaderboard import make_leaderboard
 from automl.trials.run_directory import kept_seed
 from automl.trials.trial import TrialResult
 from pipelines.component import TaskType
-from pipelines.data import TableReader
 from pipelines.labels import LabelDecoder
+from pipelines.table.reader import TableReader
 
 Array = NDArray[Any]
 

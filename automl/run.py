@@ -40,8 +40,8 @@ from automl.trials.eviction import ModelShelf
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import Store
 from automl.trials.trial import TrialResult
-from metalearning.beliefs import Beliefs
 from metalearning.correction import MEMORY, NOTHING_LEARNT, SECONDS
+from metalearning.posterior import Beliefs
 from pipelines.configuration import Configuration
 from pipelines.space import SpaceError, build_space, holds
 

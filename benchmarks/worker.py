@@ -106,9 +106,9 @@ def net(train, y, test, s):
     """One default configuration of a family of networks, fitted once on all training rows."""
     from pipelines.build import build_pipeline
     from pipelines.component import FitContext
-    from pipelines.data import TableReader
     from pipelines.models import PORTFOLIO
     from pipelines.space import build_space, complete
+    from pipelines.table.reader import TableReader
 
     classes, target = _numbers(y, s["task"])
     reader = TableReader()

@@ -94,7 +94,7 @@ class EvaluationRecord:
     iterations : float or None
         Mean of a fold, of what stops early.
     sample : bytes or None
-        See `meta_db.sample`; of what was run on all folds.
+        See `meta_db.prediction_codec`; of what was run on all folds.
     """
 
     status: str
@@ -377,7 +377,7 @@ class MetaDatabase:
 
     @_decoding
     def samples(self, dataset: int) -> dict[Configuration, bytes]:
-        """Kept predictions of each configuration on a data set; see `meta_db.sample`."""
+        """Kept predictions of each configuration on a data set; see `meta_db.prediction_codec`."""
         rows = self._all(
             "SELECT content, sample FROM evaluation JOIN configuration ON id = configuration"
             " WHERE dataset = ? AND sample IS NOT NULL",

@@ -3,7 +3,7 @@
 The definitions are those of the programs that compute OpenML's qualities (package ``fantail.dc.statistical`` of
 openml/EvaluationEngine), so the target counts as a column wherever it does there. Two things differ:
 
-- Only columns that `pipelines.data.TableReader` kept are counted: constants and identifiers are gone, a date is
+- Only columns that `pipelines.table.reader.TableReader` kept are counted: constants and identifiers are gone, a date is
   several numbers, and booleans are numbers. A column is binary by the categories it holds, not by those declared.
 - Of a category column with missing cells, only the rows that have one enter its entropy and mutual information;
   OpenML takes missing cells for the category that is declared first.
@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from metalearning.sample import Array, TableSample
+from metalearning.table_sample import Array, TableSample
 
 SUMMARIES: dict[str, Callable[[Array], Any]] = {
     "Mean": np.mean,

@@ -27,7 +27,7 @@ import numpy as np
 from metalearning import characteristics, landmarks
 from metalearning.metafeatures import MetaFeatures, Scaling
 from metalearning.names import ALL, CHEAP, COMPARABLE, OWN, VECTOR
-from metalearning.sample import draw
+from metalearning.table_sample import draw
 from pipelines.component import TableTraits
 
 __all__ = ["ALL", "CHEAP", "COMPARABLE", "OWN", "VECTOR", "MetaFeatures", "Scaling", "describe"]
@@ -36,7 +36,7 @@ __all__ = ["ALL", "CHEAP", "COMPARABLE", "OWN", "VECTOR", "MetaFeatures", "Scali
 def describe(
     X: Any, y: Any, traits: TableTraits, *, level: Literal["full", "cheap"] = "full", random_state: int = 0
 ) -> MetaFeatures:
-    """Meta-features of a table as `pipelines.data.TableReader` gives it.
+    """Meta-features of a table as `pipelines.table.reader.TableReader` gives it.
 
     Parameters
     ----------

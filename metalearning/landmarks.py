@@ -2,8 +2,9 @@
 
 As OpenML's (``GenericLandmarker`` of openml/EvaluationEngine): two folds, the predictions of both pooled; the area
 under the ROC curve of each class against the rest, weighted by the sizes of the classes; error rate; Cohen's kappa.
-The learners are not Weka's but cheap relatives of them (see `metalearning.learners`): all trees of a fold are cuts of
-one CART of scikit-learn's, by entropy, whose splits are binary where Weka's give each category a branch of its own.
+The learners are not Weka's but cheap relatives of them (see `metalearning.landmark_models`): all trees of a fold are
+cuts of one CART of scikit-learn's, by entropy, whose splits are binary where Weka's give each category a branch of its
+own.
 
 What OpenML publishes as ``J48.*``, ``REPTreeDepth*``, ``RandomTreeDepth*`` and ``CfsSubsetEval_*`` was for most data
 sets computed with the options lost that these names speak of: all depths and all confidences agree to the last digit,
@@ -19,10 +20,10 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-from metalearning import learners
-from metalearning.learners import Encoded, encode
-from metalearning.sample import Array, Codes, TableSample
-from metalearning.subset import select_subset
+from metalearning import landmark_models
+from metalearning.cfs import select_subset
+from metalearning.landmark_models import Encoded, encode
+from metalearning.table_sample import Array, Codes, TableSample
 
 MOST_ROWS = 3_000
 MOST_COLUMNS = 60
@@ -109,15 +110,15 @@ def _class_scores(train: Encoded, targets: Array, held: Encoded, seed: int) -> d
     few_train, few_held = train.columns(chosen), held.columns(chosen)
     stump = DecisionTreeClassifier(criterion="entropy", max_depth=1, random_state=seed)
     stump.fit(few_train.together(), targets.argmax(axis=1))
-    cut = {"CfsSubsetEval_DecisionStump": learners.truncated(stump, 1)}
+    cut = {"CfsSubsetEval_DecisionStump": landmark_models.truncated(stump, 1)}
     return {
         **scores,
-        **learners.tree_scores(stump, cut, few_held, targets.shape[1]),
-        "kNN1N": learners.nearest(train, targets, held),
-        "NaiveBayes": learners.naive_bayes(train, targets, held),
-        "Ridge": learners.linear(train, targets, held),
-        "CfsSubsetEval_kNN1N": learners.nearest(few_train, targets, few_held),
-        "CfsSubsetEval_NaiveBayes": learners.naive_bayes(few_train, targets, few_held),
+        **landmark_models.tree_scores(stump, cut, few_held, targets.shape[1]),
+        "kNN1N": landmark_models.nearest(train, targets, held),
+        "NaiveBayes": landmark_models.naive_bayes(train, targets, held),
+        "Ridge": landmark_models.linear(train, targets, held),
+        "CfsSubsetEval_kNN1N": landmark_models.nearest(few_train, targets, few_held),
+        "CfsSubsetEval_NaiveBayes": landmark_models.naive_bayes(few_train, targets, few_held),
     }
 
 
@@ -125,17 +126,17 @@ def _tree_scores(train: Encoded, targets: Array, held: Encoded, seed: int) -> di
     X, y, n_classes = train.together(), targets.argmax(axis=1), targets.shape[1]
     grown = DecisionTreeClassifier(criterion="entropy", min_samples_leaf=2, max_depth=DEEPEST, random_state=seed)
     grown.fit(X, y)
-    cuts = {name: learners.pruned(grown, confidence) for name, confidence in CONFIDENCES.items()}
-    cuts |= {f"REPTreeDepth{depth}": learners.truncated(grown, depth) for depth in DEPTHS}
+    cuts = {name: landmark_models.pruned(grown, confidence) for name, confidence in CONFIDENCES.items()}
+    cuts |= {f"REPTreeDepth{depth}": landmark_models.truncated(grown, depth) for depth in DEPTHS}
     cuts["DecisionStump"] = cuts["REPTreeDepth1"]
     # As many columns a split as Weka's RandomTree looks at.
     few = int(np.log2(X.shape[1])) + 1
     random = DecisionTreeClassifier(criterion="entropy", max_features=few, max_depth=max(DEPTHS), random_state=seed)
     random.fit(X, y)
-    random_cuts = {f"RandomTreeDepth{depth}": learners.truncated(random, depth) for depth in DEPTHS}
+    random_cuts = {f"RandomTreeDepth{depth}": landmark_models.truncated(random, depth) for depth in DEPTHS}
     return {
-        **learners.tree_scores(grown, cuts, held, n_classes),
-        **learners.tree_scores(random, random_cuts, held, n_classes),
+        **landmark_models.tree_scores(grown, cuts, held, n_classes),
+        **landmark_models.tree_scores(random, random_cuts, held, n_classes),
     }
 
 
@@ -152,11 +153,11 @@ def _regress(table: Encoded, y: NDArray[Any], fold: Codes, seed: int) -> dict[st
         baseline[fold == test] = targets.mean()
         tree = DecisionTreeRegressor(min_samples_leaf=5, max_depth=DEEPEST, random_state=seed + test)
         tree.fit(train.together(), targets)
-        cuts = {f"REPTreeDepth{depth}RRSE": learners.truncated(tree, depth) for depth in DEPTHS}
-        cuts["TreeRRSE"] = learners.truncated(tree, DEEPEST)
-        found = learners.tree_scores(tree, cuts, held, 1)
-        found["kNN1NRRSE"] = learners.nearest(train, targets[:, None], held)
-        found["RidgeRRSE"] = learners.linear(train, targets[:, None], held)
+        cuts = {f"REPTreeDepth{depth}RRSE": landmark_models.truncated(tree, depth) for depth in DEPTHS}
+        cuts["TreeRRSE"] = landmark_models.truncated(tree, DEEPEST)
+        found = landmark_models.tree_scores(tree, cuts, held, 1)
+        found["kNN1NRRSE"] = landmark_models.nearest(train, targets[:, None], held)
+        found["RidgeRRSE"] = landmark_models.linear(train, targets[:, None], held)
         for name, predicted in found.items():
             pooled[name][fold == test] = predicted[:, 0]
     scale = np.sqrt(np.mean((y - baseline) ** 2))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from metalearning.names import VECTOR
-from metalearning.sample import Array
+from metalearning.table_sample import Array
 
 FARTHEST = 3.0  # robust deviations from the centre; what lies beyond is no more different for it
 

@@ -12,10 +12,10 @@ from ConfigSpace import ConfigurationSpace
 from numpy.typing import NDArray
 
 from meta_db.store import MetaDatabase
-from metalearning.beliefs import Beliefs
 from metalearning.metafeatures import MetaFeatures
 from metalearning.names import CHEAP, VECTOR
 from metalearning.portfolio import choose, normalise
+from metalearning.posterior import Beliefs
 from metalearning.similarity import Likeness, compare, weigh
 from pipelines.configuration import Configuration
 from pipelines.space import complete

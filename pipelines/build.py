@@ -37,7 +37,7 @@ def build_pipeline(configuration: Configuration, context: FitContext) -> Pipelin
     -------
     Pipeline
         Unfitted. Steps ``columns`` (encoding, imputation, scaling), ``generate``, ``select``, ``model``; those that
-        would do nothing are left out. Takes the array that `pipelines.data.TableReader` makes.
+        would do nothing are left out. Takes the array that `pipelines.table.reader.TableReader` makes.
     """
     steps: list[tuple[str, Any]] = []
     columns = _columns(configuration, context)

@@ -17,7 +17,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from automl.estimator import AutoMLClassifier, AutoMLRegressor
 from automl.execute.machine import available_cpus
 from automl.names import check_names
-from pipelines.data import TableReader
+from pipelines.table.reader import TableReader
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,8 @@ from metalearning.features import describe
 from pipelines.build import predicted_seconds
 from pipelines.component import TaskType
 from pipelines.configuration import Configuration
-from pipelines.data import TableReader
 from pipelines.space import build_space, complete
+from pipelines.table.reader import TableReader
 
 logger = logging.getLogger(__name__)
 

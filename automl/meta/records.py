@@ -19,7 +19,7 @@ from automl.task.task import Task
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.run_directory import Store
 from automl.trials.trial import FoldResult
-from meta_db import sample
+from meta_db import prediction_codec
 from meta_db.store import DatasetRecord, EvaluationRecord, MetaDatabase
 from metalearning.features import describe
 from pipelines.component import TaskType
@@ -47,7 +47,7 @@ def record_task(
     """
     X = task.X.tocsr().data if sparse.issparse(task.X) else task.X
     mark = sha256(np.ascontiguousarray(X).tobytes() + np.ascontiguousarray(task.y).tobytes()).hexdigest()[:16]
-    kept = sample.choose_rows(len(task.y), _SEED)
+    kept = prediction_codec.choose_rows(len(task.y), _SEED)
     return DatasetRecord(
         name=name,
         fingerprint=mark,
@@ -145,9 +145,9 @@ def _sample(task: Task, parts: Mapping[int, NDArray[np.float32]]) -> bytes:
     predictions = np.full(shape, np.nan, dtype=np.float32)
     for fold, p in parts.items():
         predictions[task.folds[fold][1]] = p
-    kept = sample.choose_rows(len(task.y), _SEED)
+    kept = prediction_codec.choose_rows(len(task.y), _SEED)
     unit = _unit(task)
-    return sample.encode(predictions[kept] / unit, task.y[kept] / unit, task.traits.is_classification)
+    return prediction_codec.encode(predictions[kept] / unit, task.y[kept] / unit, task.traits.is_classification)
 
 
 def _unit(task: Task) -> float:

@@ -14,7 +14,7 @@ from automl.search.base import Searcher
 from automl.search.baselines import GeneticSearcher, GridSearcher, RandomSearcher, SobolSearcher
 from automl.search.optuna_sampler import SAMPLERS, OptunaSearcher
 from automl.search.smac import SmacSearcher
-from metalearning.beliefs import Beliefs
+from metalearning.posterior import Beliefs
 from pipelines.configuration import Configuration
 
 SEARCHERS: dict[str, Callable[..., Searcher]] = {

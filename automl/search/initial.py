@@ -15,8 +15,8 @@ from automl.search.budget import Budget
 from automl.search.forecast import RuntimeModel
 from automl.task.task import Task
 from meta_db.store import MetaDatabase, MetaDatabaseError, memory_files
-from metalearning.beliefs import Beliefs
 from metalearning.features import describe
+from metalearning.posterior import Beliefs
 from metalearning.warmstart import recommend
 from pipelines.catalog import find
 from pipelines.configuration import Configuration

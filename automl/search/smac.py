@@ -13,7 +13,7 @@ from automl.search.surrogate import Surrogate
 from automl.search.vectors import Vectors, VectorSpace
 from automl.trials.history import Observation, RunHistory
 from automl.trials.trial import Trial
-from metalearning.beliefs import Beliefs
+from metalearning.posterior import Beliefs
 from pipelines.configuration import Configuration
 
 # Where many suggestions are asked for at once, the second choices of a model are good enough for some of them.

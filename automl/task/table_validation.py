@@ -12,8 +12,8 @@ from pandas.api import types
 from scipy import sparse
 
 from automl.errors import InvalidInputError
-from pipelines.columns import TableError
-from pipelines.table import to_array
+from pipelines.table.columns import TableError
+from pipelines.table.raw import to_array
 
 Array = NDArray[Any]
 
@@ -23,7 +23,7 @@ class InvalidCellError(InvalidInputError, TypeError):
 
 
 def check_table(X: Any) -> None:
-    """Check that `X` is a table that `pipelines.data.TableReader` can read, in `fit` as in `predict`.
+    """Check that `X` is a table that `pipelines.table.reader.TableReader` can read, in `fit` as in `predict`.
 
     Raises
     ------

@@ -33,7 +33,7 @@ class Task:
     Attributes
     ----------
     X : ndarray or CSR matrix of shape (n_samples, n_features)
-        Output of `pipelines.data.TableReader`.
+        Output of `pipelines.table.reader.TableReader`.
     y : ndarray of shape (n_samples,)
         Class codes, or floats.
     groups : ndarray of shape (n_samples,), optional

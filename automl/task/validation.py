@@ -18,8 +18,8 @@ from sklearn.utils.multiclass import type_of_target
 from automl.errors import InvalidInputError
 from automl.task.metrics import Metric, arbitrary_predictions, try_metric
 from automl.task.table_validation import InvalidCellError, as_array, check_table
-from pipelines.columns import TableError
-from pipelines.table import to_array
+from pipelines.table.columns import TableError
+from pipelines.table.raw import to_array
 
 Array = NDArray[Any]
 

@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from pipelines.early_stopping import Deadline
 from pipelines.nets.architectures import Architecture, Dropout
+from pipelines.nets.cuda_graph import Pace, Recording
 from pipelines.nets.parameters import Parameters, n_weights, per_weight
-from pipelines.nets.recording import Pace, Recording
 
 SAMPLE = 1024  # rows that an architecture sees when it fills its weights
 # Networks train on into overconfidence while they still learn to rank; what their outputs are multiplied with is chosen

@@ -15,7 +15,7 @@ from automl.errors import InvalidInputError
 from automl.meta.build import Protocol, Source, fill, read_sources
 from automl.meta.design import design, losers
 from automl.meta.records import add_run
-from meta_db.sample import decode
+from meta_db.prediction_codec import decode
 from meta_db.store import MetaDatabase, Results
 from pipelines.build import predicted_seconds
 from pipelines.configuration import Configuration

@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 
-from pipelines.data import TableReader
+from pipelines.table.reader import TableReader
 
 # Of OpenML's data set 61, from https://www.openml.org/api/v1/json/data/qualities/61; what OpenML leaves empty is not
 # here, nor are the landmarks whose options were lost (see `metalearning.landmarks`).

@@ -11,9 +11,9 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import minmax_scale
 from sklearn.tree import DecisionTreeClassifier
 
+from metalearning.cfs import select_subset
+from metalearning.landmark_models import encode, naive_bayes, nearest, pruned, tree_scores, truncated
 from metalearning.landmarks import measures
-from metalearning.learners import encode, naive_bayes, nearest, pruned, tree_scores, truncated
-from metalearning.subset import select_subset
 
 
 def halves(X, y, categorical=False, most_levels=20):

@@ -9,8 +9,8 @@ from meta_db.store import MetaDatabase
 from metalearning.features import describe
 from metalearning.warmstart import recommend
 from pipelines.configuration import Configuration
-from pipelines.data import TableReader
 from pipelines.space import build_space, complete
+from pipelines.table.reader import TableReader
 
 ENTRIES = [
     Configuration({"model": "gaussian_nb"}),

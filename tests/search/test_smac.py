@@ -10,7 +10,7 @@ from automl.search.baselines import RandomSearcher
 from automl.search.smac import SmacSearcher
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, TrialResult
-from metalearning.beliefs import Beliefs
+from metalearning.posterior import Beliefs
 from pipelines.configuration import Configuration
 from pipelines.space import to_configuration
 from tests.search.spaces import joint

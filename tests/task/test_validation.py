@@ -26,7 +26,7 @@ from automl.task.validation import (
     check_target,
     table_errors,
 )
-from pipelines.data import TableReader
+from pipelines.table.reader import TableReader
 
 nan, inf = np.nan, np.inf
 GOOD = {

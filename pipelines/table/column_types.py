@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipelines.columns import (
+from pipelines.table.columns import (
     DATE_PARTS,
     BooleanReader,
     CategoryReader,

@@ -14,9 +14,9 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from automl.task import table_validation as table_checks
-from pipelines.columns import TableError, level_text
 from pipelines.component import LARGEST
-from pipelines.data import TableReader
+from pipelines.table.columns import TableError, level_text
+from pipelines.table.reader import TableReader
 
 nan = np.nan
 

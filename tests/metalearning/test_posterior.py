@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from metalearning.beliefs import Beliefs
+from metalearning.posterior import Beliefs
 from pipelines.configuration import Configuration
 
 N = 10

@@ -16,7 +16,7 @@ from scipy import special
 from sklearn.linear_model import Ridge
 from sklearn.metrics import euclidean_distances
 
-from metalearning.sample import Array, Codes
+from metalearning.table_sample import Array, Codes
 
 
 @dataclass(frozen=True)

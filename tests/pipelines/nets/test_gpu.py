@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import log_loss
 
 from pipelines.nets.architectures import Architecture, RealMLP, ResNet, TabM
+from pipelines.nets.cuda_graph import Recording
 from pipelines.nets.estimator import NetClassifier, NetSettings, fit_together
 from pipelines.nets.fleet import Recipe
-from pipelines.nets.recording import Recording
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 

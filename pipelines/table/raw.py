@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pandas.api import types
 from scipy import sparse
 
-from pipelines.columns import Floats, TableError
 from pipelines.component import LARGEST
+from pipelines.table.columns import Floats, TableError
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ def block(table: Any, columns: list[int]) -> Floats:
 
 
 def series(table: Any, position: int) -> pd.Series:
-    """One column, with a dtype that `pipelines.columns` knows."""
+    """One column, with a dtype that `pipelines.table.columns` knows."""
     if isinstance(table, np.ndarray):
         return pd.Series(table[:, position], name=position)
     column = table.iloc[:, position]

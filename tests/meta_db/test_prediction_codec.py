@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from meta_db.sample import MAX_ROWS, choose_rows, decode, encode
+from meta_db.prediction_codec import MAX_ROWS, choose_rows, decode, encode
 
 
 def test_probabilities_of_two_classes_come_back_within_a_percent():

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
-from metalearning.learners import Encoded
-from metalearning.sample import Array
+from metalearning.landmark_models import Encoded
+from metalearning.table_sample import Array
 
 BINS = 8
 PATIENCE = 5

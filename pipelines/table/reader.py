@@ -13,10 +13,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from pipelines.columns import CategoryReader, Column, Floats, NumericReader, TableError, TextReader
 from pipelines.component import LARGEST, TableTraits, TaskType
-from pipelines.inference import infer_column, numeric_columns
-from pipelines.table import RawTable, as_table, block, finite_csr, plain, series
+from pipelines.table.column_types import infer_column, numeric_columns
+from pipelines.table.columns import CategoryReader, Column, Floats, NumericReader, TableError, TextReader
+from pipelines.table.raw import RawTable, as_table, block, finite_csr, plain, series
 
 TEXT_CELLS = 256  # hashed columns of all text columns together
 

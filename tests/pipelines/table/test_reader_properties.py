@@ -7,7 +7,7 @@ import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipelines.data import TableReader
+from pipelines.table.reader import TableReader
 
 CELLS = {
     "float": st.one_of(st.none(), st.floats(-1e6, 1e6)),

@@ -1,0 +1,1 @@
+"""A raw table as one array: kinds of columns, and how each column is read."""
