@@ -13,10 +13,9 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import get_scorer, get_scorer_names
 
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, check_names
 from automl.execute.catalog import EXECUTORS
 from automl.guard import make_guard
-from automl.names import check_names
 from automl.persistence import takes_files
 from automl.search.catalog import SEARCHERS
 from automl.search.initial import DESIGNS

@@ -14,9 +14,9 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from automl.errors import check_names
 from automl.estimator import AutoMLClassifier, AutoMLRegressor
 from automl.execute.machine import available_cpus
-from automl.names import check_names
 from pipelines.table.reader import TableReader
 
 

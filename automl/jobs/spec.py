@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, check_names
 from automl.jobs.checks import check_mapping, check_plain, check_values
 from automl.jobs.job import Batch, Job, Kind, Resources, Setting, Table
-from automl.names import check_names
 
 _KINDS: tuple[Kind, ...] = ("path", "openml", "call")
 _LIMITS = ("n_jobs", "memory", "time_limit")

@@ -8,8 +8,7 @@ from typing import Any
 
 from ConfigSpace import ConfigurationSpace
 
-from automl.errors import InvalidInputError
-from automl.names import check_names
+from automl.errors import InvalidInputError, check_names
 from automl.search.base import Searcher
 from automl.search.baselines import GeneticSearcher, GridSearcher, RandomSearcher, SobolSearcher
 from automl.search.optuna_sampler import SAMPLERS, OptunaSearcher

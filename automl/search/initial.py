@@ -9,8 +9,7 @@ from typing import Any
 
 from ConfigSpace import ConfigurationSpace
 
-from automl.errors import InvalidInputError
-from automl.names import check_names
+from automl.errors import InvalidInputError, check_names
 from automl.search.budget import Budget
 from automl.search.forecast import RuntimeModel
 from automl.task.task import Task

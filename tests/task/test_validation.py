@@ -17,8 +17,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted
 
 from automl.arguments import check_arguments, check_scoring_classes
-from automl.errors import AutoMLError, InvalidInputError
-from automl.names import check_names
+from automl.errors import AutoMLError, InvalidInputError, check_names
 from automl.task.validation import (
     check_groups,
     check_sample_weight,
