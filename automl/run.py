@@ -25,7 +25,6 @@ from automl.ensemble.threshold import tune_label_weights
 from automl.errors import InvalidInputError, NothingFittedError, NoWorkersError
 from automl.execute.base import Executor
 from automl.execute.catalog import make_executor
-from automl.execute.evaluate import Artifacts
 from automl.execute.machine import available_cpus, room_for_a_fit
 from automl.guard import Guard, Watch
 from automl.search.budget import Budget
@@ -36,6 +35,7 @@ from automl.search.initial import default_portfolio, from_user, remembered_portf
 from automl.search.loop import search
 from automl.search.racing import Limits, Racing, fold_seconds
 from automl.task.task import Task
+from automl.trials.artifacts import Artifacts
 from automl.trials.eviction import ModelShelf
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import Store

@@ -13,9 +13,10 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from automl import AutoMLClassifier, AutoMLRegressor, Guard
 from automl.errors import InvalidInputError
-from automl.execute.evaluate import Artifacts, evaluate
+from automl.execute.evaluate import evaluate
 from automl.guard import Watch, choose_free, make_guard, set_aside
 from automl.task.task import Task
+from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from tests.factories import FAST, make_task, tree

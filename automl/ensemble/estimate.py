@@ -28,9 +28,9 @@ from automl.ensemble.selection import (
     shrink_weights,
 )
 from automl.ensemble.threshold import one_hot_labels, tune_label_weights
-from automl.execute.evaluate import Artifacts
 from automl.task.metrics import Metric, loss_or_nan
 from automl.task.task import Task
+from automl.trials.artifacts import Artifacts
 from automl.trials.history import Evaluation, RunHistory
 from pipelines.configuration import Configuration
 

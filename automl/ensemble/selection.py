@@ -16,10 +16,11 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from automl.ensemble.calibration import Calibration
-from automl.execute.evaluate import Artifacts, predict
+from automl.execute.evaluate import predict
 from automl.search.racing import n_finalists, n_siblings, rank
 from automl.task.metrics import Metric, loss_or_nan, roc_auc_losses
 from automl.task.task import Task
+from automl.trials.artifacts import Artifacts
 from automl.trials.history import Evaluation, RunHistory
 from pipelines.configuration import Configuration
 

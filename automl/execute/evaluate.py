@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
 import time
 import traceback
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -18,11 +16,11 @@ from sklearn.pipeline import Pipeline
 
 from automl.execute.machine import MemoryMeter
 from automl.task.task import Task
+from automl.trials.artifacts import Artifacts
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.build import build_pipeline, fits_together
 from pipelines.catalog import find
 from pipelines.component import FitContext
-from pipelines.configuration import Configuration
 
 _FIT_SHARE = 0.85  # of a fold's seconds; the rest is for predictions and for writing the model
 
@@ -36,45 +34,6 @@ class _Cell(NamedTuple):
 
     trial: int
     fold: int
-
-
-@dataclass(frozen=True)
-class Artifacts:
-    """Where fold models and out-of-fold predictions lie: one file each, named by configuration and fold."""
-
-    folder: Path
-
-    def model_path(self, configuration: Configuration, fold: int) -> Path:
-        return self.folder / f"{configuration.id}-{fold}.model"
-
-    def predictions_path(self, configuration: Configuration, fold: int) -> Path:
-        return self.folder / f"{configuration.id}-{fold}.npy"
-
-    def free_path(self, configuration: Configuration, fold: int) -> Path:
-        return self.folder / f"{configuration.id}-{fold}.free.npy"
-
-    def paths(self, configuration: Configuration, fold: int) -> list[Path]:
-        """The files of a fold that are there."""
-        possible = (self.model_path, self.predictions_path, self.free_path)
-        return [path for path in (of(configuration, fold) for of in possible) if path.exists()]
-
-    def write(self, configuration: Configuration, fold: int, model: Pipeline, predictions: NDArray[Any]) -> None:
-        self.model_path(configuration, fold).write_bytes(pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL))
-        np.save(self.predictions_path(configuration, fold), predictions)
-
-    def model(self, configuration: Configuration, fold: int) -> bytes:
-        """The pickled fold model; unpickled only when it must predict."""
-        return self.model_path(configuration, fold).read_bytes()
-
-    def predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
-        """Predictions for the scored rows of a fold, shape (n_rows, n_classes) or (n_rows,)."""
-        loaded: NDArray[np.floating] = np.load(self.predictions_path(configuration, fold))
-        return loaded
-
-    def free_predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
-        """What a fold model says of the task's free rows, shape (n_free, n_classes) or (n_free,)."""
-        loaded: NDArray[np.floating] = np.load(self.free_path(configuration, fold))
-        return loaded
 
 
 def predict(model: Pipeline, X: Any, n_classes: int) -> NDArray[np.floating]:

@@ -17,10 +17,10 @@ import ray
 import ray.exceptions
 
 from automl.errors import InvalidInputError
-from automl.execute.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
 from automl.execute.machine import count_workers, default_memory_limit, fleet_size
 from automl.task.task import Task
+from automl.trials.artifacts import Artifacts
 from automl.trials.trial import Status, Trial, TrialResult
 from pipelines.catalog import find
 

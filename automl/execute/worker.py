@@ -12,8 +12,9 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from automl.execute.evaluate import Artifacts, evaluate, import_libraries
+from automl.execute.evaluate import evaluate, import_libraries
 from automl.task.task import Task
+from automl.trials.artifacts import Artifacts
 
 
 def main(connection: Connection, folder: str, n_threads: int, device: str) -> None:

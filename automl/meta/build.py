@@ -18,7 +18,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl.errors import InvalidInputError
-from automl.execute.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
 from automl.execute.machine import available_cpus, default_memory_limit
 from automl.execute.processes import warm_up
@@ -29,6 +28,7 @@ from automl.task.files import read_table
 from automl.task.metrics import default_scoring, make_metric
 from automl.task.splits import Fold, make_folds
 from automl.task.task import Task
+from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
 from automl.trials.trial import Status, Trial, TrialResult
 from meta_db.store import RANKED_BY, MetaDatabase

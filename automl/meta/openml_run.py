@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from automl.errors import InvalidInputError
-from automl.execute.evaluate import Artifacts
 from automl.meta.build import Source
 from automl.persistence import library_versions
 from automl.task.task import Task
 from automl.task.validation import check_target
+from automl.trials.artifacts import Artifacts
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.run_directory import Store
 from automl.trials.trial import Status

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from automl.errors import InvalidInputError
-from automl.execute.evaluate import Artifacts
 from automl.persistence import library_versions
 from automl.task.metrics import make_metric
 from automl.task.task import Task
+from automl.trials.artifacts import Artifacts
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.run_directory import Store
 from automl.trials.trial import FoldResult

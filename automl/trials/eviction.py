@@ -6,9 +6,9 @@ import logging
 import shutil
 
 from automl.ensemble.selection import candidate_sets
-from automl.execute.evaluate import Artifacts
 from automl.search.racing import rank
 from automl.task.task import Task
+from automl.trials.artifacts import Artifacts
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.trial import TrialResult
 

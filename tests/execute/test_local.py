@@ -17,8 +17,8 @@ from sklearn.datasets import load_breast_cancer
 
 from automl import AutoMLClassifier
 from automl.errors import NoWorkersError
-from automl.execute.evaluate import Artifacts
 from automl.execute.local import LocalExecutor
+from automl.trials.artifacts import Artifacts
 from automl.trials.trial import Status, Trial
 from pipelines.configuration import Configuration
 from tests.factories import FAST, make_task, net, tree

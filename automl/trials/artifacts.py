@@ -1,0 +1,63 @@
+"""The files in which trials leave fold models and out-of-fold predictions."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.pipeline import Pipeline
+
+from pipelines.configuration import Configuration
+
+
+@dataclass(frozen=True)
+class Artifacts:
+    """The files of a run's fold models and predictions, named by configuration and fold.
+
+    Attributes
+    ----------
+    folder : Path
+        The run directory, or a temporary folder of the run.
+    """
+
+    folder: Path
+
+    def model_path(self, configuration: Configuration, fold: int) -> Path:
+        """Return the path of the pickled model of a fold."""
+        return self.folder / f"{configuration.id}-{fold}.model"
+
+    def predictions_path(self, configuration: Configuration, fold: int) -> Path:
+        """Return the path of the predictions for the scored rows of a fold."""
+        return self.folder / f"{configuration.id}-{fold}.npy"
+
+    def free_path(self, configuration: Configuration, fold: int) -> Path:
+        """Return the path of the predictions for the holdout rows of the guard."""
+        return self.folder / f"{configuration.id}-{fold}.free.npy"
+
+    def paths(self, configuration: Configuration, fold: int) -> list[Path]:
+        """Return the files of a fold that exist."""
+        possible = (self.model_path, self.predictions_path, self.free_path)
+        return [path for path in (of(configuration, fold) for of in possible) if path.exists()]
+
+    def write(self, configuration: Configuration, fold: int, model: Pipeline, predictions: NDArray[Any]) -> None:
+        """Write the model of a fold and its predictions for the scored rows."""
+        self.model_path(configuration, fold).write_bytes(pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL))
+        np.save(self.predictions_path(configuration, fold), predictions)
+
+    def model(self, configuration: Configuration, fold: int) -> bytes:
+        """Return the pickled fold model."""
+        return self.model_path(configuration, fold).read_bytes()
+
+    def predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
+        """Return the predictions for the scored rows of a fold, shape (n_rows, n_classes) or (n_rows,)."""
+        loaded: NDArray[np.floating] = np.load(self.predictions_path(configuration, fold))
+        return loaded
+
+    def free_predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
+        """Return the predictions of a fold model for the holdout rows, shape (n_holdout, n_classes) or (n_holdout,)."""
+        loaded: NDArray[np.floating] = np.load(self.free_path(configuration, fold))
+        return loaded
