@@ -33,6 +33,7 @@ from automl.task import validation
 from automl.task.metrics import Metric, make_metric
 from automl.task.splits import make_folds
 from automl.task.task import Task
+from automl.trials.candidates import rank
 from automl.trials.history import RunHistory
 from automl.trials.leaderboard import make_leaderboard
 from automl.trials.run_directory import kept_seed
@@ -194,7 +195,7 @@ class _AutoML(BaseEstimator):
     def _settings(self, budget: Budget, progress: Progress, seed: int, n_folds: int) -> Settings:
         def show(result: TrialResult, history: RunHistory) -> None:
             best = None
-            if (first := history.standings()[0]).folds:
+            if (first := rank(history, usable_only=False, most_folds_first=True)[0]).folds:
                 best = Best(-first.mean_loss, first.configuration.family, len(first.folds), n_folds)
             progress.update(len(history.evaluations), best, result.trial.configuration.family, budget.elapsed)
 
@@ -234,7 +235,7 @@ class _AutoML(BaseEstimator):
     def leaderboard_(self) -> pd.DataFrame:
         """One row a configuration, best first: family, score, std, seconds, status, ensemble weight, id."""
         check_is_fitted(self, "history_")
-        return make_leaderboard(self.history_, self._ensemble)
+        return make_leaderboard(self.history_, self._ensemble.weights)
 
     @property
     def estimate_(self) -> Estimate:

@@ -20,11 +20,11 @@ from automl.ensemble.estimate import draw_units
 from automl.ensemble.selection import Ensemble, out_of_fold
 from automl.ensemble.threshold import one_hot_labels
 from automl.errors import InvalidInputError
-from automl.search.racing import rank
 from automl.task.metrics import loss_or_nan
 from automl.task.splits import deal, group_folds
 from automl.task.task import FreeRows, Task
 from automl.trials.artifacts import Artifacts
+from automl.trials.candidates import rank
 from automl.trials.history import RunHistory
 
 logger = logging.getLogger(__name__)

@@ -36,7 +36,7 @@ from automl.search.loop import search
 from automl.search.racing import Limits, Racing, fold_seconds
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
-from automl.trials.eviction import ModelShelf
+from automl.trials.eviction import ModelEviction
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import Store
 from automl.trials.trial import TrialResult
@@ -128,13 +128,13 @@ def run(task: Task, settings: Settings) -> RunResult:
             logger.info("resumed with %d trials", len(history.results))
 
         artifacts = Artifacts(folder)
-        shelf = ModelShelf(artifacts, task)
+        eviction = ModelEviction(artifacts, task)
         watch = None if settings.guard is None else Watch(settings.guard, task, artifacts, settings.random_state)
 
         def on_result(result: TrialResult) -> None:
             if store is not None:
                 store.append(result, settings.budget.elapsed)
-            shelf.add(result, history)
+            eviction.add(result, history)
             for callback in settings.callbacks:
                 callback(result, history)
             if watch is not None:

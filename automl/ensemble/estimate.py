@@ -21,8 +21,6 @@ from threadpoolctl import threadpool_limits
 from automl.ensemble.calibration import calibrate
 from automl.ensemble.selection import (
     Ensemble,
-    candidate_sets,
-    cap_candidates,
     greedy_weights,
     out_of_fold,
     shrink_weights,
@@ -31,6 +29,7 @@ from automl.ensemble.threshold import one_hot_labels, tune_label_weights
 from automl.task.metrics import Metric, loss_or_nan
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
+from automl.trials.candidates import candidate_sets, cap_candidates
 from automl.trials.history import Evaluation, RunHistory
 from pipelines.configuration import Configuration
 

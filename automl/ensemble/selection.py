@@ -17,11 +17,11 @@ from sklearn.pipeline import Pipeline
 
 from automl.ensemble.calibration import Calibration
 from automl.execute.evaluate import predict
-from automl.search.racing import n_finalists, n_siblings, rank
 from automl.task.metrics import Metric, loss_or_nan, roc_auc_losses
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
-from automl.trials.history import Evaluation, RunHistory
+from automl.trials.candidates import candidate_sets, rank
+from automl.trials.history import RunHistory
 from pipelines.configuration import Configuration
 
 Array = NDArray[Any]
@@ -30,7 +30,6 @@ _SHRINKAGE_ROWS = 100.0  # rows at which greedy weights and equal weights of tho
 _BAGS = 8
 _BAG_ROWS = 5_000  # tables below this many rows average the weights of several bags
 _SMALLEST_WEIGHT = 0.02
-_ENOUGH_ROWS = 800  # of out-of-fold predictions, to weigh candidates on
 _SORTED_AT_ONCE = 1_000_000  # scores, which bounds the memory
 _MAX_ROWS = 20_000  # more rows do not change the weights, but cost time with sorting metrics
 _filters = threading.Lock()  # of warnings, which belong to the process
@@ -152,43 +151,6 @@ def out_of_fold(
     rows = np.concatenate([task.folds[f][1] for f in folds])
     each = [bag.weight * np.concatenate([artifacts.predictions(bag.configuration, f) for f in folds]) for bag in bags]
     return rows, np.asarray(sum(each))
-
-
-def candidate_sets(history: RunHistory, task: Task, widen: int = 1) -> list[tuple[int, list[Evaluation]]]:
-    """Sets of configurations that have all finished the first n folds: pairs (n, configurations, best first).
-
-    The most folds come first; fewer folds let in what is not finished, as long as they hold enough rows to weigh on.
-    The number of candidates, in all and of one family, is capped by the rows of the table.
-
-    Parameters
-    ----------
-    widen : int
-        Times as many candidates as an ensemble may choose from.
-    """
-    ranked = rank(history) or [e for e in history.evaluations.values() if e.folds]
-    n_rows = task.traits.n_rows
-    sizes = np.cumsum([len(test) for _, test in task.folds])
-    found: list[tuple[int, list[Evaluation]]] = []
-    for n in range(len(task.folds), 0, -1):
-        if found and sizes[n - 1] < min(_ENOUGH_ROWS, 0.6 * sizes[-1]):
-            break
-        finished = [e for e in ranked if set(range(n)) <= set(e.folds)]
-        places = cap_candidates([e.configuration.family for e in finished], n_rows, widen)
-        chosen = [finished[place] for place in places]
-        if chosen and (not found or chosen != found[-1][1]):
-            found.append((n, chosen))
-    return found
-
-
-def cap_candidates(families: Sequence[str], n_rows: int, widen: int = 1) -> list[int]:
-    """Places in a ranking of those that an ensemble may choose from, given the family of each, best first."""
-    counts: dict[str, int] = {}
-    places = []
-    for place, family in enumerate(families):
-        counts[family] = counts.get(family, 0) + 1
-        if counts[family] <= widen * n_siblings(n_rows):
-            places.append(place)
-    return places[: widen * n_finalists(n_rows)]
 
 
 def select_weights(

@@ -12,6 +12,7 @@ from automl.search.base import Searcher
 from automl.search.budget import Budget
 from automl.search.fleets import Siblings
 from automl.search.forecast import MemoryModel, RuntimeModel
+from automl.trials.candidates import max_candidates, max_per_family, rank
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.trial import Status, Trial, TrialResult
 from pipelines.catalog import find
@@ -27,21 +28,6 @@ _FIRST_SHARE = 0.02  # of the budget at most
 _ASKED = 5  # times, where nothing of what a searcher proposes could end
 _AT_ONCE = (8, 64)  # newcomers asked for together: only where so many workers are idle, and no more than that
 _FLEET_PRICE = 4  # times the seconds of one trial that a fleet may take: a device that is slower cuts it short
-_ROWS = (100, 500, 2_500, 10_000, 100_000)
-_FINALISTS = (6, 10, 18, 40, 60)
-
-
-def n_finalists(n_rows: int) -> int:
-    """How many configurations are worth all folds: few on small tables, where choosing among many overfits.
-
-    Interpolated in the logarithm of the rows, after the model-count curve that AutoGluon settled on.
-    """
-    return round(float(np.interp(np.log(n_rows), np.log(_ROWS), _FINALISTS)))
-
-
-def n_siblings(n_rows: int) -> int:
-    """How many configurations of one family are worth all folds: the more rows, the better they can be told apart."""
-    return 2 if n_rows < 1_000 else 3 if n_rows < 5_000 else 4 if n_rows < 10_000 else 6
 
 
 def fold_seconds(seconds: float, n_workers: int, n_folds: int, n_rows: int) -> float:
@@ -284,10 +270,10 @@ class Racing:
         for place, e in enumerate(alive):
             elder = siblings.get(e.configuration.family, 0)
             siblings[e.configuration.family] = elder + 1
-            if elder < n_siblings(self._n_rows):
+            if elder < max_per_family(self._n_rows):
                 places.append((place + _PER_SIBLING * elder - _FOR_FOLDS * len(e.folds) / self._n_folds, e))
         places.sort(key=lambda pair: pair[0])
-        return [e for _, e in places[: n_finalists(self._n_rows)]]
+        return [e for _, e in places[: max_candidates(self._n_rows)]]
 
 
 def _folds_by_configuration(trials: Iterable[Trial]) -> dict[Configuration, set[int]]:
@@ -295,10 +281,3 @@ def _folds_by_configuration(trials: Iterable[Trial]) -> dict[Configuration, set[
     for trial in trials:
         folds.setdefault(trial.configuration, set()).update(trial.folds)
     return folds
-
-
-def rank(history: RunHistory) -> list[Evaluation]:
-    """Evaluations without a failure, best first, by loss adjusted for the folds that each has seen."""
-    losses = {o.configuration: o.loss for o in history.observations() if o.loss is not None}
-    sound = [e for c, e in history.evaluations.items() if c in losses and not e.reason]
-    return sorted(sound, key=lambda e: losses[e.configuration] or 0.0)

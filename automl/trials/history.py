@@ -19,7 +19,8 @@ class Evaluation:
     origin: str
     folds: dict[int, FoldResult] = field(default_factory=dict)
     status: Status = Status.OK
-    reason: str = ""
+    reason: str = ""  # why it is not usable, one line for people
+    usable: bool = True  # False where a trial failed or the models were removed: no ensemble may choose it
     seconds: float = 0.0  # spent on it in all
 
     @property
@@ -84,7 +85,7 @@ class RunHistory:
         known.folds.update(result.folds)
         known.seconds += result.seconds
         if result.status is not Status.OK:
-            known.status, known.reason = result.status, result.reason
+            known.status, known.reason, known.usable = result.status, result.reason, False
 
     def cost(self, evaluation: Evaluation) -> float:
         """Seconds of one fold of a configuration, for decisions."""
@@ -96,15 +97,6 @@ class RunHistory:
     def tried(self) -> set[Configuration]:
         """Configurations that ended or run."""
         return set(self.evaluations) | {trial.configuration for trial in self.running}
-
-    def standings(self) -> list[Evaluation]:
-        """Evaluations by their adjusted losses, best first.
-
-        Those with the most folds come before the others, which may be ahead by luck; those without any come last.
-        """
-        most = max((len(e.folds) for e in self.evaluations.values()), default=0)
-        losses = {o.configuration: float("inf") if o.loss is None else o.loss for o in self.observations()}
-        return sorted(self.evaluations.values(), key=lambda e: (len(e.folds) < most, losses[e.configuration]))
 
     def fold_effects(self) -> Mapping[int, float]:
         """Median loss of each fold among the configurations with the most folds, for comparing unequal coverage."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
-from automl.ensemble.selection import Ensemble
+from automl.trials.candidates import rank
 from automl.trials.history import RunHistory
+from pipelines.configuration import Configuration
 
 COLUMNS = ["family", "score", "std", "folds", "seconds", "status", "weight", "id", "origin", "reason"]
 
 
-def make_leaderboard(history: RunHistory, ensemble: Ensemble) -> pd.DataFrame:
+def make_leaderboard(history: RunHistory, weights: Mapping[Configuration, float]) -> pd.DataFrame:
     """One row a configuration, best first.
 
     Returns
@@ -21,9 +24,8 @@ def make_leaderboard(history: RunHistory, ensemble: Ensemble) -> pd.DataFrame:
         the order of the others allows for folds that are missing, because some are harder than others, and those
         without any come last. ``seconds`` is what all its trials took; ``weight`` its share of the ensemble.
     """
-    weights = ensemble.weights
     rows = []
-    for e in history.standings():
+    for e in rank(history, usable_only=False, most_folds_first=True):
         rows.append(
             {
                 "family": e.configuration.family,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from automl.ensemble.selection import Ensemble
 from automl.trials.history import RunHistory
 from automl.trials.leaderboard import make_leaderboard
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
@@ -19,7 +18,7 @@ def _result(max_depth, losses, status=Status.OK):
 def test_a_score_is_one_that_the_metric_can_have_and_the_order_allows_for_harder_folds():
     complete, easy_only, hard_only = _result(2, {0: -1.0, 1: -0.8}), _result(3, {0: -0.97}), _result(5, {1: -0.95})
     failed = _result(4, {}, Status.CRASH)
-    board = make_leaderboard(RunHistory([failed, easy_only, complete, hard_only]), Ensemble([], 2))  # AUC, as losses
+    board = make_leaderboard(RunHistory([failed, easy_only, complete, hard_only]), {})  # AUC, as losses
     assert list(board["score"][:3]) == pytest.approx([0.9, 0.95, 0.97])
     assert list(board["folds"]) == [2, 1, 1, 0]
     assert board["status"].iloc[-1] == "crash"

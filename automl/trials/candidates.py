@@ -1,0 +1,91 @@
+"""The configurations that may be chosen: how they are ranked, and how many of them are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from automl.task.task import Task
+from automl.trials.history import Evaluation, RunHistory
+
+_ENOUGH_ROWS = 800  # out-of-fold predictions that suffice to weigh candidates
+_ENOUGH_SHARE = 0.6  # of all rows, where a table has fewer rows
+_ROWS = (100, 500, 2_500, 10_000, 100_000)
+_CANDIDATES = (6, 10, 18, 40, 60)
+
+
+def max_candidates(n_rows: int) -> int:
+    """Return how many configurations are worth all folds: few on small tables, where choosing among many overfits.
+
+    Interpolated in the logarithm of the number of rows, after the curve of model counts that AutoGluon uses.
+    """
+    return round(float(np.interp(np.log(n_rows), np.log(_ROWS), _CANDIDATES)))
+
+
+def max_per_family(n_rows: int) -> int:
+    """Return how many configurations of one family are worth all folds.
+
+    The number grows with the rows, because more rows tell similar configurations apart.
+    """
+    return 2 if n_rows < 1_000 else 3 if n_rows < 5_000 else 4 if n_rows < 10_000 else 6
+
+
+def rank(history: RunHistory, *, usable_only: bool = True, most_folds_first: bool = False) -> list[Evaluation]:
+    """Return evaluations in the order of their losses, which are adjusted for the folds that each has finished.
+
+    Parameters
+    ----------
+    usable_only : bool
+        Whether to leave out configurations that failed, have no finished fold, or have lost their models.
+    most_folds_first : bool
+        Whether configurations with the most folds come before all others, which may be ahead by luck.
+    """
+    losses = {o.configuration: float("inf") if o.loss is None else o.loss for o in history.observations()}
+    most = max((len(e.folds) for e in history.evaluations.values()), default=0) if most_folds_first else 0
+    kept = [e for e in history.evaluations.values() if not usable_only or (e.usable and e.folds)]
+    return sorted(kept, key=lambda e: (len(e.folds) < most, losses[e.configuration]))
+
+
+def candidate_sets(history: RunHistory, task: Task, widen: int = 1) -> list[tuple[int, list[Evaluation]]]:
+    """Return sets of configurations that have all finished the first n folds: pairs (n, configurations, best first).
+
+    The set with the most folds comes first. Sets with fewer folds contain configurations that are not finished, as
+    long as the folds hold enough rows to weigh the candidates. The rows of the table limit the number of candidates,
+    in all and per family.
+
+    Parameters
+    ----------
+    widen : int
+        Factor on both limits; 1 gives the candidates of an ensemble.
+    """
+    ranked = rank(history) or [e for e in history.evaluations.values() if e.folds]
+    n_rows = task.traits.n_rows
+    sizes = np.cumsum([len(test) for _, test in task.folds])
+    found: list[tuple[int, list[Evaluation]]] = []
+    for n in range(len(task.folds), 0, -1):
+        if found and sizes[n - 1] < min(_ENOUGH_ROWS, _ENOUGH_SHARE * sizes[-1]):
+            break
+        finished = [e for e in ranked if set(range(n)) <= set(e.folds)]
+        places = cap_candidates([e.configuration.family for e in finished], n_rows, widen)
+        chosen = [finished[place] for place in places]
+        if chosen and (not found or chosen != found[-1][1]):
+            found.append((n, chosen))
+    return found
+
+
+def cap_candidates(families: Sequence[str], n_rows: int, widen: int = 1) -> list[int]:
+    """Return the places in a ranking that an ensemble may choose from.
+
+    Parameters
+    ----------
+    families : sequence of str
+        The family of each place of the ranking, best first.
+    """
+    counts: dict[str, int] = {}
+    places = []
+    for place, family in enumerate(families):
+        counts[family] = counts.get(family, 0) + 1
+        if counts[family] <= widen * max_per_family(n_rows):
+            places.append(place)
+    return places[: widen * max_candidates(n_rows)]
