@@ -17,6 +17,32 @@ TaskType = Literal["binary", "multiclass", "regression"]
 LARGEST = 1e30
 
 
+def task_type(n_classes: int) -> TaskType:
+    """Return the task type that a number of classes stands for.
+
+    Parameters
+    ----------
+    n_classes : int
+        Number of different classes of the target; 0 for a target of numbers (regression).
+
+    Raises
+    ------
+    ValueError
+        If `n_classes` is 1 or negative. A target of one class leaves nothing to learn, so callers check the target
+        of a user before they ask for its task type.
+
+    Examples
+    --------
+    >>> [task_type(n) for n in (0, 2, 3)]
+    ['regression', 'binary', 'multiclass']
+    """
+    if n_classes == 0:
+        return "regression"
+    if n_classes < 2:
+        raise ValueError(f"the target has {n_classes} classes; classification needs at least 2, regression has 0")
+    return "binary" if n_classes == 2 else "multiclass"
+
+
 @dataclass(frozen=True)
 class TableTraits:
     """What the space and its components need to know of a table.

@@ -20,7 +20,7 @@ from ConfigSpace import Configuration as SpaceConfiguration
 from ConfigSpace.hyperparameters import Hyperparameter, NumericalHyperparameter
 
 from pipelines.catalog import CATALOG, NAMES, find
-from pipelines.component import Component, TableTraits, TaskType
+from pipelines.component import Component, TableTraits, TaskType, task_type
 from pipelines.configuration import Configuration
 
 # The order in which choices are made, and what a step falls back to, best first, where a wish cannot be had: a choice
@@ -53,10 +53,11 @@ _NEEDS = (
 
 
 # Small enough for every family, and with every kind of column: what applies to any table applies to one of these.
-_CLASSES: dict[TaskType, int] = {"binary": 2, "multiclass": 5, "regression": 0}
-RICH_TABLES = {
-    task: TableTraits(task, 1_000, 20, n_classes, categorical=(0, 1, 2), cardinalities=(3, 10, 50), has_missing=True)
-    for task, n_classes in _CLASSES.items()
+RICH_TABLES: Mapping[TaskType, TableTraits] = {
+    task_type(n): TableTraits(
+        task_type(n), 1_000, 20, n, categorical=(0, 1, 2), cardinalities=(3, 10, 50), has_missing=True
+    )
+    for n in (2, 5, 0)
 }
 
 
