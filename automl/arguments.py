@@ -22,15 +22,6 @@ from automl.search.initial import DESIGNS
 from automl.task.metrics import ALIASES
 from pipelines.catalog import NAMES
 
-# Scorers that stop with an error on more than two classes, and what to take instead.
-TWO_CLASSES = {
-    "roc_auc": "roc_auc_ovr",
-    "f1": "f1_macro",
-    "precision": "precision_macro",
-    "recall": "recall_macro",
-    "jaccard": "jaccard_macro",
-}
-
 _MOST_SEED = 2**32 - 1  # of NumPy
 
 
@@ -66,14 +57,6 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     if not (seed is None or isinstance(seed, np.random.RandomState) or (_is_whole(seed) and 0 <= seed <= _MOST_SEED)):
         raise InvalidInputError(
             f"random_state must be a whole number from 0 to {_MOST_SEED}, a RandomState or None; got {seed!r}"
-        )
-
-
-def check_scoring_classes(scoring: Any, n_classes: int) -> None:
-    """Check that a scorer by name can judge so many classes."""
-    if n_classes > 2 and isinstance(scoring, str) and scoring in TWO_CLASSES:
-        raise InvalidInputError(
-            f"scoring={scoring!r} needs two classes but y has {n_classes}; use scoring={TWO_CLASSES[scoring]!r}"
         )
 
 

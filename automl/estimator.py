@@ -13,32 +13,29 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing, check_random_state
+from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from automl import persistence
-from automl.arguments import check_arguments, check_scoring_classes
+from automl.arguments import check_arguments
 from automl.ensemble.estimate import Estimate, Evidence, estimate_score
 from automl.ensemble.selection import Ensemble
 from automl.execute.processes import warm_up
-from automl.guard import Guard, choose_free, make_guard, set_aside
+from automl.guard import Guard, make_guard
 from automl.progress import Best, Progress
 from automl.run import Settings, run
 from automl.search.budget import Budget
 from automl.task import validation
-from automl.task.metrics import Metric, make_metric
-from automl.task.splits import make_folds
-from automl.task.task import Task
+from automl.task.metrics import Metric
+from automl.task.prepare import TrainingData, prepare
 from automl.trials.candidates import rank
 from automl.trials.history import RunHistory
 from automl.trials.leaderboard import make_leaderboard
 from automl.trials.run_directory import kept_seed
 from automl.trials.trial import TrialResult
-from pipelines.component import TaskType
 from pipelines.labels import LabelDecoder
 from pipelines.table.reader import TableReader
 
@@ -124,7 +121,16 @@ class _AutoML(BaseEstimator):
         if self.executor == "local":
             warm_up()
         seed = self._seed()
-        task, reader, classes = self._prepare(X, y, sample_weight, groups, seed)
+        guard = make_guard(self.guard)
+        prepared = prepare(
+            TrainingData(X, y, sample_weight, groups),
+            classification=self._is_classifier,
+            scoring=self.scoring,
+            cv=self.cv,
+            holdout_share=None if guard is None else guard.share,
+            random_state=seed,
+        )
+        task, reader = prepared.task, prepared.reader
         with Progress(self.verbose, self.time_budget, self.max_trials, task.metric.name) as progress:
             settings = self._settings(budget, progress, seed, len(task.folds))
             result = run(task, settings)
@@ -141,50 +147,9 @@ class _AutoML(BaseEstimator):
             self.feature_names_in_ = reader.feature_names_in_
         elif hasattr(self, "feature_names_in_"):  # of an earlier fit
             del self.feature_names_in_
-        if classes is not None:
-            self.classes_ = classes
+        if prepared.classes is not None:
+            self.classes_ = prepared.classes
         return self
-
-    def _prepare(
-        self, X: Any, y: Any, sample_weight: Any, groups: Any, seed: int
-    ) -> tuple[Task, TableReader, Array | None]:
-        validation.check_table(X)
-        target, classes = validation.check_target(y, X, classification=self._is_classifier)
-        weights = validation.check_sample_weight(sample_weight, len(target))
-        validation.check_weighted_classes(target, weights, classes)
-        groups = validation.check_groups(groups, len(target))
-        guard, free = make_guard(self.guard), None
-        if guard is not None:
-            free = choose_free(target, self._is_classifier, guard.share, groups, seed, weights)
-        reader = TableReader()
-        with validation.table_errors():
-            table = reader.fit_transform(X) if free is None else reader.fit(_rows_of(X, ~free)).transform(X)
-        n_classes = 0 if classes is None else len(classes)
-        check_scoring_classes(self.scoring, n_classes)
-        name: TaskType = "regression" if classes is None else "binary" if n_classes == 2 else "multiclass"
-        metric = make_metric(self.scoring, name, classes)
-        validation.check_metric(metric, target, n_classes, weights)
-        folds = make_folds(
-            target,
-            self._is_classifier,
-            cv=self.cv,
-            groups=groups,
-            X=table,
-            sample_weight=weights,
-            free=free,
-            metric=metric,
-            random_state=seed,
-        )
-        task = Task(
-            X=table,
-            y=target,
-            traits=reader.traits(name, n_classes, weights is not None, table.shape[0]),
-            metric=metric,
-            folds=folds,
-            sample_weight=weights,
-            groups=groups,
-        )
-        return task if free is None else set_aside(task, free), reader, classes
 
     def _seed(self) -> int:
         if isinstance(self.random_state, (int, np.integer)):
@@ -290,11 +255,6 @@ class _AutoML(BaseEstimator):
 
 def _as_tuple(given: Iterable[Any] | None) -> tuple[Any, ...]:
     return () if given is None else tuple(given)
-
-
-def _rows_of(X: Any, chosen: Array) -> Any:
-    """Some rows of a table as people have it."""
-    return _safe_indexing(X.tocsr() if sparse.issparse(X) else X, np.flatnonzero(chosen))
 
 
 _PARAMETERS = """

@@ -9,8 +9,7 @@ work score is what it believes of its incumbent, the free score what the free ro
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
-from fractions import Fraction
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -21,8 +20,7 @@ from automl.ensemble.selection import Ensemble, out_of_fold
 from automl.ensemble.threshold import one_hot_labels
 from automl.errors import InvalidInputError
 from automl.task.metrics import loss_or_nan
-from automl.task.splits import deal, group_folds
-from automl.task.task import FreeRows, Task
+from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import rank
 from automl.trials.history import RunHistory
@@ -31,7 +29,6 @@ logger = logging.getLogger(__name__)
 
 _NEXT_LOOK = 0.1  # of the trials so far have to follow before the next look
 _RESAMPLES = 40
-_MOST_PARTS = 20  # that rows are dealt into, for a share that is no whole part of them
 _STANDARD_ERRORS = 2.5  # of a loss on the free rows before they contradict the search: there are many looks
 _COLUMNS = ["seconds", "work", "free", "parted"]
 
@@ -69,65 +66,6 @@ def make_guard(given: float | Guard | None) -> Guard | None:
     return guard
 
 
-def choose_free(
-    y: NDArray[np.generic],
-    is_classification: bool,
-    share: float,
-    groups: NDArray[np.generic] | None,
-    random_state: int,
-    sample_weight: NDArray[np.float64] | None = None,
-) -> NDArray[np.bool_]:
-    """Which rows are free, shape (n_samples,): as many of each class or stretch of the target, groups as a whole.
-
-    Raises
-    ------
-    InvalidInputError
-        If there are too few rows or groups for that share.
-    """
-    part = Fraction(share).limit_denominator(_MOST_PARTS) or Fraction(1, round(1 / share))
-    n_taken, n_parts = part.numerator, part.denominator
-    n_units = len(y) if groups is None else len(np.unique(groups))
-    if n_units < 2 * n_parts:
-        what = "rows" if groups is None else "groups"
-        raise InvalidInputError(f"guard={share} leaves too few free {what} of {n_units}; give a larger share, or None")
-    if groups is None:
-        return deal(y, is_classification, n_parts, np.random.default_rng(random_state), sample_weight) < n_taken
-    free = np.zeros(len(y), dtype=bool)
-    for _, rows in group_folds(y, is_classification, n_parts, groups, random_state)[:n_taken]:
-        free[rows] = True
-    return free
-
-
-def set_aside(task: Task, free: NDArray[np.bool_]) -> Task:
-    """The task of the rows that are not free, which come along apart.
-
-    Raises
-    ------
-    InvalidInputError
-        If a fold or a class has no other rows.
-    """
-    work = np.flatnonzero(~free)
-    number = np.cumsum(~free) - 1
-    folds = tuple((number[train[~free[train]]], number[test[~free[test]]]) for train, test in task.folds)
-    if any(len(train) == 0 or len(test) == 0 for train, test in folds):
-        raise InvalidInputError("guard leaves a fold without rows; give a smaller share or fewer folds")
-    if task.traits.is_classification and len(np.unique(task.y[work])) < task.traits.n_classes:
-        raise InvalidInputError("guard takes all rows of a class; give a smaller share, or None")
-    apart = np.flatnonzero(free)
-    return replace(
-        task,
-        X=task.X[work],
-        y=task.y[work],
-        traits=replace(task.traits, n_rows=len(work)),
-        folds=folds,
-        sample_weight=task.weights(work),
-        groups=None if task.groups is None else task.groups[work],
-        free=FreeRows(
-            task.X[apart], task.y[apart], task.weights(apart), None if task.groups is None else task.groups[apart]
-        ),
-    )
-
-
 @dataclass(frozen=True)
 class _Look:
     seconds: float
@@ -149,8 +87,8 @@ class Watch:
     """
 
     def __init__(self, guard: Guard, task: Task, artifacts: Artifacts, random_state: int):
-        assert task.free is not None
-        self._guard, self._task, self._free, self._artifacts = guard, task, task.free, artifacts
+        assert task.holdout is not None
+        self._guard, self._task, self._free, self._artifacts = guard, task, task.holdout, artifacts
         self._seed = random_state
         self._looks: list[_Look] = []
         self._parted: list[bool] = []
@@ -180,7 +118,7 @@ class Watch:
         self._next = len(history.results) + max(1, int(_NEXT_LOOK * len(history.results)))
         work = next(o.loss for o in history.observations() if o.configuration == best.configuration)
         assert work is not None
-        each = [self._artifacts.free_predictions(best.configuration, fold) for fold in best.folds]
+        each = [self._artifacts.holdout_predictions(best.configuration, fold) for fold in best.folds]
         self._add(seconds, work, np.mean(each, axis=0, dtype=np.float64))
 
     def finish(self, ensemble: Ensemble, history: RunHistory, seconds: float) -> None:
@@ -189,7 +127,7 @@ class Watch:
         free = np.zeros(())
         for bag in ensemble.bags:
             folds = history.evaluations[bag.configuration].folds
-            each = [self._artifacts.free_predictions(bag.configuration, fold) for fold in folds]
+            each = [self._artifacts.holdout_predictions(bag.configuration, fold) for fold in folds]
             free = free + bag.weight * np.mean(each, axis=0, dtype=np.float64)
         if ensemble.calibration is not None:
             mixed, free = ensemble.calibration(mixed), ensemble.calibration(free)

@@ -17,6 +17,7 @@ from metalearning.names import CHEAP, VECTOR
 from metalearning.portfolio import choose, normalise
 from metalearning.posterior import Beliefs
 from metalearning.similarity import Likeness, compare, weigh
+from pipelines.component import task_type
 from pipelines.configuration import Configuration
 from pipelines.space import complete
 
@@ -85,7 +86,7 @@ def recommend(
         No configurations where the memory knows no data set of the kind, or smaller ones only.
     """
     n_classes = int(described.values.get("NumberOfClasses", 0))
-    task = "regression" if n_classes == 0 else "binary" if n_classes == 2 else "multiclass"
+    task = task_type(n_classes)
     tasks = ["regression"] if task == "regression" else ["binary", "multiclass"]
     known = [
         (database, number, record)

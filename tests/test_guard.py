@@ -14,7 +14,8 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from automl import AutoMLClassifier, AutoMLRegressor, Guard
 from automl.errors import InvalidInputError
 from automl.execute.evaluate import evaluate
-from automl.guard import Watch, choose_free, make_guard, set_aside
+from automl.guard import Watch, make_guard
+from automl.task.holdout import choose_holdout, split_holdout
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
@@ -24,13 +25,13 @@ from tests.factories import FAST, make_task, tree
 
 def test_free_rows_have_their_share_of_each_class():
     y = np.repeat([0, 1], [900, 100])
-    free = choose_free(y, True, 0.1, None, 0)
+    free = choose_holdout(y, True, 0.1, None, 0)
     assert (free[:900].sum(), free[900:].sum()) == (90, 10)
 
 
 def test_groups_are_free_as_a_whole():
     groups = np.arange(200) // 5
-    free = choose_free(np.arange(200) % 2, True, 0.1, groups, 0)
+    free = choose_holdout(np.arange(200) % 2, True, 0.1, groups, 0)
     assert 10 <= free.sum() <= 30
     assert all(free[groups == g].all() or not free[groups == g].any() for g in groups)
 
@@ -38,11 +39,11 @@ def test_groups_are_free_as_a_whole():
 @pytest.mark.parametrize("kind", ["binary", "regression"])
 def test_the_search_gets_a_task_without_the_free_rows(kind):
     task = make_task(kind)
-    free = choose_free(task.y, kind == "binary", 0.1, None, 0)
-    apart = set_aside(task, free)
+    free = choose_holdout(task.y, kind == "binary", 0.1, None, 0)
+    apart = split_holdout(task, free)
     assert apart.traits.n_rows == len(apart.y) == len(apart.X) == (~free).sum()
-    assert apart.free is not None
-    assert np.array_equal(apart.free.X, task.X[free])
+    assert apart.holdout is not None
+    assert np.array_equal(apart.holdout.X, task.X[free])
     scored = np.concatenate([test for _, test in apart.folds])
     assert sorted(scored) == list(range(len(apart.y)))
     # A fold of the whole table and the same fold without its free rows hold the same cells.
@@ -52,12 +53,12 @@ def test_the_search_gets_a_task_without_the_free_rows(kind):
 
 def test_workers_open_the_free_rows_with_the_task(tmp_path):
     task = make_task()
-    task = set_aside(task, choose_free(task.y, True, 0.1, None, 0))
+    task = split_holdout(task, choose_holdout(task.y, True, 0.1, None, 0))
     task.save(tmp_path)
     again = Task.open(tmp_path)
-    assert again.free is not None
-    assert np.array_equal(again.free.X, task.free.X)
-    assert np.array_equal(again.free.y, task.free.y)
+    assert again.holdout is not None
+    assert np.array_equal(again.holdout.X, task.holdout.X)
+    assert np.array_equal(again.holdout.y, task.holdout.y)
 
 
 @pytest.mark.parametrize("share", [0.02, 0.05, 0.15, 0.3, 0.4, 0.5])
@@ -65,7 +66,7 @@ def test_workers_open_the_free_rows_with_the_task(tmp_path):
 def test_the_share_is_kept(share, grouped):
     y = np.arange(600) % 3
     groups = np.repeat(np.arange(200), 3) if grouped else None
-    assert choose_free(y, True, share, groups, 0).mean() == pytest.approx(share, abs=0.01)
+    assert choose_holdout(y, True, share, groups, 0).mean() == pytest.approx(share, abs=0.01)
 
 
 @pytest.mark.parametrize("given", [0, 0.6, -0.1, "often", True, Guard(2.0)])
@@ -76,7 +77,7 @@ def test_a_share_that_cannot_be_is_refused(given):
 
 def test_too_few_rows_for_the_share_are_refused():
     X, y = load_diabetes(return_X_y=True)
-    with pytest.raises(InvalidInputError, match="too few free rows"):
+    with pytest.raises(InvalidInputError, match="guard=0.05 needs at least 40 rows"):
         AutoMLRegressor(**FAST, guard=0.05).fit(X[:30], y[:30])
 
 
@@ -99,7 +100,7 @@ def test_the_curve_ends_at_the_ensemble(form):
 def test_the_free_score_is_that_of_the_ensemble_on_rows_it_has_not_seen():
     X, y = load_diabetes(return_X_y=True)
     reg = AutoMLRegressor(**FAST, guard=0.1).fit(X, y)
-    free = choose_free(y, False, 0.1, None, 0)
+    free = choose_holdout(y, False, 0.1, None, 0)
     rmse = np.sqrt(np.mean((reg.predict(X[free]) - y[free]) ** 2))
     assert reg.guard_curve_["free"].iloc[-1] == pytest.approx(-rmse, rel=1e-3)
     assert reg.guard_curve_["work"].iloc[-1] != pytest.approx(-rmse, rel=1e-3)
@@ -114,13 +115,13 @@ def test_without_a_guard_there_is_no_curve():
 def _watched(folder, stop=False, second=0.2):
     """A run of two trees: the first is right on the free rows, the second looks better to the search and is wrong."""
     task = make_task()
-    task = set_aside(task, choose_free(task.y, True, 0.2, None, 0))
+    task = split_holdout(task, choose_holdout(task.y, True, 0.2, None, 0))
     artifacts = Artifacts(folder)
     watch = Watch(Guard(0.2, stop), task, artifacts, 0)
     history = RunHistory()
-    truth = np.eye(2)[task.free.y]
+    truth = np.eye(2)[task.holdout.y]
     for depth, loss, answer in ((1, -0.9, 0.1 + 0.8 * truth), (2, -0.95, 0.5 + second * (truth - 0.5))):
-        np.save(artifacts.free_path(tree(depth), 0), answer.astype(np.float32))
+        np.save(artifacts.holdout_path(tree(depth), 0), answer.astype(np.float32))
         history.append(TrialResult(Trial(tree(depth)), Status.OK, {0: FoldResult(loss, 0.1, 0.1)}, 0.1))
         watch.look(history, float(depth))
     return watch
@@ -154,14 +155,14 @@ def test_a_run_stops_where_the_guard_says_so(monkeypatch):
 
 def test_a_worker_answers_for_the_free_rows_of_each_fold(tmp_path):
     task = make_task()
-    task = set_aside(task, choose_free(task.y, True, 0.1, None, 0))
+    task = split_holdout(task, choose_holdout(task.y, True, 0.1, None, 0))
     artifacts = Artifacts(tmp_path)
     (result,) = evaluate(task, [Trial(tree(), (0, 2))], artifacts, 1, "cpu", None)
     assert result.status is Status.OK
     for fold in (0, 2):
-        p = artifacts.free_predictions(tree(), fold)
-        assert p.shape == (len(task.free.y), 2)
-        assert np.mean(p.argmax(axis=1) == task.free.y) > 0.8
+        p = artifacts.holdout_predictions(tree(), fold)
+        assert p.shape == (len(task.holdout.y), 2)
+        assert np.mean(p.argmax(axis=1) == task.holdout.y) > 0.8
 
 
 def test_a_resumed_run_goes_on_watching(tmp_path):

@@ -17,13 +17,14 @@ from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from automl.arguments import check_arguments, check_scoring_classes
+from automl.arguments import check_arguments
 from automl.errors import InvalidInputError
 from automl.estimator import AutoMLClassifier, AutoMLRegressor
 from automl.task import validation
 from automl.task.metrics import ALIASES, default_scoring, named_scorer
-from automl.task.splits import Fold, check_fold, given_folds, make_folds
+from automl.task.splits import Fold, check_fold, folds_from_cv, make_folds
 from automl.task.table_validation import as_array, check_table
+from pipelines.component import task_type
 
 Array = NDArray[Any]
 
@@ -173,7 +174,7 @@ def _table(X: Any) -> Any:
 def _make_scorers(scoring: Any, classes: Array | None, weighted: bool) -> dict[str, Any]:
     n_classes = 0 if classes is None else len(classes)
     if scoring is None:
-        scoring = default_scoring("regression" if classes is None else "binary" if n_classes == 2 else "multiclass")
+        scoring = default_scoring(task_type(n_classes))
     if isinstance(scoring, Mapping):
         named = list(scoring.items())
     else:
@@ -196,7 +197,7 @@ def _metric_name(scorer: Any) -> str:
 
 def _make_scorer(scoring: Any, classes: Array | None, weighted: bool) -> Any:
     check_arguments({"scoring": scoring}, classification=classes is not None)
-    check_scoring_classes(scoring, 0 if classes is None else len(classes))
+    validation.check_scoring_classes(scoring, 0 if classes is None else len(classes))
     if isinstance(scoring, str):
         scoring = ALIASES.get(scoring, scoring)
         if scoring == "neg_log_loss":  # without the labels, a fold that misses a class could not be scored
@@ -220,7 +221,7 @@ def _outer_folds(
         _check_number(n_splits, codes, classes, groups)
         folds = make_folds(codes, classes is not None, cv=n_splits, groups=groups, X=X, random_state=seed)
     else:
-        return given_folds("outer_cv", outer_cv, codes, classes is not None, groups=groups, X=X, random_state=seed)
+        return folds_from_cv("outer_cv", outer_cv, codes, classes is not None, groups=groups, X=X, random_state=seed)
     for i, fold in enumerate(folds):
         check_fold(f"outer_cv: fold {i}", fold, codes, classes is not None, groups)
     return folds

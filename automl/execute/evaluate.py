@@ -102,9 +102,11 @@ def _score(
     if not np.isfinite(loss):
         raise InvalidPredictionsError(f"{task.metric.name} is {loss} on fold {fold}")
     artifacts.write(trial.configuration, fold, model, predictions)
-    if task.free is not None:
+    if task.holdout is not None:
         # Here, because the model is at hand; the parent would have to read it, and import its library, first.
-        np.save(artifacts.free_path(trial.configuration, fold), predict(model, task.free.X, task.traits.n_classes))
+        np.save(
+            artifacts.holdout_path(trial.configuration, fold), predict(model, task.holdout.X, task.traits.n_classes)
+        )
     iterations = getattr(model[-1], "n_iter_", None)
     info: dict[str, Any] = {"cpu_seconds": seconds[1]}
     if (grown := meter.grown()) is not None:

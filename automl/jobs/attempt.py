@@ -27,6 +27,7 @@ from automl.jobs.folders import JobFolder, LockedError, hold
 from automl.jobs.job import Job
 from automl.jobs.tables import Rows, load_object, read_rows
 from automl.task.metrics import Metric, make_metric
+from pipelines.component import task_type
 
 logger = logging.getLogger("automl.jobs")
 
@@ -191,7 +192,8 @@ def _make_estimator(order: Order, rows: Rows, search: Path) -> tuple[Any, Metric
     setting, resources = order.job.setting, order.job.resources
     parameters = dict(setting.parameters)
     n_classes = rows.y.nunique()
-    task = "regression" if not rows.is_classification else "binary" if n_classes == 2 else "multiclass"
+    # A target of one class is refused by `fit`, which says it better.
+    task = task_type(max(2, n_classes) if rows.is_classification else 0)
     scoring = parameters.get("scoring")
     if setting.estimator == "automl":
         from automl.estimator import AutoMLClassifier, AutoMLRegressor

@@ -25,8 +25,8 @@ from automl.meta.design import losers
 from automl.meta.records import provenance, record_evaluation, record_task
 from automl.task import validation
 from automl.task.files import read_table
-from automl.task.metrics import default_scoring, make_metric
-from automl.task.splits import Fold, make_folds
+from automl.task.prepare import TrainingData, prepare
+from automl.task.splits import Fold
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
@@ -34,10 +34,8 @@ from automl.trials.trial import Status, Trial, TrialResult
 from meta_db.store import RANKED_BY, MetaDatabase
 from metalearning.features import describe
 from pipelines.build import predicted_seconds
-from pipelines.component import TaskType
 from pipelines.configuration import Configuration
 from pipelines.space import build_space, complete
-from pipelines.table.reader import TableReader
 
 logger = logging.getLogger(__name__)
 
@@ -185,7 +183,7 @@ def _visit(
     deadline: float,
 ) -> int:
     """Measure what is missing of a batch on one table; returns how many cells were added."""
-    task, n_rows = prepare(source, protocol)
+    task, n_rows = prepare_source(source, protocol)
     dataset = database.add_dataset(record_task(task, source.name, source.family, n_rows, source.openml_id))
     if not database.is_described(dataset):
         database.describe_dataset(dataset, _describe(source, protocol))
@@ -264,8 +262,8 @@ def _note(
             path.unlink()
 
 
-def prepare(source: Source, protocol: Protocol) -> tuple[Task, int]:
-    """The task of a table under a protocol, and the number of rows of the whole table.
+def prepare_source(source: Source, protocol: Protocol) -> tuple[Task, int]:
+    """Return the task of a table under a protocol, and the number of rows of the whole table.
 
     Raises
     ------
@@ -274,10 +272,10 @@ def prepare(source: Source, protocol: Protocol) -> tuple[Task, int]:
     """
     X, y = _read(source)
     if source.folds:
-        return _make_task(X, y, source, protocol), len(y)
+        return _make_task(X, y, source, protocol, source.folds), len(y)
     target, _ = validation.check_target(y, X, classification=source.is_classification)
     rows = _subsample(target, source.is_classification, protocol)
-    return _make_task(X.iloc[rows], y.iloc[rows], source, protocol), len(target)
+    return _make_task(X.iloc[rows], y.iloc[rows], source, protocol, protocol.n_folds), len(target)
 
 
 def _read(source: Source) -> tuple[pd.DataFrame, pd.Series]:
@@ -289,18 +287,9 @@ def _read(source: Source) -> tuple[pd.DataFrame, pd.Series]:
     return table.drop(columns=source.target), table[source.target]
 
 
-def _make_task(X: pd.DataFrame, y: pd.Series, source: Source, protocol: Protocol) -> Task:
-    target, classes = validation.check_target(y, X, classification=source.is_classification)
-    reader = TableReader()
-    with validation.table_errors():
-        numbers = reader.fit_transform(X)
-    n_classes = 0 if classes is None else len(classes)
-    kind: TaskType = "regression" if n_classes == 0 else "binary" if n_classes == 2 else "multiclass"
-    folds = source.folds or make_folds(
-        target, source.is_classification, cv=protocol.n_folds, random_state=protocol.seed
-    )
-    traits = reader.traits(kind, n_classes, n_rows=len(target))
-    return Task(numbers, target, traits, make_metric(default_scoring(kind), kind, classes), folds)
+def _make_task(X: pd.DataFrame, y: pd.Series, source: Source, protocol: Protocol, cv: Any = None) -> Task:
+    classification = source.is_classification
+    return prepare(TrainingData(X, y), classification=classification, cv=cv, random_state=protocol.seed).task
 
 
 def _describe(source: Source, protocol: Protocol) -> Mapping[str, float]:

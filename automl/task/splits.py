@@ -34,7 +34,7 @@ def make_folds(
     groups: NDArray[Any] | None = None,
     X: Any = None,
     sample_weight: NDArray[np.float64] | None = None,
-    free: NDArray[np.bool_] | None = None,
+    holdout: NDArray[np.bool_] | None = None,
     metric: Metric | None = None,
     random_state: int = 0,
 ) -> tuple[Fold, ...]:
@@ -53,8 +53,8 @@ def make_folds(
         Rows of one group are never on both sides of a fold.
     sample_weight : ndarray of shape (n_samples,), optional
         Each fold gets its share of the rows that have weight.
-    free : ndarray of shape (n_samples,), optional
-        Rows that will be taken out of all folds.
+    holdout : ndarray of shape (n_samples,), optional
+        Mask of the rows that will be taken out of all folds.
     metric : Metric, optional
         Has a value on every fold.
 
@@ -65,25 +65,25 @@ def make_folds(
     """
     trial = None if metric is None else arbitrary_predictions(y, is_classification * (int(y.max()) + 1), random_state)
     counted = np.ones(len(y), dtype=bool) if sample_weight is None else sample_weight > 0
-    if free is not None:
-        counted &= ~free
+    if holdout is not None:
+        counted &= ~holdout
 
     def undefined(rows: NDArray[np.intp]) -> str:
         if metric is None or trial is None:
             return ""
-        if free is not None:
-            rows = rows[~free[rows]]
+        if holdout is not None:
+            rows = rows[~holdout[rows]]
         reason = try_metric(metric, y[rows], trial[rows], None if sample_weight is None else sample_weight[rows])
         return reason and f"scoring {metric.name!r} has no value: {reason}"
 
     if cv is not None and not isinstance(cv, Integral):
-        folds = given_folds("cv", cv, y, is_classification, groups=groups, X=X, random_state=random_state)
+        folds = folds_from_cv("cv", cv, y, is_classification, groups=groups, X=X, random_state=random_state)
         if reason := _unusable(folds, y if is_classification else None, counted, undefined):
             raise InvalidInputError(f"{reason}; let cv give folds that hold every class, or choose another scoring")
         return folds
     n_splits = min(int(cv or default_n_splits(len(y))), int(counted.sum()))
     while True:
-        folds = _dealt_folds(y, is_classification, n_splits, groups, counted, random_state)
+        folds = _default_folds(y, is_classification, n_splits, groups, counted, random_state)
         reason = _unusable(folds, y if is_classification else None, counted, undefined)
         if not reason:
             return folds
@@ -107,7 +107,7 @@ def _unusable(
     return ""
 
 
-def given_folds(
+def folds_from_cv(
     argument: str,
     cv: Any,
     y: NDArray[Any],
@@ -189,7 +189,7 @@ def check_fold(
         raise InvalidInputError(f"{where} trains on a single class of y; use fewer folds, or shuffle the rows")
 
 
-def _dealt_folds(
+def _default_folds(
     y: NDArray[Any],
     is_classification: bool,
     n_splits: int,
@@ -198,7 +198,7 @@ def _dealt_folds(
     random_state: int,
 ) -> tuple[Fold, ...]:
     if groups is None:
-        fold = deal(y, is_classification, n_splits, np.random.default_rng(random_state), counted)
+        fold = assign_folds(y, is_classification, n_splits, np.random.default_rng(random_state), counted)
         return tuple((np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(n_splits))
     return group_folds(y, is_classification, n_splits, groups, random_state)
 
@@ -223,7 +223,7 @@ def group_folds(
         return tuple(splitter.split(np.zeros(len(y)), y, groups))
 
 
-def deal(
+def assign_folds(
     y: NDArray[Any],
     is_classification: bool,
     n_splits: int,

@@ -1,4 +1,4 @@
-"""The task: everything a trial needs to know of the data, built once and shared read-only with the workers."""
+"""The task: all data that a trial needs, built once and shared read-only with the workers."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from pipelines.component import TableTraits
 
 
 @dataclass(frozen=True)
-class FreeRows:
-    """Rows that neither search nor ensemble sees; what the guard against overfitting judges on."""
+class HoldoutRows:
+    """Rows that neither the search nor the ensemble sees; the guard against overfitting scores models on them."""
 
     X: Any
     y: NDArray[Any]
@@ -47,34 +47,34 @@ class Task:
     folds: tuple[Fold, ...]
     sample_weight: NDArray[np.float64] | None = None
     groups: NDArray[Any] | None = None
-    free: FreeRows | None = None
+    holdout: HoldoutRows | None = None
 
     @property
     def table_bytes(self) -> int:
-        """What the table takes in memory."""
+        """Size of the table in memory, in bytes."""
         parts = (self.X.data, self.X.indices, self.X.indptr) if sparse.issparse(self.X) else (self.X,)
         return sum(int(part.nbytes) for part in parts)
 
     def weights(self, rows: NDArray[np.intp]) -> NDArray[np.float64] | None:
-        """Sample weights of some rows, or None."""
+        """Return the sample weights of some rows, or None."""
         return None if self.sample_weight is None else self.sample_weight[rows]
 
     def save(self, folder: Path) -> None:
-        """Write the task so that workers can open it; the table as a file that they map instead of reading."""
+        """Write the task into a folder; the table becomes a file of its own, which workers map into memory."""
         _write_table(folder, "table", self.X)
-        free = self.free
-        if free is not None:
-            _write_table(folder, "free", free.X)
-            free = replace(free, X=None)
+        holdout = self.holdout
+        if holdout is not None:
+            _write_table(folder, "free", holdout.X)
+            holdout = replace(holdout, X=None)
         # cloudpickle carries scorers that were defined in the user's own script.
-        (folder / "task.pkl").write_bytes(cloudpickle.dumps(replace(self, X=None, free=free)))
+        (folder / "task.pkl").write_bytes(cloudpickle.dumps(replace(self, X=None, holdout=holdout)))
 
     @staticmethod
     def open(folder: Path) -> Task:
-        """The task written by `save`; a dense table is memory-mapped, read-only."""
+        """Read a task that `save` has written; a dense table is memory-mapped, read-only."""
         task: Task = cloudpickle.loads((folder / "task.pkl").read_bytes())
-        free = None if task.free is None else replace(task.free, X=_read_table(folder, "free"))
-        return replace(task, X=_read_table(folder, "table"), free=free)
+        holdout = None if task.holdout is None else replace(task.holdout, X=_read_table(folder, "free"))
+        return replace(task, X=_read_table(folder, "table"), holdout=holdout)
 
 
 def _write_table(folder: Path, name: str, X: Any) -> None:

@@ -23,11 +23,21 @@ from pipelines.table.raw import to_array
 
 Array = NDArray[Any]
 
+# Scorers that raise an error on more than two classes, and the scorer that replaces each of them.
+TWO_CLASSES = {
+    "roc_auc": "roc_auc_ovr",
+    "f1": "f1_macro",
+    "precision": "precision_macro",
+    "recall": "recall_macro",
+    "jaccard": "jaccard_macro",
+}
+
 __all__ = [
     "InvalidCellError",
     "check_groups",
     "check_metric",
     "check_sample_weight",
+    "check_scoring_classes",
     "check_table",
     "check_target",
     "check_weighted_classes",
@@ -80,6 +90,20 @@ def check_metric(metric: Metric, y: Array, n_classes: int, sample_weight: Array 
         raise InvalidInputError(
             f"scoring={metric.name!r} cannot judge predictions for this y: {reason}; a scorer is called as "
             f"scorer(estimator, X, y{weighted}) and gives one number"
+        )
+
+
+def check_scoring_classes(scoring: Any, n_classes: int) -> None:
+    """Check that a scorer, given by its name, can judge this number of classes.
+
+    Raises
+    ------
+    InvalidInputError
+        If it judges two classes only and there are more.
+    """
+    if n_classes > 2 and isinstance(scoring, str) and scoring in TWO_CLASSES:
+        raise InvalidInputError(
+            f"scoring={scoring!r} needs two classes but y has {n_classes}; use scoring={TWO_CLASSES[scoring]!r}"
         )
 
 

@@ -34,13 +34,13 @@ class Artifacts:
         """Return the path of the predictions for the scored rows of a fold."""
         return self.folder / f"{configuration.id}-{fold}.npy"
 
-    def free_path(self, configuration: Configuration, fold: int) -> Path:
+    def holdout_path(self, configuration: Configuration, fold: int) -> Path:
         """Return the path of the predictions for the holdout rows of the guard."""
         return self.folder / f"{configuration.id}-{fold}.free.npy"
 
     def paths(self, configuration: Configuration, fold: int) -> list[Path]:
         """Return the files of a fold that exist."""
-        possible = (self.model_path, self.predictions_path, self.free_path)
+        possible = (self.model_path, self.predictions_path, self.holdout_path)
         return [path for path in (of(configuration, fold) for of in possible) if path.exists()]
 
     def write(self, configuration: Configuration, fold: int, model: Pipeline, predictions: NDArray[Any]) -> None:
@@ -57,7 +57,7 @@ class Artifacts:
         loaded: NDArray[np.floating] = np.load(self.predictions_path(configuration, fold))
         return loaded
 
-    def free_predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
+    def holdout_predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
         """Return the predictions of a fold model for the holdout rows, shape (n_holdout, n_classes) or (n_holdout,)."""
-        loaded: NDArray[np.floating] = np.load(self.free_path(configuration, fold))
+        loaded: NDArray[np.floating] = np.load(self.holdout_path(configuration, fold))
         return loaded

@@ -26,7 +26,7 @@ from meta_db.exchange.client import OpenMLError, Session
 from meta_db.exchange.flows import NotMappedError, Parameters, is_known_library, read_value, split_version
 from meta_db.exchange.mapping import map_setup
 from meta_db.store import DatasetRecord, EvaluationRecord, MetaDatabase
-from pipelines.component import TableTraits, TaskType
+from pipelines.component import TableTraits, task_type
 from pipelines.configuration import Configuration
 
 logger = logging.getLogger(__name__)
@@ -171,7 +171,7 @@ def read_traits(dataset: Any, target: str, is_classification: bool) -> TableTrai
     if not columns:
         raise OpenMLError(f"data set {dataset.dataset_id} has no column but the target")
     n_classes = len(classes) if is_classification else 0
-    kind: TaskType = "regression" if n_classes == 0 else "binary" if n_classes == 2 else "multiclass"
+    kind = task_type(n_classes)
     nominal = [(i, len(f.nominal_values)) for i, f in enumerate(columns) if f.data_type == "nominal"]
     return TableTraits(
         task=kind,

@@ -16,11 +16,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted
 
-from automl.arguments import check_arguments, check_scoring_classes
+from automl.arguments import check_arguments
 from automl.errors import AutoMLError, InvalidInputError, check_names
 from automl.task.validation import (
     check_groups,
     check_sample_weight,
+    check_scoring_classes,
     check_table,
     check_target,
     table_errors,

@@ -1,0 +1,86 @@
+"""The holdout rows of the guard: rows of a task that neither the search nor the ensemble sees."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automl.errors import InvalidInputError
+from automl.task.splits import assign_folds, group_folds
+from automl.task.task import HoldoutRows, Task
+
+_MAX_PARTS = 20  # into which the rows are divided, for a share that is not one over a whole number
+
+
+def choose_holdout(
+    y: NDArray[np.generic],
+    is_classification: bool,
+    share: float,
+    groups: NDArray[np.generic] | None,
+    random_state: int,
+    sample_weight: NDArray[np.float64] | None = None,
+) -> NDArray[np.bool_]:
+    """Return a mask of the holdout rows, shape (n_samples,).
+
+    The holdout has the same share of every class, or of every part of a sorted continuous target. A group is in the
+    holdout as a whole or not at all.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are too few rows or groups for that share.
+    """
+    share = float(share)  # Fraction does not accept NumPy's smaller floats on every version of Python
+    part = Fraction(share).limit_denominator(_MAX_PARTS) or Fraction(1, round(1 / share))
+    n_taken, n_parts = part.numerator, part.denominator
+    n_units = len(y) if groups is None else len(np.unique(groups))
+    if n_units < 2 * n_parts:
+        units = "rows" if groups is None else "groups"
+        raise InvalidInputError(
+            f"guard={share} needs at least {2 * n_parts} {units}, but there are {n_units}; use a larger share, or "
+            "guard=None"
+        )
+    if groups is None:
+        return assign_folds(y, is_classification, n_parts, np.random.default_rng(random_state), sample_weight) < n_taken
+    holdout = np.zeros(len(y), dtype=bool)
+    for _, rows in group_folds(y, is_classification, n_parts, groups, random_state)[:n_taken]:
+        holdout[rows] = True
+    return holdout
+
+
+def split_holdout(task: Task, holdout: NDArray[np.bool_]) -> Task:
+    """Return the task without its holdout rows, which become the attribute `holdout` of the new task.
+
+    Parameters
+    ----------
+    holdout : ndarray of shape (n_samples,)
+        Mask of the holdout rows.
+
+    Raises
+    ------
+    InvalidInputError
+        If all rows of a fold or of a class are holdout rows.
+    """
+    rest = np.flatnonzero(~holdout)
+    number = np.cumsum(~holdout) - 1
+    folds = tuple((number[train[~holdout[train]]], number[test[~holdout[test]]]) for train, test in task.folds)
+    if any(len(train) == 0 or len(test) == 0 for train, test in folds):
+        raise InvalidInputError("guard leaves a fold without rows; use a smaller share or fewer folds")
+    if task.traits.is_classification and len(np.unique(task.y[rest])) < task.traits.n_classes:
+        raise InvalidInputError("guard takes all rows of a class; use a smaller share, or guard=None")
+    taken = np.flatnonzero(holdout)
+    return replace(
+        task,
+        X=task.X[rest],
+        y=task.y[rest],
+        traits=replace(task.traits, n_rows=len(rest)),
+        folds=folds,
+        sample_weight=task.weights(rest),
+        groups=None if task.groups is None else task.groups[rest],
+        holdout=HoldoutRows(
+            task.X[taken], task.y[taken], task.weights(taken), None if task.groups is None else task.groups[taken]
+        ),
+    )

@@ -1,0 +1,131 @@
+"""The one way from a table as users have it to a task."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.utils import _safe_indexing
+
+from automl.task import validation
+from automl.task.holdout import choose_holdout, split_holdout
+from automl.task.metrics import make_metric
+from automl.task.splits import make_folds
+from automl.task.task import Task
+from pipelines.component import task_type
+from pipelines.table.reader import TableReader
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """A table with its target, as the user gave them.
+
+    Attributes
+    ----------
+    X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+    sample_weight : array-like of shape (n_samples,), optional
+    groups : array-like of shape (n_samples,), optional
+    """
+
+    X: Any
+    y: Any
+    sample_weight: Any = None
+    groups: Any = None
+
+
+@dataclass(frozen=True)
+class PreparedTask:
+    """A task with everything that is needed to predict for new rows.
+
+    Attributes
+    ----------
+    task : Task
+    reader : TableReader
+        Turns new rows into the array that the pipelines of the task expect.
+    classes : ndarray of shape (n_classes,) or None
+        Labels in the order of the class codes; None for regression.
+    """
+
+    task: Task
+    reader: TableReader
+    classes: Array | None
+
+
+def prepare(
+    data: TrainingData,
+    *,
+    classification: bool,
+    scoring: Any = None,
+    cv: Any = None,
+    holdout_share: float | None = None,
+    random_state: int = 0,
+) -> PreparedTask:
+    """Check a table and its target, read the table, and choose the metric and the folds.
+
+    Parameters
+    ----------
+    scoring : str or callable, optional
+        A scikit-learn scorer or its name; the default of the task type when None.
+    cv : int, splitter or iterable, optional
+        Folds as in scikit-learn; chosen by the number of rows when None.
+    holdout_share : float, optional
+        Share of the rows that neither the search nor the ensemble may see.
+    random_state : int
+        Seed of folds and holdout rows.
+
+    Raises
+    ------
+    InvalidInputError
+        If the table, the target or an argument cannot be used.
+    """
+    validation.check_table(data.X)
+    y, classes = validation.check_target(data.y, data.X, classification=classification)
+    weights = validation.check_sample_weight(data.sample_weight, len(y))
+    validation.check_weighted_classes(y, weights, classes)
+    groups = validation.check_groups(data.groups, len(y))
+    holdout = None
+    if holdout_share is not None:
+        holdout = choose_holdout(y, classification, holdout_share, groups, random_state, weights)
+    reader = TableReader()
+    with validation.table_errors():
+        if holdout is None:
+            table = reader.fit_transform(data.X)
+        else:
+            table = reader.fit(_take_rows(data.X, ~holdout)).transform(data.X)
+    n_classes = 0 if classes is None else len(classes)
+    validation.check_scoring_classes(scoring, n_classes)
+    kind = task_type(n_classes)
+    metric = make_metric(scoring, kind, classes)
+    validation.check_metric(metric, y, n_classes, weights)
+    folds = make_folds(
+        y,
+        classification,
+        cv=cv,
+        groups=groups,
+        X=table,
+        sample_weight=weights,
+        holdout=holdout,
+        metric=metric,
+        random_state=random_state,
+    )
+    task = Task(
+        X=table,
+        y=y,
+        traits=reader.traits(kind, n_classes, weights is not None, table.shape[0]),
+        metric=metric,
+        folds=folds,
+        sample_weight=weights,
+        groups=groups,
+    )
+    return PreparedTask(task if holdout is None else split_holdout(task, holdout), reader, classes)
+
+
+def _take_rows(X: Any, mask: Array) -> Any:
+    """Return some rows of a table of any accepted type."""
+    return _safe_indexing(X.tocsr() if sparse.issparse(X) else X, np.flatnonzero(mask))
