@@ -77,7 +77,7 @@ def test_a_share_that_cannot_be_is_refused(given):
 
 def test_too_few_rows_for_the_share_are_refused():
     X, y = load_diabetes(return_X_y=True)
-    with pytest.raises(InvalidInputError, match="guard=0.05 needs at least 40 rows"):
+    with pytest.raises(InvalidInputError, match=r"guard=0\.05 needs at least 40 rows"):
         AutoMLRegressor(**FAST, guard=0.05).fit(X[:30], y[:30])
 
 

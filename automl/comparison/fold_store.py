@@ -9,13 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
-from scipy import sparse
-
 from automl.comparison.plan import Plan
 from automl.errors import InvalidInputError
-from automl.trials.fingerprint import describe, digest
+from automl.trials.fingerprint import digest, stable_repr, table_fingerprint
 
 _NO_MATTER = ("n_jobs", "verbose")  # what they say does not change what is learned
 
@@ -74,7 +70,7 @@ class NestedLog:
         self._marks = {name: estimator_mark(estimator) for name, estimator in plan.estimators.items()}
         now = {
             "seed": plan.seed,
-            "table": table_mark(plan),
+            "table": table_fingerprint(plan.X, plan.y, plan.groups, plan.sample_weight),
             "outer folds": digest(*(rows for fold in plan.folds for rows in fold)),
             "metrics": sorted(plan.scorers),
         }
@@ -148,24 +144,11 @@ class NestedLog:
         )
 
 
-def table_mark(plan: Plan) -> str:
-    """Sixteen hexadecimal digits that name the table with its target, groups and weights."""
-    X = plan.X
-    if sparse.issparse(X):
-        parts = [np.asarray(X.shape), X.indptr, X.indices, X.data]
-    else:
-        frame = pd.DataFrame(X)
-        named = [f"{name}:{dtype}" for name, dtype in zip(frame.columns, frame.dtypes, strict=True)]
-        parts = [named, pd.util.hash_pandas_object(frame, index=False).to_numpy()]
-    rest = [np.zeros(0) if values is None else values for values in (plan.y, plan.groups, plan.sample_weight)]
-    return digest(*parts, *(pd.util.hash_array(np.asarray(values)) for values in rest))
-
-
 def estimator_mark(estimator: Any) -> str:
     """Sixteen hexadecimal digits that name an estimator's class and settings, the same in every process."""
     settings = {
-        name: describe(value)
+        name: stable_repr(value)
         for name, value in sorted(estimator.get_params(deep=True).items())
         if name.rpartition("__")[2] not in _NO_MATTER
     }
-    return digest([describe(estimator), json.dumps(settings)])
+    return digest([stable_repr(estimator), json.dumps(settings)])

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 
 from automl.errors import InvalidInputError
 from automl.persistence import library_versions
 from automl.task.metrics import make_metric
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
+from automl.trials.fingerprint import dataset_fingerprint
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.run_directory import Store
 from automl.trials.trial import FoldResult
@@ -45,12 +44,10 @@ def record_task(
     n_rows : int, optional
         Of the whole table, where the task holds a part of it.
     """
-    X = task.X.tocsr().data if sparse.issparse(task.X) else task.X
-    mark = sha256(np.ascontiguousarray(X).tobytes() + np.ascontiguousarray(task.y).tobytes()).hexdigest()[:16]
     kept = prediction_codec.choose_rows(len(task.y), _SEED)
     return DatasetRecord(
         name=name,
-        fingerprint=mark,
+        fingerprint=dataset_fingerprint(task.X, task.y),
         family=family or name,
         n_rows=n_rows or len(task.y),
         traits=task.traits,

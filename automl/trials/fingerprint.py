@@ -1,4 +1,4 @@
-"""Short names for what a run was about, the same in every process, so that it goes on only with what it began with."""
+"""Fingerprints: short texts that are equal in every process for equal tables, settings and functions."""
 
 from __future__ import annotations
 
@@ -12,53 +12,123 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
+
+from automl.task.task import Task
 
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
 def digest(*parts: Any) -> str:
-    """Sixteen hexadecimal digits that name a sequence of arrays and of what JSON can hold."""
+    """Return sixteen hexadecimal digits that identify a sequence of arrays and of values that JSON can hold."""
     found = hashlib.sha256()
     for part in parts:
         if isinstance(part, np.ndarray):
             found.update(f"{part.shape}{part.dtype}:".encode())
             found.update(np.ascontiguousarray(part).data)
         else:
-            said = json.dumps(part).encode()
-            found.update(f"{len(said)}:".encode() + said)
+            text = json.dumps(part).encode()
+            found.update(f"{len(text)}:".encode() + text)
     return found.hexdigest()[:16]
 
 
-def describe(value: Any) -> str:
-    """A text that says what a setting is and not where it lies in memory; of a function also what it does."""
-    if hasattr(value, "get_params") and not isinstance(value, type):  # its own settings are listed beside it
+def task_fingerprint(task: Task) -> str:
+    """Return the fingerprint of a task: table, target, weights, groups, folds and metric."""
+    folds = [rows for fold in task.folds for rows in fold]
+    return digest(
+        stable_repr(task.metric.scorer),
+        *_arrays(task.X),
+        task.y,
+        *folds,
+        *(array if array is not None else "none" for array in (task.sample_weight, task.groups)),
+    )
+
+
+def table_fingerprint(X: Any, *columns: Any) -> str:
+    """Return the fingerprint of a table as users have it, with its target and other columns.
+
+    Parameters
+    ----------
+    X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+        Names and dtypes of the columns of a DataFrame are part of the fingerprint.
+    *columns : array-like of shape (n_samples,), or None
+        For example target, groups and weights.
+    """
+    if sparse.issparse(X):
+        parts = _arrays(X)
+    else:
+        frame = pd.DataFrame(X)
+        named = [f"{name}:{dtype}" for name, dtype in zip(frame.columns, frame.dtypes, strict=True)]
+        parts = [named, _hash_rows(frame)]
+    return digest(*parts, *(np.zeros(0) if c is None else _hash_rows(pd.DataFrame(np.asarray(c))) for c in columns))
+
+
+def dataset_fingerprint(X: Any, y: np.ndarray[Any, Any]) -> str:
+    """Return the fingerprint by which the meta-database knows a table that the reader has turned into numbers.
+
+    The shipped meta-database holds fingerprints of dense tables, so their value must never change.
+
+    Parameters
+    ----------
+    X : ndarray or sparse matrix of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+    """
+    arrays = _arrays(X) if sparse.issparse(X) else [X]
+    content = b"".join(np.ascontiguousarray(array).tobytes() for array in (*arrays, y))
+    return hashlib.sha256(content).hexdigest()[:16]
+
+
+def _arrays(X: Any) -> list[Any]:
+    """Return the arrays that make up a dense or sparse matrix; two different matrices never share all of them."""
+    if not sparse.issparse(X):
+        return [X]
+    rows = X.tocsr()
+    if not rows.has_canonical_format:
+        rows = rows.copy()  # the matrix belongs to the user
+        rows.sum_duplicates()
+    return [np.asarray(rows.shape), rows.indptr, rows.indices, rows.data]
+
+
+def _hash_rows(frame: pd.DataFrame) -> Any:
+    """Return one number for each row, or a text where cells hold lists and the like, which pandas cannot hash."""
+    try:
+        return pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    except TypeError:
+        return [stable_repr(list(row)) for row in frame.itertuples(index=False)]
+
+
+def stable_repr(value: Any) -> str:
+    """Return a text that identifies a setting and holds no memory address; for a function, its code is part of it."""
+    if hasattr(value, "get_params") and not isinstance(value, type):  # callers list its parameters
         return f"{type(value).__module__}.{type(value).__qualname__}"
     if hasattr(value, "__code__"):
-        settings = describe([value.__defaults__, value.__kwdefaults__, _held(value)])
+        settings = stable_repr([value.__defaults__, value.__kwdefaults__, _held(value)])
         return f"{value.__module__}.{value.__qualname__} {digest(_steps(value.__code__), settings)}"
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     if isinstance(value, np.ndarray | pd.Series | pd.Index):
         return digest(pd.util.hash_array(np.asarray(value).ravel()))
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(describe, value))}]"
+        return f"[{', '.join(map(stable_repr, value))}]"
     if isinstance(value, Mapping):
-        return f"{{{', '.join(f'{key!r}: {describe(item)}' for key, item in value.items())}}}"
+        return f"{{{', '.join(f'{key!r}: {stable_repr(item)}' for key, item in value.items())}}}"
     if isinstance(value, set | frozenset):
-        return f"{{{', '.join(sorted(map(describe, value)))}}}"
+        return f"{{{', '.join(sorted(map(stable_repr, value)))}}}"
     return _ADDRESS.sub("", repr(value))
 
 
 def _held(function: Any) -> list[Any]:
-    """What a function was made with; not other functions, which may in turn hold this one."""
+    """Return the values that a function closes over, without other functions, which may in turn hold this one."""
     held = []
     for cell in function.__closure__ or ():
-        with suppress(ValueError):  # of a cell that is still empty
+        with suppress(ValueError):  # the cell is still empty
             held.append(cell.cell_contents)
     return [value for value in held if not hasattr(value, "__code__")]
 
 
 def _steps(code: CodeType) -> list[Any]:
-    """What a function does, functions inside it included, and not in which file and line."""
-    held = [_steps(constant) if isinstance(constant, CodeType) else describe(constant) for constant in code.co_consts]
+    """Return the code of a function and of the functions inside it, without their files and lines."""
+    held = [
+        _steps(constant) if isinstance(constant, CodeType) else stable_repr(constant) for constant in code.co_consts
+    ]
     return [code.co_code.hex(), list(code.co_names), held]

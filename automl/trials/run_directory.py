@@ -7,30 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from scipy import sparse
-
 from automl.errors import InvalidInputError
 from automl.task.task import Task
-from automl.trials.fingerprint import describe, digest
+from automl.trials.fingerprint import task_fingerprint
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.configuration import Configuration
-
-
-def fingerprint(task: Task) -> str:
-    """Sixteen hexadecimal digits that name data, weights, groups, folds and metric."""
-    X = [task.X]
-    if sparse.issparse(task.X):
-        rows = task.X.tocsr()
-        X = [np.asarray(rows.shape), rows.data, rows.indices, rows.indptr]
-    folds = [rows for fold in task.folds for rows in fold]
-    return digest(
-        describe(task.metric.scorer),
-        *X,
-        task.y,
-        *folds,
-        *(array if array is not None else "none" for array in (task.sample_weight, task.groups)),
-    )
 
 
 def kept_seed(folder: Path) -> int | None:
@@ -58,7 +39,7 @@ class Store:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         about = self.folder / "run.json"
-        mark = fingerprint(task)
+        mark = task_fingerprint(task)
         if about.exists():
             known = json.loads(about.read_text())["fingerprint"]
             if known != mark:

@@ -1,10 +1,14 @@
+"""Fingerprints are equal for equal things and different for different ones, in every process."""
+
 import subprocess
 import sys
 
 import numpy as np
+import pandas as pd
 import pytest
+from scipy import sparse
 
-from automl.trials.fingerprint import describe, digest
+from automl.trials.fingerprint import dataset_fingerprint, digest, stable_repr, table_fingerprint
 
 SCORER = """
 def score(estimator, X, y):
@@ -14,7 +18,7 @@ def score(estimator, X, y):
 
 def _in_a_new_process(source: str, file: str) -> str:
     definition = f"exec(compile({source!r}, {file!r}, 'exec'))"
-    code = f"{definition}\nfrom automl.trials.fingerprint import describe\nprint(describe(score))"
+    code = f"{definition}\nfrom automl.trials.fingerprint import stable_repr\nprint(stable_repr(score))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     return done.stdout
 
@@ -32,15 +36,15 @@ def test_a_function_is_told_by_what_it_was_made_with():
 
         return score
 
-    assert describe(make(1.0)) == describe(make(1.0))
-    assert describe(make(1.0)) != describe(make(2.0))
+    assert stable_repr(make(1.0)) == stable_repr(make(1.0))
+    assert stable_repr(make(1.0)) != stable_repr(make(2.0))
 
 
 def test_a_function_that_holds_itself_has_a_mark():
     def count(n):
         return n and count(n - 1)
 
-    assert describe(count)
+    assert stable_repr(count)
 
 
 @pytest.mark.parametrize(
@@ -55,3 +59,54 @@ def test_a_function_that_holds_itself_has_a_mark():
 def test_what_differs_has_another_digest(one, other):
     assert digest(one) == digest(one)
     assert digest(one) != digest(other)
+
+
+SPARSE = sparse.csr_matrix(np.array([[1.0, 0.0, 2.0], [0.0, 3.0, 0.0]]))
+
+
+@pytest.mark.parametrize("fingerprint", [dataset_fingerprint, table_fingerprint])
+@pytest.mark.parametrize(
+    "other",
+    [
+        sparse.csr_matrix(np.array([[0.0, 1.0, 2.0], [0.0, 0.0, 3.0]])),  # the same values in other cells
+        sparse.csr_matrix(np.array([[1.0, 0.0, 2.0, 0.0], [0.0, 3.0, 0.0, 0.0]])),  # one more empty column
+        sparse.csr_matrix(np.array([[1.0, 0.0, 2.0], [0.0, 4.0, 0.0]])),
+    ],
+)
+def test_different_sparse_tables_have_different_fingerprints(fingerprint, other):
+    y = np.array([0, 1])
+    assert fingerprint(SPARSE, y) != fingerprint(other, y)
+    assert fingerprint(SPARSE, y) == fingerprint(SPARSE.tocoo(), y)
+
+
+def test_a_sparse_matrix_is_not_changed_by_its_fingerprint():
+    doubled = sparse.csr_matrix((np.ones(2), np.array([0, 0]), np.array([0, 2, 2])), shape=(2, 3))
+    assert table_fingerprint(doubled) == table_fingerprint(sparse.csr_matrix(doubled.toarray()))
+    assert doubled.nnz == 2
+
+
+def test_the_fingerprint_of_a_dense_data_set_never_changes():
+    """The shipped meta-database holds fingerprints that were made this way."""
+    X, y = np.arange(6, dtype=np.float64).reshape(3, 2), np.array([0, 1, 0])
+    assert dataset_fingerprint(X, y) == "09af39f651d6c9e6"
+    assert dataset_fingerprint(np.asfortranarray(X), y) == "09af39f651d6c9e6"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pd.DataFrame({"b": [1, 2], "lists": [[1], [2]]}),
+        pd.DataFrame({"a": [1.0, 2.0], "lists": [[1], [2]]}),
+        pd.DataFrame({"a": [1, 2], "lists": [[1], [3]]}),
+    ],
+)
+def test_names_dtypes_and_cells_of_a_frame_are_in_its_fingerprint(other):
+    frame = pd.DataFrame({"a": [1, 2], "lists": [[1], [2]]})
+    assert table_fingerprint(frame) == table_fingerprint(frame.copy())
+    assert table_fingerprint(frame) != table_fingerprint(other)
+
+
+def test_every_column_beside_the_table_is_in_its_fingerprint():
+    X, y, ones = np.ones((3, 2)), np.arange(3), np.ones(3)
+    prints = {table_fingerprint(X, *columns) for columns in [(), (y,), (y, None), (y, ones), (y, None, ones)]}
+    assert len(prints) == 5
