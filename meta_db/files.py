@@ -1,0 +1,121 @@
+"""Atomic writing: a file or a folder is either the old one or the new one, also after a kill or a full disk.
+
+The new content is written beside its place, under a hidden name that ends in ``.partial``, and then takes the place of
+the old content by renaming. A killed process may leave such a hidden file or folder behind; nobody reads it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield the path of a temporary file in the same folder, which replaces `path` when the block ends.
+
+    If the block raises, the temporary file is removed and `path` stays as it was. Several processes may replace the
+    same file at once: each uses a temporary file of its own, and the last one wins. A symbolic link stays a link; the
+    file that it points to is replaced.
+
+    Raises
+    ------
+    OSError
+        If the folder does not exist, or the file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> target = Path(tempfile.mkdtemp()) / "notes.txt"
+    >>> with replace_file(target) as partial:
+    ...     _ = partial.write_text("all of it")
+    >>> target.read_text()
+    'all of it'
+    """
+    final = Path(os.path.realpath(path))
+    partial = _partial_name(final)
+    try:
+        yield partial
+        _flush_to_disk(partial)
+        os.replace(partial, final)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes) -> None:
+    """Replace the content of a file, or create the file, in one step; see `replace_file`."""
+    with replace_file(path) as partial:
+        partial.write_bytes(content)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Replace the text of a file, or create the file, in one step and in UTF-8; see `replace_file`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+@contextmanager
+def replace_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`, empty, which replaces `path` when the block ends.
+
+    If the block raises, the temporary folder is removed and `path` stays as it was. No system replaces a folder in one
+    step. Therefore the old folder is renamed first and removed last. If the process is killed between the two, the
+    old folder still exists under its second name, and `find_folder` finds it. Missing parent folders are made.
+
+    Raises
+    ------
+    OSError
+        If a file cannot be written, or a folder cannot be renamed.
+    """
+    final = Path(os.path.realpath(path))
+    final.parent.mkdir(parents=True, exist_ok=True)
+    partial, old = _partial_name(final), _old_name(final)
+    partial.mkdir()
+    try:
+        yield partial
+        for file in partial.rglob("*"):
+            if file.is_file():
+                _flush_to_disk(file)
+        if final.exists():
+            shutil.rmtree(old, ignore_errors=True)  # of an earlier process that was killed
+            os.rename(final, old)
+        try:
+            os.rename(partial, final)
+        except BaseException:
+            if old.exists() and not final.exists():
+                os.rename(old, final)
+            raise
+    except BaseException:
+        shutil.rmtree(partial, ignore_errors=True)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def find_folder(path: str | os.PathLike[str]) -> Path:
+    """Return the folder that holds the content of `path`.
+
+    This is `path` itself, except after a process was killed in the last moment of `replace_folder`: then it is the old
+    folder under its second name.
+    """
+    final = Path(os.path.realpath(path))
+    old = _old_name(final)
+    return old if old.is_dir() and not final.exists() else final
+
+
+def _partial_name(final: Path) -> Path:
+    return final.with_name(f".{final.name}.{secrets.token_hex(4)}.partial")
+
+
+def _old_name(final: Path) -> Path:
+    return final.with_name(f".{final.name}.old")
+
+
+def _flush_to_disk(path: Path) -> None:
+    """Wait until the content of a file is on the disk, so that a power cut cannot leave a renamed but empty file."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
