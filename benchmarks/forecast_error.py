@@ -19,7 +19,8 @@ from rich.console import Console
 from automl.execute.local import LocalExecutor
 from automl.meta.build import Protocol, Source, prepare, read_sources
 from automl.trials.trial import Trial
-from meta_db.store import SHIPPED, MetaDatabase, Results
+from meta_db.records import Results
+from meta_db.store import SHIPPED, MetaDatabase
 from metalearning.correction import MEMORY, SECONDS, Correction, Quantity, guess_all, learn, trained_on
 from pipelines.models import PORTFOLIO
 from pipelines.space import build_space, complete

@@ -25,7 +25,8 @@ from automl.search.initial import PATIENCE, default_portfolio
 from automl.search.smac import SmacSearcher
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, TrialResult
-from meta_db.store import RANKED_BY, SHIPPED, DatasetRecord, MetaDatabase
+from meta_db.records import RANKED_BY, DatasetRecord
+from meta_db.store import SHIPPED, MetaDatabase
 from metalearning.metafeatures import MetaFeatures
 from metalearning.warmstart import Recommendation, recommend
 from pipelines.build import predicted_seconds

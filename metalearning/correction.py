@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from meta_db.store import DatasetRecord, MetaDatabase, MetaDatabaseError, Results
+from meta_db.records import DatasetRecord, Results
+from meta_db.store import MetaDatabase, MetaDatabaseError
 from pipelines.build import predicted_memory, predicted_seconds
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration

@@ -31,7 +31,8 @@ from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
 from automl.trials.trial import Status, Trial, TrialResult
-from meta_db.store import RANKED_BY, MetaDatabase
+from meta_db.records import RANKED_BY
+from meta_db.store import MetaDatabase
 from metalearning.features import describe
 from pipelines.build import predicted_seconds
 from pipelines.configuration import Configuration

@@ -8,7 +8,7 @@ import numpy as np
 from ConfigSpace import ConfigurationSpace
 from scipy.stats import rankdata
 
-from meta_db.store import Results
+from meta_db.records import Results
 from pipelines.build import predicted_seconds
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration

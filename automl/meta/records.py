@@ -19,7 +19,8 @@ from automl.trials.history import Evaluation, RunHistory
 from automl.trials.run_directory import Store
 from automl.trials.trial import FoldResult
 from meta_db import prediction_codec
-from meta_db.store import DatasetRecord, EvaluationRecord, MetaDatabase
+from meta_db.records import DatasetRecord, EvaluationRecord
+from meta_db.store import MetaDatabase
 from metalearning.features import describe
 from pipelines.component import TaskType
 from pipelines.configuration import Configuration

@@ -25,7 +25,8 @@ import openml
 from meta_db.exchange.client import OpenMLError, Session
 from meta_db.exchange.flows import NotMappedError, Parameters, is_known_library, read_value, split_version
 from meta_db.exchange.mapping import map_setup
-from meta_db.store import DatasetRecord, EvaluationRecord, MetaDatabase
+from meta_db.records import DatasetRecord, EvaluationRecord
+from meta_db.store import MetaDatabase
 from pipelines.component import TableTraits, task_type
 from pipelines.configuration import Configuration
 

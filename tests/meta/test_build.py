@@ -16,7 +16,8 @@ from automl.meta.build import Protocol, Source, fill, read_sources
 from automl.meta.design import design, losers
 from automl.meta.records import add_run
 from meta_db.prediction_codec import decode
-from meta_db.store import MetaDatabase, Results
+from meta_db.records import Results
+from meta_db.store import MetaDatabase
 from pipelines.build import predicted_seconds
 from pipelines.configuration import Configuration
 from pipelines.space import RICH_TABLES, build_space, complete

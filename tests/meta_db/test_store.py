@@ -7,8 +7,9 @@ from dataclasses import asdict, replace
 import numpy as np
 import pytest
 
+from meta_db.records import DatasetRecord, EvaluationRecord
 from meta_db.schema import APPLICATION_ID, STEPS, VERSION
-from meta_db.store import DatasetRecord, EvaluationRecord, MetaDatabase, MetaDatabaseError
+from meta_db.store import MetaDatabase, MetaDatabaseError
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from meta_db.store import DatasetRecord, EvaluationRecord, MetaDatabase, Results
+from meta_db.records import DatasetRecord, EvaluationRecord, Results
+from meta_db.store import MetaDatabase
 from metalearning.correction import MEMORY, SECONDS, Correction, guess_all, learn, recall, teach, trained_on
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
