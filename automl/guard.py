@@ -116,7 +116,7 @@ class Watch:
         best = ranked[0]
         self._seen = best.configuration, len(best.folds)
         self._next = len(history.results) + max(1, int(_NEXT_LOOK * len(history.results)))
-        work = next(o.loss for o in history.observations() if o.configuration == best.configuration)
+        work = {o.configuration: o.loss for o in history.observations()}[best.configuration]
         assert work is not None
         each = [self._artifacts.holdout_predictions(best.configuration, fold) for fold in best.folds]
         self._add(seconds, work, np.mean(each, axis=0, dtype=np.float64))

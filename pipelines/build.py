@@ -12,7 +12,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from pipelines.catalog import find
+from pipelines.catalog import get_component
 from pipelines.component import FitContext, TableTraits
 from pipelines.configuration import Configuration
 from pipelines.models._cost import encoded_width
@@ -53,12 +53,12 @@ def build_pipeline(configuration: Configuration, context: FitContext) -> Pipelin
 def fits_together(configuration: Configuration) -> bool:
     """Whether several fits can be one (`Component.fit_together`): a wrapper around the model fits it by itself."""
     wrapped = any(configuration.get(step, "none") != "none" for step in _WRAPPERS)
-    return find("model", configuration.family).fit_together is not None and not wrapped
+    return get_component("model", configuration.family).fit_together is not None and not wrapped
 
 
 def predicted_seconds(configuration: Configuration, traits: TableTraits) -> float:
     """A guess, in seconds at one thread, of one fit of a pipeline on ``traits.n_rows`` rows."""
-    component = find("model", configuration.family)
+    component = get_component("model", configuration.family)
     generated = replace(traits, n_features=_generated_width(configuration, traits))
     share = float(configuration.get(f"selection:{configuration.get('selection')}:share", 1.0))
     # Category columns stay countable: components subtract them from the width.
@@ -77,7 +77,7 @@ def predicted_seconds(configuration: Configuration, traits: TableTraits) -> floa
 
 def predicted_memory(configuration: Configuration, traits: TableTraits) -> float:
     """A guess, in MiB, of what fitting a pipeline on ``traits.n_rows`` rows adds to a process at its highest."""
-    component = find("model", configuration.family)
+    component = get_component("model", configuration.family)
     width = _generated_width(configuration, traits)
     if configuration.get("encoding") == "one_hot":
         width += encoded_width(traits) - max(1, traits.n_features)
@@ -114,7 +114,7 @@ def _params(step: str, configuration: Configuration) -> dict[str, Any]:
 
 
 def _make(step: str, configuration: Configuration, context: FitContext, extra: Mapping[str, Any] | None = None) -> Any:
-    component = find(step, str(configuration[step]))
+    component = get_component(step, str(configuration[step]))
     return component.make({**_params(step, configuration), **(extra or {})}, context)
 
 
@@ -157,7 +157,7 @@ def _numeric(configuration: Configuration, context: FitContext) -> Any:
 
 def _accepts_missing(configuration: Configuration) -> bool:
     steps = [step for step in ("model", "generation", "selection") if step in configuration]
-    return all(find(step, str(configuration[step])).accepts_missing for step in steps)
+    return all(get_component(step, str(configuration[step])).accepts_missing for step in steps)
 
 
 def _model(configuration: Configuration, context: FitContext) -> Any:

@@ -1,4 +1,4 @@
-"""Every component of every step; a new one is one more entry here."""
+"""All components of all steps; a new step gets an entry here, a new component an entry in the tuple of its step."""
 
 from __future__ import annotations
 
@@ -28,6 +28,18 @@ NAMES: tuple[str, ...] = tuple(
 )
 
 
-def find(step: str, name: str) -> Component:
-    """The component of a step by its name."""
-    return next(component for component in CATALOG[step] if component.name == name)
+def get_component(step: str, name: str) -> Component:
+    """Return the component of a step by its name.
+
+    Raises
+    ------
+    KeyError
+        If there is no such step, or the step has no such component.
+    """
+    if step not in CATALOG:
+        raise KeyError(f"there is no step '{step}'; the steps are {', '.join(CATALOG)}")
+    for component in CATALOG[step]:
+        if component.name == name:
+            return component
+    known = ", ".join(component.name for component in CATALOG[step])
+    raise KeyError(f"step '{step}' has no component '{name}'; it has {known}")

@@ -19,7 +19,7 @@ from ConfigSpace import (
 from ConfigSpace import Configuration as SpaceConfiguration
 from ConfigSpace.hyperparameters import Hyperparameter, NumericalHyperparameter
 
-from pipelines.catalog import CATALOG, NAMES, find
+from pipelines.catalog import CATALOG, NAMES, get_component
 from pipelines.component import Component, TableTraits, TaskType, task_type
 from pipelines.configuration import Configuration
 
@@ -225,9 +225,14 @@ def _conflict(step: str, name: str, other: str, other_name: str) -> bool:
     """Whether two choices do not go together."""
     for giver, given, needed, takers in _NEEDS:
         for (a, a_name), (b, b_name) in (((step, name), (other, other_name)), ((other, other_name), (step, name))):
-            if a == giver and a_name == given and b in takers and not getattr(find(b, b_name), needed):
+            if a == giver and a_name == given and b in takers and not getattr(get_component(b, b_name), needed):
                 return True
     return False
+
+
+def _fits(step: str, name: str, picked: Mapping[str, str]) -> bool:
+    """Return whether a component goes together with the components of other steps that are picked already."""
+    return not any(_conflict(step, name, *other) for other in picked.items())
 
 
 def _prune(offered: dict[str, list[Component]]) -> None:
@@ -258,11 +263,12 @@ def _pick(names: Mapping[str, Sequence[str]], wishes: Mapping[str, Any]) -> dict
     picked: dict[str, str] = {}
     for step in (step for step in _DEFAULTS if step in names):
         candidates = [str(wishes.get(step)), *_DEFAULTS[step], *names[step]]
-        picked[step] = next(
-            name
-            for name in candidates
-            if name in names[step] and not any(_conflict(step, name, *other) for other in picked.items())
-        )
+        suited = (name for name in candidates if name in names[step] and _fits(step, name, picked))
+        choice = next(suited, None)
+        if choice is None:
+            before = ", ".join(f"{other} {name}" for other, name in picked.items())
+            raise SpaceError(f"include and exclude leave no component for {step} that goes with {before}")
+        picked[step] = choice
     return picked
 
 

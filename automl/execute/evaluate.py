@@ -19,7 +19,7 @@ from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.build import build_pipeline, fits_together
-from pipelines.catalog import find
+from pipelines.catalog import get_component
 from pipelines.component import FitContext
 
 _FIT_SHARE = 0.85  # of a fold's seconds; the rest is for predictions and for writing the model
@@ -72,7 +72,7 @@ def _fit(task: Task, trials: Sequence[Trial], cells: Sequence[_Cell], contexts: 
             X = task.X[r]
             prepared[cell.fold] = (pipeline, pipeline[:-1].fit_transform(X, task.y[r]) if len(pipeline) > 1 else X)
         pipeline.steps[:-1] = prepared[cell.fold][0].steps[:-1]
-    together = find("model", trials[0].configuration.family).fit_together
+    together = get_component("model", trials[0].configuration.family).fit_together
     assert together is not None
     together(
         [p[-1] for p in pipelines],
@@ -118,7 +118,7 @@ def _score(
 
 def import_libraries(trial: Trial) -> None:
     """Import what the model of a trial needs: seconds, once, that neither a limit nor the runtime model should see."""
-    for module in find("model", trial.configuration.family).imports:
+    for module in get_component("model", trial.configuration.family).imports:
         import_module(module)
 
 

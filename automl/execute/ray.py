@@ -22,7 +22,7 @@ from automl.execute.machine import count_workers, default_memory_limit, fleet_si
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.trial import Status, Trial, TrialResult
-from pipelines.catalog import find
+from pipelines.catalog import get_component
 
 _LOST_NODES = 3  # times that a trial begins anew elsewhere before it counts as failed
 _IDLE = 20.0  # seconds after which a node's processes end where nothing more comes
@@ -123,7 +123,8 @@ class RayExecutor:
 
     def _send(self, future: Future[list[TrialResult]], trials: tuple[Trial, ...], time_limit: float | None) -> None:
         terms = self._terms
-        on_gpu = terms.device != "cpu" and find("model", trials[0].configuration.family).uses_device and _n_gpus() >= 1
+        component = get_component("model", trials[0].configuration.family)
+        on_gpu = terms.device != "cpu" and component.uses_device and _n_gpus() >= 1
         asked: dict[str, Any] = {"num_cpus": terms.n_threads, "num_gpus": int(on_gpu)}
         if terms.memory_limit is not None:
             asked["memory"] = int(terms.memory_limit * 2**20)

@@ -11,7 +11,7 @@ from automl.search.vectors import VectorSpace
 from automl.trials.history import RunHistory
 from automl.trials.trial import Trial
 from pipelines.build import fits_together
-from pipelines.catalog import find
+from pipelines.catalog import get_component
 
 
 class Siblings:
@@ -31,14 +31,15 @@ class Siblings:
 
     def suit(self, trial: Trial) -> bool:
         """Whether a trial can be fitted together with others."""
-        return bool(find("model", trial.configuration.family).fleet_varies) and fits_together(trial.configuration)
+        component = get_component("model", trial.configuration.family)
+        return bool(component.fleet_varies) and fits_together(trial.configuration)
 
     def of(self, trial: Trial, n: int, history: RunHistory) -> list[Trial]:
         """Up to `n` new configurations of a trial's shape, on its folds; none where it does not suit."""
         if not self.suit(trial):
             return []
         family = trial.configuration.family
-        rates = [f"model:{family}:{name}" for name in find("model", family).fleet_varies]
+        rates = [f"model:{family}:{name}" for name in get_component("model", family).fleet_varies]
         columns = [column for column, name in enumerate(self._space.names) if name in rates]
         rng = np.random.default_rng((self._seed, len(history.tried)))
         vectors = np.repeat(self._space.encode([trial.configuration]), n, axis=0)

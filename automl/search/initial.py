@@ -17,7 +17,7 @@ from meta_db.store import MetaDatabase, MetaDatabaseError, memory_files
 from metalearning.features import describe
 from metalearning.posterior import Beliefs
 from metalearning.warmstart import recommend
-from pipelines.catalog import find
+from pipelines.catalog import get_component
 from pipelines.configuration import Configuration
 from pipelines.models import MODELS, PORTFOLIO
 from pipelines.space import choices, complete, hyperparameter_names
@@ -118,7 +118,7 @@ def remembered_portfolio(
 def _cost(configuration: Configuration, runtime: RuntimeModel, longest: float, dearest: float) -> float:
     """Seconds that a fold will take; infinite for what is too dear and cannot stop by itself."""
     seconds = runtime.guess(configuration)
-    if find("model", configuration.family).interruptible:
+    if get_component("model", configuration.family).interruptible:
         return min(seconds, longest)
     return seconds if runtime.upper(configuration) <= dearest else float("inf")
 

@@ -15,7 +15,7 @@ from automl.search.forecast import MemoryModel, RuntimeModel
 from automl.trials.candidates import max_candidates, max_per_family, rank
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.trial import Status, Trial, TrialResult
-from pipelines.catalog import find
+from pipelines.catalog import get_component
 from pipelines.configuration import Configuration
 
 # Share of worker seconds for first looks at new configurations, by share of the budget used: explore, then deepen.
@@ -159,7 +159,7 @@ class Racing:
         """Why a newcomer is not started: most likely it would be cut at its limits. None where it may start."""
         c, longest = trial.configuration, self._longest([trial])
         seconds = self._runtime.predict(c, history) * len(trial.folds)
-        stops_by_itself = find("model", c.family).interruptible
+        stops_by_itself = get_component("model", c.family).interruptible
         if not stops_by_itself and seconds > longest:
             reason = f"not started: it would take about {seconds:.1f} s, the limit is {longest:.1f} s"
             return TrialResult(trial, Status.TIMEOUT, {}, 0.0, reason=reason)
@@ -253,7 +253,7 @@ class Racing:
         if self._budget.seconds is None:
             return tuple(missing[:1])
         worth = min(1.0, 0.02 * self._budget.seconds)
-        if find("model", configuration.family).fit_together is not None:
+        if get_component("model", configuration.family).fit_together is not None:
             worth = min(self._budget.seconds / 6, self._budget.search_left / 1.2)
         return tuple(missing[: max(1, int(worth / seconds))])
 

@@ -21,6 +21,9 @@ from sklearn.pipeline import Pipeline
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.errors import InvalidInputError
+from pipelines.build import predicted_seconds
+from pipelines.component import TableTraits
+from pipelines.configuration import Configuration
 
 FAST = {"include": ["decision_tree", "logistic_regression", "ridge"], "verbose": 0, "random_state": 0, "n_jobs": 2}
 
@@ -339,6 +342,17 @@ def test_a_callback_can_end_the_search():
     assert time.monotonic() - start < 30
     assert len(clf.history_.results) in (3, 4)  # two may end at once
     assert clf.stop_reason_ == "a callback stopped it"
+
+
+def test_a_callback_that_asks_for_an_unknown_component_is_an_error_and_not_the_end_of_the_search():
+    X_train, _, y_train, _ = _cancer()
+
+    def ask(result, history):
+        predicted_seconds(Configuration({"model": "no_such_model"}), TableTraits("binary", 10, 2, 2))
+
+    clf = AutoMLClassifier(time_budget=60, callbacks=[ask], **FAST | {"max_trials": 1})
+    with pytest.raises(KeyError, match="no_such_model"):
+        clf.fit(X_train, y_train)
 
 
 def test_the_users_table_is_left_alone():
