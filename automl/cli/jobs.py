@@ -62,8 +62,8 @@ def status(
     from automl.jobs.batch import open_batch
     from automl.jobs.folders import summarize
 
-    with open_batch(place, batch) as (store, known):
-        summary = summarize(store.rows(known.name))
+    with open_batch(place, batch) as (queue, known):
+        summary = summarize(queue.records(known.name))
     if as_json:
         typer.echo(summary.set_index("job").to_json(orient="index", indent=2))
         return
@@ -83,11 +83,11 @@ def cancel(
 
     if everything == bool(jobs):
         raise InvalidInputError("name the jobs to cancel, or say --all")
-    with open_batch(place, batch) as (store, known):
-        unknown = sorted(set(jobs or []) - {row.name for row in store.rows(known.name)})
+    with open_batch(place, batch) as (queue, known):
+        unknown = sorted(set(jobs or []) - {row.name for row in queue.records(known.name)})
         if unknown:
             raise InvalidInputError(f"there is no job '{unknown[0]}'; 'automl jobs results' lists all")
-        typer.echo(f"{store.cancel(known.name, None if everything else jobs)} jobs cancelled")
+        typer.echo(f"{queue.cancel(known.name, None if everything else jobs)} jobs cancelled")
 
 
 @app.command()
@@ -99,8 +99,8 @@ def results(
     """Write summary.csv and summary.parquet as far as the jobs have come, and show them."""
     from automl.jobs.batch import open_batch, write_results
 
-    with open_batch(place, batch) as (store, known):
-        summary = write_results(store, known)
+    with open_batch(place, batch) as (queue, known):
+        summary = write_results(queue, known)
     if as_csv:
         summary.to_csv(sys.stdout, index=False)
     else:

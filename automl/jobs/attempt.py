@@ -23,9 +23,9 @@ from sklearn.base import is_classifier
 
 from automl import persistence
 from automl.errors import AutoMLError, InvalidInputError, NothingFittedError
-from automl.jobs.folders import JobFolder, LockedError, hold
+from automl.jobs.folders import JobFolder, LockedError, lock
 from automl.jobs.job import Job
-from automl.jobs.tables import Rows, load_object, read_rows
+from automl.jobs.tables import SplitData, load_object, read_data
 from automl.task.metrics import Metric, make_metric
 from pipelines.component import task_type
 
@@ -35,18 +35,18 @@ _LOCK_PATIENCE = 10.0  # seconds in which the process of a runner that was kille
 _MEMORY_SHARE = 0.8  # of a job's memory for its trials, the rest for the process that leads them
 
 
-class Ending(StrEnum):
+class AttemptStatus(StrEnum):
     """Of an attempt. Locked: another process is at this job; hopeless: would fail in the same way again."""
 
     FINISHED = "finished"
     CANCELLED = "cancelled"
     FAILED = "failed"
-    HOPELESS = "hopeless"
-    LOCKED = "locked"
+    PERMANENT_FAILURE = "permanent_failure"
+    BUSY = "busy"
 
 
 @dataclass(frozen=True)
-class Order:
+class Assignment:
     """What an attempt is given. `memory` in MiB is its share where the job says nothing."""
 
     job: Job
@@ -61,7 +61,7 @@ class Order:
 class Outcome:
     """What came of an attempt."""
 
-    ending: Ending
+    status: AttemptStatus
     reason: str = ""
     result: Mapping[str, Any] = field(default_factory=dict)
 
@@ -83,20 +83,20 @@ class _Interrupt:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def main(connection: Connection, order: Order) -> None:
+def main(connection: Connection, assignment: Assignment) -> None:
     """Run the attempt and send its `Outcome`; ends with its runner, at once."""
     if hasattr(os, "setsid"):
         os.setsid()  # so that all processes of the job can be ended together, and Ctrl-C reaches the runner only
     interrupt = _Interrupt()
     threading.Thread(target=_end_with_runner, args=(connection,), name="automl-runner", daemon=True).start()
-    sys.path.insert(0, str(order.folder))
+    sys.path.insert(0, str(assignment.folder))
     try:
-        with hold(JobFolder(order.results, order.name).lock, _LOCK_PATIENCE):
-            outcome = _attempt(order, interrupt)
+        with lock(JobFolder(assignment.results, assignment.name).lock_path, _LOCK_PATIENCE):
+            outcome = _attempt(assignment, interrupt)
     except LockedError:
-        outcome = Outcome(Ending.LOCKED, "another process is at this job")
+        outcome = Outcome(AttemptStatus.BUSY, "another process is at this job")
     except KeyboardInterrupt:
-        outcome = Outcome(Ending.CANCELLED, "cancelled")
+        outcome = Outcome(AttemptStatus.CANCELLED, "cancelled")
     connection.send(outcome)
     os._exit(0)  # what the libraries would tidy up ends with the process anyway
 
@@ -121,42 +121,42 @@ def kill_group(pid: int) -> None:
         pass
 
 
-def _attempt(order: Order, interrupt: _Interrupt) -> Outcome:
-    folder = JobFolder(order.results, order.name)
+def _attempt(assignment: Assignment, interrupt: _Interrupt) -> Outcome:
+    folder = JobFolder(assignment.results, assignment.name)
     known = folder.result()
-    if known is not None and known["state"] == Ending.FINISHED:
-        return Outcome(Ending.FINISHED, result=known)
+    if known is not None and known["state"] == AttemptStatus.FINISHED:
+        return Outcome(AttemptStatus.FINISHED, result=known)
     folder.open()
     _log_to(folder.work / "log.txt")
-    logger.info("attempt %d at %s", order.attempt, order.name)
+    logger.info("attempt %d at %s", assignment.attempt, assignment.name)
     try:
-        return _fit(order, folder, interrupt)
+        return _fit(assignment, folder, interrupt)
     except KeyboardInterrupt:
         logger.info("cancelled before there was a model")
-        return Outcome(Ending.CANCELLED, "cancelled before there was a model")
+        return Outcome(AttemptStatus.CANCELLED, "cancelled before there was a model")
     except AutoMLError as error:
         logger.error("%s", error)
         if isinstance(error, NothingFittedError) and interrupt.received:
-            return Outcome(Ending.CANCELLED, "cancelled before there was a model")
-        return Outcome(Ending.HOPELESS, str(error))
+            return Outcome(AttemptStatus.CANCELLED, "cancelled before there was a model")
+        return Outcome(AttemptStatus.PERMANENT_FAILURE, str(error))
     except Exception as error:  # noqa: BLE001 - whatever it is, it must not take the runner down
         logger.error("%s", traceback.format_exc())
-        return Outcome(Ending.FAILED, f"{type(error).__name__}: {error}")
+        return Outcome(AttemptStatus.FAILED, f"{type(error).__name__}: {error}")
 
 
-def _fit(order: Order, folder: JobFolder, interrupt: _Interrupt) -> Outcome:
-    rows = read_rows(order.job.table, order.folder)
-    logger.info("%d rows and %d columns to search on", *rows.X.shape)
+def _fit(assignment: Assignment, folder: JobFolder, interrupt: _Interrupt) -> Outcome:
+    data = read_data(assignment.job.table, assignment.folder)
+    logger.info("%d rows and %d columns to search on", *data.X.shape)
     started = time.time()
     clock = time.monotonic()
-    search = folder.search(rows.fingerprint)
-    estimator, metric = _make_estimator(order, rows, search)
+    search = folder.search(data.fingerprint)
+    estimator, metric = _make_estimator(assignment, data, search)
     try:
-        estimator.fit(rows.X, rows.y)
+        estimator.fit(data.X, data.y)
     except AutoMLError:
         raise
     except (TypeError, ValueError) as error:  # the same rows would give it again
-        raise InvalidInputError(f"settings: {order.job.setting.name}: {type(error).__name__}: {error}") from error
+        raise InvalidInputError(f"settings: {assignment.job.setting.name}: {type(error).__name__}: {error}") from error
     interrupt.ignore()
     seconds = time.monotonic() - clock
     stop_reason = getattr(estimator, "stop_reason_", "")
@@ -164,45 +164,45 @@ def _fit(order: Order, folder: JobFolder, interrupt: _Interrupt) -> Outcome:
     persistence.save(estimator, folder.work / "model")
     metric = getattr(estimator, "_metric", metric)
     result: dict[str, Any] = {
-        "job": order.name,
-        "state": (Ending.CANCELLED if cancelled else Ending.FINISHED).value,
-        "table": order.job.table.name,
-        "setting": order.job.setting.name,
-        "estimator": order.job.setting.estimator,
-        "parameters": dict(order.job.setting.parameters),
-        "task": "classification" if rows.is_classification else "regression",
+        "job": assignment.name,
+        "state": (AttemptStatus.CANCELLED if cancelled else AttemptStatus.FINISHED).value,
+        "table": assignment.job.table.name,
+        "setting": assignment.job.setting.name,
+        "estimator": assignment.job.setting.estimator,
+        "parameters": dict(assignment.job.setting.parameters),
+        "task": "classification" if data.is_classification else "regression",
         "metric": metric.name,
         **_search_facts(estimator, folder),
-        "test_score": _test_score(estimator, metric, rows),
-        "n_rows": len(rows.X),
-        "n_columns": rows.X.shape[1],
-        "n_test_rows": 0 if rows.X_test is None else len(rows.X_test),
+        "test_score": _test_score(estimator, metric, data),
+        "n_rows": len(data.X),
+        "n_columns": data.X.shape[1],
+        "n_test_rows": 0 if data.X_test is None else len(data.X_test),
         "started": started,
         "seconds": seconds,
-        "attempt": order.attempt,
+        "attempt": assignment.attempt,
         "stop_reason": stop_reason,
     }
     logger.info("%s after %.1f s", result["state"], seconds)
     folder.commit(result, keep_search=cancelled)
-    return Outcome(Ending(result["state"]), "cancelled; the best so far is kept" if cancelled else "", result)
+    return Outcome(AttemptStatus(result["state"]), "cancelled; the best so far is kept" if cancelled else "", result)
 
 
-def _make_estimator(order: Order, rows: Rows, search: Path) -> tuple[Any, Metric]:
+def _make_estimator(assignment: Assignment, data: SplitData, search: Path) -> tuple[Any, Metric]:
     """The estimator to fit, and the metric to test it by."""
-    setting, resources = order.job.setting, order.job.resources
+    setting, resources = assignment.job.setting, assignment.job.resources
     parameters = dict(setting.parameters)
-    n_classes = rows.y.nunique()
+    n_classes = data.y.nunique()
     # A target of one class is refused by `fit`, which says it better.
-    task = task_type(max(2, n_classes) if rows.is_classification else 0)
+    task = task_type(max(2, n_classes) if data.is_classification else 0)
     scoring = parameters.get("scoring")
     if setting.estimator == "automl":
         from automl.estimator import AutoMLClassifier, AutoMLRegressor
 
         given = {"random_state": 0, **parameters}
         if given.get("executor") != "ray":  # whose trials take their memory from other machines
-            memory = (resources.memory or order.memory) * _MEMORY_SHARE / resources.n_jobs
+            memory = (resources.memory or assignment.memory) * _MEMORY_SHARE / resources.n_jobs
             given.setdefault("memory_limit", memory)
-        make = AutoMLClassifier if rows.is_classification else AutoMLRegressor
+        make = AutoMLClassifier if data.is_classification else AutoMLRegressor
         return make(**given, n_jobs=resources.n_jobs, store=search), make_metric(None, task, None)
     make = load_object(setting.estimator)
     known = inspect.signature(make).parameters
@@ -212,11 +212,11 @@ def _make_estimator(order: Order, rows: Rows, search: Path) -> tuple[Any, Metric
             parameters.setdefault(name, value)
     try:
         estimator = make(**parameters)
-        metric = make_metric(scoring, task, np.unique(np.asarray(rows.y.dropna())) if rows.is_classification else None)
+        metric = make_metric(scoring, task, np.unique(np.asarray(data.y.dropna())) if data.is_classification else None)
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"settings: {setting.name}: {error}") from error
-    if hasattr(estimator, "__sklearn_tags__") and is_classifier(estimator) != rows.is_classification:
-        kind = "classes" if rows.is_classification else "quantities"
+    if hasattr(estimator, "__sklearn_tags__") and is_classifier(estimator) != data.is_classification:
+        kind = "classes" if data.is_classification else "quantities"
         raise InvalidInputError(
             f"settings: {setting.name}: {setting.estimator} is not for {kind}; name the settings that fit this table "
             "in its entry (settings: [...])"
@@ -234,11 +234,11 @@ def _search_facts(estimator: Any, folder: JobFolder) -> dict[str, Any]:
     return {"search_score": best if np.isfinite(best) else None, "n_trials": len(board)}
 
 
-def _test_score(estimator: Any, metric: Metric, rows: Rows) -> float | None:
-    if rows.X_test is None or rows.y_test is None:
+def _test_score(estimator: Any, metric: Metric, data: SplitData) -> float | None:
+    if data.X_test is None or data.y_test is None:
         return None
     try:
-        score = float(metric.scorer(estimator, rows.X_test, rows.y_test))
+        score = float(metric.scorer(estimator, data.X_test, data.y_test))
     except ValueError as error:  # such as a class that only the test has: no reason to lose the model
         logger.warning("no test score: %s", error)
         return None

@@ -21,7 +21,7 @@ from automl.jobs.spec import read_batch
 if TYPE_CHECKING:
     import pandas as pd
 
-    from automl.jobs.queue import JobStore
+    from automl.jobs.queue import JobQueue
 
 logger = logging.getLogger("automl.jobs")
 
@@ -62,15 +62,15 @@ def run_jobs(
     KeyboardInterrupt
         On Ctrl-C; running jobs go back into the queue and keep their finished trials.
     """
-    room = _room(n_jobs, memory)
+    capacity = _capacity(n_jobs, memory)
     batch = read_batch(jobs)
-    with open_store(batch.store) as store:
-        store.register(batch.name, batch.folder, batch.results)
-        added = store.add(batch.name, batch.jobs)
+    with open_queue(batch.queue) as queue:
+        queue.register(batch.name, batch.folder, batch.results)
+        added = queue.add(batch.name, batch.jobs)
         if again:
-            store.requeue(batch.name, None)
+            queue.requeue(batch.name, None)
         logger.info("%d jobs, %d of them new; results in '%s'", len(batch.jobs), added, batch.results)
-        return work(store, batch, room)
+        return run_batch(queue, batch, capacity)
 
 
 def resume_jobs(place: str, name: str | None = None, *, n_jobs: int = -1, memory: float | None = None) -> pd.DataFrame:
@@ -85,33 +85,33 @@ def resume_jobs(place: str, name: str | None = None, *, n_jobs: int = -1, memory
     n_jobs, memory
         As in `run_jobs`.
     """
-    room = _room(n_jobs, memory)
-    with open_batch(place, name) as (store, batch):
-        store.requeue(batch.name, None)
-        return work(store, batch, room)
+    capacity = _capacity(n_jobs, memory)
+    with open_batch(place, name) as (queue, batch):
+        queue.requeue(batch.name, None)
+        return run_batch(queue, batch, capacity)
 
 
-def work(store: JobStore, batch: Batch, room: Resources) -> pd.DataFrame:
+def run_batch(queue: JobQueue, batch: Batch, capacity: Resources) -> pd.DataFrame:
     """Run a batch's jobs until none is left, and write the summary, also when this is interrupted."""
     from automl.jobs.runner import Runner
 
-    _warn_of_giants(store, batch, room)
+    _warn_oversized(queue, batch, capacity)
     try:
-        Runner(store, batch, room).run()
+        Runner(queue, batch, capacity).run()
     finally:
-        summary = write_results(store, batch)
+        summary = write_results(queue, batch)
     return summary
 
 
-def write_results(store: JobStore, batch: Batch) -> pd.DataFrame:
+def write_results(queue: JobQueue, batch: Batch) -> pd.DataFrame:
     """Write the summary as far as the jobs have come, and return it."""
-    summary = summarize(store.rows(batch.name))
+    summary = summarize(queue.records(batch.name))
     write_summary(summary, batch.results)
     return summary
 
 
 @contextmanager
-def open_store(place: str) -> Iterator[JobStore]:
+def open_queue(place: str) -> Iterator[JobQueue]:
     """A store, closed afterwards.
 
     Raises
@@ -124,17 +124,17 @@ def open_store(place: str) -> Iterator[JobStore]:
             importlib.import_module(module)
         except ImportError as error:
             raise InvalidInputError(f"batches of jobs need {library}; pip install 'cash-automl[jobs]'") from error
-    from automl.jobs.queue import JobStore
+    from automl.jobs.queue import JobQueue
 
-    store = JobStore(place)
+    queue = JobQueue(place)
     try:
-        yield store
+        yield queue
     finally:
-        store.close()
+        queue.close()
 
 
 @contextmanager
-def open_batch(place: str, name: str | None = None) -> Iterator[tuple[JobStore, Batch]]:
+def open_batch(place: str, name: str | None = None) -> Iterator[tuple[JobQueue, Batch]]:
     """A batch that is in a store, by its description or by the store itself.
 
     Raises
@@ -145,11 +145,11 @@ def open_batch(place: str, name: str | None = None) -> Iterator[tuple[JobStore, 
     described = None
     if place.lower().endswith((".yaml", ".yml")):
         described = read_batch(place, with_jobs=False)
-        place, name = described.store, described.name
+        place, name = described.queue, described.name
     if "://" not in place and not Path(place).is_file():
         raise InvalidInputError(f"there is no job store '{place}'; 'automl jobs run' makes it")
-    with open_store(place) as store:
-        batches = store.batches()
+    with open_queue(place) as queue:
+        batches = queue.batches()
         if name is None and len(batches) == 1:
             name = next(iter(batches))
         if name is None or name not in batches:
@@ -157,10 +157,10 @@ def open_batch(place: str, name: str | None = None) -> Iterator[tuple[JobStore, 
                 f"--batch: the store holds {', '.join(map(repr, sorted(batches))) or 'no batch'}; name one of them"
             )
         folder, results = batches[name] if described is None else (described.folder, described.results)
-        yield store, Batch(name, folder, place, results)
+        yield queue, Batch(name, folder, place, results)
 
 
-def _room(n_jobs: int, memory: float | None) -> Resources:
+def _capacity(n_jobs: int, memory: float | None) -> Resources:
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0:
         raise InvalidInputError(f"n_jobs must be a whole number, -1 for all cores, and not 0; got {n_jobs!r}")
     if memory is not None and not memory > 0:
@@ -169,17 +169,17 @@ def _room(n_jobs: int, memory: float | None) -> Resources:
     return Resources(cores, memory or _MEMORY_SHARE * psutil.virtual_memory().available / 2**20)
 
 
-def _warn_of_giants(store: JobStore, batch: Batch, room: Resources) -> None:
-    assert room.memory is not None
-    for row in store.rows(batch.name):
+def _warn_oversized(queue: JobQueue, batch: Batch, capacity: Resources) -> None:
+    assert capacity.memory is not None
+    for row in queue.records(batch.name):
         wanted = row.job.resources
-        if row.state == "queued" and (wanted.n_jobs > room.n_jobs or (wanted.memory or 0.0) > room.memory):
+        if row.state == "queued" and (wanted.n_jobs > capacity.n_jobs or (wanted.memory or 0.0) > capacity.memory):
             logger.warning(
                 "%s and perhaps others wait for a larger runner: asks for %d cores and %.0f MiB, here are %d and %.0f",
                 row.name,
                 wanted.n_jobs,
                 wanted.memory or 0.0,
-                room.n_jobs,
-                room.memory,
+                capacity.n_jobs,
+                capacity.memory,
             )
             return

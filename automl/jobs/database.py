@@ -59,7 +59,7 @@ JOBS = Table(
     Column("owner", String(200)),
     Column("attempts", Integer, nullable=False, default=0),
     Column("failures", Integer, nullable=False, default=0),
-    Column("losses", Integer, nullable=False, default=0),
+    Column("losses", Integer, key="lost_runners", nullable=False, default=0),
     Column("lease", Double),
     Column("ready_at", Double, nullable=False, default=0.0),
     Column("cancel", Boolean, nullable=False, default=False),

@@ -21,7 +21,7 @@ from filelock import FileLock, Timeout
 if TYPE_CHECKING:
     import pandas as pd
 
-    from automl.jobs.queue import Row
+    from automl.jobs.queue import JobRecord
 
 _SEARCHES = "search-*"  # durable runs of the search, one for each state of the table
 
@@ -31,7 +31,7 @@ class LockedError(Exception):
 
 
 @contextmanager
-def hold(path: Path, patience: float) -> Iterator[None]:
+def lock(path: Path, patience: float) -> Iterator[None]:
     """Hold a lock file.
 
     Raises
@@ -40,15 +40,15 @@ def hold(path: Path, patience: float) -> Iterator[None]:
         If another process still holds it after `patience` seconds.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(path)
+    file_lock = FileLock(path)
     try:
-        lock.acquire(timeout=patience)
+        file_lock.acquire(timeout=patience)
     except Timeout:
         raise LockedError from None
     try:
         yield
     finally:
-        lock.release()
+        file_lock.release()
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class JobFolder:
         return self.results / ".work" / self.name
 
     @property
-    def lock(self) -> Path:
+    def lock_path(self) -> Path:
         """Held by the one process that works on the job."""
         return self.results / ".work" / "locks" / f"{self.name}.lock"
 
@@ -107,24 +107,24 @@ class JobFolder:
         self.work.rename(self.final)
 
 
-def runner_lock(results: Path, owner: str) -> Path:
+def runner_lock_path(results: Path, owner: str) -> Path:
     """Held by a runner while it lives."""
     return results / ".work" / "runners" / f"{owner}.lock"
 
 
 def is_dead(results: Path, owner: str) -> bool:
     """Whether a runner is known to have ended; False where nothing can be known, as on another machine's disk."""
-    path = runner_lock(results, owner)
+    path = runner_lock_path(results, owner)
     if not path.exists():
         return False
     try:
-        with hold(path, patience=0):
+        with lock(path, patience=0):
             return True
     except LockedError:
         return False
 
 
-def summarize(rows: Sequence[Row]) -> pd.DataFrame:
+def summarize(records: Sequence[JobRecord]) -> pd.DataFrame:
     """One row a job: where it stands, and its scores (greater is better).
 
     ``search_score`` is that of the best configuration on the search's own folds, which is optimistic; ``test_score``
@@ -151,21 +151,23 @@ def summarize(rows: Sequence[Row]) -> pd.DataFrame:
         "ended": "string",
         "reason": "string",
     }
-    records = [
+    rows = [
         {
-            **row.result,
-            "job": row.name,
-            "table": row.job.table.name,
-            "setting": row.job.setting.name,
-            "state": row.state.value,
-            "attempts": row.attempts,
-            "priority": row.job.priority,
-            "ended": "" if row.ended is None else datetime.fromtimestamp(row.ended, UTC).isoformat("T", "seconds"),
-            "reason": row.reason,
+            **record.result,
+            "job": record.name,
+            "table": record.job.table.name,
+            "setting": record.job.setting.name,
+            "state": record.state.value,
+            "attempts": record.attempts,
+            "priority": record.job.priority,
+            "ended": ""
+            if record.ended is None
+            else datetime.fromtimestamp(record.ended, UTC).isoformat("T", "seconds"),
+            "reason": record.reason,
         }
-        for row in rows
+        for record in records
     ]
-    return pd.DataFrame(records, columns=list(columns)).astype(columns)
+    return pd.DataFrame(rows, columns=list(columns)).astype(columns)
 
 
 def write_summary(summary: pd.DataFrame, results: Path) -> None:

@@ -126,7 +126,7 @@ class Batch:
         Keeps batches apart that share a store.
     folder : Path
         Relative paths start here, and modules beside the file are found here.
-    store : str
+    queue : str
         Path of an SQLite file, or a URL.
     results : Path
         Folder of the results.
@@ -134,6 +134,6 @@ class Batch:
 
     name: str
     folder: Path
-    store: str
+    queue: str
     results: Path
     jobs: tuple[Job, ...] = ()

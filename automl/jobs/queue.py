@@ -21,7 +21,7 @@ from automl.jobs.database import BATCHES, JOBS, connect, insert, now
 from automl.jobs.job import Job, Resources
 
 LEASE = 30.0  # seconds after which a runner that says nothing has lost its jobs
-MOST_LOSSES = 10  # runners that a job may lose before it is the job that is taken to be at fault
+MAX_LOST_RUNNERS = 10  # runners that a job may lose before it is the job that is taken to be at fault
 _CHUNK = 500  # names in one statement
 
 
@@ -48,7 +48,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Row:
+class JobRecord:
     """What the store knows of a job."""
 
     job: Job
@@ -63,7 +63,7 @@ class Row:
     ended: float | None
 
 
-class JobStore:
+class JobQueue:
     """All verbs on the queue of one batch; each is one transaction.
 
     Parameters
@@ -265,11 +265,11 @@ class JobStore:
             JOBS.c.state == State.RUNNING,
             or_(JOBS.c.lease < self._now, JOBS.c.owner.in_(list(dead))),
         )
-        too_often = JOBS.c.losses + 1 >= MOST_LOSSES
+        too_often = JOBS.c.lost_runners + 1 >= MAX_LOST_RUNNERS
         values = {
             "state": case((JOBS.c.cancel, State.CANCELLED), (too_often, State.FAILED), else_=State.QUEUED),
-            "reason": case((too_often, f"its runner was lost {MOST_LOSSES} times"), else_="its runner was lost"),
-            "losses": JOBS.c.losses + 1,
+            "reason": case((too_often, f"its runner was lost {MAX_LOST_RUNNERS} times"), else_="its runner was lost"),
+            "lost_runners": JOBS.c.lost_runners + 1,
             "cancel": False,
             "owner": None,
             "lease": None,
@@ -292,19 +292,26 @@ class JobStore:
     def requeue(self, batch: str, names: Collection[str] | None) -> int:
         """Queue failed and cancelled jobs anew, with all their retries; returns how many."""
         over = JOBS.c.state.in_([State.FAILED, State.CANCELLED])
-        values = {"state": State.QUEUED, "failures": 0, "losses": 0, "ready_at": 0.0, "reason": "", "cancel": False}
+        values = {
+            "state": State.QUEUED,
+            "failures": 0,
+            "lost_runners": 0,
+            "ready_at": 0.0,
+            "reason": "",
+            "cancel": False,
+        }
         with self._engine.begin() as connection:
             return sum(
                 _count(connection, update(JOBS).where(over, chosen).values(**values))
                 for chosen in _chosen(batch, names)
             )
 
-    def rows(self, batch: str) -> list[Row]:
+    def records(self, batch: str) -> list[JobRecord]:
         """All jobs, in the order of the description."""
         with self._engine.begin() as connection:
             found = connection.execute(select(JOBS).where(JOBS.c.batch == batch).order_by(JOBS.c.position)).all()
         return [
-            Row(
+            JobRecord(
                 job=Job.from_json(row.payload),
                 name=row.name,
                 state=State(row.state),
@@ -331,9 +338,9 @@ def _columns(job: Job) -> dict[str, Any]:
     }
 
 
-def _fits(room: Resources) -> ColumnElement[bool]:
-    memory = float("inf") if room.memory is None else room.memory
-    return and_(JOBS.c.n_jobs <= room.n_jobs, JOBS.c.memory <= memory)
+def _fits(capacity: Resources) -> ColumnElement[bool]:
+    memory = float("inf") if capacity.memory is None else capacity.memory
+    return and_(JOBS.c.n_jobs <= capacity.n_jobs, JOBS.c.memory <= memory)
 
 
 def _held(batch: str, owner: str) -> tuple[ColumnElement[bool], ...]:

@@ -23,10 +23,10 @@ from sqlalchemy.exc import OperationalError
 from automl.execute.machine import resident_memory
 from automl.execute.processes import process_context, start_process
 from automl.jobs import attempt
-from automl.jobs.attempt import Ending, Order, Outcome, kill_group
-from automl.jobs.folders import JobFolder, hold, is_dead, runner_lock
+from automl.jobs.attempt import Assignment, AttemptStatus, Outcome, kill_group
+from automl.jobs.folders import JobFolder, is_dead, lock, runner_lock_path
 from automl.jobs.job import Batch, Resources
-from automl.jobs.queue import Claim, JobStore, State
+from automl.jobs.queue import Claim, JobQueue, State
 
 logger = logging.getLogger("automl.jobs")
 
@@ -36,7 +36,7 @@ _RENEWALS = 6  # of a lease before it runs out
 _GRACE = 20.0  # seconds for a cancelled job to save what it has
 _PATIENCE = 300.0  # seconds without the store before the runner gives up
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 60.0  # seconds before a job is tried again, doubled each time
-_LOCKED_DELAY = 5.0  # seconds before a job that another process is still at is claimed again
+_BUSY_DELAY = 5.0  # seconds before a job that another process is still at is claimed again
 _LOCK_PATIENCE = 5.0
 
 
@@ -78,12 +78,12 @@ class Runner:
 
     Parameters
     ----------
-    room : Resources
+    capacity : Resources
         Cores and MiB of memory that all its jobs together may use.
     """
 
-    def __init__(self, store: JobStore, batch: Batch, room: Resources):
-        self._store, self._batch, self._room = store, batch, room
+    def __init__(self, queue: JobQueue, batch: Batch, capacity: Resources):
+        self._queue, self._batch, self._capacity = queue, batch, capacity
         self.owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._running: list[_Running] = []
         self._context = process_context(_LIBRARIES)
@@ -91,14 +91,14 @@ class Runner:
 
     def run(self) -> None:
         """Return when no job is left that this runner has room for; on any error, jobs go back into the queue."""
-        lock = runner_lock(self._batch.results, self.owner)
-        with hold(lock, _LOCK_PATIENCE):
+        path = runner_lock_path(self._batch.results, self.owner)
+        with lock(path, _LOCK_PATIENCE):
             try:
                 while self._step():
                     pass
             finally:
                 self._stop()
-                lock.unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
 
     def _stop(self) -> None:
         """End what runs; what has just finished is noted, the rest goes back into the queue."""
@@ -106,19 +106,19 @@ class Runner:
             running.kill()
             if (known := self._finished(running.claim)) is not None:
                 self._note(running.claim, known)
-        self._store.release(self._batch.name, self.owner)
+        self._queue.release(self._batch.name, self.owner)
 
     def _finished(self, claim: Claim) -> Outcome | None:
         """What a finished folder says, where nobody could note it yet."""
         known = JobFolder(self._batch.results, claim.name).result()
-        return Outcome(Ending.FINISHED, result=known) if known and known["state"] == State.FINISHED else None
+        return Outcome(AttemptStatus.FINISHED, result=known) if known and known["state"] == State.FINISHED else None
 
     def _step(self) -> bool:
         """One round: look, note, start, wait. False when nothing is left to do."""
-        self._patiently(self._look)
-        self._patiently(self._note_ended)
-        self._patiently(self._start)
-        if not self._running and not self._patiently(lambda: self._store.left(self._batch.name, self._room)):
+        self._retry_on_outage(self._look)
+        self._retry_on_outage(self._note_ended)
+        self._retry_on_outage(self._start)
+        if not self._running and not self._retry_on_outage(lambda: self._queue.left(self._batch.name, self._capacity)):
             return False
         ready = wait([running.connection for running in self._running], timeout=_TICK) if self._running else []
         if not self._running:
@@ -128,7 +128,7 @@ class Runner:
                 self._receive(running)
         return True
 
-    def _patiently(self, action: Callable[[], Any]) -> Any:
+    def _retry_on_outage(self, action: Callable[[], Any]) -> Any:
         """Do something with the store, again and again while it cannot be reached; jobs go on meanwhile."""
         deadline = time.monotonic() + _PATIENCE
         while True:
@@ -149,19 +149,19 @@ class Runner:
             return
         name = self._batch.name
         if now >= self._next_renewal:
-            self._store.renew(name, self.owner)
-            others = self._store.owners(name) - {self.owner}
+            self._queue.renew(name, self.owner)
+            others = self._queue.owners(name) - {self.owner}
             dead = {owner for owner in others if is_dead(self._batch.results, owner)}
-            lost = self._store.recover(name, dead)
+            lost = self._queue.recover(name, dead)
             if lost:
                 logger.info("took over %d jobs whose runner was lost", lost)
             for owner in dead:
-                runner_lock(self._batch.results, owner).unlink(missing_ok=True)
-            self._next_renewal = now + self._store.lease / _RENEWALS
-        held = self._store.held(name, self.owner) if self._running else {}
+                runner_lock_path(self._batch.results, owner).unlink(missing_ok=True)
+            self._next_renewal = now + self._queue.lease / _RENEWALS
+        held = self._queue.held(name, self.owner) if self._running else {}
         for running in self._running:
             if running.key not in held:
-                running.verdict = Outcome(Ending.LOCKED, "the lease was lost")
+                running.verdict = Outcome(AttemptStatus.BUSY, "the lease was lost")
                 running.kill_at = now
             elif held[running.key] and running.kill_at is None:
                 running.interrupt()
@@ -172,14 +172,15 @@ class Runner:
     def _enforce_limits(self, running: _Running, now: float) -> None:
         limits = running.claim.job.resources
         if running.kill_at is None and limits.time_limit is not None and now - running.started > limits.time_limit:
-            running.verdict = Outcome(Ending.HOPELESS, f"took more than its time_limit of {limits.time_limit:g} s")
+            reason = f"took more than its time_limit of {limits.time_limit:g} s"
+            running.verdict = Outcome(AttemptStatus.PERMANENT_FAILURE, reason)
             running.kill_at = now
         elif running.kill_at is None and limits.memory is not None and (used := running.memory()) > limits.memory:
             reason = f"used {used:.0f} MiB, its memory is {limits.memory:.0f} MiB; give it more"
-            running.verdict = Outcome(Ending.HOPELESS, reason)
+            running.verdict = Outcome(AttemptStatus.PERMANENT_FAILURE, reason)
             running.kill_at = now
         if running.kill_at is not None and now >= running.kill_at and running.outcome is None:
-            cancelled = Outcome(Ending.CANCELLED, "cancelled, and killed as it did not end by itself")
+            cancelled = Outcome(AttemptStatus.CANCELLED, "cancelled, and killed as it did not end by itself")
             running.outcome = running.verdict or cancelled
             running.kill()
 
@@ -190,8 +191,8 @@ class Runner:
         except (EOFError, OSError):
             running.process.join(1.0)
             code = running.process.exitcode
-            ending = Ending.FAILED if running.kill_at is None else Ending.CANCELLED
-            running.outcome = Outcome(ending, f"its process died with exit code {code}")
+            status = AttemptStatus.FAILED if running.kill_at is None else AttemptStatus.CANCELLED
+            running.outcome = Outcome(status, f"its process died with exit code {code}")
         running.kill()
 
     def _note_ended(self) -> None:
@@ -201,44 +202,45 @@ class Runner:
             self._running.remove(running)
 
     def _note(self, claim: Claim, outcome: Outcome) -> None:
-        name, store = claim.name, self._store
-        if outcome.ending is Ending.LOCKED:
-            store.retry(claim, self.owner, outcome.reason, _LOCKED_DELAY, failed=False)
+        name, queue = claim.name, self._queue
+        if outcome.status is AttemptStatus.BUSY:
+            queue.retry(claim, self.owner, outcome.reason, _BUSY_DELAY, failed=False)
             logger.info("%s: %s", name, outcome.reason)
             return
-        if outcome.ending is Ending.FAILED:
-            failures = store.failures(claim)
+        if outcome.status is AttemptStatus.FAILED:
+            failures = queue.failures(claim)
             if failures < claim.job.retries:
                 delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2**failures)
-                store.retry(claim, self.owner, outcome.reason, delay, failed=True)
+                queue.retry(claim, self.owner, outcome.reason, delay, failed=True)
                 logger.info("%s failed and is tried again: %s", name, outcome.reason)
                 return
-        state = State.FAILED if outcome.ending in (Ending.FAILED, Ending.HOPELESS) else State(outcome.ending.value)
-        store.end(claim, self.owner, state, outcome.reason, outcome.result)
+        failed = outcome.status in (AttemptStatus.FAILED, AttemptStatus.PERMANENT_FAILURE)
+        state = State.FAILED if failed else State(outcome.status.value)
+        queue.end(claim, self.owner, state, outcome.reason, outcome.result)
         logger.info("%s %s%s", name, state.value, _facts(outcome))
 
     def _start(self) -> None:
-        """Claim and start jobs while there is room."""
-        while (claim := self._store.claim(self._batch.name, self.owner, self._free(), self._room)) is not None:
+        """Claim and start jobs while there is capacity."""
+        while (claim := self._queue.claim(self._batch.name, self.owner, self._free(), self._capacity)) is not None:
             if (known := self._finished(claim)) is not None:  # its runner was killed before it could say so
                 self._note(claim, known)
             else:
                 self._running.append(self._spawn(claim))
 
     def _spawn(self, claim: Claim) -> _Running:
-        memory = (self._room.memory or 0.0) * claim.job.resources.n_jobs / self._room.n_jobs
-        order = Order(claim.job, claim.name, claim.attempt, self._batch.folder, self._batch.results, memory)
+        memory = (self._capacity.memory or 0.0) * claim.job.resources.n_jobs / self._capacity.n_jobs
+        assignment = Assignment(claim.job, claim.name, claim.attempt, self._batch.folder, self._batch.results, memory)
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=attempt.main, args=(theirs, order))
+        process = self._context.Process(target=attempt.main, args=(theirs, assignment))
         start_process(process)
         theirs.close()
         return _Running(claim, process, ours, time.monotonic())
 
     def _free(self) -> Resources:
         used = [running.claim.job.resources for running in self._running]
-        memory = self._room.memory
+        memory = self._capacity.memory
         return Resources(
-            self._room.n_jobs - sum(resources.n_jobs for resources in used),
+            self._capacity.n_jobs - sum(resources.n_jobs for resources in used),
             None if memory is None else memory - sum(resources.memory or 0.0 for resources in used),
         )
 

@@ -51,10 +51,10 @@ def read_batch(description: str | os.PathLike[str] | Mapping[str, Any], with_job
     places = {key: given[key] for key in ("name", "store", "results") if key in given}
     check_values("the batch", places)
     results = folder / places.get("results", "results")
-    store = places.get("store", str(results / "jobs.sqlite"))
-    store = store if "://" in store else str(folder / store)
+    queue = places.get("store", str(results / "jobs.sqlite"))
+    queue = queue if "://" in queue else str(folder / queue)
     jobs = tuple(_all_jobs(given, folder)) if with_jobs else ()
-    return Batch(places.get("name", name), folder, store, results, jobs)
+    return Batch(places.get("name", name), folder, queue, results, jobs)
 
 
 def _read_yaml(path: Path) -> Mapping[str, Any]:

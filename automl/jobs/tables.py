@@ -20,7 +20,7 @@ _SPLIT_SEED = 0
 
 
 @dataclass(frozen=True)
-class Rows:
+class SplitData:
     """Features and target of the search, and of the test where there is one."""
 
     X: pd.DataFrame
@@ -41,7 +41,7 @@ class Rows:
         return digest.hexdigest()[:16]
 
 
-def read_rows(table: Table, folder: Path) -> Rows:
+def read_data(table: Table, folder: Path) -> SplitData:
     """Read a table and split off its test rows, always the same ones.
 
     Parameters
@@ -62,9 +62,9 @@ def read_rows(table: Table, folder: Path) -> Rows:
     if table.test is not None:
         assert y.name is not None
         X_test, y_test = split_target(read_table(folder / table.test), str(y.name), table.test, "test")
-        return Rows(X, y, classification, X_test, y_test)
+        return SplitData(X, y, classification, X_test, y_test)
     if table.holdout is None:
-        return Rows(X, y, classification)
+        return SplitData(X, y, classification)
     counts = y.value_counts()
     stratify = y if classification and counts.min() >= 2 and len(counts) <= table.holdout * len(y) else None
     try:
@@ -72,7 +72,7 @@ def read_rows(table: Table, folder: Path) -> Rows:
     except ValueError as error:
         raise InvalidInputError(f"holdout: {table.holdout} of {len(y)} rows cannot be kept back: {error}") from error
     X, X_test, y, y_test = parts
-    return Rows(X, y, classification, X_test, y_test)
+    return SplitData(X, y, classification, X_test, y_test)
 
 
 def load_object(name: str) -> Any:

@@ -13,7 +13,7 @@ import pytest
 from sklearn.datasets import load_iris
 
 import automl
-from automl.jobs.batch import open_batch, resume_jobs, work
+from automl.jobs.batch import open_batch, resume_jobs, run_batch
 from automl.jobs.folders import JobFolder
 from automl.jobs.job import Resources
 from tests.jobs.workshop import DUMMY, lines
@@ -135,9 +135,9 @@ def test_a_cancelled_job_ends_soon_and_the_rest_goes_on(tmp_path):
     runner.start()
     while not lines(marks, "start 0"):
         time.sleep(0.05)
-    with open_batch(str(tmp_path / "results" / "jobs.sqlite")) as (store, batch):
-        first, second, _ = (row.name for row in store.rows(batch.name))
-        assert store.cancel(batch.name, [first, second]) == 2
+    with open_batch(str(tmp_path / "results" / "jobs.sqlite")) as (queue, batch):
+        first, second, _ = (row.name for row in queue.records(batch.name))
+        assert queue.cancel(batch.name, [first, second]) == 2
     runner.join(120)
     assert list(got[0]["state"]) == ["cancelled", "cancelled", "finished"]
     assert [line.split()[1] for line in lines(marks, "start")] == ["0", "2"]
@@ -168,8 +168,8 @@ def test_a_half_written_folder_is_no_result(tmp_path):
 def test_jobs_that_are_too_large_are_left_to_a_larger_runner(tmp_path):
     description = describe(tmp_path, {"call": TABLE, "n_jobs": 3}, {"call": TABLE, "arguments": {"seed": 1}})
     assert list(automl.run_jobs(description, n_jobs=2)["state"]) == ["queued", "finished"]
-    with open_batch(str(tmp_path / "results" / "jobs.sqlite")) as (store, batch):
-        assert list(work(store, batch, Resources(3, 1000.0))["state"]) == ["finished", "finished"]
+    with open_batch(str(tmp_path / "results" / "jobs.sqlite")) as (queue, batch):
+        assert list(run_batch(queue, batch, Resources(3, 1000.0))["state"]) == ["finished", "finished"]
 
 
 def test_rows_of_a_separate_test_table_and_quantities(tmp_path):

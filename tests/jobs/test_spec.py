@@ -43,7 +43,7 @@ def test_a_file_means_all_its_tables_times_all_its_settings(folder):
     )
     batch = read_batch(folder / "nightly.yaml")
     assert (batch.name, batch.folder, batch.results) == ("nightly", folder, folder / "results")
-    assert batch.store == str(folder / "results" / "jobs.sqlite")
+    assert batch.queue == str(folder / "results" / "jobs.sqlite")
     assert [(job.table.name, job.setting.name) for job in batch.jobs] == [
         ("a", "quick"),
         ("a", "forest"),

@@ -11,7 +11,7 @@ from sklearn.datasets import load_iris
 
 from automl.errors import InvalidInputError
 from automl.jobs.job import Table
-from automl.jobs.tables import read_rows
+from automl.jobs.tables import read_data
 
 IRIS = load_iris(as_frame=True).frame
 
@@ -29,16 +29,16 @@ def openml_has_iris(monkeypatch):
 
 
 def test_openml_data_sets_have_a_default_target(openml_has_iris, tmp_path):
-    rows = read_rows(Table("iris", "openml", "61"), tmp_path)
+    rows = read_data(Table("iris", "openml", "61"), tmp_path)
     assert (rows.X.shape, rows.y.name, rows.is_classification) == ((150, 4), "target", True)
-    rows = read_rows(Table("iris", "openml", "61", target="sepal width (cm)"), tmp_path)
+    rows = read_data(Table("iris", "openml", "61", target="sepal width (cm)"), tmp_path)
     assert (rows.y.name, rows.is_classification) == ("sepal width (cm)", False)
 
 
 def test_the_holdout_keeps_the_shares_of_the_classes_and_is_always_the_same(tmp_path):
     IRIS.to_csv(tmp_path / "iris.csv", index=False)
     table = Table("iris", "path", "iris.csv", target="target", holdout=0.2)
-    rows, again = read_rows(table, tmp_path), read_rows(table, tmp_path)
+    rows, again = read_data(table, tmp_path), read_data(table, tmp_path)
     assert rows.y_test.value_counts().to_dict() == {0: 10, 1: 10, 2: 10}
     assert set(rows.X.index).isdisjoint(rows.X_test.index)
     pd.testing.assert_frame_equal(rows.X_test, again.X_test)
@@ -51,7 +51,7 @@ def test_the_fingerprint_changes_with_any_cell(tmp_path):
         changed = IRIS.copy()
         changed.iloc[0, 0] = cell
         changed.to_csv(tmp_path / "iris.csv", index=False)
-        marks.add(read_rows(table, tmp_path).fingerprint)
+        marks.add(read_data(table, tmp_path).fingerprint)
     assert len(marks) == 2
 
 
@@ -69,4 +69,4 @@ def test_the_fingerprint_changes_with_any_cell(tmp_path):
 def test_what_cannot_be_read_is_named(tmp_path, table, said):
     IRIS.to_csv(tmp_path / "iris.csv", index=False)
     with pytest.raises(InvalidInputError, match=said):
-        read_rows(table, tmp_path)
+        read_data(table, tmp_path)
