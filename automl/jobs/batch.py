@@ -10,10 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import psutil
-
 from automl.errors import InvalidInputError
-from automl.execute.machine import available_cpus, count_workers
+from automl.execute.machine import available_cpus, available_memory, count_workers
 from automl.jobs.folders import summarize, write_summary
 from automl.jobs.job import Batch, Resources
 from automl.jobs.spec import read_batch
@@ -166,7 +164,7 @@ def _capacity(n_jobs: int, memory: float | None) -> Resources:
     if memory is not None and not memory > 0:
         raise InvalidInputError(f"memory must be a number of MiB above 0; got {memory!r}")
     cores = count_workers(n_jobs, available_cpus())
-    return Resources(cores, memory or _MEMORY_SHARE * psutil.virtual_memory().available / 2**20)
+    return Resources(cores, memory or _MEMORY_SHARE * available_memory())
 
 
 def _warn_oversized(queue: JobQueue, batch: Batch, capacity: Resources) -> None:

@@ -1,0 +1,37 @@
+"""The capacity of a runner is what the control groups of its container leave."""
+
+from __future__ import annotations
+
+import pytest
+
+import automl
+from automl.execute import machine
+from tests.jobs.workshop import DUMMY
+
+MIB = 2**20
+VERSION_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
+VERSION_2 = ("memory.max", "memory.current", "inactive_file")
+
+
+@pytest.fixture(params=[VERSION_1, VERSION_2], ids=["version 1", "version 2"])
+def container(request, tmp_path, monkeypatch):
+    """Files of a control group that leaves 500 MiB to this process, as the kernel writes them."""
+    group = tmp_path / "group"
+    group.mkdir()
+    limit, usage, cached = request.param
+    (group / limit).write_text(f"{700 * MIB}\n")
+    (group / usage).write_text(f"{300 * MIB}\n")
+    (group / "memory.stat").write_text(f"anon 1\n{cached} {100 * MIB}\n")
+    monkeypatch.setattr(machine, "_control_groups", lambda controller: [group] if controller == "memory" else [])
+
+
+def test_a_job_that_needs_more_than_the_container_has_is_not_started(container, tmp_path):
+    tables = [{"call": "tests.jobs.workshop:table", "arguments": {"seed": i}, "memory": 390 + 20 * i} for i in (0, 1)]
+    description = {
+        "results": str(tmp_path / "results"),
+        "defaults": {"target": "y"},
+        "tables": tables,
+        "settings": DUMMY,
+    }
+    assert list(automl.run_jobs(description)["state"]) == ["finished", "queued"]  # 80 % of 500 MiB are 400
+    assert list(automl.run_jobs(description, memory=1000)["state"]) == ["finished", "finished"]
