@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 
     from automl.jobs.queue import JobRecord
 
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_LONGEST_HOST = 100  # characters; the queue has 200 for the name of a runner
 _SEARCHES = "search-*"  # durable runs of the search, one for each state of the table
 
 
@@ -107,15 +111,35 @@ class JobFolder:
         self.work.rename(self.final)
 
 
+def machine_name() -> str:
+    """Return a name that no other machine shares, even if it has the same host name.
+
+    On Linux the name holds the start of the kernel's boot id, which is the same in all containers of a machine.
+    """
+    parts = [socket.gethostname()[:_LONGEST_HOST]]
+    with suppress(OSError):
+        parts.append(_BOOT_ID.read_text()[:8])
+    return "-".join(parts)
+
+
+def new_owner() -> str:
+    """Return a unique name for a runner in this process; it begins with the name of the machine."""
+    return f"{machine_name()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
 def runner_lock_path(results: Path, owner: str) -> Path:
-    """Held by a runner while it lives."""
+    """Return the path of the lock file that a runner holds while it lives."""
     return results / ".work" / "runners" / f"{owner}.lock"
 
 
 def is_dead(results: Path, owner: str) -> bool:
-    """Whether a runner is known to have ended; False where nothing can be known, as on another machine's disk."""
+    """Return whether a runner is known to have ended.
+
+    Only the lock file of a runner on this machine is asked: on some network file systems locks are local to a machine,
+    so that the lock of a live runner on another machine looks free. The jobs of such a runner wait for its lease.
+    """
     path = runner_lock_path(results, owner)
-    if not path.exists():
+    if owner.rsplit("-", 2)[0] != machine_name() or not path.exists():
         return False
     try:
         with lock(path, patience=0):

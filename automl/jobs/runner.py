@@ -9,9 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import time
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -24,7 +22,7 @@ from automl.execute.machine import resident_memory
 from automl.execute.processes import process_context, start_process
 from automl.jobs import attempt
 from automl.jobs.attempt import Assignment, AttemptStatus, Outcome, kill_group
-from automl.jobs.folders import JobFolder, is_dead, lock, runner_lock_path
+from automl.jobs.folders import JobFolder, is_dead, lock, new_owner, runner_lock_path
 from automl.jobs.job import Batch, Resources
 from automl.jobs.queue import Claim, JobQueue, State
 
@@ -84,7 +82,7 @@ class Runner:
 
     def __init__(self, queue: JobQueue, batch: Batch, capacity: Resources):
         self._queue, self._batch, self._capacity = queue, batch, capacity
-        self.owner = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+        self.owner = new_owner()
         self._running: list[_Running] = []
         self._context = process_context(_LIBRARIES)
         self._next_tick, self._next_renewal = 0.0, 0.0
