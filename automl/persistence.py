@@ -1,4 +1,4 @@
-"""Fitted estimators on disk."""
+"""Saving and loading of fitted estimators."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import copy
 import importlib.metadata
 import json
 import os
-import shutil
 import tempfile
 import warnings
 from contextlib import suppress
@@ -16,14 +15,15 @@ from typing import Any
 import cloudpickle
 
 from automl.errors import InvalidInputError
+from meta_db.files import find_folder, replace_folder
 
-FORMAT = 1
+FORMAT = 2  # rises when saved models of earlier versions cannot be read any more
 _FILES = {"model.pkl", "about.json"}
 _LIBRARIES = ("cash-automl", "scikit-learn", "numpy", "pandas", "lightgbm", "xgboost", "catboost", "torch")
 
 
 def library_versions() -> dict[str, str]:
-    """Versions of this distribution and of the libraries that fitted models depend on."""
+    """Return the versions of this distribution and of the libraries that fitted models depend on."""
     found = {}
     for name in _LIBRARIES:
         try:
@@ -34,12 +34,12 @@ def library_versions() -> dict[str, str]:
 
 
 def check_place(folder: Path) -> None:
-    """Check that a model can be saved in a folder: before minutes are spent on one.
+    """Check that a model can be saved in a folder, before a fit spends minutes on the model.
 
     Raises
     ------
     InvalidInputError
-        If the path exists and holds something else than a saved model, or cannot be written to.
+        If the path exists and is not a saved model, or if it cannot be written.
     """
     others = {file.name for file in folder.iterdir()} - _FILES if folder.is_dir() else set()
     if folder.is_file() or others:
@@ -53,7 +53,7 @@ def check_place(folder: Path) -> None:
 
 
 def takes_files(path: Path) -> bool:
-    """Whether files can be made there; asked by making one, as permissions do not tell all."""
+    """Return whether a folder accepts new files; a trial file decides, because permissions are not the only reason."""
     try:
         with tempfile.TemporaryFile(dir=path):
             return True
@@ -62,7 +62,7 @@ def takes_files(path: Path) -> bool:
 
 
 def _about(folder: Path) -> dict[str, Any]:
-    """What ``about.json`` says."""
+    """Read ``about.json``."""
     try:
         about = json.loads((folder / "about.json").read_text())
         return {"format": int(about["format"]), "versions": dict(about["versions"])}
@@ -73,32 +73,27 @@ def _about(folder: Path) -> dict[str, Any]:
 
 
 def save(estimator: Any, path: str | os.PathLike[str]) -> None:
-    """Write a fitted estimator: ``model.pkl`` and ``about.json``, which says what made it.
+    """Write a fitted estimator into a folder: ``model.pkl``, and ``about.json`` with the versions of the libraries.
 
-    The folder appears whole or not at all; a model saved there before is replaced. Callbacks stay behind: they watch a
-    fit, and often hold what cannot be written.
+    The folder appears as a whole or not at all. A model that was saved there before is replaced; if the process is
+    killed at any moment, `load` finds either the old model or the new one. Callbacks are not saved: they serve during
+    a fit, and they often hold objects that cannot be pickled.
 
     Raises
     ------
     InvalidInputError
-        If the path exists and holds something else, or cannot be written to, or a parameter of the estimator cannot.
+        If the path exists and is not a saved model, or if the path or a parameter of the estimator cannot be written.
     """
     folder = Path(os.path.realpath(path))
     check_place(folder)
     content = _pickle(estimator)
-    partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    about = {"format": FORMAT, "estimator": type(estimator).__name__, "versions": library_versions()}
     try:
-        (partial / "model.pkl").write_bytes(content)
-        about = {"format": FORMAT, "estimator": type(estimator).__name__, "versions": library_versions()}
-        (partial / "about.json").write_text(json.dumps(about, indent=2))
+        with replace_folder(folder) as partial:
+            (partial / "model.pkl").write_bytes(content)
+            (partial / "about.json").write_text(json.dumps(about, indent=2))
     except OSError as error:  # such as a full disk
-        shutil.rmtree(partial, ignore_errors=True)
         raise InvalidInputError(f"'{folder}' cannot be written: {error}") from error
-    if folder.exists():
-        shutil.rmtree(folder)
-    partial.rename(folder)
 
 
 def _pickle(estimator: Any) -> bytes:
@@ -119,19 +114,52 @@ def _pickle(estimator: Any) -> bytes:
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Read an estimator written by ``save``; warns where the libraries that made it had other versions.
+    """Load an estimator that its method `save` has written.
 
-    The file is a pickle: load only what you trust.
+    A saved model is a pickle, which runs code when it is loaded: load only models that you trust.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Folder of the model.
+
+    Returns
+    -------
+    AutoMLClassifier or AutoMLRegressor
+        The fitted estimator.
 
     Raises
     ------
     InvalidInputError
-        If the folder holds no saved estimator, a damaged one, or one of a newer format.
+        If the folder holds no saved estimator, a damaged one, or one that another version has saved in a format that
+        this version cannot read.
+
+    Warns
+    -----
+    UserWarning
+        If the installed libraries have other versions than those that fitted the model.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import load_iris
+    >>> from automl import AutoMLClassifier, load
+    >>> X, y = load_iris(return_X_y=True)
+    >>> folder = tempfile.mkdtemp()
+    >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["decision_tree"], n_jobs=1, verbose=0)
+    >>> clf.fit(X, y).save(folder)
+    >>> load(folder).predict(X).shape
+    (150,)
     """
-    folder = Path(path)
+    folder = find_folder(path)
     about = _about(folder)
-    if about["format"] > FORMAT:
-        raise InvalidInputError(f"'{folder}' was saved by a newer version ({about['versions']}); upgrade cash-automl")
+    if about["format"] != FORMAT:
+        older, made_by = about["format"] < FORMAT, about["versions"].get("cash-automl", "of unknown number")
+        raise InvalidInputError(
+            f"'{folder}' was saved by {'an older' if older else 'a newer'} version of cash-automl ({made_by}, format "
+            f"{about['format']}; this version reads format {FORMAT}); "
+            + ("load it with that version, or fit and save the model again" if older else "upgrade cash-automl")
+        )
     _compare_versions(folder, about["versions"])
     try:
         return cloudpickle.loads((folder / "model.pkl").read_bytes())
