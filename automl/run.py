@@ -1,4 +1,4 @@
-"""One run from task to ensemble: wires searcher, racing, workers and store together."""
+"""One run from task to ensemble: wires searcher, racing, workers and run directory together."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.eviction import ModelEviction
 from automl.trials.history import RunHistory
-from automl.trials.run_directory import Store
+from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import TrialResult
 from metalearning.correction import MEMORY, NOTHING_LEARNT, SECONDS
 from metalearning.posterior import Beliefs
@@ -96,14 +96,14 @@ def run(task: Task, settings: Settings) -> RunResult:
     budget = settings.budget
     space = _space(task, settings)
     with ExitStack() as stack:
-        store = Store(Path(settings.store)) if settings.store is not None else None
+        directory = RunDirectory(Path(settings.store)) if settings.store is not None else None
         known: list[TrialResult] = []
-        if store is None:
+        if directory is None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="automl-")))
         else:
-            known, folder = store.open(task, settings.random_state), store.folder
+            known, folder = directory.open(task, settings.random_state), directory.folder
             known = [result for result in known if _is_usable(result, space, Artifacts(folder))]
-            budget = Budget(budget.seconds, budget.max_trials, budget.started - store.elapsed_before)
+            budget = Budget(budget.seconds, budget.max_trials, budget.started - directory.elapsed_before)
         task.save(folder)
         executor = make_executor(
             settings.executor, folder, task, settings.n_jobs, settings.memory_limit, settings.device
@@ -132,8 +132,8 @@ def run(task: Task, settings: Settings) -> RunResult:
         watch = None if settings.guard is None else Watch(settings.guard, task, artifacts, settings.random_state)
 
         def on_result(result: TrialResult) -> None:
-            if store is not None:
-                store.append(result, settings.budget.elapsed)
+            if directory is not None:
+                directory.append(result, settings.budget.elapsed)
             eviction.add(result, history)
             for callback in settings.callbacks:
                 callback(result, history)

@@ -94,7 +94,7 @@ def resume(n: Count = 10_000) -> None:
     from automl.task.metrics import make_metric
     from automl.task.task import Task
     from automl.trials.history import RunHistory
-    from automl.trials.run_directory import Store
+    from automl.trials.run_directory import RunDirectory
     from automl.trials.trial import FoldResult, Status, Trial, TrialResult
     from pipelines.space import build_space, to_configuration
 
@@ -106,13 +106,14 @@ def resume(n: Count = 10_000) -> None:
     task = Task(X=X, y=y, traits=traits, metric=make_metric(None, "binary", np.unique(y)), folds=folds)
     space = build_space(traits, seed=0)
     with tempfile.TemporaryDirectory() as root:
-        store = Store(Path(root))
-        store.open(task, 0)
+        directory = RunDirectory(Path(root))
+        directory.open(task, 0)
         for i, configuration in enumerate(space.sample_configuration(n)):
             results = {0: FoldResult(float(rng.random()), 0.1, 0.01)}
-            store.append(TrialResult(Trial(to_configuration(configuration), (0,)), Status.OK, results, 0.1), 0.1 * i)
+            trial = Trial(to_configuration(configuration), (0,))
+            directory.append(TrialResult(trial, Status.OK, results, 0.1), 0.1 * i)
         start = time.perf_counter()
-        history = RunHistory(Store(Path(root)).open(task, 0))
+        history = RunHistory(RunDirectory(Path(root)).open(task, 0))
         opened = time.perf_counter() - start
         budget = Budget(3600.0)
         runtime = RuntimeModel(traits, 0.8)

@@ -13,7 +13,7 @@ from automl.task.task import Task
 from automl.task.validation import check_target
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import Evaluation, RunHistory
-from automl.trials.run_directory import Store
+from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import Status
 from meta_db.exchange.client import Session
 from meta_db.exchange.task import TaskTable, publish
@@ -61,7 +61,7 @@ def find_best(folder: Path, table: TaskTable) -> tuple[Task, Evaluation]:
         )
     whole = [
         evaluation
-        for evaluation in RunHistory(Store(folder).read()).evaluations.values()
+        for evaluation in RunHistory(RunDirectory(folder).read()).evaluations.values()
         if len(evaluation.folds) == len(task.folds) and evaluation.status is Status.OK
     ]
     if not whole:

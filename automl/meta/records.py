@@ -16,7 +16,7 @@ from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.fingerprint import dataset_fingerprint
 from automl.trials.history import Evaluation, RunHistory
-from automl.trials.run_directory import Store
+from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import FoldResult
 from meta_db import prediction_codec
 from meta_db.records import DatasetRecord, EvaluationRecord
@@ -107,7 +107,7 @@ def add_run(folder: Path, name: str, database: MetaDatabase) -> int:
     if not (folder / "history.jsonl").exists() or not (folder / "task.pkl").exists():
         raise InvalidInputError(f"'{folder}' holds no run; give the folder that fit had as its argument store")
     task = Task.open(folder)
-    results = Store(folder).read()
+    results = RunDirectory(folder).read()
     peaks: dict[Configuration, float] = {}
     for result in results:
         known = peaks.get(result.trial.configuration, 0.0)

@@ -49,7 +49,7 @@ class RunHistory:
     Parameters
     ----------
     results : iterable of TrialResult
-        What is already known, for example from a store.
+        What is already known, for example from a run directory.
     cost_of : callable, optional
         ``cost_of(configuration)`` replaces measured seconds in every decision; a run that must be repeatable bit for
         bit may not look at the clock.

@@ -23,8 +23,8 @@ def kept_seed(folder: Path) -> int | None:
 
 
 @dataclass
-class Store:
-    """One folder a run: ``run.json`` says of what, ``history.jsonl`` holds one line a trial."""
+class RunDirectory:
+    """The folder of a run: ``run.json`` describes the run, ``history.jsonl`` holds one line for each trial."""
 
     folder: Path
     elapsed_before: float = 0.0  # seconds that earlier sessions of the run have used
