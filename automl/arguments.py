@@ -20,6 +20,7 @@ from automl.persistence import takes_files
 from automl.search.catalog import SEARCHERS
 from automl.search.initial import DESIGNS
 from automl.task.metrics import ALIASES
+from automl.trials.run_directory import RunDirectory
 from pipelines.catalog import NAMES
 
 _MOST_SEED = 2**32 - 1  # of NumPy
@@ -102,6 +103,7 @@ def _check_store(store: Any) -> None:
         raise InvalidInputError(f"store '{store}': '{existing}' is a file; name a folder")
     if not takes_files(existing):
         raise InvalidInputError(f"store '{store}': '{existing}' cannot be written to; name another folder")
+    RunDirectory(Path(store)).seed()  # raises an error where the folder holds something else
 
 
 def _check_device(device: Any, executor: Any) -> None:

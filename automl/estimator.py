@@ -34,7 +34,7 @@ from automl.task.prepare import TrainingData, prepare
 from automl.trials.candidates import rank
 from automl.trials.history import RunHistory
 from automl.trials.leaderboard import make_leaderboard
-from automl.trials.run_directory import kept_seed
+from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import TrialResult
 from pipelines.labels import LabelDecoder
 from pipelines.table.reader import TableReader
@@ -154,15 +154,16 @@ class _AutoML(BaseEstimator):
     def _seed(self) -> int:
         if isinstance(self.random_state, (int, np.integer)):
             return int(self.random_state) % _SEEDS
-        kept = None if self.store is None else kept_seed(Path(self.store))  # without it a run has other folds
+        # A resumed run needs the seed of its first session; with another one it would have other folds.
+        kept = None if self.store is None else RunDirectory(Path(self.store)).seed()
         return int(check_random_state(self.random_state).randint(_SEEDS)) if kept is None else kept
 
     def _settings(self, budget: Budget, progress: Progress, seed: int, n_folds: int) -> Settings:
-        def show(result: TrialResult, history: RunHistory) -> None:
+        def show(result: TrialResult, history: RunHistory, elapsed: float) -> None:
             best = None
             if (first := rank(history, usable_only=False, most_folds_first=True)[0]).folds:
                 best = Best(-first.mean_loss, first.configuration.family, len(first.folds), n_folds)
-            progress.update(len(history.evaluations), best, result.trial.configuration.family, budget.elapsed)
+            progress.update(len(history.evaluations), best, result.trial.configuration.family, elapsed)
 
         return Settings(
             budget=budget,
@@ -178,7 +179,8 @@ class _AutoML(BaseEstimator):
             ensemble_size=self.ensemble_size,
             store=self.store,
             guard=make_guard(self.guard),
-            callbacks=(show, *_as_tuple(self.callbacks)),
+            callbacks=_as_tuple(self.callbacks),
+            show=show,
             random_state=seed,
         )
 

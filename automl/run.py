@@ -69,6 +69,7 @@ class Settings:
     store: str | os.PathLike[str] | None = None
     guard: Guard | None = None  # of a task with free rows
     callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = ()
+    show: Callable[[TrialResult, RunHistory, float], None] | None = None  # gets the seconds of all sessions as well
     random_state: int = 0
 
 
@@ -93,17 +94,16 @@ def run(task: Task, settings: Settings) -> RunResult:
     NothingFittedError
         If no trial finished a fold.
     """
-    budget = settings.budget
     space = _space(task, settings)
     with ExitStack() as stack:
-        directory = RunDirectory(Path(settings.store)) if settings.store is not None else None
+        directory, folder = _open_folder(settings, stack)
         known: list[TrialResult] = []
-        if directory is None:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="automl-")))
-        else:
-            known, folder = directory.open(task, settings.random_state), directory.folder
+        budget = settings.budget
+        if directory is not None:
+            known = directory.open(task, settings.random_state)
+            stack.callback(directory.close)
             known = [result for result in known if _is_usable(result, space, Artifacts(folder))]
-            budget = Budget(budget.seconds, budget.max_trials, budget.started - directory.elapsed_before)
+            budget = replace(budget, started=budget.started - directory.elapsed)  # one clock for all sessions
         task.save(folder)
         executor = make_executor(
             settings.executor, folder, task, settings.n_jobs, settings.memory_limit, settings.device
@@ -133,16 +133,15 @@ def run(task: Task, settings: Settings) -> RunResult:
 
         def on_result(result: TrialResult) -> None:
             if directory is not None:
-                directory.append(result, settings.budget.elapsed)
+                directory.append(result, budget.elapsed)
             eviction.add(result, history)
-            for callback in settings.callbacks:
-                callback(result, history)
+            _notify(settings, result, history, budget)
             if watch is not None:
                 watch.look(history, budget.elapsed)
                 if watch.stops:
                     raise StopIteration
 
-        stop_reason = _search(racing, executor, history, budget, on_result) or _ending(settings.budget, history)
+        stop_reason = _search(racing, executor, history, budget, on_result) or _ending(settings.budget, budget, history)
         if watch is not None and watch.stops:
             stop_reason = "work score and free score part"
         stack.enter_context(threadpool_limits(1))  # small problems, for which threads would only wait for each other
@@ -155,6 +154,21 @@ def run(task: Task, settings: Settings) -> RunResult:
         if watch is not None:
             watch.finish(ensemble, history, budget.elapsed)
         return RunResult(history, ensemble, evidence, stop_reason, None if watch is None else watch.curve)
+
+
+def _open_folder(settings: Settings, stack: ExitStack) -> tuple[RunDirectory | None, Path]:
+    """Return the run directory, if the user named one, and the folder in which the run writes its files."""
+    if settings.store is not None:
+        return RunDirectory(Path(settings.store)), Path(settings.store)
+    return None, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="automl-")))
+
+
+def _notify(settings: Settings, result: TrialResult, history: RunHistory, budget: Budget) -> None:
+    """Show the progress and call the callbacks of the user."""
+    if settings.show is not None:
+        settings.show(result, history, budget.elapsed)
+    for callback in settings.callbacks:
+        callback(result, history)
 
 
 def _search(
@@ -239,11 +253,16 @@ def _enough_for_one(
     return [] if cheapest is None else [cheapest], Budget(needed, 1, budget.started)
 
 
-def _ending(budget: Budget, history: RunHistory) -> str:
-    if budget.max_trials is not None and len(history.tried) >= budget.max_trials:
+def _ending(wanted: Budget, budget: Budget, history: RunHistory) -> str:
+    """Return why the search ended: by the budget that the user wanted, or by the one that allows for earlier sessions.
+
+    The two also differ where the wanted seconds were too few for a single fit.
+    """
+    if wanted.max_trials is not None and len(history.tried) >= wanted.max_trials:
         return "max_trials reached"
     # The last seconds are too few for another fit.
-    return "time budget spent" if budget.fraction_used > 0.8 else "nothing left to try"
+    spent = budget.fraction_used > 0.8 or budget.seconds != wanted.seconds
+    return "time budget spent" if spent else "nothing left to try"
 
 
 def _why_nothing(history: RunHistory, budget: Budget) -> str:

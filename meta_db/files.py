@@ -15,12 +15,18 @@ from pathlib import Path
 
 
 @contextmanager
-def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+def replace_file(path: str | os.PathLike[str], durable: bool = True) -> Iterator[Path]:
     """Yield the path of a temporary file in the same folder, which replaces `path` when the block ends.
 
     If the block raises, the temporary file is removed and `path` stays as it was. Several processes may replace the
     same file at once: each uses a temporary file of its own, and the last one wins. A symbolic link stays a link; the
     file that it points to is replaced.
+
+    Parameters
+    ----------
+    path : str or path-like
+    durable : bool
+        Whether to wait until the content is on the disk, so that it also survives a power cut.
 
     Raises
     ------
@@ -40,7 +46,8 @@ def replace_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     partial = _partial_name(final)
     try:
         yield partial
-        _flush_to_disk(partial)
+        if durable:
+            _flush_to_disk(partial)
         os.replace(partial, final)
     except BaseException:
         with suppress(OSError):

@@ -45,8 +45,7 @@ def find_best(folder: Path, table: TaskTable) -> tuple[Task, Evaluation]:
     InvalidInputError
         If the folder holds no run, or one on other rows or other folds.
     """
-    if not (folder / "history.jsonl").exists() or not (folder / "task.pkl").exists():
-        raise InvalidInputError(f"'{folder}' holds no run; give the folder that fit had as its argument store")
+    results = RunDirectory(folder).read()
     task = Task.open(folder)
     target, _ = check_target(table.y, table.X, classification=bool(table.class_labels))
     same_rows = len(task.y) == len(target) and np.allclose(task.y, target)
@@ -61,7 +60,7 @@ def find_best(folder: Path, table: TaskTable) -> tuple[Task, Evaluation]:
         )
     whole = [
         evaluation
-        for evaluation in RunHistory(RunDirectory(folder).read()).evaluations.values()
+        for evaluation in RunHistory(results).evaluations.values()
         if len(evaluation.folds) == len(task.folds) and evaluation.status is Status.OK
     ]
     if not whole:

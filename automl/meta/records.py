@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from automl.errors import InvalidInputError
 from automl.persistence import library_versions
 from automl.task.metrics import make_metric
 from automl.task.task import Task
@@ -104,10 +103,8 @@ def add_run(folder: Path, name: str, database: MetaDatabase) -> int:
     InvalidInputError
         If the folder holds no run.
     """
-    if not (folder / "history.jsonl").exists() or not (folder / "task.pkl").exists():
-        raise InvalidInputError(f"'{folder}' holds no run; give the folder that fit had as its argument store")
-    task = Task.open(folder)
     results = RunDirectory(folder).read()
+    task = Task.open(folder)
     peaks: dict[Configuration, float] = {}
     for result in results:
         known = peaks.get(result.trial.configuration, 0.0)

@@ -13,6 +13,7 @@ from scipy import sparse
 
 from automl.task.metrics import Metric
 from automl.task.splits import Fold
+from meta_db.files import replace_file
 from pipelines.component import TableTraits
 
 
@@ -67,7 +68,8 @@ class Task:
             _write_table(folder, "free", holdout.X)
             holdout = replace(holdout, X=None)
         # cloudpickle carries scorers that were defined in the user's own script.
-        (folder / "task.pkl").write_bytes(cloudpickle.dumps(replace(self, X=None, holdout=holdout)))
+        with replace_file(folder / "task.pkl", durable=False) as path:
+            path.write_bytes(cloudpickle.dumps(replace(self, X=None, holdout=holdout)))
 
     @staticmethod
     def open(folder: Path) -> Task:
@@ -78,10 +80,13 @@ class Task:
 
 
 def _write_table(folder: Path, name: str, X: Any) -> None:
-    if sparse.issparse(X):
-        sparse.save_npz(folder / f"{name}.npz", X, compressed=False)
-    else:
-        np.save(folder / f"{name}.npy", X)
+    # Workers of a killed session may still have the old file mapped, so it must not be written into.
+    file_name = f"{name}.{'npz' if sparse.issparse(X) else 'npy'}"
+    with replace_file(folder / file_name, durable=False) as path, path.open("wb") as file:
+        if sparse.issparse(X):
+            sparse.save_npz(file, X, compressed=False)
+        else:
+            np.save(file, X)
 
 
 def _read_table(folder: Path, name: str) -> Any:

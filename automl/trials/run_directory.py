@@ -1,64 +1,134 @@
-"""A run on disk: results, models and predictions that outlive the process, so that a run can go on where it stopped."""
+"""The run directory: results, models and predictions on disk, from which a stopped run is resumed."""
 
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from automl.errors import InvalidInputError
 from automl.task.task import Task
 from automl.trials.fingerprint import task_fingerprint
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+from meta_db.files import write_text
 from pipelines.configuration import Configuration
 
+logger = logging.getLogger(__name__)
 
-def kept_seed(folder: Path) -> int | None:
-    """Seed of the run in a folder; None where there is no run yet."""
-    try:
-        return int(json.loads((folder / "run.json").read_text())["seed"])
-    except (OSError, ValueError, KeyError):
-        return None
+
+_ADVICE = "name an empty folder, or delete this one"
+FORMAT = 2  # of the files in a run directory; rises when runs of earlier versions cannot be resumed any more
+_LOCK = ".lock"
 
 
 @dataclass
 class RunDirectory:
-    """The folder of a run: ``run.json`` describes the run, ``history.jsonl`` holds one line for each trial."""
+    """The folder of a run: ``run.json`` describes the run, ``history.jsonl`` holds one line for each trial.
+
+    Attributes
+    ----------
+    folder : Path
+    elapsed : float
+        Seconds that earlier sessions of the run have used; known after `open`.
+    """
 
     folder: Path
-    elapsed_before: float = 0.0  # seconds that earlier sessions of the run have used
+    elapsed: float = 0.0
 
-    def open(self, task: Task, seed: int) -> list[TrialResult]:
-        """Results of earlier sessions; creates the folder for a first one, which keeps its seed.
+    def seed(self) -> int | None:
+        """Return the seed of the run, or None where the folder does not exist or is empty.
 
         Raises
         ------
         InvalidInputError
-            If the folder holds a run on other data, folds or metric.
+            If the folder holds something else, or a run that this version cannot resume.
+        """
+        about = self._about()
+        return None if about is None else int(about["seed"])
+
+    def open(self, task: Task, seed: int) -> list[TrialResult]:
+        """Lock the folder and return the results of earlier sessions; a new folder keeps the seed.
+
+        Raises
+        ------
+        InvalidInputError
+            If another fit uses the folder, or if the folder holds something else, a run on other data, folds or
+            metric, or a run that this version cannot resume.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        about = self.folder / "run.json"
-        mark = task_fingerprint(task)
-        if about.exists():
-            known = json.loads(about.read_text())["fingerprint"]
-            if known != mark:
+        self._acquire_lock()
+        try:
+            about, fingerprint = self._about(), task_fingerprint(task)
+            if about is None:
+                content = {"format": FORMAT, "fingerprint": fingerprint, "metric": task.metric.name, "seed": seed}
+                write_text(self.folder / "run.json", json.dumps(content))
+            elif about["fingerprint"] != fingerprint:
                 raise InvalidInputError(
-                    f"store '{self.folder}' holds a run on other data, weights, folds or metric, or of another "
-                    "version; name an empty folder"
+                    f"store '{self.folder}' holds a run on other data, weights, folds or metric; name an empty folder"
                 )
-        else:
-            partial = self.folder / "run.json.partial"  # a run killed in this moment must not leave half a file
-            partial.write_text(json.dumps({"fingerprint": mark, "metric": task.metric.name, "seed": seed}))
-            partial.replace(about)
-        path = self.folder / "history.jsonl"
-        if path.exists() and not path.read_bytes().endswith(b"\n"):
-            with path.open("a") as file:  # a killed run left half a line; the next one must not be glued to it
-                file.write("\n")
-        return self.read()
+            path = self.folder / "history.jsonl"
+            if path.exists() and not path.read_bytes().endswith(b"\n"):
+                with path.open("a") as file:  # a killed run left half a line; the next line must not be joined to it
+                    file.write("\n")
+            return self.read()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Release the lock."""
+        self._lock.release()
+
+    def _acquire_lock(self) -> None:
+        # Two fits in one folder would overwrite the table that the workers of the other one have mapped into memory.
+        self._lock = FileLock(self.folder / _LOCK)
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise InvalidInputError(
+                f"store '{self.folder}' is in use by another fit; wait until that fit ends, or name another folder"
+            ) from None
+        except NotImplementedError:  # the file system has no locks
+            logger.debug("'%s' cannot be locked; two fits at the same time would damage each other", self.folder)
+
+    def _about(self) -> dict[str, Any] | None:
+        """Read ``run.json``; None where the folder does not exist or holds no files yet."""
+        path = self.folder / "run.json"
+        try:
+            about = json.loads(path.read_text())
+        except FileNotFoundError:
+            others = [file.name for file in self.folder.iterdir()] if self.folder.is_dir() else []
+            visible = [name for name in others if not name.startswith(".")]  # a killed run may leave a partial file
+            if visible:
+                raise InvalidInputError(
+                    f"store '{self.folder}' holds '{min(visible)}' and is not the folder of a run; name an empty folder"
+                ) from None
+            return None
+        except (OSError, ValueError) as error:
+            raise InvalidInputError(f"store '{self.folder}': run.json cannot be read ({error}); {_ADVICE}") from error
+        if not isinstance(about, dict) or not {"fingerprint", "seed"} <= about.keys():
+            raise InvalidInputError(f"store '{self.folder}': run.json is damaged or of another program; {_ADVICE}")
+        number = about.get("format", 1)
+        if number != FORMAT:
+            older = isinstance(number, int) and number < FORMAT
+            raise InvalidInputError(
+                f"store '{self.folder}' holds a run of {'an older' if older else 'a newer'} version of cash-automl "
+                f"(format {number}, this version uses format {FORMAT}), which cannot be resumed; name an empty folder"
+            )
+        return about
 
     def append(self, result: TrialResult, elapsed: float) -> None:
-        """Add one line, which outlives this process from then on."""
+        """Add one line, which survives the end of this process.
+
+        Parameters
+        ----------
+        elapsed : float
+            Seconds that all sessions of the run have used so far.
+        """
         trial = result.trial
         line: dict[str, Any] = {
             "configuration": dict(trial.configuration),
@@ -69,7 +139,7 @@ class RunDirectory:
             "seconds": result.seconds,
             "peak_memory": result.peak_memory,
             "reason": result.reason,
-            "elapsed": self.elapsed_before + elapsed,
+            "elapsed": elapsed,
             "results": {
                 str(fold): [r.loss, r.fit_seconds, r.predict_seconds, dict(r.info)] for fold, r in result.folds.items()
             },
@@ -79,18 +149,33 @@ class RunDirectory:
             file.flush()
 
     def read(self) -> list[TrialResult]:
-        """Results so far, in the order in which they came."""
+        """Return the results so far, in the order in which the trials ended.
+
+        Raises
+        ------
+        InvalidInputError
+            If the folder holds no run of this version, or if its history is damaged.
+        """
+        if self._about() is None:
+            raise InvalidInputError(f"'{self.folder}' holds no run; name the folder that fit had as its argument store")
         path = self.folder / "history.jsonl"
         results = []
-        for text in path.read_text().splitlines() if path.exists() else []:
+        for number, text in enumerate(path.read_text().splitlines() if path.exists() else [], 1):
             try:
                 line = json.loads(text)
             except json.JSONDecodeError:  # half a line, left by a killed run
                 continue
-            trial = Trial(Configuration(line["configuration"]), tuple(line["folds"]), line["seed"], line["origin"])
-            folds = {int(fold): FoldResult(*values) for fold, values in line["results"].items()}
-            results.append(
-                TrialResult(trial, Status(line["status"]), folds, line["seconds"], line["peak_memory"], line["reason"])
-            )
-            self.elapsed_before = line["elapsed"]
+            try:
+                results.append(_to_result(line))
+                self.elapsed = float(line["elapsed"])
+            except (KeyError, TypeError, ValueError, AttributeError) as error:
+                raise InvalidInputError(
+                    f"store '{self.folder}': line {number} of history.jsonl is damaged ({error!r}); {_ADVICE}"
+                ) from error
         return results
+
+
+def _to_result(line: dict[str, Any]) -> TrialResult:
+    trial = Trial(Configuration(line["configuration"]), tuple(line["folds"]), line["seed"], line["origin"])
+    folds = {int(fold): FoldResult(*values) for fold, values in line["results"].items()}
+    return TrialResult(trial, Status(line["status"]), folds, line["seconds"], line["peak_memory"], line["reason"])

@@ -220,6 +220,11 @@ def test_a_folder_that_holds_no_run_is_refused(tmp_path):
         MetaDatabase(tmp_path / "memory.sqlite", writable=True) as database,
         pytest.raises(InvalidInputError, match="holds no run"),
     ):
+        add_run(tmp_path / "missing", "nothing", database)
+    with (
+        MetaDatabase(tmp_path / "memory.sqlite", writable=True) as database,
+        pytest.raises(InvalidInputError, match="is not the folder of a run"),
+    ):
         add_run(tmp_path, "nothing", database)
 
 
