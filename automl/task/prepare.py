@@ -1,4 +1,4 @@
-"""The one way from a table as users have it to a task."""
+"""Prepare a task: check the table that a user gives, read it, and choose metric and folds."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class TrainingData:
-    """A table with its target, as the user gave them.
+    """A table and its target, in the form in which the user gives them.
 
     Attributes
     ----------
@@ -127,5 +127,5 @@ def prepare(
 
 
 def _take_rows(X: Any, mask: Array) -> Any:
-    """Return some rows of a table of any accepted type."""
+    """Return the rows of a table that a mask selects; the table has any accepted type."""
     return _safe_indexing(X.tocsr() if sparse.issparse(X) else X, np.flatnonzero(mask))

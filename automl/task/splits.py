@@ -1,4 +1,4 @@
-"""The folds that all trials of a run share."""
+"""Make the folds that all trials of a run share."""
 
 from __future__ import annotations
 
@@ -19,9 +19,11 @@ Fold = tuple[NDArray[np.intp], NDArray[np.intp]]  # training rows, scored rows
 
 
 def default_n_splits(n_rows: int) -> int:
-    """Eight folds where bags are cheap, five where a whole bag is dear, eight again where one fold is all there is.
+    """Return the default number of folds for a number of rows.
 
-    On large tables folds run one at a time, so the first of them is a holdout: a smaller part leaves more to train on.
+    Small tables get eight folds, because fits are cheap. Tables of more than 10,000 rows get five, because fits on all
+    folds are slow. Tables of more than 50,000 rows get eight again: many configurations run on their first fold only,
+    and a smaller scored part leaves more rows to train on.
     """
     return 5 if 10_000 < n_rows <= 50_000 else 8
 
@@ -38,25 +40,26 @@ def make_folds(
     metric: Metric | None = None,
     random_state: int = 0,
 ) -> tuple[Fold, ...]:
-    """Folds as (training rows, scored rows).
+    """Return the folds as pairs of (training rows, scored rows).
 
-    By default rows of each class (or of each stretch of the sorted target) are dealt out evenly, so that a class with
-    fewer rows than folds never has all of them in one fold; and there are fewer folds where a metric needs it.
+    By default, the rows of each class (or of each range of the sorted target) are spread evenly over the folds. So a
+    class with fewer rows than folds never has all its rows in one fold. The default number of folds falls until the
+    metric has a value on every fold.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
         Class codes, or floats.
     cv : int, splitter or iterable of (train, test), optional
-        Rows of a pair are numbers or masks.
+        Each part of a pair holds row numbers or is a mask.
     groups : ndarray of shape (n_samples,), optional
         Rows of one group are never on both sides of a fold.
     sample_weight : ndarray of shape (n_samples,), optional
-        Each fold gets its share of the rows that have weight.
+        Each fold gets its share of the rows with a positive weight.
     holdout : ndarray of shape (n_samples,), optional
-        Mask of the rows that will be taken out of all folds.
+        Mask of the rows that `split_holdout` will take out of all folds later.
     metric : Metric, optional
-        Has a value on every fold.
+        Metric that must have a value on every fold.
 
     Raises
     ------
@@ -88,8 +91,8 @@ def make_folds(
         if not reason:
             return folds
         if cv is not None or n_splits <= 2:
-            mend = "give fewer folds, or" if groups is None else "spread them over more groups, or"
-            raise InvalidInputError(f"{reason}; merge rare classes, {mend} choose another scoring")
+            remedy = "use fewer folds, or" if groups is None else "spread them over more groups, or"
+            raise InvalidInputError(f"{reason}; merge rare classes, {remedy} choose another scoring")
         n_splits -= 1
 
 
@@ -99,7 +102,7 @@ def _unusable(
     counted: NDArray[np.bool_],
     undefined: Callable[[NDArray[np.intp]], str],
 ) -> str:
-    """What is wrong with the first fold that cannot be trained on or scored; empty where all is well."""
+    """Say why the first unusable fold cannot be trained on or scored; an empty string if there is no such fold."""
     for fold, (train, rows) in enumerate(folds):
         lone = codes is not None and len(np.unique(codes[train[counted[train]]])) < 2
         if reason := "it would train on a single class of y" if lone else undefined(rows):
@@ -117,19 +120,19 @@ def folds_from_cv(
     X: Any = None,
     random_state: int = 0,
 ) -> tuple[Fold, ...]:
-    """Folds of a splitter or of (train, test) pairs, of row numbers or masks.
+    """Return the folds that a splitter or an iterable of (train, test) pairs gives.
 
     Parameters
     ----------
     argument : str
-        What errors call `cv`.
+        Name of the argument that holds `cv`, for error messages.
     random_state : int
-        Of a splitter without one, so that a second call can go on with the same folds.
+        Seed for a splitter whose own seed is None, so that a second call gives the same folds.
 
     Raises
     ------
     InvalidInputError
-        If `cv` cannot split this table, or something crosses from the training rows to the scored ones.
+        If `cv` cannot split this table, or a row or group is in both parts of a fold.
     """
     if isinstance(cv, str | bytes) or not (hasattr(cv, "split") or isinstance(cv, Iterable)):
         raise InvalidInputError(
@@ -144,13 +147,15 @@ def folds_from_cv(
     except (ValueError, TypeError) as error:
         raise InvalidInputError(f"{argument} cannot split this table: {error}") from error
     if not pairs:
-        raise InvalidInputError(f"{argument} gives no fold; a generator ends after one use, so pass a list")
+        raise InvalidInputError(f"{argument} gives no fold; a generator can be used only once, so pass a list")
     folds = []
     for i, pair in enumerate(pairs):
         if len(pair) != 2 or any(rows.dtype.kind not in "iub" or rows.ndim != 1 for rows in pair):
-            raise InvalidInputError(f"{argument}: fold {i} must be a pair of row numbers, to train on and to score")
+            raise InvalidInputError(
+                f"{argument}: fold {i} must be a pair of arrays of row numbers: (training rows, scored rows)"
+            )
         if any(rows.dtype.kind == "b" and len(rows) != len(y) for rows in pair):
-            raise InvalidInputError(f"{argument}: fold {i} is a mask of another length than the {len(y)} rows of X")
+            raise InvalidInputError(f"{argument}: fold {i} is a mask, but its length is not the {len(y)} rows of X")
         train, test = (np.flatnonzero(rows) if rows.dtype.kind == "b" else rows.astype(np.intp) for rows in pair)
         check_fold(f"{argument}: fold {i}", (train, test), y, is_classification, groups)
         folds.append((train, test))
@@ -160,12 +165,12 @@ def folds_from_cv(
 def check_fold(
     where: str, fold: Fold, y: NDArray[Any], is_classification: bool, groups: NDArray[Any] | None = None
 ) -> None:
-    """Check that a fold has rows on both sides, and that nothing crosses from one to the other.
+    """Check that both parts of a fold have rows, and that no row and no group is in both parts.
 
     Raises
     ------
     InvalidInputError
-        Beginning with `where`.
+        If the fold cannot be used; the message begins with `where`.
     """
     train, test = fold
     if not len(train) or not len(test):
@@ -174,16 +179,16 @@ def check_fold(
         )
     rows = np.concatenate([train, test])
     if rows.min() < 0 or rows.max() >= len(y):
-        raise InvalidInputError(f"{where} names rows outside of the {len(y)} rows of X; count them from 0")
+        raise InvalidInputError(f"{where} holds row numbers outside the {len(y)} rows of X; count rows from 0")
     shared = np.intersect1d(train, test)
     if len(shared):
-        raise InvalidInputError(f"{where} scores {len(shared)} of its training rows; keep the two parts apart")
+        raise InvalidInputError(f"{where} scores {len(shared)} of its training rows; a row may be in one part only")
     if groups is not None:
         crossing = np.intersect1d(groups[train], groups[test])
         if len(crossing):
             raise InvalidInputError(
-                f"{where} has {len(crossing)} groups in both of its parts; pass a splitter that keeps them apart, as "
-                "GroupKFold, or leave out groups"
+                f"{where} has {len(crossing)} groups in both of its parts; pass a splitter that keeps each group "
+                "in one part, such as GroupKFold, or leave out groups"
             )
     if is_classification and len(np.unique(y[train])) < 2:
         raise InvalidInputError(f"{where} trains on a single class of y; use fewer folds, or shuffle the rows")
@@ -206,7 +211,9 @@ def _default_folds(
 def group_folds(
     y: NDArray[Any], is_classification: bool, n_splits: int, groups: NDArray[Any], random_state: int
 ) -> tuple[Fold, ...]:
-    """So many folds, or as many as there are groups; classes are spread as evenly as the groups allow.
+    """Return `n_splits` folds, or one for each group if there are fewer groups.
+
+    Classes are spread as evenly as the groups allow.
 
     Raises
     ------
@@ -219,7 +226,7 @@ def group_folds(
     stratified = is_classification and np.bincount(y).max() >= n_splits
     splitter = (StratifiedGroupKFold if stratified else GroupKFold)(n_splits, shuffle=True, random_state=random_state)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of classes with fewer rows than folds
+        warnings.simplefilter("ignore")  # scikit-learn warns of classes with fewer rows than folds
         return tuple(splitter.split(np.zeros(len(y)), y, groups))
 
 
@@ -230,9 +237,9 @@ def assign_folds(
     rng: np.random.Generator,
     weight: NDArray[Any] | None = None,
 ) -> NDArray[np.intp]:
-    """Fold number of each row, shape (n_samples,): stratified by class, or by rank of a continuous target.
+    """Return the fold number of each row, shape (n_samples,), stratified by class or by rank of a continuous target.
 
-    Rows with `weight` (or all) are dealt first, so that each fold gets its share of them.
+    Rows with a positive `weight` are assigned first, so that each fold gets its share of these rows.
     """
     counted = np.arange(len(y)) if weight is None else np.flatnonzero(weight)
     if is_classification:

@@ -96,9 +96,9 @@ def test_masks_name_rows():
     ("cv", "message"),
     [
         ([(range(15), range(10, 20))], "fold 0 scores 5 of its training rows"),
-        ([(range(15), range(15, 21))], "fold 0 names rows outside of the 20 rows"),
+        ([(range(15), range(15, 21))], "fold 0 holds row numbers outside the 20 rows"),
         ([(range(15), [])], "fold 0 holds no rows to score"),
-        ([(np.ones(5, dtype=bool), range(5))], "fold 0 is a mask of another length than the 20 rows"),
+        ([(np.ones(5, dtype=bool), range(5))], "fold 0 is a mask, but its length is not the 20 rows"),
         ([(range(9), range(9, 18))], "fold 0 has 1 groups in both of its parts"),
         (iter(()), "gives no fold"),
     ],
