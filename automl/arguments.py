@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from inspect import isfunction
-from numbers import Integral, Real
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from automl.search.catalog import SEARCHERS
 from automl.search.initial import DESIGNS
 from automl.task.metrics import ALIASES
 from automl.trials.run_directory import RunDirectory
+from automl.task.validation import is_number, is_whole_number
 from pipelines.catalog import NAMES
 
 _MOST_SEED = 2**32 - 1  # of NumPy
@@ -55,7 +57,8 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     _check_list("callbacks", settings.get("callbacks"), "callables", callable)
     _check_store(settings.get("store"))
     seed = settings.get("random_state")
-    if not (seed is None or isinstance(seed, np.random.RandomState) or (_is_whole(seed) and 0 <= seed <= _MOST_SEED)):
+    is_seed = is_whole_number(seed) and 0 <= seed <= _MOST_SEED
+    if not (seed is None or isinstance(seed, np.random.RandomState) or is_seed):
         raise InvalidInputError(
             f"random_state must be a whole number from 0 to {_MOST_SEED}, a RandomState or None; got {seed!r}"
         )
@@ -77,7 +80,7 @@ def _check_numbers(settings: Mapping[str, Any]) -> None:
     if not isinstance(verbose, Integral | np.bool_) or verbose < 0:
         raise InvalidInputError(f"verbose must be 0, 1 or 2; got {verbose!r}")
     n_jobs = settings.get("n_jobs")
-    if n_jobs is not None and (not _is_whole(n_jobs) or n_jobs == 0):
+    if n_jobs is not None and (not is_whole_number(n_jobs) or n_jobs == 0):
         raise InvalidInputError(f"n_jobs must be a whole number, -1 for all processors, and not 0; got {n_jobs!r}")
 
 
@@ -121,13 +124,9 @@ def _check_device(device: Any, executor: Any) -> None:
         raise InvalidInputError(f'device={device!r} is not there: torch sees {there} CUDA devices; use device="auto"')
 
 
-def _is_whole(value: Any) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool | np.bool_)
-
-
 def _check_positive(name: str, value: Any, what: str, whole: bool) -> None:
-    right = _is_whole(value) if whole else isinstance(value, Real) and not isinstance(value, bool | np.bool_)
-    if not right or not np.isfinite(value) or value <= 0:
+    right = is_whole_number(value) if whole else is_number(value)
+    if not right or not 0 < value < math.inf:
         raise InvalidInputError(
             f"{name} must be a {'whole' if whole else 'finite'} number of {what} above 0; got {value!r}"
         )
@@ -162,8 +161,8 @@ def _judge(scoring: str) -> str:
 def _check_cv(cv: Any) -> None:
     if cv is None or (hasattr(cv, "split") and not isinstance(cv, str | bytes)):
         return
-    if _is_whole(cv):
+    if is_whole_number(cv):
         if cv < 2:
             raise InvalidInputError(f"cv must be 2 folds or more; got {cv}")
-    elif isinstance(cv, str | bytes | Real) or not isinstance(cv, Iterable):
+    elif isinstance(cv, str | bytes) or is_number(cv) or not isinstance(cv, Iterable):
         raise InvalidInputError(f"cv must be a whole number, a splitter, or (train, test) pairs; got {cv!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 import pickle
+import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -31,6 +32,7 @@ from automl.search.budget import Budget
 from automl.task import validation
 from automl.task.metrics import Metric
 from automl.task.prepare import TrainingData, prepare
+from automl.task.validation import python_number
 from automl.trials.candidates import rank
 from automl.trials.history import RunHistory
 from automl.trials.leaderboard import make_leaderboard
@@ -116,8 +118,9 @@ class _AutoML(BaseEstimator):
         NothingFittedError
             If no trial finished.
         """
-        budget = Budget(self.time_budget, self.max_trials)
+        started = time.monotonic()
         check_arguments(self.get_params(deep=False), self._is_classifier)
+        budget = Budget(python_number(self.time_budget), python_number(self.max_trials), started)
         if self.executor == "local":
             warm_up()
         seed = self._seed()
@@ -131,7 +134,7 @@ class _AutoML(BaseEstimator):
             random_state=seed,
         )
         task, reader = prepared.task, prepared.reader
-        with Progress(self.verbose, self.time_budget, self.max_trials, task.metric.name) as progress:
+        with Progress(int(self.verbose), budget.seconds, budget.max_trials, task.metric.name) as progress:
             settings = self._settings(budget, progress, seed, len(task.folds))
             result = run(task, settings)
             progress.close(f"{result.stop_reason}; {len(result.history.evaluations)} configurations")
@@ -167,16 +170,16 @@ class _AutoML(BaseEstimator):
 
         return Settings(
             budget=budget,
-            n_jobs=self.n_jobs,
-            memory_limit=self.memory_limit,
-            trial_time_limit=self.trial_time_limit,
+            n_jobs=python_number(self.n_jobs),
+            memory_limit=python_number(self.memory_limit),
+            trial_time_limit=python_number(self.trial_time_limit),
             device=self.device,
             executor=self.executor,
             include=_as_tuple(self.include),
             exclude=_as_tuple(self.exclude),
             initial_configurations=self.initial_configurations,
             searcher=self.searcher,
-            ensemble_size=self.ensemble_size,
+            ensemble_size=int(self.ensemble_size),
             store=self.store,
             guard=make_guard(self.guard),
             callbacks=_as_tuple(self.callbacks),

@@ -9,7 +9,7 @@ work score is what it believes of its incumbent, the free score what the free ro
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -21,6 +21,7 @@ from automl.ensemble.threshold import one_hot_labels
 from automl.errors import InvalidInputError
 from automl.task.metrics import loss_or_nan
 from automl.task.task import Task
+from automl.task.validation import is_number
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import rank
 from automl.trials.history import RunHistory
@@ -60,10 +61,9 @@ def make_guard(given: float | Guard | None) -> Guard | None:
     if given is None:
         return None
     guard = given if isinstance(given, Guard) else Guard(given)
-    known = isinstance(guard.share, (int, float, np.number)) and not isinstance(guard.share, bool)
-    if not known or not 0 < guard.share <= 0.5:
+    if not is_number(guard.share) or not 0 < guard.share <= 0.5:
         raise InvalidInputError(f"guard must be a share of the rows above 0 and at most 0.5, or a Guard; got {given!r}")
-    return guard
+    return replace(guard, share=float(guard.share))
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,6 @@ def choose_holdout(
     InvalidInputError
         If there are too few rows or groups for that share.
     """
-    share = float(share)  # Fraction does not accept NumPy's smaller floats on every version of Python
     part = Fraction(share).limit_denominator(_MAX_PARTS) or Fraction(1, round(1 / share))
     n_taken, n_parts = part.numerator, part.denominator
     n_units = len(y) if groups is None else len(np.unique(groups))

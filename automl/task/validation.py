@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -41,8 +42,31 @@ __all__ = [
     "check_table",
     "check_target",
     "check_weighted_classes",
+    "is_number",
+    "is_whole_number",
+    "python_number",
     "table_errors",
 ]
+
+
+def is_number(value: Any) -> bool:
+    """Return whether a value is a real number of any library; truth values and durations are not numbers."""
+    return isinstance(value, Real) and not isinstance(value, bool | np.bool_ | np.timedelta64)
+
+
+def is_whole_number(value: Any) -> bool:
+    """Return whether a value is a whole number of any library, such as 3 or `numpy.int64(3)`."""
+    return is_number(value) and isinstance(value, Integral)
+
+
+def python_number(value: Any) -> Any:
+    """Return a number as Python's int or float; None stays None.
+
+    NumPy's small types pass their precision on to every result, so that a sum with the clock would be wrong.
+    """
+    if value is None:
+        return None
+    return int(value) if isinstance(value, Integral) else float(value)
 
 
 @contextmanager
