@@ -297,8 +297,13 @@ def _fill(space: ConfigurationSpace, wishes: Mapping[str, Any]) -> dict[str, Any
 
 
 def _nearest(hyperparameter: Hyperparameter[Any, Any], wish: Any) -> Any:
+    """Return the legal value that is nearest to a wish, in the type that the space has; the default without one."""
     if wish is None:
         return hyperparameter.default_value
     if isinstance(hyperparameter, NumericalHyperparameter):
         wish = type(hyperparameter.default_value)(min(max(wish, hyperparameter.lower), hyperparameter.upper))
-    return wish if hyperparameter.legal_value(wish) else hyperparameter.default_value
+    if not hyperparameter.legal_value(wish):
+        return hyperparameter.default_value
+    if isinstance(hyperparameter, CategoricalHyperparameter):
+        return next((choice for choice in hyperparameter.choices if choice == wish), wish)
+    return wish

@@ -109,6 +109,13 @@ def test_wishes_out_of_bounds_are_clipped_and_unknown_ones_dropped():
     assert "nonsense" not in configuration
 
 
+@pytest.mark.parametrize("p", [1.0, True, np.int64(1)])
+def test_a_wish_gets_the_type_of_the_choice_that_it_equals(p):
+    wish = {"model": "k_nearest_neighbors", "model:k_nearest_neighbors:p": 1}
+    expected = complete(space_of(MIXED), wish)
+    assert complete(space_of(MIXED), {**wish, "model:k_nearest_neighbors:p": p}).id == expected.id
+
+
 def test_a_forbidden_wish_falls_back_to_what_works():
     wish = {"model": "logistic_regression", "imputation": "none", "encoding": "native"}
     configuration = complete(space_of(MIXED), wish)
