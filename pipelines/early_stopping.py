@@ -1,4 +1,4 @@
-"""When to stop a model that learns round by round: a validation split, a patience, a clock, a pace."""
+"""Early stopping of models that learn round by round: validation rows, patience, time limit, learning rate."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ from dataclasses import dataclass, field
 import numpy as np
 
 MIN_VALIDATION_ROWS = 20
-MIN_ROWS_TO_SPLIT = 60  # below, a validation part says nothing and every row is needed for training
-ROUNDS_TO_CONVERGE = 8.0  # boosting needs at least so many rounds divided by the learning rate
+MIN_ROWS_TO_SPLIT = 60  # with fewer rows a validation loss says nothing, and training needs every row
+ROUNDS_TO_CONVERGE = 8.0  # boosting needs at least this number of rounds divided by the learning rate
 MAX_LEARNING_RATE = 0.3
-ROUNDS_WITHOUT_ADJUSTMENT = 40.0  # the same where the step size cannot grow later
-PROBE_ROUNDS = 5  # rounds to run before the pace is judged: the first ones pay for the set-up
-CHECKPOINTS = (0.3, 0.6)  # shares of the time at which a training that is far from its end takes longer steps
-LONGER_STEPS = 2.5
-WORTHWHILE = 0.05  # still to gain, as a share of the loss, at the present rate of progress
+ROUNDS_WITHOUT_ADJUSTMENT = 40.0  # the same where the learning rate cannot be raised later
+PROBE_ROUNDS = 5  # rounds before the seconds of a round are measured, as the first rounds include the set-up
+CHECKPOINTS = (0.3, 0.6)  # shares of the time at which the learning rate of an unfinished training is raised
+LATE_FACTOR = 2.5
+WORTHWHILE = 0.05  # share of the loss that the rest of the training must promise, so that its learning rate is raised
 
 
 @dataclass(frozen=True)
 class Deadline:
-    """A stretch of wall clock, counted from its creation.
+    """A time limit in wall-clock seconds that starts when the object is created.
 
     Parameters
     ----------
     limit : float or None
-        Seconds; None never ends.
+        Seconds; None for no limit.
     """
 
     limit: float | None
@@ -42,23 +42,23 @@ class Deadline:
         return np.inf if self.limit is None else self.limit - self.spent
 
     def passed(self, share: float = 1.0) -> bool:
-        """Whether more than this share of the limit is spent."""
+        """Return whether more than this share of the limit is spent."""
         return self.limit is not None and self.spent > share * self.limit
 
 
 def split_rows(
     y: np.ndarray, *, fraction: float, classification: bool, random_state: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Set rows aside to watch the training on, alike in their targets.
+    """Split rows into training rows and validation rows with a similar distribution of the target.
 
-    Every class keeps at least half of its rows, and at least one, in the training part. A continuous target is
-    cut into blocks of neighbouring values, each of which gives one row.
+    Every class keeps at least half of its rows, and at least one, in the training rows. A continuous target is
+    cut into blocks of neighboring values, and each block gives one validation row.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
     fraction : float
-        Share of the rows to set aside; at least 20 rows are.
+        Share of the rows for validation; at least 20 rows are taken.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def split_rows(
     rng = np.random.default_rng(random_state)
     wanted = max(MIN_VALIDATION_ROWS, round(fraction * n))
     shuffled = rng.permutation(n)
-    # Rows of one class (or of neighbouring targets) lie side by side; one is taken at random from each block.
+    # Rows of one class (or of neighboring targets) lie side by side; each block gives one row at random.
     ordered = shuffled[np.argsort(y[shuffled], kind="stable")]
     starts = np.floor(np.arange(wanted) * n / wanted).astype(int)
     widths = np.diff(np.append(starts, n))
@@ -85,18 +85,18 @@ def split_rows(
 
 
 def _keep_classes(y: np.ndarray, chosen: np.ndarray) -> np.ndarray:
-    """Give back validation rows of classes that would lose more than half of their rows."""
+    """Return the chosen rows without surplus rows of classes that would lose more than half of their rows."""
     _, codes = np.unique(y, return_inverse=True)
     allowed = np.bincount(codes) // 2
     picked = codes[chosen]
     order = np.argsort(picked, kind="stable")
     first = np.searchsorted(picked[order], np.arange(len(allowed)))
-    rank = np.arange(len(order)) - first[picked[order]]  # how many of its class come before
+    rank = np.arange(len(order)) - first[picked[order]]  # number of rows of the same class before each row
     return chosen[order][rank < allowed[picked[order]]]
 
 
 def patience(best_round: int, learning_rate: float) -> int:
-    """Rounds to wait for a better loss: longer after a long climb and for small steps.
+    """Return the rounds to wait for a better loss: more after a late best round and for small learning rates.
 
     The shape is AutoGluon's, ``max(minimum, 0.3 * best_round + 20)``; its minimum of 300 rounds is replaced by one
     that follows the learning rate, since short budgets cannot pay for it.
@@ -105,22 +105,22 @@ def patience(best_round: int, learning_rate: float) -> int:
     return int(max(minimum, 0.3 * best_round + 10))
 
 
-class Monitor:
-    """Watch the validation loss of one training, round by round.
+class EarlyStopping:
+    """Decides after each round whether a training ends, and which learning rate it uses from then on.
 
     Parameters
     ----------
     learning_rate : float
-        Step size asked for; `learning_rate` rises above it when the clock would stop the training far too early.
+        Initial learning rate. It is raised where the time limit would end the training far too early.
     deadline : Deadline
-        The training ends there with what it has.
+        The training ends when this time limit has passed.
 
     Attributes
     ----------
     rounds, best_round : int
-        Rounds seen, and the number of rounds with the lowest loss (all of them without validation losses).
+        Rounds so far, and the round with the lowest loss (the last round where there are no validation losses).
     learning_rate : float
-        Step size to use from now on.
+        Learning rate to use from now on.
     """
 
     def __init__(self, learning_rate: float, deadline: Deadline):
@@ -132,17 +132,17 @@ class Monitor:
         self.restart()
 
     def restart(self) -> None:
-        """Forget the rounds seen, for a library that must begin again to change its step size."""
+        """Forget all rounds, for a library that must start again to change its learning rate."""
         self.rounds, self.best_round, self.best_loss = 0, 0, np.inf
         self._losses: list[float] = []
         self._checkpoints = list(CHECKPOINTS)
         self._started = time.perf_counter()
 
     def step(self, loss: float | None, *, adjustable: bool = True) -> bool:
-        """Take note of one more round with its validation loss (None where there is none); True says stop.
+        """Record one more round with its validation loss (None without validation); return True to stop the training.
 
-        Where the library cannot change the step size of a running training, `adjustable` is False; then it changes
-        after the first few rounds only, when beginning again is cheap.
+        `adjustable` is False where the library cannot change the learning rate of a running training. Then the
+        learning rate changes only after the first few rounds, when a new start costs little.
         """
         self.rounds += 1
         if loss is None:
@@ -150,32 +150,32 @@ class Monitor:
         elif loss < self.best_loss:
             self.best_loss, self.best_round = float(loss), self.rounds
         if self.rounds == PROBE_ROUNDS:
-            self._set_pace(ROUNDS_TO_CONVERGE if adjustable else ROUNDS_WITHOUT_ADJUSTMENT)
+            self._adapt_to_deadline(ROUNDS_TO_CONVERGE if adjustable else ROUNDS_WITHOUT_ADJUSTMENT)
         if loss is not None:
             self._losses.append(loss)
             if adjustable and self._checkpoints and self.deadline.passed(self._checkpoints[0]):
-                self._lengthen_steps(self._checkpoints.pop(0))
+                self._raise_late(self._checkpoints.pop(0))
         if self.deadline.passed():
             return True
         return loss is not None and self.rounds - self.best_round >= patience(self.best_round, self.learning_rate)
 
-    def _set_pace(self, rounds: float) -> None:
-        """Raise the step size so that the rounds the clock allows are enough to converge."""
+    def _adapt_to_deadline(self, rounds: float) -> None:
+        """Raise the learning rate until the rounds that fit into the time limit are enough to converge."""
         if self.deadline.limit is None:
             return
         per_round = (time.perf_counter() - self._started) / self.rounds
         affordable = max(self.deadline.left / per_round, 1.0)
         self._raise_to(rounds / affordable)
 
-    def _lengthen_steps(self, share: float) -> None:
-        """Take longer steps from here on if the loss would still be falling fast when the time is up."""
+    def _raise_late(self, share: float) -> None:
+        """Raise the learning rate if the loss would still fall fast when the time is up."""
         recent = max(self.rounds // 4, 1)
         if self.rounds <= recent:
             return
         per_round = (self._losses[-1 - recent] - self._losses[-1]) / recent
         rounds_left = self.rounds * (1 - share) / share
         if per_round * rounds_left > WORTHWHILE * self._losses[-1]:
-            self._raise_to(LONGER_STEPS * self.learning_rate)
+            self._raise_to(LATE_FACTOR * self.learning_rate)
 
     def _raise_to(self, learning_rate: float) -> None:
         self.learning_rate = max(self.learning_rate, min(learning_rate, MAX_LEARNING_RATE))

@@ -1,4 +1,4 @@
-"""Gradient boosting as scikit-learn estimators, whatever library grows the trees."""
+"""Gradient boosting as scikit-learn estimators that work with any boosting library."""
 
 from __future__ import annotations
 
@@ -12,45 +12,53 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import FitContext
-from pipelines.early_stopping import Deadline, Monitor, split_rows
+from pipelines.early_stopping import Deadline, EarlyStopping, split_rows
 
 VALIDATION_SHARE = 0.15
-MAX_VALIDATION_ROWS = 10_000  # more rows make the loss no surer, only slower
+MAX_VALIDATION_ROWS = 10_000  # with more rows the loss gets slower, but hardly more certain
 REFIT_MAX_ROWS = 20_000
-REFIT_SHARE = 0.45  # of the time limit: a first training that took more leaves no time for a second
-UNWATCHED_ROUNDS = 2.5  # divided by the learning rate: rounds where there are too few rows to watch
+REFIT_SHARE = 0.45  # of the time limit; a first training that took longer leaves no time for a second
+ROUNDS_WITHOUT_VALIDATION = 2.5  # divided by the learning rate: rounds where the rows are too few to validate
 
 Table: TypeAlias = np.ndarray | Any  # or a CSR matrix
 
 
 @dataclass(frozen=True)
-class Part:
-    """Rows to train on or to watch: features, target (class codes from 0, or floats), weights."""
+class LabeledRows:
+    """Rows to train on or to validate with: features, target (class codes from 0, or floats), weights."""
 
     X: Table
     y: np.ndarray
     weight: np.ndarray | None
 
-    def take(self, rows: np.ndarray) -> Part:
-        return Part(self.X[rows], self.y[rows], None if self.weight is None else self.weight[rows])
+    def take(self, rows: np.ndarray) -> LabeledRows:
+        """Return the rows with these numbers."""
+        return LabeledRows(self.X[rows], self.y[rows], None if self.weight is None else self.weight[rows])
 
 
 class Library(Protocol):
-    """What a boosting library must be able to do; implementations are frozen dataclasses of its settings."""
+    """The calls of one boosting library; each implementation is a frozen dataclass of the settings of the library."""
 
-    def grow(self, train: Part, watched: Part | None, n_classes: int, rounds: int, monitor: Monitor) -> Any:
-        """Train up to `rounds` rounds while ``monitor.step(loss)`` is False; return the model at its best round.
+    def train(
+        self,
+        rows: LabeledRows,
+        validation: LabeledRows | None,
+        n_classes: int,
+        max_rounds: int,
+        stopping: EarlyStopping,
+    ) -> Any:
+        """Train at most `max_rounds` rounds while ``stopping.step(loss)`` is False; return the model of the best round.
 
-        `n_classes` is 0 for regression. `watched` is None where no validation loss is wanted.
+        `n_classes` is 0 for regression. `validation` is None where the training needs no validation loss.
         """
 
     def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
-        """Probabilities of shape (n_samples, n_classes), or means of shape (n_samples,)."""
+        """Return probabilities of shape (n_samples, n_classes), or means of shape (n_samples,)."""
 
 
 @dataclass(frozen=True)
 class Boosting:
-    """Settings shared by all libraries.
+    """Settings of one fit that are the same for all libraries.
 
     Attributes
     ----------
@@ -58,7 +66,7 @@ class Boosting:
     n_estimators : int
         Largest number of rounds.
     refit : bool
-        Train again on all rows with the number of rounds found on the validation part.
+        Whether to train again on all rows with the number of rounds that was best on the validation rows.
     time_limit : float or None
         Seconds.
     """
@@ -70,8 +78,8 @@ class Boosting:
     random_state: int = 0
 
 
-def boosting(learning_rate: float, context: FitContext) -> Boosting:
-    """Settings for one fit on a table of this size."""
+def boosting_settings(learning_rate: float, context: FitContext) -> Boosting:
+    """Return the settings of one fit on the table of the context."""
     return Boosting(
         learning_rate=float(learning_rate),
         refit=context.traits.n_rows <= REFIT_MAX_ROWS,
@@ -80,32 +88,32 @@ def boosting(learning_rate: float, context: FitContext) -> Boosting:
     )
 
 
-def _grow(library: Library, part: Part, n_classes: int, settings: Boosting) -> tuple[Any, int]:
-    """Train with early stopping, then on all rows where that is affordable: the model and its rounds."""
+def _train(library: Library, rows: LabeledRows, n_classes: int, settings: Boosting) -> tuple[Any, int]:
+    """Train with early stopping, then on all rows where the time allows it; return the model and its rounds."""
     deadline = Deadline(settings.time_limit)
-    share = min(VALIDATION_SHARE, MAX_VALIDATION_ROWS / len(part.y))
-    train, watched = split_rows(
-        part.y, fraction=share, classification=n_classes > 0, random_state=settings.random_state
+    share = min(VALIDATION_SHARE, MAX_VALIDATION_ROWS / len(rows.y))
+    train, validation = split_rows(
+        rows.y, fraction=share, classification=n_classes > 0, random_state=settings.random_state
     )
-    monitor = Monitor(settings.learning_rate, deadline)
-    if len(watched) == 0:
-        rounds = min(settings.n_estimators, round(UNWATCHED_ROUNDS / settings.learning_rate))
-        return library.grow(part, None, n_classes, rounds, monitor), monitor.best_round
-    model = library.grow(part.take(train), part.take(watched), n_classes, settings.n_estimators, monitor)
-    best = max(monitor.best_round, 1)
-    if not settings.refit or deadline.passed(REFIT_SHARE) or monitor.learning_rate != settings.learning_rate:
+    stopping = EarlyStopping(settings.learning_rate, deadline)
+    if len(validation) == 0:
+        max_rounds = min(settings.n_estimators, round(ROUNDS_WITHOUT_VALIDATION / settings.learning_rate))
+        return library.train(rows, None, n_classes, max_rounds, stopping), stopping.best_round
+    model = library.train(rows.take(train), rows.take(validation), n_classes, settings.n_estimators, stopping)
+    best = max(stopping.best_round, 1)
+    if not settings.refit or deadline.passed(REFIT_SHARE) or stopping.learning_rate != settings.learning_rate:
         return model, best
-    # More rows carry more rounds before they overfit.
-    rounds = max(1, round(best * len(part.y) / len(train)))
-    again = Monitor(settings.learning_rate, deadline)
-    refitted = library.grow(part, None, n_classes, rounds, again)
-    if again.rounds < best:  # the clock cut it short
+    # With more rows a model overfits after more rounds.
+    max_rounds = max(1, round(best * len(rows.y) / len(train)))
+    again = EarlyStopping(settings.learning_rate, deadline)
+    refitted = library.train(rows, None, n_classes, max_rounds, again)
+    if again.rounds < best:  # the time was up
         return model, best
     return refitted, again.rounds
 
 
 def _as_table(X: ArrayLike | sparse.spmatrix) -> Table:
-    """Single precision: half the memory traffic, and no library bins finer than that."""
+    """Return the table in single precision, which halves the memory traffic; no library bins finer than that."""
     if sparse.issparse(X):
         return sparse.csr_matrix(X, dtype=np.float32)
     return np.ascontiguousarray(X, dtype=np.float32)
@@ -116,12 +124,12 @@ def _as_weight(sample_weight: ArrayLike | None) -> np.ndarray | None:
 
 
 class BoostedClassifier(ClassifierMixin, BaseEstimator):
-    """Classify with boosted trees that stop at the best round on rows set aside.
+    """Classify with boosted trees, stopped at the best round on validation rows.
 
     Parameters
     ----------
     library : Library
-        Grows the trees.
+        Trains the trees.
     settings : Boosting
 
     Attributes
@@ -136,30 +144,30 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
         self.settings = settings
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Grow the trees; raises ValueError for a single class."""
+        """Train the trees; raises ValueError where the target has a single class."""
         self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"a classifier needs at least two classes, the target has only {self.classes_[0]!r}")
-        part = Part(_as_table(X), codes, _as_weight(sample_weight))
-        self.model_, self.n_iter_ = _grow(self.library, part, len(self.classes_), self.settings)
-        self.n_features_in_ = part.X.shape[1]
+        rows = LabeledRows(_as_table(X), codes, _as_weight(sample_weight))
+        self.model_, self.n_iter_ = _train(self.library, rows, len(self.classes_), self.settings)
+        self.n_features_in_ = rows.X.shape[1]
         return self
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Class probabilities, shape (n_samples, n_classes)."""
+        """Return class probabilities of shape (n_samples, n_classes)."""
         check_is_fitted(self)
         return self.library.predict(self.model_, _as_table(X), len(self.classes_))
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Most probable class, shape (n_samples,)."""
+        """Return the most probable classes, shape (n_samples,)."""
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
 
 class BoostedRegressor(RegressorMixin, BaseEstimator):
-    """Predict means with boosted trees that stop at the best round on rows set aside.
+    """Predict means with boosted trees, stopped at the best round on validation rows.
 
-    Parameters and attributes are those of `BoostedClassifier`, without classes. The target is standardised inside,
-    so that penalties and thresholds of a library mean the same whatever its unit.
+    Parameters and attributes are those of `BoostedClassifier`, without classes. `fit` standardizes the target, so that
+    penalties and thresholds of a library do not depend on the unit of the target.
     """
 
     def __init__(self, library: Library, settings: Boosting):
@@ -167,22 +175,22 @@ class BoostedRegressor(RegressorMixin, BaseEstimator):
         self.settings = settings
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Grow the trees."""
+        """Train the trees."""
         target = np.asarray(y, dtype=np.float64)
         self.mean_ = float(target.mean())
         self.scale_ = float(target.std()) or 1.0
-        part = Part(_as_table(X), (target - self.mean_) / self.scale_, _as_weight(sample_weight))
-        self.model_, self.n_iter_ = _grow(self.library, part, 0, self.settings)
-        self.n_features_in_ = part.X.shape[1]
+        rows = LabeledRows(_as_table(X), (target - self.mean_) / self.scale_, _as_weight(sample_weight))
+        self.model_, self.n_iter_ = _train(self.library, rows, 0, self.settings)
+        self.n_features_in_ = rows.X.shape[1]
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Means, shape (n_samples,)."""
+        """Return means of shape (n_samples,)."""
         check_is_fitted(self)
         return self.mean_ + self.scale_ * self.library.predict(self.model_, _as_table(X), 0)
 
 
-def boosted(library: Library, learning_rate: float, context: FitContext) -> BaseEstimator:
-    """The estimator for a table's task."""
+def make_estimator(library: Library, learning_rate: float, context: FitContext) -> BaseEstimator:
+    """Return the unfitted estimator for the task of the context."""
     estimator = BoostedClassifier if context.traits.is_classification else BoostedRegressor
-    return estimator(library, boosting(learning_rate, context))
+    return estimator(library, boosting_settings(learning_rate, context))

@@ -12,32 +12,32 @@ from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 from sklearn.base import BaseEstimator
 
 from pipelines.component import Component, FitContext, TableTraits
-from pipelines.early_stopping import Monitor
-from pipelines.models._boosting import Part, Table, boosted
+from pipelines.early_stopping import EarlyStopping
+from pipelines.models._boosting import LabeledRows, Table, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
 
 
-class _Watch:
-    """Callback that stops when the monitor says so, or wants another step size."""
+class _Callback:
+    """Callback that ends the training when `EarlyStopping` stops it or asks for another learning rate."""
 
-    def __init__(self, monitor: Monitor, learning_rate: float):
-        self.monitor = monitor
+    def __init__(self, stopping: EarlyStopping, learning_rate: float):
+        self.stopping = stopping
         self.learning_rate = learning_rate
 
     def after_iteration(self, info: Any) -> bool:
         losses = info.metrics.get("validation")
-        stop = self.monitor.step(next(iter(losses.values()))[-1] if losses else None, adjustable=False)
-        return not stop and self.monitor.learning_rate == self.learning_rate
+        stop = self.stopping.step(next(iter(losses.values()))[-1] if losses else None, adjustable=False)
+        return not stop and self.stopping.learning_rate == self.learning_rate
 
 
 def _varies(X: np.ndarray) -> bool:
-    """Whether any column has two values, a missing one counted."""
+    """Return whether any column has two different values; a missing cell counts as a value."""
     return bool(((X[0] != X) & ~(np.isnan(X) & np.isnan(X[0]))).any())
 
 
 @dataclass(frozen=True)
 class CatBoost:
-    """Settings of CatBoost's trees; grows and predicts through its native interface.
+    """Settings of CatBoost, and the calls of its native interface.
 
     Attributes
     ----------
@@ -52,26 +52,32 @@ class CatBoost:
     n_threads: int = 1
     random_state: int = 0
 
-    def grow(self, train: Part, watched: Part | None, n_classes: int, rounds: int, monitor: Monitor) -> Any:
+    def train(
+        self,
+        rows: LabeledRows,
+        validation: LabeledRows | None,
+        n_classes: int,
+        max_rounds: int,
+        stopping: EarlyStopping,
+    ) -> Any:
         import catboost
 
-        if not _varies(train.X):  # the library refuses such tables
-            monitor.step(None)
-            share = np.ones(len(train.y)) if train.weight is None else train.weight
-            prior = (
-                np.bincount(train.y, weights=share, minlength=n_classes) if n_classes else np.array([share @ train.y])
-            )
-            return prior / share.sum()
-        data = self._pool(train)
-        valid = None if watched is None else self._pool(watched)
+        if not _varies(rows.X):  # CatBoost refuses tables of constant columns
+            stopping.step(None)
+            weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
+            if n_classes:
+                return np.bincount(rows.y, weights=weight, minlength=n_classes) / weight.sum()
+            return np.array([weight @ rows.y]) / weight.sum()
+        data = self._pool(rows)
+        validation_data = None if validation is None else self._pool(validation)
         while True:
-            rate = monitor.learning_rate
-            model = catboost.CatBoost(self._all_params(n_classes, rate, rounds))
-            watch = _Watch(monitor, rate)
-            model.fit(data, eval_set=valid, use_best_model=valid is not None, callbacks=[watch])
-            if monitor.learning_rate == rate:
+            rate = stopping.learning_rate
+            model = catboost.CatBoost(self._all_params(n_classes, rate, max_rounds))
+            callback = _Callback(stopping, rate)
+            model.fit(data, eval_set=validation_data, use_best_model=validation_data is not None, callbacks=[callback])
+            if stopping.learning_rate == rate:
                 return model
-            monitor.restart()  # the step size of a running training cannot be changed
+            stopping.restart()  # CatBoost cannot change the learning rate of a running training
 
     def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
         if isinstance(model, np.ndarray):
@@ -79,16 +85,16 @@ class CatBoost:
         kind = "Probability" if n_classes else "RawFormulaVal"
         return np.asarray(model.predict(self._table(X), prediction_type=kind, thread_count=self.n_threads))
 
-    def _pool(self, part: Part) -> Any:
+    def _pool(self, rows: LabeledRows) -> Any:
         import catboost
 
         categories = list(range(self.native_categories)) or None
         return catboost.Pool(
-            self._table(part.X), part.y, weight=part.weight, cat_features=categories, thread_count=self.n_threads
+            self._table(rows.X), rows.y, weight=rows.weight, cat_features=categories, thread_count=self.n_threads
         )
 
     def _table(self, X: Table) -> Any:
-        """The array itself, or a frame whose leading columns are categories (-1 for missing)."""
+        """Return the array itself, or a frame whose leading columns are categories (-1 where a cell is missing)."""
         k = self.native_categories
         if not k:
             return X
@@ -98,7 +104,7 @@ class CatBoost:
             frame[column] = pd.Categorical(codes[:, column])
         return frame
 
-    def _all_params(self, n_classes: int, learning_rate: float, rounds: int) -> dict[str, Any]:
+    def _all_params(self, n_classes: int, learning_rate: float, max_rounds: int) -> dict[str, Any]:
         loss = {0: "RMSE", 2: "Logloss"}.get(n_classes, "MultiClass")
         return {
             "bootstrap_type": "Bernoulli",
@@ -107,7 +113,7 @@ class CatBoost:
             **self.params,
             "loss_function": loss,
             "learning_rate": learning_rate,
-            "iterations": rounds,
+            "iterations": max_rounds,
             "random_seed": self.random_state,
             "thread_count": self.n_threads,
             "allow_writing_files": False,
@@ -118,14 +124,14 @@ class CatBoost:
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     own = {name: value for name, value in params.items() if name not in ("learning_rate", "native_categories")}
     if context.traits.n_features == 1:
-        own.pop("colsample_bylevel", None)  # the library refuses to sample from one column
+        own.pop("colsample_bylevel", None)  # CatBoost refuses to sample from one column
     library = CatBoost(
         own,
         native_categories=int(params.get("native_categories", 0)),
         n_threads=context.n_threads,
         random_state=context.random_state,
     )
-    return boosted(library, params.get("learning_rate", 0.06), context)
+    return make_estimator(library, params.get("learning_rate", 0.06), context)
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:

@@ -13,17 +13,17 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from threadpoolctl import threadpool_limits
 
 from pipelines.component import Component, FitContext, TableTraits
-from pipelines.early_stopping import PROBE_ROUNDS, Monitor
-from pipelines.models._boosting import Part, Table, boosted
+from pipelines.early_stopping import PROBE_ROUNDS, EarlyStopping
+from pipelines.models._boosting import LabeledRows, Table, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
 
-MAX_CATEGORIES = 255  # the library's limit for one native category column
-NEVER = 1_000_000  # rounds without progress before the library itself stops
+MAX_CATEGORIES = 255  # scikit-learn's limit for one native category column
+NEVER = 1_000_000  # rounds without progress before scikit-learn itself stops
 
 
 @dataclass(frozen=True)
 class HistGradientBoosting:
-    """Settings of scikit-learn's trees, grown in batches of rounds so that the monitor can look between them.
+    """Settings of scikit-learn's boosting, which is trained in batches of rounds with a check after each batch.
 
     Attributes
     ----------
@@ -38,37 +38,45 @@ class HistGradientBoosting:
     n_threads: int = 1
     random_state: int = 0
 
-    def grow(self, train: Part, watched: Part | None, n_classes: int, rounds: int, monitor: Monitor) -> Any:
-        kind = HistGradientBoostingClassifier if n_classes else HistGradientBoostingRegressor
-        X = train.X.copy()
-        X[:, np.isnan(X).all(axis=0)] = 0.0  # the library cannot bin columns without any value
-        model = kind(
+    def train(
+        self,
+        rows: LabeledRows,
+        validation: LabeledRows | None,
+        n_classes: int,
+        max_rounds: int,
+        stopping: EarlyStopping,
+    ) -> Any:
+        estimator = HistGradientBoostingClassifier if n_classes else HistGradientBoostingRegressor
+        X = rows.X.copy()
+        X[:, np.isnan(X).all(axis=0)] = 0.0  # scikit-learn cannot bin columns without any value
+        model = estimator(
             **self.params,
-            learning_rate=monitor.learning_rate,
-            categorical_features=self._categories(train.X),
+            learning_rate=stopping.learning_rate,
+            categorical_features=self._categories(rows.X),
             warm_start=True,
-            early_stopping=watched is not None,
+            early_stopping=validation is not None,
             n_iter_no_change=NEVER,
             random_state=self.random_state,
         )
-        sets = {}
-        if watched is not None:
-            sets = {"X_val": watched.X, "y_val": watched.y, "sample_weight_val": watched.weight}
-        stop, grown, batch = False, 0, min(PROBE_ROUNDS, rounds)
+        validated = {}
+        if validation is not None:
+            validated = {"X_val": validation.X, "y_val": validation.y, "sample_weight_val": validation.weight}
+        stop, done, batch = False, 0, min(PROBE_ROUNDS, max_rounds)
         with threadpool_limits(self.n_threads, user_api="openmp"):
-            while not stop and grown < rounds:
-                grown = min(grown + batch, rounds)
-                model.set_params(max_iter=grown, learning_rate=monitor.learning_rate)
-                model.fit(X, train.y, sample_weight=train.weight, **sets)
-                # The first score is that of the model without trees.
-                losses = -model.validation_score_[1:][monitor.rounds :] if sets else [None] * (grown - monitor.rounds)
+            while not stop and done < max_rounds:
+                done = min(done + batch, max_rounds)
+                model.set_params(max_iter=done, learning_rate=stopping.learning_rate)
+                model.fit(X, rows.y, sample_weight=rows.weight, **validated)
+                # The first score belongs to the model without trees.
+                seen = stopping.rounds
+                losses = -model.validation_score_[1:][seen:] if validated else [None] * (done - seen)
                 for loss in losses:
-                    stop = monitor.step(loss)
-                affordable = 0.9 * monitor.deadline.left * grown / max(monitor.deadline.spent, 1e-9)
+                    stop = stopping.step(loss)
+                affordable = 0.9 * stopping.deadline.left * done / max(stopping.deadline.spent, 1e-9)
                 stop = stop or affordable < 1
-                batch = int(min(max(PROBE_ROUNDS, grown // 3), affordable))
+                batch = int(min(max(PROBE_ROUNDS, done // 3), affordable))
         # Rounds after the best one are dropped; scikit-learn has no public way to do so.
-        model._predictors = model._predictors[: max(monitor.best_round, 1)]
+        model._predictors = model._predictors[: max(stopping.best_round, 1)]
         return model
 
     def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
@@ -76,7 +84,7 @@ class HistGradientBoosting:
             return model.predict_proba(X) if n_classes else model.predict(X)
 
     def _categories(self, X: Table) -> list[int] | None:
-        """Category columns that the library can take; wider ones are ordered numbers to it."""
+        """Return the category columns that scikit-learn accepts; it treats columns with more categories as numbers."""
         columns = range(self.native_categories)
         return [i for i in columns if np.nanmax(X[:, i], initial=0) < MAX_CATEGORIES] or None
 
@@ -89,7 +97,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         n_threads=context.n_threads,
         random_state=context.random_state,
     )
-    return boosted(library, params.get("learning_rate", 0.06), context)
+    return make_estimator(library, params.get("learning_rate", 0.06), context)
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:

@@ -11,14 +11,14 @@ from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 from sklearn.base import BaseEstimator
 
 from pipelines.component import Component, FitContext, TableTraits
-from pipelines.early_stopping import Monitor
-from pipelines.models._boosting import Part, Table, boosted
+from pipelines.early_stopping import EarlyStopping
+from pipelines.models._boosting import LabeledRows, Table, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
 
 
 @dataclass(frozen=True)
 class LightGBM:
-    """Settings of LightGBM's trees; grows and predicts through its native interface.
+    """Settings of LightGBM, and the calls of its native interface.
 
     Attributes
     ----------
@@ -33,26 +33,40 @@ class LightGBM:
     n_threads: int = 1
     random_state: int = 0
 
-    def grow(self, train: Part, watched: Part | None, n_classes: int, rounds: int, monitor: Monitor) -> Any:
+    def train(
+        self,
+        rows: LabeledRows,
+        validation: LabeledRows | None,
+        n_classes: int,
+        max_rounds: int,
+        stopping: EarlyStopping,
+    ) -> Any:
         import lightgbm as lgb
 
-        params = self._all_params(n_classes, monitor.learning_rate)
-        data = self._dataset(lgb, train, params)
-        sets = [] if watched is None else [data.create_valid(watched.X, label=watched.y, weight=watched.weight)]
-        pace = {"learning_rate": monitor.learning_rate}
+        params = self._all_params(n_classes, stopping.learning_rate)
+        data = self._dataset(lgb, rows, params)
+        sets = []
+        if validation is not None:
+            sets = [data.create_valid(validation.X, label=validation.y, weight=validation.weight)]
+        current = {"learning_rate": stopping.learning_rate}
 
-        def watch(env: Any) -> None:
+        def after_round(env: Any) -> None:
             loss = env.evaluation_result_list[0][2] if env.evaluation_result_list else None
-            if monitor.step(loss):
-                raise lgb.callback.EarlyStopException(monitor.best_round - 1, [])
-            if monitor.learning_rate != pace["learning_rate"]:
-                pace["learning_rate"] = monitor.learning_rate
-                env.model.reset_parameter(pace)
+            if stopping.step(loss):
+                raise lgb.callback.EarlyStopException(stopping.best_round - 1, [])
+            if stopping.learning_rate != current["learning_rate"]:
+                current["learning_rate"] = stopping.learning_rate
+                env.model.reset_parameter(current)
 
         booster = lgb.train(
-            params, data, num_boost_round=rounds, valid_sets=sets, callbacks=[watch], keep_training_booster=True
+            params,
+            data,
+            num_boost_round=max_rounds,
+            valid_sets=sets,
+            callbacks=[after_round],
+            keep_training_booster=True,
         )
-        booster.best_iteration = monitor.best_round
+        booster.best_iteration = stopping.best_round
         booster.free_dataset()
         return booster
 
@@ -60,10 +74,10 @@ class LightGBM:
         out = model.predict(X, num_iteration=model.best_iteration, num_threads=self.n_threads)
         return np.column_stack([1 - out, out]) if n_classes == 2 else out
 
-    def _dataset(self, lgb: Any, part: Part, params: dict[str, Any]) -> Any:
+    def _dataset(self, lgb: Any, rows: LabeledRows, params: dict[str, Any]) -> Any:
         categories: list[int] | str = list(range(self.native_categories)) or "auto"
         return lgb.Dataset(
-            part.X, label=part.y, weight=part.weight, categorical_feature=categories, params=params, free_raw_data=True
+            rows.X, label=rows.y, weight=rows.weight, categorical_feature=categories, params=params, free_raw_data=True
         )
 
     def _all_params(self, n_classes: int, learning_rate: float) -> dict[str, Any]:
@@ -76,8 +90,8 @@ class LightGBM:
             "learning_rate": learning_rate,
             "num_threads": self.n_threads,
             "seed": self.random_state,
-            "force_row_wise": True,  # the library's own choice depends on timing; this one is the faster at one thread
-            "feature_pre_filter": False,  # on few rows it may leave no column at all, which is an error
+            "force_row_wise": True,  # the library chooses by timing; this choice is the faster one at one thread
+            "feature_pre_filter": False,  # on few rows the filter may remove all columns, which is an error
             "verbosity": -1,
         }
 
@@ -90,7 +104,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         n_threads=context.n_threads,
         random_state=context.random_state,
     )
-    return boosted(library, params.get("learning_rate", 0.04), context)
+    return make_estimator(library, params.get("learning_rate", 0.04), context)
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:
@@ -143,7 +157,7 @@ _PREPARED = {"model": "lightgbm", "encoding": "native", "imputation": "none", "s
 
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
     _PREPARED,
-    # random thresholds: the mates of the first in most winning portfolios
+    # random thresholds: in most of the best portfolios they stand beside the first entry
     {
         **_PREPARED,
         "model:lightgbm:learning_rate": 0.04,

@@ -11,14 +11,14 @@ from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
 from sklearn.base import BaseEstimator
 
 from pipelines.component import Component, FitContext, TableTraits
-from pipelines.early_stopping import Monitor
-from pipelines.models._boosting import Part, Table, boosted
+from pipelines.early_stopping import EarlyStopping
+from pipelines.models._boosting import LabeledRows, Table, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
 
 
 @dataclass(frozen=True)
 class XGBoost:
-    """Settings of XGBoost's trees; grows and predicts through its native interface.
+    """Settings of XGBoost, and the calls of its native interface.
 
     Attributes
     ----------
@@ -33,37 +33,46 @@ class XGBoost:
     n_threads: int = 1
     random_state: int = 0
 
-    def grow(self, train: Part, watched: Part | None, n_classes: int, rounds: int, monitor: Monitor) -> Any:
+    def train(
+        self,
+        rows: LabeledRows,
+        validation: LabeledRows | None,
+        n_classes: int,
+        max_rounds: int,
+        stopping: EarlyStopping,
+    ) -> Any:
         import xgboost as xgb
 
-        params = self._all_params(n_classes, monitor.learning_rate)
+        params = self._all_params(n_classes, stopping.learning_rate)
         data = xgb.QuantileDMatrix(
-            train.X, train.y, weight=train.weight, nthread=self.n_threads, max_bin=256, **self._columns(train.X)
+            rows.X, rows.y, weight=rows.weight, nthread=self.n_threads, max_bin=256, **self._columns(rows.X)
         )
         evals = []
-        if watched is not None:
-            valid = xgb.QuantileDMatrix(
-                watched.X,
-                watched.y,
-                weight=watched.weight,
+        if validation is not None:
+            validation_data = xgb.QuantileDMatrix(
+                validation.X,
+                validation.y,
+                weight=validation.weight,
                 nthread=self.n_threads,
                 max_bin=256,
                 ref=data,
-                **self._columns(watched.X),
+                **self._columns(validation.X),
             )
-            evals = [(valid, "watched")]
+            evals = [(validation_data, "validation")]
         metric = params["eval_metric"]
 
-        class Watch(xgb.callback.TrainingCallback):
+        class Callback(xgb.callback.TrainingCallback):
             def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-                before = monitor.learning_rate
-                stop = monitor.step(evals_log["watched"][metric][-1] if evals_log else None)
-                if monitor.learning_rate != before:
-                    model.set_param("learning_rate", monitor.learning_rate)
+                before = stopping.learning_rate
+                stop = stopping.step(evals_log["validation"][metric][-1] if evals_log else None)
+                if stopping.learning_rate != before:
+                    model.set_param("learning_rate", stopping.learning_rate)
                 return stop
 
-        booster = xgb.train(params, data, num_boost_round=rounds, evals=evals, verbose_eval=False, callbacks=[Watch()])
-        best: Any = booster if monitor.best_round == monitor.rounds else booster[: monitor.best_round]
+        booster = xgb.train(
+            params, data, num_boost_round=max_rounds, evals=evals, verbose_eval=False, callbacks=[Callback()]
+        )
+        best: Any = booster if stopping.best_round == stopping.rounds else booster[: stopping.best_round]
         return best
 
     def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
@@ -77,7 +86,7 @@ class XGBoost:
         return out / out.sum(axis=1, keepdims=True) if n_classes else out
 
     def _columns(self, X: Table) -> dict[str, Any]:
-        """Column types, given only where there are categories."""
+        """Return the types of the columns, or nothing where no column holds categories."""
         if not self.native_categories:
             return {}
         numeric = X.shape[1] - self.native_categories
@@ -104,14 +113,14 @@ class XGBoost:
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     own = {name: value for name, value in params.items() if name not in ("learning_rate", "native_categories")}
     if own.get("grow_policy") == "lossguide":
-        own["max_depth"] = 0  # leaves are the only bound then
+        own["max_depth"] = 0  # then only the number of leaves limits a tree
     library = XGBoost(
         own,
         native_categories=int(params.get("native_categories", 0)),
         n_threads=context.n_threads,
         random_state=context.random_state,
     )
-    return boosted(library, params.get("learning_rate", 0.06), context)
+    return make_estimator(library, params.get("learning_rate", 0.06), context)
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:
