@@ -16,7 +16,7 @@ import typer
 from pipelines.models._net import batch_size
 from pipelines.nets.architectures import Architecture, RealMLP, ResNet, TabM
 from pipelines.nets.estimator import NetClassifier, NetSettings, fit_together
-from pipelines.nets.fleet import Recipe
+from pipelines.nets.fleet import TrainingConfig
 
 ARCHITECTURES: dict[str, Architecture] = {
     "realmlp": RealMLP(),
@@ -34,11 +34,11 @@ def measure(
     rng = np.random.default_rng(0)
     X = rng.normal(size=(rows, 20)).astype(np.float32)
     y = (X[:, 0] * X[:, 1] + 0.3 * rng.normal(size=rows) > 0).astype(int)
-    recipe = Recipe(0.01, 0.01, 0.1, epochs=epochs, batch_size=batch_size(rows))
+    config = TrainingConfig(0.01, 0.01, 0.1, epochs=epochs, batch_size=batch_size(rows))
 
     def make(n: int) -> list[NetClassifier]:
         return [
-            NetClassifier(NetSettings(architecture, recipe, random_state=i, n_threads=threads, device=device))
+            NetClassifier(NetSettings(architecture, config, random_state=i, n_threads=threads, device=device))
             for i in range(n)
         ]
 

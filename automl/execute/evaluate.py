@@ -79,7 +79,7 @@ def _fit(task: Task, trials: Sequence[Trial], cells: Sequence[_Cell], contexts: 
         [prepared[cell.fold][1] for cell in cells],
         [task.y[r] for r in rows],
         [task.weights(r) for r in rows],
-        contenders=[cell.trial for cell in cells] if len(trials) > 1 else None,
+        configuration_numbers=[cell.trial for cell in cells] if len(trials) > 1 else None,
     )
     return pipelines
 

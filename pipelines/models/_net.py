@@ -1,4 +1,4 @@
-"""What the families of networks share: from searched values to an estimator, and where networks are worth trying."""
+"""Common parts of the network families: the component, the estimator, guesses of seconds and memory."""
 
 from __future__ import annotations
 
@@ -14,14 +14,15 @@ from pipelines.models._cost import encoded_width, outputs
 
 if TYPE_CHECKING:
     from pipelines.nets.architectures import Architecture
-    from pipelines.nets.fleet import Recipe
+    from pipelines.nets.fleet import TrainingConfig
 
 MAX_CELLS = 50_000_000  # networks work on a dense table
 FEW_ROWS = 1_500
-MEMBERS = 2  # on small tables a single network and its few validation rows are a gamble
-_TORCH = 40.0  # MiB that the library takes when it first computes
-_PER_ROW = 2 / 1024  # MiB of what the layers hold of a row, give or take a factor of two on 6,000 to 48,000 rows
-_SIZES = ((1_024, 64), (8_192, 128), (30_000, 256), (100_000, 512), (np.inf, 1_024))
+NETWORKS_ON_FEW_ROWS = 2  # on few rows the result of one network depends too much on its few validation rows
+_TORCH_MEMORY = 40.0  # MiB that torch takes at its first computation
+_MEMORY_PER_ROW = 2 / 1024  # MiB of the layers for one row, right within a factor of two on 6,000 to 48,000 rows
+# Largest number of rows of a table, and the batch size up to it.
+_BATCH_SIZES = ((1_024, 64), (8_192, 128), (30_000, 256), (100_000, 512), (np.inf, 1_024))
 
 
 def net_component(
@@ -30,7 +31,7 @@ def net_component(
     space: Callable[[TableTraits], ConfigurationSpace],
     seconds: Callable[[Mapping[str, Any], TableTraits], float],
 ) -> Component:
-    """A family of networks: all of them take and do the same."""
+    """Return the component of a network family; all families accept the same tables and train in fleets."""
     return Component(
         name=name,
         make=make,
@@ -50,36 +51,37 @@ def net_component(
 
 
 def memory(params: Mapping[str, Any], traits: TableTraits) -> float:
-    return _TORCH + _PER_ROW * traits.n_rows
+    """Return a guess of the MiB of one fit."""
+    return _TORCH_MEMORY + _MEMORY_PER_ROW * traits.n_rows
 
 
 def batch_size(n_rows: int) -> int:
-    """Rows a step: more of them on longer tables, as in pytabkit's RealMLP."""
-    return next(size for most, size in _SIZES if n_rows <= most)
+    """Return the rows of one training step: more on longer tables, as in pytabkit's RealMLP."""
+    return next(size for most, size in _BATCH_SIZES if n_rows <= most)
 
 
-def members(traits: TableTraits) -> int:
-    """Networks that one fit trains and averages."""
-    return MEMBERS if traits.n_rows <= FEW_ROWS else 1
+def n_networks(traits: TableTraits) -> int:
+    """Return the number of networks that one fit trains and averages."""
+    return NETWORKS_ON_FEW_ROWS if traits.n_rows <= FEW_ROWS else 1
 
 
 def applies(traits: TableTraits) -> bool:
-    """Whether the table fits into memory as the network sees it."""
+    """Return whether the encoded table fits into memory."""
     return traits.n_rows * encoded_width(traits) <= MAX_CELLS
 
 
 def make_net(
-    architecture: Architecture, recipe: Recipe, params: Mapping[str, Any], context: FitContext
+    architecture: Architecture, config: TrainingConfig, params: Mapping[str, Any], context: FitContext
 ) -> BaseEstimator:
-    """An estimator for the task of the context."""
+    """Return the unfitted estimator for the task of the context."""
     from pipelines.nets.estimator import NetClassifier, NetRegressor, NetSettings
 
     traits = context.traits
     settings = NetSettings(
         architecture,
-        recipe,
-        members=members(traits),
-        one_hot=int(params.get("max_one_hot", 9)),
+        config,
+        n_networks=n_networks(traits),
+        max_one_hot=int(params.get("max_one_hot", 9)),
         cardinalities=traits.cardinalities if params.get("native_categories") else (),
         time_limit=context.time_limit,
         random_state=context.random_state,
@@ -94,29 +96,30 @@ def fit_together(
     tables: Sequence[Any],
     targets: Sequence[Any],
     weights: Sequence[Any],
-    contenders: Sequence[int] | None = None,
+    configuration_numbers: Sequence[int] | None = None,
 ) -> None:
-    """Fit estimators that `make_net` made in one fleet."""
+    """Fit estimators from `make_net` in one fleet."""
     from pipelines.nets.estimator import fit_together
 
-    fit_together(nets, tables, targets, weights, contenders)
+    fit_together(nets, tables, targets, weights, configuration_numbers)
 
 
 def training_seconds(traits: TableTraits, epochs: float, weights: float, rows_factor: float = 1.0) -> float:
-    """Seconds for passes over the rows with a network of so many weights, at one thread.
+    """Return a guess of the seconds, at one thread, of some epochs with a network of this number of weights.
 
-    Six operations a weight and row, of which a core does some 10^10.5 a second in batches of a hundred rows, and half
-    a millisecond a step for everything that does not depend on them.
+    Each weight and row takes six operations, of which a core does about 10^10.5 in a second in batches of a hundred
+    rows. Each step takes half a millisecond for operations that do not depend on weights and rows.
     """
     size = batch_size(traits.n_rows)
     steps = epochs * max(1, round(traits.n_rows / size))
-    return 0.05 + members(traits) * steps * (5e-4 + size * rows_factor * weights * 6 / 3e10)
+    return 0.05 + n_networks(traits) * steps * (5e-4 + size * rows_factor * weights * 6 / 3e10)
 
 
-def first_width(traits: TableTraits, per_number: int = 1) -> int:
-    """Inputs of the first layer, roughly."""
+def first_layer_inputs(traits: TableTraits, per_number: int = 1) -> int:
+    """Return about how many inputs the first layer has."""
     return per_number * max(1, traits.n_features - len(traits.categorical)) + encoded_width(traits)
 
 
 def n_outputs(traits: TableTraits) -> int:
+    """Return the number of outputs of a network: one for each class, or one for regression."""
     return max(2, outputs(traits)) if traits.is_classification else 1

@@ -1,4 +1,4 @@
-"""RealMLP: a multi-layer perceptron with the tricks that make it strong on tables."""
+"""RealMLP: a multi-layer perceptron with improvements for tables."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float,
 from sklearn.base import BaseEstimator
 
 from pipelines.component import FitContext, TableTraits
-from pipelines.models._net import batch_size, first_width, make_net, n_outputs, net_component, training_seconds
+from pipelines.models._net import batch_size, first_layer_inputs, make_net, n_outputs, net_component, training_seconds
 
 EPOCHS = 128
 PATIENCE = 16
-STRETCH = 1.2  # the waves of the schedule double in length, and each ends lower than it began
+PATIENCE_GROWTH = 1.2  # the waves of the schedule double in length, and each wave ends with a lower loss
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     from pipelines.nets.architectures import RealMLP
-    from pipelines.nets.fleet import Recipe
+    from pipelines.nets.fleet import TrainingConfig
 
     architecture = RealMLP(
         width=params["width"],
@@ -27,19 +27,19 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         embedding=params["embedding"] == "periodic",
         sigma=params.get("sigma", 0.1),
     )
-    recipe = Recipe(
+    config = TrainingConfig(
         learning_rate=params["learning_rate"],
         weight_decay=params["weight_decay"],
         dropout=params["dropout"],
         label_smoothing=params.get("label_smoothing", 0.0),
         schedule="coslog4",
-        fades=True,
+        fade_regularization=True,
         epochs=EPOCHS,
         batch_size=batch_size(context.traits.n_rows),
         patience=PATIENCE,
-        stretch=STRETCH,
+        patience_growth=PATIENCE_GROWTH,
     )
-    return make_net(architecture, recipe, params, context)
+    return make_net(architecture, config, params, context)
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:
@@ -66,7 +66,7 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     width = int(params.get("width", 256))
-    first = first_width(traits, 4 if params.get("embedding", "periodic") == "periodic" else 1)
+    first = first_layer_inputs(traits, 4 if params.get("embedding", "periodic") == "periodic" else 1)
     weights = width * (first + (int(params.get("depth", 3)) - 1) * width + n_outputs(traits))
     return training_seconds(traits, 0.7 * EPOCHS, weights)
 

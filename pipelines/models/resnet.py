@@ -9,7 +9,7 @@ from ConfigSpace import ConfigurationSpace, Float, Integer
 from sklearn.base import BaseEstimator
 
 from pipelines.component import FitContext, TableTraits
-from pipelines.models._net import batch_size, first_width, make_net, n_outputs, net_component, training_seconds
+from pipelines.models._net import batch_size, first_layer_inputs, make_net, n_outputs, net_component, training_seconds
 
 EPOCHS = 60
 PATIENCE = 12
@@ -17,10 +17,10 @@ PATIENCE = 12
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     from pipelines.nets.architectures import ResNet
-    from pipelines.nets.fleet import Recipe
+    from pipelines.nets.fleet import TrainingConfig
 
     architecture = ResNet(width=params["width"], depth=params["depth"], expansion=params["expansion"])
-    recipe = Recipe(
+    config = TrainingConfig(
         learning_rate=params["learning_rate"],
         weight_decay=params["weight_decay"],
         dropout=params["dropout"],
@@ -28,10 +28,10 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         epochs=EPOCHS,
         batch_size=batch_size(context.traits.n_rows),
         patience=PATIENCE,
-        clip=1.0,
+        max_gradient_norm=1.0,
         betas=(0.9, 0.999),
     )
-    return make_net(architecture, recipe, params, context)
+    return make_net(architecture, config, params, context)
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:
@@ -51,7 +51,7 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     width = int(params.get("width", 192))
     block = 2 * float(params.get("expansion", 2.0)) * width
-    weights = width * (first_width(traits) + int(params.get("depth", 3)) * block + n_outputs(traits))
+    weights = width * (first_layer_inputs(traits) + int(params.get("depth", 3)) * block + n_outputs(traits))
     return training_seconds(traits, 0.6 * EPOCHS, weights)
 
 

@@ -1,4 +1,4 @@
-"""TabM: an ensemble of networks that share almost all their weights."""
+"""TabM: an ensemble of networks that share almost all weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ConfigSpace import ConfigurationSpace, Float, Integer
 from sklearn.base import BaseEstimator
 
 from pipelines.component import FitContext, TableTraits
-from pipelines.models._net import batch_size, first_width, make_net, n_outputs, net_component, training_seconds
+from pipelines.models._net import batch_size, first_layer_inputs, make_net, n_outputs, net_component, training_seconds
 
 EPOCHS = 100
 PATIENCE = 16
@@ -18,10 +18,10 @@ N_MEMBERS = 16
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     from pipelines.nets.architectures import TabM
-    from pipelines.nets.fleet import Recipe
+    from pipelines.nets.fleet import TrainingConfig
 
     architecture = TabM(width=params["width"], depth=params["depth"], n_members=N_MEMBERS, n_bins=params["n_bins"])
-    recipe = Recipe(
+    config = TrainingConfig(
         learning_rate=params["learning_rate"],
         weight_decay=params["weight_decay"],
         dropout=params["dropout"],
@@ -29,11 +29,11 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         epochs=EPOCHS,
         batch_size=batch_size(context.traits.n_rows),
         patience=PATIENCE,
-        stretch=0.2,
-        clip=1.0,
+        patience_growth=0.2,
+        max_gradient_norm=1.0,
         betas=(0.9, 0.999),
     )
-    return make_net(architecture, recipe, params, context)
+    return make_net(architecture, config, params, context)
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:
@@ -52,7 +52,7 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     width = int(params.get("width", 128))
-    first = first_width(traits, 8)
+    first = first_layer_inputs(traits, 8)
     weights = width * (first + (int(params.get("depth", 2)) - 1) * width + n_outputs(traits))
     return training_seconds(traits, 0.6 * EPOCHS, weights, N_MEMBERS)
 

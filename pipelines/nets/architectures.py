@@ -1,7 +1,7 @@
-"""The networks: what weights they have, how these begin, and what they make of a batch.
+"""Architectures of networks: their weights, the initial values of the weights, and the forward pass.
 
-Everything has a leading dimension for the networks of a fleet: inputs are (n_networks, n_rows, n_inputs), outputs
-(n_networks, n_rows, n_members, n_outputs), where the members of one network are averaged.
+All tensors have a leading dimension for the networks of a fleet: inputs have the shape (n_networks, n_rows, n_inputs),
+outputs (n_networks, n_rows, n_members, n_outputs). The outputs of the members of one network are averaged later.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ from typing import Protocol
 import torch
 from torch.nn import functional
 
-from pipelines.nets.parameters import Parameters, Slot
+from pipelines.nets.parameters import Parameters, TensorSpec
 
 Dropout = Callable[[torch.Tensor], torch.Tensor]
 
-EMBEDDED_MOST = 100  # numeric columns; wider tables go without embeddings, which would dwarf the rest
+MAX_EMBEDDED = 100  # numeric columns; wider tables get no embeddings, which would be larger than all other layers
 PERIODIC_FREQUENCIES = 16
 PERIODIC_OUTPUTS = 3
 CATEGORY_DIMENSIONS = 8
-SIMPLEX = 5  # rows whose random mean a hidden unit is centred on
+ROWS_PER_UNIT = 5  # the bias of a hidden unit centers it on a random mean of this number of rows
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """The columns of a network's input: numbers, then flags (0, 1 or -1), then category codes.
+    """The input columns of a network: numbers, then flags (0, 1 or -1), then category codes.
 
     Attributes
     ----------
     cardinalities : tuple of int
-        Codes of each category column, the one for missing and unseen categories included.
+        Number of codes of each category column, including the code of missing and unseen categories.
     """
 
     n_numeric: int
@@ -46,25 +46,25 @@ class Inputs:
 
 
 class Architecture(Protocol):
-    """What the trainer needs of a network."""
+    """What a class of networks must provide to be trained in a fleet."""
 
     @property
     def n_outputs(self) -> int: ...
 
-    def layout(self) -> tuple[Slot, ...]:
-        """Its weights."""
+    def layout(self) -> tuple[TensorSpec, ...]:
+        """Return the specifications of the weights."""
 
-    def initialise(self, p: Parameters, X: torch.Tensor, generator: torch.Generator) -> None:
-        """Fill the weights of one network; `X` of shape (1, n_rows, n_inputs) holds some of its training rows."""
+    def initialize(self, p: Parameters, X: torch.Tensor, generator: torch.Generator) -> None:
+        """Set the initial weights of one network; `X`, shape (1, n_rows, n_inputs), holds some of its training rows."""
 
     def forward(self, p: Parameters, X: torch.Tensor, dropout: Dropout) -> torch.Tensor:
-        """Outputs of shape (n_networks, n_rows, n_members, n_outputs)."""
+        """Return outputs of shape (n_networks, n_rows, n_members, n_outputs)."""
 
 
-def _category_slots(inputs: Inputs, rate: float = 1.0) -> tuple[Slot, ...]:
+def _category_specs(inputs: Inputs, rate: float = 1.0) -> tuple[TensorSpec, ...]:
     if not inputs.cardinalities:
         return ()
-    return (Slot("categories", (sum(inputs.cardinalities), CATEGORY_DIMENSIONS), rate),)
+    return (TensorSpec("categories", (sum(inputs.cardinalities), CATEGORY_DIMENSIONS), rate),)
 
 
 def _categories_width(inputs: Inputs) -> int:
@@ -72,7 +72,7 @@ def _categories_width(inputs: Inputs) -> int:
 
 
 def _with_categories(p: Parameters, inputs: Inputs, X: torch.Tensor, dense: torch.Tensor) -> torch.Tensor:
-    """The dense columns followed by the embeddings of the codes."""
+    """Return the dense columns followed by the embeddings of the codes."""
     if not inputs.cardinalities:
         return dense
     codes = (X[..., inputs.n_dense :].long() + _first_codes(inputs.cardinalities, X.device)).flatten(1)
@@ -83,7 +83,7 @@ def _with_categories(p: Parameters, inputs: Inputs, X: torch.Tensor, dense: torc
 
 @lru_cache(maxsize=8)
 def _first_codes(cardinalities: tuple[int, ...], device: torch.device) -> torch.Tensor:
-    """Where the embeddings of each column begin; kept, so that a device need not wait for them at every step."""
+    """Return the first embedding of each column; cached, so that a device does not wait for it at each step."""
     return torch.tensor([0, *cardinalities[:-1]], device=device).cumsum(0)
 
 
@@ -105,11 +105,11 @@ def _activate(name: str, X: torch.Tensor) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class RealMLP:
-    """Hidden layers in neural-tangent parametrisation with trained activations, after periodic embeddings.
+    """Hidden layers in neural-tangent parametrization with trained activations, after periodic embeddings.
 
     Holzmüller, Grinsztajn and Steinwart, 2024, "Better by default: strong pre-tuned MLPs and boosted trees on tabular
     data" (arXiv:2407.04491), section 3 and appendix A: embeddings of numbers as cosines, a layer that scales each
-    input and learns faster, weights scaled by the data they first meet.
+    input and has a higher learning rate, initial weights that are scaled by training rows.
     """
 
     width: int = 256
@@ -122,36 +122,39 @@ class RealMLP:
 
     @property
     def _n_embedded(self) -> int:
-        return self.inputs.n_numeric if self.embedding and self.inputs.n_numeric <= EMBEDDED_MOST else 0
+        return self.inputs.n_numeric if self.embedding and self.inputs.n_numeric <= MAX_EMBEDDED else 0
 
     @property
     def _n_first(self) -> int:
         extra = PERIODIC_OUTPUTS * self._n_embedded
         return self.inputs.n_dense + extra + _categories_width(self.inputs)
 
-    def layout(self) -> tuple[Slot, ...]:
+    def layout(self) -> tuple[TensorSpec, ...]:
         d, k = self._n_embedded, PERIODIC_FREQUENCIES
-        slots = [*_category_slots(self.inputs)]
+        specs = [*_category_specs(self.inputs)]
         if d:
-            slots += [
-                Slot("frequency", (d, k), 0.1),
-                Slot("phase", (d, k), 0.1, decay=False),
-                Slot("periodic.weight", (d, k, PERIODIC_OUTPUTS), 0.1),
-                Slot("periodic.bias", (d, PERIODIC_OUTPUTS), 0.1, decay=False),
+            specs += [
+                TensorSpec("frequency", (d, k), 0.1),
+                TensorSpec("phase", (d, k), 0.1, decay=False),
+                TensorSpec("periodic.weight", (d, k, PERIODIC_OUTPUTS), 0.1),
+                TensorSpec("periodic.bias", (d, PERIODIC_OUTPUTS), 0.1, decay=False),
             ]
-        slots.append(Slot("scale", (self._n_first,), 6.0))
+        specs.append(TensorSpec("scale", (self._n_first,), 6.0))
         size = self._n_first
         for layer in range(self.depth):
-            slots += [
-                Slot(f"{layer}.weight", (size, self.width)),
-                Slot(f"{layer}.bias", (self.width,), 0.1, decay=False),
-                Slot(f"{layer}.slope", (self.width,), 0.1, decay=False),
+            specs += [
+                TensorSpec(f"{layer}.weight", (size, self.width)),
+                TensorSpec(f"{layer}.bias", (self.width,), 0.1, decay=False),
+                TensorSpec(f"{layer}.slope", (self.width,), 0.1, decay=False),
             ]
             size = self.width
-        slots += [Slot("out.weight", (size, self.n_outputs)), Slot("out.bias", (self.n_outputs,), 0.1, decay=False)]
-        return tuple(slots)
+        specs += [
+            TensorSpec("out.weight", (size, self.n_outputs)),
+            TensorSpec("out.bias", (self.n_outputs,), 0.1, decay=False),
+        ]
+        return tuple(specs)
 
-    def initialise(self, p: Parameters, X: torch.Tensor, generator: torch.Generator) -> None:
+    def initialize(self, p: Parameters, X: torch.Tensor, generator: torch.Generator) -> None:
         if "categories" in p:
             _normal_(p["categories"], generator)
         if self._n_embedded:
@@ -170,9 +173,9 @@ class RealMLP:
             spread = seen.std(dim=1, keepdim=True, correction=0)
             weight.div_(torch.where(spread > 1e-6, spread, 1.0))
             seen = _linear(p, f"{layer}", X, X.shape[-1] ** -0.5)
-            # Each unit bends where rows are: at a random mean of a few of them.
-            rows = torch.randint(X.shape[1], (SIMPLEX, self.width), generator=generator)
-            share = torch.rand((SIMPLEX, self.width), generator=generator).log().neg()
+            # The bend of each unit lies at a random mean of a few rows, so that it lies among the rows.
+            rows = torch.randint(X.shape[1], (ROWS_PER_UNIT, self.width), generator=generator)
+            share = torch.rand((ROWS_PER_UNIT, self.width), generator=generator).log().neg()
             bias.copy_(-(seen[0].gather(0, rows.to(seen.device)) * (share / share.sum(0)).to(seen.device)).sum(0))
             p[f"{layer}.slope"].fill_(1.0)
             X = self._hidden(p, layer, X)
@@ -204,7 +207,7 @@ class RealMLP:
 
 @dataclass(frozen=True)
 class TabM:
-    """Many networks in one that share all weights but the scales of their inputs and their outputs.
+    """Many members in one network, which share all weights except the scales of their inputs and their outputs.
 
     Gorishniy, Kotelnikov and Babenko, 2024, "TabM: advancing tabular deep learning with parameter-efficient
     ensembling" (arXiv:2410.24210), section 3, variant "mini", with the piecewise-linear embeddings of Gorishniy et
@@ -221,7 +224,7 @@ class TabM:
 
     @property
     def _n_embedded(self) -> int:
-        return self.inputs.n_numeric if self.n_bins and self.inputs.n_numeric <= EMBEDDED_MOST else 0
+        return self.inputs.n_numeric if self.n_bins and self.inputs.n_numeric <= MAX_EMBEDDED else 0
 
     @property
     def _n_first(self) -> int:
@@ -229,28 +232,28 @@ class TabM:
         dense = self.inputs.n_dense - embedded + embedded * self.n_dimensions
         return dense + _categories_width(self.inputs)
 
-    def layout(self) -> tuple[Slot, ...]:
+    def layout(self) -> tuple[TensorSpec, ...]:
         d = self._n_embedded
-        slots = [*_category_slots(self.inputs)]
+        specs = [*_category_specs(self.inputs)]
         if d:
-            slots += [
-                Slot("bin.left", (d, self.n_bins), 0.0, decay=False),
-                Slot("bin.width", (d, self.n_bins), 0.0, decay=False),
-                Slot("bins.weight", (d, self.n_bins, self.n_dimensions)),
-                Slot("bins.bias", (d, self.n_dimensions)),
+            specs += [
+                TensorSpec("bin.left", (d, self.n_bins), 0.0, decay=False),
+                TensorSpec("bin.width", (d, self.n_bins), 0.0, decay=False),
+                TensorSpec("bins.weight", (d, self.n_bins, self.n_dimensions)),
+                TensorSpec("bins.bias", (d, self.n_dimensions)),
             ]
-        slots.append(Slot("member", (self.n_members, self._n_first)))
+        specs.append(TensorSpec("member", (self.n_members, self._n_first)))
         size = self._n_first
         for layer in range(self.depth):
-            slots += [Slot(f"{layer}.weight", (size, self.width)), Slot(f"{layer}.bias", (self.width,))]
+            specs += [TensorSpec(f"{layer}.weight", (size, self.width)), TensorSpec(f"{layer}.bias", (self.width,))]
             size = self.width
-        slots += [
-            Slot("out.weight", (self.n_members, size, self.n_outputs)),
-            Slot("out.bias", (self.n_members, self.n_outputs)),
+        specs += [
+            TensorSpec("out.weight", (self.n_members, size, self.n_outputs)),
+            TensorSpec("out.bias", (self.n_members, self.n_outputs)),
         ]
-        return tuple(slots)
+        return tuple(specs)
 
-    def initialise(self, p: Parameters, X: torch.Tensor, generator: torch.Generator) -> None:
+    def initialize(self, p: Parameters, X: torch.Tensor, generator: torch.Generator) -> None:
         if "categories" in p:
             _normal_(p["categories"], generator)
         if self._n_embedded:
@@ -286,7 +289,8 @@ class TabM:
         if d:
             width = p["bin.width"].unsqueeze(1)
             inside = (X[..., :d].unsqueeze(-1) - p["bin.left"].unsqueeze(1)) / width.clamp(min=1e-6)
-            # Bins without width come from repeated values; they say nothing. Values beyond the ends go on in a line.
+            # Bins without width come from repeated values and carry no information. The first and the last bin
+            # extrapolate values outside of the range, within limits.
             inner = torch.ones(self.n_bins - 1, device=X.device)
             low, high = functional.pad(0 * inner, (1, 0), value=-2.0), functional.pad(inner, (0, 1), value=3.0)
             inside = torch.where(width > 1e-6, torch.minimum(torch.maximum(inside, low), high), 0.0)
@@ -298,10 +302,10 @@ class TabM:
 
 @dataclass(frozen=True)
 class ResNet:
-    """Residual blocks over normalised features.
+    """Residual blocks over normalized features.
 
     Gorishniy et al., 2021, "Revisiting deep learning models for tabular data" (arXiv:2106.11959), section 3.2, with
-    layer in place of batch normalisation, which keeps the rows of a batch apart.
+    layer normalization in place of batch normalization, so that the rows of a batch do not depend on each other.
     """
 
     width: int = 192
@@ -318,45 +322,48 @@ class ResNet:
     def _n_first(self) -> int:
         return self.inputs.n_dense + _categories_width(self.inputs)
 
-    def layout(self) -> tuple[Slot, ...]:
-        slots = [*_category_slots(self.inputs)]
-        slots += [Slot("first.weight", (self._n_first, self.width)), Slot("first.bias", (self.width,), decay=False)]
-        for block in range(self.depth):
-            slots += [
-                Slot(f"{block}.norm.weight", (self.width,), decay=False),
-                Slot(f"{block}.norm.bias", (self.width,), decay=False),
-                Slot(f"{block}.up.weight", (self.width, self._n_hidden)),
-                Slot(f"{block}.up.bias", (self._n_hidden,), decay=False),
-                Slot(f"{block}.down.weight", (self._n_hidden, self.width)),
-                Slot(f"{block}.down.bias", (self.width,), decay=False),
-            ]
-        slots += [
-            Slot("norm.weight", (self.width,), decay=False),
-            Slot("norm.bias", (self.width,), decay=False),
-            Slot("out.weight", (self.width, self.n_outputs)),
-            Slot("out.bias", (self.n_outputs,), decay=False),
+    def layout(self) -> tuple[TensorSpec, ...]:
+        specs = [*_category_specs(self.inputs)]
+        specs += [
+            TensorSpec("first.weight", (self._n_first, self.width)),
+            TensorSpec("first.bias", (self.width,), decay=False),
         ]
-        return tuple(slots)
+        for block in range(self.depth):
+            specs += [
+                TensorSpec(f"{block}.norm.weight", (self.width,), decay=False),
+                TensorSpec(f"{block}.norm.bias", (self.width,), decay=False),
+                TensorSpec(f"{block}.up.weight", (self.width, self._n_hidden)),
+                TensorSpec(f"{block}.up.bias", (self._n_hidden,), decay=False),
+                TensorSpec(f"{block}.down.weight", (self._n_hidden, self.width)),
+                TensorSpec(f"{block}.down.bias", (self.width,), decay=False),
+            ]
+        specs += [
+            TensorSpec("norm.weight", (self.width,), decay=False),
+            TensorSpec("norm.bias", (self.width,), decay=False),
+            TensorSpec("out.weight", (self.width, self.n_outputs)),
+            TensorSpec("out.bias", (self.n_outputs,), decay=False),
+        ]
+        return tuple(specs)
 
-    def initialise(self, p: Parameters, X: torch.Tensor, generator: torch.Generator) -> None:
-        for slot in self.layout():
-            if slot.name == "categories":
-                _normal_(p[slot.name], generator)
-            elif slot.name.endswith("norm.weight"):
-                p[slot.name].fill_(1.0)
-            elif slot.name.endswith(".weight") and not slot.name.startswith("out"):
-                _uniform_(p[slot.name], generator, slot.shape[0] ** -0.5)
+    def initialize(self, p: Parameters, X: torch.Tensor, generator: torch.Generator) -> None:
+        for spec in self.layout():
+            if spec.name == "categories":
+                _normal_(p[spec.name], generator)
+            elif spec.name.endswith("norm.weight"):
+                p[spec.name].fill_(1.0)
+            elif spec.name.endswith(".weight") and not spec.name.startswith("out"):
+                _uniform_(p[spec.name], generator, spec.shape[0] ** -0.5)
             else:
-                p[slot.name].zero_()
+                p[spec.name].zero_()
 
     def forward(self, p: Parameters, X: torch.Tensor, dropout: Dropout) -> torch.Tensor:
         X = _linear(p, "first", _with_categories(p, self.inputs, X, X[..., : self.inputs.n_dense]))
         for block in range(self.depth):
-            hidden = functional.relu(_linear(p, f"{block}.up", _normalised(p, f"{block}.norm", X)))
+            hidden = functional.relu(_linear(p, f"{block}.up", _normalize(p, f"{block}.norm", X)))
             X = X + _linear(p, f"{block}.down", dropout(hidden))
-        return _linear(p, "out", functional.relu(_normalised(p, "norm", X))).unsqueeze(2)
+        return _linear(p, "out", functional.relu(_normalize(p, "norm", X))).unsqueeze(2)
 
 
-def _normalised(p: Parameters, name: str, X: torch.Tensor) -> torch.Tensor:
+def _normalize(p: Parameters, name: str, X: torch.Tensor) -> torch.Tensor:
     standard = functional.layer_norm(X, X.shape[-1:])
     return torch.addcmul(p[f"{name}.bias"].unsqueeze(1), standard, p[f"{name}.weight"].unsqueeze(1))

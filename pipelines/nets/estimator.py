@@ -1,4 +1,4 @@
-"""Networks as scikit-learn estimators, and the way to fit several of them in one fleet."""
+"""Networks as scikit-learn estimators, which one fleet can fit together."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pipelines.early_stopping import Deadline, split_rows
 
 if TYPE_CHECKING:
     from pipelines.nets.architectures import Architecture
-    from pipelines.nets.fleet import Member, Recipe
+    from pipelines.nets.fleet import FleetMember, TrainingConfig
 
 Array = NDArray[Any]
 
-LARGEST_INPUT = 10.0  # standard deviations; farther values are outliers that would swamp the others
-BLOCK = 20_000  # rows that predict at a time
-CLAMP = 1e-7  # smallest probability: a network that is surely wrong once should not cost more than others do
+MAX_INPUT = 10.0  # standard deviations; larger values would outweigh all others
+ROWS_PER_PREDICTION = 20_000
+MIN_PROBABILITY = 1e-7  # limits the log loss of a confident wrong prediction
 
 
 @dataclass(frozen=True)
@@ -33,25 +33,25 @@ class NetSettings:
     Attributes
     ----------
     architecture : Architecture
-        Its inputs and outputs are filled in by `fit`.
-    members : int
-        Networks to average, each with its own seed and validation rows.
+        `fit` replaces its inputs and outputs by those of the table.
+    n_networks : int
+        Networks to train and average, each with its own seed and validation rows.
     validation_share : float
-        Of the training rows, to find the best epoch on.
+        Share of the training rows that serves to find the best epoch.
     cardinalities : tuple of int
-        Categories of each of the leading columns, which hold codes; empty where all columns hold numbers.
-    one_hot : int
-        Columns with at most so many categories become flags, others are embedded.
+        Number of categories of each leading column that holds codes; empty where all columns hold numbers.
+    max_one_hot : int
+        Columns with at most this number of categories become flags; other columns are embedded.
     device : str
-        "cpu", "cuda", or "auto" for CUDA where there is any.
+        "cpu", "cuda", or "auto" for CUDA where there is a GPU.
     """
 
     architecture: Architecture
-    recipe: Recipe
-    members: int = 1
+    config: TrainingConfig
+    n_networks: int = 1
     validation_share: float = 0.2
     cardinalities: tuple[int, ...] = ()
-    one_hot: int = 9
+    max_one_hot: int = 9
     time_limit: float | None = None
     random_state: int = 0
     n_threads: int = 1
@@ -60,7 +60,7 @@ class NetSettings:
 
 @dataclass(frozen=True)
 class _Table:
-    """What one estimator is fitted on, as the networks see it."""
+    """Table, target and weights of one estimator in the form that the networks take."""
 
     X: Array
     y: Array
@@ -68,8 +68,8 @@ class _Table:
     n_outputs: int  # 1 for regression
 
 
-class _Net(BaseEstimator):
-    """What classifier and regressor share."""
+class _NetEstimator(BaseEstimator):
+    """Common part of the classifier and the regressor."""
 
     def __init__(self, settings: NetSettings):
         self.settings = settings
@@ -87,9 +87,9 @@ class _Net(BaseEstimator):
         weights = np.ones(len(target)) if weight is None else np.asarray(weight, dtype=np.float64)
         return _Table(_inputs(X, self.settings), target, (weights / weights.mean()).astype(np.float32), n_outputs)
 
-    def _members(self, table: _Table) -> list[Member]:
+    def _members(self, table: _Table) -> list[FleetMember]:
         from pipelines.nets.architectures import Inputs
-        from pipelines.nets.fleet import Member
+        from pipelines.nets.fleet import FleetMember
 
         s = self.settings
         flags, codes = _category_columns(s)
@@ -99,17 +99,17 @@ class _Net(BaseEstimator):
         )
         self.architecture_ = replace(s.architecture, inputs=inputs, n_outputs=table.n_outputs)  # type: ignore[type-var]
         members = []
-        for number in range(s.members):
+        for number in range(s.n_networks):
             seed = s.random_state + 1000 * number
             train, validation = split_rows(
                 table.y, fraction=s.validation_share, classification=table.n_outputs > 1, random_state=seed
             )
             rows = (table.X, table.y, table.weight)
-            members.append(Member(self.architecture_, s.recipe, *rows, train, validation, seed))
+            members.append(FleetMember(self.architecture_, s.config, *rows, train, validation, seed))
         return members
 
     def _outputs(self, X: Any) -> Array:
-        """Mean over the networks, shape (n_samples, n_outputs)."""
+        """Return the mean output of the networks, shape (n_samples, n_outputs)."""
         import torch
 
         from pipelines.nets import fleet
@@ -119,13 +119,13 @@ class _Net(BaseEstimator):
         with _threads(torch, self.settings.n_threads):
             device = _device(self.settings.device)
             parts = [
-                fleet.predict(self.architecture_, self.weights_, table[start : start + BLOCK], device)
-                for start in range(0, len(table), BLOCK)
+                fleet.predict(self.architecture_, self.weights_, table[start : start + ROWS_PER_PREDICTION], device)
+                for start in range(0, len(table), ROWS_PER_PREDICTION)
             ]
         return np.concatenate(parts)
 
 
-class NetClassifier(ClassifierMixin, _Net):
+class NetClassifier(ClassifierMixin, _NetEstimator):
     """Classify with networks trained by cross entropy.
 
     Parameters
@@ -137,7 +137,7 @@ class NetClassifier(ClassifierMixin, _Net):
     classes_ : ndarray of shape (n_classes,)
     weights_ : ndarray of shape (n_networks, n_weights), float32
     n_iter_ : int
-        Epochs until the lowest validation loss, of the network that took most.
+        Epochs until the lowest validation loss, of the network with the most epochs.
     """
 
     def _target(self, y: ArrayLike) -> tuple[Array, int]:
@@ -147,17 +147,17 @@ class NetClassifier(ClassifierMixin, _Net):
         return codes.astype(np.int64), len(self.classes_)
 
     def predict_proba(self, X: Any) -> Array:
-        """Class probabilities, shape (n_samples, n_classes)."""
-        p = np.clip(self._outputs(X), CLAMP, None)
+        """Return class probabilities of shape (n_samples, n_classes)."""
+        p = np.clip(self._outputs(X), MIN_PROBABILITY, None)
         return np.asarray(p / p.sum(axis=1, keepdims=True))
 
     def predict(self, X: Any) -> Array:
-        """Most probable class, shape (n_samples,)."""
+        """Return the most probable classes, shape (n_samples,)."""
         return np.asarray(self.classes_[np.argmax(self.predict_proba(X), axis=1)])
 
 
-class NetRegressor(RegressorMixin, _Net):
-    """Predict means with networks trained by squared error on the standardised target.
+class NetRegressor(RegressorMixin, _NetEstimator):
+    """Predict means with networks trained by squared error on the standardized target.
 
     Parameters
     ----------
@@ -176,28 +176,30 @@ class NetRegressor(RegressorMixin, _Net):
         return standard, 1
 
     def predict(self, X: Any) -> Array:
-        """Means inside the range of the training target, shape (n_samples,)."""
+        """Return means within the range of the training target, shape (n_samples,)."""
         return self.mean_ + self.scale_ * np.clip(self._outputs(X)[:, 0], *self.range_)
 
 
 def fit_together(
-    nets: Sequence[_Net],
+    nets: Sequence[_NetEstimator],
     tables: Sequence[Any],
     targets: Sequence[ArrayLike],
     weights: Sequence[ArrayLike | None],
-    contenders: Sequence[int] | None = None,
+    configuration_numbers: Sequence[int] | None = None,
 ) -> None:
     """Fit estimators in one fleet, each on its own table: the folds of a configuration, or several configurations.
 
-    On a processor the same networks as those of single fits, up to rounding; they share the seconds of all.
+    On a processor the networks are the same as those of single fits, up to rounding. The fleet may take the sum of
+    the time limits.
 
     Parameters
     ----------
     nets : sequence of NetClassifier or NetRegressor
     tables, targets, weights : sequences
-        One for each estimator.
-    contenders : sequence of int, optional
-        The configuration of each estimator, for successive halving among them: see `pipelines.nets.fleet.train`.
+        One entry for each estimator.
+    configuration_numbers : sequence of int, optional
+        The number of the configuration of each estimator, for successive halving among the configurations: see
+        `pipelines.nets.fleet.train`.
     """
     import torch
 
@@ -207,9 +209,12 @@ def fit_together(
     deadline = Deadline(None if None in limits else sum(limit or 0.0 for limit in limits))
     rows = zip(nets, tables, targets, weights, strict=True)
     members = [net._members(net._table(X, y, weight)) for net, X, y, weight in rows]
+    numbers: list[int] | None = None  # of the configuration of each network
+    if configuration_numbers is not None:
+        numbers = np.repeat(configuration_numbers, [len(group) for group in members]).tolist()
     with _threads(torch, nets[0].settings.n_threads):
-        of = None if contenders is None else np.repeat(contenders, [len(group) for group in members]).tolist()
-        trained = fleet.train([m for group in members for m in group], deadline, _device(nets[0].settings.device), of)
+        device = _device(nets[0].settings.device)
+        trained = fleet.train([member for group in members for member in group], deadline, device, numbers)
     start = 0
     for net, group in zip(nets, members, strict=True):
         own = trained[start : start + len(group)]
@@ -220,7 +225,7 @@ def fit_together(
 
 @contextmanager
 def _threads(torch: Any, n_threads: int) -> Iterator[None]:
-    """Runs a block with a number of torch threads."""
+    """Run a block with this number of torch threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(n_threads)
     try:
@@ -230,7 +235,7 @@ def _threads(torch: Any, n_threads: int) -> Iterator[None]:
 
 
 def _device(name: str) -> str:
-    """A device of this machine: models that were trained on another one's predict on the processor."""
+    """Return a device of this machine: the processor where there is no GPU, even for a model trained on a GPU."""
     import torch
 
     if name == "cpu" or not torch.cuda.is_available():
@@ -239,8 +244,8 @@ def _device(name: str) -> str:
 
 
 def _category_columns(s: NetSettings) -> tuple[list[int], list[int]]:
-    """The leading columns that become flags, and those that are embedded."""
-    flags = [c for c, cardinality in enumerate(s.cardinalities) if cardinality <= s.one_hot]
+    """Return the leading columns that become flags, and the leading columns that are embedded."""
+    flags = [c for c, cardinality in enumerate(s.cardinalities) if cardinality <= s.max_one_hot]
     return flags, [c for c in range(len(s.cardinalities)) if c not in flags]
 
 
@@ -249,13 +254,13 @@ def _n_flags(cardinality: int) -> int:
 
 
 def _inputs(X: Any, s: NetSettings) -> Array:
-    """Numbers, then flags, then codes, as float32.
+    """Return the columns as float32: numbers, then flags, then codes.
 
-    A missing or unseen category is 0 in every flag, or the last code.
+    A missing or unseen category is 0 in every flag, or has the last code.
     """
     table = X.toarray() if sparse.issparse(X) else np.asarray(X)
     k = len(s.cardinalities)
-    parts = [np.clip(table[:, k:].astype(np.float32), -LARGEST_INPUT, LARGEST_INPUT)]
+    parts = [np.clip(table[:, k:].astype(np.float32), -MAX_INPUT, MAX_INPUT)]
     flags, codes = _category_columns(s)
     for c in flags:
         if s.cardinalities[c] <= 2:

@@ -1,4 +1,4 @@
-"""The weights of a fleet: one matrix with a row for each network, seen as the named tensors of its layers."""
+"""The weights of a fleet: one matrix with a row for each network, whose parts are the named tensors of the layers."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import torch
 
 
 @dataclass(frozen=True)
-class Slot:
-    """One tensor of a network.
+class TensorSpec:
+    """Name, shape and training of one tensor of a network.
 
     Attributes
     ----------
     shape : tuple of int
-        Without the leading dimension of the fleet.
+        Shape without the leading dimension of the fleet.
     rate : float
-        Step size as a multiple of the network's; 0 for a constant that is not trained.
+        Factor of the learning rate of the network; 0 for a constant that is not trained.
     decay : bool
         Whether weight decay shrinks it.
     """
@@ -29,33 +29,32 @@ class Slot:
 
 
 class Parameters:
-    """Named tensors of shape (n_networks, ...) that share one matrix, and one of gradients.
+    """Named tensors of shape (n_networks, ...), which are views of one matrix; their gradients share another matrix.
 
-    An optimiser then moves all weights of all networks in a few operations, and a network leaves the fleet by leaving
-    its row out.
+    An optimizer thus updates all weights of all networks in a few operations, and removing a row removes a network.
 
     Parameters
     ----------
-    layout : tuple of Slot
+    layout : tuple of TensorSpec
     flat : Tensor of shape (n_networks, n_weights)
-        Held, not copied.
+        The matrix of weights; it is not copied.
     trained : bool
-        Whether gradients will be asked for.
+        Whether gradients are needed.
     """
 
-    def __init__(self, layout: tuple[Slot, ...], flat: torch.Tensor, trained: bool = True):
+    def __init__(self, layout: tuple[TensorSpec, ...], flat: torch.Tensor, trained: bool = True):
         self.layout, self.flat = layout, flat
         self.grad = torch.zeros_like(flat) if trained else flat
         self._views: dict[str, torch.Tensor] = {}
         start = 0
-        for slot in layout:
-            end = start + prod(slot.shape)
-            shape = (len(flat), *slot.shape)
+        for spec in layout:
+            end = start + prod(spec.shape)
+            shape = (len(flat), *spec.shape)
             view = flat[:, start:end].view(shape)
-            if slot.rate and trained:
+            if spec.rate and trained:
                 view.requires_grad_()
                 view.grad = self.grad[:, start:end].view(shape)
-            self._views[slot.name] = view
+            self._views[spec.name] = view
             start = end
 
     def __getitem__(self, name: str) -> torch.Tensor:
@@ -65,11 +64,11 @@ class Parameters:
         return name in self._views
 
 
-def n_weights(layout: tuple[Slot, ...]) -> int:
-    """Columns of the matrix."""
-    return sum(prod(slot.shape) for slot in layout)
+def n_weights(layout: tuple[TensorSpec, ...]) -> int:
+    """Return the number of weights of one network, which is the number of columns of the matrix."""
+    return sum(prod(spec.shape) for spec in layout)
 
 
-def per_weight(layout: tuple[Slot, ...], attribute: str) -> torch.Tensor:
-    """An attribute of the slots for each weight, shape (n_weights,)."""
-    return torch.cat([torch.full((prod(slot.shape),), float(getattr(slot, attribute))) for slot in layout])
+def per_weight(layout: tuple[TensorSpec, ...], attribute: str) -> torch.Tensor:
+    """Return an attribute of the specs, repeated for each weight, shape (n_weights,)."""
+    return torch.cat([torch.full((prod(spec.shape),), float(getattr(spec, attribute))) for spec in layout])

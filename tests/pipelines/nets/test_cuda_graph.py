@@ -1,4 +1,4 @@
-"""Networks on a GPU; skipped where there is none."""
+"""Tests of networks on a GPU; skipped on machines without one."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import log_loss
 
 from pipelines.nets.architectures import Architecture, RealMLP, ResNet, TabM
-from pipelines.nets.cuda_graph import Recording
+from pipelines.nets.cuda_graph import CapturedStep
 from pipelines.nets.estimator import NetClassifier, NetSettings, fit_together
-from pipelines.nets.fleet import Recipe
+from pipelines.nets.fleet import TrainingConfig
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
 
@@ -22,34 +22,34 @@ ARCHITECTURES: dict[str, Architecture] = {
     "tabm": TabM(width=64, n_members=4),
     "resnet": ResNet(width=64, depth=2),
 }
-RECIPE = Recipe(0.02, 0.01, 0.1, 0.02, epochs=40, batch_size=64)
+CONFIG = TrainingConfig(0.02, 0.01, 0.1, 0.02, epochs=40, batch_size=64)
 
 
 def rows(n: int, seed: int) -> tuple[NDArray[np.float64], NDArray[np.int_]]:
-    """A column of codes and three numbers."""
+    """Return a column of codes and three columns of numbers, and the classes."""
     rng = np.random.default_rng(seed)
     X = np.column_stack([rng.integers(20, size=n), rng.normal(size=(n, 3))]).astype(float)
     return X, (X[:, 1] * X[:, 2] + (X[:, 0] % 2) > 0.5).astype(int)
 
 
-def classifier(name: str, device: str, seed: int = 0, recipe: Recipe = RECIPE) -> NetClassifier:
+def classifier(name: str, device: str, seed: int = 0, config: TrainingConfig = CONFIG) -> NetClassifier:
     return NetClassifier(
-        NetSettings(ARCHITECTURES[name], recipe, cardinalities=(20,), random_state=seed, device=device)
+        NetSettings(ARCHITECTURES[name], config, cardinalities=(20,), random_state=seed, device=device)
     )
 
 
 @pytest.fixture
 def replays(monkeypatch: pytest.MonkeyPatch) -> list[None]:
-    """One entry for each step that a device repeated."""
-    seen: list[None] = []
+    """Return a list that gets one entry for each step that a device replays."""
+    steps: list[None] = []
     real = torch.cuda.CUDAGraph.replay
 
     def replay(self: torch.cuda.CUDAGraph) -> None:
-        seen.append(None)
+        steps.append(None)
         real(self)
 
     monkeypatch.setattr(torch.cuda.CUDAGraph, "replay", replay)
-    return seen
+    return steps
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
@@ -66,34 +66,34 @@ def test_networks_learn_on_a_gpu_what_they_learn_on_a_processor(name: str, repla
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_a_step_that_cannot_be_recorded_is_taken_all_the_same(
+def test_a_step_that_cannot_be_captured_is_taken_operation_by_operation(
     name: str, replays: list[None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     X, y = rows(1000, 0)
-    still = replace(RECIPE, epochs=3, learning_rate=0.002)
-    recorded = classifier(name, "cuda", recipe=still).fit(X, y).predict_proba(X)
+    slow = replace(CONFIG, epochs=3, learning_rate=0.002)
+    captured = classifier(name, "cuda", config=slow).fit(X, y).predict_proba(X)
     assert replays
     replays.clear()
-    monkeypatch.setattr(Recording, "works", True)  # and so again after this test
+    monkeypatch.setattr(CapturedStep, "works", True)  # monkeypatch restores it after this test
     real = type(ARCHITECTURES[name]).forward
 
     def forward(self: Architecture, *rest: object) -> torch.Tensor:
         if torch.cuda.is_current_stream_capturing():
-            raise torch.OutOfMemoryError("no room for a recording")
+            raise torch.OutOfMemoryError("no memory for a capture")
         return real(self, *rest)  # type: ignore[arg-type]
 
     monkeypatch.setattr(type(ARCHITECTURES[name]), "forward", forward)
-    taken = classifier(name, "cuda", recipe=still).fit(X, y).predict_proba(X)
+    taken = classifier(name, "cuda", config=slow).fit(X, y).predict_proba(X)
     assert not replays
-    np.testing.assert_allclose(taken, recorded, atol=0.02)
+    np.testing.assert_allclose(taken, captured, atol=0.02)
 
 
-def test_networks_leave_a_fleet_on_a_gpu_as_elsewhere(replays: list[None]) -> None:
+def test_networks_leave_a_fleet_on_a_gpu_as_on_a_processor(replays: list[None]) -> None:
     parts = [rows(1000 + i, i) for i in range(2)]
-    recipes = [replace(RECIPE, learning_rate=rate, epochs=60) for rate in (0.02, 1e-5, 1e-5, 1e-5)]
-    nets = [classifier("realmlp", "cuda", seed, recipe) for recipe in recipes for seed in range(2)]
-    columns = [[part[side] for _ in recipes for part in parts] for side in (0, 1)]
-    fit_together(nets, *columns, [None] * 8, contenders=[n for n in range(4) for _ in parts])
+    configs = [replace(CONFIG, learning_rate=rate, epochs=60) for rate in (0.02, 1e-5, 1e-5, 1e-5)]
+    nets = [classifier("realmlp", "cuda", seed, config) for config in configs for seed in range(2)]
+    columns = [[part[side] for _ in configs for part in parts] for side in (0, 1)]
+    fit_together(nets, *columns, [None] * 8, configuration_numbers=[n for n in range(4) for _ in parts])
     assert sorted(max(nets[2 * n].n_iter_, nets[2 * n + 1].n_iter_) for n in range(1, 4)) == [4, 4, 12]
     new, truth = rows(1000, 9)
     assert max(log_loss(truth, net.predict_proba(new)) for net in nets[:2]) < 0.45

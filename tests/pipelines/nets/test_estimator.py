@@ -1,4 +1,4 @@
-"""Networks in fleets: the same as alone, on tables with categories, weights and few rows."""
+"""Tests of networks: trained in fleets and alone, on tables with categories, weights and few rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from pipelines.nets import fleet
 from pipelines.nets.architectures import Architecture, Inputs, RealMLP, ResNet, TabM
 from pipelines.nets.estimator import NetClassifier, NetRegressor, NetSettings, fit_together
-from pipelines.nets.fleet import Recipe
+from pipelines.nets.fleet import TrainingConfig
 
 Array = NDArray[np.float64]
 
@@ -30,13 +30,13 @@ ARCHITECTURES = {
 STEPS = {"realmlp": 0.04, "realmlp without embedding": 0.04}
 
 
-def recipe(name: str, **changes: object) -> Recipe:
-    start = Recipe(STEPS.get(name, 3e-3), 0.01, 0.1, 0.02, epochs=8, batch_size=32)
+def config(name: str, **changes: object) -> TrainingConfig:
+    start = TrainingConfig(STEPS.get(name, 3e-3), 0.01, 0.1, 0.02, epochs=8, batch_size=32)
     return replace(start, **changes)  # type: ignore[arg-type]
 
 
 def classifier(name: str, **changes: object) -> NetClassifier:
-    settings = NetSettings(ARCHITECTURES[name], recipe(name), device="cpu")
+    settings = NetSettings(ARCHITECTURES[name], config(name), device="cpu")
     return NetClassifier(replace(settings, **changes))  # type: ignore[arg-type]
 
 
@@ -52,12 +52,12 @@ def shuffled(X: Array, y: Array, seed: int, n: int) -> tuple[Array, Array]:
 
 
 @pytest.mark.parametrize("name", ARCHITECTURES)
-def test_a_fleet_trains_the_networks_that_would_be_trained_alone(name: str, iris: tuple[Array, Array]) -> None:
-    # A row more or less, another seed and other rates a network: what differs within a real fleet of folds.
+def test_a_fleet_trains_the_same_networks_as_single_fits(name: str, iris: tuple[Array, Array]) -> None:
+    # Numbers of rows, seeds and rates differ from network to network, as in a real fleet of folds.
     parts = [shuffled(*iris, seed=i, n=120 + i) for i in range(4)]
-    recipes = [recipe(name, learning_rate=0.01 * (1 + i), dropout=0.1 * i, weight_decay=0.1 * i) for i in range(4)]
+    configs = [config(name, learning_rate=0.01 * (1 + i), dropout=0.1 * i, weight_decay=0.1 * i) for i in range(4)]
     nets, alone = (
-        [classifier(name, recipe=r, random_state=i, members=2) for i, r in enumerate(recipes)] for _ in range(2)
+        [classifier(name, config=r, random_state=i, n_networks=2) for i, r in enumerate(configs)] for _ in range(2)
     )
     fit_together(nets, [X for X, _ in parts], [y for _, y in parts], [None] * 4)
     for net, other, (X, y) in zip(nets, alone, parts, strict=True):
@@ -70,7 +70,7 @@ def test_a_fleet_trains_the_networks_that_would_be_trained_alone(name: str, iris
 def test_networks_learn_classes(name: str, iris: tuple[Array, Array]) -> None:
     X, y = iris
     train, test = np.arange(0, 150, 2), np.arange(1, 150, 2)
-    net = classifier(name, recipe=recipe(name, epochs=100, batch_size=8)).fit(X[train], y[train])
+    net = classifier(name, config=config(name, epochs=100, batch_size=8)).fit(X[train], y[train])
     assert log_loss(y[test], net.predict_proba(X[test])) < 0.25
 
 
@@ -78,7 +78,7 @@ def test_networks_learn_classes(name: str, iris: tuple[Array, Array]) -> None:
 def test_networks_learn_numbers_and_stay_within_the_range_of_training(name: str) -> None:
     X, y = load_diabetes(return_X_y=True)
     X = StandardScaler().fit_transform(X)
-    net = NetRegressor(NetSettings(ARCHITECTURES[name], recipe(name, epochs=40), members=2)).fit(X[:300], y[:300])
+    net = NetRegressor(NetSettings(ARCHITECTURES[name], config(name, epochs=40), n_networks=2)).fit(X[:300], y[:300])
     assert r2_score(y[300:], net.predict(X[300:])) > 0.35
     far = net.predict(100 * X)
     assert y[:300].min() - 1e-3 <= far.min()
@@ -91,19 +91,19 @@ def test_categories_become_flags_or_embeddings(name: str) -> None:
     few, many = rng.integers(3, size=900), rng.integers(40, size=900)
     X = np.column_stack([few, many, rng.normal(size=(900, 2))]).astype(float)
     y = (few == 1) ^ (many % 2 == 0)
-    net = classifier(name, cardinalities=(3, 40), recipe=recipe(name, epochs=60)).fit(X[:600], y[:600])
+    net = classifier(name, cardinalities=(3, 40), config=config(name, epochs=60)).fit(X[:600], y[:600])
     assert np.mean(net.predict(X[600:]) == y[600:]) > 0.9
-    strange = X[600:].copy()
-    strange[::2, 1] = np.nan
-    strange[1::2, 1] = 99
-    assert np.isfinite(net.predict_proba(strange)).all()
+    unknown = X[600:].copy()
+    unknown[::2, 1] = np.nan
+    unknown[1::2, 1] = 99
+    assert np.isfinite(net.predict_proba(unknown)).all()
 
 
-def test_numbers_that_hardly_vary_do_not_break_the_bins() -> None:
+def test_bins_work_for_numbers_that_hardly_vary() -> None:
     rng = np.random.default_rng(0)
     X = np.column_stack([np.zeros(200), (rng.random(200) < 0.02).astype(float), rng.normal(size=200)])
     y = (X[:, 2] > 0).astype(int)
-    net = classifier("tabm", recipe=recipe("tabm", epochs=30)).fit(X, y)
+    net = classifier("tabm", config=config("tabm", epochs=30)).fit(X, y)
     assert np.mean(net.predict(X) == y) > 0.9
 
 
@@ -111,16 +111,16 @@ def test_weights_count_as_repetitions() -> None:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(400, 2)), rng.integers(2, size=400)
     heavy = np.where(y == 1, 9.0, 1.0)
-    net = classifier("realmlp", recipe=recipe("realmlp", epochs=20)).fit(X, y, sample_weight=heavy)
+    net = classifier("realmlp", config=config("realmlp", epochs=20)).fit(X, y, sample_weight=heavy)
     assert net.predict_proba(X)[:, 1].mean() == pytest.approx(0.9, abs=0.05)
 
 
-def test_an_overconfident_network_is_made_less_sharp() -> None:
+def test_the_temperature_of_an_overconfident_network_rises() -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 30))
     y = (X[:, 0] + 2 * rng.normal(size=300) > 0).astype(int)
-    long = recipe("realmlp", epochs=100, learning_rate=0.1, dropout=0.0, label_smoothing=0.0)
-    net = classifier("realmlp", recipe=long).fit(X, y)
+    long = config("realmlp", epochs=100, learning_rate=0.1, dropout=0.0, label_smoothing=0.0)
+    net = classifier("realmlp", config=long).fit(X, y)
     new = rng.normal(size=(2000, 30))
     truth = (new[:, 0] + 2 * rng.normal(size=2000) > 0).astype(int)
     assert log_loss(truth, net.predict_proba(new)) < 0.75
@@ -129,17 +129,17 @@ def test_an_overconfident_network_is_made_less_sharp() -> None:
 def test_training_stops_when_the_validation_loss_no_longer_falls() -> None:
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(300, 5)), rng.integers(2, size=300)
-    impatient = recipe("realmlp", epochs=10_000, patience=5)
-    net = classifier("realmlp", recipe=impatient).fit(X, y)  # would take minutes
+    impatient = config("realmlp", epochs=10_000, patience=5)
+    net = classifier("realmlp", config=impatient).fit(X, y)  # would take minutes
     assert net.n_iter_ < 200
 
 
-def test_the_schedule_is_over_when_the_time_is_up() -> None:
+def test_the_schedule_ends_when_the_time_is_up() -> None:
     X, y = load_breast_cancer(return_X_y=True)
     X = StandardScaler().fit_transform(X)
     deadline = 1.0
-    endless = recipe("realmlp", epochs=10**6, patience=10**6)
-    net = classifier("realmlp", recipe=endless, time_limit=deadline).fit(X[:400], y[:400])
+    endless = config("realmlp", epochs=10**6, patience=10**6)
+    net = classifier("realmlp", config=endless, time_limit=deadline).fit(X[:400], y[:400])
     assert log_loss(y[400:], net.predict_proba(X[400:])) < 0.3
     assert classifier("realmlp", time_limit=1e-9).fit(X, y).predict_proba(X)[:, 1].mean() == pytest.approx(
         y.mean(), abs=0.1
@@ -152,7 +152,7 @@ def test_a_fleet_that_does_not_fit_into_memory_is_halved(
     real = fleet._Fleet.__init__
     sizes: list[int] = []
 
-    def small_device(self: fleet._Fleet, members: list[fleet.Member], *rest: Any) -> None:
+    def small_device(self: fleet._Fleet, members: list[fleet.FleetMember], *rest: Any) -> None:
         sizes.append(len(members))
         if len(members) > 2:
             raise torch.OutOfMemoryError("device is full")
@@ -168,22 +168,22 @@ def test_a_fleet_that_does_not_fit_into_memory_is_halved(
 
 
 def test_configurations_that_fall_behind_leave_the_fleet_early(iris: tuple[Array, Array]) -> None:
-    long = recipe("realmlp", epochs=60, patience=60)
+    long = config("realmlp", epochs=60, patience=60)
     rates = (0.04, 1e-5, 1e-5, 1e-5)
     parts = [shuffled(*iris, seed=i, n=120) for i in range(2)]
     nets, alone = (
         [
-            classifier("realmlp", recipe=replace(long, learning_rate=rate), random_state=i)
+            classifier("realmlp", config=replace(long, learning_rate=rate), random_state=i)
             for rate in rates
             for i in range(2)
         ]
         for _ in range(2)
     )
     columns = [[part[side] for _ in rates for part in parts] for side in (0, 1)]
-    contenders = [number for number in range(len(rates)) for _ in parts]
-    fit_together(nets, *columns, [None] * len(nets), contenders=contenders)
+    configuration_numbers = [number for number in range(len(rates)) for _ in parts]
+    fit_together(nets, *columns, [None] * len(nets), configuration_numbers=configuration_numbers)
     fit_together(alone, *columns, [None] * len(nets))
-    # Networks that hardly move get better until they are told to stop: two of four at 1/15, one at 3/15 of the epochs.
+    # Networks that hardly learn improve until halving ends them: two of four at 1/15, one at 3/15 of the epochs.
     ended = sorted(max(nets[2 * n].n_iter_, nets[2 * n + 1].n_iter_) for n in range(1, 4))
     assert ended == [4, 4, 12]
     assert min(net.n_iter_ for net in alone[2:]) > 12
@@ -195,7 +195,7 @@ def test_configurations_that_fall_behind_leave_the_fleet_early(iris: tuple[Array
 @pytest.mark.parametrize("architecture", ARCHITECTURES.values(), ids=ARCHITECTURES)
 def test_outputs_of_rows_do_not_depend_on_the_other_rows(architecture: Architecture) -> None:
     rng = np.random.default_rng(0)
-    net = NetRegressor(NetSettings(architecture, Recipe(0.01, epochs=2))).fit(
+    net = NetRegressor(NetSettings(architecture, TrainingConfig(0.01, epochs=2))).fit(
         rng.normal(size=(200, 3)), rng.random(200)
     )
     X = rng.normal(size=(50, 3))
