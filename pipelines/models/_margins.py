@@ -30,7 +30,7 @@ def as_columns(decisions: np.ndarray) -> np.ndarray:
 def fit_softmax(decisions: np.ndarray, codes: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
     """Slope and intercepts that turn decision values into probabilities: Platt's scaling for any number of classes.
 
-    ``softmax(exp(s) * decisions + b)`` is fitted by penalised maximum likelihood; the penalty keeps the slope finite
+    ``softmax(exp(s) * decisions + b)`` is fitted by penalized maximum likelihood; the penalty keeps the slope finite
     on separable data (Platt 1999 softens the targets instead).
 
     Parameters

@@ -1,4 +1,4 @@
-"""Regression on a standardised target, for models whose penalties and losses are in its units."""
+"""Regression on a standardized target, for models whose penalties and losses are in its units."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 
-class StandardisedRegressor(RegressorMixin, BaseEstimator):
+class StandardizedRegressor(RegressorMixin, BaseEstimator):
     """Fit a regressor to the target minus its mean, divided by its standard deviation.
 
     Parameters

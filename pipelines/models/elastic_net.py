@@ -11,7 +11,7 @@ from sklearn.linear_model import ElasticNet
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, power_law
-from pipelines.models._target import StandardisedRegressor
+from pipelines.models._target import StandardizedRegressor
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
@@ -22,7 +22,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         tol=1e-3,
         random_state=context.random_state,
     )
-    return StandardisedRegressor(model)  # alpha is in units of the target
+    return StandardizedRegressor(model)  # alpha is in units of the target
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:

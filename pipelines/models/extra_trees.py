@@ -1,4 +1,4 @@
-"""Extremely randomised trees: random cuts, no bootstrap; cheap and different from the other forests."""
+"""Extremely randomized trees: random cuts, no bootstrap; cheap and different from the other forests."""
 
 from __future__ import annotations
 

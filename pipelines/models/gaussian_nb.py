@@ -18,7 +18,7 @@ from pipelines.models._cost import encoded_width, power_law
 SMALLEST_VARIANCE = 1e-12
 
 
-class _SteadyGaussianNB(GaussianNB):
+class _StableGaussianNB(GaussianNB):
     """scikit-learn's estimator, steady for constant columns and for likelihoods out of the range of floats."""
 
     var_: np.ndarray
@@ -34,7 +34,7 @@ class _SteadyGaussianNB(GaussianNB):
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    return _SteadyGaussianNB(var_smoothing=params.get("var_smoothing", 1e-3))
+    return _StableGaussianNB(var_smoothing=params.get("var_smoothing", 1e-3))
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:

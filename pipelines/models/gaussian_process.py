@@ -26,7 +26,7 @@ RIDGE = 1e-8
 
 
 def _kernel(name: str, n_features: int, noise_level: float) -> Kernel:
-    width = np.sqrt(n_features)  # typical distance between standardised rows
+    width = np.sqrt(n_features)  # typical distance between standardized rows
     bounds = (0.03 * width, 100 * width)
     shape = {
         "rbf": RBF(width, bounds),
@@ -59,7 +59,7 @@ def _leave_one_out(process: GaussianProcessRegressor, Y: np.ndarray) -> np.ndarr
 class GaussianProcessLabelClassifier(ClassifierMixin, BaseEstimator):
     """Regress class membership on the features; a softmax of leave-one-out predictions gives probabilities.
 
-    One factorisation serves all classes, where the Laplace approximation of scikit-learn's classifier needs many
+    One factorization serves all classes, where the Laplace approximation of scikit-learn's classifier needs many
     for each of them.
 
     Parameters
@@ -149,7 +149,7 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     tuning = power_law(traits, 0.35, rows=1.0, columns=0.15)
-    return 0.02 + tuning + power_law(traits, 0.1, rows=3.0, columns=0.0)  # the factorisation, on long tables
+    return 0.02 + tuning + power_law(traits, 0.1, rows=3.0, columns=0.0)  # the factorization, on long tables
 
 
 def memory(params: Mapping[str, Any], traits: TableTraits) -> float:

@@ -1,4 +1,4 @@
-"""Nearest neighbours: the table itself is the model, so predicting is what costs."""
+"""Nearest neighbors: the table itself is the model, so predicting is what costs."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _fit(neighbors: Any, X: ArrayLike, y: np.ndarray) -> Any:
 
 
 class NeighborsClassifier(ClassifierMixin, BaseEstimator):
-    """Class frequencies among the neighbours, with one further vote that goes to the classes' overall shares.
+    """Class frequencies among the neighbors, with one further vote that goes to the classes' overall shares.
 
     The extra vote keeps probabilities away from 0 and 1, where the log loss is infinite.
 
@@ -66,7 +66,7 @@ class NeighborsClassifier(ClassifierMixin, BaseEstimator):
 
 
 class NeighborsRegressor(RegressorMixin, BaseEstimator):
-    """Mean of the neighbours' targets; parameters as in `NeighborsClassifier`."""
+    """Mean of the neighbors' targets; parameters as in `NeighborsClassifier`."""
 
     def __init__(self, neighbors: KNeighborsRegressor):
         self.neighbors = neighbors

@@ -15,7 +15,7 @@ from sklearn.svm import SVC, SVR
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, power_law
 from pipelines.models._margins import MarginClassifier
-from pipelines.models._target import StandardisedRegressor
+from pipelines.models._target import StandardizedRegressor
 
 MAX_ROWS = 12_000  # training time grows with the square of the rows
 CACHE = 200  # MiB of kernel values
@@ -68,7 +68,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     }
     if context.traits.is_classification:
         return MarginClassifier(_ScaledSVC(**common, random_state=context.random_state), context.random_state)
-    return StandardisedRegressor(_ScaledSVR(**common, epsilon=params.get("epsilon", 0.05)))
+    return StandardizedRegressor(_ScaledSVR(**common, epsilon=params.get("epsilon", 0.05)))
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:

@@ -12,7 +12,7 @@ from sklearn.svm import LinearSVC, LinearSVR
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, power_law
 from pipelines.models._margins import MarginClassifier
-from pipelines.models._target import StandardisedRegressor
+from pipelines.models._target import StandardizedRegressor
 
 ITERATIONS = 500
 
@@ -28,7 +28,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     svr = LinearSVR(
         loss=loss, epsilon=params.get("epsilon", 0.01), dual=loss == "epsilon_insensitive", tol=1e-3, **common
     )
-    return StandardisedRegressor(svr)
+    return StandardizedRegressor(svr)
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:

@@ -19,7 +19,7 @@ from pipelines.models._cost import encoded_width, power_law
 MAX_COLUMNS = 500  # one covariance matrix per class
 
 
-class RegularisedQDA(ClassifierMixin, BaseEstimator):
+class RegularizedQDA(ClassifierMixin, BaseEstimator):
     """Normal class densities whose covariances are drawn towards a sphere and towards each other.
 
     scikit-learn's estimator refuses classes with fewer rows than columns; this one bears classes of a single row:
@@ -45,12 +45,12 @@ class RegularisedQDA(ClassifierMixin, BaseEstimator):
         k, d = len(self.classes_), X.shape[1]
         mass = np.maximum(np.bincount(codes, weights=weight, minlength=k), 1e-12)
         self.means_ = np.stack([weight[codes == c] @ X[codes == c] / mass[c] for c in range(k)])
-        centred = X - self.means_[codes]
-        pooled = (centred * weight[:, None]).T @ centred / weight.sum()
+        centered = X - self.means_[codes]
+        pooled = (centered * weight[:, None]).T @ centered / weight.sum()
         sphere = max(np.trace(pooled) / d, 1e-12) * np.eye(d)
         self.factors_, log_dets = [], []
         for c in range(k):
-            rows = centred[codes == c]
+            rows = centered[codes == c]
             own = (rows * weight[codes == c, None]).T @ rows / mass[c]
             share = len(rows) / (len(rows) + d)
             covariance = (1 - self.reg_param) * (share * own + (1 - share) * pooled) + self.reg_param * sphere
@@ -77,7 +77,7 @@ class RegularisedQDA(ClassifierMixin, BaseEstimator):
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    return RegularisedQDA(reg_param=params.get("reg_param", 0.01))
+    return RegularizedQDA(reg_param=params.get("reg_param", 0.01))
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:

@@ -12,7 +12,7 @@ from sklearn.linear_model import SGDClassifier, SGDRegressor
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, power_law
 from pipelines.models._margins import MarginClassifier
-from pipelines.models._target import StandardisedRegressor
+from pipelines.models._target import StandardizedRegressor
 
 EPOCHS = 100
 WITH_PROBABILITIES = ("log_loss", "modified_huber")
@@ -31,7 +31,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     }
     if not context.traits.is_classification:
         loss = params.get("loss", "squared_error")
-        return StandardisedRegressor(SGDRegressor(loss=loss, epsilon=params.get("epsilon", 0.1), **common))
+        return StandardizedRegressor(SGDRegressor(loss=loss, epsilon=params.get("epsilon", 0.1), **common))
     loss = params.get("loss", "log_loss")
     model = SGDClassifier(loss=loss, n_jobs=context.n_threads, **common)
     return model if loss in WITH_PROBABILITIES else MarginClassifier(model, context.random_state)

@@ -42,7 +42,7 @@ def apply_operation(operation: str, a: Array, b: Array) -> Array:
 class ArithmeticFeatures(TransformerMixin, BaseEstimator):
     """Appends sums, differences, products or ratios of random pairs of columns.
 
-    What is appended is clipped at the percentiles 1 and 99 of training and standardised: ratios and products have
+    What is appended is clipped at the percentiles 1 and 99 of training and standardized: ratios and products have
     long tails, which linear and kernel models would follow.
 
     Parameters
@@ -88,8 +88,8 @@ class ArithmeticFeatures(TransformerMixin, BaseEstimator):
         """The table with the new columns at its end."""
         check_is_fitted(self)
         X = np.asarray(X, dtype=float)
-        low, high, centre, scale = self.bounds_
-        return np.hstack([X, (np.clip(self._combine(X), low, high) - centre) / scale])
+        low, high, center, scale = self.bounds_
+        return np.hstack([X, (np.clip(self._combine(X), low, high) - center) / scale])
 
     def _combine(self, X: Array) -> Array:
         new = [apply_operation(operation, X[:, i], X[:, j]) for operation, i, j in self.pairs_]
@@ -97,7 +97,7 @@ class ArithmeticFeatures(TransformerMixin, BaseEstimator):
 
 
 def _bounds(new: Array) -> tuple[Array, Array, Array, Array]:
-    """Low and high limits of columns, and the centres and scales of what lies between; each ``(n_columns,)``."""
+    """Low and high limits of columns, and the centers and scales of what lies between; each ``(n_columns,)``."""
     new = np.where(np.isnan(new).all(axis=0), 0.0, new)
     quantile = np.nanquantile if np.isnan(new).any() else np.quantile
     low, high = quantile(new, (0.01, 0.99), axis=0)
@@ -146,7 +146,7 @@ class CategoryPairs(TransformerMixin, BaseEstimator):
 
 
 class BoundedPCA(TransformerMixin, BaseEstimator):
-    """Principal components of the standardised table that keep a share of its variance, at most `max_components`."""
+    """Principal components of the standardized table that keep a share of its variance, at most `max_components`."""
 
     def __init__(
         self, variance: float = 0.95, whiten: bool = False, max_components: int = MAX_COMPONENTS, random_state: int = 0
@@ -175,7 +175,7 @@ class BoundedPCA(TransformerMixin, BaseEstimator):
 
 
 class BoundedNystroem(TransformerMixin, BaseEstimator):
-    """Kernel features of the standardised table from a sample of its rows, appended to it."""
+    """Kernel features of the standardized table from a sample of its rows, appended to it."""
 
     def __init__(self, n_components: int = 100, gamma: float = 1.0, random_state: int = 0):
         self.n_components = n_components

@@ -33,14 +33,14 @@ MAX_TARGET_COLUMNS = 400  # one per category column and class
 
 
 class RobustClipScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Centres on the median, scales by the quartiles' distance, and squeezes outliers smoothly into (-3, 3).
+    """Centers on the median, scales by the quartiles' distance, and squeezes outliers smoothly into (-3, 3).
 
     RealMLP's scaling (Holzmüller et al., 2024, arXiv:2407.04491, section 3.1): where the quartiles coincide the
     range takes their place, and a constant column becomes 0.
     """
 
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
-        """Learn centre and scale of each column; missing cells do not count."""
+        """Learn center and scale of each column; missing cells do not count."""
         X = np.asarray(X, dtype=float)
         empty = np.isnan(X).all(axis=0)
         X = np.where(empty, 0.0, X)
@@ -186,7 +186,7 @@ class SafePowerTransformer(PowerTransformer):
     _reach = 10.0
 
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
-        self._standardise(X)
+        self._standardize(X)
         # Nothing is known of a column without a value; as a constant it passes unchanged.
         super().fit(np.where(np.isnan(X).all(axis=0), 0.0, self._bounded(X)))
         return self
@@ -198,7 +198,7 @@ class SafePowerTransformer(PowerTransformer):
         out = super().transform(self._bounded(X))
         return np.clip(out, -self._reach, self._reach)
 
-    def _standardise(self, X: ArrayLike) -> None:
+    def _standardize(self, X: ArrayLike) -> None:
         X = np.asarray(X, dtype=float)
         X = np.where(np.isnan(X).all(axis=0), 0.0, X)
         self.mean_ = np.nanmean(X, axis=0)

@@ -93,9 +93,9 @@ class CorrelationFilter(SelectorMixin, BaseEstimator):
         if len(X) > MAX_ROWS:
             X = X[np.random.default_rng(self.random_state).choice(len(X), MAX_ROWS, replace=False)]
         self.n_features_in_ = X.shape[1]
-        centred = X - X.mean(axis=0)
-        norms = np.linalg.norm(centred, axis=0)
-        unit = np.divide(centred, norms, out=np.zeros_like(centred), where=norms > 0)
+        centered = X - X.mean(axis=0)
+        norms = np.linalg.norm(centered, axis=0)
+        unit = np.divide(centered, norms, out=np.zeros_like(centered), where=norms > 0)
         repeats = np.triu(np.abs(unit.T @ unit) > self.threshold, k=1)
         self.mask_ = np.ones(X.shape[1], dtype=bool)
         for i in range(X.shape[1]):

@@ -284,7 +284,7 @@ def read_dates(column: pd.Series, format: str, zone: str | None) -> pd.DatetimeI
 class TextReader:
     """Hashed n-grams of a text, its length in characters and in words; nothing is learned from the rows.
 
-    The hashed columns are the l2-normalised counts of word n-grams (or of character n-grams for texts without
+    The hashed columns are the l2-normalized counts of word n-grams (or of character n-grams for texts without
     spaces) that fall into each of `n_features` cells, by scikit-learn's `HashingVectorizer`; zero where missing.
     """
 

@@ -37,7 +37,7 @@ def traits_of(task: str, n_rows: int = N_ROWS, n_features: int = 4, **changes: A
 
 
 def table(task: str, n_rows: int = N_ROWS, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Four standardised columns, the first two of which tell the target."""
+    """Four standardized columns, the first two of which tell the target."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n_rows, 4))
     signal = X[:, 0] + 0.5 * X[:, 1]
@@ -255,7 +255,7 @@ def test_parameters_given_to_make_are_left_as_they_are() -> None:
         assert params == before
 
 
-def test_the_catalogue_is_read_without_the_heavy_libraries() -> None:
+def test_the_catalog_is_read_without_the_heavy_libraries() -> None:
     code = "import sys, pipelines.models; print([m for m in ('torch', 'catboost', 'xgboost') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
@@ -274,9 +274,9 @@ def test_rows_of_huge_numbers_get_finite_predictions(model: Component, task: str
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_neighbours_of_huge_numbers_keep_their_weights(task: str) -> None:
-    (neighbours,) = (model for model in MODELS if model.name == "k_nearest_neighbors")
+def test_neighbors_of_huge_numbers_keep_their_weights(task: str) -> None:
+    (neighbors,) = (model for model in MODELS if model.name == "k_nearest_neighbors")
     X, y = table(task)
     params = {"n_neighbors": 80, "weights": "distance", "p": 2}  # so many that distances are computed by brute force
-    estimator = make(neighbours, traits_of(task), params).fit(X, y)
+    estimator = make(neighbors, traits_of(task), params).fit(X, y)
     check_output(estimator, np.full((2, 4), [[1e30], [-1e30]]), y)

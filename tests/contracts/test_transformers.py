@@ -1,4 +1,4 @@
-"""What every transformer of the catalogue promises; a new one is tested unasked."""
+"""What every transformer of the catalog promises; a new one is tested unasked."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_a_transformer_of_sparse_tables_keeps_them_sparse(step, component):
         assert (fitted.transform(X[:1]) != out[:1]).nnz == 0
 
 
-def test_robust_clipping_bounds_outliers_and_centres_on_the_median():
+def test_robust_clipping_bounds_outliers_and_centers_on_the_median():
     x = np.concatenate([np.arange(101.0), [1e12]])[:, None]
     out = RobustClipScaler().fit(x).transform(x)
     assert np.abs(out).max() <= 3
@@ -173,7 +173,7 @@ def test_target_means_take_two_rows_a_class_and_a_part_with_two_of_the_classes()
     assert two[X[:, 0] == 0].min() > two[X[:, 0] != 0].max()
 
 
-def test_arithmetic_features_are_standardised_without_long_tails_and_keep_rare_products():
+def test_arithmetic_features_are_standardized_without_long_tails_and_keep_rare_products():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(2_000, 3))
     X[:, 2] = 0

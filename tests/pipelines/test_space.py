@@ -84,7 +84,7 @@ def test_category_codes_only_meet_models_that_know_them():
     assert {c["selection"] for c in native} == {"none"}
 
 
-def test_include_and_exclude_are_honoured():
+def test_include_and_exclude_are_honored():
     space = build_space(MIXED, include=["lightgbm", "ridge", "logistic_regression"], exclude=["pca", "nystroem"])
     assert set(choices(space, "model")) == {"lightgbm", "logistic_regression"}
     assert {"pca", "nystroem"}.isdisjoint(choices(space, "generation"))

@@ -532,8 +532,8 @@ def test_dates_beyond_nanoseconds_are_dates(sentinel):
 
 
 def test_members_of_an_enumeration_are_levels():
-    colour = enum.Enum("Colour", ["RED", "GREEN"])
-    table = pd.DataFrame({"colour": [colour.RED, colour.GREEN] * 20, "x": range(40)})
+    color = enum.Enum("Color", ["RED", "GREEN"])
+    table = pd.DataFrame({"color": [color.RED, color.GREEN] * 20, "x": range(40)})
     table_checks.check_table(table)
     reader = TableReader().fit(table)
     assert len(np.unique(reader.transform(table)[:, reader.categorical_[0]])) == 2
