@@ -1,4 +1,8 @@
-"""Model families: one short file each, its space beside its constructor; a new one is added to the tuple here."""
+"""Model families, one file each; a new family gets a line in the tuple below.
+
+The file of a family defines ``COMPONENT`` and ``PORTFOLIO``: partial configurations that are worth a try at the start
+of a search.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Forests of scikit-learn that stop growing when their time is up."""
+"""Forests of scikit-learn that stop adding trees at a time limit."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from pipelines.component import FitContext
 from pipelines.early_stopping import Deadline
 
 
-def _grow(forest: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, time_limit: float) -> Any:
-    """Add trees in batches that double, as long as the next batch should fit into the time left."""
+def _fit_trees(forest: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, time_limit: float) -> Any:
+    """Fit trees in batches of doubling size, as long as the next batch is likely to fit into the time left."""
     deadline = Deadline(time_limit)
     wanted = forest.n_estimators
-    grown, batch = 0, 1
+    done, batch = 0, 1
     forest = clone(forest).set_params(warm_start=True)
-    while grown < wanted:
-        batch = min(batch, wanted - grown)
-        forest.set_params(n_estimators=grown + batch)
+    while done < wanted:
+        batch = min(batch, wanted - done)
+        forest.set_params(n_estimators=done + batch)
         forest.fit(X, y, sample_weight=sample_weight)
-        grown += batch
-        affordable = math.floor(0.9 * deadline.left * grown / max(deadline.spent, 1e-9))
+        done += batch
+        affordable = math.floor(0.9 * deadline.left * done / max(deadline.spent, 1e-9))
         if affordable < 1:
             break
-        batch = min(2 * grown, affordable)
+        batch = min(2 * done, affordable)
     return forest.set_params(warm_start=False)
 
 
 class TimedForestClassifier(ClassifierMixin, BaseEstimator):
-    """A forest with as many trees as the time allows.
+    """A forest with as many trees as the time limit allows.
 
     Parameters
     ----------
     forest : estimator
         A scikit-learn forest; its ``n_estimators`` is the largest number of trees.
     time_limit : float
-        Seconds; one tree is always grown.
+        Seconds; the forest has at least one tree.
     """
 
     def __init__(self, forest: BaseEstimator, time_limit: float):
@@ -48,44 +48,44 @@ class TimedForestClassifier(ClassifierMixin, BaseEstimator):
         self.time_limit = time_limit
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Grow the trees."""
-        self.forest_ = _grow(self.forest, X, y, sample_weight, self.time_limit)
+        """Fit the trees."""
+        self.forest_ = _fit_trees(self.forest, X, y, sample_weight, self.time_limit)
         self.classes_ = self.forest_.classes_
         self.n_iter_ = len(self.forest_.estimators_)
         return self
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Class probabilities, shape (n_samples, n_classes)."""
+        """Return class probabilities of shape (n_samples, n_classes)."""
         check_is_fitted(self)
         return self.forest_.predict_proba(X)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Most probable class, shape (n_samples,)."""
+        """Return the most probable classes, shape (n_samples,)."""
         check_is_fitted(self)
         return self.forest_.predict(X)
 
 
 class TimedForestRegressor(RegressorMixin, BaseEstimator):
-    """A forest with as many trees as the time allows; parameters as in `TimedForestClassifier`."""
+    """A forest with as many trees as the time limit allows; its parameters are those of `TimedForestClassifier`."""
 
     def __init__(self, forest: BaseEstimator, time_limit: float):
         self.forest = forest
         self.time_limit = time_limit
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Grow the trees."""
-        self.forest_ = _grow(self.forest, X, y, sample_weight, self.time_limit)
+        """Fit the trees."""
+        self.forest_ = _fit_trees(self.forest, X, y, sample_weight, self.time_limit)
         self.n_iter_ = len(self.forest_.estimators_)
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Means, shape (n_samples,)."""
+        """Return means of shape (n_samples,)."""
         check_is_fitted(self)
         return self.forest_.predict(X)
 
 
-def timed(forest: BaseEstimator, context: FitContext) -> BaseEstimator:
-    """The forest itself, or inside a clock where the context sets a time limit."""
+def with_time_limit(forest: BaseEstimator, context: FitContext) -> BaseEstimator:
+    """Return the forest, or an estimator that stops it in time where the context sets a time limit."""
     if context.time_limit is None:
         return forest
     if context.traits.is_classification:

@@ -1,4 +1,4 @@
-"""Probabilities from classifiers that only give decision values."""
+"""Probabilities for classifiers that only have decision values."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from sklearn.utils.validation import check_is_fitted
 from pipelines.early_stopping import split_rows
 
 N_FOLDS = 3
-MAX_ROWS_TO_CROSS_FIT = 3000  # above, one part set aside gives enough decision values
+MAX_ROWS_TO_CROSS_FIT = 3000  # with more rows, one held-out part gives enough decision values
 HELD_OUT_SHARE = 0.2
 
 
 def as_columns(decisions: np.ndarray) -> np.ndarray:
-    """Decision values with one column per class; for two classes the second minus the first is the given value."""
+    """Return decision values with one column per class; for two classes, column 1 minus column 0 is the given value."""
     if decisions.ndim == 2:
         return decisions
     return np.column_stack([-decisions / 2, decisions / 2])
 
 
 def fit_softmax(decisions: np.ndarray, codes: np.ndarray, weight: np.ndarray | None = None) -> np.ndarray:
-    """Slope and intercepts that turn decision values into probabilities: Platt's scaling for any number of classes.
+    """Return slope and intercepts that map decision values to probabilities: Platt's scaling for any number of classes.
 
-    ``softmax(exp(s) * decisions + b)`` is fitted by penalized maximum likelihood; the penalty keeps the slope finite
-    on separable data (Platt 1999 softens the targets instead).
+    Penalized maximum likelihood fits ``softmax(exp(s) * decisions + b)``. The penalty keeps the slope finite on
+    separable data, for which Platt (1999) smooths the targets.
 
     Parameters
     ----------
@@ -63,18 +63,18 @@ def fit_softmax(decisions: np.ndarray, codes: np.ndarray, weight: np.ndarray | N
 
 
 def apply_softmax(decisions: np.ndarray, theta: np.ndarray) -> np.ndarray:
-    """Probabilities of shape (n_samples, n_classes) from decision values and the result of `fit_softmax`."""
+    """Return probabilities of shape (n_samples, n_classes) from decision values and the result of `fit_softmax`."""
     out: np.ndarray = softmax(np.exp(theta[0]) * decisions + theta[1:], axis=1)
     return out
 
 
 class MarginClassifier(ClassifierMixin, BaseEstimator):
-    """Give a margin classifier probabilities, fitted on decision values for rows it was not trained on.
+    """A margin classifier with probabilities, which are fitted on decision values of held-out rows.
 
     Parameters
     ----------
     estimator : classifier
-        Has ``decision_function``.
+        A classifier with ``decision_function``.
     random_state : int
         Seed of the inner folds.
 
@@ -82,7 +82,7 @@ class MarginClassifier(ClassifierMixin, BaseEstimator):
     ----------
     classes_ : ndarray of shape (n_classes,)
     estimator_ : classifier
-        Fitted on all rows.
+        The classifier, fitted on all rows.
     theta_ : ndarray of shape (n_classes + 1,)
         Slope and intercepts of the softmax.
     """
@@ -92,7 +92,7 @@ class MarginClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit the classifier on inner parts for decision values, then on all rows."""
+        """Fit the classifier on inner folds for the decision values, then on all rows."""
         self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"a classifier needs at least two classes, the target has only {self.classes_[0]!r}")
@@ -107,37 +107,37 @@ class MarginClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Class probabilities, shape (n_samples, n_classes)."""
+        """Return class probabilities of shape (n_samples, n_classes)."""
         check_is_fitted(self)
         return apply_softmax(as_columns(self.estimator_.decision_function(X)), self.theta_)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Most probable class, shape (n_samples,)."""
+        """Return the most probable classes, shape (n_samples,)."""
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
     def _fit(self, X: Any, codes: np.ndarray, weight: np.ndarray | None, rows: np.ndarray) -> Any:
         part = None if weight is None else weight[rows]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # iterations are few on purpose
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the number of iterations is low on purpose
             return clone(self.estimator).fit(X[rows], codes[rows], sample_weight=part)
 
     def _held_out_decisions(
         self, X: Any, codes: np.ndarray, weight: np.ndarray | None, parts: list[np.ndarray]
     ) -> np.ndarray:
-        """Decision values of shape (n_rows, n_classes) for the rows of all parts, from models that did not see them."""
-        every = np.arange(len(codes))
+        """Return decision values of the held-out rows of all parts, shape (n_rows, n_classes)."""
+        all_rows = np.arange(len(codes))
         blocks = []
         for held in parts:
-            model = self._fit(X, codes, weight, np.setdiff1d(every, held))
-            seen = as_columns(model.decision_function(X[held]))
-            # A class that is missing from the training part gets the lowest value of each row.
-            block = np.repeat(seen.min(axis=1, keepdims=True), len(self.classes_), axis=1)
-            block[:, model.classes_] = seen
+            model = self._fit(X, codes, weight, np.setdiff1d(all_rows, held))
+            known = as_columns(model.decision_function(X[held]))
+            # A class without training rows gets the lowest value of each row.
+            block = np.repeat(known.min(axis=1, keepdims=True), len(self.classes_), axis=1)
+            block[:, model.classes_] = known
             blocks.append(block)
         return np.concatenate(blocks)
 
     def _parts(self, codes: np.ndarray) -> list[np.ndarray]:
-        """Rows to hold out, in turn: three stratified folds, or one part of a large table."""
+        """Return the parts of the rows to hold out in turn: three stratified folds, or one part of a large table."""
         if len(codes) > MAX_ROWS_TO_CROSS_FIT:
             held = split_rows(codes, fraction=HELD_OUT_SHARE, classification=True, random_state=self.random_state)[1]
             return [held]

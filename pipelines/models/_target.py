@@ -1,4 +1,4 @@
-"""Regression on a standardized target, for models whose penalties and losses are in its units."""
+"""Regression on a standardized target, for models whose penalties and losses depend on the unit of the target."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class StandardizedRegressor(RegressorMixin, BaseEstimator):
     ----------
     regressor : estimator
     weighted : bool
-        Whether its ``fit`` takes ``sample_weight``.
+        Whether ``regressor.fit`` takes ``sample_weight``.
     """
 
     def __init__(self, regressor: BaseEstimator, weighted: bool = True):
@@ -33,11 +33,11 @@ class StandardizedRegressor(RegressorMixin, BaseEstimator):
         self.scale_ = float(target.std()) or 1.0
         weight = {"sample_weight": sample_weight} if self.weighted else {}
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # iterations are few on purpose
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the number of iterations is low on purpose
             self.regressor_ = clone(self.regressor).fit(X, (target - self.mean_) / self.scale_, **weight)
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Predictions in the units of the target, shape (n_samples,)."""
+        """Return predictions in the unit of the target, shape (n_samples,)."""
         check_is_fitted(self)
         return self.mean_ + self.scale_ * np.asarray(self.regressor_.predict(X)).ravel()

@@ -1,4 +1,4 @@
-"""Naive Bayes with two-valued features: each is above or below a threshold."""
+"""Naive Bayes with binary features: each feature is above or below a threshold."""
 
 from __future__ import annotations
 

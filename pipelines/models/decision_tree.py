@@ -1,4 +1,4 @@
-"""A single decision tree: weak alone, readable, and cheap."""
+"""A single decision tree: less accurate than a forest, but readable and fast."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         tol=1e-3,
         random_state=context.random_state,
     )
-    return StandardizedRegressor(model)  # alpha is in units of the target
+    return StandardizedRegressor(model)  # the meaning of alpha depends on the unit of the target
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:

@@ -15,21 +15,21 @@ from sklearn.naive_bayes import GaussianNB
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, power_law
 
-SMALLEST_VARIANCE = 1e-12
+MIN_VARIANCE = 1e-12
 
 
 class _StableGaussianNB(GaussianNB):
-    """scikit-learn's estimator, steady for constant columns and for likelihoods out of the range of floats."""
+    """scikit-learn's estimator, made stable for constant columns and for likelihoods beyond the range of floats."""
 
     var_: np.ndarray
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         super().fit(X, y, sample_weight)
-        self.var_ = np.maximum(self.var_, SMALLEST_VARIANCE)
+        self.var_ = np.maximum(self.var_, MIN_VARIANCE)
         return self
 
     def predict_proba(self, X: ArrayLike) -> NDArray[np.float64]:
-        # Beside likelihoods of 1e16 the logarithm of a sum of two is that of the larger one.
+        # scikit-learn subtracts a log-sum-exp, which loses all digits where log likelihoods are 1e16 or more.
         return softmax(np.nan_to_num(self.predict_joint_log_proba(X), nan=0.0), axis=1)
 
 

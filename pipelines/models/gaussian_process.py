@@ -1,4 +1,4 @@
-"""Gaussian processes, for small tables: smooth functions whose widths are fitted by marginal likelihood."""
+"""Gaussian processes for small tables; the marginal likelihood chooses their length scales."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pipelines.models._cost import power_law
 from pipelines.models._margins import apply_softmax, fit_softmax
 
 MAX_ROWS = 3000
-ROWS_TO_TUNE = 300  # the kernel is tuned on so many rows: each step of the likelihood costs their cube
+ROWS_TO_TUNE = 300  # rows to tune the kernel on; the seconds of each step grow with their cube
 RIDGE = 1e-8
 
 
@@ -40,33 +40,36 @@ def _kernel(name: str, n_features: int, noise_level: float) -> Kernel:
 def _fit_process(
     X: np.ndarray, Y: np.ndarray, kernel: str, noise_level: float, random_state: int
 ) -> GaussianProcessRegressor:
-    """Tune the kernel on some rows, then condition on all of them; `Y` has shape (n_samples, n_outputs)."""
+    """Tune the kernel on some rows, then fit the process to all rows; `Y` has shape (n_samples, n_outputs)."""
     rows = np.random.default_rng(random_state).permutation(len(X))[:ROWS_TO_TUNE]
     start = _kernel(kernel, X.shape[1], noise_level)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # a width at its bound is no fault
+        warnings.simplefilter("ignore", ConvergenceWarning)  # a length scale at its bound is no error
         tuned = GaussianProcessRegressor(start, alpha=RIDGE, random_state=random_state).fit(X[rows], Y[rows])
     return GaussianProcessRegressor(tuned.kernel_, alpha=RIDGE, optimizer=None).fit(X, Y)
 
 
 def _leave_one_out(process: GaussianProcessRegressor, Y: np.ndarray) -> np.ndarray:
-    """Prediction of each row from all others, shape of `Y` (Rasmussen and Williams 2006, equation 5.12)."""
+    """Return the prediction of each row from all other rows, in the shape of `Y`.
+
+    Rasmussen and Williams, 2006, equation 5.12.
+    """
     inverse = solve_triangular(process.L_, np.eye(len(Y)), lower=True)
     precision = (inverse**2).sum(axis=0)
     return Y - process.alpha_.reshape(Y.shape) / precision[:, None]
 
 
 class GaussianProcessLabelClassifier(ClassifierMixin, BaseEstimator):
-    """Regress class membership on the features; a softmax of leave-one-out predictions gives probabilities.
+    """Regresses class membership on the features; a softmax of leave-one-out predictions gives probabilities.
 
-    One factorization serves all classes, where the Laplace approximation of scikit-learn's classifier needs many
-    for each of them.
+    One matrix factorization serves all classes. The Laplace approximation of scikit-learn's classifier needs many
+    factorizations for each class.
 
     Parameters
     ----------
     kernel : {"rbf", "matern_1.5", "matern_2.5", "rational_quadratic"}
     noise_level : float
-        First guess of the noise variance; a thirtieth of it is the lower bound.
+        Initial value of the noise variance; a thirtieth of it is the lower bound.
     random_state : int
     """
 
@@ -76,7 +79,7 @@ class GaussianProcessLabelClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: None = None) -> Self:
-        """Tune the kernel and condition on the rows."""
+        """Tune the kernel and fit the process to all rows."""
         X = np.asarray(X, dtype=np.float64)
         self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
         if len(self.classes_) < 2:
@@ -87,17 +90,17 @@ class GaussianProcessLabelClassifier(ClassifierMixin, BaseEstimator):
         target = (member - self.mean_) / self.scale_
         self.process_ = _fit_process(X, target, self.kernel, self.noise_level, self.random_state)
         self.theta_ = fit_softmax(self.mean_ / self.scale_ + _leave_one_out(self.process_, target), codes)
-        self.process_.L_ = None  # needed for variances only, and the bulk of the pickle
+        self.process_.L_ = None  # only variances need it, and it is the largest part of the pickle
         return self
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Class probabilities, shape (n_samples, n_classes)."""
+        """Return class probabilities of shape (n_samples, n_classes)."""
         check_is_fitted(self)
         scores = self.process_.predict(np.asarray(X, dtype=np.float64))
         return apply_softmax(self.mean_ / self.scale_ + scores, self.theta_)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Most probable class, shape (n_samples,)."""
+        """Return the most probable classes, shape (n_samples,)."""
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
 
@@ -113,18 +116,18 @@ class TunedGaussianProcessRegressor(RegressorMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: None = None) -> Self:
-        """Tune the kernel and condition on the rows."""
+        """Tune the kernel and fit the process to all rows."""
         X = np.asarray(X, dtype=np.float64)
         target = np.asarray(y, dtype=np.float64)
         self.mean_ = float(target.mean())
         self.scale_ = float(target.std()) or 1.0
         standard = ((target - self.mean_) / self.scale_)[:, None]
         self.process_ = _fit_process(X, standard, self.kernel, self.noise_level, self.random_state)
-        self.process_.L_ = None  # needed for variances only, and the bulk of the pickle
+        self.process_.L_ = None  # only variances need it, and it is the largest part of the pickle
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Means, shape (n_samples,)."""
+        """Return means of shape (n_samples,)."""
         check_is_fitted(self)
         return self.mean_ + self.scale_ * self.process_.predict(np.asarray(X, dtype=np.float64)).ravel()
 
@@ -149,11 +152,12 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     tuning = power_law(traits, 0.35, rows=1.0, columns=0.15)
-    return 0.02 + tuning + power_law(traits, 0.1, rows=3.0, columns=0.0)  # the factorization, on long tables
+    factorization = power_law(traits, 0.1, rows=3.0, columns=0.0)  # dominates on long tables
+    return 0.02 + tuning + factorization
 
 
 def memory(params: Mapping[str, Any], traits: TableTraits) -> float:
-    return 3 * 8 * traits.n_rows**2 / 2**20  # covariances, their factor, and distances on the way
+    return 3 * 8 * traits.n_rows**2 / 2**20  # covariances, their factor, and the distances
 
 
 COMPONENT = Component(

@@ -1,4 +1,4 @@
-"""Nearest neighbors: the table itself is the model, so predicting is what costs."""
+"""Nearest neighbors: the model is the training table, so that predicting takes most of the time."""
 
 from __future__ import annotations
 
@@ -17,37 +17,37 @@ from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, power_law
 
 MAX_ROWS = 100_000
-LARGEST_INPUT = 1e15  # the squares of larger differences, summed over the columns, are infinite in single precision
+MAX_INPUT = 1e15  # larger numbers have squared distances that are infinite in single precision
 
 
-def _single(X: Any) -> Any:
-    """Single precision: distances cost half."""
+def _as_float32(X: Any) -> Any:
+    """Return the table in single precision, which halves the time of the distances."""
     if sparse.issparse(X):
-        return X.minimum(LARGEST_INPUT).maximum(-LARGEST_INPUT).astype(np.float32)
-    return np.clip(X, -LARGEST_INPUT, LARGEST_INPUT).astype(np.float32)
+        return X.minimum(MAX_INPUT).maximum(-MAX_INPUT).astype(np.float32)
+    return np.clip(X, -MAX_INPUT, MAX_INPUT).astype(np.float32)
 
 
 def _fit(neighbors: Any, X: ArrayLike, y: np.ndarray) -> Any:
     model = clone(neighbors)
-    return model.set_params(n_neighbors=min(model.n_neighbors, len(y))).fit(_single(X), y)
+    return model.set_params(n_neighbors=min(model.n_neighbors, len(y))).fit(_as_float32(X), y)
 
 
 class NeighborsClassifier(ClassifierMixin, BaseEstimator):
-    """Class frequencies among the neighbors, with one further vote that goes to the classes' overall shares.
+    """Class frequencies among the neighbors and one more vote, which is divided by the shares of the classes.
 
-    The extra vote keeps probabilities away from 0 and 1, where the log loss is infinite.
+    The additional vote keeps probabilities away from 0 and 1, where the log loss is infinite.
 
     Parameters
     ----------
     neighbors : KNeighborsClassifier
-        ``n_neighbors`` is cut to the number of training rows.
+        ``n_neighbors`` is reduced to the number of training rows where these are fewer.
     """
 
     def __init__(self, neighbors: KNeighborsClassifier):
         self.neighbors = neighbors
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: None = None) -> Self:
-        """Remember the rows."""
+        """Store the rows."""
         target = np.asarray(y)
         self.classes_, counts = np.unique(target, return_counts=True)
         self.prior_ = counts / counts.sum()
@@ -55,31 +55,31 @@ class NeighborsClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Class probabilities, shape (n_samples, n_classes)."""
+        """Return class probabilities of shape (n_samples, n_classes)."""
         check_is_fitted(self)
         k = self.neighbors_.n_neighbors
-        return (k * self.neighbors_.predict_proba(_single(X)) + self.prior_) / (k + 1)
+        return (k * self.neighbors_.predict_proba(_as_float32(X)) + self.prior_) / (k + 1)
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Most probable class, shape (n_samples,)."""
+        """Return the most probable classes, shape (n_samples,)."""
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
 
 class NeighborsRegressor(RegressorMixin, BaseEstimator):
-    """Mean of the neighbors' targets; parameters as in `NeighborsClassifier`."""
+    """Mean target of the neighbors; the parameters are those of `NeighborsClassifier`."""
 
     def __init__(self, neighbors: KNeighborsRegressor):
         self.neighbors = neighbors
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: None = None) -> Self:
-        """Remember the rows."""
+        """Store the rows."""
         self.neighbors_ = _fit(self.neighbors, X, np.asarray(y, dtype=np.float64))
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Means, shape (n_samples,)."""
+        """Return means of shape (n_samples,)."""
         check_is_fitted(self)
-        return self.neighbors_.predict(_single(X))
+        return self.neighbors_.predict(_as_float32(X))
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
@@ -100,7 +100,7 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
-    """Includes predicting half as many rows."""
+    """Return a guess of the seconds, including the prediction of half as many rows."""
     width = encoded_width(traits)
     return power_law(traits, 0.008, rows=0.6, columns=0.3, width=width) + power_law(
         traits, 0.005, rows=2.0, columns=0.3, width=width

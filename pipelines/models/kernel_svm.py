@@ -1,4 +1,4 @@
-"""Support vector machines with kernels, for tables of up to some thousand rows."""
+"""Support vector machines with kernels, for tables of up to a few thousand rows."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from pipelines.models._target import StandardizedRegressor
 
 MAX_ROWS = 12_000  # training time grows with the square of the rows
 CACHE = 200  # MiB of kernel values
-MAX_ITERATIONS = 200_000  # each is one pair of rows; hard margins on noisy data would go on for ever
+MAX_ITERATIONS = 200_000  # each iteration treats one pair of rows; hard margins on noisy data would never converge
 
 
 def _scaled_gamma(X: Any, factor: float) -> float:
-    """Kernel width in multiples of scikit-learn's "scale", ``1 / (n_features * variance)``."""
+    """Return ``gamma`` as a multiple of scikit-learn's "scale", which is ``1 / (n_features * variance)``."""
     variance = X.multiply(X).mean() - X.mean() ** 2 if sparse.issparse(X) else np.asarray(X).var()
     return float(factor / (X.shape[1] * variance)) if variance > 0 else float(factor)
 
 
 class _ScaledSVC(SVC):
-    """SVC whose ``gamma`` counts in multiples of "scale", so that one value suits tables of any width."""
+    """SVC whose ``gamma`` is a multiple of "scale", so that one value suits tables of any width."""
 
     gamma: float
 
@@ -43,7 +43,7 @@ class _ScaledSVC(SVC):
 
 
 class _ScaledSVR(SVR):
-    """SVR whose ``gamma`` counts in multiples of "scale"."""
+    """SVR whose ``gamma`` is a multiple of "scale"."""
 
     gamma: float
 

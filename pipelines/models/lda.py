@@ -14,11 +14,11 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, power_law
 
-MAX_COLUMNS = 2000  # the covariance matrix has their square as entries
+MAX_COLUMNS = 2000  # the covariance matrix has the square of this number of entries
 
 
 class _UnweightedLDA(LinearDiscriminantAnalysis):
-    """scikit-learn's estimator; its ``fit`` knows no weights."""
+    """scikit-learn's estimator with an argument `sample_weight`, which must be None."""
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: None = None) -> Self:
         if len(np.unique(y)) < 2:
@@ -27,7 +27,7 @@ class _UnweightedLDA(LinearDiscriminantAnalysis):
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    # Least squares takes any shrinkage; the decomposition by singular values none, but bears collinear columns.
+    # The solver "lsqr" supports shrinkage, which collinear columns need; the solver "svd" does not support it.
     if params.get("shrinkage", "value") == "auto":
         return _UnweightedLDA(solver="lsqr", shrinkage="auto")
     return _UnweightedLDA(solver="lsqr", shrinkage=params.get("shrinkage_value", 0.1))
@@ -45,7 +45,8 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     width = encoded_width(traits)
     statistics = power_law(traits, 0.012, rows=0.5, columns=0.35, classes=0.15, width=width)
-    return statistics + power_law(traits, 0.0003, rows=1.0, columns=2.0, width=width)  # the covariance, on wide tables
+    covariance = power_law(traits, 0.0003, rows=1.0, columns=2.0, width=width)  # dominates on wide tables
+    return statistics + covariance
 
 
 COMPONENT = Component(

@@ -20,10 +20,10 @@ MAX_COLUMNS = 500  # one covariance matrix per class
 
 
 class RegularizedQDA(ClassifierMixin, BaseEstimator):
-    """Normal class densities whose covariances are drawn towards a sphere and towards each other.
+    """Normal class densities whose covariances are shrunk towards a sphere and towards the pooled covariance.
 
-    scikit-learn's estimator refuses classes with fewer rows than columns; this one bears classes of a single row:
-    the covariance of a class is ``(1 - reg_param) * (w * own + (1 - w) * pooled) + reg_param * s * identity`` with
+    scikit-learn's estimator refuses classes with fewer rows than columns; this estimator accepts classes of a single
+    row. The covariance of a class is ``(1 - reg_param) * (w * own + (1 - w) * pooled) + reg_param * s * identity`` with
     ``w = n_class / (n_class + n_features)`` and ``s`` the mean pooled variance.
 
     Parameters
@@ -61,7 +61,7 @@ class RegularizedQDA(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
-        """Class probabilities, shape (n_samples, n_classes)."""
+        """Return class probabilities of shape (n_samples, n_classes)."""
         check_is_fitted(self)
         X = np.asarray(X, dtype=np.float64)
         scores = [
@@ -72,7 +72,7 @@ class RegularizedQDA(ClassifierMixin, BaseEstimator):
         return out
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Most probable class, shape (n_samples,)."""
+        """Return the most probable classes, shape (n_samples,)."""
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
 
@@ -89,7 +89,8 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     width = encoded_width(traits)
     statistics = power_law(traits, 0.006, rows=0.5, columns=0.4, classes=0.1, width=width)
-    return statistics + power_law(traits, 0.0003, rows=1.0, columns=2.0, width=width)  # the covariance, on wide tables
+    covariance = power_law(traits, 0.0003, rows=1.0, columns=2.0, width=width)  # dominates on wide tables
+    return statistics + covariance
 
 
 COMPONENT = Component(

@@ -11,7 +11,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import power_law, trees_memory
-from pipelines.models._forest import timed
+from pipelines.models._forest import with_time_limit
 
 N_TREES = 200
 
@@ -19,7 +19,7 @@ N_TREES = 200
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     forest = RandomForestClassifier if context.traits.is_classification else RandomForestRegressor
     common = {"n_estimators": N_TREES, "n_jobs": context.n_threads, "random_state": context.random_state}
-    return timed(forest(**common, **params), context)
+    return with_time_limit(forest(**common, **params), context)
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:

@@ -1,4 +1,4 @@
-"""Ridge regression: the cheapest model of a continuous target."""
+"""Ridge regression: the fastest model of a continuous target."""
 
 from __future__ import annotations
 

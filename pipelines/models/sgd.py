@@ -1,4 +1,4 @@
-"""Linear models by stochastic gradient descent, with many losses: cheap on long tables."""
+"""Linear models by stochastic gradient descent, with many losses: fast on long tables."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Class balancing, as a wrapper around the classifier: only training rows are touched."""
+"""Class balancing, as a wrapper around the classifier that changes only the training rows."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from pipelines.component import Component, FitContext, TableTraits, space_of
 
-SMALLEST = 10  # rows that undersampling leaves to a class that has as many
+MIN_CLASS_ROWS = 10  # undersampling leaves each class at least this number of rows, or all its rows
 
 
 class BalancedClassifier(ClassifierMixin, BaseEstimator):
-    """Trains a classifier on rows weighted or resampled by class.
+    """Trains a classifier on rows that are weighted or resampled by class.
 
     Parameters
     ----------
     classifier : estimator
     strategy : {"weights", "oversample", "undersample"}
     power : float
-        0 leaves the classes as they are, 1 makes them equally heavy (or frequent).
+        0 leaves the classes as they are; 1 gives all classes the same weight or number of rows.
     """
 
     def __init__(self, classifier: Any, strategy: str = "weights", power: float = 1.0, random_state: int = 0):
@@ -54,11 +54,11 @@ class BalancedClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     def _resample(self, codes: NDArray[np.intp], counts: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Rows such that class sizes are between their own and that of the largest (or smallest) class."""
+        """Return rows with class sizes between the original size and the size of the largest (or smallest) class."""
         rng = np.random.default_rng(self.random_state)
-        aim = counts.max() if self.strategy == "oversample" else counts.min()
-        sizes = np.round(counts.astype(float) ** (1 - self.power) * float(aim) ** self.power).astype(int)
-        sizes = np.maximum(sizes, np.minimum(counts, SMALLEST))
+        target_size = counts.max() if self.strategy == "oversample" else counts.min()
+        sizes = np.round(counts.astype(float) ** (1 - self.power) * float(target_size) ** self.power).astype(int)
+        sizes = np.maximum(sizes, np.minimum(counts, MIN_CLASS_ROWS))
         chosen = []
         for code, size in enumerate(sizes):
             own = np.flatnonzero(codes == code)
@@ -69,26 +69,26 @@ class BalancedClassifier(ClassifierMixin, BaseEstimator):
         return np.sort(np.concatenate(chosen))
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities of shape (n_samples, n_classes)."""
+        """Return class probabilities of shape (n_samples, n_classes)."""
         return np.asarray(self.classifier_.predict_proba(X))
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Most probable class, shape (n_samples,)."""
+        """Return the most probable classes, shape (n_samples,)."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
-def _power(traits: TableTraits) -> ConfigurationSpace:
+def _power_space(traits: TableTraits) -> ConfigurationSpace:
     return space_of(Float("power", (0.1, 1.0), default=0.5))
 
 
-def _strategy(name: str) -> Component:
+def _component(name: str) -> Component:
     def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         return BalancedClassifier(params["estimator"], name, params.get("power", 0.5), context.random_state)
 
-    return Component(name, make, _power, accepts_sparse=True)
+    return Component(name, make, _power_space, accepts_sparse=True)
 
 
 BALANCING = (
     Component("none", lambda params, context: "passthrough", accepts_sparse=True),
-    *(_strategy(name) for name in ("weights", "oversample", "undersample")),
+    *(_component(name) for name in ("weights", "oversample", "undersample")),
 )

@@ -13,11 +13,11 @@ from sklearn.calibration import CalibratedClassifierCV
 from pipelines.component import Component, FitContext
 
 N_SPLITS = 3
-N_FITS = N_SPLITS + 1  # the last is on all rows
+N_FITS = N_SPLITS + 1  # the last fit is on all rows
 
 
-class Calibrated(ClassifierMixin, BaseEstimator):
-    """Calibrates on inner out-of-fold predictions, or not at all where a class has too few rows for that.
+class CalibratedClassifier(ClassifierMixin, BaseEstimator):
+    """Calibrates a classifier on inner out-of-fold predictions, except where a class has too few rows for that.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Calibrated(ClassifierMixin, BaseEstimator):
         self.method = method
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fit classifier and calibration."""
+        """Fit the classifier and the calibration."""
         self.classes_, counts = np.unique(np.asarray(y), return_counts=True)
         model = clone(self.classifier)
         if counts.min() >= N_SPLITS:
@@ -39,25 +39,25 @@ class Calibrated(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
-        """Probabilities of shape (n_samples, n_classes)."""
+        """Return class probabilities of shape (n_samples, n_classes)."""
         p = np.asarray(self.model_.predict_proba(X), dtype=float)
         total = p.sum(axis=1, keepdims=True)
-        # Isotonic calibration may say 0 for every class.
+        # Isotonic calibration may give probability 0 to every class.
         return np.where(total > 0, p / np.where(total > 0, total, 1.0), 1.0 / p.shape[1])
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Most probable class, shape (n_samples,)."""
+        """Return the most probable classes, shape (n_samples,)."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
-def _method(name: str) -> Component:
+def _component(name: str) -> Component:
     def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-        return Calibrated(params["estimator"], name)
+        return CalibratedClassifier(params["estimator"], name)
 
     return Component(name, make, accepts_sparse=True)
 
 
 CALIBRATION = (
     Component("none", lambda params, context: "passthrough", accepts_sparse=True),
-    *(_method(name) for name in ("sigmoid", "isotonic", "temperature")),
+    *(_component(name) for name in ("sigmoid", "isotonic", "temperature")),
 )

@@ -1,4 +1,4 @@
-"""Encoders of category columns, which hold codes 0, 1, ... and NaN; a missing cell is a category like any other."""
+"""Encoders of category columns, which hold codes 0, 1, ... and NaN; a missing cell counts as a category."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Positions = NDArray[np.intp]
 
 
 def find_levels(levels: Array, column: Array) -> Positions:
-    """Position of each cell in the sorted levels of training, ``len(levels)`` for what is not among them."""
+    """Return the position of each cell in the sorted levels of training; an unknown level has ``len(levels)``."""
     at = np.minimum(np.searchsorted(levels, column), len(levels) - 1)
     # NaN sorts last.
     same = (levels[at] == column) | (np.isnan(levels[at]) & np.isnan(column))
@@ -22,7 +22,7 @@ def find_levels(levels: Array, column: Array) -> Positions:
 
 
 class FrequencyEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Each category becomes its share of the training rows; what training did not have becomes 0."""
+    """Replaces each category by its share of the training rows, and a category without training rows by 0."""
 
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Count the categories of each column."""
@@ -34,7 +34,7 @@ class FrequencyEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: ArrayLike) -> Array:
-        """Shares of shape (n_samples, n_features)."""
+        """Return shares of shape (n_samples, n_features)."""
         check_is_fitted(self)
         X = np.asarray(X, dtype=float)
         found = zip(self.shares_, self.levels_, X.T, strict=True)
@@ -42,24 +42,24 @@ class FrequencyEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 class CodeEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Category codes as they are, missing ones as -1 or as they are.
+    """Leaves category codes as they are, and replaces missing cells by -1 or leaves them, too.
 
     Parameters
     ----------
     keep_missing : bool, default=False
-        Leave NaN for models that know what a missing category is.
+        Whether missing cells stay NaN, for models that accept missing categories.
     """
 
     def __init__(self, keep_missing: bool = False):
         self.keep_missing = keep_missing
 
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
-        """Nothing to learn but the width."""
+        """Learn the number of columns."""
         self.n_features_in_ = np.shape(X)[1]
         return self
 
     def transform(self, X: ArrayLike) -> Array:
-        """Codes of shape (n_samples, n_features)."""
+        """Return codes of shape (n_samples, n_features)."""
         X = np.asarray(X, dtype=float)
         return X if self.keep_missing else np.where(np.isnan(X), -1.0, X)
 
@@ -68,17 +68,17 @@ class CodeEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 class TargetMeanEncoder(TransformerMixin, BaseEstimator):
-    """Each category becomes the mean target of its rows, shrunk to the mean of all; out of fold on training rows.
+    """Replaces each category by the mean target of its rows, shrunk to the mean of all rows.
 
-    Unlike scikit-learn's `TargetEncoder` it needs no minimum of rows a class, and takes a training part that has only
-    two of a table's many classes.
+    Training rows are encoded out of fold. Unlike scikit-learn's `TargetEncoder` this encoder needs no minimum number
+    of rows per class, and accepts training rows of only two of the many classes of a table.
 
     Parameters
     ----------
     smooth : float
-        Number of rows that the overall mean counts for (Micci-Barreca, 2001).
+        Number of rows for which the overall mean counts (Micci-Barreca, 2001).
     classification : bool
-        Whether the target holds classes: more than two of them make one column each.
+        Whether the target holds classes. With more than two classes, each class gives one column.
     n_splits : int
     """
 
@@ -89,47 +89,47 @@ class TargetMeanEncoder(TransformerMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
-        """Learn the means of all rows."""
+        """Learn the mean targets of the categories from all rows."""
         X = np.asarray(X, dtype=float)
         self.n_features_in_ = X.shape[1]
         self.levels_ = [np.unique(column) for column in X.T]
-        self.means_ = self._learn(self._find(X), self._targets(y))
+        self.means_ = self._learn_means(self._find_positions(X), self._targets(y))
         return self
 
     def fit_transform(self, X: ArrayLike, y: ArrayLike) -> Array:
-        """Encode each row by means of the other folds' rows; not the same as ``fit(X, y).transform(X)``."""
+        """Encode each row by the means of the other folds; the result differs from ``fit(X, y).transform(X)``."""
         self.fit(X, y)
-        positions, targets = self._find(np.asarray(X, dtype=float)), self._targets(y)
-        # Folds alternate along the sorted target, so that each holds as much of every class as can be.
+        positions, targets = self._find_positions(np.asarray(X, dtype=float)), self._targets(y)
+        # The fold numbers alternate along the sorted target, so that each fold has about the same share of each class.
         shuffled = np.random.default_rng(self.random_state).permutation(len(targets))
         folds = np.empty(len(targets), dtype=np.intp)
         folds[shuffled[np.argsort(np.asarray(y)[shuffled], kind="stable")]] = np.arange(len(targets)) % self.n_splits
         out = np.empty((len(targets), len(positions) * targets.shape[1]))
         for fold in np.unique(folds):
             own = folds == fold
-            # A single row has no other fold to learn from.
+            # With a single row there is no other fold to learn from.
             rest = ~own if len(targets) > 1 else own
-            means = self._learn([at[rest] for at in positions], targets[rest])
+            means = self._learn_means([at[rest] for at in positions], targets[rest])
             out[own] = _look_up(means, [at[own] for at in positions])
         return out
 
     def transform(self, X: ArrayLike) -> Array:
-        """Means of shape (n_samples, n_features * n_targets); the overall mean for what training did not have."""
+        """Return means of shape (n_samples, n_features * n_targets); an unknown category gets the overall mean."""
         check_is_fitted(self)
-        return _look_up(self.means_, self._find(np.asarray(X, dtype=float)))
+        return _look_up(self.means_, self._find_positions(np.asarray(X, dtype=float)))
 
-    def _find(self, X: Array) -> list[Positions]:
+    def _find_positions(self, X: Array) -> list[Positions]:
         return [find_levels(levels, column) for levels, column in zip(self.levels_, X.T, strict=True)]
 
     def _targets(self, y: ArrayLike) -> Array:
-        """What is averaged, shape (n_samples, n_targets)."""
+        """Return the columns to average, shape (n_samples, n_targets)."""
         if not self.classification:
             return np.asarray(y, dtype=float)[:, None]
         classes, codes = np.unique(np.asarray(y), return_inverse=True)
         return codes[:, None].astype(float) if len(classes) <= 2 else np.eye(len(classes))[codes]
 
-    def _learn(self, positions: list[Positions], targets: Array) -> list[Array]:
-        """Of each column, the means of its levels and last that of an unknown one, ``(n_levels + 1, n_targets)``."""
+    def _learn_means(self, positions: list[Positions], targets: Array) -> list[Array]:
+        """Return for each column the means of its levels and of an unknown level, shape (n_levels + 1, n_targets)."""
         overall = targets.mean(axis=0)
         means = []
         for at, levels in zip(positions, self.levels_, strict=True):

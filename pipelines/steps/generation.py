@@ -1,4 +1,4 @@
-"""Feature generation: new columns made of the encoded ones, or of pairs of categories."""
+"""Feature generation: new columns from encoded columns or from pairs of category columns."""
 
 from __future__ import annotations
 
@@ -19,20 +19,21 @@ from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import Component, FitContext, TableTraits, space_of
 from pipelines.steps.encoders import FrequencyEncoder
-from pipelines.steps.preprocessing import bound, target_encoder
+from pipelines.steps.preprocessing import clip_numbers, target_encoder
 
 Array = NDArray[np.float64]
 
 OPERATIONS = ("add", "subtract", "multiply", "divide")
-MAX_COLUMNS = 500  # wider tables gain nothing from more columns, and lose minutes
-MAX_ENCODED = 2_000  # columns where every category has one of its own
-MAX_CELLS = 20_000_000  # of new columns: 160 MB
-MAX_COMPONENTS = 100  # of PCA
+MAX_COLUMNS = 500  # wider tables gain no accuracy from more columns, which take minutes
+MAX_ENCODED = 2_000  # columns with one column for each category
+MAX_CELLS = 20_000_000  # cells of new columns: 160 MB
+MAX_COMPONENTS = 100  # principal components
+MAX_COLUMNS_TO_COMBINE = 150
 MAX_VALUE = 1e12
 
 
 def apply_operation(operation: str, a: Array, b: Array) -> Array:
-    """One of `OPERATIONS` on columns; what is not finite (a division by 0) becomes 0, missing stays missing."""
+    """Apply one of `OPERATIONS`; a result that is not finite (division by 0) becomes 0, missing cells stay missing."""
     with np.errstate(all="ignore"):
         out = getattr(np, operation)(a, b)
     out = np.where(np.isinf(out) | (np.isnan(out) & ~np.isnan(a) & ~np.isnan(b)), 0.0, out)
@@ -42,15 +43,15 @@ def apply_operation(operation: str, a: Array, b: Array) -> Array:
 class ArithmeticFeatures(TransformerMixin, BaseEstimator):
     """Appends sums, differences, products or ratios of random pairs of columns.
 
-    What is appended is clipped at the percentiles 1 and 99 of training and standardized: ratios and products have
-    long tails, which linear and kernel models would follow.
+    The new columns are clipped at the percentiles 1 and 99 of training and then standardized. Ratios and products
+    have long tails, which would dominate linear and kernel models.
 
     Parameters
     ----------
     operations : tuple of str
-        From "add", "subtract", "multiply", "divide".
+        Names from "add", "subtract", "multiply", "divide".
     n_new : int
-        Number of new columns; all pairs where there are fewer.
+        Number of new columns; all pairs where there are fewer pairs.
     squares : bool
         Whether a column may pair with itself.
     """
@@ -73,9 +74,9 @@ class ArithmeticFeatures(TransformerMixin, BaseEstimator):
         self.n_features_in_ = X.shape[1]
         varying = [i for i in range(X.shape[1]) if _varies(X[:, i])]
         rng = np.random.default_rng(self.random_state)
-        if len(varying) > 150:
-            varying = sorted(rng.choice(varying, 150, replace=False))
-        pairs = [(o, i, j) for o in self.operations for i, j in combinations(varying, 2)]
+        if len(varying) > MAX_COLUMNS_TO_COMBINE:
+            varying = sorted(rng.choice(varying, MAX_COLUMNS_TO_COMBINE, replace=False))
+        pairs = [(operation, i, j) for operation in self.operations for i, j in combinations(varying, 2)]
         if self.squares:
             pairs += [("multiply", i, i) for i in varying]
         chosen = rng.permutation(len(pairs))[: self.n_new]
@@ -85,7 +86,7 @@ class ArithmeticFeatures(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: ArrayLike) -> Array:
-        """The table with the new columns at its end."""
+        """Return the table with the new columns at its end."""
         check_is_fitted(self)
         X = np.asarray(X, dtype=float)
         low, high, center, scale = self.bounds_
@@ -97,11 +98,11 @@ class ArithmeticFeatures(TransformerMixin, BaseEstimator):
 
 
 def _bounds(new: Array) -> tuple[Array, Array, Array, Array]:
-    """Low and high limits of columns, and the centers and scales of what lies between; each ``(n_columns,)``."""
+    """Return lower and upper limits of columns, and centers and scales after clipping; each of shape (n_columns,)."""
     new = np.where(np.isnan(new).all(axis=0), 0.0, new)
     quantile = np.nanquantile if np.isnan(new).any() else np.quantile
     low, high = quantile(new, (0.01, 0.99), axis=0)
-    # Nearly constant columns, as products of rare categories are, have to say only what is rare.
+    # A nearly constant column, such as a product of rare categories, keeps its rare values, which carry information.
     flat = low == high
     low = np.where(flat, np.nanmin(new, axis=0), low)
     high = np.where(flat, np.nanmax(new, axis=0), high)
@@ -116,7 +117,7 @@ def _varies(column: Array) -> bool:
 
 
 class CategoryPairs(TransformerMixin, BaseEstimator):
-    """Pairs of category columns as categories of their own.
+    """Combines pairs of category columns into new category columns.
 
     Parameters
     ----------
@@ -138,15 +139,15 @@ class CategoryPairs(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: ArrayLike) -> Array:
-        """Codes of the pairs, shape (n_samples, n_pairs)."""
+        """Return the codes of the pairs, shape (n_samples, n_pairs)."""
         check_is_fitted(self)
-        # 0 is a missing cell; a code beyond those of training shares the last number.
+        # 0 stands for a missing cell; all codes that training did not have share the last number.
         codes = np.minimum(np.nan_to_num(np.asarray(X, dtype=float), nan=-1) + 1, self.widths_ - 1)
         return np.column_stack([codes[:, i] * self.widths_[j] + codes[:, j] for i, j in self.pairs_])
 
 
 class BoundedPCA(TransformerMixin, BaseEstimator):
-    """Principal components of the standardized table that keep a share of its variance, at most `max_components`."""
+    """Principal components of the standardized table: as many as keep a share of its variance, up to a maximum."""
 
     def __init__(
         self, variance: float = 0.95, whiten: bool = False, max_components: int = MAX_COMPONENTS, random_state: int = 0
@@ -157,7 +158,7 @@ class BoundedPCA(TransformerMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
-        """Find the components."""
+        """Learn the components."""
         X = np.asarray(X, dtype=float)
         self.n_features_in_ = X.shape[1]
         most = max(1, min(self.max_components, X.shape[0] - 1, X.shape[1]))
@@ -169,13 +170,13 @@ class BoundedPCA(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: ArrayLike) -> Array:
-        """Components of shape (n_samples, n_components_)."""
+        """Return components of shape (n_samples, n_components_)."""
         check_is_fitted(self)
-        return bound(np.nan_to_num(self.pca_.transform(self.scaler_.transform(X))[:, : self.n_components_]))
+        return clip_numbers(np.nan_to_num(self.pca_.transform(self.scaler_.transform(X))[:, : self.n_components_]))
 
 
 class BoundedNystroem(TransformerMixin, BaseEstimator):
-    """Kernel features of the standardized table from a sample of its rows, appended to it."""
+    """Appends kernel features of the standardized table, which are based on a sample of its rows."""
 
     def __init__(self, n_components: int = 100, gamma: float = 1.0, random_state: int = 0):
         self.n_components = n_components
@@ -183,7 +184,7 @@ class BoundedNystroem(TransformerMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
-        """Sample the rows; `gamma` counts in multiples of 1 / n_features."""
+        """Sample the rows; `gamma` is a multiple of 1 / n_features."""
         X = np.asarray(X, dtype=float)
         self.n_features_in_ = X.shape[1]
         self.scaler_ = StandardScaler().fit(X)
@@ -195,20 +196,20 @@ class BoundedNystroem(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: ArrayLike) -> Array:
-        """The table with the kernel features at its end."""
+        """Return the table with the kernel features at its end."""
         check_is_fitted(self)
         X = np.asarray(X, dtype=float)
         return np.column_stack([X, self.kernel_.transform(np.clip(self.scaler_.transform(X), -1e6, 1e6))])
 
 
 class BoundedAgglomeration(TransformerMixin, BaseEstimator):
-    """Means of groups of columns that rise and fall together."""
+    """Replaces groups of similar columns by their means."""
 
     def __init__(self, share: float = 0.5):
         self.share = share
 
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
-        """Group the columns, by at most 2,000 rows: the grouping needs no more."""
+        """Group the columns by their values in at most 2,000 rows."""
         X = np.asarray(X, dtype=float)
         self.n_features_in_ = X.shape[1]
         self.scaler_ = StandardScaler().fit(X)
@@ -219,10 +220,10 @@ class BoundedAgglomeration(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: ArrayLike) -> Array:
-        """Group means, shape (n_samples, n_groups)."""
+        """Return group means of shape (n_samples, n_groups)."""
         check_is_fitted(self)
         scaled = self.scaler_.transform(X)
-        return bound(self.groups_.transform(scaled) if hasattr(self, "groups_") else scaled)
+        return clip_numbers(self.groups_.transform(scaled) if hasattr(self, "groups_") else scaled)
 
 
 def _arithmetic(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
@@ -259,7 +260,7 @@ def _nystroem(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     )
 
 
-def _narrow(traits: TableTraits) -> bool:
+def _narrow_enough(traits: TableTraits) -> bool:
     encoded = len(traits.numeric) + sum(min(cardinality, 100) for cardinality in traits.cardinalities)
     return (
         not traits.sparse
@@ -269,14 +270,14 @@ def _narrow(traits: TableTraits) -> bool:
     )
 
 
-def _columns(name: str, lower: int, upper: int, default: int, traits: TableTraits) -> Any:
-    """A number of new columns that stays within `MAX_CELLS`."""
+def _n_columns(name: str, lower: int, upper: int, default: int, traits: TableTraits) -> Any:
+    """Return a hyperparameter for a number of new columns, with an upper bound by `MAX_CELLS`."""
     most = int(np.clip(MAX_CELLS // traits.n_rows, 2 * lower, upper))
     return Integer(name, (lower, most), log=True, default=min(default, most))
 
 
 def make_category_pairs(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    """Pairs of categories, target-encoded out of fold or by frequency; a branch beside the category columns."""
+    """Return a transformer of pairs of categories, which are encoded by target (out of fold) or by frequency."""
     pairs = CategoryPairs(params.get("max_pairs", 30), context.random_state)
     if params.get("encoder", "target") == "frequency":
         return make_pipeline(pairs, FrequencyEncoder())
@@ -299,20 +300,20 @@ GENERATION = (
         "polynomial",
         _polynomial,
         lambda traits: space_of(
-            _columns("n_new", 10, 500, 200, traits),
+            _n_columns("n_new", 10, 500, 200, traits),
             Categorical("interaction_only", [False, True], default=False),
         ),
-        applies=_narrow,
+        applies=_narrow_enough,
         accepts_missing=True,
     ),
     Component(
         "arithmetic",
         _arithmetic,
         lambda traits: space_of(
-            _columns("n_new", 10, 300, 50, traits),
+            _n_columns("n_new", 10, 300, 50, traits),
             Categorical("operations", ["all", "sums", "products"], default="all"),
         ),
-        applies=lambda traits: _narrow(traits) and traits.n_features >= 2,
+        applies=lambda traits: _narrow_enough(traits) and traits.n_features >= 2,
         accepts_missing=True,
     ),
     Component(
@@ -332,21 +333,21 @@ GENERATION = (
         lambda traits: space_of(
             Float("n_components", (0.5, 0.999), default=0.95), Categorical("whiten", [False, True], default=False)
         ),
-        applies=lambda traits: _narrow(traits) and traits.n_features >= 2,
+        applies=lambda traits: _narrow_enough(traits) and traits.n_features >= 2,
     ),
     Component(
         "nystroem",
         _nystroem,
         lambda traits: space_of(
-            _columns("n_components", 20, 500, 100, traits),
+            _n_columns("n_components", 20, 500, 100, traits),
             Float("gamma", (0.01, 10.0), log=True, default=1.0),
         ),
-        applies=_narrow,
+        applies=_narrow_enough,
     ),
     Component(
         "agglomeration",
         lambda params, context: BoundedAgglomeration(params.get("share", 0.5)),
         lambda traits: space_of(Float("share", (0.1, 0.9), default=0.5)),
-        applies=lambda traits: _narrow(traits) and traits.n_features >= 4,
+        applies=lambda traits: _narrow_enough(traits) and traits.n_features >= 4,
     ),
 )

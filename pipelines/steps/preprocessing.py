@@ -1,4 +1,4 @@
-"""Imputation, encoding and scaling: what happens to single columns."""
+"""Imputation, encoding and scaling: the steps that treat each column alone."""
 
 from __future__ import annotations
 
@@ -28,19 +28,19 @@ from pipelines.steps.encoders import CodeEncoder, FrequencyEncoder, TargetMeanEn
 
 Array = NDArray[np.float64]
 
-MAX_CELLS = 30_000_000  # of one-hot columns: 240 MB
-MAX_TARGET_COLUMNS = 400  # one per category column and class
+MAX_CELLS = 30_000_000  # cells of one-hot columns: 240 MB
+MAX_TARGET_COLUMNS = 400  # columns of target encoding: one per category column and class
 
 
 class RobustClipScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Centers on the median, scales by the quartiles' distance, and squeezes outliers smoothly into (-3, 3).
+    """Centers on the median, scales by the interquartile range, and compresses outliers smoothly into (-3, 3).
 
-    RealMLP's scaling (Holzmüller et al., 2024, arXiv:2407.04491, section 3.1): where the quartiles coincide the
-    range takes their place, and a constant column becomes 0.
+    This is the scaling of RealMLP (Holzmüller et al., 2024, arXiv:2407.04491, section 3.1). Where both quartiles are
+    equal, half of the range replaces the interquartile range. A constant column becomes 0.
     """
 
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
-        """Learn center and scale of each column; missing cells do not count."""
+        """Learn the center and the scale of each column, without its missing cells."""
         X = np.asarray(X, dtype=float)
         empty = np.isnan(X).all(axis=0)
         X = np.where(empty, 0.0, X)
@@ -53,7 +53,7 @@ class RobustClipScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: ArrayLike) -> Array:
-        """Values between -3 and 3, shape (n_samples, n_features)."""
+        """Return values between -3 and 3, shape (n_samples, n_features)."""
         check_is_fitted(self)
         scaled = (np.asarray(X, dtype=float) - self.center_) * self.factor_
         return scaled / np.sqrt(1.0 + (scaled / 3.0) ** 2)
@@ -97,7 +97,7 @@ def _one_hot_space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def target_encoder(smooth: float, context: FitContext) -> BaseEstimator:
-    """Each category becomes the mean target of the other folds' rows, shrunk to the overall mean."""
+    """Return an encoder that replaces each category by its mean target in other folds, shrunk to the overall mean."""
     return TargetMeanEncoder(smooth, context.traits.is_classification, random_state=context.random_state)
 
 
@@ -128,8 +128,8 @@ def _quantile(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     )
 
 
-def bound(X: Any) -> Any:
-    """The numbers of an array or CSR matrix cut at `LARGEST`; what is missing stays missing."""
+def clip_numbers(X: Any) -> Any:
+    """Return an array or CSR matrix with its numbers clipped to `LARGEST`; missing cells stay missing."""
     if sparse.issparse(X):
         X = X.copy()
         X.data = np.clip(X.data, -LARGEST, LARGEST)
@@ -137,22 +137,22 @@ def bound(X: Any) -> Any:
     return np.clip(X, -LARGEST, LARGEST)
 
 
-def _bounded(scaler: BaseEstimator) -> BaseEstimator:
-    """A scaler that divides by what training knew, and so may make large numbers of new rows too large."""
-    return make_pipeline(scaler, FunctionTransformer(bound, feature_names_out="one-to-one"))
+def _clipped(scaler: BaseEstimator) -> BaseEstimator:
+    """Return a scaler with clipped output: it divides by scales of training, so that new rows may become too large."""
+    return make_pipeline(scaler, FunctionTransformer(clip_numbers, feature_names_out="one-to-one"))
 
 
 def _standard(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    return _bounded(StandardScaler(with_mean=not context.traits.sparse))
+    return _clipped(StandardScaler(with_mean=not context.traits.sparse))
 
 
 def _max_abs(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    return _bounded(MaxAbsScaler())
+    return _clipped(MaxAbsScaler())
 
 
 def _robust(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     low = 100 * params.get("quantile_low", 0.25)
-    return _bounded(RobustScaler(quantile_range=(low, 100 - low)))
+    return _clipped(RobustScaler(quantile_range=(low, 100 - low)))
 
 
 def _dense(traits: TableTraits) -> bool:
@@ -181,30 +181,30 @@ SCALING = (
 
 
 class SafePowerTransformer(PowerTransformer):
-    """Yeo-Johnson, with values of extreme size brought within ten standard deviations before and after."""
+    """Yeo-Johnson transformation whose input and output are clipped to ten standard deviations."""
 
-    _reach = 10.0
+    _limit = 10.0
 
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
-        self._standardize(X)
-        # Nothing is known of a column without a value; as a constant it passes unchanged.
-        super().fit(np.where(np.isnan(X).all(axis=0), 0.0, self._bounded(X)))
+        self._learn_scales(X)
+        # A column without any value becomes a constant, which the transformation leaves as it is.
+        super().fit(np.where(np.isnan(X).all(axis=0), 0.0, self._standardize(X)))
         return self
 
     def fit_transform(self, X: ArrayLike, y: Any = None) -> Array:
         return self.fit(X).transform(X)
 
     def transform(self, X: ArrayLike) -> Array:
-        out = super().transform(self._bounded(X))
-        return np.clip(out, -self._reach, self._reach)
+        out = super().transform(self._standardize(X))
+        return np.clip(out, -self._limit, self._limit)
 
-    def _standardize(self, X: ArrayLike) -> None:
+    def _learn_scales(self, X: ArrayLike) -> None:
         X = np.asarray(X, dtype=float)
         X = np.where(np.isnan(X).all(axis=0), 0.0, X)
         self.mean_ = np.nanmean(X, axis=0)
         deviation = np.nanstd(X, axis=0)
         self.deviation_ = np.where(deviation > 0, deviation, 1.0)
 
-    def _bounded(self, X: ArrayLike) -> Array:
+    def _standardize(self, X: ArrayLike) -> Array:
         scaled = (np.asarray(X, dtype=float) - self.mean_) / self.deviation_
-        return np.clip(scaled, -self._reach, self._reach)
+        return np.clip(scaled, -self._limit, self._limit)

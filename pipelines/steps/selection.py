@@ -1,4 +1,4 @@
-"""Feature selection: always keeps at least one column."""
+"""Feature selection, which always keeps at least one column."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import Component, FitContext, TableTraits, space_of
 
-MAX_ROWS = 5_000  # scores settle long before the rows of a large table are used up
+MAX_ROWS = 5_000  # rows that are enough to score the columns of a large table
 
 
 class ScoreSelector(SelectorMixin, BaseEstimator):
@@ -32,7 +32,7 @@ class ScoreSelector(SelectorMixin, BaseEstimator):
     ----------
     score : {"variance", "f_test", "mutual_info", "trees"}
     share : float
-        Of the columns, between 0 and 1.
+        Share of the columns to keep, between 0 and 1.
     classification : bool
     """
 
@@ -75,12 +75,12 @@ class ScoreSelector(SelectorMixin, BaseEstimator):
 
 
 class CorrelationFilter(SelectorMixin, BaseEstimator):
-    """Drops columns that repeat an earlier one.
+    """Drops columns that are highly correlated with an earlier column.
 
     Parameters
     ----------
     threshold : float
-        Largest absolute correlation with a column that is kept.
+        Largest absolute correlation that two kept columns may have.
     """
 
     def __init__(self, threshold: float = 0.95, random_state: int = 0):

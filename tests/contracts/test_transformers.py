@@ -15,7 +15,7 @@ from sklearn.preprocessing import TargetEncoder
 from pipelines.catalog import CATALOG
 from pipelines.component import LARGEST, FitContext, TableTraits
 from pipelines.steps.balancing import BalancedClassifier
-from pipelines.steps.calibration import Calibrated
+from pipelines.steps.calibration import CalibratedClassifier
 from pipelines.steps.encoders import FrequencyEncoder, TargetMeanEncoder
 from pipelines.steps.generation import ArithmeticFeatures
 from pipelines.steps.preprocessing import RobustClipScaler
@@ -142,7 +142,7 @@ def test_calibration_is_refused_where_a_class_has_too_few_rows():
     X = np.random.default_rng(0).normal(size=(40, 2))
     y = np.repeat([0, 1], [38, 2])
     plain = LogisticRegression().fit(X, y).predict_proba(X)
-    assert np.allclose(Calibrated(LogisticRegression()).fit(X, y).predict_proba(X), plain)
+    assert np.allclose(CalibratedClassifier(LogisticRegression()).fit(X, y).predict_proba(X), plain)
 
 
 @pytest.mark.parametrize(("kind", "classification"), [("binary", True), ("multiclass", True), ("continuous", False)])
