@@ -43,6 +43,7 @@ class AttemptStatus(StrEnum):
     FAILED = "failed"
     PERMANENT_FAILURE = "permanent_failure"
     BUSY = "busy"
+    DIED = "died"
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def main(connection: Connection, assignment: Assignment) -> None:
     except KeyboardInterrupt:
         outcome = Outcome(AttemptStatus.CANCELLED, "cancelled")
     connection.send(outcome)
-    os._exit(0)  # what the libraries would tidy up ends with the process anyway
+    _end_group()  # what the libraries would tidy up ends with the process anyway
 
 
 def _end_with_runner(connection: Connection) -> None:
@@ -106,19 +107,14 @@ def _end_with_runner(connection: Connection) -> None:
     try:
         connection.recv()
     except (EOFError, OSError):
-        kill_group(os.getpid())
-        os._exit(1)
+        _end_group()
 
 
-def kill_group(pid: int) -> None:
-    """Kill a job's process and all that it started."""
-    try:
-        if hasattr(os, "killpg"):
-            os.killpg(pid, signal.SIGKILL)
-        else:
-            os.kill(pid, signal.SIGTERM)
-    except (ProcessLookupError, PermissionError):
-        pass
+def _end_group() -> None:
+    """End this process and all that it started. Only a member can be sure that the number is still its group's."""
+    if hasattr(os, "killpg"):
+        os.killpg(os.getpgrp(), signal.SIGKILL)
+    os._exit(1)
 
 
 def _attempt(assignment: Assignment, interrupt: _Interrupt) -> Outcome:

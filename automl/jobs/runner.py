@@ -7,23 +7,19 @@ lock, else when its leases run out.
 from __future__ import annotations
 
 import logging
-import os
-import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from multiprocessing.connection import Connection, wait
+from dataclasses import dataclass, replace
+from multiprocessing.connection import wait
 from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
-from automl.execute.machine import resident_memory
-from automl.execute.processes import process_context, start_process
-from automl.jobs import attempt
-from automl.jobs.attempt import Assignment, AttemptStatus, Outcome, kill_group
+from automl.execute.processes import process_context
+from automl.jobs.attempt import Assignment, AttemptStatus, Outcome
 from automl.jobs.folders import JobFolder, is_dead, lock, new_owner, runner_lock_path
 from automl.jobs.job import Batch, Resources
+from automl.jobs.process import JobProcess
 from automl.jobs.queue import Claim, JobQueue, State
 
 logger = logging.getLogger("automl.jobs")
@@ -40,35 +36,18 @@ _LOCK_PATIENCE = 5.0
 
 @dataclass
 class _Running:
-    """A job in its process."""
+    """A claimed job and its process."""
 
     claim: Claim
-    process: Any
-    connection: Connection
+    process: JobProcess
     started: float
     kill_at: float | None = None  # set once its end was asked for
-    verdict: Outcome | None = None  # what the runner decided, whatever the process says
+    verdict: Outcome | None = None  # of the runner, which holds whatever the process sends
     outcome: Outcome | None = None
 
     @property
     def key(self) -> tuple[str, int]:
         return self.claim.id, self.claim.attempt
-
-    def memory(self) -> float:
-        """Resident memory in MiB of the process and its children."""
-        return resident_memory(self.process.pid)
-
-    def interrupt(self) -> None:
-        with suppress(ProcessLookupError):
-            os.kill(self.process.pid, signal.SIGINT)
-
-    def kill(self) -> None:
-        """End the process and all that it started; waits until it is gone."""
-        kill_group(self.process.pid)
-        self.process.kill()
-        self.process.join()
-        kill_group(self.process.pid)  # a process killed while it started may have founded its group since
-        self.connection.close()
 
 
 class Runner:
@@ -101,7 +80,7 @@ class Runner:
     def _stop(self) -> None:
         """End what runs; what has just finished is noted, the rest goes back into the queue."""
         for running in self._running:
-            running.kill()
+            running.process.kill()
             if (known := self._finished(running.claim)) is not None:
                 self._note(running.claim, known)
         self._queue.release(self._batch.name, self.owner)
@@ -118,11 +97,11 @@ class Runner:
         self._retry_on_outage(self._start)
         if not self._running and not self._retry_on_outage(lambda: self._queue.left(self._batch.name, self._capacity)):
             return False
-        ready = wait([running.connection for running in self._running], timeout=_TICK) if self._running else []
+        ready = wait([running.process.connection for running in self._running], timeout=_TICK) if self._running else []
         if not self._running:
             time.sleep(_TICK)  # others are at the last jobs, or a retry is due later
         for running in list(self._running):
-            if running.connection in ready:
+            if running.process.connection in ready:
                 self._receive(running)
         return True
 
@@ -158,11 +137,15 @@ class Runner:
             self._next_renewal = now + self._queue.lease / _RENEWALS
         held = self._queue.held(name, self.owner) if self._running else {}
         for running in self._running:
+            if running.outcome is None and running.process.connection.poll():
+                self._receive(running)  # it ended before it was seen to pass a limit
+            if running.outcome is not None:
+                continue
             if running.key not in held:
                 running.verdict = Outcome(AttemptStatus.BUSY, "the lease was lost")
                 running.kill_at = now
             elif held[running.key] and running.kill_at is None:
-                running.interrupt()
+                running.process.interrupt()
                 running.kill_at = now + _GRACE
             self._enforce_limits(running, now)
         self._next_tick = time.monotonic() + _TICK
@@ -173,25 +156,24 @@ class Runner:
             reason = f"took more than its time_limit of {limits.time_limit:g} s"
             running.verdict = Outcome(AttemptStatus.PERMANENT_FAILURE, reason)
             running.kill_at = now
-        elif running.kill_at is None and limits.memory is not None and (used := running.memory()) > limits.memory:
-            reason = f"used {used:.0f} MiB, its memory is {limits.memory:.0f} MiB; give it more"
-            running.verdict = Outcome(AttemptStatus.PERMANENT_FAILURE, reason)
-            running.kill_at = now
-        if running.kill_at is not None and now >= running.kill_at and running.outcome is None:
+        elif running.kill_at is None and limits.memory is not None:
+            used = running.process.memory()
+            if used > limits.memory:
+                reason = f"used {used:.0f} MiB, its memory is {limits.memory:.0f} MiB; give it more"
+                running.verdict = Outcome(AttemptStatus.PERMANENT_FAILURE, reason)
+                running.kill_at = now
+        if running.kill_at is not None and now >= running.kill_at:
             cancelled = Outcome(AttemptStatus.CANCELLED, "cancelled, and killed as it did not end by itself")
             running.outcome = running.verdict or cancelled
-            running.kill()
+            running.process.kill()
 
     def _receive(self, running: _Running) -> None:
-        """Take what the process said; one that said nothing has died."""
-        try:
-            running.outcome = running.connection.recv()
-        except (EOFError, OSError):
-            running.process.join(1.0)
-            code = running.process.exitcode
+        """Take the outcome that a process has sent."""
+        outcome = running.process.receive()
+        if outcome.status is AttemptStatus.DIED:
             status = AttemptStatus.FAILED if running.kill_at is None else AttemptStatus.CANCELLED
-            running.outcome = Outcome(status, f"its process died with exit code {code}")
-        running.kill()
+            outcome = replace(outcome, status=status)
+        running.outcome = outcome
 
     def _note_ended(self) -> None:
         for running in [running for running in self._running if running.outcome is not None]:
@@ -228,11 +210,7 @@ class Runner:
     def _spawn(self, claim: Claim) -> _Running:
         memory = (self._capacity.memory or 0.0) * claim.job.resources.n_jobs / self._capacity.n_jobs
         assignment = Assignment(claim.job, claim.name, claim.attempt, self._batch.folder, self._batch.results, memory)
-        ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=attempt.main, args=(theirs, assignment))
-        start_process(process)
-        theirs.close()
-        return _Running(claim, process, ours, time.monotonic())
+        return _Running(claim, JobProcess(self._context, assignment), time.monotonic())
 
     def _free(self) -> Resources:
         used = [running.claim.job.resources for running in self._running]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -30,6 +31,15 @@ def raises(marks: str, times: int) -> pd.DataFrame:
 def dies(marks: str, times: int) -> pd.DataFrame:
     """A table that can be had after so many deaths of the process."""
     if _called_before(marks) < times:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return table()
+
+
+def leaves_a_child(marks: str, dies: bool = True) -> pd.DataFrame:
+    """A table, or the death of this process, after it has started a process that goes on for an hour."""
+    child = subprocess.Popen(["sleep", "3600"])
+    _mark(marks, str(child.pid))
+    if dies:
         os.kill(os.getpid(), signal.SIGKILL)
     return table()
 

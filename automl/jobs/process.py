@@ -1,0 +1,87 @@
+"""The process of a job, as its runner sees it. Signals go only to what certainly is the job's process or its child."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from contextlib import suppress
+from typing import Any
+
+import psutil
+
+from automl.execute.machine import resident_memory
+from automl.execute.processes import start_process
+from automl.jobs import attempt
+from automl.jobs.attempt import Assignment, AttemptStatus, Outcome
+
+_LAST_SECONDS = 5.0  # that a process may take to end after it has sent its outcome
+
+
+class JobProcess:
+    """A started process that works on an assignment; its children are in its process group.
+
+    The operating system may give the number of an ended process to a new one. Each signal is therefore preceded by a
+    look at the exit code.
+    """
+
+    def __init__(self, context: Any, assignment: Assignment):
+        self.connection, theirs = context.Pipe()
+        self._process = context.Process(target=attempt.main, args=(theirs, assignment))
+        start_process(self._process)
+        theirs.close()
+
+    def memory(self) -> float:
+        """Return the resident memory in MiB of the process and its children; 0 after its end."""
+        return 0.0 if self._has_ended() else resident_memory(self._process.pid)
+
+    def interrupt(self) -> None:
+        """Ask the process to end, and to save what it has."""
+        if not self._has_ended():
+            with suppress(ProcessLookupError):
+                os.kill(self._process.pid, signal.SIGINT)
+
+    def receive(self) -> Outcome:
+        """Return what the process has sent, and end it. A process that has sent nothing has died."""
+        try:
+            outcome: Outcome = self.connection.recv()
+        except (EOFError, OSError):
+            self._process.join(1.0)
+            outcome = Outcome(AttemptStatus.DIED, f"its process died with exit code {self._process.exitcode}")
+            self.kill()
+            return outcome
+        self._process.join(_LAST_SECONDS)  # it ends itself and its children
+        if self._has_ended():
+            self.connection.close()
+        else:
+            self.kill()
+        return outcome
+
+    def kill(self) -> None:
+        """End the process and all processes that it started, and wait for its end."""
+        if self._has_ended():
+            _kill_members(self._process.pid, time.time())
+        else:
+            if hasattr(os, "killpg"):
+                with suppress(ProcessLookupError, PermissionError):  # the process has not founded its group yet
+                    os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.kill()
+            self._process.join()
+        self.connection.close()
+
+    def _has_ended(self) -> bool:
+        return self._process.exitcode is not None
+
+
+def _kill_members(group: int, ended: float) -> None:
+    """Kill the members of a process group whose leader had ended by a time in seconds since 1970.
+
+    The number of the group cannot be given anew while it has members. Where it has none left, it may be the number of a
+    younger group, whose members are left alone.
+    """
+    if not hasattr(os, "getpgid"):
+        return
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, ProcessLookupError, PermissionError):
+            if os.getpgid(process.pid) == group and process.create_time() < ended:
+                process.kill()
