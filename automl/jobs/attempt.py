@@ -121,6 +121,7 @@ def _attempt(assignment: Assignment, interrupt: _Interrupt) -> Outcome:
     folder = JobFolder(assignment.results, assignment.name)
     known = folder.result()
     if known is not None and known["state"] == AttemptStatus.FINISHED:
+        folder.remove_searches()  # the earlier attempt may have been killed before it could
         return Outcome(AttemptStatus.FINISHED, result=known)
     folder.open()
     _log_to(folder.work / "log.txt")
@@ -179,7 +180,7 @@ def _fit(assignment: Assignment, folder: JobFolder, interrupt: _Interrupt) -> Ou
         "stop_reason": stop_reason,
     }
     logger.info("%s after %.1f s", result["state"], seconds)
-    folder.commit(result, keep_search=cancelled)
+    folder.commit(result, search, keep_search=cancelled)
     return Outcome(AttemptStatus(result["state"]), "cancelled; the best so far is kept" if cancelled else "", result)
 
 

@@ -78,12 +78,12 @@ class JobFolder:
         return self.results / ".work" / "locks" / f"{self.name}.lock"
 
     def result(self) -> dict[str, Any] | None:
-        """What an earlier attempt left behind as its result."""
+        """Return the result that an earlier attempt has left; None where there is none, or a damaged one."""
         try:
-            found: dict[str, Any] = json.loads((self.final / "result.json").read_text(encoding="utf-8"))
-        except FileNotFoundError:
+            found = json.loads((self.final / "result.json").read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):  # after a power cut a file may be empty
             return None
-        return found
+        return found if isinstance(found, dict) and "state" in found else None
 
     def open(self) -> None:
         """Make the folder of work; what was cancelled before is taken up again."""
@@ -98,17 +98,30 @@ class JobFolder:
         """Folder of the durable search on one state of the table."""
         return self.work / f"search-{fingerprint}"
 
-    def commit(self, result: Mapping[str, Any], keep_search: bool) -> None:
-        """Make the work a result."""
-        if not keep_search:
-            for history in self.work.glob(f"{_SEARCHES}/history.jsonl"):
-                history.replace(self.work / "history.jsonl")
-            for folder in self.work.glob(_SEARCHES):
-                shutil.rmtree(folder)
+    def commit(self, result: Mapping[str, Any], search: Path, keep_search: bool) -> None:
+        """Make the work a result.
+
+        Parameters
+        ----------
+        search : Path
+            Folder of the search that led to the result; its history is kept, and that of no other state of the table.
+        keep_search : bool
+            Keep the search, so that it can go on later. It is removed only after the result is in its place: an attempt
+            that is killed before goes on with all finished trials.
+        """
+        with suppress(FileNotFoundError):  # another estimator than the search has no history
+            shutil.copyfile(search / "history.jsonl", self.work / "history.jsonl")
         partial = self.work / "result.json.partial"
         partial.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
         partial.replace(self.work / "result.json")
         self.work.rename(self.final)
+        if not keep_search:
+            self.remove_searches()
+
+    def remove_searches(self) -> None:
+        """Remove what only an unfinished job needs from the result."""
+        for folder in self.final.glob(_SEARCHES):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def machine_name() -> str:

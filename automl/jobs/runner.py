@@ -87,8 +87,12 @@ class Runner:
 
     def _finished(self, claim: Claim) -> Outcome | None:
         """What a finished folder says, where nobody could note it yet."""
-        known = JobFolder(self._batch.results, claim.name).result()
-        return Outcome(AttemptStatus.FINISHED, result=known) if known and known["state"] == State.FINISHED else None
+        folder = JobFolder(self._batch.results, claim.name)
+        known = folder.result()
+        if known is None or known["state"] != State.FINISHED:
+            return None
+        folder.remove_searches()  # the attempt may have been killed before it could
+        return Outcome(AttemptStatus.FINISHED, result=known)
 
     def _step(self) -> bool:
         """One round: look, note, start, wait. False when nothing is left to do."""

@@ -1,0 +1,57 @@
+"""The folder of a job: what it keeps, and what an interrupted commit leaves."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from sklearn.datasets import load_breast_cancer
+
+import automl
+from automl.jobs.folders import JobFolder
+from automl.jobs.spec import read_batch
+
+FOREST = {"forest": {"max_trials": 2, "time_budget": 600, "cv": 2, "include": ["random_forest"]}}
+
+
+def test_the_history_that_is_kept_is_of_the_table_that_the_model_was_fitted_on(tmp_path):
+    load_breast_cancer(as_frame=True).frame.to_csv(tmp_path / "cancer.csv", index=False)
+    table = {"path": str(tmp_path / "cancer.csv"), "target": "target"}
+    description = {"results": str(tmp_path / "results"), "tables": [table], "settings": FOREST}
+    [job] = read_batch(description).jobs
+    folder = JobFolder(tmp_path / "results", job.name)
+    for number in range(20):  # searches on earlier states of the table
+        search = folder.search(f"{number:016x}")
+        search.mkdir(parents=True)
+        (search / "history.jsonl").write_text('{"of": "another table"}\n')
+    assert list(automl.run_jobs(description)["state"]) == ["finished"]
+    history = [json.loads(line) for line in (folder.final / "history.jsonl").read_text().splitlines()]
+    assert len(history) == 2
+    assert all("configuration" in line for line in history)
+    assert not list(folder.final.glob("search-*"))
+
+
+def test_a_commit_that_is_cut_short_keeps_the_search_to_go_on_with(tmp_path):
+    folder = JobFolder(tmp_path, "job")
+    folder.open()
+    search = folder.search("0" * 16)
+    search.mkdir()
+    (search / "history.jsonl").write_text("{}\n")
+    folder.final.mkdir()
+    (folder.final / "file").touch()  # the kernel refuses to rename another folder to this name
+    with pytest.raises(OSError, match="not empty"):
+        folder.commit({"state": "finished"}, search, keep_search=False)
+    assert (search / "history.jsonl").read_text() == "{}\n"
+
+
+@pytest.mark.parametrize("content", ["", '{"state": ', "[]", "{}"])
+def test_a_damaged_result_is_made_again(tmp_path, content):
+    table = {"call": "tests.jobs.workshop:table", "target": "y"}
+    settings = {"dummy": {"estimator": "sklearn.dummy:DummyClassifier"}}
+    description = {"results": str(tmp_path / "results"), "tables": [table], "settings": settings}
+    name = automl.run_jobs(description)["job"][0]
+    result = tmp_path / "results" / name / "result.json"
+    result.write_text(content)
+    (tmp_path / "results" / "jobs.sqlite").unlink()
+    assert list(automl.run_jobs(description)["state"]) == ["finished"]
+    assert json.loads(result.read_text())["state"] == "finished"
