@@ -13,7 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Update, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Update, and_, case, false, func, or_, select, update
 from sqlalchemy.engine import CursorResult
 
 from automl.errors import InvalidInputError
@@ -226,8 +226,8 @@ class JobQueue:
         failed : bool
             Whether this was a failure of the job, which its retries are counted by, or not its own fault.
         """
-        values = {"state": State.QUEUED, "reason": reason, "ready_at": self._now + delay}
-        return self._give_up(claim, owner, {**values, "failures": JOBS.c.failures + int(failed)})
+        values = {"reason": reason, "ready_at": self._now + delay, "failures": JOBS.c.failures + int(failed)}
+        return self._give_up(claim, owner, {**self._queued_again(), **values})
 
     def failures(self, claim: Claim) -> int:
         """How often the job has failed."""
@@ -246,8 +246,17 @@ class JobQueue:
     def release(self, batch: str, owner: str) -> None:
         """Queue all jobs of a runner that stops."""
         with self._engine.begin() as connection:
-            values = {"state": State.QUEUED, "owner": None, "lease": None, "reason": "its runner was stopped"}
+            values = {"owner": None, "lease": None, "reason": "its runner was stopped", **self._queued_again()}
             connection.execute(update(JOBS).where(*_held(batch, owner)).values(**values))
+
+    def _queued_again(self, given_up: ColumnElement[bool] | None = None) -> dict[str, Any]:
+        """Return the values of a job that no longer runs: queued, cancelled if that was asked for, or given up."""
+        given_up = false() if given_up is None else given_up
+        return {
+            "state": case((JOBS.c.cancel, State.CANCELLED), (given_up, State.FAILED), else_=State.QUEUED),
+            "ended": case((or_(JOBS.c.cancel, given_up), self._now), else_=None),
+            "cancel": False,
+        }
 
     def owners(self, batch: str) -> set[str]:
         """Runners that hold jobs."""
@@ -267,10 +276,9 @@ class JobQueue:
         )
         too_often = JOBS.c.lost_runners + 1 >= MAX_LOST_RUNNERS
         values = {
-            "state": case((JOBS.c.cancel, State.CANCELLED), (too_often, State.FAILED), else_=State.QUEUED),
+            **self._queued_again(too_often),
             "reason": case((too_often, f"its runner was lost {MAX_LOST_RUNNERS} times"), else_="its runner was lost"),
             "lost_runners": JOBS.c.lost_runners + 1,
-            "cancel": False,
             "owner": None,
             "lease": None,
         }
@@ -299,6 +307,7 @@ class JobQueue:
             "ready_at": 0.0,
             "reason": "",
             "cancel": False,
+            "ended": None,
         }
         with self._engine.begin() as connection:
             return sum(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -154,6 +155,41 @@ def test_cancelling_ends_what_waits_and_asks_what_runs(queue):
     assert queue.requeue("b", None) == 2
     assert names(queue) == ["t1", "t2", "t3"]
     assert not any(queue.held("b", "me").values())
+
+
+def record_of(queue, name):
+    return next(record for record in queue.records("b") if record.job.table.name == name)
+
+
+def test_what_recovery_ends_has_a_time_of_its_end(queue):
+    queue.add("b", [job(1), job(2)])
+    for _ in range(MAX_LOST_RUNNERS):
+        assert queue.claim("b", "dead", Resources(1, 1000.0), CAPACITY).job.table.name == "t1"
+        assert record_of(queue, "t1").ended is None
+        queue.recover("b", {"dead"})
+    queue.claim("b", "dead", CAPACITY, CAPACITY)
+    queue.cancel("b", None)
+    queue.recover("b", {"dead"})
+    assert states(queue) == {"t1": "failed", "t2": "cancelled"}
+    ended = [record.ended for record in queue.records("b")]
+    assert all(abs(moment - time.time()) < 60 for moment in ended)
+    queue.requeue("b", None)
+    assert [record.ended for record in queue.records("b")] == [None, None]
+
+
+@pytest.mark.parametrize("way", ["release", "retry", "recover"])
+def test_a_job_that_was_cancelled_while_it_ran_does_not_go_back_into_the_queue(queue, way):
+    queue.add("b", [job(1)])
+    claim = queue.claim("b", "me", CAPACITY, CAPACITY)
+    queue.cancel("b", None)
+    ways = {
+        "release": lambda: queue.release("b", "me"),
+        "retry": lambda: queue.retry(claim, "me", "no luck", delay=0, failed=True),
+        "recover": lambda: queue.recover("b", {"me"}),
+    }
+    ways[way]()
+    assert states(queue) == {"t1": "cancelled"}
+    assert record_of(queue, "t1").ended is not None
 
 
 def test_the_same_description_adds_nothing_and_a_changed_one_only_what_is_new(queue):
