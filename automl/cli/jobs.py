@@ -35,7 +35,7 @@ def run(
     verbose: Verbose = 1,
 ) -> None:
     """Run a batch, or go on with it; what is finished is not repeated. Several runners may share the work."""
-    with _speaking(verbose):
+    with _log_to_stderr(verbose):
         from automl.jobs.batch import run_jobs
 
         _end(run_jobs(description, n_jobs=n_jobs, memory=memory), verbose)
@@ -46,7 +46,7 @@ def resume(
     place: Place, batch: BatchName = None, n_jobs: Cores = -1, memory: Memory = None, verbose: Verbose = 1
 ) -> None:
     """Go on with a batch, failed and cancelled jobs included, as it stands in its store."""
-    with _speaking(verbose):
+    with _log_to_stderr(verbose):
         from automl.jobs.batch import resume_jobs
 
         _end(resume_jobs(place, batch, n_jobs=n_jobs, memory=memory), verbose)
@@ -129,18 +129,20 @@ def _show(table: pd.DataFrame, columns: list[str]) -> None:
 
 
 @contextmanager
-def _speaking(verbose: int) -> Iterator[None]:
-    """Send the runner's log lines to standard error; Ctrl-C ends with one line."""
-    handler = logging.StreamHandler()
+def _log_to_stderr(verbose: int) -> Iterator[None]:
+    """Send the runner's log lines to standard error, or nowhere; Ctrl-C ends with one line."""
+    handler = logging.StreamHandler() if verbose else logging.NullHandler()
     handler.setFormatter(logging.Formatter("automl: %(message)s"))
     logger = logging.getLogger("automl.jobs")
+    level = logger.level
+    logger.addHandler(handler)
     if verbose:
-        logger.addHandler(handler)
         logger.setLevel(logging.INFO)
     try:
         yield
     except KeyboardInterrupt:
-        typer.echo("automl: stopped; the same command goes on from here", err=True)
+        typer.echo("automl: stopped; run the same command again to go on", err=True)
         raise typer.Exit(_INTERRUPTED) from None
     finally:
         logger.removeHandler(handler)
+        logger.setLevel(level)

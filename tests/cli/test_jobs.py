@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import io
 import json
+import logging
+import os
+import subprocess
+import sys
 from functools import partial
+from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
 
+import automl
 from tests.jobs.workshop import DUMMY
+
+ROOT = Path(automl.__file__).parents[1]
 
 
 @pytest.fixture
@@ -19,6 +27,8 @@ def shell(tmp_path, monkeypatch, call):
     tables = [{"call": "tests.jobs.workshop:table", "arguments": {"seed": seed}} for seed in range(2)]
     batch = {"defaults": {"target": "y", "holdout": 0.5}, "tables": tables, "settings": DUMMY}
     (tmp_path / "jobs.yaml").write_text(yaml.safe_dump(batch))
+    batch["defaults"]["n_jobs"] = 2
+    (tmp_path / "large.yaml").write_text(yaml.safe_dump({**batch, "tables": tables[:1]}))
     monkeypatch.chdir(tmp_path)
     return partial(call, "jobs")
 
@@ -70,3 +80,23 @@ def test_a_store_with_two_batches_wants_to_know_which(shell, tmp_path):
     assert shell("status", "results/jobs.sqlite", "--batch", "more")[1] == "1 jobs: 1 finished\n"
     code, _, err = shell("cancel", "jobs.yaml", "table-dummy-00000000")
     assert (code, "there is no job 'table-dummy-00000000'" in err) == (2, True)
+
+
+def test_the_commands_leave_the_logger_as_it_was(shell, monkeypatch):
+    logger = logging.getLogger("automl.jobs")
+    monkeypatch.setattr(logger, "level", logging.ERROR)
+    before = (logger.level, list(logger.handlers))
+    for verbose in ("1", "0"):
+        assert shell("run", "jobs.yaml", "--verbose", verbose)[0] == 0
+        assert (logger.level, logger.handlers) == before
+
+
+def test_a_silent_run_says_nothing_of_jobs_that_wait_for_a_larger_runner(shell, tmp_path):
+    def run(*arguments):
+        command = [sys.executable, "-m", "automl", "jobs", "run", "large.yaml", "--n-jobs", "1", *arguments]
+        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    silent = run("--verbose", "0")
+    assert (silent.returncode, silent.stdout, silent.stderr) == (1, "", "")
+    assert "wait for a larger runner" in run().stderr

@@ -155,7 +155,7 @@ def test_ctrl_c_gives_the_jobs_back_and_the_same_command_goes_on(tmp_path, start
     runner = start("run", "jobs.yaml", "--n-jobs", "1")
     wait_for(lambda: done(tmp_path), runner)
     runner.send_signal(signal.SIGINT)
-    assert "automl: stopped; the same command goes on from here" in finish(runner, code=130)
+    assert "automl: stopped; run the same command again to go on" in finish(runner, code=130)
     assert set(pd.read_csv(tmp_path / "results" / "summary.csv")["state"]) == {"finished", "queued"}
     assert "3 jobs: 3 finished" in finish(start("run", "jobs.yaml"))
     assert starts(tmp_path)[0][0] == 1
