@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import importlib
+import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +14,14 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from automl.errors import InvalidInputError
+from automl.jobs.folders import LockedError, lock
 from automl.jobs.job import Table
 from automl.task.files import read_table
 from automl.task.target import TaskName, guess_task, split_target
 
 _SPLIT_SEED = 0
+_OPENML_TIMEOUT = 300.0  # seconds for one answer of OpenML
+_TURN = 1800.0  # seconds for which other jobs may keep OpenML's cache
 
 
 @dataclass(frozen=True)
@@ -118,11 +123,27 @@ def _call(table: Table) -> tuple[pd.DataFrame, pd.Series]:
 
 
 def _read_openml(number: int, target: str | None) -> tuple[pd.DataFrame, pd.Series]:
-    import openml
+    from meta_db.exchange.client import Connection, OpenMLError
 
-    dataset = openml.datasets.get_dataset(number, download_data=True)
-    frame = pd.DataFrame(dataset.get_data(dataset_format="dataframe")[0])
+    what = f"data set {number}"
+    with Connection(timeout=_OPENML_TIMEOUT).open() as session:
+        try:
+            with _turn(session.cache):
+                dataset = session.dataset(number, with_data=True)
+                frame = pd.DataFrame(session.ask(what, lambda: dataset.get_data(dataset_format="dataframe"))[0])
+        except LockedError:
+            raise OpenMLError(f"{what}: other jobs use '{session.cache}' for more than {_TURN:g} seconds") from None
     column = target or dataset.default_target_attribute
     if column is None:
         raise InvalidInputError(f"openml: data set {number} has no default target; name one")
     return split_target(frame, column, f"OpenML data set {number}", "target")
+
+
+def _turn(cache: Path) -> AbstractContextManager[None]:
+    """Let one job at a time use the cache of OpenML's client.
+
+    The client would read files that another process still writes, and remove them as damaged. A cache that cannot be
+    written to has no such files.
+    """
+    read_only = cache.is_dir() and not os.access(cache, os.W_OK)
+    return nullcontext() if read_only else lock(cache / "jobs.lock", _TURN)

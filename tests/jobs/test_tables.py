@@ -2,46 +2,99 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import openml
 import pandas as pd
 import pytest
+import yaml
 from sklearn.datasets import load_iris
 
+import automl
 from automl.errors import InvalidInputError
+from automl.jobs import tables
 from automl.jobs.job import Table
 from automl.jobs.tables import read_data
+from meta_db.exchange.client import OpenMLError
+from tests.meta_db.exchange.server import OpenMLServer, breast, diabetes
 
 IRIS = load_iris(as_frame=True).frame
 
 
 @pytest.fixture
-def openml_has_iris(monkeypatch):
-    """OpenML's answer without the network."""
+def server(tmp_path):
+    """A server that speaks OpenML's REST over HTTP, which the client is configured to ask."""
+    config = openml.config
+    before = config.get_config_as_dict()
+    with OpenMLServer([breast(5), diabetes(6)]) as running:
+        config.server = running.address
+        config.set_root_cache_directory(tmp_path / "cache")
+        yield running
+    config.server = before["server"]
+    config.set_root_cache_directory(before["cachedir"])
 
-    def get_dataset(number, download_data):
-        assert (number, download_data) == (61, True)
-        data = (IRIS, None, None, list(IRIS.columns))
-        return SimpleNamespace(default_target_attribute="target", get_data=lambda dataset_format: data)
 
-    monkeypatch.setattr(openml.datasets, "get_dataset", get_dataset)
+def test_openml_data_sets_have_a_default_target(server, tmp_path):
+    data = read_data(Table("breast", "openml", "5"), tmp_path)
+    assert (data.X.shape, data.y.name, data.is_classification) == ((90, 6), "class", True)
+    data = read_data(Table("diabetes", "openml", "6", target="bmi"), tmp_path)
+    assert (data.X.shape, data.y.name, data.is_classification) == ((80, 10), "bmi", False)
 
 
-def test_openml_data_sets_have_a_default_target(openml_has_iris, tmp_path):
-    rows = read_data(Table("iris", "openml", "61"), tmp_path)
-    assert (rows.X.shape, rows.y.name, rows.is_classification) == ((150, 4), "target", True)
-    rows = read_data(Table("iris", "openml", "61", target="sepal width (cm)"), tmp_path)
-    assert (rows.y.name, rows.is_classification) == ("sepal width (cm)", False)
+@pytest.mark.parametrize(
+    ("part", "fault", "message"),
+    [
+        ("/data/5", "hang", "data set 5: http.* did not answer within 1 seconds"),
+        ("/download/5", "hang", "did not answer within 1 seconds"),
+        ("/data/5", "malformed", "is malformed"),
+    ],
+)
+def test_an_openml_server_that_fails_ends_the_attempt(server, tmp_path, monkeypatch, part, fault, message):
+    monkeypatch.setattr(tables, "_OPENML_TIMEOUT", 1.0)
+    server.faults[part] = fault
+    with pytest.raises(OpenMLError, match=message):
+        read_data(Table("breast", "openml", "5"), tmp_path)
+    server.faults.clear()
+    assert read_data(Table("breast", "openml", "5"), tmp_path).X.shape == (90, 6)
+
+
+def test_a_damaged_file_in_the_cache_is_downloaded_again(server, tmp_path):
+    expected = read_data(Table("breast", "openml", "5"), tmp_path).X
+    for path in (tmp_path / "cache").rglob("*.arff"):
+        path.write_bytes(path.read_bytes()[:2000])
+    for path in [*(tmp_path / "cache").rglob("*.pkl*"), *(tmp_path / "cache").rglob("*.feather")]:
+        path.unlink()
+    pd.testing.assert_frame_equal(read_data(Table("breast", "openml", "5"), tmp_path).X, expected)
+
+
+def test_jobs_that_want_one_openml_data_set_at_once_download_it_once(server, tmp_path):
+    (tmp_path / "config" / "openml").mkdir(parents=True)
+    (tmp_path / "config" / "openml" / "config").write_text(f"server = {server.address}\nconnection_n_retries = 1\n")
+    settings = {f"s{i}": {"estimator": "sklearn.dummy:DummyClassifier", "random_state": i} for i in range(4)}
+    batch = {"tables": [{"openml": 5}], "settings": settings, "defaults": {"retries": 0}}
+    (tmp_path / "jobs.yaml").write_text(yaml.safe_dump(batch))
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(Path(automl.__file__).parents[1]),
+        "XDG_CONFIG_HOME": str(tmp_path / "config"),
+        "OPENML_CACHE_DIR": str(tmp_path / "cache"),
+    }
+    command = [sys.executable, "-m", "automl", "jobs", "run", "jobs.yaml", "--n-jobs", "4"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout == "4 jobs: 4 finished\n", done.stderr
+    assert server.count("/download/5") == 1
 
 
 def test_the_holdout_keeps_the_shares_of_the_classes_and_is_always_the_same(tmp_path):
     IRIS.to_csv(tmp_path / "iris.csv", index=False)
     table = Table("iris", "path", "iris.csv", target="target", holdout=0.2)
-    rows, again = read_data(table, tmp_path), read_data(table, tmp_path)
-    assert rows.y_test.value_counts().to_dict() == {0: 10, 1: 10, 2: 10}
-    assert set(rows.X.index).isdisjoint(rows.X_test.index)
-    pd.testing.assert_frame_equal(rows.X_test, again.X_test)
+    data, again = read_data(table, tmp_path), read_data(table, tmp_path)
+    assert data.y_test.value_counts().to_dict() == {0: 10, 1: 10, 2: 10}
+    assert set(data.X.index).isdisjoint(data.X_test.index)
+    pd.testing.assert_frame_equal(data.X_test, again.X_test)
 
 
 def test_the_fingerprint_changes_with_any_cell(tmp_path):
