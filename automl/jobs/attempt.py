@@ -90,7 +90,7 @@ def main(connection: Connection, assignment: Assignment) -> None:
         os.setsid()  # so that all processes of the job can be ended together, and Ctrl-C reaches the runner only
     interrupt = _Interrupt()
     threading.Thread(target=_end_with_runner, args=(connection,), name="automl-runner", daemon=True).start()
-    sys.path.insert(0, str(assignment.folder))
+    sys.path.append(str(assignment.folder))  # at the end: its packages must not hide those of this library
     try:
         with lock(JobFolder(assignment.results, assignment.name).lock_path, _LOCK_PATIENCE):
             outcome = _attempt(assignment, interrupt)

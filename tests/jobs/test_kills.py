@@ -161,6 +161,19 @@ def test_ctrl_c_gives_the_jobs_back_and_the_same_command_goes_on(tmp_path, start
     assert starts(tmp_path)[0][0] == 1
 
 
+def test_modules_beside_the_description_do_not_hide_libraries(tmp_path, start):
+    (tmp_path / "batch" / "pipelines").mkdir(parents=True)
+    (tmp_path / "batch" / "pipelines" / "__init__.py").touch()
+    (tmp_path / "batch" / "xgboost.py").write_text("raise RuntimeError('a script of the user')\n")
+    (tmp_path / "batch" / "mine.py").write_text("from tests.jobs.workshop import table\n")
+    batch = {
+        "tables": [{"call": "mine:table", "target": "y"}],
+        "settings": {"boosting": {"max_trials": 1, "time_budget": 600, "cv": 2, "include": ["xgboost"]}},
+    }
+    (tmp_path / "batch" / "jobs.yaml").write_text(yaml.safe_dump(batch))
+    assert "1 jobs: 1 finished" in finish(start("run", "batch/jobs.yaml"))
+
+
 SEARCH = {"random_forest": {"time_budget": 600, "max_trials": 8, "cv": 3, "include": ["random_forest", "extra_trees"]}}
 CANCER = {
     "call": "sklearn.datasets:load_breast_cancer",
