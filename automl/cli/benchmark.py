@@ -38,7 +38,7 @@ def benchmark(
     verbose: Annotated[int, typer.Option(min=0, help="0 is silent, 2 tells more.")] = 1,
 ) -> None:
     """Compare estimators on tables by nested cross-validation: each search is scored on rows it never saw."""
-    asked = _Asked(
+    options = _Options(
         target=target,
         estimators=split_names(estimators),
         folds=_Folds(outer_cv, repeats, in_order, groups),
@@ -55,12 +55,12 @@ def benchmark(
         _check_out(out)
         named = _by_name(tables)
         for path in named.values():  # all of them before the first minute is spent
-            make_plan(_request(path, asked), seed=0)
+            make_plan(_request(path, options), seed=0)
         done: dict[str, pd.DataFrame] = {}
         failures = []
         for i, (name, path) in enumerate(named.items()):
             say(verbose, f"table {i + 1} of {len(named)}: {path}")
-            request = _request(path, asked)
+            request = _request(path, options)
             try:
                 result = nested_cross_validate(
                     **vars(request), store=out / _STORES / name, random_state=seed, verbose=verbose
@@ -70,7 +70,7 @@ def benchmark(
                 say(verbose, f"note: {failures[-1]}")
                 continue
             done[name] = result.scores
-            _save(out, done, asked, verbose=verbose if len(done) + len(failures) == len(named) else 0)
+            _save(out, done, options, verbose=verbose if len(done) + len(failures) == len(named) else 0)
         if not done:
             raise NothingFittedError(failures[0])
         say(verbose, f"saved in '{out}'")
@@ -102,7 +102,7 @@ class _Folds:
 
 
 @dataclass(frozen=True)
-class _Asked:
+class _Options:
     """The options of one call."""
 
     target: str
@@ -115,32 +115,32 @@ class _Asked:
     verbose: int
 
 
-def _request(path: Path, asked: _Asked) -> Any:
-    """What nested cross-validation is asked to do with one table."""
-    from automl.comparison.contenders import Wish, make_contenders
+def _request(path: Path, options: _Options) -> Any:
+    """What nested cross-validation is options to do with one table."""
+    from automl.comparison.contenders import ContenderSettings, make_contenders
     from automl.comparison.plan import Request
     from automl.task.files import read_table
 
-    X, y = split_target(read_table(path), asked.target, path, "--target")
+    X, y = split_target(read_table(path), options.target, path, "--target")
     groups = None
-    if asked.folds.groups is not None:
-        if asked.folds.groups not in X.columns:
-            raise InvalidInputError(f"--groups: '{path}' has no column '{asked.folds.groups}'; name another")
-        groups = X.pop(asked.folds.groups)
-    kind = guess_task(y)[0] if asked.task is TaskName.AUTO else asked.task
-    wish = Wish(
+    if options.folds.groups is not None:
+        if options.folds.groups not in X.columns:
+            raise InvalidInputError(f"--groups: '{path}' has no column '{options.folds.groups}'; name another")
+        groups = X.pop(options.folds.groups)
+    kind = guess_task(y)[0] if options.task is TaskName.AUTO else options.task
+    settings = ContenderSettings(
         classification=kind is TaskName.CLASSIFICATION,
-        time_budget=asked.time_budget,
-        scoring=asked.scoring[0] if asked.scoring else None,
-        n_jobs=asked.n_jobs,
-        verbose=max(0, asked.verbose - 1),
+        time_budget=options.time_budget,
+        scoring=options.scoring[0] if options.scoring else None,
+        n_jobs=options.n_jobs,
+        verbose=max(0, options.verbose - 1),
     )
     return Request(
-        estimators=make_contenders(asked.estimators, wish),
+        estimators=make_contenders(options.estimators, settings),
         X=X,
         y=y,
-        outer_cv=asked.folds.splitter(wish.classification),
-        scoring=list(asked.scoring) or None,
+        outer_cv=options.folds.splitter(settings.classification),
+        scoring=list(options.scoring) or None,
         groups=groups,
     )
 
@@ -161,11 +161,11 @@ def _by_name(tables: Sequence[Path]) -> dict[str, Path]:
     return named
 
 
-def _save(out: Path, done: dict[str, pd.DataFrame], asked: _Asked, verbose: int) -> None:
+def _save(out: Path, done: dict[str, pd.DataFrame], options: _Options, verbose: int) -> None:
     """Write what is known so far as tables and plots, and show it."""
-    from automl.comparison.report import Report
+    from automl.comparison.report import BenchmarkReport
 
-    report = Report.of(done, by_metric=bool(asked.scoring))
+    report = BenchmarkReport.from_scores(done, by_metric=bool(options.scoring))
     report.write(out)
     if verbose:
         report.show()

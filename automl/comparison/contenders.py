@@ -1,4 +1,4 @@
-"""Estimators that ``automl benchmark`` knows by name; all take raw tables."""
+"""The estimators that ``automl benchmark`` knows by name. All of them take raw tables."""
 
 from __future__ import annotations
 
@@ -21,18 +21,21 @@ from pipelines.table.reader import TableReader
 
 
 @dataclass(frozen=True)
-class Wish:
-    """What is asked of contenders.
+class ContenderSettings:
+    """Settings from which a contender is made.
 
     Attributes
     ----------
     classification : bool
+        Whether the contender is a classifier; else it is a regressor.
     time_budget : float
-        Seconds for each fit of those that search.
+        Seconds for each fit of a contender that searches.
     scoring : str or None
-        What those that search aim at.
+        The metric that a contender that searches optimizes.
     n_jobs : int
+        Number of processes or threads; -1 means all processors.
     verbose : int
+        The contender writes no messages if this is 0.
     """
 
     classification: bool
@@ -42,42 +45,47 @@ class Wish:
     verbose: int = 0
 
 
-def _automl(wish: Wish) -> Any:
-    make = AutoMLClassifier if wish.classification else AutoMLRegressor
-    return make(time_budget=wish.time_budget, scoring=wish.scoring, n_jobs=wish.n_jobs, verbose=wish.verbose)
+def _automl(settings: ContenderSettings) -> Any:
+    make = AutoMLClassifier if settings.classification else AutoMLRegressor
+    return make(
+        time_budget=settings.time_budget,
+        scoring=settings.scoring,
+        n_jobs=settings.n_jobs,
+        verbose=settings.verbose,
+    )
 
 
-def _forest(wish: Wish) -> Any:
-    make = RandomForestClassifier if wish.classification else RandomForestRegressor
-    return make_pipeline(TableReader(), make(n_jobs=_threads(wish)))
+def _forest(settings: ContenderSettings) -> Any:
+    make = RandomForestClassifier if settings.classification else RandomForestRegressor
+    return make_pipeline(TableReader(), make(n_jobs=_threads(settings)))
 
 
-def _lightgbm(wish: Wish) -> Any:
+def _lightgbm(settings: ContenderSettings) -> Any:
     from lightgbm import LGBMClassifier, LGBMRegressor
 
-    make = LGBMClassifier if wish.classification else LGBMRegressor
-    return make_pipeline(TableReader(), make(n_jobs=_threads(wish), verbosity=-1))
+    make = LGBMClassifier if settings.classification else LGBMRegressor
+    return make_pipeline(TableReader(), make(n_jobs=_threads(settings), verbosity=-1))
 
 
-def _linear(wish: Wish) -> Any:
+def _linear(settings: ContenderSettings) -> Any:
     numbers = make_pipeline(SimpleImputer(strategy="median"), StandardScaler())
     labels = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=50)
     columns = make_column_transformer(
         (numbers, make_column_selector(dtype_include="number")),
         (labels, make_column_selector(dtype_exclude="number")),
     )
-    return make_pipeline(columns, LogisticRegression(max_iter=1000) if wish.classification else RidgeCV())
+    return make_pipeline(columns, LogisticRegression(max_iter=1000) if settings.classification else RidgeCV())
 
 
-def _dummy(wish: Wish) -> Any:
-    return DummyClassifier() if wish.classification else DummyRegressor()
+def _dummy(settings: ContenderSettings) -> Any:
+    return DummyClassifier() if settings.classification else DummyRegressor()
 
 
-def _threads(wish: Wish) -> int:
-    return available_cpus() if wish.n_jobs == -1 else wish.n_jobs
+def _threads(settings: ContenderSettings) -> int:
+    return available_cpus() if settings.n_jobs == -1 else settings.n_jobs
 
 
-CONTENDERS: dict[str, Callable[[Wish], Any]] = {
+CONTENDERS: dict[str, Callable[[ContenderSettings], Any]] = {
     "automl": _automl,
     "forest": _forest,
     "lightgbm": _lightgbm,
@@ -86,13 +94,13 @@ CONTENDERS: dict[str, Callable[[Wish], Any]] = {
 }
 
 
-def make_contenders(names: Sequence[str], wish: Wish) -> dict[str, Any]:
-    """Unfitted estimators by name, with their libraries' default settings.
+def make_contenders(names: Sequence[str], settings: ContenderSettings) -> dict[str, Any]:
+    """Return unfitted estimators by name. Parameters that `settings` does not set have their libraries' defaults.
 
     Raises
     ------
     InvalidInputError
-        If a name is unknown; it lists those that are close.
+        If a name is unknown; the message lists similar names.
     """
     check_names("--estimators", names, CONTENDERS)
-    return {name: CONTENDERS[name](wish) for name in names}
+    return {name: CONTENDERS[name](settings) for name in names}

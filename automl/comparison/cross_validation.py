@@ -22,7 +22,7 @@ from sklearn.metrics import check_scoring
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
-from automl.comparison.fold_store import FoldScores, NestedLog
+from automl.comparison.fold_store import FoldScores, FoldStore
 from automl.comparison.folds import compare_folds
 from automl.comparison.plan import Plan, Request, fit_keyword, make_plan
 from automl.errors import FoldFailedWarning, InvalidInputError, NothingFittedError
@@ -158,21 +158,21 @@ def nested_cross_validate(
     0      tree   0.9      3
     1     dummy   0.3      3
     """
-    log = None if store is None else NestedLog(Path(store))
-    seed = _seed(random_state, log)
+    fold_store = None if store is None else FoldStore(Path(store))
+    seed = _seed(random_state, fold_store)
     plan = make_plan(Request(estimators, X, y, outer_cv, scoring, groups, sample_weight), seed)
-    results = {} if log is None else log.open(plan)
-    tell = _teller(verbose)
+    results = {} if fold_store is None else fold_store.open(plan)
+    log = _make_log(verbose)
     if results:
-        tell(f"store '{store}': {len(results)} results are there already")
+        log(f"store '{store}': {len(results)} results are there already")
     warned: set[str] = set()
     # Folds outside, estimators inside: what an interruption leaves can be compared.
     for name, fold in _missing(plan, results):
         result = run_fold(plan, name, fold)
-        if log is not None:
-            log.append(result)
+        if fold_store is not None:
+            fold_store.append(result)
         results[name, fold] = result
-        tell(_line(result, len(plan.folds)))
+        log(_line(result, len(plan.folds)))
         if result.failed and name not in warned:
             warned.add(name)
             reason = next(iter(result.reasons.values())).rstrip(".")
@@ -205,7 +205,7 @@ def run_fold(plan: Plan, name: str, fold: int) -> FoldScores:
     try:
         estimator.fit(_take(plan.X, train), plan.y[train], **keywords)
     except Exception as error:  # noqa: BLE001  one estimator's failure on one fold must not end the others
-        reason = _told(error)
+        reason = _format_error(error)
         return FoldScores(name, fold, scores, dict.fromkeys(scores, reason), time.perf_counter() - start, 0.0)
     fitted = time.perf_counter()
     last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
@@ -236,8 +236,8 @@ def _score(plan: Plan, estimator: Any, test: Rows) -> dict[str, Any]:
         return {name: answer for one in plan.scorers.items() for name, answer in ask(dict([one])).items()}
 
 
-def _seed(random_state: Any, log: NestedLog | None) -> int:
-    known = None if log is None else log.seed()
+def _seed(random_state: Any, fold_store: FoldStore | None) -> int:
+    known = None if fold_store is None else fold_store.seed()
     if random_state is None and known is not None:
         return known
     if isinstance(random_state, int | np.integer) and not isinstance(random_state, bool):
@@ -271,7 +271,7 @@ def _take(X: Any, rows: Rows) -> Any:
     return X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
 
 
-def _told(error: Exception) -> str:
+def _format_error(error: Exception) -> str:
     return " ".join(f"{type(error).__name__}: {error}".split())
 
 
@@ -297,7 +297,7 @@ def _tabulate(plan: Plan, results: Mapping[tuple[str, int], FoldScores]) -> pd.D
     return pd.DataFrame(rows).astype({"score": float})
 
 
-def _teller(verbose: int) -> Callable[[str], None]:
+def _make_log(verbose: int) -> Callable[[str], None]:
     """One line a fold: to those who watch a terminal, else to the log."""
     if verbose <= 0:
         return lambda text: None
@@ -308,7 +308,7 @@ def _teller(verbose: int) -> Callable[[str], None]:
 
 
 def _line(result: FoldScores, n_folds: int) -> str:
-    told = [f"{metric} {score:.4g}" for metric, score in result.scores.items() if score is not None]
-    return f"outer fold {result.fold + 1} of {n_folds}, {result.estimator}: {', '.join(told) or 'failed'}, " + (
+    found = [f"{metric} {score:.4g}" for metric, score in result.scores.items() if score is not None]
+    return f"outer fold {result.fold + 1} of {n_folds}, {result.estimator}: {', '.join(found) or 'failed'}, " + (
         f"{result.fit_seconds + result.score_seconds:.1f} s"
     )

@@ -41,7 +41,7 @@ class FoldScores:
         return bool(self.reasons)
 
 
-class NestedLog:
+class FoldStore:
     """A folder with ``about.json``, which says what was split and how, and ``folds.jsonl``, which only grows.
 
     Parameters
@@ -67,7 +67,7 @@ class NestedLog:
         InvalidInputError
             If the folder holds something else, or a run whose table, folds, metrics, seed or estimators differ.
         """
-        self._marks = {name: estimator_mark(estimator) for name, estimator in plan.estimators.items()}
+        self._fingerprints = {name: estimator_fingerprint(estimator) for name, estimator in plan.estimators.items()}
         now = {
             "seed": plan.seed,
             "table": table_fingerprint(plan.X, plan.y, plan.groups, plan.sample_weight),
@@ -85,7 +85,7 @@ class NestedLog:
 
     def append(self, result: FoldScores) -> None:
         """Add one line; it has reached the disk when this returns."""
-        line = asdict(result) | {"mark": self._marks[result.estimator]}
+        line = asdict(result) | {"mark": self._fingerprints[result.estimator]}
         with self._lines.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, allow_nan=False) + "\n")
             file.flush()
@@ -130,9 +130,9 @@ class NestedLog:
                 line = json.loads(piece)
             except json.JSONDecodeError:  # the half line
                 continue
-            mark = line.pop("mark")
+            fingerprint = line.pop("mark")
             result = FoldScores(**line)
-            if self._marks.get(result.estimator, mark) != mark:
+            if self._fingerprints.get(result.estimator, fingerprint) != fingerprint:
                 raise self._refusal(f"other settings of estimator {result.estimator!r}")
             if not result.failed:
                 results[result.estimator, result.fold] = result
@@ -144,11 +144,11 @@ class NestedLog:
         )
 
 
-def estimator_mark(estimator: Any) -> str:
+def estimator_fingerprint(estimator: Any) -> str:
     """Sixteen hexadecimal digits that name an estimator's class and settings, the same in every process."""
-    settings = {
+    parameters = {
         name: stable_repr(value)
         for name, value in sorted(estimator.get_params(deep=True).items())
         if name.rpartition("__")[2] not in _NO_MATTER
     }
-    return digest([stable_repr(estimator), json.dumps(settings)])
+    return digest([stable_repr(estimator), json.dumps(parameters)])

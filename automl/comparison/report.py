@@ -24,7 +24,7 @@ _WIDTH = 120  # of what goes to a file or a pipe
 
 
 @dataclass(frozen=True)
-class Report:
+class BenchmarkReport:
     """Scores, summaries and comparisons of several tables.
 
     Attributes
@@ -41,7 +41,7 @@ class Report:
     over_tables: Mapping[str, TableComparison]
 
     @classmethod
-    def of(cls, done: Mapping[str, pd.DataFrame], by_metric: bool) -> Self:
+    def from_scores(cls, done: Mapping[str, pd.DataFrame], by_metric: bool) -> Self:
         """Report on the scores of each table by its name.
 
         Parameters
@@ -124,33 +124,33 @@ def _stacked(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _show_summary(console: Console, title: str, rows: pd.DataFrame) -> None:
     failed = ["failed"] if rows["failed"].any() else []
-    shown = rows.assign(**{"seconds a fit": _told(rows["fit_seconds"], "{:.1f}")})
+    shown = rows.assign(**{"seconds a fit": _format(rows["fit_seconds"], "{:.1f}")})
     for column in ("mean", "std"):
-        shown[column] = _told(rows[column], "{:.4f}")
+        shown[column] = _format(rows[column], "{:.4f}")
     _show(console, title, shown[["estimator", "mean", "std", "folds", *failed, "seconds a fit"]])
 
 
 def _show_pairs(console: Console, title: str, rows: pd.DataFrame) -> None:
-    shown = rows[["first", "second"]].assign(difference=_told(rows["difference"], "{:+.4f}"))
+    shown = rows[["first", "second"]].assign(difference=_format(rows["difference"], "{:+.4f}"))
     for column in ("p", "p_holm", "first_better", "equivalent", "second_better"):
-        shown[column.replace("_", " ")] = _told(rows[column], "{:.3f}")
+        shown[column.replace("_", " ")] = _format(rows[column], "{:.3f}")
     _show(console, title, shown)
 
 
 def _show_over(console: Console, compared: str, over: TableComparison) -> None:
     friedman = "" if pd.isna(over.friedman_p) else f", Friedman p = {over.friedman_p:.3g}"
-    ranks = _told(over.ranks, "{:.2f}").rename_axis("estimator").rename("mean rank").reset_index()
+    ranks = _format(over.ranks, "{:.2f}").rename_axis("estimator").rename("mean rank").reset_index()
     _show(console, f"{compared}: mean ranks over {over.n_tables} tables, 1 is best{friedman}", ranks)
     pairs = over.pairs[["first", "second"]].copy()
-    pairs["rank difference"] = _told(over.pairs["rank_difference"], "{:+.2f}")
+    pairs["rank difference"] = _format(over.pairs["rank_difference"], "{:+.2f}")
     tests = {"p_nemenyi": "p Nemenyi", "p_wilcoxon": "p Wilcoxon", "p_holm": "p Wilcoxon (Holm)"}
     for column, head in tests.items():
         if over.pairs[column].notna().any():  # differences of unlike metrics are not tested
-            pairs[head] = _told(over.pairs[column], "{:.3f}")
+            pairs[head] = _format(over.pairs[column], "{:.3f}")
     _show(console, f"{compared}: pairs; critical difference {over.critical_difference:.2f} at {over.alpha:g}", pairs)
 
 
-def _told(numbers: pd.Series, pattern: str) -> pd.Series:
+def _format(numbers: pd.Series, pattern: str) -> pd.Series:
     return numbers.map(lambda number: "-" if pd.isna(number) else pattern.format(number))
 
 

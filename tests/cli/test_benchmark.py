@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes, load_iris, load_wine
 
-from automl.comparison.contenders import CONTENDERS, Wish, make_contenders
+from automl.comparison.contenders import CONTENDERS, ContenderSettings, make_contenders
 
 QUICK = ["--target", "target", "--estimators", "linear,dummy", "--outer-cv", "3", "--n-jobs", "1"]
 
@@ -118,12 +118,12 @@ def test_what_users_can_mend_is_one_line_before_any_work(here, run, arguments, s
 @pytest.mark.parametrize(("name", "classification"), [("wine", True), ("diabetes", False)])
 def test_every_contender_takes_a_raw_table(here, name, classification):
     table = pd.read_csv(f"{name}.csv").head(120).assign(flag=lambda table: table.index % 2 == 0)
-    wish = Wish(classification, n_jobs=1)
-    for contender in make_contenders([name for name in CONTENDERS if name != "automl"], wish).values():
+    settings = ContenderSettings(classification, n_jobs=1)
+    for contender in make_contenders([name for name in CONTENDERS if name != "automl"], settings).values():
         fitted = contender.fit(table.drop(columns="target").head(90), table["target"].head(90))
         assert len(fitted.predict(table.drop(columns="target").tail(30))) == 30
 
 
 def test_our_contender_has_the_budget_and_aims_at_the_first_metric():
-    ours = make_contenders(["automl"], Wish(True, time_budget=7, scoring="f1", n_jobs=2))["automl"]
+    ours = make_contenders(["automl"], ContenderSettings(True, time_budget=7, scoring="f1", n_jobs=2))["automl"]
     assert (ours.time_budget, ours.scoring, ours.n_jobs, ours.verbose) == (7, "f1", 2, 0)
