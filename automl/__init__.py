@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from automl.jobs.batch import run_jobs
     from automl.persistence import load
 
+    __version__: str
+
 __all__ = [
     "AutoMLClassifier",
     "AutoMLRegressor",
@@ -38,11 +40,22 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        return _version()
     # Workers and the command line import parts of this package; they should not pay for the rest.
     if name not in _HOME:
         raise AttributeError(f"module 'automl' has no attribute '{name}'")
     return getattr(import_module(_HOME[name]), name)
 
 
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("cash-automl")
+    except PackageNotFoundError:  # the source is used without being installed
+        return "0+unknown"
+
+
 def __dir__() -> list[str]:
-    return [*__all__, *(name for name in globals() if name.startswith("__"))]
+    return [*__all__, "__version__", *(name for name in globals() if name.startswith("__"))]
