@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+import automl
 from automl.cli import meta
 from automl.cli.benchmark import benchmark
 from automl.cli.jobs import app as jobs_app
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 app = typer.Typer(
-    help="AutoML for tables: one joint search over whole pipelines, ending in an ensemble.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -48,6 +48,21 @@ class Problem(StrEnum):
 
 TablePath = Annotated[Path, typer.Argument(metavar="TABLE", help="CSV (also packed) or Parquet file.")]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder written by 'automl fit'.")]
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"automl {automl.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Search for the best machine learning pipelines for a table, and combine them in an ensemble."""
 
 
 @app.command()

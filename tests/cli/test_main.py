@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import io
 import json
 import os
@@ -140,6 +141,26 @@ def test_an_error_leaves_no_traceback_in_the_shell(cancer):
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("automl: 'nothing' holds no saved model")
     assert done.stderr.count("\n") == 1
+
+
+def test_the_version_is_that_of_the_distribution(call):
+    assert automl.__version__ == importlib.metadata.version("cash-automl")
+    assert call("--version") == (0, f"automl {automl.__version__}\n", "")
+
+
+def test_the_module_shows_the_version_without_loading_a_library_for_tables():
+    code = "import sys, automl; print(automl.__version__, {'pandas', 'sklearn'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == f"{automl.__version__} set()\n"
+    assert run("--version", cwd=None).stdout == f"automl {automl.__version__}\n"
+
+
+def test_the_version_of_a_source_that_is_not_installed_is_unknown(monkeypatch):
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(importlib.metadata, "version", missing)
+    assert automl.__version__ == "0+unknown"
 
 
 def test_a_missing_option_is_named(call):
