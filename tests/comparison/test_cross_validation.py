@@ -2,20 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-import warnings
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import pytest
 from scipy import sparse
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.compose import make_column_transformer
-from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.dummy import DummyClassifier, DummyRegressor
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import accuracy_score, make_scorer
@@ -35,48 +26,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.svm import LinearSVC
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
-import automl
 from automl import AutoMLClassifier, nested_cross_validate
 from automl.errors import FoldFailedWarning, InvalidInputError, NothingFittedError
+from tests.comparison.estimators import IRIS, Recorder, nested, tree
 
-IRIS = load_iris(return_X_y=True)
 CANCER = load_breast_cancer(return_X_y=True)
 DIABETES = load_diabetes(return_X_y=True)
-
-
-def tree(**settings):
-    return DecisionTreeClassifier(max_depth=2, **settings)
-
-
-class Watcher(ClassifierMixin, BaseEstimator):
-    """Notes what it is given, and fails where it is told to."""
-
-    seen: list = []  # noqa: RUF012  shared by clones on purpose
-
-    def __init__(self, fail_on=(), random_state=None):
-        self.fail_on = fail_on
-        self.random_state = random_state
-
-    def fit(self, X, y, sample_weight=None, groups=None):
-        Watcher.seen.append({"y": y, "weight": sample_weight, "groups": groups, "seed": self.random_state})
-        if len(Watcher.seen) in self.fail_on:
-            raise ArithmeticError("told to")
-        self.classes_ = np.unique(y)
-        return self
-
-    def predict(self, X):
-        return np.full(len(X), self.classes_[0])
-
-
-@pytest.fixture
-def seen():
-    Watcher.seen.clear()
-    return Watcher.seen
-
-
-def nested(estimators, data=IRIS, **options):
-    usual = {"verbose": 0, "random_state": 0, "outer_cv": 3, "scoring": "accuracy"}
-    return nested_cross_validate(estimators, *data, **(usual | options))
 
 
 def test_scores_are_those_of_scikit_learns_own_cross_validation():
@@ -141,7 +96,7 @@ def test_a_sparse_table_has_the_scores_of_the_dense_one():
 def test_fits_see_the_training_rows_only(seen):
     y = np.arange(30) % 2
     y[:5] += 10  # labels tell where rows are from
-    nested({"w": Watcher()}, (np.arange(30.0)[:, None], y), outer_cv=[(range(5, 30), range(5))])
+    nested({"w": Recorder()}, (np.arange(30.0)[:, None], y), outer_cv=[(range(5, 30), range(5))])
     assert [list(np.unique(call["y"])) for call in seen] == [[0, 1]]
 
 
@@ -165,7 +120,7 @@ def _first_row(estimator, X, y):
 
 def test_groups_stay_on_one_side_and_reach_the_search_inside(seen):
     groups = np.arange(150) % 10
-    r = nested({"w": Watcher()}, groups=groups, outer_cv=5, scoring={"n": _n_rows})
+    r = nested({"w": Recorder()}, groups=groups, outer_cv=5, scoring={"n": _n_rows})
     assert [len(np.unique(call["groups"])) for call in seen] == [8] * 5
     assert list(r.scores["n_test"]) == [30] * 5
     search = GridSearchCV(tree(), {"max_depth": [1, 2]}, cv=GroupKFold(2))
@@ -179,7 +134,7 @@ def _n_rows(estimator, X, y):
 def test_later_rows_are_scored_with_a_time_series_split(seen):
     X, y = IRIS
     order = np.random.default_rng(0).permutation(150)
-    r = nested({"w": Watcher()}, (X[order], y[order]), outer_cv=TimeSeriesSplit(3))
+    r = nested({"w": Recorder()}, (X[order], y[order]), outer_cv=TimeSeriesSplit(3))
     assert list(r.scores["n_train"]) == [39, 76, 113]
     assert all((call["y"] == y[order][: len(call["y"])]).all() for call in seen)
 
@@ -187,7 +142,7 @@ def test_later_rows_are_scored_with_a_time_series_split(seen):
 def test_weights_are_used_in_fit_and_score(seen):
     y = IRIS[1]
     weight = np.where(y == 0, 3.0, 1.0)
-    r = nested({"w": Watcher()}, sample_weight=weight)
+    r = nested({"w": Recorder()}, sample_weight=weight)
     assert all((call["weight"] == np.where(call["y"] == 0, 3.0, 1.0)).all() for call in seen)
     assert list(r.scores["score"]) == pytest.approx([0.6] * 3, abs=0.02)  # always class 0: 3 of 5
     pipeline = make_pipeline(StandardScaler(), LogisticRegression())
@@ -196,7 +151,7 @@ def test_weights_are_used_in_fit_and_score(seen):
 
 
 def test_free_seeds_are_set_by_fold_and_given_ones_left_alone(seen):
-    nested({"free": Watcher(), "fixed": Watcher(random_state=7)})
+    nested({"free": Recorder(), "fixed": Recorder(random_state=7)})
     free, fixed = ([call["seed"] for call in seen[start::2]] for start in (0, 1))
     assert len(set(free)) == 3
     assert None not in free
@@ -218,12 +173,12 @@ def test_the_users_estimators_and_splitter_are_left_as_they_were():
 
 
 def test_a_failing_fold_is_a_row_with_its_reason_and_one_warning(seen):
-    with pytest.warns(FoldFailedWarning, match=r"'w' has no score on outer fold 1.*told to") as caught:
-        r = nested({"w": Watcher(fail_on=(2, 3)), "tree": tree()})
+    with pytest.warns(FoldFailedWarning, match=r"'w' has no score on outer fold 1.*this fit fails") as caught:
+        r = nested({"w": Recorder(fail_on=(2, 3)), "tree": tree()})
     assert len(caught) == 1
     w = r.scores[r.scores["estimator"] == "w"]
     assert list(w["score"].isna()) == [False, True, True]
-    assert list(w["reason"]) == ["", "ArithmeticError: told to", "ArithmeticError: told to"]
+    assert list(w["reason"]) == ["", "ArithmeticError: this fit fails", "ArithmeticError: this fit fails"]
     assert list(r.summary()["failed"]) == [0, 2]
     assert r.compare().loc[0, "folds"] == 1
 
@@ -255,115 +210,8 @@ def test_of_two_labels_without_a_1_the_second_is_the_positive_one(scoring, weigh
 
 
 def test_it_ends_with_an_error_where_nothing_could_be_scored(seen):
-    with pytest.warns(FoldFailedWarning), pytest.raises(NothingFittedError, match="ArithmeticError: told to"):
-        nested({"w": Watcher(fail_on=(1, 2, 3))})
-
-
-# --- durable runs
-
-
-def lines(store):
-    return [json.loads(line) for line in (Path(store) / "folds.jsonl").read_text().splitlines()]
-
-
-def test_a_second_call_repeats_nothing_and_has_the_same_scores(tmp_path, seen):
-    first = nested({"w": Watcher(), "tree": tree()}, store=tmp_path / "run", random_state=None)
-    n_fits = len(seen)
-    second = nested({"w": Watcher(), "tree": tree()}, store=tmp_path / "run", random_state=None)
-    assert len(seen) == n_fits == 3
-    pd.testing.assert_frame_equal(first.scores, second.scores)
-
-
-def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
-    store = tmp_path / "run"
-    code = """
-import os, signal
-from sklearn.datasets import load_iris
-from sklearn.tree import DecisionTreeClassifier
-from automl import nested_cross_validate
-class Killer(DecisionTreeClassifier):
-    def fit(self, X, y):
-        if len(open("run/folds.jsonl").readlines()) == 3:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return super().fit(X, y)
-contenders = {"tree": DecisionTreeClassifier(max_depth=2), "killer": Killer()}
-nested_cross_validate(contenders, *load_iris(return_X_y=True), outer_cv=3, scoring="accuracy", store="run")
-"""
-    environment = {**os.environ, "PYTHONPATH": str(Path(automl.__file__).parents[1])}
-    done = subprocess.run([sys.executable, "-c", code], timeout=300, env=environment, check=False, cwd=tmp_path)
-    assert done.returncode == -9
-    before = lines(store)
-    assert [(line["estimator"], line["fold"]) for line in before] == [("tree", 0), ("killer", 0), ("tree", 1)]
-    with (store / "folds.jsonl").open("a") as file:
-        file.write('{"estimator": "tree", "fo')  # what a kill in the middle of writing leaves
-    r = nested({"tree": tree(), "dummy": DummyClassifier()}, store=store, random_state=None)
-    kept = r.scores.query("estimator == 'tree'")
-    assert list(kept["score"][:2]) == [line["scores"]["accuracy"] for line in before if line["estimator"] == "tree"]
-    assert kept["score"].notna().all()
-
-
-def test_an_interruption_keeps_what_is_finished(tmp_path, monkeypatch, seen):
-    def predict(self, X):
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Watcher, "predict", predict)
-        with pytest.raises(KeyboardInterrupt):
-            nested({"tree": tree(), "w": Watcher()}, store=tmp_path)
-    assert [line["estimator"] for line in lines(tmp_path)] == ["tree"]
-    nested({"tree": tree(), "w": Watcher()}, store=tmp_path)
-    assert len(lines(tmp_path)) == 6
-
-
-def test_what_failed_is_tried_again(tmp_path, seen):
-    with pytest.warns(FoldFailedWarning):
-        nested({"w": Watcher(fail_on=(2,))}, store=tmp_path)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        again = nested({"w": Watcher(fail_on=(2,))}, store=tmp_path)
-    assert len(seen) == 4
-    assert again.scores["score"].notna().all()
-
-
-def test_estimators_can_be_added_to_a_stored_run(tmp_path, seen):
-    nested({"w": Watcher()}, store=tmp_path)
-    r = nested({"w": Watcher(), "nb": GaussianNB()}, store=tmp_path)
-    assert len(seen) == 3
-    assert len(r.scores) == 6
-
-
-def test_a_changed_number_of_jobs_is_no_other_estimator(tmp_path):
-    nested({"knn": KNeighborsClassifier(n_jobs=1)}, store=tmp_path)
-    nested({"knn": KNeighborsClassifier(n_jobs=2)}, store=tmp_path)
-    assert len(lines(tmp_path)) == 3
-
-
-@pytest.mark.parametrize(
-    ("changed", "said"),
-    [
-        ({"data": (IRIS[0] + 1, IRIS[1])}, "other table"),
-        ({"data": (IRIS[0], IRIS[1][::-1])}, "other table"),
-        ({"data": (pd.DataFrame(IRIS[0]).rename(columns={0: 9}), IRIS[1])}, "other table"),
-        ({"sample_weight": np.arange(150.0)}, "other table"),
-        ({"outer_cv": 4}, "other outer folds"),
-        ({"scoring": "f1_macro"}, "other metrics"),
-        ({"random_state": 1}, "another random_state"),
-        ({"estimators": {"tree": tree(criterion="entropy")}}, "other settings of estimator 'tree'"),
-        ({"estimators": {"tree": GaussianNB()}}, "other settings of estimator 'tree'"),
-    ],
-)
-def test_a_store_of_another_run_is_refused(tmp_path, changed, said):
-    base = {"estimators": {"tree": tree()}, "data": (pd.DataFrame(IRIS[0]), IRIS[1])}
-    nested(**base, store=tmp_path)
-    with pytest.raises(InvalidInputError, match=f"{said}.*repeat that call, or name a new folder"):
-        nested(**(base | changed), store=tmp_path)
-
-
-def test_a_folder_of_something_else_is_left_alone(tmp_path):
-    (tmp_path / "thesis.txt").write_text("dear")
-    with pytest.raises(InvalidInputError, match="holds something else"):
-        nested({"tree": tree()}, store=tmp_path)
-    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+    with pytest.warns(FoldFailedWarning), pytest.raises(NothingFittedError, match="ArithmeticError: this fit fails"):
+        nested({"w": Recorder(fail_on=(1, 2, 3))})
 
 
 # --- bad input
@@ -411,7 +259,7 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     ],
 )
 def test_bad_input_is_one_error_that_names_the_argument_before_any_work(tmp_path, seen, changed, said):
-    base = {"estimators": {"w": Watcher()}, "store": tmp_path / "run"}
+    base = {"estimators": {"w": Recorder()}, "store": tmp_path / "run"}
     with pytest.raises(InvalidInputError, match=said):
         nested(**(base | changed))
     assert seen == []
