@@ -158,16 +158,35 @@ def nested_cross_validate(
     0      tree   0.9      3
     1     dummy   0.3      3
     """
+    if store is not None and not isinstance(store, str | os.PathLike):
+        raise InvalidInputError(f"store must be a path, as a string or a Path; got {store!r}")
     fold_store = None if store is None else FoldStore(Path(store))
     seed = _seed(random_state, fold_store)
     plan = make_plan(Request(estimators, X, y, outer_cv, scoring, groups, sample_weight), seed)
-    results = {} if fold_store is None else fold_store.open(plan)
+    if fold_store is None:
+        scores = _run_folds(plan, {}, None, verbose)
+    else:
+        with fold_store.open(plan) as known:
+            scores = _run_folds(plan, known, fold_store, verbose)
+    if scores["score"].isna().all():
+        raise NothingFittedError(
+            f"no estimator has a score on any of {len(plan.folds)} outer folds; the first reason: "
+            f"{scores['reason'].iloc[0]}"
+        )
+    return NestedResult(scores)
+
+
+def _run_folds(
+    plan: Plan, known: Mapping[tuple[str, int], FoldScores], fold_store: FoldStore | None, verbose: int
+) -> pd.DataFrame:
+    """Run the folds that are not yet known, and return the scores of all folds."""
     log = _make_log(verbose)
-    if results:
-        log(f"store '{store}': {len(results)} results are there already")
+    if fold_store is not None and known:
+        log(f"store '{fold_store.folder}': {len(known)} results are there already")
+    results = dict(known)
     warned: set[str] = set()
-    # Folds outside, estimators inside: what an interruption leaves can be compared.
-    for name, fold in _missing(plan, results):
+    # Folds outside, estimators inside: after an interruption all estimators have about the same number of folds.
+    for name, fold in _missing(plan, known):
         result = run_fold(plan, name, fold)
         if fold_store is not None:
             fold_store.append(result)
@@ -178,17 +197,11 @@ def nested_cross_validate(
             reason = next(iter(result.reasons.values())).rstrip(".")
             warnings.warn(
                 f"estimator {name!r} has no score on outer fold {fold}: {reason}. "
-                "Such scores are NaN; the column 'reason' of scores says why",
+                "Its missing scores are NaN; the column 'reason' of scores gives the reason",
                 FoldFailedWarning,
-                stacklevel=2,
+                stacklevel=3,
             )
-    scores = _tabulate(plan, results)
-    if scores["score"].isna().all():
-        raise NothingFittedError(
-            f"no estimator has a score on any of {len(plan.folds)} outer folds; the first reason: "
-            f"{scores['reason'].iloc[0]}"
-        )
-    return NestedResult(scores)
+    return _tabulate(plan, results)
 
 
 def run_fold(plan: Plan, name: str, fold: int) -> FoldScores:

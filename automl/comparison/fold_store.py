@@ -1,31 +1,43 @@
-"""Scores of outer folds on disk, one line each, so that a nested cross-validation can go on where it stopped."""
+"""The fold store: scores of outer folds on disk, so that a nested cross-validation can go on where it stopped."""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from numbers import Real
 from pathlib import Path
 from typing import Any
+
+from filelock import FileLock, Timeout
 
 from automl.comparison.plan import Plan
 from automl.errors import InvalidInputError
 from automl.trials.fingerprint import digest, stable_repr, table_fingerprint
+from meta_db.files import write_text
 
-_NO_MATTER = ("n_jobs", "verbose")  # what they say does not change what is learned
+FORMAT = 2  # the first format had no number
+_IGNORED = ("n_jobs", "verbose")  # parameters that do not change what an estimator learns
 
 
 @dataclass(frozen=True)
 class FoldScores:
-    """What one estimator did on one outer fold.
+    """The scores of one estimator on one outer fold.
 
     Attributes
     ----------
+    estimator : str
+        Name of the estimator.
+    fold : int
+        Number of the outer fold, from 0.
     scores : dict of float
-        By metric, greater is better; None where there is none.
+        The score of each metric, greater is better; None where the metric has no score.
     reasons : dict of str
-        By metric, why there is no score.
+        The reason for each score that is missing.
+    fit_seconds, score_seconds : float
+        Seconds for the fit and for the scores.
     """
 
     estimator: str
@@ -42,99 +54,163 @@ class FoldScores:
 
 
 class FoldStore:
-    """A folder with ``about.json``, which says what was split and how, and ``folds.jsonl``, which only grows.
+    """A folder with the scores of one nested cross-validation.
+
+    The file ``about.json`` describes the table, the outer folds, the metrics and the seed. The file ``folds.jsonl`` has
+    one line for each estimator and outer fold, and only grows. While a call uses the folder, it holds a lock on the
+    file ``.lock``; the operating system frees the lock when the process ends.
 
     Parameters
     ----------
     folder : Path
-        Created by `open`.
+        The method `open` makes the folder if it is missing.
     """
 
     def __init__(self, folder: Path):
         self.folder = folder
-        self._lines = folder / "folds.jsonl"
+        self._about_path = folder / "about.json"
+        self._lines_path = folder / "folds.jsonl"
+        self._lock_path = folder / ".lock"
+        self._fingerprints: dict[str, str] = {}
 
     def seed(self) -> int | None:
-        """Seed of the run that the folder holds; None for a new one."""
-        about = self._about()
+        """Return the seed of the cross-validation in the folder; None if there is none yet."""
+        about = self._read_about()
         return None if about is None else int(about["seed"])
 
-    def open(self, plan: Plan) -> dict[tuple[str, int], FoldScores]:
-        """Results by (estimator, fold) that need not be computed again; what failed is left out.
+    @contextmanager
+    def open(self, plan: Plan) -> Iterator[dict[tuple[str, int], FoldScores]]:
+        """Lock the folder, and yield the results by (estimator, fold) that need not be computed again.
+
+        Folds that failed are not among the results.
 
         Raises
         ------
         InvalidInputError
-            If the folder holds something else, or a run whose table, folds, metrics, seed or estimators differ.
+            If another call uses the folder, if the folder holds other files, or if the table, the outer folds, the
+            metrics, the seed or the estimators of its cross-validation differ from those of the plan.
         """
         self._fingerprints = {name: estimator_fingerprint(estimator) for name, estimator in plan.estimators.items()}
+        if self._read_about() is None:
+            self._make_folder()
+        with self._locked():
+            self._check_plan(plan)
+            yield self._read_results(plan.scorers)
+
+    def append(self, result: FoldScores) -> None:
+        """Add one line; the line has reached the disk when this method returns."""
+        line = asdict(result) | {"fingerprint": self._fingerprints[result.estimator]}
+        try:
+            with self._lines_path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line, allow_nan=False) + "\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            raise InvalidInputError(
+                f"store '{self.folder}' cannot be written: {error}; it keeps the folds before this one: "
+                "make space on the disk and repeat the call"
+            ) from error
+
+    def _make_folder(self) -> None:
+        if self.folder.exists() and not self.folder.is_dir():
+            raise InvalidInputError(f"store '{self.folder}' is a file; name a new folder")
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            others = sorted(path.name for path in self.folder.iterdir() if not self._is_ours(path))
+            lost = self._lines_path.is_file() and self._lines_path.stat().st_size > 0
+        except OSError as error:
+            raise self._unwritable(error) from error
+        if others:
+            raise InvalidInputError(
+                f"store '{self.folder}' holds other files, such as '{others[0]}'; name a new folder"
+            )
+        if lost and not self._about_path.exists():
+            raise InvalidInputError(f"store '{self.folder}' has lost its file about.json; name a new folder")
+
+    def _is_ours(self, path: Path) -> bool:
+        """Whether a call wrote this file, which may have been killed before the folder was complete."""
+        known = path in (self._about_path, self._lines_path, self._lock_path)
+        return known or (path.name.startswith(".about.json.") and path.name.endswith(".partial"))
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        lock = FileLock(self._lock_path)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise InvalidInputError(
+                f"store '{self.folder}' is in use by another call; wait until it has ended, or name a new folder"
+            ) from error
+        except NotImplementedError:  # this file system has no locks
+            pass
+        except OSError as error:
+            raise self._unwritable(error) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _check_plan(self, plan: Plan) -> None:
+        """Describe the plan in ``about.json``, or compare it with the description that is there."""
         now = {
+            "format": FORMAT,
             "seed": plan.seed,
             "table": table_fingerprint(plan.X, plan.y, plan.groups, plan.sample_weight),
             "outer folds": digest(*(rows for fold in plan.folds for rows in fold)),
             "metrics": sorted(plan.scorers),
         }
-        before = self._about()
+        before = self._read_about()  # again, because another call may have made it before this one had the lock
         if before is None:
-            self._create(now)
-            return {}
+            try:
+                write_text(self._about_path, json.dumps(now, indent=2))
+            except OSError as error:
+                raise self._unwritable(error) from error
+            return
         changed = [name for name in now if before.get(name) != now[name]]
         if changed:
             raise self._refusal(f"other {changed[0]}" if changed[0] != "seed" else "another random_state")
-        return self._read()
 
-    def append(self, result: FoldScores) -> None:
-        """Add one line; it has reached the disk when this returns."""
-        line = asdict(result) | {"mark": self._fingerprints[result.estimator]}
-        with self._lines.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line, allow_nan=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-
-    def _create(self, about: Mapping[str, Any]) -> None:
-        if self.folder.is_file() or (self.folder.is_dir() and any(self.folder.iterdir())):
-            raise InvalidInputError(f"store '{self.folder}' holds something else; name a new folder")
+    def _read_about(self) -> dict[str, Any] | None:
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._lines.touch()
-            # Last and at once: a folder with this file is a complete one.
-            partial = self.folder / "about.json.partial"
-            with partial.open("w", encoding="utf-8") as file:
-                json.dump(about, file, indent=2)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(self.folder / "about.json")
-        except OSError as error:
-            raise InvalidInputError(f"store '{self.folder}' cannot be written: {error}; name another folder") from error
-
-    def _about(self) -> dict[str, Any] | None:
-        path = self.folder / "about.json"
-        if not path.is_file():
+            about = json.loads(self._about_path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
             return None
-        try:
-            about = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise InvalidInputError(f"store '{self.folder}' cannot be read: {error}; name a new folder") from error
-        if not isinstance(about, dict) or "outer folds" not in about:
-            raise InvalidInputError(f"store '{self.folder}' holds something else; name a new folder")
+        except ValueError:
+            about = None
+        if not isinstance(about, dict) or not isinstance(about.get("seed"), int) or "outer folds" not in about:
+            raise InvalidInputError(
+                f"store '{self.folder}': about.json of this folder is damaged, or nested_cross_validate did not write "
+                "it; name a new folder"
+            )
+        if about.get("format") != FORMAT:
+            number = about.get("format", 1)
+            age = "newer" if isinstance(number, int) and number > FORMAT else "older"
+            raise InvalidInputError(
+                f"store '{self.folder}' was written by {'a' if age == 'newer' else 'an'} {age} version of automl; "
+                "use that version, or name a new folder"
+            )
         return about
 
-    def _read(self) -> dict[tuple[str, int], FoldScores]:
-        text = self._lines.read_text(encoding="utf-8")
-        if text and not text.endswith("\n"):
-            with self._lines.open("a", encoding="utf-8") as file:
-                file.write("\n")  # a killed run left half a line; the next one must not be glued to it
+    def _read_results(self, metrics: Iterable[str]) -> dict[tuple[str, int], FoldScores]:
+        try:
+            self._lines_path.touch()
+            content = self._lines_path.read_bytes()
+            if content and not content.endswith(b"\n"):
+                with self._lines_path.open("ab") as file:
+                    file.write(b"\n")  # a killed call left half a line; the next line starts on its own
+        except OSError as error:
+            raise InvalidInputError(f"store '{self.folder}' cannot be read: {error}; name a new folder") from error
         results = {}
-        for piece in text.splitlines():
-            try:
-                line = json.loads(piece)
-            except json.JSONDecodeError:  # the half line
+        for line in content.splitlines():
+            parsed = _parse(line)
+            if parsed is None:
                 continue
-            fingerprint = line.pop("mark")
-            result = FoldScores(**line)
+            result, fingerprint = parsed
             if self._fingerprints.get(result.estimator, fingerprint) != fingerprint:
                 raise self._refusal(f"other settings of estimator {result.estimator!r}")
-            if not result.failed:
+            if _is_complete(result, metrics):
                 results[result.estimator, result.fold] = result
         return results
 
@@ -143,12 +219,33 @@ class FoldStore:
             f"store '{self.folder}' holds a run with {what}; repeat that call, or name a new folder"
         )
 
+    def _unwritable(self, error: OSError) -> InvalidInputError:
+        return InvalidInputError(f"store '{self.folder}' cannot be written: {error}; name another folder")
+
 
 def estimator_fingerprint(estimator: Any) -> str:
-    """Sixteen hexadecimal digits that name an estimator's class and settings, the same in every process."""
+    """Return sixteen hexadecimal digits that identify an estimator's class and settings, the same in every process."""
     parameters = {
         name: stable_repr(value)
         for name, value in sorted(estimator.get_params(deep=True).items())
-        if name.rpartition("__")[2] not in _NO_MATTER
+        if name.rpartition("__")[2] not in _IGNORED
     }
     return digest([stable_repr(estimator), json.dumps(parameters)])
+
+
+def _parse(line: bytes) -> tuple[FoldScores, str] | None:
+    """Return the result and the estimator's fingerprint in a line; None for a damaged line."""
+    try:
+        fields = json.loads(line)
+        fingerprint = str(fields.pop("fingerprint"))
+        result = FoldScores(**fields)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        return None
+    kinds = {"estimator": str, "fold": int, "scores": dict, "reasons": dict, "fit_seconds": Real, "score_seconds": Real}
+    sound = all(isinstance(getattr(result, name), kind) for name, kind in kinds.items())
+    return (result, fingerprint) if sound else None
+
+
+def _is_complete(result: FoldScores, metrics: Iterable[str]) -> bool:
+    """Whether there is a score of each metric."""
+    return not result.failed and all(isinstance(result.scores.get(metric), Real) for metric in metrics)

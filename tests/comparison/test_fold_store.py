@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +17,7 @@ import pytest
 from sklearn.dummy import DummyClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 import automl
 from automl.errors import FoldFailedWarning, InvalidInputError
@@ -119,7 +122,141 @@ def test_a_store_of_another_run_is_refused(tmp_path, changed, said):
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
-    (tmp_path / "thesis.txt").write_text("dear")
-    with pytest.raises(InvalidInputError, match="holds something else"):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(InvalidInputError, match="holds other files, such as 'thesis"):
         nested({"tree": tree()}, store=tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+# --- two calls at once
+
+
+class Waiter(DecisionTreeClassifier):
+    """A tree whose first fit waits until the test lets it go on."""
+
+    started, released = threading.Event(), threading.Event()
+
+    def fit(self, X, y):
+        Waiter.started.set()
+        assert Waiter.released.wait(60)
+        return super().fit(X, y)
+
+
+def test_a_second_call_at_the_same_time_is_refused_and_the_first_one_keeps_all_its_results(tmp_path):
+    Waiter.started.clear()
+    Waiter.released.clear()
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(nested, {"waiter": Waiter()}, store=tmp_path / "run", random_state=None)
+        try:
+            assert Waiter.started.wait(60)
+            with pytest.raises(InvalidInputError, match=r"another call.*wait until it has ended, or name a new folder"):
+                nested({"tree": tree()}, store=tmp_path / "run", random_state=None)
+        finally:
+            Waiter.released.set()
+        assert first.result().scores["score"].notna().all()
+    assert [line["estimator"] for line in lines(tmp_path / "run")] == ["waiter"] * 3
+    nested({"tree": tree(), "waiter": Waiter()}, store=tmp_path / "run", random_state=None)
+    assert len(lines(tmp_path / "run")) == 6
+
+
+# --- what a kill, a full disk or somebody else leaves in the folder
+
+
+@pytest.mark.parametrize("left", [["folds.jsonl"], ["folds.jsonl", ".about.json.0123abcd.partial"], [".lock"]])
+def test_a_folder_that_a_killed_call_had_only_begun_is_used(tmp_path, left):
+    for name in left:
+        (tmp_path / name).touch()
+    assert nested({"tree": tree()}, store=tmp_path).scores["score"].notna().all()
+    assert len(lines(tmp_path)) == 3
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"\x00" * 40 + b"\n",  # what a power cut may leave
+        b"\xff\xfe\n",
+        b"null\n",
+        b'{"estimator": "tree", "fold": 0}\n',
+        b'{"estimator": "tree", "fold": 0, "scores": {}, "reasons": {}, "fit_seconds": 1.0, "score_seconds": 1.0}\n',
+        b'["fingerprint"]\n',
+        b'{"estimator": ["w"], "fold": 0, "scores": {}, "reasons": {}, "fit_seconds": 1, "score_seconds": 1, '
+        b'"fingerprint": ""}\n',
+    ],
+)
+def test_a_damaged_line_costs_no_other_line(tmp_path, seen, damage):
+    before = nested({"w": Recorder()}, store=tmp_path)
+    file = tmp_path / "folds.jsonl"
+    first, *others = file.read_bytes().splitlines(keepends=True)
+    file.write_bytes(first + damage + b"".join(others))
+    after = nested({"w": Recorder()}, store=tmp_path)
+    assert len(seen) == 3
+    pd.testing.assert_frame_equal(before.scores, after.scores)
+
+
+def test_a_line_without_the_score_of_a_metric_is_measured_again(tmp_path, seen):
+    nested({"w": Recorder()}, store=tmp_path)
+    file = tmp_path / "folds.jsonl"
+    first, *others = file.read_text().splitlines(keepends=True)
+    file.write_text("".join([json.dumps(json.loads(first) | {"scores": {}}) + "\n", *others]))
+    assert nested({"w": Recorder()}, store=tmp_path).scores["score"].notna().all()
+    assert len(seen) == 4
+
+
+def test_a_removed_list_of_folds_is_begun_again(tmp_path):
+    nested({"tree": tree()}, store=tmp_path)
+    (tmp_path / "folds.jsonl").unlink()
+    assert nested({"tree": tree()}, store=tmp_path).scores["score"].notna().all()
+    assert len(lines(tmp_path)) == 3
+
+
+def write_about(folder, text):
+    (folder / "about.json").write_text(text)
+
+
+def change_about(folder, **changed):
+    about = json.loads((folder / "about.json").read_text()) | changed
+    write_about(folder, json.dumps({name: value for name, value in about.items() if value is not None}))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda folder: write_about(folder, "{"), "about.json.* is damaged"),
+        (lambda folder: write_about(folder, "[]"), "about.json.* is damaged"),
+        (lambda folder: write_about(folder, '{"name": "a robot"}'), "about.json.* is damaged"),
+        (lambda folder: change_about(folder, seed=None), "about.json.* is damaged"),
+        (lambda folder: change_about(folder, seed="zero"), "about.json.* is damaged"),
+        (lambda folder: change_about(folder, format=None), "an older version of automl"),
+        (lambda folder: change_about(folder, format=99), "a newer version of automl"),
+        (lambda folder: (folder / "about.json").unlink(), "has lost its file about.json"),
+        (lambda folder: [(folder / "folds.jsonl").unlink(), (folder / "folds.jsonl").mkdir()], "cannot be read"),
+    ],
+)
+def test_a_damaged_or_foreign_fold_store_is_one_error_and_stays_as_it_is(tmp_path, seen, change, message):
+    nested({"w": Recorder()}, store=tmp_path)
+    change(tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
+    with pytest.raises(InvalidInputError, match=f"store '.*{message}.*name a new folder"):
+        nested({"w": Recorder()}, store=tmp_path, random_state=None)
+    assert len(seen) == 3
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
+
+
+def test_a_disk_that_is_full_is_one_error_and_keeps_the_folds_before(tmp_path, monkeypatch, seen):
+    def full(descriptor):
+        if len(seen) == 2:
+            raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(InvalidInputError, match=r"No space left.*make space on the disk and repeat the call"):
+            nested({"w": Recorder()}, store=tmp_path)
+    assert nested({"w": Recorder()}, store=tmp_path).scores["score"].notna().all()
+    assert len(seen) in (3, 4)
+
+
+@pytest.mark.parametrize("store", [5, b"run", ["run"]])
+def test_a_store_that_is_no_path_is_refused(seen, store):
+    with pytest.raises(InvalidInputError, match="store must be a path"):
+        nested({"w": Recorder()}, store=store)
+    assert seen == []
