@@ -40,7 +40,7 @@ console = Console()
 
 
 @dataclass(frozen=True)
-class Protocol:
+class MeasurementProtocol:
     """How runs are made: seconds or trials of a search, rows of the two parts, names of components or none."""
 
     seconds: float | None
@@ -51,7 +51,9 @@ class Protocol:
     include: tuple[str, ...]
 
 
-def parts(table: pd.DataFrame, task: str, protocol: Protocol, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+def parts(
+    table: pd.DataFrame, task: str, protocol: MeasurementProtocol, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A small training part and a large test part, with the same share of each class."""
     strata = None
     if task != "regression":
@@ -70,7 +72,7 @@ def score_on(model: Any, test: pd.DataFrame, task: str) -> float:
     return score(test["target"], model.predict_proba(X), model.classes_, METRICS[task])
 
 
-def measure(table: pd.DataFrame, task: str, protocol: Protocol, seed: int) -> dict[str, Any]:
+def measure(table: pd.DataFrame, task: str, protocol: MeasurementProtocol, seed: int) -> dict[str, Any]:
     """One search: what it promised and what came true. Scores have scikit-learn's sign."""
     train, test = parts(table, task, protocol, seed)
     X, y = train.drop(columns="target"), train["target"]
@@ -146,7 +148,7 @@ def main(
     """Measure, then print bias and coverage."""
     index = pd.read_csv(data / "index.csv").set_index("name")
     names = tables.split(",") if tables else []
-    protocol = Protocol(
+    protocol = MeasurementProtocol(
         seconds or None, trials or None, n_train, n_test, n_jobs, tuple(filter(None, include.split(",")))
     )
     done = set(pd.read_csv(out)[KEY].itertuples(index=False, name=None)) if out.exists() else set()

@@ -27,7 +27,7 @@ def choose(losses: Array, weights: Array, seconds: Array, n: int, patience: floa
     Each next one has the largest gain per second: by how much it lowers the least normalised loss so far, averaged over
     data sets by weight, after the greedy portfolios of Feurer et al. (2022, Auto-sklearn 2.0, section 3), there without
     weights and seconds. The gain of a simulated ensemble instead of the best single loss was worse at any time
-    (benchmarks/MEMORY.md).
+    (benchmarks/META_DATABASE.md).
 
     Parameters
     ----------

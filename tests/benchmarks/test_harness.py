@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import analyse, honest_estimate, run
+from benchmarks import analyze, honest_estimate, run
 from benchmarks.splits import fold_numbers, split
 
 
@@ -52,7 +52,7 @@ def test_systems_are_measured_once_and_reported(data):
     assert (forest["peak_mib"] > 50).all()
     run.main(**settings, cores=1, folds="0")
     assert len(pd.read_csv(out)) == 4
-    analyse.main(out, ours="forest", out=data / "report.md")
+    analyze.main(out, ours="forest", out=data / "report.md")
     report = (data / "report.md").read_text()
     assert f"{forest.loc['numbers', 'score']:.5f}"[:6] in report
     assert "forest against" in report
@@ -61,7 +61,7 @@ def test_systems_are_measured_once_and_reported(data):
 def test_tables_that_a_system_has_not_met_are_left_out():
     rows = [("a", "automl"), ("a", "forest"), ("b", "automl")]
     results = pd.DataFrame([{"dataset": d, "fold": 0, "system": s} for d, s in rows])
-    assert set(analyse.complete(results)["dataset"]) == {"a"}
+    assert set(analyze.complete(results)["dataset"]) == {"a"}
 
 
 def test_a_failure_ranks_behind_everything():
@@ -72,9 +72,9 @@ def test_a_failure_ranks_behind_everything():
     ]
     results = pd.DataFrame(rows, columns=["dataset", "fold", "system", "metric", "score", "error"])
     results = results.assign(fit_s=66.0, budget=60.0, predict_s=1.0, peak_mib=100.0)
-    table = analyse.summary(results)
+    table = analyze.summary(results)
     assert table["mean rank"].to_dict() == {"automl": 1.0, "forest": 2.0, "lightgbm": 3.0}
-    duels = analyse.duels(results, "automl")
+    duels = analyze.duels(results, "automl")
     assert duels["tables won %"].to_dict() == {"forest": 100.0, "lightgbm": 100.0}
     assert duels.loc["forest", "error ratio"] == 0.5
     assert table.loc["lightgbm", "failures"] == 1
@@ -89,7 +89,7 @@ def test_a_pair_is_judged_by_its_common_folds_and_negligible_errors_count_as_equ
         ("b", 0, "ours", "logloss", 0.001), ("b", 0, "theirs", "logloss", 0.0001),
     ]  # fmt: skip
     results = pd.DataFrame(rows, columns=["dataset", "fold", "system", "metric", "score"])
-    pair = analyse.duels(results, "ours").loc["theirs"]
+    pair = analyze.duels(results, "ours").loc["theirs"]
     assert (pair["tables"], pair["folds"]) == (2, 3)
     assert (pair["tables won %"], pair["folds won %"]) == (0.0, pytest.approx(100 / 3))
     assert pair["error ratio"] == pytest.approx((0.2 / 0.15) ** 0.5)
@@ -109,7 +109,7 @@ def test_promises_are_compared_with_what_came_true():
 
 def test_promises_are_made_on_a_small_part_with_all_classes_and_kept_in_a_file(data):
     table = pd.read_parquet(data / "classes.parquet")
-    protocol = honest_estimate.Protocol(None, 2, 60, 1_000, 1, ("decision_tree",))
+    protocol = honest_estimate.MeasurementProtocol(None, 2, 60, 1_000, 1, ("decision_tree",))
     train, test = honest_estimate.parts(table, "binary", protocol, 0)
     assert (len(train), len(test)) == (60, 90)
     assert set(train["target"]) == set(test["target"])

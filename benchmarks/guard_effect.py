@@ -5,7 +5,7 @@ been shuffled, where all that a search finds is noise. The cost is what the rows
 large rest of the table; a guard that speaks on real labels is a false alarm, one that keeps silent on shuffled ones a
 miss. Each run appends a row to a CSV file; runs that are there are skipped.
 
-Example: python -m benchmarks.guard_worth --data DATA --seconds 20 --out benchmarks/results/guard.csv
+Example: python -m benchmarks.guard_effect --data DATA --seconds 20 --out benchmarks/results/guard.csv
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 
 from automl import AutoMLClassifier, AutoMLRegressor
-from benchmarks.honest_estimate import SCORING, Protocol, parts, score_on
+from benchmarks.honest_estimate import SCORING, MeasurementProtocol, parts, score_on
 from benchmarks.run import METRICS
 
 HERE = Path(__file__).parent
@@ -29,7 +29,7 @@ console = Console()
 def measure(table: pd.DataFrame, task: str, run: str, seconds: float, n_train: int, seed: int) -> dict[str, object]:
     """One search: its loss on the rest of the table, and whether the guard spoke."""
     guard, shuffled = RUNS[run]
-    train, test = parts(table, task, Protocol(seconds, None, n_train, 20_000, -1, ()), seed)
+    train, test = parts(table, task, MeasurementProtocol(seconds, None, n_train, 20_000, -1, ()), seed)
     X, y = train.drop(columns="target"), train["target"]
     if shuffled:
         y = y.sample(frac=1, random_state=seed)

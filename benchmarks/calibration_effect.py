@@ -2,7 +2,7 @@
 
 Each run appends a row to a CSV file; runs that are there are skipped.
 
-Example: python -m benchmarks.calibration_worth --data DATA --seconds 60 --tables vowel,splice
+Example: python -m benchmarks.calibration_effect --data DATA --seconds 60 --tables vowel,splice
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from rich.console import Console
 from sklearn.metrics import log_loss
 
 from automl import AutoMLClassifier
-from benchmarks.honest_estimate import SCORING, Protocol, parts
+from benchmarks.honest_estimate import SCORING, MeasurementProtocol, parts
 from benchmarks.run import METRICS
 from benchmarks.splits import split
 from benchmarks.worker import forget
@@ -30,7 +30,7 @@ console = Console()
 
 def measure(name: str, table: pd.DataFrame, task: str, fold: int, seconds: float, rows: int) -> dict[str, float]:
     """Log loss on the test rows of one search's ensemble: as it answers, and without its calibration."""
-    few = Protocol(seconds, None, rows, n_test=20_000, n_jobs=-1, include=())
+    few = MeasurementProtocol(seconds, None, rows, n_test=20_000, n_jobs=-1, include=())
     train, test = parts(table, task, few, seed=fold) if rows else split(table, task, fold)
     store.SHIPPED = MEMORY
     forget(name)

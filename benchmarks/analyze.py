@@ -1,8 +1,8 @@
 """Turns results into a table to read: ranks, win rates, errors, overruns, memory, failures.
 
 Examples:
-python -m benchmarks.analyse benchmarks/results/60s.csv --title 'Results at 60 s' --out benchmarks/RESULTS.md
-python -m benchmarks.analyse benchmarks/results/nets.csv --ours net_realmlp,net_tabm --out tables.md
+python -m benchmarks.analyze benchmarks/results/60s.csv --title 'Results at 60 s' --out benchmarks/RESULTS.md
+python -m benchmarks.analyze benchmarks/results/nets.csv --ours net_realmlp,net_tabm --out tables.md
 """
 
 from __future__ import annotations
