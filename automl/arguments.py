@@ -21,8 +21,8 @@ from automl.persistence import takes_files
 from automl.search.catalog import SEARCHERS
 from automl.search.initial import DESIGNS
 from automl.task.metrics import ALIASES
-from automl.trials.run_directory import RunDirectory
 from automl.task.validation import is_number, is_whole_number
+from automl.trials.run_directory import RunDirectory
 from pipelines.catalog import NAMES
 
 _MOST_SEED = 2**32 - 1  # of NumPy
@@ -57,7 +57,7 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     _check_list("callbacks", settings.get("callbacks"), "callables", callable)
     _check_store(settings.get("store"))
     seed = settings.get("random_state")
-    is_seed = is_whole_number(seed) and 0 <= seed <= _MOST_SEED
+    is_seed = seed is not None and is_whole_number(seed) and 0 <= seed <= _MOST_SEED
     if not (seed is None or isinstance(seed, np.random.RandomState) or is_seed):
         raise InvalidInputError(
             f"random_state must be a whole number from 0 to {_MOST_SEED}, a RandomState or None; got {seed!r}"
