@@ -1,30 +1,31 @@
-"""The tables of the database, and the steps from each older version of them to the newest.
+"""The tables of the meta-database, and the migrations from each older version to the newest.
 
-SQLite: one file that any language opens, whole after a power cut, written by one process while others read; a lookup
-touches only the pages it needs. Parquet would have to be written anew for each result, and DuckDB's files are larger
-and another dependency.
+The file format is SQLite: any language can open the file, a power cut does not damage it, one process can write while
+others read, and a lookup reads only the pages that it needs. A Parquet file would have to be rewritten for each result;
+DuckDB's files are larger, and DuckDB is one more dependency.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 
-APPLICATION_ID = 0x6D657461  # "meta": tells our files from other SQLite files
+APPLICATION_ID = 0x6D657461  # "meta"; other SQLite files have another number
 
-# Each entry brings a file from the version that is its position to the next; version 0 is an empty file.
-STEPS = (
+# The entry at position i changes a file of version i to version i + 1; version 0 is an empty file.
+MIGRATIONS = (
     """
     CREATE TABLE dataset (
         id INTEGER PRIMARY KEY,
         name TEXT NOT NULL,
         fingerprint TEXT NOT NULL UNIQUE,
-        family TEXT NOT NULL,        -- near-duplicates share one; left out together when the memory is judged
+        family TEXT NOT NULL,        -- near-duplicates share one; left out together in benchmarks of the database
         task TEXT NOT NULL,
-        n_rows INTEGER NOT NULL,     -- of the whole table
+        n_rows INTEGER NOT NULL,     -- number of rows of the whole table
         n_features INTEGER NOT NULL,
         n_classes INTEGER NOT NULL,
         openml_id INTEGER,
-        traits TEXT NOT NULL,        -- of the rows that were used, as JSON
+        traits TEXT NOT NULL,        -- traits of the rows that were used, as JSON
         qualities TEXT NOT NULL,     -- meta-features under OpenML's names, as JSON
         target BLOB NOT NULL         -- targets of the sampled rows, float32
     );
@@ -48,7 +49,7 @@ STEPS = (
         fit_seconds REAL,            -- mean of a fold, one thread
         predict_seconds REAL,        -- mean of a fold
         peak_memory REAL,            -- MiB
-        iterations REAL,             -- mean of a fold, of what stops early
+        iterations REAL,             -- mean of a fold; only for models that stop early
         sample BLOB,                 -- out-of-fold predictions of the sampled rows, one byte each
         PRIMARY KEY (dataset, configuration)
     ) WITHOUT ROWID;
@@ -62,37 +63,72 @@ STEPS = (
     ) WITHOUT ROWID;
     """,
     """
-    CREATE TABLE lesson (            -- what was learnt from all results together, so that a run need not
+    CREATE TABLE lesson (            -- what was fitted to all results, so that a run need not do it
         name TEXT PRIMARY KEY,
         content TEXT NOT NULL        -- JSON
     );
     """,
     """
-    ALTER TABLE evaluation ADD COLUMN own_memory REAL; -- MiB of the peak that came with the fits
+    ALTER TABLE evaluation ADD COLUMN own_memory REAL; -- MiB that the fits added
     """,
 )
 
-VERSION = len(STEPS)
+VERSION = len(MIGRATIONS)
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a file to the newest version; all steps or none.
+def read_version(connection: sqlite3.Connection) -> int:
+    """Return the version of a file; 0 is a new, empty file.
 
     Raises
     ------
     ValueError
-        If the file is of another program, or of a newer version.
+        If the file belongs to another program, or has a newer version.
     """
-    (mark,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     (n_tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
-    if n_tables and mark != APPLICATION_ID:
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    if n_tables and application != APPLICATION_ID:
         raise ValueError("it is a database of another program")
     if version > VERSION:
         raise ValueError(f"it has version {version}, this program knows up to {VERSION}; upgrade cash-automl")
-    if version == VERSION:
-        return
-    steps = "".join(STEPS[version:])
-    connection.executescript(
-        f"BEGIN IMMEDIATE; {steps} PRAGMA user_version={VERSION}; PRAGMA application_id={APPLICATION_ID}; COMMIT;"
-    )
+    return int(version)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a file to the newest version; either all migrations are made or none.
+
+    Several processes may do this at once: the version is read under the lock that the migration needs.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        With ``isolation_level=None`` and without an open transaction.
+
+    Raises
+    ------
+    ValueError
+        If the file belongs to another program, or has a newer version.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = read_version(connection)
+        if version < VERSION:
+            for script in MIGRATIONS[version:]:
+                for statement in _statements(script):
+                    connection.execute(statement)
+            connection.execute(f"PRAGMA user_version={VERSION}")
+            connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Yield the statements of a script; `sqlite3.Connection.executescript` would commit before it begins."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from functools import lru_cache, wraps
 from pathlib import Path
@@ -18,25 +19,39 @@ from numpy.typing import NDArray
 from platformdirs import user_data_dir
 
 from meta_db.records import RANKED_BY, TASKS, DatasetRecord, EvaluationRecord, Results, mean_scores
-from meta_db.schema import VERSION, migrate
+from meta_db.schema import VERSION, migrate, read_version
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
 SHIPPED = Path(__file__).parent / "data" / "meta.sqlite"
+_WAIT_TO_WRITE = 60.0  # seconds, for other writers
+_WAIT_TO_READ = 2.0  # seconds, for a writer that commits: a search waits for this
 
 
 def user_file() -> Path:
-    """Where the user's own runs are remembered: ``$AUTOML_MEMORY``, or the user's folder for data of programs."""
+    """Return the path of the user's own meta-database.
+
+    It is ``$AUTOML_MEMORY``, or ``memory.sqlite`` in the folder where the system keeps the user's data of programs.
+    """
     named = os.environ.get("AUTOML_MEMORY")
     return Path(named) if named else Path(user_data_dir("cash-automl", appauthor=False)) / "memory.sqlite"
 
 
-def memory_files() -> list[Path]:
-    """The shipped memory, and the user's own where there is one."""
+def database_files() -> list[Path]:
+    """Return the shipped meta-database, and after it the user's own one if it exists.
+
+    The user's own file is optional: where its folder may not be entered, a line in the log is all that comes of it.
+    """
     own = user_file()
-    return [SHIPPED, own] if own.exists() else [SHIPPED]
+    try:
+        return [SHIPPED, own] if own.exists() else [SHIPPED]
+    except OSError as error:  # such as a home of another user
+        logger.info("your own meta-database '%s' is not used: %s", own, error)
+        return [SHIPPED]
 
 
 class MetaDatabaseError(Exception):
@@ -77,12 +92,7 @@ class MetaDatabase:
         with self._clear_errors():
             if not writable and not path.exists():
                 raise ValueError("there is no such file")
-            if writable:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                self._connection = sqlite3.connect(path, timeout=60.0, isolation_level=None)
-                migrate(self._connection)
-            else:
-                self._connection = _open_unchanged(path)
+            self._connection = _open_for_writing(path) if writable else _open_for_reading(path)
 
     def __enter__(self) -> Self:
         return self
@@ -344,7 +354,7 @@ class MetaDatabase:
     def _clear_errors(self) -> Iterator[None]:
         try:
             yield
-        except (sqlite3.Error, ValueError) as error:
+        except (sqlite3.Error, ValueError, OSError) as error:
             raise MetaDatabaseError(f"meta-database '{self.path}' cannot be used: {error}") from error
 
 
@@ -352,17 +362,53 @@ def _folds(data: bytes) -> NDArray[np.float32]:
     return np.frombuffer(data, dtype=np.float32)
 
 
-def _open_unchanged(path: Path) -> sqlite3.Connection:
-    """A connection that never writes to the file; an older version is migrated in memory."""
-    file = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
-    (version,) = file.execute("PRAGMA user_version").fetchone()
-    if version >= VERSION:
-        migrate(file)  # only checks whose file it is
-        return file
+def _open_for_writing(path: Path) -> sqlite3.Connection:
+    """Return a connection to the file, which is made or migrated where necessary."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = sqlite3.connect(path, timeout=_WAIT_TO_WRITE, isolation_level=None)
+    with _closed_on_error(connection):
+        migrate(connection)
+    return connection
+
+
+def _open_for_reading(path: Path) -> sqlite3.Connection:
+    """Return a connection that never changes the content of the file.
+
+    The shipped file never changes, so it is read in place and without locks. Any other file may be written by another
+    process at the same time, or that process may have been killed in the middle of a transaction. Such a file is copied
+    into RAM under SQLite's lock: the reader then sees one committed state, and keeps no writer waiting.
+    """
+    if path == SHIPPED:
+        shipped = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro&immutable=1", uri=True, isolation_level=None)
+        with _closed_on_error(shipped):
+            if read_version(shipped) == VERSION:
+                return shipped
+            return _migrated_copy(shipped)
+    # Not mode=ro: SQLite must be able to undo the half transaction of a killed process. Where the file may not be
+    # written, SQLite opens it for reading.
+    file = sqlite3.connect(f"{path.resolve().as_uri()}?mode=rw", uri=True, timeout=_WAIT_TO_READ, isolation_level=None)
+    with closing(file):
+        file.execute("BEGIN")
+        read_version(file)  # takes the lock; without it, `backup` would wait for ever for another process's lock
+        return _migrated_copy(file)
+
+
+def _migrated_copy(file: sqlite3.Connection) -> sqlite3.Connection:
+    """Return the content of a file in RAM, in the newest version."""
     copy = sqlite3.connect(":memory:", isolation_level=None)
-    file.backup(copy)
-    migrate(copy)
+    with _closed_on_error(copy):
+        file.backup(copy)
+        migrate(copy)
     return copy
+
+
+@contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
 
 @lru_cache(maxsize=10_000)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from automl.trials.history import Evaluation, RunHistory
-from meta_db.store import MetaDatabase, MetaDatabaseError, memory_files
+from meta_db.store import MetaDatabase, MetaDatabaseError, database_files
 from metalearning.correction import MEMORY, NOTHING_LEARNT, SECONDS, Correction, Quantity, recall
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
@@ -19,7 +19,7 @@ logger = logging.getLogger(__name__)
 def recall_corrections() -> dict[str, Correction]:
     """What the shipped memory says of the components' guesses, by quantity; nothing where it cannot be read."""
     try:
-        with MetaDatabase(memory_files()[0]) as memory:
+        with MetaDatabase(database_files()[0]) as memory:
             return {quantity.name: recall(quantity, memory) for quantity in (SECONDS, MEMORY)}
     except MetaDatabaseError as error:
         logger.debug("what fits take is guessed without a memory: %s", error)

@@ -13,7 +13,7 @@ from automl.errors import InvalidInputError, check_names
 from automl.search.budget import Budget
 from automl.search.forecast import RuntimeModel
 from automl.task.task import Task
-from meta_db.store import MetaDatabase, MetaDatabaseError, memory_files
+from meta_db.store import MetaDatabase, MetaDatabaseError, database_files
 from metalearning.features import describe
 from metalearning.posterior import Beliefs
 from metalearning.warmstart import recommend
@@ -93,7 +93,7 @@ def remembered_portfolio(
     try:
         with ExitStack() as stack:
             said = recommend(
-                [stack.enter_context(MetaDatabase(path)) for path in memory_files()],
+                [stack.enter_context(MetaDatabase(path)) for path in database_files()],
                 described,
                 space,
                 task.metric.name,

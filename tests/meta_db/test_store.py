@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from meta_db.records import DatasetRecord, EvaluationRecord
-from meta_db.schema import APPLICATION_ID, STEPS, VERSION
+from meta_db.schema import APPLICATION_ID, MIGRATIONS, VERSION
 from meta_db.store import MetaDatabase, MetaDatabaseError
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
@@ -175,7 +175,7 @@ def test_a_newer_file_asks_for_a_newer_program(filled):
 def older(path):
     """A file of the first version, with a data set in it."""
     with sqlite3.connect(path) as connection:
-        connection.executescript(f"{STEPS[0]} PRAGMA user_version=1; PRAGMA application_id={APPLICATION_ID};")
+        connection.executescript(f"{MIGRATIONS[0]} PRAGMA user_version=1; PRAGMA application_id={APPLICATION_ID};")
         connection.execute(
             "INSERT INTO dataset VALUES (1, 'bupa', 'mark', 'bupa', 'binary', 9, 2, 2, NULL, ?, '{}', x'')",
             (json.dumps(asdict(TRAITS)),),
