@@ -31,7 +31,7 @@ from automl.search.budget import Budget
 from automl.search.catalog import make_searcher
 from automl.search.fleets import Siblings
 from automl.search.forecast import MemoryModel, RuntimeModel, recall_corrections
-from automl.search.initial import default_portfolio, from_user, remembered_portfolio
+from automl.search.initial import default_portfolio, from_user, recommended_portfolio
 from automl.search.loop import search
 from automl.search.racing import Limits, Racing, fold_seconds
 from automl.task.task import Task
@@ -233,7 +233,7 @@ def _initial_design(
         return from_user(space, wanted), None
     if wanted == "meta":
         longest = fold_seconds(budget.seconds or float("inf"), n_workers, len(task.folds), task.traits.n_rows)
-        return remembered_portfolio(space, runtime, budget, task, longest)
+        return recommended_portfolio(space, runtime, budget, task, longest)
     return default_portfolio(space, runtime, budget), None
 
 

@@ -16,7 +16,7 @@ from automl.task.task import Task
 from meta_db.store import MetaDatabase, MetaDatabaseError, database_files
 from metalearning.features import describe
 from metalearning.posterior import Beliefs
-from metalearning.warmstart import recommend
+from metalearning.warmstart import Recommendation, recommend
 from pipelines.catalog import get_component
 from pipelines.configuration import Configuration
 from pipelines.models import MODELS, PORTFOLIO
@@ -76,43 +76,56 @@ def default_portfolio(space: ConfigurationSpace, runtime: RuntimeModel, budget: 
     return list(dict.fromkeys(configuration for _, configuration in keyed))
 
 
-def remembered_portfolio(
-    space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget, task: Task, dearest: float
+def recommended_portfolio(
+    space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget, task: Task, longest: float
 ) -> tuple[list[Configuration], Beliefs | None]:
-    """Configurations to begin with, from the memory; the hand-made portfolio where the memory is of no use.
+    """Return the configurations that the meta-database recommends, and its expectations of all that it knows.
 
-    With those of the memory comes what it expects of all that it knows.
+    Where the meta-database cannot be read, or knows no similar data set, the hand-made portfolio and None are returned.
 
     Parameters
     ----------
-    dearest : float
-        Seconds after which a fold is cut: nothing costs more.
+    longest : float
+        Seconds after which a fold is stopped; no fold costs more.
     """
-    described = describe(task.X, task.y, task.traits, level="cheap")
-    seconds = min(budget.search_left, _LONGEST)
-    try:
-        with ExitStack() as stack:
-            said = recommend(
-                [stack.enter_context(MetaDatabase(path)) for path in database_files()],
-                described,
-                space,
-                task.metric.name,
-                lambda configuration: _cost(configuration, runtime, dearest, _DEAREST * seconds),
-                PATIENCE * seconds,
-            )
-    except MetaDatabaseError as error:
-        logger.warning("the search starts without its memory: %s", error)
+    recommendation = _recommend(space, runtime, budget, task, longest)
+    if recommendation is None:
         return default_portfolio(space, runtime, budget), None
-    if not said.configurations:
+    if not recommendation.configurations:
         logger.info("no known data set has about as many rows and is like this; starting with the hand-made portfolio")
         return default_portfolio(space, runtime, budget), None
-    nearest = dict(reversed(said.similar))  # a data set may have been measured on few rows and on many
+    nearest = dict(reversed(recommendation.similar))  # a data set may have been measured on few rows and on many
     for name, likeness in sorted(nearest.items(), key=lambda item: item[1].distance)[:3]:
         alike, unlike = ", ".join(likeness.alike), ", ".join(likeness.unlike)
         logger.info(
             "similar data set: %s (distance %.2f: alike in %s, less so in %s)", name, likeness.distance, alike, unlike
         )
-    return said.configurations, said.beliefs
+    return recommendation.configurations, recommendation.beliefs
+
+
+def _recommend(
+    space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget, task: Task, longest: float
+) -> Recommendation | None:
+    """Ask the meta-databases; without the user's own one if both cannot be read, None if the shipped one cannot."""
+    described = describe(task.X, task.y, task.traits, level="cheap")
+    seconds = min(budget.search_left, _LONGEST)
+    files = database_files()
+    while files:
+        try:
+            with ExitStack() as stack:
+                return recommend(
+                    [stack.enter_context(MetaDatabase(path)) for path in files],
+                    described,
+                    space,
+                    task.metric.name,
+                    lambda configuration: _cost(configuration, runtime, longest, _DEAREST * seconds),
+                    PATIENCE * seconds,
+                )
+        except MetaDatabaseError as error:
+            files.pop()
+            left = "the shipped meta-database alone" if files else "the hand-made portfolio"
+            logger.warning("the search starts with %s: %s", left, error)
+    return None
 
 
 def _cost(configuration: Configuration, runtime: RuntimeModel, longest: float, dearest: float) -> float:
