@@ -59,19 +59,21 @@ class Connection:
 
     @contextmanager
     def open(self) -> Iterator[Session]:
-        """A session; the client's global configuration is as it was when the session ends."""
+        """Open a session; when it ends, the client's global configuration is as it was before."""
         config = openml.config
         before = config.get_config_as_dict()
-        config.server = self.server or config.server
-        config.apikey = config.apikey if self.api_key is None else self.api_key
-        if self.cache is not None:
-            config.set_root_cache_directory(self.cache)
-        config.set_retry_policy("human", self.retries)
-        session = Session(config.server, self.timeout)
         try:
-            yield session
+            config.server = self.server or config.server
+            config.apikey = config.apikey if self.api_key is None else self.api_key
+            if self.cache is not None:
+                config.set_root_cache_directory(self.cache)
+            config.set_retry_policy("human", self.retries)
+            session = Session(config.server, self.timeout)
+            try:
+                yield session
+            finally:
+                session.close()
         finally:
-            session.close()
             config.server, config.apikey = before["server"], before["apikey"]
             config.set_root_cache_directory(before["cachedir"])
             config.set_retry_policy(before["retry_policy"], before["connection_n_retries"])
