@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import logging
 import math
-import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ import openml
 from meta_db.exchange.client import OpenMLError, Session
 from meta_db.exchange.flows import NotMappedError, Parameters, is_known_library, read_value, split_version
 from meta_db.exchange.mapping import map_setup
+from meta_db.files import write_text
 from meta_db.records import DatasetRecord, EvaluationRecord
 from meta_db.store import MetaDatabase
 from pipelines.component import TableTraits, task_type
@@ -317,9 +317,7 @@ def _read_setups(session: Session, wanted: Sequence[int]) -> dict[int, Parameter
                 class_name, _ = split_version(given.flow_name)
                 by_class.setdefault(class_name, {})[given.parameter_name] = read_value(given.value)
             known[number] = by_class
-            unfinished = folder / f"{number}.partial"
-            unfinished.write_text(json.dumps(by_class))
-            os.replace(unfinished, folder / f"{number}.json")
+            write_text(folder / f"{number}.json", json.dumps(by_class))
     return known
 
 
