@@ -50,8 +50,9 @@ def find_best(folder: Path, table: TaskTable) -> tuple[Task, Evaluation]:
     target, _ = check_target(table.y, table.X, classification=bool(table.class_labels))
     same_rows = len(task.y) == len(target) and np.allclose(task.y, target)
     same_folds = len(task.folds) == len(table.folds) and all(
-        np.array_equal(np.concatenate(ours), np.concatenate(theirs))
+        np.array_equal(our_rows, their_rows)
         for ours, theirs in zip(task.folds, table.folds, strict=True)
+        for our_rows, their_rows in zip(ours, theirs, strict=True)  # training rows, then scored rows
     )
     if not (same_rows and same_folds):
         raise InvalidInputError(

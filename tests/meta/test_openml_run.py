@@ -123,6 +123,15 @@ def test_a_run_on_other_splits_is_refused(server, folder):
         find_best(store, table)
 
 
+def test_splits_of_the_same_rows_with_another_border_are_refused(server, folder):
+    table = fetched(server, folder, 50)
+    store = folder / "border"
+    moved = [(np.append(train, test[0]), test[1:]) for train, test in table.folds]
+    AutoMLClassifier(cv=moved, store=store, include=["gaussian_nb"], **SETTINGS).fit(table.X, table.y)
+    with pytest.raises(InvalidInputError, match=r"not a run on the rows and splits of OpenML task 50"):
+        find_best(store, table)
+
+
 def test_the_command_sends_only_on_request(server, folder, run, monkeypatch):
     monkeypatch.setattr(openml.config, "_root_cache_directory", folder / "cache")
     arguments = ["publish", str(run), "--openml-task", "50", "--server", server.address, "--api-key", "secret"]
@@ -143,6 +152,17 @@ def test_the_command_measures_openml_tasks(server, folder, monkeypatch):
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert "0 data sets" in done.output  # no time was given to measure anything
     assert server.count("/splits/5") == 1
+
+
+@pytest.mark.parametrize("wrong", [{"retries": 0}, {"cache": 5}])
+def test_a_connection_that_cannot_be_opened_leaves_the_client_s_configuration_as_it_was(wrong):
+    before = openml.config.get_config_as_dict()
+    try:
+        with Connection("http://127.0.0.1:1/api/v1/xml", "secret", **wrong).open():
+            pass
+    except (ValueError, TypeError):
+        pass
+    assert openml.config.get_config_as_dict() == before
 
 
 def test_the_command_wants_a_folder_or_a_task(folder):
