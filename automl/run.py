@@ -29,7 +29,7 @@ from automl.execute.machine import available_cpus, room_for_a_fit
 from automl.guard import Guard, Watch
 from automl.search.budget import Budget
 from automl.search.catalog import make_searcher
-from automl.search.fleets import Siblings
+from automl.search.fleets import FleetBuilder
 from automl.search.forecast import MemoryModel, RuntimeModel, recall_corrections
 from automl.search.initial import default_portfolio, from_user, recommended_portfolio
 from automl.search.loop import search
@@ -112,9 +112,9 @@ def run(task: Task, settings: Settings) -> RunResult:
         train_share = float(np.mean([len(train) for train, _ in task.folds])) / len(task.y)
         learnt = recall_corrections()
         runtime = RuntimeModel(task.traits, train_share, learnt.get(SECONDS.name, NOTHING_LEARNT))
-        need = MemoryModel(task.traits, train_share, learnt.get(MEMORY.name, NOTHING_LEARNT))
+        memory_model = MemoryModel(task.traits, train_share, learnt.get(MEMORY.name, NOTHING_LEARNT))
         room = room_for_a_fit(executor.memory_limit, task.table_bytes / 2**20)
-        limits = Limits(settings.trial_time_limit, room, need)
+        limits = Limits(settings.trial_time_limit, room, memory_model)
         history = RunHistory(known, cost_of=runtime.guess if budget.seconds is None else None)
         initial, beliefs = _initial_design(space, task, settings, budget, runtime, executor.n_workers)
         if not known:  # a run that was stopped while it built its ensemble needs no more seconds to search
@@ -122,7 +122,7 @@ def run(task: Task, settings: Settings) -> RunResult:
         searcher = make_searcher(settings.searcher, space, settings.random_state, initial, beliefs)
         racing = Racing(
             searcher, len(task.folds), task.traits.n_rows, runtime, budget, executor.n_workers, limits,
-            Siblings(space, settings.random_state) if executor.fleet_size > 1 else None, settings.random_state,
+            FleetBuilder(space, settings.random_state) if executor.fleet_size > 1 else None, settings.random_state,
         )  # fmt: skip
         if history.results:
             logger.info("resumed with %d trials", len(history.results))

@@ -13,7 +13,7 @@ Array = NDArray[np.float64]
 
 N_RANDOM = 1_000
 N_STARTS = 10
-N_NEIGHBOURS = 12
+N_NEIGHBORS = 12
 MAX_STEPS = 12
 # The trees agree more than they should: their spread is taken that many times. Searches less greedily; measured on
 # other tasks than those of benchmarks/SEARCH.md.
@@ -42,12 +42,12 @@ def score(surrogate: Surrogate, vectors: Vectors, per_second: bool) -> Array:
     return value
 
 
-def maximise(
+def maximize(
     space: VectorSpace, surrogate: Surrogate, known: Vectors, rng: np.random.Generator, per_second: bool = True
 ) -> Vectors:
     """Candidates by falling acquisition value, shape (n, n_hyperparameters).
 
-    Local search over one-exchange neighbourhoods from the best known and the best random configurations, all starts
+    Local search over one-exchange neighborhoods from the best known and the best random configurations, all starts
     at once, beside the random configurations themselves.
 
     Parameters
@@ -63,7 +63,7 @@ def maximise(
     reached, reached_values = [pool], [values]
     scale = 0.2
     for _ in range(MAX_STEPS):
-        near, origins = space.neighbours(current, N_NEIGHBOURS, scale, rng)
+        near, origins = space.neighbors(current, N_NEIGHBORS, scale, rng)
         if len(near) == 0:
             break
         near_values = score(surrogate, near, per_second)

@@ -106,7 +106,7 @@ class GeneticSearcher(_Baseline):
         mixed = np.where(rng.random((100, parents.shape[1])) < 0.5, parents[mothers], parents[fathers])
         fresh = self._space.from_unit(rng.random(mixed.shape))
         children = self._space.valid(np.where(np.isnan(mixed), fresh, mixed))
-        changed, origins = self._space.neighbours(children, 1, 0.2, rng)
+        changed, origins = self._space.neighbors(children, 1, 0.2, rng)
         mutants = rng.random(len(changed)) < self.mutation
         children[origins[mutants]] = changed[mutants]
         yield children

@@ -1,4 +1,4 @@
-"""Configurations that are fitted together with another one because they have its shape."""
+"""Fleets: configurations of one shape that a worker fits together."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pipelines.build import fits_together
 from pipelines.catalog import get_component
 
 
-class Siblings:
-    """Fills a fleet: the first configuration is the searcher's, the others differ from it in their rates alone.
+class FleetBuilder:
+    """Fills a fleet: the searcher proposes the first configuration; the others differ from it in their rates alone.
 
-    They are drawn at random, as in Hyperband (Li et al., 2018, JMLR 18): successive halving inside the fleet tells the
-    good ones from the bad ones, and the searcher learns from all of them.
+    The rates are drawn at random, as in Hyperband (Li et al., 2018, JMLR 18). Successive halving inside the fleet
+    separates good rates from bad ones, and the searcher learns from all configurations.
 
     Parameters
     ----------
@@ -29,14 +29,14 @@ class Siblings:
     def __init__(self, space: ConfigurationSpace, seed: int):
         self._space, self._seed = VectorSpace(space), seed
 
-    def suit(self, trial: Trial) -> bool:
-        """Whether a trial can be fitted together with others."""
+    def can_join(self, trial: Trial) -> bool:
+        """Return whether a trial can be fitted together with others."""
         component = get_component("model", trial.configuration.family)
         return bool(component.fleet_varies) and fits_together(trial.configuration)
 
-    def of(self, trial: Trial, n: int, history: RunHistory) -> list[Trial]:
-        """Up to `n` new configurations of a trial's shape, on its folds; none where it does not suit."""
-        if not self.suit(trial):
+    def fill(self, trial: Trial, n: int, history: RunHistory) -> list[Trial]:
+        """Return up to `n` trials of new configurations on the same folds; none where the trial cannot join a fleet."""
+        if not self.can_join(trial):
             return []
         family = trial.configuration.family
         rates = [f"model:{family}:{name}" for name in get_component("model", family).fleet_varies]

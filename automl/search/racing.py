@@ -1,4 +1,4 @@
-"""Racing over folds: who gets another fold, and when a newcomer gets its first."""
+"""Racing over folds: which configuration gets another fold, and when a challenger gets its first folds."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from automl.search.base import Searcher
 from automl.search.budget import Budget
-from automl.search.fleets import Siblings
+from automl.search.fleets import FleetBuilder
 from automl.search.forecast import MemoryModel, RuntimeModel
 from automl.trials.candidates import max_candidates, max_per_family, rank
 from automl.trials.history import Evaluation, RunHistory
@@ -18,23 +18,24 @@ from automl.trials.trial import Status, Trial, TrialResult
 from pipelines.catalog import get_component
 from pipelines.configuration import Configuration
 
-# Share of worker seconds for first looks at new configurations, by share of the budget used: explore, then deepen.
+# Share of the worker seconds that goes into the first folds of challengers, by the share of the budget that is used.
 _EXPLORE_AT = (0.0, 0.35, 0.5, 0.85, 0.95)
 _EXPLORE_SHARE = (0.9, 0.9, 0.4, 0.2, 0.0)
-_PER_SIBLING = 3.0  # places lost for each better one of the same family
-_FOR_FOLDS = 4.0  # places won when all folds are done, and by parts
-_FIRST_ROWS = 400  # to score a newcomer on, if that takes
-_FIRST_SHARE = 0.02  # of the budget at most
-_ASKED = 5  # times, where nothing of what a searcher proposes could end
-_AT_ONCE = (8, 64)  # newcomers asked for together: only where so many workers are idle, and no more than that
-_FLEET_PRICE = 4  # times the seconds of one trial that a fleet may take: a device that is slower cuts it short
+_FAMILY_HANDICAP = 3.0  # places that a configuration loses for each better one of its family
+_FOLDS_ADVANTAGE = 4.0  # places that a configuration wins when all its folds are done; a part of them for some folds
+_FIRST_FOLDS_ROWS = 400  # scored rows that the first folds of a challenger should have
+_FIRST_FOLDS_SHARE = 0.02  # of the budget: the most that the first folds of a challenger may take
+_MAX_REQUESTS = 5  # requests to the searcher in a row while none of its proposals can be started
+# From this many idle workers on, challengers are requested together; the second number is the most of one request.
+_CHALLENGERS_AT_ONCE = (8, 64)
+_MAX_FLEET_FACTOR = 4  # a fleet may take this many times the seconds of one trial; a slow device is cut short
 
 
 def fold_seconds(seconds: float, n_workers: int, n_folds: int, n_rows: int) -> float:
-    """Share of a budget that one fit may take.
+    """Return the seconds of a budget that one fit may take.
 
-    Where rows are few, bags of several families win, so that a whole bag gets an eighth of the workers' time; with the
-    rows grows the worth of one long fit, up to a third of the budget.
+    Where rows are few, bags of several families win, so a whole bag gets an eighth of the workers' time. The more rows
+    a table has, the more one long fit is worth, up to a third of the budget.
     """
     bag = seconds * n_workers / 8
     longer = max(1.0, n_rows / 1_500) ** 0.65
@@ -43,45 +44,50 @@ def fold_seconds(seconds: float, n_workers: int, n_folds: int, n_rows: int) -> f
 
 @dataclass(frozen=True)
 class Limits:
-    """Of one trial.
+    """The limits of one trial.
 
     Attributes
     ----------
     seconds : float or None
-        The user's.
+        The limit that the user gave.
     memory : float or None
-        MiB that it may add to a worker.
-    need : MemoryModel or None
-        What is expected of that; None where trials are not to be judged by it.
+        MiB that a trial may add to a worker.
+    memory_model : MemoryModel or None
+        Predicts the MiB that a trial will add; None where memory is no reason to leave a trial out.
     """
 
     seconds: float | None = None
     memory: float | None = None
-    need: MemoryModel | None = None
+    memory_model: MemoryModel | None = None
 
 
 @dataclass
 class _Work:
-    """Worker seconds that went into first looks and into further folds."""
+    """Worker seconds that went into first folds of challengers and into intensification."""
 
-    first: float = 1e-9
-    further: float = 1e-9
+    first_folds: float = 1e-9
+    intensification: float = 1e-9
 
-    def add(self, is_further: bool, seconds: float) -> None:
-        if is_further:
-            self.further += seconds
+    def add(self, intensifies: bool, seconds: float) -> None:
+        if intensifies:
+            self.intensification += seconds
         else:
-            self.first += seconds
+            self.first_folds += seconds
+
+    @property
+    def explore_share(self) -> float:
+        return self.first_folds / (self.first_folds + self.intensification)
 
 
 class Racing:
-    """Turns a searcher's proposals into trials on folds.
+    """Turns the proposals of a searcher into trials on folds.
 
-    Newcomers run on the first fold, or a few where rows are few; the best go on, unless they cannot win any more: a
-    configuration whose mean is worse than the worst fold of the incumbent is dropped (the forgiving rule of Bergman et
-    al., 2024, arXiv:2405.03389, section 4). Among those left, rank decides, with a handicap for each better one of the
-    same family, because an ensemble gains more from another family than from a sibling, and with an advantage for folds
-    that are done, because unfinished bags are of little use.
+    A challenger runs on the first fold, or on a few folds where rows are few. The best configurations are intensified:
+    they get further folds as long as they can win. A configuration whose mean loss is worse than the worst fold of the
+    incumbent is dropped (the forgiving rule of Bergman et al., 2024, arXiv:2405.03389, section 4). The rank decides
+    among the configurations that remain. A configuration loses places for each better one of its family, because an
+    ensemble gains more from another family; it wins places for finished folds, because unfinished bags are of little
+    use.
 
     Parameters
     ----------
@@ -92,11 +98,11 @@ class Racing:
     budget : Budget
     n_workers : int
     limits : Limits
-        What most likely exceeds them is not started, and noted as a failure.
-    siblings : Siblings or None
-        Where fleets may be asked for: what fills them.
+        A trial that most likely exceeds them is not started, and enters the history as a failure.
+    fleet_builder : FleetBuilder or None
+        Fills the fleets; None where workers fit one configuration at a time.
     seed : int
-        Of all trials.
+        The seed of all trials.
     """
 
     def __init__(
@@ -108,133 +114,140 @@ class Racing:
         budget: Budget,
         n_workers: int = 1,
         limits: Limits = Limits(),
-        siblings: Siblings | None = None,
+        fleet_builder: FleetBuilder | None = None,
         seed: int = 0,
     ):
         self._searcher, self._n_folds, self._n_rows = searcher, n_folds, n_rows
         self._runtime, self._budget = runtime, budget
-        self._n_workers, self._limits, self._siblings = n_workers, limits, siblings
+        self._n_workers, self._limits, self._fleet_builder = n_workers, limits, fleet_builder
         self._seed = seed
 
     def suggest(self, history: RunHistory, n: int, fleet_size: int = 1) -> list[tuple[Trial, ...]]:
-        """Up to `n` trials, each the first fold of a new configuration or further folds of a known one.
+        """Return up to `n` fleets; each holds a trial on the first folds of a challenger, or on one that intensifies.
 
-        A newcomer that can be fitted together with others comes as a fleet of up to `fleet_size` trials, if none is
-        under way: a second one would have to share the device. All are in the history as running when this returns.
+        A challenger that can be fitted together with others comes as a fleet of up to `fleet_size` trials, if no fleet
+        is running: a second one would share the device. All trials are in the history as running when this returns.
         """
         finalists, busy_with = self.finalists(history), _folds_by_configuration(history.running)
         work = self._work(history)
-        newcomers: list[Trial] = []
+        challengers: list[Trial] = []
         fleets: list[tuple[Trial, ...]] = []
         while len(fleets) < n:
-            further = self._further_folds(finalists, busy_with, history)
-            trial = further
-            if further is None or work.first / (work.first + work.further) < self._explore_share(history):
-                newcomers = newcomers or self._newcomers(history, n - len(fleets))
-                trial = newcomers.pop(0) if newcomers else further
+            intensifying = self._intensify(finalists, busy_with, history)
+            trial = intensifying
+            if trial is None or work.explore_share < self._explore_share(history):
+                challengers = challengers or self._challengers(history, n - len(fleets))
+                trial = challengers.pop(0) if challengers else intensifying
             if trial is None:
                 break
-            fleet = (trial,) if trial is further else self._fleet(trial, history, fleet_size)
-            for trial in fleet:
-                history.start(trial)
-                busy_with.setdefault(trial.configuration, set()).update(trial.folds)
-                work.add(trial is further, self._runtime.predict(trial.configuration, history) * len(trial.folds))
+            fleet = (trial,) if trial is intensifying else self._fleet(trial, history, fleet_size)
+            for member in fleet:
+                history.start(member)
+                busy_with.setdefault(member.configuration, set()).update(member.folds)
+                seconds = self._runtime.predict(member.configuration, history) * len(member.folds)
+                work.add(member is intensifying, seconds)
             fleets.append(fleet)
         return fleets
 
     def time_limit(self, trials: Sequence[Trial]) -> float | None:
-        """Seconds for a trial or a fleet: the user's limit, a share of the budget, never more than what is left."""
-        limit = min(self._budget.search_left, self._longest(trials))
+        """Return the seconds for a trial or a fleet: the user's limit or a share of the budget, or all that is left."""
+        limit = min(self._budget.search_left, self._limit_seconds(trials))
         return None if limit == float("inf") else max(0.1, limit)
 
-    def _longest(self, trials: Sequence[Trial]) -> float:
-        """Seconds for a trial or a fleet, however much is left of the budget."""
+    def _limit_seconds(self, trials: Sequence[Trial]) -> float:
+        """Return the seconds for a trial or a fleet, without regard to how much is left of the budget."""
         longest = float("inf") if self._limits.seconds is None else self._limits.seconds
         if self._budget.seconds is not None:
             each = fold_seconds(self._budget.seconds, self._n_workers, self._n_folds, self._n_rows)
-            longest = min(longest, each * len(trials[0].folds) * min(len(trials), _FLEET_PRICE))
+            longest = min(longest, each * len(trials[0].folds) * min(len(trials), _MAX_FLEET_FACTOR))
         return longest
 
-    def _objection(self, trial: Trial, history: RunHistory) -> TrialResult | None:
-        """Why a newcomer is not started: most likely it would be cut at its limits. None where it may start."""
-        c, longest = trial.configuration, self._longest([trial])
+    def _predicted_violation(self, trial: Trial, history: RunHistory) -> TrialResult | None:
+        """Return a result for a challenger that is not started because it most likely exceeds a limit; else None."""
+        c, limit = trial.configuration, self._limit_seconds([trial])
         seconds = self._runtime.predict(c, history) * len(trial.folds)
-        stops_by_itself = get_component("model", c.family).interruptible
-        if not stops_by_itself and seconds > longest:
-            reason = f"not started: it would take about {seconds:.1f} s, the limit is {longest:.1f} s"
+        interruptible = get_component("model", c.family).interruptible
+        if not interruptible and seconds > limit:
+            reason = f"not started: it would take about {seconds:.1f} s, the limit is {limit:.1f} s"
             return TrialResult(trial, Status.TIMEOUT, {}, 0.0, reason=reason)
-        if self._limits.memory is None or self._limits.need is None:
+        if self._limits.memory is None or self._limits.memory_model is None:
             return None
-        memory = self._limits.need.predict(c, history)
-        if stops_by_itself:  # a part of a forest is all that there is time for
-            memory *= min(1.0, longest / seconds)
+        memory = self._limits.memory_model.predict(c, history)
+        if interruptible:  # a forest that stops early holds only a part of its trees
+            memory *= min(1.0, limit / seconds)
         if memory <= self._limits.memory:
             return None
-        reason = f"not started: it would take about {memory:.0f} MiB, {self._limits.memory:.0f} MiB are there for it"
+        reason = f"not started: it would take about {memory:.0f} MiB, the limit is {self._limits.memory:.0f} MiB"
         return TrialResult(trial, Status.MEMORY, {}, 0.0, reason=reason)
 
     def _fleet(self, trial: Trial, history: RunHistory, size: int) -> tuple[Trial, ...]:
-        """A newcomer and those that are fitted together with it."""
+        """Return a challenger and the trials that are fitted together with it."""
         if self._budget.max_trials is not None:
             size = min(size, self._budget.max_trials - len(history.tried))
-        if size <= 1 or self._siblings is None or any(self._siblings.suit(running) for running in history.running):
+        builder = self._fleet_builder
+        if size <= 1 or builder is None or any(builder.can_join(running) for running in history.running):
             return (trial,)
-        return (trial, *self._siblings.of(trial, size - 1, history))
+        return (trial, *builder.fill(trial, size - 1, history))
 
     def _explore_share(self, history: RunHistory) -> float:
+        """Return the share of the worker seconds that first folds of challengers should have now."""
         used = self._budget.fraction_used
         if self._budget.seconds is None and self._budget.max_trials:
             used = len(history.tried) / self._budget.max_trials
         return float(np.interp(used, _EXPLORE_AT, _EXPLORE_SHARE))
 
     def _work(self, history: RunHistory) -> _Work:
-        """Seconds so far; running trials count as predicted."""
+        """Return the worker seconds so far; running trials count as predicted."""
         work = _Work()
         for e in history.evaluations.values():
             seconds = history.cost(e)
             if not seconds:  # it was not started
                 continue
-            looks = min(max(1, len(e.folds)), self._first_look(seconds))
-            work.add(False, seconds * looks)
-            work.add(True, seconds * max(0, len(e.folds) - looks))
+            n_first = min(max(1, len(e.folds)), self._n_first_folds(seconds))
+            work.add(False, seconds * n_first)
+            work.add(True, seconds * max(0, len(e.folds) - n_first))
         for trial in history.running:
             seconds = self._runtime.predict(trial.configuration, history) * len(trial.folds)
             work.add(trial.configuration in history.evaluations, seconds)
         return work
 
-    def _newcomers(self, history: RunHistory, n_idle: int) -> list[Trial]:
-        """First looks at new configurations: one, or several where many workers are idle."""
-        least, most = _AT_ONCE
+    def _challengers(self, history: RunHistory, n_idle: int) -> list[Trial]:
+        """Return trials on the first folds of new configurations: one, or several where many workers are idle."""
+        least, most = _CHALLENGERS_AT_ONCE
         n = min(n_idle, most) if n_idle >= least else 1
         if self._budget.seconds is not None and self._explore_share(history) <= 0 and history.evaluations:
-            return []  # too late for them to get all folds
-        for _ in range(_ASKED):
+            return []  # a challenger would not get all folds in the time that is left
+        for _ in range(_MAX_REQUESTS):
             if self._budget.max_trials is not None:
                 n = min(n, self._budget.max_trials - len(history.tried))
             proposed = self._searcher.suggest(history, n)[:n] if n > 0 else []
-            able = []
-            for trial in proposed:
-                n_folds = self._first_look(self._runtime.predict(trial.configuration, history))
-                look = replace(trial, folds=tuple(range(n_folds)), seed=self._seed)
-                objection = self._objection(look, history)
-                if objection is None:
-                    able.append(look)
+            startable = []
+            for proposal in proposed:
+                n_folds = self._n_first_folds(self._runtime.predict(proposal.configuration, history))
+                trial = replace(proposal, folds=tuple(range(n_folds)), seed=self._seed)
+                violation = self._predicted_violation(trial, history)
+                if violation is None:
+                    startable.append(trial)
                 else:
-                    history.append(objection)
-            if able or not proposed:
-                return able
+                    history.append(violation)
+            if startable or not proposed:
+                return startable
         return []
 
-    def _first_look(self, seconds: float) -> int:
-        """Folds that a newcomer begins with: more than one where a single one scores too few rows to tell much."""
-        wanted = math.ceil(_FIRST_ROWS * self._n_folds / self._n_rows)
+    def _n_first_folds(self, seconds: float) -> int:
+        """Return the number of folds that a challenger begins with.
+
+        It is more than one where a single fold scores too few rows to compare configurations.
+        """
+        wanted = math.ceil(_FIRST_FOLDS_ROWS * self._n_folds / self._n_rows)
         if self._budget.seconds is not None:
-            wanted = min(wanted, int(_FIRST_SHARE * self._budget.seconds / seconds))
+            wanted = min(wanted, int(_FIRST_FOLDS_SHARE * self._budget.seconds / seconds))
         return int(np.clip(wanted, 1, self._n_folds))
 
-    def _further_folds(
+    def _intensify(
         self, finalists: list[Evaluation], busy_with: dict[Configuration, set[int]], history: RunHistory
     ) -> Trial | None:
+        """Return a trial on further folds of the first finalist that misses some; None where no finalist does."""
         for e in finalists:
             running = busy_with.get(e.configuration, set())
             missing = [f for f in range(self._n_folds) if f not in e.folds and f not in running]
@@ -246,32 +259,33 @@ class Racing:
         return None
 
     def _bundle(self, configuration: Configuration, missing: list[int], seconds: float) -> tuple[int, ...]:
-        """As many folds as last about a second together: short fits should not pay for a message each.
+        """Return as many folds as last about a second together, because sending a trial to a worker takes time.
 
-        Models that fit several folds at once get more, up to a sixth of the budget.
+        A model that fits several folds at once gets more folds, up to a sixth of the budget.
         """
         if self._budget.seconds is None:
             return tuple(missing[:1])
-        worth = min(1.0, 0.02 * self._budget.seconds)
+        target = min(1.0, 0.02 * self._budget.seconds)
         if get_component("model", configuration.family).fit_together is not None:
-            worth = min(self._budget.seconds / 6, self._budget.search_left / 1.2)
-        return tuple(missing[: max(1, int(worth / seconds))])
+            target = min(self._budget.seconds / 6, self._budget.search_left / 1.2)
+        return tuple(missing[: max(1, int(target / seconds))])
 
     def finalists(self, history: RunHistory) -> list[Evaluation]:
-        """Configurations worth all folds, in the order in which they should get them."""
+        """Return the configurations that are worth all folds, in the order in which they should get them."""
         ranked = rank(history)
         if not ranked:
             return []
         incumbent = max(ranked[:5], key=lambda e: len(e.folds))
         worst = max(r.loss for r in incumbent.folds.values())
         alive = [e for e in ranked if len(incumbent.folds) < 3 or np.mean([r.loss for r in e.folds.values()]) <= worst]
-        siblings: dict[str, int] = {}
+        family_counts: dict[str, int] = {}
         places: list[tuple[float, Evaluation]] = []
         for place, e in enumerate(alive):
-            elder = siblings.get(e.configuration.family, 0)
-            siblings[e.configuration.family] = elder + 1
-            if elder < max_per_family(self._n_rows):
-                places.append((place + _PER_SIBLING * elder - _FOR_FOLDS * len(e.folds) / self._n_folds, e))
+            n_better = family_counts.get(e.configuration.family, 0)  # configurations of the same family
+            family_counts[e.configuration.family] = n_better + 1
+            if n_better < max_per_family(self._n_rows):
+                advantage = _FOLDS_ADVANTAGE * len(e.folds) / self._n_folds
+                places.append((place + _FAMILY_HANDICAP * n_better - advantage, e))
         places.sort(key=lambda pair: pair[0])
         return [e for _, e in places[: max_candidates(self._n_rows)]]
 

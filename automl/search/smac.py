@@ -8,7 +8,7 @@ from itertools import chain
 import numpy as np
 from ConfigSpace import ConfigurationSpace
 
-from automl.search.acquisition import maximise
+from automl.search.acquisition import maximize
 from automl.search.surrogate import Surrogate
 from automl.search.vectors import Vectors, VectorSpace
 from automl.trials.history import Observation, RunHistory
@@ -112,7 +112,7 @@ class SmacSearcher:
         pending = self._encode(sorted(tried - seen, key=lambda c: c.id))
         surrogate = Surrogate.fit(vectors, observations, pending, int(rng.integers(2**31 - 2)))
         losses = np.array([np.inf if o.loss is None else o.loss for o in observations])
-        return maximise(self._space, surrogate, vectors[np.argsort(losses)], rng, self._per_second)
+        return maximize(self._space, surrogate, vectors[np.argsort(losses)], rng, self._per_second)
 
     def _encode(self, configurations: Sequence[Configuration]) -> Vectors:
         new = [c for c in configurations if c not in self._vectors]

@@ -126,10 +126,10 @@ class VectorSpace:
             bad |= clause(vectors)
         return bad
 
-    def neighbours(
+    def neighbors(
         self, vectors: Vectors, n_each: int, scale: float | Vectors, rng: np.random.Generator
     ) -> tuple[Vectors, NDArray[np.int_]]:
-        """Valid one-exchange neighbours: one active hyperparameter changes, what that activates is drawn at random.
+        """Valid one-exchange neighbors: one active hyperparameter changes, what that activates is drawn at random.
 
         Parameters
         ----------
@@ -141,7 +141,7 @@ class VectorSpace:
 
         Returns
         -------
-        neighbours : ndarray of shape (m, n_hyperparameters)
+        neighbors : ndarray of shape (m, n_hyperparameters)
         origins : ndarray of int of shape (m,)
             Row that each stems from.
         """

@@ -108,12 +108,12 @@ class RunHistory:
     def observations(self) -> list[Observation]:
         """One per evaluated configuration, losses adjusted for the folds that it has seen, in order of first end."""
         effects = self.fold_effects()
-        centre = float(np.mean(list(effects.values()))) if effects else 0.0
+        center = float(np.mean(list(effects.values()))) if effects else 0.0
         rows = []
         for e in self.evaluations.values():
             loss = None
             if e.folds:
                 # Plain sums: this runs for every configuration before every suggestion.
-                loss = centre + sum(r.loss - effects.get(f, centre) for f, r in e.folds.items()) / len(e.folds)
+                loss = center + sum(r.loss - effects.get(f, center) for f, r in e.folds.items()) / len(e.folds)
             rows.append(Observation(e.configuration, loss, self.cost(e)))
         return rows

@@ -34,16 +34,16 @@ def every_kind() -> ConfigurationSpace:
     trees = Integer("trees", (1, 1_000), log=True)
     level = OrdinalHyperparameter("level", ["low", "middle", "high"], default_value="high")
     fixed = Constant("fixed", "value")
-    flavour = Categorical("flavour", ["sweet", "sour", "salty"])
+    flavor = Categorical("flavor", ["sweet", "sour", "salty"])
     depth = Integer("depth", (2, 4))
     momentum = Float("momentum", (0.0, 1.0))
     tail = Categorical("tail", [True, False])
-    space.add(model, size, rate, trees, level, fixed, flavour, depth, momentum, tail)
+    space.add(model, size, rate, trees, level, fixed, flavor, depth, momentum, tail)
     space.add(
         EqualsCondition(trees, model, "forest"),
         InCondition(rate, model, ["net", "line"]),
         NotEqualsCondition(level, model, "line"),
-        AndConjunction(EqualsCondition(flavour, model, "net"), EqualsCondition(flavour, level, "low")),
+        AndConjunction(EqualsCondition(flavor, model, "net"), EqualsCondition(flavor, level, "low")),
         OrConjunction(EqualsCondition(depth, model, "line"), EqualsCondition(depth, level, "high")),
         GreaterThanCondition(momentum, size, 5),
         LessThanCondition(tail, depth, 3),
@@ -51,7 +51,7 @@ def every_kind() -> ConfigurationSpace:
     space.add(
         ForbiddenAndConjunction(ForbiddenEqualsClause(model, "forest"), ForbiddenInClause(level, ["low", "middle"])),
         ForbiddenAndConjunction(ForbiddenEqualsClause(size, 3), ForbiddenEqualsClause(fixed, "value")),
-        ForbiddenEqualsClause(flavour, "salty"),
+        ForbiddenEqualsClause(flavor, "salty"),
     )
     return space
 

@@ -7,7 +7,7 @@ import pytest
 from ConfigSpace import ConfigurationSpace
 from scipy import integrate, stats
 
-from automl.search.acquisition import log_expected_improvement, maximise, score
+from automl.search.acquisition import log_expected_improvement, maximize, score
 from automl.search.surrogate import Surrogate
 from automl.search.vectors import VectorSpace
 from automl.trials.history import Observation
@@ -41,7 +41,7 @@ def fitted(space, loss, n=60, seconds=lambda row: 1.0):
 def test_the_maximum_is_near_the_optimum_and_better_than_random_ones():
     space = ConfigurationSpace({"x": (0.0, 1.0), "y": (0.0, 1.0)})
     vectors, surrogate, known = fitted(space, lambda row: (row[0] - 0.7) ** 2 + (row[1] - 0.2) ** 2)
-    found = maximise(vectors, surrogate, known, np.random.default_rng(1))
+    found = maximize(vectors, surrogate, known, np.random.default_rng(1))
     assert np.abs(found[0] - [0.7, 0.2]).max() < 0.25
     values = score(surrogate, found, per_second=True)
     assert np.all(np.diff(values) <= 1e-12)
@@ -56,12 +56,12 @@ def test_of_two_equally_good_halves_the_quick_one_is_preferred():
     vectors, surrogate, known = fitted(
         space, lambda row: (row[x] - 0.5) ** 2, n=80, seconds=lambda row: 60.0 if row[column] else 1.0
     )
-    by_time = maximise(vectors, surrogate, known, np.random.default_rng(1), per_second=True)[:10, column]
+    by_time = maximize(vectors, surrogate, known, np.random.default_rng(1), per_second=True)[:10, column]
     assert by_time.mean() == 0.0
 
 
 def test_candidates_are_valid():
     vectors, surrogate, known = fitted(every_kind(), lambda row: row[2])
-    found = maximise(vectors, surrogate, known, np.random.default_rng(0))
+    found = maximize(vectors, surrogate, known, np.random.default_rng(0))
     assert not vectors.is_forbidden(found).any()
     np.testing.assert_array_equal(vectors.deactivate(found), found)

@@ -64,7 +64,7 @@ def test_samplers_of_optuna_keep_to_a_conditional_space(name):
     history = run(make_searcher(name, space, 0), 30)
     assert len(history.evaluations) == 30
     for configuration in history.evaluations:
-        assert configuration.get("flavour") != "salty"
+        assert configuration.get("flavor") != "salty"
         assert (configuration["model"] == "forest") == ("trees" in configuration)
 
 

@@ -1,4 +1,4 @@
-"""Who gets the next fold."""
+"""Racing decides which configuration gets the next fold."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from automl.search.budget import Budget
-from automl.search.fleets import Siblings
+from automl.search.fleets import FleetBuilder
 from automl.search.forecast import MemoryModel, RuntimeModel
 from automl.search.racing import Limits, Racing
 from automl.trials.history import RunHistory
@@ -26,7 +26,7 @@ def candidate(family: str, number: int = 0) -> Configuration:
 
 
 class Listed:
-    """A searcher that proposes from a list."""
+    """A searcher that proposes the configurations of a list."""
 
     def __init__(self, *configurations: Configuration):
         self.configurations = configurations
@@ -42,15 +42,15 @@ def result(configuration, losses, seconds=0.1, reason=""):
     return TrialResult(trial, status, folds, seconds * len(folds), reason=reason)
 
 
-def racing(searcher, budget, n_rows=1_000, n_folds=4, n_workers=2, limits=NO_LIMITS, siblings=None):
+def racing(searcher, budget, n_rows=1_000, n_folds=4, n_workers=2, limits=NO_LIMITS, fleet_builder=None):
     runtime = RuntimeModel(TRAITS, 0.75)
-    return Racing(searcher, n_folds, n_rows, runtime, budget, n_workers, limits, siblings)
+    return Racing(searcher, n_folds, n_rows, runtime, budget, n_workers, limits, fleet_builder)
 
 
 FOREST, TREE, RIDGE = candidate("random_forest"), candidate("decision_tree"), candidate("lda")
 
 
-def test_the_first_trial_is_a_newcomer_on_the_first_fold():
+def test_the_first_trial_is_a_challenger_on_the_first_fold():
     ((trial,),) = racing(Listed(FOREST), Budget(60), n_rows=2_000).suggest(RunHistory(), 1)
     assert trial.configuration == FOREST
     assert trial.folds == (0,)
@@ -68,14 +68,16 @@ def test_many_idle_workers_get_different_trials_at_once():
     assert list(history.running) == trials
 
 
-def test_networks_come_in_fleets_of_one_shape_where_these_are_asked_for():
+def test_networks_of_one_shape_come_as_a_fleet_where_workers_train_fleets():
     space = build_space(TRAITS)
     net, wrapped = (
         complete(space, {"model": "tabm", "calibration": calibration}) for calibration in ("none", "sigmoid")
     )
-    searcher, siblings = Listed(net, wrapped, FOREST), Siblings(space, seed=0)
+    searcher, fleet_builder = Listed(net, wrapped, FOREST), FleetBuilder(space, seed=0)
     history = RunHistory()
-    first, *others = racing(searcher, Budget(60), n_rows=2_000, siblings=siblings).suggest(history, 3, fleet_size=8)
+    first, *others = racing(searcher, Budget(60), n_rows=2_000, fleet_builder=fleet_builder).suggest(
+        history, 3, fleet_size=8
+    )
     assert [trial.configuration for trial in first[:1]] == [net]
     assert len(first) == 8
     assert len({trial.configuration for trial in first}) == 8
@@ -84,24 +86,27 @@ def test_networks_come_in_fleets_of_one_shape_where_these_are_asked_for():
         assert {name for name in net if trial.configuration[name] != net[name]} <= rates
         assert trial.folds == first[0].folds
     assert [len(fleet) for fleet in others] == [1, 1]
-    race = racing(searcher, Budget(60), n_rows=2_000, siblings=siblings)
+    race = racing(searcher, Budget(60), n_rows=2_000, fleet_builder=fleet_builder)
     assert race.time_limit(first) == pytest.approx(4 * race.time_limit(first[:1]))
-    # One device, one fleet at a time; and never more configurations than asked for.
+    # A device trains one fleet at a time, and a fleet never exceeds the number of trials that are left.
     another = Listed(complete(space, {"model": "tabm", "model:tabm:width": 64}))
-    assert len(racing(another, Budget(60), siblings=siblings).suggest(history, 1, fleet_size=8)[0]) == 1
-    assert len(racing(another, Budget(None, max_trials=3), siblings=siblings).suggest(RunHistory(), 1, 8)[0]) == 3
+    assert len(racing(another, Budget(60), fleet_builder=fleet_builder).suggest(history, 1, fleet_size=8)[0]) == 1
+    assert (
+        len(racing(another, Budget(None, max_trials=3), fleet_builder=fleet_builder).suggest(RunHistory(), 1, 8)[0])
+        == 3
+    )
 
 
-def test_where_rows_are_few_newcomers_are_judged_on_several_folds_if_these_are_cheap():
-    def look(n_rows: int, budget: float = 60, family: str = "lda") -> int:
+def test_a_challenger_begins_with_several_folds_where_rows_are_few_and_fits_are_fast():
+    def n_first_folds(n_rows: int, budget: float = 60, family: str = "lda") -> int:
         race = racing(Listed(candidate(family)), Budget(budget), n_rows=n_rows, n_folds=8)
         return len(race.suggest(RunHistory(), 1)[0][0].folds)
 
-    assert [look(250), look(800), look(5_000)] == [8, 4, 1]
-    assert look(250, budget=0.5) < 8
+    assert [n_first_folds(250), n_first_folds(800), n_first_folds(5_000)] == [8, 4, 1]
+    assert n_first_folds(250, budget=0.5) < 8
 
 
-def test_the_best_goes_on_once_there_is_no_newcomer():
+def test_the_best_configuration_is_intensified_when_there_is_no_challenger():
     history = RunHistory([result(FOREST, {0: 0.3}), result(TREE, {0: 0.2})])
     ((trial,),) = racing(Listed(), Budget(60)).suggest(history, 1)
     assert trial.configuration == TREE
@@ -109,7 +114,7 @@ def test_the_best_goes_on_once_there_is_no_newcomer():
     assert trial.folds[0] == 1
 
 
-def test_a_number_of_trials_is_what_is_tried():
+def test_max_trials_is_the_number_of_configurations_that_run():
     history = RunHistory()
     race = racing(Listed(*(candidate("lda", i) for i in range(60))), Budget(None, max_trials=40), n_rows=500)
     while trials := race.suggest(history, 1):
@@ -117,7 +122,7 @@ def test_a_number_of_trials_is_what_is_tried():
     assert len(history.evaluations) == 40
 
 
-def test_folds_that_run_are_not_given_twice():
+def test_a_fold_that_runs_is_not_suggested_again():
     history = RunHistory([result(TREE, {0: 0.2})])
     race = racing(Listed(), Budget(None, max_trials=1))
     first = race.suggest(history, 1)[0][0]
@@ -126,14 +131,14 @@ def test_folds_that_run_are_not_given_twice():
     assert not set(first.folds) & set(second.folds)
 
 
-def test_short_fits_are_bundled_and_long_ones_are_not():
+def test_short_fits_run_several_folds_in_one_trial_and_long_fits_do_not():
     short = RunHistory([result(TREE, {0: 0.2}, seconds=0.01)])
     long = RunHistory([result(TREE, {0: 0.2}, seconds=5.0)])
     assert len(racing(Listed(), Budget(60)).suggest(short, 1)[0][0].folds) == 3
     assert len(racing(Listed(), Budget(60)).suggest(long, 1)[0][0].folds) == 1
 
 
-def test_a_mean_worse_than_the_incumbents_worst_fold_is_dropped():
+def test_a_configuration_whose_mean_is_worse_than_the_incumbents_worst_fold_is_dropped():
     incumbent = result(FOREST, {0: 0.1, 1: 0.2, 2: 0.15, 3: 0.12})
     hopeless, hopeful = result(TREE, {0: 0.3}), result(RIDGE, {0: 0.19})
     names = [
@@ -142,31 +147,31 @@ def test_a_mean_worse_than_the_incumbents_worst_fold_is_dropped():
     assert names == [FOREST, RIDGE]
 
 
-def test_another_family_goes_before_a_sibling_that_is_a_little_better():
-    sibling, other = candidate("random_forest", 1), candidate("lda")
-    history = RunHistory([result(FOREST, {0: 0.10}), result(sibling, {0: 0.101}), result(other, {0: 0.102})])
-    assert [e.configuration for e in racing(Listed(), Budget(60)).finalists(history)] == [FOREST, other, sibling]
+def test_another_family_goes_before_a_slightly_better_configuration_of_the_leading_family():
+    same_family, other = candidate("random_forest", 1), candidate("lda")
+    history = RunHistory([result(FOREST, {0: 0.10}), result(same_family, {0: 0.101}), result(other, {0: 0.102})])
+    assert [e.configuration for e in racing(Listed(), Budget(60)).finalists(history)] == [FOREST, other, same_family]
 
 
-def test_more_siblings_than_the_ensemble_takes_get_no_further_fold():
+def test_configurations_beyond_the_limit_of_their_family_get_no_further_fold():
     forests = [candidate("random_forest", i) for i in range(6)]
     history = RunHistory([result(f, {0: 0.1 + 0.01 * i}) for i, f in enumerate(forests)] + [result(TREE, {0: 0.16})])
     found = [e.configuration for e in racing(Listed(), Budget(60), n_rows=500).finalists(history)]
     assert set(found) == {forests[0], forests[1], TREE}
 
 
-def test_what_is_nearly_done_goes_before_what_has_only_begun():
+def test_a_nearly_finished_configuration_goes_before_one_that_has_begun():
     begun, nearly = result(TREE, {0: 0.100}), result(FOREST, {0: 0.101, 1: 0.2, 2: 0.2})
     finalists = racing(Listed(), Budget(60)).finalists(RunHistory([begun, nearly]))
     assert [e.configuration for e in finalists] == [FOREST, TREE]
 
 
-def test_what_cannot_finish_is_not_started():
+def test_a_trial_that_cannot_end_within_the_budget_is_not_started():
     history = RunHistory([result(TREE, {0: 0.2}, seconds=100.0)])
     assert racing(Listed(), Budget(10)).suggest(history, 1) == []
 
 
-def test_max_trials_ends_the_newcomers():
+def test_there_are_no_challengers_after_max_trials():
     history = RunHistory([result(TREE, dict.fromkeys(range(4), 0.2))])
     assert racing(Listed(FOREST), Budget(None, max_trials=1)).suggest(history, 1) == []
 
@@ -186,7 +191,7 @@ def test_longer_tables_get_longer_fits():
     assert np.all(np.diff(limits) > 0)
 
 
-def test_what_cannot_end_within_its_seconds_is_not_started_but_noted():
+def test_a_challenger_that_exceeds_its_seconds_is_not_started_and_enters_the_history():
     slow = candidate("lda")  # does not stop by itself
     history = RunHistory([result(candidate("lda", 1), {0: 0.2}, seconds=5.0)])
     race = racing(Listed(slow, FOREST), Budget(600), n_rows=2_000, limits=Limits(seconds=2.0))
@@ -199,10 +204,10 @@ def test_what_cannot_end_within_its_seconds_is_not_started_but_noted():
     assert race.suggest(history, 1) or history.running  # and the search goes on
 
 
-def test_what_needs_more_memory_than_there_is_is_not_started_but_noted():
+def test_a_challenger_that_exceeds_the_memory_is_not_started_and_enters_the_history():
     traits = TableTraits("binary", 2_000_000, 100, 2)
     wide = candidate("lda")
-    limits = Limits(memory=1_000.0, need=MemoryModel(traits, 0.75))
+    limits = Limits(memory=1_000.0, memory_model=MemoryModel(traits, 0.75))
     history = RunHistory()
     assert racing(Listed(wide), Budget(60), n_rows=2_000_000, limits=limits).suggest(history, 1) == []
     assert history.evaluations[wide].status is Status.MEMORY
@@ -210,12 +215,12 @@ def test_what_needs_more_memory_than_there_is_is_not_started_but_noted():
     assert racing(Listed(wide), Budget(60), limits=replace(limits, memory=1e6)).suggest(RunHistory(), 1)
 
 
-def test_memory_that_a_family_took_corrects_what_it_is_expected_to_take():
+def test_measured_memory_of_a_family_corrects_its_forecast():
     traits = TableTraits("binary", 100_000, 100, 2)
-    need = MemoryModel(traits, 0.75)
-    before = need.predict(TREE, RunHistory())
+    memory_model = MemoryModel(traits, 0.75)
+    before = memory_model.predict(TREE, RunHistory())
     took = {0: FoldResult(0.3, 0.1, 0.0, {"memory": 3 * before})}
     known = candidate("decision_tree", 1)
     history = RunHistory([TrialResult(Trial(known), Status.OK, took, 0.1)])
-    assert need.predict(TREE, history) == pytest.approx(3 * before)
-    assert need.predict(known, history) == pytest.approx(3 * before)
+    assert memory_model.predict(TREE, history) == pytest.approx(3 * before)
+    assert memory_model.predict(known, history) == pytest.approx(3 * before)

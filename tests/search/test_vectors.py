@@ -32,10 +32,10 @@ def test_samples_are_valid_by_configspace_itself(make):
 
 
 @pytest.mark.parametrize("make", SPACES.values(), ids=SPACES)
-def test_neighbours_are_valid_and_change_one_choice_and_what_it_activates(make):
+def test_neighbors_are_valid_and_change_one_choice_and_what_it_activates(make):
     vectors, rng = VectorSpace(make()), np.random.default_rng(0)
     start = vectors.sample(20, rng)
-    near, origins = vectors.neighbours(start, 8, 0.2, rng)
+    near, origins = vectors.neighbors(start, 8, 0.2, rng)
     assert len(near) > 40
     check(vectors.space, near, vectors.names)
     old = start[origins]
@@ -46,15 +46,15 @@ def test_neighbours_are_valid_and_change_one_choice_and_what_it_activates(make):
 def test_a_small_step_stays_near_and_a_large_one_does_not():
     vectors = VectorSpace(ConfigurationSpace({"x": (0.0, 1.0), "y": (0.0, 1.0)}))
     start = np.full((1, 2), 0.5)
-    small, _ = vectors.neighbours(start, 500, 0.01, np.random.default_rng(0))
-    large, _ = vectors.neighbours(start, 500, 0.3, np.random.default_rng(0))
+    small, _ = vectors.neighbors(start, 500, 0.01, np.random.default_rng(0))
+    large, _ = vectors.neighbors(start, 500, 0.3, np.random.default_rng(0))
     assert np.abs(small - 0.5).max() < 0.06
     assert np.abs(large - 0.5).max() > 0.4
 
 
 def test_steps_never_leave_the_bounds():
     vectors = VectorSpace(ConfigurationSpace({"x": (0.0, 1.0), "n": (1, 5)}))
-    near, _ = vectors.neighbours(np.array([[0.0, 1.0], [1.0, 0.0]]), 300, 2.0, np.random.default_rng(0))
+    near, _ = vectors.neighbors(np.array([[0.0, 1.0], [1.0, 0.0]]), 300, 2.0, np.random.default_rng(0))
     assert near.min() >= 0
     assert near.max() <= 1
 
