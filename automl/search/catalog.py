@@ -11,7 +11,7 @@ from ConfigSpace import ConfigurationSpace
 from automl.errors import InvalidInputError, check_names
 from automl.search.base import Searcher
 from automl.search.baselines import GeneticSearcher, GridSearcher, RandomSearcher, SobolSearcher
-from automl.search.optuna_sampler import SAMPLERS, OptunaSearcher
+from automl.search.optuna_sampler import SAMPLERS, OptunaSearcher, is_optuna_sampler
 from automl.search.smac import SmacSearcher
 from metalearning.posterior import Beliefs
 from pipelines.configuration import Configuration
@@ -47,7 +47,7 @@ def make_searcher(
         if searcher == "smac":
             return SmacSearcher(space, seed=seed, initial=initial, beliefs=beliefs)
         return SEARCHERS[searcher](space, seed=seed, initial=initial)
-    if type(searcher).__module__.startswith("optuna"):
+    if is_optuna_sampler(searcher):
         return OptunaSearcher(space, seed=seed, initial=initial, sampler=searcher)
     if not callable(getattr(searcher, "suggest", None)):
         known = ", ".join(SEARCHERS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -39,6 +40,12 @@ def _optuna() -> Any:
     except ImportError as error:
         raise AutoMLError("this searcher needs Optuna; install it with: pip install 'cash-automl[optuna]'") from error
     return optuna
+
+
+def is_optuna_sampler(searcher: Any) -> bool:
+    """Return whether an object is a sampler of Optuna, also one of a user's own class."""
+    samplers = sys.modules.get("optuna.samplers")  # a sampler exists only where Optuna was imported
+    return samplers is not None and isinstance(searcher, samplers.BaseSampler)
 
 
 class OptunaSearcher:

@@ -57,6 +57,23 @@ def test_a_sampler_object_of_optuna_is_adapted():
     assert len(run(searcher, 5).evaluations) == 5
 
 
+def test_a_users_subclass_of_an_optuna_sampler_is_adapted():
+    optuna = pytest.importorskip("optuna")
+
+    class Mine(optuna.samplers.TPESampler):
+        """A sampler that is defined outside Optuna."""
+
+    searcher = make_searcher(Mine(seed=0), SPACE, 0)
+    assert isinstance(searcher, OptunaSearcher)
+    assert len(run(searcher, 5).evaluations) == 5
+
+
+def test_an_object_of_optuna_that_is_no_sampler_is_refused():
+    optuna = pytest.importorskip("optuna")
+    with pytest.raises(InvalidInputError, match=r"Study has no method suggest"):
+        make_searcher(optuna.create_study(), SPACE, 0)
+
+
 @pytest.mark.parametrize("name", ["tpe", "nsga_ii", "qmc"])
 def test_samplers_of_optuna_keep_to_a_conditional_space(name):
     pytest.importorskip("optuna")
