@@ -1,0 +1,418 @@
+"""The parts that the two estimators share: `fit`, the attributes of a fitted estimator, and `save`."""
+
+from __future__ import annotations
+
+import copy
+import os
+import pickle
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from types import FunctionType
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn import config_context
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import Pipeline
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+
+from automl import persistence
+from automl.arguments import check_arguments
+from automl.ensemble.estimate import Estimate, Evidence, estimate_score
+from automl.ensemble.selection import Ensemble
+from automl.execute.processes import warm_up
+from automl.guard import Guard, make_guard
+from automl.progress import Best, Progress
+from automl.run import RunSettings, run
+from automl.search.budget import Budget
+from automl.task import validation
+from automl.task.metrics import Metric
+from automl.task.prepare import TrainingData, prepare
+from automl.task.validation import python_number
+from automl.trials.candidates import rank
+from automl.trials.history import RunHistory
+from automl.trials.leaderboard import make_cv_results, make_leaderboard
+from automl.trials.run_directory import RunDirectory
+from automl.trials.trial import TrialResult
+from pipelines.labels import LabelDecoder
+from pipelines.table.reader import TableReader
+
+Array = NDArray[Any]
+
+_SEEDS = 2**30  # leaves room below 2**31 for the seeds of folds, which are added to it
+
+
+class BaseAutoML(BaseEstimator):
+    """The parts that classifier and regressor share."""
+
+    _is_classifier: bool
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" not in cls.__dict__:
+            # Python's error about an unknown argument names the function; it should name the class that people use.
+            cls.__init__ = _renamed(cls.__init__, f"{cls.__qualname__}.__init__")  # type: ignore[method-assign]
+
+    def __init__(
+        self,
+        *,
+        time_budget: float | None = 60,
+        max_trials: int | None = None,
+        scoring: Any = None,
+        cv: Any = None,
+        n_jobs: int | None = -1,
+        memory_limit: float | None = None,
+        trial_time_limit: float | None = None,
+        device: str = "auto",
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        initial_configurations: str | Sequence[Mapping[str, Any]] = "meta",
+        searcher: Any = "smac",
+        ensemble_size: int = 25,
+        executor: str = "local",
+        store: str | os.PathLike[str] | None = None,
+        guard: float | Guard | None = None,
+        callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = (),
+        random_state: Any = None,
+        verbose: int = 1,
+    ):
+        self.time_budget = time_budget
+        self.max_trials = max_trials
+        self.scoring = scoring
+        self.cv = cv
+        self.n_jobs = n_jobs
+        self.memory_limit = memory_limit
+        self.trial_time_limit = trial_time_limit
+        self.device = device
+        self.include = include
+        self.exclude = exclude
+        self.initial_configurations = initial_configurations
+        self.searcher = searcher
+        self.ensemble_size = ensemble_size
+        self.executor = executor
+        self.store = store
+        self.guard = guard
+        self.callbacks = callbacks
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
+        """
+        Search for the best ensemble of pipelines within the budget.
+
+        Parameters
+        ----------
+        X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+            The table as it is: missing cells, strings, dates and booleans are allowed.
+        y : array-like of shape (n_samples,)
+            The target.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows in every model, every score and the ensemble.
+        groups : array-like of shape (n_samples,), optional
+            Group of each row; the rows of one group are never on both sides of a fold.
+
+        Returns
+        -------
+        Self
+            The fitted estimator.
+
+        Raises
+        ------
+        InvalidInputError
+            If an argument or the data cannot be used. The error is raised before the search starts.
+        NothingFittedError
+            If no trial finished.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=2, include=["ridge"], n_jobs=1, verbose=0)
+        >>> reg.fit(X, y).stop_reason_
+        'max_trials reached'
+        """
+        started = time.monotonic()
+        check_arguments(self.get_params(deep=False), self._is_classifier)
+        budget = Budget(python_number(self.time_budget), python_number(self.max_trials), started)
+        if self.executor == "local":
+            warm_up()
+        seed = self._seed()
+        guard = make_guard(self.guard)
+        prepared = prepare(
+            TrainingData(X, y, sample_weight, groups),
+            classification=self._is_classifier,
+            scoring=self.scoring,
+            cv=self.cv,
+            holdout_share=None if guard is None else guard.share,
+            random_state=seed,
+        )
+        task, reader = prepared.task, prepared.reader
+        with Progress(int(self.verbose), budget.seconds, budget.max_trials, task.metric.name) as progress:
+            settings = self._settings(budget, progress, seed, len(task.folds))
+            result = run(task, settings)
+            progress.close(f"{result.stop_reason}; {len(result.history.evaluations)} configurations")
+        self._reader: TableReader = reader
+        self._metric: Metric = task.metric
+        self._ensemble: Ensemble = result.ensemble
+        self._evidence: Evidence | Estimate | None = result.evidence
+        self._guard_curve: pd.DataFrame | None = result.guard_curve
+        self.history_ = result.history
+        self.stop_reason_ = result.stop_reason
+        self.scorer_ = task.metric.scorer
+        self.n_splits_ = len(task.folds)
+        self.n_features_in_: int = reader.n_features_in_
+        if hasattr(reader, "feature_names_in_"):
+            self.feature_names_in_ = reader.feature_names_in_
+        elif hasattr(self, "feature_names_in_"):  # of an earlier fit
+            del self.feature_names_in_
+        if prepared.classes is not None:
+            self.classes_ = prepared.classes
+        return self
+
+    def _seed(self) -> int:
+        if isinstance(self.random_state, (int, np.integer)):
+            return int(self.random_state) % _SEEDS
+        # A resumed run needs the seed of its first session; with another one it would have other folds.
+        kept = None if self.store is None else RunDirectory(Path(self.store)).seed()
+        return int(check_random_state(self.random_state).randint(_SEEDS)) if kept is None else kept
+
+    def _settings(self, budget: Budget, progress: Progress, seed: int, n_folds: int) -> RunSettings:
+        def show(result: TrialResult, history: RunHistory, elapsed: float) -> None:
+            best = None
+            if (first := rank(history, usable_only=False, most_folds_first=True)[0]).folds:
+                best = Best(-first.mean_loss, first.configuration.family, len(first.folds), n_folds)
+            progress.update(len(history.evaluations), best, result.trial.configuration.family, elapsed)
+
+        return RunSettings(
+            budget=budget,
+            n_jobs=python_number(self.n_jobs),
+            memory_limit=python_number(self.memory_limit),
+            trial_time_limit=python_number(self.trial_time_limit),
+            device=self.device,
+            executor=self.executor,
+            include=_as_tuple(self.include),
+            exclude=_as_tuple(self.exclude),
+            initial_configurations=self.initial_configurations,
+            searcher=self.searcher,
+            ensemble_size=int(self.ensemble_size),
+            store=self.store,
+            guard=make_guard(self.guard),
+            callbacks=_as_tuple(self.callbacks),
+            show=show,
+            random_state=seed,
+        )
+
+    def _predict(self, X: Any) -> Array:
+        check_is_fitted(self, "_ensemble")
+        validation.check_table(X)
+        if hasattr(self, "feature_names_in_") and not hasattr(X, "columns"):
+            warnings.warn(
+                f"X does not have valid feature names, but {type(self).__name__} was fitted with feature names; its "
+                "columns are taken in the order of training",
+                UserWarning,
+                stacklevel=3,
+            )
+        # Workers fitted the pipelines on arrays; a global wish for frames must not reach their inner steps.
+        with validation.table_errors(), config_context(transform_output="default"):
+            return self._ensemble.predict(self._reader.transform(X))
+
+    @property
+    def leaderboard_(self) -> pd.DataFrame:
+        """
+        All configurations of the run, best first.
+
+        Configurations with the most finished folds come first. ``score`` is the mean over the finished folds, greater
+        is better; ``weight`` is the share of the ensemble.
+
+        Returns
+        -------
+        DataFrame
+            One row for each configuration, with the columns family, score, std, folds, seconds, status, weight, id,
+            origin and reason.
+        """
+        check_is_fitted(self, "history_")
+        return make_leaderboard(self.history_, self._ensemble.weights)
+
+    @property
+    def cv_results_(self) -> dict[str, Any]:
+        """
+        Scores of all configurations on the folds, in the form of scikit-learn's searches.
+
+        Returns
+        -------
+        dict of ndarray
+            One entry for each configuration in ``params``, ``split{k}_test_score`` (NaN where the fold was not run),
+            ``mean_test_score``, ``std_test_score``, ``rank_test_score`` (1 is the best; the order of `leaderboard_`)
+            and ``mean_fit_time`` in seconds. `pandas.DataFrame` reads it.
+        """
+        check_is_fitted(self, "history_")
+        return make_cv_results(self.history_, self.n_splits_)
+
+    @property
+    def best_index_(self) -> int:
+        """
+        Place of the best configuration in `cv_results_`.
+
+        Returns
+        -------
+        int
+            The index whose rank is 1.
+        """
+        return int(np.argmin(self.cv_results_["rank_test_score"]))
+
+    @property
+    def best_params_(self) -> dict[str, Any]:
+        """
+        The best configuration, with the names that ``automl space`` prints.
+
+        Returns
+        -------
+        dict
+            One entry for each hyperparameter. The ensemble may also hold other configurations.
+        """
+        return dict(self.cv_results_["params"][self.best_index_])
+
+    @property
+    def best_score_(self) -> float:
+        """
+        Mean score of the best configuration over its folds.
+
+        The best of many scores is optimistic; `estimate_` corrects for that.
+
+        Returns
+        -------
+        float
+            Greater is better.
+        """
+        return float(self.cv_results_["mean_test_score"][self.best_index_])
+
+    @property
+    def estimate_(self) -> Estimate:
+        """
+        The score to expect of the ensemble on new data, corrected for the search.
+
+        It is computed at the first access, which takes up to some ten seconds, and then kept.
+
+        Returns
+        -------
+        Estimate
+            Score and interval: score, low, high, level.
+
+        Raises
+        ------
+        AttributeError
+            If `cv` orders the rows by time: no estimate from older rows holds for rows of the future.
+        """
+        check_is_fitted(self, "_ensemble")
+        if self._evidence is None:
+            raise AttributeError(
+                "there is no estimate_ where cv orders the rows by time, because scores on older rows say little about "
+                "the future; score the model on rows that are newer than the training rows"
+            )
+        if isinstance(self._evidence, Evidence):
+            self._evidence = estimate_score(self._evidence)
+        return self._evidence
+
+    @property
+    def guard_curve_(self) -> pd.DataFrame:
+        """
+        Scores on the work rows and on the holdout rows of the guard, as the search went on.
+
+        Returns
+        -------
+        DataFrame
+            One row for each comparison, the last one for the ensemble: ``seconds`` since the start; ``work``, the score
+            of the best configuration in the search; ``free``, its score on the holdout rows; ``parted``, whether the
+            two contradict each other.
+
+        Raises
+        ------
+        AttributeError
+            If `fit` was called without the argument `guard`.
+        """
+        check_is_fitted(self, "_ensemble")
+        if self._guard_curve is None:
+            raise AttributeError("there is no guard_curve_ without the argument guard, for example guard=0.1")
+        return self._guard_curve
+
+    @property
+    def best_pipeline_(self) -> Pipeline:
+        """
+        The pipeline with the largest weight in the ensemble, as fitted on its first fold.
+
+        Returns
+        -------
+        Pipeline
+            A fitted scikit-learn pipeline, which takes tables as `fit` does.
+        """
+        check_is_fitted(self, "_ensemble")
+        bag = max(self._ensemble.bags, key=lambda bag: bag.weight)
+        *steps, (name, model) = pickle.loads(bag.pickled[0]).steps  # a copy: fitting it leaves the ensemble as it is
+        if self._is_classifier:
+            model = LabelDecoder(model, self.classes_)
+        return Pipeline([("table", copy.deepcopy(self._reader)), *steps, (name, model)])
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """
+        Write the fitted estimator into a folder, from which `automl.load` reads it.
+
+        Parameters
+        ----------
+        path : str or path-like
+            Folder of the model. A model that was saved there before is replaced.
+
+        Raises
+        ------
+        InvalidInputError
+            If the path exists and is not a saved model, or if the path or a parameter of the estimator cannot be
+            written.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0)
+        >>> reg.fit(X, y).save(tempfile.mkdtemp())
+        """
+        check_is_fitted(self, "_ensemble")
+        persistence.save(self, path)
+
+    def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
+        # For its HTML view, scikit-learn reads every property whose name ends with an underscore. Ours may take
+        # seconds, so it gets an object that has the plain attributes only.
+        plain = type(type(self).__name__, (BaseEstimator,), {"__doc__": type(self).__doc__})()
+        vars(plain).update(vars(self))
+        return plain._get_fitted_attr_html(doc_link)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return hasattr(self, "_ensemble")
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.sparse = True
+        tags.input_tags.string = True
+        tags.input_tags.categorical = True
+        tags.non_deterministic = self.time_budget is not None
+        return tags
+
+
+def _renamed(function: Any, qualified_name: str) -> Any:
+    """Return a copy of a function that has another name in error messages."""
+    code, scope = function.__code__, function.__globals__
+    copied = FunctionType(code, scope, function.__name__, function.__defaults__, function.__closure__)
+    copied.__kwdefaults__, copied.__annotations__ = function.__kwdefaults__, function.__annotations__
+    copied.__qualname__ = qualified_name
+    return copied
+
+
+def _as_tuple(given: Iterable[Any] | None) -> tuple[Any, ...]:
+    return () if given is None else tuple(given)

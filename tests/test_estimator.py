@@ -1,0 +1,75 @@
+"""The attributes that the estimators share with scikit-learn's searches, and how they show themselves."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes
+
+from automl import AutoMLClassifier, AutoMLRegressor
+from tests.factories import FAST
+
+
+@pytest.fixture(scope="module")
+def clf():
+    X, y = load_breast_cancer(return_X_y=True)
+    return AutoMLClassifier(**FAST | {"max_trials": 6}).fit(X, np.where(y == 1, "benign", "malignant"))
+
+
+def test_cv_results_open_as_a_table_with_one_row_for_each_configuration(clf):
+    table = pd.DataFrame(clf.cv_results_)
+    splits = [f"split{fold}_test_score" for fold in range(clf.n_splits_)]
+    assert len(table) == len(clf.leaderboard_)
+    assert {"params", "mean_test_score", "std_test_score", "rank_test_score", "mean_fit_time", *splits} == {*table}
+    assert np.allclose(table[splits].mean(axis=1), table["mean_test_score"], equal_nan=True)
+    assert np.allclose(table[splits].std(axis=1, ddof=0), table["std_test_score"], equal_nan=True)
+    assert sorted(table["rank_test_score"]) == list(range(1, len(table) + 1))
+
+
+def test_a_fold_that_was_not_run_is_missing_in_cv_results(clf):
+    table = pd.DataFrame(clf.cv_results_)
+    n_run = table[[f"split{fold}_test_score" for fold in range(clf.n_splits_)]].notna().sum(axis=1)
+    assert sorted(n_run) == sorted(clf.leaderboard_["folds"])
+
+
+def test_the_best_configuration_is_the_first_of_the_leaderboard(clf):
+    first = clf.leaderboard_.iloc[0]
+    assert clf.best_score_ == first["score"]
+    assert clf.best_params_["model"] == first["family"]
+    assert clf.cv_results_["rank_test_score"][clf.best_index_] == 1
+
+
+def test_the_scorer_judges_the_fitted_estimator(clf):
+    X, y = load_breast_cancer(return_X_y=True)
+    assert 0.9 < clf.scorer_(clf, X, np.where(y == 1, "benign", "malignant")) <= 1.0
+
+
+def test_attributes_of_a_search_exist_only_after_fit():
+    for name in ("scorer_", "n_splits_", "cv_results_", "best_score_", "best_params_", "best_index_"):
+        assert not hasattr(AutoMLClassifier(), name)
+
+
+def test_the_html_view_computes_no_estimate_and_loads_no_model(monkeypatch):
+    X, y = load_diabetes(return_X_y=True)
+    reg = AutoMLRegressor(**FAST | {"max_trials": 2}).fit(X, y)
+    monkeypatch.setattr(AutoMLRegressor, "estimate_", property(lambda self: pytest.fail("it was computed")))
+    monkeypatch.setattr(AutoMLRegressor, "best_pipeline_", property(lambda self: pytest.fail("it was loaded")))
+    html = reg._repr_html_()
+    assert "stop_reason_" in html
+    assert "AutoMLRegressor" in html
+
+
+@pytest.mark.parametrize("estimator", [AutoMLClassifier, AutoMLRegressor])
+def test_an_unknown_argument_is_reported_with_the_class_that_people_use(estimator):
+    with pytest.raises(TypeError, match=rf"^{estimator.__name__}\.__init__\(\) got an unexpected .* 'time_budgt'"):
+        estimator(time_budgt=3)
+
+
+def test_a_subclass_is_named_in_its_own_errors():
+    class Mine(AutoMLClassifier):
+        pass
+
+    with pytest.raises(TypeError, match=r"Mine\.__init__\(\) got an unexpected"):
+        Mine(wrong=1)
+    assert Mine(time_budget=3).get_params()["time_budget"] == 3
