@@ -34,6 +34,7 @@ from automl.search.forecast import MemoryModel, RuntimeModel, recall_corrections
 from automl.search.initial import default_portfolio, from_user, recommended_portfolio
 from automl.search.loop import search
 from automl.search.racing import Limits, Racing, fold_seconds
+from automl.task.splits import is_forward_chaining
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.eviction import ModelEviction
@@ -52,7 +53,7 @@ _MOST_OVERRUN = 15.0  # seconds beyond a budget that is too small for any fit, r
 
 
 @dataclass(frozen=True)
-class Settings:
+class RunSettings:
     """The choices of one run, validated; what the estimators' arguments become."""
 
     budget: Budget
@@ -79,12 +80,12 @@ class RunResult:
 
     history: RunHistory
     ensemble: Ensemble
-    evidence: Evidence
+    evidence: Evidence | None  # None where the rows are in the order of time
     stop_reason: str
     guard_curve: pd.DataFrame | None = None
 
 
-def run(task: Task, settings: Settings) -> RunResult:
+def run(task: Task, settings: RunSettings) -> RunResult:
     """Search, then build the ensemble; returns within the budget.
 
     Raises
@@ -156,14 +157,14 @@ def run(task: Task, settings: Settings) -> RunResult:
         return RunResult(history, ensemble, evidence, stop_reason, None if watch is None else watch.curve)
 
 
-def _open_folder(settings: Settings, stack: ExitStack) -> tuple[RunDirectory | None, Path]:
+def _open_folder(settings: RunSettings, stack: ExitStack) -> tuple[RunDirectory | None, Path]:
     """Return the run directory, if the user named one, and the folder in which the run writes its files."""
     if settings.store is not None:
         return RunDirectory(Path(settings.store)), Path(settings.store)
     return None, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="automl-")))
 
 
-def _notify(settings: Settings, result: TrialResult, history: RunHistory, budget: Budget) -> None:
+def _notify(settings: RunSettings, result: TrialResult, history: RunHistory, budget: Budget) -> None:
     """Show the progress and call the callbacks of the user."""
     if settings.show is not None:
         settings.show(result, history, budget.elapsed)
@@ -191,8 +192,8 @@ def _search(
 
 
 def _conclude(
-    history: RunHistory, artifacts: Artifacts, task: Task, settings: Settings, budget: Budget, n_workers: int
-) -> tuple[Ensemble, Evidence]:
+    history: RunHistory, artifacts: Artifacts, task: Task, settings: RunSettings, budget: Budget, n_workers: int
+) -> tuple[Ensemble, Evidence | None]:
     """The ensemble, and what tells later how good it is."""
     seconds = float("inf") if budget.seconds is None else 0.5 * max(0.1, budget.seconds - budget.elapsed)
     deadline = time.monotonic() + 1.4 * seconds
@@ -204,6 +205,8 @@ def _conclude(
         known = (task.y[rows], p, task.metric, task.weights(rows), seed)
         ensemble.label_weights = tune_label_weights(*known, deadline)
         ensemble.calibration = calibrate(*known, min(deadline, time.monotonic() + 0.3 * seconds))
+    if is_forward_chaining(task.folds):
+        return ensemble, None
     # The predictions go with the folder, and resampling them now would cost seconds of the search.
     return ensemble, gather(history, artifacts, task, ensemble, size, seed, deadline + 0.3 * seconds)
 
@@ -214,7 +217,7 @@ def _is_usable(result: TrialResult, space: ConfigurationSpace, artifacts: Artifa
     return holds(space, configuration) and all(artifacts.model_path(configuration, f).exists() for f in result.folds)
 
 
-def _space(task: Task, settings: Settings) -> ConfigurationSpace:
+def _space(task: Task, settings: RunSettings) -> ConfigurationSpace:
     try:
         return build_space(task.traits, settings.include, settings.exclude, seed=settings.random_state)
     except SpaceError as error:
@@ -226,7 +229,7 @@ def _has_model(history: RunHistory) -> bool:
 
 
 def _initial_design(
-    space: ConfigurationSpace, task: Task, settings: Settings, budget: Budget, runtime: RuntimeModel, n_workers: int
+    space: ConfigurationSpace, task: Task, settings: RunSettings, budget: Budget, runtime: RuntimeModel, n_workers: int
 ) -> tuple[list[Configuration], Beliefs | None]:
     wanted = settings.initial_configurations
     if not isinstance(wanted, str):

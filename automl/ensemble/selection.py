@@ -18,6 +18,7 @@ from sklearn.pipeline import Pipeline
 from automl.ensemble.calibration import Calibration
 from automl.execute.evaluate import predict
 from automl.task.metrics import Metric, loss_or_nan, roc_auc_losses
+from automl.task.splits import is_forward_chaining
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import candidate_sets, rank
@@ -135,8 +136,10 @@ def select_bags(
         if time.monotonic() > deadline:
             break
     _, candidates, weights = best
+    # In the order of time, models of older folds have not seen the newest rows, so only the newest fold predicts.
+    n_models = 1 if is_forward_chaining(task.folds) else len(task.folds)
     return [
-        FoldBag(e.configuration, float(w), [artifacts.model(e.configuration, f) for f in sorted(e.folds)])
+        FoldBag(e.configuration, float(w), [artifacts.model(e.configuration, f) for f in sorted(e.folds)[:n_models]])
         for e, w in zip(candidates, weights, strict=True)
         if w > 0
     ]

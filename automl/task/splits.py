@@ -83,7 +83,7 @@ def make_folds(
         folds = folds_from_cv("cv", cv, y, is_classification, groups=groups, X=X, random_state=random_state)
         if reason := _unusable(folds, y if is_classification else None, counted, undefined):
             raise InvalidInputError(f"{reason}; let cv give folds that hold every class, or choose another scoring")
-        return folds
+        return newest_first(folds) if is_forward_chaining(folds) else folds
     n_splits = min(int(cv or default_n_splits(len(y))), int(counted.sum()))
     while True:
         folds = _default_folds(y, is_classification, n_splits, groups, counted, random_state)
@@ -94,6 +94,23 @@ def make_folds(
             remedy = "use fewer folds, or" if groups is None else "spread them over more groups, or"
             raise InvalidInputError(f"{reason}; merge rare classes, {remedy} choose another scoring")
         n_splits -= 1
+
+
+def is_forward_chaining(folds: Sequence[Fold]) -> bool:
+    """Return whether every fold trains on rows before its scored rows, as in scikit-learn's `TimeSeriesSplit`.
+
+    Such folds say that the rows are in the order of time.
+    """
+    return len(folds) > 1 and all(train.max() < test.min() for train, test in folds)
+
+
+def newest_first(folds: Sequence[Fold]) -> tuple[Fold, ...]:
+    """Return forward-chaining folds in descending order of their scored rows.
+
+    A search runs the first fold first and compares configurations on the first folds that they share. In this order it
+    judges them on the newest rows, by models that have seen the most rows.
+    """
+    return tuple(sorted(folds, key=lambda fold: -int(fold[1].max())))
 
 
 def _unusable(

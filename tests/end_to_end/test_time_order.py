@@ -1,0 +1,44 @@
+"""Where folds train on the past and score the future, models of the newest rows predict."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.model_selection import TimeSeriesSplit
+
+from automl import AutoMLRegressor
+from automl.task.splits import is_forward_chaining, make_folds
+from tests.factories import FAST
+
+N = 600
+TREND = np.arange(N, dtype=float)
+X = np.column_stack([TREND, np.random.default_rng(0).normal(size=N)])
+TREE = FAST | {"include": ["decision_tree"], "cv": TimeSeriesSplit(5)}
+
+
+def test_the_newest_rows_are_scored_first():
+    folds = make_folds(TREND, False, cv=TimeSeriesSplit(5), X=X)
+    assert is_forward_chaining(folds)
+    assert [int(scored.max()) for _, scored in folds] == [599, 499, 399, 299, 199]
+
+
+def test_shuffled_folds_keep_their_order():
+    pairs = [(np.arange(100, 600), np.arange(100)), (np.arange(500), np.arange(500, 600))]
+    folds = make_folds(TREND, False, cv=pairs, X=X)
+    assert not is_forward_chaining(folds)
+    assert [scored.max() for _, scored in folds] == [99, 599]
+
+
+@pytest.mark.parametrize("guard", [None, 0.1])
+def test_predictions_follow_a_trend_as_far_as_rows_were_trained_on(guard):
+    """The mean of all fold models would be near the middle of the trend."""
+    reg = AutoMLRegressor(**TREE, guard=guard).fit(X, TREND)
+    assert reg.predict(X[-1:])[0] > 0.8 * N
+    assert reg.best_pipeline_.predict(X[-1:])[0] > 0.8 * N
+
+
+def test_no_estimate_is_given_for_the_future():
+    reg = AutoMLRegressor(**TREE).fit(X, TREND)
+    assert not hasattr(reg, "estimate_")
+    with pytest.raises(AttributeError, match="cv orders the rows by time"):
+        reg.estimate_  # noqa: B018
