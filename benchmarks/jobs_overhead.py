@@ -1,11 +1,14 @@
-"""What the layer of jobs costs: seconds per trivial job, the gain of a second worker, and the way back after a kill.
+"""Measure the overhead of jobs: seconds of a trivial job, the gain of a second worker, and a restart after a kill.
 
-Example: python -m benchmarks.jobs_overhead trivial --n 1000
+Examples:
+python -m benchmarks.jobs_overhead trivial --n 1000
+python -m benchmarks.jobs_overhead resume --n 10000
 
-A trivial job makes a table of 20 rows in memory, fits scikit-learn's DummyClassifier on 15 of them, scores it on the
-others and leaves its folder of results (model, log, result.json): all that the layer does, and no search. Its process
-is forked from a server that has the libraries in memory; what such a process costs that does nothing is measured
-beside it. Importing the libraries, once for each runner, is left out: the clock starts after a first job.
+A trivial job makes a table of 20 rows, fits scikit-learn's DummyClassifier on 15 rows, scores it on the other rows and
+writes its folder of results (model, log, result.json). A job of a real batch does the same, plus the search. The
+process of a job is forked from a server that has imported the libraries; the time of such a process that does nothing
+is measured, too. The libraries are imported once for each runner; the clock starts after a first job, so that this time
+is left out.
 """
 
 from __future__ import annotations
@@ -21,32 +24,46 @@ import numpy as np
 import pandas as pd
 import typer
 
+from automl.search.budget import Budget
+from automl.search.catalog import make_searcher
+from automl.search.forecast import RuntimeModel
+from automl.search.racing import Racing
+from automl.task.metrics import make_metric
+from automl.task.splits import make_folds
+from automl.task.task import Task
+from automl.trials.history import RunHistory
+from automl.trials.run_directory import RunDirectory
+from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.component import TableTraits
+from pipelines.space import build_space, to_configuration
 
 app = typer.Typer(help=__doc__, add_completion=False)
+
+_N_SUGGESTIONS = 5  # new configurations to wait for; some are random, and take no time
+_N_EMPTY = 100  # processes that do nothing
 
 Count = Annotated[int, typer.Option("--n", min=1)]
 
 
 def tiny_table(seed: int, seconds: float = 0.0) -> pd.DataFrame:
-    """Twenty rows and two classes, after so many seconds of waiting."""
+    """Return twenty rows of two classes, after so many seconds of waiting."""
     time.sleep(seconds)
     return pd.DataFrame({"x": np.random.default_rng(seed).normal(size=20), "y": ["left", "right"] * 10})
 
 
 def do_nothing() -> None:
-    """The job of a process whose start is measured."""
+    """Do nothing, in a process whose start is measured."""
 
 
-def description(n: int, folder: Path, seconds: float, store: str | None) -> dict[str, Any]:
-    """A batch of trivial jobs."""
+def description(n: int, folder: Path, seconds: float, queue: str | None) -> dict[str, Any]:
+    """Return the description of a batch of trivial jobs."""
     tables = [
         {"call": "benchmarks.jobs_overhead:tiny_table", "arguments": {"seed": i, "seconds": seconds}} for i in range(n)
     ]
     return {
         "name": folder.name,
         "results": str(folder),
-        **({} if store is None else {"store": store}),
+        **({} if queue is None else {"store": queue}),
         "defaults": {"target": "y", "holdout": 0.25},
         "tables": tables,
         "settings": {"dummy": {"estimator": "sklearn.dummy:DummyClassifier"}},
@@ -57,75 +74,103 @@ def description(n: int, folder: Path, seconds: float, store: str | None) -> dict
 def trivial(
     n: Count = 1000,
     workers: Annotated[
-        list[int] | None, typer.Option(help="Jobs at the same time; may be given several times.")
+        list[int] | None, typer.Option(help="Number of concurrent jobs; may be given several times (default: 1, 2).")
     ] = None,
-    seconds: Annotated[float, typer.Option(help="That each job waits, to look like work.")] = 0.0,
-    store: Annotated[str | None, typer.Option(help="URL of another store than SQLite.")] = None,
+    seconds: Annotated[float, typer.Option(help="Seconds that each job waits, in place of work.")] = 0.0,
+    queue: Annotated[str | None, typer.Option(help="URL of the queue's database; SQLite by default.")] = None,
 ) -> None:
-    """Seconds per trivial job, with one worker and with two."""
+    """Print the seconds of a trivial job, with one worker and with two."""
     from automl import run_jobs
 
     context = multiprocessing.get_context("forkserver")
     with tempfile.TemporaryDirectory() as root:
-        run_jobs(description(1, Path(root) / "first", 0.0, store), n_jobs=1)
+        run_jobs(description(1, Path(root) / "first", 0.0, queue), n_jobs=1)
+        n_empty = min(n, _N_EMPTY)
         start = time.perf_counter()
-        for _ in range(100):
+        for _ in range(n_empty):
             process = context.Process(target=do_nothing)
             process.start()
             process.join()
-        empty = (time.perf_counter() - start) / 100
+        empty = (time.perf_counter() - start) / n_empty
         for n_workers in workers or [1, 2]:
             folder = Path(root) / f"{n_workers}"
             start = time.perf_counter()
-            summary = run_jobs(description(n, folder, seconds, store), n_jobs=n_workers)
+            summary = run_jobs(description(n, folder, seconds, queue), n_jobs=n_workers)
             taken = time.perf_counter() - start
-            assert (summary["state"] == "finished").all()
-            said = {"workers": n_workers, "jobs": n, "seconds_per_job": taken / n, "empty_process_seconds": empty}
-            print(json.dumps({name: round(value, 5) for name, value in said.items()}), flush=True)
+            if not (summary["state"] == "finished").all():
+                raise RuntimeError(f"a job failed, so the figures would be wrong:\n{summary}")
+            figures = {"workers": n_workers, "jobs": n, "seconds_per_job": taken / n, "empty_process_seconds": empty}
+            print(json.dumps({name: round(value, 5) for name, value in figures.items()}), flush=True)
 
 
 @app.command()
 def resume(n: Count = 10_000) -> None:
-    """Seconds from opening a killed fit's folder with so many trials to its next suggestions."""
-    from automl.search.budget import Budget
-    from automl.search.catalog import make_searcher
-    from automl.search.forecast import RuntimeModel
-    from automl.search.racing import Racing
-    from automl.task.metrics import make_metric
-    from automl.task.task import Task
-    from automl.trials.history import RunHistory
-    from automl.trials.run_directory import RunDirectory
-    from automl.trials.trial import FoldResult, Status, Trial, TrialResult
-    from pipelines.space import build_space, to_configuration
+    """Print the processor seconds to read a killed fit with so many trials again, and to suggest its next trials."""
+    task = _make_task()
+    space = build_space(task.traits, seed=0)
+    with tempfile.TemporaryDirectory() as root:
+        _write_run(Path(root), task, [to_configuration(c) for c in space.sample_configuration(n)])
+        directory = RunDirectory(Path(root))
+        start = time.process_time()
+        history = RunHistory(directory.open(task, 0))
+        opened = time.process_time() - start
+        directory.close()
+    if len(history.results) != n:
+        raise RuntimeError(f"{len(history.results)} of {n} trials were read again")
+    runtime = RuntimeModel(task.traits, 0.8)
+    searcher = make_searcher("smac", space, 0, [])
+    racing = Racing(searcher, len(task.folds), len(task.y), runtime, Budget(3600.0))
+    new, further = suggestion_seconds(racing, history)
+    figures = {
+        "trials": n,
+        "open_seconds": opened,
+        f"slowest_of_{len(new)}_new_configurations_seconds": max(new),
+        f"slowest_of_{len(further)}_further_folds_seconds": max(further, default=0.0),
+    }
+    print(json.dumps({name: round(value, 3) for name, value in figures.items()}))
 
+
+def suggestion_seconds(racing: Racing, history: RunHistory) -> tuple[list[float], list[float]]:
+    """Ask until five new configurations came; return their processor seconds, and those of further folds.
+
+    Only a new configuration comes from the searcher. Right after a restart the race first asks for further folds of the
+    best known configurations, which costs the searcher nothing.
+    """
+    new: list[float] = []
+    further: list[float] = []
+    while len(new) < _N_SUGGESTIONS:
+        start = time.process_time()
+        fleets = racing.suggest(history, 1)
+        taken = time.process_time() - start
+        if not fleets:
+            raise RuntimeError("nothing is left to suggest")
+        is_known = fleets[0][0].configuration in history.evaluations
+        (further if is_known else new).append(taken)
+    return new, further
+
+
+def _make_task() -> Task:
+    """Return a task of two classes and 20 columns of noise, with five folds."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(1000, 20)), rng.integers(0, 2, 1000)
-    rows = np.arange(1000)
-    folds = [(rows[rows % 5 != fold], rows[rows % 5 == fold]) for fold in range(5)]
-    traits = TableTraits("binary", *X.shape, 2)
-    task = Task(X=X, y=y, traits=traits, metric=make_metric(None, "binary", np.unique(y)), folds=folds)
-    space = build_space(traits, seed=0)
-    with tempfile.TemporaryDirectory() as root:
-        directory = RunDirectory(Path(root))
-        directory.open(task, 0)
-        for i, configuration in enumerate(space.sample_configuration(n)):
-            results = {0: FoldResult(float(rng.random()), 0.1, 0.01)}
-            trial = Trial(to_configuration(configuration), (0,))
-            directory.append(TrialResult(trial, Status.OK, results, 0.1), 0.1 * i)
-        start = time.perf_counter()
-        history = RunHistory(RunDirectory(Path(root)).open(task, 0))
-        opened = time.perf_counter() - start
-        budget = Budget(3600.0)
-        runtime = RuntimeModel(traits, 0.8)
-        racing = Racing(make_searcher("smac", space, 0, []), 5, len(y), runtime, budget, 1, None)
-        assert len(history.results) == n
-        suggested = []
-        for _ in range(5):  # some are random or go on with what is known, and cost nothing
-            start = time.perf_counter()
-            racing.suggest(history, 1)
-            suggested.append(time.perf_counter() - start)
-    said = {"trials": n, "open_seconds": opened, "slowest_of_5_suggestions_seconds": max(suggested)}
-    print(json.dumps({name: round(value, 3) for name, value in said.items()}))
+    return Task(
+        X=X,
+        y=y,
+        traits=TableTraits("binary", n_rows=1000, n_features=20, n_classes=2),
+        metric=make_metric(None, "binary", np.unique(y)),
+        folds=make_folds(y, True, cv=5),
+    )
+
+
+def _write_run(folder: Path, task: Task, configurations: list[Any]) -> None:
+    """Write the run directory of a fit that was killed after one fold of each configuration."""
+    rng = np.random.default_rng(0)
+    directory = RunDirectory(folder)
+    directory.open(task, 0)
+    for i, configuration in enumerate(configurations):
+        folds = {0: FoldResult(float(rng.random()), 0.1, 0.01)}
+        directory.append(TrialResult(Trial(configuration, (0,)), Status.OK, folds, 0.1), 0.1 * i)
+    directory.close()
 
 
 if __name__ == "__main__":

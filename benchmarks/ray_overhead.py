@@ -1,9 +1,10 @@
-"""What a Ray cluster costs beside worker processes: the same trials on both, on one machine, one after the other.
+"""Measure the overhead of a Ray cluster: the same trials on Ray and in worker processes, by turns on one machine.
 
 Example: python -m benchmarks.ray_overhead --trials 40 --workers 2
 
-Starts a Ray cluster of its own on this machine. Trials are small decision trees on a table of so many rows, so that
-nearly all the time is the executor's. The clock starts after a first trial on every worker, which imports libraries.
+The benchmark starts a Ray cluster of its own on this machine. Trials are small decision trees on a table of so many
+rows, so that the executor takes nearly all the time. The clock starts after the first trials of every worker, because
+these import the libraries.
 """
 
 from __future__ import annotations
@@ -14,7 +15,6 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import ray
 import typer
 
 from automl.execute.base import Executor
@@ -24,12 +24,13 @@ from automl.task.metrics import make_metric
 from automl.task.splits import make_folds
 from automl.task.task import Task
 from automl.trials.trial import Status, Trial
+from benchmarks.requirements import require_package
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
 
 
 def make_task(n_rows: int) -> Task:
-    """Two classes and 20 columns of noise."""
+    """Return a task of two classes and 20 columns of noise."""
     rng = np.random.default_rng(0)
     y = rng.integers(0, 2, n_rows)
     return Task(
@@ -42,7 +43,7 @@ def make_task(n_rows: int) -> Task:
 
 
 def measure(executor: Executor, n_trials: int) -> float:
-    """Seconds from the first of so many trials to the end of the last."""
+    """Return the seconds from the start of the first trial to the end of the last trial."""
 
     def run(first: int, n: int) -> None:
         configurations = [
@@ -50,8 +51,9 @@ def measure(executor: Executor, n_trials: int) -> float:
             for i in range(n)
         ]
         futures = [executor.submit([Trial(c)], 60.0) for c in configurations]
-        if any(future.result().status is not Status.OK for future in futures):
-            raise RuntimeError("a trial failed; the figures would mean nothing")
+        for result in (result for future in futures for result in future.result()):
+            if result.status is not Status.OK:
+                raise RuntimeError(f"a trial failed, so the figures would be wrong: {result.status}: {result.reason}")
 
     run(0, 2 * executor.n_workers)
     start = time.perf_counter()
@@ -60,12 +62,17 @@ def measure(executor: Executor, n_trials: int) -> float:
 
 
 def main(
-    trials: Annotated[int, typer.Option(min=1)] = 100,
-    workers: Annotated[int, typer.Option(min=1)] = 2,
-    rows: Annotated[list[int] | None, typer.Option(help="Of the table; may be given several times.")] = None,
-    repeats: Annotated[int, typer.Option(min=1, help="Of both, by turns.")] = 3,
+    trials: Annotated[int, typer.Option(min=1, help="Trials of one run.")] = 100,
+    workers: Annotated[int, typer.Option(min=1, help="Worker processes, each with one processor core.")] = 2,
+    rows: Annotated[
+        list[int] | None, typer.Option(help="Rows of the table; may be given several times (default: 1000, 100000).")
+    ] = None,
+    repeats: Annotated[int, typer.Option(min=1, help="Runs on Ray and in worker processes, by turns.")] = 3,
 ) -> None:
-    """Print milliseconds a trial of both, and their ratio."""
+    """Print the milliseconds of a trial on both, and their ratio."""
+    require_package("ray", "-e '.[ray]'")
+    import ray
+
     ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
     for n_rows in rows or [1_000, 100_000]:
         task = make_task(n_rows)
@@ -74,16 +81,20 @@ def main(
             for name, taken in seconds.items():
                 with tempfile.TemporaryDirectory() as root:
                     task.save(Path(root))
+                    executor: Executor
                     if name == "local":
-                        executor: Executor = LocalExecutor(Path(root), workers)
+                        executor = LocalExecutor(Path(root), workers)
                     else:
                         executor = RayExecutor(Path(root), task, workers)
-                    taken.append(measure(executor, trials))
-                    executor.shutdown()
-        local, distant = (1000 * float(np.median(taken)) / trials for taken in seconds.values())
-        typer.echo(
+                    try:
+                        taken.append(measure(executor, trials))
+                    finally:
+                        executor.shutdown()
+        local, on_ray = (1000 * float(np.median(taken)) / trials for taken in seconds.values())
+        print(
             f"{n_rows} rows, {workers} workers, {trials} trials, median of {repeats}: local {local:.1f} ms a trial, "
-            f"ray {distant:.1f} ms, ratio {distant / local:.2f}"
+            f"ray {on_ray:.1f} ms, ratio {on_ray / local:.2f}",
+            flush=True,
         )
     ray.shutdown()
 
