@@ -1,4 +1,4 @@
-"""Turns results into a table to read: ranks, win rates, errors, overruns, memory, failures.
+"""Turn results into tables to read: ranks, win rates, errors, overruns, memory, failures.
 
 Examples:
 python -m benchmarks.analyze benchmarks/results/60s.csv --title 'Results at 60 s' --out benchmarks/RESULTS.md
@@ -21,47 +21,47 @@ REFERENCE = {
     "FLAML 2.7.0": "flaml",
     "H2O AutoML 3.46.0.12": "h2o",
 }
-# Below these errors two systems are as good as each other; a ratio of such errors would rule every mean.
+# Two systems with errors below these bounds count as equal; a ratio of such errors would dominate every mean.
 NEGLIGIBLE = {"auc": 0.001, "logloss": 0.01, "rmse": 0.0}
 
 
 def errors(results: pd.DataFrame) -> pd.DataFrame:
-    """1 - AUC, log loss or RMSE: one row a (dataset, metric, fold), one column a system; a failure is infinite.
+    """Return the errors (1 - AUC, log loss or RMSE): one row for each (dataset, metric, fold), one column a system.
 
-    Cells that were not run are missing.
+    The error of a failure is infinite. Cells that were not run are missing.
     """
     error = results["score"].where(results["metric"] != "auc", 1.0 - results["score"]).fillna(np.inf)
     return results.assign(error=error).pivot(index=["dataset", "metric", "fold"], columns="system", values="error")
 
 
 def per_table(errors: pd.DataFrame) -> pd.DataFrame:
-    """Means over folds."""
+    """Return the mean error over the folds of each table."""
     return errors.groupby(["dataset", "metric"]).mean()
 
 
 def complete(results: pd.DataFrame) -> pd.DataFrame:
-    """The rows of those tables on which every system was run, to an end or to a failure."""
+    """Return the rows of the cells (dataset, fold) on which every system was run, failures included."""
     systems = results.groupby(["dataset", "fold"])["system"].transform("nunique")
     return results[systems == results["system"].nunique()]
 
 
 def summary(results: pd.DataFrame) -> pd.DataFrame:
-    """One row a system; a table counts once, with the mean of its folds.
+    """Return one row for each system; a table counts once, with the mean of its folds.
 
-    A failure ranks behind everything else and counts as normalised error 1; normalised error is 0 for the best system
-    of a table and 1 for the worst.
+    A failure ranks behind everything else and counts as normalized error 1. The normalized error is 0 for the best
+    system of a table and 1 for the worst.
     """
     table = per_table(errors(results)).replace(np.inf, np.nan)
     ranks = table.rank(axis=1, na_option="bottom")
     low, high = table.min(axis=1), table.max(axis=1)
     span = (high - low).replace(0.0, 1.0)
-    normalised = table.sub(low, axis=0).div(span, axis=0).fillna(1.0)
+    normalized = table.sub(low, axis=0).div(span, axis=0).fillna(1.0)
     rows = {}
     for system in table.columns:
         own = results[results["system"] == system]
         rows[system] = {
             "mean rank": ranks[system].mean(),
-            "normalised error": normalised[system].mean(),
+            "normalized error": normalized[system].mean(),
             "largest overrun %": 100 * (own["fit_s"] / own["budget"] - 1).max(),
             "fit s (median)": own["fit_s"].median(),
             "predict s (median)": own["predict_s"].median(),
@@ -71,11 +71,12 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows).T.sort_values("mean rank")
 
 
-def duels(results: pd.DataFrame, ours: str) -> pd.DataFrame:
-    """One row a rival of one system, on the cells that both were run on.
+def compare_pairs(results: pd.DataFrame, ours: str) -> pd.DataFrame:
+    """Compare one system with each rival on the cells on which both were run; return one row for each rival.
 
-    Who fails loses. Ratios are about the tables on which both succeeded: `error ratio` is the geometric mean of the
-    quotient of their errors, below 1 where ours is better; `metric %` is by how much the metric itself is better.
+    A system that fails loses. Ratios are about the tables on which both succeeded: `error ratio` is the geometric mean
+    of the quotient of their errors, below 1 where ours is better; `metric %` says by how many percent the metric of
+    ours is better.
     """
     error = errors(results)
     rows = {}
@@ -84,8 +85,8 @@ def duels(results: pd.DataFrame, ours: str) -> pd.DataFrame:
         tables = per_table(folds)
         finite = tables[np.isfinite(tables).all(axis=1)]
         metric = finite.index.get_level_values("metric")
-        floored = finite.clip(lower=metric.map(NEGLIGIBLE).to_numpy(), axis=0)
-        ratio = floored[ours] / floored[rival]
+        clipped = finite.clip(lower=metric.map(NEGLIGIBLE).to_numpy(), axis=0)
+        ratio = clipped[ours] / clipped[rival]
         gain = ((1 - finite[ours]) / (1 - finite[rival]) - 1).where(metric == "auc", 1 - ratio)
         rows[rival] = {
             "tables": len(tables),
@@ -100,12 +101,12 @@ def duels(results: pd.DataFrame, ours: str) -> pd.DataFrame:
 
 
 def won(errors: pd.DataFrame, ours: str, rival: str) -> float:
-    """Share of the rows in which ours has the smaller error; equal ones count half."""
+    """Return the share of the rows in which ours has the smaller error; a row with equal errors counts half."""
     return float(((errors[ours] < errors[rival]) + 0.5 * (errors[ours] == errors[rival])).mean())
 
 
 def reference(path: Path, budget: float) -> pd.DataFrame:
-    """Published figures of peers on the first fold, in the columns of our own results."""
+    """Return published figures of peers on the first fold, in the columns of our own results."""
     known = pd.read_csv(path, comment="#")
     known = known[known["framework"].isin(list(REFERENCE))]
     return known.assign(
@@ -114,20 +115,20 @@ def reference(path: Path, budget: float) -> pd.DataFrame:
 
 
 def report(results: pd.DataFrame, title: str, ours: list[str]) -> str:
-    """Markdown: the systems that were measured on the same tables, then each of ours against every other one."""
+    """Return Markdown: all systems on their common tables, then each of `ours` against every other system."""
     cells = results["system"].value_counts()
     scarce = sorted(cells.index[cells < cells.max() / 2])
     common = complete(results[~results["system"].isin(scarce)])
     if common.empty:
-        raise typer.BadParameter("there is no table on which every one of the systems was run")
+        raise typer.BadParameter("there is no table on which every system was run")
     scores = common.pivot_table(index=["dataset", "metric"], columns="system", values="score", dropna=False)
     scores = scores.dropna(how="all")
     ranking = summary(common)
     n_tables, n_folds, missing = len(scores), common["fold"].nunique(), results["dataset"].nunique() - len(scores)
     facts = [
         f"{n_tables} tables, {n_folds} {'fold' if n_folds == 1 else 'folds'}, {len(ranking)} systems.",
-        *([f"Left out: {missing} tables that not every system has been run on yet."] if missing else []),
-        *([f"Compared in pairs only, for want of cells: {', '.join(scarce)}."] if scarce else []),
+        *([f"Left out: {missing} tables on which not every system has been run yet."] if missing else []),
+        *([f"Compared in pairs only, because they were run on too few tables: {', '.join(scarce)}."] if scarce else []),
     ]
     return "\n\n".join(
         [
@@ -135,8 +136,8 @@ def report(results: pd.DataFrame, title: str, ours: list[str]) -> str:
             " ".join(facts),
             ranking.round(3).to_markdown(),
             scores[list(ranking.index)].round(5).reset_index().to_markdown(index=False),
-            "In pairs, on what both were run on:",
-            *[duels(results, system).round(3).to_markdown() for system in ours],
+            "In pairs, on the folds on which both systems were run:",
+            *[compare_pairs(results, system).round(3).to_markdown() for system in ours],
         ]
     )
 
@@ -144,10 +145,10 @@ def report(results: pd.DataFrame, title: str, ours: list[str]) -> str:
 def main(
     path: Annotated[Path, typer.Argument(help="CSV file written by benchmarks.run.")],
     peers: Annotated[Path | None, typer.Option(help="CSV file of reference figures to compare with.")] = None,
-    ours: Annotated[str, typer.Option(help="Systems to compare with each other one, with commas.")] = "automl",
+    ours: Annotated[str, typer.Option(help="Systems to compare with each other system, with commas.")] = "automl",
     title: Annotated[str, typer.Option(help="First line of the report.")] = "Results",
-    note: Annotated[str, typer.Option(help="What a reader has to know of this measurement.")] = "",
-    out: Annotated[Path, typer.Option()] = Path(__file__).parent / "RESULTS.md",
+    note: Annotated[str, typer.Option(help="A remark about the measurement, printed below the first line.")] = "",
+    out: Annotated[Path, typer.Option(help="Markdown file to write.")] = Path(__file__).parent / "RESULTS.md",
 ) -> None:
     """Write the report."""
     measured = pd.read_csv(path)
@@ -167,7 +168,9 @@ def main(
         theirs = reference(peers, budget)
         same_rows = (measured["fold"] == 0) & measured["dataset"].isin(theirs["dataset"].unique())
         both = pd.concat([measured[same_rows & ~measured["system"].isin(REFERENCE.values())], theirs])
-        parts.append(report(both, "Beside reference figures of peers, same rows, measured elsewhere", ours.split(",")))
+        parts.append(
+            report(both, "With reference figures of peers on the same rows, measured elsewhere", ours.split(","))
+        )
     out.write_text("\n\n".join(parts) + "\n")
 
 

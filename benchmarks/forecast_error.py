@@ -1,39 +1,40 @@
-"""How well it is predicted what fits take: for each data set by what its family of near-duplicates did not teach.
+"""Measure the error of the forecasts of fit seconds and fit memory.
 
-Example: python -m benchmarks.forecast_error --file meta.sqlite --data DATA
+The corrections for a data set are fitted without the results of its family of near-duplicates.
+
+Example: python -m benchmarks.forecast_error --data DATA
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 import typer
 from numpy.typing import NDArray
-from rich.console import Console
 
 from automl.execute.local import LocalExecutor
-from automl.meta.build import Protocol, Source, prepare, read_sources
+from automl.meta.build import Protocol, Source, prepare_source, read_sources
 from automl.trials.trial import Trial
+from benchmarks.tables import check_names, read_tasks
 from meta_db.records import Results
 from meta_db.store import SHIPPED, MetaDatabase
 from metalearning.correction import MEMORY, SECONDS, Correction, Quantity, guess_all, learn, trained_on
 from pipelines.models import PORTFOLIO
 from pipelines.space import build_space, complete
 
-_PARTS = 10  # families are left out in so many parts
+_PARTS = 10  # parts of the families for cross-validation
 _LONG = {"connect_4": 8_000, "coil2000": 9_000, "letter": 20_000, "mv": 40_000, "shuttle": 58_000, "kddcup": 60_000}
-_LONG_SECONDS = 6.0  # of a fit on them
-
-console = Console()
+_LONG_TABLES = ",".join(f"{name}:{n_rows}" for name, n_rows in _LONG.items())
 
 
 def part_of(results: Results, chosen: NDArray[np.bool_]) -> Results:
-    """The results on some data sets."""
+    """Return the results on the chosen data sets."""
     datasets = [dataset for dataset, taken in zip(results.datasets, chosen, strict=True) if taken]
     arrays = (results.scores[chosen], results.seconds[chosen], results.memory[chosen])
     return Results(datasets, results.configurations, *arrays)
@@ -42,7 +43,7 @@ def part_of(results: Results, chosen: NDArray[np.bool_]) -> Results:
 def judge(
     quantity: Quantity, results: Results, guesses: NDArray[np.float64], learnt: Correction
 ) -> list[dict[str, object]]:
-    """One row for each result: what was measured, guessed and predicted, and its upper bound."""
+    """Return one row for each result: the measured value, the errors of guess and forecast, the upper bound."""
     rows: list[dict[str, object]] = []
     for i, (_, record) in enumerate(results.datasets):
         traits, taken = trained_on(record), quantity.measured(results)[i]
@@ -52,22 +53,29 @@ def judge(
     return rows
 
 
-def judge_long(data: Path, learnt: Correction) -> list[dict[str, object]]:
-    """Memory of the portfolio's fits on tables that are longer than any that was learnt from."""
+def judge_long(
+    data: Path, tables: dict[str, int], models: Sequence[str], seconds: float, learnt: Correction
+) -> list[dict[str, object]]:
+    """Measure the memory of the portfolio's fits on tables that are longer than the recorded ones."""
+    check_names(list(tables), list(read_tasks(data)), f"in the index of '{data}'", "table")
     sources = {source.name: source for source in read_sources(data)}
-    return [row for name, n_rows in _LONG.items() for row in _fit_all(sources[name], n_rows, learnt)]
+    entries = [entry for entry in PORTFOLIO if not models or entry["model"] in models]
+    return [row for name, rows in tables.items() for row in _fit_all(sources[name], rows, entries, seconds, learnt)]
 
 
-def _fit_all(source: Source, n_rows: int, learnt: Correction) -> list[dict[str, object]]:
-    task, _ = prepare(source, Protocol(max_rows=n_rows))
+def _fit_all(
+    source: Source, n_rows: int, entries: Sequence[Mapping[str, Any]], seconds: float, learnt: Correction
+) -> list[dict[str, object]]:
+    """Fit the entries of the portfolio that apply to a table; return one row for each measured fit."""
+    task, _ = prepare_source(source, Protocol(max_rows=n_rows))
     trained = replace(task.traits, n_rows=len(task.folds[0][0]))
     space = build_space(task.traits)
     rows: list[dict[str, object]] = []
     with tempfile.TemporaryDirectory() as folder:
         task.save(Path(folder))
         executor = LocalExecutor(Path(folder), 1, device="cpu")
-        for configuration in dict.fromkeys(filter(None, (complete(space, entry) for entry in PORTFOLIO))):
-            (result,) = executor.submit([Trial(configuration)], _LONG_SECONDS).result()
+        for configuration in dict.fromkeys(filter(None, (complete(space, entry) for entry in entries))):
+            (result,) = executor.submit([Trial(configuration)], seconds).result()
             if 0 in result.folds and "memory" in result.folds[0].info:
                 taken = max(MEMORY.least, result.folds[0].info["memory"])
                 guess = max(MEMORY.least, MEMORY.guess(configuration, trained))
@@ -90,7 +98,7 @@ def _show(title: str, unit: str, rows: list[dict[str, object]]) -> None:
     table = pd.DataFrame(rows)
     everything = table.assign(family="all")
     by = pd.concat([table, everything]).groupby("family", sort=False)
-    shown = pd.DataFrame(
+    printed = pd.DataFrame(
         {
             "results": by.size(),
             f"median {unit}": by["measured"].median(),
@@ -101,14 +109,17 @@ def _show(title: str, unit: str, rows: list[dict[str, object]]) -> None:
             "covered": by["covered"].mean(),
         }
     )
-    console.print(f"{title}\n{shown.round(2).to_string()}", highlight=False)
+    print(f"{title}\n{printed.round(2).to_string()}")
 
 
 def main(
-    file: Annotated[Path, typer.Option(help="The database.")] = SHIPPED,
-    data: Annotated[Path | None, typer.Option(help="Folder of tables: measures memory on long ones, too.")] = None,
+    file: Annotated[Path, typer.Option(help="File of the meta-database.")] = SHIPPED,
+    data: Annotated[Path | None, typer.Option(help="Folder of tables; measure memory on long tables, too.")] = None,
+    long_tables: Annotated[str, typer.Option(help="Long tables: NAME:ROWS with commas.")] = _LONG_TABLES,
+    models: Annotated[str, typer.Option(help="Families to fit on long tables; empty for the whole portfolio.")] = "",
+    fit_seconds: Annotated[float, typer.Option(help="Limit of one fit on a long table.")] = 6.0,
 ) -> None:
-    """Print, by family of models, the factor by which predictions are off and how many the upper bound covers."""
+    """Print the factor by which forecasts are off, and the share that the upper bound covers, by family of models."""
     with MetaDatabase(file) as database:
         results = database.results()
     families = np.array([record.family for _, record in results.datasets])
@@ -122,8 +133,10 @@ def main(
             rows += judge(quantity, part_of(results, out), guesses[out], learnt)
         _show(title, unit, rows)
     if data is not None:
+        tables = {name: int(rows) for name, rows in (pair.split(":") for pair in long_tables.split(","))}
+        families_to_fit = [name for name in models.split(",") if name]
         learnt = learn(MEMORY, results, guess_all(MEMORY, results))
-        _show("memory of fits on longer tables", "MiB", judge_long(data, learnt))
+        _show("memory of fits on longer tables", "MiB", judge_long(data, tables, families_to_fit, fit_seconds, learnt))
 
 
 if __name__ == "__main__":

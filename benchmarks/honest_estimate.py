@@ -1,17 +1,16 @@
-"""Is `estimate_` honest? Short searches on a small part of a table, judged on the large rest of it.
+"""Measure whether `estimate_` is honest: short searches on a small part of a table, judged on the large rest of it.
 
-Each run appends a row to a CSV file; runs that are there are skipped. The score on the rest stands for the score on new
-data; that of the best row of the leaderboard is what a search that trusts its own scores would promise. Errors are
-1 - AUC, log loss or root mean squared error; their bias is in percent of the error on the rest, and negative where
-too little error was promised. Near a perfect score that percentage is large for next to nothing, so the bias of the
-score is given in half-widths of the interval, too, positive where too good a score was promised.
+Each run appends a row to a CSV file; runs in the file are skipped. The score on the rest stands for the score on new
+data. The score of the best row of the leaderboard is the naive estimate. Errors are 1 - AUC, log loss or root mean
+squared error. The bias of an error is in percent of the error on the rest, and negative where the estimated error is
+too small. Near a perfect score this percentage is large for a tiny difference; therefore the bias of the score is given
+in half-widths of the interval, too, and is positive where the estimated score is too good.
 
-Example: python -m benchmarks.honest_estimate --data DATA --seconds 20 --out benchmarks/results/estimate.csv
+Example: python -m benchmarks.honest_estimate --data DATA --seconds 20 --out estimate.csv
 """
 
 from __future__ import annotations
 
-import csv
 import pickle
 import time
 from dataclasses import dataclass
@@ -21,12 +20,12 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 import typer
-from rich.console import Console
 from scipy.stats import binomtest
 from sklearn.model_selection import train_test_split
 
 from automl import AutoMLClassifier, AutoMLRegressor
-from benchmarks.run import METRICS, score
+from benchmarks.run import METRICS, append_row, score
+from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 
 HERE = Path(__file__).parent
 COLUMNS = [
@@ -35,13 +34,12 @@ COLUMNS = [
 ]  # fmt: skip
 KEY = ["dataset", "seed", "seconds", "trials", "n_train"]
 SCORING = {"auc": "roc_auc", "logloss": "neg_log_loss", "rmse": "neg_root_mean_squared_error"}
-_PER_CLASS = 3  # rows of a class that the training part holds on average; rarer classes are left out
-console = Console()
+_PER_CLASS = 3  # mean number of training rows of a class; rarer classes are left out
 
 
 @dataclass(frozen=True)
 class MeasurementProtocol:
-    """How runs are made: seconds or trials of a search, rows of the two parts, names of components or none."""
+    """Limits of one search (seconds or trials), number of rows of the two parts, names of components (or none)."""
 
     seconds: float | None
     trials: int | None
@@ -51,10 +49,10 @@ class MeasurementProtocol:
     include: tuple[str, ...]
 
 
-def parts(
+def split_small(
     table: pd.DataFrame, task: str, protocol: MeasurementProtocol, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """A small training part and a large test part, with the same share of each class."""
+    """Return a small training part and a large test part, with the same share of each class."""
     strata = None
     if task != "regression":
         rows = table["target"].astype(str).map(table["target"].astype(str).value_counts())
@@ -65,7 +63,7 @@ def parts(
 
 
 def score_on(model: Any, test: pd.DataFrame, task: str) -> float:
-    """The benchmark's metric of a fitted model on a table."""
+    """Return the benchmark's metric of a fitted model on a table."""
     X = test.drop(columns="target")
     if task == "regression":
         return score(test["target"], model.predict(X), np.array([]), METRICS[task])
@@ -73,8 +71,8 @@ def score_on(model: Any, test: pd.DataFrame, task: str) -> float:
 
 
 def measure(table: pd.DataFrame, task: str, protocol: MeasurementProtocol, seed: int) -> dict[str, Any]:
-    """One search: what it promised and what came true. Scores have scikit-learn's sign."""
-    train, test = parts(table, task, protocol, seed)
+    """Search once; return the estimated score and the score on the rest of the table, with scikit-learn's sign."""
+    train, test = split_small(table, task, protocol, seed)
     X, y = train.drop(columns="target"), train["target"]
     kind = AutoMLRegressor if task == "regression" else AutoMLClassifier
     model = kind(
@@ -98,8 +96,8 @@ def measure(table: pd.DataFrame, task: str, protocol: MeasurementProtocol, seed:
 
 
 def summary(results: pd.DataFrame) -> pd.DataFrame:
-    """One row a metric and one for all; the half-width is that of the interval, in percent of the error, too."""
-    top = (results["metric"] == "auc").astype(float)  # of the metric: what error is counted from
+    """Return one row for each metric and one row for all; half-widths are in percent of the error, too."""
+    top = (results["metric"] == "auc").astype(float)  # the perfect score, from which the error is counted
     error = (top - results["test"]).clip(lower=1e-9)
     scaled = pd.DataFrame(
         {
@@ -134,42 +132,35 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="Folder of NAME.parquet tables with a column 'target', and index.csv.")],
-    tables: Annotated[str, typer.Option(help="Names with commas; all with enough rows when empty.")] = "",
-    seconds: Annotated[float, typer.Option(help="Of one search; 0 leaves the end to --trials.")] = 20.0,
-    trials: Annotated[int, typer.Option(help="Configurations of one search; 0 leaves the end to --seconds.")] = 0,
+    data: DataFolder,
+    tables: Annotated[str, typer.Option(help="Names with commas; empty for all tables with enough rows.")] = "",
+    seconds: Annotated[float, typer.Option(help="Seconds of one search; 0 for no limit.")] = 20.0,
+    trials: Annotated[int, typer.Option(help="Configurations of one search; 0 for no limit.")] = 0,
     n_train: Annotated[int, typer.Option(help="Rows to search on.")] = 500,
-    n_test: Annotated[int, typer.Option(help="Rows to judge on at most.")] = 20_000,
-    seeds: Annotated[int, typer.Option()] = 3,
-    n_jobs: Annotated[int, typer.Option()] = 2,
-    include: Annotated[str, typer.Option(help="Names of components with commas; all when empty.")] = "",
+    n_test: Annotated[int, typer.Option(help="Rows to judge on, at most.")] = 20_000,
+    seeds: Annotated[int, typer.Option(help="Number of seeds for each table.")] = 3,
+    n_jobs: Annotated[int, typer.Option(help="Worker processes of one search.")] = 2,
+    include: Annotated[str, typer.Option(help="Names of components with commas; empty for all.")] = "",
     out: Annotated[Path, typer.Option(help="CSV file to append to.")] = HERE / "results" / "estimate.csv",
 ) -> None:
-    """Measure, then print bias and coverage."""
-    index = pd.read_csv(data / "index.csv").set_index("name")
-    names = tables.split(",") if tables else []
+    """Measure the tables, then print bias and coverage."""
+    tasks = read_tasks(data)
     protocol = MeasurementProtocol(
         seconds or None, trials or None, n_train, n_test, n_jobs, tuple(filter(None, include.split(",")))
     )
     done = set(pd.read_csv(out)[KEY].itertuples(index=False, name=None)) if out.exists() else set()
-    for name in names or index.index[index["n_rows"] >= 4 * n_train]:
-        table, task = pd.read_parquet(data / f"{name}.parquet"), str(index.loc[name, "task"])
+    for name in choose_tables(data, tables, 4 * n_train):
+        table, task = read_table(data, name), tasks[name]
         for seed in range(seeds):
             key = dict(zip(KEY, (name, seed, seconds, trials, n_train), strict=True))
             if tuple(key.values()) in done:
                 continue
             row = {"dataset": name, "task": task, **measure(table, task, protocol, seed), **key}
-            out.parent.mkdir(parents=True, exist_ok=True)
-            new = not out.exists()
-            with out.open("a", newline="") as file:
-                writer = csv.DictWriter(file, COLUMNS)
-                if new:
-                    writer.writeheader()
-                writer.writerow(row)
-            said = f"{row['score']:.4g} ({row['low']:.4g} to {row['high']:.4g}), naive {row['naive']:.4g}"
-            console.print(f"{name} seed {seed}: {row['metric']} {row['test']:.4g}; promised {said}", highlight=False)
+            append_row(out, row, COLUMNS)
+            estimate = f"{row['score']:.4g} ({row['low']:.4g} to {row['high']:.4g}), naive {row['naive']:.4g}"
+            print(f"{name} seed {seed}: {row['metric']} {row['test']:.4g}; estimate {estimate}", flush=True)
     if out.exists():
-        console.print(summary(pd.read_csv(out)).round(1).to_markdown(), highlight=False)
+        print(summary(pd.read_csv(out)).round(1).to_markdown())
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Seconds to describe tables by meta-features, cheap and full.
+"""Measure the seconds of meta-features, cheap and full.
 
 Example: python -m benchmarks.metafeature_speed --rows 100000 --columns 50
 """
@@ -11,16 +11,20 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 import typer
+from numpy.typing import NDArray
 from scipy import sparse
 
 from metalearning.features import describe
 from pipelines.component import TableTraits, TaskType
 
-Array = np.ndarray
+Array = NDArray[Any]
 
 
 def make(rows: int, columns: int, task: TaskType, n_classes: int, kind: str) -> tuple[Any, Array, TableTraits]:
-    """A table with a learnable target: kind is "numeric", "mixed" (half categories, missing cells) or "sparse"."""
+    """Return a table with a target that depends on it.
+
+    `kind` is "numeric", "mixed" (half of the columns are categories, some cells are missing) or "sparse".
+    """
     rng = np.random.default_rng(0)
     X = rng.normal(size=(rows, columns))
     signal = X[:, 0] * X[:, columns // 2] + X[:, -1] + 0.5 * rng.normal(size=rows)
@@ -40,11 +44,11 @@ def make(rows: int, columns: int, task: TaskType, n_classes: int, kind: str) -> 
 
 
 def main(
-    rows: Annotated[int, typer.Option()] = 100_000,
-    columns: Annotated[int, typer.Option()] = 50,
-    repeats: Annotated[int, typer.Option()] = 5,
+    rows: Annotated[int, typer.Option(help="Rows of each table.")] = 100_000,
+    columns: Annotated[int, typer.Option(help="Columns of each table.")] = 50,
+    repeats: Annotated[int, typer.Option(help="Measurements of each table.")] = 5,
 ) -> None:
-    """Print a table: one row a kind of table."""
+    """Print one row for each kind of table."""
     cases: list[tuple[TaskType, int, str]] = [
         ("binary", 2, "numeric"),
         ("binary", 2, "mixed"),
@@ -56,7 +60,7 @@ def main(
     found = []
     for task, n_classes, kind in cases:
         X, y, traits = make(rows, columns, task, n_classes, kind)
-        describe(X, y, traits)  # libraries wake up
+        describe(X, y, traits)  # the first call imports and initializes libraries
         taken = [measure(X, y, traits, level, repeats) for level in ("cheap", "full")]
         found.append((task, n_classes, kind, *(seconds for level in taken for seconds in level)))
     shown = ["task", "classes", "table", "cheap s", "worst", "busy", "full s", "worst", "busy"]
@@ -65,7 +69,7 @@ def main(
 
 
 def measure(X: Any, y: Array, traits: TableTraits, level: Any, repeats: int) -> tuple[float, float, float]:
-    """Median and greatest seconds on the clock, and the median of those that processors were busy."""
+    """Return median and largest wall-clock seconds, and the median of the processor seconds."""
     clock, busy = [], []
     for _ in range(repeats):
         start, start_busy = time.perf_counter(), time.process_time()

@@ -1,6 +1,6 @@
-"""Runs systems on tables, one at a time, and appends a row for each to a CSV file; cells that are there are skipped.
+"""Run systems on tables, one at a time, and append a row for each to a CSV file; cells in the file are skipped.
 
-Example: python -m benchmarks.run --suite varied --systems automl,lightgbm,forest --data DATA --out results/60s.csv
+Example: python -m benchmarks.run --suite varied --systems automl,lightgbm,forest --data DATA --out results.csv
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 import typer
-from rich.console import Console
+from numpy.typing import NDArray
 from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
 
 from benchmarks.splits import split
-from benchmarks.systems import SYSTEMS, System
+from benchmarks.systems import ENVIRONMENTS, SYSTEMS, System, prepare
+from benchmarks.tables import DataFolder, check_names, choose_tables, read_table, read_tasks
 
 HERE = Path(__file__).parent
 METRICS = {"binary": "auc", "multiclass": "logloss", "regression": "rmse"}
@@ -34,7 +35,6 @@ COLUMNS = [
     "dataset", "task", "fold", "system", "version", "metric", "score",
     "fit_s", "predict_s", "peak_mib", "budget", "cores", "error", "date",
 ]  # fmt: skip
-console = Console()
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,13 @@ class Cell:
     fold: int
     budget: float
     cores: int
+    environments: Path = ENVIRONMENTS
 
 
 def run_cell(cell: Cell, table: pd.DataFrame) -> dict[str, Any]:
-    """Fit and predict in a process of its own; a failure is a row, too."""
+    """Fit and predict in a process of its own, and return the row; a failure is a row, too."""
     metric = METRICS[cell.task]
-    row = {
+    row: dict[str, Any] = {
         "dataset": cell.dataset, "task": cell.task, "fold": cell.fold, "system": cell.system.name, "metric": metric,
         "budget": cell.budget, "cores": cell.cores, "date": datetime.now(UTC).strftime("%Y-%m-%d"), "error": "",
     }  # fmt: skip
@@ -64,6 +65,7 @@ def run_cell(cell: Cell, table: pd.DataFrame) -> dict[str, Any]:
         settings = {
             "dataset": cell.dataset, "system": cell.system.name, "package": cell.system.package, "task": cell.task,
             "metric": metric, "budget": cell.budget, "cores": cell.cores, "seed": 0,
+            "scratch": str(folder / "scratch"),
         }  # fmt: skip
         (folder / "settings.json").write_text(json.dumps(settings))
         row["error"] = _run_process(cell, folder)
@@ -75,8 +77,8 @@ def run_cell(cell: Cell, table: pd.DataFrame) -> dict[str, Any]:
 
 
 def _run_process(cell: Cell, folder: Path) -> str:
-    """What went wrong, in one line; empty when nothing did."""
-    command = [str(cell.system.python()), str(HERE / "worker.py"), cell.system.name, str(folder)]
+    """Run the worker and return its error in one line; the line is empty when it succeeded."""
+    command = [str(cell.system.python(cell.environments)), str(HERE / "worker.py"), str(folder)]
     environment = {**os.environ, "OMP_NUM_THREADS": str(cell.cores), "PYTHONPATH": str(HERE.parent)}
     if cell.system.requirements:
         environment.pop("PYTHONPATH")
@@ -97,13 +99,13 @@ def _run_process(cell: Cell, folder: Path) -> str:
     if code == 0 and (folder / "timings.json").exists():
         return ""
     lines = [line for line in (folder / "log").read_text(errors="replace").splitlines() if line.strip()]
-    # What a system says while it closes down comes after the error.
-    said = [line for line in lines if "Error" in line] or lines or ["no output"]
-    return f"exit code {code}: {said[-1].strip()[:200]}"
+    # A system that shuts down may print other lines after the error.
+    messages = [line for line in lines if "Error" in line] or lines or ["no output"]
+    return f"exit code {code}: {messages[-1].strip()[:200]}"
 
 
-def score(target: pd.Series, predictions: np.ndarray, classes: np.ndarray, metric: str) -> float:
-    """ROC AUC, log loss or root mean squared error of predictions whose columns are `classes`."""
+def score(target: pd.Series, predictions: NDArray[Any], classes: NDArray[Any], metric: str) -> float:
+    """Return ROC AUC, log loss or root mean squared error of predictions whose columns are `classes`."""
     if metric == "rmse":
         return float(root_mean_squared_error(target.astype(float), predictions))
     labels = sorted(set(classes))
@@ -115,42 +117,46 @@ def score(target: pd.Series, predictions: np.ndarray, classes: np.ndarray, metri
     return float(log_loss(y, p, labels=labels))
 
 
-def _append(path: Path, row: dict[str, Any]) -> None:
-    new = not path.exists()
+def append_row(path: Path, row: dict[str, Any], columns: list[str]) -> None:
+    """Append a row to a CSV file; the header is written first where there is no file yet."""
+    is_new = not path.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
-        if new:
+        writer = csv.DictWriter(file, columns)
+        if is_new:
             writer.writeheader()
-        writer.writerow({name: row.get(name, "") for name in COLUMNS})
+        writer.writerow({name: row.get(name, "") for name in columns})
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="Folder of NAME.parquet tables with a column 'target', and index.csv.")],
+    data: DataFolder,
     suite: Annotated[str, typer.Option(help="A suite of suites.toml, or names of tables with commas.")] = "quick",
-    systems: Annotated[str, typer.Option(help="Names with commas.")] = "automl,lightgbm,forest",
-    budget: Annotated[float, typer.Option(help="Seconds.")] = 60.0,
-    cores: Annotated[int, typer.Option()] = 2,
+    systems: Annotated[str, typer.Option(help="Names of systems with commas.")] = "automl,lightgbm,forest",
+    budget: Annotated[float, typer.Option(help="Seconds of one fit.")] = 60.0,
+    cores: Annotated[int, typer.Option(help="Processor cores of one fit.")] = 2,
     folds: Annotated[str, typer.Option(help="Fold numbers with commas, from 0 to 4.")] = "0",
     out: Annotated[Path, typer.Option(help="CSV file to append to.")] = HERE / "results" / "60s.csv",
+    environments: Annotated[Path, typer.Option(help="Folder of the peers' virtual environments.")] = ENVIRONMENTS,
 ) -> None:
     """Measure systems on tables."""
     suites = tomllib.loads((HERE / "suites.toml").read_text())
-    names = suites.get(suite, suite.split(","))
-    tasks = pd.read_csv(data / "index.csv").set_index("name")["task"]
-    done = set()
+    names = choose_tables(data, ",".join(suites.get(suite, [suite])))
+    check_names(systems.split(","), list(SYSTEMS), "in benchmarks/systems.py", "system")
+    chosen = [SYSTEMS[name] for name in systems.split(",")]
+    prepare(chosen, environments)
+    tasks = read_tasks(data)
+    known = set()
     if out.exists():
-        known = pd.read_csv(out)
-        done = set(zip(known["dataset"], known["fold"], known["system"], known["budget"], strict=True))
-    # Systems by turns: what else the machine does in some hours should meet all of them alike.
-    for name, fold, system in product(names, map(int, folds.split(",")), systems.split(",")):
-        if (name, fold, system, budget) in done:
+        rows = pd.read_csv(out)
+        known = set(zip(rows["dataset"], rows["fold"], rows["system"], rows["budget"], strict=True))
+    # The systems take turns, so that other work on the machine disturbs all of them alike.
+    for name, fold, system in product(names, map(int, folds.split(",")), chosen):
+        if (name, fold, system.name, budget) in known:
             continue
-        cell = Cell(SYSTEMS[system], name, str(tasks[name]), fold, budget, cores)
-        row = run_cell(cell, pd.read_parquet(data / f"{name}.parquet"))
-        _append(out, row)
-        said = row["error"] or f"{row['metric']} {row['score']:.5f} in {row['fit_s']:.1f} s"
-        console.print(f"{system} {name} fold {fold}: {said}", highlight=False)
+        row = run_cell(Cell(system, name, tasks[name], fold, budget, cores, environments), read_table(data, name))
+        append_row(out, row, COLUMNS)
+        message = row["error"] or f"{row['metric']} {row['score']:.5f} in {row['fit_s']:.1f} s"
+        print(f"{system.name} {name} fold {fold}: {message}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""How many workers the search's own loop keeps busy: the real loop, with simulated workers and a simulated clock.
+"""Measure how many workers the search loop keeps busy: the real loop, with simulated workers and a simulated clock.
 
-The loop, racing, searcher and history are the product's; what they need of the processor is measured and added to the
-clock. A worker is an entry in a queue of events that comes back after the seconds that its trial lasts.
+Loop, racing, searcher and history are those of a fit; their processor time is measured and added to the clock. A worker
+is an entry in a queue of events; the entry ends after the seconds of its trial.
 
-    python -m benchmarks.scaling --workers 1,10,100,1000 --seconds 1,10,60 --trials 4
+Example: python -m benchmarks.scaling --workers 1,10,100,1000 --seconds 1,10,60 --trials 4
 """
 
 from __future__ import annotations
@@ -35,11 +35,12 @@ FOLDS = 4
 
 
 class SimulatedWorkers:
-    """An executor whose workers are events; its clock runs with the loop's processor time and jumps over waits."""
+    """An executor whose workers are events; its clock adds the loop's processor time and the simulated waits."""
 
     def __init__(self, n_workers: int, seconds: float, seed: int):
         self.n_workers, self.fleet_size = n_workers, 1
-        self.trials: list[tuple[float, float]] = []  # begin and end of each
+        self.memory_limit: float | None = None
+        self.trials: list[tuple[float, float]] = []  # begin and end of each trial
         self._waited = 0.0
         self._seconds, self._rng = seconds, np.random.default_rng(seed)
         self._events: list[tuple[float, int, Future[list[TrialResult]], list[TrialResult]]] = []
@@ -48,31 +49,31 @@ class SimulatedWorkers:
 
     @property
     def loop_seconds(self) -> float:
-        """Processor seconds since the start."""
+        """Return the processor seconds since the start."""
         return time.process_time() - self._began
 
     @property
     def clock(self) -> float:
-        """Simulated seconds since the start."""
+        """Return the simulated seconds since the start."""
         return self.loop_seconds + self._waited
 
     def submit(self, trials: Sequence[Trial], time_limit: float | None = None) -> Future[list[TrialResult]]:
-        """Begin a trial now."""
+        """Start a trial at the present simulated time."""
         (trial,) = trials
-        lasts = self._seconds * float(self._rng.lognormal(-0.125, 0.5))  # of mean 1
+        lasts = self._seconds * float(self._rng.lognormal(-0.125, 0.5))  # the mean is 1
         begin = self.clock
         self.trials.append((begin, begin + lasts))
         future: Future[list[TrialResult]] = Future()
         loss = float(self._rng.normal(0.2, 0.05))
-        folds = {fold: FoldResult(loss, lasts / len(trial.folds), 0.0) for fold in trial.folds}
+        results = {fold: FoldResult(loss, lasts / len(trial.folds), 0.0) for fold in trial.folds}
         heapq.heappush(
             self._events,
-            (begin + lasts, next(self._ids), future, [TrialResult(trial, Status.OK, folds, lasts)]),
+            (begin + lasts, next(self._ids), future, [TrialResult(trial, Status.OK, results, lasts)]),
         )
         return future
 
-    def wait(self, running: Iterable[Future[Any]], **_: Any) -> tuple[set[Future[Any]], None]:
-        """What `concurrent.futures.wait` does: jump to the first trial that ends, and take all that ended meanwhile."""
+    def wait(self, running: Iterable[Future[Any]], **options: Any) -> tuple[set[Future[Any]], None]:
+        """Wait like `concurrent.futures.wait`: jump to the end of the first trial, and return all ended trials."""
         self._waited += max(0.0, self._events[0][0] - self.clock)
         done = set()
         while self._events and self._events[0][0] <= self.clock:
@@ -82,11 +83,11 @@ class SimulatedWorkers:
         return done, None
 
     def shutdown(self) -> None:
-        """Nothing to end."""
+        """Do nothing, because there are no processes."""
 
 
 def simulate(n_workers: int, seconds: float, n_trials: int, searcher: str, seed: int = 0) -> dict[str, float]:
-    """One run of so many trials; the share of the time that workers were busy, and the loop's own seconds."""
+    """Run so many trials; return the share of the time in which workers were busy, and the milliseconds of the loop."""
     executor = SimulatedWorkers(n_workers, seconds, seed)
     space = build_space(TRAITS, seed=seed)
     budget = Budget(None, max_trials=n_trials)
@@ -96,15 +97,15 @@ def simulate(n_workers: int, seconds: float, n_trials: int, searcher: str, seed:
     history = RunHistory()
     asking_until = 0.0
 
-    def note(result: TrialResult) -> None:
+    def record_time(result: TrialResult) -> None:
         nonlocal asking_until
-        if len(history.tried) < n_trials:  # later on workers fall idle because the run ends
+        if len(history.tried) < n_trials:  # later on, workers are idle because the run ends
             asking_until = executor.clock
 
     with mock.patch("automl.search.loop.wait", executor.wait):
-        search(racing, executor, history, budget, note)
-    begun = [trial for trial in executor.trials if trial[0] < asking_until]
-    busy = sum(min(end, asking_until) - begin for begin, end in begun)
+        search(racing, executor, history, budget, record_time)
+    started = [trial for trial in executor.trials if trial[0] < asking_until]
+    busy = sum(min(end, asking_until) - begin for begin, end in started)
     return {
         "workers": n_workers,
         "trial_seconds": seconds,
@@ -117,16 +118,17 @@ def simulate(n_workers: int, seconds: float, n_trials: int, searcher: str, seed:
 def main(
     workers: Annotated[str, typer.Option(help="Numbers of workers, separated by commas.")] = "1,10,100,1000",
     seconds: Annotated[str, typer.Option(help="Mean seconds of a trial, separated by commas.")] = "1,10,60",
-    trials: Annotated[int, typer.Option(help="Configurations a worker, at least 200 in all.")] = 4,
+    trials: Annotated[int, typer.Option(help="Configurations for each worker.")] = 4,
+    least: Annotated[int, typer.Option(help="Configurations of one run, at least.")] = 200,
     searcher: Annotated[str, typer.Option(help="Search strategy.")] = "smac",
 ) -> None:
-    """Print one line for each number of workers and length of trial."""
+    """Print one line for each number of workers and each duration of a trial."""
     rows = []
     for n in map(int, workers.split(",")):
         for s in map(float, seconds.split(",")):
-            rows.append(simulate(n, s, max(200, trials * n), searcher))
-            typer.echo(rows[-1])
-    typer.echo(pd.DataFrame(rows).to_markdown(index=False, floatfmt=".3g"))
+            rows.append(simulate(n, s, max(least, trials * n), searcher))
+            print(rows[-1], flush=True)
+    print(pd.DataFrame(rows).to_markdown(index=False, floatfmt=".3g"))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
-"""Seconds that a searcher thinks, with hundreds of trials known: ours beside SMAC3.
+"""Measure the time of a suggestion when hundreds of trials are known: our searcher and SMAC3.
 
 Example: python -m benchmarks.search_latency --n 500 --smac3-python ../venv-smac/bin/python
 
-SMAC3 runs in an interpreter of its own (`pip install smac typer scikit-learn`), right after ours, so that both meet the
-same machine. Each is told the same random configurations with random losses, then asked for more.
+SMAC3 runs in an interpreter of its own (`pip install smac typer scikit-learn`), right after ours, so that both run
+under the same load. Both get the same random configurations with random losses, and are then asked for more
+configurations.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 import typer
 from ConfigSpace import ConfigurationSpace, Float
 
+from benchmarks.requirements import MissingRequirementError
 from pipelines.component import TableTraits, space_of
 from pipelines.space import build_space
 
@@ -28,12 +30,12 @@ SPACES = ("joint", "five floats")
 
 
 def make_space(name: str) -> ConfigurationSpace:
-    """The space of whole pipelines, or a small one of numbers."""
+    """Return the space of whole pipelines, or a small space of five numbers."""
     return build_space(MIXED) if name == "joint" else space_of(*(Float(f"x{i}", (0.0, 1.0)) for i in range(5)))
 
 
 def ours(space: ConfigurationSpace, n: int, n_asked: int) -> list[tuple[float, float]]:
-    """Seconds of wall clock and of processor of each suggestion of our SMAC-like searcher."""
+    """Return wall-clock seconds and processor seconds of each suggestion of our searcher `smac`."""
     from automl.search.smac import SmacSearcher
     from automl.trials.history import RunHistory
     from automl.trials.trial import FoldResult, Status, Trial, TrialResult
@@ -42,28 +44,28 @@ def ours(space: ConfigurationSpace, n: int, n_asked: int) -> list[tuple[float, f
     searcher, history = SmacSearcher(space, seed=0), RunHistory()
     rng = np.random.default_rng(0)
 
-    def tell(trial: Trial) -> None:
+    def record(trial: Trial) -> None:
         loss = FoldResult(float(rng.random()), float(rng.random()), 0.0)
         history.append(TrialResult(trial, Status.OK, {0: loss}, loss.fit_seconds))
 
     for configuration in space.sample_configuration(n - n_asked):
-        tell(Trial(to_configuration(configuration)))
+        record(Trial(to_configuration(configuration)))
     seconds = []
     for _ in range(n_asked):
         start, processor = time.perf_counter(), time.process_time()
         trial = searcher.suggest(history, 1)[0]
         seconds.append((time.perf_counter() - start, time.process_time() - processor))
-        tell(trial)
+        record(trial)
     return seconds
 
 
 def smac3(space: ConfigurationSpace, n: int, n_asked: int) -> list[tuple[float, float]]:
-    """The same of SMAC3's facade for hyperparameter optimization."""
+    """Return the same for SMAC3's facade for hyperparameter optimization."""
     from smac import HyperparameterOptimizationFacade, Scenario
     from smac.runhistory import TrialInfo, TrialValue
 
     def unused(config: Any, seed: int = 0) -> float:
-        raise AssertionError("trials are told, not run")
+        raise AssertionError("SMAC3 gets the losses from us and runs no trial")
 
     rng = np.random.default_rng(0)
     seconds = []
@@ -84,7 +86,7 @@ def smac3(space: ConfigurationSpace, n: int, n_asked: int) -> list[tuple[float, 
 
 
 def report(searcher: str, space: str, n: int, n_asked: int) -> dict[str, Any]:
-    """Milliseconds a suggestion."""
+    """Return the milliseconds of a suggestion as one row."""
     built = make_space(space)
     built.seed(0)
     wall, processor = 1e3 * np.array({"ours": ours, "smac3": smac3}[searcher](built, n, n_asked)).T
@@ -100,16 +102,30 @@ def report(searcher: str, space: str, n: int, n_asked: int) -> dict[str, Any]:
     }
 
 
+def _require_smac3(python: str) -> None:
+    try:
+        found = subprocess.run([python, "-c", "import smac"], capture_output=True).returncode == 0
+    except OSError:
+        found = False
+    if not found:
+        raise MissingRequirementError(
+            f"'{python}' cannot import SMAC3; name an interpreter after `pip install smac typer scikit-learn`"
+        )
+
+
 def main(
     n: Annotated[int, typer.Option(help="Trials in the history at the end.")] = 500,
-    asked: Annotated[int, typer.Option(help="How many of them are asked for and timed.")] = 50,
-    smac3_python: Annotated[str, typer.Option(help="Interpreter that has SMAC3; empty for ours alone.")] = "",
+    asked: Annotated[int, typer.Option(help="Number of suggestions that are timed.")] = 50,
+    smac3_python: Annotated[str, typer.Option(help="Interpreter that has SMAC3; empty for our searcher only.")] = "",
     only: Annotated[str, typer.Option(help="Print one row as JSON: SEARCHER/SPACE.")] = "",
 ) -> None:
-    """Print milliseconds a suggestion."""
+    """Print the milliseconds of a suggestion."""
     if only:
-        print(json.dumps(report(*only.split("/"), n, asked)))
+        searcher, space = only.split("/")
+        print(json.dumps(report(searcher, space, n, asked)))
         return
+    if smac3_python:
+        _require_smac3(smac3_python)
     pythons = {"ours": sys.executable} | ({"smac3": smac3_python} if smac3_python else {})
     for space in SPACES:
         for searcher, python in pythons.items():

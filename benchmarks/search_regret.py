@@ -1,10 +1,11 @@
-"""Regret of search strategies on a surrogate of real results: XGBoost on OpenML tasks (YAHPO Gym, rbv2_xgboost).
+"""Measure the regret of searchers on a surrogate of real results: XGBoost on OpenML tasks (YAHPO Gym, rbv2_xgboost).
 
 Example: python -m benchmarks.search_regret --yahpo FOLDER --searchers smac,random,genetic,tpe --seeds 5
 
-FOLDER holds model.onnx, encoding.json and config_space.json of the scenario (Pfisterer et al., 2022). Log loss at the
-full training size; the evaluations of a run are appended to a CSV file and not repeated. The searcher smac3 runs in an
-interpreter that has SMAC3 (`pip install smac onnxruntime pandas typer`); all others need this package.
+FOLDER holds model.onnx, encoding.json and config_space.json of the scenario (Pfisterer et al., 2022), as
+https://github.com/slds-lmu/yahpo_data has them. The loss is the log loss at the full training size. The evaluations of
+a run are appended to a CSV file; runs in the file are skipped. The searcher smac3 needs an interpreter that has SMAC3
+(`pip install smac onnxruntime pandas typer`); all other searchers need this package and onnxruntime.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ import numpy as np
 import pandas as pd
 import typer
 from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, InCondition, Integer
+from ConfigSpace.hyperparameters import Hyperparameter
+
+from benchmarks.requirements import require_file, require_package
 
 CATEGORICAL = ("task_id", "booster", "num.impute.selected.cpo")
 NUMERIC = (
@@ -30,20 +34,24 @@ NUMERIC = (
 )  # fmt: skip
 FIXED = {"trainsize": 1.0, "repl": 10.0}
 LOG_LOSS = 5  # column of the model's output
+RESULTS = Path(__file__).parent / "results" / "search_regret.csv"
+FILES = ("model.onnx", "encoding.json", "config_space.json")
 
 
 @dataclass(frozen=True)
 class Yahpo:
-    """The surrogate."""
+    """The surrogate model and the search space of the scenario."""
 
     folder: Path
 
     @cached_property
     def encoding(self) -> dict[str, dict[str, int]]:
+        """Return the number of each category, by hyperparameter."""
         return json.loads((self.folder / "encoding.json").read_text())
 
     @cached_property
     def session(self) -> Any:
+        """Return the loaded model, which runs on one thread."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -51,15 +59,15 @@ class Yahpo:
         return onnxruntime.InferenceSession(str(self.folder / "model.onnx"), options)
 
     def tasks(self, n: int, held_out: bool) -> list[str]:
-        """Tasks in a fixed random order: the first ones to develop on, the next ones to report."""
+        """Return tasks in a fixed random order: the first `n` are for development, the next `n` for the report."""
         names = [name for name in self.encoding["task_id"] if name != "#na#"]
         shuffled = list(np.random.default_rng(1).permutation(names))
         return shuffled[n : 2 * n] if held_out else shuffled[:n]
 
     def space(self) -> ConfigurationSpace:
-        """The scenario's space without task and fidelity."""
+        """Return the scenario's space without task and fidelity."""
         about = json.loads((self.folder / "config_space.json").read_text())
-        made = {}
+        made: dict[str, Hyperparameter[Any, Any]] = {}
         for h in about["hyperparameters"]:
             if h["name"] in ("task_id", *FIXED):
                 continue
@@ -77,7 +85,7 @@ class Yahpo:
         return space
 
     def loss(self, task: str, configuration: dict[str, Any]) -> float:
-        """Predicted log loss."""
+        """Return the predicted log loss."""
         values = {**configuration, **FIXED, "task_id": task}
         x_cat = np.array([[self.encoding[name][str(values[name])] for name in CATEGORICAL]], dtype=np.int32)
         x_cont = np.array([[values.get(name, 0.0) for name in NUMERIC]], dtype=np.float32)
@@ -85,7 +93,7 @@ class Yahpo:
 
 
 def run_ours(name: str, yahpo: Yahpo, task: str, seed: int, n: int) -> list[float]:
-    """Losses in the order of evaluation; all trials take the same time, so seconds play no part."""
+    """Return the losses in the order of evaluation; all trials take the same time, so seconds have no effect."""
     from automl.search.catalog import make_searcher
     from automl.trials.history import RunHistory
     from automl.trials.trial import FoldResult, Status, TrialResult
@@ -101,7 +109,7 @@ def run_ours(name: str, yahpo: Yahpo, task: str, seed: int, n: int) -> list[floa
 
 
 def run_smac3(name: str, yahpo: Yahpo, task: str, seed: int, n: int) -> list[float]:
-    """SMAC3's facade for hyperparameter optimization, with its own defaults."""
+    """Return the losses of SMAC3's facade for hyperparameter optimization, with its own defaults."""
     import tempfile
 
     from smac import HyperparameterOptimizationFacade, Scenario
@@ -119,7 +127,10 @@ def run_smac3(name: str, yahpo: Yahpo, task: str, seed: int, n: int) -> list[flo
 
 
 def regret(results: pd.DataFrame, at: int) -> pd.DataFrame:
-    """Best loss after `at` trials: 0 is the best known of a task, 1 the median of random search after 10 trials."""
+    """Return the mean regret after `at` trials, by searcher.
+
+    A regret of 0 is the best known loss of a task, 1 the median of random search after ten trials.
+    """
     best = results.sort_values("trial").copy()
     best["loss"] = best.groupby(["searcher", "task", "seed"])["loss"].cummin()
     low = results.groupby("task")["loss"].min()
@@ -131,15 +142,20 @@ def regret(results: pd.DataFrame, at: int) -> pd.DataFrame:
 
 
 def main(
-    yahpo: Annotated[Path, typer.Option(help="Folder of the scenario.")],
+    yahpo: Annotated[Path, typer.Option(help="Folder of the scenario's files.")],
     searchers: Annotated[str, typer.Option(help="Names with commas.")] = "random,smac,genetic,sobol,tpe",
-    n_tasks: Annotated[int, typer.Option()] = 10,
-    seeds: Annotated[int, typer.Option()] = 5,
-    trials: Annotated[int, typer.Option()] = 200,
-    held_out: Annotated[bool, typer.Option(help="Report tasks, not those to develop on.")] = True,
-    out: Annotated[Path, typer.Option()] = Path(__file__).parent / "results" / "search_regret.csv",
+    n_tasks: Annotated[int, typer.Option(help="Number of tasks.")] = 10,
+    seeds: Annotated[int, typer.Option(help="Runs on each task.")] = 5,
+    trials: Annotated[int, typer.Option(help="Trials of one run.")] = 200,
+    held_out: Annotated[bool, typer.Option(help="Use the tasks for the report, not those for development.")] = True,
+    out: Annotated[Path, typer.Option(help="CSV file to append to.")] = RESULTS,
 ) -> None:
-    """Run what is missing and print mean normalised regret."""
+    """Run what is not in the file yet, and print the mean regret."""
+    require_package("onnxruntime", "onnxruntime")
+    if "smac3" in searchers.split(","):
+        require_package("smac", "smac")
+    for name in FILES:
+        require_file(yahpo / name, "https://github.com/slds-lmu/yahpo_data has it in the folder rbv2_xgboost")
     surrogate = Yahpo(yahpo)
     done: set[tuple[str, str, int]] = set()
     if out.exists():
@@ -159,7 +175,7 @@ def main(
                 seconds = time.perf_counter() - start
                 print(f"{name} task {task} seed {seed}: {min(losses):.4f} in {seconds:.0f} s", file=sys.stderr)
     results = pd.read_csv(out, dtype={"task": str})
-    for at in (50, 200):
+    for at in sorted({min(50, trials), trials}):
         print(f"after {at} trials\n{regret(results, at).round(4)}\n")
 
 

@@ -1,8 +1,6 @@
-"""The folds of all benchmarks, so that figures of different days and people stand on the same rows."""
+"""Deal the rows of a table to the folds that all benchmarks use, so that all figures are about the same rows."""
 
 from __future__ import annotations
-
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +11,11 @@ N_FOLDS = 5
 
 
 def fold_numbers(target: pd.Series, task: str) -> NDArray[np.int_]:
-    """Fold of each row, shape (n_samples,): dealt out class by class in order of first appearance, or over all rows."""
+    """Return the fold of each row, shape (n_samples,).
+
+    The rows of each class are dealt to the folds in turn, in the order in which the classes first appear. For
+    regression all rows are dealt together.
+    """
     values = target.reset_index(drop=True)
     rng = np.random.RandomState(SEED)
     if task == "regression":
@@ -21,14 +23,14 @@ def fold_numbers(target: pd.Series, task: str) -> NDArray[np.int_]:
     else:
         strata = [np.flatnonzero(values == label) for label in values.unique()]
     fold = np.empty(len(values), dtype=int)
-    dealt = 0
+    n_dealt = 0
     for rows in strata:
-        fold[rng.permutation(rows)] = (np.arange(len(rows)) + dealt) % N_FOLDS
-        dealt += len(rows)
+        fold[rng.permutation(rows)] = (np.arange(len(rows)) + n_dealt) % N_FOLDS
+        n_dealt += len(rows)
     return fold
 
 
 def split(table: pd.DataFrame, task: str, fold: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Training part (shuffled) and test part of one fold."""
-    numbers: Any = fold_numbers(table["target"], task)
-    return table[numbers != fold].sample(frac=1, random_state=0), table[numbers == fold]
+    """Return the shuffled training part and the test part of one fold."""
+    in_test = fold_numbers(table["target"], task) == fold
+    return table[~in_test].sample(frac=1, random_state=0), table[in_test]

@@ -1,4 +1,4 @@
-"""What is measured: each system's requirements, and its own virtual environment where it is a peer."""
+"""List the systems that `benchmarks.run` can measure, and make the virtual environments of the peers."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import sys
 import venv
 from dataclasses import dataclass
 from pathlib import Path
+
+from benchmarks.requirements import MissingRequirementError, require_program
 
 ENVIRONMENTS = Path(__file__).parent / ".venvs"
 
@@ -18,43 +20,79 @@ class System:
     Attributes
     ----------
     name : str
-        Also the name of its function in `benchmarks.worker`, up to an underscore.
+        The part before the first underscore names its function in `benchmarks.worker`.
     package : str
         Distribution whose version is reported.
     requirements : tuple of tuple of str
-        Arguments of one ``pip install`` each, in order; empty for what runs in this interpreter's environment.
+        Arguments of one ``pip install`` each, in order; empty for a system that runs in this interpreter's environment.
+    programs : tuple of str
+        Programs that the system starts.
     """
 
     name: str
     package: str
     requirements: tuple[tuple[str, ...], ...] = ()
+    programs: tuple[str, ...] = ()
 
     @property
     def environment(self) -> str:
-        """Peers of one distribution share an environment."""
+        """Name of the virtual environment; peers of one distribution share it."""
         return self.package.split(".")[0]
 
-    def python(self) -> Path:
-        """The interpreter to run it with; makes its environment when there is none."""
+    def python(self, environments: Path = ENVIRONMENTS) -> Path:
+        """Return the interpreter that runs the system; a peer's environment is made where there is none.
+
+        Raises
+        ------
+        MissingRequirementError
+            If a package cannot be installed.
+        """
         if not self.requirements:
             return Path(sys.executable)
-        folder = ENVIRONMENTS / self.environment
+        folder = environments / self.environment
         interpreter = folder / "bin" / "python"
-        done = folder / "installed"
-        if not done.exists():
-            venv.create(folder, with_pip=True, clear=True)
+        complete = folder / "installed"
+        if not complete.exists():
+            venv.create(folder, with_pip=False, clear=True)
             for arguments in self.requirements:
-                subprocess.run([interpreter, "-m", "pip", "install", "--quiet", *arguments], check=True)
-            done.touch()
+                self._install(interpreter, arguments)
+            complete.touch()
         return interpreter
 
+    def _install(self, interpreter: Path, arguments: tuple[str, ...]) -> None:
+        command = [sys.executable, "-m", "pip", "--python", str(interpreter), "install", "--quiet", *arguments]
+        process = subprocess.run(command, stderr=subprocess.PIPE, text=True)
+        if process.returncode:
+            lines = process.stderr.splitlines() or ["no message"]
+            errors = [line for line in lines if line.startswith("ERROR")] or lines
+            raise MissingRequirementError(
+                f"{self.name} cannot be measured: pip install {' '.join(arguments)} ended with: {errors[-1]}"
+            )
 
-# torch first: a range that it satisfies does not pull another build with its gigabytes of CUDA libraries.
+
+def prepare(systems: list[System], environments: Path = ENVIRONMENTS) -> None:
+    """Check the programs and make the environments of all systems before anything is measured.
+
+    Raises
+    ------
+    MissingRequirementError
+        If a program or a package is missing.
+    """
+    for system in systems:
+        for program in system.programs:
+            require_program(program, system.name)
+    for system in systems:
+        system.python(environments)
+
+
+# torch comes first: where it meets a requirement, pip installs no other build with gigabytes of CUDA libraries.
 _AUTOGLUON = (
     ("torch==2.13.0",),
     ("autogluon.tabular[lightgbm,catboost,xgboost,fastai]==1.6.3", "torch==2.13.0", "psutil", "pyarrow"),
 )
 _PYTABKIT = (("torch==2.13.0",), ("pytabkit[models]==1.7.3", "torch==2.13.0", "psutil", "pyarrow"))
+_FLAML = (("flaml[automl]==2.7.0", "psutil", "pyarrow", "pandas<3"),)
+_H2O = (("h2o==3.46.0.12", "psutil", "pyarrow", "pandas<3", "scikit-learn"),)
 
 SYSTEMS = {
     system.name: system
@@ -74,7 +112,7 @@ SYSTEMS = {
         System("pytabkit_tabm", "pytabkit", _PYTABKIT),
         System("autogluon_best", "autogluon.tabular", _AUTOGLUON),
         System("autogluon_medium", "autogluon.tabular", _AUTOGLUON),
-        System("flaml", "flaml", (("flaml[automl]==2.7.0", "psutil", "pyarrow", "pandas<3"),)),
-        System("h2o", "h2o", (("h2o==3.46.0.12", "psutil", "pyarrow", "pandas<3", "scikit-learn"),)),
+        System("flaml", "flaml", _FLAML),
+        System("h2o", "h2o", _H2O, programs=("java",)),
     )
 }

@@ -1,4 +1,4 @@
-"""The harness from end to end on two generated tables."""
+"""Test the harness from end to end on two generated tables."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def test_folds_are_those_of_the_published_figures():
     labels = pd.Series(["b", "a", "c", "a", "b"] * 20)
     classes, numbers = fold_numbers(labels, "multiclass"), fold_numbers(labels, "regression")
     assert pd.crosstab(labels, classes).to_numpy().tolist() == [[8] * 5, [8] * 5, [4] * 5]
-    mark = hashlib.sha256(np.concatenate([classes, numbers]).astype(np.int64).tobytes()).hexdigest()[:12]
-    assert mark == "e415d47395ac"
+    digest = hashlib.sha256(np.concatenate([classes, numbers]).astype(np.int64).tobytes()).hexdigest()[:12]
+    assert digest == "e415d47395ac"
 
 
-def test_training_and_test_part_make_up_the_table():
+def test_training_part_and_test_part_hold_each_row_once():
     table = pd.DataFrame({"x": range(20), "target": ["a", "b"] * 10})
     train, test = split(table, "binary", 3)
     assert sorted([*train["x"], *test["x"]]) == list(range(20))
@@ -45,7 +45,9 @@ def test_systems_are_measured_once_and_reported(data):
     first = pd.read_csv(out)
     assert len(first) == 4
     errors = first.set_index(["system", "dataset"])["error"]
-    assert "special JSON characters" in errors["lightgbm", "classes"]  # LightGBM's own limit, kept as a failure
+    assert (
+        "special JSON characters" in errors["lightgbm", "classes"]
+    )  # a limit of LightGBM, which is recorded as a failure
     forest = first[first["system"] == "forest"].set_index("dataset")
     assert forest.loc["classes", "score"] > 0.95
     assert forest.loc["numbers", "score"] < 0.5
@@ -58,7 +60,7 @@ def test_systems_are_measured_once_and_reported(data):
     assert "forest against" in report
 
 
-def test_tables_that_a_system_has_not_met_are_left_out():
+def test_tables_on_which_a_system_was_not_run_are_left_out():
     rows = [("a", "automl"), ("a", "forest"), ("b", "automl")]
     results = pd.DataFrame([{"dataset": d, "fold": 0, "system": s} for d, s in rows])
     assert set(analyze.complete(results)["dataset"]) == {"a"}
@@ -74,9 +76,9 @@ def test_a_failure_ranks_behind_everything():
     results = results.assign(fit_s=66.0, budget=60.0, predict_s=1.0, peak_mib=100.0)
     table = analyze.summary(results)
     assert table["mean rank"].to_dict() == {"automl": 1.0, "forest": 2.0, "lightgbm": 3.0}
-    duels = analyze.duels(results, "automl")
-    assert duels["tables won %"].to_dict() == {"forest": 100.0, "lightgbm": 100.0}
-    assert duels.loc["forest", "error ratio"] == 0.5
+    pairs = analyze.compare_pairs(results, "automl")
+    assert pairs["tables won %"].to_dict() == {"forest": 100.0, "lightgbm": 100.0}
+    assert pairs.loc["forest", "error ratio"] == 0.5
     assert table.loc["lightgbm", "failures"] == 1
     assert table.loc["automl", "largest overrun %"] == pytest.approx(10.0)
 
@@ -89,14 +91,14 @@ def test_a_pair_is_judged_by_its_common_folds_and_negligible_errors_count_as_equ
         ("b", 0, "ours", "logloss", 0.001), ("b", 0, "theirs", "logloss", 0.0001),
     ]  # fmt: skip
     results = pd.DataFrame(rows, columns=["dataset", "fold", "system", "metric", "score"])
-    pair = analyze.duels(results, "ours").loc["theirs"]
+    pair = analyze.compare_pairs(results, "ours").loc["theirs"]
     assert (pair["tables"], pair["folds"]) == (2, 3)
     assert (pair["tables won %"], pair["folds won %"]) == (0.0, pytest.approx(100 / 3))
     assert pair["error ratio"] == pytest.approx((0.2 / 0.15) ** 0.5)
     assert pair["metric % (mean)"] == pytest.approx(100 * (0.8 / 0.85 - 1) / 2)
 
 
-def test_promises_are_compared_with_what_came_true():
+def test_estimates_are_compared_with_the_scores_on_the_rest():
     rows = [("a", "auc", 0.80, 0.82, 0.76, 0.88, 0.90), ("b", "rmse", -2.0, -1.0, -1.5, -0.5, -2.2)]
     results = pd.DataFrame(rows, columns=["dataset", "metric", "test", "score", "low", "high", "naive"])
     table = honest_estimate.summary(results)
@@ -107,10 +109,10 @@ def test_promises_are_compared_with_what_came_true():
     assert table.loc["auc", "in half-widths (mean)"] == pytest.approx(1 / 3)
 
 
-def test_promises_are_made_on_a_small_part_with_all_classes_and_kept_in_a_file(data):
+def test_estimates_are_made_on_a_small_part_with_all_classes_and_written_once(data):
     table = pd.read_parquet(data / "classes.parquet")
     protocol = honest_estimate.MeasurementProtocol(None, 2, 60, 1_000, 1, ("decision_tree",))
-    train, test = honest_estimate.parts(table, "binary", protocol, 0)
+    train, test = honest_estimate.split_small(table, "binary", protocol, 0)
     assert (len(train), len(test)) == (60, 90)
     assert set(train["target"]) == set(test["target"])
     out = data / "estimate.csv"
