@@ -1,0 +1,193 @@
+"""Every command of benchmarks/README.md runs as a process of its own, with small arguments, on tiny tables."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from meta_db.store import SHIPPED, MetaDatabase
+
+ROOT = Path(__file__).parents[2]
+README = ROOT / "benchmarks" / "README.md"
+
+
+@dataclass(frozen=True)
+class TinyForm:
+    """How a command of the page is made small.
+
+    Attributes
+    ----------
+    options : dict of str to str
+        Values that replace the values of the command's options, or are added.
+    error : str
+        Pattern of the one message with which the command ends, where it lacks something; empty where it succeeds.
+    is_slow : bool
+        Whether the command is left out of the default run.
+    """
+
+    options: dict[str, str] = field(default_factory=dict)
+    error: str = ""
+    is_slow: bool = False
+
+
+SEARCH = {"--suite": "classes", "--budget": "2", "--cores": "1"}
+SINGLE = {"--suite": "numbers", "--folds": "0", "--budget": "5"}
+NO_GPU = "" if torch.cuda.is_available() else "torch finds no CUDA device"
+FLEET = {"--rows": "40", "--networks": "2", "--alone": "1", "--epochs": "1", "--threads": "1"}
+
+# By the title of the section; one form for each command of the section, in order.
+TINY: dict[str, list[TinyForm]] = {
+    "Error after 60 seconds": [TinyForm(SEARCH | {"--systems": "automl"})],
+    "Error of the peers after 60 seconds": [
+        TinyForm(SEARCH | {"--environments": "venvs"}, error="the program 'java' is missing|cannot be measured: pip")
+    ],
+    "Report": [TinyForm()],
+    "Value of the whole meta-database": [TinyForm(SEARCH | {"--systems": "automl_handmade"}, is_slow=True)],
+    "Value of the networks after 60 seconds": [TinyForm(SEARCH | {"--systems": "automl_nonets"}, is_slow=True)],
+    "Value of the networks after 300 seconds": [TinyForm(SEARCH | {"--suite": "numbers"}, is_slow=True)],
+    "Networks alone": [
+        TinyForm(SINGLE | {"--systems": "net_realmlp"}),
+        TinyForm(SINGLE | {"--environments": "venvs"}, error="pytabkit_realmlp cannot be measured: pip install torch"),
+        TinyForm(),
+    ],
+    "Honesty of `estimate_`": [
+        TinyForm(
+            {
+                "--seconds": "0",
+                "--trials": "2",
+                "--seeds": "1",
+                "--n-train": "30",
+                "--n-jobs": "1",
+                "--include": "decision_tree",
+            }
+        )
+    ],
+    "Effect of the guard": [
+        TinyForm({"--tables": "classes", "--seconds": "1", "--n-train": "60"}, is_slow=True),
+    ],
+    "Effect of the calibration": [TinyForm({"--tables": "classes", "--seconds": "1"}, is_slow=True)],
+    "Value of the meta-database for initial designs": [TinyForm({"--file": "META_DATABASE"})],
+    "Error of the forecasts": [
+        TinyForm({"--file": "META_DATABASE"}, is_slow=True),
+        TinyForm({"--file": "META_DATABASE", "--long-tables": "numbers:90", "--models": "ridge"}, is_slow=True),
+    ],
+    "Regret of the searchers": [TinyForm(error="the package 'onnxruntime' is missing|model.onnx' is missing")],
+    "Seconds of a suggestion": [
+        TinyForm({"--n": "12", "--asked": "2"}, is_slow=True),
+        TinyForm({"--n": "12", "--asked": "2"}, error="cannot import SMAC3"),
+    ],
+    "Busy workers": [TinyForm({"--workers": "2", "--seconds": "1", "--trials": "1", "--least": "12"})],
+    "Overhead of a Ray cluster": [
+        TinyForm({"--trials": "2", "--workers": "1", "--rows": "60", "--repeats": "1"}, is_slow=True)
+    ],
+    "Overhead of a job": [TinyForm({"--n": "2", "--workers": "1"}), TinyForm({"--n": "40"})],
+    "Seconds of the meta-features": [TinyForm({"--rows": "700", "--columns": "4", "--repeats": "1"})],
+    "Networks in a fleet": [TinyForm(FLEET), TinyForm(FLEET, error=NO_GPU)],
+}
+
+
+def read_commands() -> dict[str, list[str]]:
+    """Return the commands of the page by the title of their section."""
+    commands: dict[str, list[str]] = {}
+    for section in re.split(r"^#+ ", README.read_text(), flags=re.MULTILINE)[1:]:
+        title, text = section.split("\n", 1)
+        blocks = re.findall(r"^```sh\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+        lines = "".join(blocks).replace("\\\n", " ").splitlines()
+        if lines:
+            commands[title] = lines
+    return commands
+
+
+def make_small(command: str, form: TinyForm, places: dict[str, str]) -> list[str]:
+    """Return the arguments of the small command; `places` are the values of words such as DATA."""
+    program, *arguments = shlex.split(command)
+    assert (program, arguments[0]) == ("python", "-m")
+    for name, value in form.options.items():
+        if name in arguments:
+            arguments[arguments.index(name) + 1] = value
+        else:
+            arguments += [name, value]
+    return [sys.executable, *(places.get(argument, argument) for argument in arguments)]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(150, 3)), columns=list("abc"))
+    X["c"] = pd.Categorical(np.where(X["c"] > 0, "high", "low"))
+    labels = np.where(X["a"] + 0.5 * rng.normal(size=len(X)) > 0, "yes", "no")
+    X.assign(target=labels).to_parquet(folder / "classes.parquet")
+    X.assign(target=X["a"] * 2.0).to_parquet(folder / "numbers.parquet")
+    (folder / "index.csv").write_text("name,task,n_rows\nclasses,binary,150\nnumbers,regression,150\n")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def meta_database(tmp_path_factory):
+    """A meta-database with the results on two families of data sets."""
+    path = tmp_path_factory.mktemp("meta") / "meta.sqlite"
+    shutil.copy(SHIPPED, path)
+    with MetaDatabase(path, writable=True) as database:
+        names = {record.family: record.name for _, record in database.datasets()}
+        kept = [record.family for _, record in database.datasets(["regression"])][:2]
+        for family in names.keys() - set(kept):
+            database.forget(names[family])
+    return path
+
+
+def test_every_command_of_the_page_has_a_tiny_form():
+    assert {title: len(lines) for title, lines in read_commands().items()} == {
+        title: len(forms) for title, forms in TINY.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("title", "number"),
+    [
+        pytest.param(title, number, marks=[pytest.mark.slow] if form.is_slow else [], id=f"{title} {number + 1}")
+        for title, forms in TINY.items()
+        for number, form in enumerate(forms)
+    ],
+)
+def test_command_runs_or_ends_with_one_clear_message(title, number, data, meta_database, tmp_path):
+    form = TINY[title][number]
+    (tmp_path / "empty").mkdir()
+    places = {
+        "DATA": str(data), "FOLDER": str(tmp_path / "empty"), "PYTHON": sys.executable,
+        "META_DATABASE": str(meta_database),
+    }  # fmt: skip
+    command = make_small(read_commands()[title][number], form, places)
+    results = tmp_path / "benchmarks" / "results"
+    if "benchmarks.analyze" in command:
+        shutil.copytree(ROOT / "benchmarks" / "results", results)
+    else:
+        results.mkdir(parents=True)
+    environment = {
+        **os.environ, "PYTHONPATH": str(ROOT), "PIP_NO_INDEX": "1", "OMP_NUM_THREADS": "1",
+        "AUTOML_MEMORY": str(tmp_path / "own.sqlite"),
+    }  # fmt: skip
+    process = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
+    if form.error:
+        assert process.returncode == 1, process.stderr
+        assert re.search(form.error, process.stderr)
+        assert len(process.stderr.strip().splitlines()) == 1, process.stderr
+        return
+    assert process.returncode == 0, process.stderr
+    for out in (argument for argument in command if argument.startswith("benchmarks/results/")):
+        assert (tmp_path / out).stat().st_size > 0
+        if out.endswith(".csv") and "benchmarks.run" in command:
+            rows = pd.read_csv(tmp_path / out)
+            assert len(rows) > 0
+            assert rows["error"].isna().all(), list(rows["error"])
