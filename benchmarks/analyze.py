@@ -156,7 +156,7 @@ def main(
     budget = float(measured["budget"].iloc[0])
     parts = [
         f"# {title}",
-        f"At most {budget:.0f} s a fit. Machine: {platform.machine()}, {os.cpu_count()} cores, "
+        f"At most {budget:.0f} s for each fit. Machine: {platform.machine()}, {os.cpu_count()} cores, "
         f"Python {platform.python_version()}; measured {measured['date'].min()} to {measured['date'].max()}; "
         f"cores allowed: {int(measured['cores'].iloc[0])}; versions: "
         + ", ".join(f"{system} {version}" for system, version in versions.items())
