@@ -1,4 +1,4 @@
-"""Turn results into tables to read: ranks, win rates, errors, overruns, memory, failures.
+"""Turn results into readable tables: ranks, win rates, errors, overruns, memory, failures.
 
 Examples:
 python -m benchmarks.analyze benchmarks/results/60s.csv --title 'Results at 60 s' --out benchmarks/RESULTS.md

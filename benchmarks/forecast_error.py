@@ -41,7 +41,7 @@ def part_of(results: Results, chosen: NDArray[np.bool_]) -> Results:
 
 
 def judge(
-    quantity: Quantity, results: Results, guesses: NDArray[np.float64], learnt: Correction
+    quantity: Quantity, results: Results, guesses: NDArray[np.float64], correction: Correction
 ) -> list[dict[str, object]]:
     """Return one row for each result: the measured value, the errors of guess and forecast, the upper bound."""
     rows: list[dict[str, object]] = []
@@ -49,22 +49,22 @@ def judge(
         traits, taken = trained_on(record), quantity.measured(results)[i]
         for j in np.flatnonzero(np.isfinite(guesses[i])):
             family = results.configurations[j][1].family
-            rows.append(_row(family, max(quantity.least, taken[j]), guesses[i, j], learnt.factors(family, traits)))
+            rows.append(_row(family, max(quantity.least, taken[j]), guesses[i, j], correction.factors(family, traits)))
     return rows
 
 
 def judge_long(
-    data: Path, tables: dict[str, int], models: Sequence[str], seconds: float, learnt: Correction
+    data: Path, tables: dict[str, int], models: Sequence[str], seconds: float, correction: Correction
 ) -> list[dict[str, object]]:
     """Measure the memory of the portfolio's fits on tables that are longer than the recorded ones."""
     check_names(list(tables), list(read_tasks(data)), f"in the index of '{data}'", "table")
     sources = {source.name: source for source in read_sources(data)}
     entries = [entry for entry in PORTFOLIO if not models or entry["model"] in models]
-    return [row for name, rows in tables.items() for row in _fit_all(sources[name], rows, entries, seconds, learnt)]
+    return [row for name, rows in tables.items() for row in _fit_all(sources[name], rows, entries, seconds, correction)]
 
 
 def _fit_all(
-    source: Source, n_rows: int, entries: Sequence[Mapping[str, Any]], seconds: float, learnt: Correction
+    source: Source, n_rows: int, entries: Sequence[Mapping[str, Any]], seconds: float, correction: Correction
 ) -> list[dict[str, object]]:
     """Fit the entries of the portfolio that apply to a table; return one row for each measured fit."""
     task, _ = prepare_source(source, Protocol(max_rows=n_rows))
@@ -79,7 +79,7 @@ def _fit_all(
             if 0 in result.folds and "memory" in result.folds[0].info:
                 taken = max(MEMORY.least, result.folds[0].info["memory"])
                 guess = max(MEMORY.least, MEMORY.guess(configuration, trained))
-                rows.append(_row(configuration.family, taken, guess, learnt.factors(configuration.family, trained)))
+                rows.append(_row(configuration.family, taken, guess, correction.factors(configuration.family, trained)))
         executor.shutdown()
     return rows
 
@@ -89,7 +89,7 @@ def _row(family: str, taken: float, guess: float, factors: tuple[float, float]) 
         "family": family,
         "measured": taken,
         "guess": abs(np.log(taken / guess)),
-        "learnt": abs(np.log(taken / (factors[0] * guess))),
+        "corrected": abs(np.log(taken / (factors[0] * guess))),
         "covered": taken <= factors[1] * guess,
     }
 
@@ -104,8 +104,8 @@ def _show(title: str, unit: str, rows: list[dict[str, object]]) -> None:
             f"median {unit}": by["measured"].median(),
             "largest": by["measured"].max(),
             "guess off by": np.exp(by["guess"].median()),
-            "learnt off by": np.exp(by["learnt"].median()),
-            "... nine of ten": np.exp(by["learnt"].quantile(0.9)),
+            "corrected off by": np.exp(by["corrected"].median()),
+            "... nine of ten": np.exp(by["corrected"].quantile(0.9)),
             "covered": by["covered"].mean(),
         }
     )
@@ -129,14 +129,16 @@ def main(
         rows = []
         for part in np.array_split(names, min(_PARTS, len(names))):
             out = np.isin(families, part)
-            learnt = learn(quantity, part_of(results, ~out), guesses[~out])
-            rows += judge(quantity, part_of(results, out), guesses[out], learnt)
+            correction = learn(quantity, part_of(results, ~out), guesses[~out])
+            rows += judge(quantity, part_of(results, out), guesses[out], correction)
         _show(title, unit, rows)
     if data is not None:
         tables = {name: int(rows) for name, rows in (pair.split(":") for pair in long_tables.split(","))}
         families_to_fit = [name for name in models.split(",") if name]
-        learnt = learn(MEMORY, results, guess_all(MEMORY, results))
-        _show("memory of fits on longer tables", "MiB", judge_long(data, tables, families_to_fit, fit_seconds, learnt))
+        correction = learn(MEMORY, results, guess_all(MEMORY, results))
+        _show(
+            "memory of fits on longer tables", "MiB", judge_long(data, tables, families_to_fit, fit_seconds, correction)
+        )
 
 
 if __name__ == "__main__":

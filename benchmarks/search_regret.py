@@ -147,10 +147,10 @@ def main(
     n_tasks: Annotated[int, typer.Option(help="Number of tasks.")] = 10,
     seeds: Annotated[int, typer.Option(help="Runs on each task.")] = 5,
     trials: Annotated[int, typer.Option(help="Trials of one run.")] = 200,
-    held_out: Annotated[bool, typer.Option(help="Use the tasks for the report, not those for development.")] = True,
+    held_out: Annotated[bool, typer.Option(help="Use the tasks of the report, not the development tasks.")] = True,
     out: Annotated[Path, typer.Option(help="CSV file to append to.")] = RESULTS,
 ) -> None:
-    """Run what is not in the file yet, and print the mean regret."""
+    """Run each search that is not in the file yet, and print the mean regret."""
     require_package("onnxruntime", "onnxruntime")
     if "smac3" in searchers.split(","):
         require_package("smac", "smac")

@@ -57,7 +57,7 @@ TINY: dict[str, list[TinyForm]] = {
     "Value of the networks after 60 seconds": [TinyForm(SEARCH | {"--systems": "automl_nonets"}, is_slow=True)],
     "Value of the networks after 300 seconds": [TinyForm(SEARCH | {"--suite": "numbers"}, is_slow=True)],
     "Networks alone": [
-        TinyForm(SINGLE | {"--systems": "net_realmlp"}),
+        TinyForm(SINGLE | {"--systems": "net_realmlp"}, is_slow=True),
         TinyForm(SINGLE | {"--environments": "venvs"}, error="pytabkit_realmlp cannot be measured: pip install torch"),
         TinyForm(),
     ],
@@ -77,7 +77,7 @@ TINY: dict[str, list[TinyForm]] = {
         TinyForm({"--tables": "classes", "--seconds": "1", "--n-train": "60"}, is_slow=True),
     ],
     "Effect of the calibration": [TinyForm({"--tables": "classes", "--seconds": "1"}, is_slow=True)],
-    "Value of the meta-database for initial designs": [TinyForm({"--file": "META_DATABASE"})],
+    "Value of the meta-database for initial designs": [TinyForm({"--file": "META_DATABASE"}, is_slow=True)],
     "Error of the forecasts": [
         TinyForm({"--file": "META_DATABASE"}, is_slow=True),
         TinyForm({"--file": "META_DATABASE", "--long-tables": "numbers:90", "--models": "ridge"}, is_slow=True),
@@ -151,6 +151,12 @@ def test_every_command_of_the_page_has_a_tiny_form():
     assert {title: len(lines) for title, lines in read_commands().items()} == {
         title: len(forms) for title, forms in TINY.items()
     }
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "benchmarks").glob("*.md")), ids=lambda page: page.name)
+def test_no_cell_of_a_table_holds_a_paragraph(page):
+    cells = [cell.strip() for line in page.read_text().splitlines() if line.startswith("|") for cell in line.split("|")]
+    assert [cell for cell in cells if len(cell) > 70] == []
 
 
 @pytest.mark.parametrize(
