@@ -9,35 +9,63 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from automl.cli.support import say, speaking, split_names
+from automl.cli.support import MOST_SEED, messages_on_stderr, split_names, write_message
 from automl.errors import InvalidInputError, NothingFittedError
 from automl.task.target import TaskName, guess_task, split_target
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_STORES = "folds"  # folder below the output in which each table's folds are kept
+_STORES = "folds"  # folder below the output that holds the fold store of each table
 
 
 def benchmark(
-    tables: Annotated[list[Path], typer.Argument(metavar="TABLES...", help="CSV (also packed) or Parquet files.")],
-    target: Annotated[str, typer.Option(help="Column to predict, of the same name in all tables.")],
-    out: Annotated[Path, typer.Option(help="Folder for the results; goes on where it stopped.")] = Path("benchmark"),
+    tables: Annotated[
+        list[Path], typer.Argument(metavar="TABLES...", help="CSV files (also compressed) or Parquet files.")
+    ],
+    target: Annotated[str, typer.Option(help="Name of the column to predict, which is the same in all tables.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for the results; a second call with the same folder goes on with its folds.")
+    ] = Path("benchmark"),
     estimators: Annotated[
-        str, typer.Option(help="Of automl, forest, lightgbm, linear and dummy, separated by commas.")
+        str, typer.Option(help="Some of automl, forest, lightgbm, linear and dummy, separated by commas.")
     ] = "automl,forest,lightgbm",
-    outer_cv: Annotated[int, typer.Option(help="Outer folds, stratified by class.")] = 5,
-    repeats: Annotated[int, typer.Option(min=1, help="Repeat the outer folds with other shuffles.")] = 1,
-    groups: Annotated[str | None, typer.Option(help="Column whose equal values stay in one fold.")] = None,
-    in_order: Annotated[bool, typer.Option("--in-order", help="Rows are in order of time: score later ones.")] = False,
+    outer_cv: Annotated[
+        int, typer.Option(help="Number of outer folds; folds of classes are stratified, and rows are shuffled.")
+    ] = 5,
+    repeats: Annotated[int, typer.Option(min=1, help="Number of times to repeat the outer folds, newly shuffled.")] = 1,
+    groups: Annotated[
+        str | None, typer.Option(help="Column of groups; rows with the same value stay in one fold.")
+    ] = None,
+    in_order: Annotated[
+        bool, typer.Option("--in-order", help="The rows are in order of time: train on earlier and score later rows.")
+    ] = False,
     time_budget: Annotated[float, typer.Option(help="Seconds for each fit of automl.")] = 60.0,
-    scoring: Annotated[str, typer.Option(help="Scorers, separated by commas; automl aims at the first.")] = "",
-    task: Annotated[TaskName, typer.Option(help="What is predicted; 'auto' looks at the target.")] = TaskName.AUTO,
-    n_jobs: Annotated[int, typer.Option(help="Processes; -1 for as many as there are cores.")] = -1,
-    seed: Annotated[int | None, typer.Option(help="Seed of folds and estimators.")] = None,
-    verbose: Annotated[int, typer.Option(min=0, help="0 is silent, 2 tells more.")] = 1,
+    scoring: Annotated[
+        str,
+        typer.Option(
+            help="Names of scikit-learn scorers, separated by commas; automl optimizes the first. The default is "
+            "roc_auc for two classes, neg_log_loss for more classes, and neg_root_mean_squared_error for regression."
+        ),
+    ] = "",
+    task: Annotated[
+        TaskName, typer.Option(help="Kind of prediction; 'auto' chooses it by the values of the target.")
+    ] = TaskName.AUTO,
+    n_jobs: Annotated[
+        int, typer.Option(help="Number of processes or threads of each fit; -1 means all processors.")
+    ] = -1,
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=MOST_SEED, help="Seed of outer folds and estimators."),
+    ] = None,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            min=0, help="0 writes no messages, 1 writes one line for each outer fold, 2 also the messages of each fit."
+        ),
+    ] = 1,
 ) -> None:
-    """Compare estimators on tables by nested cross-validation: each search is scored on rows it never saw."""
+    """Compare estimators on tables by nested cross-validation: scores come from rows that no search has seen."""
     options = _Options(
         target=target,
         estimators=split_names(estimators),
@@ -48,10 +76,12 @@ def benchmark(
         n_jobs=n_jobs,
         verbose=verbose,
     )
-    with speaking(verbose):
+    with messages_on_stderr(verbose):
         from automl.comparison.cross_validation import nested_cross_validate
         from automl.comparison.plan import make_plan
 
+        if n_jobs == 0:
+            raise InvalidInputError("--n-jobs must be -1 for all processors, or another whole number except 0; got 0")
         _check_out(out)
         named = _by_name(tables)
         for path in named.values():  # all of them before the first minute is spent
@@ -59,7 +89,7 @@ def benchmark(
         done: dict[str, pd.DataFrame] = {}
         failures = []
         for i, (name, path) in enumerate(named.items()):
-            say(verbose, f"table {i + 1} of {len(named)}: {path}")
+            write_message(verbose, f"table {i + 1} of {len(named)}: {path}")
             request = _request(path, options)
             try:
                 result = nested_cross_validate(
@@ -67,18 +97,19 @@ def benchmark(
                 )
             except NothingFittedError as error:  # the other tables still count
                 failures.append(f"'{path}': {error}")
-                say(verbose, f"note: {failures[-1]}")
+                if len(named) > 1:
+                    write_message(verbose, f"note: {failures[-1]}")
                 continue
             done[name] = result.scores
             _save(out, done, options, verbose=verbose if len(done) + len(failures) == len(named) else 0)
         if not done:
             raise NothingFittedError(failures[0])
-        say(verbose, f"saved in '{out}'")
+        write_message(verbose, f"saved in '{out}'")
 
 
 @dataclass(frozen=True)
 class _Folds:
-    """Which rows are scored by what was learned from which."""
+    """The options that define the outer folds."""
 
     n_splits: int
     repeats: int
@@ -86,11 +117,11 @@ class _Folds:
     groups: str | None
 
     def splitter(self, classification: bool) -> Any:
-        """For `outer_cv` of `nested_cross_validate`."""
+        """Return the argument `outer_cv` of `nested_cross_validate`."""
         from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold, TimeSeriesSplit
 
         if sum([self.repeats > 1, self.in_order, self.groups is not None]) > 1:
-            raise InvalidInputError("--repeats, --groups and --in-order exclude each other; give one of them")
+            raise InvalidInputError("--repeats, --groups and --in-order exclude each other; use only one of them")
         if self.n_splits < 2:
             raise InvalidInputError(f"--outer-cv must be 2 folds or more; got {self.n_splits}")
         if self.in_order:
@@ -116,8 +147,8 @@ class _Options:
 
 
 def _request(path: Path, options: _Options) -> Any:
-    """What nested cross-validation is options to do with one table."""
-    from automl.comparison.contenders import ContenderSettings, make_contenders
+    """Return the arguments of nested cross-validation for one table."""
+    from automl.comparison.contenders import CONTENDERS, ContenderSettings, make_contenders
     from automl.comparison.plan import Request
     from automl.task.files import read_table
 
@@ -125,8 +156,10 @@ def _request(path: Path, options: _Options) -> Any:
     groups = None
     if options.folds.groups is not None:
         if options.folds.groups not in X.columns:
-            raise InvalidInputError(f"--groups: '{path}' has no column '{options.folds.groups}'; name another")
+            raise InvalidInputError(f"--groups: '{path}' has no column '{options.folds.groups}'; name another column")
         groups = X.pop(options.folds.groups)
+    if not options.estimators:
+        raise InvalidInputError(f"--estimators names no estimator; choose from {', '.join(map(repr, CONTENDERS))}")
     kind = guess_task(y)[0] if options.task is TaskName.AUTO else options.task
     settings = ContenderSettings(
         classification=kind is TaskName.CLASSIFICATION,
@@ -146,12 +179,18 @@ def _request(path: Path, options: _Options) -> Any:
 
 
 def _check_out(out: Path) -> None:
+    """Check that results can be written to a folder, before any work."""
+    from automl.persistence import takes_files
+
     if out.is_file() or (out.is_dir() and any(out.iterdir()) and not (out / _STORES).is_dir()):
         raise InvalidInputError(f"--out: '{out}' exists and holds no benchmark; name another folder")
+    parent = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not takes_files(parent):
+        raise InvalidInputError(f"--out: '{out}' cannot be written: no file can be made in '{parent}'")
 
 
 def _by_name(tables: Sequence[Path]) -> dict[str, Path]:
-    """Tables by the name of their files without the endings."""
+    """Return the tables by the names of their files without the endings."""
     named: dict[str, Path] = {}
     for path in tables:
         name = path.name.split(".")[0]
@@ -162,7 +201,7 @@ def _by_name(tables: Sequence[Path]) -> dict[str, Path]:
 
 
 def _save(out: Path, done: dict[str, pd.DataFrame], options: _Options, verbose: int) -> None:
-    """Write what is known so far as tables and plots, and show it."""
+    """Write the results so far as tables and plots, and show them if `verbose` is above 0."""
     from automl.comparison.report import BenchmarkReport
 
     report = BenchmarkReport.from_scores(done, by_metric=bool(options.scoring))

@@ -1,12 +1,13 @@
-"""The command ``automl``: fit, predict and look at models, on tables in files.
+"""The command ``automl``: fit models to tables in files, predict with them, and show what a search has tried.
 
-Heavy libraries are imported inside the commands, so that ``automl --help`` answers at once.
+The commands import heavy libraries inside their functions, so that ``automl --help`` answers at once.
 """
 
 from __future__ import annotations
 
 import json
 import sys
+import warnings
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -17,7 +18,7 @@ import automl
 from automl.cli import meta
 from automl.cli.benchmark import benchmark
 from automl.cli.jobs import app as jobs_app
-from automl.cli.support import say, speaking, split_names
+from automl.cli.support import MOST_SEED, messages_on_stderr, split_names, write_message
 from automl.errors import AutoMLError, InvalidInputError
 from automl.task.target import TaskName, guess_task, split_target
 
@@ -39,15 +40,15 @@ _ROWS_SHOWN = 10
 
 
 class Problem(StrEnum):
-    """Kinds of tables whose search spaces differ."""
+    """The kinds of targets; each kind has a search space of its own."""
 
     BINARY = "binary"
     MULTICLASS = "multiclass"
     REGRESSION = "regression"
 
 
-TablePath = Annotated[Path, typer.Argument(metavar="TABLE", help="CSV (also packed) or Parquet file.")]
-ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder written by 'automl fit'.")]
+TablePath = Annotated[Path, typer.Argument(metavar="TABLE", help="CSV file (also compressed) or Parquet file.")]
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder in which 'automl fit' has saved a model.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -68,28 +69,43 @@ def _options(
 @app.command()
 def fit(
     table: TablePath,
-    target: Annotated[str, typer.Option(help="Column to predict.")],
-    out: Annotated[Path, typer.Option(help="Folder to save the model in.")] = Path("model"),
-    time_budget: Annotated[float, typer.Option(help="Seconds for everything, from the data to the ensemble.")] = 60.0,
-    max_trials: Annotated[int | None, typer.Option(help="End after so many configurations.")] = None,
-    scoring: Annotated[str | None, typer.Option(help="Name of a scikit-learn scorer.")] = None,
-    task: Annotated[TaskName, typer.Option(help="What is predicted; 'auto' looks at the target.")] = TaskName.AUTO,
-    n_jobs: Annotated[int, typer.Option(help="Processes; -1 for as many as there are cores.")] = -1,
-    seed: Annotated[int | None, typer.Option(help="Seed of all randomness.")] = None,
-    include: Annotated[str, typer.Option(help="Only these components, separated by commas.")] = "",
-    exclude: Annotated[str, typer.Option(help="Not these components, separated by commas.")] = "",
-    verbose: Annotated[int, typer.Option(min=0, help="0 is silent, 2 tells more.")] = 1,
+    target: Annotated[str, typer.Option(help="Name of the column to predict.")],
+    out: Annotated[Path, typer.Option(help="Folder in which the model is saved.")] = Path("model"),
+    time_budget: Annotated[float, typer.Option(help="Seconds for the whole fit, including the ensemble.")] = 60.0,
+    max_trials: Annotated[int | None, typer.Option(min=1, help="Stop after this number of configurations.")] = None,
+    scoring: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the scikit-learn scorer to optimize. The default is roc_auc for two classes, neg_log_loss "
+            "for more classes, and neg_root_mean_squared_error for regression."
+        ),
+    ] = None,
+    task: Annotated[
+        TaskName, typer.Option(help="Kind of prediction; 'auto' chooses it by the values of the target.")
+    ] = TaskName.AUTO,
+    n_jobs: Annotated[int, typer.Option(help="Number of worker processes; -1 means one for each processor.")] = -1,
+    seed: Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="Seed of all random numbers.")] = None,
+    include: Annotated[
+        str, typer.Option(help="Use only these components, separated by commas; 'automl space' lists all components.")
+    ] = "",
+    exclude: Annotated[str, typer.Option(help="Do not use these components, separated by commas.")] = "",
+    verbose: Annotated[
+        int,
+        typer.Option(
+            min=0, help="0 writes no messages, 1 writes the main messages, 2 also messages about single trials."
+        ),
+    ] = 1,
 ) -> None:
-    """Search for the best ensemble of pipelines for a table, and save it."""
-    with speaking(verbose):
+    """Search for the best ensemble of pipelines for a table, and save the ensemble as a model."""
+    with messages_on_stderr(verbose):
         from automl.estimator import AutoMLClassifier, AutoMLRegressor
         from automl.persistence import check_place
         from automl.task.files import read_table
 
         check_place(out)
         X, y = split_target(read_table(table), target, table, "--target")
-        kind, why = guess_task(y) if task is TaskName.AUTO else (task, "as asked for")
-        say(verbose, f"{len(X)} rows, {X.shape[1]} columns; {kind} of '{target}' ({why})")
+        kind, why = guess_task(y) if task is TaskName.AUTO else (task, "set by --task")
+        write_message(verbose, f"{len(X)} rows, {X.shape[1]} columns; {kind} of '{target}' ({why})")
         make = AutoMLClassifier if kind is TaskName.CLASSIFICATION else AutoMLRegressor
         estimator = make(
             time_budget=time_budget,
@@ -105,32 +121,34 @@ def fit(
         estimator.save(out)
         if verbose:
             typer.echo(_render(estimator.leaderboard_, _ROWS_SHOWN))
-        say(verbose, f"saved to '{out}'")
+        write_message(verbose, f"saved to '{out}'")
 
 
 @app.command()
 def predict(
     model: ModelPath,
     table: TablePath,
-    out: Annotated[Path | None, typer.Option(help="CSV or Parquet file; standard output if not given.")] = None,
-    proba: Annotated[bool, typer.Option("--proba", help="Probabilities, one column for each class.")] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="CSV or Parquet file for the predictions; without it they go to standard output."),
+    ] = None,
+    proba: Annotated[bool, typer.Option("--proba", help="Predict probabilities, one column for each class.")] = False,
 ) -> None:
-    """Predict for each row of a table; the target may be among its columns or not."""
+    """Predict the target of each row of a table with a saved model; a target column in the table is ignored."""
     import pandas as pd
 
-    from automl.persistence import load
     from automl.task.files import check_ending, read_table, write_table
 
     if out is not None:
         check_ending(out)
-    estimator = load(model)
+    estimator = _load(model)
     X = read_table(table)
     if not proba:
         answer = pd.DataFrame({"prediction": estimator.predict(X)})
     elif hasattr(estimator, "predict_proba"):
         answer = pd.DataFrame(estimator.predict_proba(X), columns=[str(label) for label in estimator.classes_])
     else:
-        raise InvalidInputError(f"'{model}' predicts a quantity and has no probabilities; leave out --proba")
+        raise InvalidInputError(f"--proba: the model in '{model}' predicts numbers, not classes; leave out --proba")
     if out is None:
         answer.to_csv(sys.stdout, index=False)
     else:
@@ -140,13 +158,11 @@ def predict(
 @app.command()
 def leaderboard(
     model: ModelPath,
-    rows: Annotated[int, typer.Option(min=1, help="How many to show, best first.")] = 20,
-    csv: Annotated[bool, typer.Option("--csv", help="All rows and columns, as CSV.")] = False,
+    rows: Annotated[int, typer.Option(min=1, help="Number of configurations to show.")] = 20,
+    csv: Annotated[bool, typer.Option("--csv", help="Write all rows and columns as CSV.")] = False,
 ) -> None:
-    """Show what a saved model tried, best first."""
-    from automl.persistence import load
-
-    board = load(model).leaderboard_
+    """Show the configurations that the search for a saved model has tried, the best first."""
+    board = _load(model).leaderboard_
     if csv:
         board.to_csv(sys.stdout, index=False)
     else:
@@ -155,24 +171,24 @@ def leaderboard(
 
 @app.command()
 def space(
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
-    problem: Annotated[Problem, typer.Option("--task", help="For which kind of table.")] = Problem.BINARY,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
+    problem: Annotated[Problem, typer.Option("--task", help="Kind of target.")] = Problem.BINARY,
 ) -> None:
-    """Say how large the search space is, for a table with numbers, categories and missing cells."""
+    """Show the size and the components of the search space for a table with numbers, categories and missing values."""
     from pipelines.space import RICH_TABLES, build_space, describe
 
-    said = describe(build_space(RICH_TABLES[problem.value]))
+    size = describe(build_space(RICH_TABLES[problem.value]))
     if as_json:
-        typer.echo(json.dumps(said, indent=2))
+        typer.echo(json.dumps(size, indent=2))
     else:
-        typer.echo(f"{said['n_hyperparameters']} hyperparameters, {said['n_families']} model families:")
-        typer.echo("\n".join(f"  {family}" for family in said["families"]))
-        typer.echo("what comes before and after them, each step or none of it:")
-        typer.echo("\n".join(f"  {step}: {', '.join(names)}" for step, names in said["steps"].items()))
+        typer.echo(f"{size['n_hyperparameters']} hyperparameters, {size['n_families']} model families:")
+        typer.echo("\n".join(f"  {family}" for family in size["families"]))
+        typer.echo("steps before and after the model, each with its components, or none of them:")
+        typer.echo("\n".join(f"  {step}: {', '.join(names)}" for step, names in size["steps"].items()))
 
 
 def main() -> None:
-    """Run the command line; what users can mend is one line on standard error and exit code 2."""
+    """Run the command line. An error that the user can fix is one line on standard error, with exit code 2."""
     try:
         app(prog_name="automl")
     except AutoMLError as error:
@@ -180,8 +196,21 @@ def main() -> None:
         sys.exit(2)
 
 
+def _load(folder: Path) -> Any:
+    """Load a model; a warning about versions of libraries becomes one line on standard error."""
+    from automl.persistence import load
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimator = load(folder)
+    for warning in caught:
+        if warning.category is UserWarning:  # scikit-learn repeats it in a class of its own for each estimator
+            write_message(1, f"note: {warning.message}")
+    return estimator
+
+
 def _render(board: pd.DataFrame, rows: int) -> str:
-    """The leaderboard in plain text, without what is only for machines."""
+    """Return the leaderboard as plain text, without the columns that only programs use."""
     shown = board.head(rows).drop(columns=["origin", "reason"], errors="ignore").copy()
     formats: dict[str, Any] = {
         "score": "{:.4f}".format,

@@ -1,4 +1,4 @@
-"""What the commands share: how they read lists of names, and how they speak on standard error."""
+"""Helpers that several commands share: lists of names in options, and messages on standard error."""
 
 from __future__ import annotations
 
@@ -12,24 +12,26 @@ import typer
 
 from automl.errors import FoldFailedWarning
 
+MOST_SEED = 2**32 - 1  # the largest seed that NumPy takes
+
 
 def split_names(text: str) -> tuple[str, ...]:
-    """Names that were separated by commas."""
+    """Return the names in a text that separates them by commas."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def say(verbose: int, text: str) -> None:
-    """One line on standard error, which leaves standard output to what a command is asked for."""
+def write_message(verbose: int, text: str) -> None:
+    """Write one line to standard error, unless `verbose` is 0; standard output is for the results of a command."""
     if verbose:
-        typer.echo(f"automl: {text}", err=True)
+        typer.echo(f"automl: {' '.join(text.split())}", err=True)
 
 
 @contextmanager
-def speaking(verbose: int) -> Iterator[None]:
-    """Send the run's own log lines and warnings to standard error, one plain line each."""
+def messages_on_stderr(verbose: int) -> Iterator[None]:
+    """Write the log of the library and its warnings about failed folds to standard error, one line for each."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("automl: %(message)s"))
-    if verbose < 2:  # the engine's own notes on single trials are for those who ask
+    if verbose < 2:  # messages about single trials are only for users who want the details
         handler.addFilter(lambda record: record.name == "automl")
     logger = logging.getLogger("automl")
     level = logger.level
@@ -43,7 +45,7 @@ def speaking(verbose: int) -> Iterator[None]:
         line: str | None = None,
     ) -> None:
         if verbose and issubclass(category, FoldFailedWarning):
-            say(verbose, f"note: {' '.join(str(message).split())}")
+            write_message(verbose, f"note: {message}")
 
     if verbose:
         logger.addHandler(handler)

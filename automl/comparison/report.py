@@ -1,9 +1,10 @@
-"""What ``automl benchmark`` found, as files and as tables on a terminal."""
+"""The results of ``automl benchmark``: files, and tables on a terminal."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -15,24 +16,25 @@ from rich.table import Table
 from automl.comparison.cross_validation import NestedResult
 from automl.comparison.plot import critical_difference_plot
 from automl.comparison.tables import TableComparison, compare_over_tables
-from automl.errors import AutoMLError
-from automl.task.files import write_table
+from automl.errors import AutoMLError, InvalidInputError
+from meta_db.files import replace_file
 
 logger = logging.getLogger("automl")
 
-_WIDTH = 120  # of what goes to a file or a pipe
+_WIDTH = 120  # characters in a line, where the output is a file or a pipe
 
 
 @dataclass(frozen=True)
 class BenchmarkReport:
-    """Scores, summaries and comparisons of several tables.
+    """The scores of several tables, their summaries, and the comparisons of the estimators.
 
     Attributes
     ----------
     scores, summary, comparison : DataFrame
-        As of `NestedResult`, with a first column `table`.
+        Scores, `summary` and `compare` of `NestedResult`, with the name of the table in a first column `table`.
     over_tables : dict of TableComparison
-        By what was compared: a metric, or the tables' default metrics. Empty with a single table or estimator.
+        One comparison over all tables for each metric, or one named "default metrics" if each table has a metric of its
+        own. Empty if there is a single table or a single estimator.
     """
 
     scores: pd.DataFrame
@@ -42,12 +44,14 @@ class BenchmarkReport:
 
     @classmethod
     def from_scores(cls, done: Mapping[str, pd.DataFrame], by_metric: bool) -> Self:
-        """Report on the scores of each table by its name.
+        """Make the report.
 
         Parameters
         ----------
+        done : dict of DataFrame
+            The scores of each table by its name.
         by_metric : bool
-            Whether all tables have the same metrics; else each has one of its own.
+            Whether all tables have the same metrics; else each table has a default metric of its own.
         """
         results = {name: NestedResult(scores) for name, scores in done.items()}
         scores = _stacked(done)
@@ -72,36 +76,37 @@ class BenchmarkReport:
         InvalidInputError
             If a file cannot be written.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("scores", "summary", "comparison"):
-            write_table(getattr(self, name), folder / f"{name}.csv")
-        if not self.over_tables:
-            return
-        pairs = pd.concat(
-            [over.pairs.assign(compared=compared) for compared, over in self.over_tables.items()], ignore_index=True
-        )
-        ranks = pd.concat(
-            [
-                over.ranks.rename_axis("estimator")
-                .reset_index()
-                .assign(
-                    compared=compared,
-                    tables=over.n_tables,
-                    critical_difference=over.critical_difference,
-                    friedman_p=over.friedman_p,
-                )
-                for compared, over in self.over_tables.items()
-            ],
-            ignore_index=True,
-        )
-        write_table(pairs, folder / "pairs_over_tables.csv")
-        write_table(ranks, folder / "ranks.csv")
-        try:
-            for compared, over in self.over_tables.items():
+        tables = {name: getattr(self, name) for name in ("scores", "summary", "comparison")}
+        if self.over_tables:
+            tables["pairs_over_tables"] = pd.concat(
+                [over.pairs.assign(compared=compared) for compared, over in self.over_tables.items()],
+                ignore_index=True,
+            )
+            tables["ranks"] = pd.concat(
+                [
+                    over.ranks.rename_axis("estimator")
+                    .reset_index()
+                    .assign(
+                        compared=compared,
+                        tables=over.n_tables,
+                        critical_difference=over.critical_difference,
+                        friedman_p=over.friedman_p,
+                    )
+                    for compared, over in self.over_tables.items()
+                ],
+                ignore_index=True,
+            )
+        for name, table in tables.items():
+            with _written(folder / f"{name}.csv") as partial:
+                table.to_csv(partial, index=False)
+        for compared, over in self.over_tables.items():
+            try:
                 figure = critical_difference_plot(over)
-                figure.savefig(folder / f"critical_difference_{compared.replace(' ', '_')}.png", dpi=150)
-        except AutoMLError as error:  # the tables stand without their picture
-            logger.info("no plot: %s", error)
+            except AutoMLError as error:  # matplotlib is missing; the tables are complete without the plot
+                logger.info("no plot: %s", error)
+                return
+            with _written(folder / f"critical_difference_{compared.replace(' ', '_')}.png") as partial:
+                figure.savefig(partial, format="png", dpi=150)
 
     def show(self) -> None:
         """Print rich tables to standard output."""
@@ -110,13 +115,24 @@ class BenchmarkReport:
             _show_summary(console, f"{name}: {metric} on outer folds, greater is better", rows)
             pairs = self.comparison[(self.comparison["table"] == name) & (self.comparison["metric"] == metric)]
             if len(pairs):
-                _show_pairs(console, f"{name}: {metric}, corrected t-test and probabilities of the Bayesian one", pairs)
+                _show_pairs(console, f"{name}: {metric}, corrected t-test and Bayesian t-test", pairs)
         for compared, over in self.over_tables.items():
             _show_over(console, compared, over)
 
 
+@contextmanager
+def _written(path: Path) -> Iterator[Path]:
+    """Yield the path of a temporary file that replaces `path` when the block ends."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replace_file(path) as partial:
+            yield partial
+    except OSError as error:
+        raise InvalidInputError(f"'{path}' cannot be written: {error}; name another folder") from error
+
+
 def _stacked(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Below each other, with the name of each in a first column."""
+    """Return the rows of all tables in one table, with the name of their table in a first column."""
     parts = [table.assign(table=name) for name, table in tables.items()]
     stacked = pd.concat(parts, ignore_index=True)
     return stacked[["table", *(column for column in stacked.columns if column != "table")]]
@@ -145,7 +161,7 @@ def _show_over(console: Console, compared: str, over: TableComparison) -> None:
     pairs["rank difference"] = _format(over.pairs["rank_difference"], "{:+.2f}")
     tests = {"p_nemenyi": "p Nemenyi", "p_wilcoxon": "p Wilcoxon", "p_holm": "p Wilcoxon (Holm)"}
     for column, head in tests.items():
-        if over.pairs[column].notna().any():  # differences of unlike metrics are not tested
+        if over.pairs[column].notna().any():  # differences of different metrics are not tested
             pairs[head] = _format(over.pairs[column], "{:.3f}")
     _show(console, f"{compared}: pairs; critical difference {over.critical_difference:.2f} at {over.alpha:g}", pairs)
 

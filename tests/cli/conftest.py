@@ -1,4 +1,4 @@
-"""The command line in this process, for tests that need no real shell."""
+"""The command line in the process of the tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from automl.cli import main as cli
 
 @pytest.fixture
 def call(monkeypatch, capsys):
-    """Run ``automl`` with arguments; gives exit code, standard output and standard error."""
+    """Return a function that runs ``automl`` and returns exit code, standard output and standard error."""
 
     def call(*arguments):
         monkeypatch.setattr(sys, "argv", ["automl", *map(str, arguments)])

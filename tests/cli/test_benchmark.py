@@ -1,4 +1,4 @@
-"""``automl benchmark`` as a shell meets it."""
+"""The command ``automl benchmark``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ QUICK = ["--target", "target", "--estimators", "linear,dummy", "--outer-cv", "3"
 
 @pytest.fixture
 def here(tmp_path, monkeypatch):
-    """A folder with three tables."""
+    """Return a folder with three tables, which is the working directory."""
     for name, load in (("iris", load_iris), ("wine", load_wine), ("diabetes", load_diabetes)):
         table = load(as_frame=True).frame.sample(frac=1, random_state=0)
         table["word"] = np.where(np.arange(len(table)) % 3 == 0, "a", "b")
@@ -29,7 +29,7 @@ def here(tmp_path, monkeypatch):
 
 @pytest.fixture
 def run(here, call):
-    """Run the command in the folder."""
+    """Return a function that runs the command in the folder."""
     return partial(call, "benchmark")
 
 
@@ -93,7 +93,7 @@ def test_outer_folds_of_other_kinds(here, run, options, n_train):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["nowhere.csv", *QUICK], "no file 'nowhere.csv'"),
         (["iris.csv", "iris.csv", *QUICK], "'iris.csv' and 'iris.csv' have the same name"),
@@ -105,14 +105,35 @@ def test_outer_folds_of_other_kinds(here, run, options, n_train):
         (["iris.csv", "diabetes.csv", *QUICK, "--scoring", "accuracy"], "judges classification"),
         (["iris.csv", *QUICK, "--estimators", "automl", "--time-budget", "-1"], "time_budget"),
         (["iris.csv", *QUICK, "--out", "."], "holds no benchmark"),
+        (["iris.csv", *QUICK, "--out", "iris.csv/found"], "--out: 'iris.csv/found' cannot be written"),
+        (["iris.csv", *QUICK, "--estimators", " , "], "--estimators names no estimator; choose from 'automl'"),
+        (["iris.csv", *QUICK, "--estimators", "forest", "--n-jobs", "0"], "--n-jobs must be -1 for all processors"),
     ],
 )
-def test_what_users_can_mend_is_one_line_before_any_work(here, run, arguments, said):
+def test_an_error_that_the_user_can_fix_is_one_line_before_any_work(here, run, arguments, message):
     code, out, err = run(*arguments)
     assert (code, out) == (2, "")
-    assert said in err
+    assert message in err
     assert len(err.splitlines()) == 1
     assert not (here / "benchmark").exists()
+
+
+def test_a_table_on_which_nothing_can_be_scored_is_one_error(here, run):
+    pd.read_csv("wine.csv").assign(alcohol="high" * 5, word="a").drop(columns="clinic").to_csv("wine.csv", index=False)
+    code, _, err = run("wine.csv", *QUICK, "--scoring", "roc_auc_ovr", "--in-order", "--outer-cv", "60")
+    assert code == 2
+    assert err.count("no estimator has a score") == 1
+
+
+def test_results_that_cannot_be_written_are_one_error_that_keeps_the_folds(here, run):
+    assert run("iris.csv", *QUICK)[0] == 0
+    (here / "benchmark" / "scores.csv").unlink()
+    (here / "benchmark" / "scores.csv").mkdir()
+    code, _, err = run("iris.csv", *QUICK)
+    assert code == 2
+    assert err.splitlines()[-1].startswith("automl: 'benchmark/scores.csv' cannot be written: ")
+    (here / "benchmark" / "scores.csv").rmdir()
+    assert "6 results are there already" in run("iris.csv", *QUICK)[2]
 
 
 @pytest.mark.parametrize(("name", "classification"), [("wine", True), ("diabetes", False)])
@@ -124,6 +145,6 @@ def test_every_contender_takes_a_raw_table(here, name, classification):
         assert len(fitted.predict(table.drop(columns="target").tail(30))) == 30
 
 
-def test_our_contender_has_the_budget_and_aims_at_the_first_metric():
+def test_our_contender_has_the_budget_and_optimizes_the_first_metric():
     ours = make_contenders(["automl"], ContenderSettings(True, time_budget=7, scoring="f1", n_jobs=2))["automl"]
     assert (ours.time_budget, ours.scoring, ours.n_jobs, ours.verbose) == (7, "f1", 2, 0)

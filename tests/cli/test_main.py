@@ -1,4 +1,4 @@
-"""The command line as a shell meets it."""
+"""The command line, in a shell and in this process."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import importlib.metadata
 import io
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +25,7 @@ QUICK = ["--max-trials", "2", "--time-budget", "60", "--n-jobs", "1", "--seed", 
 
 
 def run(*arguments, cwd):
-    """What a shell gets; works without the package being installed, too."""
+    """Run the command in a process of its own; the package need not be installed."""
     return subprocess.run(
         [sys.executable, "-m", "automl", *map(str, arguments)],
         capture_output=True,
@@ -37,7 +38,7 @@ def run(*arguments, cwd):
 
 @pytest.fixture(scope="module")
 def cancer(tmp_path_factory):
-    """A folder with a table in two halves, and a model fitted on the first."""
+    """Return a folder with a table in two parts and a model fitted on the first part, and the output of that fit."""
     folder = tmp_path_factory.mktemp("cancer")
     table = load_breast_cancer(as_frame=True).frame
     table["target"] = np.where(table["target"] == 1, "benign", "malignant")
@@ -51,7 +52,7 @@ def cancer(tmp_path_factory):
     return folder, done
 
 
-def test_fit_shows_the_leaderboard_and_says_where_the_model_is(cancer):
+def test_fit_shows_the_leaderboard_and_where_the_model_is_saved(cancer):
     folder, done = cancer
     assert "classification of 'target'" in done.stderr
     assert "max_trials reached; 2 configurations; best roc auc" in done.stderr
@@ -89,7 +90,7 @@ def test_the_leaderboard_of_a_saved_model_in_text_and_as_csv(cancer, call):
     assert board["score"].is_monotonic_decreasing
 
 
-def test_a_quantity_in_parquet_with_verbose_0_says_nothing(tmp_path, call):
+def test_a_quantity_in_parquet_is_fitted_without_messages_with_verbose_0(tmp_path, call):
     table = load_diabetes(as_frame=True).frame
     table.to_parquet(tmp_path / "diabetes.parquet")
     arguments = ["--target", "target", "--include", "ridge", "--verbose", "0", "--out", "there/model"]
@@ -102,7 +103,7 @@ def test_a_quantity_in_parquet_with_verbose_0_says_nothing(tmp_path, call):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["fit", "nowhere.csv", "--target", "target"], "no file 'nowhere.csv'"),
         (["fit", "train.csv", "--target", "targets"], "no column 'targets'; it has 'target'"),
@@ -121,7 +122,7 @@ def test_a_quantity_in_parquet_with_verbose_0_says_nothing(tmp_path, call):
         (["leaderboard", "nothing"], "no saved model"),
     ],
 )
-def test_what_users_can_mend_is_one_line_and_exit_code_2(cancer, monkeypatch, call, arguments, said):
+def test_an_error_that_the_user_can_fix_is_one_line_and_exit_code_2(cancer, monkeypatch, call, arguments, message):
     folder, _ = cancer
     (folder / "empty.csv").touch()
     (folder / "text.parquet").write_text("no parquet")
@@ -131,8 +132,37 @@ def test_what_users_can_mend_is_one_line_and_exit_code_2(cancer, monkeypatch, ca
     assert (code, out) == (2, "")
     *notes, error = err.splitlines()
     assert error.startswith("automl: ")
-    assert said in error
+    assert message in error
     assert all(note.startswith("automl: ") for note in notes)
+
+
+def test_another_version_of_a_library_is_one_line_on_standard_error(cancer, tmp_path, call):
+    folder, _ = cancer
+    model = shutil.copytree(folder / "model", tmp_path / "model")
+    about = json.loads((model / "about.json").read_text())
+    about["versions"]["scikit-learn"] = "0.1"
+    (model / "about.json").write_text(json.dumps(about))
+    for command in (["predict", model, folder / "test.csv"], ["leaderboard", model]):
+        code, _, err = call(*command)
+        assert code == 0
+        assert err.startswith("automl: note: ")
+        assert "scikit-learn 0.1" in err
+        assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("command", "option", "value"),
+    [
+        ("fit", "--seed", "-1"),
+        ("fit", "--max-trials", "0"),
+        ("benchmark", "--seed", "-1"),
+        ("benchmark", "--seed", str(2**32)),
+    ],
+)
+def test_a_number_out_of_range_names_the_option_as_it_was_typed(call, command, option, value):
+    code, out, err = call(command, "table.csv", "--target", "target", option, value)
+    assert (code, out) == (2, "")
+    assert f"Invalid value for '{option}'" in err
 
 
 def test_an_error_leaves_no_traceback_in_the_shell(cancer):
@@ -172,9 +202,9 @@ def test_a_missing_option_is_named(call):
 def test_the_space_is_joint_and_large(call):
     code, out, err = call("space", "--json")
     assert code == 0, err
-    said = json.loads(out)
-    assert said["n_hyperparameters"] > 100
-    assert said["n_families"] == len(said["families"]) == len(set(said["families"])) >= 12
+    size = json.loads(out)
+    assert size["n_hyperparameters"] > 100
+    assert size["n_families"] == len(size["families"]) == len(set(size["families"])) >= 12
 
 
 @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
