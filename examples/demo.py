@@ -1,4 +1,4 @@
-"""Fit for one minute on a real table that ships with scikit-learn, and score on rows that were held out."""
+"""Fit for one minute to a real table that scikit-learn contains, and score the model on rows that it has not seen."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
 def main() -> None:
     """Print a leaderboard and the score on the test rows."""
     logging.basicConfig(format="automl: %(message)s")
-    logging.getLogger("automl").setLevel(logging.INFO)  # where there is no terminal, a few lines instead of a display
+    logging.getLogger("automl").setLevel(logging.INFO)  # without a terminal, the fit logs a few lines
     logging.getLogger("automl.execute").setLevel(logging.WARNING)
 
     table = load_breast_cancer(as_frame=True)
@@ -34,12 +34,14 @@ def main() -> None:
 
     board = clf.leaderboard_
     shown = board[(board["weight"] > 0) | ~board["family"].duplicated()]
-    print(f"\nLeaderboard of {len(board)} configurations: the ensemble's members, and the best of each other family")
+    print(
+        f"\nLeaderboard of {len(board)} configurations: the members of the ensemble and the best of each other family"
+    )
     columns = ["family", "score", "std", "folds", "seconds", "status", "weight"]
     print(shown[columns].round(4).to_string(index=False))
 
     probability = clf.predict_proba(X_test)[:, 1]
-    print(f"\nOn the {len(X_test)} test rows, never seen in the search:")
+    print(f"\nOn the {len(X_test)} test rows, which the search has not seen:")
     print(f"  ROC AUC  {roc_auc_score(y_test == clf.classes_[1], probability):.4f}")
     print(f"  accuracy {accuracy_score(y_test, clf.predict(X_test)):.4f}")
 

@@ -1,1 +1,1 @@
-"""Which system is better: on the outer folds of one table, which no search has seen, and over many tables."""
+"""Comparisons of estimators: on the outer folds of one table, which no search has seen, and over many tables."""

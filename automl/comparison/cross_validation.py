@@ -1,4 +1,4 @@
-"""Nested cross-validation: an honest comparison of estimators, whatever they search for themselves."""
+"""Nested cross-validation: scores of estimators on rows that none of their own searches has seen."""
 
 from __future__ import annotations
 
@@ -34,26 +34,60 @@ Rows = NDArray[np.intp]
 
 @dataclass(frozen=True)
 class NestedResult:
-    """Scores on outer folds.
+    """Scores of estimators on outer folds.
 
-    Attributes
+    `nested_cross_validate` returns this object. Each parameter is an attribute of the same name.
+
+    Parameters
     ----------
     scores : DataFrame
-        One row for each estimator, outer fold and metric: ``estimator``, ``fold``, ``metric``, ``score`` (in
-        scikit-learn's sign, greater is better; NaN with a ``reason`` where it failed), ``fit_seconds``,
-        ``score_seconds``, ``n_train`` and ``n_test`` (rows), ``reason``.
+        One row for each estimator, outer fold and metric. The columns are ``estimator``, ``fold`` (from 0), ``metric``,
+        ``score`` (in scikit-learn's sign: greater is better; NaN if the estimator has no score there),
+        ``fit_seconds``, ``score_seconds``, ``n_train`` and ``n_test`` (numbers of rows), and ``reason`` (why there is
+        no score; empty if there is one).
+
+    See Also
+    --------
+    nested_cross_validate : Makes the scores.
+    compare_over_tables : Compares estimators over the scores of several tables.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.dummy import DummyClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> r = nested_cross_validate({"dummy": DummyClassifier()}, X, y, outer_cv=3, scoring="accuracy", random_state=0)
+    >>> r.scores[["estimator", "fold", "metric", "n_train", "n_test"]]
+      estimator  fold    metric  n_train  n_test
+    0     dummy     0  accuracy      100      50
+    1     dummy     1  accuracy      100      50
+    2     dummy     2  accuracy      100      50
     """
 
     scores: pd.DataFrame
 
     def summary(self) -> pd.DataFrame:
-        """Mean and spread by metric and estimator, best first; those that failed on a fold come last.
+        """Return the mean score and its spread for each metric and estimator.
+
+        Within a metric the best estimator comes first. Estimators that failed on a fold come last, because a mean over
+        the other folds cannot be compared.
 
         Returns
         -------
         DataFrame
-            ``mean``, ``std`` (between folds), ``min`` and ``max`` over the folds that have a score, ``folds`` and
-            ``failed`` (how many have one and how many have none), and the mean ``fit_seconds``.
+            One row for each metric and estimator. The columns are ``metric`` and ``estimator``; ``mean``, ``std``
+            (standard deviation between folds), ``min`` and ``max`` of the scores; ``folds`` and ``failed`` (numbers of
+            folds with and without a score); and ``fit_seconds`` (mean over the folds).
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> scores = pd.DataFrame({"metric": "accuracy", "estimator": ["a", "a", "b", "b"], "fold": [0, 1, 0, 1],
+        ...                        "score": [0.7, 0.8, 0.8, 0.9], "fit_seconds": [1.0, 1.0, 2.0, 4.0]})
+        >>> NestedResult(scores).summary()[["estimator", "mean", "folds", "fit_seconds"]].round(2)
+          estimator  mean  folds  fit_seconds
+        0         b  0.85      2          3.0
+        1         a  0.75      2          1.0
         """
         by = self.scores.groupby(["metric", "estimator"], sort=False)
         table = by["score"].agg(["mean", "std", "min", "max", "count", "size"]).rename(columns={"count": "folds"})
@@ -67,19 +101,47 @@ class NestedResult:
         return table.loc[order.sort_values(list(order.columns), kind="stable").index].reset_index(drop=True)
 
     def compare(self, rope: float | Mapping[str, float] | None = None) -> pd.DataFrame:
-        """Tests of each pair of estimators that allow for folds sharing training rows.
+        """Compare each pair of estimators by two tests that allow for training rows that folds share.
+
+        The tests are the corrected resampled t-test [1]_ and the Bayesian correlated t-test [2]_.
 
         Parameters
         ----------
         rope : float or dict of float, optional
-            Differences up to so much, in units of the metric, are practically none; a dict gives it by the metric's
-            name. None takes 1 % of the metric's mean absolute score.
+            Region of practical equivalence: two estimators count as equivalent if their difference is at most `rope`,
+            in units of the metric. A dict gives one number for each metric by its name. The default is 1 % of the
+            metric's mean absolute score.
 
         Returns
         -------
         DataFrame
-            As of `automl.comparison.folds.compare_folds`: the corrected resampled t-test of Nadeau and Bengio with
-            Holm's correction, and the Bayesian correlated t-test.
+            One row for each metric and pair of estimators. The columns are ``metric``, ``first`` and ``second`` (names
+            of the estimators), ``folds`` (number of folds on which both have a score), ``difference`` (mean of first
+            minus second), ``t`` and ``p`` (corrected resampled t-test), ``p_holm`` (p value corrected for the number of
+            pairs by Holm's method [3]_), ``rope``, and the probabilities ``first_better``, ``equivalent`` and
+            ``second_better`` (Bayesian test). Values are NaN if `folds` is less than 2.
+
+        Raises
+        ------
+        InvalidInputError
+            If `rope` is negative, is not a number, or has no entry for a metric.
+
+        References
+        ----------
+        .. [1] C. Nadeau, Y. Bengio: Inference for the generalization error. Machine Learning 52, 2003, section 3.
+        .. [2] A. Benavoli, G. Corani, J. Demsar, M. Zaffalon: Time for a change: a tutorial for comparing multiple
+           classifiers through Bayesian analysis. JMLR 18(77), 2017, section 3.
+        .. [3] S. Holm: A simple sequentially rejective multiple test procedure. Scandinavian Journal of Statistics 6,
+           1979.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> scores = pd.DataFrame({"metric": "accuracy", "estimator": ["a"] * 3 + ["b"] * 3, "fold": [0, 1, 2] * 2,
+        ...                        "score": [0.9, 0.8, 0.9, 0.7, 0.7, 0.6], "n_train": 100, "n_test": 50})
+        >>> NestedResult(scores).compare()[["first", "second", "difference", "p", "first_better"]].round(2)
+          first second  difference     p  first_better
+        0     a      b         0.2  0.16          0.92
         """
         return compare_folds(self.scores, rope)
 
@@ -99,51 +161,65 @@ def nested_cross_validate(
 ) -> NestedResult:
     """Score estimators on rows that neither they nor any search inside them have seen.
 
-    For each outer fold every estimator is cloned and fitted on the training rows alone; a search, its own folds and all
-    preprocessing that is part of the estimator happen inside of them.
+    For each outer fold, every estimator is cloned and fitted to the training rows only, and then scored on the other
+    rows. A search, its own folds and all preprocessing that belongs to an estimator happen inside its fit [1]_.
 
     Parameters
     ----------
-    estimators : dict of estimators by name
-        Classifiers or regressors, of scikit-learn or compatible, `AutoMLClassifier` and `GridSearchCV` included. Where
-        a ``random_state`` is None, it is seeded by fold.
+    estimators : dict of estimators
+        Classifiers or regressors by name: those of scikit-learn, compatible ones, `AutoMLClassifier` and
+        `GridSearchCV` included. Each parameter ``random_state`` that is None gets a seed of its own for each fold.
     X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+        Table of features, as the estimators take it.
     y : array-like of shape (n_samples,)
+        Target: labels for classifiers, numbers for regressors.
     outer_cv : int, splitter or iterable of (train, test), default=5
-        A number makes shuffled folds, stratified by class, or with groups kept apart if there are `groups`. A splitter
-        is one of scikit-learn's: `RepeatedStratifiedKFold`, `GroupKFold`, `TimeSeriesSplit`, ...
-    scoring : str, callable, list of them, or dict of them by name, optional
-        Any scikit-learn scorers; ROC AUC for two classes, log loss for more, RMSE for regression by default. Estimators
-        have their own `scoring`, by which they search.
+        An int makes this number of shuffled folds, which are stratified by class; if there are `groups`, no group is
+        split instead. A splitter is one of scikit-learn's, such as `RepeatedStratifiedKFold`, `GroupKFold` or
+        `TimeSeriesSplit`.
+    scoring : str, callable, list or dict, optional
+        One or more scikit-learn scorers; a dict gives them by name. The default is ROC AUC for two classes, log loss
+        for more classes, and RMSE for regression. The estimators keep their own parameter ``scoring`` for their search.
     groups : array-like of shape (n_samples,), optional
-        Rows of one group are never on both sides of an outer fold, and reach every `fit` that takes groups.
+        Rows of one group are never on both sides of an outer fold. Each ``fit`` that takes groups gets them.
     sample_weight : array-like of shape (n_samples,), optional
-        Used in every fit and in every score that knows weights.
-    store : path, optional
-        Folder that gets each fold's scores at once; a second call goes on where the first stopped, tries again what
-        failed, and may name further estimators.
-    random_state : int, RandomState or None
-        Seed of shuffled outer folds and of the estimators; with a `store`, None takes the seed of the first call.
+        Weights of the rows, for each fit and for each score whose metric takes weights.
+    store : str or path-like, optional
+        Folder of a fold store, which gets the scores of each fold when the fold ends. A second call with the same
+        arguments goes on where the first call stopped, and runs folds again that failed. It may have other
+        estimators in addition. One call at a time may use the folder.
+    random_state : int, RandomState or None, default=None
+        Seed of shuffled outer folds and of the estimators. With a `store`, None takes the seed of the first call.
     verbose : int, default=1
-        0 is silent, but for warnings.
+        Messages: 0 writes only warnings, 1 writes a line for each fold.
 
     Returns
     -------
     NestedResult
-        With `scores`, `summary()` and `compare()`.
+        The attribute `scores`, and the methods `summary` and `compare`.
 
     Raises
     ------
     InvalidInputError
-        If an argument cannot be used, or `store` holds another run; raised before work starts.
+        If an argument cannot be used, or if the folder `store` belongs to other data or other arguments; before any
+        fit. Also if the folder can no longer be written.
     NothingFittedError
-        If no estimator was scored on any fold. A single failure is a row without score, and one `FoldFailedWarning` for
-        each estimator.
+        If no estimator has a score on any fold.
+
+    Warns
+    -----
+    FoldFailedWarning
+        If an estimator has no score on a fold; once for each estimator. The score is NaN, and the other estimators and
+        folds go on.
+
+    See Also
+    --------
+    compare_over_tables : Compares estimators over the scores of several tables.
 
     References
     ----------
-    S. Varma, R. Simon: Bias in error estimation when using cross-validation for model selection. BMC Bioinformatics 7,
-    2006.
+    .. [1] S. Varma, R. Simon: Bias in error estimation when using cross-validation for model selection. BMC
+       Bioinformatics 7, 2006.
 
     Examples
     --------
@@ -196,7 +272,7 @@ def _run_folds(
             warned.add(name)
             reason = next(iter(result.reasons.values())).rstrip(".")
             warnings.warn(
-                f"estimator {name!r} has no score on outer fold {fold}: {reason}. "
+                f"estimator {name!r} has no score on outer fold {fold + 1} of {len(plan.folds)}: {reason}. "
                 "Its missing scores are NaN; the column 'reason' of scores gives the reason",
                 FoldFailedWarning,
                 stacklevel=3,
@@ -205,7 +281,7 @@ def _run_folds(
 
 
 def run_fold(plan: Plan, name: str, fold: int) -> FoldScores:
-    """Fit a clone of one estimator on the training rows of one outer fold, and score it on the others."""
+    """Fit a clone of one estimator to the training rows of one outer fold, and score it on the other rows."""
     train, test = plan.folds[fold]
     estimator = _seeded(clone(plan.estimators[name]), plan.seed, fold)
     keywords = {}
@@ -223,30 +299,30 @@ def run_fold(plan: Plan, name: str, fold: int) -> FoldScores:
     fitted = time.perf_counter()
     last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     if getattr(last, "stop_reason_", "") == "interrupted":
-        raise KeyboardInterrupt("a search was cut short; its fold does not count")
+        raise KeyboardInterrupt("a search was interrupted, so its fold does not count")
     reasons = {}
-    for metric, answer in _score(plan, estimator, test).items():
-        if isinstance(answer, str):
-            reasons[metric] = " ".join(answer.strip().splitlines()[-1].split())
-        elif not isinstance(answer, Real) or not np.isfinite(float(answer)):
-            reasons[metric] = f"{metric} is {answer} on this fold"
+    for metric, value in _score(plan, estimator, test).items():
+        if isinstance(value, str):
+            reasons[metric] = " ".join(value.strip().splitlines()[-1].split())
+        elif not isinstance(value, Real) or not np.isfinite(float(value)):
+            reasons[metric] = f"{metric} is {value} on this fold"
         else:
-            scores[metric] = float(answer)
+            scores[metric] = float(value)
     return FoldScores(name, fold, scores, reasons, fitted - start, time.perf_counter() - fitted)
 
 
 def _score(plan: Plan, estimator: Any, test: Rows) -> dict[str, Any]:
-    """Answers of all scorers by metric; what fails comes back as the text of a traceback."""
+    """Return the score of each metric; for a metric that fails, the text of its traceback."""
     X, y = _take(plan.X, test), plan.y[test]
     weight = {} if plan.sample_weight is None else {"sample_weight": plan.sample_weight[test]}
 
-    def ask(scorers: dict[str, Any]) -> dict[str, Any]:
+    def score(scorers: dict[str, Any]) -> dict[str, Any]:
         return dict(check_scoring(estimator, scoring=scorers, raise_exc=False)(estimator, X, y, **weight))
 
     try:
-        return ask(dict(plan.scorers))  # predicts once for all metrics
-    except AttributeError:  # what one metric needs, as predict_proba, is missing; the others have theirs
-        return {name: answer for one in plan.scorers.items() for name, answer in ask(dict([one])).items()}
+        return score(dict(plan.scorers))  # predicts once for all metrics
+    except AttributeError:  # the estimator lacks a method that one metric needs, such as predict_proba
+        return {name: value for one in plan.scorers.items() for name, value in score(dict([one])).items()}
 
 
 def _seed(random_state: Any, fold_store: FoldStore | None) -> int:
@@ -269,7 +345,7 @@ def _missing(plan: Plan, results: Mapping[tuple[str, int], FoldScores]) -> Itera
 
 
 def _seeded(estimator: Any, seed: int, fold: int) -> Any:
-    """The same numbers for all estimators of a fold; what the user has seeded is left alone."""
+    """Seed each random_state that is None; the seeds of a fold are the same for all estimators."""
     rng = np.random.default_rng([seed, fold])
     free = [
         name
@@ -280,7 +356,7 @@ def _seeded(estimator: Any, seed: int, fold: int) -> Any:
 
 
 def _take(X: Any, rows: Rows) -> Any:
-    """Rows of a table as new memory, so that no estimator can change another's."""
+    """Return a copy of rows of a table, so that no estimator can change the rows of another."""
     return X.iloc[rows] if isinstance(X, pd.DataFrame) else X[rows]
 
 
@@ -311,7 +387,7 @@ def _tabulate(plan: Plan, results: Mapping[tuple[str, int], FoldScores]) -> pd.D
 
 
 def _make_log(verbose: int) -> Callable[[str], None]:
-    """One line a fold: to those who watch a terminal, else to the log."""
+    """Return a function that writes one line: to standard error if it is a terminal, else to the log."""
     if verbose <= 0:
         return lambda text: None
     if sys.stderr is not None and sys.stderr.isatty():

@@ -19,6 +19,13 @@ from automl.trials.fingerprint import digest, stable_repr, table_fingerprint
 from meta_db.files import write_text
 
 FORMAT = 2  # the first format had no number
+_CHANGES = {
+    "format": "another format",
+    "seed": "another seed (random_state)",
+    "table": "another table",
+    "outer folds": "other outer folds",
+    "metrics": "other metrics",
+}
 _IGNORED = ("n_jobs", "verbose")  # parameters that do not change what an estimator learns
 
 
@@ -168,7 +175,7 @@ class FoldStore:
             return
         changed = [name for name in now if before.get(name) != now[name]]
         if changed:
-            raise self._refusal(f"other {changed[0]}" if changed[0] != "seed" else "another random_state")
+            raise self._refusal(_CHANGES[changed[0]])
 
     def _read_about(self) -> dict[str, Any] | None:
         try:
@@ -216,7 +223,7 @@ class FoldStore:
 
     def _refusal(self, what: str) -> InvalidInputError:
         return InvalidInputError(
-            f"store '{self.folder}' holds a run with {what}; repeat that call, or name a new folder"
+            f"store '{self.folder}' holds a cross-validation with {what}; repeat that call, or name a new folder"
         )
 
     def _unwritable(self, error: OSError) -> InvalidInputError:

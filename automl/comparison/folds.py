@@ -1,8 +1,8 @@
-"""Which of several estimators is better on one table: paired tests that know that outer folds share training rows.
+"""Paired tests of estimators on the outer folds of one table.
 
-Scores of resampled folds are not independent, so the ordinary paired t-test finds differences where there are none.
-Both tests here widen the variance of the mean difference by the correlation between folds, which is taken to be the
-share of rows that a fold holds out.
+Scores of resampled folds are not independent, because the folds share training rows. The ordinary paired t-test
+therefore finds differences where there are none. Both tests here widen the variance of the mean difference by the
+correlation between folds. This correlation is taken to be the share of rows that a fold holds out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from scipy import stats
 
 from automl.errors import InvalidInputError
 
-_ROPE_SHARE = 0.01  # of the mean absolute score: what nobody would change a model for
+_ROPE_SHARE = 0.01  # of the mean absolute score: too small a difference to prefer one model to another
 
 PAIR_COLUMNS = [
     "metric",
@@ -40,16 +40,16 @@ PAIR_COLUMNS = [
 
 @dataclass(frozen=True)
 class Posterior:
-    """What paired folds say of the mean difference between two estimators: a Student t distribution.
+    """Posterior distribution of the mean difference between two estimators: a Student t distribution.
 
     Attributes
     ----------
     mean : float
         Mean difference, first minus second.
     scale : float
-        Corrected standard error of the mean; 0 where all differences are equal.
+        Corrected standard error of the mean; 0 if all differences are equal.
     degrees : int
-        Number of folds less one.
+        Degrees of freedom: the number of folds minus 1.
     """
 
     mean: float
@@ -58,7 +58,7 @@ class Posterior:
 
     @property
     def t(self) -> float:
-        """Statistic of the corrected t-test; infinite where all differences are equal and not 0, else NaN."""
+        """Statistic of the corrected t-test; if all differences are equal, it is infinite, or NaN if they are 0."""
         with np.errstate(divide="ignore", invalid="ignore"):
             return float(np.divide(self.mean, self.scale))
 
@@ -68,7 +68,7 @@ class Posterior:
         return 1.0 if self.mean == 0 else float(2 * stats.t.sf(abs(self.t), self.degrees))
 
     def probabilities(self, rope: float) -> tuple[float, float, float]:
-        """Probabilities that the first is better, that both are practically equivalent, that the second is better.
+        """Return the probabilities that the first is better, that both are equivalent, and that the second is better.
 
         Parameters
         ----------
@@ -83,18 +83,24 @@ class Posterior:
 
 
 def correlated_posterior(differences: ArrayLike, test_share: float) -> Posterior:
-    """The mean difference behind the differences of correlated folds.
+    """Return the posterior distribution of the mean difference, given the differences on correlated folds.
 
-    The Bayesian correlated t-test with its matching prior [2]_, whose tails are those of the corrected resampled
-    t-test [1]_: the variance of the mean is (1/J + rho/(1 - rho)) times that of the differences, J folds of which each
-    holds out the share rho of its rows; rho/(1 - rho) is the number of scored rows for each training row.
+    This is the Bayesian correlated t-test with the matching prior [2]_. Its tail probabilities are the p values of the
+    corrected resampled t-test [1]_. The variance of the mean is (1/J + rho/(1 - rho)) times the variance of the
+    differences, where J is the number of folds and each fold holds out the share rho of the rows. Hence rho/(1 - rho)
+    is the number of scored rows for each training row.
 
     Parameters
     ----------
     differences : array-like of shape (n_folds,)
-        First less second, one for each fold, repetitions included; two or more.
+        Score of the first minus score of the second for each fold, repetitions included; two folds or more.
     test_share : float
         Share of the rows that a fold holds out, between 0 and 1; 0 gives the ordinary paired t-test.
+
+    Returns
+    -------
+    Posterior
+        A Student t distribution.
 
     References
     ----------
@@ -108,18 +114,24 @@ def correlated_posterior(differences: ArrayLike, test_share: float) -> Posterior
     0.033
     """
     values = np.asarray(differences, dtype=float)
-    dust = 1e-12 * np.abs(values).max()  # what rounding leaves of equal differences must not count as spread
-    variance = 0.0 if np.ptp(values) <= dust else float(np.var(values, ddof=1))
+    tiny = 1e-12 * np.abs(values).max()  # rounding of equal differences must not count as spread
+    variance = 0.0 if np.ptp(values) <= tiny else float(np.var(values, ddof=1))
     scale = np.sqrt((1 / len(values) + test_share / (1 - test_share)) * variance)
     return Posterior(float(values.mean()), float(scale), len(values) - 1)
 
 
 def holm(p: ArrayLike) -> NDArray[np.float64]:
-    """p values corrected for their number by Holm's step-down procedure; missing ones stay out of it.
+    """Correct p values for their number by Holm's step-down procedure.
 
     Parameters
     ----------
     p : array-like of shape (n_tests,)
+        Missing values (NaN) do not count.
+
+    Returns
+    -------
+    ndarray of shape (n_tests,)
+        Corrected p values; NaN where the p value is missing.
 
     References
     ----------
@@ -148,21 +160,21 @@ def compare_folds(scores: pd.DataFrame, rope: float | Mapping[str, float] | None
         Columns `estimator`, `fold`, `metric`, `score` (greater is better), `n_train` and `n_test`, as in
         `NestedResult.scores`.
     rope : float or dict of float, optional
-        Differences up to so much, in units of the metric, are practically none; a dict gives it by the metric's name.
-        None takes 1 % of the metric's mean absolute score.
+        Two estimators count as equivalent if their difference is at most `rope`, in units of the metric. A dict gives
+        one number for each metric by its name. The default is 1 % of the metric's mean absolute score.
 
     Returns
     -------
     DataFrame
-        One row for each metric and pair: ``difference`` of the means (first less second), ``t`` and ``p`` of the
+        One row for each metric and pair: ``difference`` of the means (first minus second), ``t`` and ``p`` of the
         corrected resampled t-test, ``p_holm`` corrected for the number of pairs of the metric, and the probabilities
-        ``first_better``, ``equivalent``, ``second_better`` of the Bayesian correlated t-test. ``folds`` counts those
-        that both finished; with fewer than two there is nothing to test, and the values are NaN.
+        ``first_better``, ``equivalent``, ``second_better`` of the Bayesian correlated t-test. ``folds`` is the number
+        of folds on which both estimators have a score; with fewer than two there is no test, and the values are NaN.
 
     Raises
     ------
     InvalidInputError
-        If `rope` is negative or misses a metric.
+        If `rope` is negative, is not a number, or has no entry for a metric.
     """
     parts = []
     for metric, rows in scores.groupby("metric", sort=False):

@@ -1,4 +1,4 @@
-"""What nested cross-validation is going to do, settled and checked before any work."""
+"""The plan of a nested cross-validation: its arguments, checked before any work."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Request:
-    """The arguments of `nested_cross_validate` that say what is to be done, as the user gave them."""
+    """The arguments of `nested_cross_validate` that define its scores, as the user gave them."""
 
     estimators: Mapping[str, Any]
     X: Any
@@ -44,19 +44,23 @@ class Request:
 
 @dataclass(frozen=True)
 class Plan:
-    """A request that has been checked.
+    """The arguments of a nested cross-validation after all checks.
 
     Attributes
     ----------
+    estimators : dict of estimators
+        All classifiers or all regressors, by name.
     X : DataFrame, ndarray or CSR matrix of shape (n_samples, n_features)
     y : ndarray of shape (n_samples,)
         Labels, or floats.
-    scorers : dict
-        ``scorer(estimator, X, y)`` by the metric's name; greater is better.
+    scorers : dict of callables
+        ``scorer(estimator, X, y)`` by the name of the metric; greater is better.
     folds : tuple of (training rows, scored rows)
+        The outer folds.
     groups : ndarray of shape (n_samples,) or None
     sample_weight : ndarray of shape (n_samples,) or None
     seed : int
+        Seed of the outer folds and of the estimators.
     """
 
     estimators: Mapping[str, Any]
@@ -70,17 +74,19 @@ class Plan:
 
 
 def make_plan(request: Request, seed: int) -> Plan:
-    """Check a request.
+    """Check the arguments of a nested cross-validation, and return its plan.
 
     Parameters
     ----------
+    request : Request
+        The arguments.
     seed : int
-        Of the outer folds, where they are random, and of the estimators.
+        Seed of the outer folds, if they are random, and of the estimators.
 
     Raises
     ------
     InvalidInputError
-        Naming the first argument that cannot be used, and the mend.
+        If an argument cannot be used; the message names the first such argument and how to fix it.
     """
     classification = _check_estimators(request.estimators)
     X = _table(request.X)
@@ -90,7 +96,9 @@ def make_plan(request: Request, seed: int) -> Plan:
     if weight is not None:
         for name, estimator in request.estimators.items():
             if fit_keyword(estimator, "sample_weight") is None:
-                raise InvalidInputError(f"sample_weight: estimator {name!r} cannot use it; leave out one of the two")
+                raise InvalidInputError(
+                    f"sample_weight: estimator {name!r} cannot use it; leave out sample_weight or this estimator"
+                )
     scorers = _make_scorers(request.scoring, classes, weight is not None)
     folds = _outer_folds(request.outer_cv, codes, classes, groups=groups, X=X, seed=seed)
     return Plan(
@@ -106,7 +114,7 @@ def make_plan(request: Request, seed: int) -> Plan:
 
 
 def fit_keyword(estimator: Any, name: str) -> str | None:
-    """Under which keyword an estimator's `fit` takes `sample_weight` or `groups`; None where it does not.
+    """Return the keyword by which an estimator's `fit` takes `sample_weight` or `groups`; None if it does not take it.
 
     >>> from sklearn.linear_model import Ridge
     >>> from sklearn.pipeline import make_pipeline
@@ -117,24 +125,23 @@ def fit_keyword(estimator: Any, name: str) -> str | None:
         step, last = estimator.steps[-1]
         inner = fit_keyword(last, name)
         return inner and f"{step}__{inner}"
-    if isinstance(
-        estimator, GridSearchCV | RandomizedSearchCV
-    ):  # takes groups for its folds, and hands the rest to what it searches over
+    if isinstance(estimator, GridSearchCV | RandomizedSearchCV):  # takes groups for its own folds
         return name if name == "groups" else fit_keyword(estimator.estimator, name)
     return name if has_fit_parameter(estimator, name) else None
 
 
 def _check_estimators(estimators: Any) -> bool:
-    """Whether all are classifiers; the alternative is that all are regressors."""
+    """Return True if all estimators are classifiers, and False if all are regressors."""
     if not isinstance(estimators, Mapping) or not estimators:
         given = "an empty one" if isinstance(estimators, Mapping) else type(estimators).__name__
         raise InvalidInputError(
-            f"estimators must be a dict of names and estimators, as {{'forest': RandomForestClassifier()}}; got {given}"
+            "estimators must be a dict of names and estimators, such as {'forest': RandomForestClassifier()}; "
+            f"got {given}"
         )
     kinds = {name: _kind(name, estimator) for name, estimator in estimators.items()}
     if len(set(kinds.values())) > 1:
-        told = ", ".join(f"{name!r} is a {kind}" for name, kind in kinds.items())
-        raise InvalidInputError(f"estimators must be all classifiers or all regressors; {told}")
+        kinds_text = ", ".join(f"{name!r} is a {kind}" for name, kind in kinds.items())
+        raise InvalidInputError(f"estimators must be all classifiers or all regressors; {kinds_text}")
     return "classifier" in kinds.values()
 
 
@@ -143,16 +150,18 @@ def _kind(name: Any, estimator: Any) -> str:
         raise InvalidInputError(f"estimators: names must be strings that are not empty; got {name!r}")
     where = f"estimators: {name!r}"
     if isinstance(estimator, type):
-        raise InvalidInputError(f"{where} is a class; pass an object, as {estimator.__name__}()")
+        raise InvalidInputError(f"{where} is a class; pass an object, such as {estimator.__name__}()")
     if not all(callable(getattr(estimator, method, None)) for method in ("fit", "predict", "__sklearn_tags__")):
-        raise InvalidInputError(f"{where} is no scikit-learn estimator with fit and predict, but {estimator!r}")
+        raise InvalidInputError(f"{where} is not a scikit-learn estimator with fit and predict; got {estimator!r}")
     try:
         settings = clone(estimator).get_params(deep=False)
     except (TypeError, RuntimeError) as error:
-        raise InvalidInputError(f"{where} cannot be cloned for each fold, as scikit-learn's can: {error}") from error
+        raise InvalidInputError(f"{where} cannot be cloned for each fold: {error}") from error
     if isinstance(estimator, AutoMLClassifier | AutoMLRegressor):
         if settings["store"] is not None:
-            raise InvalidInputError(f"{where} has a store, but folds cannot share one; give nested_cross_validate one")
+            raise InvalidInputError(
+                f"{where} has a store, which folds cannot share; set it to None and give nested_cross_validate a store"
+            )
         check_arguments(settings, isinstance(estimator, AutoMLClassifier))
     if is_classifier(estimator):
         return "classifier"
@@ -162,7 +171,7 @@ def _kind(name: Any, estimator: Any) -> str:
 
 
 def _table(X: Any) -> Any:
-    """The table as something whose rows can be taken."""
+    """Return the table in a form from which rows can be taken by number."""
     check_table(X)
     if sparse.issparse(X):
         return X.tocsr()
@@ -181,7 +190,7 @@ def _make_scorers(scoring: Any, classes: Array | None, weighted: bool) -> dict[s
         several = scoring if isinstance(scoring, Iterable) and not isinstance(scoring, str) else [scoring]
         named = [(_metric_name(one), one) for one in several]
     if not named:
-        raise InvalidInputError("scoring is empty; name at least one scorer, or pass None for the task's default")
+        raise InvalidInputError("scoring is empty; name at least one scorer, or pass None for the default scorer")
     names = [name for name, _ in named]
     if len(set(names)) < len(names):
         raise InvalidInputError(f"scoring holds two scorers named {max(names, key=names.count)!r}; pass a dict of them")
@@ -200,7 +209,7 @@ def _make_scorer(scoring: Any, classes: Array | None, weighted: bool) -> Any:
     validation.check_scoring_classes(scoring, 0 if classes is None else len(classes))
     if isinstance(scoring, str):
         scoring = ALIASES.get(scoring, scoring)
-        if scoring == "neg_log_loss":  # without the labels, a fold that misses a class could not be scored
+        if scoring == "neg_log_loss":  # with the labels, a fold that lacks a class has a score, too
             return make_scorer(log_loss, greater_is_better=False, response_method="predict_proba", labels=classes)
         return named_scorer(scoring, classes)
     try:
@@ -215,7 +224,7 @@ def _make_scorer(scoring: Any, classes: Array | None, weighted: bool) -> Any:
 def _outer_folds(
     outer_cv: Any, codes: Array, classes: Array | None, *, groups: Array | None, X: Any, seed: int
 ) -> tuple[Fold, ...]:
-    """Outer folds in which nothing crosses from the training rows to the scored ones."""
+    """Return the outer folds; no row and no group is on both sides of a fold."""
     if isinstance(outer_cv, Integral) and not isinstance(outer_cv, bool):
         n_splits = int(outer_cv)
         _check_number(n_splits, codes, classes, groups)

@@ -1,7 +1,7 @@
-"""Which of several estimators is better over many tables: ranks, and the tests that go with them.
+"""Ranks of estimators over many tables, and the tests that go with them.
 
-The procedure is that of J. Demsar: Statistical comparisons of classifiers over multiple data sets. JMLR 7, 2006; called
-"Demsar" below.
+The procedure is that of J. Demsar: Statistical comparisons of classifiers over multiple data sets. JMLR 7, 2006. The
+comments here call this paper "Demsar".
 """
 
 from __future__ import annotations
@@ -20,22 +20,42 @@ from automl.errors import InvalidInputError
 
 @dataclass(frozen=True)
 class TableComparison:
-    """How estimators compare over many tables.
+    """Ranks of estimators over many tables, and tests of their differences.
 
-    Attributes
+    `compare_over_tables` returns this object. Each parameter is an attribute of the same name.
+
+    Parameters
     ----------
     ranks : Series
-        Mean rank by estimator, best (smallest) first.
+        Mean rank of each estimator, the best (smallest) first.
     n_tables : int
+        Number of tables.
     alpha : float
-        Level of `critical_difference`.
+        Significance level of `critical_difference`.
     critical_difference : float
-        Mean ranks that are further apart differ significantly (Nemenyi).
-    friedman_statistic, friedman_p : float
-        Friedman's test that all estimators are alike, corrected for ties; NaN for fewer than three estimators.
+        Two mean ranks differ significantly if their difference is greater (Nemenyi's test).
+    friedman_statistic : float
+        Statistic of Friedman's test that all estimators are equivalent, corrected for ties; NaN if there are fewer than
+        three estimators.
+    friedman_p : float
+        The p value of Friedman's test; NaN if there are fewer than three estimators.
     pairs : DataFrame
-        One row a pair: ``rank_difference`` (first less second; below 0 the first is better), ``p_nemenyi``, and
-        ``p_wilcoxon`` with ``p_holm``, its correction for the number of pairs.
+        One row for each pair of estimators. The columns are ``first`` and ``second`` (names), ``rank_difference`` (mean
+        rank of first minus second; negative if the first is better), ``p_nemenyi``, ``p_wilcoxon``, and ``p_holm`` (p
+        value of Wilcoxon's test, corrected for the number of pairs by Holm's method).
+
+    See Also
+    --------
+    compare_over_tables : Makes the comparison.
+    critical_difference_plot : Draws the mean ranks.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> scores = pd.DataFrame({"table": [1, 1, 2, 2], "estimator": ["a", "b"] * 2, "score": [0.9, 0.8, 0.7, 0.6]})
+    >>> comparison = compare_over_tables(scores)
+    >>> comparison.n_tables, round(comparison.critical_difference, 2)
+    (2, 1.39)
     """
 
     ranks: pd.Series
@@ -47,7 +67,22 @@ class TableComparison:
     pairs: pd.DataFrame
 
     def groups(self) -> list[list[str]]:
-        """Largest sets of neighbours whose mean ranks do not differ significantly, two estimators or more each."""
+        """Return the largest sets of estimators with neighboring ranks that do not differ significantly.
+
+        A set has two estimators or more. An estimator may be in several sets, or in none.
+
+        Returns
+        -------
+        list of list of str
+            The names in each set, in the order of `ranks`.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> scores = pd.DataFrame({"table": [1, 1, 2, 2], "estimator": ["a", "b"] * 2, "score": [0.9, 0.8, 0.7, 0.6]})
+        >>> compare_over_tables(scores).groups()
+        [['a', 'b']]
+        """
         names, ranks = list(self.ranks.index), self.ranks.to_numpy()
         ends = np.searchsorted(ranks, ranks + self.critical_difference, side="right")
         starts = [i for i in range(len(names)) if ends[i] - i > 1 and (i == 0 or ends[i] > ends[i - 1])]
@@ -55,30 +90,56 @@ class TableComparison:
 
 
 def compare_over_tables(scores: pd.DataFrame, alpha: float = 0.05) -> TableComparison:
-    """Rank estimators on each table and test the mean ranks: Friedman with Nemenyi, and Wilcoxon with Holm.
+    """Rank estimators on each table, and test the differences of their mean ranks and scores.
+
+    The tests are Friedman's test of all estimators with Nemenyi's test of pairs of mean ranks, and Wilcoxon's
+    signed-ranks test of pairs of scores with Holm's correction [1]_.
 
     Parameters
     ----------
     scores : DataFrame
-        Columns `table`, `estimator` and `score`, greater is better; several rows of one table and estimator (its folds)
-        are averaged. An estimator that misses a score on a table counts as worse there than any that has all.
+        The columns `table`, `estimator` and `score`; a greater score is better. Several rows of one table and estimator
+        (its folds) are averaged. If an estimator lacks a score on a table (NaN), it ranks below all estimators that
+        have all their scores there. A column `metric` is optional; a table may have only one metric.
     alpha : float, default=0.05
-        Level of the critical difference.
+        Significance level of the critical difference.
 
     Returns
     -------
     TableComparison
-        Its Wilcoxon tests are NaN where tables were judged by different metrics (column `metric`, if there is one):
-        they compare sizes of differences, which then have no common unit; ranks do not.
+        Ranks, tests and the critical difference. The p values of Wilcoxon's test are NaN if different tables have
+        different metrics, because this test compares sizes of differences, which then have no common unit.
 
     Raises
     ------
     InvalidInputError
-        If columns are missing, a table has several metrics, or there are fewer than two tables or estimators.
+        If a column is missing, if a table has several metrics, if there are fewer than two tables or estimators, or if
+        `alpha` is not between 0 and 1.
+
+    See Also
+    --------
+    nested_cross_validate : Makes the scores of one table.
+    critical_difference_plot : Draws the mean ranks.
+
+    Notes
+    -----
+    In Wilcoxon's test a difference of 0 counts half for each side.
 
     References
     ----------
-    Demsar, section 3.2. Differences of 0 count half for either side in Wilcoxon's test, as there.
+    .. [1] J. Demsar: Statistical comparisons of classifiers over multiple data sets. JMLR 7, 2006, sections 3.1.3
+       (Wilcoxon) and 3.2.2 (Friedman, Nemenyi, Holm).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> scores = pd.DataFrame({"table": [1, 1, 2, 2], "estimator": ["a", "b"] * 2, "score": [0.9, 0.8, 0.7, 0.6]})
+    >>> comparison = compare_over_tables(scores)
+    >>> comparison.ranks.to_dict()
+    {'a': 1.0, 'b': 2.0}
+    >>> comparison.pairs[["first", "second", "rank_difference"]]
+      first second  rank_difference
+    0     a      b             -1.0
     """
     table = _mean_scores(scores)
     if not 0 < alpha < 1:
@@ -112,7 +173,7 @@ def compare_over_tables(scores: pd.DataFrame, alpha: float = 0.05) -> TableCompa
 
 
 def _mean_scores(scores: pd.DataFrame) -> pd.DataFrame:
-    """One row a table and one column an estimator; minus infinity where an estimator has failed."""
+    """Return one row for each table and one column for each estimator; minus infinity where a score is missing."""
     missing = [name for name in ("table", "estimator", "score") if name not in scores]
     if missing:
         raise InvalidInputError(f"scores has no column {missing[0]!r}; it needs 'table', 'estimator' and 'score'")
@@ -120,15 +181,15 @@ def _mean_scores(scores: pd.DataFrame) -> pd.DataFrame:
         several = scores.groupby("table")["metric"].nunique()
         if several.max() > 1:
             raise InvalidInputError(
-                f"scores has several metrics for table {several.idxmax()!r}; keep one, as in "
+                f"scores has several metrics for table {several.idxmax()!r}; keep one of them, for example "
                 f"scores[scores.metric == {scores['metric'].iloc[0]!r}]"
             )
     folds = scores.groupby(["table", "estimator"], sort=False)["score"]
-    # A mean over the folds that happened to succeed would flatter.
+    # A mean over the folds that did not fail would be too optimistic.
     table = folds.agg(lambda values: values.mean(skipna=False)).unstack()[list(scores["estimator"].unique())]
     if min(table.shape) < 2:
         raise InvalidInputError(
-            f"scores holds {table.shape[0]} tables and {table.shape[1]} estimators; two of each are the least"
+            f"scores holds {table.shape[0]} tables and {table.shape[1]} estimators; at least two of each are needed"
         )
     return table.fillna(-np.inf)
 
@@ -136,14 +197,14 @@ def _mean_scores(scores: pd.DataFrame) -> pd.DataFrame:
 def _friedman(ranks: NDArray[np.float64]) -> tuple[float, float]:
     if ranks.shape[1] < 3:
         return np.nan, np.nan
-    if (ranks == ranks[0, 0]).all():  # all alike on every table
+    if (ranks == ranks[0, 0]).all():  # all estimators have the same score on every table
         return 0.0, 1.0
     statistic, p = stats.friedmanchisquare(*ranks.T)
     return float(statistic), float(p)
 
 
 def _nemenyi(distance: float, k: int) -> float:
-    """p value of a difference of mean ranks in units of its standard error; Demsar's q is the range over root 2."""
+    """Return the p value of a difference of mean ranks in standard errors; Demsar's q is the range over root 2."""
     return float(min(1.0, stats.studentized_range.sf(distance * np.sqrt(2), k, np.inf)))
 
 

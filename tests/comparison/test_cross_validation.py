@@ -1,4 +1,4 @@
-"""Nested cross-validation through its public face."""
+"""The public function nested_cross_validate."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_default_metric_is_that_of_our_estimators_in_scikit_learns_sign(esti
     assert (scores["score"] > 0).all() == (metric == "roc_auc")
 
 
-def test_ours_and_a_search_of_scikit_learns_stand_side_by_side_on_a_frame_with_strings():
+def test_our_search_and_one_of_scikit_learn_are_compared_on_a_frame_with_strings():
     X, y = load_wine(return_X_y=True, as_frame=True)
     frame = X.assign(word=np.where(y == 0, "a", "b")).set_index(np.arange(len(y))[::-1] * 7)
     ours = AutoMLClassifier(time_budget=None, max_trials=1, n_jobs=1, cv=2, include=["logistic_regression"], verbose=0)
@@ -95,7 +95,7 @@ def test_a_sparse_table_has_the_scores_of_the_dense_one():
 
 def test_fits_see_the_training_rows_only(seen):
     y = np.arange(30) % 2
-    y[:5] += 10  # labels tell where rows are from
+    y[:5] += 10  # labels of the scored rows differ
     nested({"w": Recorder()}, (np.arange(30.0)[:, None], y), outer_cv=[(range(5, 30), range(5))])
     assert [list(np.unique(call["y"])) for call in seen] == [[0, 1]]
 
@@ -150,7 +150,7 @@ def test_weights_are_used_in_fit_and_score(seen):
     assert list(weighted) != list(nested({"p": pipeline}, scoring="neg_log_loss").scores["score"])
 
 
-def test_free_seeds_are_set_by_fold_and_given_ones_left_alone(seen):
+def test_missing_seeds_are_set_for_each_fold_and_given_seeds_stay(seen):
     nested({"free": Recorder(), "fixed": Recorder(random_state=7)})
     free, fixed = ([call["seed"] for call in seen[start::2]] for start in (0, 1))
     assert len(set(free)) == 3
@@ -173,7 +173,7 @@ def test_the_users_estimators_and_splitter_are_left_as_they_were():
 
 
 def test_a_failing_fold_is_a_row_with_its_reason_and_one_warning(seen):
-    with pytest.warns(FoldFailedWarning, match=r"'w' has no score on outer fold 1.*this fit fails") as caught:
+    with pytest.warns(FoldFailedWarning, match=r"'w' has no score on outer fold 2 of 3.*this fit fails") as caught:
         r = nested({"w": Recorder(fail_on=(2, 3)), "tree": tree()})
     assert len(caught) == 1
     w = r.scores[r.scores["estimator"] == "w"]
@@ -183,33 +183,39 @@ def test_a_failing_fold_is_a_row_with_its_reason_and_one_warning(seen):
     assert r.compare().loc[0, "folds"] == 1
 
 
-def test_a_metric_that_one_estimator_cannot_serve_does_not_cost_the_others():
+def test_a_metric_that_one_estimator_lacks_costs_no_other_metric():
     with pytest.warns(FoldFailedWarning, match="predict_proba"):
         r = nested({"svc": LinearSVC(), "nb": GaussianNB()}, scoring=["accuracy", "neg_log_loss"])
     missing = r.scores[r.scores["score"].isna()]
     assert set(zip(missing["estimator"], missing["metric"], strict=True)) == {("svc", "neg_log_loss")}
 
 
-def test_log_loss_is_known_where_a_fold_misses_a_class():
+def test_log_loss_is_known_on_a_fold_without_a_class():
     folds = [(np.setdiff1d(np.arange(150), test), test) for test in (np.arange(40), np.arange(60, 90))]
     assert nested({"nb": GaussianNB()}, outer_cv=folds, scoring="neg_log_loss").scores["score"].notna().all()
 
 
 @pytest.mark.parametrize("scoring", ["f1", "average_precision", "neg_brier_score", "roc_auc"])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_of_two_labels_without_a_1_the_second_is_the_positive_one(scoring, weighted):
+def test_the_second_of_two_labels_is_the_positive_class_if_no_label_is_1(scoring, weighted):
     X, y = load_breast_cancer(return_X_y=True)
     weight = np.random.default_rng(0).random(len(y)) if weighted else None
-    asked = {"outer_cv": 3, "random_state": 0, "verbose": 0, "scoring": [scoring, "accuracy"], "sample_weight": weight}
+    options = {
+        "outer_cv": 3,
+        "random_state": 0,
+        "verbose": 0,
+        "scoring": [scoring, "accuracy"],
+        "sample_weight": weight,
+    }
     numbers, words = (
-        nested_cross_validate({"tree": DecisionTreeClassifier(max_depth=3)}, X, labels, **asked).scores["score"]
+        nested_cross_validate({"tree": DecisionTreeClassifier(max_depth=3)}, X, labels, **options).scores["score"]
         for labels in (y, np.array(["no", "yes"])[y])
     )
     assert len(numbers) == 6
     np.testing.assert_allclose(words, numbers)
 
 
-def test_it_ends_with_an_error_where_nothing_could_be_scored(seen):
+def test_a_run_without_any_score_ends_with_an_error(seen):
     with pytest.warns(FoldFailedWarning), pytest.raises(NothingFittedError, match="ArithmeticError: this fit fails"):
         nested({"w": Recorder(fail_on=(1, 2, 3))})
 
@@ -218,14 +224,14 @@ def test_it_ends_with_an_error_where_nothing_could_be_scored(seen):
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"estimators": {}}, "estimators must be a dict.*got an empty one"),
         ({"estimators": GaussianNB()}, "estimators must be a dict.*got GaussianNB"),
         ({"estimators": {1: GaussianNB()}}, "names must be strings"),
-        ({"estimators": {"nb": GaussianNB}}, r"'nb' is a class; pass an object, as GaussianNB\(\)"),
-        ({"estimators": {"nb": "GaussianNB"}}, "'nb' is no scikit-learn estimator"),
-        ({"estimators": {"scale": StandardScaler()}}, "'scale' is no scikit-learn estimator"),
+        ({"estimators": {"nb": GaussianNB}}, r"'nb' is a class; pass an object, such as GaussianNB\(\)"),
+        ({"estimators": {"nb": "GaussianNB"}}, "'nb' is not a scikit-learn estimator"),
+        ({"estimators": {"scale": StandardScaler()}}, "'scale' is not a scikit-learn estimator"),
         ({"estimators": {"nb": GaussianNB(), "ridge": Ridge()}}, "'nb' is a classifier, 'ridge' is a regressor"),
         ({"estimators": {"a": AutoMLClassifier(time_budget=-1)}}, "time_budget"),
         ({"estimators": {"a": AutoMLClassifier(store="there")}}, "'a' has a store"),
@@ -258,9 +264,9 @@ def test_it_ends_with_an_error_where_nothing_could_be_scored(seen):
         ({"random_state": -1}, "random_state must lie between"),
     ],
 )
-def test_bad_input_is_one_error_that_names_the_argument_before_any_work(tmp_path, seen, changed, said):
+def test_bad_input_is_one_error_that_names_the_argument_before_any_work(tmp_path, seen, changed, message):
     base = {"estimators": {"w": Recorder()}, "store": tmp_path / "run"}
-    with pytest.raises(InvalidInputError, match=said):
+    with pytest.raises(InvalidInputError, match=message):
         nested(**(base | changed))
     assert seen == []
     assert not (tmp_path / "run").exists()
@@ -272,7 +278,7 @@ def test_regression_needs_as_many_rows_as_folds():
         nested({"dummy": DummyRegressor()}, (X[:4], y[:4]), outer_cv=5, scoring=None)
 
 
-def test_each_fold_is_told_to_the_log_but_not_with_verbose_0(caplog):
+def test_each_fold_is_one_line_of_the_log_but_not_with_verbose_0(caplog):
     with caplog.at_level("INFO", logger="automl"):
         nested({"tree": tree()}, verbose=0)
         assert caplog.messages == []

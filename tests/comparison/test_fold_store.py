@@ -1,4 +1,4 @@
-"""Nested cross-validation with a fold store: it goes on where it stopped."""
+"""Nested cross-validation with a fold store, which goes on where it stopped."""
 
 from __future__ import annotations
 
@@ -57,14 +57,14 @@ nested_cross_validate(contenders, *load_iris(return_X_y=True), outer_cv=3, scori
     before = lines(store)
     assert [(line["estimator"], line["fold"]) for line in before] == [("tree", 0), ("killer", 0), ("tree", 1)]
     with (store / "folds.jsonl").open("a") as file:
-        file.write('{"estimator": "tree", "fo')  # what a kill in the middle of writing leaves
+        file.write('{"estimator": "tree", "fo')  # a kill in the middle of writing leaves half a line
     r = nested({"tree": tree(), "dummy": DummyClassifier()}, store=store, random_state=None)
     kept = r.scores.query("estimator == 'tree'")
     assert list(kept["score"][:2]) == [line["scores"]["accuracy"] for line in before if line["estimator"] == "tree"]
     assert kept["score"].notna().all()
 
 
-def test_an_interruption_keeps_what_is_finished(tmp_path, monkeypatch, seen):
+def test_an_interruption_keeps_the_finished_folds(tmp_path, monkeypatch, seen):
     def predict(self, X):
         raise KeyboardInterrupt
 
@@ -77,7 +77,7 @@ def test_an_interruption_keeps_what_is_finished(tmp_path, monkeypatch, seen):
     assert len(lines(tmp_path)) == 6
 
 
-def test_what_failed_is_tried_again(tmp_path, seen):
+def test_a_fold_that_failed_runs_again(tmp_path, seen):
     with pytest.warns(FoldFailedWarning):
         nested({"w": Recorder(fail_on=(2,))}, store=tmp_path)
     with warnings.catch_warnings():
@@ -94,14 +94,14 @@ def test_estimators_can_be_added_to_a_stored_run(tmp_path, seen):
     assert len(r.scores) == 6
 
 
-def test_a_changed_number_of_jobs_is_no_other_estimator(tmp_path):
+def test_another_number_of_jobs_is_the_same_estimator(tmp_path):
     nested({"knn": KNeighborsClassifier(n_jobs=1)}, store=tmp_path)
     nested({"knn": KNeighborsClassifier(n_jobs=2)}, store=tmp_path)
     assert len(lines(tmp_path)) == 3
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("changed", "message"),
     [
         ({"data": (IRIS[0] + 1, IRIS[1])}, "other table"),
         ({"data": (IRIS[0], IRIS[1][::-1])}, "other table"),
@@ -109,19 +109,19 @@ def test_a_changed_number_of_jobs_is_no_other_estimator(tmp_path):
         ({"sample_weight": np.arange(150.0)}, "other table"),
         ({"outer_cv": 4}, "other outer folds"),
         ({"scoring": "f1_macro"}, "other metrics"),
-        ({"random_state": 1}, "another random_state"),
+        ({"random_state": 1}, r"another seed \(random_state\)"),
         ({"estimators": {"tree": tree(criterion="entropy")}}, "other settings of estimator 'tree'"),
         ({"estimators": {"tree": GaussianNB()}}, "other settings of estimator 'tree'"),
     ],
 )
-def test_a_store_of_another_run_is_refused(tmp_path, changed, said):
+def test_a_store_of_another_run_is_refused(tmp_path, changed, message):
     base = {"estimators": {"tree": tree()}, "data": (pd.DataFrame(IRIS[0]), IRIS[1])}
     nested(**base, store=tmp_path)
-    with pytest.raises(InvalidInputError, match=f"{said}.*repeat that call, or name a new folder"):
+    with pytest.raises(InvalidInputError, match=f"{message}.*repeat that call, or name a new folder"):
         nested(**(base | changed), store=tmp_path)
 
 
-def test_a_folder_of_something_else_is_left_alone(tmp_path):
+def test_a_folder_with_other_files_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(InvalidInputError, match="holds other files, such as 'thesis"):
         nested({"tree": tree()}, store=tmp_path)
@@ -159,7 +159,7 @@ def test_a_second_call_at_the_same_time_is_refused_and_the_first_one_keeps_all_i
     assert len(lines(tmp_path / "run")) == 6
 
 
-# --- what a kill, a full disk or somebody else leaves in the folder
+# --- after a kill or a full disk, and in a folder of another program
 
 
 @pytest.mark.parametrize("left", [["folds.jsonl"], ["folds.jsonl", ".about.json.0123abcd.partial"], [".lock"]])
@@ -173,7 +173,7 @@ def test_a_folder_that_a_killed_call_had_only_begun_is_used(tmp_path, left):
 @pytest.mark.parametrize(
     "damage",
     [
-        b"\x00" * 40 + b"\n",  # what a power cut may leave
+        b"\x00" * 40 + b"\n",  # a power cut may leave this
         b"\xff\xfe\n",
         b"null\n",
         b'{"estimator": "tree", "fold": 0}\n',
@@ -242,7 +242,7 @@ def test_a_damaged_or_foreign_fold_store_is_one_error_and_stays_as_it_is(tmp_pat
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
-def test_a_disk_that_is_full_is_one_error_and_keeps_the_folds_before(tmp_path, monkeypatch, seen):
+def test_a_full_disk_is_one_error_and_keeps_the_folds_before(tmp_path, monkeypatch, seen):
     def full(descriptor):
         if len(seen) == 2:
             raise OSError(28, "No space left on device")

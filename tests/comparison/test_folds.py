@@ -1,4 +1,4 @@
-"""Paired tests on outer folds, against published examples and other implementations of the same formula."""
+"""Paired tests on outer folds, compared with published examples and other implementations of the same formula."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from automl.errors import InvalidInputError
 
 
 def scores(n_train=80, n_test=20, **by_estimator):
-    """Scores of one metric, as nested cross-validation gives them."""
+    """Return scores of one metric in the form that nested cross-validation returns."""
     return pd.DataFrame(
         {"estimator": name, "fold": fold, "metric": "accuracy", "score": score, "n_train": n_train, "n_test": n_test}
         for name, values in by_estimator.items()
@@ -26,9 +26,9 @@ def scores(n_train=80, n_test=20, **by_estimator):
 
 @pytest.fixture(scope="module")
 def moons():
-    """Table, estimators and folds of scikit-learn's example 'Statistical comparison of models using grid search'.
+    """Return the scores of scikit-learn's example 'Statistical comparison of models using grid search'.
 
-    The numbers of the two tests below stand in its text (examples/model_selection/plot_grid_search_stats.py).
+    The text of the example (examples/model_selection/plot_grid_search_stats.py) has the numbers of the next two tests.
     """
     X, y = make_moons(noise=0.352, random_state=1, n_samples=100)
     kernels = {"rbf": SVC(), "linear": SVC(kernel="linear"), "3_poly": SVC(kernel="poly", degree=3)}
@@ -77,7 +77,7 @@ def test_the_probabilities_are_those_of_draws_from_the_posterior():
     assert posterior.probabilities(0.01) == pytest.approx(expected, abs=5e-3)
 
 
-def test_estimators_that_score_alike_are_equivalent_for_certain():
+def test_estimators_with_equal_scores_are_equivalent_with_certainty():
     row = compare_folds(scores(a=[0.5, 0.6, 0.7], b=[0.5, 0.6, 0.7])).loc[0]
     assert (row["difference"], row["p"], row["equivalent"]) == (0, 1, 1)
 
@@ -87,12 +87,12 @@ def test_the_same_difference_on_every_fold_is_certain_in_spite_of_rounding():
     assert (row["p"], row["first_better"]) == (0, 1)
 
 
-def test_holms_correction_multiplies_by_how_many_are_left():
-    # 4 * 0.005, 3 * 0.01, 2 * 0.03, and 1 * 0.04 raised to the one before it.
+def test_holms_correction_multiplies_by_the_number_of_remaining_tests():
+    # 4 * 0.005, 3 * 0.01, 2 * 0.03, and 1 * 0.04 raised to the value before it.
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
 
 
-def test_holms_correction_leaves_out_what_could_not_be_tested():
+def test_holms_correction_leaves_out_missing_p_values():
     assert holm([0.02, np.nan, 0.9]) == pytest.approx([0.04, np.nan, 0.9], nan_ok=True)
 
 
@@ -103,17 +103,17 @@ def test_only_folds_that_both_finished_are_compared():
     assert table.loc[1:, ["difference", "p", "p_holm", "equivalent"]].isna().all(axis=None)
 
 
-def test_a_single_estimator_has_nothing_to_be_compared_with():
+def test_a_single_estimator_has_no_pairs():
     assert len(compare_folds(scores(a=[0.5, 0.6]))) == 0
 
 
-def test_equivalence_is_one_hundredth_of_the_mean_score_unless_said_otherwise():
+def test_the_default_region_of_equivalence_is_one_hundredth_of_the_mean_score():
     given = scores(a=[30.0, 50.0], b=[40.0, 40.0])
     assert compare_folds(given).loc[0, "rope"] == pytest.approx(0.4)
     assert compare_folds(given, rope={"accuracy": 2.0}).loc[0, "rope"] == 2.0
 
 
 @pytest.mark.parametrize("rope", [-0.1, "wide", float("nan"), {"roc_auc": 0.1}])
-def test_a_region_of_equivalence_that_is_none_is_refused(rope):
+def test_a_region_of_equivalence_that_cannot_be_used_is_refused(rope):
     with pytest.raises(InvalidInputError, match="rope"):
         compare_folds(scores(a=[0.5, 0.6], b=[0.4, 0.6]), rope=rope)

@@ -1,4 +1,4 @@
-"""No information crosses an outer fold: on pure noise the nested estimate stays at chance, a naive one does not."""
+"""No information crosses an outer fold: on pure noise, the nested estimate stays at chance and a naive one does not."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from sklearn.preprocessing import FunctionTransformer
 from automl import AutoMLClassifier, nested_cross_validate
 
 N_ROWS = 100
-# Right guesses of a coin, as a share: 95 of 100 times between these.
+# The share of right guesses of a coin lies between these numbers in 95 of 100 cases.
 LOW, HIGH = stats.binom.ppf([0.025, 0.975], N_ROWS, 0.5) / N_ROWS
 
 
 def noise(n_columns):
-    """A table that says nothing of its labels, which are balanced."""
+    """Return a table of noise, and balanced labels that do not depend on it."""
     rng = np.random.default_rng(0)
     return rng.normal(size=(N_ROWS, n_columns)), rng.permutation(np.arange(N_ROWS) % 2)
 
@@ -42,7 +42,7 @@ def test_a_search_over_many_candidates_stays_at_chance():
     nested = nested_accuracy({"search": search, "memory": KNeighborsClassifier(1)}, X, y)
     assert naive > HIGH
     assert LOW <= nested["search"] <= HIGH
-    assert LOW <= nested["memory"] <= HIGH  # it would know every row that it was fitted on
+    assert LOW <= nested["memory"] <= HIGH  # this model knows every row of its training data by heart
 
 
 def test_selecting_columns_stays_at_chance():
@@ -61,7 +61,9 @@ def test_our_search_stays_at_chance_while_its_leaderboard_does_not():
         time_budget=None,
         max_trials=60,
         n_jobs=1,
-        cv=StratifiedShuffleSplit(1, test_size=0.2, random_state=0),  # few rows to judge by, and so much to overfit
+        cv=StratifiedShuffleSplit(
+            1, test_size=0.2, random_state=0
+        ),  # few rows for validation, so that the search overfits
         include=families,
         scoring="accuracy",
         searcher="random",

@@ -13,7 +13,7 @@ from automl.errors import InvalidInputError
 NAMES = ["C4.5", "C4.5+m", "C4.5+cf", "C4.5+m+cf"]
 # AUC of four variants of C4.5 on 14 data sets: J. Demsar, Statistical comparisons of classifiers over multiple data
 # sets, JMLR 7, 2006, table 6. Row 'voting' prints 0.975 twice but ranks them 2 and 3; the digit that
-# decides is put back.
+# decides is restored.
 DEMSAR = [
     [0.763, 0.768, 0.771, 0.798],
     [0.599, 0.591, 0.590, 0.569],
@@ -33,7 +33,7 @@ DEMSAR = [
 
 
 def scores(values, names=NAMES):
-    """One row a table and estimator."""
+    """Return one row for each table and estimator."""
     table = pd.DataFrame(values, columns=names[: len(values[0])]).rename_axis("table").reset_index()
     return table.melt("table", var_name="estimator", value_name="score")
 
@@ -89,7 +89,7 @@ def test_wilcoxons_p_values_are_corrected_by_holm():
     assert rows["p_holm"].is_monotonic_increasing
 
 
-def test_neighbours_that_do_not_differ_are_grouped():
+def test_neighbors_that_do_not_differ_are_grouped():
     values = [[0.9, 0.8, 0.2, 0.1], [0.8, 0.9, 0.1, 0.2]] * 20
     assert compare_over_tables(scores(values, ["a", "b", "c", "d"])).groups() == [["a", "b"], ["c", "d"]]
 
@@ -106,7 +106,7 @@ def test_one_failed_fold_makes_an_estimator_the_worst_of_its_table():
     assert dict(found.ranks) == {"C4.5": 1.5, "C4.5+m": 1.5}
 
 
-def test_failures_weigh_most_in_wilcoxons_test_and_common_ones_nothing():
+def test_a_failure_weighs_most_in_wilcoxons_test_and_a_common_failure_weighs_nothing():
     found = compare_over_tables(scores([[np.nan, 0.6], [np.nan, np.nan], *[[0.6, 0.5]] * 6]))
     filled = compare_over_tables(scores([[-99.0, 0.6], [0.0, 0.0], *[[0.6, 0.5]] * 6]))
     assert found.pairs.loc[0, "p_wilcoxon"] == pytest.approx(filled.pairs.loc[0, "p_wilcoxon"])
@@ -119,13 +119,13 @@ def test_tables_judged_by_different_metrics_are_ranked_but_their_differences_not
     assert found.pairs[["p_wilcoxon", "p_holm"]].isna().all(axis=None)
 
 
-def test_estimators_that_are_alike_everywhere_do_not_differ():
+def test_estimators_with_equal_scores_on_all_tables_do_not_differ():
     found = compare_over_tables(scores([[0.5, 0.5, 0.5], [0.6, 0.6, 0.6]]))
     assert (found.friedman_p, set(found.pairs["p_nemenyi"]), set(found.pairs["p_wilcoxon"])) == (1.0, {1.0}, {1.0})
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         (scores(DEMSAR).drop(columns="table"), "no column 'table'"),
         (scores([[0.5, 0.6]]), "two of each"),
@@ -133,8 +133,8 @@ def test_estimators_that_are_alike_everywhere_do_not_differ():
         (scores(DEMSAR).assign(metric=["a"] * 28 + ["b"] * 28), "several metrics"),
     ],
 )
-def test_scores_that_cannot_be_compared_are_refused(given, said):
-    with pytest.raises(InvalidInputError, match=said):
+def test_scores_that_cannot_be_compared_are_refused(given, message):
+    with pytest.raises(InvalidInputError, match=message):
         compare_over_tables(given)
 
 
@@ -142,14 +142,14 @@ def test_the_plot_names_all_estimators_with_their_ranks_and_leaves_matplotlibs_s
     backend = mpl.get_backend(auto_select=False)
     figure = critical_difference_plot(compare_over_tables(scores(DEMSAR)))
     figure.savefig(tmp_path / "ranks.png")
-    told = [text.get_text().strip() for text in figure.axes[0].texts]
-    assert {"C4.5 (3.14)", "C4.5+cf (2.89)", "C4.5+m (2.00)", "C4.5+m+cf (1.96)"} <= set(told)
-    assert "critical difference 1.25 (level 0.05, 14 tables)" in told
+    texts = [text.get_text().strip() for text in figure.axes[0].texts]
+    assert {"C4.5 (3.14)", "C4.5+cf (2.89)", "C4.5+m (2.00)", "C4.5+m+cf (1.96)"} <= set(texts)
+    assert "critical difference 1.25 (level 0.05, 14 tables)" in texts
     assert (tmp_path / "ranks.png").stat().st_size > 0
     assert mpl.get_backend(auto_select=False) == backend
 
 
-def test_the_plot_joins_those_that_do_not_differ():
+def test_the_plot_joins_estimators_that_do_not_differ():
     values = [[0.9, 0.8, 0.2, 0.1], [0.8, 0.9, 0.1, 0.2]] * 20
     figure = critical_difference_plot(compare_over_tables(scores(values, ["a", "b", "c", "d"])))
     bars = [line.get_xdata() for line in figure.axes[0].lines if line.get_linewidth() == 4]
