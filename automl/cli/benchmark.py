@@ -84,7 +84,7 @@ def benchmark(
             raise InvalidInputError("--n-jobs must be -1 for all processors, or another whole number except 0; got 0")
         _check_out(out)
         named = _by_name(tables)
-        for path in named.values():  # all of them before the first minute is spent
+        for path in named.values():  # check all tables before the first fit
             make_plan(_request(path, options), seed=0)
         done: dict[str, pd.DataFrame] = {}
         failures = []
@@ -95,7 +95,7 @@ def benchmark(
                 result = nested_cross_validate(
                     **vars(request), store=out / _STORES / name, random_state=seed, verbose=verbose
                 )
-            except NothingFittedError as error:  # the other tables still count
+            except NothingFittedError as error:  # the results of the other tables remain
                 failures.append(f"'{path}': {error}")
                 if len(named) > 1:
                     write_message(verbose, f"note: {failures[-1]}")

@@ -20,7 +20,6 @@ from meta_db.files import write_text
 
 FORMAT = 2  # the first format had no number
 _CHANGES = {
-    "format": "another format",
     "seed": "another seed (random_state)",
     "table": "another table",
     "outer folds": "other outer folds",
@@ -164,7 +163,7 @@ class FoldStore:
             "seed": plan.seed,
             "table": table_fingerprint(plan.X, plan.y, plan.groups, plan.sample_weight),
             "outer folds": digest(*(rows for fold in plan.folds for rows in fold)),
-            "metrics": sorted(plan.scorers),
+            "metrics": {name: scorer_fingerprint(scorer) for name, scorer in plan.scorers.items()},
         }
         before = self._read_about()  # again, because another call may have made it before this one had the lock
         if before is None:
@@ -173,9 +172,9 @@ class FoldStore:
             except OSError as error:
                 raise self._unwritable(error) from error
             return
-        changed = [name for name in now if before.get(name) != now[name]]
-        if changed:
-            raise self._refusal(_CHANGES[changed[0]])
+        for name, difference in _CHANGES.items():
+            if before.get(name) != now[name]:
+                raise self._refusal(difference)
 
     def _read_about(self) -> dict[str, Any] | None:
         try:
@@ -221,9 +220,9 @@ class FoldStore:
                 results[result.estimator, result.fold] = result
         return results
 
-    def _refusal(self, what: str) -> InvalidInputError:
+    def _refusal(self, difference: str) -> InvalidInputError:
         return InvalidInputError(
-            f"store '{self.folder}' holds a cross-validation with {what}; repeat that call, or name a new folder"
+            f"store '{self.folder}' holds a cross-validation with {difference}; repeat that call, or name a new folder"
         )
 
     def _unwritable(self, error: OSError) -> InvalidInputError:
@@ -238,6 +237,14 @@ def estimator_fingerprint(estimator: Any) -> str:
         if name.rpartition("__")[2] not in _IGNORED
     }
     return digest([stable_repr(estimator), json.dumps(parameters)])
+
+
+def scorer_fingerprint(scorer: Any) -> str:
+    """Return sixteen hexadecimal digits that identify a scorer: its settings, and the code of the user's function."""
+    function = getattr(scorer, "_score_func", None)  # of make_scorer, whose repr has only the name of the function
+    if function is None or str(getattr(function, "__module__", "")).startswith("sklearn."):
+        return digest(stable_repr(scorer))
+    return digest(stable_repr(scorer), stable_repr(function))
 
 
 def _parse(line: bytes) -> tuple[FoldScores, str] | None:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
+from sklearn.metrics import accuracy_score, make_scorer
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.tree import DecisionTreeClassifier
@@ -119,6 +120,27 @@ def test_a_store_of_another_run_is_refused(tmp_path, changed, message):
     nested(**base, store=tmp_path)
     with pytest.raises(InvalidInputError, match=f"{message}.*repeat that call, or name a new folder"):
         nested(**(base | changed), store=tmp_path)
+
+
+def share_of_errors(y_true, y_predicted):
+    return float(np.mean(y_true != y_predicted))
+
+
+def number_of_rows(estimator, X, y):
+    return float(len(y))
+
+
+@pytest.mark.parametrize(
+    "scorer", ["balanced_accuracy", number_of_rows, make_scorer(share_of_errors), make_scorer(accuracy_score)]
+)
+def test_another_metric_of_the_same_name_is_refused(tmp_path, scorer):
+    def share_of_errors(y_true, y_predicted):
+        return -float(np.mean(y_true != y_predicted))
+
+    nested({"tree": tree()}, scoring={"quality": make_scorer(share_of_errors)}, store=tmp_path)
+    nested({"tree": tree()}, scoring={"quality": make_scorer(share_of_errors)}, store=tmp_path)
+    with pytest.raises(InvalidInputError, match="other metrics"):
+        nested({"tree": tree()}, scoring={"quality": scorer}, store=tmp_path)
 
 
 def test_a_folder_with_other_files_is_left_alone(tmp_path):
