@@ -140,10 +140,10 @@ def _stacked(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _show_summary(console: Console, title: str, rows: pd.DataFrame) -> None:
     failed = ["failed"] if rows["failed"].any() else []
-    shown = rows.assign(**{"seconds a fit": _format(rows["fit_seconds"], "{:.1f}")})
+    shown = rows.assign(**{"seconds per fit": _format(rows["fit_seconds"], "{:.1f}")})
     for column in ("mean", "std"):
         shown[column] = _format(rows[column], "{:.4f}")
-    _show(console, title, shown[["estimator", "mean", "std", "folds", *failed, "seconds a fit"]])
+    _show(console, title, shown[["estimator", "mean", "std", "folds", *failed, "seconds per fit"]])
 
 
 def _show_pairs(console: Console, title: str, rows: pd.DataFrame) -> None:
