@@ -1,4 +1,4 @@
-"""How one column of a raw table becomes numbers: one small reader per kind of column."""
+"""Readers that convert one column of a raw table to numbers, one class for each kind of column."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sklearn.feature_extraction.text import HashingVectorizer
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
 
-# What people write for "no value" in columns of numbers and dates; among categories these stay ordinary levels.
+# Texts that mean a missing value in columns of numbers and dates; in category columns they are ordinary levels.
 PLACEHOLDERS = frozenset({"?", "-", ".", "na", "n/a", "#n/a", "nan", "nat", "<na>", "null", "none", "unknown"})
 DATES = ("datetime", "datetime64", "date")
 NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")
@@ -26,24 +26,24 @@ DURATIONS = ("timedelta", "timedelta64")
 
 
 class TableError(ValueError):
-    """A table cannot be read; the message names the column and the mend."""
+    """A table cannot be read; the message names the column and how to fix it."""
 
 
 class Reader(Protocol):
-    """Turns a column of any fitting dtype into float columns; holds what it learned in `fit`, never the rows."""
+    """Converts a column of any suitable dtype to float columns; holds what it has learned, but no rows."""
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        """Suffixes of the names of the columns that `read` gives; the empty string for a column that keeps its name."""
+    def suffixes(self) -> tuple[str, ...]:
+        """Suffixes of the names of the output columns; an empty string for a column that keeps its name."""
         ...
 
     def read(self, column: pd.Series) -> Floats:
-        """Float array of shape (n_rows, len(parts)); missing cells are NaN."""
+        """Return a float array of shape (n_rows, len(parts)); missing cells are NaN."""
         ...
 
 
 def level_text(value: Any) -> str:
-    """The text by which levels are compared: 1, 1.0, Decimal(1) and "1" are the same level.
+    """Return the text by which levels are compared: 1, 1.0, Decimal(1) and "1" are the same level.
 
     >>> level_text(1.0), level_text(True), level_text(" a")
     ('1', 'True', ' a')
@@ -63,12 +63,12 @@ def level_text(value: Any) -> str:
 
 
 def factorize(column: pd.Series) -> tuple[Codes, NDArray[np.object_]]:
-    """Codes (-1 where missing) and the sorted texts of the distinct values; blank strings count as missing."""
+    """Return codes (-1 where missing) and the sorted texts of the distinct values; blank strings are missing values."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes, values = np.asarray(column.cat.codes, dtype=np.intp), column.cat.categories.to_numpy(dtype=object)
     else:
         if column.dtype == object and types.infer_dtype(column, skipna=True) != "string":
-            # True equals 1 for a hash table, so mixed cells become texts first.
+            # In a hash table True equals 1, so mixed cells become texts first.
             column = column.map(level_text, na_action="ignore")
         codes, uniques = pd.factorize(column)
         values = np.asarray(uniques, dtype=object)
@@ -77,25 +77,25 @@ def factorize(column: pd.Series) -> tuple[Codes, NDArray[np.object_]]:
     used = np.bincount(codes[codes >= 0], minlength=len(values)) > 0
     texts = pd.Series([level_text(value) for value in values], dtype=object)
     known = used & (texts.str.strip() != "").to_numpy(dtype=bool)
-    # Different values may share a text (categories 1 and "1"), so the texts are numbered anew.
+    # Different values may have the same text (categories 1 and "1"), so the texts get new codes.
     renumbered = np.full(len(values), -1, dtype=np.intp)
     levels, renumbered[known] = np.unique(texts.to_numpy()[known], return_inverse=True)
     return np.where(codes < 0, -1, renumbered[codes]), levels
 
 
-def take(values: Floats, codes: Codes) -> Floats:
-    """``values[codes]`` with NaN rows where the code is -1."""
+def take_rows(values: Floats, codes: Codes) -> Floats:
+    """Return ``values[codes]``, with NaN rows where the code is -1."""
     padded = np.concatenate([values, np.full((1, *values.shape[1:]), np.nan)])
     return padded[codes]
 
 
 def parse_numbers(texts: NDArray[np.object_]) -> Floats:
-    """The numbers that `texts` write down; NaN where one does not."""
+    """Return the numbers that the texts hold; NaN where a text holds no number."""
     return np.asarray(pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce"), dtype=np.float64)
 
 
 def _floats(column: pd.Series) -> Floats:
-    """Numbers of any type as floats; integers beyond their range are infinite."""
+    """Return numbers of any type as floats; integers beyond the range of floats become infinite."""
     try:
         return np.asarray(column, dtype=np.float64)
     except OverflowError:
@@ -104,17 +104,17 @@ def _floats(column: pd.Series) -> Floats:
 
 
 def parse_dates(texts: NDArray[np.object_], format: str) -> pd.DatetimeIndex:
-    """The dates that `texts` write down, in UTC; NaT where one does not follow the format."""
+    """Return the dates that the texts hold, in UTC; NaT where a text does not have the format."""
     return pd.DatetimeIndex(pd.to_datetime(pd.Series(texts, dtype=object), format=format, errors="coerce", utc=True))
 
 
 def is_placeholder(texts: NDArray[np.object_]) -> NDArray[np.bool_]:
-    """Where a text only says that there is no value."""
+    """Return which texts mean a missing value."""
     return np.array([text.strip().lower() in PLACEHOLDERS for text in texts], dtype=bool)
 
 
-def content(column: pd.Series) -> str:
-    """What a column holds, whatever its dtype: number, duration, boolean, date, category, string or empty."""
+def content_type(column: pd.Series) -> str:
+    """Return the type of the values: number, duration, boolean, date, category, string or empty."""
     dtype = column.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return "category"
@@ -137,7 +137,7 @@ def content(column: pd.Series) -> str:
 
 
 def _check_readable(column: pd.Series, kind: str, texts: NDArray[np.object_], read: NDArray[np.bool_]) -> None:
-    """Some cells that cannot be read are missing cells; where none can, it is another column."""
+    """Raise a TableError if no cell can be read; single cells that cannot be read count as missing."""
     bad = ~read & ~is_placeholder(texts)
     if bad.any() and not read.any():
         raise TableError(
@@ -147,16 +147,16 @@ def _check_readable(column: pd.Series, kind: str, texts: NDArray[np.object_], re
 
 @dataclass(frozen=True)
 class NumericReader:
-    """Numbers as they are; durations in seconds; texts are parsed, and missing where they are no number."""
+    """Reads numbers, durations (in seconds), and texts that hold numbers; any other text is a missing value."""
 
-    parts: tuple[str, ...] = ("",)
+    suffixes: tuple[str, ...] = ("",)
 
     def read(self, column: pd.Series) -> Floats:
-        """Float array of shape (n_rows, 1)."""
+        """Return a float array of shape (n_rows, 1)."""
         return self._values(column)[:, None]
 
     def _values(self, column: pd.Series) -> Floats:
-        held = content(column)
+        held = content_type(column)
         if held in ("number", "boolean"):
             if column.dtype == object:
                 return _floats(column.where(column.notna(), np.nan))
@@ -166,39 +166,39 @@ class NumericReader:
         codes, texts = factorize(column)
         numbers = parse_numbers(texts)
         _check_readable(column, "numbers", texts, ~np.isnan(numbers))
-        return take(numbers, codes)
+        return take_rows(numbers, codes)
 
 
 @dataclass(frozen=True)
 class BooleanReader:
-    """True as 1 and False as 0, written as booleans, numbers or texts."""
+    """Reads true as 1 and false as 0, from booleans, numbers or texts."""
 
-    parts: tuple[str, ...] = ("",)
+    suffixes: tuple[str, ...] = ("",)
 
     def read(self, column: pd.Series) -> Floats:
-        """Float array of shape (n_rows, 1)."""
-        if content(column) in ("boolean", "number", "empty"):
+        """Return a float array of shape (n_rows, 1)."""
+        if content_type(column) in ("boolean", "number", "empty"):
             return NumericReader().read(column)
         codes, texts = factorize(column)
         truth = {"true": 1.0, "false": 0.0}
         values = np.array([truth.get(text.strip().lower(), np.nan) for text in texts], dtype=np.float64)
         values = np.where(np.isnan(values), parse_numbers(texts), values)
         _check_readable(column, "booleans", texts, ~np.isnan(values))
-        return take(values, codes)[:, None]
+        return take_rows(values, codes)[:, None]
 
 
 @dataclass(frozen=True)
 class CategoryReader:
-    """Codes 0, 1, ... in the order of `levels`; missing and unseen levels are NaN.
+    """Reads categories as codes 0, 1, ... in the order of `levels`; missing cells and unknown levels are NaN.
 
-    Levels are compared as texts (see `level_text`); a text that is no level is compared as a number where just one
-    level is that number, so that "1.0" in training meets 1 in prediction. With `grouped`, the rare levels of training
-    were put under one code, the last; levels that are not listed, unseen ones included, join it.
+    Levels are compared as texts (see `level_text`). A text that is not a level is compared as a number, if exactly one
+    level is this number: "1.0" in training is then the same level as 1 in prediction. If `grouped` is True, all levels
+    that are not listed, such as rare levels of training and unknown levels, share the last code.
     """
 
     levels: tuple[str, ...]
     grouped: bool = False
-    parts: tuple[str, ...] = ("",)
+    suffixes: tuple[str, ...] = ("",)
 
     @property
     def cardinality(self) -> int:
@@ -206,7 +206,7 @@ class CategoryReader:
         return len(self.levels) + self.grouped
 
     def read(self, column: pd.Series) -> Floats:
-        """Float array of shape (n_rows, 1)."""
+        """Return a float array of shape (n_rows, 1)."""
         codes, texts = factorize(column)
         known = pd.Index(self.levels, dtype=object)
         found = known.get_indexer(pd.Index(texts, dtype=object)).astype(np.float64)
@@ -218,39 +218,39 @@ class CategoryReader:
             rest = float(len(self.levels)) if self.grouped else np.nan
             matched = np.append(unique.index.to_numpy(dtype=np.float64), rest)
             found[unknown] = matched[position]
-        return take(found, codes)[:, None]
+        return take_rows(found, codes)[:, None]
 
 
 @dataclass(frozen=True)
 class DateReader:
-    """Parts of a date as numbers, and the days elapsed since the first date of training.
+    """Reads dates as numbers: parts of the date, and the days since the first date of training.
 
     Attributes
     ----------
     first : Timestamp
-        Wall-clock time without zone.
+        First date of training, as wall-clock time without zone.
     format : str
-        How dates are written where they come as texts.
+        Format of dates that are texts.
     zone : str or None
-        Dates with a zone are moved to this one (UTC if None), then read as wall-clock time.
+        Dates with a time zone are converted to this zone (UTC if None), then read as wall-clock time.
     """
 
-    parts: tuple[str, ...]
+    suffixes: tuple[str, ...]
     first: pd.Timestamp
     format: str = "ISO8601"
     zone: str | None = None
 
     def read(self, column: pd.Series) -> Floats:
-        """Float array of shape (n_rows, n_parts)."""
+        """Return a float array of shape (n_rows, len(suffixes))."""
         dates = read_dates(column, self.format, self.zone)
-        return np.column_stack([date_part(dates, part, self.first) for part in self.parts])
+        return np.column_stack([date_part(dates, part, self.first) for part in self.suffixes])
 
 
 DATE_PARTS = ("_year", "_month", "_day", "_weekday", "_hour", "_elapsed")
 
 
 def date_part(dates: pd.DatetimeIndex, part: str, first: pd.Timestamp) -> Floats:
-    """One number of each date: the hour has fractions, elapsed is in days."""
+    """Return one part of each date: "_hour" includes the minutes as a fraction, "_elapsed" is in days."""
     if part == "_elapsed":
         return np.asarray((dates - first) / pd.Timedelta(days=1), dtype=np.float64)
     if part == "_hour":
@@ -261,43 +261,43 @@ def date_part(dates: pd.DatetimeIndex, part: str, first: pd.Timestamp) -> Floats
 
 
 def read_dates(column: pd.Series, format: str, zone: str | None) -> pd.DatetimeIndex:
-    """Wall-clock times without zone; NaT where a cell is missing or no date."""
+    """Return wall-clock times without zone; NaT where a cell is missing or holds no date."""
     dtype = column.dtype
     if isinstance(dtype, pd.PeriodDtype):
         dates = pd.DatetimeIndex(column.dt.to_timestamp())
     elif isinstance(dtype, pd.DatetimeTZDtype) or (isinstance(dtype, np.dtype) and dtype.kind == "M"):
         dates = pd.DatetimeIndex(column)
-    elif content(column) == "date":
+    elif content_type(column) == "date":
         dates = pd.DatetimeIndex(pd.to_datetime(column.astype(object), errors="coerce", utc=True))
     else:
-        # Numbers are no dates: as texts they follow no format.
+        # Numbers are not dates: as texts they do not have a date format.
         codes, texts = factorize(column)
         parsed = parse_dates(texts, format)
         _check_readable(column, "dates", texts, np.asarray(parsed.notna()))
         dates = pd.DatetimeIndex(parsed.append(pd.DatetimeIndex([pd.NaT], tz="UTC"))[codes])
-    # In one unit that reaches from before any calendar to after any sentinel: nanoseconds end in 2262.
+    # Microseconds cover all dates of calendars and placeholders such as 9999-12-31; nanoseconds end in the year 2262.
     dates = dates.as_unit("us")
     return dates if dates.tz is None else dates.tz_convert(zone or "UTC").tz_localize(None)
 
 
 @dataclass(frozen=True)
 class TextReader:
-    """Hashed n-grams of a text, its length in characters and in words; nothing is learned from the rows.
+    """Reads texts as hashed n-grams and lengths in characters and in words; it learns nothing from the rows.
 
-    The hashed columns are the l2-normalized counts of word n-grams (or of character n-grams for texts without
-    spaces) that fall into each of `n_features` cells, by scikit-learn's `HashingVectorizer`; zero where missing.
+    The hashed columns are the l2-normalized counts of word n-grams (of character n-grams for texts without spaces) in
+    each of `n_features` cells, by scikit-learn's `HashingVectorizer`. They are zero where a cell is missing.
     """
 
     n_features: int
     analyzer: str = "word"
 
     @property
-    def parts(self) -> tuple[str, ...]:
-        """Suffixes: ``_length``, ``_words``, ``_hash0``, ..."""
+    def suffixes(self) -> tuple[str, ...]:
+        """Suffixes of the names of the output columns: ``_length``, ``_words``, ``_hash0``, ..."""
         return ("_length", "_words", *(f"_hash{i}" for i in range(self.n_features)))
 
     def read(self, column: pd.Series) -> Floats:
-        """Float array of shape (n_rows, n_features + 2)."""
+        """Return a float array of shape (n_rows, n_features + 2)."""
         codes, texts = factorize(column)
         ngrams = (1, 2) if self.analyzer == "word" else (2, 4)
         hasher = HashingVectorizer(n_features=self.n_features, analyzer=self.analyzer, ngram_range=ngrams)
@@ -306,28 +306,28 @@ class TextReader:
             values[:, 0] = [len(text) for text in texts]
             values[:, 1] = [len(text.split()) for text in texts]
             values[:, 2:] = hasher.transform(texts).toarray()
-        out = take(values, codes)
+        out = take_rows(values, codes)
         out[codes < 0, 2:] = 0.0
         return out
 
 
 @dataclass(frozen=True)
 class Column:
-    """What became of one column of the table.
+    """Description of one column of the table: its kind, and its columns in the output.
 
     Attributes
     ----------
     name : hashable
-        Its label in the frame, or its position in an array.
+        Label of the column in a frame, or position in an array.
     kind : {"numeric", "boolean", "category", "date", "text", "constant", "identifier"}
     positions : tuple of int
-        Its columns in the output of `TableReader`; none when it was dropped.
+        Positions of its columns in the output of `TableReader`; empty for a dropped column.
     reason : str
-        Why it was dropped; empty when it was kept.
+        Why the column was dropped; empty for a column in use.
     missing : bool
-        Whether its columns had NaN in training.
+        Whether its output columns had NaN in training.
     reader : Reader or None
-        None when it was dropped.
+        None for a dropped column.
     """
 
     name: Hashable

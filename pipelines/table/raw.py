@@ -1,4 +1,4 @@
-"""The shapes in which people hold tables, brought down to three: data frame, real array, CSR matrix."""
+"""Conversion of tables of any type to one of three types: data frame, real array, CSR matrix."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pipelines.table.columns import Floats, TableError
 
 @dataclass(frozen=True)
 class RawTable:
-    """A table in one of three forms, and what its former form said of it.
+    """A table of one of three types, and what its original type tells about its columns.
 
     Attributes
     ----------
@@ -26,29 +26,29 @@ class RawTable:
         Column names, or positions where columns had no names.
     named : bool
         Whether columns had names.
-    written : bool
-        Whether it came as an array of texts, so that its numbers are texts, too.
+    all_text : bool
+        Whether the table was an array of texts, so that its numbers are texts, too.
     """
 
     values: Any
     labels: list[Any]
     named: bool = False
-    written: bool = False
+    all_text: bool = False
 
 
 def as_table(X: Any) -> RawTable:
-    """Read any table without changing it.
+    """Return a table of any type as a `RawTable`, without changing the table.
 
     Raises
     ------
     TableError
-        If it has not two dimensions, has no cell, or holds complex numbers.
+        If the table does not have two dimensions, has no cell, or holds complex numbers.
     """
     table = _convert(X)
     shape = table.values.shape
-    for count, what in zip(shape, ("sample", "feature"), strict=True):
+    for count, name in zip(shape, ("sample", "feature"), strict=True):
         if count == 0:
-            raise TableError(f"Found array with 0 {what}(s) (shape={shape}) while a minimum of 1 is required.")
+            raise TableError(f"Found array with 0 {name}(s) (shape={shape}) while a minimum of 1 is required.")
     return table
 
 
@@ -70,11 +70,11 @@ def _convert(X: Any) -> RawTable:
     if kind in "iufb":
         return RawTable(array, labels)
     values = array.astype(str).astype(object) if kind in "US" else array
-    return RawTable(pd.DataFrame(values, dtype=values.dtype), labels, written=kind in "US")
+    return RawTable(pd.DataFrame(values, dtype=values.dtype), labels, all_text=kind in "US")
 
 
 def finite_csr(X: Any) -> Any:
-    """A sparse or dense table as a CSR matrix of its own memory, with numbers within `LARGEST`.
+    """Return a copy of a sparse or dense table as a CSR matrix, with its numbers clipped to `LARGEST`.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def finite_csr(X: Any) -> Any:
 
 
 def to_array(X: Any) -> NDArray[Any]:
-    """A NumPy array whose mixed cells keep their own types.
+    """Return a NumPy array whose cells keep their types where the types are mixed.
 
     Raises
     ------
@@ -101,29 +101,29 @@ def to_array(X: Any) -> NDArray[Any]:
     try:
         array = np.asarray(X)
         if array.dtype.kind in "US" and isinstance(X, list | tuple):
-            # NumPy would write the numbers of mixed rows as texts.
+            # NumPy would convert the numbers of mixed rows to texts.
             array = np.asarray(X, dtype=object)
     except ValueError as error:
         raise TableError("X is no table: its rows differ in length, or its cells hold lists") from error
     return array
 
 
-def plain(table: Any) -> NDArray[np.bool_]:
-    """Which columns are NumPy numbers, that need no look at their cells."""
+def is_numeric(table: Any) -> NDArray[np.bool_]:
+    """Return which columns have a numeric NumPy dtype, so that their cells need no inspection."""
     if isinstance(table, np.ndarray):
         return np.full(table.shape[1], table.dtype.kind in "iuf")
     return np.array([isinstance(dtype, np.dtype) and dtype.kind in "iuf" for dtype in table.dtypes], dtype=bool)
 
 
-def block(table: Any, columns: list[int]) -> Floats:
-    """Plain columns as a float array ``(n_rows, len(columns))``, new memory."""
+def numeric_block(table: Any, columns: list[int]) -> Floats:
+    """Return numeric columns as a new float array of shape (n_rows, len(columns))."""
     if isinstance(table, np.ndarray):
         return table[:, columns].astype(np.float64)
     return np.array(table.iloc[:, columns].to_numpy(dtype=np.float64))
 
 
-def series(table: Any, position: int) -> pd.Series:
-    """One column, with a dtype that `pipelines.table.columns` knows."""
+def column_series(table: Any, position: int) -> pd.Series:
+    """Return one column with a dtype that `pipelines.table.columns` supports."""
     if isinstance(table, np.ndarray):
         return pd.Series(table[:, position], name=position)
     column = table.iloc[:, position]

@@ -1,4 +1,4 @@
-"""A raw table of any kind as one float array: the only place that knows of data frames and dtypes."""
+"""Reading of a raw table of any kind into one float array. No other step handles data frames and dtypes."""
 
 from __future__ import annotations
 
@@ -16,50 +16,50 @@ from sklearn.utils.validation import check_is_fitted
 from pipelines.component import LARGEST, TableTraits, TaskType
 from pipelines.table.column_types import infer_column, numeric_columns
 from pipelines.table.columns import CategoryReader, Column, Floats, NumericReader, TableError, TextReader
-from pipelines.table.raw import RawTable, as_table, block, finite_csr, plain, series
+from pipelines.table.raw import RawTable, as_table, column_series, finite_csr, is_numeric, numeric_block
 
-TEXT_CELLS = 256  # hashed columns of all text columns together
+MAX_TEXT_FEATURES = 256  # hashed columns of all text columns together
 
 
-# The output stays an array under any global `set_output`: everything after it works on arrays.
+# The output is an array under any global `set_output`, because all later steps work on arrays.
 class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[call-arg]
-    """Turns a table as people have it into one float64 array, the same way for every later table.
+    """Converts a raw table into one float64 array, and later tables in the same way.
 
     ========== =========================================================================================
     kind       output
     ========== =========================================================================================
-    numeric    one column as it is; durations in seconds; texts that write numbers are parsed
+    numeric    one column as it is; durations in seconds; texts that hold numbers are parsed
     boolean    one column of 0 and 1
-    category   one column of codes 0, 1, ...; levels that training did not have are missing
-    date       year, month, day, weekday, hour (what varies of them) and days since the first date
+    category   one column of codes 0, 1, ...; levels without training rows are missing
+    date       year, month, day, weekday, hour (only parts that vary) and days since the first date
     text       hashed n-grams, length in characters and in words
-    constant   dropped: one value everywhere, or no value at all
-    identifier dropped: a name or number of each row
+    constant   dropped: the same value in all rows, or no value at all
+    identifier dropped: a name or a number that is different in each row
     ========== =========================================================================================
 
-    Missing cells are NaN. Which dtype holds the values does not matter after `fit`: 1, 1.0 and "1" are the same
-    category, and a column of numbers may come as texts. A sparse table becomes a CSR matrix of the same columns.
-    Categories written as whole numbers in an integer column count as numeric; give them the dtype category to say
-    otherwise. The table is never changed.
+    Missing cells are NaN. After `fit` the dtype of a column does not matter: 1, 1.0 and "1" are the same category, and
+    a column of numbers may hold texts. A sparse table becomes a CSR matrix of the same columns. An integer column
+    counts as numeric; a user who means categories gives the column the dtype category. The table is never changed.
 
     Parameters
     ----------
     max_categories : int, default=1000
-        Levels of a category column beyond so many (the rarest) share one code, with which unseen levels go, too.
+        Largest number of codes of a category column. The rarest further levels share the last code, and so do levels
+        without training rows.
     text_features : int, default=64
-        Hashed columns of each text column; fewer where rows are few or text columns are many.
+        Hashed columns of each text column; fewer where there are few rows or many text columns.
 
     Attributes
     ----------
     columns_ : list of Column
-        What became of each column of the table, in its order.
+        Description of each column of the table, in the order of the table.
     categorical_ : tuple of int
         Positions of the category columns in the output.
     cardinalities_ : tuple of int
-        Number of codes of each of them.
+        Number of codes of each category column.
     n_features_in_, n_features_out_ : int
     feature_names_in_ : ndarray of str
-        Only where all columns had names that are strings.
+        Names of the columns; only where all names are strings.
 
     Examples
     --------
@@ -79,12 +79,12 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         self.text_features = text_features
 
     def fit(self, X: Any, y: Any = None) -> TableReader:
-        """Learn each column's kind, levels and first date.
+        """Learn the kind, the levels and the first date of each column.
 
         Raises
         ------
         TableError
-            If names occur twice, values are infinite, or no column says anything about the rows.
+            If a name occurs twice, a value is infinite, or no column can be used.
         """
         if self.max_categories < 2 or self.text_features < 1:
             raise ValueError("max_categories must be 2 or more, and text_features 1 or more")
@@ -92,41 +92,41 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         self._remember_names(table)
         self.n_rows_ = int(table.values.shape[0])
         self.sparse_ = sparse.issparse(table.values)
-        columns = list(self._infer(table.values, table.written))
+        columns = list(self._infer_columns(table.values, table.all_text))
         if not any(column.reader for column in columns):
             raise TableError(_nothing_left(columns, self.n_rows_))
-        self._place(columns)
+        self._assign_positions(columns)
         return self
 
     def transform(self, X: Any) -> Any:
-        """The table as numbers.
+        """Return the table as numbers.
 
         Returns
         -------
         ndarray or CSR matrix of shape (n_samples, n_features_out_)
-            Always new memory.
+            The array never shares memory with the table.
 
         Raises
         ------
         TableError
-            If a column of training is missing, infinite, or holds something of a wholly different kind.
+            If a column of training is missing, holds infinite values, or holds values of another kind.
         """
         check_is_fitted(self, "columns_")
         raw = as_table(X)
-        source, table = self._match(raw), raw.values
+        source, table = self._match_columns(raw), raw.values
         if sparse.issparse(table):
             if self.sparse_:
                 return table if source == list(range(table.shape[1])) else table[:, source]
             table = table.toarray()
         kept = [(column, i) for column, i in zip(self.columns_, source, strict=True) if column.reader]
-        numbers = plain(table)
+        numbers = is_numeric(table)
         fast = [(c.positions[0], i) for c, i in kept if isinstance(c.reader, NumericReader) and numbers[i]]
         out = np.empty((table.shape[0], self.n_features_out_))
         if fast:
-            out[:, [position for position, _ in fast]] = block(table, [i for _, i in fast])
+            out[:, [position for position, _ in fast]] = numeric_block(table, [i for _, i in fast])
         for column, i in kept:
             if column.reader and not (isinstance(column.reader, NumericReader) and numbers[i]):
-                out[:, column.positions] = column.reader.read(series(table, i))
+                out[:, column.positions] = column.reader.read(column_series(table, i))
         self._check_finite(out)
         np.clip(out, -LARGEST, LARGEST, out=out)
         return finite_csr(out) if self.sparse_ else out
@@ -134,7 +134,7 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
     def traits(
         self, task: TaskType, n_classes: int = 0, weighted: bool = False, n_rows: int | None = None
     ) -> TableTraits:
-        """What the search space needs to know of the table read in `fit`."""
+        """Return the traits of the table that `fit` has read, which the search space depends on."""
         check_is_fitted(self, "columns_")
         return TableTraits(
             task=task,
@@ -149,18 +149,18 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         )
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[np.object_]:
-        """Names of the output columns: the column's own, with a suffix where it became several."""
+        """Return the names of the output columns; a column with several output columns gets suffixes."""
         check_is_fitted(self, "columns_")
         names = [
-            f"{column.name if isinstance(column.name, str) or self.named_ else f'x{column.name}'}{part}"
+            f"{column.name if isinstance(column.name, str) or self.named_ else f'x{column.name}'}{suffix}"
             for column in self.columns_
             if column.reader
-            for part in column.reader.parts
+            for suffix in column.reader.suffixes
         ]
         return np.array(names, dtype=object)
 
     def __sklearn_tags__(self) -> Tags:
-        """Accepts texts, categories, missing cells and sparse tables."""
+        """Return tags that allow texts, categories, missing cells and sparse tables."""
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.categorical = True
@@ -172,8 +172,8 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
     def _remember_names(self, table: RawTable) -> None:
         labels = table.labels
         if len(set(labels)) < len(labels):
-            twice = next(label for label in labels if labels.count(label) > 1)
-            raise TableError(f"column name {twice!r} occurs more than once; rename or drop the duplicates")
+            duplicate = next(label for label in labels if labels.count(label) > 1)
+            raise TableError(f"column name {duplicate!r} occurs more than once; rename or drop the duplicates")
         self.named_ = table.named
         self.n_features_in_ = len(labels)
         self._labels: list[Hashable] = labels
@@ -181,29 +181,29 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         if table.named and all(isinstance(label, str) for label in labels):
             self.feature_names_in_ = np.array(labels, dtype=object)
 
-    def _infer(self, table: Any, written: bool) -> Iterator[Column]:
-        """Columns without positions, in the order of the table."""
+    def _infer_columns(self, table: Any, all_text: bool) -> Iterator[Column]:
+        """Yield the columns without their positions, in the order of the table."""
         if sparse.issparse(table):
             yield from (Column(label, "numeric", reader=NumericReader()) for label in self._labels)
             return
-        numbers = np.flatnonzero(plain(table)).tolist()
+        numbers = np.flatnonzero(is_numeric(table)).tolist()
         labels = [self._labels[i] for i in numbers]
-        values = block(table, numbers)
+        values = numeric_block(table, numbers)
         self._check_finite(values, labels)
         found = dict(zip(numbers, numeric_columns(labels, values), strict=True))
         for i, label in enumerate(self._labels):
             yield (
                 found[i]
                 if i in found
-                else infer_column(label, series(table, i), self.max_categories, self.text_features, written)
+                else infer_column(label, column_series(table, i), self.max_categories, self.text_features, all_text)
             )
 
-    def _place(self, columns: list[Column]) -> None:
-        """Give each column its positions in the output."""
-        columns = _thin_texts(columns, self.n_rows_)
+    def _assign_positions(self, columns: list[Column]) -> None:
+        """Set the positions of each column in the output."""
+        columns = _limit_text_features(columns, self.n_rows_)
         placed, at = [], 0
         for column in columns:
-            width = len(column.reader.parts) if column.reader else 0
+            width = len(column.reader.suffixes) if column.reader else 0
             placed.append(replace(column, positions=tuple(range(at, at + width))))
             at += width
         self.columns_ = placed
@@ -212,8 +212,8 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         self.categorical_ = tuple(position for position, _ in categories)
         self.cardinalities_ = tuple(reader.cardinality for _, reader in categories)
 
-    def _match(self, table: RawTable) -> list[int]:
-        """Where in `table` each column of training is: by name where both have names, else by position."""
+    def _match_columns(self, table: RawTable) -> list[int]:
+        """Return the position of each training column in `table`: by name where both have names, else by position."""
         if not (self.named_ and table.named):
             if len(table.labels) != self.n_features_in_:
                 raise TableError(
@@ -227,9 +227,9 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
             known = set(self._labels)
             raise TableError(_missing_names(missing, [label for label in where if label not in known]))
         if len(where) < len(table.labels):
-            twice = [label for label in self._labels if table.labels.count(label) > 1]
-            if twice:
-                raise TableError(f"column name {twice[0]!r} occurs more than once; keep one of them")
+            duplicates = [label for label in self._labels if table.labels.count(label) > 1]
+            if duplicates:
+                raise TableError(f"column name {duplicates[0]!r} occurs more than once; keep one of them")
         return [where[label] for label in self._labels]
 
     def _check_finite(self, values: Floats, labels: list[Hashable] | None = None) -> None:
@@ -240,10 +240,10 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         raise TableError(f"column {name!r} holds infinite values; replace them by missing cells or finite numbers")
 
 
-def _thin_texts(columns: list[Column], n_rows: int) -> list[Column]:
-    """Fewer hashed columns where rows are few or text columns are many, so that they do not drown the others."""
+def _limit_text_features(columns: list[Column], n_rows: int) -> list[Column]:
+    """Return the columns with fewer hashed columns where there are few rows or many text columns."""
     texts = [column.reader for column in columns if isinstance(column.reader, TextReader)]
-    most = max(8, min(TEXT_CELLS // max(1, len(texts)), n_rows // 20))
+    most = max(8, min(MAX_TEXT_FEATURES // max(1, len(texts)), n_rows // 20))
     return [
         replace(c, reader=replace(c.reader, n_features=min(c.reader.n_features, most)))
         if isinstance(c.reader, TextReader)
@@ -256,11 +256,11 @@ def _nothing_left(columns: list[Column], n_rows: int) -> str:
     if n_rows == 1:
         return "no column can be used with n_samples=1: each has a single value; pass more rows"
     reasons = "; ".join(f"{column.name!r}: {column.reason}" for column in columns[:5])
-    return f"no column says anything about the rows ({reasons}); pass at least one column whose values differ"
+    return f"no column can be used ({reasons}); pass at least one column whose values differ"
 
 
 def _missing_names(missing: list[Hashable], unseen: list[Hashable]) -> str:
-    """The message in the words of scikit-learn, which its estimator checks look for."""
+    """Return the message in the words of scikit-learn, which its estimator checks look for."""
     parts = ["The feature names should match those that were passed during fit."]
     for title, names in (("unseen at fit time", unseen), ("seen at fit time, yet now missing", missing)):
         if names:

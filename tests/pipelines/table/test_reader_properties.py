@@ -1,4 +1,4 @@
-"""What holds for every table: order and dtypes change nothing that is read."""
+"""Properties of all tables: the order of rows and columns and the dtypes do not change the output."""
 
 import datetime as dt
 
@@ -22,7 +22,7 @@ CELLS = {
 
 @st.composite
 def tables(draw):
-    """A random table of object columns, with the dtypes in which its values could also come."""
+    """Draw a table of object columns."""
     n_rows = draw(st.integers(2, 40))
     kinds = draw(st.lists(st.sampled_from(sorted(CELLS)), min_size=1, max_size=6))
     columns = {
@@ -33,7 +33,7 @@ def tables(draw):
 
 
 def _as_other_dtypes(frame, rng):
-    """The same values held in other dtypes."""
+    """Return the same values in other dtypes."""
     others = {"float": ["Float64"], "integer": ["Int64", "float64"], "boolean": ["boolean"], "date": ["M8[us]"]}
     texts = ["string", "string[pyarrow]", "category", "object"]
     out = {}

@@ -1,0 +1,78 @@
+"""Tests of the kinds that columns get."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines.table.reader import TableReader
+from tests.pipelines.table.tables import KINDS, frame_of_kinds, read
+
+nan = np.nan
+
+
+def test_each_kind_is_recognized_and_placed_in_the_order_of_the_table():
+    frame = frame_of_kinds()
+    reader = TableReader().fit(frame)
+    out = reader.transform(frame)
+    assert {column.name: column.kind for column in reader.columns_} == KINDS
+    placed = [position for column in reader.columns_ for position in column.positions]
+    assert placed == list(range(out.shape[1])) == list(range(reader.n_features_out_))
+    assert out.dtype == np.float64
+    assert out.flags["C_CONTIGUOUS"]
+    assert all(column.reason for column in reader.columns_ if not column.positions)
+    assert reader.categorical_ == (3, 4)
+    assert reader.cardinalities_ == (3, 3)
+    assert len(set(reader.get_feature_names_out())) == out.shape[1]
+
+
+@pytest.mark.parametrize(
+    "values", [["20240101", "20240102"], ["1-2", "3-4"], ["12:30:00", "13:30:00"], ["v1.2.3", "v1.2.4"]]
+)
+def test_texts_that_only_resemble_dates_are_categories(values):
+    assert read(values)[0].kind == "category"
+
+
+def test_many_zip_codes_with_leading_zeros_are_categories():
+    assert read([f"{i:05d}" for i in range(100)] * 2)[0].kind == "category"
+    assert read([f"{i:d}" for i in range(100)] * 2)[0].kind == "numeric"
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        pytest.param([f"u{i}" for i in range(30)], "identifier", id="distinct tokens"),
+        pytest.param([f"u{i}" for i in range(10)], "category", id="distinct tokens of few rows"),
+        pytest.param([f"u{i}" for i in range(30)] * 2, "category", id="repeating tokens"),
+        pytest.param([f"{i:064x}" for i in range(10**5, 10**5 + 30)], "identifier", id="hexadecimal digests"),
+        pytest.param([f"No. {i}, a street by the sea" for i in range(30)], "text", id="distinct sentences"),
+        pytest.param([f"Ms. Name{i}" for i in range(30)], "text", id="distinct titles"),
+        pytest.param(["acgt" * 12 + f"{i:b}" for i in range(30)], "text", id="distinct long strings"),
+        pytest.param(["a b c d", "e f g h"] * 30, "category", id="few sentences"),
+        pytest.param([None] * 5, "constant", id="all missing"),
+        pytest.param(["a"] * 5, "constant", id="one string"),
+        pytest.param([True] * 5, "constant", id="one boolean"),
+        pytest.param([pd.Timestamp("2020-01-01")] * 5, "constant", id="one date"),
+        pytest.param([2.5] * 5, "constant", id="one number"),
+    ],
+)
+def test_kinds_of_strings_and_constants(values, kind):
+    column, out = read(values)
+    assert column.kind == kind
+    assert (out.shape[1] == 0) == bool(column.reason) == (kind in ("identifier", "constant"))
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "kind"),
+    [
+        ("id", np.arange(30), "identifier"),
+        ("customerId", 1000 + np.arange(30)[::-1], "identifier"),
+        ("Unnamed: 0", np.arange(30), "identifier"),
+        ("id", np.arange(30) * 2, "numeric"),
+        ("year", 1990 + np.arange(30), "numeric"),
+        ("humid", np.arange(30), "numeric"),
+        (0, np.arange(30), "numeric"),
+    ],
+)
+def test_integers_are_identifiers_only_by_name_and_values_together(name, values, kind):
+    frame = pd.DataFrame({name: values, "other": np.arange(30) % 4})
+    assert TableReader().fit(frame).columns_[0].kind == kind
