@@ -44,7 +44,7 @@ from automl.trials.trial import TrialResult
 from metalearning.correction import MEMORY, NOTHING_LEARNT, SECONDS
 from metalearning.posterior import Beliefs
 from pipelines.configuration import Configuration
-from pipelines.space import SpaceError, build_space, holds
+from pipelines.space import SpaceError, build_space, has_components
 
 logger = logging.getLogger(__name__)
 
@@ -214,7 +214,9 @@ def _conclude(
 def _is_usable(result: TrialResult, space: ConfigurationSpace, artifacts: Artifacts) -> bool:
     """Whether this session can go on from a result: include and exclude may have changed, models be removed."""
     configuration = result.trial.configuration
-    return holds(space, configuration) and all(artifacts.model_path(configuration, f).exists() for f in result.folds)
+    return has_components(space, configuration) and all(
+        artifacts.model_path(configuration, f).exists() for f in result.folds
+    )
 
 
 def _space(task: Task, settings: RunSettings) -> ConfigurationSpace:

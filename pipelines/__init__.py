@@ -1,1 +1,1 @@
-"""The space of pipeline configurations, and the way from a configuration to a scikit-learn ``Pipeline``."""
+"""The search space of pipeline configurations, and their conversion to scikit-learn pipelines."""

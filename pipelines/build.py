@@ -1,4 +1,4 @@
-"""From a configuration to an unfitted scikit-learn pipeline."""
+"""Construction of an unfitted scikit-learn pipeline from a configuration, and guesses of its seconds and memory."""
 
 from __future__ import annotations
 
@@ -20,51 +20,58 @@ from pipelines.steps.calibration import N_FITS
 from pipelines.steps.generation import MAX_COMPONENTS, make_category_pairs
 from pipelines.steps.selection import MAX_ROWS
 
-_TABLE_COPIES = 5  # the rows of the fold, encoded, scaled, as the library holds them, and while one becomes the other
+# Copies of the table at the peak of a fit: the rows of the fold, encoded, scaled, in the format of the library, and one
+# more during a conversion.
+_TABLE_COPIES = 5
 _WRAPPERS = ("balancing", "calibration")
-_NUMBERS = ("ordinal", "target", "frequency")  # encodings that make one number of a category
+_NUMERIC_ENCODINGS = ("ordinal", "target", "frequency")  # encodings that replace a category by numbers
 
 
 def build_pipeline(configuration: Configuration, context: FitContext) -> Pipeline:
-    """The pipeline that a configuration describes.
+    """Return the pipeline of a configuration.
 
     Parameters
     ----------
     configuration : Configuration
-        Sampled from, or completed in, the space of the context's table; an absent step does nothing.
+        A configuration from the space of the table, sampled or completed. A step that is absent does nothing.
 
     Returns
     -------
     Pipeline
-        Unfitted. Steps ``columns`` (encoding, imputation, scaling), ``generate``, ``select``, ``model``; those that
-        would do nothing are left out. Takes the array that `pipelines.table.reader.TableReader` makes.
+        Unfitted, with the steps ``columns`` (encoding, imputation, scaling), ``generate``, ``select`` and ``model``.
+        Steps that do nothing are left out. Its input is the output of `pipelines.table.reader.TableReader`.
+
+    Raises
+    ------
+    KeyError
+        If the configuration names an unknown component.
     """
     steps: list[tuple[str, Any]] = []
-    columns = _columns(configuration, context)
+    columns = _column_step(configuration, context)
     if columns is not None:
         steps.append(("columns", columns))
     for name, step in (("generate", "generation"), ("select", "selection")):
         if configuration.get(step, "none") not in ("none", "categorical_interactions"):
-            steps.append((name, _make(step, configuration, context)))
+            steps.append((name, _make_component(step, configuration, context)))
     steps.append(("model", _model(configuration, context)))
     return Pipeline(steps)
 
 
 def fits_together(configuration: Configuration) -> bool:
-    """Whether several fits can be one (`Component.fit_together`): a wrapper around the model fits it by itself."""
+    """Return whether several fits can share a fleet (`Component.fit_together`); a wrapped model cannot."""
     wrapped = any(configuration.get(step, "none") != "none" for step in _WRAPPERS)
     return get_component("model", configuration.family).fit_together is not None and not wrapped
 
 
 def predicted_seconds(configuration: Configuration, traits: TableTraits) -> float:
-    """A guess, in seconds at one thread, of one fit of a pipeline on ``traits.n_rows`` rows."""
+    """Return a guess of the seconds, at one thread, of one fit of a pipeline on ``traits.n_rows`` rows."""
     component = get_component("model", configuration.family)
     generated = replace(traits, n_features=_generated_width(configuration, traits))
     share = float(configuration.get(f"selection:{configuration.get('selection')}:share", 1.0))
-    # Category columns stay countable: components subtract them from the width.
+    # The width is larger than the number of category columns, which components subtract from it.
     selected = max(len(traits.categorical) + 1, round(share * generated.n_features))
-    met = replace(traits, n_features=selected)
-    guess = 0.1 if component.seconds is None else component.seconds(_params("model", configuration), met)
+    reduced = replace(traits, n_features=selected)
+    guess = 0.1 if component.seconds is None else component.seconds(_params("model", configuration), reduced)
     guess *= N_FITS if configuration.get("calibration", "none") != "none" else 1
     cells = traits.n_rows * max(1, traits.n_features)
     guess += 1e-7 * cells + 1e-8 * traits.n_rows * generated.n_features
@@ -76,28 +83,29 @@ def predicted_seconds(configuration: Configuration, traits: TableTraits) -> floa
 
 
 def predicted_memory(configuration: Configuration, traits: TableTraits) -> float:
-    """A guess, in MiB, of what fitting a pipeline on ``traits.n_rows`` rows adds to a process at its highest."""
+    """Return a guess of the MiB that one fit of a pipeline on ``traits.n_rows`` rows adds to a process at its peak."""
     component = get_component("model", configuration.family)
     width = _generated_width(configuration, traits)
     if configuration.get("encoding") == "one_hot":
         width += encoded_width(traits) - max(1, traits.n_features)
-    own = 0.0 if component.memory is None else component.memory(_params("model", configuration), traits)
-    own *= N_FITS if configuration.get("calibration", "none") != "none" else 1
-    copies = 0 if traits.sparse else _TABLE_COPIES  # how full a sparse table is, its traits do not say
-    return 1.0 + copies * 8 * traits.n_rows * width / 2**20 + own
+    model = 0.0 if component.memory is None else component.memory(_params("model", configuration), traits)
+    model *= N_FITS if configuration.get("calibration", "none") != "none" else 1
+    # The traits of a sparse table do not say how many cells are not zero.
+    copies = 0 if traits.sparse else _TABLE_COPIES
+    return 1.0 + copies * 8 * traits.n_rows * width / 2**20 + model
 
 
 def _generated_width(configuration: Configuration, traits: TableTraits) -> int:
-    """Number of columns after feature generation, where a category counts as one column."""
+    """Return the number of columns after feature generation, where a category column counts as one column."""
     d = max(1, traits.n_features)
     name = str(configuration.get("generation", "none"))
     if name == "none":
         return d
     params = _params("generation", configuration)
     pairs = d * (d - 1) // 2
-    most = {"polynomial": pairs + d, "arithmetic": 4 * pairs}
-    if name in most:
-        return d + min(int(params["n_new"]), most[name])
+    upper = {"polynomial": pairs + d, "arithmetic": 4 * pairs}
+    if name in upper:
+        return d + min(int(params["n_new"]), upper[name])
     if name == "nystroem":
         return d + min(int(params["n_components"]), traits.n_rows)
     if name == "categorical_interactions":
@@ -113,26 +121,28 @@ def _params(step: str, configuration: Configuration) -> dict[str, Any]:
     return dict(configuration.of(f"{step}:{configuration[step]}"))
 
 
-def _make(step: str, configuration: Configuration, context: FitContext, extra: Mapping[str, Any] | None = None) -> Any:
+def _make_component(
+    step: str, configuration: Configuration, context: FitContext, extra: Mapping[str, Any] | None = None
+) -> Any:
     component = get_component(step, str(configuration[step]))
     return component.make({**_params(step, configuration), **(extra or {})}, context)
 
 
-def _columns(configuration: Configuration, context: FitContext) -> Any:
-    """What happens to single columns: category columns come first in the result, then numeric ones."""
+def _column_step(configuration: Configuration, context: FitContext) -> Any:
+    """Return the transformer of single columns, or None; category columns come first in its output."""
     traits = context.traits
-    numeric = _numeric(configuration, context)
+    numeric = _numeric_steps(configuration, context)
     if traits.sparse or not traits.categorical:
         return numeric
-    branches = [("categorical", _make("encoding", configuration, context), list(traits.categorical))]
+    branches = [("categorical", _make_component("encoding", configuration, context), list(traits.categorical))]
     if traits.numeric:
         branches.append(("numeric", "passthrough" if numeric is None else numeric, list(traits.numeric)))
     if configuration.get("generation") == "categorical_interactions":
         pairs = make_category_pairs(_params("generation", configuration), context)
         branches.append(("pairs", pairs, list(traits.categorical)))
     if configuration.get("scaling", "standard") != "none":
-        # One-hot columns are 0 or 1 and native codes have to stay; others are brought to the scale of the numbers.
-        scaled = ("pairs", "categorical" if configuration["encoding"] in _NUMBERS else "")
+        # One-hot columns are 0 or 1, and native codes must not change; numbers of other encodings are scaled, too.
+        scaled = ("pairs", "categorical" if configuration["encoding"] in _NUMERIC_ENCODINGS else "")
         branches = [
             (name, make_pipeline(branch, StandardScaler()) if name in scaled else branch, columns)
             for name, branch, columns in branches
@@ -140,16 +150,17 @@ def _columns(configuration: Configuration, context: FitContext) -> Any:
     return ColumnTransformer(branches, sparse_threshold=0.0)
 
 
-def _numeric(configuration: Configuration, context: FitContext) -> Any:
+def _numeric_steps(configuration: Configuration, context: FitContext) -> Any:
+    """Return the imputation and scaling of numeric columns, or None."""
     parts: list[BaseEstimator] = []
     if "imputation" in configuration:
         if configuration["imputation"] != "none":
-            parts.append(_make("imputation", configuration, context))
+            parts.append(_make_component("imputation", configuration, context))
     elif not context.traits.sparse and not _accepts_missing(configuration):
-        # Training had no missing cell, but what comes at predict may.
+        # Training had no missing cell, but later rows may have some.
         parts.append(SimpleImputer(strategy="median", keep_empty_features=True))
     if configuration.get("scaling", "none") != "none":
-        parts.append(_make("scaling", configuration, context))
+        parts.append(_make_component("scaling", configuration, context))
     if not parts:
         return None
     return parts[0] if len(parts) == 1 else make_pipeline(*parts)
@@ -161,6 +172,7 @@ def _accepts_missing(configuration: Configuration) -> bool:
 
 
 def _model(configuration: Configuration, context: FitContext) -> Any:
+    """Return the model, inside the wrappers for balancing and calibration where the configuration has them."""
     calibrated = configuration.get("calibration", "none") != "none"
     inner = context
     if calibrated and context.time_limit is not None:
@@ -168,9 +180,9 @@ def _model(configuration: Configuration, context: FitContext) -> Any:
     native: Mapping[str, Any] = {}
     if configuration.get("encoding") == "native":
         native = {"native_categories": len(context.traits.categorical)}
-    model = _make("model", configuration, inner, native)
+    model = _make_component("model", configuration, inner, native)
     if configuration.get("balancing", "none") != "none":
-        model = _make("balancing", configuration, context, {"estimator": model})
+        model = _make_component("balancing", configuration, context, {"estimator": model})
     if calibrated:
-        model = _make("calibration", configuration, context, {"estimator": model})
+        model = _make_component("calibration", configuration, context, {"estimator": model})
     return model

@@ -1,4 +1,50 @@
-"""What a component is: a name, where it applies, its hyperparameters, and how to make it."""
+"""The contract of a component: what somebody who adds a model or a preprocessor has to provide.
+
+A component is one choice at one step of the pipeline: an imputation, an encoding, a scaling, a generation or selection
+of features, a balancing, a model, a calibration. It is a `Component` record of plain functions. The steps, in this
+order, are the keys of `pipelines.catalog.CATALOG`; the tuple of its step lists a component.
+
+**In the main process**, when a fit starts: `Component.applies` and `Component.space` are called with the traits of the
+table, to build the search space. They must be fast, return the same result for the same traits, and import no heavy
+library. They must not raise: a component that cannot work returns False from `applies`. Combinations of components
+that cannot work are excluded by the ``accepts_...`` fields.
+
+**In the main process**, many times during the search: `Component.seconds` and `Component.memory` guess what a fit will
+take, so that the search does not start trials that would exceed their limits. They must be fast, must not raise, and
+return finite positive numbers. Hyperparameters may be absent in `params`, and then have their defaults. Measured
+results correct the guesses.
+
+**In a worker process**, once for each trial: the modules of `Component.imports` are imported, before the time limit of
+the trial starts.
+
+**In a worker process**, once for each fold: ``make(params, context)`` returns an unfitted estimator, which is fitted
+and predicts.
+
+- `params` maps the names of the active hyperparameters in `space`, without prefix, to plain Python values. Two entries
+  may be added: ``native_categories`` (int), the number of leading columns that hold category codes, for a model with
+  `accepts_categories`; and ``estimator``, the unfitted model, for a component of the steps balancing and calibration.
+  `make` must not change `params`.
+- `FitContext` says which seed, how many threads and which device to use, and how many seconds a fit may take.
+- Transformers are fitted with ``fit_transform(X, y)`` and must keep the number and the order of the rows. Models are
+  fitted with ``fit(X, y, sample_weight=None)``. The argument `sample_weight` is always passed, and it is None for
+  components without `accepts_weights`. `X` is a float64 array or CSR matrix as in `TableTraits`, `y` holds class codes
+  ``0, 1, ...`` or floats. The rows of a fold may lack classes of the table, and may be few.
+- A classifier has ``classes_`` (the sorted codes in `y`) and ``predict_proba``, whose columns have the order of
+  ``classes_``; a regressor has ``predict``. Predictions must be finite for all finite inputs, and must not depend on
+  the other rows of the table. Iterative models set ``n_iter_``.
+- The same seed must give the same model, with one thread.
+- Nothing may be written to standard output or standard error.
+
+`make` and `fit` may raise any exception, for example ValueError where `y` has a single class. The trial then ends with
+the status "crash" ("memory" after a MemoryError, "invalid" after predictions that are not finite), and the search goes
+on. A worker whose trial exceeds its time or memory is killed. A model with `interruptible` avoids this, because its
+training stops at `FitContext.time_limit`.
+
+**Later, in the main process**: the fitted pipeline is unpickled and predicts as part of the ensemble. It must therefore
+be picklable, give the same predictions after unpickling, and not need the worker process or its device.
+
+The suites of `automl.testing` check these rules, and ``tests/contracts`` applies them to all components of the catalog.
+"""
 
 from __future__ import annotations
 
@@ -12,8 +58,8 @@ from sklearn.base import BaseEstimator
 
 TaskType = Literal["binary", "multiclass", "regression"]
 
-# Of a table's numbers, in size: scikit-learn's trees work in single precision, where numbers beyond 3e38 are infinite,
-# and liblinear refuses those beyond 1e30.
+# Largest absolute value of a number in a table. Trees of scikit-learn use single precision, where numbers beyond 3e38
+# are infinite, and liblinear refuses numbers beyond 1e30.
 LARGEST = 1e30
 
 
@@ -45,11 +91,11 @@ def task_type(n_classes: int) -> TaskType:
 
 @dataclass(frozen=True)
 class TableTraits:
-    """What the space and its components need to know of a table.
+    """Properties of a table on which the search space and the components depend.
 
-    The table itself is a float64 array ``(n_rows, n_features)``: category columns hold codes ``0, 1, ...``, missing
-    cells are NaN, numbers lie within `LARGEST`. A sparse table is a CSR matrix without category columns and without
-    missing cells.
+    The table itself is a float64 array of shape (n_rows, n_features): category columns hold codes ``0, 1, ...``,
+    missing cells are NaN, and no absolute value exceeds `LARGEST`. A sparse table is a CSR matrix without category
+    columns and without missing cells.
     """
 
     task: TaskType
@@ -57,93 +103,96 @@ class TableTraits:
     n_features: int
     n_classes: int = 0  # 0 for regression
     categorical: tuple[int, ...] = ()  # positions of the category columns
-    cardinalities: tuple[int, ...] = ()  # number of categories of each of them
+    cardinalities: tuple[int, ...] = ()  # number of categories of each category column
     has_missing: bool = False
     sparse: bool = False
     weighted: bool = False  # the user gave sample weights: components that cannot use them leave the space
 
     @property
     def is_classification(self) -> bool:
+        """Whether the target holds classes."""
         return self.task != "regression"
 
     @property
     def numeric(self) -> tuple[int, ...]:
-        """Positions of the columns that are not categories."""
+        """Positions of the columns that hold no categories."""
         categorical = set(self.categorical)
         return tuple(i for i in range(self.n_features) if i not in categorical)
 
 
 @dataclass(frozen=True)
 class FitContext:
-    """What a component may use while it is made and fitted; none of it is searched."""
+    """Seed, threads, time limit and device of one fit, and the traits of the table; the search does not vary them."""
 
     traits: TableTraits
     random_state: int = 0
     n_threads: int = 1
     time_limit: float | None = None  # seconds for one fit; iterative models stop there with what they have
-    device: str = "auto"  # of networks: "cpu", "cuda", "cuda:1", ..., or "auto" for CUDA where there is any
+    device: str = "auto"  # of networks: "cpu", "cuda", "cuda:1", ..., or "auto" for CUDA where there is a GPU
 
 
 def space_of(*hyperparameters: Hyperparameter[Any, Any]) -> ConfigurationSpace:
-    """A space of some hyperparameters."""
+    """Return a space of these hyperparameters."""
     space = ConfigurationSpace()
     space.add(*hyperparameters)
     return space
 
 
-def _everywhere(traits: TableTraits) -> bool:
+def _applies_always(traits: TableTraits) -> bool:
     return True
 
 
-def _empty(traits: TableTraits) -> ConfigurationSpace:
+def _empty_space(traits: TableTraits) -> ConfigurationSpace:
     return ConfigurationSpace()
 
 
 @dataclass(frozen=True)
 class Component:
-    """One choice at one step of the pipeline.
+    """One choice at one step of the pipeline; the docstring of this module describes who calls what.
 
     Attributes
     ----------
     name : str
-        The value of the step's hyperparameter that picks this component.
+        Name of the choice, unique among all components of its step: a value of the hyperparameter of the step.
     make : callable
-        ``make(params, context)`` gives an unfitted scikit-learn estimator or transformer, or ``"passthrough"``.
+        ``make(params, context)`` returns an unfitted scikit-learn estimator or transformer, or ``"passthrough"``.
     space : callable
-        ``space(traits)`` gives the component's own hyperparameters, conditions and forbidden clauses.
+        ``space(traits)`` returns the hyperparameters of the component, with their conditions and forbidden clauses.
     applies : callable
-        ``applies(traits)`` is False where the component cannot or should never be used; it then leaves the space.
+        ``applies(traits)`` is False where the component cannot be used or is never worth a try. The search space of
+        the table then does not contain it.
     accepts_missing, accepts_categories, accepts_sparse, accepts_weights : bool
-        What `fit` takes: NaN cells, category codes in the leading columns, CSR matrices, ``sample_weight``.
+        Inputs that `fit` accepts: NaN cells, category codes in the leading columns, CSR matrices, ``sample_weight``.
     interruptible : bool
         Whether training stops by itself at `FitContext.time_limit`, with a usable model.
     fit_together : callable or None
-        ``fit_together(estimators, tables, targets, weights, contenders)`` fits several estimators of this component
-        at once, one on each table, faster than one after the other. With `contenders`, the number of the
-        configuration of each, those that fall behind end early.
+        ``fit_together(estimators, tables, targets, weights, configuration_numbers)`` fits several estimators of this
+        component at once, each on its own table, faster than one after the other. `configuration_numbers` is None, or
+        holds the number of the configuration of each estimator. The training of configurations that are worse than
+        the others may then end early.
     fleet_varies : tuple of str
         Hyperparameters in which configurations that are fitted together may differ.
     uses_device : bool
         Whether training runs on `FitContext.device`.
     imports : tuple of str
-        Modules that `fit` will import; a worker imports them before the clock of a trial starts.
+        Modules that `fit` needs. A worker imports them before the time limit of a trial starts.
     seconds : callable or None
-        ``seconds(params, traits)`` guesses the duration in seconds of one fit on ``traits.n_rows`` rows with one
-        thread (models only); used until the run has measured its own.
+        ``seconds(params, traits)`` guesses the seconds of one fit on ``traits.n_rows`` rows with one thread. Only
+        models have it. The search uses it until it has measured seconds of its own.
     memory : callable or None
-        ``memory(params, traits)`` guesses the MiB that one fit on ``traits.n_rows`` rows holds at its highest beside
-        copies of the table (models only); none to speak of when None.
+        ``memory(params, traits)`` guesses the MiB that one fit on ``traits.n_rows`` rows adds at its peak, without
+        copies of the table. Only models have it; None for a model that needs next to none.
     """
 
     name: str
     make: Callable[[Mapping[str, Any], FitContext], BaseEstimator | str]
-    space: Callable[[TableTraits], ConfigurationSpace] = _empty
-    applies: Callable[[TableTraits], bool] = _everywhere
+    space: Callable[[TableTraits], ConfigurationSpace] = _empty_space
+    applies: Callable[[TableTraits], bool] = _applies_always
     accepts_missing: bool = False
     accepts_categories: bool = False
     accepts_sparse: bool = False
     accepts_weights: bool = False
-    interruptible: bool = False  # training stops by itself at the context's time limit, with a usable model
+    interruptible: bool = False
     fit_together: Callable[..., None] | None = None
     fleet_varies: tuple[str, ...] = ()
     uses_device: bool = False

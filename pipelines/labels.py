@@ -1,4 +1,4 @@
-"""Class labels as the user wrote them, around a classifier that knows only their codes."""
+"""Class labels of the user around a classifier of class codes."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 
 
 class LabelDecoder(ClassifierMixin, BaseEstimator):
-    """A fitted classifier of codes that answers with labels.
+    """A fitted classifier of class codes that predicts the labels of the user.
 
     Parameters
     ----------
     classifier : estimator
-        Fitted; its ``classes_`` are positions in `labels`.
+        Fitted classifier; its ``classes_`` are positions in `labels`.
     labels : ndarray of shape (n_labels,)
     """
 
@@ -33,7 +33,7 @@ class LabelDecoder(ClassifierMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            If one of them is new.
+            If `y` holds a label that is not in `labels`.
         """
         if new := sorted(set(np.asarray(y).tolist()) - set(np.asarray(self.labels).tolist()), key=str):
             raise ValueError(f"y holds {new[0]!r}, which is none of the classes {np.asarray(self.labels).tolist()}")
@@ -45,11 +45,11 @@ class LabelDecoder(ClassifierMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> NDArray[Any]:
-        """Labels of shape (n_samples,)."""
+        """Return labels of shape (n_samples,)."""
         return self.classes_[np.asarray(self.predict_proba(X)).argmax(axis=1)]
 
     def predict_proba(self, X: Any) -> NDArray[Any]:
-        """Probabilities of shape (n_samples, n_classes), columns in the order of ``classes_``."""
+        """Return probabilities of shape (n_samples, n_classes), with columns in the order of ``classes_``."""
         return np.asarray(self.classifier.predict_proba(X))
 
     def __sklearn_is_fitted__(self) -> bool:

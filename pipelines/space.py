@@ -1,4 +1,4 @@
-"""The joint space: one ConfigSpace over all steps, holding only what makes a working pipeline for the table."""
+"""The joint search space: one ConfigSpace over all steps, in which every configuration makes a working pipeline."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from pipelines.catalog import CATALOG, NAMES, get_component
 from pipelines.component import Component, TableTraits, TaskType, task_type
 from pipelines.configuration import Configuration
 
-# The order in which choices are made, and what a step falls back to, best first, where a wish cannot be had: a choice
-# has to go together with those made before it.
-_DEFAULTS: Mapping[str, tuple[str, ...]] = {
+# The order of the steps in which components are chosen, and the preferred components of each step, best first. They
+# serve where the requested component is not in the space or does not go with the components of earlier steps.
+_PREFERRED: Mapping[str, tuple[str, ...]] = {
     "model": ("lightgbm", "random_forest"),
     "encoding": ("one_hot", "ordinal"),
     "imputation": ("median", "mean", "most_frequent"),
@@ -35,8 +35,8 @@ _DEFAULTS: Mapping[str, tuple[str, ...]] = {
     "balancing": ("none",),
     "calibration": ("none",),
 }
-# Probability that a random pipeline leaves a step out: most steps do nothing for most tables, and cost time.
-_LEFT_OUT = {
+# Probability that a random pipeline leaves a step out: most steps take time and do not help on most tables.
+_SKIP_PROBABILITY = {
     "imputation": 0.3,
     "scaling": 0.25,
     "generation": 0.7,
@@ -44,15 +44,14 @@ _LEFT_OUT = {
     "balancing": 0.7,
     "calibration": 0.8,
 }
-# Who hands on missing cells, category codes or weights, and what the steps behind it then have to accept.
-_NEEDS = (
+# Components that pass on missing cells, category codes or weights: the step, the component, the field that must be True
+# for the components of later steps, and these steps.
+_REQUIREMENTS = (
     ("imputation", "none", "accepts_missing", ("model", "generation", "selection")),
     ("encoding", "native", "accepts_categories", ("model", "generation", "selection")),
     ("balancing", "weights", "accepts_weights", ("model",)),
 )
-
-
-# Small enough for every family, and with every kind of column: what applies to any table applies to one of these.
+# Tables with few rows and all kinds of columns: a component that applies to any table applies to one of these tables.
 RICH_TABLES: Mapping[TaskType, TableTraits] = {
     task_type(n): TableTraits(
         task_type(n), 1_000, 20, n, categorical=(0, 1, 2), cardinalities=(3, 10, 50), has_missing=True
@@ -62,18 +61,18 @@ RICH_TABLES: Mapping[TaskType, TableTraits] = {
 
 
 class SpaceError(ValueError):
-    """What is to be included and left out leaves nothing to search."""
+    """Included and excluded components leave nothing to search; the message says how to fix it."""
 
 
 def build_space(
     traits: TableTraits, include: Sequence[str] = (), exclude: Sequence[str] = (), seed: int = 0
 ) -> ConfigurationSpace:
-    """The space of all pipelines for a table.
+    """Return the space of all pipelines for a table.
 
     Parameters
     ----------
     include : sequence of str
-        Names of components; a step of which one is named keeps only those named.
+        Names of components. A step with an included component keeps only its included components.
     exclude : sequence of str
         Names of components to leave out.
 
@@ -91,7 +90,7 @@ def build_space(
     _check_names("include", include)
     _check_names("exclude", exclude)
     space = ConfigurationSpace(seed=seed)
-    offered = {step: _choices(step, traits, include, exclude) for step in CATALOG if _has(step, traits)}
+    offered = {step: _choices(step, traits, include, exclude) for step in CATALOG if _is_needed(step, traits)}
     if not offered["model"]:
         suited = ", ".join(component.name for component in CATALOG["model"] if component.applies(traits))
         raise SpaceError(f"include and exclude leave no model that suits this table; choose from {suited}")
@@ -112,20 +111,21 @@ def build_space(
 
 
 def to_configuration(sampled: SpaceConfiguration) -> Configuration:
-    """A ConfigSpace configuration as ours, with plain Python values."""
+    """Convert a configuration of ConfigSpace, with plain Python values."""
     return Configuration(dict(sampled))
 
 
 def complete(space: ConfigurationSpace, partial: Mapping[str, Any]) -> Configuration | None:
-    """A whole configuration from a partial one.
+    """Return a complete configuration from a partial one.
 
-    Missing hyperparameters get their defaults; numbers are clipped to their bounds; wishes that the space does not
-    hold for this table are dropped, and steps that stand in a forbidden combination fall back to simple choices.
+    Absent hyperparameters get their defaults. Numbers are clipped to their bounds. Values that the space does not
+    contain for this table are ignored. A component that is forbidden beside the components of earlier steps is
+    replaced by a simple one.
 
     Returns
     -------
     Configuration or None
-        None where the space does not hold the model.
+        None if the space does not contain the model.
     """
     if partial.get("model", space["model"].default_value) not in choices(space, "model"):
         return None
@@ -134,19 +134,19 @@ def complete(space: ConfigurationSpace, partial: Mapping[str, Any]) -> Configura
     return to_configuration(SpaceConfiguration(space, values=values))
 
 
-def holds(space: ConfigurationSpace, configuration: Configuration) -> bool:
-    """Whether all components of a configuration are choices of the space."""
+def has_components(space: ConfigurationSpace, configuration: Configuration) -> bool:
+    """Return whether the space contains all components of a configuration."""
     return all(configuration[step] in choices(space, step) for step in CATALOG if step in configuration)
 
 
 @cache
 def hyperparameter_names() -> frozenset[str]:
-    """Names of all choices and hyperparameters that the space of any table may hold."""
+    """Return the names of all choices and hyperparameters that the space of any table may contain."""
     return frozenset(name for traits in RICH_TABLES.values() for name in build_space(traits))
 
 
-def describe(space: ConfigurationSpace) -> dict[str, Any]:
-    """Size of a space: numbers of hyperparameters and model families, the families' names, components by step."""
+def summarize(space: ConfigurationSpace) -> dict[str, Any]:
+    """Return numbers of hyperparameters and model families, the names of the families, and the components by step."""
     families = list(choices(space, "model"))
     steps = {step: [name for name in choices(space, step) if name != "none"] for step in CATALOG if step != "model"}
     return {
@@ -158,9 +158,9 @@ def describe(space: ConfigurationSpace) -> dict[str, Any]:
 
 
 def is_active(space: ConfigurationSpace, name: str, values: Mapping[str, Any]) -> bool:
-    """Whether a hyperparameter takes part, given the values of those before it in the space."""
+    """Return whether a hyperparameter is active, given the values of the hyperparameters before it in the space."""
     for condition in space.parent_conditions_of[name]:
-        # A conjunction names its parents in the plural, a single condition its only one.
+        # A conjunction has the attribute `parents`, a single condition has `parent`.
         parents = getattr(condition, "parents", None) or [getattr(condition, "parent", None)]
         if not all(
             parent.name in values for parent in parents if parent is not None
@@ -170,7 +170,7 @@ def is_active(space: ConfigurationSpace, name: str, values: Mapping[str, Any]) -
 
 
 def choices(space: ConfigurationSpace, step: str) -> tuple[str, ...]:
-    """Names of the components that the space holds at a step; empty for a step that it does not have."""
+    """Return the names of the components of a step in the space; empty if the space does not have the step."""
     found = space.get(step)
     return tuple(found.choices) if isinstance(found, CategoricalHyperparameter) else ()
 
@@ -179,12 +179,12 @@ def _check_names(argument: str, names: Sequence[str]) -> None:
     for name in names:
         if name not in NAMES:
             close = get_close_matches(name, NAMES, n=1)
-            mend = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(NAMES)}"
-            raise SpaceError(f"{argument} names the unknown component '{name}'; {mend}")
+            advice = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(NAMES)}"
+            raise SpaceError(f"{argument} names the unknown component '{name}'; {advice}")
 
 
-def _has(step: str, traits: TableTraits) -> bool:
-    """Whether the table leaves anything to choose at a step."""
+def _is_needed(step: str, traits: TableTraits) -> bool:
+    """Return whether a table needs a choice at a step."""
     if step == "encoding":
         return bool(traits.categorical)
     if step == "imputation":
@@ -210,11 +210,11 @@ def _choices(step: str, traits: TableTraits, include: Sequence[str], exclude: Se
 
 
 def _weights(step: str, names: Sequence[str]) -> list[float] | None:
-    """Probabilities of the choices of a step; None for equal ones."""
-    if "none" not in names or len(names) == 1 or step not in _LEFT_OUT:
+    """Return the probabilities of the choices of a step; None if all are equal."""
+    if "none" not in names or len(names) == 1 or step not in _SKIP_PROBABILITY:
         return None
-    rest = (1 - _LEFT_OUT[step]) / (len(names) - 1)
-    return [_LEFT_OUT[step] if name == "none" else rest for name in names]
+    rest = (1 - _SKIP_PROBABILITY[step]) / (len(names) - 1)
+    return [_SKIP_PROBABILITY[step] if name == "none" else rest for name in names]
 
 
 def _names_a_model(include: Sequence[str]) -> bool:
@@ -222,11 +222,15 @@ def _names_a_model(include: Sequence[str]) -> bool:
 
 
 def _conflict(step: str, name: str, other: str, other_name: str) -> bool:
-    """Whether two choices do not go together."""
-    for giver, given, needed, takers in _NEEDS:
-        for (a, a_name), (b, b_name) in (((step, name), (other, other_name)), ((other, other_name), (step, name))):
-            if a == giver and a_name == given and b in takers and not getattr(get_component(b, b_name), needed):
-                return True
+    """Return whether two components do not go together."""
+    return _refuses(step, name, other, other_name) or _refuses(other, other_name, step, name)
+
+
+def _refuses(step: str, name: str, source_step: str, source: str) -> bool:
+    """Return whether a component does not accept what a component of another step passes on."""
+    for passing_step, passing, needed, later_steps in _REQUIREMENTS:
+        if (source_step, source) == (passing_step, passing) and step in later_steps:
+            return not getattr(get_component(step, name), needed)
     return False
 
 
@@ -236,7 +240,7 @@ def _fits(step: str, name: str, picked: Mapping[str, str]) -> bool:
 
 
 def _prune(offered: dict[str, list[Component]]) -> None:
-    """Drop the choices that go with no choice of another step, until all that is left goes with something."""
+    """Remove components that go with no component of some other step, until no such component is left."""
     for step, components in offered.items():
         if not components:
             raise SpaceError(f"include and exclude leave no component for {step}; name at least one, or none at all")
@@ -247,7 +251,7 @@ def _prune(offered: dict[str, list[Component]]) -> None:
             kept = [
                 component
                 for component in offered[step]
-                if not all(_conflict(step, component.name, other, against.name) for against in offered[other])
+                if not all(_conflict(step, component.name, other, rival.name) for rival in offered[other])
             ]
             if not kept:
                 here, there = (", ".join(component.name for component in offered[name]) for name in (step, other))
@@ -258,11 +262,11 @@ def _prune(offered: dict[str, list[Component]]) -> None:
             offered[step] = kept
 
 
-def _pick(names: Mapping[str, Sequence[str]], wishes: Mapping[str, Any]) -> dict[str, str]:
-    """One choice for each step, the wish where it is offered and goes with the choices before it."""
+def _pick(names: Mapping[str, Sequence[str]], requested: Mapping[str, Any]) -> dict[str, str]:
+    """Return one component for each step: the requested component where it is in the space and goes with the others."""
     picked: dict[str, str] = {}
-    for step in (step for step in _DEFAULTS if step in names):
-        candidates = [str(wishes.get(step)), *_DEFAULTS[step], *names[step]]
+    for step in (step for step in _PREFERRED if step in names):
+        candidates = [str(requested.get(step)), *_PREFERRED[step], *names[step]]
         suited = (name for name in candidates if name in names[step] and _fits(step, name, picked))
         choice = next(suited, None)
         if choice is None:
@@ -273,37 +277,37 @@ def _pick(names: Mapping[str, Sequence[str]], wishes: Mapping[str, Any]) -> dict
 
 
 def _forbid(space: ConfigurationSpace, offered: Mapping[str, list[Component]]) -> None:
-    """Combinations that cannot work: missing cells, category codes or weights met by what cannot use them."""
-    for giver, given, needed, takers in _NEEDS:
-        if given not in choices(space, giver):
+    """Forbid components that do not accept the missing cells, category codes or weights of an earlier component."""
+    for passing_step, passing, needed, later_steps in _REQUIREMENTS:
+        if passing not in choices(space, passing_step):
             continue
-        for taker in takers:
-            refusing = [component.name for component in offered[taker] if not getattr(component, needed)]
+        for step in later_steps:
+            refusing = [component.name for component in offered[step] if not getattr(component, needed)]
             if refusing:
                 space.add(
                     ForbiddenAndConjunction(
-                        ForbiddenEqualsClause(space[giver], given), ForbiddenInClause(space[taker], refusing)
+                        ForbiddenEqualsClause(space[passing_step], passing), ForbiddenInClause(space[step], refusing)
                     )
                 )
 
 
-def _fill(space: ConfigurationSpace, wishes: Mapping[str, Any]) -> dict[str, Any]:
-    """Values of all hyperparameters that are active, in the space's own order, parents first."""
+def _fill(space: ConfigurationSpace, requested: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values of all active hyperparameters, in the order of the space, in which parents come first."""
     values: dict[str, Any] = {}
     for name, hyperparameter in space.items():
         if is_active(space, name, values):
-            values[name] = _nearest(hyperparameter, wishes.get(name))
+            values[name] = _nearest(hyperparameter, requested.get(name))
     return values
 
 
-def _nearest(hyperparameter: Hyperparameter[Any, Any], wish: Any) -> Any:
-    """Return the legal value that is nearest to a wish, in the type that the space has; the default without one."""
-    if wish is None:
+def _nearest(hyperparameter: Hyperparameter[Any, Any], value: Any) -> Any:
+    """Return the legal value nearest to the requested value, with the type of the space; by default the default."""
+    if value is None:
         return hyperparameter.default_value
     if isinstance(hyperparameter, NumericalHyperparameter):
-        wish = type(hyperparameter.default_value)(min(max(wish, hyperparameter.lower), hyperparameter.upper))
-    if not hyperparameter.legal_value(wish):
+        value = type(hyperparameter.default_value)(min(max(value, hyperparameter.lower), hyperparameter.upper))
+    if not hyperparameter.legal_value(value):
         return hyperparameter.default_value
     if isinstance(hyperparameter, CategoricalHyperparameter):
-        return next((choice for choice in hyperparameter.choices if choice == wish), wish)
-    return wish
+        return next((choice for choice in hyperparameter.choices if choice == value), value)
+    return value

@@ -175,9 +175,9 @@ def space(
     problem: Annotated[Problem, typer.Option("--task", help="Kind of target.")] = Problem.BINARY,
 ) -> None:
     """Show the size and the components of the search space for a table with numbers, categories and missing values."""
-    from pipelines.space import RICH_TABLES, build_space, describe
+    from pipelines.space import RICH_TABLES, build_space, summarize
 
-    size = describe(build_space(RICH_TABLES[problem.value]))
+    size = summarize(build_space(RICH_TABLES[problem.value]))
     if as_json:
         typer.echo(json.dumps(size, indent=2))
     else:

@@ -1,1 +1,1 @@
-"""Neural networks for tables, trained many at once; torch is imported only where one is fitted or asked."""
+"""Neural networks for tables, many of which are trained at once; only `fit` and `predict` import torch."""

@@ -1,1 +1,1 @@
-"""The steps of a pipeline that stand before and after the model."""
+"""The steps of a pipeline other than the model: preprocessing, generation, selection, balancing, calibration."""

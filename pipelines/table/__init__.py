@@ -1,1 +1,1 @@
-"""A raw table as one array: kinds of columns, and how each column is read."""
+"""Conversion of a raw table to one array: kinds of columns, and the readers of each kind."""

@@ -12,7 +12,7 @@ from ConfigSpace import Configuration as SpaceConfiguration
 from pipelines.catalog import NAMES
 from pipelines.component import TableTraits
 from pipelines.models import MODELS, PORTFOLIO
-from pipelines.space import build_space, choices, complete, describe, to_configuration
+from pipelines.space import build_space, choices, complete, summarize, to_configuration
 
 MIXED = TableTraits("multiclass", 1_000, 12, 4, (0, 5), (3, 40), has_missing=True)
 TRAITS = [
@@ -31,7 +31,7 @@ space_of = cache(build_space)
 
 
 def test_a_mixed_table_opens_more_than_a_hundred_hyperparameters():
-    about = describe(space_of(MIXED))
+    about = summarize(space_of(MIXED))
     assert about["n_hyperparameters"] > 100
     assert about["n_families"] == len(about["families"]) >= 15
 
