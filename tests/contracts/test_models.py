@@ -1,4 +1,4 @@
-"""What every model family promises, whoever adds it."""
+"""The contract of models: tests that run for every model family of the catalog."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ import pytest
 from scipy import sparse
 from sklearn.base import BaseEstimator, clone
 
+from pipelines.catalog import get_component
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models import MODELS, PORTFOLIO
 
 TASKS = ("binary", "multiclass", "regression")
 N_ROWS = 90
-SECONDS = 0.5  # of a fit, where no more is asked than that it works
+SECONDS = 0.5  # time limit of fits whose accuracy does not matter
 SINGLE_CLASS_TAKEN = {
     "decision_tree",
     "random_forest",
@@ -28,7 +29,7 @@ SINGLE_CLASS_TAKEN = {
     "gaussian_nb",
     "bernoulli_nb",
 }
-FIVE_LABELS = np.array([0, 2, 3, 7, 9])  # codes whose gaps stand for classes that a training part lacks
+FIVE_LABELS = np.array([0, 2, 3, 7, 9])  # the missing codes stand for classes without training rows
 
 
 def traits_of(task: str, n_rows: int = N_ROWS, n_features: int = 4, **changes: Any) -> TableTraits:
@@ -37,7 +38,7 @@ def traits_of(task: str, n_rows: int = N_ROWS, n_features: int = 4, **changes: A
 
 
 def table(task: str, n_rows: int = N_ROWS, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Four standardized columns, the first two of which tell the target."""
+    """Return four standardized columns and a target that depends on the first two columns."""
     rng = np.random.default_rng(seed)
     X = rng.normal(size=(n_rows, 4))
     signal = X[:, 0] + 0.5 * X[:, 1]
@@ -62,7 +63,7 @@ def make(
 
 
 def output(estimator: Any, X: Any) -> np.ndarray:
-    """Probabilities or means."""
+    """Return the probabilities or the means that an estimator predicts."""
     return estimator.predict_proba(X) if hasattr(estimator, "predict_proba") else estimator.predict(X)
 
 
@@ -80,7 +81,7 @@ def check_output(estimator: Any, X: Any, y: np.ndarray) -> None:
 
 
 def cases(**wanted: Any) -> list[Any]:
-    """Pairs of component and task, for components whose fields have the wanted values."""
+    """Return pairs of component and task, for components whose fields have the wanted values."""
     return [
         pytest.param(model, task, id=f"{model.name}-{task}")
         for model in MODELS
@@ -90,7 +91,7 @@ def cases(**wanted: Any) -> list[Any]:
 
 
 @pytest.mark.parametrize(("model", "task"), cases())
-def test_default_learns_survives_pickling_and_repeats_itself_silently(
+def test_default_learns_is_repeatable_can_be_pickled_and_prints_nothing(
     model: Component, task: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
     X, y = table(task)
@@ -118,7 +119,7 @@ def test_sampled_configurations_fit(model: Component, task: str) -> None:
 
 
 @pytest.mark.parametrize(("model", "task"), cases(accepts_missing=True))
-def test_missing_cells_are_taken(model: Component, task: str) -> None:
+def test_missing_cells_are_accepted(model: Component, task: str) -> None:
     X, y = table(task)
     X = np.where(np.random.default_rng(1).random(X.shape) < 0.2, np.nan, X)
     X[:, 3] = np.nan
@@ -135,7 +136,7 @@ def test_native_categories_are_not_ordered_and_may_be_missing_or_new(model: Comp
     X = np.column_stack([codes, rng.normal(size=300)])
     X[::20, 0] = np.nan
     traits = traits_of(task, n_rows=300, n_features=2, categorical=(0,), cardinalities=(15,), has_missing=True)
-    # Few leaves a tree: alternating codes are hard to learn as numbers and easy as categories.
+    # With few leaves per tree, alternating codes are hard to learn as numbers and easy to learn as categories.
     small = {
         "lightgbm": {"num_leaves": 2},
         "xgboost": {"max_depth": 2},
@@ -152,7 +153,7 @@ def test_native_categories_are_not_ordered_and_may_be_missing_or_new(model: Comp
 
 
 @pytest.mark.parametrize(("model", "task"), cases(accepts_sparse=True))
-def test_sparse_tables_give_what_dense_ones_give(model: Component, task: str) -> None:
+def test_sparse_tables_are_learned_like_dense_tables(model: Component, task: str) -> None:
     X, y = table(task)
     X = np.where(np.abs(X) < 0.5, 0.0, X)
     traits = traits_of(task, sparse=True)
@@ -163,9 +164,9 @@ def test_sparse_tables_give_what_dense_ones_give(model: Component, task: str) ->
 
 
 @pytest.mark.parametrize(("model", "task"), cases(accepts_weights=True))
-def test_weights_pull_predictions_towards_heavy_rows(model: Component, task: str) -> None:
+def test_weights_move_predictions_towards_heavy_rows(model: Component, task: str) -> None:
     X, y = table(task)
-    y = np.random.default_rng(5).permutation(y)  # nothing to learn but the share of each target
+    y = np.random.default_rng(5).permutation(y)  # only the share of each target can be learned
     heavy = y >= np.median(y)
     weight = np.where(heavy, 30.0, 1.0)
     traits = traits_of(task, weighted=True)
@@ -178,7 +179,7 @@ def test_weights_pull_predictions_towards_heavy_rows(model: Component, task: str
 
 
 @pytest.mark.parametrize(("model", "task"), cases())
-def test_tiny_parts_with_lone_rows_of_a_class_fit(model: Component, task: str) -> None:
+def test_tables_of_few_rows_with_a_single_row_of_a_class_fit(model: Component, task: str) -> None:
     X, y = table(task, n_rows=12)
     if task != "regression":
         y = np.where(np.arange(12) == 0, y.max() + 1, np.where(np.arange(12) < 7, 0, 1))
@@ -198,7 +199,7 @@ def test_training_ends_early_when_the_time_is_up(model: Component, task: str) ->
     traits = traits_of(task, n_rows=200)
     params = default(model, traits)
     if params.get("learning_rate", 0.0) > 0.02:
-        params["learning_rate"] = 0.2  # boosting: few rounds are enough to tell
+        params["learning_rate"] = 0.2  # with boosting a few rounds are enough
     hurried = make(model, traits, params, time_limit=1e-4).fit(X, y)
     check_output(hurried, X, y)
     relaxed = make(model, traits, params).fit(X, y)
@@ -206,7 +207,7 @@ def test_training_ends_early_when_the_time_is_up(model: Component, task: str) ->
 
 
 @pytest.mark.parametrize("model", [m for m in MODELS if m.applies(traits_of("binary"))], ids=lambda m: m.name)
-def test_a_single_class_is_refused_clearly_or_predicted(model: Component) -> None:
+def test_a_single_class_is_refused_by_a_clear_error_or_predicted(model: Component) -> None:
     X, y = table("binary")
     estimator: Any = make(model, traits_of("binary"))
     if model.name in SINGLE_CLASS_TAKEN:
@@ -227,15 +228,15 @@ def test_guessed_seconds_grow_with_rows(model: Component, task: str) -> None:
 
 @pytest.mark.parametrize("entry", PORTFOLIO, ids=lambda entry: str(entry["model"]))
 def test_portfolio_entries_are_legal_where_they_apply(entry: Mapping[str, Any]) -> None:
-    model = next(m for m in MODELS if m.name == entry["model"])
+    model = get_component("model", entry["model"])
     prefix = f"model:{model.name}:"
     own = {name.removeprefix(prefix): value for name, value in entry.items() if name.startswith("model:")}
-    met = [traits_of(task, categorical=(0,), cardinalities=(3,)) for task in TASKS]
-    spaces = [model.space(traits) for traits in met if model.applies(traits)]
+    tables = [traits_of(task, categorical=(0,), cardinalities=(3,)) for task in TASKS]
+    spaces = [model.space(traits) for traits in tables if model.applies(traits)]
     for name, value in own.items():
-        there = [space[name] for space in spaces if name in space]
-        assert there, f"{model.name} has no {name}"
-        assert all(hyperparameter.legal_value(value) for hyperparameter in there), f"{name}={value}"
+        found = [space[name] for space in spaces if name in space]
+        assert found, f"{model.name} has no {name}"
+        assert all(hyperparameter.legal_value(value) for hyperparameter in found), f"{name}={value}"
 
 
 def test_names_are_unique_and_every_family_has_a_portfolio_entry() -> None:
@@ -244,7 +245,7 @@ def test_names_are_unique_and_every_family_has_a_portfolio_entry() -> None:
     assert {entry["model"] for entry in PORTFOLIO} == set(names)
 
 
-def test_parameters_given_to_make_are_left_as_they_are() -> None:
+def test_make_does_not_change_its_parameters() -> None:
     for model in MODELS:
         traits = dataclasses.replace(
             traits_of("binary"), task="binary" if model.applies(traits_of("binary")) else "regression"
@@ -255,7 +256,7 @@ def test_parameters_given_to_make_are_left_as_they_are() -> None:
         assert params == before
 
 
-def test_the_catalog_is_read_without_the_heavy_libraries() -> None:
+def test_importing_the_models_does_not_import_the_heavy_libraries() -> None:
     code = "import sys, pipelines.models; print([m for m in ('torch', 'catboost', 'xgboost') if m in sys.modules])"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"
@@ -275,8 +276,8 @@ def test_rows_of_huge_numbers_get_finite_predictions(model: Component, task: str
 
 @pytest.mark.parametrize("task", TASKS)
 def test_neighbors_of_huge_numbers_keep_their_weights(task: str) -> None:
-    (neighbors,) = (model for model in MODELS if model.name == "k_nearest_neighbors")
     X, y = table(task)
-    params = {"n_neighbors": 80, "weights": "distance", "p": 2}  # so many that distances are computed by brute force
-    estimator = make(neighbors, traits_of(task), params).fit(X, y)
+    # With this number of neighbors scikit-learn computes all distances.
+    params = {"n_neighbors": 80, "weights": "distance", "p": 2}
+    estimator = make(get_component("model", "k_nearest_neighbors"), traits_of(task), params).fit(X, y)
     check_output(estimator, np.full((2, 4), [[1e30], [-1e30]]), y)

@@ -1,4 +1,4 @@
-"""Whatever can be sampled fits and predicts, on tables of every shape."""
+"""Tests of pipelines: every configuration of the space fits and predicts, on tables of all kinds."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pipelines.space import build_space, complete, to_configuration
 
 @dataclass(frozen=True)
 class Table:
-    """Rows to train on and rows to predict."""
+    """Rows to train on, and new rows to predict."""
 
     X: Any
     y: np.ndarray
@@ -34,7 +34,7 @@ Parts = tuple[Any, np.ndarray, TableTraits]
 
 
 def _numbers(rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Six columns of numbers, of which the first tells most of two classes."""
+    """Return six columns of numbers and two classes, which depend on the first column."""
     X = rng.normal(size=(N, D))
     return X, (X[:, 0] + 0.5 * rng.normal(size=N) > 0).astype(int)
 
@@ -47,7 +47,7 @@ def _missing_cells_and_categories(rng: np.random.Generator) -> Parts:
     X, y = _numbers(rng)
     X[:, 1], X[:, 4] = rng.integers(0, 3, N), rng.integers(0, 25, N)
     X[rng.random(X.shape) < 0.15] = np.nan
-    X[:, 3] = np.nan  # nothing known of this column in the training part
+    X[:, 3] = np.nan  # a column without any value in the training rows
     return X, y, TableTraits("binary", N, D, 2, (1, 4), (3, 26), has_missing=True)
 
 
@@ -68,7 +68,7 @@ def _more_columns_than_rows(rng: np.random.Generator) -> Parts:
 def _thirty_classes(rng: np.random.Generator) -> Parts:
     X, y = rng.normal(size=(75, 4)), np.sort(np.arange(75) % 30)
     X[:, 0], X[:, 1] = rng.integers(0, 5, 75), rng.integers(0, 8, 75)
-    # One class of the table is not in the training part.
+    # One class of the table has no training rows.
     return X, y, TableTraits("multiclass", 75, 4, 31, (0, 1), (5, 8))
 
 
@@ -143,32 +143,32 @@ SHAPES = [
 
 
 def _new_rows(X: Any, traits: TableTraits) -> Any:
-    """A few rows of training, one without any value where a table can say so, one of the largest numbers."""
+    """Return a few training rows, a row without any value (dense tables only) and a row of the largest numbers."""
     if sparse.issparse(X):
         return sparse.vstack([X[:4], np.full((1, X.shape[1]), LARGEST)], format="csr")
     new = np.vstack([X[:4], np.full((1, X.shape[1]), np.nan), X[4:5]])
     new[5, list(traits.numeric)] = LARGEST
     if traits.categorical:
-        new[0, traits.categorical[0]] = traits.cardinalities[0] - 1  # a level that training may not have
+        new[0, traits.categorical[0]] = traits.cardinalities[0] - 1  # a level that may have no training rows
     return new
 
 
 def check(table: Table, configuration: Configuration) -> None:
-    """Build, clone, fit, predict, pickle."""
+    """Check that a pipeline can be built, cloned, fitted and pickled, and that its predictions are valid."""
     pipeline = clone(build_pipeline(configuration, FitContext(table.traits, time_limit=0.5)))
     weights = np.linspace(0.1, 2, len(table.y)) if table.traits.weighted else None
     pipeline.fit(table.X, table.y, model__sample_weight=weights)
-    ask = pipeline.predict_proba if table.traits.is_classification else pipeline.predict
-    answer = ask(table.new)
-    assert np.isfinite(answer).all()
-    assert len(answer) == table.new.shape[0]
+    predict = pipeline.predict_proba if table.traits.is_classification else pipeline.predict
+    out = predict(table.new)
+    assert np.isfinite(out).all()
+    assert len(out) == table.new.shape[0]
     if table.traits.is_classification:
-        assert answer.min() >= 0
-        assert answer.sum(axis=1) == pytest.approx(1, abs=1e-3)
-        assert answer.shape[1] == len(np.unique(table.y))
+        assert out.min() >= 0
+        assert out.sum(axis=1) == pytest.approx(1, abs=1e-3)
+        assert out.shape[1] == len(np.unique(table.y))
     again = pickle.loads(pickle.dumps(pipeline))
     same = again.predict_proba if table.traits.is_classification else again.predict
-    assert np.array_equal(same(table.new), answer)
+    assert np.array_equal(same(table.new), out)
 
 
 def _sampled(shape: Callable[[np.random.Generator], Parts], n: int, seed: int) -> None:
@@ -180,7 +180,7 @@ def _sampled(shape: Callable[[np.random.Generator], Parts], n: int, seed: int) -
         configuration = to_configuration(sampled)
         try:
             check(table, configuration)
-        except Exception as error:  # noqa: BLE001  all failures are wanted, not only the first
+        except Exception as error:  # noqa: BLE001  the report lists all failures, not only the first
             failures.append(f"{type(error).__name__}: {error}\n  {configuration}")
     assert not failures, "\n".join(failures)
 
@@ -209,7 +209,7 @@ def test_steps_that_do_nothing_are_left_out():
     assert list(pipeline.named_steps) == ["columns", "generate", "select", "model"]
 
 
-def test_a_calibrated_model_gets_its_share_of_the_time_and_costs_several_fits():
+def test_a_calibrated_model_is_predicted_to_take_several_fits():
     traits = TableTraits("binary", 2_000, 5, 2)
     space = build_space(traits)
     plain = complete(space, {"model": "lightgbm"})
@@ -218,27 +218,27 @@ def test_a_calibrated_model_gets_its_share_of_the_time_and_costs_several_fits():
 
 
 def test_target_encoding_is_out_of_fold():
-    """An identifier column says nothing of new rows; encoding it with its own target would say everything."""
+    """An identifier carries no information; encoded with its own target it would predict the training rows."""
     rng = np.random.default_rng(0)
     n = 400
     X = np.column_stack([np.arange(n) // 2, rng.normal(size=n)]).astype(float)
     y = rng.integers(0, 2, n)
     traits = TableTraits("binary", n, 2, 2, (0,), (200,))
-    wish = {"model": "logistic_regression", "encoding": "target", "encoding:target:smooth": 0.5}
-    pipeline = build_pipeline(complete(build_space(traits), wish), FitContext(traits))
+    partial = {"model": "logistic_regression", "encoding": "target", "encoding:target:smooth": 0.5}
+    pipeline = build_pipeline(complete(build_space(traits), partial), FitContext(traits))
     encoded = pipeline[:-1].fit_transform(X, y)[:, 0]
     assert abs(np.corrcoef(encoded, y)[0, 1]) < 0.3
 
 
-def test_encoded_categories_come_on_the_scale_of_the_numbers_where_these_are_scaled():
+def test_encoded_categories_are_scaled_where_numbers_are_scaled():
     rng = np.random.default_rng(0)
     X = np.column_stack([rng.integers(0, 40, 200), rng.integers(0, 40, 200), rng.normal(size=200)]).astype(float)
     y = 1e4 * rng.normal(size=200)
     traits = TableTraits("regression", 200, 3, 0, (0, 1), (40, 40))
     for encoding, generation in (("ordinal", "none"), ("target", "none"), ("frequency", "categorical_interactions")):
-        wish = {"model": "ridge", "encoding": encoding, "generation": generation}
+        partial = {"model": "ridge", "encoding": encoding, "generation": generation}
         for scaling, is_scaled in (("standard", True), ("none", False)):
-            configuration = complete(build_space(traits), {**wish, "scaling": scaling})
+            configuration = complete(build_space(traits), {**partial, "scaling": scaling})
             columns = build_pipeline(configuration, FitContext(traits)).named_steps["columns"]
             spreads = columns.fit_transform(X, y).std(axis=0)
             assert np.allclose(spreads, 1) == is_scaled
@@ -251,8 +251,8 @@ def test_wider_tables_are_predicted_to_take_longer():
     traits = TableTraits("binary", 5_000, 20, 2)
     space = build_space(traits)
     plain, wide, narrow = (
-        predicted_seconds(complete(space, {"model": "random_forest", **wish}), traits)
-        for wish in (
+        predicted_seconds(complete(space, {"model": "random_forest", **partial}), traits)
+        for partial in (
             {},
             {"generation": "polynomial", "generation:polynomial:n_new": 200},
             {"generation": "agglomeration", "generation:agglomeration:share": 0.2},

@@ -1,4 +1,4 @@
-"""The joint space holds what suits the table, and nothing else."""
+"""Tests of the joint search space: it contains exactly the components that work on the table."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ TRAITS = [
 space_of = cache(build_space)
 
 
-def test_a_mixed_table_opens_more_than_a_hundred_hyperparameters():
-    about = summarize(space_of(MIXED))
-    assert about["n_hyperparameters"] > 100
-    assert about["n_families"] == len(about["families"]) >= 15
+def test_the_space_of_a_mixed_table_has_more_than_a_hundred_hyperparameters():
+    summary = summarize(space_of(MIXED))
+    assert summary["n_hyperparameters"] > 100
+    assert summary["n_families"] == len(summary["families"]) >= 15
 
 
 @pytest.mark.parametrize("traits", TRAITS, ids=str)
@@ -56,7 +56,7 @@ def test_every_portfolio_entry_becomes_a_valid_configuration_or_its_model_is_abs
             SpaceConfiguration(space, values=dict(configuration)).check_valid_configuration()
 
 
-def test_what_cannot_apply_is_absent():
+def test_components_that_cannot_apply_are_absent():
     plain = build_space(TableTraits("regression", 1_000, 5))
     assert not {"encoding", "imputation", "balancing", "calibration"} & set(plain)
     sparse = build_space(TableTraits("binary", 1_000, 500, 2, sparse=True))
@@ -67,24 +67,24 @@ def test_what_cannot_apply_is_absent():
     assert refuse.isdisjoint(choices(weighted, "model"))
 
 
-def test_missing_cells_never_meet_a_model_that_cannot_take_them():
-    takes = {component.name for component in MODELS if component.accepts_missing}
+def test_missing_cells_reach_only_models_that_accept_them():
+    accepting = {component.name for component in MODELS if component.accepts_missing}
     samples = [to_configuration(s) for s in space_of(MIXED).sample_configuration(500)]
     untouched = [c for c in samples if c["imputation"] == "none"]
     assert len(untouched) > 20
-    assert {c.family for c in untouched} <= takes
+    assert {c.family for c in untouched} <= accepting
 
 
-def test_category_codes_only_meet_models_that_know_them():
-    takes = {component.name for component in MODELS if component.accepts_categories}
+def test_category_codes_reach_only_models_that_accept_them():
+    accepting = {component.name for component in MODELS if component.accepts_categories}
     samples = [to_configuration(s) for s in space_of(MIXED).sample_configuration(800)]
     native = [c for c in samples if c["encoding"] == "native"]
     assert len(native) > 10
-    assert {c.family for c in native} <= takes
+    assert {c.family for c in native} <= accepting
     assert {c["selection"] for c in native} == {"none"}
 
 
-def test_include_and_exclude_are_honored():
+def test_include_and_exclude_are_respected():
     space = build_space(MIXED, include=["lightgbm", "ridge", "logistic_regression"], exclude=["pca", "nystroem"])
     assert set(choices(space, "model")) == {"lightgbm", "logistic_regression"}
     assert {"pca", "nystroem"}.isdisjoint(choices(space, "generation"))
@@ -100,31 +100,31 @@ def test_names_are_checked():
         build_space(TableTraits("regression", 100, 5), include=["logistic_regression"])
 
 
-def test_wishes_out_of_bounds_are_clipped_and_unknown_ones_dropped():
+def test_values_out_of_bounds_are_clipped_and_unknown_values_are_ignored():
     space = space_of(MIXED)
-    wish = {"model": "lightgbm", "model:lightgbm:learning_rate": 1e9, "encoding": "no such", "nonsense": 1}
-    configuration = complete(space, wish)
+    partial = {"model": "lightgbm", "model:lightgbm:learning_rate": 1e9, "encoding": "no such", "nonsense": 1}
+    configuration = complete(space, partial)
     assert configuration["model:lightgbm:learning_rate"] == space["model:lightgbm:learning_rate"].upper
     assert configuration["encoding"] == "one_hot"
     assert "nonsense" not in configuration
 
 
 @pytest.mark.parametrize("p", [1.0, True, np.int64(1)])
-def test_a_wish_gets_the_type_of_the_choice_that_it_equals(p):
-    wish = {"model": "k_nearest_neighbors", "model:k_nearest_neighbors:p": 1}
-    expected = complete(space_of(MIXED), wish)
-    assert complete(space_of(MIXED), {**wish, "model:k_nearest_neighbors:p": p}).id == expected.id
+def test_a_value_gets_the_type_of_the_choice_that_it_equals(p):
+    partial = {"model": "k_nearest_neighbors", "model:k_nearest_neighbors:p": 1}
+    expected = complete(space_of(MIXED), partial)
+    assert complete(space_of(MIXED), {**partial, "model:k_nearest_neighbors:p": p}).id == expected.id
 
 
-def test_a_forbidden_wish_falls_back_to_what_works():
-    wish = {"model": "logistic_regression", "imputation": "none", "encoding": "native"}
-    configuration = complete(space_of(MIXED), wish)
+def test_a_forbidden_combination_is_replaced_by_one_that_works():
+    partial = {"model": "logistic_regression", "imputation": "none", "encoding": "native"}
+    configuration = complete(space_of(MIXED), partial)
     assert configuration.family == "logistic_regression"
     assert configuration["imputation"] != "none"
     assert configuration["encoding"] != "native"
 
 
-def test_choices_left_by_include_and_exclude_that_go_with_nothing_leave_the_space_too():
+def test_components_that_go_with_no_included_component_leave_the_space():
     native = build_space(MIXED, include=["native"])
     assert set(choices(native, "model")) == {c.name for c in MODELS if c.accepts_categories}
     assert set(choices(native, "generation")) == {"none", "categorical_interactions"}
@@ -137,13 +137,13 @@ def test_choices_left_by_include_and_exclude_that_go_with_nothing_leave_the_spac
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_any_include_and_exclude_leave_a_valid_space_or_say_why_not(seed):
+def test_any_include_and_exclude_give_a_valid_space_or_a_clear_error(seed):
     rng = np.random.default_rng(seed)
     include, exclude = (rng.choice(NAMES, rng.integers(0, 12), replace=False).tolist() for _ in range(2))
     try:
         space = build_space(MIXED, include, exclude)
     except ValueError as error:
-        assert str(error).startswith("include and exclude leave")  # noqa: PT017  either outcome is right
+        assert str(error).startswith("include and exclude leave")  # noqa: PT017  both outcomes are right
         return
     for sampled in [space.get_default_configuration(), *space.sample_configuration(5)]:
         sampled.check_valid_configuration()

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.preprocessing import TargetEncoder
+
+from pipelines.steps.encoders import FrequencyEncoder, TargetMeanEncoder
+
+
+def test_frequencies_are_shares_of_the_training_rows():
+    encoder = FrequencyEncoder().fit(np.array([[0.0], [0.0], [1.0], [np.nan]]))
+    assert encoder.transform(np.array([[0.0], [1.0], [np.nan], [7.0]])).ravel().tolist() == [0.5, 0.25, 0.25, 0.0]
+
+
+@pytest.mark.parametrize(("kind", "classification"), [("binary", True), ("multiclass", True), ("continuous", False)])
+def test_target_means_agree_with_scikit_learn_on_new_rows_and_are_out_of_fold_on_training_rows(kind, classification):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 30, (300, 2)).astype(float)
+    X[rng.random(X.shape) < 0.1] = np.nan
+    y = {"binary": rng.integers(0, 2, 300), "multiclass": rng.integers(0, 4, 300), "continuous": rng.normal(size=300)}
+    encoder = TargetMeanEncoder(5.0, classification)
+    inside = encoder.fit_transform(X, y[kind])
+    new = np.array([[3.0, np.nan], [99.0, 0.0]])
+    expected = TargetEncoder(target_type=kind, smooth=5.0).fit(X, y[kind]).transform(new)
+    assert encoder.transform(new) == pytest.approx(expected)
+    assert inside.shape[1] == expected.shape[1]
+    own = TargetMeanEncoder(5.0, classification).fit(X, y[kind]).transform(X)
+    target = (y[kind] == 0) if kind == "multiclass" else y[kind]
+    assert np.corrcoef(own[:, 0], target)[0, 1] > 0.2
+    assert abs(np.corrcoef(inside[:, 0], target)[0, 1]) < 0.15
+
+
+def test_target_means_accept_two_rows_per_class_and_rows_of_two_classes():
+    X = np.arange(60.0)[:, None] % 5
+    thirty = TargetMeanEncoder().fit_transform(X, np.arange(60) % 30)
+    assert thirty.shape == (60, 30)
+    assert thirty.sum(axis=1) == pytest.approx(1)
+    two = TargetMeanEncoder().fit_transform(X, np.where(X[:, 0] == 0, 7, 3))
+    assert two.shape == (60, 1)
+    assert two[X[:, 0] == 0].min() > two[X[:, 0] != 0].max()
