@@ -23,7 +23,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl import persistence
 from automl.arguments import check_arguments
-from automl.ensemble.estimate import Estimate, Evidence, estimate_score
+from automl.ensemble.estimate import Estimate, OutOfFoldRecord, estimate_score
 from automl.ensemble.selection import Ensemble
 from automl.execute.processes import warm_up
 from automl.guard import Guard, make_guard
@@ -160,7 +160,7 @@ class BaseAutoML(BaseEstimator):
         self._reader: TableReader = reader
         self._metric: Metric = task.metric
         self._ensemble: Ensemble = result.ensemble
-        self._evidence: Evidence | Estimate | None = result.evidence
+        self._estimate: OutOfFoldRecord | Estimate | None = result.out_of_fold
         self._guard_curve: pd.DataFrame | None = result.guard_curve
         self.history_ = result.history
         self.stop_reason_ = result.stop_reason
@@ -310,14 +310,14 @@ class BaseAutoML(BaseEstimator):
             If `cv` orders the rows by time: no estimate from older rows holds for rows of the future.
         """
         check_is_fitted(self, "_ensemble")
-        if self._evidence is None:
+        if self._estimate is None:
             raise AttributeError(
                 "there is no estimate_ where cv orders the rows by time, because scores on older rows say little about "
                 "the future; score the model on rows that are newer than the training rows"
             )
-        if isinstance(self._evidence, Evidence):
-            self._evidence = estimate_score(self._evidence)
-        return self._evidence
+        if isinstance(self._estimate, OutOfFoldRecord):
+            self._estimate = estimate_score(self._estimate)
+        return self._estimate
 
     @property
     def guard_curve_(self) -> pd.DataFrame:

@@ -1,9 +1,9 @@
-"""A guard against overfitting the search: rows that nothing is chosen by, scored as the search goes on.
+"""Guard a search against overfitting: score its incumbent on holdout rows that the search does not use.
 
-Crystallographers keep a small share of their reflections out of the refinement and watch two figures, R-work and R-free
+Crystallographers keep a small share of their reflections out of the refinement and watch two numbers, R-work and R-free
 (Brünger, "Free R value: a novel statistical quantity for assessing the accuracy of crystal structures", Nature 355,
-1992). Where the first falls and the second rises, the refinement fits noise. So may a search that goes on for long: the
-work score is what it believes of its incumbent, the free score what the free rows say.
+1992). If R-work falls and R-free rises, the refinement fits noise. A long search may do the same. The work score is the
+score of the incumbent in the search; the free score is its score on the holdout rows.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from automl.trials.history import RunHistory
 
 logger = logging.getLogger(__name__)
 
-_NEXT_LOOK = 0.1  # of the trials so far have to follow before the next look
+_UPDATE_AFTER = 0.1  # share of the trials so far that must follow before the next update
 _RESAMPLES = 40
-_STANDARD_ERRORS = 2.5  # of a loss on the free rows before they contradict the search: there are many looks
+_STANDARD_ERRORS = 2.5  # by which the free score must get worse; the limit is high because it is tested many times
 _COLUMNS = ["seconds", "work", "free", "parted"]
 
 
@@ -41,9 +41,10 @@ class Guard:
     Attributes
     ----------
     share : float
-        Of the training rows that neither search nor ensemble sees, above 0 and at most 0.5.
+        Share of the training rows that become holdout rows, above 0 and at most 0.5. Neither the search nor the
+        ensemble uses the holdout rows.
     stop : bool
-        Whether to end the search where work score and free score part.
+        Whether to end the search when the work score and the free score diverge.
     """
 
     share: float = 0.1
@@ -51,119 +52,131 @@ class Guard:
 
 
 def make_guard(given: float | Guard | None) -> Guard | None:
-    """The guard that an estimator's argument asks for.
+    """Return the guard that the argument `guard` of an estimator describes.
 
     Raises
     ------
     InvalidInputError
-        If it is neither a share nor a `Guard`.
+        If the argument is neither a share nor a `Guard`.
     """
     if given is None:
         return None
     guard = given if isinstance(given, Guard) else Guard(given)
     if not is_number(guard.share) or not 0 < guard.share <= 0.5:
-        raise InvalidInputError(f"guard must be a share of the rows above 0 and at most 0.5, or a Guard; got {given!r}")
+        raise InvalidInputError(
+            f"guard must be a share of the rows above 0 and at most 0.5, such as 0.1, or a Guard; got {given!r}"
+        )
     return replace(guard, share=float(guard.share))
 
 
 @dataclass(frozen=True)
-class _Look:
+class _Point:
+    """One row of the curve, with the predictions that it was computed from."""
+
     seconds: float
-    work: float  # loss
-    free: float  # loss
-    answer: NDArray[np.float64]  # for the free rows
+    work_loss: float
+    holdout_loss: float
+    predictions: NDArray[np.float64]  # for the holdout rows
 
 
-class Watch:
-    """Looks at the free rows during one run.
+class GuardMonitor:
+    """Scores the incumbent on the holdout rows during one run.
 
     Parameters
     ----------
     guard : Guard
     task : Task
-        With free rows.
+        A task with holdout rows.
     artifacts : Artifacts
     random_state : int
+        Seed of the bootstrap samples of the holdout rows.
     """
 
     def __init__(self, guard: Guard, task: Task, artifacts: Artifacts, random_state: int):
         assert task.holdout is not None
-        self._guard, self._task, self._free, self._artifacts = guard, task, task.holdout, artifacts
+        self._guard, self._task, self._holdout, self._artifacts = guard, task, task.holdout, artifacts
         self._seed = random_state
-        self._looks: list[_Look] = []
-        self._parted: list[bool] = []
-        self._seen: tuple[object, int] | None = None
-        self._next = 1
+        self._points: list[_Point] = []
+        self._diverged: list[bool] = []
+        self._scored: tuple[object, int] | None = None  # the last incumbent and its number of folds
+        self._next_update = 1  # number of results
 
     @property
     def stops(self) -> bool:
-        """Whether the run should end now."""
-        return self._guard.stop and any(self._parted)
+        """Whether the run must end now."""
+        return self._guard.stop and any(self._diverged)
 
     @property
     def curve(self) -> pd.DataFrame:
-        """One row a look: seconds since the start, work score, free score, and whether they have parted."""
-        rows = [(x.seconds, -x.work, -x.free, parted) for x, parted in zip(self._looks, self._parted, strict=True)]
+        """One row an update: seconds since the start, work score, free score, and whether the scores have diverged."""
+        pairs = zip(self._points, self._diverged, strict=True)
+        rows = [(point.seconds, -point.work_loss, -point.holdout_loss, diverged) for point, diverged in pairs]
         return pd.DataFrame(rows, columns=_COLUMNS)
 
-    def look(self, history: RunHistory, seconds: float) -> None:
-        """Score the incumbent's fold models, if it is another than last time and there have been trials enough."""
-        if len(history.results) < self._next:
+    def update(self, history: RunHistory, seconds: float) -> None:
+        """Score the fold models of the incumbent, if it has changed and enough trials have ended since the last time.
+
+        Parameters
+        ----------
+        seconds : float
+            Seconds since the start of the run.
+        """
+        if len(history.results) < self._next_update:
             return
         ranked = rank(history)
-        if not ranked or (ranked[0].configuration, len(ranked[0].folds)) == self._seen:
+        if not ranked or (ranked[0].configuration, len(ranked[0].folds)) == self._scored:
             return
         best = ranked[0]
-        self._seen = best.configuration, len(best.folds)
-        self._next = len(history.results) + max(1, int(_NEXT_LOOK * len(history.results)))
-        work = {o.configuration: o.loss for o in history.observations()}[best.configuration]
-        assert work is not None
+        self._scored = best.configuration, len(best.folds)
+        self._next_update = len(history.results) + max(1, int(_UPDATE_AFTER * len(history.results)))
+        work_loss = {o.configuration: o.loss for o in history.observations()}[best.configuration]
+        assert work_loss is not None
         each = [self._artifacts.holdout_predictions(best.configuration, fold) for fold in best.folds]
-        self._add(seconds, work, np.mean(each, axis=0, dtype=np.float64))
+        self._add(seconds, work_loss, np.mean(each, axis=0, dtype=np.float64))
 
     def finish(self, ensemble: Ensemble, history: RunHistory, seconds: float) -> None:
-        """Score the final ensemble: the last row of the curve."""
-        rows, mixed = out_of_fold(ensemble.bags, history, self._artifacts, self._task)
-        free = np.zeros(())
+        """Score the final ensemble, which becomes the last row of the curve."""
+        rows, mean = out_of_fold(ensemble.bags, history, self._artifacts, self._task)
+        holdout = np.zeros(())
         for bag in ensemble.bags:
             folds = history.evaluations[bag.configuration].folds
             each = [self._artifacts.holdout_predictions(bag.configuration, fold) for fold in folds]
-            free = free + bag.weight * np.mean(each, axis=0, dtype=np.float64)
+            holdout = holdout + bag.weight * np.mean(each, axis=0, dtype=np.float64)
         if ensemble.calibration is not None:
-            mixed, free = ensemble.calibration(mixed), ensemble.calibration(free)
-        if ensemble.label_weights is not None:
-            mixed, free = one_hot_labels(mixed, ensemble.label_weights), one_hot_labels(free, ensemble.label_weights)
-        work = loss_or_nan(self._task.metric, self._task.y[rows], mixed, self._task.weights(rows))
-        self._add(seconds, work, free)
+            mean, holdout = ensemble.calibration(mean), ensemble.calibration(holdout)
+        if ensemble.decision_weights is not None:
+            mean, holdout = (one_hot_labels(p, ensemble.decision_weights) for p in (mean, holdout))
+        work_loss = loss_or_nan(self._task.metric, self._task.y[rows], mean, self._task.weights(rows))
+        self._add(seconds, work_loss, holdout)
 
-    def _add(self, seconds: float, work: float, answer: NDArray[np.float64]) -> None:
-        now = _Look(seconds, work, self._loss(answer, np.arange(len(answer))), answer)
-        parted = self._part_at(now)
-        if parted and not any(self._parted):
+    def _add(self, seconds: float, work_loss: float, predictions: NDArray[np.float64]) -> None:
+        point = _Point(seconds, work_loss, self._loss(predictions, np.arange(len(predictions))), predictions)
+        diverged = self._diverges_at(point)
+        if diverged and not any(self._diverged):
             logger.warning(
-                "work score and free score part after %.0f s: %.4g and %.4g; the search fits noise",
+                "work score and free score diverge after %.0f s: work score %.4g, free score %.4g; the search overfits",
                 seconds,
-                -now.work,
-                -now.free,
+                -point.work_loss,
+                -point.holdout_loss,
             )
-        self._looks.append(now)
-        self._parted.append(parted)
+        self._points.append(point)
+        self._diverged.append(diverged)
 
-    def _part_at(self, now: _Look) -> bool:
-        """Whether the search believes to have got better since the best free score, and the free rows deny it."""
-        known = [look for look in self._looks if np.isfinite(look.free)]
+    def _diverges_at(self, point: _Point) -> bool:
+        """Return whether the work score is better, but the free score clearly worse, than at the best free score."""
+        known = [earlier for earlier in self._points if np.isfinite(earlier.holdout_loss)]
         if not known:
             return False
-        best = min(known, key=lambda look: look.free)
-        if not (now.work < best.work and now.free > best.free):
+        best = min(known, key=lambda earlier: earlier.holdout_loss)
+        if not (point.work_loss < best.work_loss and point.holdout_loss > best.holdout_loss):
             return False
-        units = np.arange(len(now.answer)) if self._free.groups is None else self._free.groups
+        units = np.arange(len(point.predictions)) if self._holdout.groups is None else self._holdout.groups
         units = np.unique(units, return_inverse=True)[1]
         rng = np.random.default_rng(self._seed)
-        drawn = [draw_units(units, rng)[0] for _ in range(_RESAMPLES)]
-        gaps = [self._loss(now.answer, rows) - self._loss(best.answer, rows) for rows in drawn]
-        return bool(now.free - best.free > _STANDARD_ERRORS * np.nanstd(gaps))
+        samples = [draw_units(units, rng)[0] for _ in range(_RESAMPLES)]
+        differences = [self._loss(point.predictions, rows) - self._loss(best.predictions, rows) for rows in samples]
+        return bool(point.holdout_loss - best.holdout_loss > _STANDARD_ERRORS * np.nanstd(differences))
 
-    def _loss(self, answer: NDArray[np.float64], rows: NDArray[np.intp]) -> float:
-        weights = None if self._free.sample_weight is None else self._free.sample_weight[rows]
-        return loss_or_nan(self._task.metric, self._free.y[rows], answer[rows], weights)
+    def _loss(self, predictions: NDArray[np.float64], rows: NDArray[np.intp]) -> float:
+        weights = None if self._holdout.sample_weight is None else self._holdout.sample_weight[rows]
+        return loss_or_nan(self._task.metric, self._holdout.y[rows], predictions[rows], weights)

@@ -19,14 +19,14 @@ from ConfigSpace import ConfigurationSpace
 from threadpoolctl import threadpool_limits
 
 from automl.ensemble.calibration import calibrate
-from automl.ensemble.estimate import Evidence, gather
+from automl.ensemble.estimate import OutOfFoldRecord, collect
 from automl.ensemble.selection import Ensemble, out_of_fold, select_bags
-from automl.ensemble.threshold import tune_label_weights
+from automl.ensemble.threshold import tune_decision_weights
 from automl.errors import InvalidInputError, NothingFittedError, NoWorkersError
 from automl.execute.base import Executor
 from automl.execute.catalog import make_executor
 from automl.execute.machine import available_cpus, room_for_a_fit
-from automl.guard import Guard, Watch
+from automl.guard import Guard, GuardMonitor
 from automl.search.budget import Budget
 from automl.search.catalog import make_searcher
 from automl.search.fleets import FleetBuilder
@@ -68,7 +68,7 @@ class RunSettings:
     searcher: Any = "smac"
     ensemble_size: int = 25
     store: str | os.PathLike[str] | None = None
-    guard: Guard | None = None  # of a task with free rows
+    guard: Guard | None = None  # of a task with holdout rows
     callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = ()
     show: Callable[[TrialResult, RunHistory, float], None] | None = None  # gets the seconds of all sessions as well
     random_state: int = 0
@@ -80,7 +80,7 @@ class RunResult:
 
     history: RunHistory
     ensemble: Ensemble
-    evidence: Evidence | None  # None where the rows are in the order of time
+    out_of_fold: OutOfFoldRecord | None  # None where the rows are in the order of time
     stop_reason: str
     guard_curve: pd.DataFrame | None = None
 
@@ -130,31 +130,33 @@ def run(task: Task, settings: RunSettings) -> RunResult:
 
         artifacts = Artifacts(folder)
         eviction = ModelEviction(artifacts, task)
-        watch = None if settings.guard is None else Watch(settings.guard, task, artifacts, settings.random_state)
+        monitor = (
+            None if settings.guard is None else GuardMonitor(settings.guard, task, artifacts, settings.random_state)
+        )
 
         def on_result(result: TrialResult) -> None:
             if directory is not None:
                 directory.append(result, budget.elapsed)
             eviction.add(result, history)
             _notify(settings, result, history, budget)
-            if watch is not None:
-                watch.look(history, budget.elapsed)
-                if watch.stops:
+            if monitor is not None:
+                monitor.update(history, budget.elapsed)
+                if monitor.stops:
                     raise StopIteration
 
         stop_reason = _search(racing, executor, history, budget, on_result) or _ending(settings.budget, budget, history)
-        if watch is not None and watch.stops:
-            stop_reason = "work score and free score part"
+        if monitor is not None and monitor.stops:
+            stop_reason = "work score and free score diverge"
         stack.enter_context(threadpool_limits(1))  # small problems, for which threads would only wait for each other
         try:
-            ensemble, evidence = _conclude(history, artifacts, task, settings, budget, executor.n_workers)
+            ensemble, record = _conclude(history, artifacts, task, settings, budget, executor.n_workers)
         except KeyboardInterrupt:  # the best alone takes no time
             alone = replace(settings, ensemble_size=1)
-            ensemble, evidence = _conclude(history, artifacts, task, alone, budget, executor.n_workers)
+            ensemble, record = _conclude(history, artifacts, task, alone, budget, executor.n_workers)
             stop_reason = "interrupted"
-        if watch is not None:
-            watch.finish(ensemble, history, budget.elapsed)
-        return RunResult(history, ensemble, evidence, stop_reason, None if watch is None else watch.curve)
+        if monitor is not None:
+            monitor.finish(ensemble, history, budget.elapsed)
+        return RunResult(history, ensemble, record, stop_reason, None if monitor is None else monitor.curve)
 
 
 def _open_folder(settings: RunSettings, stack: ExitStack) -> tuple[RunDirectory | None, Path]:
@@ -193,7 +195,7 @@ def _search(
 
 def _conclude(
     history: RunHistory, artifacts: Artifacts, task: Task, settings: RunSettings, budget: Budget, n_workers: int
-) -> tuple[Ensemble, Evidence | None]:
+) -> tuple[Ensemble, OutOfFoldRecord | None]:
     """The ensemble, and what tells later how good it is."""
     seconds = float("inf") if budget.seconds is None else 0.5 * max(0.1, budget.seconds - budget.elapsed)
     deadline = time.monotonic() + 1.4 * seconds
@@ -203,12 +205,12 @@ def _conclude(
     if task.traits.n_classes:
         rows, p = out_of_fold(bags, history, artifacts, task)
         known = (task.y[rows], p, task.metric, task.weights(rows), seed)
-        ensemble.label_weights = tune_label_weights(*known, deadline)
+        ensemble.decision_weights = tune_decision_weights(*known, deadline)
         ensemble.calibration = calibrate(*known, min(deadline, time.monotonic() + 0.3 * seconds))
     if is_forward_chaining(task.folds):
         return ensemble, None
     # The predictions go with the folder, and resampling them now would cost seconds of the search.
-    return ensemble, gather(history, artifacts, task, ensemble, size, seed, deadline + 0.3 * seconds)
+    return ensemble, collect(history, artifacts, task, ensemble, size, seed, deadline + 0.3 * seconds)
 
 
 def _is_usable(result: TrialResult, space: ConfigurationSpace, artifacts: Artifacts) -> bool:

@@ -82,7 +82,7 @@ def measure(table: pd.DataFrame, task: str, protocol: MeasurementProtocol, seed:
     start = time.perf_counter()
     model.fit(X, y.astype(float) if task == "regression" else y.astype(str))
     fitted = time.perf_counter()
-    kept = len(pickle.dumps(model._evidence))
+    kept = len(pickle.dumps(model._estimate))
     estimate = model.estimate_
     done = time.perf_counter()
     reached = score_on(model, test, task)

@@ -1,4 +1,4 @@
-"""Free rows stay free, and what they say is written down and acted on."""
+"""Tests of the guard: search and ensemble never use the holdout rows, and diverging scores warn or end the search."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from sklearn.datasets import load_breast_cancer, load_diabetes
 from automl import AutoMLClassifier, AutoMLRegressor, Guard
 from automl.errors import InvalidInputError
 from automl.execute.evaluate import evaluate
-from automl.guard import Watch, make_guard
+from automl.guard import GuardMonitor, make_guard
 from automl.task.holdout import choose_holdout, split_holdout
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
@@ -23,35 +23,35 @@ from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from tests.factories import FAST, make_task, tree
 
 
-def test_free_rows_have_their_share_of_each_class():
+def test_the_holdout_has_its_share_of_each_class():
     y = np.repeat([0, 1], [900, 100])
-    free = choose_holdout(y, True, 0.1, None, 0)
-    assert (free[:900].sum(), free[900:].sum()) == (90, 10)
+    holdout = choose_holdout(y, True, 0.1, None, 0)
+    assert (holdout[:900].sum(), holdout[900:].sum()) == (90, 10)
 
 
-def test_groups_are_free_as_a_whole():
+def test_a_group_is_in_the_holdout_as_a_whole_or_not_at_all():
     groups = np.arange(200) // 5
-    free = choose_holdout(np.arange(200) % 2, True, 0.1, groups, 0)
-    assert 10 <= free.sum() <= 30
-    assert all(free[groups == g].all() or not free[groups == g].any() for g in groups)
+    holdout = choose_holdout(np.arange(200) % 2, True, 0.1, groups, 0)
+    assert 10 <= holdout.sum() <= 30
+    assert all(holdout[groups == g].all() or not holdout[groups == g].any() for g in groups)
 
 
 @pytest.mark.parametrize("kind", ["binary", "regression"])
-def test_the_search_gets_a_task_without_the_free_rows(kind):
+def test_the_search_gets_a_task_without_the_holdout_rows(kind):
     task = make_task(kind)
-    free = choose_holdout(task.y, kind == "binary", 0.1, None, 0)
-    apart = split_holdout(task, free)
-    assert apart.traits.n_rows == len(apart.y) == len(apart.X) == (~free).sum()
-    assert apart.holdout is not None
-    assert np.array_equal(apart.holdout.X, task.X[free])
-    scored = np.concatenate([test for _, test in apart.folds])
-    assert sorted(scored) == list(range(len(apart.y)))
-    # A fold of the whole table and the same fold without its free rows hold the same cells.
+    holdout = choose_holdout(task.y, kind == "binary", 0.1, None, 0)
+    rest = split_holdout(task, holdout)
+    assert rest.traits.n_rows == len(rest.y) == len(rest.X) == (~holdout).sum()
+    assert rest.holdout is not None
+    assert np.array_equal(rest.holdout.X, task.X[holdout])
+    scored = np.concatenate([test for _, test in rest.folds])
+    assert sorted(scored) == list(range(len(rest.y)))
+    # A fold of the new task has the cells of the same fold of the whole table, without the holdout rows.
     train = task.folds[1][0]
-    assert np.array_equal(apart.X[apart.folds[1][0]], task.X[train[~free[train]]])
+    assert np.array_equal(rest.X[rest.folds[1][0]], task.X[train[~holdout[train]]])
 
 
-def test_workers_open_the_free_rows_with_the_task(tmp_path):
+def test_an_opened_task_has_its_holdout_rows(tmp_path):
     task = make_task()
     task = split_holdout(task, choose_holdout(task.y, True, 0.1, None, 0))
     task.save(tmp_path)
@@ -63,19 +63,19 @@ def test_workers_open_the_free_rows_with_the_task(tmp_path):
 
 @pytest.mark.parametrize("share", [0.02, 0.05, 0.15, 0.3, 0.4, 0.5])
 @pytest.mark.parametrize("grouped", [False, True])
-def test_the_share_is_kept(share, grouped):
+def test_the_holdout_has_the_requested_share_of_the_rows(share, grouped):
     y = np.arange(600) % 3
     groups = np.repeat(np.arange(200), 3) if grouped else None
     assert choose_holdout(y, True, share, groups, 0).mean() == pytest.approx(share, abs=0.01)
 
 
 @pytest.mark.parametrize("given", [0, 0.6, -0.1, "often", True, Guard(2.0)])
-def test_a_share_that_cannot_be_is_refused(given):
+def test_an_impossible_share_is_refused(given):
     with pytest.raises(InvalidInputError, match="guard"):
         make_guard(given)
 
 
-def test_too_few_rows_for_the_share_are_refused():
+def test_a_share_that_needs_more_rows_is_refused():
     X, y = load_diabetes(return_X_y=True)
     with pytest.raises(InvalidInputError, match=r"guard=0\.05 needs at least 40 rows"):
         AutoMLRegressor(**FAST, guard=0.05).fit(X[:30], y[:30])
@@ -86,7 +86,7 @@ def _as_frame(X):
 
 
 @pytest.mark.parametrize("form", [np.asarray, _as_frame, sparse.coo_matrix])
-def test_the_curve_ends_at_the_ensemble(form):
+def test_the_curve_has_a_row_for_each_update_and_for_the_ensemble(form):
     X, y = load_breast_cancer(return_X_y=True)
     clf = AutoMLClassifier(**FAST, guard=0.1).fit(form(X), y)
     curve = clf.guard_curve_
@@ -97,11 +97,11 @@ def test_the_curve_ends_at_the_ensemble(form):
     assert clf.predict_proba(form(X)).shape == (len(y), 2)
 
 
-def test_the_free_score_is_that_of_the_ensemble_on_rows_it_has_not_seen():
+def test_the_last_free_score_is_the_score_of_the_ensemble_on_the_holdout_rows():
     X, y = load_diabetes(return_X_y=True)
     reg = AutoMLRegressor(**FAST, guard=0.1).fit(X, y)
-    free = choose_holdout(y, False, 0.1, None, 0)
-    rmse = np.sqrt(np.mean((reg.predict(X[free]) - y[free]) ** 2))
+    holdout = choose_holdout(y, False, 0.1, None, 0)
+    rmse = np.sqrt(np.mean((reg.predict(X[holdout]) - y[holdout]) ** 2))
     assert reg.guard_curve_["free"].iloc[-1] == pytest.approx(-rmse, rel=1e-3)
     assert reg.guard_curve_["work"].iloc[-1] != pytest.approx(-rmse, rel=1e-3)
 
@@ -112,48 +112,51 @@ def test_without_a_guard_there_is_no_curve():
     assert not hasattr(clf, "guard_curve_")
 
 
-def _watched(folder, stop=False, second=0.2):
-    """A run of two trees: the first is right on the free rows, the second looks better to the search and is wrong."""
+def _monitored(folder, stop=False, second=0.2):
+    """Return the monitor of a run of two trees; the second tree has the better work score.
+
+    The first tree is right on the holdout rows. `second` sets how right the second tree is; it is wrong if negative.
+    """
     task = make_task()
     task = split_holdout(task, choose_holdout(task.y, True, 0.2, None, 0))
     artifacts = Artifacts(folder)
-    watch = Watch(Guard(0.2, stop), task, artifacts, 0)
+    monitor = GuardMonitor(Guard(0.2, stop), task, artifacts, 0)
     history = RunHistory()
     truth = np.eye(2)[task.holdout.y]
-    for depth, loss, answer in ((1, -0.9, 0.1 + 0.8 * truth), (2, -0.95, 0.5 + second * (truth - 0.5))):
-        np.save(artifacts.holdout_path(tree(depth), 0), answer.astype(np.float32))
+    for depth, loss, predictions in ((1, -0.9, 0.1 + 0.8 * truth), (2, -0.95, 0.5 + second * (truth - 0.5))):
+        np.save(artifacts.holdout_path(tree(depth), 0), predictions.astype(np.float32))
         history.append(TrialResult(Trial(tree(depth)), Status.OK, {0: FoldResult(loss, 0.1, 0.1)}, 0.1))
-        watch.look(history, float(depth))
-    return watch
+        monitor.update(history, float(depth))
+    return monitor
 
 
-def test_scores_that_part_are_said_and_can_end_the_search(tmp_path, caplog):
+def test_diverging_scores_are_logged_and_can_end_the_search(tmp_path, caplog):
     with caplog.at_level(logging.WARNING, logger="automl"):
-        watch = _watched(tmp_path, stop=True, second=-0.2)
-    assert watch.curve["parted"].tolist() == [False, True]
-    assert watch.stops
-    assert "part" in caplog.text
+        monitor = _monitored(tmp_path, stop=True, second=-0.2)
+    assert monitor.curve["parted"].tolist() == [False, True]
+    assert monitor.stops
+    assert "work score and free score diverge after 2 s" in caplog.text
 
 
-def test_a_guard_that_only_watches_does_not_end_the_search(tmp_path):
-    watch = _watched(tmp_path, stop=False, second=-0.2)
-    assert watch.curve["parted"].any()
-    assert not watch.stops
+def test_a_guard_without_stop_does_not_end_the_search(tmp_path):
+    monitor = _monitored(tmp_path, stop=False, second=-0.2)
+    assert monitor.curve["parted"].any()
+    assert not monitor.stops
 
 
-def test_a_free_score_that_is_no_worse_raises_no_alarm(tmp_path):
-    assert not _watched(tmp_path, stop=True, second=0.9).stops
+def test_a_free_score_that_is_not_worse_does_not_end_the_search(tmp_path):
+    assert not _monitored(tmp_path, stop=True, second=0.9).stops
 
 
-def test_a_run_stops_where_the_guard_says_so(monkeypatch):
-    monkeypatch.setattr(Watch, "_part_at", lambda self, now: len(self._looks) == 1)
+def test_a_run_ends_when_the_guard_stops_it(monkeypatch):
+    monkeypatch.setattr(GuardMonitor, "_diverges_at", lambda self, point: len(self._points) == 1)
     X, y = load_breast_cancer(return_X_y=True)
     clf = AutoMLClassifier(**FAST | {"max_trials": 30}, guard=Guard(0.1, stop=True)).fit(X, y)
-    assert clf.stop_reason_ == "work score and free score part"
+    assert clf.stop_reason_ == "work score and free score diverge"
     assert len(clf.leaderboard_) < 30
 
 
-def test_a_worker_answers_for_the_free_rows_of_each_fold(tmp_path):
+def test_a_worker_predicts_the_holdout_rows_with_each_fold_model(tmp_path):
     task = make_task()
     task = split_holdout(task, choose_holdout(task.y, True, 0.1, None, 0))
     artifacts = Artifacts(tmp_path)
@@ -165,7 +168,7 @@ def test_a_worker_answers_for_the_free_rows_of_each_fold(tmp_path):
         assert np.mean(p.argmax(axis=1) == task.holdout.y) > 0.8
 
 
-def test_a_resumed_run_goes_on_watching(tmp_path):
+def test_a_resumed_run_keeps_its_guard(tmp_path):
     X, y = load_breast_cancer(return_X_y=True)
     AutoMLClassifier(**FAST | {"max_trials": 2}, guard=0.1, store=tmp_path).fit(X, y)
     clf = clone(AutoMLClassifier(**FAST, guard=Guard(0.1), store=tmp_path)).fit(X, y)

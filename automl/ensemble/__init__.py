@@ -1,1 +1,1 @@
-"""The model that a run returns, and the score to expect of it."""
+"""The ensemble that a run returns, and the estimate of its score on new data."""

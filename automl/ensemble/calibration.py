@@ -1,4 +1,4 @@
-"""Calibrate an ensemble's probabilities: averages of models that are each sure of themselves are too unsure."""
+"""Calibrate the probabilities of an ensemble: the mean of several models is too close to equal probabilities."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from automl.task.metrics import Metric
 
 Array = NDArray[Any]
 
-_PROPER = ("neg_log_loss", "neg_brier_score", "d2_log_loss_score", "d2_brier_score")
-_RANKING = ("roc_auc", "average_precision")  # of two classes: a rising map changes no score, but mends probabilities
-_SMALLEST = 1e-6  # probability; what is surer than that is not believed
-_STRENGTH = 2.0  # of the prior, in units of the summed log loss: entries of matrix and bias have a deviation of 1/2
-_DOUBT = 300  # rows: with so many, or as many as the map has entries, half of what was found is believed
-_MOST_CLASSES = 30  # for a whole matrix; with more, one factor and a bias for each class
+_PROPER_SCORES = ("neg_log_loss", "neg_brier_score", "d2_log_loss_score", "d2_brier_score")
+_RANKING_SCORES = ("roc_auc", "average_precision")  # for two classes, an increasing map leaves these scores unchanged
+_MIN_PROBABILITY = 1e-6  # smaller probabilities are replaced by this one
+_PRIOR_STRENGTH = 2.0  # in units of the summed log loss: entries of matrix and bias have a standard deviation of 1/2
+_HALF_WEIGHT_ROWS = 300  # rows at which the fitted map gets half the weight; more rows if the map has more entries
+_MAX_CLASSES = 30  # for a full matrix; with more classes, the map is one factor and a bias for each class
 _MAX_ROWS = 20_000
-_MAX_STEPS = 30  # as good as 200 on new rows, and seconds sooner where rows and classes are many
+_MAX_STEPS = 30  # as good as 200 on new rows, and seconds faster for many rows and classes
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A linear map of logarithms of probabilities.
+    """A linear map of the logarithms of probabilities.
 
     Attributes
     ----------
@@ -39,12 +39,12 @@ class Calibration:
     bias: Array
 
     def __call__(self, probabilities: Array) -> Array:
-        """Calibrated probabilities of shape (n_samples, n_classes)."""
+        """Return the calibrated probabilities, shape (n_samples, n_classes)."""
         return np.asarray(softmax(_logarithms(probabilities) @ self.matrix.T + self.bias, axis=1))
 
     @property
-    def rises(self) -> bool:
-        """Whether the second of two classes is the likelier afterwards, the likelier it was before."""
+    def is_increasing(self) -> bool:
+        """Whether the map of two classes keeps the order of rows by the probability of the second class."""
         return bool(self.matrix[1, 1] >= self.matrix[0, 1] and self.matrix[0, 0] >= self.matrix[1, 0])
 
 
@@ -56,29 +56,30 @@ def calibrate(
     random_state: int = 0,
     deadline: float = float("inf"),
 ) -> Calibration | None:
-    """Find the map that makes probabilities fit the labels.
+    """Fit a map that makes the probabilities agree with the labels.
 
-    Dirichlet calibration (Kull et al., "Beyond temperature scaling", NeurIPS 2019): multinomial logistic regression on
-    the logarithms, drawn towards one common factor of all of them, which alone is temperature scaling (Guo et al., ICML
-    2017). As in Platt's scaling, the labels count as wrong once in as many rows as there are, so that rows without an
-    error make nobody sure. With few rows the map overfits all the same, and is mixed with no change at all.
+    The method is Dirichlet calibration (Kull et al., "Beyond temperature scaling", NeurIPS 2019): multinomial logistic
+    regression on the logarithms of the probabilities. The prior draws the map towards one common factor, which is
+    temperature scaling (Guo et al., ICML 2017). As in Platt scaling, the labels are smoothed: a share of 1 / n_samples
+    of each label is spread over all classes, so that rows without an error do not give probabilities of 1. With few
+    rows the fitted map still overfits; therefore it is averaged with the identity map.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
         Class codes.
     probabilities : ndarray of shape (n_samples, n_classes)
-        Out-of-fold.
+        Out-of-fold predictions.
     deadline : float
-        In seconds of `time.monotonic`; the map that is found by then is taken.
+        Time of `time.monotonic`, in seconds, at which the fit stops; the map found by then is used.
 
     Returns
     -------
     Calibration or None
-        None where the metric judges labels, or the ranks of more than two classes.
+        None if the metric scores labels, or ranks more than two classes, or if no usable map is found.
     """
     n_classes = probabilities.shape[1]
-    if metric.name not in _PROPER and not (n_classes == 2 and metric.name in _RANKING):
+    if metric.name not in _PROPER_SCORES and not (n_classes == 2 and metric.name in _RANKING_SCORES):
         return None
     weights = np.ones(len(y)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
     rows = np.flatnonzero(weights)
@@ -90,7 +91,7 @@ def calibrate(
     logs = _logarithms(probabilities[rows])
     target = np.full(logs.shape, 1 / len(rows) / n_classes)
     target[np.arange(len(rows)), y[rows]] += 1 - 1 / len(rows)
-    has_matrix = n_classes <= _MOST_CLASSES
+    has_matrix = n_classes <= _MAX_CLASSES
 
     def unpack(v: Array) -> Calibration:
         matrix = v[0] * np.eye(n_classes)
@@ -105,24 +106,25 @@ def calibrate(
         by_entry = errors.T @ logs
         parts = [[np.trace(by_entry)], errors.sum(axis=0), by_entry.ravel() if has_matrix else []]
         gradient = np.concatenate(parts)
-        prior = _STRENGTH / len(rows)
+        prior = _PRIOR_STRENGTH / len(rows)
         gradient[1:] += 2 * prior * v[1:]
         return float(-shares @ (target * log_p).sum(axis=1) + prior * v[1:] @ v[1:]), gradient
 
     def stop(_: Array) -> None:
         if time.monotonic() > deadline:
-            raise StopIteration
+            raise StopIteration  # ends `minimize`, which returns the best map so far
 
     start = np.zeros(1 + n_classes + has_matrix * n_classes**2)
     start[0] = 1.0
     with np.errstate(all="ignore"):
-        found = minimize(loss, start, jac=True, method="L-BFGS-B", callback=stop, options={"maxiter": _MAX_STEPS})
-    full = unpack(found.x)
-    if not np.isfinite(found.x).all() or (n_classes == 2 and not full.rises):
+        fitted = minimize(loss, start, jac=True, method="L-BFGS-B", callback=stop, options={"maxiter": _MAX_STEPS})
+    full = unpack(fitted.x)
+    if not np.isfinite(fitted.x).all() or (n_classes == 2 and not full.is_increasing):
         return None
-    belief = len(rows) / (len(rows) + max(_DOUBT, full.matrix.size if has_matrix else 0))
-    return Calibration((1 - belief) * np.eye(n_classes) + belief * full.matrix, belief * full.bias)
+    trust = len(rows) / (len(rows) + max(_HALF_WEIGHT_ROWS, full.matrix.size if has_matrix else 0))
+    return Calibration((1 - trust) * np.eye(n_classes) + trust * full.matrix, trust * full.bias)
 
 
 def _logarithms(probabilities: Array) -> Array:
-    return np.log(np.clip(probabilities, _SMALLEST, 1.0, dtype=np.float64))
+    """Return the logarithms of probabilities, which are clipped from below."""
+    return np.log(np.clip(probabilities, _MIN_PROBABILITY, 1.0, dtype=np.float64))

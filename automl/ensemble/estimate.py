@@ -1,9 +1,9 @@
-"""An honest estimate of an ensemble's score on new data, from the out-of-fold predictions of the search that found it.
+"""Estimate the score of an ensemble on new data from the out-of-fold predictions of its search.
 
-The score that a search reports for its winner is too good, because the winner was chosen by that score. Here the choice
-is made again on bootstrap samples of the rows and judged on the rows left out (BBC-CV: Tsamardinos, Greasidou and
-Borboudakis, "Bootstrapping the out-of-sample predictions for efficient and accurate cross-validation", Machine Learning
-107, 2018, section 3), with nothing fitted again.
+The score that a search reports for its winner is too good, because the winner was chosen by that score. This module
+repeats the choice on bootstrap samples of the rows and scores it on the rows left out. No model is fitted again
+(BBC-CV: Tsamardinos, Greasidou and Borboudakis, "Bootstrapping the out-of-sample predictions for efficient and accurate
+cross-validation", Machine Learning 107, 2018, section 3).
 """
 
 from __future__ import annotations
@@ -19,13 +19,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from automl.ensemble.calibration import calibrate
-from automl.ensemble.selection import (
-    Ensemble,
-    greedy_weights,
-    out_of_fold,
-    shrink_weights,
-)
-from automl.ensemble.threshold import one_hot_labels, tune_label_weights
+from automl.ensemble.selection import Ensemble, greedy_weights, out_of_fold, shrink_weights
+from automl.ensemble.threshold import one_hot_labels, tune_decision_weights
 from automl.task.metrics import Metric, loss_or_nan
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
@@ -37,29 +32,30 @@ Array = NDArray[Any]
 Rows = NDArray[np.intp]
 
 LEVEL = 0.95
-_WIDEN = 3  # times as many candidates as the ensemble chose from, so that who may be chosen is drawn again, too
-_MOST_CANDIDATES = 60
-_MAX_ROWS = 5_000  # beyond them choosing overfits little, and the interval is narrow
-_MAX_BYTES = 2**24  # of predictions that a fitted estimator carries
-_ROUNDS = 10  # of greedy selection in a resample; the later ones only fine-tune the weights
-_RESAMPLES = (40, 200)
-_WORK = 1.5e8  # rows that metrics may look at in all: some ten seconds
-_OVERHEAD_ROWS = {True: 200, False: 40_000}  # what a call of a fast metric and of another scorer costs, as rows
-_FOLD_MODELS = 1.3  # times wider than the rows alone explain, see `estimate_score`
-_REDRAWS = 20  # to get every class on both sides
+_WIDEN = 3  # times as many candidates as the ensemble had, so that each resample also chooses the candidates again
+_MAX_CANDIDATES = 60
+_MAX_ROWS = 5_000  # with more rows, the choice overfits little and the interval is narrow
+_MAX_BYTES = 2**24  # of the predictions in a fitted estimator
+_MAX_ROUNDS = 10  # of greedy selection in a resample; later rounds change the weights little
+_RESAMPLES = (40, 200)  # lowest and highest number
+_MAX_SCORED_ROWS = 1.5e8  # rows that all calls of metrics may score together, which takes about ten seconds
+_OVERHEAD_ROWS = {True: 200, False: 40_000}  # time of one call of a fast metric and of another scorer, in rows
+_FOLD_MODEL_FACTOR = 1.3  # times the width that the rows alone explain, see `estimate_score`
+_MAX_REDRAWS = 20  # of one resample, until both parts hold every class
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What score to expect on new data.
+    """The score to expect on new data, with an interval.
 
     Attributes
     ----------
     score : float
-        Greater is better, as scikit-learn's scorers have it.
+        The expected score; greater is better, as in scikit-learn's scorers.
     low, high : float
-        The interval that holds the score on much new data with probability `level`.
+        Ends of the interval that contains the score on many new rows with probability `level`.
     level : float
+        Probability between 0 and 1.
     """
 
     score: float
@@ -72,25 +68,26 @@ class Estimate:
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What the estimate is made from; small enough to stay with the fitted estimator.
+class OutOfFoldRecord:
+    """The out-of-fold predictions that an estimate is computed from; small enough to stay in the fitted estimator.
 
     Attributes
     ----------
     predictions : ndarray of shape (n_candidates, n_rows, n_classes) or (n_candidates, n_rows)
-        Out-of-fold, fold after fold; NaN where a candidate has not finished a fold.
+        Out-of-fold predictions in the order of the folds; NaN if a candidate has not finished a fold.
     sets : tuple of (int, tuple of int)
-        For each set of candidates how many of the rows all of them have seen, and which they are.
+        For each set of candidates: for how many of the first rows all its candidates have predictions, and the
+        numbers of the candidates.
     families : tuple of str
-        Of each candidate.
+        The family of each candidate.
     units : ndarray of shape (n_rows,)
-        Number of the unit that a row is drawn with: its group, or the row itself.
+        Number of the unit that a row is drawn with: the group of the row, or the row itself.
     n_table_rows : int
-        Of the whole table, which decides how many candidates are chosen from.
+        Number of rows of the whole table, which limits the number of candidates.
     size : int
         Rounds of greedy selection in the run.
-    tunes_labels, calibrates : bool
-        Whether the run found factors of the classes that labels are said with, and a map of the probabilities.
+    tunes_decision, calibrates : bool
+        Whether the ensemble has decision weights, and whether it has a calibration.
     """
 
     predictions: Array
@@ -102,17 +99,17 @@ class Evidence:
     metric: Metric
     n_table_rows: int
     size: int
-    tunes_labels: bool
+    tunes_decision: bool
     calibrates: bool
     random_state: int
 
     def loss(self, rows: Rows, predictions: Array) -> float:
-        """Loss of predictions for some rows; NaN where the metric has no answer."""
+        """Return the loss of predictions for some rows; NaN if the metric is undefined on these rows."""
         weights = None if self.sample_weight is None else self.sample_weight[rows]
         return loss_or_nan(self.metric, self.y[rows], predictions, weights)
 
 
-def gather(
+def collect(
     history: RunHistory,
     artifacts: Artifacts,
     task: Task,
@@ -120,25 +117,25 @@ def gather(
     size: int,
     random_state: int,
     deadline: float = float("inf"),
-) -> Evidence:
-    """Read the out-of-fold predictions of all that were or might have been chosen.
+) -> OutOfFoldRecord:
+    """Read the out-of-fold predictions of the ensemble's members and of the other candidates.
 
     Parameters
     ----------
     size : int
         Rounds of greedy selection in the run.
     deadline : float
-        In seconds of `time.monotonic`; candidates that are not in the ensemble and would be read later are left out.
+        Time of `time.monotonic`, in seconds. After it, only members of the ensemble are still read.
     """
     rng = np.random.default_rng(random_state)
-    sets = [(n, chosen[:_MOST_CANDIDATES]) for n, chosen in candidate_sets(history, task, _WIDEN)]
+    sets = [(n, chosen[:_MAX_CANDIDATES]) for n, chosen in candidate_sets(history, task, _WIDEN)]
     if sets:
-        rows, predictions, numbered, families = _gather_sets(sets, artifacts, task, ensemble, rng, deadline)
-    else:  # parallel trials have finished later folds only, and the best of them stands alone
-        rows, mixed = out_of_fold(ensemble.bags, history, artifacts, task)
-        kept = _thin(len(rows), mixed[:1].nbytes, rng)
-        rows, predictions, numbered, families = rows[kept], mixed[None, kept], [(len(kept), (0,))], ["ensemble"]
-    return Evidence(
+        rows, predictions, numbered, families = _collect_sets(sets, artifacts, task, ensemble, rng, deadline)
+    else:  # parallel trials have finished later folds only, so the ensemble is the single best configuration
+        rows, mean = out_of_fold(ensemble.bags, history, artifacts, task)
+        kept = _sample_positions(len(rows), mean[:1].nbytes, rng)
+        rows, predictions, numbered, families = rows[kept], mean[None, kept], [(len(kept), (0,))], ["ensemble"]
+    return OutOfFoldRecord(
         predictions=predictions,
         sets=tuple(pair for pair in numbered if pair[1]),
         families=tuple(families),
@@ -148,13 +145,13 @@ def gather(
         metric=task.metric,
         n_table_rows=task.traits.n_rows,
         size=size,
-        tunes_labels=ensemble.label_weights is not None,
+        tunes_decision=ensemble.decision_weights is not None,
         calibrates=ensemble.calibration is not None,
         random_state=random_state,
     )
 
 
-def _gather_sets(
+def _collect_sets(
     sets: list[tuple[int, list[Evaluation]]],
     artifacts: Artifacts,
     task: Task,
@@ -162,12 +159,12 @@ def _gather_sets(
     rng: np.random.Generator,
     deadline: float,
 ) -> tuple[Rows, Array, list[tuple[int, tuple[int, ...]]], list[str]]:
-    """Kept rows, predictions for them, sets and families of the candidates, as `Evidence` has them."""
+    """Return the kept rows, their predictions, and sets and families of the candidates, as in `OutOfFoldRecord`."""
     wanted = {e.configuration: e for _, chosen in sets for e in chosen}
     members_first = sorted(wanted.values(), key=lambda e: e.configuration not in ensemble.weights)
     folds = [test for _, test in task.folds[: sets[0][0]]]
     rows = np.concatenate(folds)
-    kept = _thin(len(rows), 4 * max(1, task.traits.n_classes) * len(wanted), rng)
+    kept = _sample_positions(len(rows), 4 * max(1, task.traits.n_classes) * len(wanted), rng)
     starts = np.cumsum([0, *map(len, folds)])
     ends = np.searchsorted(kept, starts)
     numbers: dict[Configuration, int] = {}
@@ -176,7 +173,7 @@ def _gather_sets(
         if time.monotonic() > deadline and e.configuration not in ensemble.weights:
             break
         numbers[e.configuration] = len(parts)
-        parts.append(_read(e, artifacts, task.traits.n_classes, kept, starts))
+        parts.append(_read_predictions(e, artifacts, task.traits.n_classes, kept, starts))
     numbered = [
         (int(ends[n]), tuple(numbers[e.configuration] for e in chosen if e.configuration in numbers))
         for n, chosen in sets
@@ -184,142 +181,150 @@ def _gather_sets(
     return rows[kept], np.stack(parts), numbered, [c.family for c in numbers]
 
 
-def estimate_score(evidence: Evidence, level: float = LEVEL) -> Estimate:
-    """Bootstrap bias-corrected estimate of the ensemble's score, choice and weights included, with an interval.
+def estimate_score(record: OutOfFoldRecord, level: float = LEVEL) -> Estimate:
+    """Return the bootstrap bias-corrected estimate of the ensemble's score, with an interval.
 
-    The mean over the resamples is the estimate. Scores of random parts of r among n units spread more widely than
-    scores of n new units do; the delete-d jackknife says by how much (Shao and Wu, "A general theory for jackknife
-    variance estimation", Annals of Statistics 17, 1989): with d = n - r, deviations from the mean are multiplied by
-    sqrt(r / d), which is about 0.76, and the interval lies between their percentiles.
+    Each resample repeats the choice of the candidates and of their weights. The mean score over the resamples is the
+    estimate. Scores of random parts with r of n units vary more than scores of n new units. The delete-d jackknife
+    gives the ratio (Shao and Wu, "A general theory for jackknife variance estimation", Annals of Statistics 17, 1989):
+    with d = n - r, deviations from the mean are multiplied by sqrt(r / d), which is about 0.76. The interval lies
+    between their percentiles.
 
-    That is the spread of given predictions. Other training rows would have made other fold models, too, whose errors
-    are common to many rows and which nothing in one cross-validation shows (Bengio and Grandvalet, "No unbiased
+    This is the variation for fixed fold models. Other training rows would also have given other fold models. Their
+    errors are common to many rows, and one cross-validation cannot show them (Bengio and Grandvalet, "No unbiased
     estimator of the variance of k-fold cross-validation", JMLR 5, 2004; Bates, Hastie and Tibshirani,
-    "Cross-validation: what does it estimate and how well does it do it?", JASA 119, 2024). Hence a factor, chosen by
-    measured coverage (`benchmarks/honest_estimate.py`); with it the interval is nearly that of BBC-CV, the plain
-    percentiles.
+    "Cross-validation: what does it estimate and how well does it do it?", JASA 119, 2024). Therefore the width is
+    multiplied by a factor that was chosen by measured coverage (`benchmarks/honest_estimate.py`). The resulting
+    interval is close to the interval of BBC-CV, which uses the plain percentiles.
 
-    Resamples that miss a class on either side are drawn again.
+    A resample is drawn again if one of its two parts lacks a class.
 
     Returns
     -------
     Estimate
-        Of NaN where the metric is undefined on every resample.
+        All its scores are NaN if the metric is undefined on every resample.
     """
-    rng = np.random.default_rng(evidence.random_state)
-    scores, shares = [], []
+    rng = np.random.default_rng(record.random_state)
+    scores, n_left_out = [], []
     with threadpool_limits(1):  # the problems are so small that threads would only wait for each other
-        for drawn, left_out in _resamples(evidence, rng):
-            scores.append(-_judge(evidence, drawn, left_out))
-            shares.append(len(np.unique(evidence.units[left_out])))
-    sound = np.isfinite(scores)
-    if not sound.any():
+        for drawn, left_out in _resamples(record, rng):
+            scores.append(_score_resample(record, drawn, left_out))
+            n_left_out.append(len(np.unique(record.units[left_out])))
+    defined = np.isfinite(scores)
+    if not defined.any():
         return Estimate(np.nan, np.nan, np.nan, level)
-    found = np.array(scores)[sound]
-    n_units = int(evidence.units.max()) + 1
-    judged = float(np.mean(np.array(shares)[sound]))
-    spread = _FOLD_MODELS * np.sqrt(judged / (n_units - judged))
-    mean = float(found.mean())
-    low, high = mean + spread * (np.quantile(found, [(1 - level) / 2, (1 + level) / 2]) - mean)
-    return Estimate(mean, float(low), min(float(high), evidence.metric.best), level)
+    kept = np.array(scores)[defined]
+    n_units = int(record.units.max()) + 1
+    n_scored = float(np.mean(np.array(n_left_out)[defined]))
+    scale = _FOLD_MODEL_FACTOR * np.sqrt(n_scored / (n_units - n_scored))
+    mean = float(kept.mean())
+    low, high = mean + scale * (np.quantile(kept, [(1 - level) / 2, (1 + level) / 2]) - mean)
+    return Estimate(mean, float(low), min(float(high), record.metric.best), level)
 
 
 def draw_units(units: Rows, rng: np.random.Generator) -> tuple[Rows, Rows]:
-    """A bootstrap sample of units: its rows in ascending order, repeated as drawn, and the rows of units not drawn."""
+    """Draw a bootstrap sample of units.
+
+    Returns
+    -------
+    drawn, left_out : ndarray
+        Rows of the drawn units in ascending order, repeated as often as drawn; rows of the units that were not drawn.
+    """
     n_units = int(units.max()) + 1
     counts = np.bincount(rng.integers(n_units, size=n_units), minlength=n_units)[units]
     return np.repeat(np.arange(len(units)), counts), np.flatnonzero(counts == 0)
 
 
-def _resamples(evidence: Evidence, rng: np.random.Generator) -> Iterator[tuple[Rows, Rows]]:
-    """Drawn rows and rows left out; as many pairs as are worth their time, the same on every machine."""
-    y = evidence.y if evidence.metric.classes is not None else np.zeros(len(evidence.y))
+def _resamples(record: OutOfFoldRecord, rng: np.random.Generator) -> Iterator[tuple[Rows, Rows]]:
+    """Yield pairs of drawn rows and rows left out; their number does not depend on the machine."""
+    y = record.y if record.metric.classes is not None else np.zeros(len(record.y))
     n_classes = len(np.unique(y))
-    for _ in range(_n_resamples(evidence)):
-        for _ in range(_REDRAWS):
-            drawn, left_out = draw_units(evidence.units, rng)
+    for _ in range(_n_resamples(record)):
+        for _ in range(_MAX_REDRAWS):
+            drawn, left_out = draw_units(record.units, rng)
             if len(np.unique(y[drawn])) == len(np.unique(y[left_out])) == n_classes:
                 break
         if len(drawn) and len(left_out):
             yield drawn, left_out
 
 
-def _n_resamples(evidence: Evidence) -> int:
-    rows = len(evidence.y) + _OVERHEAD_ROWS[evidence.metric.fast is not None]
+def _n_resamples(record: OutOfFoldRecord) -> int:
+    """Return the number of resamples that the limit on scored rows allows."""
+    rows = len(record.y) + _OVERHEAD_ROWS[record.metric.fast is not None]
     calls = 0
-    for _, members in evidence.sets:
-        chosen = len(cap_candidates([evidence.families[i] for i in members], evidence.n_table_rows))
-        calls += len(members) + chosen * min(_ROUNDS, evidence.size)
-    if evidence.tunes_labels:
+    for _, members in record.sets:
+        chosen = len(cap_candidates([record.families[i] for i in members], record.n_table_rows))
+        calls += len(members) + chosen * min(_MAX_ROUNDS, record.size)
+    if record.tunes_decision:
         calls += 250
-    if evidence.calibrates:
-        calls += 20 * evidence.predictions.shape[2]
-    return int(np.clip(_WORK / (rows * calls), *_RESAMPLES))
+    if record.calibrates:
+        calls += 20 * record.predictions.shape[2]
+    return int(np.clip(_MAX_SCORED_ROWS / (rows * calls), *_RESAMPLES))
 
 
-def _judge(evidence: Evidence, drawn: Rows, left_out: Rows) -> float:
-    """Loss on the rows left out of the ensemble that the drawn rows choose."""
+def _score_resample(record: OutOfFoldRecord, drawn: Rows, left_out: Rows) -> float:
+    """Choose an ensemble on the drawn rows and return its score on the rows left out."""
     best: tuple[float, int, list[int], Array] | None = None
-    shared = drawn[drawn < evidence.sets[-1][0]]
-    for n_rows, members in evidence.sets:
+    shared = drawn[drawn < record.sets[-1][0]]
+    for n_rows, members in record.sets:
         rows = drawn[drawn < n_rows]
-        chosen, weights = _choose(evidence, members, rows)
-        alone = len(evidence.sets) == 1
-        loss = 0.0 if alone else evidence.loss(shared, _mix(evidence, chosen, weights, shared))
+        chosen, weights = _choose(record, members, rows)
+        is_only = len(record.sets) == 1
+        loss = 0.0 if is_only else record.loss(shared, _mean_predictions(record, chosen, weights, shared))
         if best is None or loss < best[0]:
             best = loss, n_rows, chosen, weights
     assert best is not None
     _, n_rows, chosen, weights = best
-    judged = left_out[left_out < n_rows]
-    if not len(judged):
+    scored = left_out[left_out < n_rows]
+    if not len(scored):
         return float("nan")
-    answer = _mix(evidence, chosen, weights, judged)
-    if evidence.calibrates:
+    predictions = _mean_predictions(record, chosen, weights, scored)
+    if record.calibrates:
         rows = drawn[drawn < n_rows]
-        w = None if evidence.sample_weight is None else evidence.sample_weight[rows]
-        mixed = _mix(evidence, chosen, weights, rows)
-        calibration = calibrate(evidence.y[rows], mixed, evidence.metric, w, evidence.random_state)
-        answer = answer if calibration is None else calibration(answer)
-    if evidence.tunes_labels:
-        # Each row once: the tuning tells a gain from chance by rows that it has not seen.
-        seen = np.unique(drawn[drawn < n_rows])
-        w = None if evidence.sample_weight is None else evidence.sample_weight[seen]
-        mixed = _mix(evidence, chosen, weights, seen)
-        factors = tune_label_weights(evidence.y[seen], mixed, evidence.metric, w, evidence.random_state)
-        answer = answer if factors is None else one_hot_labels(answer, factors)
-    return evidence.loss(judged, answer)
+        w = None if record.sample_weight is None else record.sample_weight[rows]
+        mean = _mean_predictions(record, chosen, weights, rows)
+        calibration = calibrate(record.y[rows], mean, record.metric, w, record.random_state)
+        predictions = predictions if calibration is None else calibration(predictions)
+    if record.tunes_decision:
+        # Use each row once: the tuning tests its gain on rows that it has not used.
+        distinct = np.unique(drawn[drawn < n_rows])
+        w = None if record.sample_weight is None else record.sample_weight[distinct]
+        mean = _mean_predictions(record, chosen, weights, distinct)
+        factors = tune_decision_weights(record.y[distinct], mean, record.metric, w, record.random_state)
+        predictions = predictions if factors is None else one_hot_labels(predictions, factors)
+    return -record.loss(scored, predictions)
 
 
-def _choose(evidence: Evidence, members: Sequence[int], rows: Rows) -> tuple[list[int], Array]:
-    """Candidates and weights that the rows speak for, as `select_bags` does, but with a single bag."""
-    losses = np.nan_to_num([evidence.loss(rows, evidence.predictions[i][rows]) for i in members], nan=np.inf)
+def _choose(record: OutOfFoldRecord, members: Sequence[int], rows: Rows) -> tuple[list[int], Array]:
+    """Choose candidates and weights on some rows, as `select_bags` does, but with a single bag of rows."""
+    losses = np.nan_to_num([record.loss(rows, record.predictions[i][rows]) for i in members], nan=np.inf)
     ranked = [members[i] for i in np.argsort(losses, kind="stable")]
-    places = cap_candidates([evidence.families[i] for i in ranked], evidence.n_table_rows)
+    places = cap_candidates([record.families[i] for i in ranked], record.n_table_rows)
     chosen = [ranked[place] for place in places]
-    if len(chosen) == 1 or evidence.size == 1:
+    if len(chosen) == 1 or record.size == 1:
         return chosen[:1], np.ones(1)
-    w = None if evidence.sample_weight is None else evidence.sample_weight[rows]
+    w = None if record.sample_weight is None else record.sample_weight[rows]
     if w is not None and not w.any():
         return chosen[:1], np.ones(1)
-    stacked = np.stack([evidence.predictions[i][rows] for i in chosen])
-    weights = greedy_weights(stacked, evidence.y[rows], evidence.metric, min(_ROUNDS, evidence.size), w)
+    stacked = np.stack([record.predictions[i][rows] for i in chosen])
+    weights = greedy_weights(stacked, record.y[rows], record.metric, min(_MAX_ROUNDS, record.size), w)
     return chosen, shrink_weights(weights, len(rows))
 
 
-def _mix(evidence: Evidence, chosen: Sequence[int], weights: Array, rows: Rows) -> Array:
-    """The ensemble's out-of-fold predictions for some rows."""
+def _mean_predictions(record: OutOfFoldRecord, chosen: Sequence[int], weights: Array, rows: Rows) -> Array:
+    """Return the weighted mean of the out-of-fold predictions for some rows."""
     pairs = zip(chosen, weights, strict=True)
-    return np.asarray(sum(w * evidence.predictions[i][rows].astype(np.float64) for i, w in pairs if w > 0))
+    return np.asarray(sum(w * record.predictions[i][rows].astype(np.float64) for i, w in pairs if w > 0))
 
 
-def _thin(n_rows: int, row_bytes: int, rng: np.random.Generator) -> Rows:
-    """Positions of the rows to keep, ascending."""
+def _sample_positions(n_rows: int, row_bytes: int, rng: np.random.Generator) -> Rows:
+    """Return the positions of the rows to keep, ascending: all of them, or a random sample of large tables."""
     most = min(_MAX_ROWS, _MAX_BYTES // row_bytes)
     return np.arange(n_rows) if n_rows <= most else np.sort(rng.choice(n_rows, most, replace=False))
 
 
-def _read(evaluation: Evaluation, artifacts: Artifacts, n_classes: int, kept: Rows, starts: Rows) -> Array:
-    """Predictions of one configuration at the kept positions; NaN from its first missing fold on."""
+def _read_predictions(evaluation: Evaluation, artifacts: Artifacts, n_classes: int, kept: Rows, starts: Rows) -> Array:
+    """Return the predictions of a configuration at the kept positions; NaN from its first missing fold on."""
     shape, dtype = ((len(kept), n_classes), np.float32) if n_classes else (len(kept), np.float64)
     out: Array = np.full(shape, np.nan, dtype=dtype)
     places = np.searchsorted(kept, starts)

@@ -1,4 +1,4 @@
-"""Greedy ensemble selection over out-of-fold predictions, guarded against overfitting them."""
+"""Select an ensemble greedily on out-of-fold predictions, with safeguards against overfitting to them."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ from pipelines.configuration import Configuration
 
 Array = NDArray[Any]
 
-_SHRINKAGE_ROWS = 100.0  # rows at which greedy weights and equal weights of those picked count the same
+_SHRINKAGE_ROWS = 100.0  # rows at which the greedy weights and equal weights count the same
 _BAGS = 8
-_BAG_ROWS = 5_000  # tables below this many rows average the weights of several bags
+_BAG_ROWS = 5_000  # for tables with fewer rows, the weights of several bags of rows are averaged
 _SMALLEST_WEIGHT = 0.02
-_SORTED_AT_ONCE = 1_000_000  # scores, which bounds the memory
-_MAX_ROWS = 20_000  # more rows do not change the weights, but cost time with sorting metrics
-_filters = threading.Lock()  # of warnings, which belong to the process
+_SORTED_AT_ONCE = 1_000_000  # number of scores, which bounds the memory
+_MAX_ROWS = 20_000  # more rows do not change the weights, but metrics that sort take longer
+_warning_filters = threading.Lock()  # the filters of warnings belong to the whole process
 
 
 @dataclass
 class FoldBag:
-    """The fold models of one configuration; together they predict with the mean."""
+    """The fold models of one configuration; their prediction is the mean."""
 
     configuration: Configuration
     weight: float
@@ -47,7 +47,7 @@ class FoldBag:
 
     @property
     def models(self) -> list[Pipeline]:
-        """The fitted pipelines, unpickled when first asked for."""
+        """The fitted pipelines, which are unpickled at first access."""
         if not self._models:
             self._models = [pickle.loads(data) for data in self.pickled]
         return self._models
@@ -58,26 +58,26 @@ class FoldBag:
 
 @dataclass
 class Ensemble:
-    """Weighted mean of bags of fold models.
+    """The weighted mean of bags of fold models.
 
     Attributes
     ----------
     n_threads : int
-        Models that predict at the same time.
-    label_weights : ndarray of shape (n_classes,) or None
-        Factors of the probabilities when a label is to be said; None says the most probable one.
+        Number of models that predict at the same time.
+    decision_weights : ndarray of shape (n_classes,) or None
+        Factors of the probabilities for the choice of a label; None for the most probable label.
     calibration : Calibration or None
-        Applied to the mean probabilities.
+        Map that is applied to the mean probabilities.
     """
 
     bags: list[FoldBag]
     n_classes: int
     n_threads: int = 1
-    label_weights: Array | None = None
+    decision_weights: Array | None = None
     calibration: Calibration | None = None
 
     def predict(self, X: Any) -> Array:
-        """Probabilities of shape (n_samples, n_classes), or values of shape (n_samples,) for regression.
+        """Return probabilities of shape (n_samples, n_classes), or values of shape (n_samples,) for regression.
 
         Parameters
         ----------
@@ -85,9 +85,9 @@ class Ensemble:
             Output of the table reader.
         """
         models = [(bag.weight / len(bag.models), model) for bag in self.bags for model in bag.models]
-        # scikit-learn's forests set the process's warning filters while they predict, each thread over the other's; and
-        # so would calls from several threads, whose models would only wait for the same processors.
-        with _filters, warnings.catch_warnings(record=True), ThreadPoolExecutor(self.n_threads) as pool:
+        # scikit-learn's forests change the warning filters of the process while they predict, so that threads overwrite
+        # the changes of other threads. The lock also prevents that calls of several threads share the same processors.
+        with _warning_filters, warnings.catch_warnings(record=True), ThreadPoolExecutor(self.n_threads) as pool:
             each = pool.map(lambda pair: pair[0] * predict(pair[1], X, self.n_classes).astype(np.float64), models)
             out = np.asarray(sum(each))
         if not self.n_classes:
@@ -96,9 +96,9 @@ class Ensemble:
         return p if self.calibration is None else self.calibration(p)
 
     def decide(self, probabilities: Array) -> Array:
-        """Class codes to say for probabilities of shape (n_samples, n_classes)."""
-        factors = 1.0 if self.label_weights is None else self.label_weights
-        return np.asarray((probabilities * factors).argmax(axis=1))
+        """Return the predicted class codes for probabilities of shape (n_samples, n_classes)."""
+        weights = 1.0 if self.decision_weights is None else self.decision_weights
+        return np.asarray((probabilities * weights).argmax(axis=1))
 
     @property
     def weights(self) -> dict[Configuration, float]:
@@ -109,7 +109,7 @@ class Ensemble:
 def select_bags(
     history: RunHistory, artifacts: Artifacts, task: Task, size: int, seconds: float, random_state: int
 ) -> list[FoldBag]:
-    """The members of the best ensemble that a run history supports.
+    """Select the members of the best ensemble that can be built from a run history.
 
     Parameters
     ----------
@@ -121,7 +121,7 @@ def select_bags(
     deadline = time.monotonic() + seconds
     sets = candidate_sets(history, task)
     shared = sum(len(task.folds[f][1]) for f in range(sets[-1][0])) if sets else 0
-    # Parallel trials may have finished a later fold before the first; then the best stands alone.
+    # Parallel trials may have finished a later fold before the first; then the best configuration is chosen alone.
     best = (float("inf"), rank(history)[:1] or [next(e for e in history.evaluations.values() if e.folds)], np.ones(1))
     for n_folds, candidates in sets:
         rows = np.concatenate([task.folds[f][1] for f in range(n_folds)])
@@ -129,8 +129,8 @@ def select_bags(
             [np.concatenate([artifacts.predictions(e.configuration, f) for f in range(n_folds)]) for e in candidates]
         )
         weights = select_weights(stacked, task.y[rows], task.metric, size, task.weights(rows), random_state, deadline)
-        mixed = np.tensordot(weights, stacked[:, :shared], 1)
-        loss = loss_or_nan(task.metric, task.y[rows[:shared]], mixed, task.weights(rows[:shared]))
+        mean = np.tensordot(weights, stacked[:, :shared], 1)
+        loss = loss_or_nan(task.metric, task.y[rows[:shared]], mean, task.weights(rows[:shared]))
         if loss < best[0]:
             best = loss, candidates, weights
         if time.monotonic() > deadline:
@@ -148,7 +148,7 @@ def select_bags(
 def out_of_fold(
     bags: Sequence[FoldBag], history: RunHistory, artifacts: Artifacts, task: Task
 ) -> tuple[NDArray[np.intp], Array]:
-    """Rows of the folds that all members have finished, and what the ensemble predicts for them out of fold."""
+    """Return the rows of the folds that all members have finished, and the out-of-fold predictions for these rows."""
     finished = [set(history.evaluations[bag.configuration].folds) for bag in bags]
     folds = sorted(set.intersection(*finished))
     rows = np.concatenate([task.folds[f][1] for f in folds])
@@ -165,24 +165,24 @@ def select_weights(
     random_state: int = 0,
     deadline: float = float("inf"),
 ) -> Array:
-    """Weights of the candidates, summing to 1.
+    """Return the weights of the candidates, which sum to 1.
 
-    Greedy selection with replacement (Caruana et al., 2004), its weights averaged over bags of rows on small tables
-    (Caruana et al., 2006), then shrunk towards equal weights of the candidates picked.
+    The method is greedy selection with replacement (Caruana et al., 2004). On small tables its weights are averaged
+    over bags of rows (Caruana et al., 2006). Then they are shrunk towards equal weights of the chosen candidates.
 
     Parameters
     ----------
     predictions : ndarray of shape (n_candidates, n_samples, n_classes) or (n_candidates, n_samples)
-        Out-of-fold, best candidate first.
+        Out-of-fold predictions, best candidate first.
     deadline : float
-        In seconds of `time.monotonic`; bags that would start later are left out.
+        Time of `time.monotonic`, in seconds; no bag of rows starts later.
 
     Returns
     -------
     ndarray of shape (n_candidates,)
     """
     if sample_weight is not None and not sample_weight.all():
-        rows = np.flatnonzero(sample_weight)  # a random part of all rows might have no weight at all
+        rows = np.flatnonzero(sample_weight)  # a random part of all rows could have only rows of weight 0
         predictions, y, sample_weight = predictions[:, rows], y[rows], sample_weight[rows]
     n_candidates, n_rows = predictions.shape[:2]
     if n_candidates == 1 or size == 1:
@@ -203,7 +203,7 @@ def select_weights(
 
 
 def shrink_weights(weights: Array, n_rows: int) -> Array:
-    """Weights without the smallest, drawn towards equal ones; the more so, the fewer rows they were found on."""
+    """Drop the smallest weights, and move the others towards equal weights; fewer rows move them further."""
     kept = np.where(weights < min(_SMALLEST_WEIGHT, weights.max()), 0.0, weights)
     kept = kept / kept.sum()
     equal = (kept > 0) / np.count_nonzero(kept)
@@ -214,7 +214,10 @@ def shrink_weights(weights: Array, n_rows: int) -> Array:
 def greedy_weights(
     predictions: Array, y: Array, metric: Metric, size: int, w: Array | None = None, deadline: float = float("inf")
 ) -> Array:
-    """Weights of the best prefix of greedy selection; ties go to candidates already in, then to the earlier one."""
+    """Return the weights after the best round of greedy selection.
+
+    Among candidates with the same loss, chosen candidates come first, then the earlier one.
+    """
     losses_with = _loss_function(predictions, y, metric, w)
     counts = np.zeros(len(predictions), dtype=int)
     total = np.zeros(predictions.shape[1:])
@@ -239,7 +242,10 @@ def greedy_weights(
 def _loss_function(
     predictions: Array, y: Array, metric: Metric, w: Array | None
 ) -> Callable[[Array, int], Sequence[float] | Array]:
-    """Function of (sum of predictions, number of them) that gives the loss with each candidate added, shape (m,)."""
+    """Return a function that gives the loss with each candidate added, shape (n_candidates,).
+
+    Its arguments are the sum of the predictions chosen so far and their number.
+    """
     if metric.fast == "neg_log_loss":
         own = predictions[:, np.arange(len(y)), y].astype(np.float64)
 

@@ -1,4 +1,4 @@
-"""Which label to say: where the metric judges labels, the most probable one need not be the best answer."""
+"""Tune the decision rule: for a metric of labels, the most probable class is not always the best prediction."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from automl.task.metrics import Metric, loss_or_nan
 
 Array = NDArray[Any]
 
-_LOGITS = np.linspace(-5, 5, 41)  # of the thresholds tried for two classes
-_POWERS = np.linspace(0, 1.25, 6)  # of the classes' shares, for more classes
+_LOGITS = np.linspace(-5, 5, 41)  # logits of the thresholds that are tried for two classes
+_POWERS = np.linspace(0, 1.25, 6)  # powers of the classes' shares that are tried for more than two classes
 _PARTS = 5
 _MAX_ROWS = 20_000
 
 
-def one_hot_labels(probabilities: Array, factors: Array) -> Array:
-    """Probabilities that are 1 for the label to be said, shape (n_samples, n_classes)."""
-    return np.eye(probabilities.shape[1])[(probabilities * factors).argmax(axis=1)]
+def one_hot_labels(probabilities: Array, decision_weights: Array) -> Array:
+    """Return probabilities that are 1 for the predicted class and 0 for others, shape (n_samples, n_classes)."""
+    return np.eye(probabilities.shape[1])[(probabilities * decision_weights).argmax(axis=1)]
 
 
-def tune_label_weights(
+def tune_decision_weights(
     y: Array,
     probabilities: Array,
     metric: Metric,
@@ -31,33 +31,34 @@ def tune_label_weights(
     random_state: int = 0,
     deadline: float = float("inf"),
 ) -> Array | None:
-    """Factors of the classes' probabilities, so that the largest product names the label to say.
+    """Return decision weights: the class with the largest product of probability and weight is predicted.
 
-    For two classes they stand for a threshold; for more they are a negative power of the classes' shares, which for
-    balanced accuracy is best with power 1. Each part of the rows is left out once, and the median of the choices that
-    are best on the others is taken; the gains on the parts left out tell whether to trust it.
+    For two classes the weights express a threshold. For more classes they are a negative power of the classes' shares;
+    for balanced accuracy the power 1 is best. Each of several parts of the rows is left out once, and the best weights
+    are chosen on the other parts. The median of these choices is the result, if the gains on the parts left out show
+    that it is better than equal weights.
 
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
         Class codes.
     probabilities : ndarray of shape (n_samples, n_classes)
-        Out-of-fold.
+        Out-of-fold predictions.
     deadline : float
-        In seconds of `time.monotonic`; there is no tuning that would end later.
+        Time of `time.monotonic`, in seconds. If the tuning would end later, it stops and the result is None.
 
     Returns
     -------
     ndarray of shape (n_classes,) or None
-        None where the metric judges probabilities, or where the mean gain is within its standard error.
+        None if the metric scores probabilities, or if the mean gain is not above its standard error.
     """
     n_classes = probabilities.shape[1]
     shuffled = np.random.default_rng(random_state).permutation(len(y))[:_MAX_ROWS]
     rows = shuffled[np.argsort(y[shuffled], kind="stable")]  # so that each part has its share of each class
     part = np.arange(len(rows)) % _PARTS
 
-    def loss(some: Array, p: Array) -> float:
-        return loss_or_nan(metric, y[some], p[some], None if sample_weight is None else sample_weight[some])
+    def loss(at: Array, p: Array) -> float:
+        return loss_or_nan(metric, y[at], p[at], None if sample_weight is None else sample_weight[at])
 
     plain = one_hot_labels(probabilities, np.ones(n_classes))
     if loss(rows, plain) != loss(rows, probabilities):
@@ -70,18 +71,18 @@ def tune_label_weights(
         if not shares.all():
             return None
         choices = np.array([(shares / shares.max()) ** -power for power in _POWERS])
-    answers = [one_hot_labels(probabilities, factors) for factors in choices]
+    labels = [one_hot_labels(probabilities, weights) for weights in choices]
     best, gains = [], []
     for k in range(_PARTS):
         start = time.monotonic()
-        losses = np.nan_to_num([loss(rows[part != k], answer) for answer in answers], nan=np.inf)
+        losses = np.nan_to_num([loss(rows[part != k], one_hot) for one_hot in labels], nan=np.inf)
         ties = np.flatnonzero(losses == losses.min())
         best.append(int(ties[len(ties) // 2]))
-        gains.append(loss(rows[part == k], plain) - loss(rows[part == k], answers[best[-1]]))
+        gains.append(loss(rows[part == k], plain) - loss(rows[part == k], labels[best[-1]]))
         now = time.monotonic()
         if now + (now - start) * (_PARTS - 1 - k) > deadline:
             return None
     if not np.mean(gains) > np.std(gains, ddof=1) / np.sqrt(_PARTS):
         return None
-    factors: Array = choices[sorted(best)[_PARTS // 2]]
-    return factors
+    median: Array = choices[sorted(best)[_PARTS // 2]]
+    return median

@@ -1,4 +1,4 @@
-"""Probabilities of an ensemble after calibration: nearer to the labels of rows that nobody has seen."""
+"""Tests of the calibration of an ensemble: its probabilities have a lower log loss on new rows."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from automl.task.metrics import make_metric
 from tests.factories import FAST
 
 
-def unsure(n_classes: int, n: int, seed: int, factor: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
-    """Class codes, and what an average of models says of them: right in its ranks, but drawn towards the middle."""
+def underconfident(n_classes: int, n: int, seed: int, factor: float = 0.5) -> tuple[np.ndarray, np.ndarray]:
+    """Return class codes and probabilities that rank the rows well but are too close to equal probabilities."""
     rng = np.random.default_rng(seed)
     logits = 2.5 * rng.normal(size=(n, n_classes))
     y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
@@ -29,21 +29,21 @@ def metric(scoring: object = "neg_log_loss", n_classes: int = 2):
 
 
 @pytest.mark.parametrize("n_classes", [2, 4, 40])
-def test_unsure_probabilities_fit_new_rows_better(n_classes):
-    y, p = unsure(n_classes, 2_000, seed=0)
-    new_y, new_p = unsure(n_classes, 2_000, seed=1)
+def test_underconfident_probabilities_get_a_lower_loss_on_new_rows(n_classes):
+    y, p = underconfident(n_classes, 2_000, seed=0)
+    new_y, new_p = underconfident(n_classes, 2_000, seed=1)
     calibration = calibrate(y, p, metric(n_classes=n_classes))
     answer = calibration(new_p)
     np.testing.assert_allclose(answer.sum(axis=1), 1)
-    true_loss = log_loss(new_y, unsure(n_classes, 2_000, seed=1, factor=1.0)[1])
+    true_loss = log_loss(new_y, underconfident(n_classes, 2_000, seed=1, factor=1.0)[1])
     before, after = log_loss(new_y, new_p), log_loss(new_y, answer)
     assert after - true_loss < 0.2 * (before - true_loss)
 
 
-def test_a_class_that_is_mistaken_for_another_is_set_right():
+def test_a_class_that_the_models_confuse_with_another_is_corrected():
     rng = np.random.default_rng(0)
     y = rng.integers(3, size=12_000)
-    # What looks like class 1 is class 2 in a third of the cases, and the models do not know it.
+    # A third of the rows with the features of class 1 belong to class 2, and the models do not know it.
     seen = np.where((y == 2) & (rng.random(12_000) < 0.5), 1, y)
     p = np.full((12_000, 3), 0.05)
     p[np.arange(12_000), seen] = 0.9
@@ -52,51 +52,53 @@ def test_a_class_that_is_mistaken_for_another_is_set_right():
     assert log_loss(y[6_000:], calibration(p[6_000:])) < 0.8 * log_loss(y[6_000:], p[6_000:])
 
 
-def test_few_rows_without_an_error_make_nobody_sure():
+def test_few_rows_without_an_error_do_not_give_probabilities_of_one():
     y = np.arange(40) % 2
     p = np.where(np.eye(2)[y] == 1, 0.9, 0.1)
     assert calibrate(y, p, metric())(p).max() < 0.995
 
 
-def test_what_is_calibrated_already_loses_next_to_nothing():
-    y, p = unsure(3, 1_000, seed=0, factor=1.0)
-    new_y, new_p = unsure(3, 5_000, seed=1, factor=1.0)
+def test_calibrated_probabilities_lose_almost_nothing():
+    y, p = underconfident(3, 1_000, seed=0, factor=1.0)
+    new_y, new_p = underconfident(3, 5_000, seed=1, factor=1.0)
     answer = calibrate(y, p, metric(n_classes=3))(new_p)
     assert log_loss(new_y, answer) < 1.02 * log_loss(new_y, new_p)
 
 
-def test_few_rows_of_many_classes_are_not_believed():
-    new_y, new_p = unsure(8, 5_000, seed=99, factor=1.0)
-    answers = [calibrate(*unsure(8, 200, seed=seed, factor=1.0), metric(n_classes=8))(new_p) for seed in range(5)]
+def test_few_rows_of_many_classes_change_the_probabilities_little():
+    new_y, new_p = underconfident(8, 5_000, seed=99, factor=1.0)
+    answers = [
+        calibrate(*underconfident(8, 200, seed=seed, factor=1.0), metric(n_classes=8))(new_p) for seed in range(5)
+    ]
     losses = [log_loss(new_y, answer) for answer in answers]
     assert np.mean(losses) < 1.04 * log_loss(new_y, new_p)
 
 
-def test_rows_count_by_their_weights():
-    y, p = unsure(2, 600, seed=0)
+def test_rows_of_weight_zero_do_not_change_the_calibration():
+    y, p = underconfident(2, 600, seed=0)
     flipped = np.concatenate([y, 1 - y])
     doubled = np.concatenate([p, p])
     weights = np.repeat([1.0, 0.0], 600)
-    told = calibrate(flipped, doubled, metric(), weights)(p)
-    np.testing.assert_allclose(told, calibrate(y, p, metric())(p), atol=1e-6)
+    weighted = calibrate(flipped, doubled, metric(), weights)(p)
+    np.testing.assert_allclose(weighted, calibrate(y, p, metric())(p), atol=1e-6)
     assert calibrate(y, p, metric(), np.zeros(600)) is None
 
 
 @pytest.mark.parametrize("scoring", ["accuracy", "f1", make_scorer(accuracy_score)], ids=["accuracy", "f1", "own"])
-def test_where_labels_are_judged_probabilities_stay(scoring):
-    assert calibrate(*unsure(2, 500, seed=0), metric(scoring)) is None
+def test_metrics_of_labels_get_no_calibration(scoring):
+    assert calibrate(*underconfident(2, 500, seed=0), metric(scoring)) is None
 
 
-def test_ranks_of_two_classes_stay_and_those_of_more_are_left_alone():
-    y, p = unsure(2, 500, seed=0)
+def test_a_ranking_metric_is_calibrated_for_two_classes_without_changing_ranks():
+    y, p = underconfident(2, 500, seed=0)
     answer = calibrate(y, p, metric("roc_auc"))(p)
     assert roc_auc_score(y, answer[:, 1]) == pytest.approx(roc_auc_score(y, p[:, 1]), abs=1e-12)
     assert log_loss(y, answer) < log_loss(y, p)
-    assert calibrate(*unsure(3, 500, seed=0), metric("roc_auc_ovr", 3)) is None
+    assert calibrate(*underconfident(3, 500, seed=0), metric("roc_auc_ovr", 3)) is None
 
 
-def test_a_deadline_in_the_past_still_gives_an_answer():
-    y, p = unsure(3, 500, seed=0)
+def test_a_deadline_in_the_past_still_gives_a_calibration():
+    y, p = underconfident(3, 500, seed=0)
     assert calibrate(y, p, metric(n_classes=3), deadline=time.monotonic() - 1)(p).shape == p.shape
 
 
@@ -104,7 +106,7 @@ FOREST = {**FAST, "include": ["random_forest"], "max_trials": 1}
 
 
 @pytest.mark.parametrize("scoring", [None, "log_loss"])
-def test_a_fitted_classifier_answers_with_calibrated_probabilities(scoring):
+def test_a_fitted_classifier_predicts_calibrated_probabilities(scoring):
     X, y = load_digits(return_X_y=True) if scoring is None else load_breast_cancer(return_X_y=True)
     model = AutoMLClassifier(**FOREST, scoring=scoring).fit(X[::2], y[::2])
     p = model.predict_proba(X[1::2])
@@ -114,11 +116,11 @@ def test_a_fitted_classifier_answers_with_calibrated_probabilities(scoring):
     assert log_loss(y[1::2], p) < log_loss(y[1::2], model.predict_proba(X[1::2]))
 
 
-def test_the_estimate_knows_of_the_calibration():
+def test_the_estimate_includes_the_calibration():
     X, y = load_digits(return_X_y=True)
     model = AutoMLClassifier(**FOREST).fit(X[::2], y[::2])
-    said, score = model.estimate_, -log_loss(y[1::2], model.predict_proba(X[1::2]))
+    estimate, score = model.estimate_, -log_loss(y[1::2], model.predict_proba(X[1::2]))
     model._ensemble.calibration = None
     plain = -log_loss(y[1::2], model.predict_proba(X[1::2]))
-    assert said.low > plain  # a forest is far too unsure: without the calibration the estimate would lie there
-    assert said.low < score < said.high
+    assert estimate.low > plain  # without the calibration, the loss of the forest is much higher
+    assert estimate.low < score < estimate.high

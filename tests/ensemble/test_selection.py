@@ -1,3 +1,5 @@
+"""Tests of ensemble selection on candidates whose quality is known."""
+
 import time
 
 import numpy as np
@@ -18,22 +20,22 @@ def _candidates(noises):
 
 
 @pytest.mark.parametrize("scoring", ["roc_auc", "neg_log_loss", "accuracy", "balanced_accuracy"])
-def test_independent_errors_are_averaged_away(scoring):
+def test_the_mean_of_candidates_with_independent_errors_beats_each_candidate(scoring):
     metric = make_metric(scoring, "binary", np.array([0, 1]))
     predictions = _candidates([1.0, 1.0, 1.0, 1.0])
     weights = select_weights(predictions, Y, metric, 25)
     assert weights.sum() == pytest.approx(1)
-    mixed = metric.loss(Y, np.tensordot(weights, predictions, 1))
-    assert mixed < min(metric.loss(Y, p) for p in predictions)
+    loss_of_mean = metric.loss(Y, np.tensordot(weights, predictions, 1))
+    assert loss_of_mean < min(metric.loss(Y, p) for p in predictions)
 
 
-def test_noise_gets_next_to_no_weight():
+def test_a_good_candidate_among_noise_gets_nearly_all_weight():
     predictions = np.concatenate([_candidates([0.3]), _candidates([30.0] * 5)])
     weights = select_weights(predictions, Y, make_metric("neg_log_loss", "binary", np.array([0, 1])), 25)
     assert weights[0] > 0.9
 
 
-def test_squared_error_uses_its_own_path_with_the_same_answer():
+def test_the_fast_path_of_squared_error_gives_the_same_weights():
     y = SIGNAL
     predictions = np.array([SIGNAL + s * rng.normal(size=N) for s in (0.5, 0.6, 2.0)])
     fast = select_weights(predictions, y, make_metric("rmse", "regression", None), 25)
@@ -41,7 +43,7 @@ def test_squared_error_uses_its_own_path_with_the_same_answer():
     assert fast == pytest.approx(slow)
 
 
-def test_size_one_picks_the_best():
+def test_size_one_chooses_the_best_candidate():
     weights = select_weights(_candidates([0.5, 1.0]), Y, make_metric("roc_auc", "binary", np.array([0, 1])), 1)
     assert weights.tolist() == [1.0, 0.0]
 
@@ -52,13 +54,13 @@ def test_a_deadline_in_the_past_still_gives_weights():
     assert weights.sum() == pytest.approx(1)
 
 
-def test_a_small_table_does_not_bring_in_what_was_never_picked():
+def test_shrinking_gives_no_weight_to_candidates_that_were_not_chosen():
     predictions = np.concatenate([_candidates([0.2]), np.full((4, N, 2), 0.5)])[:, :100]
     weights = select_weights(predictions, Y[:100], make_metric("roc_auc", "binary", np.array([0, 1])), 25)
     assert weights.tolist() == [1, 0, 0, 0, 0]
 
 
-def test_small_tables_are_shrunk_towards_equal_weights():
+def test_fewer_rows_shrink_the_weights_further_towards_equal_weights():
     metric = make_metric("neg_log_loss", "binary", np.array([0, 1]))
     predictions = _candidates([0.2, 1.5])
     few = select_weights(predictions[:, :40], Y[:40], metric, 25)

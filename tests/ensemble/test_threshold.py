@@ -1,10 +1,12 @@
+"""Tests of the decision weights: predicted labels score better on new rows, or stay the most probable ones."""
+
 import time
 
 import numpy as np
 import pytest
 from sklearn.metrics import balanced_accuracy_score, f1_score, make_scorer
 
-from automl.ensemble.threshold import tune_label_weights
+from automl.ensemble.threshold import tune_decision_weights
 from automl.task.metrics import make_metric
 
 rng = np.random.default_rng(0)
@@ -12,7 +14,7 @@ N = 4_000
 
 
 def _rare(share, n=N):
-    """Calibrated probabilities of a rare class 1, and codes drawn from them."""
+    """Return calibrated probabilities with a rare class 1, and class codes drawn from them."""
     p = rng.beta(2 * share, 2 * (1 - share), n)
     return np.column_stack([1 - p, p]), (rng.random(n) < p).astype(int)
 
@@ -26,55 +28,55 @@ def _metric(scoring, kind="binary", n_classes=2):
     [("f1", f1_score), ("balanced_accuracy", balanced_accuracy_score), (make_scorer(f1_score), f1_score)],
     ids=["f1", "balanced_accuracy", "own scorer"],
 )
-def test_a_rare_class_is_said_more_often_and_scores_better_on_new_rows(scoring, score):
+def test_decision_weights_for_a_rare_class_improve_the_score_on_new_rows(scoring, score):
     p, y = _rare(0.15)
-    weights = tune_label_weights(y, p, _metric(scoring))
+    weights = tune_decision_weights(y, p, _metric(scoring))
     assert weights is not None
     new_p, new_y = _rare(0.15)
     assert score(new_y, (new_p * weights).argmax(axis=1)) > score(new_y, new_p.argmax(axis=1)) + 0.02
 
 
-def test_balanced_accuracy_of_two_classes_gets_the_share_of_the_rare_one_as_threshold():
+def test_balanced_accuracy_of_two_classes_gets_the_share_of_the_rare_class_as_threshold():
     p, y = _rare(0.15)
-    weights = tune_label_weights(y, p, _metric("balanced_accuracy"))
+    weights = tune_decision_weights(y, p, _metric("balanced_accuracy"))
     assert weights[0] / weights.sum() == pytest.approx(0.15, abs=0.07)
 
 
 @pytest.mark.parametrize("scoring", ["roc_auc", "neg_log_loss", "average_precision"])
-def test_metrics_of_probabilities_leave_the_most_probable_label(scoring):
+def test_metrics_of_probabilities_get_no_decision_weights(scoring):
     p, y = _rare(0.15)
-    assert tune_label_weights(y, p, _metric(scoring)) is None
+    assert tune_decision_weights(y, p, _metric(scoring)) is None
 
 
-def test_accuracy_of_calibrated_probabilities_leaves_the_most_probable_label():
+def test_accuracy_of_calibrated_probabilities_gets_no_decision_weights():
     p, y = _rare(0.4)
-    assert tune_label_weights(y, p, _metric("accuracy")) is None
+    assert tune_decision_weights(y, p, _metric("accuracy")) is None
 
 
-def test_a_gain_within_its_error_is_not_taken():
-    kept = [tune_label_weights(y, p, _metric("f1")) for p, y in (_rare(0.5, n=40) for _ in range(20))]
-    assert sum(weights is None for weights in kept) > 10
+def test_a_gain_within_its_standard_error_gives_no_decision_weights():
+    results = [tune_decision_weights(y, p, _metric("f1")) for p, y in (_rare(0.5, n=40) for _ in range(20))]
+    assert sum(weights is None for weights in results) > 10
 
 
-def test_rare_classes_among_three_are_said_more_often():
+def test_decision_weights_for_three_classes_improve_the_score_on_new_rows():
     y = rng.choice(3, N, p=[0.8, 0.15, 0.05])
     p = rng.dirichlet([3, 3, 3], N) * [0.8, 0.15, 0.05]
     p[np.arange(N), y] *= 4
     p /= p.sum(axis=1, keepdims=True)
     half = N // 2
-    weights = tune_label_weights(y[:half], p[:half], _metric("balanced_accuracy", "multiclass", 3))
+    weights = tune_decision_weights(y[:half], p[:half], _metric("balanced_accuracy", "multiclass", 3))
     assert weights is not None
     plain = balanced_accuracy_score(y[half:], p[half:].argmax(axis=1))
     assert balanced_accuracy_score(y[half:], (p[half:] * weights).argmax(axis=1)) > plain + 0.02
 
 
-def test_sample_weights_count():
+def test_sample_weights_change_the_decision_weights():
     p, y = _rare(0.15)
-    plain = tune_label_weights(y, p, _metric("f1"))
-    light = tune_label_weights(y, p, _metric("f1"), np.where(y == 0, 0.2, 1.0))  # false alarms cost a fifth
+    plain = tune_decision_weights(y, p, _metric("f1"))
+    light = tune_decision_weights(y, p, _metric("f1"), np.where(y == 0, 0.2, 1.0))  # a false positive costs a fifth
     assert light[0] / light[1] < plain[0] / plain[1]
 
 
-def test_without_time_there_is_no_tuning():
+def test_a_deadline_in_the_past_gives_no_decision_weights():
     p, y = _rare(0.15)
-    assert tune_label_weights(y, p, _metric("f1"), deadline=time.monotonic() - 1) is None
+    assert tune_decision_weights(y, p, _metric("f1"), deadline=time.monotonic() - 1) is None
