@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from automl.ensemble.calibration import Calibration
+from automl.errors import NothingFittedError
 from automl.execute.evaluate import predict
 from automl.task.metrics import Metric, loss_or_nan, roc_auc_losses
 from automl.task.splits import is_forward_chaining
@@ -117,12 +118,20 @@ def select_bags(
         Rounds of greedy selection; 1 picks the single best configuration.
     seconds : float
         Time that the selection may take.
+
+    Raises
+    ------
+    NothingFittedError
+        If no configuration has finished a fold.
     """
     deadline = time.monotonic() + seconds
     sets = candidate_sets(history, task)
     shared = sum(len(task.folds[f][1]) for f in range(sets[-1][0])) if sets else 0
     # Parallel trials may have finished a later fold before the first; then the best configuration is chosen alone.
-    best = (float("inf"), rank(history)[:1] or [next(e for e in history.evaluations.values() if e.folds)], np.ones(1))
+    finished = rank(history) or [e for e in history.evaluations.values() if e.folds]
+    if not finished:
+        raise NothingFittedError("no configuration has finished a fold, so there is no model to choose")
+    best = (float("inf"), finished[:1], np.ones(1))
     for n_folds, candidates in sets:
         rows = np.concatenate([task.folds[f][1] for f in range(n_folds)])
         stacked = np.stack(

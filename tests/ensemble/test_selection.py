@@ -5,8 +5,12 @@ import time
 import numpy as np
 import pytest
 
-from automl.ensemble.selection import select_weights
+from automl.ensemble.selection import select_bags, select_weights
+from automl.errors import NothingFittedError
 from automl.task.metrics import make_metric
+from automl.trials.artifacts import Artifacts
+from automl.trials.history import RunHistory
+from tests.factories import make_task
 
 rng = np.random.default_rng(0)
 N = 2_000
@@ -66,3 +70,8 @@ def test_fewer_rows_shrink_the_weights_further_towards_equal_weights():
     few = select_weights(predictions[:, :40], Y[:40], metric, 25)
     many = select_weights(predictions, Y, metric, 25)
     assert few.min() > many.min()
+
+
+def test_a_history_without_a_finished_fold_is_one_clear_error(tmp_path):
+    with pytest.raises(NothingFittedError, match="no configuration has finished a fold"):
+        select_bags(RunHistory(), Artifacts(tmp_path), make_task(), size=25, seconds=1.0, random_state=0)
