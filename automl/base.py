@@ -30,10 +30,10 @@ from automl.guard import Guard, make_guard
 from automl.progress import Best, Progress
 from automl.run import RunSettings, run
 from automl.search.budget import Budget
-from automl.task import validation
 from automl.task.metrics import Metric
 from automl.task.prepare import TrainingData, prepare
-from automl.task.validation import python_number
+from automl.task.table_validation import check_table
+from automl.task.validation import python_number, table_errors
 from automl.trials.candidates import rank
 from automl.trials.history import RunHistory
 from automl.trials.leaderboard import make_cv_results, make_leaderboard
@@ -210,7 +210,7 @@ class BaseAutoML(BaseEstimator):
 
     def _predict(self, X: Any) -> Array:
         check_is_fitted(self, "_ensemble")
-        validation.check_table(X)
+        check_table(X)
         if hasattr(self, "feature_names_in_") and not hasattr(X, "columns"):
             warnings.warn(
                 f"X does not have valid feature names, but {type(self).__name__} was fitted with feature names; its "
@@ -219,7 +219,7 @@ class BaseAutoML(BaseEstimator):
                 stacklevel=3,
             )
         # Workers fitted the pipelines on arrays; a global wish for frames must not reach their inner steps.
-        with validation.table_errors(), config_context(transform_output="default"):
+        with table_errors(), config_context(transform_output="default"):
             return self._ensemble.predict(self._reader.transform(X))
 
     @property

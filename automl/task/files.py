@@ -1,4 +1,4 @@
-"""Tables in files: CSV and Parquet, in and out."""
+"""Read and write tables as CSV and Parquet files."""
 
 from __future__ import annotations
 
@@ -8,27 +8,28 @@ import pandas as pd
 
 from automl.errors import InvalidInputError
 
-_PACKED = (".gz", ".bz2", ".xz", ".zip", ".zst")
+_COMPRESSED = (".gz", ".bz2", ".xz", ".zip", ".zst")
 _SEPARATORS = {".csv": ",", ".tsv": "\t"}
 _PARQUET = (".parquet", ".pq")
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """The table in a file, its format told by the ending.
+    """Read the table in a file; the extension of the file gives the format.
 
     Parameters
     ----------
     path : Path
-        ``.csv`` (also with semicolons) or ``.tsv``, possibly packed as in ``.csv.gz``; or ``.parquet``.
+        A ``.csv`` file (also with semicolons), a ``.tsv`` file, possibly compressed as in ``.csv.gz``, or a
+        ``.parquet`` file.
 
     Raises
     ------
     InvalidInputError
-        If the file is missing, has another ending or cannot be read as what its ending says.
+        If the file is missing, has another extension, or cannot be read in the format of its extension.
     """
     kind = _kind(path)
     if not path.exists():
-        raise InvalidInputError(f"no file '{path}'; check the path")
+        raise InvalidInputError(f"there is no file '{path}'; check the path")
     try:
         if kind in _PARQUET:
             return pd.read_parquet(path)
@@ -41,18 +42,18 @@ def _read_text(path: Path, separator: str) -> pd.DataFrame:
     heading = list(pd.read_csv(path, sep=separator, nrows=0).columns)
     if len(heading) > 1 or ";" not in heading[0]:
         return pd.read_csv(path, sep=separator, low_memory=False)
-    # As spreadsheets write it where the comma is the decimal sign; which it need not be.
+    # Spreadsheets write semicolons in countries where the comma is the decimal sign; numbers may still have a point.
     readings = [pd.read_csv(path, sep=";", decimal=sign, low_memory=False) for sign in ".,"]
     return max(readings, key=lambda reading: reading.select_dtypes("number").shape[1])
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table without its index, the format told by the ending as in `read_table`.
+    """Write a table without its index; the extension of the file gives the format, as in `read_table`.
 
     Raises
     ------
     InvalidInputError
-        If the ending is another, or the file cannot be written.
+        If the extension is unknown, or the file cannot be written.
     """
     kind = _kind(path)
     try:
@@ -65,16 +66,16 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
 
 
 def check_ending(path: Path) -> None:
-    """Refuse a file whose ending names no format, before any work is done for it."""
+    """Raise an error for a file whose extension names no format, before any work is done for this file."""
     _kind(path)
 
 
 def _kind(path: Path) -> str:
-    """The ending that tells the format, in small letters and without that of a packer."""
-    endings = [ending.lower() for ending in path.suffixes]
-    if endings and endings[-1] in _PACKED:
-        endings.pop()
-    kind = endings[-1] if endings else ""
+    """Return the extension that gives the format, in lower case and without the extension of a compression."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in _COMPRESSED:
+        suffixes.pop()
+    kind = suffixes[-1] if suffixes else ""
     if kind not in (*_SEPARATORS, *_PARQUET):
-        raise InvalidInputError(f"'{path}' does not say its format; name it .csv, .tsv, .csv.gz or .parquet")
+        raise InvalidInputError(f"'{path}' does not say its format; use the extension .csv, .tsv, .csv.gz or .parquet")
     return kind

@@ -1,4 +1,4 @@
-"""The holdout rows of the guard: rows of a task that neither the search nor the ensemble sees."""
+"""Choose the holdout rows of the guard: rows of a task that neither the search nor the ensemble uses."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from automl.errors import InvalidInputError
 from automl.task.splits import assign_folds, group_folds
 from automl.task.task import HoldoutRows, Task
 
-_MAX_PARTS = 20  # into which the rows are divided, for a share that is not one over a whole number
+_MAX_PARTS = 20  # of the rows, for a share that is not 1 / n with a whole n
 
 
 def choose_holdout(
@@ -25,13 +25,13 @@ def choose_holdout(
 ) -> NDArray[np.bool_]:
     """Return a mask of the holdout rows, shape (n_samples,).
 
-    The holdout has the same share of every class, or of every part of a sorted continuous target. A group is in the
-    holdout as a whole or not at all.
+    The holdout has the same share of every class, or of every range of a continuous target. A group is in the holdout
+    as a whole or not at all.
 
     Raises
     ------
     InvalidInputError
-        If there are too few rows or groups for that share.
+        If there are too few rows or groups for the share.
     """
     part = Fraction(share).limit_denominator(_MAX_PARTS) or Fraction(1, round(1 / share))
     n_taken, n_parts = part.numerator, part.denominator
@@ -67,7 +67,9 @@ def split_holdout(task: Task, holdout: NDArray[np.bool_]) -> Task:
     number = np.cumsum(~holdout) - 1
     folds = tuple((number[train[~holdout[train]]], number[test[~holdout[test]]]) for train, test in task.folds)
     if any(len(train) == 0 or len(test) == 0 for train, test in folds):
-        raise InvalidInputError("guard leaves a fold without rows; use a smaller share or fewer folds")
+        raise InvalidInputError(
+            "guard takes all training rows or all scored rows of a fold; use a smaller share, or give cv fewer folds"
+        )
     if task.traits.is_classification and len(np.unique(task.y[rest])) < task.traits.n_classes:
         raise InvalidInputError("guard takes all rows of a class; use a smaller share, or guard=None")
     taken = np.flatnonzero(holdout)

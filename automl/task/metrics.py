@@ -1,4 +1,4 @@
-"""Any scikit-learn scorer as a loss on stored predictions, with fast paths for the usual ones."""
+"""Turn any scikit-learn scorer into a loss on stored predictions, with fast code for the common scorers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def _log_loss(y: Array, p: Array, w: Array | None) -> float:
 
 
 def roc_auc_losses(y: Array, scores: Array, w: Array | None) -> Array:
-    """Minus the areas under the ROC curves of several scores of class 1; ties share their rank (Mann-Whitney U).
+    """Return minus the area under the ROC curve for several scores of class 1; ties share a rank (Mann-Whitney U).
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def roc_auc_losses(y: Array, scores: Array, w: Array | None) -> Array:
     Returns
     -------
     ndarray of shape (m,)
-        NaN without weight on either side.
+        NaN if the rows of class 1, or all other rows, have no weight.
     """
     positive = (y == 1) * (1.0 if w is None else w)
     negative = (y != 1) * (1.0 if w is None else w)
@@ -42,12 +42,12 @@ def roc_auc_losses(y: Array, scores: Array, w: Array | None) -> Array:
         return np.full(len(scores), np.nan)
     order = np.argsort(scores, axis=1)
     ordered = np.take_along_axis(scores, order, axis=1)
-    is_last = np.ones(scores.shape, dtype=bool)  # of those that tie
+    is_last = np.ones(scores.shape, dtype=bool)  # whether a score is the last of a tie
     is_last[:, :-1] = ordered[:, 1:] != ordered[:, :-1]
     below = np.cumsum(negative[order], axis=1)
-    upto = np.minimum.accumulate(np.where(is_last, below, np.inf)[:, ::-1], axis=1)[:, ::-1]
+    up_to = np.minimum.accumulate(np.where(is_last, below, np.inf)[:, ::-1], axis=1)[:, ::-1]
     under = np.maximum.accumulate(np.where(is_last, below, 0.0), axis=1)
-    twice = (positive[order] * upto).sum(axis=1) + (positive[order][:, 1:] * under[:, :-1]).sum(axis=1)
+    twice = (positive[order] * up_to).sum(axis=1) + (positive[order][:, 1:] * under[:, :-1]).sum(axis=1)
     return np.asarray(-0.5 * twice / pairs)
 
 
@@ -57,7 +57,7 @@ def _roc_auc_loss(y: Array, p: Array, w: Array | None) -> float:
 
 def _average_precision_loss(y: Array, p: Array, w: Array | None) -> float:
     order = np.argsort(-p[:, 1])
-    last = np.flatnonzero(np.diff(p[order, 1], append=np.inf))  # of those that tie
+    last = np.flatnonzero(np.diff(p[order, 1], append=np.inf))  # the last row of each tie
     weight = np.ones(len(y)) if w is None else w
     found = np.cumsum((weight * (y == 1))[order])[last]
     precision = _ratio(found, np.cumsum(weight[order])[last])
@@ -69,31 +69,31 @@ def _accuracy_loss(y: Array, p: Array, w: Array | None) -> float:
 
 
 def _ratio(part: Array, whole: Array) -> Array:
-    """Quotients, and 0 for 0 / 0, as scikit-learn's scores of labels have it."""
+    """Return the quotients, with 0 for 0 / 0 as in scikit-learn's scores of labels."""
     return np.divide(part, whole, out=np.zeros(len(part)), where=whole > 0)
 
 
-def _label_weights(y: Array, p: Array, w: Array | None) -> tuple[Array, Array, Array]:
-    """By class, the weight of rows that are of it, that are said to be, and that are both."""
-    said, n_classes = p.argmax(axis=1), p.shape[1]
+def _class_weights(y: Array, p: Array, w: Array | None) -> tuple[Array, Array, Array]:
+    """Return, by class, the weight of its rows, of the rows predicted as the class, and of the rows in both sets."""
+    predicted, n_classes = p.argmax(axis=1), p.shape[1]
     weight = np.ones(len(y)) if w is None else w
-    hit = y == said
+    correct = y == predicted
     return (
         np.bincount(y, weight, n_classes),
-        np.bincount(said, weight, n_classes),
-        np.bincount(y[hit], weight[hit], n_classes),
+        np.bincount(predicted, weight, n_classes),
+        np.bincount(y[correct], weight[correct], n_classes),
     )
 
 
 def _balanced_accuracy_loss(y: Array, p: Array, w: Array | None) -> float:
-    true, _, both = _label_weights(y, p, w)
+    true, _, both = _class_weights(y, p, w)
     return -float(_ratio(both, true)[true > 0].mean())
 
 
 def _f1_by_class(y: Array, p: Array, w: Array | None) -> tuple[Array, Array, Array]:
-    """F1, and the weights of true and of said labels."""
-    true, said, both = _label_weights(y, p, w)
-    return _ratio(2 * both, true + said), true, said
+    """Return F1 by class, and the weights of the true and of the predicted classes."""
+    true, predicted, both = _class_weights(y, p, w)
+    return _ratio(2 * both, true + predicted), true, predicted
 
 
 def _f1_loss(y: Array, p: Array, w: Array | None) -> float:
@@ -101,8 +101,8 @@ def _f1_loss(y: Array, p: Array, w: Array | None) -> float:
 
 
 def _f1_macro_loss(y: Array, p: Array, w: Array | None) -> float:
-    f1, true, said = _f1_by_class(y, p, w)
-    return -float(f1[true + said > 0].mean())
+    f1, true, predicted = _f1_by_class(y, p, w)
+    return -float(f1[true + predicted > 0].mean())
 
 
 def _f1_weighted_loss(y: Array, p: Array, w: Array | None) -> float:
@@ -111,12 +111,12 @@ def _f1_weighted_loss(y: Array, p: Array, w: Array | None) -> float:
 
 
 def _precision_loss(y: Array, p: Array, w: Array | None) -> float:
-    _, said, both = _label_weights(y, p, w)
-    return -float(_ratio(both, said)[1])
+    _, predicted, both = _class_weights(y, p, w)
+    return -float(_ratio(both, predicted)[1])
 
 
 def _recall_loss(y: Array, p: Array, w: Array | None) -> float:
-    true, _, both = _label_weights(y, p, w)
+    true, _, both = _class_weights(y, p, w)
     return -float(_ratio(both, true)[1])
 
 
@@ -136,7 +136,7 @@ def _r2_loss(y: Array, p: Array, w: Array | None) -> float:
     if len(y) < 2:
         return float("nan")
     error, spread = _squared(y, p, w), _squared(y, np.average(y, weights=w), w)
-    return error / spread - 1 if spread else -float(error == 0)  # as scikit-learn has it
+    return error / spread - 1 if spread else -float(error == 0)  # as in scikit-learn
 
 
 FAST: dict[str, Loss] = {
@@ -155,13 +155,13 @@ FAST: dict[str, Loss] = {
     "neg_mean_absolute_error": _mae,
     "r2": _r2_loss,
 }
-_OF_ONE_CLASS = ("f1", "precision", "recall", "average_precision")  # of two; here the second one
-_UNBOUNDED = ("positive_likelihood_ratio", "mutual_info_score")  # scores of scikit-learn that may exceed 1
+_OF_POSITIVE_CLASS = ("f1", "precision", "recall", "average_precision")  # `FAST` takes the second of two classes
+_UNBOUNDED = ("positive_likelihood_ratio", "mutual_info_score")  # scorers of scikit-learn whose scores may exceed 1
 ALIASES = {"log_loss": "neg_log_loss", "rmse": "neg_root_mean_squared_error", "mae": "neg_mean_absolute_error"}
 
 
-class _Known(BaseEstimator):
-    """Answers with predictions made earlier, so that a scorer can be asked about them."""
+class _StoredModel(BaseEstimator):
+    """A model that returns predictions made earlier, so that a scorer can score them."""
 
     def __init__(self, predictions: Array | None = None, classes: Array | None = None):
         self.predictions = predictions
@@ -171,7 +171,7 @@ class _Known(BaseEstimator):
         return True
 
 
-class _KnownClassifier(ClassifierMixin, _Known):
+class _StoredClassifier(ClassifierMixin, _StoredModel):
     @property
     def classes_(self) -> Array:
         assert self.classes is not None
@@ -189,14 +189,14 @@ class _KnownClassifier(ClassifierMixin, _Known):
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
 
-class _KnownRegressor(RegressorMixin, _Known):
+class _StoredRegressor(RegressorMixin, _StoredModel):
     def predict(self, X: Any) -> Array:
         assert self.predictions is not None
         return self.predictions
 
 
-class _Coded(ClassifierMixin, BaseEstimator):
-    """A fitted classifier for two classes that answers with the codes 0 and 1 in place of its labels."""
+class _CodedClassifier(ClassifierMixin, BaseEstimator):
+    """A fitted classifier for two classes that predicts the codes 0 and 1 instead of its labels."""
 
     def __init__(self, estimator: Any, classes: Array):
         self.estimator, self.classes = estimator, classes
@@ -216,29 +216,29 @@ class _Coded(ClassifierMixin, BaseEstimator):
 
 @dataclass(frozen=True)
 class _CodedScorer:
-    """A scorer that is shown the codes 0 and 1 in place of two labels."""
+    """A scorer that gets the codes 0 and 1 instead of two labels."""
 
     scorer: Any
     classes: Array
 
     def __call__(self, estimator: Any, X: Any, y: Any, **weight: Any) -> float:
-        return float(self.scorer(_Coded(estimator, self.classes), X, _codes(y, self.classes), **weight))
+        return float(self.scorer(_CodedClassifier(estimator, self.classes), X, _codes(y, self.classes), **weight))
 
-    def _accept_sample_weight(self) -> bool:  # what scikit-learn asks those that it calls several of
+    def _accept_sample_weight(self) -> bool:  # scikit-learn calls this for one of several scorers
         return bool(self.scorer._accept_sample_weight())
 
 
 def _codes(labels: Any, classes: Array) -> Array:
-    found = np.asarray(labels)
-    first, second = (found == label for label in classes)
+    values = np.asarray(labels)
+    first, second = (values == label for label in classes)
     if not (first | second).all():
-        raise ValueError(f"y holds {str(found[~(first | second)][0])!r}, which is no class of the training rows")
+        raise ValueError(f"y holds {str(values[~(first | second)][0])!r}, which is not a class of the training rows")
     return np.asarray(second, dtype=np.intp)
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A scorer turned into a loss (its negated score) on stored predictions.
+    """A scorer as a loss (the negated score) on stored predictions.
 
     Attributes
     ----------
@@ -249,9 +249,9 @@ class Metric:
     classes : ndarray or None
         Labels in the order of the probability columns; None for regression.
     fast : str or None
-        Name of the loss in `FAST` that is the same and takes its place.
+        Name of the equal loss in `FAST`, which is used instead of the scorer; None if there is no such loss.
     best : float
-        The score that no predictions exceed.
+        The highest possible score.
     """
 
     name: str
@@ -261,7 +261,7 @@ class Metric:
     best: float = float("inf")
 
     def loss(self, y: Array, predictions: Array, sample_weight: Array | None = None) -> float:
-        """Loss of predictions for encoded targets.
+        """Return the loss of predictions for an encoded target.
 
         Parameters
         ----------
@@ -274,37 +274,38 @@ class Metric:
         Returns
         -------
         float
-            NaN where the metric is undefined on these rows.
+            NaN if the metric is undefined on these rows.
         """
         if self.fast is not None:
             if sample_weight is not None and not sample_weight.any():
                 return float("nan")
             return FAST[self.fast](y, predictions, sample_weight)
-        known = _KnownRegressor(predictions) if self.classes is None else _KnownClassifier(predictions, self.classes)
+        model = _StoredRegressor(predictions) if self.classes is None else _StoredClassifier(predictions, self.classes)
         target = y if self.classes is None else self.classes[y]
         rows = np.zeros((len(y), 1))
         if sample_weight is None:
-            return -float(self.scorer(known, rows, target))
-        return -float(self.scorer(known, rows, target, sample_weight=sample_weight))
+            return -float(self.scorer(model, rows, target))
+        return -float(self.scorer(model, rows, target, sample_weight=sample_weight))
 
 
 def loss_or_nan(metric: Metric, y: Array, predictions: Array, sample_weight: Array | None = None) -> float:
-    """Loss of predictions for a random part of the rows; NaN where the metric has no answer, silently."""
-    # Scores are undefined where a label is never said; the fast ones do not warn, and silence takes as long as they do.
+    """Return the loss of predictions for some rows; NaN, without a warning, if the metric is undefined there."""
+    # scikit-learn warns of labels that are never predicted. Fast losses do not warn, and the filter would take as long
+    # as they do.
     with nullcontext() if metric.fast else warnings.catch_warnings(action="ignore"):
         try:
             return metric.loss(y, predictions, sample_weight)
-        except Exception:  # noqa: BLE001  scikit-learn raises ValueError where a class is missing, users' scorers anything
+        except Exception:  # noqa: BLE001  a class may be missing, and a user's scorer may raise anything
             return float("nan")
 
 
 def default_scoring(task: str) -> str:
-    """Name of the scorer used where the user names none."""
+    """Return the name of the default scorer of a task type."""
     return {"binary": "roc_auc", "multiclass": "neg_log_loss", "regression": "neg_root_mean_squared_error"}[task]
 
 
 def make_metric(scoring: Any, task: str, classes: Array | None) -> Metric:
-    """Metric for a scorer name, a scorer object or None (the task's default).
+    """Return the metric for the name of a scorer, a scorer object, or None (the default of the task type).
 
     Raises
     ------
@@ -316,19 +317,25 @@ def make_metric(scoring: Any, task: str, classes: Array | None) -> Metric:
         return Metric(getattr(scoring, "__name__", str(scoring)), scoring, classes)
     name = ALIASES.get(scoring, scoring)
     best = 0.0 if name.startswith("neg_") else float("inf") if name in _UNBOUNDED else 1.0
-    fast = name in FAST and (name not in _OF_ONE_CLASS or (classes is not None and _second_is_positive(classes)))
+    fast = name in FAST and (name not in _OF_POSITIVE_CLASS or (classes is not None and _second_is_positive(classes)))
     return Metric(name, named_scorer(name, classes), classes, name if fast else None, best)
 
 
 def _second_is_positive(classes: Array) -> bool:
-    """Whether scikit-learn's scorers, which take the label 1 for the positive class, mean the second of two."""
+    """Return whether the positive class of scikit-learn's scorers, the label 1, is the second of two classes."""
     return len(classes) == 2 and (classes[1] == 1 or 1 not in classes.tolist())
 
 
 def named_scorer(name: str, classes: Array | None) -> Any:
-    """A scorer of scikit-learn by its name, for these classes in ascending order; None for regression.
+    """Return a scorer of scikit-learn by its name.
 
-    Such scorers take the label 1 for the positive class; where there is none of two, the second one stands for it.
+    Scorers of scikit-learn take the label 1 as the positive class. If neither of two classes is 1, the second class is
+    the positive one.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,) or None
+        Labels in ascending order; None for regression.
 
     Raises
     ------
@@ -340,24 +347,24 @@ def named_scorer(name: str, classes: Array | None) -> Any:
 
 
 def try_metric(metric: Metric, y: Array, predictions: Array, sample_weight: Array | None = None) -> str:
-    """Why a metric has no value on some rows; empty where it has one.
+    """Say why a metric is undefined on some rows; return an empty string if it is defined.
 
     Parameters
     ----------
     predictions : ndarray
-        Such as `arbitrary_predictions` makes.
+        Predictions for these rows, for example from `arbitrary_predictions`.
     """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             loss = metric.loss(y, predictions, sample_weight)
-        except Exception as error:  # noqa: BLE001  a scorer is the user's code and may raise anything
+        except Exception as error:  # noqa: BLE001  a scorer may be the user's code and raise anything
             return f"{type(error).__name__}: {error}"
     return "" if np.isfinite(loss) else f"it is {-loss}"
 
 
 def arbitrary_predictions(y: Array, n_classes: int, random_state: int = 0) -> Array:
-    """Predictions that no model has made, to try a metric with: of the same shape and range as real ones.
+    """Make random predictions with the shape and range of real predictions, to test whether a metric is defined.
 
     Parameters
     ----------
@@ -369,5 +376,5 @@ def arbitrary_predictions(y: Array, n_classes: int, random_state: int = 0) -> Ar
     rng = np.random.default_rng(random_state)
     if n_classes:
         return rng.dirichlet(np.ones(n_classes), len(y))
-    # Inside the range of y: some metrics allow a target of zero, but no such prediction.
+    # The predictions are inside the range of y, because some metrics allow a target of zero but no prediction of zero.
     return 0.5 * rng.permutation(y) + 0.5 * y.mean()

@@ -14,6 +14,7 @@ from automl.task import validation
 from automl.task.holdout import choose_holdout, split_holdout
 from automl.task.metrics import make_metric
 from automl.task.splits import make_folds
+from automl.task.table_validation import check_table
 from automl.task.task import Task
 from pipelines.component import task_type
 from pipelines.table.reader import TableReader
@@ -84,7 +85,7 @@ def prepare(
     InvalidInputError
         If the table, the target or an argument cannot be used.
     """
-    validation.check_table(data.X)
+    check_table(data.X)
     y, classes = validation.check_target(data.y, data.X, classification=classification)
     weights = validation.check_sample_weight(data.sample_weight, len(y))
     validation.check_weighted_classes(y, weights, classes)

@@ -1,4 +1,4 @@
-"""What a table must not hold: checked before any work, in `fit` as in `predict`."""
+"""Check a table before any work, in `fit` and in `predict`."""
 
 from __future__ import annotations
 
@@ -23,17 +23,19 @@ class InvalidCellError(InvalidInputError, TypeError):
 
 
 def check_table(X: Any) -> None:
-    """Check that `X` is a table that `pipelines.table.reader.TableReader` can read, in `fit` as in `predict`.
+    """Check that `X` is a table that `pipelines.table.reader.TableReader` can read.
 
     Raises
     ------
     InvalidInputError
-        For a wrong shape, duplicate names, complex or infinite numbers, and lists or the like in cells.
+        If the shape is wrong, names are duplicate, or cells hold complex or infinite numbers, lists or similar objects.
     """
     if X is None:
         raise InvalidInputError("X is None; pass a table with rows and columns")
     if isinstance(X, str | os.PathLike):
-        raise InvalidInputError(f"X is a path, {os.fspath(X)!r}; pass the table, as pandas.read_csv(...) reads it")
+        raise InvalidInputError(
+            f"X is a path, {os.fspath(X)!r}; read the table first, for example with pandas.read_csv(...), and pass it"
+        )
     if sparse.issparse(X):
         _check_shape(X.shape)
         _check_sparse(X)
@@ -49,7 +51,9 @@ def check_table(X: Any) -> None:
     array = as_array(X)
     _check_shape(array.shape)
     if array.dtype.kind == "c":
-        raise InvalidInputError("Complex data not supported; pass real and imaginary parts as columns of their own")
+        raise InvalidInputError(
+            "Complex data not supported; split each column into one for the real and one for the imaginary part"
+        )
     if array.dtype.kind == "f":
         _check_finite(array)
     elif array.dtype.kind == "O":
@@ -60,31 +64,33 @@ def check_table(X: Any) -> None:
 def _check_shape(shape: tuple[int, ...]) -> None:
     if len(shape) != 2:
         raise InvalidInputError(
-            f"Expected 2D array, got {len(shape)}D array instead. Reshape your data: X.reshape(-1, 1) if it is one "
-            "column, X.reshape(1, -1) if it is one row"
+            f"Expected 2D array, got {len(shape)}D array instead. Reshape your data: use X.reshape(-1, 1) for one "
+            "column, X.reshape(1, -1) for one row"
         )
-    for count, what in zip(shape, ("sample", "feature"), strict=True):
+    for count, unit in zip(shape, ("sample", "feature"), strict=True):
         if count == 0:
             raise InvalidInputError(
-                f"Found array with 0 {what}(s) (shape={tuple(shape)}) while a minimum of 1 is required."
+                f"Found array with 0 {unit}(s) (shape={tuple(shape)}) while a minimum of 1 is required."
             )
 
 
 def _check_labels(labels: pd.Index) -> None:
-    twice = labels[labels.duplicated()].unique()
-    if len(twice):
-        named = ", ".join(repr(label) for label in twice[:5])
+    duplicates = labels[labels.duplicated()].unique()
+    if len(duplicates):
+        named = ", ".join(repr(label) for label in duplicates[:5])
         raise InvalidInputError(f"X has more than one column named {named}; rename or drop the duplicates")
 
 
 def _check_sparse(X: Any) -> None:
     if X.dtype.kind == "c":
-        raise InvalidInputError("Complex data not supported; pass real and imaginary parts as columns of their own")
+        raise InvalidInputError(
+            "Complex data not supported; split each column into one for the real and one for the imaginary part"
+        )
     table = sparse.coo_array(X)
     bad = ~np.isfinite(np.asarray(table.data, dtype=np.float64))
     if bad.any():
         raise InvalidInputError(
-            f"column {table.coords[1][bad][0]} of the sparse X holds NaN or infinity; fill these cells, or pass X dense"
+            f"column {table.coords[1][bad][0]} of the sparse X holds NaN or infinity; fill them, or pass a dense X"
         )
 
 
@@ -95,7 +101,9 @@ def _check_finite(array: Array) -> None:
 
 
 def _infinite(where: str) -> InvalidInputError:
-    return InvalidInputError(f"{where} holds infinite values (inf); replace them by missing cells or finite numbers")
+    return InvalidInputError(
+        f"{where} holds infinite values (inf); replace them by missing values (NaN) or finite numbers"
+    )
 
 
 def _check_column(column: pd.Series, where: str) -> None:
@@ -103,7 +111,7 @@ def _check_column(column: pd.Series, where: str) -> None:
     if types.is_complex_dtype(dtype):
         raise InvalidInputError(f"{where}: Complex data not supported; split it into real and imaginary parts")
     if isinstance(dtype, pd.ArrowDtype):
-        import pyarrow as pa  # pandas' own optional library: present wherever such a column exists
+        import pyarrow as pa  # an optional library of pandas that is present if such a column exists
 
         if pa.types.is_nested(dtype.pyarrow_dtype):
             raise _nested(where, str(dtype))
@@ -116,17 +124,17 @@ def _check_column(column: pd.Series, where: str) -> None:
 
 
 def _check_objects(column: pd.Series, where: str) -> None:
-    held = types.infer_dtype(column, skipna=True)
-    if held in ("floating", "mixed-integer-float", "decimal"):
+    inferred = types.infer_dtype(column, skipna=True)
+    if inferred in ("floating", "mixed-integer-float", "decimal"):
         if np.isinf(pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)).any():
             raise _infinite(where)
-    elif held == "complex":
+    elif inferred == "complex":
         raise InvalidInputError(f"{where}: Complex data not supported; split it into real and imaginary parts")
-    elif held.startswith("mixed") or held == "unknown-array":
+    elif inferred.startswith("mixed") or inferred == "unknown-array":
         for kind in sorted(set(map(type, column)), key=lambda kind: kind.__name__):
-            # Asked of the instances: the class of an enumeration can be iterated over, its members cannot.
-            holds_others = any("__iter__" in vars(base) for base in kind.__mro__)
-            if holds_others and not issubclass(kind, str | bytes):
+            # Look at the attributes of instances: the class of an enumeration is iterable, but its members are not.
+            is_nested = any("__iter__" in vars(base) for base in kind.__mro__)
+            if is_nested and not issubclass(kind, str | bytes):
                 raise _nested(where, kind.__name__)
         numbers = [value for value in column if isinstance(value, float)]
         if np.isinf(numbers).any():
@@ -136,12 +144,12 @@ def _check_objects(column: pd.Series, where: str) -> None:
 def _nested(where: str, kind: str) -> InvalidCellError:
     return InvalidCellError(
         f"{where} holds cells of type {kind}, but each cell of the argument must be a string or a number; "
-        "split it into several columns, or drop it"
+        "split the column into several columns, or drop it"
     )
 
 
 def as_array(X: Any) -> Array:
-    """Anything but a frame or a sparse matrix as an array.
+    """Return a table that is neither a DataFrame nor a sparse matrix as an array.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The column to predict: taking it out of a table, and telling classes from quantities."""
+"""Take the target out of a table, and guess from its values whether it holds classes or quantities."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from automl.errors import InvalidInputError
 if TYPE_CHECKING:
     import pandas as pd
 
-_FEW_VALUES = 20  # whole numbers with at most so many different values are taken as classes
+_MAX_VALUES = 20  # whole numbers with at most this many different values are classes
 
 
 class TaskName(StrEnum):
-    """What is predicted."""
+    """The kind of prediction that a user asks for."""
 
     AUTO = "auto"
     CLASSIFICATION = "classification"
@@ -23,21 +23,21 @@ class TaskName(StrEnum):
 
 
 def split_target(table: pd.DataFrame, target: str, source: object, argument: str) -> tuple[pd.DataFrame, pd.Series]:
-    """Features and target.
+    """Split a table into features and target.
 
     Parameters
     ----------
     source : object
-        Where the table comes from, for the message.
+        The origin of the table, for the error message.
     argument : str
-        What named the target, for the message.
+        The argument that names the target, for the error message.
 
     Raises
     ------
     InvalidInputError
-        If there is no such column; names the closest ones.
+        If there is no such column; the message lists the columns with the most similar names.
     """
-    columns = [str(column) for column in table.columns]  # Parquet files may number them
+    columns = [str(column) for column in table.columns]  # columns of Parquet files may have numbers as names
     if target not in columns:
         close = get_close_matches(target, columns, n=3) or columns[:5]
         raise InvalidInputError(
@@ -48,7 +48,7 @@ def split_target(table: pd.DataFrame, target: str, source: object, argument: str
 
 
 def guess_task(y: pd.Series) -> tuple[TaskName, str]:
-    """Classification or regression, and why."""
+    """Guess whether a target is for classification or regression; also return the reason, for the log."""
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
     if is_bool_dtype(y.dtype) or not is_numeric_dtype(y.dtype):
@@ -57,6 +57,9 @@ def guess_task(y: pd.Series) -> tuple[TaskName, str]:
     n_values = present.nunique()
     if n_values <= 2:
         return TaskName.CLASSIFICATION, f"it has {n_values} different values"
-    if (present == present.round()).all() and n_values <= min(_FEW_VALUES, len(present) // 5):
-        return TaskName.CLASSIFICATION, f"it has {n_values} different whole numbers; else say --task regression"
-    return TaskName.REGRESSION, f"it has {n_values} different numbers; else say --task classification"
+    if (present == present.round()).all() and n_values <= min(_MAX_VALUES, len(present) // 5):
+        return (
+            TaskName.CLASSIFICATION,
+            f"it has {n_values} different whole numbers; to change this, pass --task regression",
+        )
+    return TaskName.REGRESSION, f"it has {n_values} different numbers; to change this, pass --task classification"

@@ -1,4 +1,4 @@
-"""The task: all data that a trial needs, built once and shared read-only with the workers."""
+"""Define the task: all data that a trial needs, built once and shared read-only with the workers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pipelines.component import TableTraits
 
 @dataclass(frozen=True)
 class HoldoutRows:
-    """Rows that neither the search nor the ensemble sees; the guard against overfitting scores models on them."""
+    """Rows that neither the search nor the ensemble uses; the guard against overfitting scores models on these rows."""
 
     X: Any
     y: NDArray[Any]
@@ -29,7 +29,7 @@ class HoldoutRows:
 
 @dataclass(frozen=True)
 class Task:
-    """A table ready for pipelines, its encoded target, and how predictions on it are judged.
+    """A table in the form that pipelines take, its encoded target, its folds and its metric.
 
     Attributes
     ----------
@@ -38,7 +38,7 @@ class Task:
     y : ndarray of shape (n_samples,)
         Class codes, or floats.
     groups : ndarray of shape (n_samples,), optional
-        Rows of one group belong together whenever rows are drawn.
+        Codes of the groups; the rows of one group are always drawn or split together.
     """
 
     X: Any

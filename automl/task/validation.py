@@ -1,4 +1,4 @@
-"""Target, weights and groups, checked before any work: what is wrong, where, and the mend."""
+"""Check target, weights and groups before any work; each error says what is wrong, where, and how to fix it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from automl.errors import InvalidInputError
 from automl.task.metrics import Metric, arbitrary_predictions, try_metric
-from automl.task.table_validation import InvalidCellError, as_array, check_table
+from automl.task.table_validation import as_array
 from pipelines.table.columns import TableError
 from pipelines.table.raw import to_array
 
@@ -32,21 +32,6 @@ TWO_CLASSES = {
     "recall": "recall_macro",
     "jaccard": "jaccard_macro",
 }
-
-__all__ = [
-    "InvalidCellError",
-    "check_groups",
-    "check_metric",
-    "check_sample_weight",
-    "check_scoring_classes",
-    "check_table",
-    "check_target",
-    "check_weighted_classes",
-    "is_number",
-    "is_whole_number",
-    "python_number",
-    "table_errors",
-]
 
 
 def is_number(value: Any) -> bool:
@@ -71,7 +56,7 @@ def python_number(value: Any) -> Any:
 
 @contextmanager
 def table_errors() -> Iterator[None]:
-    """Turn what `pipelines` says against a table into the error that users of this package catch."""
+    """Turn an error of `pipelines` about a table into the error class that users of this package catch."""
     try:
         yield
     except TableError as error:
@@ -79,18 +64,18 @@ def table_errors() -> Iterator[None]:
 
 
 def check_target(y: Any, X: Any, classification: bool) -> tuple[Array, Array | None]:
-    """The target as class codes or floats, and its classes.
+    """Check the target, and return it as class codes or floats, with its classes.
 
     Returns
     -------
     y : ndarray of int64 (codes) or float64, shape (n_samples,)
     classes : ndarray of shape (n_classes,) or None
-        Sorted, in their own dtype; None for regression.
+        The sorted classes in their own dtype; None for regression.
 
     Raises
     ------
     InvalidInputError
-        If there is nothing to learn from it, or it fits the other estimator only.
+        If the target cannot be learned, or if only the other estimator can use it.
     """
     if y is None:
         raise InvalidInputError("fit requires y to be passed, but the target y is None; pass one value for each row")
@@ -101,29 +86,29 @@ def check_target(y: Any, X: Any, classification: bool) -> tuple[Array, Array | N
 
 
 def check_metric(metric: Metric, y: Array, n_classes: int, sample_weight: Array | None) -> None:
-    """Check that a metric can judge predictions for this target at all: a scorer is the user's own code.
+    """Check that a metric can score predictions for this target; a scorer may be the user's own code.
 
     Raises
     ------
     InvalidInputError
-        With what the scorer said.
+        If it cannot; the message quotes the error of the scorer.
     """
     reason = try_metric(metric, y, arbitrary_predictions(y, n_classes), sample_weight)
     if reason:
         weighted = "" if sample_weight is None else ", sample_weight=..."
         raise InvalidInputError(
-            f"scoring={metric.name!r} cannot judge predictions for this y: {reason}; a scorer is called as "
-            f"scorer(estimator, X, y{weighted}) and gives one number"
+            f"scoring={metric.name!r} cannot score predictions for this y: {reason}; a scorer must accept the call "
+            f"scorer(estimator, X, y{weighted}) and return one number"
         )
 
 
 def check_scoring_classes(scoring: Any, n_classes: int) -> None:
-    """Check that a scorer, given by its name, can judge this number of classes.
+    """Check that a scorer, given by its name, works for this number of classes.
 
     Raises
     ------
     InvalidInputError
-        If it judges two classes only and there are more.
+        If the scorer works for two classes only and there are more.
     """
     if n_classes > 2 and isinstance(scoring, str) and scoring in TWO_CLASSES:
         raise InvalidInputError(
@@ -132,48 +117,51 @@ def check_scoring_classes(scoring: Any, n_classes: int) -> None:
 
 
 def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64] | None:
-    """Weights as floats of shape ``(n_samples,)``, or None."""
+    """Check the sample weights, and return them as floats of shape ``(n_samples,)``, or None."""
     if sample_weight is None:
         return None
     try:
         weight = np.asarray(sample_weight, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise InvalidInputError("sample_weight must hold numbers, one for each row") from error
+        raise InvalidInputError("sample_weight must hold numbers; pass one number for each row") from error
     if weight.shape != (n_samples,):
         raise InvalidInputError(
-            f"sample_weight has shape {weight.shape} but X has {n_samples} rows; pass one for each row"
+            f"sample_weight has shape {weight.shape} but X has {n_samples} rows; pass one weight for each row"
         )
     if not np.isfinite(weight).all():
         raise InvalidInputError("sample_weight holds missing or infinite values; replace them by finite numbers")
     if (weight < 0).any():
-        raise InvalidInputError("sample_weight holds negative values; use 0 for rows that should not count")
+        raise InvalidInputError("sample_weight holds negative values; use 0 for rows that must not count")
     if not weight.any():
         raise InvalidInputError(
-            "Sample weights must contain at least one non-zero number; pass None to weigh all rows equally"
+            "Sample weights must contain at least one non-zero number; pass None to give all rows the same weight"
         )
     if np.count_nonzero(weight) == 1 and n_samples > 1:
-        raise InvalidInputError("sample_weight leaves a single row with weight; at least 2 rows need some")
+        raise InvalidInputError("sample_weight is 0 in all rows but one; at least 2 rows need a positive weight")
     return weight
 
 
 def check_weighted_classes(y: Array, sample_weight: Array | None, classes: Array | None) -> None:
-    """Check that rows of weight 0 leave at least two classes."""
+    """Check that the rows with a positive weight hold at least two classes."""
     if sample_weight is None or classes is None:
         return
     left = np.unique(y[sample_weight > 0])
     if len(left) < 2:
         raise InvalidInputError(
-            f"sample_weight leaves only 1 class, {_plain(classes[left[0]])!r}; at least 2 classes need weight"
+            f"sample_weight is positive for only 1 class, {_plain(classes[left[0]])!r}; at least 2 classes need rows "
+            "with a positive weight"
         )
 
 
 def check_groups(groups: Any, n_samples: int) -> NDArray[np.intp] | None:
-    """Codes of the groups of shape ``(n_samples,)``, or None."""
+    """Check the groups, and return their codes of shape ``(n_samples,)``, or None."""
     if groups is None:
         return None
     values = _flat("groups", groups)
     if len(values) != n_samples:
-        raise InvalidInputError(f"groups has {len(values)} values but X has {n_samples} rows; pass one for each row")
+        raise InvalidInputError(
+            f"groups has {len(values)} values but X has {n_samples} rows; pass one group for each row"
+        )
     codes, _ = pd.factorize(values)
     if (codes < 0).any():
         raise InvalidInputError(f"groups has {(codes < 0).sum()} missing values; give every row a group")
@@ -181,9 +169,9 @@ def check_groups(groups: Any, n_samples: int) -> NDArray[np.intp] | None:
 
 
 def _flat(name: str, values: Any) -> Array:
-    """One dimension, without pandas' own dtypes."""
+    """Return values as an array of one dimension and of a NumPy dtype."""
     if sparse.issparse(values):
-        raise InvalidInputError(f"{name} is sparse; pass it dense, as {name}.toarray().ravel()")
+        raise InvalidInputError(f"{name} is sparse; pass a dense array: {name}.toarray().ravel()")
     if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
         _warn_column()
         values = values.iloc[:, 0]
@@ -200,15 +188,15 @@ def _flat(name: str, values: Any) -> Array:
         array = array.ravel()
     if array.ndim == 0:
         raise InvalidInputError(
-            f"{name} should be a 1d array, one value for each row, got {values!r}; a column of X is X.pop({values!r})"
+            f"{name} should be a 1d array, one value for each row, got {values!r}; to use a column of X as y, pass "
+            f"X.pop({values!r})"
         )
     if array.ndim != 1:
         raise InvalidInputError(
-            f"{name} should be a 1d array, got an array of shape {array.shape} instead; fit one model for each column"
+            f"{name} should be a 1d array, got an array of shape {array.shape} instead; fit one estimator for each "
+            "column"
         )
-    if array.dtype == object:
-        array = _unboxed(array)
-    return array
+    return _from_objects(array) if array.dtype == object else array
 
 
 def _warn_column() -> None:
@@ -226,8 +214,8 @@ def _series_values(values: Any) -> Array:
     return np.asarray(values.to_numpy())
 
 
-def _unboxed(array: Array) -> Array:
-    """Python numbers in an object array as NumPy's."""
+def _from_objects(array: Array) -> Array:
+    """Return an object array that holds Python numbers as an array of NumPy numbers; return others unchanged."""
     held = types.infer_dtype(array, skipna=False)
     kind = {"integer": np.int64, "floating": np.float64, "mixed-integer-float": np.float64, "boolean": np.bool_}
     return array.astype(kind[held]) if held in kind and not pd.isna(array).any() else array
@@ -255,31 +243,35 @@ def _check_present(name: str, values: Array) -> None:
         infinite = np.isinf(values)
         raise InvalidInputError(
             f"Input {name} contains infinity or a value too large for dtype('float64'). {infinite.sum()} of "
-            f"{len(values)} values are infinite, the first in row {int(np.argmax(infinite))}; drop or mend these rows"
+            f"{len(values)} values are infinite, the first in row {int(np.argmax(infinite))}; drop these rows or "
+            "replace the values"
         )
 
 
 def _classes(values: Array) -> tuple[Array, Array]:
     if values.dtype.kind == "f" and type_of_target(values) == "continuous":
         raise InvalidInputError(
-            "Unknown label type: continuous. y holds numbers with fractions; use AutoMLRegressor, or cut y into classes"
+            "Unknown label type: continuous. y holds numbers with fractions; use AutoMLRegressor, or cut y into "
+            "classes with pd.cut"
         )
     try:
         classes, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
     except TypeError as error:
         kinds = ", ".join(sorted({type(value).__name__ for value in values}))
-        raise InvalidInputError(f"Unknown label type: y mixes {kinds}; make all labels strings") from error
+        raise InvalidInputError(
+            f"Unknown label type: y mixes values of the types {kinds}; turn all labels into strings"
+        ) from error
     if len(classes) == 1:
         raise InvalidInputError(
-            f"y holds only 1 class, {_plain(classes[0])!r}; at least 2 classes are needed to learn from"
+            f"y holds only 1 class, {_plain(classes[0])!r}; at least 2 classes are needed for classification"
         )
     single = np.flatnonzero(counts == 1)
     if len(single):
-        others = f" (and {len(single) - 1} more classes have one row)" if len(single) > 1 else ""
-        hint = "; use AutoMLRegressor if y is a quantity" if values.dtype.kind in "iuf" and len(single) > 1 else ""
+        others = f" (number of other such classes: {len(single) - 1})" if len(single) > 1 else ""
+        hint = "; if y is a quantity, use AutoMLRegressor" if values.dtype.kind in "iuf" and len(single) > 1 else ""
         raise InvalidInputError(
-            f"class {_plain(classes[single[0]])!r} of y has a single row{others}, but at least 2 are needed to learn "
-            f"from one and test on the other; drop these rows or merge rare classes{hint}"
+            f"class {_plain(classes[single[0]])!r} of y has a single row{others}, but at least 2 are needed: one to "
+            f"train on and one to test on; drop these rows or merge rare classes{hint}"
         )
     return codes.astype(np.int64), classes
 
@@ -305,5 +297,7 @@ def _numbers(values: Array) -> NDArray[np.float64]:
     if len(numbers) == 1:
         raise InvalidInputError("y has a single value (n_samples=1); at least 2 rows are needed")
     if numbers.min() == numbers.max():
-        raise InvalidInputError(f"y is constant ({numbers[0]:g} in every row); there is nothing to learn from it")
+        raise InvalidInputError(
+            f"y is constant ({numbers[0]:g} in every row); pass a target with at least 2 different values"
+        )
     return numbers

@@ -1,4 +1,4 @@
-"""Bad input gets one clear error before any work, naming the column or argument and the mend."""
+"""Tests of bad input: one clear error before any work names the column or argument and says how to fix it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ ARGUMENTS = [
     ({"initial_configurations": [{"model": "ridge", "scalling": "none"}]}, r"\[0\]: 'scalling'.*'scaling'"),
     ({"include": ["elastic_net"]}, "leave no model that suits this table; choose from .*lightgbm"),
     ({"include": "lightgbm"}, "include"),
-    ({"scoring": _no_scorer}, "scoring='_no_scorer' cannot judge .*TypeError.*scorer"),
+    ({"scoring": _no_scorer}, "scoring='_no_scorer' cannot score .*TypeError.*scorer"),
     ({"scoring": f1_score}, "make_scorer"),
     ({"cv": [(np.arange(100), np.arange(50, 150))]}, "cv: fold 0 scores 50 of its training rows"),
     ({"random_state": -1}, "random_state"),
@@ -75,15 +75,15 @@ TABLES = [
 
 
 @pytest.mark.parametrize(("arguments", "message"), ARGUMENTS)
-def test_an_argument_that_cannot_be_used_is_named(arguments, message):
+def test_the_error_names_an_argument_that_cannot_be_used(arguments, message):
     start = time.monotonic()
     with pytest.raises(InvalidInputError, match=f"(?s){message}"):
         AutoMLClassifier(**{"verbose": 0, **arguments}).fit(X, Y)
-    assert time.monotonic() - start < 20  # no search was run: the budget is a minute
+    assert time.monotonic() - start < 20  # no search was run, because the time budget is a minute
 
 
 @pytest.mark.parametrize(("table", "target", "message"), TABLES, ids=[message for *_, message in TABLES])
-def test_a_table_or_target_that_cannot_be_used_is_named(table, target, message):
+def test_the_error_names_what_is_wrong_with_a_table_or_target(table, target, message):
     with pytest.raises(InvalidInputError, match=f"(?s){message}"):
         AutoMLClassifier(verbose=0).fit(table, target)
 
@@ -101,33 +101,33 @@ def _share(estimator, X, y):
     return float(np.mean(estimator.predict(X) == y))
 
 
-def test_a_scorer_that_takes_no_weights_is_refused_where_there_are_some():
+def test_a_scorer_without_sample_weight_is_refused_if_there_are_weights():
     with pytest.raises(InvalidInputError, match=r"_share.*sample_weight"):
         AutoMLClassifier(scoring=_share, verbose=0).fit(X, Y, sample_weight=np.ones(150))
 
 
-def test_a_daemonic_process_is_told_to_be_another():
+def test_a_fit_in_a_daemonic_process_is_refused():
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        said = pool.apply(_fit_and_say)
-    assert "daemonic" in said
-    assert "ProcessPoolExecutor" in said
+        message = pool.apply(_error_of_a_fit)
+    assert "daemonic" in message
+    assert "ProcessPoolExecutor" in message
 
 
-def _fit_and_say():
+def _error_of_a_fit():
     try:
         AutoMLClassifier(max_trials=1, time_budget=None, verbose=0).fit(X, Y)
     except InvalidInputError as error:
         return str(error)
-    return "nothing"
+    return "no error"
 
 
-def test_an_array_after_a_frame_is_told_to_have_no_names():
+def test_an_array_after_a_frame_gets_a_warning_about_missing_names():
     clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], cv=2, verbose=0, random_state=0).fit(X, Y)
     with pytest.warns(UserWarning, match="X does not have valid feature names, but AutoMLClassifier was fitted"):
         clf.predict(X.to_numpy())
 
 
-def test_a_missing_column_is_named_at_predict_and_reordered_ones_are_fine():
+def test_predict_names_a_missing_column_and_accepts_another_order():
     clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], cv=2, verbose=0, random_state=0).fit(X, Y)
     with pytest.raises(InvalidInputError, match="petal width"):
         clf.predict(X.drop(columns="petal width (cm)"))

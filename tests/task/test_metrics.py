@@ -1,3 +1,5 @@
+"""Tests of the metrics: fast losses agree with scikit-learn, and any scorer can be used."""
+
 import dataclasses
 
 import numpy as np
@@ -19,7 +21,7 @@ Y = rng.integers(0, 2, 200)
 P = np.round(rng.random(200), 1)  # rounded, so that scores tie
 PROBABILITIES = np.column_stack([1 - P, P])
 WEIGHTS = rng.random(200)
-NOT_FOR_MODELS = {  # but for clusterings, or for more than one label a row
+NOT_FOR_MODELS = {  # these scorers are for clusterings, or for several labels in each row
     *("adjusted_mutual_info_score", "adjusted_rand_score", "completeness_score", "fowlkes_mallows_score"),
     *("homogeneity_score", "mutual_info_score", "normalized_mutual_info_score", "rand_score", "v_measure_score"),
     *("f1_samples", "jaccard_samples", "precision_samples", "recall_samples"),
@@ -31,26 +33,26 @@ _OF_MORE = {"accuracy", "balanced_accuracy", "f1_macro", "f1_weighted"}
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["unweighted", "weighted"])
-@pytest.mark.parametrize("share", [1, 0.4], ids=["both said", "one never said"])
+@pytest.mark.parametrize("share", [1, 0.4], ids=["both predicted", "one never predicted"])
 @pytest.mark.parametrize("name", sorted(_OF_TWO_CLASSES | _OF_MORE))
-def test_scores_of_two_classes_agree_with_scikit_learn_ties_included(name, share, weights):
+def test_scores_of_two_classes_and_with_ties_agree_with_scikit_learn(name, share, weights):
     p = np.column_stack([1 - share * P, share * P]) * 0.9 + 0.05
-    _agrees(make_metric(name, "binary", CLASSES), Y, p, weights)
+    _assert_agrees(make_metric(name, "binary", CLASSES), Y, p, weights)
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["unweighted", "weighted"])
-@pytest.mark.parametrize("n_true", [4, 3], ids=["all true", "one only said"])
+@pytest.mark.parametrize("n_true", [4, 3], ids=["all true", "one only predicted"])
 @pytest.mark.parametrize("name", sorted(_OF_MORE))
 @pytest.mark.filterwarnings("ignore:y_pred contains classes not in y_true")
 def test_scores_of_four_classes_agree_with_scikit_learn(name, n_true, weights):
     y, p = rng.integers(0, n_true, 200), rng.dirichlet(np.ones(4), 200)
-    _agrees(make_metric(name, "multiclass", np.array(list("abcd"))), y, p, weights)
+    _assert_agrees(make_metric(name, "multiclass", np.array(list("abcd"))), y, p, weights)
 
 
-def _agrees(metric, y, p, weights):
+def _assert_agrees(metric, y, p, weights):
     assert metric.fast == metric.name
-    theirs = dataclasses.replace(metric, fast=None).loss(y, p, weights)
-    assert metric.loss(y, p, weights) == pytest.approx(theirs)
+    expected = dataclasses.replace(metric, fast=None).loss(y, p, weights)
+    assert metric.loss(y, p, weights) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["unweighted", "weighted"])
@@ -90,7 +92,7 @@ def test_any_named_scorer_sees_labels_and_probabilities(name):
 
 
 @pytest.mark.parametrize("name", ["f1", "precision", "average_precision", "neg_brier_score"])
-def test_the_second_of_two_labels_is_the_positive_one_unless_1_is_there(name):
+def test_the_second_of_two_labels_is_positive_unless_one_label_is_1(name):
     p = rng.dirichlet([1, 1], len(Y))
     loss = make_metric(name, "binary", np.array([0, 1])).loss(Y, p)
     assert make_metric(name, "binary", CLASSES).loss(Y, p) == pytest.approx(loss)
@@ -100,7 +102,7 @@ def test_the_second_of_two_labels_is_the_positive_one_unless_1_is_there(name):
 
 
 @pytest.mark.parametrize("name", sorted(set(get_scorer_names()) - NOT_FOR_MODELS))
-def test_every_scorer_of_scikit_learn_for_models_can_be_tried(name):
+def test_every_scorer_of_scikit_learn_for_models_is_defined_on_arbitrary_predictions(name):
     counts = rng.poisson(2.0, 200).astype(float)
     if name == "neg_mean_gamma_deviance":  # which is for positive targets only
         counts += 1
@@ -116,23 +118,23 @@ def test_every_scorer_of_scikit_learn_for_models_can_be_tried(name):
     assert "" in reasons, reasons
 
 
-def test_a_scorer_that_raises_what_it_likes_has_no_value_there():
+def test_the_loss_is_nan_if_a_scorer_raises_an_error():
     def precision(estimator, X, y):
-        said = estimator.predict(X) == "b"
-        return sum(said & (y == "b")) / int(said.sum())
+        predicted = estimator.predict(X) == "b"
+        return sum(predicted & (y == "b")) / int(predicted.sum())
 
     metric = make_metric(precision, "binary", CLASSES)
     assert np.isnan(loss_or_nan(metric, Y, np.tile([1.0, 0.0], (200, 1))))
 
 
 @pytest.mark.parametrize("name", ["roc_auc", "neg_log_loss", "accuracy", "rmse", "mae"])
-def test_rows_without_weight_have_no_score(name):
+def test_the_loss_is_nan_if_no_row_has_weight(name):
     kind, p = ("regression", P) if name in ("rmse", "mae") else ("binary", PROBABILITIES)
     metric = make_metric(name, kind, None if kind == "regression" else CLASSES)
     assert np.isnan(metric.loss(Y, p, np.zeros(200)))
 
 
-def test_a_function_with_the_name_of_a_scorer_is_not_taken_for_it():
+def test_a_function_with_the_name_of_a_scorer_is_used_instead_of_the_scorer():
     def accuracy(estimator, X, y):
         return -7.0
 

@@ -1,3 +1,5 @@
+"""Tests of the folds: no row or group is in both parts, and every fold can be trained on and scored."""
+
 import numpy as np
 import pytest
 from sklearn.model_selection import KFold, TimeSeriesSplit
@@ -7,14 +9,14 @@ from automl.task.metrics import make_metric
 from automl.task.splits import make_folds
 
 
-def test_every_row_is_scored_once_and_never_trained_on_in_its_fold():
+def test_every_row_is_scored_once_and_is_not_a_training_row_of_that_fold():
     y = np.random.default_rng(0).integers(0, 3, 100)
     folds = make_folds(y, True, cv=5)
     assert sorted(np.concatenate([test for _, test in folds])) == list(range(100))
     assert all(not set(train) & set(test) and len(train) + len(test) == 100 for train, test in folds)
 
 
-def test_classes_are_dealt_out_evenly():
+def test_classes_are_spread_evenly_over_the_folds():
     y = np.repeat([0, 1, 2], [50, 30, 20])
     counts = np.array([np.bincount(y[test], minlength=3) for _, test in make_folds(y, True, cv=10)])
     assert (counts.max(axis=0) - counts.min(axis=0) <= 1).all()
@@ -40,7 +42,7 @@ def test_groups_stay_together():
             assert not set(groups[train]) & set(groups[test])
 
 
-def test_a_users_splitter_is_kept():
+def test_the_folds_of_a_users_splitter_are_used():
     folds = make_folds(np.arange(20.0), False, cv=TimeSeriesSplit(3), X=np.zeros((20, 1)))
     assert len(folds) == 3
     assert all(train.max() < test.min() for train, test in folds)
@@ -52,7 +54,7 @@ def test_one_group_cannot_be_split():
 
 
 @pytest.mark.parametrize("rare", [2, 5, 7])
-def test_each_fold_holds_every_class_where_the_metric_needs_it(rare):
+def test_each_fold_holds_every_class_if_the_metric_needs_it(rare):
     y = np.arange(400) % 3
     y[y == 2] = np.repeat([2, 0], [rare, np.sum(y == 2) - rare])
     metric = make_metric("roc_auc_ovr", "multiclass", np.arange(3))
@@ -67,7 +69,7 @@ def test_r2_gets_folds_of_two_rows_or_more():
     assert min(len(test) for _, test in folds) == 2
 
 
-def test_folds_without_a_score_are_refused_before_work():
+def test_folds_on_which_the_metric_is_undefined_are_refused():
     y = np.array([0] * 95 + [1] * 5)
     metric = make_metric("roc_auc", "binary", np.arange(2))
     with pytest.raises(InvalidInputError, match=r"fold . of 10: scoring 'roc_auc' has no value: .*fewer folds"):
@@ -77,7 +79,7 @@ def test_folds_without_a_score_are_refused_before_work():
         make_folds(y, True, cv=KFold(5), X=np.zeros((100, 1)), metric=metric)
 
 
-def test_rows_without_weight_are_dealt_apart():
+def test_rows_with_weight_are_spread_evenly_over_the_folds():
     y = np.tile([0, 1], 50)
     weight = np.zeros(100)
     weight[:16] = 1.0
@@ -85,7 +87,7 @@ def test_rows_without_weight_are_dealt_apart():
         assert np.bincount(y[test][weight[test] > 0]).tolist() == [1, 1]
 
 
-def test_masks_name_rows():
+def test_the_parts_of_a_pair_may_be_masks():
     mask = np.arange(20) < 15
     ((train, test),) = make_folds(np.arange(20.0), False, cv=[(mask, ~mask)])
     assert (train == np.arange(15)).all()
@@ -103,7 +105,7 @@ def test_masks_name_rows():
         (iter(()), "gives no fold"),
     ],
 )
-def test_pairs_that_leak_or_miss_are_refused(cv, message):
+def test_pairs_that_share_rows_or_are_incomplete_are_refused(cv, message):
     cv = [tuple(map(np.asarray, pair)) for pair in cv]
     cv = [(train, test.astype(train.dtype) if not len(test) else test) for train, test in cv]
     with pytest.raises(InvalidInputError, match=message):
@@ -116,20 +118,20 @@ def test_groups_of_classes_with_few_rows_can_be_split():
         assert not set(groups[train]) & set(groups[test])
 
 
-def test_a_class_within_one_group_is_an_error_before_work():
+def test_a_class_within_one_group_is_refused():
     groups = np.repeat(np.arange(6), 10)
     with pytest.raises(InvalidInputError, match=r"single class of y.*spread them over more groups"):
         make_folds((groups == 0).astype(int), True, groups=groups)
 
 
-def test_two_groups_with_a_class_get_as_few_folds_as_they_need():
+def test_two_groups_with_a_class_get_fewer_folds():
     groups = np.repeat(np.arange(8), 10)
     for seed in range(5):
         folds = make_folds(np.isin(groups, (0, 5)).astype(int), True, groups=groups, random_state=seed)
         assert all(len(np.unique(np.isin(groups[train], (0, 5)))) == 2 for train, _ in folds)
 
 
-def test_a_class_whose_weight_is_one_row_is_an_error_before_work():
+def test_a_class_with_a_single_row_of_positive_weight_is_refused():
     y, weight = np.repeat([0, 1], [50, 10]), np.ones(60)
     weight[51:] = 0
     with pytest.raises(InvalidInputError, match="single class of y"):

@@ -1,4 +1,4 @@
-"""Classes or quantities, told from the target's values."""
+"""Tests of the guess whether a target holds classes or quantities."""
 
 from __future__ import annotations
 

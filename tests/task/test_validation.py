@@ -1,4 +1,4 @@
-"""Each bad input is one clear error that names the argument or column and the mend."""
+"""Tests of the checks: each bad input is one clear error that names the argument or column and says how to fix it."""
 
 from decimal import Decimal
 
@@ -18,11 +18,11 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.arguments import check_arguments
 from automl.errors import AutoMLError, InvalidInputError, check_names
+from automl.task.table_validation import check_table
 from automl.task.validation import (
     check_groups,
     check_sample_weight,
     check_scoring_classes,
-    check_table,
     check_target,
     table_errors,
 )
@@ -110,7 +110,7 @@ def test_good_arguments_pass(settings):
         ({"random_state": "zero"}, "random_state .* got 'zero'"),
     ],
 )
-def test_bad_arguments_are_named(settings, message):
+def test_the_error_for_a_bad_argument_names_it(settings, message):
     with pytest.raises(InvalidInputError, match=message):
         check_arguments(GOOD | settings, classification=True)
 
@@ -130,7 +130,7 @@ def test_scorers_of_two_classes_are_refused_for_more():
     check_scoring_classes(None, 3)
 
 
-def test_unknown_names_come_with_the_closest_ones():
+def test_the_error_for_an_unknown_name_lists_the_closest_names():
     known = ["lightgbm", "random_forest", "extra_trees"]
     check_names("include", ["lightgbm"], known)
     check_names("include", [], known)
@@ -167,13 +167,16 @@ def test_good_tables_pass(table):
         (np.ones((0, 2)), r"Found array with 0 sample\(s\) \(shape=\(0, 2\)\)"),
         (pd.DataFrame(index=range(3)), r"0 feature\(s\) \(shape=\(3, 0\)\) while a minimum of 1 is required\."),
         (pd.DataFrame([[1, 2, 3]], columns=["a", "b", "a"]), "X has more than one column named 'a'; rename"),
-        (pd.DataFrame({"a": [1.0, inf]}), r"column 'a' holds infinite values \(inf\); replace them by missing cells"),
+        (pd.DataFrame({"a": [1.0, inf]}), r"column 'a' holds infinite values \(inf\); replace them by missing values"),
         (pd.DataFrame({"a": pd.array([1.0, -inf], dtype="Float64")}), "column 'a' holds infinite values"),
         (pd.DataFrame({"a": pd.Series([1, inf, None], dtype=object)}), "column 'a' holds infinite values"),
         (pd.DataFrame({"a": pd.Series([inf, "x"], dtype=object)}), "column 'a' holds infinite values"),
         (np.array([[1.0, 2], [3, -inf]]), "column 1 holds infinite values"),
         (pd.DataFrame({"a": [1, 2], "tags": [["x"], None]}), "column 'tags' holds cells of type list"),
-        (pd.DataFrame({"a": [{"k": 1}, 2]}), "column 'a' holds cells of type dict, .* split it into several columns"),
+        (
+            pd.DataFrame({"a": [{"k": 1}, 2]}),
+            "column 'a' holds cells of type dict, .* split the column into several columns",
+        ),
         (pd.DataFrame({"a": [np.ones(2), np.ones(2)]}), "column 'a' holds cells of type ndarray"),
         (pd.DataFrame({"a": [(1, 2), (3, 4)]}), "column 'a' holds cells of type tuple"),
         (pd.DataFrame({"a": [{1}, "x", 2]}), "column 'a' holds cells of type set"),
@@ -183,17 +186,17 @@ def test_good_tables_pass(table):
         (np.ones((2, 2)) * 1j, "Complex data not supported"),
         (pd.DataFrame({"z": [1j, 2j]}), "column 'z': Complex data not supported"),
         (pd.DataFrame({"z": pd.Series([1j, 2j], dtype=object)}), "column 'z': Complex data not supported"),
-        (sparse.csr_array([[1.0, nan]]), "column 1 of the sparse X holds NaN or infinity; fill these cells"),
+        (sparse.csr_array([[1.0, nan]]), "column 1 of the sparse X holds NaN or infinity; fill them"),
         (sparse.csc_array([[1.0, inf]]), "column 1 of the sparse X holds NaN or infinity"),
         (sparse.csc_array([[1j]]), "Complex data not supported"),
     ],
 )
-def test_bad_tables_name_the_column(table, message):
+def test_the_error_for_a_bad_table_names_the_column(table, message):
     with pytest.raises(InvalidInputError, match=message):
         check_table(table)
 
 
-def test_nested_arrow_columns_are_named():
+def test_the_error_for_a_nested_arrow_column_names_it():
     pa = pytest.importorskip("pyarrow")
     nested = pd.DataFrame({"a": pd.Series([[1], [2]], dtype=pd.ArrowDtype(pa.list_(pa.int64())))})
     with pytest.raises(InvalidInputError, match="column 'a' holds cells of type list"):
@@ -264,9 +267,9 @@ def test_a_column_vector_is_flattened_with_scikit_learns_warning(y):
         ([0, 1, 0], "inconsistent numbers of samples: X has 4 rows but y has 3 values"),
         (
             [[0, 1]] * 4,
-            r"y should be a 1d array, got an array of shape \(4, 2\) instead; fit one model for each column",
+            r"y should be a 1d array, got an array of shape \(4, 2\) instead; fit one estimator for each column",
         ),
-        (sparse.csr_array([[1], [0], [1], [0]]), r"y is sparse; pass it dense, as y\.toarray\(\)\.ravel\(\)"),
+        (sparse.csr_array([[1], [0], [1], [0]]), r"y is sparse; pass a dense array: y\.toarray\(\)\.ravel\(\)"),
         ([0, nan, 1, nan], "Input y contains NaN: 2 of 4 values are missing, the first in row 1; drop these rows"),
         (["a", None, "b", "a"], "Input y contains NaN: 1 of 4 values are missing"),
         (pd.Series([1, None, 0, 1], dtype="Int64"), "Input y contains NaN: 1 of 4"),
@@ -275,12 +278,12 @@ def test_a_column_vector_is_flattened_with_scikit_learns_warning(y):
         (np.ones(4), r"y holds only 1 class, 1\.0"),
         (
             ["a", "b", "b", "b"],
-            "class 'a' of y has a single row, but at least 2 are needed .* drop these rows or merge",
+            "class 'a' of y has a single row, but at least 2 are needed: .* drop these rows or merge",
         ),
-        (["a", "b", "c", "c"], r"class 'a' of y has a single row \(and 1 more classes have one row\)"),
-        ([1, 2, 3, 4], "class 1 of y .* use AutoMLRegressor if y is a quantity"),
+        (["a", "b", "c", "c"], r"class 'a' of y has a single row \(number of other such classes: 1\)"),
+        ([1, 2, 3, 4], "class 1 of y .* if y is a quantity, use AutoMLRegressor"),
         ([0.5, 1.5, 2.5, 0.5], "Unknown label type: continuous.*use AutoMLRegressor"),
-        (["a", 1, "a", 1], "Unknown label type: y mixes int, str; make all labels strings"),
+        (["a", 1, "a", 1], "Unknown label type: y mixes values of the types int, str; turn all labels into strings"),
         ([1j, 2j, 1j, 2j], "Complex data not supported"),
     ],
 )
@@ -292,7 +295,7 @@ def test_bad_classes_are_explained(y, message):
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        ([5.0] * 4, r"y is constant \(5 in every row\); there is nothing to learn from it"),
+        ([5.0] * 4, r"y is constant \(5 in every row\); pass a target with at least 2"),
         (["a", "b", "a", "b"], "y holds values such as 'a', but regression needs numbers; use AutoMLClassifier"),
         (["1", "2", "3", "4"], r"y holds values such as '1', .* convert y with pd\.to_numeric"),
         (pd.to_datetime(["2020-01-01"] * 4), "regression needs numbers"),
@@ -357,7 +360,7 @@ def test_bad_groups_are_explained(groups, message):
         check_groups(groups, 3)
 
 
-def test_what_the_reader_refuses_reaches_users_as_an_error_of_this_package():
+def test_an_error_of_the_reader_becomes_an_error_of_this_package():
     reader = TableReader().fit(pd.DataFrame({"a": [1, 2], "b": [3, 4]}))
     with pytest.raises(AutoMLError, match=r"Add the missing columns \('b'\)"), table_errors():
         reader.transform(pd.DataFrame({"a": [1]}))
@@ -376,7 +379,7 @@ def test_input_is_never_changed():
 
 
 class _Checked(BaseEstimator):
-    """The least estimator that checks its input as the product does."""
+    """A minimal estimator that checks its input with the functions under test."""
 
     def fit(self, X, y, sample_weight=None):
         check_table(X)
@@ -424,5 +427,5 @@ EXPECTED = {
 
 
 @parametrize_with_checks([_Classifier(), _Regressor()], expected_failed_checks=lambda _: EXPECTED, xfail_strict=True)
-def test_messages_are_those_that_scikit_learn_checks(estimator, check):
+def test_messages_pass_the_checks_of_scikit_learn(estimator, check):
     check(estimator)
