@@ -1,4 +1,4 @@
-"""scikit-learn's own checks of estimators, and what its users combine estimators with."""
+"""Tests with scikit-learn's own checks of estimators, and inside other tools of scikit-learn."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ ESTIMATORS = [
     AutoMLClassifier(**SMALL, include=["decision_tree"]),
     AutoMLRegressor(**SMALL, include=["decision_tree"]),
 ]
-ONE_ROW = "the check's random target has a class with a single row, which is refused: it cannot be split"
-FOLDS = "a repeated row counts twice when folds are dealt, a weight of 2 does not"
+ONE_ROW = "the random target of the check has a class with a single row, which is refused because it cannot be split"
+FOLDS = "a repeated row counts twice when rows are assigned to folds, but a row of weight 2 counts once"
 ALWAYS = {
     "check_sample_weight_equivalence_on_dense_data": FOLDS,
     "check_sample_weight_equivalence_on_sparse_data": FOLDS,
@@ -48,7 +48,7 @@ def test_scikit_learn_accepts_the_estimator(estimator, check):
     check(estimator)
 
 
-def test_it_works_inside_scikit_learns_own_tools():
+def test_the_estimator_works_inside_other_tools_of_scikit_learn():
     X, y = load_iris(return_X_y=True)
     clf = AutoMLClassifier(**{**SMALL, "include": ["lda"]})
     pipeline = make_pipeline(StandardScaler(), clf)
@@ -60,7 +60,7 @@ def test_it_works_inside_scikit_learns_own_tools():
     assert not hasattr(clone(clf), "classes_")
 
 
-def test_a_global_wish_for_frames_changes_nothing():
+def test_a_global_transform_output_of_pandas_changes_nothing():
     X, y = load_iris(return_X_y=True, as_frame=True)
     clf = AutoMLClassifier(**{**SMALL, "include": ["logistic_regression"]})
     plain = clf.fit(X, y).predict_proba(X)

@@ -1,4 +1,4 @@
-"""What users do, on tables that ship with scikit-learn."""
+"""Tests of fit, predict, save and load as users call them, on tables that ship with scikit-learn."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _cancer(labels=("benign", "malignant")):
     return train_test_split(X, np.asarray(labels)[y.to_numpy()], random_state=0)
 
 
-def test_a_classifier_beats_chance_by_far_and_speaks_the_users_labels():
+def test_a_classifier_beats_chance_and_predicts_the_labels_of_the_user():
     X_train, X_test, y_train, y_test = _cancer()
     clf = AutoMLClassifier(time_budget=8, verbose=0, n_jobs=2, random_state=0).fit(X_train, y_train)
     assert set(clf.predict(X_test)) == {"benign", "malignant"}
@@ -44,14 +44,14 @@ def test_a_classifier_beats_chance_by_far_and_speaks_the_users_labels():
     assert list(clf.feature_names_in_) == list(X_train.columns)
 
 
-def test_a_regressor_explains_what_a_linear_model_explains():
+def test_a_regressor_reaches_the_score_of_a_linear_model():
     X, y = load_diabetes(return_X_y=True, as_frame=True)
     X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
     reg = AutoMLRegressor(max_trials=4, time_budget=None, **FAST).fit(X_train, y_train)
     assert r2_score(y_test, reg.predict(X_test)) > 0.3
 
 
-def test_three_classes_of_integers():
+def test_a_classifier_predicts_three_classes_of_integers():
     X, y = load_wine(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X, y * 10, random_state=0)
     clf = AutoMLClassifier(max_trials=3, time_budget=None, **FAST).fit(X_train, y_train)
@@ -60,16 +60,18 @@ def test_three_classes_of_integers():
 
 
 @pytest.mark.alone
-def test_the_budget_is_kept_and_the_ensemble_is_in_it():
+def test_fit_ends_within_the_budget_including_the_ensemble():
     X_train, _, y_train, _ = _cancer()
-    AutoMLClassifier(max_trials=1, time_budget=None, **FAST).fit(X_train, y_train)  # worker libraries are imported
+    AutoMLClassifier(max_trials=1, time_budget=None, **FAST).fit(
+        X_train, y_train
+    )  # this imports the libraries of the workers
     start = time.monotonic()
     clf = AutoMLClassifier(time_budget=6, verbose=0, n_jobs=2).fit(X_train, y_train)
     assert time.monotonic() - start < 8  # the promise: 5 %, at least 2 s
     assert len(clf.leaderboard_) > 3
 
 
-def test_a_budget_that_is_over_before_the_first_fit_gives_the_quickest_model(caplog):
+def test_a_budget_too_small_for_any_fit_gives_the_quickest_model(caplog):
     X_train, X_test, y_train, y_test = _cancer()
     clf = AutoMLClassifier(time_budget=0.2, **FAST).fit(X_train, y_train)
     assert "time_budget=0.2 s is too small for one fit" in caplog.text
@@ -78,13 +80,13 @@ def test_a_budget_that_is_over_before_the_first_fit_gives_the_quickest_model(cap
     assert clf.score(X_test, y_test) > 0.8
 
 
-def test_a_budget_that_is_by_far_too_small_is_an_error_before_work():
+def test_a_budget_that_is_far_too_small_is_an_error_before_work():
     X, y = make_classification(300_000, 20, random_state=0)
     with pytest.raises(InvalidInputError, match=r"time_budget=0.5 s is too small.*about \d+ s are needed"):
         AutoMLClassifier(time_budget=0.5, include=["catboost"], verbose=0).fit(X, y)
 
 
-def test_the_log_says_which_data_sets_are_similar_and_why(caplog):
+def test_the_log_names_similar_data_sets_and_the_reason(caplog):
     X_train, _, y_train, _ = _cancer()
     with caplog.at_level("INFO", "automl"):
         AutoMLClassifier(max_trials=1, time_budget=None, **FAST).fit(X_train, y_train)
@@ -92,7 +94,7 @@ def test_the_log_says_which_data_sets_are_similar_and_why(caplog):
     assert re.search(r"alike in \w+, \w+, less so in \w+, \w+\)", caplog.text)
 
 
-def test_the_leaderboard_says_what_was_tried_and_what_entered_the_ensemble():
+def test_the_leaderboard_lists_all_trials_and_their_weights_in_the_ensemble():
     X_train, _, y_train, _ = _cancer()
     clf = AutoMLClassifier(max_trials=4, time_budget=None, **FAST).fit(X_train, y_train)
     board = clf.leaderboard_
@@ -104,7 +106,7 @@ def test_the_leaderboard_says_what_was_tried_and_what_entered_the_ensemble():
     assert len(board) == 4
 
 
-def test_the_best_pipeline_goes_from_the_raw_table_to_labels():
+def test_the_best_pipeline_predicts_labels_from_a_raw_table():
     X_train, X_test, y_train, y_test = _cancer()
     clf = AutoMLClassifier(max_trials=2, time_budget=None, **FAST).fit(X_train, y_train)
     assert isinstance(clf.best_pipeline_, Pipeline)
@@ -115,7 +117,7 @@ def test_the_best_pipeline_goes_from_the_raw_table_to_labels():
     assert np.mean(again.predict(X_test) == y_test) > 0.9
 
 
-def test_a_saved_model_answers_the_same_wherever_it_is_moved(tmp_path):
+def test_a_saved_model_that_was_moved_gives_the_same_predictions(tmp_path):
     X_train, X_test, y_train, _ = _cancer()
     clf = AutoMLClassifier(max_trials=2, time_budget=None, **FAST).fit(X_train, y_train)
     clf.save(tmp_path / "model")
@@ -134,7 +136,7 @@ def test_a_model_of_other_library_versions_is_read_with_a_warning(tmp_path):
     assert np.array_equal(again.predict(X_test), clf.predict(X_test))
 
 
-def test_predictions_leave_the_warning_filters_as_they_are():
+def test_predictions_do_not_change_the_warning_filters():
     X_train, X_test, y_train, _ = _cancer()
     forest = {"include": ["extra_trees"], "max_trials": 1, "time_budget": None}
     clf = AutoMLClassifier(**{**FAST, **forest}).fit(X_train, y_train)
@@ -148,7 +150,7 @@ def test_predictions_leave_the_warning_filters_as_they_are():
         assert warnings._showwarnmsg_impl is show
 
 
-def test_a_callback_that_cannot_be_written_does_not_cost_the_model(tmp_path):
+def test_a_model_is_saved_without_a_callback_that_cannot_be_pickled(tmp_path):
     X_train, X_test, y_train, _ = _cancer()
 
     class Watcher:
@@ -184,7 +186,7 @@ def test_saving_never_replaces_something_that_is_not_a_model(tmp_path):
     assert (tmp_path / "thesis.txt").read_text() == "precious"
 
 
-def test_a_model_is_saved_where_the_path_leads(tmp_path, monkeypatch):
+def test_save_accepts_a_link_and_the_working_directory(tmp_path, monkeypatch):
     X_train, _, y_train, _ = _cancer()
     clf = AutoMLClassifier(max_trials=1, time_budget=None, **FAST).fit(X_train, y_train)
     (tmp_path / "real").mkdir()
@@ -197,7 +199,7 @@ def test_a_model_is_saved_where_the_path_leads(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("guard", [None, 0.1])
-def test_a_few_rows_of_weight_are_enough(guard):
+def test_a_few_rows_with_positive_weight_are_enough(guard):
     X, y = load_diabetes(return_X_y=True)
     weight = np.zeros(len(y))
     weight[::50] = 1.0
@@ -206,7 +208,7 @@ def test_a_few_rows_of_weight_are_enough(guard):
     assert np.isfinite(reg.estimate_.score)
 
 
-def test_a_guard_leaves_each_fold_its_rows_of_a_rare_class():
+def test_each_fold_keeps_rows_of_a_rare_class_beside_a_guard():
     X, y = load_breast_cancer(return_X_y=True)
     rows = np.concatenate([np.flatnonzero(y == 1), np.flatnonzero(y == 0)[:8]])
     settings = {**FAST, "include": ["decision_tree"], "max_trials": 2, "time_budget": None, "guard": 0.2}
@@ -225,21 +227,21 @@ def test_a_damaged_model_is_one_clear_error(tmp_path, file, kept):
         load(tmp_path / "model")
 
 
-def test_a_target_that_is_large_beside_its_spread_is_learnt():
+def test_a_target_with_a_large_mean_and_a_small_deviation_is_learned():
     X, y = load_diabetes(return_X_y=True)
     reg = AutoMLRegressor(max_trials=2, time_budget=None, **{**FAST, "include": ["ridge"]})
     near = reg.fit(X, y).score(X, y)
     assert reg.fit(X, y + 1e8).score(X, y + 1e8) == pytest.approx(near, abs=0.01)
 
 
-def test_a_second_fit_forgets_the_names_of_the_first():
+def test_a_second_fit_removes_the_feature_names_of_the_first():
     X_train, _, y_train, _ = _cancer()
     clf = AutoMLClassifier(max_trials=1, time_budget=None, **FAST).fit(pd.DataFrame(X_train).add_prefix("x"), y_train)
     assert len(clf.feature_names_in_) == 30
     assert not hasattr(clf.fit(np.asarray(X_train), y_train), "feature_names_in_")
 
 
-def test_labels_that_are_words_can_be_judged_by_f1():
+def test_f1_accepts_labels_that_are_strings():
     X_train, X_test, y_train, y_test = _cancer()
     clf = AutoMLClassifier(scoring="f1", max_trials=2, time_budget=None, **FAST).fit(X_train, y_train)
     assert f1_score(y_test, clf.predict(X_test), pos_label="malignant") > 0.9
@@ -257,7 +259,7 @@ def test_the_seed_reaches_the_models():
     assert first == again != other
 
 
-def test_same_seed_same_trials_same_predictions():
+def test_the_same_seed_gives_the_same_trials_and_predictions():
     X_train, X_test, y_train, _ = _cancer()
     settings = {**FAST, "n_jobs": 1, "max_trials": 5, "time_budget": None}
     first, second = (AutoMLClassifier(**settings).fit(X_train, y_train) for _ in range(2))
@@ -266,35 +268,35 @@ def test_same_seed_same_trials_same_predictions():
     assert np.array_equal(first.predict_proba(X_test), second.predict_proba(X_test))
 
 
-def test_a_messy_table_survives_training_and_new_categories():
+def test_a_table_with_missing_values_dates_and_new_categories_is_accepted():
     rng = np.random.default_rng(0)
     n = 200
     X = pd.DataFrame(
         {
             "size [cm]": np.where(rng.random(n) < 0.2, np.nan, rng.normal(size=n)),
-            "colour": rng.choice(["red", "green", None], n),
+            "color": rng.choice(["red", "green", None], n),
             "seen": pd.date_range("2024-01-01", periods=n, freq="D"),
             "ok": rng.choice([True, False], n),
             "same": 1,
         }
     )
-    y = np.where(X["colour"] == "red", "yes", "no")
+    y = np.where(X["color"] == "red", "yes", "no")
     clf = AutoMLClassifier(max_trials=4, time_budget=None, **FAST).fit(X, y)
-    new = X.head(10)[["ok", "seen", "same", "colour", "size [cm]"]].copy()
-    new.loc[:5, "colour"] = "blue"
+    new = X.head(10)[["ok", "seen", "same", "color", "size [cm]"]].copy()
+    new.loc[:5, "color"] = "blue"
     assert np.isfinite(clf.predict_proba(new)).all()
-    with pytest.raises(ValueError, match="colour"):
-        clf.predict(X.drop(columns="colour"))
+    with pytest.raises(ValueError, match="color"):
+        clf.predict(X.drop(columns="color"))
 
 
-def test_groups_never_stand_on_both_sides_of_a_fold():
-    """A table whose rows come in near-identical pairs: a split through the pairs would look far too good."""
+def test_a_group_is_never_in_both_parts_of_a_fold():
+    """The rows of this table come in identical pairs, so that folds that split the pairs give far too good scores."""
     rng = np.random.default_rng(0)
     X = np.repeat(rng.normal(size=(60, 5)), 2, axis=0)
     y = np.repeat(rng.integers(0, 2, 60), 2)
     groups = np.repeat(np.arange(60), 2)
     settings = {**FAST, "include": ["random_forest"], "max_trials": 1, "time_budget": None}
-    settings["initial_configurations"] = "default"  # deep trees, which find the other row of a pair
+    settings["initial_configurations"] = "default"  # deep trees find the other row of a pair
     leaky = AutoMLClassifier(**settings).fit(X, y).leaderboard_["score"].max()
     honest = AutoMLClassifier(**settings).fit(X, y, groups=groups).leaderboard_["score"].max()
     assert leaky > 0.95
@@ -304,7 +306,7 @@ def test_groups_never_stand_on_both_sides_of_a_fold():
 
 
 def test_sample_weights_reach_models_scores_and_ensemble():
-    """Two rules contradict each other; the weights say which of them counts."""
+    """Two rules of the target contradict each other, and only the rows of one rule have weight."""
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 3))
     rule = rng.random(300) < 0.5
@@ -316,7 +318,7 @@ def test_sample_weights_reach_models_scores_and_ensemble():
         assert clf.leaderboard_["score"].max() > 0.9
 
 
-def test_any_scorer_is_optimised_and_shown_as_scikit_learn_shows_it():
+def test_any_scorer_is_optimized_and_shown_with_its_sign_in_scikit_learn():
     X_train, _, y_train, _ = _cancer()
 
     def recall_of_malignant(y_true, y_pred):
@@ -340,11 +342,11 @@ def test_a_callback_can_end_the_search():
     start = time.monotonic()
     clf.fit(X_train, y_train)
     assert time.monotonic() - start < 30
-    assert len(clf.history_.results) in (3, 4)  # two may end at once
+    assert len(clf.history_.results) in (3, 4)  # two trials may end at the same time
     assert clf.stop_reason_ == "a callback stopped it"
 
 
-def test_a_callback_that_asks_for_an_unknown_component_is_an_error_and_not_the_end_of_the_search():
+def test_an_error_in_a_callback_is_raised_and_does_not_end_the_search_silently():
     X_train, _, y_train, _ = _cancer()
 
     def ask(result, history):
@@ -355,14 +357,14 @@ def test_a_callback_that_asks_for_an_unknown_component_is_an_error_and_not_the_e
         clf.fit(X_train, y_train)
 
 
-def test_the_users_table_is_left_alone():
+def test_fit_does_not_change_the_table_of_the_user():
     X_train, _, y_train, _ = _cancer()
     before = X_train.copy()
     AutoMLClassifier(max_trials=1, time_budget=None, **FAST).fit(X_train, y_train)
     pd.testing.assert_frame_equal(X_train, before)
 
 
-def test_a_sparse_table_stays_sparse_and_is_learnt():
+def test_a_sparse_table_can_be_learned():
     rng = np.random.default_rng(0)
     X = sparse.random(300, 200, density=0.05, format="csr", rng=rng)
     dense = X.toarray()
@@ -372,7 +374,7 @@ def test_a_sparse_table_stays_sparse_and_is_learnt():
     assert roc_auc_score(y[200:], clf.predict_proba(X[200:])[:, 1]) > 0.8
 
 
-def test_a_score_of_labels_moves_the_labels_but_not_the_probabilities():
+def test_a_scorer_of_labels_changes_the_labels_but_not_the_probabilities():
     X, y = make_classification(3_000, n_informative=5, weights=[0.9], flip_y=0.15, class_sep=0.7, random_state=0)
     X_train, X_test, y_train, y_test = train_test_split(X, y, stratify=y, random_state=0)
     arguments = {**FAST, "include": ["logistic_regression"]}

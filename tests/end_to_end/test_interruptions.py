@@ -1,4 +1,4 @@
-"""Runs that are cut short, in a process of their own."""
+"""Tests of interrupted runs; most run in a separate process."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from sklearn.datasets import load_breast_cancer
 from automl import AutoMLClassifier
 from tests.factories import FAST
 
-# No `if __name__ == "__main__":` on purpose: worker processes must not run the user's script again.
+# There is no `if __name__ == "__main__":` on purpose: worker processes must not run the script of the user again.
 SCRIPT = """
 import sys
 from sklearn.datasets import load_breast_cancer
@@ -51,7 +51,7 @@ def _wait_for_trials(process: subprocess.Popen[str], n: int) -> None:
     raise AssertionError(process.stderr.read() if process.stderr else "")
 
 
-def test_ctrl_c_returns_the_best_so_far(tmp_path):
+def test_ctrl_c_returns_the_best_model_so_far(tmp_path):
     process = _start(tmp_path, budget=120)
     _wait_for_trials(process, 3)
     os.killpg(process.pid, signal.SIGINT)
@@ -81,25 +81,25 @@ AutoMLClassifier(time_budget=120, n_jobs=1, verbose=0, scoring=slow, include=["d
 
 
 @pytest.mark.alone
-def test_ctrl_c_before_the_first_result_is_ctrl_c(tmp_path):
+def test_ctrl_c_before_the_first_result_raises_keyboard_interrupt(tmp_path):
     script = tmp_path / "script.py"
     script.write_text(SLOW)
     process = subprocess.Popen([sys.executable, str(script)], stdout=-1, stderr=-1, text=True, start_new_session=True)
     _wait_for_trials(process, 0)
-    time.sleep(8)  # the search is on its way
+    time.sleep(8)  # the search has begun
     os.killpg(process.pid, signal.SIGINT)
     _, err = process.communicate(timeout=30)
     assert process.returncode != 0
     assert err.splitlines()[-1] == "KeyboardInterrupt"
 
 
-def test_ctrl_c_while_processes_start_leaves_no_traceback_of_theirs(tmp_path):
+def test_ctrl_c_while_workers_start_prints_no_traceback(tmp_path):
     load_breast_cancer(as_frame=True).frame.to_csv(tmp_path / "table.csv", index=False)
     command = [sys.executable, "-m", "automl", "fit", "table.csv", "--target", "target", "--include", "lda"]
     place = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     process = subprocess.Popen(command, cwd=tmp_path, env=place, stderr=-1, text=True, start_new_session=True)
     assert process.stderr is not None
-    while "classification of 'target'" not in process.stderr.readline():  # the last thing said before processes start
+    while "classification of 'target'" not in process.stderr.readline():  # the last message before workers start
         assert process.poll() is None
     time.sleep(0.3)
     os.killpg(process.pid, signal.SIGINT)
@@ -108,7 +108,7 @@ def test_ctrl_c_while_processes_start_leaves_no_traceback_of_theirs(tmp_path):
     assert "Traceback" not in err
 
 
-def test_ctrl_c_while_the_ensemble_is_built_keeps_the_best():
+def test_ctrl_c_while_the_ensemble_is_built_returns_the_best_model():
     parent, done = os.getpid(), []
 
     def scorer(estimator, X, y):
@@ -125,7 +125,7 @@ def test_ctrl_c_while_the_ensemble_is_built_keeps_the_best():
     assert sorted(clf.leaderboard_["weight"]) == [0, 0, 1]
 
 
-def test_a_run_without_a_seed_goes_on_in_its_store(tmp_path):
+def test_a_run_without_a_seed_resumes_in_its_run_directory(tmp_path):
     X, y = load_breast_cancer(return_X_y=True)
     settings = {**FAST, "random_state": None, "store": tmp_path}
     first = AutoMLClassifier(**{**settings, "max_trials": 1}).fit(X, y)
@@ -134,7 +134,7 @@ def test_a_run_without_a_seed_goes_on_in_its_store(tmp_path):
     assert len(second.leaderboard_) == settings["max_trials"]
 
 
-def test_what_a_later_session_excludes_is_not_used(tmp_path):
+def test_a_resumed_run_does_not_use_families_that_it_excludes(tmp_path):
     X, y = load_breast_cancer(return_X_y=True)
     settings = {**FAST, "max_trials": 2, "store": tmp_path}
     both = [{"model": "decision_tree"}, {"model": "logistic_regression"}]
@@ -144,7 +144,7 @@ def test_what_a_later_session_excludes_is_not_used(tmp_path):
     assert set(second.leaderboard_["family"]) == {"decision_tree"}
 
 
-def test_models_that_will_not_be_chosen_make_room_on_a_small_disk(tmp_path, monkeypatch):
+def test_models_that_cannot_be_chosen_are_removed_from_a_small_disk(tmp_path, monkeypatch):
     monkeypatch.setattr("automl.trials.eviction._SHARE", 1e-9)
     X, y = load_breast_cancer(return_X_y=True)
     settings = {**FAST, "include": ["decision_tree"], "store": tmp_path / "run"}
@@ -158,7 +158,7 @@ def test_models_that_will_not_be_chosen_make_room_on_a_small_disk(tmp_path, monk
     assert second.score(X, y) > 0.9
 
 
-def test_a_killed_run_goes_on_where_it_stopped_and_loses_no_finished_trial(tmp_path):
+def test_a_killed_run_resumes_with_all_its_finished_trials(tmp_path):
     store = tmp_path / "store"
     process = _start(tmp_path, budget=120, store=str(store))
     _wait_for_trials(process, 5)
@@ -172,14 +172,14 @@ def test_a_killed_run_goes_on_where_it_stopped_and_loses_no_finished_trial(tmp_p
     clf = AutoMLClassifier(time_budget=elapsed + 6, n_jobs=2, verbose=0, random_state=0, store=store)
     start = time.monotonic()
     clf.fit(X, y)
-    assert time.monotonic() - start < 10  # what the first session used counts
+    assert time.monotonic() - start < 10  # the seconds of the first run count
     kept = clf.history_.results[: len(finished)]
     assert [dict(r.trial.configuration) for r in kept] == [line["configuration"] for line in finished]
     assert len(clf.history_.results) > len(finished)
     assert np.mean(clf.predict(X) == y) > 0.9
 
 
-def test_no_process_and_no_file_outlives_a_killed_run(tmp_path):
+def test_no_process_outlives_a_killed_run(tmp_path):
     process = _start(tmp_path, budget=120)
     _wait_for_trials(process, 2)
     process.kill()
@@ -192,7 +192,7 @@ def test_no_process_and_no_file_outlives_a_killed_run(tmp_path):
     assert not left
 
 
-def test_a_store_of_another_table_is_refused(tmp_path):
+def test_a_run_directory_of_another_table_is_refused(tmp_path):
     X, y = load_breast_cancer(return_X_y=True)
     settings = {"max_trials": 1, "time_budget": None, "verbose": 0, "random_state": 0, "include": ["random_forest"]}
     AutoMLClassifier(**settings, store=tmp_path / "run").fit(X, y)
@@ -205,7 +205,7 @@ def test_a_store_of_another_table_is_refused(tmp_path):
         again.set_params(scoring="accuracy").fit(X, y)
 
 
-def test_a_store_of_a_sparse_table_knows_where_its_values_stand(tmp_path):
+def test_a_run_directory_of_another_sparse_table_is_refused(tmp_path):
     X, y = load_breast_cancer(return_X_y=True)
     table = sparse.csr_matrix(np.median(X, axis=0) < X).astype(float)
     settings = {**FAST, "max_trials": 1, "store": tmp_path}
@@ -214,7 +214,7 @@ def test_a_store_of_a_sparse_table_knows_where_its_values_stand(tmp_path):
         AutoMLClassifier(**settings).fit(table[:, ::-1], y)
 
 
-def test_a_run_whose_seconds_were_spent_when_it_was_killed_still_ends_in_a_model(tmp_path):
+def test_a_resumed_run_without_seconds_left_still_gives_a_model(tmp_path):
     X, y = load_breast_cancer(return_X_y=True)
     common = {"n_jobs": 1, "verbose": 0, "random_state": 0, "store": tmp_path, "include": ["logistic_regression"]}
     first = AutoMLClassifier(time_budget=60, max_trials=1, **common).fit(X, y)
