@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import os
 from contextlib import AbstractContextManager, nullcontext
@@ -16,8 +15,10 @@ from sklearn.model_selection import train_test_split
 from automl.errors import InvalidInputError
 from automl.jobs.folders import LockedError, lock
 from automl.jobs.job import Table
+from automl.persistence import FORMAT
 from automl.task.files import read_table
 from automl.task.target import TaskName, guess_task, split_target
+from automl.trials.fingerprint import digest, table_fingerprint
 
 _SPLIT_SEED = 0
 _OPENML_TIMEOUT = 300.0  # seconds for one answer of OpenML
@@ -36,14 +37,8 @@ class SplitData:
 
     @property
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits that change with the rows of the search."""
-        digest = hashlib.sha256(repr([*map(str, self.X.columns), self.X.shape]).encode())
-        for part in (self.X, self.y):
-            try:
-                digest.update(pd.util.hash_pandas_object(part, index=False).to_numpy().tobytes())
-            except TypeError:  # lists and the like in cells, which `fit` refuses in better words
-                continue
-        return digest.hexdigest()[:16]
+        """Sixteen hexadecimal digits for the table of the search, and for the format in which its models are kept."""
+        return digest(FORMAT, str(self.y.dtype), table_fingerprint(self.X, self.y))
 
 
 def read_data(table: Table, folder: Path) -> SplitData:

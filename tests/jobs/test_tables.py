@@ -17,7 +17,7 @@ import automl
 from automl.errors import InvalidInputError
 from automl.jobs import tables
 from automl.jobs.job import Table
-from automl.jobs.tables import read_data
+from automl.jobs.tables import SplitData, read_data
 from meta_db.exchange.client import OpenMLError
 from tests.meta_db.exchange.server import OpenMLServer, breast, diabetes
 
@@ -106,6 +106,13 @@ def test_the_fingerprint_changes_with_any_cell(tmp_path):
         changed.to_csv(tmp_path / "iris.csv", index=False)
         marks.add(read_data(table, tmp_path).fingerprint)
     assert len(marks) == 2
+
+
+def test_the_fingerprint_changes_with_the_type_of_a_column():
+    y = pd.Series([0, 1, 0, 1])
+    tables = [(values, labels) for values in ([0, 1, 1, 0], [False, True, True, False]) for labels in (y, y == 1)]
+    marks = {SplitData(pd.DataFrame({"x": values}), labels, True).fingerprint for values, labels in tables}
+    assert len(marks) == 4
 
 
 @pytest.mark.parametrize(
