@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.errors import InvalidInputError
 from automl.execute.machine import available_cpus, available_memory, count_workers
-from automl.jobs.folders import summarize, write_summary
+from automl.jobs.folders import LockedError, lock, summarize, write_summary
 from automl.jobs.job import Batch, Resources
 from automl.jobs.spec import read_batch
 
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("automl.jobs")
 
-_MEMORY_SHARE = 0.8  # of what is free, for all jobs of a runner
+_MEMORY_SHARE = 0.8  # of the free memory, for all jobs of a runner
+_LOCK_PATIENCE = 30.0  # seconds in which another process that writes the summary has to end
 
 
 def run_jobs(
@@ -102,9 +103,17 @@ def run_batch(queue: JobQueue, batch: Batch, capacity: Resources) -> pd.DataFram
 
 
 def write_results(queue: JobQueue, batch: Batch) -> pd.DataFrame:
-    """Write the summary as far as the jobs have come, and return it."""
-    summary = summarize(queue.records(batch.name))
-    write_summary(summary, batch.results)
+    """Write the summary of the present state of all jobs, and return it.
+
+    Reading and writing are one step for other processes: an older summary never replaces a newer one.
+    """
+    try:
+        with lock(batch.results / ".work" / "summary.lock", _LOCK_PATIENCE):
+            summary = summarize(queue.records(batch.name))
+            write_summary(summary, batch.results)
+    except LockedError:
+        logger.warning("another process is writing the summary in '%s'; it was not written again", batch.results)
+        summary = summarize(queue.records(batch.name))
     return summary
 
 

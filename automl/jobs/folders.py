@@ -20,6 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from automl.errors import InvalidInputError
+from meta_db.files import replace_file, write_text
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -111,9 +114,7 @@ class JobFolder:
         """
         with suppress(FileNotFoundError):  # another estimator than the search has no history
             shutil.copyfile(search / "history.jsonl", self.work / "history.jsonl")
-        partial = self.work / "result.json.partial"
-        partial.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        partial.replace(self.work / "result.json")
+        write_text(self.work / "result.json", json.dumps(result, indent=2) + "\n")
         self.work.rename(self.final)
         if not keep_search:
             self.remove_searches()
@@ -208,11 +209,18 @@ def summarize(records: Sequence[JobRecord]) -> pd.DataFrame:
 
 
 def write_summary(summary: pd.DataFrame, results: Path) -> None:
-    """Write ``summary.csv`` and ``summary.parquet``; each is replaced at once."""
-    from automl.task.files import write_table
+    """Write ``summary.csv`` and ``summary.parquet``; each is replaced in one step.
 
-    for name in ("summary.csv", "summary.parquet"):
-        partial = results / ".work" / f"{os.getpid()}-{name}"
-        partial.parent.mkdir(parents=True, exist_ok=True)
-        write_table(summary, partial)
-        partial.replace(results / name)
+    Raises
+    ------
+    InvalidInputError
+        If a file cannot be written.
+    """
+    try:
+        results.mkdir(parents=True, exist_ok=True)
+        with replace_file(results / "summary.csv") as partial:
+            summary.to_csv(partial, index=False)
+        with replace_file(results / "summary.parquet") as partial:
+            summary.to_parquet(partial, index=False)
+    except OSError as error:
+        raise InvalidInputError(f"the summary in '{results}' cannot be written: {error}") from error

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import closing
 
+import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
 
 import automl
+from automl.jobs.batch import write_results
 from automl.jobs.folders import JobFolder
+from automl.jobs.queue import JobQueue
 from automl.jobs.spec import read_batch
 
 FOREST = {"forest": {"max_trials": 2, "time_budget": 600, "cv": 2, "include": ["random_forest"]}}
@@ -55,3 +61,32 @@ def test_a_damaged_result_is_made_again(tmp_path, content):
     (tmp_path / "results" / "jobs.sqlite").unlink()
     assert list(automl.run_jobs(description)["state"]) == ["finished"]
     assert json.loads(result.read_text())["state"] == "finished"
+
+
+def test_a_summary_that_was_read_earlier_never_replaces_a_later_one(tmp_path):
+    table = {"call": "tests.jobs.workshop:table", "target": "y"}
+    batch = read_batch({"results": str(tmp_path / "results"), "tables": [table]})
+    read, go_on = threading.Event(), threading.Event()
+
+    class SlowQueue(JobQueue):
+        def records(self, batch):
+            found = super().records(batch)
+            read.set()
+            go_on.wait(60)
+            return found
+
+    with closing(JobQueue(batch.queue)) as queue, closing(SlowQueue(batch.queue)) as slow:
+        queue.add(batch.name, batch.jobs)
+        with ThreadPoolExecutor(2) as pool:
+            earlier = pool.submit(write_results, slow, batch)
+            read.wait(60)
+            queue.cancel(batch.name, None)
+            later = pool.submit(write_results, queue, batch)
+            wait([later], timeout=1)
+            go_on.set()
+            assert [list(end.result()["state"]) for end in (earlier, later)] == [["queued"], ["cancelled"]]
+    for found in (
+        pd.read_csv(tmp_path / "results" / "summary.csv"),
+        pd.read_parquet(tmp_path / "results" / "summary.parquet"),
+    ):
+        assert list(found["state"]) == ["cancelled"]
