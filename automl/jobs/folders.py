@@ -18,8 +18,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from automl.errors import InvalidInputError
 from meta_db.files import replace_file, write_text
 
@@ -46,6 +44,8 @@ def lock(path: Path, patience: float) -> Iterator[None]:
     LockedError
         If another process still holds it after `patience` seconds.
     """
+    from filelock import FileLock, Timeout
+
     path.parent.mkdir(parents=True, exist_ok=True)
     file_lock = FileLock(path)
     try:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 
 import pandas as pd
 import pytest
@@ -156,3 +159,14 @@ def test_a_file_that_is_not_a_description_is_refused(tmp_path, text):
 def test_a_missing_file_is_refused(tmp_path):
     with pytest.raises(InvalidInputError, match="cannot be read: No such file"):
         read_batch(tmp_path / "jobs.yaml")
+
+
+@pytest.mark.parametrize("library", ["SQLAlchemy", "filelock", "PyYAML"])
+def test_a_missing_library_is_named(folder, library):
+    module = {"PyYAML": "yaml"}.get(library, library.lower())
+    (folder / "jobs.yaml").write_text("tables: [{path: a.csv, target: y}]")
+    code = f"import sys; sys.modules[{module!r}] = None; import automl; automl.run_jobs('jobs.yaml')"
+    done = subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1].endswith(
+        f"InvalidInputError: batches of jobs need {library}; pip install 'cash-automl[jobs]'"
+    )
