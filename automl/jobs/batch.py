@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import importlib
 import logging
+import math
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -168,12 +170,16 @@ def open_batch(place: str, name: str | None = None) -> Iterator[tuple[JobQueue, 
 
 
 def _capacity(n_jobs: int, memory: float | None) -> Resources:
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, int) or n_jobs == 0:
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0:
         raise InvalidInputError(f"n_jobs must be a whole number, -1 for all cores, and not 0; got {n_jobs!r}")
-    if memory is not None and not memory > 0:
+    if memory is not None and not (_is_number(memory) and 0 < memory < math.inf):
         raise InvalidInputError(f"memory must be a number of MiB above 0; got {memory!r}")
-    cores = count_workers(n_jobs, available_cpus())
-    return Resources(cores, memory or _MEMORY_SHARE * available_memory())
+    cores = count_workers(int(n_jobs), available_cpus())
+    return Resources(cores, _MEMORY_SHARE * available_memory() if memory is None else float(memory))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _warn_oversized(queue: JobQueue, batch: Batch, capacity: Resources) -> None:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import pytest
 
 import automl
+from automl.errors import InvalidInputError
 from automl.execute import machine
 from tests.jobs.workshop import DUMMY
 
+TABLE = "tests.jobs.workshop:table"
 MIB = 2**20
 VERSION_1 = ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file")
 VERSION_2 = ("memory.max", "memory.current", "inactive_file")
@@ -26,7 +31,7 @@ def container(request, tmp_path, monkeypatch):
 
 
 def test_a_job_that_needs_more_than_the_container_has_is_not_started(container, tmp_path):
-    tables = [{"call": "tests.jobs.workshop:table", "arguments": {"seed": i}, "memory": 390 + 20 * i} for i in (0, 1)]
+    tables = [{"call": TABLE, "arguments": {"seed": i}, "memory": 390 + 20 * i} for i in (0, 1)]
     description = {
         "results": str(tmp_path / "results"),
         "defaults": {"target": "y"},
@@ -35,3 +40,20 @@ def test_a_job_that_needs_more_than_the_container_has_is_not_started(container, 
     }
     assert list(automl.run_jobs(description)["state"]) == ["finished", "queued"]  # 80 % of 500 MiB are 400
     assert list(automl.run_jobs(description, memory=1000)["state"]) == ["finished", "finished"]
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [{"memory": value} for value in ("2GB", True, 0, math.nan, math.inf)] + [{"n_jobs": value} for value in (0, 1.5)],
+)
+def test_a_limit_that_is_no_number_is_one_clear_error(tmp_path, limit):
+    [(name, value)] = limit.items()
+    with pytest.raises(InvalidInputError, match=rf"^{name} must be .*; got {value!r}$"):
+        automl.run_jobs({"results": str(tmp_path), "tables": [{"call": TABLE, "target": "y"}]}, **limit)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_limits_may_be_numbers_of_numpy(tmp_path):
+    description = {"results": str(tmp_path), "tables": [{"call": TABLE, "target": "y"}], "settings": DUMMY}
+    summary = automl.run_jobs(description, n_jobs=np.int64(1), memory=np.float32(1000))
+    assert list(summary["state"]) == ["finished"]

@@ -6,10 +6,12 @@ import math
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
+import automl
 from automl.errors import InvalidInputError
 from automl.jobs.spec import read_batch
 from tests.jobs import workshop
@@ -166,7 +168,8 @@ def test_a_missing_library_is_named(folder, library):
     module = {"PyYAML": "yaml"}.get(library, library.lower())
     (folder / "jobs.yaml").write_text("tables: [{path: a.csv, target: y}]")
     code = f"import sys; sys.modules[{module!r}] = None; import automl; automl.run_jobs('jobs.yaml')"
-    done = subprocess.run([sys.executable, "-c", code], env=os.environ, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "PYTHONPATH": str(Path(automl.__file__).parents[1])}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert done.stderr.splitlines()[-1].endswith(
         f"InvalidInputError: batches of jobs need {library}; pip install 'cash-automl[jobs]'"
     )
