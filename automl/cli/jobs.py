@@ -15,26 +15,35 @@ from automl.errors import InvalidInputError
 if TYPE_CHECKING:
     import pandas as pd
 
-app = typer.Typer(help="Batches: many tables times many settings, in a durable queue.", no_args_is_help=True)
+app = typer.Typer(
+    help="Fit many tables under many settings: each table under each setting is one job of a batch.",
+    no_args_is_help=True,
+)
 
-_INTERRUPTED = 130  # what shells return after Ctrl-C
+_INTERRUPTED = 130  # exit code of shells after Ctrl-C
 _ROWS_SHOWN = 50
 
-Place = Annotated[str, typer.Argument(metavar="BATCH", help="The YAML file, or the store: an SQLite file or a URL.")]
-BatchName = Annotated[str | None, typer.Option("--batch", help="Name of the batch, where the store holds several.")]
-Cores = Annotated[int, typer.Option("--n-jobs", help="Cores for all jobs together; -1 for all.")]
-Memory = Annotated[float | None, typer.Option(help="MiB for all jobs together; 80 % of what is free if not given.")]
-Verbose = Annotated[int, typer.Option(min=0, help="0 is silent.")]
+Place = Annotated[
+    str,
+    typer.Argument(metavar="BATCH", help="YAML file of the batch, or its queue: an SQLite file or a PostgreSQL URL."),
+]
+BatchName = Annotated[str | None, typer.Option("--batch", help="Name of the batch, if the queue has several.")]
+Cores = Annotated[int, typer.Option("--n-jobs", help="Cores for all jobs that run at the same time; -1 for all cores.")]
+Memory = Annotated[
+    float | None,
+    typer.Option(help="Memory in MiB for all jobs that run at the same time.", show_default="80 % of the free memory"),
+]
+Verbose = Annotated[int, typer.Option(min=0, help="0 shows no messages.")]
 
 
 @app.command()
 def run(
-    description: Annotated[str, typer.Argument(metavar="FILE", help="The batch, as YAML.")],
+    description: Annotated[str, typer.Argument(metavar="FILE", help="YAML file that describes the batch.")],
     n_jobs: Cores = -1,
     memory: Memory = None,
     verbose: Verbose = 1,
 ) -> None:
-    """Run a batch, or go on with it; what is finished is not repeated. Several runners may share the work."""
+    """Run the jobs of a batch. Finished jobs do not run again. Several runners may share a batch."""
     with _log_to_stderr(verbose):
         from automl.jobs.batch import run_jobs
 
@@ -45,7 +54,7 @@ def run(
 def resume(
     place: Place, batch: BatchName = None, n_jobs: Cores = -1, memory: Memory = None, verbose: Verbose = 1
 ) -> None:
-    """Go on with a batch, failed and cancelled jobs included, as it stands in its store."""
+    """Go on with a batch, and run its failed and cancelled jobs again."""
     with _log_to_stderr(verbose):
         from automl.jobs.batch import resume_jobs
 
@@ -56,9 +65,9 @@ def resume(
 def status(
     place: Place,
     batch: BatchName = None,
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object with an entry a job.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object with an entry for each job.")] = False,
 ) -> None:
-    """Say how many jobs are in which state, and show those that run or have failed."""
+    """Print the number of jobs in each state, and the running and the failed jobs."""
     from automl.jobs.batch import open_batch
     from automl.jobs.folders import summarize
 
@@ -74,29 +83,32 @@ def status(
 @app.command()
 def cancel(
     place: Place,
-    jobs: Annotated[list[str] | None, typer.Argument(metavar="[JOB]...", help="Names, as 'status' shows them.")] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All jobs of the batch.")] = False,
+    jobs: Annotated[
+        list[str] | None, typer.Argument(metavar="JOB", help="Names of jobs, as 'automl jobs results' lists them.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Cancel all jobs of the batch.")] = False,
     batch: BatchName = None,
 ) -> None:
-    """Cancel jobs: queued ones never begin, running ones end soon and keep the best they have."""
+    """Cancel jobs. Queued jobs do not start; running jobs end soon and keep the best model that they have."""
     from automl.jobs.batch import open_batch
 
     if everything == bool(jobs):
-        raise InvalidInputError("name the jobs to cancel, or say --all")
+        raise InvalidInputError("name the jobs to cancel, or add --all for all jobs; not both")
     with open_batch(place, batch) as (queue, known):
         unknown = sorted(set(jobs or []) - {row.name for row in queue.records(known.name)})
         if unknown:
-            raise InvalidInputError(f"there is no job '{unknown[0]}'; 'automl jobs results' lists all")
-        typer.echo(f"{queue.cancel(known.name, None if everything else jobs)} jobs cancelled")
+            raise InvalidInputError(f"there is no job '{unknown[0]}'; 'automl jobs results' lists all jobs")
+        n_cancelled = queue.cancel(known.name, None if everything else jobs)
+        typer.echo(f"{_plural(n_cancelled)} cancelled")
 
 
 @app.command()
 def results(
     place: Place,
     batch: BatchName = None,
-    as_csv: Annotated[bool, typer.Option("--csv", help="All columns, as CSV.")] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print all columns as CSV.")] = False,
 ) -> None:
-    """Write summary.csv and summary.parquet as far as the jobs have come, and show them."""
+    """Write summary.csv and summary.parquet, also while jobs still run, and print the summary."""
     from automl.jobs.batch import open_batch, write_results
 
     with open_batch(place, batch) as (queue, known):
@@ -105,11 +117,11 @@ def results(
         summary.to_csv(sys.stdout, index=False)
     else:
         _show(summary, ["job", "state", "metric", "test_score", "search_score", "seconds"])
-        typer.echo(f"automl: summary and folders are in '{known.results}'", err=True)
+        typer.echo(f"automl: the summary and the folders of the jobs are in '{known.results}'", err=True)
 
 
 def _end(summary: pd.DataFrame, verbose: int) -> None:
-    """Say what became of the jobs; exit code 1 unless all that were asked for are finished."""
+    """Print the number of jobs in each state; the exit code is 1 unless all jobs of the description are finished."""
     if verbose:
         typer.echo(_counts(summary))
     if not summary["state"].isin(["finished", "withdrawn"]).all():
@@ -118,12 +130,23 @@ def _end(summary: pd.DataFrame, verbose: int) -> None:
 
 def _counts(summary: pd.DataFrame) -> str:
     counts = summary["state"].value_counts(sort=False)
-    return f"{len(summary)} jobs: " + ", ".join(f"{n} {state}" for state, n in counts.items())
+    return f"{_plural(len(summary))}: " + ", ".join(f"{n} {state}" for state, n in counts.items())
+
+
+def _plural(n_jobs: int) -> str:
+    return "1 job" if n_jobs == 1 else f"{n_jobs} jobs"
 
 
 def _show(table: pd.DataFrame, columns: list[str]) -> None:
-    if len(table):
-        typer.echo(table[columns].head(_ROWS_SHOWN).to_string(index=False, na_rep="", float_format="{:.4g}".format))
+    """Print the first rows of a table; texts are at the left of their columns."""
+    shown = table[columns].head(_ROWS_SHOWN)
+    for name in map(str, shown.select_dtypes("string").columns):
+        text = shown[name].fillna("")
+        width = int(text.str.len().max()) if len(text) else 0
+        shown = shown.assign(**{name: text.str.ljust(width)}).rename(columns={name: name.ljust(width)})
+    if len(shown):
+        printed = shown.to_string(index=False, na_rep="", float_format="{:.4g}".format)
+        typer.echo("\n".join(line.rstrip() for line in printed.splitlines()))
     if len(table) > _ROWS_SHOWN:
         typer.echo(f"... and {len(table) - _ROWS_SHOWN} more")
 

@@ -1,1 +1,1 @@
-"""Batches of jobs: many tables times many settings, in a durable queue that runners share."""
+"""Batches of jobs: each table of a list is fitted under each setting; runners share the jobs of one durable queue."""

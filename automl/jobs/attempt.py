@@ -1,4 +1,4 @@
-"""One attempt at a job, in a process of its own; all that can go wrong in it becomes an `Outcome`."""
+"""One attempt at a job, in a process of its own. Every error in it becomes an `Outcome`."""
 
 from __future__ import annotations
 
@@ -31,24 +31,24 @@ from pipelines.component import task_type
 
 logger = logging.getLogger("automl.jobs")
 
-_LOCK_PATIENCE = 10.0  # seconds in which the process of a runner that was killed has to notice and end
-_MEMORY_SHARE = 0.8  # of a job's memory for its trials, the rest for the process that leads them
+_LOCK_PATIENCE = 10.0  # seconds in which an earlier process of the job must end after its runner was killed
+_MEMORY_SHARE = 0.8  # share of a job's memory for its trials; the rest is for the process that runs the search
 
 
 class AttemptStatus(StrEnum):
-    """Of an attempt. Locked: another process is at this job; hopeless: would fail in the same way again."""
+    """The status of an attempt that has ended."""
 
     FINISHED = "finished"
     CANCELLED = "cancelled"
-    FAILED = "failed"
-    PERMANENT_FAILURE = "permanent_failure"
-    BUSY = "busy"
-    DIED = "died"
+    FAILED = "failed"  # another attempt may succeed
+    PERMANENT_FAILURE = "permanent_failure"  # another attempt would fail in the same way
+    BUSY = "busy"  # another process works on this job
+    DIED = "died"  # the process ended without an outcome
 
 
 @dataclass(frozen=True)
 class Assignment:
-    """What an attempt is given. `memory` in MiB is its share where the job says nothing."""
+    """The job of an attempt, and its folders. `memory` is its limit in MiB if the job names none."""
 
     job: Job
     name: str
@@ -60,7 +60,7 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an attempt."""
+    """The outcome of an attempt."""
 
     status: AttemptStatus
     reason: str = ""
@@ -68,7 +68,7 @@ class Outcome:
 
 
 class _Interrupt:
-    """Turns SIGINT, by which the runner asks for the end, into one `KeyboardInterrupt`."""
+    """Turns SIGINT, by which the runner requests the end, into one `KeyboardInterrupt`."""
 
     def __init__(self) -> None:
         self.received = False
@@ -80,30 +80,30 @@ class _Interrupt:
             raise KeyboardInterrupt
 
     def ignore(self) -> None:
-        """From here on what was done is saved, whatever is asked."""
+        """Ignore further signals, so that the finished work is saved."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def main(connection: Connection, assignment: Assignment) -> None:
-    """Run the attempt and send its `Outcome`; ends with its runner, at once."""
+    """Run the attempt and send its `Outcome`. If the runner dies, end at once."""
     if hasattr(os, "setsid"):
-        os.setsid()  # so that all processes of the job can be ended together, and Ctrl-C reaches the runner only
+        os.setsid()  # the runner can end all processes of the job together, and Ctrl-C reaches the runner only
     interrupt = _Interrupt()
     threading.Thread(target=_end_with_runner, args=(connection,), name="automl-runner", daemon=True).start()
-    sys.path.append(str(assignment.folder))  # at the end: its packages must not hide those of this library
+    sys.path.append(str(assignment.folder))  # last: modules of the user must not hide libraries
     try:
         with lock(JobFolder(assignment.results, assignment.name).lock_path, _LOCK_PATIENCE):
             outcome = _attempt(assignment, interrupt)
     except LockedError:
-        outcome = Outcome(AttemptStatus.BUSY, "another process is at this job")
+        outcome = Outcome(AttemptStatus.BUSY, "another process works on this job")
     except KeyboardInterrupt:
         outcome = Outcome(AttemptStatus.CANCELLED, "cancelled")
     connection.send(outcome)
-    _end_group()  # what the libraries would tidy up ends with the process anyway
+    _end_group()  # without the libraries' cleanup, which is not needed at the end of a process
 
 
 def _end_with_runner(connection: Connection) -> None:
-    """Wait for the other end of the pipe to close."""
+    """Wait until the runner closes its end of the pipe; then end this process and its children."""
     try:
         connection.recv()
     except (EOFError, OSError):
@@ -111,7 +111,10 @@ def _end_with_runner(connection: Connection) -> None:
 
 
 def _end_group() -> None:
-    """End this process and all that it started. Only a member can be sure that the number is still its group's."""
+    """End this process and all processes that it started.
+
+    The process does this itself: only a member of the group knows that the number still belongs to the group.
+    """
     if hasattr(os, "killpg"):
         os.killpg(os.getpgrp(), signal.SIGKILL)
     os._exit(1)
@@ -121,11 +124,11 @@ def _attempt(assignment: Assignment, interrupt: _Interrupt) -> Outcome:
     folder = JobFolder(assignment.results, assignment.name)
     known = folder.result()
     if known is not None and known["state"] == AttemptStatus.FINISHED:
-        folder.remove_searches()  # the earlier attempt may have been killed before it could
+        folder.remove_searches()  # the earlier attempt may have been killed before it did so
         return Outcome(AttemptStatus.FINISHED, result=known)
     folder.open()
     _log_to(folder.work / "log.txt")
-    logger.info("attempt %d at %s", assignment.attempt, assignment.name)
+    logger.info("attempt %d of job %s", assignment.attempt, assignment.name)
     try:
         return _fit(assignment, folder, interrupt)
     except KeyboardInterrupt:
@@ -136,14 +139,14 @@ def _attempt(assignment: Assignment, interrupt: _Interrupt) -> Outcome:
         if isinstance(error, NothingFittedError) and interrupt.received:
             return Outcome(AttemptStatus.CANCELLED, "cancelled before there was a model")
         return Outcome(AttemptStatus.PERMANENT_FAILURE, str(error))
-    except Exception as error:  # noqa: BLE001 - whatever it is, it must not take the runner down
+    except Exception as error:  # noqa: BLE001 - no error of a job may end the runner
         logger.error("%s", traceback.format_exc())
         return Outcome(AttemptStatus.FAILED, f"{type(error).__name__}: {error}")
 
 
 def _fit(assignment: Assignment, folder: JobFolder, interrupt: _Interrupt) -> Outcome:
     data = read_data(assignment.job.table, assignment.folder)
-    logger.info("%d rows and %d columns to search on", *data.X.shape)
+    logger.info("%d rows and %d columns for the search", *data.X.shape)
     started = time.time()
     clock = time.monotonic()
     search = folder.search(data.fingerprint)
@@ -152,7 +155,7 @@ def _fit(assignment: Assignment, folder: JobFolder, interrupt: _Interrupt) -> Ou
         estimator.fit(data.X, data.y)
     except AutoMLError:
         raise
-    except (TypeError, ValueError) as error:  # the same rows would give it again
+    except (TypeError, ValueError) as error:  # another attempt on the same rows would fail, too
         raise InvalidInputError(f"settings: {assignment.job.setting.name}: {type(error).__name__}: {error}") from error
     interrupt.ignore()
     seconds = time.monotonic() - clock
@@ -185,18 +188,18 @@ def _fit(assignment: Assignment, folder: JobFolder, interrupt: _Interrupt) -> Ou
 
 
 def _make_estimator(assignment: Assignment, data: SplitData, search: Path) -> tuple[Any, Metric]:
-    """The estimator to fit, and the metric to test it by."""
+    """Return the estimator to fit, and the metric of its test score."""
     setting, resources = assignment.job.setting, assignment.job.resources
     parameters = dict(setting.parameters)
     n_classes = data.y.nunique()
-    # A target of one class is refused by `fit`, which says it better.
+    # For a target of one class, the error of `fit` is clearer.
     task = task_type(max(2, n_classes) if data.is_classification else 0)
     scoring = parameters.get("scoring")
     if setting.estimator == "automl":
         from automl.estimator import AutoMLClassifier, AutoMLRegressor
 
         given = {"random_state": 0, **parameters}
-        if given.get("executor") != "ray":  # whose trials take their memory from other machines
+        if given.get("executor") != "ray":  # the trials of Ray use the memory of other machines
             memory = (resources.memory or assignment.memory) * _MEMORY_SHARE / resources.n_jobs
             given.setdefault("memory_limit", memory)
         make = AutoMLClassifier if data.is_classification else AutoMLRegressor
@@ -213,16 +216,16 @@ def _make_estimator(assignment: Assignment, data: SplitData, search: Path) -> tu
     except (TypeError, ValueError) as error:
         raise InvalidInputError(f"settings: {setting.name}: {error}") from error
     if hasattr(estimator, "__sklearn_tags__") and is_classifier(estimator) != data.is_classification:
-        kind = "classes" if data.is_classification else "quantities"
+        kind = "classes" if data.is_classification else "numbers"
         raise InvalidInputError(
-            f"settings: {setting.name}: {setting.estimator} is not for {kind}; name the settings that fit this table "
-            "in its entry (settings: [...])"
+            f"settings: {setting.name}: {setting.estimator} cannot predict {kind}; list the settings for this table in "
+            "its entry (settings: [...])"
         )
     return estimator, metric
 
 
 def _search_facts(estimator: Any, folder: JobFolder) -> dict[str, Any]:
-    """Write the leaderboard, and say what stands on top."""
+    """Write the leaderboard; return the best score and the number of trials."""
     board = getattr(estimator, "leaderboard_", None)
     if board is None:
         return {"search_score": None, "n_trials": None}
@@ -236,14 +239,14 @@ def _test_score(estimator: Any, metric: Metric, data: SplitData) -> float | None
         return None
     try:
         score = float(metric.scorer(estimator, data.X_test, data.y_test))
-    except ValueError as error:  # such as a class that only the test has: no reason to lose the model
-        logger.warning("no test score: %s", error)
+    except ValueError as error:  # for example a class that only the test rows have; the model is still good
+        logger.warning("there is no test score: %s", error)
         return None
     return score if np.isfinite(score) else None
 
 
 def _log_to(path: Path) -> None:
-    """Send all that this process and its children say into one file, behind what earlier attempts said."""
+    """Append the output of this process and its children to one file, after the output of earlier attempts."""
     file = path.open("a", encoding="utf-8")
     for stream in (1, 2):
         os.dup2(file.fileno(), stream)

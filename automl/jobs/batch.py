@@ -1,4 +1,4 @@
-"""What users call: run a batch, and look at what became of it."""
+"""The functions that users call: run a batch, resume it, and read its results."""
 
 from __future__ import annotations
 
@@ -36,32 +36,55 @@ def run_jobs(
     memory: float | None = None,
     again: bool = False,
 ) -> pd.DataFrame:
-    """Run a batch of jobs, or go on with it: what is finished is never repeated.
+    """Run a batch of jobs, or go on with it. Finished jobs do not run again.
 
-    Runners that are started at the same time, with the same description, share the work.
+    Several runners may run the same description at the same time; they share its jobs.
 
     Parameters
     ----------
     jobs : path or mapping
-        A YAML file, or what one would hold.
+        A YAML file, or a mapping with the same keys.
     n_jobs : int
-        Cores for all jobs that run at the same time; -1 for all that this process may use.
+        Number of cores for all jobs that run at the same time; -1 for all cores that this process may use.
     memory : float, optional
-        MiB for all jobs that run at the same time; 80 % of what is free when None.
+        Memory in MiB for all jobs that run at the same time. None for 80 % of the memory that is free now; in a
+        container, its limit counts.
     again : bool
-        Queue failed and cancelled jobs anew.
+        Whether failed and cancelled jobs run again.
 
     Returns
     -------
     DataFrame
-        One row a job, as in ``summary.csv`` in the folder of the results.
+        One row for each job, as in ``summary.csv`` in the folder of the results.
 
     Raises
     ------
     InvalidInputError
-        If an entry of the description cannot be used; raised before work starts.
+        If an argument or an entry of the description cannot be used. This is checked before any job starts.
     KeyboardInterrupt
-        On Ctrl-C; running jobs go back into the queue and keep their finished trials.
+        After Ctrl-C. The running jobs go back into the queue and keep their finished trials.
+
+    Notes
+    -----
+    A queue and the folder of its results can execute code: a runner calls the functions that the queue names, and loads
+    pickles from the folder. Everybody who can write to them can run code as you; use them only if you trust all these
+    people.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from automl import run_jobs
+    >>> iris = {"call": "sklearn.datasets:load_iris", "arguments": {"return_X_y": True, "as_frame": True}}
+    >>> summary = run_jobs(
+    ...     {
+    ...         "results": tempfile.mkdtemp(),
+    ...         "tables": [{**iris, "name": "iris", "holdout": 0.2}],
+    ...         "settings": {"tree": {"estimator": "sklearn.tree:DecisionTreeClassifier", "scoring": "accuracy"}},
+    ...     },
+    ...     n_jobs=1,
+    ... )
+    >>> summary[["table", "setting", "state"]].values.tolist()
+    [['iris', 'tree', 'finished']]
     """
     capacity = _capacity(n_jobs, memory)
     batch = read_batch(jobs)
@@ -70,19 +93,19 @@ def run_jobs(
         added = queue.add(batch.name, batch.jobs)
         if again:
             queue.requeue(batch.name, None)
-        logger.info("%d jobs, %d of them new; results in '%s'", len(batch.jobs), added, batch.results)
+        logger.info("jobs: %d, new: %d; the results are in '%s'", len(batch.jobs), added, batch.results)
         return run_batch(queue, batch, capacity)
 
 
 def resume_jobs(place: str, name: str | None = None, *, n_jobs: int = -1, memory: float | None = None) -> pd.DataFrame:
-    """Go on with a batch that is in a store, failed and cancelled jobs included; its description is not needed.
+    """Go on with a batch, and run its failed and cancelled jobs again. The description of the batch is not needed.
 
     Parameters
     ----------
     place : str
-        The description, or the store: a file of SQLite or a URL.
+        The YAML file of the batch, or its queue: an SQLite file or a URL.
     name : str, optional
-        Of the batch, where the store holds several.
+        Name of the batch; needed if the queue has several batches.
     n_jobs, memory
         As in `run_jobs`.
     """
@@ -93,7 +116,7 @@ def resume_jobs(place: str, name: str | None = None, *, n_jobs: int = -1, memory
 
 
 def run_batch(queue: JobQueue, batch: Batch, capacity: Resources) -> pd.DataFrame:
-    """Run a batch's jobs until none is left, and write the summary, also when this is interrupted."""
+    """Run the jobs of a batch until none is left. Write the summary, also after an interrupt or an error."""
     from automl.jobs.runner import Runner
 
     _warn_oversized(queue, batch, capacity)
@@ -105,7 +128,7 @@ def run_batch(queue: JobQueue, batch: Batch, capacity: Resources) -> pd.DataFram
 
 
 def write_results(queue: JobQueue, batch: Batch) -> pd.DataFrame:
-    """Write the summary of the present state of all jobs, and return it.
+    """Write the summary of all jobs in their present states, and return it.
 
     Reading and writing are one step for other processes: an older summary never replaces a newer one.
     """
@@ -114,19 +137,19 @@ def write_results(queue: JobQueue, batch: Batch) -> pd.DataFrame:
             summary = summarize(queue.records(batch.name))
             write_summary(summary, batch.results)
     except LockedError:
-        logger.warning("another process is writing the summary in '%s'; it was not written again", batch.results)
+        logger.warning("the summary in '%s' was not written: another process holds its lock", batch.results)
         summary = summarize(queue.records(batch.name))
     return summary
 
 
 @contextmanager
 def open_queue(place: str) -> Iterator[JobQueue]:
-    """A store, closed afterwards.
+    """Open a queue, and close it at the end of the block.
 
     Raises
     ------
     InvalidInputError
-        If it cannot be opened, or a library is missing.
+        If the queue cannot be opened, or a library is missing.
     """
     for module, library in (("sqlalchemy", "SQLAlchemy"), ("filelock", "filelock")):
         try:
@@ -144,26 +167,28 @@ def open_queue(place: str) -> Iterator[JobQueue]:
 
 @contextmanager
 def open_batch(place: str, name: str | None = None) -> Iterator[tuple[JobQueue, Batch]]:
-    """A batch that is in a store, by its description or by the store itself.
+    """Open the queue of a batch; `place` is the YAML file of the batch, or the queue itself.
 
     Raises
     ------
     InvalidInputError
-        If there is none of this name, or there are several and none is named.
+        If the queue or the batch does not exist, or if the queue has several batches and no name is given.
     """
     described = None
     if place.lower().endswith((".yaml", ".yml")):
         described = read_batch(place, with_jobs=False)
         place, name = described.queue, described.name
     if "://" not in place and not Path(place).is_file():
-        raise InvalidInputError(f"there is no job store '{place}'; 'automl jobs run' makes it")
+        raise InvalidInputError(f"there is no queue '{place}'; 'automl jobs run' creates it")
     with open_queue(place) as queue:
         batches = queue.batches()
         if name is None and len(batches) == 1:
             name = next(iter(batches))
         if name is None or name not in batches:
             raise InvalidInputError(
-                f"--batch: the store holds {', '.join(map(repr, sorted(batches))) or 'no batch'}; name one of them"
+                f"--batch: the queue has the batches {', '.join(map(repr, sorted(batches)))}; name one of them"
+                if batches
+                else f"the queue '{place}' has no batch; 'automl jobs run' adds one"
             )
         folder, results = batches[name] if described is None else (described.folder, described.results)
         yield queue, Batch(name, folder, place, results)
@@ -171,7 +196,7 @@ def open_batch(place: str, name: str | None = None) -> Iterator[tuple[JobQueue, 
 
 def _capacity(n_jobs: int, memory: float | None) -> Resources:
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0:
-        raise InvalidInputError(f"n_jobs must be a whole number, -1 for all cores, and not 0; got {n_jobs!r}")
+        raise InvalidInputError(f"n_jobs must be a whole number of cores, or -1 for all cores; got {n_jobs!r}")
     if memory is not None and not (_is_number(memory) and 0 < memory < math.inf):
         raise InvalidInputError(f"memory must be a number of MiB above 0; got {memory!r}")
     cores = count_workers(int(n_jobs), available_cpus())
@@ -183,16 +208,20 @@ def _is_number(value: object) -> bool:
 
 
 def _warn_oversized(queue: JobQueue, batch: Batch, capacity: Resources) -> None:
+    """Log a warning if a queued job needs more than this runner has."""
     assert capacity.memory is not None
-    for row in queue.records(batch.name):
-        wanted = row.job.resources
-        if row.state == "queued" and (wanted.n_jobs > capacity.n_jobs or (wanted.memory or 0.0) > capacity.memory):
+    for record in queue.records(batch.name):
+        needs = record.job.resources
+        if record.state == "queued" and (needs.n_jobs > capacity.n_jobs or (needs.memory or 0.0) > capacity.memory):
             logger.warning(
-                "%s and perhaps others wait for a larger runner: asks for %d cores and %.0f MiB, here are %d and %.0f",
-                row.name,
-                wanted.n_jobs,
-                wanted.memory or 0.0,
-                capacity.n_jobs,
-                capacity.memory,
+                "%s needs a larger runner, and other jobs may need one, too; it needs %s; this runner has %s",
+                record.name,
+                _describe(needs),
+                _describe(capacity),
             )
             return
+
+
+def _describe(resources: Resources) -> str:
+    cores = "1 core" if resources.n_jobs == 1 else f"{resources.n_jobs} cores"
+    return cores if resources.memory is None else f"{cores} and {resources.memory:.0f} MiB"

@@ -1,4 +1,4 @@
-"""What single values of a batch's description must be, and the one line that says so."""
+"""Checks of single values in the description of a batch; each error is one line."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def _is_mapping(value: Any) -> bool:
     return isinstance(value, Mapping) and all(isinstance(key, str) for key in value)
 
 
-_LONGEST = 100  # characters of a wrong value that are shown
+_LONGEST = 100  # characters of a wrong value that a message shows
 
 _VALUES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "priority": (lambda value: _is_whole(value, -(10**9)), "a whole number, larger first"),
-    "retries": (lambda value: _is_whole(value, 0), "a whole number from 0"),
-    "n_jobs": (lambda value: _is_whole(value, 1), "a whole number of cores from 1"),
+    "priority": (lambda value: _is_whole(value, -(10**9)), "a whole number; jobs with larger numbers run first"),
+    "retries": (lambda value: _is_whole(value, 0), "a whole number, 0 or more"),
+    "n_jobs": (lambda value: _is_whole(value, 1), "a whole number of cores, 1 or more"),
     "memory": (_is_positive, "a number of MiB above 0"),
     "time_limit": (_is_positive, "a number of seconds above 0"),
     "holdout": (lambda value: _is_positive(value) and value < 1, "a share of the rows between 0 and 1"),
@@ -68,12 +68,12 @@ def _brief(value: Any) -> str:
 
 
 def check_mapping(entry: str, value: Any) -> Mapping[str, Any]:
-    """The value, if it is a mapping with texts as keys.
+    """Return the value if it is a mapping with texts as keys.
 
     Raises
     ------
     InvalidInputError
-        Naming the entry.
+        If it is not; the message names the entry.
     """
     if not _is_mapping(value):
         raise InvalidInputError(f"{entry} must be a mapping of names to values; got {_brief(value)}")
@@ -81,12 +81,12 @@ def check_mapping(entry: str, value: Any) -> Mapping[str, Any]:
 
 
 def check_values(entry: str, given: Mapping[str, Any]) -> None:
-    """Refuse the first value that is not what its key needs; keys without a rule are left alone.
+    """Check the value of each key that has a rule.
 
     Raises
     ------
     InvalidInputError
-        Naming the entry and the key.
+        If a value breaks its rule; the message names the entry and the key.
     """
     for key, value in given.items():
         if key in _VALUES and not _VALUES[key][0](value):
@@ -94,12 +94,12 @@ def check_values(entry: str, given: Mapping[str, Any]) -> None:
 
 
 def check_plain(entry: str, given: Mapping[str, Any]) -> None:
-    """Refuse values that cannot be written down, such as dates and objects.
+    """Check that all values can be written as JSON, unlike dates and objects.
 
     Raises
     ------
     InvalidInputError
-        Naming the entry and the key.
+        If a value cannot; the message names the entry and the key.
     """
     for key, value in given.items():
         try:

@@ -1,4 +1,4 @@
-"""Tables of the queue, and the two databases that they may lie in."""
+"""The tables of the queue, in SQLite or PostgreSQL."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 from automl.errors import InvalidInputError
 
 _METADATA = MetaData()
-_PATIENCE = 30.0  # seconds to wait for another process that writes
-_SCHEMA_LOCK = 7236518  # any number, the same for all who create the tables
+_PATIENCE = 30.0  # seconds to wait while another process writes
+_SCHEMA_LOCK = 7236518  # an arbitrary number, the same in all processes that create the tables
 
 BATCHES = Table(
     "automl_batches",
@@ -72,35 +72,35 @@ Index("automl_jobs_queue", JOBS.c.batch, JOBS.c.state, JOBS.c.priority, JOBS.c.p
 
 
 def connect(place: str) -> Engine:
-    """An engine on a database in which the tables exist.
+    """Return an engine for a database, in which the tables exist.
 
     Raises
     ------
     InvalidInputError
-        If the database is neither SQLite nor PostgreSQL, or cannot be opened; never shows a password.
+        If the database is neither SQLite nor PostgreSQL, or cannot be opened. The message never shows a password.
     """
     url = _url(place)
     engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
     try:
         with engine.begin() as connection:
-            if engine.dialect.name == "postgresql":  # two who create the same table at once would get an error
+            if engine.dialect.name == "postgresql":  # two processes cannot create the same table at once
                 connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
             _METADATA.create_all(connection)
     except DBAPIError as error:
         shown = url.render_as_string(hide_password=True)
-        raise InvalidInputError(f"the job store '{shown}' cannot be opened: {error.orig}") from error
+        raise InvalidInputError(f"the queue '{shown}' cannot be opened: {error.orig}") from error
     return engine
 
 
 def now(engine: Engine) -> ColumnElement[float]:
-    """Seconds since 1970 by the database's clock."""
+    """Return the SQL expression for seconds since 1970 by the clock of the database."""
     sqlite_clock = "(julianday('now') - 2440587.5) * 86400.0"
     postgresql_clock = "CAST(extract(epoch FROM clock_timestamp()) AS double precision)"
     return literal_column(f"({sqlite_clock if engine.dialect.name == 'sqlite' else postgresql_clock})", Double)
 
 
 def insert(engine: Engine, table: Table) -> Any:
-    """An INSERT that knows ``on_conflict_do_nothing``."""
+    """Return an INSERT statement that has ``on_conflict_do_nothing``."""
     return (sqlite if engine.dialect.name == "sqlite" else postgresql).insert(table)
 
 
@@ -114,17 +114,19 @@ def _url(place: str) -> URL:
         raise InvalidInputError("store: the URL cannot be read; write postgresql://user@host/database") from None
     backend = url.get_backend_name()
     if backend not in ("sqlite", "postgresql"):
-        raise InvalidInputError(f"store: {backend} is not known here; take a file (SQLite) or postgresql://...")
+        raise InvalidInputError(
+            f"store: {backend} is not supported; name a file (SQLite) or postgresql://user@host/database"
+        )
     return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
 
 
 def _sqlite(url: URL) -> Engine:
     if not url.database or url.database == ":memory:":
-        raise InvalidInputError("store: a queue in memory would not outlive its runner; name a file")
+        raise InvalidInputError("store: a queue in memory is lost when its process ends; name a file")
     try:
         Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise InvalidInputError(f"store: no folder for '{url.database}' can be made: {error.strerror}") from error
+        raise InvalidInputError(f"store: the folder of '{url.database}' cannot be created: {error.strerror}") from error
     engine = create_engine(url, connect_args={"timeout": _PATIENCE})
     event.listen(engine, "connect", _open_sqlite)
     event.listen(engine, "begin", _begin_immediate)
@@ -132,22 +134,22 @@ def _sqlite(url: URL) -> Engine:
 
 
 def _open_sqlite(connection: Any, record: Any) -> None:
-    connection.isolation_level = None  # transactions begin where `_begin_immediate` says so
+    connection.isolation_level = None  # `_begin_immediate` begins each transaction
     deadline = time.monotonic() + _PATIENCE
     while True:
         try:
-            # A commit then costs no wait for the disk; what is committed outlives any kill, only not a power cut.
+            # A commit then does not wait for the disk; it survives any kill, but not every power cut.
             connection.execute("PRAGMA journal_mode=WAL")
             connection.execute("PRAGMA synchronous=NORMAL")
             return
-        except sqlite3.OperationalError as error:  # changing the mode does not wait for others by itself
+        except sqlite3.OperationalError as error:  # SQLite does not wait for other processes when it changes the mode
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
 
 
 def _begin_immediate(connection: Any) -> None:
-    """Take the right to write at once: a transaction that reads first could not get it later without an error."""
+    """Get the right to write first: a transaction that reads before it writes may get an error when it writes."""
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 

@@ -1,7 +1,7 @@
-"""Where a batch's results lie: one folder a job, which appears whole or not at all, and one summary over all.
+"""The folder of the results: one folder for each job, which appears complete or not at all, and one summary.
 
-Work in progress stands in ``.work`` beside the results; ``result.json`` is the last file written into it, and a rename
-makes it a result. Locks are the kernel's: they end with the process that holds them, however that ends.
+An unfinished job has its folder in ``.work``. ``result.json`` is written last; then a rename moves the folder to the
+results. The locks belong to the kernel, which frees them when the process ends, also after a kill.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _LONGEST_HOST = 100  # characters; the queue has 200 for the name of a runner
-_SEARCHES = "search-*"  # durable runs of the search, one for each state of the table
+_SEARCHES = "search-*"  # run directories of the search, one for each state of the table
 
 
 class LockedError(Exception):
-    """Another process holds the lock."""
+    """A lock was not free in time."""
 
 
 @contextmanager
@@ -42,7 +42,7 @@ def lock(path: Path, patience: float) -> Iterator[None]:
     Raises
     ------
     LockedError
-        If another process still holds it after `patience` seconds.
+        If another process still holds the lock after `patience` seconds.
     """
     from filelock import FileLock, Timeout
 
@@ -60,28 +60,28 @@ def lock(path: Path, patience: float) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class JobFolder:
-    """The folder of one job, in work and as a result."""
+    """The folder of one job: in `work` until the job ends, then in `final`."""
 
     results: Path
     name: str
 
     @property
     def final(self) -> Path:
-        """Where people find it."""
+        """The place of the folder after the job has ended."""
         return self.results / self.name
 
     @property
     def work(self) -> Path:
-        """Where it is made."""
+        """The place of the folder until the job has ended."""
         return self.results / ".work" / self.name
 
     @property
     def lock_path(self) -> Path:
-        """Held by the one process that works on the job."""
+        """The lock file that a process holds while it works on the job."""
         return self.results / ".work" / "locks" / f"{self.name}.lock"
 
     def result(self) -> dict[str, Any] | None:
-        """Return the result that an earlier attempt has left; None where there is none, or a damaged one."""
+        """Return the result of an earlier attempt, or None if there is none or its file is damaged."""
         try:
             found = json.loads((self.final / "result.json").read_text(encoding="utf-8"))
         except (FileNotFoundError, ValueError):  # after a power cut a file may be empty
@@ -89,7 +89,7 @@ class JobFolder:
         return found if isinstance(found, dict) and "state" in found else None
 
     def open(self) -> None:
-        """Make the folder of work; what was cancelled before is taken up again."""
+        """Create the folder in `work`. The folder of a cancelled job moves back there, so that its search can go on."""
         if self.final.exists():
             (self.final / "result.json").unlink(missing_ok=True)
             shutil.rmtree(self.work, ignore_errors=True)
@@ -98,21 +98,22 @@ class JobFolder:
         self.work.mkdir(parents=True, exist_ok=True)
 
     def search(self, fingerprint: str) -> Path:
-        """Folder of the durable search on one state of the table."""
+        """Return the run directory of the search on one state of the table."""
         return self.work / f"search-{fingerprint}"
 
     def commit(self, result: Mapping[str, Any], search: Path, keep_search: bool) -> None:
-        """Make the work a result.
+        """Write the result and move the folder to its final place.
 
         Parameters
         ----------
         search : Path
-            Folder of the search that led to the result; its history is kept, and that of no other state of the table.
+            Run directory of the search that led to the result. Only its history is kept; other run directories belong
+            to earlier states of the table.
         keep_search : bool
-            Keep the search, so that it can go on later. It is removed only after the result is in its place: an attempt
-            that is killed before goes on with all finished trials.
+            Whether to keep the run directory, so that the search can go on later. Otherwise it is removed last: if the
+            process is killed before that, the next attempt goes on with all finished trials.
         """
-        with suppress(FileNotFoundError):  # another estimator than the search has no history
+        with suppress(FileNotFoundError):  # only the search has a history
             shutil.copyfile(search / "history.jsonl", self.work / "history.jsonl")
         write_text(self.work / "result.json", json.dumps(result, indent=2) + "\n")
         self.work.rename(self.final)
@@ -120,7 +121,7 @@ class JobFolder:
             self.remove_searches()
 
     def remove_searches(self) -> None:
-        """Remove what only an unfinished job needs from the result."""
+        """Remove the run directories from the final folder; only an unfinished job needs them."""
         for folder in self.final.glob(_SEARCHES):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -163,10 +164,10 @@ def is_dead(results: Path, owner: str) -> bool:
 
 
 def summarize(records: Sequence[JobRecord]) -> pd.DataFrame:
-    """One row a job: where it stands, and its scores (greater is better).
+    """Return one row for each job, with its state and its scores; greater scores are better.
 
-    ``search_score`` is that of the best configuration on the search's own folds, which is optimistic; ``test_score``
-    is measured on rows that the search never saw.
+    ``search_score`` is the score of the best configuration on the folds of the search, which is optimistic.
+    ``test_score`` is measured on rows that the search never sees.
     """
     import pandas as pd
 

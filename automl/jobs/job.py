@@ -1,4 +1,4 @@
-"""The nouns of a batch: a job is a table, a setting, and what it may use."""
+"""The parts of a batch. A job is one table, one setting, and the resources that it may use."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ Kind = Literal["path", "openml", "call"]
 
 @dataclass(frozen=True)
 class Table:
-    """Where the rows come from, and what is predicted.
+    """The source of the rows, and the column to predict.
 
     Attributes
     ----------
     kind, source : str
-        A file (relative to the batch's folder), the id of an OpenML data set, or a callable as ``module:name``.
+        A file (its path starts at the folder of the batch), the id of an OpenML data set, or a callable as
+        ``module:name``.
     arguments : mapping
-        Of the callable.
+        Arguments of the callable.
     target : str or None
-        None for the default target of OpenML, or where the callable returns ``(X, y)``.
+        Column to predict. None for the default target of OpenML, or if the callable returns ``(X, y)``.
     test : str or None
-        File with the rows of the test, which the search never sees.
+        File with the test rows, which the search never sees.
     holdout : float or None
-        Share of the rows to keep back for the test, where `test` names none.
+        Share of the rows to keep as test rows, if `test` names no file.
     """
 
     name: str
@@ -43,7 +44,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Setting:
-    """What is fitted: the search, or another estimator as ``module:Class``, and its parameters."""
+    """The estimator to fit, which is the search ("automl") or another class as ``module:Class``, and its parameters."""
 
     name: str
     estimator: str = "automl"
@@ -52,7 +53,7 @@ class Setting:
 
 @dataclass(frozen=True)
 class Resources:
-    """What a job may use, or a runner has: cores, MiB of memory (None: unsaid) and seconds of wall clock."""
+    """The resources of a job or a runner: cores, MiB of memory, and seconds of wall-clock time; None is no limit."""
 
     n_jobs: int = 1
     memory: float | None = None
@@ -61,14 +62,14 @@ class Resources:
 
 @dataclass(frozen=True)
 class Job:
-    """One table under one setting.
+    """One table that is fitted under one setting.
 
     Attributes
     ----------
     priority : int
-        Larger first.
+        Jobs with larger numbers run first.
     retries : int
-        How often the job is tried again after it failed.
+        Number of further attempts after a failure.
     """
 
     table: Table
@@ -79,33 +80,33 @@ class Job:
 
     @property
     def id(self) -> str:
-        """Twelve hexadecimal digits of what is asked for; names, resources, priority and retries do not count.
+        """Twelve hexadecimal digits for the fit itself: independent of names, resources, priority and retries.
 
         >>> table = Table("iris", "path", "iris.csv", target="species")
         >>> Job(table, Setting("quick")).id == Job(table, Setting("again"), priority=5).id
         True
         """
-        what = asdict(self)
-        asked = {
-            "table": {name: value for name, value in what["table"].items() if name != "name"},
+        fields = asdict(self)
+        content = {
+            "table": {name: value for name, value in fields["table"].items() if name != "name"},
             "estimator": self.setting.estimator,
-            "parameters": what["setting"]["parameters"],
+            "parameters": fields["setting"]["parameters"],
         }
-        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def name(self) -> str:
-        """Name of the job and of its folder: table, setting, and the start of the id, which keeps it unique."""
+        """The name of the job and of its folder: table, setting, and the start of the id, which makes it unique."""
         readable = f"{self.table.name}-{self.setting.name}"[:80]
         return f"{re.sub(r'[^A-Za-z0-9._-]+', '_', readable).lstrip('.')}-{self.id[:8]}"
 
     def to_json(self) -> str:
-        """One line that `from_json` reads."""
+        """Return the job as one line of JSON, for `from_json`."""
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> Self:
-        """The job that `to_json` wrote."""
+        """Return the job that `to_json` has written."""
         fields = json.loads(text)
         return cls(
             Table(**fields["table"]),
@@ -118,18 +119,18 @@ class Job:
 
 @dataclass(frozen=True)
 class Batch:
-    """All jobs of one file.
+    """All jobs of one description.
 
     Attributes
     ----------
     name : str
-        Keeps batches apart that share a store.
+        Name that distinguishes batches in one queue.
     folder : Path
-        Relative paths start here, and modules beside the file are found here.
+        Folder at which relative paths start. Jobs can import its modules.
     queue : str
-        Path of an SQLite file, or a URL.
+        Path of an SQLite file, or URL of a PostgreSQL database.
     results : Path
-        Folder of the results.
+        Folder for the results.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The process of a job, as its runner sees it. Signals go only to what certainly is the job's process or its child."""
+"""The process of a job, from the side of its runner, which sends signals only to this process and its children."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from automl.execute.processes import start_process
 from automl.jobs import attempt
 from automl.jobs.attempt import Assignment, AttemptStatus, Outcome
 
-_LAST_SECONDS = 5.0  # that a process may take to end after it has sent its outcome
+_LAST_SECONDS = 5.0  # seconds in which a process must end after it has sent its outcome
 
 
 class JobProcess:
     """A started process that works on an assignment; its children are in its process group.
 
-    The operating system may give the number of an ended process to a new one. Each signal is therefore preceded by a
-    look at the exit code.
+    The operating system may give the number of an ended process to a new process. Therefore each method checks first
+    that the process has not ended.
     """
 
     def __init__(self, context: Any, assignment: Assignment):
@@ -42,7 +42,7 @@ class JobProcess:
                 os.kill(self._process.pid, signal.SIGINT)
 
     def receive(self) -> Outcome:
-        """Return what the process has sent, and end it. A process that has sent nothing has died."""
+        """Return the outcome that the process has sent, and wait for its end. If it has sent none, it has died."""
         try:
             outcome: Outcome = self.connection.recv()
         except (EOFError, OSError):
@@ -74,10 +74,10 @@ class JobProcess:
 
 
 def _kill_members(group: int, ended: float) -> None:
-    """Kill the members of a process group whose leader had ended by a time in seconds since 1970.
+    """Kill the members of a process group that are older than the end of its leader, in seconds since 1970.
 
-    The number of the group cannot be given anew while it has members. Where it has none left, it may be the number of a
-    younger group, whose members are left alone.
+    The system does not reuse the number of a group that has members. If the group has none left, its number may belong
+    to a younger group, whose members are not killed.
     """
     if not hasattr(os, "getpgid"):
         return

@@ -1,7 +1,7 @@
-"""The durable queue: one row a job in SQLite, or in PostgreSQL where several machines share it.
+"""The durable queue has one row for each job, in SQLite, or in PostgreSQL if several machines share the queue.
 
-Leases are measured by the database's clock. In SQLite that is the machine's own, which all its users share, because
-its files must lie on a local disk; a runner's clock never matters.
+The clock of the database measures the leases. SQLite uses the clock of the machine; this is one clock for all runners,
+because the file must be on a local disk. The clocks of the runners do not matter.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from automl.errors import InvalidInputError
 from automl.jobs.database import BATCHES, JOBS, connect, insert, now
 from automl.jobs.job import Job, Resources
 
-LEASE = 30.0  # seconds after which a runner that says nothing has lost its jobs
-MAX_LOST_RUNNERS = 10  # runners that a job may lose before it is the job that is taken to be at fault
-_CHUNK = 500  # names in one statement
+LEASE = 30.0  # seconds after which a runner that does not renew its leases has lost its jobs
+MAX_LOST_RUNNERS = 10  # number of runners that a job may lose; then the job counts as the cause, and fails
+_CHUNK = 500  # names in one SQL statement
 
 
 class State(StrEnum):
-    """Of a job. Withdrawn: its description no longer names it."""
+    """The state of a job. Withdrawn: the job waited, and the description no longer names it."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -38,18 +38,18 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class Claim:
-    """The right of one runner to run a job; `attempt` tells it from earlier ones."""
+    """The right of one runner to run a job; the number `attempt` distinguishes it from earlier claims."""
 
     batch: str
     id: str
-    name: str  # of the job's folder
+    name: str  # name of the job and of its folder
     attempt: int
     job: Job
 
 
 @dataclass(frozen=True)
 class JobRecord:
-    """What the store knows of a job."""
+    """The record of a job in the queue."""
 
     job: Job
     name: str
@@ -64,14 +64,14 @@ class JobRecord:
 
 
 class JobQueue:
-    """All verbs on the queue of one batch; each is one transaction.
+    """The queue; each method is one transaction.
 
     Parameters
     ----------
     place : str
-        Path of an SQLite file, made if missing; or a URL of PostgreSQL.
+        Path of an SQLite file, which is created if it is missing; or URL of a PostgreSQL database.
     lease : float
-        Seconds.
+        Seconds for which a claim is valid after it was made or renewed.
 
     Raises
     ------
@@ -85,16 +85,16 @@ class JobQueue:
         self._now = now(self._engine)
 
     def close(self) -> None:
-        """Give back the connections."""
+        """Close the connections."""
         self._engine.dispose()
 
     def register(self, batch: str, folder: Path, results: Path) -> None:
-        """Note a batch and where it lies.
+        """Record a batch and its folders.
 
         Raises
         ------
         InvalidInputError
-            If the store holds a batch of this name that lies elsewhere.
+            If the queue has a batch of this name with other folders.
         """
         values = {"folder": str(folder), "results": str(results)}
         with self._engine.begin() as connection:
@@ -103,22 +103,23 @@ class JobQueue:
             same = known.folder == str(folder) or known.results == str(results) or self._lies_in(results)
             if not same and Path(known.results).exists():
                 raise InvalidInputError(
-                    f"the store has a batch '{batch}' from '{known.folder}'; give this one another (name: ...)"
+                    f"the queue already has a batch '{batch}' from '{known.folder}'; give this batch another name "
+                    "(name: ...)"
                 )
             connection.execute(update(BATCHES).where(BATCHES.c.name == batch).values(**values))
 
     def _lies_in(self, folder: Path) -> bool:
-        """Whether the store is a file in a folder, and so can only be of what else lies there."""
+        """Return whether the queue is a file in a folder; then it can only belong to the batch in this folder."""
         file = self._engine.url.database or ""
         return self._engine.dialect.name == "sqlite" and Path(file).absolute().is_relative_to(folder.absolute())
 
     def batches(self) -> dict[str, tuple[Path, Path]]:
-        """Name of each batch, its folder and that of its results."""
+        """Return the name of each batch, with its folder and the folder of its results."""
         with self._engine.begin() as connection:
             return {row.name: (Path(row.folder), Path(row.results)) for row in connection.execute(select(BATCHES))}
 
     def add(self, batch: str, jobs: Sequence[Job]) -> int:
-        """Queue what is new, bring what waits up to date, and withdraw what is no longer named.
+        """Queue new jobs, update the jobs that wait, and withdraw waiting jobs that are no longer in the description.
 
         Returns
         -------
@@ -143,7 +144,7 @@ class JobQueue:
                 row = known.get(job.id)
                 waits = row is not None and row.state in (State.QUEUED, State.WITHDRAWN)
                 if row is not None and waits and (row.payload != job.to_json() or row.state == State.WITHDRAWN):
-                    # The name was given once and for all; a folder may stand under it.
+                    # The name of a job never changes, because a folder of this name may exist.
                     values = {key: value for key, value in _columns(job).items() if key != "name"}
                     statement = update(JOBS).where(of_batch, JOBS.c.id == job.id, JOBS.c.state == row.state)
                     connection.execute(statement.values(state=State.QUEUED, **values))
@@ -154,14 +155,16 @@ class JobQueue:
         return len(new)
 
     def claim(self, batch: str, owner: str, free: Resources, total: Resources) -> Claim | None:
-        """Take the job that is next, if it fits what is free.
+        """Claim the next job that fits the free resources; return None if there is none.
 
-        A job of lower priority never overtakes one that waits for cores or memory; among equals, what fits goes first.
+        No job starts before a waiting job of higher priority. Among jobs of the same priority, the first one that fits
+        starts.
 
         Parameters
         ----------
         free, total : Resources
-            Of the runner: unused now, and in all. What can never fit is left to others.
+            Resources of the runner that are unused now, and all its resources. A job that needs more than `total` waits
+            for another runner.
         """
         ready = and_(JOBS.c.batch == batch, JOBS.c.state == State.QUEUED, JOBS.c.ready_at <= self._now)
         with self._engine.begin() as connection:
@@ -195,42 +198,42 @@ class JobQueue:
         return Claim(batch, row.id, row.name, row.attempts + 1, Job.from_json(row.payload))
 
     def left(self, batch: str, total: Resources) -> int:
-        """Number of jobs that a runner may still have to run: queued ones that it has room for, and running ones."""
+        """Return the number of running jobs and of queued jobs that fit the resources of a runner."""
         open_ = or_(JOBS.c.state == State.RUNNING, and_(JOBS.c.state == State.QUEUED, _fits(total)))
         with self._engine.begin() as connection:
             return connection.scalar(select(func.count()).where(JOBS.c.batch == batch, open_)) or 0
 
     def renew(self, batch: str, owner: str) -> None:
-        """Push the leases of a runner's jobs into the future."""
+        """Renew the leases of all jobs of a runner."""
         with self._engine.begin() as connection:
             connection.execute(update(JOBS).where(*_held(batch, owner)).values(lease=self._now + self.lease))
 
     def held(self, batch: str, owner: str) -> dict[tuple[str, int], bool]:
-        """The (id, attempt) that a runner still holds, and whether it should be cancelled."""
+        """Return the (id, attempt) of each job that a runner holds, and whether the job should be cancelled."""
         columns = select(JOBS.c.id, JOBS.c.attempts, JOBS.c.cancel).where(*_held(batch, owner))
         with self._engine.begin() as connection:
             return {(row.id, row.attempts): row.cancel for row in connection.execute(columns)}
 
     def end(self, claim: Claim, owner: str, state: State, reason: str, result: Mapping[str, Any] | None) -> bool:
-        """Note how a job ended; False if the claim was lost, and nothing is noted."""
+        """Record how a job ended. If the claim was lost, record nothing and return False."""
         values = {"state": state, "reason": reason, "result": json.dumps(result or {}), "cancel": False}
         if state is State.FAILED:
             values["failures"] = JOBS.c.failures + 1
         return self._give_up(claim, owner, {**values, "ended": self._now})
 
     def retry(self, claim: Claim, owner: str, reason: str, delay: float, failed: bool) -> bool:
-        """Queue a job again after some seconds; False if the claim was lost.
+        """Queue a job again after `delay` seconds, unless it was cancelled. Return False if the claim was lost.
 
         Parameters
         ----------
         failed : bool
-            Whether this was a failure of the job, which its retries are counted by, or not its own fault.
+            Whether this counts as a failure of the job; the number of failures is limited by its `retries`.
         """
         values = {"reason": reason, "ready_at": self._now + delay, "failures": JOBS.c.failures + int(failed)}
         return self._give_up(claim, owner, {**self._queued_again(), **values})
 
     def failures(self, claim: Claim) -> int:
-        """How often the job has failed."""
+        """Return the number of failures of a job."""
         where = JOBS.c.batch == claim.batch, JOBS.c.id == claim.id
         with self._engine.begin() as connection:
             return connection.scalar(select(JOBS.c.failures).where(*where)) or 0
@@ -244,13 +247,13 @@ class JobQueue:
         return done.rowcount == 1
 
     def release(self, batch: str, owner: str) -> None:
-        """Queue all jobs of a runner that stops."""
+        """Queue all jobs of a runner that stops, except cancelled ones."""
         with self._engine.begin() as connection:
             values = {"owner": None, "lease": None, "reason": "its runner was stopped", **self._queued_again()}
             connection.execute(update(JOBS).where(*_held(batch, owner)).values(**values))
 
     def _queued_again(self, given_up: ColumnElement[bool] | None = None) -> dict[str, Any]:
-        """Return the values of a job that no longer runs: queued, cancelled if that was asked for, or given up."""
+        """Return the values of a job that no longer runs: cancelled if that was requested, failed, or else queued."""
         given_up = false() if given_up is None else given_up
         return {
             "state": case((JOBS.c.cancel, State.CANCELLED), (given_up, State.FAILED), else_=State.QUEUED),
@@ -259,15 +262,15 @@ class JobQueue:
         }
 
     def owners(self, batch: str) -> set[str]:
-        """Runners that hold jobs."""
+        """Return the names of the runners that hold jobs."""
         running = and_(JOBS.c.batch == batch, JOBS.c.state == State.RUNNING)
         with self._engine.begin() as connection:
             return set(connection.scalars(select(JOBS.c.owner).where(running).distinct()))
 
     def recover(self, batch: str, dead: Collection[str]) -> int:
-        """Queue the jobs of runners that are known to be dead or let their leases run out; returns how many.
+        """Queue the jobs of dead runners, and the jobs whose leases have run out; return their number.
 
-        A job that lost its runner again and again, perhaps because it brings down the machine, is given up.
+        A job that has lost `MAX_LOST_RUNNERS` runners, perhaps because it crashes the machine, fails.
         """
         lost = and_(
             JOBS.c.batch == batch,
@@ -287,7 +290,10 @@ class JobQueue:
         return done.rowcount
 
     def cancel(self, batch: str, names: Collection[str] | None) -> int:
-        """Cancel queued jobs and ask for the end of running ones; returns how many. None stands for all."""
+        """Cancel queued jobs, and mark running jobs to be cancelled by their runners; return their number.
+
+        Without names, all jobs of the batch are cancelled.
+        """
         total = 0
         with self._engine.begin() as connection:
             for chosen in _chosen(batch, names):
@@ -298,7 +304,7 @@ class JobQueue:
         return total
 
     def requeue(self, batch: str, names: Collection[str] | None) -> int:
-        """Queue failed and cancelled jobs anew, with all their retries; returns how many."""
+        """Queue failed and cancelled jobs again, with all their retries; return their number."""
         over = JOBS.c.state.in_([State.FAILED, State.CANCELLED])
         values = {
             "state": State.QUEUED,
@@ -316,7 +322,7 @@ class JobQueue:
             )
 
     def records(self, batch: str) -> list[JobRecord]:
-        """All jobs, in the order of the description."""
+        """Return the records of all jobs, in the order of the description."""
         with self._engine.begin() as connection:
             found = connection.execute(select(JOBS).where(JOBS.c.batch == batch).order_by(JOBS.c.position)).all()
         return [
@@ -337,7 +343,7 @@ class JobQueue:
 
 
 def _columns(job: Job) -> dict[str, Any]:
-    """What a job says of itself."""
+    """Return the columns that the description of a job determines."""
     return {
         "name": job.name,
         "payload": job.to_json(),
@@ -357,7 +363,7 @@ def _held(batch: str, owner: str) -> tuple[ColumnElement[bool], ...]:
 
 
 def _chosen(batch: str, names: Collection[str] | None) -> Iterable[ColumnElement[bool]]:
-    """Conditions that together hold for the jobs of these names."""
+    """Yield conditions that select the jobs of these names, in parts; without names, all jobs of the batch."""
     if names is None:
         return [JOBS.c.batch == batch]
     return [and_(JOBS.c.batch == batch, JOBS.c.name.in_(chunk)) for chunk in _chunks(names)]

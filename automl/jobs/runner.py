@@ -1,7 +1,7 @@
-"""The runner: claims jobs, runs each in a process of its own within its cores and memory, and notes what came of it.
+"""A runner claims jobs, runs each one in a process of its own, and records the outcome in the queue.
 
-Any number of runners may share a store. A runner that dies loses its jobs to the others: at once where they see its
-lock, else when its leases run out.
+Any number of runners may share a queue. Other runners take over the jobs of a runner that has died: runners on the same
+machine at once, because they see that its lock is free; runners on other machines when its leases have run out.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from automl.jobs.queue import Claim, JobQueue, State
 
 logger = logging.getLogger("automl.jobs")
 
-_LIBRARIES = ("automl.jobs.attempt", "automl.estimator", "lightgbm")  # that every job needs
-_TICK = 0.5  # seconds between looks at the store and at the limits
-_RENEWALS = 6  # of a lease before it runs out
-_GRACE = 20.0  # seconds for a cancelled job to save what it has
-_PATIENCE = 300.0  # seconds without the store before the runner gives up
-_FIRST_DELAY, _LONGEST_DELAY = 0.5, 60.0  # seconds before a job is tried again, doubled each time
-_BUSY_DELAY = 5.0  # seconds before a job that another process is still at is claimed again
+_LIBRARIES = ("automl.jobs.attempt", "automl.estimator", "lightgbm")  # every job needs them
+_TICK = 0.5  # seconds between two checks of the queue and of the limits
+_RENEWALS = 6  # times that a lease is renewed before it would run out
+_GRACE = 20.0  # seconds in which a cancelled job must save its best model
+_PATIENCE = 300.0  # seconds without an answer of the database, after which the runner stops
+_FIRST_DELAY, _LONGEST_DELAY = 0.5, 60.0  # seconds before the next attempt at a job, doubled after each failure
+_BUSY_DELAY = 5.0  # seconds before the next attempt at a job on which another process still works
 _LOCK_PATIENCE = 5.0
 
 
@@ -41,8 +41,8 @@ class _Running:
     claim: Claim
     process: JobProcess
     started: float
-    kill_at: float | None = None  # set once its end was asked for
-    verdict: Outcome | None = None  # of the runner, which holds whatever the process sends
+    kill_at: float | None = None  # moment at which the process is killed, once its end was requested
+    verdict: Outcome | None = None  # decision of the runner, which replaces the outcome that the process sends
     outcome: Outcome | None = None
 
     @property
@@ -56,7 +56,7 @@ class Runner:
     Parameters
     ----------
     capacity : Resources
-        Cores and MiB of memory that all its jobs together may use.
+        Cores and MiB of memory for all jobs that the runner runs at the same time.
     """
 
     def __init__(self, queue: JobQueue, batch: Batch, capacity: Resources):
@@ -67,7 +67,7 @@ class Runner:
         self._next_tick, self._next_renewal = 0.0, 0.0
 
     def run(self) -> None:
-        """Return when no job is left that this runner has room for; on any error, jobs go back into the queue."""
+        """Run jobs until none is left that fits the capacity; on any error, the running jobs go back into the queue."""
         path = runner_lock_path(self._batch.results, self.owner)
         with lock(path, _LOCK_PATIENCE):
             try:
@@ -78,39 +78,40 @@ class Runner:
                 path.unlink(missing_ok=True)
 
     def _stop(self) -> None:
-        """End what runs; what has just finished is noted, the rest goes back into the queue."""
+        """Kill the running jobs. Record a job that has just finished; put the other jobs back into the queue."""
         for running in self._running:
-            running.process.kill()
+            if running.outcome is None:
+                running.process.kill()
             if (known := self._finished(running.claim)) is not None:
                 self._note(running.claim, known)
         self._queue.release(self._batch.name, self.owner)
 
     def _finished(self, claim: Claim) -> Outcome | None:
-        """What a finished folder says, where nobody could note it yet."""
+        """Return the outcome in the folder of a finished job that the queue does not know to be finished."""
         folder = JobFolder(self._batch.results, claim.name)
         known = folder.result()
         if known is None or known["state"] != State.FINISHED:
             return None
-        folder.remove_searches()  # the attempt may have been killed before it could
+        folder.remove_searches()  # the attempt may have been killed before it did so
         return Outcome(AttemptStatus.FINISHED, result=known)
 
     def _step(self) -> bool:
-        """One round: look, note, start, wait. False when nothing is left to do."""
-        self._retry_on_outage(self._look)
+        """Supervise the jobs, record outcomes, start jobs, and wait. Return False if there is nothing left to do."""
+        self._retry_on_outage(self._supervise)
         self._retry_on_outage(self._note_ended)
         self._retry_on_outage(self._start)
         if not self._running and not self._retry_on_outage(lambda: self._queue.left(self._batch.name, self._capacity)):
             return False
         ready = wait([running.process.connection for running in self._running], timeout=_TICK) if self._running else []
         if not self._running:
-            time.sleep(_TICK)  # others are at the last jobs, or a retry is due later
+            time.sleep(_TICK)  # other runners run the last jobs, or a job waits for its next attempt
         for running in list(self._running):
             if running.process.connection in ready:
                 self._receive(running)
         return True
 
     def _retry_on_outage(self, action: Callable[[], Any]) -> Any:
-        """Do something with the store, again and again while it cannot be reached; jobs go on meanwhile."""
+        """Call a function that uses the queue until the database answers; the jobs go on meanwhile."""
         deadline = time.monotonic() + _PATIENCE
         while True:
             try:
@@ -118,13 +119,11 @@ class Runner:
             except OperationalError as error:
                 if time.monotonic() > deadline:
                     raise
-                logger.warning("the job store does not answer, trying again: %s", error.orig)
+                logger.warning("the database of the queue does not answer; trying again: %s", error.orig)
                 time.sleep(2 * _TICK)
 
-    # What happens in a round.
-
-    def _look(self) -> None:
-        """Renew leases, take over from the dead, hear of cancelled jobs, enforce limits."""
+    def _supervise(self) -> None:
+        """Renew the leases, recover the jobs of dead runners, interrupt cancelled jobs, and enforce the limits."""
         now = time.monotonic()
         if now < self._next_tick:
             return
@@ -135,14 +134,14 @@ class Runner:
             dead = {owner for owner in others if is_dead(self._batch.results, owner)}
             lost = self._queue.recover(name, dead)
             if lost:
-                logger.info("took over %d jobs whose runner was lost", lost)
+                logger.info("jobs of lost runners that are queued again: %d", lost)
             for owner in dead:
                 runner_lock_path(self._batch.results, owner).unlink(missing_ok=True)
             self._next_renewal = now + self._queue.lease / _RENEWALS
         held = self._queue.held(name, self.owner) if self._running else {}
         for running in self._running:
             if running.outcome is None and running.process.connection.poll():
-                self._receive(running)  # it ended before it was seen to pass a limit
+                self._receive(running)  # a job that has ended can no longer exceed a limit
             if running.outcome is not None:
                 continue
             if running.key not in held:
@@ -163,11 +162,12 @@ class Runner:
         elif running.kill_at is None and limits.memory is not None:
             used = running.process.memory()
             if used > limits.memory:
-                reason = f"used {used:.0f} MiB, its memory is {limits.memory:.0f} MiB; give it more"
+                reason = f"used {used:.0f} MiB, more than its memory of {limits.memory:.0f} MiB; raise memory"
                 running.verdict = Outcome(AttemptStatus.PERMANENT_FAILURE, reason)
                 running.kill_at = now
         if running.kill_at is not None and now >= running.kill_at:
-            cancelled = Outcome(AttemptStatus.CANCELLED, "cancelled, and killed as it did not end by itself")
+            reason = f"cancelled, and killed because it did not end within {_GRACE:g} s"
+            cancelled = Outcome(AttemptStatus.CANCELLED, reason)
             running.outcome = running.verdict or cancelled
             running.process.kill()
 
@@ -196,7 +196,7 @@ class Runner:
             if failures < claim.job.retries:
                 delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2**failures)
                 queue.retry(claim, self.owner, outcome.reason, delay, failed=True)
-                logger.info("%s failed and is tried again: %s", name, outcome.reason)
+                logger.info("%s failed and will be tried again: %s", name, outcome.reason)
                 return
         failed = outcome.status in (AttemptStatus.FAILED, AttemptStatus.PERMANENT_FAILURE)
         state = State.FAILED if failed else State(outcome.status.value)
@@ -204,9 +204,9 @@ class Runner:
         logger.info("%s %s%s", name, state.value, _facts(outcome))
 
     def _start(self) -> None:
-        """Claim and start jobs while there is capacity."""
+        """Claim and start jobs as long as one fits the free resources."""
         while (claim := self._queue.claim(self._batch.name, self.owner, self._free(), self._capacity)) is not None:
-            if (known := self._finished(claim)) is not None:  # its runner was killed before it could say so
+            if (known := self._finished(claim)) is not None:  # its runner was killed before it could record that
                 self._note(claim, known)
             else:
                 self._running.append(self._spawn(claim))
@@ -226,7 +226,7 @@ class Runner:
 
 
 def _facts(outcome: Outcome) -> str:
-    """What one log line tells of an end."""
+    """Return the end of a log line: seconds, scores and reason."""
     result = outcome.result
     parts = [f"{result['seconds']:.1f} s"] if "seconds" in result else []
     for key, words in (("test_score", "test"), ("search_score", "search")):

@@ -1,4 +1,4 @@
-"""The description of a batch: YAML or a mapping becomes a `Batch`, or one clear error."""
+"""The description of a batch, as YAML or as a mapping, becomes a `Batch`, or one clear error."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _COMMON_KEYS = ("target", "task", "holdout")
 _TABLE_KEYS = (*_KINDS, "arguments", "name", *_COMMON_KEYS, "test", "settings", *_JOB_KEYS)
 _TOP_KEYS = ("name", "store", "results", "defaults", "tables", "settings")
 _SET_BY_JOBS = {
-    "n_jobs": "a key of the job",
-    "store": "each job has its own",
-    "callbacks": "not for batches",
-    "verbose": "each job has a log",
+    "n_jobs": "it is a key of the job",
+    "store": "each job has a run directory of its own",
+    "callbacks": "jobs run in other processes",
+    "verbose": "each job writes a log",
 }
 
 
@@ -33,14 +33,15 @@ def read_batch(description: str | os.PathLike[str] | Mapping[str, Any], with_job
     Parameters
     ----------
     description : path or mapping
-        A YAML file, or what one would hold. Relative paths start at the file's folder, else at the working one.
+        A YAML file, or a mapping with the same keys. Relative paths start at the folder of the file; those of a mapping
+        start at the working directory.
     with_jobs : bool
-        Without them only name and places are looked at.
+        Whether to read the jobs, too. Otherwise only the name, the queue and the folder of the results are read.
 
     Raises
     ------
     InvalidInputError
-        Naming the first entry that cannot be used, and the mend.
+        If an entry cannot be used. The message names the first such entry and says how to correct it.
     """
     if isinstance(description, Mapping):
         given, name, folder = description, "jobs", Path.cwd()
@@ -83,7 +84,7 @@ def _all_jobs(given: Mapping[str, Any], folder: Path) -> list[Job]:
 
 
 def _settings(given: Any) -> Iterator[tuple[str, tuple[Setting, Mapping[str, Any]]]]:
-    """Each setting by name, with the keys that it holds for its jobs."""
+    """Yield the name of each setting, the setting, and its keys for jobs."""
     for name, value in check_mapping("settings", given).items():
         entry = f"settings: {name}"
         keys = check_mapping(entry, value or {})
@@ -102,7 +103,7 @@ def _check_automl_names(entry: str, parameters: Mapping[str, Any]) -> None:
 
     for name in parameters:
         if name in _SET_BY_JOBS:
-            raise InvalidInputError(f"{entry}: {name} cannot be set here ({_SET_BY_JOBS[name]}); leave it out")
+            raise InvalidInputError(f"{entry}: {name} cannot be set here ({_SET_BY_JOBS[name]}); remove it")
     own = [name for name in inspect.signature(AutoMLClassifier).parameters if name not in _SET_BY_JOBS]
     check_names(entry, parameters, [*own, *_JOB_KEYS, "estimator"])
 
@@ -118,7 +119,7 @@ def _jobs(
         entry = f"tables: entry {number}" + (f" ({keys[sources[0]]})" if sources else "")
         check_names(entry, keys, _TABLE_KEYS)
         if len(sources) != 1:
-            raise InvalidInputError(f"{entry} must say where the table is by one of {', '.join(_KINDS)}")
+            raise InvalidInputError(f"{entry} must name its table by exactly one of {', '.join(_KINDS)}")
         kind = sources[0]
         if callable(keys.get("call")):
             keys = {**keys, "call": _name_of(keys["call"], entry)}
@@ -137,17 +138,17 @@ def _job(table: Table, setting: Setting, keys: Mapping[str, Any]) -> Job:
 
 
 def _tables(kind: Kind, keys: Mapping[str, Any], entry: str, folder: Path) -> Iterator[Table]:
-    """One table for each file of a pattern; one for any other source."""
+    """Yield one table for each file that a pattern matches; one table for any other source."""
     if kind == "path" and "target" not in keys:
         raise InvalidInputError(f"{entry}: target is missing; name the column to predict")
     if kind != "call" and "arguments" in keys:
-        raise InvalidInputError(f"{entry}: arguments belong to a callable; leave them out")
+        raise InvalidInputError(f"{entry}: arguments are for a callable (call: ...); remove them")
     if "test" in keys and not (folder / keys["test"]).is_file():
-        raise InvalidInputError(f"{entry}: there is no file '{keys['test']}' to test on; check the path")
+        raise InvalidInputError(f"{entry}: there is no test file '{keys['test']}'; check the path")
     sources = _files(keys["path"], entry, folder) if kind == "path" else [str(keys[kind])]
     if len(sources) > 1 and ("name" in keys or "test" in keys):
         which = "name" if "name" in keys else "test"
-        raise InvalidInputError(f"{entry}: {which} fits one table, the pattern finds {len(sources)}; leave it out")
+        raise InvalidInputError(f"{entry}: {which} is for one table, but the pattern matches {len(sources)}; remove it")
     for source in sources:
         yield Table(
             name=keys.get("name", _default_name(kind, source)),
@@ -184,7 +185,7 @@ def _default_name(kind: Kind, source: str) -> str:
 
 
 def _name_of(function: Callable[..., Any], entry: str) -> str:
-    """``module:name`` of a callable that another process can import."""
+    """Return ``module:name`` of a callable that another process can import."""
     module, name = getattr(function, "__module__", None), getattr(function, "__qualname__", "<unnamed>")
     if module in (None, "__main__") or "<" in name:
         raise InvalidInputError(f"{entry}: {name} cannot be imported by other processes; put it into a module file")
@@ -197,13 +198,13 @@ def _check_different(jobs: Sequence[Job]) -> None:
         other = seen.setdefault(job.id, job)
         if other is not job:
             raise InvalidInputError(
-                f"jobs {other.table.name}-{other.setting.name} and {job.table.name}-{job.setting.name} ask for the "
-                "same; leave one out"
+                f"jobs {other.table.name}-{other.setting.name} and {job.table.name}-{job.setting.name} are the "
+                "same fit; remove one"
             )
 
 
 def _check_parameters(jobs: Sequence[Job]) -> None:
-    """Check the values of the search's settings, as far as that can be done without the tables."""
+    """Check the parameters of the search, as far as this is possible without the tables."""
     seen = {(job.setting.name, job.table.task): job for job in jobs if job.setting.estimator == "automl"}
     if not seen:
         return

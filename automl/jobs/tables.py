@@ -1,4 +1,4 @@
-"""A job's rows: read from a file, OpenML or a callable, and split into what is searched on and what is tested on."""
+"""The table of a job is read from a file, OpenML or a callable, and split into rows for the search and test rows."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TURN = 1800.0  # seconds for which other jobs may keep OpenML's cache
 
 @dataclass(frozen=True)
 class SplitData:
-    """Features and target of the search, and of the test where there is one."""
+    """Features and target for the search; and for the test, if there are test rows."""
 
     X: pd.DataFrame
     y: pd.Series
@@ -42,17 +42,19 @@ class SplitData:
 
 
 def read_data(table: Table, folder: Path) -> SplitData:
-    """Read a table and split off its test rows, always the same ones.
+    """Read a table and split it; the same rows become test rows each time.
 
     Parameters
     ----------
     folder : Path
-        Where relative paths start.
+        Folder at which relative paths start.
 
     Raises
     ------
     InvalidInputError
         If there is no such table or column, or a callable does not return a table.
+    OpenMLError
+        If OpenML does not answer in time, or not with a data set.
     """
     X, y = _read(table, folder)
     y = y.reset_index(drop=True)
@@ -70,13 +72,13 @@ def read_data(table: Table, folder: Path) -> SplitData:
     try:
         parts = train_test_split(X, y, test_size=table.holdout, random_state=_SPLIT_SEED, stratify=stratify)
     except ValueError as error:
-        raise InvalidInputError(f"holdout: {table.holdout} of {len(y)} rows cannot be kept back: {error}") from error
+        raise InvalidInputError(f"holdout: {table.holdout} of {len(y)} rows cannot be test rows: {error}") from error
     X, X_test, y, y_test = parts
     return SplitData(X, y, classification, X_test, y_test)
 
 
 def load_object(name: str) -> Any:
-    """What ``module:name`` stands for.
+    """Import the object that ``module:name`` names.
 
     Raises
     ------
@@ -90,7 +92,7 @@ def load_object(name: str) -> Any:
             found = getattr(found, attribute)
     except (ImportError, AttributeError) as error:
         raise InvalidInputError(
-            f"'{name}' cannot be imported: {error}; modules beside the YAML file are found"
+            f"'{name}' cannot be imported: {error}; install its package, or put the module beside the YAML file"
         ) from error
     return found
 
@@ -113,7 +115,7 @@ def _call(table: Table) -> tuple[pd.DataFrame, pd.Series]:
     if not isinstance(answer, pd.DataFrame):
         raise InvalidInputError(f"'{table.source}' must return a DataFrame or (X, y); got {type(answer).__name__}")
     if table.target is None:
-        raise InvalidInputError(f"'{table.source}' returned a DataFrame; name its target")
+        raise InvalidInputError(f"'{table.source}' returned a DataFrame; name the column to predict (target: ...)")
     return split_target(answer, table.target, table.source, "target")
 
 
@@ -127,10 +129,11 @@ def _read_openml(number: int, target: str | None) -> tuple[pd.DataFrame, pd.Seri
                 dataset = session.dataset(number, with_data=True)
                 frame = pd.DataFrame(session.ask(what, lambda: dataset.get_data(dataset_format="dataframe"))[0])
         except LockedError:
-            raise OpenMLError(f"{what}: other jobs use '{session.cache}' for more than {_TURN:g} seconds") from None
+            message = f"{what}: other jobs have used '{session.cache}' for {_TURN:g} seconds; try again later"
+            raise OpenMLError(message) from None
     column = target or dataset.default_target_attribute
     if column is None:
-        raise InvalidInputError(f"openml: data set {number} has no default target; name one")
+        raise InvalidInputError(f"openml: data set {number} has no default target; name one (target: ...)")
     return split_target(frame, column, f"OpenML data set {number}", "target")
 
 

@@ -1,4 +1,4 @@
-"""The commands that look at a batch, as a shell meets them; runs and kills are tested beside the runner."""
+"""The commands that show a batch, called as from a shell. The tests of the runner cover runs and kills."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ ROOT = Path(automl.__file__).parents[1]
 
 @pytest.fixture
 def shell(tmp_path, monkeypatch, call):
-    """Call ``automl jobs ...`` beside a batch of two jobs; gives exit code, standard output and standard error."""
+    """Call ``automl jobs ...`` in the folder of a batch of two jobs; return exit code, standard output and error."""
     tables = [{"call": "tests.jobs.workshop:table", "arguments": {"seed": seed}} for seed in range(2)]
     batch = {"defaults": {"target": "y", "holdout": 0.5}, "tables": tables, "settings": DUMMY}
     (tmp_path / "jobs.yaml").write_text(yaml.safe_dump(batch))
@@ -33,7 +33,7 @@ def shell(tmp_path, monkeypatch, call):
     return partial(call, "jobs")
 
 
-def test_status_and_results_by_the_file_and_by_the_store(shell, tmp_path):
+def test_status_and_results_by_the_file_and_by_the_queue(shell, tmp_path):
     code, out, err = shell("run", "jobs.yaml", "--verbose", "0")
     assert (code, out, err) == (0, "", "")
     (tmp_path / "results" / "summary.csv").unlink()
@@ -44,40 +44,40 @@ def test_status_and_results_by_the_file_and_by_the_store(shell, tmp_path):
         code, out, err = shell("results", place)
         assert out.splitlines()[0].split() == ["job", "state", "metric", "test_score", "search_score", "seconds"]
         assert len(out.splitlines()) == 3
-        assert err.startswith("automl: summary and folders are in '")
+        assert err.startswith("automl: the summary and the folders of the jobs are in '")
     assert list(pd.read_csv(io.StringIO(shell("results", "jobs.yaml", "--csv")[1]))["test_score"]) == [0.5, 0.5]
     assert len(pd.read_csv(tmp_path / "results" / "summary.csv")) == 2
     assert shell("cancel", "jobs.yaml", "--all") == (0, "0 jobs cancelled\n", "")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["run", "missing.yaml"], "'missing.yaml' cannot be read"),
         (["run", "jobs.yaml", "--n-jobs", "0"], "n_jobs must be a whole number"),
         (["run", "jobs.yaml", "--memory", "-5"], "memory must be a number of MiB above 0"),
-        (["status", "jobs.yaml"], "there is no job store"),
-        (["resume", "nowhere.sqlite"], "there is no job store 'nowhere.sqlite'; 'automl jobs run' makes it"),
-        (["cancel", "jobs.yaml"], "name the jobs to cancel, or say --all"),
-        (["cancel", "jobs.yaml", "x", "--all"], "name the jobs to cancel, or say --all"),
+        (["status", "jobs.yaml"], "there is no queue"),
+        (["resume", "nowhere.sqlite"], "there is no queue 'nowhere.sqlite'; 'automl jobs run' creates it"),
+        (["cancel", "jobs.yaml"], "name the jobs to cancel, or add --all"),
+        (["cancel", "jobs.yaml", "x", "--all"], "name the jobs to cancel, or add --all"),
     ],
 )
-def test_what_users_can_mend_is_one_line_and_exit_code_2(shell, arguments, said):
+def test_an_error_that_users_can_correct_is_one_line_and_exit_code_2(shell, arguments, message):
     code, out, err = shell(*arguments)
     assert (code, out) == (2, "")
     assert err.startswith("automl: ")
-    assert said in err
+    assert message in err
     assert err.count("\n") == 1
 
 
-def test_a_store_with_two_batches_wants_to_know_which(shell, tmp_path):
+def test_a_queue_with_two_batches_needs_the_name_of_one(shell, tmp_path):
     shell("run", "jobs.yaml", "--verbose", "0")
     batch = yaml.safe_load((tmp_path / "jobs.yaml").read_text())
     (tmp_path / "more.yaml").write_text(yaml.safe_dump({**batch, "tables": batch["tables"][:1]}))
     assert shell("run", "more.yaml", "--verbose", "0")[0] == 0
     code, _, err = shell("status", "results/jobs.sqlite")
-    assert (code, err) == (2, "automl: --batch: the store holds 'jobs', 'more'; name one of them\n")
-    assert shell("status", "results/jobs.sqlite", "--batch", "more")[1] == "1 jobs: 1 finished\n"
+    assert (code, err) == (2, "automl: --batch: the queue has the batches 'jobs', 'more'; name one of them\n")
+    assert shell("status", "results/jobs.sqlite", "--batch", "more")[1] == "1 job: 1 finished\n"
     code, _, err = shell("cancel", "jobs.yaml", "table-dummy-00000000")
     assert (code, "there is no job 'table-dummy-00000000'" in err) == (2, True)
 
@@ -99,4 +99,4 @@ def test_a_silent_run_says_nothing_of_jobs_that_wait_for_a_larger_runner(shell, 
 
     silent = run("--verbose", "0")
     assert (silent.returncode, silent.stdout, silent.stderr) == (1, "", "")
-    assert "wait for a larger runner" in run().stderr
+    assert "needs a larger runner" in run().stderr

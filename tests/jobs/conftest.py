@@ -1,4 +1,4 @@
-"""Stores of both kinds: SQLite in a file, and a real PostgreSQL server that lives as long as the tests."""
+"""Both kinds of queues: SQLite in a file, and a real PostgreSQL server that runs as long as the tests."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ import pytest
 
 
 def _program(name: str) -> str | None:
-    """A program of the server's package, which Debian keeps off the path."""
+    """Return the path of a program of the server, which is not on the PATH on Debian."""
     versions = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name), reverse=True)
     return shutil.which(name, path=os.pathsep.join([*map(str, versions), os.environ.get("PATH", "")]))
 
 
 def _unprivileged() -> dict[str, object]:
-    """Arguments of `subprocess.run`: the server refuses to be run by root."""
+    """Return arguments of `subprocess.run` for another user, because the server refuses to run as root."""
     if os.geteuid() != 0:
         return {}
     users = {user.pw_name: user for user in pwd.getpwall()}
@@ -30,13 +30,13 @@ def _unprivileged() -> dict[str, object]:
 
 @pytest.fixture(scope="session")
 def postgresql():
-    """URL of a server on a socket in a temporary directory; it listens on no port."""
+    """The URL of a server on a socket in a temporary directory; the server listens on no port."""
     initdb, pg_ctl = _program("initdb"), _program("pg_ctl")
     if initdb is None or pg_ctl is None:
         reason = "PostgreSQL's server is not installed; on Debian: apt-get install postgresql"
         pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
     user = _unprivileged()
-    # Short, and not below pytest's own directory: a socket's path is limited, and that one is closed to other users.
+    # The path of a socket must be short, and other users cannot enter the temporary directory of pytest.
     folder = Path(tempfile.mkdtemp(prefix="automl-pg-"))
     if user:
         os.chown(folder, user["user"], user["group"])
@@ -60,14 +60,14 @@ def postgresql():
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request, tmp_path):
-    """Where a store lies: an SQLite file, or a database of its own on the server."""
+    """The place of a queue: an SQLite file, or a new database on the server."""
     if request.param == "sqlite":
         return str(tmp_path / "jobs.sqlite")
     return new_database(request.getfixturevalue("postgresql"))
 
 
 def new_database(url: str) -> str:
-    """URL of an empty database."""
+    """Create an empty database and return its URL."""
     import psycopg
 
     name = f"t{uuid.uuid4().hex[:12]}"

@@ -1,4 +1,4 @@
-"""The folder of a job: what it keeps, and what an interrupted commit leaves."""
+"""The folder of a job keeps the right files, also after an interrupted commit."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_the_history_that_is_kept_is_of_the_table_that_the_model_was_fitted_on(t
     assert not list(folder.final.glob("search-*"))
 
 
-def test_a_commit_that_is_cut_short_keeps_the_search_to_go_on_with(tmp_path):
+def test_an_interrupted_commit_keeps_the_search(tmp_path):
     folder = JobFolder(tmp_path, "job")
     folder.open()
     search = folder.search("0" * 16)

@@ -1,4 +1,4 @@
-"""Real runners in processes of their own, killed as the kernel kills: nothing finished is lost or done twice."""
+"""Real runners in processes of their own, ended by SIGKILL: no finished work is lost or done twice."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ TABLE = "tests.jobs.workshop:table"
 
 @pytest.fixture
 def start(tmp_path):
-    """Start ``automl jobs ...`` in the folder; what still runs at the end is killed."""
+    """Start ``automl jobs ...`` in the folder; processes that still run at the end are killed."""
     started = []
 
     def make(*arguments):
@@ -48,7 +48,7 @@ def start(tmp_path):
 
 
 def write(tmp_path, n, seconds, **more):
-    """A batch whose tables leave marks."""
+    """Write a batch whose tables write marks into a file."""
     arguments = {"marks": str(tmp_path / "marks"), "seconds": seconds}
     batch = {
         "defaults": {"target": "y", "holdout": 0.25},
@@ -68,19 +68,19 @@ def wait_for(condition, process=None):
 
 
 def finish(process, code=0):
-    said = process.communicate(timeout=300)[0]
-    assert process.returncode == code, said
-    return said
+    output = process.communicate(timeout=300)[0]
+    assert process.returncode == code, output
+    return output
 
 
 def starts(tmp_path):
-    """How often each job began, and the processes."""
+    """Return how often each job began, and the numbers of the processes."""
     words = [line.split() for line in lines(tmp_path / "marks", "start")]
     return Counter(int(seed) for _, seed, _ in words), [int(pid) for *_, pid in words]
 
 
 def lives(pid):
-    """Whether a process runs; one that is dead but not yet buried does not."""
+    """Return whether a process runs; a zombie does not."""
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -88,11 +88,11 @@ def lives(pid):
 
 
 def done(tmp_path):
-    """The jobs whose folders stand."""
+    """Return the names of the jobs that have a folder in the results."""
     return {path.parent.name for path in (tmp_path / "results").glob("*/result.json")}
 
 
-def test_a_killed_runner_takes_its_jobs_along_and_the_next_one_ends_what_is_left_once(tmp_path, start):
+def test_the_jobs_of_a_killed_runner_end_and_the_next_runner_does_the_rest_once(tmp_path, start):
     write(tmp_path, 8, seconds=0.3)
     first = start("run", "jobs.yaml", "--n-jobs", "2")
     wait_for(lambda: len(done(tmp_path)) >= 2 and len(lines(tmp_path / "marks", "start")) > 3, first)
@@ -101,16 +101,16 @@ def test_a_killed_runner_takes_its_jobs_along_and_the_next_one_ends_what_is_left
     before, (_, pids) = done(tmp_path), starts(tmp_path)
     wait_for(lambda: not any(map(lives, pids)))
     stamps = {name: (tmp_path / "results" / name / "result.json").stat().st_mtime_ns for name in before}
-    said = finish(start("run", "jobs.yaml", "--n-jobs", "2"))
-    assert "8 jobs: 8 finished" in said
+    output = finish(start("run", "jobs.yaml", "--n-jobs", "2"))
+    assert "8 jobs: 8 finished" in output
     counts, _ = starts(tmp_path)
     assert set(counts) == set(range(8))
-    assert sum(counts.values()) <= 8 + 2  # only what was cut is begun again
+    assert sum(counts.values()) <= 8 + 2  # only interrupted jobs begin again
     assert {name: (tmp_path / "results" / name / "result.json").stat().st_mtime_ns for name in before} == stamps
 
 
 @pytest.mark.parametrize("kind", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"])
-def test_two_runners_on_one_store_share_the_work_and_do_each_job_once(tmp_path, start, request, kind):
+def test_two_runners_share_a_queue_and_do_each_job_once(tmp_path, start, request, kind):
     more = {}
     if kind == "postgresql":
         from tests.jobs.conftest import new_database
@@ -118,11 +118,11 @@ def test_two_runners_on_one_store_share_the_work_and_do_each_job_once(tmp_path, 
         more = {"store": new_database(request.getfixturevalue("postgresql"))}
     write(tmp_path, 24, seconds=0.1, **more)
     runners = [start("run", "jobs.yaml", "--n-jobs", "1") for _ in range(2)]
-    said = [finish(runner) for runner in runners]
-    assert all("24 jobs: 24 finished" in text for text in said)
+    outputs = [finish(runner) for runner in runners]
+    assert all("24 jobs: 24 finished" in text for text in outputs)
     counts, _ = starts(tmp_path)
     assert counts == Counter(range(24))
-    shares = [text.count(" finished: ") for text in said]
+    shares = [text.count(" finished: ") for text in outputs]
     assert sum(shares) == 24
     summary = pd.read_csv(tmp_path / "results" / "summary.csv")
     assert list(summary["state"]) == ["finished"] * 24
@@ -144,13 +144,13 @@ def test_a_killed_job_is_done_again_and_disturbs_no_other(tmp_path, start):
     wait_for(lambda: lines(tmp_path / "marks", "start"), runner)
     with suppress(ProcessLookupError):
         os.kill(starts(tmp_path)[1][0], signal.SIGKILL)
-    said = finish(runner)
-    assert "failed and is tried again: its process died with exit code -9" in said
-    assert "3 jobs: 3 finished" in said
+    output = finish(runner)
+    assert "failed and will be tried again: its process died with exit code -9" in output
+    assert "3 jobs: 3 finished" in output
     assert starts(tmp_path)[0] == {0: 2, 1: 1, 2: 1}
 
 
-def test_ctrl_c_gives_the_jobs_back_and_the_same_command_goes_on(tmp_path, start):
+def test_ctrl_c_puts_the_jobs_back_and_the_same_command_goes_on(tmp_path, start):
     write(tmp_path, 3, seconds=0.5)
     runner = start("run", "jobs.yaml", "--n-jobs", "1")
     wait_for(lambda: done(tmp_path), runner)
@@ -171,7 +171,7 @@ def test_modules_beside_the_description_do_not_hide_libraries(tmp_path, start):
         "settings": {"boosting": {"max_trials": 1, "time_budget": 600, "cv": 2, "include": ["xgboost"]}},
     }
     (tmp_path / "batch" / "jobs.yaml").write_text(yaml.safe_dump(batch))
-    assert "1 jobs: 1 finished" in finish(start("run", "batch/jobs.yaml"))
+    assert "1 job: 1 finished" in finish(start("run", "batch/jobs.yaml"))
 
 
 SEARCH = {"random_forest": {"time_budget": 600, "max_trials": 8, "cv": 3, "include": ["random_forest", "extra_trees"]}}
@@ -183,7 +183,7 @@ CANCER = {
 
 
 def history(tmp_path):
-    """Lines of the finished trials of the only job."""
+    """Return the lines of the finished trials of the only job."""
     found = sorted((tmp_path / "results").glob(".work/*/search-*/history.jsonl"))
     return found[0].read_text().splitlines() if found else []
 
@@ -206,7 +206,7 @@ def test_a_killed_fit_goes_on_with_its_finished_trials(tmp_path, start, victim):
         finished = history(tmp_path)
         [leader] = [child for child in children if lives(child.pid) and os.getpgid(child.pid) == child.pid]
         leader.kill()
-    assert "1 jobs: 1 finished" in finish(runner)
+    assert "1 job: 1 finished" in finish(runner)
     [result] = (tmp_path / "results").glob("*/result.json")
     kept = (result.parent / "history.jsonl").read_text().splitlines()
     assert kept[: len(finished)] == finished
@@ -223,13 +223,13 @@ def test_a_cancelled_fit_keeps_the_best_it_has_and_resuming_goes_on_from_there(t
     (tmp_path / "jobs.yaml").write_text(yaml.safe_dump(batch))
     runner = start("run", "jobs.yaml", "--n-jobs", "1")
     wait_for(lambda: len(history(tmp_path)) >= 3, runner)
-    assert "1 jobs cancelled" in finish(start("cancel", "jobs.yaml", "--all"))
-    assert "1 jobs: 1 cancelled" in finish(runner, code=1)
+    assert "1 job cancelled" in finish(start("cancel", "jobs.yaml", "--all"))
+    assert "1 job: 1 cancelled" in finish(runner, code=1)
     [result] = (tmp_path / "results").glob("*/result.json")
     assert automl.load(result.parent / "model").score(*_cancer()) > 0.9
     assert json.loads(result.read_text())["state"] == "cancelled"
     board = pd.read_csv(result.parent / "leaderboard.csv")
-    assert "1 jobs: 1 finished" in finish(start("resume", "jobs.yaml"))
+    assert "1 job: 1 finished" in finish(start("resume", "jobs.yaml"))
     assert set(board["id"]) <= set(pd.read_csv(result.parent / "leaderboard.csv")["id"])
     assert json.loads(result.read_text())["n_trials"] == 8
 

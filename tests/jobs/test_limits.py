@@ -1,4 +1,4 @@
-"""The capacity of a runner is what the control groups of its container leave."""
+"""The capacity of a runner: in a container its limit counts, and arguments are checked."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VERSION_2 = ("memory.max", "memory.current", "inactive_file")
 
 @pytest.fixture(params=[VERSION_1, VERSION_2], ids=["version 1", "version 2"])
 def container(request, tmp_path, monkeypatch):
-    """Files of a control group that leaves 500 MiB to this process, as the kernel writes them."""
+    """The files of a control group whose limit leaves 500 MiB to this process, as the kernel writes them."""
     group = tmp_path / "group"
     group.mkdir()
     limit, usage, cached = request.param

@@ -1,4 +1,4 @@
-"""The queue in both databases: who gets which job, and when."""
+"""The queue in both databases: which runner gets which job, and when."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def states(queue):
 
 
 def names(queue, owner="me", capacity=CAPACITY):
-    """Names of all jobs that a runner gets, one after the other."""
+    """Return the names of all jobs that a runner gets, one after the other."""
     claims = iter(lambda: queue.claim("b", owner, capacity, capacity), None)
     return [claim.job.table.name for claim in claims]
 
@@ -64,7 +64,7 @@ def test_a_job_that_waits_for_cores_is_overtaken_by_its_equals_only(queue):
     assert second.job.table.name == "t1"
 
 
-def test_what_a_runner_has_no_room_for_is_left_to_others(queue):
+def test_a_job_that_is_too_large_for_a_runner_waits_for_another(queue):
     queue.add("b", [job(1, n_jobs=3), job(2, memory=1001.0), job(3, memory=999.0)])
     assert names(queue) == ["t3"]
     assert queue.left("b", CAPACITY) == 1  # the one that runs
@@ -76,11 +76,11 @@ def test_many_runners_at_once_get_each_job_once(open_queue):
     owners = [f"r{i}" for i in range(6)]
     with ThreadPoolExecutor(6) as pool:
         got = [name for taken in pool.map(lambda owner: names(open_queue(), owner), owners) for name in taken]
-    got += names(open_queue())  # PostgreSQL passes over rows that somebody is just looking at
+    got += names(open_queue())  # PostgreSQL skips rows that another runner has locked
     assert sorted(got) == sorted(f"t{n}" for n in range(60))
 
 
-def test_two_who_open_an_empty_database_at_once_both_can(open_queue):
+def test_several_processes_can_open_an_empty_database_at_once(open_queue):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda _: open_queue().add("b", [job(1)]), range(4)))
     assert names(open_queue()) == ["t1"]
@@ -121,7 +121,7 @@ def test_jobs_of_a_dead_runner_are_free_at_once(queue):
     assert names(queue) == ["t1"]
 
 
-def test_a_job_that_brings_down_runner_after_runner_is_given_up(queue):
+def test_a_job_that_loses_too_many_runners_fails(queue):
     queue.add("b", [job(1)])
     for _ in range(MAX_LOST_RUNNERS):
         assert queue.claim("b", "dead", CAPACITY, CAPACITY) is not None
@@ -131,7 +131,7 @@ def test_a_job_that_brings_down_runner_after_runner_is_given_up(queue):
     assert (row.state, row.reason) == (State.FAILED, f"its runner was lost {MAX_LOST_RUNNERS} times")
 
 
-def test_a_retry_waits_and_is_counted_where_the_job_is_at_fault(queue):
+def test_a_retry_waits_and_counts_as_a_failure_only_if_the_job_failed(queue):
     queue.add("b", [job(1)])
     claim = queue.claim("b", "me", CAPACITY, CAPACITY)
     assert queue.retry(claim, "me", "no luck", delay=0, failed=True)
@@ -143,14 +143,14 @@ def test_a_retry_waits_and_is_counted_where_the_job_is_at_fault(queue):
     assert queue.left("b", CAPACITY) == 1
 
 
-def test_cancelling_ends_what_waits_and_asks_what_runs(queue):
+def test_cancelling_ends_waiting_jobs_and_marks_running_jobs(queue):
     queue.add("b", [job(1), job(2), job(3)])
     claim = queue.claim("b", "me", CAPACITY, CAPACITY)
     names_ = [row.name for row in queue.records("b")]
     assert queue.cancel("b", names_[:2]) == 2
     assert queue.held("b", "me") == {(claim.id, 1): True}
     assert states(queue) == {"t1": "running", "t2": "cancelled", "t3": "queued"}
-    queue.recover("b", {"me"})  # its runner dies before it could obey
+    queue.recover("b", {"me"})  # its runner dies before it can cancel the job
     assert states(queue)["t1"] == "cancelled"
     assert queue.requeue("b", None) == 2
     assert names(queue) == ["t1", "t2", "t3"]
@@ -161,7 +161,7 @@ def record_of(queue, name):
     return next(record for record in queue.records("b") if record.job.table.name == name)
 
 
-def test_what_recovery_ends_has_a_time_of_its_end(queue):
+def test_a_job_that_recovery_ends_has_a_time_of_its_end(queue):
     queue.add("b", [job(1), job(2)])
     for _ in range(MAX_LOST_RUNNERS):
         assert queue.claim("b", "dead", Resources(1, 1000.0), CAPACITY).job.table.name == "t1"
@@ -192,7 +192,7 @@ def test_a_job_that_was_cancelled_while_it_ran_does_not_go_back_into_the_queue(q
     assert record_of(queue, "t1").ended is not None
 
 
-def test_the_same_description_adds_nothing_and_a_changed_one_only_what_is_new(queue):
+def test_the_same_description_adds_no_job_and_a_changed_one_only_new_jobs(queue):
     assert queue.add("b", [job(1), job(2), job(3)]) == 3
     queue.claim("b", "me", CAPACITY, CAPACITY)
     assert queue.add("b", [job(1), job(2), job(3)]) == 0
@@ -210,7 +210,7 @@ def test_a_runner_that_stops_gives_its_jobs_back(queue):
     assert states(queue) == {"t1": "queued", "t2": "queued"}
 
 
-def test_batches_share_a_store_but_no_jobs(queue, tmp_path):
+def test_batches_share_a_queue_but_no_jobs(queue, tmp_path):
     for name in ("b", "c"):
         (tmp_path / name).mkdir()
         queue.register(name, tmp_path / name, tmp_path / name / "results")
@@ -226,14 +226,14 @@ def test_two_folders_with_a_batch_of_one_name_are_told_apart(queue, tmp_path):
         (tmp_path / name / "results").mkdir(parents=True)
     queue.register("b", tmp_path / "here", tmp_path / "here" / "results")
     queue.register("b", tmp_path / "here", tmp_path / "here" / "results")
-    with pytest.raises(InvalidInputError, match=r"give this one another \(name: \.\.\.\)"):
+    with pytest.raises(InvalidInputError, match=r"give this batch another name \(name: \.\.\.\)"):
         queue.register("b", tmp_path / "there", tmp_path / "there" / "results")
 
 
 @pytest.mark.parametrize(
-    ("place", "said"),
+    ("place", "message"),
     [
-        ("mysql://user@host/db", "take a file"),
+        ("mysql://user@host/db", "name a file"),
         ("nonsense://user@host/db", "URL cannot be read"),
         ("sqlite://", "in memory"),
         (
@@ -242,7 +242,7 @@ def test_two_folders_with_a_batch_of_one_name_are_told_apart(queue, tmp_path):
         ),
     ],
 )
-def test_a_store_that_cannot_be_opened_says_why_without_the_password(place, said):
-    with pytest.raises(InvalidInputError, match=said) as caught:
+def test_a_queue_that_cannot_be_opened_says_why_without_the_password(place, message):
+    with pytest.raises(InvalidInputError, match=message) as caught:
         JobQueue(place)
     assert "secret" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""Batches from end to end, each job in its own process, on tables that are made in no time."""
+"""Whole batches, each job in its own process, on tables that take no time to make."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_each_job_leaves_a_folder_and_all_of_them_a_summary(tmp_path):
     assert list(summary["metric"]) == ["neg_log_loss", "accuracy"]
     assert summary["test_score"][1] > 0.8
     assert (summary[["n_rows", "n_test_rows", "n_columns"]] == [90, 60, 4]).all(axis=None)
-    assert summary["search_score"].isna().all()  # nothing was searched
+    assert summary["search_score"].isna().all()  # there was no search
     results = tmp_path / "results"
     for name in summary["job"]:
         assert {path.name for path in (results / name).iterdir()} == {"model", "log.txt", "result.json"}
@@ -63,7 +63,7 @@ def test_each_job_leaves_a_folder_and_all_of_them_a_summary(tmp_path):
     pd.testing.assert_frame_equal(pd.read_parquet(results / "summary.parquet"), summary)
 
 
-def test_running_a_batch_again_repeats_nothing_and_adds_what_is_new(tmp_path):
+def test_running_a_batch_again_repeats_no_job_and_adds_new_jobs(tmp_path):
     marks = tmp_path / "marks"
     assert len(automl.run_jobs(describe(tmp_path, *made(2, marks)))) == 2
     summary = automl.run_jobs(describe(tmp_path, *made(3, marks)))
@@ -80,25 +80,25 @@ def test_larger_priorities_run_first_and_never_more_than_the_cores_allow(tmp_pat
     ]
 
 
-@pytest.mark.parametrize(("call", "said"), [(RAISES, "ConnectionError: the line is dead"), (DIES, "exit code -9")])
-def test_a_job_that_fails_is_tried_again_as_often_as_allowed(tmp_path, call, said):
+@pytest.mark.parametrize(("call", "message"), [(RAISES, "ConnectionError: the line is dead"), (DIES, "exit code -9")])
+def test_a_job_that_fails_is_tried_again_as_often_as_allowed(tmp_path, call, message):
     def table(name, times):
         return {"call": call, "name": name, "arguments": {"marks": str(tmp_path / name), "times": times}}
 
-    summary = automl.run_jobs(describe(tmp_path, table("mends", 1), table("never", 9), *made(1, None), retries=1))
+    summary = automl.run_jobs(describe(tmp_path, table("recovers", 1), table("never", 9), *made(1, None), retries=1))
     assert list(summary["state"]) == ["finished", "failed", "finished"]
     assert list(summary["attempts"]) == [2, 2, 1]
-    assert said in summary["reason"][1]
+    assert message in summary["reason"][1]
     assert len(lines(tmp_path / "never")) == 2
 
 
 @pytest.mark.parametrize(
-    ("table", "settings", "said"),
+    ("table", "settings", "message"),
     [
         ({"call": TABLE, "target": "z"}, DUMMY, "no column 'z'"),
         ({"call": "tests.jobs.workshop:tabel"}, DUMMY, "cannot be imported"),
         ({"call": TABLE}, {"bad": {"estimator": "sklearn.dummy:DummyClassifier", "stratgy": 1}}, "stratgy"),
-        ({"call": TABLE}, {"bad": {"estimator": "sklearn.dummy:DummyRegressor"}}, "not for classes"),
+        ({"call": TABLE}, {"bad": {"estimator": "sklearn.dummy:DummyRegressor"}}, "cannot predict classes"),
         (
             {"call": TABLE},
             {"bad": {"estimator": "sklearn.dummy:DummyClassifier", "strategy": "x"}},
@@ -109,16 +109,16 @@ def test_a_job_that_fails_is_tried_again_as_often_as_allowed(tmp_path, call, sai
             DUMMY,
             "more than its time_limit of 0.5 s",
         ),
-        ({"call": BLOATS, "memory": 600}, DUMMY, "its memory is 600 MiB; give it more"),
+        ({"call": BLOATS, "memory": 600}, DUMMY, "its memory of 600 MiB; raise memory"),
     ],
 )
-def test_what_would_fail_again_is_not_tried_again(tmp_path, table, settings, said):
+def test_a_failure_that_would_repeat_is_not_tried_again(tmp_path, table, settings, message):
     row = the_only(automl.run_jobs(describe(tmp_path, table, settings=settings)))
     assert (row["state"], row["attempts"]) == ("failed", 1)
-    assert re.search(said, row["reason"])
+    assert re.search(message, row["reason"])
 
 
-def test_resuming_tries_failed_jobs_anew_without_the_description(tmp_path):
+def test_resuming_runs_failed_jobs_again_without_the_description(tmp_path):
     marks = tmp_path / "marks"
     table = {"call": RAISES, "arguments": {"marks": str(marks), "times": 1}}
     assert the_only(automl.run_jobs(describe(tmp_path, table, retries=0)))["state"] == "failed"
@@ -143,7 +143,7 @@ def test_a_cancelled_job_ends_soon_and_the_rest_goes_on(tmp_path):
     assert [line.split()[1] for line in lines(marks, "start")] == ["0", "2"]
 
 
-def test_a_finished_folder_is_believed_where_the_runner_was_killed_before_it_could_say_so(tmp_path):
+def test_a_finished_folder_counts_if_the_runner_was_killed_before_it_recorded_the_end(tmp_path):
     marks = tmp_path / "marks"
     description = describe(tmp_path, *made(1, marks))
     automl.run_jobs(description)

@@ -1,4 +1,4 @@
-"""Which processes a runner sends signals to, and which are left when a job ends."""
+"""A runner sends signals only to running processes of its jobs, and none of them is left when a job ends."""
 
 from __future__ import annotations
 
@@ -28,10 +28,10 @@ def test_no_signal_goes_to_a_process_that_has_ended(tmp_path, monkeypatch):
     slow = {**describe(tmp_path, 1, seconds=3600), "name": "slow", "results": str(tmp_path / "slow")}
     slow["defaults"] = {"target": "y", "time_limit": 1}
     assert list(automl.run_jobs(slow)["state"]) == ["failed"]
-    assert [call for call in sent if not call[2]] == []  # its number may be another's by now
+    assert [call for call in sent if not call[2]] == []  # another process may have this number now
 
 
-def test_what_a_job_started_ends_with_it_when_it_dies(tmp_path):
+def test_a_child_of_a_job_ends_when_the_job_dies(tmp_path):
     table = {"call": "tests.jobs.workshop:leaves_a_child", "arguments": {"marks": str(tmp_path / "marks")}}
     description = {**describe(tmp_path), "tables": [table], "defaults": {"target": "y", "retries": 0}}
     summary = automl.run_jobs(description)
@@ -41,7 +41,7 @@ def test_what_a_job_started_ends_with_it_when_it_dies(tmp_path):
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
 
 
-def test_what_a_job_started_ends_with_it_when_it_finishes(tmp_path):
+def test_a_child_of_a_job_ends_when_the_job_finishes(tmp_path):
     arguments = {"marks": str(tmp_path / "marks"), "dies": False}
     table = {"call": "tests.jobs.workshop:leaves_a_child", "arguments": arguments}
     summary = automl.run_jobs({**describe(tmp_path), "tables": [table]})

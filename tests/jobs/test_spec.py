@@ -1,4 +1,4 @@
-"""Descriptions of batches: what they mean, and what is said against them."""
+"""Descriptions of batches: their meaning, and the errors in them."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_a_table_overrules_a_setting_and_a_setting_the_defaults(folder):
     assert first.setting.parameters == {"time_budget": 30}
 
 
-def test_the_id_is_of_what_is_asked_for_and_of_nothing_else(folder):
+def test_the_id_depends_on_the_fit_and_on_nothing_else(folder):
     quick = {"quick": {"time_budget": 10}}
     [job] = jobs(settings=quick)
     tables = [{"path": "a.csv", "target": "y", "name": "other", "priority": 9, "n_jobs": 2, "retries": 0}]
@@ -93,7 +93,7 @@ def test_the_id_is_of_what_is_asked_for_and_of_nothing_else(folder):
         assert jobs(**change)[0].id != job.id
 
 
-def test_a_job_comes_back_from_the_store_as_it_was(folder):
+def test_a_job_comes_back_from_the_queue_unchanged(folder):
     [job] = jobs(settings={"quick": {"time_budget": 10, "include": ["ridge"]}})
     assert type(job).from_json(job.to_json()) == job
 
@@ -104,51 +104,54 @@ def test_python_functions_are_named_so_that_other_processes_find_them(folder):
 
 
 @pytest.mark.parametrize(
-    ("given", "said"),
+    ("given", "message"),
     [
         ({"table": []}, "the batch: 'table' is unknown; did you mean 'tables'?"),
         ({"tables": []}, "tables must be a list"),
         ({"tables": ["a.csv"]}, "tables: entry 1 must be a mapping"),
         ({"tables": ["a.csv" * 99]}, "must be a mapping of names to values; got '" + ("a.csv" * 20)[:99] + "..."),
-        ({"tables": [{"target": "y"}]}, "entry 1 must say where the table is by one of path, openml, call"),
-        ({"tables": [{"path": "a.csv", "openml": 3, "target": "y"}]}, "must say where the table is by one of"),
+        ({"tables": [{"target": "y"}]}, "entry 1 must name its table by exactly one of path, openml, call"),
+        ({"tables": [{"path": "a.csv", "openml": 3, "target": "y"}]}, "must name its table by exactly one of"),
         ({"tables": [{"path": "a.csv"}]}, "entry 1 (a.csv): target is missing"),
         ({"tables": [{"path": "no/*.csv", "target": "y"}]}, "entry 1 (no/*.csv): there is no such file"),
         ({"tables": [{"path": "odd.txt", "target": "y"}]}, "'odd.txt' does not say its format"),
         ({"tables": [{"path": "a.csv", "traget": "y"}]}, "'traget' is unknown; did you mean 'target'"),
-        ({"tables": [{"path": "[ab].csv", "target": "y", "name": "n"}]}, "name fits one table, the pattern finds 2"),
-        ({"tables": [{"path": "a.csv", "target": "y", "test": "no.csv"}]}, "no file 'no.csv' to test on"),
+        (
+            {"tables": [{"path": "[ab].csv", "target": "y", "name": "n"}]},
+            "name is for one table, but the pattern matches 2",
+        ),
+        ({"tables": [{"path": "a.csv", "target": "y", "test": "no.csv"}]}, "there is no test file 'no.csv'"),
         ({"tables": [{"path": "a.csv", "target": "y", "holdout": 1.5}]}, "holdout must be a share"),
         ({"tables": [{"path": "a.csv", "target": "y", "task": "ranking"}]}, "task must be auto, classification or"),
         (
             {"tables": [{"path": "a.csv", "target": "y", "settings": ["slow"]}]},
             "'slow' is unknown; choose from 'default'",
         ),
-        ({"tables": [{"path": "a.csv", "target": "y", "arguments": {}}]}, "arguments belong to a callable"),
-        ({"tables": [{"path": "a.csv", "target": "y"}] * 2}, "jobs a-default and a-default ask for the same"),
+        ({"tables": [{"path": "a.csv", "target": "y", "arguments": {}}]}, "arguments are for a callable"),
+        ({"tables": [{"path": "a.csv", "target": "y"}] * 2}, "jobs a-default and a-default are the same fit"),
         ({"tables": [{"openml": "iris"}]}, "openml must be the number of an OpenML data set"),
         ({"tables": [{"call": "function"}]}, "call must be a callable as module:name"),
         ({"tables": [{"call": lambda: None}]}, "cannot be imported by other processes"),
         ({"tables": [{"call": "m:f", "arguments": {"x": {1, 2}}}]}, "x must be made of texts, numbers"),
         ({"defaults": {"priorty": 1}}, "defaults: 'priorty' is unknown; did you mean 'priority'?"),
-        ({"defaults": {"priority": "high"}}, "defaults: priority must be a whole number, larger first"),
-        ({"defaults": {"retries": -1}}, "retries must be a whole number from 0"),
-        ({"defaults": {"n_jobs": -1}}, "n_jobs must be a whole number of cores from 1"),
+        ({"defaults": {"priority": "high"}}, "defaults: priority must be a whole number; jobs with larger"),
+        ({"defaults": {"retries": -1}}, "retries must be a whole number, 0 or more"),
+        ({"defaults": {"n_jobs": -1}}, "n_jobs must be a whole number of cores, 1 or more"),
         ({"defaults": {"memory": True}}, "memory must be a number of MiB above 0"),
         ({"settings": {"quick": {"time_budgit": 5}}}, "settings: quick: 'time_budgit' is unknown; did you mean"),
         ({"settings": {"quick": {"time_budget": -5}}}, "settings: quick: time_budget must be a finite number"),
         ({"settings": {"quick": {"scoring": "roc_auk"}}}, "settings: quick: scoring: 'roc_auk' is unknown"),
-        ({"settings": {"quick": {"verbose": 2}}}, "verbose cannot be set here (each job has a log)"),
+        ({"settings": {"quick": {"verbose": 2}}}, "verbose cannot be set here (each job writes a log)"),
         ({"settings": {"quick": {"estimator": "Forest"}}}, "estimator must be 'automl' or a class as module:Class"),
         ({"settings": {"quick": {"estimator": "m:C", "x": math.nan}}}, "x must be made of texts, numbers"),
         ({"settings": ["quick"]}, "settings must be a mapping"),
         ({"store": 3}, "store must be a file or a URL"),
     ],
 )
-def test_one_clear_error_names_the_entry_and_the_mend(folder, given, said):
+def test_one_clear_error_names_the_entry_and_the_correction(folder, given, message):
     with pytest.raises(InvalidInputError) as caught:
         read_batch({**BASE, **given})
-    assert said in str(caught.value)
+    assert message in str(caught.value)
 
 
 @pytest.mark.parametrize("text", ["tables: [", "- just\n- a list", "\0"])

@@ -1,4 +1,4 @@
-"""The rows of a job, from every kind of source."""
+"""The table of a job, from every kind of source."""
 
 from __future__ import annotations
 
@@ -116,17 +116,17 @@ def test_the_fingerprint_changes_with_the_type_of_a_column():
 
 
 @pytest.mark.parametrize(
-    ("table", "said"),
+    ("table", "message"),
     [
         (Table("t", "path", "iris.csv", target="targt"), "target: 'iris.csv' has no column 'targt'; it has 'target'"),
         (Table("t", "path", "gone.csv", target="target"), r"no file '.*gone\.csv'"),
-        (Table("t", "path", "iris.csv", target="target", holdout=0.999), "of 150 rows cannot be kept back"),
+        (Table("t", "path", "iris.csv", target="target", holdout=0.999), "of 150 rows cannot be test rows"),
         (Table("t", "call", "builtins:dict", target="y"), "must return a DataFrame or"),
-        (Table("t", "call", "tests.jobs.workshop:table"), "returned a DataFrame; name its target"),
+        (Table("t", "call", "tests.jobs.workshop:table"), "returned a DataFrame; name the column"),
         (Table("t", "call", "no.such:thing"), "cannot be imported"),
     ],
 )
-def test_what_cannot_be_read_is_named(tmp_path, table, said):
+def test_an_error_names_the_table_that_cannot_be_read(tmp_path, table, message):
     IRIS.to_csv(tmp_path / "iris.csv", index=False)
-    with pytest.raises(InvalidInputError, match=said):
+    with pytest.raises(InvalidInputError, match=message):
         read_data(table, tmp_path)

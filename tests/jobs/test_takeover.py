@@ -1,4 +1,4 @@
-"""Which runners count as dead, and lose their jobs to others at once."""
+"""The runners that count as dead, whose jobs other runners take at once."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def describe(tmp_path, n=2, **arguments):
 
 
 def claim_as(owner, description):
-    """Give the first job to a runner that has left its lock file, which nobody holds as far as can be seen here."""
+    """Let a runner claim the first job, and create its lock file without a lock."""
     batch = read_batch(description)
     with open_queue(batch.queue) as queue:
         queue.register(batch.name, batch.folder, batch.results)
@@ -44,7 +44,7 @@ def claim_as(owner, description):
 
 
 def own_machine(tmp_path):
-    """The part of a runner's name that says on which machine it runs."""
+    """Return the part of a runner's name that identifies this machine."""
     batch = read_batch(describe(tmp_path))
     with open_queue(batch.queue) as queue:
         return Runner(queue, batch, Resources(1, 1000.0)).owner.rsplit("-", 2)[0]
@@ -61,7 +61,7 @@ def test_a_runner_on_another_machine_keeps_its_jobs_and_its_lock_file(tmp_path):
     with open_batch(str(tmp_path / "results" / "jobs.sqlite")) as (queue, batch):
         while not lines(tmp_path / "marks", "end 1"):
             time.sleep(0.05)
-        time.sleep(2)  # longer than between two looks at the queue
+        time.sleep(2)  # more than the time between two checks of the queue
         [first, _] = queue.records(batch.name)
         assert (first.state, first.owner, first.attempts) == (State.RUNNING, owner, 1)
         assert path.exists()
@@ -72,7 +72,7 @@ def test_a_runner_on_another_machine_keeps_its_jobs_and_its_lock_file(tmp_path):
 
 
 def test_a_runner_on_another_machine_of_the_same_host_name_is_not_taken_for_dead(tmp_path):
-    owner = f"{socket.gethostname()}-00000000-4711-0123abcd"  # as after another start of another kernel
+    owner = f"{socket.gethostname()}-00000000-4711-0123abcd"  # the boot id of another kernel
     claim_as(owner, describe(tmp_path))
     assert not is_dead(tmp_path / "results", owner)
 

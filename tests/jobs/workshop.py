@@ -1,4 +1,4 @@
-"""Tables made by callables, as jobs in other processes import them; some misbehave."""
+"""Functions that make tables, for jobs in other processes; some of them fail."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DUMMY = {"dummy": {"estimator": "sklearn.dummy:DummyClassifier"}}
 
 
 def table(seed: int = 0, marks: str | None = None, seconds: float = 0.0) -> pd.DataFrame:
-    """Twenty rows, after so many seconds; each call leaves a line in the file of marks, each end another."""
+    """Return twenty rows after some seconds; write a line into the file of marks at the start and at the end."""
     _mark(marks, f"start {seed} {os.getpid()}")
     time.sleep(seconds)
     _mark(marks, f"end {seed} {os.getpid()}")
@@ -22,21 +22,21 @@ def table(seed: int = 0, marks: str | None = None, seconds: float = 0.0) -> pd.D
 
 
 def raises(marks: str, times: int) -> pd.DataFrame:
-    """A table that can be had after so many errors."""
+    """Raise an error in the first calls; then return a table."""
     if _called_before(marks) < times:
         raise ConnectionError("the line is dead")
     return table()
 
 
 def dies(marks: str, times: int) -> pd.DataFrame:
-    """A table that can be had after so many deaths of the process."""
+    """Kill this process in the first calls; then return a table."""
     if _called_before(marks) < times:
         os.kill(os.getpid(), signal.SIGKILL)
     return table()
 
 
 def leaves_a_child(marks: str, dies: bool = True) -> pd.DataFrame:
-    """A table, or the death of this process, after it has started a process that goes on for an hour."""
+    """Start a process that runs for an hour; then kill this process, or return a table."""
     child = subprocess.Popen(["sleep", "3600"])
     _mark(marks, str(child.pid))
     if dies:
@@ -45,7 +45,7 @@ def leaves_a_child(marks: str, dies: bool = True) -> pd.DataFrame:
 
 
 def bloats() -> pd.DataFrame:
-    """A table that never comes, and takes more and more memory."""
+    """Take more and more memory, and never return."""
     kept = []
     while True:
         kept.append(bytearray(os.urandom(1000) * 10_000))
@@ -65,6 +65,6 @@ def _mark(marks: str | None, line: str) -> None:
 
 
 def lines(marks: str | Path, word: str = "") -> list[str]:
-    """The marks that begin with a word."""
+    """Return the lines of the file of marks that begin with a word."""
     path = Path(marks)
     return [line for line in path.read_text().splitlines() if line.startswith(word)] if path.exists() else []
