@@ -15,10 +15,10 @@ from sklearn.model_selection import train_test_split
 from automl.errors import InvalidInputError
 from automl.jobs.folders import LockedError, lock
 from automl.jobs.job import Table
-from automl.persistence import FORMAT
 from automl.task.files import read_table
 from automl.task.target import TaskName, guess_task, split_target
 from automl.trials.fingerprint import digest, table_fingerprint
+from automl.trials.run_directory import FORMAT
 
 _SPLIT_SEED = 0
 _OPENML_TIMEOUT = 300.0  # seconds for one answer of OpenML
@@ -37,7 +37,7 @@ class SplitData:
 
     @property
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits for the table of the search, and for the format in which its models are kept."""
+        """Sixteen hexadecimal digits for the table of the search, and for the format of its run directory."""
         return digest(FORMAT, str(self.y.dtype), table_fingerprint(self.X, self.y))
 
 

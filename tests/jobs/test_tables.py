@@ -115,6 +115,13 @@ def test_the_fingerprint_changes_with_the_type_of_a_column():
     assert len(marks) == 4
 
 
+def test_a_search_of_another_format_is_not_resumed(monkeypatch):
+    data = SplitData(pd.DataFrame({"x": [0, 1]}), pd.Series([0, 1]), True)
+    before = data.fingerprint
+    monkeypatch.setattr(tables, "FORMAT", 10**6)
+    assert data.fingerprint != before
+
+
 @pytest.mark.parametrize(
     ("table", "message"),
     [
