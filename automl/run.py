@@ -30,7 +30,7 @@ from automl.guard import Guard, GuardMonitor
 from automl.search.budget import Budget
 from automl.search.catalog import make_searcher
 from automl.search.fleets import FleetBuilder
-from automl.search.forecast import MemoryModel, RuntimeModel, recall_corrections
+from automl.search.forecast import MemoryModel, RuntimeModel, shipped_corrections
 from automl.search.initial import default_portfolio, from_user, recommended_portfolio
 from automl.search.loop import search
 from automl.search.racing import Limits, Racing, fold_seconds
@@ -41,8 +41,8 @@ from automl.trials.eviction import ModelEviction
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import TrialResult
-from metalearning.correction import MEMORY, NOTHING_LEARNT, SECONDS
-from metalearning.posterior import Beliefs
+from metalearning.correction import FIT_MEMORY, NO_CORRECTION, SECONDS
+from metalearning.posterior import ConfigurationPosterior
 from pipelines.configuration import Configuration
 from pipelines.space import SpaceError, build_space, has_components
 
@@ -111,16 +111,16 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         )
         stack.callback(executor.shutdown)
         train_share = float(np.mean([len(train) for train, _ in task.folds])) / len(task.y)
-        learnt = recall_corrections()
-        runtime = RuntimeModel(task.traits, train_share, learnt.get(SECONDS.name, NOTHING_LEARNT))
-        memory_model = MemoryModel(task.traits, train_share, learnt.get(MEMORY.name, NOTHING_LEARNT))
+        corrections = shipped_corrections()
+        runtime = RuntimeModel(task.traits, train_share, corrections.get(SECONDS.name, NO_CORRECTION))
+        memory_model = MemoryModel(task.traits, train_share, corrections.get(FIT_MEMORY.name, NO_CORRECTION))
         room = room_for_a_fit(executor.memory_limit, task.table_bytes / 2**20)
         limits = Limits(settings.trial_time_limit, room, memory_model)
         history = RunHistory(known, cost_of=runtime.guess if budget.seconds is None else None)
-        initial, beliefs = _initial_design(space, task, settings, budget, runtime, executor.n_workers)
+        initial, posterior = _initial_design(space, task, settings, budget, runtime, executor.n_workers)
         if not known:  # a run that was stopped while it built its ensemble needs no more seconds to search
             initial, budget = _enough_for_one(initial, budget, runtime)
-        searcher = make_searcher(settings.searcher, space, settings.random_state, initial, beliefs)
+        searcher = make_searcher(settings.searcher, space, settings.random_state, initial, posterior)
         racing = Racing(
             searcher, len(task.folds), task.traits.n_rows, runtime, budget, executor.n_workers, limits,
             FleetBuilder(space, settings.random_state) if executor.fleet_size > 1 else None, settings.random_state,
@@ -234,7 +234,7 @@ def _has_model(history: RunHistory) -> bool:
 
 def _initial_design(
     space: ConfigurationSpace, task: Task, settings: RunSettings, budget: Budget, runtime: RuntimeModel, n_workers: int
-) -> tuple[list[Configuration], Beliefs | None]:
+) -> tuple[list[Configuration], ConfigurationPosterior | None]:
     wanted = settings.initial_configurations
     if not isinstance(wanted, str):
         return from_user(space, wanted), None

@@ -19,12 +19,12 @@ import typer
 from numpy.typing import NDArray
 
 from automl.execute.local import LocalExecutor
-from automl.meta.build import Protocol, Source, prepare_source, read_sources
+from automl.meta.build import BenchmarkTable, MeasurementProtocol, prepare_benchmark_table, read_benchmark_tables
 from automl.trials.trial import Trial
 from benchmarks.tables import check_names, read_tasks
 from meta_db.records import Results
 from meta_db.store import SHIPPED, MetaDatabase
-from metalearning.correction import MEMORY, SECONDS, Correction, Quantity, guess_all, learn, trained_on
+from metalearning.correction import FIT_MEMORY, SECONDS, Correction, Cost, fit_correction, guess_all, trained_on
 from pipelines.models import PORTFOLIO
 from pipelines.space import build_space, complete
 
@@ -41,15 +41,15 @@ def part_of(results: Results, chosen: NDArray[np.bool_]) -> Results:
 
 
 def judge(
-    quantity: Quantity, results: Results, guesses: NDArray[np.float64], correction: Correction
+    cost: Cost, results: Results, guesses: NDArray[np.float64], correction: Correction
 ) -> list[dict[str, object]]:
     """Return one row for each result: the measured value, the errors of guess and forecast, the upper bound."""
     rows: list[dict[str, object]] = []
     for i, (_, record) in enumerate(results.datasets):
-        traits, taken = trained_on(record), quantity.measured(results)[i]
+        traits, taken = trained_on(record), cost.measured(results)[i]
         for j in np.flatnonzero(np.isfinite(guesses[i])):
             family = results.configurations[j][1].family
-            rows.append(_row(family, max(quantity.least, taken[j]), guesses[i, j], correction.factors(family, traits)))
+            rows.append(_row(family, max(cost.least, taken[j]), guesses[i, j], correction.factors(family, traits)))
     return rows
 
 
@@ -58,16 +58,16 @@ def judge_long(
 ) -> list[dict[str, object]]:
     """Measure the memory of the portfolio's fits on tables that are longer than the recorded ones."""
     check_names(list(tables), list(read_tasks(data)), f"in the index of '{data}'", "table")
-    sources = {source.name: source for source in read_sources(data)}
+    sources = {source.name: source for source in read_benchmark_tables(data)}
     entries = [entry for entry in PORTFOLIO if not models or entry["model"] in models]
     return [row for name, rows in tables.items() for row in _fit_all(sources[name], rows, entries, seconds, correction)]
 
 
 def _fit_all(
-    source: Source, n_rows: int, entries: Sequence[Mapping[str, Any]], seconds: float, correction: Correction
+    source: BenchmarkTable, n_rows: int, entries: Sequence[Mapping[str, Any]], seconds: float, correction: Correction
 ) -> list[dict[str, object]]:
     """Fit the entries of the portfolio that apply to a table; return one row for each measured fit."""
-    task, _ = prepare_source(source, Protocol(max_rows=n_rows))
+    task, _ = prepare_benchmark_table(source, MeasurementProtocol(max_rows=n_rows))
     trained = replace(task.traits, n_rows=len(task.folds[0][0]))
     space = build_space(task.traits)
     rows: list[dict[str, object]] = []
@@ -77,8 +77,8 @@ def _fit_all(
         for configuration in dict.fromkeys(filter(None, (complete(space, entry) for entry in entries))):
             (result,) = executor.submit([Trial(configuration)], seconds).result()
             if 0 in result.folds and "memory" in result.folds[0].info:
-                taken = max(MEMORY.least, result.folds[0].info["memory"])
-                guess = max(MEMORY.least, MEMORY.guess(configuration, trained))
+                taken = max(FIT_MEMORY.least, result.folds[0].info["memory"])
+                guess = max(FIT_MEMORY.least, FIT_MEMORY.guess(configuration, trained))
                 rows.append(_row(configuration.family, taken, guess, correction.factors(configuration.family, trained)))
         executor.shutdown()
     return rows
@@ -124,18 +124,18 @@ def main(
         results = database.results()
     families = np.array([record.family for _, record in results.datasets])
     names = np.random.default_rng(0).permutation(np.unique(families))
-    for quantity, title, unit in ((SECONDS, "seconds", "s"), (MEMORY, "memory of fits", "MiB")):
-        guesses = guess_all(quantity, results)
+    for cost, title, unit in ((SECONDS, "seconds", "s"), (FIT_MEMORY, "memory of fits", "MiB")):
+        guesses = guess_all(cost, results)
         rows = []
         for part in np.array_split(names, min(_PARTS, len(names))):
             out = np.isin(families, part)
-            correction = learn(quantity, part_of(results, ~out), guesses[~out])
-            rows += judge(quantity, part_of(results, out), guesses[out], correction)
+            correction = fit_correction(cost, part_of(results, ~out), guesses[~out])
+            rows += judge(cost, part_of(results, out), guesses[out], correction)
         _show(title, unit, rows)
     if data is not None:
         tables = {name: int(rows) for name, rows in (pair.split(":") for pair in long_tables.split(","))}
         families_to_fit = [name for name in models.split(",") if name]
-        correction = learn(MEMORY, results, guess_all(MEMORY, results))
+        correction = fit_correction(FIT_MEMORY, results, guess_all(FIT_MEMORY, results))
         _show(
             "memory of fits on longer tables", "MiB", judge_long(data, tables, families_to_fit, fit_seconds, correction)
         )

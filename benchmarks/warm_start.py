@@ -64,7 +64,7 @@ def designs(
         return recommend([database], MetaFeatures(qualities), space, metric, cost, patience, left_out)
 
     def replay(advice: Recommendation) -> list[Configuration]:
-        searcher = SmacSearcher(space, initial=advice.configurations, beliefs=advice.beliefs, n_advised=_ALL)
+        searcher = SmacSearcher(space, initial=advice.configurations, posterior=advice.posterior, n_advised=_ALL)
         return _replay(searcher, scores)
 
     # The results on a long table were measured on a part of its rows.

@@ -197,13 +197,13 @@ class MetaDatabase:
                 connection.execute(f"DELETE FROM {table} WHERE dataset IN ({same})", (name,))
             return connection.execute(f"DELETE FROM dataset WHERE id IN ({same})", (name,)).rowcount
 
-    def keep_lesson(self, name: str, content: str) -> None:
+    def save_correction(self, name: str, content: str) -> None:
         """Keep what was learnt from all results, in place of an older lesson of the name."""
         with self._transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO lesson VALUES (?, ?)", (name, content))
 
-    def lesson(self, name: str) -> str | None:
-        """What `keep_lesson` kept."""
+    def load_correction(self, name: str) -> str | None:
+        """What `save_correction` kept."""
         found = self._all("SELECT content FROM lesson WHERE name = ?", (name,))
         return found[0][0] if found else None
 

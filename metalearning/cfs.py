@@ -1,4 +1,4 @@
-"""Correlation-based selection of columns, for the landmarks that look at the best columns only."""
+"""Correlation-based feature selection (CFS), for the landmarks that use the best columns only."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ PATIENCE = 5
 
 
 def select_subset(table: Encoded, targets: Array) -> NDArray[np.bool_]:
-    """Columns that go with the classes and not with each other.
+    """Return the columns that correlate with the classes and not with each other.
 
     M. A. Hall, Correlation-based Feature Selection for Machine Learning (1999), section 4.3, as Weka's
-    ``CfsSubsetEval``: symmetrical uncertainty for correlation. Greedy forward search stands in for its best-first
-    search, `BINS` bins of equally many rows for its supervised discretization, and missing cells are a value of
-    their own.
+    ``CfsSubsetEval``, with symmetrical uncertainty as the correlation. Three things differ: the search is a greedy
+    forward search and not best-first, numbers are cut into `BINS` bins of equally many rows and not by a supervised
+    discretization, and missing cells are a value of their own.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ def select_subset(table: Encoded, targets: Array) -> NDArray[np.bool_]:
 
 
 def _with_locally_predictive(chosen: list[int], with_class: Array, with_others: Array) -> NDArray[np.bool_]:
-    """And those columns, the best first, that go with the classes more than with any column that is in already."""
+    """Add the columns, best first, that correlate with the classes more than with any column chosen before."""
     kept = np.zeros(len(with_class), dtype=bool)
     kept[chosen] = True
     for column in np.argsort(-with_class, kind="stable"):
@@ -59,7 +59,10 @@ def _with_locally_predictive(chosen: list[int], with_class: Array, with_others: 
 
 
 def _symmetrical_uncertainty(table: Encoded, targets: Array) -> Array:
-    """Of all pairs of columns, the class last: 0 for independent ones to 1, shape (n_columns + 1, n_columns + 1)."""
+    """Return the symmetrical uncertainty, from 0 to 1, of all pairs of columns; the class is the last column.
+
+    The shape is (n_columns + 1, n_columns + 1).
+    """
     n_numeric = table.numeric.shape[1]
     blocks, owners = _bins(table.numeric), np.repeat(np.arange(n_numeric), BINS + 1)
     belongs = np.eye(table.n_categories)[table.owner]
@@ -78,10 +81,10 @@ def _symmetrical_uncertainty(table: Encoded, targets: Array) -> Array:
 
 
 def _bins(numeric: Array) -> Array:
-    """Indicators of the bins of each column and of its missing cells, shape (n_rows, n_columns * (BINS + 1))."""
+    """Return indicators of the bins and the missing cells of each column, shape (n_rows, n_columns * (BINS + 1))."""
     n_rows, n_columns = numeric.shape
     missing = np.isnan(numeric)
-    # Sorting puts missing cells last.
+    # Missing cells come last when a column is sorted.
     steps = np.arange(1, BINS)[:, None] / BINS * (n_rows - missing.sum(axis=0))
     edges = np.take_along_axis(np.sort(numeric, axis=0), np.minimum(steps.astype(int), n_rows - 1), axis=0)
     codes = (numeric > edges[:, None, :]).sum(axis=0)

@@ -1,12 +1,13 @@
-"""Counts, moments and entropies of a table: what can be said of it without fitting a model.
+"""Counts, moments and entropies of a table: the meta-features that need no fitted model.
 
 The definitions are those of the programs that compute OpenML's qualities (package ``fantail.dc.statistical`` of
-openml/EvaluationEngine), so the target counts as a column wherever it does there. Two things differ:
+openml/EvaluationEngine); the target counts as a column wherever it does there. Two things differ:
 
-- Only columns that `pipelines.table.reader.TableReader` kept are counted: constants and identifiers are gone, a date is
-  several numbers, and booleans are numbers. A column is binary by the categories it holds, not by those declared.
-- Of a category column with missing cells, only the rows that have one enter its entropy and mutual information;
-  OpenML takes missing cells for the category that is declared first.
+- Only the columns that `pipelines.table.reader.TableReader` keeps are counted: it removes constants and identifiers, a
+  date is several numbers, and booleans are numbers. A column is binary if it holds two categories, whatever was
+  declared.
+- The entropy and the mutual information of a category column use only the rows without a missing cell; OpenML takes a
+  missing cell for the category that is declared first.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ SUMMARIES: dict[str, Callable[[Array], Any]] = {
     "Mean": np.mean,
     "Min": np.min,
     "Max": np.max,
-    # Quartiles as OpenML has them: at position p (n + 1) among n sorted values.
+    # Quartiles as OpenML computes them: at position p (n + 1) among n sorted values.
     "Quartile1": lambda values: np.percentile(values, 25, method="weibull"),
     "Quartile2": lambda values: np.percentile(values, 50, method="weibull"),
     "Quartile3": lambda values: np.percentile(values, 75, method="weibull"),
@@ -62,12 +63,12 @@ INFORMATION = (
     "EquivalentNumberOfAtts",
     "MeanNoiseToSignalRatio",
 )
-# Not OpenML's: of the target of a regression, where OpenML says nothing.
+# Our own features of the target of a regression; OpenML has none.
 TARGET = ("TargetSkewness", "TargetKurtosis", "TargetDistinctPercentage", "TargetModePercentage")
 
 
 def simple(sample: TableSample) -> dict[str, float]:
-    """Counts and shares; those of missing cells are projected from the sample to the table."""
+    """Return counts and shares; those of missing cells are extrapolated from the sample to the table."""
     traits = sample.traits
     n_rows, n_features = len(sample.target), traits.n_features + 1
     cardinalities = list(traits.cardinalities)
@@ -115,7 +116,7 @@ def simple(sample: TableSample) -> dict[str, float]:
 
 
 def _autocorrelation(sample: TableSample) -> float:
-    """Share of rows of the class of the row before; for numbers 1 less the mean step from row to row."""
+    """Return the share of rows with the class of the row before; for numbers 1 minus the mean step between rows."""
     y = sample.target
     if sample.traits.is_classification:
         return float(np.mean(y[1:] == y[:-1]))
@@ -123,7 +124,7 @@ def _autocorrelation(sample: TableSample) -> float:
 
 
 def statistical(sample: TableSample) -> dict[str, float]:
-    """Summaries over all numeric columns (a numeric target is one) of their mean, deviation, skewness, kurtosis."""
+    """Return summaries of mean, deviation, skewness and kurtosis over all numeric columns and a numeric target."""
     numeric = sample.X[:, ~sample.categorical]
     if not sample.traits.is_classification:
         numeric = np.column_stack([numeric, sample.y])
@@ -136,9 +137,9 @@ def statistical(sample: TableSample) -> dict[str, float]:
 
 
 def moments(X: Array) -> tuple[Array, Array, Array, Array]:
-    """Mean, standard deviation, skewness and excess kurtosis of each column, NaN where undefined.
+    """Return mean, standard deviation, skewness and excess kurtosis of each column, NaN where undefined.
 
-    Bias-corrected (with k-statistics), as Apache Commons Math and OpenML have them; missing cells are left out.
+    They are bias-corrected with k-statistics, as in Apache Commons Math and OpenML. Missing cells are left out.
 
     Parameters
     ----------
@@ -155,7 +156,7 @@ def moments(X: Array) -> tuple[Array, Array, Array, Array]:
         away = np.where(here, X - mean, 0.0)
         square = away * away
         m2, m3, m4 = (np.einsum("ij,ij->j", left, square) / n for left in (here * 1.0, away, square))
-        # What rounding leaves of a constant column says nothing of its shape.
+        # The variance of a constant column is a rounding error, which has no skewness and no kurtosis.
         m2 = np.where(m2 > (1e-13 * mean) ** 2, m2, np.nan)
         deviation = np.sqrt(np.where(n > 1, np.nan_to_num(m2) * n / (n - 1), np.nan))
         skewness = np.where(n > 2, m3 / m2**1.5 * np.sqrt(n * (n - 1)) / (n - 2), np.nan)
@@ -165,7 +166,7 @@ def moments(X: Array) -> tuple[Array, Array, Array, Array]:
 
 
 def information(sample: TableSample) -> dict[str, float]:
-    """Entropies in bits of the classes and the category columns, and what these say of the classes."""
+    """Return entropies in bits of the classes and the category columns, and their mutual information."""
     if not sample.traits.is_classification:
         return {}
     class_entropy = entropy(np.bincount(sample.target))
@@ -185,7 +186,7 @@ def information(sample: TableSample) -> dict[str, float]:
 
 
 def _entropies(codes: Array, y: NDArray[Any]) -> tuple[float, float]:
-    """Entropy of a column of codes, and its mutual information with the classes, over the rows that have a code."""
+    """Return the entropy of a column and its mutual information with the classes, over the rows that have a code."""
     here = ~np.isnan(codes)
     if not here.all():
         codes, y = codes[here], y[here]
@@ -199,13 +200,13 @@ def _entropies(codes: Array, y: NDArray[Any]) -> tuple[float, float]:
 
 
 def entropy(counts: NDArray[Any]) -> float:
-    """Entropy in bits of the distribution with these counts, of shape (n_values,)."""
+    """Return the entropy in bits of the distribution with these counts, of shape (n_values,)."""
     shares = _present(counts) / counts.sum()
     return max(0.0, -float(shares @ np.log2(shares)))
 
 
 def target(sample: TableSample) -> dict[str, float]:
-    """Shape of the target of a regression, and how often its values repeat; our own names."""
+    """Return the skewness and kurtosis of a regression's target, and how often its values repeat."""
     if sample.traits.is_classification:
         return {}
     _, _, skewness, kurtosis = moments(sample.y.astype(np.float64)[:, None])

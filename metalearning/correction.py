@@ -1,4 +1,4 @@
-"""What fits take, learnt from the memory: corrections to the components' own guesses of seconds and of MiB."""
+"""Corrections, fitted to the meta-database, of the components' guesses of a fit's seconds and memory."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
 from pipelines.space import build_space, complete
 
-TRAIN_SHARE = 2 / 3  # of a data set's rows, that one of three folds trains on
-_RIDGE = 3.0  # of the slopes, in results: a family with few of them keeps its guess's own slopes
-_SURE = 0.9  # quantile of the upper bound
-_UNKNOWN = 3.0  # how much more than guessed a fit may take of which nothing is known
-_FEWEST = 20  # results of a family that are worth a line
+TRAIN_SHARE = 2 / 3  # share of a data set's rows that one of three folds trains on
+_RIDGE = 3.0  # penalty of the slopes, in numbers of results: a family with few results keeps the guess's slopes
+_UPPER = 0.9  # quantile of the residuals that gives the upper bound
+_UNKNOWN = 3.0  # upper bound over guess for a family without results
+_FEWEST = 20  # results of a family that a line is fitted to
 
 
 @dataclass(frozen=True)
-class Quantity:
-    """Something that fits take.
+class Cost:
+    """A kind of cost of a fit: seconds or memory.
 
     Attributes
     ----------
     name : str
-        Of the lesson in the database.
+        Name of the correction in the database.
     guess : callable
-        ``guess(configuration, traits)``, by the component itself.
+        ``guess(configuration, traits)`` returns the guess of the component itself.
     measured : callable
-        ``measured(results)``, shape (n_datasets, n_configurations), NaN where nothing is known.
+        ``measured(results)`` returns the measured costs, shape (n_datasets, n_configurations), NaN where unknown.
     least : float
-        What is less is not told apart.
+        Smaller costs count as this one.
     """
 
     name: str
@@ -45,22 +45,22 @@ class Quantity:
     least: float
 
 
-SECONDS = Quantity("runtime", predicted_seconds, lambda results: results.seconds, least=1e-3)
-MEMORY = Quantity("memory", predicted_memory, lambda results: results.memory, least=32.0)
+SECONDS = Cost("runtime", predicted_seconds, lambda results: results.seconds, least=1e-3)
+FIT_MEMORY = Cost("memory", predicted_memory, lambda results: results.memory, least=32.0)
 
 
 @dataclass(frozen=True)
 class _Line:
-    """Of one family: the logarithm of what was measured over what was guessed, linear in the table's size.
+    """The logarithm of measured over guessed cost of one family, as a linear function of the table's size.
 
     Attributes
     ----------
     slopes : tuple of float
-        Of the features of `_features`, the first one constant.
+        Coefficients of `_features`; the first feature is constant.
     low, high : tuple of float
-        Range of the features where it was learnt; tables outside are taken to be at its border.
+        Range of the features in the results; a table outside of it is treated as one at its border.
     upper : float
-        What covers nine of ten residuals.
+        Nine of ten residuals are below it.
     """
 
     slopes: tuple[float, ...]
@@ -74,12 +74,12 @@ class _Line:
 
 @dataclass(frozen=True)
 class Correction:
-    """A component's guess of what a fit takes at one thread, times what the memory says of its family."""
+    """Factors for the components' guesses of a cost at one thread, by family and size of the table."""
 
     lines: Mapping[str, _Line]
 
     def factors(self, family: str, traits: TableTraits) -> tuple[float, float]:
-        """What to multiply a guess with, for the median and for what nine of ten fits stay below."""
+        """Return the factors that turn a guess into the median cost and into an upper bound for nine of ten fits."""
         line = self.lines.get(family)
         if line is None:
             return 1.0, _UNKNOWN
@@ -98,75 +98,79 @@ class Correction:
         return Correction(lines)
 
 
-NOTHING_LEARNT = Correction({})
+NO_CORRECTION = Correction({})
 
 
-def teach(database: MetaDatabase) -> None:
-    """Learn from all results of a database, and keep the lesson in it."""
+def fit_corrections(database: MetaDatabase) -> None:
+    """Fit a correction of each cost to all results of a database, and save the corrections in it."""
     results = database.results()
-    for quantity in (SECONDS, MEMORY):
-        learnt = learn(quantity, results, guess_all(quantity, results))
-        database.keep_lesson(quantity.name, learnt.to_json())
+    for cost in (SECONDS, FIT_MEMORY):
+        correction = fit_correction(cost, results, guess_all(cost, results))
+        database.save_correction(cost.name, correction.to_json())
 
 
-def recall(quantity: Quantity, database: MetaDatabase) -> Correction:
-    """What a database has learnt of a quantity; no correction where it has learnt nothing.
+def load_corrections(database: MetaDatabase) -> dict[str, Correction]:
+    """Return the correction of each cost, by the name of the cost; `NO_CORRECTION` where the database holds none.
 
     Raises
     ------
     MetaDatabaseError
-        If the lesson cannot be read.
+        If a correction cannot be read.
     """
-    lesson = database.lesson(quantity.name)
+    return {cost.name: _load(cost, database) for cost in (SECONDS, FIT_MEMORY)}
+
+
+def _load(cost: Cost, database: MetaDatabase) -> Correction:
+    text = database.load_correction(cost.name)
     try:
-        return NOTHING_LEARNT if lesson is None else Correction.from_json(lesson)
+        return NO_CORRECTION if text is None else Correction.from_json(text)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise MetaDatabaseError(f"meta-database '{database.path}' holds a damaged lesson on {quantity.name}") from error
+        raise MetaDatabaseError(f"meta-database '{database.path}' holds a damaged correction of {cost.name}") from error
 
 
-def guess_all(quantity: Quantity, results: Results) -> NDArray[np.float64]:
-    """The components' own guesses, NaN where nothing was measured; shape (n_datasets, n_configurations)."""
-    known = np.isfinite(quantity.measured(results))
+def guess_all(cost: Cost, results: Results) -> NDArray[np.float64]:
+    """Return the components' own guesses, NaN where nothing was measured; shape (n_datasets, n_configurations)."""
+    known = np.isfinite(cost.measured(results))
     guesses = np.full(known.shape, np.nan)
     for i, (_, record) in enumerate(results.datasets):
         traits, space = trained_on(record), build_space(record.traits)
         for j in np.flatnonzero(known[i]):
             completed = complete(space, results.configurations[j][1])
             if completed is not None:
-                guesses[i, j] = max(quantity.least, quantity.guess(completed, traits))
+                guesses[i, j] = max(cost.least, cost.guess(completed, traits))
     return guesses
 
 
 def trained_on(record: DatasetRecord) -> TableTraits:
-    """Traits of the rows of a data set that one fit of the memory was trained on."""
+    """Return the traits of the rows that one fit on a data set of the meta-database was trained on."""
     return replace(record.traits, n_rows=max(1, round(TRAIN_SHARE * record.traits.n_rows)))
 
 
-def learn(quantity: Quantity, results: Results, guesses: NDArray[np.float64]) -> Correction:
-    """Fit one line for each family to all its results, by ridge regression towards no correction of the slopes."""
+def fit_correction(cost: Cost, results: Results, guesses: NDArray[np.float64]) -> Correction:
+    """Fit one line per family to all its results, by ridge regression that shrinks the slopes to 0."""
     features = np.array([_features(trained_on(record)) for _, record in results.datasets])
     families = np.array([entry.family for _, entry in results.configurations])
     lines = {}
     for family in np.unique(families):
-        guess, taken = guesses[:, families == family], quantity.measured(results)[:, families == family]
+        guess, taken = guesses[:, families == family], cost.measured(results)[:, families == family]
         dataset, column = np.nonzero(np.isfinite(guess) & np.isfinite(taken))
         if len(dataset) >= _FEWEST:
-            ratio = np.maximum(quantity.least, taken[dataset, column]) / guess[dataset, column]
+            ratio = np.maximum(cost.least, taken[dataset, column]) / guess[dataset, column]
             lines[str(family)] = _fit_line(features[dataset], np.log(ratio))
     return Correction(lines)
 
 
 def _fit_line(A: NDArray[np.float64], b: NDArray[np.float64]) -> _Line:
     penalty = _RIDGE * np.diag([0.0, *[1.0] * (A.shape[1] - 1)])
-    centre = np.array([0.0, *A[:, 1:].mean(axis=0)])
-    slopes = np.linalg.solve((A - centre).T @ (A - centre) + penalty, (A - centre).T @ b)
-    slopes[0] -= slopes[1:] @ centre[1:]
+    center = np.array([0.0, *A[:, 1:].mean(axis=0)])
+    slopes = np.linalg.solve((A - center).T @ (A - center) + penalty, (A - center).T @ b)
+    slopes[0] -= slopes[1:] @ center[1:]
     residuals = b - A @ slopes
     return _Line(
         tuple(slopes.tolist()),
         tuple(A.min(axis=0).tolist()),
         tuple(A.max(axis=0).tolist()),
-        float(np.quantile(residuals, _SURE)),
+        float(np.quantile(residuals, _UPPER)),
     )
 
 

@@ -1,13 +1,13 @@
-"""Meta-features of a table: what tells which data sets are like it.
+"""Meta-features of a table, by which similar data sets are found.
 
 Names, definitions and units are those of OpenML's *qualities*, so that values computed here stand in one table with
-OpenML's; the modules `characteristics` and `landmarks` say where and why they differ. A few features are our own and
+OpenML's; the modules `characteristics` and `landmarks` document the differences. A few features are our own and
 have names that OpenML does not use: `OWN`.
 
 =================== ================= ============================================================================
-group               level             what it reads
+group               level             input
 =================== ================= ============================================================================
-simple              "cheap", "full"   the whole target; of the table a sample of at most 500,000 cells
+simple              "cheap", "full"   the whole target, and a sample of at most 500,000 cells of the table
 statistical         "cheap", "full"   that sample
 information theory  "cheap", "full"   that sample; class entropy: the whole target
 of the target       "cheap", "full"   that sample (regression only)
@@ -15,7 +15,7 @@ landmarks           "full"            at most 3,000 rows, 60 columns and 50 clas
 =================== ================= ============================================================================
 
 A table of up to 500,000 cells and 1,000 columns is read whole, and its cheap features are exact. Samples are a
-function of `random_state`, and "full" has the very values of "cheap" among its own.
+function of `random_state`. The features of "cheap" have the same values in "full".
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = ["ALL", "CHEAP", "COMPARABLE", "OWN", "VECTOR", "MetaFeatures", "Scali
 def describe(
     X: Any, y: Any, traits: TableTraits, *, level: Literal["full", "cheap"] = "full", random_state: int = 0
 ) -> MetaFeatures:
-    """Meta-features of a table as `pipelines.table.reader.TableReader` gives it.
+    """Return the meta-features of a table that `pipelines.table.reader.TableReader` has read.
 
     Parameters
     ----------
@@ -45,21 +45,21 @@ def describe(
     y : ndarray of shape (n_rows,)
         Class codes 0, 1, ..., or numbers for regression.
     traits : TableTraits
-        Of this table.
+        Traits of this table.
     level : {"full", "cheap"}
-        Whether landmarks, which fit models, are wanted, too.
+        "full" includes the landmarks, which fit models.
     random_state : int
-        Seed of samples, folds and learners.
+        Seed of samples, folds and models.
 
     Returns
     -------
     MetaFeatures
-        The names are some of `ALL` (`CHEAP` for "cheap"); what is not defined for the table is absent.
+        The names are some of `ALL` (`CHEAP` for "cheap"); a feature that is not defined for the table is absent.
 
     Raises
     ------
     ValueError
-        If there are no rows or no columns, X, y and the traits do not belong together, or the level is unknown.
+        If there are no rows or no columns, if X, y and the traits do not fit together, or if the level is unknown.
     """
     if level not in ("full", "cheap"):
         raise ValueError(f"level must be 'full' or 'cheap', not {level!r}")

@@ -1,7 +1,7 @@
-"""The cheap learners that landmarking meta-features are the scores of.
+"""The cheap models whose scores are the landmarking meta-features.
 
-Each one takes the training rows as `Encoded`, the classes as indicators of shape (n_rows, n_classes), and the held-out
-rows, and gives scores of shape (n_held, n_classes), greater for a likelier class.
+Each model takes the training rows as `Encoded`, the classes as indicators of shape (n_rows, n_classes), and the
+held-out rows. It returns scores of shape (n_held, n_classes); a likelier class has a greater score.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from metalearning.table_sample import Array, Codes
 
 @dataclass(frozen=True)
 class Encoded:
-    """A table as landmarking learners take it.
+    """A table as the landmarking models take it.
 
     Attributes
     ----------
     numeric : ndarray of shape (n_rows, n_numeric)
-        With NaN.
+        NaN for missing cells.
     indicators : ndarray of shape (n_rows, n_indicators)
-        0 and 1, one column for each level of a category column; rows without a category have only 0.
+        0 or 1, one column for each level of a category column; a row with a missing cell has only 0.
     owner : ndarray of int of shape (n_indicators,)
-        Which category column an indicator belongs to: 0 to n_categories - 1.
+        The category column of each indicator: 0 to n_categories - 1.
     n_categories : int
     """
 
@@ -40,23 +40,23 @@ class Encoded:
     n_categories: int
 
     def rows(self, which: NDArray[Any]) -> Encoded:
-        """Some rows, by mask or positions."""
+        """Return some rows, chosen by a mask or by positions."""
         return Encoded(self.numeric[which], self.indicators[which], self.owner, self.n_categories)
 
     def columns(self, which: NDArray[np.bool_]) -> Encoded:
-        """Some columns, by a mask over the numeric columns and then the category columns."""
+        """Return some columns, chosen by a mask over the numeric columns and then the category columns."""
         numeric, category = np.split(which, [self.numeric.shape[1]])
         kept = category[self.owner]
         owner = (np.cumsum(category) - 1)[self.owner[kept]]
         return Encoded(self.numeric[:, numeric], self.indicators[:, kept], owner, int(category.sum()))
 
     def together(self) -> Array:
-        """One array for trees, which can do with missing numbers."""
+        """Return one array for trees, which accept missing numbers."""
         return np.hstack([self.numeric, self.indicators])
 
 
 def encode(X: Array, categorical: NDArray[np.bool_], most_levels: int) -> Encoded:
-    """Numbers apart from categories, of which the rarest levels beyond `most_levels` share one indicator."""
+    """Separate numbers from categories; the rarest levels of a category beyond `most_levels` share one indicator."""
     indicators, owners, n_categories = [np.zeros((len(X), 0))], [], 0
     for codes in X[:, categorical].T:
         levels, counts = np.unique(codes[~np.isnan(codes)], return_counts=True)
@@ -72,10 +72,10 @@ def encode(X: Array, categorical: NDArray[np.bool_], most_levels: int) -> Encode
 
 
 def nearest(train: Encoded, targets: Array, held: Encoded) -> Array:
-    """The mean target of the nearest row and of all as near.
+    """Return the mean target of the nearest training row, or of all rows at the same distance.
 
-    The distance is that of Weka's ``IBk``: numbers scaled to the unit interval, another category is 1 apart; but
-    missing numbers stand in the middle of their range, not as far away as can be.
+    The distance is that of Weka's ``IBk``: numbers are scaled to the unit interval, and two categories are 1 apart.
+    But a missing number is taken to be the middle of the range, not the farthest value.
     """
     low, high = _range(train.numeric)
 
@@ -89,7 +89,7 @@ def nearest(train: Encoded, targets: Array, held: Encoded) -> Array:
 
 
 def linear(train: Encoded, targets: Array, held: Encoded) -> Array:
-    """Ridge regression of the targets on standardized numbers, missing ones at the mean, and indicators."""
+    """Return ridge regressions of the targets on standardized numbers (missing: the mean) and indicators."""
     mean, deviation = _mean_and_deviation(train.numeric)
 
     def place(table: Encoded) -> Array:
@@ -100,9 +100,10 @@ def linear(train: Encoded, targets: Array, held: Encoded) -> Array:
 
 
 def naive_bayes(train: Encoded, targets: Array, held: Encoded) -> Array:
-    """Probabilities of naive Bayes with normal numbers and Laplace-smoothed categories; missing cells say nothing.
+    """Return the probabilities of naive Bayes with normal numbers and Laplace-smoothed categories.
 
-    As Weka's ``NaiveBayes``; a deviation within a class is at least a thousandth of the column's.
+    Missing cells are left out. As in Weka's ``NaiveBayes``, the deviation within a class is at least a thousandth of
+    the column's.
     """
     score = np.log(targets.sum(axis=0) + 1)
     mean, deviation = _mean_and_deviation(train.numeric)
@@ -110,21 +111,21 @@ def naive_bayes(train: Encoded, targets: Array, held: Encoded) -> Array:
     value = np.where(here, (train.numeric - mean) / deviation, 0.0)
     seen = np.where(known, (held.numeric - mean) / deviation, 0.0)
     n = targets.T @ here
-    centre = targets.T @ value / np.maximum(n, 1)
-    spread = np.where(n > 1, targets.T @ value**2 / np.maximum(n, 1) - centre**2, 1.0)
+    center = targets.T @ value / np.maximum(n, 1)
+    spread = np.where(n > 1, targets.T @ value**2 / np.maximum(n, 1) - center**2, 1.0)
     precision = 1 / np.maximum(spread, 1e-6)
-    constant = 0.5 * np.log(precision) - 0.5 * precision * centre**2
-    score = score + known @ constant.T + seen @ (precision * centre).T - 0.5 * seen**2 @ precision.T
+    constant = 0.5 * np.log(precision) - 0.5 * precision * center**2
+    score = score + known @ constant.T + seen @ (precision * center).T - 0.5 * seen**2 @ precision.T
     counts = targets.T @ train.indicators + 1
     total = counts @ np.eye(train.n_categories)[train.owner]
     return special.softmax(score + held.indicators @ np.log(counts / total[:, train.owner]).T, axis=1)
 
 
 def pruned(model: Any, confidence: float) -> Codes:
-    """Where each node of a tree ends up when C4.5's pessimistic pruning is done, shape (n_nodes,).
+    """Return the node that each node of a tree becomes part of under C4.5's pessimistic pruning, shape (n_nodes,).
 
-    A subtree becomes a leaf where the leaf's error, at the upper end of its confidence interval, is no greater
-    (J. R. Quinlan, C4.5 (1993), section 4.2; a tenth of an error in favour of the leaf as in Weka's ``J48``).
+    A subtree becomes a leaf if the leaf's error, at the upper end of its confidence interval, is no greater
+    (J. R. Quinlan, C4.5 (1993), section 4.2; a tenth of an error in favor of the leaf, as in Weka's ``J48``).
     Subtrees are not raised.
     """
     tree = model.tree_
@@ -133,7 +134,7 @@ def pruned(model: Any, confidence: float) -> Codes:
     expected = n * special.betaincinv(errors + 1, n - errors, 1 - confidence)
     stop = np.zeros(len(n), dtype=bool)
     left, right = tree.children_left, tree.children_right
-    for node in np.flatnonzero(left >= 0)[::-1]:  # children stand behind their parents
+    for node in np.flatnonzero(left >= 0)[::-1]:  # children come after their parents
         below = expected[left[node]] + expected[right[node]]
         stop[node] = expected[node] <= below + 0.1
         if not stop[node]:
@@ -142,7 +143,7 @@ def pruned(model: Any, confidence: float) -> Codes:
 
 
 def truncated(model: Any, depth: int) -> Codes:
-    """Where each node of a tree ends up when it is `depth` splits deep, shape (n_nodes,)."""
+    """Return the node that each node of a tree becomes part of when the tree is cut at a depth, shape (n_nodes,)."""
     tree = model.tree_
     depths = np.zeros(tree.node_count, dtype=int)
     for node in np.flatnonzero(tree.children_left >= 0):
@@ -159,7 +160,7 @@ def _cut(tree: Any, stop: NDArray[np.bool_]) -> Codes:
 
 
 def tree_scores(model: Any, cuts: Mapping[str, Codes], held: Encoded, n_outputs: int) -> dict[str, Array]:
-    """Class shares (of a regression: means) in the leaves that held-out rows reach, by each cut of one tree."""
+    """Return the class shares (for a regression: means) in the leaves of the held-out rows, for each cut of a tree."""
     values = np.zeros((model.tree_.node_count, n_outputs))
     values[:, getattr(model, "classes_", [0])] = model.tree_.value[:, 0, :]
     leaves = model.apply(held.together())
@@ -167,12 +168,12 @@ def tree_scores(model: Any, cuts: Mapping[str, Codes], held: Encoded, n_outputs:
 
 
 def _range(X: Array) -> tuple[Array, Array]:
-    """Least and greatest value of each column; NaN for a column without any."""
+    """Return the least and the greatest value of each column; NaN for a column without values."""
     return np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
 
 
 def _mean_and_deviation(X: Array) -> tuple[Array, Array]:
-    """Of each column, shape (n_columns,); the deviation of a column that does not vary is 1."""
+    """Return the mean and the deviation of each column, shape (n_columns,); the deviation of a constant column is 1."""
     here = ~np.isnan(X)
     n = np.maximum(here.sum(axis=0), 1)
     mean = np.where(here, X, 0.0).sum(axis=0) / n

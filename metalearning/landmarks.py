@@ -1,14 +1,14 @@
-"""How well cheap learners do: landmarking meta-features, cross-validated on a sample of the rows.
+"""Landmarking meta-features: the scores of cheap models, cross-validated on a sample of the rows.
 
-As OpenML's (``GenericLandmarker`` of openml/EvaluationEngine): two folds, the predictions of both pooled; the area
-under the ROC curve of each class against the rest, weighted by the sizes of the classes; error rate; Cohen's kappa.
-The learners are not Weka's but cheap relatives of them (see `metalearning.landmark_models`): all trees of a fold are
-cuts of one CART of scikit-learn's, by entropy, whose splits are binary where Weka's give each category a branch of its
-own.
+The procedure is OpenML's (``GenericLandmarker`` of openml/EvaluationEngine): two folds whose predictions are pooled;
+the area under the ROC curve of each class against the rest, weighted by the sizes of the classes; error rate; Cohen's
+kappa. The models are not Weka's but cheaper versions of them (see `metalearning.landmark_models`): all trees of a fold
+are cuts of one CART tree of scikit-learn, grown by entropy. Its splits are binary, where a split of Weka's trees has a
+branch for each category.
 
-What OpenML publishes as ``J48.*``, ``REPTreeDepth*``, ``RandomTreeDepth*`` and ``CfsSubsetEval_*`` was for most data
-sets computed with the options lost that these names speak of: all depths and all confidences agree to the last digit,
-and so do the three learners behind ``CfsSubsetEval_``. Here they are what they are called.
+OpenML computed ``J48.*``, ``REPTreeDepth*``, ``RandomTreeDepth*`` and ``CfsSubsetEval_*`` of most data sets without
+the options that these names mention: the values of all depths and all confidences agree to the last digit, and so do
+the values of the three models after ``CfsSubsetEval_``. Here each value is computed with the options of its name.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from metalearning.table_sample import Array, Codes, TableSample
 
 MOST_ROWS = 3_000
 MOST_COLUMNS = 60
-MOST_INDICATORS = 120  # of all category columns together
-MOST_LEVELS = 20  # of one category column
+MOST_INDICATORS = 120  # for all category columns together
+MOST_LEVELS = 20  # for one category column
 MOST_CLASSES = 50
-MOST_WORK = 4_000_000  # rows x columns x classes, with which the seconds of a tree grow
+MOST_WORK = 4_000_000  # rows x columns x classes; the seconds of a tree grow with this product
 FEWEST_ROWS = 6
 DEEPEST = 25
 
@@ -46,17 +46,17 @@ CLASSIFIERS = (
     "Ridge",  # not OpenML's
 )
 CLASSIFICATION = tuple(f"{name}{measure}" for name in CLASSIFIERS for measure in MEASURES)
-# Not OpenML's, which has no landmarks for regression: root mean squared error over that of the mean, as Weka's
-# root relative squared error.
+# OpenML has no landmarks for regression. Ours are the root mean squared error divided by that of the mean, which is
+# Weka's root relative squared error.
 REGRESSION = ("kNN1NRRSE", "RidgeRRSE", *(f"REPTreeDepth{depth}RRSE" for depth in DEPTHS), "TreeRRSE")
 
 
 def landmarks(sample: TableSample, rng: np.random.Generator) -> dict[str, float]:
-    """Cross-validated scores of cheap learners; none where rows or columns are too few to tell.
+    """Return the cross-validated scores of cheap models; empty if there are too few rows or columns.
 
-    At most `MOST_ROWS` rows, `MOST_COLUMNS` columns and the `MOST_CLASSES` largest classes enter, and fewer rows where
-    many columns and classes would make trees slow. Rows are drawn by class (of a regression, evenly from the sorted
-    target), columns by chance.
+    At most `MOST_ROWS` rows, `MOST_COLUMNS` columns and the `MOST_CLASSES` largest classes are used, and fewer rows if
+    many columns and classes would make trees slow. Rows are drawn by class (for a regression, evenly from the sorted
+    target), columns at random.
     """
     columns = np.sort(rng.permutation(sample.X.shape[1])[:MOST_COLUMNS])
     categorical = sample.categorical[columns]
@@ -73,7 +73,7 @@ def landmarks(sample: TableSample, rng: np.random.Generator) -> dict[str, float]
         return {}
     work = n_classes * (len(columns) - n_symbolic + most_levels * n_symbolic)
     rows = rows[_spread_over(sample.y[rows], min(MOST_ROWS, max(1000, MOST_WORK // work)), rng)]
-    # Every second row in the order of the target, so that both folds have equal shares of each class.
+    # The rows are in the order of the target; every second one is in a fold, so both folds have equal class shares.
     fold = np.arange(len(rows)) % 2
     table, y = encode(sample.X[np.ix_(rows, columns)], categorical, most_levels), sample.y[rows]
     if not table.numeric.shape[1] + table.n_categories:
@@ -83,7 +83,7 @@ def landmarks(sample: TableSample, rng: np.random.Generator) -> dict[str, float]
 
 
 def _spread_over(y: NDArray[Any], most: int, rng: np.random.Generator) -> Codes:
-    """Up to `most` rows in ascending order of the target, evenly spread over it; equal ones in random order."""
+    """Return up to `most` rows in ascending order of the target, evenly spread; equal targets in random order."""
     order = np.lexsort((rng.random(len(y)), y))
     return order if len(y) <= most else order[np.linspace(0, len(y) - 1, most).astype(np.intp)]
 
@@ -104,7 +104,7 @@ def _classify(table: Encoded, y: NDArray[Any], fold: Codes, seed: int) -> dict[s
 
 
 def _class_scores(train: Encoded, targets: Array, held: Encoded, seed: int) -> dict[str, Array]:
-    """Scores of shape (n_held, n_classes) by each classifier."""
+    """Return the scores of each classifier, shape (n_held, n_classes)."""
     scores = _tree_scores(train, targets, held, seed)
     chosen = select_subset(train, targets)
     few_train, few_held = train.columns(chosen), held.columns(chosen)
@@ -129,7 +129,7 @@ def _tree_scores(train: Encoded, targets: Array, held: Encoded, seed: int) -> di
     cuts = {name: landmark_models.pruned(grown, confidence) for name, confidence in CONFIDENCES.items()}
     cuts |= {f"REPTreeDepth{depth}": landmark_models.truncated(grown, depth) for depth in DEPTHS}
     cuts["DecisionStump"] = cuts["REPTreeDepth1"]
-    # As many columns a split as Weka's RandomTree looks at.
+    # The number of columns that Weka's RandomTree considers for a split.
     few = int(np.log2(X.shape[1])) + 1
     random = DecisionTreeClassifier(criterion="entropy", max_features=few, max_depth=max(DEPTHS), random_state=seed)
     random.fit(X, y)
@@ -165,12 +165,12 @@ def _regress(table: Encoded, y: NDArray[Any], fold: Codes, seed: int) -> dict[st
 
 
 def measures(scores: Array, y: NDArray[Any]) -> tuple[float, float, float]:
-    """Weighted area under the ROC curve, error rate and kappa.
+    """Return the weighted area under the ROC curve, the error rate and kappa.
 
     Parameters
     ----------
     scores : ndarray of shape (n_rows, n_classes)
-        Greater for a likelier class.
+        A likelier class has a greater score.
     y : ndarray of int of shape (n_rows,)
         Every class occurs.
     """

@@ -1,4 +1,4 @@
-"""Meta-features as a value: named numbers, and the vectors in which data sets are compared."""
+"""Meta-features: named numbers that describe a table, and the vectors in which data sets are compared."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from numpy.typing import NDArray
 from metalearning.names import VECTOR
 from metalearning.table_sample import Array
 
-FARTHEST = 3.0  # robust deviations from the centre; what lies beyond is no more different for it
+FARTHEST = 3.0  # robust standard deviations from the center; a value beyond counts as this far away
 
 
 @dataclass(frozen=True)
 class MetaFeatures:
-    """What was found of a table.
+    """The meta-features of a table.
 
     Attributes
     ----------
     values : mapping of str to float
-        By OpenML's names, in OpenML's units (percentages are 0 to 100); each one is finite. What is not defined for a
-        table (entropies of category columns where there are none) is absent.
+        By OpenML's names, in OpenML's units (percentages are 0 to 100). Every value is finite. A meta-feature that is
+        not defined for the table (such as entropies of category columns without any) is absent.
     """
 
     values: Mapping[str, float]
 
     def to_vector(self, names: Sequence[str] = VECTOR) -> Array:
-        """The values free of scale, NaN where absent; shape (len(names),).
+        """Return the values without their scale, NaN where absent; shape (len(names),).
 
         - counts, sizes, numbers of distinct values, ratios of entropies: log(1 + x)
         - dimensionality: log(x)
@@ -37,30 +37,31 @@ class MetaFeatures:
         - relative errors (RRSE): x, at most 2
         - entropies in bits, areas under curves, error rates, kappas: x
 
-        `VECTOR` leaves out what depends on units of measurement (means and deviations) or on the order of the rows.
+        `VECTOR` leaves out the meta-features that depend on units of measurement (means and deviations) or on the
+        order of the rows.
         """
         return np.array([_transformed(name, self.values[name]) if name in self.values else np.nan for name in names])
 
 
 @dataclass(frozen=True)
 class Scaling:
-    """Centres and scales that were fitted on the data sets of a database, and are fixed for all later ones.
+    """Centers and scales of the meta-features, fitted on the data sets of a database.
 
     Attributes
     ----------
     names : tuple of str
-    centres, scales : tuple of float
-        Median and interquartile range over 1.349 (the standard deviation, were they normal) of the transformed values
-        of each name.
+    centers, scales : tuple of float
+        Median, and interquartile range divided by 1.349 (the standard deviation of normal values), of the transformed
+        values of each name.
     """
 
     names: tuple[str, ...]
-    centres: tuple[float, ...]
+    centers: tuple[float, ...]
     scales: tuple[float, ...]
 
     @classmethod
     def fit(cls, described: Sequence[MetaFeatures], names: Sequence[str] = VECTOR) -> Scaling:
-        """Learn from data sets; a name that none of them has, or that does not vary, keeps the scale 1.
+        """Fit a scaling; a name that no data set has, or whose values do not vary, gets the scale 1.
 
         Raises
         ------
@@ -70,22 +71,22 @@ class Scaling:
         if not described:
             raise ValueError("a scaling needs the meta-features of at least one data set")
         table = np.array([one.to_vector(names) for one in described]).reshape(len(described), len(names))
-        centres, scales = np.zeros(len(names)), np.ones(len(names))
+        centers, scales = np.zeros(len(names)), np.ones(len(names))
         for i, column in enumerate(table.T):
             known = column[~np.isnan(column)]
             if len(known):
-                low, centres[i], high = np.percentile(known, (25, 50, 75))
+                low, centers[i], high = np.percentile(known, (25, 50, 75))
                 spread = (high - low) / 1.349
                 scales[i] = spread if spread > 1e-9 else float(known.std()) or 1.0
-        return cls(tuple(names), tuple(centres.tolist()), tuple(scales.tolist()))
+        return cls(tuple(names), tuple(centers.tolist()), tuple(scales.tolist()))
 
     def transform(self, described: MetaFeatures) -> Array:
-        """Robust z-scores within plus and minus `FARTHEST`, 0 where absent; shape (len(names),), without NaN."""
-        scaled = (described.to_vector(self.names) - self.centres) / self.scales
+        """Return robust z-scores between -`FARTHEST` and `FARTHEST`, 0 where absent; shape (len(names),)."""
+        scaled = (described.to_vector(self.names) - self.centers) / self.scales
         return np.nan_to_num(np.clip(scaled, -FARTHEST, FARTHEST))
 
     def known(self, described: MetaFeatures) -> NDArray[np.bool_]:
-        """Which names have a value: the others should have no weight in distances; shape (len(names),)."""
+        """Return which names have a value; the others should not count in distances. Shape (len(names),)."""
         return np.array([name in described.values for name in self.names], dtype=bool)
 
 
@@ -97,7 +98,7 @@ def _signed_log(value: float) -> float:
     return float(np.copysign(np.log1p(abs(value)), value))
 
 
-# The first test that a name passes says how its values change.
+# The first test that a name passes decides the transformation of its values.
 _CHANGES: tuple[tuple[Callable[[str], bool], Callable[[float], float]], ...] = (
     (lambda name: "Percentage" in name, lambda value: value / 100),
     (lambda name: name == "Dimensionality", np.log),

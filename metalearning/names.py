@@ -1,4 +1,4 @@
-"""Lists of the names of meta-features, each for a purpose."""
+"""Lists of the names of meta-features, one for each purpose."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ CHEAP = (
 )
 ALL = (*CHEAP, *landmarks.CLASSIFICATION, *landmarks.REGRESSION)
 OWN = tuple(name for name in ALL if name.startswith(("Target", "Ridge")) or name.endswith("RRSE"))
-# What may be mixed with OpenML's values: `landmarks` says why the other landmarks may not.
+# Names whose values are comparable with OpenML's; `landmarks` explains why the other landmarks are not.
 COMPARABLE = tuple(
     name
     for name in ALL
     if name not in OWN
     and (name not in landmarks.CLASSIFICATION or name.startswith(("kNN1N", "NaiveBayes", "DecisionStump")))
 )
-# What says something of the problem: not the order of the rows, not the units in which columns are measured.
+# Names that describe the problem, and not the order of the rows or the units of the columns.
 VECTOR = tuple(
     name for name in ALL if name != "AutoCorrelation" and not name.endswith(("MeansOfNumericAtts", "DevOfNumericAtts"))
 )

@@ -1,4 +1,4 @@
-"""An ordered set of configurations of which each next one does well where those before it do badly."""
+"""Greedy portfolios: each configuration does well on the data sets where the earlier ones do badly."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-WORST = 2.0  # normalised loss beyond which bad is bad
-_TIE = 1e-3  # how much it counts to be good on the whole: it decides when nothing more is to be gained
-_DOUBT = 0.1  # of the total weight: a configuration that few data sets know of must gain more
+WORST = 2.0  # largest normalized loss; larger ones count as this one
+_TIE = 1e-3  # weight of the mean loss, which decides when no configuration gains anything
+_DOUBT = 0.1  # share of the total weight; a configuration that was measured on few data sets must gain more
 
 
-def normalise(losses: Array) -> Array:
-    """Losses of shape (n_configurations,) on one data set: 0 the best, 1 the median, at most 2; NaN stays."""
+def normalize(losses: Array) -> Array:
+    """Return the losses on one data set, scaled so that the best is 0 and the median 1, at most 2; NaN stays."""
     known = losses[np.isfinite(losses)]
     if len(known) == 0:
         return np.full(len(losses), np.nan)
@@ -22,24 +22,24 @@ def normalise(losses: Array) -> Array:
 
 
 def choose(losses: Array, weights: Array, seconds: Array, n: int, patience: float) -> list[int]:
-    """Configurations in the order in which they should be tried.
+    """Return the positions of the configurations in the order in which a search should try them.
 
-    Each next one has the largest gain per second: by how much it lowers the least normalised loss so far, averaged over
-    data sets by weight, after the greedy portfolios of Feurer et al. (2022, Auto-sklearn 2.0, section 3), there without
-    weights and seconds. The gain of a simulated ensemble instead of the best single loss was worse at any time
-    (benchmarks/META_DATABASE.md).
+    The next configuration is the one with the largest gain per second. The gain is the decrease of the least normalized
+    loss so far, averaged over the data sets by weight. These are the greedy portfolios of Feurer et al. (2022,
+    Auto-sklearn 2.0, section 3), which have neither weights nor seconds. To take the gain of a simulated ensemble
+    instead was worse at any time (benchmarks/META_DATABASE.md).
 
     Parameters
     ----------
     losses : ndarray of shape (n_datasets, n_configurations)
-        Normalised; NaN where nothing is known.
+        Normalized; NaN where nothing is known.
     weights : ndarray of shape (n_datasets,)
     seconds : ndarray of shape (n_configurations,)
-        Of one fit on the new table; infinite for what must not be tried.
+        Seconds of one fit on the new table; infinite for a configuration that must not be tried.
     n : int
-        How many are wanted.
+        Largest number of configurations to return.
     patience : float
-        Seconds that are not worth telling apart: what is cheaper gains nothing by it.
+        Seconds that are added to each fit: well below them, a cheaper configuration has no advantage.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""What a memory expects of configurations on a table, given what has been seen of some of them there."""
+"""Expected losses of configurations on a table, given the losses of some configurations there."""
 
 from __future__ import annotations
 
@@ -12,33 +12,34 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from metalearning.portfolio import WORST, normalise
+from metalearning.portfolio import WORST, normalize
 from pipelines.configuration import Configuration
 
 Array = NDArray[Any]
 
-_OFFSET = 0.5  # normalised losses are compared as log(loss + offset), which spreads the good ones
+_OFFSET = 0.5  # losses are compared as log(normalized loss + offset), which spreads the small losses
 _NOISE = 0.5  # variance of a loss, in units of the mean variance of a configuration over data sets
 
 
 @dataclass(frozen=True)
-class Beliefs:
-    """A Gaussian process over configurations, whose means and covariances are those over the known data sets.
+class ConfigurationPosterior:
+    """A Gaussian process over configurations; its means and covariances are those over the known data sets.
 
-    What did well where those did well that do well here is expected to do well here, too. The idea of Fusi, Sheth and
-    Elibol (2018, "Probabilistic matrix factorization for automated machine learning", NeurIPS, section 3), with the
-    data sets themselves in place of latent factors. What is seen on the table outweighs the rest as it grows.
+    Two configurations that did well on the same data sets are expected to do well together on a new one. The idea is
+    that of Fusi, Sheth and Elibol (2018, "Probabilistic matrix factorization for automated machine learning", NeurIPS,
+    section 3), with the data sets themselves in place of latent factors. The more losses are known on the table, the
+    less weight the known data sets have.
 
     Attributes
     ----------
     configurations : tuple of Configuration
-        As they stand in the space of the table.
+        Complete configurations in the space of the table.
     losses : ndarray of shape (n_datasets, n_configurations)
-        Normalised, see `metalearning.portfolio.normalise`; NaN where nothing is known.
+        Normalized, see `metalearning.portfolio.normalize`; NaN where nothing is known.
     weights : ndarray of shape (n_datasets,)
-        How similar the data sets are.
+        Similarity of each data set to the table.
     seconds : ndarray of shape (n_configurations,)
-        Of a fit, with those added that are not worth telling apart.
+        Seconds of a fit plus the patience, see `metalearning.portfolio.choose`.
     """
 
     configurations: tuple[Configuration, ...]
@@ -46,38 +47,39 @@ class Beliefs:
     weights: Array
     seconds: Array
 
-    def promising(
+    def rank_by_improvement(
         self, seen: Mapping[Configuration, float | None], left_out: Collection[Configuration]
     ) -> list[Configuration]:
-        """Those that are not left out, by expected improvement per second, best first.
+        """Return the configurations that are not left out, by expected improvement per second, best first.
 
-        The improvement is shared with those of the family that were tried: an ensemble gains more from another family
-        than from a sibling, and on a table unlike the known ones a family may do better than all that is believed.
+        The improvement is divided by one plus the number of left-out configurations of the same family: an ensemble
+        gains more from another family, and on a table that is unlike the known data sets another family may do better
+        than expected.
 
         Parameters
         ----------
         seen : mapping of Configuration to float or None
-            Losses on the table; None for a failure. Those of at least one known configuration.
+            Losses on the table; None for a failure. At least one of `configurations` is among them.
         left_out : collection of Configuration
         """
         place = {configuration: i for i, configuration in enumerate(self.configurations)}
         known = {place[c]: loss for c, loss in seen.items() if c in place}
         at = np.array(list(known))
-        losses = normalise(np.array([np.nan if loss is None else loss for loss in known.values()]))
+        losses = normalize(np.array([np.nan if loss is None else loss for loss in known.values()]))
         y = _spread(np.where(np.isfinite(losses), losses, WORST))
         mean, deviation = self._posterior(at, y)
         z = (y.min() - mean) / deviation
         value = deviation * (z * norm.cdf(z) + norm.pdf(z)) / self.seconds
-        siblings = Counter(configuration.family for configuration in left_out)
-        value /= np.array([1 + siblings[configuration.family] for configuration in self.configurations])
+        per_family = Counter(configuration.family for configuration in left_out)
+        value /= np.array([1 + per_family[configuration.family] for configuration in self.configurations])
         return [self.configurations[i] for i in np.argsort(-value) if self.configurations[i] not in left_out]
 
     def _posterior(self, at: Array, y: Array) -> tuple[Array, Array]:
-        """Mean and standard deviation of all configurations, given `y` of those in the places `at`."""
-        prior = self._means + np.mean(y - self._means[at])  # a table may be harder than others for all of them
+        """Return mean and standard deviation of all configurations, given the values `y` at the positions `at`."""
+        prior = self._means + np.mean(y - self._means[at])  # a table may be harder than others for every configuration
         off, cross = y - prior[at], self._kernel[:, at]
         solved = np.linalg.solve(cross[at] + _NOISE * np.eye(len(at)), np.c_[off, cross.T])
-        size = off @ solved[:, 0] / len(at)  # of the kernel, where these losses are likeliest
+        size = off @ solved[:, 0] / len(at)  # the scale of the kernel for which these losses are most likely
         variance = np.diag(self._kernel) - np.einsum("ij,ji->i", cross, solved[:, 1:])
         return prior + cross @ solved[:, 0], np.sqrt(np.maximum(variance, 1e-6) * max(size, 1e-12))
 
@@ -88,7 +90,7 @@ class Beliefs:
 
     @cached_property
     def _kernel(self) -> Array:
-        """Covariances over data sets, of mean variance 1; unknown losses are the mean ones."""
+        """Covariances over data sets, scaled to a mean variance of 1; an unknown loss is taken to be the mean."""
         off = np.nan_to_num(_spread(self.losses) - self._means) * np.sqrt(self.weights)[:, None]
         kernel = off.T @ off
         return np.asarray(kernel / max(float(np.diag(kernel).mean()), 1e-12))

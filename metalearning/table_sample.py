@@ -1,4 +1,4 @@
-"""The rows and columns of a table that are looked at, so that a large table costs no more than a middling one."""
+"""A sample of the rows and columns of a table, so that a large table costs no more than a medium one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_COLUMNS = 1_000
 
 @dataclass(frozen=True)
 class TableSample:
-    """Some rows and columns of a table, dense, beside the facts of the whole table.
+    """Some rows and columns of a table as a dense array, with the traits of the whole table.
 
     Attributes
     ----------
@@ -29,11 +29,11 @@ class TableSample:
     y : ndarray of shape (n_rows,)
         Class codes, or floats for regression.
     categorical : ndarray of bool of shape (n_columns,)
-        Which columns of the sample are categories.
+        True for the category columns of the sample.
     target : ndarray
-        The target of all rows of the table.
+        Target of all rows of the table.
     traits : TableTraits
-        Of the whole table.
+        Traits of the whole table.
     """
 
     X: Array
@@ -44,7 +44,7 @@ class TableSample:
 
 
 def draw(X: Any, y: Any, traits: TableTraits, rng: np.random.Generator) -> TableSample:
-    """All of a table of up to `MOST_CELLS` cells and `MOST_COLUMNS` columns, a random part of a larger one.
+    """Return a sample of a table; the whole table if it has at most `MOST_CELLS` cells and `MOST_COLUMNS` columns.
 
     Rows and columns keep their order.
     """
@@ -64,5 +64,5 @@ def draw(X: Any, y: Any, traits: TableTraits, rng: np.random.Generator) -> Table
 
 
 def _some(n: int, most: int, rng: np.random.Generator) -> Codes:
-    """Up to `most` of the positions 0 to n - 1, in ascending order."""
+    """Return up to `most` of the positions 0 to n - 1, in ascending order."""
     return np.arange(n) if n <= most else np.sort(rng.choice(n, most, replace=False, shuffle=False))

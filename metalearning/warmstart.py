@@ -1,4 +1,4 @@
-"""From a table to the configurations that a search should begin with."""
+"""Recommends the configurations that a search on a table should begin with."""
 
 from __future__ import annotations
 
@@ -14,42 +14,42 @@ from numpy.typing import NDArray
 from meta_db.store import MetaDatabase
 from metalearning.metafeatures import MetaFeatures
 from metalearning.names import CHEAP, VECTOR
-from metalearning.portfolio import choose, normalise
-from metalearning.posterior import Beliefs
-from metalearning.similarity import Likeness, compare, weigh
+from metalearning.portfolio import choose, normalize
+from metalearning.posterior import ConfigurationPosterior
+from metalearning.similarity import Similarity, compare, kernel_weights
 from pipelines.component import task_type
 from pipelines.configuration import Configuration
 from pipelines.space import complete
 
-_N_SIMILAR = 40  # data sets that are asked where to begin
-_N_KNOWN = 60  # and how to go on
+_N_SIMILAR = 40  # nearest data sets, which decide the initial design
+_N_KNOWN = 60  # nearest data sets, which the posterior is made of
 _N_CANDIDATES = 150
-_N_ANSWERS = 60
-_AHEAD = 5  # how little the first places differ when candidates are gathered
-_REACH = 1.25  # times the most rows that what is asked was measured on: what is true of few need not be of many
-_OTHER_TASK = 0.5  # distance between two classes and many
-_OTHER_SIZE = 0.1  # distance of what was measured on twice or half as many rows
-# Order of rows and units of columns say nothing of a problem, landmarks take too long at the start of a run.
+_N_RECOMMENDED = 60
+_RANK_OFFSET = 5  # credit of a rank is 1 / (rank + offset): the larger it is, the less the first ranks differ
+_REACH = 1.25  # a table with more than so many times the rows of the data sets gets no recommendation
+_OTHER_TASK = 0.5  # added to the distance between a binary and a multiclass data set
+_OTHER_SIZE = 0.1  # added to the distance of a data set with twice or half as many rows
+# The order of rows and the units of columns say nothing about a problem; landmarks take too long when a run starts.
 CHEAP_VECTOR = tuple(name for name in VECTOR if name in CHEAP)
 
 
 @dataclass(frozen=True)
 class Recommendation:
-    """What the memory says.
+    """The recommendation of the meta-databases for a table.
 
     Attributes
     ----------
     configurations : list of Configuration
-        Best bets first, mutually complementary.
-    similar : list of (str, Likeness)
-        Names of the nearest data sets, the nearest first, and how like they are.
-    beliefs : Beliefs or None
-        What is known of all candidates; None where the memory has nothing to say.
+        The most promising first; each complements the earlier ones.
+    similar : list of (str, Similarity)
+        Names of the nearest data sets and their similarity, the nearest first.
+    posterior : ConfigurationPosterior or None
+        Expected losses of all candidates; None without a recommendation.
     """
 
     configurations: list[Configuration]
-    similar: list[tuple[str, Likeness]]
-    beliefs: Beliefs | None = None
+    similar: list[tuple[str, Similarity]]
+    posterior: ConfigurationPosterior | None = None
 
 
 def recommend(
@@ -61,29 +61,29 @@ def recommend(
     patience: float,
     left_out: Collection[str] = (),
 ) -> Recommendation:
-    """The initial design for a table.
+    """Return the initial design for a table.
 
     Parameters
     ----------
     databases : sequence of MetaDatabase
-        The shipped memory, and the user's own where there is one.
+        The shipped one, and the user's own one if it exists.
     described : MetaFeatures
-        Of the table; the cheap ones do.
+        Meta-features of the table; the level "cheap" is enough.
     space : ConfigurationSpace
-        Of the table.
+        Space of the table.
     metric : str
-        Name of the scorer that is aimed at; data sets where it is not known are asked by their default one.
+        Name of the scorer that the search maximizes; a data set without it is read by its default scorer.
     cost : callable
-        Seconds that one fit of a configuration will take; infinite for what must not be tried.
+        Returns the seconds of one fit of a configuration; infinite if it must not be tried.
     patience : float
-        Seconds that are not worth telling apart.
+        See `metalearning.portfolio.choose`.
     left_out : collection of str
-        Families of data sets that must not be asked, for judging the memory.
+        Families of data sets that are not used; for benchmarks of the database.
 
     Returns
     -------
     Recommendation
-        No configurations where the memory knows no data set of the kind, or smaller ones only.
+        Without configurations if the databases hold no data set of this kind, or only much smaller ones.
     """
     n_classes = int(described.values.get("NumberOfClasses", 0))
     task = task_type(n_classes)
@@ -96,53 +96,56 @@ def recommend(
     ]
     if not known:
         return Recommendation([], [])
-    likeness = compare(described, [MetaFeatures(record.qualities) for *_, record in known], CHEAP_VECTOR)
-    # Two classes and many are different problems, however alike the columns; and what wins depends on the rows.
+    similarities = compare(described, [MetaFeatures(record.qualities) for *_, record in known], CHEAP_VECTOR)
+    # Binary and multiclass are different problems even if the columns agree, and the best family depends on the rows.
     n_rows = described.values.get("NumberOfInstances", 0)
-    away = [
+    added = [
         _OTHER_TASK * (record.traits.task != task)
         + (_OTHER_SIZE * abs(np.log2(record.traits.n_rows / n_rows)) if n_rows else 0.0)
         for *_, record in known
     ]
-    distance = np.array([one.distance for one in likeness]) + away
+    distance = np.array([one.distance for one in similarities]) + added
     order = np.argsort(distance, kind="stable")[:_N_KNOWN]
     nearest = order[:_N_SIMILAR]
-    similar = [(known[i][2].name, replace(likeness[i], distance=float(distance[i]))) for i in nearest]
+    similar = [(known[i][2].name, replace(similarities[i], distance=float(distance[i]))) for i in nearest]
     if n_rows > _REACH * max(known[i][2].traits.n_rows for i in nearest):
         return Recommendation([], similar)
     scores = _in_space([known[i][0].scores(known[i][1], metric) for i in order], space)
-    weights = weigh(distance)[order]
+    weights = kernel_weights(distance)[order]
     candidates = _candidates(scores[:_N_SIMILAR], weights[:_N_SIMILAR])
-    losses = np.array([normalise(np.array([-seen.get(entry, np.nan) for entry in candidates])) for seen in scores])
+    losses = np.array([normalize(np.array([-seen.get(entry, np.nan) for entry in candidates])) for seen in scores])
     seconds = np.array([cost(candidate) for candidate in candidates])
-    design = choose(losses[:_N_SIMILAR], weights[:_N_SIMILAR], seconds, _N_ANSWERS, patience)
+    design = choose(losses[:_N_SIMILAR], weights[:_N_SIMILAR], seconds, _N_RECOMMENDED, patience)
     able = np.flatnonzero(np.isfinite(seconds))
-    beliefs = Beliefs(tuple(candidates[i] for i in able), losses[:, able], weights, seconds[able] + patience)
-    return Recommendation([candidates[i] for i in design], similar, beliefs)
+    posterior = ConfigurationPosterior(
+        tuple(candidates[i] for i in able), losses[:, able], weights, seconds[able] + patience
+    )
+    return Recommendation([candidates[i] for i in design], similar, posterior)
 
 
 def _in_space(
     scores: Sequence[Mapping[Configuration, float]], space: ConfigurationSpace
 ) -> list[dict[Configuration, float]]:
-    """Scores of configurations as they stand in the space of the new table, where several may come to the same.
+    """Return the scores by configurations that are complete in the space of the new table.
 
-    A memory that was built holds some in part, and a user's own holds them whole.
+    Several entries may complete to the same configuration, whose score is then their mean: `automl meta build` saves
+    configurations in part, `automl meta add` saves complete ones.
     """
-    standing = {entry: complete(space, entry) for entry in dict.fromkeys(chain.from_iterable(scores))}
+    completions = {entry: complete(space, entry) for entry in dict.fromkeys(chain.from_iterable(scores))}
     found = []
     for seen in scores:
-        alike: dict[Configuration, list[float]] = {}
+        merged: dict[Configuration, list[float]] = {}
         for entry, score in seen.items():
-            if (completed := standing[entry]) is not None:
-                alike.setdefault(completed, []).append(score)
-        found.append({completed: fmean(values) for completed, values in alike.items()})
+            if (completed := completions[entry]) is not None:
+                merged.setdefault(completed, []).append(score)
+        found.append({completed: fmean(values) for completed, values in merged.items()})
     return found
 
 
 def _candidates(scores: Sequence[Mapping[Configuration, float]], weights: NDArray[np.float64]) -> list[Configuration]:
-    """What did well on the data sets asked."""
+    """Return the configurations that rank best on the data sets."""
     credit: dict[Configuration, float] = {}
     for seen, weight in zip(scores, weights, strict=True):
-        for place, entry in enumerate(sorted(seen, key=lambda entry: -seen[entry])):
-            credit[entry] = credit.get(entry, 0.0) + weight / (place + _AHEAD)
+        for rank, entry in enumerate(sorted(seen, key=lambda entry: -seen[entry])):
+            credit[entry] = credit.get(entry, 0.0) + weight / (rank + _RANK_OFFSET)
     return sorted(credit, key=lambda entry: -credit[entry])[:_N_CANDIDATES]

@@ -12,7 +12,7 @@ import typer
 from automl.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from automl.meta.build import Source
+    from automl.meta.build import BenchmarkTable
 
 app = typer.Typer(help="The memory that warm-starts the search.", no_args_is_help=True)
 
@@ -65,26 +65,26 @@ def build(
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from automl.meta.build import Protocol, fill
+    from automl.meta.build import MeasurementProtocol, build_database
     from automl.meta.design import design
     from meta_db.store import MetaDatabase, MetaDatabaseError
-    from metalearning.correction import teach
+    from metalearning.correction import fit_corrections
 
-    sources = _sources(folder, openml_task or [], server)
+    sources = _benchmark_tables(folder, openml_task or [], server)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         bar = progress.add_task("tables", total=rounds * len(sources))
 
-        def show(source: Source, number: int, done: int) -> None:
+        def show(source: BenchmarkTable, number: int, done: int) -> None:
             progress.update(bar, advance=1, description=f"round {number}: {source.name}")
             if not console.is_terminal and done:
                 console.print(f"round {number}: {source.name}, {done} results", highlight=False)
 
         try:
             with MetaDatabase(file, writable=True) as database:
-                protocol = Protocol(max_rows=max_rows, cell_seconds=cell_seconds)
-                fill(
+                protocol = MeasurementProtocol(max_rows=max_rows, cell_seconds=cell_seconds)
+                build_database(
                     sources,
                     database,
                     design(rounds, protocol.seed),
@@ -94,7 +94,7 @@ def build(
                     on_visit=show,
                 )
                 progress.update(bar, description="learning what fits take")
-                teach(database)
+                fit_corrections(database)
                 database.compact()
                 said = database.info()
         except MetaDatabaseError as error:
@@ -201,20 +201,20 @@ def publish(
     )
 
 
-def _sources(folder: Path | None, tasks: Sequence[int], server: str | None) -> list[Source]:
+def _benchmark_tables(folder: Path | None, tasks: Sequence[int], server: str | None) -> list[BenchmarkTable]:
     """Tables to measure on."""
-    from automl.meta.build import read_sources
-    from automl.meta.openml_run import as_source
+    from automl.meta.build import read_benchmark_tables
+    from automl.meta.openml_run import as_benchmark_table
     from meta_db.exchange.client import Connection, OpenMLError
     from meta_db.exchange.task import fetch_task
 
     if folder is None and not tasks:
         raise InvalidInputError("name a folder of tables, or at least one --openml-task")
-    sources = [] if folder is None else read_sources(folder)
+    sources = [] if folder is None else read_benchmark_tables(folder)
     if tasks:
         try:
             with Connection(server).open() as session:
-                sources += [as_source(fetch_task(session, number)) for number in tasks]
+                sources += [as_benchmark_table(fetch_task(session, number)) for number in tasks]
         except OpenMLError as error:
             raise InvalidInputError(str(error)) from error
     return sources

@@ -21,7 +21,7 @@ from automl.errors import InvalidInputError
 from automl.execute.local import LocalExecutor
 from automl.execute.machine import available_cpus, default_memory_limit
 from automl.execute.processes import warm_up
-from automl.meta.design import losers
+from automl.meta.design import dominated
 from automl.meta.records import provenance, record_evaluation, record_task
 from automl.task import validation
 from automl.task.files import read_table
@@ -46,7 +46,7 @@ _BAR_FROM = 20  # as many have to be known first
 
 
 @dataclass(frozen=True)
-class Source:
+class BenchmarkTable:
     """A table, and what is known of it.
 
     Attributes
@@ -70,7 +70,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Protocol:
+class MeasurementProtocol:
     """How every cell is measured.
 
     Attributes
@@ -88,7 +88,7 @@ class Protocol:
     seed: int = 0
 
 
-def read_sources(folder: Path) -> list[Source]:
+def read_benchmark_tables(folder: Path) -> list[BenchmarkTable]:
     """Tables of a folder, as its ``index.csv`` lists them: name, task, n_rows, and where known family and openml_id.
 
     Small and large ones by turns, so that a build that is stopped early knows tables of every size. Files are
@@ -111,7 +111,7 @@ def read_sources(folder: Path) -> list[Source]:
     for row in (by_size[i] for i in _spread(len(by_size))):
         number, family = row.get("openml_id"), row.get("family")
         sources.append(
-            Source(
+            BenchmarkTable(
                 str(row["name"]),
                 folder / f"{row['name']}.parquet",
                 row["task"] != "regression",
@@ -129,15 +129,15 @@ def _spread(n: int) -> list[int]:
     return [i for i in turned if i < n]
 
 
-def fill(
-    sources: Iterable[Source],
+def build_database(
+    sources: Iterable[BenchmarkTable],
     database: MetaDatabase,
     rounds: Iterable[Sequence[Configuration]],
     *,
-    protocol: Protocol = Protocol(),
+    protocol: MeasurementProtocol = MeasurementProtocol(),
     time_limit: float = float("inf"),
     n_workers: int | None = None,
-    on_visit: Callable[[Source, int, int], None] = lambda source, number, done: None,
+    on_visit: Callable[[BenchmarkTable, int, int], None] = lambda source, number, done: None,
 ) -> None:
     """Measure configurations on tables until all is measured or the time is up.
 
@@ -162,7 +162,7 @@ def fill(
     warm_up(_LIBRARIES)
     sources = list(sources)
     for number, batch in enumerate(rounds):
-        lost = losers(database.results())
+        lost = dominated(database.results())
         hopeful = [configuration for configuration in batch if configuration not in lost]
         for source in sources:
             if time.monotonic() >= deadline:
@@ -176,15 +176,15 @@ def fill(
 
 
 def _visit(
-    source: Source,
+    source: BenchmarkTable,
     batch: Sequence[Configuration],
     database: MetaDatabase,
-    protocol: Protocol,
+    protocol: MeasurementProtocol,
     n_workers: int,
     deadline: float,
 ) -> int:
     """Measure what is missing of a batch on one table; returns how many cells were added."""
-    task, n_rows = prepare_source(source, protocol)
+    task, n_rows = prepare_benchmark_table(source, protocol)
     dataset = database.add_dataset(record_task(task, source.name, source.family, n_rows, source.openml_id))
     if not database.is_described(dataset):
         database.describe_dataset(dataset, _describe(source, protocol))
@@ -220,7 +220,7 @@ def _race(
     order: Sequence[Configuration],
     known: Iterable[float],
     executor: LocalExecutor,
-    protocol: Protocol,
+    protocol: MeasurementProtocol,
     deadline: float,
 ) -> Iterator[list[TrialResult]]:
     """What came of each configuration, in one part or two; those that the deadline meets are dropped.
@@ -263,7 +263,7 @@ def _note(
             path.unlink()
 
 
-def prepare_source(source: Source, protocol: Protocol) -> tuple[Task, int]:
+def prepare_benchmark_table(source: BenchmarkTable, protocol: MeasurementProtocol) -> tuple[Task, int]:
     """Return the task of a table under a protocol, and the number of rows of the whole table.
 
     Raises
@@ -279,7 +279,7 @@ def prepare_source(source: Source, protocol: Protocol) -> tuple[Task, int]:
     return _make_task(X.iloc[rows], y.iloc[rows], source, protocol, protocol.n_folds), len(target)
 
 
-def _read(source: Source) -> tuple[pd.DataFrame, pd.Series]:
+def _read(source: BenchmarkTable) -> tuple[pd.DataFrame, pd.Series]:
     if source.table is not None:
         return source.table
     table = read_table(source.path)
@@ -288,18 +288,20 @@ def _read(source: Source) -> tuple[pd.DataFrame, pd.Series]:
     return table.drop(columns=source.target), table[source.target]
 
 
-def _make_task(X: pd.DataFrame, y: pd.Series, source: Source, protocol: Protocol, cv: Any = None) -> Task:
+def _make_task(
+    X: pd.DataFrame, y: pd.Series, source: BenchmarkTable, protocol: MeasurementProtocol, cv: Any = None
+) -> Task:
     classification = source.is_classification
     return prepare(TrainingData(X, y), classification=classification, cv=cv, random_state=protocol.seed).task
 
 
-def _describe(source: Source, protocol: Protocol) -> Mapping[str, float]:
+def _describe(source: BenchmarkTable, protocol: MeasurementProtocol) -> Mapping[str, float]:
     """Meta-features of the whole table, so that they are comparable with OpenML's."""
     whole = _make_task(*_read(source), source, protocol)
     return describe(whole.X, whole.y, whole.traits, random_state=protocol.seed).values
 
 
-def _subsample(y: NDArray[Any], is_classification: bool, protocol: Protocol) -> NDArray[np.intp]:
+def _subsample(y: NDArray[Any], is_classification: bool, protocol: MeasurementProtocol) -> NDArray[np.intp]:
     """Rows to use, in their order; classes that would keep fewer rows than there are folds are left out."""
     n = min(len(y), protocol.max_rows)
     # Rows at equal distances in the order of the target: of each class, or each stretch of values, its due part.

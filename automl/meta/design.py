@@ -59,7 +59,7 @@ def design(n_rounds: int, seed: int = 0) -> Iterator[list[Configuration]]:
         yield list(dict.fromkeys(drawn))
 
 
-def losers(results: Results) -> set[Configuration]:
+def dominated(results: Results) -> set[Configuration]:
     """Configurations that have lost nearly everywhere: not worth measuring on further data sets."""
     scores = results.scores
     quantile = np.full(scores.shape, np.nan)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from automl.errors import InvalidInputError
-from automl.meta.build import Source
+from automl.meta.build import BenchmarkTable
 from automl.persistence import library_versions
 from automl.task.task import Task
 from automl.task.validation import check_target
@@ -19,9 +19,9 @@ from meta_db.exchange.client import Session
 from meta_db.exchange.task import TaskTable, publish
 
 
-def as_source(table: TaskTable) -> Source:
-    """A task's table for `automl.meta.build.fill`, which measures on the task's own splits."""
-    return Source(
+def as_benchmark_table(table: TaskTable) -> BenchmarkTable:
+    """A task's table for `automl.meta.build.build_database`, which measures on the task's own splits."""
+    return BenchmarkTable(
         table.name,
         Path(f"OpenML task {table.number}"),
         bool(table.class_labels),

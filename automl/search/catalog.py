@@ -13,7 +13,7 @@ from automl.search.base import Searcher
 from automl.search.baselines import GeneticSearcher, GridSearcher, RandomSearcher, SobolSearcher
 from automl.search.optuna_sampler import SAMPLERS, OptunaSearcher, is_optuna_sampler
 from automl.search.smac import SmacSearcher
-from metalearning.posterior import Beliefs
+from metalearning.posterior import ConfigurationPosterior
 from pipelines.configuration import Configuration
 
 SEARCHERS: dict[str, Callable[..., Searcher]] = {
@@ -31,11 +31,11 @@ def make_searcher(
     space: ConfigurationSpace,
     seed: int,
     initial: Sequence[Configuration] = (),
-    beliefs: Beliefs | None = None,
+    posterior: ConfigurationPosterior | None = None,
 ) -> Searcher:
     """A searcher by its name, a sampler of Optuna in its adapter, or the user's own object as it is.
 
-    What a memory believes is for the default one.
+    Only the default searcher uses the posterior.
 
     Raises
     ------
@@ -45,7 +45,7 @@ def make_searcher(
     if isinstance(searcher, str):
         check_names("searcher", searcher, SEARCHERS)
         if searcher == "smac":
-            return SmacSearcher(space, seed=seed, initial=initial, beliefs=beliefs)
+            return SmacSearcher(space, seed=seed, initial=initial, posterior=posterior)
         return SEARCHERS[searcher](space, seed=seed, initial=initial)
     if is_optuna_sampler(searcher):
         return OptunaSearcher(space, seed=seed, initial=initial, sampler=searcher)

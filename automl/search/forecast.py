@@ -1,4 +1,4 @@
-"""What a fit will take: the components' own guesses, corrected by the memory and by what the run has measured."""
+"""Forecasts of the seconds and the memory of a fit: the components' guesses, corrected by measurements."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from dataclasses import replace
 import numpy as np
 
 from automl.trials.history import Evaluation, RunHistory
-from meta_db.store import MetaDatabase, MetaDatabaseError, database_files
-from metalearning.correction import MEMORY, NOTHING_LEARNT, SECONDS, Correction, Quantity, recall
+from meta_db import store
+from meta_db.store import MetaDatabase, MetaDatabaseError
+from metalearning.correction import FIT_MEMORY, NO_CORRECTION, SECONDS, Correction, Cost, load_corrections
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
 
 logger = logging.getLogger(__name__)
 
 
-def recall_corrections() -> dict[str, Correction]:
-    """What the shipped memory says of the components' guesses, by quantity; nothing where it cannot be read."""
+def shipped_corrections() -> dict[str, Correction]:
+    """Return the corrections of the components' guesses by the name of the cost; empty if they cannot be read."""
     try:
-        with MetaDatabase(database_files()[0]) as memory:
-            return {quantity.name: recall(quantity, memory) for quantity in (SECONDS, MEMORY)}
+        with MetaDatabase(store.SHIPPED) as database:
+            return load_corrections(database)
     except MetaDatabaseError as error:
-        logger.debug("what fits take is guessed without a memory: %s", error)
+        logger.debug("seconds and memory of fits are forecast without the meta-database: %s", error)
         return {}
 
 
@@ -38,15 +39,15 @@ class _Forecast:
         Of the whole table.
     train_share : float
         Share of the rows that a fold trains on.
-    learnt : Correction
-        What the memory says of the components' guesses.
+    correction : Correction
+        Correction of the components' guesses, from the meta-database.
     """
 
-    _quantity: Quantity
+    _cost: Cost
 
-    def __init__(self, traits: TableTraits, train_share: float, learnt: Correction = NOTHING_LEARNT):
+    def __init__(self, traits: TableTraits, train_share: float, correction: Correction = NO_CORRECTION):
         self._traits = replace(traits, n_rows=max(1, int(traits.n_rows * train_share)))
-        self._learnt = learnt
+        self._correction = correction
         self._guesses: dict[Configuration, float] = {}
         self._seen = (0, 0)
         self._ratios: dict[str, float] = {}  # of what was measured to the guesses, when that was seen
@@ -54,14 +55,14 @@ class _Forecast:
     def guess(self, configuration: Configuration) -> float:
         """The guess from before the run; a function of configuration and table alone."""
         if configuration not in self._guesses:
-            factor, _ = self._learnt.factors(configuration.family, self._traits)
-            guessed = max(self._quantity.least, self._quantity.guess(configuration, self._traits))
+            factor, _ = self._correction.factors(configuration.family, self._traits)
+            guessed = max(self._cost.least, self._cost.guess(configuration, self._traits))
             self._guesses[configuration] = factor * guessed
         return self._guesses[configuration]
 
     def upper(self, configuration: Configuration) -> float:
         """What nine of ten such fits stay below, before the run has measured anything."""
-        middle, upper = self._learnt.factors(configuration.family, self._traits)
+        middle, upper = self._correction.factors(configuration.family, self._traits)
         return self.guess(configuration) * upper / middle
 
     def predict(self, configuration: Configuration, history: RunHistory) -> float:
@@ -93,7 +94,7 @@ class _Forecast:
 class RuntimeModel(_Forecast):
     """Seconds of one fold of a configuration."""
 
-    _quantity = SECONDS
+    _cost = SECONDS
 
     def _taken(self, evaluation: Evaluation, history: RunHistory) -> float | None:
         return history.cost(evaluation) if evaluation.folds else None
@@ -102,8 +103,8 @@ class RuntimeModel(_Forecast):
 class MemoryModel(_Forecast):
     """MiB that one fold of a configuration adds to its worker at the highest."""
 
-    _quantity = MEMORY
+    _cost = FIT_MEMORY
 
     def _taken(self, evaluation: Evaluation, history: RunHistory) -> float | None:
         noted = [result.info["memory"] for result in evaluation.folds.values() if "memory" in result.info]
-        return max(self._quantity.least, *noted) if noted else None
+        return max(self._cost.least, *noted) if noted else None

@@ -15,7 +15,7 @@ from automl.search.forecast import RuntimeModel
 from automl.task.task import Task
 from meta_db.store import MetaDatabase, MetaDatabaseError, database_files
 from metalearning.features import describe
-from metalearning.posterior import Beliefs
+from metalearning.posterior import ConfigurationPosterior
 from metalearning.warmstart import Recommendation, recommend
 from pipelines.catalog import get_component
 from pipelines.configuration import Configuration
@@ -78,7 +78,7 @@ def default_portfolio(space: ConfigurationSpace, runtime: RuntimeModel, budget: 
 
 def recommended_portfolio(
     space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget, task: Task, longest: float
-) -> tuple[list[Configuration], Beliefs | None]:
+) -> tuple[list[Configuration], ConfigurationPosterior | None]:
     """Return the configurations that the meta-database recommends, and its expectations of all that it knows.
 
     Where the meta-database cannot be read, or knows no similar data set, the hand-made portfolio and None are returned.
@@ -95,12 +95,16 @@ def recommended_portfolio(
         logger.info("no known data set has about as many rows and is like this; starting with the hand-made portfolio")
         return default_portfolio(space, runtime, budget), None
     nearest = dict(reversed(recommendation.similar))  # a data set may have been measured on few rows and on many
-    for name, likeness in sorted(nearest.items(), key=lambda item: item[1].distance)[:3]:
-        alike, unlike = ", ".join(likeness.alike), ", ".join(likeness.unlike)
+    for name, found in sorted(nearest.items(), key=lambda item: item[1].distance)[:3]:
+        similar, different = ", ".join(found.similar_in), ", ".join(found.different_in)
         logger.info(
-            "similar data set: %s (distance %.2f: alike in %s, less so in %s)", name, likeness.distance, alike, unlike
+            "similar data set: %s (distance %.2f; similar in %s; different in %s)",
+            name,
+            found.distance,
+            similar,
+            different,
         )
-    return recommendation.configurations, recommendation.beliefs
+    return recommendation.configurations, recommendation.posterior
 
 
 def _recommend(

@@ -13,7 +13,7 @@ from automl.search.surrogate import Surrogate
 from automl.search.vectors import Vectors, VectorSpace
 from automl.trials.history import Observation, RunHistory
 from automl.trials.trial import Trial
-from metalearning.posterior import Beliefs
+from metalearning.posterior import ConfigurationPosterior
 from pipelines.configuration import Configuration
 
 # Where many suggestions are asked for at once, the second choices of a model are good enough for some of them.
@@ -34,10 +34,10 @@ class SmacSearcher:
     seed : int
     initial : sequence of Configuration
         Tried first, in this order.
-    beliefs : Beliefs or None
-        After a few initial configurations, as many as there are left of them are chosen by these.
+    posterior : ConfigurationPosterior or None
+        Chooses the remaining initial configurations once some of them have run.
     n_advised : int
-        Configurations that beliefs choose alone; from then on they take turns with the model.
+        Number of configurations after which the posterior takes turns with the model.
     n_initial : int
         Random configurations before the first model where `initial` holds fewer.
     random_share : float
@@ -52,14 +52,14 @@ class SmacSearcher:
         *,
         seed: int = 0,
         initial: Sequence[Configuration] = (),
-        beliefs: Beliefs | None = None,
+        posterior: ConfigurationPosterior | None = None,
         n_advised: int = 20,
         n_initial: int = 8,
         random_share: float = 0.1,
         per_second: bool = True,
     ):
         self._space = VectorSpace(space)
-        self._seed, self._initial, self._beliefs = seed, tuple(initial), beliefs
+        self._seed, self._initial, self._posterior = seed, tuple(initial), posterior
         self._n_advised, self._n_initial = n_advised, n_initial
         self._random_share, self._per_second = random_share, per_second
         self._vectors: dict[Configuration, Vectors] = {}  # a cache
@@ -75,7 +75,7 @@ class SmacSearcher:
         ranked, left = np.empty((0, len(self._space.names))), 0
         while len(trials) < n:
             rng = np.random.default_rng((self._seed, len(tried)))
-            if initial and (self._beliefs is None or len(tried) < self._n_advised or len(tried) % 2):
+            if initial and (self._posterior is None or len(tried) < self._n_advised or len(tried) % 2):
                 trials.append(Trial(initial.pop(0), origin="initial"))
                 tried.add(trials[-1].configuration)
                 continue
@@ -95,14 +95,14 @@ class SmacSearcher:
 
     def _next_initial(self, observations: list[Observation], tried: set[Configuration]) -> list[Configuration]:
         left = [c for c in self._initial if c not in tried]
-        if self._beliefs is None:
+        if self._posterior is None:
             return left
-        known = tried.intersection(self._beliefs.configurations)
+        known = tried.intersection(self._posterior.configurations)
         seen = {o.configuration: o.loss for o in observations if o.configuration in known}
         if len(seen) < _BLIND:
             return left
         n_left = len(self._initial) - len(known)
-        return self._beliefs.promising(seen, tried)[:n_left] if n_left > 0 else []
+        return self._posterior.rank_by_improvement(seen, tried)[:n_left] if n_left > 0 else []
 
     def _model_based(
         self, observations: list[Observation], tried: set[Configuration], rng: np.random.Generator

@@ -17,7 +17,7 @@ from ConfigSpace import ConfigurationSpace
 
 from meta_db.exchange.flows import NotMappedError, Parameters, parse_flow
 from meta_db.exchange.models import MODELS
-from meta_db.exchange.rules import Settings
+from meta_db.exchange.rules import SetupReader
 from meta_db.exchange.steps import STEPS
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
@@ -58,12 +58,12 @@ def map_setup(flow_name: str, parameters: Parameters, traits: TableTraits) -> Co
     for step in parse_flow(flow_name).leaves():
         rule = MODELS.get(step.short) or STEPS.get(step.short)
         if step.short in _IN_UNITS_OF_THE_TARGET:
-            raise NotMappedError(f"{step.short} has penalties in units of the target, ours standardise it")
+            raise NotMappedError(f"{step.short} has penalties in units of the target, ours standardize it")
         if rule is None:
             raise NotMappedError(f"{step.short} is not in our space")
-        settings = Settings(step.short, parameters.get(step.class_name, {}), traits, wishes)
-        found = rule.read(settings)
-        settings.check_rest(rule)
+        setup = SetupReader(step.short, parameters.get(step.class_name, {}), traits, wishes)
+        found = rule.read(setup)
+        setup.check_rest(rule)
         twice = taken & found.keys()
         if twice:
             raise NotMappedError(f"two steps of the flow are our one step {min(twice).split(':')[0]}")

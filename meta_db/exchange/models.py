@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from meta_db.exchange.rules import MIN_ROUNDS, MIN_TREES, Rule, Settings
+from meta_db.exchange.rules import MIN_ROUNDS, MIN_TREES, Rule, SetupReader
 from pipelines.models._cost import encoded_width
 
 _ENTROPY = {"gini": "gini", "entropy": "entropy", "log_loss": "entropy"}
@@ -23,219 +23,217 @@ def _named(family: str, wishes: Mapping[str, Any]) -> dict[str, Any]:
     return {"model": family, **{f"model:{family}:{name}": value for name, value in wishes.items()}}
 
 
-def _criterion(settings: Settings) -> dict[str, str]:
-    if settings.traits.is_classification:
-        return {"criterion": settings.choose("criterion", "gini", _ENTROPY)}
-    settings.choose("criterion", "squared_error", dict.fromkeys(_SQUARES))
+def _criterion(setup: SetupReader) -> dict[str, str]:
+    if setup.traits.is_classification:
+        return {"criterion": setup.choose("criterion", "gini", _ENTROPY)}
+    setup.choose("criterion", "squared_error", dict.fromkeys(_SQUARES))
     return {}
 
 
-def _forest(settings: Settings) -> dict[str, Any]:
-    settings.enough("n_estimators", 100, MIN_TREES)
+def _forest(setup: SetupReader) -> dict[str, Any]:
+    setup.enough("n_estimators", 100, MIN_TREES)
     # "auto" meant all columns for regression, and so does the default since.
-    default = "sqrt" if settings.traits.is_classification else 1.0
-    share = settings.share_of_columns("max_features", default)
-    if not settings.traits.is_classification and settings.get("max_features", default) == "auto":
+    default = "sqrt" if setup.traits.is_classification else 1.0
+    share = setup.share_of_columns("max_features", default)
+    if not setup.traits.is_classification and setup.get("max_features", default) == "auto":
         share = 1.0
     return {
         "max_features": share,
-        "min_samples_leaf": settings.whole("min_samples_leaf", 1),
-        "min_samples_split": settings.whole("min_samples_split", 2),
-        "min_impurity_decrease": settings.penalty("min_impurity_decrease", 0.0, 1e-8),
-        **_criterion(settings),
+        "min_samples_leaf": setup.whole("min_samples_leaf", 1),
+        "min_samples_split": setup.whole("min_samples_split", 2),
+        "min_impurity_decrease": setup.penalty("min_impurity_decrease", 0.0, 1e-8),
+        **_criterion(setup),
     }
 
 
-def _random_forest(settings: Settings) -> dict[str, Any]:
-    wishes = _forest(settings)
-    wishes["bootstrap"] = settings.choose("bootstrap", True, _BOOLS)
-    share = settings.get("max_samples", 1.0)
+def _random_forest(setup: SetupReader) -> dict[str, Any]:
+    wishes = _forest(setup)
+    wishes["bootstrap"] = setup.choose("bootstrap", True, _BOOLS)
+    share = setup.get("max_samples", 1.0)
     if wishes["bootstrap"]:
         if not isinstance(share, float):
-            raise settings.refuse("max_samples")
+            raise setup.refuse("max_samples")
         wishes["max_samples"] = share
-    return {**_named("random_forest", wishes), **settings.balancing()}
+    return {**_named("random_forest", wishes), **setup.balancing()}
 
 
-def _extra_trees(settings: Settings) -> dict[str, Any]:
-    if settings.choose("bootstrap", False, _BOOLS):
-        raise settings.refuse("bootstrap")
-    return {**_named("extra_trees", _forest(settings)), **settings.balancing()}
+def _extra_trees(setup: SetupReader) -> dict[str, Any]:
+    if setup.choose("bootstrap", False, _BOOLS):
+        raise setup.refuse("bootstrap")
+    return {**_named("extra_trees", _forest(setup)), **setup.balancing()}
 
 
-def _decision_tree(settings: Settings) -> dict[str, Any]:
-    leaf = settings.whole("min_samples_leaf", 1)
+def _decision_tree(setup: SetupReader) -> dict[str, Any]:
+    leaf = setup.whole("min_samples_leaf", 1)
     wishes = {
-        "max_depth": settings.whole("max_depth", 20),
+        "max_depth": setup.whole("max_depth", 20),
         "min_samples_leaf": leaf,
-        "ccp_alpha": settings.penalty("ccp_alpha", 0.0, 1e-6),
-        **_criterion(settings),
+        "ccp_alpha": setup.penalty("ccp_alpha", 0.0, 1e-6),
+        **_criterion(setup),
     }
     # A split needs two rows in any case, and as many as two leaves.
-    if settings.whole("min_samples_split", 2) > 2 * leaf:
-        raise settings.refuse("min_samples_split")
-    return {**_named("decision_tree", wishes), **settings.balancing()}
+    if setup.whole("min_samples_split", 2) > 2 * leaf:
+        raise setup.refuse("min_samples_split")
+    return {**_named("decision_tree", wishes), **setup.balancing()}
 
 
-def _hist_gradient_boosting(settings: Settings) -> dict[str, Any]:
-    rate = settings.number("learning_rate", 0.1)
-    settings.enough("max_iter", 100, MIN_ROUNDS / rate)
-    settings.refuse_none("max_leaf_nodes")
+def _hist_gradient_boosting(setup: SetupReader) -> dict[str, Any]:
+    rate = setup.number("learning_rate", 0.1)
+    setup.enough("max_iter", 100, MIN_ROUNDS / rate)
+    setup.refuse_none("max_leaf_nodes")
     wishes = {
         "learning_rate": rate,
-        "max_leaf_nodes": settings.whole("max_leaf_nodes", 31),
-        "min_samples_leaf": settings.whole("min_samples_leaf", 20),
-        "l2_regularization": settings.penalty("l2_regularization", 0.0, 1e-6),
-        "max_features": float(settings.number("max_features", 1.0)),
+        "max_leaf_nodes": setup.whole("max_leaf_nodes", 31),
+        "min_samples_leaf": setup.whole("min_samples_leaf", 20),
+        "l2_regularization": setup.penalty("l2_regularization", 0.0, 1e-6),
+        "max_features": float(setup.number("max_features", 1.0)),
     }
-    return {**_named("hist_gradient_boosting", wishes), **settings.balancing()}
+    return {**_named("hist_gradient_boosting", wishes), **setup.balancing()}
 
 
-def _xgboost(settings: Settings) -> dict[str, Any]:
-    rate = settings.number("learning_rate", settings.number("eta", 0.3))
-    settings.enough("n_estimators", 100, MIN_ROUNDS / rate)
-    policy = settings.choose("grow_policy", "depthwise", {"depthwise": "depthwise", "lossguide": "lossguide"})
-    depth, leaves = settings.whole("max_depth", 6), settings.whole("max_leaves", 0)
+def _xgboost(setup: SetupReader) -> dict[str, Any]:
+    rate = setup.number("learning_rate", setup.number("eta", 0.3))
+    setup.enough("n_estimators", 100, MIN_ROUNDS / rate)
+    policy = setup.choose("grow_policy", "depthwise", {"depthwise": "depthwise", "lossguide": "lossguide"})
+    depth, leaves = setup.whole("max_depth", 6), setup.whole("max_leaves", 0)
     if policy == "lossguide" and depth != 0:
-        raise settings.refuse("max_depth")
+        raise setup.refuse("max_depth")
     if policy == "depthwise" and leaves != 0:
-        raise settings.refuse("max_leaves")
+        raise setup.refuse("max_leaves")
     size = {"max_leaves": leaves} if policy == "lossguide" else {"max_depth": depth}
     wishes = {
         "learning_rate": rate,
         "grow_policy": policy,
         **size,
-        "min_child_weight": settings.penalty("min_child_weight", 1.0, 1e-3),
-        "subsample": float(settings.number("subsample", 1.0)),
-        "colsample_bylevel": float(settings.number("colsample_bylevel", 1.0)),
-        "colsample_bynode": float(settings.number("colsample_bynode", 1.0)),
-        "reg_alpha": settings.penalty("reg_alpha", 0.0, 1e-4),
-        "reg_lambda": settings.penalty("reg_lambda", 1.0, 1e-4),
+        "min_child_weight": setup.penalty("min_child_weight", 1.0, 1e-3),
+        "subsample": float(setup.number("subsample", 1.0)),
+        "colsample_bylevel": float(setup.number("colsample_bylevel", 1.0)),
+        "colsample_bynode": float(setup.number("colsample_bynode", 1.0)),
+        "reg_alpha": setup.penalty("reg_alpha", 0.0, 1e-4),
+        "reg_lambda": setup.penalty("reg_lambda", 1.0, 1e-4),
     }
     return _named("xgboost", wishes)
 
 
-def _lightgbm(settings: Settings) -> dict[str, Any]:
-    rate = settings.number("learning_rate", 0.1)
-    settings.enough("n_estimators", 100, MIN_ROUNDS / rate)
-    every = settings.whole("subsample_freq", 0)
+def _lightgbm(setup: SetupReader) -> dict[str, Any]:
+    rate = setup.number("learning_rate", 0.1)
+    setup.enough("n_estimators", 100, MIN_ROUNDS / rate)
+    every = setup.whole("subsample_freq", 0)
     if every > 1:
-        raise settings.refuse("subsample_freq")
-    bagging = float(settings.number("subsample", 1.0))
+        raise setup.refuse("subsample_freq")
+    bagging = float(setup.number("subsample", 1.0))
     wishes = {
         "learning_rate": rate,
-        "num_leaves": settings.whole("num_leaves", 31),
-        "feature_fraction": float(settings.number("colsample_bytree", 1.0)),
+        "num_leaves": setup.whole("num_leaves", 31),
+        "feature_fraction": float(setup.number("colsample_bytree", 1.0)),
         "bagging_fraction": bagging if every == 1 else 1.0,  # the library bags only if told how often
-        "min_data_in_leaf": settings.whole("min_child_samples", 20),
-        "extra_trees": settings.choose("extra_trees", False, _BOOLS),
-        "lambda_l1": settings.penalty("reg_alpha", 0.0, 1e-4),
-        "lambda_l2": settings.penalty("reg_lambda", 0.0, 1e-4),
+        "min_data_in_leaf": setup.whole("min_child_samples", 20),
+        "extra_trees": setup.choose("extra_trees", False, _BOOLS),
+        "lambda_l1": setup.penalty("reg_alpha", 0.0, 1e-4),
+        "lambda_l2": setup.penalty("reg_lambda", 0.0, 1e-4),
     }
-    return {**_named("lightgbm", wishes), **settings.balancing()}
+    return {**_named("lightgbm", wishes), **setup.balancing()}
 
 
-def _logistic_regression(settings: Settings) -> dict[str, Any]:
-    settings.refuse_none("penalty")
-    ratio = float(settings.number("l1_ratio", 0.0))
+def _logistic_regression(setup: SetupReader) -> dict[str, Any]:
+    setup.refuse_none("penalty")
+    ratio = float(setup.number("l1_ratio", 0.0))
     # Newer versions say it with the ratio alone.
     default = "l2" if ratio == 0 else "l1" if ratio == 1 else "elasticnet"
     known = {"l2": "l2", "l1": "l1", "elasticnet": "elasticnet", "deprecated": default}
-    penalty = settings.choose("penalty", default, known)
-    if settings.traits.task == "multiclass":
-        settings.choose("multi_class", "auto", dict.fromkeys(("auto", "multinomial", "deprecated")))
-    wishes = {"C": float(settings.number("C", 1.0)), "penalty": penalty}
+    penalty = setup.choose("penalty", default, known)
+    if setup.traits.task == "multiclass":
+        setup.choose("multi_class", "auto", dict.fromkeys(("auto", "multinomial", "deprecated")))
+    wishes = {"C": float(setup.number("C", 1.0)), "penalty": penalty}
     if penalty == "elasticnet":
         wishes["l1_ratio"] = ratio
-    return {**_named("logistic_regression", wishes), **settings.balancing()}
+    return {**_named("logistic_regression", wishes), **setup.balancing()}
 
 
-def _kernel_svm(settings: Settings) -> dict[str, Any]:
-    kernel = settings.choose("kernel", "rbf", {name: name for name in ("rbf", "poly", "sigmoid")})
-    wishes = {"C": float(settings.number("C", 1.0)), "kernel": kernel, "gamma": _gamma(settings)}
-    degree, coef0 = settings.whole("degree", 3), float(settings.number("coef0", 0.0))
+def _kernel_svm(setup: SetupReader) -> dict[str, Any]:
+    kernel = setup.choose("kernel", "rbf", {name: name for name in ("rbf", "poly", "sigmoid")})
+    wishes = {"C": float(setup.number("C", 1.0)), "kernel": kernel, "gamma": _gamma(setup)}
+    degree, coef0 = setup.whole("degree", 3), float(setup.number("coef0", 0.0))
     if kernel == "poly":
         wishes |= {"degree": degree, "coef0": coef0}
     elif kernel == "sigmoid" and coef0 != 0:
-        raise settings.refuse("coef0")
-    return {**_named("kernel_svm", wishes), **settings.balancing()}
+        raise setup.refuse("coef0")
+    return {**_named("kernel_svm", wishes), **setup.balancing()}
 
 
-def _gamma(settings: Settings) -> float:
-    """The kernel's width in multiples of "scale"; standardised columns have a variance of one."""
-    gamma = settings.get("gamma", "scale")
+def _gamma(setup: SetupReader) -> float:
+    """The kernel's width in multiples of "scale"; standardized columns have a variance of one."""
+    gamma = setup.get("gamma", "scale")
     if gamma == "scale":
         return 1.0
-    if settings.before.get("scaling") != "standard":
-        raise settings.refuse("gamma")
+    if setup.before.get("scaling") != "standard":
+        raise setup.refuse("gamma")
     return (
-        1.0
-        if gamma in ("auto", "auto_deprecated")
-        else float(settings.number("gamma", 1.0)) * encoded_width(settings.traits)
+        1.0 if gamma in ("auto", "auto_deprecated") else float(setup.number("gamma", 1.0)) * encoded_width(setup.traits)
     )
 
 
-def _linear_svm(settings: Settings) -> dict[str, Any]:
-    penalty = settings.choose("penalty", "l2", {"l2": "l2", "l1": "l1"})
+def _linear_svm(setup: SetupReader) -> dict[str, Any]:
+    penalty = setup.choose("penalty", "l2", {"l2": "l2", "l1": "l1"})
     losses = {"squared_hinge": "squared_hinge", "l2": "squared_hinge", "hinge": "hinge", "l1": "hinge"}
-    loss = settings.choose("loss", "squared_hinge", losses)
-    wishes = {"C": float(settings.number("C", 1.0)), "penalty": penalty}
+    loss = setup.choose("loss", "squared_hinge", losses)
+    wishes = {"C": float(setup.number("C", 1.0)), "penalty": penalty}
     if penalty == "l2":
         wishes["loss"] = loss
-    return {**_named("linear_svm", wishes), **settings.balancing()}
+    return {**_named("linear_svm", wishes), **setup.balancing()}
 
 
-def _sgd(settings: Settings) -> dict[str, Any]:
-    settings.refuse_none("penalty")
+def _sgd(setup: SetupReader) -> dict[str, Any]:
+    setup.refuse_none("penalty")
     losses = ("log_loss", "modified_huber", "hinge", "squared_hinge", "perceptron")
-    penalty = settings.choose("penalty", "l2", {name: name for name in ("l2", "l1", "elasticnet")})
+    penalty = setup.choose("penalty", "l2", {name: name for name in ("l2", "l1", "elasticnet")})
     schedules = {name: name for name in ("optimal", "invscaling", "adaptive")}
-    schedule = settings.choose("learning_rate", "optimal", schedules)
-    ratio, eta0 = float(settings.number("l1_ratio", 0.15)), float(settings.number("eta0", 0.01))
+    schedule = setup.choose("learning_rate", "optimal", schedules)
+    ratio, eta0 = float(setup.number("l1_ratio", 0.15)), float(setup.number("eta0", 0.01))
     wishes = {
-        "loss": settings.choose("loss", "hinge", {**{name: name for name in losses}, "log": "log_loss"}),
+        "loss": setup.choose("loss", "hinge", {**{name: name for name in losses}, "log": "log_loss"}),
         "penalty": penalty,
         "learning_rate": schedule,
-        "alpha": float(settings.number("alpha", 1e-4)),
-        "average": settings.choose("average", False, _BOOLS),
+        "alpha": float(setup.number("alpha", 1e-4)),
+        "average": setup.choose("average", False, _BOOLS),
     }
     if penalty == "elasticnet":
         wishes["l1_ratio"] = ratio
     if schedule != "optimal":
         wishes["eta0"] = eta0
-    return {**_named("sgd", wishes), **settings.balancing()}
+    return {**_named("sgd", wishes), **setup.balancing()}
 
 
-def _k_nearest_neighbors(settings: Settings) -> dict[str, Any]:
+def _k_nearest_neighbors(setup: SetupReader) -> dict[str, Any]:
     wishes = {
-        "n_neighbors": settings.whole("n_neighbors", 5),
-        "weights": settings.choose("weights", "uniform", {"uniform": "uniform", "distance": "distance"}),
-        "p": settings.whole("p", 2),
+        "n_neighbors": setup.whole("n_neighbors", 5),
+        "weights": setup.choose("weights", "uniform", {"uniform": "uniform", "distance": "distance"}),
+        "p": setup.whole("p", 2),
     }
     return _named("k_nearest_neighbors", wishes)
 
 
-def _lda(settings: Settings) -> dict[str, Any]:
-    shrinkage = settings.get("shrinkage", 0.0)
+def _lda(setup: SetupReader) -> dict[str, Any]:
+    shrinkage = setup.get("shrinkage", 0.0)
     if shrinkage == "auto":
         return _named("lda", {"shrinkage": "auto"})
     # Without shrinkage theirs is our least.
-    return _named("lda", {"shrinkage": "value", "shrinkage_value": settings.penalty("shrinkage", 0.0, 1e-4)})
+    return _named("lda", {"shrinkage": "value", "shrinkage_value": setup.penalty("shrinkage", 0.0, 1e-4)})
 
 
-def _bernoulli_nb(settings: Settings) -> dict[str, Any]:
-    settings.refuse_none("binarize")
+def _bernoulli_nb(setup: SetupReader) -> dict[str, Any]:
+    setup.refuse_none("binarize")
     wishes = {
-        "alpha": settings.penalty("alpha", 1.0, 1e-2),
-        "fit_prior": settings.choose("fit_prior", True, _BOOLS),
-        "binarize": float(settings.number("binarize", 0.0)),
+        "alpha": setup.penalty("alpha", 1.0, 1e-2),
+        "fit_prior": setup.choose("fit_prior", True, _BOOLS),
+        "binarize": float(setup.number("binarize", 0.0)),
     }
     return _named("bernoulli_nb", wishes)
 
 
-def _of_one(family: str, name: str, default: float, least: float) -> Callable[[Settings], dict[str, Any]]:
+def _of_one(family: str, name: str, default: float, least: float) -> Callable[[SetupReader], dict[str, Any]]:
     """The rule of a model with a single hyperparameter of ours."""
-    return lambda settings: _named(family, {name: settings.penalty(name, default, least)})
+    return lambda setup: _named(family, {name: setup.penalty(name, default, least)})
 
 
 _RANDOM_FOREST = Rule(_random_forest, _TREE_NEUTRAL)

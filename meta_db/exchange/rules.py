@@ -28,19 +28,19 @@ class Rule:
     Attributes
     ----------
     read : callable
-        ``read(settings)`` gives wishes by the names of our hyperparameters.
+        ``read(setup)`` gives wishes by the names of our hyperparameters.
     neutral : mapping of str to tuple
         Parameters that ours do not have, and the values that make no difference: the library's defaults, old and new.
     harmless : frozenset of str
         Parameters whose value does not matter.
     """
 
-    read: Callable[[Settings], dict[str, Any]]
+    read: Callable[[SetupReader], dict[str, Any]]
     neutral: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
     harmless: frozenset[str] = frozenset()
 
 
-class Settings:
+class SetupReader:
     """Parameters of one class; remembers which of them were read.
 
     Parameters

@@ -91,7 +91,7 @@ def test_the_log_names_similar_data_sets_and_the_reason(caplog):
     with caplog.at_level("INFO", "automl"):
         AutoMLClassifier(max_trials=1, time_budget=None, **FAST).fit(X_train, y_train)
     assert "similar data set: wdbc (distance 0." in caplog.text  # the same measurements
-    assert re.search(r"alike in \w+, \w+, less so in \w+, \w+\)", caplog.text)
+    assert re.search(r"similar in \w+, \w+; different in \w+, \w+\)", caplog.text)
 
 
 def test_the_leaderboard_lists_all_trials_and_their_weights_in_the_ensemble():

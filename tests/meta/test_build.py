@@ -12,8 +12,8 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 
 from automl import AutoMLClassifier
 from automl.errors import InvalidInputError
-from automl.meta.build import Protocol, Source, fill, read_sources
-from automl.meta.design import design, losers
+from automl.meta.build import BenchmarkTable, MeasurementProtocol, build_database, read_benchmark_tables
+from automl.meta.design import design, dominated
 from automl.meta.records import add_run
 from meta_db.prediction_codec import decode
 from meta_db.records import Results
@@ -44,12 +44,14 @@ def folder(tmp_path):
 def fill_from(folder, rounds, **protocol):
     path = folder / "memory.sqlite"
     with MetaDatabase(path, writable=True) as database:
-        fill(read_sources(folder), database, rounds, protocol=Protocol(**protocol), n_workers=2)
+        build_database(
+            read_benchmark_tables(folder), database, rounds, protocol=MeasurementProtocol(**protocol), n_workers=2
+        )
     return path
 
 
 def test_the_index_says_what_the_tables_are(folder):
-    small, large = read_sources(folder)
+    small, large = read_benchmark_tables(folder)
     assert (small.name, small.is_classification, small.openml_id) == ("iris", True, 61)
     assert (large.name, large.is_classification, large.family) == ("diabetes", False, "sugar")
 
@@ -57,14 +59,14 @@ def test_the_index_says_what_the_tables_are(folder):
 def test_small_and_large_tables_take_turns(tmp_path):
     lines = [f"t{n},regression,{n}" for n in range(1, 9)]
     (tmp_path / "index.csv").write_text("\n".join(["name,task,n_rows", *lines]))
-    sizes = [int(source.name[1:]) for source in read_sources(tmp_path)]
+    sizes = [int(source.name[1:]) for source in read_benchmark_tables(tmp_path)]
     assert sorted(sizes) == list(range(1, 9))
     assert max(sizes[:2]) > 4 >= min(sizes[:2])
 
 
 def test_a_folder_without_an_index_says_what_it_needs(tmp_path):
     with pytest.raises(InvalidInputError, match=r"index\.csv.*name, task and n_rows"):
-        read_sources(tmp_path)
+        read_benchmark_tables(tmp_path)
 
 
 def test_scores_seconds_predictions_and_qualities_are_kept(folder):
@@ -97,8 +99,8 @@ def test_a_second_run_measures_nothing_twice_and_adds_what_is_new(folder):
     fill_from(folder, [[NB]])
     visits = []
     with MetaDatabase(folder / "memory.sqlite", writable=True) as database:
-        fill(
-            read_sources(folder),
+        build_database(
+            read_benchmark_tables(folder),
             database,
             [[NB, TREE]],
             n_workers=1,
@@ -160,10 +162,10 @@ def test_what_loses_nearly_everywhere_is_given_up_and_what_wins_somewhere_is_not
     scores = np.tile([3.0, 2.0, 1.0], (40, 1))
     scores[:5] = [1.0, 2.0, 3.0]
     results = Results([], list(enumerate([NB, TREE, RIDGE])), scores, scores, scores)
-    assert losers(results) == set()
+    assert dominated(results) == set()
     scores[:] = [3.0, 2.0, 1.0]
-    assert losers(results) == {RIDGE}
-    assert losers(Results([], results.configurations, scores[:10], scores[:10], scores[:10])) == set()
+    assert dominated(results) == {RIDGE}
+    assert dominated(Results([], results.configurations, scores[:10], scores[:10], scores[:10])) == set()
 
 
 @pytest.mark.slow
@@ -229,7 +231,7 @@ def test_a_folder_that_holds_no_run_is_refused(tmp_path):
 
 
 def test_a_source_without_its_target_is_said(folder):
-    source = Source("iris", folder / "iris.parquet", True, target="species")
+    source = BenchmarkTable("iris", folder / "iris.parquet", True, target="species")
     with MetaDatabase(folder / "memory.sqlite", writable=True) as database:
-        fill([source], database, [[NB]])
+        build_database([source], database, [[NB]])
         assert database.datasets() == []

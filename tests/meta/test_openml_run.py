@@ -13,8 +13,8 @@ from typer.testing import CliRunner
 from automl import AutoMLClassifier, AutoMLRegressor
 from automl.cli.meta import app
 from automl.errors import InvalidInputError
-from automl.meta.build import fill
-from automl.meta.openml_run import as_source, find_best, publish_best
+from automl.meta.build import build_database
+from automl.meta.openml_run import as_benchmark_table, find_best, publish_best
 from meta_db.exchange.client import Connection, OpenMLError
 from meta_db.exchange.task import fetch_task
 from meta_db.store import MetaDatabase
@@ -56,7 +56,7 @@ def fetched(server, folder, number):
 
 def test_a_task_is_measured_on_all_its_rows_and_its_own_splits(server, folder):
     with MetaDatabase(folder / "memory.sqlite", writable=True) as database:
-        fill([as_source(fetched(server, folder, 50))], database, [[NB]], n_workers=1)
+        build_database([as_benchmark_table(fetched(server, folder, 50))], database, [[NB]], n_workers=1)
         ((number, record),) = database.datasets()
         assert (record.name, record.openml_id, record.n_rows) == ("breast", 5, 90)
         assert record.traits.n_rows == 90

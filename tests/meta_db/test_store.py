@@ -187,16 +187,16 @@ def test_an_older_file_is_read_through_a_copy_and_left_as_it_is(older):
     before = older.read_bytes()
     with MetaDatabase(older) as database:
         assert [record.name for _, record in database.datasets()] == ["bupa"]
-        assert database.lesson("runtime") is None
+        assert database.load_correction("runtime") is None
     assert older.read_bytes() == before
 
 
 def test_an_older_file_that_is_written_to_is_migrated_and_keeps_what_it_had(older):
     with MetaDatabase(older, writable=True) as database:
-        database.keep_lesson("runtime", "{}")
+        database.save_correction("runtime", "{}")
     with MetaDatabase(older) as database:
         assert [record.name for _, record in database.datasets()] == ["bupa"]
-        assert database.lesson("runtime") == "{}"
+        assert database.load_correction("runtime") == "{}"
 
 
 def test_a_failed_write_leaves_nothing_of_itself(filled):

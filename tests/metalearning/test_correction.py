@@ -5,7 +5,16 @@ import pytest
 
 from meta_db.records import DatasetRecord, EvaluationRecord, Results
 from meta_db.store import MetaDatabase
-from metalearning.correction import MEMORY, SECONDS, Correction, guess_all, learn, recall, teach, trained_on
+from metalearning.correction import (
+    FIT_MEMORY,
+    SECONDS,
+    Correction,
+    fit_correction,
+    fit_corrections,
+    guess_all,
+    load_corrections,
+    trained_on,
+)
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
 
@@ -37,7 +46,7 @@ def learnt_from(datasets, guesses):
     def learn_from(factor):
         noise = np.exp(0.1 * np.random.default_rng(1).normal(size=guesses.shape))
         factors = np.array([factor(record.traits) for _, record in datasets])[:, None]
-        return learn(SECONDS, Results(datasets, ENTRIES, guesses, guesses * factors * noise, guesses), guesses)
+        return fit_correction(SECONDS, Results(datasets, ENTRIES, guesses, guesses * factors * noise, guesses), guesses)
 
     return learn_from
 
@@ -74,11 +83,12 @@ def test_a_lesson_survives_being_written_down(learnt_from):
 def test_a_database_teaches_seconds_and_memory(tmp_path, datasets):
     with MetaDatabase(tmp_path / "meta.sqlite", writable=True) as database:
         for _, record in datasets:
-            guess = max(MEMORY.least, MEMORY.guess(FOREST, trained_on(record)))
+            guess = max(FIT_MEMORY.least, FIT_MEMORY.guess(FOREST, trained_on(record)))
             evaluation = EvaluationRecord("ok", {"r2": (0.5,)}, fit_seconds=100.0, own_memory=2 * guess)
             database.add_evaluation(database.add_dataset(record), FOREST, evaluation, "fill", {})
-        assert recall(MEMORY, database) == Correction({})
-        teach(database)
+        assert load_corrections(database)[FIT_MEMORY.name] == Correction({})
+        fit_corrections(database)
+        corrections = load_corrections(database)
         traits = datasets[5][1].traits
-        assert recall(SECONDS, database).factors("extra_trees", traits)[0] > 10
-        assert recall(MEMORY, database).factors("extra_trees", traits)[0] == pytest.approx(2.0, rel=0.1)
+        assert corrections[SECONDS.name].factors("extra_trees", traits)[0] > 10
+        assert corrections[FIT_MEMORY.name].factors("extra_trees", traits)[0] == pytest.approx(2.0, rel=0.1)

@@ -54,10 +54,10 @@ def test_what_is_unusual_in_both_makes_data_sets_alike():
 
     usual = [named(100.0 + i, 2.0 + i % 2, 0.5 + 0.01 * i) for i in range(9)]
     odd = named(104.0, 20.0, 0.55)
-    likeness = compare(named(104.0, 20.0, 0.9), [*usual, odd], names)
-    assert min(likeness, key=lambda one: one.distance) == likeness[-1]
-    assert likeness[-1].alike[0] == "NumberOfClasses"
-    assert likeness[-1].unlike[0] == "ClassEntropy"
+    similarities = compare(named(104.0, 20.0, 0.9), [*usual, odd], names)
+    assert min(similarities, key=lambda one: one.distance) == similarities[-1]
+    assert similarities[-1].similar_in[0] == "NumberOfClasses"
+    assert similarities[-1].different_in[0] == "ClassEntropy"
 
 
 def test_data_sets_without_a_common_meta_feature_are_infinitely_far():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metalearning.portfolio import choose, normalise
+from metalearning.portfolio import choose, normalize
 
 UNKNOWN = np.nan
 # Two data sets, three configurations: two are alike, the third is good where they are bad.
@@ -61,6 +61,6 @@ def test_when_nothing_is_left_to_gain_the_better_on_average_comes_first():
 
 
 def test_normalised_losses_are_0_for_the_best_and_1_for_the_median():
-    assert normalise(np.array([5.0, 3.0, 4.0, 100.0, np.nan])) == pytest.approx(
+    assert normalize(np.array([5.0, 3.0, 4.0, 100.0, np.nan])) == pytest.approx(
         [4 / 3, 0, 2 / 3, 2, np.nan], nan_ok=True
     )

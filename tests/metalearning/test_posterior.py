@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from metalearning.posterior import Beliefs
+from metalearning.posterior import ConfigurationPosterior
 from pipelines.configuration import Configuration
 
 N = 10
@@ -26,12 +26,12 @@ def believe(losses=None, weights=None, seconds=None):
     losses = two_kinds_of_data_sets() if losses is None else np.asarray(losses, dtype=float)
     weights = np.ones(len(losses)) if weights is None else np.asarray(weights)
     seconds = np.ones(losses.shape[1]) if seconds is None else np.asarray(seconds)
-    return Beliefs(CONFIGURATIONS[: losses.shape[1]], losses, weights, seconds)
+    return ConfigurationPosterior(CONFIGURATIONS[: losses.shape[1]], losses, weights, seconds)
 
 
 def after(seen, **world):
     seen = {CONFIGURATIONS[i]: loss for i, loss in seen.items()}
-    return believe(**world).promising(seen, seen)
+    return believe(**world).rank_by_improvement(seen, seen)
 
 
 @pytest.mark.parametrize(("seen", "kin"), [({0: 0.1, 5: 0.9, 6: 0.8}, FIRST), ({0: 0.9, 1: 0.8, 5: 0.1}, SECOND)])
@@ -62,9 +62,9 @@ def test_of_equals_the_cheaper_comes_first():
 def test_of_equals_another_family_comes_before_a_sibling():
     best, worst, sibling, other = (Configuration({"model": model, "number": i}) for i, model in enumerate("acab"))
     losses = np.array([[0.1, 0.9, 0.5, 0.5], [0.9, 0.4, 0.3, 0.3], [0.4, 0.6, 1.2, 1.2]])
-    believed = Beliefs((best, worst, sibling, other), losses, np.ones(3), np.ones(4))
+    believed = ConfigurationPosterior((best, worst, sibling, other), losses, np.ones(3), np.ones(4))
     seen = {best: 0.2, worst: 0.5}
-    assert believed.promising(seen, seen) == [other, sibling]
+    assert believed.rank_by_improvement(seen, seen) == [other, sibling]
 
 
 def test_with_nothing_to_tell_apart_the_similar_data_sets_decide():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris, load_wine
 
-from automl.meta.build import Protocol, Source, fill
+from automl.meta.build import BenchmarkTable, MeasurementProtocol, build_database
 from meta_db.store import MetaDatabase
 from metalearning.features import describe
 from metalearning.warmstart import recommend
@@ -35,10 +35,10 @@ def tables(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def memory(tables):
-    sources = [Source(name, tables / f"{name}.parquet", name != "diabetes") for name in LOADERS]
+    sources = [BenchmarkTable(name, tables / f"{name}.parquet", name != "diabetes") for name in LOADERS]
     path = tables / "memory.sqlite"
     with MetaDatabase(path, writable=True) as database:
-        fill(sources, database, [ENTRIES], protocol=Protocol(max_rows=150), n_workers=2)
+        build_database(sources, database, [ENTRIES], protocol=MeasurementProtocol(max_rows=150), n_workers=2)
     return path
 
 
@@ -67,10 +67,12 @@ def test_the_nearest_data_set_of_a_table_is_the_table_itself(memory):
 
 
 def test_what_was_measured_on_as_many_rows_is_nearer(tables):
-    source = Source("cancer", tables / "cancer.parquet", True)
+    source = BenchmarkTable("cancer", tables / "cancer.parquet", True)
     with MetaDatabase(tables / "sizes.sqlite", writable=True) as database:
         for max_rows in (100, 569):
-            fill([source], database, [ENTRIES[:1]], protocol=Protocol(max_rows=max_rows), n_workers=1)
+            build_database(
+                [source], database, [ENTRIES[:1]], protocol=MeasurementProtocol(max_rows=max_rows), n_workers=1
+            )
     (_, nearest), (_, other) = ask(tables / "sizes.sqlite", "cancer").similar
     assert nearest.distance == pytest.approx(0, abs=1e-6)
     assert other.distance > 0.1
@@ -84,9 +86,9 @@ def test_configurations_noted_in_part_and_whole_are_the_same(tables):
     whole = [c for entry in ENTRIES if (c := complete(space, entry)) is not None]
     with MetaDatabase(tables / "whole.sqlite", writable=True) as database:
         for name, entries in (("iris", ENTRIES), ("wine", whole)):
-            source = Source(name, tables / f"{name}.parquet", True)
-            fill([source], database, [entries], protocol=Protocol(max_rows=150), n_workers=1)
-    said = ask(tables / "whole.sqlite", "wine").beliefs
+            source = BenchmarkTable(name, tables / f"{name}.parquet", True)
+            build_database([source], database, [entries], protocol=MeasurementProtocol(max_rows=150), n_workers=1)
+    said = ask(tables / "whole.sqlite", "wine").posterior
     assert set(said.configurations) == set(whole)
     assert np.isfinite(said.losses).all()
 

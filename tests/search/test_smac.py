@@ -10,7 +10,7 @@ from automl.search.baselines import RandomSearcher
 from automl.search.smac import SmacSearcher
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, TrialResult
-from metalearning.posterior import Beliefs
+from metalearning.posterior import ConfigurationPosterior
 from pipelines.configuration import Configuration
 from pipelines.space import to_configuration
 from tests.search.spaces import joint
@@ -130,7 +130,7 @@ def test_in_the_joint_space_it_finds_the_family_that_is_good():
     assert late.count("extra_trees") >= 10
 
 
-def two_kinds_of_data_sets() -> tuple[list[Configuration], Beliefs]:
+def two_kinds_of_data_sets() -> tuple[list[Configuration], ConfigurationPosterior]:
     """Ten configurations, of which the first five do well where the others do badly, and the other way round."""
     space = square()
     space.seed(0)
@@ -138,16 +138,16 @@ def two_kinds_of_data_sets() -> tuple[list[Configuration], Beliefs]:
     losses = np.random.default_rng(0).uniform(0.0, 0.2, (12, 10))
     losses[:6, 5:] += 1.5
     losses[6:, :5] += 1.5
-    return known, Beliefs(tuple(known), losses, np.ones(12), np.ones(10))
+    return known, ConfigurationPosterior(tuple(known), losses, np.ones(12), np.ones(10))
 
 
 @pytest.mark.parametrize("well", [range(5), range(5, 10)])
 def test_results_say_which_initial_configuration_is_next(well):
-    known, beliefs = two_kinds_of_data_sets()
+    known, posterior = two_kinds_of_data_sets()
     good = {known[i] for i in well}
     blind = [known[0], known[5], known[1]]
     initial = [*blind, known[6], known[2]]
-    searcher = SmacSearcher(square(), initial=initial, beliefs=beliefs, n_initial=5, random_share=0.0)
+    searcher = SmacSearcher(square(), initial=initial, posterior=posterior, n_initial=5, random_share=0.0)
     history = run(searcher, lambda c: 0.1 if c in good else 0.9, 7)
     tried = [r.trial.configuration for r in history.results]
     assert tried[:3] == blind
@@ -156,8 +156,8 @@ def test_results_say_which_initial_configuration_is_next(well):
 
 
 def test_a_memory_that_has_much_to_say_takes_turns_with_the_model():
-    known, beliefs = two_kinds_of_data_sets()
-    searcher = SmacSearcher(square(), initial=known, beliefs=beliefs, n_advised=4, n_initial=4, random_share=0.0)
+    known, posterior = two_kinds_of_data_sets()
+    searcher = SmacSearcher(square(), initial=known, posterior=posterior, n_advised=4, n_initial=4, random_share=0.0)
     history = run(searcher, lambda c: 0.5, 12)
     origins = [r.trial.origin for r in history.results]
     assert origins[:4] == ["initial"] * 4
@@ -165,10 +165,10 @@ def test_a_memory_that_has_much_to_say_takes_turns_with_the_model():
 
 
 def test_a_search_that_goes_on_is_told_what_the_first_part_would_have_been():
-    known, beliefs = two_kinds_of_data_sets()
+    known, posterior = two_kinds_of_data_sets()
 
     def make():
-        return SmacSearcher(square(), initial=known, beliefs=beliefs)
+        return SmacSearcher(square(), initial=known, posterior=posterior)
 
     def loss(configuration):
         return known.index(configuration) * 0.7 % 1.0

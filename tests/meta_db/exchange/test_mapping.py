@@ -5,7 +5,7 @@ import pytest
 from meta_db.exchange.flows import NotMappedError, parse_flow
 from meta_db.exchange.mapping import map_setup
 from meta_db.exchange.models import MODELS
-from meta_db.exchange.rules import Settings
+from meta_db.exchange.rules import SetupReader
 from pipelines.component import TableTraits
 
 BINARY = TableTraits("binary", 500, 25, 2, categorical=(0,), cardinalities=(7,), has_missing=True)
@@ -116,7 +116,7 @@ def test_boosting_libraries_keep_their_own_names():
 def test_a_rule_decides_every_hyperparameter_of_its_model(name):
     traits = REGRESSION if name.endswith("Regressor") or name == "Ridge" else NUMERIC
     found = map_setup(f"sklearn.somewhere.{name}(1)", {}, traits)
-    decided = MODELS[name].read(Settings(name, {}, traits, {}))
+    decided = MODELS[name].read(SetupReader(name, {}, traits, {}))
     assert {key for key in found if key.startswith("model")} == {key for key in decided if key.startswith("model")}
 
 
