@@ -1,1 +1,1 @@
-"""The memory: which configuration did how well on which data set."""
+"""The meta-database: the measured results of configurations on data sets."""

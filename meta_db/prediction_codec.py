@@ -1,8 +1,8 @@
 """Out-of-fold predictions in one byte a row: small enough to ship, good enough to simulate ensembles.
 
-What is kept of a prediction is what an ensemble's loss depends on: for two classes the probability of the second, for
-more classes that of the true class (the log loss of an average needs no other), for regression the error in standard
-deviations of the target.
+Only the part of a prediction is kept that an ensemble's loss depends on: for two classes the probability of the second
+class, for more classes the probability of the true class (the log loss of an average needs no other), for regression
+the error in standard deviations of the target.
 """
 
 from __future__ import annotations
@@ -14,25 +14,25 @@ from numpy.typing import NDArray
 
 MAX_ROWS = 256
 _MISSING = 255
-_LOGIT = 10.0  # probabilities beyond are cut: 0.0000454
+_LOGIT = 10.0  # largest logit; a probability is at least 0.0000454
 _ERROR = 8.0  # standard deviations of the target
-_FINE = 20.0  # small errors are resolved more finely than large ones: a step is 0.002 near 0 and 0.3 at 8
+_FINE = 20.0  # small errors have finer steps than large ones: a step is 0.002 near 0 and 0.3 at 8
 
 
 def choose_rows(n_rows: int, seed: int = 0) -> NDArray[np.intp]:
-    """Positions of the rows that are kept of a table, sorted, shape (min(n_rows, MAX_ROWS),)."""
+    """Return the sorted positions of the rows whose predictions are kept, shape (min(n_rows, MAX_ROWS),)."""
     return np.sort(np.random.default_rng(seed).permutation(n_rows)[:MAX_ROWS])
 
 
 def encode(predictions: NDArray[Any], y: NDArray[Any], is_classification: bool) -> bytes:
-    """Predictions as bytes.
+    """Encode predictions in one byte a row.
 
     Parameters
     ----------
     predictions : ndarray of shape (n_rows, n_classes) or (n_rows,)
-        NaN where a row was not predicted.
+        NaN for a row without a prediction.
     y : ndarray of shape (n_rows,)
-        Class codes, or the target in units of its standard deviation, as the predictions are.
+        Class codes, or the target in its standard deviations; regression predictions have the same unit.
     """
     if is_classification:
         p = predictions[:, 1] if predictions.shape[1] == 2 else predictions[np.arange(len(y)), y.astype(np.intp)]
@@ -48,7 +48,7 @@ def encode(predictions: NDArray[Any], y: NDArray[Any], is_classification: bool) 
 
 
 def decode(data: bytes, is_classification: bool) -> NDArray[np.float32]:
-    """Probabilities (see above) or errors of shape (n_rows,), float32; NaN where a row was not predicted."""
+    """Return the probabilities or errors, shape (n_rows,), float32; NaN for a row without a prediction."""
     table = _decoded_classes if is_classification else _decoded_errors
     return table[np.frombuffer(data, dtype=np.uint8)]
 

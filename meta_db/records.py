@@ -13,9 +13,9 @@ from pipelines.component import TableTraits, TaskType
 from pipelines.configuration import Configuration
 
 TASKS: tuple[TaskType, ...] = ("binary", "multiclass", "regression")
-# What configurations are ranked by, and the loss that the search sees by default.
+# The scorers that configurations are ranked by; they are also the defaults of the search.
 RANKED_BY: Mapping[str, str] = {
-    "binary": "roc_auc",  # before the log loss, which data sets of two classes have, too
+    "binary": "roc_auc",  # first, because binary data sets have a log loss, too
     "multiclass": "neg_log_loss",
     "regression": "neg_root_mean_squared_error",
 }
@@ -23,18 +23,18 @@ RANKED_BY: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class DatasetRecord:
-    """A data set as the memory knows it.
+    """A data set of the meta-database.
 
     Attributes
     ----------
     fingerprint : str
-        Names the content, so that the same table is not kept twice.
+        Digest of the content, so that the same table is not kept twice.
     family : str
-        Near-duplicates share one.
+        Near-duplicates have the same family.
     n_rows : int
-        Of the whole table; ``traits.n_rows`` counts those that were used.
+        Rows of the whole table; ``traits.n_rows`` counts the rows that were used.
     target : ndarray of shape (n_sampled,)
-        Targets of the rows whose predictions are kept; in standard deviations for regression.
+        Targets of the rows whose predictions are kept; for regression in standard deviations.
     """
 
     name: str
@@ -49,23 +49,23 @@ class DatasetRecord:
 
 @dataclass(frozen=True)
 class EvaluationRecord:
-    """What came of a configuration on a data set.
+    """The result of a configuration on a data set.
 
     Attributes
     ----------
     scores : mapping of str to sequence of float
-        By the name of a scikit-learn scorer, one a fold, greater is better, NaN where a fold was not run; empty where
-        nothing finished.
+        Scores by the name of a scikit-learn scorer: one per fold, greater is better, NaN for a fold that was not run.
+        Empty if no fold finished.
     fit_seconds, predict_seconds : float or None
-        Mean of a fold at one thread.
+        Mean seconds of a fold with one thread.
     peak_memory : float or None
-        MiB of the process, the libraries and the table included.
+        MiB of the process, including the libraries and the table.
     own_memory : float or None
-        MiB of it that came with the fits.
+        MiB that the fits added to the process.
     iterations : float or None
-        Mean of a fold, of what stops early.
+        Mean iterations of a fold; only for models that stop early.
     sample : bytes or None
-        See `meta_db.prediction_codec`; of what was run on all folds.
+        Predictions, see `meta_db.prediction_codec`; only if all folds were run.
     """
 
     status: str
@@ -82,18 +82,18 @@ class EvaluationRecord:
 
 @dataclass(frozen=True)
 class Results:
-    """All results on some data sets, as arrays with one row a data set and one column a configuration.
+    """All results on some data sets, as arrays with one row per data set and one column per configuration.
 
     Attributes
     ----------
     datasets : list of (int, DatasetRecord)
     configurations : list of (int, Configuration)
     scores : ndarray of shape (n_datasets, n_configurations)
-        Mean over folds, see `mean_scores`; NaN where nothing finished or nothing was tried.
+        Means over folds, see `mean_scores`; NaN without a finished fold.
     seconds : ndarray of the same shape
-        To fit one fold.
+        Seconds of the fit of one fold.
     memory : ndarray of the same shape
-        MiB that came with a fit.
+        MiB that a fit added to its process.
     """
 
     datasets: list[tuple[int, DatasetRecord]]
@@ -104,12 +104,17 @@ class Results:
 
 
 def mean_scores(folds: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
-    """Mean score over the folds of each configuration, as if all had been run on all folds; shape (n_configurations,).
+    """Return the mean score of each configuration, as if it had been run on all folds; shape (n_configurations,).
 
-    Folds that were not run are NaN. Folds differ in difficulty, so what was run on some of them takes the mean of those
-    that did as well there: the quantile of its score among the configurations that were run on all folds is that of its
-    mean; what did worse there than all of those is as much worse than the worst of them. A row of another length than
-    most (OpenML may tell of the mean alone) is averaged as it is.
+    Folds that were not run are NaN. Folds differ in difficulty. Therefore a configuration that was run on some folds is
+    compared, on these folds, with the configurations that were run on all folds: its mean gets the quantile that its
+    score has among them. A configuration that did worse than all of them is worse than the worst mean by the same
+    difference. A row whose length differs from most rows (OpenML may give the mean alone) is averaged as it is.
+
+    Parameters
+    ----------
+    folds : sequence of ndarray
+        The scores of each configuration, one per fold.
     """
     if not folds:
         return np.zeros(0)
@@ -126,7 +131,7 @@ def mean_scores(folds: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
     if not whole.any():
         return means
     for run in np.unique(known[~whole & known.any(axis=1)], axis=0):
-        alike = (known == run).all(axis=1)
-        there, here = np.sort(table[np.ix_(whole, run)].mean(axis=1)), table[np.ix_(alike, run)].mean(axis=1)
-        means[alike] = np.interp(here, there, np.sort(means[whole])) + np.minimum(0.0, here - there[0])
+        same_folds = (known == run).all(axis=1)
+        there, here = np.sort(table[np.ix_(whole, run)].mean(axis=1)), table[np.ix_(same_folds, run)].mean(axis=1)
+        means[same_folds] = np.interp(here, there, np.sort(means[whole])) + np.minimum(0.0, here - there[0])
     return means

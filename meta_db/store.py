@@ -1,4 +1,4 @@
-"""One file of the memory: data sets, configurations, and what came of each on each."""
+"""The meta-database as a file: data sets, configurations, and the result of each configuration on each data set."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def user_file() -> Path:
 def database_files() -> list[Path]:
     """Return the shipped meta-database, and after it the user's own one if it exists.
 
-    The user's own file is optional: where its folder may not be entered, a line in the log is all that comes of it.
+    The user's own file is optional: if its folder may not be entered, this is logged and only the shipped file is
+    returned.
     """
     own = user_file()
     try:
@@ -55,11 +56,11 @@ def database_files() -> list[Path]:
 
 
 class MetaDatabaseError(Exception):
-    """The file cannot be used; the message names it, why, and the mend."""
+    """A file cannot be used; the message names the file and the reason."""
 
 
 def _decoding(method: Callable[Concatenate[MetaDatabase, P], T]) -> Callable[Concatenate[MetaDatabase, P], T]:
-    """A method that reads cells of which the file may hold anything: what cannot be decoded is a clear error, too."""
+    """Decorate a method that decodes cells: a cell that cannot be decoded becomes a `MetaDatabaseError`."""
 
     @wraps(method)
     def read(self: MetaDatabase, /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -72,19 +73,19 @@ def _decoding(method: Callable[Concatenate[MetaDatabase, P], T]) -> Callable[Con
 
 
 class MetaDatabase:
-    """The memory in one SQLite file.
+    """A meta-database in one SQLite file.
 
     Parameters
     ----------
     path : Path
     writable : bool
-        Makes the file where there is none, and migrates an older one in place; without it an older file is read
-        through a migrated copy in memory.
+        If True, a missing file is made, and an older file is migrated in place. If False, the file is never changed;
+        unless it is the shipped one, its present content is read into RAM.
 
     Raises
     ------
     MetaDatabaseError
-        If the file is missing, damaged, of another program or of a newer version.
+        If the file is missing, damaged or locked, belongs to another program, or has a newer version.
     """
 
     def __init__(self, path: Path, writable: bool = False):
@@ -103,7 +104,7 @@ class MetaDatabase:
         self._connection.close()
 
     def add_dataset(self, record: DatasetRecord) -> int:
-        """Number of the data set, which is added where its fingerprint is new."""
+        """Add a data set unless its fingerprint is known; return its number."""
         traits = record.traits
         with self._transaction() as connection:
             connection.execute(
@@ -126,13 +127,13 @@ class MetaDatabase:
             return self._id("dataset", "fingerprint", record.fingerprint)
 
     def describe_dataset(self, dataset: int, qualities: Mapping[str, float]) -> None:
-        """Replace what is known of a data set's meta-features."""
+        """Replace the meta-features of a data set."""
         with self._transaction() as connection:
             connection.execute("UPDATE dataset SET qualities = ? WHERE id = ?", (json.dumps(dict(qualities)), dataset))
 
     @_decoding
     def is_described(self, dataset: int) -> bool:
-        """Whether meta-features of a data set are known."""
+        """Return whether the meta-features of a data set are known."""
         return bool(json.loads(self._all("SELECT qualities FROM dataset WHERE id = ?", (dataset,))[0][0]))
 
     def add_evaluation(
@@ -143,16 +144,16 @@ class MetaDatabase:
         origin: str,
         provenance: Mapping[str, Any],
     ) -> None:
-        """Add a result, all of it or nothing; what was known of the same pair is replaced.
+        """Add a result in one transaction; an older result of the same configuration and data set is replaced.
 
         Parameters
         ----------
         dataset : int
-            As `add_dataset` gave it.
+            Number that `add_dataset` returned.
         origin : str
-            Who proposed the configuration.
+            Name of the source of the configuration, such as "meta" or "openml".
         provenance : mapping
-            Versions, folds and limits, the same for many results.
+            Versions, folds and limits, which are the same for many results.
         """
         content = json.dumps(dict(configuration), sort_keys=True)
         made_by = json.dumps(dict(provenance), sort_keys=True)
@@ -190,7 +191,7 @@ class MetaDatabase:
             )
 
     def forget(self, name: str) -> int:
-        """Remove a data set and its near-duplicates with all their results; returns how many data sets went."""
+        """Remove a data set, its near-duplicates and all their results; return the number of removed data sets."""
         with self._transaction() as connection:
             same = "SELECT id FROM dataset WHERE family IN (SELECT family FROM dataset WHERE name = ?)"
             for table in ("score", "evaluation"):
@@ -198,12 +199,12 @@ class MetaDatabase:
             return connection.execute(f"DELETE FROM dataset WHERE id IN ({same})", (name,)).rowcount
 
     def save_correction(self, name: str, content: str) -> None:
-        """Keep what was learnt from all results, in place of an older lesson of the name."""
+        """Save a correction as text, in place of an older one of the same name; see `metalearning.correction`."""
         with self._transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO lesson VALUES (?, ?)", (name, content))
 
     def load_correction(self, name: str) -> str | None:
-        """What `save_correction` kept."""
+        """Return the text that `save_correction` saved; None if there is none."""
         found = self._all("SELECT content FROM lesson WHERE name = ?", (name,))
         return found[0][0] if found else None
 
@@ -211,11 +212,11 @@ class MetaDatabase:
     def datasets(
         self, tasks: Sequence[str] = ("binary", "multiclass", "regression")
     ) -> list[tuple[int, DatasetRecord]]:
-        """Data sets of some tasks, with their numbers."""
-        marks = ", ".join("?" * len(tasks))
+        """Return the data sets of some task types, with their numbers."""
+        placeholders = ", ".join("?" * len(tasks))
         rows = self._all(
             "SELECT id, name, fingerprint, family, n_rows, traits, qualities, target, openml_id FROM dataset"
-            f" WHERE task IN ({marks}) ORDER BY id",
+            f" WHERE task IN ({placeholders}) ORDER BY id",
             tuple(tasks),
         )
         return [
@@ -223,7 +224,7 @@ class MetaDatabase:
                 number,
                 DatasetRecord(
                     name,
-                    mark,
+                    fingerprint,
                     family,
                     n_rows,
                     _traits(traits),
@@ -232,18 +233,18 @@ class MetaDatabase:
                     openml_id,
                 ),
             )
-            for number, name, mark, family, n_rows, traits, qualities, target, openml_id in rows
+            for number, name, fingerprint, family, n_rows, traits, qualities, target, openml_id in rows
         ]
 
     @_decoding
     def configurations(self) -> list[tuple[int, Configuration]]:
-        """All configurations, with their numbers."""
+        """Return all configurations, with their numbers."""
         rows = self._all("SELECT id, content FROM configuration ORDER BY id")
         return [(number, _configuration(content)) for number, content in rows]
 
     @_decoding
     def tried(self, dataset: int) -> set[Configuration]:
-        """Configurations with a result on a data set, whatever it was."""
+        """Return the configurations with a result on a data set, failures included."""
         rows = self._all(
             "SELECT content FROM configuration JOIN evaluation ON id = configuration WHERE dataset = ?", (dataset,)
         )
@@ -251,7 +252,7 @@ class MetaDatabase:
 
     @_decoding
     def results(self, tasks: Sequence[str] = TASKS) -> Results:
-        """Mean scores, by the scorer of each task in `RANKED_BY`, and seconds on all data sets of some tasks."""
+        """Return mean scores by the scorers of `RANKED_BY`, seconds and memory on all data sets of some task types."""
         datasets, configurations = self.datasets(tasks), self.configurations()
         row = {number: i for i, (number, _) in enumerate(datasets)}
         column = {number: i for i, (number, _) in enumerate(configurations)}
@@ -272,19 +273,19 @@ class MetaDatabase:
         return Results(datasets, configurations, scores, seconds, memory)
 
     def scores(self, dataset: int, metric: str) -> dict[Configuration, float]:
-        """Mean score of each configuration that finished on a data set, greater is better; see `fold_scores`."""
+        """Return the mean score of each configuration on a data set, greater is better; see `fold_scores`."""
         known = self.fold_scores(dataset, metric)
         return dict(zip(known, mean_scores(list(known.values())).tolist(), strict=True))
 
     @_decoding
     def fold_scores(self, dataset: int, metric: str) -> dict[Configuration, NDArray[np.float32]]:
-        """Scores by fold of each configuration that finished on a data set, NaN where a fold was not run.
+        """Return the scores by fold of each configuration on a data set, NaN for a fold that was not run.
 
         Parameters
         ----------
         metric : str
-            Name of the scorer; where the data set does not have it, that of `RANKED_BY` is taken, or else accuracy:
-            OpenML has no log loss.
+            Name of the scorer. If the data set has no such scores, a scorer of `RANKED_BY` is used, or else accuracy,
+            because OpenML has no log loss.
         """
         for name in (metric, *RANKED_BY.values(), "accuracy"):
             rows = self._all(
@@ -298,7 +299,7 @@ class MetaDatabase:
 
     @_decoding
     def samples(self, dataset: int) -> dict[Configuration, bytes]:
-        """Kept predictions of each configuration on a data set; see `meta_db.prediction_codec`."""
+        """Return the kept predictions of each configuration on a data set; see `meta_db.prediction_codec`."""
         rows = self._all(
             "SELECT content, sample FROM evaluation JOIN configuration ON id = configuration"
             " WHERE dataset = ? AND sample IS NOT NULL",
@@ -307,7 +308,7 @@ class MetaDatabase:
         return {_configuration(content): data for content, data in rows}
 
     def info(self) -> dict[str, Any]:
-        """What is inside: ``n_datasets``, ``n_configurations``, ``n_evaluations``, ``bytes``, and counts by family."""
+        """Return ``n_datasets``, ``n_configurations``, ``n_evaluations``, ``bytes``, and counts by task and family."""
         counts = {
             f"n_{table}s": self._all(f"SELECT count(*) FROM {table}")[0][0]
             for table in ("dataset", "configuration", "evaluation")
@@ -328,7 +329,7 @@ class MetaDatabase:
         }
 
     def compact(self) -> None:
-        """Give unused space back, and leave one file without a journal beside it."""
+        """Remove unused space from the file."""
         with self._clear_errors():
             self._connection.execute("VACUUM")
 
@@ -413,7 +414,7 @@ def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
 
 @lru_cache(maxsize=10_000)
 def _configuration(content: str) -> Configuration:
-    """Shared, because the same few configurations are met on every data set."""
+    """Decode a configuration; cached, because the same configurations occur on every data set."""
     return Configuration(json.loads(content))
 
 

@@ -1,4 +1,4 @@
-"""The commands ``automl meta ...``: build, look into and add to the memory."""
+"""The commands ``automl meta ...``: show, build and extend a meta-database, and publish runs."""
 
 from __future__ import annotations
 
@@ -14,53 +14,78 @@ from automl.errors import InvalidInputError
 if TYPE_CHECKING:
     from automl.meta.build import BenchmarkTable
 
-app = typer.Typer(help="The memory that warm-starts the search.", no_args_is_help=True)
+app = typer.Typer(
+    help="Manage the meta-database: measured results on many data sets, with which each search starts.",
+    no_args_is_help=True,
+)
 
 Server = Annotated[
     str | None,
-    typer.Option(help="OpenML's address, ending in /api/v1/xml; as the openml client is configured if not given."),
+    typer.Option(
+        help="Address of the OpenML server, ending in /api/v1/xml.", show_default="the openml client's setting"
+    ),
 ]
-DatabasePath = Annotated[Path | None, typer.Option("--file", help="The database; the shipped one if not given.")]
+DatabasePath = Annotated[
+    Path | None, typer.Option("--file", help="Path of the meta-database.", show_default="the shipped one")
+]
 
 
 @app.command()
 def info(
-    as_json: Annotated[bool, typer.Option("--json", help="As one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     file: DatabasePath = None,
 ) -> None:
-    """Say what the memory holds."""
+    """Show the contents of the meta-database: numbers of data sets, configurations and evaluations."""
     from meta_db.store import SHIPPED, MetaDatabase, MetaDatabaseError
 
     try:
         with MetaDatabase(file or SHIPPED) as database:
-            said = database.info()
+            contents = database.info()
     except MetaDatabaseError as error:
-        raise InvalidInputError(f"--file: {error}") from error
+        raise InvalidInputError(f"{error}; choose another file with --file") from error
     if as_json:
-        typer.echo(json.dumps(said, indent=2))
+        typer.echo(json.dumps(contents, indent=2))
         return
-    _show(said)
+    _show(contents)
 
 
 @app.command()
 def build(
-    folder: Annotated[Path | None, typer.Argument(help="Tables NAME.parquet (label: 'target') and index.csv.")] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Argument(
+            help="Folder with index.csv (columns name, task, n_rows) and one NAME.parquet per row, label in 'target'."
+        ),
+    ] = None,
     openml_task: Annotated[
-        list[int] | None, typer.Option(help="Number of an OpenML task: all its rows, its own splits; may be repeated.")
+        list[int] | None,
+        typer.Option(help="Number of an OpenML task, measured on all its rows and its own splits. Repeatable."),
     ] = None,
-    file: Annotated[Path, typer.Option(help="The database to fill; goes on where it was.")] = Path("meta.sqlite"),
-    hours: Annotated[float, typer.Option(min=0.0, help="Stop after so long.")] = 24.0,
+    file: Annotated[Path, typer.Option(help="Meta-database to write to. If it exists, the build continues it.")] = Path(
+        "meta.sqlite"
+    ),
+    hours: Annotated[float, typer.Option(min=0.0, help="Hours after which the build stops.")] = 24.0,
     workers: Annotated[
-        int | None, typer.Option(min=1, help="Processes of one thread each; all cores if not given.")
+        int | None, typer.Option(min=1, help="Number of processes with one thread each.", show_default="all cores")
     ] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="Rounds of configurations; the first is the portfolio.")] = 6,
-    max_rows: Annotated[int, typer.Option(min=50, help="Larger tables give a subsample.")] = 2_000,
-    cell_seconds: Annotated[float, typer.Option(min=0.1, help="Limit of one configuration on one table.")] = 15.0,
+    rounds: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Rounds of configurations. The first is the built-in portfolio, each other one is drawn at random.",
+        ),
+    ] = 6,
+    max_rows: Annotated[
+        int, typer.Option(min=50, help="A larger table of the folder is replaced by a random sample of so many rows.")
+    ] = 2_000,
+    cell_seconds: Annotated[float, typer.Option(min=0.1, help="Seconds for one configuration on one table.")] = 15.0,
     server: Server = None,
 ) -> None:
-    """Measure configurations on tables; may be stopped and started again at any time.
+    """Measure configurations on many tables and write the results to a meta-database.
 
-    Tables are those of a folder, or OpenML's.
+    The tables come from a folder, from OpenML, or both.
+
+    You can stop the command at any time; the same command continues the build.
     """
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
@@ -70,22 +95,22 @@ def build(
     from meta_db.store import MetaDatabase, MetaDatabaseError
     from metalearning.correction import fit_corrections
 
-    sources = _benchmark_tables(folder, openml_task or [], server)
+    tables = _benchmark_tables(folder, openml_task or [], server)
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        bar = progress.add_task("tables", total=rounds * len(sources))
+        bar = progress.add_task("tables", total=rounds * len(tables))
 
-        def show(source: BenchmarkTable, number: int, done: int) -> None:
-            progress.update(bar, advance=1, description=f"round {number}: {source.name}")
+        def show(table: BenchmarkTable, number: int, done: int) -> None:
+            progress.update(bar, advance=1, description=f"round {number}: {table.name}")
             if not console.is_terminal and done:
-                console.print(f"round {number}: {source.name}, {done} results", highlight=False)
+                console.print(f"round {number}: {table.name}, {done} results", highlight=False)
 
         try:
             with MetaDatabase(file, writable=True) as database:
                 protocol = MeasurementProtocol(max_rows=max_rows, cell_seconds=cell_seconds)
                 build_database(
-                    sources,
+                    tables,
                     database,
                     design(rounds, protocol.seed),
                     protocol=protocol,
@@ -93,22 +118,24 @@ def build(
                     n_workers=workers,
                     on_visit=show,
                 )
-                progress.update(bar, description="learning what fits take")
+                progress.update(bar, description="fitting corrections of seconds and memory")
                 fit_corrections(database)
                 database.compact()
-                said = database.info()
+                contents = database.info()
         except MetaDatabaseError as error:
-            raise InvalidInputError(f"--file: {error}") from error
-    _show(said)
+            raise InvalidInputError(f"{error}; choose another file with --file") from error
+    _show(contents)
 
 
 @app.command()
 def add(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run: what fit had as its argument store.")],
-    name: Annotated[str, typer.Option(help="Of the data set.")],
-    file: Annotated[Path | None, typer.Option(help="The database; your own memory if not given.")] = None,
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run: the argument store of fit.")],
+    name: Annotated[str, typer.Option(help="Name of the data set.")],
+    file: Annotated[
+        Path | None, typer.Option(help="Meta-database to write to.", show_default="your own one, $AUTOML_MEMORY")
+    ] = None,
 ) -> None:
-    """Remember a finished run of yours, so that the next one on similar data starts with what it found."""
+    """Add a finished run to your own meta-database, so that runs on similar data start with its best configurations."""
     from automl.meta.records import add_run
     from meta_db.store import MetaDatabase, MetaDatabaseError, user_file
 
@@ -117,24 +144,30 @@ def add(
         with MetaDatabase(path, writable=True) as database:
             n = add_run(run, name, database)
     except MetaDatabaseError as error:
-        raise InvalidInputError(f"--file: {error}") from error
-    typer.echo(f"{n} configurations of '{name}' are in '{path}'")
+        raise InvalidInputError(f"{error}; choose another file with --file") from error
+    typer.echo(f"added {n} configurations of '{name}' to '{path}'")
 
 
 @app.command()
 def pull(
-    suite: Annotated[list[int] | None, typer.Option(help="Number of a benchmark suite; may be repeated.")] = None,
-    task: Annotated[list[int] | None, typer.Option(help="Number of a task; may be repeated.")] = None,
-    dataset: Annotated[list[int] | None, typer.Option(help="Number of a data set; may be repeated.")] = None,
-    file: Annotated[Path | None, typer.Option(help="The database; your own memory if not given.")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="Runs of a task to look at.")] = 10_000,
-    folds: Annotated[bool, typer.Option("--folds", help="Scores of each fold; slow for the server.")] = False,
+    suite: Annotated[list[int] | None, typer.Option(help="Number of an OpenML benchmark suite. Repeatable.")] = None,
+    task: Annotated[list[int] | None, typer.Option(help="Number of an OpenML task. Repeatable.")] = None,
+    dataset: Annotated[list[int] | None, typer.Option(help="Number of an OpenML data set. Repeatable.")] = None,
+    file: Annotated[
+        Path | None, typer.Option(help="Meta-database to write to.", show_default="your own one, $AUTOML_MEMORY")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Largest number of runs to read per task.")] = 10_000,
+    folds: Annotated[
+        bool, typer.Option("--folds", help="Read the scores of each fold, not only their mean; slow for the server.")
+    ] = False,
     server: Server = None,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for one answer.")] = 300.0,
+    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for one answer of the server.")] = 300.0,
 ) -> None:
-    """Add what scikit-learn, XGBoost and LightGBM runs on OpenML scored; asks OpenML, sends nothing of yours.
+    """Download scores of scikit-learn, XGBoost and LightGBM runs from OpenML into your own meta-database.
 
-    May be stopped and started again at any time.
+    Nothing of yours is sent to OpenML.
+
+    You can stop the command at any time; the same command continues it.
     """
     from meta_db.exchange.client import Connection, OpenMLError
     from meta_db.exchange.pull import PullReport, Selection
@@ -142,45 +175,46 @@ def pull(
     from meta_db.store import MetaDatabase, MetaDatabaseError, user_file
 
     if not (suite or task or dataset):
-        raise InvalidInputError("name at least one --suite, --task or --dataset")
+        raise InvalidInputError("nothing to pull; give at least one --suite, --task or --dataset")
     selection = Selection(suite or [], task or [], dataset or [], limit, folds)
 
-    def tell(number: int, report: PullReport) -> None:
-        said = report.failures.get(number) or f"{report.n_added} evaluations added so far"
-        typer.echo(f"task {number}: {said}", err=True)
+    def show(number: int, report: PullReport) -> None:
+        failure = report.failures.get(number)
+        typer.echo(failure or f"task {number}: {report.n_added} evaluations added so far", err=True)
 
     path = file or user_file()
     try:
         with MetaDatabase(path, writable=True) as database, Connection(server, timeout=timeout).open() as session:
-            report = pull_runs(session, database, selection, tell)
+            report = pull_runs(session, database, selection, show)
     except MetaDatabaseError as error:
-        raise InvalidInputError(f"--file: {error}") from error
+        raise InvalidInputError(f"{error}; choose another file with --file") from error
     except OpenMLError as error:
         raise InvalidInputError(str(error)) from error
     typer.echo(
-        f"{report.n_listed} runs on {report.n_tasks} tasks: {report.n_mapped} are in the space,"
-        f" {report.n_added} of them are new in '{path}'"
+        f"{report.n_listed} runs on {report.n_tasks} tasks: {report.n_mapped} runs have a counterpart in the search"
+        f" space, {report.n_added} new results were added to '{path}'"
     )
     for reason, n in report.reasons.most_common():
         typer.echo(f"  {n} left out: {reason}")
     if report.failures:
         raise InvalidInputError(
-            f"{len(report.failures)} tasks could not be pulled, the first: {next(iter(report.failures.values()))};"
-            " the same command goes on where it was"
+            f"{len(report.failures)} tasks could not be pulled, the first one: {next(iter(report.failures.values()))};"
+            " run the same command again to continue"
         )
 
 
 @app.command()
 def publish(
-    run: Annotated[Path, typer.Argument(help="Folder of a finished run: what fit had as its argument store.")],
-    openml_task: Annotated[int, typer.Option(help="Number of the task whose rows and splits the run used.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Really send it.")] = False,
+    run: Annotated[Path, typer.Argument(help="Folder of a finished run: the argument store of fit.")],
+    openml_task: Annotated[int, typer.Option(help="Number of the OpenML task whose rows and splits the run used.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Send the run. Without this option nothing is sent.")] = False,
     api_key: Annotated[
-        str | None, typer.Option(envvar="OPENML_APIKEY", help="Your key; as the openml client has it if not given.")
+        str | None,
+        typer.Option(envvar="OPENML_APIKEY", help="Your OpenML key.", show_default="the openml client's setting"),
     ] = None,
     server: Server = None,
 ) -> None:
-    """Publish the best configuration of a finished run, with its predictions, as a run on OpenML."""
+    """Send the best configuration of a finished run and its predictions to OpenML, as a public run."""
     from automl.meta.openml_run import find_best, publish_best
     from meta_db.exchange.client import Connection, OpenMLError
     from meta_db.exchange.task import fetch_task
@@ -196,41 +230,41 @@ def publish(
     except OpenMLError as error:
         raise InvalidInputError(str(error)) from error
     typer.echo(
-        f"would publish a {best.configuration.family} with its predictions for all {len(table.folds)} folds of task"
-        f" {openml_task} at {session.server}; nothing was sent, add --yes to send it"
+        f"this would publish a configuration of {best.configuration.family} and its predictions for all"
+        f" {len(table.folds)} folds of task {openml_task} at {session.server}; nothing was sent, add --yes to send it"
     )
 
 
 def _benchmark_tables(folder: Path | None, tasks: Sequence[int], server: str | None) -> list[BenchmarkTable]:
-    """Tables to measure on."""
+    """Return the tables to measure on."""
     from automl.meta.build import read_benchmark_tables
     from automl.meta.openml_run import as_benchmark_table
     from meta_db.exchange.client import Connection, OpenMLError
     from meta_db.exchange.task import fetch_task
 
     if folder is None and not tasks:
-        raise InvalidInputError("name a folder of tables, or at least one --openml-task")
-    sources = [] if folder is None else read_benchmark_tables(folder)
+        raise InvalidInputError("nothing to measure on; give a folder of tables, or at least one --openml-task")
+    tables = [] if folder is None else read_benchmark_tables(folder)
     if tasks:
         try:
             with Connection(server).open() as session:
-                sources += [as_benchmark_table(fetch_task(session, number)) for number in tasks]
+                tables += [as_benchmark_table(fetch_task(session, number)) for number in tasks]
         except OpenMLError as error:
             raise InvalidInputError(str(error)) from error
-    return sources
+    return tables
 
 
-def _show(said: dict[str, object]) -> None:
+def _show(contents: dict[str, object]) -> None:
     from rich.console import Console
     from rich.table import Table
 
     console = Console()
     console.print(
-        f"{said['n_datasets']} data sets, {said['n_configurations']} configurations, "
-        f"{said['n_evaluations']} evaluations, {said['bytes'] / 1e6:.1f} MB",  # type: ignore[operator]
+        f"{contents['n_datasets']} data sets, {contents['n_configurations']} configurations, "
+        f"{contents['n_evaluations']} evaluations, {contents['bytes'] / 1e6:.1f} MB",  # type: ignore[operator]
         highlight=False,
     )
     table = Table("family", "configurations", "evaluations", "finished")
-    for family, counts in said["families"].items():  # type: ignore[attr-defined]
+    for family, counts in contents["families"].items():  # type: ignore[attr-defined]
         table.add_row(family, *(str(counts[name]) for name in ("n_configurations", "n_evaluations", "n_ok")))
     console.print(table)

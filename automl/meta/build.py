@@ -1,4 +1,4 @@
-"""Fill the memory: measure configurations on a folder of tables."""
+"""Builds a meta-database: measures configurations on many tables."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ from pipelines.space import build_space, complete
 
 logger = logging.getLogger(__name__)
 
-_LIBRARIES = ("torch", "catboost", "xgboost")  # that the workers of every table will need
-_BAR_SHARE = 0.25  # of the configurations known on a table: who is behind them after one fold is not run on the others
-_BAR_FROM = 20  # as many have to be known first
+_LIBRARIES = ("torch", "catboost", "xgboost")  # the workers of every table need them
+_BAR_SHARE = 0.25  # share of the configurations known on a table that a first fold must reach to go on
+_BAR_FROM = 20  # number of known configurations from which the bar is used
 
 
 @dataclass(frozen=True)
 class BenchmarkTable:
-    """A table, and what is known of it.
+    """A table to measure configurations on.
 
     Attributes
     ----------
     path : Path
-        Of its file, with the label in the column `target`.
-    table : tuple of (DataFrame, Series), optional
-        Features and target, where they are not in a file.
+        Path of its file, which holds the label in the column `target`.
+    data : tuple of (DataFrame, Series), optional
+        Features and target, if they are not in a file.
     folds : tuple of (ndarray, ndarray)
-        Rows to train on and rows to score, where they are given; all rows are used then.
+        Rows to train on and rows to score. If given, all rows are used.
     """
 
     name: str
@@ -65,21 +65,21 @@ class BenchmarkTable:
     target: str = "target"
     family: str = ""
     openml_id: int | None = None
-    table: tuple[pd.DataFrame, pd.Series] | None = None
+    data: tuple[pd.DataFrame, pd.Series] | None = None
     folds: tuple[Fold, ...] = ()
 
 
 @dataclass(frozen=True)
 class MeasurementProtocol:
-    """How every cell is measured.
+    """The limits and folds of every measurement.
 
     Attributes
     ----------
     max_rows : int
-        Larger tables give a stratified, seeded subsample.
+        A larger table is replaced by a stratified subsample of so many rows.
     cell_seconds : float
-        Limit for all folds of one configuration on one table, in even shares; what can stop early does so with what it
-        has.
+        Limit for all folds of one configuration on one table, in even shares. A model that can stop early keeps its
+        result so far.
     """
 
     max_rows: int = 2_000
@@ -89,15 +89,15 @@ class MeasurementProtocol:
 
 
 def read_benchmark_tables(folder: Path) -> list[BenchmarkTable]:
-    """Tables of a folder, as its ``index.csv`` lists them: name, task, n_rows, and where known family and openml_id.
+    """Return the tables of a folder that its ``index.csv`` lists: name, task, n_rows, optionally family and openml_id.
 
-    Small and large ones by turns, so that a build that is stopped early knows tables of every size. Files are
+    Small and large tables alternate, so that a build that is stopped early has tables of every size. The files are
     ``NAME.parquet`` with the label in the column ``target``.
 
     Raises
     ------
     InvalidInputError
-        If there is no index, or a column is missing in it.
+        If there is no index, or it lacks a column.
     """
     path = folder / "index.csv"
     if not path.exists():
@@ -106,11 +106,11 @@ def read_benchmark_tables(folder: Path) -> list[BenchmarkTable]:
     missing = {"name", "task", "n_rows"} - set(index.columns)
     if missing:
         raise InvalidInputError(f"'{path}' lacks the columns {', '.join(sorted(missing))}")
-    sources = []
+    tables = []
     by_size = index.sort_values("n_rows", kind="stable").to_dict("records")
     for row in (by_size[i] for i in _spread(len(by_size))):
         number, family = row.get("openml_id"), row.get("family")
-        sources.append(
+        tables.append(
             BenchmarkTable(
                 str(row["name"]),
                 folder / f"{row['name']}.parquet",
@@ -119,96 +119,96 @@ def read_benchmark_tables(folder: Path) -> list[BenchmarkTable]:
                 openml_id=None if number is None or pd.isna(number) else int(number),
             )
         )
-    return sources
+    return tables
 
 
 def _spread(n: int) -> list[int]:
-    """The numbers below n in an order whose every beginning is spread over all of them (van der Corput's)."""
+    """Return the numbers below n in van der Corput's order: every beginning of it is spread over all numbers."""
     digits = max(1, (n - 1).bit_length())
-    turned = (int(f"{i:0{digits}b}"[::-1], 2) for i in range(2**digits))
-    return [i for i in turned if i < n]
+    reversed_bits = (int(f"{i:0{digits}b}"[::-1], 2) for i in range(2**digits))
+    return [i for i in reversed_bits if i < n]
 
 
 def build_database(
-    sources: Iterable[BenchmarkTable],
+    tables: Iterable[BenchmarkTable],
     database: MetaDatabase,
     rounds: Iterable[Sequence[Configuration]],
     *,
     protocol: MeasurementProtocol = MeasurementProtocol(),
     time_limit: float = float("inf"),
     n_workers: int | None = None,
-    on_visit: Callable[[BenchmarkTable, int, int], None] = lambda source, number, done: None,
+    on_visit: Callable[[BenchmarkTable, int, int], None] = lambda table, number, done: None,
 ) -> None:
-    """Measure configurations on tables until all is measured or the time is up.
+    """Measure configurations on tables until all are measured or the time is over.
 
-    Each round is measured on all tables, in their order, before the next begins. What has a result is not measured
-    again, so that a run that was stopped, in whatever way, goes on where it was. Configurations that lose nearly
-    everywhere are not tried on further tables; those that are behind on a table after their first fold are not run on
-    the others.
+    Each round is measured on all tables, in their order, before the next round begins. A configuration that has a
+    result on a table is not measured there again; therefore a build that was stopped or killed can be continued.
+    Dominated configurations are not tried on further tables. A configuration whose first fold is bad is not run on the
+    other folds.
 
     Parameters
     ----------
     rounds : iterable of sequence of Configuration
         For example `automl.meta.design.design`.
     time_limit : float
-        Seconds.
+        Seconds after which the build stops.
     n_workers : int, optional
         Processes of one thread each; all cores when None.
     on_visit : callable
-        Called as ``on_visit(source, round, n_done)`` after each visit of a table.
+        Called as ``on_visit(table, round, n_results)`` after each visit of a table.
     """
     deadline = time.monotonic() + time_limit
     n_workers = n_workers or available_cpus()
     warm_up(_LIBRARIES)
-    sources = list(sources)
+    tables = list(tables)
     for number, batch in enumerate(rounds):
-        lost = dominated(database.results())
-        hopeful = [configuration for configuration in batch if configuration not in lost]
-        for source in sources:
+        bad = dominated(database.results())
+        wanted = [configuration for configuration in batch if configuration not in bad]
+        for table in tables:
             if time.monotonic() >= deadline:
                 return
             try:
-                done = _visit(source, hopeful, database, protocol, n_workers, deadline)
+                done = _visit(table, wanted, database, protocol, n_workers, deadline)
             except InvalidInputError as error:
-                logger.warning("%s is left out: %s", source.name, error)
+                logger.warning("%s is left out: %s", table.name, error)
                 continue
-            on_visit(source, number, done)
+            on_visit(table, number, done)
 
 
 def _visit(
-    source: BenchmarkTable,
+    table: BenchmarkTable,
     batch: Sequence[Configuration],
     database: MetaDatabase,
     protocol: MeasurementProtocol,
     n_workers: int,
     deadline: float,
 ) -> int:
-    """Measure what is missing of a batch on one table; returns how many cells were added."""
-    task, n_rows = prepare_benchmark_table(source, protocol)
-    dataset = database.add_dataset(record_task(task, source.name, source.family, n_rows, source.openml_id))
+    """Measure the configurations of a batch that have no result on a table; return the number of results."""
+    task, n_rows = prepare_benchmark_table(table, protocol)
+    dataset = database.add_dataset(record_task(task, table.name, table.family, n_rows, table.openml_id))
     if not database.is_described(dataset):
-        database.describe_dataset(dataset, _describe(source, protocol))
+        database.describe_dataset(dataset, _describe(table, protocol))
     space = build_space(task.traits)
     seen = {complete(space, known) for known in database.tried(dataset)}
-    todo: dict[Configuration, Configuration] = {}  # what runs on this table, and the entry that it comes from
+    todo: dict[Configuration, Configuration] = {}  # complete configuration: its entry in the batch
     for entry in batch:
         completed = complete(space, entry)
         if completed is not None and completed not in seen:
             todo.setdefault(completed, entry)
     if not todo:
         return 0
-    # The dearest first, so that no worker idles long at the end.
+    # The slowest first, so that no worker waits long at the end.
     order = sorted(todo, key=lambda configuration: -predicted_seconds(configuration, task.traits))
     known = database.fold_scores(dataset, RANKED_BY[task.traits.task]).values()
     losses = [-float(folds[0]) for folds in known if len(folds) == len(task.folds)]
     done = 0
-    with tempfile.TemporaryDirectory(prefix="automl-fill-") as name:
+    with tempfile.TemporaryDirectory(prefix="automl-build-") as name:
         folder = Path(name)
         task.save(folder)
         executor = LocalExecutor(folder, n_workers, memory_limit=default_memory_limit(n_workers), device="cpu")
         try:
             for results in _race(task, order, losses, executor, protocol, deadline):
-                _note(task, results, Artifacts(folder), todo, database, dataset)
+                _save(task, results, Artifacts(folder), todo, database, dataset)
                 done += 1
         finally:
             executor.shutdown()
@@ -223,9 +223,10 @@ def _race(
     protocol: MeasurementProtocol,
     deadline: float,
 ) -> Iterator[list[TrialResult]]:
-    """What came of each configuration, in one part or two; those that the deadline meets are dropped.
+    """Yield the results of each configuration; configurations that are running at the deadline are dropped.
 
-    All run on the first fold; the other folds are for those among the best quarter there, of them and what is known.
+    Every configuration runs on the first fold. Only a configuration whose loss there is in the best quarter, of its own
+    batch and of the known configurations together, runs on the other folds.
     """
     first, *others = range(len(task.folds))
 
@@ -246,7 +247,7 @@ def _race(
     yield from ([begun[result.trial.configuration], result] for result in run(going_on, others))
 
 
-def _note(
+def _save(
     task: Task,
     results: Sequence[TrialResult],
     artifacts: Artifacts,
@@ -254,7 +255,7 @@ def _note(
     database: MetaDatabase,
     dataset: int,
 ) -> None:
-    """Write what came of a configuration into the memory and remove its files."""
+    """Write the results of a configuration into the meta-database and remove its files."""
     ((configuration, evaluation),) = RunHistory(results).evaluations.items()
     record = record_evaluation(task, evaluation, artifacts, max(result.peak_memory for result in results))
     database.add_evaluation(dataset, entries[configuration], record, evaluation.origin, provenance(task))
@@ -263,7 +264,7 @@ def _note(
             path.unlink()
 
 
-def prepare_benchmark_table(source: BenchmarkTable, protocol: MeasurementProtocol) -> tuple[Task, int]:
+def prepare_benchmark_table(table: BenchmarkTable, protocol: MeasurementProtocol) -> tuple[Task, int]:
     """Return the task of a table under a protocol, and the number of rows of the whole table.
 
     Raises
@@ -271,40 +272,40 @@ def prepare_benchmark_table(source: BenchmarkTable, protocol: MeasurementProtoco
     InvalidInputError
         If the table cannot be used.
     """
-    X, y = _read(source)
-    if source.folds:
-        return _make_task(X, y, source, protocol, source.folds), len(y)
-    target, _ = validation.check_target(y, X, classification=source.is_classification)
-    rows = _subsample(target, source.is_classification, protocol)
-    return _make_task(X.iloc[rows], y.iloc[rows], source, protocol, protocol.n_folds), len(target)
+    X, y = _read(table)
+    if table.folds:
+        return _make_task(X, y, table, protocol, table.folds), len(y)
+    target, _ = validation.check_target(y, X, classification=table.is_classification)
+    rows = _subsample(target, table.is_classification, protocol)
+    return _make_task(X.iloc[rows], y.iloc[rows], table, protocol, protocol.n_folds), len(target)
 
 
-def _read(source: BenchmarkTable) -> tuple[pd.DataFrame, pd.Series]:
-    if source.table is not None:
-        return source.table
-    table = read_table(source.path)
-    if source.target not in table.columns:
-        raise InvalidInputError(f"'{source.path}' has no column '{source.target}'")
-    return table.drop(columns=source.target), table[source.target]
+def _read(table: BenchmarkTable) -> tuple[pd.DataFrame, pd.Series]:
+    if table.data is not None:
+        return table.data
+    frame = read_table(table.path)
+    if table.target not in frame.columns:
+        raise InvalidInputError(f"'{table.path}' has no column '{table.target}'")
+    return frame.drop(columns=table.target), frame[table.target]
 
 
 def _make_task(
-    X: pd.DataFrame, y: pd.Series, source: BenchmarkTable, protocol: MeasurementProtocol, cv: Any = None
+    X: pd.DataFrame, y: pd.Series, table: BenchmarkTable, protocol: MeasurementProtocol, cv: Any = None
 ) -> Task:
-    classification = source.is_classification
+    classification = table.is_classification
     return prepare(TrainingData(X, y), classification=classification, cv=cv, random_state=protocol.seed).task
 
 
-def _describe(source: BenchmarkTable, protocol: MeasurementProtocol) -> Mapping[str, float]:
-    """Meta-features of the whole table, so that they are comparable with OpenML's."""
-    whole = _make_task(*_read(source), source, protocol)
+def _describe(table: BenchmarkTable, protocol: MeasurementProtocol) -> Mapping[str, float]:
+    """Return the meta-features of the whole table, which are comparable with OpenML's."""
+    whole = _make_task(*_read(table), table, protocol)
     return describe(whole.X, whole.y, whole.traits, random_state=protocol.seed).values
 
 
 def _subsample(y: NDArray[Any], is_classification: bool, protocol: MeasurementProtocol) -> NDArray[np.intp]:
-    """Rows to use, in their order; classes that would keep fewer rows than there are folds are left out."""
+    """Return the rows to use, in their order; a class that would have fewer rows than there are folds is left out."""
     n = min(len(y), protocol.max_rows)
-    # Rows at equal distances in the order of the target: of each class, or each stretch of values, its due part.
+    # Rows at equal distances in the order of the target: a proportional part of each class or each range of values.
     by_target = np.lexsort((np.random.default_rng(protocol.seed).random(len(y)), y))
     rows = np.sort(by_target[np.arange(n) * len(y) // n])
     if is_classification:

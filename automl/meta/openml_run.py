@@ -1,4 +1,4 @@
-"""Between runs of ours and OpenML: its tasks as tables to measure on, finished runs as OpenML runs."""
+"""Uses OpenML's tasks as benchmark tables, and publishes finished runs as OpenML runs."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from meta_db.exchange.task import TaskTable, publish
 
 
 def as_benchmark_table(table: TaskTable) -> BenchmarkTable:
-    """A task's table for `automl.meta.build.build_database`, which measures on the task's own splits."""
+    """Return an OpenML task as a table for `automl.meta.build.build_database`, with the task's own splits."""
     return BenchmarkTable(
         table.name,
         Path(f"OpenML task {table.number}"),
         bool(table.class_labels),
         family=table.name,
         openml_id=table.dataset_id,
-        table=(table.X, table.y),
+        data=(table.X, table.y),
         folds=table.folds,
     )
 
 
 def find_best(folder: Path, table: TaskTable) -> tuple[Task, Evaluation]:
-    """The best configuration of a finished run on an OpenML task, of those that went through all of its folds.
+    """Return the task of a finished run on an OpenML task, and the best configuration that ran on all folds.
 
     Parameters
     ----------
     folder : Path
-        What the run had as its argument `store`.
+        Run directory: the argument `store` of the run.
 
     Raises
     ------
     InvalidInputError
-        If the folder holds no run, or one on other rows or other folds.
+        If the folder is not a run directory, or the run used other rows or other folds.
     """
     results = RunDirectory(folder).read()
     task = Task.open(folder)
@@ -56,8 +56,8 @@ def find_best(folder: Path, table: TaskTable) -> tuple[Task, Evaluation]:
     )
     if not (same_rows and same_folds):
         raise InvalidInputError(
-            f"'{folder}' is not a run on the rows and splits of OpenML task {table.number}; fit on what"
-            " meta_db.exchange.task.fetch_task gives, with its folds as the argument cv"
+            f"'{folder}' is not a run on the rows and splits of OpenML task {table.number}; fit on X and y of the"
+            " table that meta_db.exchange.task.fetch_task returns, with its folds as the argument cv"
         )
     whole = [
         evaluation
@@ -65,12 +65,14 @@ def find_best(folder: Path, table: TaskTable) -> tuple[Task, Evaluation]:
         if len(evaluation.folds) == len(task.folds) and evaluation.status is Status.OK
     ]
     if not whole:
-        raise InvalidInputError(f"'{folder}' has no configuration that went through all {len(task.folds)} folds")
+        raise InvalidInputError(
+            f"'{folder}' has no configuration that ran on all {len(task.folds)} folds; run more trials"
+        )
     return task, min(whole, key=lambda e: float(np.mean([result.loss for result in e.folds.values()])))
 
 
 def publish_best(session: Session, folder: Path, table: TaskTable) -> int:
-    """Upload the best configuration of a finished run, as `find_best` has it; returns the number of the run."""
+    """Upload the best configuration of a finished run, see `find_best`; return the number of the OpenML run."""
     task, best = find_best(folder, table)
     artifacts = Artifacts(folder)
     predictions = [artifacts.predictions(best.configuration, fold) for fold in range(len(task.folds))]

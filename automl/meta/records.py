@@ -1,4 +1,4 @@
-"""What the memory keeps of a task and of what came of a configuration on it."""
+"""Converts tasks and evaluations to records of the meta-database."""
 
 from __future__ import annotations
 
@@ -29,20 +29,20 @@ METRICS: Mapping[TaskType, tuple[str, ...]] = {
     "multiclass": ("neg_log_loss", "accuracy", "balanced_accuracy"),
     "regression": ("neg_root_mean_squared_error", "neg_mean_absolute_error", "r2"),
 }
-_SEED = 0  # of the rows whose predictions are kept: the same for all configurations on a data set
+_SEED = 0  # of the choice of rows whose predictions are kept: the same rows for all configurations on a data set
 
 
 def record_task(
     task: Task, name: str, family: str = "", n_rows: int | None = None, openml_id: int | None = None
 ) -> DatasetRecord:
-    """A task as the memory knows it, not described yet.
+    """Return the record of a task, without meta-features.
 
     Parameters
     ----------
     family : str
-        Of near-duplicates; the name where it is empty.
+        Family of near-duplicates; the name if it is empty.
     n_rows : int, optional
-        Of the whole table, where the task holds a part of it.
+        Rows of the whole table, if the task holds only a part of it.
     """
     kept = prediction_codec.choose_rows(len(task.y), _SEED)
     return DatasetRecord(
@@ -58,7 +58,7 @@ def record_task(
 
 
 def record_evaluation(task: Task, evaluation: Evaluation, artifacts: Artifacts, peak_memory: float) -> EvaluationRecord:
-    """Scores, seconds and predictions of one configuration's finished folds."""
+    """Return the record of one configuration: scores, seconds and predictions of its finished folds."""
     configuration, folds = evaluation.configuration, evaluation.folds
     if not folds:
         return EvaluationRecord(evaluation.status, reason=evaluation.reason, peak_memory=peak_memory)
@@ -79,29 +79,29 @@ def record_evaluation(task: Task, evaluation: Evaluation, artifacts: Artifacts, 
 
 
 def provenance(task: Task) -> dict[str, str | int]:
-    """What made a result: versions, and the number of folds and of rows."""
+    """Return the origin of a result: versions, and the numbers of folds, rows and threads."""
     return {**library_versions(), "n_folds": len(task.folds), "n_rows": task.traits.n_rows, "n_threads": 1}
 
 
 def add_run(folder: Path, name: str, database: MetaDatabase) -> int:
-    """Add what a finished run found out to the memory, so that runs on similar data start with it.
+    """Add the results of a finished run to a meta-database, so that runs on similar data can start from them.
 
     Parameters
     ----------
     folder : Path
-        What the run was given as `store`.
+        Run directory: the argument `store` of the run.
     name : str
-        Of the data set.
+        Name of the data set.
 
     Returns
     -------
     int
-        How many configurations were added.
+        Number of configurations of the run.
 
     Raises
     ------
     InvalidInputError
-        If the folder holds no run.
+        If the folder is not a run directory.
     """
     results = RunDirectory(folder).read()
     task = Task.open(folder)
@@ -131,7 +131,7 @@ def _scores(task: Task, predictions: Mapping[int, NDArray[np.float32]]) -> dict[
 
 
 def _mean(folds: Mapping[int, FoldResult], name: str) -> float:
-    """Mean of something that the worker noted; of the wall clock, where an older run has not noted it."""
+    """Return the mean over folds of a value that the worker noted, or of the wall clock if an older run has none."""
     return float(np.mean([r.info.get(name, r.fit_seconds) for r in folds.values()]))
 
 
@@ -146,5 +146,5 @@ def _sample(task: Task, parts: Mapping[int, NDArray[np.float32]]) -> bytes:
 
 
 def _unit(task: Task) -> float:
-    """What targets and predictions are divided by."""
+    """Return the unit of targets and predictions: the standard deviation of a regression's target, else 1."""
     return 1.0 if task.traits.is_classification else float(np.std(task.y)) or 1.0

@@ -1,1 +1,1 @@
-"""OpenML and the memory: pulling what others measured, their splits, and publishing runs."""
+"""Exchange with OpenML: pull the results of others, download tasks with their splits, publish runs."""

@@ -1,4 +1,4 @@
-"""Talking to OpenML through its own client: where, for how long, and with one kind of error."""
+"""Requests to OpenML through its own client, with a timeout and one kind of error."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ import openml
 
 logger = logging.getLogger(__name__)
 
-# Libraries whose errors say what is wrong; those of others come from parsers, which say only where.
+# Libraries whose error messages name the cause. Errors of other libraries come from parsers and name only a place.
 _CONNECTING = ("openml", "requests", "urllib3", "minio")
-_LONGEST = 400  # letters of an error that are shown: servers send whole pages
-# Files of a data set in the client's cache, and what their outermost element is called.
+_LONGEST = 400  # shown characters of an error: some servers send whole pages
+# Files of a data set in the client's cache, and the names of their outermost elements.
 _DESCRIPTIONS = {
     "description.xml": "data_set_description",
     "features.xml": "data_features",
@@ -30,25 +30,25 @@ _DESCRIPTIONS = {
 
 
 class OpenMLError(Exception):
-    """OpenML did not answer, or not with what can be used; the message says what was asked, of whom, and why."""
+    """OpenML did not answer, or its answer cannot be used; the message names the request, the server and the reason."""
 
 
 @dataclass(frozen=True)
 class Connection:
-    """Where OpenML is, and how patient we are; what is None stays as the client's own configuration has it.
+    """The server, the key and the limits of requests to OpenML; None keeps the client's own configuration.
 
     Attributes
     ----------
     server : str, optional
         For example ``https://www.openml.org/api/v1/xml``.
     api_key : str, optional
-        Needed for publishing only.
+        Only needed to publish.
     cache : Path, optional
-        Folder where the client keeps what it has downloaded.
+        Folder where the client keeps its downloads.
     timeout : float
-        Seconds for one question; the client itself would wait for ever.
+        Seconds for one request; the client itself has no limit.
     retries : int
-        How often the client asks again when the connection breaks or a checksum is wrong.
+        Attempts of the client when the connection breaks or a checksum is wrong; at least 1.
     """
 
     server: str | None = None
@@ -80,45 +80,52 @@ class Connection:
 
 
 class Session:
-    """An open connection; made by `Connection.open`."""
+    """An open connection, made by `Connection.open`."""
 
     def __init__(self, server: str, timeout: float):
         self.server = server
         self._timeout = timeout
-        # Its threads are daemons: one that hangs does not keep the program from ending.
+        # The threads of the pool are daemons: a thread that hangs does not keep the program from ending.
         self._pool = ThreadPool(1)
 
     def close(self) -> None:
-        """End the session; a question without an answer is left to itself."""
+        """End the session; a request without an answer is given up."""
         self._pool.terminate()
 
     @property
     def cache(self) -> Path:
-        """Folder of this server's files."""
+        """The folder of this server's files."""
         return Path(openml.config.get_cache_directory())
 
-    def ask(self, what: str, question: Callable[[], Any]) -> Any:
-        """The answer to one call of the client.
+    def ask(self, what: str, request: Callable[[], Any]) -> Any:
+        """Return the result of one call of the client.
+
+        Parameters
+        ----------
+        what : str
+            Name of the requested object, for the error message.
+        request : callable
+            The call of the client.
 
         Raises
         ------
         OpenMLError
-            Whatever went wrong: no answer in time, an error of the server, a wrong checksum, or an answer that is
-            not what the client expects.
+            If there is no answer in time, the server reports an error, a checksum is wrong, or the client cannot read
+            the answer.
         """
         try:
-            return self._pool.apply_async(question).get(self._timeout)
+            return self._pool.apply_async(request).get(self._timeout)
         except TooLongError as error:
             self._pool.terminate()
-            self._pool = ThreadPool(1)  # the thread of the old one still waits
+            self._pool = ThreadPool(1)  # the thread of the old pool still waits
             raise OpenMLError(
                 f"{what}: {self.server} did not answer within {self._timeout:g} seconds; try again later"
             ) from error
-        except Exception as error:  # the client lets through whatever its parsers raise, bare Exceptions included
+        except Exception as error:  # the client does not catch the errors of its parsers, which may be a bare Exception
             raise OpenMLError(f"{what}: {self.server}: {_explain(error)}") from error
 
     def task(self, number: int, with_splits: bool = False) -> Any:
-        """A task's description, and its splits where they are wanted."""
+        """Return a task, on request with its splits."""
         try:
             return self.ask(f"task {number}", lambda: openml.tasks.get_task(number, download_splits=with_splits))
         except OpenMLError:
@@ -127,7 +134,7 @@ class Session:
             raise
 
     def dataset(self, number: int, with_data: bool = False) -> Any:
-        """A data set with its features and qualities, and with its table where that is wanted.
+        """Return a data set with its features and qualities, on request with its table.
 
         Files that are already in the cache are not downloaded again.
         """
@@ -155,7 +162,7 @@ class Session:
         return found
 
     def _drop_damaged(self) -> None:
-        """Remove descriptions that cannot be read: the client keeps what it gets before it looks into it."""
+        """Remove descriptions that cannot be read: the client saves an answer before it reads it."""
         for name, root in _DESCRIPTIONS.items():
             for path in self.cache.glob(f"datasets/*/{name}"):
                 if not _has_root(path, root):
@@ -170,7 +177,7 @@ def _has_root(path: Path, root: str) -> bool:
 
 
 def _is_whole(dataset: Any) -> bool:
-    """Whether the cached ARFF file is what the server announced; a killed download may have left a part of it."""
+    """Return whether the cached ARFF file has the server's checksum; a killed download may leave a part of the file."""
     path, expected = dataset.data_file, dataset.md5_checksum
     if path is None or expected is None:
         return True
@@ -178,10 +185,12 @@ def _is_whole(dataset: Any) -> bool:
 
 
 def _explain(error: BaseException) -> str:
-    said = " ".join(str(error).split())
-    if len(said) > _LONGEST:
-        said = f"{said[:_LONGEST]} ..."
-    said = f"{said} ({type(error).__name__})" if said else type(error).__name__
+    if type(error).__name__ == "ConnectionError":  # requests' text repeats the address and names its own classes
+        return "there is no connection to the server; check the network and the address"
+    text = " ".join(str(error).split())
+    if len(text) > _LONGEST:
+        text = f"{text[:_LONGEST]} ..."
+    text = f"{text} ({type(error).__name__})" if text else type(error).__name__
     if isinstance(error, OSError) or type(error).__module__.split(".")[0] in _CONNECTING:
-        return said
-    return f"the answer cannot be read: {said}"
+        return text
+    return f"the answer cannot be read: {text}"

@@ -1,4 +1,4 @@
-"""OpenML's flows and setups as we read them: a tree of steps from the flow's name, and each step's parameters."""
+"""Reads OpenML's flows and setups: the tree of steps in a flow's name, and the values of parameters."""
 
 from __future__ import annotations
 
@@ -13,33 +13,33 @@ _CONTAINERS = ("Pipeline", "ColumnTransformer")
 _NAME = re.compile(r"[^(),=]+")
 _VERSION = re.compile(r"\((\d+)\)$")
 
-# Values of parameters by class, for example {"sklearn.svm.classes.SVC": {"C": 1.0}}.
+# Values of parameters by the name of their class, for example {"sklearn.svm.classes.SVC": {"C": 1.0}}.
 Parameters = Mapping[str, Mapping[str, Any]]
 
 
 class NotMappedError(Exception):
-    """A setup has no counterpart in our space; the message is the reason, the same for all setups of a kind."""
+    """A setup has no counterpart in our space; the message is the reason, the same for all setups of one kind."""
 
 
 @dataclass(frozen=True)
 class Step:
-    """A class in a flow, and what it contains."""
+    """A class in a flow, and the classes that it contains."""
 
     class_name: str
     parts: tuple[Step, ...] = ()
 
     @property
     def short(self) -> str:
-        """Without its module."""
+        """The name of the class without its module."""
         return self.class_name.rsplit(".", 1)[-1]
 
     def leaves(self) -> Iterator[Step]:
-        """The steps, in order, without the pipelines and column transformers around them.
+        """Yield the steps in order, without the pipelines and column transformers around them.
 
         Raises
         ------
         NotMappedError
-            If something else contains steps, such as a search or an ensemble of other models.
+            If another class contains steps, such as a search or an ensemble of other models.
         """
         if self.short in _CONTAINERS:
             for part in self.parts:
@@ -53,12 +53,12 @@ class Step:
 
 
 def is_known_library(flow_name: str) -> bool:
-    """Whether a flow is one of scikit-learn, XGBoost or LightGBM in Python."""
+    """Return whether a flow belongs to scikit-learn, XGBoost or LightGBM in Python."""
     return flow_name.split(".", 1)[0] in _LIBRARIES
 
 
 def split_version(flow_name: str) -> tuple[str, str]:
-    """Name and version, which OpenML writes as ``name(version)``.
+    """Split ``name(version)``, as OpenML writes it, into name and version.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def split_version(flow_name: str) -> tuple[str, str]:
 
 
 def parse_flow(flow_name: str) -> Step:
-    """The tree of steps that a flow's name describes.
+    """Return the tree of steps that a flow's name describes.
 
     Raises
     ------
@@ -109,7 +109,7 @@ def _parse(text: str, start: int) -> tuple[Step, int]:
 
 
 def read_value(text: str | None) -> Any:
-    """A parameter's value: OpenML keeps it as JSON, or as Python writes it.
+    """Return the value of a parameter, which OpenML keeps as JSON or as Python text.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Models of scikit-learn, XGBoost and LightGBM flows in our space."""
+"""Rules that map the models of scikit-learn, XGBoost and LightGBM flows to our space."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ _TREE_NEUTRAL: Mapping[str, tuple[Any, ...]] = {
 }
 
 
-def _named(family: str, wishes: Mapping[str, Any]) -> dict[str, Any]:
-    return {"model": family, **{f"model:{family}:{name}": value for name, value in wishes.items()}}
+def _named(family: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    return {"model": family, **{f"model:{family}:{name}": value for name, value in values.items()}}
 
 
 def _criterion(setup: SetupReader) -> dict[str, str]:
@@ -32,7 +32,7 @@ def _criterion(setup: SetupReader) -> dict[str, str]:
 
 def _forest(setup: SetupReader) -> dict[str, Any]:
     setup.enough("n_estimators", 100, MIN_TREES)
-    # "auto" meant all columns for regression, and so does the default since.
+    # For regression, "auto" meant all columns, and the default still means that.
     default = "sqrt" if setup.traits.is_classification else 1.0
     share = setup.share_of_columns("max_features", default)
     if not setup.traits.is_classification and setup.get("max_features", default) == "auto":
@@ -47,14 +47,14 @@ def _forest(setup: SetupReader) -> dict[str, Any]:
 
 
 def _random_forest(setup: SetupReader) -> dict[str, Any]:
-    wishes = _forest(setup)
-    wishes["bootstrap"] = setup.choose("bootstrap", True, _BOOLS)
+    values = _forest(setup)
+    values["bootstrap"] = setup.choose("bootstrap", True, _BOOLS)
     share = setup.get("max_samples", 1.0)
-    if wishes["bootstrap"]:
+    if values["bootstrap"]:
         if not isinstance(share, float):
             raise setup.refuse("max_samples")
-        wishes["max_samples"] = share
-    return {**_named("random_forest", wishes), **setup.balancing()}
+        values["max_samples"] = share
+    return {**_named("random_forest", values), **setup.balancing()}
 
 
 def _extra_trees(setup: SetupReader) -> dict[str, Any]:
@@ -65,30 +65,30 @@ def _extra_trees(setup: SetupReader) -> dict[str, Any]:
 
 def _decision_tree(setup: SetupReader) -> dict[str, Any]:
     leaf = setup.whole("min_samples_leaf", 1)
-    wishes = {
+    values = {
         "max_depth": setup.whole("max_depth", 20),
         "min_samples_leaf": leaf,
         "ccp_alpha": setup.penalty("ccp_alpha", 0.0, 1e-6),
         **_criterion(setup),
     }
-    # A split needs two rows in any case, and as many as two leaves.
+    # A split always needs two rows, and as many rows as two leaves.
     if setup.whole("min_samples_split", 2) > 2 * leaf:
         raise setup.refuse("min_samples_split")
-    return {**_named("decision_tree", wishes), **setup.balancing()}
+    return {**_named("decision_tree", values), **setup.balancing()}
 
 
 def _hist_gradient_boosting(setup: SetupReader) -> dict[str, Any]:
     rate = setup.number("learning_rate", 0.1)
     setup.enough("max_iter", 100, MIN_ROUNDS / rate)
     setup.refuse_none("max_leaf_nodes")
-    wishes = {
+    values = {
         "learning_rate": rate,
         "max_leaf_nodes": setup.whole("max_leaf_nodes", 31),
         "min_samples_leaf": setup.whole("min_samples_leaf", 20),
         "l2_regularization": setup.penalty("l2_regularization", 0.0, 1e-6),
         "max_features": float(setup.number("max_features", 1.0)),
     }
-    return {**_named("hist_gradient_boosting", wishes), **setup.balancing()}
+    return {**_named("hist_gradient_boosting", values), **setup.balancing()}
 
 
 def _xgboost(setup: SetupReader) -> dict[str, Any]:
@@ -101,7 +101,7 @@ def _xgboost(setup: SetupReader) -> dict[str, Any]:
     if policy == "depthwise" and leaves != 0:
         raise setup.refuse("max_leaves")
     size = {"max_leaves": leaves} if policy == "lossguide" else {"max_depth": depth}
-    wishes = {
+    values = {
         "learning_rate": rate,
         "grow_policy": policy,
         **size,
@@ -112,7 +112,7 @@ def _xgboost(setup: SetupReader) -> dict[str, Any]:
         "reg_alpha": setup.penalty("reg_alpha", 0.0, 1e-4),
         "reg_lambda": setup.penalty("reg_lambda", 1.0, 1e-4),
     }
-    return _named("xgboost", wishes)
+    return _named("xgboost", values)
 
 
 def _lightgbm(setup: SetupReader) -> dict[str, Any]:
@@ -122,47 +122,47 @@ def _lightgbm(setup: SetupReader) -> dict[str, Any]:
     if every > 1:
         raise setup.refuse("subsample_freq")
     bagging = float(setup.number("subsample", 1.0))
-    wishes = {
+    values = {
         "learning_rate": rate,
         "num_leaves": setup.whole("num_leaves", 31),
         "feature_fraction": float(setup.number("colsample_bytree", 1.0)),
-        "bagging_fraction": bagging if every == 1 else 1.0,  # the library bags only if told how often
+        "bagging_fraction": bagging if every == 1 else 1.0,  # the library uses the share only if bagging_freq is set
         "min_data_in_leaf": setup.whole("min_child_samples", 20),
         "extra_trees": setup.choose("extra_trees", False, _BOOLS),
         "lambda_l1": setup.penalty("reg_alpha", 0.0, 1e-4),
         "lambda_l2": setup.penalty("reg_lambda", 0.0, 1e-4),
     }
-    return {**_named("lightgbm", wishes), **setup.balancing()}
+    return {**_named("lightgbm", values), **setup.balancing()}
 
 
 def _logistic_regression(setup: SetupReader) -> dict[str, Any]:
     setup.refuse_none("penalty")
     ratio = float(setup.number("l1_ratio", 0.0))
-    # Newer versions say it with the ratio alone.
+    # Newer versions of scikit-learn have only the ratio.
     default = "l2" if ratio == 0 else "l1" if ratio == 1 else "elasticnet"
     known = {"l2": "l2", "l1": "l1", "elasticnet": "elasticnet", "deprecated": default}
     penalty = setup.choose("penalty", default, known)
     if setup.traits.task == "multiclass":
         setup.choose("multi_class", "auto", dict.fromkeys(("auto", "multinomial", "deprecated")))
-    wishes = {"C": float(setup.number("C", 1.0)), "penalty": penalty}
+    values = {"C": float(setup.number("C", 1.0)), "penalty": penalty}
     if penalty == "elasticnet":
-        wishes["l1_ratio"] = ratio
-    return {**_named("logistic_regression", wishes), **setup.balancing()}
+        values["l1_ratio"] = ratio
+    return {**_named("logistic_regression", values), **setup.balancing()}
 
 
 def _kernel_svm(setup: SetupReader) -> dict[str, Any]:
     kernel = setup.choose("kernel", "rbf", {name: name for name in ("rbf", "poly", "sigmoid")})
-    wishes = {"C": float(setup.number("C", 1.0)), "kernel": kernel, "gamma": _gamma(setup)}
+    values = {"C": float(setup.number("C", 1.0)), "kernel": kernel, "gamma": _gamma(setup)}
     degree, coef0 = setup.whole("degree", 3), float(setup.number("coef0", 0.0))
     if kernel == "poly":
-        wishes |= {"degree": degree, "coef0": coef0}
+        values |= {"degree": degree, "coef0": coef0}
     elif kernel == "sigmoid" and coef0 != 0:
         raise setup.refuse("coef0")
-    return {**_named("kernel_svm", wishes), **setup.balancing()}
+    return {**_named("kernel_svm", values), **setup.balancing()}
 
 
 def _gamma(setup: SetupReader) -> float:
-    """The kernel's width in multiples of "scale"; standardized columns have a variance of one."""
+    """Return gamma in multiples of "scale"; standardized columns have a variance of 1."""
     gamma = setup.get("gamma", "scale")
     if gamma == "scale":
         return 1.0
@@ -177,10 +177,10 @@ def _linear_svm(setup: SetupReader) -> dict[str, Any]:
     penalty = setup.choose("penalty", "l2", {"l2": "l2", "l1": "l1"})
     losses = {"squared_hinge": "squared_hinge", "l2": "squared_hinge", "hinge": "hinge", "l1": "hinge"}
     loss = setup.choose("loss", "squared_hinge", losses)
-    wishes = {"C": float(setup.number("C", 1.0)), "penalty": penalty}
+    values = {"C": float(setup.number("C", 1.0)), "penalty": penalty}
     if penalty == "l2":
-        wishes["loss"] = loss
-    return {**_named("linear_svm", wishes), **setup.balancing()}
+        values["loss"] = loss
+    return {**_named("linear_svm", values), **setup.balancing()}
 
 
 def _sgd(setup: SetupReader) -> dict[str, Any]:
@@ -190,7 +190,7 @@ def _sgd(setup: SetupReader) -> dict[str, Any]:
     schedules = {name: name for name in ("optimal", "invscaling", "adaptive")}
     schedule = setup.choose("learning_rate", "optimal", schedules)
     ratio, eta0 = float(setup.number("l1_ratio", 0.15)), float(setup.number("eta0", 0.01))
-    wishes = {
+    values = {
         "loss": setup.choose("loss", "hinge", {**{name: name for name in losses}, "log": "log_loss"}),
         "penalty": penalty,
         "learning_rate": schedule,
@@ -198,41 +198,41 @@ def _sgd(setup: SetupReader) -> dict[str, Any]:
         "average": setup.choose("average", False, _BOOLS),
     }
     if penalty == "elasticnet":
-        wishes["l1_ratio"] = ratio
+        values["l1_ratio"] = ratio
     if schedule != "optimal":
-        wishes["eta0"] = eta0
-    return {**_named("sgd", wishes), **setup.balancing()}
+        values["eta0"] = eta0
+    return {**_named("sgd", values), **setup.balancing()}
 
 
 def _k_nearest_neighbors(setup: SetupReader) -> dict[str, Any]:
-    wishes = {
+    values = {
         "n_neighbors": setup.whole("n_neighbors", 5),
         "weights": setup.choose("weights", "uniform", {"uniform": "uniform", "distance": "distance"}),
         "p": setup.whole("p", 2),
     }
-    return _named("k_nearest_neighbors", wishes)
+    return _named("k_nearest_neighbors", values)
 
 
 def _lda(setup: SetupReader) -> dict[str, Any]:
     shrinkage = setup.get("shrinkage", 0.0)
     if shrinkage == "auto":
         return _named("lda", {"shrinkage": "auto"})
-    # Without shrinkage theirs is our least.
+    # A model without shrinkage is our model with the least shrinkage.
     return _named("lda", {"shrinkage": "value", "shrinkage_value": setup.penalty("shrinkage", 0.0, 1e-4)})
 
 
 def _bernoulli_nb(setup: SetupReader) -> dict[str, Any]:
     setup.refuse_none("binarize")
-    wishes = {
+    values = {
         "alpha": setup.penalty("alpha", 1.0, 1e-2),
         "fit_prior": setup.choose("fit_prior", True, _BOOLS),
         "binarize": float(setup.number("binarize", 0.0)),
     }
-    return _named("bernoulli_nb", wishes)
+    return _named("bernoulli_nb", values)
 
 
 def _of_one(family: str, name: str, default: float, least: float) -> Callable[[SetupReader], dict[str, Any]]:
-    """The rule of a model with a single hyperparameter of ours."""
+    """Return the reader of a model that has a single hyperparameter in our space."""
     return lambda setup: _named(family, {name: setup.penalty(name, default, least)})
 
 

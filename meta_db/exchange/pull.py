@@ -1,10 +1,10 @@
-"""Evaluations of other people's runs: from OpenML into the database.
+"""Adds evaluations of other people's runs from OpenML to the meta-database.
 
-What was pulled before is not pulled again: descriptions, features and qualities of data sets lie in the client's cache,
-setups that were read in files beside them, and what the database has of a data set and a configuration stays as it is.
-Only the lists of evaluations are asked for each time, because new runs may stand in them. Each evaluation is written
-in one transaction, after all that it needs has been downloaded, so that a pull that ends early leaves only whole
-results, and the next one goes on.
+Nothing is downloaded twice: descriptions, features and qualities of data sets are in the client's cache, setups are in
+files beside them, and a result that the database already holds stays as it is. Only the lists of
+evaluations are requested each time, because they may contain new runs. Each evaluation is written in one transaction,
+after everything that it needs has been downloaded. Therefore a pull that ends early leaves only complete results, and
+the next pull continues.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from pipelines.configuration import Configuration
 
 logger = logging.getLogger(__name__)
 
-# OpenML's measures, the scikit-learn scorer that each one is, and its sign there. OpenML has no log loss.
+# The scikit-learn scorer that equals each of OpenML's measures, and the sign to apply. OpenML has no log loss.
 MEASURES: Mapping[str, Mapping[str, tuple[str, float]]] = {
     "binary": {
         "area_under_roc_curve": ("roc_auc", 1.0),
@@ -48,23 +48,23 @@ MEASURES: Mapping[str, Mapping[str, tuple[str, float]]] = {
     },
 }
 _FIT_TIME, _PREDICT_TIME = "usercpu_time_millis_training", "usercpu_time_millis_testing"
-_AT_ONCE = 100
-_MOST_FAILURES = 3  # in a row: then it is not the task, it is the server
+_PER_REQUEST = 100  # numbers in one address
+_MOST_FAILURES = 3  # in a row: then the server is the cause, not the task
 OTHER_LIBRARY = "not a flow of scikit-learn, XGBoost or LightGBM in Python"
 
 
 @dataclass(frozen=True)
 class Selection:
-    """What to pull.
+    """The tasks and runs to pull.
 
     Attributes
     ----------
     suites, tasks, datasets : sequence of int
-        OpenML's numbers; a suite or data set stands for its tasks of classification and regression.
+        OpenML's numbers; a suite or a data set stands for its classification and regression tasks.
     limit : int
-        Runs of a task that are looked at, in the order in which OpenML lists them.
+        Largest number of runs of a task, in the order in which OpenML lists them.
     per_fold : bool
-        Scores of each fold instead of one; slow for the server.
+        Request the scores of each fold instead of their mean; slow for the server.
     """
 
     suites: Sequence[int] = ()
@@ -76,19 +76,19 @@ class Selection:
 
 @dataclass
 class PullReport:
-    """What came of a pull, in runs.
+    """Counts of the runs of a pull.
 
     Attributes
     ----------
     n_tasks : int
-        Tasks that were gone through to their end.
+        Tasks that were completed.
     n_listed, n_mapped, n_added : int
-        Runs that OpenML listed; those whose setup has a counterpart in our space; those that were written, because
-        the database had nothing of the configuration on the data set.
+        Runs that OpenML listed; runs whose setup has a counterpart in our space; runs that were added, because the
+        database had no result of the configuration on the data set.
     reasons : Counter of str
-        Why runs were not mapped.
+        Numbers of runs that were not mapped, by reason.
     failures : dict of int to str
-        Tasks that could not be pulled, and why.
+        Reasons of the tasks that could not be pulled.
     """
 
     n_tasks: int = 0
@@ -115,12 +115,13 @@ def pull(
     Returns
     -------
     PullReport
-        A task that fails is noted there and the next one tried; after three in a row the rest is left.
+        The report. A task that fails is noted in it, and the next task follows. After three failures in a row the pull
+        ends.
 
     Raises
     ------
     OpenMLError
-        If it is not even known which tasks are meant.
+        If the tasks of a suite or a data set cannot be listed.
     """
     report = PullReport()
     in_a_row = 0
@@ -130,8 +131,8 @@ def pull(
             report.n_tasks += 1
             in_a_row = 0
         except OpenMLError as error:
-            report.failures[task] = str(error)
-            logger.warning("task %d is left out: %s", task, error)
+            report.failures[task] = str(error) if str(error).startswith(f"task {task}") else f"task {task}: {error}"
+            logger.info("left out: %s", error)
             in_a_row += 1
         on_task(task, report)
         if in_a_row == _MOST_FAILURES:
@@ -140,7 +141,7 @@ def pull(
 
 
 def find_tasks(session: Session, selection: Selection) -> list[int]:
-    """Numbers of all tasks that are meant, each one once."""
+    """Return the numbers of all selected tasks, each once."""
     found = list(selection.tasks)
     for suite in selection.suites:
         found += session.ask(f"suite {suite}", partial(openml.study.get_suite, suite)).tasks or []
@@ -155,12 +156,12 @@ def find_tasks(session: Session, selection: Selection) -> list[int]:
 
 
 def read_traits(dataset: Any, target: str, is_classification: bool) -> TableTraits:
-    """Traits of a data set by its features and qualities, as near to those of the table as these say.
+    """Return traits of a data set from its features and qualities; they are close to the traits of the table itself.
 
     Raises
     ------
     OpenMLError
-        If the server does not say how many rows and classes there are.
+        If the server does not give the numbers of rows and classes.
     """
     qualities = dataset.qualities or {}
     n_rows = qualities.get("NumberOfInstances", math.nan)
@@ -191,9 +192,9 @@ def _names(attribute: str | Iterable[str] | None) -> list[str]:
 
 
 def _pull_task(session: Session, database: MetaDatabase, number: int, selection: Selection, report: PullReport) -> None:
-    """Everything is downloaded first; only then, and only if nothing failed, is anything written."""
+    """Download everything that a task needs, and write only if nothing failed."""
     task = session.task(number)
-    # A learning curve is a kind of classification for the client, but its scores are of parts of the table.
+    # For the client, a learning curve is a classification, too. But its scores are measured on parts of the table.
     if type(task) not in (openml.tasks.OpenMLClassificationTask, openml.tasks.OpenMLRegressionTask):
         raise OpenMLError(f"task {number} is neither classification nor regression")
     record = _record(session, task)
@@ -224,7 +225,7 @@ def _pull_task(session: Session, database: MetaDatabase, number: int, selection:
 
 @dataclass
 class _Run:
-    """A run in OpenML's lists."""
+    """A run as OpenML lists it."""
 
     flow_name: str
     setup_id: int
@@ -248,7 +249,7 @@ def _record(session: Session, task: Any) -> DatasetRecord:
 
 
 def _list_runs(session: Session, task: int, kind: str, selection: Selection) -> dict[int, _Run]:
-    """Runs with their scores, under scikit-learn's names."""
+    """Return the runs of a task with their scores, by scikit-learn's names."""
     runs: dict[int, _Run] = {}
     for measure, (scorer, sign) in MEASURES[kind].items():
         listed = _list(session, measure, task, selection.limit, selection.per_fold)
@@ -261,9 +262,9 @@ def _list_runs(session: Session, task: int, kind: str, selection: Selection) -> 
 
 
 def _list_times(session: Session, task: int, measure: str, runs: Sequence[int]) -> dict[int, float]:
-    """Mean seconds of a fold by run.
+    """Return the mean seconds of a fold by run.
 
-    OpenML's single number is of no use: it does not say of how many folds it is the sum.
+    The sum that OpenML gives by default is not used: the number of its folds is unknown.
     """
     seconds: dict[int, float] = {}
     for batch in _batches(runs):
@@ -284,9 +285,9 @@ def _list_times(session: Session, task: int, measure: str, runs: Sequence[int]) 
 
 
 def _batches(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
-    """Few enough for one address."""
-    for start in range(0, len(numbers), _AT_ONCE):
-        yield numbers[start : start + _AT_ONCE]
+    """Yield parts of a list of numbers, each short enough for one address."""
+    for start in range(0, len(numbers), _PER_REQUEST):
+        yield numbers[start : start + _PER_REQUEST]
 
 
 def _list(session: Session, measure: str, task: int, limit: int, per_fold: bool) -> dict[int, Any]:
@@ -300,7 +301,7 @@ def _list(session: Session, measure: str, task: int, limit: int, per_fold: bool)
 
 
 def _read_setups(session: Session, wanted: Sequence[int]) -> dict[int, Parameters]:
-    """Parameters of setups by class; each setup is asked for once and then kept beside the client's own files."""
+    """Return the parameters of setups by class; a setup is requested once and then kept beside the client's files."""
     folder = session.cache / "setups_by_class"
     folder.mkdir(parents=True, exist_ok=True)
     known: dict[int, Parameters] = {}
@@ -324,13 +325,13 @@ def _read_setups(session: Session, wanted: Sequence[int]) -> dict[int, Parameter
 def _map_runs(
     runs: Mapping[int, _Run], setups: Mapping[int, Parameters], traits: TableTraits, reasons: Counter[str]
 ) -> dict[int, Configuration]:
-    """Runs whose setup is in our space; counts why the others are not."""
+    """Return the runs whose setup is in our space, and count the reasons of the others."""
     cache: dict[int, Configuration | str] = {}
     mapped = {}
     for number, run in runs.items():
         if run.setup_id not in cache:
             cache[run.setup_id] = _map(run, setups.get(run.setup_id), traits)
-        found = cache[run.setup_id] if run.scores else "no finite score that we know"
+        found = cache[run.setup_id] if run.scores else "the run has no finite score of a known measure"
         if isinstance(found, str):
             reasons[found] += 1
         else:
@@ -350,7 +351,7 @@ def _map(run: _Run, parameters: Parameters | None, traits: TableTraits) -> Confi
 def _new_runs(
     database: MetaDatabase, record: DatasetRecord, mapped: Mapping[int, Configuration]
 ) -> dict[int, Configuration]:
-    """Runs that tell something new: of each configuration that the database has nothing of, the first."""
+    """Return the first run of each configuration that has no result on the data set in the database."""
     tried = {
         configuration
         for number, known in database.datasets([record.traits.task])

@@ -1,4 +1,4 @@
-"""How the parameters of one class in a flow are read."""
+"""Reads the parameters of one class in a flow."""
 
 from __future__ import annotations
 
@@ -10,27 +10,28 @@ from typing import Any
 from meta_db.exchange.flows import NotMappedError
 from pipelines.component import TableTraits
 
-# Of any class: they say where and how loudly it runs, or how far its solver goes.
+# Parameters of any class that do not change the model: cores, messages, seeds, and how far a solver goes.
 _HARMLESS = frozenset(
     {
         *("n_jobs", "nthread", "random_state", "seed", "verbose", "verbosity", "silent", "warm_start", "cache_size"),
         *("copy", "copy_X", "copy_X_train", "oob_score", "tol", "max_iter", "n_iter", "dtype", "missing_values"),
     }
 )
-MIN_TREES = 50  # of a forest: more change its scores little
-MIN_ROUNDS = 5.0  # of boosting, times the learning rate: fewer are cut short
+MIN_TREES = 50  # of a forest: more trees change its scores little
+MIN_ROUNDS = 5.0  # of boosting, times the learning rate: with fewer, the boosting ended too early
 
 
 @dataclass(frozen=True)
 class Rule:
-    """What a class of a flow is in our space.
+    """The rule that maps a class of a flow to our space.
 
     Attributes
     ----------
     read : callable
-        ``read(setup)`` gives wishes by the names of our hyperparameters.
+        ``read(setup)`` returns values by the names of our hyperparameters.
     neutral : mapping of str to tuple
-        Parameters that ours do not have, and the values that make no difference: the library's defaults, old and new.
+        Parameters that our models do not have, and their values that make no difference: the library's defaults, old
+        and new.
     harmless : frozenset of str
         Parameters whose value does not matter.
     """
@@ -41,7 +42,7 @@ class Rule:
 
 
 class SetupReader:
-    """Parameters of one class; remembers which of them were read.
+    """Reads the parameters of one class in a setup, and notes which parameters were read.
 
     Parameters
     ----------
@@ -49,9 +50,9 @@ class SetupReader:
         Name of the class.
     values : mapping of str to object
     traits : TableTraits
-        Of the table.
+        Traits of the table.
     before : mapping of str to object
-        Wishes that the steps before this one gave.
+        Values of our hyperparameters from the earlier steps of the flow.
     """
 
     def __init__(self, where: str, values: Mapping[str, Any], traits: TableTraits, before: Mapping[str, Any]):
@@ -62,39 +63,39 @@ class SetupReader:
         self._read: set[str] = set()
 
     def get(self, name: str, default: Any) -> Any:
-        """A parameter's value, or the library's default where the setup does not have it or has None."""
+        """Return the value of a parameter, or the default if the setup has none or has None."""
         self._read.add(name)
         value = self._values.get(name)
         return default if value is None else value
 
     def refuse_none(self, name: str) -> None:
-        """Refuse a parameter for which None is no default, but a choice that ours do not have."""
+        """Refuse a setup if None, for this parameter, is a choice that our models do not have."""
         if name in self._values and self._values[name] is None:
             raise self.refuse(name)
 
     def number(self, name: str, default: float) -> float:
-        """A parameter that has to be a number."""
+        """Return the value of a parameter that must be a number."""
         value = self.get(name, default)
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
             raise self.refuse(name)
         return value
 
     def penalty(self, name: str, default: float, least: float) -> float:
-        """A number from 0 up; what lies below our least is as good as our least."""
+        """Return a penalty, at least 0; a penalty below our least one counts as our least one."""
         value = float(self.number(name, default))
         if value < 0:
             raise self.refuse(name)
         return max(value, least)
 
     def whole(self, name: str, default: int) -> int:
-        """A parameter that has to be a count; a share of the rows is not one."""
+        """Return the value of a parameter that must be a count, not a share of the rows."""
         value = self.number(name, default)
         if value != int(value):
             raise self.refuse(name)
         return int(value)
 
     def share_of_columns(self, name: str, default: Any) -> float:
-        """What scikit-learn calls ``max_features``, as a share; None is all columns there."""
+        """Return scikit-learn's ``max_features`` as a share of the columns; None means all columns."""
         if name in self._values and self._values[name] is None:
             default = 1.0
         value, n = self.get(name, default), self.traits.n_features
@@ -106,29 +107,29 @@ class SetupReader:
         return float(self.number(name, default))
 
     def enough(self, name: str, default: float, least: float) -> None:
-        """Refuse a setup that has too little of what ours decide themselves."""
+        """Refuse a setup whose value is below the least one that is as good as our own choice."""
         if self.number(name, default) < least:
             raise NotMappedError(f"{self.where}: {name} is too small to be as good as ours")
 
     def choose(self, name: str, default: Any, ours: Mapping[Any, Any]) -> Any:
-        """Our value for one of theirs."""
+        """Return our value for one of the library's values."""
         value = self.get(name, default)
         if not isinstance(value, str | bool | int | float) or value not in ours:
             raise self.refuse(name)
         return ours[value]
 
     def balancing(self) -> dict[str, Any]:
-        """Class weights as our step."""
+        """Return class weights as our balancing step."""
         if self.choose("class_weight", "none", {"none": False, "balanced": True}):
             return {"balancing": "weights", "balancing:weights:power": 1.0}
         return {}
 
     def refuse(self, name: str) -> NotMappedError:
-        """The error for a value that ours cannot have."""
-        return NotMappedError(f"{self.where}: {name} has a value that ours cannot have")
+        """Return the error for a value that our models cannot have."""
+        return NotMappedError(f"{self.where}: {name} has a value that our models cannot have")
 
     def check_rest(self, rule: Rule) -> None:
-        """Refuse what was not read and makes a difference."""
+        """Refuse a setup with a parameter that was not read and makes a difference."""
         for name, value in self._values.items():
             if name in self._read or name in _HARMLESS or name in rule.harmless or value is None:
                 continue

@@ -1,4 +1,4 @@
-"""Imputers, encoders and scalers of scikit-learn flows in our space."""
+"""Rules that map the imputers, encoders and scalers of scikit-learn flows to our space."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def _imputer(setup: SetupReader) -> dict[str, Any]:
 
 def _one_hot(setup: SetupReader) -> dict[str, Any]:
     most = max(setup.traits.cardinalities, default=0)
-    wishes: dict[str, Any] = {
+    values: dict[str, Any] = {
         "encoding": "one_hot",
         "encoding:one_hot:min_frequency": setup.whole("min_frequency", 1),
     }
-    if most > 4:  # else our space has no such bound
-        wishes["encoding:one_hot:max_categories"] = setup.whole("max_categories", most)
-    return wishes
+    if most > 4:  # our space has no such bound for fewer levels
+        values["encoding:one_hot:max_categories"] = setup.whole("max_categories", most)
+    return values
 
 
 def _quantile(setup: SetupReader) -> dict[str, Any]:
@@ -53,7 +53,7 @@ _IMPUTER = Rule(
 )
 _WITH_BOTH = {"with_mean": (True,), "with_std": (True,), "with_centering": (True,), "with_scaling": (True,)}
 
-# Those without effect on what comes after: our reader drops constant columns itself.
+# A rule that returns no value has no counterpart: our reader drops constant columns itself.
 STEPS: Mapping[str, Rule] = {
     "SimpleImputer": _IMPUTER,
     "Imputer": _IMPUTER,

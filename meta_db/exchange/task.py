@@ -1,4 +1,4 @@
-"""An OpenML task with its table and its own splits, and runs on it that go back to OpenML."""
+"""Downloads an OpenML task with its table and splits, and publishes runs on it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ _DESCRIPTION = "One pipeline of cash-automl: the parameter 'configuration' names
 
 @dataclass(frozen=True)
 class TaskTable:
-    """A task's table and splits.
+    """The table and the splits of a task.
 
     Attributes
     ----------
     X : DataFrame of shape (n_rows, n_columns)
-        Without row numbers and what OpenML says to ignore.
+        Without row numbers and the columns that OpenML says to ignore.
     folds : tuple of (ndarray, ndarray)
         Rows to train on and rows to score, for example for the argument ``cv`` of the estimators.
     places : tuple of (int, int, int)
@@ -51,7 +51,7 @@ def fetch_task(session: Session, number: int) -> TaskTable:
     Raises
     ------
     OpenMLError
-        If it cannot be had whole, or is a task of another kind.
+        If a part of it cannot be downloaded, or it is another kind of task.
     """
     task = session.task(number, with_splits=True)
     if type(task) not in (openml.tasks.OpenMLClassificationTask, openml.tasks.OpenMLRegressionTask):
@@ -86,10 +86,10 @@ def publish(
     classes: Sequence[Any],
     versions: Mapping[str, str],
 ) -> int:
-    """Upload what a configuration predicted on a task as an OpenML run, with the session's key.
+    """Upload the predictions of a configuration on a task as an OpenML run, with the session's key.
 
-    OpenML wants a description of the program, a *flow*, with each run. The flow is made here by hand, because the
-    client's extension for scikit-learn describes single scikit-learn objects.
+    OpenML needs a description of the program, a *flow*, with each run. The flow is written here, because the client's
+    extension for scikit-learn describes only single scikit-learn objects.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ def publish(
     classes : sequence
         Labels of the columns of the probabilities; empty for regression.
     versions : mapping of str to str
-        Of this program, under "cash-automl", and of the libraries that it used.
+        Version of this program, under "cash-automl", and of the libraries that it used.
 
     Returns
     -------
@@ -108,10 +108,13 @@ def publish(
     Raises
     ------
     OpenMLError
-        If there is no key, the classes are not those of the task, or the server refuses.
+        If there is no key, the classes differ from those of the task, or the server refuses the run.
     """
     if not openml.config.apikey:
-        raise OpenMLError("publishing needs your OpenML key; it stands on your OpenML account's page")
+        raise OpenMLError(
+            "publishing needs your OpenML key, which your OpenML account's page shows;"
+            " give it as --api-key or in the environment variable OPENML_APIKEY"
+        )
     what = f"run on task {table.number}"
     task = session.task(table.number)
     content = _prediction_rows(task, table, predictions, _labels(table, classes))
@@ -145,37 +148,37 @@ def publish(
     session.ask(what, run.publish)
     number = run.run_id
     if number is None:
-        raise OpenMLError(f"{what}: the server gave it no number")
+        raise OpenMLError(f"{what}: the server returned no number for the run")
     return number
 
 
 def _labels(table: TaskTable, classes: Sequence[Any]) -> list[str]:
-    """The task's labels in the order of our classes; booleans are written as the task writes them."""
+    """Return the task's labels in the order of our classes; booleans are spelled as the task spells them."""
     known = {label.lower(): label for label in table.class_labels}
     if len(known) != len(table.class_labels):
         known = {label: label for label in table.class_labels}
     found = [known.get(str(label), known.get(str(label).lower())) for label in classes]
     if set(found) != set(table.class_labels):
-        raise OpenMLError(f"task {table.number} has other classes than the run")
+        raise OpenMLError(f"task {table.number} has other class labels than the run")
     return [label for label in found if label is not None]
 
 
 def _prediction_rows(
     task: Any, table: TaskTable, predictions: Sequence[NDArray[Any]], labels: Sequence[str]
 ) -> list[list[Any]]:
-    """One row for each prediction, as OpenML's ARFF file wants them."""
-    written = {label.lower(): label for label in labels}
+    """Return one row per prediction in the format of OpenML's ARFF file."""
+    spelling = {label.lower(): label for label in labels}
     content = []
     for (repeat, fold, sample), (_, rows), predicted in zip(table.places, table.folds, predictions, strict=True):
         for row, values in zip(rows, predicted, strict=True):
             index = int(row)
             if labels:
                 true = str(table.y.iloc[index])
-                true = true if true in labels else written[true.lower()]
-                chances = {label: float(value) for label, value in zip(labels, values, strict=True)}
-                guess = max(chances, key=chances.__getitem__)
+                true = true if true in labels else spelling[true.lower()]
+                probabilities = {label: float(value) for label, value in zip(labels, values, strict=True)}
+                guess = max(probabilities, key=probabilities.__getitem__)
                 line = openml.runs.functions.format_prediction(
-                    task, repeat, fold, index, guess, true, sample=sample, proba=chances
+                    task, repeat, fold, index, guess, true, sample=sample, proba=probabilities
                 )
             else:
                 line = openml.runs.functions.format_prediction(

@@ -1,4 +1,4 @@
-"""Filling the memory: real processes on real tables."""
+"""Builds of a meta-database, with real processes on real tables."""
 
 import os
 import signal
@@ -41,7 +41,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-def fill_from(folder, rounds, **protocol):
+def build_from(folder, rounds, **protocol):
     path = folder / "memory.sqlite"
     with MetaDatabase(path, writable=True) as database:
         build_database(
@@ -59,7 +59,7 @@ def test_the_index_says_what_the_tables_are(folder):
 def test_small_and_large_tables_take_turns(tmp_path):
     lines = [f"t{n},regression,{n}" for n in range(1, 9)]
     (tmp_path / "index.csv").write_text("\n".join(["name,task,n_rows", *lines]))
-    sizes = [int(source.name[1:]) for source in read_benchmark_tables(tmp_path)]
+    sizes = [int(table.name[1:]) for table in read_benchmark_tables(tmp_path)]
     assert sorted(sizes) == list(range(1, 9))
     assert max(sizes[:2]) > 4 >= min(sizes[:2])
 
@@ -70,7 +70,7 @@ def test_a_folder_without_an_index_says_what_it_needs(tmp_path):
 
 
 def test_scores_seconds_predictions_and_qualities_are_kept(folder):
-    with MetaDatabase(fill_from(folder, [[NB, TREE, RIDGE]])) as database:
+    with MetaDatabase(build_from(folder, [[NB, TREE, RIDGE]])) as database:
         results = database.results()
         scores = {
             (record.name, configuration.family): results.scores[i, j]
@@ -88,7 +88,7 @@ def test_scores_seconds_predictions_and_qualities_are_kept(folder):
 
 
 def test_larger_tables_give_a_stratified_part(folder):
-    with MetaDatabase(fill_from(folder, [[NB]], max_rows=60)) as database:
+    with MetaDatabase(build_from(folder, [[NB]], max_rows=60)) as database:
         (record,) = (record for _, record in database.datasets() if record.name == "iris")
         assert record.n_rows == 150
         assert 55 <= record.traits.n_rows <= 65
@@ -96,7 +96,7 @@ def test_larger_tables_give_a_stratified_part(folder):
 
 
 def test_a_second_run_measures_nothing_twice_and_adds_what_is_new(folder):
-    fill_from(folder, [[NB]])
+    build_from(folder, [[NB]])
     visits = []
     with MetaDatabase(folder / "memory.sqlite", writable=True) as database:
         build_database(
@@ -104,17 +104,17 @@ def test_a_second_run_measures_nothing_twice_and_adds_what_is_new(folder):
             database,
             [[NB, TREE]],
             n_workers=1,
-            on_visit=lambda source, number, done: visits.append((source.name, done)),
+            on_visit=lambda table, number, done: visits.append((table.name, done)),
         )
     assert visits == [("iris", 1), ("diabetes", 1)]  # the tree on both; naive Bayes does not apply to diabetes
 
 
-def test_who_is_behind_after_the_first_fold_is_not_run_on_the_others(folder):
-    path = fill_from(folder, [SMOOTHED[:19]])
+def test_a_configuration_with_a_bad_first_fold_is_not_run_on_the_others(folder):
+    path = build_from(folder, [SMOOTHED[:19]])
     with MetaDatabase(path) as database:
         (iris,) = (number for number, record in database.datasets() if record.name == "iris")
         before = database.fold_scores(iris, "neg_log_loss")
-    with MetaDatabase(fill_from(folder, [[SMOOTHED[23], TREE, NB]])) as database:
+    with MetaDatabase(build_from(folder, [[SMOOTHED[23], TREE, NB]])) as database:
         after = database.fold_scores(iris, "neg_log_loss")
         means = database.scores(iris, "neg_log_loss")
     assert all(np.isfinite(folds).all() for folds in before.values())  # too few to compare with
@@ -127,7 +127,7 @@ def test_a_table_that_cannot_be_used_is_left_out_and_the_others_go_on(folder):
     constant["target"] = "same"
     constant.to_parquet(folder / "constant.parquet")
     (folder / "index.csv").write_text("name,task,n_rows\nconstant,binary,1\niris,multiclass,150")
-    with MetaDatabase(fill_from(folder, [[NB]])) as database:
+    with MetaDatabase(build_from(folder, [[NB]])) as database:
         assert [record.name for _, record in database.datasets()] == ["iris"]
 
 
@@ -158,7 +158,7 @@ def test_no_drawn_configuration_takes_much_longer_than_those_made_by_hand():
         assert all(longest[family] <= max(2.0, 1.1 * by_hand[family]) for family in longest)
 
 
-def test_what_loses_nearly_everywhere_is_given_up_and_what_wins_somewhere_is_not():
+def test_a_configuration_that_is_bad_nearly_everywhere_is_dominated():
     scores = np.tile([3.0, 2.0, 1.0], (40, 1))
     scores[:5] = [1.0, 2.0, 3.0]
     results = Results([], list(enumerate([NB, TREE, RIDGE])), scores, scores, scores)
@@ -189,7 +189,7 @@ def test_a_killed_build_goes_on_where_it_was(folder):
         assert sum(map(len, tried)) == database.info()["n_evaluations"] > 30
 
 
-def test_a_finished_run_is_remembered_and_found_again(tmp_path, monkeypatch):
+def test_a_run_starts_with_the_best_configuration_of_an_added_run(tmp_path, monkeypatch):
     X, y = load_breast_cancer(return_X_y=True)
     monkeypatch.setenv("AUTOML_MEMORY", str(tmp_path / "memory.sqlite"))
     store = tmp_path / "run"
@@ -230,8 +230,8 @@ def test_a_folder_that_holds_no_run_is_refused(tmp_path):
         add_run(tmp_path, "nothing", database)
 
 
-def test_a_source_without_its_target_is_said(folder):
-    source = BenchmarkTable("iris", folder / "iris.parquet", True, target="species")
+def test_a_table_without_its_target_is_left_out(folder):
+    table = BenchmarkTable("iris", folder / "iris.parquet", True, target="species")
     with MetaDatabase(folder / "memory.sqlite", writable=True) as database:
-        build_database([source], database, [[NB]])
+        build_database([table], database, [[NB]])
         assert database.datasets() == []

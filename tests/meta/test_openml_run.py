@@ -1,4 +1,4 @@
-"""OpenML's tasks measured by us, and our runs published: the unmodified client, real HTTP, a server of our own."""
+"""OpenML tasks as benchmark tables, and published runs, with the unmodified client and a server of our own."""
 
 import json
 import sqlite3
@@ -166,5 +166,5 @@ def test_a_connection_that_cannot_be_opened_leaves_the_client_s_configuration_as
 
 
 def test_the_command_wants_a_folder_or_a_task(folder):
-    with pytest.raises(InvalidInputError, match="name a folder of tables, or at least one --openml-task"):
+    with pytest.raises(InvalidInputError, match="give a folder of tables, or at least one --openml-task"):
         CliRunner().invoke(app, ["build"], catch_exceptions=False)

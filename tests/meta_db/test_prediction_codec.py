@@ -1,4 +1,4 @@
-"""Predictions in one byte a row keep what an ensemble's loss depends on."""
+"""Predictions in one byte a row still give the ensemble's loss."""
 
 import numpy as np
 

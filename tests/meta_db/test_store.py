@@ -1,4 +1,4 @@
-"""The database through its public face, on real files."""
+"""The public methods of the database, on real files."""
 
 import json
 import sqlite3
@@ -142,7 +142,7 @@ def test_a_damaged_file_gives_a_clear_error_at_the_latest_when_it_is_read(filled
     "damage",
     [
         "UPDATE dataset SET qualities = '{'",
-        "UPDATE dataset SET traits = json_set(traits, '$.colour', 1)",
+        "UPDATE dataset SET traits = json_set(traits, '$.color', 1)",
         "UPDATE configuration SET content = '[1]' WHERE id = 1",
         "UPDATE score SET folds = x'616263'",
         "UPDATE evaluation SET fit_seconds = 'soon'",

@@ -1,4 +1,4 @@
-"""Tables of which OpenML's qualities are publicly known, with these qualities."""
+"""Tables whose OpenML qualities are publicly known, and these qualities."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ ELSEWHERE = {
 
 
 def read(table, target, task):
-    """A data frame and its target, as `describe` takes them: X, y, traits."""
+    """Return X, y and traits of a data frame and its target, as `describe` takes them."""
     reader = TableReader().fit(table)
     if task == "regression":
         y, n_classes = np.asarray(target, dtype=float), 0
@@ -134,7 +134,7 @@ def read(table, target, task):
 
 
 def iris():
-    """The iris of OpenML, which is UCI's; scikit-learn has corrected two of its rows."""
+    """Return OpenML's iris, which is UCI's; scikit-learn has corrected two of its rows."""
     X, y = load_iris(return_X_y=True)
     X[34, 3] = 0.1
     X[37] = 4.9, 3.1, 1.5, 0.1
@@ -142,7 +142,7 @@ def iris():
 
 
 def recorded(openml_id, target, task):
-    """A table and its qualities as OpenML answered when scikit-learn recorded it for its own tests."""
+    """Return a table and its qualities from OpenML's answers that scikit-learn recorded for its own tests."""
     folder = files("sklearn.datasets.tests") / "data" / "openml" / f"id_{openml_id}"
     if not folder.is_dir():
         pytest.skip("this scikit-learn came without the tables of its own tests")
@@ -158,7 +158,7 @@ def recorded(openml_id, target, task):
 
 
 def elsewhere(name, task="multiclass"):
-    """A table of the folder that the variable AUTOML_DATA names."""
+    """Return a table of the folder that the environment variable AUTOML_DATA names."""
     folder = os.environ.get("AUTOML_DATA")
     if not folder or not (Path(folder) / f"{name}.parquet").exists():
         pytest.skip("AUTOML_DATA names no folder with this table")

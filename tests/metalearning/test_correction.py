@@ -1,4 +1,4 @@
-"""What fits take, learnt from results."""
+"""Corrections of the guessed costs of fits, fitted to results."""
 
 import numpy as np
 import pytest
@@ -40,33 +40,35 @@ def guesses(datasets):
 
 
 @pytest.fixture
-def learnt_from(datasets, guesses):
-    """Learns from results in which fits took the components' guesses times a factor, give or take a tenth."""
+def fitted_to(datasets, guesses):
+    """Fits a correction to results that are the components' guesses times a factor, with a noise of a tenth."""
 
-    def learn_from(factor):
+    def fit_to(factor):
         noise = np.exp(0.1 * np.random.default_rng(1).normal(size=guesses.shape))
         factors = np.array([factor(record.traits) for _, record in datasets])[:, None]
         return fit_correction(SECONDS, Results(datasets, ENTRIES, guesses, guesses * factors * noise, guesses), guesses)
 
-    return learn_from
+    return fit_to
 
 
-def test_a_machine_that_is_three_times_as_slow_is_noticed(datasets, learnt_from):
-    middle, upper = learnt_from(lambda traits: 3.0).factors("extra_trees", datasets[7][1].traits)
+def test_a_machine_that_is_three_times_as_slow_is_noticed(datasets, fitted_to):
+    middle, upper = fitted_to(lambda traits: 3.0).factors("extra_trees", datasets[7][1].traits)
     assert middle == pytest.approx(3.0, rel=0.15)
     assert middle < upper < 1.4 * middle
 
 
-def test_a_wrong_exponent_of_the_rows_is_mended(datasets, learnt_from):
-    learnt = learnt_from(lambda traits: (traits.n_rows / 1_000) ** 0.5)
-    small, large = (learnt.factors("decision_tree", trained_on(datasets[i][1]))[0] for i in (2, -3))
+def test_a_wrong_exponent_of_the_rows_is_corrected(datasets, fitted_to):
+    correction = fitted_to(lambda traits: (traits.n_rows / 1_000) ** 0.5)
+    small, large = (correction.factors("decision_tree", trained_on(datasets[i][1]))[0] for i in (2, -3))
     assert large / small == pytest.approx((datasets[-3][1].n_rows / datasets[2][1].n_rows) ** 0.5, rel=0.3)
 
 
-def test_tables_larger_than_any_known_get_the_factor_of_the_largest(learnt_from):
-    learnt = learnt_from(lambda traits: (traits.n_rows / 1_000) ** 0.5)
+def test_tables_larger_than_any_known_get_the_factor_of_the_largest(fitted_to):
+    correction = fitted_to(lambda traits: (traits.n_rows / 1_000) ** 0.5)
     here, far = (TableTraits("regression", n, 10) for n in (10_000, 10_000_000))
-    assert learnt.factors("extra_trees", far)[0] == pytest.approx(learnt.factors("extra_trees", here)[0], rel=0.25)
+    assert correction.factors("extra_trees", far)[0] == pytest.approx(
+        correction.factors("extra_trees", here)[0], rel=0.25
+    )
 
 
 def test_a_family_that_nothing_is_known_of_keeps_its_guess_and_a_wide_bound():
@@ -75,12 +77,12 @@ def test_a_family_that_nothing_is_known_of_keeps_its_guess_and_a_wide_bound():
     assert upper > 2.0
 
 
-def test_a_lesson_survives_being_written_down(learnt_from):
-    learnt = learnt_from(lambda traits: 2.0)
-    assert Correction.from_json(learnt.to_json()) == learnt
+def test_a_correction_is_the_same_after_it_was_saved(fitted_to):
+    correction = fitted_to(lambda traits: 2.0)
+    assert Correction.from_json(correction.to_json()) == correction
 
 
-def test_a_database_teaches_seconds_and_memory(tmp_path, datasets):
+def test_corrections_of_seconds_and_memory_are_saved_in_the_database(tmp_path, datasets):
     with MetaDatabase(tmp_path / "meta.sqlite", writable=True) as database:
         for _, record in datasets:
             guess = max(FIT_MEMORY.least, FIT_MEMORY.guess(FOREST, trained_on(record)))

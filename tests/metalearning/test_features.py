@@ -1,4 +1,4 @@
-"""Meta-features of tables that are small enough to know the answer, and of those that are awkward."""
+"""Meta-features of tables whose values are known, and of unusual tables."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_of_more_columns_than_enter_the_counts_are_still_of_all():
 
 
 def test_landmarks_tell_an_interaction_from_a_sum():
-    """Of exclusive or, one split and sums over columns see nothing, but two splits and neighbours do."""
+    """One split and sums over columns cannot predict an exclusive or, but two splits and the nearest neighbor can."""
     rng = np.random.default_rng(0)
     X = rng.uniform(-1, 1, size=(1000, 2))
     interaction = values(X, (X[:, 0] * X[:, 1] > 0).astype(int))

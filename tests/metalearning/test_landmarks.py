@@ -1,4 +1,4 @@
-"""The cheap learners behind landmarks, beside scikit-learn's of the same idea."""
+"""The cheap models of the landmarks, compared with scikit-learn's models of the same kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is computed here beside what OpenML publishes."""
+"""Our meta-features, compared with the values that OpenML publishes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DECLARED = {"NumberOfBinaryFeatures", "PercentageOfBinaryFeatures"}
 
 
 def differences(found, known, names):
-    """Names of which only one side has a value, or whose values differ by more than the tolerance."""
+    """Return the names with a value on one side only, or with values that differ by more than the tolerance."""
 
     def near(name):
         loose = next((most for measure, most in LANDMARK_TOLERANCE.items() if name.endswith(measure)), None)
@@ -72,7 +72,7 @@ def test_landmarks_are_near_those_of_weka_where_openml_kept_their_options():
 
 
 def test_openml_lost_the_options_of_its_landmarks_on_iris():
-    """Why the names outside `COMPARABLE` are outside: should OpenML mend them, this test says so."""
+    """The reason why some names are not in `COMPARABLE`; this test fails if OpenML corrects their values."""
     *_, known = recorded(61, "class", "multiclass")
     assert known["REPTreeDepth1ErrRate"] == known["REPTreeDepth3ErrRate"] < known["DecisionStumpErrRate"]
     assert known["CfsSubsetEval_DecisionStumpErrRate"] == known["CfsSubsetEval_kNN1NErrRate"]

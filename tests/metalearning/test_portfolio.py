@@ -1,4 +1,4 @@
-"""Order of a portfolio: gain over those before, per second."""
+"""Order of a portfolio: the gain per second over the configurations before."""
 
 import numpy as np
 import pytest

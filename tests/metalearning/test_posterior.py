@@ -1,4 +1,4 @@
-"""What is expected of a configuration after others were seen: what did well where those did well."""
+"""Expected losses of configurations, given the losses of others on the same table."""
 
 import numpy as np
 import pytest
@@ -22,7 +22,7 @@ def two_kinds_of_data_sets():
     return bad + noise
 
 
-def believe(losses=None, weights=None, seconds=None):
+def make_posterior(losses=None, weights=None, seconds=None):
     losses = two_kinds_of_data_sets() if losses is None else np.asarray(losses, dtype=float)
     weights = np.ones(len(losses)) if weights is None else np.asarray(weights)
     seconds = np.ones(losses.shape[1]) if seconds is None else np.asarray(seconds)
@@ -31,13 +31,13 @@ def believe(losses=None, weights=None, seconds=None):
 
 def after(seen, **world):
     seen = {CONFIGURATIONS[i]: loss for i, loss in seen.items()}
-    return believe(**world).rank_by_improvement(seen, seen)
+    return make_posterior(**world).rank_by_improvement(seen, seen)
 
 
-@pytest.mark.parametrize(("seen", "kin"), [({0: 0.1, 5: 0.9, 6: 0.8}, FIRST), ({0: 0.9, 1: 0.8, 5: 0.1}, SECOND)])
-def test_relatives_of_what_does_well_come_first(seen, kin):
+@pytest.mark.parametrize(("seen", "similar"), [({0: 0.1, 5: 0.9, 6: 0.8}, FIRST), ({0: 0.9, 1: 0.8, 5: 0.1}, SECOND)])
+def test_configurations_that_go_with_a_good_one_come_first(seen, similar):
     order = after(seen)
-    expected = kin - {CONFIGURATIONS[i] for i in seen}
+    expected = similar - {CONFIGURATIONS[i] for i in seen}
     assert set(order[: len(expected)]) == expected
     assert len(order) == N - len(seen)
 
@@ -62,9 +62,9 @@ def test_of_equals_the_cheaper_comes_first():
 def test_of_equals_another_family_comes_before_a_sibling():
     best, worst, sibling, other = (Configuration({"model": model, "number": i}) for i, model in enumerate("acab"))
     losses = np.array([[0.1, 0.9, 0.5, 0.5], [0.9, 0.4, 0.3, 0.3], [0.4, 0.6, 1.2, 1.2]])
-    believed = ConfigurationPosterior((best, worst, sibling, other), losses, np.ones(3), np.ones(4))
+    posterior = ConfigurationPosterior((best, worst, sibling, other), losses, np.ones(3), np.ones(4))
     seen = {best: 0.2, worst: 0.5}
-    assert believed.rank_by_improvement(seen, seen) == [other, sibling]
+    assert posterior.rank_by_improvement(seen, seen) == [other, sibling]
 
 
 def test_with_nothing_to_tell_apart_the_similar_data_sets_decide():

@@ -1,4 +1,4 @@
-"""The initial design, from a memory that was filled for real with a few quick configurations on small tables."""
+"""The initial design, from a meta-database that holds a few quick configurations on small tables."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def tables(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def memory(tables):
+def database_file(tables):
     sources = [BenchmarkTable(name, tables / f"{name}.parquet", name != "diabetes") for name in LOADERS]
     path = tables / "memory.sqlite"
     with MetaDatabase(path, writable=True) as database:
@@ -42,14 +42,14 @@ def memory(tables):
     return path
 
 
-def ask(memory, name, cost=lambda configuration: 0.1, left_out=(), repeats=1):
+def ask(database_file, name, cost=lambda configuration: 0.1, left_out=(), repeats=1):
     X, y = LOADERS[name](return_X_y=True)
     X, y = np.tile(X, (repeats, 1)), np.tile(y, repeats)
     reader = TableReader()
     numbers = reader.fit_transform(X)
     task = "regression" if name == "diabetes" else "binary" if name == "cancer" else "multiclass"
     traits = reader.traits(task, 0 if task == "regression" else len(np.unique(y)), n_rows=len(y))
-    with MetaDatabase(memory) as database:
+    with MetaDatabase(database_file) as database:
         return recommend(
             [database],
             describe(numbers, y, traits, level="cheap"),
@@ -61,9 +61,9 @@ def ask(memory, name, cost=lambda configuration: 0.1, left_out=(), repeats=1):
         )
 
 
-def test_the_nearest_data_set_of_a_table_is_the_table_itself(memory):
+def test_the_nearest_data_set_of_a_table_is_the_table_itself(database_file):
     for name in ("iris", "wine"):  # used whole
-        assert ask(memory, name).similar[0][0] == name
+        assert ask(database_file, name).similar[0][0] == name
 
 
 def test_what_was_measured_on_as_many_rows_is_nearer(tables):
@@ -88,46 +88,46 @@ def test_configurations_noted_in_part_and_whole_are_the_same(tables):
         for name, entries in (("iris", ENTRIES), ("wine", whole)):
             source = BenchmarkTable(name, tables / f"{name}.parquet", True)
             build_database([source], database, [entries], protocol=MeasurementProtocol(max_rows=150), n_workers=1)
-    said = ask(tables / "whole.sqlite", "wine").posterior
-    assert set(said.configurations) == set(whole)
-    assert np.isfinite(said.losses).all()
+    found = ask(tables / "whole.sqlite", "wine").posterior
+    assert set(found.configurations) == set(whole)
+    assert np.isfinite(found.losses).all()
 
 
-def test_a_family_that_is_left_out_is_not_asked(memory):
-    assert "iris" not in [name for name, _ in ask(memory, "iris", left_out={"iris"}).similar]
+def test_a_family_that_is_left_out_is_not_asked(database_file):
+    assert "iris" not in [name for name, _ in ask(database_file, "iris", left_out={"iris"}).similar]
 
 
-def test_configurations_are_of_the_table_s_own_space_and_each_comes_once(memory):
-    said = ask(memory, "iris", left_out={"iris"}).configurations
-    assert {c.family for c in said} == {"gaussian_nb", "lda", "decision_tree", "k_nearest_neighbors"}
-    assert len(set(said)) == len(said)
+def test_configurations_are_of_the_table_s_own_space_and_each_comes_once(database_file):
+    found = ask(database_file, "iris", left_out={"iris"}).configurations
+    assert {c.family for c in found} == {"gaussian_nb", "lda", "decision_tree", "k_nearest_neighbors"}
+    assert len(set(found)) == len(found)
 
 
-def test_only_data_sets_of_the_same_kind_are_asked(memory):
-    assert [name for name, _ in ask(memory, "diabetes").similar] == ["diabetes"]
-    assert "diabetes" not in [name for name, _ in ask(memory, "iris").similar]
+def test_only_data_sets_of_the_same_kind_are_asked(database_file):
+    assert [name for name, _ in ask(database_file, "diabetes").similar] == ["diabetes"]
+    assert "diabetes" not in [name for name, _ in ask(database_file, "iris").similar]
 
 
-def test_a_memory_of_nothing_similar_recommends_nothing(memory):
-    assert ask(memory, "diabetes", left_out={"diabetes"}).configurations == []
+def test_a_database_of_nothing_similar_recommends_nothing(database_file):
+    assert ask(database_file, "diabetes", left_out={"diabetes"}).configurations == []
 
 
-def test_a_table_far_larger_than_all_known_ones_gets_no_recommendation(memory):
-    assert ask(memory, "iris", repeats=1).configurations
-    said = ask(memory, "iris", repeats=30)
-    assert said.configurations == []
-    assert said.similar
+def test_a_table_far_larger_than_all_known_ones_gets_no_recommendation(database_file):
+    assert ask(database_file, "iris", repeats=1).configurations
+    found = ask(database_file, "iris", repeats=30)
+    assert found.configurations == []
+    assert found.similar
 
 
-def test_what_must_not_be_tried_is_not_recommended(memory):
-    said = ask(memory, "wine", cost=lambda c: float("inf") if c.family == "lda" else 0.1).configurations
-    assert said
-    assert "lda" not in {c.family for c in said}
+def test_what_must_not_be_tried_is_not_recommended(database_file):
+    found = ask(database_file, "wine", cost=lambda c: float("inf") if c.family == "lda" else 0.1).configurations
+    assert found
+    assert "lda" not in {c.family for c in found}
 
 
-def test_with_patience_the_best_on_the_same_table_comes_first(memory):
-    with MetaDatabase(memory) as database:
+def test_with_patience_the_best_on_the_same_table_comes_first(database_file):
+    with MetaDatabase(database_file) as database:
         number = next(number for number, record in database.datasets() if record.name == "wine")
         scores = database.scores(number, "accuracy")
     worst = min(scores, key=lambda configuration: scores[configuration])
-    assert ask(memory, "wine").configurations[0].family != worst.family
+    assert ask(database_file, "wine").configurations[0].family != worst.family

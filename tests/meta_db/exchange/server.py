@@ -24,18 +24,18 @@ N_FOLDS = 3
 
 
 def element(name, *content, attributes=""):
-    """``<oml:name>`` around texts and numbers, which are escaped, and other elements, which are not."""
+    """Return the element ``<oml:name>``; texts and numbers in it are escaped, other elements are not."""
     inner = "".join(str(c) if isinstance(c, Markup) else escape(str(c)) for c in content)
     return Markup(f"<oml:{name}{' ' if attributes else ''}{attributes}>{inner}</oml:{name}>")
 
 
 class Markup(str):
-    """Text that is XML already."""
+    """A text that is already XML."""
 
 
 @dataclass
 class Run:
-    """A run that the server lists; several numbers of a measure are its folds."""
+    """A run that the server lists; several numbers of a measure are the values of its folds."""
 
     number: int
     task: int
@@ -90,7 +90,7 @@ def diabetes(number=6):
 
 @dataclass
 class OpenMLServer:
-    """Tables are its data sets, and the task of each has ten times its number; suite 99 holds all tasks.
+    """A server of tables; the task of a table has ten times its number, and suite 99 holds all tasks.
 
     Attributes
     ----------
@@ -131,7 +131,7 @@ class OpenMLServer:
         return sum(part in path for path in self.asked)
 
     def answer(self, method, path, body):
-        """Status, content and type of an answer."""
+        """Return status, content and type of an answer."""
         self.asked.append(path)
         fault = next((fault for part, fault in self.faults.items() if part in path), None)
         if fault == "hang":

@@ -1,4 +1,4 @@
-"""OpenML's setups in our space."""
+"""OpenML's setups as configurations of our space."""
 
 import pytest
 
@@ -61,7 +61,7 @@ def test_one_model_for_each_class_is_the_same_for_two_classes_only():
     ],
 )
 def test_none_is_no_default_where_it_means_something(name, parameter):
-    with pytest.raises(NotMappedError, match=f"{parameter} has a value that ours cannot have"):
+    with pytest.raises(NotMappedError, match=f"{parameter} has a value that our models cannot have"):
         map_setup(f"sklearn.{name}", {f"sklearn.{name}": {parameter: None}}, NUMERIC)
 
 
@@ -125,7 +125,7 @@ def test_a_rule_decides_every_hyperparameter_of_its_model(name):
     [
         (FOREST, {"max_depth": 3}, "RandomForestClassifier: max_depth is not in our space"),
         (FOREST, {"min_samples_leaf": 40}, "min_samples_leaf in our space that is within our range"),
-        (FOREST, {"min_samples_leaf": 0.1}, "min_samples_leaf has a value that ours cannot have"),
+        (FOREST, {"min_samples_leaf": 0.1}, "min_samples_leaf has a value that our models cannot have"),
         (FOREST, {"n_estimators": 3}, "n_estimators is too small"),
         (FOREST, {"class_weight": {"0": 2}}, "class_weight has a value"),
         (SVC, {"kernel": "linear"}, "SVC: kernel has a value"),

@@ -1,4 +1,4 @@
-"""Pulling from OpenML: the unmodified client, real HTTP, and a server of our own."""
+"""Pulls from OpenML, with the unmodified client, real HTTP and a server of our own."""
 
 import re
 import sqlite3
@@ -63,7 +63,7 @@ def pulled(server, path, selection=SUITE, timeout=60.0):
 
 
 def contents(path):
-    """Everything in a database but the numbers of its rows."""
+    """Return the contents of a database without the numbers of its rows."""
     with MetaDatabase(path) as database:
         return [
             (record.name, database.scores(number, "roc_auc")) for number, record in database.datasets()
@@ -107,7 +107,7 @@ def n_scores(path):
 
 
 def select(path, statement):
-    """The only value of a query."""
+    """Return the only value of a query."""
     with closing(sqlite3.connect(path)) as connection:
         ((value,),) = connection.execute(statement).fetchall()
     return value
@@ -123,7 +123,7 @@ def test_provenance_names_run_flow_and_version(server, path):
 def test_the_report_counts_what_was_mapped_and_why_the_rest_was_not(server, path):
     report = pulled(server, path)
     assert (report.n_tasks, report.n_listed, report.n_mapped, report.n_added) == (2, 5, 3, 2)
-    assert report.reasons == {OTHER_LIBRARY: 1, "SVC: kernel has a value that ours cannot have": 1}
+    assert report.reasons == {OTHER_LIBRARY: 1, "SVC: kernel has a value that our models cannot have": 1}
     assert report.failures == {}
 
 
@@ -168,7 +168,7 @@ NOT_IN_TIME = "did not answer within 1.5 seconds"
 
 
 @pytest.mark.parametrize(
-    ("part", "fault", "said"),
+    ("part", "fault", "reason"),
     [
         ("task/60", "malformed", UNREADABLE),
         ("data/6", "malformed", UNREADABLE),
@@ -183,14 +183,14 @@ NOT_IN_TIME = "did not answer within 1.5 seconds"
         ("evaluation", "hang", NOT_IN_TIME),
     ],
 )
-def test_a_fault_is_named_leaves_nothing_and_is_over_when_the_server_is_well(server, path, part, fault, said):
+def test_a_fault_is_named_leaves_nothing_and_is_over_when_the_server_is_well(server, path, part, fault, reason):
     only = Selection(tasks=[60])
     server.faults[part] = fault
     report = pulled(server, path, only, timeout=1.5 if fault == "hang" else 60.0)
     assert report.failures.keys() == {60}
     (message,) = report.failures.values()
     assert server.address in message
-    assert re.search(said, message)
+    assert re.search(reason, message)
     assert contents(path)[1]["n_datasets"] == 0
     server.faults.clear()
     assert pulled(server, path, only).n_added == 1
@@ -256,5 +256,5 @@ def test_the_command_says_how_many_could_be_mapped_and_why_the_rest_could_not(se
     monkeypatch.setattr(openml.config, "_root_cache_directory", path.parent / "cache")
     arguments = ["pull", "--suite", "99", "--server", server.address, "--file", str(path)]
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert "5 runs on 2 tasks: 3 are in the space, 2 of them are new" in done.output
-    assert "1 left out: SVC: kernel has a value that ours cannot have" in done.output
+    assert "5 runs on 2 tasks: 3 runs have a counterpart in the search space, 2 new results" in done.output
+    assert "1 left out: SVC: kernel has a value that our models cannot have" in done.output
