@@ -124,5 +124,9 @@ def _old_name(final: Path) -> Path:
 
 def _flush_to_disk(path: Path) -> None:
     """Wait until the content of a file is on the disk, so that a power cut cannot leave a renamed but empty file."""
-    with path.open("rb+") as file:
-        os.fsync(file.fileno())
+    # Windows waits only for files that may be written; elsewhere the file may be read-only by now.
+    file = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(file)
+    finally:
+        os.close(file)
