@@ -100,9 +100,14 @@ def read_benchmark_tables(folder: Path) -> list[BenchmarkTable]:
         If there is no index, or it lacks a column.
     """
     path = folder / "index.csv"
-    if not path.exists():
-        raise InvalidInputError(f"'{folder}' has no index.csv; it needs one with the columns name, task and n_rows")
-    index = pd.read_csv(path)
+    try:
+        index = pd.read_csv(path)
+    except FileNotFoundError:
+        raise InvalidInputError(
+            f"'{folder}' has no index.csv; it needs one with the columns name, task and n_rows"
+        ) from None
+    except (OSError, ValueError) as error:  # such as another user's folder, or a file that is no CSV
+        raise InvalidInputError(f"'{path}' cannot be read: {error}") from error
     missing = {"name", "task", "n_rows"} - set(index.columns)
     if missing:
         raise InvalidInputError(f"'{path}' lacks the columns {', '.join(sorted(missing))}")

@@ -28,12 +28,12 @@ def read_table(path: Path) -> pd.DataFrame:
         If the file is missing, has another extension, or cannot be read in the format of its extension.
     """
     kind = _kind(path)
-    if not path.exists():
-        raise InvalidInputError(f"there is no file '{path}'; check the path")
     try:
         if kind in _PARQUET:
             return pd.read_parquet(path)
         return _read_text(path, _SEPARATORS[kind])
+    except FileNotFoundError:
+        raise InvalidInputError(f"there is no file '{path}'; check the path") from None
     except (OSError, ValueError) as error:  # pandas' and pyarrow's parser errors are ValueErrors
         raise InvalidInputError(f"'{path}' cannot be read as {kind[1:]}: {error}") from error
 

@@ -22,6 +22,7 @@ from pipelines.build import predicted_seconds
 from pipelines.configuration import Configuration
 from pipelines.space import RICH_TABLES, build_space, complete
 
+LONG = "x" * 300  # the system refuses this name as it refuses another user's folder, which root could not be refused
 NB = Configuration({"model": "gaussian_nb"})
 TREE = Configuration({"model": "decision_tree"})
 RIDGE = Configuration({"model": "ridge"})
@@ -67,6 +68,14 @@ def test_small_and_large_tables_take_turns(tmp_path):
 def test_a_folder_without_an_index_says_what_it_needs(tmp_path):
     with pytest.raises(InvalidInputError, match=r"index\.csv.*name, task and n_rows"):
         read_benchmark_tables(tmp_path)
+
+
+def test_an_index_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / "index.csv").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InvalidInputError, match=r"index\.csv' cannot be read"):
+        read_benchmark_tables(tmp_path)
+    with pytest.raises(InvalidInputError, match=r"index\.csv' cannot be read"):
+        read_benchmark_tables(tmp_path / LONG)  # refused by the system, as a folder of another user is
 
 
 def test_scores_seconds_predictions_and_qualities_are_kept(folder):
@@ -128,6 +137,13 @@ def test_a_table_that_cannot_be_used_is_left_out_and_the_others_go_on(folder):
     constant.to_parquet(folder / "constant.parquet")
     (folder / "index.csv").write_text("name,task,n_rows\nconstant,binary,1\niris,multiclass,150")
     with MetaDatabase(build_from(folder, [[NB]])) as database:
+        assert [record.name for _, record in database.datasets()] == ["iris"]
+
+
+def test_a_table_whose_file_may_not_be_read_is_left_out_and_the_others_go_on(folder):
+    tables = [BenchmarkTable("long", folder / LONG / "long.parquet", True), *read_benchmark_tables(folder)[:1]]
+    with MetaDatabase(folder / "memory.sqlite", writable=True) as database:
+        build_database(tables, database, [[NB]], n_workers=1)
         assert [record.name for _, record in database.datasets()] == ["iris"]
 
 
