@@ -15,7 +15,7 @@ from filelock import FileLock, Timeout
 
 from automl.comparison.plan import Plan
 from automl.errors import InvalidInputError
-from automl.trials.fingerprint import digest, stable_repr, table_fingerprint
+from automl.trials.fingerprint import digest, estimator_fingerprint, scorer_fingerprint, table_fingerprint
 from meta_db.files import write_text
 
 FORMAT = 2  # the first format had no number
@@ -25,7 +25,6 @@ _CHANGES = {
     "outer folds": "other outer folds",
     "metrics": "other metrics",
 }
-_IGNORED = ("n_jobs", "verbose")  # parameters that do not change what an estimator learns
 
 
 @dataclass(frozen=True)
@@ -227,24 +226,6 @@ class FoldStore:
 
     def _unwritable(self, error: OSError) -> InvalidInputError:
         return InvalidInputError(f"store '{self.folder}' cannot be written: {error}; name another folder")
-
-
-def estimator_fingerprint(estimator: Any) -> str:
-    """Return sixteen hexadecimal digits that identify an estimator's class and settings, the same in every process."""
-    parameters = {
-        name: stable_repr(value)
-        for name, value in sorted(estimator.get_params(deep=True).items())
-        if name.rpartition("__")[2] not in _IGNORED
-    }
-    return digest([stable_repr(estimator), json.dumps(parameters)])
-
-
-def scorer_fingerprint(scorer: Any) -> str:
-    """Return sixteen hexadecimal digits that identify a scorer: its settings, and the code of the user's function."""
-    function = getattr(scorer, "_score_func", None)  # of make_scorer, whose repr has only the name of the function
-    if function is None or str(getattr(function, "__module__", "")).startswith("sklearn."):
-        return digest(stable_repr(scorer))
-    return digest(stable_repr(scorer), stable_repr(function))
 
 
 def _parse(line: bytes) -> tuple[FoldScores, str] | None:

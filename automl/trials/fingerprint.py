@@ -16,6 +16,7 @@ from scipy import sparse
 
 from automl.task.task import Task
 
+_UNIMPORTANT = ("n_jobs", "verbose")  # parameters that do not change what an estimator learns
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
 
@@ -36,7 +37,7 @@ def task_fingerprint(task: Task) -> str:
     """Return the fingerprint of a task: table, target, weights, groups, folds and metric."""
     folds = [rows for fold in task.folds for rows in fold]
     return digest(
-        stable_repr(task.metric.scorer),
+        scorer_fingerprint(task.metric.scorer),
         *_arrays(task.X),
         task.y,
         *folds,
@@ -78,6 +79,24 @@ def dataset_fingerprint(X: Any, y: np.ndarray[Any, Any]) -> str:
     return hashlib.sha256(content).hexdigest()[:16]
 
 
+def estimator_fingerprint(estimator: Any) -> str:
+    """Return sixteen hexadecimal digits that identify an estimator's class and settings, the same in every process."""
+    parameters = {
+        name: stable_repr(value)
+        for name, value in sorted(estimator.get_params(deep=True).items())
+        if name.rpartition("__")[2] not in _UNIMPORTANT
+    }
+    return digest([stable_repr(estimator), json.dumps(parameters)])
+
+
+def scorer_fingerprint(scorer: Any) -> str:
+    """Return sixteen hexadecimal digits that identify a scorer: its settings, and the code of the user's function."""
+    function = getattr(scorer, "_score_func", None)  # of make_scorer, whose repr has only the name of the function
+    if function is None or str(getattr(function, "__module__", "")).startswith("sklearn."):
+        return digest(stable_repr(scorer))
+    return digest(stable_repr(scorer), stable_repr(function))
+
+
 def _arrays(X: Any) -> list[Any]:
     """Return the arrays that make up a dense or sparse matrix; two different matrices never share all of them."""
     if not sparse.issparse(X):
@@ -106,8 +125,11 @@ def stable_repr(value: Any) -> str:
         return f"{value.__module__}.{value.__qualname__} {digest(_steps(value.__code__), settings)}"
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
+    if isinstance(value, pd.DataFrame) or sparse.issparse(value):
+        return table_fingerprint(value)
     if isinstance(value, np.ndarray | pd.Series | pd.Index):
-        return digest(pd.util.hash_array(np.asarray(value).ravel()))
+        array = np.asarray(value)
+        return digest([list(array.shape), str(array.dtype)], pd.util.hash_array(array.ravel()))
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(stable_repr, value))}]"
     if isinstance(value, Mapping):

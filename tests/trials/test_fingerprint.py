@@ -7,8 +7,17 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from sklearn.metrics import make_scorer
 
-from automl.trials.fingerprint import dataset_fingerprint, digest, stable_repr, table_fingerprint
+from automl.trials.fingerprint import (
+    dataset_fingerprint,
+    digest,
+    scorer_fingerprint,
+    stable_repr,
+    table_fingerprint,
+    task_fingerprint,
+)
+from tests.factories import make_task
 
 SCORER = """
 def score(estimator, X, y):
@@ -110,3 +119,32 @@ def test_every_column_beside_the_table_is_in_its_fingerprint():
     X, y, ones = np.ones((3, 2)), np.arange(3), np.ones(3)
     prints = {table_fingerprint(X, *columns) for columns in [(), (y,), (y, None), (y, ones), (y, None, ones)]}
     assert len(prints) == 5
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (np.array([[1, 2], [3, 4]]), np.array([1, 2, 3, 4])),
+        (np.array([1, 2]), np.array([1.0, 2.0])),
+        (pd.DataFrame({"a": range(1_000)}), pd.DataFrame({"a": [*range(500), -1, *range(501, 1_000)]})),
+        (SPARSE, 2 * SPARSE),
+    ],
+    ids=["shape", "dtype", "cell of a long frame", "sparse values"],
+)
+def test_settings_that_hold_different_tables_differ(one, other):
+    assert stable_repr({"weights": one}) != stable_repr({"weights": other})
+
+
+def _close_to(tolerance):
+    def share(y, predicted):
+        return float(np.mean(np.abs(y - predicted) < tolerance))
+
+    return share
+
+
+def test_the_code_of_a_function_inside_make_scorer_counts():
+    near, far = make_scorer(_close_to(0.1)), make_scorer(_close_to(10.0))
+    assert scorer_fingerprint(near) == scorer_fingerprint(make_scorer(_close_to(0.1)))
+    assert scorer_fingerprint(near) != scorer_fingerprint(far)
+    near_task, far_task = (make_task("regression", scoring=scorer) for scorer in (near, far))
+    assert task_fingerprint(near_task) != task_fingerprint(far_task)
