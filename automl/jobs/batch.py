@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import logging
 import math
 import os
@@ -151,12 +150,10 @@ def open_queue(place: str) -> Iterator[JobQueue]:
     InvalidInputError
         If the queue cannot be opened, or a library is missing.
     """
-    for module, library in (("sqlalchemy", "SQLAlchemy"), ("filelock", "filelock")):
-        try:
-            importlib.import_module(module)
-        except ImportError as error:
-            raise InvalidInputError(f"batches of jobs need {library}; pip install 'cash-automl[jobs]'") from error
-    from automl.jobs.queue import JobQueue
+    try:
+        from automl.jobs.queue import JobQueue
+    except ModuleNotFoundError as error:
+        raise InvalidInputError("batches of jobs need SQLAlchemy; pip install 'cash-automl[jobs]'") from error
 
     queue = JobQueue(place)
     try:

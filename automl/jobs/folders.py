@@ -18,6 +18,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from filelock import FileLock, Timeout
+
 from automl.errors import InvalidInputError
 from meta_db.files import replace_file, write_text
 
@@ -44,8 +46,6 @@ def lock(path: Path, patience: float) -> Iterator[None]:
     LockedError
         If another process still holds the lock after `patience` seconds.
     """
-    from filelock import FileLock, Timeout
-
     path.parent.mkdir(parents=True, exist_ok=True)
     file_lock = FileLock(path)
     try:

@@ -166,7 +166,7 @@ def test_a_missing_file_is_refused(tmp_path):
         read_batch(tmp_path / "jobs.yaml")
 
 
-@pytest.mark.parametrize("library", ["SQLAlchemy", "filelock", "PyYAML"])
+@pytest.mark.parametrize("library", ["SQLAlchemy", "PyYAML"])
 def test_a_missing_library_is_named(folder, library):
     module = {"PyYAML": "yaml"}.get(library, library.lower())
     (folder / "jobs.yaml").write_text("tables: [{path: a.csv, target: y}]")
