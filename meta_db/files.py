@@ -106,12 +106,12 @@ def replace_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 def find_folder(path: str | os.PathLike[str]) -> Path:
     """Return the folder that holds the content of `path`.
 
-    This is `path` itself, except after a process was killed in the last moment of `replace_folder`: then it is the old
-    folder under its second name.
+    This is `path` as it was given, except after a process was killed in the last moment of `replace_folder`: then it is
+    the old folder under its second name.
     """
     final = Path(os.path.realpath(path))
     old = _old_name(final)
-    return old if old.is_dir() and not final.exists() else final
+    return old if old.is_dir() and not final.exists() else Path(path)
 
 
 def _partial_name(final: Path) -> Path:

@@ -146,7 +146,11 @@ def test_a_folder_is_old_or_new_wherever_the_process_dies(tmp_path: Path, place:
     assert not (tmp_path / ".model.old").exists()
 
 
-def test_a_folder_in_place_is_found_under_its_own_name(tmp_path: Path) -> None:
+def test_a_folder_in_place_is_found_under_the_name_that_was_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_folder("missing") == Path("missing")
     write_folder(tmp_path / "model", "new")
     assert find_folder(tmp_path / "model") == tmp_path / "model"
     assert find_folder(tmp_path / "missing") == tmp_path / "missing"
