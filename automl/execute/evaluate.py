@@ -117,9 +117,18 @@ def _score(
 
 
 def import_libraries(trial: Trial) -> None:
-    """Import what the model of a trial needs: seconds, once, that neither a limit nor the runtime model should see."""
+    """Import the libraries that the model of a trial needs, so that no limit and no forecast counts these seconds.
+
+    Raises
+    ------
+    ImportError
+        If an import fails, for whatever reason; the message names the library.
+    """
     for module in get_component("model", trial.configuration.family).imports:
-        import_module(module)
+        try:
+            import_module(module)
+        except Exception as error:  # such as OSError, where a shared library is missing
+            raise ImportError(f"{module} cannot be imported: {type(error).__name__}: {error}") from error
 
 
 def evaluate(

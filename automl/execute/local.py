@@ -13,13 +13,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from automl.errors import InvalidInputError, NoWorkersError
 from automl.execute.machine import fleet_size, resident_memory
-from automl.execute.processes import LIBRARIES, process_context, start_process
+from automl.execute.processes import start_process
 from automl.execute.worker import main as worker_main
 from automl.trials.trial import Status, Trial, TrialResult
 
@@ -49,12 +48,9 @@ class _Job:
 class _Worker:
     """One process and the pipe to it."""
 
-    def __init__(self, context: Any, folder: Path, n_threads: int, device: str):
-        self.connection: Connection
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=worker_main, args=(theirs, str(folder), n_threads, device), daemon=True)
-        start_process(self.process)
-        theirs.close()
+    def __init__(self, folder: Path, n_threads: int, device: str):
+        self.process = start_process(worker_main, str(folder), n_threads, device, daemon=True)
+        self.connection: Connection = self.process.connection
         self.ready = False
         self.job: _Job | None = None
 
@@ -70,7 +66,7 @@ class _Worker:
             pass
         self.process.kill()
         self.process.join()
-        self.connection.close()
+        self.process.close()
 
 
 class LocalExecutor:
@@ -105,13 +101,12 @@ class LocalExecutor:
         self.n_workers, self.fleet_size = n_workers, fleet_size(device)
         self.memory_limit = memory_limit
         self._folder, self._n_threads, self._device = folder, n_threads, device
-        self._context = process_context(LIBRARIES)
         self._queue: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._wake_receiver, self._wake = multiprocessing.Pipe(duplex=False)
         self._stopping = False
         self._broken: Exception | None = None
         self._failed_starts = 0
-        self._workers = [_Worker(self._context, folder, n_threads, device) for _ in range(n_workers)]
+        self._workers = [_Worker(folder, n_threads, device) for _ in range(n_workers)]
         self._thread = threading.Thread(target=self._supervise, name="automl-executor", daemon=True)
         self._thread.start()
 
@@ -228,4 +223,4 @@ class LocalExecutor:
             for trial in job.trials:
                 logger.info("trial %s ended as %s: %s", trial.configuration.id, status, reason)
             job.fail(status, time.monotonic() - job.started, reason)
-        self._workers[self._workers.index(worker)] = _Worker(self._context, self._folder, self._n_threads, self._device)
+        self._workers[self._workers.index(worker)] = _Worker(self._folder, self._n_threads, self._device)

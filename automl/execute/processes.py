@@ -1,99 +1,274 @@
-"""How processes begin: quickly, single-threaded, and without the user's script."""
+"""Start processes: quickly, with single-threaded libraries, and without running the user's script again.
+
+`multiprocessing` is not used for this. It has one fork server for the whole program: if we configured that server, the
+user's own processes would inherit our settings. It also imports the user's main module into each process.
+"""
 
 from __future__ import annotations
 
+import atexit
+import json
 import multiprocessing
 import os
+import pickle
 import signal
+import socket
+import subprocess
 import sys
 import threading
-import time
-import types
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from multiprocessing.process import BaseProcess
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing import spawn
+from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
+import psutil
+
+from automl.errors import NoWorkersError
+from automl.execute.fork_server import SINGLE_THREADED, Start, search_path
+
 LIBRARIES = ("automl.execute.worker", "pipelines.build", "lightgbm")  # of the processes that run trials
-# Workers run one trial a time with a fixed number of threads; pools sized to the machine would fight for its cores.
-_SINGLE_THREADED = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OMP_WAIT_POLICY": "PASSIVE",
-}
-_SERVER_ENDS = 30.0  # seconds, with all libraries in memory and a busy machine
-_starting = threading.RLock()  # fits in several threads must not take each other's changes for the original state
+# The packages are loaded from the folder of the parent's packages, whatever the search path and the working directory
+# hold under the same names.
+_BOOT = """
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+for name in ("pipelines", "meta_db", "metalearning", "automl"):
+    spec = spec_from_file_location(name, f"{sys.argv[1]}/{name}/__init__.py")
+    sys.modules[name] = module_from_spec(spec)
+    spec.loader.exec_module(sys.modules[name])
+from automl.execute.fork_server import main
+main()
+"""
+_CAN_FORK = hasattr(os, "fork") and hasattr(socket, "send_fds")
 
 
-def start_process(process: BaseProcess) -> None:
-    """Start a process of `process_context`."""
-    deadline = time.monotonic() + _SERVER_ENDS
-    with _process_start():
-        while True:
+class ChildProcess:
+    """A process that this one has started.
+
+    Attributes
+    ----------
+    pid : int
+    connection : Connection
+        The parent's end of the connection that the target got.
+    """
+
+    def __init__(self, pid: int, connection: Connection, status: Connection):
+        self.pid, self.connection = pid, connection
+        self._status = status  # sends the exit code
+        self._exitcode: int | None = None
+        _children.add(self)
+
+    @property
+    def exitcode(self) -> int | None:
+        """None while the process runs; negative for a signal; 255 if nobody has seen its end."""
+        self._wait(0.0)
+        return self._exitcode
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the process has ended, at most `timeout` seconds."""
+        self._wait(timeout)
+
+    def kill(self) -> None:
+        """End the process at once; does not wait for it."""
+        if self.exitcode in (None, 255):
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(self.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+
+    def close(self) -> None:
+        """Close the pipes to the process."""
+        self.connection.close()
+        self._status.close()
+
+    def _wait(self, timeout: float | None) -> None:
+        if self._exitcode in (None, 255) and not self._status.closed and self._status.poll(timeout):
             try:
-                return process.start()
-            except ConnectionRefusedError:  # the fork server ends, as where there were no files left; then comes a new
-                if time.monotonic() > deadline:
-                    raise
-            time.sleep(0.1)
+                self._exitcode = self._status.recv()
+            except (EOFError, OSError):  # the fork server has died; the process may be alive
+                self._exitcode = 255
+                with suppress(psutil.Error):
+                    psutil.Process(self.pid).wait(timeout)
 
 
-@contextmanager
-def _process_start() -> Iterator[None]:
-    """Start processes with single-threaded libraries, and without importing the user's main script into them."""
-    # Without this, a script that calls `fit` outside `if __name__ == "__main__":` would run again in each worker.
-    with _starting:
-        main = sys.modules.get("__main__")
-        before = {name: os.environ.get(name) for name in _SINGLE_THREADED}
-        os.environ.update(_SINGLE_THREADED)
-        sys.modules["__main__"] = types.ModuleType("__main__")
-        try:
-            yield
-        finally:
-            if main is not None:
-                sys.modules["__main__"] = main
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
+class _LoneProcess(ChildProcess):
+    """A process with an interpreter of its own, where the system has no fork."""
+
+    def __init__(self, process: subprocess.Popen[bytes], connection: Connection):
+        self._process = process
+        super().__init__(process.pid, connection, connection)
+
+    def _wait(self, timeout: float | None) -> None:
+        with suppress(subprocess.TimeoutExpired):
+            self._exitcode = self._process.wait(timeout)
 
 
-def process_context(preload: Sequence[str]) -> Any:
-    """Fork server where there is one: the modules are imported once, a new process costs milliseconds."""
-    if "forkserver" not in multiprocessing.get_all_start_methods():
-        return multiprocessing.get_context("spawn")
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(list(preload))
-    return context
+class _ForkServer:
+    """A process that has imported the libraries and forks other processes, each in milliseconds."""
+
+    def __init__(self, preload: Sequence[str]):
+        self._socket, theirs = socket.socketpair()
+        with theirs:
+            self.process = _start_interpreter(theirs.fileno(), preload)
+
+    def start(self, connection: Connection) -> tuple[int, Connection]:
+        """Fork a process; return its id and the pipe that will send its exit code.
+
+        Raises
+        ------
+        OSError
+            If the system has no resources for another process.
+        EOFError
+            If the server has ended.
+        """
+        status, theirs = multiprocessing.Pipe(duplex=False)
+        with theirs:
+            try:
+                socket.send_fds(self._socket, [b"f"], [connection.fileno(), theirs.fileno()])
+            except ConnectionError as error:
+                raise EOFError from error
+        answer = status.recv()
+        if isinstance(answer, OSError):
+            raise answer
+        return answer, status
+
+    def forget(self) -> None:
+        """Leave the server to another process, from which this one was forked."""
+        self._socket.close()
+        self.process.returncode = 0  # it is no child of this process
+
+    def close(self) -> None:
+        """End the server."""
+        self._socket.close()
+        self.process.kill()
+        self.process.wait()
+
+
+_children: weakref.WeakSet[ChildProcess] = weakref.WeakSet()
+_server: _ForkServer | None = None  # of this process
+_lock = threading.Lock()
+
+
+def start_process(
+    target: Callable[..., None], *args: Any, daemon: bool = False, preload: Sequence[str] = LIBRARIES
+) -> ChildProcess:
+    """Call ``target(connection, *args)`` in a new process, with a connection to this one.
+
+    The process ignores Ctrl-C until the target handles it. It does not end with its parent by itself: the target must
+    watch the connection (`automl.execute.fork_server.wait_for_hangup`). `sys.modules["__main__"]`, the environment and
+    the signal handlers of this process stay as they are, and so does the fork server of `multiprocessing`.
+
+    Parameters
+    ----------
+    target : callable
+        A function of a module that the new process can import.
+    daemon : bool
+        Whether libraries in the process should start no processes of their own.
+    preload : sequence of str
+        Modules for the fork server to import, if it does not run yet.
+
+    Raises
+    ------
+    NoWorkersError
+        If the fork server ends while it starts.
+    OSError
+        If the system has no resources for another process.
+    """
+    first_message = pickle.dumps(Start.make(target, args, daemon))
+    ours, theirs = multiprocessing.Pipe()
+    try:
+        process = _start(ours, theirs, preload)
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
+    with suppress(OSError):  # it has died already, which the reader of the connection will see
+        ours.send_bytes(first_message)
+    return process
 
 
 def warm_up(preload: Sequence[str] = ()) -> None:
-    """Begin importing the workers' libraries in the background, while the caller goes on.
+    """Start to import the libraries of the workers in the background, while the caller goes on.
 
     Parameters
     ----------
     preload : sequence of str
-        Further modules that all workers will need: worth their seconds where workers are started again and again.
+        Further modules that all workers need.
     """
-    if "forkserver" in multiprocessing.get_all_start_methods():
-        from multiprocessing import forkserver
+    if _CAN_FORK:
+        _running_server([*LIBRARIES, *preload])
 
-        process_context([*LIBRARIES, *preload])
-        with _process_start(), _deaf_to_interrupts():
-            forkserver.ensure_running()
+
+def _start(ours: Connection, theirs: Connection, preload: Sequence[str]) -> ChildProcess:
+    if not _CAN_FORK:
+        return _LoneProcess(_start_interpreter(theirs.fileno(), None), ours)
+    for modules in (preload, ()):  # a library may crash the server that imports it, and is then left to the worker
+        server = _running_server(modules)
+        try:
+            return ChildProcess(*_with_connection(server.start(theirs), ours))
+        except EOFError:
+            code = server.process.wait()
+    raise NoWorkersError(f"the process that starts the workers ended with exit code {code}")
+
+
+def _with_connection(started: tuple[int, Connection], connection: Connection) -> tuple[int, Connection, Connection]:
+    return started[0], connection, started[1]
+
+
+def _running_server(preload: Sequence[str]) -> _ForkServer:
+    global _server
+    with _lock:
+        if _server is None or _server.process.poll() is not None:
+            _server = _ForkServer(preload)
+        return _server
+
+
+def _start_interpreter(handle: int, preload: Sequence[str] | None) -> subprocess.Popen[bytes]:
+    """Start an interpreter at `automl.execute.fork_server.main`; without modules to preload it runs one process."""
+    root = str(Path(__file__).parents[2])
+    arguments = json.dumps([handle, None if preload is None else list(preload), search_path()])
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    command = [os.fsdecode(spawn.get_executable()), *flags, "-P", "-c", _BOOT, root, arguments]
+    environment = {**os.environ, **SINGLE_THREADED}
+    with _interrupts_blocked():
+        if sys.platform == "win32":
+            os.set_handle_inheritable(handle, True)
+            startup = subprocess.STARTUPINFO(lpAttributeList={"handle_list": [handle]})
+            return subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment, startupinfo=startup)
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment, pass_fds=[handle])
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes started here ignore Ctrl-C, which else would end them with a traceback while they import."""
-    before = signal.getsignal(signal.SIGINT)
-    if before is None or threading.current_thread() is not threading.main_thread():
+def _interrupts_blocked() -> Iterator[None]:
+    """Block Ctrl-C in this thread, and in the processes that it starts; these would end with a traceback."""
+    if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _close_server() -> None:
+    if _server is not None:
+        _server.close()
+
+
+def _forget_processes() -> None:
+    """In a process that the user forks: keep no pipe open by whose end our processes notice the end of their parent."""
+    global _server, _lock
+    _lock = threading.Lock()
+    if _server is not None:
+        _server.forget()
+        _server = None
+    for child in list(_children):
+        child.close()
+
+
+atexit.register(_close_server)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_processes)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 import threading
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -13,8 +11,10 @@ from pathlib import Path
 from threadpoolctl import threadpool_limits
 
 from automl.execute.evaluate import evaluate, import_libraries
+from automl.execute.fork_server import wait_for_hangup
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
+from automl.trials.trial import Status, TrialResult
 
 
 def main(connection: Connection, folder: str, n_threads: int, device: str) -> None:
@@ -29,23 +29,23 @@ def main(connection: Connection, folder: str, n_threads: int, device: str) -> No
     device : str
         Of networks.
     """
-    threading.Thread(target=_end_with_parent, name="automl-parent", daemon=True).start()
-    # Ctrl-C reaches the whole process group; only the parent decides what it means.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, args=(connection,), name="automl-parent", daemon=True).start()
     task = Task.open(Path(folder))
     artifacts = Artifacts(Path(folder))
     connection.send(None)  # ready
     with threadpool_limits(n_threads), suppress(EOFError, BrokenPipeError):  # the parent is gone
         while True:
             trials, time_limit = connection.recv()
-            import_libraries(trials[0])
-            connection.send(None)  # only now starts the clock that the limit is measured by
+            try:
+                import_libraries(trials[0])
+            except ImportError as error:
+                connection.send([TrialResult(trial, Status.CRASH, {}, 0.0, reason=str(error)) for trial in trials])
+                continue
+            connection.send(None)  # the clock of the time limit starts now
             connection.send(evaluate(task, trials, artifacts, n_threads, device, time_limit))
 
 
-def _end_with_parent() -> None:
-    """End in the middle of a trial when the process that wants its result was killed."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
+def _end_with_parent(connection: Connection) -> None:
+    """End the process, also in the middle of a trial, when the parent has died."""
+    wait_for_hangup(connection)
+    os._exit(1)

@@ -6,7 +6,6 @@ import os
 import signal
 import time
 from contextlib import suppress
-from typing import Any
 
 import psutil
 
@@ -15,6 +14,7 @@ from automl.execute.processes import start_process
 from automl.jobs import attempt
 from automl.jobs.attempt import Assignment, AttemptStatus, Outcome
 
+_LIBRARIES = ("automl.jobs.attempt", "automl.estimator", "lightgbm")  # every job needs them
 _LAST_SECONDS = 5.0  # seconds in which a process must end after it has sent its outcome
 
 
@@ -25,11 +25,9 @@ class JobProcess:
     that the process has not ended.
     """
 
-    def __init__(self, context: Any, assignment: Assignment):
-        self.connection, theirs = context.Pipe()
-        self._process = context.Process(target=attempt.main, args=(theirs, assignment))
-        start_process(self._process)
-        theirs.close()
+    def __init__(self, assignment: Assignment):
+        self._process = start_process(attempt.main, assignment, preload=_LIBRARIES)
+        self.connection = self._process.connection
 
     def memory(self) -> float:
         """Return the resident memory in MiB of the process and its children; 0 after its end."""
@@ -52,7 +50,7 @@ class JobProcess:
             return outcome
         self._process.join(_LAST_SECONDS)  # it ends itself and its children
         if self._has_ended():
-            self.connection.close()
+            self._process.close()
         else:
             self.kill()
         return outcome
@@ -67,7 +65,7 @@ class JobProcess:
                     os.killpg(self._process.pid, signal.SIGKILL)
             self._process.kill()
             self._process.join()
-        self.connection.close()
+        self._process.close()
 
     def _has_ended(self) -> bool:
         return self._process.exitcode is not None

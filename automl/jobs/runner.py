@@ -15,7 +15,6 @@ from typing import Any
 
 from sqlalchemy.exc import OperationalError
 
-from automl.execute.processes import process_context
 from automl.jobs.attempt import Assignment, AttemptStatus, Outcome
 from automl.jobs.folders import JobFolder, is_dead, lock, new_owner, runner_lock_path
 from automl.jobs.job import Batch, Resources
@@ -24,7 +23,6 @@ from automl.jobs.queue import Claim, JobQueue, State
 
 logger = logging.getLogger("automl.jobs")
 
-_LIBRARIES = ("automl.jobs.attempt", "automl.estimator", "lightgbm")  # every job needs them
 _TICK = 0.5  # seconds between two checks of the queue and of the limits
 _RENEWALS = 6  # times that a lease is renewed before it would run out
 _GRACE = 20.0  # seconds in which a cancelled job must save its best model
@@ -63,7 +61,6 @@ class Runner:
         self._queue, self._batch, self._capacity = queue, batch, capacity
         self.owner = new_owner()
         self._running: list[_Running] = []
-        self._context = process_context(_LIBRARIES)
         self._next_tick, self._next_renewal = 0.0, 0.0
 
     def run(self) -> None:
@@ -214,7 +211,7 @@ class Runner:
     def _spawn(self, claim: Claim) -> _Running:
         memory = (self._capacity.memory or 0.0) * claim.job.resources.n_jobs / self._capacity.n_jobs
         assignment = Assignment(claim.job, claim.name, claim.attempt, self._batch.folder, self._batch.results, memory)
-        return _Running(claim, JobProcess(self._context, assignment), time.monotonic())
+        return _Running(claim, JobProcess(assignment), time.monotonic())
 
     def _free(self) -> Resources:
         used = [running.claim.job.resources for running in self._running]

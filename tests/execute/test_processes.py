@@ -1,0 +1,205 @@
+"""Processes start beside any program of a user, and leave the state of that program alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from automl.errors import NoWorkersError
+from automl.execute import processes
+from automl.execute.processes import start_process
+from tests.execute import targets
+
+ROOT = Path(__file__).parents[2]
+FIT = """
+from sklearn.datasets import load_iris
+from automl import AutoMLClassifier
+
+SETTINGS = {"time_budget": None, "max_trials": 2, "n_jobs": 1, "verbose": 0, "include": ["decision_tree"]}
+
+def fit(**settings):
+    return AutoMLClassifier(**{**SETTINGS, **settings}).fit(*load_iris(return_X_y=True))
+"""
+
+
+def run_script(tmp_path, body, *, place=None, **environment):
+    """Run a script that can call `fit`; return what it prints, one line an entry."""
+    script = tmp_path / "script.py"
+    script.write_text(FIT + textwrap.dedent(body))
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=place or tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def test_other_threads_of_the_program_see_no_change_while_processes_start(tmp_path):
+    body = """
+    import os, pickle, sys, threading, time
+    main, environment = sys.modules["__main__"], dict(os.environ)
+    thread = threading.Thread(target=fit)
+    thread.start()
+    while thread.is_alive():
+        assert sys.modules["__main__"] is main
+        assert dict(os.environ) == environment
+        pickle.dumps(fit)
+        time.sleep(0.0002)
+    print("nothing seen")
+    """
+    assert run_script(tmp_path, body) == ["nothing seen"]
+
+
+def test_the_fork_server_of_multiprocessing_stays_as_the_user_knows_it(tmp_path):
+    body = """
+    import multiprocessing, os, signal
+
+    def look(queue):
+        handler = signal.getsignal(signal.SIGINT)
+        queue.put((os.environ.get("OMP_NUM_THREADS"), handler is signal.default_int_handler))
+
+    if __name__ == "__main__":
+        fit()
+        context = multiprocessing.get_context("forkserver")
+        queue = context.SimpleQueue()
+        process = context.Process(target=look, args=(queue,))
+        process.start()
+        print(*queue.get())
+        process.join()
+    """
+    assert run_script(tmp_path, body, OMP_NUM_THREADS="2") == ["2 True"]
+
+
+@pytest.mark.parametrize("length", [80, 140])
+def test_a_long_temporary_folder_is_no_obstacle(tmp_path, length):
+    folder = tmp_path / ("x" * max(1, length - len(str(tmp_path)) - 1))
+    folder.mkdir()
+    assert run_script(tmp_path, "print(len(fit().leaderboard_))", TMPDIR=str(folder)) == ["2"]
+
+
+_BROKEN = 'raise OSError("libgomp.so.1: cannot open shared object file: No such file or directory")'
+
+
+def test_a_library_that_cannot_be_loaded_costs_its_own_trials_only(tmp_path):
+    (tmp_path / "lightgbm").mkdir()
+    (tmp_path / "lightgbm" / "__init__.py").write_text(_BROKEN)
+    body = """
+    first = [{"model": "lightgbm"}, {"model": "decision_tree"}]
+    model = fit(include=["lightgbm", "decision_tree"], initial_configurations=first)
+    board = model.leaderboard_.set_index("family")
+    print(board.loc["decision_tree", "status"])
+    print(board.loc["lightgbm", "reason"])
+    """
+    status, reason = run_script(tmp_path, body)
+    assert status == "ok"
+    assert reason.startswith("lightgbm cannot be imported: OSError: libgomp.so.1: cannot open")
+
+
+def test_a_process_takes_over_folder_and_environment_as_they_are_now(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SET_AFTER_THE_SERVER_STARTED", "yes")
+    monkeypatch.delenv("HOME", raising=False)
+    process = start_process(targets.answer_state, "SET_AFTER_THE_SERVER_STARTED", "HOME", "OMP_NUM_THREADS")
+    assert process.connection.recv() == (str(tmp_path), "yes", None, "1")
+    process.join()
+    assert process.exitcode == 0
+    process.close()
+
+
+@pytest.mark.parametrize("can_fork", [True, False])
+def test_exit_codes_are_known_with_and_without_a_fork_server(monkeypatch, can_fork):
+    monkeypatch.setattr(processes, "_CAN_FORK", can_fork)
+    ended = start_process(targets.end_with, 3)
+    ended.join(60.0)
+    failed = start_process(targets.fail)
+    failed.join(60.0)
+    killed = start_process(targets.wait_for_parent)
+    assert killed.exitcode is None
+    killed.kill()
+    killed.join(60.0)
+    assert [p.exitcode for p in (ended, failed, killed)] == [3, 1, -signal.SIGKILL]
+    for process in (ended, failed, killed):
+        process.close()
+
+
+@pytest.mark.parametrize("can_fork", [True, False])
+def test_a_target_notices_the_end_of_its_parent(monkeypatch, can_fork):
+    monkeypatch.setattr(processes, "_CAN_FORK", can_fork)
+    process = start_process(targets.wait_for_parent)
+    process.connection.send("a message that the target does not read")
+    process.join(0.3)
+    assert process.exitcode is None
+    process.connection.close()
+    process.join(60.0)
+    assert not psutil.pid_exists(process.pid)
+
+
+def test_a_fork_server_that_was_killed_is_replaced_and_its_processes_can_be_killed():
+    orphan = start_process(targets.wait_for_parent)
+    processes._server.process.kill()
+    process = start_process(targets.end_with, 5)
+    process.join(60.0)
+    assert process.exitcode == 5
+    orphan.kill()
+    orphan.join(60.0)
+    assert not psutil.pid_exists(orphan.pid)
+
+
+def test_a_module_that_crashes_the_fork_server_is_left_to_the_processes(tmp_path, monkeypatch):
+    (tmp_path / "crash_on_import.py").write_text("import os\nos._exit(9)\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(processes, "_server", None)
+    process = start_process(targets.end_with, 4, preload=["crash_on_import"])
+    process.join(60.0)
+    assert process.exitcode == 4
+
+
+def test_a_fork_server_that_cannot_start_is_one_clear_error(monkeypatch):
+    monkeypatch.setattr(processes, "_server", None)
+    monkeypatch.setattr(processes, "_BOOT", "import sys; sys.exit(7)")
+    with pytest.raises(NoWorkersError, match="ended with exit code 7"):
+        start_process(targets.fail)
+
+
+FORKED = """
+import os, time
+from automl.execute import processes
+from tests.execute.targets import wait_for_parent
+
+started = [processes.start_process(wait_for_parent) for _ in range(2)]
+lone = os.fork()
+if not lone:
+    time.sleep(600)
+print(lone, *(process.pid for process in started), processes._server.process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def test_workers_end_with_the_process_that_fits_though_a_fork_of_it_lives_on(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(FORKED)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    parent = subprocess.Popen([sys.executable, str(script)], env=environment, stdout=subprocess.PIPE, text=True)
+    try:
+        lone, *workers = map(int, parent.stdout.readline().split())
+        parent.kill()
+        parent.wait()
+        end = time.monotonic() + 60
+        while any(psutil.pid_exists(pid) for pid in workers):
+            assert time.monotonic() < end
+            time.sleep(0.1)
+        assert psutil.pid_exists(lone)
+    finally:
+        os.kill(lone, signal.SIGKILL)
