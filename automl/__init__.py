@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
+from importlib.util import find_spec
+from os import path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -59,3 +62,26 @@ def _version() -> str:
 
 def __dir__() -> list[str]:
     return [*__all__, "__version__", *(name for name in globals() if name.startswith("__"))]
+
+
+def _check_packages() -> None:
+    """Raise an error if another folder or file hides one of the packages that this one needs.
+
+    Python looks first in the folder of the script, or in the working directory.
+    """
+    root = path.dirname(path.dirname(path.realpath(__file__)))
+    for name in ("pipelines", "meta_db", "metalearning"):
+        module = sys.modules.get(name)
+        spec = find_spec(name) if module is None else getattr(module, "__spec__", None)
+        if spec is None:
+            continue
+        found = spec.origin or next(iter(spec.submodule_search_locations or ()), "")
+        folder = path.dirname(found) if path.basename(found).startswith("__init__.") else found
+        if path.realpath(folder) != path.join(root, name):
+            raise ImportError(
+                f"the package {name!r}, which automl needs, is hidden by {folder!r}, because Python finds that first; "
+                f"rename it, or move it to another folder"
+            )
+
+
+_check_packages()

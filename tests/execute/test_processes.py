@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import sysconfig
 import textwrap
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from automl.execute.processes import start_process
 from tests.execute import targets
 
 ROOT = Path(__file__).parents[2]
+PATH = os.pathsep.join([str(ROOT), sysconfig.get_path("purelib")])
 FIT = """
 from sklearn.datasets import load_iris
 from automl import AutoMLClassifier
@@ -30,20 +32,24 @@ def fit(**settings):
 """
 
 
-def run_script(tmp_path, body, *, place=None, **environment):
-    """Run a script that can call `fit`; return what it prints, one line an entry."""
+def run_script(tmp_path, body, *, flags=(), place=None, **environment):
+    """Run a script that can call `fit`; return the lines that it prints."""
+    done = start_script(tmp_path, body, flags=flags, place=place, **environment)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()
+
+
+def start_script(tmp_path, body, *, flags=(), place=None, **environment):
     script = tmp_path / "script.py"
     script.write_text(FIT + textwrap.dedent(body))
-    done = subprocess.run(
-        [sys.executable, str(script)],
+    return subprocess.run(
+        [sys.executable, *flags, str(script)],
         cwd=place or tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        env={**os.environ, "PYTHONPATH": PATH, **environment},
         capture_output=True,
         text=True,
         timeout=120,
     )
-    assert done.returncode == 0, done.stderr
-    return done.stdout.splitlines()
 
 
 def test_other_threads_of_the_program_see_no_change_while_processes_start(tmp_path):
@@ -105,6 +111,39 @@ def test_a_library_that_cannot_be_loaded_costs_its_own_trials_only(tmp_path):
     status, reason = run_script(tmp_path, body)
     assert status == "ok"
     assert reason.startswith("lightgbm cannot be imported: OSError: libgomp.so.1: cannot open")
+
+
+def hide(folder, name):
+    """Put a package of the user into a folder, under the name of one of ours."""
+    (folder / name).mkdir(parents=True)
+    (folder / name / "__init__.py").touch()
+
+
+@pytest.mark.parametrize("name", ["pipelines", "meta_db", "metalearning"])
+def test_a_package_of_the_same_name_beside_the_script_is_one_clear_error(tmp_path, name):
+    hide(tmp_path, name)
+    last = start_script(tmp_path, "", flags=["-S"]).stderr.splitlines()[-1]
+    assert last.startswith(f"ImportError: the package '{name}', which automl needs, is hidden by '{tmp_path / name}'")
+
+
+# With -S no editable install is seen, whose finder would find our modules in spite of a package of the same name.
+@pytest.mark.parametrize("flags", [(), ("-S",)])
+def test_a_package_of_the_same_name_in_the_working_directory_is_not_seen(tmp_path, flags):
+    # The command `automl` is such a script: the working directory is not on its search path.
+    (tmp_path / "bin").mkdir()
+    for name in ("automl", "pipelines", "meta_db", "metalearning"):
+        hide(tmp_path / "work", name)
+    body = "print(*fit().leaderboard_['status'])"
+    assert run_script(tmp_path / "bin", body, flags=flags, place=tmp_path / "work") == ["ok ok"]
+
+
+def test_modules_beside_the_script_can_be_imported_in_workers(tmp_path):
+    (tmp_path / "judges.py").write_text("def constant(estimator, X, y):\n    return 0.25\n")
+    body = """
+    import judges
+    print(*fit(scoring=judges.constant).leaderboard_["score"])
+    """
+    assert run_script(tmp_path, body, place="/") == ["0.25 0.25"]
 
 
 def test_a_process_takes_over_folder_and_environment_as_they_are_now(tmp_path, monkeypatch):
