@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from ConfigSpace import ConfigurationSpace
-from threadpoolctl import threadpool_limits
 
 from automl.ensemble.calibration import calibrate
 from automl.ensemble.estimate import OutOfFoldRecord, collect
@@ -26,6 +25,7 @@ from automl.errors import InvalidInputError, NothingFittedError, NoWorkersError
 from automl.execute.base import Executor
 from automl.execute.catalog import make_executor
 from automl.execute.machine import available_cpus, room_for_a_fit
+from automl.execute.threads import single_threaded
 from automl.guard import Guard, GuardMonitor
 from automl.search.budget import Budget
 from automl.search.catalog import make_searcher
@@ -147,7 +147,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         stop_reason = _search(racing, executor, history, budget, on_result) or _ending(settings.budget, budget, history)
         if monitor is not None and monitor.stops:
             stop_reason = "work score and free score diverge"
-        stack.enter_context(threadpool_limits(1))  # small problems, for which threads would only wait for each other
+        stack.enter_context(single_threaded())
         try:
             ensemble, record = _conclude(history, artifacts, task, settings, budget, executor.n_workers)
         except KeyboardInterrupt:  # the best alone takes no time

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from automl.ensemble.calibration import calibrate
 from automl.ensemble.selection import Ensemble, greedy_weights, out_of_fold, shrink_weights
 from automl.ensemble.threshold import one_hot_labels, tune_decision_weights
+from automl.execute.threads import single_threaded
 from automl.task.metrics import Metric, loss_or_nan
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
@@ -206,7 +206,7 @@ def estimate_score(record: OutOfFoldRecord, level: float = LEVEL) -> Estimate:
     """
     rng = np.random.default_rng(record.random_state)
     scores, n_left_out = [], []
-    with threadpool_limits(1):  # the problems are so small that threads would only wait for each other
+    with single_threaded():
         for drawn, left_out in _resamples(record, rng):
             scores.append(_score_resample(record, drawn, left_out))
             n_left_out.append(len(np.unique(record.units[left_out])))
