@@ -8,7 +8,7 @@ import queue
 import threading
 import time
 from collections.abc import Sequence
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
@@ -106,7 +106,14 @@ class LocalExecutor:
         self._stopping = False
         self._broken: Exception | None = None
         self._failed_starts = 0
-        self._workers = [_Worker(folder, n_threads, device) for _ in range(n_workers)]
+        self._workers: list[_Worker] = []
+        try:
+            for _ in range(n_workers):
+                self._workers.append(_Worker(folder, n_threads, device))
+        except BaseException:
+            for worker in self._workers:
+                worker.kill()
+            raise
         self._thread = threading.Thread(target=self._supervise, name="automl-executor", daemon=True)
         self._thread.start()
 
@@ -122,12 +129,16 @@ class LocalExecutor:
 
     def shutdown(self) -> None:
         """See `Executor.shutdown`."""
+        if self._stopping:
+            return
         self._stopping = True
         if self._broken is None:
             self._wake.send_bytes(b"end")
         self._thread.join()
         for worker in self._workers:
             worker.kill()
+        self._broken = self._broken or RuntimeError("the executor was shut down")
+        self._give_up(self._broken)
         self._wake.close()
         self._wake_receiver.close()
 
@@ -139,13 +150,13 @@ class LocalExecutor:
             self._give_up(error)
 
     def _give_up(self, error: Exception) -> None:
-        """Tell all who wait that there are no workers any more."""
+        """End all futures with an error."""
         jobs = [worker.job for worker in self._workers if worker.job is not None]
         with suppress(queue.Empty):
             while True:
                 jobs.append(self._queue.get_nowait())
         for job in jobs:
-            if not job.future.done():
+            with suppress(InvalidStateError):  # it has ended already
                 job.future.set_exception(NoWorkersError(f"worker processes can no longer be used: {error}"))
 
     def _serve(self) -> None:

@@ -18,6 +18,7 @@ from sklearn.datasets import load_breast_cancer
 from automl import AutoMLClassifier
 from automl.errors import NoWorkersError
 from automl.execute.local import LocalExecutor
+from automl.execute.processes import start_process
 from automl.trials.artifacts import Artifacts
 from automl.trials.trial import Status, Trial
 from pipelines.configuration import Configuration
@@ -184,6 +185,34 @@ def test_no_process_is_left_after_shutdown(tmp_path):
     pids = [w.process.pid for w in executor._workers]
     executor.shutdown()
     assert not any(psutil.pid_exists(pid) and psutil.Process(pid).status() != "zombie" for pid in pids)
+
+
+def test_shutdown_ends_every_future_and_refuses_new_trials(start):
+    executor = start(make_task(scoring=_hang, n_rows=100))
+    futures = [executor.submit([Trial(tree(n))], None) for n in (5, 6)]
+    executor.shutdown()
+    executor.shutdown()
+    futures.append(executor.submit([Trial(tree(7))], None))
+    assert all(future.done() for future in futures)
+    assert all("shut down" in str(future.exception()) for future in futures)
+    assert {type(future.exception()) for future in futures} == {NoWorkersError}
+
+
+def test_an_executor_that_cannot_start_leaves_no_process(tmp_path, monkeypatch):
+    before = {process.pid for process in psutil.Process().children(recursive=True)}
+    started = []
+
+    def start_one(*args, **options):
+        if started:
+            raise OSError("no room for another process")
+        started.append(start_process(*args, **options))
+        return started[0]
+
+    make_task(n_rows=100).save(tmp_path)
+    monkeypatch.setattr("automl.execute.local.start_process", start_one)
+    with pytest.raises(OSError, match="no room"):
+        LocalExecutor(tmp_path, 2)
+    _wait_until(lambda: started[0].pid not in {p.pid for p in psutil.Process().children(recursive=True)} - before)
 
 
 def test_workers_end_in_the_middle_of_a_trial_when_their_parent_is_killed(tmp_path):
