@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
+import stat
 import tempfile
 import threading
+import time
 import uuid
 from collections.abc import Sequence
 from concurrent.futures import Future, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +20,7 @@ from typing import Any
 import ray
 import ray.exceptions
 
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, NoWorkersError
 from automl.execute.local import LocalExecutor
 from automl.execute.machine import count_workers, default_memory_limit, fleet_size
 from automl.task.task import Task
@@ -24,16 +28,20 @@ from automl.trials.artifacts import Artifacts
 from automl.trials.trial import Status, Trial, TrialResult
 from pipelines.catalog import get_component
 
-_LOST_NODES = 3  # times that a trial begins anew elsewhere before it counts as failed
-_IDLE = 20.0  # seconds after which a node's processes end where nothing more comes
+logger = logging.getLogger(__name__)
+
+_MAX_RESTARTS = 3  # of a trial on another node, before it counts as failed
+_IDLE = 20.0  # seconds without a trial after which the processes of a node end
 _PREFIX = "automl-ray-"  # of folders on a node
-_POLL = 0.5  # seconds between chances to hear of a cancellation
-_GPU_POLL = 2.0  # seconds between looks whether the cluster still has a GPU
+_POLL = 0.5  # seconds between the moments in which a task on a node can be canceled
+_WATCH = 2.0  # seconds between looks at the cluster
+_HEAD_TIMEOUT = "RAY_gcs_rpc_server_reconnect_timeout_s"  # then Ray ends a process whose head does not answer
+_HEAD_SHARE = 0.6  # of this time, after which the head counts as lost
 
 
 @dataclass(frozen=True)
-class _Errand:
-    """A trial or a fleet that Ray has, or is to find a node for."""
+class _Submission:
+    """A trial or a fleet that was given to Ray and has not ended."""
 
     trials: tuple[Trial, ...]
     time_limit: float | None
@@ -42,8 +50,8 @@ class _Errand:
 
 
 @dataclass(frozen=True)
-class _Terms:
-    """What a node is told beside the task."""
+class _NodeOptions:
+    """The settings of a run that a node gets beside the task."""
 
     run: str
     n_threads: int
@@ -54,10 +62,11 @@ class _Terms:
 class RayExecutor:
     """Workers on the nodes of a Ray cluster that is already running.
 
-    The task lies in Ray's object store once and reaches each node once. A trial asks for its threads, for its memory
-    where there is a limit, and for a GPU where its model uses one and the cluster has any; Ray finds the node. There
-    it runs under a `LocalExecutor`, so a trial that is slow, greedy or crashing ends as it would on one machine. When
-    a node is lost, its trials begin anew on others; when the last GPU is lost, on processors.
+    The task is stored in Ray's object store once and reaches each node once. A trial asks Ray for its threads, for its
+    memory where there is a limit, and for a GPU if its model uses one and the cluster has any; Ray chooses the node.
+    There the trial runs in a `LocalExecutor`, which handles a slow, large or crashing trial as on one machine. When a
+    node is lost, its trials start again on others; when the last GPU is lost, on processors. When the head of the
+    cluster is lost, all futures end with `NoWorkersError`.
 
     Parameters
     ----------
@@ -65,18 +74,19 @@ class RayExecutor:
         Fold models and predictions are brought here.
     task : Task
     n_jobs : int or None
-        Trials at once, in scikit-learn's sense; -1 for as many as the cluster has processors for.
+        Number of trials that run at the same time, in scikit-learn's sense; -1 uses all processors of the cluster.
     n_threads : int
-        Of each trial.
+        Threads of each trial.
     memory_limit : float or None
-        MiB of one trial, of which Ray is told; None for an even share of each node's memory, of which it is not.
+        MiB of one trial, which the trial also asks Ray for. None: an even share of the memory of each node, which the
+        trial does not ask Ray for.
     device : str
-        Of networks: "cpu", "cuda", or "auto" for CUDA where the cluster has any.
+        Device of networks: "cpu", "cuda", or "auto" for CUDA where the cluster has any.
 
     Raises
     ------
     InvalidInputError
-        If no cluster is running, or CUDA is asked for and it has no GPU.
+        If no cluster is running, or if CUDA is requested and the cluster has no GPU.
     """
 
     def __init__(
@@ -89,65 +99,140 @@ class RayExecutor:
         device: str = "auto",
     ):
         self._owns_connection = connect()
-        _check_device(device)
-        cpus = int(ray.cluster_resources().get("CPU", 0))
+        try:
+            _check_device(device)
+            cpus = int(ray.cluster_resources().get("CPU", 0))
+            self._has_gpu = _n_gpus() > 0
+            self._task = ray.put(task)
+        except BaseException:
+            if self._owns_connection:
+                ray.shutdown()
+            raise
         self.n_workers = count_workers(n_jobs, cpus // n_threads)
-        self.fleet_size = fleet_size("cuda" if device != "cpu" and _n_gpus() else "cpu")
+        self.fleet_size = fleet_size("cuda" if device != "cpu" and self._has_gpu else "cpu")
         self.memory_limit = memory_limit
         self._artifacts = Artifacts(folder)
-        self._terms = _Terms(uuid.uuid4().hex[:12], n_threads, memory_limit, device)
-        self._task = ray.put(task)
-        self._remote = ray.remote(max_retries=_LOST_NODES, retry_exceptions=False)(run_on_node)
-        self._running: dict[Future[list[TrialResult]], _Errand] = {}
-        self._lock = threading.Lock()
+        self._options = _NodeOptions(uuid.uuid4().hex[:12], n_threads, memory_limit, device)
+        self._remote = ray.remote(max_retries=_MAX_RESTARTS, retry_exceptions=False)(run_on_node)
+        self._running: dict[Future[list[TrialResult]], _Submission] = {}
+        self._lost: str | None = None  # the reason why the cluster cannot be used any more
+        self._lock = threading.Lock()  # of what is running
+        self._calls = threading.Lock()  # of calls of Ray, which must stay connected meanwhile
         self._closing = threading.Event()
-        threading.Thread(target=self._watch_gpus, daemon=True).start()
+        self._head = _Head()
+        self._head_watch = threading.Thread(target=self._watch_head, name="automl-ray-head", daemon=True)
+        self._head_watch.start()
+        threading.Thread(target=self._watch_gpus, name="automl-ray-gpus", daemon=True).start()
 
     def submit(self, trials: Sequence[Trial], time_limit: float | None = None) -> Future[list[TrialResult]]:
         """See `Executor.submit`."""
         future: Future[list[TrialResult]] = Future()
-        self._send(future, tuple(trials), time_limit)
+        try:
+            self._send(future, tuple(trials), time_limit, None)
+        except Exception as error:  # noqa: BLE001  Ray has many; a future always ends
+            self._lose(f"Ray accepts no trial: {_first_line(error)}")
+            if not future.done():
+                future.set_exception(self._no_workers())
         return future
 
     def shutdown(self) -> None:
         """See `Executor.shutdown`."""
         self._closing.set()
-        with self._lock:
-            references = [errand.reference for errand in self._running.values()]
-        for reference in references:
-            ray.cancel(reference)
-        if references:
-            ray.wait(references, num_returns=len(references), timeout=_IDLE)
+        self._head_watch.join()
+        with self._calls:
+            is_connected, self._lost = self._lost is None, self._lost or "the executor was shut down"
+        references = self._fail_all()
+        if not is_connected:
+            return
+        with suppress(Exception):  # the head may have been lost just now
+            for reference in references:
+                ray.cancel(reference)
+            if references:
+                ray.wait(references, num_returns=len(references), timeout=_IDLE)
         if self._owns_connection:
-            ray.shutdown()
+            with suppress(Exception):
+                ray.shutdown()
 
-    def _send(self, future: Future[list[TrialResult]], trials: tuple[Trial, ...], time_limit: float | None) -> None:
-        terms = self._terms
-        component = get_component("model", trials[0].configuration.family)
-        on_gpu = terms.device != "cpu" and component.uses_device and _n_gpus() >= 1
-        asked: dict[str, Any] = {"num_cpus": terms.n_threads, "num_gpus": int(on_gpu)}
-        if terms.memory_limit is not None:
-            asked["memory"] = int(terms.memory_limit * 2**20)
-        terms = replace(terms, device="cuda" if on_gpu else "cpu")
-        reference = self._remote.options(**asked).remote(terms, self._task, trials, time_limit)
-        with self._lock:
-            self._running[future] = _Errand(trials, time_limit, on_gpu, reference)
+    def _send(
+        self,
+        future: Future[list[TrialResult]],
+        trials: tuple[Trial, ...],
+        time_limit: float | None,
+        replaced: _Submission | None,
+    ) -> None:
+        """Give trials to Ray; in place of an earlier submission, unless that has ended."""
+        with self._calls:
+            if self._lost is not None:
+                future.set_exception(self._no_workers())
+                return
+            options = self._options
+            uses_device = get_component("model", trials[0].configuration.family).uses_device
+            on_gpu = options.device != "cpu" and self._has_gpu and uses_device
+            resources: dict[str, Any] = {"num_cpus": options.n_threads, "num_gpus": int(on_gpu)}
+            if options.memory_limit is not None:
+                resources["memory"] = int(options.memory_limit * 2**20)
+            options = replace(options, device="cuda" if on_gpu else "cpu")
+            reference = self._remote.options(**resources).remote(options, self._task, trials, time_limit)
+            with self._lock:
+                is_current = self._running.get(future) is replaced  # else it has ended meanwhile
+                if is_current:
+                    self._running[future] = _Submission(trials, time_limit, on_gpu, reference)
+        if not is_current:
+            ray.cancel(reference)
+            return
         reference.future().add_done_callback(lambda answer: self._settle(answer, future, reference))
 
+    def _watch_head(self) -> None:
+        """Notice that the head of the cluster is lost, before Ray does; calls nothing of Ray that may block."""
+        while not self._closing.wait(_WATCH):
+            if self._head.is_lost():
+                self._lose("the head of the Ray cluster does not answer")
+                return
+
     def _watch_gpus(self) -> None:
-        """Send what waits for a GPU elsewhere when there is none any more: Ray would let it wait forever."""
-        while not self._closing.wait(_GPU_POLL):
-            with self._lock:
-                waiting = {future: errand for future, errand in self._running.items() if errand.on_gpu}
-            if waiting and not _n_gpus():
-                for future, errand in waiting.items():
-                    self._send(future, errand.trials, errand.time_limit)
-                    ray.cancel(errand.reference)
+        """Notice whether the cluster still has a GPU."""
+        while not self._closing.wait(_WATCH) and self._lost is None:
+            try:
+                self._has_gpu = _n_gpus() > 0
+                self._leave_gpus()
+            except Exception as error:  # noqa: BLE001  the next look may succeed
+                logger.warning("the Ray cluster did not say whether it has a GPU: %s", _first_line(error))
+
+    def _leave_gpus(self) -> None:
+        """Send the trials that wait for a GPU to processors if there is no GPU: Ray would let them wait forever."""
+        if self._has_gpu:
+            return
+        with self._lock:
+            waiting = {future: submission for future, submission in self._running.items() if submission.on_gpu}
+        for future, submission in waiting.items():
+            self._send(future, submission.trials, submission.time_limit, submission)
+            ray.cancel(submission.reference)
+
+    def _lose(self, reason: str) -> None:
+        """End all futures, and the connection: otherwise Ray would end this process, and the models with it."""
+        with self._calls:
+            is_first, self._lost = self._lost is None, self._lost or reason
+            if is_first:
+                with suppress(Exception):
+                    ray.shutdown()
+        self._fail_all()
+
+    def _fail_all(self) -> list[Any]:
+        """End all futures with an error; return Ray's references to what they waited for."""
+        with self._lock:
+            running = dict(self._running)
+            self._running.clear()
+        for future in running:
+            future.set_exception(self._no_workers())
+        return [submission.reference for submission in running.values()]
+
+    def _no_workers(self) -> NoWorkersError:
+        return NoWorkersError(f"the Ray cluster can no longer be used: {self._lost}")
 
     def _settle(self, answer: Future[Any], future: Future[list[TrialResult]], reference: Any) -> None:
         with self._lock:
             if future not in self._running or self._running[future].reference is not reference:
-                return  # it was sent anew, elsewhere
+                return  # the trials were sent again, or the cluster was lost
             trials = self._running.pop(future).trials
         try:
             results, files = answer.result()
@@ -158,6 +243,35 @@ class RayExecutor:
         except Exception as error:  # noqa: BLE001  a future always ends with a result
             results = [TrialResult(trial, Status.CRASH, {}, 0.0, reason=_first_line(error)) for trial in trials]
         future.set_result(results)
+
+
+class _Head:
+    """Whether the head of the cluster can be reached.
+
+    Ray itself ends this process when the head has not answered for a minute, with all that the run has found.
+    """
+
+    def __init__(self) -> None:
+        self._patience = _HEAD_SHARE * float(os.environ.get(_HEAD_TIMEOUT, "60"))
+        host, _, port = ray.get_runtime_context().gcs_address.rpartition(":")
+        self._address = (host.strip("[]"), int(port))
+        self._since: float | None = None  # when it did not answer for the first time
+        self._reachable = self._connects()  # not so from outside the cluster, by Ray's client
+
+    def is_lost(self) -> bool:
+        """Try to connect; return whether all trials of some time have failed."""
+        if not self._reachable or self._connects():
+            self._since = None
+        elif self._since is None:
+            self._since = time.monotonic()
+        return self._since is not None and time.monotonic() - self._since > self._patience
+
+    def _connects(self) -> bool:
+        try:
+            with socket.create_connection(self._address, timeout=_WATCH):
+                return True
+        except OSError:
+            return False
 
 
 def connect() -> bool:
@@ -196,19 +310,18 @@ def _first_line(error: Exception) -> str:
 
 
 class _Node:
-    """The part of an executor that lives in a Ray worker: the task on the node's disk, and one process for trials."""
+    """The part of an executor in a Ray worker: the task on the disk of the node, and one process for trials."""
 
-    def __init__(self, terms: _Terms, task: Task):
-        self.terms, self.busy = terms, False
-        self._directory = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{terms.run}-", ignore_cleanup_errors=True)
+    def __init__(self, options: _NodeOptions, task: Task):
+        self.options, self.busy = options, False
+        self._directory = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{options.run}-", ignore_cleanup_errors=True)
         self._artifacts = Artifacts(Path(self._directory.name))
-        _share(task, self._artifacts.folder, terms.run)
-        slots = max(1, (os.cpu_count() or 1) // terms.n_threads)
-        memory = terms.memory_limit or default_memory_limit(slots)
-        self._executor = LocalExecutor(self._artifacts.folder, 1, terms.n_threads, memory, terms.device)
+        _share(task, self._artifacts.folder, options.run)
+        memory = options.memory_limit or default_memory_limit(_slots(options.n_threads))
+        self._executor = LocalExecutor(self._artifacts.folder, 1, options.n_threads, memory, options.device)
 
     def run(self, trials: tuple[Trial, ...], time_limit: float | None) -> tuple[list[TrialResult], dict[str, bytes]]:
-        """The results, and the files that the trials wrote, by their names."""
+        """Return the results, and the contents of the files that the trials wrote, by name."""
         future = self._executor.submit(trials, time_limit)
         while not wait([future], timeout=_POLL).done:
             pass
@@ -225,15 +338,24 @@ class _Node:
         self._directory.cleanup()
 
 
-def _share(task: Task, folder: Path, run: str) -> None:
-    """Put the task into the folder: as links to the files of another worker on this node, else written.
+def _slots(n_threads: int) -> int:
+    """Number of trials that Ray runs on this node at the same time: the node may have fewer CPUs than its host."""
+    here = ray.get_runtime_context().get_node_id()
+    cpus = next((node["Resources"].get("CPU", 1) for node in ray.nodes() if node["NodeID"] == here), 1)
+    return max(1, int(cpus) // n_threads)
 
-    Links, because each worker may then end, and remove its folder, whenever it likes.
+
+def _share(task: Task, folder: Path, run: str) -> None:
+    """Put the task into the folder: as links to the files of another worker on this node, or written anew.
+
+    With links each worker can end, and remove its folder, at any time.
     """
-    for written in folder.parent.glob(f"{_PREFIX}{run}-*/task"):
+    for other in folder.parent.glob(f"{_PREFIX}{run}-*"):
+        if other == folder or not _is_own(other):
+            continue
         try:
-            _link(written, folder)
-        except FileNotFoundError:  # its worker is just ending
+            _link(other / "task", folder)
+        except FileNotFoundError:  # not written yet, or its worker is ending
             continue
         return
     partial = folder / "partial"
@@ -242,27 +364,37 @@ def _share(task: Task, folder: Path, run: str) -> None:
     _link(partial.rename(folder / "task"), folder)
 
 
+def _is_own(folder: Path) -> bool:
+    """Return whether this user made the folder: a task is unpickled, and others may write to the same parent."""
+    try:
+        status = folder.lstat()
+    except FileNotFoundError:
+        return False
+    others = stat.S_IWGRP | stat.S_IWOTH
+    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & others
+
+
 def _link(written: Path, folder: Path) -> None:
     for path in written.iterdir():
         (folder / path.name).unlink(missing_ok=True)
         os.link(path, folder / path.name)
 
 
-_node: _Node | None = None  # of this Ray worker process; outlives its trials, because it is dear to set up
+_node: _Node | None = None  # of this Ray worker process; it outlives its trials, because its start takes seconds
 _closing = threading.Timer(_IDLE, lambda: None)
 _guard = threading.RLock()
 
 
 def run_on_node(
-    terms: _Terms, task: Task, trials: tuple[Trial, ...], time_limit: float | None
+    options: _NodeOptions, task: Task, trials: tuple[Trial, ...], time_limit: float | None
 ) -> tuple[list[TrialResult], dict[str, bytes]]:
-    """Run a trial, or a fleet, in the process that this Ray worker keeps for the run; what the Ray tasks call."""
+    """Run a trial or a fleet in the process that this Ray worker keeps for the run; the Ray tasks call this."""
     global _node, _closing
     with _guard:
         _closing.cancel()
-        if _node is None or _node.terms != terms:
+        if _node is None or _node.options != options:
             _close()
-            _node = _Node(terms, task)
+            _node = _Node(options, task)
         _node.busy = True
     try:
         answer = _node.run(trials, time_limit)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,7 +17,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 from automl import AutoMLClassifier, run_jobs
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, NoWorkersError
 from automl.trials.trial import Status, Trial
 from tests.factories import FAST, make_task, net, tree
 
@@ -73,7 +75,7 @@ def start(cluster, tmp_path):
         executor.shutdown()
 
 
-def _told(history):
+def _outcome(history):
     """What a run found, without what its clocks say."""
     return [
         (r.trial.configuration, r.trial.folds, r.status, {f: e.loss for f, e in r.folds.items()})
@@ -96,7 +98,7 @@ def test_without_a_cluster_the_error_says_how_to_start_one():
 def test_the_same_seed_and_trials_give_the_same_results_as_on_one_machine(cluster):
     X, y = load_breast_cancer(return_X_y=True, as_frame=True)
     local, distant = AutoMLClassifier(**FAST).fit(X, y), AutoMLClassifier(**ON_RAY).fit(X, y)
-    assert _told(distant.history_) == _told(local.history_)
+    assert _outcome(distant.history_) == _outcome(local.history_)
     np.testing.assert_array_equal(distant.predict_proba(X), local.predict_proba(X))
 
 
@@ -129,7 +131,7 @@ def test_shutdown_ends_trials_that_run_and_leaves_no_file_on_the_node(start):
     _wait_until(lambda: _folders(executor))
     executor.shutdown()
     _wait_until(lambda: not _folders(executor))
-    assert future.result(timeout=60)[0].status is Status.CRASH
+    assert isinstance(future.exception(timeout=0), NoWorkersError)
 
 
 def test_a_lost_node_costs_time_but_no_trial(cluster):
@@ -148,6 +150,122 @@ def test_a_lost_node_costs_time_but_no_trial(cluster):
     assert lost
     assert len(model.history_.evaluations) == 10
     assert {r.status for r in model.history_.results} == {Status.OK}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_the_folder_of_another_user_is_not_read(start, tmp_path):
+    executor = start(make_task(n_rows=100), n_jobs=1)
+    foreign = Path(tempfile.gettempdir()) / f"automl-ray-{executor._options.run}-foreign"
+    (foreign / "task").mkdir(parents=True)
+    try:
+        (foreign / "task" / "task.pkl").write_bytes(pickle.dumps(_Planted(tmp_path / "executed")))
+        os.chown(foreign, 65534, 65534)
+        assert executor.submit([Trial(tree(5))]).result(timeout=120)[0].status is Status.OK
+    finally:
+        shutil.rmtree(foreign)
+    assert not (tmp_path / "executed").exists()
+
+
+class _Planted:
+    """An object whose pickle writes a file when it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return Path.touch, (self.path,)
+
+
+def test_the_memory_of_a_node_is_shared_by_its_cpus_not_by_those_of_its_host(cluster):
+    from automl.execute.ray import _slots
+
+    def slots_on_a_large_host():
+        os.cpu_count = lambda: 64
+        return _slots(1)
+
+    assert ray.get(ray.remote(max_calls=1)(slots_on_a_large_host).remote()) == 1
+
+
+def test_a_trial_that_ends_while_it_is_sent_again_ends_once(start):
+    executor = start(make_task(n_rows=100), n_jobs=1)
+    future = executor.submit([Trial(tree(5))])
+    submission = executor._running[future]
+    assert future.result(timeout=120)[0].status is Status.OK
+    executor._send(future, submission.trials, None, submission)  # as the watch does, which saw it waiting
+    assert not executor._running
+
+
+def test_the_watch_of_gpus_survives_an_error(start, monkeypatch):
+    looks = []
+
+    def ask():
+        looks.append(len(looks))
+        if len(looks) == 1:
+            raise ray.exceptions.RaySystemError("try again")
+        return 0
+
+    monkeypatch.setattr("automl.execute.ray._WATCH", 0.05)
+    executor = start(make_task(n_rows=100), n_jobs=1)
+    monkeypatch.setattr("automl.execute.ray._n_gpus", ask)
+    _wait_until(lambda: len(looks) > 2)
+    assert executor._lost is None
+
+
+def test_shutdown_ends_every_future_and_refuses_new_trials(start):
+    executor = start(make_task(scoring=_hang, n_rows=100), n_jobs=1)
+    futures = [executor.submit([Trial(tree(n))]) for n in (5, 6)]
+    executor.shutdown()
+    executor.shutdown()
+    assert all(future.done() for future in futures)
+    assert isinstance(executor.submit([Trial(tree(7))]).exception(timeout=60), NoWorkersError)
+
+
+LOSE_THE_HEAD = """
+import os
+os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+import ray
+from ray import cluster_utils
+from sklearn.datasets import load_breast_cancer
+from automl import AutoMLClassifier
+
+def lose(result, history):
+    if len(history.results) == 2:
+        cluster.head_node.kill_gcs_server()
+
+cluster = cluster_utils.Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+ray.init(address=cluster.address, log_to_driver=False)
+settings = {"include": ["decision_tree"], "executor": "ray", "n_jobs": 1, "verbose": 0, "callbacks": [lose]}
+model = AutoMLClassifier(time_budget=110, random_state=0, **settings).fit(*load_breast_cancer(return_X_y=True))
+print(model.stop_reason_)
+for node in cluster.list_all_nodes():
+    node.kill_all_processes(check_alive=False, allow_graceful=False)
+"""
+
+
+@pytest.mark.slow
+def test_a_lost_head_ends_the_search_with_the_models_that_it_has():
+    # Ray ends the process after a minute without an answer of the head.
+    script = [sys.executable, "-c", LOSE_THE_HEAD]
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:  # where no other program looks for a cluster
+        environment = {**os.environ, "RAY_TMPDIR": folder, "TMPDIR": folder}
+        done = subprocess.run(script, env=environment, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stderr
+    assert "the head of the Ray cluster does not answer" in done.stdout.splitlines()[-1]
+
+
+def test_a_refused_device_closes_the_connection_that_was_opened_for_it(cluster):
+    code = (
+        "import ray\n"
+        "from sklearn.datasets import load_iris\n"
+        "from automl import AutoMLClassifier\n"
+        "try:\n"
+        "    AutoMLClassifier(executor='ray', device='cuda', verbose=0).fit(*load_iris(return_X_y=True))\n"
+        "except ValueError:\n"
+        "    print(ray.is_initialized())\n"
+    )
+    environment = {**os.environ, "RAY_ADDRESS": cluster.address}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
+    assert done.stdout.split() == ["False"], done.stderr
 
 
 @pytest.fixture
@@ -220,7 +338,7 @@ def test_what_is_missing_is_said_before_work_starts(monkeypatch):
 
 
 def _folders(executor):
-    return list(Path(tempfile.gettempdir()).glob(f"automl-ray-{executor._terms.run}-*"))
+    return list(Path(tempfile.gettempdir()).glob(f"automl-ray-{executor._options.run}-*"))
 
 
 def _wait_until(condition, seconds=60.0):
