@@ -24,7 +24,7 @@ from automl.ensemble.threshold import tune_decision_weights
 from automl.errors import InvalidInputError, NothingFittedError, NoWorkersError
 from automl.execute.base import Executor
 from automl.execute.catalog import make_executor
-from automl.execute.machine import available_cpus, room_for_a_fit
+from automl.execute.machine import available_cpus, memory_for_fit
 from automl.execute.threads import single_threaded
 from automl.guard import Guard, GuardMonitor
 from automl.search.budget import Budget
@@ -114,8 +114,8 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         corrections = shipped_corrections()
         runtime = RuntimeModel(task.traits, train_share, corrections.get(SECONDS.name, NO_CORRECTION))
         memory_model = MemoryModel(task.traits, train_share, corrections.get(FIT_MEMORY.name, NO_CORRECTION))
-        room = room_for_a_fit(executor.memory_limit, task.table_bytes / 2**20)
-        limits = Limits(settings.trial_time_limit, room, memory_model)
+        memory = memory_for_fit(executor.memory_limit, task.table_bytes / 2**20)
+        limits = Limits(settings.trial_time_limit, memory, memory_model)
         history = RunHistory(known, cost_of=runtime.guess if budget.seconds is None else None)
         initial, posterior = _initial_design(space, task, settings, budget, runtime, executor.n_workers)
         if not known:  # a run that was stopped while it built its ensemble needs no more seconds to search

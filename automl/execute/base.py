@@ -58,7 +58,7 @@ from automl.trials.trial import Trial, TrialResult
 
 
 class Executor(Protocol):
-    """A place where trials run; the description of the module says who calls what.
+    """A place where trials run; the description of the module says who calls which method.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""Places to run trials, by name."""
+"""Make an executor by its name."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ EXECUTORS = ("local", "ray")
 def make_executor(
     name: str, folder: Path, task: Task, n_jobs: int | None, memory_limit: float | None, device: str
 ) -> Executor:
-    """The executor of that name, ready for trials.
+    """Return a new executor that is ready for trials.
 
     Parameters
     ----------
     folder : Path
-        Holds the saved task; fold models and predictions are written there.
+        Contains the saved task; the executor writes fold models and predictions there.
     n_jobs : int or None
-        Trials at once, in scikit-learn's sense; cores are counted where the executor has them.
+        Number of trials that run at the same time, in scikit-learn's sense; -1 uses all cores that the executor has.
     memory_limit : float or None
-        MiB of one trial; None for an even share.
+        MiB of one trial; None for an even share of the memory.
 
     Raises
     ------
     InvalidInputError
-        If Ray is asked for and is not installed, or no cluster is running.
+        If Ray is requested and is not installed, or if no cluster is running.
     """
     if name == "local":
         n_workers = count_workers(n_jobs, available_cpus())

@@ -1,4 +1,4 @@
-"""One trial, as a worker runs it: build the pipeline, fit and predict fold by fold, keep what the ensemble needs."""
+"""Evaluate a trial in a worker: build the pipeline, fit and predict each fold, write models and predictions."""
 
 from __future__ import annotations
 
@@ -22,27 +22,27 @@ from pipelines.build import build_pipeline, fits_together
 from pipelines.catalog import get_component
 from pipelines.component import FitContext
 
-_FIT_SHARE = 0.85  # of a fold's seconds; the rest is for predictions and for writing the model
+_FIT_SHARE = 0.85  # of the seconds of a fold; the rest is for the predictions and for writing the model
 
 
 class InvalidPredictionsError(Exception):
-    """A fitted pipeline answered with predictions that cannot be used."""
+    """The predictions of a fitted pipeline cannot be used."""
 
 
 class _Cell(NamedTuple):
-    """One fit: the place of its trial in a fleet, and a fold."""
+    """One fit: the number of a trial in its fleet, and a fold."""
 
     trial: int
     fold: int
 
 
 def predict(model: Pipeline, X: Any, n_classes: int) -> NDArray[np.floating]:
-    """Probabilities with a column for every class of the task, shape (n_rows, n_classes); values for regression.
+    """Return probabilities with a column for every class, shape (n_rows, n_classes); for regression, values.
 
     Raises
     ------
     InvalidPredictionsError
-        If a prediction is not finite or the rows are not those of `X`.
+        If a prediction is not finite, or if the number of predictions is not that of the rows of `X`.
     """
     if n_classes:
         known = model.predict_proba(X)
@@ -50,7 +50,7 @@ def predict(model: Pipeline, X: Any, n_classes: int) -> NDArray[np.floating]:
         out = np.zeros((X.shape[0], n_classes), dtype=np.float32)
         out[:, columns] = known
     else:
-        # Probabilities fit into four bytes; a target that is large beside its spread does not.
+        # Four bytes are enough for probabilities, but not for a target that is much larger than its spread.
         out = np.asarray(model.predict(X), dtype=np.float64).reshape(-1)
     if len(out) != X.shape[0] or not np.isfinite(out).all():
         raise InvalidPredictionsError(
@@ -60,7 +60,7 @@ def predict(model: Pipeline, X: Any, n_classes: int) -> NDArray[np.floating]:
 
 
 def _fit(task: Task, trials: Sequence[Trial], cells: Sequence[_Cell], contexts: Sequence[FitContext]) -> list[Pipeline]:
-    """Fitted pipelines of some folds of some trials; several at once only where `fits_together` says so."""
+    """Return fitted pipelines of some folds of some trials; more than one only if `fits_together` allows it."""
     pipelines = [build_pipeline(trials[cell.trial].configuration, c) for cell, c in zip(cells, contexts, strict=True)]
     rows = [task.folds[cell.fold][0] for cell in cells]
     if len(cells) == 1:
@@ -93,7 +93,7 @@ def _score(
     meter: MemoryMeter,
     artifacts: Artifacts,
 ) -> FoldResult:
-    """Predict, judge and write one fold; `seconds` is what its fit took on the wall and of the processor."""
+    """Predict, score and write one fold; `seconds` are the elapsed time and the processor time of its fit."""
     scored = task.folds[fold][1]
     start = time.perf_counter()
     predictions = predict(model, task.X[scored], task.traits.n_classes)
@@ -103,14 +103,14 @@ def _score(
         raise InvalidPredictionsError(f"{task.metric.name} is {loss} on fold {fold}")
     artifacts.write(trial.configuration, fold, model, predictions)
     if task.holdout is not None:
-        # Here, because the model is at hand; the parent would have to read it, and import its library, first.
+        # Here the model is in memory; the parent would have to read it, and to import its library.
         np.save(
             artifacts.holdout_path(trial.configuration, fold), predict(model, task.holdout.X, task.traits.n_classes)
         )
     iterations = getattr(model[-1], "n_iter_", None)
     info: dict[str, Any] = {"cpu_seconds": seconds[1]}
     if (grown := meter.grown()) is not None:
-        info["memory"] = grown  # MiB, of all that was fitted so far in the trial
+        info["memory"] = grown  # MiB, of all fits of the trial so far
     if iterations is not None and np.size(iterations):
         info["n_iter"] = int(np.max(iterations))
     return FoldResult(loss, seconds[0], predict_seconds, info)
@@ -134,18 +134,18 @@ def import_libraries(trial: Trial) -> None:
 def evaluate(
     task: Task, trials: Sequence[Trial], artifacts: Artifacts, n_threads: int, device: str, time_limit: float | None
 ) -> list[TrialResult]:
-    """Run a trial, or a fleet of them; an exception becomes a status, finished folds are kept.
+    """Run a trial or a fleet; an exception becomes a status, and finished folds are kept.
 
     Parameters
     ----------
     trials : sequence of Trial
-        More than one is a fleet: they share folds and all but the rates of their networks, and those that fall behind
-        the others end early.
+        More than one is a fleet: these trials have the same folds, and differ only in the rates of their networks. The
+        networks with the larger losses end early.
     device : str
-        Of networks.
+        Device of networks.
     time_limit : float or None
-        Seconds for all of them; iterative models stop early to respect it, and no further fold starts once a fold of
-        average length no longer fits.
+        Seconds for all trials together. Iterative models stop early to respect it. No further fold starts if the time
+        that is left is shorter than the average fold.
     """
     start, meter = time.perf_counter(), MemoryMeter()
     done: list[dict[int, FoldResult]] = [{} for _ in trials]
@@ -165,8 +165,8 @@ def evaluate(
             began, busy = time.perf_counter(), time.process_time()
             try:
                 models = _fit(task, trials, group, contexts)
-            except Exception as error:  # noqa: BLE001  becomes the status of all of them
-                failed.update(dict.fromkeys((cell.trial for cell in group), _ending(error)))
+            except Exception as error:  # noqa: BLE001  becomes the status of the whole group
+                failed.update(dict.fromkeys((cell.trial for cell in group), _failure(error)))
                 break
             each = ((time.perf_counter() - began) / len(group), (time.process_time() - busy) / len(group))
             for (number, fold), model in zip(group, models, strict=True):
@@ -174,8 +174,8 @@ def evaluate(
                     continue
                 try:
                     done[number][fold] = _score(task, trials[number], fold, model, each, meter, artifacts)
-                except Exception as error:  # noqa: BLE001  becomes the status of this one
-                    failed[number] = _ending(error)
+                except Exception as error:  # noqa: BLE001  becomes the status of this trial
+                    failed[number] = _failure(error)
         n_done += len(group)
         if failed:
             break
@@ -187,7 +187,7 @@ def evaluate(
     ]
 
 
-def _ending(error: Exception) -> tuple[Status, str]:
+def _failure(error: Exception) -> tuple[Status, str]:
     if isinstance(error, InvalidPredictionsError):
         return Status.INVALID, str(error)
     if isinstance(error, MemoryError):

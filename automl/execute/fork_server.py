@@ -126,7 +126,7 @@ def _open(handle: int) -> Connection:
 
 
 def _run(connection: Connection) -> int:
-    """Read the first message, do what it says, and return the exit code."""
+    """Read the first message, run the call in it, and return the exit code."""
     try:
         message = connection.recv_bytes()
     except (EOFError, OSError):

@@ -1,4 +1,4 @@
-"""Worker processes on this machine; limits on seconds and memory are enforced from outside."""
+"""Worker processes on this machine, whose limits of time and memory this process enforces."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from automl.trials.trial import Status, Trial, TrialResult
 
 logger = logging.getLogger(__name__)
 
-_POLL = 0.1  # seconds between looks at memory and deadlines
-_GRACE = 1.0  # seconds beyond its limit in which a trial may come back by itself
-_IMPORT_SECONDS = 120.0  # for the libraries of a model, from a cold disk of a busy machine
-_MAX_FAILED_STARTS = 5  # workers in a row that died before their first trial: the machine is at fault, not a trial
+_POLL = 0.1  # seconds between checks of memory and time limits
+_GRACE = 1.0  # seconds beyond its time limit in which a trial may end by itself
+_IMPORT_SECONDS = 120.0  # for the libraries of a model, from a slow disk of a busy machine
+_MAX_FAILED_STARTS = 5  # workers that die in a row before their first trial: then the machine is the cause
 
 
 @dataclass
@@ -36,17 +36,17 @@ class _Job:
     time_limit: float | None
     future: Future[list[TrialResult]]
     started: float = 0.0
-    importing: bool = True  # the libraries of its model; its limit counts from then on
+    importing: bool = True  # whether the worker imports the libraries of the model, for which there is another limit
     peak: float = 0.0  # MiB
 
     def fail(self, status: Status, seconds: float, reason: str) -> None:
-        """Answer that none of the trials came to an end."""
-        each = seconds / len(self.trials)
-        self.future.set_result([TrialResult(trial, status, {}, each, self.peak, reason) for trial in self.trials])
+        """End the future with the same status for all trials."""
+        share = seconds / len(self.trials)
+        self.future.set_result([TrialResult(trial, status, {}, share, self.peak, reason) for trial in self.trials])
 
 
 class _Worker:
-    """One process and the pipe to it."""
+    """A process, the connection to it, and the job that it does."""
 
     def __init__(self, folder: Path, n_threads: int, device: str):
         self.process = start_process(worker_main, str(folder), n_threads, device, daemon=True)
@@ -55,7 +55,7 @@ class _Worker:
         self.job: _Job | None = None
 
     def memory(self) -> float:
-        """Resident memory in MiB of the process and its children."""
+        """Return the resident memory in MiB of the process and its children."""
         return resident_memory(self.process.pid)
 
     def kill(self) -> None:
@@ -70,19 +70,19 @@ class _Worker:
 
 
 class LocalExecutor:
-    """A fixed number of worker processes, each replaced when it has to be killed or dies.
+    """A fixed number of worker processes; a process that dies or must be killed is replaced.
 
     Parameters
     ----------
     folder : Path
-        Holds the saved `Task`; fold models and predictions are written there.
+        Contains the saved `Task`; the workers write fold models and predictions there.
     n_workers : int
     n_threads : int
         Threads of each worker.
     memory_limit : float or None
-        MiB of resident memory of one worker and its children.
+        MiB of resident memory of one worker and its child processes.
     device : str
-        Of networks: "cpu", "cuda", or "auto" for CUDA where there is any.
+        Device of networks: "cpu", "cuda", or "auto" for CUDA where there is a GPU.
     """
 
     def __init__(
@@ -145,7 +145,7 @@ class LocalExecutor:
     def _supervise(self) -> None:
         try:
             self._serve()
-        except Exception as error:  # noqa: BLE001  whatever ends this thread, nobody may wait for it for ever
+        except Exception as error:  # noqa: BLE001  whatever ends this thread, all futures must end
             self._broken = error
             self._give_up(error)
 
@@ -160,11 +160,11 @@ class LocalExecutor:
                 job.future.set_exception(NoWorkersError(f"worker processes can no longer be used: {error}"))
 
     def _serve(self) -> None:
-        """Hand out jobs, collect results, enforce limits; in the only thread that touches the workers."""
+        """Give jobs to the workers, collect the results and enforce the limits; no other thread uses the workers."""
         while not self._stopping:
             if self._failed_starts >= _MAX_FAILED_STARTS:
                 self._refuse()
-            self._hand_out()
+            self._assign_jobs()
             busy = any(worker.job for worker in self._workers)
             handles = [self._wake_receiver, *(worker.connection for worker in self._workers)]
             for handle in wait(handles, timeout=_POLL if busy else None):
@@ -176,7 +176,7 @@ class LocalExecutor:
             for worker in self._workers:
                 self._enforce_limits(worker)
 
-    def _hand_out(self) -> None:
+    def _assign_jobs(self) -> None:
         for worker in self._workers:
             if worker.ready and worker.job is None and not self._queue.empty():
                 job = self._queue.get()
@@ -188,7 +188,7 @@ class LocalExecutor:
                     self._replace(worker, Status.CRASH, "the worker process died")
 
     def _refuse(self) -> None:
-        """Answer what is queued, so that nobody waits for workers that cannot start."""
+        """End all waiting jobs, because no worker can start."""
         while not self._queue.empty():
             job = self._queue.get()
             job.fail(Status.CRASH, 0.0, f"{self._failed_starts} worker processes in a row died while starting")
@@ -230,7 +230,7 @@ class LocalExecutor:
     def _replace(self, worker: _Worker, status: Status, reason: str) -> None:
         worker.kill()
         job, worker.job = worker.job, None
-        if job is not None:  # answered first, because starting another worker may fail
+        if job is not None:  # the job ends first, because the start of another worker may fail
             for trial in job.trials:
                 logger.info("trial %s ended as %s: %s", trial.configuration.id, status, reason)
             job.fail(status, time.monotonic() - job.started, reason)

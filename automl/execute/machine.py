@@ -1,4 +1,4 @@
-"""What this machine and its processes have and use."""
+"""Measure the processors and the memory that this machine has, and that its processes use."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 import psutil
 
 _GPUS = Path("/proc/driver/nvidia/gpus")
-_FLEET = 16  # on an H200 a step of 16 networks takes 1.7 to 1.9 times as long as one of a single network
-_LIBRARIES = 350.0  # MiB of a worker before it does anything
-_WORKER_MEMORY = 600.0  # MiB: the libraries, and a small table
+_FLEET = 16  # networks; on an H200 a step of 16 takes 1.7 to 1.9 times as long as a step of one
+_LIBRARIES = 350.0  # MiB that a worker uses before its first trial
+_WORKER_MEMORY = 600.0  # MiB for the libraries and a small table
 
 
 def available_cpus() -> int:
-    """Cores that this process may use: its affinity, and its control groups' quotas where there are some."""
+    """Return the number of cores that this process may use, by its affinity and the quotas of its control groups."""
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     for group in _control_groups("cpu"):
         with suppress(OSError, ValueError):
@@ -32,7 +32,7 @@ def available_cpus() -> int:
 
 
 def _control_groups(controller: str) -> Iterator[Path]:
-    """Folders of the control groups that a controller limits this process by, of version 2 and of version 1."""
+    """Yield the folders of the control groups, version 2 and version 1, in which a controller limits this process."""
     try:
         lines = [line.split(":", 2) for line in Path("/proc/self/cgroup").read_text().splitlines()]
     except OSError:
@@ -47,19 +47,19 @@ def _control_groups(controller: str) -> Iterator[Path]:
 
 
 def count_workers(n_jobs: int | None, n_cpus: int) -> int:
-    """Workers for an argument `n_jobs` in scikit-learn's sense: None is one, -1 all cores, -2 all but one."""
+    """Return the number of workers for `n_jobs` in scikit-learn's sense: None is one, -1 all cores, -2 all but one."""
     if n_jobs is None:
         return 1
     return n_jobs if n_jobs > 0 else max(1, n_cpus + 1 + n_jobs)
 
 
 def fleet_size(device: str) -> int:
-    """Configurations of one shape that are worth training together on a device, by its name."""
+    """Return how many networks of one shape should be trained together on a device."""
     return _FLEET if device.startswith("cuda") or (device == "auto" and _has_cuda()) else 1
 
 
 def _has_cuda() -> bool:
-    """Whether torch will find a GPU, without the seconds that it takes to import it and ask."""
+    """Return whether torch will find a GPU, without the seconds of its import."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1") or not any(_GPUS.glob("*")):
         return False
     torch = find_spec("torch")
@@ -67,7 +67,7 @@ def _has_cuda() -> bool:
 
 
 def available_memory() -> float:
-    """MiB that this process and its children may still take: the machine's, or what its control groups leave."""
+    """Return the MiB that this process and its children can still allocate, here and in their control groups."""
     free = float(psutil.virtual_memory().available)
     for group in _control_groups("memory"):
         for limit, used, cached in (
@@ -82,22 +82,22 @@ def available_memory() -> float:
 
 
 def affordable_workers(n_workers: int) -> int:
-    """Workers that the memory has room for, at most so many: each holds the libraries before it holds any data."""
+    """Reduce the number of workers to the number for whose libraries and a small table the memory is sufficient."""
     return max(1, min(n_workers, int(0.8 * available_memory() / _WORKER_MEMORY)))
 
 
 def default_memory_limit(n_workers: int) -> float:
-    """MiB for one worker: an even share of 80 % of what is available now, but enough for a small table."""
+    """Return the MiB for one worker: an even share of 80 % of the available memory, but enough for a small table."""
     return max(_WORKER_MEMORY, 0.8 * available_memory() / n_workers)
 
 
-def room_for_a_fit(memory_limit: float | None, table: float) -> float | None:
-    """MiB that a worker of a limit has for a fit, beside its libraries and the table; None without a limit."""
+def memory_for_fit(memory_limit: float | None, table: float) -> float | None:
+    """Return the MiB that a worker has for a fit, beside its libraries and the table; None if it has no limit."""
     return None if memory_limit is None else max(0.0, memory_limit - _LIBRARIES - table)
 
 
 def resident_memory(pid: int | None) -> float:
-    """Resident memory in MiB of a process and its children; 0 where it is gone."""
+    """Return the resident memory in MiB of a process and its children; 0 if the process has ended."""
     try:
         process = psutil.Process(pid)
         return float(sum(p.memory_info().rss for p in [process, *process.children(recursive=True)]) / 2**20)
@@ -106,10 +106,10 @@ def resident_memory(pid: int | None) -> float:
 
 
 class MemoryMeter:
-    """How much memory this process takes at its highest, beyond what it held when the meter was made; Linux only.
+    """Measure the peak of this process's memory above its memory at the creation of the meter; on Linux only.
 
-    What earlier work has freed is first given back to the system: the allocator would use it again, and nothing be seen
-    to grow. That takes about 4 ms.
+    First the allocator returns freed memory to the system; otherwise it would use that memory again, and the process
+    would not seem to grow. This takes about 4 ms.
     """
 
     def __init__(self) -> None:
@@ -117,18 +117,18 @@ class MemoryMeter:
             ctypes.CDLL(None).malloc_trim(0)
         self._before = _own_memory("VmRSS")
         with suppress(OSError):
-            Path("/proc/self/clear_refs").write_text("5")  # the highest so far is what it holds now
+            Path("/proc/self/clear_refs").write_text("5")  # the peak is now the current value
             return
         self._before = None
 
     def grown(self) -> float | None:
-        """MiB; None where the system does not tell."""
-        highest = _own_memory("VmHWM")
-        return None if self._before is None or highest is None else max(0.0, highest - self._before)
+        """Return the growth in MiB; None if the system does not show it."""
+        peak = _own_memory("VmHWM")
+        return None if self._before is None or peak is None else max(0.0, peak - self._before)
 
 
 def _own_memory(name: str) -> float | None:
-    """A line of Linux's status of this process, in MiB."""
+    """Return an entry of Linux's status of this process, in MiB."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
             if line.startswith(f"{name}:"):

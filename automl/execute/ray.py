@@ -196,7 +196,7 @@ class RayExecutor:
                 self._has_gpu = _n_gpus() > 0
                 self._leave_gpus()
             except Exception as error:  # noqa: BLE001  the next look may succeed
-                logger.warning("the Ray cluster did not say whether it has a GPU: %s", _first_line(error))
+                logger.warning("could not ask the Ray cluster for its GPUs: %s", _first_line(error))
 
     def _leave_gpus(self) -> None:
         """Send the trials that wait for a GPU to processors if there is no GPU: Ray would let them wait forever."""

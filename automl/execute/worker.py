@@ -1,4 +1,4 @@
-"""The worker process: opens the task once, then evaluates trials until its pipe closes."""
+"""The worker process: it opens the task once, then evaluates trials until its connection closes."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from automl.trials.trial import Status, TrialResult
 
 
 def main(connection: Connection, folder: str, n_threads: int, device: str) -> None:
-    """Answer each ``(trials, time_limit)`` with a list of `TrialResult`.
+    """Answer each message ``(trials, time_limit)`` with a list of `TrialResult`.
 
     Parameters
     ----------
     folder : str
-        Holds the saved `Task`; models and predictions go there too.
+        Contains the saved `Task`; the worker writes models and predictions there.
     n_threads : int
-        Threads that a trial may keep busy.
+        Number of threads that a trial may use.
     device : str
-        Of networks.
+        Device of networks.
     """
     threading.Thread(target=_end_with_parent, args=(connection,), name="automl-parent", daemon=True).start()
     task = Task.open(Path(folder))
     artifacts = Artifacts(Path(folder))
     connection.send(None)  # ready
-    with threadpool_limits(n_threads), suppress(EOFError, BrokenPipeError):  # the parent is gone
+    with threadpool_limits(n_threads), suppress(EOFError, BrokenPipeError):  # the parent has ended
         while True:
             trials, time_limit = connection.recv()
             try:

@@ -1,4 +1,4 @@
-"""Trials that misbehave in real worker processes: through a scorer, which runs where the model runs."""
+"""Trials fail in real worker processes, by a scorer, which runs in the same process as the model."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _take_80_mb(estimator, X, y):
     return float(np.ones(10_000_000).mean())
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not tell")
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems do not show it")
 def test_what_a_fit_takes_of_memory_is_noted_however_much_was_freed_before(start):
     executor = start(make_task(scoring=_take_80_mb, n_rows=100))
     results = [executor.submit([Trial(tree(n))], None).result(timeout=60)[0] for n in (5, 6)]
@@ -143,7 +143,7 @@ def test_a_fleet_answers_for_each_of_its_trials(start, tmp_path):
     results = executor.submit(fleet).result(timeout=120)
     assert [r.trial for r in results] == fleet
     assert all(r.status is Status.OK and set(r.folds) == {0, 1} for r in results), results[0].reason
-    # Those that are left at the end of the fleet are the networks that would have been trained alone.
+    # The best network of the fleet equals the network that is trained alone.
     losses = [r.folds[0].loss + r.folds[1].loss for r in results]
     best = int(np.argmin(losses))
     kept = [Artifacts(tmp_path).predictions(fleet[best].configuration, fold) for fold in (0, 1)]
@@ -238,7 +238,7 @@ def test_workers_end_in_the_middle_of_a_trial_when_their_parent_is_killed(tmp_pa
 
 
 def _works(process):
-    """Whether it is a worker that has the table in memory."""
+    """Return whether the process is a worker that has opened the table."""
     return any(Path(m.path).name == "table.npy" for m in process.memory_maps())
 
 
@@ -269,7 +269,7 @@ def test_the_import_of_a_library_does_not_count_as_the_trial_s_time(tmp_path):
     (tmp_path / "slow" / "xgboost").mkdir(parents=True)
     (tmp_path / "slow" / "xgboost" / "__init__.py").write_text(_SLOW_XGBOOST)
     path = os.pathsep.join([str(tmp_path / "slow"), str(Path(__file__).parents[2])])
-    said = subprocess.run(
+    done = subprocess.run(
         [sys.executable, "-c", _FIT_XGBOOST], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
     )
-    assert said.stdout.split() == ["ok"], said.stderr
+    assert done.stdout.split() == ["ok"], done.stderr

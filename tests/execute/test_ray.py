@@ -1,4 +1,4 @@
-"""A search on a real Ray cluster of two nodes, one of which is lost while it works."""
+"""Trials run on a real Ray cluster of two nodes, which loses nodes and its head."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def _hang(estimator, X, y):
 
 
 def _on_gpu(estimator, X, y):
-    """1 in a process that Ray gave a GPU: it says so in the environment, also where the GPU is only declared."""
+    """Return 1 in a process that has a GPU of Ray, by the environment: the nodes only declare their GPUs."""
     return float(os.environ.get("CUDA_VISIBLE_DEVICES", "") != "")
 
 
@@ -76,14 +76,14 @@ def start(cluster, tmp_path):
 
 
 def _outcome(history):
-    """What a run found, without what its clocks say."""
+    """Return the results of a run without its measured times."""
     return [
         (r.trial.configuration, r.trial.folds, r.status, {f: e.loss for f, e in r.folds.items()})
         for r in history.results
     ]
 
 
-def test_without_a_cluster_the_error_says_how_to_start_one():
+def test_without_a_cluster_the_error_names_the_way_to_start_one():
     # First in this file: later there is a cluster that would be found.
     code = (
         "from sklearn.datasets import load_iris\n"
@@ -327,7 +327,7 @@ def test_a_job_of_a_batch_has_its_trials_run_on_the_cluster(cluster, tmp_path, m
     assert summary["test_score"][0] > 0.9
 
 
-def test_what_is_missing_is_said_before_work_starts(monkeypatch):
+def test_a_missing_library_is_an_error_before_work_starts(monkeypatch):
     X, y = load_breast_cancer(return_X_y=True)
     with pytest.raises(InvalidInputError, match="executor: 'rey' is unknown; did you mean 'ray'"):
         AutoMLClassifier(**{**FAST, "executor": "rey"}).fit(X, y)
