@@ -1,4 +1,4 @@
-"""The estimators' settings, checked before any work: what is wrong, and the mend."""
+"""The checks of the estimators' arguments, which run before any work; an error names the argument and how to fix it."""
 
 from __future__ import annotations
 
@@ -25,16 +25,23 @@ from automl.task.validation import is_number, is_whole_number
 from automl.trials.run_directory import RunDirectory
 from pipelines.catalog import NAMES
 
-_MOST_SEED = 2**32 - 1  # of NumPy
+_MAX_SEED = 2**32 - 1  # the largest seed that NumPy accepts
 
 
 def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
-    """Check an estimator's settings, as `get_params(deep=False)` gives them; names it does not know are left alone.
+    """Check the arguments of an estimator.
+
+    Parameters
+    ----------
+    settings : mapping
+        Arguments by name, as `get_params(deep=False)` returns them; unknown names are ignored.
+    classification : bool
+        Whether the estimator is a classifier.
 
     Raises
     ------
     InvalidInputError
-        Naming the first argument that cannot be used.
+        If an argument cannot be used; the message names the first one.
     """
     _check_numbers(settings)
     _check_device(settings.get("device", "auto"), settings.get("executor", "local"))
@@ -57,10 +64,10 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     _check_list("callbacks", settings.get("callbacks"), "callables", callable)
     _check_store(settings.get("store"))
     seed = settings.get("random_state")
-    is_seed = seed is not None and is_whole_number(seed) and 0 <= seed <= _MOST_SEED
+    is_seed = seed is not None and is_whole_number(seed) and 0 <= seed <= _MAX_SEED
     if not (seed is None or isinstance(seed, np.random.RandomState) or is_seed):
         raise InvalidInputError(
-            f"random_state must be a whole number from 0 to {_MOST_SEED}, a RandomState or None; got {seed!r}"
+            f"random_state must be a whole number from 0 to {_MAX_SEED}, a RandomState or None; got {seed!r}"
         )
 
 
@@ -75,7 +82,9 @@ def _check_numbers(settings: Mapping[str, Any]) -> None:
         if name in settings and not (optional and settings[name] is None):
             _check_positive(name, settings[name], what, whole)
     if "time_budget" in settings and settings["time_budget"] is None and settings.get("max_trials") is None:
-        raise InvalidInputError("time_budget and max_trials are both None; give one of them, or the search never ends")
+        raise InvalidInputError(
+            "time_budget and max_trials are both None; give one of them, because the search would never end"
+        )
     verbose = settings.get("verbose", 1)
     if not isinstance(verbose, Integral | np.bool_) or verbose < 0:
         raise InvalidInputError(f"verbose must be 0, 1 or 2; got {verbose!r}")
@@ -85,7 +94,7 @@ def _check_numbers(settings: Mapping[str, Any]) -> None:
 
 
 def _check_list(argument: str, given: Any, what: str, fits: Callable[[Any], bool] | None = None) -> None:
-    """Check a sequence of things; None stands for an empty one."""
+    """Check that an argument is a collection whose entries fit; None stands for an empty collection."""
     if given is None:
         return
     if isinstance(given, str | bytes | Mapping) or not isinstance(given, Collection):
@@ -101,7 +110,10 @@ def _check_store(store: Any) -> None:
         return
     if not isinstance(store, str | os.PathLike):
         raise InvalidInputError(f"store must be the path of a folder; got {store!r}")
-    existing = next(path for path in (Path(store).absolute(), *Path(store).absolute().parents) if path.exists())
+    try:
+        existing = next(path for path in (Path(store).absolute(), *Path(store).absolute().parents) if path.exists())
+    except (OSError, ValueError) as error:  # for example a name that is too long, or a folder that may not be entered
+        raise InvalidInputError(f"store cannot be used: {error}; name another folder") from error
     if not existing.is_dir():
         raise InvalidInputError(f"store '{store}': '{existing}' is a file; name a folder")
     if not takes_files(existing):
@@ -114,14 +126,16 @@ def _check_device(device: Any, executor: Any) -> None:
         return
     if not isinstance(device, str) or not re.fullmatch(r"cuda(:\d+)?", device):
         raise InvalidInputError(f'device must be "auto", "cpu", "cuda" or "cuda:0", "cuda:1", ...; got {device!r}')
-    if executor == "ray":  # whose nodes have the GPUs
+    if executor == "ray":  # the nodes of the cluster have the GPUs
         return
     import torch
 
     wanted = int(device.partition(":")[2] or 0)
     if wanted >= torch.cuda.device_count():
         there = torch.cuda.device_count()
-        raise InvalidInputError(f'device={device!r} is not there: torch sees {there} CUDA devices; use device="auto"')
+        raise InvalidInputError(
+            f'device={device!r} does not exist: torch finds {there} CUDA devices; use device="auto"'
+        )
 
 
 def _check_positive(name: str, value: Any, what: str, whole: bool) -> None:
@@ -138,23 +152,25 @@ def _check_scoring(scoring: Any, classification: bool) -> None:
     if callable(scoring):
         if isfunction(scoring) and scoring.__module__.startswith("sklearn.metrics"):
             name = scoring.__name__
-            raise InvalidInputError(f"scoring={name} is a metric; pass a scorer, as make_scorer({name}), or its name")
+            raise InvalidInputError(
+                f"scoring={name} is a metric; pass a scorer such as make_scorer({name}), or the name of a scorer"
+            )
         return
     if not isinstance(scoring, str):
         raise InvalidInputError(f"scoring must be the name of one scorer or a callable; got {type(scoring).__name__}")
     known = [*get_scorer_names(), *ALIASES]
     if scoring not in known:
         own = ("._classification", "._ranking") if classification else ("._regression",)
-        check_names("scoring", scoring, [name for name in known if _judge(name).endswith(own)])
-    room = _judge(scoring)
-    if classification and room.endswith("._regression"):
-        raise InvalidInputError(f"scoring={scoring!r} judges regression; use for example 'roc_auc' or 'neg_log_loss'")
-    if not classification and room.endswith(("._classification", "._ranking")):
-        raise InvalidInputError(f"scoring={scoring!r} judges classification; use for example 'r2'")
+        check_names("scoring", scoring, [name for name in known if _scorer_module(name).endswith(own)])
+    module = _scorer_module(scoring)
+    if classification and module.endswith("._regression"):
+        raise InvalidInputError(f"scoring={scoring!r} scores regression; use for example 'roc_auc' or 'neg_log_loss'")
+    if not classification and module.endswith(("._classification", "._ranking")):
+        raise InvalidInputError(f"scoring={scoring!r} scores classification; use for example 'r2'")
 
 
-def _judge(scoring: str) -> str:
-    """The module of scikit-learn that a scorer's function comes from: it tells what the scorer is for."""
+def _scorer_module(scoring: str) -> str:
+    """Return the module of the scorer's function in scikit-learn, whose name says what the scorer is for."""
     return getattr(getattr(get_scorer(ALIASES.get(scoring, scoring)), "_score_func", None), "__module__", "")
 
 

@@ -1,4 +1,4 @@
-"""The errors that users meet, under one root, and the check of names that most of them come from."""
+"""The errors that this library raises, under one root, and the check of names that several modules need."""
 
 from __future__ import annotations
 
@@ -12,24 +12,31 @@ class AutoMLError(Exception):
 
 
 class InvalidInputError(AutoMLError, ValueError):
-    """An argument or the data cannot be used; the message names it and the mend."""
+    """An argument or the data cannot be used; the message names the argument or column and says how to fix it."""
 
 
 class NothingFittedError(AutoMLError, RuntimeError):
-    """No trial finished; the message counts the reasons and quotes the first."""
+    """No trial finished; the message counts the most frequent reasons."""
 
 
 class NoWorkersError(AutoMLError, RuntimeError):
-    """Processes that run trials can no longer be started; the message says why."""
+    """The processes that run trials can no longer be started; the message says why."""
 
 
 class FoldFailedWarning(UserWarning):
-    """An estimator has no score on an outer fold, which is missing in means and tests."""
+    """An estimator has no score on an outer fold; means and tests leave this fold out."""
 
 
 def check_names(argument: str, given: str | Iterable[str], known: Iterable[str]) -> None:
-    """Check that all names given for an argument are known; the error lists the closest ones.
+    """Check that all names given for an argument are known.
 
+    Raises
+    ------
+    InvalidInputError
+        If a name is unknown; the message suggests the closest names.
+
+    Examples
+    --------
     >>> check_names("searcher", "smak", ["smac", "random"])
     Traceback (most recent call last):
     ...

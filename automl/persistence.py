@@ -151,7 +151,12 @@ def load(path: str | os.PathLike[str]) -> Any:
     >>> load(folder).predict(X).shape
     (150,)
     """
-    folder = find_folder(path)
+    try:
+        folder = find_folder(path)
+    except (OSError, ValueError) as error:  # for example a name that is too long
+        raise InvalidInputError(f"'{path}' cannot be read: {error}") from error
+    if not folder.is_dir():
+        raise InvalidInputError(f"'{folder}' holds no saved model: there is no such folder; check the path")
     about = _about(folder)
     if about["format"] != FORMAT:
         older, made_by = about["format"] < FORMAT, about["versions"].get("cash-automl", "of unknown number")

@@ -63,3 +63,16 @@ def test_a_save_that_is_killed_at_any_moment_loses_no_model(tmp_path):
         assert np.array_equal(load(tmp_path / "model").predict(X_test), clf.predict(X_test))
     assert codes[-1] == 0
     assert set(codes[:-1]) == {9}
+
+
+@pytest.mark.parametrize("path", ["missing", "x" * 300, "null\0character"])
+def test_a_path_that_holds_no_model_is_one_error(path):
+    with pytest.raises(InvalidInputError, match=r"there is no such folder|cannot be read"):
+        load(path)
+
+
+@pytest.mark.parametrize("store", ["x" * 300, "null\0character"])
+def test_a_run_directory_that_cannot_exist_is_one_error(store):
+    X, y = load_breast_cancer(return_X_y=True)
+    with pytest.raises(InvalidInputError, match=r"cannot be used|cannot be read"):
+        AutoMLClassifier(**FAST, store=store).fit(X, y)

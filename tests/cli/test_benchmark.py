@@ -102,7 +102,7 @@ def test_outer_folds_of_other_kinds(here, run, options, n_train):
         (["iris.csv", *QUICK, "--groups", "clinics"], "no column 'clinics'"),
         (["iris.csv", *QUICK, "--repeats", "2", "--in-order"], "exclude each other"),
         (["iris.csv", *QUICK, "--outer-cv", "1"], "2 folds or more"),
-        (["iris.csv", "diabetes.csv", *QUICK, "--scoring", "accuracy"], "judges classification"),
+        (["iris.csv", "diabetes.csv", *QUICK, "--scoring", "accuracy"], "scores classification"),
         (["iris.csv", *QUICK, "--estimators", "automl", "--time-budget", "-1"], "time_budget"),
         (["iris.csv", *QUICK, "--out", "."], "holds no benchmark"),
         (["iris.csv", *QUICK, "--out", "iris.csv/found"], "--out: 'iris.csv/found' cannot be written"),

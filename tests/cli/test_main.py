@@ -231,5 +231,5 @@ def test_tables_come_back_as_they_were_written(tmp_path, name):
 
 
 def test_a_file_without_a_known_ending_is_refused(tmp_path):
-    with pytest.raises(InvalidInputError, match=r"name it \.csv"):
+    with pytest.raises(InvalidInputError, match=r"use the extension \.csv"):
         write_table(pd.DataFrame(), tmp_path / "table")

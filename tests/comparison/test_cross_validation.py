@@ -240,7 +240,7 @@ def test_a_run_without_any_score_ends_with_an_error(seen):
         ({"data": (IRIS[0], np.zeros(150))}, "only 1 class"),
         ({"scoring": "acuracy"}, "scoring: 'acuracy' is unknown; did you mean 'accuracy'"),
         ({"scoring": "roc_auc"}, "use scoring='roc_auc_ovr'"),
-        ({"scoring": "r2"}, "scoring='r2' judges regression"),
+        ({"scoring": "r2"}, "scoring='r2' scores regression"),
         ({"scoring": []}, "scoring is empty"),
         ({"scoring": accuracy_score}, "make_scorer"),
         ({"scoring": [make_scorer(accuracy_score), "accuracy", "accuracy"]}, "two scorers named 'accuracy'"),

@@ -40,7 +40,7 @@ ARGUMENTS = [
     ({"ensemble_size": 0}, "ensemble_size"),
     ({"scoring": "roc_acu"}, "scoring.*roc_auc"),
     ({"scoring": "f1"}, "f1_macro"),
-    ({"scoring": "r2"}, "judges regression"),
+    ({"scoring": "r2"}, "scores regression"),
     ({"searcher": "smak"}, "searcher.*smac"),
     ({"include": ["lightgmb"]}, "include.*lightgbm"),
     ({"exclude": ["catbost"]}, "exclude.*catboost"),
@@ -93,7 +93,7 @@ def test_a_regression_target_is_checked():
         AutoMLRegressor(verbose=0).fit(X, np.ones(150))
     with pytest.raises(InvalidInputError, match="AutoMLClassifier"):
         AutoMLRegressor(verbose=0).fit(X, np.array(["a", "b", "c"] * 50))
-    with pytest.raises(InvalidInputError, match="judges classification"):
+    with pytest.raises(InvalidInputError, match="scores classification"):
         AutoMLRegressor(verbose=0, scoring="roc_auc").fit(X, Y)
 
 

@@ -90,7 +90,7 @@ def test_good_arguments_pass(settings):
         ({"scoring": "roc_auk"}, "scoring: 'roc_auk' is unknown; did you mean 'roc_auc'"),
         ({"scoring": "zzzzzz"}, "scoring: 'zzzzzz' is unknown; choose from 'accuracy', "),
         ({"scoring": ["accuracy"]}, "scoring must be the name of one scorer or a callable; got list"),
-        ({"scoring": "r2"}, "scoring='r2' judges regression; use for example 'roc_auc'"),
+        ({"scoring": "r2"}, "scoring='r2' scores regression; use for example 'roc_auc'"),
         ({"cv": 1}, "cv must be 2 folds or more; got 1"),
         ({"cv": "five"}, "cv must be a whole number, a splitter, or .* got 'five'"),
         ({"cv": 2.0}, r"cv must be .* got 2\.0"),
@@ -117,7 +117,7 @@ def test_the_error_for_a_bad_argument_names_it(settings, message):
 
 def test_classification_scorers_are_refused_for_regression():
     for name in ("roc_auc", "accuracy", "neg_log_loss", "log_loss"):
-        with pytest.raises(InvalidInputError, match=f"scoring='{name}' judges classification; use for example 'r2'"):
+        with pytest.raises(InvalidInputError, match=f"scoring='{name}' scores classification; use for example 'r2'"):
             check_arguments(GOOD | {"scoring": name}, classification=False)
     check_arguments(GOOD | {"scoring": "rmse"}, classification=False)
 
