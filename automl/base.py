@@ -156,7 +156,7 @@ class BaseAutoML(BaseEstimator):
         with Progress(int(self.verbose), budget.seconds, budget.max_trials, task.metric.name) as progress:
             settings = self._settings(budget, progress, seed, len(task.folds))
             result = run(task, settings)
-            progress.close(f"{result.stop_reason}; {len(result.history.evaluations)} configurations")
+            progress.close(f"{result.stop_reason}; {result.history.n_run} configurations")
         self._reader: TableReader = reader
         self._metric: Metric = task.metric
         self._ensemble: Ensemble = result.ensemble
@@ -187,7 +187,7 @@ class BaseAutoML(BaseEstimator):
             best = None
             if (first := rank(history, usable_only=False, most_folds_first=True)[0]).folds:
                 best = Best(-first.mean_loss, first.configuration.family, len(first.folds), n_folds)
-            progress.update(len(history.evaluations), best, result.trial.configuration.family, elapsed)
+            progress.update(history.n_run, best, result.trial.configuration.family, elapsed)
 
         return RunSettings(
             budget=budget,

@@ -22,7 +22,8 @@ class AutoMLClassifier(ClassifierMixin, BaseAutoML):
     time_budget : float or None, default=60
         Seconds for all of `fit`, the ensemble included. None means no limit; then `max_trials` must be given.
     max_trials : int, optional
-        Number of configurations after which the search ends. With ``time_budget=None``, ``n_jobs=1`` and an integer
+        Number of configurations after which the search ends; a configuration that is not started, because it would
+        most likely exceed a limit, does not count. With ``time_budget=None``, ``n_jobs=1`` and an integer
         `random_state`, two runs give the same result.
     scoring : str or callable, optional
         The score to maximize: any scikit-learn scorer or its name. None means ROC AUC for two classes and log loss for
@@ -59,7 +60,8 @@ class AutoMLClassifier(ClassifierMixin, BaseAutoML):
         Share of the training rows (0.05 to 0.1) that neither the search nor the ensemble sees. If the score on these
         rows contradicts the search, the run warns; ``Guard(0.1, stop=True)`` ends the search then.
     callbacks : sequence of callable, default=()
-        Each is called as ``callback(result, history)`` after each trial. `StopIteration` ends the search.
+        Each is called as ``callback(result, history)`` after each trial, also if the trial was not started
+        (``result.started`` is False). `StopIteration` ends the search.
     random_state : int, RandomState or None, default=None
         Seed of all randomness.
     verbose : int, default=1
@@ -191,7 +193,8 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
     time_budget : float or None, default=60
         Seconds for all of `fit`, the ensemble included. None means no limit; then `max_trials` must be given.
     max_trials : int, optional
-        Number of configurations after which the search ends. With ``time_budget=None``, ``n_jobs=1`` and an integer
+        Number of configurations after which the search ends; a configuration that is not started, because it would
+        most likely exceed a limit, does not count. With ``time_budget=None``, ``n_jobs=1`` and an integer
         `random_state`, two runs give the same result.
     scoring : str or callable, optional
         The score to maximize: any scikit-learn scorer or its name. None means the root mean squared error.
@@ -227,7 +230,8 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
         Share of the training rows (0.05 to 0.1) that neither the search nor the ensemble sees. If the score on these
         rows contradicts the search, the run warns; ``Guard(0.1, stop=True)`` ends the search then.
     callbacks : sequence of callable, default=()
-        Each is called as ``callback(result, history)`` after each trial. `StopIteration` ends the search.
+        Each is called as ``callback(result, history)`` after each trial, also if the trial was not started
+        (``result.started`` is False). `StopIteration` ends the search.
     random_state : int, RandomState or None, default=None
         Seed of all randomness.
     verbose : int, default=1

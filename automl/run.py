@@ -116,15 +116,16 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         memory_model = MemoryModel(task.traits, train_share, corrections.get(FIT_MEMORY.name, NO_CORRECTION))
         memory = memory_for_fit(executor.memory_limit, task.table_bytes / 2**20)
         limits = Limits(settings.trial_time_limit, memory, memory_model)
-        history = RunHistory(known, cost_of=runtime.guess if budget.seconds is None else None)
+        history = RunHistory(cost_of=runtime.guess if budget.seconds is None else None)
         initial, posterior = _initial_design(space, task, settings, budget, runtime, executor.n_workers)
-        if not known:  # a run that was stopped while it built its ensemble needs no more seconds to search
+        if not any(result.started for result in known):  # else the results may suffice for an ensemble
             initial, budget = _enough_for_one(initial, budget, runtime)
         searcher = make_searcher(settings.searcher, space, settings.random_state, initial, posterior)
         racing = Racing(
             searcher, len(task.folds), task.traits.n_rows, runtime, budget, executor.n_workers, limits,
             FleetBuilder(space, settings.random_state) if executor.fleet_size > 1 else None, settings.random_state,
         )  # fmt: skip
+        racing.resume(history, known)
         if history.results:
             logger.info("resumed with %d trials", len(history.results))
 
@@ -265,7 +266,7 @@ def _ending(wanted: Budget, budget: Budget, history: RunHistory) -> str:
 
     The two also differ where the wanted seconds were too few for a single fit.
     """
-    if wanted.max_trials is not None and len(history.tried) >= wanted.max_trials:
+    if wanted.max_trials is not None and len(history.started) >= wanted.max_trials:
         return "max_trials reached"
     # The last seconds are too few for another fit.
     spent = budget.fraction_used > 0.8 or budget.seconds != wanted.seconds

@@ -99,7 +99,7 @@ def simulate(n_workers: int, seconds: float, n_trials: int, searcher: str, seed:
 
     def record_time(result: TrialResult) -> None:
         nonlocal asking_until
-        if len(history.tried) < n_trials:  # later on, workers are idle because the run ends
+        if len(history.started) < n_trials:  # later on, workers are idle because the run ends
             asking_until = executor.clock
 
     with mock.patch("automl.search.loop.wait", executor.wait):

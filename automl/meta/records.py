@@ -103,7 +103,7 @@ def add_run(folder: Path, name: str, database: MetaDatabase) -> int:
     InvalidInputError
         If the folder is not a run directory.
     """
-    results = RunDirectory(folder).read()
+    results = [result for result in RunDirectory(folder).read() if result.started]  # a forecast is no measurement
     task = Task.open(folder)
     peaks: dict[Configuration, float] = {}
     for result in results:

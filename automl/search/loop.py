@@ -1,4 +1,4 @@
-"""The search loop: ask, run, note, until the budget is spent."""
+"""The search loop: it asks for trials, runs them and records their results, until the budget is spent."""
 
 from __future__ import annotations
 
@@ -20,37 +20,50 @@ def search(
     budget: Budget,
     on_result: Callable[[TrialResult], None],
 ) -> bool:
-    """Run trials until nothing is left to do or the seconds for trials are over.
+    """Run trials until nothing is left to try, the seconds for trials are over, or a callback ends the search.
 
     Parameters
     ----------
     on_result : callable
-        Called with each result after it entered the history; may raise `StopIteration` to end the search.
+        Called with each result after it entered the history, also with the results of trials that are not started; may
+        raise `StopIteration` to end the search.
 
     Returns
     -------
     bool
-        Whether `on_result` ended it.
+        Whether `on_result` ended the search.
     """
-    # One trial waits in the queue so that no worker idles while the next is chosen; a repeatable run cannot afford
-    # that, because what is known at the time of choosing would depend on the clock.
+    # One trial more than there are workers is submitted, so that no worker idles while the next trial is chosen. A
+    # repeatable run cannot do that: the results that are known when a trial is chosen would depend on the clock.
     ahead = 0 if budget.seconds is None else 1
     running: set[Future[list[TrialResult]]] = set()
     while budget.search_left > 0:
-        for trials in racing.suggest(history, executor.n_workers + ahead - len(running), executor.fleet_size):
+        n_known = len(history.results)
+        fleets = racing.suggest(history, executor.n_workers + ahead - len(running), executor.fleet_size)
+        stopped = False
+        for result in history.results[n_known:]:  # of trials that are not started
+            stopped |= _ends_search(on_result, result)
+        if stopped:
+            return True
+        for trials in fleets:
             running.add(executor.submit(trials, racing.time_limit(trials)))
         if not running:
             break
         left = budget.search_left
         done, _ = wait(running, timeout=None if left == float("inf") else max(0.0, left), return_when=FIRST_COMPLETED)
         running -= done
-        stopped = False
         for result in chain.from_iterable(future.result() for future in done):
             history.append(result)
-            try:
-                on_result(result)
-            except StopIteration:  # the others have ended as well, and are not thrown away
-                stopped = True
+            stopped |= _ends_search(on_result, result)  # the others have ended as well, and are not thrown away
         if stopped:
             return True
+    return False
+
+
+def _ends_search(on_result: Callable[[TrialResult], None], result: TrialResult) -> bool:
+    """Call `on_result` with a result, and return whether it ends the search."""
+    try:
+        on_result(result)
+    except StopIteration:
+        return True
     return False

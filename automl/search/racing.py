@@ -127,6 +127,9 @@ class Racing:
 
         A challenger that can be fitted together with others comes as a fleet of up to `fleet_size` trials, if no fleet
         is running: a second one would share the device. All trials are in the history as running when this returns.
+
+        A challenger that most likely exceeds a limit is not started: its result enters the history at once, it does
+        not count towards `max_trials`, and the searcher is asked again, a few times in a row.
         """
         finalists, busy_with = self.finalists(history), _folds_by_configuration(history.running)
         work = self._work(history)
@@ -146,8 +149,19 @@ class Racing:
                 busy_with.setdefault(member.configuration, set()).update(member.folds)
                 seconds = self._runtime.predict(member.configuration, history) * len(member.folds)
                 work.add(member is intensifying, seconds)
+            if len(fleet) > 1 and self._budget.max_trials is not None:  # the fleet has used up several trials
+                challengers = challengers[: max(0, self._budget.max_trials - len(history.started))]
             fleets.append(fleet)
         return fleets
+
+    def resume(self, history: RunHistory, results: Iterable[TrialResult]) -> None:
+        """Append the results of an earlier session to the history.
+
+        A trial that was not started then is judged again: it is left out if it may start under the present limits.
+        """
+        for result in results:
+            if result.started or self._predicted_violation(result.trial, history) is not None:
+                history.append(result)
 
     def time_limit(self, trials: Sequence[Trial]) -> float | None:
         """Return the seconds for a trial or a fleet: the user's limit or a share of the budget, or all that is left."""
@@ -169,7 +183,7 @@ class Racing:
         interruptible = get_component("model", c.family).interruptible
         if not interruptible and seconds > limit:
             reason = f"not started: it would take about {seconds:.1f} s, the limit is {limit:.1f} s"
-            return TrialResult(trial, Status.TIMEOUT, {}, 0.0, reason=reason)
+            return TrialResult(trial, Status.TIMEOUT, {}, 0.0, reason=reason, started=False)
         if self._limits.memory is None or self._limits.memory_model is None:
             return None
         memory = self._limits.memory_model.predict(c, history)
@@ -178,12 +192,12 @@ class Racing:
         if memory <= self._limits.memory:
             return None
         reason = f"not started: it would take about {memory:.0f} MiB, the limit is {self._limits.memory:.0f} MiB"
-        return TrialResult(trial, Status.MEMORY, {}, 0.0, reason=reason)
+        return TrialResult(trial, Status.MEMORY, {}, 0.0, reason=reason, started=False)
 
     def _fleet(self, trial: Trial, history: RunHistory, size: int) -> tuple[Trial, ...]:
         """Return a challenger and the trials that are fitted together with it."""
         if self._budget.max_trials is not None:
-            size = min(size, self._budget.max_trials - len(history.tried))
+            size = min(size, self._budget.max_trials - len(history.started))
         builder = self._fleet_builder
         if size <= 1 or builder is None or any(builder.can_join(running) for running in history.running):
             return (trial,)
@@ -193,7 +207,7 @@ class Racing:
         """Return the share of the worker seconds that first folds of challengers should have now."""
         used = self._budget.fraction_used
         if self._budget.seconds is None and self._budget.max_trials:
-            used = len(history.tried) / self._budget.max_trials
+            used = len(history.started) / self._budget.max_trials
         return float(np.interp(used, _EXPLORE_AT, _EXPLORE_SHARE))
 
     def _work(self, history: RunHistory) -> _Work:
@@ -201,7 +215,7 @@ class Racing:
         work = _Work()
         for e in history.evaluations.values():
             seconds = history.cost(e)
-            if not seconds:  # it was not started
+            if not e.started or not seconds:
                 continue
             n_first = min(max(1, len(e.folds)), self._n_first_folds(seconds))
             work.add(False, seconds * n_first)
@@ -219,7 +233,7 @@ class Racing:
             return []  # a challenger would not get all folds in the time that is left
         for _ in range(_MAX_REQUESTS):
             if self._budget.max_trials is not None:
-                n = min(n, self._budget.max_trials - len(history.tried))
+                n = min(n, self._budget.max_trials - len(history.started))
             proposed = self._searcher.suggest(history, n)[:n] if n > 0 else []
             startable = []
             for proposal in proposed:

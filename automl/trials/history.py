@@ -22,6 +22,7 @@ class Evaluation:
     reason: str = ""  # why it is not usable, one line for people
     usable: bool = True  # False where a trial failed or the models were removed: no ensemble may choose it
     seconds: float = 0.0  # spent on it in all
+    started: bool = False  # True once a trial of it has run
 
     @property
     def mean_loss(self) -> float:
@@ -60,6 +61,7 @@ class RunHistory:
         self.results: list[TrialResult] = []
         self.running: dict[Trial, None] = {}  # started, not ended, in that order
         self.evaluations: dict[Configuration, Evaluation] = {}
+        self.n_run = 0  # configurations of which a trial has run
         for result in results:
             self.append(result)
 
@@ -84,6 +86,9 @@ class RunHistory:
         known = self.evaluations.setdefault(configuration, Evaluation(configuration, result.trial.origin))
         known.folds.update(result.folds)
         known.seconds += result.seconds
+        if result.started and not known.started:
+            known.started = True
+            self.n_run += 1
         if result.status is not Status.OK:
             known.status, known.reason, known.usable = result.status, result.reason, False
 
@@ -95,8 +100,14 @@ class RunHistory:
 
     @property
     def tried(self) -> set[Configuration]:
-        """Configurations that ended or run."""
+        """Configurations that have run, are running, or were not started because they would exceed a limit."""
         return set(self.evaluations) | {trial.configuration for trial in self.running}
+
+    @property
+    def started(self) -> set[Configuration]:
+        """Configurations that have run or are running; `max_trials` limits their number."""
+        ended = {configuration for configuration, e in self.evaluations.items() if e.started}
+        return ended | {trial.configuration for trial in self.running}
 
     def fold_effects(self) -> Mapping[int, float]:
         """Median loss of each fold among the configurations with the most folds, for comparing unequal coverage."""

@@ -139,6 +139,7 @@ class RunDirectory:
             "seconds": result.seconds,
             "peak_memory": result.peak_memory,
             "reason": result.reason,
+            "started": result.started,
             "elapsed": elapsed,
             "results": {
                 str(fold): [r.loss, r.fit_seconds, r.predict_seconds, dict(r.info)] for fold, r in result.folds.items()
@@ -178,4 +179,5 @@ class RunDirectory:
 def _to_result(line: dict[str, Any]) -> TrialResult:
     trial = Trial(Configuration(line["configuration"]), tuple(line["folds"]), line["seed"], line["origin"])
     folds = {int(fold): FoldResult(*values) for fold, values in line["results"].items()}
-    return TrialResult(trial, Status(line["status"]), folds, line["seconds"], line["peak_memory"], line["reason"])
+    status, about = Status(line["status"]), (line["seconds"], line["peak_memory"], line["reason"])
+    return TrialResult(trial, status, folds, *about, started=line["started"])

@@ -51,3 +51,4 @@ class TrialResult:
     seconds: float  # wall clock, from start to end in the worker
     peak_memory: float = 0.0  # MiB
     reason: str = ""  # why it is not OK: one line; empty when OK
+    started: bool = True  # False where the trial would most likely have exceeded a limit
