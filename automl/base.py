@@ -27,14 +27,13 @@ from automl.ensemble.estimate import Estimate, OutOfFoldRecord, estimate_score
 from automl.ensemble.selection import Ensemble
 from automl.execute.processes import warm_up
 from automl.guard import Guard, make_guard
-from automl.progress import Best, Progress
+from automl.progress import Leader, Progress
 from automl.run import RunSettings, run
 from automl.search.budget import Budget
 from automl.task.metrics import Metric
 from automl.task.prepare import TrainingData, prepare
 from automl.task.table_validation import check_table
 from automl.task.validation import python_number, table_errors
-from automl.trials.candidates import rank
 from automl.trials.history import RunHistory
 from automl.trials.leaderboard import make_cv_results, make_leaderboard
 from automl.trials.run_directory import RunDirectory
@@ -183,10 +182,10 @@ class BaseAutoML(BaseEstimator):
         return int(check_random_state(self.random_state).randint(_SEEDS)) if kept is None else kept
 
     def _settings(self, budget: Budget, progress: Progress, seed: int, n_folds: int) -> RunSettings:
+        leader = Leader(n_folds)
+
         def show(result: TrialResult, history: RunHistory, elapsed: float) -> None:
-            best = None
-            if (first := rank(history, usable_only=False, most_folds_first=True)[0]).folds:
-                best = Best(-first.mean_loss, first.configuration.family, len(first.folds), n_folds)
+            best = leader.update(result, history)
             progress.update(history.n_run, best, result.trial.configuration.family, elapsed)
 
         return RunSettings(
@@ -204,7 +203,7 @@ class BaseAutoML(BaseEstimator):
             store=self.store,
             guard=make_guard(self.guard),
             callbacks=_as_tuple(self.callbacks),
-            show=show,
+            show=show if self.verbose > 0 else None,
             random_state=seed,
         )
 

@@ -1,4 +1,4 @@
-"""The progress display of a run: a live line for people who watch, a few log lines for those who read later."""
+"""The progress display of a run: a live line on terminals and in notebooks, a few lines in logs."""
 
 from __future__ import annotations
 
@@ -20,12 +20,16 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from automl.trials.candidates import rank
+from automl.trials.history import Evaluation, RunHistory
+from automl.trials.trial import TrialResult
+
 logger = logging.getLogger("automl")
 
-# What terminals, pipes and notebook kernels raise when they go away; a lost display must not cost the run.
+# Terminals, pipes and notebook kernels raise these when they are closed; a lost display must not end the run.
 _DISPLAY_ERRORS = (OSError, ValueError, RuntimeError, LookupError, ConsoleError)
 _TICK = 0.5  # seconds between redraws of the live line
-_QUARTERS = 4  # lines that a log gets for a whole budget
+_QUARTERS = 4  # a log gets a line at each quarter of the budget
 
 
 class _View(Protocol):
@@ -39,11 +43,11 @@ class _View(Protocol):
 
 
 class _Terminal:
-    """One line that is redrawn in place on standard error, which leaves standard output to the user's own."""
+    """One line that is redrawn in place on standard error; standard output belongs to the user's program."""
 
     def __init__(self) -> None:
         self._console = Console(file=sys.stderr, force_terminal=True, highlight=False)
-        # The user's prints must go above the line, but never away from where they send standard output.
+        # Text that the user prints must appear above the line, but only where standard output is the terminal.
         self._live = Live(
             console=self._console, auto_refresh=False, transient=True, redirect_stdout=_is_terminal(sys.stdout)
         )
@@ -67,7 +71,7 @@ class _Terminal:
 
 
 class _Notebook:
-    """One output of the cell that is replaced in place; needs no widgets."""
+    """One output of the notebook cell, which is replaced in place; it needs no widgets."""
 
     def __init__(self) -> None:
         self._display = import_module("IPython.display").display
@@ -87,36 +91,73 @@ class _Notebook:
 
 @dataclass(frozen=True)
 class Best:
-    """The configuration that leads.
+    """The leader: the configuration that comes first in the leaderboard.
 
     Attributes
     ----------
     score : float
-        Greater is better.
+        Mean score over its finished folds; greater is better.
+    family : str
+        Its model family.
+    folds : tuple of int
+        Its finished folds. Two scores are comparable only on the same folds.
     n_folds : int
-        That it has finished, of all folds.
+        Number of all folds.
     """
 
     score: float
     family: str
+    folds: tuple[int, ...]
     n_folds: int
-    of_folds: int
+
+
+class Leader:
+    """Follows the leader of a run.
+
+    Ranking all configurations after each trial would take the more time the longer a run lasts. Only a configuration
+    with at least as many folds as the leader can replace it, and where both have finished all folds, their mean losses
+    decide. So the ranking is needed only until a configuration has finished all folds.
+
+    Parameters
+    ----------
+    n_folds : int
+        Number of all folds.
+    """
+
+    def __init__(self, n_folds: int):
+        self._n_folds = n_folds
+        self._leader: Evaluation | None = None
+
+    def update(self, result: TrialResult, history: RunHistory) -> Best | None:
+        """Return the leader after a trial that is in the history; None while nothing succeeded."""
+        leader, ended = self._leader, history.evaluations[result.trial.configuration]
+        if leader is None or ended is leader or len(leader.folds) <= len(ended.folds) < self._n_folds:
+            first = rank(history, usable_only=False, most_folds_first=True)[0]
+            self._leader = first if first.folds else None
+        elif len(ended.folds) == self._n_folds and (
+            len(leader.folds) < self._n_folds or ended.mean_loss < leader.mean_loss
+        ):
+            self._leader = ended
+        if self._leader is None:
+            return None
+        folds = tuple(sorted(self._leader.folds))
+        return Best(-self._leader.mean_loss, self._leader.configuration.family, folds, self._n_folds)
 
 
 class Progress:
-    """Shows how a run goes; quiet in logs, silent with ``verbose=0``, and never the cause of an error.
+    """Shows the state of a run; it shows nothing with ``verbose=0``, and never raises an error.
 
-    On a terminal or in a notebook one line is kept up to date: seconds left, trials done, best score, family of the
-    last trial. Elsewhere a few lines go to the logger ``automl`` at level INFO. Any thread may call any method.
+    On a terminal or in a notebook one line is kept up to date: seconds left, number of trials, best score, family of
+    the last trial. Elsewhere a few lines go to the logger ``automl`` at level INFO. Any thread may call any method.
 
     Parameters
     ----------
     verbose : int
-        0 shows nothing; 1 as above; 2 adds a message for each new best score.
+        0 shows nothing; 1 shows the state; 2 adds a message for each new best score.
     budget_seconds : float or None
     max_trials : int or None
     scoring_name : str
-        Name of the score in scikit-learn's words; ``neg_`` is taken off and the sign turned, for people.
+        Name of the scikit-learn scorer. Where it begins with ``neg_``, the prefix is removed and the sign is changed.
     """
 
     def __init__(self, verbose: int, budget_seconds: float | None, max_trials: int | None, scoring_name: str):
@@ -131,7 +172,7 @@ class Progress:
         self._running = False
         self._origin = time.monotonic()
         self._trials, self._best, self._family = 0, None, ""  # type: int, Best | None, str
-        self._logged = 0.0  # how far the run was at the last log line
+        self._logged = 0.0  # share of the budget, or seconds, at the last log line
 
     def __enter__(self) -> Self:
         self.start()
@@ -143,7 +184,7 @@ class Progress:
         self._end(None)
 
     def start(self) -> None:
-        """Begin to show; counts the seconds from here until `update` knows better."""
+        """Begin to show the run; the seconds count from now on, until `update` corrects them."""
         if self._verbose <= 0 or self._running:
             return
         self._origin = time.monotonic()
@@ -159,13 +200,14 @@ class Progress:
         self._ticker.start()
 
     def update(self, trials_done: int, best: Best | None, family: str, elapsed: float) -> None:
-        """Note where the run stands.
+        """Take the present state of the run.
 
         Parameters
         ----------
         trials_done : int
+            Number of configurations that have run.
         best : Best or None
-            None while nothing succeeded.
+            The leader; None while nothing succeeded.
         family : str
             Model family of the trial that ended last.
         elapsed : float
@@ -179,14 +221,22 @@ class Progress:
             self._origin = time.monotonic() - elapsed
             if self._view is None:
                 self._log_now_and_then(elapsed)
-            # One on more folds leads whatever its score: fewer folds may be easier.
-            is_new = best and (last is None or (best.n_folds, best.score) > (last.n_folds, last.score))
-            if best and is_new and self._verbose >= 2:
-                self.message(f"new best {self._score()} by {best.family.replace('_', ' ')} after {elapsed:.1f} s")
-            # The ticker redraws; drawing for each of thousands of fast trials would take time from the search.
+            if best is not None and self._verbose >= 2:
+                self._announce(best, last, elapsed)
+            # The ticker draws; to draw after each of thousands of fast trials would take time from the search.
+
+    def _announce(self, best: Best, last: Best | None, elapsed: float) -> None:
+        """Show a message where the leader has become better, or has finished other folds than the leader before it."""
+        by = f"by {best.family.replace('_', ' ')} after {elapsed:.1f} s"
+        if last is None or (best.folds == last.folds and best.score > last.score):
+            self.message(f"new best {self._name} {self._score(best)} {by}")
+        elif best.folds != last.folds:  # the scores of folds differ, so that a mean over more folds may be lower
+            kind = "more" if len(best.folds) > len(last.folds) else "other"
+            shown = f"{self._name} {self._score(best)} {by}; not comparable with {self._score(last)}"
+            self.message(f"best on {kind} folds: {shown}")
 
     def message(self, text: str) -> None:
-        """Show one line that stays."""
+        """Show one line, which stays visible."""
         if not self._running:
             return
         with self._lock:
@@ -196,10 +246,10 @@ class Progress:
             self._guarded("message", text)
 
     def close(self, summary: str) -> None:
-        """End the display and leave one line behind: the summary with the best score and the seconds."""
+        """End the display; the last line is the summary with the best score and the seconds."""
         if not self._running:
             return
-        score = "" if self._best is None else f"; best {self._score()}"
+        score = "" if self._best is None else f"; best {self._name} {self._score(self._best)}"
         self._end(f"automl: {summary}{score}; {time.monotonic() - self._origin:.1f} s")
 
     def _end(self, text: str | None) -> None:
@@ -226,7 +276,7 @@ class Progress:
         self._guarded("draw", self._fraction(elapsed), self._line(elapsed))
 
     def _guarded(self, verb: str, *arguments: Any) -> None:
-        """Call the view; one that fails is given up, and the run goes on without."""
+        """Call a method of the view; if it fails, the run goes on without a view."""
         try:
             getattr(self._view, verb)(*arguments)
         except _DISPLAY_ERRORS:
@@ -234,11 +284,11 @@ class Progress:
             self._running = False
             self._stop.set()
             if verb != "close" and self._view is not None:
-                with suppress(*_DISPLAY_ERRORS):  # a live display that stays open keeps standard error redirected
+                with suppress(*_DISPLAY_ERRORS):  # a live display redirects standard error until it is closed
                     self._view.close(None)
 
     def _log_now_and_then(self, elapsed: float) -> None:
-        """A line at each quarter of the budget; without one, whenever the seconds have doubled."""
+        """Log a line at each quarter of the budget, or whenever the seconds have doubled if there is no budget."""
         fraction = self._fraction(elapsed)
         if fraction is None:
             now, due = elapsed, elapsed >= max(10.0, 2 * self._logged)
@@ -249,30 +299,31 @@ class Progress:
             logger.info("%s", self._line(elapsed))
 
     def _fraction(self, elapsed: float) -> float | None:
-        """Share of the budget that is spent, None without one."""
+        """Return the share of the budget that is spent; None without a budget."""
         shares = [] if not self._budget else [elapsed / self._budget]
         shares += [] if not self._max_trials else [self._trials / self._max_trials]
         return min(1.0, max(shares)) if shares else None
 
     def _line(self, elapsed: float) -> str:
+        """Return the state of the run in one line."""
         of = "" if self._max_trials is None else f"/{self._max_trials}"
         clock = f"{elapsed:.0f} s" if self._budget is None else f"{max(0.0, self._budget - elapsed):.0f} s left"
         parts = [clock, f"{self._trials}{of} trials"]
         if self._best is not None:
-            parts.append(f"best {self._score()}")
+            parts.append(f"best {self._name} {self._score(self._best)}")
         if self._family:
             parts.append(self._family.replace("_", " "))
         return ", ".join(parts)
 
-    def _score(self) -> str:
-        assert self._best is not None
-        score = -self._best.score if self._negated else self._best.score
-        n, of = self._best.n_folds, self._best.of_folds
-        return f"{self._name} {score:.4g}{'' if n == of else f' on {n} of {of} folds'}"
+    def _score(self, best: Best) -> str:
+        """Return a score with the folds that it is the mean of."""
+        score = -best.score if self._negated else best.score
+        folds = f" on {len(best.folds)} of {best.n_folds} folds" if best.n_folds > 1 else ""
+        return f"{score:.4g}{folds}"
 
 
 def _make_view() -> _View | None:
-    """What fits the place where the program runs; None where nobody watches."""
+    """Return the view for a notebook or a terminal; None for a log file or a pipe."""
     try:
         notebook = sys.modules.get("IPython")
         if notebook is not None and hasattr(notebook.get_ipython(), "kernel"):
@@ -285,7 +336,7 @@ def _make_view() -> _View | None:
 
 
 def _is_terminal(stream: Any) -> bool:
-    """Whether a person sees the stream; standard streams may be missing or closed."""
+    """Return whether a stream is a terminal; standard streams may be missing or closed."""
     try:
         return stream is not None and bool(stream.isatty())
     except ValueError:

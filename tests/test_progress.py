@@ -13,25 +13,34 @@ import sys
 import termios
 import threading
 import types
+from itertools import pairwise
 
+import numpy as np
 import pytest
+from sklearn.datasets import load_breast_cancer
 
-from automl.progress import Best, Progress
+import automl.progress
+from automl import AutoMLClassifier
+from automl.progress import Best, Leader, Progress
+from automl.trials.candidates import rank
+from automl.trials.history import RunHistory
+from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+from pipelines.configuration import Configuration
 
 RUN = """
 import sys, time
 from automl.progress import Best, Progress
 with Progress({verbose}, 60, {max_trials}, {name!r}) as progress:
-    progress.update(3, Best({score}, "extra_trees", {n_folds}, 8), "random_forest", 12.0)
+    progress.update(3, Best({score}, "extra_trees", tuple(range({n_folds})), 8), "random_forest", 12.0)
     time.sleep({sleep})
-    progress.message("a word in between")
+    progress.message("a message in between")
     print("from the script")
     progress.close("budget spent")
 """
 
 
 def ridge(score):
-    return Best(score, "ridge", 5, 5)
+    return Best(score, "ridge", (0, 1, 2, 3, 4), 5)
 
 
 def script(*, verbose=1, max_trials=None, name="roc_auc", score=0.91234, n_folds=8, sleep=0.8):
@@ -68,16 +77,16 @@ def run_with_pipes(code):
 def test_a_terminal_sees_budget_trials_score_and_family_and_the_clock_ticks():
     stdout, seen = run_with_terminal(script(sleep=2.6))
     assert stdout == "from the script\n"
-    left = re.findall(r"(\d+) s left, 3 trials, best roc auc 0.9123, random forest", seen)
+    left = re.findall(r"(\d+) s left, 3 trials, best roc auc 0.9123 on 8 of 8 folds, random forest", seen)
     assert len(set(left)) > 1  # one update, drawn again as time goes on
     assert set(left) <= {"48", "47", "46", "45", "44"}
-    assert "a word in between" in seen
-    assert "automl: budget spent; best roc auc 0.9123; 1" in seen
+    assert "a message in between" in seen
+    assert "automl: budget spent; best roc auc 0.9123 on 8 of 8 folds; 1" in seen
 
 
 def test_a_loss_is_shown_as_people_read_it():
     _, seen = run_with_terminal(script(name="neg_log_loss", score=-0.25, max_trials=10))
-    assert "3/10 trials, best log loss 0.25" in seen
+    assert "3/10 trials, best log loss 0.25 on 8 of 8 folds" in seen
 
 
 def test_verbose_0_shows_nothing_on_a_terminal():
@@ -86,7 +95,7 @@ def test_verbose_0_shows_nothing_on_a_terminal():
 
 def test_verbose_2_names_each_new_best_once():
     _, seen = run_with_terminal(script(verbose=2))
-    assert seen.count("new best roc auc 0.9123 by extra trees after 12.0 s") == 1
+    assert seen.count("new best roc auc 0.9123 on 8 of 8 folds by extra trees after 12.0 s") == 1
 
 
 def test_a_dumb_terminal_gets_no_control_codes():
@@ -102,8 +111,8 @@ def test_a_log_gets_a_few_plain_lines():
     stdout, stderr = run_with_pipes(code)
     assert stdout == "from the script\n"
     lines = stderr.splitlines()
-    assert lines[:2] == ["automl search by roc auc, budget 60 s", "automl a word in between"]
-    assert lines[2].startswith("automl budget spent; best roc auc 0.9123; 1")
+    assert lines[:2] == ["automl search by roc auc, budget 60 s", "automl a message in between"]
+    assert lines[2].startswith("automl budget spent; best roc auc 0.9123 on 8 of 8 folds; 1")
     assert len(lines) == 3
 
 
@@ -119,16 +128,39 @@ def test_a_hundred_trials_make_at_most_five_log_lines(caplog):
     assert said[-1].startswith("budget spent; best r2 0.99")
 
 
-def test_a_lucky_fold_is_said_to_be_one_and_gives_way_to_what_has_more(caplog):
+def test_scores_on_different_folds_are_never_compared(caplog):
     caplog.set_level(logging.INFO, logger="automl")
+    every = tuple(range(8))
     with Progress(2, None, None, "neg_mean_absolute_error") as progress:
-        for score, n_folds in [(-738.1, 1), (-1137, 8), (-1150, 8), (-1100, 8)]:
-            progress.update(n_folds, Best(score, "extra_trees", n_folds, 8), "ridge", 1.0)
+        for score, folds in [(-738.1, (0,)), (-900, (0, 1)), (-950, (0, 2)), (-1137, every), (-1150, every)]:
+            progress.update(1, Best(score, "extra_trees", folds, 8), "ridge", 1.0)
+        progress.update(1, Best(-1100, "extra_trees", every, 8), "ridge", 1.0)
     assert [record.getMessage() for record in caplog.records[1:]] == [
         "new best mean absolute error 738.1 on 1 of 8 folds by extra trees after 1.0 s",
-        "new best mean absolute error 1137 by extra trees after 1.0 s",
-        "new best mean absolute error 1100 by extra trees after 1.0 s",
+        "best on more folds: mean absolute error 900 on 2 of 8 folds by extra trees after 1.0 s; not comparable with "
+        "738.1 on 1 of 8 folds",
+        "best on other folds: mean absolute error 950 on 2 of 8 folds by extra trees after 1.0 s; not comparable with "
+        "900 on 2 of 8 folds",
+        "best on more folds: mean absolute error 1137 on 8 of 8 folds by extra trees after 1.0 s; not comparable with "
+        "950 on 2 of 8 folds",
+        "new best mean absolute error 1100 on 8 of 8 folds by extra trees after 1.0 s",
     ]
+
+
+def test_in_the_log_of_a_fit_a_new_best_is_better_than_the_one_before(caplog):
+    caplog.set_level(logging.INFO, logger="automl")
+    X, y = load_breast_cancer(return_X_y=True)
+    settings = {"include": ["decision_tree", "lda"], "cv": 5, "n_jobs": 1, "random_state": 0}
+    AutoMLClassifier(**settings, time_budget=None, max_trials=6, scoring="accuracy", verbose=2).fit(X, y)
+    lines = [record.getMessage() for record in caplog.records if "best" in record.getMessage()]
+    found = [re.match(r"(new best|best on \w+ folds:) accuracy ([\d.]+) on (\d) of 5 folds by", line) for line in lines]
+    announced = [(match[1], float(match[2]), int(match[3])) for match in found if match]
+    assert len(announced) >= 2
+    assert announced[-1][2] == 5
+    for (_, before, n_before), (kind, score, n_folds) in pairwise(announced):
+        if kind == "new best":
+            assert n_folds == n_before
+            assert score > before
 
 
 def test_a_run_without_limits_logs_ever_more_rarely(caplog):
@@ -263,4 +295,58 @@ def test_a_notebook_gets_one_output_that_is_replaced(monkeypatch):
         progress.update(5, ridge(0.8), "catboost", 30.0)
         progress.close("interrupted")
     assert len(shown) == 1
-    assert updates[-1].startswith("automl: interrupted; best accuracy 0.8; 30.")
+    assert updates[-1].startswith("automl: interrupted; best accuracy 0.8 on 5 of 5 folds; 30.")
+
+
+def trial_result(number, losses, status=Status.OK):
+    folds = {fold: FoldResult(loss, 0.1, 0.0) for fold, loss in losses.items()}
+    return TrialResult(Trial(Configuration({"model": "lda", "number": number}), tuple(losses)), status, folds, 0.1)
+
+
+def random_results(n, seed, complete_share):
+    """Trials on the first fold, on some folds and on all four folds, with some failures."""
+    rng = np.random.default_rng(seed)
+    for _ in range(n):
+        folds = range(4) if rng.random() < complete_share else range(rng.integers(0, 4))
+        losses = {int(fold): float(rng.random()) for fold in rng.permutation(folds)}
+        yield trial_result(int(rng.integers(n)), losses, Status.OK if losses else Status.CRASH)
+
+
+@pytest.mark.parametrize("complete_share", [0.0, 0.05, 0.9])
+def test_the_leader_is_the_first_of_the_leaderboard_after_every_trial(complete_share):
+    for seed in range(5):
+        history, leader = RunHistory(), Leader(4)
+        for result in random_results(60, seed, complete_share):
+            history.append(result)
+            found = leader.update(result, history)
+            first = rank(history, usable_only=False, most_folds_first=True)[0]
+            assert (found is None) == (not first.folds)
+            if found is not None:
+                assert (found.score, found.folds) == (-first.mean_loss, tuple(sorted(first.folds)))
+
+
+def test_the_leader_of_a_resumed_run_may_be_of_an_earlier_session():
+    history = RunHistory([trial_result(1, {0: 0.1, 1: 0.1}), trial_result(2, {0: 0.2})])
+    failed = trial_result(3, {}, Status.CRASH)
+    history.append(failed)
+    assert Leader(2).update(failed, history) == Best(-0.1, "lda", (0, 1), 2)
+
+
+def test_a_long_run_does_not_rank_all_trials_after_each_trial(monkeypatch):
+    calls = []
+    monkeypatch.setattr(automl.progress, "rank", lambda *args, **options: calls.append(1) or rank(*args, **options))
+    history, leader = RunHistory(), Leader(2)
+    for number in range(300):
+        losses = {0: 1 / (number + 1), 1: 0.5} if number % 2 else {0: 0.3}
+        history.append(trial_result(number, losses))
+        leader.update(history.results[-1], history)
+    assert len(calls) < 5
+
+
+def test_a_fit_that_shows_nothing_ranks_nothing(monkeypatch):
+    def refuse(*args, **options):
+        raise AssertionError("ranked")
+
+    monkeypatch.setattr(automl.progress, "rank", refuse)
+    X, y = load_breast_cancer(return_X_y=True)
+    AutoMLClassifier(include=["lda"], time_budget=None, max_trials=1, n_jobs=1, verbose=0).fit(X, y)

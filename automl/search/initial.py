@@ -92,7 +92,7 @@ def recommended_portfolio(
     if recommendation is None:
         return default_portfolio(space, runtime, budget), None
     if not recommendation.configurations:
-        logger.info("no known data set has about as many rows and is like this; starting with the hand-made portfolio")
+        logger.info("no known data set is similar to this one; the search starts with the hand-made portfolio")
         return default_portfolio(space, runtime, budget), None
     nearest = dict(reversed(recommendation.similar))  # a data set may have been measured on few rows and on many
     for name, found in sorted(nearest.items(), key=lambda item: item[1].distance)[:3]:

@@ -26,7 +26,7 @@ def max_candidates(n_rows: int) -> int:
 def max_per_family(n_rows: int) -> int:
     """Return how many configurations of one family are worth all folds.
 
-    The number grows with the rows, because more rows tell similar configurations apart.
+    The number grows with the rows, because more rows make similar configurations distinguishable.
     """
     return 2 if n_rows < 1_000 else 3 if n_rows < 5_000 else 4 if n_rows < 10_000 else 6
 

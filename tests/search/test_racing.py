@@ -201,7 +201,7 @@ def test_a_challenger_that_exceeds_its_seconds_is_not_started_and_enters_the_his
     noted = history.evaluations[slow]
     assert (noted.status, noted.folds) == (Status.TIMEOUT, {})
     assert noted.reason == "not started: it would take about 5.0 s, the limit is 2.0 s"
-    assert race.suggest(history, 1) or history.running  # and the search goes on
+    assert race.suggest(history, 1) or history.running  # and the search continues
 
 
 def test_a_challenger_that_exceeds_the_memory_is_not_started_and_enters_the_history():

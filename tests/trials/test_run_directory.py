@@ -45,7 +45,7 @@ def test_a_resumed_run_shows_the_seconds_of_all_sessions(tmp_path, monkeypatch):
     with_elapsed(tmp_path, 500)
     shown = []
     monkeypatch.setattr(Progress, "update", lambda self, trials, best, family, elapsed: shown.append(elapsed))
-    fit(tmp_path, max_trials=None, time_budget=600, callbacks=[stop])
+    fit(tmp_path, max_trials=None, time_budget=600, callbacks=[stop], verbose=1)
     assert 500 < shown[-1] < 600
     last = json.loads((tmp_path / "history.jsonl").read_text().splitlines()[-1])
     assert 500 < last["elapsed"] < 600
