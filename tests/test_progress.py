@@ -1,4 +1,4 @@
-"""The display as a person, a log file and a pipe meet it."""
+"""The progress display on a terminal, in a notebook, in a log file and in a pipe."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def script(*, verbose=1, max_trials=None, name="roc_auc", score=0.91234, n_folds
 
 
 def run_with_terminal(code, *, term="xterm"):
-    """Standard output and what a terminal on standard error receives."""
+    """Return the standard output, and the text that a terminal on standard error receives."""
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
     environment = {**os.environ, "TERM": term, "COLUMNS": "100"}
@@ -74,17 +74,17 @@ def run_with_pipes(code):
     return done.stdout, done.stderr
 
 
-def test_a_terminal_sees_budget_trials_score_and_family_and_the_clock_ticks():
+def test_a_terminal_shows_budget_trials_score_and_family_and_the_seconds_change():
     stdout, seen = run_with_terminal(script(sleep=2.6))
     assert stdout == "from the script\n"
     left = re.findall(r"(\d+) s left, 3 trials, best roc auc 0.9123 on 8 of 8 folds, random forest", seen)
-    assert len(set(left)) > 1  # one update, drawn again as time goes on
+    assert len(set(left)) > 1  # there was one update, and the line was drawn again as time passed
     assert set(left) <= {"48", "47", "46", "45", "44"}
     assert "a message in between" in seen
     assert "automl: budget spent; best roc auc 0.9123 on 8 of 8 folds; 1" in seen
 
 
-def test_a_loss_is_shown_as_people_read_it():
+def test_a_negated_loss_is_shown_as_a_positive_number():
     _, seen = run_with_terminal(script(name="neg_log_loss", score=-0.25, max_trials=10))
     assert "3/10 trials, best log loss 0.25 on 8 of 8 folds" in seen
 
@@ -93,16 +93,16 @@ def test_verbose_0_shows_nothing_on_a_terminal():
     assert run_with_terminal(script(verbose=0)) == ("from the script\n", "")
 
 
-def test_verbose_2_names_each_new_best_once():
+def test_verbose_2_announces_a_new_best_once():
     _, seen = run_with_terminal(script(verbose=2))
     assert seen.count("new best roc auc 0.9123 on 8 of 8 folds by extra trees after 12.0 s") == 1
 
 
-def test_a_dumb_terminal_gets_no_control_codes():
+def test_a_terminal_without_control_codes_gets_none():
     assert "\x1b" not in run_with_terminal(script(), term="dumb")[1]
 
 
-def test_pipes_get_nothing_unless_logging_is_asked_for():
+def test_a_pipe_gets_nothing_unless_logging_is_configured():
     assert run_with_pipes(script()) == ("from the script\n", "")
 
 
@@ -122,10 +122,10 @@ def test_a_hundred_trials_make_at_most_five_log_lines(caplog):
         for second in range(100):
             progress.update(second + 1, ridge(0.01 * second), "ridge", float(second))
         progress.close("budget spent")
-    said = [record.getMessage() for record in caplog.records]
-    assert said[0] == "search by r2, budget 100 s"
-    assert [line.split(",")[0] for line in said[1:-1]] == ["75 s left", "50 s left", "25 s left"]
-    assert said[-1].startswith("budget spent; best r2 0.99")
+    lines = [record.getMessage() for record in caplog.records]
+    assert lines[0] == "search by r2, budget 100 s"
+    assert [line.split(",")[0] for line in lines[1:-1]] == ["75 s left", "50 s left", "25 s left"]
+    assert lines[-1].startswith("budget spent; best r2 0.99")
 
 
 def test_scores_on_different_folds_are_never_compared(caplog):
@@ -163,20 +163,20 @@ def test_in_the_log_of_a_fit_a_new_best_is_better_than_the_one_before(caplog):
             assert score > before
 
 
-def test_a_run_without_limits_logs_ever_more_rarely(caplog):
+def test_a_run_without_limits_logs_a_line_when_the_seconds_have_doubled(caplog):
     caplog.set_level(logging.INFO, logger="automl")
     with Progress(1, None, None, "r2") as progress:
         for second in range(1000):
             progress.update(second, None, "ridge", float(second))
-    said = [record.getMessage().split(",")[0] for record in caplog.records[1:]]
-    assert said == ["10 s", "20 s", "40 s", "80 s", "160 s", "320 s", "640 s"]
+    seconds = [record.getMessage().split(",")[0] for record in caplog.records[1:]]
+    assert seconds == ["10 s", "20 s", "40 s", "80 s", "160 s", "320 s", "640 s"]
 
 
 def test_verbose_0_logs_nothing(caplog):
     caplog.set_level(logging.DEBUG, logger="automl")
     with Progress(0, 10.0, None, "r2") as progress:
         progress.update(1, ridge(0.5), "ridge", 9.0)
-        progress.message("unheard")
+        progress.message("a message")
         progress.close("done")
     assert caplog.records == []
 
@@ -196,7 +196,7 @@ except KeyboardInterrupt:
 
 
 class BrokenTerminal:
-    """A terminal that hangs up after the first bytes."""
+    """A terminal that is closed after the first bytes."""
 
     encoding = "utf-8"
 
@@ -209,28 +209,28 @@ class BrokenTerminal:
     def write(self, text):
         self.written += 1
         if self.written > 2:
-            raise OSError("hung up")
+            raise OSError("closed")
         return len(text)
 
     def flush(self):
         pass
 
 
-def test_a_terminal_that_hangs_up_does_not_hurt_the_run(monkeypatch):
+def test_a_terminal_that_is_closed_does_not_end_the_run(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     terminal = BrokenTerminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     with Progress(1, 60, None, "r2") as progress:
         for i in range(3):
             progress.update(i, ridge(0.1), "ridge", 1.0)
-            progress.message("anyone there?")
+            progress.message("a message")
         progress.close("done")
     assert terminal.written > 2
     assert sys.stderr is terminal
 
 
 @pytest.mark.parametrize("stderr", [None, "closed"])
-def test_a_missing_standard_error_does_not_hurt_the_run(monkeypatch, tmp_path, stderr):
+def test_a_missing_standard_error_does_not_end_the_run(monkeypatch, tmp_path, stderr):
     stream = None
     if stderr == "closed":
         stream = (tmp_path / "log").open("w")
@@ -241,7 +241,7 @@ def test_a_missing_standard_error_does_not_hurt_the_run(monkeypatch, tmp_path, s
         progress.close("done")
 
 
-def test_many_threads_may_report_at_once(monkeypatch):
+def test_many_threads_may_report_at_the_same_time(monkeypatch):
     ours, theirs = pty.openpty()
     monkeypatch.setenv("TERM", "xterm")
     drain = threading.Thread(target=_drain, args=(ours,), daemon=True)

@@ -1,4 +1,4 @@
-"""Log expected improvement per second, and where in the space it is highest."""
+"""Log expected improvement per second, and the search for the configurations where it is highest."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ N_RANDOM = 1_000
 N_STARTS = 10
 N_NEIGHBORS = 12
 MAX_STEPS = 12
-# The trees agree more than they should: their spread is taken that many times. Searches less greedily; measured on
-# other tasks than those of benchmarks/SEARCH.md.
-CAUTION = 1.5
+# The predictions of the trees differ too little, so their spread is multiplied by this factor, which makes the search
+# less greedy. Its value was measured on other tasks than those of benchmarks/SEARCH.md.
+SPREAD_FACTOR = 1.5
 
 
 def log_expected_improvement(mean: Array, deviation: Array, best: float) -> Array:
-    """Logarithm of the expected improvement of a cost that is known on a logarithmic scale.
+    """Return the logarithm of the expected improvement of a cost that is predicted on a logarithmic scale.
 
     ``exp(best) Phi(v) - exp(deviation^2 / 2 + mean) Phi(v - deviation)`` with ``v = (best - mean) / deviation``
     (Hutter et al., 2009, "An experimental investigation of model-based parameter optimisation", section 5.2).
     """
     v = (best - mean) / deviation
     gain = np.exp(best) * ndtr(v) - np.exp(0.5 * deviation**2 + mean) * ndtr(v - deviation)
-    # Where the difference drowns in rounding, its leading factor still orders the candidates.
+    # Where rounding makes the difference meaningless, its leading factor still orders the candidates.
     return np.where(gain > 1e-12, np.log(np.maximum(gain, 1e-300)), -30.0 + log_ndtr(v))
 
 
 def score(surrogate: Surrogate, vectors: Vectors, per_second: bool) -> Array:
-    """Acquisition values of shape (n,), higher is better."""
+    """Return acquisition values of shape (n,); higher is better."""
     X = impute_inactive(vectors)
     mean, deviation = surrogate.cost.predict(X)
-    value = log_expected_improvement(mean, CAUTION * deviation, surrogate.best)
+    value = log_expected_improvement(mean, SPREAD_FACTOR * deviation, surrogate.best)
     if per_second and surrogate.log_seconds is not None:
         value = value - surrogate.log_seconds.predict(X)[0]
     return value
@@ -45,10 +45,10 @@ def score(surrogate: Surrogate, vectors: Vectors, per_second: bool) -> Array:
 def maximize(
     space: VectorSpace, surrogate: Surrogate, known: Vectors, rng: np.random.Generator, per_second: bool = True
 ) -> Vectors:
-    """Candidates by falling acquisition value, shape (n, n_hyperparameters).
+    """Return candidates in the order of falling acquisition value, shape (n, n_hyperparameters).
 
-    Local search over one-exchange neighborhoods from the best known and the best random configurations, all starts
-    at once, beside the random configurations themselves.
+    The candidates are random configurations, and the results of a local search over one-exchange neighborhoods. The
+    local search starts from the best known and the best random configurations, from all of them at the same time.
 
     Parameters
     ----------
@@ -60,16 +60,16 @@ def maximize(
     best_random = pool[np.argsort(-values)[: N_STARTS // 2]]
     current = np.concatenate([known[: N_STARTS - len(best_random)], best_random])
     current_values = score(surrogate, current, per_second)
-    reached, reached_values = [pool], [values]
+    found, found_values = [pool], [values]
     scale = 0.2
     for _ in range(MAX_STEPS):
         near, origins = space.neighbors(current, N_NEIGHBORS, scale, rng)
         if len(near) == 0:
             break
         near_values = score(surrogate, near, per_second)
-        reached.append(near)
-        reached_values.append(near_values)
-        order = np.argsort(near_values, kind="stable")  # the last write of each origin is its best
+        found.append(near)
+        found_values.append(near_values)
+        order = np.argsort(near_values, kind="stable")  # the last value that is written for an origin is its best
         step = np.full(len(current), -1)
         step[origins[order]] = order
         better = (step >= 0) & (near_values[step] > current_values)
@@ -78,5 +78,5 @@ def maximize(
             if scale < 0.02:
                 break
             scale /= 2
-    every = np.concatenate(reached)
-    return every[np.argsort(-np.concatenate(reached_values), kind="stable")]
+    candidates = np.concatenate(found)
+    return candidates[np.argsort(-np.concatenate(found_values), kind="stable")]

@@ -1,4 +1,4 @@
-"""Search strategies from the literature: baselines for measurements, and for users who want them."""
+"""Search strategies from the literature, as baselines of measurements and for users who want them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pipelines.configuration import Configuration
 
 
 class _Baseline:
-    """Initial configurations first, then what `_candidates` proposes, none of them twice.
+    """Proposes the initial configurations, then the candidates of a subclass; no configuration twice.
 
     Parameters
     ----------
@@ -47,12 +47,12 @@ class _Baseline:
         return trials
 
     def _candidates(self, history: RunHistory, n_tried: int, rng: np.random.Generator) -> Iterator[Vectors]:
-        """Batches of rows, to be searched for one that is new; random ones follow them."""
+        """Yield batches of rows; the first new one is proposed. Random rows follow if all of them are known."""
         raise NotImplementedError
 
 
 class RandomSearcher(_Baseline):
-    """Uniform samples from the space."""
+    """Proposes uniform samples from the space."""
 
     origin = "random"
 
@@ -61,7 +61,7 @@ class RandomSearcher(_Baseline):
 
 
 class SobolSearcher(_Baseline):
-    """A scrambled Sobol sequence through the unit cube (Owen, 1998), its points made valid."""
+    """Proposes the points of a scrambled Sobol sequence (Owen, 1998), which are made valid."""
 
     origin = "sobol"
 
@@ -69,14 +69,15 @@ class SobolSearcher(_Baseline):
         sequence = qmc.Sobol(len(self._space.names), rng=np.random.default_rng(self._seed))
         if n_tried:
             sequence.fast_forward(n_tried)
-        for _ in range(8):  # forbidden points leave gaps; a few blocks always hold a valid one
+        for _ in range(8):  # some points are forbidden; a few blocks always hold a valid one
             yield self._space.valid(self._space.from_unit(sequence.random(64)))
 
 
 class GridSearcher(_Baseline):
-    """A grid over all choices and a few values of each number, visited in a shuffled order.
+    """Proposes the points of a grid over all choices and a few values of each number, in a random order.
 
-    The order is a function of the seed and of how many are tried; the grid gets finer when it is used up.
+    The order is a function of the seed and of the number of tried configurations. When all points of a grid are tried,
+    a finer grid follows.
     """
 
     origin = "grid"
@@ -84,13 +85,16 @@ class GridSearcher(_Baseline):
     def _candidates(self, history: RunHistory, n_tried: int, rng: np.random.Generator) -> Iterator[Vectors]:
         shape = (1024, len(self._space.names))
         for resolution in (3, 5, 9):
-            # Points are drawn rather than listed: the whole grid of a joint space has more of them than atoms exist.
+            # Points are drawn, not listed: the whole grid of a joint space does not fit into any memory.
             numbers = (rng.integers(0, resolution, shape) + 0.5) / resolution
             yield self._space.valid(self._space.from_unit(np.where(self._space.n_choices, rng.random(shape), numbers)))
 
 
 class GeneticSearcher(_Baseline):
-    """Tournament selection, uniform crossover and mutation among the best so far (Eiben and Smith, 2015, chapter 3)."""
+    """Mutates and crosses the best configurations so far.
+
+    It uses tournament selection and uniform crossover (Eiben and Smith, 2015, chapter 3).
+    """
 
     origin = "genetic"
     population = 20
@@ -101,7 +105,7 @@ class GeneticSearcher(_Baseline):
         if len(known) < self.population // 2:
             return
         parents = self._space.encode([o.configuration for o in known[: self.population]])
-        # Rows are sorted by loss, so the smallest of a few random positions wins its tournament.
+        # Rows are sorted by loss, so the smallest of a few random positions wins the tournament.
         mothers, fathers = np.sort(rng.integers(0, len(parents), (2, 100, 3)), axis=2)[:, :, 0]
         mixed = np.where(rng.random((100, parents.shape[1])) < 0.5, parents[mothers], parents[fathers])
         fresh = self._space.from_unit(rng.random(mixed.shape))

@@ -1,4 +1,4 @@
-"""The clock of a run: one deadline that every part looks at."""
+"""The budget of a run: one clock that all parts of the run use."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Budget:
-    """Seconds and trials that a run may take; counts from its creation.
+    """The seconds and trials that a run may take; the seconds count from the creation of the object.
 
     Attributes
     ----------
     seconds : float or None
-        Wall clock for the whole of ``fit``; None for no limit.
+        Wall-clock seconds for the whole of ``fit``; None for no limit.
     max_trials : int or None
-        Number of configurations; None for no limit.
+        Number of configurations that may run; None for no limit.
     """
 
     seconds: float | None
@@ -24,20 +24,20 @@ class Budget:
 
     @property
     def elapsed(self) -> float:
-        """Seconds since the start."""
+        """The seconds since the start."""
         return time.monotonic() - self.started
 
     @property
     def reserve(self) -> float:
-        """Seconds kept back at the end for the ensemble and the models' way into memory."""
+        """The seconds that are reserved for building the ensemble and reading its models."""
         return 0.0 if self.seconds is None else min(0.25 * self.seconds, 0.6 + 0.025 * self.seconds)
 
     @property
     def search_left(self) -> float:
-        """Seconds left for trials; infinite without a time budget."""
+        """The seconds left for trials; infinite without a time budget."""
         return float("inf") if self.seconds is None else self.seconds - self.reserve - self.elapsed
 
     @property
     def fraction_used(self) -> float:
-        """Share of the seconds for trials that is gone, between 0 and 1; 0 without a time budget."""
+        """The share of the seconds for trials that is used, between 0 and 1; 0 without a time budget."""
         return 0.0 if self.seconds is None else min(1.0, self.elapsed / (self.seconds - self.reserve))

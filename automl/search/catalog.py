@@ -1,4 +1,4 @@
-"""Search strategies by name."""
+"""The catalog of searchers."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ def make_searcher(
     initial: Sequence[Configuration] = (),
     posterior: ConfigurationPosterior | None = None,
 ) -> Searcher:
-    """A searcher by its name, a sampler of Optuna in its adapter, or the user's own object as it is.
+    """Return a searcher by its name, a sampler of Optuna in its adapter, or an object of the user as it is.
 
     Only the default searcher uses the posterior.
 
     Raises
     ------
     InvalidInputError
-        If the name is unknown, or the object suggests nothing.
+        If the name is unknown, or the object has no method `suggest`.
     """
     if isinstance(searcher, str):
         check_names("searcher", searcher, SEARCHERS)

@@ -28,17 +28,18 @@ def shipped_corrections() -> dict[str, Correction]:
 
 
 class _Forecast:
-    """What one fold of a configuration takes.
+    """Predicts a cost of one fold of a configuration: its seconds, or its memory.
 
-    A configuration that has run takes what it took. Others get the component's guess for the training rows of a fold,
-    times the median ratio of measured to guessed: of their family, else of the whole run.
+    The cost of a configuration that has run is the measured one. Any other configuration gets the guess of its
+    component for the training rows of a fold, times the median ratio of measured cost to guess in its family, or in the
+    whole run where nothing of the family has run.
 
     Parameters
     ----------
     traits : TableTraits
-        Of the whole table.
+        Facts about the whole table.
     train_share : float
-        Share of the rows that a fold trains on.
+        Share of the rows on which a fold trains.
     correction : Correction
         Correction of the components' guesses, from the meta-database.
     """
@@ -49,11 +50,11 @@ class _Forecast:
         self._traits = replace(traits, n_rows=max(1, int(traits.n_rows * train_share)))
         self._correction = correction
         self._guesses: dict[Configuration, float] = {}
-        self._seen = (0, 0)
-        self._ratios: dict[str, float] = {}  # of what was measured to the guesses, when that was seen
+        self._measured_at = (0, 0)  # the history and its length when the ratios were computed
+        self._ratios: dict[str, float] = {}  # of measured costs to guesses, by family
 
     def guess(self, configuration: Configuration) -> float:
-        """The guess from before the run; a function of configuration and table alone."""
+        """Return the guess before the run; it depends on the configuration and the table alone."""
         if configuration not in self._guesses:
             factor, _ = self._correction.factors(configuration.family, self._traits)
             guessed = max(self._cost.least, self._cost.guess(configuration, self._traits))
@@ -61,30 +62,30 @@ class _Forecast:
         return self._guesses[configuration]
 
     def upper(self, configuration: Configuration) -> float:
-        """What nine of ten such fits stay below, before the run has measured anything."""
+        """Return a bound that nine of ten such fits stay below, before the run has measured anything."""
         middle, upper = self._correction.factors(configuration.family, self._traits)
         return self.guess(configuration) * upper / middle
 
     def predict(self, configuration: Configuration, history: RunHistory) -> float:
-        """What is to be expected of one fold."""
+        """Return the predicted cost of one fold."""
         known = history.evaluations.get(configuration)
-        taken = None if known is None else self._taken(known, history)
+        taken = None if known is None else self._measured_cost(known, history)
         if taken is not None:
             return taken
-        seen = (id(history), len(history.results))
-        if self._seen != seen:  # this is asked for every running trial before every suggestion
-            self._seen, self._ratios = seen, self._measure(history)
+        now = (id(history), len(history.results))
+        if self._measured_at != now:  # predictions for all running trials are needed before every suggestion
+            self._measured_at, self._ratios = now, self._measure(history)
         return self.guess(configuration) * self._ratios.get(configuration.family, self._ratios[""])
 
-    def _taken(self, evaluation: Evaluation, history: RunHistory) -> float | None:
-        """What a fold of a configuration took; None where that is not known."""
+    def _measured_cost(self, evaluation: Evaluation, history: RunHistory) -> float | None:
+        """Return the measured cost of a fold of a configuration; None where it is not known."""
         raise NotImplementedError
 
     def _measure(self, history: RunHistory) -> dict[str, float]:
-        """Median ratio of measured to guessed of each family, and of all under the empty name."""
+        """Return the median ratio of measured cost to guess of each family, and of all under the empty name."""
         ratios: dict[str, list[float]] = {}
         for e in history.evaluations.values():
-            taken = self._taken(e, history)
+            taken = self._measured_cost(e, history)
             if taken is not None:
                 ratios.setdefault(e.configuration.family, []).append(taken / self.guess(e.configuration))
         everything = [ratio for own in ratios.values() for ratio in own]
@@ -92,19 +93,19 @@ class _Forecast:
 
 
 class RuntimeModel(_Forecast):
-    """Seconds of one fold of a configuration."""
+    """Predicts the seconds of one fold of a configuration."""
 
     _cost = SECONDS
 
-    def _taken(self, evaluation: Evaluation, history: RunHistory) -> float | None:
+    def _measured_cost(self, evaluation: Evaluation, history: RunHistory) -> float | None:
         return history.cost(evaluation) if evaluation.folds else None
 
 
 class MemoryModel(_Forecast):
-    """MiB that one fold of a configuration adds to its worker at the highest."""
+    """Predicts the MiB that one fold of a configuration adds to its worker at the peak."""
 
     _cost = FIT_MEMORY
 
-    def _taken(self, evaluation: Evaluation, history: RunHistory) -> float | None:
+    def _measured_cost(self, evaluation: Evaluation, history: RunHistory) -> float | None:
         noted = [result.info["memory"] for result in evaluation.folds.values() if "memory" in result.info]
         return max(self._cost.least, *noted) if noted else None

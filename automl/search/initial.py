@@ -1,4 +1,4 @@
-"""The initial design: what did well on similar data sets, or a hand-made portfolio of tuned configurations."""
+"""The initial design: configurations that did well on similar data sets, or a portfolio of tuned configurations."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from pipelines.space import choices, complete, hyperparameter_names
 logger = logging.getLogger(__name__)
 
 DESIGNS = ("meta", "default")
-PATIENCE = 0.015  # share of the budget: what is cheaper need not be cheaper still
-_LONGEST = 3600.0  # seconds; a longer budget changes nothing in the order
+PATIENCE = 0.015  # share of the budget; among configurations that take less, the seconds do not matter
+_LONGEST = 3600.0  # seconds; a longer budget does not change the order
 # Families in the order in which they help an ensemble most per second on tables of a few thousand rows.
 _ORDER = (
     "lightgbm",
@@ -46,14 +46,14 @@ _ORDER = (
     "qda",
     "elastic_net",
 )
-_DEAREST = 0.2  # share of the budget that one fold of a model without a clock of its own may take
+_MAX_SHARE = 0.2  # share of the budget that one fold may take if the model cannot stop early
 
 
 def default_portfolio(space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget) -> list[Configuration]:
-    """Configurations to begin with, those first that are likely to help most per second.
+    """Return the hand-made portfolio, sorted by how much each family usually helps an ensemble per second.
 
-    The first entry of each family comes before the second of any. What would take more than a fifth of the budget for
-    one fold and cannot stop by itself is left out.
+    The first entry of each family comes before the second entry of any family. An entry is left out if one fold would
+    take more than a fifth of the budget and its model cannot stop early.
     """
     seconds = budget.search_left
     interruptible = {component.name for component in MODELS if component.interruptible}
@@ -67,8 +67,8 @@ def default_portfolio(space: ConfigurationSpace, runtime: RuntimeModel, budget: 
         turn = rounds[family] = rounds.get(family, -1) + 1
         share = runtime.guess(configuration) / seconds
         if family in interruptible:
-            share = 0.0  # stopped in time, whatever it would take
-        elif share > _DEAREST:
+            share = 0.0  # it stops in time
+        elif share > _MAX_SHARE:
             continue
         place = _ORDER.index(family) if family in _ORDER else len(_ORDER)
         keyed.append(((turn, place), configuration))
@@ -122,7 +122,7 @@ def _recommend(
                     described,
                     space,
                     task.metric.name,
-                    lambda configuration: _cost(configuration, runtime, longest, _DEAREST * seconds),
+                    lambda configuration: _cost(configuration, runtime, longest, _MAX_SHARE * seconds),
                     PATIENCE * seconds,
                 )
         except MetaDatabaseError as error:
@@ -132,21 +132,21 @@ def _recommend(
     return None
 
 
-def _cost(configuration: Configuration, runtime: RuntimeModel, longest: float, dearest: float) -> float:
-    """Seconds that a fold will take; infinite for what is too dear and cannot stop by itself."""
+def _cost(configuration: Configuration, runtime: RuntimeModel, longest: float, affordable: float) -> float:
+    """Return the seconds that a fold will take; infinite if that is too long and the model cannot stop early."""
     seconds = runtime.guess(configuration)
     if get_component("model", configuration.family).interruptible:
         return min(seconds, longest)
-    return seconds if runtime.upper(configuration) <= dearest else float("inf")
+    return seconds if runtime.upper(configuration) <= affordable else float("inf")
 
 
 def from_user(space: ConfigurationSpace, entries: Sequence[Mapping[str, Any]]) -> list[Configuration]:
-    """The user's own configurations, their missing hyperparameters filled with defaults.
+    """Return the configurations that the user gave; missing hyperparameters get their defaults.
 
     Raises
     ------
     InvalidInputError
-        If an entry names no model, one that is not in the space, or a hyperparameter that no space holds.
+        If an entry names no model, a model that is not in the space, or an unknown hyperparameter.
     """
     found = []
     for number, entry in enumerate(entries):

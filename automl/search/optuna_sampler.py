@@ -1,4 +1,4 @@
-"""Any sampler of Optuna as a search strategy."""
+"""An adapter that makes any sampler of Optuna a search strategy."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SAMPLERS = {
     "nsga_ii": "NSGAIISampler",
     "qmc": "QMCSampler",
 }
-_ATTEMPTS = 20
+_ATTEMPTS = 20  # suggestions of the sampler until one is new
 
 
 def _optuna() -> Any:
@@ -49,7 +49,7 @@ def is_optuna_sampler(searcher: Any) -> bool:
 
 
 class OptunaSearcher:
-    """Asks a sampler of Optuna, which sees the history as finished trials.
+    """Proposes the suggestions of a sampler of Optuna, which gets the history as finished trials.
 
     Parameters
     ----------
@@ -58,7 +58,7 @@ class OptunaSearcher:
     initial : sequence of Configuration
         Tried first, in this order.
     sampler : str or optuna.samplers.BaseSampler
-        One of `SAMPLERS`, or an object.
+        A name of `SAMPLERS`, or an object.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class OptunaSearcher:
                     tried.add(configuration)
                     break
                 study.tell(trial, state=_optuna().trial.TrialState.FAIL)
-            else:  # the sampler only repeats itself; a random configuration moves it on
+            else:  # the sampler repeats itself; a random configuration gives it something new
                 rng = np.random.default_rng((self._seed, len(tried)))
                 new = self._vectors.first_new(self._vectors.samples(rng), tried)
                 if new is None:
@@ -97,7 +97,7 @@ class OptunaSearcher:
         return trials
 
     def _study(self, history: RunHistory, n_tried: int) -> Any:
-        """A study that knows the history; built anew, so that a resumed run goes on alike."""
+        """Return a new study with the history, so that a resumed run continues in the same way."""
         optuna = _optuna()
         sampler = self._sampler
         if isinstance(sampler, str):
@@ -123,7 +123,7 @@ class OptunaSearcher:
         return study
 
     def _complete(self, trial: Any) -> Configuration | None:
-        """Ask for the active hyperparameters, parents first; None where the result is forbidden."""
+        """Return a configuration of suggested values, parents first; None where the configuration is forbidden."""
         values: dict[str, Any] = {}
         vector = np.full(len(self._space), np.nan)
         for i, (name, hyperparameter) in enumerate(self._space.items()):

@@ -1,4 +1,4 @@
-"""Bayesian optimization in the manner of SMAC: a forest, expected improvement per second, random interleaving."""
+"""Bayesian optimization as in SMAC: a forest, expected improvement per second, random interleaving."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from automl.trials.trial import Trial
 from metalearning.posterior import ConfigurationPosterior
 from pipelines.configuration import Configuration
 
-# Where many suggestions are asked for at once, the second choices of a model are good enough for some of them.
+# A request for many suggestions fits about eight models; each model gives several suggestions, 16 at most.
 _MODELS, _MOST_PER_MODEL = 8, 16
-_BLIND = 3  # initial configurations in their given order, before it is asked what their results say of the others
+_N_IN_ORDER = 3  # initial configurations that are tried in their given order, before their results change the order
 
 
 class SmacSearcher:
-    """Suggests by expected improvement per second, after the initial configurations.
+    """Suggests the initial configurations first, then configurations of high expected improvement per second.
 
     Follows SMAC (Hutter et al., 2011; Lindauer et al., 2022, JMLR 23(54)): a random forest over the conditional
-    space, local search from the best configurations, and now and then a random one, so that no part of the space is
-    shut out for ever.
+    space, local search from the best configurations, and a random configuration from time to time, so that no part of
+    the space is left out for ever.
 
     Parameters
     ----------
@@ -39,11 +39,11 @@ class SmacSearcher:
     n_advised : int
         Number of configurations after which the posterior takes turns with the model.
     n_initial : int
-        Random configurations before the first model where `initial` holds fewer.
+        Configurations before the first model; random ones where `initial` holds fewer.
     random_share : float
         Probability that a suggestion is random.
     per_second : bool
-        Divide the expected improvement by the expected seconds.
+        Whether to divide the expected improvement by the expected seconds.
     """
 
     def __init__(
@@ -99,7 +99,7 @@ class SmacSearcher:
             return left
         known = tried.intersection(self._posterior.configurations)
         seen = {o.configuration: o.loss for o in observations if o.configuration in known}
-        if len(seen) < _BLIND:
+        if len(seen) < _N_IN_ORDER:
             return left
         n_left = len(self._initial) - len(known)
         return self._posterior.rank_by_improvement(seen, tried)[:n_left] if n_left > 0 else []

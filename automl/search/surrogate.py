@@ -1,4 +1,4 @@
-"""The surrogate: random forests that predict the cost of a configuration and how long it takes."""
+"""The surrogate: random forests that predict the cost of a configuration and the seconds that it takes."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ from automl.trials.history import Observation
 
 Array = NDArray[np.float64]
 
-FIXED_SECONDS = 1.0  # a configuration that fits in no time still costs a place in the ensemble's choice
-# As many as fit into 50 ms a suggestion with 500 trials known.
+FIXED_SECONDS = 1.0  # added to the seconds of each configuration, because a very fast one has a price as well
+# As many trees as a suggestion can grow in 50 ms when 500 trials are known.
 N_TREES, N_TREES_FEW_FEATURES, FEW_FEATURES = 12, 24, 20
 N_TREES_SECONDS = 4
-# Features that a split chooses from: nearly all of a small space; all of a joint one would take too long.
+# Features that a split chooses from: nearly all of a small space. All features of a joint space would take too long.
 _SHARE_OF_FEATURES = 0.8
 _MOST_FEATURES = 20
 
 
 def impute_inactive(vectors: Array) -> NDArray[np.float32]:
-    """Inactive entries as -1, which is outside the range of active ones; shape and order are kept."""
+    """Return the vectors with -1, a value that no active entry has, for inactive entries; the shape is the same."""
     return np.where(np.isnan(vectors), -1.0, vectors).astype(np.float32)
 
 
 def scaled_costs(observations: Sequence[Observation]) -> Array:
-    """Losses on a logarithmic scale that spreads the good ones, failures as bad as the worst.
+    """Return losses on a logarithmic scale, which spreads the low ones; a failure counts as the worst loss.
 
-    As SMAC3's log-scaled encoder: with p the 5th percentile and ``m = min - (p - min)``, the cost is
-    ``log((loss - m) / (max - m))``; taken from all losses known now.
+    The formula is that of SMAC3's log-scaled encoder: with p the 5th percentile and ``m = min - (p - min)``, the cost
+    is ``log((loss - m) / (max - m))``. Minimum, maximum and percentile are those of all losses known now.
     """
     known = np.array([o.loss for o in observations if o.loss is not None and np.isfinite(o.loss)])
     if len(known) == 0:
         return np.zeros(len(observations))
     worst = float(known.max())
     losses = np.array([worst if o.loss is None or not np.isfinite(o.loss) else o.loss for o in observations])
-    # A few disasters (a diverged net) would squeeze all differences that matter into nothing.
+    # A few very high losses, as of a diverged net, would make all relevant differences tiny.
     upper = float(np.median(known) + 5 * (np.median(known) - known.min())) or worst
     losses = np.minimum(losses, max(upper, known.min()))
     low = losses.min()
@@ -50,21 +50,22 @@ def scaled_costs(observations: Sequence[Observation]) -> Array:
 
 @dataclass(frozen=True)
 class Forest:
-    """Mean and spread of the predictions of trees, each on a bootstrap sample, as in SMAC (Hutter et al., 2011).
+    """Predicts the mean and the spread of trees, each grown on a bootstrap sample, as in SMAC (Hutter et al., 2011).
 
-    The trees split where it is best: random thresholds (Geurts et al., 2006) take a third less time, and left
-    0.06 +- 0.04 more regret after 200 trials on ten tasks with five seeds, other ones than in benchmarks/SEARCH.md.
+    The trees split at the best thresholds. Random thresholds (Geurts et al., 2006) take a third less time, but left
+    0.06 +- 0.04 more regret after 200 trials on ten tasks with five seeds; the tasks are not those of
+    benchmarks/SEARCH.md.
     """
 
     trees: tuple[object, ...]
 
     @staticmethod
     def fit(X: NDArray[np.float32], y: Array, n_trees: int, seed: int) -> Forest:
-        """Grow the trees on features of shape (n, d) and targets of shape (n,)."""
+        """Grow trees on features of shape (n, d) and targets of shape (n,)."""
         rng = np.random.default_rng(seed)
         n_features = min(_MOST_FEATURES, max(1, round(_SHARE_OF_FEATURES * X.shape[1])))
         trees = []
-        # Single trees without their checks, because a forest estimator's set-up takes as long as growing them.
+        # Single trees without their checks: the set-up of a forest estimator takes as long as growing the trees.
         with config_context(skip_parameter_validation=True):
             for _ in range(n_trees):
                 rows = rng.integers(0, len(y), len(y)) if len(y) > 10 else np.arange(len(y))
@@ -74,22 +75,22 @@ class Forest:
         return Forest(tuple(trees))
 
     def predict(self, X: NDArray[np.float32]) -> tuple[Array, Array]:
-        """Mean and standard deviation over the trees, each of shape (n,)."""
-        # The compiled trees are asked directly: the estimator's checks would cost more than the prediction.
+        """Return the mean and the standard deviation over the trees, each of shape (n,)."""
+        # The compiled trees predict directly: the checks of the estimators would take longer than the prediction.
         each = np.array([tree.predict(X)[:, 0] for tree in self.trees])  # type: ignore[attr-defined]
         return each.mean(axis=0), np.sqrt(np.maximum(each.var(axis=0), 1e-10))
 
 
 @dataclass(frozen=True)
 class Surrogate:
-    """What is believed about every configuration.
+    """Predicts the cost and the seconds of every configuration.
 
     Attributes
     ----------
     cost : Forest
-        Of the scaled costs.
+        Predicts the scaled cost.
     log_seconds : Forest or None
-        None where all take the same time.
+        Predicts the logarithm of the seconds; None where all configurations take the same time.
     best : float
         Lowest predicted cost among the observed configurations.
     """
@@ -100,9 +101,15 @@ class Surrogate:
 
     @staticmethod
     def fit(vectors: Array, observations: Sequence[Observation], pending: Array, seed: int) -> Surrogate:
-        """Learn from observations of shape (n, d); configurations still running count as mediocre.
+        """Fit the forests to vectors of shape (n, d) and their observations.
 
-        The lie keeps the next suggestion away from them (constant liar, Ginsbourger et al., 2010).
+        A configuration that still runs counts as one of median cost, which keeps the next suggestion away from it
+        (constant liar, Ginsbourger et al., 2010).
+
+        Parameters
+        ----------
+        pending : ndarray of shape (m, d)
+            The vectors of the configurations that still run.
         """
         X = impute_inactive(vectors)
         costs = scaled_costs(observations)

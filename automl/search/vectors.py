@@ -1,4 +1,4 @@
-"""A ConfigSpace as arrays: thousands of conditional configurations sampled, checked and varied at once."""
+"""A ConfigSpace as arrays: thousands of conditional configurations are sampled, checked and varied together."""
 
 from __future__ import annotations
 
@@ -33,26 +33,26 @@ from pipelines.space import to_configuration
 Vectors = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-_ATTEMPTS = 50  # rounds of sampling before a space counts as (nearly) exhausted by its forbidden clauses
+_ATTEMPTS = 50  # rounds of sampling, after which nearly all of a space counts as forbidden
 _SAMPLES = (10, 100, 1_000, 10_000)
 
 
 class VectorSpace:
-    """Configurations as rows: numbers in [0, 1], categories as 0, 1, ..., inactive hyperparameters as NaN.
+    """Turns configurations into rows: numbers in [0, 1], categories as 0, 1, ..., inactive hyperparameters as NaN.
 
-    The rows are ConfigSpace's own vectors, so logarithms and integer steps are the space's.
+    The rows are the vectors of ConfigSpace itself, which defines logarithmic scales and integer steps.
 
     Parameters
     ----------
     space : ConfigurationSpace
-        With equals, in, not-equals, greater and less conditions, and forbidden equals, in and conjunctions.
+        It may have equals, in, not-equals, greater and less conditions, and forbidden equals, in and conjunctions.
 
     Attributes
     ----------
     names : list of str
-        Of the columns; a parent stands before its children.
+        Names of the columns; a parent comes before its children.
     n_choices : ndarray of int of shape (n_hyperparameters,)
-        0 for a number.
+        Number of choices of each column; 0 for a number.
     """
 
     def __init__(self, space: ConfigurationSpace):
@@ -71,7 +71,7 @@ class VectorSpace:
         self._forbidden = [self._clause(clause) for clause in space.forbidden_clauses]
 
     def sample(self, n: int, rng: np.random.Generator) -> Vectors:
-        """Up to `n` valid configurations, uniform over the space; fewer if nearly all of it is forbidden."""
+        """Return up to `n` valid configurations, uniform over the space; fewer if nearly all of it is forbidden."""
         found: list[Vectors] = []
         drawn, missing = n, n
         for _ in range(_ATTEMPTS):
@@ -83,12 +83,12 @@ class VectorSpace:
         return np.concatenate(found)[:n]
 
     def samples(self, rng: np.random.Generator) -> Iterator[Vectors]:
-        """Ever larger samples, for finding one that is new where few are left."""
+        """Yield samples of rising size, in which a new configuration is found even where few are left."""
         for n in _SAMPLES:
             yield self.sample(n, rng)
 
     def from_unit(self, points: Vectors) -> Vectors:
-        """Points of the unit cube as vectors, activity not yet considered; shape (n, n_hyperparameters)."""
+        """Return points of the unit cube as vectors of shape (n, n_hyperparameters) in which all entries are active."""
         out = np.where(self.n_choices > 0, np.minimum(np.floor(points * self.n_choices), self.n_choices - 1), points)
         out[:, self._constant] = 1.0  # as in ConfigSpace
         for i, cumulative in self._weighted.items():
@@ -97,30 +97,30 @@ class VectorSpace:
             hyperparameter = self._hyperparameters[i]
             if getattr(hyperparameter, "log", False):
                 out[:, i] = hyperparameter.to_vector(hyperparameter.to_value(points[:, i]))
-            else:  # as often as any other, the first and the last, too
+            else:  # each integer is equally likely, also the first and the last
                 out[:, i] = np.minimum(np.floor(points[:, i] * hyperparameter.size), hyperparameter.size - 1)
                 out[:, i] /= hyperparameter.size - 1
         return out
 
     def valid(self, vectors: Vectors) -> Vectors:
-        """The same rows with inactive entries NaN, without those that are forbidden."""
+        """Return the rows that are not forbidden, with NaN for inactive entries."""
         vectors = self.deactivate(vectors)
         return vectors[~self.is_forbidden(vectors)]
 
     def deactivate(self, vectors: Vectors) -> Vectors:
-        """A copy whose inactive entries are NaN."""
+        """Return a copy whose inactive entries are NaN."""
         vectors = vectors.copy()
-        for switch in self._switches:  # in topological order, so that a parent is settled before its children
+        for switch in self._switches:  # in topological order: each parent before its children
             switch(vectors)
         return vectors
 
     def is_active(self, vector: Vectors, name: str) -> bool:
-        """Whether a hyperparameter takes part, given a row in which its parents are settled."""
+        """Return whether a hyperparameter is active in a row that has the final values of its parents."""
         column = self._column[name]
         return not self.space.parent_conditions_of[name] or bool(self._active(vector[None], column)[0])
 
     def is_forbidden(self, vectors: Vectors) -> Mask:
-        """Which rows a forbidden clause excludes."""
+        """Return a mask of the rows that a forbidden clause excludes."""
         bad = np.zeros(len(vectors), dtype=bool)
         for clause in self._forbidden:
             bad |= clause(vectors)
@@ -129,13 +129,15 @@ class VectorSpace:
     def neighbors(
         self, vectors: Vectors, n_each: int, scale: float | Vectors, rng: np.random.Generator
     ) -> tuple[Vectors, NDArray[np.int_]]:
-        """Valid one-exchange neighbors: one active hyperparameter changes, what that activates is drawn at random.
+        """Return valid one-exchange neighbors: one active hyperparameter changes.
+
+        Hyperparameters that become active by the change are drawn at random.
 
         Parameters
         ----------
         vectors : ndarray of shape (n, n_hyperparameters)
         n_each : int
-            Tries per row.
+            Number of tries per row.
         scale : float or ndarray of shape (n * n_each,)
             Standard deviation of a step of a number, in its unit interval.
 
@@ -143,7 +145,7 @@ class VectorSpace:
         -------
         neighbors : ndarray of shape (m, n_hyperparameters)
         origins : ndarray of int of shape (m,)
-            Row that each stems from.
+            The row of `vectors` that each neighbor was made from.
         """
         changeable = ~np.isnan(vectors) & (self.n_choices != 1)
         origins = np.repeat(np.flatnonzero(changeable.any(axis=1)), n_each)
@@ -154,7 +156,7 @@ class VectorSpace:
         new[rows, columns] = self._step(old, columns, scale, rng)
         moved = new[rows, columns] != old
         switched = np.flatnonzero(moved & self._is_parent[columns])
-        if len(switched):  # only these can change what is active
+        if len(switched):  # only in these rows the active hyperparameters can change
             part = new[switched]
             fresh = self.from_unit(rng.random(part.shape))
             new[switched] = self.deactivate(np.where(np.isnan(part), fresh, part))
@@ -162,7 +164,7 @@ class VectorSpace:
         return new[keep], origins[keep]
 
     def encode(self, configurations: Sequence[Configuration]) -> Vectors:
-        """Configurations as rows; values of hyperparameters that the space does not know are left out."""
+        """Return configurations as rows; values that the space does not know are left out."""
         out = np.full((len(configurations), len(self.names)), np.nan)
         for row, configuration in enumerate(configurations):
             for name, value in configuration.items():
@@ -172,7 +174,7 @@ class VectorSpace:
         return out
 
     def first_new(self, batches: Iterable[Vectors], tried: Collection[Configuration]) -> Configuration | None:
-        """The first row that is not yet tried; None where there is none."""
+        """Return the first row that is not yet tried as a configuration; None where there is none."""
         for batch in batches:
             for row in batch[first_of_each(batch)]:
                 configuration = self.decode(row)
@@ -181,17 +183,17 @@ class VectorSpace:
         return None
 
     def decode(self, vector: Vectors) -> Configuration:
-        """One row as a configuration."""
+        """Return a row as a configuration."""
         return to_configuration(SpaceConfiguration(self.space, vector=vector))
 
     def _step(
         self, old: Vectors, columns: NDArray[np.int_], scale: float | Vectors, rng: np.random.Generator
     ) -> Vectors:
-        """Another choice, or a Gaussian step of a number, for each entry of shape (m,)."""
+        """Return another choice, or a number after a Gaussian step, for each entry of shape (m,)."""
         n_choices = self.n_choices[columns]
         other = (old + 1 + np.floor(rng.random(len(old)) * (n_choices - 1))) % np.maximum(n_choices, 1)
         step = old + scale * rng.standard_normal(len(old))
-        # Reflected at the bounds, so that these are no traps.
+        # Steps are reflected at the bounds, so that values do not gather there.
         new = np.where(n_choices > 0, other, np.clip(1 - np.abs(1 - np.abs(step)), 0.0, 1.0))
         for i in self._stepped:
             at = np.flatnonzero(columns == i)
@@ -200,7 +202,7 @@ class VectorSpace:
         return new
 
     def _compile_conditions(self) -> list[Callable[[Vectors], None]]:
-        """Functions that set inactive entries to NaN in place, level by level of the graph of conditions."""
+        """Return functions that set inactive entries to NaN in place, one level of conditions after the other."""
         level: dict[str, int] = {}
         children: dict[tuple[int, int], list[int]] = defaultdict(list)  # of one discrete parent, by (level, parent)
         others: dict[int, list[int]] = defaultdict(list)
@@ -216,17 +218,17 @@ class VectorSpace:
                 others[level[name]].append(column)
         switches: list[Callable[[Vectors], None]] = []
         for depth in range(max(level.values(), default=0) + 1):
-            switches += [self._table(p, columns) for (at, p), columns in children.items() if at == depth]
-            switches += [self._general(column) for column in others[depth]]
+            switches += [self._table_switch(p, columns) for (at, p), columns in children.items() if at == depth]
+            switches += [self._general_switch(column) for column in others[depth]]
         return switches
 
-    def _table(self, parent: int, columns: list[int]) -> Callable[[Vectors], None]:
-        """Activity of the children of one discrete parent, looked up for each of its values."""
+    def _table_switch(self, parent: int, columns: list[int]) -> Callable[[Vectors], None]:
+        """Return a function that switches the children of one discrete parent, by a table of its values."""
         k = int(self.n_choices[parent]) + (parent in self._constant)
         values = np.full((k + 1, len(self.names)), np.nan)
         values[:k, parent] = np.arange(k)
         active = np.column_stack([self._active(values, column) for column in columns])
-        added = np.where(active, 0.0, np.nan)  # adding NaN switches off
+        added = np.where(active, 0.0, np.nan)  # an entry to which NaN is added becomes inactive
         chosen = np.array(columns)
 
         def switch(vectors: Vectors) -> None:
@@ -235,7 +237,7 @@ class VectorSpace:
 
         return switch
 
-    def _general(self, column: int) -> Callable[[Vectors], None]:
+    def _general_switch(self, column: int) -> Callable[[Vectors], None]:
         def switch(vectors: Vectors) -> None:
             vectors[~self._active(vectors, column), column] = np.nan
 
@@ -281,9 +283,9 @@ class VectorSpace:
 
 
 def first_of_each(vectors: Vectors) -> NDArray[np.int_]:
-    """Positions of the rows that differ from all rows before them, in order."""
-    marks = np.random.default_rng(0).random(vectors.shape[1])  # a random projection tells rows apart
-    return np.sort(np.unique(np.where(np.isnan(vectors), -1.0, vectors) @ marks, return_index=True)[1])
+    """Return the positions of the rows that differ from all rows before them, in order."""
+    direction = np.random.default_rng(0).random(vectors.shape[1])  # different rows have different random projections
+    return np.sort(np.unique(np.where(np.isnan(vectors), -1.0, vectors) @ direction, return_index=True)[1])
 
 
 def _n_choices(hyperparameter: Any) -> int:
@@ -295,7 +297,7 @@ def _n_choices(hyperparameter: Any) -> int:
 
 
 def _cumulative(hyperparameter: Any) -> Vectors | None:
-    """Upper ends of the stretches of [0, 1] that belong to weighted choices; None where all weigh the same."""
+    """Return the upper ends of the parts of [0, 1] that belong to weighted choices; None if all weights are equal."""
     weights = getattr(hyperparameter, "probabilities", None)
     if weights is None or np.ptp(weights) == 0:
         return None
@@ -303,7 +305,7 @@ def _cumulative(hyperparameter: Any) -> Vectors | None:
 
 
 def _whole_steps(hyperparameter: Any, old: Vectors, new: Vectors, upwards: Mask) -> Vectors:
-    """Steps of an integer, on its grid, at least to the next value."""
+    """Return the integers after a step, each at least the next integer above or below the old one."""
     was, becomes = hyperparameter.to_value(old), hyperparameter.to_value(new)
     becomes = np.where(becomes == was, was + np.where(upwards, 1, -1), becomes)
     becomes = np.clip(becomes, hyperparameter.lower, hyperparameter.upper)
@@ -311,7 +313,7 @@ def _whole_steps(hyperparameter: Any, old: Vectors, new: Vectors, upwards: Mask)
 
 
 def _pick_columns(changeable: Mask, origins: NDArray[np.int_], rng: np.random.Generator) -> NDArray[np.int_]:
-    """One changeable column for each try: the k-th of its row, k drawn at random."""
+    """Return a random changeable column for each try: the k-th of its row, where k is drawn at random."""
     count = changeable.cumsum(axis=1)
     kth = np.floor(rng.random(len(origins)) * count[origins, -1]).astype(np.int_)
     return np.asarray((count[origins] <= kth[:, None]).sum(axis=1))

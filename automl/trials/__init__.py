@@ -1,1 +1,1 @@
-"""What was run and what came of it: trials, their history, and the run directory that keeps them."""
+"""Trials and their results: the history of a run, and the run directory that keeps it."""

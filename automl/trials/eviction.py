@@ -13,8 +13,8 @@ from automl.trials.trial import TrialResult
 
 logger = logging.getLogger(__name__)
 
-_SHARE = 0.3  # of the free disk when the run begins; other runs and programs write as well
-_KEPT = 0.7  # of the limit, after models were removed
+_SHARE = 0.3  # share of the free disk space, when the run begins, that models may take; others write as well
+_KEPT = 0.7  # share of the limit that models take after some were removed
 
 
 class ModelEviction:
@@ -30,9 +30,9 @@ class ModelEviction:
         paths = [self._artifacts.model_path(result.trial.configuration, fold) for fold in result.folds]
         self._used += sum(path.stat().st_size for path in paths)
         if self._used > self._limit:
-            self._make_room(history)
+            self._remove_models(history)
 
-    def _make_room(self, history: RunHistory) -> None:
+    def _remove_models(self, history: RunHistory) -> None:
         """Remove the models of the worst configurations that no ensemble would choose now; their scores stay."""
         wanted = {e.configuration for _, chosen in candidate_sets(history, self._task) for e in chosen}
         for e in reversed(rank(history)):
@@ -40,10 +40,11 @@ class ModelEviction:
                 break
             if e.configuration not in wanted:
                 self._used -= self._remove(e)
-                e.usable, e.reason = False, "its models were removed to make room on the disk"
+                e.usable, e.reason = False, "its models were removed to free disk space"
                 logger.info("%s: %s", e.configuration.id, e.reason)
 
     def _remove(self, evaluation: Evaluation) -> int:
+        """Remove the models of a configuration, and return their bytes."""
         paths = [self._artifacts.model_path(evaluation.configuration, fold) for fold in evaluation.folds]
         n_bytes = sum(path.stat().st_size for path in paths)
         for path in paths:

@@ -121,7 +121,7 @@ def stable_repr(value: Any) -> str:
     if hasattr(value, "get_params") and not isinstance(value, type):  # callers list its parameters
         return f"{type(value).__module__}.{type(value).__qualname__}"
     if hasattr(value, "__code__"):
-        settings = stable_repr([value.__defaults__, value.__kwdefaults__, _held(value)])
+        settings = stable_repr([value.__defaults__, value.__kwdefaults__, _closed_over(value)])
         return f"{value.__module__}.{value.__qualname__} {digest(_steps(value.__code__), settings)}"
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
@@ -139,7 +139,7 @@ def stable_repr(value: Any) -> str:
     return _ADDRESS.sub("", repr(value))
 
 
-def _held(function: Any) -> list[Any]:
+def _closed_over(function: Any) -> list[Any]:
     """Return the values that a function closes over, without other functions, which may in turn hold this one."""
     held = []
     for cell in function.__closure__ or ():

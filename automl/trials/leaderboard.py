@@ -1,4 +1,4 @@
-"""The run history as a table that people read."""
+"""The leaderboard: the history of a run as a table."""
 
 from __future__ import annotations
 
@@ -16,14 +16,19 @@ COLUMNS = ["family", "score", "std", "folds", "seconds", "status", "weight", "id
 
 
 def make_leaderboard(history: RunHistory, weights: Mapping[Configuration, float]) -> pd.DataFrame:
-    """One row a configuration, best first.
+    """Return a table with one row for each configuration, best first.
+
+    Parameters
+    ----------
+    weights : mapping of Configuration to float
+        The weight of each configuration in the ensemble; 0 for configurations that are missing here.
 
     Returns
     -------
     DataFrame
-        ``score`` is the mean over the finished folds, greater is better. Configurations with the most folds come first;
-        the order of the others allows for folds that are missing, because some are harder than others, and those
-        without any come last. ``seconds`` is what all its trials took; ``weight`` its share of the ensemble.
+        ``score`` is the mean over the finished folds; greater is better. Configurations with the most folds come first.
+        Scores of the others are adjusted for their missing folds before they are sorted, because some folds are harder
+        than others. Configurations without a finished fold come last. ``seconds`` is the sum over all trials.
     """
     rows = []
     for e in rank(history, usable_only=False, most_folds_first=True):

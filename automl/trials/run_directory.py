@@ -177,6 +177,7 @@ class RunDirectory:
 
 
 def _to_result(line: dict[str, Any]) -> TrialResult:
+    """Return the result of a trial from its line in ``history.jsonl``."""
     trial = Trial(Configuration(line["configuration"]), tuple(line["folds"]), line["seed"], line["origin"])
     folds = {int(fold): FoldResult(*values) for fold, values in line["results"].items()}
     status, about = Status(line["status"]), (line["seconds"], line["peak_memory"], line["reason"])

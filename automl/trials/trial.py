@@ -1,4 +1,4 @@
-"""What to run, and what came of it."""
+"""Trials and their results."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Trial:
-    """One configuration on some folds."""
+    """A configuration that is to be fitted on some folds."""
 
     configuration: Configuration
     folds: tuple[int, ...] = (0,)
     seed: int = 0
-    origin: str = ""  # who proposed it: "portfolio", "smac", "random", ...
+    origin: str = ""  # the source of the proposal: "initial", "smac", "random", "fleet", ...
 
 
 @dataclass(frozen=True)
 class FoldResult:
-    """One fold of one trial."""
+    """The result of a trial on one fold."""
 
     loss: float
     fit_seconds: float
@@ -43,12 +43,12 @@ class FoldResult:
 
 @dataclass(frozen=True)
 class TrialResult:
-    """What came of a trial: its finished folds, in the order of ``trial.folds``, and how it ended."""
+    """The result of a trial: its finished folds, in the order of ``trial.folds``, and its status."""
 
     trial: Trial
     status: Status
     folds: Mapping[int, FoldResult]
-    seconds: float  # wall clock, from start to end in the worker
+    seconds: float  # wall-clock seconds from start to end in the worker
     peak_memory: float = 0.0  # MiB
-    reason: str = ""  # why it is not OK: one line; empty when OK
+    reason: str = ""  # why the status is not OK, in one line; empty if it is OK
     started: bool = True  # False where the trial would most likely have exceeded a limit

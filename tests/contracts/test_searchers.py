@@ -1,4 +1,4 @@
-"""What every search strategy promises, whatever it is; a new one in the catalogue is tested unasked."""
+"""The contract of searchers; each searcher of the catalog is tested automatically."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NAMES = sorted(set(SEARCHERS) - {"cma_es", "gp", "qmc", "nsga_ii"})
 
 
 def small_space() -> ConfigurationSpace:
-    """Two families, one of which has an optimum at rate = 0.01, size = 8; a forbidden corner."""
+    """Return a space of two families, one with an optimum at rate = 0.01, size = 8, and a forbidden combination."""
     space = ConfigurationSpace()
     model = Categorical("model", ["good", "bad"])
     rate = Float("model:good:rate", (1e-4, 1.0), log=True)
@@ -77,14 +77,14 @@ def test_suggestions_are_new_valid_and_on_the_first_fold(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_searcher_rebuilt_from_the_history_goes_on_alike(name):
+def test_a_new_searcher_continues_a_history_in_the_same_way(name):
     whole = run(name, 20)
     resumed = run(name, 20, history=RunHistory(whole.results[:12]))
     assert [r.trial for r in resumed.results] == [r.trial for r in whole.results]
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_another_seed_searches_elsewhere(name):
+def test_another_seed_gives_other_suggestions(name):
     first, second = run(name, 10, seed=0), run(name, 10, seed=1)
     assert [r.trial for r in first.results] != [r.trial for r in second.results]
 
@@ -100,7 +100,7 @@ def test_initial_configurations_come_first_and_in_order(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_several_at_once_differ_from_each_other_and_from_those_that_run(name):
+def test_several_suggestions_differ_from_each_other_and_from_running_trials(name):
     history = run(name, 15)
     searcher = make_searcher(name, small_space(), 0, [])
     running = searcher.suggest(history, 4)
@@ -120,7 +120,7 @@ def test_failures_do_not_end_the_search(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_finite_space_is_exhausted_without_hanging(name):
+def test_a_finite_space_is_exhausted_without_an_endless_loop(name):
     space = ConfigurationSpace({"model": ["a", "b"], "size": [1, 2, 3]})
     searcher = make_searcher(name, space, 0, [])
     history = RunHistory()
@@ -129,14 +129,14 @@ def test_a_finite_space_is_exhausted_without_hanging(name):
         if not trials:
             break
         history.append(TrialResult(trials[0], Status.OK, {0: FoldResult(1.0, 0.1, 0.0)}, 0.1))
-    # Optuna's samplers may give up before the last one; none may repeat or invent one.
+    # Optuna's samplers may end before the last configuration; no searcher may repeat one or leave the space.
     assert 4 <= len(history.evaluations) <= 6
     if len(history.evaluations) == 6:
         assert searcher.suggest(history, 1) == []
 
 
 @pytest.mark.parametrize("name", sorted({"smac", "genetic", "tpe"} & set(NAMES)))
-def test_learners_beat_random_search(name):
+def test_searchers_that_learn_from_the_history_beat_random_search(name):
     def mean_best(strategy: str) -> float:
         return float(np.mean([min(loss(c) for c in run(strategy, 60, seed=s).evaluations) for s in range(3)]))
 
@@ -144,7 +144,7 @@ def test_learners_beat_random_search(name):
 
 
 @pytest.mark.parametrize("name", ["smac", "random", "sobol", "genetic"])
-def test_the_joint_space_is_searched_without_a_forbidden_or_unknown_value(name):
+def test_suggestions_from_the_space_of_whole_pipelines_are_valid(name):
     traits = TableTraits("multiclass", 1_000, 10, 3, (0, 1), (4, 12), has_missing=True)
     space = build_space(traits)
     searcher = make_searcher(name, space, 0, [])

@@ -149,7 +149,7 @@ def test_models_that_cannot_be_chosen_are_removed_from_a_small_disk(tmp_path, mo
     X, y = load_breast_cancer(return_X_y=True)
     settings = {**FAST, "include": ["decision_tree"], "store": tmp_path / "run"}
     first = AutoMLClassifier(**{**settings, "max_trials": 8}).fit(X, y)
-    removed = first.leaderboard_.set_index("id").query("reason.str.contains('room')")
+    removed = first.leaderboard_.set_index("id").query("reason.str.contains('disk')")
     assert 0 < len(removed) < 8
     assert (removed["weight"] == 0).all()
     left = {path.name.split("-")[0] for path in (tmp_path / "run").glob("*.model")}

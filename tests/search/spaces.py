@@ -1,4 +1,4 @@
-"""Spaces that hold every kind of hyperparameter, condition and forbidden clause."""
+"""Spaces for tests, with every kind of hyperparameter, condition and forbidden clause."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pipelines.space import build_space
 
 
 def every_kind() -> ConfigurationSpace:
-    """Three levels of conditions, of all types, with conjunctions and forbidden clauses over several of them."""
+    """Return a space with three levels of conditions of all types, conjunctions and forbidden clauses."""
     space = ConfigurationSpace()
     model = Categorical("model", ["forest", "net", "line"], weights=[0.6, 0.3, 0.1])
     size = Integer("size", (1, 10))
@@ -57,7 +57,7 @@ def every_kind() -> ConfigurationSpace:
 
 
 def joint() -> ConfigurationSpace:
-    """The space of whole pipelines, with more than 100 hyperparameters."""
+    """Return the space of whole pipelines, with more than 100 hyperparameters."""
     return build_space(TableTraits("multiclass", 1_000, 20, 5, (0, 1, 2), (3, 10, 5), has_missing=True))
 
 

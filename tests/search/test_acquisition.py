@@ -1,4 +1,4 @@
-"""Where improvement is expected."""
+"""Expected improvement, and the candidates where it is highest."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_expected_improvement_is_the_integral_that_defines_it(mean, deviation, b
     assert np.exp(value[0]) == pytest.approx(expected, rel=1e-6)
 
 
-def test_hopeless_candidates_are_still_ordered():
+def test_candidates_far_from_an_improvement_are_still_ordered():
     values = log_expected_improvement(np.array([5.0, 20.0, 80.0]), np.full(3, 0.1), best=-1.0)
     assert np.isfinite(values).all()
     assert np.all(np.diff(values) < 0)
@@ -38,7 +38,7 @@ def fitted(space, loss, n=60, seconds=lambda row: 1.0):
     return vectors, Surrogate.fit(known, observations, known[:0], seed=0), known[order]
 
 
-def test_the_maximum_is_near_the_optimum_and_better_than_random_ones():
+def test_the_maximum_is_near_the_optimum_and_better_than_random_configurations():
     space = ConfigurationSpace({"x": (0.0, 1.0), "y": (0.0, 1.0)})
     vectors, surrogate, known = fitted(space, lambda row: (row[0] - 0.7) ** 2 + (row[1] - 0.2) ** 2)
     found = maximize(vectors, surrogate, known, np.random.default_rng(1))
@@ -49,7 +49,7 @@ def test_the_maximum_is_near_the_optimum_and_better_than_random_ones():
     assert values[0] >= score(surrogate, random, per_second=True).max()
 
 
-def test_of_two_equally_good_halves_the_quick_one_is_preferred():
+def test_the_faster_of_two_equally_good_halves_is_preferred():
     space = ConfigurationSpace({"x": (0.0, 1.0), "slow": ["no", "yes"]})
     column = list(space).index("slow")
     x = 1 - column

@@ -1,4 +1,4 @@
-"""Random, Sobol, grid and genetic search."""
+"""The searchers random, Sobol, grid and genetic."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_sobol_points_fill_the_square_more_evenly_than_random_ones():
     assert even < random / 3
 
 
-def test_a_grid_has_few_values_of_each_number_and_is_refined_when_used_up():
+def test_a_grid_has_few_values_of_each_number_and_a_finer_grid_follows_it():
     visited = points(run(GridSearcher(square(), seed=0), 9 + 16))
     assert {tuple(p) for p in np.round(visited[:9], 3)} == {
         (a, b) for a in (0.167, 0.5, 0.833) for b in (0.167, 0.5, 0.833)
@@ -51,7 +51,7 @@ def test_a_grid_visits_every_choice():
     assert {str(c["model"]) for c in visited} == set(names)
 
 
-def test_a_grid_shuffles_by_its_seed():
+def test_the_seed_decides_the_order_of_a_grid():
     first, again, other = (run(GridSearcher(square(), seed=seed), 9) for seed in (0, 0, 1))
     assert first == again
     assert first != other

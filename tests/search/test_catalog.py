@@ -1,4 +1,4 @@
-"""Search strategies by name or as objects."""
+"""Searchers are given by name or as objects."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.search.spaces import every_kind
 SPACE = ConfigurationSpace({"x": (0.0, 1.0), "kind": ["a", "b"]})
 
 
-def test_a_misspelt_name_is_answered_with_the_nearest():
+def test_the_error_for_a_misspelled_name_suggests_the_nearest_name():
     with pytest.raises(InvalidInputError, match="'smca' is unknown; did you mean 'smac'"):
         make_searcher("smca", SPACE, 0)
 
 
-def test_a_strange_name_is_answered_with_the_choices():
+def test_the_error_for_an_unknown_name_lists_the_choices():
     with pytest.raises(InvalidInputError, match=r"smac.*random|random.*smac"):
         make_searcher("zzzzzz", SPACE, 0)
 
@@ -32,7 +32,7 @@ def test_an_object_without_suggest_is_refused():
         make_searcher(3, SPACE, 0)
 
 
-def test_the_users_own_object_is_taken_as_it_is():
+def test_an_object_of_the_user_is_used_as_it_is():
     class Mine:
         def suggest(self, history, n):
             return []
@@ -75,7 +75,7 @@ def test_an_object_of_optuna_that_is_no_sampler_is_refused():
 
 
 @pytest.mark.parametrize("name", ["tpe", "nsga_ii", "qmc"])
-def test_samplers_of_optuna_keep_to_a_conditional_space(name):
+def test_samplers_of_optuna_respect_conditions_and_forbidden_clauses(name):
     pytest.importorskip("optuna")
     space = every_kind()
     history = run(make_searcher(name, space, 0), 30)
@@ -85,7 +85,7 @@ def test_samplers_of_optuna_keep_to_a_conditional_space(name):
         assert (configuration["model"] == "forest") == ("trees" in configuration)
 
 
-def test_without_optuna_the_error_names_the_extra(monkeypatch):
+def test_the_error_without_optuna_names_the_extra_to_install(monkeypatch):
     real = builtins.__import__
 
     def absent(name, *args, **kwargs):
@@ -98,5 +98,5 @@ def test_without_optuna_the_error_names_the_extra(monkeypatch):
         make_searcher("tpe", SPACE, 0).suggest(RunHistory(), 1)
 
 
-def test_the_catalogue_names_the_strategies_of_the_literature():
+def test_the_catalog_has_the_strategies_of_the_literature():
     assert {"smac", "random", "sobol", "grid", "genetic", "tpe"} <= set(SEARCHERS)

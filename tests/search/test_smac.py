@@ -1,4 +1,4 @@
-"""The default search: what it does beyond what every searcher promises."""
+"""The default searcher, beyond the contract of all searchers."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def run(searcher, loss, n, history=None, seconds=lambda configuration: 1.0):
     return history
 
 
-def test_without_initial_configurations_it_begins_with_random_ones():
+def test_the_first_configurations_are_random_where_there_are_no_initial_ones():
     history = run(SmacSearcher(square(), seed=0, n_initial=5, random_share=0.0), bowl, 8)
     assert [r.trial.origin for r in history.results] == ["random"] * 5 + ["smac"] * 3
 
@@ -47,12 +47,12 @@ def test_initial_configurations_replace_the_random_ones():
     assert [r.trial.origin for r in history.results] == ["initial"] * 8 + ["smac"] * 2
 
 
-def test_random_interleaving_goes_on():
+def test_random_configurations_are_interleaved_to_the_end():
     history = run(SmacSearcher(square(), seed=0, random_share=0.5), bowl, 40)
     assert 5 < sum(r.trial.origin == "random" for r in history.results[8:]) < 27
 
 
-def test_it_closes_in_on_the_optimum():
+def test_suggestions_come_closer_to_the_optimum():
     history = run(SmacSearcher(square(), seed=0), bowl, 40)
     assert min(bowl(c) for c in history.evaluations) < 1e-3
     late = [bowl(r.trial.configuration) for r in history.results[-15:]]
@@ -60,7 +60,7 @@ def test_it_closes_in_on_the_optimum():
     assert np.median(late) < np.median(early) / 4
 
 
-def test_seconds_count():
+def test_fast_configurations_are_preferred_among_equally_good_ones():
     """Both halves of x hold the same losses; the left one takes a minute."""
 
     def share_of_the_right_half(per_second):
@@ -78,16 +78,16 @@ def test_seconds_count():
     assert share_of_the_right_half(True) > share_of_the_right_half(False) + 0.1
 
 
-def test_several_at_once_are_spread():
+def test_several_suggestions_at_the_same_time_differ():
     searcher = SmacSearcher(square(), seed=0, random_share=0.0)
     history = run(searcher, bowl, 20)
     points = np.array([[t.configuration["x"], t.configuration["y"]] for t in searcher.suggest(history, 4)], dtype=float)
     distances = np.linalg.norm(points[:, None] - points, axis=2)[np.triu_indices(4, 1)]
-    assert distances.max() > 0.002  # near the optimum that is known by now, but not in one point
+    assert distances.max() > 0.002  # they are near the known optimum, but not in one point
     assert distances.min() > 1e-6
 
 
-def test_asking_for_several_or_one_by_one_while_they_run_is_the_same():
+def test_several_suggestions_equal_single_ones_that_run_meanwhile():
     history = run(SmacSearcher(square(), seed=0), bowl, 15)
     together = SmacSearcher(square(), seed=0).suggest(history, 3)
     one_by_one = []
@@ -97,7 +97,7 @@ def test_asking_for_several_or_one_by_one_while_they_run_is_the_same():
     assert [t.configuration for t in together] == [t.configuration for t in one_by_one]
 
 
-def test_a_hundred_at_once_are_all_different_and_as_good_as_the_first():
+def test_a_hundred_suggestions_at_the_same_time_are_different_and_good():
     history = run(SmacSearcher(square(), seed=0), bowl, 30)
     trials = SmacSearcher(square(), seed=0).suggest(history, 100)
     assert len({t.configuration for t in trials}) == 100
@@ -106,7 +106,7 @@ def test_a_hundred_at_once_are_all_different_and_as_good_as_the_first():
 
 
 @pytest.mark.parametrize("n", [0, 3])
-def test_asking_changes_nothing(n):
+def test_a_suggestion_does_not_change_the_next_one(n):
     searcher, history = SmacSearcher(square(), seed=0), run(RandomSearcher(square(), seed=0), bowl, 12)
     assert len(searcher.suggest(history, n)) == n
     assert searcher.suggest(history, 2) == SmacSearcher(square(), seed=0).suggest(history, 2)
@@ -119,7 +119,7 @@ def test_every_configuration_of_a_small_space_is_tried():
     assert SmacSearcher(space, seed=0).suggest(history, 1) == []
 
 
-def test_in_the_joint_space_it_finds_the_family_that_is_good():
+def test_the_good_family_is_found_in_the_space_of_whole_pipelines():
     space = joint()
 
     def loss(configuration):
@@ -131,7 +131,7 @@ def test_in_the_joint_space_it_finds_the_family_that_is_good():
 
 
 def two_kinds_of_data_sets() -> tuple[list[Configuration], ConfigurationPosterior]:
-    """Ten configurations, of which the first five do well where the others do badly, and the other way round."""
+    """Return ten configurations; on each data set either the first five do well, or the last five."""
     space = square()
     space.seed(0)
     known = [to_configuration(drawn) for drawn in space.sample_configuration(10)]
@@ -142,20 +142,20 @@ def two_kinds_of_data_sets() -> tuple[list[Configuration], ConfigurationPosterio
 
 
 @pytest.mark.parametrize("well", [range(5), range(5, 10)])
-def test_results_say_which_initial_configuration_is_next(well):
+def test_results_decide_which_initial_configuration_is_next(well):
     known, posterior = two_kinds_of_data_sets()
     good = {known[i] for i in well}
-    blind = [known[0], known[5], known[1]]
-    initial = [*blind, known[6], known[2]]
+    in_order = [known[0], known[5], known[1]]
+    initial = [*in_order, known[6], known[2]]
     searcher = SmacSearcher(square(), initial=initial, posterior=posterior, n_initial=5, random_share=0.0)
     history = run(searcher, lambda c: 0.1 if c in good else 0.9, 7)
     tried = [r.trial.configuration for r in history.results]
-    assert tried[:3] == blind
-    assert set(tried[3:5]) <= good  # some of which are not among the initial ones
+    assert tried[:3] == in_order
+    assert set(tried[3:5]) <= good  # some of these are not among the initial ones
     assert [r.trial.origin for r in history.results] == ["initial"] * 5 + ["smac"] * 2
 
 
-def test_a_memory_that_has_much_to_say_takes_turns_with_the_model():
+def test_a_posterior_over_many_configurations_takes_turns_with_the_model():
     known, posterior = two_kinds_of_data_sets()
     searcher = SmacSearcher(square(), initial=known, posterior=posterior, n_advised=4, n_initial=4, random_share=0.0)
     history = run(searcher, lambda c: 0.5, 12)
@@ -164,7 +164,7 @@ def test_a_memory_that_has_much_to_say_takes_turns_with_the_model():
     assert origins[4:] == ["smac", "initial"] * 4
 
 
-def test_a_search_that_goes_on_is_told_what_the_first_part_would_have_been():
+def test_a_resumed_search_makes_the_suggestions_of_an_uninterrupted_one():
     known, posterior = two_kinds_of_data_sets()
 
     def make():

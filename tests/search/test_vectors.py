@@ -1,4 +1,4 @@
-"""Configurations as arrays: what is sampled and varied is what ConfigSpace itself calls valid."""
+"""Rows that are sampled and varied are valid by ConfigSpace itself."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.search.spaces import SPACES, every_kind, joint
 
 
 def check(space, vectors, names):
-    """All rows decode to configurations that ConfigSpace accepts, with the same hyperparameters active."""
+    """Check that all rows decode to configurations that ConfigSpace accepts, with the same active hyperparameters."""
     vector_space = VectorSpace(space)
     for row in vectors:
         configuration = vector_space.decode(row)
@@ -32,7 +32,7 @@ def test_samples_are_valid_by_configspace_itself(make):
 
 
 @pytest.mark.parametrize("make", SPACES.values(), ids=SPACES)
-def test_neighbors_are_valid_and_change_one_choice_and_what_it_activates(make):
+def test_neighbors_are_valid_and_change_one_hyperparameter_and_its_children(make):
     vectors, rng = VectorSpace(make()), np.random.default_rng(0)
     start = vectors.sample(20, rng)
     near, origins = vectors.neighbors(start, 8, 0.2, rng)
@@ -43,7 +43,7 @@ def test_neighbors_are_valid_and_change_one_choice_and_what_it_activates(make):
     assert (changed.sum(axis=1) == 1).all()
 
 
-def test_a_small_step_stays_near_and_a_large_one_does_not():
+def test_a_small_scale_gives_small_steps_and_a_large_scale_gives_large_steps():
     vectors = VectorSpace(ConfigurationSpace({"x": (0.0, 1.0), "y": (0.0, 1.0)}))
     start = np.full((1, 2), 0.5)
     small, _ = vectors.neighbors(start, 500, 0.01, np.random.default_rng(0))
@@ -60,7 +60,7 @@ def test_steps_never_leave_the_bounds():
 
 
 @pytest.mark.parametrize("make", SPACES.values(), ids=SPACES)
-def test_decoded_and_encoded_again_is_the_same(make):
+def test_a_row_that_is_decoded_and_encoded_again_is_the_same(make):
     vectors = VectorSpace(make())
     sampled = vectors.sample(50, np.random.default_rng(1))
     configurations = [vectors.decode(row) for row in sampled]
@@ -74,7 +74,7 @@ def test_decoded_and_encoded_again_is_the_same(make):
             assert decoded[name] == (pytest.approx(value, rel=1e-9) if isinstance(value, float) else value)
 
 
-def test_values_unknown_to_the_space_are_left_out():
+def test_values_that_the_space_does_not_know_are_left_out():
     vectors = VectorSpace(ConfigurationSpace({"x": (0.0, 1.0)}))
     encoded = vectors.encode([Configuration({"x": 0.25, "old": 1}), Configuration({"x": 7.0})])
     np.testing.assert_array_equal(encoded, [[0.25], [np.nan]])
@@ -82,7 +82,7 @@ def test_values_unknown_to_the_space_are_left_out():
 
 @pytest.mark.parametrize("make", SPACES.values(), ids=SPACES)
 def test_samples_follow_configspaces_distribution(make):
-    """Active shares and values of each hyperparameter, against ConfigSpace's own samples."""
+    """Share of active rows and values of each hyperparameter are compared with ConfigSpace's own samples."""
     space = make()
     vectors = VectorSpace(space)
     n = 2_000
@@ -96,7 +96,7 @@ def test_samples_follow_configspaces_distribution(make):
         assert abs(np.isnan(a).mean() - np.isnan(b).mean()) < 0.06, name
         a, b = a[~np.isnan(a)], b[~np.isnan(b)]
         if min(len(a), len(b)) >= 20:
-            # Over a hundred tests are made here: the threshold keeps all of them together at about one per cent.
+            # There are more than 100 tests: with this threshold one of them fails by chance in about 1 % of the runs.
             assert stats.ks_2samp(a, b).pvalue > 1e-4, name
 
 
@@ -106,7 +106,7 @@ def test_a_log_scale_is_uniform_in_the_exponent():
     assert 3e-3 < np.median(rates) < 3e-2
 
 
-def test_weights_of_choices_are_followed():
+def test_choices_are_sampled_by_their_weights():
     space = ConfigurationSpace({"kind": Categorical("kind", ["rare", "common", "never"], weights=[1, 9, 0])})
     sampled = VectorSpace(space).sample(2_000, np.random.default_rng(0))
     counts = np.bincount(sampled[:, 0].astype(int), minlength=3)
@@ -114,7 +114,7 @@ def test_weights_of_choices_are_followed():
     assert counts[2] == 0
 
 
-def test_a_space_forbidden_altogether_gives_no_sample():
+def test_forbidden_choices_are_never_sampled():
     space = ConfigurationSpace({"kind": ["a", "b"]})
     space.add(ForbiddenEqualsClause(space["kind"], "b"))
     assert set(VectorSpace(space).sample(50, np.random.default_rng(0)).ravel()) == {0.0}
@@ -123,8 +123,8 @@ def test_a_space_forbidden_altogether_gives_no_sample():
 
 
 @pytest.mark.parametrize("make", SPACES.values(), ids=SPACES)
-def test_what_is_forbidden_is_what_configspace_forbids(make):
-    """Random choices whose activity is right, forbidden or not: both sides agree on each."""
+def test_a_row_is_forbidden_if_configspace_forbids_it(make):
+    """Random rows, some of which are forbidden: our mask and ConfigSpace agree on each."""
     vectors = VectorSpace(make())
     points = np.random.default_rng(3).random((300, len(vectors.names)))
     rows = vectors.deactivate(vectors.from_unit(points))
@@ -144,7 +144,7 @@ def test_the_joint_space_has_more_than_a_hundred_hyperparameters():
     assert len(every_kind()) == 10
 
 
-def test_the_first_of_equal_rows_stays():
+def test_only_the_first_of_equal_rows_is_kept():
     rows = np.array([[1.0, np.nan], [0.5, 2.0], [1.0, np.nan], [0.5, 2.0], [0.5, 3.0]])
     np.testing.assert_array_equal(first_of_each(rows), [0, 1, 4])
 

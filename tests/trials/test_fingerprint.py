@@ -1,4 +1,4 @@
-"""Fingerprints are equal for equal things and different for different ones, in every process."""
+"""Fingerprints are equal for equal objects and different for different ones, in every process."""
 
 import subprocess
 import sys
@@ -32,13 +32,13 @@ def _in_a_new_process(source: str, file: str) -> str:
     return done.stdout
 
 
-def test_a_function_has_the_same_mark_in_every_process_and_file():
-    marks = {_in_a_new_process("\n" * n + SCORER, f"/tmp/ipykernel_{n}/1.py") for n in range(3)}
-    assert len(marks) == 1
-    assert _in_a_new_process(SCORER.replace("delta", "epsilon"), "x.py") not in marks
+def test_a_function_has_the_same_fingerprint_in_every_process_and_file():
+    prints = {_in_a_new_process("\n" * n + SCORER, f"/tmp/ipykernel_{n}/1.py") for n in range(3)}
+    assert len(prints) == 1
+    assert _in_a_new_process(SCORER.replace("delta", "epsilon"), "x.py") not in prints
 
 
-def test_a_function_is_told_by_what_it_was_made_with():
+def test_defaults_and_closed_over_values_are_part_of_the_fingerprint_of_a_function():
     def make(beta, name="x"):
         def score(estimator, X, y, power=beta):
             return beta**power
@@ -49,7 +49,7 @@ def test_a_function_is_told_by_what_it_was_made_with():
     assert stable_repr(make(1.0)) != stable_repr(make(2.0))
 
 
-def test_a_function_that_holds_itself_has_a_mark():
+def test_a_function_that_closes_over_itself_has_a_fingerprint():
     def count(n):
         return n and count(n - 1)
 
@@ -65,7 +65,7 @@ def test_a_function_that_holds_itself_has_a_mark():
         (["ab"], ["a", "b"]),
     ],
 )
-def test_what_differs_has_another_digest(one, other):
+def test_different_arrays_and_lists_have_different_digests(one, other):
     assert digest(one) == digest(one)
     assert digest(one) != digest(other)
 

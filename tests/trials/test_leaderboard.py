@@ -1,4 +1,4 @@
-"""What people read of a run."""
+"""The leaderboard and the history of a run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _result(max_depth, losses, status=Status.OK):
     return TrialResult(Trial(tree(max_depth), tuple(losses) or (0,)), status, folds, 0.1, reason=status.value)
 
 
-def test_a_score_is_one_that_the_metric_can_have_and_the_order_allows_for_harder_folds():
+def test_scores_are_plain_means_and_the_order_is_adjusted_for_harder_folds():
     complete, easy_only, hard_only = _result(2, {0: -1.0, 1: -0.8}), _result(3, {0: -0.97}), _result(5, {1: -0.95})
     failed = _result(4, {}, Status.CRASH)
     board = make_leaderboard(RunHistory([failed, easy_only, complete, hard_only]), {})  # AUC, as losses
@@ -24,7 +24,7 @@ def test_a_score_is_one_that_the_metric_can_have_and_the_order_allows_for_harder
     assert board["status"].iloc[-1] == "crash"
 
 
-def test_a_history_is_the_trials_in_the_order_in_which_they_ended():
+def test_a_history_holds_the_results_in_the_order_in_which_trials_ended():
     results = [_result(2, {0: -1.0, 1: -0.8}), _result(3, {0: -0.97}), _result(3, {1: -0.95})]
     history = RunHistory(results)
     assert list(history) == results
