@@ -1,4 +1,4 @@
-"""One run from task to ensemble: wires searcher, racing, workers and run directory together."""
+"""One run from task to ensemble, which connects the searcher, the race, the workers and the run directory."""
 
 from __future__ import annotations
 
@@ -48,17 +48,17 @@ from pipelines.space import SpaceError, build_space, has_components
 
 logger = logging.getLogger(__name__)
 
-_START_SECONDS = 0.5  # of the worker processes, once their libraries are in memory
-_MOST_OVERRUN = 15.0  # seconds beyond a budget that is too small for any fit, rather than no model
+_START_SECONDS = 0.5  # to start the worker processes after their libraries are imported
+_MAX_OVERRUN = 15.0  # seconds beyond a budget that is too small for any fit; a larger overrun is an error
 
 
 @dataclass(frozen=True)
 class RunSettings:
-    """The choices of one run, validated; what the estimators' arguments become."""
+    """The settings of one run: the validated arguments of an estimator."""
 
     budget: Budget
     n_jobs: int | None
-    memory_limit: float | None = None  # MiB of one trial; an even share when None
+    memory_limit: float | None = None  # MiB for one trial; an even share of the free memory when None
     trial_time_limit: float | None = None  # seconds
     device: str = "auto"
     executor: str = "local"
@@ -68,30 +68,30 @@ class RunSettings:
     searcher: Any = "smac"
     ensemble_size: int = 25
     store: str | os.PathLike[str] | None = None
-    guard: Guard | None = None  # of a task with holdout rows
+    guard: Guard | None = None  # only for a task with holdout rows
     callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = ()
-    show: Callable[[TrialResult, RunHistory, float], None] | None = None  # gets the seconds of all sessions as well
+    show: Callable[[TrialResult, RunHistory, float], None] | None = None  # also receives the seconds of all sessions
     random_state: int = 0
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a run leaves behind."""
+    """The result of a run."""
 
     history: RunHistory
     ensemble: Ensemble
-    out_of_fold: OutOfFoldRecord | None  # None where the rows are in the order of time
+    out_of_fold: OutOfFoldRecord | None  # None if the rows are in the order of time
     stop_reason: str
     guard_curve: pd.DataFrame | None = None
 
 
 def run(task: Task, settings: RunSettings) -> RunResult:
-    """Search, then build the ensemble; returns within the budget.
+    """Search, build the ensemble, and return within the budget.
 
     Raises
     ------
     InvalidInputError
-        If there is nothing to search, or by far no time for a single fit.
+        If the search space is empty, or if the budget is far too small for a single fit.
     NothingFittedError
         If no trial finished a fold.
     """
@@ -151,7 +151,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         stack.enter_context(single_threaded())
         try:
             ensemble, record = _conclude(history, artifacts, task, settings, budget, executor.n_workers)
-        except KeyboardInterrupt:  # the best alone takes no time
+        except KeyboardInterrupt:  # the best configuration alone takes almost no time
             alone = replace(settings, ensemble_size=1)
             ensemble, record = _conclude(history, artifacts, task, alone, budget, executor.n_workers)
             stop_reason = "interrupted"
@@ -182,7 +182,10 @@ def _search(
     budget: Budget,
     on_result: Callable[[TrialResult], None],
 ) -> str:
-    """Search, and say what ended it but its budget; an error only where there is nothing to conclude from."""
+    """Search and return what ended the search, or an empty text if the budget did.
+
+    An error is raised only if no model exists. Otherwise the run goes on to the ensemble.
+    """
     try:
         ending = "a callback stopped it" if search(racing, executor, history, budget, on_result) else ""
     except (KeyboardInterrupt, NoWorkersError) as error:
@@ -197,7 +200,7 @@ def _search(
 def _conclude(
     history: RunHistory, artifacts: Artifacts, task: Task, settings: RunSettings, budget: Budget, n_workers: int
 ) -> tuple[Ensemble, OutOfFoldRecord | None]:
-    """The ensemble, and what tells later how good it is."""
+    """Build the ensemble, and keep the predictions from which its score can be estimated later."""
     seconds = float("inf") if budget.seconds is None else 0.5 * max(0.1, budget.seconds - budget.elapsed)
     deadline = time.monotonic() + 1.4 * seconds
     size, seed = settings.ensemble_size, settings.random_state
@@ -210,12 +213,12 @@ def _conclude(
         ensemble.calibration = calibrate(*known, min(deadline, time.monotonic() + 0.3 * seconds))
     if is_forward_chaining(task.folds):
         return ensemble, None
-    # The predictions go with the folder, and resampling them now would cost seconds of the search.
+    # The folder with the predictions is removed after the run; to resample them now would cost seconds of the search.
     return ensemble, collect(history, artifacts, task, ensemble, size, seed, deadline + 0.3 * seconds)
 
 
 def _is_usable(result: TrialResult, space: ConfigurationSpace, artifacts: Artifacts) -> bool:
-    """Whether this session can go on from a result: include and exclude may have changed, models be removed."""
+    """Return whether this session can use a result: its components must be allowed, and its models must exist."""
     configuration = result.trial.configuration
     return has_components(space, configuration) and all(
         artifacts.model_path(configuration, f).exists() for f in result.folds
@@ -248,16 +251,16 @@ def _initial_design(
 def _enough_for_one(
     initial: list[Configuration], budget: Budget, runtime: RuntimeModel
 ) -> tuple[list[Configuration], Budget]:
-    """The design and the budget; where the seconds are too few for any fit, those of the quickest one."""
+    """Return the initial design and the budget; if the budget is too small for any fit, those of the fastest fit."""
     cheapest = min(initial, key=runtime.guess, default=None)
     seconds = _START_SECONDS + (0.0 if cheapest is None else runtime.guess(cheapest))
     if seconds <= budget.search_left or budget.seconds is None:
         return initial, budget
     needed = math.ceil((seconds + budget.elapsed) / 0.75)
     few = f"time_budget={budget.seconds} s is too small for one fit on this table"
-    if needed > budget.seconds + _MOST_OVERRUN:
-        raise InvalidInputError(f"{few}; about {needed} s are needed")
-    logger.warning("%s; fitting the quickest configuration alone, in about %d s", few, needed)
+    if needed > budget.seconds + _MAX_OVERRUN:
+        raise InvalidInputError(f"{few}; use time_budget={needed} or more")
+    logger.warning("%s; only the fastest configuration is fitted, in about %d s", few, needed)
     return [] if cheapest is None else [cheapest], Budget(needed, 1, budget.started)
 
 
@@ -280,7 +283,7 @@ def _why_nothing(history: RunHistory, budget: Budget) -> str:
             reasons[f"{result.status}: {result.reason}"] = reasons.get(f"{result.status}: {result.reason}", 0) + 1
     if not reasons:
         return (
-            f"no trial finished within time_budget={budget.seconds} s; give more seconds "
+            f"no trial finished within time_budget={budget.seconds} s; use a larger budget "
             "(a few for small tables, a minute for 100,000 rows)"
         )
     worst = sorted(reasons.items(), key=lambda item: -item[1])[:3]

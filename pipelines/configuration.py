@@ -39,7 +39,7 @@ class Configuration(Mapping[str, Value]):
 
     @cached_property
     def _content(self) -> str:
-        """The names and values as JSON, which tells 1, 1.0 and true apart and is the same for every NaN."""
+        """The names and values as JSON, which distinguishes 1, 1.0 and true and is the same for every NaN."""
         return json.dumps(self._values)
 
     @cached_property

@@ -1,1 +1,1 @@
-"""The ensemble that a run returns, and the estimate of its score on new data."""
+"""The ensemble that a run returns, and the estimate of its score."""

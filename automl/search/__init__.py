@@ -1,0 +1,1 @@
+"""The search: which configuration runs next, on which folds, until when."""

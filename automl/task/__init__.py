@@ -1,1 +1,1 @@
-"""What is to be learned: the table, the target, the metric and the folds."""
+"""The task: a table with its target, its metric, its folds, and the checks of what a user passes."""

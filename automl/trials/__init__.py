@@ -1,1 +1,1 @@
-"""Trials and their results: the history of a run, and the run directory that keeps it."""
+"""Trials, their results, the history of a run, and the run directory that keeps them."""

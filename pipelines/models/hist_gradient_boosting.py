@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 from ConfigSpace import ConfigurationSpace, Float, Integer
 from sklearn.base import BaseEstimator
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import PROBE_ROUNDS, EarlyStopping
@@ -19,6 +20,11 @@ from pipelines.models._cost import boosting_memory, power_law
 
 MAX_CATEGORIES = 255  # scikit-learn's limit for one native category column
 NEVER = 1_000_000  # rounds without progress before scikit-learn itself stops
+
+
+def _openmp_limit(n_threads: int) -> AbstractContextManager[Any]:
+    # `threadpool_limits` would also restore the threads of BLAS, which another thread may have limited meanwhile.
+    return ThreadpoolController().select(user_api="openmp").limit(limits=n_threads)
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,7 @@ class HistGradientBoosting:
         if validation is not None:
             validated = {"X_val": validation.X, "y_val": validation.y, "sample_weight_val": validation.weight}
         stop, done, batch = False, 0, min(PROBE_ROUNDS, max_rounds)
-        with threadpool_limits(self.n_threads, user_api="openmp"):
+        with _openmp_limit(self.n_threads):
             while not stop and done < max_rounds:
                 done = min(done + batch, max_rounds)
                 model.set_params(max_iter=done, learning_rate=stopping.learning_rate)
@@ -80,7 +86,7 @@ class HistGradientBoosting:
         return model
 
     def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
-        with threadpool_limits(self.n_threads, user_api="openmp"):
+        with _openmp_limit(self.n_threads):
             return model.predict_proba(X) if n_classes else model.predict(X)
 
     def _categories(self, X: Table) -> list[int] | None:

@@ -17,7 +17,7 @@ from pipelines.table.columns import Floats, TableError
 
 @dataclass(frozen=True)
 class RawTable:
-    """A table of one of three types, and what its original type tells about its columns.
+    """A table of one of three types, and the facts that its original type holds about its columns.
 
     Attributes
     ----------

@@ -60,7 +60,7 @@ def test_when_nothing_is_left_to_gain_the_better_on_average_comes_first():
     assert order_of([[0.0, 1.0, 0.5], [0.0, 1.0, 0.5]]) == [0, 2, 1]
 
 
-def test_normalised_losses_are_0_for_the_best_and_1_for_the_median():
+def test_normalized_losses_are_0_for_the_best_and_1_for_the_median():
     assert normalize(np.array([5.0, 3.0, 4.0, 100.0, np.nan])) == pytest.approx(
         [4 / 3, 0, 2 / 3, 2, np.nan], nan_ok=True
     )
