@@ -1,4 +1,4 @@
-"""The README keeps its word: its snippets run as written, and its table names every parameter."""
+"""The README's examples run as written, and docs/parameters.md names every parameter and its default."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ from pathlib import Path
 import pytest
 
 from automl import AutoMLClassifier, AutoMLRegressor
+from automl.jobs.spec import read_batch
 
-TEXT = (Path(__file__).resolve().parents[1] / "README.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).resolve().parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+PARAMETERS = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
+ATTRIBUTES = (ROOT / "docs" / "attributes.md").read_text(encoding="utf-8")
 
 
-def test_the_snippets_run_as_written_in_fewer_seconds(tmp_path, monkeypatch):
+def test_the_examples_run_as_written_in_fewer_seconds(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code = "\n".join(re.findall(r"```python\n(.*?)```", TEXT, flags=re.DOTALL))
+    code = "\n".join(re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL))
     assert code.count("time_budget=60") == 2
     names: dict[str, object] = {}
     exec(code.replace("time_budget=60", "time_budget=60, max_trials=2, n_jobs=2"), names)
@@ -23,11 +27,32 @@ def test_the_snippets_run_as_written_in_fewer_seconds(tmp_path, monkeypatch):
     assert (tmp_path / "model" / "about.json").exists()
 
 
+def test_the_yaml_example_describes_a_batch_of_jobs(tmp_path):
+    text = re.search(r"```yaml\n(.*?)```", README, flags=re.DOTALL)[1]
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "one.csv").write_text("x,class\n1,a\n2,b\n")
+    (tmp_path / "jobs.yaml").write_text(text)
+    assert len(read_batch(tmp_path / "jobs.yaml").jobs) == 4  # two tables, two settings
+
+
 @pytest.mark.parametrize("estimator", [AutoMLClassifier, AutoMLRegressor])
 def test_the_table_names_every_parameter_and_its_default(estimator):
-    rows = dict(re.findall(r"^\| (`[a-z_`, ]+`) \| ([^|]+) \|", TEXT, flags=re.MULTILINE))
+    rows = dict(re.findall(r"^\| (`[a-z_`, ]+`) \| ([^|]+) \|", PARAMETERS, flags=re.MULTILINE))
     listed = {name: default for cell, default in rows.items() for name in re.findall(r"[a-z_]+", cell)}
     parameters = inspect.signature(estimator).parameters
-    assert set(listed) >= set(parameters)
+    assert set(listed) == set(parameters)
     for name in ("time_budget", "n_jobs", "max_trials", "ensemble_size", "store", "verbose", "include", "exclude"):
         assert listed[name] == str(parameters[name].default)
+
+
+@pytest.mark.parametrize("page", [README, ATTRIBUTES], ids=["README", "attributes"])
+def test_the_pages_name_every_attribute_of_a_fitted_estimator(page):
+    properties = {name for name in dir(AutoMLClassifier) if name.endswith("_") and not name.startswith("_")}
+    assert len(properties) > 5
+    assert {name for name in properties if f"`{name}`" not in page} == set()
+
+
+@pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}.md" for name in ("parameters", "attributes"))])
+def test_no_cell_of_a_table_holds_a_paragraph(page):
+    lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if line.startswith("|") and len(line) > 120] == []
