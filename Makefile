@@ -1,18 +1,19 @@
-# Everything runs in this folder's own virtual environment; only Python 3.11 or newer, with venv and pip, is needed.
+# All commands use the virtual environment .venv of this folder. They need only Python 3.11 or newer, with venv and pip.
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
-# Fits keep all cores busy with processes; threads on top of them would only fight for the same cores.
+# The processes of a fit keep all cores busy; more threads in each process would make them slower.
 export OMP_NUM_THREADS ?= 1
 
 .PHONY: help demo test test-slow lint format clean
 
 help:
-	@echo "make demo    set up, then fit for one minute on a real table"
-	@echo "make test    set up, then run the tests"
-	@echo "make lint    set up, then check style and types"
-	@echo "make format  put the code into the house's layout"
-	@echo "make clean   remove the virtual environment and caches"
+	@echo "make demo       install, then fit for one minute on a real table"
+	@echo "make test       install, then run the tests"
+	@echo "make test-slow  install, then run the slow tests"
+	@echo "make lint       install, then check style and types"
+	@echo "make format     install, then format the code"
+	@echo "make clean      remove the virtual environment and the caches"
 
 demo: $(VENV)/installed
 	$(BIN)/python -u examples/demo.py

@@ -16,7 +16,7 @@ SECONDS = float(sys.argv[1]) if len(sys.argv) > 1 else 60.0
 
 
 def main() -> None:
-    """Print a leaderboard and the score on the test rows."""
+    """Print the leaderboard and the scores on the test rows."""
     logging.basicConfig(format="automl: %(message)s")
     logging.getLogger("automl").setLevel(logging.INFO)  # without a terminal, the fit logs a few lines
     logging.getLogger("automl.execute").setLevel(logging.WARNING)
@@ -26,9 +26,7 @@ def main() -> None:
     X_train, X_test, y_train, y_test = train_test_split(
         table.data, labels, test_size=0.3, stratify=labels, random_state=0
     )
-    print(
-        f"Wisconsin breast cancer: {len(X_train)} rows to learn from, {len(X_test)} to test on; {SECONDS:g} seconds\n"
-    )
+    print(f"Wisconsin breast cancer: {len(X_train)} training rows, {len(X_test)} test rows, {SECONDS:g} seconds\n")
 
     clf = AutoMLClassifier(time_budget=SECONDS, random_state=0).fit(X_train, y_train)
 
