@@ -308,7 +308,8 @@ class Progress:
         """Return the state of the run in one line."""
         of = "" if self._max_trials is None else f"/{self._max_trials}"
         clock = f"{elapsed:.0f} s" if self._budget is None else f"{max(0.0, self._budget - elapsed):.0f} s left"
-        parts = [clock, f"{self._trials}{of} trials"]
+        noun = "trial" if self._trials == 1 and not of else "trials"
+        parts = [clock, f"{self._trials}{of} {noun}"]
         if self._best is not None:
             parts.append(f"best {self._name} {self._score(self._best)}")
         if self._family:
