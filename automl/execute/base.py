@@ -45,7 +45,8 @@ may block for some seconds, and it raises nothing. When it returns, all workers 
 future has ended. A second call does nothing; a submission after it ends with `NoWorkersError`. Workers also end, in the
 middle of a trial, when the process that called `fit` is killed.
 
-`tests/execute` checks these promises for the executors of this package.
+`automl.testing` checks most of these promises for an executor from outside this repository, and for those of the catalog
+in `tests/contracts/test_executors.py` and `tests/execute`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,15 @@
+"""The contract of executors for the executor on this machine; tests/execute/test_ray.py has the one on Ray."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import pytest
+
+from automl.execute.local import LocalExecutor
+from automl.testing import ExecutorContract
+
+
+@pytest.mark.alone
+class TestLocalExecutor(ExecutorContract):
+    executors: ClassVar = {"local": lambda folder, n, memory: LocalExecutor(folder, n, memory_limit=memory)}
