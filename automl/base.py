@@ -234,6 +234,15 @@ class BaseAutoML(BaseEstimator):
         DataFrame
             One row for each configuration, with the columns family, score, std, folds, seconds, status, weight, id,
             origin and reason.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
+        >>> reg.leaderboard_[["family", "folds", "status"]].values.tolist()
+        [['ridge', 8, 'ok']]
         """
         check_is_fitted(self, "history_")
         return make_leaderboard(self.history_, self._ensemble.weights)
@@ -249,6 +258,16 @@ class BaseAutoML(BaseEstimator):
             One entry for each configuration in ``params``, ``split{k}_test_score`` (NaN where the fold was not run),
             ``mean_test_score``, ``std_test_score``, ``rank_test_score`` (1 is the best; the order of `leaderboard_`)
             and ``mean_fit_time`` in seconds. `pandas.DataFrame` reads it.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=2, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
+        >>> import pandas as pd
+        >>> pd.DataFrame(reg.cv_results_)[["rank_test_score", "split0_test_score"]].shape
+        (2, 2)
         """
         check_is_fitted(self, "history_")
         return make_cv_results(self.history_, self.n_splits_)
@@ -262,6 +281,15 @@ class BaseAutoML(BaseEstimator):
         -------
         int
             The index whose rank is 1.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
+        >>> reg.best_index_
+        0
         """
         return int(np.argmin(self.cv_results_["rank_test_score"]))
 
@@ -274,6 +302,15 @@ class BaseAutoML(BaseEstimator):
         -------
         dict
             One entry for each hyperparameter. The ensemble may also hold other configurations.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
+        >>> reg.best_params_["model"]
+        'ridge'
         """
         return dict(self.cv_results_["params"][self.best_index_])
 
@@ -288,6 +325,15 @@ class BaseAutoML(BaseEstimator):
         -------
         float
             Greater is better.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
+        >>> bool(reg.best_score_ == reg.leaderboard_["score"].max())
+        True
         """
         return float(self.cv_results_["mean_test_score"][self.best_index_])
 
@@ -307,6 +353,16 @@ class BaseAutoML(BaseEstimator):
         ------
         AttributeError
             If `cv` orders the rows by time: no estimate from older rows holds for rows of the future.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
+        >>> estimate = reg.estimate_
+        >>> estimate.low < estimate.score < estimate.high
+        True
         """
         check_is_fitted(self, "_ensemble")
         if self._estimate is None:
@@ -334,6 +390,15 @@ class BaseAutoML(BaseEstimator):
         ------
         AttributeError
             If `fit` was called without the argument `guard`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], guard=0.1, n_jobs=1, verbose=0)
+        >>> list(reg.fit(X, y).guard_curve_)
+        ['seconds', 'work', 'free', 'parted']
         """
         check_is_fitted(self, "_ensemble")
         if self._guard_curve is None:
@@ -349,6 +414,15 @@ class BaseAutoML(BaseEstimator):
         -------
         Pipeline
             A fitted scikit-learn pipeline, which takes tables as `fit` does.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
+        >>> reg.best_pipeline_.predict(X[:2]).shape
+        (2,)
         """
         check_is_fitted(self, "_ensemble")
         bag = max(self._ensemble.bags, key=lambda bag: bag.weight)

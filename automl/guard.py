@@ -38,13 +38,19 @@ _COLUMNS = ["seconds", "work", "free", "parted"]
 class Guard:
     """How to guard a search against overfitting.
 
-    Attributes
+    Parameters
     ----------
     share : float
         Share of the training rows that become holdout rows, above 0 and at most 0.5. Neither the search nor the
         ensemble uses the holdout rows.
     stop : bool
         Whether to end the search when the work score and the free score diverge.
+
+    Examples
+    --------
+    >>> from automl import AutoMLClassifier, Guard
+    >>> AutoMLClassifier(guard=Guard(0.1, stop=True)).guard.share
+    0.1
     """
 
     share: float = 0.1

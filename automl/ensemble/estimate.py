@@ -48,7 +48,7 @@ _MAX_REDRAWS = 20  # of one resample, until both parts hold every class
 class Estimate:
     """The score to expect on new data, with an interval.
 
-    Attributes
+    Parameters
     ----------
     score : float
         The expected score; greater is better, as in scikit-learn's scorers.
@@ -56,6 +56,12 @@ class Estimate:
         Ends of the interval that contains the score on many new rows with probability `level`.
     level : float
         Probability between 0 and 1.
+
+    Examples
+    --------
+    >>> from automl.ensemble.estimate import Estimate
+    >>> Estimate(score=0.91, low=0.88, high=0.94, level=0.95)
+    Estimate(score=0.91, low=0.88, high=0.94, level=0.95)
     """
 
     score: float

@@ -45,8 +45,8 @@ may block for some seconds, and it raises nothing. When it returns, all workers 
 future has ended. A second call does nothing; a submission after it ends with `NoWorkersError`. Workers also end, in the
 middle of a trial, when the process that called `fit` is killed.
 
-`automl.testing` checks most of these promises for an executor from outside this repository, and for those of the catalog
-in `tests/contracts/test_executors.py` and `tests/execute`.
+`automl.testing` checks most of these promises for an executor from outside this repository, and
+`tests/contracts/test_executors.py` and `tests/execute` for those of the catalog.
 """
 
 from __future__ import annotations
@@ -69,6 +69,40 @@ class Executor(Protocol):
         MiB of resident memory of one worker; None if there is no limit, or if each node has its own.
     fleet_size : int
         Number of networks of one shape that a worker trains in about the time of one; 1 on processors.
+
+    Examples
+    --------
+    An executor that runs each trial at once, in the process that submits it, and so without any limit:
+
+    >>> from concurrent.futures import Future
+    >>> from automl.errors import NoWorkersError
+    >>> from automl.execute.evaluate import evaluate
+    >>> from automl.task.task import Task
+    >>> from automl.trials.artifacts import Artifacts
+    >>> class DirectExecutor:
+    ...     n_workers, memory_limit, fleet_size = 1, None, 1
+    ...     def __init__(self, folder):
+    ...         self.task, self.artifacts, self.ended = Task.open(folder), Artifacts(folder), False
+    ...     def submit(self, trials, time_limit):
+    ...         future = Future()
+    ...         if self.ended:
+    ...             future.set_exception(NoWorkersError("the executor was shut down"))
+    ...         else:
+    ...             future.set_result(evaluate(self.task, trials, self.artifacts, 1, "cpu", time_limit))
+    ...         return future
+    ...     def shutdown(self):
+    ...         self.ended = True
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from automl.testing import make_task, tree
+    >>> from automl.trials.trial import Trial
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> make_task().save(Path(folder.name))
+    >>> executor = DirectExecutor(Path(folder.name))
+    >>> executor.submit([Trial(tree())], None).result()[0].status
+    <Status.OK: 'ok'>
+    >>> executor.shutdown()
+    >>> folder.cleanup()
     """
 
     n_workers: int
@@ -89,9 +123,40 @@ class Executor(Protocol):
         -------
         Future
             Ends with the results in the order of the trials, or with `NoWorkersError`.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from automl.execute.local import LocalExecutor
+        >>> from automl.testing import make_task, tree
+        >>> from automl.trials.trial import Trial
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     make_task().save(Path(folder))
+        ...     executor = LocalExecutor(Path(folder), n_workers=1)
+        ...     future = executor.submit([Trial(tree())], time_limit=60.0)
+        ...     print([result.status.value for result in future.result()])
+        ...     executor.shutdown()
+        ['ok']
         """
         ...
 
     def shutdown(self) -> None:
-        """End all workers at once; trials that still run are lost, and their futures end."""
+        """End all workers at once; trials that still run are lost, and their futures end.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from pathlib import Path
+        >>> from automl.execute.local import LocalExecutor
+        >>> from automl.testing import make_task, tree
+        >>> from automl.trials.trial import Trial
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     make_task().save(Path(folder))
+        ...     executor = LocalExecutor(Path(folder), n_workers=1)
+        ...     executor.shutdown()
+        ...     future = executor.submit([Trial(tree())], time_limit=None)
+        >>> type(future.exception()).__name__
+        'NoWorkersError'
+        """
         ...

@@ -111,5 +111,16 @@ class Searcher(Protocol):
         list of Trial
             Up to `n` trials of configurations that are new and differ from each other; fewer, or none, where the space
             is exhausted.
+
+        Examples
+        --------
+        >>> from automl.search.catalog import make_searcher
+        >>> from automl.trials.history import RunHistory
+        >>> from pipelines.component import TableTraits
+        >>> from pipelines.space import build_space
+        >>> space = build_space(TableTraits("binary", n_rows=1_000, n_features=10, n_classes=2))
+        >>> trials = make_searcher("random", space, seed=0).suggest(RunHistory(), 3)
+        >>> [trial.origin for trial in trials]
+        ['random', 'random', 'random']
         """
         ...

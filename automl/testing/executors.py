@@ -74,9 +74,9 @@ class _Meeting:
 
 
 class FailingTrial(NamedTuple):
-    """One way in which a trial fails, and what the executor has to answer.
+    """One way in which a trial fails, and the status that the executor has to give.
 
-    Attributes
+    Parameters
     ----------
     scorer : callable
         The scorer that fails in the worker.

@@ -65,6 +65,18 @@ class RunHistory:
         The results of each configuration, in the order of their first results.
     n_run : int
         Number of configurations of which a trial has run.
+
+    Examples
+    --------
+    >>> from automl.trials.history import RunHistory
+    >>> from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+    >>> from pipelines.configuration import Configuration
+    >>> trial = Trial(Configuration({"model": "ridge"}))
+    >>> history = RunHistory([TrialResult(trial, Status.OK, {0: FoldResult(0.25, 1.5, 0.1)}, seconds=2.0)])
+    >>> history
+    <RunHistory of 1 trials on 1 configurations>
+    >>> [result.status.value for result in history]
+    ['ok']
     """
 
     def __init__(self, results: Iterable[TrialResult] = (), cost_of: Callable[[Configuration], float] | None = None):
@@ -86,11 +98,45 @@ class RunHistory:
         return f"<RunHistory of {len(self.results)} trials on {len(self.evaluations)} configurations>"
 
     def start(self, trial: Trial) -> None:
-        """Record that a trial runs, so that its configuration is not suggested again."""
+        """Record that a trial runs, so that its configuration is not suggested again.
+
+        Parameters
+        ----------
+        trial : Trial
+            The trial.
+
+        Examples
+        --------
+        >>> from automl.trials.history import RunHistory
+        >>> from automl.trials.trial import Trial
+        >>> from pipelines.configuration import Configuration
+        >>> trial = Trial(Configuration({"model": "ridge"}))
+        >>> history = RunHistory()
+        >>> history.start(trial)
+        >>> trial.configuration in history.tried
+        True
+        """
         self.running[trial] = None
 
     def append(self, result: TrialResult) -> None:
-        """Add the result of a trial."""
+        """Add the result of a trial.
+
+        Parameters
+        ----------
+        result : TrialResult
+            The result.
+
+        Examples
+        --------
+        >>> from automl.trials.history import RunHistory
+        >>> from automl.trials.trial import Status, Trial, TrialResult
+        >>> from pipelines.configuration import Configuration
+        >>> trial = Trial(Configuration({"model": "ridge"}))
+        >>> history = RunHistory()
+        >>> history.append(TrialResult(trial, Status.CRASH, {}, seconds=2.0, reason="ValueError: no rows"))
+        >>> history.evaluations[trial.configuration].usable
+        False
+        """
         self.running.pop(result.trial, None)
         self.results.append(result)
         configuration = result.trial.configuration
@@ -104,19 +150,72 @@ class RunHistory:
             known.status, known.reason, known.usable = result.status, result.reason, False
 
     def cost(self, evaluation: Evaluation) -> float:
-        """Return the seconds of one fold of a configuration, as decisions use them."""
+        """Return the seconds of one fold of a configuration, as decisions use them.
+
+        Parameters
+        ----------
+        evaluation : Evaluation
+            The results of the configuration.
+
+        Returns
+        -------
+        float
+            The measured mean, or the result of `cost_of`.
+
+        Examples
+        --------
+        >>> from automl.trials.history import RunHistory
+        >>> from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+        >>> from pipelines.configuration import Configuration
+        >>> trial = Trial(Configuration({"model": "ridge"}))
+        >>> history = RunHistory([TrialResult(trial, Status.OK, {0: FoldResult(0.25, 1.5, 0.1)}, seconds=2.0)])
+        >>> history.cost(history.evaluations[trial.configuration])
+        2.0
+        """
         if self._cost_of is not None:
             return self._cost_of(evaluation.configuration)
         return evaluation.fold_seconds
 
     @property
     def tried(self) -> set[Configuration]:
-        """The configurations that have run, are running, or were not started because they would exceed a limit."""
+        """The configurations that have run, are running, or were not started because they would exceed a limit.
+
+        Returns
+        -------
+        set of Configuration
+            The configurations that a searcher must not suggest.
+
+        Examples
+        --------
+        >>> from automl.trials.history import RunHistory
+        >>> from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+        >>> from pipelines.configuration import Configuration
+        >>> trial = Trial(Configuration({"model": "ridge"}))
+        >>> history = RunHistory([TrialResult(trial, Status.OK, {0: FoldResult(0.25, 1.5, 0.1)}, seconds=2.0)])
+        >>> trial.configuration in history.tried
+        True
+        """
         return set(self.evaluations) | {trial.configuration for trial in self.running}
 
     @property
     def started(self) -> set[Configuration]:
-        """The configurations that have run or are running; `max_trials` limits their number."""
+        """The configurations that have run or are running; `max_trials` limits their number.
+
+        Returns
+        -------
+        set of Configuration
+            The configurations of `tried`, without those that were not started.
+
+        Examples
+        --------
+        >>> from automl.trials.history import RunHistory
+        >>> from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+        >>> from pipelines.configuration import Configuration
+        >>> trial = Trial(Configuration({"model": "ridge"}))
+        >>> history = RunHistory([TrialResult(trial, Status.OK, {0: FoldResult(0.25, 1.5, 0.1)}, seconds=2.0)])
+        >>> len(history.started)
+        1
+        """
         ended = {configuration for configuration, e in self.evaluations.items() if e.started}
         return ended | {trial.configuration for trial in self.running}
 
@@ -124,6 +223,21 @@ class RunHistory:
         """Return the median loss of each fold among the configurations with the most folds.
 
         The medians make configurations comparable that have finished different folds.
+
+        Returns
+        -------
+        mapping of int to float
+            The median loss, by number of the fold.
+
+        Examples
+        --------
+        >>> from automl.trials.history import RunHistory
+        >>> from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+        >>> from pipelines.configuration import Configuration
+        >>> trial = Trial(Configuration({"model": "ridge"}))
+        >>> history = RunHistory([TrialResult(trial, Status.OK, {0: FoldResult(0.25, 1.5, 0.1)}, seconds=2.0)])
+        >>> history.fold_effects()
+        {0: 0.25}
         """
         most = max((len(e.folds) for e in self.evaluations.values()), default=0)
         complete = [e for e in self.evaluations.values() if most and len(e.folds) == most]
@@ -131,7 +245,23 @@ class RunHistory:
         return {f: float(np.median([e.folds[f].loss for e in complete if f in e.folds])) for f in folds}
 
     def observations(self) -> list[Observation]:
-        """Return the observation of each configuration, its loss adjusted for the folds that it has finished."""
+        """Return the observation of each configuration, its loss adjusted for the folds that it has finished.
+
+        Returns
+        -------
+        list of Observation
+            One for each configuration, in the order of their first results.
+
+        Examples
+        --------
+        >>> from automl.trials.history import RunHistory
+        >>> from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+        >>> from pipelines.configuration import Configuration
+        >>> trial = Trial(Configuration({"model": "ridge"}))
+        >>> history = RunHistory([TrialResult(trial, Status.OK, {0: FoldResult(0.25, 1.5, 0.1)}, seconds=2.0)])
+        >>> [(observation.loss, observation.seconds) for observation in history.observations()]
+        [(0.25, 2.0)]
+        """
         effects = self.fold_effects()
         center = float(np.mean(list(effects.values()))) if effects else 0.0
         rows = []

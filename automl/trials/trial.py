@@ -12,7 +12,14 @@ from pipelines.configuration import Configuration
 
 
 class Status(StrEnum):
-    """How a trial ended."""
+    """How a trial ended.
+
+    Examples
+    --------
+    >>> from automl.trials.trial import Status
+    >>> [str(status) for status in Status]
+    ['ok', 'timeout', 'memory', 'crash', 'invalid']
+    """
 
     OK = "ok"
     TIMEOUT = "timeout"  # cut at its time limit
@@ -23,32 +30,93 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Trial:
-    """A configuration that is to be fitted on some folds."""
+    """A configuration that is to be fitted on some folds.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        The values of all active hyperparameters.
+    folds : tuple of int, default=(0,)
+        Numbers of the folds.
+    seed : int, default=0
+        Seed of the fits.
+    origin : str, default=""
+        The source of the proposal: "initial", "smac", "random", "fleet" and so on.
+
+    Examples
+    --------
+    >>> from automl.trials.trial import Trial
+    >>> from pipelines.configuration import Configuration
+    >>> Trial(Configuration({"model": "ridge"}), folds=(0, 1)).configuration.family
+    'ridge'
+    """
 
     configuration: Configuration
     folds: tuple[int, ...] = (0,)
     seed: int = 0
-    origin: str = ""  # the source of the proposal: "initial", "smac", "random", "fleet", ...
+    origin: str = ""
 
 
 @dataclass(frozen=True)
 class FoldResult:
-    """The result of a trial on one fold."""
+    """The result of a trial on one fold.
+
+    Parameters
+    ----------
+    loss : float
+        Loss on the scored rows; lower is better.
+    fit_seconds, predict_seconds : float
+        Wall-clock seconds.
+    info : mapping, optional
+        Further facts by name, for example the iterations of the training.
+
+    Examples
+    --------
+    >>> from automl.trials.trial import FoldResult
+    >>> FoldResult(loss=0.25, fit_seconds=1.5, predict_seconds=0.1).loss
+    0.25
+    """
 
     loss: float
     fit_seconds: float
     predict_seconds: float
-    info: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))  # e.g. iterations
+    info: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)
 class TrialResult:
-    """The result of a trial: its finished folds, in the order of ``trial.folds``, and its status."""
+    """The result of a trial: its finished folds and its status.
+
+    Parameters
+    ----------
+    trial : Trial
+        The trial.
+    status : Status
+        How it ended.
+    folds : mapping of int to FoldResult
+        The finished folds, in the order of ``trial.folds``.
+    seconds : float
+        Wall-clock seconds from start to end in the worker.
+    peak_memory : float, default=0.0
+        The largest resident memory of the worker, in MiB.
+    reason : str, default=""
+        Why the status is not OK, in one line; empty if it is OK.
+    started : bool, default=True
+        False where the trial would most likely have exceeded a limit.
+
+    Examples
+    --------
+    >>> from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+    >>> from pipelines.configuration import Configuration
+    >>> trial = Trial(Configuration({"model": "ridge"}))
+    >>> TrialResult(trial, Status.OK, {0: FoldResult(0.25, 1.5, 0.1)}, seconds=1.7).folds[0].loss
+    0.25
+    """
 
     trial: Trial
     status: Status
     folds: Mapping[int, FoldResult]
-    seconds: float  # wall-clock seconds from start to end in the worker
-    peak_memory: float = 0.0  # MiB
-    reason: str = ""  # why the status is not OK, in one line; empty if it is OK
-    started: bool = True  # False where the trial would most likely have exceeded a limit
+    seconds: float
+    peak_memory: float = 0.0
+    reason: str = ""
+    started: bool = True
