@@ -84,7 +84,7 @@ def test_good_arguments_pass(settings):
         ({"ensemble_size": 0}, "ensemble_size must be a whole number of models above 0; got 0"),
         ({"ensemble_size": None}, "ensemble_size .* got None"),
         ({"device": "gpu"}, 'device must be "auto", "cpu", "cuda" .* got .gpu.'),
-        ({"device": "cuda:99"}, "device='cuda:99' is not there: torch sees"),
+        ({"device": "cuda:99"}, "device='cuda:99' does not exist: torch finds"),
         ({"n_jobs": 0}, "n_jobs must be a whole number, -1 for all processors, and not 0; got 0"),
         ({"n_jobs": 1.5}, r"n_jobs .* got 1\.5"),
         ({"scoring": "roc_auk"}, "scoring: 'roc_auk' is unknown; did you mean 'roc_auc'"),
