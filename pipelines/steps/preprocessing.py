@@ -88,7 +88,7 @@ def _one_hot(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
 
 def _one_hot_space(traits: TableTraits) -> ConfigurationSpace:
     space = space_of(Integer("min_frequency", (1, 50), log=True, default=2))
-    if max(traits.cardinalities) > 4:
+    if max(traits.cardinalities, default=0) > 4:
         most = 100
         while most > 8 and traits.n_rows * sum(min(c, most) for c in traits.cardinalities) > MAX_CELLS:
             most //= 2
