@@ -33,6 +33,7 @@ MODULES = [
     "automl.testing.searchers",
     "automl.testing.tasks",
     "automl.testing.transformers",
+    "automl.testing.wrappers",
 ]
 IGNORED = {
     "ES01": "a short docstring says all that there is to say in its first line",

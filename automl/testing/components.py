@@ -296,3 +296,36 @@ def various_traits() -> list[TableTraits]:
             {"sparse": True},
         )
     ]
+
+
+def check_space(component: Component) -> None:
+    """Raise an error if a component breaks a rule when the search space is built.
+
+    Parameters
+    ----------
+    component : Component
+        The component.
+
+    Raises
+    ------
+    AssertionError
+        If a guarantee is broken; the message names the guarantee.
+
+    Examples
+    --------
+    >>> from automl.testing.components import check_space
+    >>> from pipelines.component import Component
+    >>> check_space(Component("mine", make=lambda params, context: "passthrough", applies=lambda traits: None))
+    Traceback (most recent call last):
+    AssertionError: applies must return a bool, not None
+    ...
+    """
+    heavy = HEAVY | {name.partition(".")[0] for name in component.imports} - {"sklearn"}
+    for traits in various_traits():
+        with recorded_imports() as imported:
+            applies = component.applies(traits)
+            spaces = [component.space(traits) for _ in range(2)] if applies else []
+        assert isinstance(applies, bool), f"applies must return a bool, not {applies!r}"
+        assert component.applies(traits) is applies, "applies must return the same for the same traits"
+        assert not imported & heavy, f"applies and space must not import {imported & heavy}"
+        assert not spaces or spaces[0] == spaces[1], "space must return the same for the same traits"

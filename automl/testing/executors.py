@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -51,6 +53,16 @@ def _hang(estimator: Any, X: Any, y: Any) -> float:
 
 def _bloat(estimator: Any, X: Any, y: Any) -> float:
     return float(len([np.ones(50_000_000) for _ in range(100)]))
+
+
+def _bloat_in_a_child(estimator: Any, X: Any, y: Any) -> float:
+    return float(subprocess.call([sys.executable, "-c", "import time; x = b'x' * 2**30; time.sleep(3600)"]))
+
+
+def _interrupt(estimator: Any, X: Any, y: Any) -> float:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(0.1)
+    return 1.0
 
 
 def _raise(estimator: Any, X: Any, y: Any) -> float:
@@ -105,6 +117,7 @@ FAILING_TRIALS = {
     "exit": FailingTrial(_exit, 60.0, None, Status.CRASH),
     "hang": FailingTrial(_hang, 2.0, None, Status.TIMEOUT),
     "bloat": FailingTrial(_bloat, 60.0, 900.0, Status.MEMORY),
+    "bloat-in-a-child": FailingTrial(_bloat_in_a_child, 60.0, 900.0, Status.MEMORY),
     "raise": FailingTrial(_raise, 60.0, None, Status.CRASH),
     "nan": FailingTrial(_not_a_number, 60.0, None, Status.INVALID),
 }
@@ -262,6 +275,10 @@ class ExecutorContract:
             assert result.reason, "a result that is not OK must have a reason in words"
             assert "\n" not in result.reason, "a reason must be one line"
             assert not result.folds, "a trial without a finished fold must have no folds"
+
+    def test_a_worker_ignores_ctrl_c(self, start: Start) -> None:
+        (result,) = wait_for(start(make_task(scoring=_interrupt, n_rows=100)).submit([Trial(tree(5))], None))
+        assert result.status is Status.OK, f"a worker must ignore Ctrl-C: {result.reason}"
 
     def test_trials_start_in_the_order_of_submission_and_callbacks_run_once(self, start: Start) -> None:
         executor = start(make_task(n_rows=100))

@@ -18,6 +18,7 @@ from automl.testing.components import (
     N_ROWS,
     TASKS,
     check_predictions,
+    check_space,
     default_params,
     make_estimator,
     make_table,
@@ -99,16 +100,7 @@ class ModelContract:
     def test_applies_and_space_give_the_same_for_the_same_table_and_import_no_heavy_library(
         self, component: Component
     ) -> None:
-        for traits in various_traits():
-            with recorded_imports() as imported:
-                applies = component.applies(traits)
-                spaces = [component.space(traits) for _ in range(2)] if applies else []
-            assert isinstance(applies, bool), f"applies must return a bool, not {applies!r}"
-            assert component.applies(traits) is applies, "applies must return the same for the same traits"
-            heavy = imported & {*HEAVY, *(name.partition(".")[0] for name in component.imports)} - {"sklearn"}
-            assert not heavy, f"applies and space must not import {heavy}"
-            if applies:
-                assert spaces[0] == spaces[1], "space must return the same for the same traits"
+        check_space(component)
 
     def test_default_learns_is_repeatable_can_be_pickled_and_prints_nothing(
         self, component: Component, task: TaskType, capfd: pytest.CaptureFixture[str]

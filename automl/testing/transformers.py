@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import clone
 
-from automl.testing.components import plain_params
+from automl.testing.components import check_space, plain_params
 from pipelines.component import LARGEST, Component, FitContext, TableTraits
 
 _N = 80
@@ -114,8 +115,21 @@ class TransformerContract:
             X[:, 3] = np.nan  # a column without any value
         return X, y
 
+    def test_applies_and_space_give_the_same_for_the_same_table_and_import_no_heavy_library(
+        self, component: Component
+    ) -> None:
+        check_space(component)
+
     @pytest.mark.filterwarnings("ignore")
-    def test_a_transformer_keeps_rows_is_repeatable_and_accepts_a_single_row(self, component: Component) -> None:
+    def test_few_rows_with_a_single_class_fit(self, component: Component) -> None:
+        X, _ = self._table(component)
+        for made in _made(component, replace(_DENSE, n_rows=6)):
+            assert len(clone(made).fit_transform(X[:6], np.zeros(6, dtype=int))) == 6, "rows of a fold may be few"
+
+    @pytest.mark.filterwarnings("ignore")
+    def test_a_transformer_keeps_rows_is_repeatable_and_accepts_a_single_row(
+        self, component: Component, capfd: pytest.CaptureFixture[str]
+    ) -> None:
         X, y = self._table(component)
         for made in _made(component, _DENSE):
             first, second = clone(made).fit(X, y), clone(made).fit(X, y)
@@ -134,6 +148,7 @@ class TransformerContract:
                 assert np.array_equal(np.isnan(out), np.isnan(X)), "a scaling must keep missing cells, and make none"
             if self.step in ("generation", "selection") and not component.accepts_missing:
                 assert np.isfinite(out).all(), "the result must be finite"
+        assert "".join(capfd.readouterr()) == "", "a transformer must not write to standard output or standard error"
 
     @pytest.mark.filterwarnings("ignore")
     def test_the_largest_numbers_stay_within_the_limits_of_models(self, component: Component) -> None:

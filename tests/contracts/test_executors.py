@@ -1,4 +1,4 @@
-"""The contract of executors for the executor on this machine; tests/execute/test_ray.py has the one on Ray."""
+"""The contract of executors for the executor on this machine; tests/execute/test_ray.py tests the one on Ray."""
 
 from __future__ import annotations
 

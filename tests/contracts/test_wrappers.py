@@ -1,0 +1,12 @@
+"""The contract of wrappers for every component of balancing and calibration."""
+
+from automl.testing import WrapperContract
+from pipelines.catalog import CATALOG
+
+
+class TestBalancing(WrapperContract):
+    components = tuple(component for component in CATALOG["balancing"] if component.name != "none")
+
+
+class TestCalibration(WrapperContract):
+    components = tuple(component for component in CATALOG["calibration"] if component.name != "none")
