@@ -12,7 +12,8 @@ or thread of it is left.
 
 **Submission.** The search loop calls `submit` from the thread that called `fit`, and from no other thread. It keeps up
 to ``n_workers + 1`` futures unfinished; an executor must accept more, and starts waiting trials in the order of their
-submission. `submit` returns without waiting for a worker, and it raises nothing: what goes wrong ends the future.
+submission. (On Ray, the scheduler of the cluster decides the order.) `submit` returns without waiting for a worker, and
+it raises nothing: what goes wrong ends the future.
 
 **The work.** A worker opens the task with ``Task.open(folder)`` and calls `automl.execute.evaluate.evaluate`, which
 turns every exception of a trial into a status and writes models and predictions with

@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from sklearn.datasets import load_breast_cancer
 
 from automl import AutoMLClassifier, run_jobs
 from automl.errors import InvalidInputError, NoWorkersError
+from automl.task.task import Task
+from automl.testing import ExecutorContract
 from automl.trials.trial import Status, Trial
 from tests.factories import FAST, make_task, net, tree
 
@@ -123,6 +126,21 @@ def test_a_trial_that_misbehaves_is_a_status_and_the_next_one_runs(start, scorer
     results = [executor.submit([Trial(tree(n))], time_limit=seconds).result(timeout=120)[0] for n in (5, 6)]
     assert [r.status for r in results] == [status, status]
     assert all(reason in r.reason for r in results)
+
+
+def _on_ray(folder, n_workers, memory_limit):
+    from automl.execute.ray import RayExecutor
+
+    return RayExecutor(folder, Task.open(folder), n_workers, memory_limit=memory_limit)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("cluster")
+class TestRayExecutor(ExecutorContract):
+    executors: ClassVar = {"ray": _on_ray}
+    # Ray decides the order and the node, and keeps its processes, with the fork server that a trial has started there.
+    test_trials_start_in_the_order_of_submission = None
+    test_no_process_or_thread_is_left_after_shutdown = None
 
 
 def test_shutdown_ends_trials_that_run_and_leaves_no_file_on_the_node(start):
