@@ -73,7 +73,8 @@ class Start:
 
 def search_path() -> list[str]:
     """Return the search path of modules of this process, with the working directory by its name."""
-    return [path for entry in sys.path if (path := entry or _directory())]
+    # Python ignores entries of other types, such as `pathlib.Path`.
+    return [path for entry in sys.path if isinstance(entry, str) and (path := entry or _directory())]
 
 
 def _directory() -> str | None:
@@ -103,10 +104,12 @@ def main() -> NoReturn:
     """Run the fork server, or one process where the system has no fork; the new interpreter calls this."""
     # Ctrl-C reaches the whole process group; only the parent decides how to react.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    if hasattr(signal, "pthread_sigmask"):  # the parent may block signals, such as SIGCHLD, in its threads
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
     handle, preload, path = json.loads(sys.argv[2])
     sys.argv[1:] = []
+    if sys.platform != "win32":
+        handle = _take_standard_input()
     if preload is None:
         os._exit(_run(_open(handle)))
     sys.path[:] = path
@@ -117,6 +120,20 @@ def main() -> NoReturn:
     with socket.socket(fileno=handle) as requests:
         _serve(requests)
     os._exit(0)
+
+
+def _take_standard_input() -> int:
+    """Return a handle of the connection to the parent, which is the standard input; then open all standard streams.
+
+    A stream that the parent has closed is opened, too. Otherwise a connection to a later process would get its number,
+    and each line that a library prints would go into that connection.
+    """
+    while (null := os.open(os.devnull, os.O_RDWR)) <= 2:  # the lowest free number
+        os.set_inheritable(null, True)
+    handle = os.dup(0)
+    os.dup2(null, 0)
+    os.close(null)
+    return handle
 
 
 def _open(handle: int) -> Connection:
@@ -176,7 +193,7 @@ def _serve(requests: socket.socket) -> None:
         try:
             pid = os.fork()
         except OSError as error:
-            status.send(error)
+            _send(status, error)
             continue
         if pid == 0:
             code = 1
@@ -205,6 +222,6 @@ def _report_ended(statuses: dict[int, Connection]) -> None:
             status.close()
 
 
-def _send(status: Connection, number: int) -> None:
+def _send(status: Connection, answer: int | OSError) -> None:
     with suppress(OSError):  # nobody waits for it any more
-        status.send(number)
+        status.send(answer)

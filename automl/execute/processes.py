@@ -226,7 +226,10 @@ def _running_server(preload: Sequence[str]) -> _ForkServer:
 
 
 def _start_interpreter(handle: int, preload: Sequence[str] | None) -> subprocess.Popen[bytes]:
-    """Start an interpreter at `automl.execute.fork_server.main`; without modules to preload it runs one process."""
+    """Start an interpreter at `automl.execute.fork_server.main`; without modules to preload it runs one process.
+
+    The interpreter gets the connection as its standard input; on Windows it gets the handle in its arguments.
+    """
     root = str(Path(__file__).parents[2])
     arguments = json.dumps([handle, None if preload is None else list(preload), search_path()])
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
@@ -237,7 +240,7 @@ def _start_interpreter(handle: int, preload: Sequence[str] | None) -> subprocess
             os.set_handle_inheritable(handle, True)
             startup = subprocess.STARTUPINFO(lpAttributeList={"handle_list": [handle]})
             return subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment, startupinfo=startup)
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, env=environment, pass_fds=[handle])
+        return subprocess.Popen(command, stdin=handle, env=environment)
 
 
 @contextmanager

@@ -22,3 +22,9 @@ def fail(connection):
 
 def wait_for_parent(connection):
     wait_for_hangup(connection)
+
+
+def print_and_answer(connection):
+    for stream in (1, 2):
+        os.write(stream, b"a library prints below Python\n")
+    connection.send("answer")

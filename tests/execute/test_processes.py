@@ -157,6 +157,64 @@ def test_a_process_takes_over_folder_and_environment_as_they_are_now(tmp_path, m
     process.close()
 
 
+_START = """
+from automl.execute import processes
+from tests.execute import targets
+
+def start():
+    process = processes.start_process(targets.print_and_answer, preload=())
+    answer = process.connection.recv()
+    process.join()
+    return answer, process.exitcode
+"""
+
+
+def test_a_program_with_closed_standard_streams_gets_its_answers(tmp_path):
+    body = """
+    import os, sys
+    result = os.dup(1)
+    for stream in (0, 1, 2):
+        os.close(stream)
+    answers = [start()]
+    processes._CAN_FORK = False
+    answers.append(start())
+    os.write(result, repr(answers).encode())
+    """
+    assert run_script(tmp_path, _START + textwrap.dedent(body)) == ["[('answer', 0), ('answer', 0)]"]
+
+
+def test_a_program_with_many_open_files_can_start_processes(tmp_path):
+    body = """
+    import os, resource, sys
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit if limit < 4096 and limit > 0 else 4096, limit))
+    files = [os.open(os.devnull, os.O_RDONLY) for _ in range(1100)]
+    print(*start(), file=sys.stderr)
+    """
+    done = start_script(tmp_path, _START + textwrap.dedent(body))
+    assert done.stderr.splitlines()[-1] == "answer 0"
+
+
+def test_signals_that_the_program_blocks_are_not_blocked_in_its_processes(tmp_path):
+    body = """
+    import signal
+    signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+    process = processes.start_process(targets.end_with, 3, preload=())
+    process.join(60.0)
+    print(process.exitcode)
+    """
+    assert run_script(tmp_path, _START + textwrap.dedent(body)) == ["3"]
+
+
+def test_entries_of_the_search_path_that_are_no_text_are_ignored_as_by_python(tmp_path):
+    body = """
+    import pathlib, sys
+    sys.path += [pathlib.Path("/tmp"), b"/tmp"]
+    print(start()[0])
+    """
+    assert run_script(tmp_path, _START + textwrap.dedent(body))[-1] == "answer"
+
+
 @pytest.mark.parametrize("can_fork", [True, False])
 def test_exit_codes_are_known_with_and_without_a_fork_server(monkeypatch, can_fork):
     monkeypatch.setattr(processes, "_CAN_FORK", can_fork)
