@@ -59,7 +59,6 @@ class ChildProcess:
         self.pid, self.connection = pid, connection
         self._status = status  # sends the exit code
         self._exitcode: int | None = None
-        _children.add(self)
 
     @property
     def exitcode(self) -> int | None:
@@ -109,6 +108,7 @@ class _ForkServer:
 
     def __init__(self, preload: Sequence[str]):
         self._socket, theirs = socket.socketpair()
+        _open_pipes.update((self._socket, theirs))
         with theirs:
             self.process = _start_interpreter(theirs.fileno(), preload)
 
@@ -122,7 +122,7 @@ class _ForkServer:
         EOFError
             If the server has ended.
         """
-        status, theirs = multiprocessing.Pipe(duplex=False)
+        status, theirs = _pipe(duplex=False)
         with theirs:
             try:
                 socket.send_fds(self._socket, [b"f"], [connection.fileno(), theirs.fileno()])
@@ -133,11 +133,6 @@ class _ForkServer:
             raise answer
         return answer, status
 
-    def forget(self) -> None:
-        """Leave the server to another process, from which this one was forked."""
-        self._socket.close()
-        self.process.returncode = 0  # it is no child of this process
-
     def close(self) -> None:
         """End the server."""
         self._socket.close()
@@ -145,7 +140,7 @@ class _ForkServer:
         self.process.wait()
 
 
-_children: weakref.WeakSet[ChildProcess] = weakref.WeakSet()
+_open_pipes: weakref.WeakSet[Connection | socket.socket] = weakref.WeakSet()  # to our processes
 _server: _ForkServer | None = None  # of this process
 _lock = threading.Lock()
 
@@ -176,7 +171,7 @@ def start_process(
         If the system has no resources for another process.
     """
     first_message = pickle.dumps(Start.make(target, args, daemon))
-    ours, theirs = multiprocessing.Pipe()
+    ours, theirs = _pipe()
     try:
         process = _start(ours, theirs, preload)
     except BaseException:
@@ -211,6 +206,12 @@ def _start(ours: Connection, theirs: Connection, preload: Sequence[str]) -> Chil
         except EOFError:
             code = server.process.wait()
     raise NoWorkersError(f"the process that starts the workers ended with exit code {code}")
+
+
+def _pipe(duplex: bool = True) -> tuple[Connection, Connection]:
+    ends = multiprocessing.Pipe(duplex)
+    _open_pipes.update(ends)
+    return ends
 
 
 def _with_connection(started: tuple[int, Connection], connection: Connection) -> tuple[int, Connection, Connection]:
@@ -266,10 +267,10 @@ def _forget_processes() -> None:
     global _server, _lock
     _lock = threading.Lock()
     if _server is not None:
-        _server.forget()
+        _server.process.returncode = 0  # it is no child of this process
         _server = None
-    for child in list(_children):
-        child.close()
+    for pipe in list(_open_pipes):
+        pipe.close()
 
 
 atexit.register(_close_server)

@@ -284,9 +284,30 @@ time.sleep(600)
 """
 
 
-def test_workers_end_with_the_process_that_fits_though_a_fork_of_it_lives_on(tmp_path):
+FORKED_MEANWHILE = """
+import os, threading, time
+from automl.execute import processes
+from tests.execute.targets import wait_for_parent
+
+started = []
+thread = threading.Thread(target=lambda: started.append(processes.start_process(wait_for_parent, preload=["slow"])))
+thread.start()
+time.sleep(2.0)
+assert not started
+lone = os.fork()
+if not lone:
+    time.sleep(600)
+thread.join()
+print(lone, started[0].pid, processes._server.process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("program", [FORKED, FORKED_MEANWHILE])
+def test_workers_end_with_the_process_that_fits_though_a_fork_of_it_lives_on(tmp_path, program):
     script = tmp_path / "script.py"
-    script.write_text(FORKED)
+    script.write_text(program)
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(5)\n")  # a library whose import takes long
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     parent = subprocess.Popen([sys.executable, str(script)], env=environment, stdout=subprocess.PIPE, text=True)
     try:
