@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from automl.errors import InvalidInputError, NoWorkersError
+from automl.errors import NoWorkersError
 from automl.execute.machine import fleet_size, resident_memory
 from automl.execute.processes import start_process
 from automl.execute.worker import main as worker_main
@@ -93,11 +93,6 @@ class LocalExecutor:
         memory_limit: float | None = None,
         device: str = "auto",
     ):
-        if multiprocessing.current_process().daemon:
-            raise InvalidInputError(
-                "fit runs in a daemonic process, such as a worker of multiprocessing.Pool, which may not start "
-                "processes; use concurrent.futures.ProcessPoolExecutor or joblib instead"
-            )
         self.n_workers, self.fleet_size = n_workers, fleet_size(device)
         self.memory_limit = memory_limit
         self._folder, self._n_threads, self._device = folder, n_threads, device

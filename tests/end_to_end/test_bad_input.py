@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import time
 from pathlib import Path
 
@@ -104,21 +103,6 @@ def _share(estimator, X, y):
 def test_a_scorer_without_sample_weight_is_refused_if_there_are_weights():
     with pytest.raises(InvalidInputError, match=r"_share.*sample_weight"):
         AutoMLClassifier(scoring=_share, verbose=0).fit(X, Y, sample_weight=np.ones(150))
-
-
-def test_a_fit_in_a_daemonic_process_is_refused():
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        message = pool.apply(_error_of_a_fit)
-    assert "daemonic" in message
-    assert "ProcessPoolExecutor" in message
-
-
-def _error_of_a_fit():
-    try:
-        AutoMLClassifier(max_trials=1, time_budget=None, verbose=0).fit(X, Y)
-    except InvalidInputError as error:
-        return str(error)
-    return "no error"
 
 
 def test_an_array_after_a_frame_gets_a_warning_about_missing_names():

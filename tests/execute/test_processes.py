@@ -88,6 +88,26 @@ def test_the_fork_server_of_multiprocessing_stays_as_the_user_knows_it(tmp_path)
     assert run_script(tmp_path, body, OMP_NUM_THREADS="2") == ["2 True"]
 
 
+@pytest.mark.parametrize("method", ["fork", "spawn"])
+def test_a_worker_of_a_pool_can_fit_and_its_processes_end_with_it(tmp_path, method):
+    body = f"""
+    import multiprocessing, os, psutil, time
+
+    def fit_there():
+        board = fit().leaderboard_
+        return list(board["status"]), [child.pid for child in psutil.Process().children(recursive=True)]
+
+    if __name__ == "__main__":
+        with multiprocessing.get_context("{method}").Pool(1) as pool:
+            statuses, children = pool.apply(fit_there)
+        end = time.monotonic() + 60
+        while any(map(psutil.pid_exists, children)) and time.monotonic() < end:
+            time.sleep(0.1)
+        print(*statuses, len(children), *filter(psutil.pid_exists, children))
+    """
+    assert run_script(tmp_path, body) == ["ok ok 1"]
+
+
 @pytest.mark.parametrize("length", [80, 140])
 def test_a_long_temporary_folder_is_no_obstacle(tmp_path, length):
     folder = tmp_path / ("x" * max(1, length - len(str(tmp_path)) - 1))
