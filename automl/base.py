@@ -53,8 +53,9 @@ class BaseAutoML(BaseEstimator):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "__init__" not in cls.__dict__:
+        if BaseAutoML in cls.__bases__ and "__init__" not in cls.__dict__:
             # Python's error about an unknown argument names the function; it should name the class that people use.
+            # Classes of users inherit it as usual, because a copy in each class would hide their other base classes.
             cls.__init__ = _renamed(cls.__init__, f"{cls.__qualname__}.__init__")  # type: ignore[method-assign]
 
     def __init__(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from automl import AutoMLClassifier, AutoMLRegressor
@@ -66,10 +67,18 @@ def test_an_unknown_argument_is_reported_with_the_class_that_people_use(estimato
         estimator(time_budgt=3)
 
 
-def test_a_subclass_is_named_in_its_own_errors():
-    class Mine(AutoMLClassifier):
+def test_subclasses_of_a_user_inherit_init_as_all_classes_do():
+    class Plain(AutoMLClassifier):
         pass
 
-    with pytest.raises(TypeError, match=r"Mine\.__init__\(\) got an unexpected"):
-        Mine(wrong=1)
-    assert Mine(time_budget=3).get_params()["time_budget"] == 3
+    class Short(AutoMLClassifier):
+        def __init__(self, *, time_budget=5):
+            super().__init__(time_budget=time_budget, max_trials=1)
+
+    class Both(Plain, Short):
+        pass
+
+    with pytest.raises(TypeError, match=r"^AutoMLClassifier\.__init__\(\) got an unexpected"):
+        Plain(wrong=1)
+    assert clone(Plain(time_budget=3)).get_params()["time_budget"] == 3
+    assert Both().max_trials == 1
