@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl.ensemble.estimate import draw_units
-from automl.ensemble.selection import Ensemble, out_of_fold
+from automl.ensemble.selection import Ensemble, out_of_fold, predicting_folds
 from automl.ensemble.threshold import one_hot_labels
 from automl.errors import InvalidInputError
 from automl.task.metrics import loss_or_nan
@@ -24,7 +24,7 @@ from automl.task.task import Task
 from automl.task.validation import is_number
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import rank
-from automl.trials.history import RunHistory
+from automl.trials.history import Evaluation, RunHistory
 
 logger = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class GuardMonitor:
         return pd.DataFrame(rows, columns=_COLUMNS)
 
     def update(self, history: RunHistory, seconds: float) -> None:
-        """Score the fold models of the incumbent, if it has changed and enough trials have ended since the last time.
+        """Score the incumbent, if it has changed and enough trials have ended since the last time.
 
         Parameters
         ----------
@@ -137,23 +137,26 @@ class GuardMonitor:
         self._next_update = len(history.results) + max(1, int(_UPDATE_AFTER * len(history.results)))
         work_loss = {o.configuration: o.loss for o in history.observations()}[best.configuration]
         assert work_loss is not None
-        each = [self._artifacts.holdout_predictions(best.configuration, fold) for fold in best.folds]
-        self._add(seconds, work_loss, np.mean(each, axis=0, dtype=np.float64))
+        self._add(seconds, work_loss, self._holdout_predictions(best))
 
     def finish(self, ensemble: Ensemble, history: RunHistory, seconds: float) -> None:
         """Score the final ensemble, which becomes the last row of the curve."""
         rows, mean = out_of_fold(ensemble.bags, history, self._artifacts, self._task)
         holdout = np.zeros(())
         for bag in ensemble.bags:
-            folds = history.evaluations[bag.configuration].folds
-            each = [self._artifacts.holdout_predictions(bag.configuration, fold) for fold in folds]
-            holdout = holdout + bag.weight * np.mean(each, axis=0, dtype=np.float64)
+            holdout = holdout + bag.weight * self._holdout_predictions(history.evaluations[bag.configuration])
         if ensemble.calibration is not None:
             mean, holdout = ensemble.calibration(mean), ensemble.calibration(holdout)
         if ensemble.decision_weights is not None:
             mean, holdout = (one_hot_labels(p, ensemble.decision_weights) for p in (mean, holdout))
         work_loss = loss_or_nan(self._task.metric, self._task.y[rows], mean, self._task.weights(rows))
         self._add(seconds, work_loss, holdout)
+
+    def _holdout_predictions(self, evaluation: Evaluation) -> NDArray[np.float64]:
+        """Return the predictions of a configuration for the holdout rows, by the models that would predict new rows."""
+        folds = predicting_folds(evaluation, self._task)
+        each = [self._artifacts.holdout_predictions(evaluation.configuration, fold) for fold in folds]
+        return np.mean(each, axis=0, dtype=np.float64)
 
     def _add(self, seconds: float, work_loss: float, predictions: NDArray[np.float64]) -> None:
         point = _Point(seconds, work_loss, self._loss(predictions, np.arange(len(predictions))), predictions)

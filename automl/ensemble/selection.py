@@ -23,7 +23,7 @@ from automl.task.splits import is_forward_chaining
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import candidate_sets, rank
-from automl.trials.history import RunHistory
+from automl.trials.history import Evaluation, RunHistory
 from pipelines.configuration import Configuration
 
 Array = NDArray[Any]
@@ -145,13 +145,20 @@ def select_bags(
         if time.monotonic() > deadline:
             break
     _, candidates, weights = best
-    # In the order of time, models of older folds have not seen the newest rows, so only the newest fold predicts.
-    n_models = 1 if is_forward_chaining(task.folds) else len(task.folds)
     return [
-        FoldBag(e.configuration, float(w), [artifacts.model(e.configuration, f) for f in sorted(e.folds)[:n_models]])
+        FoldBag(e.configuration, float(w), [artifacts.model(e.configuration, f) for f in predicting_folds(e, task)])
         for e, w in zip(candidates, weights, strict=True)
         if w > 0
     ]
+
+
+def predicting_folds(evaluation: Evaluation, task: Task) -> list[int]:
+    """Return the folds of a configuration whose models predict for new rows: all finished folds, in general.
+
+    In the order of time it is the newest fold alone, because models of older folds have not seen the newest rows.
+    """
+    folds = sorted(evaluation.folds)
+    return folds[:1] if is_forward_chaining(task.folds) else folds
 
 
 def out_of_fold(

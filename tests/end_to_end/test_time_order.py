@@ -7,6 +7,7 @@ import pytest
 from sklearn.model_selection import TimeSeriesSplit
 
 from automl import AutoMLRegressor
+from automl.task.holdout import choose_holdout
 from automl.task.splits import is_forward_chaining, make_folds
 from tests.factories import FAST
 
@@ -35,6 +36,13 @@ def test_predictions_follow_a_trend_as_far_as_rows_were_trained_on(guard):
     reg = AutoMLRegressor(**TREE, guard=guard).fit(X, TREND)
     assert reg.predict(X[-1:])[0] > 0.8 * N
     assert reg.best_pipeline_.predict(X[-1:])[0] > 0.8 * N
+
+
+def test_the_last_free_score_of_a_guard_is_the_score_of_the_models_that_predict():
+    reg = AutoMLRegressor(**TREE, guard=0.1).fit(X, TREND)
+    holdout = choose_holdout(TREND, False, 0.1, None, 0)
+    rmse = np.sqrt(np.mean((reg.predict(X[holdout]) - TREND[holdout]) ** 2))
+    assert reg.guard_curve_["free"].iloc[-1] == pytest.approx(-rmse, rel=1e-3)
 
 
 def test_no_estimate_is_given_for_the_future():
