@@ -154,13 +154,16 @@ class Racing:
             fleets.append(fleet)
         return fleets
 
-    def resume(self, history: RunHistory, results: Iterable[TrialResult]) -> None:
-        """Append the results of an earlier session to the history.
+    def resume(self, history: RunHistory, results: Sequence[TrialResult]) -> None:
+        """Append the results of earlier sessions to the history.
 
-        A trial that was not started then is judged again: it is left out if it may start under the present limits.
+        A trial that was not started then is judged again: it is left out if it may start under the present limits, or
+        if a later session has run its configuration.
         """
+        has_run = {result.trial.configuration for result in results if result.started}
         for result in results:
-            if result.started or self._predicted_violation(result.trial, history) is not None:
+            judged = not result.started and result.trial.configuration not in has_run
+            if result.started or (judged and self._predicted_violation(result.trial, history) is not None):
                 history.append(result)
 
     def time_limit(self, trials: Sequence[Trial]) -> float | None:

@@ -121,6 +121,19 @@ def test_a_resumed_run_judges_a_trial_that_was_not_started_by_its_own_limits():
     assert slow in started
 
 
+def test_a_configuration_that_ran_later_is_not_a_failure_in_a_third_session():
+    space = build_space(TRAITS)
+    slow = complete(space, {"model": "gaussian_process"})
+    searcher, tight = Listed(slow), Limits(seconds=0.1)
+    first = RunHistory()
+    racing(searcher, tight).suggest(first, 1)
+    finished = TrialResult(Trial(slow), Status.OK, {0: FoldResult(0.1, 0.01, 0.0)}, 0.01)  # under wider limits
+    third = RunHistory()
+    racing(searcher, tight).resume(third, [*first.results, finished])
+    assert third.results == [finished]
+    assert third.evaluations[slow].usable
+
+
 def test_a_fleet_and_the_challengers_after_it_together_keep_to_max_trials():
     space = build_space(TRAITS)
     nets = [complete(space, {"model": "tabm", "model:tabm:width": width}) for width in (64, 96, 128)]
