@@ -218,10 +218,12 @@ def _conclude(
 
 
 def _is_usable(result: TrialResult, space: ConfigurationSpace, artifacts: Artifacts) -> bool:
-    """Return whether this session can use a result: its components must be allowed, and its models must exist."""
+    """Return whether this session can use a result: its components must be allowed, and its files must exist."""
     configuration = result.trial.configuration
     return has_components(space, configuration) and all(
-        artifacts.model_path(configuration, f).exists() for f in result.folds
+        path(configuration, fold).exists()
+        for fold in result.folds
+        for path in (artifacts.model_path, artifacts.predictions_path)
     )
 
 

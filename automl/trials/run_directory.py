@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ logger = logging.getLogger(__name__)
 _ADVICE = "name an empty folder, or delete this one"
 FORMAT = 2  # of the files in a run directory; rises when runs of earlier versions cannot be resumed any more
 _LOCK = ".lock"
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)  # of a file system that has no locks
 
 
 @dataclass
@@ -48,7 +50,7 @@ class RunDirectory:
             If the folder holds something else, or a run that this version cannot resume.
         """
         about = self._about()
-        return None if about is None else int(about["seed"])
+        return None if about is None else about["seed"]
 
     def open(self, task: Task, seed: int) -> list[TrialResult]:
         """Lock the folder and return the results of earlier sessions; a new folder keeps the seed.
@@ -92,7 +94,11 @@ class RunDirectory:
             raise InvalidInputError(
                 f"store '{self.folder}' is in use by another fit; wait until that fit ends, or name another folder"
             ) from None
-        except NotImplementedError:  # the file system has no locks
+        except (OSError, NotImplementedError) as error:
+            if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+                raise InvalidInputError(
+                    f"store '{self.folder}' cannot be locked: {error}; name another folder"
+                ) from error
             logger.debug("'%s' cannot be locked; two fits at the same time would damage each other", self.folder)
 
     def _about(self) -> dict[str, Any] | None:
@@ -110,7 +116,7 @@ class RunDirectory:
             return None
         except (OSError, ValueError) as error:
             raise InvalidInputError(f"store '{self.folder}': run.json cannot be read ({error}); {_ADVICE}") from error
-        if not isinstance(about, dict) or not {"fingerprint", "seed"} <= about.keys():
+        if not isinstance(about, dict) or "fingerprint" not in about or not isinstance(about.get("seed"), int):
             raise InvalidInputError(f"store '{self.folder}': run.json is damaged or of another program; {_ADVICE}")
         number = about.get("format", 1)
         if number != FORMAT:
@@ -161,10 +167,10 @@ class RunDirectory:
             raise InvalidInputError(f"'{self.folder}' holds no run; name the folder that fit had as its argument store")
         path = self.folder / "history.jsonl"
         results = []
-        for number, text in enumerate(path.read_text().splitlines() if path.exists() else [], 1):
+        for number, content in enumerate(path.read_bytes().splitlines() if path.exists() else [], 1):
             try:
-                line = json.loads(text)
-            except json.JSONDecodeError:  # half a line, left by a killed run
+                line = json.loads(content)
+            except ValueError:  # half a line, left by a killed run
                 continue
             try:
                 results.append(_to_result(line))

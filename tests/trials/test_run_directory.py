@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -107,6 +108,14 @@ def _of_the_future(folder):
     (folder / "run.json").write_text('{"format": 99, "fingerprint": "0123456789abcdef", "seed": 0}')
 
 
+def _without_a_whole_seed(folder):
+    (folder / "run.json").write_text('{"format": 2, "fingerprint": "0123456789abcdef", "seed": null}')
+
+
+def _lock_that_is_a_folder(folder):
+    (folder / ".lock").mkdir()
+
+
 def _damaged_history(folder):
     fit(folder, max_trials=1)
     (folder / "history.jsonl").write_text('{"folds": [0]}\n')
@@ -120,6 +129,8 @@ def _damaged_history(folder):
         (_another_program, "damaged or of another program"),
         (_without_format, "older version of cash-automl.*cannot be resumed"),
         (_of_the_future, "newer version of cash-automl"),
+        (_without_a_whole_seed, "damaged or of another program"),
+        (_lock_that_is_a_folder, "cannot be locked"),
         (_damaged_history, "line 1 of history.jsonl is damaged"),
     ],
 )
@@ -131,10 +142,28 @@ def test_a_folder_that_cannot_be_resumed_gives_one_error_and_stays_as_it_is(tmp_
     assert {path: path.read_bytes() for path in before} == before
 
 
-def test_half_a_line_of_a_killed_run_is_left_out(tmp_path):
+def test_a_folder_on_a_file_system_without_locks_is_used(tmp_path, monkeypatch):
+    def no_locks(*args):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    assert len(fit(tmp_path, max_trials=1).leaderboard_) == 1
+
+
+@pytest.mark.parametrize("pattern", ["*.model", "*-*.npy"])
+def test_a_configuration_that_has_lost_its_files_runs_again(tmp_path, pattern):
+    first = fit(tmp_path, max_trials=2)
+    for path in tmp_path.glob(pattern):
+        path.unlink()
+    again = fit(tmp_path, max_trials=2)
+    np.testing.assert_array_equal(again.predict_proba(X), first.predict_proba(X))
+
+
+@pytest.mark.parametrize("rest", [b'{"configuration": {"mod', b"\xff\xfe"])
+def test_half_a_line_of_a_killed_run_is_left_out(tmp_path, rest):
     first = fit(tmp_path, max_trials=2)
     path = tmp_path / "history.jsonl"
-    path.write_text(path.read_text() + '{"configuration": {"mod')
+    path.write_bytes(path.read_bytes() + rest)
     again = fit(tmp_path, max_trials=3)
     assert list(again.history_)[: len(first.history_)] == list(first.history_)
     assert np.isfinite(again.predict_proba(X)).all()
