@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from multiprocessing import get_context
 
@@ -123,6 +124,28 @@ def test_several_first_writers_at_once_all_succeed(tmp_path):
     for path in paths:
         with MetaDatabase(path) as database:
             assert names(database) == {f"d{i}" for i in range(n)}
+
+
+def test_a_writer_that_waited_for_the_first_one_finds_its_tables(tmp_path):
+    whole, path = tmp_path / "whole.sqlite", tmp_path / "new.sqlite"
+    with MetaDatabase(whole, writable=True):
+        pass
+    with closing(sqlite3.connect(whole)) as source:
+        numbers = {name: source.execute(f"PRAGMA {name}").fetchone()[0] for name in ("user_version", "application_id")}
+        tables = list(source.iterdump())[1:-1]  # without BEGIN and COMMIT
+
+    def write_second():
+        with MetaDatabase(path, writable=True) as database:
+            database.add_dataset(make_dataset(0))
+
+    with closing(sqlite3.connect(path, isolation_level=None)) as first, ThreadPoolExecutor(1) as pool:
+        first.execute("BEGIN IMMEDIATE")
+        second = pool.submit(write_second)
+        time.sleep(0.5)  # the second writer waits for the lock by now
+        for statement in (*tables, *(f"PRAGMA {name}={number}" for name, number in numbers.items())):
+            first.execute(statement)
+        first.execute("COMMIT")
+        second.result()
 
 
 def open_files(path):
