@@ -1,17 +1,26 @@
-"""Atomic writing: a file or a folder is either the old one or the new one, also after a kill or a full disk.
+"""Atomic writing, and locks.
 
-The new content is written beside its place, under a hidden name that ends in ``.partial``, and then takes the place of
+Atomic writing means that a file or a folder is either the old one or the new one, also after a kill or a full disk. The
+new content is written beside its place, under a hidden name that ends in ``.partial``, and then takes the place of
 the old content by renaming. A killed process may leave such a hidden file or folder behind; nobody reads it.
 """
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+logger = logging.getLogger(__name__)
+
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)  # of a file system that has no locks
 
 
 @contextmanager
@@ -112,6 +121,30 @@ def find_folder(path: str | os.PathLike[str]) -> Path:
     final = Path(os.path.realpath(path))
     old = _old_name(final)
     return old if old.is_dir() and not final.exists() else Path(path)
+
+
+def lock_file(path: str | os.PathLike[str]) -> FileLock:
+    """Lock a file, which is made if it is missing, and return the lock; its method `release` ends it.
+
+    The system also ends the lock when the process ends. On a file system without locks nothing is locked.
+
+    Raises
+    ------
+    filelock.Timeout
+        If the file is locked already, by another process or by this one.
+    OSError
+        If the file cannot be opened.
+    """
+    lock = FileLock(path)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
+            raise
+        logger.debug("'%s' cannot be locked, so a second user of the folder is not noticed: %s", path, error)
+    return lock
 
 
 def _partial_name(final: Path) -> Path:

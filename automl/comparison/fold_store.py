@@ -11,12 +11,12 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from automl.comparison.plan import Plan
 from automl.errors import InvalidInputError
 from automl.trials.fingerprint import digest, estimator_fingerprint, scorer_fingerprint, table_fingerprint
-from meta_db.files import write_text
+from meta_db.files import lock_file, write_text
 
 FORMAT = 2  # the first format had no number
 _CHANGES = {
@@ -139,15 +139,12 @@ class FoldStore:
 
     @contextmanager
     def _locked(self) -> Iterator[None]:
-        lock = FileLock(self._lock_path)
         try:
-            lock.acquire(timeout=0)
+            lock = lock_file(self._lock_path)
         except Timeout as error:
             raise InvalidInputError(
                 f"store '{self.folder}' is in use by another call; wait until it has ended, or name a new folder"
             ) from error
-        except NotImplementedError:  # this file system has no locks
-            pass
         except OSError as error:
             raise self._unwritable(error) from error
         try:

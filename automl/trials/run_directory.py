@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
 from automl.errors import InvalidInputError
 from automl.task.task import Task
 from automl.trials.fingerprint import task_fingerprint
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
-from meta_db.files import write_text
+from meta_db.files import lock_file, write_text
 from pipelines.configuration import Configuration
-
-logger = logging.getLogger(__name__)
-
 
 _ADVICE = "name an empty folder, or delete this one"
 FORMAT = 2  # of the files in a run directory; rises when runs of earlier versions cannot be resumed any more
 _LOCK = ".lock"
-_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)  # of a file system that has no locks
 
 
 @dataclass
@@ -87,19 +81,14 @@ class RunDirectory:
 
     def _acquire_lock(self) -> None:
         # Two fits in one folder would overwrite the table that the workers of the other one have mapped into memory.
-        self._lock = FileLock(self.folder / _LOCK)
         try:
-            self._lock.acquire(timeout=0)
+            self._lock = lock_file(self.folder / _LOCK)
         except Timeout:
             raise InvalidInputError(
                 f"store '{self.folder}' is in use by another fit; wait until that fit ends, or name another folder"
             ) from None
-        except (OSError, NotImplementedError) as error:
-            if isinstance(error, OSError) and error.errno not in _NO_LOCKS:
-                raise InvalidInputError(
-                    f"store '{self.folder}' cannot be locked: {error}; name another folder"
-                ) from error
-            logger.debug("'%s' cannot be locked; two fits at the same time would damage each other", self.folder)
+        except OSError as error:
+            raise InvalidInputError(f"store '{self.folder}' cannot be locked: {error}; name another folder") from error
 
     def _about(self) -> dict[str, Any] | None:
         """Read ``run.json``; None where the folder does not exist or holds no files yet."""

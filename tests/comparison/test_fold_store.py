@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import subprocess
@@ -35,6 +36,14 @@ def test_a_second_call_repeats_nothing_and_has_the_same_scores(tmp_path, seen):
     second = nested({"w": Recorder(), "tree": tree()}, store=tmp_path / "run", random_state=None)
     assert len(seen) == n_fits == 3
     pd.testing.assert_frame_equal(first.scores, second.scores)
+
+
+def test_a_folder_on_a_file_system_without_locks_is_used(tmp_path, monkeypatch):
+    def no_locks(*args):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    assert nested({"tree": tree()}, store=tmp_path).scores["score"].notna().all()
 
 
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path):
