@@ -82,6 +82,7 @@ TESTS = """
 from typing import ClassVar
 
 from automl.testing import ExecutorContract, ModelContract, SearcherContract
+from automl.testing.executors import FAILING_TRIALS
 from plugin import MODEL, Executor, Searcher
 
 
@@ -95,6 +96,7 @@ class TestMySearcher(SearcherContract):
 
 class TestMyExecutor(ExecutorContract):
     executors: ClassVar = {"mine": Executor}
+    failing_trials: ClassVar = {name: FAILING_TRIALS[name] for name in ("segfault", "raise")}
 """
 BROKEN = """
 import time
