@@ -127,22 +127,21 @@ class LocalExecutor:
         if self._stopping:
             return
         self._stopping = True
-        if self._broken is None:
-            self._wake.send_bytes(b"end")
+        self._wake.send_bytes(b"end")
         self._thread.join()
-        for worker in self._workers:
-            worker.kill()
-        self._broken = self._broken or RuntimeError("the executor was shut down")
-        self._give_up(self._broken)
         self._wake.close()
         self._wake_receiver.close()
 
     def _supervise(self) -> None:
         try:
             self._serve()
-        except Exception as error:  # noqa: BLE001  whatever ends this thread, all futures must end
+            self._broken = RuntimeError("the executor was shut down")
+        except Exception as error:  # noqa: BLE001  whatever ends this thread, all futures and workers must end
             self._broken = error
-            self._give_up(error)
+        self._give_up(self._broken)
+        # Not in `shutdown`, which a second Ctrl-C may end.
+        for worker in self._workers:
+            worker.kill()
 
     def _give_up(self, error: Exception) -> None:
         """End all futures with an error."""

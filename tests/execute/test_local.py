@@ -17,6 +17,7 @@ from sklearn.datasets import load_breast_cancer
 
 from automl import AutoMLClassifier
 from automl.errors import NoWorkersError
+from automl.execute import processes
 from automl.execute.local import LocalExecutor
 from automl.execute.processes import start_process
 from automl.trials.artifacts import Artifacts
@@ -153,6 +154,27 @@ def test_a_search_sends_fleets_where_the_device_takes_them(monkeypatch):
     assert origins == ["initial", "fleet", "fleet", "fleet"]
     assert len(model.history_.evaluations) == 5
     assert model.score(X[200:], y[200:]) > 0.9
+
+
+def test_workers_end_though_another_interrupt_ends_the_shutdown(start, monkeypatch):
+    before = {process.pid for process in psutil.Process().children(recursive=True)}
+    executor = start(make_task(scoring=_hang, n_rows=100))
+    future = executor.submit([Trial(tree(5))], None)
+    children = {process.pid for process in psutil.Process().children(recursive=True)} - before
+    assert children
+
+    def interrupt():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(executor._thread, "join", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        executor.shutdown()
+    assert isinstance(future.exception(60.0), NoWorkersError)
+    _wait_until(lambda: not any(map(_is_alive, children - {processes._server.process.pid})))
+
+
+def _is_alive(pid):
+    return psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
 
 
 def test_an_executor_that_cannot_start_leaves_no_process(tmp_path, monkeypatch):
