@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import threading
 import time
@@ -35,6 +36,16 @@ _SMALLEST_WEIGHT = 0.02
 _SORTED_AT_ONCE = 1_000_000  # number of scores, which bounds the memory
 _MAX_ROWS = 20_000  # more rows do not change the weights, but metrics that sort take longer
 _warning_filters = threading.Lock()  # the filters of warnings belong to the whole process
+
+
+def _renew_lock() -> None:
+    """In a fork of the process: no thread of the fork would ever release a lock that another thread held."""
+    global _warning_filters
+    _warning_filters = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 @dataclass

@@ -177,6 +177,39 @@ def test_a_process_takes_over_folder_and_environment_as_they_are_now(tmp_path, m
     process.close()
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
+def test_a_fork_can_predict_while_another_thread_of_the_program_predicts(tmp_path):
+    body = """
+    import os, threading, time
+    model, X = fit(), load_iris().data
+    stop = threading.Event()
+
+    def predict():
+        while not stop.is_set():
+            model.predict(X)
+
+    thread = threading.Thread(target=predict)
+    thread.start()
+    children = []
+    for _ in range(8):
+        time.sleep(0.05)
+        children.append(os.fork())
+        if not children[-1]:
+            model.predict(X)
+            os._exit(0)
+    stop.set()
+    thread.join()
+    end, running = time.monotonic() + 30, set(children)
+    while running and time.monotonic() < end:
+        running -= {pid for pid in running if os.waitpid(pid, os.WNOHANG)[0]}
+        time.sleep(0.1)
+    for pid in running:
+        os.kill(pid, 9)
+    print("wait forever:", len(running))
+    """
+    assert run_script(tmp_path, body) == ["wait forever: 0"]
+
+
 _START = """
 from automl.execute import processes
 from tests.execute import targets
