@@ -52,7 +52,7 @@ def benchmark(
         TaskName, typer.Option(help="Kind of prediction; 'auto' chooses it by the values of the target.")
     ] = TaskName.AUTO,
     n_jobs: Annotated[
-        int, typer.Option(help="Number of processes or threads of each fit; -1 means all processors.")
+        int, typer.Option(help="Number of cores that each fit uses; -1 means all cores.")
     ] = -1,
     seed: Annotated[
         int | None,

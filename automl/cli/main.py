@@ -83,7 +83,7 @@ def fit(
     task: Annotated[
         TaskName, typer.Option(help="Kind of prediction; 'auto' chooses it by the values of the target.")
     ] = TaskName.AUTO,
-    n_jobs: Annotated[int, typer.Option(help="Number of worker processes; -1 means one for each processor.")] = -1,
+    n_jobs: Annotated[int, typer.Option(help="Number of cores to use; -1 means all cores.")] = -1,
     seed: Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="Seed of all random numbers.")] = None,
     include: Annotated[
         str, typer.Option(help="Use only these components, separated by commas; 'automl space' lists all components.")
@@ -143,6 +143,10 @@ def predict(
         check_ending(out)
     estimator = _load(model)
     X = read_table(table)
+    missing = [repr(name) for name in getattr(estimator, "feature_names_in_", ()) if name not in X.columns]
+    if missing:
+        shown = ", ".join(missing[:3]) + (", ..." if missing[3:] else "")
+        raise InvalidInputError(f"'{table}' lacks columns of the training table: {shown}; add them")
     if not proba:
         answer = pd.DataFrame({"prediction": estimator.predict(X)})
     elif hasattr(estimator, "predict_proba"):

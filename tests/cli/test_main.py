@@ -116,7 +116,7 @@ def test_a_quantity_in_parquet_is_fitted_without_messages_with_verbose_0(tmp_pat
         (["fit", "empty.csv", "--target", "target"], "'empty.csv' cannot be read as csv"),
         (["fit", "text.parquet", "--target", "target"], "'text.parquet' cannot be read as parquet"),
         (["predict", "nothing", "test.csv"], "no saved model"),
-        (["predict", "model", "narrow.csv"], "mean radius"),
+        (["predict", "model", "narrow.csv"], "'narrow.csv' lacks columns of the training table: 'mean radius'; add"),
         (["predict", "model", "test.csv", "--out", "answer.docx"], "does not say its format"),
         (["predict", "model", "test.csv", "--out", "missing/answer.csv"], "cannot be written"),
         (["leaderboard", "nothing"], "no saved model"),
