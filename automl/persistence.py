@@ -67,7 +67,8 @@ def _about(folder: Path) -> dict[str, Any]:
         about = json.loads((folder / "about.json").read_text())
         return {"format": int(about["format"]), "versions": dict(about["versions"])}
     except OSError as error:
-        raise InvalidInputError(f"'{folder}' holds no saved model: about.json cannot be read") from error
+        message = f"'{folder}' holds no saved model: about.json cannot be read; check the path"
+        raise InvalidInputError(message) from error
     except (ValueError, TypeError, KeyError) as error:
         raise InvalidInputError(f"'{folder}' holds no saved model: its about.json is damaged or foreign") from error
 

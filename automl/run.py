@@ -262,7 +262,7 @@ def _enough_for_one(
     few = f"time_budget={budget.seconds} s is too small for one fit on this table"
     if needed > budget.seconds + _MAX_OVERRUN:
         raise InvalidInputError(f"{few}; use time_budget={needed} or more")
-    logger.warning("%s; only the fastest configuration is fitted, in about %d s", few, needed)
+    logger.warning("%s; only the fastest configuration is fitted, in up to %d s; use a larger time_budget", few, needed)
     return [] if cheapest is None else [cheapest], Budget(needed, 1, budget.started)
 
 

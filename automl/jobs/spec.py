@@ -66,7 +66,7 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
     try:
         read = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InvalidInputError(f"'{path}' cannot be read: {error.strerror}") from error
+        raise InvalidInputError(f"'{path}' cannot be read: {error.strerror}; check the path") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"'{path}' is not YAML: {error}") from error
     return check_mapping(f"'{path}'", read)
