@@ -110,12 +110,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
             settings.executor, folder, task, settings.n_jobs, settings.memory_limit, settings.device
         )
         stack.callback(executor.shutdown)
-        train_share = float(np.mean([len(train) for train, _ in task.folds])) / len(task.y)
-        corrections = shipped_corrections()
-        runtime = RuntimeModel(task.traits, train_share, corrections.get(SECONDS.name, NO_CORRECTION))
-        memory_model = MemoryModel(task.traits, train_share, corrections.get(FIT_MEMORY.name, NO_CORRECTION))
-        memory = memory_for_fit(executor.memory_limit, task.table_bytes / 2**20)
-        limits = Limits(settings.trial_time_limit, memory, memory_model)
+        runtime, limits = _forecasts(task, settings, executor)
         history = RunHistory(cost_of=runtime.guess if budget.seconds is None else None)
         initial, posterior = _initial_design(space, task, settings, budget, runtime, executor.n_workers)
         if not any(result.started for result in known):  # else the results may suffice for an ensemble
@@ -158,6 +153,16 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         if monitor is not None:
             monitor.finish(ensemble, history, budget.elapsed)
         return RunResult(history, ensemble, record, stop_reason, None if monitor is None else monitor.curve)
+
+
+def _forecasts(task: Task, settings: RunSettings, executor: Executor) -> tuple[RuntimeModel, Limits]:
+    """Return the forecast of seconds, and the limits of a trial with the forecast of its memory."""
+    train_share = float(np.mean([len(train) for train, _ in task.folds])) / len(task.y)
+    corrections = shipped_corrections()
+    runtime = RuntimeModel(task.traits, train_share, corrections.get(SECONDS.name, NO_CORRECTION))
+    memory_model = MemoryModel(task.traits, train_share, corrections.get(FIT_MEMORY.name, NO_CORRECTION))
+    memory = memory_for_fit(executor.memory_limit, task.table_bytes / 2**20)
+    return runtime, Limits(settings.trial_time_limit, memory, memory_model)
 
 
 def _open_folder(settings: RunSettings, stack: ExitStack) -> tuple[RunDirectory | None, Path]:

@@ -51,9 +51,7 @@ def benchmark(
     task: Annotated[
         TaskName, typer.Option(help="Kind of prediction; 'auto' chooses it by the values of the target.")
     ] = TaskName.AUTO,
-    n_jobs: Annotated[
-        int, typer.Option(help="Number of cores that each fit uses; -1 means all cores.")
-    ] = -1,
+    n_jobs: Annotated[int, typer.Option(help="Number of cores that each fit uses; -1 means all cores.")] = -1,
     seed: Annotated[
         int | None,
         typer.Option(min=0, max=MOST_SEED, help="Seed of outer folds and estimators."),
