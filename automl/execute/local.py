@@ -62,7 +62,7 @@ class _Worker:
         try:
             for child in psutil.Process(self.process.pid).children(recursive=True):
                 child.kill()
-        except psutil.Error:
+        except (psutil.Error, OSError):  # it has ended, or this process has too many open files to look
             pass
         self.process.kill()
         self.process.join()
