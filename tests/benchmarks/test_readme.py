@@ -91,7 +91,7 @@ TINY: dict[str, list[TinyForm]] = {
     "Overhead of a Ray cluster": [
         TinyForm({"--trials": "2", "--workers": "1", "--rows": "60", "--repeats": "1"}, is_slow=True)
     ],
-    "Overhead of a job": [TinyForm({"--n": "2", "--workers": "1"}), TinyForm({"--n": "40"})],
+    "Overhead of a job": [TinyForm({"--n": "2", "--workers": "1"}, is_slow=True), TinyForm({"--n": "40"})],
     "Seconds of the meta-features": [TinyForm({"--rows": "700", "--columns": "4", "--repeats": "1"})],
     "Networks in a fleet": [TinyForm(FLEET), TinyForm(FLEET, error=NO_GPU)],
 }

@@ -179,6 +179,7 @@ def test_a_killed_run_resumes_with_all_its_finished_trials(tmp_path):
     assert np.mean(clf.predict(X) == y) > 0.9
 
 
+@pytest.mark.slow
 def test_no_process_outlives_a_killed_run(tmp_path):
     process = _start(tmp_path, budget=120)
     _wait_for_trials(process, 2)

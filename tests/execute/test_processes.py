@@ -88,7 +88,7 @@ def test_the_fork_server_of_multiprocessing_stays_as_the_user_knows_it(tmp_path)
     assert run_script(tmp_path, body, OMP_NUM_THREADS="2") == ["2 True"]
 
 
-@pytest.mark.parametrize("method", ["fork", "spawn"])
+@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
 def test_a_worker_of_a_pool_can_fit_and_its_processes_end_with_it(tmp_path, method):
     body = f"""
     import multiprocessing, os, psutil, time
@@ -108,7 +108,7 @@ def test_a_worker_of_a_pool_can_fit_and_its_processes_end_with_it(tmp_path, meth
     assert run_script(tmp_path, body) == ["ok ok 1"]
 
 
-@pytest.mark.parametrize("length", [80, 140])
+@pytest.mark.parametrize("length", [pytest.param(80, marks=pytest.mark.slow), 140])
 def test_a_long_temporary_folder_is_no_obstacle(tmp_path, length):
     folder = tmp_path / ("x" * max(1, length - len(str(tmp_path)) - 1))
     folder.mkdir()
@@ -147,7 +147,7 @@ def test_a_package_of_the_same_name_beside_the_script_is_one_clear_error(tmp_pat
 
 
 # With -S no editable install is seen, whose finder would find our modules in spite of a package of the same name.
-@pytest.mark.parametrize("flags", [(), ("-S",)])
+@pytest.mark.parametrize("flags", [pytest.param((), marks=pytest.mark.slow), ("-S",)])
 def test_a_package_of_the_same_name_in_the_working_directory_is_not_seen(tmp_path, flags):
     # The command `automl` is such a script: the working directory is not on its search path.
     (tmp_path / "bin").mkdir()

@@ -117,7 +117,7 @@ def test_all_processors_of_the_cluster_are_used(start):
     ("scorer", "options", "seconds", "status", "reason"),
     [
         (_segfault, {}, 60.0, Status.CRASH, "exit code -11"),
-        (_hang, {}, 3.0, Status.TIMEOUT, "took more than"),
+        pytest.param(_hang, {}, 3.0, Status.TIMEOUT, "took more than", marks=pytest.mark.slow),
         (_bloat, {"memory_limit": 900}, 60.0, Status.MEMORY, "limit is 900 MiB"),
     ],
 )

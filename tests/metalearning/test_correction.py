@@ -82,6 +82,7 @@ def test_a_correction_is_the_same_after_it_was_saved(fitted_to):
     assert Correction.from_json(correction.to_json()) == correction
 
 
+@pytest.mark.slow
 def test_corrections_of_seconds_and_memory_are_saved_in_the_database(tmp_path, datasets):
     with MetaDatabase(tmp_path / "meta.sqlite", writable=True) as database:
         for _, record in datasets:
