@@ -19,7 +19,7 @@ demo: $(VENV)/installed
 	$(BIN)/python -u examples/demo.py
 
 test: $(VENV)/installed-dev
-	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not slow and not alone"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not alone"
 	$(BIN)/python -m pytest -m "alone and not slow"
 
 test-slow: $(VENV)/installed-dev
