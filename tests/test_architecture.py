@@ -243,7 +243,7 @@ import json, subprocess, sys, time
 libraries = "import sklearn.pipeline, pandas"
 statements = ["pass", libraries, "import automl", "import automl.cli.main", "import automl.estimator"]
 seconds = {statement: [] for statement in statements}
-for _ in range(3):
+for _ in range(2):
     for statement in statements:
         start = time.perf_counter()
         subprocess.run([sys.executable, "-c", statement], check=True)

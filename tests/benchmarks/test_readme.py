@@ -48,7 +48,7 @@ FLEET = {"--rows": "40", "--networks": "2", "--alone": "1", "--epochs": "1", "--
 
 # By the title of the section; one form for each command of the section, in order.
 TINY: dict[str, list[TinyForm]] = {
-    "Error after 60 seconds": [TinyForm(SEARCH | {"--systems": "automl"})],
+    "Error after 60 seconds": [TinyForm(SEARCH | {"--systems": "automl"}, is_slow=True)],
     "Error of the peers after 60 seconds": [
         TinyForm(SEARCH | {"--environments": "venvs"}, error="the program 'java' is missing|cannot be measured: pip")
     ],
