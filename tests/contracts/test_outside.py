@@ -204,6 +204,7 @@ def run_pytest(tmp_path):
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 def test_a_model_a_searcher_and_an_executor_from_outside_pass(run_pytest):
     done = run_pytest(TESTS)

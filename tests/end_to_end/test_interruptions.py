@@ -80,6 +80,7 @@ AutoMLClassifier(time_budget=120, n_jobs=1, verbose=0, scoring=slow, include=["d
 """
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 def test_ctrl_c_before_the_first_result_raises_keyboard_interrupt(tmp_path):
     script = tmp_path / "script.py"

@@ -244,6 +244,7 @@ print(*model.fit(*load_iris(return_X_y=True)).leaderboard_["status"])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 def test_the_import_of_a_library_does_not_count_as_the_trial_s_time(tmp_path):
     (tmp_path / "slow" / "xgboost").mkdir(parents=True)
