@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import copy
 import os
-import pickle
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,13 +15,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.base import BaseEstimator
-from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from automl import persistence
 from automl.arguments import check_arguments
-from automl.ensemble.estimate import Estimate, OutOfFoldRecord, estimate_score
+from automl.attributes import FittedAttributes
+from automl.ensemble.estimate import Estimate, OutOfFoldRecord
 from automl.ensemble.selection import Ensemble
 from automl.execute.processes import warm_up
 from automl.guard import Guard, make_guard
@@ -35,10 +33,8 @@ from automl.task.prepare import TrainingData, prepare
 from automl.task.table_validation import check_table
 from automl.task.validation import python_number, table_errors
 from automl.trials.history import RunHistory
-from automl.trials.leaderboard import make_cv_results, make_leaderboard
 from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import TrialResult
-from pipelines.labels import LabelDecoder
 from pipelines.table.reader import TableReader
 
 Array = NDArray[Any]
@@ -46,7 +42,7 @@ Array = NDArray[Any]
 _SEEDS = 2**30  # leaves room below 2**31 for the seeds of folds, which are added to it
 
 
-class BaseAutoML(BaseEstimator):
+class BaseAutoML(FittedAttributes, BaseEstimator):
     """The parts that classifier and regressor share."""
 
     _is_classifier: bool
@@ -221,216 +217,6 @@ class BaseAutoML(BaseEstimator):
         # Workers fitted the pipelines on arrays; a global wish for frames must not reach their inner steps.
         with table_errors(), config_context(transform_output="default"):
             return self._ensemble.predict(self._reader.transform(X))
-
-    @property
-    def leaderboard_(self) -> pd.DataFrame:
-        """
-        All configurations of the run, best first.
-
-        Configurations with the most finished folds come first. ``score`` is the mean over the finished folds, greater
-        is better; ``weight`` is the share of the ensemble.
-
-        Returns
-        -------
-        DataFrame
-            One row for each configuration, with the columns family, score, std, folds, seconds, status, weight, id,
-            origin and reason.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_diabetes
-        >>> from automl import AutoMLRegressor
-        >>> X, y = load_diabetes(return_X_y=True)
-        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
-        >>> reg.leaderboard_[["family", "folds", "status"]].values.tolist()
-        [['ridge', 8, 'ok']]
-        """
-        check_is_fitted(self, "history_")
-        return make_leaderboard(self.history_, self._ensemble.weights)
-
-    @property
-    def cv_results_(self) -> dict[str, Any]:
-        """
-        Scores of all configurations on the folds, in the form of scikit-learn's searches.
-
-        Returns
-        -------
-        dict of ndarray
-            One entry for each configuration in ``params``, ``split{k}_test_score`` (NaN where the fold was not run),
-            ``mean_test_score``, ``std_test_score``, ``rank_test_score`` (1 is the best; the order of `leaderboard_`)
-            and ``mean_fit_time`` in seconds. `pandas.DataFrame` reads it.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_diabetes
-        >>> from automl import AutoMLRegressor
-        >>> X, y = load_diabetes(return_X_y=True)
-        >>> reg = AutoMLRegressor(time_budget=None, max_trials=2, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
-        >>> import pandas as pd
-        >>> pd.DataFrame(reg.cv_results_)[["rank_test_score", "split0_test_score"]].shape
-        (2, 2)
-        """
-        check_is_fitted(self, "history_")
-        return make_cv_results(self.history_, self.n_splits_)
-
-    @property
-    def best_index_(self) -> int:
-        """
-        Place of the best configuration in `cv_results_`.
-
-        Returns
-        -------
-        int
-            The index whose rank is 1.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_diabetes
-        >>> from automl import AutoMLRegressor
-        >>> X, y = load_diabetes(return_X_y=True)
-        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
-        >>> reg.best_index_
-        0
-        """
-        return int(np.argmin(self.cv_results_["rank_test_score"]))
-
-    @property
-    def best_params_(self) -> dict[str, Any]:
-        """
-        The best configuration, with the names that ``automl space`` prints.
-
-        Returns
-        -------
-        dict
-            One entry for each hyperparameter. The ensemble may also hold other configurations.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_diabetes
-        >>> from automl import AutoMLRegressor
-        >>> X, y = load_diabetes(return_X_y=True)
-        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
-        >>> reg.best_params_["model"]
-        'ridge'
-        """
-        return dict(self.cv_results_["params"][self.best_index_])
-
-    @property
-    def best_score_(self) -> float:
-        """
-        Mean score of the best configuration over its folds.
-
-        The best of many scores is optimistic; `estimate_` corrects for that.
-
-        Returns
-        -------
-        float
-            Greater is better.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_diabetes
-        >>> from automl import AutoMLRegressor
-        >>> X, y = load_diabetes(return_X_y=True)
-        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
-        >>> bool(reg.best_score_ == reg.leaderboard_["score"].max())
-        True
-        """
-        return float(self.cv_results_["mean_test_score"][self.best_index_])
-
-    @property
-    def estimate_(self) -> Estimate:
-        """
-        The score to expect of the ensemble on new data, corrected for the search.
-
-        It is computed at the first access, which takes up to some ten seconds, and then kept.
-
-        Returns
-        -------
-        Estimate
-            Score and interval: score, low, high, level.
-
-        Raises
-        ------
-        AttributeError
-            If `cv` orders the rows by time: no estimate from older rows holds for rows of the future.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_diabetes
-        >>> from automl import AutoMLRegressor
-        >>> X, y = load_diabetes(return_X_y=True)
-        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
-        >>> estimate = reg.estimate_
-        >>> estimate.low < estimate.score < estimate.high
-        True
-        """
-        check_is_fitted(self, "_ensemble")
-        if self._estimate is None:
-            raise AttributeError(
-                "there is no estimate_ where cv orders the rows by time, because scores on older rows say little about "
-                "the future; score the model on rows that are newer than the training rows"
-            )
-        if isinstance(self._estimate, OutOfFoldRecord):
-            self._estimate = estimate_score(self._estimate)
-        return self._estimate
-
-    @property
-    def guard_curve_(self) -> pd.DataFrame:
-        """
-        Scores on the work rows and on the holdout rows of the guard, as the search went on.
-
-        Returns
-        -------
-        DataFrame
-            One row for each comparison, the last one for the ensemble: ``seconds`` since the start; ``work``, the score
-            of the best configuration in the search; ``free``, its score on the holdout rows; ``parted``, whether the
-            two contradict each other.
-
-        Raises
-        ------
-        AttributeError
-            If `fit` was called without the argument `guard`.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_diabetes
-        >>> from automl import AutoMLRegressor
-        >>> X, y = load_diabetes(return_X_y=True)
-        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], guard=0.1, n_jobs=1, verbose=0)
-        >>> list(reg.fit(X, y).guard_curve_)
-        ['seconds', 'work', 'free', 'parted']
-        """
-        check_is_fitted(self, "_ensemble")
-        if self._guard_curve is None:
-            raise AttributeError("there is no guard_curve_ without the argument guard, for example guard=0.1")
-        return self._guard_curve
-
-    @property
-    def best_pipeline_(self) -> Pipeline:
-        """
-        The pipeline with the largest weight in the ensemble, as fitted on its first fold.
-
-        Returns
-        -------
-        Pipeline
-            A fitted scikit-learn pipeline, which takes tables as `fit` does.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_diabetes
-        >>> from automl import AutoMLRegressor
-        >>> X, y = load_diabetes(return_X_y=True)
-        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
-        >>> reg.best_pipeline_.predict(X[:2]).shape
-        (2,)
-        """
-        check_is_fitted(self, "_ensemble")
-        bag = max(self._ensemble.bags, key=lambda bag: bag.weight)
-        *steps, (name, model) = pickle.loads(bag.pickled[0]).steps  # a copy: fitting it leaves the ensemble as it is
-        if self._is_classifier:
-            model = LabelDecoder(model, self.classes_)
-        return Pipeline([("table", copy.deepcopy(self._reader)), *steps, (name, model)])
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """

@@ -62,6 +62,7 @@ ORDER = {
         "progress",
         "run",
         "arguments",
+        "attributes",
         "base",
         "estimator",
         "meta",

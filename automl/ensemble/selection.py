@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import pickle
 import threading
 import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -54,18 +53,7 @@ class FoldBag:
 
     configuration: Configuration
     weight: float
-    pickled: list[bytes]
-    _models: list[Pipeline] = field(default_factory=list, repr=False)
-
-    @property
-    def models(self) -> list[Pipeline]:
-        """The fitted pipelines, which are unpickled at first access."""
-        if not self._models:
-            self._models = [pickle.loads(data) for data in self.pickled]
-        return self._models
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_models": []}
+    models: list[Pipeline]
 
 
 @dataclass

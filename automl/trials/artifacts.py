@@ -48,9 +48,9 @@ class Artifacts:
         self.model_path(configuration, fold).write_bytes(pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL))
         np.save(self.predictions_path(configuration, fold), predictions)
 
-    def model(self, configuration: Configuration, fold: int) -> bytes:
-        """Return the pickled fold model."""
-        return self.model_path(configuration, fold).read_bytes()
+    def model(self, configuration: Configuration, fold: int) -> Pipeline:
+        """Return the model of a fold."""
+        return pickle.loads(self.model_path(configuration, fold).read_bytes())
 
     def predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
         """Return the predictions for the scored rows of a fold, shape (n_rows, n_classes) or (n_rows,)."""
