@@ -19,7 +19,8 @@ from ConfigSpace import ConfigurationSpace
 
 from automl.ensemble.calibration import calibrate
 from automl.ensemble.estimate import OutOfFoldRecord, collect
-from automl.ensemble.selection import Ensemble, out_of_fold, select_bags
+from automl.ensemble.loading import ModelLoader
+from automl.ensemble.selection import Ensemble, out_of_fold, select_members
 from automl.ensemble.threshold import tune_decision_weights
 from automl.errors import InvalidInputError, NothingFittedError, NoWorkersError
 from automl.execute.base import Executor
@@ -49,6 +50,8 @@ from pipelines.space import SpaceError, build_space, has_components
 logger = logging.getLogger(__name__)
 
 _START_SECONDS = 0.5  # to start the worker processes after their libraries are imported
+# Shares of the seconds that are left after the search, at which the parts of the conclusion end at the latest.
+_CHOICE_ENDS, _LOADING_ENDS, _DECISION_ENDS, _COLLECTION_ENDS = 0.4, 0.65, 0.75, 0.85
 _MAX_OVERRUN = 15.0  # seconds beyond a budget that is too small for any fit; a larger overrun is an error
 
 
@@ -126,6 +129,8 @@ def run(task: Task, settings: RunSettings) -> RunResult:
 
         artifacts = Artifacts(folder)
         eviction = ModelEviction(artifacts, task)
+        loader = ModelLoader(artifacts, task, budget, settings.ensemble_size, settings.random_state)
+        stack.callback(loader.finish)
         monitor = (
             None if settings.guard is None else GuardMonitor(settings.guard, task, artifacts, settings.random_state)
         )
@@ -134,6 +139,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
             if directory is not None:
                 directory.append(result, budget.elapsed)
             eviction.add(result, history)
+            loader.add(history)
             _notify(settings, result, history, budget)
             if monitor is not None:
                 monitor.update(history, budget.elapsed)
@@ -145,10 +151,13 @@ def run(task: Task, settings: RunSettings) -> RunResult:
             stop_reason = "work score and free score diverge"
         stack.enter_context(single_threaded())
         try:
-            ensemble, record = _conclude(history, artifacts, task, settings, budget, executor.n_workers)
+            executor.shutdown()  # its trials are lost anyway, and the ensemble needs the processors
+            loader.finish()
+            ensemble, record = _conclude(history, artifacts, loader, task, settings, budget, executor.n_workers)
         except KeyboardInterrupt:  # the best configuration alone takes almost no time
             alone = replace(settings, ensemble_size=1)
-            ensemble, record = _conclude(history, artifacts, task, alone, budget, executor.n_workers)
+            loader.finish()
+            ensemble, record = _conclude(history, artifacts, loader, task, alone, budget, executor.n_workers)
             stop_reason = "interrupted"
         if monitor is not None:
             monitor.finish(ensemble, history, budget.elapsed)
@@ -203,23 +212,31 @@ def _search(
 
 
 def _conclude(
-    history: RunHistory, artifacts: Artifacts, task: Task, settings: RunSettings, budget: Budget, n_workers: int
+    history: RunHistory,
+    artifacts: Artifacts,
+    loader: ModelLoader,
+    task: Task,
+    settings: RunSettings,
+    budget: Budget,
+    n_workers: int,
 ) -> tuple[Ensemble, OutOfFoldRecord | None]:
-    """Build the ensemble, and keep the predictions from which its score can be estimated later."""
-    seconds = float("inf") if budget.seconds is None else 0.5 * max(0.1, budget.seconds - budget.elapsed)
-    deadline = time.monotonic() + 1.4 * seconds
+    """Build the ensemble, read its models, and keep the predictions from which its score can be estimated later."""
+    left = float("inf") if budget.seconds is None else max(0.1, budget.seconds - budget.elapsed)
+    started = time.monotonic()
     size, seed = settings.ensemble_size, settings.random_state
-    bags = select_bags(history, artifacts, task, size, seconds, seed)
+    members = select_members(history, artifacts, task, size, _CHOICE_ENDS * left, seed)
+    bags = loader.load(members, started + _LOADING_ENDS * left)
     ensemble = Ensemble(bags, task.traits.n_classes, min(n_workers, available_cpus()))
     if task.traits.n_classes:
         rows, p = out_of_fold(bags, history, artifacts, task)
         known = (task.y[rows], p, task.metric, task.weights(rows), seed)
+        deadline = started + _DECISION_ENDS * left
         ensemble.decision_weights = tune_decision_weights(*known, deadline)
-        ensemble.calibration = calibrate(*known, min(deadline, time.monotonic() + 0.3 * seconds))
+        ensemble.calibration = calibrate(*known, max(deadline, time.monotonic() + 0.05 * left))
     if is_forward_chaining(task.folds):
         return ensemble, None
     # The folder with the predictions is removed after the run; to resample them now would cost seconds of the search.
-    return ensemble, collect(history, artifacts, task, ensemble, size, seed, deadline + 0.3 * seconds)
+    return ensemble, collect(history, artifacts, task, ensemble, size, seed, started + _COLLECTION_ENDS * left)
 
 
 def _is_usable(result: TrialResult, space: ConfigurationSpace, artifacts: Artifacts) -> bool:

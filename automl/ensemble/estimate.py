@@ -302,7 +302,7 @@ def _score_resample(record: OutOfFoldRecord, drawn: Rows, left_out: Rows) -> flo
 
 
 def _choose(record: OutOfFoldRecord, members: Sequence[int], rows: Rows) -> tuple[list[int], Array]:
-    """Choose candidates and weights on some rows, as `select_bags` does, but with a single bag of rows."""
+    """Choose candidates and weights on some rows, as `choose_members` does, but with a single bag of rows."""
     losses = np.nan_to_num([record.loss(rows, record.predictions[i][rows]) for i in members], nan=np.inf)
     ranked = [members[i] for i in np.argsort(losses, kind="stable")]
     places = cap_candidates([record.families[i] for i in ranked], record.n_table_rows)

@@ -106,9 +106,25 @@ class Ensemble:
         return {bag.configuration: bag.weight for bag in self.bags}
 
 
-def select_bags(
+@dataclass(frozen=True)
+class Member:
+    """A chosen configuration and its weight; the weights of all members sum to 1."""
+
+    evaluation: Evaluation
+    weight: float
+
+    @property
+    def configuration(self) -> Configuration:
+        """The configuration."""
+        return self.evaluation.configuration
+
+
+CandidateSets = Sequence[tuple[int, list[Evaluation]]]
+
+
+def select_members(
     history: RunHistory, artifacts: Artifacts, task: Task, size: int, seconds: float, random_state: int
-) -> list[FoldBag]:
+) -> list[Member]:
     """Select the members of the best ensemble that can be built from a run history.
 
     Parameters
@@ -124,13 +140,30 @@ def select_bags(
         If no configuration has finished a fold.
     """
     deadline = time.monotonic() + seconds
-    sets = candidate_sets(history, task)
-    shared = sum(len(task.folds[f][1]) for f in range(sets[-1][0])) if sets else 0
+    members = choose_members(candidate_sets(history, task), artifacts, task, size, deadline, random_state)
+    if members:
+        return members
     # Parallel trials may have finished a later fold before the first; then the best configuration is chosen alone.
     finished = rank(history) or [e for e in history.evaluations.values() if e.folds]
     if not finished:
         raise NothingFittedError("no configuration has finished a fold, so there is no model to choose")
-    best = (float("inf"), finished[:1], np.ones(1))
+    return [Member(finished[0], 1.0)]
+
+
+def choose_members(
+    sets: CandidateSets, artifacts: Artifacts, task: Task, size: int, deadline: float, random_state: int
+) -> list[Member]:
+    """Return the members of the best ensemble from sets of candidates; none if all ensembles have an undefined loss.
+
+    Parameters
+    ----------
+    sets : sequence of (int, list of Evaluation)
+        From `candidate_sets`.
+    deadline : float
+        Time of `time.monotonic`, in seconds.
+    """
+    shared = sum(len(task.folds[f][1]) for f in range(sets[-1][0])) if sets else 0
+    best_loss, best = float("inf"), list[Member]()
     for n_folds, candidates in sets:
         rows = np.concatenate([task.folds[f][1] for f in range(n_folds)])
         stacked = np.stack(
@@ -139,16 +172,12 @@ def select_bags(
         weights = select_weights(stacked, task.y[rows], task.metric, size, task.weights(rows), random_state, deadline)
         mean = np.tensordot(weights, stacked[:, :shared], 1)
         loss = loss_or_nan(task.metric, task.y[rows[:shared]], mean, task.weights(rows[:shared]))
-        if loss < best[0]:
-            best = loss, candidates, weights
+        if loss < best_loss:
+            best_loss = loss
+            best = [Member(e, float(w)) for e, w in zip(candidates, weights, strict=True) if w > 0]
         if time.monotonic() > deadline:
             break
-    _, candidates, weights = best
-    return [
-        FoldBag(e.configuration, float(w), [artifacts.model(e.configuration, f) for f in predicting_folds(e, task)])
-        for e, w in zip(candidates, weights, strict=True)
-        if w > 0
-    ]
+    return best
 
 
 def predicting_folds(evaluation: Evaluation, task: Task) -> list[int]:

@@ -116,15 +116,15 @@ def _score(
     return FoldResult(loss, seconds[0], predict_seconds, info)
 
 
-def import_libraries(trial: Trial) -> None:
-    """Import the libraries that the model of a trial needs, so that no limit and no forecast counts these seconds.
+def import_libraries(family: str) -> None:
+    """Import the libraries that the models of a family need, so that no limit and no forecast counts these seconds.
 
     Raises
     ------
     ImportError
         If an import fails, for whatever reason; the message names the library.
     """
-    for module in get_component("model", trial.configuration.family).imports:
+    for module in get_component("model", family).imports:
         try:
             import_module(module)
         except Exception as error:  # such as OSError, where a shared library is missing

@@ -37,7 +37,7 @@ def main(connection: Connection, folder: str, n_threads: int, device: str) -> No
         while True:
             trials, time_limit = connection.recv()
             try:
-                import_libraries(trials[0])
+                import_libraries(trials[0].configuration.family)
             except ImportError as error:
                 connection.send([TrialResult(trial, Status.CRASH, {}, 0.0, reason=str(error)) for trial in trials])
                 continue

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 
+_MAX_LOADING_SHARE = 0.1  # of the budget, for the reading of large models
+
 
 @dataclass(frozen=True)
 class Budget:
@@ -21,6 +23,7 @@ class Budget:
     seconds: float | None
     max_trials: int | None = None
     started: float = field(default_factory=time.monotonic)
+    _loading: list[float] = field(default_factory=lambda: [0.0], compare=False, repr=False)  # grows in other threads
 
     @property
     def elapsed(self) -> float:
@@ -30,7 +33,14 @@ class Budget:
     @property
     def reserve(self) -> float:
         """The seconds that are reserved for building the ensemble and reading its models."""
-        return 0.0 if self.seconds is None else min(0.25 * self.seconds, 0.6 + 0.025 * self.seconds)
+        if self.seconds is None:
+            return 0.0
+        loading = min(_MAX_LOADING_SHARE * self.seconds, self._loading[0])
+        return min(0.25 * self.seconds, 0.6 + 0.025 * self.seconds) + loading
+
+    def reserve_for_loading(self, seconds: float) -> None:
+        """Reserve more seconds at the end of the search, for the reading of large models."""
+        self._loading[0] = seconds
 
     @property
     def search_left(self) -> float:

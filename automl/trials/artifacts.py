@@ -52,6 +52,11 @@ class Artifacts:
         """Return the model of a fold."""
         return pickle.loads(self.model_path(configuration, fold).read_bytes())
 
+    def model_bytes(self, configuration: Configuration, fold: int) -> int:
+        """Return the size of the model of a fold on the disk, in bytes; 0 if the model was removed."""
+        path = self.model_path(configuration, fold)
+        return path.stat().st_size if path.exists() else 0
+
     def predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
         """Return the predictions for the scored rows of a fold, shape (n_rows, n_classes) or (n_rows,)."""
         loaded: NDArray[np.floating] = np.load(self.predictions_path(configuration, fold))

@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from automl.ensemble.selection import select_bags, select_weights
+from automl.ensemble.selection import select_members, select_weights
 from automl.errors import NothingFittedError
 from automl.task.metrics import make_metric
 from automl.trials.artifacts import Artifacts
@@ -74,4 +74,4 @@ def test_fewer_rows_shrink_the_weights_further_towards_equal_weights():
 
 def test_a_history_without_a_finished_fold_is_one_clear_error(tmp_path):
     with pytest.raises(NothingFittedError, match="no configuration has finished a fold"):
-        select_bags(RunHistory(), Artifacts(tmp_path), make_task(), size=25, seconds=1.0, random_state=0)
+        select_members(RunHistory(), Artifacts(tmp_path), make_task(), size=25, seconds=1.0, random_state=0)

@@ -1,0 +1,158 @@
+"""The reading of fold models into this process, which begins while the workers still run.
+
+The first import of a library takes up to some seconds, and so does the reading of large models. Therefore the members
+that an ensemble would have now are chosen at some moments of the search, and a background thread imports their
+libraries and, near the end, reads their models. Whatever is left is read after the search, before a deadline.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import psutil
+
+from automl.ensemble.selection import FoldBag, Member, choose_members, predicting_folds
+from automl.execute.evaluate import import_libraries
+from automl.trials.candidates import candidate_sets
+from pipelines.catalog import get_component
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+    from automl.search.budget import Budget
+    from automl.task.task import Task
+    from automl.trials.artifacts import Artifacts
+    from automl.trials.history import RunHistory
+    from pipelines.configuration import Configuration
+
+logger = logging.getLogger(__name__)
+
+_MOMENTS = (0.4, 0.6, 0.75, 0.85, 0.95)  # shares of the search time at which members are chosen
+_READ_FROM = 0.75  # share of the search time from which models are read; earlier only libraries are imported
+_CHOICE_SHARE = 0.02  # of the budget, which a choice may take
+_MEMORY_SHARE = 0.2  # of the free memory, which the models that are read during the search may take
+_SECONDS_PER_BYTE = 1e-8  # before any model of the family was read
+_IMPORT_SECONDS = {"torch": 2.0}  # of a library that is not imported yet; 0.5 for all others
+_CHANGE_SHARE = 0.5  # of the seconds for all members, which are reserved for members that change at last
+_LEAST_SHARE = 0.02  # weight of a member, relative to the heaviest one, below which it is not read ahead
+
+
+class ModelLoader:
+    """Imports libraries and reads models of leading candidates in the background, and builds the bags of an ensemble.
+
+    Parameters
+    ----------
+    size : int
+        Rounds of greedy selection in the run.
+    """
+
+    def __init__(self, artifacts: Artifacts, task: Task, budget: Budget, size: int, random_state: int):
+        self._artifacts, self._task, self._budget = artifacts, task, budget
+        self._size, self._random_state = size, random_state
+        self._models: dict[tuple[Configuration, int], Pipeline] = {}
+        self._read: dict[str, tuple[float, int]] = {}  # by family: seconds and bytes of the models that were read
+        self._moments = list(_MOMENTS)
+        self._thread: threading.Thread | None = None
+        self._stopping = False
+
+    def add(self, history: RunHistory) -> None:
+        """Choose members and prepare them in the background, if the next moment for this has come."""
+        if self._budget.seconds is None or not self._moments or self._budget.fraction_used < self._moments[0]:
+            return
+        if self._thread is not None and self._thread.is_alive():
+            return
+        while self._moments and self._budget.fraction_used >= self._moments[0]:
+            del self._moments[0]
+        sets = [(n, list(chosen)) for n, chosen in candidate_sets(history, self._task)]
+        if not sets:
+            return
+        reads = self._budget.fraction_used >= _READ_FROM
+        self._thread = threading.Thread(target=self._prepare, args=(sets, reads), name="automl-loader", daemon=True)
+        self._thread.start()
+
+    def finish(self) -> None:
+        """End the background thread after the model or the library that it reads now."""
+        self._stopping = True
+        if self._thread is not None:
+            self._thread.join()
+
+    def load(self, members: Sequence[Member], deadline: float = float("inf")) -> list[FoldBag]:
+        """Return the bags of the members, the heaviest member first in time but all in the given order.
+
+        Parameters
+        ----------
+        deadline : float
+            Time of `time.monotonic`, in seconds. A model whose reading would most likely end later is left out; the
+            first model of the heaviest member is always read.
+        """
+        models: dict[Configuration, list[Pipeline]] = {member.configuration: [] for member in members}
+        for member in sorted(members, key=lambda member: -member.weight):
+            for fold in predicting_folds(member.evaluation, self._task):
+                configuration = member.configuration
+                late = time.monotonic() + self._seconds(configuration, fold) > deadline
+                if late and any(models.values()):
+                    logger.info("%s: the model of fold %d is left out, no time to read it", configuration.id, fold)
+                    continue
+                models[configuration].append(self._model(configuration, fold))
+        total = sum(member.weight for member in members if models[member.configuration])
+        return [
+            FoldBag(member.configuration, member.weight / total, models[member.configuration])
+            for member in members
+            if models[member.configuration]
+        ]
+
+    def _prepare(self, sets: list, reads: bool) -> None:  # type: ignore[type-arg]
+        """Import the libraries of the members that an ensemble would have now, and read their models if `reads`."""
+        try:
+            deadline = time.monotonic() + _CHOICE_SHARE * (self._budget.seconds or 0.0)
+            members = choose_members(sets, self._artifacts, self._task, self._size, deadline, self._random_state)
+            heaviest = max(member.weight for member in members)
+            members = [member for member in members if member.weight >= _LEAST_SHARE * heaviest]
+            left = _MEMORY_SHARE * psutil.virtual_memory().available
+            wanted = [(m.configuration, f) for m in members for f in predicting_folds(m.evaluation, self._task)]
+            for member in members:
+                if self._stopping:
+                    return
+                import_libraries(member.configuration.family)
+            for configuration, fold in wanted if reads else ():
+                n_bytes = self._bytes(configuration, fold)
+                if self._stopping or n_bytes > left:
+                    break
+                left -= n_bytes
+                self._model(configuration, fold, keep=True)
+            # Members that are chosen at last are read when the search has ended.
+            self._budget.reserve_for_loading(_CHANGE_SHARE * sum(self._seconds(*key, known=False) for key in wanted))
+        except Exception as error:  # noqa: BLE001  a file may be gone; the final choice meets the same error
+            logger.info("members could not be prepared during the search: %r", error)
+
+    def _model(self, configuration: Configuration, fold: int, keep: bool = False) -> Pipeline:
+        """Return the model of a fold, which is read once."""
+        if (known := self._models.get((configuration, fold))) is not None:
+            return known
+        import_libraries(configuration.family)
+        started = time.monotonic()
+        model = self._artifacts.model(configuration, fold)
+        seconds, n_bytes = self._read.get(configuration.family, (0.0, 0))
+        own = time.monotonic() - started
+        self._read[configuration.family] = seconds + own, n_bytes + self._bytes(configuration, fold)
+        if keep:
+            self._models[configuration, fold] = model
+        return model
+
+    def _bytes(self, configuration: Configuration, fold: int) -> int:
+        return self._artifacts.model_bytes(configuration, fold)
+
+    def _seconds(self, configuration: Configuration, fold: int, known: bool = True) -> float:
+        """Return the seconds that the reading of a model will take; `known` counts models that were read as 0."""
+        if known and (configuration, fold) in self._models:
+            return 0.0
+        missing = set(get_component("model", configuration.family).imports) - set(sys.modules)
+        imports = sum(_IMPORT_SECONDS.get(module, 0.5) for module in missing if "." not in module)
+        seconds, n_bytes = self._read.get(configuration.family, (0.0, 0))
+        rate = seconds / n_bytes if n_bytes else _SECONDS_PER_BYTE
+        return imports + rate * self._bytes(configuration, fold)

@@ -1,0 +1,71 @@
+"""Tests of the reading of fold models: the clock of the fit includes it, and nothing is imported without need."""
+
+import json
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from automl import AutoMLClassifier
+from automl.trials.artifacts import Artifacts
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(300, 4))
+Y = (X[:, 0] + X[:, 1] * X[:, 2] + 0.5 * rng.normal(size=300) > 0).astype(int)
+HEAVY = ["torch", "catboost", "xgboost", "lightgbm"]
+
+
+@pytest.mark.slow
+@pytest.mark.alone
+def test_fit_ends_in_time_although_models_are_read_slowly(monkeypatch):
+    read = Artifacts.model
+
+    def read_slowly(self, configuration, fold):
+        time.sleep(0.3)
+        return read(self, configuration, fold)
+
+    monkeypatch.setattr(Artifacts, "model", read_slowly)
+    started = time.monotonic()
+    clf = AutoMLClassifier(time_budget=15, exclude=["realmlp", "tabm", "resnet"], random_state=0, verbose=0).fit(X, Y)
+    assert time.monotonic() - started < 16
+    assert clf.predict_proba(X).shape == (300, 2)
+
+
+_FIT = """
+import json, sys, tempfile
+import numpy as np
+from automl import AutoMLClassifier
+X = np.random.default_rng(0).normal(size=(200, 4))
+clf = AutoMLClassifier(time_budget=None, max_trials=3, include={include}, n_jobs=1, cv=2, verbose=0, random_state=0)
+clf.fit(X, (X[:, 0] > 0).astype(int))
+clf.save({folder!r})
+print(json.dumps(sorted(sys.modules)))
+"""
+_LOAD = """
+import json, sys
+import numpy as np
+from automl import load
+load({folder!r}).predict(np.zeros((3, 4)))
+print(json.dumps(sorted(sys.modules)))
+"""
+
+
+def _modules(code):
+    process = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(json.loads(process.stdout.splitlines()[-1]))
+
+
+@pytest.mark.slow
+def test_only_libraries_that_the_members_need_are_imported(tmp_path):
+    folder = str(tmp_path / "model")
+    fitted = _modules(_FIT.format(include=["logistic_regression", "decision_tree"], folder=folder))
+    assert not fitted & set(HEAVY)
+    assert not _modules(_LOAD.format(folder=folder)) & set(HEAVY)
+
+
+@pytest.mark.slow
+def test_a_fit_imports_the_libraries_of_its_members_itself(tmp_path):
+    fitted = _modules(_FIT.format(include=["lightgbm"], folder=str(tmp_path / "model")))
+    assert fitted & set(HEAVY) == {"lightgbm"}
