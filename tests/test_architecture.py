@@ -28,6 +28,7 @@ ORDER = {
         "nets",
         "models",
         "steps",
+        "prediction",
         "catalog",
         "build",
         "space",

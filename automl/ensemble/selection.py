@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import threading
 import time
-import warnings
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +12,8 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from automl.ensemble.calibration import Calibration
+from automl.ensemble.prediction import PredictionPlan
 from automl.errors import NothingFittedError
-from automl.execute.evaluate import predict
 from automl.task.metrics import Metric, loss_or_nan, roc_auc_losses
 from automl.task.splits import is_forward_chaining
 from automl.task.task import Task
@@ -34,17 +30,6 @@ _BAG_ROWS = 5_000  # for tables with fewer rows, the weights of several bags of 
 _SMALLEST_WEIGHT = 0.02
 _SORTED_AT_ONCE = 1_000_000  # number of scores, which bounds the memory
 _MAX_ROWS = 20_000  # more rows do not change the weights, but metrics that sort take longer
-_warning_filters = threading.Lock()  # the filters of warnings belong to the whole process
-
-
-def _renew_lock() -> None:
-    """In a fork of the process: no thread of the fork would ever release a lock that another thread held."""
-    global _warning_filters
-    _warning_filters = threading.Lock()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_renew_lock)
 
 
 @dataclass
@@ -84,16 +69,25 @@ class Ensemble:
         X : ndarray or CSR matrix of shape (n_samples, n_features)
             Output of the table reader.
         """
-        models = [(bag.weight / len(bag.models), model) for bag in self.bags for model in bag.models]
-        # scikit-learn's forests change the warning filters of the process while they predict, so that threads overwrite
-        # the changes of other threads. The lock also prevents that calls of several threads share the same processors.
-        with _warning_filters, warnings.catch_warnings(record=True), ThreadPoolExecutor(self.n_threads) as pool:
-            each = pool.map(lambda pair: pair[0] * predict(pair[1], X, self.n_classes).astype(np.float64), models)
-            out = np.asarray(sum(each))
+        weights = [bag.weight / len(bag.models) for bag in self.bags for _ in bag.models]
+        each = self.plan().predict(X, self.n_threads)
+        out = np.asarray(sum(weight * p.astype(np.float64) for weight, p in zip(weights, each, strict=True)))
         if not self.n_classes:
             return out
         p = out / out.sum(axis=1, keepdims=True)
         return p if self.calibration is None else self.calibration(p)
+
+    def plan(self) -> PredictionPlan:
+        """Return the plan of the prediction, which is made at the first call and whenever the models have changed."""
+        models = [bag.models for bag in self.bags]
+        known, plan = self.__dict__.get("_plan", (None, None))
+        if plan is None or known != [[id(model) for model in each] for each in models]:
+            plan = PredictionPlan(models, self.n_classes)
+            self.__dict__["_plan"] = [[id(model) for model in each] for each in models], plan
+        return plan
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_plan"}
 
     def decide(self, probabilities: Array) -> Array:
         """Return the predicted class codes for probabilities of shape (n_samples, n_classes)."""

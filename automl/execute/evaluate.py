@@ -21,6 +21,7 @@ from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.build import build_pipeline, fits_together
 from pipelines.catalog import get_component
 from pipelines.component import FitContext
+from pipelines.prediction import fast_predict, fast_transform
 
 _FIT_SHARE = 0.85  # of the seconds of a fold; the rest is for the predictions and for writing the model
 
@@ -44,18 +45,35 @@ def predict(model: Pipeline, X: Any, n_classes: int) -> NDArray[np.floating]:
     InvalidPredictionsError
         If a prediction is not finite, or if the number of predictions is not that of the rows of `X`.
     """
+    n_rows = X.shape[0]
+    for _, step in model.steps[:-1]:
+        X = fast_transform(step)(X)
+    return as_predictions(fast_predict(model[-1])(X), model.classes_ if n_classes else None, n_classes, n_rows)
+
+
+def as_predictions(output: Any, classes: Any, n_classes: int, n_rows: int) -> NDArray[np.floating]:
+    """Return the output of a model with a column for every class of the table; for regression, as a vector.
+
+    Parameters
+    ----------
+    classes : array-like of int or None
+        The classes that the columns of the output stand for; None for regression.
+
+    Raises
+    ------
+    InvalidPredictionsError
+        If a prediction is not finite, or if the number of predictions is not `n_rows`.
+    """
+    out: NDArray[np.floating]
     if n_classes:
-        known = model.predict_proba(X)
-        columns = np.asarray(model.classes_, dtype=np.intp)
-        out = np.zeros((X.shape[0], n_classes), dtype=np.float32)
-        out[:, columns] = known
+        out = np.zeros((n_rows, n_classes), dtype=np.float32)
+        if len(output) == n_rows:
+            out[:, np.asarray(classes, dtype=np.intp)] = output
     else:
         # Four bytes are enough for probabilities, but not for a target that is much larger than its spread.
-        out = np.asarray(model.predict(X), dtype=np.float64).reshape(-1)
-    if len(out) != X.shape[0] or not np.isfinite(out).all():
-        raise InvalidPredictionsError(
-            "predictions are not finite" if len(out) == X.shape[0] else "wrong number of rows"
-        )
+        output = out = np.asarray(output, dtype=np.float64).reshape(-1)
+    if len(output) != n_rows or not np.isfinite(out).all():
+        raise InvalidPredictionsError("predictions are not finite" if len(output) == n_rows else "wrong number of rows")
     return out
 
 

@@ -112,7 +112,7 @@ def _train(library: Library, rows: LabeledRows, n_classes: int, settings: Boosti
     return refitted, again.rounds
 
 
-def _as_table(X: ArrayLike | sparse.spmatrix) -> Table:
+def as_table(X: ArrayLike | sparse.spmatrix) -> Table:
     """Return the table in single precision, which halves the memory traffic; no library bins finer than that."""
     if sparse.issparse(X):
         return sparse.csr_matrix(X, dtype=np.float32)
@@ -148,7 +148,7 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
         self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"a classifier needs at least two classes, the target has only {self.classes_[0]!r}")
-        rows = LabeledRows(_as_table(X), codes, _as_weight(sample_weight))
+        rows = LabeledRows(as_table(X), codes, _as_weight(sample_weight))
         self.model_, self.n_iter_ = _train(self.library, rows, len(self.classes_), self.settings)
         self.n_features_in_ = rows.X.shape[1]
         return self
@@ -156,7 +156,7 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return class probabilities of shape (n_samples, n_classes)."""
         check_is_fitted(self)
-        return self.library.predict(self.model_, _as_table(X), len(self.classes_))
+        return self.library.predict(self.model_, as_table(X), len(self.classes_))
 
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return the most probable classes, shape (n_samples,)."""
@@ -179,7 +179,7 @@ class BoostedRegressor(RegressorMixin, BaseEstimator):
         target = np.asarray(y, dtype=np.float64)
         self.mean_ = float(target.mean())
         self.scale_ = float(target.std()) or 1.0
-        rows = LabeledRows(_as_table(X), (target - self.mean_) / self.scale_, _as_weight(sample_weight))
+        rows = LabeledRows(as_table(X), (target - self.mean_) / self.scale_, _as_weight(sample_weight))
         self.model_, self.n_iter_ = _train(self.library, rows, 0, self.settings)
         self.n_features_in_ = rows.X.shape[1]
         return self
@@ -187,7 +187,7 @@ class BoostedRegressor(RegressorMixin, BaseEstimator):
     def predict(self, X: ArrayLike) -> np.ndarray:
         """Return means of shape (n_samples,)."""
         check_is_fitted(self)
-        return self.mean_ + self.scale_ * self.library.predict(self.model_, _as_table(X), 0)
+        return self.mean_ + self.scale_ * self.library.predict(self.model_, as_table(X), 0)
 
 
 def make_estimator(library: Library, learning_rate: float, context: FitContext) -> BaseEstimator:

@@ -86,8 +86,10 @@ class HistGradientBoosting:
         return model
 
     def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
-        with _openmp_limit(self.n_threads):
-            return model.predict_proba(X) if n_classes else model.predict(X)
+        # The public methods take no number of threads, and a limit for the whole process takes milliseconds to set.
+        raw = model._raw_predict(X, n_threads=self.n_threads)
+        out: np.ndarray = model._loss.predict_proba(raw) if n_classes else model._loss.link.inverse(raw.ravel())
+        return out
 
     def _categories(self, X: Table) -> list[int] | None:
         """Return the category columns that scikit-learn accepts; it treats columns with more categories as numbers."""

@@ -76,10 +76,9 @@ class XGBoost:
         return best
 
     def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
-        import xgboost as xgb
-
         model.set_param("nthread", self.n_threads)
-        out = model.predict(xgb.DMatrix(X, nthread=self.n_threads, **self._columns(X)))
+        # Several threads may call this method at the same time, and it builds no `DMatrix`.
+        out = model.inplace_predict(X, validate_features=False)
         out = np.asarray(out, dtype=np.float64)
         if n_classes == 2:
             return np.column_stack([1 - out, out])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
@@ -82,6 +84,10 @@ class _NetEstimator(BaseEstimator):
     def _target(self, y: ArrayLike) -> tuple[Array, int]:
         raise NotImplementedError
 
+    def _finish(self, outputs: Array) -> Array:
+        """Return probabilities or values from the outputs of the networks, shape (n_samples, n_outputs)."""
+        raise NotImplementedError
+
     def _table(self, X: Any, y: ArrayLike, weight: ArrayLike | None) -> _Table:
         target, n_outputs = self._target(y)
         weights = np.ones(len(target)) if weight is None else np.asarray(weight, dtype=np.float64)
@@ -148,7 +154,10 @@ class NetClassifier(ClassifierMixin, _NetEstimator):
 
     def predict_proba(self, X: Any) -> Array:
         """Return class probabilities of shape (n_samples, n_classes)."""
-        p = np.clip(self._outputs(X), MIN_PROBABILITY, None)
+        return self._finish(self._outputs(X))
+
+    def _finish(self, outputs: Array) -> Array:
+        p = np.clip(outputs, MIN_PROBABILITY, None)
         return np.asarray(p / p.sum(axis=1, keepdims=True))
 
     def predict(self, X: Any) -> Array:
@@ -177,7 +186,10 @@ class NetRegressor(RegressorMixin, _NetEstimator):
 
     def predict(self, X: Any) -> Array:
         """Return means within the range of the training target, shape (n_samples,)."""
-        return self.mean_ + self.scale_ * np.clip(self._outputs(X)[:, 0], *self.range_)
+        return self._finish(self._outputs(X))
+
+    def _finish(self, outputs: Array) -> Array:
+        return self.mean_ + self.scale_ * np.clip(outputs[:, 0], *self.range_)
 
 
 def fit_together(
@@ -223,15 +235,68 @@ def fit_together(
         net.n_iter_ = max(t.epoch for t in own)
 
 
+def stack_networks(nets: Sequence[_NetEstimator]) -> Callable[[Sequence[Any]], list[Array]]:
+    """Return a function that predicts with fitted estimators of one architecture, each on its own table, in one batch.
+
+    The result for an estimator is that of its method, up to rounding.
+    """
+    import torch
+
+    from pipelines.nets import fleet
+
+    settings, architecture = nets[0].settings, nets[0].architecture_
+    device = _device(settings.device)
+    parameters = fleet.frozen_parameters(architecture, np.concatenate([net.weights_ for net in nets]), device)
+
+    def predict(tables: Sequence[Any]) -> list[Array]:
+        own = {id(table): _inputs(table, settings) for table in tables}
+        X = np.stack([own[id(table)] for table in tables])
+        with _threads(torch, settings.n_threads):
+            outputs = fleet.predict_together(architecture, parameters, X, device)
+        return [net._finish(out) for net, out in zip(nets, outputs, strict=True)]
+
+    return predict
+
+
+class _ThreadLimit:
+    """The number of torch threads, which several threads of this process may limit at the same time.
+
+    torch keeps a part of this setting for the whole process. Therefore the number before the first limit is the one
+    that is set again at the end of each limit.
+    """
+
+    def __init__(self) -> None:
+        self.lock, self.n_users, self.before = threading.Lock(), 0, 1
+
+
+_limit = _ThreadLimit()
+
+
+def _renew_limit() -> None:
+    """In a fork of the process: no thread of the fork would ever end a limit that another thread has set."""
+    global _limit
+    _limit = _ThreadLimit()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_limit)
+
+
 @contextmanager
 def _threads(torch: Any, n_threads: int) -> Iterator[None]:
     """Run a block with this number of torch threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(n_threads)
+    limit = _limit
+    with limit.lock:
+        if not limit.n_users:
+            limit.before = torch.get_num_threads()
+        limit.n_users += 1
+        torch.set_num_threads(n_threads)
     try:
         yield
     finally:
-        torch.set_num_threads(before)
+        with limit.lock:
+            limit.n_users -= 1
+            torch.set_num_threads(limit.before)
 
 
 def _device(name: str) -> str:

@@ -466,7 +466,35 @@ def predict(architecture: Architecture, weights: np.ndarray, X: np.ndarray, devi
     """
     p = Parameters(architecture.layout(), torch.as_tensor(weights, device=device), trained=False)
     table = torch.as_tensor(X, device=device).unsqueeze(0).expand(len(weights), -1, -1)
+    return _mean_outputs(architecture, p, table, 1)[0]
+
+
+def frozen_parameters(architecture: Architecture, weights: np.ndarray, device: str = "cpu") -> Parameters:
+    """Return the parameters of networks that only predict; `weights` has the shape (n_networks, n_weights)."""
+    return Parameters(architecture.layout(), torch.as_tensor(weights, device=device), trained=False)
+
+
+def predict_together(architecture: Architecture, p: Parameters, X: np.ndarray, device: str = "cpu") -> np.ndarray:
+    """Return the outputs of several groups of networks, each for its own table.
+
+    Parameters
+    ----------
+    p : Parameters
+        Of n_groups * n_networks networks, group by group.
+    X : ndarray of shape (n_groups, n_samples, n_inputs), float32
+
+    Returns
+    -------
+    ndarray of shape (n_groups, n_samples, n_outputs)
+        The mean of probabilities or values over the networks of a group and their members.
+    """
+    n_networks = len(p.flat) // len(X)
+    table = torch.as_tensor(X, device=device).repeat_interleave(n_networks, 0)
+    return _mean_outputs(architecture, p, table, len(X))
+
+
+def _mean_outputs(architecture: Architecture, p: Parameters, table: torch.Tensor, n_groups: int) -> np.ndarray:
     out = _forward(architecture, p, table)
     out = out.softmax(3) if architecture.n_outputs > 1 else out
-    mean: np.ndarray = out.mean(dim=(0, 2)).double().cpu().numpy()
+    mean: np.ndarray = out.view(n_groups, -1, *out.shape[1:]).mean(dim=(1, 3)).double().cpu().numpy()
     return mean

@@ -1,0 +1,167 @@
+"""The prediction of an ensemble: each transformation once, few rows in this thread, many rows in several threads.
+
+Members often share their preprocessing on a fold. Transformers with equal content are found when the plan is made, and
+each of them transforms the table once. A plan holds only references to the fitted parts and small tables; it is made at
+the first prediction, and it is not saved.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automl.execute.evaluate import as_predictions
+from pipelines.prediction import fast_predict, fast_predict_together, fast_transform
+
+if TYPE_CHECKING:
+    from sklearn.pipeline import Pipeline
+
+Array = NDArray[Any]
+
+_FEW_ROWS = 2_000  # up to here the threads cost more than they save
+_BATCHED_ROWS = 1_000  # up to here the networks of all folds are one batch
+_MAX_CELLS = 2**27  # of all transformed tables together; more rows are predicted in blocks
+
+_pools: dict[int, ThreadPoolExecutor] = {}  # by number of threads
+_lock = threading.Lock()  # of `_pools`
+
+
+def _forget_threads() -> None:
+    """In a fork of the process, which has neither the threads of a pool nor a thread that releases the lock."""
+    global _lock
+    _lock = threading.Lock()
+    _pools.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_threads)
+
+
+def _pool(n_threads: int) -> ThreadPoolExecutor:
+    """Return the pool of this process, which all predictions share."""
+    with _lock:
+        if n_threads not in _pools:
+            _pools[n_threads] = ThreadPoolExecutor(n_threads, thread_name_prefix="automl-predict")
+        return _pools[n_threads]
+
+
+@dataclass(frozen=True)
+class _Transformer:
+    """A transformer, and the number of the table that it transforms; table 0 is the input."""
+
+    source: int
+    transform: Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class _Model:
+    """The last step of a pipeline."""
+
+    table: int
+    classes: NDArray[np.intp] | None
+    predict: Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Models that predict in one call where rows are few; None where there is no such call."""
+
+    models: tuple[_Model, ...]
+    together: Callable[[Sequence[Any]], list[Any]] | None
+
+
+class PredictionPlan:
+    """The steps of all fold models, in an order in which each transformation is computed once.
+
+    Parameters
+    ----------
+    bags : sequence of (sequence of Pipeline)
+        Fitted pipelines; those of one bag have the same configuration.
+    n_classes : int
+        0 for regression.
+    """
+
+    def __init__(self, bags: Sequence[Sequence[Pipeline]], n_classes: int):
+        self._n_classes = n_classes
+        self._transformers: list[_Transformer] = []
+        self._levels: list[list[int]] = []  # numbers of tables that can be computed at the same time
+        numbers: dict[tuple[int, bytes], int] = {}
+        self._batches: list[_Batch] = []
+        for bag in bags:
+            models = tuple(self._add(pipeline, numbers) for pipeline in bag)
+            together = fast_predict_together([pipeline[-1] for pipeline in bag])
+            self._batches += [_Batch(models, together)] if together else [_Batch((model,), None) for model in models]
+
+    @property
+    def n_transformers(self) -> int:
+        """The number of different transformers of all fold models."""
+        return len(self._transformers)
+
+    def _add(self, pipeline: Pipeline, numbers: dict[tuple[int, bytes], int]) -> _Model:
+        """Return the model of a pipeline, and enter its transformers where they are new."""
+        table = 0
+        for level, (_, step) in enumerate(pipeline.steps[:-1]):
+            key = (table, pickle.dumps(step, protocol=pickle.HIGHEST_PROTOCOL))
+            if key not in numbers:
+                self._transformers.append(_Transformer(table, fast_transform(step)))
+                numbers[key] = len(self._transformers)
+                if level == len(self._levels):
+                    self._levels.append([])
+                self._levels[level].append(numbers[key])
+            table = numbers[key]
+        classes = np.asarray(pipeline.classes_, dtype=np.intp) if self._n_classes else None
+        return _Model(table, classes, fast_predict(pipeline[-1]))
+
+    def predict(self, X: Any, n_threads: int = 1) -> list[Array]:
+        """Return the predictions of each fold model, bag by bag.
+
+        Parameters
+        ----------
+        X : ndarray or CSR matrix of shape (n_samples, n_features)
+            Output of the table reader.
+        n_threads : int
+            Threads that predict at the same time, if there are many rows.
+
+        Returns
+        -------
+        list of ndarray
+            Each of shape (n_samples, n_classes), or (n_samples,) for regression.
+        """
+        size = max(_FEW_ROWS, _MAX_CELLS // max(1, X.shape[1] * (1 + len(self._transformers))))
+        if X.shape[0] <= size:
+            return self._predict_block(X, n_threads)
+        blocks = [self._predict_block(X[start : start + size], n_threads) for start in range(0, X.shape[0], size)]
+        return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
+
+    def _predict_block(self, X: Any, n_threads: int) -> list[Array]:
+        n_rows = X.shape[0]
+        in_threads = n_threads > 1 and n_rows > _FEW_ROWS
+        run = _pool(n_threads).map if in_threads else map
+        tables: list[Any] = [X, *[None] * len(self._transformers)]
+
+        def transform(number: int) -> None:
+            step = self._transformers[number - 1]
+            with np.errstate(all="ignore"):
+                tables[number] = step.transform(tables[step.source])
+
+        def predict(batch: _Batch) -> list[Array]:
+            with np.errstate(all="ignore"):
+                own = [tables[model.table] for model in batch.models]
+                if batch.together is not None and n_rows <= _BATCHED_ROWS:
+                    outputs = batch.together(own)
+                else:
+                    outputs = [model.predict(table) for model, table in zip(batch.models, own, strict=True)]
+            pairs = zip(batch.models, outputs, strict=True)
+            return [as_predictions(out, model.classes, self._n_classes, n_rows) for model, out in pairs]
+
+        for level in self._levels:
+            list(run(transform, level))
+        return [out for outputs in run(predict, self._batches) for out in outputs]

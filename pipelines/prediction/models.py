@@ -1,0 +1,164 @@
+"""Fast versions of fitted models, which predict the same numbers as the models themselves.
+
+scikit-learn's forests and nearest neighbors run their parts through joblib, which takes longer than the work for a few
+rows, and changes the warning filters of the whole process, which disturbs other threads. A model without a fast version
+keeps its own method.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
+
+from pipelines.models._boosting import BoostedClassifier, BoostedRegressor, as_table
+from pipelines.models._forest import TimedForestClassifier, TimedForestRegressor
+from pipelines.models.k_nearest_neighbors import NeighborsClassifier, NeighborsRegressor
+from pipelines.steps.balancing import BalancedClassifier
+from pipelines.steps.calibration import CalibratedClassifier
+
+Predict = Callable[[Any], Any]
+
+
+def fast_predict(model: Any) -> Predict:
+    """Return a function that gives the output of ``predict_proba`` of a fitted classifier, or of ``predict``.
+
+    Parameters
+    ----------
+    model : estimator
+        The fitted last step of a pipeline.
+    """
+    make = _MAKERS.get(type(model))
+    if make is not None:
+        return make(model)
+    predict: Predict = model.predict_proba if hasattr(model, "classes_") else model.predict
+    return predict
+
+
+def _single_precision(X: Any) -> Any:
+    """Return the table as scikit-learn's trees take it."""
+    if not sparse.issparse(X):
+        return np.ascontiguousarray(X, dtype=np.float32)
+    X = sparse.csr_matrix(X, dtype=np.float32)
+    X.indices, X.indptr = X.indices.astype(np.intc, copy=False), X.indptr.astype(np.intc, copy=False)
+    return X
+
+
+def _forest_classifier(forest: Any) -> Predict:
+    trees, n_classes = [tree.tree_ for tree in forest.estimators_], int(forest.n_classes_)
+
+    def predict(X: Any) -> Any:
+        X = _single_precision(X)
+        out = np.zeros((X.shape[0], n_classes))
+        for tree in trees:
+            out += tree.predict(X)[:, :n_classes]
+        out /= len(trees)
+        return out
+
+    return predict
+
+
+def _forest_regressor(forest: Any) -> Predict:
+    trees = [tree.tree_ for tree in forest.estimators_]
+
+    def predict(X: Any) -> Any:
+        X = _single_precision(X)
+        out = np.zeros(X.shape[0])
+        for tree in trees:
+            out += tree.predict(X)[:, 0]
+        out /= len(trees)
+        return out
+
+    return predict
+
+
+def _tree_classifier(model: Any) -> Predict:
+    tree, n_classes = model.tree_, int(model.n_classes_)
+    return lambda X: tree.predict(_single_precision(X))[:, :n_classes]
+
+
+def _tree_regressor(model: Any) -> Predict:
+    tree = model.tree_
+    return lambda X: tree.predict(_single_precision(X))[:, 0]
+
+
+def _boosted_classifier(model: BoostedClassifier) -> Predict:
+    library, fitted, n_classes = model.library, model.model_, len(model.classes_)
+    return lambda X: library.predict(fitted, as_table(X), n_classes)
+
+
+def _boosted_regressor(model: BoostedRegressor) -> Predict:
+    library, fitted, mean, scale = model.library, model.model_, model.mean_, model.scale_
+    return lambda X: mean + scale * library.predict(fitted, as_table(X), 0)
+
+
+def _neighbors(model: Any) -> Predict:
+    """Search the tree of the neighbors in this thread; brute force does not use joblib."""
+    index = model.neighbors_
+    if index._fit_method not in ("kd_tree", "ball_tree"):
+        return fast_predict_of(model)
+    direct, searched = copy.copy(model), copy.copy(index)
+
+    def kneighbors(X: Any, n_neighbors: int | None = None, return_distance: bool = True) -> Any:
+        found = index._tree.query(X, index.n_neighbors if n_neighbors is None else n_neighbors, return_distance)
+        return found
+
+    searched.kneighbors = kneighbors
+    direct.neighbors_ = searched
+    return fast_predict_of(direct)
+
+
+def fast_predict_of(model: Any) -> Predict:
+    """Return the own method of a model."""
+    predict: Predict = model.predict_proba if hasattr(model, "classes_") else model.predict
+    return predict
+
+
+def _calibrated(model: CalibratedClassifier) -> Predict:
+    """Replace the calibrated classifiers by copies whose prediction is fast."""
+    direct = copy.copy(model)
+    direct.model_ = _with_fast_parts(model.model_)
+    return fast_predict_of(direct)
+
+
+def _with_fast_parts(model: Any) -> Any:
+    """Return a copy of a classifier whose method ``predict_proba`` is fast."""
+    copied = copy.copy(model)
+    if isinstance(model, CalibratedClassifierCV):
+        copied.calibrated_classifiers_ = []
+        for part in model.calibrated_classifiers_:
+            calibrated = copy.copy(part)
+            calibrated.estimator = _with_fast_parts(part.estimator)
+            copied.calibrated_classifiers_.append(calibrated)
+    else:
+        copied.predict_proba = fast_predict(model)
+    return copied
+
+
+_MAKERS: dict[type, Callable[[Any], Predict]] = {
+    ExtraTreesClassifier: _forest_classifier,
+    RandomForestClassifier: _forest_classifier,
+    ExtraTreesRegressor: _forest_regressor,
+    RandomForestRegressor: _forest_regressor,
+    TimedForestClassifier: lambda model: fast_predict(model.forest_),
+    TimedForestRegressor: lambda model: fast_predict(model.forest_),
+    DecisionTreeClassifier: _tree_classifier,
+    DecisionTreeRegressor: _tree_regressor,
+    BoostedClassifier: _boosted_classifier,
+    BoostedRegressor: _boosted_regressor,
+    NeighborsClassifier: _neighbors,
+    NeighborsRegressor: _neighbors,
+    CalibratedClassifier: _calibrated,
+    BalancedClassifier: lambda model: fast_predict(model.classifier_),
+}
