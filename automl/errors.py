@@ -27,6 +27,10 @@ class FoldFailedWarning(UserWarning):
     """An estimator has no score on an outer fold; means and tests leave this fold out."""
 
 
+class RareClassWarning(UserWarning):
+    """A class has a single row, so that no fold can score it."""
+
+
 def check_names(argument: str, given: str | Iterable[str], known: Iterable[str]) -> None:
     """Check that all names given for an argument are known.
 

@@ -20,30 +20,14 @@ ESTIMATORS = [
     AutoMLClassifier(**SMALL, include=["decision_tree"]),
     AutoMLRegressor(**SMALL, include=["decision_tree"]),
 ]
-ONE_ROW = "the random target of the check has a class with a single row, which is refused because it cannot be split"
 FOLDS = "a repeated row counts twice when rows are assigned to folds, but a row of weight 2 counts once"
 ALWAYS = {
     "check_sample_weight_equivalence_on_dense_data": FOLDS,
     "check_sample_weight_equivalence_on_sparse_data": FOLDS,
 }
-CLASSIFIER = dict.fromkeys(
-    (
-        "check_dont_overwrite_parameters",
-        "check_f_contiguous_array_estimator",
-        "check_methods_sample_order_invariance",
-        "check_methods_subset_invariance",
-        "check_dict_unchanged",
-        "check_fit2d_predict1d",
-    ),
-    ONE_ROW,
-)
 
 
-def expected_failures(estimator):
-    return {**ALWAYS, **CLASSIFIER} if isinstance(estimator, AutoMLClassifier) else ALWAYS
-
-
-@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=lambda estimator: ALWAYS)
 def test_scikit_learn_accepts_the_estimator(estimator, check):
     check(estimator)
 

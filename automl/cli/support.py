@@ -10,7 +10,7 @@ from typing import TextIO
 
 import typer
 
-from automl.errors import FoldFailedWarning
+from automl.errors import FoldFailedWarning, RareClassWarning
 
 MOST_SEED = 2**32 - 1  # the largest seed that NumPy takes
 
@@ -28,7 +28,7 @@ def write_message(verbose: int, text: str) -> None:
 
 @contextmanager
 def messages_on_stderr(verbose: int) -> Iterator[None]:
-    """Write the log of the library and its warnings about failed folds to standard error, one line for each."""
+    """Write the log of the library and its warnings about folds and classes to standard error, one line for each."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("automl: %(message)s"))
     if verbose < 2:  # messages about single trials are only for users who want the details
@@ -44,7 +44,7 @@ def messages_on_stderr(verbose: int) -> Iterator[None]:
         file: TextIO | None = None,
         line: str | None = None,
     ) -> None:
-        if verbose and issubclass(category, FoldFailedWarning):
+        if verbose and issubclass(category, FoldFailedWarning | RareClassWarning):
             write_message(verbose, f"note: {message}")
 
     if verbose:

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import clone, is_classifier, is_regressor
-from sklearn.metrics import check_scoring, log_loss, make_scorer
+from sklearn.metrics import check_scoring
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
@@ -22,7 +22,7 @@ from automl.errors import InvalidInputError
 from automl.estimator import AutoMLClassifier, AutoMLRegressor
 from automl.task import validation
 from automl.task.metrics import ALIASES, default_scoring, named_scorer
-from automl.task.splits import Fold, check_fold, folds_from_cv, make_folds
+from automl.task.splits import Fold, check_fold, folds_from_cv, lone_rows, make_folds
 from automl.task.table_validation import as_array, check_table
 from pipelines.component import task_type
 
@@ -208,10 +208,7 @@ def _make_scorer(scoring: Any, classes: Array | None, weighted: bool) -> Any:
     check_arguments({"scoring": scoring}, classification=classes is not None)
     validation.check_scoring_classes(scoring, 0 if classes is None else len(classes))
     if isinstance(scoring, str):
-        scoring = ALIASES.get(scoring, scoring)
-        if scoring == "neg_log_loss":  # with the labels, a fold that lacks a class has a score, too
-            return make_scorer(log_loss, greater_is_better=False, response_method="predict_proba", labels=classes)
-        return named_scorer(scoring, classes)
+        return named_scorer(ALIASES.get(scoring, scoring), classes)
     try:
         scorer = check_scoring(scoring=scoring)
     except ValueError as error:
@@ -224,13 +221,16 @@ def _make_scorer(scoring: Any, classes: Array | None, weighted: bool) -> Any:
 def _outer_folds(
     outer_cv: Any, codes: Array, classes: Array | None, *, groups: Array | None, X: Any, seed: int
 ) -> tuple[Fold, ...]:
-    """Return the outer folds; no row and no group is on both sides of a fold."""
+    """Return the outer folds; no row and no group is on both sides of a fold, and no fold scores a lone row."""
     if isinstance(outer_cv, Integral) and not isinstance(outer_cv, bool):
         n_splits = int(outer_cv)
         _check_number(n_splits, codes, classes, groups)
         folds = make_folds(codes, classes is not None, cv=n_splits, groups=groups, X=X, random_state=seed)
     else:
-        return folds_from_cv("outer_cv", outer_cv, codes, classes is not None, groups=groups, X=X, random_state=seed)
+        lone = None if classes is None else lone_rows(codes)
+        return folds_from_cv(
+            "outer_cv", outer_cv, codes, classes is not None, groups=groups, X=X, lone=lone, random_state=seed
+        )
     for i, fold in enumerate(folds):
         check_fold(f"outer_cv: fold {i}", fold, codes, classes is not None, groups)
     return folds
@@ -245,6 +245,7 @@ def _check_number(n_splits: int, codes: Array, classes: Array | None, groups: Ar
             raise InvalidInputError(f"outer_cv={n_splits} but there are {n_groups} groups; use fewer folds")
     elif classes is not None:
         counts = np.bincount(codes)
+        counts[codes[lone_rows(codes)]] = len(codes)  # no fold scores the row of a class with a single row
         rarest = int(counts.argmin())
         if counts[rarest] < n_splits:
             raise InvalidInputError(

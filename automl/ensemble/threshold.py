@@ -68,8 +68,7 @@ def tune_decision_weights(
         choices = np.column_stack([thresholds, 1 - thresholds])
     else:
         shares = np.bincount(y, sample_weight, minlength=n_classes)
-        if not shares.all():
-            return None
+        shares[shares == 0] = shares.max()  # a class that no row shows keeps its weight
         choices = np.array([(shares / shares.max()) ** -power for power in _POWERS])
     labels = [one_hot_labels(probabilities, weights) for weights in choices]
     best, gains = [], []

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.errors import InvalidInputError
-from automl.task.splits import assign_folds, group_folds
+from automl.task.splits import assign_folds, group_folds, lone_rows
 from automl.task.task import HoldoutRows, Task
 
 _MAX_PARTS = 20  # of the rows, for a share that is not 1 / n with a whole n
@@ -26,7 +26,7 @@ def choose_holdout(
     """Return a mask of the holdout rows, shape (n_samples,).
 
     The holdout has the same share of every class, or of every range of a continuous target. A group is in the holdout
-    as a whole or not at all.
+    as a whole or not at all. Groups that hold the only row of a class are taken last.
 
     Raises
     ------
@@ -42,10 +42,16 @@ def choose_holdout(
             f"guard={share} needs at least {2 * n_parts} {units}, but there are {n_units}; use a larger share, or "
             "guard=None"
         )
+    lone = np.empty(0, dtype=np.intp)
+    if is_classification:
+        lone = lone_rows(y, None if sample_weight is None else sample_weight > 0)
     if groups is None:
-        return assign_folds(y, is_classification, n_parts, np.random.default_rng(random_state), sample_weight) < n_taken
+        rng = np.random.default_rng(random_state)
+        part_of = assign_folds(y, is_classification, n_parts, rng, sample_weight, lone)
+        return (part_of >= 0) & (part_of < n_taken)
     holdout = np.zeros(len(y), dtype=bool)
-    for _, rows in group_folds(y, is_classification, n_parts, groups, random_state)[:n_taken]:
+    parts = [rows for _, rows in group_folds(y, is_classification, n_parts, groups, random_state)]
+    for rows in sorted(parts, key=lambda rows: np.isin(rows, lone).any())[:n_taken]:
         holdout[rows] = True
     return holdout
 

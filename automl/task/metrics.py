@@ -14,6 +14,15 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer
 from sklearn.utils.metaestimators import available_if
 
+from automl.task.class_scorers import (
+    CLASS_MEANS,
+    NAMES,
+    AllClassesScorer,
+    mean_over_classes,
+    mean_over_pairs,
+    roc_auc_losses,
+)
+
 Array = NDArray[Any]
 Loss = Callable[[Array, Array, Array | None], float]
 
@@ -23,36 +32,14 @@ def _log_loss(y: Array, p: Array, w: Array | None) -> float:
     return float(np.average(-np.log(true), weights=w))
 
 
-def roc_auc_losses(y: Array, scores: Array, w: Array | None) -> Array:
-    """Return minus the area under the ROC curve for several scores of class 1; ties share a rank (Mann-Whitney U).
-
-    Parameters
-    ----------
-    scores : ndarray of shape (m, n_samples)
-
-    Returns
-    -------
-    ndarray of shape (m,)
-        NaN if the rows of class 1, or all other rows, have no weight.
-    """
-    positive = (y == 1) * (1.0 if w is None else w)
-    negative = (y != 1) * (1.0 if w is None else w)
-    pairs = positive.sum() * negative.sum()
-    if not pairs:
-        return np.full(len(scores), np.nan)
-    order = np.argsort(scores, axis=1)
-    ordered = np.take_along_axis(scores, order, axis=1)
-    is_last = np.ones(scores.shape, dtype=bool)  # whether a score is the last of a tie
-    is_last[:, :-1] = ordered[:, 1:] != ordered[:, :-1]
-    below = np.cumsum(negative[order], axis=1)
-    up_to = np.minimum.accumulate(np.where(is_last, below, np.inf)[:, ::-1], axis=1)[:, ::-1]
-    under = np.maximum.accumulate(np.where(is_last, below, 0.0), axis=1)
-    twice = (positive[order] * up_to).sum(axis=1) + (positive[order][:, 1:] * under[:, :-1]).sum(axis=1)
-    return np.asarray(-0.5 * twice / pairs)
-
-
 def _roc_auc_loss(y: Array, p: Array, w: Array | None) -> float:
     return float(roc_auc_losses(y, (p[:, 1] if p.ndim == 2 else p)[None], w)[0])
+
+
+def _class_mean_loss(name: str) -> Loss:
+    """Return the loss of a multiclass area under the ROC curve by the name of its scorer."""
+    mean = mean_over_pairs if "_ovo" in name else mean_over_classes
+    return lambda y, p, w: -mean(y, p, w, name.endswith("_weighted"))
 
 
 def _average_precision_loss(y: Array, p: Array, w: Array | None) -> float:
@@ -154,6 +141,7 @@ FAST: dict[str, Loss] = {
     "neg_root_mean_squared_error": _rmse,
     "neg_mean_absolute_error": _mae,
     "r2": _r2_loss,
+    **{name: _class_mean_loss(name) for name in CLASS_MEANS},
 }
 _OF_POSITIVE_CLASS = ("f1", "precision", "recall", "average_precision")  # `FAST` takes the second of two classes
 _UNBOUNDED = ("positive_likelihood_ratio", "mutual_info_score")  # scorers of scikit-learn whose scores may exceed 1
@@ -260,6 +248,11 @@ class Metric:
     fast: str | None = None
     best: float = float("inf")
 
+    @property
+    def is_mean_over_classes(self) -> bool:
+        """Whether the score is a mean over the classes of the scored rows."""
+        return isinstance(self.scorer, AllClassesScorer) and self.name in CLASS_MEANS
+
     def loss(self, y: Array, predictions: Array, sample_weight: Array | None = None) -> float:
         """Return the loss of predictions for an encoded target.
 
@@ -318,6 +311,8 @@ def make_metric(scoring: Any, task: str, classes: Array | None) -> Metric:
     name = ALIASES.get(scoring, scoring)
     best = 0.0 if name.startswith("neg_") else float("inf") if name in _UNBOUNDED else 1.0
     fast = name in FAST and (name not in _OF_POSITIVE_CLASS or (classes is not None and _second_is_positive(classes)))
+    if name in CLASS_MEANS:  # for two classes, these scorers take the probability of the second class
+        fast = task == "multiclass"
     return Metric(name, named_scorer(name, classes), classes, name if fast else None, best)
 
 
@@ -330,7 +325,7 @@ def named_scorer(name: str, classes: Array | None) -> Any:
     """Return a scorer of scikit-learn by its name.
 
     Scorers of scikit-learn take the label 1 as the positive class. If neither of two classes is 1, the second class is
-    the positive one.
+    the positive one. With more classes, scorers of probabilities have a value also for rows that lack a class.
 
     Parameters
     ----------
@@ -343,6 +338,8 @@ def named_scorer(name: str, classes: Array | None) -> Any:
         If there is no such scorer.
     """
     scorer = get_scorer(name)
+    if classes is not None and name in NAMES and (len(classes) > 2 or name == "neg_log_loss"):
+        return AllClassesScorer(name, classes)
     return scorer if classes is None or len(classes) != 2 or 1 in classes.tolist() else _CodedScorer(scorer, classes)
 
 

@@ -89,6 +89,7 @@ def prepare(
     y, classes = validation.check_target(data.y, data.X, classification=classification)
     weights = validation.check_sample_weight(data.sample_weight, len(y))
     validation.check_weighted_classes(y, weights, classes)
+    validation.warn_of_lone_rows(y, weights, classes)
     groups = validation.check_groups(data.groups, len(y))
     holdout = None
     if holdout_share is not None:

@@ -46,6 +46,9 @@ def make_folds(
     class with fewer rows than folds never has all its rows in one fold. The default number of folds falls until the
     metric has a value on every fold.
 
+    The row of a class that has a single row (of a positive weight) is a training row of every fold, and no fold scores
+    it. In folds of groups or of time order, it is not trained on where that would split a group or use the future.
+
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
@@ -70,6 +73,7 @@ def make_folds(
     counted = np.ones(len(y), dtype=bool) if sample_weight is None else sample_weight > 0
     if holdout is not None:
         counted &= ~holdout
+    lone = lone_rows(y, counted) if is_classification else np.empty(0, dtype=np.intp)
 
     def undefined(rows: NDArray[np.intp]) -> str:
         if metric is None or trial is None:
@@ -80,20 +84,67 @@ def make_folds(
         return reason and f"scoring {metric.name!r} has no value: {reason}"
 
     if cv is not None and not isinstance(cv, Integral):
-        folds = folds_from_cv("cv", cv, y, is_classification, groups=groups, X=X, random_state=random_state)
+        folds = folds_from_cv("cv", cv, y, is_classification, groups=groups, X=X, lone=lone, random_state=random_state)
         if reason := _unusable(folds, y if is_classification else None, counted, undefined):
             raise InvalidInputError(f"{reason}; let cv give folds that hold every class, or choose another scoring")
         return newest_first(folds) if is_forward_chaining(folds) else folds
-    n_splits = min(int(cv or default_n_splits(len(y))), int(counted.sum()))
+    n_splits = min(int(cv or default_n_splits(len(y))), int(counted.sum()) - len(lone))
     while True:
-        folds = _default_folds(y, is_classification, n_splits, groups, counted, random_state)
+        folds = _default_folds(y, is_classification, n_splits, groups, counted, lone, random_state)
         reason = _unusable(folds, y if is_classification else None, counted, undefined)
+        if not reason and cv is None and n_splits > 2 and metric is not None and metric.is_mean_over_classes:
+            reason = _lacking_class(folds, y, counted, lone)
         if not reason:
             return folds
         if cv is not None or n_splits <= 2:
             remedy = "use fewer folds, or" if groups is None else "spread them over more groups, or"
             raise InvalidInputError(f"{reason}; merge rare classes, {remedy} choose another scoring")
         n_splits -= 1
+
+
+def lone_rows(y: NDArray[Any], counted: NDArray[np.bool_] | None = None) -> NDArray[np.intp]:
+    """Return the rows of classes that have a single row; empty if fewer than two classes have more rows.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class codes.
+    counted : ndarray of shape (n_samples,), optional
+        Mask of the rows that count; all rows when None.
+    """
+    counted = np.ones(len(y), dtype=bool) if counted is None else counted
+    counts = np.bincount(y[counted], minlength=int(y.max()) + 1)
+    if np.count_nonzero(counts > 1) < 2:
+        return np.empty(0, dtype=np.intp)
+    return np.flatnonzero(counted & (counts[y] == 1))
+
+
+def train_on_lone_rows(
+    folds: Sequence[Fold], lone: NDArray[np.intp], groups: NDArray[Any] | None = None
+) -> tuple[Fold, ...]:
+    """Return the folds with the lone rows moved from the scored rows to the training rows.
+
+    In a fold that scores other rows of its group, or where the rows are in the order of time, a lone row is left out of
+    both parts. A fold that scores only lone rows is left out.
+
+    Parameters
+    ----------
+    lone : ndarray of int
+        Rows of classes with a single row, see `lone_rows`.
+    """
+    if not len(lone):
+        return tuple(folds)
+    in_time_order = is_forward_chaining(folds)
+    changed = []
+    for train, test in folds:
+        scored, added = np.setdiff1d(test, lone), np.intersect1d(test, lone)
+        if groups is not None:
+            added = added[~np.isin(groups[added], groups[scored])]
+        if len(scored) == len(test):
+            changed.append((train, test))
+        elif len(scored):
+            changed.append((train if in_time_order else np.append(train, added), scored))
+    return tuple(changed)
 
 
 def is_forward_chaining(folds: Sequence[Fold]) -> bool:
@@ -127,6 +178,15 @@ def _unusable(
     return ""
 
 
+def _lacking_class(folds: Sequence[Fold], y: NDArray[Any], counted: NDArray[np.bool_], lone: NDArray[np.intp]) -> str:
+    """Say which fold scores no row of a class; an empty string if there is no such fold."""
+    scored = counted.copy()
+    scored[lone] = False
+    n_classes = len(np.unique(y[scored]))
+    lacking = [i for i, (_, test) in enumerate(folds) if len(np.unique(y[test[scored[test]]])) < n_classes]
+    return f"fold {lacking[0]} of {len(folds)} lacks a class of y" if lacking else ""
+
+
 def folds_from_cv(
     argument: str,
     cv: Any,
@@ -135,6 +195,7 @@ def folds_from_cv(
     *,
     groups: NDArray[Any] | None = None,
     X: Any = None,
+    lone: NDArray[np.intp] | None = None,
     random_state: int = 0,
 ) -> tuple[Fold, ...]:
     """Return the folds that a splitter or an iterable of (train, test) pairs gives.
@@ -143,6 +204,8 @@ def folds_from_cv(
     ----------
     argument : str
         Name of the argument that holds `cv`, for error messages.
+    lone : ndarray of int, optional
+        Rows that no fold may score, see `lone_rows`.
     random_state : int
         Seed for a splitter whose own seed is None, so that a second call gives the same folds.
 
@@ -176,7 +239,10 @@ def folds_from_cv(
         train, test = (np.flatnonzero(rows) if rows.dtype.kind == "b" else rows.astype(np.intp) for rows in pair)
         check_fold(f"{argument}: fold {i}", (train, test), y, is_classification, groups)
         folds.append((train, test))
-    return tuple(folds)
+    scored = tuple(folds) if lone is None else train_on_lone_rows(folds, lone, groups)
+    if not scored:
+        raise InvalidInputError(f"{argument}: all scored rows are the only rows of their classes; merge rare classes")
+    return scored
 
 
 def check_fold(
@@ -217,12 +283,13 @@ def _default_folds(
     n_splits: int,
     groups: NDArray[Any] | None,
     counted: NDArray[np.bool_],
+    lone: NDArray[np.intp],
     random_state: int,
 ) -> tuple[Fold, ...]:
     if groups is None:
-        fold = assign_folds(y, is_classification, n_splits, np.random.default_rng(random_state), counted)
+        fold = assign_folds(y, is_classification, n_splits, np.random.default_rng(random_state), counted, lone)
         return tuple((np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(n_splits))
-    return group_folds(y, is_classification, n_splits, groups, random_state)
+    return train_on_lone_rows(group_folds(y, is_classification, n_splits, groups, random_state), lone, groups)
 
 
 def group_folds(
@@ -253,19 +320,25 @@ def assign_folds(
     n_splits: int,
     rng: np.random.Generator,
     weight: NDArray[Any] | None = None,
+    lone: NDArray[np.intp] | None = None,
 ) -> NDArray[np.intp]:
     """Return the fold number of each row, shape (n_samples,), stratified by class or by rank of a continuous target.
 
-    Rows with a positive `weight` are assigned first, so that each fold gets its share of these rows.
+    Rows with a positive `weight` are assigned first, so that each fold gets its share of these rows. Rows in `lone`
+    have the number -1.
     """
     counted = np.arange(len(y)) if weight is None else np.flatnonzero(weight)
+    if lone is not None and len(lone):
+        counted = np.setdiff1d(counted, lone)
     if is_classification:
         strata = [rng.permutation(counted[y[counted] == code]) for code in np.unique(y)]
     else:
         order = counted[np.lexsort((rng.random(len(counted)), y[counted]))]
         strata = [rng.permutation(order[i : i + n_splits]) for i in range(0, len(order), n_splits)]
     if len(counted) < len(y):
-        strata.append(rng.permutation(np.setdiff1d(np.arange(len(y)), counted)))
-    fold = np.empty(len(y), dtype=np.intp)
-    fold[np.concatenate(strata)] = np.arange(len(y)) % n_splits
+        others = np.setdiff1d(np.arange(len(y)), counted)
+        strata.append(rng.permutation(others if lone is None else np.setdiff1d(others, lone)))
+    fold = np.full(len(y), -1, dtype=np.intp)
+    assigned = np.concatenate(strata)
+    fold[assigned] = np.arange(len(assigned)) % n_splits
     return fold

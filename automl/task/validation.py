@@ -16,8 +16,9 @@ from scipy import sparse
 from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import type_of_target
 
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, RareClassWarning
 from automl.task.metrics import Metric, arbitrary_predictions, try_metric
+from automl.task.splits import lone_rows
 from automl.task.table_validation import as_array
 from pipelines.table.columns import TableError
 from pipelines.table.raw import to_array
@@ -153,6 +154,25 @@ def check_weighted_classes(y: Array, sample_weight: Array | None, classes: Array
         )
 
 
+def warn_of_lone_rows(y: Array, sample_weight: Array | None, classes: Array | None) -> None:
+    """Warn of classes that have a single row with a positive weight; the warning points to the caller of `fit`."""
+    if classes is None:
+        return
+    names = [
+        repr(_plain(classes[code])) for code in y[lone_rows(y, None if sample_weight is None else sample_weight > 0)]
+    ]
+    if not names:
+        return
+    listed = ", ".join(names[:5]) + (f" and {len(names) - 5} other classes" if len(names) > 5 else "")
+    subject = f"class {listed} of y has" if len(names) == 1 else f"each of the classes {listed} of y has"
+    warnings.warn(
+        f"{subject} a single row, which is used for training only: no score says how well the class is predicted; add "
+        "rows, or merge rare classes",
+        RareClassWarning,
+        stacklevel=4,
+    )
+
+
 def check_groups(groups: Any, n_samples: int) -> NDArray[np.intp] | None:
     """Check the groups, and return their codes of shape ``(n_samples,)``, or None."""
     if groups is None:
@@ -266,12 +286,12 @@ def _classes(values: Array) -> tuple[Array, Array]:
             f"y holds only 1 class, {_plain(classes[0])!r}; at least 2 classes are needed for classification"
         )
     single = np.flatnonzero(counts == 1)
-    if len(single):
+    if len(single) and len(classes) - len(single) < 2:
         others = f" (number of other such classes: {len(single) - 1})" if len(single) > 1 else ""
         hint = "; if y is a quantity, use AutoMLRegressor" if values.dtype.kind in "iuf" and len(single) > 1 else ""
         raise InvalidInputError(
-            f"class {_plain(classes[single[0]])!r} of y has a single row{others}, but at least 2 are needed: one to "
-            f"train on and one to test on; drop these rows or merge rare classes{hint}"
+            f"class {_plain(classes[single[0]])!r} of y has a single row{others}, but at least 2 classes need 2 or "
+            f"more rows: one to train on and one to test on; drop these rows or merge rare classes{hint}"
         )
     return codes.astype(np.int64), classes
 

@@ -30,6 +30,7 @@ NOT_FOR_MODELS = {  # these scorers are for clusterings, or for several labels i
 
 _OF_TWO_CLASSES = {"roc_auc", "average_precision", "f1", "precision", "recall"}
 _OF_MORE = {"accuracy", "balanced_accuracy", "f1_macro", "f1_weighted"}
+_OF_PROBABILITIES = ["roc_auc_ovr", "roc_auc_ovr_weighted", "roc_auc_ovo", "roc_auc_ovo_weighted"]
 
 
 @pytest.mark.parametrize("weights", [None, WEIGHTS], ids=["unweighted", "weighted"])
@@ -47,6 +48,16 @@ def test_scores_of_two_classes_and_with_ties_agree_with_scikit_learn(name, share
 def test_scores_of_four_classes_agree_with_scikit_learn(name, n_true, weights):
     y, p = rng.integers(0, n_true, 200), rng.dirichlet(np.ones(4), 200)
     _assert_agrees(make_metric(name, "multiclass", np.array(list("abcd"))), y, p, weights)
+
+
+@pytest.mark.parametrize("name", _OF_PROBABILITIES)
+def test_areas_of_four_classes_agree_with_scikit_learn(name):
+    y, p = rng.integers(0, 4, 200), np.round(rng.dirichlet(np.ones(4), 200), 2)
+    p = p / p.sum(axis=1, keepdims=True)
+    metric = make_metric(name, "multiclass", np.array(list("abcd")))
+    _assert_agrees(metric, y, p, None)
+    if "ovr" in name:
+        _assert_agrees(metric, y, p, WEIGHTS)
 
 
 def _assert_agrees(metric, y, p, weights):

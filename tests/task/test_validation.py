@@ -278,7 +278,7 @@ def test_a_column_vector_is_flattened_with_scikit_learns_warning(y):
         (np.ones(4), r"y holds only 1 class, 1\.0"),
         (
             ["a", "b", "b", "b"],
-            "class 'a' of y has a single row, but at least 2 are needed: .* drop these rows or merge",
+            "class 'a' of y has a single row, but at least 2 classes need 2 or more rows: .* drop these rows or merge",
         ),
         (["a", "b", "c", "c"], r"class 'a' of y has a single row \(number of other such classes: 1\)"),
         ([1, 2, 3, 4], "class 1 of y .* if y is a quantity, use AutoMLRegressor"),
