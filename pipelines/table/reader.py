@@ -53,6 +53,8 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
     ----------
     columns_ : list of Column
         Description of each column of the table, in the order of the table.
+    dtypes_ : list of str
+        Name of the data type of each column of the table, in the order of the table.
     categorical_ : tuple of int
         Positions of the category columns in the output.
     cardinalities_ : tuple of int
@@ -92,6 +94,8 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         self._remember_names(table)
         self.n_rows_ = int(table.values.shape[0])
         self.sparse_ = sparse.issparse(table.values)
+        kinds = [table.values.dtype] * self.n_features_in_ if hasattr(table.values, "dtype") else table.values.dtypes
+        self.dtypes_ = [str(kind) for kind in kinds]
         columns = list(self._infer_columns(table.values, table.all_text))
         if not any(column.reader for column in columns):
             raise TableError(_nothing_left(columns, self.n_rows_))
