@@ -69,6 +69,7 @@ ORDER = {
         "meta",
         "comparison",
         "jobs",
+        "serving",
         "testing",
         "__init__",
         "cli",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import sys
-import warnings
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -18,7 +17,8 @@ import automl
 from automl.cli import meta
 from automl.cli.benchmark import benchmark
 from automl.cli.jobs import app as jobs_app
-from automl.cli.support import MOST_SEED, messages_on_stderr, split_names, write_message
+from automl.cli.serve import serve
+from automl.cli.support import MOST_SEED, load_model, messages_on_stderr, split_names, write_message
 from automl.errors import AutoMLError, InvalidInputError
 from automl.task.target import TaskName, guess_task, split_target
 
@@ -35,6 +35,8 @@ app.add_typer(jobs_app, name="jobs")
 app.add_typer(meta.app, name="meta")
 
 app.command()(benchmark)
+
+app.command()(serve)
 
 _ROWS_SHOWN = 10
 
@@ -141,7 +143,7 @@ def predict(
 
     if out is not None:
         check_ending(out)
-    estimator = _load(model)
+    estimator = load_model(model)
     X = read_table(table)
     missing = [repr(name) for name in getattr(estimator, "feature_names_in_", ()) if name not in X.columns]
     if missing:
@@ -166,7 +168,7 @@ def leaderboard(
     csv: Annotated[bool, typer.Option("--csv", help="Write all rows and columns as CSV.")] = False,
 ) -> None:
     """Show the configurations that the search for a saved model has tried, the best first."""
-    board = _load(model).leaderboard_
+    board = load_model(model).leaderboard_
     if csv:
         board.to_csv(sys.stdout, index=False)
     else:
@@ -198,19 +200,6 @@ def main() -> None:
     except AutoMLError as error:
         typer.echo(f"automl: {' '.join(str(error).split())}", err=True)
         sys.exit(2)
-
-
-def _load(folder: Path) -> Any:
-    """Load a model; a warning about versions of libraries becomes one line on standard error."""
-    from automl.persistence import load
-
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        estimator = load(folder)
-    for warning in caught:
-        if warning.category is UserWarning:  # scikit-learn repeats it in a class of its own for each estimator
-            write_message(1, f"note: {warning.message}")
-    return estimator
 
 
 def _render(board: pd.DataFrame, rows: int) -> str:

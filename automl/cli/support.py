@@ -1,4 +1,4 @@
-"""Helpers that several commands share: lists of names in options, and messages on standard error."""
+"""Helpers that several commands share: lists of names in options, models, and messages on standard error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TextIO
+from pathlib import Path
+from typing import Any, TextIO
 
 import typer
 
@@ -24,6 +25,19 @@ def write_message(verbose: int, text: str) -> None:
     """Write one line to standard error, unless `verbose` is 0; standard output is for the results of a command."""
     if verbose:
         typer.echo(f"automl: {' '.join(text.split())}", err=True)
+
+
+def load_model(folder: Path) -> Any:
+    """Load a model; a warning about versions of libraries becomes one line on standard error."""
+    from automl.persistence import load
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        estimator = load(folder)
+    for warning in caught:
+        if warning.category is UserWarning:  # scikit-learn repeats it in a class of its own for each estimator
+            write_message(1, f"note: {warning.message}")
+    return estimator
 
 
 @contextmanager

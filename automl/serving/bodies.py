@@ -1,0 +1,238 @@
+"""Reading of the bodies of requests and writing of the bodies of responses, as JSON and as CSV."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import json
+import re
+from collections.abc import Mapping, Sequence
+from email.message import Message
+from typing import Any
+
+from automl.serving.cells import Cells
+from automl.serving.errors import UNREADABLE, CellError, RequestError, quote, refuse_cells
+from automl.serving.model import Predictions, ServedModel
+
+JSON = "application/json"
+CSV = "text/csv"
+_SEPARATORS = ",;\t"
+_ENCODINGS = re.compile(
+    r"utf-8(-sig)?|utf-?16.*|utf-?32.*|ascii|iso8859-\d+|cp\d+|mac-roman|koi8-.|gb.*|big5|euc_.*|shift_jis"
+)
+
+
+def content_type(header: str | None) -> tuple[str, str]:
+    """Return the media type and the encoding of a body.
+
+    Raises
+    ------
+    RequestError
+        With status 415, if the server does not read this type or encoding.
+    """
+    message = Message()
+    message["content-type"] = header or "none"
+    kind = message.get_content_type() if header else ""
+    if kind not in (JSON, CSV):
+        sent = f"content type {quote([header])}" if header else "no content type"
+        raise RequestError(415, f"the request has {sent}; send {JSON} or {CSV} in the header Content-Type")
+    given = str(message.get_param("charset", "utf-8"))
+    try:
+        encoding = codecs.lookup(given.strip()).name
+    except (LookupError, ValueError):
+        encoding = ""
+    if not _ENCODINGS.fullmatch(encoding) or (kind == JSON and encoding not in ("utf-8", "ascii")):
+        wanted = "JSON must be UTF-8" if kind == JSON else "use utf-8 or the name of another character encoding"
+        raise RequestError(415, f"charset {quote([given])} is not supported; {wanted}")
+    return kind, "utf-8-sig" if encoding in ("utf-8", "ascii") else encoding
+
+
+def accepted_type(header: str | None, default: str) -> str:
+    """Return the media type of the response that the client prefers.
+
+    Raises
+    ------
+    RequestError
+        With status 406, if the client accepts neither JSON nor CSV.
+
+    Examples
+    --------
+    >>> accepted_type("text/csv, application/json;q=0.5", "application/json")
+    'text/csv'
+    >>> accepted_type("*/*", "text/csv")
+    'text/csv'
+    """
+    if not header or not header.strip():
+        return default
+    weights = dict.fromkeys((JSON, CSV), 0.0)
+    precision = dict.fromkeys((JSON, CSV), -1)
+    for part in header.split(","):
+        pattern, *parameters = (piece.strip().lower() for piece in part.split(";"))
+        weight = _weight(parameters)
+        for kind in (JSON, CSV):
+            matches = {kind: 2, f"{kind.split('/')[0]}/*": 1, "*/*": 0}.get(pattern, -1)
+            if matches > precision[kind]:
+                weights[kind], precision[kind] = weight, matches
+    best = max((default, JSON, CSV), key=lambda kind: weights[kind])
+    if weights[best] <= 0:
+        raise RequestError(406, f"the header Accept must allow {JSON} or {CSV}")
+    return best
+
+
+def _weight(parameters: Sequence[str]) -> float:
+    for parameter in parameters:
+        if parameter.startswith("q="):
+            try:
+                return float(parameter[2:])
+            except ValueError:
+                return 0.0
+    return 1.0
+
+
+def read_cells(body: bytes, kind: str, encoding: str, model: ServedModel, max_rows: int) -> Cells:
+    """Read the rows of a request.
+
+    Raises
+    ------
+    RequestError
+        With status 422, if the body cannot be read or has other columns than the model; with 413, if there are more
+        than `max_rows` rows.
+    """
+    try:
+        text = body.decode(encoding)
+    except UnicodeDecodeError as error:
+        advice = "" if kind == JSON else ", or name its encoding: Content-Type: text/csv; charset=..."
+        name = encoding.removesuffix("-sig")
+        message = f"the body is not {name}: byte {error.start} cannot be decoded; send UTF-8{advice}"
+        raise RequestError(UNREADABLE, message) from error
+    return _read_json(text, model, max_rows) if kind == JSON else _read_csv(text, model, max_rows)
+
+
+class _RepeatedName(dict[str, Any]):
+    """A JSON object in which a name occurs twice."""
+
+    name = ""
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    repeated, names = _RepeatedName(found), [name for name, _ in pairs]
+    repeated.name = next(name for name in names if names.count(name) > 1)
+    return repeated
+
+
+def _read_json(text: str, model: ServedModel, max_rows: int) -> Cells:
+    try:
+        content = json.loads(text, object_pairs_hook=_object)
+    except RecursionError as error:
+        raise RequestError(UNREADABLE, "the JSON is nested too deeply; send an object with rows") from error
+    except ValueError as error:  # a syntax error, or an integer with thousands of digits
+        raise RequestError(UNREADABLE, f"the body is not JSON: {error}") from error
+    if not isinstance(content, dict) or list(content) != ["rows"] or not isinstance(content["rows"], list):
+        example = '{"rows": [{"COLUMN": VALUE, ...}, ...]}'
+        raise RequestError(UNREADABLE, f"the JSON must be an object with one list named 'rows': {example}")
+    rows = content["rows"]
+    _check_count(len(rows), max_rows)
+    problems = [problem for i, row in enumerate(rows, 1) if (problem := _row_problem(i, row, model))]
+    if problems:
+        raise refuse_cells(problems[:20])
+    names = [column.name for column in model.columns]
+    if all(len(row) == len(names) for row in rows):
+        return Cells({name: [row[name] for row in rows] for name in names}, len(rows))
+    return Cells({name: [row.get(name) for row in rows] for name in names}, len(rows))
+
+
+def _row_problem(number: int, row: Any, model: ServedModel) -> CellError | None:
+    if not isinstance(row, dict):
+        return CellError("the row is not an object; send one value for each column, by the name of the column", number)
+    if isinstance(row, _RepeatedName):
+        return CellError("the name occurs more than once", number, row.name)
+    if len(row) == len(model.columns) and row.keys() == model.by_name.keys():
+        return None
+    problem = _name_problem(row, model)
+    return None if problem is None else CellError(problem, number)
+
+
+def _name_problem(names: Mapping[str, Any], model: ServedModel) -> str | None:
+    """Return which columns are missing, and which columns the model does not have."""
+    missing = [column.name for column in model.columns if column.used and column.name not in names]
+    extra = [name for name in names if name not in model.by_name]
+    parts = []
+    if missing:
+        parts.append(f"missing columns: {quote(missing)} (send null or an empty field where a value is missing)")
+    if extra:
+        parts.append(f"unknown columns: {quote(extra)} (leave them out; /schema lists the columns)")
+    return "; ".join(parts) or None
+
+
+def _check_count(n_rows: int, max_rows: int) -> None:
+    if n_rows == 0:
+        raise RequestError(UNREADABLE, "the request has no rows; send at least one row")
+    if n_rows > max_rows:
+        raise RequestError(413, f"the request has more than {max_rows} rows; send fewer rows in each request")
+
+
+def _read_csv(text: str, model: ServedModel, max_rows: int) -> Cells:
+    try:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
+        header = next((line for line in reader if line), [])
+        _check_header(header, model)
+        rows: list[list[str]] = []
+        for line in reader:
+            if not line:  # an empty line
+                continue
+            if len(line) != len(header):
+                message = f"the row has {len(line)} fields, but the header has {len(header)}"
+                raise refuse_cells([CellError(message, len(rows) + 1)])
+            rows.append(line)
+            if len(rows) > max_rows:
+                break
+    except csv.Error as error:
+        raise RequestError(UNREADABLE, f"the body is not CSV: line {reader.line_num}: {error}") from error
+    _check_count(len(rows), max_rows)
+    columns = {
+        name: [cell if cell else None for cell in cells]
+        for name, cells in zip(header, zip(*rows, strict=True), strict=True)
+    }
+    return Cells(columns, len(rows), as_text=True)
+
+
+def _separator(text: str) -> str:
+    """Return the character that separates the names in the first line: a comma, semicolon or tab."""
+    heading = text[:100_000].lstrip("\r\n").split("\n", 1)[0]
+    return max(_SEPARATORS, key=heading.count)
+
+
+def _check_header(header: list[str], model: ServedModel) -> None:
+    if not header:
+        raise RequestError(UNREADABLE, "the CSV is empty; its first line must hold the names of the columns")
+    repeated = (
+        [name for name in dict.fromkeys(header) if header.count(name) > 1] if len(set(header)) < len(header) else []
+    )
+    if repeated:
+        raise RequestError(UNREADABLE, f"the header names columns more than once: {quote(repeated)}")
+    problem = _name_problem(dict.fromkeys(header), model)
+    if problem:
+        raise RequestError(UNREADABLE, problem)
+
+
+def write_predictions(predictions: Predictions, kind: str) -> bytes:
+    """Return the body of a response."""
+    p, classes = predictions.probabilities, predictions.classes
+    if kind == JSON:
+        content: dict[str, Any] = {"predictions": predictions.values}
+        if p is not None:
+            content |= {"classes": classes, "probabilities": p.tolist()}
+        return json.dumps(content, allow_nan=False, ensure_ascii=False).encode()
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, lineterminator="\n")
+    if p is None or classes is None:
+        writer.writerow(["prediction"])
+        writer.writerows([value] for value in predictions.values)
+    else:
+        writer.writerow(["prediction", *(f"probability_{label}" for label in classes)])
+        writer.writerows([value, *row] for value, row in zip(predictions.values, p.tolist(), strict=True))
+    return out.getvalue().encode()

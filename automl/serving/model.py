@@ -1,0 +1,167 @@
+"""A fitted estimator as the server sees it: its columns by name, and one call for labels and probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from automl.base import BaseAutoML
+from pipelines.table.columns import CategoryReader, Column, DateReader
+from pipelines.table.reader import TableReader
+
+MAX_CATEGORIES = 50  # a category column with more levels shows none of them in the schema
+
+
+@dataclass(frozen=True)
+class ServedColumn:
+    """One column of the training table.
+
+    Attributes
+    ----------
+    name : str
+        Name in requests: the label as text, or ``x0``, ``x1``, ... for a training table without names.
+    label : hashable
+        Label of the column in the training table.
+    column : Column
+        How the model reads the column.
+    dtype : str
+        Data type in the training table.
+    """
+
+    name: str
+    label: Hashable
+    column: Column
+    dtype: str
+
+    @property
+    def kind(self) -> str:
+        """How the model uses the column, such as "numeric" or "category"."""
+        return self.column.kind
+
+    @property
+    def used(self) -> bool:
+        """Whether predictions depend on the column; a request may leave out the other columns."""
+        return self.column.reader is not None
+
+    @property
+    def levels(self) -> tuple[str, ...]:
+        """The levels of a category column that training has seen; empty for other columns."""
+        return self.column.reader.levels if isinstance(self.column.reader, CategoryReader) else ()
+
+    @property
+    def date_format(self) -> str | None:
+        """The format of dates that are texts; None for other columns."""
+        return self.column.reader.format if isinstance(self.column.reader, DateReader) else None
+
+    def describe(self) -> dict[str, Any]:
+        """Return the description of the column in ``/schema``."""
+        shown: dict[str, Any] = {
+            "name": self.name,
+            "kind": self.kind,
+            "dtype": self.dtype,
+            "nullable": self.column.missing,
+            "required": self.used,
+        }
+        if self.levels and len(self.levels) <= MAX_CATEGORIES:
+            shown["categories"] = list(self.levels)
+        if self.date_format:
+            shown["format"] = self.date_format
+        if self.column.reason:
+            shown["reason"] = self.column.reason
+        return shown
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """The predictions for the rows of one request.
+
+    Attributes
+    ----------
+    values : list
+        Labels or numbers, as values that JSON can hold.
+    classes : list or None
+        The classes; None for regression.
+    probabilities : ndarray of shape (n_rows, n_classes) or None
+        The columns are in the order of `classes`.
+    """
+
+    values: list[Any]
+    classes: list[Any] | None = None
+    probabilities: NDArray[np.float64] | None = None
+
+
+class ServedModel:
+    """A fitted estimator, and the names and kinds of its columns.
+
+    Parameters
+    ----------
+    estimator : AutoMLClassifier or AutoMLRegressor
+        A fitted estimator.
+    """
+
+    def __init__(self, estimator: BaseAutoML):
+        self._estimator = estimator
+        self.columns = served_columns(estimator._reader)
+        self.by_name = {column.name: column for column in self.columns}
+        self.labels = [column.label for column in self.columns]
+        self.named = all(column.name == column.label for column in self.columns)
+        classes = getattr(estimator, "classes_", None)
+        self.classes = None if classes is None else [plain(label) for label in classes]
+        self.name = type(estimator).__name__
+
+    def describe(self) -> dict[str, Any]:
+        """Return the content of ``/schema``."""
+        shown: dict[str, Any] = {
+            "model": self.name,
+            "task": "regression" if self.classes is None else "classification",
+            "columns": [column.describe() for column in self.columns],
+        }
+        if self.classes is not None:
+            shown["classes"] = self.classes
+        return shown
+
+    def warm_up(self) -> None:
+        """Predict for one row without values, so that the first request finds all parts of the model in memory."""
+        value = 0.0 if self._estimator._reader.sparse_ else np.nan
+        self.predict(pd.DataFrame([[value] * len(self.labels)], columns=pd.Index(self.labels, tupleize_cols=False)))
+
+    def predict(self, table: pd.DataFrame) -> Predictions:
+        """Return the predictions for a table whose columns are `labels`."""
+        if self.classes is None:
+            return Predictions([float(value) for value in self._estimator.predict(table)])
+        # `predict` and `predict_proba` would each run all models; the labels follow from the probabilities.
+        p = self._estimator.predict_proba(table)
+        codes = self._estimator._ensemble.decide(p)
+        return Predictions([self.classes[code] for code in codes], self.classes, p)
+
+
+def served_columns(reader: TableReader) -> list[ServedColumn]:
+    """Return the columns of the training table, each with a name that is a text and occurs once."""
+    names: list[str] = []
+    for i, column in enumerate(reader.columns_):
+        name = str(column.name) if reader.named_ else f"x{i}"
+        names.append(f"{name} ({i})" if name in names else name)  # the labels 1 and "1" have the same text
+    return [
+        ServedColumn(name, column.name, column, dtype)
+        for name, column, dtype in zip(names, reader.columns_, reader.dtypes_, strict=True)
+    ]
+
+
+def plain(value: Any) -> Any:
+    """Return a label as a value that JSON can hold.
+
+    >>> plain(np.int64(3)), plain(np.str_("yes")), plain(pd.Timestamp("2025-01-31"))
+    (3, 'yes', '2025-01-31T00:00:00')
+    """
+    if isinstance(value, np.datetime64):
+        value = pd.Timestamp(value)
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, str | bool | int | float):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -1,0 +1,150 @@
+"""The OpenAPI description of the server, made from the columns of the training table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import automl
+from automl.serving.bodies import CSV, JSON
+from automl.serving.cells import LARGEST_NUMBER, NUMBER_PATTERN
+from automl.serving.model import MAX_CATEGORIES, ServedColumn, ServedModel
+
+_LIMITS = {"minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
+_REFUSALS = {
+    406: "The client accepts neither JSON nor CSV.",
+    408: "The body did not arrive in time.",
+    413: "The body or the number of rows is too large.",
+    415: "The content type or the encoding is not supported.",
+    422: "The rows cannot be read; the message names row and column.",
+    500: "The server has an error; its log has the details.",
+    503: "The server is busy or stops.",
+    504: "The predictions took too long.",
+}
+
+
+def describe_api(model: ServedModel, max_rows: int) -> dict[str, Any]:
+    """Return the OpenAPI document."""
+    rows = {"type": "array", "minItems": 1, "items": {"$ref": "#/components/schemas/Row"}}
+    body = {
+        JSON: {
+            "schema": {
+                "type": "object",
+                "properties": {"rows": rows},
+                "required": ["rows"],
+                "additionalProperties": False,
+            }
+        },
+        CSV: {"schema": rows},
+    }
+    answer = {JSON: {"schema": {"$ref": "#/components/schemas/Predictions"}}, CSV: {"schema": {"type": "string"}}}
+    refusals = {str(code): _response(text, {JSON: {"schema": _error_ref()}}) for code, text in _REFUSALS.items()}
+    predict = {
+        "operationId": "predict",
+        "summary": "Predict the target of each row.",
+        "description": f"Rows come as JSON or as CSV with a header line, at most {max_rows} in one request. The header "
+        "Accept chooses JSON or CSV for the predictions; without it, they have the format of the request.",
+        "requestBody": {"required": True, "content": body},
+        "responses": {"200": _response("The predictions, in the order of the rows.", answer), **refusals},
+    }
+    state = {JSON: {"schema": {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]}}}
+    live = {"200": _response("The process answers.", state)}
+    ready = {"200": _response("The server takes requests.", state), "503": _response("The server stops.", state)}
+    columns = {"200": _response("The columns.", {JSON: {"schema": {"type": "object"}}})}
+    metrics = {"200": _response("The metrics.", {"text/plain": {"schema": {"type": "string"}}})}
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": f"Predictions of an {model.name}", "version": automl.__version__},
+        "paths": {
+            "/predict": {"post": predict},
+            "/schema": {"get": _get("schema", "Describe the columns of the training table.", columns)},
+            "/health": {"get": _get("health", "Say whether the server takes requests.", ready)},
+            "/health/live": {"get": _get("live", "Say that the process answers.", live)},
+            "/health/ready": {"get": _get("ready", "Say whether the server takes requests.", ready)},
+            "/metrics": {"get": _get("metrics", "Return metrics in the text format of Prometheus.", metrics)},
+        },
+        "components": {"schemas": _schemas(model)},
+    }
+
+
+def _get(name: str, summary: str, responses: dict[str, Any]) -> dict[str, Any]:
+    return {"operationId": name, "summary": summary, "responses": responses}
+
+
+def _response(description: str, content: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": content}
+
+
+def _error_ref() -> dict[str, str]:
+    return {"$ref": "#/components/schemas/Error"}
+
+
+def _schemas(model: ServedModel) -> dict[str, Any]:
+    row = {
+        "type": "object",
+        "properties": {column.name: _cell_schema(column) for column in model.columns},
+        "required": [column.name for column in model.columns if column.used],
+        "additionalProperties": False,
+    }
+    problem = {
+        "type": "object",
+        "properties": {
+            "row": {"type": ["integer", "null"], "description": "The first row is row 1."},
+            "column": {"type": ["string", "null"]},
+            "message": {"type": "string"},
+        },
+        "required": ["row", "column", "message"],
+    }
+    error = {
+        "type": "object",
+        "properties": {
+            "message": {"type": "string"},
+            "errors": {"type": "array", "items": problem},
+            "request_id": {"type": "string"},
+        },
+        "required": ["message", "errors", "request_id"],
+    }
+    return {"Row": row, "Predictions": _predictions_schema(model), "Error": error}
+
+
+def _predictions_schema(model: ServedModel) -> dict[str, Any]:
+    if model.classes is None:
+        values: dict[str, Any] = {"type": "array", "items": {"type": "number"}}
+        return {"type": "object", "properties": {"predictions": values}, "required": ["predictions"]}
+    labels = {"type": "array", "items": {"type": ["string", "number", "boolean"]}}
+    shares = {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}}
+    return {
+        "type": "object",
+        "properties": {
+            "predictions": labels,
+            "classes": labels,
+            "probabilities": {
+                "type": "array",
+                "items": shares,
+                "description": "One list a row, in the order of classes.",
+            },
+        },
+        "required": ["predictions", "classes", "probabilities"],
+    }
+
+
+def _cell_schema(column: ServedColumn) -> dict[str, Any]:
+    """Return the JSON Schema of a cell; null is a missing value."""
+    null = {"type": "null"}
+    scalar = {"type": ["string", "number", "boolean", "null"], **_LIMITS}
+    missing = "missing values were" if column.column.missing else "no missing values"
+    about = {"description": f"{column.kind}; {missing} in training"}
+    if column.kind == "numeric":
+        text = {"type": "string", "pattern": NUMBER_PATTERN}
+        return {"anyOf": [{"type": "number", **_LIMITS}, text, null], **about}
+    if column.kind == "boolean":
+        return {"enum": [True, False, 0, 1, None], **about}
+    if column.kind == "date":
+        if column.date_format in (None, "ISO8601"):
+            formats = [{"type": "string", "format": name} for name in ("date", "date-time")]
+            return {"anyOf": [*formats, null], **about}
+        return {"type": ["string", "null"], "description": f"date in the format {column.date_format}"}
+    if not column.used:
+        return {**scalar, "description": f"{column.kind}; not used: {column.column.reason}"}
+    if column.levels and len(column.levels) <= MAX_CATEGORIES:
+        return {**scalar, **about, "examples": list(column.levels)}
+    return {**scalar, **about}

@@ -1,0 +1,94 @@
+"""The process that serves a model: its socket, its log and its end."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+import uvicorn
+
+from automl.errors import InvalidInputError
+from automl.serving.app import ServedApp, ServerLimits
+
+logger = logging.getLogger(__name__)
+
+_EXTRA_SECONDS = 5.0  # beyond the time limit of a request, until the server ends in any case
+
+
+def serve_model(estimator: Any, host: str, port: int, limits: ServerLimits) -> None:
+    """Serve a fitted estimator until the process gets SIGTERM or SIGINT. Running requests are finished first.
+
+    Parameters
+    ----------
+    estimator : AutoMLClassifier or AutoMLRegressor
+        A fitted estimator.
+    host : str
+        Address to listen on.
+    port : int
+        Port to listen on; 0 takes a free port.
+    limits : ServerLimits
+
+    Raises
+    ------
+    InvalidInputError
+        If the server cannot listen on this address and port.
+    """
+    served = ServedApp(estimator, limits)
+    served.model.warm_up()
+    listener = _listen(host, port)
+    config = uvicorn.Config(
+        served.asgi,
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=int(limits.seconds + _EXTRA_SECONDS),
+    )
+    server = _Server(config, served)
+    # After its own shutdown uvicorn raises the signal again; by then everything is done.
+    previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        address, bound = listener.getsockname()[:2]
+        shown = f"[{address}]" if ":" in address else address
+        logger.info("serving %s on http://%s:%d; Ctrl-C stops the server", served.model.name, shown, bound)
+        server.run([listener])
+    finally:
+        listener.close()
+        served.pool.close()
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+    logger.info("the server has stopped")
+    if served.pool.unfinished:
+        # Python would wait for a thread that runs beyond its time limit, perhaps forever.
+        logger.warning("%d predictions ran beyond their time limit and are lost", served.pool.unfinished)
+        logging.shutdown()
+        sys.stdout.flush()
+        os._exit(0)
+
+
+class _Server(uvicorn.Server):
+    """A server that says that it is not ready from the moment that it is asked to stop."""
+
+    def __init__(self, config: uvicorn.Config, served: ServedApp):
+        super().__init__(config)
+        self._served = served
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Begin the shutdown."""
+        if not self.should_exit:
+            logger.info("the server stops; running requests are finished first")
+        self._served.stopping = True
+        super().handle_exit(sig, frame)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, OverflowError, UnicodeError) as error:
+        message = f"cannot listen on host {host!r} and port {port}: {error}; choose another --host or --port"
+        raise InvalidInputError(message) from error

@@ -1,0 +1,270 @@
+"""The server as clients see it: predictions, errors that name row and column, limits, description and metrics."""
+
+import io
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from automl.serving.model import ServedModel
+from tests.serving.conftest import as_json, client_of, make_rows
+
+CSV = {"Content-Type": "text/csv"}
+
+
+def send_json(client, text, **headers):
+    return client.post("/predict", content=text, headers={"Content-Type": "application/json", **headers})
+
+
+def send_csv(client, text, **headers):
+    return client.post("/predict", content=text, headers={**CSV, **headers})
+
+
+def first_row(**changes):
+    return {**as_json(make_rows(1))["rows"][0], **changes}
+
+
+def test_json_rows_get_the_predictions_of_the_estimator(client, estimator, rows):
+    answer = client.post("/predict", json=as_json(rows)).json()
+    assert answer["predictions"] == estimator.predict(rows).tolist()
+    assert answer["classes"] == ["no", "yes"]
+    np.testing.assert_array_equal(answer["probabilities"], estimator.predict_proba(rows))
+
+
+def test_csv_rows_get_the_predictions_of_the_estimator(client, estimator, rows):
+    answer = send_csv(client, rows.to_csv(index=False))
+    assert answer.headers["content-type"].startswith("text/csv")
+    table = pd.read_csv(io.BytesIO(answer.content), dtype=str)
+    assert list(table) == ["prediction", "probability_no", "probability_yes"]
+    np.testing.assert_array_equal(
+        table[["probability_no", "probability_yes"]].astype(float), estimator.predict_proba(rows)
+    )
+
+
+@pytest.mark.parametrize(("separator", "encoding"), [(";", "utf-8-sig"), ("\t", "utf-16"), (",", "cp1252")])
+def test_csv_may_have_other_separators_and_encodings(client, rows, separator, encoding):
+    text = rows.head(3).to_csv(index=False, sep=separator)
+    charset = "utf-8" if encoding == "utf-8-sig" else encoding
+    answer = send_csv(client, text.encode(encoding), **{"Content-Type": f"text/csv; charset={charset}"})
+    assert answer.text == send_csv(client, rows.head(3).to_csv(index=False)).text
+
+
+@pytest.mark.parametrize(
+    ("accept", "kind"),
+    [("text/csv", "text/csv"), ("application/json;q=0.2, text/*", "text/csv"), ("*/*", "application/json")],
+)
+def test_the_accept_header_chooses_the_format_of_the_response(client, rows, accept, kind):
+    answer = client.post("/predict", json=as_json(rows.head(2)), headers={"Accept": accept})
+    assert (answer.status_code, answer.headers["content-type"].split(";")[0]) == (200, kind)
+
+
+def test_an_accept_header_without_json_or_csv_gets_406(client, rows):
+    answer = client.post("/predict", json=as_json(rows.head(2)), headers={"Accept": "image/png"})
+    assert answer.status_code == 406
+
+
+def test_columns_that_the_model_does_not_use_may_be_left_out(client, rows):
+    short = client.post("/predict", json=as_json(rows.drop(columns="country"))).json()
+    assert short == client.post("/predict", json=as_json(rows)).json()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"age": "abc"}, "row 2, column 'age': 'abc' is not a number"),
+        ({"age": True}, "row 2, column 'age': true is not a number"),
+        ({"age": 10**400}, "row 2, column 'age': NaN, infinity and numbers beyond 1e308 are not allowed; write null"),
+        ({"age": [1]}, "row 2, column 'age': a list is not a value"),
+        ({"city": {"name": "Rome"}}, "row 2, column 'city': an object is not a value"),
+        ({"income": float("nan")}, "row 2, column 'income': NaN, infinity"),
+        ({"income": float("-inf")}, "row 2, column 'income': NaN, infinity"),
+        ({"member": 3}, "row 2, column 'member': 3 is neither true nor false"),
+        ({"joined": "in May"}, "row 2, column 'joined': 'in May' is not a date such as '2025-01-31'"),
+        ({"joined": 5}, "row 2, column 'joined': 5 is not a date"),
+        ({"note": "\ud800"}, "row 2, column 'note': the text holds half of a surrogate pair"),
+        ({"note": float("inf")}, "row 2, column 'note': NaN, infinity"),
+        ({"agee": 1}, "row 2: unknown columns: 'agee'"),
+    ],
+)
+def test_a_cell_that_cannot_be_read_is_named_with_its_row_and_column(client, change, message):
+    answer = send_json(client, json.dumps({"rows": [first_row(), first_row(**change)]}))
+    assert answer.status_code == 422
+    assert answer.json()["message"].startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("field", "message"),
+    [
+        ("abc", "row 1, column 'age': 'abc' is not a number"),
+        ("inf", "row 1, column 'age': 'inf' is not a finite number"),
+        ("1_000", "row 1, column 'age': '1_000' is not a number"),
+    ],
+)
+def test_a_field_of_csv_that_is_no_number_is_named(client, rows, field, message):
+    table = rows.head(1).astype({"age": object})
+    table["age"] = field
+    answer = send_csv(client, table.to_csv(index=False))
+    assert (answer.status_code, answer.json()["message"]) == (422, message)
+
+
+def test_all_bad_columns_are_listed_in_one_response(client):
+    answer = client.post("/predict", json={"rows": [first_row(age="x", member="y", joined="z")]}).json()
+    assert [(error["row"], error["column"]) for error in answer["errors"]] == [(1, "age"), (1, "member"), (1, "joined")]
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("[" * 100_000, "the JSON is nested too deeply"),
+        ('{"rows": [' + "[" * 5_000 + "]" * 5_000 + "]}", "the JSON is nested too deeply"),
+        ("{", "the body is not JSON"),
+        ("", "the body is not JSON"),
+        ("[]", "the JSON must be an object with one list named 'rows'"),
+        ('{"rows": {}}', "the JSON must be an object with one list named 'rows'"),
+        ('{"rows": []}', "the request has no rows"),
+        ('{"rows": [1]}', "row 1: the row is not an object"),
+        ('{"rows": [{"age": 1, "age": 2}]}', "row 1, column 'age': the name occurs more than once"),
+        ('{"rows": [{"age": 1}]}', "row 1: missing columns: 'income', 'city', 'member', 'joined', 'note'"),
+        ('{"rows": [{"age": ' + "9" * 5_000 + "}]}", "the body is not JSON"),
+        (b'{"rows": "\xff"}', "the body is not utf-8: byte 10"),
+    ],
+)
+def test_json_that_holds_no_rows_gets_422_and_a_reason(client, body, message):
+    answer = send_json(client, body)
+    assert answer.status_code == 422
+    assert answer.json()["message"].startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ("", "the CSV is empty"),
+        ("age,age\n1,2\n", "the header names columns more than once: 'age'"),
+        ("age,city\n1,Rome\n", "missing columns: 'income', 'member', 'joined', 'note'"),
+        ("age,income,city,member,joined,note\n1,2\n", "row 1: the row has 2 fields, but the header has 6"),
+        ("age,income,city,member,joined,note\n", "the request has no rows"),
+        ('age,income,city,member,joined,note\n1,2,"x', "the body is not CSV: line 2"),
+        (b"age\xff", "the body is not utf-8: byte 3"),
+    ],
+)
+def test_csv_that_cannot_be_read_gets_422_and_a_reason(client, body, message):
+    answer = send_csv(client, body)
+    assert answer.status_code == 422
+    assert answer.json()["message"].startswith(message)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Content-Type": "text/html"},
+        {"Content-Type": "application/json; charset=utf-16"},
+        {"Content-Type": "text/csv; charset=rot13"},
+        {"Content-Type": "text/csv; charset=punycode"},
+        {"Content-Type": "application/json", "Content-Encoding": "gzip"},
+    ],
+)
+def test_an_unknown_content_type_or_encoding_gets_415(client, headers):
+    assert client.post("/predict", content=b'{"rows": [{}]}', headers=headers).status_code == 415
+
+
+def test_too_many_rows_and_too_many_bytes_get_413(client, rows):
+    many = pd.concat([rows] * 2)
+    assert client.post("/predict", json=as_json(many.iloc[:200])).status_code == 200
+    for answer in (client.post("/predict", json=as_json(many.iloc[:201])), send_csv(client, many.to_csv(index=False))):
+        assert (answer.status_code, "200 rows" in answer.json()["message"]) == (413, True)
+    assert send_csv(client, b"x" * 110_000).status_code == 413
+    assert send_csv(client, (b"x" * 10_000 for _ in range(50))).status_code == 413  # without a length
+
+
+def test_the_schema_describes_the_training_columns(client):
+    schema = client.get("/schema").json()
+    columns = {column["name"]: column for column in schema["columns"]}
+    assert {name: column["kind"] for name, column in columns.items()} == {
+        "age": "numeric",
+        "income": "numeric",
+        "city": "category",
+        "member": "boolean",
+        "joined": "date",
+        "note": "text",
+        "country": "constant",
+    }
+    assert columns["city"]["categories"] == ["Bonn", "Oslo", "Rome"]
+    assert (columns["age"]["dtype"], columns["age"]["nullable"]) == ("int64", False)
+    assert (columns["income"]["dtype"], columns["income"]["nullable"]) == ("float64", True)
+    assert (columns["country"]["required"], columns["age"]["required"]) == (False, True)
+    assert (schema["task"], schema["classes"]) == ("classification", ["no", "yes"])
+
+
+def test_the_server_says_that_it_is_alive_and_ready(client):
+    assert [client.get(path).json()["status"] for path in ("/health", "/health/ready", "/health/live")] == [
+        "ready",
+        "ready",
+        "live",
+    ]
+
+
+def test_metrics_count_requests_rows_errors_and_unseen_levels(client, rows):
+    def read(name):
+        found = re.search(rf"^{re.escape(name)} (\S+)$", client.get("/metrics").text, re.MULTILINE)
+        return float(found[1]) if found else 0.0
+
+    names = [
+        'automl_requests_total{code="200",path="/predict"}',
+        "automl_rows_total",
+        'automl_errors_total{code="422"}',
+        'automl_level_cells_total{column="city"}',
+        'automl_unseen_level_cells_total{column="city"}',
+        'automl_request_seconds_count{path="/predict"}',
+    ]
+    before = [read(name) for name in names]
+    known, unseen = rows.head(3), rows.head(1).assign(city="Paris")
+    assert client.post("/predict", json=as_json(pd.concat([known, unseen]))).status_code == 200
+    assert send_json(client, "{").status_code == 422
+    assert [read(name) - value for name, value in zip(names, before, strict=True)] == [1, 4, 1, 4, 1, 2]
+    assert 0 < read('automl_unseen_level_share{column="city"}') < 1
+
+
+def test_an_unknown_path_gets_404_and_a_wrong_method_405(client):
+    assert client.get("/nowhere").status_code == 404
+    answer = client.get("/predict")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+def test_pages_that_load_code_from_the_internet_are_not_served(client):
+    assert [client.get(path).status_code for path in ("/docs", "/redoc")] == [404, 404]
+
+
+def test_the_request_id_of_a_client_comes_back_unless_it_could_harm_the_log(client):
+    assert client.get("/health", headers={"X-Request-ID": "abc-1"}).headers["x-request-id"] == "abc-1"
+    answer = client.post("/predict", headers={"X-Request-ID": "a b\tc"})
+    assert re.fullmatch("[0-9a-f]{32}", answer.headers["x-request-id"])
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+
+
+def test_predictions_that_take_too_long_get_504(estimator, rows):
+    with client_of(estimator, seconds=0.001) as post:
+        assert post("/predict", json=as_json(rows))[0].status_code == 504
+
+
+def test_a_busy_server_refuses_requests_with_503(estimator, rows):
+    with client_of(estimator, n_threads=1, max_waiting=1) as post:
+        answers = post("/predict", json=as_json(rows), times=10)
+    codes = [answer.status_code for answer in answers]
+    assert set(codes) == {200, 503}
+    assert codes.count(200) >= 2
+    assert {answer.headers.get("retry-after") for answer in answers if answer.status_code == 503} == {"1"}
+
+
+def test_an_unexpected_error_gets_500_and_shows_only_the_request_id(estimator, rows, monkeypatch, caplog):
+    def fail(self, table):
+        raise RuntimeError("a secret path")
+
+    monkeypatch.setattr(ServedModel, "predict", fail)
+    with client_of(estimator) as post:
+        answer = post("/predict", json=as_json(rows))[0]
+    assert (answer.status_code, "secret" in answer.text) == (500, False)
+    assert answer.json()["request_id"] in caplog.text
+    assert "a secret path" in caplog.text
