@@ -24,6 +24,7 @@ from automl.task.metrics import ALIASES
 from automl.task.validation import is_number, is_whole_number
 from automl.trials.run_directory import RunDirectory
 from pipelines.catalog import NAMES
+from pipelines.libraries import MissingLibraryError, import_library
 
 _MAX_SEED = 2**32 - 1  # the largest seed that NumPy accepts
 
@@ -128,8 +129,10 @@ def _check_device(device: Any, executor: Any) -> None:
         raise InvalidInputError(f'device must be "auto", "cpu", "cuda" or "cuda:0", "cuda:1", ...; got {device!r}')
     if executor == "ray":  # the nodes of the cluster have the GPUs
         return
-    import torch
-
+    try:
+        torch = import_library("torch")
+    except MissingLibraryError as error:
+        raise InvalidInputError(f'device={device!r} needs torch: {error}; or use device="auto"') from error
     wanted = int(device.partition(":")[2] or 0)
     if wanted >= torch.cuda.device_count():
         there = torch.cuda.device_count()

@@ -8,6 +8,7 @@ import json
 import os
 import tempfile
 import warnings
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,8 @@ import cloudpickle
 
 from automl.errors import InvalidInputError
 from meta_db.files import find_folder, replace_folder
+from pipelines.catalog import required_libraries
+from pipelines.libraries import MissingLibraryError, import_library
 
 FORMAT = 2  # rises when saved models of earlier versions cannot be read any more
 _FILES = {"model.pkl", "about.json"}
@@ -65,7 +68,8 @@ def _about(folder: Path) -> dict[str, Any]:
     """Read ``about.json``."""
     try:
         about = json.loads((folder / "about.json").read_text())
-        return {"format": int(about["format"]), "versions": dict(about["versions"])}
+        needs = [str(name) for name in about.get("needs", ())]
+        return {"format": int(about["format"]), "versions": dict(about["versions"]), "needs": needs}
     except OSError as error:
         message = f"'{folder}' holds no saved model: about.json cannot be read; check the path"
         raise InvalidInputError(message) from error
@@ -88,7 +92,12 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     folder = Path(os.path.realpath(path))
     check_place(folder)
     content = _pickle(estimator)
-    about = {"format": FORMAT, "estimator": type(estimator).__name__, "versions": library_versions()}
+    about = {
+        "format": FORMAT,
+        "estimator": type(estimator).__name__,
+        "versions": library_versions(),
+        "needs": sorted({name for c in estimator._ensemble.weights for name in required_libraries(c)}),
+    }
     try:
         with replace_folder(folder) as partial:
             (partial / "model.pkl").write_bytes(content)
@@ -133,7 +142,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     ------
     InvalidInputError
         If the folder holds no saved estimator, a damaged one, or one that another version has saved in a format that
-        this version cannot read.
+        this version cannot read, or if a library that the model needs cannot be imported.
 
     Warns
     -----
@@ -166,6 +175,7 @@ def load(path: str | os.PathLike[str]) -> Any:
             f"{about['format']}; this version reads format {FORMAT}); "
             + ("load it with that version, or fit and save the model again" if older else "upgrade cash-automl")
         )
+    check_libraries(folder, about["needs"])
     _compare_versions(folder, about["versions"])
     try:
         return cloudpickle.loads((folder / "model.pkl").read_bytes())
@@ -177,6 +187,21 @@ def load(path: str | os.PathLike[str]) -> Any:
             f"'{folder}' cannot be read ({type(error).__name__}: {error}): it is damaged, or needs the libraries that "
             f"made it: {made}"
         ) from error
+
+
+def check_libraries(folder: Path, libraries: Iterable[str]) -> None:
+    """Check that the libraries can be imported that a saved model needs.
+
+    Raises
+    ------
+    InvalidInputError
+        If one cannot be imported; the message names it and the command that installs it.
+    """
+    for library in libraries:
+        try:
+            import_library(library)
+        except MissingLibraryError as error:
+            raise InvalidInputError(f"the model in '{folder}' needs {library}: {error}") from error
 
 
 def _compare_versions(folder: Path, made: dict[str, str]) -> None:

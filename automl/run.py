@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +29,13 @@ from automl.execute.catalog import make_executor
 from automl.execute.machine import available_cpus, memory_for_fit
 from automl.execute.threads import single_threaded
 from automl.guard import Guard, GuardMonitor
+from automl.search.base import Searcher
 from automl.search.budget import Budget
 from automl.search.catalog import make_searcher
 from automl.search.fleets import FleetBuilder
 from automl.search.forecast import MemoryModel, RuntimeModel, shipped_corrections
 from automl.search.initial import default_portfolio, from_user, recommended_portfolio
+from automl.search.libraries import ImportableSearcher, log_missing
 from automl.search.loop import search
 from automl.search.racing import Limits, Racing, fold_seconds
 from automl.task.splits import is_forward_chaining
@@ -45,7 +48,7 @@ from automl.trials.trial import TrialResult
 from metalearning.correction import FIT_MEMORY, NO_CORRECTION, SECONDS
 from metalearning.posterior import ConfigurationPosterior
 from pipelines.configuration import Configuration
-from pipelines.space import SpaceError, build_space, has_components
+from pipelines.space import SpaceError, build_space, has_components, unavailable_components
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +102,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         If no trial finished a fold.
     """
     space = _space(task, settings)
+    log_missing(unavailable_components(task.traits, settings.include, settings.exclude))
     with ExitStack() as stack:
         directory, folder = _open_folder(settings, stack)
         known: list[TrialResult] = []
@@ -119,6 +123,10 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         if not any(result.started for result in known):  # else the results may suffice for an ensemble
             initial, budget = _enough_for_one(initial, budget, runtime)
         searcher = make_searcher(settings.searcher, space, settings.random_state, initial, posterior)
+        if searcher is not settings.searcher:  # an object of the user gets the whole history
+            searcher = ImportableSearcher(
+                searcher, partial(_searcher_without, task, settings, budget, runtime, executor.n_workers)
+            )
         racing = Racing(
             searcher, len(task.folds), task.traits.n_rows, runtime, budget, executor.n_workers, limits,
             FleetBuilder(space, settings.random_state) if executor.fleet_size > 1 else None, settings.random_state,
@@ -249,9 +257,13 @@ def _is_usable(result: TrialResult, space: ConfigurationSpace, artifacts: Artifa
     )
 
 
-def _space(task: Task, settings: RunSettings) -> ConfigurationSpace:
+def _space(task: Task, settings: RunSettings, left_out: Sequence[str] = ()) -> ConfigurationSpace:
+    include = [name for name in settings.include if name not in left_out]
+    exclude = [*settings.exclude, *left_out]
+    if settings.include and not include:
+        raise InvalidInputError("include leaves no component")
     try:
-        return build_space(task.traits, settings.include, settings.exclude, seed=settings.random_state)
+        return build_space(task.traits, include, exclude, seed=settings.random_state)
     except SpaceError as error:
         raise InvalidInputError(str(error)) from error
 
@@ -270,6 +282,29 @@ def _initial_design(
         longest = fold_seconds(budget.seconds or float("inf"), n_workers, len(task.folds), task.traits.n_rows)
         return recommended_portfolio(space, runtime, budget, task, longest)
     return default_portfolio(space, runtime, budget), None
+
+
+def _searcher_without(
+    task: Task,
+    settings: RunSettings,
+    budget: Budget,
+    runtime: RuntimeModel,
+    n_workers: int,
+    families: Sequence[str],
+) -> Searcher:
+    """Return a searcher over the space without some model families.
+
+    Raises
+    ------
+    InvalidInputError
+        If the space is then empty.
+    """
+    if not isinstance(settings.initial_configurations, str):
+        left = [entry for entry in settings.initial_configurations if entry.get("model") not in families]
+        settings = replace(settings, initial_configurations=left)
+    space = _space(task, settings, families)
+    initial, posterior = _initial_design(space, task, settings, budget, runtime, n_workers)
+    return make_searcher(settings.searcher, space, settings.random_state, initial, posterior)
 
 
 def _enough_for_one(

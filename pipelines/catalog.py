@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from pipelines.component import Component
+from pipelines.configuration import Configuration
+from pipelines.libraries import libraries_of
 from pipelines.models import MODELS
 from pipelines.steps.balancing import BALANCING
 from pipelines.steps.calibration import CALIBRATION
@@ -43,3 +45,15 @@ def get_component(step: str, name: str) -> Component:
             return component
     known = ", ".join(component.name for component in CATALOG[step])
     raise KeyError(f"step '{step}' has no component '{name}'; it has {known}")
+
+
+def required_libraries(configuration: Configuration) -> tuple[str, ...]:
+    """Return the libraries that a pipeline of a configuration imports, beside those that every pipeline needs.
+
+    Examples
+    --------
+    >>> required_libraries(Configuration({"model": "tabm", "scaling": "standard"}))
+    ('torch',)
+    """
+    components = (get_component(step, str(configuration[step])) for step in CATALOG if step in configuration)
+    return tuple(dict.fromkeys(library for component in components for library in libraries_of(component)))

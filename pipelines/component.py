@@ -175,7 +175,9 @@ class Component:
     uses_device : bool
         Whether training runs on `FitContext.device`.
     imports : tuple of str
-        Modules that `fit` needs. A worker imports them before the time limit of a trial starts.
+        Modules that `fit` and `predict` need, beside the libraries that every component may import. A worker imports
+        them before the time limit of a trial starts. Where their libraries are not installed, the search space does
+        not contain the component.
     seconds : callable or None
         ``seconds(params, traits)`` guesses the seconds of one fit on ``traits.n_rows`` rows with one thread. Only
         models have it. The search uses it until it has measured seconds of its own.

@@ -22,6 +22,7 @@ from ConfigSpace.hyperparameters import Hyperparameter, NumericalHyperparameter
 from pipelines.catalog import CATALOG, NAMES, get_component
 from pipelines.component import Component, TableTraits, TaskType, task_type
 from pipelines.configuration import Configuration
+from pipelines.libraries import install, missing_libraries
 
 # The order of the steps in which components are chosen, and the preferred components of each step, best first. They
 # serve where the requested component is not in the space or does not go with the components of earlier steps.
@@ -67,10 +68,12 @@ class SpaceError(ValueError):
 def build_space(
     traits: TableTraits, include: Sequence[str] = (), exclude: Sequence[str] = (), seed: int = 0
 ) -> ConfigurationSpace:
-    """Return the space of all pipelines for a table.
+    """Return the space of all pipelines for a table, from components whose libraries are installed.
 
     Parameters
     ----------
+    traits : TableTraits
+        Properties of the table.
     include : sequence of str
         Names of components. A step with an included component keeps only its included components.
     exclude : sequence of str
@@ -85,14 +88,16 @@ def build_space(
     Raises
     ------
     SpaceError
-        If a name is unknown, or a step that is needed has no component left.
+        If a name is unknown, if an included component lacks its library, or if a step that is needed has no component
+        left.
     """
     _check_names("include", include)
     _check_names("exclude", exclude)
+    _check_libraries(include)
     space = ConfigurationSpace(seed=seed)
     offered = {step: _choices(step, traits, include, exclude) for step in CATALOG if _is_needed(step, traits)}
     if not offered["model"]:
-        suited = ", ".join(component.name for component in CATALOG["model"] if component.applies(traits))
+        suited = ", ".join(c.name for c in CATALOG["model"] if c.applies(traits) and not missing_libraries(c))
         raise SpaceError(f"include and exclude leave no model that suits this table; choose from {suited}")
     _prune(offered)
     names = {step: [component.name for component in components] for step, components in offered.items()}
@@ -132,6 +137,18 @@ def complete(space: ConfigurationSpace, partial: Mapping[str, Any]) -> Configura
     names = {step: choices(space, step) for step in CATALOG if step in space}
     values = _fill(space, {**partial, **_pick(names, partial)})
     return to_configuration(SpaceConfiguration(space, values=values))
+
+
+def unavailable_components(
+    traits: TableTraits, include: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> dict[str, list[str]]:
+    """Return the components that the space of a table lacks only because a library is not installed, by library."""
+    found: dict[str, list[str]] = {}
+    for step in (step for step in CATALOG if _is_needed(step, traits)):
+        for component in _wanted(step, traits, include, exclude):
+            for library in missing_libraries(component):
+                found.setdefault(library, []).append(component.name)
+    return found
 
 
 def has_components(space: ConfigurationSpace, configuration: Configuration) -> bool:
@@ -183,6 +200,14 @@ def _check_names(argument: str, names: Sequence[str]) -> None:
             raise SpaceError(f"{argument} names the unknown component '{name}'; {advice}")
 
 
+def _check_libraries(include: Sequence[str]) -> None:
+    for component in (component for components in CATALOG.values() for component in components):
+        if component.name in include and (missing := missing_libraries(component)):
+            raise SpaceError(
+                f"include names {component.name}, but {missing[0]} is not installed; {install(missing[0])}"
+            )
+
+
 def _is_needed(step: str, traits: TableTraits) -> bool:
     """Return whether a table needs a choice at a step."""
     if step == "encoding":
@@ -197,6 +222,10 @@ def _is_needed(step: str, traits: TableTraits) -> bool:
 
 
 def _choices(step: str, traits: TableTraits, include: Sequence[str], exclude: Sequence[str]) -> list[Component]:
+    return [component for component in _wanted(step, traits, include, exclude) if not missing_libraries(component)]
+
+
+def _wanted(step: str, traits: TableTraits, include: Sequence[str], exclude: Sequence[str]) -> list[Component]:
     fitting = [
         component
         for component in CATALOG[step]

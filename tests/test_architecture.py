@@ -21,6 +21,7 @@ PACKAGES = ["pipelines", "meta_db", "metalearning", "automl"]  # each may import
 ORDER = {
     "pipelines": [
         "component",
+        "libraries",
         "configuration",
         "early_stopping",
         "labels",

@@ -21,6 +21,7 @@ from automl.cli.serve import serve
 from automl.cli.support import MOST_SEED, load_model, messages_on_stderr, split_names, write_message
 from automl.errors import AutoMLError, InvalidInputError
 from automl.task.target import TaskName, guess_task, split_target
+from pipelines.libraries import MissingLibraryError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -181,23 +182,27 @@ def space(
     problem: Annotated[Problem, typer.Option("--task", help="Kind of target.")] = Problem.BINARY,
 ) -> None:
     """Show the size and the components of the search space for a table with numbers, categories and missing values."""
-    from pipelines.space import RICH_TABLES, build_space, summarize
+    from pipelines.libraries import install
+    from pipelines.space import RICH_TABLES, build_space, summarize, unavailable_components
 
     size = summarize(build_space(RICH_TABLES[problem.value]))
+    missing = unavailable_components(RICH_TABLES[problem.value])
     if as_json:
-        typer.echo(json.dumps(size, indent=2))
+        typer.echo(json.dumps({**size, "missing_libraries": missing}, indent=2))
     else:
         typer.echo(f"{size['n_hyperparameters']} hyperparameters, {size['n_families']} model families:")
         typer.echo("\n".join(f"  {family}" for family in size["families"]))
         typer.echo("steps before and after the model, each with its components, or none of them:")
         typer.echo("\n".join(f"  {step}: {', '.join(names)}" for step, names in size["steps"].items()))
+        for library, names in missing.items():
+            typer.echo(f"left out, because {library} is not installed: {', '.join(names)}; {install(library)}")
 
 
 def main() -> None:
     """Run the command line. An error that the user can fix is one line on standard error, with exit code 2."""
     try:
         app(prog_name="automl")
-    except AutoMLError as error:
+    except (AutoMLError, MissingLibraryError) as error:
         typer.echo(f"automl: {' '.join(str(error).split())}", err=True)
         sys.exit(2)
 

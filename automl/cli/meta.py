@@ -238,14 +238,15 @@ def publish(
 def _benchmark_tables(folder: Path | None, tasks: Sequence[int], server: str | None) -> list[BenchmarkTable]:
     """Return the tables to measure on."""
     from automl.meta.build import read_benchmark_tables
-    from automl.meta.openml_run import as_benchmark_table
-    from meta_db.exchange.client import Connection, OpenMLError
-    from meta_db.exchange.task import fetch_task
 
     if folder is None and not tasks:
         raise InvalidInputError("nothing to measure on; give a folder of tables, or at least one --openml-task")
     tables = [] if folder is None else read_benchmark_tables(folder)
     if tasks:
+        from automl.meta.openml_run import as_benchmark_table
+        from meta_db.exchange.client import Connection, OpenMLError
+        from meta_db.exchange.task import fetch_task
+
         try:
             with Connection(server).open() as session:
                 tables += [as_benchmark_table(fetch_task(session, number)) for number in tasks]

@@ -14,9 +14,10 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from automl.errors import check_names
+from automl.errors import InvalidInputError, check_names
 from automl.estimator import AutoMLClassifier, AutoMLRegressor
 from automl.execute.machine import available_cpus
+from pipelines.libraries import MissingLibraryError, import_library
 from pipelines.table.reader import TableReader
 
 
@@ -61,9 +62,11 @@ def _forest(settings: ContenderSettings) -> Any:
 
 
 def _lightgbm(settings: ContenderSettings) -> Any:
-    from lightgbm import LGBMClassifier, LGBMRegressor
-
-    make = LGBMClassifier if settings.classification else LGBMRegressor
+    try:
+        lightgbm = import_library("lightgbm")
+    except MissingLibraryError as error:
+        raise InvalidInputError(f"--estimators: {error}; or name other estimators") from error
+    make = lightgbm.LGBMClassifier if settings.classification else lightgbm.LGBMRegressor
     return make_pipeline(TableReader(), make(n_jobs=_threads(settings), verbosity=-1))
 
 
@@ -100,7 +103,7 @@ def make_contenders(names: Sequence[str], settings: ContenderSettings) -> dict[s
     Raises
     ------
     InvalidInputError
-        If a name is unknown; the message lists similar names.
+        If a name is unknown, or the library of an estimator cannot be imported.
     """
     check_names("--estimators", names, CONTENDERS)
     return {name: CONTENDERS[name](settings) for name in names}

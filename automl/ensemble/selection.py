@@ -15,7 +15,7 @@ from automl.ensemble.calibration import Calibration
 from automl.ensemble.prediction import PredictionPlan
 from automl.errors import NothingFittedError
 from automl.task.class_scorers import roc_auc_losses
-from automl.task.metrics import Metric, loss_or_nan, roc_auc_losses
+from automl.task.metrics import Metric, loss_or_nan
 from automl.task.splits import is_forward_chaining
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts

@@ -6,7 +6,6 @@ import time
 import traceback
 import warnings
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +20,7 @@ from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.build import build_pipeline, fits_together
 from pipelines.catalog import get_component
 from pipelines.component import FitContext
+from pipelines.libraries import import_library
 from pipelines.prediction import fast_predict, fast_transform
 
 _FIT_SHARE = 0.85  # of the seconds of a fold; the rest is for the predictions and for writing the model
@@ -139,14 +139,11 @@ def import_libraries(family: str) -> None:
 
     Raises
     ------
-    ImportError
+    MissingLibraryError
         If an import fails, for whatever reason; the message names the library.
     """
     for module in get_component("model", family).imports:
-        try:
-            import_module(module)
-        except Exception as error:  # such as OSError, where a shared library is missing
-            raise ImportError(f"{module} cannot be imported: {type(error).__name__}: {error}") from error
+        import_library(module)
 
 
 def evaluate(

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import psutil
 
+from pipelines.libraries import is_installed
+
 _GPUS = Path("/proc/driver/nvidia/gpus")
 _FLEET = 16  # networks; on an H200 a step of 16 takes 1.7 to 1.9 times as long as a step of one
 _LIBRARIES = 350.0  # MiB that a worker uses before its first trial
@@ -62,7 +64,7 @@ def _has_cuda() -> bool:
     """Return whether torch will find a GPU, without the seconds of its import."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1") or not any(_GPUS.glob("*")):
         return False
-    torch = find_spec("torch")
+    torch = find_spec("torch") if is_installed("torch") else None
     return any(any(Path(p, "lib").glob("*torch_cuda*")) for p in (torch and torch.submodule_search_locations) or ())
 
 

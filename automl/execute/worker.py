@@ -39,7 +39,8 @@ def main(connection: Connection, folder: str, n_threads: int, device: str) -> No
             try:
                 import_libraries(trials[0].configuration.family)
             except ImportError as error:
-                connection.send([TrialResult(trial, Status.CRASH, {}, 0.0, reason=str(error)) for trial in trials])
+                reason = f"not started: {error}"
+                connection.send([TrialResult(t, Status.CRASH, {}, 0.0, reason=reason, started=False) for t in trials])
                 continue
             connection.send(None)  # the clock of the time limit starts now
             connection.send(evaluate(task, trials, artifacts, n_threads, device, time_limit))

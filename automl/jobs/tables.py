@@ -19,6 +19,7 @@ from automl.task.files import read_table
 from automl.task.target import TaskName, guess_task, split_target
 from automl.trials.fingerprint import digest, table_fingerprint
 from automl.trials.run_directory import FORMAT
+from pipelines.libraries import MissingLibraryError
 
 _SPLIT_SEED = 0
 _OPENML_TIMEOUT = 300.0  # seconds for one answer of OpenML
@@ -120,8 +121,10 @@ def _call(table: Table) -> tuple[pd.DataFrame, pd.Series]:
 
 
 def _read_openml(number: int, target: str | None) -> tuple[pd.DataFrame, pd.Series]:
-    from meta_db.exchange.client import Connection, OpenMLError
-
+    try:
+        from meta_db.exchange.client import Connection, OpenMLError
+    except MissingLibraryError as error:
+        raise InvalidInputError(f"openml: data set {number} cannot be downloaded: {error}") from error
     what = f"data set {number}"
     with Connection(timeout=_OPENML_TIMEOUT).open() as session:
         try:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -234,14 +235,19 @@ def _race(
     batch and of the known configurations together, runs on the other folds.
     """
     first, *others = range(len(task.folds))
+    reasons: set[str] = set()
 
     def run(configurations: Iterable[Configuration], folds: Sequence[int]) -> Iterator[TrialResult]:
         limit = protocol.cell_seconds * len(folds) / len(task.folds)
         running = {executor.submit([Trial(c, tuple(folds), protocol.seed, "fill")], limit) for c in configurations}
         while running and (left := deadline - time.monotonic()) > 0:
             ended, running = wait(running, timeout=min(left, threading.TIMEOUT_MAX), return_when=FIRST_COMPLETED)
-            for future in ended:
-                yield from future.result()
+            for result in chain.from_iterable(future.result() for future in ended):
+                if result.started:
+                    yield result
+                elif result.reason not in reasons:  # a broken library says nothing about the configuration
+                    reasons.add(result.reason)
+                    logger.warning("%s; its configurations are left out", result.reason)
 
     begun = {result.trial.configuration: result for result in run(order, [first])}
     losses = {c: r.folds[first].loss for c, r in begun.items() if first in r.folds and r.status is Status.OK}

@@ -19,6 +19,7 @@ from metalearning.posterior import ConfigurationPosterior
 from metalearning.warmstart import Recommendation, recommend
 from pipelines.catalog import get_component
 from pipelines.configuration import Configuration
+from pipelines.libraries import install, missing_libraries
 from pipelines.models import MODELS, PORTFOLIO
 from pipelines.space import choices, complete, hyperparameter_names
 
@@ -150,6 +151,12 @@ def from_user(space: ConfigurationSpace, entries: Sequence[Mapping[str, Any]]) -
     """
     found = []
     for number, entry in enumerate(entries):
+        for model in (model for model in MODELS if model.name == entry.get("model")):
+            for library in missing_libraries(model):
+                raise InvalidInputError(
+                    f"initial_configurations[{number}] names {model.name}, but {library} is not installed; "
+                    f"{install(library)}"
+                )
         if not all(name in space for name in entry):
             check_names(f"initial_configurations[{number}]", entry, hyperparameter_names().union(space))
         configuration = complete(space, entry) if "model" in entry else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -149,6 +149,37 @@ class RunHistory:
         if result.status is not Status.OK:
             known.status, known.reason, known.usable = result.status, result.reason, False
 
+    def without(self, families: Collection[str]) -> RunHistory:
+        """Return a history without the trials of some model families.
+
+        Parameters
+        ----------
+        families : collection of str
+            Names of the model families.
+
+        Returns
+        -------
+        RunHistory
+            A new history with the other results and the other running trials.
+
+        Examples
+        --------
+        >>> from automl.trials.history import RunHistory
+        >>> from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+        >>> from pipelines.configuration import Configuration
+        >>> trial = Trial(Configuration({"model": "ridge"}))
+        >>> history = RunHistory([TrialResult(trial, Status.OK, {0: FoldResult(0.25, 1.5, 0.1)}, seconds=2.0)])
+        >>> len(history.without({"ridge"}))
+        0
+        """
+        left = RunHistory(
+            (result for result in self.results if result.trial.configuration.family not in families), self._cost_of
+        )
+        for trial in self.running:
+            if trial.configuration.family not in families:
+                left.start(trial)
+        return left
+
     def cost(self, evaluation: Evaluation) -> float:
         """Return the seconds of one fold of a configuration, as decisions use them.
 
@@ -178,7 +209,7 @@ class RunHistory:
 
     @property
     def tried(self) -> set[Configuration]:
-        """The configurations that have run, are running, or were not started because they would exceed a limit.
+        """The configurations that have run, are running, or were not started.
 
         Returns
         -------

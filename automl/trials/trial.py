@@ -102,7 +102,8 @@ class TrialResult:
     reason : str, default=""
         Why the status is not OK, in one line; empty if it is OK.
     started : bool, default=True
-        False where the trial would most likely have exceeded a limit.
+        False where the trial would most likely have exceeded a limit (status "timeout" or "memory"), or where a
+        library of its model cannot be imported (status "crash").
 
     Examples
     --------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from functools import cache
 from itertools import product
 
@@ -12,7 +13,15 @@ from ConfigSpace import Configuration as SpaceConfiguration
 from pipelines.catalog import NAMES
 from pipelines.component import TableTraits
 from pipelines.models import MODELS, PORTFOLIO
-from pipelines.space import build_space, choices, complete, summarize, to_configuration
+from pipelines.space import (
+    SpaceError,
+    build_space,
+    choices,
+    complete,
+    summarize,
+    to_configuration,
+    unavailable_components,
+)
 
 MIXED = TableTraits("multiclass", 1_000, 12, 4, (0, 5), (3, 40), has_missing=True)
 TRAITS = [
@@ -149,3 +158,16 @@ def test_any_include_and_exclude_give_a_valid_space_or_a_clear_error(seed):
         sampled.check_valid_configuration()
     for entry in PORTFOLIO:
         assert (complete(space, entry) is None) == (entry["model"] not in choices(space, "model"))
+
+
+@pytest.mark.parametrize("library", ["torch", "catboost", "xgboost", "lightgbm"])
+def test_a_model_whose_library_is_not_installed_is_not_in_the_space(monkeypatch, library):
+    whole = set(choices(build_space(MIXED), "model"))
+    monkeypatch.setitem(sys.modules, library, None)
+    missing = unavailable_components(MIXED)
+    assert set(choices(build_space(MIXED), "model")) == whole - set(missing[library])
+    assert list(missing) == [library]
+    assert unavailable_components(MIXED, include=["ridge"]) == {}
+    assert unavailable_components(MIXED, exclude=missing[library]) == {}
+    with pytest.raises(SpaceError, match=f"{library} is not installed; install it with: pip install {library}"):
+        build_space(MIXED, include=missing[library][:1])

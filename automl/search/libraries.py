@@ -1,0 +1,85 @@
+"""Model families whose library is missing or broken leave the search space, with one line in the log for each library.
+
+A library that is not installed is known before the search. Whether an installed library can be imported is known when
+the first trial needs it, because imports take seconds: a worker answers such a trial as not started.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from automl.errors import InvalidInputError
+from automl.search.base import Searcher
+from automl.trials.history import RunHistory
+from automl.trials.trial import Status, Trial
+from pipelines.catalog import get_component
+from pipelines.libraries import install, libraries_of
+from pipelines.models import MODELS
+
+logger = logging.getLogger("automl")
+
+
+def log_missing(unavailable: Mapping[str, Sequence[str]]) -> None:
+    """Log one line for each library that is not installed.
+
+    Parameters
+    ----------
+    unavailable : mapping of str to sequence of str
+        Names of the components that need a library, by the name of the library.
+    """
+    for library, names in unavailable.items():
+        logger.warning(
+            "%s is not installed: the search goes on without %s; %s", library, ", ".join(names), install(library)
+        )
+
+
+def broken_families(history: RunHistory) -> dict[str, str]:
+    """Return the model families whose libraries a worker could not import, with the reasons."""
+    return {
+        result.trial.configuration.family: result.reason.removeprefix("not started: ")
+        for result in history.results
+        if not result.started and result.status is Status.CRASH
+    }
+
+
+class ImportableSearcher:
+    """Passes the requests to a searcher whose space has only models that the workers can import.
+
+    Parameters
+    ----------
+    searcher : Searcher
+        The searcher over the whole space.
+    make : callable
+        ``make(families)`` returns a searcher over the space without these model families, and raises
+        `InvalidInputError` where the space is then empty.
+    """
+
+    def __init__(self, searcher: Searcher, make: Callable[[Sequence[str]], Searcher]):
+        self._searcher: Searcher | None = searcher
+        self._make = make
+        self._left_out: tuple[str, ...] = ()
+
+    def suggest(self, history: RunHistory, n: int) -> list[Trial]:
+        """See `Searcher.suggest`."""
+        reasons = broken_families(history)
+        for family, reason in reasons.items():
+            if family not in self._left_out:
+                lost = _families_like(family)
+                logger.warning("%s; the search goes on without %s", reason, ", ".join(lost))
+                self._left_out += lost
+                self._searcher = None
+        if self._searcher is None:
+            try:
+                self._searcher = self._make(self._left_out)
+            except InvalidInputError as error:
+                if any(e.folds for e in history.evaluations.values()):
+                    return []
+                raise InvalidInputError(f"no model can be fitted: {'; '.join(reasons.values())}") from error
+        return self._searcher.suggest(history.without(self._left_out) if self._left_out else history, n)
+
+
+def _families_like(family: str) -> tuple[str, ...]:
+    """Return the model families that need a library of this family, itself among them."""
+    libraries = set(libraries_of(get_component("model", family)))
+    return tuple(model.name for model in MODELS if model.name == family or libraries.intersection(libraries_of(model)))
