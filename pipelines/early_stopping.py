@@ -119,6 +119,8 @@ class EarlyStopping:
     ----------
     rounds, best_round : int
         Rounds so far, and the round with the lowest loss (the last round where there are no validation losses).
+    best_sum : float
+        Sum of the learning rates of all rounds up to the best one.
     learning_rate : float
         Learning rate to use from now on.
     """
@@ -129,11 +131,13 @@ class EarlyStopping:
         self.rounds = 0
         self.best_round = 0
         self.best_loss = np.inf
+        self.best_sum = 0.0
         self.restart()
 
     def restart(self) -> None:
         """Forget all rounds, for a library that must start again to change its learning rate."""
-        self.rounds, self.best_round, self.best_loss = 0, 0, np.inf
+        self.rounds, self.best_round, self.best_loss, self.best_sum = 0, 0, np.inf, 0.0
+        self._sum = 0.0
         self._losses: list[float] = []
         self._checkpoints = list(CHECKPOINTS)
         self._started = time.perf_counter()
@@ -145,10 +149,11 @@ class EarlyStopping:
         learning rate changes only after the first few rounds, when a new start costs little.
         """
         self.rounds += 1
+        self._sum += self.learning_rate
         if loss is None:
-            self.best_round = self.rounds
+            self.best_round, self.best_sum = self.rounds, self._sum
         elif loss < self.best_loss:
-            self.best_loss, self.best_round = float(loss), self.rounds
+            self.best_loss, self.best_round, self.best_sum = float(loss), self.rounds, self._sum
         if self.rounds == PROBE_ROUNDS:
             self._adapt_to_deadline(ROUNDS_TO_CONVERGE if adjustable else ROUNDS_WITHOUT_ADJUSTMENT)
         if loss is not None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from automl.execute.machine import MemoryMeter
-from automl.task.task import Task
+from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.build import build_pipeline, fits_together
@@ -23,6 +23,7 @@ from pipelines.component import FitContext
 from pipelines.libraries import import_library
 from pipelines.prediction import fast_predict, fast_transform
 
+_CHECKED_ROWS = 100  # rows that a model of all rows predicts, so that a broken one does not count as finished
 _FIT_SHARE = 0.85  # of the seconds of a fold; the rest is for the predictions and for writing the model
 
 
@@ -35,6 +36,15 @@ class _Cell(NamedTuple):
 
     trial: int
     fold: int
+
+
+class _PreparedRows(NamedTuple):
+    """The training rows of a fold behind the steps before the model, and these fitted steps."""
+
+    steps: list[Any]
+    table: Any
+    y: NDArray[Any]
+    weight: NDArray[np.float64] | None
 
 
 def predict(model: Pipeline, X: Any, n_classes: int) -> NDArray[np.floating]:
@@ -80,23 +90,24 @@ def as_predictions(output: Any, classes: Any, n_classes: int, n_rows: int) -> ND
 def _fit(task: Task, trials: Sequence[Trial], cells: Sequence[_Cell], contexts: Sequence[FitContext]) -> list[Pipeline]:
     """Return fitted pipelines of some folds of some trials; more than one only if `fits_together` allows it."""
     pipelines = [build_pipeline(trials[cell.trial].configuration, c) for cell, c in zip(cells, contexts, strict=True)]
-    rows = [task.folds[cell.fold][0] for cell in cells]
     if len(cells) == 1:
-        pipelines[0].fit(task.X[rows[0]], task.y[rows[0]], model__sample_weight=task.weights(rows[0]))
+        X, y, weight = task.training_rows(cells[0].fold)
+        pipelines[0].fit(X, y, model__sample_weight=weight)
         return pipelines
-    prepared: dict[int, tuple[Pipeline, Any]] = {}  # by fold: in a fleet only the models differ
-    for cell, pipeline, r in zip(cells, pipelines, rows, strict=True):
+    prepared: dict[int, _PreparedRows] = {}  # by fold: in a fleet only the models differ
+    for cell, pipeline in zip(cells, pipelines, strict=True):
         if cell.fold not in prepared:
-            X = task.X[r]
-            prepared[cell.fold] = (pipeline, pipeline[:-1].fit_transform(X, task.y[r]) if len(pipeline) > 1 else X)
-        pipeline.steps[:-1] = prepared[cell.fold][0].steps[:-1]
+            X, y, weight = task.training_rows(cell.fold)
+            table = pipeline[:-1].fit_transform(X, y) if len(pipeline) > 1 else X
+            prepared[cell.fold] = _PreparedRows(pipeline.steps[:-1], table, y, weight)
+        pipeline.steps[:-1] = prepared[cell.fold].steps
     together = get_component("model", trials[0].configuration.family).fit_together
     assert together is not None
     together(
         [p[-1] for p in pipelines],
-        [prepared[cell.fold][1] for cell in cells],
-        [task.y[r] for r in rows],
-        [task.weights(r) for r in rows],
+        [prepared[cell.fold].table for cell in cells],
+        [prepared[cell.fold].y for cell in cells],
+        [prepared[cell.fold].weight for cell in cells],
         configuration_numbers=[cell.trial for cell in cells] if len(trials) > 1 else None,
     )
     return pipelines
@@ -112,6 +123,10 @@ def _score(
     artifacts: Artifacts,
 ) -> FoldResult:
     """Predict, score and write one fold; `seconds` are the elapsed time and the processor time of its fit."""
+    if fold == ALL_ROWS:
+        predict(model, task.X[:_CHECKED_ROWS], task.traits.n_classes)
+        artifacts.write(trial.configuration, fold, model, np.empty(0))
+        return FoldResult(float("nan"), seconds[0], 0.0, {"cpu_seconds": seconds[1]})
     scored = task.folds[fold][1]
     start = time.perf_counter()
     predictions = predict(model, task.X[scored], task.traits.n_classes)
@@ -131,6 +146,8 @@ def _score(
         info["memory"] = grown  # MiB, of all fits of the trial so far
     if iterations is not None and np.size(iterations):
         info["n_iter"] = int(np.max(iterations))
+    if (rounds := getattr(model[-1], "full_rounds_", None)) is not None:
+        info["full_rounds"] = int(rounds)
     return FoldResult(loss, seconds[0], predict_seconds, info)
 
 
@@ -174,7 +191,10 @@ def evaluate(
         if left is not None and n_done and used / n_done > left:
             break
         limit = None if left is None else _FIT_SHARE * left / (len(cells) - n_done)
-        contexts = [FitContext(task.traits, trials[n].seed + fold, n_threads, limit, device) for n, fold in group]
+        contexts = [
+            FitContext(task.traits, trials[n].seed + max(0, fold), n_threads, limit, device, trials[n].rounds)
+            for n, fold in group
+        ]
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             began, busy = time.perf_counter(), time.process_time()

@@ -17,6 +17,10 @@ from meta_db.files import replace_file
 from pipelines.component import TableTraits
 
 
+# The number of a fold that trains on all rows, the holdout rows included, and scores none.
+ALL_ROWS = -1
+
+
 @dataclass(frozen=True)
 class HoldoutRows:
     """Rows that neither the search nor the ensemble uses; the guard against overfitting scores models on these rows."""
@@ -59,6 +63,21 @@ class Task:
     def weights(self, rows: NDArray[np.intp]) -> NDArray[np.float64] | None:
         """Return the sample weights of some rows, or None."""
         return None if self.sample_weight is None else self.sample_weight[rows]
+
+    def training_rows(self, fold: int) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None]:
+        """Return table, target and sample weights of the training rows of a fold, which may be `ALL_ROWS`."""
+        if fold != ALL_ROWS:
+            rows = self.folds[fold][0]
+            return self.X[rows], self.y[rows], self.weights(rows)
+        if self.holdout is None:
+            # The table may be mapped into memory read-only, which some libraries refuse.
+            X = self.X if sparse.issparse(self.X) else np.array(self.X)
+            return X, self.y, self.sample_weight
+        weights = None
+        if self.sample_weight is not None and self.holdout.sample_weight is not None:
+            weights = np.concatenate([self.sample_weight, self.holdout.sample_weight])
+        stack = sparse.vstack if sparse.issparse(self.X) else np.concatenate
+        return stack([self.X, self.holdout.X]), np.concatenate([self.y, self.holdout.y]), weights
 
     def save(self, folder: Path) -> None:
         """Write the task into a folder; the table becomes a file of its own, which workers map into memory."""

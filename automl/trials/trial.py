@@ -37,11 +37,13 @@ class Trial:
     configuration : Configuration
         The values of all active hyperparameters.
     folds : tuple of int, default=(0,)
-        Numbers of the folds.
+        Numbers of the folds; -1 stands for a training on all rows, which scores none.
     seed : int, default=0
         Seed of the fits.
     origin : str, default=""
         The source of the proposal: "initial", "smac", "random", "fleet" and so on.
+    rounds : int, optional
+        Rounds of boosting. By default, a model finds the best number on validation rows of its own.
 
     Examples
     --------
@@ -55,6 +57,7 @@ class Trial:
     folds: tuple[int, ...] = (0,)
     seed: int = 0
     origin: str = ""
+    rounds: int | None = None
 
 
 @dataclass(frozen=True)

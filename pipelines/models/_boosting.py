@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any, NamedTuple, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -69,6 +69,8 @@ class Boosting:
         Whether to train again on all rows with the number of rounds that was best on the validation rows.
     time_limit : float or None
         Seconds.
+    rounds : int or None
+        Number of rounds to train on all rows, without validation rows and time limit; None to search for the best one.
     """
 
     learning_rate: float
@@ -76,6 +78,7 @@ class Boosting:
     refit: bool = True
     time_limit: float | None = None
     random_state: int = 0
+    rounds: int | None = None
 
 
 def boosting_settings(learning_rate: float, context: FitContext) -> Boosting:
@@ -85,11 +88,25 @@ def boosting_settings(learning_rate: float, context: FitContext) -> Boosting:
         refit=context.traits.n_rows <= REFIT_MAX_ROWS,
         time_limit=context.time_limit,
         random_state=context.random_state,
+        rounds=context.rounds,
     )
 
 
-def _train(library: Library, rows: LabeledRows, n_classes: int, settings: Boosting) -> tuple[Any, int]:
-    """Train with early stopping, then on all rows where the time allows it; return the model and its rounds."""
+class Trained(NamedTuple):
+    """A trained model, its rounds, and the rounds that a training on all rows takes at the initial learning rate."""
+
+    model: Any
+    rounds: int
+    full_rounds: int
+
+
+def _train(library: Library, rows: LabeledRows, n_classes: int, settings: Boosting) -> Trained:
+    """Train with early stopping, then on all rows where the time allows it."""
+    if settings.rounds is not None:
+        # A training that the clock cuts would be worse than the model that its number of rounds comes from.
+        stopping = EarlyStopping(settings.learning_rate, Deadline(None))
+        model = library.train(rows, None, n_classes, settings.rounds, stopping)
+        return Trained(model, stopping.rounds, settings.rounds)
     deadline = Deadline(settings.time_limit)
     share = min(VALIDATION_SHARE, MAX_VALIDATION_ROWS / len(rows.y))
     train, validation = split_rows(
@@ -98,18 +115,20 @@ def _train(library: Library, rows: LabeledRows, n_classes: int, settings: Boosti
     stopping = EarlyStopping(settings.learning_rate, deadline)
     if len(validation) == 0:
         max_rounds = min(settings.n_estimators, round(ROUNDS_WITHOUT_VALIDATION / settings.learning_rate))
-        return library.train(rows, None, n_classes, max_rounds, stopping), stopping.best_round
+        model = library.train(rows, None, n_classes, max_rounds, stopping)
+        return Trained(model, stopping.best_round, max_rounds)
     model = library.train(rows.take(train), rows.take(validation), n_classes, settings.n_estimators, stopping)
     best = max(stopping.best_round, 1)
-    if not settings.refit or deadline.passed(REFIT_SHARE) or stopping.learning_rate != settings.learning_rate:
-        return model, best
     # With more rows a model overfits after more rounds.
-    max_rounds = max(1, round(best * len(rows.y) / len(train)))
+    more = len(rows.y) / len(train)
+    full_rounds = max(1, round(more * stopping.best_sum / settings.learning_rate))
+    if not settings.refit or deadline.passed(REFIT_SHARE) or stopping.learning_rate != settings.learning_rate:
+        return Trained(model, best, full_rounds)
     again = EarlyStopping(settings.learning_rate, deadline)
-    refitted = library.train(rows, None, n_classes, max_rounds, again)
+    refitted = library.train(rows, None, n_classes, max(1, round(best * more)), again)
     if again.rounds < best:  # the time was up
-        return model, best
-    return refitted, again.rounds
+        return Trained(model, best, full_rounds)
+    return Trained(refitted, again.rounds, full_rounds)
 
 
 def as_table(X: ArrayLike | sparse.spmatrix) -> Table:
@@ -137,6 +156,8 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
     classes_ : ndarray of shape (n_classes,)
     n_iter_ : int
         Rounds of boosting in the model.
+    full_rounds_ : int
+        Rounds that a training on all rows takes at the initial learning rate; a refit carries them over.
     """
 
     def __init__(self, library: Library, settings: Boosting):
@@ -149,7 +170,7 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) < 2:
             raise ValueError(f"a classifier needs at least two classes, the target has only {self.classes_[0]!r}")
         rows = LabeledRows(as_table(X), codes, _as_weight(sample_weight))
-        self.model_, self.n_iter_ = _train(self.library, rows, len(self.classes_), self.settings)
+        self.model_, self.n_iter_, self.full_rounds_ = _train(self.library, rows, len(self.classes_), self.settings)
         self.n_features_in_ = rows.X.shape[1]
         return self
 
@@ -180,7 +201,7 @@ class BoostedRegressor(RegressorMixin, BaseEstimator):
         self.mean_ = float(target.mean())
         self.scale_ = float(target.std()) or 1.0
         rows = LabeledRows(as_table(X), (target - self.mean_) / self.scale_, _as_weight(sample_weight))
-        self.model_, self.n_iter_ = _train(self.library, rows, 0, self.settings)
+        self.model_, self.n_iter_, self.full_rounds_ = _train(self.library, rows, 0, self.settings)
         self.n_features_in_ = rows.X.shape[1]
         return self
 

@@ -49,8 +49,9 @@ class BalancedClassifier(ClassifierMixin, BaseEstimator):
                 self.classifier_.fit(X[rows], y[rows])
             else:
                 self.classifier_.fit(X[rows], y[rows], sample_weight=weight[rows])
-        if hasattr(self.classifier_, "n_iter_"):
-            self.n_iter_ = self.classifier_.n_iter_
+        for name in ("n_iter_", "full_rounds_"):
+            if hasattr(self.classifier_, name):
+                setattr(self, name, getattr(self.classifier_, name))
         return self
 
     def _resample(self, codes: NDArray[np.intp], counts: NDArray[np.intp]) -> NDArray[np.intp]:
