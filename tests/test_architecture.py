@@ -80,7 +80,7 @@ ORDER = {
 HEAVY = ["torch", "catboost", "xgboost", "lightgbm", "optuna", "openml", "matplotlib", "ray"]
 MAX_LINES = 500
 # Import names that differ from the names of the distributions.
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "yaml": "pyyaml"}
+DISTRIBUTIONS = {"prometheus_client": "prometheus-client", "sklearn": "scikit-learn", "yaml": "pyyaml"}
 
 
 def sources():

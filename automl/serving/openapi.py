@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
 from typing import Any
 
-import automl
 from automl.serving.bodies import CSV, JSON
 from automl.serving.cells import LARGEST_NUMBER, NUMBER_PATTERN
 from automl.serving.model import MAX_CATEGORIES, ServedColumn, ServedModel
@@ -53,7 +53,7 @@ def describe_api(model: ServedModel, max_rows: int) -> dict[str, Any]:
     metrics = {"200": _response("The metrics.", {"text/plain": {"schema": {"type": "string"}}})}
     return {
         "openapi": "3.1.0",
-        "info": {"title": f"Predictions of an {model.name}", "version": automl.__version__},
+        "info": {"title": f"Predictions of an {model.name}", "version": version("cash-automl")},
         "paths": {
             "/predict": {"post": predict},
             "/schema": {"get": _get("schema", "Describe the columns of the training table.", columns)},

@@ -16,7 +16,6 @@ from automl.task.splits import Fold
 from meta_db.files import replace_file
 from pipelines.component import TableTraits
 
-
 # The number of a fold that trains on all rows, the holdout rows included, and scores none.
 ALL_ROWS = -1
 
