@@ -40,8 +40,11 @@ the status "crash" ("memory" after a MemoryError, "invalid" after predictions th
 on. A worker whose trial exceeds its time or memory is killed. A model with `interruptible` avoids this, because its
 training stops at `FitContext.time_limit`.
 
-**Later, in the main process**: the fitted pipeline is unpickled and predicts as part of the ensemble. It must therefore
-be picklable, give the same predictions after unpickling, and not need the worker process or its device.
+**Later, in the main process**: the fitted pipeline is read from a file and predicts as part of the ensemble. It must
+therefore be storable by `pipelines.storage`, give the same predictions afterwards, and not need the worker process or
+its device. `pipelines.storage` stores the attributes of Python objects, arrays and the boosters of the usual libraries
+without pickle. It refuses types that ``pipelines/storage/trusted.py`` does not list. An estimator must be picklable,
+too, because users pickle whole models.
 
 The suites of `automl.testing` check these rules, and ``tests/contracts`` applies them to all components of the catalog.
 """

@@ -20,6 +20,7 @@ PACKAGES = ["pipelines", "meta_db", "metalearning", "automl"]  # each may import
 # before it, also inside functions and for type checkers. CONTRIBUTING.md prints the same lists.
 ORDER = {
     "pipelines": [
+        "storage",
         "component",
         "libraries",
         "configuration",

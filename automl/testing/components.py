@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 
+from pipelines import storage
 from pipelines.component import Component, FitContext, TableTraits, TaskType
 
 Array = NDArray[Any]
@@ -172,6 +173,40 @@ def predict(estimator: Any, X: Any) -> Array:
     """
     out: Array = estimator.predict_proba(X) if hasattr(estimator, "predict_proba") else estimator.predict(X)
     return out
+
+
+def restore(estimator: Any, trusted: Collection[str] | None = None) -> Any:
+    """Return a fitted estimator as it is after it was stored and read again, without pickle.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A fitted model or transformer.
+    trusted : collection of str, optional
+        The types that are trusted beside those of `pipelines.storage`; all types when None.
+
+    Returns
+    -------
+    estimator
+        The estimator that was read.
+
+    Raises
+    ------
+    AssertionError
+        If the estimator cannot be stored, or not be read.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> from automl.testing.components import make_table, restore
+    >>> restore(GaussianNB().fit(*make_table("binary")))
+    GaussianNB()
+    """
+    try:
+        data = storage.dump(estimator)
+        return storage.load(data, trusted=storage.named_types(data) if trusted is None else trusted)
+    except storage.StorageError as error:
+        raise AssertionError(f"a fitted estimator must be storable without pickle: {error}") from error
 
 
 def check_predictions(estimator: Any, X: Any, y: Array, task: TaskType) -> None:

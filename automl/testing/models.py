@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import pickle
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -26,6 +26,7 @@ from automl.testing.components import (
     plain_params,
     predict,
     recorded_imports,
+    restore,
     various_traits,
 )
 from pipelines.component import Component, TaskType
@@ -51,6 +52,8 @@ class ModelContract:
     ----------
     components : sequence of Component
         The models to test.
+    trusted_types : collection of str or None
+        The types that a stored component may name beside those of `pipelines.storage`; None for all types.
     params_with_small_trees : mapping
         Hyperparameters, by the name of the model, with which a table of category codes can be learned from categories
         only. They make the test of native categories stricter for models of trees.
@@ -64,6 +67,7 @@ class ModelContract:
     """
 
     components: ClassVar[Sequence[Component]] = ()
+    trusted_types: ClassVar[Collection[str] | None] = None
     params_with_small_trees: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
@@ -102,7 +106,7 @@ class ModelContract:
     ) -> None:
         check_space(component)
 
-    def test_default_learns_is_repeatable_can_be_pickled_and_prints_nothing(
+    def test_default_learns_is_repeatable_can_be_pickled_and_stored_and_prints_nothing(
         self, component: Component, task: TaskType, capfd: pytest.CaptureFixture[str]
     ) -> None:
         X, y = make_table(task)
@@ -115,6 +119,9 @@ class ModelContract:
         out = predict(fitted, X)
         unpickled = pickle.loads(pickle.dumps(fitted))
         assert np.array_equal(predict(unpickled, X), out), "an unpickled model must predict the same"
+        assert np.array_equal(predict(restore(fitted, self.trusted_types), X), out), (
+            "a model that was stored must predict the same"
+        )
         again = clone(estimator).fit(X, y, sample_weight=None)
         assert np.array_equal(predict(again, X), out), "the same seed must give the same model"
         np.testing.assert_allclose(
@@ -141,7 +148,10 @@ class ModelContract:
         space.seed(1)
         for _ in range(3):
             params = plain_params(space.sample_configuration())
-            check_predictions(make_estimator(component, traits, params).fit(X, y), X, y, task)
+            fitted = make_estimator(component, traits, params).fit(X, y)
+            check_predictions(fitted, X, y, task)
+            stored = restore(fitted, self.trusted_types)
+            assert np.array_equal(predict(stored, X), predict(fitted, X)), "a stored model must predict the same"
 
     def test_make_does_not_change_its_parameters(self, component: Component, task: TaskType) -> None:
         params = default_params(component, make_traits(task))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import clone
 
-from automl.testing.components import check_space, plain_params
+from automl.testing.components import check_space, plain_params, restore
 from pipelines.component import LARGEST, Component, FitContext, TableTraits
 
 _N = 80
@@ -31,6 +31,8 @@ class TransformerContract:
         The step of the pipeline to which the components belong.
     components : sequence of Component
         The transformers to test.
+    trusted_types : collection of str or None
+        The types that a stored component may name beside those of `pipelines.storage`; None for all types.
 
     Examples
     --------
@@ -43,6 +45,7 @@ class TransformerContract:
 
     step: ClassVar[str] = ""
     components: ClassVar[Sequence[Component]] = ()
+    trusted_types: ClassVar[Collection[str] | None] = None
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Give each test its transformers.
@@ -139,6 +142,8 @@ class TransformerContract:
             assert np.array_equal(out, second.transform(X), equal_nan=True), "the same seed must give the same result"
             unpickled = pickle.loads(pickle.dumps(first))
             assert np.array_equal(out, unpickled.transform(X), equal_nan=True), "unpickling must not change the result"
+            stored = restore(first, self.trusted_types)
+            assert np.array_equal(out, stored.transform(X), equal_nan=True), "storing must not change the result"
             assert np.allclose(first.transform(X[:1]), out[:1], equal_nan=True), "a row must not depend on other rows"
             fitted = clone(made).fit_transform(X, y)
             assert fitted.shape == out.shape, "fit_transform must return the rows and columns of transform"
@@ -172,6 +177,9 @@ class TransformerContract:
             assert np.isfinite(out.data).all(), "the result must be finite"
             unpickled = pickle.loads(pickle.dumps(fitted))
             assert (unpickled.transform(X) != out).nnz == 0, "unpickling must not change the result"
+            assert (restore(fitted, self.trusted_types).transform(X) != out).nnz == 0, (
+                "storing must not change the result"
+            )
             assert (fitted.transform(X[:1]) != out[:1]).nnz == 0, "a row must not depend on other rows"
 
     def test_make_does_not_change_its_parameters(self, component: Component) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,6 +19,7 @@ from automl.testing.components import (
     make_table,
     make_traits,
     plain_params,
+    restore,
 )
 from pipelines.component import Component, FitContext, TableTraits, TaskType
 
@@ -35,6 +36,8 @@ class WrapperContract:
     ----------
     components : sequence of Component
         The components to test.
+    trusted_types : collection of str or None
+        The types that a stored component may name beside those of `pipelines.storage`; None for all types.
 
     Examples
     --------
@@ -45,6 +48,7 @@ class WrapperContract:
     """
 
     components: ClassVar[Sequence[Component]] = ()
+    trusted_types: ClassVar[Collection[str] | None] = None
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Give each test its components and task types.
@@ -73,7 +77,7 @@ class WrapperContract:
     ) -> None:
         check_space(component)
 
-    def test_a_wrapped_model_predicts_is_repeatable_can_be_pickled_and_prints_nothing(
+    def test_a_wrapped_model_predicts_is_repeatable_can_be_pickled_and_stored_and_prints_nothing(
         self, component: Component, task: TaskType, capfd: pytest.CaptureFixture[str]
     ) -> None:
         traits = make_traits(task)
@@ -88,6 +92,9 @@ class WrapperContract:
             assert fitted.score(X, y) > np.bincount(y).max() / len(y) + 0.2, "a wrapped model must still learn"
             unpickled = pickle.loads(pickle.dumps(fitted))
             assert np.array_equal(unpickled.predict_proba(X), out), "an unpickled model must predict the same"
+            assert np.array_equal(restore(fitted, self.trusted_types).predict_proba(X), out), (
+                "a model that was stored must predict the same"
+            )
             again = clone(wrapped).fit(X, y, sample_weight=None)
             assert np.array_equal(again.predict_proba(X), out), "the same seed must give the same model"
             np.testing.assert_allclose(

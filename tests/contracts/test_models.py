@@ -27,6 +27,7 @@ ACCEPT_A_SINGLE_CLASS = [
 
 
 class TestModels(ModelContract):
+    trusted_types = ()
     components = MODELS
     params_with_small_trees: ClassVar = {
         "lightgbm": {"num_leaves": 2},

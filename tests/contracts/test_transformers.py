@@ -9,21 +9,25 @@ def _components(step):
 
 
 class TestImputation(TransformerContract):
+    trusted_types = ()
     step = "imputation"
     components = _components(step)
 
 
 class TestEncoding(TransformerContract):
+    trusted_types = ()
     step = "encoding"
     components = _components(step)
 
 
 class TestScaling(TransformerContract):
+    trusted_types = ()
     step = "scaling"
     components = _components(step)
 
 
 class TestGeneration(TransformerContract):
+    trusted_types = ()
     step = "generation"
     components = _components(step)
 
@@ -32,5 +36,6 @@ class TestGeneration(TransformerContract):
 
 
 class TestSelection(TransformerContract):
+    trusted_types = ()
     step = "selection"
     components = _components(step)

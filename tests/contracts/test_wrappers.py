@@ -5,8 +5,10 @@ from pipelines.catalog import CATALOG
 
 
 class TestBalancing(WrapperContract):
+    trusted_types = ()
     components = tuple(component for component in CATALOG["balancing"] if component.name != "none")
 
 
 class TestCalibration(WrapperContract):
+    trusted_types = ()
     components = tuple(component for component in CATALOG["calibration"] if component.name != "none")

@@ -1,0 +1,5 @@
+"""The error of this package."""
+
+
+class StorageError(ValueError):
+    """An object cannot be written, or an archive cannot be read."""
