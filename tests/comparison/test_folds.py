@@ -11,8 +11,9 @@ from sklearn.model_selection import RepeatedStratifiedKFold
 from sklearn.svm import SVC
 
 from automl import nested_cross_validate
-from automl.comparison.folds import compare_folds, correlated_posterior, holm
+from automl.comparison.folds import compare_folds, holm
 from automl.errors import InvalidInputError
+from automl.paired_test import correlated_posterior
 
 
 def scores(n_train=80, n_test=20, **by_estimator):
