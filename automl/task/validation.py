@@ -20,7 +20,7 @@ from automl.errors import InvalidInputError, RareClassWarning
 from automl.task.metrics import Metric, arbitrary_predictions, try_metric
 from automl.task.splits import lone_rows
 from automl.task.table_validation import as_array
-from pipelines.table.columns import TableError
+from pipelines.table.cells import TableError
 from pipelines.table.raw import to_array
 
 Array = NDArray[Any]

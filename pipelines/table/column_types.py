@@ -4,224 +4,417 @@ from __future__ import annotations
 
 import re
 from collections.abc import Hashable
-from dataclasses import replace
-from datetime import datetime
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from pipelines.table.columns import (
-    DATE_PARTS,
-    BooleanReader,
-    CategoryReader,
+from pipelines.table.cells import (
     Codes,
-    Column,
-    DateReader,
     Floats,
-    NumericReader,
-    TextReader,
+    TableError,
+    Texts,
     content_type,
-    date_part,
+    evenly_spaced,
     factorize,
     is_placeholder,
     level_text,
-    parse_dates,
-    parse_numbers,
+    take_rows,
+)
+from pipelines.table.columns import (
+    BOOLEANS,
+    DATE_PARTS,
+    BooleanReader,
+    CategoryReader,
+    Column,
+    DateReader,
+    Dates,
+    NumericReader,
+    TimeReader,
+    date_part,
     read_dates,
+    text_dates,
+    zone_text,
 )
+from pipelines.table.date_texts import DateFormat, find_date_format, find_time_kind, parse_durations, parse_times
+from pipelines.table.number_texts import NumberFormat, find_format, has_leading_zeros, parse_numbers
+from pipelines.table.texts import CharacterReader, TextReader, mean_words, names_rows
 
-DATE_FORMATS = (
-    "ISO8601",
-    "%Y-%m",
-    "%Y/%m/%d",
-    "%Y/%m/%d %H:%M",
-    "%Y/%m/%d %H:%M:%S",
-    "%m/%d/%Y",
-    "%m/%d/%Y %H:%M",
-    "%m/%d/%Y %H:%M:%S",
-    "%m/%d/%y",
-    "%d/%m/%Y",
-    "%d/%m/%Y %H:%M",
-    "%d/%m/%Y %H:%M:%S",
-    "%d/%m/%y",
-    "%d.%m.%Y",
-    "%d.%m.%Y %H:%M",
-    "%d.%m.%Y %H:%M:%S",
-    "%d-%m-%Y",
-    "%d-%b-%Y",
-    "%d-%b-%y",
-    "%d %b %Y",
-    "%d %B %Y",
-    "%b %d, %Y",
-    "%B %d, %Y",
-)
-MAX_CODES = 20  # texts with at most this number of distinct whole numbers count as codes of categories
+KINDS = ("number", "category", "text", "date", "time", "drop")  # kinds that users may ask for
 MIN_ROWS_FOR_IDENTIFIER = 20  # with fewer rows an identifier looks like a category
 IDENTIFIER_SHARE = 0.95  # a column with at least this share of distinct values may be an identifier
 IDENTIFIER_NAME = re.compile(r"(.*[_\W])?(id|ID|Id|index|Index|row|Row|row_?number)$|.*[a-z]I[dD]$|Unnamed: ?\d+$")
-DIGEST = re.compile(r"[0-9a-fA-F-]{16,}$")
+CONSTANT = "holds a single value and is not used"
+EMPTY = "has no content and is not used"
 _SAMPLE_SIZE = 1000  # texts that decide between category, text and identifier
+_MIN_WORDS = 3.0  # texts with this mean number of words are free texts
+_WANTED = "set by the argument columns"
 
 
-def infer_column(name: Hashable, column: pd.Series, max_categories: int, text_features: int, all_text: bool) -> Column:
+@dataclass(frozen=True)
+class Rules:
+    """The settings of the reader that decide how a column is read.
+
+    Attributes
+    ----------
+    max_categories : int
+        Largest number of codes of a category column.
+    text_features : int
+        Largest number of hashed columns or components of a text column.
+    all_text : bool
+        Whether the whole table consists of texts. Then whole numbers are numbers, even if there are few.
+    """
+
+    max_categories: int
+    text_features: int
+    all_text: bool = False
+
+
+@dataclass(frozen=True)
+class _Content:
+    """The distinct texts of a column, with the code of each row (-1 where missing) and the number of their rows."""
+
+    column: pd.Series
+    codes: Codes
+    texts: Texts
+    counts: NDArray[np.intp]
+
+    @property
+    def missing(self) -> bool:
+        return bool((self.codes < 0).any())
+
+
+def infer_column(name: Hashable, column: pd.Series, rules: Rules, wanted: str | None = None) -> Column:
     """Return the description of a column, with its kind and its fitted reader.
 
     Parameters
     ----------
-    all_text : bool
-        Whether the whole table consists of texts. Then whole numbers are numbers, even if there are few.
+    wanted : str, optional
+        Kind that the user asks for, one of `KINDS`.
+
+    Raises
+    ------
+    TableError
+        If the column cannot be read as the wanted kind.
     """
+    if wanted == "drop":
+        return Column(name, "drop", reason=_WANTED)
     held = content_type(column)
+    if wanted is not None:
+        return _wanted_column(name, column, held, rules, wanted)
     if held in ("number", "duration"):
-        return numeric_columns([name], NumericReader().read(column))[0]
+        return numeric_columns([name], NumericReader().read(column), _of_dtype(column))[0]
     if held == "boolean":
-        values = BooleanReader().read(column)
-        return _boolean_column(name, values)
+        return _boolean_column(name, BooleanReader().read(column), _of_dtype(column))
     if held == "date":
-        return _date_column(name, column, "ISO8601")
-    codes, texts = factorize(column)
-    if len(texts) == 0:
-        return Column(name, "constant", reason="all cells are missing")
-    missing = bool((codes < 0).any())
-    if len(texts) == 1 and not missing:
-        return Column(name, "constant", reason=f"all cells are {texts[0]!r}")
-    if held == "string" and _are_numbers(texts, all_text):
-        return numeric_columns([name], NumericReader().read(column))[0]
-    format = _date_format(texts)
-    if format:
-        return _date_column(name, column, format)
-    return _text_column(name, column, codes, texts, max_categories, text_features)
+        return _dates_of_dtype(name, column, _of_dtype(column))
+    content = _content(column)
+    if len(content.texts) == 0 or (len(content.texts) == 1 and not content.missing):
+        return _constant_text(name, content)
+    if held == "category":
+        return _text_dates(name, content, codes=True) or _text_column(name, content, rules, declared=True)
+    return (
+        _text_booleans(name, content)
+        or _text_dates(name, content, digits_only=True)
+        or _text_numbers(name, content, rules.all_text)
+        or _text_dates(name, content)
+        or _text_times(name, content)
+        or _text_column(name, content, rules)
+    )
 
 
-def numeric_columns(names: list[Hashable], values: Floats) -> list[Column]:
+def numeric_columns(names: list[Hashable], values: Floats, reason: str = "numbers") -> list[Column]:
     """Return the descriptions of the columns of a float array of shape (n_rows, len(names))."""
     low, high = np.fmin.reduce(values, axis=0), np.fmax.reduce(values, axis=0)
     missing: NDArray[np.bool_] = np.any(np.isnan(values), axis=0)
+    reader = NumericReader()
+    constant = (low == high) & ~missing
+    span = high - low == len(values) - 1
     columns = []
     for i, name in enumerate(names):
         if np.isnan(low[i]):
-            column = Column(name, "constant", reason="all cells are missing")
-        elif low[i] == high[i] and not missing[i]:
-            column = Column(name, "constant", reason=f"all cells are {low[i]:g}")
-        elif _numbers_rows(name, values[:, i], low[i], high[i]):
-            column = Column(name, "identifier", reason="its name and its values look like row numbers")
+            column = Column(name, "constant", reason="all cells are missing", notice=EMPTY)
+        elif constant[i]:
+            column = Column(name, "constant", reason=f"all cells are {low[i]:g}", notice=CONSTANT)
+        elif span[i] and _numbers_rows(name, values[:, i], low[i]):
+            column = Column(
+                name,
+                "identifier",
+                reason="its name and its values look like row numbers",
+                notice="numbers the rows, by its name and its values, and is not used",
+                remedy="number",
+            )
         else:
-            column = Column(name, "numeric", missing=bool(missing[i]), reader=NumericReader())
+            column = Column(name, "number", reason=reason, missing=bool(missing[i]), reader=reader)
         columns.append(column)
     return columns
 
 
-def _numbers_rows(name: Hashable, values: Floats, low: float, high: float) -> bool:
+def _numbers_rows(name: Hashable, values: Floats, low: float) -> bool:
     """Return whether a column only numbers the rows, by its name and its values."""
-    if not (isinstance(name, str) and len(values) >= MIN_ROWS_FOR_IDENTIFIER and high - low == len(values) - 1):
+    if not isinstance(name, str) or len(values) < MIN_ROWS_FOR_IDENTIFIER:
         return False
     return bool(IDENTIFIER_NAME.match(name)) and np.array_equal(np.sort(values), low + np.arange(len(values)))
 
 
-def _boolean_column(name: Hashable, values: Floats) -> Column:
-    column = numeric_columns([name], values)[0]
+def _of_dtype(column: pd.Series) -> str:
+    return "the type of its cells" if column.dtype == object else f"its dtype {column.dtype}"
+
+
+def _content(column: pd.Series) -> _Content:
+    codes, texts = factorize(column)
+    return _Content(column, codes, texts, np.bincount(codes[codes >= 0], minlength=len(texts)))
+
+
+def _constant_text(name: Hashable, content: _Content) -> Column:
+    if len(content.texts) == 0:
+        return Column(name, "constant", reason="all cells are missing", notice=EMPTY)
+    return Column(name, "constant", reason=f"all cells are {content.texts[0]!r}", notice=CONSTANT)
+
+
+def _boolean_column(name: Hashable, values: Floats, reason: str) -> Column:
+    column = numeric_columns([name], values, reason)[0]
     return replace(column, kind="boolean", reader=BooleanReader()) if column.reader else column
 
 
-def _are_numbers(texts: NDArray[np.object_], all_text: bool) -> bool:
-    """Return whether texts are numbers; zip codes with leading zeros and few whole numbers are categories instead."""
-    texts = texts[~is_placeholder(texts)]
-    numbers = parse_numbers(texts)
-    if len(texts) == 0 or not np.isfinite(numbers).all():
-        return False
-    if all_text:
-        return True
-    if any(len(text) > 1 and text[0] == "0" and text.isdigit() for text in texts):
-        return False
-    return len(texts) > MAX_CODES or bool((numbers != np.round(numbers)).any())
+def _with_notice(column: Column, content: _Content, read: NDArray[np.bool_], what: str) -> Column:
+    """Return a column that says which texts are read as missing cells."""
+    n = int(content.counts[~read].sum())
+    if n == 0 or column.reader is None:
+        return column
+    example = content.texts[~read][content.counts[~read].argmax()]
+    cells = f"{n} cell is" if n == 1 else f"{n} cells are"
+    notice = f"{cells} missing, for example {example!r}, because they hold no {what}"
+    return replace(column, notice=notice, remedy="category")
 
 
-def _date_format(texts: NDArray[np.object_]) -> str | None:
-    """Return the date format that all texts have, or None; all texts together decide whether the day comes first."""
-    texts = texts[~is_placeholder(texts)]
-    sample = _evenly_spaced(texts, 5)
-    if not len(texts) or any(len(t) < 6 or len(t) > 40 or sum(c.isdigit() for c in t) < 3 for t in sample):
+def _text_booleans(name: Hashable, content: _Content) -> Column | None:
+    if len(content.texts) > 2 * len(BOOLEANS):
         return None
-    for format in DATE_FORMATS:
-        if all(_matches_format(text, format) for text in sample) and parse_dates(texts, format).notna().all():
-            return format
-    return None
+    known = content.texts[~is_placeholder(content.texts)]
+    found = {text.strip().lower() for text in known}
+    if not any(found == set(pair) for pair in BOOLEANS):
+        return None
+    column = _boolean_column(name, BooleanReader().read(content.column), "texts for true and false")
+    return _with_notice(column, content, ~is_placeholder(content.texts), "boolean")
 
 
-def _matches_format(text: str, format: str) -> bool:
-    try:
-        if format == "ISO8601":
-            # The hyphen distinguishes a date from a number of eight digits.
-            datetime.fromisoformat(text)
-            return text[4:5] == "-"
-        datetime.strptime(text, format)
-    except ValueError:
-        return False
-    return True
+def _text_numbers(name: Hashable, content: _Content, all_text: bool) -> Column | None:
+    format = find_format(content.texts, content.counts, all_text=all_text)
+    return None if format is None else _number_column(name, content, NumericReader(format))
 
 
-def _date_column(name: Hashable, column: pd.Series, format: str) -> Column:
-    zone = str(column.dt.tz) if isinstance(column.dtype, pd.DatetimeTZDtype) else None
-    dates = read_dates(column, format, zone)
-    if dates.isna().all():
-        return Column(name, "constant", reason="all cells are missing")
-    first, missing = dates.min(), bool(dates.isna().any())
-    if first == dates.max() and not missing:
-        return Column(name, "constant", reason=f"all cells are {first}")
-    values = {part: date_part(dates, part, first) for part in DATE_PARTS}
-    varied = tuple(part for part, value in values.items() if np.fmin.reduce(value) < np.fmax.reduce(value))
-    reader = DateReader(varied or ("_elapsed",), first, format, zone)
-    return Column(name, "date", missing=missing, reader=reader)
+def _number_column(name: Hashable, content: _Content, reader: NumericReader) -> Column:
+    """Return the description of a column of texts that hold numbers or durations."""
+    numbers = reader.parse(content.texts)
+    reason = "texts that are durations" if reader.seconds else f"texts that are numbers{_notation(reader.format)}"
+    column = numeric_columns([name], take_rows(numbers, content.codes)[:, None], reason)[0]
+    if column.reader is None:
+        return column
+    return _with_notice(replace(column, reader=reader), content, np.isfinite(numbers), "number")
 
 
-def _text_column(
-    name: Hashable, column: pd.Series, codes: Codes, texts: NDArray[np.object_], max_categories: int, text_features: int
-) -> Column:
-    """Return the description of a column of texts: text, identifier or category."""
-    missing = bool((codes < 0).any())
-    counts = np.bincount(codes[codes >= 0], minlength=len(texts))
-    distinct = len(texts) / counts.sum()
-    if len(texts) >= MIN_ROWS_FOR_IDENTIFIER and distinct > 0.2:
-        sample = _evenly_spaced(texts, _SAMPLE_SIZE)
-        n_words = float(np.mean([len(text.split()) for text in sample]))
-        n_characters = float(np.mean([len(text) for text in sample]))
-        names_rows = distinct > IDENTIFIER_SHARE
-        if n_words >= 3 or (names_rows and n_words >= 1.5):
-            return Column(name, "text", missing=missing, reader=TextReader(text_features))
-        if names_rows and (n_characters <= 40 or all(DIGEST.match(text) for text in sample)):
-            reason = f"{len(texts)} different values in {counts.sum()} rows do not repeat in other rows"
-            return Column(name, "identifier", reason=reason)
-        if names_rows:
-            return Column(name, "text", missing=missing, reader=TextReader(text_features, "char"))
-    return Column(name, "category", missing=missing, reader=_category_reader(column, texts, counts, max_categories))
+def _notation(format: NumberFormat) -> str:
+    """Return the decimal comma and the units of a notation, for people."""
+    units = [" ".join(part for part in unit.split("|") if part) for unit, _ in format.units if unit][:3]
+    parts = (["decimal comma"] if format.decimal == "," else []) + [f"unit {unit}" for unit in units]
+    return f" ({', '.join(parts)})" if parts else ""
 
 
-def _category_reader(
-    column: pd.Series, texts: NDArray[np.object_], counts: NDArray[np.intp], max_categories: int
-) -> CategoryReader:
-    order = _level_order(column, texts)
-    grouped = len(texts) > max_categories
+def _text_dates(name: Hashable, content: _Content, *, digits_only: bool = False, codes: bool = False) -> Column | None:
+    """Return the description of a column of texts that are dates, or None.
+
+    Parameters
+    ----------
+    digits_only : bool
+        Whether to read only texts of digits, such as "20240131", which otherwise count as numbers.
+    codes : bool
+        Whether texts of digits are codes of categories.
+    """
+    digits = all(len(text.strip()) >= 8 and text.strip().isdigit() for text in content.texts[:20])
+    if (digits_only and not digits) or (codes and digits):
+        return None
+    format = find_date_format(content.texts, content.counts)
+    return None if format is None else _dates_of_texts(name, content, format, "texts that are dates")
+
+
+def _dates_of_texts(name: Hashable, content: _Content, format: DateFormat, reason: str) -> Column:
+    parsed = format.parse(content.texts)
+    column = _date_column(name, text_dates(parsed, content.codes, None), format, None, reason)
+    return _with_notice(column, content, ~np.isnat(parsed), "date")
+
+
+def _dates_of_dtype(name: Hashable, column: pd.Series, reason: str) -> Column:
+    zone = zone_text(column) if isinstance(column.dtype, pd.DatetimeTZDtype) else None
+    return _date_column(name, read_dates(column, DateFormat(), zone), DateFormat(), zone, reason)
+
+
+def _date_column(name: Hashable, dates: Dates, format: DateFormat, zone: str | None, reason: str) -> Column:
+    missing = np.isnat(dates)
+    if missing.all():
+        return Column(name, "constant", reason="all cells are missing", notice=EMPTY)
+    first, last = dates[~missing].min(), dates[~missing].max()
+    if first == last and not missing.any():
+        return Column(name, "constant", reason=f"all cells are {pd.Timestamp(first)}", notice=CONSTANT)
+    origin = int(first.astype(np.int64))
+    values = {part: date_part(dates[~missing], part, origin) for part in DATE_PARTS}
+    varied = tuple(part for part, value in values.items() if value.min() < value.max())
+    reader = DateReader(varied or ("_elapsed",), origin, format, zone)
+    return Column(name, "date", missing=bool(missing.any()), reason=reason, reader=reader)
+
+
+def _text_times(name: Hashable, content: _Content) -> Column | None:
+    kind = find_time_kind(content.texts, content.counts)
+    if kind == "duration":
+        return _number_column(name, content, NumericReader(seconds=True))
+    return _time_column(name, content, "times of day") if kind == "time" else None
+
+
+def _time_column(name: Hashable, content: _Content, reason: str) -> Column:
+    read = np.isfinite(parse_times(content.texts))
+    missing = content.missing or not read.all()
+    column = Column(name, "time", missing=missing, reason=reason, reader=TimeReader())
+    return _with_notice(column, content, read, "time of day")
+
+
+def _text_column(name: Hashable, content: _Content, rules: Rules, declared: bool = False) -> Column:
+    """Return the description of a column of texts: text, identifier or category.
+
+    Parameters
+    ----------
+    declared : bool
+        Whether the dtype of the column is category. Then different texts without words are not read by characters.
+    """
+    n_texts, n_cells = len(content.texts), int(content.counts.sum())
+    distinct = n_texts / n_cells
+    if n_texts >= MIN_ROWS_FOR_IDENTIFIER and distinct > 0.2:
+        sample = evenly_spaced(content.texts, _SAMPLE_SIZE)
+        by_blanks, words = mean_words(sample)
+        different = distinct > IDENTIFIER_SHARE
+        if by_blanks >= _MIN_WORDS or (different and by_blanks >= 1.5):
+            return _free_text(name, content, rules, f"texts of {by_blanks:.1f} words on average")
+        if words >= _MIN_WORDS:
+            return _free_text(name, content, rules, "texts in a script without blanks")
+        if different:
+            why = names_rows(sample) or ("categories" if declared else "")
+            reason = f"{n_texts} different values in {n_cells} rows"
+            if not why:
+                return _free_text(name, content, rules, f"{reason}, which are no {_IDENTIFIERS}")
+            return Column(
+                name,
+                "identifier",
+                reason=f"{reason} do not repeat in other rows: {why}",
+                notice=f"holds different {why} and is not used",
+                remedy="text",
+            )
+    reason = _of_dtype(content.column) if declared else f"texts with {n_texts} different values"
+    return _category_column(name, content, rules, reason)
+
+
+_IDENTIFIERS = "digests, running numbers or random tokens"
+
+
+def _free_text(name: Hashable, content: _Content, rules: Rules, reason: str) -> Column:
+    by_blanks, _ = mean_words(evenly_spaced(content.texts, _SAMPLE_SIZE))
+    reader: TextReader | CharacterReader = TextReader(rules.text_features)
+    if by_blanks < 1.5 or "without blanks" in reason:
+        reader = CharacterReader.learn(content.texts, rules.text_features)
+    return Column(name, "text", missing=content.missing, reason=reason, reader=reader)
+
+
+def _category_column(name: Hashable, content: _Content, rules: Rules, reason: str) -> Column:
+    """Return the description of a category column; it says so if the texts look like numbers."""
+    reader = _category_reader(content, rules.max_categories)
+    column = Column(name, "category", missing=content.missing, reason=reason, reader=reader)
+    if not isinstance(content.column.dtype, pd.CategoricalDtype):
+        known = content.texts[~is_placeholder(content.texts)]
+        numbers = np.isfinite(NumberFormat().parse(evenly_spaced(known, _SAMPLE_SIZE)))
+        if len(numbers) and numbers.mean() >= 0.5:
+            if has_leading_zeros(known):
+                why = "numbers with leading zeros"
+            elif numbers.all():
+                why = "few different whole numbers as texts"
+            else:
+                example = evenly_spaced(known, _SAMPLE_SIZE)[~numbers][0]
+                why = f"numbers and too many other texts, for example {example!r}"
+            notice = f"holds {why}, and is read as categories"
+            return replace(column, reason=f"{reason}; {why}", notice=notice, remedy="number")
+    return column
+
+
+def _category_reader(content: _Content, max_categories: int) -> CategoryReader:
+    order = _level_order(content.column, content.texts)
+    grouped = len(content.texts) > max_categories
     if grouped:
-        frequent = np.lexsort((np.arange(len(texts)), -counts))[: max_categories - 1]
+        counts = content.counts
+        frequent = np.lexsort((np.arange(len(counts)), -counts))[: max_categories - 1]
         order = order[np.isin(order, frequent)]
-    return CategoryReader(tuple(str(text) for text in texts[order]), grouped)
+    return CategoryReader(tuple(str(text) for text in content.texts[order]), grouped)
 
 
-def _level_order(column: pd.Series, texts: NDArray[np.object_]) -> NDArray[np.intp]:
+def _level_order(column: pd.Series, texts: Texts) -> NDArray[np.intp]:
     """Return the order of the levels: as declared for ordered categories, else by number if possible, else by text."""
     if isinstance(column.dtype, pd.CategoricalDtype) and column.cat.ordered:
-        _, declared = factorize(column)
-        rank = pd.Series(np.arange(len(column.cat.categories)), index=_texts_of(column.cat.categories))
-        return np.argsort(rank[~rank.index.duplicated()].reindex(declared).to_numpy(), kind="stable")
+        rank: dict[str, int] = {}
+        for level in column.cat.categories:
+            rank.setdefault(level_text(level), len(rank))
+        return np.argsort([rank[text] for text in texts], kind="stable")
     numbers = parse_numbers(texts)
     return np.arange(len(texts)) if np.isnan(numbers).any() else np.argsort(numbers, kind="stable")
 
 
-def _texts_of(levels: pd.Index) -> list[str]:
-    return [level_text(level) for level in levels]
+def _wanted_column(name: Hashable, column: pd.Series, held: str, rules: Rules, wanted: str) -> Column:
+    """Return the description of a column as the user wants it."""
+    content = _content(column)
+    if len(content.texts) == 0 or (len(content.texts) == 1 and not content.missing):
+        return _constant_text(name, content)
+    missing = content.missing
+    if wanted == "category":
+        reader = _category_reader(content, rules.max_categories)
+        found: Column | None = Column(name, "category", missing=missing, reader=reader)
+    elif wanted == "text":
+        found = _free_text(name, content, rules, "")
+    elif wanted == "number":
+        found = _wanted_number(name, content, held)
+    else:
+        found = _wanted_date(name, content, held) if wanted == "date" else _wanted_time(name, content, held)
+    if found is None:
+        advice = "convert it with pandas.to_datetime" if wanted == "date" else "name another kind"
+        raise TableError(
+            f"columns: column {name!r} cannot be read as {wanted!r}; its first value is {content.texts[0]!r}; {advice}"
+        )
+    return replace(found, reason=_WANTED) if found.reader else found
 
 
-def _evenly_spaced(texts: NDArray[np.object_], size: int) -> NDArray[np.object_]:
-    """Return at most `size` texts, evenly spaced."""
-    return texts[np.unique(np.linspace(0, len(texts) - 1, size).astype(int))] if len(texts) > size else texts
+def _wanted_number(name: Hashable, content: _Content, held: str) -> Column | None:
+    if held in ("number", "duration", "boolean"):
+        return _from_reader(name, "number", content, NumericReader())
+    if held == "date":
+        return None
+    format = find_format(content.texts, content.counts, forced=True)
+    if format is not None:
+        return _number_column(name, content, NumericReader(format))
+    if np.isfinite(parse_durations(content.texts)).any():
+        return _number_column(name, content, NumericReader(seconds=True))
+    return None
+
+
+def _wanted_date(name: Hashable, content: _Content, held: str) -> Column | None:
+    if held == "date":
+        return _dates_of_dtype(name, content.column, "")
+    if held in ("number", "duration", "boolean"):
+        return None
+    format = find_date_format(content.texts, content.counts, forced=True)
+    return None if format is None else _dates_of_texts(name, content, format, "")
+
+
+def _wanted_time(name: Hashable, content: _Content, held: str) -> Column | None:
+    if held in ("date", "duration"):
+        return _from_reader(name, "time", content, TimeReader())
+    return _time_column(name, content, "") if np.isfinite(parse_times(content.texts)).any() else None
+
+
+def _from_reader(name: Hashable, kind: str, content: _Content, reader: NumericReader | TimeReader) -> Column:
+    missing = bool(np.isnan(reader.read(content.column)).any())
+    return Column(name, kind, missing=missing, reader=reader)

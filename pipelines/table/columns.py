@@ -5,28 +5,46 @@ from __future__ import annotations
 import sys
 from collections.abc import Hashable
 from dataclasses import dataclass
-from decimal import Decimal
-from numbers import Integral, Real
+from datetime import UTC, timedelta, timezone, tzinfo
+from functools import lru_cache
 from typing import Any, Protocol
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api import types
-from sklearn.feature_extraction.text import HashingVectorizer
 
-Floats = NDArray[np.float64]
-Codes = NDArray[np.intp]
+from pipelines.table.cells import Floats, Texts, check_readable, content_type, factorize, take_rows
+from pipelines.table.date_texts import DateFormat, parse_durations, parse_times
+from pipelines.table.number_texts import NumberFormat, parse_numbers
 
-# Texts that mean a missing value in columns of numbers and dates; in category columns they are ordinary levels.
-PLACEHOLDERS = frozenset({"?", "-", ".", "na", "n/a", "#n/a", "nan", "nat", "<na>", "null", "none", "unknown"})
-DATES = ("datetime", "datetime64", "date")
-NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")
-DURATIONS = ("timedelta", "timedelta64")
+Dates = NDArray[np.datetime64]
 
-
-class TableError(ValueError):
-    """A table cannot be read; the message names the column and how to fix it."""
+# Pairs of texts for true and false; a column whose texts are one of the pairs holds booleans.
+BOOLEANS = (
+    ("true", "false"),
+    ("yes", "no"),
+    ("y", "n"),
+    ("t", "f"),
+    ("on", "off"),
+    ("ja", "nein"),
+    ("j", "n"),
+    ("wahr", "falsch"),
+    ("oui", "non"),
+    ("o", "n"),
+    ("vrai", "faux"),
+    ("si", "no"),
+    ("sí", "no"),
+    ("sì", "no"),
+    ("s", "n"),
+    ("sim", "não"),
+    ("tak", "nie"),
+    ("да", "нет"),
+    ("是", "否"),
+    ("はい", "いいえ"),
+)
+_PLAIN_NUMBERS, _ISO_DATES = NumberFormat(), DateFormat()
+_TRUTH = {text: value for pair in BOOLEANS for text, value in zip(pair, (1.0, 0.0), strict=True)}
 
 
 class Reader(Protocol):
@@ -38,60 +56,8 @@ class Reader(Protocol):
         ...
 
     def read(self, column: pd.Series) -> Floats:
-        """Return a float array of shape (n_rows, len(parts)); missing cells are NaN."""
+        """Return a float array of shape (n_rows, len(suffixes)); missing cells are NaN."""
         ...
-
-
-def level_text(value: Any) -> str:
-    """Return the text by which levels are compared: 1, 1.0, Decimal(1) and "1" are the same level.
-
-    >>> level_text(1.0), level_text(True), level_text(" a")
-    ('1', 'True', ' a')
-    """
-    if isinstance(value, str):
-        return value
-    if isinstance(value, bool | np.bool_):
-        return str(bool(value))
-    if isinstance(value, Integral):
-        return str(int(value))
-    if isinstance(value, Real | Decimal):
-        number = float(value)
-        return str(int(number)) if number.is_integer() and abs(number) < 2**53 else str(value)
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return str(value)
-
-
-def factorize(column: pd.Series) -> tuple[Codes, NDArray[np.object_]]:
-    """Return codes (-1 where missing) and the sorted texts of the distinct values; blank strings are missing values."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        codes, values = np.asarray(column.cat.codes, dtype=np.intp), column.cat.categories.to_numpy(dtype=object)
-    else:
-        if column.dtype == object and types.infer_dtype(column, skipna=True) != "string":
-            # In a hash table True equals 1, so mixed cells become texts first.
-            column = column.map(level_text, na_action="ignore")
-        codes, uniques = pd.factorize(column)
-        values = np.asarray(uniques, dtype=object)
-    if len(values) == 0:
-        return codes, values
-    used = np.bincount(codes[codes >= 0], minlength=len(values)) > 0
-    texts = pd.Series([level_text(value) for value in values], dtype=object)
-    known = used & (texts.str.strip() != "").to_numpy(dtype=bool)
-    # Different values may have the same text (categories 1 and "1"), so the texts get new codes.
-    renumbered = np.full(len(values), -1, dtype=np.intp)
-    levels, renumbered[known] = np.unique(texts.to_numpy()[known], return_inverse=True)
-    return np.where(codes < 0, -1, renumbered[codes]), levels
-
-
-def take_rows(values: Floats, codes: Codes) -> Floats:
-    """Return ``values[codes]``, with NaN rows where the code is -1."""
-    padded = np.concatenate([values, np.full((1, *values.shape[1:]), np.nan)])
-    return padded[codes]
-
-
-def parse_numbers(texts: NDArray[np.object_]) -> Floats:
-    """Return the numbers that the texts hold; NaN where a text holds no number."""
-    return np.asarray(pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce"), dtype=np.float64)
 
 
 def _floats(column: pd.Series) -> Floats:
@@ -103,52 +69,20 @@ def _floats(column: pd.Series) -> Floats:
         return np.asarray(column.where(within, np.inf), dtype=np.float64)
 
 
-def parse_dates(texts: NDArray[np.object_], format: str) -> pd.DatetimeIndex:
-    """Return the dates that the texts hold, in UTC; NaT where a text does not have the format."""
-    return pd.DatetimeIndex(pd.to_datetime(pd.Series(texts, dtype=object), format=format, errors="coerce", utc=True))
-
-
-def is_placeholder(texts: NDArray[np.object_]) -> NDArray[np.bool_]:
-    """Return which texts mean a missing value."""
-    return np.array([text.strip().lower() in PLACEHOLDERS for text in texts], dtype=bool)
-
-
-def content_type(column: pd.Series) -> str:
-    """Return the type of the values: number, duration, boolean, date, category, string or empty."""
-    dtype = column.dtype
-    if isinstance(dtype, pd.CategoricalDtype):
-        return "category"
-    if types.is_bool_dtype(dtype):
-        return "boolean"
-    if types.is_numeric_dtype(dtype):
-        return "number"
-    if types.is_datetime64_any_dtype(dtype) or isinstance(dtype, pd.PeriodDtype):
-        return "date"
-    if types.is_timedelta64_dtype(dtype):
-        return "duration"
-    held = types.infer_dtype(column, skipna=True)
-    if held in NUMBERS:
-        return "number"
-    if held in DATES:
-        return "date"
-    if held in DURATIONS:
-        return "duration"
-    return {"boolean": "boolean", "empty": "empty"}.get(held, "string")
-
-
-def _check_readable(column: pd.Series, kind: str, texts: NDArray[np.object_], read: NDArray[np.bool_]) -> None:
-    """Raise a TableError if no cell can be read; single cells that cannot be read count as missing."""
-    bad = ~read & ~is_placeholder(texts)
-    if bad.any() and not read.any():
-        raise TableError(
-            f"column {column.name!r} held {kind} in fit but now holds {texts[bad][0]!r}; pass {kind}, or empty cells"
-        )
-
-
 @dataclass(frozen=True)
 class NumericReader:
-    """Reads numbers, durations (in seconds), and texts that hold numbers; any other text is a missing value."""
+    """Reads numbers, durations (in seconds), and texts that hold numbers; any other text is a missing value.
 
+    Attributes
+    ----------
+    format : NumberFormat
+        Notation of numbers that are texts.
+    seconds : bool
+        Whether the texts are durations, such as "1 days 02:03:04".
+    """
+
+    format: NumberFormat = _PLAIN_NUMBERS
+    seconds: bool = False
     suffixes: tuple[str, ...] = ("",)
 
     def read(self, column: pd.Series) -> Floats:
@@ -164,14 +98,21 @@ class NumericReader:
         if held == "duration":
             return np.asarray(pd.to_timedelta(column).dt.total_seconds(), dtype=np.float64)
         codes, texts = factorize(column)
-        numbers = parse_numbers(texts)
-        _check_readable(column, "numbers", texts, ~np.isnan(numbers))
+        numbers = self.parse(texts)
+        check_readable(column.name, "numbers", texts, ~np.isnan(numbers))
         return take_rows(numbers, codes)
+
+    def parse(self, texts: Texts) -> Floats:
+        """Return the numbers that the texts hold; NaN for other texts."""
+        if not self.seconds:
+            return self.format.parse(texts)
+        durations = parse_durations(texts)
+        return np.where(np.isnan(durations), parse_numbers(texts), durations)
 
 
 @dataclass(frozen=True)
 class BooleanReader:
-    """Reads true as 1 and false as 0, from booleans, numbers or texts."""
+    """Reads true as 1 and false as 0, from booleans, numbers or texts such as "yes" and "no"."""
 
     suffixes: tuple[str, ...] = ("",)
 
@@ -180,10 +121,9 @@ class BooleanReader:
         if content_type(column) in ("boolean", "number", "empty"):
             return NumericReader().read(column)
         codes, texts = factorize(column)
-        truth = {"true": 1.0, "false": 0.0}
-        values = np.array([truth.get(text.strip().lower(), np.nan) for text in texts], dtype=np.float64)
+        values = np.array([_TRUTH.get(text.strip().lower(), np.nan) for text in texts], dtype=np.float64)
         values = np.where(np.isnan(values), parse_numbers(texts), values)
-        _check_readable(column, "booleans", texts, ~np.isnan(values))
+        check_readable(column.name, "booleans", texts, ~np.isnan(values))
         return take_rows(values, codes)[:, None]
 
 
@@ -208,17 +148,27 @@ class CategoryReader:
     def read(self, column: pd.Series) -> Floats:
         """Return a float array of shape (n_rows, 1)."""
         codes, texts = factorize(column)
-        known = pd.Index(self.levels, dtype=object)
-        found = known.get_indexer(pd.Index(texts, dtype=object)).astype(np.float64)
-        unknown = found < 0
-        if unknown.any():
-            numbers = pd.Series(parse_numbers(known.to_numpy()))
-            unique = numbers[numbers.notna() & ~numbers.duplicated(keep=False)]
-            position = pd.Index(unique).get_indexer(pd.Index(parse_numbers(texts[unknown])))
+        known = _level_codes(self.levels)
+        found = np.array([known.get(text, -1) for text in texts], dtype=np.float64)
+        unknown = np.flatnonzero(found < 0)
+        if len(unknown):
             rest = float(len(self.levels)) if self.grouped else np.nan
-            matched = np.append(unique.index.to_numpy(dtype=np.float64), rest)
-            found[unknown] = matched[position]
+            numbers = _level_numbers(self.levels)
+            found[unknown] = [numbers.get(number, rest) for number in parse_numbers(texts[unknown]).tolist()]
         return take_rows(found, codes)[:, None]
+
+
+@lru_cache(maxsize=512)
+def _level_codes(levels: tuple[str, ...]) -> dict[str, int]:
+    return {level: i for i, level in enumerate(levels)}
+
+
+@lru_cache(maxsize=512)
+def _level_numbers(levels: tuple[str, ...]) -> dict[float, float]:
+    """Return the codes of the numbers that exactly one level holds."""
+    numbers = pd.Series(parse_numbers(np.array(levels, dtype=object)))
+    unique = numbers[numbers.notna() & ~numbers.duplicated(keep=False)]
+    return {float(number): float(code) for code, number in unique.items()}  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -227,17 +177,18 @@ class DateReader:
 
     Attributes
     ----------
-    first : Timestamp
-        First date of training, as wall-clock time without zone.
-    format : str
-        Format of dates that are texts.
+    first : int
+        First date of training, as wall-clock time without zone, in microseconds since 1970.
+    format : DateFormat
+        Notation of dates that are texts.
     zone : str or None
-        Dates with a time zone are converted to this zone (UTC if None), then read as wall-clock time.
+        Dates with a time zone are converted to this zone (UTC if None), then read as wall-clock time. The name of a
+        zone, or an offset such as "+01:00".
     """
 
     suffixes: tuple[str, ...]
-    first: pd.Timestamp
-    format: str = "ISO8601"
+    first: int
+    format: DateFormat = _ISO_DATES
     zone: str | None = None
 
     def read(self, column: pd.Series) -> Floats:
@@ -249,66 +200,116 @@ class DateReader:
 DATE_PARTS = ("_year", "_month", "_day", "_weekday", "_hour", "_elapsed")
 
 
-def date_part(dates: pd.DatetimeIndex, part: str, first: pd.Timestamp) -> Floats:
+def date_part(dates: Dates, part: str, first: int) -> Floats:
     """Return one part of each date: "_hour" includes the minutes as a fraction, "_elapsed" is in days."""
+    days = dates.astype("M8[D]")
+    values: NDArray[Any]
     if part == "_elapsed":
-        return np.asarray((dates - first) / pd.Timedelta(days=1), dtype=np.float64)
-    if part == "_hour":
-        return np.asarray(dates.hour + dates.minute / 60, dtype=np.float64)
-    if part == "_weekday":
-        return np.asarray(dates.day_of_week, dtype=np.float64)
-    return np.asarray(getattr(dates, part[1:]), dtype=np.float64)
-
-
-def read_dates(column: pd.Series, format: str, zone: str | None) -> pd.DatetimeIndex:
-    """Return wall-clock times without zone; NaT where a cell is missing or holds no date."""
-    dtype = column.dtype
-    if isinstance(dtype, pd.PeriodDtype):
-        dates = pd.DatetimeIndex(column.dt.to_timestamp())
-    elif isinstance(dtype, pd.DatetimeTZDtype) or (isinstance(dtype, np.dtype) and dtype.kind == "M"):
-        dates = pd.DatetimeIndex(column)
-    elif content_type(column) == "date":
-        dates = pd.DatetimeIndex(pd.to_datetime(column.astype(object), errors="coerce", utc=True))
+        values = (dates.view(np.int64) - first) / 86_400e6
+    elif part == "_hour":
+        minutes = (dates - days).view(np.int64) // 60_000_000
+        values = minutes // 60 + minutes % 60 / 60
+    elif part == "_weekday":
+        values = (days.view(np.int64) + 3) % 7  # the first day of 1970 was a Thursday
+    elif part == "_year":
+        values = days.astype("M8[Y]").view(np.int64) + 1970
+    elif part == "_month":
+        values = days.astype("M8[M]").view(np.int64) % 12 + 1
     else:
-        # Numbers are not dates: as texts they do not have a date format.
-        codes, texts = factorize(column)
-        parsed = parse_dates(texts, format)
-        _check_readable(column, "dates", texts, np.asarray(parsed.notna()))
-        dates = pd.DatetimeIndex(parsed.append(pd.DatetimeIndex([pd.NaT], tz="UTC"))[codes])
-    # Microseconds cover all dates of calendars and placeholders such as 9999-12-31; nanoseconds end in the year 2262.
-    dates = dates.as_unit("us")
-    return dates if dates.tz is None else dates.tz_convert(zone or "UTC").tz_localize(None)
+        values = (days - days.astype("M8[M]").astype("M8[D]")).view(np.int64) + 1
+    return np.where(np.isnat(dates), np.nan, values.astype(np.float64))
+
+
+def read_dates(column: pd.Series, format: DateFormat, zone: str | None) -> Dates:
+    """Return wall-clock times without zone as datetime64[us]; NaT where a cell is missing or holds no date."""
+    dtype = column.dtype
+    if isinstance(dtype, np.dtype) and dtype.kind == "M":
+        return column.to_numpy().astype("M8[us]")
+    if isinstance(dtype, pd.PeriodDtype):
+        return column.dt.to_timestamp().to_numpy().astype("M8[us]")
+    if isinstance(dtype, pd.DatetimeTZDtype):
+        return wall_clock(pd.DatetimeIndex(column), zone)
+    if content_type(column) == "date":
+        # Microseconds cover all dates of calendars and placeholders such as 9999-12-31; nanoseconds end in 2262.
+        return wall_clock(pd.DatetimeIndex(pd.to_datetime(column.astype(object), errors="coerce", utc=True)), zone)
+    # Numbers are not dates: as texts they do not have a date format.
+    codes, texts = factorize(column)
+    parsed = format.parse(texts)
+    check_readable(column.name, "dates", texts, ~np.isnat(parsed))
+    return text_dates(parsed, codes, zone)
+
+
+def text_dates(parsed: Dates, codes: NDArray[np.intp], zone: str | None) -> Dates:
+    """Return the dates of the rows from the dates of the distinct texts, in UTC."""
+    dates = np.append(parsed, np.datetime64("NaT", "us"))[codes]
+    return dates if zone is None else wall_clock(pd.DatetimeIndex(dates, tz="UTC"), zone)
+
+
+def wall_clock(dates: pd.DatetimeIndex, zone: str | None) -> Dates:
+    """Return dates with any zone as wall-clock times in another zone (UTC if None)."""
+    return dates.as_unit("us").tz_convert(_as_zone(zone)).tz_localize(None).to_numpy()
+
+
+def _as_zone(zone: str | None) -> tzinfo:
+    if zone is None:
+        return UTC
+    if zone[0] not in "+-":
+        return ZoneInfo(zone)
+    hours, minutes, *seconds = (int(part) for part in zone[1:].split(":"))
+    offset = timedelta(hours=hours, minutes=minutes, seconds=seconds[0] if seconds else 0)
+    return timezone(-offset if zone[0] == "-" else offset)
+
+
+def zone_text(column: pd.Series) -> str | None:
+    """Return the zone of a column of dates as a text that `DateReader` keeps; None means UTC.
+
+    Zones of any library work: the text is the name of a zone of the zone database or an offset, whichever gives the
+    wall-clock times that the column shows; if none does, the dates are read in UTC.
+    """
+    dates = pd.DatetimeIndex(column.dropna())
+    if not len(dates):
+        return None
+    shown = dates.tz_localize(None)
+    offsets = (shown - dates.tz_convert("UTC").tz_localize(None)).unique()
+    names = [str(getattr(dates.tz, name, "") or "") for name in ("key", "zone", "_filename")] + [str(dates.tz)]
+    for name in names:
+        parts = name.strip("'\")").split("/")
+        for start in range(max(0, len(parts) - 3), len(parts)):
+            key = "/".join(parts[start:])
+            try:
+                if key and (dates.tz_convert(ZoneInfo(key)).tz_localize(None) == shown).all():
+                    return key
+            except (ZoneInfoNotFoundError, ValueError, OSError):
+                continue
+    if len(offsets) > 1:
+        return None
+    seconds = round(offsets[0].total_seconds())
+    hours, rest = divmod(abs(seconds), 3600)
+    return f"{'-' if seconds < 0 else '+'}{hours:02}:{rest // 60:02}:{rest % 60:02}"
 
 
 @dataclass(frozen=True)
-class TextReader:
-    """Reads texts as hashed n-grams and lengths in characters and in words; it learns nothing from the rows.
+class TimeReader:
+    """Reads times of day as hours, and as sine and cosine, in which the end of the day is near its beginning."""
 
-    The hashed columns are the l2-normalized counts of word n-grams (of character n-grams for texts without spaces) in
-    each of `n_features` cells, by scikit-learn's `HashingVectorizer`. They are zero where a cell is missing.
-    """
-
-    n_features: int
-    analyzer: str = "word"
-
-    @property
-    def suffixes(self) -> tuple[str, ...]:
-        """Suffixes of the names of the output columns: ``_length``, ``_words``, ``_hash0``, ..."""
-        return ("_length", "_words", *(f"_hash{i}" for i in range(self.n_features)))
+    suffixes: tuple[str, ...] = ("_hour", "_sin", "_cos")
 
     def read(self, column: pd.Series) -> Floats:
-        """Return a float array of shape (n_rows, n_features + 2)."""
-        codes, texts = factorize(column)
-        ngrams = (1, 2) if self.analyzer == "word" else (2, 4)
-        hasher = HashingVectorizer(n_features=self.n_features, analyzer=self.analyzer, ngram_range=ngrams)
-        values = np.zeros((len(texts), self.n_features + 2))
-        if len(texts):
-            values[:, 0] = [len(text) for text in texts]
-            values[:, 1] = [len(text.split()) for text in texts]
-            values[:, 2:] = hasher.transform(texts).toarray()
-        out = take_rows(values, codes)
-        out[codes < 0, 2:] = 0.0
-        return out
+        """Return a float array of shape (n_rows, 3)."""
+        held = content_type(column)
+        if held == "date":
+            dates = read_dates(column, DateFormat(), zone_text(column) if hasattr(column.dtype, "tz") else None)
+            seconds = np.where(np.isnat(dates), np.nan, (dates - dates.astype("M8[D]")).view(np.int64) / 1e6)
+        elif held == "duration":
+            seconds = NumericReader().read(column)[:, 0]
+        else:
+            codes, texts = factorize(column)
+            read = parse_times(texts)
+            check_readable(column.name, "times", texts, ~np.isnan(read))
+            seconds = take_rows(read, codes)
+        hours = seconds / 3600 % 24
+        angle = hours / 24 * 2 * np.pi
+        return np.column_stack([hours, np.sin(angle), np.cos(angle)])
 
 
 @dataclass(frozen=True)
@@ -319,15 +320,19 @@ class Column:
     ----------
     name : hashable
         Label of the column in a frame, or position in an array.
-    kind : {"numeric", "boolean", "category", "date", "text", "constant", "identifier"}
+    kind : {"number", "boolean", "category", "date", "time", "text", "constant", "identifier", "drop"}
     positions : tuple of int
         Positions of its columns in the output of `TableReader`; empty for a dropped column.
     reason : str
-        Why the column was dropped; empty for a column in use.
+        Why the column has this kind.
     missing : bool
         Whether its output columns had NaN in training.
     reader : Reader or None
         None for a dropped column.
+    notice : str
+        What a user may not expect: that the column is not used, or read against its look. Empty if there is nothing.
+    remedy : str
+        The kind that the user may ask for to change that.
     """
 
     name: Hashable
@@ -335,4 +340,6 @@ class Column:
     positions: tuple[int, ...] = ()
     reason: str = ""
     missing: bool = False
-    reader: Reader | None = None
+    reader: Any = None
+    notice: str = ""
+    remedy: str = ""

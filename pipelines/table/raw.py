@@ -12,7 +12,7 @@ from pandas.api import types
 from scipy import sparse
 
 from pipelines.component import LARGEST
-from pipelines.table.columns import Floats, TableError
+from pipelines.table.cells import Floats, TableError
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ def _convert(X: Any) -> RawTable:
     if not isinstance(X, pd.DataFrame) and hasattr(X, "to_pandas"):
         X = X.to_pandas()  # polars and pyarrow
     if isinstance(X, pd.DataFrame):
-        zero_filled = [isinstance(dtype, pd.SparseDtype) and dtype.fill_value == 0 for dtype in X.dtypes]
-        values = finite_csr(X.sparse.to_coo()) if zero_filled and all(zero_filled) else X  # type: ignore[attr-defined]
+        all_sparse = X.shape[1] > 0 and all(isinstance(d, pd.SparseDtype) and d.fill_value == 0 for d in X.dtypes)
+        values = finite_csr(X.sparse.to_coo()) if all_sparse else X  # type: ignore[attr-defined]
         return RawTable(values, list(X.columns), named=True)
     array = finite_csr(X) if sparse.issparse(X) else to_array(X)
     if array.ndim != 2:
@@ -91,13 +91,15 @@ def finite_csr(X: Any) -> Any:
 
 
 def to_array(X: Any) -> NDArray[Any]:
-    """Return a NumPy array whose cells keep their types where the types are mixed.
+    """Return a NumPy array whose cells keep their types where the types are mixed; masked cells are missing cells.
 
     Raises
     ------
     TableError
         If rows differ in length or cells hold lists.
     """
+    if isinstance(X, np.ma.MaskedArray):
+        return unmasked(X)
     try:
         array = np.asarray(X)
         if array.dtype.kind in "US" and isinstance(X, list | tuple):
@@ -108,22 +110,42 @@ def to_array(X: Any) -> NDArray[Any]:
     return array
 
 
+def unmasked(array: np.ma.MaskedArray[Any, Any]) -> NDArray[Any]:
+    """Return a plain array in which the masked cells are NaN, NaT or None, whatever their fill value is."""
+    mask = np.ma.getmaskarray(array)
+    if not mask.any():
+        return np.asarray(array.data)
+    if array.dtype.kind in "iuf":
+        return np.where(mask, np.nan, array.data.astype(np.float64))
+    values = array.data.copy() if array.dtype.kind in "mMc" else array.data.astype(object)
+    values[mask] = {"m": np.timedelta64("NaT"), "M": np.datetime64("NaT"), "c": np.nan}.get(array.dtype.kind)
+    return values
+
+
 def is_numeric(table: Any) -> NDArray[np.bool_]:
     """Return which columns have a numeric NumPy dtype, so that their cells need no inspection."""
     if isinstance(table, np.ndarray):
         return np.full(table.shape[1], table.dtype.kind in "iuf")
-    return np.array([isinstance(dtype, np.dtype) and dtype.kind in "iuf" for dtype in table.dtypes], dtype=bool)
+    known: dict[int, bool] = {}  # a frame of thousands of columns has few dtypes
+    found = []
+    for dtype in table.dtypes.to_numpy():
+        if id(dtype) not in known:
+            known[id(dtype)] = isinstance(dtype, np.dtype) and dtype.kind in "iuf"
+        found.append(known[id(dtype)])
+    return np.array(found, dtype=bool)
 
 
-def numeric_block(table: Any, columns: list[int]) -> Floats:
+def numeric_block(table: Any, columns: NDArray[np.intp]) -> Floats:
     """Return numeric columns as a new float array of shape (n_rows, len(columns))."""
     if isinstance(table, np.ndarray):
         return table[:, columns].astype(np.float64)
-    return np.array(table.iloc[:, columns].to_numpy(dtype=np.float64))
+    everything = len(columns) == table.shape[1] and bool((columns == np.arange(len(columns))).all())
+    chosen = table if everything else table.iloc[:, columns]
+    return np.array(chosen.to_numpy(dtype=np.float64), order="C")
 
 
 def column_series(table: Any, position: int) -> pd.Series:
-    """Return one column with a dtype that `pipelines.table.columns` supports."""
+    """Return one column with a dtype that the readers of `pipelines.table.columns` support."""
     if isinstance(table, np.ndarray):
         return pd.Series(table[:, position], name=position)
     column = table.iloc[:, position]

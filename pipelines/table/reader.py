@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
-from dataclasses import replace
+from collections.abc import Hashable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,23 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import LARGEST, TableTraits, TaskType
-from pipelines.table.column_types import infer_column, numeric_columns
-from pipelines.table.columns import CategoryReader, Column, Floats, NumericReader, TableError, TextReader
+from pipelines.table.cells import Floats, TableError
+from pipelines.table.column_types import KINDS, Rules, infer_column, numeric_columns
+from pipelines.table.columns import CategoryReader, Column, NumericReader
 from pipelines.table.raw import RawTable, as_table, column_series, finite_csr, is_numeric, numeric_block
+from pipelines.table.texts import CharacterReader, TextReader
 
-MAX_TEXT_FEATURES = 256  # hashed columns of all text columns together
+MAX_TEXT_FEATURES = 256  # hashed columns and components of all text columns together
+
+
+@dataclass(frozen=True)
+class TableLayout:
+    """What a reader has learned: the labels of the training table and the description of each column."""
+
+    labels: tuple[Hashable, ...]
+    named: bool
+    sparse: bool
+    columns: tuple[Column, ...]
 
 
 # The output is an array under any global `set_output`, because all later steps work on arrays.
@@ -28,18 +41,21 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
     ========== =========================================================================================
     kind       output
     ========== =========================================================================================
-    numeric    one column as it is; durations in seconds; texts that hold numbers are parsed
+    number     one column as it is; durations in seconds; texts that hold numbers are parsed
     boolean    one column of 0 and 1
     category   one column of codes 0, 1, ...; levels without training rows are missing
     date       year, month, day, weekday, hour (only parts that vary) and days since the first date
-    text       hashed n-grams, length in characters and in words
+    time       hour of the day, with its sine and cosine
+    text       hashed n-grams of words, or components of the n-grams of characters; lengths
     constant   dropped: the same value in all rows, or no value at all
     identifier dropped: a name or a number that is different in each row
+    drop       dropped, because the user wants that
     ========== =========================================================================================
 
     Missing cells are NaN. After `fit` the dtype of a column does not matter: 1, 1.0 and "1" are the same category, and
     a column of numbers may hold texts. A sparse table becomes a CSR matrix of the same columns. An integer column
-    counts as numeric; a user who means categories gives the column the dtype category. The table is never changed.
+    counts as a number; a user who means categories gives the column the dtype category, or uses the parameter
+    `columns`. The table is never changed.
 
     Parameters
     ----------
@@ -47,7 +63,13 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         Largest number of codes of a category column. The rarest further levels share the last code, and so do levels
         without training rows.
     text_features : int, default=64
-        Hashed columns of each text column; fewer where there are few rows or many text columns.
+        Hashed columns or components of each text column; fewer where there are few rows or many text columns.
+    columns : mapping, optional
+        Kinds of some columns, by name, or by position where the columns have no names: "number", "category", "text",
+        "date", "time" or "drop". The other columns get their kinds from the table.
+    layout : TableLayout, optional
+        What another reader has learned (`TableReader.layout`). Then `fit` learns nothing from the rows: kinds, levels
+        and the order of the output are those of the layout.
 
     Attributes
     ----------
@@ -73,12 +95,20 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
            [nan,  0.],
            [58., nan]])
     >>> [(column.name, column.kind) for column in reader.columns_]
-    [('age', 'numeric'), ('city', 'category'), ('year', 'constant')]
+    [('age', 'number'), ('city', 'category'), ('year', 'constant')]
     """
 
-    def __init__(self, max_categories: int = 1000, text_features: int = 64):
+    def __init__(
+        self,
+        max_categories: int = 1000,
+        text_features: int = 64,
+        columns: Mapping[Any, str] | None = None,
+        layout: TableLayout | None = None,
+    ):
         self.max_categories = max_categories
         self.text_features = text_features
+        self.columns = columns
+        self.layout = layout
 
     def fit(self, X: Any, y: Any = None) -> TableReader:
         """Learn the kind, the levels and the first date of each column.
@@ -86,13 +116,20 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         Raises
         ------
         TableError
-            If a name occurs twice, a value is infinite, or no column can be used.
+            If a name occurs twice, a value is infinite, no column can be used, or `columns` names a column or a kind
+            that does not exist or does not fit.
         """
         if self.max_categories < 2 or self.text_features < 1:
             raise ValueError("max_categories must be 2 or more, and text_features 1 or more")
         table = as_table(X)
-        self._remember_names(table)
         self.n_rows_ = int(table.values.shape[0])
+        if self.layout is not None:
+            self._remember_names(list(self.layout.labels), self.layout.named)
+            self.sparse_ = self.layout.sparse
+            self._match_columns(table)
+            self._place(list(self.layout.columns))
+            return self
+        self._remember_names(table.labels, table.named)
         self.sparse_ = sparse.issparse(table.values)
         kinds = [table.values.dtype] * self.n_features_in_ if hasattr(table.values, "dtype") else table.values.dtypes
         self.dtypes_ = [str(kind) for kind in kinds]
@@ -120,20 +157,33 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         source, table = self._match_columns(raw), raw.values
         if sparse.issparse(table):
             if self.sparse_:
-                return table if source == list(range(table.shape[1])) else table[:, source]
+                kept = [i for column, i in zip(self.columns_, source, strict=True) if column.reader]
+                return table if kept == list(range(table.shape[1])) else table[:, kept]
             table = table.toarray()
-        kept = [(column, i) for column, i in zip(self.columns_, source, strict=True) if column.reader]
-        numbers = is_numeric(table)
-        fast = [(c.positions[0], i) for c, i in kept if isinstance(c.reader, NumericReader) and numbers[i]]
+        sources, is_number = np.asarray(source, dtype=np.intp), is_numeric(table)
+        at, positions = self._numbers
+        fast = is_number[sources[at]]
         out = np.empty((table.shape[0], self.n_features_out_))
-        if fast:
-            out[:, [position for position, _ in fast]] = numeric_block(table, [i for _, i in fast])
-        for column, i in kept:
-            if column.reader and not (isinstance(column.reader, NumericReader) and numbers[i]):
-                out[:, column.positions] = column.reader.read(column_series(table, i))
+        if fast.any():
+            values = numeric_block(table, sources[at[fast]])
+            if values.shape[1] == out.shape[1]:
+                out = values
+            else:
+                out[:, positions[fast]] = values
+        for i in (*self._others, *at[~fast].tolist()):
+            column = self.columns_[i]
+            out[:, column.positions] = column.reader.read(column_series(table, source[i]))
         self._check_finite(out)
         np.clip(out, -LARGEST, LARGEST, out=out)
         return finite_csr(out) if self.sparse_ else out
+
+    def fixed(self) -> TableReader:
+        """Return a fitted reader that reads all tables as this one does, also after `clone` and another `fit`."""
+        check_is_fitted(self, "columns_")
+        layout = TableLayout(tuple(self._labels), self.named_, self.sparse_, tuple(self.columns_))
+        reader = TableReader(self.max_categories, self.text_features, self.columns, layout)
+        reader.__dict__.update({name: value for name, value in self.__dict__.items() if name not in vars(reader)})
+        return reader
 
     def traits(
         self, task: TaskType, n_classes: int = 0, weighted: bool = False, n_rows: int | None = None
@@ -173,34 +223,66 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         tags.transformer_tags.preserves_dtype = []
         return tags
 
-    def _remember_names(self, table: RawTable) -> None:
-        labels = table.labels
+    def _remember_names(self, labels: list[Hashable], named: bool) -> None:
         if len(set(labels)) < len(labels):
             duplicate = next(label for label in labels if labels.count(label) > 1)
             raise TableError(f"column name {duplicate!r} occurs more than once; rename or drop the duplicates")
-        self.named_ = table.named
+        self.named_ = named
         self.n_features_in_ = len(labels)
         self._labels: list[Hashable] = labels
         self.__dict__.pop("feature_names_in_", None)
-        if table.named and all(isinstance(label, str) for label in labels):
+        if named and all(isinstance(label, str) for label in labels):
             self.feature_names_in_ = np.array(labels, dtype=object)
 
     def _infer_columns(self, table: Any, all_text: bool) -> Iterator[Column]:
         """Yield the columns without their positions, in the order of the table."""
+        wanted = self._wanted_kinds()
         if sparse.issparse(table):
-            yield from (Column(label, "numeric", reader=NumericReader()) for label in self._labels)
+            for label in self._labels:
+                if wanted.get(label, "number") not in ("number", "drop"):
+                    raise TableError(
+                        f"columns: column {label!r} of a sparse table cannot be read as {wanted[label]!r}; pass a "
+                        "dense table, or leave out this column"
+                    )
+                dropped = wanted.get(label) == "drop"
+                yield (
+                    Column(label, "drop", reason="set by the argument columns")
+                    if dropped
+                    else Column(label, "number", reason="a sparse table holds numbers", reader=NumericReader())
+                )
             return
-        numbers = np.flatnonzero(is_numeric(table)).tolist()
+        inspected = [label not in wanted for label in self._labels] if wanted else True
+        numbers = np.flatnonzero(is_numeric(table) & inspected)
         labels = [self._labels[i] for i in numbers]
         values = numeric_block(table, numbers)
         self._check_finite(values, labels)
-        found = dict(zip(numbers, numeric_columns(labels, values), strict=True))
+        found = dict(zip(numbers.tolist(), numeric_columns(labels, values), strict=True))
+        rules = Rules(self.max_categories, self.text_features, all_text)
         for i, label in enumerate(self._labels):
-            yield (
-                found[i]
-                if i in found
-                else infer_column(label, column_series(table, i), self.max_categories, self.text_features, all_text)
-            )
+            yield (found[i] if i in found else infer_column(label, column_series(table, i), rules, wanted.get(label)))
+
+    def _wanted_kinds(self) -> dict[Any, str]:
+        """Return the kinds that the user asks for.
+
+        Raises
+        ------
+        TableError
+            If a column or a kind does not exist.
+        """
+        wanted = dict(self.columns or {})
+        known = set(self._labels)
+        for label, kind in wanted.items():
+            if kind not in KINDS:
+                raise TableError(
+                    f"columns: {kind!r}, for column {label!r}, is no kind; choose from {', '.join(map(repr, KINDS))}"
+                )
+            if label not in known:
+                close = get_close_matches(str(label), [str(name) for name in self._labels], n=3)
+                hint = f"did you mean {' or '.join(map(repr, close))}?" if close else "check the name"
+                if not self.named_:
+                    hint = f"X has no names; use positions from 0 to {len(self._labels) - 1}"
+                raise TableError(f"columns: X has no column {label!r}; {hint}")
+        return wanted
 
     def _assign_positions(self, columns: list[Column]) -> None:
         """Set the positions of each column in the output."""
@@ -208,10 +290,21 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         placed, at = [], 0
         for column in columns:
             width = len(column.reader.suffixes) if column.reader else 0
-            placed.append(replace(column, positions=tuple(range(at, at + width))))
+            placed.append(replace(column, positions=tuple(range(at, at + width))) if width else column)
             at += width
+        self._place(placed)
+
+    def _place(self, placed: list[Column]) -> None:
+        """Set the attributes that follow from columns with positions."""
         self.columns_ = placed
-        self.n_features_out_ = at
+        self.n_features_out_ = sum(len(column.positions) for column in placed)
+        used = [i for i, column in enumerate(placed) if column.reader]
+        fast = [i for i in used if isinstance(placed[i].reader, NumericReader)]
+        self._numbers = (
+            np.array(fast, dtype=np.intp),
+            np.array([placed[i].positions[0] for i in fast], dtype=np.intp),
+        )
+        self._others = [i for i in used if not isinstance(placed[i].reader, NumericReader)]
         categories = [(c.positions[0], c.reader) for c in placed if isinstance(c.reader, CategoryReader)]
         self.categorical_ = tuple(position for position, _ in categories)
         self.cardinalities_ = tuple(reader.cardinality for _, reader in categories)
@@ -224,6 +317,8 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
                     f"X has {len(table.labels)} features, but {type(self).__name__} is expecting "
                     f"{self.n_features_in_} features as input"
                 )
+            return list(range(self.n_features_in_))
+        if table.labels == self._labels:
             return list(range(self.n_features_in_))
         where = {label: i for i, label in enumerate(table.labels)}
         missing = [label for label in self._labels if label not in where]
@@ -245,13 +340,11 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
 
 
 def _limit_text_features(columns: list[Column], n_rows: int) -> list[Column]:
-    """Return the columns with fewer hashed columns where there are few rows or many text columns."""
-    texts = [column.reader for column in columns if isinstance(column.reader, TextReader)]
-    most = max(8, min(MAX_TEXT_FEATURES // max(1, len(texts)), n_rows // 20))
+    """Return the columns with fewer hashed columns and components where there are few rows or many text columns."""
+    n_texts = sum(isinstance(column.reader, TextReader | CharacterReader) for column in columns)
+    most = max(8, min(MAX_TEXT_FEATURES // max(1, n_texts), n_rows // 20))
     return [
-        replace(c, reader=replace(c.reader, n_features=min(c.reader.n_features, most)))
-        if isinstance(c.reader, TextReader)
-        else c
+        replace(c, reader=c.reader.limited(most)) if isinstance(c.reader, TextReader | CharacterReader) else c
         for c in columns
     ]
 

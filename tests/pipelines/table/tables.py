@@ -37,8 +37,8 @@ def frame_of_kinds(n=60, seed=0):
 
 
 KINDS = {
-    "number": "numeric",
-    "count": "numeric",
+    "number": "number",
+    "count": "number",
     "flag": "boolean",
     "city": "category",
     "grade": "category",

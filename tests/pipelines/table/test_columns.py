@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from automl.task.table_validation import check_table
-from pipelines.table.columns import TableError, level_text
+from pipelines.table.cells import TableError, level_text
 from pipelines.table.reader import TableReader
 from tests.pipelines.table.tables import read
 
@@ -27,13 +27,13 @@ nan = np.nan
         pytest.param(["b", "  ", "a", ""], object, "category", [1, nan, 0, nan], id="blank strings are missing"),
         pytest.param([b"b", b"a"], object, "category", [1, 0], id="bytes"),
         pytest.param(["10", "9", "10"], object, "category", [1, 0, 1], id="few digits as text, ordered by number"),
-        pytest.param(["1.5", "2.25", "?", None], object, "numeric", [1.5, 2.25, nan, nan], id="numbers as text"),
+        pytest.param(["1.5", "2.25", "?", None], object, "number", [1.5, 2.25, nan, nan], id="numbers as text"),
         pytest.param([1, "x", 1.0, True], object, "category", [0, 2, 0, 1], id="mixed types"),
-        pytest.param([1, None, 2.5], object, "numeric", [1, nan, 2.5], id="object numbers"),
-        pytest.param([Decimal("1.5"), None, Decimal(2)], object, "numeric", [1.5, nan, 2], id="decimal"),
-        pytest.param([1, None, 3], "Int64", "numeric", [1, nan, 3], id="Int64"),
-        pytest.param([1.5, None, 3], "Float32", "numeric", [1.5, nan, 3], id="Float32"),
-        pytest.param([1, None, 3], "int64[pyarrow]", "numeric", [1, nan, 3], id="arrow integers"),
+        pytest.param([1, None, 2.5], object, "number", [1, nan, 2.5], id="object numbers"),
+        pytest.param([Decimal("1.5"), None, Decimal(2)], object, "number", [1.5, nan, 2], id="decimal"),
+        pytest.param([1, None, 3], "Int64", "number", [1, nan, 3], id="Int64"),
+        pytest.param([1.5, None, 3], "Float32", "number", [1.5, nan, 3], id="Float32"),
+        pytest.param([1, None, 3], "int64[pyarrow]", "number", [1, nan, 3], id="arrow integers"),
         pytest.param([True, None, False], "boolean", "boolean", [1, nan, 0], id="nullable boolean"),
         pytest.param([True, None, False], "bool[pyarrow]", "boolean", [1, nan, 0], id="arrow boolean"),
         pytest.param([True, nan, False], object, "boolean", [1, nan, 0], id="boolean with NaN"),
@@ -41,14 +41,14 @@ nan = np.nan
         pytest.param(["x", None, "y"], "category", "category", [0, nan, 1], id="category"),
         pytest.param([20, 3, 3], "category", "category", [1, 0, 0], id="category of numbers"),
         pytest.param(["a", None, "a"], object, "category", [0, nan, 0], id="one level and missing"),
-        pytest.param([5.0, nan, 5.0], float, "numeric", [5, nan, 5], id="one number and missing"),
-        pytest.param([1e300, -1e300, 1.0], float, "numeric", [1e30, -1e30, 1], id="beyond single precision"),
-        pytest.param([1, 2, 3], "uint8", "numeric", [1, 2, 3], id="uint8"),
-        pytest.param([0.5, 2], "float16", "numeric", [0.5, 2], id="float16"),
-        pytest.param([0, 0, 3], "Sparse[int64]", "numeric", [0, 0, 3], id="pandas sparse among dense"),
-        pytest.param(pd.to_timedelta(["1h", None, "1s"]), None, "numeric", [3600, nan, 1], id="timedelta"),
+        pytest.param([5.0, nan, 5.0], float, "number", [5, nan, 5], id="one number and missing"),
+        pytest.param([1e300, -1e300, 1.0], float, "number", [1e30, -1e30, 1], id="beyond single precision"),
+        pytest.param([1, 2, 3], "uint8", "number", [1, 2, 3], id="uint8"),
+        pytest.param([0.5, 2], "float16", "number", [0.5, 2], id="float16"),
+        pytest.param([0, 0, 3], "Sparse[int64]", "number", [0, 0, 3], id="pandas sparse among dense"),
+        pytest.param(pd.to_timedelta(["1h", None, "1s"]), None, "number", [3600, nan, 1], id="timedelta"),
         pytest.param(
-            [dt.timedelta(1), None, dt.timedelta(0)], object, "numeric", [86400, nan, 0], id="object timedelta"
+            [dt.timedelta(1), None, dt.timedelta(0)], object, "number", [86400, nan, 0], id="object timedelta"
         ),
         pytest.param(pd.IntervalIndex.from_breaks([0, 1, 2]), None, "category", [0, 1], id="interval"),
     ],

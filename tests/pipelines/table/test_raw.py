@@ -8,7 +8,7 @@ import pytest
 from scipy import sparse
 
 from pipelines.component import LARGEST
-from pipelines.table.columns import TableError
+from pipelines.table.cells import TableError
 from pipelines.table.reader import TableReader
 from tests.pipelines.table.tables import frame_of_kinds
 

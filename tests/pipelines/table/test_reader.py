@@ -10,7 +10,7 @@ from sklearn import config_context
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from pipelines.table.columns import TableError
+from pipelines.table.cells import TableError
 from pipelines.table.reader import TableReader
 from tests.pipelines.table.tables import frame_of_kinds
 
@@ -77,7 +77,7 @@ def test_an_array_after_a_frame_goes_by_position():
         ([1.5, 2.5], ["abc", "def"], "column 'x' held numbers in fit but now holds 'abc'"),
         ([1.5, 2.5], pd.to_datetime(["2020-01-01", "2020-01-02"]), "column 'x' held numbers in fit"),
         (pd.to_datetime(["2020-01-01", "2020-01-02"]), [3, 4], "column 'x' held dates in fit but now holds '3'"),
-        ([True, False], ["yes", "no"], "column 'x' held booleans in fit but now holds 'no'"),
+        ([True, False], ["red", "green"], "column 'x' held booleans in fit but now holds 'green'"),
         ([1.5, 2.5], [1.0, np.inf], "column 'x' holds infinite values"),
     ],
 )
@@ -129,4 +129,9 @@ def test_refit_forgets_the_names():
     assert "city" in reader.feature_names_in_
     reader.fit(np.arange(6.0).reshape(3, 2))
     assert not hasattr(reader, "feature_names_in_")
-    assert clone(reader).get_params() == {"max_categories": 1000, "text_features": 64}
+    assert clone(reader).get_params() == {
+        "max_categories": 1000,
+        "text_features": 64,
+        "columns": None,
+        "layout": None,
+    }

@@ -1,0 +1,323 @@
+"""Numbers that are written as texts: separators of thousands, decimal commas, currencies, units and signs.
+
+The notation is decided for a whole column, because single texts are ambiguous: "1,234" is a large number in one country
+and a small one in another.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from pipelines.table.cells import Floats, Texts, evenly_spaced, is_placeholder
+
+MAX_CODES = 20  # texts with at most this number of distinct whole numbers count as codes of categories
+SAMPLE_SIZE = 1000  # texts that decide the notation
+MAX_ODD_SHARE = 0.05  # cells that cannot be read, of all cells with content
+MAX_REPEATED_ODD_SHARE = 0.25  # the same, if these cells have at most MAX_ODD_TEXTS different texts
+MAX_ODD_TEXTS = 5
+_MAX_LENGTH = 60  # characters of a text that holds a number
+_MIN_MATCHES = 0.6  # of the sample, else the texts are no numbers
+_MIN_FOR_ONE_ODD = 8  # with at least this number of cells, one odd cell is always allowed
+
+# Symbols that Unicode's normalization leaves, and the common ones that replace them.
+_SIMILAR = str.maketrans(
+    {
+        "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "‒": "-", "﹣": "-", "’": "'", "‘": "'", "´": "'", "`": "'",
+        "ʼ": "'", "′": "'", "μ": "µ", "º": "°", "٫": ".", "٬": ",", "∞": "inf", "\u200b": "", "\u200e": "",
+        "\u200f": "", "\u2060": "", "\ufeff": "",
+    }
+)  # fmt: skip
+_CURRENCIES = {
+    "aed", "ars", "aud", "bgn", "brl", "cad", "chf", "clp", "cny", "cop", "czk", "dkk", "eur", "gbp", "hkd", "huf",
+    "idr", "ils", "inr", "isk", "jpy", "krw", "kzt", "mxn", "myr", "ngn", "nok", "nzd", "pen", "php", "pkr", "pln",
+    "rmb", "ron", "rsd", "rub", "sar", "sek", "sgd", "thb", "try", "twd", "uah", "usd", "vnd", "zar", "kr", "fr",
+    "sfr", "rs", "rp", "zł", "kč", "ft", "lei", "руб", "р",
+}  # fmt: skip
+_SYNONYMS = {
+    "$": "usd", "us$": "usd", "€": "eur", "£": "gbp", "¥": "jpy", "円": "jpy", "元": "cny", "rmb": "cny", "₹": "inr",
+    "rs": "inr", "r$": "brl", "zł": "pln", "₽": "rub", "руб": "rub", "р": "rub", "₩": "krw", "₺": "try", "₪": "ils",
+    "fr": "chf", "sfr": "chf", "percent": "%", "pct": "%", "prozent": "%",
+}  # fmt: skip
+# Units of one family are converted to its first unit where a column holds several of them.
+_FAMILIES: tuple[dict[str, float], ...] = (
+    {"": 1, "k": 1e3, "K": 1e3, "tsd": 1e3, "thousand": 1e3, "m": 1e6, "M": 1e6, "mn": 1e6, "mm": 1e6, "mio": 1e6,
+     "mil": 1e6, "mill": 1e6, "million": 1e6, "b": 1e9, "B": 1e9, "bn": 1e9, "mrd": 1e9, "billion": 1e9, "G": 1e9,
+     "t": 1e12, "T": 1e12, "tn": 1e12, "trillion": 1e12},
+    {"%": 1, "‰": 0.1, "bp": 0.01, "bps": 0.01, "ppm": 1e-4},
+    {"m": 1, "mm": 1e-3, "cm": 1e-2, "dm": 0.1, "km": 1e3, "µm": 1e-6, "nm": 1e-9, "in": 0.0254, "inch": 0.0254,
+     "\"": 0.0254, "ft": 0.3048, "feet": 0.3048, "yd": 0.9144, "mi": 1609.344, "mile": 1609.344},
+    {"kg": 1, "g": 1e-3, "mg": 1e-6, "µg": 1e-9, "ug": 1e-9, "ng": 1e-12, "t": 1e3, "lb": 0.45359237, "oz": 0.0283495},
+    {"s": 1, "sec": 1, "second": 1, "ms": 1e-3, "µs": 1e-6, "us": 1e-6, "ns": 1e-9, "min": 60, "minute": 60, "h": 3600,
+     "hr": 3600, "hour": 3600, "d": 86400, "day": 86400, "week": 604800, "month": 2629746, "mo": 2629746,
+     "y": 31556952, "yr": 31556952, "year": 31556952},
+    {"B": 1, "byte": 1, "kB": 1e3, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 2**10, "mib": 2**20,
+     "gib": 2**30, "tib": 2**40},
+    {"l": 1, "L": 1, "ml": 1e-3, "cl": 1e-2, "dl": 0.1, "µl": 1e-6, "hl": 100},
+    {"hz": 1, "khz": 1e3, "mhz": 1e6, "ghz": 1e9},
+    {"w": 1, "W": 1, "kw": 1e3, "gw": 1e9},
+    {"g/l": 1, "mg/l": 1e-3, "µg/l": 1e-6, "ug/l": 1e-6, "ng/l": 1e-9, "g/dl": 10, "mg/dl": 1e-2, "µg/dl": 1e-5,
+     "ng/dl": 1e-8, "ng/ml": 1e-6, "µg/ml": 1e-3, "ug/ml": 1e-3, "mg/ml": 1, "pg/ml": 1e-9},
+)  # fmt: skip
+_UNCLEAR = {"m", "mm", "t", "b", "T", "B", "G"}  # units that may also be factors such as a million
+_UNIT = r"[^\W\d_]|[%‰°\"'µ#]|[^\w\s.,:;/()+\-_<>=*&@!?|\\~^]"  # the first character of a unit
+_NUMBER = re.compile(
+    r"\s*(?P<bound>[<>=≤≥~≈±≦≧]{1,2}|(?:ca|approx|about|circa|over|under)\.?(?=\s))?\s*"
+    r"(?P<open>\()?\s*"
+    r"(?P<sign>[-+])?\s*"
+    rf"(?P<prefix>(?:{_UNIT})[^\d()+\-<>=]{{0,11}}?)?\s*"
+    r"(?P<inner>[-+])?\s*"
+    r"(?P<number>\d+(?:[.,'_ ]\d+)*[.,]?|[.,]\d+)"
+    r"(?:[eE](?P<exponent>[-+]?\d{1,3})(?![\d.,])|\s?[x×*·]\s?10\^?(?P<power>[-+]?\d{1,2}))?\s*"
+    rf"(?P<suffix>(?:{_UNIT})[^()<>=]{{0,14}}?)?\s*"
+    r"(?P<close>\))?\s*"
+    r"(?P<trail>[-+])?\s*"
+)
+_LEADING_ZERO = re.compile(r"\s*0\d+\s*")
+
+
+def parse_numbers(texts: Texts) -> Floats:
+    """Return the numbers that the texts hold in the notation of programs; NaN where a text holds no number."""
+    return np.asarray(pd.to_numeric(pd.Series(texts, dtype=object), errors="coerce"), dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class NumberFormat:
+    """The notation of the numbers of a column.
+
+    Attributes
+    ----------
+    decimal : str
+        Decimal mark, "." or ","; the other one separates thousands, and so do blanks, apostrophes and underscores.
+    units : tuple of (str, float)
+        Normalized currencies and units that the texts may have, each with the factor of its numbers. A number without
+        unit has the factor of the first one.
+    """
+
+    decimal: str = "."
+    units: tuple[tuple[str, float], ...] = ()
+
+    def parse(self, texts: Texts) -> Floats:
+        """Return the numbers that the texts hold; NaN where a text holds no finite number in this notation."""
+        values = np.full(len(texts), np.nan)
+        if self.decimal == ".":
+            values = parse_numbers(texts).copy()
+            if self.units and self.units[0][1] != 1.0:
+                values *= self.units[0][1]
+        rest = np.flatnonzero(np.isnan(values))
+        if len(rest):
+            factors = dict(self.units)
+            values[rest] = [self._value(text, factors) for text in texts[rest]]
+        return np.where(np.isfinite(values), values, np.nan)
+
+    def _value(self, text: str, factors: dict[str, float]) -> float:
+        token = split_number(text)
+        if token is None:
+            return np.nan
+        value = self._digits(token["number"])
+        factor = factors.get(token["unit"], np.nan) if token["unit"] else next(iter(factors.values()), 1.0)
+        power = int(token["exponent"] or token["power"] or 0)
+        return (-1 if token["negative"] else 1) * factor * value * 10.0**power
+
+    def _digits(self, number: str) -> float:
+        """Return the value of digits with separators; NaN where the groups are not those of thousands."""
+        whole, mark, fraction = number.partition(self.decimal)
+        if mark and not fraction.isdigit() and fraction:
+            return np.nan
+        if whole.isdigit() or not whole:
+            return float(f"{whole or 0}.{fraction or 0}")
+        separators = {character for character in whole if not character.isdigit()}
+        groups = re.split(r"[.,'_ ]", whole)
+        right = len(groups[-1]) == 3 and 1 <= len(groups[0]) <= 3 and groups[0] != "" and len(separators) == 1
+        # Indian numbers have groups of two digits before the last one.
+        if right and ({len(group) for group in groups[1:-1]} <= {3} or {len(group) for group in groups[1:-1]} == {2}):
+            return float(f"{''.join(groups)}.{fraction or 0}")
+        return np.nan
+
+
+def split_number(text: str) -> dict[str, Any] | None:
+    """Return the parts of a text that holds one number, or None."""
+    match = _NUMBER.fullmatch(_normalize(text)) if len(text) <= _MAX_LENGTH else None
+    if match is None:
+        return None
+    token: dict[str, Any] = match.groupdict()
+    if bool(token["open"]) != bool(token["close"]) or len(token["number"]) > 40:
+        return None
+    signs = [sign for sign in (token["sign"], token["inner"]) if sign]
+    minus = token["trail"] == "-"
+    if len(signs) + minus + bool(token["open"]) > 1:
+        return None
+    token["negative"] = minus or bool(token["open"]) or signs == ["-"]
+    token["bounded"] = bool(token["bound"]) or token["trail"] == "+"
+    token["unit"] = _unit(token["prefix"] or "", token["suffix"] or "")
+    return token
+
+
+def _normalize(text: str) -> str:
+    """Return a text with common digits, blanks and signs in place of their relatives in Unicode."""
+    if text.isascii():
+        return text
+    text = unicodedata.normalize("NFKC", text.translate(_SIMILAR)).translate(_SIMILAR)
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
+
+
+@lru_cache(maxsize=4096)
+def _unit(prefix: str, suffix: str) -> str:
+    """Return the normalized unit of a number: "currency|prefix|suffix", or an empty text."""
+    prefix, suffix = _word(prefix), _word(suffix)
+    currency = ""
+    if _is_currency(prefix):
+        currency, prefix = _SYNONYMS.get(prefix, prefix), ""
+    else:
+        for part in (suffix, *suffix.split()):
+            if _is_currency(part):
+                currency, suffix = _SYNONYMS.get(part, part), suffix.replace(part, "", 1).strip()
+                break
+    return f"{currency}|{prefix}|{_SYNONYMS.get(suffix, suffix)}" if currency or prefix or suffix else ""
+
+
+def _word(text: str) -> str:
+    """Return a unit in lower case, without a dot and a plural s at its end; single letters keep their case."""
+    text = text.strip().rstrip(".").rstrip()
+    if len(text) == 1:
+        return text
+    text = text.lower()
+    return text[:-1] if len(text) > 2 and text.endswith("s") and not text.endswith("ss") else text
+
+
+def _is_currency(word: str) -> bool:
+    return word in _CURRENCIES or word in _SYNONYMS or any(unicodedata.category(c) == "Sc" for c in word)
+
+
+def find_format(texts: Texts, counts: NDArray[np.intp], *, all_text: bool = False, forced: bool = False) -> Any:
+    """Return the notation in which distinct texts are numbers, or None if they are something else.
+
+    Parameters
+    ----------
+    counts : ndarray of int
+        Number of cells of each text.
+    all_text : bool
+        Whether the whole table consists of texts. Then few whole numbers and leading zeros are numbers, too.
+    forced : bool
+        Whether the user says that the texts are numbers. Then any number of odd cells is allowed.
+    """
+    known = ~is_placeholder(texts)
+    texts, counts = texts[known], counts[known]
+    if not len(texts):
+        return None
+    sample = evenly_spaced(texts, SAMPLE_SIZE)
+    tokens = [token for token in map(split_number, sample) if token is not None]
+    if not tokens or (len(tokens) < _MIN_MATCHES * len(sample) and not forced and len(texts) > MAX_ODD_TEXTS + 1):
+        return None
+    found = NumberFormat(_decimal_mark(tokens), _units(tokens, forced))
+    if not (forced or all_text) and _is_lettered(found):  # the whole column has no chance, if the sample has none
+        few = found.parse(sample)
+        if not (few != np.round(few))[np.isfinite(few)].any():
+            return None
+    numbers = found.parse(texts)
+    good = np.isfinite(numbers)
+    if forced:
+        return found if good.any() else None
+    if not few_odd(counts, good):
+        return None
+    return found if all_text or _is_quantity(texts[good], numbers[good], tokens, found) else None
+
+
+def few_odd(counts: NDArray[np.intp], good: NDArray[np.bool_]) -> bool:
+    """Return whether so few cells cannot be read that they may count as missing cells."""
+    odd, total = int(counts[~good].sum()), int(counts.sum())
+    if odd == 0:
+        return True
+    if odd <= max(MAX_ODD_SHARE * total, total >= _MIN_FOR_ONE_ODD):
+        return True
+    return odd <= MAX_REPEATED_ODD_SHARE * total and int((~good).sum()) <= MAX_ODD_TEXTS and int(good.sum()) > MAX_CODES
+
+
+def has_leading_zeros(texts: Texts) -> bool:
+    """Return whether whole numbers begin with a zero, as zip codes and telephone numbers do."""
+    return any(_LEADING_ZERO.fullmatch(text) for text in texts)
+
+
+def _is_quantity(texts: Texts, numbers: Floats, tokens: list[dict[str, Any]], found: NumberFormat) -> bool:
+    """Return whether numbers are quantities; the others are codes of categories, such as zip codes."""
+    whole = bool((numbers == np.round(numbers)).all())
+    if whole and has_leading_zeros(texts):
+        return False
+    if whole and _is_lettered(found):
+        return False
+    if len(texts) > MAX_CODES:
+        return True
+    return not whole and not any(token["bounded"] for token in tokens)
+
+
+def _is_lettered(found: NumberFormat) -> bool:
+    """Return whether the numbers have a word before them, as in "No. 12"; then whole numbers are names."""
+    return any(c.isalpha() for unit, _ in found.units for c in unit.partition("|")[2].partition("|")[0])
+
+
+def _decimal_mark(tokens: list[dict[str, Any]]) -> str:
+    """Return the decimal mark of a column."""
+    votes: Counter[str] = Counter()
+    plain = 0  # numbers of at most three digits without separator
+    for token in tokens:
+        number = str(token["number"])
+        marks = [c for c in number if c in ".,"]
+        if not marks:
+            plain += len(number) <= 3
+            continue
+        last = marks[-1]
+        whole, _, end = number.rpartition(last)
+        if len(set(marks)) == 2:
+            votes[f"decimal{last}"] += marks.count(last) == 1
+        elif len(marks) > 1:
+            votes[f"group{last}"] += 1
+        elif len(end) != 3 or not whole or whole[0] == "0" or len(whole) > 3:
+            votes[f"decimal{last}"] += 1
+        else:
+            votes[f"unclear{last}"] += 1
+    if votes["decimal,"] > votes["decimal."]:
+        return ","
+    if votes["decimal."]:
+        return "."
+    if votes["group."]:
+        return ","
+    # Numbers with three digits behind each dot are thousands only if others are too small to need a dot.
+    return "," if plain and votes["unclear."] >= 10 and not votes["unclear,"] + votes["group,"] else "."
+
+
+def _units(tokens: list[dict[str, Any]], forced: bool) -> tuple[tuple[str, float], ...]:
+    """Return the units that the numbers of a column may have, with their factors; the most frequent one comes first."""
+    counts = Counter(token["unit"] for token in tokens)
+    if set(counts) == {""}:
+        return ()
+    ordered = sorted(counts, key=lambda unit: (-counts[unit], unit))
+    parts = [tuple(unit.split("|")) if unit else ("", "", "") for unit in ordered]
+    suffixes = {suffix for _, _, suffix in parts}
+    same = len({part[:2] for part in parts if part != ("", "", "")}) == 1
+    bare = {suffix for suffix in suffixes if suffix}
+    if same and len(suffixes) > 1:
+        for family in _FAMILIES:
+            clear = bool(parts[0][0]) or bool(bare - _UNCLEAR) or not family.get("")
+            if clear and bare <= set(family) and (len(bare) > 1 or (family.get("") and "" in suffixes)):
+                rest = [(unit, family.get(suffix, 1.0)) for unit, (_, _, suffix) in zip(ordered, parts, strict=True)]
+                first = [("", 1.0)] if family.get("") else []
+                more = [(_with_suffix(parts, suffix), factor) for suffix, factor in family.items() if suffix]
+                return tuple(dict([*first, *rest, *more]).items())
+    named = [unit for unit in ordered if unit]
+    least = 0.0 if forced else 0.2 * len(tokens)
+    return tuple((unit, 1.0) for unit in named if counts[unit] >= least or unit == named[0])[
+        : 1 if not forced else None
+    ]
+
+
+def _with_suffix(parts: list[tuple[str, ...]], suffix: str) -> str:
+    currency, prefix = next(part[:2] for part in parts if part != ("", "", ""))
+    return f"{currency}|{prefix}|{suffix}"

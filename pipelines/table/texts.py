@@ -1,0 +1,218 @@
+"""Readers of free texts, and the decision whether different texts say something about other rows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+from sklearn.feature_extraction.text import HashingVectorizer
+
+from pipelines.table.cells import Floats, Texts, evenly_spaced, factorize, take_rows
+
+_DIGEST = re.compile(r"\{?[0-9a-f-]{16,}\}?", re.IGNORECASE)
+# Scripts that are written without blanks: Thai, Lao, Khmer, Myanmar, Japanese, Chinese.
+_NO_BLANKS = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
+_CHARACTERS_OF_WORD = 2  # in these scripts
+_SAMPLE_SIZE = 5000  # texts from which a reader of characters learns
+_MAX_GRAMS = 512  # n-grams that a reader of characters counts
+_MAX_LENGTH = 256  # characters of a text that it reads
+_MAX_ALPHABET = 4095  # characters that it distinguishes
+_BITS = 12  # for one character of an n-gram
+_CHUNK = 4096  # texts that are read at once
+_MAX_IDENTIFIER = 40  # characters; longer texts are identifiers only if they are digests
+_LARGE_ALPHABET = 12  # a position of a random token has more different characters than this
+
+
+@dataclass(frozen=True)
+class TextReader:
+    """Reads texts as hashed n-grams of words and lengths in characters and in words; it learns nothing from the rows.
+
+    The hashed columns are the l2-normalized counts of word n-grams in each of `n_features` cells, by scikit-learn's
+    `HashingVectorizer`. They are zero where a cell is missing.
+    """
+
+    n_features: int
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Suffixes of the names of the output columns: ``_length``, ``_words``, ``_hash0``, ..."""
+        return ("_length", "_words", *(f"_hash{i}" for i in range(self.n_features)))
+
+    def limited(self, n_features: int) -> TextReader:
+        """Return a reader with at most this number of hashed columns."""
+        return replace(self, n_features=min(self.n_features, n_features))
+
+    def read(self, column: pd.Series) -> Floats:
+        """Return a float array of shape (n_rows, n_features + 2)."""
+        codes, texts = factorize(column)
+        hasher = HashingVectorizer(n_features=self.n_features, ngram_range=(1, 2))
+        values = np.zeros((len(texts), self.n_features + 2))
+        if len(texts):
+            values[:, 0] = [len(text) for text in texts]
+            values[:, 1] = [len(text.split()) for text in texts]
+            values[:, 2:] = hasher.transform(texts).toarray()
+        out = take_rows(values, codes)
+        out[codes < 0, 2:] = 0.0
+        return out
+
+
+@dataclass(frozen=True, eq=False)
+class CharacterReader:
+    """Reads texts without words as latent components of their character n-grams, and their lengths.
+
+    The components are those of latent semantic analysis (Deerwester et al., 1990, "Indexing by latent semantic
+    analysis") on the tf-idf weights of the most frequent n-grams of one to three characters. They are zero where a cell
+    is missing. Case is ignored.
+
+    Attributes
+    ----------
+    alphabet : str
+        The characters of the training texts, in the order of their codes 1, 2, ...; other characters have the code 0.
+    grams : ndarray of int64, shape (n_grams,)
+        The n-grams that count, sorted; each holds the codes of its characters.
+    weights : ndarray of shape (n_grams, n_components)
+        Inverse document frequency times the weights of the components.
+    idf : ndarray of shape (n_grams,)
+    """
+
+    alphabet: str
+    grams: NDArray[np.int64]
+    idf: Floats
+    weights: Floats
+
+    @staticmethod
+    def learn(texts: Texts, n_components: int) -> CharacterReader:
+        """Return a reader for a column with these distinct, sorted texts."""
+        sample = evenly_spaced(texts, _SAMPLE_SIZE)
+        counts: dict[str, int] = {}
+        for text in sample:
+            for character in set(text[:_MAX_LENGTH].lower()):
+                counts[character] = counts.get(character, 0) + 1
+        alphabet = "".join(sorted(counts, key=lambda c: (-counts[c], c))[:_MAX_ALPHABET])
+        rows, grams = _all_grams(sample, _codes(alphabet))
+        known, documents = np.unique(grams, return_counts=True)
+        # An n-gram of one text or of all texts distinguishes no groups of texts.
+        useful = (documents >= min(2, len(sample))) & (documents < len(sample))
+        known, documents = known[useful], documents[useful]
+        frequent = np.sort(np.lexsort((known, -documents))[:_MAX_GRAMS])
+        known, documents = known[frequent], documents[frequent]
+        idf = np.log((1 + len(sample)) / (1 + documents)) + 1.0
+        table = _weighted(rows, grams, len(sample), known, idf)
+        values, vectors = np.linalg.eigh((table.T @ table).toarray()) if len(known) else (np.zeros(0), np.zeros((0, 0)))
+        vectors = vectors[:, np.argsort(-values, kind="stable")[:n_components]]
+        if vectors.size:  # the sign of an eigenvector is arbitrary
+            largest = np.abs(vectors).argmax(axis=0)
+            vectors = vectors * np.sign(vectors[largest, np.arange(vectors.shape[1])])
+        return CharacterReader(alphabet, known, idf, np.ascontiguousarray(vectors))
+
+    @property
+    def suffixes(self) -> tuple[str, ...]:
+        """Suffixes of the names of the output columns: ``_length``, ``_component0``, ..."""
+        return ("_length", *(f"_component{i}" for i in range(self.weights.shape[1])))
+
+    def limited(self, n_features: int) -> CharacterReader:
+        """Return a reader with at most this number of components."""
+        return replace(self, weights=np.ascontiguousarray(self.weights[:, :n_features]))
+
+    def read(self, column: pd.Series) -> Floats:
+        """Return a float array of shape (n_rows, n_components + 1)."""
+        codes, texts = factorize(column)
+        values = np.zeros((len(texts), self.weights.shape[1] + 1))
+        values[:, 0] = [len(text) for text in texts]
+        numbers = _codes(self.alphabet)
+        for start in range(0, len(texts), _CHUNK):
+            part = texts[start : start + _CHUNK]
+            rows, grams = _all_grams(part, numbers)
+            values[start : start + len(part), 1:] = (
+                _weighted(rows, grams, len(part), self.grams, self.idf) @ self.weights
+            )
+        out = take_rows(values, codes)
+        out[codes < 0, 1:] = 0.0
+        return out
+
+
+def _codes(alphabet: str) -> NDArray[np.int64]:
+    """Return an array that maps the numbers of Unicode to codes; the last entry is for all larger numbers."""
+    points = np.array([ord(character) for character in alphabet], dtype=np.int64)
+    codes = np.zeros(int(points.max(initial=0)) + 2, dtype=np.int64)
+    codes[points] = np.arange(1, len(points) + 1)
+    return codes
+
+
+def _all_grams(texts: Texts, codes: NDArray[np.int64]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Return the pairs of row and n-gram that occur, sorted, each once."""
+    cut = [text[:_MAX_LENGTH].lower()[:_MAX_LENGTH] for text in texts]
+    lengths = np.array([len(text) for text in cut], dtype=np.intp)
+    points = np.frombuffer("".join(cut).encode("utf-32-le", "surrogatepass"), dtype=np.uint32).astype(np.int64)
+    letters = codes[np.minimum(points, len(codes) - 1)]
+    rows = np.repeat(np.arange(len(cut)), lengths)
+    pairs = []
+    gram = np.zeros(len(letters), dtype=np.int64)
+    for n in range(3):
+        size = max(0, len(letters) - n)
+        within = rows[:size] == rows[n : n + size]
+        gram = (gram[:size] << _BITS) | letters[n : n + size]
+        pairs.append((rows[:size][within], gram[within]))
+    all_rows = np.concatenate([row for row, _ in pairs])
+    grams = np.concatenate([value for _, value in pairs])
+    order = np.lexsort((grams, all_rows))
+    all_rows, grams = all_rows[order], grams[order]
+    first = np.ones(len(grams), dtype=bool)
+    first[1:] = (grams[1:] != grams[:-1]) | (all_rows[1:] != all_rows[:-1])
+    return all_rows[first], grams[first]
+
+
+def _weighted(
+    rows: NDArray[np.intp], grams: NDArray[np.int64], n_rows: int, known: NDArray[np.int64], idf: Floats
+) -> Any:
+    """Return the l2-normalized tf-idf weights of the known n-grams, as a CSR matrix of shape (n_rows, len(known))."""
+    if not len(known):
+        return sparse.csr_matrix((n_rows, 0))
+    at = np.minimum(np.searchsorted(known, grams), len(known) - 1)
+    found = known[at] == grams
+    rows, at = rows[found], at[found]
+    squares = np.bincount(rows, idf[at] ** 2, minlength=n_rows)
+    return sparse.csr_matrix((idf[at] / np.sqrt(squares[rows]), (rows, at)), shape=(n_rows, len(known)))
+
+
+def mean_words(texts: Texts) -> tuple[float, float]:
+    """Return the mean number of words, first by blanks alone, then with those of scripts that have no blanks."""
+    blanks = float(np.mean([len(text.split()) for text in texts]))
+    signs = float(np.mean([len(_NO_BLANKS.findall(text)) for text in texts]))
+    return blanks, blanks + signs / _CHARACTERS_OF_WORD
+
+
+def names_rows(texts: Texts) -> str:
+    """Return why texts that are all different only name the rows, or an empty text if they say more.
+
+    Digests, running numbers and random tokens share no parts that could predict anything in other rows.
+    """
+    if all(_DIGEST.fullmatch(text) and any(c.isdigit() for c in text) for text in texts):
+        return "digests"
+    if float(np.mean([len(text) for text in texts])) > _MAX_IDENTIFIER:
+        return ""
+    start = _common_start(texts).rstrip("0123456789")
+    end = _common_start([text[::-1] for text in texts])[::-1].lstrip("0123456789")
+    middle = [text[len(start) : max(len(start), len(text) - len(end))] for text in texts]
+    if all(text.isdigit() for text in middle):
+        values = np.array([float(text) for text in middle])
+        if start or end or values.max() - values.min() < 3 * len(values):
+            return "numbers of rows"
+    lengths = {len(text) for text in middle}
+    if len(lengths) == 1 and min(lengths) >= 8 and all(text.isascii() for text in middle):
+        places = [np.unique([text[i] for text in middle], return_counts=True)[1] for i in range(min(lengths))]
+        if all(len(counts) >= _LARGE_ALPHABET and counts.max() <= 0.25 * len(middle) for counts in places):
+            return "random tokens"
+    return ""
+
+
+def _common_start(texts: Sequence[str] | Texts) -> str:
+    """Return the longest text with which all texts begin."""
+    low, high = min(texts), max(texts)
+    return low[: next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))]
