@@ -25,6 +25,7 @@ from automl.task.validation import is_number, is_whole_number
 from automl.trials.run_directory import RunDirectory
 from pipelines.catalog import NAMES
 from pipelines.libraries import MissingLibraryError, import_library
+from pipelines.table.column_types import KINDS
 
 _MAX_SEED = 2**32 - 1  # the largest seed that NumPy accepts
 
@@ -62,6 +63,7 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
         _check_list("initial_configurations", initial, "dicts", lambda entry: isinstance(entry, Mapping))
     check_names("executor", settings.get("executor", "local"), EXECUTORS)
     make_guard(settings.get("guard"))
+    _check_columns(settings.get("columns"))
     _check_list("callbacks", settings.get("callbacks"), "callables", callable)
     _check_store(settings.get("store"))
     seed = settings.get("random_state")
@@ -104,6 +106,17 @@ def _check_list(argument: str, given: Any, what: str, fits: Callable[[Any], bool
     for entry in given:
         if fits is not None and not fits(entry):
             raise InvalidInputError(f"{argument} must be a list of {what}; it holds {entry!r}")
+
+
+def _check_columns(columns: Any) -> None:
+    if columns is None:
+        return
+    if not isinstance(columns, Mapping):
+        raise InvalidInputError(f'columns must be a dict such as {{"zip": "category"}}; got {columns!r}')
+    for name, kind in columns.items():
+        if not isinstance(kind, str):
+            raise InvalidInputError(f"columns: the kind of column {name!r} must be a text; got {kind!r}")
+        check_names("columns", kind, KINDS)
 
 
 def _check_store(store: Any) -> None:

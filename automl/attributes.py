@@ -17,6 +17,7 @@ from automl.trials.history import RunHistory
 from automl.trials.leaderboard import make_cv_results, make_leaderboard
 from pipelines.labels import LabelDecoder
 from pipelines.table.reader import TableReader
+from pipelines.table.summary import summarize
 
 Array = NDArray[Any]
 
@@ -218,6 +219,31 @@ class FittedAttributes:
         return self._guard_curve
 
     @property
+    def columns_(self) -> pd.DataFrame:
+        """
+        How each column of the training table is read.
+
+        The parameter `columns` changes the kinds.
+
+        Returns
+        -------
+        DataFrame
+            One row for each column, with the columns name, kind, reason (why it has this kind) and treatment (what the
+            models see).
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from automl import AutoMLRegressor
+        >>> X = pd.DataFrame({"price": [f"{i * 1.5} EUR" for i in range(30)], "same": 1})
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0)
+        >>> reg.fit(X, range(30)).columns_[["name", "kind", "treatment"]].values.tolist()
+        [['price', 'number', 'a number'], ['same', 'constant', 'not used']]
+        """
+        check_is_fitted(self, "_ensemble")
+        return summarize(self._reader.columns_)
+
+    @property
     def best_pipeline_(self) -> Pipeline:
         """
         The pipeline with the largest weight in the ensemble, as fitted on its first fold.
@@ -225,7 +251,8 @@ class FittedAttributes:
         Returns
         -------
         Pipeline
-            A fitted scikit-learn pipeline, which takes tables as `fit` does.
+            A fitted scikit-learn pipeline, which takes tables as `fit` does. It can be cloned and fitted again on any
+            rows with these columns: the kinds of the columns and the levels of the categories stay the same.
 
         Examples
         --------
@@ -241,4 +268,4 @@ class FittedAttributes:
         *steps, (name, model) = copy.deepcopy(bag.models[0]).steps  # a copy: fitting it leaves the ensemble as it is
         if self._is_classifier:
             model = LabelDecoder(model, self.classes_)
-        return Pipeline([("table", copy.deepcopy(self._reader)), *steps, (name, model)])
+        return Pipeline([("table", copy.deepcopy(self._reader.fixed())), *steps, (name, model)])

@@ -36,6 +36,7 @@ from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import TrialResult
 from pipelines.table.reader import TableReader
+from pipelines.table.summary import notices
 
 Array = NDArray[Any]
 
@@ -73,6 +74,7 @@ class BaseAutoML(FittedAttributes, BaseEstimator):
         executor: str = "local",
         store: str | os.PathLike[str] | None = None,
         guard: float | Guard | None = None,
+        columns: Mapping[Any, str] | None = None,
         callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = (),
         random_state: Any = None,
         verbose: int = 1,
@@ -93,6 +95,7 @@ class BaseAutoML(FittedAttributes, BaseEstimator):
         self.executor = executor
         self.store = store
         self.guard = guard
+        self.columns = columns
         self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose
@@ -145,11 +148,14 @@ class BaseAutoML(FittedAttributes, BaseEstimator):
             classification=self._is_classifier,
             scoring=self.scoring,
             cv=self.cv,
+            columns=self.columns,
             holdout_share=None if guard is None else guard.share,
             random_state=seed,
         )
         task, reader = prepared.task, prepared.reader
         with Progress(int(self.verbose), budget.seconds, budget.max_trials, task.metric.name) as progress:
+            for notice in notices(reader.columns_):
+                progress.message(notice)
             settings = self._settings(budget, progress, seed, len(task.folds))
             result = run(task, settings)
             progress.close(f"{result.stop_reason}; {result.history.n_run} configurations")

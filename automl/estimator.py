@@ -59,6 +59,9 @@ class AutoMLClassifier(ClassifierMixin, BaseAutoML):
     guard : float or Guard, optional
         Share of the training rows (0.05 to 0.1) that neither the search nor the ensemble sees. If the score on these
         rows contradicts the search, the run warns; ``Guard(0.1, stop=True)`` ends the search then.
+    columns : dict, optional
+        Kinds of some columns of the table, by name, or by position where columns have no names: "number", "category",
+        "text", "date", "time" or "drop". The other columns get their kinds from their cells.
     callbacks : sequence of callable, default=()
         Each is called as ``callback(result, history)`` after each trial, also if the trial was not started
         (``result.started`` is False). `StopIteration` ends the search.
@@ -71,6 +74,8 @@ class AutoMLClassifier(ClassifierMixin, BaseAutoML):
     ----------
     leaderboard_ : DataFrame
         One row for each configuration, best first.
+    columns_ : DataFrame
+        How each column of the table is read: name, kind, reason, treatment.
     best_pipeline_ : Pipeline
         The pipeline with the largest weight in the ensemble, as a fitted scikit-learn pipeline.
     estimate_ : Estimate
@@ -229,6 +234,9 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
     guard : float or Guard, optional
         Share of the training rows (0.05 to 0.1) that neither the search nor the ensemble sees. If the score on these
         rows contradicts the search, the run warns; ``Guard(0.1, stop=True)`` ends the search then.
+    columns : dict, optional
+        Kinds of some columns of the table, by name, or by position where columns have no names: "number", "category",
+        "text", "date", "time" or "drop". The other columns get their kinds from their cells.
     callbacks : sequence of callable, default=()
         Each is called as ``callback(result, history)`` after each trial, also if the trial was not started
         (``result.started`` is False). `StopIteration` ends the search.
@@ -241,6 +249,8 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
     ----------
     leaderboard_ : DataFrame
         One row for each configuration, best first.
+    columns_ : DataFrame
+        How each column of the table is read: name, kind, reason, treatment.
     best_pipeline_ : Pipeline
         The pipeline with the largest weight in the ensemble, as a fitted scikit-learn pipeline.
     estimate_ : Estimate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,6 +65,7 @@ def prepare(
     classification: bool,
     scoring: Any = None,
     cv: Any = None,
+    columns: Mapping[Any, str] | None = None,
     holdout_share: float | None = None,
     random_state: int = 0,
 ) -> PreparedTask:
@@ -75,6 +77,8 @@ def prepare(
         A scikit-learn scorer or its name; the default of the task type when None.
     cv : int, splitter or iterable, optional
         Folds as in scikit-learn; chosen by the number of rows when None.
+    columns : mapping, optional
+        Kinds of some columns of the table, as the parameter of the estimators.
     holdout_share : float, optional
         Share of the rows that neither the search nor the ensemble may see.
     random_state : int
@@ -94,7 +98,7 @@ def prepare(
     holdout = None
     if holdout_share is not None:
         holdout = choose_holdout(y, classification, holdout_share, groups, random_state, weights)
-    reader = TableReader()
+    reader = TableReader(columns=columns)
     with validation.table_errors():
         if holdout is None:
             table = reader.fit_transform(data.X)

@@ -21,7 +21,7 @@ from automl.task.metrics import Metric, arbitrary_predictions, try_metric
 from automl.task.splits import lone_rows
 from automl.task.table_validation import as_array
 from pipelines.table.cells import TableError
-from pipelines.table.raw import to_array
+from pipelines.table.raw import to_array, without_mask
 
 Array = NDArray[Any]
 
@@ -122,7 +122,7 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float6
     if sample_weight is None:
         return None
     try:
-        weight = np.asarray(sample_weight, dtype=np.float64)
+        weight = np.asarray(without_mask(sample_weight), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise InvalidInputError("sample_weight must hold numbers; pass one number for each row") from error
     if weight.shape != (n_samples,):

@@ -34,10 +34,11 @@ def digest(*parts: Any) -> str:
 
 
 def task_fingerprint(task: Task) -> str:
-    """Return the fingerprint of a task: table, target, weights, groups, folds and metric."""
+    """Return the fingerprint of a task: table with its category columns, target, weights, groups, folds and metric."""
     folds = [rows for fold in task.folds for rows in fold]
     return digest(
         scorer_fingerprint(task.metric.scorer),
+        [list(task.traits.categorical), list(task.traits.cardinalities)],
         *_arrays(task.X),
         task.y,
         *folds,

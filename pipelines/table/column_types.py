@@ -184,8 +184,8 @@ def _with_notice(column: Column, content: _Content, read: NDArray[np.bool_], wha
     if n == 0 or column.reader is None:
         return column
     example = content.texts[~read][content.counts[~read].argmax()]
-    cells = f"{n} cell is" if n == 1 else f"{n} cells are"
-    notice = f"{cells} missing, for example {example!r}, because they hold no {what}"
+    cells = "one cell that holds" if n == 1 else f"{n} cells that hold"
+    notice = f"has {cells} no {what}, for example {example!r}; such cells count as missing"
     return replace(column, notice=notice, remedy="category")
 
 

@@ -98,10 +98,8 @@ def to_array(X: Any) -> NDArray[Any]:
     TableError
         If rows differ in length or cells hold lists.
     """
-    if isinstance(X, np.ma.MaskedArray):
-        return unmasked(X)
     try:
-        array = np.asarray(X)
+        array = np.asarray(without_mask(X))
         if array.dtype.kind in "US" and isinstance(X, list | tuple):
             # NumPy would convert the numbers of mixed rows to texts.
             array = np.asarray(X, dtype=object)
@@ -110,15 +108,23 @@ def to_array(X: Any) -> NDArray[Any]:
     return array
 
 
-def unmasked(array: np.ma.MaskedArray[Any, Any]) -> NDArray[Any]:
-    """Return a plain array in which the masked cells are NaN, NaT or None, whatever their fill value is."""
-    mask = np.ma.getmaskarray(array)
+def without_mask(X: Any) -> Any:
+    """Return a masked array as a plain array in which masked cells are NaN, NaT or None.
+
+    The fill value of a masked array must not be learned. A value of another type is returned unchanged.
+    """
+    if isinstance(X, list | tuple) and len(X) and isinstance(X[0], np.ma.MaskedArray) and X[0].ndim == 1:
+        X = np.ma.stack(X)
+    if not isinstance(X, np.ma.MaskedArray):
+        return X
+    mask = np.ma.getmaskarray(X)
     if not mask.any():
-        return np.asarray(array.data)
-    if array.dtype.kind in "iuf":
-        return np.where(mask, np.nan, array.data.astype(np.float64))
-    values = array.data.copy() if array.dtype.kind in "mMc" else array.data.astype(object)
-    values[mask] = {"m": np.timedelta64("NaT"), "M": np.datetime64("NaT"), "c": np.nan}.get(array.dtype.kind)
+        return np.asarray(X.data)
+    kind = X.dtype.kind
+    if kind in "iuf":
+        return np.where(mask, np.nan, X.data.astype(np.float64))
+    values = X.data.copy() if kind in "mMc" else X.data.astype(object)
+    values[mask] = {"m": np.timedelta64("NaT"), "M": np.datetime64("NaT"), "c": np.nan}.get(kind)
     return values
 
 
