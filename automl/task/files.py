@@ -1,26 +1,79 @@
-"""Read and write tables as CSV and Parquet files."""
+"""Read and write tables in files: text files such as CSV, Parquet, Feather and Excel files, folders of Parquet files.
+
+All commands that read tables use this reader. A table that does not fit into memory is read and written in chunks.
+"""
 
 from __future__ import annotations
 
+import lzma
+import re
+import sys
+import zipfile
+import zlib
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
 
 import pandas as pd
 
 from automl.errors import InvalidInputError
+from automl.task.text_files import (
+    COMPRESSED,
+    DEFAULT_OPTIONS,
+    Dialect,
+    FileOptions,
+    find_dialect,
+    logger,
+    open_bytes,
+    open_to_write,
+)
+from meta_db.files import replace_file
+from pipelines.libraries import MissingLibraryError, import_library
 
-_COMPRESSED = (".gz", ".bz2", ".xz", ".zip", ".zst")
-_SEPARATORS = {".csv": ",", ".tsv": "\t"}
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 _PARQUET = (".parquet", ".pq")
+_ARROW = (".feather", ".arrow")
+_EXCEL = (".xlsx", ".xlsm")
+_FOLDER = "folder of Parquet files"
+_ADVICE = "use the extension .csv, .tsv, .txt, .csv.gz, .parquet, .feather or .xlsx"
+_DAMAGED = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+_WRONG_WIDTH = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")
 
 
-def read_table(path: Path) -> pd.DataFrame:
+@dataclass(frozen=True)
+class Chunk:
+    """Some consecutive rows of a table.
+
+    Attributes
+    ----------
+    first_row : int
+        Number of the first row of data, from 1.
+    table : DataFrame
+        All columns, read as `read_table` reads them.
+    kept : DataFrame or pyarrow.Table
+        The columns to keep, as they are in the file: cells of text files are texts.
+    """
+
+    first_row: int
+    table: pd.DataFrame
+    kept: pd.DataFrame | pa.Table
+
+
+def read_table(path: Path, options: FileOptions = DEFAULT_OPTIONS) -> pd.DataFrame:
     """Read the table in a file; the extension of the file gives the format.
 
     Parameters
     ----------
     path : Path
-        A ``.csv`` file (also with semicolons), a ``.tsv`` file, possibly compressed as in ``.csv.gz``, or a
-        ``.parquet`` file.
+        A text file (``.csv``, ``.tsv`` or ``.txt``), possibly compressed as in ``.csv.gz``; a ``.parquet`` or
+        ``.feather`` file; a sheet of an ``.xlsx`` file; or a folder of Parquet files.
+    options : FileOptions
+        What the user says about the file.
 
     Raises
     ------
@@ -28,23 +81,49 @@ def read_table(path: Path) -> pd.DataFrame:
         If the file is missing, has another extension, or cannot be read in the format of its extension.
     """
     kind = _kind(path)
-    try:
-        if kind in _PARQUET:
-            return pd.read_parquet(path)
-        return _read_text(path, _SEPARATORS[kind])
-    except FileNotFoundError:
-        raise InvalidInputError(f"there is no file '{path}'; check the path") from None
-    except (OSError, ValueError) as error:  # pandas' and pyarrow's parser errors are ValueErrors
-        raise InvalidInputError(f"'{path}' cannot be read as {kind[1:]}: {error}") from error
+    options.check()
+    with _clear_errors(path, kind):
+        table = _read(path, kind, options)
+    return table
 
 
-def _read_text(path: Path, separator: str) -> pd.DataFrame:
-    heading = list(pd.read_csv(path, sep=separator, nrows=0).columns)
-    if len(heading) > 1 or ";" not in heading[0]:
-        return pd.read_csv(path, sep=separator, low_memory=False)
-    # Spreadsheets write semicolons in countries where the comma is the decimal sign; numbers may still have a point.
-    readings = [pd.read_csv(path, sep=";", decimal=sign, low_memory=False) for sign in ".,"]
-    return max(readings, key=lambda reading: reading.select_dtypes("number").shape[1])
+def read_chunks(
+    path: Path,
+    n_rows: int | None,
+    options: FileOptions = DEFAULT_OPTIONS,
+    *,
+    texts: Collection[str] = (),
+    keep: Sequence[str] | None = (),
+) -> Iterator[Chunk]:
+    """Yield a table in chunks of rows, so that only one chunk is in memory.
+
+    Parameters
+    ----------
+    path, options
+        As in `read_table`.
+    n_rows : int or None
+        Rows of a chunk; None chooses fewer rows for wider tables.
+    texts : collection of str
+        Columns of a text file whose cells are texts. Otherwise a chunk of such a column that holds only numbers would
+        be read as numbers.
+    keep : sequence of str or None
+        Columns for `Chunk.kept`; None for all.
+
+    Raises
+    ------
+    InvalidInputError
+        As in `read_table`, or if there is no such column to keep.
+    """
+    kind = _kind(path)
+    options.check()
+    with _clear_errors(path, kind), ExitStack() as stack:
+        if kind in _SEPARATORS:
+            dialect = find_dialect(path, _SEPARATORS[kind], options)
+            yield from _text_chunks(path, n_rows, dialect, texts, keep, stack)
+        elif kind in _EXCEL:
+            yield from _frame_chunks(_read_excel(path, options), n_rows, path, keep)
+        else:
+            yield from _arrow_chunks(path, kind, n_rows, keep)
 
 
 def write_table(table: pd.DataFrame, path: Path) -> None:
@@ -55,27 +134,280 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
     InvalidInputError
         If the extension is unknown, or the file cannot be written.
     """
-    kind = _kind(path)
+    with open_writer(path) as writer:
+        writer.write(table)
+
+
+@contextmanager
+def open_writer(path: Path | None) -> Iterator[TableWriter]:
+    """Open a writer of a table in chunks; the file appears as a whole when the block ends, or not at all.
+
+    Parameters
+    ----------
+    path : Path or None
+        A text file, possibly compressed, or a Parquet file; None for CSV on standard output.
+
+    Raises
+    ------
+    InvalidInputError
+        If the extension is unknown, or the file cannot be written.
+    """
+    if path is None:
+        with TableWriter(sys.stdout) as writer:
+            yield writer
+        return
+    kind = _written_kind(path)
     try:
-        if kind in _PARQUET:
-            table.to_parquet(path, index=False)
-        else:
-            table.to_csv(path, index=False, sep=_SEPARATORS[kind])
+        with ExitStack() as stack:
+            partial = stack.enter_context(replace_file(path))
+            if kind in _PARQUET:
+                yield stack.enter_context(TableWriter(partial))
+            else:
+                stream = stack.enter_context(open_to_write(partial, path.suffix))
+                yield stack.enter_context(TableWriter(stream, _SEPARATORS[kind]))
     except OSError as error:
         raise InvalidInputError(f"'{path}' cannot be written: {error}") from error
 
 
+class TableWriter(AbstractContextManager["TableWriter"]):
+    """Writes chunks of a table to a text stream, or to a Parquet file whose path is given."""
+
+    def __init__(self, target: IO[str] | Path, separator: str = ","):
+        self._target, self._separator = target, separator
+        self._parquet: Any = None
+        self._is_first = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._parquet is not None:
+            self._parquet.close()
+
+    def write(self, *parts: pd.DataFrame | pa.Table) -> None:
+        """Write the next rows; the columns of all parts stand beside each other."""
+        if isinstance(self._target, Path):
+            self._write_parquet(parts)
+        else:
+            frames = [_to_frame(part).reset_index(drop=True) for part in parts]
+            whole = pd.concat(frames, axis=1) if len(frames) > 1 else frames[0]
+            whole.to_csv(self._target, index=False, sep=self._separator, header=self._is_first)
+            self._is_first = False
+
+    def _write_parquet(self, parts: Sequence[pd.DataFrame | pa.Table]) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        tables = [_to_arrow(part) for part in parts]
+        fields = [
+            (name, column) for table in tables for name, column in zip(table.column_names, table.columns, strict=True)
+        ]
+        table = pa.table([column for _, column in fields], names=[name for name, _ in fields])
+        if self._parquet is None:
+            self._parquet = pq.ParquetWriter(self._target, table.schema)
+        self._parquet.write_table(table.cast(self._parquet.schema))
+
+
 def check_ending(path: Path) -> None:
-    """Raise an error for a file whose extension names no format, before any work is done for this file."""
+    """Raise an error for a file to read whose extension names no format, before any work is done for this file."""
     _kind(path)
+
+
+def check_output(path: Path) -> None:
+    """Raise an error for a file to write whose extension names no format, before any work is done for this file."""
+    _written_kind(path)
+
+
+def _read(path: Path, kind: str, options: FileOptions) -> pd.DataFrame:
+    if kind in _SEPARATORS:
+        dialect = find_dialect(path, _SEPARATORS[kind], options)
+        with open_bytes(path) as file:
+            return pd.read_csv(file, low_memory=False, **dialect.arguments())
+    if kind in _EXCEL:
+        return _read_excel(path, options)
+    if kind in _PARQUET:
+        return pd.read_parquet(path)
+    table: pd.DataFrame = _arrow_dataset(path, kind).to_table().to_pandas()
+    return table
+
+
+def _text_chunks(
+    path: Path,
+    n_rows: int | None,
+    dialect: Dialect,
+    texts: Collection[str],
+    keep: Sequence[str] | None,
+    stack: ExitStack,
+) -> Iterator[Chunk]:
+    def open_reader(**arguments: Any) -> Any:
+        file = stack.enter_context(open_bytes(path))
+        return stack.enter_context(pd.read_csv(file, iterator=True, **dialect.arguments(), **arguments))
+
+    names = [str(name) for name in _header(path, dialect)]
+    size = _chunk_rows(n_rows, len(names))
+    reader = open_reader(low_memory=False, dtype={name: str for name in texts if name in names})
+    kept_names = _kept(keep, names, path)
+    keeper = open_reader(dtype=str, na_filter=False) if kept_names else None
+    first = 1
+    while True:
+        with _clear_errors(path, "csv"):
+            try:
+                table = reader.get_chunk(size)
+            except StopIteration:
+                return
+            kept = pd.DataFrame(index=table.index) if keeper is None else keeper.get_chunk(size)[kept_names]
+        yield Chunk(first, table, kept)
+        first += len(table)
+
+
+def _header(path: Path, dialect: Dialect) -> list[Any]:
+    with open_bytes(path) as file:
+        return list(pd.read_csv(file, nrows=0, **dialect.arguments()).columns)
+
+
+def _frame_chunks(table: pd.DataFrame, n_rows: int | None, path: Path, keep: Sequence[str] | None) -> Iterator[Chunk]:
+    names = _kept(keep, [str(name) for name in table.columns], path)
+    size = _chunk_rows(n_rows, table.shape[1])
+    for start in range(0, len(table), size):
+        part = table.iloc[start : start + size]
+        yield Chunk(start + 1, part, part[names])
+
+
+def _arrow_chunks(path: Path, kind: str, n_rows: int | None, keep: Sequence[str] | None) -> Iterator[Chunk]:
+    import pyarrow as pa
+
+    dataset = _arrow_dataset(path, kind)
+    names = _kept(keep, list(dataset.schema.names), path)
+    size = _chunk_rows(n_rows, len(dataset.schema.names))
+    first = 1
+    # Without limits, the scanner reads many batches and files ahead.
+    for batch in dataset.to_batches(batch_size=size, batch_readahead=1, fragment_readahead=1):
+        if batch.num_rows:
+            part = pa.Table.from_batches([batch])
+            yield Chunk(first, part.to_pandas(), part.select(names))
+            first += batch.num_rows
+
+
+def _arrow_dataset(path: Path, kind: str) -> Any:
+    """Return a Parquet or Feather file, or a folder of Parquet files, with a schema that suits all files."""
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    if kind != _FOLDER:
+        return ds.dataset(path, format="feather" if kind in _ARROW else "parquet")
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in _PARQUET and file.name[0] not in "._")
+    if not files:
+        raise InvalidInputError(f"'{path}' is a folder without Parquet files; name a file, or a folder with some")
+    how = {
+        "format": "parquet",
+        "partitioning": ds.partitioning(flavor="hive"),
+        "partition_base_dir": str(path),
+    }
+    found = ds.dataset(files, **how)
+    schemas = [fragment.physical_schema for fragment in found.get_fragments()]
+    try:
+        schema = pa.unify_schemas([*schemas, found.schema], promote_options="permissive")
+    except pa.ArrowException as error:
+        raise InvalidInputError(f"'{path}': its files do not have the same columns: {error}") from error
+    return ds.dataset(files, schema=schema, **how)
+
+
+def _read_excel(path: Path, options: FileOptions) -> pd.DataFrame:
+    try:
+        import_library("openpyxl")
+    except MissingLibraryError as error:
+        raise InvalidInputError(f"'{path}' needs openpyxl: {error}; or: pip install 'cash-automl[files]'") from error
+    with pd.ExcelFile(path, engine="openpyxl") as book:
+        names = [str(name) for name in book.sheet_names]
+        sheet = options.sheet
+        if sheet is not None and sheet not in names and sheet.isdigit() and 1 <= int(sheet) <= len(names):
+            sheet = names[int(sheet) - 1]
+        if sheet is not None and sheet not in names:
+            raise InvalidInputError(f"--sheet: '{path}' has no sheet '{sheet}'; it has {', '.join(map(repr, names))}")
+        if sheet is None and len(names) > 1:
+            logger.info("'%s' has the sheets %s; the first one is read; --sheet names another", path, ", ".join(names))
+        return pd.read_excel(book, sheet_name=names[0] if sheet is None else sheet)
+
+
+@contextmanager
+def _clear_errors(path: Path, kind: str) -> Iterator[None]:
+    """Turn the errors of libraries into one that names the file, the row and the option that helps."""
+    what = kind.removeprefix(".")
+    try:
+        yield
+    except InvalidInputError:
+        raise
+    except FileNotFoundError:
+        raise InvalidInputError(f"there is no file '{path}'; check the path") from None
+    except UnicodeError as error:
+        raise InvalidInputError(f"'{path}' has another encoding: {error}; name it with --encoding") from error
+    except pd.errors.EmptyDataError as error:
+        raise InvalidInputError(f"'{path}' cannot be read as {what}: it is empty") from error
+    except pd.errors.ParserError as error:
+        wrong = _WRONG_WIDTH.search(str(error))
+        text = str(error)
+        if wrong:
+            expected, line, seen = wrong.groups()
+            text = f"line {line} has {seen} cells where {expected} were expected"
+        raise InvalidInputError(
+            f"'{path}' cannot be read as {what}: {text}; correct the file, or name the separator with --separator"
+        ) from error
+    except _damaged_errors() as error:
+        raise InvalidInputError(f"'{path}' cannot be read as {what}: {error}") from error
+
+
+def _damaged_errors() -> tuple[type[BaseException], ...]:
+    zstandard = sys.modules.get("zstandard")
+    return _DAMAGED if zstandard is None else (*_DAMAGED, zstandard.ZstdError)
+
+
+def _chunk_rows(wanted: int | None, n_columns: int) -> int:
+    return wanted or max(100, min(50_000, 5_000_000 // max(1, n_columns)))
+
+
+def _kept(keep: Sequence[str] | None, names: Sequence[str], path: Path) -> list[str]:
+    if keep is None:
+        return list(names)
+    for name in keep:
+        if name not in names:
+            shown = ", ".join(map(repr, names[:5]))
+            raise InvalidInputError(f"--keep: '{path}' has no column '{name}'; it has {shown}, ...")
+    return list(keep)
+
+
+def _to_frame(part: pd.DataFrame | pa.Table) -> pd.DataFrame:
+    # Arrow's own types keep whole numbers with missing cells as they are.
+    return part if isinstance(part, pd.DataFrame) else part.to_pandas(types_mapper=pd.ArrowDtype)
+
+
+def _to_arrow(part: pd.DataFrame | pa.Table) -> pa.Table:
+    import pyarrow as pa
+
+    if isinstance(part, pa.Table):
+        return part.replace_schema_metadata(None)
+    return pa.Table.from_pandas(part, preserve_index=False).replace_schema_metadata(None)
 
 
 def _kind(path: Path) -> str:
     """Return the extension that gives the format, in lower case and without the extension of a compression."""
+    if path.is_dir():
+        return _FOLDER
+    kind, is_compressed = _extension(path)
+    if kind in _SEPARATORS or (kind in (*_PARQUET, *_ARROW, *_EXCEL) and not is_compressed):
+        return kind
+    raise InvalidInputError(f"'{path}' does not say its format; {_ADVICE}")
+
+
+def _written_kind(path: Path) -> str:
+    kind, is_compressed = _extension(path)
+    if kind in _SEPARATORS or (kind in _PARQUET and not is_compressed):
+        return kind
+    raise InvalidInputError(f"'{path}' does not say its format; use the extension .csv, .tsv, .csv.gz or .parquet")
+
+
+def _extension(path: Path) -> tuple[str, bool]:
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    if suffixes and suffixes[-1] in _COMPRESSED:
+    is_compressed = bool(suffixes) and suffixes[-1] in COMPRESSED
+    if is_compressed:
         suffixes.pop()
-    kind = suffixes[-1] if suffixes else ""
-    if kind not in (*_SEPARATORS, *_PARQUET):
-        raise InvalidInputError(f"'{path}' does not say its format; use the extension .csv, .tsv, .csv.gz or .parquet")
-    return kind
+    return (suffixes[-1] if suffixes else ""), is_compressed

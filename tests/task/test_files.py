@@ -1,0 +1,293 @@
+"""Tables in files as offices write them, as bytes; and the same tables in chunks."""
+
+from __future__ import annotations
+
+import bz2
+import codecs
+import gzip
+import io
+import lzma
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+import zstandard
+
+from automl.errors import InvalidInputError
+from automl.task.files import check_output, open_writer, read_chunks, read_table, write_table
+from automl.task.text_files import FileOptions
+
+TABLE = {"id": [1, 2, 3], "price": [1.5, 22.25, 3.0], "city": ["Zürich", "Köln", "Oslo, N"]}
+OPTIONS = FileOptions
+
+
+def text(separator=",", decimal=".", quote='"', end="\r\n"):
+    """The table as a spreadsheet writes it."""
+    rows = [separator.join(TABLE)]
+    for number, price, city in zip(*TABLE.values(), strict=True):
+        rows.append(separator.join([str(number), str(price).replace(".", decimal), f"{quote}{city}{quote}"]))
+    return end.join(rows) + end
+
+
+def put(folder, content, name="t.csv"):
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return path
+
+
+def zipped(content, *names):
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        for name in names:
+            archive.writestr(name, content)
+    return stream.getvalue()
+
+
+def in_chunks(path, n_rows=1, **arguments):
+    return pd.concat([chunk.table for chunk in read_chunks(path, n_rows, **arguments)], ignore_index=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("t.csv", text().encode()),
+        ("t.csv", text(end="\n").encode()),
+        ("t.csv", text().encode("utf-8-sig")),
+        ("t.csv", text().encode("cp1252")),
+        ("t.csv", text(";", ",", "").encode("cp1252")),
+        ("t.csv", text(";", ",").encode("utf-16")),
+        ("t.txt", codecs.BOM_UTF16_BE + text("\t", ",").encode("utf-16-be")),
+        ("t.csv", text("\t").encode("utf-16-le")),
+        ("t.csv", text().encode("utf-16-be")),
+        ("t.csv", text(";").encode("utf-32")),
+        ("t.csv", text("|").encode()),
+        ("t.txt", text("|", ",").encode()),
+        ("t.txt", text().encode()),
+        ("t.txt", text(";").encode()),
+        ("t.tsv", text("\t").encode()),
+        ("t.tsv", text(";").encode()),
+        ("T.CSV", b"sep=;\r\n" + text(";", ",").encode()),
+        ("t.csv", codecs.BOM_UTF8 + b'"sep=|"\n' + text("|", ",", end="\n").encode()),
+        ("t.csv", text(";").replace("\r\n", ";\r\n").replace("city;", "city").encode()),
+        ("t.csv.gz", gzip.compress(text().encode())),
+        ("t.csv.bz2", bz2.compress(text(";", ",").encode("cp1252"))),
+        ("t.tsv.xz", lzma.compress(text("\t").encode("utf-16"))),
+        ("t.csv.zst", zstandard.compress(text(";", ",").encode())),
+        ("t.csv.zst", zstandard.compress(text()[:20].encode()) + zstandard.compress(text()[20:].encode())),
+        ("t.csv.zip", zipped(text(), "a folder/", "a folder/t.csv", "__MACOSX/._t.csv")),
+    ],
+    ids=str,
+)
+def test_a_text_file_is_read_in_one_piece_and_in_chunks(tmp_path, name, content):
+    path = put(tmp_path, content, name)
+    expected = pd.DataFrame(TABLE)
+    pd.testing.assert_frame_equal(read_table(path), expected)
+    pd.testing.assert_frame_equal(in_chunks(path), expected)
+    pd.testing.assert_frame_equal(in_chunks(path, 2), expected)
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "expected"),
+    [
+        ("a b\n1 2\n", OPTIONS(separator=" "), {"a": [1], "b": [2]}),
+        ("a,b;c\n1,2;3\n", OPTIONS(separator=";"), {"a,b": [1.2], "c": [3]}),
+        ("a;b\n1.234;5\n", OPTIONS(decimal=","), {"a": ["1.234"], "b": [5]}),
+        ("a;b\n1,5;5\n", OPTIONS(decimal="."), {"a": ["1,5"], "b": [5]}),
+        ("a,b\nя,1\n".encode("cp1251"), OPTIONS(encoding="cp1251"), {"a": ["я"], "b": [1]}),
+        ("a,b\n表,1\n".encode("shift_jis"), OPTIONS(encoding="shift_jis"), {"a": ["表"], "b": [1]}),
+        (codecs.BOM_UTF8 + b"a,b\n1,2\n", OPTIONS(encoding="UTF-8"), {"a": [1], "b": [2]}),
+    ],
+)
+def test_an_option_comes_before_what_the_reader_finds(tmp_path, content, options, expected):
+    path = put(tmp_path, content)
+    assert read_table(path, options).to_dict("list") == expected
+    assert in_chunks(path, options=options).to_dict("list") == expected
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ("a,a,b\n1,2,3\n", ["a", "a.1", "b"]),
+        (",b,\n1,2,3\n", ["Unnamed: 0", "b", "Unnamed: 2"]),
+        ('"a,b",c\n1,2\n', ["a,b", "c"]),
+        ('"a\nb";c\n1;2\n', ["a\nb", "c"]),
+        ("\ufeffa,b\n1,2\n", ["a", "b"]),
+        ("Größe, cm;x\n1,5;2\n2,5;3\n", ["Größe, cm", "x"]),
+        ("name;note, long\nA;x\nB;y, z\n", ["name", "note, long"]),
+        ("id,list\n1,a;b;c\n2,d\n", ["id", "list"]),
+        ("one\n1,5\n2,5\n3,5\n", ["one"]),
+        ("only a header;and no row\n", ["only a header", "and no row"]),
+    ],
+)
+def test_headers_as_they_occur(tmp_path, content, expected):
+    assert list(read_table(put(tmp_path, content)).columns) == expected
+
+
+def test_numbers_with_a_point_in_a_file_with_semicolons_stay_numbers(tmp_path):
+    rows = "".join(f"{i}.5;1,2\n" for i in range(3))
+    assert read_table(put(tmp_path, f"number;list\n{rows}")).to_dict("list") == {
+        "number": [0.5, 1.5, 2.5],
+        "list": ["1,2"] * 3,
+    }
+
+
+def test_thousands_with_points_do_not_hide_the_decimal_comma(tmp_path):
+    path = put(tmp_path, "turnover;rate\n1.234;0,5\n2.345;0,7\n3.456;\n")
+    assert read_table(path)["rate"].tolist()[:2] == [0.5, 0.7]
+
+
+def test_a_byte_beyond_the_first_megabytes_decides_the_encoding_of_the_whole_file(tmp_path):
+    path = put(tmp_path, b"a,b\n" + b"1,x\n" * 600_000 + "2,é\n".encode("cp1252"))
+    assert read_table(path)["b"].iloc[-1] == "é"
+    *_, last = read_chunks(path, 250_000)
+    assert (last.first_row, last.table["b"].iloc[-1]) == (500_001, "é")
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.csv", "a,b\nпривет мир,1\n".encode("cp1251"), "--encoding cp1251"),
+        ("t.csv", "a,b\n東京都,1\n".encode("shift_jis"), "--encoding"),
+        ("t.csv", b"\0\1\2\0\0\0\4\0", "--encoding"),
+        ("t.csv", b"", "cannot be read as csv: it is empty"),
+        ("t.csv", b"a,b\n1,2\n1,2,3\n", "line 3 has 3 cells where 2 were expected.*--separator"),
+        ("t.csv.gz", b"no gzip", "cannot be read as csv"),
+        ("t.csv.gz", gzip.compress(text().encode())[:-12], "cannot be read as csv"),
+        ("t.csv.xz", b"no xz", "cannot be read as csv"),
+        ("t.csv.zst", b"no zst", "cannot be read as csv"),
+        ("t.csv.zip", b"no zip", "cannot be read as csv"),
+        ("t.csv.zip", zipped("a,b\n1,2\n", "a.csv", "b.csv"), "holds 2 files"),
+        ("t.xlsx", b"no workbook", "cannot be read as xlsx"),
+        ("t.parquet", b"no parquet", "cannot be read as parquet"),
+        ("t.feather", b"no feather", "cannot be read as feather"),
+        ("t.docx", b"", r"use the extension \.csv"),
+        ("t.parquet.gz", b"", r"use the extension \.csv"),
+    ],
+)
+def test_a_file_that_cannot_be_read_names_what_helps(tmp_path, name, content, message):
+    path = put(tmp_path, content, name)
+    for read in (read_table, in_chunks):
+        with pytest.raises(InvalidInputError, match=message) as caught:
+            read(path)
+        assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (OPTIONS(encoding="utf8000"), "--encoding"),
+        (OPTIONS(encoding="ascii"), "--encoding"),
+        (OPTIONS(separator=";;"), "--separator"),
+        (OPTIONS(decimal="'"), "--decimal"),
+        (OPTIONS(decimal=",", separator=","), "--decimal and --separator"),
+        (OPTIONS(sheet="2024"), "--sheet"),
+    ],
+)
+def test_a_wrong_option_is_named(tmp_path, options, message):
+    path = tmp_path / "t.xlsx"
+    if options.sheet is None:
+        path = put(tmp_path, text())
+    else:
+        pd.DataFrame(TABLE).to_excel(path, index=False)
+    with pytest.raises(InvalidInputError, match=message):
+        read_table(path, options)
+
+
+def test_a_missing_file_or_folder_is_named(tmp_path):
+    for name in ("t.csv", "t.parquet", "t.xlsx", "t.feather"):
+        with pytest.raises(InvalidInputError, match="there is no file"):
+            read_table(tmp_path / name)
+    with pytest.raises(InvalidInputError, match="folder without Parquet files"):
+        read_table(tmp_path)
+
+
+def test_a_sheet_is_read_by_its_name_or_number(tmp_path):
+    path, other = tmp_path / "t.xlsx", pd.DataFrame({"a": [1, 2]})
+    with pd.ExcelWriter(path) as book:
+        pd.DataFrame(TABLE).to_excel(book, sheet_name="first", index=False)
+        other.to_excel(book, sheet_name="2024", index=False)
+    pd.testing.assert_frame_equal(read_table(path), pd.DataFrame(TABLE))
+    pd.testing.assert_frame_equal(in_chunks(path), pd.DataFrame(TABLE))
+    for sheet in ("2024", "2"):
+        pd.testing.assert_frame_equal(read_table(path, OPTIONS(sheet=sheet)), other)
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.feather"])
+def test_columnar_files_are_read_in_one_piece_and_in_chunks(tmp_path, name):
+    table = pd.DataFrame(TABLE)
+    getattr(table, f"to_{name[2:]}")(tmp_path / name)
+    pd.testing.assert_frame_equal(read_table(tmp_path / name), table)
+    pd.testing.assert_frame_equal(in_chunks(tmp_path / name), table)
+
+
+def test_a_folder_of_parquet_files_is_one_table_in_the_order_of_their_names(tmp_path):
+    pd.DataFrame({"a": [1, 2], "b": ["x", "y"]}).to_parquet(tmp_path / "1.parquet")
+    pd.DataFrame({"b": ["z"], "a": [2.5], "c": [True]}).to_parquet(tmp_path / "2.parquet")
+    (tmp_path / "_SUCCESS").touch()
+    whole = read_table(tmp_path)
+    assert whole["a"].tolist() == [1, 2, 2.5]
+    assert whole["b"].tolist() == ["x", "y", "z"]
+    assert whole["c"].tolist() == [None, None, True]
+    assert in_chunks(tmp_path)["b"].tolist() == ["x", "y", "z"]
+
+
+def test_folders_may_hold_a_column_in_their_names(tmp_path):
+    for year in (2023, 2024):
+        (tmp_path / f"year={year}").mkdir()
+        pd.DataFrame({"a": [year + 1]}).to_parquet(tmp_path / f"year={year}" / "part.parquet")
+    for table in (read_table(tmp_path), in_chunks(tmp_path)):
+        assert (table["a"] - table["year"].astype(int)).tolist() == [1, 1]
+
+
+def test_kept_columns_stay_as_they_are_in_the_file(tmp_path):
+    path = put(tmp_path, 'id,x,note\n007,1.50,NA\n010,,"a, b"\n')
+    (chunk,) = read_chunks(path, None, texts=["x"], keep=["note", "id"])
+    assert chunk.kept.to_dict("list") == {"note": ["NA", "a, b"], "id": ["007", "010"]}
+    assert chunk.table["x"].tolist()[0] == "1.50"
+    (chunk,) = read_chunks(path, None, keep=None)
+    assert list(chunk.kept.columns) == ["id", "x", "note"]
+    with pytest.raises(InvalidInputError, match=r"--keep: .* has no column 'name'"):
+        list(read_chunks(path, None, keep=["name"]))
+
+
+def test_a_chunk_of_a_text_column_that_holds_numbers_stays_text(tmp_path):
+    path = put(tmp_path, "code\n007\n1.0\nA\n")
+    assert [chunk.table["code"].tolist() for chunk in read_chunks(path, 1, texts=["code"])] == [["007"], ["1.0"], ["A"]]
+
+
+@pytest.mark.parametrize("name", ["o.csv", "o.tsv", "o.csv.gz", "o.csv.bz2", "o.csv.zip", "o.csv.zst", "o.parquet"])
+def test_chunks_are_written_as_one_table(tmp_path, name):
+    table = pd.DataFrame({"number": [1.5, None, 3.0], "word": ["a,b\tc", "ü", ""]})
+    with open_writer(tmp_path / name) as writer:
+        for i in range(3):
+            writer.write(table[["number"]].iloc[[i]], table[["word"]].iloc[[i]])
+    written = read_table(tmp_path / name)
+    assert written["number"].tolist()[::2] == [1.5, 3.0]
+    assert written["word"].tolist()[:2] == ["a,b\tc", "ü"]
+
+
+def test_whole_numbers_with_a_missing_cell_stay_whole_numbers(tmp_path):
+    pd.DataFrame({"id": pd.array([1, None, 3], dtype="Int64")}).to_parquet(tmp_path / "t.parquet")
+    for name in ("o.csv", "o.parquet"):
+        with open_writer(tmp_path / name) as writer:
+            for chunk in read_chunks(tmp_path / "t.parquet", 1, keep=None):
+                writer.write(chunk.kept)
+    assert (tmp_path / "o.csv").read_text().split() == ["id", "1", '""', "3"]
+    assert pd.read_parquet(tmp_path / "o.parquet", dtype_backend="pyarrow")["id"].dtype == "int64[pyarrow]"
+
+
+@pytest.mark.parametrize("name", ["o.csv", "o.csv.zst", "o.parquet"])
+def test_a_file_appears_as_a_whole_or_not_at_all(tmp_path, name):
+    write_table(pd.DataFrame({"a": [1]}), tmp_path / name)
+    before = (tmp_path / name).read_bytes()
+    with pytest.raises(AttributeError), open_writer(tmp_path / name) as writer:
+        list(map(writer.write, [pd.DataFrame({"a": np.arange(5)}), "no table"]))
+    assert (tmp_path / name).read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_an_output_needs_an_extension_that_can_be_written(tmp_path):
+    for name in ("table", "t.xlsx", "t.parquet.gz"):
+        with pytest.raises(InvalidInputError, match=r"use the extension \.csv"):
+            check_output(tmp_path / name)
