@@ -26,6 +26,8 @@ from automl.ensemble.selection import Ensemble
 from automl.execute.processes import warm_up
 from automl.guard import Guard, make_guard
 from automl.progress import Leader, Progress
+from automl.refit.rows import StoredRows, TrainingRows
+from automl.refit.run import check_refit_arguments, refit
 from automl.run import RunSettings, run
 from automl.search.budget import Budget
 from automl.task.metrics import Metric
@@ -164,6 +166,8 @@ class BaseAutoML(FittedAttributes, BaseEstimator):
         self._ensemble: Ensemble = result.ensemble
         self._estimate: OutOfFoldRecord | Estimate | None = result.out_of_fold
         self._guard_curve: pd.DataFrame | None = result.guard_curve
+        self._rows = TrainingRows.from_task(task) if self.store is None else StoredRows.of(Path(self.store))
+        self._forget_refit()
         self.history_ = result.history
         self.stop_reason_ = result.stop_reason
         self.scorer_ = task.metric.scorer
@@ -176,6 +180,60 @@ class BaseAutoML(FittedAttributes, BaseEstimator):
         if prepared.classes is not None:
             self.classes_ = prepared.classes
         return self
+
+    def _forget_refit(self) -> None:
+        """Remove what an earlier refit has left."""
+        for name in ("refit_report_", "_refit_facts"):
+            self.__dict__.pop(name, None)
+
+    def refit(self, X: Any = None, y: Any = None, sample_weight: Any = None, groups: Any = None) -> Self:
+        """
+        Return a fitted copy whose models were trained on all rows, or on new rows, without another search.
+
+        The members of the ensemble and their weights stay. Each member becomes one model instead of a bag of fold
+        models. Boosted models train for the rounds that were best on the folds, scaled by the share of rows. Without
+        arguments, the models are trained on all rows of `fit`, the holdout rows of a guard included. With new rows, the
+        members are also trained on folds of these rows, where they are compared with the old model.
+
+        Parameters
+        ----------
+        X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features), optional
+            New rows with the columns of the training table; other columns are ignored. None takes the training rows
+            that the estimator has kept.
+        y : array-like of shape (n_samples,), optional
+            The target of the new rows, with the classes of the model.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the new rows.
+        groups : array-like of shape (n_samples,), optional
+            Group of each new row.
+
+        Returns
+        -------
+        Self
+            A new estimator; this one stays as it is. The attribute ``refit_report_`` of the new estimator holds the
+            scores of both models on the new rows, a p value and a verdict in words.
+
+        Raises
+        ------
+        InvalidInputError
+            If there are no rows, or if the new rows do not suit the model. The error is raised before any training.
+        NothingFittedError
+            If no member could be trained.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0)
+        >>> reg = reg.fit(X[:200], y[:200])
+        >>> new = reg.refit(X[200:], y[200:])
+        >>> new.refit_report_.n_rows
+        242
+        """
+        check_is_fitted(self, "_ensemble")
+        check_refit_arguments(X, y, sample_weight, groups)
+        return refit(self, None if X is None else TrainingData(X, y, sample_weight, groups))
 
     def _seed(self) -> int:
         if isinstance(self.random_state, (int, np.integer)):
@@ -224,7 +282,7 @@ class BaseAutoML(FittedAttributes, BaseEstimator):
         with table_errors(), config_context(transform_output="default"):
             return self._ensemble.predict(self._reader.transform(X))
 
-    def save(self, path: str | os.PathLike[str]) -> None:
+    def save(self, path: str | os.PathLike[str], rows: bool = False) -> None:
         """
         Write the fitted estimator into a folder, from which `automl.load` reads it.
 
@@ -232,6 +290,8 @@ class BaseAutoML(FittedAttributes, BaseEstimator):
         ----------
         path : str or path-like
             Folder of the model. A model that was saved there before is replaced.
+        rows : bool, default=False
+            Whether to save the training rows, too, so that `refit` needs no table after `automl.load`.
 
         Raises
         ------
@@ -249,7 +309,7 @@ class BaseAutoML(FittedAttributes, BaseEstimator):
         >>> reg.fit(X, y).save(tempfile.mkdtemp())
         """
         check_is_fitted(self, "_ensemble")
-        persistence.save(self, path)
+        persistence.save(self, path, rows)
 
     def _get_fitted_attr_html(self, doc_link: str = "") -> Any:
         # For its HTML view, scikit-learn reads every property whose name ends with an underscore. Ours may take

@@ -31,7 +31,7 @@ class AutoMLClassifier(ClassifierMixin, BaseAutoML):
     cv : int, splitter or iterable, optional
         Folds of the search, as in scikit-learn; chosen by the number of rows when None. If every fold trains on rows
         before its scored rows, as in `TimeSeriesSplit`, the rows are taken to be in the order of time: folds are
-        numbered newest first, and predictions come from the models of the newest fold.
+        numbered newest first, and predictions come from models that were trained on all rows.
     n_jobs : int, default=-1
         Number of busy cores during the whole run; -1 uses all cores that this process may use, or all of the cluster.
     memory_limit : float, optional
@@ -206,7 +206,7 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
     cv : int, splitter or iterable, optional
         Folds of the search, as in scikit-learn; chosen by the number of rows when None. If every fold trains on rows
         before its scored rows, as in `TimeSeriesSplit`, the rows are taken to be in the order of time: folds are
-        numbered newest first, and predictions come from the models of the newest fold.
+        numbered newest first, and predictions come from models that were trained on all rows.
     n_jobs : int, default=-1
         Number of busy cores during the whole run; -1 uses all cores that this process may use, or all of the cluster.
     memory_limit : float, optional

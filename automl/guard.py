@@ -20,7 +20,7 @@ from automl.ensemble.selection import Ensemble, out_of_fold, predicting_folds
 from automl.ensemble.threshold import one_hot_labels
 from automl.errors import InvalidInputError
 from automl.task.metrics import loss_or_nan
-from automl.task.task import Task
+from automl.task.task import ALL_ROWS, Task
 from automl.task.validation import is_number
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import rank
@@ -144,7 +144,7 @@ class GuardMonitor:
         rows, mean = out_of_fold(ensemble.bags, history, self._artifacts, self._task)
         holdout = np.zeros(())
         for bag in ensemble.bags:
-            holdout = holdout + bag.weight * self._holdout_predictions(history.evaluations[bag.configuration])
+            holdout = holdout + bag.weight * self._final_predictions(history.evaluations[bag.configuration])
         if ensemble.calibration is not None:
             mean, holdout = ensemble.calibration(mean), ensemble.calibration(holdout)
         if ensemble.decision_weights is not None:
@@ -157,6 +157,12 @@ class GuardMonitor:
         folds = predicting_folds(evaluation, self._task)
         each = [self._artifacts.holdout_predictions(evaluation.configuration, fold) for fold in folds]
         return np.mean(each, axis=0, dtype=np.float64)
+
+    def _final_predictions(self, evaluation: Evaluation) -> NDArray[np.float64]:
+        """Return the predictions of a member of the final ensemble, which may have a model of all rows."""
+        if not self._artifacts.holdout_path(evaluation.configuration, ALL_ROWS).exists():
+            return self._holdout_predictions(evaluation)
+        return self._artifacts.holdout_predictions(evaluation.configuration, ALL_ROWS).astype(np.float64)
 
     def _add(self, seconds: float, work_loss: float, predictions: NDArray[np.float64]) -> None:
         point = _Point(seconds, work_loss, self._loss(predictions, np.arange(len(predictions))), predictions)

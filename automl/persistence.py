@@ -16,12 +16,13 @@ from typing import Any
 import cloudpickle
 
 from automl.errors import InvalidInputError
+from automl.refit.rows import ROWS_FILE, SavedRows, get_rows
 from meta_db.files import find_folder, replace_folder
 from pipelines.catalog import required_libraries
 from pipelines.libraries import MissingLibraryError, import_library
 
 FORMAT = 2  # rises when saved models of earlier versions cannot be read any more
-_FILES = {"model.pkl", "about.json"}
+_FILES = {"model.pkl", "about.json", ROWS_FILE}
 _LIBRARIES = ("cash-automl", "scikit-learn", "numpy", "pandas", "lightgbm", "xgboost", "catboost", "torch")
 
 
@@ -77,12 +78,17 @@ def _about(folder: Path) -> dict[str, Any]:
         raise InvalidInputError(f"'{folder}' holds no saved model: its about.json is damaged or foreign") from error
 
 
-def save(estimator: Any, path: str | os.PathLike[str]) -> None:
+def save(estimator: Any, path: str | os.PathLike[str], rows: bool = False) -> None:
     """Write a fitted estimator into a folder: ``model.pkl``, and ``about.json`` with the versions of the libraries.
 
     The folder appears as a whole or not at all. A model that was saved there before is replaced; if the process is
     killed at any moment, `load` finds either the old model or the new one. Callbacks are not saved: they serve during
     a fit, and they often hold objects that cannot be pickled.
+
+    Parameters
+    ----------
+    rows : bool
+        Whether to write the training rows, too, into a file of their own.
 
     Raises
     ------
@@ -91,6 +97,7 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
     """
     folder = Path(os.path.realpath(path))
     check_place(folder)
+    kept = get_rows(getattr(estimator, "_rows", None)) if rows else None
     content = _pickle(estimator)
     about = {
         "format": FORMAT,
@@ -102,6 +109,8 @@ def save(estimator: Any, path: str | os.PathLike[str]) -> None:
         with replace_folder(folder) as partial:
             (partial / "model.pkl").write_bytes(content)
             (partial / "about.json").write_text(json.dumps(about, indent=2))
+            if kept is not None:
+                kept.write(partial)
     except OSError as error:  # such as a full disk
         raise InvalidInputError(f"'{folder}' cannot be written: {error}") from error
 
@@ -110,6 +119,7 @@ def _pickle(estimator: Any) -> bytes:
     if hasattr(estimator, "callbacks"):
         estimator = copy.copy(estimator)
         estimator.callbacks = ()
+        estimator._rows = None
     try:
         return cloudpickle.dumps(estimator)
     except Exception as error:
@@ -178,7 +188,7 @@ def load(path: str | os.PathLike[str]) -> Any:
     check_libraries(folder, about["needs"])
     _compare_versions(folder, about["versions"])
     try:
-        return cloudpickle.loads((folder / "model.pkl").read_bytes())
+        estimator = cloudpickle.loads((folder / "model.pkl").read_bytes())
     except OSError as error:
         raise InvalidInputError(f"'{folder}' holds no saved model: {error}") from error
     except Exception as error:
@@ -187,6 +197,9 @@ def load(path: str | os.PathLike[str]) -> Any:
             f"'{folder}' cannot be read ({type(error).__name__}: {error}): it is damaged, or needs the libraries that "
             f"made it: {made}"
         ) from error
+    if (folder / ROWS_FILE).exists():
+        estimator._rows = SavedRows(folder)
+    return estimator
 
 
 def check_libraries(folder: Path, libraries: Iterable[str]) -> None:

@@ -29,6 +29,8 @@ from automl.execute.catalog import make_executor
 from automl.execute.machine import available_cpus, memory_for_fit
 from automl.execute.threads import single_threaded
 from automl.guard import Guard, GuardMonitor
+from automl.refit.members import train_newest_rows
+from automl.refit.rows import TrainingRows
 from automl.search.base import Searcher
 from automl.search.budget import Budget
 from automl.search.catalog import make_searcher
@@ -55,6 +57,8 @@ logger = logging.getLogger(__name__)
 _START_SECONDS = 0.5  # to start the worker processes after their libraries are imported
 # Shares of the seconds that are left after the search, at which the parts of the conclusion end at the latest.
 _CHOICE_ENDS, _LOADING_ENDS, _DECISION_ENDS, _COLLECTION_ENDS = 0.4, 0.65, 0.75, 0.85
+_NEWEST_ROWS_SHARE = 0.15  # of the budget, to train on all rows at last, where the rows are in the order of time
+_NEWEST_ROWS_END = 0.9  # share of the seconds that are left, at which this training ends
 _MAX_OVERRUN = 15.0  # seconds beyond a budget that is too small for any fit; a larger overrun is an error
 
 
@@ -106,7 +110,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
     with ExitStack() as stack:
         directory, folder = _open_folder(settings, stack)
         known: list[TrialResult] = []
-        budget = settings.budget
+        budget = replace(settings.budget, refit_share=_NEWEST_ROWS_SHARE * is_forward_chaining(task.folds))
         if directory is not None:
             known = directory.open(task, settings.random_state)
             stack.callback(directory.close)
@@ -167,6 +171,8 @@ def run(task: Task, settings: RunSettings) -> RunResult:
             loader.finish()
             ensemble, record = _conclude(history, artifacts, loader, task, alone, budget, executor.n_workers)
             stop_reason = "interrupted"
+        if stop_reason != "interrupted":
+            ensemble = _with_newest_rows(ensemble, history, artifacts, task, settings, budget)
         if monitor is not None:
             monitor.finish(ensemble, history, budget.elapsed)
         return RunResult(history, ensemble, record, stop_reason, None if monitor is None else monitor.curve)
@@ -229,7 +235,7 @@ def _conclude(
     n_workers: int,
 ) -> tuple[Ensemble, OutOfFoldRecord | None]:
     """Build the ensemble, read its models, and keep the predictions from which its score can be estimated later."""
-    left = float("inf") if budget.seconds is None else max(0.1, budget.seconds - budget.elapsed)
+    left = float("inf") if budget.seconds is None else max(0.1, budget.seconds - budget.refit_seconds - budget.elapsed)
     started = time.monotonic()
     size, seed = settings.ensemble_size, settings.random_state
     members = select_members(history, artifacts, task, size, _CHOICE_ENDS * left, seed)
@@ -245,6 +251,29 @@ def _conclude(
         return ensemble, None
     # The folder with the predictions is removed after the run; to resample them now would cost seconds of the search.
     return ensemble, collect(history, artifacts, task, ensemble, size, seed, started + _COLLECTION_ENDS * left)
+
+
+def _with_newest_rows(
+    ensemble: Ensemble, history: RunHistory, artifacts: Artifacts, task: Task, settings: RunSettings, budget: Budget
+) -> Ensemble:
+    """Return the ensemble, with models of all rows where the rows are in the order of time."""
+    if not is_forward_chaining(task.folds):
+        return ensemble
+    left = float("inf") if budget.seconds is None else budget.seconds - budget.elapsed
+    executor = make_executor(
+        settings.executor, artifacts.folder, task, settings.n_jobs, settings.memory_limit, settings.device
+    )
+    try:
+        shares = TrainingRows.from_task(task).train_shares
+        deadline = time.monotonic() + _NEWEST_ROWS_END * left
+        seed = settings.random_state
+        bags = train_newest_rows(ensemble.bags, history, shares, executor, artifacts, seed, deadline)
+    except KeyboardInterrupt:
+        logger.warning("interrupted: the models of the newest fold predict, which have not seen the newest rows")
+        return ensemble
+    finally:
+        executor.shutdown()
+    return replace(ensemble, bags=bags)
 
 
 def _is_usable(result: TrialResult, space: ConfigurationSpace, artifacts: Artifacts) -> bool:

@@ -18,6 +18,7 @@ RETURNED = [
     "automl.comparison.report.NestedResult",
     "automl.comparison.tables.TableComparison",
     "automl.ensemble.estimate.Estimate",
+    "automl.refit.report.RefitReport",
     "automl.trials.history.RunHistory",
     "automl.trials.trial.FoldResult",
     "automl.trials.trial.Status",

@@ -126,6 +126,7 @@ def _score(
     if fold == ALL_ROWS:
         predict(model, task.X[:_CHECKED_ROWS], task.traits.n_classes)
         artifacts.write(trial.configuration, fold, model, np.empty(0))
+        _write_holdout_predictions(task, trial, fold, model, artifacts)
         return FoldResult(float("nan"), seconds[0], 0.0, {"cpu_seconds": seconds[1]})
     scored = task.folds[fold][1]
     start = time.perf_counter()
@@ -135,11 +136,7 @@ def _score(
     if not np.isfinite(loss):
         raise InvalidPredictionsError(f"{task.metric.name} is {loss} on fold {fold}")
     artifacts.write(trial.configuration, fold, model, predictions)
-    if task.holdout is not None:
-        # Here the model is in memory; the parent would have to read it, and to import its library.
-        np.save(
-            artifacts.holdout_path(trial.configuration, fold), predict(model, task.holdout.X, task.traits.n_classes)
-        )
+    _write_holdout_predictions(task, trial, fold, model, artifacts)
     iterations = getattr(model[-1], "n_iter_", None)
     info: dict[str, Any] = {"cpu_seconds": seconds[1]}
     if (grown := meter.grown()) is not None:
@@ -149,6 +146,14 @@ def _score(
     if (rounds := getattr(model[-1], "full_rounds_", None)) is not None:
         info["full_rounds"] = int(rounds)
     return FoldResult(loss, seconds[0], predict_seconds, info)
+
+
+def _write_holdout_predictions(task: Task, trial: Trial, fold: int, model: Pipeline, artifacts: Artifacts) -> None:
+    """Predict the holdout rows here, where the model is in memory; the parent would have to read the model."""
+    if task.holdout is not None:
+        np.save(
+            artifacts.holdout_path(trial.configuration, fold), predict(model, task.holdout.X, task.traits.n_classes)
+        )
 
 
 def import_libraries(family: str) -> None:

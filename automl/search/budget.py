@@ -18,11 +18,14 @@ class Budget:
         Wall-clock seconds for the whole of ``fit``; None for no limit.
     max_trials : int or None
         Number of configurations that may run; None for no limit.
+    refit_share : float
+        Share of the seconds that is reserved for a training on all rows at the end.
     """
 
     seconds: float | None
     max_trials: int | None = None
     started: float = field(default_factory=time.monotonic)
+    refit_share: float = 0.0
     _loading: list[float] = field(default_factory=lambda: [0.0], compare=False, repr=False)  # grows in other threads
 
     @property
@@ -32,11 +35,16 @@ class Budget:
 
     @property
     def reserve(self) -> float:
-        """The seconds that are reserved for building the ensemble and reading its models."""
+        """The seconds that are reserved for the end: the ensemble, reading its models, and a training on all rows."""
         if self.seconds is None:
             return 0.0
         loading = min(_MAX_LOADING_SHARE * self.seconds, self._loading[0])
-        return min(0.25 * self.seconds, 0.6 + 0.025 * self.seconds) + loading
+        return min(0.25 * self.seconds, 0.6 + 0.025 * self.seconds) + loading + self.refit_seconds
+
+    @property
+    def refit_seconds(self) -> float:
+        """The seconds that are reserved for a training on all rows."""
+        return 0.0 if self.seconds is None else self.refit_share * self.seconds
 
     def reserve_for_loading(self, seconds: float) -> None:
         """Reserve more seconds at the end of the search, for the reading of large models."""

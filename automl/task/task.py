@@ -16,7 +16,7 @@ from automl.task.splits import Fold
 from meta_db.files import replace_file
 from pipelines.component import TableTraits
 
-# The number of a fold that trains on all rows, the holdout rows included, and scores none.
+# The number of a fold that trains on all rows but the holdout rows, and scores none.
 ALL_ROWS = -1
 
 
@@ -68,15 +68,8 @@ class Task:
         if fold != ALL_ROWS:
             rows = self.folds[fold][0]
             return self.X[rows], self.y[rows], self.weights(rows)
-        if self.holdout is None:
-            # The table may be mapped into memory read-only, which some libraries refuse.
-            X = self.X if sparse.issparse(self.X) else np.array(self.X)
-            return X, self.y, self.sample_weight
-        weights = None
-        if self.sample_weight is not None and self.holdout.sample_weight is not None:
-            weights = np.concatenate([self.sample_weight, self.holdout.sample_weight])
-        stack = sparse.vstack if sparse.issparse(self.X) else np.concatenate
-        return stack([self.X, self.holdout.X]), np.concatenate([self.y, self.holdout.y]), weights
+        # The table may be mapped into memory read-only, which some libraries refuse.
+        return (self.X if sparse.issparse(self.X) else np.array(self.X)), self.y, self.sample_weight
 
     def save(self, folder: Path) -> None:
         """Write the task into a folder; the table becomes a file of its own, which workers map into memory."""

@@ -1,0 +1,171 @@
+"""Train the configurations of an ensemble on all rows: one model for each, in the workers of an executor."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.pipeline import Pipeline
+
+from automl.ensemble.selection import FoldBag
+from automl.errors import NoWorkersError
+from automl.execute.base import Executor
+from automl.task.task import ALL_ROWS
+from automl.trials.artifacts import Artifacts
+from automl.trials.history import RunHistory
+from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+from pipelines.configuration import Configuration
+
+logger = logging.getLogger(__name__)
+
+_LIMIT_FACTOR = 10.0  # times the expected seconds, after which a fit counts as hanging
+_LEAST_LIMIT = 60.0  # seconds; a busy machine must not end a fit that is only slow
+
+
+@dataclass(frozen=True)
+class FitFacts:
+    """What the folds of a configuration say about a training on all rows.
+
+    Attributes
+    ----------
+    rounds : int or None
+        Rounds of boosting; None for models that find their own end.
+    seconds : float
+        Expected seconds.
+    """
+
+    rounds: int | None
+    seconds: float
+
+    @property
+    def limit(self) -> float:
+        """Return the seconds after which the fit counts as hanging."""
+        return max(_LEAST_LIMIT, _LIMIT_FACTOR * self.seconds)
+
+
+def facts_from_folds(folds: Mapping[int, FoldResult], train_shares: Sequence[float]) -> FitFacts:
+    """Return what a training on all rows takes.
+
+    With more rows a boosted model overfits after more rounds. Therefore the number of rounds of a fold is divided by
+    the share of the rows on which the fold was trained; the median over the folds is carried over.
+
+    Parameters
+    ----------
+    folds : mapping of int to FoldResult
+        Results by number of the fold; at least one.
+    train_shares : sequence of float
+        Share of all rows on which each fold was trained.
+    """
+    pairs = [(result, train_shares[fold]) for fold, result in folds.items()]
+    rounds = [result.info["full_rounds"] / share for result, share in pairs if "full_rounds" in result.info]
+    seconds = max((result.fit_seconds + result.predict_seconds) / share for result, share in pairs)
+    return FitFacts(max(1, round(float(np.median(rounds)))) if rounds else None, seconds)
+
+
+def run_trials(
+    trials: Sequence[tuple[Trial, float]], executor: Executor, deadline: float = float("inf")
+) -> list[TrialResult]:
+    """Run trials and wait for their results.
+
+    Parameters
+    ----------
+    trials : sequence of (Trial, float)
+        Trials with their time limits in seconds, the most important one first.
+    deadline : float
+        Time of `time.monotonic`, in seconds. A trial that is not finished then counts as timed out.
+    """
+    futures: list[Future[list[TrialResult]]] = []
+    for trial, limit in trials:
+        futures.append(executor.submit([trial], max(0.1, min(limit, deadline - time.monotonic()))))
+    results = []
+    for (trial, _), future in zip(trials, futures, strict=True):
+        left = None if deadline == float("inf") else max(0.0, deadline - time.monotonic())
+        try:
+            results.append(future.result(timeout=left)[0])
+        except FutureTimeoutError:
+            results.append(TrialResult(trial, Status.TIMEOUT, {}, 0.0, reason="the time was too short"))
+        except NoWorkersError as error:
+            results.append(TrialResult(trial, Status.CRASH, {}, 0.0, reason=str(error)))
+    return results
+
+
+def train_on_all_rows(
+    members: Mapping[Configuration, FitFacts],
+    executor: Executor,
+    artifacts: Artifacts,
+    seed: int,
+    deadline: float = float("inf"),
+) -> tuple[dict[Configuration, Pipeline], dict[Configuration, str]]:
+    """Train each configuration on all rows of the task of the executor.
+
+    Parameters
+    ----------
+    members : mapping of Configuration to FitFacts
+        The most important configuration first.
+    deadline : float
+        Time of `time.monotonic`, in seconds.
+
+    Returns
+    -------
+    models : dict of Configuration to Pipeline
+    failed : dict of Configuration to str
+        The reason why a configuration has no model.
+    """
+    trials = [(Trial(c, (ALL_ROWS,), seed, "refit", facts.rounds), facts.limit) for c, facts in members.items()]
+    for configuration in members:
+        for path in artifacts.paths(configuration, ALL_ROWS):  # an earlier session of the run has left it
+            path.unlink()
+    models, failed = {}, {}
+    for result in run_trials(trials, executor, deadline):
+        configuration = result.trial.configuration
+        if ALL_ROWS in result.folds:
+            models[configuration] = artifacts.model(configuration, ALL_ROWS)
+        else:
+            failed[configuration] = f"{result.status}: {result.reason}"
+    return models, failed
+
+
+def replace_models(
+    bags: Sequence[FoldBag], models: Mapping[Configuration, Pipeline], failed: Mapping[Configuration, str]
+) -> list[FoldBag]:
+    """Return bags with the models of all rows; a member without such a model keeps its fold models."""
+    for configuration, reason in failed.items():
+        logger.warning(
+            "%s %s keeps the models of its folds: the training on all rows ended as %s",
+            configuration.family,
+            configuration.id,
+            reason,
+        )
+    return [replace(bag, models=[models[bag.configuration]]) if bag.configuration in models else bag for bag in bags]
+
+
+def train_newest_rows(
+    bags: Sequence[FoldBag],
+    history: RunHistory,
+    train_shares: Sequence[float],
+    executor: Executor,
+    artifacts: Artifacts,
+    seed: int,
+    deadline: float,
+) -> list[FoldBag]:
+    """Train the members of a run with forward-chaining folds on all rows, the newest ones included.
+
+    Parameters
+    ----------
+    train_shares : sequence of float
+        Share of all rows on which each fold was trained.
+    deadline : float
+        Time of `time.monotonic`, in seconds. A member that is not finished then keeps the model of its newest fold.
+    """
+    members = {
+        bag.configuration: facts_from_folds(history.evaluations[bag.configuration].folds, train_shares)
+        for bag in sorted(bags, key=lambda bag: -bag.weight)
+    }
+    models, failed = train_on_all_rows(members, executor, artifacts, seed, deadline)
+    logger.info("%d of %d members were trained on all rows, the newest included", len(models), len(bags))
+    return replace_models(bags, models, failed)

@@ -1,0 +1,127 @@
+"""Checks of new rows against the table that a model was trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from automl.errors import AutoMLError, InvalidInputError
+from automl.refit.rows import KeptRows, get_rows
+from automl.task.validation import table_errors
+from pipelines.table.raw import to_array
+from pipelines.table.reader import TableReader
+
+Array = NDArray[Any]
+
+_MAX_DUPLICATES = 0.01  # share of equal new rows up to which a row equal to a training row is taken to be that row
+_SHOWN = 5  # names in a message
+
+
+def take_columns(reader: TableReader, X: Any, notes: list[str]) -> Any:
+    """Return the new table with the columns of the training table, in their order; a note names ignored columns.
+
+    Raises
+    ------
+    InvalidInputError
+        If a column of the training table is missing.
+    """
+    labels = list(reader._labels)
+    if not isinstance(X, pd.DataFrame) and hasattr(X, "to_pandas"):
+        X = X.to_pandas()
+    if isinstance(X, pd.DataFrame) and reader.named_:
+        missing = [label for label in labels if label not in X.columns]
+        if missing:
+            raise InvalidInputError(
+                f"the new rows lack columns of the training table: {_shown(missing)}; add them, or call fit for a new "
+                "search"
+            )
+        unknown = [label for label in X.columns if label not in set(labels)]
+        if unknown:
+            notes.append(f"columns that the model does not know are ignored: {_shown(unknown)}; fit would use them")
+        return X[labels]
+    table = X if isinstance(X, pd.DataFrame) or sparse.issparse(X) else to_array(X)
+    if table.shape[1] != len(labels):
+        raise InvalidInputError(
+            f"the new rows have {table.shape[1]} columns, but the training table had {len(labels)}; pass the same "
+            "columns in the same order"
+        )
+    if reader.named_ and not sparse.issparse(table):
+        return pd.DataFrame(table, columns=pd.Index(labels))
+    return X
+
+
+def check_classes(classes: Array, known: Array) -> None:
+    """Check that the new rows have exactly the classes of the model.
+
+    Raises
+    ------
+    InvalidInputError
+        If a class is new, or missing.
+    """
+    found, expected = classes.tolist(), known.tolist()
+    new = [label for label in found if label not in expected]
+    if new:
+        raise InvalidInputError(
+            f"y holds classes that the model does not know: {_shown(new)}; call fit to search with these classes, or "
+            "drop their rows"
+        )
+    missing = [label for label in expected if label not in found]
+    if missing:
+        raise InvalidInputError(
+            f"y lacks classes of the model: {_shown(missing)}; the new model could never predict them; add rows of "
+            "these classes, for example older ones, or call fit for a model without them"
+        )
+
+
+def seen_rows(kept: KeptRows | None, reader: TableReader, X: Any, y: Array, notes: list[str]) -> NDArray[np.bool_]:
+    """Return which of the new rows the old model was trained on, as far as that is known; a note gives their number.
+
+    The scores of the old model on these rows would be too good. In a table with many equal rows, equality says nothing;
+    then no row counts.
+
+    Parameters
+    ----------
+    kept : TrainingRows, StoredRows, SavedRows or None
+        The rows that the old model has kept.
+    reader : TableReader
+        The reader of the old model.
+    y : ndarray of shape (n_samples,)
+        Class codes or floats of the new rows.
+    """
+    unseen = np.zeros(len(y), dtype=bool)
+    if kept is None:
+        return unseen
+    try:
+        rows = get_rows(kept)
+    except AutoMLError:  # the run directory is gone
+        return unseen
+    with table_errors():
+        new = _row_hashes(reader.transform(X), y)
+    if 1 - len(set(new)) / len(new) > _MAX_DUPLICATES:
+        return unseen
+    known = set(_row_hashes(rows.X, rows.y))
+    seen = np.array([row in known for row in new], dtype=bool)
+    if seen.any():
+        notes.append(
+            f"{seen.sum()} of {len(seen)} rows were training rows of the old model; the scores are those of the others"
+        )
+    return seen
+
+
+def _row_hashes(X: Any, y: Array) -> list[int]:
+    """Return one number for each row, which is the same for equal rows."""
+    if sparse.issparse(X):
+        table = X.tocsr()
+        starts = table.indptr
+        rows = (table.indices[a:b].tobytes() + table.data[a:b].tobytes() for a, b in zip(starts, starts[1:]))  # noqa: B905, RUF007
+    else:
+        rows = (row.tobytes() for row in np.ascontiguousarray(X, dtype=np.float64))
+    return [hash((row, float(target))) for row, target in zip(rows, y, strict=True)]
+
+
+def _shown(labels: list[Any]) -> str:
+    return ", ".join(repr(label) for label in labels[:_SHOWN]) + (", ..." if labels[_SHOWN:] else "")

@@ -1,0 +1,176 @@
+"""The training rows that a fitted estimator keeps: in memory, or on disk in the run directory."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from automl.errors import InvalidInputError
+from automl.task.task import Task
+
+ROWS_FILE = "rows.npz"
+_NO_ROWS = (
+    "the training rows are not there: {reason}; pass a table and its target, as in refit(X, y), or --train and "
+    "--target on the command line"
+)
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """All training rows of a fitted estimator, the holdout rows of a guard included.
+
+    The table is the output of the table reader, which `fit` makes anyway. So nothing that the user does to the own
+    table later changes a refit.
+
+    Attributes
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+    y : ndarray of shape (n_samples,)
+        Class codes, or floats.
+    sample_weight : ndarray of shape (n_samples,), optional
+    groups : ndarray of shape (n_samples,), optional
+        Codes of the groups.
+    train_shares : tuple of float
+        Share of these rows on which each fold was trained.
+    """
+
+    X: Any
+    y: NDArray[Any]
+    sample_weight: NDArray[np.float64] | None = None
+    groups: NDArray[Any] | None = None
+    train_shares: tuple[float, ...] = ()
+
+    @classmethod
+    def from_task(cls, task: Task) -> TrainingRows:
+        """Return the rows of a task."""
+        n_rows = len(task.y) + (0 if task.holdout is None else len(task.holdout.y))
+        shares = tuple(len(train) / n_rows for train, _ in task.folds)
+        if task.holdout is None:
+            return cls(task.X, task.y, task.sample_weight, task.groups, shares)
+        rest, weights, groups = task.holdout, None, None
+        stack = sparse.vstack if sparse.issparse(task.X) else np.concatenate
+        if task.sample_weight is not None and rest.sample_weight is not None:
+            weights = np.concatenate([task.sample_weight, rest.sample_weight])
+        if task.groups is not None and rest.groups is not None:
+            groups = np.concatenate([task.groups, rest.groups])
+        y = np.concatenate([task.y, rest.y])
+        return cls(stack([task.X, rest.X]), y, weights, groups, shares)
+
+    def write(self, folder: Path) -> None:
+        """Write the rows into a folder, as arrays without objects."""
+        X = self.X
+        parts = {"X": X}
+        if sparse.issparse(X):
+            X = X.tocsr()
+            parts = {"data": X.data, "indices": X.indices, "indptr": X.indptr, "shape": np.array(X.shape)}
+        optional = {"sample_weight": self.sample_weight, "groups": self.groups}
+        parts.update({name: array for name, array in optional.items() if array is not None})
+        with (folder / ROWS_FILE).open("wb") as file:
+            np.savez_compressed(file, y=self.y, train_shares=np.array(self.train_shares), **parts)
+
+    @classmethod
+    def read(cls, folder: Path) -> TrainingRows:
+        """Read rows that `write` has written.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file is missing or damaged.
+        """
+        try:
+            with np.load(folder / ROWS_FILE, allow_pickle=False) as file:
+                parts = {name: file[name] for name in file.files}
+            if "X" in parts:
+                X: Any = parts["X"]
+            else:
+                X = sparse.csr_matrix(
+                    (parts["data"], parts["indices"], parts["indptr"]), shape=tuple(parts["shape"].tolist())
+                )
+            shares = tuple(parts["train_shares"].tolist())
+            return cls(X, parts["y"], parts.get("sample_weight"), parts.get("groups"), shares)
+        except FileNotFoundError:
+            raise InvalidInputError(_NO_ROWS.format(reason=f"'{folder / ROWS_FILE}' does not exist")) from None
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise InvalidInputError(_NO_ROWS.format(reason=f"'{folder / ROWS_FILE}' is damaged ({error})")) from error
+
+
+@dataclass(frozen=True)
+class StoredRows:
+    """Training rows on disk: the task in the run directory, which is read when a refit needs it.
+
+    Attributes
+    ----------
+    folder : Path
+    fingerprint : str
+        Fingerprint of the task in ``run.json``.
+    """
+
+    folder: Path
+    fingerprint: str
+
+    @classmethod
+    def of(cls, folder: Path) -> StoredRows:
+        """Return the rows in the run directory of a fit that has just ended."""
+        return cls(folder.absolute(), _fingerprint(folder) or "")
+
+    def read(self) -> TrainingRows:
+        """Return the rows.
+
+        Raises
+        ------
+        InvalidInputError
+            If the folder is gone, or holds another run.
+        """
+        if _fingerprint(self.folder) != self.fingerprint:
+            raise InvalidInputError(_NO_ROWS.format(reason=f"'{self.folder}' does not hold the run of this model"))
+        try:
+            return TrainingRows.from_task(Task.open(self.folder))
+        except OSError as error:
+            raise InvalidInputError(_NO_ROWS.format(reason=str(error))) from error
+
+
+@dataclass(frozen=True)
+class SavedRows:
+    """Training rows in the folder of a saved model, which are read when a refit needs them.
+
+    Attributes
+    ----------
+    folder : Path
+    """
+
+    folder: Path
+
+    def read(self) -> TrainingRows:
+        """Return the rows; see `TrainingRows.read`."""
+        return TrainingRows.read(self.folder)
+
+
+KeptRows = TrainingRows | StoredRows | SavedRows
+
+
+def _fingerprint(folder: Path) -> str | None:
+    """Return the fingerprint of the task of a run; None if the folder holds no run."""
+    try:
+        return str(json.loads((folder / "run.json").read_text())["fingerprint"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def get_rows(kept: KeptRows | None) -> TrainingRows:
+    """Return the training rows that an estimator has kept.
+
+    Raises
+    ------
+    InvalidInputError
+        If it has none, because its model was saved without them.
+    """
+    if kept is None:
+        raise InvalidInputError(_NO_ROWS.format(reason="the model was saved without them (rows=True keeps them)"))
+    return kept if isinstance(kept, TrainingRows) else kept.read()

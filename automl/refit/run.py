@@ -1,0 +1,349 @@
+"""Refit a fitted estimator: train the configurations of its ensemble on all rows, or on new rows."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from numbers import Integral
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from automl.ensemble.estimate import OutOfFoldRecord
+from automl.ensemble.selection import Ensemble, FoldBag
+from automl.ensemble.threshold import one_hot_labels
+from automl.errors import InvalidInputError, NothingFittedError
+from automl.execute.base import Executor
+from automl.execute.catalog import make_executor
+from automl.execute.processes import warm_up
+from automl.refit.members import FitFacts, facts_from_folds, replace_models, run_trials, train_on_all_rows
+from automl.refit.new_rows import check_classes, seen_rows, take_columns
+from automl.refit.report import RefitReport
+from automl.refit.rows import TrainingRows, get_rows
+from automl.task.metrics import loss_or_nan
+from automl.task.prepare import PreparedTask, TrainingData, prepare
+from automl.task.splits import is_forward_chaining
+from automl.task.table_validation import check_table
+from automl.task.task import Task
+from automl.task.validation import check_target, python_number
+from automl.trials.artifacts import Artifacts
+from automl.trials.trial import FoldResult, Trial
+from pipelines.build import fits_together
+from pipelines.component import task_type
+from pipelines.configuration import Configuration
+from pipelines.space import SpaceError, build_space, complete
+
+logger = logging.getLogger(__name__)
+
+Array = NDArray[Any]
+
+N_FOLDS = 5  # of the new rows, unless the argument cv of the estimator says how to split them
+_UNKNOWN_SECONDS = 60.0  # of a fit, where the model was saved without the history of its search
+_SEEDS = 2**30
+
+
+def refit(estimator: Any, data: TrainingData | None) -> Any:
+    """Return a fitted copy of an estimator whose models were trained on all its rows, or on new rows.
+
+    Parameters
+    ----------
+    estimator : AutoMLClassifier or AutoMLRegressor
+        A fitted estimator, which stays as it is.
+    data : TrainingData or None
+        New rows; None for the training rows that the estimator has kept.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are no rows, or if the new rows do not suit the model.
+    NothingFittedError
+        If no configuration could be trained.
+    """
+    started = time.monotonic()
+    if estimator.executor == "local":
+        warm_up()
+    new = _on_kept_rows(estimator) if data is None else _on_new_rows(estimator, data)
+    new.refit_report_ = replace(new.refit_report_, seconds=time.monotonic() - started)
+    logger.info("refit: %s", str(new.refit_report_).replace("\n", "; "))
+    return new
+
+
+def check_refit_arguments(X: Any, y: Any, sample_weight: Any, groups: Any) -> None:
+    """Check that a refit gets a table with its target, or nothing.
+
+    Raises
+    ------
+    InvalidInputError
+        If one of them is missing.
+    """
+    if X is not None and y is None:
+        raise InvalidInputError("refit has X but no y; pass both, or neither to train on the rows of fit")
+    if X is None and any(argument is not None for argument in (y, sample_weight, groups)):
+        raise InvalidInputError(
+            "refit has no X; pass the table with its target, or nothing to train on the rows of fit"
+        )
+
+
+@contextmanager
+def _workers(estimator: Any, task: Task) -> Iterator[tuple[Executor, Artifacts]]:
+    """Start the workers that the parameters of an estimator describe, on a task."""
+    with tempfile.TemporaryDirectory(prefix="automl-") as name:
+        folder = Path(name)
+        task.save(folder)
+        executor = make_executor(
+            estimator.executor,
+            folder,
+            task,
+            python_number(estimator.n_jobs),
+            python_number(estimator.memory_limit),
+            estimator.device,
+        )
+        try:
+            yield executor, Artifacts(folder)
+        finally:
+            executor.shutdown()
+
+
+def _seed(estimator: Any) -> int:
+    given = estimator.random_state
+    return int(given) % _SEEDS if isinstance(given, Integral) else 0
+
+
+def _known_facts(estimator: Any, train_shares: Sequence[float]) -> dict[Configuration, FitFacts]:
+    """Return what is known about a training of each member on all rows that the estimator was trained on."""
+    known = getattr(estimator, "_refit_facts", None)
+    if known is not None:
+        return dict(known)
+    evaluations = getattr(getattr(estimator, "history_", None), "evaluations", {})
+    facts = {}
+    for bag in estimator._ensemble.bags:
+        folds = evaluations[bag.configuration].folds if bag.configuration in evaluations else {}
+        usable = {fold: result for fold, result in folds.items() if fold < len(train_shares)}
+        facts[bag.configuration] = (
+            facts_from_folds(usable, train_shares) if usable else FitFacts(None, _UNKNOWN_SECONDS)
+        )
+    return facts
+
+
+def _on_kept_rows(estimator: Any) -> Any:
+    rows, ensemble = get_rows(getattr(estimator, "_rows", None)), estimator._ensemble
+    traits = estimator._reader.traits(
+        task_type(ensemble.n_classes), ensemble.n_classes, rows.sample_weight is not None, len(rows.y)
+    )
+    task = Task(rows.X, rows.y, traits, estimator._metric, (), rows.sample_weight, rows.groups)
+    facts = _known_facts(estimator, rows.train_shares)
+    ordered = sorted(ensemble.bags, key=lambda bag: -bag.weight)
+    with _workers(estimator, task) as (executor, artifacts):
+        models, failed = train_on_all_rows(
+            {bag.configuration: facts[bag.configuration] for bag in ordered}, executor, artifacts, _seed(estimator)
+        )
+    if not models:
+        raise NothingFittedError(f"no member of the ensemble could be trained on all rows: {_reasons(failed)}")
+    new = copy.copy(estimator)
+    new._ensemble = replace(ensemble, bags=replace_models(ensemble.bags, models, failed))
+    new.refit_report_ = RefitReport(len(rows.y), len(models), 0.0, task.metric.name)
+    return new
+
+
+@dataclass(frozen=True)
+class _Member:
+    """A member of the old ensemble, and its configuration as the table of the new rows allows it."""
+
+    bag: FoldBag
+    configuration: Configuration
+
+
+def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
+    notes: list[str] = []
+    prepared, X = _prepare(estimator, data, notes)
+    task, seed = prepared.task, _seed(estimator)
+    members = _members(estimator, task, notes)
+    expected = _known_facts(estimator, get_shares(estimator))
+    growth = max(1.0, len(task.y) / max(1, estimator._reader.n_rows_))
+    with _workers(estimator, task) as (executor, artifacts):
+        limits = {m.configuration: replace(_fact(expected, m), seconds=_fact(expected, m).seconds * growth).limit
+                  for m in members}  # fmt: skip
+        folds, failed = _train_folds(limits, executor, task, seed)
+        members = [member for member in members if member.configuration in folds]
+        if not members:
+            raise NothingFittedError(f"no member of the ensemble could be trained on the new rows: {_reasons(failed)}")
+        notes += [f"{c.family} left the ensemble: {reason}" for c, reason in failed.items()]
+        weights = _weights(members)
+        fitted = _combine(weights, artifacts, task, estimator._ensemble)
+        shares = [len(train) / len(task.y) for train, _ in task.folds]
+        facts = {c: facts_from_folds(folds[c], shares) for c in weights}
+        models, late = train_on_all_rows(facts, executor, artifacts, seed)
+        notes += [f"{c.family} keeps the models of its folds: {reason}" for c, reason in late.items()]
+        kept = {c: [models[c]] if c in models else [artifacts.model(c, f) for f in sorted(folds[c])] for c in weights}
+    total = sum(member.bag.weight for member in members)
+    bags = [replace(m.bag, weight=m.bag.weight / total, models=kept[m.configuration]) for m in members]
+    scores = _compare(estimator, X, task, fitted, prepared, notes)
+    for note in notes:
+        logger.warning(note)
+    new = _copy_with(estimator, prepared, replace(estimator._ensemble, bags=bags))
+    new._refit_facts = {m.bag.configuration: facts[m.configuration] for m in members}
+    new._estimate = None if is_forward_chaining(task.folds) else _record(task, fitted, seed)
+    new.refit_report_ = RefitReport(len(task.y), len(models), 0.0, task.metric.name, scores, tuple(notes))
+    return new
+
+
+def get_shares(estimator: Any) -> Sequence[float]:
+    """Return the shares of the rows on which the folds of the search were trained, as far as they are known."""
+    n_splits = int(getattr(estimator, "n_splits_", 2))
+    return [1 - 1 / max(2, n_splits)] * n_splits
+
+
+def _fact(expected: Mapping[Configuration, FitFacts], member: _Member) -> FitFacts:
+    return expected.get(member.bag.configuration, FitFacts(None, _UNKNOWN_SECONDS))
+
+
+def _prepare(estimator: Any, data: TrainingData, notes: list[str]) -> tuple[PreparedTask, Any]:
+    """Check the new rows, and return their task and their table with the columns of the training table."""
+    check_table(data.X)
+    X = take_columns(estimator._reader, data.X, notes)
+    _, classes = check_target(data.y, X, estimator._is_classifier)
+    if classes is not None:
+        check_classes(classes, estimator.classes_)
+    # Pairs of row numbers belong to the old table. Rare classes or few groups may allow fewer than five folds only.
+    cv = estimator.cv
+    tries = [cv] if isinstance(cv, Integral) or hasattr(cv, "split") else [N_FOLDS, None]
+    for number, folds in enumerate(tries):
+        try:
+            prepared = prepare(
+                TrainingData(X, data.y, data.sample_weight, data.groups),
+                classification=estimator._is_classifier,
+                scoring=estimator.scoring,
+                cv=folds,
+                random_state=_seed(estimator),
+            )
+            break
+        except InvalidInputError:
+            if number == len(tries) - 1:
+                raise
+    return prepared, X
+
+
+def _members(estimator: Any, task: Task, notes: list[str]) -> list[_Member]:
+    """Return the members that the table of the new rows allows, with their configurations completed for this table."""
+    try:
+        space = build_space(task.traits, seed=_seed(estimator))
+    except SpaceError as error:
+        raise InvalidInputError(str(error)) from error
+    members = []
+    for bag in sorted(estimator._ensemble.bags, key=lambda bag: -bag.weight):
+        configuration = complete(space, bag.configuration)
+        if configuration is None:
+            notes.append(f"{bag.configuration.family} left the ensemble: it does not suit the table of the new rows")
+        else:
+            members.append(_Member(bag, configuration))
+    if not members:
+        raise InvalidInputError("no model of the ensemble suits the table of the new rows; call fit for a new search")
+    return members
+
+
+def _train_folds(
+    limits: Mapping[Configuration, float], executor: Executor, task: Task, seed: int
+) -> tuple[dict[Configuration, dict[int, FoldResult]], dict[Configuration, str]]:
+    """Train all configurations on all folds; return the results of those that finished, and why others failed."""
+    every = tuple(range(len(task.folds)))
+    trials = []
+    for configuration, limit in limits.items():
+        for folds in [every] if fits_together(configuration) else [(fold,) for fold in every]:
+            trials.append((Trial(configuration, folds, seed, "refit"), limit * len(folds)))
+    done: dict[Configuration, dict[int, FoldResult]] = {}
+    failed: dict[Configuration, str] = {}
+    for result in run_trials(trials, executor):
+        configuration = result.trial.configuration
+        done.setdefault(configuration, {}).update(result.folds)
+        if len(result.folds) < len(result.trial.folds):
+            failed[configuration] = f"{result.status}: {result.reason or 'the time was too short'}"
+    return {c: folds for c, folds in done.items() if c not in failed}, failed
+
+
+def _weights(members: Sequence[_Member]) -> dict[Configuration, float]:
+    """Return the weight of each configuration; two members may have become the same configuration."""
+    total = sum(member.bag.weight for member in members)
+    weights: dict[Configuration, float] = {}
+    for member in members:
+        weights[member.configuration] = weights.get(member.configuration, 0.0) + member.bag.weight / total
+    return weights
+
+
+def _combine(
+    weights: Mapping[Configuration, float], artifacts: Artifacts, task: Task, ensemble: Ensemble
+) -> list[Array]:
+    """Return the out-of-fold predictions of the new ensemble for each fold, in the form that the metric scores."""
+    parts = []
+    for fold in range(len(task.folds)):
+        mean = np.asarray(sum(w * artifacts.predictions(c, fold).astype(np.float64) for c, w in weights.items()))
+        if ensemble.n_classes:
+            mean = mean / mean.sum(axis=1, keepdims=True)
+            mean = mean if ensemble.calibration is None else ensemble.calibration(mean)
+        parts.append(_decided(ensemble, mean))
+    return parts
+
+
+def _decided(ensemble: Ensemble, predictions: Array) -> Array:
+    """Return predictions as the metric scores them: labels as probabilities of 0 and 1 where a threshold is tuned."""
+    weights = ensemble.decision_weights
+    return predictions if weights is None else one_hot_labels(predictions, weights)
+
+
+def _compare(
+    estimator: Any, X: Any, task: Task, fitted: Sequence[Array], prepared: PreparedTask, notes: list[str]
+) -> pd.DataFrame:
+    """Return the scores of the old model and of the new configurations on each fold of the new rows."""
+    old = _decided(estimator._ensemble, estimator._predict(X))
+    fresh = ~seen_rows(getattr(estimator, "_rows", None), estimator._reader, X, task.y, notes)
+    rows = []
+    for number, ((train, test), new) in enumerate(zip(task.folds, fitted, strict=True)):
+        scored = fresh[test]
+        at = test[scored]
+        pair = (-loss_or_nan(task.metric, task.y[at], p, task.weights(at)) for p in (old[at], new[scored]))
+        rows.append((number, len(train), len(at), *(pair if len(at) else (np.nan, np.nan))))
+    return pd.DataFrame(rows, columns=["fold", "n_train", "n_test", "old", "new"])
+
+
+def _record(task: Task, fitted: Sequence[Array], seed: int) -> OutOfFoldRecord:
+    """Return the record from which the score of the new ensemble is estimated; nothing was chosen on the new rows."""
+    rows = np.concatenate([test for _, test in task.folds])
+    predictions = np.concatenate(fitted)
+    return OutOfFoldRecord(
+        predictions=predictions[None],
+        sets=((len(rows), (0,)),),
+        families=("ensemble",),
+        y=task.y[rows],
+        sample_weight=task.weights(rows),
+        units=np.unique(rows if task.groups is None else task.groups[rows], return_inverse=True)[1],
+        metric=task.metric,
+        n_table_rows=task.traits.n_rows,
+        size=1,
+        tunes_decision=False,
+        calibrates=False,
+        random_state=seed,
+    )
+
+
+def _copy_with(estimator: Any, prepared: PreparedTask, ensemble: Ensemble) -> Any:
+    """Return a copy of the estimator with the reader, the rows and the ensemble of the new rows."""
+    new, reader = copy.copy(estimator), prepared.reader
+    new._ensemble, new._reader, new._metric = ensemble, reader, prepared.task.metric
+    new._rows = TrainingRows.from_task(prepared.task)
+    new.scorer_ = prepared.task.metric.scorer
+    new.n_features_in_ = reader.n_features_in_
+    new.__dict__.pop("feature_names_in_", None)
+    if hasattr(reader, "feature_names_in_"):
+        new.feature_names_in_ = reader.feature_names_in_
+    return new
+
+
+def _reasons(failed: Mapping[Configuration, str]) -> str:
+    return "; ".join(f"{configuration.family}: {reason}" for configuration, reason in failed.items())
