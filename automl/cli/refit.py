@@ -1,0 +1,48 @@
+"""The command ``automl refit``: train a saved model on all its rows, or on new rows, without another search."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from automl.cli.support import load_model, messages_on_stderr, write_message
+from automl.errors import InvalidInputError
+
+
+def refit(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder in which 'automl fit' has saved a model.")],
+    out: Annotated[Path, typer.Option(help="Folder in which the new model is saved.")],
+    train: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE",
+            help="CSV or Parquet file with new rows; without it the models are trained on the rows that the model "
+            "was saved with.",
+        ),
+    ] = None,
+    target: Annotated[str | None, typer.Option(help="Name of the column to predict, in the new rows.")] = None,
+    rows: Annotated[
+        bool, typer.Option("--rows", help="Save the training rows with the new model, for a later refit.")
+    ] = False,
+    verbose: Annotated[int, typer.Option(min=0, help="0 writes no messages, 1 writes the main messages.")] = 1,
+) -> None:
+    """Train the models of an ensemble again, and compare the old model with the new one on the new rows."""
+    if (train is None) != (target is None):
+        given, other = ("--target", "--train") if train is None else ("--train", "--target")
+        raise InvalidInputError(f"{given} needs {other}: a table with new rows and the name of its target column")
+    with messages_on_stderr(verbose):
+        from automl.persistence import check_place
+        from automl.task.files import read_table
+        from automl.task.target import split_target
+
+        check_place(out)
+        estimator = load_model(model)
+        if train is None or target is None:
+            new = estimator.refit()
+        else:
+            new = estimator.refit(*split_target(read_table(train), target, train, "--target"))
+        new.save(out, rows=rows)
+        typer.echo(str(new.refit_report_))
+        write_message(verbose, f"saved to '{out}'")
