@@ -128,9 +128,8 @@ def run(task: Task, settings: RunSettings) -> RunResult:
             initial, budget = _enough_for_one(initial, budget, runtime)
         searcher = make_searcher(settings.searcher, space, settings.random_state, initial, posterior)
         if searcher is not settings.searcher:  # an object of the user gets the whole history
-            searcher = ImportableSearcher(
-                searcher, partial(_searcher_without, task, settings, budget, runtime, executor.n_workers)
-            )
+            without = partial(_searcher_without, task, settings, budget, runtime, executor.n_workers)
+            searcher = ImportableSearcher(searcher, without)
         racing = Racing(
             searcher, len(task.folds), task.traits.n_rows, runtime, budget, executor.n_workers, limits,
             FleetBuilder(space, settings.random_state) if executor.fleet_size > 1 else None, settings.random_state,
@@ -162,20 +161,14 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         if monitor is not None and monitor.stops:
             stop_reason = "work score and free score diverge"
         stack.enter_context(single_threaded())
-        try:
-            executor.shutdown()  # its trials are lost anyway, and the ensemble needs the processors
-            loader.finish()
-            ensemble, record = _conclude(history, artifacts, loader, task, settings, budget, executor.n_workers)
-        except KeyboardInterrupt:  # the best configuration alone takes almost no time
-            alone = replace(settings, ensemble_size=1)
-            loader.finish()
-            ensemble, record = _conclude(history, artifacts, loader, task, alone, budget, executor.n_workers)
-            stop_reason = "interrupted"
-        if stop_reason != "interrupted":
-            ensemble = _with_newest_rows(ensemble, history, artifacts, task, settings, budget)
-        if monitor is not None:
-            monitor.finish(ensemble, history, budget.elapsed)
-        return RunResult(history, ensemble, record, stop_reason, None if monitor is None else monitor.curve)
+        ensemble, record, interrupted = _conclude_even_if_interrupted(
+            history, artifacts, loader, task, settings, budget, executor
+        )
+        stop_reason = "interrupted" if interrupted else stop_reason
+        if monitor is None:
+            return RunResult(history, ensemble, record, stop_reason)
+        monitor.finish(ensemble, history, budget.elapsed)
+        return RunResult(history, ensemble, record, stop_reason, monitor.curve)
 
 
 def _forecasts(task: Task, settings: RunSettings, executor: Executor) -> tuple[RuntimeModel, Limits]:
@@ -251,6 +244,27 @@ def _conclude(
         return ensemble, None
     # The folder with the predictions is removed after the run; to resample them now would cost seconds of the search.
     return ensemble, collect(history, artifacts, task, ensemble, size, seed, started + _COLLECTION_ENDS * left)
+
+
+def _conclude_even_if_interrupted(
+    history: RunHistory,
+    artifacts: Artifacts,
+    loader: ModelLoader,
+    task: Task,
+    settings: RunSettings,
+    budget: Budget,
+    executor: Executor,
+) -> tuple[Ensemble, OutOfFoldRecord | None, bool]:
+    """Return the ensemble, the record for its estimate, and whether the user interrupted the work on it."""
+    try:
+        executor.shutdown()  # its trials are lost anyway, and the ensemble needs the processors
+        loader.finish()
+        ensemble, record = _conclude(history, artifacts, loader, task, settings, budget, executor.n_workers)
+    except KeyboardInterrupt:  # the best configuration alone takes almost no time
+        alone = replace(settings, ensemble_size=1)
+        loader.finish()
+        return *_conclude(history, artifacts, loader, task, alone, budget, executor.n_workers), True
+    return _with_newest_rows(ensemble, history, artifacts, task, settings, budget), record, False
 
 
 def _with_newest_rows(
