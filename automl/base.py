@@ -6,38 +6,38 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import FunctionType
 from typing import Any, Self
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
 from automl import persistence
 from automl.arguments import check_arguments
 from automl.attributes import FittedAttributes
-from automl.ensemble.estimate import Estimate, OutOfFoldRecord
+from automl.callbacks import FitTasks
+from automl.ensemble.estimate import LEVEL, Estimate
 from automl.ensemble.selection import Ensemble
 from automl.execute.processes import warm_up
 from automl.guard import Guard, make_guard
 from automl.progress import Leader, Progress
 from automl.refit.rows import StoredRows, TrainingRows
 from automl.refit.run import check_refit_arguments, refit
-from automl.run import RunSettings, run
+from automl.run import RunResult, RunSettings, run
 from automl.search.budget import Budget
-from automl.task.metrics import Metric
-from automl.task.prepare import TrainingData, prepare
+from automl.task.prepare import PreparedTask, TrainingData, prepare
 from automl.task.table_validation import check_table
 from automl.task.validation import python_number, table_errors
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import TrialResult
-from pipelines.table.reader import TableReader
 from pipelines.table.summary import notices
 
 Array = NDArray[Any]
@@ -45,7 +45,7 @@ Array = NDArray[Any]
 _SEEDS = 2**30  # leaves room below 2**31 for the seeds of folds, which are added to it
 
 
-class BaseAutoML(FittedAttributes, BaseEstimator):
+class BaseAutoML(FittedAttributes, CallbackSupportMixin, BaseEstimator):
     """The parts that classifier and regressor share."""
 
     _is_classifier: bool
@@ -102,6 +102,7 @@ class BaseAutoML(FittedAttributes, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    @with_callbacks  # type: ignore[untyped-decorator]
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """
         Search for the best ensemble of pipelines within the budget.
@@ -154,31 +155,22 @@ class BaseAutoML(FittedAttributes, BaseEstimator):
             holdout_share=None if guard is None else guard.share,
             random_state=seed,
         )
-        task, reader = prepared.task, prepared.reader
+        task = prepared.task
+        tasks = FitTasks.begin(self, X, y, sample_weight, partial(_unfinished, prepared))
         with Progress(int(self.verbose), budget.seconds, budget.max_trials, task.metric.name) as progress:
-            for notice in notices(reader.columns_):
+            for notice in notices(prepared.reader.columns_):
                 progress.message(notice)
-            settings = self._settings(budget, progress, seed, len(task.folds))
+            settings = self._settings(budget, progress, seed, len(task.folds), tasks)
             result = run(task, settings)
             progress.close(f"{result.stop_reason}; {result.history.n_run} configurations")
-        self._reader: TableReader = reader
-        self._metric: Metric = task.metric
-        self._ensemble: Ensemble = result.ensemble
-        self._estimate: OutOfFoldRecord | Estimate | None = result.out_of_fold
-        self._guard_curve: pd.DataFrame | None = result.guard_curve
         self._rows = TrainingRows.from_task(task) if self.store is None else StoredRows.of(Path(self.store))
         self._forget_refit()
-        self.history_ = result.history
-        self.stop_reason_ = result.stop_reason
-        self.scorer_ = task.metric.scorer
-        self.n_splits_ = len(task.folds)
-        self.n_features_in_: int = reader.n_features_in_
-        if hasattr(reader, "feature_names_in_"):
-            self.feature_names_in_ = reader.feature_names_in_
-        elif hasattr(self, "feature_names_in_"):  # of an earlier fit
+        if hasattr(self, "feature_names_in_"):  # of an earlier fit
             del self.feature_names_in_
-        if prepared.classes is not None:
-            self.classes_ = prepared.classes
+        for name, value in _attributes(prepared, result).items():
+            setattr(self, name, value)
+        if tasks is not None:
+            tasks.end()
         return self
 
     def _forget_refit(self) -> None:
@@ -242,7 +234,9 @@ class BaseAutoML(FittedAttributes, BaseEstimator):
         kept = None if self.store is None else RunDirectory(Path(self.store)).seed()
         return int(check_random_state(self.random_state).randint(_SEEDS)) if kept is None else kept
 
-    def _settings(self, budget: Budget, progress: Progress, seed: int, n_folds: int) -> RunSettings:
+    def _settings(
+        self, budget: Budget, progress: Progress, seed: int, n_folds: int, tasks: FitTasks | None
+    ) -> RunSettings:
         leader = Leader(n_folds)
 
         def show(result: TrialResult, history: RunHistory, elapsed: float) -> None:
@@ -264,6 +258,7 @@ class BaseAutoML(FittedAttributes, BaseEstimator):
             store=self.store,
             guard=make_guard(self.guard),
             callbacks=_as_tuple(self.callbacks),
+            tasks=tasks,
             show=show if self.verbose > 0 else None,
             random_state=seed,
         )
@@ -329,6 +324,34 @@ class BaseAutoML(FittedAttributes, BaseEstimator):
         tags.input_tags.categorical = True
         tags.non_deterministic = self.time_budget is not None
         return tags
+
+
+def _attributes(prepared: PreparedTask, result: RunResult) -> dict[str, Any]:
+    """Return the attributes of a fitted estimator, by name."""
+    task, reader = prepared.task, prepared.reader
+    attributes = {
+        "_reader": reader,
+        "_metric": task.metric,
+        "_ensemble": result.ensemble,
+        "_estimate": result.out_of_fold,
+        "_guard_curve": result.guard_curve,
+        "history_": result.history,
+        "stop_reason_": result.stop_reason,
+        "scorer_": task.metric.scorer,
+        "n_splits_": len(task.folds),
+        "n_features_in_": reader.n_features_in_,
+    }
+    if hasattr(reader, "feature_names_in_"):
+        attributes["feature_names_in_"] = reader.feature_names_in_
+    if prepared.classes is not None:
+        attributes["classes_"] = prepared.classes
+    return attributes
+
+
+def _unfinished(prepared: PreparedTask, ensemble: Ensemble, history: RunHistory) -> dict[str, Any]:
+    """Return the attributes of an estimator whose search goes on; its estimate is not known yet."""
+    unknown = Estimate(np.nan, np.nan, np.nan, LEVEL)
+    return _attributes(prepared, RunResult(history, ensemble, unknown, "the search goes on"))
 
 
 def _renamed(function: Any, qualified_name: str) -> Any:

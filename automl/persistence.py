@@ -120,6 +120,7 @@ def _pickle(estimator: Any) -> bytes:
         estimator = copy.copy(estimator)
         estimator.callbacks = ()
         estimator._rows = None
+        vars(estimator).pop("_skl_callbacks", None)  # of scikit-learn's `set_callbacks`
     try:
         return cloudpickle.dumps(estimator)
     except Exception as error:

@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 from ConfigSpace import ConfigurationSpace
 
+from automl.callbacks import FitTasks, leading_ensemble
 from automl.ensemble.calibration import calibrate
-from automl.ensemble.estimate import OutOfFoldRecord, collect
+from automl.ensemble.estimate import Estimate, OutOfFoldRecord, collect
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.selection import Ensemble, out_of_fold, select_members
 from automl.ensemble.threshold import tune_decision_weights
@@ -80,6 +81,7 @@ class RunSettings:
     store: str | os.PathLike[str] | None = None
     guard: Guard | None = None  # only for a task with holdout rows
     callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = ()
+    tasks: FitTasks | None = None  # for the callbacks of scikit-learn
     show: Callable[[TrialResult, RunHistory, float], None] | None = None  # also receives the seconds of all sessions
     random_state: int = 0
 
@@ -90,7 +92,7 @@ class RunResult:
 
     history: RunHistory
     ensemble: Ensemble
-    out_of_fold: OutOfFoldRecord | None  # None if the rows are in the order of time
+    out_of_fold: OutOfFoldRecord | Estimate | None  # None if the rows are in the order of time
     stop_reason: str
     guard_curve: pd.DataFrame | None = None
 
@@ -151,13 +153,14 @@ def run(task: Task, settings: RunSettings) -> RunResult:
                 directory.append(result, budget.elapsed)
             eviction.add(result, history)
             loader.add(history)
-            _notify(settings, result, history, budget)
+            _notify(settings, result, history, budget, lambda: leading_ensemble(history, artifacts, task))
             if monitor is not None:
                 monitor.update(history, budget.elapsed)
                 if monitor.stops:
                     raise StopIteration
 
-        stop_reason = _search(racing, executor, history, budget, on_result) or _ending(settings.budget, budget, history)
+        stop_reason = _search(racing, executor, history, budget, on_result, settings.tasks)
+        stop_reason = stop_reason or _ending(settings.budget, budget, history)
         if monitor is not None and monitor.stops:
             stop_reason = "work score and free score diverge"
         stack.enter_context(single_threaded())
@@ -188,12 +191,21 @@ def _open_folder(settings: RunSettings, stack: ExitStack) -> tuple[RunDirectory 
     return None, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="automl-")))
 
 
-def _notify(settings: RunSettings, result: TrialResult, history: RunHistory, budget: Budget) -> None:
-    """Show the progress and call the callbacks of the user."""
+def _notify(
+    settings: RunSettings,
+    result: TrialResult,
+    history: RunHistory,
+    budget: Budget,
+    lead: Callable[[], Ensemble | None],
+) -> None:
+    """Show the progress and call the callbacks; `lead` returns the ensemble that would predict if the search ended."""
     if settings.show is not None:
         settings.show(result, history, budget.elapsed)
+    stop = settings.tasks is not None and settings.tasks.end_trial(result.trial, history, lead)
     for callback in settings.callbacks:
         callback(result, history)
+    if stop:
+        raise StopIteration
 
 
 def _search(
@@ -202,13 +214,15 @@ def _search(
     history: RunHistory,
     budget: Budget,
     on_result: Callable[[TrialResult], None],
+    tasks: FitTasks | None,
 ) -> str:
     """Search and return what ended the search, or an empty text if the budget did.
 
     An error is raised only if no model exists. Otherwise the run goes on to the ensemble.
     """
     try:
-        ending = "a callback stopped it" if search(racing, executor, history, budget, on_result) else ""
+        on_start = (lambda trial: None) if tasks is None else tasks.begin_trial
+        ending = "a callback stopped it" if search(racing, executor, history, budget, on_result, on_start) else ""
     except (KeyboardInterrupt, NoWorkersError) as error:
         if not _has_model(history):
             raise

@@ -61,6 +61,7 @@ ORDER = {
         "execute",
         "search",
         "ensemble",
+        "callbacks",
         "guard",
         "refit",
         "persistence",

@@ -10,7 +10,7 @@ from automl.execute.base import Executor
 from automl.search.budget import Budget
 from automl.search.racing import Racing
 from automl.trials.history import RunHistory
-from automl.trials.trial import TrialResult
+from automl.trials.trial import Trial, TrialResult
 
 
 def search(
@@ -19,6 +19,7 @@ def search(
     history: RunHistory,
     budget: Budget,
     on_result: Callable[[TrialResult], None],
+    on_start: Callable[[Trial], None] = lambda trial: None,
 ) -> bool:
     """Run trials until nothing is left to try, the seconds for trials are over, or a callback ends the search.
 
@@ -27,6 +28,8 @@ def search(
     on_result : callable
         Called with each result after it entered the history, also with the results of trials that are not started; may
         raise `StopIteration` to end the search.
+    on_start : callable, optional
+        Called with each trial when it was given to a worker.
 
     Returns
     -------
@@ -47,6 +50,8 @@ def search(
             return True
         for trials in fleets:
             running.add(executor.submit(trials, racing.time_limit(trials)))
+            for trial in trials:
+                on_start(trial)
         if not running:
             break
         left = budget.search_left

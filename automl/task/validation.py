@@ -169,7 +169,7 @@ def warn_of_lone_rows(y: Array, sample_weight: Array | None, classes: Array | No
         f"{subject} a single row, which is used for training only: no score says how well the class is predicted; add "
         "rows, or merge rare classes",
         RareClassWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
 
 

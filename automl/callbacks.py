@@ -1,0 +1,101 @@
+"""The callbacks of scikit-learn: `fit` is a task, and each trial of its search is a task inside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sklearn.callback import CallbackContext
+
+from automl.ensemble.selection import Ensemble, FoldBag, predicting_folds
+from automl.task.task import Task
+from automl.trials.artifacts import Artifacts
+from automl.trials.candidates import rank
+from automl.trials.history import RunHistory
+from automl.trials.trial import Trial
+
+TASK_NAME = "trial"
+
+
+@dataclass(frozen=True)
+class FitTasks:
+    """The task of a `fit` and the tasks of its trials; they call the hooks of the callbacks in the estimator.
+
+    Attributes
+    ----------
+    estimator : estimator
+        The estimator that is fitted.
+    context : CallbackContext
+        The task of the whole fit.
+    data : mapping
+        The arguments ``X``, ``y`` and ``metadata`` of the hooks.
+    attributes : callable
+        ``attributes(ensemble, history)`` returns the attributes of a fitted estimator with this ensemble.
+    """
+
+    estimator: Any
+    context: CallbackContext
+    data: Mapping[str, Any]
+    attributes: Callable[[Ensemble, RunHistory], dict[str, Any]]
+    _running: dict[tuple[str, tuple[int, ...]], CallbackContext] = field(default_factory=dict)
+
+    @staticmethod
+    def begin(
+        estimator: Any, X: Any, y: Any, sample_weight: Any, attributes: Callable[[Ensemble, RunHistory], dict[str, Any]]
+    ) -> FitTasks | None:
+        """Begin the task of a fit; return None if the estimator has no callbacks."""
+        # The number of trials is not known in advance: a configuration may take several of them.
+        context = estimator._init_callback_context(max_subtasks=None)
+        if not getattr(estimator, "_skl_callbacks", ()):
+            return None
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        tasks = FitTasks(estimator, context, {"X": X, "y": y, "metadata": metadata}, attributes)
+        context.call_on_fit_task_begin(estimator=estimator, **tasks.data)
+        return tasks
+
+    def begin_trial(self, trial: Trial) -> None:
+        """Begin the task of a trial."""
+        context = self.context.subcontext(task_name=TASK_NAME)
+        self._running[_key(trial)] = context
+        context.call_on_fit_task_begin(estimator=self.estimator, **self.data)
+
+    def end_trial(self, trial: Trial, history: RunHistory, lead: Callable[[], Ensemble | None]) -> bool:
+        """End the task of a trial, and return whether a callback ends the search.
+
+        Parameters
+        ----------
+        lead : callable
+            Returns the ensemble that would predict if the search had ended now; None if no trial has a model yet. It
+            is called only if a callback asks for the fitted estimator.
+        """
+        if _key(trial) not in self._running:  # the trial was not started
+            self.begin_trial(trial)
+
+        def attributes() -> dict[str, Any] | None:
+            ensemble = lead()
+            return None if ensemble is None else self.attributes(ensemble, history)
+
+        context = self._running.pop(_key(trial))
+        stop: bool = context.call_on_fit_task_end(
+            estimator=self.estimator, reconstruction_attributes=attributes, **self.data
+        )
+        return stop
+
+    def end(self) -> None:
+        """End the task of the fit, whose estimator is fitted now."""
+        self.context.call_on_fit_task_end(estimator=self.estimator, reconstruction_attributes=dict, **self.data)
+
+
+def _key(trial: Trial) -> tuple[str, tuple[int, ...]]:
+    return trial.configuration.id, trial.folds
+
+
+def leading_ensemble(history: RunHistory, artifacts: Artifacts, task: Task) -> Ensemble | None:
+    """Return the best configuration so far as an ensemble; None if no configuration has a model."""
+    finished = rank(history) or [e for e in history.evaluations.values() if e.folds]
+    if not finished:
+        return None
+    best = finished[0]
+    models = [artifacts.model(best.configuration, fold) for fold in predicting_folds(best, task)]
+    return Ensemble([FoldBag(best.configuration, 1.0, models)], task.traits.n_classes)
