@@ -18,7 +18,7 @@ from automl.cli import meta
 from automl.cli.benchmark import benchmark
 from automl.cli.jobs import app as jobs_app
 from automl.cli.refit import refit
-from automl.cli.serve import serve
+from automl.cli.serve import package, serve
 from automl.cli.support import MOST_SEED, load_model, messages_on_stderr, split_names, write_message
 from automl.errors import AutoMLError, InvalidInputError
 from automl.task.target import TaskName, guess_task, split_target
@@ -39,6 +39,8 @@ app.add_typer(meta.app, name="meta")
 app.command()(benchmark)
 
 app.command()(serve)
+
+app.command()(package)
 
 app.command()(refit)
 

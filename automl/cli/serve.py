@@ -1,4 +1,4 @@
-"""The command ``automl serve``; heavy libraries are imported inside it."""
+"""The commands ``automl serve`` and ``automl package``; heavy libraries are imported inside them."""
 
 from __future__ import annotations
 
@@ -8,14 +8,17 @@ from typing import Annotated
 
 import typer
 
-from automl.cli.support import load_model, messages_on_stderr
+from automl.cli.support import load_model, messages_on_stderr, write_message
 from automl.errors import InvalidInputError
 
 _MIB = 2**20
 
 
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder in which 'automl fit' has saved a model.")]
+
+
 def serve(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder in which 'automl fit' has saved a model.")],
+    model: ModelPath,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 accepts requests of other machines.")] = (
         "127.0.0.1"
     ),
@@ -31,9 +34,7 @@ def serve(
     verbose: Annotated[int, typer.Option(min=0, help="0 writes no messages, 1 one line for each request.")] = 1,
 ) -> None:
     """Serve the predictions of a saved model over HTTP."""
-    missing = [name for name in ("fastapi", "prometheus_client", "uvicorn") if find_spec(name) is None]
-    if missing:
-        raise InvalidInputError(f"automl serve needs {', '.join(missing)}: pip install 'cash-automl[serve]'")
+    _check_extra("serve", "fastapi", "prometheus_client", "uvicorn")
     with messages_on_stderr(2 if verbose else 0):
         from automl.execute.machine import available_cpus
         from automl.serving.app import ServerLimits
@@ -41,3 +42,22 @@ def serve(
 
         limits = ServerLimits(max_rows, int(max_megabytes * _MIB), timeout, threads or available_cpus(), queue)
         serve_model(load_model(model), host, port, limits)
+
+
+def package(
+    model: ModelPath,
+    out: Annotated[Path, typer.Option(help="Folder to write.")],
+) -> None:
+    """Write a folder from which a container image with the model and its server can be built."""
+    _check_extra("package", "fastapi", "packaging", "prometheus_client", "uvicorn")
+    from automl.serving.package import check_out, write_package
+
+    check_out(out)
+    write_package(model, load_model(model), out)
+    write_message(1, f"wrote '{out}'; its README.md has the next commands")
+
+
+def _check_extra(command: str, *libraries: str) -> None:
+    missing = [name.replace("_", "-") for name in libraries if find_spec(name) is None]
+    if missing:
+        raise InvalidInputError(f"automl {command} needs {', '.join(missing)}: pip install 'cash-automl[serve]'")

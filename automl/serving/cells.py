@@ -215,13 +215,10 @@ def _read_dates(column: ServedColumn, cells: Sequence[Any], as_text: bool) -> pd
     if not as_text:
         number = next((i for i, cell in enumerate(cells) if cell is not None and not isinstance(cell, str)), None)
         if number is not None:
-            raise _BadCellError(number, f"{_show(cells[number])} is not a date; send a text such as {_example(column)}")
-    return _by_reader(column, cells, f"is not a date such as {_example(column)}")
-
-
-def _example(column: ServedColumn) -> str:
-    format = column.date_format
-    return repr("2025-01-31" if format in (None, "ISO8601") else pd.Timestamp(2025, 1, 31).strftime(str(format)))
+            raise _BadCellError(
+                number, f"{_show(cells[number])} is not a date; send a text such as {column.example_date!r}"
+            )
+    return _by_reader(column, cells, f"is not a date such as {column.example_date!r}")
 
 
 def _read_any(column: ServedColumn, cells: Sequence[Any], as_text: bool) -> pd.Series:

@@ -58,6 +58,12 @@ class ServedColumn:
         """The format of dates that are texts; None for other columns."""
         return self.column.reader.format if isinstance(self.column.reader, DateReader) else None
 
+    @property
+    def example_date(self) -> str:
+        """A date as a text that the model reads."""
+        format = self.date_format
+        return "2025-01-31" if format in (None, "ISO8601") else pd.Timestamp(2025, 1, 31).strftime(str(format))
+
     def describe(self) -> dict[str, Any]:
         """Return the description of the column in ``/schema``."""
         shown: dict[str, Any] = {

@@ -68,13 +68,13 @@ def test_every_path_answers_as_its_description_says(description, address):
         check(described[path], GenerationMode.POSITIVE, 1)
 
 
-@pytest.mark.parametrize("n_requests", [15, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_requests", [15, pytest.param(300, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("mode", list(GenerationMode))
 def test_json_is_accepted_if_and_only_if_the_description_allows_it(description, address, mode, n_requests):
     check(prediction(description, address, "application/json"), mode, n_requests)
 
 
-@pytest.mark.parametrize("n_requests", [15, pytest.param(1000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_requests", [15, pytest.param(300, marks=pytest.mark.slow)])
 def test_csv_of_valid_rows_is_accepted(description, address, n_requests):
     # A serializer writes any value as a valid field; requests with errors are generated as JSON only.
     check(prediction(description, address, "text/csv"), GenerationMode.POSITIVE, n_requests)

@@ -1,5 +1,6 @@
 """The server as clients see it: predictions, errors that name row and column, limits, description and metrics."""
 
+import asyncio
 import io
 import json
 import re
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from automl import AutoMLRegressor
 from automl.serving.model import ServedModel
 from tests.serving.conftest import as_json, client_of, make_rows
 
@@ -268,3 +270,23 @@ def test_an_unexpected_error_gets_500_and_shows_only_the_request_id(estimator, r
     assert (answer.status_code, "secret" in answer.text) == (500, False)
     assert answer.json()["request_id"] in caplog.text
     assert "a secret path" in caplog.text
+
+
+def test_a_body_that_does_not_arrive_gets_408(estimator):
+    async def slowly():
+        yield b'{"rows": '
+        await asyncio.sleep(30)
+
+    with client_of(estimator, seconds=0.2) as post:
+        answer = post("/predict", content=slowly(), headers={"Content-Type": "application/json"})[0]
+    assert answer.status_code == 408
+
+
+@pytest.mark.parametrize("values", [[[1, "a"], [2, "b"]] * 15, np.arange(60.0).reshape(30, 2)])
+def test_a_model_of_an_array_names_its_columns_x0_and_x1(values):
+    fast = {"include": ["decision_tree"], "time_budget": None, "max_trials": 1, "cv": 2, "n_jobs": 1, "verbose": 0}
+    reg = AutoMLRegressor(**fast, random_state=0).fit(values, np.arange(30.0))
+    cells = [dict(zip(["x1", "x0"], [row[1], row[0]], strict=True)) for row in np.asarray(values, object).tolist()[:4]]
+    with client_of(reg) as post:
+        answer = post("/predict", json={"rows": cells})[0]
+    assert answer.json() == {"predictions": reg.predict(values[:4]).tolist()}
