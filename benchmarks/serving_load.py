@@ -1,6 +1,6 @@
 """Measure requests per second and their latency for `automl serve`, with several clients at the same time.
 
-Example: python -m benchmarks.serving_load --data DATA --table adult --clients 1,4,16
+Example: python -m benchmarks.serving_load --data DATA --table credit_a --clients 1,4,16
 
 The model is fitted on the table first, or taken from `--model`. The server runs in a process of its own, as users start
 it; the clients are threads of this process with one connection each. Both share the cores of the machine.

@@ -11,7 +11,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 from automl.errors import InvalidInputError
-from pipelines.catalog import CATALOG, get_component
+from pipelines.catalog import required_libraries
 
 OWN = "cash-automl"
 # Requirements of the project that predictions do not need, except where a model has components that use them.
@@ -21,13 +21,7 @@ _CPU_TORCH = "https://download.pytorch.org/whl/cpu"
 
 def model_libraries(estimator: Any) -> set[str]:
     """Return the libraries that only the components of this model import, such as ``lightgbm``."""
-    names = {
-        module.partition(".")[0]
-        for configuration in estimator._ensemble.weights
-        for step in CATALOG
-        if step in configuration
-        for module in get_component(step, str(configuration[step])).imports
-    }
+    names = {name for configuration in estimator._ensemble.weights for name in required_libraries(configuration)}
     return names & _OPTIONAL
 
 
