@@ -28,6 +28,7 @@ from automl.serving.pool import PredictionPool
 logger = logging.getLogger(__name__)
 
 MIB = 2**20
+_READ_BEYOND = 8  # so many times the limit of size are read before the server refuses a body
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PATHS = frozenset({"/predict", "/schema", "/health", "/health/live", "/health/ready", "/metrics", "/openapi.json"})
 
@@ -117,27 +118,31 @@ class ServedApp:
         return Response(content, media_type=wanted)
 
     async def _body(self, request: Request) -> bytes:
-        """Return the body of a request, within the limits of size and time."""
+        """Return the body of a request, within the limits of size and time.
+
+        A body that is too large is read to its end, if it is not far too large: a server that answers and closes the
+        connection before a client has sent everything makes some clients miss the answer.
+        """
         most = self.limits.max_bytes
-        too_large = RequestError(
-            413,
-            f"the body has more than {most / MIB:g} MiB; send fewer rows in each request",
-            headers={"Connection": "close"},
-        )
+        message = f"the body has more than {most / MIB:g} MiB; send fewer rows in each request"
+        too_large = RequestError(413, message, headers={"Connection": "close"})
         length = request.headers.get("content-length", "")
-        if length.isdecimal() and int(length) > most:
+        if length.isdecimal() and int(length) > most and "expect" in request.headers:  # nothing is sent yet
             raise too_large
         parts, size = [], 0
         try:
             async with asyncio.timeout(self.limits.seconds):
                 async for part in request.stream():
                     size += len(part)
-                    if size > most:
-                        raise too_large
-                    parts.append(part)
+                    if size <= most:
+                        parts.append(part)
+                    elif size > _READ_BEYOND * most:
+                        break
         except TimeoutError:
             message = f"the body did not arrive within {self.limits.seconds:g} s"
             raise RequestError(408, message, headers={"Connection": "close"}) from None
+        if size > most:
+            raise too_large
         return b"".join(parts)
 
     async def _describe(self) -> Response:

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from automl.serving.errors import CellError, refuse_cells, shorten
 from automl.serving.model import ServedColumn, ServedModel
-from pipelines.table.columns import CategoryReader, TableError, is_placeholder, level_text
+from pipelines.table.cells import TableError, is_placeholder, level_text
+from pipelines.table.columns import CategoryReader
 
 # The texts that JSON may hold for a number; the schema of the server publishes the pattern.
 NUMBER_PATTERN = r"^[+-]?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?$"
+TIME_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"  # the texts that JSON may hold for a time of day
 LARGEST_NUMBER = 1e308
 _NUMBER = re.compile(NUMBER_PATTERN)
 _TRUTH = {"true": True, "false": False, "1": True, "0": False}
@@ -148,24 +150,24 @@ def _read_numbers(column: ServedColumn, cells: Sequence[Any], as_text: bool) -> 
         raise _bad(cells, lambda cell: isinstance(cell, bool), "is not a number")
     if str not in kinds:
         return _floats(cells)
+    if _holds_texts(column.dtype):
+        # The model was trained on texts such as "12 %" or "1.234,50", and reads them itself.
+        return _by_reader(column, cells, as_text, "is not a number")
     if as_text:
         try:
             numbers = np.array([math.nan if cell is None else _number(cell) for cell in cells])
         except ValueError:
-            return _by_reader(column, cells, "is not a number")
+            return _by_reader(column, cells, as_text, "is not a number")
         if np.isinf(numbers).any():
             raise _bad(cells, lambda cell: cell is not None and math.isinf(float(cell)), "is not a finite number")
         return numbers
-    if _holds_texts(column.dtype):
-        # The model was trained on texts such as "12 %", and reads them itself.
-        return _by_reader(column, cells, "is not a number")
     if any(isinstance(cell, str) and not _NUMBER.match(cell) for cell in cells):
         raise _bad(cells, lambda cell: isinstance(cell, str) and not _NUMBER.match(cell), "is not a number")
     return _floats([float(cell) if isinstance(cell, str) else cell for cell in cells])
 
 
 def _number(text: str) -> float:
-    if "_" in text:  # Python reads "1_000" as 1000
+    if "_" in text:  # Python reads "1_0" as 10; the model decides
         raise ValueError
     return float(text)
 
@@ -178,11 +180,16 @@ def _floats(cells: Sequence[Any]) -> NDArray[np.float64]:
     return np.array([math.nan if cell is None else cell for cell in cells], dtype=np.float64)
 
 
-def _by_reader(column: ServedColumn, cells: Sequence[Any], message: str) -> pd.Series:
-    """Return the cells as they are, after a check that the model can read each of them."""
+def _by_reader(column: ServedColumn, cells: Sequence[Any], as_text: bool, message: str) -> pd.Series:
+    """Return the cells as they are, after a check that the model can read each of them.
+
+    JSON has null for missing values; in CSV they are blanks or texts such as "?".
+    """
     series = pd.Series(list(cells), dtype=object, name=column.name)
-    given = np.array([cell is not None and str(cell).strip() != "" for cell in cells], dtype=bool)
-    given[given] = ~is_placeholder(np.array([str(cell) for cell in series[given]], dtype=object))
+    given = np.array([cell is not None for cell in cells], dtype=bool)
+    if as_text:
+        given[given] = [cell.strip() != "" for cell in series[given]]
+        given[given] = ~is_placeholder(np.array(list(series[given]), dtype=object))
     if not given.any():
         return series
     assert column.column.reader is not None
@@ -196,7 +203,10 @@ def _by_reader(column: ServedColumn, cells: Sequence[Any], message: str) -> pd.S
     return series
 
 
-def _read_booleans(column: ServedColumn, cells: Sequence[Any], as_text: bool) -> NDArray[np.float64]:
+def _read_booleans(column: ServedColumn, cells: Sequence[Any], as_text: bool) -> Any:
+    if _holds_texts(column.dtype):  # such as "yes" and "no"
+        return _by_reader(column, cells, as_text, "is neither true nor false")
+
     def truth(cell: Any) -> float:
         if cell is None:
             return math.nan
@@ -218,7 +228,11 @@ def _read_dates(column: ServedColumn, cells: Sequence[Any], as_text: bool) -> pd
             raise _BadCellError(
                 number, f"{_show(cells[number])} is not a date; send a text such as {column.example_date!r}"
             )
-    return _by_reader(column, cells, f"is not a date such as {column.example_date!r}")
+    return _by_reader(column, cells, as_text, f"is not a date such as {column.example_date!r}")
+
+
+def _read_times(column: ServedColumn, cells: Sequence[Any], as_text: bool) -> pd.Series:
+    return _by_reader(column, cells, as_text, "is not a time of day such as '08:15:30'")
 
 
 def _read_any(column: ServedColumn, cells: Sequence[Any], as_text: bool) -> pd.Series:
@@ -226,9 +240,10 @@ def _read_any(column: ServedColumn, cells: Sequence[Any], as_text: bool) -> pd.S
 
 
 _READERS: dict[str, _ColumnReader] = {
-    "numeric": _read_numbers,
+    "number": _read_numbers,
     "boolean": _read_booleans,
     "date": _read_dates,
+    "time": _read_times,
 }
 
 

@@ -40,7 +40,7 @@ class ServedColumn:
 
     @property
     def kind(self) -> str:
-        """How the model uses the column, such as "numeric" or "category"."""
+        """How the model uses the column, such as "number" or "category"."""
         return self.column.kind
 
     @property
@@ -56,7 +56,8 @@ class ServedColumn:
     @property
     def date_format(self) -> str | None:
         """The format of dates that are texts; None for other columns."""
-        return self.column.reader.format if isinstance(self.column.reader, DateReader) else None
+        reader = self.column.reader
+        return (reader.format.fast or "ISO8601") if isinstance(reader, DateReader) else None
 
     @property
     def example_date(self) -> str:

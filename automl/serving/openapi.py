@@ -6,7 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from automl.serving.bodies import CSV, JSON
-from automl.serving.cells import LARGEST_NUMBER, NUMBER_PATTERN
+from automl.serving.cells import LARGEST_NUMBER, NUMBER_PATTERN, TIME_PATTERN
 from automl.serving.model import MAX_CATEGORIES, ServedColumn, ServedModel
 
 _LIMITS = {"minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
@@ -133,11 +133,13 @@ def _cell_schema(column: ServedColumn) -> dict[str, Any]:
     scalar = {"type": ["string", "number", "boolean", "null"], **_LIMITS}
     missing = "missing values were" if column.column.missing else "no missing values"
     about = {"description": f"{column.kind}; {missing} in training"}
-    if column.kind == "numeric":
+    if column.kind == "number":
         text = {"type": "string", "pattern": NUMBER_PATTERN}
         return {"anyOf": [{"type": "number", **_LIMITS}, text, null], **about}
     if column.kind == "boolean":
         return {"enum": [True, False, 0, 1, None], **about}
+    if column.kind == "time":
+        return {"anyOf": [{"type": "string", "pattern": TIME_PATTERN}, null], **about}
     if column.kind == "date":
         if column.date_format in (None, "ISO8601"):
             formats = [{"type": "string", "format": name} for name in ("date", "date-time")]

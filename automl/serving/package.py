@@ -28,8 +28,9 @@ COPY model model
 USER automl
 ENV PYTHONUNBUFFERED=1
 EXPOSE {port}
-HEALTHCHECK --start-period=60s CMD ["python", "-c", \\
-    "import urllib.request; urllib.request.urlopen('http://127.0.0.1:{port}/health', timeout=5)"]
+HEALTHCHECK --start-period=60s CMD ["python", "-c", "import http.client; \\
+    c = http.client.HTTPConnection('127.0.0.1', {port}, timeout=5); c.request('GET', '/health'); \\
+    raise SystemExit(c.getresponse().status != 200)"]
 CMD ["automl", "serve", "model", "--host", "0.0.0.0", "--port", "{port}"]
 """
 _OPENMP = """\
@@ -109,4 +110,6 @@ def example(column: ServedColumn) -> Any:
     """Return a value of a column for the example of a request."""
     if column.levels:
         return column.levels[0]
-    return {"numeric": 0, "boolean": True, "date": column.example_date, "text": "some words"}.get(column.kind)
+    return {"number": 0, "boolean": True, "date": column.example_date, "time": "08:15:30", "text": "some words"}.get(
+        column.kind
+    )

@@ -87,3 +87,17 @@ def test_thousands_of_requests_from_several_clients_end_without_an_error(model_f
     record_property("p99_milliseconds", round(load.percentile(99), 1))
     assert load.statuses == {"200": 3_000}
     assert 'automl_requests_total{code="200",path="/predict"} 3000.0' in text
+
+
+@pytest.mark.slow
+def test_a_prediction_beyond_its_time_limit_does_not_delay_the_end(model_folder):
+    with running_server(model_folder, "--timeout", 0.5, "--threads", 1) as (process, address, log):
+        (body,) = make_bodies(make_rows(), 10_000, "json", 1)
+        codes = [httpx.post(f"{address}/predict", content=body, headers=JSON, timeout=60).status_code]
+        while 504 not in codes and len(codes) < 20:
+            codes.append(httpx.post(f"{address}/predict", content=body, headers=JSON, timeout=60).status_code)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(10) == 0
+        process.log_reader.join(10)
+    assert set(codes) <= {200, 503, 504}
+    assert "the server has stopped" in "".join(log)
