@@ -152,6 +152,7 @@ class BaseAutoML(FittedAttributes, CallbackSupportMixin, BaseEstimator):
             scoring=self.scoring,
             cv=self.cv,
             columns=self.columns,
+            positive_label=getattr(self, "positive_label", None),
             holdout_share=None if guard is None else guard.share,
             random_state=seed,
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,11 +11,15 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
 
 from automl.base import BaseAutoML
+from automl.decision_threshold import DecisionThreshold
+from automl.guard import Guard
+from automl.trials.history import RunHistory
+from automl.trials.trial import TrialResult
 
 Array = NDArray[Any]
 
 
-class AutoMLClassifier(ClassifierMixin, BaseAutoML):
+class AutoMLClassifier(ClassifierMixin, DecisionThreshold, BaseAutoML):
     """
     Search whole pipelines for a classification table, and return the best ensemble within a time budget.
 
@@ -28,6 +34,9 @@ class AutoMLClassifier(ClassifierMixin, BaseAutoML):
     scoring : str or callable, optional
         The score to maximize: any scikit-learn scorer or its name. None means ROC AUC for two classes and log loss for
         more classes.
+    positive_label : label, optional
+        The class of interest of two classes, for scorers of one class such as "f1" and for `decision_threshold_`. None
+        means the label 1, or the second class if no label is 1.
     cv : int, splitter or iterable, optional
         Folds of the search, as in scikit-learn; chosen by the number of rows when None. If every fold trains on rows
         before its scored rows, as in `TimeSeriesSplit`, the rows are taken to be in the order of time: folds are
@@ -104,6 +113,8 @@ class AutoMLClassifier(ClassifierMixin, BaseAutoML):
         Names of the columns, if all of them are strings.
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of `predict_proba`.
+    decision_threshold_ : float
+        The probability above which the positive one of two classes is predicted; it can be set.
 
     See Also
     --------
@@ -126,6 +137,55 @@ class AutoMLClassifier(ClassifierMixin, BaseAutoML):
     """
 
     _is_classifier = True
+
+    def __init__(
+        self,
+        *,
+        time_budget: float | None = 60,
+        max_trials: int | None = None,
+        scoring: Any = None,
+        positive_label: Any = None,
+        cv: Any = None,
+        n_jobs: int | None = -1,
+        memory_limit: float | None = None,
+        trial_time_limit: float | None = None,
+        device: str = "auto",
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        initial_configurations: str | Sequence[Mapping[str, Any]] = "meta",
+        searcher: Any = "smac",
+        ensemble_size: int = 25,
+        executor: str = "local",
+        store: str | os.PathLike[str] | None = None,
+        guard: float | Guard | None = None,
+        columns: Mapping[Any, str] | None = None,
+        callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = (),
+        random_state: Any = None,
+        verbose: int = 1,
+    ):
+        super().__init__(
+            time_budget=time_budget,
+            max_trials=max_trials,
+            scoring=scoring,
+            cv=cv,
+            n_jobs=n_jobs,
+            memory_limit=memory_limit,
+            trial_time_limit=trial_time_limit,
+            device=device,
+            include=include,
+            exclude=exclude,
+            initial_configurations=initial_configurations,
+            searcher=searcher,
+            ensemble_size=ensemble_size,
+            executor=executor,
+            store=store,
+            guard=guard,
+            columns=columns,
+            callbacks=callbacks,
+            random_state=random_state,
+            verbose=verbose,
+        )
+        self.positive_label = positive_label
 
     def predict(self, X: Any) -> Array:
         """
@@ -187,6 +247,37 @@ class AutoMLClassifier(ClassifierMixin, BaseAutoML):
         (150, 3)
         """
         return self._predict(X)
+
+    def predict_log_proba(self, X: Any) -> Array:
+        """
+        Predict the logarithm of the probability of each class for each row.
+
+        Parameters
+        ----------
+        X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+            A table with the columns of the training table.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_classes)
+            Natural logarithms of `predict_proba`; minus infinity for a probability of 0.
+
+        Raises
+        ------
+        InvalidInputError
+            If the table cannot be used.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from automl import AutoMLClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], n_jobs=1, verbose=0).fit(X, y)
+        >>> clf.predict_log_proba(X).shape
+        (150, 3)
+        """
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(self._predict(X)))
 
 
 class AutoMLRegressor(RegressorMixin, BaseAutoML):

@@ -69,6 +69,7 @@ ORDER = {
         "run",
         "arguments",
         "attributes",
+        "decision_threshold",
         "base",
         "estimator",
         "meta",

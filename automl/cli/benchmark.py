@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from automl.cli.support import MOST_SEED, messages_on_stderr, split_names, write_message
+from automl.cli.support import MOST_SEED, POSITIVE_HELP, messages_on_stderr, split_names, write_message
 from automl.errors import InvalidInputError, NothingFittedError
-from automl.task.target import TaskName, guess_task, split_target
+from automl.task.target import TaskName, find_label, guess_task, split_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,6 +48,7 @@ def benchmark(
             "roc_auc for two classes, neg_log_loss for more classes, and neg_root_mean_squared_error for regression."
         ),
     ] = "",
+    positive: Annotated[str | None, typer.Option(help=POSITIVE_HELP)] = None,
     task: Annotated[
         TaskName, typer.Option(help="Kind of prediction; 'auto' chooses it by the values of the target.")
     ] = TaskName.AUTO,
@@ -70,6 +71,7 @@ def benchmark(
         folds=_Folds(outer_cv, repeats, in_order, groups),
         time_budget=time_budget,
         scoring=split_names(scoring),
+        positive=positive,
         task=task,
         n_jobs=n_jobs,
         verbose=verbose,
@@ -139,6 +141,7 @@ class _Options:
     folds: _Folds
     time_budget: float
     scoring: Sequence[str]
+    positive: str | None
     task: TaskName
     n_jobs: int
     verbose: int
@@ -159,10 +162,14 @@ def _request(path: Path, options: _Options) -> Any:
     if not options.estimators:
         raise InvalidInputError(f"--estimators names no estimator; choose from {', '.join(map(repr, CONTENDERS))}")
     kind = guess_task(y)[0] if options.task is TaskName.AUTO else options.task
+    if options.positive is not None and kind is not TaskName.CLASSIFICATION:
+        raise InvalidInputError(f"--positive: '{options.target}' holds numbers, not classes; leave out --positive")
+    positive_label = find_label(y, options.positive, "--positive")
     settings = ContenderSettings(
         classification=kind is TaskName.CLASSIFICATION,
         time_budget=options.time_budget,
         scoring=options.scoring[0] if options.scoring else None,
+        positive_label=positive_label,
         n_jobs=options.n_jobs,
         verbose=max(0, options.verbose - 1),
     )
@@ -173,6 +180,7 @@ def _request(path: Path, options: _Options) -> Any:
         outer_cv=options.folds.splitter(settings.classification),
         scoring=list(options.scoring) or None,
         groups=groups,
+        positive_label=positive_label,
     )
 
 

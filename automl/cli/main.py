@@ -19,9 +19,9 @@ from automl.cli.benchmark import benchmark
 from automl.cli.jobs import app as jobs_app
 from automl.cli.refit import refit
 from automl.cli.serve import package, serve
-from automl.cli.support import MOST_SEED, load_model, messages_on_stderr, split_names, write_message
+from automl.cli.support import MOST_SEED, POSITIVE_HELP, load_model, messages_on_stderr, split_names, write_message
 from automl.errors import AutoMLError, InvalidInputError
-from automl.task.target import TaskName, guess_task, split_target
+from automl.task.target import TaskName, find_label, guess_task, split_target
 from pipelines.libraries import MissingLibraryError
 
 if TYPE_CHECKING:
@@ -88,6 +88,7 @@ def fit(
             "for more classes, and neg_root_mean_squared_error for regression."
         ),
     ] = None,
+    positive: Annotated[str | None, typer.Option(help=POSITIVE_HELP)] = None,
     task: Annotated[
         TaskName, typer.Option(help="Kind of prediction; 'auto' chooses it by the values of the target.")
     ] = TaskName.AUTO,
@@ -114,6 +115,8 @@ def fit(
         X, y = split_target(read_table(table), target, table, "--target")
         kind, why = guess_task(y) if task is TaskName.AUTO else (task, "set by --task")
         write_message(verbose, f"{len(X)} rows, {X.shape[1]} columns; {kind} of '{target}' ({why})")
+        if positive is not None and kind is not TaskName.CLASSIFICATION:
+            raise InvalidInputError(f"--positive: '{target}' holds numbers, not classes; leave out --positive")
         make = AutoMLClassifier if kind is TaskName.CLASSIFICATION else AutoMLRegressor
         estimator = make(
             time_budget=time_budget,
@@ -125,6 +128,8 @@ def fit(
             random_state=seed,
             verbose=verbose,
         )
+        if positive is not None:
+            estimator.set_params(positive_label=find_label(y, positive, "--positive"))
         estimator.fit(X, y)
         estimator.save(out)
         if verbose:

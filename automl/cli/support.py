@@ -14,6 +14,10 @@ import typer
 from automl.errors import FoldFailedWarning, RareClassWarning
 
 MOST_SEED = 2**32 - 1  # the largest seed that NumPy takes
+POSITIVE_HELP = (
+    "The class of interest of two classes, for scorers such as f1 and for the decision threshold. The default is the "
+    "label 1, or the second class if no label is 1."
+)
 
 
 def split_names(text: str) -> tuple[str, ...]:

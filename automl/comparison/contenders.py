@@ -33,6 +33,8 @@ class ContenderSettings:
         Seconds for each fit of a contender that searches.
     scoring : str or None
         The metric that a contender that searches optimizes.
+    positive_label : label or None
+        The class of interest of two classes.
     n_jobs : int
         Number of processes or threads; -1 means all processors.
     verbose : int
@@ -42,17 +44,20 @@ class ContenderSettings:
     classification: bool
     time_budget: float = 60.0
     scoring: str | None = None
+    positive_label: Any = None
     n_jobs: int = -1
     verbose: int = 0
 
 
 def _automl(settings: ContenderSettings) -> Any:
     make = AutoMLClassifier if settings.classification else AutoMLRegressor
+    positive = {} if settings.positive_label is None else {"positive_label": settings.positive_label}
     return make(
         time_budget=settings.time_budget,
         scoring=settings.scoring,
         n_jobs=settings.n_jobs,
         verbose=settings.verbose,
+        **positive,
     )
 
 

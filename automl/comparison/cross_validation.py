@@ -155,6 +155,7 @@ def nested_cross_validate(
     scoring: Any = None,
     groups: Any = None,
     sample_weight: Any = None,
+    positive_label: Any = None,
     store: str | os.PathLike[str] | None = None,
     random_state: Any = None,
     verbose: int = 1,
@@ -184,6 +185,9 @@ def nested_cross_validate(
         Rows of one group are never on both sides of an outer fold. Each ``fit`` that takes groups gets them.
     sample_weight : array-like of shape (n_samples,), optional
         Weights of the rows, for each fit and for each score whose metric takes weights.
+    positive_label : label, optional
+        The class of interest of two classes, for scorers of one class such as "f1". None means the label 1, or the
+        second class if no label is 1. Estimators keep a parameter of this name.
     store : str or path-like, optional
         Folder of a fold store, which gets the scores of each fold when the fold ends. A second call with the same
         arguments goes on where the first call stopped, and runs folds again that failed. It may have other
@@ -238,7 +242,7 @@ def nested_cross_validate(
         raise InvalidInputError(f"store must be a path, as a string or a Path; got {store!r}")
     fold_store = None if store is None else FoldStore(Path(store))
     seed = _seed(random_state, fold_store)
-    plan = make_plan(Request(estimators, X, y, outer_cv, scoring, groups, sample_weight), seed)
+    plan = make_plan(Request(estimators, X, y, outer_cv, scoring, groups, sample_weight, positive_label), seed)
     if fold_store is None:
         scores = _run_folds(plan, {}, None, verbose)
     else:

@@ -22,6 +22,7 @@ from automl.errors import InvalidInputError
 from automl.estimator import AutoMLClassifier, AutoMLRegressor
 from automl.task import validation
 from automl.task.metrics import ALIASES, default_scoring, named_scorer
+from automl.task.positive_class import on_positive_class
 from automl.task.splits import Fold, check_fold, folds_from_cv, lone_rows, make_folds
 from automl.task.table_validation import as_array, check_table
 from pipelines.component import task_type
@@ -40,6 +41,7 @@ class Request:
     scoring: Any = None
     groups: Any = None
     sample_weight: Any = None
+    positive_label: Any = None
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,8 @@ def make_plan(request: Request, seed: int) -> Plan:
                 raise InvalidInputError(
                     f"sample_weight: estimator {name!r} cannot use it; leave out sample_weight or this estimator"
                 )
-    scorers = _make_scorers(request.scoring, classes, weight is not None)
+    validation.check_positive_label(classes, request.positive_label)
+    scorers = _make_scorers(request.scoring, classes, weight is not None, request.positive_label)
     folds = _outer_folds(request.outer_cv, codes, classes, groups=groups, X=X, seed=seed)
     return Plan(
         estimators=dict(request.estimators),
@@ -180,7 +183,7 @@ def _table(X: Any) -> Any:
     return X.to_pandas() if hasattr(X, "to_pandas") else as_array(X)
 
 
-def _make_scorers(scoring: Any, classes: Array | None, weighted: bool) -> dict[str, Any]:
+def _make_scorers(scoring: Any, classes: Array | None, weighted: bool, positive_label: Any) -> dict[str, Any]:
     n_classes = 0 if classes is None else len(classes)
     if scoring is None:
         scoring = default_scoring(task_type(n_classes))
@@ -194,7 +197,7 @@ def _make_scorers(scoring: Any, classes: Array | None, weighted: bool) -> dict[s
     names = [name for name, _ in named]
     if len(set(names)) < len(names):
         raise InvalidInputError(f"scoring holds two scorers named {max(names, key=names.count)!r}; pass a dict of them")
-    return {name: _make_scorer(one, classes, weighted) for name, one in named}
+    return {name: _make_scorer(one, classes, weighted, positive_label) for name, one in named}
 
 
 def _metric_name(scorer: Any) -> str:
@@ -204,18 +207,18 @@ def _metric_name(scorer: Any) -> str:
     return str(getattr(function, "__name__", "score"))
 
 
-def _make_scorer(scoring: Any, classes: Array | None, weighted: bool) -> Any:
+def _make_scorer(scoring: Any, classes: Array | None, weighted: bool, positive_label: Any) -> Any:
     check_arguments({"scoring": scoring}, classification=classes is not None)
     validation.check_scoring_classes(scoring, 0 if classes is None else len(classes))
     if isinstance(scoring, str):
-        return named_scorer(ALIASES.get(scoring, scoring), classes)
+        return named_scorer(ALIASES.get(scoring, scoring), classes, positive_label)
     try:
         scorer = check_scoring(scoring=scoring)
     except ValueError as error:
         raise InvalidInputError(f"scoring: {error}") from error
     if weighted and not hasattr(scorer, "_accept_sample_weight"):
         raise InvalidInputError(f"scoring: {scoring!r} takes no sample_weight; wrap its metric in make_scorer")
-    return scorer
+    return scorer if classes is None else on_positive_class(scorer, classes, positive_label)
 
 
 def _outer_folds(

@@ -23,6 +23,17 @@ def one_hot_labels(probabilities: Array, decision_weights: Array) -> Array:
     return np.eye(probabilities.shape[1])[(probabilities * decision_weights).argmax(axis=1)]
 
 
+def weights_of_threshold(threshold: float, positive: int) -> Array:
+    """Return the decision weights of two classes that predict the class `positive` above a probability."""
+    weights = np.array([threshold, 1 - threshold])
+    return weights if positive == 1 else weights[::-1]
+
+
+def threshold_of_weights(weights: Array | None, positive: int) -> float:
+    """Return the probability of the class `positive` above which it is predicted; 0.5 without decision weights."""
+    return 0.5 if weights is None else float(weights[1 - positive] / weights.sum())
+
+
 def tune_decision_weights(
     y: Array,
     probabilities: Array,
@@ -64,8 +75,7 @@ def tune_decision_weights(
     if loss(rows, plain) != loss(rows, probabilities):
         return None
     if n_classes == 2:
-        thresholds = 1 / (1 + np.exp(-_LOGITS))
-        choices = np.column_stack([thresholds, 1 - thresholds])
+        choices = np.array([weights_of_threshold(threshold, positive=1) for threshold in 1 / (1 + np.exp(-_LOGITS))])
     else:
         shares = np.bincount(y, sample_weight, minlength=n_classes)
         shares[shares == 0] = shares.max()  # a class that no row shows keeps its weight

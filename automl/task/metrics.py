@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer
-from sklearn.utils.metaestimators import available_if
 
 from automl.task.class_scorers import (
     CLASS_MEANS,
@@ -22,6 +21,7 @@ from automl.task.class_scorers import (
     mean_over_pairs,
     roc_auc_losses,
 )
+from automl.task.positive_class import CodedScorer, on_positive_class, positive_code
 
 Array = NDArray[Any]
 Loss = Callable[[Array, Array, Array | None], float]
@@ -42,11 +42,11 @@ def _class_mean_loss(name: str) -> Loss:
     return lambda y, p, w: -mean(y, p, w, name.endswith("_weighted"))
 
 
-def _average_precision_loss(y: Array, p: Array, w: Array | None) -> float:
-    order = np.argsort(-p[:, 1])
-    last = np.flatnonzero(np.diff(p[order, 1], append=np.inf))  # the last row of each tie
+def _average_precision_loss(y: Array, p: Array, w: Array | None, positive: int = 1) -> float:
+    order = np.argsort(-p[:, positive])
+    last = np.flatnonzero(np.diff(p[order, positive], append=np.inf))  # the last row of each tie
     weight = np.ones(len(y)) if w is None else w
-    found = np.cumsum((weight * (y == 1))[order])[last]
+    found = np.cumsum((weight * (y == positive))[order])[last]
     precision = _ratio(found, np.cumsum(weight[order])[last])
     return -float((np.diff(found, prepend=0.0) * precision).sum() / found[-1]) if found[-1] else 0.0
 
@@ -83,8 +83,8 @@ def _f1_by_class(y: Array, p: Array, w: Array | None) -> tuple[Array, Array, Arr
     return _ratio(2 * both, true + predicted), true, predicted
 
 
-def _f1_loss(y: Array, p: Array, w: Array | None) -> float:
-    return -float(_f1_by_class(y, p, w)[0][1])
+def _f1_loss(y: Array, p: Array, w: Array | None, positive: int = 1) -> float:
+    return -float(_f1_by_class(y, p, w)[0][positive])
 
 
 def _f1_macro_loss(y: Array, p: Array, w: Array | None) -> float:
@@ -97,14 +97,14 @@ def _f1_weighted_loss(y: Array, p: Array, w: Array | None) -> float:
     return -float(np.average(f1, weights=true))
 
 
-def _precision_loss(y: Array, p: Array, w: Array | None) -> float:
+def _precision_loss(y: Array, p: Array, w: Array | None, positive: int = 1) -> float:
     _, predicted, both = _class_weights(y, p, w)
-    return -float(_ratio(both, predicted)[1])
+    return -float(_ratio(both, predicted)[positive])
 
 
-def _recall_loss(y: Array, p: Array, w: Array | None) -> float:
+def _recall_loss(y: Array, p: Array, w: Array | None, positive: int = 1) -> float:
     true, _, both = _class_weights(y, p, w)
-    return -float(_ratio(both, true)[1])
+    return -float(_ratio(both, true)[positive])
 
 
 def _squared(y: Array, p: Array, w: Array | None) -> float:
@@ -131,19 +131,21 @@ FAST: dict[str, Loss] = {
     "roc_auc": _roc_auc_loss,
     "accuracy": _accuracy_loss,
     "balanced_accuracy": _balanced_accuracy_loss,
-    "f1": _f1_loss,
     "f1_macro": _f1_macro_loss,
     "f1_weighted": _f1_weighted_loss,
-    "precision": _precision_loss,
-    "recall": _recall_loss,
-    "average_precision": _average_precision_loss,
     "neg_mean_squared_error": _squared,
     "neg_root_mean_squared_error": _rmse,
     "neg_mean_absolute_error": _mae,
     "r2": _r2_loss,
     **{name: _class_mean_loss(name) for name in CLASS_MEANS},
 }
-_OF_POSITIVE_CLASS = ("f1", "precision", "recall", "average_precision")  # `FAST` takes the second of two classes
+# The losses of one of two classes, whose code is the last argument.
+FAST_OF_ONE_CLASS: dict[str, Callable[[Array, Array, Array | None, int], float]] = {
+    "f1": _f1_loss,
+    "precision": _precision_loss,
+    "recall": _recall_loss,
+    "average_precision": _average_precision_loss,
+}
 _UNBOUNDED = ("positive_likelihood_ratio", "mutual_info_score")  # scorers of scikit-learn whose scores may exceed 1
 ALIASES = {"log_loss": "neg_log_loss", "rmse": "neg_root_mean_squared_error", "mae": "neg_mean_absolute_error"}
 
@@ -183,47 +185,6 @@ class _StoredRegressor(RegressorMixin, _StoredModel):
         return self.predictions
 
 
-class _CodedClassifier(ClassifierMixin, BaseEstimator):
-    """A fitted classifier for two classes that predicts the codes 0 and 1 instead of its labels."""
-
-    def __init__(self, estimator: Any, classes: Array):
-        self.estimator, self.classes = estimator, classes
-        self.classes_ = np.arange(2)
-
-    def predict(self, X: Any) -> Array:
-        return _codes(self.estimator.predict(X), self.classes)
-
-    @available_if(lambda self: hasattr(self.estimator, "predict_proba"))  # type: ignore[untyped-decorator]
-    def predict_proba(self, X: Any) -> Array:
-        return np.asarray(self.estimator.predict_proba(X))
-
-    @available_if(lambda self: hasattr(self.estimator, "decision_function"))  # type: ignore[untyped-decorator]
-    def decision_function(self, X: Any) -> Array:
-        return np.asarray(self.estimator.decision_function(X))
-
-
-@dataclass(frozen=True)
-class _CodedScorer:
-    """A scorer that gets the codes 0 and 1 instead of two labels."""
-
-    scorer: Any
-    classes: Array
-
-    def __call__(self, estimator: Any, X: Any, y: Any, **weight: Any) -> float:
-        return float(self.scorer(_CodedClassifier(estimator, self.classes), X, _codes(y, self.classes), **weight))
-
-    def _accept_sample_weight(self) -> bool:  # scikit-learn calls this for one of several scorers
-        return bool(self.scorer._accept_sample_weight())
-
-
-def _codes(labels: Any, classes: Array) -> Array:
-    values = np.asarray(labels)
-    first, second = (values == label for label in classes)
-    if not (first | second).all():
-        raise ValueError(f"y holds {str(values[~(first | second)][0])!r}, which is not a class of the training rows")
-    return np.asarray(second, dtype=np.intp)
-
-
 @dataclass(frozen=True)
 class Metric:
     """A scorer as a loss (the negated score) on stored predictions.
@@ -237,9 +198,12 @@ class Metric:
     classes : ndarray or None
         Labels in the order of the probability columns; None for regression.
     fast : str or None
-        Name of the equal loss in `FAST`, which is used instead of the scorer; None if there is no such loss.
+        Name of the equal loss in `FAST` or `FAST_OF_ONE_CLASS`, which is used instead of the scorer; None if there is
+        no such loss.
     best : float
         The highest possible score.
+    positive : int
+        Code of the class of interest, for scorers of one of two classes.
     """
 
     name: str
@@ -247,6 +211,7 @@ class Metric:
     classes: Array | None = None
     fast: str | None = None
     best: float = float("inf")
+    positive: int = 1
 
     @property
     def is_mean_over_classes(self) -> bool:
@@ -272,6 +237,8 @@ class Metric:
         if self.fast is not None:
             if sample_weight is not None and not sample_weight.any():
                 return float("nan")
+            if self.fast in FAST_OF_ONE_CLASS:
+                return FAST_OF_ONE_CLASS[self.fast](y, predictions, sample_weight, self.positive)
             return FAST[self.fast](y, predictions, sample_weight)
         model = _StoredRegressor(predictions) if self.classes is None else _StoredClassifier(predictions, self.classes)
         target = y if self.classes is None else self.classes[y]
@@ -297,50 +264,61 @@ def default_scoring(task: str) -> str:
     return {"binary": "roc_auc", "multiclass": "neg_log_loss", "regression": "neg_root_mean_squared_error"}[task]
 
 
-def make_metric(scoring: Any, task: str, classes: Array | None) -> Metric:
+def make_metric(scoring: Any, task: str, classes: Array | None, positive_label: Any = None) -> Metric:
     """Return the metric for the name of a scorer, a scorer object, or None (the default of the task type).
+
+    Parameters
+    ----------
+    positive_label : label, optional
+        The class of interest of two classes, see `positive_code`.
 
     Raises
     ------
     ValueError
-        If the name is not one of scikit-learn's.
+        If the name is not one of scikit-learn's, or if `positive_label` is none of two classes.
     """
+    positive = 1 if classes is None else positive_code(classes, positive_label)
     scoring = default_scoring(task) if scoring is None else scoring
     if not isinstance(scoring, str):
-        return Metric(getattr(scoring, "__name__", str(scoring)), scoring, classes)
+        name = getattr(scoring, "__name__", str(scoring))
+        scorer = scoring if classes is None else on_positive_class(scoring, classes, positive_label)
+        return Metric(name, scorer, classes, positive=positive)
     name = ALIASES.get(scoring, scoring)
     best = 0.0 if name.startswith("neg_") else float("inf") if name in _UNBOUNDED else 1.0
-    fast = name in FAST and (name not in _OF_POSITIVE_CLASS or (classes is not None and _second_is_positive(classes)))
+    fast = name in FAST or (name in FAST_OF_ONE_CLASS and task == "binary")
     if name in CLASS_MEANS:  # for two classes, these scorers take the probability of the second class
         fast = task == "multiclass"
-    return Metric(name, named_scorer(name, classes), classes, name if fast else None, best)
+    scorer = named_scorer(name, classes, positive_label)
+    return Metric(name, scorer, classes, name if fast else None, best, positive)
 
 
-def _second_is_positive(classes: Array) -> bool:
-    """Return whether the positive class of scikit-learn's scorers, the label 1, is the second of two classes."""
-    return len(classes) == 2 and (classes[1] == 1 or 1 not in classes.tolist())
-
-
-def named_scorer(name: str, classes: Array | None) -> Any:
+def named_scorer(name: str, classes: Array | None, positive_label: Any = None) -> Any:
     """Return a scorer of scikit-learn by its name.
 
-    Scorers of scikit-learn take the label 1 as the positive class. If neither of two classes is 1, the second class is
-    the positive one. With more classes, scorers of probabilities have a value also for rows that lack a class.
+    Scorers of one of two classes take the class of `positive_code`. With more classes, scorers of probabilities have
+    a value also for rows that lack a class.
 
     Parameters
     ----------
     classes : ndarray of shape (n_classes,) or None
         Labels in ascending order; None for regression.
+    positive_label : label, optional
+        The class of interest of two classes.
 
     Raises
     ------
     ValueError
-        If there is no such scorer.
+        If there is no such scorer, or if `positive_label` is none of two classes.
     """
     scorer = get_scorer(name)
-    if classes is not None and name in NAMES and (len(classes) > 2 or name == "neg_log_loss"):
+    if classes is None:
+        return scorer
+    positive = positive_code(classes, positive_label)
+    if name in NAMES and (len(classes) > 2 or name == "neg_log_loss"):
         return AllClassesScorer(name, classes)
-    return scorer if classes is None or len(classes) != 2 or 1 in classes.tolist() else _CodedScorer(scorer, classes)
+    if len(classes) != 2 or (1 in classes.tolist() and positive == positive_code(classes)):
+        return scorer
+    return CodedScorer(scorer, classes if positive == 1 else classes[::-1])
 
 
 def try_metric(metric: Metric, y: Array, predictions: Array, sample_weight: Array | None = None) -> str:

@@ -66,6 +66,7 @@ def prepare(
     scoring: Any = None,
     cv: Any = None,
     columns: Mapping[Any, str] | None = None,
+    positive_label: Any = None,
     holdout_share: float | None = None,
     random_state: int = 0,
 ) -> PreparedTask:
@@ -79,6 +80,8 @@ def prepare(
         Folds as in scikit-learn; chosen by the number of rows when None.
     columns : mapping, optional
         Kinds of some columns of the table, as the parameter of the estimators.
+    positive_label : label, optional
+        The class of interest of two classes, for scorers of one class.
     holdout_share : float, optional
         Share of the rows that neither the search nor the ensemble may see.
     random_state : int
@@ -94,6 +97,7 @@ def prepare(
     weights = validation.check_sample_weight(data.sample_weight, len(y))
     validation.check_weighted_classes(y, weights, classes)
     validation.warn_of_lone_rows(y, weights, classes)
+    validation.check_positive_label(classes, positive_label)
     groups = validation.check_groups(data.groups, len(y))
     holdout = None
     if holdout_share is not None:
@@ -107,7 +111,7 @@ def prepare(
     n_classes = 0 if classes is None else len(classes)
     validation.check_scoring_classes(scoring, n_classes)
     kind = task_type(n_classes)
-    metric = make_metric(scoring, kind, classes)
+    metric = make_metric(scoring, kind, classes, positive_label)
     validation.check_metric(metric, y, n_classes, weights)
     folds = make_folds(
         y,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from automl.errors import InvalidInputError
 
@@ -45,6 +45,28 @@ def split_target(table: pd.DataFrame, target: str, source: object, argument: str
         )
     label = table.columns[columns.index(target)]
     return table.drop(columns=label), table[label]
+
+
+def find_label(y: pd.Series, text: str | None, argument: str) -> Any:
+    """Return the label of a target whose text is `text`; None for None.
+
+    Parameters
+    ----------
+    argument : str
+        The argument that names the label, for the error message.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such label; the message lists the labels.
+    """
+    if text is None:
+        return None
+    labels = {str(label): label for label in y.dropna().unique().tolist()}
+    if text not in labels:
+        listed = ", ".join(sorted(map(repr, labels))[:5]) + (", ..." if len(labels) > 5 else "")
+        raise InvalidInputError(f"{argument}: '{text}' is no class of the target; the classes are {listed}")
+    return labels[text]
 
 
 def guess_task(y: pd.Series) -> tuple[TaskName, str]:

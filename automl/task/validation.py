@@ -18,6 +18,7 @@ from sklearn.utils.multiclass import type_of_target
 
 from automl.errors import InvalidInputError, RareClassWarning
 from automl.task.metrics import Metric, arbitrary_predictions, try_metric
+from automl.task.positive_class import positive_code
 from automl.task.splits import lone_rows
 from automl.task.table_validation import as_array
 from pipelines.table.cells import TableError
@@ -152,6 +153,22 @@ def check_weighted_classes(y: Array, sample_weight: Array | None, classes: Array
             f"sample_weight is positive for only 1 class, {_plain(classes[left[0]])!r}; at least 2 classes need rows "
             "with a positive weight"
         )
+
+
+def check_positive_label(classes: Array | None, positive_label: Any) -> None:
+    """Check that the class of interest is one of two classes.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not; the message lists the classes.
+    """
+    if classes is None:
+        return
+    try:
+        positive_code(classes, positive_label)
+    except ValueError as error:
+        raise InvalidInputError(str(error)) from error
 
 
 def warn_of_lone_rows(y: Array, sample_weight: Array | None, classes: Array | None) -> None:

@@ -1,0 +1,50 @@
+"""The option ``--positive``, which names the class of interest."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer
+
+import automl
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    frame = load_breast_cancer(as_frame=True).frame.iloc[:, -4:]
+    frame["target"] = np.where(frame["target"] == 1, "healthy", "ill")
+    frame.to_csv(tmp_path / "cells.csv", index=False)
+    monkeypatch.chdir(tmp_path)
+    return frame
+
+
+def test_the_model_knows_the_class_of_interest(table, call):
+    quick = ["--max-trials", 1, "--n-jobs", 1, "--seed", 0, "--include", "decision_tree", "--scoring", "recall"]
+    code, _, err = call("fit", "cells.csv", "--target", "target", "--positive", "healthy", *quick)
+    assert code == 0, err
+    clf = automl.load("model")
+    X, y = table.drop(columns="target"), table["target"]
+    assert clf.positive_label == "healthy"
+    found = (clf.predict(X) == "healthy")[y == "healthy"].mean()
+    assert clf.scorer_(clf, X, y) == pytest.approx(found)
+
+
+def test_the_benchmark_scores_the_class_of_interest(table, call):
+    settings = ["--estimators", "dummy", "--outer-cv", 2, "--n-jobs", 1, "--scoring", "recall", "--verbose", 0]
+    for positive, expected in (("healthy", 1), ("ill", 0)):
+        code, _, err = call(
+            "benchmark", "cells.csv", "--target", "target", "--positive", positive, *settings, "--out", positive
+        )
+        assert code == 0, err
+        assert (pd.read_csv(f"{positive}/scores.csv")["score"] == expected).all()  # most cells are healthy
+
+
+@pytest.mark.parametrize("command", ["fit", "benchmark"])
+def test_an_unknown_class_is_one_line(table, call, command):
+    code, _, err = call(command, "cells.csv", "--target", "target", "--positive", "sick", "--verbose", 0)
+    assert code == 2
+    assert "--positive: 'sick' is no class of the target; the classes are 'healthy', 'ill'" in err
+    code, _, err = call(command, "cells.csv", "--target", table.columns[0], "--positive", "1", "--verbose", 0)
+    assert code == 2
+    assert "holds numbers, not classes; leave out --positive" in err
