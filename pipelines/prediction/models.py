@@ -142,7 +142,12 @@ def _with_fast_parts(model: Any) -> Any:
             calibrated.estimator = _with_fast_parts(part.estimator)
             copied.calibrated_classifiers_.append(calibrated)
     else:
-        copied.predict_proba = fast_predict(model)
+        predict = fast_predict(model)
+
+        def predict_proba(X: Any) -> Any:  # scikit-learn chooses the column of two classes by the name of the method
+            return predict(X)
+
+        copied.predict_proba = predict_proba
     return copied
 
 
