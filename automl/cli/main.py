@@ -19,7 +19,15 @@ from automl.cli.benchmark import benchmark
 from automl.cli.jobs import app as jobs_app
 from automl.cli.refit import refit
 from automl.cli.serve import package, serve
-from automl.cli.support import MOST_SEED, POSITIVE_HELP, load_model, messages_on_stderr, split_names, write_message
+from automl.cli.support import (
+    MOST_SEED,
+    POSITIVE_HELP,
+    column_kinds,
+    load_model,
+    messages_on_stderr,
+    split_names,
+    write_message,
+)
 from automl.errors import AutoMLError, InvalidInputError
 from automl.task.target import TaskName, find_label, guess_task, split_target
 from pipelines.libraries import MissingLibraryError
@@ -98,6 +106,13 @@ def fit(
         str, typer.Option(help="Use only these components, separated by commas; 'automl space' lists all components.")
     ] = "",
     exclude: Annotated[str, typer.Option(help="Do not use these components, separated by commas.")] = "",
+    categorical: Annotated[
+        list[str], typer.Option(help="Columns to read as categories, separated by commas; may be repeated.")
+    ] = [],  # noqa: B006 - typer copies it
+    text: Annotated[
+        list[str], typer.Option(help="Columns to read as free texts, separated by commas; may be repeated.")
+    ] = [],  # noqa: B006
+    drop: Annotated[list[str], typer.Option(help="Columns to leave out, separated by commas; may be repeated.")] = [],  # noqa: B006
     verbose: Annotated[
         int,
         typer.Option(
@@ -125,6 +140,7 @@ def fit(
             n_jobs=n_jobs,
             include=split_names(include),
             exclude=split_names(exclude),
+            columns=column_kinds(categorical, text, drop),
             random_state=seed,
             verbose=verbose,
         )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
 import typer
 
-from automl.errors import FoldFailedWarning, RareClassWarning
+from automl.errors import FoldFailedWarning, InvalidInputError, RareClassWarning
 
 MOST_SEED = 2**32 - 1  # the largest seed that NumPy takes
 POSITIVE_HELP = (
@@ -23,6 +23,26 @@ POSITIVE_HELP = (
 def split_names(text: str) -> tuple[str, ...]:
     """Return the names in a text that separates them by commas."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def column_kinds(categorical: Sequence[str], text: Sequence[str], drop: Sequence[str]) -> dict[str, str]:
+    """Return the argument `columns` of the estimators from the values of --categorical, --text and --drop.
+
+    Raises
+    ------
+    InvalidInputError
+        If two of the options name the same column.
+    """
+    kinds: dict[str, str] = {}
+    for option, kind, values in (
+        ("--categorical", "category", categorical),
+        ("--text", "text", text),
+        ("--drop", "drop", drop),
+    ):
+        for name in (name for value in values for name in split_names(value)):
+            if kinds.setdefault(name, kind) != kind:
+                raise InvalidInputError(f"{option} {name}: another option names this column, too; use one of them")
+    return kinds
 
 
 def write_message(verbose: int, text: str) -> None:

@@ -88,7 +88,13 @@ _TIME = re.compile(
     r"(?::(?P<second>[0-5]\d))?(?:[.,](?P<fraction>\d{1,9}))?\s*(?P<half>[ap]\.?\s?m\.?)?\s*(?:z|utc|h|uhr|[-+]\d\d:\d\d)?"
     r"|(?P<hour12>\d{1,2})\s*(?P<half12>[ap]\.?\s?m\.?)"
 )
-_DURATION_WORD = re.compile(r"\d\s*(?:d|h|m|s|day|hour|min|sec|minute|second)\w*|[-+]?p(?:\d|t\d)", re.IGNORECASE)
+_UNIT_SECONDS = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3}
+_PART = (
+    r"(\d+(?:[.,]\d+)?)\s*(?:(ms|milliseconds?|millis)|(w)(?:eeks?)?|(d)(?:ays?)?|(h)(?:ours?|rs?|r)?"
+    r"|(m)(?:inutes?|ins?|in)?|(s)(?:econds?|ecs?|ec)?)"
+)
+_PARTS = re.compile(_PART)
+_DURATION = re.compile(rf"[-+]?\s*(?:p(?=[\dt]))?(?:t?{_PART.replace('(ms', '(?:ms')}\.?[\s,]*(?:and\s+)?)+")
 _DAY = 86400.0
 
 
@@ -312,11 +318,20 @@ def _time(text: str) -> float:
 def parse_durations(texts: Texts) -> Floats:
     """Return the seconds of durations in any notation, also "1h 30min" and "PT15M"; NaN for other texts."""
     seconds = parse_times(texts)
-    rest = [i for i in np.flatnonzero(np.isnan(seconds)) if _DURATION_WORD.search(texts[i])]
-    if rest:
-        found = pd.to_timedelta(pd.Series(texts[rest], dtype=object), errors="coerce")
-        seconds[rest] = np.asarray(found.dt.total_seconds(), dtype=np.float64)
+    rest = np.flatnonzero(np.isnan(seconds))
+    seconds[rest] = [_duration(text) for text in texts[rest]]
     return seconds
+
+
+def _duration(text: str) -> float:
+    text = text.strip().lower()
+    if len(text) > 60 or not _DURATION.fullmatch(text):
+        return np.nan
+    total = 0.0
+    for match in _PARTS.finditer(text):
+        unit = "ms" if match[2] else next(part for part in match.groups()[2:] if part)
+        total += float(match[1].replace(",", ".")) * _UNIT_SECONDS[unit]
+    return -total if text.startswith("-") else total
 
 
 def find_time_kind(texts: Texts, counts: NDArray[np.intp]) -> str:

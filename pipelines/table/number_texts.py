@@ -75,7 +75,8 @@ _NUMBER = re.compile(
     r"(?P<sign>[-+])?\s*"
     rf"(?P<prefix>(?:{_UNIT})[^\d()+\-<>=]{{0,11}}?)?\s*"
     r"(?P<inner>[-+])?\s*"
-    r"(?P<number>\d+(?:[.,'_ ]\d+)*[.,]?|[.,]\d+)"
+    r"(?P<inner_open>\()?\s*"
+    r"(?P<number>\d+(?:[.,' ]\d+)*[.,]?|[.,]\d+)"
     r"(?:[eE](?P<exponent>[-+]?\d{1,3})(?![\d.,])|\s?[x×*·]\s?10\^?(?P<power>[-+]?\d{1,2}))?\s*"
     rf"(?P<suffix>(?:{_UNIT})[^()<>=]{{0,14}}?)?\s*"
     r"(?P<close>\))?\s*"
@@ -96,7 +97,7 @@ class NumberFormat:
     Attributes
     ----------
     decimal : str
-        Decimal mark, "." or ","; the other one separates thousands, and so do blanks, apostrophes and underscores.
+        Decimal mark, "." or ","; the other one separates thousands, and so do blanks and apostrophes.
     units : tuple of (str, float)
         Normalized currencies and units that the texts may have, each with the factor of its numbers. A number without
         unit has the factor of the first one.
@@ -127,6 +128,10 @@ class NumberFormat:
         power = int(token["exponent"] or token["power"] or 0)
         return (-1 if token["negative"] else 1) * factor * value * 10.0**power
 
+    def is_whole(self, token: dict[str, Any]) -> bool:
+        """Return whether the number of a split text is whole before its unit is converted."""
+        return float(self._digits(token["number"])).is_integer()
+
     def _digits(self, number: str) -> float:
         """Return the value of digits with separators; NaN where the groups are not those of thousands."""
         whole, mark, fraction = number.partition(self.decimal)
@@ -135,7 +140,7 @@ class NumberFormat:
         if whole.isdigit() or not whole:
             return float(f"{whole or 0}.{fraction or 0}")
         separators = {character for character in whole if not character.isdigit()}
-        groups = re.split(r"[.,'_ ]", whole)
+        groups = re.split(r"[.,' ]", whole)
         right = len(groups[-1]) == 3 and 1 <= len(groups[0]) <= 3 and groups[0] != "" and len(separators) == 1
         # Indian numbers have groups of two digits before the last one.
         if right and ({len(group) for group in groups[1:-1]} <= {3} or {len(group) for group in groups[1:-1]} == {2}):
@@ -149,13 +154,14 @@ def split_number(text: str) -> dict[str, Any] | None:
     if match is None:
         return None
     token: dict[str, Any] = match.groupdict()
-    if bool(token["open"]) != bool(token["close"]) or len(token["number"]) > 40:
+    n_open = bool(token["open"]) + bool(token["inner_open"])
+    if n_open != bool(token["close"]):
         return None
     signs = [sign for sign in (token["sign"], token["inner"]) if sign]
     minus = token["trail"] == "-"
-    if len(signs) + minus + bool(token["open"]) > 1:
+    if len(signs) + minus + n_open > 1:
         return None
-    token["negative"] = minus or bool(token["open"]) or signs == ["-"]
+    token["negative"] = minus or n_open == 1 or signs == ["-"]
     token["bounded"] = bool(token["bound"]) or token["trail"] == "+"
     token["unit"] = _unit(token["prefix"] or "", token["suffix"] or "")
     return token
@@ -249,6 +255,8 @@ def has_leading_zeros(texts: Texts) -> bool:
 def _is_quantity(texts: Texts, numbers: Floats, tokens: list[dict[str, Any]], found: NumberFormat) -> bool:
     """Return whether numbers are quantities; the others are codes of categories, such as zip codes."""
     whole = bool((numbers == np.round(numbers)).all())
+    if found.units and found.units[0][1] != found.units[-1][1]:  # 1.5k is no whole number
+        whole = all(found.is_whole(token) for token in tokens)
     if whole and has_leading_zeros(texts):
         return False
     if whole and _is_lettered(found):

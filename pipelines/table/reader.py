@@ -26,11 +26,12 @@ MAX_TEXT_FEATURES = 256  # hashed columns and components of all text columns tog
 
 @dataclass(frozen=True)
 class TableLayout:
-    """What a reader has learned: the labels of the training table and the description of each column."""
+    """What a reader has learned: the labels and dtypes of the training table and the description of each column."""
 
     labels: tuple[Hashable, ...]
     named: bool
     sparse: bool
+    dtypes: tuple[str, ...]
     columns: tuple[Column, ...]
 
 
@@ -125,7 +126,7 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         self.n_rows_ = int(table.values.shape[0])
         if self.layout is not None:
             self._remember_names(list(self.layout.labels), self.layout.named)
-            self.sparse_ = self.layout.sparse
+            self.sparse_, self.dtypes_ = self.layout.sparse, list(self.layout.dtypes)
             self._match_columns(table)
             self._place(list(self.layout.columns))
             return self
@@ -180,7 +181,8 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
     def fixed(self) -> TableReader:
         """Return a fitted reader that reads all tables as this one does, also after `clone` and another `fit`."""
         check_is_fitted(self, "columns_")
-        layout = TableLayout(tuple(self._labels), self.named_, self.sparse_, tuple(self.columns_))
+        dtypes = tuple(self.dtypes_)
+        layout = TableLayout(tuple(self._labels), self.named_, self.sparse_, dtypes, tuple(self.columns_))
         reader = TableReader(self.max_categories, self.text_features, self.columns, layout)
         reader.__dict__.update({name: value for name, value in self.__dict__.items() if name not in vars(reader)})
         return reader

@@ -1,0 +1,172 @@
+"""Tests of dates, times of day and durations."""
+
+import datetime as dt
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from dateutil import tz
+
+from pipelines.table.reader import TableReader
+from tests.pipelines.table.tables import read
+
+nan = np.nan
+MOMENTS = pd.Timestamp("2012-01-01") + pd.to_timedelta(
+    np.random.default_rng(0).integers(0, 3 * 365 * 86400, 60), unit="s"
+)
+
+
+def wall_clock(moments, unit):
+    return (moments.floor(unit) - pd.Timestamp("1970-01-01")) / pd.Timedelta(days=1)
+
+
+FORMATS = {
+    "%Y-%m-%d %H:%M:%S UTC": "s",
+    "%Y-%m-%dT%H:%M:%SZ": "s",
+    "%Y-%m-%dT%H:%M:%S.%f+00:00": "s",
+    "%Y-%m-%d %H.%M.%S": "s",
+    "%Y/%m/%d %H:%M": "min",
+    "%Y.%m.%d": "D",
+    "%Y%m%d": "D",
+    "%Y%m%dT%H%M%S": "s",
+    "%Y%m%d%H%M%S": "s",
+    "%m/%d/%Y %I:%M:%S %p": "s",
+    "%m/%d/%y": "D",
+    "%d/%m/%Y": "D",
+    "%d.%m.%Y %H:%M": "min",
+    "%d.%m.%y": "D",
+    "%d-%m-%Y": "D",
+    "%y-%m-%d": "D",
+    "%d %B %Y": "D",
+    "%d. %B %Y": "D",
+    "%d-%b-%y": "D",
+    "%d%b%Y": "D",
+    "%b %d, %Y %I:%M %p": "min",
+    "%A, %B %d, %Y": "D",
+    "%a, %d %b %Y %H:%M:%S GMT": "s",
+    "%a %b %d %H:%M:%S %Y": "s",
+    "%d/%b/%Y:%H:%M:%S +0000": "s",
+    "%Y年%m月%d日": "D",
+    "%G-W%V-%u": "D",
+}
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_dates_are_read_in_the_notations_of_the_world(form):
+    column, out = read(MOMENTS.strftime(form).tolist())
+    assert column.kind == "date"
+    elapsed = wall_clock(MOMENTS, FORMATS[form])
+    np.testing.assert_allclose(out[:, -1], elapsed - elapsed.min(), atol=1e-9)
+    assert ("_hour" in column.reader.suffixes) == (FORMATS[form] != "D")
+
+
+@pytest.mark.parametrize("form", ["%B %Y", "%b-%y", "%m/%Y", "%Y-%m"])
+def test_months_are_dates(form):
+    assert read(MOMENTS.strftime(form).tolist())[0].kind == "date"
+
+
+def test_offsets_and_abbreviations_of_zones_are_read_in_utc():
+    _, out = read(
+        ["2024-01-31 12:00 CET", "2024-01-31T13:00:00+02:00", "Jan 31, 2024 6:00 AM EST", "2024-02-01 11:00 UTC"]
+    )
+    np.testing.assert_allclose(out[:, -1], [0, 0, 0, 1])
+
+
+def test_formats_may_be_mixed_and_a_few_cells_may_be_no_dates():
+    texts = [m.strftime("%d.%m.%Y" if i % 3 else "%Y-%m-%d") for i, m in enumerate(MOMENTS)]
+    texts[5], texts[6] = "soon", None
+    column, out = read(pd.Series(texts, dtype=object))
+    assert column.kind == "date"
+    elapsed = wall_clock(MOMENTS, "D")
+    known = np.isin(np.arange(60), [5, 6], invert=True)
+    np.testing.assert_allclose(out[known, -1], (elapsed - elapsed[known].min())[known])
+    assert np.isnan(out[~known]).all()
+    assert "'soon'" in column.notice
+
+
+def test_the_day_comes_first_in_all_cells_if_one_cell_proves_it():
+    column, out = read(["01/02/2024"] * 30 + ["25/02/2024"])
+    np.testing.assert_array_equal(out[[0, -1], -1], [0, 24])
+    later = column.reader.read(pd.Series(["03/02/2024"]))
+    assert later[0, -1] == 2
+
+
+def test_seconds_since_1970_stay_numbers():
+    seconds = (MOMENTS - pd.Timestamp("1970-01-01")) // pd.Timedelta(seconds=1)
+    assert read(seconds.to_numpy())[0].kind == "number"
+    assert read(seconds.astype(str).tolist())[0].kind == "number"
+
+
+CLOCKS = [dt.time(8, 15), None, dt.time(20, 15, 30), dt.time(23, 59, 59, 500000)]
+HOURS = [8.25, nan, 20.25 + 30 / 3600, 24 - 0.5 / 3600]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(CLOCKS, id="datetime.time"),
+        pytest.param(["08:15", None, "20:15:30", "23:59:59.5"], id="24 hours"),
+        pytest.param(["8:15 AM", "n/a", "8:15:30 PM", "11:59:59.5 p.m."], id="12 hours"),
+    ],
+)
+def test_times_of_day_are_hours_with_sine_and_cosine(values):
+    column, out = read(pd.Series(values, dtype=object))
+    assert column.kind == "time"
+    assert column.reader.suffixes == ("_hour", "_sin", "_cos")
+    np.testing.assert_allclose(out[:, 0], HOURS)
+    np.testing.assert_allclose(out[:, 1], np.sin(np.array(HOURS) / 12 * np.pi))
+    np.testing.assert_allclose(
+        column.reader.read(pd.Series([dt.time(20, 15, 30), "8:15"], dtype=object))[:, 0], [HOURS[2], 8.25]
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "seconds"),
+    [
+        (["1 days 02:03:04", "00:00:01", "-1 days 00:00:10"], [93784, 1, -86410]),
+        (["27:15:00", "1:15:22", "0:00:05"], [98100, 4522, 5]),
+        (["1h 30min", "2h", "45min 10s"], [5400, 7200, 2710]),
+        (["PT15M", "PT1H30M", "P1DT2H"], [900, 5400, 93600]),
+        (["1:23.45", "2:33.1", "0:59.9"], [83.45, 153.1, 59.9]),
+    ],
+)
+def test_durations_are_seconds(values, seconds):
+    column, out = read(values)
+    assert column.kind == "number"
+    np.testing.assert_allclose(out[:, 0], seconds)
+
+
+class DriverOffset(dt.tzinfo):
+    """A fixed offset as database drivers define it."""
+
+    def utcoffset(self, when):
+        return dt.timedelta(minutes=90)
+
+    def dst(self, when):
+        return dt.timedelta(0)
+
+    def tzname(self, when):
+        return "+0130"
+
+
+ZONES = {
+    "dateutil UTC": (tz.tzutc(), 0),
+    "dateutil name": (tz.gettz("Europe/Berlin"), None),
+    "dateutil offset": (tz.tzoffset(None, -3600), None),
+    "driver": (DriverOffset(), None),
+    "fixed": (dt.timezone(dt.timedelta(hours=5, minutes=45)), None),
+}
+
+
+@pytest.mark.parametrize("zone", [zone for zone, _ in ZONES.values()], ids=ZONES)
+def test_zones_of_any_library_show_their_wall_clock(zone):
+    days = pd.Series(pd.date_range("2023-01-01", periods=40, freq="220h").tz_localize(zone))
+    frame = pd.DataFrame({"day": days})
+    reader = TableReader().fit(frame)
+    expected = TableReader().fit_transform(pd.DataFrame({"day": days.dt.tz_localize(None)}))
+    for copy in (reader, pickle.loads(pickle.dumps(reader))):
+        np.testing.assert_allclose(copy.transform(frame), expected)
+        np.testing.assert_allclose(copy.transform(pd.DataFrame({"day": days.dt.tz_convert("UTC")})), expected)
+        objects = pd.DataFrame({"day": days.astype(object)})
+        np.testing.assert_allclose(copy.transform(objects), expected)

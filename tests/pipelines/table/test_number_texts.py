@@ -1,0 +1,166 @@
+"""Tests of numbers that are written as texts."""
+
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipelines.table.reader import TableReader
+from tests.pipelines.table.tables import read
+
+nan = np.nan
+VALUES = np.random.default_rng(0).gamma(2, 4000, 60).round(2)
+
+
+def swapped(text):
+    return text.translate(str.maketrans(",.", ".,"))
+
+
+def wide(text):
+    return "".join(chr(ord(c) + 0xFEE0) if c.isdigit() else c for c in text)
+
+
+FORMS = {
+    "comma": lambda v: f"{v:,.2f}",
+    "comma of whole numbers": lambda v: f"{v:,.0f}",
+    "decimal comma": lambda v: swapped(f"{v:,.2f}"),
+    "decimal comma alone": lambda v: f"{v:.2f}".replace(".", ","),
+    "dots of whole numbers": lambda v: f"{v / 9:,.0f}".replace(",", "."),
+    "blank": lambda v: f"{v:,.2f}".replace(",", " "),
+    "no-break blank and decimal comma": lambda v: swapped(f"{v:,.2f}").replace(".", "\u00a0"),
+    "thin blank": lambda v: f"{v:,.2f}".replace(",", "\u2009"),
+    "narrow no-break blank": lambda v: f"{v:,.2f}".replace(",", "\u202f"),
+    "apostrophe": lambda v: f"{v:,.2f}".replace(",", "'"),
+    "typographic apostrophe": lambda v: f"{v:,.2f}".replace(",", "’"),
+    "dollars": lambda v: f"${v:,.2f}",
+    "euros behind": lambda v: swapped(f"{v:,.2f} €"),
+    "pounds": lambda v: f"£{v:.2f}",
+    "rupees": lambda v: f"₹ {v:.2f}",
+    "code before": lambda v: f"USD {v:,.2f}",
+    "code behind": lambda v: f"{v:.2f} EUR",
+    "percent": lambda v: f"{v:.1f}%",
+    "percent after a blank": lambda v: f"{v:.1f} %",
+    "per mille": lambda v: f"{v:.1f}‰",
+    "kilograms": lambda v: f"{v:.1f} kg",
+    "kilometers without blank": lambda v: f"{v:.1f}km",
+    "degrees": lambda v: f"{v:.1f} °C",
+    "milliseconds": lambda v: f"{v:.0f}ms",
+    "density": lambda v: f"{v:.1f} kg/m³",
+    "plus": lambda v: f"+{v:.1f}",
+    "scientific": lambda v: f"{v:.6e}",
+    "power of ten": lambda v: f"{v / 1000:.5f}×10^3",
+    "full width": lambda v: wide(f"{v:.1f}"),
+    "blanks around": lambda v: f"  {v:.1f} ",
+    "at least": lambda v: f">={v:.2f}",
+    "about": lambda v: f"~{v:.2f}",
+    "or more": lambda v: f"{v:,.0f}+",
+    "a word before": lambda v: f"pH {v:.2f}",
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_numbers_are_read_in_the_notations_of_the_world(form):
+    values = VALUES / 9 if form is FORMS["dots of whole numbers"] else VALUES
+    column, out = read([form(v) for v in VALUES])
+    assert column.kind == "number"
+    np.testing.assert_allclose(out[:, 0], values, atol=0.6)
+    assert not column.notice
+
+
+@pytest.mark.parametrize("form", ["-{:,.2f}", "−{:.2f}", "({:,.2f})", "{:.2f}-", "-${:,.2f}", "$-{:.2f}", "$({:,.2f})"])
+def test_negative_numbers(form):
+    column, out = read([form.format(v) if i % 2 else f"{v:.2f}" for i, v in enumerate(VALUES)])
+    assert column.kind == "number"
+    np.testing.assert_allclose(out[:, 0], np.where(np.arange(60) % 2, -VALUES, VALUES))
+
+
+@pytest.mark.parametrize(
+    "odd", ["<0.01", "ND", "n/a", "#DIV/0!", "12 (est.)", "-", "?", "unknown", "two", "1,2,3", "--"]
+)
+def test_a_few_odd_cells_are_missing_or_bounds(odd):
+    texts = [str(v) for v in VALUES]
+    texts[7] = odd
+    column, out = read(texts)
+    assert column.kind == "number"
+    np.testing.assert_allclose(
+        out[:, 0], [(0.01 if odd == "<0.01" else nan) if i == 7 else v for i, v in enumerate(VALUES)]
+    )
+    assert (column.remedy == "category" and repr(odd) in column.notice) or odd == "<0.01"
+
+
+def test_repeated_odd_cells_are_missing_and_many_different_ones_make_a_text():
+    texts = ["refused" if i % 6 == 0 else str(v) for i, v in enumerate(VALUES)]
+    assert read(texts)[0].kind == "number"
+    texts = [f"{v}/{i}" if i % 2 else str(v) for i, v in enumerate(VALUES)]
+    assert read(texts)[0].kind == "text"
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["2.5 kg", "300 g", "1.25 kg", "750 g"], [2.5, 0.3, 1.25, 0.75]),
+        (["$1.2M", "$300K", "$2.5B", "$1,000.50"], [1.2e6, 3e5, 2.5e9, 1000.5]),
+        (["19.5M", "201k", "1.5M", "900k"], [19.5e6, 201e3, 1.5e6, 9e5]),
+        (["1.5 h", "30 min", "45 s"], [5400, 1800, 45]),
+        (["12,34,567.50", "1,00,000.25", "5.75"], [1234567.5, 100000.25, 5.75]),
+        (["٣٤٫٥", "١٢٫٢"], [34.5, 12.2]),
+        ([1.5, "2.25", b"3.5", Decimal("4.5"), Fraction(1, 4), None, pd.NA], [1.5, 2.25, 3.5, 4.5, 0.25, nan, nan]),
+        (["0,5", "12,75", "1.234,5"], [0.5, 12.75, 1234.5]),
+        (["1.5 year", "2 years", "0.5 years"], [1.5, 2, 0.5]),
+    ],
+)
+def test_few_numbers(texts, expected):
+    column, out = read(pd.Series(texts, dtype=object))
+    assert column.kind == "number"
+    np.testing.assert_allclose(out[:, 0], expected)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        pytest.param(["<=50K", ">50K"] * 20, "category", id="bounds that differ in their sign alone"),
+        pytest.param(["<5", "5-10", ">10"] * 20, "category", id="ranges"),
+        pytest.param(["$5", "$10", "$20"] * 20, "category", id="few whole prices"),
+        pytest.param([f"{i:05d}" for i in range(90, 190)] * 2, "category", id="zip codes"),
+        pytest.param([f"0{i}" for i in range(170, 270)] * 2, "category", id="telephone numbers"),
+        pytest.param([f"192.168.{i % 7}.{i}" for i in range(60)], "text", id="addresses of computers"),
+        pytest.param([f"1.{i}.{i % 7}" for i in range(60)], "text", id="versions"),
+        pytest.param([f"INV-{i * 37 % 9001}" for i in range(60)], "identifier", id="numbers behind a word"),
+        pytest.param([f"+49 171 {i * 7919 % 10**7:07d}" for i in range(60)], "text", id="calls"),
+        pytest.param([f"{i % 9 + 1}/{i % 7 + 2}" for i in range(60)], "text", id="ratios"),
+    ],
+)
+def test_texts_that_only_resemble_numbers(values, kind):
+    assert read(values)[0].kind == kind
+
+
+def test_leading_zeros_are_reported():
+    column, _ = read([f"{i:05d}" for i in range(90, 190)] * 2)
+    assert "leading zeros" in column.notice
+    assert column.remedy == "number"
+
+
+@pytest.mark.parametrize(
+    ("pair", "others"),
+    [
+        (("yes", "no"), [True, False]),
+        (("J", "N"), [1, 0]),
+        (("true", "FALSE "), ["True", "no"]),
+        (("oui", "non"), [1.0, 0.0]),
+    ],
+)
+def test_texts_for_true_and_false(pair, others):
+    column, out = read([*pair, None, pair[0], "n/a"])
+    assert column.kind == "boolean"
+    np.testing.assert_array_equal(out[:, 0], [1, 0, nan, 1, nan])
+    np.testing.assert_array_equal(column.reader.read(pd.Series(others, dtype=object))[:, 0], [1, 0])
+
+
+def test_later_texts_are_read_in_the_notation_of_training():
+    table = pd.DataFrame({"price": [swapped(f"{v:,.2f} €") for v in VALUES]})
+    reader = TableReader().fit(table)
+    later = pd.DataFrame({"price": ["1.234,50 €", "1.234", "7", "free", None]})
+    np.testing.assert_array_equal(reader.transform(later)[:, 0], [1234.5, 1234, 7, nan, nan])
+    np.testing.assert_array_equal(reader.transform(pd.DataFrame({"price": [1234.5]})), [[1234.5]])
