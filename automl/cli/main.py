@@ -17,12 +17,20 @@ import automl
 from automl.cli import meta
 from automl.cli.benchmark import benchmark
 from automl.cli.jobs import app as jobs_app
+from automl.cli.predict import predict
 from automl.cli.refit import refit
+from automl.cli.score import score
 from automl.cli.serve import package, serve
 from automl.cli.support import (
     MOST_SEED,
     POSITIVE_HELP,
-    column_kinds,
+    Decimal,
+    Encoding,
+    ModelPath,
+    Separator,
+    Sheet,
+    TablePath,
+    file_options,
     load_model,
     messages_on_stderr,
     split_names,
@@ -30,6 +38,15 @@ from automl.cli.support import (
 )
 from automl.errors import AutoMLError, InvalidInputError
 from automl.task.target import TaskName, find_label, guess_task, split_target
+    load_model,
+    messages_on_stderr,
+    split_names,
+    write_message,
+)
+from automl.errors import AutoMLError, InvalidInputError
+from automl.task.target import TaskName, find_label, guess_task, split_target
+from automl.errors import AutoMLError
+from automl.task.target import TaskName, guess_task, split_target
 from pipelines.libraries import MissingLibraryError
 
 if TYPE_CHECKING:
@@ -46,6 +63,10 @@ app.add_typer(meta.app, name="meta")
 
 app.command()(benchmark)
 
+app.command()(predict)
+
+app.command()(score)
+
 app.command()(serve)
 
 app.command()(package)
@@ -61,10 +82,6 @@ class Problem(StrEnum):
     BINARY = "binary"
     MULTICLASS = "multiclass"
     REGRESSION = "regression"
-
-
-TablePath = Annotated[Path, typer.Argument(metavar="TABLE", help="CSV file (also compressed) or Parquet file.")]
-ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder in which 'automl fit' has saved a model.")]
 
 
 def _show_version(wanted: bool) -> None:
@@ -119,6 +136,10 @@ def fit(
             min=0, help="0 writes no messages, 1 writes the main messages, 2 also messages about single trials."
         ),
     ] = 1,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    sheet: Sheet = None,
 ) -> None:
     """Search for the best ensemble of pipelines for a table, and save the ensemble as a model."""
     with messages_on_stderr(verbose):
@@ -127,7 +148,8 @@ def fit(
         from automl.task.files import read_table
 
         check_place(out)
-        X, y = split_target(read_table(table), target, table, "--target")
+        rows = read_table(table, file_options(encoding, separator, decimal, sheet))
+        X, y = split_target(rows, target, table, "--target")
         kind, why = guess_task(y) if task is TaskName.AUTO else (task, "set by --task")
         write_message(verbose, f"{len(X)} rows, {X.shape[1]} columns; {kind} of '{target}' ({why})")
         if positive is not None and kind is not TaskName.CLASSIFICATION:
@@ -151,41 +173,6 @@ def fit(
         if verbose:
             typer.echo(_render(estimator.leaderboard_, _ROWS_SHOWN))
         write_message(verbose, f"saved to '{out}'")
-
-
-@app.command()
-def predict(
-    model: ModelPath,
-    table: TablePath,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="CSV or Parquet file for the predictions; without it they go to standard output."),
-    ] = None,
-    proba: Annotated[bool, typer.Option("--proba", help="Predict probabilities, one column for each class.")] = False,
-) -> None:
-    """Predict the target of each row of a table with a saved model; a target column in the table is ignored."""
-    import pandas as pd
-
-    from automl.task.files import check_ending, read_table, write_table
-
-    if out is not None:
-        check_ending(out)
-    estimator = load_model(model)
-    X = read_table(table)
-    missing = [repr(name) for name in getattr(estimator, "feature_names_in_", ()) if name not in X.columns]
-    if missing:
-        shown = ", ".join(missing[:3]) + (", ..." if missing[3:] else "")
-        raise InvalidInputError(f"'{table}' lacks columns of the training table: {shown}; add them")
-    if not proba:
-        answer = pd.DataFrame({"prediction": estimator.predict(X)})
-    elif hasattr(estimator, "predict_proba"):
-        answer = pd.DataFrame(estimator.predict_proba(X), columns=[str(label) for label in estimator.classes_])
-    else:
-        raise InvalidInputError(f"--proba: the model in '{model}' predicts numbers, not classes; leave out --proba")
-    if out is None:
-        answer.to_csv(sys.stdout, index=False)
-    else:
-        write_table(answer, out)
 
 
 @app.command()

@@ -7,17 +7,46 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 from automl.errors import FoldFailedWarning, InvalidInputError, RareClassWarning
+
+if TYPE_CHECKING:
+    from automl.task.text_files import FileOptions
+
+TablePath = Annotated[
+    Path,
+    typer.Argument(
+        metavar="TABLE", help="Text file such as CSV (also compressed), Parquet, Feather or Excel file, or a folder."
+    ),
+]
+ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder in which 'automl fit' has saved a model.")]
+Encoding = Annotated[str | None, typer.Option(help="Encoding of a text file.", show_default="found by its bytes")]
+Separator = Annotated[
+    str | None,
+    typer.Option(help="Character between the cells of a text file; \\t is a tab.", show_default="found by its lines"),
+]
+Decimal = Annotated[
+    str | None, typer.Option(help="Decimal sign of a text file: . or ,", show_default="found by its numbers")
+]
+Sheet = Annotated[str | None, typer.Option(help="Name or number of a sheet of an Excel file.", show_default="first")]
 
 MOST_SEED = 2**32 - 1  # the largest seed that NumPy takes
 POSITIVE_HELP = (
     "The class of interest of two classes, for scorers such as f1 and for the decision threshold. The default is the "
     "label 1, or the second class if no label is 1."
 )
+
+
+def file_options(encoding: str | None, separator: str | None, decimal: str | None, sheet: str | None) -> FileOptions:
+    """Return the options of a file with a table, as they were typed."""
+    from automl.task.text_files import FileOptions
+
+    options = FileOptions(encoding, "\t" if separator == "\\t" else separator, decimal, sheet)
+    options.check()
+    return options
 
 
 def split_names(text: str) -> tuple[str, ...]:

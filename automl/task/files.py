@@ -42,6 +42,7 @@ _EXCEL = (".xlsx", ".xlsm")
 _FOLDER = "folder of Parquet files"
 _ADVICE = "use the extension .csv, .tsv, .txt, .csv.gz, .parquet, .feather or .xlsx"
 _DAMAGED = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+(?:[eE][-+]?\d+)?\s*")
 _WRONG_WIDTH = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")
 
 
@@ -93,6 +94,7 @@ def read_chunks(
     options: FileOptions = DEFAULT_OPTIONS,
     *,
     texts: Collection[str] = (),
+    numbers: Collection[str] = (),
     keep: Sequence[str] | None = (),
 ) -> Iterator[Chunk]:
     """Yield a table in chunks of rows, so that only one chunk is in memory.
@@ -106,6 +108,9 @@ def read_chunks(
     texts : collection of str
         Columns of a text file whose cells are texts. Otherwise a chunk of such a column that holds only numbers would
         be read as numbers.
+    numbers : collection of str
+        Columns of numbers. If a chunk of such a column also holds texts, its decimal commas become points, because the
+        numbers of other chunks have lost theirs.
     keep : sequence of str or None
         Columns for `Chunk.kept`; None for all.
 
@@ -119,7 +124,7 @@ def read_chunks(
     with _clear_errors(path, kind), ExitStack() as stack:
         if kind in _SEPARATORS:
             dialect = find_dialect(path, _SEPARATORS[kind], options)
-            yield from _text_chunks(path, n_rows, dialect, texts, keep, stack)
+            yield from _text_chunks(path, n_rows, dialect, (texts, numbers), keep, stack)
         elif kind in _EXCEL:
             yield from _frame_chunks(_read_excel(path, options), n_rows, path, keep)
         else:
@@ -235,7 +240,7 @@ def _text_chunks(
     path: Path,
     n_rows: int | None,
     dialect: Dialect,
-    texts: Collection[str],
+    columns: tuple[Collection[str], Collection[str]],
     keep: Sequence[str] | None,
     stack: ExitStack,
 ) -> Iterator[Chunk]:
@@ -245,7 +250,8 @@ def _text_chunks(
 
     names = [str(name) for name in _header(path, dialect)]
     size = _chunk_rows(n_rows, len(names))
-    reader = open_reader(low_memory=False, dtype={name: str for name in texts if name in names})
+    texts, numbers = ([name for name in given if name in names] for given in columns)
+    reader = open_reader(low_memory=False, dtype=dict.fromkeys(texts, str))
     kept_names = _kept(keep, names, path)
     keeper = open_reader(dtype=str, na_filter=False) if kept_names else None
     first = 1
@@ -256,8 +262,19 @@ def _text_chunks(
             except StopIteration:
                 return
             kept = pd.DataFrame(index=table.index) if keeper is None else keeper.get_chunk(size)[kept_names]
+        if table.empty:
+            return
+        if dialect.decimal == ",":
+            for name in numbers:
+                if not pd.api.types.is_numeric_dtype(table[name]):
+                    table[name] = table[name].map(_with_point, na_action="ignore")
         yield Chunk(first, table, kept)
         first += len(table)
+
+
+def _with_point(cell: Any) -> Any:
+    """Return a number with a decimal comma as a number with a decimal point; other cells as they are."""
+    return cell.replace(",", ".") if isinstance(cell, str) and _DECIMAL_COMMA.fullmatch(cell) else cell
 
 
 def _header(path: Path, dialect: Dialect) -> list[Any]:

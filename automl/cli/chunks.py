@@ -1,0 +1,192 @@
+"""Predict a table in a file chunk by chunk, so that the predictions do not depend on where a chunk begins."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from automl.cli.support import write_message
+from automl.errors import InvalidInputError
+from automl.task.files import Chunk, read_chunks
+from pipelines.table.columns import TableError
+from pipelines.table.raw import column_series
+
+if TYPE_CHECKING:
+    from automl.task.text_files import FileOptions
+
+_LINE_EVERY = 10.0  # seconds between the lines of the progress where standard error is no terminal
+_REDRAW_EVERY = 0.2  # seconds between the updates of the line on a terminal
+
+
+class ChunkedTable:
+    """A table in a file, for a fitted estimator.
+
+    Parameters
+    ----------
+    path : Path
+        File, or folder of Parquet files.
+    estimator : AutoMLClassifier or AutoMLRegressor
+        The fitted estimator; the data types of its training table say how the cells are read.
+    n_rows : int or None
+        Rows of a chunk; None chooses by the number of columns.
+    options : FileOptions
+    """
+
+    def __init__(self, path: Path, estimator: Any, n_rows: int | None, options: FileOptions):
+        self._path, self._estimator, self._n_rows, self._options = path, estimator, n_rows, options
+        reader = estimator._reader
+        self._columns = [column for column in reader.columns_ if column.reader is not None]
+        self._is_named = hasattr(estimator, "feature_names_in_")
+        kinds = zip((column.name for column in reader.columns_), map(_holds_numbers, reader.dtypes_), strict=True)
+        self._holds_numbers = {str(name): is_number for name, is_number in kinds} if self._is_named else {}
+        self._unreadable: dict[str, InvalidInputError] = {}  # by column: the error of its first chunk of odd cells
+        self._with_values: set[str] = set()  # columns with a chunk that holds values which can be read
+
+    def chunks(self, keep: Sequence[str] | None = (), texts: Sequence[str] = ()) -> Iterator[Chunk]:
+        """Yield the chunks of the file.
+
+        Parameters
+        ----------
+        keep : sequence of str or None
+            Columns to keep; None for all.
+        texts : sequence of str
+            Further columns whose cells are texts.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file cannot be read, or lacks columns of the training table.
+        """
+        yield from read_chunks(
+            self._path,
+            self._n_rows,
+            self._options,
+            texts=[*texts, *(name for name, is_number in self._holds_numbers.items() if not is_number)],
+            numbers=[name for name, is_number in self._holds_numbers.items() if is_number],
+            keep=keep,
+        )
+
+    def predict(self, chunk: Chunk, method: Callable[[Any], Any]) -> Any:
+        """Return what a method of the estimator returns for a chunk.
+
+        Raises
+        ------
+        InvalidInputError
+            If the chunk cannot be predicted; the message names the file, the row and the column.
+        """
+        table = chunk.table
+        self._check_columns(table)
+        try:
+            return self._predict(table, method)
+        except InvalidInputError as error:
+            row = self._find_row(table, method)
+            where = f"rows {chunk.first_row} to {chunk.first_row + len(table) - 1}"
+            if row is not None:
+                where = f"row {chunk.first_row + row}"
+            raise InvalidInputError(f"'{self._path}', {where}: {error}") from error
+
+    def finish(self) -> None:
+        """Check the columns in which the cells of some chunk could not be read.
+
+        Raises
+        ------
+        InvalidInputError
+            If no cell of such a column can be read in the whole file.
+        """
+        for name, error in self._unreadable.items():
+            if name not in self._with_values:
+                raise error
+
+    def _check_columns(self, table: pd.DataFrame) -> None:
+        missing = [repr(name) for name in self._holds_numbers if name not in table.columns]
+        if missing:
+            shown = ", ".join(missing[:3]) + (", ..." if missing[3:] else "")
+            raise InvalidInputError(f"'{self._path}' lacks columns of the training table: {shown}; add them")
+
+    def _predict(self, table: pd.DataFrame, method: Callable[[Any], Any]) -> Any:
+        """Predict a chunk. Columns without any cell that can be read are an error only if this holds for all chunks."""
+        try:
+            answer = method(table)
+        except InvalidInputError as error:
+            odd = self._odd_columns(table)
+            if not odd:
+                raise
+            for name in odd:
+                self._unreadable.setdefault(name, InvalidInputError(f"'{self._path}': {error}"))
+            table = table.assign(**dict.fromkeys(odd, float("nan")))
+            answer = method(table)
+        if self._is_named:
+            left = [str(c.name) for c in self._columns if c.name not in self._with_values]
+            self._with_values.update(name for name in left if table[name].notna().any())
+        return answer
+
+    def _odd_columns(self, table: pd.DataFrame) -> list[str]:
+        """Return the columns of which no cell can be read."""
+        odd = []
+        for column in self._columns if self._is_named else ():
+            try:
+                assert column.reader is not None
+                column.reader.read(column_series(table, list(table.columns).index(column.name)))
+            except TableError:
+                odd.append(str(column.name))
+        return odd
+
+    def _find_row(self, table: pd.DataFrame, method: Callable[[Any], Any]) -> int | None:
+        """Return the position of the first row that cannot be predicted; None if each row alone can."""
+        start, end = 0, len(table)
+        while end - start > 1:
+            middle = (start + end) // 2
+            if self._fails(table.iloc[start:middle], method):
+                end = middle
+            else:
+                start = middle
+        return start if self._fails(table.iloc[start:end], method) else None
+
+    def _fails(self, table: pd.DataFrame, method: Callable[[Any], Any]) -> bool:
+        try:
+            self._predict(table, method)
+        except InvalidInputError:
+            return True
+        return False
+
+
+@contextmanager
+def show_rows(verbose: int) -> Iterator[Callable[[int], None]]:
+    """Yield a function that counts rows and shows their number on standard error: one line that is kept up to date.
+
+    Where standard error is no terminal, a line is written every ten seconds.
+    """
+    start, shown, total = time.monotonic(), time.monotonic(), 0
+    is_terminal = sys.stderr.isatty()
+
+    def add(n_rows: int) -> None:
+        nonlocal shown, total
+        total += n_rows
+        now = time.monotonic()
+        if not verbose or now - shown < (_REDRAW_EVERY if is_terminal else _LINE_EVERY):
+            return
+        shown = now
+        text = f"{total:,} rows in {now - start:.0f} s"
+        if is_terminal:
+            sys.stderr.write(f"\r\x1b[Kautoml: {text}")
+            sys.stderr.flush()
+        else:
+            write_message(verbose, text)
+
+    try:
+        yield add
+    finally:
+        if verbose and is_terminal and shown > start:
+            sys.stderr.write("\r\x1b[K")
+            sys.stderr.flush()
+
+
+def _holds_numbers(dtype: str) -> bool:
+    """Return whether a column of the training table held numbers, by the name of its data type."""
+    return dtype.lower().startswith(("int", "uint", "float", "double", "decimal"))

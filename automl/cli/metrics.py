@@ -1,0 +1,180 @@
+"""The usual metrics of stored predictions, with bootstrap intervals (Efron, 1979)."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
+from sklearn.metrics import get_scorer
+
+from automl.cli import bootstrap
+from automl.cli.support import write_message
+from automl.errors import InvalidInputError
+
+LEVEL = 0.95
+_SAMPLES = 400
+_MOST_ROWS = 5_000  # rows of a sample; on longer tables, the interval is scaled by the root of the number of rows
+_SECONDS = 10.0  # for the samples of a metric that is not among the usual ones
+_MIN_SAMPLES = 20
+_SEED = 0
+
+
+@dataclass(frozen=True)
+class Scored:
+    """One metric on the rows of a table.
+
+    Attributes
+    ----------
+    name : str
+        Name of the scorer, without the prefix ``neg_``.
+    score, low, high : float
+        The value and its interval; errors and losses are positive.
+    sign : int
+        -1 where the value is the negated score of scikit-learn.
+    is_optimized : bool
+        Whether the search has optimized this metric.
+    level : float
+        Level of the interval.
+    """
+
+    name: str
+    score: float
+    low: float
+    high: float
+    sign: int
+    is_optimized: bool
+    level: float = LEVEL
+
+
+def evaluate(estimator: Any, y: NDArray[Any], answers: Mapping[str, NDArray[Any]]) -> list[Scored]:
+    """Return the metric that the search has optimized, and the other usual metrics of the task type.
+
+    Parameters
+    ----------
+    estimator : AutoMLClassifier or AutoMLRegressor
+        The fitted estimator, of which only the classes and the scorer are used.
+    y : ndarray of shape (n_rows,)
+        The true labels or values.
+    answers : mapping of str to ndarray
+        The answers of the methods ``predict`` and ``predict_proba``.
+
+    Raises
+    ------
+    InvalidInputError
+        If no metric can be computed.
+    """
+    own_name = str(estimator._metric.name)
+    rng, size = np.random.default_rng(_SEED), min(len(y), _MOST_ROWS)
+    rows = np.arange(len(y)) if size == len(y) else rng.choice(len(y), size, replace=False)
+    weights = bootstrap.draw_weights(rng, _SAMPLES, size)
+    classes = getattr(estimator, "classes_", None)
+    if classes is None:
+        truth: NDArray[Any] = np.asarray(y, dtype=np.float64)
+        own_truth, own_judged = truth, _StoredRegressor(answers)
+        judged: Any = own_judged
+        usual = bootstrap.regression(truth[rows], np.asarray(answers["predict"], dtype=np.float64)[rows])
+    else:
+        classes = np.asarray(classes)
+        code = {label: number for number, label in enumerate(classes.tolist())}
+        truth = np.array([code[label] for label in y.tolist()])
+        predicted = np.array([code[label] for label in answers["predict"].tolist()])
+        # The user's scorer may know the labels; scikit-learn's scorers of one class need the codes 0 and 1.
+        own_truth, own_judged = classes[truth], _StoredClassifier(answers, classes)
+        judged = _StoredClassifier({**answers, "predict": predicted}, np.arange(len(classes)))
+        usual = bootstrap.classification(truth[rows], predicted[rows], answers["predict_proba"][rows])
+    own = estimator.scorer_, own_judged, own_truth
+    results = []
+    with _quiet():
+        for name in dict.fromkeys([own_name, *usual]):
+            scorer = own if name == own_name else (get_scorer(name), judged, truth)
+            score = _score(scorer, np.arange(len(y)))
+            if math.isfinite(score):
+                drawn = usual[name](weights) if name in usual else _resample(scorer, rows, weights)
+                results.append(_scored(name, score, drawn, math.sqrt(size / len(y)), name == own_name))
+    if not results:
+        raise InvalidInputError("no metric can be computed from these rows")
+    if not results[0].is_optimized:
+        write_message(1, f"note: {own_name} cannot be computed from the predictions of these rows")
+    return results
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence warnings about scores that are not defined for some rows."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        yield
+
+
+def _score(scorer: tuple[Any, Any, NDArray[Any]], rows: NDArray[np.intp]) -> float:
+    """Return the score on some rows, NaN where it is not defined for them."""
+    score, judged, y = scorer
+    try:
+        return float(score(judged, rows[:, None], y[rows]))
+    except (ValueError, TypeError, IndexError, AttributeError, KeyError):
+        return float("nan")  # such as the ROC AUC of rows of one class, or a user's scorer that needs the table
+
+
+def _resample(
+    scorer: tuple[Any, Any, NDArray[Any]], rows: NDArray[np.intp], weights: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the scores of bootstrap samples, of which a slow scorer gets fewer."""
+    deadline = time.monotonic() + _SECONDS
+    drawn: list[float] = []
+    for counts in weights:
+        if len(drawn) >= _MIN_SAMPLES and time.monotonic() > deadline:
+            break
+        drawn.append(_score(scorer, np.repeat(rows, counts.astype(int))))
+    return np.array(drawn)
+
+
+def _scored(name: str, score: float, drawn: NDArray[np.float64], scale: float, is_optimized: bool) -> Scored:
+    """Return a score with its interval.
+
+    The samples of a long table hold fewer rows, and vary more by the root of the ratio of the numbers of rows.
+    """
+    known, bounds = drawn[np.isfinite(drawn)], np.array([np.nan, np.nan])
+    if len(known):
+        bounds = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        if scale < 1.0:
+            bounds = score + scale * (bounds - np.median(known))
+    sign = -1 if name.startswith("neg_") else 1
+    low, high = sorted((sign * bounds).tolist())
+    return Scored(name.removeprefix("neg_"), sign * score, low, high, sign, is_optimized)
+
+
+class _StoredClassifier(ClassifierMixin, BaseEstimator):
+    """Answers with stored predictions; its table is one column of row numbers."""
+
+    def __init__(self, answers: Mapping[str, NDArray[Any]], classes: NDArray[Any]):
+        self.answers, self.classes_ = answers, classes
+
+    def predict(self, X: NDArray[np.intp]) -> NDArray[Any]:
+        return self.answers["predict"][X[:, 0]]
+
+    def predict_proba(self, X: NDArray[np.intp]) -> NDArray[Any]:
+        return self.answers["predict_proba"][X[:, 0]]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True
+
+
+class _StoredRegressor(RegressorMixin, BaseEstimator):
+    """Answers with stored predictions; its table is one column of row numbers."""
+
+    def __init__(self, answers: Mapping[str, NDArray[Any]]):
+        self.answers = answers
+
+    def predict(self, X: NDArray[np.intp]) -> NDArray[Any]:
+        return self.answers["predict"][X[:, 0]]
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return True

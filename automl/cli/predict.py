@@ -1,0 +1,90 @@
+"""The command ``automl predict``; heavy libraries are imported inside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from automl.cli.support import (
+    Decimal,
+    Encoding,
+    ModelPath,
+    Separator,
+    Sheet,
+    TablePath,
+    file_options,
+    load_model,
+    messages_on_stderr,
+    split_names,
+)
+from automl.errors import InvalidInputError
+
+
+def predict(
+    model: ModelPath,
+    table: TablePath,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="CSV or Parquet file for the predictions; without it they go to standard output."),
+    ] = None,
+    proba: Annotated[bool, typer.Option("--proba", help="Predict probabilities, one column for each class.")] = False,
+    keep: Annotated[
+        str,
+        typer.Option(help="Columns of the table to write before the predictions, separated by commas, or 'all'."),
+    ] = "",
+    chunk_rows: Annotated[
+        int | None,
+        typer.Option(min=1, help="Rows in memory at the same time.", show_default="50,000, fewer for wide tables"),
+    ] = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    sheet: Sheet = None,
+) -> None:
+    """Predict the target of each row of a table with a saved model; a target column in the table is ignored.
+
+    The table may be larger than the memory. The file of the predictions appears when all rows are predicted.
+    """
+    options = file_options(encoding, separator, decimal, sheet)
+    with messages_on_stderr(1):
+        from automl.cli.chunks import ChunkedTable, show_rows
+        from automl.task.files import check_output, open_writer
+
+        if out is not None:
+            check_output(out)
+        estimator = load_model(model)
+        if proba and not hasattr(estimator, "predict_proba"):
+            raise InvalidInputError(f"--proba: the model in '{model}' predicts numbers, not classes; leave out --proba")
+        source = ChunkedTable(table, estimator, chunk_rows, options)
+        kept = None if keep.strip() == "all" else split_names(keep)
+        names = [str(label) for label in estimator.classes_] if proba else ["prediction"]
+        method = estimator.predict_proba if proba else estimator.predict
+        with open_writer(out) as writer, show_rows(1) as add:
+            n_rows = 0
+            for chunk in source.chunks(kept):
+                answer = _as_frame(source.predict(chunk, method), names)
+                writer.write(*_beside(chunk.kept, answer))
+                n_rows += len(answer)
+                add(len(answer))
+            if not n_rows:
+                raise InvalidInputError(f"'{table}' holds no row to predict")
+            source.finish()
+
+
+def _as_frame(answer: Any, names: list[str]) -> Any:
+    import pandas as pd
+
+    return pd.DataFrame({names[0]: answer}) if answer.ndim == 1 else pd.DataFrame(answer, columns=names)
+
+
+def _beside(kept: Any, answer: Any) -> tuple[Any, ...]:
+    """Return the parts of the rows to write: the columns to keep, if there are any, and the predictions."""
+    names = list(getattr(kept, "column_names", ())) or list(getattr(kept, "columns", ()))
+    both = [name for name in names if name in answer.columns]
+    if both:
+        raise InvalidInputError(
+            f"--keep: the table has a column '{both[0]}', as the predictions have; rename it, or do not keep it"
+        )
+    return (kept, answer) if names else (answer,)

@@ -1,0 +1,195 @@
+"""The command ``automl score``: the usual metrics on a table with known labels, beside the expected score."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from automl.cli.support import (
+    Decimal,
+    Encoding,
+    ModelPath,
+    Separator,
+    Sheet,
+    TablePath,
+    file_options,
+    load_model,
+    messages_on_stderr,
+    write_message,
+)
+from automl.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from automl.cli.metrics import Scored
+
+
+def score(
+    model: ModelPath,
+    table: TablePath,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="Column with the true values.", show_default="the only column that the training table did not have"
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
+    chunk_rows: Annotated[
+        int | None,
+        typer.Option(min=1, help="Rows in memory at the same time.", show_default="50,000, fewer for wide tables"),
+    ] = None,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    sheet: Sheet = None,
+) -> None:
+    """Score a saved model on a table with known labels: the usual metrics with 95 % intervals.
+
+    The intervals come from bootstrap samples of the rows. The score that the model expected stands beside the metric
+    that the search has optimized.
+    """
+    options = file_options(encoding, separator, decimal, sheet)
+    with messages_on_stderr(1):
+        from automl.cli.metrics import evaluate
+
+        estimator = load_model(model)
+        y, answers = _predict(estimator, table, target, chunk_rows, options)
+        results = evaluate(estimator, y, answers)
+    expected = _expected(estimator)
+    if as_json:
+        typer.echo(json.dumps(_as_json(results, expected, len(y)), indent=2))
+    else:
+        _show(results, expected, len(y))
+
+
+def _predict(
+    estimator: Any, path: Path, target: str | None, chunk_rows: int | None, options: Any
+) -> tuple[Any, dict[str, Any]]:
+    """Return the true values, and the answers of the estimator by method: predict, and predict_proba of classifiers."""
+    import numpy as np
+    import pandas as pd
+
+    from automl.cli.chunks import ChunkedTable, show_rows
+
+    source = ChunkedTable(path, estimator, chunk_rows, options)
+    classes = getattr(estimator, "classes_", None)
+    are_texts = classes is not None and all(isinstance(label, str) for label in classes)
+    methods = [name for name in ("predict", "predict_proba") if hasattr(estimator, name)]
+    truth: list[Any] = []
+    answers: dict[str, list[Any]] = {name: [] for name in methods}
+    n_empty = 0
+    with show_rows(1) as add:
+        column = target
+        for chunk in source.chunks(texts=_text_columns(estimator, path, options, target) if are_texts else ()):
+            if column is None:
+                column = _guess_target(estimator, chunk.table, path)
+            if column not in chunk.table.columns:
+                shown = ", ".join(map(repr, chunk.table.columns[:5]))
+                raise InvalidInputError(f"--target: '{path}' has no column '{column}'; it has {shown}, ...")
+            labels = chunk.table[column]
+            known = labels.notna().to_numpy()
+            n_empty += int((~known).sum())
+            truth.append(_true_values(labels[known], classes, path, chunk.first_row + np.flatnonzero(known)))
+            for name in methods:
+                answers[name].append(source.predict(chunk, getattr(estimator, name))[known])
+            add(len(labels))
+        source.finish()
+    if n_empty:
+        write_message(1, f"note: {n_empty} rows without a value of '{column}' are left out")
+    if not truth or not sum(map(len, truth)):
+        raise InvalidInputError(f"'{path}' holds no row with a known label")
+    return pd.concat(truth).to_numpy(), {name: np.concatenate(parts) for name, parts in answers.items()}
+
+
+def _text_columns(estimator: Any, path: Path, options: Any, target: str | None) -> list[str]:
+    """Return the columns that may hold the target, whose labels are texts."""
+    from automl.task.files import read_chunks
+
+    if target is not None:
+        return [target]
+    first = next(read_chunks(path, 1, options), None)
+    return [] if first is None else _others(estimator, first.table)
+
+
+def _others(estimator: Any, table: Any) -> list[str]:
+    known = set(getattr(estimator, "feature_names_in_", ()))
+    return [str(name) for name in table.columns if name not in known]
+
+
+def _guess_target(estimator: Any, table: Any, path: Path) -> str:
+    others = _others(estimator, table)
+    if len(others) != 1:
+        found = f"{', '.join(map(repr, others[:5]))} may be it" if others else "it has only columns of the model"
+        raise InvalidInputError(f"--target: name the column of '{path}' with the true values; {found}")
+    return others[0]
+
+
+def _true_values(labels: Any, classes: Any, path: Path, rows: Any) -> Any:
+    """Return the true values with the type of the training target."""
+    import numpy as np
+    import pandas as pd
+
+    if classes is None:
+        numbers = pd.to_numeric(labels, errors="coerce")
+        bad = numbers.isna().to_numpy()
+        what = "which is no number"
+    else:
+        # Labels are compared as in training; True may come as a text from a chunk with empty cells.
+        by_text = {str(label): label for label in classes}
+        by_text |= {str(int(c)): c for c in classes if isinstance(c, float | np.floating) and float(c).is_integer()}
+        numbers = labels.map(lambda label: by_text.get(_label_text(label)))
+        bad = numbers.isna().to_numpy()
+        what = "which is no class of the model"
+        numbers = pd.Series(numbers.to_numpy(dtype=object), dtype=object)
+    if bad.any():
+        first = int(bad.argmax())
+        raise InvalidInputError(
+            f"'{path}', row {rows[first]}: the target '{labels.name}' holds {labels.iloc[first]!r}, {what}; "
+            "correct the cell, or remove the row"
+        )
+    return numbers
+
+
+def _label_text(label: Any) -> str:
+    """Return the text of a label: a whole number may come as a float, from a column with empty cells."""
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+
+
+def _expected(estimator: Any) -> Any:
+    """Return the estimate of the score on new rows, or None where the model has none."""
+    return getattr(estimator, "estimate_", None)
+
+
+def _as_json(results: list[Scored], expected: Any, n_rows: int) -> dict[str, Any]:
+    return {
+        "n_rows": n_rows,
+        "level": results[0].level,
+        "metrics": {
+            one.name: {"score": one.score, "low": one.low, "high": one.high, "expected": _forecast(one, expected)}
+            for one in results
+        },
+    }
+
+
+def _forecast(one: Scored, expected: Any) -> dict[str, float] | None:
+    """Return the expected score of the metric that the search has optimized, with the sign of the metric; else None."""
+    if expected is None or not one.is_optimized:
+        return None
+    low, high = sorted((one.sign * float(expected.low), one.sign * float(expected.high)))
+    return {"score": one.sign * float(expected.score), "low": low, "high": high, "level": float(expected.level)}
+
+
+def _show(results: list[Scored], expected: Any, n_rows: int) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("metric", "score", f"{results[0].level:.0%} interval", "expected by the model")
+    for one in results:
+        shown = _forecast(one, expected)
+        forecast = "" if shown is None else f"{shown['score']:.4g} ({shown['low']:.4g} to {shown['high']:.4g})"
+        table.add_row(one.name.replace("_", " "), f"{one.score:.4g}", f"{one.low:.4g} to {one.high:.4g}", forecast)
+    console = Console()
+    console.print(f"{n_rows:,} rows; the search has optimized the metric with an expected score", highlight=False)
+    console.print(table)

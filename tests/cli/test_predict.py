@@ -1,0 +1,305 @@
+"""Batch scoring on the command line: large tables in chunks, columns to keep, whole files or none."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from functools import cache
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import accuracy_score, mean_absolute_error, roc_auc_score
+
+from automl import AutoMLClassifier, AutoMLRegressor, load
+from automl.cli import predict, score
+
+MODELS = cache(load)
+FAST = {"time_budget": None, "max_trials": 1, "n_jobs": 1, "cv": 2, "verbose": 0, "random_state": 0}
+
+
+def make_table(n_rows, seed=0):
+    rng = np.random.default_rng(seed)
+    amount = rng.normal(50, 20, n_rows).round(2)
+    code = rng.choice(["1", "02", "003", "A4"], n_rows)
+    paid = rng.random(n_rows) < 0.5
+    day = pd.to_datetime("2024-01-01") + pd.to_timedelta(rng.integers(0, 300, n_rows), unit="D")
+    signal = (amount > 50) + (code == "02") + paid + rng.normal(0, 0.3, n_rows)
+    return pd.DataFrame(
+        {
+            "id": [f"{i:06d}" for i in range(n_rows)],
+            "amount": np.where(rng.random(n_rows) < 0.1, np.nan, amount),
+            "code": code,
+            "paid": paid,
+            "day": day.strftime("%d.%m.%Y"),
+            "label": np.where(signal > 1.1, "yes", "no"),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """Return a folder with a model, and new rows as CSV and as Parquet."""
+    folder = tmp_path_factory.mktemp("batch")
+    train, new = make_table(400), make_table(90, seed=1)
+    train.to_csv(folder / "train.csv", index=False)
+    frame = pd.read_csv(folder / "train.csv").drop(columns=["id", "label"])
+    AutoMLClassifier(include=["extra_trees"], **FAST).fit(frame, train["label"]).save(folder / "model")
+    AutoMLRegressor(include=["ridge"], **FAST).fit(frame.drop(columns="amount"), train["amount"].fillna(50)).save(
+        folder / "numbers"
+    )
+    new.to_csv(folder / "new.csv", index=False)
+    new.to_parquet(folder / "new.parquet")
+    return folder, new
+
+
+def predicted(call, folder, table, *options, model="model"):
+    code, out, err = call("predict", folder / model, table, *options)
+    assert code == 0, err
+    return pd.read_csv(io.StringIO(out), dtype=str, keep_default_na=False)
+
+
+def same(got, expected):
+    """Compare tables of predictions; sums over another number of rows may differ in the last digit."""
+    assert list(got.columns) == list(expected.columns)
+    np.testing.assert_allclose(got.astype(float), expected.astype(float), rtol=1e-9)
+
+
+@pytest.fixture(autouse=True)
+def _load_each_model_once(monkeypatch):
+    for command in (predict, score):
+        monkeypatch.setattr(command, "load_model", MODELS)
+
+
+@pytest.mark.parametrize("name", ["new.csv", "new.parquet"])
+@pytest.mark.parametrize("rows", [1, 7, 89, 1000])
+def test_predictions_do_not_depend_on_the_chunks(places, call, name, rows):
+    folder, new = places
+    options = ["--proba", "--chunk-rows", rows]
+    if rows == 1:
+        new.head(20).to_csv(folder / "few.csv", index=False)
+        name = "few.csv"
+    expected = MODELS(folder / "model").predict_proba(pd.read_csv(folder / "new.csv"))
+    got = predicted(call, folder, folder / name, *options).astype(float)
+    assert list(got.columns) == ["no", "yes"]
+    np.testing.assert_allclose(got.to_numpy(), expected[: len(got)], rtol=1e-9)
+
+
+def test_cells_are_read_as_in_training_whatever_a_chunk_holds(places, call, tmp_path):
+    """Chunks of codes that look like numbers, of cells that are all missing or all odd, of one truth value."""
+    folder, new = places
+    new = new.head(40).sort_values(["code", "paid"]).copy()
+    new["amount"] = new["amount"].astype(object)
+    new.loc[new.index[:5], "amount"] = np.nan
+    new.loc[new.index[5:12], "amount"] = "unclear"
+    new.to_csv(tmp_path / "odd.csv", index=False)
+    whole = predicted(call, folder, tmp_path / "odd.csv", "--proba")
+    for rows in (1, 4, 5):
+        same(predicted(call, folder, tmp_path / "odd.csv", "--proba", "--chunk-rows", rows), whole)
+
+
+def test_a_file_with_decimal_commas_gives_the_same_predictions(places, call, tmp_path):
+    folder, new = places
+    expected = predicted(call, folder, folder / "new.csv", "--proba")
+    new.to_csv(tmp_path / "new.csv", index=False, sep=";", decimal=",", encoding="utf-16")
+    for rows in (7, 1000):
+        same(predicted(call, folder, tmp_path / "new.csv", "--proba", "--chunk-rows", rows), expected)
+    odd = new.assign(amount=new["amount"].astype(str).str.replace(".", ",").replace("nan", "n.n."))
+    odd.to_csv(tmp_path / "odd.csv", index=False, sep=";")
+    same(predicted(call, folder, tmp_path / "odd.csv", "--proba", "--chunk-rows", 30), expected)
+
+
+@pytest.mark.parametrize("name", ["new.csv", "new.parquet"])
+def test_kept_columns_stand_before_the_predictions(places, call, name):
+    folder, new = places
+    some = predicted(call, folder, folder / name, "--keep", "id, code", "--chunk-rows", 40)
+    assert list(some.columns) == ["id", "code", "prediction"]
+    assert some["id"].tolist() == new["id"].tolist()
+    assert some["code"].tolist() == new["code"].tolist()
+    whole = predicted(call, folder, folder / name, "--keep", "all")
+    assert list(whole.columns) == [*new.columns, "prediction"]
+    assert accuracy_score(whole["label"], whole["prediction"]) > 0.7
+
+
+@pytest.mark.parametrize("name", ["p.csv", "p.csv.gz", "p.parquet"])
+def test_the_extension_gives_the_format_of_the_output(places, call, tmp_path, name):
+    folder, new = places
+    code, out, err = call(
+        "predict", folder / "model", folder / "new.csv", "--keep", "id", "--out", tmp_path / name, "--chunk-rows", 40
+    )
+    assert (code, out, err) == (0, "", "")
+    read = pd.read_parquet if name.endswith("parquet") else pd.read_csv
+    frame = read(tmp_path / name)
+    assert list(frame.columns) == ["id", "prediction"]
+    assert frame["id"].astype(int).tolist() == new["id"].astype(int).tolist()
+
+
+def test_a_folder_of_parquet_files_is_predicted_in_order(places, call, tmp_path):
+    folder, new = places
+    expected = predicted(call, folder, folder / "new.parquet", "--proba", "--keep", "id")
+    for part in range(3):
+        new.iloc[30 * part : 30 * part + 30].to_parquet(tmp_path / f"part-{part}.parquet")
+    same(predicted(call, folder, tmp_path, "--proba", "--keep", "id", "--chunk-rows", 20), expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda t: t.assign(amount=t["amount"].where(t.index != 57, np.inf)), "row 58: column 'amount' holds infinite"),
+        (lambda t: t.drop(columns=["code", "day"]), "lacks columns of the training table: 'code', 'day'; add them"),
+        (lambda t: t.assign(amount="unclear"), "column 'amount' held numbers in fit but now holds 'unclear'"),
+        (lambda t: t.head(0), "holds no row"),
+    ],
+)
+def test_an_error_names_file_row_and_column_and_leaves_no_file(places, call, tmp_path, change, message):
+    folder, new = places
+    change(new).to_csv(tmp_path / "bad.csv", index=False)
+    for rows in ([], ["--chunk-rows", 20]):
+        code, out, err = call("predict", folder / "model", tmp_path / "bad.csv", "--out", tmp_path / "p.csv", *rows)
+        assert (code, out) == (2, "")
+        assert f"'{tmp_path / 'bad.csv'}'" in err
+        assert message in err
+        assert [path.name for path in tmp_path.iterdir()] == ["bad.csv"]
+
+
+def test_a_line_with_too_many_cells_is_named(places, call, tmp_path):
+    folder, _ = places
+    lines = (folder / "new.csv").read_text().splitlines()
+    lines[70] += ",1"
+    (tmp_path / "bad.csv").write_text("\n".join(lines))
+    code, _, err = call("predict", folder / "model", tmp_path / "bad.csv", "--chunk-rows", 20)
+    assert code == 2
+    assert "line 71 has 7 cells where 6 were expected" in err
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--keep", "name"], "--keep: "),
+        (["--keep", "prediction"], "has a column 'prediction', as the predictions have"),
+        (["--out", "p.xlsx"], "use the extension .csv, .tsv, .csv.gz or .parquet"),
+        (["--encoding", "latin-77"], "--encoding"),
+        (["--separator", ";;"], "--separator"),
+    ],
+)
+def test_a_wrong_option_is_named(places, call, tmp_path, options, message):
+    folder, new = places
+    new.assign(prediction=1).to_csv(tmp_path / "new.csv", index=False)
+    code, out, err = call("predict", folder / "model", tmp_path / "new.csv", *options)
+    assert (code, out) == (2, "")
+    assert message in err
+
+
+def test_score_shows_the_usual_metrics_beside_the_expected_score(places, call):
+    folder, _ = places
+    code, out, err = call("score", folder / "model", folder / "new.csv", "--target", "label")
+    assert code == 0, err
+    estimate = MODELS(folder / "model").estimate_
+    (line,) = [line for line in out.splitlines() if "roc auc" in line]
+    assert f"{estimate.score:.4g}" in line
+    assert all(name in out for name in ("log loss", "brier score", "accuracy", "f1", "precision", "recall"))
+
+
+def test_scores_as_json_are_those_of_scikit_learn_with_intervals_around_them(places, call):
+    folder, new = places
+    runs = [
+        json.loads(call("score", folder / "model", folder / name, "--target", "label", "--json", "--chunk-rows", n)[1])
+        for name, n in (("new.csv", 1000), ("new.csv", 40), ("new.parquet", 40))
+    ]
+    assert runs[0]["n_rows"] == 90
+    model, table = MODELS(folder / "model"), pd.read_csv(folder / "new.csv")
+    metrics = runs[0]["metrics"]
+    auc = roc_auc_score(new["label"], model.predict_proba(table)[:, 1])
+    assert metrics["roc_auc"]["score"] == pytest.approx(auc)
+    assert metrics["roc_auc"]["expected"]["score"] == pytest.approx(model.estimate_.score)
+    assert metrics["accuracy"]["score"] == pytest.approx(accuracy_score(new["label"], model.predict(table)))
+    assert metrics["log_loss"]["score"] > 0
+    for one in metrics.values():
+        assert one["low"] < one["score"] < one["high"]
+    for other in runs[1:]:
+        for name, one in other["metrics"].items():
+            assert one["score"] == pytest.approx(metrics[name]["score"])
+            assert one["low"] == pytest.approx(metrics[name]["low"])
+
+
+def test_the_target_is_the_only_column_that_the_model_does_not_know(places, call, tmp_path):
+    folder, new = places
+    path = tmp_path / "labeled.csv"
+    new.drop(columns="id").assign(label=new["label"].where(new.index > 4)).to_csv(path, index=False)
+    code, out, err = call("score", folder / "model", path, "--json")
+    assert code == 0, err
+    assert json.loads(out)["n_rows"] == 85
+    assert "note: 5 rows without a value of 'label' are left out" in err
+    code, _, err = call("score", folder / "model", folder / "new.csv")
+    assert code == 2
+    assert "--target: name the column" in err
+    assert "'id', 'label' may be it" in err
+
+
+def test_a_label_that_the_model_does_not_know_is_named_with_its_row(places, call, tmp_path):
+    folder, new = places
+    new.assign(label=new["label"].where(new.index != 44, "maybe")).to_csv(tmp_path / "t.csv", index=False)
+    code, _, err = call("score", folder / "model", tmp_path / "t.csv", "--target", "label", "--chunk-rows", 20)
+    assert code == 2
+    assert "row 45: the target 'label' holds 'maybe', which is no class of the model" in err
+
+
+def test_a_model_of_numbers_is_scored(places, call):
+    folder, _ = places
+    code, out, err = call("score", folder / "numbers", folder / "new.csv", "--target", "amount", "--json")
+    assert code == 0, err
+    scores = json.loads(out)
+    table = pd.read_csv(folder / "new.csv").dropna(subset="amount")
+    error = mean_absolute_error(table["amount"], MODELS(folder / "numbers").predict(table))
+    assert scores["n_rows"] == len(table)
+    assert scores["metrics"]["mean_absolute_error"]["score"] == pytest.approx(error)
+    own = scores["metrics"]["root_mean_squared_error"]
+    assert own["expected"]["low"] < own["expected"]["score"] < own["expected"]["high"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("extension", ["csv", "parquet"])
+def test_a_table_larger_than_the_memory_is_predicted(places, tmp_path, extension):
+    """The address space may grow by less than the size of the table in memory."""
+    folder, new = places
+    rows = pd.concat([new] * 1_000, ignore_index=True)
+    path, n_copies = tmp_path / f"large.{extension}", 40
+    if extension == "csv":
+        text = rows.to_csv(index=False)
+        head, body = text.split("\n", 1)
+        with path.open("w") as file:
+            file.write(head + "\n")
+            for _ in range(n_copies):
+                file.write(body)
+    else:
+        path.mkdir()
+        for number in range(n_copies):
+            rows.to_parquet(path / f"{number:02d}.parquet", row_group_size=20_000)
+    code = """
+import resource, sys
+import automl.cli.main as cli, automl.cli.chunks, automl.cli.metrics, pyarrow.dataset, sklearn.ensemble
+from automl import load
+load(sys.argv[2]).predict(__import__("pandas").read_csv(sys.argv[3]))
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+before = peak()
+try:
+    cli.main()
+except SystemExit as end:
+    assert not end.code, end.code
+print((peak() - before) / 1024, file=sys.stderr)
+"""
+    command = [sys.executable, "-c", code, "predict", folder / "model", path, "--out", tmp_path / "p.csv"]
+    code_with_table = code.replace("sys.argv[3]", repr(str(folder / "new.csv")))
+    command[2] = code_with_table
+    done = subprocess.run(
+        [*map(str, command), "--keep", "all", "--chunk-rows", "20000"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    grown = float(done.stderr.split()[-1])
+    in_memory = n_copies * rows.memory_usage(deep=True).sum() / 2**20
+    assert grown < 0.3 * in_memory
+    with (tmp_path / "p.csv").open() as file:
+        assert sum(1 for _ in file) == n_copies * len(rows) + 1
