@@ -14,7 +14,7 @@ import pandas as pd
 from automl.cli.support import write_message
 from automl.errors import InvalidInputError
 from automl.task.files import Chunk, read_chunks
-from pipelines.table.columns import TableError
+from pipelines.table.cells import TableError
 from pipelines.table.raw import column_series
 
 if TYPE_CHECKING:

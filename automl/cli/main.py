@@ -30,6 +30,7 @@ from automl.cli.support import (
     Separator,
     Sheet,
     TablePath,
+    column_kinds,
     file_options,
     load_model,
     messages_on_stderr,
@@ -38,15 +39,6 @@ from automl.cli.support import (
 )
 from automl.errors import AutoMLError, InvalidInputError
 from automl.task.target import TaskName, find_label, guess_task, split_target
-    load_model,
-    messages_on_stderr,
-    split_names,
-    write_message,
-)
-from automl.errors import AutoMLError, InvalidInputError
-from automl.task.target import TaskName, find_label, guess_task, split_target
-from automl.errors import AutoMLError
-from automl.task.target import TaskName, guess_task, split_target
 from pipelines.libraries import MissingLibraryError
 
 if TYPE_CHECKING:
