@@ -112,7 +112,7 @@ def test_a_quantity_in_parquet_is_fitted_without_messages_with_verbose_0(tmp_pat
         (["fit", "train.csv", "--target", "target", "--include", "random_forrest"], "random_forest"),
         (["fit", "train.csv", "--target", "target", "--out", "."], "not a saved model"),
         (["fit", "train.csv", "--target", "target", "--task", "regression"], "AutoMLClassifier"),
-        (["fit", "train.xlsx", "--target", "target"], "does not say its format"),
+        (["fit", "train.docx", "--target", "target"], "does not say its format"),
         (["fit", "empty.csv", "--target", "target"], "'empty.csv' cannot be read as csv"),
         (["fit", "text.parquet", "--target", "target"], "'text.parquet' cannot be read as parquet"),
         (["predict", "nothing", "test.csv"], "no saved model"),
