@@ -99,11 +99,12 @@ def save(estimator: Any, path: str | os.PathLike[str], rows: bool = False) -> No
     check_place(folder)
     kept = get_rows(getattr(estimator, "_rows", None)) if rows else None
     content = _pickle(estimator)
+    members = estimator._ensemble.weights if hasattr(estimator, "_ensemble") else ()  # jobs save other models, too
     about = {
         "format": FORMAT,
         "estimator": type(estimator).__name__,
         "versions": library_versions(),
-        "needs": sorted({name for c in estimator._ensemble.weights for name in required_libraries(c)}),
+        "needs": sorted({name for c in members for name in required_libraries(c)}),
     }
     try:
         with replace_folder(folder) as partial:
