@@ -119,8 +119,9 @@ def test_an_error_that_the_user_can_fix_is_one_line_before_any_work(here, run, a
 
 
 def test_a_table_on_which_nothing_can_be_scored_is_one_error(here, run):
-    pd.read_csv("wine.csv").head(12).assign(target=["a", "b"] * 6).drop(columns="clinic").to_csv("wine.csv", index=False)
-    code, _, err = run("wine.csv", *QUICK, "--scoring", "roc_auc_ovr", "--in-order", "--outer-cv", "11")  # of one row
+    table = pd.read_csv("wine.csv").head(12).assign(target=["a", "b"] * 6).drop(columns="clinic")
+    table.to_csv("wine.csv", index=False)  # each fold scores one row
+    code, _, err = run("wine.csv", *QUICK, "--scoring", "roc_auc_ovr", "--in-order", "--outer-cv", "10")
     assert code == 2
     assert err.count("no estimator has a score") == 1
 
