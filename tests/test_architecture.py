@@ -26,6 +26,7 @@ ORDER = {
         "configuration",
         "early_stopping",
         "labels",
+        "weights",
         "table",
         "nets",
         "models",

@@ -64,9 +64,15 @@ class Task:
         return None if self.sample_weight is None else self.sample_weight[rows]
 
     def training_rows(self, fold: int) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None]:
-        """Return table, target and sample weights of the training rows of a fold, which may be `ALL_ROWS`."""
-        if fold != ALL_ROWS:
-            rows = self.folds[fold][0]
+        """Return table, target and sample weights of the training rows of a fold, which may be `ALL_ROWS`.
+
+        Rows of weight 0 are left out, because they must not change any step of a pipeline.
+        """
+        rows = np.arange(len(self.y)) if fold == ALL_ROWS else self.folds[fold][0]
+        weight = self.weights(rows)
+        if weight is not None and weight.any() and not weight.all():
+            rows = rows[weight > 0]
+        if fold != ALL_ROWS or len(rows) < len(self.y):
             return self.X[rows], self.y[rows], self.weights(rows)
         # The table may be mapped into memory read-only, which some libraries refuse.
         return (self.X if sparse.issparse(self.X) else np.array(self.X)), self.y, self.sample_weight

@@ -215,6 +215,45 @@ class ModelContract:
             "sample_weight must move the predictions towards heavy rows, because accepts_weights is True"
         )
 
+    @_only_for(lambda component: component.accepts_weights and component.fit_together is None)
+    @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+    def test_only_ratios_of_weights_matter_and_rows_of_weight_0_do_not_count(self, component: Component) -> None:
+        task: TaskType = "regression" if component.applies(make_traits("regression")) else "binary"
+        X, y = make_table(task, n_rows=30)
+        weights = np.random.default_rng(6).uniform(0.5, 2.0, 30)
+        traits = make_traits(task, n_rows=30, weighted=True)
+        wild_X, wild_y = np.concatenate([X, np.full((5, 4), 1e6)]), np.concatenate([y, [99999] * 5])
+        with_ignored_rows = 1e-9 * np.concatenate([weights, np.zeros(5)])
+        given = ((X, y, weights), (wild_X, wild_y, with_ignored_rows))
+        plain, other = (
+            predict(
+                make_estimator(component, traits, time_limit=None, device="cpu").fit(
+                    rows, target, sample_weight=weight
+                ),
+                X,
+            )
+            for rows, target, weight in given
+        )
+        np.testing.assert_allclose(
+            other,
+            plain,
+            atol=0.02 * np.ptp(plain),
+            err_msg="the unit of weights, or rows of weight 0, change predictions",
+        )
+
+    @_only_for(lambda component: component.applies(make_traits("regression")) and component.fit_together is None)
+    @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+    def test_the_unit_of_the_target_does_not_matter(self, component: Component) -> None:
+        X, y = make_table("regression", n_rows=30)
+        traits = make_traits("regression", n_rows=30)
+        small, large = (
+            (make_estimator(component, traits, time_limit=None).fit(X, factor * y + shift).predict(X) - shift) / factor
+            for factor, shift in ((1e-6, 0.0), (1e6, 1e6))
+        )
+        np.testing.assert_allclose(
+            small, large, atol=0.02 * np.ptp(y), err_msg="the unit of the target changes what a model learns"
+        )
+
     def test_tables_of_few_rows_with_a_single_row_of_a_class_fit(self, component: Component, task: TaskType) -> None:
         X, y = make_table(task, n_rows=12)
         if task != "regression":

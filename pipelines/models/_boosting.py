@@ -13,6 +13,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import FitContext
 from pipelines.early_stopping import Deadline, EarlyStopping, split_rows
+from pipelines.models._target import standardize
+from pipelines.weights import weighted_rows
 
 VALIDATION_SHARE = 0.15
 MAX_VALIDATION_ROWS = 10_000  # with more rows the loss gets slower, but hardly more certain
@@ -138,10 +140,6 @@ def as_table(X: ArrayLike | sparse.spmatrix) -> Table:
     return np.ascontiguousarray(X, dtype=np.float32)
 
 
-def _as_weight(sample_weight: ArrayLike | None) -> np.ndarray | None:
-    return None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-
-
 class BoostedClassifier(ClassifierMixin, BaseEstimator):
     """Classify with boosted trees, stopped at the best round on validation rows.
 
@@ -166,10 +164,11 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train the trees; raises ValueError where the target has a single class."""
-        self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
+        table, target, weight = weighted_rows(as_table(X), y, sample_weight)
+        self.classes_, codes = np.unique(target, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"a classifier needs at least two classes, the target has only {self.classes_[0]!r}")
-        rows = LabeledRows(as_table(X), codes, _as_weight(sample_weight))
+        rows = LabeledRows(table, codes, weight)
         self.model_, self.n_iter_, self.full_rounds_ = _train(self.library, rows, len(self.classes_), self.settings)
         self.n_features_in_ = rows.X.shape[1]
         return self
@@ -197,10 +196,9 @@ class BoostedRegressor(RegressorMixin, BaseEstimator):
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train the trees."""
-        target = np.asarray(y, dtype=np.float64)
-        self.mean_ = float(target.mean())
-        self.scale_ = float(target.std()) or 1.0
-        rows = LabeledRows(as_table(X), (target - self.mean_) / self.scale_, _as_weight(sample_weight))
+        table, target, weight = weighted_rows(as_table(X), y, sample_weight)
+        standard, self.mean_, self.scale_ = standardize(target, weight)
+        rows = LabeledRows(table, standard, weight)
         self.model_, self.n_iter_, self.full_rounds_ = _train(self.library, rows, 0, self.settings)
         self.n_features_in_ = rows.X.shape[1]
         return self

@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import FitContext
 from pipelines.early_stopping import Deadline
+from pipelines.models._target import StandardizedRegressor
 
 
 def _fit_trees(forest: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, time_limit: float) -> Any:
@@ -85,9 +86,11 @@ class TimedForestRegressor(RegressorMixin, BaseEstimator):
 
 
 def with_time_limit(forest: BaseEstimator, context: FitContext) -> BaseEstimator:
-    """Return the forest, or an estimator that stops it in time where the context sets a time limit."""
-    if context.time_limit is None:
-        return forest
+    """Return the estimator of a forest, which ends in time where the context sets a time limit.
+
+    The target of a regression is standardized, because `min_impurity_decrease` depends on its unit.
+    """
+    limit = context.time_limit
     if context.traits.is_classification:
-        return TimedForestClassifier(forest, context.time_limit)
-    return TimedForestRegressor(forest, context.time_limit)
+        return forest if limit is None else TimedForestClassifier(forest, limit)
+    return StandardizedRegressor(forest if limit is None else TimedForestRegressor(forest, limit))

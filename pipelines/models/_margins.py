@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.early_stopping import split_rows
+from pipelines.weights import weighted_rows
 
 N_FOLDS = 3
 MAX_ROWS_TO_CROSS_FIT = 3000  # with more rows, one held-out part gives enough decision values
@@ -93,10 +94,10 @@ class MarginClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the classifier on inner folds for the decision values, then on all rows."""
-        self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
+        X, target, weight = weighted_rows(X, y, sample_weight)
+        self.classes_, codes = np.unique(target, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"a classifier needs at least two classes, the target has only {self.classes_[0]!r}")
-        weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
         self.theta_ = np.zeros(len(self.classes_) + 1)
         parts = self._parts(codes)
         if parts:

@@ -11,6 +11,22 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
+from pipelines.weights import weighted_rows
+
+
+def standardize(y: ArrayLike, weight: np.ndarray | None = None) -> tuple[np.ndarray, float, float]:
+    """Return a target minus its weighted mean, divided by its weighted standard deviation; also return both numbers.
+
+    Where the deviation is only the rounding of equal numbers, it is taken to be 1.
+    """
+    target = np.asarray(y, dtype=np.float64)
+    mean = float(np.average(target, weights=weight))
+    centered = target - mean
+    scale = float(np.sqrt(np.average(centered**2, weights=weight)))
+    if not scale > 1e-13 * abs(mean):
+        scale = 1.0
+    return centered / scale, mean, scale
+
 
 class StandardizedRegressor(RegressorMixin, BaseEstimator):
     """Fit a regressor to the target minus its mean, divided by its standard deviation.
@@ -28,13 +44,14 @@ class StandardizedRegressor(RegressorMixin, BaseEstimator):
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the regressor."""
-        target = np.asarray(y, dtype=np.float64)
-        self.mean_ = float(target.mean())
-        self.scale_ = float(target.std()) or 1.0
-        weight = {"sample_weight": sample_weight} if self.weighted else {}
+        X, target, weight = weighted_rows(X, y, sample_weight)
+        standard, self.mean_, self.scale_ = standardize(target, weight)
+        weights = {"sample_weight": weight} if self.weighted else {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the number of iterations is low on purpose
-            self.regressor_ = clone(self.regressor).fit(X, (target - self.mean_) / self.scale_, **weight)
+            self.regressor_ = clone(self.regressor).fit(X, standard, **weights)
+        if hasattr(self.regressor_, "n_iter_"):
+            self.n_iter_ = self.regressor_.n_iter_
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:

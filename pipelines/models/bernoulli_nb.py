@@ -11,10 +11,15 @@ from sklearn.naive_bayes import BernoulliNB
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, power_law
+from pipelines.weights import RelativeWeights
+
+
+class WeightedBernoulliNB(RelativeWeights, BernoulliNB):
+    """scikit-learn's estimator, for which only the ratios of the weights matter."""
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    return BernoulliNB(
+    return WeightedBernoulliNB(
         alpha=params.get("alpha", 1.0), fit_prior=params.get("fit_prior", True), binarize=params.get("binarize", 0.0)
     )
 

@@ -11,11 +11,18 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import power_law
+from pipelines.models._target import StandardizedRegressor
+from pipelines.weights import RelativeWeights
+
+
+class WeightedTreeClassifier(RelativeWeights, DecisionTreeClassifier):
+    """scikit-learn's estimator, for which rows of weight 0 do not count."""
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    tree = DecisionTreeClassifier if context.traits.is_classification else DecisionTreeRegressor
-    return tree(random_state=context.random_state, **params)
+    if context.traits.is_classification:
+        return WeightedTreeClassifier(random_state=context.random_state, **params)
+    return StandardizedRegressor(DecisionTreeRegressor(random_state=context.random_state, **params))
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:

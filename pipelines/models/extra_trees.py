@@ -12,12 +12,17 @@ from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import power_law, trees_memory
 from pipelines.models._forest import with_time_limit
+from pipelines.weights import RelativeWeights
 
 N_TREES = 200
 
 
+class WeightedExtraTreesClassifier(RelativeWeights, ExtraTreesClassifier):
+    """scikit-learn's estimator, for which rows of weight 0 do not count."""
+
+
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    forest = ExtraTreesClassifier if context.traits.is_classification else ExtraTreesRegressor
+    forest = WeightedExtraTreesClassifier if context.traits.is_classification else ExtraTreesRegressor
     common = {"n_estimators": N_TREES, "n_jobs": context.n_threads, "random_state": context.random_state}
     return with_time_limit(forest(**common, **params), context)
 

@@ -14,6 +14,7 @@ from sklearn.naive_bayes import GaussianNB
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, power_law
+from pipelines.weights import weighted_rows
 
 MIN_VARIANCE = 1e-12
 
@@ -24,7 +25,8 @@ class _StableGaussianNB(GaussianNB):
     var_: np.ndarray
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        super().fit(X, y, sample_weight)
+        X, target, weight = weighted_rows(X, y, sample_weight)
+        super().fit(X, target, weight)
         self.var_ = np.maximum(self.var_, MIN_VARIANCE)
         return self
 

@@ -19,6 +19,7 @@ from sklearn.utils.validation import check_is_fitted
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import power_law
 from pipelines.models._margins import apply_softmax, fit_softmax
+from pipelines.models._target import standardize
 
 MAX_ROWS = 3000
 ROWS_TO_TUNE = 300  # rows to tune the kernel on; the seconds of each step grow with their cube
@@ -118,11 +119,8 @@ class TunedGaussianProcessRegressor(RegressorMixin, BaseEstimator):
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: None = None) -> Self:
         """Tune the kernel and fit the process to all rows."""
         X = np.asarray(X, dtype=np.float64)
-        target = np.asarray(y, dtype=np.float64)
-        self.mean_ = float(target.mean())
-        self.scale_ = float(target.std()) or 1.0
-        standard = ((target - self.mean_) / self.scale_)[:, None]
-        self.process_ = _fit_process(X, standard, self.kernel, self.noise_level, self.random_state)
+        standard, self.mean_, self.scale_ = standardize(y)
+        self.process_ = _fit_process(X, standard[:, None], self.kernel, self.noise_level, self.random_state)
         self.process_.L_ = None  # only variances need it, and it is the largest part of the pickle
         return self
 

@@ -11,9 +11,14 @@ from sklearn.linear_model import LogisticRegression
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, power_law
+from pipelines.weights import RelativeWeights
 
 SPARSE_PENALTY_ITERATIONS = 100
 RIDGE_ITERATIONS = 200
+
+
+class WeightedLogisticRegression(RelativeWeights, LogisticRegression):
+    """scikit-learn's estimator, for which only the ratios of the weights matter."""
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
@@ -26,7 +31,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         solver, iterations = "liblinear", SPARSE_PENALTY_ITERATIONS
     else:
         solver, iterations = "saga", SPARSE_PENALTY_ITERATIONS
-    return LogisticRegression(
+    return WeightedLogisticRegression(
         C=params.get("C", 1.0),
         l1_ratio=l1_ratio,
         solver=solver,

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, power_law
+from pipelines.weights import weighted_rows
 
 MAX_COLUMNS = 500  # one covariance matrix per class
 
@@ -37,22 +38,22 @@ class RegularizedQDA(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Estimate prior, mean and covariance of each class."""
-        X = np.asarray(X, dtype=np.float64)
-        self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
+        table, target, weight = weighted_rows(np.asarray(X, dtype=np.float64), y, sample_weight)
+        self.classes_, codes = np.unique(target, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"a classifier needs at least two classes, the target has only {self.classes_[0]!r}")
-        weight = np.ones(len(codes)) if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
-        k, d = len(self.classes_), X.shape[1]
+        weight = np.ones(len(codes)) if weight is None else weight
+        k, d = len(self.classes_), table.shape[1]
         mass = np.maximum(np.bincount(codes, weights=weight, minlength=k), 1e-12)
-        self.means_ = np.stack([weight[codes == c] @ X[codes == c] / mass[c] for c in range(k)])
-        centered = X - self.means_[codes]
+        self.means_ = np.stack([weight[codes == c] @ table[codes == c] / mass[c] for c in range(k)])
+        centered = table - self.means_[codes]
         pooled = (centered * weight[:, None]).T @ centered / weight.sum()
         sphere = max(np.trace(pooled) / d, 1e-12) * np.eye(d)
         self.factors_, log_dets = [], []
         for c in range(k):
             rows = centered[codes == c]
             own = (rows * weight[codes == c, None]).T @ rows / mass[c]
-            share = len(rows) / (len(rows) + d)
+            share = mass[c] / (mass[c] + d)
             covariance = (1 - self.reg_param) * (share * own + (1 - share) * pooled) + self.reg_param * sphere
             factor = cho_factor(covariance + 1e-9 * sphere, lower=True)[0]
             self.factors_.append(np.tril(factor))

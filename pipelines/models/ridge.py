@@ -11,10 +11,11 @@ from sklearn.linear_model import Ridge
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, power_law
+from pipelines.models._target import StandardizedRegressor
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    return Ridge(alpha=params.get("alpha", 1.0), random_state=context.random_state)
+    return StandardizedRegressor(Ridge(alpha=params.get("alpha", 1.0), random_state=context.random_state))
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:

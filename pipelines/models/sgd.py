@@ -13,9 +13,14 @@ from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, power_law
 from pipelines.models._margins import MarginClassifier
 from pipelines.models._target import StandardizedRegressor
+from pipelines.weights import RelativeWeights
 
 EPOCHS = 100
 WITH_PROBABILITIES = ("log_loss", "modified_huber")
+
+
+class WeightedSGDClassifier(RelativeWeights, SGDClassifier):
+    """scikit-learn's estimator, for which only the ratios of the weights matter."""
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
@@ -33,7 +38,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         loss = params.get("loss", "squared_error")
         return StandardizedRegressor(SGDRegressor(loss=loss, epsilon=params.get("epsilon", 0.1), **common))
     loss = params.get("loss", "log_loss")
-    model = SGDClassifier(loss=loss, n_jobs=context.n_threads, **common)
+    model = WeightedSGDClassifier(loss=loss, n_jobs=context.n_threads, **common)
     return model if loss in WITH_PROBABILITIES else MarginClassifier(model, context.random_state)
 
 

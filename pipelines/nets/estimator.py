@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.early_stopping import Deadline, split_rows
+from pipelines.weights import weighted_rows
 
 if TYPE_CHECKING:
     from pipelines.nets.architectures import Architecture
@@ -81,17 +82,18 @@ class _NetEstimator(BaseEstimator):
         fit_together([self], [X], [y], [sample_weight])
         return self
 
-    def _target(self, y: ArrayLike) -> tuple[Array, int]:
+    def _target(self, y: Array, weight: Array) -> tuple[Array, int]:
         raise NotImplementedError
 
     def _finish(self, outputs: Array) -> Array:
         """Return probabilities or values from the outputs of the networks, shape (n_samples, n_outputs)."""
         raise NotImplementedError
 
-    def _table(self, X: Any, y: ArrayLike, weight: ArrayLike | None) -> _Table:
-        target, n_outputs = self._target(y)
-        weights = np.ones(len(target)) if weight is None else np.asarray(weight, dtype=np.float64)
-        return _Table(_inputs(X, self.settings), target, (weights / weights.mean()).astype(np.float32), n_outputs)
+    def _table(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> _Table:
+        X, values, relative = weighted_rows(X, y, sample_weight)
+        weight = np.ones(len(values)) if relative is None else relative / relative.mean()
+        target, n_outputs = self._target(values, weight)
+        return _Table(_inputs(X, self.settings), target, weight.astype(np.float32), n_outputs)
 
     def _members(self, table: _Table) -> list[FleetMember]:
         from pipelines.nets.architectures import Inputs
@@ -146,8 +148,8 @@ class NetClassifier(ClassifierMixin, _NetEstimator):
         Epochs until the lowest validation loss, of the network with the most epochs.
     """
 
-    def _target(self, y: ArrayLike) -> tuple[Array, int]:
-        self.classes_, codes = np.unique(np.asarray(y), return_inverse=True)
+    def _target(self, y: Array, weight: Array) -> tuple[Array, int]:
+        self.classes_, codes = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"a classifier needs at least two classes, the target has only {self.classes_[0]!r}")
         return codes.astype(np.int64), len(self.classes_)
@@ -177,10 +179,11 @@ class NetRegressor(RegressorMixin, _NetEstimator):
     weights_, n_iter_ : as for `NetClassifier`
     """
 
-    def _target(self, y: ArrayLike) -> tuple[Array, int]:
-        target = np.asarray(y, dtype=np.float64)
-        self.mean_, self.scale_ = float(target.mean()), float(target.std()) or 1.0
-        standard = ((target - self.mean_) / self.scale_).astype(np.float32)
+    def _target(self, y: Array, weight: Array) -> tuple[Array, int]:
+        values = y.astype(np.float64)
+        self.mean_ = float(np.average(values, weights=weight))
+        self.scale_ = float(np.sqrt(np.average((values - self.mean_) ** 2, weights=weight))) or 1.0
+        standard = ((values - self.mean_) / self.scale_).astype(np.float32)
         self.range_ = (float(standard.min()), float(standard.max()))
         return standard, 1
 

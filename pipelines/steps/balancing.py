@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from pipelines.component import Component, FitContext, TableTraits, space_of
+from pipelines.weights import weighted_rows
 
 MIN_CLASS_ROWS = 10  # undersampling leaves each class at least this number of rows, or all its rows
 
@@ -34,8 +35,7 @@ class BalancedClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the classifier on balanced rows."""
-        y = np.asarray(y)
-        weight = None if sample_weight is None else np.asarray(sample_weight, dtype=float)
+        X, y, weight = weighted_rows(X, y, sample_weight)
         self.classes_, codes = np.unique(y, return_inverse=True)
         counts = np.bincount(codes)
         self.classifier_ = clone(self.classifier)

@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 
 from pipelines.component import Component, FitContext
+from pipelines.weights import weighted_rows
 
 N_SPLITS = 3
 N_FITS = N_SPLITS + 1  # the last fit is on all rows
@@ -31,11 +32,12 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the classifier and the calibration."""
-        self.classes_, counts = np.unique(np.asarray(y), return_counts=True)
+        X, target, weight = weighted_rows(X, y, sample_weight)
+        self.classes_, counts = np.unique(target, return_counts=True)
         model = clone(self.classifier)
         if counts.min() >= N_SPLITS:
             model = CalibratedClassifierCV(model, method=self.method, cv=N_SPLITS, ensemble=False)
-        self.model_ = model.fit(X, y) if sample_weight is None else model.fit(X, y, sample_weight=sample_weight)
+        self.model_ = model.fit(X, target) if weight is None else model.fit(X, target, sample_weight=weight)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:

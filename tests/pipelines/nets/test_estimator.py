@@ -201,3 +201,15 @@ def test_outputs_of_rows_do_not_depend_on_the_other_rows(architecture: Architect
     X = rng.normal(size=(50, 3))
     np.testing.assert_allclose(net.predict(X)[:7], net.predict(X[:7]), rtol=1e-4)
     assert net.architecture_.inputs == Inputs(3)
+
+
+def test_units_of_weights_and_targets_do_not_matter_and_rows_of_weight_0_do_not_count() -> None:
+    X, y = load_diabetes(return_X_y=True)
+    X, y = StandardScaler().fit_transform(X)[:80], y[:80]
+    weight = np.random.default_rng(0).uniform(0.5, 2.0, 80)
+    settings = NetSettings(ARCHITECTURES["resnet"], config("resnet"), device="cpu")
+    plain = NetRegressor(settings).fit(X, y, weight).predict(X)
+    ignored = np.full((20, X.shape[1]), 1e6)
+    rows, target = np.concatenate([X, ignored]), np.concatenate([1e6 * y, [1e12] * 20])
+    scaled = NetRegressor(settings).fit(rows, target, np.concatenate([1e-9 * weight, np.zeros(20)])).predict(X)
+    np.testing.assert_allclose(scaled / 1e6, plain, rtol=1e-3)

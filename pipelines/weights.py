@@ -1,0 +1,74 @@
+"""Sample weights without a unit: rows of weight 0 are left out, and only the ratios of the other weights matter."""
+
+from __future__ import annotations
+
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+_DIVISORS = (1, 2, 3, 4, 5)  # the unit of counts is the smallest weight divided by one of these numbers
+_MAX_MEAN_COUNT = 10.0  # weights with a larger mean count are amounts, for example of money
+_TOLERANCE = 1e-6  # relative; a sum or a division may have rounded the weights
+
+
+def relative_weights(sample_weight: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return positive weights in a unit of their own.
+
+    Weights that are small multiples of a common unit are counts: a row of weight 3 is the same as three rows. Other
+    weights get the mean 1, so that penalties of a model count as much as without weights.
+
+    Parameters
+    ----------
+    sample_weight : ndarray of shape (n_samples,)
+        Positive weights.
+
+    Examples
+    --------
+    >>> relative_weights(np.array([0.2, 0.3, 0.2])).tolist()
+    [2.0, 3.0, 2.0]
+    >>> relative_weights(np.array([1e-9, 1.5e-7, 1.49e-7])).mean().round(6)
+    1.0
+    """
+    ratio = sample_weight / sample_weight.min()
+    for divisor in _DIVISORS:
+        counts = np.round(divisor * ratio)
+        if counts.mean() > _MAX_MEAN_COUNT:
+            break
+        if np.allclose(divisor * ratio, counts, rtol=_TOLERANCE, atol=0.0):
+            return np.asarray(counts)
+    return np.asarray(sample_weight / sample_weight.mean())
+
+
+def weighted_rows(
+    X: Any, y: ArrayLike, sample_weight: ArrayLike | None
+) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None]:
+    """Return the rows with a positive weight: features, target and relative weights.
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+    y : array-like of shape (n_samples,)
+    sample_weight : array-like of shape (n_samples,) or None
+        None gives all rows the same weight.
+    """
+    target = np.asarray(y)
+    if sample_weight is None:
+        return X, target, None
+    weight = np.asarray(sample_weight, dtype=np.float64)
+    counted = weight > 0
+    if not counted.any():  # a fold may have no other rows; without weights they still give a model
+        return X, target, None
+    if not counted.all():
+        X, target, weight = X[counted], target[counted], weight[counted]
+    return X, target, relative_weights(weight)
+
+
+class RelativeWeights:
+    """Base class that comes before a class of scikit-learn, whose `fit` then gets the result of `weighted_rows`."""
+
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fit to the rows with a positive weight."""
+        X, target, weight = weighted_rows(X, y, sample_weight)
+        super().fit(X, target, sample_weight=weight)  # type: ignore[misc]
+        return self

@@ -1,0 +1,45 @@
+"""Tests of sample weights without a unit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from automl.testing.components import make_estimator, make_table, make_traits, predict
+from pipelines.catalog import get_component
+from pipelines.weights import relative_weights
+
+# Families whose fit on rows with whole weights equals the fit on repeated rows. The others draw random rows (forests,
+# boosting, networks, stochastic gradient descent), or count rows in the leaves (trees).
+LIKE_REPEATED_ROWS = {
+    "bernoulli_nb": "binary",
+    "gaussian_nb": "binary",
+    "logistic_regression": "binary",
+    "qda": "binary",
+    "elastic_net": "regression",
+    "kernel_svm": "regression",
+    "linear_svm": "regression",
+    "ridge": "regression",
+}
+
+
+@pytest.mark.parametrize("name", LIKE_REPEATED_ROWS)
+def test_a_whole_weight_is_the_same_as_repeated_rows(name: str) -> None:
+    task: Any = LIKE_REPEATED_ROWS[name]
+    X, y = make_table(task)
+    counts = np.random.default_rng(3).integers(0, 4, len(y))
+    traits = make_traits(task, weighted=True)
+    weighted = make_estimator(get_component("model", name), traits).fit(X, y, sample_weight=1e-3 * counts)
+    repeated = make_estimator(get_component("model", name), traits).fit(np.repeat(X, counts, axis=0), y.repeat(counts))
+    expected = predict(repeated, X)
+    np.testing.assert_allclose(predict(weighted, X), expected, atol=0.01 * np.ptp(expected))
+
+
+@pytest.mark.parametrize("factor", [1e-9, 1.0, 1e9])
+def test_counts_are_found_in_any_unit_and_amounts_get_the_mean_1(factor: float) -> None:
+    assert relative_weights(factor * np.array([1.0, 4.0, 2.0])).tolist() == [1, 4, 2]
+    assert relative_weights(factor * np.array([2.0, 3.0, 3.0])).tolist() == [2, 3, 3]
+    amounts = np.array([1.0, 250.0, 77_000.0])
+    np.testing.assert_allclose(relative_weights(factor * amounts), amounts / amounts.mean())
