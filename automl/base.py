@@ -332,7 +332,7 @@ def _attributes(prepared: PreparedTask, result: RunResult) -> dict[str, Any]:
     task, reader = prepared.task, prepared.reader
     attributes = {
         "_reader": reader,
-        "_metric": task.metric,
+        "_metric": task.metric.without_table(),
         "_ensemble": result.ensemble,
         "_estimate": result.out_of_fold,
         "_guard_curve": result.guard_curve,

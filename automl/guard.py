@@ -149,7 +149,7 @@ class GuardMonitor:
             mean, holdout = ensemble.calibration(mean), ensemble.calibration(holdout)
         if ensemble.decision_weights is not None:
             mean, holdout = (one_hot_labels(p, ensemble.decision_weights) for p in (mean, holdout))
-        work_loss = loss_or_nan(self._task.metric, self._task.y[rows], mean, self._task.weights(rows))
+        work_loss = loss_or_nan(self._task.metric.take(rows), self._task.y[rows], mean, self._task.weights(rows))
         self._add(seconds, work_loss, holdout)
 
     def _holdout_predictions(self, evaluation: Evaluation) -> NDArray[np.float64]:
@@ -194,4 +194,5 @@ class GuardMonitor:
 
     def _loss(self, predictions: NDArray[np.float64], rows: NDArray[np.intp]) -> float:
         weights = None if self._holdout.sample_weight is None else self._holdout.sample_weight[rows]
-        return loss_or_nan(self._task.metric, self._holdout.y[rows], predictions[rows], weights)
+        metric = self._task.metric if self._holdout.metric is None else self._holdout.metric
+        return loss_or_nan(metric.take(rows), self._holdout.y[rows], predictions[rows], weights)

@@ -247,10 +247,11 @@ def _conclude(
     size, seed = settings.ensemble_size, settings.random_state
     members = select_members(history, artifacts, task, size, _CHOICE_ENDS * left, seed)
     bags = loader.load(members, started + _LOADING_ENDS * left)
-    ensemble = Ensemble(bags, task.traits.n_classes, min(n_workers, available_cpus()))
+    n_threads, limits = min(n_workers, available_cpus()), task.metric.prediction_range
+    ensemble = Ensemble(bags, task.traits.n_classes, n_threads, prediction_range=limits)
     if task.traits.n_classes:
         rows, p = out_of_fold(bags, history, artifacts, task)
-        known = (task.y[rows], p, task.metric, task.weights(rows), seed)
+        known = (task.y[rows], p, task.metric.take(rows), task.weights(rows), seed)
         deadline = started + _DECISION_ENDS * left
         ensemble.decision_weights = tune_decision_weights(*known, deadline)
         ensemble.calibration = calibrate(*known, max(deadline, time.monotonic() + 0.05 * left))

@@ -112,7 +112,7 @@ class OutOfFoldRecord:
     def loss(self, rows: Rows, predictions: Array) -> float:
         """Return the loss of predictions for some rows; NaN if the metric is undefined on these rows."""
         weights = None if self.sample_weight is None else self.sample_weight[rows]
-        return loss_or_nan(self.metric, self.y[rows], predictions, weights)
+        return loss_or_nan(self.metric.take(rows), self.y[rows], predictions, weights)
 
 
 def collect(
@@ -148,7 +148,7 @@ def collect(
         y=task.y[rows],
         sample_weight=task.weights(rows),
         units=np.unique(rows if task.groups is None else task.groups[rows], return_inverse=True)[1],
-        metric=task.metric,
+        metric=task.metric.take(rows),
         n_table_rows=task.traits.n_rows,
         size=size,
         tunes_decision=ensemble.decision_weights is not None,
@@ -296,7 +296,7 @@ def _score_resample(record: OutOfFoldRecord, drawn: Rows, left_out: Rows) -> flo
         distinct = np.unique(drawn[drawn < n_rows])
         w = None if record.sample_weight is None else record.sample_weight[distinct]
         mean = _mean_predictions(record, chosen, weights, distinct)
-        factors = tune_decision_weights(record.y[distinct], mean, record.metric, w, record.random_state)
+        factors = tune_decision_weights(record.y[distinct], mean, record.metric.take(distinct), w, record.random_state)
         predictions = predictions if factors is None else one_hot_labels(predictions, factors)
     return -record.loss(scored, predictions)
 
@@ -313,7 +313,7 @@ def _choose(record: OutOfFoldRecord, members: Sequence[int], rows: Rows) -> tupl
     if w is not None and not w.any():
         return chosen[:1], np.ones(1)
     stacked = np.stack([record.predictions[i][rows] for i in chosen])
-    weights = greedy_weights(stacked, record.y[rows], record.metric, min(_MAX_ROUNDS, record.size), w)
+    weights = greedy_weights(stacked, record.y[rows], record.metric.take(rows), min(_MAX_ROUNDS, record.size), w)
     return chosen, shrink_weights(weights, len(rows))
 
 

@@ -15,7 +15,7 @@ from automl.ensemble.calibration import Calibration
 from automl.ensemble.prediction import PredictionPlan
 from automl.errors import NothingFittedError
 from automl.task.class_scorers import roc_auc_losses
-from automl.task.metrics import Metric, loss_or_nan
+from automl.task.metrics import Metric, clip_predictions, loss_or_nan
 from automl.task.splits import is_forward_chaining
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
@@ -54,6 +54,8 @@ class Ensemble:
         Factors of the probabilities for the choice of a label; None for the most probable label.
     calibration : Calibration or None
         Map that is applied to the mean probabilities.
+    prediction_range : tuple of float or None
+        Smallest and largest prediction; see `Metric.prediction_range`.
     """
 
     bags: list[FoldBag]
@@ -61,6 +63,7 @@ class Ensemble:
     n_threads: int = 1
     decision_weights: Array | None = None
     calibration: Calibration | None = None
+    prediction_range: tuple[float, float] | None = None
 
     def predict(self, X: Any) -> Array:
         """Return probabilities of shape (n_samples, n_classes), or values of shape (n_samples,) for regression.
@@ -73,10 +76,10 @@ class Ensemble:
         weights = [bag.weight / len(bag.models) for bag in self.bags for _ in bag.models]
         each = self.plan().predict(X, self.n_threads)
         out = np.asarray(sum(weight * p.astype(np.float64) for weight, p in zip(weights, each, strict=True)))
-        if not self.n_classes:
-            return out
-        p = out / out.sum(axis=1, keepdims=True)
-        return p if self.calibration is None else self.calibration(p)
+        if self.n_classes:
+            out = out / out.sum(axis=1, keepdims=True)
+            out = out if self.calibration is None else self.calibration(out)
+        return clip_predictions(out, self.prediction_range)
 
     def plan(self) -> PredictionPlan:
         """Return the plan of the prediction, which is made at the first call and whenever the models have changed."""
@@ -164,9 +167,11 @@ def choose_members(
         stacked = np.stack(
             [np.concatenate([artifacts.predictions(e.configuration, f) for f in range(n_folds)]) for e in candidates]
         )
-        weights = select_weights(stacked, task.y[rows], task.metric, size, task.weights(rows), random_state, deadline)
+        metric = task.metric.take(rows)
+        weights = select_weights(stacked, task.y[rows], metric, size, task.weights(rows), random_state, deadline)
         mean = np.tensordot(weights, stacked[:, :shared], 1)
-        loss = loss_or_nan(task.metric, task.y[rows[:shared]], mean, task.weights(rows[:shared]))
+        metric = task.metric.take(rows[:shared])
+        loss = loss_or_nan(metric, task.y[rows[:shared]], mean, task.weights(rows[:shared]))
         if loss < best_loss:
             best_loss = loss
             best = [Member(e, float(w)) for e, w in zip(candidates, weights, strict=True) if w > 0]
@@ -223,6 +228,7 @@ def select_weights(
     if sample_weight is not None and not sample_weight.all():
         rows = np.flatnonzero(sample_weight)  # a random part of all rows could have only rows of weight 0
         predictions, y, sample_weight = predictions[:, rows], y[rows], sample_weight[rows]
+        metric = metric.take(rows)
     n_candidates, n_rows = predictions.shape[:2]
     if n_candidates == 1 or size == 1:
         return np.eye(n_candidates)[0]
@@ -237,7 +243,7 @@ def select_weights(
         if bags and time.monotonic() > deadline:
             break
         w = None if sample_weight is None else sample_weight[rows]
-        bags.append(greedy_weights(predictions[:, rows], y[rows], metric, size, w, deadline))
+        bags.append(greedy_weights(predictions[:, rows], y[rows], metric.take(rows), size, w, deadline))
     return shrink_weights(np.mean(bags, axis=0), n_rows)
 
 

@@ -69,7 +69,7 @@ def tune_decision_weights(
     part = np.arange(len(rows)) % _PARTS
 
     def loss(at: Array, p: Array) -> float:
-        return loss_or_nan(metric, y[at], p[at], None if sample_weight is None else sample_weight[at])
+        return loss_or_nan(metric.take(at), y[at], p[at], None if sample_weight is None else sample_weight[at])
 
     plain = one_hot_labels(probabilities, np.ones(n_classes))
     if loss(rows, plain) != loss(rows, probabilities):

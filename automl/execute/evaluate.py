@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from automl.execute.machine import MemoryMeter
+from automl.task.metrics import clip_predictions
 from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
@@ -130,11 +131,16 @@ def _score(
         return FoldResult(float("nan"), seconds[0], 0.0, {"cpu_seconds": seconds[1]})
     scored = task.folds[fold][1]
     start = time.perf_counter()
-    predictions = predict(model, task.X[scored], task.traits.n_classes)
+    metric = task.metric
+    predictions = clip_predictions(predict(model, task.X[scored], task.traits.n_classes), metric.prediction_range)
     predict_seconds = time.perf_counter() - start
-    loss = task.metric.loss(task.y[scored], predictions, task.weights(scored))
+    try:
+        loss = metric.take(scored).loss(task.y[scored], predictions, task.weights(scored))
+    except Exception as error:  # the scorer may be the user's code
+        reason = f"{type(error).__name__}: {error}".replace("\n", " ")
+        raise InvalidPredictionsError(f"{metric.name} has no value on fold {fold}: {reason}") from error
     if not np.isfinite(loss):
-        raise InvalidPredictionsError(f"{task.metric.name} is {loss} on fold {fold}")
+        raise InvalidPredictionsError(f"{metric.name} is {-loss} on fold {fold}")
     artifacts.write(trial.configuration, fold, model, predictions)
     _write_holdout_predictions(task, trial, fold, model, artifacts)
     iterations = getattr(model[-1], "n_iter_", None)
@@ -151,9 +157,9 @@ def _score(
 def _write_holdout_predictions(task: Task, trial: Trial, fold: int, model: Pipeline, artifacts: Artifacts) -> None:
     """Predict the holdout rows here, where the model is in memory; the parent would have to read the model."""
     if task.holdout is not None:
-        np.save(
-            artifacts.holdout_path(trial.configuration, fold), predict(model, task.holdout.X, task.traits.n_classes)
-        )
+        holdout = predict(model, task.holdout.X, task.traits.n_classes)
+        clipped = clip_predictions(holdout, task.metric.prediction_range)
+        np.save(artifacts.holdout_path(trial.configuration, fold), clipped)
 
 
 def import_libraries(family: str) -> None:

@@ -307,7 +307,7 @@ def _compare(
     for number, ((train, test), new) in enumerate(zip(task.folds, fitted, strict=True)):
         scored = fresh[test]
         at = test[scored]
-        pair = (-loss_or_nan(task.metric, task.y[at], p, task.weights(at)) for p in (old[at], new[scored]))
+        pair = (-loss_or_nan(task.metric.take(at), task.y[at], p, task.weights(at)) for p in (old[at], new[scored]))
         rows.append((number, len(train), len(at), *(pair if len(at) else (np.nan, np.nan))))
     return pd.DataFrame(rows, columns=["fold", "n_train", "n_test", "old", "new"])
 
@@ -335,7 +335,7 @@ def _record(task: Task, fitted: Sequence[Array], seed: int) -> OutOfFoldRecord:
 def _copy_with(estimator: Any, prepared: PreparedTask, ensemble: Ensemble) -> Any:
     """Return a copy of the estimator with the reader, the rows and the ensemble of the new rows."""
     new, reader = copy.copy(estimator), prepared.reader
-    new._ensemble, new._reader, new._metric = ensemble, reader, prepared.task.metric
+    new._ensemble, new._reader, new._metric = ensemble, reader, prepared.task.metric.without_table()
     new._rows = TrainingRows.from_task(prepared.task)
     new.scorer_ = prepared.task.metric.scorer
     new.n_features_in_ = reader.n_features_in_

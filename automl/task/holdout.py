@@ -87,7 +87,12 @@ def split_holdout(task: Task, holdout: NDArray[np.bool_]) -> Task:
         folds=folds,
         sample_weight=task.weights(rest),
         groups=None if task.groups is None else task.groups[rest],
+        metric=task.metric.take(rest),
         holdout=HoldoutRows(
-            task.X[taken], task.y[taken], task.weights(taken), None if task.groups is None else task.groups[taken]
+            task.X[taken],
+            task.y[taken],
+            task.weights(taken),
+            None if task.groups is None else task.groups[taken],
+            task.metric.take(taken),
         ),
     )

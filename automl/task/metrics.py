@@ -5,12 +5,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer
 
 from automl.task.class_scorers import (
@@ -22,6 +21,7 @@ from automl.task.class_scorers import (
     roc_auc_losses,
 )
 from automl.task.positive_class import CodedScorer, on_positive_class, positive_code
+from automl.task.scorers import StoredClassifier, StoredRegressor, TableProbe, take_rows
 
 Array = NDArray[Any]
 Loss = Callable[[Array, Array, Array | None], float]
@@ -150,41 +150,6 @@ _UNBOUNDED = ("positive_likelihood_ratio", "mutual_info_score")  # scorers of sc
 ALIASES = {"log_loss": "neg_log_loss", "rmse": "neg_root_mean_squared_error", "mae": "neg_mean_absolute_error"}
 
 
-class _StoredModel(BaseEstimator):
-    """A model that returns predictions made earlier, so that a scorer can score them."""
-
-    def __init__(self, predictions: Array | None = None, classes: Array | None = None):
-        self.predictions = predictions
-        self.classes = classes
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return True
-
-
-class _StoredClassifier(ClassifierMixin, _StoredModel):
-    @property
-    def classes_(self) -> Array:
-        assert self.classes is not None
-        return self.classes
-
-    def predict_proba(self, X: Any) -> Array:
-        assert self.predictions is not None
-        return self.predictions
-
-    def decision_function(self, X: Any) -> Array:
-        p = np.log(np.clip(self.predict_proba(X), 1e-15, 1.0))
-        return p[:, 1] - p[:, 0] if p.shape[1] == 2 else p
-
-    def predict(self, X: Any) -> Array:
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
-
-
-class _StoredRegressor(RegressorMixin, _StoredModel):
-    def predict(self, X: Any) -> Array:
-        assert self.predictions is not None
-        return self.predictions
-
-
 @dataclass(frozen=True)
 class Metric:
     """A scorer as a loss (the negated score) on stored predictions.
@@ -204,6 +169,12 @@ class Metric:
         The highest possible score.
     positive : int
         Code of the class of interest, for scorers of one of two classes.
+    reads_table : bool
+        Whether the scorer reads the rows of the table, beside the predictions for them.
+    table : DataFrame, ndarray or sparse matrix, optional
+        The rows of the target, in the form in which the user gave them, if the scorer reads them.
+    prediction_range : tuple of float, optional
+        Smallest and largest prediction for which the scorer has a value; None if it has a value everywhere.
     """
 
     name: str
@@ -212,11 +183,25 @@ class Metric:
     fast: str | None = None
     best: float = float("inf")
     positive: int = 1
+    reads_table: bool = False
+    table: Any = None
+    prediction_range: tuple[float, float] | None = None
 
     @property
     def is_mean_over_classes(self) -> bool:
         """Whether the score is a mean over the classes of the scored rows."""
         return isinstance(self.scorer, AllClassesScorer) and self.name in CLASS_MEANS
+
+    def take(self, rows: Array) -> Metric:
+        """Return the metric for some rows of its target; rows are numbers or a mask."""
+        if self.table is None:
+            return self
+        numbers = np.flatnonzero(rows) if rows.dtype == bool else rows
+        return replace(self, table=take_rows(self.table, numbers))
+
+    def without_table(self) -> Metric:
+        """Return the metric without the rows of the table."""
+        return self if self.table is None else replace(self, table=None)
 
     def loss(self, y: Array, predictions: Array, sample_weight: Array | None = None) -> float:
         """Return the loss of predictions for an encoded target.
@@ -233,6 +218,11 @@ class Metric:
         -------
         float
             NaN if the metric is undefined on these rows.
+
+        Raises
+        ------
+        ValueError
+            If the scorer reads the table, and the metric does not have the rows of `y`; see `take`.
         """
         if self.fast is not None:
             if sample_weight is not None and not sample_weight.any():
@@ -240,12 +230,42 @@ class Metric:
             if self.fast in FAST_OF_ONE_CLASS:
                 return FAST_OF_ONE_CLASS[self.fast](y, predictions, sample_weight, self.positive)
             return FAST[self.fast](y, predictions, sample_weight)
-        model = _StoredRegressor(predictions) if self.classes is None else _StoredClassifier(predictions, self.classes)
-        target = y if self.classes is None else self.classes[y]
-        rows = np.zeros((len(y), 1))
-        if sample_weight is None:
-            return -float(self.scorer(model, rows, target))
-        return -float(self.scorer(model, rows, target, sample_weight=sample_weight))
+        if self.reads_table and (self.table is None or self.table.shape[0] != len(y)):
+            raise ValueError(f"scoring {self.name!r} reads the rows of the table, which are not at hand here")
+        return self._call(y, predictions, sample_weight, np.zeros((len(y), 1)) if self.table is None else self.table)
+
+    def needs_table(self, y: Array, predictions: Array, sample_weight: Array | None) -> bool:
+        """Return whether the scorer reads the table, or has no value without it.
+
+        Scorers of `make_scorer` only pass the table on to the model. Any other callable is tried once.
+        """
+        known = isinstance(self.scorer, CodedScorer | AllClassesScorer) or hasattr(self.scorer, "_score_func")
+        if self.fast is not None or known:
+            return False
+        probe = TableProbe()
+        with warnings.catch_warnings(action="ignore"):
+            try:
+                loss = self._call(y, predictions, sample_weight, probe)
+            except Exception:  # noqa: BLE001  the scorer is the user's code
+                return True
+        return not np.isfinite(loss) or TableProbe.was_read(probe)
+
+    def _call(self, y: Array, predictions: Array, sample_weight: Array | None, table: Any) -> float:
+        known = table if self.reads_table else None  # other scorers ask for all rows
+        if self.classes is None:
+            model, target = StoredRegressor(predictions, table=known), y
+        else:
+            model, target = StoredClassifier(predictions, self.classes, known), self.classes[y]
+        weight = {} if sample_weight is None else {"sample_weight": sample_weight}
+        return -float(self.scorer(model, table, target, **weight))
+
+
+def clip_predictions(predictions: Array, prediction_range: tuple[float, float] | None) -> Array:
+    """Return predictions within `Metric.prediction_range`; probabilities of a row still sum to 1."""
+    if prediction_range is None:
+        return predictions
+    clipped = np.clip(predictions, *prediction_range)
+    return clipped / clipped.sum(axis=1, keepdims=True) if clipped.ndim == 2 else clipped
 
 
 def loss_or_nan(metric: Metric, y: Array, predictions: Array, sample_weight: Array | None = None) -> float:

@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
-from sklearn.utils import _safe_indexing
 
 from automl.task import validation
 from automl.task.holdout import choose_holdout, split_holdout
+from automl.task.metric_domain import adapt_metric
 from automl.task.metrics import make_metric
+from automl.task.scorers import take_rows
 from automl.task.splits import make_folds
 from automl.task.table_validation import check_table
 from automl.task.task import Task
@@ -107,12 +107,11 @@ def prepare(
         if holdout is None:
             table = reader.fit_transform(data.X)
         else:
-            table = reader.fit(_take_rows(data.X, ~holdout)).transform(data.X)
+            table = reader.fit(take_rows(data.X, np.flatnonzero(~holdout))).transform(data.X)
     n_classes = 0 if classes is None else len(classes)
     validation.check_scoring_classes(scoring, n_classes)
     kind = task_type(n_classes)
-    metric = make_metric(scoring, kind, classes, positive_label)
-    validation.check_metric(metric, y, n_classes, weights)
+    metric = adapt_metric(make_metric(scoring, kind, classes, positive_label), data.X, y, n_classes, weights)
     folds = make_folds(
         y,
         classification,
@@ -134,8 +133,3 @@ def prepare(
         groups=groups,
     )
     return PreparedTask(task if holdout is None else split_holdout(task, holdout), reader, classes)
-
-
-def _take_rows(X: Any, mask: Array) -> Any:
-    """Return the rows of a table that a mask selects; the table has any accepted type."""
-    return _safe_indexing(X.tocsr() if sparse.issparse(X) else X, np.flatnonzero(mask))

@@ -80,7 +80,9 @@ def make_folds(
             return ""
         if holdout is not None:
             rows = rows[~holdout[rows]]
-        reason = try_metric(metric, y[rows], trial[rows], None if sample_weight is None else sample_weight[rows])
+        reason = try_metric(
+            metric.take(rows), y[rows], trial[rows], None if sample_weight is None else sample_weight[rows]
+        )
         return reason and f"scoring {metric.name!r} has no value: {reason}"
 
     if cv is not None and not isinstance(cv, Integral):

@@ -28,6 +28,7 @@ class HoldoutRows:
     y: NDArray[Any]
     sample_weight: NDArray[np.float64] | None = None
     groups: NDArray[Any] | None = None
+    metric: Metric | None = None  # the metric of the task, for these rows
 
 
 @dataclass(frozen=True)
