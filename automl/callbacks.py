@@ -98,4 +98,5 @@ def leading_ensemble(history: RunHistory, artifacts: Artifacts, task: Task) -> E
         return None
     best = finished[0]
     models = [artifacts.model(best.configuration, fold) for fold in predicting_folds(best, task)]
-    return Ensemble([FoldBag(best.configuration, 1.0, models)], task.traits.n_classes)
+    bag, limits = FoldBag(best.configuration, 1.0, models), task.metric.prediction_range
+    return Ensemble([bag], task.traits.n_classes, prediction_range=limits)

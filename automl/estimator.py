@@ -13,6 +13,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from automl.base import BaseAutoML
 from automl.decision_threshold import DecisionThreshold
 from automl.guard import Guard
+from automl.task.target import score_labels, score_numbers
 from automl.trials.history import RunHistory
 from automl.trials.trial import TrialResult
 
@@ -279,6 +280,40 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, BaseAutoML):
         with np.errstate(divide="ignore"):
             return np.asarray(np.log(self._predict(X)))
 
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """
+        Return the accuracy of `predict` on a labeled table.
+
+        Parameters
+        ----------
+        X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+            A table with the columns of the training table.
+        y : array-like of shape (n_samples,)
+            The true labels, in any type that `fit` accepts.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            The share of the rows whose label is predicted.
+
+        Raises
+        ------
+        InvalidInputError
+            If the table or the target cannot be used.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from automl import AutoMLClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], n_jobs=1, verbose=0).fit(X, y)
+        >>> clf.score(X, y) > 0.9
+        True
+        """
+        return score_labels(y, X, self.predict(X), sample_weight)
+
 
 class AutoMLRegressor(RegressorMixin, BaseAutoML):
     """
@@ -420,3 +455,37 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
         (2,)
         """
         return self._predict(X)
+
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+        """
+        Return the coefficient of determination of `predict` on a labeled table.
+
+        Parameters
+        ----------
+        X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+            A table with the columns of the training table.
+        y : array-like of shape (n_samples,)
+            The true values, in any type that `fit` accepts.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows.
+
+        Returns
+        -------
+        float
+            1 for perfect predictions, 0 for predictions that are as good as the mean.
+
+        Raises
+        ------
+        InvalidInputError
+            If the table or the target cannot be used.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
+        >>> reg.score(X, y) > 0.3
+        True
+        """
+        return score_numbers(y, X, self.predict(X), sample_weight)

@@ -79,12 +79,33 @@ def check_target(y: Any, X: Any, classification: bool) -> tuple[Array, Array | N
     InvalidInputError
         If the target cannot be learned, or if only the other estimator can use it.
     """
+    values = read_target(y, X)
+    if classification:
+        return _classes(values)
+    numbers = as_numbers(values)
+    if len(numbers) == 1:
+        raise InvalidInputError("y has a single value (n_samples=1); at least 2 rows are needed")
+    if numbers.min() == numbers.max():
+        raise InvalidInputError(
+            f"y is constant ({numbers[0]:g} in every row); pass a target with at least 2 different values"
+        )
+    return numbers, None
+
+
+def read_target(y: Any, X: Any) -> Array:
+    """Return a target of any accepted type as an array of one dimension, one value for each row of the table.
+
+    Raises
+    ------
+    InvalidInputError
+        If a value is missing or infinite, or if the target has another length than the table.
+    """
     if y is None:
         raise InvalidInputError("fit requires y to be passed, but the target y is None; pass one value for each row")
     values = _flat("y", y)
     _check_length("y", values, X)
     _check_present("y", values)
-    return _classes(values) if classification else (_numbers(values), None)
+    return values
 
 
 def check_metric(metric: Metric, y: Array, n_classes: int, sample_weight: Array | None) -> None:
@@ -317,7 +338,14 @@ def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, np.generic) else value
 
 
-def _numbers(values: Array) -> NDArray[np.float64]:
+def as_numbers(values: Array) -> NDArray[np.float64]:
+    """Return the values of a target of quantities as floats.
+
+    Raises
+    ------
+    InvalidInputError
+        If they are not numbers.
+    """
     if values.dtype.kind not in "iufb":
         try:
             if any(isinstance(value, str | bytes) for value in values[:1]) or values.dtype.kind in "mM":
@@ -331,10 +359,4 @@ def _numbers(values: Array) -> NDArray[np.float64]:
     else:
         numbers = values.astype(np.float64)
     _check_present("y", numbers)
-    if len(numbers) == 1:
-        raise InvalidInputError("y has a single value (n_samples=1); at least 2 rows are needed")
-    if numbers.min() == numbers.max():
-        raise InvalidInputError(
-            f"y is constant ({numbers[0]:g} in every row); pass a target with at least 2 different values"
-        )
     return numbers

@@ -1,11 +1,17 @@
-"""Tests of the guess whether a target holds classes or quantities."""
+"""Tests of targets: the guess whether they hold classes or quantities, and the scores of predictions for them."""
 
 from __future__ import annotations
 
+from decimal import Decimal
+
+import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import GridSearchCV, cross_val_score
 
-from automl.task.target import guess_task
+from automl import AutoMLClassifier
+from automl.task.target import guess_task, score_labels, score_numbers
+from automl.task.validation import check_target
 
 
 @pytest.mark.parametrize(
@@ -24,3 +30,58 @@ from automl.task.target import guess_task
 )
 def test_the_task_is_guessed_from_the_target(values, task):
     assert guess_task(pd.Series(list(values)))[0] == task
+
+
+DAYS = pd.Series(pd.date_range("2024-01-01", periods=40))
+LABELS = {
+    "object integers": pd.Series([0, 1] * 20, dtype=object),
+    "object truth values": pd.Series([False, True] * 20, dtype=object),
+    "truth values": [False, True] * 20,
+    "nullable integers": pd.Series([0, 1] * 20, dtype="Int64"),
+    "nullable truth values": pd.Series([False, True] * 20, dtype="boolean"),
+    "nullable strings": pd.Series(["a", "b"] * 20, dtype="string"),
+    "categories of integers": pd.Series([3, 5] * 20, dtype="category"),
+    "categories of strings": pd.Categorical(["a", "b"] * 20),
+    "object strings": np.array(["a", "b"] * 20, dtype=object),
+    "whole floats": [0.0, 1.0] * 20,
+    "intervals": pd.cut(pd.Series(range(40)), 2),
+    "periods": DAYS.dt.to_period("M"),
+    "dates": DAYS.dt.to_period("M").dt.to_timestamp(),
+    "a column": np.array([["a"], ["b"]] * 20),
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+def test_score_reads_labels_of_every_type_that_fit_accepts(kind):
+    X = np.zeros((40, 1))
+    codes, classes = check_target(LABELS[kind], X, classification=True)
+    assert score_labels(LABELS[kind], X, classes[codes]) == 1
+    assert score_labels(LABELS[kind], X, classes[1 - codes]) == 0
+    assert score_labels(LABELS[kind], X, classes[np.zeros(40, dtype=int)], codes == 0) == 1
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        pd.Series([1, 2.5, 3] * 4, dtype=object),
+        pd.Series([1, 2.5, 3] * 4, dtype="Float64"),
+        pd.Series([Decimal(1), Decimal(2), Decimal(3)] * 4),
+        pd.Series([1, 2, 3] * 4, dtype="category"),
+        np.array([True, False, True] * 4, dtype=object),
+    ],
+    ids=["object floats", "nullable floats", "decimals", "categories", "object truth values"],
+)
+def test_score_reads_numbers_of_every_type_that_fit_accepts(y):
+    X = np.zeros((12, 1))
+    numbers, _ = check_target(y, X, classification=False)
+    assert score_numbers(y, X, numbers) == 1
+    assert score_numbers(y, X, np.full(12, numbers.mean())) == pytest.approx(0)
+
+
+def test_scikit_learn_searches_and_cross_validates_on_integers_in_an_object_column():
+    X = np.random.default_rng(0).normal(size=(60, 2))
+    y = (X[:, 0] > 0).astype(int).astype(object)
+    clf = AutoMLClassifier(time_budget=None, max_trials=1, n_jobs=1, cv=2, verbose=0, include=["lda"])
+    assert (cross_val_score(clf, X, y, cv=2) > 0.8).all()
+    assert GridSearchCV(clf, {"random_state": [0]}, cv=2).fit(X, y).best_score_ > 0.8
