@@ -9,6 +9,7 @@ score of the incumbent in the search; the free score is its score on the holdout
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 _UPDATE_AFTER = 0.1  # share of the trials so far that must follow before the next update
 _RESAMPLES = 40
+_MAX_SECONDS = 4.0  # that all resamples of one comparison may take
 _STANDARD_ERRORS = 2.5  # by which the free score must get worse; the limit is high because it is tested many times
 _COLUMNS = ["seconds", "work", "free", "parted"]
 
@@ -188,6 +190,10 @@ class GuardMonitor:
         units = np.arange(len(point.predictions)) if self._holdout.groups is None else self._holdout.groups
         units = np.unique(units, return_inverse=True)[1]
         rng = np.random.default_rng(self._seed)
+        start = time.monotonic()
+        self._loss(point.predictions, np.arange(len(point.predictions)))
+        if 2 * _RESAMPLES * (time.monotonic() - start) > _MAX_SECONDS:
+            return False  # the scorer is too slow to show that a difference is more than noise
         samples = [draw_units(units, rng)[0] for _ in range(_RESAMPLES)]
         differences = [self._loss(point.predictions, rows) - self._loss(best.predictions, rows) for rows in samples]
         return bool(point.holdout_loss - best.holdout_loss > _STANDARD_ERRORS * np.nanstd(differences))

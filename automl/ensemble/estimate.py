@@ -41,6 +41,8 @@ _RESAMPLES = (40, 200)  # lowest and highest number
 _MAX_SCORED_ROWS = 1.5e8  # rows that all calls of metrics may score together, which takes about ten seconds
 _OVERHEAD_ROWS = {True: 200, False: 40_000}  # time of one call of a fast metric and of another scorer, in rows
 _FOLD_MODEL_FACTOR = 1.3  # times the width that the rows alone explain, see `estimate_score`
+_MAX_SECONDS = 60.0  # after which no further resample starts; only a slow scorer of the user needs as long
+_MIN_RESAMPLES_FOR_INTERVAL = 10
 _MAX_REDRAWS = 20  # of one resample, until both parts hold every class
 
 
@@ -208,12 +210,16 @@ def estimate_score(record: OutOfFoldRecord, level: float = LEVEL) -> Estimate:
     Returns
     -------
     Estimate
-        All its scores are NaN if the metric is undefined on every resample.
+        All its scores are NaN if the metric is undefined on every resample. The ends of the interval are NaN if the
+        scorer is so slow that a minute is enough for a few resamples only.
     """
     rng = np.random.default_rng(record.random_state)
     scores, n_left_out = [], []
+    start = time.monotonic()
     with single_threaded():
         for drawn, left_out in _resamples(record, rng):
+            if time.monotonic() - start > _MAX_SECONDS:
+                break
             scores.append(_score_resample(record, drawn, left_out))
             n_left_out.append(len(np.unique(record.units[left_out])))
     defined = np.isfinite(scores)
@@ -224,6 +230,8 @@ def estimate_score(record: OutOfFoldRecord, level: float = LEVEL) -> Estimate:
     n_scored = float(np.mean(np.array(n_left_out)[defined]))
     scale = _FOLD_MODEL_FACTOR * np.sqrt(n_scored / (n_units - n_scored))
     mean = float(kept.mean())
+    if len(kept) < _MIN_RESAMPLES_FOR_INTERVAL:
+        return Estimate(mean, np.nan, np.nan, level)
     low, high = mean + scale * (np.quantile(kept, [(1 - level) / 2, (1 + level) / 2]) - mean)
     return Estimate(mean, float(low), min(float(high), record.metric.best), level)
 

@@ -163,6 +163,8 @@ def choose_members(
     shared = sum(len(task.folds[f][1]) for f in range(sets[-1][0])) if sets else 0
     best_loss, best = float("inf"), list[Member]()
     for n_folds, candidates in sets:
+        if time.monotonic() + 3 * task.metric.seconds > deadline:  # a slow scorer; the best configuration is known
+            break
         rows = np.concatenate([task.folds[f][1] for f in range(n_folds)])
         stacked = np.stack(
             [np.concatenate([artifacts.predictions(e.configuration, f) for f in range(n_folds)]) for e in candidates]
@@ -263,12 +265,14 @@ def greedy_weights(
 
     Among candidates with the same loss, chosen candidates come first, then the earlier one.
     """
-    losses_with = _loss_function(predictions, y, metric, w)
+    losses_with = _loss_function(predictions, y, metric, w, deadline)
     counts = np.zeros(len(predictions), dtype=int)
     total = np.zeros(predictions.shape[1:])
     best_loss, best_counts = float("inf"), counts
     for done in range(size):
         losses = np.nan_to_num(losses_with(total, done), nan=np.inf)
+        if done and time.monotonic() > deadline:  # the last losses may be missing
+            break
         lowest = losses.min()
         ties = np.flatnonzero(losses <= lowest + 1e-9 * abs(lowest))
         pick = max(ties, key=lambda i: (counts[i] > 0, -i))
@@ -277,19 +281,18 @@ def greedy_weights(
         total = total + predictions[pick]
         if lowest < best_loss:
             best_loss, best_counts = lowest, counts
-        if time.monotonic() > deadline:
-            break
     if best_counts.sum() == 0:
         best_counts = np.eye(len(predictions), dtype=int)[0]
     return best_counts / best_counts.sum()
 
 
 def _loss_function(
-    predictions: Array, y: Array, metric: Metric, w: Array | None
+    predictions: Array, y: Array, metric: Metric, w: Array | None, deadline: float
 ) -> Callable[[Array, int], Sequence[float] | Array]:
     """Return a function that gives the loss with each candidate added, shape (n_candidates,).
 
-    Its arguments are the sum of the predictions chosen so far and their number.
+    Its arguments are the sum of the predictions chosen so far and their number. After the deadline, a scorer without a
+    fast loss is called for the first candidate only; the other losses are infinite.
     """
     if metric.fast == "neg_log_loss":
         own = predictions[:, np.arange(len(y)), y].astype(np.float64)
@@ -315,6 +318,10 @@ def _loss_function(
         return roc_aucs
 
     def general(total: Array, done: int) -> list[float]:
-        return [loss_or_nan(metric, y, (total + p) / (done + 1), w) for p in predictions]
+        losses = [float("inf")] * len(predictions)
+        for i, p in enumerate(predictions):
+            if i == 0 or time.monotonic() < deadline:
+                losses[i] = loss_or_nan(metric, y, (total + p) / (done + 1), w)
+        return losses
 
     return general

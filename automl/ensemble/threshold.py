@@ -16,6 +16,7 @@ _LOGITS = np.linspace(-5, 5, 41)  # logits of the thresholds that are tried for 
 _POWERS = np.linspace(0, 1.25, 6)  # powers of the classes' shares that are tried for more than two classes
 _PARTS = 5
 _MAX_ROWS = 20_000
+_SHORTER_CALL = 0.3  # the least share of the seconds of the first call that another call takes
 
 
 def one_hot_labels(probabilities: Array, decision_weights: Array) -> Array:
@@ -56,7 +57,8 @@ def tune_decision_weights(
     probabilities : ndarray of shape (n_samples, n_classes)
         Out-of-fold predictions.
     deadline : float
-        Time of `time.monotonic`, in seconds. If the tuning would end later, it stops and the result is None.
+        Time of `time.monotonic`, in seconds. If the tuning would end later, by the seconds of the first call of the
+        metric, it does not start. It also stops at this time; the result is None in both cases.
 
     Returns
     -------
@@ -72,7 +74,13 @@ def tune_decision_weights(
         return loss_or_nan(metric.take(at), y[at], p[at], None if sample_weight is None else sample_weight[at])
 
     plain = one_hot_labels(probabilities, np.ones(n_classes))
-    if loss(rows, plain) != loss(rows, probabilities):
+    start = time.monotonic()
+    if start + 2 * metric.seconds > deadline:
+        return None
+    plain_loss = loss(rows, plain)
+    seconds = time.monotonic() - start
+    n_calls = _PARTS * (len(_LOGITS if n_classes == 2 else _POWERS) + 2)
+    if start + (2 + _SHORTER_CALL * n_calls) * seconds > deadline or plain_loss != loss(rows, probabilities):
         return None
     if n_classes == 2:
         choices = np.array([weights_of_threshold(threshold, positive=1) for threshold in 1 / (1 + np.exp(-_LOGITS))])
@@ -84,7 +92,11 @@ def tune_decision_weights(
     best, gains = [], []
     for k in range(_PARTS):
         start = time.monotonic()
-        losses = np.nan_to_num([loss(rows[part != k], one_hot) for one_hot in labels], nan=np.inf)
+        losses = np.full(len(labels), np.inf)
+        for i, one_hot in enumerate(labels):
+            if time.monotonic() > deadline:
+                return None
+            losses[i] = np.nan_to_num(loss(rows[part != k], one_hot), nan=np.inf)
         ties = np.flatnonzero(losses == losses.min())
         best.append(int(ties[len(ties) // 2]))
         gains.append(loss(rows[part == k], plain) - loss(rows[part == k], labels[best[-1]]))

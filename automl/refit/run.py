@@ -323,7 +323,7 @@ def _record(task: Task, fitted: Sequence[Array], seed: int) -> OutOfFoldRecord:
         y=task.y[rows],
         sample_weight=task.weights(rows),
         units=np.unique(rows if task.groups is None else task.groups[rows], return_inverse=True)[1],
-        metric=task.metric,
+        metric=task.metric.take(rows),
         n_table_rows=task.traits.n_rows,
         size=1,
         tunes_decision=False,

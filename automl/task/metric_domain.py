@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
@@ -38,7 +39,9 @@ def adapt_metric(metric: Metric, X: Any, y: Array, n_classes: int, sample_weight
     predictions = arbitrary_predictions(y, n_classes)
     if metric.needs_table(y, predictions, sample_weight):
         metric = replace(metric, reads_table=True, table=take_rows(X, np.arange(len(y))))
+    start = time.perf_counter()
     check_metric(metric, y, n_classes, sample_weight)
+    metric = replace(metric, seconds=time.perf_counter() - start)
     if metric.fast is not None:
         return metric
     counted = np.flatnonzero(np.ones(len(y)) if sample_weight is None else sample_weight)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -175,6 +175,8 @@ class Metric:
         The rows of the target, in the form in which the user gave them, if the scorer reads them.
     prediction_range : tuple of float, optional
         Smallest and largest prediction for which the scorer has a value; None if it has a value everywhere.
+    seconds : float
+        Seconds of one call for all rows; 0 where they were not measured.
     """
 
     name: str
@@ -186,6 +188,7 @@ class Metric:
     reads_table: bool = False
     table: Any = None
     prediction_range: tuple[float, float] | None = None
+    seconds: float = field(default=0.0, compare=False)
 
     @property
     def is_mean_over_classes(self) -> bool:

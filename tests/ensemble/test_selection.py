@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 import pytest
+from sklearn.metrics import make_scorer
 
 from automl.ensemble.selection import select_members, select_weights
 from automl.errors import NothingFittedError
@@ -75,3 +76,16 @@ def test_fewer_rows_shrink_the_weights_further_towards_equal_weights():
 def test_a_history_without_a_finished_fold_is_one_clear_error(tmp_path):
     with pytest.raises(NothingFittedError, match="no configuration has finished a fold"):
         select_members(RunHistory(), Artifacts(tmp_path), make_task(), size=25, seconds=1.0, random_state=0)
+
+
+def test_selection_with_a_slow_scorer_ends_within_a_call_of_its_deadline():
+    calls = []
+
+    def slow(y_true, y_pred):
+        calls.append(time.sleep(0.03))
+        return float(np.mean(y_true == y_pred))
+
+    metric = make_metric(make_scorer(slow), "binary", np.array([0, 1]))
+    weights = select_weights(_candidates([1.0] * 6), Y, metric, 25, deadline=time.monotonic() + 0.1)
+    assert 1 <= len(calls) <= 5
+    assert weights.sum() == pytest.approx(1)

@@ -80,3 +80,15 @@ def test_sample_weights_change_the_decision_weights():
 def test_a_deadline_in_the_past_gives_no_decision_weights():
     p, y = _rare(0.15)
     assert tune_decision_weights(y, p, _metric("f1"), deadline=time.monotonic() - 1) is None
+
+
+def test_the_tuning_does_not_start_where_the_first_call_of_a_slow_scorer_shows_that_it_ends_too_late():
+    calls = []
+
+    def slow(y_true, y_pred):
+        calls.append(time.sleep(0.03))
+        return balanced_accuracy_score(y_true, y_pred)
+
+    p, y = _rare(0.15, n=200)
+    assert tune_decision_weights(y, p, _metric(make_scorer(slow)), deadline=time.monotonic() + 1.0) is None
+    assert len(calls) == 1
