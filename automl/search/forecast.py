@@ -77,6 +77,18 @@ class _Forecast:
             self._measured_at, self._ratios = now, self._measure(history)
         return self.guess(configuration) * self._ratios.get(configuration.family, self._ratios[""])
 
+    def predict_least(self, configuration: Configuration, history: RunHistory) -> float:
+        """Return the lower of the prediction and the guess where no configuration of the family has run.
+
+        The ratio in other families says little about a family: on wide tables boosting takes many times its guess,
+        linear models do not.
+        """
+        predicted = self.predict(configuration, history)
+        family = configuration.family
+        if any(e.configuration.family == family and e.started for e in history.evaluations.values()):
+            return predicted
+        return min(predicted, self.guess(configuration))
+
     def _measured_cost(self, evaluation: Evaluation, history: RunHistory) -> float | None:
         """Return the measured cost of a fold of a configuration; None where it is not known."""
         raise NotImplementedError

@@ -47,6 +47,9 @@ _ORDER = (
     "qda",
     "elastic_net",
 )
+_FAST_SHARE = 0.5  # of the longest fit
+_WIDE = 10  # columns for each row
+_LINEAR = ("logistic_regression", "ridge", "linear_svm")
 _MAX_SHARE = 0.2  # share of the budget that one fold may take if the model cannot stop early
 
 
@@ -105,7 +108,24 @@ def recommended_portfolio(
             similar,
             different,
         )
-    return recommendation.configurations, recommendation.posterior
+    chosen, others = recommendation.configurations, default_portfolio(space, runtime, budget)
+    is_wide = task.traits.n_features > _WIDE * task.traits.n_rows
+    return _begin_with_fast_fit(chosen, others, runtime, longest, is_wide), recommendation.posterior
+
+
+def _begin_with_fast_fit(
+    chosen: list[Configuration], others: list[Configuration], runtime: RuntimeModel, longest: float, is_wide: bool
+) -> list[Configuration]:
+    """Return the chosen configurations with one in front that most likely ends before `longest`.
+
+    On tables of many thousand columns all chosen fits may be cut off, some before their first round; there a linear
+    model comes first, which is also hard to beat.
+    """
+    if not chosen or (not is_wide and runtime.guess(chosen[0]) <= longest):
+        return chosen
+    fast = [c for c in (*chosen, *others) if runtime.guess(c) <= _FAST_SHARE * longest]
+    fast.sort(key=lambda c: is_wide and c.family not in _LINEAR)
+    return [fast[0], *(c for c in chosen if c != fast[0])] if fast else chosen
 
 
 def _recommend(

@@ -182,7 +182,7 @@ class Racing:
     def _predicted_violation(self, trial: Trial, history: RunHistory) -> TrialResult | None:
         """Return a result for a challenger that is not started because it most likely exceeds a limit; else None."""
         c, limit = trial.configuration, self._limit_seconds([trial])
-        seconds = self._runtime.predict(c, history) * len(trial.folds)
+        seconds = self._runtime.predict_least(c, history) * len(trial.folds)
         interruptible = get_component("model", c.family).interruptible
         if not interruptible and seconds > limit:
             reason = f"not started: it would take about {seconds:.1f} s, the limit is {limit:.1f} s"

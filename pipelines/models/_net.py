@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pipelines.nets.fleet import TrainingConfig
 
 MAX_CELLS = 50_000_000  # networks work on a dense table
+MAX_WIDTH = 5_000  # encoded columns
 FEW_ROWS = 1_500
 NETWORKS_ON_FEW_ROWS = 2  # on few rows the result of one network depends too much on its few validation rows
 _TORCH_MEMORY = 40.0  # MiB that torch takes at its first computation
@@ -66,8 +67,9 @@ def n_networks(traits: TableTraits) -> int:
 
 
 def applies(traits: TableTraits) -> bool:
-    """Return whether the encoded table fits into memory."""
-    return traits.n_rows * encoded_width(traits) <= MAX_CELLS
+    """Return whether the encoded table fits into memory, and whether its first layer can be trained in minutes."""
+    width = encoded_width(traits)
+    return width <= MAX_WIDTH and traits.n_rows * width <= MAX_CELLS
 
 
 def make_net(

@@ -204,6 +204,13 @@ def test_a_challenger_that_exceeds_its_seconds_is_not_started_and_enters_the_his
     assert race.suggest(history, 1) or history.running  # and the search continues
 
 
+def test_slow_fits_of_other_families_do_not_keep_a_family_from_its_first_fit():
+    forest, linear = candidate("lightgbm"), candidate("lda")
+    history = RunHistory([result(forest, {0: 0.2}, seconds=500.0)])  # many times its guess
+    race = racing(Listed(linear), Budget(600), n_rows=2_000, limits=Limits(seconds=2.0))
+    assert linear in {trial.configuration for (trial,) in race.suggest(history, 2)}
+
+
 def test_a_challenger_that_exceeds_the_memory_is_not_started_and_enters_the_history():
     traits = TableTraits("binary", 2_000_000, 100, 2)
     wide = candidate("lda")
