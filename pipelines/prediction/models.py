@@ -24,7 +24,11 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from pipelines.models._boosting import BoostedClassifier, BoostedRegressor, as_table
 from pipelines.models._forest import TimedForestClassifier, TimedForestRegressor
+from pipelines.models._target import StandardizedRegressor
+from pipelines.models.decision_tree import WeightedTreeClassifier
+from pipelines.models.extra_trees import WeightedExtraTreesClassifier
 from pipelines.models.k_nearest_neighbors import NeighborsClassifier, NeighborsRegressor
+from pipelines.models.random_forest import WeightedRandomForestClassifier
 from pipelines.steps.balancing import BalancedClassifier
 from pipelines.steps.calibration import CalibratedClassifier
 
@@ -132,6 +136,11 @@ def _calibrated(model: CalibratedClassifier) -> Predict:
     return fast_predict_of(direct)
 
 
+def _standardized(model: StandardizedRegressor) -> Predict:
+    predict, mean, scale = fast_predict(model.regressor_), model.mean_, model.scale_
+    return lambda X: mean + scale * np.asarray(predict(X)).ravel()
+
+
 def _with_fast_parts(model: Any) -> Any:
     """Return a copy of a classifier whose method ``predict_proba`` is fast."""
     copied = copy.copy(model)
@@ -154,12 +163,16 @@ def _with_fast_parts(model: Any) -> Any:
 _MAKERS: dict[type, Callable[[Any], Predict]] = {
     ExtraTreesClassifier: _forest_classifier,
     RandomForestClassifier: _forest_classifier,
+    WeightedExtraTreesClassifier: _forest_classifier,
+    WeightedRandomForestClassifier: _forest_classifier,
     ExtraTreesRegressor: _forest_regressor,
     RandomForestRegressor: _forest_regressor,
     TimedForestClassifier: lambda model: fast_predict(model.forest_),
     TimedForestRegressor: lambda model: fast_predict(model.forest_),
     DecisionTreeClassifier: _tree_classifier,
+    WeightedTreeClassifier: _tree_classifier,
     DecisionTreeRegressor: _tree_regressor,
+    StandardizedRegressor: _standardized,
     BoostedClassifier: _boosted_classifier,
     BoostedRegressor: _boosted_regressor,
     NeighborsClassifier: _neighbors,

@@ -26,7 +26,7 @@ from sklearn.preprocessing import (
 )
 
 from pipelines.steps.encoders import find_levels
-from pipelines.steps.preprocessing import SafePowerTransformer
+from pipelines.steps.preprocessing import QuartileScaler, SafePowerTransformer
 
 Array = NDArray[np.float64]
 Transform = Callable[[Any], Any]
@@ -192,6 +192,7 @@ _MAKERS: dict[type, Callable[[Any], Transform | None]] = {
     SimpleImputer: _simple_imputer,
     StandardScaler: _standard_scaler,
     RobustScaler: _robust_scaler,
+    QuartileScaler: _robust_scaler,
     FunctionTransformer: _function_transformer,
     OneHotEncoder: _one_hot_encoder,
     QuantileTransformer: _quantile_transformer,
