@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import math
 import os
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
@@ -47,6 +46,7 @@ from automl.trials.artifacts import Artifacts
 from automl.trials.eviction import ModelEviction
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
+from automl.trials.temporary_folder import disk_errors, temporary_folder
 from automl.trials.trial import TrialResult
 from metalearning.correction import FIT_MEMORY, NO_CORRECTION, SECONDS
 from metalearning.posterior import ConfigurationPosterior
@@ -110,7 +110,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
     space = _space(task, settings)
     log_missing(unavailable_components(task.traits, settings.include, settings.exclude))
     with ExitStack() as stack:
-        directory, folder = _open_folder(settings, stack)
+        directory, folder = _open_folder(settings, task.table_bytes, stack)
         known: list[TrialResult] = []
         budget = replace(settings.budget, refit_share=_NEWEST_ROWS_SHARE * is_forward_chaining(task.folds))
         if directory is not None:
@@ -118,7 +118,8 @@ def run(task: Task, settings: RunSettings) -> RunResult:
             stack.callback(directory.close)
             known = [result for result in known if _is_usable(result, space, Artifacts(folder))]
             budget = replace(budget, started=budget.started - directory.elapsed)  # one clock for all sessions
-        task.save(folder)
+        with disk_errors(folder):
+            task.save(folder)
         executor = make_executor(
             settings.executor, folder, task, settings.n_jobs, settings.memory_limit, settings.device
         )
@@ -184,11 +185,17 @@ def _forecasts(task: Task, settings: RunSettings, executor: Executor) -> tuple[R
     return runtime, Limits(settings.trial_time_limit, memory, memory_model)
 
 
-def _open_folder(settings: RunSettings, stack: ExitStack) -> tuple[RunDirectory | None, Path]:
-    """Return the run directory, if the user named one, and the folder in which the run writes its files."""
+def _open_folder(settings: RunSettings, n_bytes: int, stack: ExitStack) -> tuple[RunDirectory | None, Path]:
+    """Return the run directory, if the user named one, and the folder in which the run writes its files.
+
+    Parameters
+    ----------
+    n_bytes : int
+        Size of the table, which the run writes into the folder.
+    """
     if settings.store is not None:
         return RunDirectory(Path(settings.store)), Path(settings.store)
-    return None, Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="automl-")))
+    return None, stack.enter_context(temporary_folder(n_bytes))
 
 
 def _notify(

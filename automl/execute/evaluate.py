@@ -17,6 +17,7 @@ from automl.execute.machine import MemoryMeter
 from automl.task.metrics import clip_predictions
 from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
+from automl.trials.temporary_folder import describe_full_disk
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.build import build_pipeline, fits_together
 from pipelines.catalog import get_component
@@ -212,7 +213,7 @@ def evaluate(
             try:
                 models = _fit(task, trials, group, contexts)
             except Exception as error:  # noqa: BLE001  becomes the status of the whole group
-                failed.update(dict.fromkeys((cell.trial for cell in group), _failure(error)))
+                failed.update(dict.fromkeys((cell.trial for cell in group), _failure(error, artifacts.folder)))
                 break
             each = ((time.perf_counter() - began) / len(group), (time.process_time() - busy) / len(group))
             for (number, fold), model in zip(group, models, strict=True):
@@ -221,7 +222,7 @@ def evaluate(
                 try:
                     done[number][fold] = _score(task, trials[number], fold, model, each, meter, artifacts)
                 except Exception as error:  # noqa: BLE001  becomes the status of this trial
-                    failed[number] = _failure(error)
+                    failed[number] = _failure(error, artifacts.folder)
         n_done += len(group)
         if failed:
             break
@@ -233,11 +234,13 @@ def evaluate(
     ]
 
 
-def _failure(error: Exception) -> tuple[Status, str]:
+def _failure(error: Exception, folder: Path) -> tuple[Status, str]:
     if isinstance(error, InvalidPredictionsError):
         return Status.INVALID, str(error)
     if isinstance(error, MemoryError):
         return Status.MEMORY, "MemoryError"
+    if full := describe_full_disk(error, folder):
+        return Status.CRASH, full
     where = traceback.extract_tb(error.__traceback__)[-1]
     reason = f"{type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
     return Status.CRASH, reason.replace("\n", " ")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import copy
 import logging
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from numbers import Integral
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -35,6 +33,7 @@ from automl.task.table_validation import check_table
 from automl.task.task import Task
 from automl.task.validation import check_target, python_number
 from automl.trials.artifacts import Artifacts
+from automl.trials.temporary_folder import disk_errors, temporary_folder
 from automl.trials.trial import FoldResult, Trial
 from pipelines.build import fits_together
 from pipelines.component import task_type
@@ -95,9 +94,9 @@ def check_refit_arguments(X: Any, y: Any, sample_weight: Any, groups: Any) -> No
 @contextmanager
 def _workers(estimator: Any, task: Task) -> Iterator[tuple[Executor, Artifacts]]:
     """Start the workers that the parameters of an estimator describe, on a task."""
-    with tempfile.TemporaryDirectory(prefix="automl-") as name:
-        folder = Path(name)
-        task.save(folder)
+    with temporary_folder(task.table_bytes) as folder:
+        with disk_errors(folder):
+            task.save(folder)
         executor = make_executor(
             estimator.executor,
             folder,
