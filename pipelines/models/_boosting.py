@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import FitContext
-from pipelines.early_stopping import Deadline, EarlyStopping, split_rows
+from pipelines.early_stopping import ROUNDS_TO_CONVERGE, Deadline, EarlyStopping, split_rows
 from pipelines.models._target import standardize
 from pipelines.weights import weighted_rows
 
@@ -20,6 +20,7 @@ VALIDATION_SHARE = 0.15
 MAX_VALIDATION_ROWS = 10_000  # with more rows the loss gets slower, but hardly more certain
 REFIT_MAX_ROWS = 20_000
 REFIT_SHARE = 0.45  # of the time limit; a first training that took longer leaves no time for a second
+ROUNDS_WITHOUT_LIMIT = (400, 3000)  # lowest and highest number of rounds of a fit without a time limit
 ROUNDS_WITHOUT_VALIDATION = 2.5  # divided by the learning rate: rounds where the rows are too few to validate
 
 Table: TypeAlias = np.ndarray | Any  # or a CSR matrix
@@ -71,6 +72,8 @@ class Boosting:
         Whether to train again on all rows with the number of rounds that was best on the validation rows.
     time_limit : float or None
         Seconds.
+    least_learning_rate : float
+        Learning rate of the search for the best round, if it is above `learning_rate`.
     rounds : int or None
         Number of rounds to train on all rows, without validation rows and time limit; None to search for the best one.
     """
@@ -80,13 +83,22 @@ class Boosting:
     refit: bool = True
     time_limit: float | None = None
     random_state: int = 0
+    least_learning_rate: float = 0.0
     rounds: int | None = None
 
 
 def boosting_settings(learning_rate: float, context: FitContext) -> Boosting:
-    """Return the settings of one fit on the table of the context."""
+    """Return the settings of one fit on the table of the context.
+
+    Without a time limit, the number of rounds is limited by the number of rows, so that a repeatable fit on few rows
+    ends in seconds, and the learning rate is raised where these rounds would not suffice.
+    """
+    unlimited = context.time_limit is None
+    most = int(np.clip(context.traits.n_rows, *ROUNDS_WITHOUT_LIMIT)) if unlimited else ROUNDS_WITHOUT_LIMIT[1]
     return Boosting(
         learning_rate=float(learning_rate),
+        n_estimators=most,
+        least_learning_rate=ROUNDS_TO_CONVERGE / most if unlimited else 0.0,
         refit=context.traits.n_rows <= REFIT_MAX_ROWS,
         time_limit=context.time_limit,
         random_state=context.random_state,
@@ -114,19 +126,20 @@ def _train(library: Library, rows: LabeledRows, n_classes: int, settings: Boosti
     train, validation = split_rows(
         rows.y, fraction=share, classification=n_classes > 0, random_state=settings.random_state
     )
-    stopping = EarlyStopping(settings.learning_rate, deadline)
+    rate = max(settings.learning_rate, settings.least_learning_rate)
+    stopping = EarlyStopping(rate, deadline)
     if len(validation) == 0:
-        max_rounds = min(settings.n_estimators, round(ROUNDS_WITHOUT_VALIDATION / settings.learning_rate))
+        max_rounds = min(settings.n_estimators, round(ROUNDS_WITHOUT_VALIDATION / rate))
         model = library.train(rows, None, n_classes, max_rounds, stopping)
-        return Trained(model, stopping.best_round, max_rounds)
+        return Trained(model, stopping.best_round, round(max_rounds * rate / settings.learning_rate))
     model = library.train(rows.take(train), rows.take(validation), n_classes, settings.n_estimators, stopping)
     best = max(stopping.best_round, 1)
     # With more rows a model overfits after more rounds.
     more = len(rows.y) / len(train)
     full_rounds = max(1, round(more * stopping.best_sum / settings.learning_rate))
-    if not settings.refit or deadline.passed(REFIT_SHARE) or stopping.learning_rate != settings.learning_rate:
+    if not settings.refit or deadline.passed(REFIT_SHARE) or stopping.learning_rate != rate:
         return Trained(model, best, full_rounds)
-    again = EarlyStopping(settings.learning_rate, deadline)
+    again = EarlyStopping(rate, deadline)
     refitted = library.train(rows, None, n_classes, max(1, round(best * more)), again)
     if again.rounds < best:  # the time was up
         return Trained(model, best, full_rounds)

@@ -20,6 +20,8 @@ MAX_CELLS = 50_000_000  # networks work on a dense table
 MAX_WIDTH = 5_000  # encoded columns
 FEW_ROWS = 1_500
 NETWORKS_ON_FEW_ROWS = 2  # on few rows the result of one network depends too much on its few validation rows
+_SECONDS_WITHOUT_LIMIT = 0.75  # of a fit on few rows that has no time limit; more rows get more seconds
+_FEWEST_EPOCHS = 20
 _TORCH_MEMORY = 40.0  # MiB that torch takes at its first computation
 _MEMORY_PER_ROW = 2 / 1024  # MiB of the layers for one row, right within a factor of two on 6,000 to 48,000 rows
 # Largest number of rows of a table, and the batch size up to it.
@@ -54,6 +56,17 @@ def net_component(
 def memory(params: Mapping[str, Any], traits: TableTraits) -> float:
     """Return a guess of the MiB of one fit."""
     return _TORCH_MEMORY + _MEMORY_PER_ROW * traits.n_rows
+
+
+def affordable_epochs(epochs: int, guessed_seconds: float, context: FitContext) -> int:
+    """Return the largest number of epochs: fewer for a fit without a time limit that would take long.
+
+    The number follows from the guess of the seconds and not from the clock, so that the fit is repeatable.
+    """
+    if context.time_limit is not None:
+        return epochs
+    seconds = _SECONDS_WITHOUT_LIMIT * max(1.0, context.traits.n_rows / FEW_ROWS)
+    return round(min(epochs, max(_FEWEST_EPOCHS, epochs * seconds / guessed_seconds)))
 
 
 def batch_size(n_rows: int) -> int:

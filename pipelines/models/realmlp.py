@@ -9,7 +9,15 @@ from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float,
 from sklearn.base import BaseEstimator
 
 from pipelines.component import FitContext, TableTraits
-from pipelines.models._net import batch_size, first_layer_inputs, make_net, n_outputs, net_component, training_seconds
+from pipelines.models._net import (
+    affordable_epochs,
+    batch_size,
+    first_layer_inputs,
+    make_net,
+    n_outputs,
+    net_component,
+    training_seconds,
+)
 
 EPOCHS = 128
 PATIENCE = 16
@@ -34,7 +42,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         label_smoothing=params.get("label_smoothing", 0.0),
         schedule="coslog4",
         fade_regularization=True,
-        epochs=EPOCHS,
+        epochs=affordable_epochs(EPOCHS, seconds(params, context.traits), context),
         batch_size=batch_size(context.traits.n_rows),
         patience=PATIENCE,
         patience_growth=PATIENCE_GROWTH,

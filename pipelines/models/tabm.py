@@ -9,7 +9,15 @@ from ConfigSpace import ConfigurationSpace, Float, Integer
 from sklearn.base import BaseEstimator
 
 from pipelines.component import FitContext, TableTraits
-from pipelines.models._net import batch_size, first_layer_inputs, make_net, n_outputs, net_component, training_seconds
+from pipelines.models._net import (
+    affordable_epochs,
+    batch_size,
+    first_layer_inputs,
+    make_net,
+    n_outputs,
+    net_component,
+    training_seconds,
+)
 
 EPOCHS = 100
 PATIENCE = 16
@@ -26,7 +34,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         weight_decay=params["weight_decay"],
         dropout=params["dropout"],
         schedule="flat_cos",
-        epochs=EPOCHS,
+        epochs=affordable_epochs(EPOCHS, seconds(params, context.traits), context),
         batch_size=batch_size(context.traits.n_rows),
         patience=PATIENCE,
         patience_growth=0.2,

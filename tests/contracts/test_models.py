@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from automl.testing import ModelContract
-from automl.testing.components import TASKS, check_predictions, make_estimator, make_table, make_traits
+from automl.testing.components import TASKS, check_predictions, default_params, make_estimator, make_table, make_traits
 from pipelines.catalog import get_component
 from pipelines.component import Component, TaskType
 from pipelines.models import MODELS, PORTFOLIO
@@ -86,3 +86,24 @@ def test_neighbors_of_huge_numbers_keep_their_weights(task: TaskType) -> None:
     params = {"n_neighbors": 80, "weights": "distance", "p": 2}
     estimator = make_estimator(get_component("model", "k_nearest_neighbors"), make_traits(task), params).fit(X, y)
     check_predictions(estimator, np.full((2, 4), [[1e30], [-1e30]]), y, task)
+
+
+@pytest.mark.parametrize("name", ["lightgbm", "xgboost", "catboost", "hist_gradient_boosting"])
+def test_boosting_without_a_time_limit_has_few_rounds_on_few_rows_and_a_learning_rate_that_suits_them(
+    name: str,
+) -> None:
+    model, traits = get_component("model", name), make_traits("binary", n_rows=200)
+    few = make_estimator(model, traits, {"learning_rate": 0.005}, time_limit=None).settings
+    assert few.n_estimators == 400
+    assert few.least_learning_rate == 0.02
+    limited = make_estimator(model, traits, {"learning_rate": 0.005}, time_limit=10.0).settings
+    assert limited.n_estimators == 3000
+    assert limited.least_learning_rate < limited.learning_rate
+
+
+@pytest.mark.parametrize("name", ["tabm", "realmlp", "resnet"])
+def test_large_networks_without_a_time_limit_have_fewer_epochs(name: str) -> None:
+    model, traits = get_component("model", name), make_traits("binary", n_rows=200)
+    large = {**default_params(model, traits), "width": 512, "depth": 4}
+    epochs = [make_estimator(model, traits, large, time_limit=limit).settings.config.epochs for limit in (None, 10.0)]
+    assert 20 <= epochs[0] < epochs[1]
