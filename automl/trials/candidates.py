@@ -11,6 +11,9 @@ from automl.trials.history import Evaluation, RunHistory
 
 _ENOUGH_ROWS = 800  # out-of-fold predictions that suffice to weigh candidates
 _ENOUGH_SHARE = 0.6  # of all rows, where a table has fewer rows
+_FEWEST_ROWS = 20  # that a configuration far ahead of the others must have predicted
+_FAR = 3.0  # in standard errors of the mean loss of a candidate over the folds
+_LEAST_NOISE = 0.05  # standard deviation over the folds, as a share of the loss
 _ROWS = (100, 500, 2_500, 10_000, 100_000)
 _CANDIDATES = (6, 10, 18, 40, 60)
 
@@ -51,8 +54,8 @@ def candidate_sets(history: RunHistory, task: Task, widen: int = 1) -> list[tupl
     """Return sets of configurations that have all finished the first n folds: pairs (n, configurations, best first).
 
     The set with the most folds comes first. Sets with fewer folds contain configurations that are not finished, as
-    long as the folds hold enough rows to weigh the candidates. The rows of the table limit the number of candidates,
-    in all and per family.
+    long as the folds hold enough rows to weigh the candidates, or if one of these configurations is far better than all
+    others on the same folds. The rows of the table limit the number of candidates, in all and per family.
 
     Parameters
     ----------
@@ -64,14 +67,30 @@ def candidate_sets(history: RunHistory, task: Task, widen: int = 1) -> list[tupl
     sizes = np.cumsum([len(test) for _, test in task.folds])
     found: list[tuple[int, list[Evaluation]]] = []
     for n in range(len(task.folds), 0, -1):
-        if found and sizes[n - 1] < min(_ENOUGH_ROWS, _ENOUGH_SHARE * sizes[-1]):
-            break
         finished = [e for e in ranked if set(range(n)) <= set(e.folds)]
+        if found and sizes[n - 1] < min(_ENOUGH_ROWS, _ENOUGH_SHARE * sizes[-1]):
+            if sizes[n - 1] < _FEWEST_ROWS:
+                break
+            if not _is_one_far_ahead(finished, [e for _, chosen in found for e in chosen], n):
+                continue
         places = cap_candidates([e.configuration.family for e in finished], n_rows, widen)
         chosen = [finished[place] for place in places]
         if chosen and (not found or chosen != found[-1][1]):
             found.append((n, chosen))
     return found
+
+
+def _is_one_far_ahead(finished: list[Evaluation], known: list[Evaluation], n: int) -> bool:
+    """Return whether a configuration is far better on the first n folds than each one that is a candidate already."""
+
+    def mean_loss(e: Evaluation) -> float:
+        return float(np.mean([e.folds[fold].loss for fold in range(n)]))
+
+    others = [e for e in finished if e not in known]
+    best = min(known, key=mean_loss)
+    losses = [result.loss for result in best.folds.values()]
+    noise = max(float(np.std(losses, ddof=1)), _LEAST_NOISE * abs(float(np.mean(losses)))) / np.sqrt(n)
+    return any(mean_loss(best) - mean_loss(e) > _FAR * noise for e in others)
 
 
 def cap_candidates(families: Sequence[str], n_rows: int, widen: int = 1) -> list[int]:

@@ -66,3 +66,13 @@ def test_a_candidate_set_with_fewer_folds_contains_unfinished_configurations():
     history = RunHistory([result(DEEP, {0: 0.3, 1: 0.3, 2: 0.3}), result(MIDDLE, {0: 0.1, 1: 0.1})])
     sets = [(n, set(configurations(chosen))) for n, chosen in candidate_sets(history, task)]
     assert sets == [(3, {DEEP}), (2, {DEEP, MIDDLE})]
+
+
+@pytest.mark.parametrize(("loss", "is_candidate"), [(0.06, True), (0.29, False)], ids=["a fifth", "a little lower"])
+def test_a_configuration_on_few_folds_is_a_candidate_if_it_is_far_ahead(loss, is_candidate):
+    task = make_task(cv=8)
+    slow = {fold: 0.3 + 0.02 * (fold % 3) for fold in range(8)}
+    history = RunHistory([result(DEEP, slow), result(MIDDLE, {0: loss, 1: loss})])
+    sets = candidate_sets(history, task)
+    assert (MIDDLE in configurations(sets[-1][1])) == is_candidate
+    assert sets[0] == (8, [history.evaluations[DEEP]])
