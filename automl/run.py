@@ -19,6 +19,7 @@ from ConfigSpace import ConfigurationSpace
 
 from automl.callbacks import FitTasks, leading_ensemble
 from automl.ensemble.calibration import calibrate
+from automl.ensemble.cost import typical_cost
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord, collect
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.selection import Ensemble, out_of_fold, select_members
@@ -252,7 +253,8 @@ def _conclude(
     left = float("inf") if budget.seconds is None else max(0.1, budget.seconds - budget.refit_seconds - budget.elapsed)
     started = time.monotonic()
     size, seed = settings.ensemble_size, settings.random_state
-    members = select_members(history, artifacts, task, size, _CHOICE_ENDS * left, seed)
+    cost = typical_cost(task, measured=not history.repeats)
+    members = select_members(history, artifacts, task, size, _CHOICE_ENDS * left, seed, cost)
     bags = loader.load(members, started + _LOADING_ENDS * left)
     n_threads, limits = min(n_workers, available_cpus()), task.metric.prediction_range
     ensemble = Ensemble(bags, task.traits.n_classes, n_threads, prediction_range=limits)

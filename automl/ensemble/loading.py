@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
+from automl.ensemble.cost import typical_cost
 from automl.ensemble.selection import FoldBag, Member, choose_members, predicting_folds
 from automl.execute.evaluate import import_libraries
 from automl.trials.candidates import candidate_sets
@@ -110,7 +111,11 @@ class ModelLoader:
         """Import the libraries of the members that an ensemble would have now, and read their models if `reads`."""
         try:
             deadline = time.monotonic() + _CHOICE_SHARE * (self._budget.seconds or 0.0)
-            members = choose_members(sets, self._artifacts, self._task, self._size, deadline, self._random_state)
+            cost = typical_cost(self._task, measured=True)
+            known = (self._artifacts, self._task, self._size, deadline, self._random_state, cost)
+            members = choose_members(sets, *known)
+            if not members:
+                return
             heaviest = max(member.weight for member in members)
             members = [member for member in members if member.weight >= _LEAST_SHARE * heaviest]
             left = _MEMORY_SHARE * psutil.virtual_memory().available

@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from automl.ensemble.calibration import Calibration
 from automl.ensemble.prediction import PredictionPlan
+from automl.ensemble.thrift import remove_costly
 from automl.errors import NothingFittedError
 from automl.task.class_scorers import roc_auc_losses
 from automl.task.metrics import Metric, clip_predictions, loss_or_nan
@@ -117,11 +118,18 @@ class Member:
         return self.evaluation.configuration
 
 
+CostFunction = Callable[[Evaluation], float]
 CandidateSets = Sequence[tuple[int, list[Evaluation]]]
 
 
 def select_members(
-    history: RunHistory, artifacts: Artifacts, task: Task, size: int, seconds: float, random_state: int
+    history: RunHistory,
+    artifacts: Artifacts,
+    task: Task,
+    size: int,
+    seconds: float,
+    random_state: int,
+    cost: CostFunction | None = None,
 ) -> list[Member]:
     """Select the members of the best ensemble that can be built from a run history.
 
@@ -131,6 +139,8 @@ def select_members(
         Rounds of greedy selection; 1 picks the single best configuration.
     seconds : float
         Time that the selection may take.
+    cost : callable or None
+        The cost of a prediction by an evaluation, in any unit. Members that do not pay for it are removed.
 
     Raises
     ------
@@ -138,7 +148,7 @@ def select_members(
         If no configuration has finished a fold.
     """
     deadline = time.monotonic() + seconds
-    members = choose_members(candidate_sets(history, task), artifacts, task, size, deadline, random_state)
+    members = choose_members(candidate_sets(history, task), artifacts, task, size, deadline, random_state, cost)
     if members:
         return members
     # Parallel trials may have finished a later fold before the first; then the best configuration is chosen alone.
@@ -149,7 +159,13 @@ def select_members(
 
 
 def choose_members(
-    sets: CandidateSets, artifacts: Artifacts, task: Task, size: int, deadline: float, random_state: int
+    sets: CandidateSets,
+    artifacts: Artifacts,
+    task: Task,
+    size: int,
+    deadline: float,
+    random_state: int,
+    cost: CostFunction | None = None,
 ) -> list[Member]:
     """Return the members of the best ensemble from sets of candidates; none if all ensembles have an undefined loss.
 
@@ -159,6 +175,8 @@ def choose_members(
         From `candidate_sets`.
     deadline : float
         Time of `time.monotonic`, in seconds.
+    cost : callable or None
+        As for `select_members`.
     """
     shared = sum(len(task.folds[f][1]) for f in range(sets[-1][0])) if sets else 0
     best_loss, best = float("inf"), list[Member]()
@@ -175,6 +193,10 @@ def choose_members(
         metric = task.metric.take(rows[:shared])
         loss = loss_or_nan(metric, task.y[rows[:shared]], mean, task.weights(rows[:shared]))
         if loss < best_loss:
+            if cost is not None and np.count_nonzero(weights) > 1:
+                costs = [cost(e) for e in candidates]
+                known = (task.y[rows], task.metric, task.weights(rows), random_state, deadline)
+                weights = remove_costly(stacked, weights, costs, *known)
             best_loss = loss
             best = [Member(e, float(w)) for e, w in zip(candidates, weights, strict=True) if w > 0]
         if time.monotonic() > deadline:

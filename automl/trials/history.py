@@ -208,6 +208,23 @@ class RunHistory:
         return evaluation.fold_seconds
 
     @property
+    def repeats(self) -> bool:
+        """Whether the run must repeat bit for bit, so that no decision may depend on measured seconds.
+
+        Returns
+        -------
+        bool
+            True if the history has a function `cost_of`.
+
+        Examples
+        --------
+        >>> from automl.trials.history import RunHistory
+        >>> RunHistory().repeats, RunHistory(cost_of=lambda configuration: 1.0).repeats
+        (False, True)
+        """
+        return self._cost_of is not None
+
+    @property
     def tried(self) -> set[Configuration]:
         """The configurations that have run, are running, or were not started.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
@@ -14,6 +15,8 @@ from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import EarlyStopping
 from pipelines.models._boosting import LabeledRows, Table, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
+
+_threads: WeakKeyDictionary[Any, int] = WeakKeyDictionary()  # of the models that have predicted in this process
 
 
 @dataclass(frozen=True)
@@ -76,7 +79,9 @@ class XGBoost:
         return best
 
     def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
-        model.set_param("nthread", self.n_threads)
+        if _threads.get(model) != self.n_threads:  # the library configures the whole model again, which takes longer
+            model.set_param("nthread", self.n_threads)
+            _threads[model] = self.n_threads
         # Several threads may call this method at the same time, and it builds no `DMatrix`.
         out = model.inplace_predict(X, validate_features=False)
         out = np.asarray(out, dtype=np.float64)

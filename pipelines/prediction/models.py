@@ -20,15 +20,20 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
+from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from pipelines.models._boosting import BoostedClassifier, BoostedRegressor, as_table
 from pipelines.models._forest import TimedForestClassifier, TimedForestRegressor
+from pipelines.models._margins import MarginClassifier
 from pipelines.models._target import StandardizedRegressor
 from pipelines.models.decision_tree import WeightedTreeClassifier
 from pipelines.models.extra_trees import WeightedExtraTreesClassifier
+from pipelines.models.hist_gradient_boosting import HistGradientBoosting
 from pipelines.models.k_nearest_neighbors import NeighborsClassifier, NeighborsRegressor
 from pipelines.models.random_forest import WeightedRandomForestClassifier
+from pipelines.prediction import linear
+from pipelines.prediction.transformers import fast_preprocessor
 from pipelines.steps.balancing import BalancedClassifier
 from pipelines.steps.calibration import CalibratedClassifier
 
@@ -43,9 +48,11 @@ def fast_predict(model: Any) -> Predict:
     model : estimator
         The fitted last step of a pipeline.
     """
-    make = _MAKERS.get(type(model))
-    if make is not None:
-        return make(model)
+    return _MAKERS.get(type(model), _own_predict)(model)
+
+
+def _own_predict(model: Any) -> Predict:
+    """Return the method of a model that predicts."""
     predict: Predict = model.predict_proba if hasattr(model, "classes_") else model.predict
     return predict
 
@@ -97,13 +104,22 @@ def _tree_regressor(model: Any) -> Predict:
     return lambda X: tree.predict(_single_precision(X))[:, 0]
 
 
+def _library_model(model: Any) -> Any:
+    """Return the trained model of a boosting library; scikit-learn's one gets a fast encoder of categories."""
+    if not isinstance(model.library, HistGradientBoosting) or model.model_._preprocessor is None:
+        return model.model_
+    direct = copy.copy(model.model_)
+    direct._preprocessor = fast_preprocessor(model.model_._preprocessor)
+    return direct
+
+
 def _boosted_classifier(model: BoostedClassifier) -> Predict:
-    library, fitted, n_classes = model.library, model.model_, len(model.classes_)
+    library, fitted, n_classes = model.library, _library_model(model), len(model.classes_)
     return lambda X: library.predict(fitted, as_table(X), n_classes)
 
 
 def _boosted_regressor(model: BoostedRegressor) -> Predict:
-    library, fitted, mean, scale = model.library, model.model_, model.mean_, model.scale_
+    library, fitted, mean, scale = model.library, _library_model(model), model.mean_, model.scale_
     return lambda X: mean + scale * library.predict(fitted, as_table(X), 0)
 
 
@@ -111,7 +127,7 @@ def _neighbors(model: Any) -> Predict:
     """Search the tree of the neighbors in this thread; brute force does not use joblib."""
     index = model.neighbors_
     if index._fit_method not in ("kd_tree", "ball_tree"):
-        return fast_predict_of(model)
+        return _own_predict(model)
     direct, searched = copy.copy(model), copy.copy(index)
 
     def kneighbors(X: Any, n_neighbors: int | None = None, return_distance: bool = True) -> Any:
@@ -120,20 +136,14 @@ def _neighbors(model: Any) -> Predict:
 
     searched.kneighbors = kneighbors
     direct.neighbors_ = searched
-    return fast_predict_of(direct)
-
-
-def fast_predict_of(model: Any) -> Predict:
-    """Return the own method of a model."""
-    predict: Predict = model.predict_proba if hasattr(model, "classes_") else model.predict
-    return predict
+    return _own_predict(direct)
 
 
 def _calibrated(model: CalibratedClassifier) -> Predict:
     """Replace the calibrated classifiers by copies whose prediction is fast."""
     direct = copy.copy(model)
     direct.model_ = _with_fast_parts(model.model_)
-    return fast_predict_of(direct)
+    return _own_predict(direct)
 
 
 def _standardized(model: StandardizedRegressor) -> Predict:
@@ -178,5 +188,10 @@ _MAKERS: dict[type, Callable[[Any], Predict]] = {
     NeighborsClassifier: _neighbors,
     NeighborsRegressor: _neighbors,
     CalibratedClassifier: _calibrated,
+    MarginClassifier: linear.margin_classifier,
+    StandardizedRegressor: linear.standardized_regressor,
+    LogisticRegression: linear.logistic,
+    SGDClassifier: linear.logistic,
+    Ridge: linear.regressor,
     BalancedClassifier: lambda model: fast_predict(model.classifier_),
 }

@@ -186,6 +186,37 @@ def _power_transformer(step: SafePowerTransformer) -> Transform | None:
     return transform
 
 
+class _FastPreprocessor:
+    """The encoder of categories inside scikit-learn's histogram boosting."""
+
+    def __init__(self, transform: Transform):
+        self.transform = transform
+
+
+def fast_preprocessor(step: ColumnTransformer) -> Any:
+    """Return an object whose method `transform` does the work of the encoder inside histogram boosting.
+
+    Parameters
+    ----------
+    step : ColumnTransformer
+        Encodes the columns of a mask by an `OrdinalEncoder`, and passes the others on.
+    """
+    if [name for name, _, _ in step.transformers_[:2]] != ["encoder", "numerical"]:
+        return step
+    (_, encoder, encoded), (_, _, others) = step.transformers_[:2]
+    if not all(isinstance(mask, np.ndarray) and mask.dtype == bool for mask in (encoded, others)):
+        return step
+    levels = [np.asarray(categories, dtype=np.float64) for categories in encoder.categories_]
+    codes = [np.where(np.isnan(np.append(own, np.nan)), np.nan, np.arange(len(own) + 1.0)) for own in levels]
+
+    def transform(X: Any) -> Array:
+        X = np.asarray(X, dtype=np.float64)
+        columns = zip(levels, codes, X[:, encoded].T, strict=True)
+        return np.column_stack([*(code[find_levels(own, column)] for own, code, column in columns), X[:, others]])
+
+    return _FastPreprocessor(transform)
+
+
 _MAKERS: dict[type, Callable[[Any], Transform | None]] = {
     Pipeline: _pipeline,
     ColumnTransformer: _column_transformer,

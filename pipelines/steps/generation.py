@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import combinations
+from itertools import combinations, groupby
+from operator import itemgetter
 from typing import Any, Self
 
 import numpy as np
@@ -93,8 +94,11 @@ class ArithmeticFeatures(TransformerMixin, BaseEstimator):
         return np.hstack([X, (np.clip(self._combine(X), low, high) - center) / scale])
 
     def _combine(self, X: Array) -> Array:
-        new = [apply_operation(operation, X[:, i], X[:, j]) for operation, i, j in self.pairs_]
-        return np.column_stack(new) if new else np.empty((len(X), 0))
+        new = [np.empty((len(X), 0))]
+        for operation, pairs in groupby(self.pairs_, key=itemgetter(0)):
+            first, second = np.array([pair[1:] for pair in pairs]).T
+            new.append(apply_operation(operation, X[:, first], X[:, second]))
+        return np.hstack(new)
 
 
 def _bounds(new: Array) -> tuple[Array, Array, Array, Array]:

@@ -1,0 +1,56 @@
+"""Tests of the removal of members that do not pay for the time of their predictions."""
+
+import numpy as np
+import pytest
+
+from automl.ensemble.thrift import remove_costly
+from automl.task.metrics import make_metric
+
+rng = np.random.default_rng(0)
+N = 1_500
+SIGNAL = rng.normal(size=N)
+Y = (SIGNAL + rng.normal(size=N) > 0).astype(int)
+METRIC = make_metric("neg_log_loss", "binary", np.array([0, 1]))
+
+
+def _candidate(noise):
+    p = 1 / (1 + np.exp(-1.7 * (SIGNAL + noise * rng.normal(size=N))))
+    return np.column_stack([1 - p, p])
+
+
+def test_the_costly_one_of_two_equal_members_goes():
+    first = _candidate(0.5)
+    predictions = np.stack([first, first])
+    assert remove_costly(predictions, np.array([0.5, 0.5]), [1.0, 9.0], Y, METRIC).tolist() == [1.0, 0.0]
+    assert remove_costly(predictions, np.array([0.5, 0.5]), [9.0, 1.0], Y, METRIC).tolist() == [0.0, 1.0]
+
+
+def test_a_member_that_lowers_the_loss_stays_whatever_it_costs():
+    predictions = np.stack([_candidate(1.5), _candidate(1.5)])
+    weights = np.array([0.5, 0.5])
+    assert remove_costly(predictions, weights, [1.0, 1e6], Y, METRIC).tolist() == [0.5, 0.5]
+
+
+def test_the_weights_sum_to_one_and_members_without_weight_get_none():
+    predictions = np.stack([_candidate(noise) for noise in (0.5, 0.5, 0.5, 0.5)])
+    weights = remove_costly(predictions, np.array([0.4, 0.3, 0.3, 0.0]), [1.0, 2.0, 3.0, 4.0], Y, METRIC)
+    assert weights.sum() == pytest.approx(1)
+    assert weights[3] == 0
+
+
+@pytest.mark.parametrize("scoring", ["roc_auc", "accuracy", "f1"])
+def test_the_choice_repeats(scoring):
+    metric = make_metric(scoring, "binary", np.array([0, 1]))
+    predictions = np.stack([_candidate(noise) for noise in (0.5, 0.6, 0.7)])
+    weights = [remove_costly(predictions, np.full(3, 1 / 3), [1.0, 2.0, 3.0], Y, metric) for _ in range(2)]
+    np.testing.assert_array_equal(*weights)
+
+
+def test_rows_without_weight_do_not_count():
+    weight = np.r_[np.ones(N // 2), np.zeros(N - N // 2)]
+    predictions = np.stack([_candidate(0.5), _candidate(0.6)])
+    predictions[0, N // 2 :] = 0.5
+    known = (np.array([0.5, 0.5]), [1.0, 2.0])
+    all_rows = remove_costly(predictions, *known, Y, METRIC, weight)
+    first_rows = remove_costly(predictions[:, : N // 2], *known, Y[: N // 2], METRIC)
+    assert (all_rows > 0).tolist() == (first_rows > 0).tolist()
