@@ -79,6 +79,7 @@ def _check_numbers(settings: Mapping[str, Any]) -> None:
         ("time_budget", "seconds", False, True),
         ("trial_time_limit", "seconds", False, True),
         ("memory_limit", "MiB", False, True),
+        ("max_predict_milliseconds", "milliseconds", False, True),
         ("max_trials", "trials", True, True),
         ("ensemble_size", "models", True, False),
     ):

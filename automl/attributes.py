@@ -12,7 +12,9 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord, estimate_score
+from automl.ensemble.frontier import FrontierRecord, frontier_table
 from automl.ensemble.selection import Ensemble
+from automl.ensemble.slimming import known_record
 from automl.trials.history import RunHistory
 from automl.trials.leaderboard import make_cv_results, make_leaderboard
 from pipelines.labels import LabelDecoder
@@ -30,6 +32,7 @@ class FittedAttributes:
     _ensemble: Ensemble
     _estimate: OutOfFoldRecord | Estimate | None
     _guard_curve: pd.DataFrame | None
+    _frontier: FrontierRecord | None
     history_: RunHistory
     n_splits_: int
     classes_: Array
@@ -186,6 +189,38 @@ class FittedAttributes:
         if isinstance(self._estimate, OutOfFoldRecord):
             self._estimate = estimate_score(self._estimate)
         return self._estimate
+
+    @property
+    def frontier_(self) -> pd.DataFrame:
+        """
+        Ensembles along the Pareto front of score and time, the best score first; `slim` returns one of them.
+
+        The scores come from stored out-of-fold predictions, and the times from measured times of single models. The
+        first access takes up to a few seconds.
+
+        Returns
+        -------
+        DataFrame
+            At most ten rows: ``score`` (out of fold, greater is better), ``low`` and ``high`` (a 95 % interval),
+            ``milliseconds`` (for a single row), ``microseconds_per_row`` (in a table of 10,000 rows), ``megabytes`` (of
+            the models on the disk) and ``members`` (families with weights and numbers of models).
+
+        Raises
+        ------
+        AttributeError
+            If `cv` orders the rows by time, if the model was loaded for prediction only, or after `refit`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
+        >>> reg.frontier_["members"].tolist()
+        ['ridge (1.00, 8 models)', 'ridge (1.00, 1 model)']
+        """
+        check_is_fitted(self, "_ensemble")
+        return frontier_table(known_record(self), self._ensemble)
 
     @property
     def guard_curve_(self) -> pd.DataFrame:

@@ -25,6 +25,7 @@ from automl.attributes import FittedAttributes
 from automl.callbacks import FitTasks
 from automl.ensemble.estimate import LEVEL, Estimate
 from automl.ensemble.selection import Ensemble
+from automl.ensemble.slimming import measure_frontier, slim
 from automl.execute.processes import warm_up
 from automl.guard import Guard, make_guard
 from automl.progress import Leader, Progress
@@ -73,6 +74,7 @@ class BaseAutoML(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         initial_configurations: str | Sequence[Mapping[str, Any]] = "meta",
         searcher: Any = "smac",
         ensemble_size: int = 25,
+        max_predict_milliseconds: float | None = None,
         executor: str = "local",
         store: str | os.PathLike[str] | None = None,
         guard: float | Guard | None = None,
@@ -94,6 +96,7 @@ class BaseAutoML(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         self.initial_configurations = initial_configurations
         self.searcher = searcher
         self.ensemble_size = ensemble_size
+        self.max_predict_milliseconds = max_predict_milliseconds
         self.executor = executor
         self.store = store
         self.guard = guard
@@ -170,9 +173,53 @@ class BaseAutoML(FittedAttributes, CallbackSupportMixin, BaseEstimator):
             del self.feature_names_in_
         for name, value in _attributes(prepared, result).items():
             setattr(self, name, value)
+        measure_frontier(self, X, self._read)
         if tasks is not None:
             tasks.end()
         return self
+
+    def slim(
+        self, milliseconds: float | None = None, megabytes: float | None = None, max_loss: float | None = None
+    ) -> Self:
+        """
+        Return a fitted copy whose ensemble is smaller: the best entry of `frontier_` within the limits.
+
+        The copy has a calibration and a decision threshold of its own. No model is fitted again.
+
+        Parameters
+        ----------
+        milliseconds : float, optional
+            The longest time for a single row.
+        megabytes : float, optional
+            The largest size of the models on the disk.
+        max_loss : float, optional
+            The most that the score may fall below the best score of `frontier_`. Without another limit, the ensemble
+            that takes the least time is returned.
+
+        Returns
+        -------
+        Self
+            A new estimator; this one stays as it is.
+
+        Raises
+        ------
+        InvalidInputError
+            If no entry is within the limits; the message names the nearest limits that are possible.
+        AttributeError
+            If the model has no frontier: see `frontier_`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=2, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
+        >>> small = reg.slim(max_loss=5)
+        >>> small.predict(X).shape
+        (442,)
+        """
+        check_is_fitted(self, "_ensemble")
+        return slim(self, milliseconds, megabytes, max_loss)
 
     def _forget_refit(self) -> None:
         """Remove what an earlier refit has left."""
@@ -256,6 +303,7 @@ class BaseAutoML(FittedAttributes, CallbackSupportMixin, BaseEstimator):
             initial_configurations=self.initial_configurations,
             searcher=self.searcher,
             ensemble_size=int(self.ensemble_size),
+            max_predict_milliseconds=python_number(self.max_predict_milliseconds),
             store=self.store,
             guard=make_guard(self.guard),
             callbacks=_as_tuple(self.callbacks),
@@ -277,6 +325,11 @@ class BaseAutoML(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         # Workers fitted the pipelines on arrays; a global wish for frames must not reach their inner steps.
         with table_errors(), config_context(transform_output="default"):
             return self._ensemble.predict(self._reader.transform(X))
+
+    def _read(self, X: Any) -> Any:
+        """Return a table as the array that the ensemble takes."""
+        check_table(X)
+        return self._reader.transform(X)
 
     def save(self, path: str | os.PathLike[str], rows: bool = False) -> None:
         """
@@ -336,6 +389,7 @@ def _attributes(prepared: PreparedTask, result: RunResult) -> dict[str, Any]:
         "_ensemble": result.ensemble,
         "_estimate": result.out_of_fold,
         "_guard_curve": result.guard_curve,
+        "_frontier": result.frontier,
         "history_": result.history,
         "stop_reason_": result.stop_reason,
         "scorer_": task.metric.scorer,

@@ -62,6 +62,9 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, BaseAutoML):
         `suggest`.
     ensemble_size : int, default=25
         Rounds of greedy ensemble selection; 1 keeps only the best configuration.
+    max_predict_milliseconds : float, optional
+        The longest time in which the ensemble may predict a single row, as measured on this machine. Families that are
+        too slow are left out of the search.
     executor : "local" or "ray", default="local"
         Place where trials run: processes on this machine, or a running Ray cluster.
     store : str or path-like, optional
@@ -94,6 +97,8 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, BaseAutoML):
         All trials in the order in which they ended.
     stop_reason_ : str
         Why the search ended.
+    frontier_ : DataFrame
+        Smaller ensembles with their scores, times and sizes; `slim` returns one of them.
     guard_curve_ : DataFrame
         Scores on work rows and on holdout rows during the search; only with `guard`.
     cv_results_ : dict of ndarray
@@ -156,6 +161,7 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, BaseAutoML):
         initial_configurations: str | Sequence[Mapping[str, Any]] = "meta",
         searcher: Any = "smac",
         ensemble_size: int = 25,
+        max_predict_milliseconds: float | None = None,
         executor: str = "local",
         store: str | os.PathLike[str] | None = None,
         guard: float | Guard | None = None,
@@ -178,6 +184,7 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, BaseAutoML):
             initial_configurations=initial_configurations,
             searcher=searcher,
             ensemble_size=ensemble_size,
+            max_predict_milliseconds=max_predict_milliseconds,
             executor=executor,
             store=store,
             guard=guard,
@@ -353,6 +360,9 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
         `suggest`.
     ensemble_size : int, default=25
         Rounds of greedy ensemble selection; 1 keeps only the best configuration.
+    max_predict_milliseconds : float, optional
+        The longest time in which the ensemble may predict a single row, as measured on this machine. Families that are
+        too slow are left out of the search.
     executor : "local" or "ray", default="local"
         Place where trials run: processes on this machine, or a running Ray cluster.
     store : str or path-like, optional
@@ -385,6 +395,8 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
         All trials in the order in which they ended.
     stop_reason_ : str
         Why the search ended.
+    frontier_ : DataFrame
+        Smaller ensembles with their scores, times and sizes; `slim` returns one of them.
     guard_curve_ : DataFrame
         Scores on work rows and on holdout rows during the search; only with `guard`.
     cv_results_ : dict of ndarray

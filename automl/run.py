@@ -21,8 +21,10 @@ from automl.callbacks import FitTasks, leading_ensemble
 from automl.ensemble.calibration import calibrate
 from automl.ensemble.cost import typical_cost
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord, collect
+from automl.ensemble.frontier import FrontierRecord, collect_frontier
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.selection import Ensemble, out_of_fold, select_members
+from automl.ensemble.slimming import slow_families
 from automl.ensemble.threshold import tune_decision_weights
 from automl.errors import InvalidInputError, NothingFittedError, NoWorkersError
 from automl.execute.base import Executor
@@ -61,6 +63,7 @@ _START_SECONDS = 0.5  # to start the worker processes after their libraries are 
 _CHOICE_ENDS, _LOADING_ENDS, _DECISION_ENDS, _COLLECTION_ENDS = 0.4, 0.65, 0.75, 0.85
 _NEWEST_ROWS_SHARE = 0.15  # of the budget, to train on all rows at last, where the rows are in the order of time
 _NEWEST_ROWS_END = 0.9  # share of the seconds that are left, at which this training ends
+_FRONTIER_SHARE = 0.02  # of the budget, which the measuring of smaller ensembles may take
 _MAX_OVERRUN = 15.0  # seconds beyond a budget that is too small for any fit; a larger overrun is an error
 
 
@@ -79,6 +82,7 @@ class RunSettings:
     initial_configurations: str | Sequence[Mapping[str, Any]] = "meta"
     searcher: Any = "smac"
     ensemble_size: int = 25
+    max_predict_milliseconds: float | None = None  # for a single row
     store: str | os.PathLike[str] | None = None
     guard: Guard | None = None  # only for a task with holdout rows
     callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = ()
@@ -96,6 +100,7 @@ class RunResult:
     out_of_fold: OutOfFoldRecord | Estimate | None  # None if the rows are in the order of time
     stop_reason: str
     guard_curve: pd.DataFrame | None = None
+    frontier: FrontierRecord | None = None
 
 
 def run(task: Task, settings: RunSettings) -> RunResult:
@@ -170,10 +175,11 @@ def run(task: Task, settings: RunSettings) -> RunResult:
             history, artifacts, loader, task, settings, budget, executor
         )
         stop_reason = "interrupted" if interrupted else stop_reason
+        frontier = None if interrupted else _frontier(ensemble, history, artifacts, loader, task, settings, budget)
         if monitor is None:
-            return RunResult(history, ensemble, record, stop_reason)
+            return RunResult(history, ensemble, record, stop_reason, frontier=frontier)
         monitor.finish(ensemble, history, budget.elapsed)
-        return RunResult(history, ensemble, record, stop_reason, monitor.curve)
+        return RunResult(history, ensemble, record, stop_reason, monitor.curve, frontier)
 
 
 def _forecasts(task: Task, settings: RunSettings, executor: Executor) -> tuple[RuntimeModel, Limits]:
@@ -291,6 +297,25 @@ def _conclude_even_if_interrupted(
     return _with_newest_rows(ensemble, history, artifacts, task, settings, budget), record, False
 
 
+def _frontier(
+    ensemble: Ensemble,
+    history: RunHistory,
+    artifacts: Artifacts,
+    loader: ModelLoader,
+    task: Task,
+    settings: RunSettings,
+    budget: Budget,
+) -> FrontierRecord | None:
+    """Return what smaller ensembles are made of; None where the rows are in the order of time."""
+    if is_forward_chaining(task.folds):
+        return None
+    left = float("inf")
+    if budget.seconds is not None:
+        left = min(_FRONTIER_SHARE * budget.seconds, 0.8 * (budget.seconds - budget.elapsed))
+    deadline = time.monotonic() + left
+    return collect_frontier(history, artifacts, task, ensemble, loader, settings.random_state, deadline)
+
+
 def _with_newest_rows(
     ensemble: Ensemble, history: RunHistory, artifacts: Artifacts, task: Task, settings: RunSettings, budget: Budget
 ) -> Ensemble:
@@ -325,8 +350,9 @@ def _is_usable(result: TrialResult, space: ConfigurationSpace, artifacts: Artifa
 
 
 def _space(task: Task, settings: RunSettings, left_out: Sequence[str] = ()) -> ConfigurationSpace:
-    include = [name for name in settings.include if name not in left_out]
-    exclude = [*settings.exclude, *left_out]
+    slow = slow_families(settings.max_predict_milliseconds, settings.include)
+    include = [name for name in settings.include if name not in (*left_out, *slow)]
+    exclude = [*settings.exclude, *left_out, *slow]
     if settings.include and not include:
         raise InvalidInputError("include leaves no component")
     try:

@@ -21,6 +21,7 @@ from automl.cli.predict import predict
 from automl.cli.refit import refit
 from automl.cli.score import score
 from automl.cli.serve import package, serve
+from automl.cli.slim import slim
 from automl.cli.support import (
     MOST_SEED,
     POSITIVE_HELP,
@@ -64,6 +65,7 @@ app.command()(serve)
 app.command()(package)
 
 app.command()(refit)
+app.command()(slim)
 
 _ROWS_SHOWN = 10
 
@@ -109,6 +111,9 @@ def fit(
     task: Annotated[
         TaskName, typer.Option(help="Kind of prediction; 'auto' chooses it by the values of the target.")
     ] = TaskName.AUTO,
+    max_predict_milliseconds: Annotated[
+        float | None, typer.Option(help="The longest time in which the model may predict a single row.")
+    ] = None,
     n_jobs: Annotated[int, typer.Option(help="Number of cores to use; -1 means all cores.")] = -1,
     seed: Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="Seed of all random numbers.")] = None,
     include: Annotated[
@@ -150,6 +155,7 @@ def fit(
         estimator = make(
             time_budget=time_budget,
             max_trials=max_trials,
+            max_predict_milliseconds=max_predict_milliseconds,
             scoring=scoring,
             n_jobs=n_jobs,
             include=split_names(include),

@@ -12,7 +12,7 @@ from automl.task.task import Task
 from automl.trials.history import Evaluation
 
 # Milliseconds of one fold model for one row, and for 1,000 rows: medians of processor time on ten tables.
-_FAMILIES = {
+FAMILIES = {
     "catboost": (0.16, 2.0),
     "elastic_net": (0.01, 0.1),
     "extra_trees": (0.53, 11.2),
@@ -66,7 +66,7 @@ def prediction_cost(evaluation: Evaluation, n_folds: int, task: Task, measured: 
     measured : bool
         Whether the seconds that the trials took count; else only the family counts, so that runs repeat bit for bit.
     """
-    one, thousand = _FAMILIES.get(evaluation.configuration.family, _OTHER)
+    one, thousand = FAMILIES.get(evaluation.configuration.family, _OTHER)
     per_row = (thousand - one) / 1_000
     if measured:
         each = [1_000 * r.predict_seconds / len(task.folds[fold][1]) for fold, r in evaluation.folds.items()]

@@ -148,6 +148,7 @@ def _on_kept_rows(estimator: Any) -> Any:
         raise NothingFittedError(f"no member of the ensemble could be trained on all rows: {_reasons(failed)}")
     new = copy.copy(estimator)
     new._ensemble = replace(ensemble, bags=replace_models(ensemble.bags, models, failed))
+    new._frontier = None  # it describes the fold models
     new.refit_report_ = RefitReport(len(rows.y), len(models), 0.0, task.metric.name)
     return new
 
@@ -336,6 +337,7 @@ def _copy_with(estimator: Any, prepared: PreparedTask, ensemble: Ensemble) -> An
     new, reader = copy.copy(estimator), prepared.reader
     new._ensemble, new._reader, new._metric = ensemble, reader, prepared.task.metric.without_table()
     new._rows = TrainingRows.from_task(prepared.task)
+    new._frontier = None  # it describes the fold models
     new.scorer_ = prepared.task.metric.scorer
     new.n_features_in_ = reader.n_features_in_
     new.__dict__.pop("feature_names_in_", None)

@@ -1,0 +1,364 @@
+"""The trade-off between the score of an ensemble and the time and memory of its predictions.
+
+Smaller ensembles are made of the members of the fitted one, and of a few cheap candidates beside it. Their scores come
+from stored out-of-fold predictions, and their times from measured times of single fold models, so that no model is
+fitted again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from automl.ensemble.calibration import calibrate
+from automl.ensemble.cost import PredictionCost, prediction_cost
+from automl.ensemble.estimate import LEVEL, Estimate
+from automl.ensemble.loading import ModelLoader
+from automl.ensemble.prediction import PredictionPlan
+from automl.ensemble.selection import Ensemble, FoldBag, Member
+from automl.ensemble.threshold import tune_decision_weights
+from automl.errors import InvalidInputError
+from automl.task.metrics import Metric, loss_or_nan
+from automl.task.task import Task
+from automl.trials.artifacts import Artifacts
+from automl.trials.candidates import candidate_sets
+from automl.trials.history import Evaluation, RunHistory
+
+Array = NDArray[Any]
+
+_MAX_ROWS = 4_000
+_MAX_EXTRAS = 3  # candidates that are not in the ensemble
+_MAX_EXTRA_BYTES = 2**22  # of all models of such a candidate
+_MAX_ENTRIES = 10
+_GROUPS = 20  # groups of rows of the jackknife
+_Z = 1.96  # standard errors to each end of an interval that holds 95 %
+_MANY = 10_000  # rows of a large table
+
+
+@dataclass(frozen=True)
+class FrontierRecord:
+    """What the frontier is computed from; small enough to stay in the fitted estimator.
+
+    Attributes
+    ----------
+    bags : list of FoldBag
+        Candidates that are not in the ensemble; the members of the ensemble come before them in all other attributes.
+    weights : ndarray of shape (n_configurations,)
+        Weights in the ensemble; 0 for the other candidates.
+    predictions : ndarray of shape (n_configurations, n_rows, n_classes) or (n_configurations, n_rows)
+        Out-of-fold predictions.
+    one_row, per_row : ndarray of shape (n_configurations,)
+        Milliseconds of one fold model for a single row, and for each further row.
+    megabytes : ndarray of shape (n_configurations,)
+        Size of one fold model on the disk.
+    overhead : float
+        Milliseconds of the table reader for a single row.
+    """
+
+    bags: list[FoldBag]
+    weights: Array
+    predictions: Array
+    y: Array
+    sample_weight: Array | None
+    metric: Metric
+    random_state: int
+    one_row: Array
+    per_row: Array
+    megabytes: Array
+    overhead: float = 0.0
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One ensemble of the frontier: weights and numbers of fold models of the configurations of a record."""
+
+    weights: Array
+    n_models: NDArray[np.intp]
+    score: float
+    low: float
+    high: float
+    milliseconds: float
+    microseconds_per_row: float
+    megabytes: float
+    members: str = field(default="", compare=False)
+
+
+def collect_frontier(
+    history: RunHistory,
+    artifacts: Artifacts,
+    task: Task,
+    ensemble: Ensemble,
+    loader: ModelLoader,
+    random_state: int,
+    deadline: float = float("inf"),
+) -> FrontierRecord | None:
+    """Read the predictions and measure the times of the members and of a few cheap candidates.
+
+    Returns
+    -------
+    FrontierRecord or None
+        None if the members have no finished fold in common.
+    """
+    members = [history.evaluations[bag.configuration] for bag in ensemble.bags]
+    folds = sorted(set.intersection(*(set(e.folds) for e in members)))
+    if not folds:
+        return None
+    rows = np.concatenate([task.folds[f][1] for f in folds])
+    kept = np.arange(len(rows))
+    if len(rows) > _MAX_ROWS:
+        kept = np.sort(np.random.default_rng(random_state).choice(len(rows), _MAX_ROWS, replace=False))
+    y, weight = task.y[rows[kept]], task.weights(rows[kept])
+
+    def read(e: Evaluation) -> Array:
+        return np.concatenate([artifacts.predictions(e.configuration, f) for f in folds])[kept]
+
+    known = [read(e) for e in members]
+    extras: list[tuple[Evaluation, Array]] = []
+    for e in _cheap_candidates(history, task, artifacts, ensemble, folds):
+        if len(extras) < _MAX_EXTRAS and time.monotonic() < deadline:
+            extras.append((e, read(e)))
+    measured = not history.repeats
+    bags = [loader.load([Member(e, 1.0)])[0] for e, _ in extras]
+    everything = [*ensemble.bags, *bags]
+    costs = [prediction_cost(history.evaluations[bag.configuration], 1, task, measured) for bag in everything]
+    one_row = [_measure(bag, task, cost, measured, deadline) for bag, cost in zip(everything, costs, strict=True)]
+    return FrontierRecord(
+        bags=[replace(bag, weight=0.0) for bag in bags],
+        weights=np.array([bag.weight for bag in ensemble.bags] + [0.0] * len(bags)),
+        predictions=np.stack([*known, *(p for _, p in extras)]),
+        y=y,
+        sample_weight=weight,
+        metric=task.metric,
+        random_state=random_state,
+        one_row=np.array(one_row),
+        per_row=np.array([cost.per_row for cost in costs]),
+        megabytes=np.array([_bytes(artifacts, history.evaluations[b.configuration]) / 2**20 for b in everything]),
+    )
+
+
+def _cheap_candidates(
+    history: RunHistory, task: Task, artifacts: Artifacts, ensemble: Ensemble, folds: Sequence[int]
+) -> list[Evaluation]:
+    """Return candidates that alone take less time than each member, and have the lowest losses at their time."""
+    costs = {e.configuration: prediction_cost(e, len(e.folds), task, False) for e in history.evaluations.values()}
+    cheapest = min(costs[bag.configuration].one_row for bag in ensemble.bags)
+    chosen = []
+    for _, candidates in candidate_sets(history, task)[:1]:
+        for e in candidates:
+            own = costs[e.configuration].one_row
+            n_bytes = _bytes(artifacts, e) * len(e.folds)
+            if own < cheapest and set(folds) <= set(e.folds) and n_bytes <= _MAX_EXTRA_BYTES:
+                chosen.append(e)
+                cheapest = own
+    return chosen
+
+
+def _bytes(artifacts: Artifacts, evaluation: Evaluation) -> float:
+    """Return the mean size of the fold models of a configuration."""
+    return float(np.mean([artifacts.model_bytes(evaluation.configuration, fold) for fold in evaluation.folds]))
+
+
+def _measure(bag: FoldBag, task: Task, cost: PredictionCost, measured: bool, deadline: float) -> float:
+    """Return the milliseconds of one fold model for a single row; the usual ones of the family if not `measured`."""
+    if time.monotonic() > deadline or not measured:
+        return cost.one_row
+    plan, row, best = PredictionPlan([bag.models], task.traits.n_classes), task.X[:1], float("inf")
+    for _ in range(4):  # the first one prepares libraries
+        started = time.perf_counter()
+        plan.predict(row)
+        best = min(best, time.perf_counter() - started)
+    return 1_000 * best / len(bag.models)
+
+
+def find_entries(record: FrontierRecord, ensemble: Ensemble) -> list[Entry]:
+    """Return the ensembles along the Pareto front of score and time of a single row, the best score first.
+
+    From the whole ensemble the member is removed, again and again, whose removal costs the least score for the time
+    that it saves. Each of these ensembles, and each configuration alone, also comes with one fold model for each
+    member: out-of-fold predictions are predictions of single fold models, so that they say what to expect of it.
+    """
+    counts = np.array([len(bag.models) for bag in [*ensemble.bags, *record.bags]])
+    sets = [record.weights]
+    while np.count_nonzero(sets[-1]) > 1:
+        sets.append(_without_one(record, sets[-1], counts))
+    sets += [row for row in np.eye(len(counts)) if not any(np.array_equal(row, known) for known in sets)]
+    families = [bag.configuration.family for bag in [*ensemble.bags, *record.bags]]
+    whole = [_entry(record, w, np.where(w > 0, counts, 0), families) for w in sets]
+    single = [_entry(record, w, (w > 0).astype(np.intp), families) for w in sets]
+    entries = _front(whole) + [e for e in _front(single) if not any(_same(e, other) for other in whole)]
+    entries.sort(key=lambda e: (-e.score, -e.milliseconds))
+    if len(entries) > _MAX_ENTRIES:
+        places = np.unique(np.linspace(0, len(entries) - 1, _MAX_ENTRIES).round().astype(int))
+        entries = [entries[place] for place in places]
+    return entries
+
+
+def _same(first: Entry, second: Entry) -> bool:
+    return np.array_equal(first.weights, second.weights) and np.array_equal(first.n_models, second.n_models)
+
+
+def _without_one(record: FrontierRecord, weights: Array, counts: NDArray[np.intp]) -> Array:
+    """Return the weights without the member that pays least for its time."""
+    prices: dict[int, tuple[tuple[float, int], Array]] = {}
+    for i in np.flatnonzero(weights).tolist():
+        smaller = weights.copy()
+        smaller[i] = 0.0
+        smaller /= smaller.sum()
+        growth = _loss(record, smaller) - _loss(record, weights)
+        saved = counts[i] * record.one_row[i]
+        prices[i] = (growth / max(saved, 1e-9), i), smaller
+    return min(prices.values(), key=lambda pair: pair[0])[1]
+
+
+def _mean(record: FrontierRecord, weights: Array) -> Array:
+    return np.tensordot(weights, record.predictions, 1)
+
+
+def _loss(record: FrontierRecord, weights: Array, rows: Array | None = None) -> float:
+    p, y, w = _mean(record, weights), record.y, record.sample_weight
+    if rows is not None:
+        p, y, w = p[rows], y[rows], None if w is None else w[rows]
+    return loss_or_nan(record.metric, y, p, w)
+
+
+def _entry(record: FrontierRecord, weights: Array, n_models: NDArray[np.intp], families: Sequence[str]) -> Entry:
+    groups = np.random.default_rng(record.random_state).permutation(np.arange(len(record.y)) % _GROUPS)
+    p = _mean(record, weights)
+    w = record.sample_weight
+    parts = []
+    for group in range(_GROUPS):
+        rows = np.flatnonzero(groups != group)
+        parts.append(loss_or_nan(record.metric, record.y[rows], p[rows], None if w is None else w[rows]))
+    losses = np.array(parts)
+    losses = losses[np.isfinite(losses)]
+    error = np.sqrt((_GROUPS - 1) / _GROUPS * ((losses - losses.mean()) ** 2).sum()) if len(losses) else np.nan
+    score = -loss_or_nan(record.metric, record.y, p, w)
+    names = [
+        f"{families[i]} ({weights[i]:.2f}, {n_models[i]} models)" if n_models[i] > 1 else
+        f"{families[i]} ({weights[i]:.2f}, 1 model)"
+        for i in np.flatnonzero(weights).tolist()
+    ]  # fmt: skip
+    return Entry(
+        weights=weights,
+        n_models=n_models,
+        score=score,
+        low=score - _Z * float(error),
+        high=score + _Z * float(error),
+        milliseconds=record.overhead + float(n_models @ record.one_row),
+        microseconds_per_row=1_000 * float(n_models @ (record.one_row / _MANY + record.per_row)),
+        megabytes=float(n_models @ record.megabytes),
+        members=", ".join(names),
+    )
+
+
+def _front(entries: list[Entry]) -> list[Entry]:
+    """Return the entries that have a better score than each entry that takes less time or less memory."""
+    return [
+        e
+        for e in entries
+        if not any(
+            other.score >= e.score
+            and other.milliseconds <= e.milliseconds
+            and other.megabytes <= e.megabytes
+            and (other.score, -other.milliseconds, -other.megabytes) != (e.score, -e.milliseconds, -e.megabytes)
+            for other in entries
+        )
+    ]
+
+
+def frontier_table(record: FrontierRecord, ensemble: Ensemble) -> pd.DataFrame:
+    """Return the entries as a table."""
+    names = ["score", "low", "high", "milliseconds", "microseconds_per_row", "megabytes", "members"]
+    rows = [{name: getattr(e, name) for name in names} for e in find_entries(record, ensemble)]
+    return pd.DataFrame(rows, columns=names)
+
+
+def choose_entry(
+    entries: Sequence[Entry], milliseconds: float | None, megabytes: float | None, max_loss: float | None
+) -> Entry:
+    """Return the entry with the best score within the limits, or with `max_loss` alone the one that takes least time.
+
+    Raises
+    ------
+    InvalidInputError
+        If no entry is within the limits; the message names the nearest values that are possible.
+    """
+    best = entries[0].score
+    fitting = [
+        e
+        for e in entries
+        if (milliseconds is None or e.milliseconds <= milliseconds)
+        and (megabytes is None or e.megabytes <= megabytes)
+        and (max_loss is None or e.score >= best - max_loss)
+    ]
+    if not fitting:
+        raise InvalidInputError(
+            f"no smaller ensemble is within {_limits(milliseconds, megabytes, max_loss)}; "
+            + _nearest(entries, best, milliseconds, megabytes, max_loss)
+        )
+    if milliseconds is None and megabytes is None:
+        return min(fitting, key=lambda e: (e.milliseconds, -e.score))
+    return max(fitting, key=lambda e: (e.score, e.n_models.sum()))
+
+
+def _limits(milliseconds: float | None, megabytes: float | None, max_loss: float | None) -> str:
+    named = (("milliseconds", milliseconds), ("megabytes", megabytes), ("max_loss", max_loss))
+    return " and ".join(f"{name}={value:g}" for name, value in named if value is not None)
+
+
+def _nearest(
+    entries: Sequence[Entry], best: float, milliseconds: float | None, megabytes: float | None, max_loss: float | None
+) -> str:
+    """Return the values that the limits would need to have."""
+    allowed = [e for e in entries if max_loss is None or e.score >= best - max_loss]
+    found = []
+    if milliseconds is not None:
+        within = [e for e in allowed if megabytes is None or e.megabytes <= megabytes] or allowed
+        found.append(f"milliseconds={_up(min(e.milliseconds for e in within)):g}")
+    if megabytes is not None:
+        within = [e for e in allowed if milliseconds is None or e.milliseconds <= milliseconds] or allowed
+        found.append(f"megabytes={_up(min(e.megabytes for e in within)):g}")
+    return f"the nearest possible limit is {' or '.join(found)}; the attribute frontier_ lists all"
+
+
+def _up(value: float) -> float:
+    """Return a number of three digits that is not below a value."""
+    if value <= 0:
+        return 0.0
+    unit = 10.0 ** (np.floor(np.log10(value)) - 2)
+    return float(np.ceil(value / unit) * unit)
+
+
+def smaller_ensemble(record: FrontierRecord, ensemble: Ensemble, entry: Entry) -> Ensemble:
+    """Return the ensemble of an entry, with a calibration and a decision threshold of its own."""
+    bags = [
+        FoldBag(bag.configuration, float(weight), bag.models[:n])
+        for bag, weight, n in zip([*ensemble.bags, *record.bags], entry.weights, entry.n_models, strict=True)
+        if weight > 0
+    ]
+    smaller = replace(ensemble, bags=bags, decision_weights=None, calibration=None)
+    if ensemble.n_classes:
+        known = (record.y, _mean(record, entry.weights), record.metric, record.sample_weight, record.random_state)
+        if ensemble.decision_weights is not None:
+            tuned = tune_decision_weights(*known)
+            smaller.decision_weights = ensemble.decision_weights if tuned is None else tuned
+        smaller.calibration = calibrate(*known)
+    return smaller
+
+
+def smaller_record(record: FrontierRecord, entry: Entry) -> FrontierRecord:
+    """Return the record of a smaller ensemble, which holds its members only."""
+    chosen = np.flatnonzero(entry.weights)
+    arrays = {name: getattr(record, name)[chosen] for name in ("predictions", "one_row", "per_row", "megabytes")}
+    return replace(record, bags=[], weights=entry.weights[chosen], **arrays)
+
+
+def entry_estimate(entry: Entry) -> Estimate:
+    """Return the score to expect of an entry."""
+    return Estimate(entry.score, entry.low, entry.high, LEVEL)

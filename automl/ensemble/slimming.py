@@ -1,0 +1,160 @@
+"""Smaller fitted estimators: the method `slim`, and the limit on the time of a prediction."""
+
+from __future__ import annotations
+
+import copy
+import time
+import warnings
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+from automl.ensemble.cost import FAMILIES
+from automl.ensemble.frontier import (
+    FrontierRecord,
+    choose_entry,
+    entry_estimate,
+    find_entries,
+    smaller_ensemble,
+    smaller_record,
+)
+from automl.ensemble.selection import Ensemble
+from automl.errors import InvalidInputError
+from automl.task.validation import is_number
+
+_MAX_MEASUREMENTS = 5  # of ensembles, until one meets a limit
+
+
+def slim(
+    estimator: Any, milliseconds: float | None = None, megabytes: float | None = None, max_loss: float | None = None
+) -> Any:
+    """Return a copy of a fitted estimator with a smaller ensemble; see `BaseAutoML.slim`."""
+    for name, value in (("milliseconds", milliseconds), ("megabytes", megabytes), ("max_loss", max_loss)):
+        if value is not None and (not is_number(value) or not value >= 0):
+            raise InvalidInputError(f"{name} must be a number that is not negative; got {value!r}")
+    if milliseconds is None and megabytes is None and max_loss is None:
+        raise InvalidInputError("slim needs a limit: milliseconds, megabytes or max_loss")
+    record: FrontierRecord = known_record(estimator)
+    entry = choose_entry(find_entries(record, estimator._ensemble), milliseconds, megabytes, max_loss)
+    new = copy.copy(estimator)
+    new._ensemble = smaller_ensemble(record, estimator._ensemble, entry)
+    new._frontier = smaller_record(record, entry)
+    new._estimate = entry_estimate(entry)
+    return new
+
+
+def known_record(estimator: Any) -> FrontierRecord:
+    """Return the record of the frontier.
+
+    Raises
+    ------
+    AttributeError
+        If the estimator has none.
+    """
+    record = getattr(estimator, "_frontier", None)
+    if record is None:
+        raise AttributeError(
+            "this model has no frontier_ and cannot be made smaller: the rows are in the order of time, or it was "
+            "loaded with for_prediction=True, or refit has changed its models; use the model as fit has returned it"
+        )
+    return record
+
+
+def measure_frontier(estimator: Any, X: Any, read: Callable[[Any], Any]) -> None:
+    """Measure the reading of a single row, and make the ensemble smaller where the user has set a limit.
+
+    Parameters
+    ----------
+    estimator : AutoMLClassifier or AutoMLRegressor
+        Fitted on the table `X`.
+    read : callable
+        Checks and reads a table.
+    """
+    record, limit = estimator._frontier, estimator.max_predict_milliseconds
+    if record is None:
+        return
+    repeats = estimator.time_budget is None  # then nothing may depend on the clock
+    row = None if repeats else _first_row(X)
+    overhead = 0.0 if row is None else _milliseconds(read, row)
+    estimator._frontier = replace(record, overhead=overhead)
+    if limit is None:
+        return
+
+    def measure(ensemble: Ensemble) -> float:
+        return overhead + _milliseconds(ensemble.predict, read(row))
+
+    chosen = within_limit(estimator._ensemble, estimator._frontier, float(limit), None if row is None else measure)
+    estimator._ensemble, estimator._frontier = chosen
+
+
+def _first_row(X: Any) -> Any:
+    """Return the first row of a table, or None if the table is of a kind that cannot be sliced."""
+    with suppress(Exception):
+        return X.iloc[:1] if hasattr(X, "iloc") else X[:1]
+    return None
+
+
+def _milliseconds(function: Callable[[Any], Any], argument: Any) -> float:
+    """Return the shortest time of some calls; the first call prepares what later ones use."""
+    best = float("inf")
+    for _ in range(4):
+        started = time.perf_counter()
+        function(argument)
+        best = min(best, time.perf_counter() - started)
+    return 1_000 * best
+
+
+def slow_families(limit: float | None, include: Collection[str] = ()) -> list[str]:
+    """Return the families of which a single fold model takes longer than a limit in milliseconds.
+
+    Parameters
+    ----------
+    include : collection of str
+        Names of the components that the search may use; all if it is empty.
+
+    Raises
+    ------
+    InvalidInputError
+        If no family is fast enough.
+    """
+    if limit is None:
+        return []
+    allowed = {name: one_row for name, (one_row, _) in FAMILIES.items() if not include or name in include}
+    slow = [name for name, one_row in allowed.items() if one_row > limit]
+    if slow and len(slow) == len(allowed):
+        raise InvalidInputError(
+            f"max_predict_milliseconds={limit:g} is too small for each model family; use "
+            f"{min(allowed.values()):g} or more"
+        )
+    return slow
+
+
+def within_limit(
+    ensemble: Ensemble, record: FrontierRecord, limit: float, measure: Callable[[Ensemble], float] | None
+) -> tuple[Ensemble, FrontierRecord]:
+    """Return the best ensemble that predicts a single row within a limit in milliseconds, and its record.
+
+    Parameters
+    ----------
+    measure : callable or None
+        Returns the milliseconds of an ensemble for a single row; None if only the usual ones of the families count.
+    """
+    entries = find_entries(record, ensemble)
+    longest = limit
+    for _ in range(_MAX_MEASUREMENTS):
+        fitting = [e for e in entries if e.milliseconds <= longest]
+        entry = max(fitting or entries, key=lambda e: (e.score, e.n_models.sum()) if fitting else (-e.milliseconds, 0))
+        chosen = smaller_ensemble(record, ensemble, entry)
+        taken = entry.milliseconds if measure is None else measure(chosen)
+        if taken <= limit:
+            return chosen, smaller_record(record, entry)
+        longest = min(longest, entry.milliseconds) * min(0.9, limit / taken)
+        if not fitting:
+            break
+    warnings.warn(
+        f"max_predict_milliseconds={limit:g} cannot be met; the fastest ensemble takes {taken:.2g} ms for one row",
+        UserWarning,
+        stacklevel=4,
+    )
+    return chosen, smaller_record(record, entry)

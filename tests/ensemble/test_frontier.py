@@ -1,0 +1,104 @@
+"""Tests of the trade-off between score and time: `frontier_`, `slim` and `max_predict_milliseconds`."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from automl import AutoMLClassifier, AutoMLRegressor
+from automl.errors import InvalidInputError
+from tests.factories import FAST
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=(400, 5))
+Y = (X[:, 0] + X[:, 1] * X[:, 2] + 0.5 * rng.normal(size=400) > 0).astype(int)
+SETTINGS = {**FAST, "include": ["extra_trees", "logistic_regression", "decision_tree", "qda"], "max_trials": 6}
+
+
+@pytest.fixture(scope="module")
+def clf():
+    return AutoMLClassifier(**SETTINGS, scoring="neg_log_loss").fit(X, Y)
+
+
+def test_the_frontier_is_a_small_table_of_ensembles(clf):
+    table = clf.frontier_
+    assert list(table) == ["score", "low", "high", "milliseconds", "microseconds_per_row", "megabytes", "members"]
+    assert 1 < len(table) <= 10
+    assert table["score"].is_monotonic_decreasing
+    assert ((table["low"] < table["score"]) & (table["score"] < table["high"])).all()
+    assert (table[["milliseconds", "microseconds_per_row", "megabytes"]] > 0).all(axis=None)
+
+
+def test_a_slim_estimator_meets_the_limit_and_leaves_the_old_one_alone(clf):
+    before, table = clf.predict_proba(X), clf.frontier_
+    limit = float(table["milliseconds"].median())
+    small = clf.slim(milliseconds=limit)
+    assert small.frontier_["milliseconds"].max() <= limit * 1.001
+    assert len(small.predict_proba(X)) == len(X)
+    assert 0.5 < small.score(X, Y) <= 1
+    assert small.leaderboard_["weight"].sum() == pytest.approx(1)
+    assert small.estimate_.low <= small.estimate_.score
+    np.testing.assert_array_equal(clf.predict_proba(X), before)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(small)).predict_proba(X), small.predict_proba(X))
+
+
+def test_a_slim_estimator_has_its_own_calibration(clf):
+    small = clf.slim(milliseconds=float(clf.frontier_["milliseconds"].min()))
+    assert clf._ensemble.calibration is not None
+    assert small._ensemble.calibration is not None
+    assert not np.array_equal(small._ensemble.calibration.matrix, clf._ensemble.calibration.matrix)
+
+
+def test_the_smallest_loss_is_traded_for_time(clf):
+    table = clf.frontier_
+    widest = float(table["score"].max() - table["score"].min()) + 1e-9
+    fastest = clf.slim(max_loss=widest).frontier_["milliseconds"].max()
+    assert fastest == pytest.approx(table["milliseconds"].min(), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    "limits", [{"milliseconds": 1e-9}, {"megabytes": 1e-9}, {"milliseconds": 1e-9, "max_loss": 0.1}]
+)
+def test_a_limit_that_cannot_be_met_names_the_nearest_one(clf, limits):
+    with pytest.raises(InvalidInputError, match="the nearest possible limit is") as caught:
+        clf.slim(**limits)
+    message = str(caught.value)
+    nearest = float(message.split("nearest possible limit is ")[1].split("=")[1].split(" ")[0].rstrip(";"))
+    name = next(iter(limits))
+    assert clf.slim(**{**limits, name: nearest}).predict(X).shape == (400,)
+
+
+@pytest.mark.parametrize("limits", [{}, {"milliseconds": -1}, {"megabytes": "2"}, {"max_loss": float("nan")}])
+def test_wrong_limits_are_one_error(clf, limits):
+    with pytest.raises(InvalidInputError, match=r"slim needs a limit|must be a number"):
+        clf.slim(**limits)
+
+
+def test_a_regressor_has_a_frontier_that_survives_saving(tmp_path):
+    reg = AutoMLRegressor(**FAST).fit(X, X[:, 0] + 0.1 * X[:, 1])
+    again = pickle.loads(pickle.dumps(reg))
+    assert again.frontier_.equals(reg.frontier_)
+    assert again.slim(max_loss=1e9).predict(X).shape == (400,)
+
+
+def test_a_limit_on_the_time_of_predictions_holds_and_repeats():
+    settings = {**SETTINGS, "max_predict_milliseconds": 0.3}
+    first, second = (AutoMLClassifier(**settings).fit(X, Y) for _ in range(2))
+    assert "extra_trees" not in set(first.leaderboard_["family"])
+    assert first.frontier_["milliseconds"].max() <= 0.3
+    np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(X))
+
+
+def test_time_ordered_rows_have_no_frontier():
+    from sklearn.model_selection import TimeSeriesSplit
+
+    settings = {**FAST, "include": ["decision_tree"], "max_trials": 1, "cv": TimeSeriesSplit(3)}
+    clf = AutoMLClassifier(**settings).fit(X, Y)
+    with pytest.raises(AttributeError, match="no frontier_"):
+        _ = clf.frontier_
+
+
+@pytest.mark.parametrize("limit", [0, -1, "1", float("inf")])
+def test_a_wrong_limit_of_the_search_is_one_error(limit):
+    with pytest.raises(InvalidInputError, match="max_predict_milliseconds must be a finite number of milliseconds"):
+        AutoMLClassifier(**FAST, max_predict_milliseconds=limit).fit(X, Y)
