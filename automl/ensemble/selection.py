@@ -31,6 +31,7 @@ _BAGS = 8
 _BAG_ROWS = 5_000  # for tables with fewer rows, the weights of several bags of rows are averaged
 _SMALLEST_WEIGHT = 0.02
 _SORTED_AT_ONCE = 1_000_000  # number of scores, which bounds the memory
+_REMOVAL_SECONDS = 0.2  # for the removal of members that do not pay, also after the deadline
 _MAX_ROWS = 20_000  # more rows do not change the weights, but metrics that sort take longer
 
 
@@ -195,7 +196,8 @@ def choose_members(
         if loss < best_loss:
             if cost is not None and np.count_nonzero(weights) > 1:
                 costs = [cost(e) for e in candidates]
-                known = (task.y[rows], task.metric, task.weights(rows), random_state, deadline)
+                latest = max(deadline, time.monotonic() + _REMOVAL_SECONDS)
+                known = (task.y[rows], task.metric, task.weights(rows), random_state, latest)
                 weights = remove_costly(stacked, weights, costs, *known)
             best_loss = loss
             best = [Member(e, float(w)) for e, w in zip(candidates, weights, strict=True) if w > 0]

@@ -93,6 +93,10 @@ TINY: dict[str, list[TinyForm]] = {
     ],
     "Overhead of a job": [TinyForm({"--n": "2", "--workers": "1"}, is_slow=True), TinyForm({"--n": "40"})],
     "Seconds of the meta-features": [TinyForm({"--rows": "700", "--columns": "4", "--repeats": "1"})],
+    "Seconds of predictions": [
+        TinyForm({"--tables": "classes", "--systems": "automl", "--budget": "5", "--cores": "1"}, is_slow=True)
+    ],
+    "Loss of cheaper ensembles": [TinyForm({"--tables": "classes", "--budget": "5", "--cores": "1"}, is_slow=True)],
     "Load of a server": [
         TinyForm({"--table": "classes", "--budget": "3", "--clients": "2", "--requests": "20"}, is_slow=True)
     ],
