@@ -76,6 +76,7 @@ ORDER = {
         "meta",
         "comparison",
         "jobs",
+        "export",
         "serving",
         "testing",
         "__init__",

@@ -16,6 +16,7 @@ import typer
 import automl
 from automl.cli import meta
 from automl.cli.benchmark import benchmark
+from automl.cli.export import export
 from automl.cli.jobs import app as jobs_app
 from automl.cli.predict import predict
 from automl.cli.refit import refit
@@ -66,6 +67,8 @@ app.command()(package)
 
 app.command()(refit)
 app.command()(slim)
+
+app.command()(export)
 
 _ROWS_SHOWN = 10
 

@@ -19,11 +19,13 @@ from automl.task.task import ALL_ROWS
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+from pipelines.catalog import get_component
 from pipelines.configuration import Configuration
 
 logger = logging.getLogger(__name__)
 
 _LIMIT_FACTOR = 10.0  # times the expected seconds, after which a fit counts as hanging
+_STOPPING_FACTOR, _STOPPING_SECONDS = 2.0, 2.0  # for models that stop by themselves: times the expected seconds, plus
 _LEAST_LIMIT = 60.0  # seconds; a busy machine must not end a fit that is only slow
 
 
@@ -42,9 +44,14 @@ class FitFacts:
     rounds: int | None
     seconds: float
 
-    @property
-    def limit(self) -> float:
-        """Return the seconds after which the fit counts as hanging."""
+    def limit(self, configuration: Configuration) -> float:
+        """Return the time limit of a fit in seconds.
+
+        A model that stops by itself gets little more time than in the search. For others it is the time after which
+        they count as hanging.
+        """
+        if self.rounds is None and get_component("model", configuration.family).interruptible:
+            return _STOPPING_FACTOR * self.seconds + _STOPPING_SECONDS
         return max(_LEAST_LIMIT, _LIMIT_FACTOR * self.seconds)
 
 
@@ -116,7 +123,7 @@ def train_on_all_rows(
     failed : dict of Configuration to str
         The reason why a configuration has no model.
     """
-    trials = [(Trial(c, (ALL_ROWS,), seed, "refit", facts.rounds), facts.limit) for c, facts in members.items()]
+    trials = [(Trial(c, (ALL_ROWS,), seed, "refit", facts.rounds), facts.limit(c)) for c, facts in members.items()]
     for configuration in members:
         for path in artifacts.paths(configuration, ALL_ROWS):  # an earlier session of the run has left it
             path.unlink()

@@ -169,8 +169,7 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
     expected = _known_facts(estimator, get_shares(estimator))
     growth = max(1.0, len(task.y) / max(1, estimator._reader.n_rows_))
     with _workers(estimator, task) as (executor, artifacts):
-        limits = {m.configuration: replace(_fact(expected, m), seconds=_fact(expected, m).seconds * growth).limit
-                  for m in members}  # fmt: skip
+        limits = {m.configuration: _fold_limit(expected, m, growth) for m in members}
         folds, failed = _train_folds(limits, executor, task, seed)
         members = [member for member in members if member.configuration in folds]
         if not members:
@@ -201,8 +200,10 @@ def get_shares(estimator: Any) -> Sequence[float]:
     return [1 - 1 / max(2, n_splits)] * n_splits
 
 
-def _fact(expected: Mapping[Configuration, FitFacts], member: _Member) -> FitFacts:
-    return expected.get(member.bag.configuration, FitFacts(None, _UNKNOWN_SECONDS))
+def _fold_limit(expected: Mapping[Configuration, FitFacts], member: _Member, growth: float) -> float:
+    """Return the time limit of a fold in seconds, where the new rows are `growth` times as many as the old ones."""
+    known = expected.get(member.bag.configuration, FitFacts(None, _UNKNOWN_SECONDS))
+    return FitFacts(None, known.seconds * growth).limit(member.configuration)
 
 
 def _prepare(estimator: Any, data: TrainingData, notes: list[str]) -> tuple[PreparedTask, Any]:

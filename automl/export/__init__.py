@@ -1,0 +1,1 @@
+"""Scripts that train a pipeline again without this package."""

@@ -1,0 +1,150 @@
+"""Python code of estimators: constructor calls with their imports, as a person would write them."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+WIDTH = 110  # characters of a line
+_TECHNICAL = {"n_jobs", "verbose", "copy", "cache_size", "missing_values", "feature_names_out"}
+
+
+@dataclass
+class Script:
+    """The parts of a script that its expressions need, collected while the expressions are written.
+
+    Attributes
+    ----------
+    imports : set of str
+        Import statements.
+    definitions : dict of str to str
+        Code of functions and classes, by name.
+    remarks : list of str
+        What differs from the pipeline of the search.
+    fit_parameters : dict of str to str
+        Code of the arguments of ``fit`` of the pipeline.
+    """
+
+    imports: set[str] = field(default_factory=set)
+    definitions: dict[str, str] = field(default_factory=dict)
+    remarks: list[str] = field(default_factory=list)
+    fit_parameters: dict[str, str] = field(default_factory=dict)
+
+    def use(self, module: str, name: str) -> str:
+        """Import a name, and return it."""
+        self.imports.add(f"from {module} import {name}")
+        return name
+
+    def call(self, module: str, name: str, /, *arguments: str, **parameters: Any) -> str:
+        """Return a constructor call; parameters that are None are left out."""
+        self.use(module, name)
+        parts = [*arguments, *(f"{key}={self.value(value)}" for key, value in parameters.items() if value is not None)]
+        return call_code(name, parts)
+
+    def define(self, name: str, code: str) -> str:
+        """Add a function or class to the script, and return its name."""
+        self.definitions.setdefault(name, code)
+        return name
+
+    def remark(self, text: str) -> None:
+        """Add a remark, once."""
+        if text not in self.remarks:
+            self.remarks.append(text)
+
+    def value(self, value: Any) -> str:
+        """Return the code of a value; an estimator becomes its constructor call."""
+        if isinstance(value, Raw):
+            return value.code
+        if isinstance(value, BaseEstimator):
+            return self.plain(value)
+        if isinstance(value, str):
+            return quote(value)
+        if isinstance(value, np.generic):
+            return self.value(value.item())
+        if isinstance(value, np.ndarray):
+            return repr(value.tolist())
+        if isinstance(value, list | tuple):
+            inner = ", ".join(self.value(item) for item in value)
+            comma = "," if isinstance(value, tuple) and len(value) == 1 else ""
+            return f"[{inner}]" if isinstance(value, list) else f"({inner}{comma})"
+        return repr(value)
+
+    def plain(self, estimator: Any, **changes: Any) -> str:
+        """Return the constructor call of an estimator of scikit-learn, without parameters that have their defaults."""
+        given = {**estimator.get_params(deep=False), **changes}
+        defaults = inspect.signature(type(estimator).__init__).parameters
+        changed = {
+            name: value
+            for name, value in given.items()
+            if name not in _TECHNICAL and not _equal(value, defaults[name].default)
+        }
+        base = next(cls for cls in type(estimator).__mro__ if cls.__module__.startswith("sklearn."))
+        return self.call(_public_module(base), base.__name__, **changed)
+
+    def source(self, *objects: Callable[..., Any] | type) -> str:
+        """Copy classes and functions of this project, without their docstrings' details, and return the first name."""
+        for item in objects:
+            self.define(item.__name__, inspect.getsource(item))
+        return objects[0].__name__
+
+
+@dataclass(frozen=True)
+class Raw:
+    """Code that stands for itself."""
+
+    code: str
+
+
+def quote(text: str) -> str:
+    """Return the code of a text, in double quotes."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def call_code(name: str, parts: list[str]) -> str:
+    """Return the code of a call, on one line if it is short."""
+    line = f"{name}({', '.join(parts)})"
+    if len(line) <= WIDTH - 20 and "\n" not in line:
+        return line
+    return f"{name}(\n" + "".join(f"{indent(part)},\n" for part in parts) + ")"
+
+
+def list_code(parts: list[str]) -> str:
+    """Return the code of a list, on one line if it is short."""
+    line = f"[{', '.join(parts)}]"
+    if len(line) <= WIDTH - 20 and "\n" not in line:
+        return line
+    return "[\n" + "".join(f"{indent(part)},\n" for part in parts) + "]"
+
+
+def indent(code: str) -> str:
+    """Return code with four more blanks at the beginning of each line."""
+    return "\n".join(f"    {line}" if line else "" for line in code.splitlines())
+
+
+def make_pipeline_code(script: Script, steps: list[str]) -> str:
+    """Return the code of one step, or of a pipeline of several steps."""
+    if len(steps) == 1:
+        return steps[0]
+    return call_code(script.use("sklearn.pipeline", "make_pipeline"), steps)
+
+
+def _equal(value: Any, default: Any) -> bool:
+    if isinstance(value, BaseEstimator):
+        return False
+    try:
+        return bool(np.all(value == default)) and type(value) is type(default)
+    except (TypeError, ValueError):
+        return False
+
+
+def _public_module(cls: type) -> str:
+    """Return the module from which users import a class of scikit-learn."""
+    package = ".".join(cls.__module__.split(".")[:2])
+    return package if hasattr(sys.modules.get(package), cls.__name__) else cls.__module__

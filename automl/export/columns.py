@@ -1,0 +1,211 @@
+"""Code that reads the columns of a table as the table reader of the model does."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from automl.export.code import Script, list_code, quote
+
+_NUMBERS = '''def to_numbers(column, decimal="."):
+    """Return a column as numbers; texts lose their units and separators of thousands, other texts become missing."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column.astype(float)
+    plain = pd.to_numeric(column, errors="coerce")
+    texts = column.astype("string").str.replace(r"\\((.*)\\)", r"-\\1", regex=True)
+    digits = texts.str.replace(rf"[^0-9eE{decimal}+-]", "", regex=True).str.replace(decimal, ".", regex=False)
+    cleaned = pd.to_numeric(digits, errors="coerce").astype(float)
+    return cleaned if decimal == "," else plain.astype(float).fillna(cleaned)
+'''
+_PLAIN_NUMBERS = '''def to_numbers(column):
+    """Return a column as numbers; cells that hold no number become missing."""
+    return pd.to_numeric(column, errors="coerce").astype(float)
+'''
+_BOOLEANS = '''def to_booleans(column):
+    """Return 1 for true and 0 for false; other texts become missing."""
+    texts = column.astype("string").str.strip().str.lower()
+    known = {**dict.fromkeys(TRUE, 1.0), **dict.fromkeys(FALSE, 0.0)}
+    return texts.map(known).astype(float).fillna(pd.to_numeric(column, errors="coerce"))
+'''
+_CATEGORIES = '''def to_categories(column):
+    """Return a column as texts, in which 1 and 1.0 are the same category; missing cells stay missing."""
+
+    def text(value):
+        if isinstance(value, float) and value.is_integer():
+            return str(int(value))
+        return str(value)
+
+    return column.astype(object).map(text, na_action="ignore").where(column.notna(), np.nan)
+'''
+_DATES = '''def to_date_parts(column, parts, first, zone=None, **options):
+    """Return the parts of dates as numbers, and the days since the first date."""
+    dates = pd.to_datetime(column, errors="coerce", utc=True, **options)
+    dates = dates.dt.tz_convert(zone or "UTC").dt.tz_localize(None)
+    values = {
+        "_year": dates.dt.year,
+        "_month": dates.dt.month,
+        "_day": dates.dt.day,
+        "_weekday": dates.dt.dayofweek,
+        "_hour": dates.dt.hour + dates.dt.minute / 60,
+        "_elapsed": (dates - pd.Timestamp(first)) / pd.Timedelta(days=1),
+    }
+    return {f"{column.name}{part}": values[part].astype(float) for part in parts}
+'''
+_TIMES = '''def to_times(column):
+    """Return times of day as hours, and as sine and cosine."""
+    times = pd.to_datetime(column.astype("string"), errors="coerce", format="mixed")
+    hours = (times.dt.hour + times.dt.minute / 60 + times.dt.second / 3600).astype(float)
+    angles = hours / 24 * 2 * np.pi
+    return {
+        f"{column.name}_hour": hours,
+        f"{column.name}_sin": np.sin(angles),
+        f"{column.name}_cos": np.cos(angles),
+    }
+'''
+_TEXTS = '''def to_hashes(column, n_features, analyzer="word", ngram_range=(1, 2)):
+    """Return the lengths of texts, and hashed counts of their n-grams."""
+    texts = column.astype("string")
+    hasher = HashingVectorizer(n_features=n_features, analyzer=analyzer, ngram_range=ngram_range)
+    hashes = hasher.transform(texts.fillna("")).toarray()
+    return {
+        f"{column.name}_length": texts.str.len().astype(float),
+        f"{column.name}_words": texts.str.split().str.len().astype(float),
+        **{f"{column.name}_hash{i}": values for i, values in enumerate(hashes.T)},
+    }
+'''
+
+
+@dataclass
+class Columns:
+    """What the script knows about the columns.
+
+    Attributes
+    ----------
+    groups : dict of str to list of str
+        Columns that one function reads, each into one column, by the code of this function.
+    lines : list of str
+        Lines of the function that reads the columns, for all other columns.
+    names : list of str
+        Name of each column of numbers that the pipeline of the search gets, by its position.
+    learned_texts : dict of str to int
+        Text columns whose features are learned, with the number of features; their names in the script.
+    """
+
+    groups: dict[str, list[str]] = field(default_factory=dict)
+    lines: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    learned_texts: dict[str, int] = field(default_factory=dict)
+
+
+def read_code(reader: Any, script: Script) -> Columns:
+    """Return the code that reads the columns of a table, for a fitted `TableReader`."""
+    found = Columns(names=[str(name) for name in reader.get_feature_names_out()])
+    script.imports.add("import pandas as pd")
+    dropped = []
+    for column in reader.columns_:
+        name = str(column.name) if reader.named_ else f"x{column.name}"
+        if column.reader is None:
+            dropped.append(name)
+            continue
+        found.lines.extend(_WRITERS[type(column.reader).__name__](name, column.reader, script, found))
+    if dropped:
+        shown = ", ".join(dropped[:8]) + (", ..." if dropped[8:] else "")
+        script.remark(f"columns that the model does not use: {shown}")
+    return found
+
+
+def raw_names(reader: Any) -> list[str]:
+    """Return the names of the columns of the table, as the script uses them."""
+    return [str(column.name) if reader.named_ else f"x{column.name}" for column in reader.columns_]
+
+
+def _number(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
+    if getattr(reader, "seconds", False):
+        return [f'features[{quote(name)}] = pd.to_timedelta(table[{quote(name)}], errors="coerce").dt.total_seconds()']
+    notation = getattr(reader, "format", None)
+    decimal = getattr(notation, "decimal", ".")
+    special = decimal == "," or bool(getattr(notation, "units", ()))
+    if special:
+        script.definitions["to_numbers"] = _NUMBERS
+        script.remark("numbers with units are read without converting one unit into another")
+    else:
+        script.define("to_numbers", _PLAIN_NUMBERS)
+    argument = f", decimal={quote(decimal)}" if decimal != "." else ""
+    found.groups.setdefault(f"to_numbers(table[name]{argument})", []).append(name)
+    return []
+
+
+def _boolean(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
+    from pipelines.table import columns
+
+    pairs = getattr(columns, "BOOLEANS", (("true", "false"),))[:5]
+    script.define("TRUE", f"TRUE = {script.value([yes for yes, _ in pairs])}\n")
+    script.define("FALSE", f"FALSE = {script.value([no for _, no in pairs])}\n")
+    script.define("to_booleans", _BOOLEANS)
+    found.groups.setdefault("to_booleans(table[name])", []).append(name)
+    return []
+
+
+def _category(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
+    script.define("to_categories", _CATEGORIES)
+    script.imports.add("import numpy as np")
+    found.groups.setdefault("to_categories(table[name])", []).append(name)
+    return []
+
+
+def _date(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
+    script.define("to_date_parts", _DATES)
+    first = pd.Timestamp(reader.first, unit="us") if isinstance(reader.first, int | np.integer) else reader.first
+    format, order = getattr(reader.format, "fast", reader.format), getattr(reader.format, "order", "mdy")
+    options = {"format": format or "mixed"} | ({"dayfirst": True} if not format and order == "dmy" else {})
+    if reader.zone:
+        options["zone"] = reader.zone
+    listed = "".join(f", {key}={script.value(value)}" for key, value in options.items())
+    arguments = f"table[{quote(name)}], {script.value(list(reader.suffixes))}, {quote(str(first))}{listed}"
+    return [f"features.update(to_date_parts({arguments}))"]
+
+
+def _time(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
+    script.define("to_times", _TIMES)
+    script.imports.add("import numpy as np")
+    return [f"features.update(to_times(table[{quote(name)}]))"]
+
+
+def _text(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
+    script.define("to_hashes", _TEXTS)
+    script.use("sklearn.feature_extraction.text", "HashingVectorizer")
+    by_character = getattr(reader, "analyzer", "word") == "char"
+    argument = ', analyzer="char", ngram_range=(2, 4)' if by_character else ""
+    return [f"features.update(to_hashes(table[{quote(name)}], {reader.n_features}{argument}))"]
+
+
+def _characters(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
+    n_components = len(reader.suffixes) - 1
+    own = [f"{name}{suffix}" for suffix in reader.suffixes[1:]]
+    found.names = [column for column in found.names if column not in own]
+    found.learned_texts[name] = n_components
+    script.remark("texts without words become components of their character n-grams, as TruncatedSVD finds them")
+    texts = f'table[{quote(name)}].astype("string")'
+    return [
+        f"features[{quote(name + '_length')}] = {texts}.str.len().astype(float)",
+        f'features[{quote(name)}] = {texts}.fillna("").astype(object)',
+    ]
+
+
+_WRITERS = {
+    "NumericReader": _number,
+    "BooleanReader": _boolean,
+    "CategoryReader": _category,
+    "DateReader": _date,
+    "TimeReader": _time,
+    "TextReader": _text,
+    "CharacterReader": _characters,
+}
+
+
+def constant(name: str, values: list[str]) -> str:
+    """Return the code of a constant that lists names."""
+    return f"{name} = {list_code([quote(value) for value in values])}\n"

@@ -1,0 +1,230 @@
+"""Plain counterparts of the models: the estimators of scikit-learn, LightGBM, XGBoost and CatBoost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from automl.export.code import Raw, Script, call_code, quote
+from pipelines.steps.balancing import MIN_CLASS_ROWS, BalancedClassifier
+
+_LIGHTGBM_NAMES = {
+    "feature_fraction": "colsample_bytree",
+    "bagging_fraction": "subsample",
+    "bagging_freq": "subsample_freq",
+    "min_data_in_leaf": "min_child_samples",
+    "lambda_l1": "reg_alpha",
+    "lambda_l2": "reg_lambda",
+}
+_CATBOOST_TABLE = '''def to_catboost(X):
+    """Return a frame whose leading columns hold whole numbers, as CatBoost takes categories; -1 stands for missing."""
+    frame = pd.DataFrame(X)
+    for column in range(len(CATEGORIES)):
+        frame[column] = frame[column].fillna(-1).astype(int)
+    return frame
+'''
+
+
+def model_code(model: Any, script: Script) -> list[str]:
+    """Return the code of the last steps of the pipeline for a fitted model."""
+    convert = _CONVERTERS.get(type(model).__name__)
+    if convert is None:
+        return [script.plain(model)]
+    code = convert(model, script)
+    return code if isinstance(code, list) else [code]
+
+
+def _standardized(regressor: str, script: Script) -> str:
+    """Return the code of a regressor that is fitted to the target minus its mean, divided by its deviation."""
+    scaler = script.call("sklearn.preprocessing", "StandardScaler")
+    return script.call(
+        "sklearn.compose", "TransformedTargetRegressor", regressor=Raw(regressor), transformer=Raw(scaler)
+    )
+
+
+def _boosted(model: Any, script: Script) -> list[str]:
+    library, is_classifier = model.library, hasattr(model, "classes_")
+    write = {"LightGBM": _lightgbm, "XGBoost": _xgboost, "CatBoost": _catboost, "HistGradientBoosting": _histogram}
+    before, code = write[type(library).__name__](model, library, is_classifier, script)
+    return [*before, code if is_classifier else _standardized(code, script)]
+
+
+def _lightgbm(model: Any, library: Any, is_classifier: bool, script: Script) -> tuple[list[str], str]:
+    params = {_LIGHTGBM_NAMES.get(name, name): value for name, value in library.params.items()}
+    if library.native_categories:
+        # Beside the other parameters: a wrapper of the model would not pass it on to `fit`.
+        params["categorical_feature"] = Raw("list(range(len(CATEGORIES)))")
+    return [], script.call(
+        "lightgbm",
+        "LGBMClassifier" if is_classifier else "LGBMRegressor",
+        n_estimators=int(model.n_iter_),
+        learning_rate=model.settings.learning_rate,
+        **params,
+        random_state=0,
+        verbosity=-1,
+    )
+
+
+def _xgboost(model: Any, library: Any, is_classifier: bool, script: Script) -> tuple[list[str], str]:
+    params = dict(library.params)
+    if library.native_categories:
+        numbers = int(model.n_features_in_) - library.native_categories
+        params |= {
+            "enable_categorical": True,
+            "feature_types": Raw(f'["c"] * {library.native_categories} + ["q"] * {numbers}'),
+        }
+    return [], script.call(
+        "xgboost",
+        "XGBClassifier" if is_classifier else "XGBRegressor",
+        n_estimators=int(model.n_iter_),
+        learning_rate=model.settings.learning_rate,
+        **params,
+        tree_method="hist",
+        random_state=0,
+    )
+
+
+def _catboost(model: Any, library: Any, is_classifier: bool, script: Script) -> tuple[list[str], str]:
+    params, before = dict(library.params), []
+    params = {"bootstrap_type": "Bernoulli", "boosting_type": "Plain", "max_bin": 254, **params}
+    if library.native_categories:
+        script.imports.add("import pandas as pd")
+        script.define("to_catboost", _CATBOOST_TABLE)
+        before = [script.call("sklearn.preprocessing", "FunctionTransformer", "to_catboost")]
+        params["cat_features"] = Raw("list(range(len(CATEGORIES)))")
+    return before, script.call(
+        "catboost",
+        "CatBoostClassifier" if is_classifier else "CatBoostRegressor",
+        iterations=int(model.n_iter_),
+        learning_rate=model.settings.learning_rate,
+        **params,
+        random_seed=0,
+        allow_writing_files=False,
+        verbose=False,
+    )
+
+
+def _histogram(model: Any, library: Any, is_classifier: bool, script: Script) -> tuple[list[str], str]:
+    categories = model.model_.categorical_features
+    return [], script.call(
+        "sklearn.ensemble",
+        "HistGradientBoostingClassifier" if is_classifier else "HistGradientBoostingRegressor",
+        max_iter=int(model.n_iter_),
+        learning_rate=model.settings.learning_rate,
+        **library.params,
+        categorical_features=None if categories is None else list(categories),
+        early_stopping=False,
+        random_state=0,
+    )
+
+
+def _forest(model: Any, script: Script) -> str:
+    return script.plain(model.forest, n_estimators=int(model.n_iter_))
+
+
+def _margin(model: Any, script: Script) -> str:
+    inner = model_code(model.estimator_, script)[0]
+    return script.call(
+        "sklearn.calibration", "CalibratedClassifierCV", inner, method="sigmoid", cv=3, ensemble=Raw("False")
+    )
+
+
+def _target(model: Any, script: Script) -> str:
+    return _standardized(model_code(model.regressor_, script)[0], script)
+
+
+def _support_vectors(model: Any, script: Script) -> str:
+    return script.plain(model, gamma=float(model._gamma))
+
+
+def _neighbors(model: Any, script: Script) -> str:
+    return script.plain(model.neighbors, n_neighbors=int(model.neighbors_.n_neighbors))
+
+
+def _qda(model: Any, script: Script) -> str:
+    script.remark("QuadraticDiscriminantAnalysis has no shrinkage towards the pooled covariance; its score may differ")
+    return script.call(
+        "sklearn.discriminant_analysis",
+        "QuadraticDiscriminantAnalysis",
+        solver="eigen",
+        shrinkage=max(float(model.reg_param), 1e-3),
+    )
+
+
+def _process(model: Any, script: Script) -> str:
+    kernel = str(model.process_.kernel_)
+    for name in ("RBF", "Matern", "RationalQuadratic", "WhiteKernel"):
+        if f"{name}(" in kernel:
+            script.use("sklearn.gaussian_process.kernels", name)
+    if not hasattr(model, "classes_"):
+        return script.call(
+            "sklearn.gaussian_process", "GaussianProcessRegressor", kernel=Raw(kernel), optimizer=Raw("None"),
+            normalize_y=True,
+        )  # fmt: skip
+    script.remark("GaussianProcessClassifier approximates the probabilities in another way; its score may differ")
+    smooth = kernel.split(" + WhiteKernel")[0]
+    script.imports.discard("from sklearn.gaussian_process.kernels import WhiteKernel")
+    return script.call("sklearn.gaussian_process", "GaussianProcessClassifier", kernel=Raw(smooth))
+
+
+def _balanced(model: Any, script: Script) -> list[str]:
+    *before, inner = model_code(model.classifier_, script)
+    script.source(BalancedClassifier)
+    for name in ("BaseEstimator", "ClassifierMixin", "clone"):
+        script.use("sklearn.base", name)
+    script.imports.add("import numpy as np")
+    script.define("MIN_CLASS_ROWS", f"MIN_CLASS_ROWS = {MIN_CLASS_ROWS}\n")
+    return [*before, call_code("BalancedClassifier", [inner, quote(model.strategy), f"power={float(model.power)!r}"])]
+
+
+def _calibrated(model: Any, script: Script) -> list[str]:
+    fitted = model.model_
+    if not hasattr(fitted, "calibrated_classifiers_"):  # a class had too few rows
+        return model_code(fitted, script)
+    *before, inner = model_code(fitted.calibrated_classifiers_[0].estimator, script)
+    calibrated = script.call(
+        "sklearn.calibration", "CalibratedClassifierCV", inner, method=model.method, cv=3, ensemble=Raw("False")
+    )
+    return [*before, calibrated]
+
+
+def _network(model: Any, script: Script) -> list[str]:
+    kind = "MLPClassifier" if hasattr(model, "classes_") else "MLPRegressor"
+    architecture = model.settings.architecture
+    name, width, depth = type(architecture).__name__, int(getattr(architecture, "width", 256)), 2
+    depth = int(getattr(architecture, "depth", depth))
+    script.remark(
+        f"the network {name} has no plain counterpart; {kind} of the same width and depth takes its place, and its "
+        "score will differ"
+    )
+    code = script.call(
+        "sklearn.neural_network",
+        kind,
+        hidden_layer_sizes=(width,) * depth,
+        early_stopping=True,
+        max_iter=300,
+        random_state=0,
+    )
+    scaler = script.call("sklearn.preprocessing", "StandardScaler")
+    return [scaler, code if kind == "MLPClassifier" else _standardized(code, script)]
+
+
+_CONVERTERS: dict[str, Callable[[Any, Script], str | list[str]]] = {
+    "BoostedClassifier": _boosted,
+    "BoostedRegressor": _boosted,
+    "TimedForestClassifier": _forest,
+    "TimedForestRegressor": _forest,
+    "MarginClassifier": _margin,
+    "StandardizedRegressor": _target,
+    "_ScaledSVC": _support_vectors,
+    "_ScaledSVR": _support_vectors,
+    "NeighborsClassifier": _neighbors,
+    "NeighborsRegressor": _neighbors,
+    "RegularizedQDA": _qda,
+    "GaussianProcessLabelClassifier": _process,
+    "TunedGaussianProcessRegressor": _process,
+    "BalancedClassifier": _balanced,
+    "CalibratedClassifier": _calibrated,
+    "NetClassifier": _network,
+    "NetRegressor": _network,
+}

@@ -1,0 +1,237 @@
+"""Write the best pipeline of a fitted estimator as a script that needs no part of this package."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from automl.export.code import Script, call_code, indent, list_code, make_pipeline_code, quote
+from automl.export.columns import Columns, constant, raw_names, read_code
+from automl.export.models import model_code
+from automl.export.steps import step_code
+
+_HEAD = '''"""{title}
+
+The model was found by a search; this script trains it again with plain libraries.
+
+    python {name} TABLE.csv TARGET                  # cross-validate, with five folds
+    python {name} TABLE.csv TARGET --test NEW.csv   # train on TABLE.csv, score on NEW.csv
+    python {name} TABLE.csv TARGET --out model.joblib
+
+{notes}"""
+'''
+_MAIN = '''def read_table(path):
+    """Return the table in a CSV or Parquet file."""
+    return pd.read_parquet(path) if path.endswith((".parquet", ".pq")) else pd.read_csv(path)
+
+
+def main():
+    """Train and score the pipeline on the tables that the command line names."""
+    parser = argparse.ArgumentParser(description="Train the pipeline on a table.")
+    parser.add_argument("table", help="CSV or Parquet file with the training rows")
+    parser.add_argument("target", help="name of the column to predict")
+    parser.add_argument("--test", help="file with rows to score on; by default, five folds of the training rows")
+    parser.add_argument("--out", help="file for the trained pipeline, which joblib.load reads")
+    arguments = parser.parse_args()
+    table = read_table(arguments.table)
+    X, y = read_columns(table.drop(columns=arguments.target)), read_target(table[arguments.target])
+    pipeline = make_model()
+    if arguments.test is None:
+        scores = cross_val_score(pipeline, X, y, cv=5, scoring=SCORING)
+        print(f"{SCORING}: {scores.mean():.4f} (standard deviation {scores.std():.4f} over five folds)")
+    pipeline.fit(X, y)
+    if arguments.test is not None:
+        test = read_table(arguments.test)
+        rows = read_columns(test.drop(columns=arguments.target))
+        score = get_scorer(SCORING)(pipeline, rows, read_target(test[arguments.target]))
+        print(f"{SCORING}: {score:.4f} on {len(test)} rows")
+    if arguments.out is not None:
+        joblib.dump(pipeline, arguments.out)
+
+
+if __name__ == "__main__":
+    main()
+'''
+_CLASSES = '''def read_target(column):
+    """Return the number of the class of each row: its place in CLASSES."""
+    codes = {str(label): code for code, label in enumerate(CLASSES)}
+    return column.map(lambda label: codes[str(label)]).to_numpy()
+'''
+_VALUES = '''def read_target(column):
+    """Return the target as numbers."""
+    return column.to_numpy(dtype=float)
+'''
+_MODEL = '''def make_model():
+    """Return the untrained pipeline."""
+    return '''
+_READ = '''def read_columns(table):
+    """Return the columns that the pipeline needs: numbers, and texts of categories."""
+'''
+_DIFFERENCES = "Differences to the model of the search:\n\n"
+_SCORERS = {"binary": "roc_auc", "multiclass": "neg_log_loss", "regression": "neg_root_mean_squared_error"}
+
+
+def python_script(estimator: Any, name: str = "pipeline.py") -> str:
+    """Return a script that trains the pipeline with the largest weight of the ensemble.
+
+    Parameters
+    ----------
+    estimator : AutoMLClassifier or AutoMLRegressor
+        A fitted estimator.
+    name : str
+        Name of the script, for its description.
+    """
+    bag = max(estimator._ensemble.bags, key=lambda bag: bag.weight)
+    pipeline, reader, script = bag.models[0], estimator._reader, Script()
+    steps = dict(pipeline.steps)
+    columns = read_code(reader, script)
+    categories = [columns.names[position] for position in reader.categorical_]
+    numbers = [name for name in columns.names if name not in set(categories)]
+    parts = [_table_step(steps.get("columns"), columns, categories, numbers, script, _is_network(steps["model"]))]
+    parts += [step_code(steps[step], script, categories) for step in ("generate", "select") if step in steps]
+    parts += model_code(steps["model"], script)
+    return _assemble(estimator, bag.configuration.family, script, columns, categories, numbers, parts, name)
+
+
+def _is_network(model: Any) -> bool:
+    inner = getattr(model, "classifier_", model)
+    return type(inner).__name__ in ("NetClassifier", "NetRegressor")
+
+
+def _table_step(
+    step: Any,
+    columns: Columns,
+    categories: Sequence[str],
+    numbers: Sequence[str],
+    script: Script,
+    is_network: bool,
+) -> str:
+    """Return the code of the step that encodes, imputes and scales; its result is an array, categories first."""
+    branches = []
+    numeric = step
+    if type(step).__name__ == "ColumnTransformer":
+        named = {name: transformer for name, transformer, _ in step.transformers_}
+        branches.append(("categories", _encoder(named["categorical"], script, categories, is_network), "CATEGORIES"))
+        numeric = named.get("numeric")
+        if "pairs" in named:
+            branches.append(("pairs", step_code(named["pairs"], script, categories), "CATEGORIES"))
+    elif categories:
+        numeric = None
+        branches.append(("categories", _encoder(None, script, categories, is_network), "CATEGORIES"))
+    plain = quote("passthrough") if numeric is None else step_code(numeric, script, categories)
+    if numbers:
+        branches.insert(bool(branches), ("numbers", plain, "NUMBERS"))
+    for name, n_components in columns.learned_texts.items():
+        branches.append((f"text {name}", _text_branch(n_components, plain, script), quote(name)))
+    script.use("sklearn.compose", "ColumnTransformer")
+    listed = [call_code("", [quote(name), code, names]) for name, code, names in branches]
+    return call_code("ColumnTransformer", [list_code(listed), "sparse_threshold=0"])
+
+
+def _encoder(encoder: Any, script: Script, categories: Sequence[str], is_network: bool) -> str:
+    if is_network or encoder is None:  # networks of the search embed categories by themselves
+        return script.call("sklearn.preprocessing", "OneHotEncoder", handle_unknown="ignore", max_categories=100)
+    return step_code(encoder, script, categories)
+
+
+def _text_branch(n_components: int, numeric: str, script: Script) -> str:
+    vectorizer = script.call(
+        "sklearn.feature_extraction.text", "TfidfVectorizer", analyzer="char", ngram_range=(1, 3), max_features=512
+    )
+    components = script.call("sklearn.decomposition", "TruncatedSVD", str(n_components), random_state=0)
+    return make_pipeline_code(script, [vectorizer, components, *([] if "passthrough" in numeric else [numeric])])
+
+
+def _assemble(
+    estimator: Any,
+    family: str,
+    script: Script,
+    columns: Columns,
+    categories: Sequence[str],
+    numbers: Sequence[str],
+    parts: list[str],
+    name: str,
+) -> str:
+    classes = getattr(estimator, "classes_", None)
+    n_classes = 0 if classes is None else len(classes)
+    kind = "regression" if n_classes == 0 else "binary" if n_classes == 2 else "multiclass"
+    scoring = estimator.scoring if isinstance(estimator.scoring, str) else _SCORERS[kind]
+    if estimator.scoring is not None and not isinstance(estimator.scoring, str):
+        script.remark(f"the search maximized a scorer of its own; this script prints {scoring}")
+    n_columns = sum(column.reader is not None for column in estimator._reader.columns_)
+    title = f"Train {family} ({kind}) on a table of {n_columns} columns."
+    script.imports |= {"import argparse", "import joblib", "import pandas as pd"}
+    for module, imported in (("sklearn.metrics", "get_scorer"), ("sklearn.model_selection", "cross_val_score")):
+        script.use(module, imported)
+    script.use("sklearn.pipeline", "make_pipeline")
+    model = _MODEL + _below(call_code("make_pipeline", parts)) + "\n"
+    read = _reading(estimator._reader, columns, {"CATEGORIES": categories, "NUMBERS": numbers})
+    constants = [constant("COLUMNS", raw_names(estimator._reader))] if not estimator._reader.named_ else []
+    if categories:
+        constants.append(constant("CATEGORIES", list(categories)))
+    if numbers:
+        constants.append(constant("NUMBERS", list(numbers)))
+    if classes is not None:
+        constants.append(f"CLASSES = {list_code([script.value(label) for label in np.asarray(classes).tolist()])}\n")
+    constants.append(f"SCORING = {quote(scoring)}\n")
+    constants += [code for key, code in script.definitions.items() if key.isupper()]
+    functions = [code for key, code in script.definitions.items() if not key.isupper()]
+    target = _CLASSES if classes is not None else _VALUES
+    notes = "".join(f"- {remark}.\n" for remark in script.remarks)
+    head = _HEAD.format(title=title, name=name, notes=_DIFFERENCES + notes if notes else "")
+    blocks = [
+        head + "\n" + _imports(script),
+        "".join(constants).rstrip() + "\n",
+        *functions,
+        read,
+        target,
+        model,
+        _MAIN,
+    ]
+    code = "\n\n".join(block.strip("\n") + "\n" for block in blocks)
+    ast.parse(code)
+    return code
+
+
+def _below(code: str) -> str:
+    """Return code whose further lines are indented by four blanks."""
+    first, _, rest = code.partition("\n")
+    return f"{first}\n{indent(rest)}" if rest else first
+
+
+def _reading(reader: Any, columns: Columns, constants: Mapping[str, Sequence[str]]) -> str:
+    lines = []
+    if not reader.named_:
+        lines.append("    table = table.set_axis(COLUMNS, axis=1)")
+    lines.append("    features = {}")
+    for code, names in columns.groups.items():
+        constant_name = next((key for key, known in constants.items() if known == names), None)
+        listed = constant_name or list_code([quote(name) for name in names])
+        lines += [f"    for name in {_below(listed)}:", f"        features[name] = {code}"]
+    lines += [f"    {line}" for line in columns.lines]
+    lines.append("    return pd.DataFrame(features, index=table.index)")
+    return _READ + "\n".join(lines) + "\n"
+
+
+def _imports(script: Script) -> str:
+    """Return the import statements: the standard library first, then the others, sorted."""
+    names: dict[str, set[str]] = {}
+    plain = set()
+    for statement in script.imports:
+        if statement.startswith("from "):
+            _, module, _, imported = statement.split(" ", 3)
+            names.setdefault(module, set()).add(imported)
+        else:
+            plain.add(statement)
+    standard = sorted(statement for statement in plain if statement == "import argparse")
+    own = [f"from {module} import {', '.join(sorted(imported))}" for module, imported in names.items()]
+    standard += sorted(line for line in own if line.startswith("from itertools"))
+    renamed = {"import numpy": "import numpy as np", "import pandas": "import pandas as pd"}
+    others = sorted({renamed.get(statement, statement) for statement in plain} - set(standard)) + sorted(
+        line for line in own if not line.startswith("from itertools")
+    )
+    future = ["from __future__ import annotations", ""]
+    return "\n".join([*future, *standard, "", *others]) + "\n"

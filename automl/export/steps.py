@@ -1,0 +1,207 @@
+"""Plain counterparts of the steps before the model; steps without a counterpart are copied into the script."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from automl.export.code import Raw, Script, call_code, list_code, make_pipeline_code, quote
+from pipelines.steps import generation, preprocessing
+from pipelines.steps.encoders import FrequencyEncoder, find_levels
+from pipelines.steps.selection import CorrelationFilter
+
+_SOFT_CLIP = '''def soft_clip(X):
+    """Compress outliers smoothly into (-3, 3)."""
+    return X / np.sqrt(1 + (X / 3) ** 2)
+'''
+_VARIATION = '''def variation(X, y):
+    """Score columns by their standard deviation, as a share of their largest value."""
+    return X.std(axis=0) / np.maximum(np.abs(X).max(axis=0), 1e-30)
+'''
+_JOIN_PAIRS = '''def join_pairs(table):
+    """Join the texts of pairs of category columns; see PAIRS."""
+    texts = table.astype("string").fillna("missing")
+    return pd.concat([texts[a] + " & " + texts[b] for a, b in PAIRS], axis=1).astype(object)
+'''
+
+
+def step_code(step: Any, script: Script, categories: Sequence[str]) -> str:
+    """Return the code of a step; one that is not known here must be scikit-learn's own.
+
+    Parameters
+    ----------
+    categories : sequence of str
+        Names of the category columns, which are texts in the script.
+    """
+    if isinstance(step, str):
+        return quote(step)
+    if isinstance(step, Pipeline):
+        inner = [item for _, item in step.steps if not _only_clips(item)]
+        return make_pipeline_code(script, [step_code(item, script, categories) for item in inner])
+    convert = _CONVERTERS.get(type(step).__name__)
+    return script.plain(step) if convert is None else convert(step, script, categories)
+
+
+def _only_clips(step: Any) -> bool:
+    return isinstance(step, FunctionTransformer) and step.func is preprocessing.clip_numbers
+
+
+def _code_encoder(step: Any, script: Script, categories: Sequence[str]) -> str:
+    missing = "np.nan" if step.keep_missing else "-1"
+    script.imports.add("import numpy as np")
+    return script.call(
+        "sklearn.preprocessing",
+        "OrdinalEncoder",
+        handle_unknown="use_encoded_value",
+        unknown_value=Raw(missing),
+        encoded_missing_value=Raw(missing),
+    )
+
+
+def _target_encoder(step: Any, script: Script, categories: Sequence[str]) -> str:
+    return script.call(
+        "sklearn.preprocessing",
+        "TargetEncoder",
+        smooth=float(step.smooth),
+        target_type=None if step.classification else "continuous",
+        cv=step.n_splits if step.n_splits != 5 else None,
+    )
+
+
+def _frequency_encoder(step: Any, script: Script, categories: Sequence[str]) -> str:
+    """Count on codes: the copied encoder compares numbers."""
+    script.source(FrequencyEncoder, find_levels)
+    script.use("sklearn.base", "OneToOneFeatureMixin")
+    _base_imports(script)
+    codes = step_code(_Codes(), script, categories)
+    return make_pipeline_code(script, [codes, "FrequencyEncoder()"])
+
+
+class _Codes:
+    """Stands for the encoder that turns texts into codes."""
+
+    keep_missing = True
+
+
+def _pairs(step: Any, script: Script, categories: Sequence[str]) -> str:
+    pairs = [(categories[i], categories[j]) for i, j in step.pairs_]
+    script.imports.add("import pandas as pd")
+    script.define("PAIRS", f"PAIRS = {list_code([script.value(pair) for pair in pairs])}\n")
+    script.define("join_pairs", _JOIN_PAIRS)
+    return script.call("sklearn.preprocessing", "FunctionTransformer", "join_pairs")
+
+
+def _robust_clip(step: Any, script: Script, categories: Sequence[str]) -> str:
+    script.define("soft_clip", _SOFT_CLIP)
+    script.imports.add("import numpy as np")
+    scaler = script.call("sklearn.preprocessing", "RobustScaler")
+    return make_pipeline_code(
+        script, [scaler, script.call("sklearn.preprocessing", "FunctionTransformer", "soft_clip")]
+    )
+
+
+def _power(step: Any, script: Script, categories: Sequence[str]) -> str:
+    names = ("StandardScaler", "PowerTransformer")
+    return make_pipeline_code(script, [script.call("sklearn.preprocessing", name) for name in names])
+
+
+def _arithmetic(step: Any, script: Script, categories: Sequence[str]) -> str:
+    script.source(generation.ArithmeticFeatures, generation.apply_operation, generation._bounds, generation._varies)
+    _base_imports(script)
+    script.imports.add("from itertools import combinations")
+    for name in ("OPERATIONS", "MAX_COLUMNS_TO_COMBINE", "MAX_VALUE"):
+        script.define(name, f"{name} = {getattr(generation, name)!r}\n")
+    return call_code(
+        "ArithmeticFeatures",
+        [f"{name}={script.value(value)}" for name, value in step.get_params(deep=False).items()],
+    )
+
+
+def _pca(step: Any, script: Script, categories: Sequence[str]) -> str:
+    scaler = script.call("sklearn.preprocessing", "StandardScaler")
+    whiten = True if step.whiten else None
+    pca = script.call("sklearn.decomposition", "PCA", str(step.n_components_), whiten=whiten, random_state=0)
+    return make_pipeline_code(script, [scaler, pca])
+
+
+def _nystroem(step: Any, script: Script, categories: Sequence[str]) -> str:
+    scaler = script.call("sklearn.preprocessing", "StandardScaler")
+    gamma, n = float(step.kernel_.gamma), step.kernel_.n_components
+    kernel = script.call("sklearn.kernel_approximation", "Nystroem", gamma=gamma, n_components=n, random_state=0)
+    both = [quote("passthrough"), make_pipeline_code(script, [scaler, kernel])]
+    return call_code(script.use("sklearn.pipeline", "make_union"), both)
+
+
+def _agglomeration(step: Any, script: Script, categories: Sequence[str]) -> str:
+    scaler = script.call("sklearn.preprocessing", "StandardScaler")
+    if not hasattr(step, "groups_"):
+        return scaler
+    return make_pipeline_code(
+        script, [scaler, script.call("sklearn.cluster", "FeatureAgglomeration", n_clusters=step.groups_.n_clusters)]
+    )
+
+
+def _selector(step: Any, script: Script, categories: Sequence[str]) -> str:
+    kept = int(step.mask_.sum())
+    if step.score == "trees":
+        kind = "ExtraTreesClassifier" if step.classification else "ExtraTreesRegressor"
+        forest = script.call(
+            "sklearn.ensemble", kind, n_estimators=50, min_samples_leaf=3, max_features=0.5, random_state=0
+        )
+        script.imports.add("import numpy as np")
+        return script.call(
+            "sklearn.feature_selection", "SelectFromModel", forest, max_features=kept, threshold=Raw("-np.inf")
+        )
+    task = "classif" if step.classification else "regression"
+    score = {"f_test": f"f_{task}", "mutual_info": f"mutual_info_{task}", "variance": "variation"}[step.score]
+    if step.score == "variance":
+        script.define("variation", _VARIATION)
+        script.imports.add("import numpy as np")
+    else:
+        script.use("sklearn.feature_selection", score)
+    return script.call("sklearn.feature_selection", "SelectKBest", score, k=kept)
+
+
+def _correlation(step: Any, script: Script, categories: Sequence[str]) -> str:
+    script.source(CorrelationFilter)
+    _base_imports(script)
+    script.use("sklearn.feature_selection", "SelectorMixin")
+    script.define("MAX_ROWS", "MAX_ROWS = 5_000\n")
+    return f"CorrelationFilter({float(step.threshold)!r})"
+
+
+def _one_hot(step: Any, script: Script, categories: Sequence[str]) -> str:
+    return script.plain(step, min_frequency=None if step.min_frequency == 1 else step.min_frequency)
+
+
+def _imputer(step: Any, script: Script, categories: Sequence[str]) -> str:
+    return script.plain(step)
+
+
+def _base_imports(script: Script) -> None:
+    script.imports.add("import numpy as np")
+    for name in ("BaseEstimator", "TransformerMixin"):
+        script.use("sklearn.base", name)
+    script.use("sklearn.utils.validation", "check_is_fitted")
+
+
+_CONVERTERS: dict[str, Callable[[Any, Script, Sequence[str]], str]] = {
+    "CodeEncoder": _code_encoder,
+    "_Codes": _code_encoder,
+    "TargetMeanEncoder": _target_encoder,
+    "FrequencyEncoder": _frequency_encoder,
+    "CategoryPairs": _pairs,
+    "RobustClipScaler": _robust_clip,
+    "SafePowerTransformer": _power,
+    "ArithmeticFeatures": _arithmetic,
+    "BoundedPCA": _pca,
+    "BoundedNystroem": _nystroem,
+    "BoundedAgglomeration": _agglomeration,
+    "ScoreSelector": _selector,
+    "CorrelationFilter": _correlation,
+    "OneHotEncoder": _one_hot,
+    "SimpleImputer": _imputer,
+}

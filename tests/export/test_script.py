@@ -1,0 +1,151 @@
+"""The exported script trains the best pipeline again, without any package of this project."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
+
+from automl import AutoMLClassifier, AutoMLRegressor
+from automl.export.script import python_script
+from tests.factories import FAST
+
+# The import hook makes sure that the script needs no part of this project.
+RUN = """
+import runpy, sys
+class Forbidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in ("automl", "pipelines", "metalearning", "meta_db"):
+            raise ImportError(f"{name} is part of this project")
+sys.meta_path.insert(0, Forbidden())
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+def mixed_table(n_rows=240):
+    """Return a table with numbers, categories, booleans, dates and texts, and a target of two classes."""
+    rng = np.random.default_rng(0)
+    words = ["fast", "slow", "cheap", "good", "bad", "old", "new", "clean"]
+    days = pd.to_timedelta(rng.integers(0, 700, n_rows), unit="D")
+    table = pd.DataFrame(
+        {
+            "size": rng.normal(size=n_rows),
+            "city": rng.choice(["Rome", "Oslo", "Lima"], n_rows),
+            "floor": rng.choice(["1", "2", None], n_rows),
+            "sold": rng.choice([True, False], n_rows),
+            "since": pd.Timestamp("2022-01-01") + days,
+            "note": [" ".join(rng.choice(words, 6)) for _ in range(n_rows)],
+        }
+    )
+    good = table["note"].str.contains("good") ^ table["note"].str.contains("bad")
+    score = table["size"] + 2 * (table["city"] == "Oslo") + good + 0.002 * days.days
+    table["label"] = np.where(score > np.median(score), "yes", "no")
+    return table
+
+
+def named(loader):
+    """Return rows of a table of scikit-learn in random order, with its target in the column "label"."""
+    return loader(as_frame=True).frame.rename(columns={"target": "label"}).sample(frac=1, random_state=0).head(400)
+
+
+TABLES = {
+    "cancer": lambda: named(load_breast_cancer),
+    "wine": lambda: named(load_wine),
+    "diabetes": lambda: named(load_diabetes),
+    "mixed": mixed_table,
+}
+NATIVE = {"encoding": "native", "imputation": "none", "scaling": "none"}
+
+
+def compare(folder, name, configuration):
+    """Return the score of the script and of `best_pipeline_` on the second half of a table, and the script."""
+    TABLES[name]().to_csv(folder / "all.csv", index=False)
+    table = pd.read_csv(folder / "all.csv")
+    train, test = table.iloc[: len(table) // 2], table.iloc[len(table) // 2 :]
+    train.to_csv(folder / "train.csv", index=False)
+    test.to_csv(folder / "test.csv", index=False)
+    kind = AutoMLRegressor if name == "diabetes" else AutoMLClassifier
+    arguments = FAST | {"include": (), "max_trials": 1, "initial_configurations": [configuration]}
+    model = kind(**arguments).fit(train.drop(columns="label"), train["label"])
+    ours = model.scorer_(model.best_pipeline_, test.drop(columns="label"), test["label"])
+    script = python_script(model)
+    (folder / "pipeline.py").write_text(script, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", RUN, "pipeline.py", "train.csv", "label", "--test", "test.csv"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+    )
+    assert done.returncode == 0, done.stderr
+    return float(done.stdout.split()[1]), ours, script
+
+
+def assert_close(theirs, ours):
+    """The script trains on all rows, the pipeline on the rows of one fold."""
+    assert theirs > ours - 0.1 * max(1.0, abs(ours)), (theirs, ours)
+
+
+def test_a_table_of_all_kinds_of_columns_is_read(tmp_path):
+    theirs, ours, script = compare(tmp_path, "mixed", {"model": "logistic_regression"})
+    assert_close(theirs, ours)
+    assert "LogisticRegression(" in script
+    assert "to_date_parts" in script
+    assert "to_hashes" in script
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "configuration"),
+    [
+        ("mixed", {"model": "lightgbm", **NATIVE}),
+        ("mixed", {"model": "hist_gradient_boosting", **NATIVE}),
+        ("mixed", {"model": "xgboost", **NATIVE}),
+        ("mixed", {"model": "catboost", **NATIVE}),
+        ("mixed", {"model": "logistic_regression", "generation": "categorical_interactions"}),
+        ("mixed", {"model": "logistic_regression", "encoding": "frequency", "balancing": "weights"}),
+        ("mixed", {"model": "extra_trees", "encoding": "target", "calibration": "sigmoid"}),
+        ("wine", {"model": "lightgbm"}),
+        ("wine", {"model": "linear_svm", "generation": "pca"}),
+        ("wine", {"model": "lda", "selection": "univariate"}),
+        ("cancer", {"model": "kernel_svm", "scaling": "robust_clip"}),
+        ("cancer", {"model": "k_nearest_neighbors", "scaling": "power"}),
+        ("cancer", {"model": "random_forest", "generation": "arithmetic"}),
+        ("diabetes", {"model": "xgboost"}),
+        ("diabetes", {"model": "elastic_net", "scaling": "quantile"}),
+        ("diabetes", {"model": "gaussian_process"}),
+        ("diabetes", {"model": "ridge", "generation": "nystroem", "selection": "model_based"}),
+    ],
+)
+def test_the_script_scores_as_the_best_pipeline(tmp_path, name, configuration):
+    theirs, ours, _ = compare(tmp_path, name, configuration)
+    assert_close(theirs, ours)
+
+
+@pytest.mark.slow
+def test_a_network_is_replaced_and_the_script_says_so(tmp_path):
+    _, _, script = compare(tmp_path, "mixed", {"model": "realmlp"})
+    assert "the network RealMLP has no plain counterpart; MLPClassifier" in script
+
+
+def test_the_command_prints_the_script(call, tmp_path):
+    X, y = load_wine(return_X_y=True)
+    model = AutoMLClassifier(**FAST | {"include": ["decision_tree"], "max_trials": 1}).fit(X, y)
+    model.save(tmp_path / "model")
+    code, out, _ = call("export", tmp_path / "model", "--python")
+    assert code == 0
+    assert 'COLUMNS = ["x0", "x1"' in out.replace("\n", "").replace('[    "', '["').replace(",    ", ", ")
+    compile(out, "pipeline.py", "exec")
+    code, _, _ = call("export", tmp_path / "model", "--python", "--out", tmp_path / "pipeline.py")
+    assert code == 0
+    assert (tmp_path / "pipeline.py").read_text(encoding="utf-8").startswith('"""Train decision_tree (multiclass)')
+    code, _, err = call("export", tmp_path / "model")
+    assert code == 2
+    assert "add --python" in err
