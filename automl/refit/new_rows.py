@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from scipy import sparse
 from automl.errors import AutoMLError, InvalidInputError
 from automl.refit.rows import KeptRows, get_rows
 from automl.task.validation import table_errors
+from pipelines.table.column_types import KINDS
 from pipelines.table.raw import to_array
 from pipelines.table.reader import TableReader
 
@@ -52,6 +54,27 @@ def take_columns(reader: TableReader, X: Any, notes: list[str]) -> Any:
     if reader.named_ and not sparse.issparse(table):
         return pd.DataFrame(table, columns=pd.Index(labels))
     return X
+
+
+def known_kinds(reader: TableReader, X: Any) -> dict[Any, str]:
+    """Return the kinds that the columns of the new table keep, as the argument `columns` of `TableReader`.
+
+    A column of months 1 to 12 stays a category, for example, although the new rows alone would make it a number. Only
+    columns that were constant in the training table get their kind from the new rows.
+    """
+    if reader.sparse_ or sparse.issparse(X) or reader.named_ != isinstance(X, pd.DataFrame):
+        return {}
+    kinds = {column.name: "drop" if column.kind == "identifier" else column.kind for column in reader.columns_}
+    return {name: kind for name, kind in kinds.items() if kind in KINDS}
+
+
+def keep_reasons(reader: TableReader, old: TableReader) -> None:
+    """Give columns that kept their kinds the reasons of the old reader: the user has not asked for these kinds."""
+    reasons = {column.name: column.reason for column in old.columns_}
+    reader.columns_ = [
+        replace(column, reason=reasons[column.name]) if column.name in (reader.columns or {}) else column
+        for column in reader.columns_
+    ]
 
 
 def check_classes(classes: Array, known: Array) -> None:

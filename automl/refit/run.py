@@ -23,7 +23,7 @@ from automl.execute.base import Executor
 from automl.execute.catalog import make_executor
 from automl.execute.processes import warm_up
 from automl.refit.members import FitFacts, facts_from_folds, replace_models, run_trials, train_on_all_rows
-from automl.refit.new_rows import check_classes, seen_rows, take_columns
+from automl.refit.new_rows import check_classes, keep_reasons, known_kinds, seen_rows, take_columns
 from automl.refit.report import RefitReport
 from automl.refit.rows import TrainingRows, get_rows
 from automl.task.metrics import loss_or_nan
@@ -223,6 +223,7 @@ def _prepare(estimator: Any, data: TrainingData, notes: list[str]) -> tuple[Prep
                 classification=estimator._is_classifier,
                 scoring=estimator.scoring,
                 cv=folds,
+                columns=known_kinds(estimator._reader, X),
                 random_state=_seed(estimator),
             )
             break
@@ -336,6 +337,7 @@ def _record(task: Task, fitted: Sequence[Array], seed: int) -> OutOfFoldRecord:
 def _copy_with(estimator: Any, prepared: PreparedTask, ensemble: Ensemble) -> Any:
     """Return a copy of the estimator with the reader, the rows and the ensemble of the new rows."""
     new, reader = copy.copy(estimator), prepared.reader
+    keep_reasons(reader, estimator._reader)
     new._ensemble, new._reader, new._metric = ensemble, reader, prepared.task.metric.without_table()
     new._rows = TrainingRows.from_task(prepared.task)
     new._frontier = None  # it describes the fold models

@@ -14,7 +14,6 @@ from sklearn.utils.extmath import softmax
 from sklearn.utils.multiclass import _ovr_decision_function
 
 from pipelines.models._margins import MarginClassifier
-from pipelines.models._target import StandardizedRegressor
 
 Function = Callable[[Any], Any]
 
@@ -30,12 +29,6 @@ def margin_classifier(model: MarginClassifier) -> Function:
     direct.estimator_ = copy.copy(model.estimator_)
     direct.estimator_.decision_function = _decision(model.estimator_)
     return direct.predict_proba
-
-
-def standardized_regressor(model: StandardizedRegressor) -> Function:
-    """Return the function of the values of a regressor on a standardized target."""
-    predict, mean, scale = regressor(model.regressor_), model.mean_, model.scale_
-    return lambda X: mean + scale * np.asarray(predict(X)).ravel()
 
 
 def logistic(model: Any) -> Function:

@@ -147,7 +147,8 @@ def _calibrated(model: CalibratedClassifier) -> Predict:
 
 
 def _standardized(model: StandardizedRegressor) -> Predict:
-    predict, mean, scale = fast_predict(model.regressor_), model.mean_, model.scale_
+    inner, mean, scale = model.regressor_, model.mean_, model.scale_
+    predict = fast_predict(inner) if type(inner) in _MAKERS else linear.regressor(inner)
     return lambda X: mean + scale * np.asarray(predict(X)).ravel()
 
 
@@ -189,7 +190,6 @@ _MAKERS: dict[type, Callable[[Any], Predict]] = {
     NeighborsRegressor: _neighbors,
     CalibratedClassifier: _calibrated,
     MarginClassifier: linear.margin_classifier,
-    StandardizedRegressor: linear.standardized_regressor,
     LogisticRegression: linear.logistic,
     SGDClassifier: linear.logistic,
     Ridge: linear.regressor,

@@ -121,6 +121,15 @@ def test_columns_are_matched_by_name(classifier):
     assert "columns that the model does not know are ignored: 'extra'" in new.refit_report_.notes[0]
 
 
+def test_columns_keep_their_kinds(classifier):
+    """Read alone, the codes of the new rows would be numbers."""
+    X, y = make_table(seed=1)
+    X["city"] = np.arange(240) % 120
+    new = classifier.refit(X, y)
+    assert [column.kind for column in new._reader.columns_] == ["number"] * 4 + ["category"]
+    assert "argument columns" not in " ".join(column.reason for column in new._reader.columns_)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
