@@ -224,6 +224,7 @@ def _prepare(estimator: Any, data: TrainingData, notes: list[str]) -> tuple[Prep
                 scoring=estimator.scoring,
                 cv=folds,
                 columns=known_kinds(estimator._reader, X),
+                positive_label=getattr(estimator, "positive_label", None),
                 random_state=_seed(estimator),
             )
             break
@@ -289,21 +290,35 @@ def _combine(
         if ensemble.n_classes:
             mean = mean / mean.sum(axis=1, keepdims=True)
             mean = mean if ensemble.calibration is None else ensemble.calibration(mean)
-        parts.append(_decided(ensemble, mean))
-    return parts
+        parts.append(mean)
+    rows = np.concatenate([test for _, test in task.folds])
+    return [_decided(ensemble, part, task, rows, np.concatenate(parts)) for part in parts]
 
 
-def _decided(ensemble: Ensemble, predictions: Array) -> Array:
-    """Return predictions as the metric scores them: labels as probabilities of 0 and 1 where a threshold is tuned."""
+def _decided(ensemble: Ensemble, predictions: Array, task: Task, rows: Array, known: Array) -> Array:
+    """Return predictions as the metric scores them: labels as probabilities of 0 and 1 where the metric judges labels.
+
+    Parameters
+    ----------
+    rows, known : ndarray
+        Rows and their probabilities, which show whether the metric judges labels.
+    """
     weights = ensemble.decision_weights
-    return predictions if weights is None else one_hot_labels(predictions, weights)
+    if weights is None:
+        return predictions
+    losses = [
+        loss_or_nan(task.metric, task.y[rows], p, task.weights(rows))
+        for p in (known, one_hot_labels(known, np.ones(ensemble.n_classes)))
+    ]
+    return one_hot_labels(predictions, weights) if losses[0] == losses[1] else predictions
 
 
 def _compare(
     estimator: Any, X: Any, task: Task, fitted: Sequence[Array], prepared: PreparedTask, notes: list[str]
 ) -> pd.DataFrame:
     """Return the scores of the old model and of the new configurations on each fold of the new rows."""
-    old = _decided(estimator._ensemble, estimator._predict(X))
+    old = estimator._predict(X)
+    old = _decided(estimator._ensemble, old, task, np.arange(len(task.y)), old)
     fresh = ~seen_rows(getattr(estimator, "_rows", None), estimator._reader, X, task.y, notes)
     rows = []
     for number, ((train, test), new) in enumerate(zip(task.folds, fitted, strict=True)):

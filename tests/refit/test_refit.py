@@ -121,6 +121,18 @@ def test_columns_are_matched_by_name(classifier):
     assert "columns that the model does not know are ignored: 'extra'" in new.refit_report_.notes[0]
 
 
+def test_a_threshold_of_the_user_changes_no_scores_of_probabilities():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 2))
+    y = np.where(X[:, 0] + rng.normal(size=200) > 0, "yes", "no")
+    model = AutoMLClassifier(**FAST | {"include": ["logistic_regression"]}, positive_label="no").fit(X[:100], y[:100])
+    before = model.refit(X[100:], y[100:]).refit_report_.scores
+    model.decision_threshold_ = 0.9
+    new = model.refit(X[100:], y[100:])
+    pd.testing.assert_frame_equal(new.refit_report_.scores, before)
+    assert new.decision_threshold_ == pytest.approx(0.9)
+
+
 def test_columns_keep_their_kinds(classifier):
     """Read alone, the codes of the new rows would be numbers."""
     X, y = make_table(seed=1)

@@ -1,0 +1,90 @@
+"""Members that cannot be trained on all rows keep their fold models."""
+
+from __future__ import annotations
+
+import logging
+import time
+from concurrent.futures import Future
+
+import pytest
+
+from automl.ensemble.selection import FoldBag
+from automl.errors import NoWorkersError
+from automl.execute.evaluate import evaluate
+from automl.refit.members import FitFacts, replace_models, train_newest_rows, train_on_all_rows
+from automl.task.task import ALL_ROWS
+from automl.trials.artifacts import Artifacts
+from automl.trials.history import RunHistory
+from automl.trials.trial import Status, Trial, TrialResult
+from pipelines.configuration import Configuration
+from tests.factories import make_task, tree
+
+
+class Executor:
+    """Trains at once, except the configurations that hang, fail or lose their worker."""
+
+    n_workers, memory_limit, fleet_size = 1, None, 1
+
+    def __init__(self, task, artifacts, hanging=(), failing=(), lost=()):
+        self.task, self.artifacts = task, artifacts
+        self.hanging, self.failing, self.lost = hanging, failing, lost
+        self.limits = {}
+
+    def submit(self, trials, time_limit):
+        future = Future()
+        configuration = trials[0].configuration
+        self.limits[configuration] = time_limit
+        if configuration in self.lost:
+            future.set_exception(NoWorkersError("all workers died"))
+        elif configuration in self.failing:
+            future.set_result([TrialResult(trials[0], Status.TIMEOUT, {}, 1.0, reason="took more than 1.0 s")])
+        elif configuration not in self.hanging:
+            future.set_result(evaluate(self.task, trials, self.artifacts, 1, "cpu", time_limit))
+        return future
+
+
+@pytest.fixture
+def artifacts(tmp_path):
+    return Artifacts(tmp_path)
+
+
+def test_a_failure_leaves_the_fold_models_and_is_logged(artifacts, caplog):
+    good, late, lost = tree(2), tree(3), tree(4)
+    executor = Executor(make_task(), artifacts, failing=[late], lost=[lost])
+    facts = FitFacts(None, 0.1)
+    models, failed = train_on_all_rows(dict.fromkeys((good, late, lost), facts), executor, artifacts, 0)
+    assert list(models) == [good]
+    assert failed == {late: "timeout: took more than 1.0 s", lost: "crash: all workers died"}
+    bags = [FoldBag(c, 1 / 3, ["fold 0", "fold 1"]) for c in (good, late, lost)]
+    with caplog.at_level(logging.WARNING):
+        replaced = replace_models(bags, models, failed)
+    assert [len(bag.models) for bag in replaced] == [1, 2, 2]
+    assert f"decision_tree {late.id} keeps the models of its folds" in caplog.text
+
+
+def test_a_deadline_ends_the_wait_for_a_training(artifacts):
+    task, slow = make_task(), tree(3)
+    trial = Trial(slow, tuple(range(3)))
+    history = RunHistory(evaluate(task, [trial], artifacts, 1, "cpu", None))
+    bags = [FoldBag(slow, 1.0, ["the newest fold"])]
+    started = time.monotonic()
+    executor = Executor(task, artifacts, hanging=[slow])
+    kept = train_newest_rows(bags, history, [0.5] * 3, executor, artifacts, 0, started + 0.2)
+    assert kept[0].models == ["the newest fold"]
+    assert time.monotonic() - started < 30
+
+
+def test_a_model_of_all_rows_has_no_loss(artifacts):
+    task = make_task()
+    result = evaluate(task, [Trial(tree(), (ALL_ROWS,))], artifacts, 1, "cpu", None)[0]
+    assert result.status is Status.OK
+    assert result.folds[ALL_ROWS].loss != result.folds[ALL_ROWS].loss
+    assert artifacts.model(tree(), ALL_ROWS).predict(task.X).shape == task.y.shape
+
+
+def test_models_that_stop_by_themselves_get_little_more_time_than_expected():
+    forest, ridge = Configuration({"model": "extra_trees"}), Configuration({"model": "ridge"})
+    assert FitFacts(None, 30.0).limit(forest) == 62.0
+    assert FitFacts(None, 30.0).limit(ridge) == 300.0
+    assert FitFacts(None, 0.1).limit(ridge) == 60.0
+    assert FitFacts(100, 0.1).limit(Configuration({"model": "lightgbm"})) == 60.0
