@@ -133,6 +133,7 @@ class FitContext:
     time_limit: float | None = None  # seconds for one fit; iterative models stop there with what they have
     device: str = "auto"  # of networks: "cpu", "cuda", "cuda:1", ..., or "auto" for CUDA where there is a GPU
     rounds: int | None = None  # of boosting: this number, on all rows; with None the model finds it on validation rows
+    learning_rate: float | None = None  # of boosting with `rounds`; with None it is that of the configuration
 
 
 def space_of(*hyperparameters: Hyperparameter[Any, Any]) -> ConfigurationSpace:

@@ -151,7 +151,7 @@ def _score(
     if iterations is not None and np.size(iterations):
         info["n_iter"] = int(np.max(iterations))
     if (rounds := getattr(model[-1], "full_rounds_", None)) is not None:
-        info["full_rounds"] = int(rounds)
+        info["full_rounds"], info["learning_rate"] = int(rounds), float(model[-1].mean_learning_rate_)
     return FoldResult(loss, seconds[0], predict_seconds, info)
 
 
@@ -204,7 +204,15 @@ def evaluate(
             break
         limit = None if left is None else _FIT_SHARE * left / (len(cells) - n_done)
         contexts = [
-            FitContext(task.traits, trials[n].seed + max(0, fold), n_threads, limit, device, trials[n].rounds)
+            FitContext(
+                task.traits,
+                trials[n].seed + max(0, fold),
+                n_threads,
+                limit,
+                device,
+                trials[n].rounds,
+                trials[n].learning_rate,
+            )
             for n, fold in group
         ]
         with warnings.catch_warnings(), np.errstate(all="ignore"):

@@ -39,10 +39,13 @@ class FitFacts:
         Rounds of boosting; None for models that find their own end.
     seconds : float
         Expected seconds.
+    learning_rate : float or None
+        Learning rate of these rounds, which may be above that of the configuration where the time was short.
     """
 
     rounds: int | None
     seconds: float
+    learning_rate: float | None = None
 
     def limit(self, configuration: Configuration) -> float:
         """Return the time limit of a fit in seconds.
@@ -59,7 +62,8 @@ def facts_from_folds(folds: Mapping[int, FoldResult], train_shares: Sequence[flo
     """Return what a training on all rows takes.
 
     With more rows a boosted model overfits after more rounds. Therefore the number of rounds of a fold is divided by
-    the share of the rows on which the fold was trained; the median over the folds is carried over.
+    the share of the rows on which the fold was trained. The medians over the folds are carried over: of the learning
+    rate, and of the sum of the learning rates of all rounds.
 
     Parameters
     ----------
@@ -69,9 +73,15 @@ def facts_from_folds(folds: Mapping[int, FoldResult], train_shares: Sequence[flo
         Share of all rows on which each fold was trained.
     """
     pairs = [(result, train_shares[fold]) for fold, result in folds.items()]
-    rounds = [result.info["full_rounds"] / share for result, share in pairs if "full_rounds" in result.info]
     seconds = max((result.fit_seconds + result.predict_seconds) / share for result, share in pairs)
-    return FitFacts(max(1, round(float(np.median(rounds)))) if rounds else None, seconds)
+    boosted = [
+        (r.info["full_rounds"] / share, r.info["learning_rate"]) for r, share in pairs if "full_rounds" in r.info
+    ]
+    if not boosted:
+        return FitFacts(None, seconds)
+    rate = float(np.median([rate for _, rate in boosted]))
+    total = float(np.median([rounds * rate for rounds, rate in boosted]))
+    return FitFacts(max(1, round(total / rate)), seconds, rate)
 
 
 def run_trials(
@@ -123,7 +133,10 @@ def train_on_all_rows(
     failed : dict of Configuration to str
         The reason why a configuration has no model.
     """
-    trials = [(Trial(c, (ALL_ROWS,), seed, "refit", facts.rounds), facts.limit(c)) for c, facts in members.items()]
+    trials = [
+        (Trial(c, (ALL_ROWS,), seed, "refit", facts.rounds, facts.learning_rate), facts.limit(c))
+        for c, facts in members.items()
+    ]
     for configuration in members:
         for path in artifacts.paths(configuration, ALL_ROWS):  # an earlier session of the run has left it
             path.unlink()

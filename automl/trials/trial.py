@@ -44,6 +44,8 @@ class Trial:
         The source of the proposal: "initial", "smac", "random", "fleet" and so on.
     rounds : int, optional
         Rounds of boosting. By default, a model finds the best number on validation rows of its own.
+    learning_rate : float, optional
+        Learning rate of boosting with `rounds`; by default that of the configuration.
 
     Examples
     --------
@@ -58,6 +60,7 @@ class Trial:
     seed: int = 0
     origin: str = ""
     rounds: int | None = None
+    learning_rate: float | None = None
 
 
 @dataclass(frozen=True)

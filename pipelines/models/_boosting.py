@@ -96,7 +96,7 @@ def boosting_settings(learning_rate: float, context: FitContext) -> Boosting:
     unlimited = context.time_limit is None
     most = int(np.clip(context.traits.n_rows, *ROUNDS_WITHOUT_LIMIT)) if unlimited else ROUNDS_WITHOUT_LIMIT[1]
     return Boosting(
-        learning_rate=float(learning_rate),
+        learning_rate=float(learning_rate if context.learning_rate is None else context.learning_rate),
         n_estimators=most,
         least_learning_rate=ROUNDS_TO_CONVERGE / most if unlimited else 0.0,
         refit=context.traits.n_rows <= REFIT_MAX_ROWS,
@@ -107,11 +107,12 @@ def boosting_settings(learning_rate: float, context: FitContext) -> Boosting:
 
 
 class Trained(NamedTuple):
-    """A trained model, its rounds, and the rounds that a training on all rows takes at the initial learning rate."""
+    """A trained model, its rounds, and the rounds and the learning rate of a training on all rows."""
 
     model: Any
     rounds: int
     full_rounds: int
+    learning_rate: float
 
 
 def _train(library: Library, rows: LabeledRows, n_classes: int, settings: Boosting) -> Trained:
@@ -120,7 +121,7 @@ def _train(library: Library, rows: LabeledRows, n_classes: int, settings: Boosti
         # A training that the clock cuts would be worse than the model that its number of rounds comes from.
         stopping = EarlyStopping(settings.learning_rate, Deadline(None))
         model = library.train(rows, None, n_classes, settings.rounds, stopping)
-        return Trained(model, stopping.rounds, settings.rounds)
+        return Trained(model, stopping.rounds, settings.rounds, settings.learning_rate)
     deadline = Deadline(settings.time_limit)
     share = min(VALIDATION_SHARE, MAX_VALIDATION_ROWS / len(rows.y))
     train, validation = split_rows(
@@ -131,19 +132,19 @@ def _train(library: Library, rows: LabeledRows, n_classes: int, settings: Boosti
     if len(validation) == 0:
         max_rounds = min(settings.n_estimators, round(ROUNDS_WITHOUT_VALIDATION / rate))
         model = library.train(rows, None, n_classes, max_rounds, stopping)
-        return Trained(model, stopping.best_round, round(max_rounds * rate / settings.learning_rate))
+        return Trained(model, stopping.best_round, max_rounds, rate)
     model = library.train(rows.take(train), rows.take(validation), n_classes, settings.n_estimators, stopping)
     best = max(stopping.best_round, 1)
     # With more rows a model overfits after more rounds.
     more = len(rows.y) / len(train)
-    full_rounds = max(1, round(more * stopping.best_sum / settings.learning_rate))
+    full = max(1, round(more * best)), stopping.best_sum / best or rate
     if not settings.refit or deadline.passed(REFIT_SHARE) or stopping.learning_rate != rate:
-        return Trained(model, best, full_rounds)
+        return Trained(model, best, *full)
     again = EarlyStopping(rate, deadline)
     refitted = library.train(rows, None, n_classes, max(1, round(best * more)), again)
     if again.rounds < best:  # the time was up
-        return Trained(model, best, full_rounds)
-    return Trained(refitted, again.rounds, full_rounds)
+        return Trained(model, best, *full)
+    return Trained(refitted, again.rounds, *full)
 
 
 def as_table(X: ArrayLike | sparse.spmatrix) -> Table:
@@ -168,7 +169,9 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
     n_iter_ : int
         Rounds of boosting in the model.
     full_rounds_ : int
-        Rounds that a training on all rows takes at the initial learning rate; a refit carries them over.
+        Rounds that a training on all rows takes; a refit carries them over.
+    mean_learning_rate_ : float
+        Mean learning rate of the rounds, which is above that of the configuration where the time was short.
     """
 
     def __init__(self, library: Library, settings: Boosting):
@@ -182,7 +185,8 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
         if len(self.classes_) < 2:
             raise ValueError(f"a classifier needs at least two classes, the target has only {self.classes_[0]!r}")
         rows = LabeledRows(table, codes, weight)
-        self.model_, self.n_iter_, self.full_rounds_ = _train(self.library, rows, len(self.classes_), self.settings)
+        trained = _train(self.library, rows, len(self.classes_), self.settings)
+        self.model_, self.n_iter_, self.full_rounds_, self.mean_learning_rate_ = trained
         self.n_features_in_ = rows.X.shape[1]
         return self
 
@@ -212,7 +216,8 @@ class BoostedRegressor(RegressorMixin, BaseEstimator):
         table, target, weight = weighted_rows(as_table(X), y, sample_weight)
         standard, self.mean_, self.scale_ = standardize(target, weight)
         rows = LabeledRows(table, standard, weight)
-        self.model_, self.n_iter_, self.full_rounds_ = _train(self.library, rows, 0, self.settings)
+        trained = _train(self.library, rows, 0, self.settings)
+        self.model_, self.n_iter_, self.full_rounds_, self.mean_learning_rate_ = trained
         self.n_features_in_ = rows.X.shape[1]
         return self
 

@@ -76,6 +76,7 @@ TINY: dict[str, list[TinyForm]] = {
     "Effect of the guard": [
         TinyForm({"--tables": "classes", "--seconds": "1", "--n-train": "60"}, is_slow=True),
     ],
+    "Effect of a refit": [TinyForm({"--tables": "classes", "--seconds": "2"}, is_slow=True)],
     "Effect of the calibration": [TinyForm({"--tables": "classes", "--seconds": "1"}, is_slow=True)],
     "Value of the meta-database for initial designs": [TinyForm({"--file": "META_DATABASE"}, is_slow=True)],
     "Error of the forecasts": [

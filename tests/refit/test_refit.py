@@ -78,9 +78,18 @@ def test_boosted_models_carry_their_rounds_over():
 
 
 def test_rounds_are_scaled_by_the_share_of_the_rows():
-    folds = {k: FoldResult(0.1, 2.0, 1.0, {"full_rounds": rounds}) for k, rounds in enumerate((30, 40, 80))}
-    assert facts_from_folds(folds, [0.5, 0.5, 0.5]) == FitFacts(80, 6.0)
+    infos = [{"full_rounds": rounds, "learning_rate": 0.1} for rounds in (30, 40, 80)]
+    folds = {k: FoldResult(0.1, 2.0, 1.0, info) for k, info in enumerate(infos)}
+    assert facts_from_folds(folds, [0.5, 0.5, 0.5]) == FitFacts(80, 6.0, 0.1)
     assert facts_from_folds({0: FoldResult(0.1, 2.0, 1.0)}, [0.5]).rounds is None
+
+
+def test_a_learning_rate_that_the_clock_raised_is_carried_over():
+    infos = [{"full_rounds": 100, "learning_rate": 0.1}, {"full_rounds": 50, "learning_rate": 0.2}]
+    folds = {k: FoldResult(0.1, 2.0, 1.0, info) for k, info in enumerate(infos)}
+    facts = facts_from_folds(folds, [1.0, 1.0])
+    assert facts.rounds == 67
+    assert facts.learning_rate == pytest.approx(0.15)
 
 
 def test_a_better_model_on_new_rows_is_called_better(classifier, refitted):
