@@ -157,7 +157,9 @@ def split_number(text: str) -> dict[str, Any] | None:
     n_open = bool(token["open"]) + bool(token["inner_open"])
     if n_open != bool(token["close"]):
         return None
-    signs = [sign for sign in (token["sign"], token["inner"]) if sign]
+    glued = token["inner"] and match.start("inner") == match.end("prefix") and not _is_currency(_word(token["prefix"]))
+    # The hyphen of "A-5" is no sign.
+    signs = [sign for sign in (token["sign"], None if glued else token["inner"]) if sign]
     minus = token["trail"] == "-"
     if len(signs) + minus + n_open > 1:
         return None

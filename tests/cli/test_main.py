@@ -233,3 +233,20 @@ def test_tables_come_back_as_they_were_written(tmp_path, name):
 def test_a_file_without_a_known_ending_is_refused(tmp_path):
     with pytest.raises(InvalidInputError, match=r"use the extension \.csv"):
         write_table(pd.DataFrame(), tmp_path / "table")
+
+
+def test_options_name_the_kinds_of_columns(tmp_path, call):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"code": rng.integers(0, 5, 90), "a": rng.normal(size=90), "b": 1.5 * np.arange(90)})
+    table["note"], table["y"] = [f"red {i} green" for i in range(90)], rng.normal(size=90)
+    table.to_csv(tmp_path / "t.csv", index=False)
+    options = ["--categorical", "code", "--drop", "a,b", "--text", "note", "--include", "ridge", "--task", "regression"]
+    fit = ["fit", tmp_path / "t.csv", "--target", "y", *QUICK, "--out", tmp_path / "model"]
+    code, _, err = call(*fit, *options)
+    assert code == 0, err
+    kinds = automl.load(tmp_path / "model").columns_["kind"].tolist()
+    assert kinds == ["category", "drop", "drop", "text"]
+    code, _, err = call(*fit, "--drop", "a", "--text", "a")
+    assert (code, "another option names this column" in err) == (2, True)
+    code, _, err = call(*fit, "--drop", "cod")
+    assert (code, "did you mean 'code'" in err) == (2, True)
