@@ -25,6 +25,7 @@ PLACEHOLDERS = frozenset(
         "err", "not available", "not applicable", "not known", "not detected", "no data",
     }
 )  # fmt: skip
+_MAX_PLACEHOLDER = 20  # characters, with the blanks around it
 DATES = ("datetime", "datetime64", "date")
 NUMBERS = ("integer", "floating", "mixed-integer-float", "decimal")
 DURATIONS = ("timedelta", "timedelta64")
@@ -105,7 +106,8 @@ def take_rows(values: Floats, codes: Codes) -> Floats:
 
 def is_placeholder(texts: Texts) -> NDArray[np.bool_]:
     """Return which texts mean a missing value."""
-    return np.array([text.strip().lower() in PLACEHOLDERS for text in texts], dtype=bool)
+    found = [len(text) <= _MAX_PLACEHOLDER and text.strip().lower() in PLACEHOLDERS for text in texts]
+    return np.array(found, dtype=bool)
 
 
 def content_type(column: pd.Series) -> str:

@@ -116,9 +116,8 @@ def infer_column(name: Hashable, column: pd.Series, rules: Rules, wanted: str | 
         return _text_dates(name, content, codes=True) or _text_column(name, content, rules, declared=True)
     return (
         _text_booleans(name, content)
-        or _text_dates(name, content, digits_only=True)
-        or _text_numbers(name, content, rules.all_text)
         or _text_dates(name, content)
+        or _text_numbers(name, content, rules.all_text)
         or _text_times(name, content)
         or _text_column(name, content, rules)
     )
@@ -212,6 +211,9 @@ def _number_column(name: Hashable, content: _Content, reader: NumericReader) -> 
     column = numeric_columns([name], take_rows(numbers, content.codes)[:, None], reason)[0]
     if column.reader is None:
         return column
+    if reader.format.has_several_units:
+        notice = "holds different units, which are ignored"
+        column = replace(column, notice=notice, remedy="text")
     return _with_notice(replace(column, reader=reader), content, np.isfinite(numbers), "number")
 
 
@@ -222,18 +224,15 @@ def _notation(format: NumberFormat) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _text_dates(name: Hashable, content: _Content, *, digits_only: bool = False, codes: bool = False) -> Column | None:
+def _text_dates(name: Hashable, content: _Content, *, codes: bool = False) -> Column | None:
     """Return the description of a column of texts that are dates, or None.
 
     Parameters
     ----------
-    digits_only : bool
-        Whether to read only texts of digits, such as "20240131", which otherwise count as numbers.
     codes : bool
-        Whether texts of digits are codes of categories.
+        Whether texts of digits, such as "20240131", are codes of categories.
     """
-    digits = all(len(text.strip()) >= 8 and text.strip().isdigit() for text in content.texts[:20])
-    if (digits_only and not digits) or (codes and digits):
+    if codes and all(text.strip().isdigit() for text in content.texts[:20]):
         return None
     format = find_date_format(content.texts, content.counts)
     return None if format is None else _dates_of_texts(name, content, format, "texts that are dates")

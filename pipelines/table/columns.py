@@ -100,7 +100,12 @@ class NumericReader:
         codes, texts = factorize(column)
         numbers = self.parse(texts)
         check_readable(column.name, "numbers", texts, ~np.isnan(numbers))
-        return take_rows(numbers, codes)
+        values = take_rows(numbers, codes)
+        if self.format != _PLAIN_NUMBERS and column.dtype == object:
+            for i, cell in enumerate(column.array):  # a number among the texts has no notation
+                if isinstance(cell, float):
+                    values[i] = cell
+        return values
 
     def parse(self, texts: Texts) -> Floats:
         """Return the numbers that the texts hold; NaN for other texts."""

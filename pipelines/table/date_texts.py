@@ -36,11 +36,14 @@ FAST_FORMATS = (
 ORDERS = ("dmy", "mdy", "ymd")  # orders of day, month and year
 _MIN_COMPACT = 5  # so many different texts of eight digits must be dates, else they are codes
 _SAMPLE_SIZE = 200
+# The beginnings of the names of months in English, German, French, Spanish, Italian, Portuguese and Dutch.
 _MONTHS = {
-    "jan": 1, "feb": 2, "mar": 3, "apr": 4, "may": 5, "jun": 6, "jul": 7, "aug": 8, "sep": 9, "oct": 10, "nov": 11,
-    "dec": 12,
+    "jan": 1, "ene": 1, "gen": 1, "feb": 2, "fév": 2, "fev": 2, "mar": 3, "mär": 3, "mrz": 3, "mrt": 3, "maa": 3,
+    "apr": 4, "avr": 4, "abr": 4, "may": 5, "mai": 5, "mei": 5, "mag": 5, "jun": 6, "juin": 6, "giu": 6, "jul": 7,
+    "juil": 7, "lug": 7, "aug": 8, "aoû": 8, "aou": 8, "ago": 8, "sep": 9, "set": 9, "oct": 10, "okt": 10, "ott": 10,
+    "out": 10, "nov": 11, "dec": 12, "dez": 12, "déc": 12, "dic": 12,
 }  # fmt: skip
-_MONTH = rf"(?P<name>(?:{'|'.join(_MONTHS)})[a-z]*)\.?"
+_MONTH = rf"(?P<name>(?:{'|'.join(_MONTHS)})[^\W\d_]*)\.?"
 _CENTURY = r"(?:18|19|20|21)"
 _ZONES = {
     "z": 0, "utc": 0, "gmt": 0, "wet": 0, "west": 60, "bst": 60, "cet": 60, "cest": 120, "mez": 60, "mesz": 120,
@@ -54,7 +57,7 @@ _CLOCK = (
     r"\s*(?P<half>[ap]\.?\s?m\.?)?"
 )
 _ZONE = (
-    r"\s*(?P<zone>z|[a-z]{3,4}|(?:utc|gmt)?\s?[+-]\d{1,2}(?::?\d{2})?(?::?\d{2})?)?"
+    r"\s*(?P<zone>z|[a-z]{3,4}|[a-z]+/[a-z_/]+|(?:utc|gmt)?\s?[+-]\d{1,2}(?::?\d{2})?(?::?\d{2})?)?"
     r"(?:\s*\[[^\]]*\]|\s*\([^)]*\)|(?<=\d)\s[a-z]{3,4})?"
 )
 _TAIL = rf"(?:(?:[t\s_,;@:]|\sat\s|\s-\s)\s*{_CLOCK})?(?:{_ZONE})"
@@ -66,7 +69,7 @@ _PATTERNS = tuple(
         rf"{_WEEKDAY}(?P<first>\d{{1,2}})(?P<s>[-/. ])\s?"
         r"(?P<middle>\d{1,2})(?P=s)\s?(?P<last>\d{4}|'?\d{2})"
         rf"{_TAIL}",
-        rf"{_WEEKDAY}(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?[-/. ]*(?:of )?{_MONTH}[-/,. ]*"
+        rf"{_WEEKDAY}(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?[-/. ]*(?:of |de )?{_MONTH}[-/,. ]*(?:de )?"
         rf"'?(?P<year>\d{{4}}|\d{{2}}){_TAIL}",
         rf"{_WEEKDAY}{_MONTH}[-/. ]*(?P<day>\d{{1,2}})(?:st|nd|rd|th)?[-/,. ]+(?P<year>\d{{4}}){_TAIL}",
         rf"(?P<year>\d{{4}})[-/,. ]+{_MONTH}[-/. ]*(?P<day>\d{{1,2}})?{_TAIL}",
@@ -84,7 +87,7 @@ _PATTERNS = tuple(
     )
 )
 _TIME = re.compile(
-    r"(?P<sign>[-+])?(?:(?P<days>\d+)\s*d(?:ays?)?,?\s*)?(?P<hour>\d{1,4}):(?P<minute>[0-5]\d)"
+    r"(?P<sign>[-+])?(?:(?P<days>\d+)\s*d(?:ays?)?,?\s*)?(?P<hour>\d{1,4})[:h](?P<minute>[0-5]\d)"
     r"(?::(?P<second>[0-5]\d))?(?:[.,](?P<fraction>\d{1,9}))?\s*(?P<half>[ap]\.?\s?m\.?)?\s*(?:z|utc|h|uhr|[-+]\d\d:\d\d)?"
     r"|(?P<hour12>\d{1,2})\s*(?P<half12>[ap]\.?\s?m\.?)"
 )
@@ -142,9 +145,8 @@ def find_date_format(texts: Texts, counts: NDArray[np.intp], forced: bool = Fals
     forced : bool
         Whether the user says that the texts are dates. Then any number of odd cells is allowed.
     """
-    known = ~is_placeholder(texts)
-    texts, counts = texts[known], counts[known]
     sample = evenly_spaced(texts, _SAMPLE_SIZE)
+    sample = sample[~is_placeholder(sample)]
     if not len(sample):
         return None
     if not forced and _mean_digits(sample[:: max(1, len(sample) // 5)]) < 2:
@@ -153,6 +155,8 @@ def find_date_format(texts: Texts, counts: NDArray[np.intp], forced: bool = Fals
     n_matches = sum(match is not None for match in matches)
     if n_matches == 0 or (n_matches < 0.8 * len(sample) and not forced):
         return None
+    known = ~is_placeholder(texts)
+    texts, counts = texts[known], counts[known]
     compact = all(text.strip().isdigit() for text in sample)
     if compact and len(texts) < _MIN_COMPACT and not forced:
         return None
@@ -249,7 +253,7 @@ def _parts(match: re.Match[str], order: str) -> tuple[int, int, int, int]:
             day, month = (first, middle) if order == "dmy" else (middle, first)
             year = last
     if groups.get("name"):
-        month = str(_MONTHS[groups["name"][:3]])
+        month = str(_MONTHS.get(groups["name"][:3]) or _MONTHS[groups["name"][:4]])
     number = int(year or 0)
     if len(year or "") <= 2:
         number += 2000 if number < 69 else 1900  # as POSIX and Python do
@@ -282,8 +286,8 @@ def _seconds(groups: dict[str, str | None]) -> float | None:
 
 
 def _offset(zone: str | None) -> int | None:
-    """Return the minutes that a zone is ahead of UTC, or None for an unknown zone."""
-    if not zone:
+    """Return the minutes that a zone is ahead of UTC, or None for an unknown zone; 0 for a zone with a city."""
+    if not zone or "/" in zone:
         return 0
     name = zone.replace(" ", "")
     if name in _ZONES:
@@ -336,11 +340,12 @@ def _duration(text: str) -> float:
 
 def find_time_kind(texts: Texts, counts: NDArray[np.intp]) -> str:
     """Return "time" for times of day, "duration" for durations, and an empty text for other texts."""
-    known = ~is_placeholder(texts)
-    texts, counts = texts[known], counts[known]
     sample = evenly_spaced(texts, _SAMPLE_SIZE)
+    sample = sample[~is_placeholder(sample)]
     if not len(sample) or np.isfinite(parse_durations(sample)).mean() < 0.8:
         return ""
+    known = ~is_placeholder(texts)
+    texts, counts = texts[known], counts[known]
     clock = parse_times(texts)
     if few_odd(counts, np.isfinite(clock)):
         laps = all("." in text and text.count(":") == 1 for text in sample if np.isfinite(_time(text)))

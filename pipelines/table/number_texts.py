@@ -26,6 +26,7 @@ MAX_REPEATED_ODD_SHARE = 0.25  # the same, if these cells have at most MAX_ODD_T
 MAX_ODD_TEXTS = 5
 _MAX_LENGTH = 60  # characters of a text that holds a number
 _MIN_MATCHES = 0.6  # of the sample, else the texts are no numbers
+_MAX_UNITS = 5  # units that cannot be converted, in one column
 _MIN_FOR_ONE_ODD = 8  # with at least this number of cells, one odd cell is always allowed
 
 # Symbols that Unicode's normalization leaves, and the common ones that replace them.
@@ -62,6 +63,8 @@ _FAMILIES: tuple[dict[str, float], ...] = (
     {"B": 1, "byte": 1, "kB": 1e3, "kb": 1e3, "mb": 1e6, "gb": 1e9, "tb": 1e12, "kib": 2**10, "mib": 2**20,
      "gib": 2**30, "tib": 2**40},
     {"l": 1, "L": 1, "ml": 1e-3, "cl": 1e-2, "dl": 0.1, "µl": 1e-6, "hl": 100},
+    {"N": 1, "S": -1, "E": 1, "W": -1, "° n": 1, "° s": -1, "° e": 1, "° w": -1, "°n": 1, "°s": -1, "°e": 1, "°w": -1},
+    {"dr": 1, "cr": -1},
     {"hz": 1, "khz": 1e3, "mhz": 1e6, "ghz": 1e9},
     {"w": 1, "W": 1, "kw": 1e3, "gw": 1e9},
     {"g/l": 1, "mg/l": 1e-3, "µg/l": 1e-6, "ug/l": 1e-6, "ng/l": 1e-9, "g/dl": 10, "mg/dl": 1e-2, "µg/dl": 1e-5,
@@ -78,6 +81,7 @@ _NUMBER = re.compile(
     r"(?P<inner_open>\()?\s*"
     r"(?P<number>\d+(?:[.,' ]\d+)*[.,]?|[.,]\d+)"
     r"(?:[eE](?P<exponent>[-+]?\d{1,3})(?![\d.,])|\s?[x×*·]\s?10\^?(?P<power>[-+]?\d{1,2}))?\s*"
+    r"(?P<more>\+(?=\s*[^\W\d_]))?\s*"
     rf"(?P<suffix>(?:{_UNIT})[^()<>=]{{0,14}}?)?\s*"
     r"(?P<close>\))?\s*"
     r"(?P<trail>[-+])?\s*"
@@ -128,13 +132,28 @@ class NumberFormat:
         power = int(token["exponent"] or token["power"] or 0)
         return (-1 if token["negative"] else 1) * factor * value * 10.0**power
 
+    @property
+    def has_several_units(self) -> bool:
+        """Whether the texts have units that cannot be converted to one another."""
+        return len(self.units) > 1 and bool(self.units[0][0]) and {factor for _, factor in self.units} == {1.0}
+
     def is_whole(self, token: dict[str, Any]) -> bool:
         """Return whether the number of a split text is whole before its unit is converted."""
         return float(self._digits(token["number"])).is_integer()
 
     def _digits(self, number: str) -> float:
-        """Return the value of digits with separators; NaN where the groups are not those of thousands."""
-        whole, mark, fraction = number.partition(self.decimal)
+        """Return the value of digits with separators; NaN where the groups are not those of thousands.
+
+        A single last mark that cannot separate thousands is a decimal mark, whatever the other numbers have.
+        """
+        value = self._grouped(number, self.decimal)
+        other = "," if self.decimal == "." else "."
+        if np.isnan(value) and number.count(other) == 1 and number.rfind(self.decimal) < number.rfind(other):
+            return self._grouped(number, other)
+        return value
+
+    def _grouped(self, number: str, decimal: str) -> float:
+        whole, mark, fraction = number.partition(decimal)
         if mark and not fraction.isdigit() and fraction:
             return np.nan
         if whole.isdigit() or not whole:
@@ -164,7 +183,7 @@ def split_number(text: str) -> dict[str, Any] | None:
     if len(signs) + minus + n_open > 1:
         return None
     token["negative"] = minus or n_open == 1 or signs == ["-"]
-    token["bounded"] = bool(token["bound"]) or token["trail"] == "+"
+    token["bounded"] = bool(token["bound"] or token["more"]) or token["trail"] == "+"
     token["unit"] = _unit(token["prefix"] or "", token["suffix"] or "")
     return token
 
@@ -198,7 +217,8 @@ def _word(text: str) -> str:
     if len(text) == 1:
         return text
     text = text.lower()
-    return text[:-1] if len(text) > 2 and text.endswith("s") and not text.endswith("ss") else text
+    plural = len(text) > 2 and text.endswith("s") and text[-2].isalpha() and text[-2] != "s"
+    return text[:-1] if plural else text
 
 
 def _is_currency(word: str) -> bool:
@@ -217,14 +237,13 @@ def find_format(texts: Texts, counts: NDArray[np.intp], *, all_text: bool = Fals
     forced : bool
         Whether the user says that the texts are numbers. Then any number of odd cells is allowed.
     """
-    known = ~is_placeholder(texts)
-    texts, counts = texts[known], counts[known]
-    if not len(texts):
-        return None
     sample = evenly_spaced(texts, SAMPLE_SIZE)
+    sample = sample[~is_placeholder(sample)]
     tokens = [token for token in map(split_number, sample) if token is not None]
     if not tokens or (len(tokens) < _MIN_MATCHES * len(sample) and not forced and len(texts) > MAX_ODD_TEXTS + 1):
         return None
+    known = ~is_placeholder(texts)
+    texts, counts = texts[known], counts[known]
     found = NumberFormat(_decimal_mark(tokens), _units(tokens, forced))
     if not (forced or all_text) and _is_lettered(found):  # the whole column has no chance, if the sample has none
         few = found.parse(sample)
@@ -261,7 +280,7 @@ def _is_quantity(texts: Texts, numbers: Floats, tokens: list[dict[str, Any]], fo
         whole = all(found.is_whole(token) for token in tokens)
     if whole and has_leading_zeros(texts):
         return False
-    if whole and _is_lettered(found):
+    if whole and (_is_lettered(found) or found.has_several_units):  # "No. 12", "12A" and "7C"
         return False
     if len(texts) > MAX_CODES:
         return True
@@ -322,10 +341,8 @@ def _units(tokens: list[dict[str, Any]], forced: bool) -> tuple[tuple[str, float
                 more = [(_with_suffix(parts, suffix), factor) for suffix, factor in family.items() if suffix]
                 return tuple(dict([*first, *rest, *more]).items())
     named = [unit for unit in ordered if unit]
-    least = 0.0 if forced else 0.2 * len(tokens)
-    return tuple((unit, 1.0) for unit in named if counts[unit] >= least or unit == named[0])[
-        : 1 if not forced else None
-    ]
+    frequent = named if forced else [unit for unit in named if counts[unit] >= MAX_ODD_SHARE * len(tokens)]
+    return tuple((unit, 1.0) for unit in (frequent if forced or len(frequent) <= _MAX_UNITS else named[:1]))
 
 
 def _with_suffix(parts: list[tuple[str, ...]], suffix: str) -> str:

@@ -61,6 +61,11 @@ def test_dates_are_read_in_the_notations_of_the_world(form):
     assert ("_hour" in column.reader.suffixes) == (FORMATS[form] != "D")
 
 
+def test_names_of_months_in_other_languages():
+    _, out = read(["1. März 2024", "2 mai 2024", "3 de agosto de 2024", "4 dicembre 2024", "5 juillet 2024"])
+    np.testing.assert_array_equal(out[:, -1], [0, 62, 155, 278, 126])
+
+
 @pytest.mark.parametrize("form", ["%B %Y", "%b-%y", "%m/%Y", "%Y-%m"])
 def test_months_are_dates(form):
     assert read(MOMENTS.strftime(form).tolist())[0].kind == "date"
@@ -107,6 +112,7 @@ HOURS = [8.25, nan, 20.25 + 30 / 3600, 24 - 0.5 / 3600]
     [
         pytest.param(CLOCKS, id="datetime.time"),
         pytest.param(["08:15", None, "20:15:30", "23:59:59.5"], id="24 hours"),
+        pytest.param(["8h15", "-", "20h15:30", "23:59:59,5"], id="h"),
         pytest.param(["8:15 AM", "n/a", "8:15:30 PM", "11:59:59.5 p.m."], id="12 hours"),
     ],
 )

@@ -108,6 +108,10 @@ def test_repeated_odd_cells_are_missing_and_many_different_ones_make_a_text():
         (["٣٤٫٥", "١٢٫٢"], [34.5, 12.2]),
         ([1.5, "2.25", b"3.5", Decimal("4.5"), Fraction(1, 4), None, pd.NA], [1.5, 2.25, 3.5, 4.5, 0.25, nan, nan]),
         (["0,5", "12,75", "1.234,5"], [0.5, 12.75, 1234.5]),
+        ([1.5, "2,25", "1.234,5", 1234.567], [1.5, 2.25, 1234.5, 1234.567]),
+        (["$1.50", "€2.25", "¥3.75"], [1.5, 2.25, 3.75]),
+        (["19.5 kmpl", "26.6 km/kg", "18.2 kmpl"], [19.5, 26.6, 18.2]),
+        (["45.5° N", "33.25° S", "12.125° N"], [45.5, -33.25, 12.125]),
         (["1.5 year", "2 years", "0.5 years"], [1.5, 2, 0.5]),
     ],
 )
@@ -127,6 +131,7 @@ def test_few_numbers(texts, expected):
         pytest.param([f"0{i}" for i in range(170, 270)] * 2, "category", id="telephone numbers"),
         pytest.param([f"192.168.{i % 7}.{i}" for i in range(60)], "text", id="addresses of computers"),
         pytest.param([f"1.{i}.{i % 7}" for i in range(60)], "text", id="versions"),
+        pytest.param([f"{i}{'ABC'[i % 3]}" for i in range(30)] * 2, "category", id="seats"),
         pytest.param([f"INV-{i * 37 % 9001}" for i in range(60)], "identifier", id="numbers behind a word"),
         pytest.param([f"+49 171 {i * 7919 % 10**7:07d}" for i in range(60)], "text", id="calls"),
         pytest.param([f"{i % 9 + 1}/{i % 7 + 2}" for i in range(60)], "text", id="ratios"),
