@@ -37,7 +37,14 @@ from pipelines.table.columns import (
     text_dates,
     zone_text,
 )
-from pipelines.table.date_texts import DateFormat, find_date_format, find_time_kind, parse_durations, parse_times
+from pipelines.table.date_texts import (
+    DateFormat,
+    find_date_format,
+    find_time_kind,
+    is_ambiguous,
+    parse_durations,
+    parse_times,
+)
 from pipelines.table.number_texts import NumberFormat, find_format, has_leading_zeros, parse_numbers
 from pipelines.table.texts import CharacterReader, TextReader, mean_words, names_rows
 
@@ -241,6 +248,13 @@ def _text_dates(name: Hashable, content: _Content, *, codes: bool = False) -> Co
 def _dates_of_texts(name: Hashable, content: _Content, format: DateFormat, reason: str) -> Column:
     parsed = format.parse(content.texts)
     column = _date_column(name, text_dates(parsed, content.codes, None), format, None, reason)
+    if column.reader and is_ambiguous(content.texts, format):
+        first, other = ("month", True) if format.order == "mdy" else ("day", False)
+        notice = (
+            "has dates in which nothing decides whether day or month comes first; "
+            f"the {first} is taken as the first; pandas.to_datetime with dayfirst={other} reads the other order"
+        )
+        column = replace(column, notice=notice)
     return _with_notice(column, content, ~np.isnat(parsed), "date")
 
 

@@ -171,6 +171,18 @@ def find_date_format(texts: Texts, counts: NDArray[np.intp], forced: bool = Fals
     return found if few_odd(counts, good) else None
 
 
+def is_ambiguous(texts: Texts, format: DateFormat) -> bool:
+    """Return whether day and month could change places in all dates, so that nothing decides which comes first."""
+    if format.order == "ymd":
+        return False
+    other = "dmy" if format.order == "mdy" else "mdy"
+    for some in (evenly_spaced(texts, _SAMPLE_SIZE), texts):
+        matches = [match for match in _split(some) if match is not None and "first" in match.groupdict()]
+        if not matches or np.isnat(_assemble(matches, other)).any():
+            return False
+    return True
+
+
 def _mean_digits(texts: Texts) -> float:
     return float(np.mean([sum(c.isdigit() for c in text) if len(text) <= 60 else 0 for text in texts]))
 

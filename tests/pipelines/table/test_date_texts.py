@@ -97,6 +97,13 @@ def test_the_day_comes_first_in_all_cells_if_one_cell_proves_it():
     assert later[0, -1] == 2
 
 
+@pytest.mark.parametrize(("mark", "order"), [("/", "month"), (".", "day")])
+def test_dates_whose_order_nothing_decides_are_reported(mark, order):
+    column, _ = read([mark.join(["03", "04", "2024"]), mark.join(["05", "06", "2024"])])
+    assert f"the {order} is taken as the first" in column.notice
+    assert not read([mark.join(["03", "04", "2024"]), mark.join(["25", "06", "2024"])])[0].notice
+
+
 def test_seconds_since_1970_stay_numbers():
     seconds = (MOMENTS - pd.Timestamp("1970-01-01")) // pd.Timedelta(seconds=1)
     assert read(seconds.to_numpy())[0].kind == "number"
