@@ -297,12 +297,27 @@ def _arrow_chunks(path: Path, kind: str, n_rows: int | None, keep: Sequence[str]
     names = _kept(keep, list(dataset.schema.names), path)
     size = _chunk_rows(n_rows, len(dataset.schema.names))
     first = 1
-    # Without limits, the scanner reads many batches and files ahead.
-    for batch in dataset.to_batches(batch_size=size, batch_readahead=1, fragment_readahead=1):
-        if batch.num_rows:
-            part = pa.Table.from_batches([batch])
-            yield Chunk(first, part.to_pandas(), part.select(names))
-            first += batch.num_rows
+    held: list[pa.Table] = []  # row groups may be smaller than a chunk
+    for part in _parts(dataset):
+        for batch in part.to_batches(schema=dataset.schema, batch_size=size, batch_readahead=1):
+            held.append(pa.Table.from_batches([batch]))
+            while sum(map(len, held)) >= size:
+                rows = pa.concat_tables(held)
+                held = [rows.slice(size)]
+                yield Chunk(first, rows.slice(0, size).to_pandas(), rows.slice(0, size).select(names))
+                first += size
+    rows = pa.concat_tables(held) if held else None
+    if rows is not None and len(rows):
+        yield Chunk(first, rows.to_pandas(), rows.select(names))
+
+
+def _parts(dataset: Any) -> Iterator[Any]:
+    """Yield the row groups of Parquet files, and other files as a whole: a scan of all would read far ahead."""
+    for fragment in dataset.get_fragments():
+        if hasattr(fragment, "split_by_row_group"):
+            yield from fragment.split_by_row_group()
+        else:
+            yield fragment
 
 
 def _arrow_dataset(path: Path, kind: str) -> Any:
@@ -393,8 +408,18 @@ def _kept(keep: Sequence[str] | None, names: Sequence[str], path: Path) -> list[
 
 
 def _to_frame(part: pd.DataFrame | pa.Table) -> pd.DataFrame:
-    # Arrow's own types keep whole numbers with missing cells as they are.
-    return part if isinstance(part, pd.DataFrame) else part.to_pandas(types_mapper=pd.ArrowDtype)
+    if isinstance(part, pd.DataFrame):
+        return part
+    import pyarrow.types as types
+
+    # pandas' own type of whole numbers has no missing cell: they would become decimal numbers.
+    def nullable(kind: pa.DataType) -> Any:
+        if types.is_integer(kind):
+            return pd.Int64Dtype() if types.is_signed_integer(kind) else pd.UInt64Dtype()
+        return None
+
+    frame: pd.DataFrame = part.to_pandas(ignore_metadata=True, types_mapper=nullable)
+    return frame
 
 
 def _to_arrow(part: pd.DataFrame | pa.Table) -> pa.Table:

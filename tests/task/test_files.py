@@ -232,6 +232,14 @@ def test_a_folder_of_parquet_files_is_one_table_in_the_order_of_their_names(tmp_
     assert in_chunks(tmp_path)["b"].tolist() == ["x", "y", "z"]
 
 
+def test_a_chunk_holds_rows_of_several_small_row_groups(tmp_path):
+    pd.DataFrame({"a": range(10)}).to_parquet(tmp_path / "1.parquet", row_group_size=2)
+    pd.DataFrame({"a": range(10, 13)}).to_parquet(tmp_path / "2.parquet")
+    chunks = list(read_chunks(tmp_path, 5))
+    assert [chunk.first_row for chunk in chunks] == [1, 6, 11]
+    assert [chunk.table["a"].tolist() for chunk in chunks] == [[0, 1, 2, 3, 4], [5, 6, 7, 8, 9], [10, 11, 12]]
+
+
 def test_folders_may_hold_a_column_in_their_names(tmp_path):
     for year in (2023, 2024):
         (tmp_path / f"year={year}").mkdir()
