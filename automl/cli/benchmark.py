@@ -9,19 +9,32 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from automl.cli.support import MOST_SEED, POSITIVE_HELP, messages_on_stderr, split_names, write_message
+from automl.cli.support import (
+    MOST_SEED,
+    POSITIVE_HELP,
+    Decimal,
+    Encoding,
+    Separator,
+    Sheet,
+    file_options,
+    messages_on_stderr,
+    split_names,
+    write_message,
+)
 from automl.errors import InvalidInputError, NothingFittedError
 from automl.task.target import TaskName, find_label, guess_task, split_target
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from automl.task.text_files import FileOptions
+
 _STORES = "folds"  # folder below the output that holds the fold store of each table
 
 
 def benchmark(
     tables: Annotated[
-        list[Path], typer.Argument(metavar="TABLES...", help="CSV files (also compressed) or Parquet files.")
+        list[Path], typer.Argument(metavar="TABLES...", help="Files with tables: CSV, Parquet and so on.")
     ],
     target: Annotated[str, typer.Option(help="Name of the column to predict, which is the same in all tables.")],
     out: Annotated[
@@ -63,6 +76,10 @@ def benchmark(
             min=0, help="0 writes no messages, 1 writes one line for each outer fold, 2 also the messages of each fit."
         ),
     ] = 1,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    sheet: Sheet = None,
 ) -> None:
     """Compare estimators on tables by nested cross-validation: scores come from rows that no search has seen."""
     options = _Options(
@@ -75,6 +92,7 @@ def benchmark(
         task=task,
         n_jobs=n_jobs,
         verbose=verbose,
+        file=file_options(encoding, separator, decimal, sheet),
     )
     with messages_on_stderr(verbose):
         from automl.comparison.cross_validation import nested_cross_validate
@@ -145,6 +163,7 @@ class _Options:
     task: TaskName
     n_jobs: int
     verbose: int
+    file: FileOptions
 
 
 def _request(path: Path, options: _Options) -> Any:
@@ -153,7 +172,7 @@ def _request(path: Path, options: _Options) -> Any:
     from automl.comparison.plan import Request
     from automl.task.files import read_table
 
-    X, y = split_target(read_table(path), options.target, path, "--target")
+    X, y = split_target(read_table(path, options.file), options.target, path, "--target")
     groups = None
     if options.folds.groups is not None:
         if options.folds.groups not in X.columns:

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from automl.cli.support import load_model, messages_on_stderr, write_message
+from automl.cli.support import (
+    Decimal,
+    Encoding,
+    Separator,
+    Sheet,
+    file_options,
+    load_model,
+    messages_on_stderr,
+    write_message,
+)
 from automl.errors import InvalidInputError
 
 
@@ -18,8 +27,7 @@ def refit(
         Path | None,
         typer.Option(
             metavar="TABLE",
-            help="CSV or Parquet file with new rows; without it the models are trained on the rows that the model "
-            "was saved with.",
+            help="File with new rows; without it the models are trained on the rows that the model was saved with.",
         ),
     ] = None,
     target: Annotated[str | None, typer.Option(help="Name of the column to predict, in the new rows.")] = None,
@@ -27,6 +35,10 @@ def refit(
         bool, typer.Option("--rows", help="Save the training rows with the new model, for a later refit.")
     ] = False,
     verbose: Annotated[int, typer.Option(min=0, help="0 writes no messages, 1 writes the main messages.")] = 1,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    sheet: Sheet = None,
 ) -> None:
     """Train the models of an ensemble again, and compare the old model with the new one on the new rows."""
     if (train is None) != (target is None):
@@ -42,7 +54,8 @@ def refit(
         if train is None or target is None:
             new = estimator.refit()
         else:
-            new = estimator.refit(*split_target(read_table(train), target, train, "--target"))
+            table = read_table(train, file_options(encoding, separator, decimal, sheet))
+            new = estimator.refit(*split_target(table, target, train, "--target"))
         new.save(out, rows=rows)
         typer.echo(str(new.refit_report_))
         write_message(verbose, f"saved to '{out}'")

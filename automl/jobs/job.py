@@ -30,6 +30,8 @@ class Table:
         File with the test rows, which the search never sees.
     holdout : float or None
         Share of the rows to keep as test rows, if `test` names no file.
+    reading : mapping
+        Fields of `automl.task.text_files.FileOptions`, for the files of this table.
     """
 
     name: str
@@ -40,6 +42,7 @@ class Table:
     task: str = "auto"
     test: str | None = None
     holdout: float | None = None
+    reading: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,8 @@ class Job:
         """
         fields = asdict(self)
         content = {
-            "table": {name: value for name, value in fields["table"].items() if name != "name"},
+            # Tables of earlier versions had no `reading`; their jobs keep their ids.
+            "table": {k: value for k, value in fields["table"].items() if k != "name" and (k != "reading" or value)},
             "estimator": self.setting.estimator,
             "parameters": fields["setting"]["parameters"],
         }

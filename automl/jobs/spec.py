@@ -17,7 +17,8 @@ _KINDS: tuple[Kind, ...] = ("path", "openml", "call")
 _LIMITS = ("n_jobs", "memory", "time_limit")
 _JOB_KEYS = (*_LIMITS, "priority", "retries")
 _COMMON_KEYS = ("target", "task", "holdout")
-_TABLE_KEYS = (*_KINDS, "arguments", "name", *_COMMON_KEYS, "test", "settings", *_JOB_KEYS)
+_FILE_KEYS = ("encoding", "separator", "decimal", "sheet")
+_TABLE_KEYS = (*_KINDS, "arguments", "name", *_COMMON_KEYS, "test", "settings", *_FILE_KEYS, *_JOB_KEYS)
 _TOP_KEYS = ("name", "store", "results", "defaults", "tables", "settings")
 _SET_BY_JOBS = {
     "n_jobs": "it is a key of the job",
@@ -145,6 +146,7 @@ def _tables(kind: Kind, keys: Mapping[str, Any], entry: str, folder: Path) -> It
         raise InvalidInputError(f"{entry}: arguments are for a callable (call: ...); remove them")
     if "test" in keys and not (folder / keys["test"]).is_file():
         raise InvalidInputError(f"{entry}: there is no test file '{keys['test']}'; check the path")
+    _check_reading(kind, keys, entry)
     sources = _files(keys["path"], entry, folder) if kind == "path" else [str(keys[kind])]
     if len(sources) > 1 and ("name" in keys or "test" in keys):
         which = "name" if "name" in keys else "test"
@@ -159,14 +161,28 @@ def _tables(kind: Kind, keys: Mapping[str, Any], entry: str, folder: Path) -> It
             task=keys.get("task", "auto"),
             test=keys.get("test"),
             holdout=None if "test" in keys else keys.get("holdout"),
+            reading={key: str(keys[key]) for key in _FILE_KEYS if key in keys},
         )
+
+
+def _check_reading(kind: Kind, keys: Mapping[str, Any], entry: str) -> None:
+    """Check the keys that describe a file."""
+    from automl.task.text_files import FileOptions
+
+    given = {key: str(keys[key]) for key in _FILE_KEYS if key in keys}
+    if given and kind != "path":
+        raise InvalidInputError(f"{entry}: {min(given)} is for a file (path: ...); remove it")
+    try:
+        FileOptions(**given).check()
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{entry}: {error}") from error
 
 
 def _files(pattern: str, entry: str, folder: Path) -> list[str]:
     from automl.task.files import check_ending
 
     if not glob.has_magic(pattern):
-        found = [pattern] if (folder / pattern).is_file() else []
+        found = [pattern] if (folder / pattern).exists() else []
     else:
         found = sorted(
             path for path in glob.glob(pattern, root_dir=folder, recursive=True) if (folder / path).is_file()
@@ -174,7 +190,8 @@ def _files(pattern: str, entry: str, folder: Path) -> list[str]:
     if not found:
         raise InvalidInputError(f"{entry}: there is no such file in '{folder}'; check the path")
     for path in found:
-        check_ending(Path(path))
+        if not (folder / path).is_dir():  # a folder of Parquet files
+            check_ending(Path(path))
     return found
 
 

@@ -17,6 +17,7 @@ from automl.jobs.folders import LockedError, lock
 from automl.jobs.job import Table
 from automl.task.files import read_table
 from automl.task.target import TaskName, guess_task, split_target
+from automl.task.text_files import FileOptions
 from automl.trials.fingerprint import digest, table_fingerprint
 from automl.trials.run_directory import FORMAT
 from pipelines.libraries import MissingLibraryError
@@ -64,7 +65,7 @@ def read_data(table: Table, folder: Path) -> SplitData:
     classification = kind is TaskName.CLASSIFICATION
     if table.test is not None:
         assert y.name is not None
-        X_test, y_test = split_target(read_table(folder / table.test), str(y.name), table.test, "test")
+        X_test, y_test = split_target(_read_file(table, table.test, folder), str(y.name), table.test, "test")
         return SplitData(X, y, classification, X_test, y_test)
     if table.holdout is None:
         return SplitData(X, y, classification)
@@ -104,7 +105,11 @@ def _read(table: Table, folder: Path) -> tuple[pd.DataFrame, pd.Series]:
     if table.kind == "call":
         return _call(table)
     assert table.target is not None
-    return split_target(read_table(folder / table.source), table.target, table.source, "target")
+    return split_target(_read_file(table, table.source, folder), table.target, table.source, "target")
+
+
+def _read_file(table: Table, path: str, folder: Path) -> pd.DataFrame:
+    return read_table(folder / path, FileOptions(**table.reading))
 
 
 def _call(table: Table) -> tuple[pd.DataFrame, pd.Series]:

@@ -45,10 +45,15 @@ def split_target(table: pd.DataFrame, target: str, source: object, argument: str
     columns = [str(column) for column in table.columns]  # columns of Parquet files may have numbers as names
     if target not in columns:
         close = get_close_matches(target, columns, n=3) or columns[:5]
+        # A file that is read with a wrong separator has one column.
+        advice = "; if its cells have another separator, name it with --separator" if len(columns) == 1 else ""
         raise InvalidInputError(
-            f"{argument}: '{source}' has no column '{target}'; it has {', '.join(map(repr, close))}, ..."
+            f"{argument}: '{source}' has no column '{target}'; it has {', '.join(map(repr, close))}, ...{advice}"
         )
     label = table.columns[columns.index(target)]
+    double = f"{target}.1"  # the name that pandas gives to a second column of the same name
+    if double in columns and table[double].equals(table[label]):
+        raise InvalidInputError(f"{argument}: '{source}' has the column '{target}' twice; remove one of the two")
     return table.drop(columns=label), table[label]
 
 

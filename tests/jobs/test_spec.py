@@ -13,6 +13,7 @@ import pytest
 
 import automl
 from automl.errors import InvalidInputError
+from automl.jobs.job import Job
 from automl.jobs.spec import read_batch
 from tests.jobs import workshop
 
@@ -21,7 +22,7 @@ BASE = {"tables": [{"path": "a.csv", "target": "y"}]}
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    for name in ("a.csv", "b.csv", "deep/c.csv", "test.csv", "odd.txt"):
+    for name in ("a.csv", "b.csv", "deep/c.csv", "test.csv", "odd.doc"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         pd.DataFrame({"x": [1, 2], "y": [0, 1]}).to_csv(tmp_path / name, index=False)
     monkeypatch.chdir(tmp_path)
@@ -114,7 +115,7 @@ def test_python_functions_are_named_so_that_other_processes_find_them(folder):
         ({"tables": [{"path": "a.csv", "openml": 3, "target": "y"}]}, "must name its table by exactly one of"),
         ({"tables": [{"path": "a.csv"}]}, "entry 1 (a.csv): target is missing"),
         ({"tables": [{"path": "no/*.csv", "target": "y"}]}, "entry 1 (no/*.csv): there is no such file"),
-        ({"tables": [{"path": "odd.txt", "target": "y"}]}, "'odd.txt' does not say its format"),
+        ({"tables": [{"path": "odd.doc", "target": "y"}]}, "'odd.doc' does not say its format"),
         ({"tables": [{"path": "a.csv", "traget": "y"}]}, "'traget' is unknown; did you mean 'target'"),
         (
             {"tables": [{"path": "[ab].csv", "target": "y", "name": "n"}]},
@@ -176,3 +177,18 @@ def test_a_missing_library_is_named(folder, library):
     assert done.stderr.splitlines()[-1].endswith(
         f"InvalidInputError: batches of jobs need {library}; pip install 'cash-automl[jobs]'"
     )
+
+
+def test_options_of_a_file_change_the_job_and_their_absence_does_not(folder):
+    (plain,) = jobs()
+    (job,) = jobs(tables=[{"path": "a.csv", "target": "y", "separator": ",", "sheet": 2}])
+    assert job.table.reading == {"separator": ",", "sheet": "2"}
+    assert job.id != plain.id
+    assert Job.from_json(job.to_json()) == job
+    (folder / "parts").mkdir()
+    assert jobs(tables=[{"path": "parts", "target": "y"}])[0].table.name == "parts"
+    assert plain.id == "fd38065fab10"
+    with pytest.raises(InvalidInputError, match="--separator must be one character"):
+        jobs(tables=[{"path": "a.csv", "target": "y", "separator": "::"}])
+    with pytest.raises(InvalidInputError, match="encoding is for a file"):
+        jobs(tables=[{"openml": 31, "encoding": "utf-8"}])

@@ -137,3 +137,9 @@ def test_an_error_names_the_table_that_cannot_be_read(tmp_path, table, message):
     IRIS.to_csv(tmp_path / "iris.csv", index=False)
     with pytest.raises(InvalidInputError, match=message):
         read_data(table, tmp_path)
+
+
+def test_the_file_of_a_job_may_need_options(tmp_path):
+    (tmp_path / "a.csv").write_bytes("naïve;y\n1,5;0\n2,5;1\n".encode("cp1252"))
+    table = Table("a", "path", "a.csv", target="y", reading={"encoding": "cp1252", "decimal": "."})
+    assert read_data(table, tmp_path).X["naïve"].tolist() == ["1,5", "2,5"]

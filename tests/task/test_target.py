@@ -10,7 +10,8 @@ import pytest
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from automl import AutoMLClassifier
-from automl.task.target import guess_task, score_labels, score_numbers
+from automl.errors import InvalidInputError
+from automl.task.target import guess_task, score_labels, score_numbers, split_target
 from automl.task.validation import check_target
 
 
@@ -85,3 +86,16 @@ def test_scikit_learn_searches_and_cross_validates_on_integers_in_an_object_colu
     clf = AutoMLClassifier(time_budget=None, max_trials=1, n_jobs=1, cv=2, verbose=0, include=["lda"])
     assert (cross_val_score(clf, X, y, cv=2) > 0.8).all()
     assert GridSearchCV(clf, {"random_state": [0]}, cv=2).fit(X, y).best_score_ > 0.8
+
+
+def test_a_missing_target_in_a_table_of_one_column_names_the_option_for_the_separator():
+    with pytest.raises(InvalidInputError, match=r"'x/y'.*--separator"):
+        split_target(pd.DataFrame({"x/y": ["1/2"]}), "y", "a.csv", "--target")
+
+
+def test_a_second_copy_of_the_target_is_no_feature():
+    table = pd.DataFrame({"x": [1, 2], "y": [0, 1], "y.1": [0, 1]})
+    with pytest.raises(InvalidInputError, match="has the column 'y' twice"):
+        split_target(table, "y", "a.csv", "--target")
+    X, _ = split_target(table.assign(**{"y.1": [5, 6]}), "y", "a.csv", "--target")
+    assert list(X.columns) == ["x", "y.1"]
