@@ -18,6 +18,7 @@ from sklearn.metrics import get_scorer
 from automl.cli import bootstrap
 from automl.cli.support import write_message
 from automl.errors import InvalidInputError
+from automl.task.positive_class import positive_code
 
 LEVEL = 0.95
 _SAMPLES = 400
@@ -83,13 +84,17 @@ def evaluate(estimator: Any, y: NDArray[Any], answers: Mapping[str, NDArray[Any]
         usual = bootstrap.regression(truth[rows], np.asarray(answers["predict"], dtype=np.float64)[rows])
     else:
         classes = np.asarray(classes)
-        code = {label: number for number, label in enumerate(classes.tolist())}
+        # Code 1 is the class of interest where there are two classes.
+        is_swapped = positive_code(classes, getattr(estimator, "positive_label", None)) == 0
+        order = -1 if is_swapped else 1
+        code = {label: number for number, label in enumerate(classes[::order].tolist())}
         truth = np.array([code[label] for label in y.tolist()])
         predicted = np.array([code[label] for label in answers["predict"].tolist()])
+        probabilities = answers["predict_proba"][:, ::order]
         # The user's scorer may know the labels; scikit-learn's scorers of one class need the codes 0 and 1.
-        own_truth, own_judged = classes[truth], _StoredClassifier(answers, classes)
-        judged = _StoredClassifier({**answers, "predict": predicted}, np.arange(len(classes)))
-        usual = bootstrap.classification(truth[rows], predicted[rows], answers["predict_proba"][rows])
+        own_truth, own_judged = classes[::order][truth], _StoredClassifier(answers, classes)
+        judged = _StoredClassifier({"predict": predicted, "predict_proba": probabilities}, np.arange(len(classes)))
+        usual = bootstrap.classification(truth[rows], predicted[rows], probabilities[rows])
     own = estimator.scorer_, own_judged, own_truth
     results = []
     with _quiet():

@@ -40,6 +40,7 @@ _BLOCK = 2**20  # bytes or characters that are read at once
 _SAMPLE = 2**18  # bytes that decide the separator
 _SAMPLE_ROWS = 200
 _DECIMAL_SCAN = 2**26  # characters that decide the decimal sign
+_MIN_EVEN_SHARE = 0.5  # of the rows, those with as many cells as the header
 _MIN_ZERO_SHARE = 0.1  # of the characters of UTF-16 text, those whose upper byte is zero
 _MAX_RUN_SHARE = 0.3  # of the bytes above 127 of text in Windows-1252, those in a row of three or more
 
@@ -188,8 +189,8 @@ def find_dialect(path: Path, default: str, options: FileOptions) -> Dialect:
         text = text[named.end() :]
     if not is_whole:
         text = text[: max(text.rfind("\n"), text.rfind("\r")) + 1] or text
-    separator = options.separator or (named[1] if named else find_separator(text, default))
-    records = _records(text, separator)
+    separator = options.separator or (named[1] if named else find_separator(text, default, is_whole))
+    records = _records(text, separator, is_whole)
     widths = {len(record) for record in records[1:]}
     surplus = bool(records) and widths == {len(records[0]) + 1} and not any(record[-1] for record in records[1:])
     if records:
@@ -228,36 +229,49 @@ def find_encoding(path: Path) -> str:
     return "utf-8"
 
 
-def find_separator(text: str, default: str) -> str:
+def find_separator(text: str, default: str, is_whole: bool = True) -> str:
     """Return the separator of the cells in the first lines of a file.
 
     A separator that gives all rows the same number of cells as the header wins; of several, the one with the most
-    cells. Without any, the default is kept if it splits the header, else the one that splits the header most.
+    cells. Without any, it is the one that does this for most rows, at least for half of them. Otherwise the default is
+    kept if it splits the header, else the one that splits the header most.
+
+    Parameters
+    ----------
+    text : str
+        The first lines of the file.
+    default : str
+        The separator that the extension of the file stands for.
+    is_whole : bool
+        Whether the text ends where the file ends; else its last row may be cut off.
     """
     widths: dict[str, list[int]] = {}
     for separator in SEPARATORS:
-        widths[separator] = [len(record) for record in _records(text, separator)] or [1]
+        widths[separator] = [len(record) for record in _records(text, separator, is_whole)] or [1]
     split = [s for s in SEPARATORS if widths[s][0] > 1]
     even = [s for s in split if set(widths[s][1:]) <= {widths[s][0]} or set(widths[s][1:]) == {widths[s][0] + 1}]
     if even:
         return max(even, key=lambda s: widths[s][0])
+    share = {s: widths[s][1:].count(widths[s][0]) / len(widths[s][1:]) for s in split}
+    if share and max(share.values()) >= _MIN_EVEN_SHARE:
+        return max(split, key=lambda s: share[s])
     if default in split or not split:
         return default
     return max(split, key=lambda s: widths[s][0])
 
 
-def _records(text: str, separator: str) -> list[list[str]]:
-    """Return the first rows of a text as lists of cells, the header first; none if the text cannot be split."""
+def _records(text: str, separator: str, is_whole: bool) -> list[list[str]]:
+    """Return the first rows of a text as lists of cells, the header first, without a row that is cut off."""
     records = []
     try:
         for record in csv.reader(io.StringIO(text, newline=""), delimiter=separator):
             if record:
                 records.append(record)
             if len(records) > _SAMPLE_ROWS:
-                break
-    except csv.Error:
-        return []
-    return records
+                return records
+    except csv.Error:  # such as a cell that is too long, or goes on beyond the text
+        return records
+    return records if is_whole or len(records) < 2 else records[:-1]
 
 
 def _note_duplicates(path: Path, names: Sequence[str]) -> None:

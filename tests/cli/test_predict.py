@@ -11,7 +11,7 @@ from functools import cache
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import accuracy_score, mean_absolute_error, roc_auc_score
+from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, roc_auc_score
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.cli import predict, score
@@ -277,6 +277,16 @@ except SystemExit as end:
     assert not end.code, end.code
 sys.stderr.write(f"{peak() - before}")
 """
+
+
+def test_the_class_of_interest_of_the_model_is_that_of_the_scores(places, call, monkeypatch):
+    folder, new = places
+    model = MODELS(folder / "model")
+    monkeypatch.setattr(model, "positive_label", "no", raising=False)
+    code, out, err = call("score", folder / "model", folder / "new.csv", "--target", "label", "--json")
+    assert code == 0, err
+    expected = f1_score(new["label"], model.predict(pd.read_csv(folder / "new.csv")), pos_label="no")
+    assert json.loads(out)["metrics"]["f1"]["score"] == pytest.approx(expected)
 
 
 @pytest.mark.slow

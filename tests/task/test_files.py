@@ -117,6 +117,8 @@ def test_an_option_comes_before_what_the_reader_finds(tmp_path, content, options
         ("name;note, long\nA;x\nB;y, z\n", ["name", "note, long"]),
         ("id,list\n1,a;b;c\n2,d\n", ["id", "list"]),
         ("one\n1,5\n2,5\n3,5\n", ["one"]),
+        ("a, long;b;c\n1;2\n" + "1,5;2;3\n" * 3, ["a, long", "b", "c"]),
+        ('a;b\n1;"' + "x, y\n" * 90_000 + '"\n2;z\n', ["a", "b"]),
         ("only a header;and no row\n", ["only a header", "and no row"]),
     ],
 )
