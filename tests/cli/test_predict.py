@@ -14,7 +14,7 @@ import pytest
 from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, roc_auc_score
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
-from automl.cli import predict, score
+from automl.cli import chunks, predict, score
 
 MODELS = cache(load)
 FAST = {"time_budget": None, "max_trials": 1, "n_jobs": 1, "cv": 2, "verbose": 0, "random_state": 0}
@@ -47,9 +47,6 @@ def places(tmp_path_factory):
     train.to_csv(folder / "train.csv", index=False)
     frame = pd.read_csv(folder / "train.csv").drop(columns=["id", "label"])
     AutoMLClassifier(include=["extra_trees"], **FAST).fit(frame, train["label"]).save(folder / "model")
-    AutoMLRegressor(include=["ridge"], **FAST).fit(frame.drop(columns="amount"), train["amount"].fillna(50)).save(
-        folder / "numbers"
-    )
     new.to_csv(folder / "new.csv", index=False)
     new.to_parquet(folder / "new.parquet")
     return folder, new
@@ -59,6 +56,22 @@ def predicted(call, folder, table, *options, model="model"):
     code, out, err = call("predict", folder / model, table, *options)
     assert code == 0, err
     return pd.read_csv(io.StringIO(out), dtype=str, keep_default_na=False)
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "text"), [(True, "\r\x1b[Kautoml: 30 rows"), (False, "automl: 30 rows in 0 s\n")]
+)
+def test_the_number_of_rows_is_one_line(monkeypatch, capsys, is_terminal, text):
+    monkeypatch.setattr(chunks, "_REDRAW_EVERY", 0.0)
+    monkeypatch.setattr(chunks, "_LINE_EVERY", 0.0)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
+    with chunks.show_rows(1) as add:
+        add(10)
+        add(20)
+    assert text in capsys.readouterr().err
+    with chunks.show_rows(0) as add:
+        add(10)
+    assert capsys.readouterr().err == ""
 
 
 def same(got, expected):
@@ -246,8 +259,12 @@ def test_a_label_that_the_model_does_not_know_is_named_with_its_row(places, call
     assert "row 45: the target 'label' holds 'maybe', which is no class of the model" in err
 
 
+@pytest.mark.slow
 def test_a_model_of_numbers_is_scored(places, call):
     folder, _ = places
+    train = pd.read_csv(folder / "train.csv").dropna(subset="amount").drop(columns=["id", "label"])
+    reg = AutoMLRegressor(include=["ridge"], **FAST).fit(train.drop(columns="amount"), train["amount"])
+    reg.save(folder / "numbers")
     code, out, err = call("score", folder / "numbers", folder / "new.csv", "--target", "amount", "--json")
     assert code == 0, err
     scores = json.loads(out)
