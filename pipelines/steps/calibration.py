@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -18,7 +18,10 @@ N_FITS = N_SPLITS + 1  # the last fit is on all rows
 
 
 class CalibratedClassifier(ClassifierMixin, BaseEstimator):
-    """Calibrates a classifier on inner out-of-fold predictions, except where a class has too few rows for that.
+    """Calibrates a classifier on inner out-of-fold predictions, except where that cannot work.
+
+    A class may have too few rows for inner folds. Or the inner models, which are trained on fewer rows, may have
+    learned nothing: then the fitted map may fall or be constant, although the last model has learned something.
 
     Parameters
     ----------
@@ -38,6 +41,10 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
         if counts.min() >= N_SPLITS:
             model = CalibratedClassifierCV(model, method=self.method, cv=N_SPLITS, ensemble=False)
         self.model_ = model.fit(X, target) if weight is None else model.fit(X, target, sample_weight=weight)
+        if isinstance(self.model_, CalibratedClassifierCV):
+            (calibrated,) = self.model_.calibrated_classifiers_
+            if _loses_order(calibrated.calibrators):
+                self.model_ = calibrated.estimator
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
@@ -50,6 +57,12 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most probable classes, shape (n_samples,)."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+
+def _loses_order(maps: Sequence[Any]) -> bool:
+    """Return whether a fitted sigmoid falls, or whether all isotonic maps are constant."""
+    falls = any(hasattr(one, "a_") and one.a_ > 0 for one in maps)
+    return falls or all(hasattr(one, "y_thresholds_") and np.ptp(one.y_thresholds_) == 0 for one in maps)
 
 
 def _component(name: str) -> Component:
