@@ -34,7 +34,7 @@ from automl.refit.run import check_refit_arguments, refit
 from automl.run import RunResult, RunSettings, run
 from automl.search.budget import Budget
 from automl.task.prepare import PreparedTask, TrainingData, prepare
-from automl.task.table_validation import check_table
+from automl.task.table_validation import check_table, check_width
 from automl.task.validation import python_number, table_errors
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
@@ -315,6 +315,7 @@ class BaseAutoML(FittedAttributes, CallbackSupportMixin, BaseEstimator):
     def _predict(self, X: Any) -> Array:
         check_is_fitted(self, "_ensemble")
         check_table(X)
+        check_width(X, self.n_features_in_, type(self).__name__)
         if hasattr(self, "feature_names_in_") and not hasattr(X, "columns"):
             warnings.warn(
                 f"X does not have valid feature names, but {type(self).__name__} was fitted with feature names; its "
@@ -366,6 +367,12 @@ class BaseAutoML(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         plain = type(type(self).__name__, (BaseEstimator,), {"__doc__": type(self).__doc__})()
         vars(plain).update(vars(self))
         return plain._get_fitted_attr_html(doc_link)
+
+    def __dir__(self) -> list[str]:
+        # scikit-learn reads every attribute here, for example when a notebook completes a name.
+        cls = type(self)
+        computed = {name for name in object.__dir__(self) if isinstance(getattr(cls, name, None), property)}
+        return [name for name in object.__dir__(self) if name in computed or hasattr(self, name)]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_ensemble")

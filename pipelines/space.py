@@ -97,8 +97,9 @@ def build_space(
     space = ConfigurationSpace(seed=seed)
     offered = {step: _choices(step, traits, include, exclude) for step in CATALOG if _is_needed(step, traits)}
     if not offered["model"]:
-        suited = ", ".join(c.name for c in CATALOG["model"] if c.applies(traits) and not missing_libraries(c))
-        raise SpaceError(f"include and exclude leave no model that suits this table; choose from {suited}")
+        suited = ", ".join(c.name for c in _choices("model", traits, (), ()))
+        table = "table and takes sample_weight" if traits.weighted else "table"
+        raise SpaceError(f"include and exclude leave no model that suits this {table}; choose from {suited}")
     _prune(offered)
     names = {step: [component.name for component in components] for step, components in offered.items()}
     default = _pick(names, {})

@@ -60,6 +60,22 @@ def check_table(X: Any) -> None:
             _check_column(pd.Series(array[:, i], dtype=object), f"column {i}")
 
 
+def check_width(X: Any, n_features: int, estimator: str) -> None:
+    """Check that a table without names of columns has as many columns as the training table.
+
+    Raises
+    ------
+    InvalidInputError
+        If it has another number of columns.
+    """
+    width = X.shape[1] if hasattr(X, "shape") else as_array(X).shape[1]
+    if not hasattr(X, "columns") and width != n_features:
+        raise InvalidInputError(
+            f"X has {width} features, but {estimator} is expecting {n_features} features as input; pass the columns of "
+            "the training table"
+        )
+
+
 def _check_shape(shape: tuple[int, ...]) -> None:
     if len(shape) != 2:
         raise InvalidInputError(
