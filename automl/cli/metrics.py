@@ -55,7 +55,9 @@ class Scored:
     level: float = LEVEL
 
 
-def evaluate(estimator: Any, y: NDArray[Any], answers: Mapping[str, NDArray[Any]]) -> list[Scored]:
+def evaluate(
+    estimator: Any, y: NDArray[Any], answers: Mapping[str, NDArray[Any]], positive_label: Any = None
+) -> list[Scored]:
     """Return the metric that the search has optimized, and the other usual metrics of the task type.
 
     Parameters
@@ -66,6 +68,8 @@ def evaluate(estimator: Any, y: NDArray[Any], answers: Mapping[str, NDArray[Any]
         The true labels or values.
     answers : mapping of str to ndarray
         The answers of the methods ``predict`` and ``predict_proba``.
+    positive_label : label, optional
+        The class of interest of two classes; the one of the estimator when None.
 
     Raises
     ------
@@ -85,7 +89,8 @@ def evaluate(estimator: Any, y: NDArray[Any], answers: Mapping[str, NDArray[Any]
     else:
         classes = np.asarray(classes)
         # Code 1 is the class of interest where there are two classes.
-        is_swapped = positive_code(classes, getattr(estimator, "positive_label", None)) == 0
+        label = getattr(estimator, "positive_label", None) if positive_label is None else positive_label
+        is_swapped = len(classes) == 2 and positive_code(classes, label) == 0
         order = -1 if is_swapped else 1
         code = {label: number for number, label in enumerate(classes[::order].tolist())}
         truth = np.array([code[label] for label in y.tolist()])

@@ -21,6 +21,7 @@ from automl.cli.support import (
     write_message,
 )
 from automl.errors import InvalidInputError
+from automl.task.target import find_label
 
 if TYPE_CHECKING:
     from automl.cli.metrics import Scored
@@ -34,6 +35,10 @@ def score(
         typer.Option(
             help="Column with the true values.", show_default="the only column that the training table did not have"
         ),
+    ] = None,
+    positive: Annotated[
+        str | None,
+        typer.Option(help="The class of interest of two classes.", show_default="the one of the model"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
     chunk_rows: Annotated[
@@ -55,13 +60,26 @@ def score(
         from automl.cli.metrics import evaluate
 
         estimator = load_model(model)
+        positive_label = _positive_label(estimator, positive)
         y, answers = _predict(estimator, table, target, chunk_rows, options)
-        results = evaluate(estimator, y, answers)
+        results = evaluate(estimator, y, answers, positive_label)
     expected = _expected(estimator)
     if as_json:
         typer.echo(json.dumps(_as_json(results, expected, len(y)), indent=2))
     else:
         _show(results, expected, len(y))
+
+
+def _positive_label(estimator: Any, positive: str | None) -> Any:
+    """Return the class that ``--positive`` names, or None."""
+    import pandas as pd
+
+    if positive is None:
+        return None
+    classes = getattr(estimator, "classes_", ())
+    if len(classes) != 2:
+        raise InvalidInputError("--positive is for models of two classes; leave it out")
+    return find_label(pd.Series(list(classes)), positive, "--positive")
 
 
 def _predict(

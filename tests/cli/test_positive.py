@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer
+from sklearn.metrics import precision_score
 
 import automl
 
@@ -28,6 +31,12 @@ def test_the_model_knows_the_class_of_interest(table, call):
     assert clf.positive_label == "healthy"
     found = (clf.predict(X) == "healthy")[y == "healthy"].mean()
     assert clf.scorer_(clf, X, y) == pytest.approx(found)
+    for positive in ("healthy", "ill"):
+        code, out, err = call("score", "model", "cells.csv", "--target", "target", "--positive", positive, "--json")
+        assert code == 0, err
+        precision = json.loads(out)["metrics"]["precision"]["score"]
+        expected = precision_score(y, clf.predict(X), pos_label=positive)
+        assert precision == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_benchmark_scores_the_class_of_interest(table, call):
