@@ -91,7 +91,7 @@ def test_thousands_of_requests_from_several_clients_end_without_an_error(model_f
 
 @pytest.mark.slow
 def test_a_prediction_beyond_its_time_limit_does_not_delay_the_end(model_folder):
-    with running_server(model_folder, "--timeout", 0.5, "--threads", 1) as (process, address, log):
+    with running_server(model_folder, "--timeout", 0.2, "--threads", 1) as (process, address, log):
         (body,) = make_bodies(make_rows(), 10_000, "json", 1)
         codes = [httpx.post(f"{address}/predict", content=body, headers=JSON, timeout=60).status_code]
         while 504 not in codes and len(codes) < 20:
@@ -99,5 +99,5 @@ def test_a_prediction_beyond_its_time_limit_does_not_delay_the_end(model_folder)
         process.send_signal(signal.SIGTERM)
         assert process.wait(10) == 0
         process.log_reader.join(10)
-    assert set(codes) <= {200, 503, 504}
+    assert 504 in codes
     assert "the server has stopped" in "".join(log)
