@@ -22,6 +22,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 import numpy as np
 import pandas as pd
@@ -113,6 +114,14 @@ def send(address: str, bodies: list[bytes], kind: str, n_clients: int, n_request
     return load
 
 
+def processor_seconds(address: str) -> float:
+    """Return the processor time that the server has used since its start."""
+    with urlopen(f"{address}/metrics") as response:
+        found = re.search(r"^process_cpu_seconds_total (\S+)$", response.read().decode(), re.MULTILINE)
+    assert found is not None
+    return float(found[1])
+
+
 def make_bodies(rows: pd.DataFrame, n_rows: int, kind: str, n_bodies: int = 50) -> list[bytes]:
     """Return bodies of requests with `n_rows` rows each, in JSON or CSV."""
     rng = np.random.default_rng(0)
@@ -139,7 +148,7 @@ def main(
     requests: Annotated[int, typer.Option(help="Number of requests for each line.")] = 2000,
     kind: Annotated[str, typer.Option(help="json or csv.")] = "json",
 ) -> None:
-    """Print requests per second, and the latency in milliseconds."""
+    """Print requests per second, the latency in milliseconds, and the processor time of the server for one request."""
     choose_tables(data, table)
     labeled = read_table(data, table)
     table_rows = labeled.drop(columns="target")
@@ -147,16 +156,23 @@ def main(
         if model is None:
             model = Path(temporary) / "model"
             fit_model(labeled, read_tasks(data)[table], budget, model)
-        print("| rows | clients | requests | errors | requests/s | p50 ms | p99 ms |\n|--:|--:|--:|--:|--:|--:|--:|")
+        print("| rows | clients | requests | errors | requests/s | p50 ms | p99 ms | processor ms |")
+        print("|--:|--:|--:|--:|--:|--:|--:|--:|", flush=True)
         with server(model) as address:
             for n_rows in map(int, rows.split(",")):
                 bodies = make_bodies(table_rows, n_rows, kind)
                 send(address, bodies, TYPES[kind], 1, min(20, requests))
                 for n_clients in map(int, clients.split(",")):
+                    before = processor_seconds(address)
                     load = send(address, bodies, TYPES[kind], n_clients, requests)
+                    busy = 1e3 * (processor_seconds(address) - before) / requests
                     errors = requests - load.statuses.get("200", 0)
                     rate, p50, p99 = requests / load.wall_seconds, load.percentile(50), load.percentile(99)
-                    print(f"| {n_rows} | {n_clients} | {requests} | {errors} | {rate:.0f} | {p50:.1f} | {p99:.1f} |")
+                    print(
+                        f"| {n_rows} | {n_clients} | {requests} | {errors} | {rate:.0f} | {p50:.1f} | {p99:.1f} | "
+                        f"{busy:.1f} |",
+                        flush=True,
+                    )
 
 
 if __name__ == "__main__":
