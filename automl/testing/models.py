@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import pickle
+import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import Any, ClassVar
 
@@ -128,6 +130,26 @@ class ModelContract:
             predict(fitted, X[:3]), out[:3], rtol=1e-4, atol=1e-6, err_msg="a prediction must not depend on other rows"
         )
         assert "".join(capfd.readouterr()) == "", "a model must not write to standard output or standard error"
+
+    @pytest.mark.filterwarnings("ignore")
+    def test_several_threads_predict_at_the_same_time(self, component: Component) -> None:
+        task = next(task for task in TASKS if component.applies(make_traits(task)))
+        X, y = make_table(task)
+        fitted = make_estimator(component, make_traits(task), time_limit=0.1).fit(X, y, sample_weight=None)
+        X = X[:5]
+        expected = predict(fitted, X)
+        n_threads, interval = 4, sys.getswitchinterval()
+        sys.setswitchinterval(1e-5)  # threads change places often
+        try:
+            with ThreadPoolExecutor(n_threads) as pool:
+                for _ in range(8):  # the first predictions of a loaded model are those that most often fail
+                    loaded = pickle.loads(pickle.dumps(fitted))
+                    calls = [pool.submit(predict, loaded, X) for _ in range(4 * n_threads)]
+                    assert all(np.array_equal(call.result(), expected) for call in calls), (
+                        "threads that predict at the same time must get the predictions of a single thread"
+                    )
+        finally:
+            sys.setswitchinterval(interval)
 
     @pytest.mark.filterwarnings("ignore")
     def test_fit_imports_only_libraries_that_are_declared(self, component: Component) -> None:

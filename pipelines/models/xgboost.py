@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -17,6 +18,7 @@ from pipelines.models._boosting import LabeledRows, Table, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
 
 _threads: WeakKeyDictionary[Any, int] = WeakKeyDictionary()  # of the models that have predicted in this process
+_configuring = Lock()
 
 
 @dataclass(frozen=True)
@@ -79,9 +81,8 @@ class XGBoost:
         return best
 
     def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
-        if _threads.get(model) != self.n_threads:  # the library configures the whole model again, which takes longer
-            model.set_param("nthread", self.n_threads)
-            _threads[model] = self.n_threads
+        if _threads.get(model) != self.n_threads:
+            _configure(model, self.n_threads)
         # Several threads may call this method at the same time, and it builds no `DMatrix`.
         out = model.inplace_predict(X, validate_features=False)
         out = np.asarray(out, dtype=np.float64)
@@ -112,6 +113,19 @@ class XGBoost:
             "seed": self.random_state,
             "verbosity": 0,
         }
+
+
+def _configure(model: Any, n_threads: int) -> None:
+    """Set the number of threads of a model, once.
+
+    The library configures a model again after it was loaded or a parameter was set, at the next call. If two threads
+    predict then, one of them fails. `save_config` is such a call, and the lock lets one thread do it.
+    """
+    with _configuring:
+        if _threads.get(model) != n_threads:
+            model.set_param("nthread", n_threads)
+            model.save_config()
+            _threads[model] = n_threads
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
