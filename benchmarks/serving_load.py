@@ -36,7 +36,7 @@ TYPES = {"csv": "text/csv", "json": "application/json"}
 
 @dataclass
 class Load:
-    """What the clients have measured: the seconds of each request, and the statuses and errors of all requests."""
+    """The measurements of the clients: the seconds of each request, and the counts of statuses and errors."""
 
     seconds: list[float] = field(default_factory=list)
     statuses: dict[str, int] = field(default_factory=dict)

@@ -35,7 +35,7 @@ _PATHS = frozenset({"/predict", "/schema", "/health", "/health/live", "/health/r
 
 @dataclass(frozen=True)
 class ServerLimits:
-    """What a server accepts.
+    """The limits of a server for its requests.
 
     Attributes
     ----------

@@ -40,7 +40,7 @@ class ServedColumn:
 
     @property
     def kind(self) -> str:
-        """How the model uses the column, such as "number" or "category"."""
+        """The use of the column in the model, such as "number" or "category"."""
         return self.column.kind
 
     @property
