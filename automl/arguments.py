@@ -17,7 +17,7 @@ from sklearn.metrics import get_scorer, get_scorer_names
 from automl.errors import InvalidInputError, check_names
 from automl.execute.catalog import EXECUTORS
 from automl.guard import make_guard
-from automl.persistence import takes_files
+from automl.persistence import check_loaded, takes_files
 from automl.search.catalog import SEARCHERS
 from automl.search.initial import DESIGNS
 from automl.task.metrics import ALIASES
@@ -45,6 +45,7 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     InvalidInputError
         If an argument cannot be used; the message names the first one.
     """
+    check_loaded(settings)
     _check_numbers(settings)
     _check_device(settings.get("device", "auto"), settings.get("executor", "local"))
     _check_scoring(settings.get("scoring"), classification)

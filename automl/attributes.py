@@ -12,10 +12,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord, estimate_score
-from automl.ensemble.frontier import FrontierRecord, frontier_table
+from automl.ensemble.frontier import frontier_table
 from automl.ensemble.selection import Ensemble
 from automl.ensemble.slimming import known_record
-from automl.trials.history import RunHistory
+from automl.persistence import check_loaded
 from automl.trials.leaderboard import make_cv_results, make_leaderboard
 from pipelines.labels import LabelDecoder
 from pipelines.table.reader import TableReader
@@ -24,16 +24,42 @@ from pipelines.table.summary import summarize
 Array = NDArray[Any]
 
 
+class PartOfSearch:
+    """An attribute that `automl.load` leaves out with ``for_prediction=True``; a missing one is a clear error."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        if instance is None:
+            return self
+        try:
+            return vars(instance)[self._name]
+        except KeyError:
+            if "_ensemble" not in vars(instance):
+                raise AttributeError(f"{owner.__name__!r} object has no attribute {self._name!r}; call fit") from None
+            raise AttributeError(
+                f"the model was loaded with for_prediction=True, which leaves out the search ({self._name}); load it "
+                "without this argument"
+            ) from None
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        vars(instance)[self._name] = value
+
+    def __delete__(self, instance: Any) -> None:
+        del vars(instance)[self._name]
+
+
 class FittedAttributes:
     """The computed attributes of both estimators; `BaseAutoML.fit` sets the values that they are computed from."""
 
     _is_classifier: bool
     _reader: TableReader
     _ensemble: Ensemble
-    _estimate: OutOfFoldRecord | Estimate | None
-    _guard_curve: pd.DataFrame | None
-    _frontier: FrontierRecord | None
-    history_: RunHistory
+    _estimate: Any = PartOfSearch()
+    _guard_curve: Any = PartOfSearch()
+    _frontier: Any = PartOfSearch()
+    history_: Any = PartOfSearch()
     n_splits_: int
     classes_: Array
 
@@ -60,7 +86,7 @@ class FittedAttributes:
         >>> reg.leaderboard_[["family", "folds", "status"]].values.tolist()
         [['ridge', 8, 'ok']]
         """
-        check_is_fitted(self, "history_")
+        check_is_fitted(self, "_ensemble")
         return make_leaderboard(self.history_, self._ensemble.weights)
 
     @property
@@ -85,7 +111,7 @@ class FittedAttributes:
         >>> pd.DataFrame(reg.cv_results_)[["rank_test_score", "split0_test_score"]].shape
         (2, 2)
         """
-        check_is_fitted(self, "history_")
+        check_is_fitted(self, "_ensemble")
         return make_cv_results(self.history_, self.n_splits_)
 
     @property
@@ -187,6 +213,7 @@ class FittedAttributes:
                 "the future; score the model on rows that are newer than the training rows"
             )
         if isinstance(self._estimate, OutOfFoldRecord):
+            check_loaded({"scoring": self._estimate.metric.scorer})
             self._estimate = estimate_score(self._estimate)
         return self._estimate
 

@@ -1,8 +1,9 @@
 """Arguments and small tasks for tests."""
 
+from automl.persistence.manifest import read_manifest, write_manifest
 from automl.testing.tasks import make_task, net, tree
 
-__all__ = ["FAST", "NO_PREPROCESSING", "make_task", "net", "tree"]
+__all__ = ["FAST", "NO_PREPROCESSING", "edit_manifest", "make_task", "net", "tree"]
 
 NO_PREPROCESSING = {"imputation": "none", "scaling": "none"}
 
@@ -16,3 +17,10 @@ FAST = {
     "verbose": 0,
     "random_state": 0,
 }
+
+
+def edit_manifest(folder, change):
+    """Change the manifest of a saved model, in the way of somebody who also writes its checksum anew."""
+    content = read_manifest(folder)
+    change(content)
+    write_manifest(folder, content)

@@ -24,7 +24,7 @@ def test_the_examples_run_as_written_in_fewer_seconds(tmp_path, monkeypatch):
     names: dict[str, object] = {}
     exec(code.replace("time_budget=60", "time_budget=60, max_trials=2, n_jobs=2"), names)
     assert len(names["clf"].leaderboard_) == 2
-    assert (tmp_path / "model" / "about.json").exists()
+    assert (tmp_path / "model" / "manifest.json").exists()
 
 
 def test_the_yaml_example_describes_a_batch_of_jobs(tmp_path):

@@ -19,7 +19,7 @@ from numpy.lib.format import descr_to_dtype
 from sklearn.base import BaseEstimator
 
 from pipelines.storage.checks import CHECKS
-from pipelines.storage.errors import StorageError
+from pipelines.storage.errors import StorageError, UntrustedError
 from pipelines.storage.natives import BY_LIBRARY
 from pipelines.storage.pandas_values import PANDAS_READERS
 from pipelines.storage.series import decode_series
@@ -62,10 +62,7 @@ class Decoder:
         self._seen: list[Any] = []
         unknown = sorted({".".join(name) for name in self._names} - TYPES - FUNCTIONS - BUILT - self._trusted)
         if unknown:
-            raise StorageError(
-                f"the archive needs {', '.join(unknown)}, which load does not trust; if you trust the code of "
-                f"{'this type' if len(unknown) == 1 else 'these types'}, load it with trusted={unknown}"
-            )
+            raise UntrustedError(tuple(unknown))
 
     def decode(self, node: Any) -> Any:
         """Return the value of a node."""

@@ -20,6 +20,7 @@ from sklearn.metrics import accuracy_score, r2_score
 import automl
 from automl.errors import InvalidInputError
 from automl.task.files import read_table, write_table
+from tests.factories import edit_manifest
 
 QUICK = ["--max-trials", "2", "--time-budget", "60", "--n-jobs", "1", "--seed", "0"]
 
@@ -139,9 +140,7 @@ def test_an_error_that_the_user_can_fix_is_one_line_and_exit_code_2(cancer, monk
 def test_another_version_of_a_library_is_one_line_on_standard_error(cancer, tmp_path, call):
     folder, _ = cancer
     model = shutil.copytree(folder / "model", tmp_path / "model")
-    about = json.loads((model / "about.json").read_text())
-    about["versions"]["scikit-learn"] = "0.1"
-    (model / "about.json").write_text(json.dumps(about))
+    edit_manifest(model, lambda manifest: manifest["versions"].update({"scikit-learn": "0.1"}))
     for command in (["predict", model, folder / "test.csv"], ["leaderboard", model]):
         code, _, err = call(*command)
         assert code == 0

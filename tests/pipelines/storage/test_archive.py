@@ -29,6 +29,7 @@ from automl.testing.components import make_estimator, make_table, make_traits
 from pipelines import storage
 from pipelines.catalog import get_component
 from pipelines.configuration import Configuration
+from pipelines.table.reader import TableReader
 
 X, Y = make_table("binary")
 
@@ -111,6 +112,23 @@ def test_what_cannot_be_written_is_one_error_that_says_where(value):
     model = LogisticRegression(class_weight=value)
     with pytest.raises(storage.StorageError, match="class_weight"):
         storage.dump(make_pipeline(model))
+
+
+def test_a_table_reader_reads_the_same_columns_of_all_kinds():
+    rng = np.random.default_rng(0)
+    n = 80
+    frame = pd.DataFrame(
+        {
+            "number": rng.normal(size=n), "flag": rng.random(n) < 0.5, "city": rng.choice(["Rome", "Oslo"], n),
+            "price": [f"EUR {value:,.2f}" for value in rng.uniform(1e3, 1e5, n)], "same": 1,
+            "day": pd.date_range("2024-01-01", periods=n), "text day": [f"{i % 28 + 1:02d}.03.2024" for i in range(n)],
+            "time": [f"{i % 24:02d}:30" for i in range(n)], "wait": pd.to_timedelta(np.arange(n), "s"),
+            "note": [" ".join(rng.choice(["good", "bad", "red", "blue", "big"], 5)) for _ in range(n)],
+            "id": [f"A{i:05d}-{rng.integers(1e6)}" for i in range(n)], ("tuple", 1): rng.normal(size=n),
+        }
+    )  # fmt: skip
+    reader = TableReader().fit(frame, rng.integers(0, 2, n))
+    assert np.array_equal(_again(reader).transform(frame), reader.transform(frame), equal_nan=True)
 
 
 def test_equal_models_have_equal_archives():

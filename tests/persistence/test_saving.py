@@ -24,10 +24,12 @@ def _fitted():
 
 def test_a_model_of_another_format_is_refused_in_one_message(tmp_path):
     _fitted()[0].save(tmp_path)
-    about = json.loads((tmp_path / "about.json").read_text())
-    (tmp_path / "model.pkl").write_bytes(b"not read")
-    for number, advice in ((about["format"] - 1, "older version.*load it with that version"), (99, "newer.*upgrade")):
-        (tmp_path / "about.json").write_text(json.dumps(about | {"format": number}))
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    for number, advice in (
+        (manifest["format"] - 1, "older version.*load it with that version"),
+        (99, "newer.*upgrade"),
+    ):
+        (tmp_path / "manifest.json").write_text(json.dumps(manifest | {"format": number}))
         with pytest.raises(InvalidInputError, match=advice):
             load(tmp_path)
 

@@ -1,0 +1,8 @@
+"""Saving and loading of fitted estimators, without pickle."""
+
+from automl.persistence.loading import load
+from automl.persistence.manifest import check_place, library_versions, takes_files
+from automl.persistence.own_objects import NotLoaded, check_loaded
+from automl.persistence.saving import save
+
+__all__ = ["NotLoaded", "check_loaded", "check_place", "library_versions", "load", "save", "takes_files"]

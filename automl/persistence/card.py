@@ -1,0 +1,114 @@
+"""The model card of a saved model, ``README.md``: the sections of Hugging Face's and skops' cards."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+_MOST_COLUMNS = 50  # rows of the table of columns
+_MOST_CLASSES = 20
+
+
+def model_card(about: Mapping[str, Any]) -> str:
+    """Return the text of the card.
+
+    Parameters
+    ----------
+    about : mapping
+        The result of `automl.persistence.saving.describe`.
+    """
+    tag = "tabular-regression" if about["classes"] is None else "tabular-classification"
+    sections = {
+        "Model description": _description(about),
+        "Intended use": (
+            "Predictions for tables with the columns below, from the same source as the training table. Describe here "
+            "what the model is meant for, and what it must not be used for."
+        ),
+        "Training data": _training_data(about),
+        "Training procedure": _procedure(about),
+        "Evaluation": _evaluation(about),
+        "How to use": _how_to_use(about),
+        "Limitations": (
+            "- The expected score holds for rows like the training rows. It does not hold after the source has "
+            "changed.\n- Levels of categories without training rows are read as missing cells.\n- Nobody has examined "
+            "whether the model treats groups of people fairly. Add your own analysis here."
+        ),
+        "Versions": _table(["library", "version"], [[name, version] for name, version in about["versions"].items()]),
+        "Contact": "Add here who is responsible for the model, and how to cite it.",
+    }
+    head = f"---\nlibrary_name: cash-automl\ntags:\n- {tag}\n- automl\n---\n\n# {about['estimator']}\n"
+    return head + "".join(f"\n## {title}\n\n{text.rstrip()}\n" for title, text in sections.items())
+
+
+def _description(about: Mapping[str, Any]) -> str:
+    n_models = sum(member["models"] for member in about["members"])
+    members = [
+        [member["configuration"].get("model", ""), f"{member['weight']:.3f}", member["models"]]
+        for member in about["members"]
+    ]
+    what = "classifier" if about["classes"] is not None else "regressor"
+    return (
+        f"A {what} that is the weighted mean of {n_models} fitted pipelines of {len(members)} configurations.\n\n"
+        + _table(["family", "weight", "models"], members)
+    )
+
+
+def _training_data(about: Mapping[str, Any]) -> str:
+    columns = about["columns"]
+    kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(column["kind"] for column in columns).most_common())
+    text = f"{about['n_training_rows']} rows, {len(columns)} columns: {kinds}.\n\n"
+    shown = [
+        [column["name"], column["kind"], column["dtype"] or "", column["reason"]] for column in columns[:_MOST_COLUMNS]
+    ]
+    text += _table(["column", "kind", "dtype", "note"], shown)
+    if len(columns) > _MOST_COLUMNS:
+        text += f"\n{len(columns) - _MOST_COLUMNS} more columns are listed in `manifest.json`.\n"
+    if about["classes"] is not None:
+        labels = ", ".join(f"`{_cell(label)}`" for label in about["classes"][:_MOST_CLASSES])
+        more = len(about["classes"]) - _MOST_CLASSES
+        text += f"\nClasses: {labels}{f' and {more} more' if more > 0 else ''}.\n"
+    return text
+
+
+def _procedure(about: Mapping[str, Any]) -> str:
+    parameters = [[name, f"`{value!r}`"] for name, value in about["parameters"].items()]
+    return "A search over pipelines, and an ensemble of the best ones. Parameters:\n\n" + _table(
+        ["parameter", "value"], parameters
+    )
+
+
+def _evaluation(about: Mapping[str, Any]) -> str:
+    estimate = about["expected_score"]
+    if estimate is None:
+        return (
+            f"Metric: `{about['metric']}`. The attribute `estimate_` of the loaded estimator computes the score to "
+            "expect on new data, except where the rows of the training table are in the order of time."
+        )
+    score, low, high = (_number(estimate[name]) for name in ("score", "low", "high"))
+    return (
+        f"Expected `{about['metric']}` on new data: {score} ({estimate['level']:.0%} interval from {low} to {high}; "
+        "greater is better). It was computed from out-of-fold predictions and corrected for the search."
+    )
+
+
+def _how_to_use(about: Mapping[str, Any]) -> str:
+    method = "predict_proba" if about["classes"] is not None else "predict"
+    return (
+        "```python\nfrom automl import load\n\n"
+        f'model = load("path/of/this/folder", for_prediction=True)\nmodel.{method}(table)\n```\n\n'
+        "`load` reads no pickle. `requirements.txt` lists the libraries that predictions need."
+    )
+
+
+def _table(names: list[str], rows: list[list[Any]]) -> str:
+    lines = [names, ["---"] * len(names), *rows]
+    return "".join(f"| {' | '.join(_cell(cell) for cell in line)} |\n" for line in lines)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _cell(value: Any) -> str:
+    return " ".join(str(value).replace("|", "\\|").split())

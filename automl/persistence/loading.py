@@ -1,0 +1,219 @@
+"""Loading of a saved estimator."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Collection, Iterable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from automl.errors import InvalidInputError
+from automl.persistence.manifest import (
+    ARGUMENTS,
+    ESTIMATOR,
+    FOR_PEOPLE,
+    SEARCH,
+    check_file,
+    damaged,
+    describe_file,
+    read_file,
+    read_manifest,
+    versions_for,
+)
+from automl.persistence.own_objects import unpack
+from automl.persistence.state import unpack_parameters
+from automl.persistence.trusted import TRUSTED
+from automl.refit.rows import ROWS_FILE, SavedRows
+from meta_db.files import find_folder
+from pipelines import storage
+from pipelines.libraries import MissingLibraryError, import_library
+
+_ESTIMATORS = (("automl.estimator", "AutoMLClassifier"), ("automl.estimator", "AutoMLRegressor"))
+
+
+def load(path: str | os.PathLike[str], *, for_prediction: bool = False, trusted: Collection[Any] = ()) -> Any:
+    """Load an estimator that its method `save` has written.
+
+    No pickle is read, and no code of the folder is executed: `load` makes objects only of types that this package or
+    the argument `trusted` lists. So a model may come from people whom you do not trust, as far as its predictions do
+    not need to be right.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Folder of the model.
+    for_prediction : bool, default=False
+        Whether to read only what predictions need. Attributes that need more, such as ``leaderboard_``, then raise an
+        AttributeError.
+    trusted : collection of str or type, default=()
+        Own types and functions that may be imported, for example ``["my_package.cost"]`` for the scorer
+        ``my_package.cost``. Own scorers, splitters and searchers that are not listed are not imported. Predictions do
+        not need them; a new `fit` asks for them.
+
+    Returns
+    -------
+    AutoMLClassifier or AutoMLRegressor
+        The fitted estimator.
+
+    Raises
+    ------
+    InvalidInputError
+        If the folder holds no saved estimator, a damaged one, or one that another version has saved in a format that
+        this version cannot read, or if a library that the model needs cannot be imported.
+
+    Warns
+    -----
+    UserWarning
+        If the installed libraries have other versions than those that fitted the model.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import load_iris
+    >>> from automl import AutoMLClassifier, load
+    >>> X, y = load_iris(return_X_y=True)
+    >>> folder = tempfile.mkdtemp()
+    >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["decision_tree"], n_jobs=1, verbose=0)
+    >>> clf.fit(X, y).save(folder)
+    >>> load(folder).predict(X).shape
+    (150,)
+    """
+    try:
+        folder = find_folder(path)
+    except (OSError, ValueError) as error:  # for example a name that is too long
+        raise InvalidInputError(f"'{path}' cannot be read: {error}") from error
+    if not folder.is_dir():
+        raise InvalidInputError(f"'{folder}' holds no saved model: there is no such folder; check the path")
+    manifest = read_manifest(folder)
+    try:
+        files, libraries = dict(manifest["files"]), [str(name) for name in manifest["libraries"]]
+        versions = dict(manifest["versions"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(folder, "manifest.json", f"an entry is missing ({error!r})") from error
+    check_libraries(folder, libraries)
+    _compare_versions(folder, versions, libraries)
+    names = frozenset(_full_name(entry) for entry in trusted)
+    if manifest.get("other"):
+        return _External(folder, files, names).read(ESTIMATOR, TRUSTED | names)
+    estimator = _read_estimator(folder, files, names, for_prediction)
+    if not for_prediction:
+        _compare_texts(folder, files)
+    if ROWS_FILE in files:
+        if not for_prediction:
+            check_file(folder, ROWS_FILE, files)
+        estimator._rows = SavedRows(folder)
+    else:
+        estimator._rows = None
+    return estimator
+
+
+def _full_name(entry: Any) -> str:
+    if isinstance(entry, str):
+        return entry.replace(":", ".")
+    try:
+        return f"{entry.__module__}.{entry.__qualname__}"
+    except AttributeError:
+        message = f"trusted must list names, types or functions; it holds {entry!r}"
+        raise InvalidInputError(message) from None
+
+
+def _read_estimator(folder: Path, files: Mapping[str, Any], trusted: frozenset[str], for_prediction: bool) -> Any:
+    known = TRUSTED | trusted
+    external = _External(folder, files, trusted)
+    arguments = external.read(ARGUMENTS, known)
+    try:
+        kind = _estimator_class(folder, tuple(arguments["class"]), trusted)
+        parameters = unpack_parameters(arguments["parameters"], kind, trusted)
+        external.scorers = {name: unpack(packed, trusted) for name, packed in arguments["scorers"].items()}
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise damaged(folder, ARGUMENTS, f"an entry is missing ({error!r})") from error
+    attributes = external.read(ESTIMATOR, known)
+    if not for_prediction:
+        attributes = attributes | external.read(SEARCH, known)
+    estimator = kind.__new__(kind)
+    vars(estimator).update(parameters | attributes)
+    return estimator
+
+
+class _External(Mapping[str, Any]):
+    """The objects that archives of a saved model refer to by name: fold models in files of their own, and scorers."""
+
+    def __init__(self, folder: Path, files: Mapping[str, Any], trusted: frozenset[str]):
+        self._folder, self._files, self._trusted = folder, files, trusted
+        self._made: dict[str, Any] = {}
+        self.scorers: Mapping[str, Any] = {}
+
+    def read(self, name: str, trusted: Collection[str]) -> Any:
+        """Return the value of an archive."""
+        content = read_file(self._folder, name, self._files)
+        try:
+            return storage.load(content, trusted=trusted, external=self)
+        except storage.UntrustedError as error:
+            raise InvalidInputError(f"the model in '{self._folder}': file '{name}': {error}") from error
+        except storage.StorageError as error:
+            raise damaged(self._folder, name, str(error)) from error
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self._made:
+            self._made[name] = self.read(name, self._trusted) if name in self._files else self.scorers[name]
+        return self._made[name]
+
+    def __iter__(self) -> Any:
+        return iter((*self._files, *self.scorers))
+
+    def __len__(self) -> int:
+        return len(self._files) + len(self.scorers)
+
+
+def _estimator_class(folder: Path, name: tuple[str, str], trusted: frozenset[str]) -> Any:
+    """Return the class of the estimator; a subclass of the user's own must be trusted."""
+    full_name = ".".join(name)
+    if name not in _ESTIMATORS and full_name not in trusted:
+        raise InvalidInputError(
+            f"the model in '{folder}' is of the type {full_name}, which load does not import; if you trust the code of "
+            f"this type, use load(..., trusted=[{full_name!r}])"
+        )
+    found: Any = import_module(name[0])
+    for part in name[1].split("."):
+        found = getattr(found, part)
+    return found
+
+
+def check_libraries(folder: Path, libraries: Iterable[str]) -> None:
+    """Check that the libraries can be imported that a saved model needs.
+
+    Raises
+    ------
+    InvalidInputError
+        If one cannot be imported; the message names it and the command that installs it.
+    """
+    for library in libraries:
+        try:
+            import_library(library)
+        except MissingLibraryError as error:
+            raise InvalidInputError(f"the model in '{folder}' needs {library}: {error}") from error
+
+
+def _compare_versions(folder: Path, made: Mapping[str, str], libraries: Iterable[str]) -> None:
+    here = versions_for(libraries)
+    others = [f"{name} {made[name]} (here {here.get(name, 'none')})" for name in made if made[name] != here.get(name)]
+    if others:
+        warnings.warn(
+            f"'{folder}' was made with {', '.join(others)}; predictions may fail or differ", UserWarning, stacklevel=3
+        )
+
+
+def _compare_texts(folder: Path, files: Mapping[str, Any]) -> None:
+    """Warn of texts for people that are not as they were saved; people may edit them, and `load` does not read them."""
+    changed = []
+    for name in FOR_PEOPLE:
+        try:
+            if describe_file(folder / name) != files[name]:
+                changed.append(name)
+        except (OSError, KeyError):
+            changed.append(name)
+    if changed:
+        message = f"{' and '.join(changed)} of the model in '{folder}' changed after the model was saved"
+        warnings.warn(message, UserWarning, stacklevel=3)

@@ -1,0 +1,183 @@
+"""Saving of a fitted estimator as a folder."""
+
+from __future__ import annotations
+
+import datetime
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from automl.ensemble.estimate import Estimate, OutOfFoldRecord
+from automl.errors import InvalidInputError
+from automl.persistence.card import model_card
+from automl.persistence.manifest import (
+    ARGUMENTS,
+    CARD,
+    ESTIMATOR,
+    FORMAT,
+    MODELS,
+    REQUIREMENTS,
+    SEARCH,
+    check_place,
+    describe_file,
+    versions_for,
+    write_manifest,
+)
+from automl.persistence.own_objects import pack
+from automl.persistence.requirements import requirements
+from automl.persistence.state import pack_parameters, parameter_names, scorers_of, split_attributes
+from automl.refit.rows import get_rows
+from automl.trials.history import RunHistory
+from meta_db.files import replace_folder
+from pipelines import storage
+from pipelines.catalog import required_libraries
+from pipelines.component import task_type
+
+
+def save(estimator: Any, path: str | os.PathLike[str], rows: bool = False) -> None:
+    """Write a fitted estimator into a folder, without pickle.
+
+    The folder appears as a whole or not at all. A model that was saved there before is replaced; if the process is
+    killed at any moment, `load` finds either the old model or the new one. Callbacks are not saved.
+
+    Parameters
+    ----------
+    rows : bool
+        Whether to write the training rows, too, into a file of their own.
+
+    Raises
+    ------
+    InvalidInputError
+        If the path exists and is not a saved model, or if the path or an attribute of the estimator cannot be written.
+    """
+    folder = Path(os.path.realpath(path))
+    check_place(folder)
+    kept = get_rows(getattr(estimator, "_rows", None)) if rows else None
+    try:
+        with replace_folder(folder) as partial:
+            if kept is not None:
+                kept.write(partial)
+            if hasattr(estimator, "_ensemble"):
+                _write(estimator, partial)
+            else:  # jobs also save estimators of other libraries
+                _write_other(estimator, partial)
+    except storage.StorageError as error:
+        raise InvalidInputError(f"the estimator cannot be saved: {error}") from error
+    except OSError as error:  # such as a full disk
+        raise InvalidInputError(f"'{folder}' cannot be written: {error}") from error
+
+
+def _write(estimator: Any, folder: Path) -> None:
+    about = describe(estimator)
+    models = dict(_models(estimator))
+    (folder / MODELS).mkdir()
+    for name, model in models.items():
+        with (folder / name).open("wb") as file:
+            storage.write(model, file)
+    prediction, search = split_attributes(estimator)
+    scorers = scorers_of(prediction | search)
+    names = {number: f"scorer {i}" for i, number in enumerate(scorers)}
+    external = names | {id(model): name for name, model in models.items()}
+    kind = type(estimator)
+    arguments = {
+        "class": [kind.__module__, kind.__qualname__],
+        "parameters": pack_parameters(estimator),
+        "scorers": {names[number]: pack("scoring", scorer) for number, scorer in scorers.items()},
+    }
+    (folder / ARGUMENTS).write_bytes(storage.dump(arguments))
+    (folder / ESTIMATOR).write_bytes(storage.dump(prediction, external))
+    (folder / SEARCH).write_bytes(storage.dump(_without_clock(search), external))
+    (folder / CARD).write_text(model_card(about), encoding="utf-8", errors="backslashreplace")
+    (folder / REQUIREMENTS).write_text(requirements(about["libraries"]), encoding="utf-8")
+    written = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
+    write_manifest(folder, about | {"files": {name: describe_file(folder / name) for name in written}})
+
+
+def _write_other(estimator: Any, folder: Path) -> None:
+    """Write an estimator of another library; `load` asks for the types that it holds."""
+    (folder / ESTIMATOR).write_bytes(storage.dump(estimator))
+    about = {
+        "format": FORMAT,
+        "estimator": type(estimator).__name__,
+        "other": True,
+        "versions": versions_for(()),
+        "libraries": [],
+        "files": {ESTIMATOR: describe_file(folder / ESTIMATOR)},
+    }
+    write_manifest(folder, about)
+
+
+def _models(estimator: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the models of the ensemble, each with the name of its file."""
+    for bag in estimator._ensemble.bags:
+        for number, model in enumerate(bag.models):
+            yield f"{MODELS}/{bag.configuration.id}-{number}.zip", model
+
+
+def _without_clock(search: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the attributes with a run history that does not hold the forecasts of the search."""
+    search = dict(search)
+    if isinstance(history := search.get("history_"), RunHistory):
+        kept = RunHistory()
+        vars(kept).update(vars(history) | {"_cost_of": None, "running": {}})
+        search["history_"] = kept
+    return search
+
+
+def describe(estimator: Any) -> dict[str, Any]:
+    """Return the description of a fitted estimator, as values that JSON can hold: the manifest without the files."""
+    ensemble, reader = estimator._ensemble, estimator._reader
+    libraries = sorted({name for c in ensemble.weights for name in required_libraries(c)})
+    dtypes = getattr(reader, "dtypes_", None) or [None] * len(reader.columns_)
+    return {
+        "format": FORMAT,
+        "estimator": type(estimator).__name__,
+        "saved": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "versions": versions_for(libraries),
+        "libraries": libraries,
+        "parameters": {name: plain(getattr(estimator, name)) for name in parameter_names(estimator)},
+        "task": task_type(ensemble.n_classes),
+        "metric": estimator._metric.name,
+        "expected_score": _expected_score(estimator),
+        "n_training_rows": int(reader.n_rows_),
+        "columns": [
+            {"name": plain(column.name), "kind": column.kind, "dtype": dtype, "reason": column.reason}
+            for column, dtype in zip(reader.columns_, dtypes, strict=True)
+        ],
+        "classes": [plain(label) for label in estimator.classes_] if hasattr(estimator, "classes_") else None,
+        "members": [
+            {"configuration": dict(bag.configuration), "weight": bag.weight, "models": len(bag.models)}
+            for bag in ensemble.bags
+        ],
+    }
+
+
+def _expected_score(estimator: Any) -> dict[str, Any] | None:
+    """Return the estimate of the score, which a fast metric gives in a second or two; None where there is none."""
+    known = vars(estimator).get("_estimate")
+    if isinstance(known, OutOfFoldRecord) and known.metric.fast is not None:
+        known = estimator.estimate_
+    if not isinstance(known, Estimate):
+        return None
+    return {name: plain(getattr(known, name)) for name in ("score", "low", "high", "level")}
+
+
+def plain(value: Any) -> Any:
+    """Return a value as one that JSON can hold; other objects become texts."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if isinstance(value, float) and not np.isfinite(value):
+        return str(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    try:
+        return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    except Exception:  # noqa: BLE001  the object may be the user's code
+        return type(value).__name__

@@ -1,0 +1,83 @@
+"""The attributes of a fitted estimator, and the file that each is written to.
+
+A new attribute needs no line here, unless predictions need it: all others are written to the file of the search.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from automl.errors import InvalidInputError
+from automl.persistence.own_objects import pack, unpack
+from automl.task.metrics import Metric
+
+# Attributes that predictions and scores need; they are written to ``estimator.zip``, all others to ``search.zip``.
+FOR_PREDICTION = (
+    "_ensemble",
+    "_metric",
+    "_reader",
+    "classes_",
+    "feature_names_in_",
+    "n_features_in_",
+    "n_splits_",
+    "scorer_",
+    "stop_reason_",
+)
+# The training rows have a file of their own; callbacks serve during a fit.
+NOT_SAVED = ("_rows", "_skl_callbacks")
+_PLAIN = (type(None), bool, int, float, str)
+
+
+def parameter_names(estimator: Any) -> list[str]:
+    """Return the names of the constructor's parameters."""
+    return list(estimator.get_params(deep=False))
+
+
+def pack_parameters(estimator: Any) -> dict[str, Any]:
+    """Return the parameters as plain values and packed objects.
+
+    Callbacks are left out: they serve during a fit, and they often hold objects such as locks and files.
+    """
+    values = {name: getattr(estimator, name) for name in parameter_names(estimator)}
+    if "callbacks" in values:
+        values["callbacks"] = ()
+    return {
+        name: {"value": value} if type(value) in _PLAIN else {"packed": pack(name, value)}
+        for name, value in values.items()
+    }
+
+
+def unpack_parameters(saved: Mapping[str, Any], kind: type, trusted: Collection[str]) -> dict[str, Any]:
+    """Return the parameters; those that this version does not know are left out, and new ones have their defaults."""
+    known = inspect.signature(kind).parameters
+    values = {name: parameter.default for name, parameter in known.items()}
+    for name, value in saved.items():
+        if name in values:
+            values[name] = unpack(value["packed"], trusted) if "packed" in value else value["value"]
+    return values
+
+
+def split_attributes(estimator: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the attributes that predictions need, and the others; parameters are in neither."""
+    own = set(parameter_names(estimator)) | set(NOT_SAVED)
+    held = {name: value for name, value in vars(estimator).items() if name not in own}
+    for name in FOR_PREDICTION[:3]:
+        if name not in held:
+            raise InvalidInputError("the estimator is not fitted; call fit before save")
+    prediction = {name: value for name, value in held.items() if name in FOR_PREDICTION}
+    return prediction, {name: value for name, value in held.items() if name not in FOR_PREDICTION}
+
+
+def scorers_of(attributes: Mapping[str, Any]) -> dict[int, Any]:
+    """Return the scorers in the attributes by their ids: they may be the user's own, so each is packed by itself."""
+    found = {}
+    for value in attributes.values():
+        metric = getattr(value, "metric", value)
+        scorer = metric.scorer if isinstance(metric, Metric) else None
+        if scorer is not None:
+            found[id(scorer)] = scorer
+    if "scorer_" in attributes:
+        found[id(attributes["scorer_"])] = attributes["scorer_"]
+    return found
