@@ -37,7 +37,7 @@ def make_executor(
         if n_jobs is not None and n_jobs < 0:
             n_workers = affordable_workers(n_workers)
         memory = memory_limit or default_memory_limit(n_workers)
-        return LocalExecutor(folder, n_workers, memory_limit=memory, device=device)
+        return LocalExecutor(folder, n_workers, memory_limit=memory, device=device, own_scorer=task.own_scorer())
     try:
         from automl.execute.ray import RayExecutor
     except ModuleNotFoundError as error:

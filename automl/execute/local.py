@@ -7,7 +7,7 @@ import multiprocessing
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -48,8 +48,8 @@ class _Job:
 class _Worker:
     """A process, the connection to it, and the job that it does."""
 
-    def __init__(self, folder: Path, n_threads: int, device: str):
-        self.process = start_process(worker_main, str(folder), n_threads, device, daemon=True)
+    def __init__(self, folder: Path, n_threads: int, device: str, own_scorer: bytes | None):
+        self.process = start_process(worker_main, str(folder), n_threads, device, own_scorer, daemon=True)
         self.connection: Connection = self.process.connection
         self.ready = False
         self.job: _Job | None = None
@@ -83,6 +83,8 @@ class LocalExecutor:
         MiB of resident memory of one worker and its child processes.
     device : str
         Device of networks: "cpu", "cuda", or "auto" for CUDA where there is a GPU.
+    own_scorer : bytes, optional
+        Result of `Task.own_scorer`, if the metric of the task is a scorer of the user.
     """
 
     def __init__(
@@ -92,10 +94,11 @@ class LocalExecutor:
         n_threads: int = 1,
         memory_limit: float | None = None,
         device: str = "auto",
+        own_scorer: bytes | None = None,
     ):
         self.n_workers, self.fleet_size = n_workers, fleet_size(device)
         self.memory_limit = memory_limit
-        self._folder, self._n_threads, self._device = folder, n_threads, device
+        self._start: Callable[[], _Worker] = lambda: _Worker(folder, n_threads, device, own_scorer)
         self._queue: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._wake_receiver, self._wake = multiprocessing.Pipe(duplex=False)
         self._stopping = False
@@ -104,7 +107,7 @@ class LocalExecutor:
         self._workers: list[_Worker] = []
         try:
             for _ in range(n_workers):
-                self._workers.append(_Worker(folder, n_threads, device))
+                self._workers.append(self._start())
         except BaseException:
             for worker in self._workers:
                 worker.kill()
@@ -228,4 +231,4 @@ class LocalExecutor:
             for trial in job.trials:
                 logger.info("trial %s ended as %s: %s", trial.configuration.id, status, reason)
             job.fail(status, time.monotonic() - job.started, reason)
-        self._workers[self._workers.index(worker)] = _Worker(self._folder, self._n_threads, self._device)
+        self._workers[self._workers.index(worker)] = self._start()

@@ -318,7 +318,9 @@ class _Node:
         self._artifacts = Artifacts(Path(self._directory.name))
         _share(task, self._artifacts.folder, options.run)
         memory = options.memory_limit or default_memory_limit(_slots(options.n_threads))
-        self._executor = LocalExecutor(self._artifacts.folder, 1, options.n_threads, memory, options.device)
+        self._executor = LocalExecutor(
+            self._artifacts.folder, 1, options.n_threads, memory, options.device, task.own_scorer()
+        )
 
     def run(self, trials: tuple[Trial, ...], time_limit: float | None) -> tuple[list[TrialResult], dict[str, bytes]]:
         """Return the results, and the contents of the files that the trials wrote, by name."""
@@ -365,7 +367,7 @@ def _share(task: Task, folder: Path, run: str) -> None:
 
 
 def _is_own(folder: Path) -> bool:
-    """Return whether this user made the folder: a task is unpickled, and others may write to the same parent."""
+    """Return whether this user made the folder: others may put a task of their own into the same parent."""
     try:
         status = folder.lstat()
     except FileNotFoundError:

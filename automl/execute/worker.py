@@ -17,7 +17,7 @@ from automl.trials.artifacts import Artifacts
 from automl.trials.trial import Status, TrialResult
 
 
-def main(connection: Connection, folder: str, n_threads: int, device: str) -> None:
+def main(connection: Connection, folder: str, n_threads: int, device: str, own_scorer: bytes | None = None) -> None:
     """Answer each message ``(trials, time_limit)`` with a list of `TrialResult`.
 
     Parameters
@@ -28,9 +28,11 @@ def main(connection: Connection, folder: str, n_threads: int, device: str) -> No
         Number of threads that a trial may use.
     device : str
         Device of networks.
+    own_scorer : bytes, optional
+        Result of `Task.own_scorer`.
     """
     threading.Thread(target=_end_with_parent, args=(connection,), name="automl-parent", daemon=True).start()
-    task = Task.open(Path(folder))
+    task = Task.open(Path(folder), own_scorer)
     artifacts = Artifacts(Path(folder))
     connection.send(None)  # ready
     with threadpool_limits(n_threads), suppress(EOFError, BrokenPipeError):  # the parent has ended

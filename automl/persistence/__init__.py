@@ -2,7 +2,7 @@
 
 from automl.persistence.loading import load
 from automl.persistence.manifest import check_place, library_versions, takes_files
-from automl.persistence.own_objects import NotLoaded, check_loaded
 from automl.persistence.saving import save
+from automl.task.own_objects import NotLoaded, check_loaded
 
 __all__ = ["NotLoaded", "check_loaded", "check_place", "library_versions", "load", "save", "takes_files"]

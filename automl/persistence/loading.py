@@ -22,10 +22,10 @@ from automl.persistence.manifest import (
     read_manifest,
     versions_for,
 )
-from automl.persistence.own_objects import unpack
 from automl.persistence.state import unpack_parameters
-from automl.persistence.trusted import TRUSTED
 from automl.refit.rows import ROWS_FILE, SavedRows
+from automl.task.own_objects import unpack
+from automl.task.trusted import TRUSTED
 from meta_db.files import find_folder
 from pipelines import storage
 from pipelines.libraries import MissingLibraryError, import_library

@@ -26,10 +26,10 @@ from automl.persistence.manifest import (
     versions_for,
     write_manifest,
 )
-from automl.persistence.own_objects import pack
 from automl.persistence.requirements import requirements
 from automl.persistence.state import pack_parameters, parameter_names, scorers_of, split_attributes
 from automl.refit.rows import get_rows
+from automl.task.own_objects import pack
 from automl.trials.history import RunHistory
 from meta_db.files import replace_folder
 from pipelines import storage

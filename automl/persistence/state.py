@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from automl.errors import InvalidInputError
-from automl.persistence.own_objects import pack, unpack
 from automl.task.metrics import Metric
+from automl.task.own_objects import pack, unpack
 
 # Attributes that predictions and scores need; they are written to ``estimator.zip``, all others to ``search.zip``.
 FOR_PREDICTION = (

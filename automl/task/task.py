@@ -11,13 +11,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from automl.errors import InvalidInputError
 from automl.task.metrics import Metric
+from automl.task.own_objects import NotLoaded, is_ours
 from automl.task.splits import Fold
+from automl.task.trusted import TRUSTED
 from meta_db.files import replace_file
+from pipelines import storage
 from pipelines.component import TableTraits
 
 # The number of a fold that trains on all rows but the holdout rows, and scores none.
 ALL_ROWS = -1
+_FILE = "task.zip"
+_SCORER = "scorer"
 
 
 @dataclass(frozen=True)
@@ -85,14 +91,39 @@ class Task:
         if holdout is not None:
             _write_table(folder, "free", holdout.X)
             holdout = replace(holdout, X=None)
-        # cloudpickle carries scorers that were defined in the user's own script.
-        with replace_file(folder / "task.pkl", durable=False) as path:
-            path.write_bytes(cloudpickle.dumps(replace(self, X=None, holdout=holdout)))
+        scorer = self.metric.scorer
+        external = {} if is_ours(scorer) else {id(scorer): _SCORER}
+        with replace_file(folder / _FILE, durable=False) as path, path.open("wb") as file:
+            storage.write(replace(self, X=None, holdout=holdout), file, external)
+
+    def own_scorer(self) -> bytes | None:
+        """Return the user's own scorer for a worker of this session, or None if the file of the task holds the scorer.
+
+        No file holds these bytes: a worker gets them from the process that made them.
+        """
+        return None if is_ours(self.metric.scorer) else cloudpickle.dumps(self.metric.scorer)
 
     @staticmethod
-    def open(folder: Path) -> Task:
-        """Read a task that `save` has written; a dense table is memory-mapped, read-only."""
-        task: Task = cloudpickle.loads((folder / "task.pkl").read_bytes())
+    def open(folder: Path, own_scorer: bytes | None = None) -> Task:
+        """Read a task that `save` has written; a dense table is memory-mapped, read-only.
+
+        Parameters
+        ----------
+        own_scorer : bytes, optional
+            Result of the method `own_scorer` in the process that saved the task. Without it, a scorer of the user is
+            represented by a `NotLoaded`.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file of the task is damaged.
+        """
+        scorer = NotLoaded("scoring", "an own scorer", reason="a run directory does not hold it")
+        external = {_SCORER: scorer if own_scorer is None else cloudpickle.loads(own_scorer)}
+        try:
+            task: Task = storage.load((folder / _FILE).read_bytes(), TRUSTED, external)
+        except storage.StorageError as error:
+            raise InvalidInputError(f"'{folder / _FILE}' cannot be read: {error}") from error
         holdout = None if task.holdout is None else replace(task.holdout, X=_read_table(folder, "free"))
         return replace(task, X=_read_table(folder, "table"), holdout=holdout)
 
@@ -109,4 +140,6 @@ def _write_table(folder: Path, name: str, X: Any) -> None:
 
 def _read_table(folder: Path, name: str) -> Any:
     dense = folder / f"{name}.npy"
-    return np.load(dense, mmap_mode="r") if dense.exists() else sparse.load_npz(folder / f"{name}.npz")
+    if dense.exists():
+        return np.load(dense, mmap_mode="r", allow_pickle=False)
+    return sparse.load_npz(folder / f"{name}.npz")

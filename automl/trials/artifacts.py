@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
+from automl.errors import InvalidInputError
+from pipelines import storage
 from pipelines.configuration import Configuration
 
 
@@ -27,7 +28,7 @@ class Artifacts:
     folder: Path
 
     def model_path(self, configuration: Configuration, fold: int) -> Path:
-        """Return the path of the pickled model of a fold."""
+        """Return the path of the stored model of a fold."""
         return self.folder / f"{configuration.id}-{fold}.model"
 
     def predictions_path(self, configuration: Configuration, fold: int) -> Path:
@@ -45,12 +46,18 @@ class Artifacts:
 
     def write(self, configuration: Configuration, fold: int, model: Pipeline, predictions: NDArray[Any]) -> None:
         """Write the model of a fold and its predictions for the scored rows."""
-        self.model_path(configuration, fold).write_bytes(pickle.dumps(model, protocol=pickle.HIGHEST_PROTOCOL))
+        with self.model_path(configuration, fold).open("wb") as file:
+            storage.write(model, file, strict=True)
         np.save(self.predictions_path(configuration, fold), predictions)
 
     def model(self, configuration: Configuration, fold: int) -> Pipeline:
         """Return the model of a fold."""
-        return pickle.loads(self.model_path(configuration, fold).read_bytes())
+        path = self.model_path(configuration, fold)
+        try:
+            model: Pipeline = storage.load(path.read_bytes())
+        except storage.StorageError as error:
+            raise InvalidInputError(f"the fold model '{path}' cannot be read: {error}") from error
+        return model
 
     def model_bytes(self, configuration: Configuration, fold: int) -> int:
         """Return the size of the model of a fold on the disk, in bytes; 0 if the model was removed."""
@@ -59,10 +66,10 @@ class Artifacts:
 
     def predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
         """Return the predictions for the scored rows of a fold, shape (n_rows, n_classes) or (n_rows,)."""
-        loaded: NDArray[np.floating] = np.load(self.predictions_path(configuration, fold))
+        loaded: NDArray[np.floating] = np.load(self.predictions_path(configuration, fold), allow_pickle=False)
         return loaded
 
     def holdout_predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
         """Return the predictions of a fold model for the holdout rows, shape (n_holdout, n_classes) or (n_holdout,)."""
-        loaded: NDArray[np.floating] = np.load(self.holdout_path(configuration, fold))
+        loaded: NDArray[np.floating] = np.load(self.holdout_path(configuration, fold), allow_pickle=False)
         return loaded

@@ -17,7 +17,7 @@ from meta_db.files import lock_file, write_text
 from pipelines.configuration import Configuration
 
 _ADVICE = "name an empty folder, or delete this one"
-FORMAT = 2  # of the files in a run directory; rises when runs of earlier versions cannot be resumed any more
+FORMAT = 3  # of the files in a run directory; rises when runs of earlier versions cannot be resumed any more
 _LOCK = ".lock"
 
 

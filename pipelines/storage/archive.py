@@ -24,7 +24,7 @@ from collections.abc import Collection, Mapping
 from typing import IO, Any
 
 from pipelines.storage import tensors
-from pipelines.storage.decode import Decoder
+from pipelines.storage.decode import Decoder, check_trusted
 from pipelines.storage.encode import Encoder
 from pipelines.storage.errors import StorageError
 
@@ -55,10 +55,23 @@ def dump(value: Any, external: Mapping[int, str] | None = None) -> bytes:
     return buffer.getvalue()
 
 
-def write(value: Any, file: IO[bytes], external: Mapping[int, str] | None = None) -> None:
-    """Write an archive of a value into an open file; see `dump`."""
+def write(value: Any, file: IO[bytes], external: Mapping[int, str] | None = None, strict: bool = False) -> None:
+    """Write an archive of a value into an open file; see `dump`.
+
+    Parameters
+    ----------
+    strict : bool
+        Whether to refuse a type that `load` does not trust. Without this, `load` refuses it.
+
+    Raises
+    ------
+    UntrustedError
+        If `strict` is True, and the value holds an object of another type.
+    """
     encoder = Encoder(external or {})
     root = encoder.encode(value)
+    if strict:
+        check_trusted(encoder.type_names)
     content = {"format": FORMAT, "types": encoder.type_names, "root": root}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo(_OBJECTS, _EPOCH), json.dumps(content, allow_nan=False, separators=(",", ":")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import datetime
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from enum import Enum
 from functools import partial
@@ -26,6 +26,19 @@ from pipelines.storage.series import decode_series
 from pipelines.storage.trusted import BUILT, FUNCTIONS, TYPES
 
 _BIT_GENERATORS = (np.random.MT19937, np.random.PCG64, np.random.PCG64DXSM, np.random.Philox, np.random.SFC64)
+
+
+def check_trusted(names: Iterable[Sequence[str]], trusted: Collection[str] = ()) -> None:
+    """Check that all types and functions are trusted by this package or by the caller.
+
+    Raises
+    ------
+    UntrustedError
+        If some are not.
+    """
+    unknown = sorted({".".join(name) for name in names} - TYPES - FUNCTIONS - BUILT - set(trusted))
+    if unknown:
+        raise UntrustedError(tuple(unknown))
 
 
 class Decoder:
@@ -60,9 +73,7 @@ class Decoder:
         self._most_items = most_items
         self._imported: dict[int, Any] = {}
         self._seen: list[Any] = []
-        unknown = sorted({".".join(name) for name in self._names} - TYPES - FUNCTIONS - BUILT - self._trusted)
-        if unknown:
-            raise UntrustedError(tuple(unknown))
+        check_trusted(self._names, self._trusted)
 
     def decode(self, node: Any) -> Any:
         """Return the value of a node."""

@@ -56,7 +56,7 @@ def start(tmp_path):
 
     def make(task, **limits):
         task.save(tmp_path)
-        executors.append(LocalExecutor(tmp_path, 1, **limits))
+        executors.append(LocalExecutor(tmp_path, 1, own_scorer=task.own_scorer(), **limits))
         return executors[-1]
 
     yield make

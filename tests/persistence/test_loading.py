@@ -20,7 +20,7 @@ from sklearn.model_selection import KFold, StratifiedKFold
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.errors import InvalidInputError
-from automl.persistence.own_objects import NotLoaded, pack, unpack
+from automl.task.own_objects import NotLoaded, pack, unpack
 from benchmarks import damaged_models
 from tests.factories import FAST
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from automl.errors import InvalidInputError
-from automl.persistence.trusted import TRUSTED
+from automl.task.trusted import TRUSTED
 from pipelines import storage
 
 _LONGEST = 200  # characters of the text of an object
@@ -85,6 +85,15 @@ def pack(argument: str, value: Any) -> dict[str, Any]:
         return packed | {"types": storage.named_types(archive), "archive": archive}
     except Exception as error:  # noqa: BLE001  its methods may raise anything
         return packed | {"reason": str(error)}
+
+
+def is_ours(value: Any) -> bool:
+    """Return whether an object can be read back without trust in the user's own code."""
+    try:
+        storage.load(storage.dump(value), trusted=TRUSTED)
+    except Exception:  # noqa: BLE001  methods of the object may raise anything
+        return False
+    return True
 
 
 def unpack(packed: Mapping[str, Any], trusted: Collection[str]) -> Any:

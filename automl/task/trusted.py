@@ -1,4 +1,4 @@
-"""The types and functions that a saved estimator may name beside those of its pipelines (`pipelines.storage`)."""
+"""The types and functions that saved estimators and tasks may name beside those of pipelines (`pipelines.storage`)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ TRUSTED: frozenset[str] = frozenset(
         "automl.refit.rows": "SavedRows StoredRows TrainingRows",
         "automl.task.class_scorers": "AllClassesScorer",
         "automl.task.metrics": "Metric _CodedScorer",
+        "automl.task.task": "HoldoutRows Task",
         "automl.trials.history": "Evaluation RunHistory",
         "automl.trials.trial": "FoldResult Status Trial TrialResult",
         "sklearn.metrics._classification": (
