@@ -124,8 +124,12 @@ def outcome(folder: Path, rows: np.ndarray, expected: np.ndarray, changed: list[
             return "error"
         assert np.array_equal(model.predict_proba(rows), expected), "a wrong prediction"
     assert set(changed) <= set(FOR_PEOPLE), f"damage to {changed} was not noticed"
-    assert any("changed after the model was saved" in str(warning.message) for warning in caught)
+    assert not changed or any("changed after the model was saved" in str(warning.message) for warning in caught)
     return "same"
+
+
+def _is_same(path: Path, original: Path) -> bool:
+    return path.is_file() and path.read_bytes() == original.read_bytes()
 
 
 def make_models(folder: Path) -> tuple[Path, Path, np.ndarray, np.ndarray]:
@@ -155,7 +159,8 @@ def run(n_cases: int, first: Path, second: Path, rows: np.ndarray, expected: np.
         for number in range(n_cases):
             copied = Path(scratch) / str(number)
             shutil.copytree(first, copied)
-            kind, changed = damage(copied, second, rng)
+            kind, touched = damage(copied, second, rng)
+            changed = [name for name in touched if not _is_same(copied / name, first / name)]
             counts[f"{kind}: {outcome(copied, rows, expected, changed)}"] += 1
             shutil.rmtree(copied)
     return counts

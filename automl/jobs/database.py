@@ -11,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
+    Connection,
     Double,
     Engine,
     Index,
@@ -22,9 +23,11 @@ from sqlalchemy import (
     create_engine,
     event,
     func,
+    inspect,
     literal_column,
     make_url,
     select,
+    text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
@@ -59,7 +62,7 @@ JOBS = Table(
     Column("owner", String(200)),
     Column("attempts", Integer, nullable=False, default=0),
     Column("failures", Integer, nullable=False, default=0),
-    Column("losses", Integer, key="lost_runners", nullable=False, default=0),
+    Column("lost_runners", Integer, nullable=False, default=0),
     Column("lease", Double),
     Column("ready_at", Double, nullable=False, default=0.0),
     Column("cancel", Boolean, nullable=False, default=False),
@@ -70,14 +73,21 @@ JOBS = Table(
 )
 Index("automl_jobs_queue", JOBS.c.batch, JOBS.c.state, JOBS.c.priority, JOBS.c.position)
 
+SCHEMA = Table("automl_schema", _METADATA, Column("version", Integer, primary_key=True))
+
+VERSION = 2  # of the tables; each change of them adds a migration
+# The statements that turn the tables of a version into those of the next one. Version 1 had no table with the version.
+MIGRATIONS = {1: ("ALTER TABLE automl_jobs RENAME COLUMN losses TO lost_runners",)}
+
 
 def connect(place: str) -> Engine:
-    """Return an engine for a database, in which the tables exist.
+    """Return an engine for a database, in which the tables of this version exist.
 
     Raises
     ------
     InvalidInputError
-        If the database is neither SQLite nor PostgreSQL, or cannot be opened. The message never shows a password.
+        If the database is neither SQLite nor PostgreSQL, cannot be opened, or is of a newer version. The message never
+        shows a password.
     """
     url = _url(place)
     engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
@@ -85,11 +95,32 @@ def connect(place: str) -> Engine:
         with engine.begin() as connection:
             if engine.dialect.name == "postgresql":  # two processes cannot create the same table at once
                 connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
-            _METADATA.create_all(connection)
+            _migrate(connection, url)
     except DBAPIError as error:
         shown = url.render_as_string(hide_password=True)
         raise InvalidInputError(f"the queue '{shown}' cannot be opened: {error.orig}") from error
     return engine
+
+
+def _migrate(connection: Connection, url: URL) -> None:
+    """Create the tables, or bring those of an older version up to date."""
+    found = inspect(connection)
+    version = VERSION
+    if found.has_table(SCHEMA.name):
+        version = connection.scalar(select(SCHEMA.c.version)) or VERSION
+    elif found.has_table(JOBS.name):
+        version = 1
+    if version > VERSION:
+        raise InvalidInputError(
+            f"the queue '{url.render_as_string(hide_password=True)}' is of a newer version of cash-automl (tables of "
+            f"version {version}, this version uses {VERSION}); upgrade cash-automl"
+        )
+    for number in range(version, VERSION):
+        for statement in MIGRATIONS[number]:
+            connection.execute(text(statement))
+    _METADATA.create_all(connection)
+    connection.execute(SCHEMA.delete())
+    connection.execute(SCHEMA.insert().values(version=VERSION))
 
 
 def now(engine: Engine) -> ColumnElement[float]:
