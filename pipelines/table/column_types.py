@@ -45,7 +45,7 @@ from pipelines.table.date_texts import (
     parse_durations,
     parse_times,
 )
-from pipelines.table.number_texts import NumberFormat, find_format, has_leading_zeros, parse_numbers
+from pipelines.table.number_texts import NumberFormat, find_format, has_leading_zeros, looks_like_numbers, parse_numbers
 from pipelines.table.texts import CharacterReader, TextReader, mean_words, names_rows
 
 KINDS = ("number", "category", "text", "date", "time", "drop")  # kinds that users may ask for
@@ -54,6 +54,7 @@ IDENTIFIER_SHARE = 0.95  # a column with at least this share of distinct values 
 IDENTIFIER_NAME = re.compile(r"(.*[_\W])?(id|ID|Id|index|Index|row|Row|row_?number)$|.*[a-z]I[dD]$|Unnamed: ?\d+$")
 CONSTANT = "holds a single value and is not used"
 EMPTY = "has no content and is not used"
+_SAMPLE_FOR_DATES = 100
 _SAMPLE_SIZE = 1000  # texts that decide between category, text and identifier
 _MIN_WORDS = 3.0  # texts with this mean number of words are free texts
 _WANTED = "set by the argument columns"
@@ -192,7 +193,10 @@ def _with_notice(column: Column, content: _Content, read: NDArray[np.bool_], wha
     example = content.texts[~read][content.counts[~read].argmax()]
     cells = "one cell that holds" if n == 1 else f"{n} cells that hold"
     notice = f"has {cells} no {what}, for example {example!r}; such cells count as missing"
-    return replace(column, notice=notice, remedy="category")
+    reader = column.reader
+    if not isinstance(reader, BooleanReader):
+        reader = replace(reader, has_odd_cells=True)
+    return replace(column, reader=reader, notice=notice, remedy="category")
 
 
 def _text_booleans(name: Hashable, content: _Content) -> Column | None:
@@ -333,27 +337,40 @@ def _free_text(name: Hashable, content: _Content, rules: Rules, reason: str) -> 
     reader: TextReader | CharacterReader = TextReader(rules.text_features)
     if by_blanks < 1.5 or "without blanks" in reason:
         reader = CharacterReader.learn(content.texts, rules.text_features)
-    return Column(name, "text", missing=content.missing, reason=reason, reader=reader)
+    column = Column(name, "text", missing=content.missing, reason=reason, reader=reader)
+    return _with_look(column, content, "texts")
 
 
 def _category_column(name: Hashable, content: _Content, rules: Rules, reason: str) -> Column:
-    """Return the description of a category column; it says so if the texts look like numbers."""
     reader = _category_reader(content, rules.max_categories)
     column = Column(name, "category", missing=content.missing, reason=reason, reader=reader)
-    if not isinstance(content.column.dtype, pd.CategoricalDtype):
-        known = content.texts[~is_placeholder(content.texts)]
-        numbers = np.isfinite(NumberFormat().parse(evenly_spaced(known, _SAMPLE_SIZE)))
-        if len(numbers) and numbers.mean() >= 0.5:
-            if has_leading_zeros(known):
-                why = "numbers with leading zeros"
-            elif numbers.all():
-                why = "few different whole numbers as texts"
-            else:
-                example = evenly_spaced(known, _SAMPLE_SIZE)[~numbers][0]
-                why = f"numbers and too many other texts, for example {example!r}"
-            notice = f"holds {why}, and is read as categories"
-            return replace(column, reason=f"{reason}; {why}", notice=notice, remedy="number")
-    return column
+    if isinstance(content.column.dtype, pd.CategoricalDtype):
+        return column
+    return _with_look(column, content, "categories")
+
+
+def _with_look(column: Column, content: _Content, read_as: str) -> Column:
+    """Return a column that says that its texts look like numbers or dates, if most of them do."""
+    sample = evenly_spaced(content.texts, _SAMPLE_SIZE)
+    sample = sample[~is_placeholder(sample)]
+    numbers = looks_like_numbers(sample)
+    dates = ~np.isnat(DateFormat("").parse(sample[:_SAMPLE_FOR_DATES]))
+    if len(sample) and numbers.mean() >= 0.5:
+        remedy = "number"
+        if has_leading_zeros(sample):
+            why = "numbers with leading zeros"
+        elif numbers.all():
+            why = "few different whole numbers as texts"
+        else:
+            why = f"numbers and too many other texts, for example {sample[~numbers][0]!r}"
+    elif len(sample) and dates.mean() >= 0.5:
+        remedy = "date"
+        others = sample[:_SAMPLE_FOR_DATES][~dates]
+        why = f"dates and too many other texts, for example {others[0]!r}" if len(others) else "few dates"
+    else:
+        return column
+    notice = f"holds {why}, and is read as {read_as}"
+    return replace(column, reason=f"{column.reason}; {why}", notice=notice, remedy=remedy)
 
 
 def _category_reader(content: _Content, max_categories: int) -> CategoryReader:

@@ -79,10 +79,13 @@ class NumericReader:
         Notation of numbers that are texts.
     seconds : bool
         Whether the texts are durations, such as "1 days 02:03:04".
+    has_odd_cells : bool
+        Whether training had cells that hold no number; then a table of such cells alone is no error.
     """
 
     format: NumberFormat = _PLAIN_NUMBERS
     seconds: bool = False
+    has_odd_cells: bool = False
     suffixes: tuple[str, ...] = ("",)
 
     def read(self, column: pd.Series) -> Floats:
@@ -99,7 +102,8 @@ class NumericReader:
             return np.asarray(pd.to_timedelta(column).dt.total_seconds(), dtype=np.float64)
         codes, texts = factorize(column)
         numbers = self.parse(texts)
-        check_readable(column.name, "numbers", texts, ~np.isnan(numbers))
+        if not self.has_odd_cells:
+            check_readable(column.name, "numbers", texts, ~np.isnan(numbers))
         values = take_rows(numbers, codes)
         if self.format != _PLAIN_NUMBERS and column.dtype == object:
             for i, cell in enumerate(column.array):  # a number among the texts has no notation
@@ -189,16 +193,19 @@ class DateReader:
     zone : str or None
         Dates with a time zone are converted to this zone (UTC if None), then read as wall-clock time. The name of a
         zone, or an offset such as "+01:00".
+    has_odd_cells : bool
+        Whether training had cells that hold no date; then a table of such cells alone is no error.
     """
 
     suffixes: tuple[str, ...]
     first: int
     format: DateFormat = _ISO_DATES
     zone: str | None = None
+    has_odd_cells: bool = False
 
     def read(self, column: pd.Series) -> Floats:
         """Return a float array of shape (n_rows, len(suffixes))."""
-        dates = read_dates(column, self.format, self.zone)
+        dates = read_dates(column, self.format, self.zone, self.has_odd_cells)
         return np.column_stack([date_part(dates, part, self.first) for part in self.suffixes])
 
 
@@ -225,7 +232,7 @@ def date_part(dates: Dates, part: str, first: int) -> Floats:
     return np.where(np.isnat(dates), np.nan, values.astype(np.float64))
 
 
-def read_dates(column: pd.Series, format: DateFormat, zone: str | None) -> Dates:
+def read_dates(column: pd.Series, format: DateFormat, zone: str | None, has_odd_cells: bool = False) -> Dates:
     """Return wall-clock times without zone as datetime64[us]; NaT where a cell is missing or holds no date."""
     dtype = column.dtype
     if isinstance(dtype, np.dtype) and dtype.kind == "M":
@@ -240,7 +247,8 @@ def read_dates(column: pd.Series, format: DateFormat, zone: str | None) -> Dates
     # Numbers are not dates: as texts they do not have a date format.
     codes, texts = factorize(column)
     parsed = format.parse(texts)
-    check_readable(column.name, "dates", texts, ~np.isnat(parsed))
+    if not has_odd_cells:
+        check_readable(column.name, "dates", texts, ~np.isnat(parsed))
     return text_dates(parsed, codes, zone)
 
 
@@ -297,6 +305,7 @@ def zone_text(column: pd.Series) -> str | None:
 class TimeReader:
     """Reads times of day as hours, and as sine and cosine, in which the end of the day is near its beginning."""
 
+    has_odd_cells: bool = False
     suffixes: tuple[str, ...] = ("_hour", "_sin", "_cos")
 
     def read(self, column: pd.Series) -> Floats:
@@ -310,7 +319,8 @@ class TimeReader:
         else:
             codes, texts = factorize(column)
             read = parse_times(texts)
-            check_readable(column.name, "times", texts, ~np.isnan(read))
+            if not self.has_odd_cells:
+                check_readable(column.name, "times", texts, ~np.isnan(read))
             seconds = take_rows(read, codes)
         hours = seconds / 3600 % 24
         angle = hours / 24 * 2 * np.pi

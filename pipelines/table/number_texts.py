@@ -127,7 +127,7 @@ class NumberFormat:
         token = split_number(text)
         if token is None:
             return np.nan
-        value = self._digits(token["number"])
+        value = self.digits(token["number"])
         factor = factors.get(token["unit"], np.nan) if token["unit"] else next(iter(factors.values()), 1.0)
         power = int(token["exponent"] or token["power"] or 0)
         return (-1 if token["negative"] else 1) * factor * value * 10.0**power
@@ -139,9 +139,9 @@ class NumberFormat:
 
     def is_whole(self, token: dict[str, Any]) -> bool:
         """Return whether the number of a split text is whole before its unit is converted."""
-        return float(self._digits(token["number"])).is_integer()
+        return float(self.digits(token["number"])).is_integer()
 
-    def _digits(self, number: str) -> float:
+    def digits(self, number: str) -> float:
         """Return the value of digits with separators; NaN where the groups are not those of thousands.
 
         A single last mark that cannot separate thousands is a decimal mark, whatever the other numbers have.
@@ -266,6 +266,19 @@ def few_odd(counts: NDArray[np.intp], good: NDArray[np.bool_]) -> bool:
     if odd <= max(MAX_ODD_SHARE * total, total >= _MIN_FOR_ONE_ODD):
         return True
     return odd <= MAX_REPEATED_ODD_SHARE * total and int((~good).sum()) <= MAX_ODD_TEXTS and int(good.sum()) > MAX_CODES
+
+
+def looks_like_numbers(texts: Texts) -> NDArray[np.bool_]:
+    """Return which texts people take for numbers: without a bound, and without a unit other than a currency."""
+    formats = (NumberFormat("."), NumberFormat(","))
+    found = []
+    for text in texts:
+        token = split_number(text)
+        if token is None or token["bounded"] or token["unit"].startswith("|"):
+            found.append(False)
+        else:
+            found.append(any(np.isfinite(format.digits(token["number"])) for format in formats))
+    return np.array(found, dtype=bool)
 
 
 def has_leading_zeros(texts: Texts) -> bool:

@@ -141,6 +141,31 @@ def test_texts_that_only_resemble_numbers(values, kind):
     assert read(values)[0].kind == kind
 
 
+@pytest.mark.parametrize(
+    ("texts", "remedy"),
+    [
+        ([f"0{i * 7919 % 10**6:06d}" for i in range(60)], "number"),
+        (["$5", "$10", "$20"] * 20, "number"),
+        ([f"{v}/{i}" if i % 3 == 0 else str(v) for i, v in enumerate(VALUES)], "number"),
+        ([f"2024-01-{i % 28 + 1:02d}" if i % 3 else f"week {i}" for i in range(60)], "date"),
+        (["red", "green", "level 5"] * 20, ""),
+        (["<5", ">10", "12 A"] * 20, ""),
+    ],
+)
+def test_texts_that_are_read_against_their_look_are_reported(texts, remedy):
+    column, _ = read(texts)
+    assert column.kind in ("category", "text")
+    assert column.remedy == remedy
+    assert bool(column.notice) == bool(remedy)
+
+
+def test_a_single_odd_cell_is_missing_if_training_had_odd_cells():
+    dates, times = [*["2024-01-31", "2024-02-01"] * 15, "soon"], [*["8:15", "9:30"] * 15, "noon"]
+    for texts in ([*map(str, VALUES), "12 (est.)"], dates, times):
+        column, _ = read(texts)
+        assert np.isnan(column.reader.read(pd.Series(["later"], dtype=object))).all()
+
+
 def test_leading_zeros_are_reported():
     column, _ = read([f"{i:05d}" for i in range(90, 190)] * 2)
     assert "leading zeros" in column.notice
