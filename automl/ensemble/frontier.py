@@ -29,6 +29,8 @@ from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import candidate_sets
 from automl.trials.history import Evaluation, RunHistory
+from pipelines.catalog import get_component
+from pipelines.configuration import Configuration
 
 Array = NDArray[Any]
 
@@ -124,7 +126,7 @@ def collect_frontier(
         if len(extras) < _MAX_EXTRAS and time.monotonic() < deadline:
             extras.append((e, read(e)))
     measured = not history.repeats
-    bags = [loader.load([Member(e, 1.0)])[0] for e, _ in extras]
+    bags = [loader.load([Member(e, 1.0)], deadline)[0] for e, _ in extras]
     everything = [*ensemble.bags, *bags]
     costs = [prediction_cost(history.evaluations[bag.configuration], 1, task, measured) for bag in everything]
     one_row = [_measure(bag, task, cost, measured, deadline) for bag, cost in zip(everything, costs, strict=True)]
@@ -148,15 +150,21 @@ def _cheap_candidates(
     """Return candidates that alone take less time than each member, and have the lowest losses at their time."""
     costs = {e.configuration: prediction_cost(e, len(e.folds), task, False) for e in history.evaluations.values()}
     cheapest = min(costs[bag.configuration].one_row for bag in ensemble.bags)
+    libraries = {name for bag in ensemble.bags for name in _imports(bag.configuration)}  # no other one is imported
     chosen = []
     for _, candidates in candidate_sets(history, task)[:1]:
         for e in candidates:
             own = costs[e.configuration].one_row
             n_bytes = _bytes(artifacts, e) * len(e.folds)
-            if own < cheapest and set(folds) <= set(e.folds) and n_bytes <= _MAX_EXTRA_BYTES:
+            possible = set(folds) <= set(e.folds) and _imports(e.configuration) <= libraries
+            if own < cheapest and possible and n_bytes <= _MAX_EXTRA_BYTES:
                 chosen.append(e)
                 cheapest = own
     return chosen
+
+
+def _imports(configuration: Configuration) -> set[str]:
+    return set(get_component("model", configuration.family).imports)
 
 
 def _bytes(artifacts: Artifacts, evaluation: Evaluation) -> float:

@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_MOMENTS = (0.4, 0.6, 0.75, 0.85, 0.95)  # shares of the search time at which members are chosen
+_MOMENTS = (0.6, 0.75, 0.85, 0.95)  # shares of the search time at which members are chosen
 _READ_FROM = 0.75  # share of the search time from which models are read; earlier only libraries are imported
 _CHOICE_SHARE = 0.02  # of the budget, which a choice may take
 _MEMORY_SHARE = 0.2  # of the free memory, which the models that are read during the search may take
 _SECONDS_PER_BYTE = 1e-8  # before any model of the family was read
 _IMPORT_SECONDS = {"torch": 2.0}  # of a library that is not imported yet; 0.5 for all others
 _CHANGE_SHARE = 0.5  # of the seconds for all members, which are reserved for members that change at last
-_LEAST_SHARE = 0.02  # weight of a member, relative to the heaviest one, below which it is not read ahead
+_LEAST_SHARE = 0.1  # weight of a member, relative to the heaviest one, below which it is not read ahead
 
 
 class ModelLoader:
