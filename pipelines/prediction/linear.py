@@ -33,7 +33,7 @@ def margin_classifier(model: MarginClassifier) -> Function:
 
 def logistic(model: Any) -> Function:
     """Return the function of the probabilities of a model with the logistic loss."""
-    if type(model) is SGDClassifier and model.loss != "log_loss":
+    if isinstance(model, SGDClassifier) and model.loss != "log_loss":
         return model.predict_proba
     decision, one_margin = _decision(model), len(model.classes_) == 2
 
@@ -44,7 +44,7 @@ def logistic(model: Any) -> Function:
         if one_margin:
             p = expit(margins)
             return np.vstack([1 - p, p]).T
-        if type(model) is LogisticRegression:
+        if isinstance(model, LogisticRegression):
             return softmax(margins, copy=False)
         p = expit(margins)
         return p / p.sum(axis=1).reshape((p.shape[0], -1))
@@ -56,10 +56,10 @@ def regressor(model: Any) -> Function:
     """Return the function of the values of a linear regressor or a support vector regressor."""
     if isinstance(model, SVR):
         return _svm(model, model.predict, lambda values: values.ravel())
-    if type(model) not in (Ridge, ElasticNet, LinearSVR, SGDRegressor) or not isinstance(model.coef_, np.ndarray):
+    if not isinstance(model, Ridge | ElasticNet | LinearSVR | SGDRegressor) or not isinstance(model.coef_, np.ndarray):
         return model.predict
     coef, intercept, own = np.asarray(model.coef_), model.intercept_, model.predict
-    if type(model) is SGDRegressor:
+    if isinstance(model, SGDRegressor):
         return lambda X: (X @ coef.T + intercept).ravel() if is_dense(X) else own(X)
     return lambda X: X @ (coef if coef.ndim == 1 else coef.T) + intercept if is_dense(X) else own(X)
 
@@ -74,7 +74,7 @@ def _decision(model: Any) -> Function:
         if model.decision_function_shape != "ovr":
             return own
         return _svm(model, own, lambda values: _ovr_decision_function(values < 0, -values, n_classes))
-    if type(model) not in (LinearSVC, LogisticRegression, SGDClassifier) or not isinstance(model.coef_, np.ndarray):
+    if not isinstance(model, LinearSVC | LogisticRegression | SGDClassifier) or not isinstance(model.coef_, np.ndarray):
         return own
     coef, intercept = model.coef_, model.intercept_
 

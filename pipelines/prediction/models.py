@@ -20,19 +20,18 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.linear_model import LogisticRegression, Ridge, SGDClassifier
+from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge, SGDClassifier, SGDRegressor
+from sklearn.svm import SVR, LinearSVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from pipelines.models._boosting import BoostedClassifier, BoostedRegressor, as_table
 from pipelines.models._forest import TimedForestClassifier, TimedForestRegressor
 from pipelines.models._margins import MarginClassifier
 from pipelines.models._target import StandardizedRegressor
-from pipelines.models.decision_tree import WeightedTreeClassifier
-from pipelines.models.extra_trees import WeightedExtraTreesClassifier
 from pipelines.models.hist_gradient_boosting import HistGradientBoosting
 from pipelines.models.k_nearest_neighbors import NeighborsClassifier, NeighborsRegressor
-from pipelines.models.random_forest import WeightedRandomForestClassifier
 from pipelines.prediction import linear
+from pipelines.prediction.dispatch import find_maker
 from pipelines.prediction.transformers import fast_preprocessor
 from pipelines.steps.balancing import BalancedClassifier
 from pipelines.steps.calibration import CalibratedClassifier
@@ -48,7 +47,8 @@ def fast_predict(model: Any) -> Predict:
     model : estimator
         The fitted last step of a pipeline.
     """
-    return _MAKERS.get(type(model), _own_predict)(model)
+    make = find_maker(_MAKERS, type(model), "predict", "predict_proba", "decision_function")
+    return _own_predict(model) if make is None else make(model)
 
 
 def _own_predict(model: Any) -> Predict:
@@ -174,14 +174,11 @@ def _with_fast_parts(model: Any) -> Any:
 _MAKERS: dict[type, Callable[[Any], Predict]] = {
     ExtraTreesClassifier: _forest_classifier,
     RandomForestClassifier: _forest_classifier,
-    WeightedExtraTreesClassifier: _forest_classifier,
-    WeightedRandomForestClassifier: _forest_classifier,
     ExtraTreesRegressor: _forest_regressor,
     RandomForestRegressor: _forest_regressor,
     TimedForestClassifier: lambda model: fast_predict(model.forest_),
     TimedForestRegressor: lambda model: fast_predict(model.forest_),
     DecisionTreeClassifier: _tree_classifier,
-    WeightedTreeClassifier: _tree_classifier,
     DecisionTreeRegressor: _tree_regressor,
     StandardizedRegressor: _standardized,
     BoostedClassifier: _boosted_classifier,
@@ -193,5 +190,9 @@ _MAKERS: dict[type, Callable[[Any], Predict]] = {
     LogisticRegression: linear.logistic,
     SGDClassifier: linear.logistic,
     Ridge: linear.regressor,
+    ElasticNet: linear.regressor,
+    LinearSVR: linear.regressor,
+    SGDRegressor: linear.regressor,
+    SVR: linear.regressor,
     BalancedClassifier: lambda model: fast_predict(model.classifier_),
 }

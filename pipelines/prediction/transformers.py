@@ -25,6 +25,7 @@ from sklearn.preprocessing import (
     StandardScaler,
 )
 
+from pipelines.prediction.dispatch import find_maker
 from pipelines.steps.encoders import find_levels
 from pipelines.steps.preprocessing import QuartileScaler, SafePowerTransformer
 
@@ -45,7 +46,7 @@ def fast_transform(step: Any) -> Transform:
     """
     if step is None or (isinstance(step, str) and step == "passthrough"):
         return lambda X: X
-    make = _MAKERS.get(type(step))
+    make = find_maker(_MAKERS, type(step), "transform")
     fast = None if make is None else make(step)
     if fast is None:
         own: Transform = step.transform

@@ -79,7 +79,17 @@ _CASES += [(task, entry) for task in ("binary",) for entry in CLASSIFIER_STEPS]
 _CASES += [("regression", entry) for entry in REGRESSOR_STEPS]
 
 
-@pytest.mark.parametrize(("task", "entry"), _CASES, ids=lambda v: v if isinstance(v, str) else "-".join(v.values()))
+# Fits of these families take more than a few tenths of a second; the slow run has all cases.
+QUICK = ("logistic_regression", "linear_svm", "kernel_svm", "k_nearest_neighbors", "decision_tree", "ridge", "lda")
+
+
+def _case(task, entry):
+    is_slow = entry["model"] not in QUICK or task == "binary"
+    name = "-".join((task, *entry.values()))
+    return pytest.param(task, entry, marks=[pytest.mark.slow] if is_slow else [], id=name)
+
+
+@pytest.mark.parametrize(("task", "entry"), [_case(task, entry) for task, entry in _CASES])
 def test_the_fast_path_gives_the_same_bits(task, entry):
     pipeline = _fit(task, entry)
     for X in (TABLE, NEW, NEW[:1]):
