@@ -47,7 +47,7 @@ REGRESSOR_STEPS = [
 TASKS = {"binary": 2, "multiclass": 3, "regression": 0}
 
 
-def _fit(task, entry, X=TABLE, seed=0):
+def _fit(task, entry, X=TABLE, seed=0, seconds=None):
     n_classes = TASKS[task]
     traits = TableTraits(task, len(X), X.shape[1], n_classes, (0, 1), (5, 30), has_missing=True)
     configuration = complete(build_space(traits), entry)
@@ -55,7 +55,7 @@ def _fit(task, entry, X=TABLE, seed=0):
     y = np.nan_to_num(TABLE[:, 3]) * 1e6 if task == "regression" else np.minimum(CLASSES, n_classes - 1)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return build_pipeline(configuration, FitContext(traits, seed)).fit(X, y[: len(X)])
+        return build_pipeline(configuration, FitContext(traits, seed, time_limit=seconds)).fit(X, y[: len(X)])
 
 
 def _own(pipeline, X):
@@ -115,7 +115,7 @@ def test_the_fast_path_takes_sparse_tables():
 @pytest.mark.parametrize("task", ["multiclass", "regression"])
 def test_networks_of_several_folds_predict_together(task):
     entry = {"model": "realmlp", "encoding": "native", "imputation": "median"}
-    pipelines = [_fit(task, entry, TABLE[fold:], seed=fold) for fold in (0, 5)]
+    pipelines = [_fit(task, entry, TABLE[fold:], seed=fold, seconds=0.2) for fold in (0, 5)]
     tables = []
     for pipeline in pipelines:
         X = NEW
