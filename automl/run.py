@@ -408,12 +408,12 @@ def _enough_for_one(
     seconds = _START_SECONDS + (0.0 if cheapest is None else runtime.guess(cheapest))
     if seconds <= budget.search_left or budget.seconds is None:
         return initial, budget
-    needed = math.ceil((seconds + budget.elapsed) / 0.75)
+    needed = math.ceil((seconds + budget.elapsed) / (0.75 - budget.refit_share))
     few = f"time_budget={budget.seconds} s is too small for one fit on this table"
     if needed > budget.seconds + _MAX_OVERRUN:
         raise InvalidInputError(f"{few}; use time_budget={needed} or more")
     logger.warning("%s; only the fastest configuration is fitted, in up to %d s; use a larger time_budget", few, needed)
-    return [] if cheapest is None else [cheapest], Budget(needed, 1, budget.started)
+    return [] if cheapest is None else [cheapest], Budget(needed, 1, budget.started, budget.refit_share)
 
 
 def _ending(wanted: Budget, budget: Budget, history: RunHistory) -> str:

@@ -307,7 +307,7 @@ def _decided(ensemble: Ensemble, predictions: Array, task: Task, rows: Array, kn
     if weights is None:
         return predictions
     losses = [
-        loss_or_nan(task.metric, task.y[rows], p, task.weights(rows))
+        loss_or_nan(task.metric.take(rows), task.y[rows], p, task.weights(rows))
         for p in (known, one_hot_labels(known, np.ones(ensemble.n_classes)))
     ]
     return one_hot_labels(predictions, weights) if losses[0] == losses[1] else predictions
