@@ -7,6 +7,7 @@ TRUSTED: frozenset[str] = frozenset(
     for module, names in {
         "automl.ensemble.calibration": "Calibration",
         "automl.ensemble.estimate": "Estimate OutOfFoldRecord",
+        "automl.ensemble.frontier": "FrontierRecord",
         "automl.ensemble.selection": "Ensemble FoldBag",
         "automl.guard": "Guard",
         "automl.refit.members": "FitFacts",
