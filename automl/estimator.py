@@ -58,8 +58,7 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, BaseAutoML):
         Configurations that the search tries first. "meta" takes those that did well on similar data sets in the
         meta-database, "default" takes a portfolio of tuned defaults.
     searcher : str or object, default="smac"
-        "smac", "random", "sobol", "grid", "genetic", the name of an Optuna sampler, or an object with a method
-        `suggest`.
+        "smac", "random", "sobol", "grid", "genetic", an Optuna sampler or its name, or an object with `suggest`.
     ensemble_size : int, default=25
         Rounds of greedy ensemble selection; 1 keeps only the best configuration.
     max_predict_milliseconds : float, optional
@@ -73,8 +72,7 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, BaseAutoML):
         Share of the training rows (0.05 to 0.1) that neither the search nor the ensemble sees. If the score on these
         rows contradicts the search, the run warns; ``Guard(0.1, stop=True)`` ends the search then.
     columns : dict, optional
-        Kinds of some columns of the table, by name, or by position where columns have no names: "number", "category",
-        "text", "date", "time" or "drop". The other columns get their kinds from their cells.
+        Kinds of columns by name or position: "number", "category", "text", "date", "time" or "drop"; see `columns_`.
     callbacks : sequence of callable, default=()
         Each is called as ``callback(result, history)`` after each trial, also if the trial was not started
         (``result.started`` is False). `StopIteration` ends the search.
@@ -356,8 +354,7 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
         Configurations that the search tries first. "meta" takes those that did well on similar data sets in the
         meta-database, "default" takes a portfolio of tuned defaults.
     searcher : str or object, default="smac"
-        "smac", "random", "sobol", "grid", "genetic", the name of an Optuna sampler, or an object with a method
-        `suggest`.
+        "smac", "random", "sobol", "grid", "genetic", an Optuna sampler or its name, or an object with `suggest`.
     ensemble_size : int, default=25
         Rounds of greedy ensemble selection; 1 keeps only the best configuration.
     max_predict_milliseconds : float, optional
@@ -371,8 +368,7 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
         Share of the training rows (0.05 to 0.1) that neither the search nor the ensemble sees. If the score on these
         rows contradicts the search, the run warns; ``Guard(0.1, stop=True)`` ends the search then.
     columns : dict, optional
-        Kinds of some columns of the table, by name, or by position where columns have no names: "number", "category",
-        "text", "date", "time" or "drop". The other columns get their kinds from their cells.
+        Kinds of columns by name or position: "number", "category", "text", "date", "time" or "drop"; see `columns_`.
     callbacks : sequence of callable, default=()
         Each is called as ``callback(result, history)`` after each trial, also if the trial was not started
         (``result.started`` is False). `StopIteration` ends the search.
