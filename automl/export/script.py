@@ -57,8 +57,12 @@ if __name__ == "__main__":
 '''
 _CLASSES = '''def read_target(column):
     """Return the number of the class of each row: its place in CLASSES."""
-    codes = {str(label): code for code, label in enumerate(CLASSES)}
-    return column.map(lambda label: codes[str(label)]).to_numpy()
+
+    def text(label):
+        return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+
+    codes = {text(label): code for code, label in enumerate(CLASSES)}
+    return column.map(lambda label: codes[text(label)]).to_numpy()
 '''
 _VALUES = '''def read_target(column):
     """Return the target as numbers."""

@@ -101,6 +101,17 @@ def test_a_table_of_all_kinds_of_columns_is_read(tmp_path):
     assert "to_hashes" in script
 
 
+def test_odd_names_and_labels_are_read():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(60, 2)), columns=['a "b"', "c\\\n"])
+    X["kind"] = rng.choice(["x", "y"], 60)
+    model = AutoMLClassifier(**FAST | {"max_trials": 1}).fit(X, (X.iloc[:, 0] > 0).astype(float))
+    names = {"__name__": "script"}
+    exec(python_script(model), names)
+    assert names["read_target"](pd.Series([0, 1, 1.0])).tolist() == [0, 1, 1]
+    assert names["make_model"]().fit(names["read_columns"](X), np.arange(60) % 2).n_features_in_ == 3
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "configuration"),
