@@ -54,7 +54,7 @@ def predict(
 
         if out is not None:
             check_output(out)
-        estimator = load_model(model)
+        estimator = load_model(model, for_prediction=True)
         if proba and not hasattr(estimator, "predict_proba"):
             raise InvalidInputError(f"--proba: the model in '{model}' predicts numbers, not classes; leave out --proba")
         source = ChunkedTable(table, estimator, chunk_rows, options)

@@ -41,7 +41,7 @@ def serve(
         from automl.serving.server import serve_model
 
         limits = ServerLimits(max_rows, int(max_megabytes * _MIB), timeout, threads or available_cpus(), queue)
-        serve_model(load_model(model), host, port, limits)
+        serve_model(load_model(model, for_prediction=True), host, port, limits)
 
 
 def package(
@@ -53,7 +53,7 @@ def package(
     from automl.serving.package import check_out, write_package
 
     check_out(out)
-    write_package(model, load_model(model), out)
+    write_package(model, load_model(model, for_prediction=True), out)
     write_message(1, f"wrote '{out}'; its README.md has the next commands")
 
 

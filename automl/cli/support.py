@@ -80,13 +80,19 @@ def write_message(verbose: int, text: str) -> None:
         typer.echo(f"automl: {' '.join(text.split())}", err=True)
 
 
-def load_model(folder: Path) -> Any:
-    """Load a model; a warning about versions of libraries becomes one line on standard error."""
+def load_model(folder: Path, for_prediction: bool = False) -> Any:
+    """Load a model; a warning about versions of libraries becomes one line on standard error.
+
+    Parameters
+    ----------
+    for_prediction : bool, default=False
+        Whether to read only what predictions need.
+    """
     from automl.persistence import load
 
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        estimator = load(folder)
+        estimator = load(folder, for_prediction=for_prediction)
     for warning in caught:
         if warning.category is UserWarning:  # scikit-learn repeats it in a class of its own for each estimator
             write_message(1, f"note: {warning.message}")

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from automl.errors import InvalidInputError
+from automl.persistence.manifest import SEARCH
+from automl.refit.rows import ROWS_FILE
 from automl.serving.model import ServedColumn, ServedModel
 from automl.serving.requirements import model_libraries, pinned_requirements
 from automl.serving.wheel import write_wheel
@@ -63,6 +65,8 @@ ready, and `/metrics` its load.
 def write_package(source: Path, estimator: Any, out: Path) -> None:
     """Write the folder for a container: Dockerfile, requirements, the wheel of this project, README and the model.
 
+    The copy of the model lacks what predictions do not need: the record of the search, and the training rows.
+
     Parameters
     ----------
     source : Path
@@ -91,7 +95,8 @@ def write_package(source: Path, estimator: Any, out: Path) -> None:
             readme = _README.format(model=served.name, python=python, port=PORT, body=body)
             (partial / "README.md").write_text(readme, encoding="utf-8")
             write_wheel(partial)
-            shutil.copytree(find_folder(source), partial / "model")
+            # An image that many people can read must not hold the training rows.
+            shutil.copytree(find_folder(source), partial / "model", ignore=shutil.ignore_patterns(SEARCH, ROWS_FILE))
     except OSError as error:
         raise InvalidInputError(f"'{out}' cannot be written: {error}") from error
 

@@ -13,7 +13,7 @@ import zipfile
 import httpx
 import pytest
 
-from automl import AutoMLRegressor
+from automl import AutoMLRegressor, load
 from automl.errors import InvalidInputError
 from automl.serving.package import write_package
 from tests.serving.conftest import as_json, running_server
@@ -63,6 +63,15 @@ def test_the_request_in_the_readme_gets_an_answer(package, client):
     command = next(line for line in (package / "README.md").read_text().splitlines() if line.startswith("curl"))
     body = command.partition("-d '")[2].removesuffix("'")
     assert client.post("/predict", json=json.loads(body)).status_code == 200
+
+
+def test_the_model_in_the_folder_predicts_and_holds_no_training_rows(estimator, rows, tmp_path):
+    estimator.save(tmp_path / "model", rows=True)
+    write_package(tmp_path / "model", estimator, tmp_path / "image")
+    names = {path.name for path in (tmp_path / "image" / "model").rglob("*")}
+    assert {path.name for path in (tmp_path / "model").rglob("*")} - names == {"rows.npz", "search.zip"}
+    loaded = load(tmp_path / "image" / "model", for_prediction=True)
+    assert loaded.predict(rows).tolist() == estimator.predict(rows).tolist()
 
 
 def test_a_folder_of_an_earlier_package_is_replaced_and_others_are_refused(package, model_folder, estimator, tmp_path):
