@@ -14,7 +14,7 @@ import pandas as pd
 from automl.cli.support import write_message
 from automl.errors import InvalidInputError
 from automl.task.files import Chunk, read_chunks
-from pipelines.table.cells import TableError
+from pipelines.table.cells import TableError, is_placeholder
 from pipelines.table.raw import column_series
 
 if TYPE_CHECKING:
@@ -113,28 +113,28 @@ class ChunkedTable:
         """Predict a chunk. Columns without any cell that can be read are an error only if this holds for all chunks."""
         try:
             answer = method(table)
-        except InvalidInputError as error:
+        except InvalidInputError:
             odd = self._odd_columns(table)
             if not odd:
                 raise
-            for name in odd:
-                self._unreadable.setdefault(name, InvalidInputError(f"'{self._path}': {error}"))
+            for name, reason in odd.items():
+                self._unreadable.setdefault(name, InvalidInputError(f"'{self._path}': {reason}"))
             table = table.assign(**dict.fromkeys(odd, float("nan")))
             answer = method(table)
         if self._is_named:
             left = [str(c.name) for c in self._columns if c.name not in self._with_values]
-            self._with_values.update(name for name in left if table[name].notna().any())
+            self._with_values.update(name for name in left if _has_values(table[name]))
         return answer
 
-    def _odd_columns(self, table: pd.DataFrame) -> list[str]:
-        """Return the columns of which no cell can be read."""
-        odd = []
+    def _odd_columns(self, table: pd.DataFrame) -> dict[str, str]:
+        """Return the columns of which no cell can be read, with the reasons."""
+        odd = {}
         for column in self._columns if self._is_named else ():
             try:
                 assert column.reader is not None
                 column.reader.read(column_series(table, list(table.columns).index(column.name)))
-            except TableError:
-                odd.append(str(column.name))
+            except TableError as error:
+                odd[str(column.name)] = str(error)
         return odd
 
     def _find_row(self, table: pd.DataFrame, method: Callable[[Any], Any]) -> int | None:
@@ -185,6 +185,14 @@ def show_rows(verbose: int) -> Iterator[Callable[[int], None]]:
         if verbose and is_terminal and shown > start:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
+
+
+def _has_values(column: pd.Series) -> bool:
+    """Return whether a column has a cell that is neither missing nor a text for a missing value."""
+    known = column.dropna()
+    if known.empty or pd.api.types.is_numeric_dtype(known):
+        return not known.empty
+    return not is_placeholder(known.astype(str).to_numpy(dtype=object)).all()
 
 
 def _holds_numbers(dtype: str) -> bool:
