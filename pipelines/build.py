@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
@@ -19,10 +21,12 @@ from pipelines.models._cost import encoded_width
 from pipelines.steps.calibration import N_FITS
 from pipelines.steps.generation import MAX_COMPONENTS, make_category_pairs
 from pipelines.steps.selection import MAX_ROWS
+from pipelines.weights import MAX_REPEATED_CELLS, row_counts
 
 # Copies of the table at the peak of a fit: the rows of the fold, encoded, scaled, in the format of the library, and one
 # more during a conversion.
 _TABLE_COPIES = 5
+_PAIRS = "categorical_interactions"
 _WRAPPERS = ("balancing", "calibration")
 _NUMERIC_ENCODINGS = ("ordinal", "target", "frequency")  # encodings that replace a category by numbers
 
@@ -51,10 +55,37 @@ def build_pipeline(configuration: Configuration, context: FitContext) -> Pipelin
     if columns is not None:
         steps.append(("columns", columns))
     for name, step in (("generate", "generation"), ("select", "selection")):
-        if configuration.get(step, "none") not in ("none", "categorical_interactions"):
+        if configuration.get(step, "none") not in ("none", _PAIRS):
             steps.append((name, _make_component(step, configuration, context)))
     steps.append(("model", _model(configuration, context)))
     return Pipeline(steps)
+
+
+def fit_preprocessing(
+    pipeline: Pipeline, configuration: Configuration, X: Any, y: Any, sample_weight: NDArray[np.float64] | None
+) -> Any:
+    """Fit the steps before the model, and return their output for the training rows, which the model is fitted to.
+
+    Where the weights are counts, the steps see each row as often as its weight says. So medians, scales and scores of
+    columns are those of the weighted rows. Encoders that learn from the target do not: they encode a row by the targets
+    of other rows, and a copy of a row must not be one of these.
+
+    Parameters
+    ----------
+    sample_weight : ndarray of shape (n_samples,) or None
+        Positive weights.
+    """
+    steps = pipeline[:-1]
+    if not len(steps):
+        return X
+    learns_target = configuration.get("encoding") == "target" or configuration.get("generation") == _PAIRS
+    counts = None
+    if sample_weight is not None and sample_weight.all() and not learns_target:
+        counts = row_counts(sample_weight)
+    if counts is None or counts.sum() * X.shape[1] > MAX_REPEATED_CELLS:
+        return steps.fit_transform(X, y)
+    rows, first = np.repeat(np.arange(len(counts)), counts), np.cumsum(counts) - counts
+    return steps.fit_transform(X[rows], np.asarray(y)[rows])[first]
 
 
 def fits_together(configuration: Configuration) -> bool:
@@ -108,7 +139,7 @@ def _generated_width(configuration: Configuration, traits: TableTraits) -> int:
         return d + min(int(params["n_new"]), upper[name])
     if name == "nystroem":
         return d + min(int(params["n_components"]), traits.n_rows)
-    if name == "categorical_interactions":
+    if name == _PAIRS:
         k = len(traits.categorical)
         targets = traits.n_classes if traits.n_classes > 2 and params["encoder"] == "target" else 1
         return d + targets * min(int(params["max_pairs"]), k * (k - 1) // 2)
@@ -137,7 +168,7 @@ def _column_step(configuration: Configuration, context: FitContext) -> Any:
     branches = [("categorical", _make_component("encoding", configuration, context), list(traits.categorical))]
     if traits.numeric:
         branches.append(("numeric", "passthrough" if numeric is None else numeric, list(traits.numeric)))
-    if configuration.get("generation") == "categorical_interactions":
+    if configuration.get("generation") == _PAIRS:
         pairs = make_category_pairs(_params("generation", configuration), context)
         branches.append(("pairs", pairs, list(traits.categorical)))
     if configuration.get("scaling", "standard") != "none":

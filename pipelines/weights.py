@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 _DIVISORS = (1, 2, 3, 4, 5)  # the unit of counts is the smallest weight divided by one of these numbers
 _MAX_MEAN_COUNT = 10.0  # weights with a larger mean count are amounts, for example of money
+MAX_REPEATED_CELLS = 10_000_000  # of a table with repeated rows: 80 MB
 _TOLERANCE = 1e-6  # relative; a sum or a division may have rounded the weights
 
 
@@ -40,6 +41,39 @@ def relative_weights(sample_weight: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(sample_weight / sample_weight.mean())
 
 
+def row_counts(sample_weight: NDArray[np.float64]) -> NDArray[np.intp] | None:
+    """Return positive weights as numbers of equal rows; None if the weights are not counts.
+
+    Examples
+    --------
+    >>> row_counts(np.array([0.2, 0.3, 0.2])).tolist()
+    [2, 3, 2]
+    """
+    weights = relative_weights(sample_weight)
+    counts = weights.astype(np.intp)
+    return counts if (counts == weights).all() else None
+
+
+def repeated_rows(X: Any, y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> tuple[Any, NDArray[Any]]:
+    """Return a table in which each row occurs as often as its weight says, and its target.
+
+    The table is returned as it is where the weights are not counts, or where the result would be large.
+
+    Parameters
+    ----------
+    sample_weight : ndarray of shape (n_samples,) or None
+        Rows of weight 0 are left out.
+    """
+    if sample_weight is None or not sample_weight.any():
+        return X, y
+    kept = np.flatnonzero(sample_weight)
+    counts = row_counts(sample_weight[kept])
+    if counts is None or counts.sum() * X.shape[1] > MAX_REPEATED_CELLS:
+        return X, y
+    rows = np.repeat(kept, counts)
+    return X[rows], y[rows]
+
+
 def weighted_rows(
     X: Any, y: ArrayLike, sample_weight: ArrayLike | None
 ) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None]:
@@ -64,11 +98,35 @@ def weighted_rows(
     return X, target, relative_weights(weight)
 
 
+def leaf_parameters(estimator: Any, weight: NDArray[np.float64] | None) -> dict[str, Any]:
+    """Return parameters of a tree or forest that count the rows of a leaf by their relative weights.
+
+    Without weights, scikit-learn's ``min_samples_leaf`` counts the same.
+
+    Examples
+    --------
+    >>> from sklearn.tree import DecisionTreeRegressor
+    >>> leaf_parameters(DecisionTreeRegressor(min_samples_leaf=2), np.array([1.0, 3.0, 2.0]))
+    {'min_samples_leaf': 1, 'min_weight_fraction_leaf': 0.25}
+    """
+    rows = getattr(estimator, "min_samples_leaf", 1)
+    if weight is None or rows == 1 or not hasattr(estimator, "min_weight_fraction_leaf"):
+        return {}
+    # Half a row less, because the sum of the weights of a leaf is rounded.
+    return {"min_samples_leaf": 1, "min_weight_fraction_leaf": min(0.5, float((rows - 0.5) / weight.sum()))}
+
+
 class RelativeWeights:
     """Base class that comes before a class of scikit-learn, whose `fit` then gets the result of `weighted_rows`."""
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit to the rows with a positive weight."""
         X, target, weight = weighted_rows(X, y, sample_weight)
-        super().fit(X, target, sample_weight=weight)  # type: ignore[misc]
+        changed = leaf_parameters(self, weight)
+        given = {name: getattr(self, name) for name in changed}
+        vars(self).update(changed)
+        try:
+            super().fit(X, target, sample_weight=weight)  # type: ignore[misc]
+        finally:
+            vars(self).update(given)
         return self

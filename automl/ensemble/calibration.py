@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from automl.task.metrics import Metric
+from pipelines.weights import relative_weights
 
 Array = NDArray[Any]
 
@@ -87,10 +88,12 @@ def calibrate(
         return None
     if len(rows) > _MAX_ROWS:
         rows = np.sort(np.random.default_rng(random_state).choice(rows, _MAX_ROWS, replace=False))
-    shares = weights[rows] / weights[rows].sum()
+    counts = relative_weights(weights[rows])
+    n_rows = counts.sum()  # a row of weight 2 is the same as two rows
+    shares = counts / n_rows
     logs = _logarithms(probabilities[rows])
-    target = np.full(logs.shape, 1 / len(rows) / n_classes)
-    target[np.arange(len(rows)), y[rows]] += 1 - 1 / len(rows)
+    target = np.full(logs.shape, 1 / n_rows / n_classes)
+    target[np.arange(len(rows)), y[rows]] += 1 - 1 / n_rows
     has_matrix = n_classes <= _MAX_CLASSES
 
     def unpack(v: Array) -> Calibration:
@@ -106,7 +109,7 @@ def calibrate(
         by_entry = errors.T @ logs
         parts = [[np.trace(by_entry)], errors.sum(axis=0), by_entry.ravel() if has_matrix else []]
         gradient = np.concatenate(parts)
-        prior = _PRIOR_STRENGTH / len(rows)
+        prior = _PRIOR_STRENGTH / n_rows
         gradient[1:] += 2 * prior * v[1:]
         return float(-shares @ (target * log_p).sum(axis=1) + prior * v[1:] @ v[1:]), gradient
 
@@ -121,7 +124,7 @@ def calibrate(
     full = unpack(fitted.x)
     if not np.isfinite(fitted.x).all() or (n_classes == 2 and not full.is_increasing):
         return None
-    trust = len(rows) / (len(rows) + max(_HALF_WEIGHT_ROWS, full.matrix.size if has_matrix else 0))
+    trust = n_rows / (n_rows + max(_HALF_WEIGHT_ROWS, full.matrix.size if has_matrix else 0))
     return Calibration((1 - trust) * np.eye(n_classes) + trust * full.matrix, trust * full.bias)
 
 

@@ -19,7 +19,7 @@ from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.temporary_folder import describe_full_disk
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
-from pipelines.build import build_pipeline, fits_together
+from pipelines.build import build_pipeline, fit_preprocessing, fits_together
 from pipelines.catalog import get_component
 from pipelines.component import FitContext
 from pipelines.libraries import import_library
@@ -94,13 +94,14 @@ def _fit(task: Task, trials: Sequence[Trial], cells: Sequence[_Cell], contexts: 
     pipelines = [build_pipeline(trials[cell.trial].configuration, c) for cell, c in zip(cells, contexts, strict=True)]
     if len(cells) == 1:
         X, y, weight = task.training_rows(cells[0].fold)
-        pipelines[0].fit(X, y, model__sample_weight=weight)
+        table = fit_preprocessing(pipelines[0], trials[0].configuration, X, y, weight)
+        pipelines[0][-1].fit(table, y, sample_weight=weight)
         return pipelines
     prepared: dict[int, _PreparedRows] = {}  # by fold: in a fleet only the models differ
     for cell, pipeline in zip(cells, pipelines, strict=True):
         if cell.fold not in prepared:
             X, y, weight = task.training_rows(cell.fold)
-            table = pipeline[:-1].fit_transform(X, y) if len(pipeline) > 1 else X
+            table = fit_preprocessing(pipeline, trials[0].configuration, X, y, weight)
             prepared[cell.fold] = _PreparedRows(pipeline.steps[:-1], table, y, weight)
         pipeline.steps[:-1] = prepared[cell.fold].steps
     together = get_component("model", trials[0].configuration.family).fit_together

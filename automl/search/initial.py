@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 from ConfigSpace import ConfigurationSpace
@@ -22,6 +23,7 @@ from pipelines.configuration import Configuration
 from pipelines.libraries import install, missing_libraries
 from pipelines.models import MODELS, PORTFOLIO
 from pipelines.space import choices, complete, hyperparameter_names
+from pipelines.weights import repeated_rows
 
 logger = logging.getLogger(__name__)
 
@@ -132,7 +134,8 @@ def _recommend(
     space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget, task: Task, longest: float
 ) -> Recommendation | None:
     """Ask the meta-databases; without the user's own one if both cannot be read, None if the shipped one cannot."""
-    described = describe(task.X, task.y, task.traits, level="cheap")
+    X, y = repeated_rows(task.X, task.y, task.sample_weight)
+    described = describe(X, y, replace(task.traits, n_rows=len(y)), level="cheap")
     seconds = min(budget.search_left, _LONGEST)
     files = database_files()
     while files:

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted
 
-from pipelines.weights import weighted_rows
+from pipelines.weights import leaf_parameters, weighted_rows
 
 
 def standardize(y: ArrayLike, weight: np.ndarray | None = None) -> tuple[np.ndarray, float, float]:
@@ -49,7 +49,8 @@ class StandardizedRegressor(RegressorMixin, BaseEstimator):
         weights = {"sample_weight": weight} if self.weighted else {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the number of iterations is low on purpose
-            self.regressor_ = clone(self.regressor).fit(X, standard, **weights)
+            regressor = clone(self.regressor).set_params(**leaf_parameters(self.regressor, weight))
+            self.regressor_ = regressor.fit(X, standard, **weights)
         if hasattr(self.regressor_, "n_iter_"):
             self.n_iter_ = self.regressor_.n_iter_
         return self

@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 
 from automl.testing.components import make_estimator, make_table, make_traits, predict
+from pipelines.build import build_pipeline, fit_preprocessing
 from pipelines.catalog import get_component
+from pipelines.component import FitContext
+from pipelines.configuration import Configuration
 from pipelines.weights import relative_weights
 
 # Families whose fit on rows with whole weights equals the fit on repeated rows. The others draw random rows (forests,
-# boosting, networks, stochastic gradient descent), or count rows in the leaves (trees).
+# boosting, networks, stochastic gradient descent).
 LIKE_REPEATED_ROWS = {
     "bernoulli_nb": "binary",
+    "decision_tree": "binary",
     "gaussian_nb": "binary",
     "logistic_regression": "binary",
     "qda": "binary",
@@ -35,6 +39,20 @@ def test_a_whole_weight_is_the_same_as_repeated_rows(name: str) -> None:
     repeated = make_estimator(get_component("model", name), traits).fit(np.repeat(X, counts, axis=0), y.repeat(counts))
     expected = predict(repeated, X)
     np.testing.assert_allclose(predict(weighted, X), expected, atol=0.01 * np.ptp(expected))
+
+
+@pytest.mark.parametrize("scaling", ["standard", "robust_clip", "quantile"])
+def test_the_steps_before_the_model_see_a_row_as_often_as_its_weight_says(scaling: str) -> None:
+    X, y = make_table("binary")
+    X = np.where(np.random.default_rng(0).random(X.shape) < 0.1, np.nan, X)
+    counts = np.random.default_rng(3).integers(1, 4, len(y))
+    context = FitContext(make_traits("binary", weighted=True, has_missing=True))
+    values = {"model": "logistic_regression", "imputation": "median", "scaling": scaling}
+    configuration = Configuration({**values, f"scaling:{scaling}:n_quantiles": 20} if scaling == "quantile" else values)
+    weighted, repeated = (build_pipeline(configuration, context) for _ in range(2))
+    table = fit_preprocessing(weighted, configuration, X, y, 0.5 * counts)
+    repeated[:-1].fit(X.repeat(counts, axis=0), y.repeat(counts))
+    np.testing.assert_allclose(table, repeated[:-1].transform(X))
 
 
 @pytest.mark.parametrize("factor", [1e-9, 1.0, 1e9])
