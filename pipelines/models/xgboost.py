@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from threading import Lock
@@ -19,6 +20,16 @@ from pipelines.models._cost import boosting_memory, power_law
 
 _threads: WeakKeyDictionary[Any, int] = WeakKeyDictionary()  # of the models that have predicted in this process
 _configuring = Lock()
+
+
+def _renew_lock() -> None:
+    """In a fork of the process: no thread of the fork would release a lock that another thread has taken."""
+    global _configuring
+    _configuring = Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_renew_lock)
 
 
 @dataclass(frozen=True)
