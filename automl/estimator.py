@@ -62,8 +62,7 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, BaseAutoML):
     ensemble_size : int, default=25
         Rounds of greedy ensemble selection; 1 keeps only the best configuration.
     max_predict_milliseconds : float, optional
-        The longest time in which the ensemble may predict a single row, as measured on this machine. Families that are
-        too slow are left out of the search.
+        The longest time for the prediction of a single row on this machine. The search leaves out slower families.
     executor : "local" or "ray", default="local"
         Place where trials run: processes on this machine, or a running Ray cluster.
     store : str or path-like, optional
@@ -96,7 +95,7 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, BaseAutoML):
     stop_reason_ : str
         Why the search ended.
     frontier_ : DataFrame
-        Smaller ensembles with their scores, times and sizes; `slim` returns one of them.
+        Smaller ensembles with their scores, times and sizes, which `slim` returns.
     guard_curve_ : DataFrame
         Scores on work rows and on holdout rows during the search; only with `guard`.
     cv_results_ : dict of ndarray
@@ -358,8 +357,7 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
     ensemble_size : int, default=25
         Rounds of greedy ensemble selection; 1 keeps only the best configuration.
     max_predict_milliseconds : float, optional
-        The longest time in which the ensemble may predict a single row, as measured on this machine. Families that are
-        too slow are left out of the search.
+        The longest time for the prediction of a single row on this machine. The search leaves out slower families.
     executor : "local" or "ray", default="local"
         Place where trials run: processes on this machine, or a running Ray cluster.
     store : str or path-like, optional
@@ -392,7 +390,7 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
     stop_reason_ : str
         Why the search ended.
     frontier_ : DataFrame
-        Smaller ensembles with their scores, times and sizes; `slim` returns one of them.
+        Smaller ensembles with their scores, times and sizes, which `slim` returns.
     guard_curve_ : DataFrame
         Scores on work rows and on holdout rows during the search; only with `guard`.
     cv_results_ : dict of ndarray
