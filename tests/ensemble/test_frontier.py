@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from automl import AutoMLClassifier, AutoMLRegressor
+from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.errors import InvalidInputError
 from tests.factories import FAST
 
@@ -76,9 +76,15 @@ def test_wrong_limits_are_one_error(clf, limits):
 
 def test_a_regressor_has_a_frontier_that_survives_saving(tmp_path):
     reg = AutoMLRegressor(**FAST).fit(X, X[:, 0] + 0.1 * X[:, 1])
-    again = pickle.loads(pickle.dumps(reg))
-    assert again.frontier_.equals(reg.frontier_)
-    assert again.slim(max_loss=1e9).predict(X).shape == (400,)
+    reg.save(tmp_path / "model")
+    for again in (pickle.loads(pickle.dumps(reg)), load(tmp_path / "model")):
+        assert again.frontier_.equals(reg.frontier_)
+        np.testing.assert_array_equal(again.slim(max_loss=1e9).predict(X), reg.slim(max_loss=1e9).predict(X))
+    with pytest.raises(AttributeError):
+        _ = load(tmp_path / "model", for_prediction=True).frontier_
+    small = reg.slim(max_loss=1e9)
+    small.save(tmp_path / "small")
+    np.testing.assert_array_equal(load(tmp_path / "small").predict(X), small.predict(X))
 
 
 def test_a_limit_on_the_time_of_predictions_holds_and_repeats():
