@@ -161,7 +161,7 @@ def _fit(assignment: Assignment, folder: JobFolder, interrupt: _Interrupt) -> Ou
     seconds = time.monotonic() - clock
     stop_reason = getattr(estimator, "stop_reason_", "")
     cancelled = interrupt.received or stop_reason == "interrupted"
-    persistence.save(estimator, folder.work / "model")
+    _save(estimator, folder.work / "model")
     metric = getattr(estimator, "_metric", metric)
     result: dict[str, Any] = {
         "job": assignment.name,
@@ -185,6 +185,16 @@ def _fit(assignment: Assignment, folder: JobFolder, interrupt: _Interrupt) -> Ou
     logger.info("%s after %.1f s", result["state"], seconds)
     folder.commit(result, search, keep_search=cancelled)
     return Outcome(AttemptStatus(result["state"]), "cancelled; the best so far is kept" if cancelled else "", result)
+
+
+def _save(estimator: Any, path: Path) -> None:
+    """Save the model; a job with an estimator of another library, which may hold anything, may end without a model."""
+    try:
+        persistence.save(estimator, path)
+    except InvalidInputError as error:
+        if hasattr(estimator, "_ensemble"):
+            raise
+        logger.warning("the model is not saved: %s", error)
 
 
 def _make_estimator(assignment: Assignment, data: SplitData, search: Path) -> tuple[Any, Metric]:

@@ -65,9 +65,8 @@ def run_jobs(
 
     Notes
     -----
-    A queue and the folder of its results can execute code: a runner calls the functions that the queue names, and loads
-    pickles from the folder. Everybody who can write to them can run code as you; use them only if you trust all these
-    people.
+    A queue can execute code: a runner calls the functions that the queue names. Everybody who can write to the queue
+    can run code as you; use it only if you trust all these people.
 
     Examples
     --------

@@ -10,7 +10,7 @@ from automl.persistence.manifest import library_versions
 
 _OWN = "cash-automl"
 # Requirements of the project that predictions do not need, except where a member of the ensemble uses them.
-_OPTIONAL = frozenset({"catboost", "cloudpickle", "lightgbm", "openml", "pyarrow", "torch", "xgboost"})
+_OPTIONAL = frozenset({"catboost", "lightgbm", "openml", "pyarrow", "torch", "xgboost"})
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 

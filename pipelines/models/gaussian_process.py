@@ -91,7 +91,7 @@ class GaussianProcessLabelClassifier(ClassifierMixin, BaseEstimator):
         target = (member - self.mean_) / self.scale_
         self.process_ = _fit_process(X, target, self.kernel, self.noise_level, self.random_state)
         self.theta_ = fit_softmax(self.mean_ / self.scale_ + _leave_one_out(self.process_, target), codes)
-        self.process_.L_ = None  # only variances need it, and it is the largest part of the pickle
+        self.process_.L_ = None  # only variances need it, and it is the largest part of the stored model
         return self
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
@@ -121,7 +121,7 @@ class TunedGaussianProcessRegressor(RegressorMixin, BaseEstimator):
         X = np.asarray(X, dtype=np.float64)
         standard, self.mean_, self.scale_ = standardize(y)
         self.process_ = _fit_process(X, standard[:, None], self.kernel, self.noise_level, self.random_state)
-        self.process_.L_ = None  # only variances need it, and it is the largest part of the pickle
+        self.process_.L_ = None  # only variances need it, and it is the largest part of the stored model
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:

@@ -19,7 +19,9 @@ from __future__ import annotations
 
 import io
 import json
+import struct
 import zipfile
+import zlib
 from collections.abc import Collection, Mapping
 from typing import IO, Any
 
@@ -30,6 +32,7 @@ from pipelines.storage.errors import StorageError
 
 FORMAT = 1
 _OBJECTS, _ARRAYS = "objects.json", "arrays.safetensors"
+_LOCAL_HEADER = 30  # bytes before the name of an entry
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time of zip; equal models have equal archives
 
 
@@ -129,21 +132,31 @@ def named_types(data: bytes) -> list[str]:
         raise StorageError(f"the content is damaged ({type(error).__name__}: {error})") from error
 
 
-def _read(data: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Return the parsed JSON and the other entries; zipfile checks the checksum of each entry."""
+def _read(data: bytes) -> tuple[dict[str, Any], dict[str, memoryview]]:
+    """Return the parsed JSON and the other entries, which are parts of `data`."""
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        for entry in archive.infolist():
-            if entry.compress_type != zipfile.ZIP_STORED or entry.file_size > len(data):
-                raise StorageError(f"the entry '{entry.filename}' is not stored as it is")
-        names = archive.namelist()
-        if len(set(names)) < len(names):
-            raise StorageError("an entry occurs twice")
-        entries = {name: archive.read(name) for name in names}
-    content = json.loads(entries.pop(_OBJECTS))
+        found = archive.infolist()
+    if len({entry.filename for entry in found}) < len(found):
+        raise StorageError("the content is damaged: an entry occurs twice")
+    entries = {entry.filename: _content(data, entry) for entry in found}
+    content = json.loads(bytes(entries.pop(_OBJECTS)))
     if content["format"] != FORMAT:
         raise StorageError(f"the archive has format {content['format']}; this version reads format {FORMAT}")
     return content, entries
 
 
-def _arrays(entries: dict[str, bytes]) -> dict[str, Any]:
+def _content(data: bytes, entry: zipfile.ZipInfo) -> memoryview:
+    """Return the bytes of an entry without a copy; `zipfile` would copy them several times."""
+    if entry.compress_type != zipfile.ZIP_STORED or entry.compress_size != entry.file_size:
+        raise StorageError(f"the entry '{entry.filename}' is not stored as it is")
+    start = entry.header_offset
+    lengths = struct.unpack_from("<HH", data, start + 26)  # of the name and of the extra field of the local header
+    start += _LOCAL_HEADER + sum(lengths)
+    content = memoryview(data)[start : start + entry.file_size]
+    if len(content) != entry.file_size or zlib.crc32(content) != entry.CRC:
+        raise StorageError(f"the content is damaged: the checksum of '{entry.filename}' is wrong")
+    return content
+
+
+def _arrays(entries: dict[str, memoryview]) -> dict[str, Any]:
     return tensors.read(bytearray(entries.pop(_ARRAYS))) if _ARRAYS in entries else {}

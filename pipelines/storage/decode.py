@@ -49,7 +49,7 @@ class Decoder:
     type_names : list of [module, name]
         The types and functions of the archive; they are imported when the first object needs them.
     arrays : dict of ndarray
-    files : dict of bytes
+    files : dict of memoryview
         Boosters by the names of their entries.
     trusted : collection of str
         Types and functions that are trusted beside those of this package.
@@ -62,7 +62,7 @@ class Decoder:
         self,
         type_names: list[list[str]],
         arrays: Mapping[str, np.ndarray],
-        files: Mapping[str, bytes],
+        files: Mapping[str, memoryview],
         trusted: Collection[str],
         external: Mapping[str, Any],
         most_items: int,
@@ -188,7 +188,7 @@ class Decoder:
         return self._seen[at]
 
     def _native(self, node: dict[str, Any]) -> Any:
-        self._seen.append(BY_LIBRARY[node["native"]].load(self._files[node["file"]], node["about"]))
+        self._seen.append(BY_LIBRARY[node["native"]].load(bytes(self._files[node["file"]]), node["about"]))
         return self._seen[-1]
 
     def _again(self, node: dict[str, Any]) -> Any:

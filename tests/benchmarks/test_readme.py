@@ -98,6 +98,8 @@ TINY: dict[str, list[TinyForm]] = {
         TinyForm({"--tables": "classes", "--systems": "automl", "--budget": "5", "--cores": "1"}, is_slow=True)
     ],
     "Loss of cheaper ensembles": [TinyForm({"--tables": "classes", "--budget": "5", "--cores": "1"}, is_slow=True)],
+    "Seconds and bytes of stored models": [TinyForm({"--repeats": "1", "--rows": "90", "--models": "decision_tree"})],
+    "Damaged models": [TinyForm({"--cases": "10"}, is_slow=True)],
     "Load of a server": [
         TinyForm({"--table": "classes", "--budget": "3", "--clients": "2", "--requests": "20"}, is_slow=True)
     ],
