@@ -217,7 +217,11 @@ def test_arguments_of_known_types_are_saved_as_they_are(value):
     assert repr(again) == repr(value) or isinstance(value, np.random.RandomState)
 
 
-@pytest.mark.parametrize("value", [lambda y, p: 0.0, threading.Lock(), iter([1]), io.StringIO()], ids=["lambda", "lock", "iterator", "buffer"])
+@pytest.mark.parametrize(
+    "value",
+    [lambda y, p: 0.0, threading.Lock(), iter([1]), io.StringIO()],
+    ids=["lambda", "lock", "iterator", "buffer"],
+)
 def test_arguments_that_cannot_be_saved_are_shown_and_asked_for(value):
     again = unpack(pack("scoring", value), ())
     assert "not loaded" in repr(again)
