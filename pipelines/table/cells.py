@@ -52,7 +52,8 @@ def level_text(value: Any) -> str:
         number = float(value)
         if number.is_integer() and abs(number) < 2**53:
             return str(int(number))
-        return str(value) if isinstance(value, float | np.floating | Decimal) else str(number)  # a fraction is 1/3
+        # The text of a fraction, 1/3, would be no number.
+        return str(value) if isinstance(value, float | np.floating | Decimal) else str(number)
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return str(value)

@@ -345,9 +345,9 @@ class Column:
     reader : Reader or None
         None for a dropped column.
     notice : str
-        What a user may not expect: that the column is not used, or read against its look. Empty if there is nothing.
+        Message for users that the column is not used, or is read against its look; empty if there is none.
     remedy : str
-        The kind that the user may ask for to change that.
+        The kind for the argument `columns` that changes this decision; empty if no kind does.
     """
 
     name: Hashable

@@ -26,7 +26,7 @@ MAX_TEXT_FEATURES = 256  # hashed columns and components of all text columns tog
 
 @dataclass(frozen=True)
 class TableLayout:
-    """What a reader has learned: the labels and dtypes of the training table and the description of each column."""
+    """The state of a fitted reader: labels and dtypes of the training table, and the description of each column."""
 
     labels: tuple[Hashable, ...]
     named: bool
@@ -69,8 +69,8 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
         Kinds of some columns, by name, or by position where the columns have no names: "number", "category", "text",
         "date", "time" or "drop". The other columns get their kinds from the table.
     layout : TableLayout, optional
-        What another reader has learned (`TableReader.layout`). Then `fit` learns nothing from the rows: kinds, levels
-        and the order of the output are those of the layout.
+        State of another reader, as `TableReader.fixed` passes it on. Then `fit` learns nothing from the rows: kinds,
+        levels and the order of the output are those of the layout.
 
     Attributes
     ----------

@@ -1,4 +1,4 @@
-"""What a reader has decided about the columns of a table, in words."""
+"""Descriptions of the columns of a table, and messages about columns that are read in an unexpected way."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def summarize(columns: Sequence[Column]) -> pd.DataFrame:
 
 
 def notices(columns: Sequence[Column]) -> list[str]:
-    """Return what users may not expect: columns that are not used, or that are read against their look.
+    """Return messages about columns that are not used, or that are read against their look.
 
-    Each line names the columns and, where there is one, the argument that changes the decision.
+    Each message names the columns and, where there is one, the argument that changes the decision.
     """
     groups: dict[tuple[str, str], list[Any]] = {}
     for column in columns:
@@ -51,7 +51,7 @@ def _line(names: Sequence[Any], notice: str, remedy: str) -> str:
 
 
 def _treatment(reader: Any) -> str:
-    """Return what a reader makes of its column."""
+    """Return a description of the output of a reader."""
     if isinstance(reader, NumericReader):
         return "a number of seconds" if reader.seconds else "a number"
     if isinstance(reader, BooleanReader):
