@@ -106,6 +106,8 @@ def evaluate(
         for name in dict.fromkeys([own_name, *usual]):
             scorer = own if name == own_name else (get_scorer(name), judged, truth)
             score = _score(scorer, np.arange(len(y)))
+            if name in usual and not math.isfinite(score):  # a scorer of a loaded model may not have been loaded
+                score = _score((get_scorer(name), judged, truth), np.arange(len(y)))
             if math.isfinite(score):
                 drawn = usual[name](weights) if name in usual else _resample(scorer, rows, weights)
                 results.append(_scored(name, score, drawn, math.sqrt(size / len(y)), name == own_name))
