@@ -65,6 +65,7 @@ def test_what_the_user_does_to_the_own_table_changes_no_refit():
     np.testing.assert_array_equal(model.refit().predict_proba(first), before)
 
 
+@pytest.mark.slow
 def test_boosted_models_carry_their_rounds_over():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(300, 4))
@@ -113,6 +114,7 @@ def test_a_refitted_model_is_saved_and_refitted_again(refitted, tmp_path):
     np.testing.assert_allclose(again.predict_proba(X), refitted.predict_proba(X))
 
 
+@pytest.mark.slow
 def test_equal_rows_of_the_search_are_not_scored(classifier):
     X, y = make_table()
     more, labels = make_table(60, seed=5)
@@ -130,6 +132,7 @@ def test_columns_are_matched_by_name(classifier):
     assert "columns that the model does not know are ignored: 'extra'" in new.refit_report_.notes[0]
 
 
+@pytest.mark.slow
 def test_a_threshold_of_the_user_changes_no_scores_of_probabilities():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(200, 2))
@@ -174,6 +177,7 @@ def test_a_model_without_rows_asks_for_a_table(classifier, tmp_path):
         load(tmp_path / "model").refit()
 
 
+@pytest.mark.slow
 def test_rows_of_a_sparse_table_with_weights_are_saved(tmp_path):
     from scipy import sparse
 
