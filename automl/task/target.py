@@ -6,12 +6,7 @@ from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.metrics import r2_score
-
 from automl.errors import InvalidInputError
-from automl.task.validation import as_numbers, check_sample_weight, read_target
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,21 +90,3 @@ def guess_task(y: pd.Series) -> tuple[TaskName, str]:
             f"it has {n_values} different whole numbers; to change this, pass --task regression",
         )
     return TaskName.REGRESSION, f"it has {n_values} different numbers; to change this, pass --task classification"
-
-
-def score_labels(y: Any, X: Any, predicted: NDArray[Any], sample_weight: Any = None) -> float:
-    """Return the share of correct labels; `y` may have any type that `fit` accepts.
-
-    scikit-learn's `accuracy_score` refuses, for example, integers in an object array, and intervals.
-    """
-    known = read_target(y, X)
-    if known.dtype.kind != predicted.dtype.kind and not {known.dtype.kind, predicted.dtype.kind} <= set("biuf"):
-        known, predicted = known.astype(object), predicted.astype(object)
-    correct = np.asarray(known == predicted, dtype=bool)
-    return float(np.average(correct, weights=check_sample_weight(sample_weight, len(correct))))
-
-
-def score_numbers(y: Any, X: Any, predicted: NDArray[Any], sample_weight: Any = None) -> float:
-    """Return the coefficient of determination; `y` may have any type that `fit` accepts."""
-    known = as_numbers(read_target(y, X))
-    return float(r2_score(known, predicted, sample_weight=check_sample_weight(sample_weight, len(known))))

@@ -62,7 +62,6 @@ TABLES = [
     (X, np.zeros(150), "only 1 class"),
     (X, Y.where(Y.index != 3), "NaN.*row 3"),
     (X, Y[:100], "150 rows.*100"),
-    (X, Y.astype(str).where(Y.index != 7, "lonely"), "lonely.*single row"),
     (X, np.linspace(0, 1, 150), "AutoMLRegressor"),
     (pd.concat([X, X.iloc[:, :1]], axis=1), Y, "sepal length.*duplicates"),
     (_changed(nested=[[1, 2]] * 150), Y, "nested.*list"),
