@@ -7,6 +7,7 @@ the first prediction, and it is not saved.
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import threading
@@ -51,6 +52,19 @@ def _pool(n_threads: int) -> ThreadPoolExecutor:
         if n_threads not in _pools:
             _pools[n_threads] = ThreadPoolExecutor(n_threads, thread_name_prefix="automl-predict")
         return _pools[n_threads]
+
+
+def _content(step: Any) -> bytes:
+    """Return bytes that are equal for transformers with equal attributes."""
+    buffer = io.BytesIO()
+    pickler = pickle.Pickler(buffer, protocol=pickle.HIGHEST_PROTOCOL)
+    # Otherwise the bytes would depend on which equal texts are one object, and so on how a model was read.
+    pickler.fast = True
+    try:
+        pickler.dump(step)
+    except ValueError:  # an object holds itself
+        return pickle.dumps(step, protocol=pickle.HIGHEST_PROTOCOL)
+    return buffer.getvalue()
 
 
 @dataclass(frozen=True)
@@ -109,7 +123,7 @@ class PredictionPlan:
         """Return the model of a pipeline, and enter its transformers where they are new."""
         table = 0
         for level, (_, step) in enumerate(pipeline.steps[:-1]):
-            key = (table, pickle.dumps(step, protocol=pickle.HIGHEST_PROTOCOL))
+            key = (table, _content(step))
             if key not in numbers:
                 self._transformers.append(_Transformer(table, fast_transform(step)))
                 numbers[key] = len(self._transformers)
