@@ -257,7 +257,9 @@ class _Forbidden(pickle.Unpickler):
         raise AssertionError("an archive was unpickled")
 
 
-@pytest.mark.parametrize("family", ["lightgbm", "xgboost", "catboost", "tabm", "random_forest", "k_nearest_neighbors"])
+@pytest.mark.parametrize(
+    "family", ["lightgbm", "xgboost", "catboost", pytest.param("tabm", marks=pytest.mark.slow), "random_forest"]
+)
 def test_an_archive_is_read_without_pickle_and_its_parts_by_their_libraries(family, monkeypatch, tmp_path):
     fitted = make_estimator(get_component("model", family), make_traits("binary")).fit(X, Y)
     data, expected = storage.dump(fitted), fitted.predict_proba(X)
@@ -310,6 +312,7 @@ def test_arrays_of_the_library_safetensors_can_be_read():
     )
 
 
+@pytest.mark.slow  # the import of skops takes seconds
 def test_types_of_scikit_learn_are_trusted_by_skops_too_or_are_parts_of_such_types():
     from skops.io._trusted_types import SKLEARN_ESTIMATOR_TYPE_NAMES, SKLEARN_INTERNAL_TYPE_NAMES
 
