@@ -13,7 +13,7 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 from automl.base import BaseAutoML
 from automl.decision_threshold import DecisionThreshold
 from automl.guard import Guard
-from automl.task.default_score import score_labels, score_numbers
+from automl.task.target_score import score_labels, score_numbers
 from automl.trials.history import RunHistory
 from automl.trials.trial import TrialResult
 

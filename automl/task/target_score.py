@@ -1,4 +1,4 @@
-"""The default scores of the estimators, for targets of all types that `fit` accepts."""
+"""The default scores of the estimators, for targets of every type that `fit` takes."""
 
 from __future__ import annotations
 
