@@ -98,6 +98,7 @@ _PART = (
 )
 _PARTS = re.compile(_PART)
 _DURATION = re.compile(rf"[-+]?\s*(?:p(?=[\dt]))?(?:t?{_PART.replace('(ms', '(?:ms')}\.?[\s,]*(?:and\s+)?)+")
+_AROUND = " \t\r\n\"'"  # blanks and quotation marks around a date
 _DAY = 86400.0
 
 
@@ -215,7 +216,9 @@ def _split(texts: Texts | Sequence[str]) -> list[re.Match[str] | None]:
     found: list[re.Match[str] | None] = []
     latest = _PATTERNS[0]
     for text in texts:
-        text = text.strip().lower()
+        text = text.strip(_AROUND).lower()
+        if text.startswith("[") and text.endswith("]"):  # the log files of web servers
+            text = text[1:-1]
         match = latest.fullmatch(text) if len(text) <= 60 else None
         if match is None and 4 < len(text) <= 60:
             for pattern in _PATTERNS:

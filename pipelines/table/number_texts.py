@@ -80,9 +80,9 @@ _NUMBER = re.compile(
     r"(?P<inner>[-+])?\s*"
     r"(?P<inner_open>\()?\s*"
     r"(?P<number>\d+(?:[.,' ]\d+)*[.,]?|[.,]\d+)"
-    r"(?:[eE](?P<exponent>[-+]?\d{1,3})(?![\d.,])|\s?[x×*·]\s?10\^?(?P<power>[-+]?\d{1,2}))?\s*"
+    r"(?:(?:[eE]|[dD](?=[-+]))(?P<exponent>[-+]?\d{1,3})(?![\d.,])|\s?[x×*·]\s?10\^?(?P<power>[-+]?\d{1,2}))?\s*"
     r"(?P<more>\+(?=\s*[^\W\d_]))?\s*"
-    rf"(?P<suffix>(?:{_UNIT})[^()<>=]{{0,14}}?)?\s*"
+    rf"(?P<suffix>(?:{_UNIT})[^()<>=]{{0,19}}?)?\s*"
     r"(?P<close>\))?\s*"
     r"(?P<trail>[-+])?\s*"
 )

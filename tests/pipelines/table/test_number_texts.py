@@ -50,6 +50,7 @@ FORMS = {
     "density": lambda v: f"{v:.1f} kg/m³",
     "plus": lambda v: f"+{v:.1f}",
     "scientific": lambda v: f"{v:.6e}",
+    "exponent of Fortran": lambda v: f"{v:.6e}".replace("e", "D"),
     "power of ten": lambda v: f"{v / 1000:.5f}×10^3",
     "full width": lambda v: wide(f"{v:.1f}"),
     "blanks around": lambda v: f"  {v:.1f} ",
