@@ -58,7 +58,9 @@ def _convert(X: Any) -> RawTable:
     if isinstance(X, pd.DataFrame):
         all_sparse = X.shape[1] > 0 and all(isinstance(d, pd.SparseDtype) and d.fill_value == 0 for d in X.dtypes)
         values = finite_csr(X.sparse.to_coo()) if all_sparse else X  # type: ignore[attr-defined]
-        return RawTable(values, list(X.columns), named=True)
+        # NaN is not equal to itself, so that such a column could not be found again by its name.
+        labels = [None if isinstance(label, float) and np.isnan(label) else label for label in X.columns]
+        return RawTable(values, labels, named=True)
     array = finite_csr(X) if sparse.issparse(X) else to_array(X)
     if array.ndim != 2:
         raise TableError(

@@ -43,6 +43,12 @@ def test_column_names_may_be_of_any_type(names):
     np.testing.assert_array_equal(reader.transform(frame[list(frame.columns[::-1])]), frame.to_numpy())
 
 
+def test_a_column_name_may_be_missing():
+    frame = pd.DataFrame(np.arange(6.0).reshape(3, 2), columns=[nan, 1.0])
+    reader = pickle.loads(pickle.dumps(TableReader().fit(frame)))
+    np.testing.assert_array_equal(reader.transform(frame.iloc[:, ::-1]), frame.to_numpy())
+
+
 @pytest.mark.parametrize(
     "form", [sparse.csr_matrix, sparse.csc_matrix, sparse.coo_matrix, sparse.csr_array, sparse.coo_array, pd.DataFrame]
 )
