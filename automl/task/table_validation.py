@@ -40,6 +40,8 @@ def check_table(X: Any) -> None:
         _check_shape(X.shape)
         _check_sparse(X)
         return
+    if _holds_names(X):
+        raise InvalidInputError("X is no table, but its values have names; pass pandas.DataFrame(X)")
     if hasattr(X, "to_pandas") and not isinstance(X, pd.DataFrame):
         X = X.to_pandas()
     if isinstance(X, pd.DataFrame):
@@ -58,6 +60,13 @@ def check_table(X: Any) -> None:
     elif array.dtype.kind == "O":
         for i in range(array.shape[1]):
             _check_column(pd.Series(array[:, i], dtype=object), f"column {i}")
+
+
+def _holds_names(X: Any) -> bool:
+    """Return whether X is a dictionary of columns, a list of dictionaries, or a structured array."""
+    if isinstance(X, np.ndarray):
+        return X.dtype.names is not None
+    return isinstance(X, dict) or (isinstance(X, list | tuple) and len(X) > 0 and isinstance(X[0], dict))
 
 
 def check_width(X: Any, n_features: int, estimator: str) -> None:

@@ -315,10 +315,11 @@ def _classes(values: Array) -> tuple[Array, Array]:
     try:
         classes, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
     except TypeError as error:
-        kinds = ", ".join(sorted({type(value).__name__ for value in values}))
-        raise InvalidInputError(
-            f"Unknown label type: y mixes values of the types {kinds}; turn all labels into strings"
-        ) from error
+        kinds = sorted({type(value).__name__ for value in values})
+        held = f"mixes values of the types {', '.join(kinds)}"
+        if len(kinds) == 1:
+            held = f"holds values of the type {kinds[0]}, which have no order"
+        raise InvalidInputError(f"Unknown label type: y {held}; turn all labels into strings") from error
     if len(classes) == 1:
         raise InvalidInputError(
             f"y holds only 1 class, {_plain(classes[0])!r}; at least 2 classes are needed for classification"
@@ -346,9 +347,13 @@ def as_numbers(values: Array) -> NDArray[np.float64]:
     InvalidInputError
         If they are not numbers.
     """
+    if values.dtype.kind == "m":
+        raise InvalidInputError("y holds durations, but regression needs numbers; pass seconds: y.dt.total_seconds()")
+    if values.dtype.kind == "M":
+        raise InvalidInputError("y holds dates, but regression needs numbers; pass days or seconds since a first date")
     if values.dtype.kind not in "iufb":
         try:
-            if any(isinstance(value, str | bytes) for value in values[:1]) or values.dtype.kind in "mM":
+            if any(isinstance(value, str | bytes) for value in values[:1]):
                 raise TypeError
             numbers = values.astype(np.float64)
         except (TypeError, ValueError) as error:

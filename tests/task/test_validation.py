@@ -1,6 +1,7 @@
 """Tests of the checks: each bad input is one clear error that names the argument or column and says how to fix it."""
 
 from decimal import Decimal
+from enum import Enum
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,12 @@ from automl.task.validation import (
     table_errors,
 )
 from pipelines.table.reader import TableReader
+
+
+class Color(Enum):
+    RED = "red"
+    BLUE = "blue"
+
 
 nan, inf = np.nan, np.inf
 GOOD = {
@@ -163,6 +170,9 @@ def test_good_tables_pass(table):
         (None, "X is None"),
         (np.ones(3), r"Expected 2D array, got 1D array instead\. Reshape your data"),
         ([1, 2, 3], "Reshape your data"),
+        ({"a": [1, 2], "b": [3, 4]}, r"its values have names; pass pandas\.DataFrame\(X\)"),
+        ([{"a": 1, "b": 2}, {"a": 3, "b": 4}], "its values have names"),
+        (np.array([(1, 2.0), (3, 4.0)], dtype=[("a", int), ("b", float)]), "its values have names"),
         (np.ones((2, 2, 2)), "got 3D array"),
         (np.ones((0, 2)), r"Found array with 0 sample\(s\) \(shape=\(0, 2\)\)"),
         (pd.DataFrame(index=range(3)), r"0 feature\(s\) \(shape=\(3, 0\)\) while a minimum of 1 is required\."),
@@ -284,6 +294,10 @@ def test_a_column_vector_is_flattened_with_scikit_learns_warning(y):
         ([1, 2, 3, 4], "class 1 of y .* if y is a quantity, use AutoMLRegressor"),
         ([0.5, 1.5, 2.5, 0.5], "Unknown label type: continuous.*use AutoMLRegressor"),
         (["a", 1, "a", 1], "Unknown label type: y mixes values of the types int, str; turn all labels into strings"),
+        (
+            [Color.RED, Color.BLUE] * 2,
+            "Unknown label type: y holds values of the type Color, which have no order; turn",
+        ),
         ([1j, 2j, 1j, 2j], "Complex data not supported"),
     ],
 )
@@ -298,7 +312,11 @@ def test_bad_classes_are_explained(y, message):
         ([5.0] * 4, r"y is constant \(5 in every row\); pass a target with at least 2"),
         (["a", "b", "a", "b"], "y holds values such as 'a', but regression needs numbers; use AutoMLClassifier"),
         (["1", "2", "3", "4"], r"y holds values such as '1', .* convert y with pd\.to_numeric"),
-        (pd.to_datetime(["2020-01-01"] * 4), "regression needs numbers"),
+        (pd.to_datetime(["2020-01-01"] * 4), "y holds dates, but regression needs numbers; pass days or seconds since"),
+        (
+            pd.to_timedelta([1, 2, 3, 4], unit="h"),
+            "y holds durations, but regression needs numbers; pass seconds: .*total",
+        ),
         ([1, 2, "x", 3], "regression needs numbers"),
         ([1, 2, nan, 3], "Input y contains NaN: 1 of 4 values are missing, the first in row 2"),
         ([1, 2, -inf, 3], "Input y contains infinity"),
