@@ -82,11 +82,11 @@ _NUMBER = re.compile(
     r"(?P<number>\d+(?:[.,' ]\d+)*[.,]?|[.,]\d+)"
     r"(?:(?:[eE]|[dD](?=[-+]))(?P<exponent>[-+]?\d{1,3})(?![\d.,])|\s?[x×*·]\s?10\^?(?P<power>[-+]?\d{1,2}))?\s*"
     r"(?P<more>\+(?=\s*[^\W\d_]))?\s*"
-    rf"(?P<suffix>(?:{_UNIT})[^()<>=]{{0,19}}?)?\s*"
+    rf"(?P<suffix>(?:{_UNIT})[^()<>=]{{0,19}}?|/\s?[1-9]\d{{0,3}})?\s*"
     r"(?P<close>\))?\s*"
     r"(?P<trail>[-+])?\s*"
 )
-_LEADING_ZERO = re.compile(r"\s*0\d+\s*")
+_LEADING_ZERO = re.compile(r"\s*0\d+\s*(?:/.*)?")
 
 
 def parse_numbers(texts: Texts) -> Floats:
@@ -291,7 +291,7 @@ def _is_quantity(texts: Texts, numbers: Floats, tokens: list[dict[str, Any]], fo
     whole = bool((numbers == np.round(numbers)).all())
     if found.units and found.units[0][1] != found.units[-1][1]:  # 1.5k is no whole number
         whole = all(found.is_whole(token) for token in tokens)
-    if whole and has_leading_zeros(texts):
+    if whole and (has_leading_zeros(texts) or len([unit for unit, _ in found.units if unit.startswith("||/")]) > 1):
         return False
     if whole and (_is_lettered(found) or found.has_several_units):  # "No. 12", "12A" and "7C"
         return False
@@ -355,7 +355,8 @@ def _units(tokens: list[dict[str, Any]], forced: bool) -> tuple[tuple[str, float
                 return tuple(dict([*first, *rest, *more]).items())
     named = [unit for unit in ordered if unit]
     frequent = named if forced else [unit for unit in named if counts[unit] >= MAX_ODD_SHARE * len(tokens)]
-    return tuple((unit, 1.0) for unit in (frequent if forced or len(frequent) <= _MAX_UNITS else named[:1]))
+    used = frequent if forced or len(frequent) <= _MAX_UNITS else named[:1]
+    return tuple((unit, 1 / int(unit[3:]) if unit.startswith("||/") else 1.0) for unit in used)  # "4.5/5" is 0.9
 
 
 def _with_suffix(parts: list[tuple[str, ...]], suffix: str) -> str:
