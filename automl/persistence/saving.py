@@ -26,14 +26,13 @@ from automl.persistence.manifest import (
     versions_for,
     write_manifest,
 )
-from automl.persistence.requirements import requirements
+from automl.persistence.requirements import model_libraries, requirements_text
 from automl.persistence.state import pack_parameters, parameter_names, scorers_of, split_attributes
 from automl.refit.rows import get_rows
 from automl.task.own_objects import pack
 from automl.trials.history import RunHistory
 from meta_db.files import replace_folder
 from pipelines import storage
-from pipelines.catalog import required_libraries
 from pipelines.component import task_type
 
 
@@ -91,7 +90,7 @@ def _write(estimator: Any, folder: Path) -> None:
     (folder / ESTIMATOR).write_bytes(storage.dump(prediction, external))
     (folder / SEARCH).write_bytes(storage.dump(_without_clock(search), external))
     (folder / CARD).write_text(model_card(about), encoding="utf-8", errors="backslashreplace")
-    (folder / REQUIREMENTS).write_text(requirements(about["libraries"]), encoding="utf-8")
+    (folder / REQUIREMENTS).write_text(requirements_text(about["libraries"]), encoding="utf-8")
     written = sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file())
     write_manifest(folder, about | {"files": {name: describe_file(folder / name) for name in written}})
 
@@ -130,7 +129,7 @@ def _without_clock(search: Mapping[str, Any]) -> dict[str, Any]:
 def describe(estimator: Any) -> dict[str, Any]:
     """Return the description of a fitted estimator, as values that JSON can hold: the manifest without the files."""
     ensemble, reader = estimator._ensemble, estimator._reader
-    libraries = sorted({name for c in ensemble.weights for name in required_libraries(c)})
+    libraries = sorted(model_libraries(estimator))
     dtypes = getattr(reader, "dtypes_", None) or [None] * len(reader.columns_)
     return {
         "format": FORMAT,

@@ -11,9 +11,9 @@ from typing import Any
 
 from automl.errors import InvalidInputError
 from automl.persistence.manifest import SEARCH
+from automl.persistence.requirements import model_libraries, server_requirements
 from automl.refit.rows import ROWS_FILE
 from automl.serving.model import ServedColumn, ServedModel
-from automl.serving.requirements import model_libraries, pinned_requirements
 from automl.serving.wheel import write_wheel
 from meta_db.files import find_folder, replace_folder
 
@@ -83,7 +83,7 @@ def write_package(source: Path, estimator: Any, out: Path) -> None:
     """
     check_out(out)
     libraries = model_libraries(estimator)
-    requirements = pinned_requirements(libraries)
+    requirements = server_requirements(libraries)
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     system = _OPENMP if "lightgbm" in libraries else ""
     served = ServedModel(estimator)

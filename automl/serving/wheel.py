@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 from automl.errors import InvalidInputError
-from automl.serving.requirements import OWN
+from automl.persistence.requirements import OWN
 
 _PACKAGES = ("automl", "meta_db", "metalearning", "pipelines")
 _LEFT_OUT = ("__pycache__", ".pyc")
