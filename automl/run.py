@@ -306,14 +306,18 @@ def _frontier(
     settings: RunSettings,
     budget: Budget,
 ) -> FrontierRecord | None:
-    """Return what smaller ensembles are made of; None where the rows are in the order of time."""
+    """Return what smaller ensembles are made of; None after an interrupt, or if the rows are in the order of time."""
     if is_forward_chaining(task.folds):
         return None
     left = float("inf")
     if budget.seconds is not None:
         left = min(_FRONTIER_SHARE * budget.seconds, 0.8 * (budget.seconds - budget.elapsed))
     deadline = time.monotonic() + left
-    return collect_frontier(history, artifacts, task, ensemble, loader, settings.random_state, deadline)
+    try:
+        return collect_frontier(history, artifacts, task, ensemble, loader, settings.random_state, deadline)
+    except KeyboardInterrupt:  # the ensemble is complete
+        logger.warning("interrupted: the model has no frontier_")
+        return None
 
 
 def _with_newest_rows(

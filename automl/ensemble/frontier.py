@@ -136,7 +136,7 @@ def collect_frontier(
         predictions=np.stack([*known, *(p for _, p in extras)]),
         y=y,
         sample_weight=weight,
-        metric=task.metric,
+        metric=task.metric.take(rows[kept]),
         random_state=random_state,
         one_row=np.array(one_row),
         per_row=np.array([cost.per_row for cost in costs]),
@@ -214,11 +214,12 @@ def _same(first: Entry, second: Entry) -> bool:
 def _without_one(record: FrontierRecord, weights: Array, counts: NDArray[np.intp]) -> Array:
     """Return the weights without the member that pays least for its time."""
     prices: dict[int, tuple[tuple[float, int], Array]] = {}
+    whole = _loss(record, _mean(record, weights))
     for i in np.flatnonzero(weights).tolist():
         smaller = weights.copy()
         smaller[i] = 0.0
         smaller /= smaller.sum()
-        growth = _loss(record, smaller) - _loss(record, weights)
+        growth = _loss(record, _mean(record, smaller)) - whole
         saved = counts[i] * record.one_row[i]
         prices[i] = (growth / max(saved, 1e-9), i), smaller
     return min(prices.values(), key=lambda pair: pair[0])[1]
@@ -228,25 +229,21 @@ def _mean(record: FrontierRecord, weights: Array) -> Array:
     return np.tensordot(weights, record.predictions, 1)
 
 
-def _loss(record: FrontierRecord, weights: Array, rows: Array | None = None) -> float:
-    p, y, w = _mean(record, weights), record.y, record.sample_weight
+def _loss(record: FrontierRecord, p: Array, rows: Array | None = None) -> float:
+    """Return the loss of predictions, on all rows of the record or on some of them."""
+    metric, y, w = record.metric, record.y, record.sample_weight
     if rows is not None:
-        p, y, w = p[rows], y[rows], None if w is None else w[rows]
-    return loss_or_nan(record.metric, y, p, w)
+        metric, p, y, w = metric.take(rows), p[rows], y[rows], None if w is None else w[rows]
+    return loss_or_nan(metric, y, p, w)
 
 
 def _entry(record: FrontierRecord, weights: Array, n_models: NDArray[np.intp], families: Sequence[str]) -> Entry:
     groups = np.random.default_rng(record.random_state).permutation(np.arange(len(record.y)) % _GROUPS)
     p = _mean(record, weights)
-    w = record.sample_weight
-    parts = []
-    for group in range(_GROUPS):
-        rows = np.flatnonzero(groups != group)
-        parts.append(loss_or_nan(record.metric, record.y[rows], p[rows], None if w is None else w[rows]))
-    losses = np.array(parts)
+    losses = np.array([_loss(record, p, np.flatnonzero(groups != group)) for group in range(_GROUPS)])
     losses = losses[np.isfinite(losses)]
     error = np.sqrt((_GROUPS - 1) / _GROUPS * ((losses - losses.mean()) ** 2).sum()) if len(losses) else np.nan
-    score = -loss_or_nan(record.metric, record.y, p, w)
+    score = -_loss(record, p)
     names = [
         f"{families[i]} ({weights[i]:.2f}, {n_models[i]} models)" if n_models[i] > 1 else
         f"{families[i]} ({weights[i]:.2f}, 1 model)"

@@ -197,7 +197,7 @@ def choose_members(
             if cost is not None and np.count_nonzero(weights) > 1:
                 costs = [cost(e) for e in candidates]
                 latest = max(deadline, time.monotonic() + _REMOVAL_SECONDS)
-                known = (task.y[rows], task.metric, task.weights(rows), random_state, latest)
+                known = (task.y[rows], task.metric.take(rows), task.weights(rows), random_state, latest)
                 weights = remove_costly(stacked, weights, costs, *known)
             best_loss = loss
             best = [Member(e, float(w)) for e, w in zip(candidates, weights, strict=True) if w > 0]

@@ -21,6 +21,7 @@ from automl.ensemble.frontier import (
 )
 from automl.ensemble.selection import Ensemble
 from automl.errors import InvalidInputError
+from automl.task.own_objects import check_loaded
 from automl.task.validation import is_number
 
 _MAX_MEASUREMENTS = 5  # of ensembles, until one meets a limit
@@ -51,13 +52,17 @@ def known_record(estimator: Any) -> FrontierRecord:
     ------
     AttributeError
         If the estimator has none.
+    InvalidInputError
+        If the scorer is the user's own, and `load` has not imported it.
     """
     record = getattr(estimator, "_frontier", None)
     if record is None:
         raise AttributeError(
             "this model has no frontier_ and cannot be made smaller: the rows are in the order of time, or it was "
-            "loaded with for_prediction=True, or refit has changed its models; use the model as fit has returned it"
+            "loaded with for_prediction=True, or refit has changed its models, or its fit was interrupted; use the "
+            "model as an uninterrupted fit has returned it"
         )
+    check_loaded({"scoring": record.metric.scorer})
     return record
 
 

@@ -54,7 +54,7 @@ def remove_costly(
     groups = rng.permutation(np.arange(len(rows)) % _GROUPS)
     used = np.flatnonzero(weights)
     p = predictions[used][:, rows]
-    losses = _loss_function(y[rows], metric, None if sample_weight is None else sample_weight[rows])
+    losses = _loss_function(y[rows], metric.take(rows), None if sample_weight is None else sample_weight[rows])
     whole = np.tensordot(weights[used], p, 1)
     parts = [np.flatnonzero(groups != group) for group in range(_GROUPS)]
     reference, by_part = losses(whole, None), np.array([losses(whole, part) for part in parts])
@@ -92,6 +92,6 @@ def _loss_function(y: Array, metric: Metric, w: Array | None) -> Callable[[Array
     def loss(p: Array, part: Array | None) -> float:
         if part is None:
             return loss_or_nan(metric, y, p, w)
-        return loss_or_nan(metric, y[part], p[part], None if w is None else w[part])
+        return loss_or_nan(metric.take(part), y[part], p[part], None if w is None else w[part])
 
     return loss

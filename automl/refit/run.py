@@ -27,6 +27,7 @@ from automl.refit.new_rows import check_classes, keep_reasons, known_kinds, seen
 from automl.refit.report import RefitReport
 from automl.refit.rows import TrainingRows, get_rows
 from automl.task.metrics import loss_or_nan
+from automl.task.own_objects import check_loaded
 from automl.task.prepare import PreparedTask, TrainingData, prepare
 from automl.task.splits import is_forward_chaining
 from automl.task.table_validation import check_table
@@ -208,6 +209,7 @@ def _fold_limit(expected: Mapping[Configuration, FitFacts], member: _Member, gro
 
 def _prepare(estimator: Any, data: TrainingData, notes: list[str]) -> tuple[PreparedTask, Any]:
     """Check the new rows, and return their task and their table with the columns of the training table."""
+    check_loaded({"scoring": estimator.scoring})
     check_table(data.X)
     X = take_columns(estimator._reader, data.X, notes)
     _, classes = check_target(data.y, X, estimator._is_classifier)

@@ -108,3 +108,45 @@ def test_time_ordered_rows_have_no_frontier():
 def test_a_wrong_limit_of_the_search_is_one_error(limit):
     with pytest.raises(InvalidInputError, match="max_predict_milliseconds must be a finite number of milliseconds"):
         AutoMLClassifier(**FAST, max_predict_milliseconds=limit).fit(X, Y)
+
+
+def saved_amount(estimator, table, y):
+    """The amounts of the rows that are found; it reads the table beside the predictions."""
+    found = np.asarray(estimator.predict(table)) == np.asarray(y)
+    return float(np.average(found, weights=np.abs(np.asarray(table)[:, 0])))
+
+
+@pytest.fixture(scope="module")
+def amounts():
+    settings = {**SETTINGS, "include": ["logistic_regression", "decision_tree"], "max_trials": 2, "cv": 2}
+    return AutoMLClassifier(**settings, scoring=saved_amount).fit(X, Y)
+
+
+def test_a_scorer_that_reads_the_table_gets_the_rows_of_the_predictions(amounts):
+    table = amounts.frontier_
+    assert table[["score", "low", "high"]].notna().all(axis=None)
+    alone = amounts.leaderboard_["score"].max()
+    assert table["score"].max() == pytest.approx(alone, abs=0.05)
+    assert amounts.slim(max_loss=1).predict(X).shape == (400,)
+
+
+def test_the_frontier_of_a_loaded_model_asks_for_the_scorer_of_the_user(amounts, tmp_path):
+    amounts.save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    with pytest.raises(InvalidInputError, match="trusted="):
+        _ = again.frontier_
+    with pytest.raises(InvalidInputError, match="trusted="):
+        again.slim(max_loss=1)
+    with pytest.raises(InvalidInputError, match="trusted="):
+        again.refit(X, Y)
+
+
+def test_a_run_that_is_interrupted_while_it_measures_smaller_ensembles_keeps_its_model(monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("automl.ensemble.frontier.prediction_cost", interrupt)
+    clf = AutoMLClassifier(**{**SETTINGS, "include": ["decision_tree"], "max_trials": 1, "cv": 2}).fit(X, Y)
+    assert clf.predict(X).shape == (400,)
+    with pytest.raises(AttributeError, match="interrupted"):
+        _ = clf.frontier_
