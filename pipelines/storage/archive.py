@@ -33,6 +33,7 @@ from pipelines.storage.errors import StorageError
 FORMAT = 1
 _OBJECTS, _ARRAYS = "objects.json", "arrays.safetensors"
 _LOCAL_HEADER = 30  # bytes before the name of an entry
+_LEAST_ITEMS, _ITEMS_PER_BYTE = 100_000, 10  # of lists with equal items, which take no bytes for each item
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest time of zip; equal models have equal archives
 
 
@@ -105,7 +106,8 @@ def load(data: bytes, trusted: Collection[str] = (), external: Mapping[str, Any]
     """
     try:
         content, entries = _read(data)
-        decoder = Decoder(content["types"], _arrays(entries), entries, trusted, external or {}, len(data))
+        most_items = _LEAST_ITEMS + _ITEMS_PER_BYTE * len(data)
+        decoder = Decoder(content["types"], _arrays(entries), entries, trusted, external or {}, most_items)
         return decoder.decode(content["root"])
     except StorageError:
         raise

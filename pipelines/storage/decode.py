@@ -55,7 +55,7 @@ class Decoder:
         Types and functions that are trusted beside those of this package.
     external : mapping of str to object
     most_items : int
-        Largest number of items of a list.
+        Largest number of items of all lists together that the archive gives by their number only.
     """
 
     def __init__(
@@ -70,7 +70,7 @@ class Decoder:
         self._names = [(str(module), str(name)) for module, name in type_names]
         self._arrays, self._files = arrays, files
         self._trusted, self._external = frozenset(trusted), external
-        self._most_items = most_items
+        self._items_left = most_items
         self._imported: dict[int, Any] = {}
         self._seen: list[Any] = []
         check_trusted(self._names, self._trusted)
@@ -130,9 +130,10 @@ class Decoder:
         return self._seen[at]
 
     def count(self, n: Any) -> int:
-        """Return a number of items, which may not be larger than any archive of its size can hold."""
-        if not isinstance(n, int) or not 0 <= n <= self._most_items:
+        """Return a number of items, which are counted together: a small archive may not fill the memory."""
+        if not isinstance(n, int) or not 0 <= n <= self._items_left:
             raise StorageError("the content is damaged: a list is too long")
+        self._items_left -= n
         return n
 
     def new(self, number: int, n: int = 1) -> list[Any]:

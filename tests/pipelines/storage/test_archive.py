@@ -299,6 +299,23 @@ def _read_with_libraries(family, files, folder):
         assert catboost.CatBoost().load_model(str(folder / "catboost-0.cbm")).tree_count_ > 0
 
 
+def test_a_small_archive_cannot_fill_the_memory():
+    archive = storage.dump([])
+    with zipfile.ZipFile(io.BytesIO(archive)) as source:
+        content = json.loads(source.read("objects.json"))
+    content["root"] = [{"series": {"same": 0, "n": 30_000}} for _ in range(1_000)]
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as target:
+        target.writestr("objects.json", json.dumps(content))
+    with pytest.raises(storage.StorageError, match="a list is too long"):
+        storage.load(buffer.getvalue())
+
+
+def test_a_wide_table_of_equal_columns_can_be_read_again():
+    reader = TableReader().fit(pd.DataFrame(np.ones((3, 5_000)) * [[0.0], [1.0], [2.0]]))
+    assert len(_again(reader).columns_) == 5_000
+
+
 def test_arrays_of_the_library_safetensors_can_be_read():
     from safetensors.numpy import save
 
