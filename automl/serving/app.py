@@ -13,6 +13,7 @@ from typing import Any
 
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from automl.base import BaseAutoML
@@ -141,6 +142,8 @@ class ServedApp:
         except TimeoutError:
             message = f"the body did not arrive within {self.limits.seconds:g} s"
             raise RequestError(408, message, headers={"Connection": "close"}) from None
+        except ClientDisconnect:  # nobody reads the answer; it is counted as an error of the client
+            raise RequestError(400, "the client left before the end of the body") from None
         if size > most:
             raise too_large
         return b"".join(parts)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from automl import AutoMLRegressor
+from automl.serving.app import ServedApp, ServerLimits
 from automl.serving.model import ServedModel
 from tests.serving.conftest import as_json, client_of, make_rows
 
@@ -279,6 +280,25 @@ def test_a_body_that_does_not_arrive_gets_408(estimator):
     with client_of(estimator, seconds=0.2) as post:
         answer = post("/predict", content=slowly(), headers={"Content-Type": "application/json"})[0]
     assert answer.status_code == 408
+
+
+def test_a_client_that_leaves_before_the_end_of_its_body_is_no_error_of_the_server(estimator, caplog):
+    async def receive():
+        return {"type": "http.disconnect"}
+
+    async def send(message):
+        return None
+
+    app = ServedApp(estimator, ServerLimits())
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
+        "path": "/predict", "raw_path": b"/predict", "root_path": "", "query_string": b"",
+        "headers": [(b"content-type", b"application/json")],
+    }  # fmt: skip
+    asyncio.run(app.asgi(scope, receive, send))
+    app.pool.close()
+    assert 'automl_requests_total{code="400",path="/predict"} 1.0' in app.metrics.text().decode()
+    assert "Traceback" not in caplog.text
 
 
 @pytest.mark.parametrize("values", [[[1, "a"], [2, "b"]] * 15, np.arange(60.0).reshape(30, 2)])
