@@ -103,7 +103,7 @@ def load(path: str | os.PathLike[str], *, for_prediction: bool = False, trusted:
     if ROWS_FILE in files:
         if not for_prediction:
             check_file(folder, ROWS_FILE, files)
-        estimator._rows = SavedRows(folder)
+        estimator._rows = SavedRows(folder.absolute(), str(dict(files[ROWS_FILE]).get("sha256")))
     else:
         estimator._rows = None
     return estimator

@@ -183,10 +183,15 @@ def read_file(folder: Path, name: str, files: Mapping[str, Any]) -> bytes:
         n_bytes, expected = files[name]["bytes"], files[name]["sha256"]
     except (KeyError, TypeError):
         raise damaged(folder, MANIFEST, f"it does not list '{name}'") from None
+    path = folder / name
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise damaged(folder, MANIFEST, f"it lists '{name}', which is outside of the folder")
     try:
-        if (folder / name).stat().st_size != n_bytes:
+        if path.exists() and not path.is_file():  # a pipe or a device may have no end
+            raise damaged(folder, name, "it is no file")
+        if path.stat().st_size != n_bytes:
             raise damaged(folder, name, f"it should have {n_bytes} bytes")
-        content = (folder / name).read_bytes()
+        content = path.read_bytes()
     except OSError as error:
         raise damaged(folder, name, error.strerror or str(error)) from error
     if checksum(content) != expected:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from dataclasses import dataclass
@@ -143,12 +144,27 @@ class SavedRows:
     Attributes
     ----------
     folder : Path
+    sha256 : str
+        Checksum of the file; another model may have taken its place after this one was loaded.
     """
 
     folder: Path
+    sha256: str
 
     def read(self) -> TrainingRows:
-        """Return the rows; see `TrainingRows.read`."""
+        """Return the rows.
+
+        Raises
+        ------
+        InvalidInputError
+            If the file is missing, damaged, or of another model.
+        """
+        path = self.folder / ROWS_FILE
+        if path.is_file():
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+            if found != self.sha256:
+                raise InvalidInputError(_NO_ROWS.format(reason=f"'{path}' is damaged, or of another model"))
         return TrainingRows.read(self.folder)
 
 

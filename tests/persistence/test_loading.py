@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import _pickle
+import hashlib
 import io
 import json
+import os
 import pickle
+import shutil
 import sys
 import threading
 from pathlib import Path
@@ -20,9 +23,10 @@ from sklearn.model_selection import KFold, StratifiedKFold
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.errors import InvalidInputError
+from automl.persistence.manifest import read_file, read_manifest
 from automl.task.own_objects import NotLoaded, pack, unpack
 from benchmarks import damaged_models
-from tests.factories import FAST
+from tests.factories import FAST, edit_manifest
 
 FAMILIES = ["lightgbm", "decision_tree", "logistic_regression"]
 
@@ -195,6 +199,28 @@ def test_a_model_of_the_pickle_format_is_one_message(tmp_path):
     (tmp_path / "model.pkl").write_bytes(b"not read")
     with pytest.raises(InvalidInputError, match=r"older version of cash-automl \(0.1.0, format 2.*fit and save"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["/dev/zero", "../secret"])
+def test_a_manifest_cannot_name_files_outside_of_the_folder(saved, tmp_path, name):
+    _, folder, _ = saved
+    shutil.copytree(folder, tmp_path / "model")
+    (tmp_path / "secret").write_bytes(b"")
+    empty = {"bytes": 0, "sha256": hashlib.sha256(b"").hexdigest()}
+    edit_manifest(tmp_path / "model", lambda content: content["files"].update({name: empty}))
+    manifest = read_manifest(tmp_path / "model")
+    with pytest.raises(InvalidInputError, match="outside of the folder"):
+        read_file(tmp_path / "model", name, manifest["files"])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_in_the_folder_is_one_error(saved, tmp_path):
+    _, folder, _ = saved
+    shutil.copytree(folder, tmp_path / "model")
+    (tmp_path / "model" / "estimator.zip").unlink()
+    os.mkfifo(tmp_path / "model" / "estimator.zip")
+    with pytest.raises(InvalidInputError, match=r"estimator.zip.*it is no file"):
+        load(tmp_path / "model")
 
 
 def test_every_named_scorer_is_saved_as_it_is():

@@ -191,6 +191,20 @@ def test_rows_of_a_sparse_table_with_weights_are_saved(tmp_path):
     np.testing.assert_array_equal(rows.groups, np.arange(90) // 3)
 
 
+@pytest.mark.parametrize("for_prediction", [False, True])
+def test_rows_of_a_model_that_was_saved_later_in_the_same_folder_are_not_used(
+    classifier, refitted, tmp_path, monkeypatch, for_prediction
+):
+    monkeypatch.chdir(tmp_path)
+    classifier.save("model", rows=True)
+    loaded = load("model", for_prediction=for_prediction)
+    monkeypatch.chdir(tmp_path.parent)
+    assert len(loaded._rows.read().y) == 240
+    refitted.save(tmp_path / "model", rows=True)
+    with pytest.raises(InvalidInputError, match=r"rows.npz' is damaged, or of another model; pass a table"):
+        loaded.refit()
+
+
 def test_rows_stay_on_disk_where_the_run_has_a_folder(tmp_path):
     X, y = make_table()
     model = AutoMLClassifier(**FAST, store=tmp_path / "run").fit(X, y)
