@@ -55,7 +55,7 @@ def predict(model: Pipeline, X: Any, n_classes: int) -> NDArray[np.floating]:
     Raises
     ------
     InvalidPredictionsError
-        If a prediction is not finite, or if the number of predictions is not that of the rows of `X`.
+        If a prediction is not finite, or if there is not one row of predictions for each row of `X`.
     """
     n_rows = X.shape[0]
     for _, step in model.steps[:-1]:
@@ -74,18 +74,22 @@ def as_predictions(output: Any, classes: Any, n_classes: int, n_rows: int) -> ND
     Raises
     ------
     InvalidPredictionsError
-        If a prediction is not finite, or if the number of predictions is not `n_rows`.
+        If a prediction is not finite, or if there is not one row of predictions for each row of the table.
     """
     out: NDArray[np.floating]
     if n_classes:
-        out = np.zeros((n_rows, n_classes), dtype=np.float32)
-        if len(output) == n_rows:
-            out[:, np.asarray(classes, dtype=np.intp)] = output
+        out, positions = np.zeros((n_rows, n_classes), dtype=np.float32), np.asarray(classes, dtype=np.intp)
+        fits = np.shape(output) == (n_rows, len(positions))  # NumPy would repeat a single column or row
+        if fits:
+            out[:, positions] = output
     else:
         # Four bytes are enough for probabilities, but not for a target that is much larger than its spread.
-        output = out = np.asarray(output, dtype=np.float64).reshape(-1)
-    if len(output) != n_rows or not np.isfinite(out).all():
-        raise InvalidPredictionsError("predictions are not finite" if len(output) == n_rows else "wrong number of rows")
+        out = np.asarray(output, dtype=np.float64).reshape(-1)
+        fits = len(out) == n_rows
+    if not fits:
+        raise InvalidPredictionsError(f"the predictions have the shape {np.shape(output)} for {n_rows} rows")
+    if not np.isfinite(out).all():
+        raise InvalidPredictionsError("predictions are not finite")
     return out
 
 
