@@ -182,7 +182,9 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
         facts = {c: facts_from_folds(folds[c], shares) for c in weights}
         models, late = train_on_all_rows(facts, executor, artifacts, seed)
         notes += [f"{c.family} keeps the models of its folds: {reason}" for c, reason in late.items()]
-        kept = {c: [models[c]] if c in models else [artifacts.model(c, f) for f in sorted(folds[c])] for c in weights}
+        # In the order of time, models of older folds have not seen the newest rows.
+        predicting = range(1 if is_forward_chaining(task.folds) else len(task.folds))
+        kept = {c: [models[c]] if c in models else [artifacts.model(c, f) for f in predicting] for c in weights}
     total = sum(member.bag.weight for member in members)
     bags = [replace(m.bag, weight=m.bag.weight / total, models=kept[m.configuration]) for m in members]
     scores = _compare(estimator, X, task, fitted, prepared, notes)
