@@ -327,19 +327,18 @@ def _with_newest_rows(
     if not is_forward_chaining(task.folds):
         return ensemble
     left = float("inf") if budget.seconds is None else budget.seconds - budget.elapsed
-    executor = make_executor(
-        settings.executor, artifacts.folder, task, settings.n_jobs, settings.memory_limit, settings.device
-    )
-    try:
-        shares = TrainingRows.from_task(task).train_shares
-        deadline = time.monotonic() + _NEWEST_ROWS_END * left
-        seed = settings.random_state
-        bags = train_newest_rows(ensemble.bags, history, shares, executor, artifacts, seed, deadline)
-    except KeyboardInterrupt:
-        logger.warning("interrupted: the models of the newest fold predict, which have not seen the newest rows")
-        return ensemble
-    finally:
-        executor.shutdown()
+    deadline = time.monotonic() + _NEWEST_ROWS_END * left
+    shares, seed = TrainingRows.from_task(task).train_shares, settings.random_state
+    with ExitStack() as stack:
+        try:
+            executor = make_executor(
+                settings.executor, artifacts.folder, task, settings.n_jobs, settings.memory_limit, settings.device
+            )
+            stack.callback(executor.shutdown)
+            bags = train_newest_rows(ensemble.bags, history, shares, executor, artifacts, seed, deadline)
+        except KeyboardInterrupt:
+            logger.warning("interrupted: the models of the newest fold predict, which have not seen the newest rows")
+            return ensemble
     return replace(ensemble, bags=bags)
 
 

@@ -12,6 +12,7 @@ from sklearn.model_selection import TimeSeriesSplit
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.errors import InvalidInputError
+from automl.execute.catalog import make_executor
 from automl.refit.members import FitFacts, facts_from_folds
 from automl.refit.report import RefitReport
 from automl.trials.trial import FoldResult
@@ -213,6 +214,23 @@ def test_rows_stay_on_disk_where_the_run_has_a_folder(tmp_path):
     (tmp_path / "run" / "run.json").unlink()
     with pytest.raises(InvalidInputError, match="does not hold the run of this model"):
         model.refit()
+
+
+def test_an_interrupt_at_the_start_of_the_training_on_the_newest_rows_keeps_the_models(monkeypatch):
+    started = []
+
+    def interrupt_second(*arguments):
+        started.append(1)
+        if len(started) == 2:
+            raise KeyboardInterrupt
+        return make_executor(*arguments)
+
+    monkeypatch.setattr("automl.run.make_executor", interrupt_second)
+    X, y = make_table()
+    settings = FAST | {"include": ["decision_tree"], "max_trials": 1, "cv": TimeSeriesSplit(3)}
+    model = AutoMLClassifier(**settings).fit(X, y)
+    assert len(started) == 2
+    assert len(model.predict(X)) == len(X)
 
 
 def test_the_final_model_has_seen_the_newest_rows():
