@@ -41,7 +41,7 @@ class _Cell(NamedTuple):
 
 
 class _PreparedRows(NamedTuple):
-    """The training rows of a fold behind the steps before the model, and these fitted steps."""
+    """The training rows of a fold as the steps before the model have transformed them, and these fitted steps."""
 
     steps: list[Any]
     table: Any

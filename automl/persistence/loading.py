@@ -66,7 +66,7 @@ def load(path: str | os.PathLike[str], *, for_prediction: bool = False, trusted:
     Warns
     -----
     UserWarning
-        If the installed libraries have other versions than those that fitted the model.
+        If the versions of installed libraries differ from the versions that fitted the model.
 
     Examples
     --------

@@ -26,7 +26,7 @@ _LIBRARIES = ("cash-automl", "scikit-learn", "numpy", "pandas", "lightgbm", "xgb
 
 
 def library_versions(names: Iterable[str] = _LIBRARIES) -> dict[str, str]:
-    """Return the installed versions of libraries; those that are not installed are left out."""
+    """Return the installed versions of libraries; libraries that are not installed are left out."""
     found = {}
     for name in names:
         try:

@@ -50,7 +50,7 @@ def pack_parameters(estimator: Any) -> dict[str, Any]:
 
 
 def unpack_parameters(saved: Mapping[str, Any], kind: type, trusted: Collection[str]) -> dict[str, Any]:
-    """Return the parameters; those that this version does not know are left out, and new ones have their defaults."""
+    """Return the parameters without names that this version does not know; new parameters have their defaults."""
     known = inspect.signature(kind).parameters
     values = {name: parameter.default for name, parameter in known.items()}
     for name, value in saved.items():

@@ -259,7 +259,7 @@ def _members(estimator: Any, task: Task, notes: list[str]) -> list[_Member]:
 def _train_folds(
     limits: Mapping[Configuration, float], executor: Executor, task: Task, seed: int
 ) -> tuple[dict[Configuration, dict[int, FoldResult]], dict[Configuration, str]]:
-    """Train all configurations on all folds; return the results of those that finished, and why others failed."""
+    """Train all configurations on all folds; return the results of finished configurations, and why others failed."""
     every = tuple(range(len(task.folds)))
     trials = []
     for configuration, limit in limits.items():

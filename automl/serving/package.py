@@ -24,7 +24,7 @@ FROM python:{python}-slim
 {system}RUN useradd --create-home --uid 10001 automl
 WORKDIR /app
 COPY requirements.txt *.whl ./
-# The wheel requires the libraries of all models; requirements.txt has those that this model needs.
+# The wheel requires the libraries of all models; requirements.txt has the libraries of this model.
 RUN pip install --no-cache-dir -r requirements.txt && pip install --no-cache-dir --no-deps ./*.whl
 COPY model model
 USER automl

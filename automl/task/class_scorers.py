@@ -23,7 +23,7 @@ NAMES = (*CLASS_MEANS, *_ROW_MEANS)
 
 @dataclass(frozen=True)
 class AllClassesScorer:
-    """A scorer of scikit-learn that knows all classes, also those that the scored rows lack.
+    """A scorer of scikit-learn that knows all classes, also classes that the scored rows lack.
 
     Areas under ROC curves are then means over the classes of the scored rows.
 

@@ -29,7 +29,7 @@ def find_rows(X: Any, table: Any) -> Array:
     Raises
     ------
     ValueError
-        If the rows cannot be told from the table.
+        If the table does not show which of its rows these are.
     """
     n_rows = table.shape[0]
     if isinstance(X, pd.DataFrame) and isinstance(table, pd.DataFrame):

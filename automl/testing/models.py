@@ -142,7 +142,7 @@ class ModelContract:
         sys.setswitchinterval(1e-5)  # threads change places often
         try:
             with ThreadPoolExecutor(n_threads) as pool:
-                for _ in range(8):  # the first predictions of a loaded model are those that most often fail
+                for _ in range(8):  # the first predictions of a loaded model fail most often
                     loaded = pickle.loads(pickle.dumps(fitted))
                     calls = [pool.submit(predict, loaded, X) for _ in range(4 * n_threads)]
                     assert all(np.array_equal(call.result(), expected) for call in calls), (
