@@ -176,10 +176,8 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         )
         stop_reason = "interrupted" if interrupted else stop_reason
         frontier = None if interrupted else _frontier(ensemble, history, artifacts, loader, task, settings, budget)
-        if monitor is None:
-            return RunResult(history, ensemble, record, stop_reason, frontier=frontier)
-        monitor.finish(ensemble, history, budget.elapsed)
-        return RunResult(history, ensemble, record, stop_reason, monitor.curve, frontier)
+        curve = None if monitor is None else _guard_curve(monitor, ensemble, history, budget)
+        return RunResult(history, ensemble, record, stop_reason, curve, frontier)
 
 
 def _forecasts(task: Task, settings: RunSettings, executor: Executor) -> tuple[RuntimeModel, Limits]:
@@ -318,6 +316,15 @@ def _frontier(
     except KeyboardInterrupt:  # the ensemble is complete
         logger.warning("interrupted: the model has no frontier_")
         return None
+
+
+def _guard_curve(monitor: GuardMonitor, ensemble: Ensemble, history: RunHistory, budget: Budget) -> pd.DataFrame:
+    """Return the curve of the guard, which ends with the ensemble unless the user interrupts its scoring."""
+    try:
+        monitor.finish(ensemble, history, budget.elapsed)
+    except KeyboardInterrupt:
+        logger.warning("interrupted: guard_curve_ lacks the row of the ensemble")
+    return monitor.curve
 
 
 def _with_newest_rows(

@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
@@ -141,12 +142,17 @@ def test_the_frontier_of_a_loaded_model_asks_for_the_scorer_of_the_user(amounts,
         again.refit(X, Y)
 
 
-def test_a_run_that_is_interrupted_while_it_measures_smaller_ensembles_keeps_its_model(monkeypatch):
+@pytest.mark.parametrize("at", ["automl.ensemble.frontier.prediction_cost", "automl.guard.out_of_fold"])
+def test_a_run_that_is_interrupted_after_its_ensemble_was_built_keeps_its_model(monkeypatch, at):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("automl.ensemble.frontier.prediction_cost", interrupt)
-    clf = AutoMLClassifier(**{**SETTINGS, "include": ["decision_tree"], "max_trials": 1, "cv": 2}).fit(X, Y)
+    monkeypatch.setattr(at, interrupt)
+    settings = {**SETTINGS, "include": ["decision_tree"], "max_trials": 1, "cv": 2, "guard": 0.2}
+    clf = AutoMLClassifier(**settings).fit(X, Y)
     assert clf.predict(X).shape == (400,)
-    with pytest.raises(AttributeError, match="interrupted"):
-        _ = clf.frontier_
+    if "frontier" in at:
+        with pytest.raises(AttributeError, match="interrupted"):
+            _ = clf.frontier_
+    else:
+        assert isinstance(clf.guard_curve_, pd.DataFrame)
