@@ -59,8 +59,8 @@ def _convert(X: Any) -> RawTable:
         all_sparse = X.shape[1] > 0 and all(isinstance(d, pd.SparseDtype) and d.fill_value == 0 for d in X.dtypes)
         values = finite_csr(X.sparse.to_coo()) if all_sparse else X  # type: ignore[attr-defined]
         # NaN is not equal to itself, so that such a column could not be found again by its name.
-        labels = [None if isinstance(label, float) and np.isnan(label) else label for label in X.columns]
-        return RawTable(values, labels, named=True)
+        names: list[Any] = [None if isinstance(n, float) and np.isnan(n) else n for n in X.columns]
+        return RawTable(values, names, named=True)
     array = finite_csr(X) if sparse.issparse(X) else to_array(X)
     if array.ndim != 2:
         raise TableError(
