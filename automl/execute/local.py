@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from automl.errors import NoWorkersError
+from automl.execute.groups import kill_group, kill_survivors
 from automl.execute.machine import fleet_size, resident_memory
 from automl.execute.processes import start_process
 from automl.execute.worker import main as worker_main
@@ -59,13 +60,18 @@ class _Worker:
         return resident_memory(self.process.pid)
 
     def kill(self) -> None:
+        """End the process and all processes that it has started, and wait for its end."""
         try:
             for child in psutil.Process(self.process.pid).children(recursive=True):
                 child.kill()
         except (psutil.Error, OSError):  # it has ended, or this process has too many open files to look
             pass
-        self.process.kill()
-        self.process.join()
+        if self.process.exitcode in (None, 255):  # 255: nobody has seen its end
+            kill_group(self.process.pid)
+            self.process.kill()
+            self.process.join()
+        else:
+            kill_survivors(self.process.pid)
         self.process.close()
 
 
@@ -111,6 +117,8 @@ class LocalExecutor:
         except BaseException:
             for worker in self._workers:
                 worker.kill()
+            self._wake.close()  # with few descriptors left, the caller needs these to remove the folder
+            self._wake_receiver.close()
             raise
         self._thread = threading.Thread(target=self._supervise, name="automl-executor", daemon=True)
         self._thread.start()
@@ -164,12 +172,15 @@ class LocalExecutor:
             self._assign_jobs()
             busy = any(worker.job for worker in self._workers)
             handles = [self._wake_receiver, *(worker.connection for worker in self._workers)]
-            for handle in wait(handles, timeout=_POLL if busy else None):
-                if handle is self._wake_receiver:
-                    self._wake_receiver.recv_bytes()
-                else:
-                    worker = next(w for w in self._workers if w.connection is handle)
+            ends = [worker.process.end for worker in self._workers if worker.process.end is not None]
+            ready = wait([*handles, *ends], timeout=_POLL if busy else None)
+            if self._wake_receiver in ready:
+                self._wake_receiver.recv_bytes()
+            for worker in list(self._workers):
+                if worker.connection in ready:
                     self._receive(worker)
+                elif worker.process.end in ready and worker.process.exitcode not in (None, 255):
+                    self._replace_dead(worker)  # a process that it has forked holds the connection open
             for worker in self._workers:
                 self._enforce_limits(worker)
 
@@ -194,10 +205,7 @@ class LocalExecutor:
         try:
             message = worker.connection.recv()
         except (EOFError, OSError):
-            worker.process.join(1.0)
-            code = worker.process.exitcode
-            self._failed_starts += not worker.ready
-            self._replace(worker, Status.CRASH, f"the worker process died with exit code {code}")
+            self._replace_dead(worker)
             return
         if message is None:
             worker.ready = True
@@ -209,6 +217,11 @@ class LocalExecutor:
         assert job is not None
         peak = max(job.peak, worker.memory())
         job.future.set_result([replace(result, peak_memory=peak) for result in message])
+
+    def _replace_dead(self, worker: _Worker) -> None:
+        worker.process.join(1.0)
+        self._failed_starts += not worker.ready
+        self._replace(worker, Status.CRASH, f"the worker process died with exit code {worker.process.exitcode}")
 
     def _enforce_limits(self, worker: _Worker) -> None:
         job = worker.job

@@ -66,6 +66,11 @@ class ChildProcess:
         self._wait(0.0)
         return self._exitcode
 
+    @property
+    def end(self) -> Connection | None:
+        """A connection that becomes readable when the process ends; None if only its own connection shows this."""
+        return self._status if self._exitcode is None else None
+
     def join(self, timeout: float | None = None) -> None:
         """Wait until the process has ended, at most `timeout` seconds."""
         self._wait(timeout)
@@ -97,6 +102,10 @@ class _LoneProcess(ChildProcess):
     def __init__(self, process: subprocess.Popen[bytes], connection: Connection):
         self._process = process
         super().__init__(process.pid, connection, connection)
+
+    @property
+    def end(self) -> None:
+        return None
 
     def _wait(self, timeout: float | None) -> None:
         with suppress(subprocess.TimeoutExpired):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -12,6 +11,7 @@ from threadpoolctl import threadpool_limits
 
 from automl.execute.evaluate import evaluate, import_libraries
 from automl.execute.fork_server import wait_for_hangup
+from automl.execute.groups import end_own_group, lead_group
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.trial import Status, TrialResult
@@ -31,6 +31,7 @@ def main(connection: Connection, folder: str, n_threads: int, device: str, own_s
     own_scorer : bytes, optional
         Result of `Task.own_scorer`.
     """
+    lead_group()
     threading.Thread(target=_end_with_parent, args=(connection,), name="automl-parent", daemon=True).start()
     task = Task.open(Path(folder), own_scorer)
     artifacts = Artifacts(Path(folder))
@@ -49,6 +50,6 @@ def main(connection: Connection, folder: str, n_threads: int, device: str, own_s
 
 
 def _end_with_parent(connection: Connection) -> None:
-    """End the process, also in the middle of a trial, when the parent has died."""
+    """End the process and its children, also in the middle of a trial, when the parent has died."""
     wait_for_hangup(connection)
-    os._exit(1)
+    end_own_group()

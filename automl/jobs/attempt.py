@@ -23,6 +23,7 @@ from sklearn.base import is_classifier
 
 from automl import persistence
 from automl.errors import AutoMLError, InvalidInputError, NothingFittedError
+from automl.execute.groups import end_own_group
 from automl.jobs.folders import JobFolder, LockedError, lock
 from automl.jobs.job import Job
 from automl.jobs.tables import SplitData, load_object, read_data
@@ -99,7 +100,7 @@ def main(connection: Connection, assignment: Assignment) -> None:
     except KeyboardInterrupt:
         outcome = Outcome(AttemptStatus.CANCELLED, "cancelled")
     connection.send(outcome)
-    _end_group()  # without the libraries' cleanup, which is not needed at the end of a process
+    end_own_group()  # without the libraries' cleanup, which is not needed at the end of a process
 
 
 def _end_with_runner(connection: Connection) -> None:
@@ -107,17 +108,7 @@ def _end_with_runner(connection: Connection) -> None:
     try:
         connection.recv()
     except (EOFError, OSError):
-        _end_group()
-
-
-def _end_group() -> None:
-    """End this process and all processes that it started.
-
-    The process does this itself: only a member of the group knows that the number still belongs to the group.
-    """
-    if hasattr(os, "killpg"):
-        os.killpg(os.getpgrp(), signal.SIGKILL)
-    os._exit(1)
+        end_own_group()
 
 
 def _attempt(assignment: Assignment, interrupt: _Interrupt) -> Outcome:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from contextlib import suppress
 
-import psutil
-
+from automl.execute.groups import kill_group, kill_survivors
 from automl.execute.machine import resident_memory
 from automl.execute.processes import start_process
 from automl.jobs import attempt
@@ -58,28 +56,12 @@ class JobProcess:
     def kill(self) -> None:
         """End the process and all processes that it started, and wait for its end."""
         if self._has_ended():
-            _kill_members(self._process.pid, time.time())
+            kill_survivors(self._process.pid)
         else:
-            if hasattr(os, "killpg"):
-                with suppress(ProcessLookupError, PermissionError):  # the process has not founded its group yet
-                    os.killpg(self._process.pid, signal.SIGKILL)
+            kill_group(self._process.pid)
             self._process.kill()
             self._process.join()
         self._process.close()
 
     def _has_ended(self) -> bool:
         return self._process.exitcode is not None
-
-
-def _kill_members(group: int, ended: float) -> None:
-    """Kill the members of a process group that are older than the end of its leader, in seconds since 1970.
-
-    The system does not reuse the number of a group that has members. If the group has none left, its number may belong
-    to a younger group, whose members are not killed.
-    """
-    if not hasattr(os, "getpgid"):
-        return
-    for process in psutil.process_iter():
-        with suppress(psutil.Error, ProcessLookupError, PermissionError):
-            if os.getpgid(process.pid) == group and process.create_time() < ended:
-                process.kill()

@@ -16,7 +16,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer
 
 from automl import AutoMLClassifier
-from automl.errors import NoWorkersError
+from automl.errors import NothingFittedError, NoWorkersError
 from automl.execute import processes
 from automl.execute.local import LocalExecutor
 from automl.execute.processes import start_process
@@ -102,6 +102,18 @@ def test_a_worker_killed_from_outside_is_replaced(start):
             process.kill()
     statuses = [executor.submit([Trial(tree(n))], None).result(timeout=60)[0].status for n in (6, 7)]
     assert statuses[-1] is Status.OK
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the test counts the entries of /proc")
+def test_an_executor_that_cannot_start_keeps_no_descriptor(tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OSError("Too many open files")
+
+    monkeypatch.setattr("automl.execute.local.start_process", refuse)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match="Too many open files") as caught:  # its traceback keeps the executor alive
+        LocalExecutor(tmp_path, 1)
+    assert len(os.listdir("/proc/self/fd")) == before, caught
 
 
 def test_nobody_waits_for_workers_that_cannot_be_started(start):
@@ -254,3 +266,71 @@ def test_the_import_of_a_library_does_not_count_as_the_trial_s_time(tmp_path):
         [sys.executable, "-c", _FIT_XGBOOST], env={**os.environ, "PYTHONPATH": path}, capture_output=True, text=True
     )
     assert done.stdout.split() == ["ok"], done.stderr
+
+
+def test_processes_that_a_dying_worker_has_started_end_with_it(tmp_path):
+    parent = os.getpid()
+
+    def scorer(estimator, X, y):
+        if os.getpid() != parent:
+            (tmp_path / str(subprocess.Popen(["sleep", "600"]).pid)).touch()
+            os._exit(3)
+        return 0.5
+
+    with pytest.raises(NothingFittedError, match="exit code 3"):
+        AutoMLClassifier(scoring=scorer, **{**FAST, "max_trials": 1}).fit(*load_breast_cancer(return_X_y=True))
+    (child,) = (int(path.name) for path in tmp_path.iterdir())
+    assert not _runs(child, seconds=5)
+
+
+def _runs(pid: int, seconds: float) -> bool:
+    """Return whether a process still runs after some seconds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:  # nobody has asked for its exit code
+                return False
+        except psutil.NoSuchProcess:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _fork_and_exit(estimator, X, y):
+    if os.fork() == 0:
+        time.sleep(40)
+    os._exit(3)
+
+
+def test_a_worker_that_dies_is_replaced_while_a_process_that_it_has_forked_lives(start):
+    executor = start(make_task(scoring=_fork_and_exit, n_rows=100))
+    (result,) = executor.submit([Trial(tree(5))]).result(timeout=20)
+    assert result.reason == "the worker process died with exit code 3"
+
+
+STARTS_CHILDREN = """
+import os, subprocess
+from sklearn.datasets import load_breast_cancer
+from automl import AutoMLClassifier
+
+PARENT = os.getpid()
+
+def scorer(estimator, X, y):
+    if os.getpid() != PARENT:
+        print(subprocess.Popen(["sleep", "600"], stdout=subprocess.DEVNULL).pid, flush=True)
+    return 0.5
+
+X, y = load_breast_cancer(return_X_y=True)
+AutoMLClassifier(time_budget=120, n_jobs=1, verbose=0, scoring=scorer, include=["decision_tree"]).fit(X, y)
+"""
+
+
+@pytest.mark.slow
+def test_processes_that_a_trial_has_started_end_when_the_main_process_is_killed(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(STARTS_CHILDREN)
+    process = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    child = int(process.stdout.readline())
+    process.kill()
+    process.wait()
+    assert not _runs(child, seconds=10)
