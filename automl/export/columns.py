@@ -89,7 +89,7 @@ class Columns:
     lines : list of str
         Lines of the function that reads the columns, for all other columns.
     names : list of str
-        Name of each column of numbers that the pipeline of the search gets, by its position.
+        Names of the columns that the pipeline of the search gets, in their order, without learned features of texts.
     learned_texts : dict of str to int
         Text columns whose features are learned, with the number of features; their names in the script.
     """

@@ -112,6 +112,18 @@ def test_odd_names_and_labels_are_read():
     assert names["make_model"]().fit(names["read_columns"](X), np.arange(60) % 2).n_features_in_ == 3
 
 
+def test_categories_after_a_text_keep_their_places():
+    rng = np.random.default_rng(0)
+    codes = [f"K{a}-{b}" for a, b in zip(rng.integers(1, 9, 80), rng.choice(9000, 80, replace=False), strict=True)]
+    X = pd.DataFrame({"code": codes, "size": rng.normal(size=80), "city": rng.choice(["Rome", "Oslo"], 80)})
+    model = AutoMLClassifier(**FAST | {"max_trials": 1}).fit(X, X["city"] == "Rome")
+    assert model.columns_["kind"].tolist() == ["text", "number", "category"]
+    names = {"__name__": "script"}
+    exec(python_script(model), names)
+    assert names["CATEGORIES"] == ["city"]
+    assert names["NUMBERS"] == ["code_length", "size"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "configuration"),
