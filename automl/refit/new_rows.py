@@ -69,10 +69,12 @@ def known_kinds(reader: TableReader, X: Any) -> dict[Any, str]:
 
 
 def keep_reasons(reader: TableReader, old: TableReader) -> None:
-    """Give columns that kept their kinds the reasons of the old reader: the user has not asked for these kinds."""
-    reasons = {column.name: column.reason for column in old.columns_}
+    """Give columns that kept their kinds the kinds and reasons of the old reader: the user has not set these kinds."""
+    before = {column.name: column for column in old.columns_}
     reader.columns_ = [
-        replace(column, reason=reasons[column.name]) if column.name in (reader.columns or {}) else column
+        replace(column, kind=before[column.name].kind, reason=before[column.name].reason)
+        if column.name in (reader.columns or {})
+        else column
         for column in reader.columns_
     ]
 

@@ -151,8 +151,17 @@ def test_columns_keep_their_kinds(classifier):
     X, y = make_table(seed=1)
     X["city"] = np.arange(240) % 120
     new = classifier.refit(X, y)
+    assert new._reader.columns_[-1].reason == classifier._reader.columns_[-1].reason
     assert [column.kind for column in new._reader.columns_] == ["number"] * 4 + ["category"]
     assert "argument columns" not in " ".join(column.reason for column in new._reader.columns_)
+
+
+def test_an_identifier_stays_an_identifier():
+    """The kind "drop" would say that the user has dropped the column."""
+    X, y = make_table()
+    X["id"] = np.arange(1000, 1240)
+    new = AutoMLClassifier(**FAST | {"max_trials": 1}).fit(X, y).refit(X, y)
+    assert new.columns_["kind"].tolist() == ["number"] * 4 + ["category", "identifier"]
 
 
 @pytest.mark.parametrize(
