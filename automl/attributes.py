@@ -36,10 +36,11 @@ class PartOfSearch:
         try:
             return vars(instance)[self._name]
         except KeyError:
+            public = {"_estimate": "estimate_", "_guard_curve": "guard_curve_"}.get(self._name, self._name)
             if "_ensemble" not in vars(instance):
-                raise AttributeError(f"{owner.__name__!r} object has no attribute {self._name!r}; call fit") from None
+                raise AttributeError(f"{owner.__name__!r} object has no attribute {public!r}; call fit") from None
             raise AttributeError(
-                f"the model was loaded with for_prediction=True, which leaves out the search ({self._name}); load it "
+                f"the model was loaded with for_prediction=True, which leaves out the search ({public}); load it "
                 "without this argument"
             ) from None
 

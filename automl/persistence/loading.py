@@ -84,6 +84,8 @@ def load(path: str | os.PathLike[str], *, for_prediction: bool = False, trusted:
         folder = find_folder(path)
     except (OSError, ValueError) as error:  # for example a name that is too long
         raise InvalidInputError(f"'{path}' cannot be read: {error}") from error
+    if folder.is_file():
+        raise InvalidInputError(f"'{folder}' holds no saved model: it is a file; name the folder that save has written")
     if not folder.is_dir():
         raise InvalidInputError(f"'{folder}' holds no saved model: there is no such folder; check the path")
     manifest = read_manifest(folder)
