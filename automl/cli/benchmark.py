@@ -41,8 +41,9 @@ def benchmark(
         Path, typer.Option(help="Folder for the results; a second call with the same folder goes on with its folds.")
     ] = Path("benchmark"),
     estimators: Annotated[
-        str, typer.Option(help="Some of automl, forest, lightgbm, linear and dummy, separated by commas.")
-    ] = "automl,forest,lightgbm",
+        list[str],
+        typer.Option(help="Some of automl, forest, lightgbm, linear and dummy, separated by commas; may be repeated."),
+    ] = ["automl,forest,lightgbm"],  # noqa: B006 - typer copies it
     outer_cv: Annotated[
         int, typer.Option(help="Number of outer folds; folds of classes are stratified, and rows are shuffled.")
     ] = 5,
@@ -55,12 +56,13 @@ def benchmark(
     ] = False,
     time_budget: Annotated[float, typer.Option(help="Seconds for each fit of automl.")] = 60.0,
     scoring: Annotated[
-        str,
+        list[str],
         typer.Option(
-            help="Names of scikit-learn scorers, separated by commas; automl optimizes the first. The default is "
-            "roc_auc for two classes, neg_log_loss for more classes, and neg_root_mean_squared_error for regression."
+            help="Names of scikit-learn scorers, separated by commas; may be repeated. automl optimizes the first. The "
+            "default is roc_auc for two classes, neg_log_loss for more classes, and neg_root_mean_squared_error for "
+            "regression."
         ),
-    ] = "",
+    ] = [],  # noqa: B006
     positive: Annotated[str | None, typer.Option(help=POSITIVE_HELP)] = None,
     task: Annotated[
         TaskName, typer.Option(help="Kind of prediction; 'auto' chooses it by the values of the target.")
@@ -172,7 +174,7 @@ def _request(path: Path, options: _Options) -> Any:
     from automl.comparison.plan import Request
     from automl.task.files import read_table
 
-    X, y = split_target(read_table(path, options.file), options.target, path, "--target")
+    X, y = split_target(read_table(path, options.file, target=options.target), options.target, path, "--target")
     groups = None
     if options.folds.groups is not None:
         if options.folds.groups not in X.columns:

@@ -120,12 +120,17 @@ def fit(
     n_jobs: Annotated[int, typer.Option(help="Number of cores to use; -1 means all cores.")] = -1,
     seed: Annotated[int | None, typer.Option(min=0, max=MOST_SEED, help="Seed of all random numbers.")] = None,
     include: Annotated[
-        str, typer.Option(help="Use only these components, separated by commas; 'automl space' lists all components.")
-    ] = "",
-    exclude: Annotated[str, typer.Option(help="Do not use these components, separated by commas.")] = "",
+        list[str],
+        typer.Option(
+            help="Use only these components, separated by commas; may be repeated. 'automl space' lists all components."
+        ),
+    ] = [],  # noqa: B006 - typer copies it
+    exclude: Annotated[
+        list[str], typer.Option(help="Do not use these components, separated by commas; may be repeated.")
+    ] = [],  # noqa: B006
     categorical: Annotated[
         list[str], typer.Option(help="Columns to read as categories, separated by commas; may be repeated.")
-    ] = [],  # noqa: B006 - typer copies it
+    ] = [],  # noqa: B006
     text: Annotated[
         list[str], typer.Option(help="Columns to read as free texts, separated by commas; may be repeated.")
     ] = [],  # noqa: B006
@@ -148,7 +153,7 @@ def fit(
         from automl.task.files import read_table
 
         check_place(out)
-        rows = read_table(table, file_options(encoding, separator, decimal, sheet))
+        rows = read_table(table, file_options(encoding, separator, decimal, sheet), target=target)
         X, y = split_target(rows, target, table, "--target")
         kind, why = guess_task(y) if task is TaskName.AUTO else (task, "set by --task")
         write_message(verbose, f"{len(X)} rows, {X.shape[1]} columns; {kind} of '{target}' ({why})")

@@ -31,9 +31,11 @@ def predict(
     ] = None,
     proba: Annotated[bool, typer.Option("--proba", help="Predict probabilities, one column for each class.")] = False,
     keep: Annotated[
-        str,
-        typer.Option(help="Columns of the table to write before the predictions, separated by commas, or 'all'."),
-    ] = "",
+        list[str],
+        typer.Option(
+            help="Columns of the table to write before the predictions, separated by commas, or 'all'; may be repeated."
+        ),
+    ] = [],  # noqa: B006 - typer copies it
     chunk_rows: Annotated[
         int | None,
         typer.Option(min=1, help="Rows in memory at the same time.", show_default="50,000, fewer for wide tables"),
@@ -58,7 +60,7 @@ def predict(
         if proba and not hasattr(estimator, "predict_proba"):
             raise InvalidInputError(f"--proba: the model in '{model}' predicts numbers, not classes; leave out --proba")
         source = ChunkedTable(table, estimator, chunk_rows, options)
-        kept = None if keep.strip() == "all" else split_names(keep)
+        kept = None if split_names(keep) == ("all",) else split_names(keep)
         names = [str(label) for label in estimator.classes_] if proba else ["prediction"]
         method = estimator.predict_proba if proba else estimator.predict
         with open_writer(out) as writer, show_rows(1) as add:

@@ -54,7 +54,7 @@ def refit(
         if train is None or target is None:
             new = estimator.refit()
         else:
-            table = read_table(train, file_options(encoding, separator, decimal, sheet))
+            table = read_table(train, file_options(encoding, separator, decimal, sheet), target=target)
             new = estimator.refit(*split_target(table, target, train, "--target"))
         new.save(out, rows=rows)
         typer.echo(str(new.refit_report_))

@@ -49,9 +49,9 @@ def file_options(encoding: str | None, separator: str | None, decimal: str | Non
     return options
 
 
-def split_names(text: str) -> tuple[str, ...]:
-    """Return the names in a text that separates them by commas."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+def split_names(values: Sequence[str]) -> tuple[str, ...]:
+    """Return the names in the values of an option that may be repeated; commas separate the names of one value."""
+    return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
 
 
 def column_kinds(categorical: Sequence[str], text: Sequence[str], drop: Sequence[str]) -> dict[str, str]:
@@ -68,7 +68,7 @@ def column_kinds(categorical: Sequence[str], text: Sequence[str], drop: Sequence
         ("--text", "text", text),
         ("--drop", "drop", drop),
     ):
-        for name in (name for value in values for name in split_names(value)):
+        for name in split_names(values):
             if kinds.setdefault(name, kind) != kind:
                 raise InvalidInputError(f"{option} {name}: another option names this column, too; use one of them")
     return kinds

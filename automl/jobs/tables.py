@@ -109,7 +109,7 @@ def _read(table: Table, folder: Path) -> tuple[pd.DataFrame, pd.Series]:
 
 
 def _read_file(table: Table, path: str, folder: Path) -> pd.DataFrame:
-    return read_table(folder / path, FileOptions(**table.reading))
+    return read_table(folder / path, FileOptions(**table.reading), target=table.target)
 
 
 def _call(table: Table) -> tuple[pd.DataFrame, pd.Series]:

@@ -39,6 +39,7 @@ _SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
 _PARQUET = (".parquet", ".pq")
 _ARROW = (".feather", ".arrow")
 _EXCEL = (".xlsx", ".xlsm")
+_ROWS_OF_CODES = 10_000  # rows in which leading zeros are looked for
 _FOLDER = "folder of Parquet files"
 _ADVICE = "use the extension .csv, .tsv, .txt, .csv.gz, .parquet, .feather or .xlsx"
 _DAMAGED = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
@@ -65,8 +66,10 @@ class Chunk:
     kept: pd.DataFrame | pa.Table
 
 
-def read_table(path: Path, options: FileOptions = DEFAULT_OPTIONS) -> pd.DataFrame:
+def read_table(path: Path, options: FileOptions = DEFAULT_OPTIONS, *, target: str | None = None) -> pd.DataFrame:
     """Read the table in a file; the extension of the file gives the format.
+
+    Whole numbers with leading zeros, such as zip codes, are texts.
 
     Parameters
     ----------
@@ -75,6 +78,8 @@ def read_table(path: Path, options: FileOptions = DEFAULT_OPTIONS) -> pd.DataFra
         ``.feather`` file; a sheet of an ``.xlsx`` file; or a folder of Parquet files.
     options : FileOptions
         What the user says about the file.
+    target : str, optional
+        Column whose numbers stay numbers, also with leading zeros.
 
     Raises
     ------
@@ -84,7 +89,7 @@ def read_table(path: Path, options: FileOptions = DEFAULT_OPTIONS) -> pd.DataFra
     kind = _kind(path)
     options.check()
     with _clear_errors(path, kind):
-        table = _read(path, kind, options)
+        table = _read(path, kind, options, target)
     return table
 
 
@@ -171,7 +176,7 @@ def open_writer(path: Path | None) -> Iterator[TableWriter]:
                 stream = stack.enter_context(open_to_write(partial, path.suffix))
                 yield stack.enter_context(TableWriter(stream, _SEPARATORS[kind]))
     except OSError as error:
-        raise InvalidInputError(f"'{path}' cannot be written: {error}") from error
+        raise InvalidInputError(f"'{path}' cannot be written: {error.strerror or error}") from error
 
 
 class TableWriter(AbstractContextManager["TableWriter"]):
@@ -219,21 +224,39 @@ def check_ending(path: Path) -> None:
 
 
 def check_output(path: Path) -> None:
-    """Raise an error for a file to write whose extension names no format, before any work is done for this file."""
+    """Raise an error for a file whose extension names no format, or without a folder, before any work is done."""
     _written_kind(path)
+    if not path.absolute().parent.is_dir():
+        raise InvalidInputError(f"'{path}' cannot be written: there is no folder '{path.parent}'; create it")
 
 
-def _read(path: Path, kind: str, options: FileOptions) -> pd.DataFrame:
+def _read(path: Path, kind: str, options: FileOptions, target: str | None) -> pd.DataFrame:
     if kind in _SEPARATORS:
         dialect = find_dialect(path, _SEPARATORS[kind], options)
+        texts = {name: str for name in _columns_of_codes(path, dialect) if str(name) != target}
         with open_bytes(path) as file:
-            return pd.read_csv(file, low_memory=False, **dialect.arguments())
+            return pd.read_csv(file, low_memory=False, dtype=texts, **dialect.arguments())
     if kind in _EXCEL:
         return _read_excel(path, options)
     if kind in _PARQUET:
         return pd.read_parquet(path)
     table: pd.DataFrame = _arrow_dataset(path, kind).to_table().to_pandas()
     return table
+
+
+def _columns_of_codes(path: Path, dialect: Dialect) -> list[Any]:
+    """Return the columns of whole numbers with leading zeros, such as zip codes; as numbers they would lose the zeros.
+
+    The first rows decide, because a second pass over a large file would take long.
+    """
+    with open_bytes(path) as file:
+        cells = pd.read_csv(file, nrows=_ROWS_OF_CODES, dtype=str, **dialect.arguments())
+    codes = []
+    for name in cells.columns:
+        column = cells[name].dropna().str.strip()
+        if column.str.match(r"0\d").any() and column.str.fullmatch(r"\d+").all():
+            codes.append(name)
+    return codes
 
 
 def _text_chunks(

@@ -111,6 +111,10 @@ def test_a_quantity_in_parquet_is_fitted_without_messages_with_verbose_0(tmp_pat
         (["fit", "train.csv", "--target", "target", "--time-budget", "-1"], "time_budget"),
         (["fit", "train.csv", "--target", "target", "--scoring", "roc_auk"], "roc_auc"),
         (["fit", "train.csv", "--target", "target", "--include", "random_forrest"], "random_forest"),
+        (
+            ["fit", "train.csv", "--target", "target", "--include", "extra_tree", "--include", "sgd"],
+            "random_forest",
+        ),
         (["fit", "train.csv", "--target", "target", "--out", "."], "not a saved model"),
         (["fit", "train.csv", "--target", "target", "--task", "regression"], "AutoMLClassifier"),
         (["fit", "train.docx", "--target", "target"], "does not say its format"),
@@ -119,8 +123,9 @@ def test_a_quantity_in_parquet_is_fitted_without_messages_with_verbose_0(tmp_pat
         (["predict", "nothing", "test.csv"], "no saved model"),
         (["predict", "model", "narrow.csv"], "'narrow.csv' lacks columns of the training table: 'mean radius'; add"),
         (["predict", "model", "test.csv", "--out", "answer.docx"], "does not say its format"),
-        (["predict", "model", "test.csv", "--out", "missing/answer.csv"], "cannot be written"),
+        (["predict", "model", "test.csv", "--out", "missing/answer.csv"], "there is no folder 'missing'"),
         (["leaderboard", "nothing"], "no saved model"),
+        (["predict", "test.csv", "model"], "'test.csv' holds no saved model: it is a file"),
     ],
 )
 def test_an_error_that_the_user_can_fix_is_one_line_and_exit_code_2(cancer, monkeypatch, call, arguments, message):

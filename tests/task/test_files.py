@@ -301,3 +301,11 @@ def test_an_output_needs_an_extension_that_can_be_written(tmp_path):
     for name in ("table", "t.xlsx", "t.parquet.gz"):
         with pytest.raises(InvalidInputError, match=r"use the extension \.csv"):
             check_output(tmp_path / name)
+
+
+def test_whole_numbers_with_leading_zeros_stay_texts(tmp_path):
+    path = put(tmp_path, "zip,n,gap,rate,y\n01067,10,007,0.5,01\n50667,2,,01.5,2\n")
+    table = read_table(path, target="y")
+    assert table["zip"].tolist() == ["01067", "50667"]
+    assert table["gap"].dropna().tolist() == ["007"]
+    assert table[["n", "rate", "y"]].to_numpy().tolist() == [[10, 0.5, 1], [2, 1.5, 2]]
