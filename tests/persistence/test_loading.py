@@ -95,6 +95,16 @@ def test_a_model_for_predictions_says_what_was_left_out(saved):
     assert again.best_pipeline_.predict(X).shape == (120,)
 
 
+def test_a_damaged_file_of_a_member_is_named_itself(saved, tmp_path):
+    shutil.copytree(saved[1], tmp_path / "model")
+    file = min((tmp_path / "model" / "models").iterdir())
+    file.unlink()
+    with pytest.raises(InvalidInputError) as raised:
+        load(tmp_path / "model")
+    assert f"is damaged: file 'models/{file.name}'" in str(raised.value)
+    assert "estimator.zip" not in str(raised.value)
+
+
 def test_own_objects_are_imported_only_if_they_are_trusted(saved):
     clf, folder, X = saved
     again = load(folder)
