@@ -41,9 +41,8 @@ def benchmark(
         Path, typer.Option(help="Folder for the results; a second call with the same folder goes on with its folds.")
     ] = Path("benchmark"),
     estimators: Annotated[
-        list[str],
-        typer.Option(help="Some of automl, forest, lightgbm, linear and dummy, separated by commas; may be repeated."),
-    ] = ["automl,forest,lightgbm"],  # noqa: B006 - typer copies it
+        str, typer.Option(help="Some of automl, forest, lightgbm, linear and dummy, separated by commas.")
+    ] = "automl,forest,lightgbm",
     outer_cv: Annotated[
         int, typer.Option(help="Number of outer folds; folds of classes are stratified, and rows are shuffled.")
     ] = 5,
@@ -56,13 +55,12 @@ def benchmark(
     ] = False,
     time_budget: Annotated[float, typer.Option(help="Seconds for each fit of automl.")] = 60.0,
     scoring: Annotated[
-        list[str],
+        str,
         typer.Option(
-            help="Names of scikit-learn scorers, separated by commas; may be repeated. automl optimizes the first. The "
-            "default is roc_auc for two classes, neg_log_loss for more classes, and neg_root_mean_squared_error for "
-            "regression."
+            help="Names of scikit-learn scorers, separated by commas; automl optimizes the first. The default is "
+            "roc_auc for two classes, neg_log_loss for more classes, and neg_root_mean_squared_error for regression."
         ),
-    ] = [],  # noqa: B006
+    ] = "",
     positive: Annotated[str | None, typer.Option(help=POSITIVE_HELP)] = None,
     task: Annotated[
         TaskName, typer.Option(help="Kind of prediction; 'auto' chooses it by the values of the target.")
@@ -86,10 +84,10 @@ def benchmark(
     """Compare estimators on tables by nested cross-validation: scores come from rows that no search has seen."""
     options = _Options(
         target=target,
-        estimators=split_names(estimators),
+        estimators=split_names([estimators]),
         folds=_Folds(outer_cv, repeats, in_order, groups),
         time_budget=time_budget,
-        scoring=split_names(scoring),
+        scoring=split_names([scoring]),
         positive=positive,
         task=task,
         n_jobs=n_jobs,
