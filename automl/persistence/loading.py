@@ -82,6 +82,8 @@ def load(path: str | os.PathLike[str], *, for_prediction: bool = False, trusted:
     """
     try:
         folder = find_folder(path)
+    except TypeError as error:
+        raise InvalidInputError(f"the argument of load must be the path of a folder; got {path!r}") from error
     except (OSError, ValueError) as error:  # for example a name that is too long
         raise InvalidInputError(f"'{path}' cannot be read: {error}") from error
     if folder.is_file():

@@ -52,6 +52,8 @@ def save(estimator: Any, path: str | os.PathLike[str], rows: bool = False) -> No
     InvalidInputError
         If the path exists and is not a saved model, or if the path or an attribute of the estimator cannot be written.
     """
+    if not isinstance(path, str | os.PathLike):
+        raise InvalidInputError(f"the argument of save must be the path of a folder; got {path!r}")
     folder = Path(os.path.realpath(path))
     check_place(folder)
     kept = get_rows(getattr(estimator, "_rows", None)) if rows else None

@@ -13,6 +13,7 @@ from sklearn.model_selection import train_test_split
 
 from automl import AutoMLClassifier, load
 from automl.errors import InvalidInputError
+from automl.persistence import save
 from tests.factories import FAST
 
 
@@ -77,6 +78,14 @@ def test_a_save_that_is_killed_at_any_moment_loses_no_model(tmp_path):
     assert last == "0", done.stderr
     assert len(killed) >= 2
     assert set(killed) == {"9"}
+
+
+@pytest.mark.parametrize("path", [None, 5])
+def test_a_value_that_is_no_path_is_one_error(path):
+    with pytest.raises(InvalidInputError, match="the argument of load must be the path of a folder; got"):
+        load(path)
+    with pytest.raises(InvalidInputError, match="the argument of save must be the path of a folder; got"):
+        save(AutoMLClassifier(), path)
 
 
 @pytest.mark.parametrize("path", ["missing", "x" * 300, "null\0character"])
