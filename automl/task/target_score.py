@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import r2_score
 
+from automl.errors import InvalidInputError
 from automl.task.validation import as_numbers, check_sample_weight, read_target
 
 
@@ -15,8 +16,19 @@ def score_labels(y: Any, X: Any, predicted: NDArray[Any], sample_weight: Any = N
     """Return the share of correct labels; `y` may have any type that `fit` accepts.
 
     scikit-learn's `accuracy_score` refuses, for example, integers in an object array, and intervals.
+
+    Raises
+    ------
+    InvalidInputError
+        If `y` holds numbers and the labels are texts, or the other way round.
     """
     known = read_target(y, X)
+    kinds = {_kind(known), _kind(predicted)}
+    if kinds == {"number", "text"}:
+        raise InvalidInputError(
+            f"y holds values such as {known.tolist()[0]!r}, but the classes are of another type, such as "
+            f"{predicted.tolist()[0]!r}; convert y with y.astype"
+        )
     if known.dtype.kind != predicted.dtype.kind and not {known.dtype.kind, predicted.dtype.kind} <= set("biuf"):
         known, predicted = known.astype(object), predicted.astype(object)
     correct = np.asarray(known == predicted, dtype=bool)
@@ -27,3 +39,10 @@ def score_numbers(y: Any, X: Any, predicted: NDArray[Any], sample_weight: Any = 
     """Return the coefficient of determination; `y` may have any type that `fit` accepts."""
     known = as_numbers(read_target(y, X))
     return float(r2_score(known, predicted, sample_weight=check_sample_weight(sample_weight, len(known))))
+
+
+def _kind(labels: NDArray[Any]) -> str:
+    if labels.dtype.kind in "biuf":
+        return "number"
+    is_text = labels.dtype.kind == "U" or (labels.dtype.kind == "O" and all(isinstance(v, str) for v in labels))
+    return "text" if is_text else "other"

@@ -100,3 +100,10 @@ def test_a_second_copy_of_the_target_is_no_feature():
         split_target(table, "y", "a.csv", "--target")
     X, _ = split_target(table.assign(**{"y.1": [5, 6]}), "y", "a.csv", "--target")
     assert list(X.columns) == ["x", "y.1"]
+
+
+@pytest.mark.parametrize(("y", "predicted"), [([0, 1, 1], ["0", "1", "1"]), (["0", "1", "1"], [0, 1, 1])])
+def test_numbers_are_not_scored_against_texts(y, predicted):
+    for known in (y, np.array(y, dtype=object), pd.Series(y)):
+        with pytest.raises(InvalidInputError, match="but the classes are of another type"):
+            score_labels(known, np.zeros((3, 1)), np.array(predicted))
