@@ -167,9 +167,16 @@ def _process(model: Any, script: Script) -> str:
     return script.call("sklearn.gaussian_process", "GaussianProcessClassifier", kernel=Raw(smooth))
 
 
+_ALL_ROWS = '''def weighted_rows(X, y, sample_weight):
+    """Return features, target and weights; all rows count."""
+    return X, np.asarray(y), sample_weight
+'''
+
+
 def _balanced(model: Any, script: Script) -> list[str]:
     *before, inner = model_code(model.classifier_, script)
     script.source(BalancedClassifier)
+    script.define("weighted_rows", _ALL_ROWS)
     for name in ("BaseEstimator", "ClassifierMixin", "clone"):
         script.use("sklearn.base", name)
     script.imports.add("import numpy as np")

@@ -233,10 +233,10 @@ def _imports(script: Script) -> str:
             plain.add(statement)
     standard = sorted(statement for statement in plain if statement == "import argparse")
     own = [f"from {module} import {', '.join(sorted(imported))}" for module, imported in names.items()]
-    standard += sorted(line for line in own if line.startswith("from itertools"))
+    standard += sorted(line for line in own if line.startswith(("from itertools", "from operator")))
     renamed = {"import numpy": "import numpy as np", "import pandas": "import pandas as pd"}
     others = sorted({renamed.get(statement, statement) for statement in plain} - set(standard)) + sorted(
-        line for line in own if not line.startswith("from itertools")
+        line for line in own if not line.startswith(("from itertools", "from operator"))
     )
     future = ["from __future__ import annotations", ""]
     return "\n".join([*future, *standard, "", *others]) + "\n"

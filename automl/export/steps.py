@@ -111,7 +111,7 @@ def _power(step: Any, script: Script, categories: Sequence[str]) -> str:
 def _arithmetic(step: Any, script: Script, categories: Sequence[str]) -> str:
     script.source(generation.ArithmeticFeatures, generation.apply_operation, generation._bounds, generation._varies)
     _base_imports(script)
-    script.imports.add("from itertools import combinations")
+    script.imports |= {"from itertools import combinations, groupby", "from operator import itemgetter"}
     for name in ("OPERATIONS", "MAX_COLUMNS_TO_COMBINE", "MAX_VALUE"):
         script.define(name, f"{name} = {getattr(generation, name)!r}\n")
     return call_code(

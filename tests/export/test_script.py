@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import builtins
+import dis
 import os
 import subprocess
 import sys
+from types import CodeType
 
 import numpy as np
 import pandas as pd
@@ -172,3 +175,36 @@ def test_the_command_prints_the_script(call, tmp_path):
     code, _, err = call("export", tmp_path / "model")
     assert code == 2
     assert "add --python" in err
+
+
+def undefined_names(script):
+    """Return the global names that the code of a script reads and that neither the script nor Python defines."""
+    module: dict[str, object] = {"__name__": "script"}
+    code = compile(script, "script", "exec")
+    exec(code, module)
+    known, missing, codes = set(module) | set(vars(builtins)), set(), [code]
+    while codes:
+        inner = codes.pop()
+        codes += [constant for constant in inner.co_consts if isinstance(constant, CodeType)]
+        missing |= {i.argval for i in dis.get_instructions(inner) if i.opname == "LOAD_GLOBAL"} - known
+    return missing
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"generation": "arithmetic"},
+        {"generation": "categorical_interactions"},
+        {"balancing": "weights"},
+        {"selection": "correlation"},
+        {"encoding": "frequency"},
+        {"encoding": "target"},
+    ],
+    ids=lambda changes: "-".join(map(str, *changes.items())),
+)
+def test_a_script_defines_all_names_that_it_uses(changes):
+    table = mixed_table(120)
+    configuration = {"model": "logistic_regression", **changes}
+    arguments = FAST | {"include": (), "max_trials": 1, "initial_configurations": [configuration]}
+    model = AutoMLClassifier(**arguments).fit(table.drop(columns="label"), table["label"])
+    assert undefined_names(python_script(model)) == set()
