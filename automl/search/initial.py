@@ -18,7 +18,7 @@ from meta_db.store import MetaDatabase, MetaDatabaseError, database_files
 from metalearning.features import describe
 from metalearning.posterior import ConfigurationPosterior
 from metalearning.warmstart import Recommendation, recommend
-from pipelines.catalog import get_component
+from pipelines.catalog import CATALOG, get_component
 from pipelines.configuration import Configuration
 from pipelines.libraries import install, missing_libraries
 from pipelines.models import MODELS, PORTFOLIO
@@ -182,6 +182,10 @@ def from_user(space: ConfigurationSpace, entries: Sequence[Mapping[str, Any]]) -
                 )
         if not all(name in space for name in entry):
             check_names(f"initial_configurations[{number}]", entry, hyperparameter_names().union(space))
+        for step, components in CATALOG.items():
+            if step in entry and step != "model":
+                names = ["none", *(component.name for component in components)]
+                check_names(f"initial_configurations[{number}]: {step}", str(entry[step]), names)
         configuration = complete(space, entry) if "model" in entry else None
         if configuration is None:
             named = entry.get("model", "no model")

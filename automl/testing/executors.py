@@ -28,7 +28,7 @@ from automl.trials.trial import Status, Trial, TrialResult
 from pipelines.component import TaskType
 from pipelines.configuration import Configuration
 
-MakeExecutor = Callable[[Path, int, float | None], Executor]
+MakeExecutor = Callable[[Path, int, float | None, bytes | None], Executor]
 Start = Callable[..., Executor]
 
 _SECONDS = 120.0  # after which a test gives up
@@ -131,7 +131,7 @@ FAILING_TRIALS = {
     "hang": FailingTrial(_hang, 2.0, None, Status.TIMEOUT),
     "bloat": FailingTrial(_bloat, 60.0, 900.0, Status.MEMORY),
     "bloat-in-a-child": FailingTrial(_bloat_in_a_child, 60.0, 900.0, Status.MEMORY),
-    "raise": FailingTrial(_raise, 60.0, None, Status.CRASH),
+    "raise": FailingTrial(_raise, 60.0, None, Status.INVALID),
     "nan": FailingTrial(_not_a_number, 60.0, None, Status.INVALID),
 }
 
@@ -179,8 +179,9 @@ class ExecutorContract:
     Attributes
     ----------
     executors : mapping
-        Functions ``make(folder, n_workers, memory_limit)``, by name, that return a new executor for the task that is
-        saved in the folder. A class whose constructor has these three arguments is such a function.
+        Functions ``make(folder, n_workers, memory_limit, own_scorer)``, by name, that return a new executor for the
+        task that is saved in the folder. The workers pass `own_scorer` to `Task.open`: it is the scorer of the user,
+        which the files of the task do not hold. A class whose constructor has these four arguments is such a function.
     failing_trials : mapping
         Trials that fail, by name: all of `FAILING_TRIALS`. A subclass may leave out some.
 
@@ -188,8 +189,10 @@ class ExecutorContract:
     --------
     >>> from automl.execute.local import LocalExecutor
     >>> from automl.testing import ExecutorContract
+    >>> def make(folder, n_workers, memory_limit, own_scorer):
+    ...     return LocalExecutor(folder, n_workers, memory_limit=memory_limit, own_scorer=own_scorer)
     >>> class TestMyExecutor(ExecutorContract):
-    ...     executors = {"mine": lambda folder, n_workers, limit: LocalExecutor(folder, n_workers, memory_limit=limit)}
+    ...     executors = {"mine": make}
     """
 
     executors: ClassVar[Mapping[str, MakeExecutor]] = {}
@@ -243,7 +246,7 @@ class ExecutorContract:
 
         def start(task: Task, n_workers: int = 1, memory_limit: float | None = None) -> Executor:
             task.save(tmp_path)
-            executors.append(make(tmp_path, n_workers, memory_limit))
+            executors.append(make(tmp_path, n_workers, memory_limit, task.own_scorer()))
             return executors[-1]
 
         yield start

@@ -12,4 +12,6 @@ from automl.testing import ExecutorContract
 
 @pytest.mark.alone
 class TestLocalExecutor(ExecutorContract):
-    executors: ClassVar = {"local": lambda folder, n, memory: LocalExecutor(folder, n, memory_limit=memory)}
+    executors: ClassVar = {
+        "local": lambda folder, n, memory, scorer: LocalExecutor(folder, n, memory_limit=memory, own_scorer=scorer)
+    }

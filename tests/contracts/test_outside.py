@@ -65,8 +65,8 @@ class Searcher:
 class Executor:
     """Counts the trials that it gives to the workers of another executor."""
 
-    def __init__(self, folder, n_workers, memory_limit):
-        self.inner = LocalExecutor(folder, n_workers, memory_limit=memory_limit)
+    def __init__(self, folder, n_workers, memory_limit, own_scorer):
+        self.inner = LocalExecutor(folder, n_workers, memory_limit=memory_limit, own_scorer=own_scorer)
         self.n_workers, self.memory_limit = self.inner.n_workers, self.inner.memory_limit
         self.fleet_size = self.inner.fleet_size
         self.n_submitted = 0

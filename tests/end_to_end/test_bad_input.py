@@ -45,6 +45,7 @@ ARGUMENTS = [
     ({"exclude": ["catbost"]}, "exclude.*catboost"),
     ({"cv": 1}, "cv"),
     ({"initial_configurations": [{"no model": 1}]}, r"initial_configurations\[0\]"),
+    ({"initial_configurations": [{"model": "lda", "scaling": "standrad"}]}, r"\[0\]: scaling.*'standrad'.*'standard'"),
     ({"initial_configurations": [{"model": "ridge", "scalling": "none"}]}, r"\[0\]: 'scalling'.*'scaling'"),
     ({"include": ["elastic_net"]}, "leave no model that suits this table; choose from .*lightgbm"),
     ({"include": "lightgbm"}, "include"),

@@ -72,7 +72,7 @@ def start(tmp_path):
         (_exit, {}, 60.0, Status.CRASH, "exit code 3"),
         pytest.param(_hang, {}, 2.0, Status.TIMEOUT, "took more than", marks=pytest.mark.slow),
         (_bloat, {"memory_limit": 900}, 60.0, Status.MEMORY, "limit is 900 MiB"),
-        (_raise, {}, 60.0, Status.CRASH, "ZeroDivisionError: no luck"),
+        (_raise, {}, 60.0, Status.INVALID, "ZeroDivisionError: no luck"),
         (_not_a_number, {}, 60.0, Status.INVALID, "nan"),
     ],
 )

@@ -127,10 +127,10 @@ def test_a_trial_that_misbehaves_is_a_status_and_the_next_one_runs(start, scorer
     assert all(reason in r.reason for r in results)
 
 
-def _on_ray(folder, n_workers, memory_limit):
+def _on_ray(folder, n_workers, memory_limit, own_scorer):
     from automl.execute.ray import RayExecutor
 
-    return RayExecutor(folder, Task.open(folder), n_workers, memory_limit=memory_limit)
+    return RayExecutor(folder, Task.open(folder, own_scorer), n_workers, memory_limit=memory_limit)
 
 
 @pytest.mark.slow
