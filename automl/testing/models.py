@@ -302,7 +302,7 @@ class ModelContract:
             params["learning_rate"] = 0.2  # with boosting a few rounds are enough
         short = make_estimator(component, traits, params, time_limit=1e-4).fit(X, y)
         check_predictions(short, X, y, task)
-        long = make_estimator(component, traits, params, time_limit=60.0).fit(X, y)
+        long = make_estimator(component, traits, params, time_limit=2.0).fit(X, y)
         assert short.n_iter_ < long.n_iter_, "training must stop at the time limit, because interruptible is True"
 
     def test_a_single_class_is_refused_by_a_clear_error_or_predicted(self, component: Component) -> None:

@@ -70,7 +70,8 @@ TINY: dict[str, list[TinyForm]] = {
                 "--n-train": "30",
                 "--n-jobs": "1",
                 "--include": "decision_tree",
-            }
+            },
+            is_slow=True,
         )
     ],
     "Effect of the guard": [
@@ -98,7 +99,9 @@ TINY: dict[str, list[TinyForm]] = {
         TinyForm({"--tables": "classes", "--systems": "automl", "--budget": "5", "--cores": "1"}, is_slow=True)
     ],
     "Loss of cheaper ensembles": [TinyForm({"--tables": "classes", "--budget": "5", "--cores": "1"}, is_slow=True)],
-    "Seconds and bytes of stored models": [TinyForm({"--repeats": "1", "--rows": "90", "--models": "decision_tree"})],
+    "Seconds and bytes of stored models": [
+        TinyForm({"--repeats": "1", "--rows": "90", "--models": "decision_tree"}, is_slow=True)
+    ],
     "Damaged models": [TinyForm({"--cases": "10"}, is_slow=True)],
     "Load of a server": [
         TinyForm({"--table": "classes", "--budget": "3", "--clients": "2", "--requests": "20"}, is_slow=True)

@@ -91,6 +91,7 @@ def test_the_commands_leave_the_logger_as_it_was(shell, monkeypatch):
         assert (logger.level, logger.handlers) == before
 
 
+@pytest.mark.slow
 def test_a_silent_run_says_nothing_of_jobs_that_wait_for_a_larger_runner(shell, tmp_path):
     def run(*arguments):
         command = [sys.executable, "-m", "automl", "jobs", "run", "large.yaml", "--n-jobs", "1", *arguments]

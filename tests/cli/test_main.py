@@ -91,6 +91,7 @@ def test_the_leaderboard_of_a_saved_model_in_text_and_as_csv(cancer, call):
     assert board["score"].is_monotonic_decreasing
 
 
+@pytest.mark.slow
 def test_a_quantity_in_parquet_is_fitted_without_messages_with_verbose_0(tmp_path, call):
     table = load_diabetes(as_frame=True).frame
     table.to_parquet(tmp_path / "diabetes.parquet")

@@ -224,6 +224,7 @@ def test_broken_guarantees_are_named(run_pytest):
         assert any(guarantee in message for message in failures.get(name, [])), (name, failures.get(name))
 
 
+@pytest.mark.slow
 def test_a_suite_without_components_says_what_it_needs(run_pytest):
     done = run_pytest("from automl.testing import ModelContract\nclass TestNothing(ModelContract):\n    pass\n")
     assert done.returncode == 2

@@ -285,6 +285,7 @@ def test_a_table_with_missing_values_dates_and_new_categories_is_accepted():
         clf.predict(X.drop(columns="color"))
 
 
+@pytest.mark.slow
 def test_a_group_is_never_in_both_parts_of_a_fold():
     """The rows of this table come in identical pairs, so that folds that split the pairs give far too good scores."""
     rng = np.random.default_rng(0)

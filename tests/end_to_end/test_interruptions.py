@@ -159,6 +159,7 @@ def test_models_that_cannot_be_chosen_are_removed_from_a_small_disk(tmp_path, mo
     assert second.score(X, y) > 0.9
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_with_all_its_finished_trials(tmp_path):
     store = tmp_path / "store"
     process = _start(tmp_path, budget=120, store=str(store))
@@ -194,6 +195,7 @@ def test_no_process_outlives_a_killed_run(tmp_path):
     assert not left
 
 
+@pytest.mark.slow
 def test_a_run_directory_of_another_table_is_refused(tmp_path):
     X, y = load_breast_cancer(return_X_y=True)
     settings = {"max_trials": 1, "time_budget": None, "verbose": 0, "random_state": 0, "include": ["random_forest"]}

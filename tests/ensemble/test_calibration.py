@@ -116,6 +116,7 @@ def test_a_fitted_classifier_predicts_calibrated_probabilities(scoring):
     assert log_loss(y[1::2], p) < log_loss(y[1::2], model.predict_proba(X[1::2]))
 
 
+@pytest.mark.slow
 def test_the_estimate_includes_the_calibration():
     X, y = load_digits(return_X_y=True)
     model = AutoMLClassifier(**FOREST).fit(X[::2], y[::2])

@@ -132,6 +132,7 @@ def test_nobody_waits_for_workers_that_cannot_be_started(start):
     assert "Too many open files" in str(errors[-1])
 
 
+@pytest.mark.slow
 def test_a_fleet_answers_for_each_of_its_trials(start, tmp_path):
     task = make_task(n_rows=150)
     leader = net(32)

@@ -68,6 +68,7 @@ def test_other_threads_of_the_program_see_no_change_while_processes_start(tmp_pa
     assert run_script(tmp_path, body) == ["nothing seen"]
 
 
+@pytest.mark.slow
 def test_the_fork_server_of_multiprocessing_stays_as_the_user_knows_it(tmp_path):
     body = """
     import multiprocessing, os, signal

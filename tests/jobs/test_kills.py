@@ -92,6 +92,7 @@ def done(tmp_path):
     return {path.parent.name for path in (tmp_path / "results").glob("*/result.json")}
 
 
+@pytest.mark.slow
 def test_the_jobs_of_a_killed_runner_end_and_the_next_runner_does_the_rest_once(tmp_path, start):
     write(tmp_path, 8, seconds=0.3)
     first = start("run", "jobs.yaml", "--n-jobs", "2")
@@ -138,6 +139,7 @@ def test_a_second_runner_takes_over_from_one_that_is_killed(tmp_path, start):
     assert sum(starts(tmp_path)[0].values()) <= 6 + 1
 
 
+@pytest.mark.slow
 def test_a_killed_job_is_done_again_and_disturbs_no_other(tmp_path, start):
     write(tmp_path, 3, seconds=1.0)
     runner = start("run", "jobs.yaml", "--n-jobs", "1")
