@@ -28,7 +28,7 @@ def relative_weights(sample_weight: NDArray[np.float64]) -> NDArray[np.float64]:
     --------
     >>> relative_weights(np.array([0.2, 0.3, 0.2])).tolist()
     [2.0, 3.0, 2.0]
-    >>> relative_weights(np.array([1e-9, 1.5e-7, 1.49e-7])).mean().round(6)
+    >>> float(relative_weights(np.array([1e-9, 1.5e-7, 1.49e-7])).mean().round(6))
     1.0
     """
     ratio = sample_weight / sample_weight.min()

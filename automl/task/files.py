@@ -455,7 +455,11 @@ def _to_arrow(part: pd.DataFrame | pa.Table) -> pa.Table:
 
 def _kind(path: Path) -> str:
     """Return the extension that gives the format, in lower case and without the extension of a compression."""
-    if path.is_dir():
+    try:
+        is_folder = path.is_dir()
+    except OSError as error:  # for example a name that is too long
+        raise InvalidInputError(f"'{path}' cannot be read: {error}") from error
+    if is_folder:
         return _FOLDER
     kind, is_compressed = _extension(path)
     if kind in _SEPARATORS or (kind in (*_PARQUET, *_ARROW, *_EXCEL) and not is_compressed):

@@ -112,10 +112,7 @@ def test_a_quantity_in_parquet_is_fitted_without_messages_with_verbose_0(tmp_pat
         (["fit", "train.csv", "--target", "target", "--time-budget", "-1"], "time_budget"),
         (["fit", "train.csv", "--target", "target", "--scoring", "roc_auk"], "roc_auc"),
         (["fit", "train.csv", "--target", "target", "--include", "random_forrest"], "random_forest"),
-        (
-            ["fit", "train.csv", "--target", "target", "--include", "extra_tree", "--include", "sgd"],
-            "random_forest",
-        ),
+        (["fit", "train.csv", "--target", "target", "--include", "extra_tree", "--include", "sgd"], "extra_trees"),
         (["fit", "train.csv", "--target", "target", "--out", "."], "not a saved model"),
         (["fit", "train.csv", "--target", "target", "--task", "regression"], "AutoMLClassifier"),
         (["fit", "train.docx", "--target", "target"], "does not say its format"),
