@@ -5,7 +5,7 @@ CREATE TABLE automl_batches (
 	results TEXT NOT NULL, 
 	PRIMARY KEY (name)
 );
-INSERT INTO "automl_batches" VALUES('b','/work/b','/work/b/results');
+INSERT INTO "automl_batches" VALUES('b','/data/b','/data/b/results');
 CREATE TABLE automl_jobs (
 	batch VARCHAR(200) NOT NULL, 
 	id VARCHAR(12) NOT NULL, 
