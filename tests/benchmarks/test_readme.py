@@ -94,7 +94,7 @@ TINY: dict[str, list[TinyForm]] = {
         TinyForm({"--trials": "2", "--workers": "1", "--rows": "60", "--repeats": "1"}, is_slow=True)
     ],
     "Overhead of a job": [TinyForm({"--n": "2", "--workers": "1"}, is_slow=True), TinyForm({"--n": "40"})],
-    "Seconds of the meta-features": [TinyForm({"--rows": "700", "--columns": "4", "--repeats": "1"})],
+    "Seconds of the meta-features": [TinyForm({"--rows": "700", "--columns": "4", "--repeats": "1"}, is_slow=True)],
     "Seconds of predictions": [
         TinyForm({"--tables": "classes", "--systems": "automl", "--budget": "5", "--cores": "1"}, is_slow=True)
     ],

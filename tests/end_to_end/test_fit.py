@@ -136,6 +136,7 @@ def test_a_model_of_other_library_versions_is_read_with_a_warning(tmp_path):
     assert np.array_equal(again.predict(X_test), clf.predict(X_test))
 
 
+@pytest.mark.slow
 def test_predictions_do_not_change_the_warning_filters():
     X_train, X_test, y_train, _ = _cancer()
     forest = {"include": ["extra_trees"], "max_trials": 1, "time_budget": None}

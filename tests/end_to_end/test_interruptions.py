@@ -145,6 +145,7 @@ def test_a_resumed_run_does_not_use_families_that_it_excludes(tmp_path):
     assert set(second.leaderboard_["family"]) == {"decision_tree"}
 
 
+@pytest.mark.slow
 def test_models_that_cannot_be_chosen_are_removed_from_a_small_disk(tmp_path, monkeypatch):
     monkeypatch.setattr("automl.trials.eviction._SHARE", 1e-9)
     X, y = load_breast_cancer(return_X_y=True)

@@ -52,6 +52,7 @@ def start_script(tmp_path, body, *, flags=(), place=None, **environment):
     )
 
 
+@pytest.mark.slow
 def test_other_threads_of_the_program_see_no_change_while_processes_start(tmp_path):
     body = """
     import os, pickle, sys, threading, time

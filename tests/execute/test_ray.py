@@ -104,6 +104,7 @@ def test_the_same_seed_and_trials_give_the_same_results_as_on_one_machine(cluste
     np.testing.assert_array_equal(distant.predict_proba(X), local.predict_proba(X))
 
 
+@pytest.mark.slow
 def test_all_processors_of_the_cluster_are_used(start):
     executor = start(make_task(n_rows=100), n_jobs=-1)
     assert executor.n_workers == 2
