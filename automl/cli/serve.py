@@ -8,13 +8,10 @@ from typing import Annotated
 
 import typer
 
-from automl.cli.support import load_model, messages_on_stderr, write_message
+from automl.cli.support import ModelPath, load_model, messages_on_stderr, write_message
 from automl.errors import InvalidInputError
 
 _MIB = 2**20
-
-
-ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder in which 'automl fit' has saved a model.")]
 
 
 def serve(

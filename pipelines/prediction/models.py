@@ -24,13 +24,13 @@ from sklearn.linear_model import ElasticNet, LogisticRegression, Ridge, SGDClass
 from sklearn.svm import SVR, LinearSVR
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
+import pipelines.prediction.linear as linear
 from pipelines.models._boosting import BoostedClassifier, BoostedRegressor, as_table
 from pipelines.models._forest import TimedForestClassifier, TimedForestRegressor
 from pipelines.models._margins import MarginClassifier
 from pipelines.models._target import StandardizedRegressor
 from pipelines.models.hist_gradient_boosting import HistGradientBoosting
 from pipelines.models.k_nearest_neighbors import NeighborsClassifier, NeighborsRegressor
-from pipelines.prediction import linear
 from pipelines.prediction.dispatch import find_maker
 from pipelines.prediction.transformers import fast_preprocessor
 from pipelines.steps.balancing import BalancedClassifier

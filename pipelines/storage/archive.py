@@ -25,7 +25,7 @@ import zlib
 from collections.abc import Collection, Mapping
 from typing import IO, Any
 
-from pipelines.storage import tensors
+import pipelines.storage.tensors as tensors
 from pipelines.storage.decode import Decoder, check_trusted
 from pipelines.storage.encode import Encoder
 from pipelines.storage.errors import StorageError
