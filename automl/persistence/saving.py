@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord
 from automl.errors import InvalidInputError
@@ -167,7 +168,13 @@ def _expected_score(estimator: Any) -> dict[str, Any] | None:
 
 
 def plain(value: Any) -> Any:
-    """Return a value as one that JSON can hold; other objects become texts."""
+    """Return a value as one that JSON can hold; other objects become texts.
+
+    >>> plain(np.int64(3)), plain(np.str_("yes")), plain(np.datetime64("2025-01-31"))
+    (3, 'yes', '2025-01-31T00:00:00')
+    """
+    if isinstance(value, np.datetime64):
+        value = pd.Timestamp(value)
     if isinstance(value, np.generic):
         value = value.item()
     if isinstance(value, float) and not np.isfinite(value):

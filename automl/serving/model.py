@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl.base import BaseAutoML
+from automl.persistence.saving import plain
 from pipelines.table.columns import CategoryReader, Column, DateReader
 from pipelines.table.reader import TableReader
 
@@ -157,18 +158,3 @@ def served_columns(reader: TableReader) -> list[ServedColumn]:
         ServedColumn(name, column.name, column, dtype)
         for name, column, dtype in zip(names, reader.columns_, reader.dtypes_, strict=True)
     ]
-
-
-def plain(value: Any) -> Any:
-    """Return a label as a value that JSON can hold.
-
-    >>> plain(np.int64(3)), plain(np.str_("yes")), plain(pd.Timestamp("2025-01-31"))
-    (3, 'yes', '2025-01-31T00:00:00')
-    """
-    if isinstance(value, np.datetime64):
-        value = pd.Timestamp(value)
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, str | bool | int | float):
-        return value
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
