@@ -40,8 +40,8 @@ class PartOfSearch:
             if "_ensemble" not in vars(instance):
                 raise AttributeError(f"{owner.__name__!r} object has no attribute {public!r}; call fit") from None
             raise AttributeError(
-                f"the model was loaded with for_prediction=True, which leaves out the search ({public}); load it "
-                "without this argument"
+                f"the model has no {public}: it was loaded with for_prediction=True, which leaves out the search, or "
+                "its scorer reads the table and it was saved without rows=True; save and load it without this limit"
             ) from None
 
     def __set__(self, instance: Any, value: Any) -> None:

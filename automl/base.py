@@ -173,7 +173,7 @@ class BaseAutoML(FittedAttributes, CallbackSupportMixin, BaseEstimator):
             del self.feature_names_in_
         for name, value in _attributes(prepared, result).items():
             setattr(self, name, value)
-        measure_frontier(self, X, self._read)
+        measure_frontier(self, X, self._read, budget.deadline)
         if tasks is not None:
             tasks.end()
         return self
@@ -184,7 +184,8 @@ class BaseAutoML(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         """
         Return a fitted copy whose ensemble is smaller: the best entry of `frontier_` within the limits.
 
-        The copy has a calibration and a decision threshold of its own. No model is fitted again.
+        The copy has a calibration of its own, and a decision threshold of its own unless you have set
+        `decision_threshold_`. No model is fitted again.
 
         Parameters
         ----------
@@ -341,7 +342,8 @@ class BaseAutoML(FittedAttributes, CallbackSupportMixin, BaseEstimator):
         path : str or path-like
             Folder of the model. A model that was saved there before is replaced.
         rows : bool, default=False
-            Whether to save the training rows, too, so that `refit` needs no table after `automl.load`.
+            Whether to save the training rows, too, so that `refit` needs no table after `automl.load`. A scorer that
+            reads the table needs some of these rows for `estimate_` and `frontier_`.
 
         Raises
         ------
@@ -393,6 +395,7 @@ def _attributes(prepared: PreparedTask, result: RunResult) -> dict[str, Any]:
     attributes = {
         "_reader": reader,
         "_metric": task.metric.without_table(),
+        "_target_name": prepared.target_name,
         "_ensemble": result.ensemble,
         "_estimate": result.out_of_fold,
         "_guard_curve": result.guard_curve,

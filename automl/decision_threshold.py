@@ -29,7 +29,8 @@ class DecisionThreshold:
         The probability of the positive class above which `predict` returns this class; for two classes.
 
         The positive class is `positive_label`, else the label 1, else the second class. A new value is for `predict`
-        only: probabilities do not change, and `estimate_` stays the estimate for the old value. `save` keeps it.
+        only: probabilities do not change, and `estimate_` stays the estimate for the old value. `save`, `slim` and
+        `refit` keep it.
 
         Returns
         -------
@@ -62,7 +63,8 @@ class DecisionThreshold:
         if not is_number(threshold) or not 0 <= threshold <= 1:
             raise InvalidInputError(f"decision_threshold_ must be a number from 0 to 1; got {threshold!r}")
         # Copies of this estimator may have the same ensemble, so it is not changed.
-        self._ensemble = replace(self._ensemble, decision_weights=weights_of_threshold(float(threshold), positive))
+        weights = weights_of_threshold(float(threshold), positive)
+        self._ensemble = replace(self._ensemble, decision_weights=weights, decision_is_own=True)
 
     def _positive_code(self) -> int:
         check_is_fitted(self, "_ensemble")

@@ -260,8 +260,8 @@ def _conclude(
     cost = typical_cost(task, measured=not history.repeats)
     members = select_members(history, artifacts, task, size, _CHOICE_ENDS * left, seed, cost)
     bags = loader.load(members, started + _LOADING_ENDS * left)
-    n_threads, limits = min(n_workers, available_cpus()), task.metric.prediction_range
-    ensemble = Ensemble(bags, task.traits.n_classes, n_threads, prediction_range=limits)
+    n_threads = n_workers if n_workers < available_cpus() else None
+    ensemble = Ensemble(bags, task.traits.n_classes, n_threads, prediction_range=task.metric.prediction_range)
     if task.traits.n_classes:
         rows, p = out_of_fold(bags, history, artifacts, task)
         known = (task.y[rows], p, task.metric.take(rows), task.weights(rows), seed)

@@ -88,7 +88,13 @@ def prepare(systems: list[System], environments: Path = ENVIRONMENTS) -> None:
 # torch comes first: where it meets a requirement, pip installs no other build with gigabytes of CUDA libraries.
 _AUTOGLUON = (
     ("torch==2.13.0",),
-    ("autogluon.tabular[lightgbm,catboost,xgboost,fastai]==1.6.3", "torch==2.13.0", "psutil", "pyarrow"),
+    (
+        "autogluon.tabular[lightgbm,catboost,xgboost,fastai]==1.6.3",
+        "scikit-learn<1.8",  # with 1.9, its XGBoost models cannot be saved
+        "torch==2.13.0",
+        "psutil",
+        "pyarrow",
+    ),
 )
 _PYTABKIT = (("torch==2.13.0",), ("pytabkit[models]==1.7.3", "torch==2.13.0", "psutil", "pyarrow"))
 _FLAML = (("flaml[automl]==2.7.0", "psutil", "pyarrow", "pandas<3"),)

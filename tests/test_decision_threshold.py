@@ -46,6 +46,16 @@ def test_the_threshold_can_be_read_and_set_and_is_saved(clf, tmp_path):
     assert load_copy(clf, tmp_path / "b").decision_threshold_ == pytest.approx(0.05)
 
 
+def test_a_smaller_and_a_refitted_model_keep_the_threshold_of_the_user(clf, tmp_path):
+    clf = load_copy(clf, tmp_path / "a")
+    tuned = clf.slim(max_loss=1).decision_threshold_
+    clf.decision_threshold_ = 0.05
+    small = load_copy(clf, tmp_path / "b").slim(max_loss=1)
+    assert small.decision_threshold_ == pytest.approx(0.05)
+    assert tuned != pytest.approx(0.05)
+    assert clf.refit(X, Y).decision_threshold_ == pytest.approx(0.05)
+
+
 def load_copy(clf, folder):
     clf.save(folder)
     return load(folder)

@@ -39,6 +39,7 @@ _MAX_EXTRAS = 3  # candidates that are not in the ensemble
 _MAX_EXTRA_BYTES = 2**22  # of all models of such a candidate
 _MAX_ENTRIES = 10
 _GROUPS = 20  # groups of rows of the jackknife
+_INTERVAL_SECONDS = 30.0  # after which no further interval is computed; only a slow scorer of the user needs as long
 _Z = 1.96  # standard errors to each end of an interval that holds 95 %
 _MANY = 10_000  # rows of a large table
 
@@ -184,21 +185,34 @@ def _measure(bag: FoldBag, task: Task, cost: PredictionCost, measured: bool, dea
     return 1_000 * best / len(bag.models)
 
 
-def find_entries(record: FrontierRecord, ensemble: Ensemble) -> list[Entry]:
+def find_entries(
+    record: FrontierRecord, ensemble: Ensemble, deadline: float = float("inf"), intervals: bool = True
+) -> list[Entry]:
     """Return the ensembles along the Pareto front of score and time of a single row, the best score first.
 
     From the whole ensemble the member is removed, again and again, whose removal costs the least score for the time
     that it saves. Each of these ensembles, and each configuration alone, also comes with one fold model for each
     member: out-of-fold predictions are predictions of single fold models, so that they say what to expect of it.
+
+    Parameters
+    ----------
+    deadline : float
+        Time of `time.monotonic`, in seconds. After it the scorer is not called: entries without a score have a score
+        of minus infinity, and only the fastest of them stays.
+    intervals : bool
+        Whether to compute the ends of the intervals, which takes twenty calls of the scorer for each entry; they are
+        NaN otherwise.
     """
     counts = np.array([len(bag.models) for bag in [*ensemble.bags, *record.bags]])
     sets = [record.weights]
     while np.count_nonzero(sets[-1]) > 1:
-        sets.append(_without_one(record, sets[-1], counts))
+        sets.append(_without_one(record, sets[-1], counts, deadline))
     sets += [row for row in np.eye(len(counts)) if not any(np.array_equal(row, known) for known in sets)]
     families = [bag.configuration.family for bag in [*ensemble.bags, *record.bags]]
-    whole = [_entry(record, w, np.where(w > 0, counts, 0), families) for w in sets]
-    single = [_entry(record, w, (w > 0).astype(np.intp), families) for w in sets]
+    intervals_end = min(deadline, time.monotonic() + _INTERVAL_SECONDS) if intervals else float("-inf")
+    scored = [(w, _scores(record, w, deadline, intervals_end)) for w in sets]
+    whole = [_entry(record, w, np.where(w > 0, counts, 0), scores, families) for w, scores in scored]
+    single = [_entry(record, w, (w > 0).astype(np.intp), scores, families) for w, scores in scored]
     entries = _front(whole) + [e for e in _front(single) if not any(_same(e, other) for other in whole)]
     entries.sort(key=lambda e: (-e.score, -e.milliseconds))
     if len(entries) > _MAX_ENTRIES:
@@ -211,18 +225,24 @@ def _same(first: Entry, second: Entry) -> bool:
     return np.array_equal(first.weights, second.weights) and np.array_equal(first.n_models, second.n_models)
 
 
-def _without_one(record: FrontierRecord, weights: Array, counts: NDArray[np.intp]) -> Array:
-    """Return the weights without the member that pays least for its time."""
-    prices: dict[int, tuple[tuple[float, int], Array]] = {}
-    whole = _loss(record, _mean(record, weights))
-    for i in np.flatnonzero(weights).tolist():
-        smaller = weights.copy()
-        smaller[i] = 0.0
-        smaller /= smaller.sum()
-        growth = _loss(record, _mean(record, smaller)) - whole
-        saved = counts[i] * record.one_row[i]
-        prices[i] = (growth / max(saved, 1e-9), i), smaller
-    return min(prices.values(), key=lambda pair: pair[0])[1]
+def _without_one(record: FrontierRecord, weights: Array, counts: NDArray[np.intp], deadline: float) -> Array:
+    """Return the weights without the member that pays least for its time; after the deadline, without the slowest."""
+    members = np.flatnonzero(weights).tolist()
+    saved = {i: max(float(counts[i] * record.one_row[i]), 1e-9) for i in members}
+    whole = _loss(record, _mean(record, weights)) if time.monotonic() < deadline else 0.0
+    prices = {}
+    for i in members:
+        if time.monotonic() > deadline:
+            prices = {j: -saved[j] for j in members}
+            break
+        prices[i] = (_loss(record, _mean(record, _removed(weights, i))) - whole) / saved[i]
+    return _removed(weights, min(prices, key=lambda i: (prices[i], i)))
+
+
+def _removed(weights: Array, i: int) -> Array:
+    smaller = weights.copy()
+    smaller[i] = 0.0
+    return smaller / smaller.sum()
 
 
 def _mean(record: FrontierRecord, weights: Array) -> Array:
@@ -237,13 +257,32 @@ def _loss(record: FrontierRecord, p: Array, rows: Array | None = None) -> float:
     return loss_or_nan(metric, y, p, w)
 
 
-def _entry(record: FrontierRecord, weights: Array, n_models: NDArray[np.intp], families: Sequence[str]) -> Entry:
+def _scores(
+    record: FrontierRecord, weights: Array, deadline: float, intervals_end: float
+) -> tuple[float, float, float]:
+    """Return the score of an ensemble, and the ends of its interval."""
+    if time.monotonic() > deadline:
+        return float("-inf"), float("nan"), float("nan")
     groups = np.random.default_rng(record.random_state).permutation(np.arange(len(record.y)) % _GROUPS)
     p = _mean(record, weights)
-    losses = np.array([_loss(record, p, np.flatnonzero(groups != group)) for group in range(_GROUPS)])
+    score = -_loss(record, p)
+    losses = np.full(_GROUPS, np.nan)
+    for group in range(_GROUPS):
+        if time.monotonic() > intervals_end:
+            return score, float("nan"), float("nan")
+        losses[group] = _loss(record, p, np.flatnonzero(groups != group))
     losses = losses[np.isfinite(losses)]
     error = np.sqrt((_GROUPS - 1) / _GROUPS * ((losses - losses.mean()) ** 2).sum()) if len(losses) else np.nan
-    score = -_loss(record, p)
+    return score, score - _Z * float(error), score + _Z * float(error)
+
+
+def _entry(
+    record: FrontierRecord,
+    weights: Array,
+    n_models: NDArray[np.intp],
+    scores: tuple[float, float, float],
+    families: Sequence[str],
+) -> Entry:
     names = [
         f"{families[i]} ({weights[i]:.2f}, {n_models[i]} models)" if n_models[i] > 1 else
         f"{families[i]} ({weights[i]:.2f}, 1 model)"
@@ -252,9 +291,9 @@ def _entry(record: FrontierRecord, weights: Array, n_models: NDArray[np.intp], f
     return Entry(
         weights=weights,
         n_models=n_models,
-        score=score,
-        low=score - _Z * float(error),
-        high=score + _Z * float(error),
+        score=scores[0],
+        low=scores[1],
+        high=scores[2],
         milliseconds=record.overhead + float(n_models @ record.one_row),
         microseconds_per_row=1_000 * float(n_models @ (record.one_row / _MANY + record.per_row)),
         megabytes=float(n_models @ record.megabytes),
@@ -340,20 +379,23 @@ def _up(value: float) -> float:
     return float(np.ceil(value / unit) * unit)
 
 
-def smaller_ensemble(record: FrontierRecord, ensemble: Ensemble, entry: Entry) -> Ensemble:
-    """Return the ensemble of an entry, with a calibration and a decision threshold of its own."""
+def smaller_ensemble(
+    record: FrontierRecord, ensemble: Ensemble, entry: Entry, deadline: float = float("inf")
+) -> Ensemble:
+    """Return the ensemble of an entry, with its own calibration, and its own decision rule unless it is the user's."""
     bags = [
         FoldBag(bag.configuration, float(weight), bag.models[:n])
         for bag, weight, n in zip([*ensemble.bags, *record.bags], entry.weights, entry.n_models, strict=True)
         if weight > 0
     ]
-    smaller = replace(ensemble, bags=bags, decision_weights=None, calibration=None)
+    smaller = replace(ensemble, bags=bags, calibration=None)
     if ensemble.n_classes:
         known = (record.y, _mean(record, entry.weights), record.metric, record.sample_weight, record.random_state)
-        if ensemble.decision_weights is not None:
-            tuned = tune_decision_weights(*known)
-            smaller.decision_weights = ensemble.decision_weights if tuned is None else tuned
-        smaller.calibration = calibrate(*known)
+        if ensemble.decision_weights is not None and not ensemble.decision_is_own:
+            tuned = tune_decision_weights(*known, deadline)
+            if tuned is not None:
+                smaller.decision_weights = tuned
+        smaller.calibration = calibrate(*known, deadline)
     return smaller
 
 

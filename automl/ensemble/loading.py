@@ -19,7 +19,7 @@ import psutil
 from automl.ensemble.cost import typical_cost
 from automl.ensemble.selection import FoldBag, Member, choose_members, predicting_folds
 from automl.execute.evaluate import import_libraries
-from automl.trials.candidates import candidate_sets
+from automl.trials.candidates import candidate_sets, rank
 from pipelines.catalog import get_component
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from automl.search.budget import Budget
     from automl.task.task import Task
     from automl.trials.artifacts import Artifacts
-    from automl.trials.history import RunHistory
+    from automl.trials.history import Evaluation, RunHistory
     from pipelines.configuration import Configuration
 
 logger = logging.getLogger(__name__)
@@ -36,6 +36,9 @@ logger = logging.getLogger(__name__)
 _MOMENTS = (0.6, 0.75, 0.85, 0.95)  # shares of the search time at which members are chosen
 _READ_FROM = 0.75  # share of the search time from which models are read; earlier only libraries are imported
 _CHOICE_SHARE = 0.02  # of the budget, which a choice may take
+_ROUNDS = 6  # of greedy selection in such a choice, which is only a guess at the last one
+_LEADERS = 2  # best configurations that may become members when their last folds have ended
+_GRACE_SHARE = 0.02  # of the budget, for reading models after the first one, also after the deadline
 _MEMORY_SHARE = 0.2  # of the free memory, which the models that are read during the search may take
 _SECONDS_PER_BYTE = 1e-8  # before any model of the family was read
 _IMPORT_SECONDS = {"torch": 2.0}  # of a library that is not imported yet; 0.5 for all others
@@ -54,7 +57,7 @@ class ModelLoader:
 
     def __init__(self, artifacts: Artifacts, task: Task, budget: Budget, size: int, random_state: int):
         self._artifacts, self._task, self._budget = artifacts, task, budget
-        self._size, self._random_state = size, random_state
+        self._size, self._random_state = min(size, _ROUNDS), random_state
         self._models: dict[tuple[Configuration, int], Pipeline] = {}
         self._read: dict[str, tuple[float, int]] = {}  # by family: seconds and bytes of the models that were read
         self._moments = list(_MOMENTS)
@@ -72,8 +75,10 @@ class ModelLoader:
         sets = [(n, list(chosen)) for n, chosen in candidate_sets(history, self._task)]
         if not sets:
             return
+        leaders = rank(history)[:_LEADERS]
         reads = self._budget.fraction_used >= _READ_FROM
-        self._thread = threading.Thread(target=self._prepare, args=(sets, reads), name="automl-loader", daemon=True)
+        work = (sets, leaders, reads)
+        self._thread = threading.Thread(target=self._prepare, args=work, name="automl-loader", daemon=True)
         self._thread.start()
 
     def finish(self) -> None:
@@ -89,8 +94,9 @@ class ModelLoader:
         ----------
         deadline : float
             Time of `time.monotonic`, in seconds. A model whose reading would most likely end later is left out; the
-            first model of the heaviest member is always read.
+            first model of the heaviest member is always read, and after it others for a small share of the budget.
         """
+        grace = _GRACE_SHARE * (self._budget.seconds or 0.0)
         models: dict[Configuration, list[Pipeline]] = {member.configuration: [] for member in members}
         for member in sorted(members, key=lambda member: -member.weight):
             for fold in predicting_folds(member.evaluation, self._task):
@@ -99,7 +105,10 @@ class ModelLoader:
                 if late and any(models.values()):
                     logger.info("%s: the model of fold %d is left out, no time to read it", configuration.id, fold)
                     continue
+                first = not any(models.values())
                 models[configuration].append(self._model(configuration, fold))
+                if first:  # its library may have taken all the time, and the others may need almost none
+                    deadline = max(deadline, time.monotonic() + grace)
         total = sum(member.weight for member in members if models[member.configuration])
         return [
             FoldBag(member.configuration, member.weight / total, models[member.configuration])
@@ -107,8 +116,12 @@ class ModelLoader:
             if models[member.configuration]
         ]
 
-    def _prepare(self, sets: list, reads: bool) -> None:  # type: ignore[type-arg]
-        """Import the libraries of the members that an ensemble would have now, and read their models if `reads`."""
+    def _prepare(self, sets: list[tuple[int, list[Evaluation]]], leaders: Sequence[Evaluation], reads: bool) -> None:
+        """Import the libraries of the members that an ensemble would have now, and read their models if `reads`.
+
+        Configurations that lead on their folds so far are prepared, too: their last folds may end just before the
+        search does.
+        """
         try:
             deadline = time.monotonic() + _CHOICE_SHARE * (self._budget.seconds or 0.0)
             cost = typical_cost(self._task, measured=True)
@@ -117,13 +130,14 @@ class ModelLoader:
             if not members:
                 return
             heaviest = max(member.weight for member in members)
-            members = [member for member in members if member.weight >= _LEAST_SHARE * heaviest]
+            chosen = [member.evaluation for member in members if member.weight >= _LEAST_SHARE * heaviest]
+            chosen += [leader for leader in leaders if leader not in chosen]
             left = _MEMORY_SHARE * psutil.virtual_memory().available
-            wanted = [(m.configuration, f) for m in members for f in predicting_folds(m.evaluation, self._task)]
-            for member in members:
+            wanted = [(e.configuration, fold) for e in chosen for fold in predicting_folds(e, self._task)]
+            for evaluation in chosen:
                 if self._stopping:
                     return
-                import_libraries(member.configuration.family)
+                import_libraries(evaluation.configuration.family)
             for configuration, fold in wanted if reads else ():
                 n_bytes = self._bytes(configuration, fold)
                 if self._stopping or n_bytes > left:

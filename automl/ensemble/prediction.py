@@ -1,4 +1,4 @@
-"""The prediction of an ensemble: each transformation once, few rows in this thread, many rows in several threads.
+"""The prediction of an ensemble: each transformation once, and in several threads if it takes long.
 
 Members often share their preprocessing on a fold. Transformers with equal content are found when the plan is made, and
 each of them transforms the table once. A plan holds only references to the fitted parts and small tables; it is made at
@@ -11,23 +11,28 @@ import io
 import os
 import pickle
 import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from automl.execute.evaluate import as_predictions
+from automl.execute.machine import available_cpus
 from pipelines.prediction import fast_predict, fast_predict_together, fast_transform
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
 Array = NDArray[Any]
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
-_FEW_ROWS = 2_000  # up to here the threads cost more than they save
+_ALONE_SECONDS = 0.02  # after which threads save more than they cost
+_SMALLEST_BLOCK = 2_000  # rows
 _BATCHED_ROWS = 1_000  # up to here the networks of all folds are one batch
 _MAX_CELLS = 2**27  # of all transformed tables together; more rows are predicted in blocks
 
@@ -52,6 +57,23 @@ def _pool(n_threads: int) -> ThreadPoolExecutor:
         if n_threads not in _pools:
             _pools[n_threads] = ThreadPoolExecutor(n_threads, thread_name_prefix="automl-predict")
         return _pools[n_threads]
+
+
+def _run(function: Callable[[Item], Result], items: Sequence[Item], n_threads: int | None) -> list[Result]:
+    """Return the result of a function for each item: in this thread at first, in several threads if it takes long."""
+    started, results = time.perf_counter(), list[Result]()
+    for place, item in enumerate(items):
+        late = n_threads != 1 and place < len(items) - 1 and time.perf_counter() - started > _ALONE_SECONDS
+        if late and (most := _threads(n_threads)) > 1:
+            return results + list(_pool(most).map(function, items[place:]))
+        results.append(function(item))
+    return results
+
+
+def _threads(n_threads: int | None) -> int:
+    """Return the number of threads: the machine that predicts may have fewer cores than the one that fitted."""
+    cores = available_cpus()
+    return cores if n_threads is None else min(n_threads, cores)
 
 
 def _content(step: Any) -> bytes:
@@ -134,31 +156,30 @@ class PredictionPlan:
         classes = np.asarray(pipeline.classes_, dtype=np.intp) if self._n_classes else None
         return _Model(table, classes, fast_predict(pipeline[-1]))
 
-    def predict(self, X: Any, n_threads: int = 1) -> list[Array]:
+    def predict(self, X: Any, n_threads: int | None = 1) -> list[Array]:
         """Return the predictions of each fold model, bag by bag.
 
         Parameters
         ----------
         X : ndarray or CSR matrix of shape (n_samples, n_features)
             Output of the table reader.
-        n_threads : int
-            Threads that predict at the same time, if there are many rows.
+        n_threads : int or None
+            Largest number of threads that predict at the same time, if the prediction takes long; None for as many as
+            there are cores.
 
         Returns
         -------
         list of ndarray
             Each of shape (n_samples, n_classes), or (n_samples,) for regression.
         """
-        size = max(_FEW_ROWS, _MAX_CELLS // max(1, X.shape[1] * (1 + len(self._transformers))))
+        size = max(_SMALLEST_BLOCK, _MAX_CELLS // max(1, X.shape[1] * (1 + len(self._transformers))))
         if X.shape[0] <= size:
             return self._predict_block(X, n_threads)
         blocks = [self._predict_block(X[start : start + size], n_threads) for start in range(0, X.shape[0], size)]
         return [np.concatenate(parts) for parts in zip(*blocks, strict=True)]
 
-    def _predict_block(self, X: Any, n_threads: int) -> list[Array]:
+    def _predict_block(self, X: Any, n_threads: int | None) -> list[Array]:
         n_rows = X.shape[0]
-        in_threads = n_threads > 1 and n_rows > _FEW_ROWS
-        run = _pool(n_threads).map if in_threads else map
         tables: list[Any] = [X, *[None] * len(self._transformers)]
 
         def transform(number: int) -> None:
@@ -177,5 +198,5 @@ class PredictionPlan:
             return [as_predictions(out, model.classes, self._n_classes, n_rows) for model, out in pairs]
 
         for level in self._levels:
-            list(run(transform, level))
-        return [out for outputs in run(predict, self._batches) for out in outputs]
+            _run(transform, level, n_threads)
+        return [out for outputs in _run(predict, self._batches, n_threads) for out in outputs]

@@ -50,10 +50,12 @@ class Ensemble:
 
     Attributes
     ----------
-    n_threads : int
-        Number of models that predict at the same time.
+    n_threads : int or None
+        Largest number of models that predict at the same time; None for all cores of the machine that predicts.
     decision_weights : ndarray of shape (n_classes,) or None
         Factors of the probabilities for the choice of a label; None for the most probable label.
+    decision_is_own : bool
+        Whether the user has set `decision_weights`, so that a smaller ensemble keeps them.
     calibration : Calibration or None
         Map that is applied to the mean probabilities.
     prediction_range : tuple of float or None
@@ -62,8 +64,9 @@ class Ensemble:
 
     bags: list[FoldBag]
     n_classes: int
-    n_threads: int = 1
+    n_threads: int | None = 1
     decision_weights: Array | None = None
+    decision_is_own: bool = False
     calibration: Calibration | None = None
     prediction_range: tuple[float, float] | None = None
 

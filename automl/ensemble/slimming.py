@@ -59,14 +59,15 @@ def known_record(estimator: Any) -> FrontierRecord:
     if record is None:
         raise AttributeError(
             "this model has no frontier_ and cannot be made smaller: the rows are in the order of time, or it was "
-            "loaded with for_prediction=True, or refit has changed its models, or its fit was interrupted; use the "
-            "model as an uninterrupted fit has returned it"
+            "loaded with for_prediction=True, or its scorer reads the table and it was saved without rows=True, or "
+            "refit has changed its models, or its fit was interrupted; use the model as an uninterrupted fit has "
+            "returned it"
         )
     check_loaded({"scoring": record.metric.scorer})
     return record
 
 
-def measure_frontier(estimator: Any, X: Any, read: Callable[[Any], Any]) -> None:
+def measure_frontier(estimator: Any, X: Any, read: Callable[[Any], Any], deadline: float) -> None:
     """Measure the reading of a single row, and make the ensemble smaller where the user has set a limit.
 
     Parameters
@@ -75,6 +76,8 @@ def measure_frontier(estimator: Any, X: Any, read: Callable[[Any], Any]) -> None
         Fitted on the table `X`.
     read : callable
         Checks and reads a table.
+    deadline : float
+        Time of `time.monotonic`, in seconds, after which a scorer is not called any more.
     """
     record, limit = estimator._frontier, estimator.max_predict_milliseconds
     if record is None:
@@ -89,7 +92,9 @@ def measure_frontier(estimator: Any, X: Any, read: Callable[[Any], Any]) -> None
     def measure(ensemble: Ensemble) -> float:
         return overhead + _milliseconds(ensemble.predict, read(row))
 
-    chosen = within_limit(estimator._ensemble, estimator._frontier, float(limit), None if row is None else measure)
+    chosen = within_limit(
+        estimator._ensemble, estimator._frontier, float(limit), None if row is None else measure, deadline
+    )
     estimator._ensemble, estimator._frontier = chosen
 
 
@@ -136,7 +141,11 @@ def slow_families(limit: float | None, include: Collection[str] = ()) -> list[st
 
 
 def within_limit(
-    ensemble: Ensemble, record: FrontierRecord, limit: float, measure: Callable[[Ensemble], float] | None
+    ensemble: Ensemble,
+    record: FrontierRecord,
+    limit: float,
+    measure: Callable[[Ensemble], float] | None,
+    deadline: float = float("inf"),
 ) -> tuple[Ensemble, FrontierRecord]:
     """Return the best ensemble that predicts a single row within a limit in milliseconds, and its record.
 
@@ -144,13 +153,15 @@ def within_limit(
     ----------
     measure : callable or None
         Returns the milliseconds of an ensemble for a single row; None if only the usual ones of the families count.
+    deadline : float
+        Time of `time.monotonic`, in seconds, after which the scorer is not called any more.
     """
-    entries = find_entries(record, ensemble)
+    entries = find_entries(record, ensemble, deadline, intervals=False)
     longest = limit
     for _ in range(_MAX_MEASUREMENTS):
         fitting = [e for e in entries if e.milliseconds <= longest]
         entry = max(fitting or entries, key=lambda e: (e.score, e.n_models.sum()) if fitting else (-e.milliseconds, 0))
-        chosen = smaller_ensemble(record, ensemble, entry)
+        chosen = smaller_ensemble(record, ensemble, entry, deadline)
         taken = entry.milliseconds if measure is None else measure(chosen)
         if taken <= limit:
             return chosen, smaller_record(record, entry)

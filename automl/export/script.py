@@ -23,9 +23,12 @@ The model was found by a search; this script trains it again with plain librarie
 
 {notes}"""
 '''
-_MAIN = '''def read_table(path):
+_MAIN = '''def read_table(path, target):
     """Return the table in a CSV or Parquet file."""
-    return pd.read_parquet(path) if path.endswith((".parquet", ".pq")) else pd.read_csv(path)
+    table = pd.read_parquet(path) if path.endswith((".parquet", ".pq")) else pd.read_csv(path)
+    if target not in table:
+        raise SystemExit(f"'{path}' has no column '{target}'; it has: {', '.join(map(str, table.columns[:20]))}")
+    return table
 
 
 def main():
@@ -36,7 +39,7 @@ def main():
     parser.add_argument("--test", help="file with rows to score on; by default, five folds of the training rows")
     parser.add_argument("--out", help="file for the trained pipeline, which joblib.load reads")
     arguments = parser.parse_args()
-    table = read_table(arguments.table)
+    table = read_table(arguments.table, arguments.target)
     X, y = read_columns(table.drop(columns=arguments.target)), read_target(table[arguments.target])
     pipeline = make_model()
     if arguments.test is None:
@@ -44,7 +47,7 @@ def main():
         print(f"{SCORING}: {scores.mean():.4f} (standard deviation {scores.std():.4f} over five folds)")
     pipeline.fit(X, y)
     if arguments.test is not None:
-        test = read_table(arguments.test)
+        test = read_table(arguments.test, arguments.target)
         rows = read_columns(test.drop(columns=arguments.target))
         score = get_scorer(SCORING)(pipeline, rows, read_target(test[arguments.target]))
         print(f"{SCORING}: {score:.4f} on {len(test)} rows")

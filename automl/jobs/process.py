@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
+from multiprocessing.connection import Connection
 
 from automl.execute.groups import kill_group, kill_survivors
 from automl.execute.machine import resident_memory
@@ -27,6 +28,18 @@ class JobProcess:
         self._process = start_process(attempt.main, assignment, preload=_LIBRARIES)
         self.connection = self._process.connection
 
+    @property
+    def handles(self) -> list[Connection]:
+        """The connections of which one becomes readable when the process sends its outcome or ends."""
+        return [self.connection] if self._process.end is None else [self.connection, self._process.end]
+
+    def is_over(self) -> bool:
+        """Return whether the process has sent its outcome, or has ended.
+
+        A process that it has forked may hold its connection open, so that the connection alone does not show its end.
+        """
+        return self.connection.poll() or self._process.exitcode not in (None, 255)
+
     def memory(self) -> float:
         """Return the resident memory in MiB of the process and its children; 0 after its end."""
         return 0.0 if self._has_ended() else resident_memory(self._process.pid)
@@ -38,8 +51,10 @@ class JobProcess:
                 os.kill(self._process.pid, signal.SIGINT)
 
     def receive(self) -> Outcome:
-        """Return the outcome that the process has sent, and wait for its end. If it has sent none, it has died."""
+        """Return the outcome of a process that is over, and wait for its end. If it has sent none, it has died."""
         try:
+            if not self.connection.poll():
+                raise EOFError
             outcome: Outcome = self.connection.recv()
         except (EOFError, OSError):
             self._process.join(1.0)

@@ -99,11 +99,12 @@ class Runner:
         self._retry_on_outage(self._start)
         if not self._running and not self._retry_on_outage(lambda: self._queue.left(self._batch.name, self._capacity)):
             return False
-        ready = wait([running.process.connection for running in self._running], timeout=_TICK) if self._running else []
-        if not self._running:
+        if self._running:
+            wait([handle for running in self._running for handle in running.process.handles], timeout=_TICK)
+        else:
             time.sleep(_TICK)  # other runners run the last jobs, or a job waits for its next attempt
         for running in list(self._running):
-            if running.process.connection in ready:
+            if running.process.is_over():
                 self._receive(running)
         return True
 
@@ -137,7 +138,7 @@ class Runner:
             self._next_renewal = now + self._queue.lease / _RENEWALS
         held = self._queue.held(name, self.owner) if self._running else {}
         for running in self._running:
-            if running.outcome is None and running.process.connection.poll():
+            if running.outcome is None and running.process.is_over():
                 self._receive(running)  # a job that has ended can no longer exceed a limit
             if running.outcome is not None:
                 continue

@@ -57,7 +57,8 @@ def _description(about: Mapping[str, Any]) -> str:
 def _training_data(about: Mapping[str, Any]) -> str:
     columns = about["columns"]
     kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(column["kind"] for column in columns).most_common())
-    text = f"{about['n_training_rows']} rows, {len(columns)} columns: {kinds}.\n\n"
+    text = f"{about['n_training_rows']} rows, {len(columns)} columns: {kinds}."
+    text += f" The target is `{_cell(about['target'])}`.\n\n" if about["target"] is not None else "\n\n"
     shown = [
         [column["name"], column["kind"], column["dtype"] or "", column["reason"]] for column in columns[:_MOST_COLUMNS]
     ]
@@ -72,10 +73,12 @@ def _training_data(about: Mapping[str, Any]) -> str:
 
 
 def _procedure(about: Mapping[str, Any]) -> str:
-    parameters = [[name, f"`{value!r}`"] for name, value in about["parameters"].items()]
-    return "A search over pipelines, and an ensemble of the best ones. Parameters:\n\n" + _table(
-        ["parameter", "value"], parameters
-    )
+    text = "A search over pipelines, and an ensemble of the best ones. "
+    parameters = [[name, f"`{about['parameters'][name]!r}`"] for name in about["changed_parameters"]]
+    if not parameters:
+        return text + "All parameters have their default values, which `manifest.json` lists."
+    text += "Parameters that do not have their default values (`manifest.json` lists all):\n\n"
+    return text + _table(["parameter", "value"], parameters)
 
 
 def _evaluation(about: Mapping[str, Any]) -> str:

@@ -76,6 +76,8 @@ def _is_model(folder: Path) -> bool:
 def _read_format(path: Path) -> int | None:
     """Return the format number in a manifest of any format; None for another file."""
     try:
+        if not path.is_file():  # a pipe or a device may have no end
+            return None
         with path.open(encoding="utf-8") as file:
             content = json.loads(file.read(_LARGEST))
         return int(content["format"]) if isinstance(content["versions"], dict) else None
@@ -120,6 +122,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         number = _read_format(folder / _OLD_MANIFEST)
     if number is not None and number != FORMAT:
         raise _other_format(folder, number)
+    if path.exists() and not path.is_file():
+        raise damaged(folder, MANIFEST, "it is no file")
     try:
         if path.stat().st_size > _LARGEST:
             raise ValueError("it is too large")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import inspect
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,7 +29,7 @@ from automl.persistence.manifest import (
     write_manifest,
 )
 from automl.persistence.requirements import model_libraries, requirements_text
-from automl.persistence.state import pack_parameters, parameter_names, scorers_of, split_attributes
+from automl.persistence.state import holds_rows, pack_parameters, parameter_names, scorers_of, split_attributes
 from automl.refit.rows import get_rows
 from automl.task.own_objects import pack
 from automl.trials.history import RunHistory
@@ -46,7 +47,8 @@ def save(estimator: Any, path: str | os.PathLike[str], rows: bool = False) -> No
     Parameters
     ----------
     rows : bool
-        Whether to write the training rows, too, into a file of their own.
+        Whether to write the training rows, too, into a file of their own. Without them, a model whose scorer reads the
+        table is saved without what `estimate_` and `frontier_` are computed from, since this holds some of the rows.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def save(estimator: Any, path: str | os.PathLike[str], rows: bool = False) -> No
             if kept is not None:
                 kept.write(partial)
             if hasattr(estimator, "_ensemble"):
-                _write(estimator, partial)
+                _write(estimator, partial, rows)
             else:  # jobs also save estimators of other libraries
                 _write_other(estimator, partial)
     except storage.StorageError as error:
@@ -72,7 +74,7 @@ def save(estimator: Any, path: str | os.PathLike[str], rows: bool = False) -> No
         raise InvalidInputError(f"'{folder}' cannot be written: {error}") from error
 
 
-def _write(estimator: Any, folder: Path) -> None:
+def _write(estimator: Any, folder: Path, rows: bool) -> None:
     about = describe(estimator)
     models = dict(_models(estimator))
     (folder / MODELS).mkdir()
@@ -80,6 +82,8 @@ def _write(estimator: Any, folder: Path) -> None:
         with (folder / name).open("wb") as file:
             storage.write(model, file)
     prediction, search = split_attributes(estimator)
+    if not rows:
+        search = {name: value for name, value in search.items() if not holds_rows(value)}
     scorers = scorers_of(prediction | search)
     names = {number: f"scorer {i}" for i, number in enumerate(scorers)}
     external = names | {id(model): name for name, model in models.items()}
@@ -133,6 +137,8 @@ def describe(estimator: Any) -> dict[str, Any]:
     """Return the description of a fitted estimator, as values that JSON can hold: the manifest without the files."""
     ensemble, reader = estimator._ensemble, estimator._reader
     libraries = sorted(model_libraries(estimator))
+    parameters = {name: plain(getattr(estimator, name)) for name in parameter_names(estimator)}
+    defaults = {name: plain(each.default) for name, each in inspect.signature(type(estimator)).parameters.items()}
     dtypes = getattr(reader, "dtypes_", None) or [None] * len(reader.columns_)
     return {
         "format": FORMAT,
@@ -140,8 +146,10 @@ def describe(estimator: Any) -> dict[str, Any]:
         "saved": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": versions_for(libraries),
         "libraries": libraries,
-        "parameters": {name: plain(getattr(estimator, name)) for name in parameter_names(estimator)},
+        "parameters": parameters,
+        "changed_parameters": [name for name, value in parameters.items() if value != defaults[name]],
         "task": task_type(ensemble.n_classes),
+        "target": vars(estimator).get("_target_name"),
         "metric": estimator._metric.name,
         "expected_score": _expected_score(estimator),
         "n_training_rows": int(reader.n_rows_),

@@ -18,6 +18,7 @@ FOR_PREDICTION = (
     "_ensemble",
     "_metric",
     "_reader",
+    "_target_name",
     "classes_",
     "feature_names_in_",
     "n_features_in_",
@@ -68,6 +69,12 @@ def split_attributes(estimator: Any) -> tuple[dict[str, Any], dict[str, Any]]:
             raise InvalidInputError("the estimator is not fitted; call fit before save")
     prediction = {name: value for name, value in held.items() if name in FOR_PREDICTION}
     return prediction, {name: value for name, value in held.items() if name not in FOR_PREDICTION}
+
+
+def holds_rows(value: Any) -> bool:
+    """Return whether an attribute holds rows of the training table, for a scorer that reads them."""
+    metric = getattr(value, "metric", None)
+    return isinstance(metric, Metric) and metric.table is not None
 
 
 def scorers_of(attributes: Mapping[str, Any]) -> dict[int, Any]:

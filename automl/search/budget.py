@@ -51,6 +51,11 @@ class Budget:
         self._loading[0] = seconds
 
     @property
+    def deadline(self) -> float:
+        """The end of the budget, as a time of `time.monotonic` in seconds; infinite without a time budget."""
+        return float("inf") if self.seconds is None else self.started + self.seconds
+
+    @property
     def search_left(self) -> float:
         """The seconds left for trials; infinite without a time budget."""
         return float("inf") if self.seconds is None else self.seconds - self.reserve - self.elapsed

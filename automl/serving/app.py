@@ -8,6 +8,7 @@ import logging
 import re
 import time
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,12 +25,13 @@ from automl.serving.errors import UNREADABLE, RequestError
 from automl.serving.metrics import CONTENT_TYPE, ServerMetrics
 from automl.serving.model import ServedModel
 from automl.serving.openapi import describe_api
-from automl.serving.pool import PredictionPool
+from automl.serving.pool import BodyMemory, PredictionPool
 
 logger = logging.getLogger(__name__)
 
 MIB = 2**20
 _READ_BEYOND = 8  # so many times the limit of size are read before the server refuses a body
+_BODIES = 16  # so many bodies of the largest size may be in the memory
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _PATHS = frozenset({"/predict", "/schema", "/health", "/health/live", "/health/ready", "/metrics", "/openapi.json"})
 
@@ -73,6 +75,7 @@ class ServedApp:
         self.model = ServedModel(estimator)
         self.limits = limits
         self.pool = PredictionPool(limits.n_threads, limits.max_waiting, limits.seconds)
+        self._memory = BodyMemory(_BODIES * limits.max_bytes)
         self.metrics = ServerMetrics(self.model.name, [c.name for c in self.model.columns if c.kind == "category"])
         self.stopping = False
         self._schema = json.dumps(self.model.describe()).encode()
@@ -100,7 +103,13 @@ class ServedApp:
         if coding.lower() != "identity":
             raise RequestError(415, "the body is compressed; send it without Content-Encoding")
         wanted = accepted_type(request.headers.get("accept"), kind)
-        body = await self._body(request)
+        with self._memory.request() as hold:
+            content, n_rows = await self._answer(await self._body(request, hold), kind, encoding, wanted)
+        request.state.n_rows = n_rows
+        return Response(content, media_type=wanted)
+
+    async def _answer(self, body: bytes, kind: str, encoding: str, wanted: str) -> tuple[bytes, int]:
+        """Return the body of the response, and the number of rows."""
 
         def predict() -> tuple[bytes, int, float, LevelCounts]:
             cells = read_cells(body, kind, encoding, self.model, self.limits.max_rows)
@@ -115,10 +124,9 @@ class ServedApp:
 
         content, n_rows, seconds, counts = await self.pool.run(predict)
         self.metrics.add_predictions(n_rows, seconds, counts)
-        request.state.n_rows = n_rows
-        return Response(content, media_type=wanted)
+        return content, n_rows
 
-    async def _body(self, request: Request) -> bytes:
+    async def _body(self, request: Request, hold: Callable[[int], None]) -> bytes:
         """Return the body of a request, within the limits of size and time.
 
         A body that is too large is read to its end, if it is not far too large: a server that answers and closes the
@@ -136,6 +144,7 @@ class ServedApp:
                 async for part in request.stream():
                     size += len(part)
                     if size <= most:
+                        hold(len(part))
                         parts.append(part)
                     elif size > _READ_BEYOND * most:
                         break

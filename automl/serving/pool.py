@@ -1,16 +1,53 @@
-"""The threads that predict, with a limited queue and a time limit."""
+"""What all requests share: threads that predict, with a limited queue and a time limit, and memory for bodies."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from automl.serving.errors import RequestError
 
 Result = TypeVar("Result")
 _RETRY = {"Retry-After": "1"}
+
+
+def busy() -> RequestError:
+    """Return the refusal of a request for which there is no room now."""
+    return RequestError(503, "the server is busy; try again later", headers=_RETRY)
+
+
+class BodyMemory:
+    """Counts the bytes of the bodies of all requests, so that many connections together cannot fill the memory.
+
+    Parameters
+    ----------
+    max_bytes : int
+        Bytes of all bodies together; a request with one more gets status 503.
+    """
+
+    def __init__(self, max_bytes: int):
+        self._most = max_bytes
+        self._held = 0
+
+    @contextmanager
+    def request(self) -> Iterator[Callable[[int], None]]:
+        """Yield the function that adds bytes to one request; they are released when the request ends."""
+        own = 0
+
+        def add(n_bytes: int) -> None:
+            nonlocal own
+            if self._held + n_bytes > self._most:
+                raise busy()
+            self._held += n_bytes
+            own += n_bytes
+
+        try:
+            yield add
+        finally:
+            self._held -= own
 
 
 class PredictionPool:
@@ -47,7 +84,7 @@ class PredictionPool:
             function ran into the time limit. It goes on in its thread then, because threads cannot be stopped.
         """
         if self._unfinished >= self._most:
-            raise RequestError(503, "the server is busy; try again later", headers=_RETRY)
+            raise busy()
         loop = asyncio.get_running_loop()
         self._unfinished += 1
         call = self._threads.submit(function)

@@ -52,11 +52,14 @@ class PreparedTask:
         Turns new rows into the array that the pipelines of the task expect.
     classes : ndarray of shape (n_classes,) or None
         Labels in the order of the class codes; None for regression.
+    target_name : str or None
+        Name of the target, where it has one.
     """
 
     task: Task
     reader: TableReader
     classes: Array | None
+    target_name: str | None = None
 
 
 def prepare(
@@ -132,4 +135,11 @@ def prepare(
         sample_weight=weights,
         groups=groups,
     )
-    return PreparedTask(task if holdout is None else split_holdout(task, holdout), reader, classes)
+    held_out = task if holdout is None else split_holdout(task, holdout)
+    return PreparedTask(held_out, reader, classes, _target_name(data.y))
+
+
+def _target_name(y: Any) -> str | None:
+    """Return the name of a Series, or of the column of a DataFrame."""
+    name = y.columns[0] if getattr(y, "ndim", 1) == 2 and hasattr(y, "columns") else getattr(y, "name", None)
+    return None if name is None else str(name)

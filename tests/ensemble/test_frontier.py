@@ -1,12 +1,16 @@
 """Tests of the trade-off between score and time: `frontier_`, `slim` and `max_predict_milliseconds`."""
 
 import pickle
+import time
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
+from automl.ensemble import frontier
+from automl.ensemble.frontier import find_entries
+from automl.ensemble.slimming import within_limit
 from automl.errors import InvalidInputError
 from tests.factories import FAST
 
@@ -131,8 +135,45 @@ def test_a_scorer_that_reads_the_table_gets_the_rows_of_the_predictions(amounts)
     assert amounts.slim(max_loss=1).predict(X).shape == (400,)
 
 
+def test_rows_for_a_scorer_that_reads_the_table_are_saved_only_on_request(amounts, tmp_path):
+    def holds_rows(model):
+        metrics = [getattr(value, "metric", None) for value in vars(model).values()]
+        return any(getattr(metric, "table", None) is not None for metric in metrics)
+
+    amounts.save(tmp_path / "without")
+    amounts.save(tmp_path / "with", rows=True)
+    assert holds_rows(load(tmp_path / "with", trusted=[saved_amount]))
+    again = load(tmp_path / "without", trusted=[saved_amount])
+    assert not holds_rows(again)
+    np.testing.assert_array_equal(again.predict(X), amounts.predict(X))
+    with pytest.raises(AttributeError, match="saved without rows=True"):
+        _ = again.estimate_
+    with pytest.raises(AttributeError, match="saved without rows=True"):
+        again.slim(max_loss=1)
+    assert load(tmp_path / "with", trusted=[saved_amount]).frontier_.equals(amounts.frontier_)
+
+
+def test_after_the_deadline_the_scorer_is_not_called_and_the_limit_is_met(monkeypatch):
+    clf = AutoMLClassifier(**SETTINGS, scoring="neg_log_loss").fit(X, Y)
+    record, calls = clf._frontier, []
+    monkeypatch.setattr(frontier, "loss_or_nan", lambda *_: calls.append(1) or 0.5)
+    limit = float(clf.frontier_["milliseconds"].median())
+    calls.clear()
+    ensemble, smaller = within_limit(clf._ensemble, record, limit, None, deadline=time.monotonic() - 1)
+    assert not calls
+    assert ensemble.predict(X).shape == (400, 2)
+    assert find_entries(smaller, ensemble, deadline=time.monotonic() - 1)[0].milliseconds <= limit
+
+
+def test_a_slow_scorer_gets_no_intervals_but_a_frontier(clf, monkeypatch):
+    monkeypatch.setattr(frontier, "_INTERVAL_SECONDS", -1.0)
+    table = clf.frontier_
+    assert table["score"].notna().all()
+    assert table[["low", "high"]].isna().all(axis=None)
+
+
 def test_the_frontier_of_a_loaded_model_asks_for_the_scorer_of_the_user(amounts, tmp_path):
-    amounts.save(tmp_path / "model")
+    amounts.save(tmp_path / "model", rows=True)
     again = load(tmp_path / "model")
     with pytest.raises(InvalidInputError, match="trusted="):
         _ = again.frontier_

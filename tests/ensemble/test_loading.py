@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from automl import AutoMLClassifier
+from automl.ensemble.loading import ModelLoader
+from automl.ensemble.selection import Member
+from automl.search.budget import Budget
+from automl.task.prepare import TrainingData, prepare
 from automl.trials.artifacts import Artifacts
+from automl.trials.history import RunHistory
+from automl.trials.run_directory import RunDirectory
+from tests.factories import FAST
 
 rng = np.random.default_rng(0)
 X = rng.normal(size=(300, 4))
@@ -31,6 +38,17 @@ def test_fit_ends_in_time_although_models_are_read_slowly(monkeypatch):
     clf = AutoMLClassifier(time_budget=15, exclude=["realmlp", "tabm", "resnet"], random_state=0, verbose=0).fit(X, Y)
     assert time.monotonic() - started < 16
     assert clf.predict_proba(X).shape == (300, 2)
+
+
+def test_models_that_take_no_time_to_read_are_read_after_the_deadline_too(tmp_path):
+    settings = {**FAST, "include": ["decision_tree"], "max_trials": 1, "cv": 5, "store": tmp_path / "run"}
+    AutoMLClassifier(**settings).fit(X, Y)
+    prepared = prepare(TrainingData(X, Y, None, None), classification=True, cv=5)
+    history, artifacts = RunHistory(RunDirectory(tmp_path / "run").read()), Artifacts(tmp_path / "run")
+    loader = ModelLoader(artifacts, prepared.task, Budget(60.0), 25, 0)
+    members = [Member(evaluation, 1.0) for evaluation in history.evaluations.values()]
+    (bag,) = loader.load(members, deadline=time.monotonic() - 1)
+    assert len(bag.models) == 5
 
 
 _FIT = """

@@ -11,6 +11,7 @@ import pytest
 from automl import AutoMLClassifier, AutoMLRegressor
 from automl.ensemble import prediction
 from automl.ensemble.selection import Ensemble, FoldBag
+from automl.execute.machine import available_cpus
 from tests.factories import FAST
 
 rng = np.random.default_rng(0)
@@ -61,13 +62,31 @@ def test_the_plan_is_not_saved(fitted):
 
 def test_many_rows_in_blocks_and_threads_give_the_numbers_of_few_rows(fitted, monkeypatch):
     few = fitted.predict_proba(X)
-    monkeypatch.setattr(prediction, "_FEW_ROWS", 50)
+    monkeypatch.setattr(prediction, "_ALONE_SECONDS", -1.0)
     monkeypatch.setattr(prediction, "_MAX_CELLS", 1)
-    ensemble = fitted._ensemble
-    monkeypatch.setattr(ensemble, "n_threads", 3)
+    monkeypatch.setattr(prediction, "_SMALLEST_BLOCK", 50)
+    monkeypatch.setattr(prediction, "available_cpus", lambda: 3)
+    monkeypatch.setattr(fitted._ensemble, "n_threads", 3)
     np.testing.assert_allclose(fitted.predict_proba(X), few, rtol=1e-12)
     monkeypatch.setattr(prediction, "_MAX_CELLS", 2**27)
     np.testing.assert_array_equal(fitted.predict_proba(X), few)
+
+
+@pytest.mark.parametrize(("n_threads", "cores", "expected"), [(None, 3, 3), (8, 3, 3), (2, 3, 2), (None, 1, None)])
+def test_threads_are_those_of_the_machine_that_predicts(fitted, monkeypatch, n_threads, cores, expected):
+    monkeypatch.setattr(prediction, "_ALONE_SECONDS", -1.0)
+    monkeypatch.setattr(prediction, "available_cpus", lambda: cores)
+    monkeypatch.setattr(fitted._ensemble, "n_threads", n_threads)
+    monkeypatch.setattr(prediction, "_pools", {})
+    fitted.predict(X)
+    assert list(prediction._pools) == ([] if expected is None else [expected])
+
+
+def test_the_number_of_threads_is_saved_only_where_the_fit_used_fewer_than_all_cores():
+    alone = AutoMLClassifier(**{**FAST, "n_jobs": 1}).fit(X, Y)
+    everything = AutoMLClassifier(**{**FAST, "n_jobs": -1}).fit(X, Y)
+    assert alone._ensemble.n_threads == (1 if available_cpus() > 1 else None)
+    assert everything._ensemble.n_threads is None
 
 
 def test_threads_predict_at_the_same_time_and_leave_the_warning_filters_alone(fitted):
@@ -98,7 +117,8 @@ def test_new_rows_raise_no_warning(fitted):
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_fork_predicts_after_its_parent_has_used_threads(fitted, monkeypatch):
-    monkeypatch.setattr(prediction, "_FEW_ROWS", 50)
+    monkeypatch.setattr(prediction, "_ALONE_SECONDS", -1.0)
+    monkeypatch.setattr(prediction, "available_cpus", lambda: 2)
     monkeypatch.setattr(fitted._ensemble, "n_threads", 2)
     expected = fitted.predict_proba(X)
     child = os.fork()

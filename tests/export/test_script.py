@@ -172,6 +172,11 @@ def test_the_command_prints_the_script(call, tmp_path):
     code, _, _ = call("export", tmp_path / "model", "--python", "--out", tmp_path / "pipeline.py")
     assert code == 0
     assert (tmp_path / "pipeline.py").read_text(encoding="utf-8").startswith('"""Train decision_tree (multiclass)')
+    named(load_wine).to_csv(tmp_path / "wine.csv", index=False)
+    command = [sys.executable, "pipeline.py", "wine.csv", "labl"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr.count("\n")) == (1, 1)
+    assert "has no column 'labl'; it has: " in done.stderr
     code, _, err = call("export", tmp_path / "model")
     assert code == 2
     assert "add --python" in err

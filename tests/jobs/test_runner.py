@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 import time
@@ -90,6 +91,13 @@ def test_a_job_that_fails_is_tried_again_as_often_as_allowed(tmp_path, call, mes
     assert list(summary["attempts"]) == [2, 2, 1]
     assert message in summary["reason"][1]
     assert len(lines(tmp_path / "never")) == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_the_death_of_a_job_is_seen_although_its_fork_lives(tmp_path):
+    call = "tests.jobs.workshop:leaves_a_fork"
+    row = the_only(automl.run_jobs(describe(tmp_path, {"call": call, "time_limit": 60}, retries=0)))
+    assert "exit code -9" in row["reason"]
 
 
 @pytest.mark.parametrize(

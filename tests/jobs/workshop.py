@@ -44,6 +44,15 @@ def leaves_a_child(marks: str, dies: bool = True) -> pd.DataFrame:
     return table()
 
 
+def leaves_a_fork() -> pd.DataFrame:
+    """Kill this process after a fork of it, which holds its connections open for an hour."""
+    if os.fork() == 0:
+        time.sleep(3600)
+        os._exit(0)
+    os.kill(os.getpid(), signal.SIGKILL)
+    return table()
+
+
 def bloats() -> pd.DataFrame:
     """Take more and more memory, and never return."""
     kept = []

@@ -179,6 +179,8 @@ def test_the_folder_describes_the_model(saved):
     card = (folder / "README.md").read_text()
     for words in ("## Intended use", "## Limitations", "city", "tabular-classification"):
         assert words in card
+    assert "| max_trials | `3` |" in card
+    assert "| ensemble_size |" not in card
     families = {configuration.family for configuration in clf._ensemble.weights}
     lines = (folder / "requirements.txt").read_text().splitlines()
     needed = {line.partition("==")[0] for line in lines if not line.startswith("#")}
@@ -193,6 +195,18 @@ def test_the_expected_score_of_a_fast_metric_is_in_the_manifest_and_the_card(tmp
     expected = json.loads((tmp_path / "model" / "manifest.json").read_text())["expected_score"]
     assert expected["score"] == clf.estimate_.score
     assert "95% interval" in (tmp_path / "model" / "README.md").read_text()
+
+
+@pytest.mark.parametrize("kind", [pd.Series, pd.DataFrame, np.asarray])
+def test_the_card_names_the_target(tmp_path, kind):
+    X, y = _table()
+    target = pd.Series(y, name="bought|again") if kind is pd.Series else pd.DataFrame({"bought|again": y})
+    clf = AutoMLClassifier(**FAST | {"max_trials": 1, "include": ["decision_tree"]})
+    clf.fit(X, np.asarray(y) if kind is np.asarray else target).save(tmp_path / "model")
+    named = "The target is `bought\\|again`" in (tmp_path / "model" / "README.md").read_text()
+    assert named == (kind is not np.asarray)
+    load(tmp_path / "model").save(tmp_path / "again")
+    assert (tmp_path / "again" / "README.md").read_text() == (tmp_path / "model" / "README.md").read_text()
 
 
 def test_the_texts_for_people_may_be_edited(saved, tmp_path):
@@ -225,13 +239,17 @@ def test_a_manifest_cannot_name_files_outside_of_the_folder(saved, tmp_path, nam
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
-def test_a_pipe_in_the_folder_is_one_error(saved, tmp_path):
+@pytest.mark.parametrize("name", ["estimator.zip", "manifest.json"])
+def test_a_pipe_in_the_folder_is_one_error(saved, tmp_path, name):
     _, folder, _ = saved
     shutil.copytree(folder, tmp_path / "model")
-    (tmp_path / "model" / "estimator.zip").unlink()
-    os.mkfifo(tmp_path / "model" / "estimator.zip")
-    with pytest.raises(InvalidInputError, match=r"estimator.zip.*it is no file"):
+    (tmp_path / "model" / name).unlink()
+    os.mkfifo(tmp_path / "model" / name)
+    with pytest.raises(InvalidInputError, match=rf"{name}.*it is no file"):
         load(tmp_path / "model")
+    if name == "manifest.json":
+        with pytest.raises(InvalidInputError, match="is not a saved model"):
+            saved[0].save(tmp_path / "model")
 
 
 def test_every_named_scorer_is_saved_as_it_is():

@@ -110,7 +110,10 @@ def client(address):
 
 @contextmanager
 def client_of(estimator, **limits):
-    """Give a client of the application in this process, for limits that a shared server must not have."""
+    """Give a client of the application in this process, for limits that a shared server must not have.
+
+    An argument of a request that is a function is called for each request.
+    """
     import asyncio
 
     app = ServedApp(estimator, ServerLimits(**limits))
@@ -119,7 +122,8 @@ def client_of(estimator, **limits):
         async def send():
             transport = httpx.ASGITransport(app.asgi, raise_app_exceptions=False)
             async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
-                return await asyncio.gather(*(client.post(*arguments, **named) for _ in range(times)))
+                own = [{name: v() if callable(v) else v for name, v in named.items()} for _ in range(times)]
+                return await asyncio.gather(*(client.post(*arguments, **each) for each in own))
 
         return asyncio.run(send())
 

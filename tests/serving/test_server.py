@@ -260,6 +260,24 @@ def test_a_busy_server_refuses_requests_with_503(estimator, rows):
     assert {answer.headers.get("retry-after") for answer in answers if answer.status_code == 503} == {"1"}
 
 
+def test_many_large_bodies_together_are_refused_with_503_and_release_their_memory(estimator, rows):
+    async def in_two_parts():
+        content = json.dumps(as_json(rows)).encode()
+        yield content[:-1]
+        await asyncio.sleep(0.5)  # all requests have sent their first part by then
+        yield content[-1:]
+
+    n_bytes = len(json.dumps(as_json(rows)).encode())
+    headers = {"Content-Type": "application/json"}
+    with client_of(estimator, max_bytes=n_bytes) as post:
+        answers = post("/predict", content=in_two_parts, headers=headers, times=24)
+        after = post("/predict", json=as_json(rows))
+    codes = [answer.status_code for answer in answers]
+    assert set(codes) == {200, 503}
+    assert codes.count(200) == 16
+    assert after[0].status_code == 200
+
+
 def test_an_unexpected_error_gets_500_and_shows_only_the_request_id(estimator, rows, monkeypatch, caplog):
     def fail(self, table):
         raise RuntimeError("a secret path")
