@@ -38,6 +38,7 @@ def test_training_part_and_test_part_hold_each_row_once():
     assert len(test) == 4
 
 
+@pytest.mark.slow
 def test_systems_are_measured_once_and_reported(data):
     out = data / "out.csv"
     settings = {"data": data, "suite": "classes,numbers", "systems": "lightgbm,forest", "budget": 5.0, "out": out}

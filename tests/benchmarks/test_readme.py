@@ -172,6 +172,7 @@ def test_no_cell_of_a_table_holds_a_paragraph(page):
     assert [cell for cell in cells if len(cell) > 70] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("title", "number"),
     [

@@ -90,7 +90,8 @@ def test_the_fork_server_of_multiprocessing_stays_as_the_user_knows_it(tmp_path)
     assert run_script(tmp_path, body, OMP_NUM_THREADS="2") == ["2 True"]
 
 
-@pytest.mark.parametrize("method", ["fork", pytest.param("spawn", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["fork", "spawn"])
 def test_a_worker_of_a_pool_can_fit_and_its_processes_end_with_it(tmp_path, method):
     body = f"""
     import multiprocessing, os, psutil, time
@@ -358,6 +359,7 @@ time.sleep(600)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [FORKED, FORKED_MEANWHILE])
 def test_workers_end_with_the_process_that_fits_though_a_fork_of_it_lives_on(tmp_path, program):
     script = tmp_path / "script.py"

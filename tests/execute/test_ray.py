@@ -113,6 +113,7 @@ def test_all_processors_of_the_cluster_are_used(start):
     assert all(r.peak_memory > 10 for r in results)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scorer", "options", "seconds", "status", "reason"),
     [
@@ -183,6 +184,7 @@ def test_the_folder_of_another_user_is_not_read(start, tmp_path):
         shutil.rmtree(foreign)
 
 
+@pytest.mark.slow
 def test_the_memory_of_a_node_is_shared_by_its_cpus_not_by_those_of_its_host(cluster):
     from automl.execute.ray import _slots
 
@@ -193,6 +195,7 @@ def test_the_memory_of_a_node_is_shared_by_its_cpus_not_by_those_of_its_host(clu
     assert ray.get(ray.remote(max_calls=1)(slots_on_a_large_host).remote()) == 1
 
 
+@pytest.mark.slow
 def test_a_trial_that_ends_while_it_is_sent_again_ends_once(start):
     executor = start(make_task(n_rows=100), n_jobs=1)
     future = executor.submit([Trial(tree(5))])
@@ -218,6 +221,7 @@ def test_the_watch_of_gpus_survives_an_error(start, monkeypatch):
     assert executor._lost is None
 
 
+@pytest.mark.slow
 def test_shutdown_ends_every_future_and_refuses_new_trials(start):
     executor = start(make_task(scoring=_hang, n_rows=100), n_jobs=1)
     futures = [executor.submit([Trial(tree(n))]) for n in (5, 6)]

@@ -51,6 +51,7 @@ def fitted_to(datasets, guesses):
     return fit_to
 
 
+@pytest.mark.slow
 def test_a_machine_that_is_three_times_as_slow_is_noticed(datasets, fitted_to):
     middle, upper = fitted_to(lambda traits: 3.0).factors("extra_trees", datasets[7][1].traits)
     assert middle == pytest.approx(3.0, rel=0.15)

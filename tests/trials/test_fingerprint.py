@@ -32,6 +32,7 @@ def _in_a_new_process(source: str, file: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_a_function_has_the_same_fingerprint_in_every_process_and_file():
     prints = {_in_a_new_process("\n" * n + SCORER, f"/tmp/ipykernel_{n}/1.py") for n in range(3)}
     assert len(prints) == 1
