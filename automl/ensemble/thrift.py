@@ -16,7 +16,7 @@ Array = NDArray[Any]
 _GROUPS = 12  # groups of rows of the jackknife
 _MAX_ROWS = 5_000  # on which the noise is estimated
 NOISE_SHARE = 0.5  # standard errors by which the whole loss may grow
-_MAX_GROWTH = 0.0005  # share of the loss by which it may grow at most; 0.005 cost 0.8 % on small tables, this 0.3 %
+_MAX_GROWTH = 0.0005  # share of the loss by which it may grow at most; 0.005 cost 0.8 % on small tables
 
 
 def remove_costly(
