@@ -80,8 +80,7 @@ class ChunkedTable:
         InvalidInputError
             If the chunk cannot be predicted; the message names the file, the row and the column.
         """
-        table = chunk.table
-        self._check_columns(table)
+        table = self._complete(chunk.table)
         try:
             return self._predict(table, method)
         except InvalidInputError as error:
@@ -103,11 +102,15 @@ class ChunkedTable:
             if name not in self._with_values:
                 raise error
 
-    def _check_columns(self, table: pd.DataFrame) -> None:
-        missing = [repr(name) for name in self._holds_numbers if name not in table.columns]
-        if missing:
-            shown = ", ".join(missing[:3]) + (", ..." if missing[3:] else "")
+    def _complete(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the table with empty columns in place of missing ones that the model does not use."""
+        used = {str(column.name) for column in self._columns}
+        missing = [name for name in self._holds_numbers if name not in table.columns]
+        needed = [repr(name) for name in missing if name in used]
+        if needed:
+            shown = ", ".join(needed[:3]) + (", ..." if needed[3:] else "")
             raise InvalidInputError(f"'{self._path}' lacks columns of the training table: {shown}; add them")
+        return table.assign(**dict.fromkeys(missing, float("nan"))) if missing else table
 
     def _predict(self, table: pd.DataFrame, method: Callable[[Any], Any]) -> Any:
         """Predict a chunk. Columns without any cell that can be read are an error only if this holds for all chunks."""

@@ -329,3 +329,12 @@ def test_the_memory_does_not_grow_with_the_table(places, tmp_path, extension):
     assert float(done.stderr.split()[-1]) < 0.4 * n_copies * rows.memory_usage(deep=True).sum() / 2**20
     with (tmp_path / "p.csv").open() as file:
         assert sum(1 for _ in file) == n_copies * len(rows) + 1
+
+
+def test_a_column_that_the_model_does_not_use_may_be_missing(call, tmp_path):
+    train = make_table(100).assign(country="Italy")
+    clf = AutoMLClassifier(include=["decision_tree"], **FAST)
+    clf.fit(train[["amount", "country"]], train["label"]).save(tmp_path / "model")
+    train[["amount"]].to_csv(tmp_path / "new.csv", index=False)
+    answers = predicted(call, tmp_path, tmp_path / "new.csv")
+    assert answers["prediction"].tolist() == clf.predict(train[["amount", "country"]]).tolist()
