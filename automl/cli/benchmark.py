@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,16 +12,24 @@ import typer
 from automl.cli.support import (
     MOST_SEED,
     POSITIVE_HELP,
+    TABLE_PANEL,
+    Categorical,
+    Columns,
     Decimal,
+    Drop,
     Encoding,
+    Groups,
     Separator,
     Sheet,
+    Text,
+    Weight,
     file_options,
     messages_on_stderr,
     split_names,
     write_message,
 )
-from automl.errors import InvalidInputError, NothingFittedError
+from automl.cli.values import parse_columns
+from automl.errors import InvalidInputError, NothingFittedError, check_names
 from automl.task.target import TaskName, find_label, guess_task, split_target
 
 if TYPE_CHECKING:
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
 
     from automl.task.text_files import FileOptions
 
+_FOLDS = "Outer folds"  # a group of options in --help
 _STORES = "folds"  # folder below the output that holds the fold store of each table
 
 
@@ -43,16 +52,6 @@ def benchmark(
     estimators: Annotated[
         str, typer.Option(help="Some of automl, forest, lightgbm, linear and dummy, separated by commas.")
     ] = "automl,forest,lightgbm",
-    outer_cv: Annotated[
-        int, typer.Option(help="Number of outer folds; folds of classes are stratified, and rows are shuffled.")
-    ] = 5,
-    repeats: Annotated[int, typer.Option(min=1, help="Number of times to repeat the outer folds, newly shuffled.")] = 1,
-    groups: Annotated[
-        str | None, typer.Option(help="Column of groups; rows with the same value stay in one fold.")
-    ] = None,
-    in_order: Annotated[
-        bool, typer.Option("--in-order", help="The rows are in order of time: train on earlier and score later rows.")
-    ] = False,
     time_budget: Annotated[float, typer.Option(help="Seconds for each fit of automl.")] = 60.0,
     scoring: Annotated[
         str,
@@ -61,15 +60,46 @@ def benchmark(
             "roc_auc for two classes, neg_log_loss for more classes, and neg_root_mean_squared_error for regression."
         ),
     ] = "",
-    positive: Annotated[str | None, typer.Option(help=POSITIVE_HELP)] = None,
-    task: Annotated[
-        TaskName, typer.Option(help="Kind of prediction; 'auto' chooses it by the values of the target.")
-    ] = TaskName.AUTO,
     n_jobs: Annotated[int, typer.Option(help="Number of cores that each fit uses; -1 means all cores.")] = -1,
+    outer_cv: Annotated[
+        int,
+        typer.Option(
+            help="Number of outer folds; folds of classes are stratified, and rows are shuffled.",
+            rich_help_panel=_FOLDS,
+        ),
+    ] = 5,
+    repeats: Annotated[
+        int,
+        typer.Option(min=1, help="Number of times to repeat the outer folds, newly shuffled.", rich_help_panel=_FOLDS),
+    ] = 1,
+    in_order: Annotated[
+        bool,
+        typer.Option(
+            "--in-order",
+            help="The rows are in order of time: train on earlier and score later rows.",
+            rich_help_panel=_FOLDS,
+        ),
+    ] = False,
     seed: Annotated[
         int | None,
-        typer.Option(min=0, max=MOST_SEED, help="Seed of outer folds and estimators."),
+        typer.Option(min=0, max=MOST_SEED, help="Seed of outer folds and estimators.", rich_help_panel=_FOLDS),
     ] = None,
+    task: Annotated[
+        TaskName,
+        typer.Option(
+            help="Kind of prediction; 'auto' chooses it by the values of the target.", rich_help_panel=TABLE_PANEL
+        ),
+    ] = TaskName.AUTO,
+    positive_label: Annotated[
+        str | None,
+        typer.Option("--positive-label", "--positive", help=POSITIVE_HELP, rich_help_panel=TABLE_PANEL),
+    ] = None,
+    weight: Weight = None,
+    groups: Groups = None,
+    columns: Columns = [],  # noqa: B006 - typer copies it
+    categorical: Categorical = [],  # noqa: B006
+    text: Text = [],  # noqa: B006
+    drop: Drop = [],  # noqa: B006
     verbose: Annotated[
         int,
         typer.Option(
@@ -85,10 +115,11 @@ def benchmark(
     options = _Options(
         target=target,
         estimators=split_names([estimators]),
-        folds=_Folds(outer_cv, repeats, in_order, groups),
+        folds=_Folds(outer_cv, repeats, in_order),
         time_budget=time_budget,
         scoring=split_names([scoring]),
-        positive=positive,
+        columns=_Columns(weight, groups, parse_columns(columns, categorical, text, drop)),
+        positive=positive_label,
         task=task,
         n_jobs=n_jobs,
         verbose=verbose,
@@ -132,13 +163,12 @@ class _Folds:
     n_splits: int
     repeats: int
     in_order: bool
-    groups: str | None
 
-    def splitter(self, classification: bool) -> Any:
+    def splitter(self, classification: bool, with_groups: bool) -> Any:
         """Return the argument `outer_cv` of `nested_cross_validate`."""
         from sklearn.model_selection import RepeatedKFold, RepeatedStratifiedKFold, TimeSeriesSplit
 
-        if sum([self.repeats > 1, self.in_order, self.groups is not None]) > 1:
+        if sum([self.repeats > 1, self.in_order, with_groups]) > 1:
             raise InvalidInputError("--repeats, --groups and --in-order exclude each other; use only one of them")
         if self.n_splits < 2:
             raise InvalidInputError(f"--outer-cv must be 2 folds or more; got {self.n_splits}")
@@ -151,6 +181,15 @@ class _Folds:
 
 
 @dataclass(frozen=True)
+class _Columns:
+    """The options about the columns of the tables."""
+
+    weight: str | None
+    groups: str | None
+    kinds: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class _Options:
     """The options of one call."""
 
@@ -159,6 +198,7 @@ class _Options:
     folds: _Folds
     time_budget: float
     scoring: Sequence[str]
+    columns: _Columns
     positive: str | None
     task: TaskName
     n_jobs: int
@@ -173,11 +213,12 @@ def _request(path: Path, options: _Options) -> Any:
     from automl.task.files import read_table
 
     X, y = split_target(read_table(path, options.file, target=options.target), options.target, path, "--target")
-    groups = None
-    if options.folds.groups is not None:
-        if options.folds.groups not in X.columns:
-            raise InvalidInputError(f"--groups: '{path}' has no column '{options.folds.groups}'; name another column")
-        groups = X.pop(options.folds.groups)
+    weight = groups = None
+    if options.columns.weight is not None:
+        X, weight = split_target(X, options.columns.weight, path, "--weight")
+    if options.columns.groups is not None:
+        X, groups = split_target(X, options.columns.groups, path, "--groups")
+    X, kinds = _read_as(X, options.columns.kinds, path)
     if not options.estimators:
         raise InvalidInputError(f"--estimators names no estimator; choose from {', '.join(map(repr, CONTENDERS))}")
     kind = guess_task(y)[0] if options.task is TaskName.AUTO else options.task
@@ -189,6 +230,7 @@ def _request(path: Path, options: _Options) -> Any:
         time_budget=options.time_budget,
         scoring=options.scoring[0] if options.scoring else None,
         positive_label=positive_label,
+        columns=kinds,
         n_jobs=options.n_jobs,
         verbose=max(0, options.verbose - 1),
     )
@@ -196,11 +238,26 @@ def _request(path: Path, options: _Options) -> Any:
         estimators=make_contenders(options.estimators, settings),
         X=X,
         y=y,
-        outer_cv=options.folds.splitter(settings.classification),
+        outer_cv=options.folds.splitter(settings.classification, groups is not None),
         scoring=list(options.scoring) or None,
         groups=groups,
+        sample_weight=weight,
         positive_label=positive_label,
     )
+
+
+def _read_as(X: pd.DataFrame, kinds: Mapping[str, str], path: Path) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Drop columns and make categories as the user says, for all estimators; also return the kinds for our reader."""
+    from pipelines.table.column_types import KINDS
+
+    names = {str(name): name for name in X.columns}
+    for name, kind in kinds.items():
+        check_names(f"the columns of '{path}'", name, names)
+        check_names("--columns", kind, KINDS)
+    X = X.drop(columns=[names[name] for name, kind in kinds.items() if kind == "drop"])
+    categories = [names[name] for name, kind in kinds.items() if kind == "category"]
+    kept = {names[name]: kind for name, kind in kinds.items() if kind != "drop"}
+    return X.astype(dict.fromkeys(categories, "category")), kept
 
 
 def _check_out(out: Path) -> None:

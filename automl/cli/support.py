@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from automl.errors import FoldFailedWarning, InvalidInputError, RareClassWarning
+from automl.errors import FoldFailedWarning, RareClassWarning
 
 if TYPE_CHECKING:
     from automl.task.text_files import FileOptions
@@ -23,15 +23,68 @@ TablePath = Annotated[
     ),
 ]
 ModelPath = Annotated[Path, typer.Argument(metavar="MODEL", help="Folder in which 'automl fit' has saved a model.")]
-Encoding = Annotated[str | None, typer.Option(help="Encoding of a text file.", show_default="found by its bytes")]
+FILE_PANEL, TABLE_PANEL = "Reading the file", "Rows and columns of the table"  # groups of options in --help
+Encoding = Annotated[
+    str | None,
+    typer.Option(help="Encoding of a text file.", show_default="found by its bytes", rich_help_panel=FILE_PANEL),
+]
 Separator = Annotated[
     str | None,
-    typer.Option(help="Character between the cells of a text file; \\t is a tab.", show_default="found by its lines"),
+    typer.Option(
+        help="Character between the cells of a text file; \\t is a tab.",
+        show_default="found by its lines",
+        rich_help_panel=FILE_PANEL,
+    ),
 ]
 Decimal = Annotated[
-    str | None, typer.Option(help="Decimal sign of a text file: . or ,", show_default="found by its numbers")
+    str | None,
+    typer.Option(
+        help="Decimal sign of a text file: . or ,", show_default="found by its numbers", rich_help_panel=FILE_PANEL
+    ),
 ]
-Sheet = Annotated[str | None, typer.Option(help="Name or number of a sheet of an Excel file.", show_default="first")]
+Sheet = Annotated[
+    str | None,
+    typer.Option(help="Name or number of a sheet of an Excel file.", show_default="first", rich_help_panel=FILE_PANEL),
+]
+Weight = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN", help="Column with the weights of the rows; it is no feature.", rich_help_panel=TABLE_PANEL
+    ),
+]
+Groups = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column of groups: rows with the same value stay on one side of each fold; it is no feature.",
+        rich_help_panel=TABLE_PANEL,
+    ),
+]
+Columns = Annotated[
+    list[str],
+    typer.Option(
+        metavar="NAME=KIND",
+        help="Kinds of columns, separated by commas; may be repeated. The kinds are number, category, text, date, time "
+        "and drop.",
+        rich_help_panel=TABLE_PANEL,
+    ),
+]
+Categorical = Annotated[
+    list[str],
+    typer.Option(
+        help="Columns to read as categories, separated by commas; may be repeated.", rich_help_panel=TABLE_PANEL
+    ),
+]
+Text = Annotated[
+    list[str],
+    typer.Option(
+        help="Columns to read as free texts, separated by commas; may be repeated.", rich_help_panel=TABLE_PANEL
+    ),
+]
+Drop = Annotated[
+    list[str],
+    typer.Option(help="Columns to leave out, separated by commas; may be repeated.", rich_help_panel=TABLE_PANEL),
+]
 
 MOST_SEED = 2**32 - 1  # the largest seed that NumPy takes
 POSITIVE_HELP = (
@@ -52,26 +105,6 @@ def file_options(encoding: str | None, separator: str | None, decimal: str | Non
 def split_names(values: Sequence[str]) -> tuple[str, ...]:
     """Return the names in the values of an option that may be repeated; commas separate the names of one value."""
     return tuple(name.strip() for value in values for name in value.split(",") if name.strip())
-
-
-def column_kinds(categorical: Sequence[str], text: Sequence[str], drop: Sequence[str]) -> dict[str, str]:
-    """Return the argument `columns` of the estimators from the values of --categorical, --text and --drop.
-
-    Raises
-    ------
-    InvalidInputError
-        If two of the options name the same column.
-    """
-    kinds: dict[str, str] = {}
-    for option, kind, values in (
-        ("--categorical", "category", categorical),
-        ("--text", "text", text),
-        ("--drop", "drop", drop),
-    ):
-        for name in split_names(values):
-            if kinds.setdefault(name, kind) != kind:
-                raise InvalidInputError(f"{option} {name}: another option names this column, too; use one of them")
-    return kinds
 
 
 def write_message(verbose: int, text: str) -> None:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from sklearn.compose import make_column_selector, make_column_transformer
@@ -35,6 +35,8 @@ class ContenderSettings:
         The metric that a contender that searches optimizes.
     positive_label : label or None
         The class of interest of two classes.
+    columns : mapping
+        Kinds of columns by name, for contenders that use our table reader.
     n_jobs : int
         Number of processes or threads; -1 means all processors.
     verbose : int
@@ -45,6 +47,7 @@ class ContenderSettings:
     time_budget: float = 60.0
     scoring: str | None = None
     positive_label: Any = None
+    columns: Mapping[Any, str] = field(default_factory=dict)
     n_jobs: int = -1
     verbose: int = 0
 
@@ -55,15 +58,20 @@ def _automl(settings: ContenderSettings) -> Any:
     return make(
         time_budget=settings.time_budget,
         scoring=settings.scoring,
+        columns=settings.columns or None,
         n_jobs=settings.n_jobs,
         verbose=settings.verbose,
         **positive,
     )
 
 
+def _reader(settings: ContenderSettings) -> TableReader:
+    return TableReader(columns=settings.columns or None)
+
+
 def _forest(settings: ContenderSettings) -> Any:
     make = RandomForestClassifier if settings.classification else RandomForestRegressor
-    return make_pipeline(TableReader(), make(n_jobs=_threads(settings)))
+    return make_pipeline(_reader(settings), make(n_jobs=_threads(settings)))
 
 
 def _lightgbm(settings: ContenderSettings) -> Any:
@@ -72,7 +80,7 @@ def _lightgbm(settings: ContenderSettings) -> Any:
     except MissingLibraryError as error:
         raise InvalidInputError(f"--estimators: {error}; or name other estimators") from error
     make = lightgbm.LGBMClassifier if settings.classification else lightgbm.LGBMRegressor
-    return make_pipeline(TableReader(), make(n_jobs=_threads(settings), verbosity=-1))
+    return make_pipeline(_reader(settings), make(n_jobs=_threads(settings), verbosity=-1))
 
 
 def _linear(settings: ContenderSettings) -> Any:

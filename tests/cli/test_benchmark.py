@@ -149,3 +149,26 @@ def test_every_contender_takes_a_raw_table(here, name, classification):
 def test_our_contender_has_the_budget_and_optimizes_the_first_metric():
     ours = make_contenders(["automl"], ContenderSettings(True, time_budget=7, scoring="f1", n_jobs=2))["automl"]
     assert (ours.time_budget, ours.scoring, ours.n_jobs, ours.verbose) == (7, "f1", 2, 0)
+
+
+def test_options_name_weights_and_kinds_of_columns(here, run):
+    table = pd.DataFrame({"code": np.arange(90) % 3, "other": np.arange(90) % 5, "weight": 1.0})
+    table["target"] = np.where(table["code"] == 1, 9.0, 0.0)
+    table.sample(frac=1, random_state=0).to_csv("codes.csv", index=False)
+    options = [*QUICK, "--task", "regression", "--scoring", "r2", "--verbose", 0, "--weight", "weight"]
+    for name, more in (("plain", []), ("kinds", ["--categorical", "code"]), ("dropped", ["--columns", "code=drop"])):
+        extra = ["--estimators", "dummy"] if name == "dropped" else []
+        code, _, err = run("codes.csv", *options, *more, *extra, "--out", name)
+        assert code == 0, err
+    plain, kinds = (
+        pd.read_csv(f"{name}/scores.csv").groupby("estimator")["score"].mean() for name in ("plain", "kinds")
+    )
+    assert plain["linear"] < 0.1  # a number whose middle value is the highest
+    assert kinds["linear"] > 0.9
+    for wrong, message in (
+        (["--weight", "wait"], "--weight: 'codes.csv' has no column 'wait'; it has 'weight'"),
+        (["--drop", "kode"], "the columns of 'codes.csv': 'kode' is unknown; did you mean 'code'"),
+        (["--columns", "code=number,code=text"], "another option names this column"),
+    ):
+        code, _, err = run("codes.csv", *options, *wrong, "--out", "wrong")
+        assert (code, message in err) == (2, True), err

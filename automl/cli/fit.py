@@ -1,0 +1,251 @@
+"""The command ``automl fit``: search for the best ensemble for a table in a file, and save it as a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from automl.cli.leaderboard import render
+from automl.cli.support import (
+    MOST_SEED,
+    POSITIVE_HELP,
+    TABLE_PANEL,
+    Categorical,
+    Columns,
+    Decimal,
+    Drop,
+    Encoding,
+    Groups,
+    Separator,
+    Sheet,
+    TablePath,
+    Text,
+    Weight,
+    file_options,
+    messages_on_stderr,
+    split_names,
+    write_message,
+)
+from automl.cli.values import load_callbacks, parse_columns, parse_cv, parse_guard, read_configurations
+from automl.errors import InvalidInputError
+from automl.task.target import TaskName, find_label, guess_task, split_target
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_SEARCH, _LIMITS, _RESULT = "Search", "Limits and resources", "Result and messages"  # groups of options in --help
+_ROWS_SHOWN = 10
+
+
+def fit(
+    table: TablePath,
+    target: Annotated[str, typer.Option(metavar="COLUMN", help="Name of the column to predict.")],
+    out: Annotated[Path, typer.Option(help="Folder in which the model is saved.")] = Path("model"),
+    time_budget: Annotated[float, typer.Option(help="Seconds for the whole fit, including the ensemble.")] = 60.0,
+    scoring: Annotated[
+        str | None,
+        typer.Option(
+            help="Name of the scikit-learn scorer to optimize. The default is roc_auc for two classes, neg_log_loss "
+            "for more classes, and neg_root_mean_squared_error for regression."
+        ),
+    ] = None,
+    n_jobs: Annotated[int, typer.Option(help="Number of cores to use; -1 means all cores.")] = -1,
+    task: Annotated[
+        TaskName,
+        typer.Option(
+            help="Kind of prediction; 'auto' chooses it by the values of the target.", rich_help_panel=TABLE_PANEL
+        ),
+    ] = TaskName.AUTO,
+    positive_label: Annotated[
+        str | None,
+        typer.Option("--positive-label", "--positive", help=POSITIVE_HELP, rich_help_panel=TABLE_PANEL),
+    ] = None,
+    weight: Weight = None,
+    groups: Groups = None,
+    columns: Columns = [],  # noqa: B006 - typer copies it
+    categorical: Categorical = [],  # noqa: B006
+    text: Text = [],  # noqa: B006
+    drop: Drop = [],  # noqa: B006
+    cv: Annotated[
+        str | None,
+        typer.Option(
+            help="Folds of the search: a number, or a splitter of scikit-learn and a number, such as TimeSeriesSplit:5 "
+            "for rows in the order of time.",
+            show_default="by the number of rows",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = None,
+    include: Annotated[
+        list[str],
+        typer.Option(
+            help="Use only these components, separated by commas; may be repeated. 'automl space' lists them all.",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = [],  # noqa: B006
+    exclude: Annotated[
+        list[str],
+        typer.Option(
+            help="Do not use these components, separated by commas; may be repeated.", rich_help_panel=_SEARCH
+        ),
+    ] = [],  # noqa: B006
+    initial_configurations: Annotated[
+        str,
+        typer.Option(
+            help="Configurations to try first: meta (they did well on similar data sets), default, or a JSON file with "
+            "a list of them.",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = "meta",
+    searcher: Annotated[
+        str,
+        typer.Option(
+            help="The search strategy: smac, random, sobol, grid, genetic, or the name of an Optuna sampler.",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = "smac",
+    ensemble_size: Annotated[
+        int,
+        typer.Option(
+            help="Rounds of ensemble selection; 1 keeps only the best configuration.", rich_help_panel=_SEARCH
+        ),
+    ] = 25,
+    guard: Annotated[
+        float | None,
+        typer.Option(
+            help="Share of the rows, 0.05 to 0.1, that the search does not see: the run warns if the scores on them "
+            "contradict the search.",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = None,
+    guard_stop: Annotated[
+        bool, typer.Option("--guard-stop", help="End the search when the guard warns.", rich_help_panel=_SEARCH)
+    ] = False,
+    callbacks: Annotated[
+        list[str],
+        typer.Option(
+            "--callback",
+            metavar="MODULE:NAME",
+            help="Python function that is called as callback(result, history) after each trial; may be repeated.",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = [],  # noqa: B006
+    seed: Annotated[
+        int | None,
+        typer.Option(min=0, max=MOST_SEED, help="Seed of all random numbers.", rich_help_panel=_SEARCH),
+    ] = None,
+    max_trials: Annotated[
+        int | None,
+        typer.Option(min=1, help="Stop after this number of configurations.", rich_help_panel=_LIMITS),
+    ] = None,
+    trial_time_limit: Annotated[
+        float | None, typer.Option(help="Seconds for one trial.", rich_help_panel=_LIMITS)
+    ] = None,
+    memory_limit: Annotated[
+        float | None,
+        typer.Option(
+            help="Memory in MiB for one trial.",
+            show_default="an even share of the free memory",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = None,
+    max_predict_milliseconds: Annotated[
+        float | None,
+        typer.Option(help="The longest time in which the model may predict a single row.", rich_help_panel=_LIMITS),
+    ] = None,
+    device: Annotated[
+        str,
+        typer.Option(
+            help="Device on which networks train: auto, cpu, cuda, cuda:1 and so on.", rich_help_panel=_LIMITS
+        ),
+    ] = "auto",
+    executor: Annotated[
+        str,
+        typer.Option(
+            help="Place where trials run: local (this machine) or ray (a running Ray cluster).",
+            rich_help_panel=_LIMITS,
+        ),
+    ] = "local",
+    store: Annotated[
+        Path | None,
+        typer.Option(
+            help="Run directory, which keeps every trial: after an interruption, the same command resumes the run.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = None,
+    rows: Annotated[
+        bool,
+        typer.Option(
+            "--rows", help="Save the training rows with the model, for 'automl refit'.", rich_help_panel=_RESULT
+        ),
+    ] = False,
+    verbose: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="0 writes no messages, 1 writes the main messages, 2 also messages about single trials.",
+            rich_help_panel=_RESULT,
+        ),
+    ] = 1,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    sheet: Sheet = None,
+) -> None:
+    """Search for the best ensemble of pipelines for a table, and save the ensemble as a model."""
+    parameters = {
+        "time_budget": time_budget,
+        "max_trials": max_trials,
+        "scoring": scoring,
+        "cv": parse_cv(cv),
+        "n_jobs": n_jobs,
+        "memory_limit": memory_limit,
+        "trial_time_limit": trial_time_limit,
+        "device": device,
+        "include": split_names(include),
+        "exclude": split_names(exclude),
+        "initial_configurations": read_configurations(initial_configurations),
+        "searcher": searcher,
+        "ensemble_size": ensemble_size,
+        "max_predict_milliseconds": max_predict_milliseconds,
+        "executor": executor,
+        "store": store,
+        "guard": parse_guard(guard, guard_stop),
+        "columns": parse_columns(columns, categorical, text, drop),
+        "callbacks": load_callbacks(callbacks),
+        "random_state": seed,
+        "verbose": verbose,
+    }
+    with messages_on_stderr(verbose):
+        from automl.persistence import check_place
+        from automl.task.files import read_table
+
+        check_place(out)
+        whole = read_table(table, file_options(encoding, separator, decimal, sheet), target=target)
+        X, y = split_target(whole, target, table, "--target")
+        fit_arguments: dict[str, Any] = {}
+        for argument, option, column in (("sample_weight", "--weight", weight), ("groups", "--groups", groups)):
+            if column is not None:
+                X, fit_arguments[argument] = split_target(X, column, table, option)
+        estimator = _make_estimator(parameters, X, y, task, positive_label)
+        estimator.fit(X, y, **fit_arguments)
+        estimator.save(out, rows=rows)
+        if verbose:
+            typer.echo(render(estimator.leaderboard_, _ROWS_SHOWN))
+        write_message(verbose, f"saved to '{out}'")
+
+
+def _make_estimator(
+    parameters: dict[str, Any], X: pd.DataFrame, y: pd.Series, task: TaskName, positive: str | None
+) -> Any:
+    """Return the classifier or the regressor for a target, and report which of them it is."""
+    from automl.estimator import AutoMLClassifier, AutoMLRegressor
+
+    kind, why = guess_task(y) if task is TaskName.AUTO else (task, "set by --task")
+    write_message(parameters["verbose"], f"{len(X)} rows, {X.shape[1]} columns; {kind} of '{y.name}' ({why})")
+    if kind is TaskName.CLASSIFICATION:
+        return AutoMLClassifier(**parameters, positive_label=find_label(y, positive, "--positive"))
+    if positive is not None:
+        raise InvalidInputError(f"--positive: '{y.name}' holds numbers, not classes; leave out --positive")
+    return AutoMLRegressor(**parameters)

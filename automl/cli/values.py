@@ -1,0 +1,143 @@
+"""The values of the estimators' parameters, made from the texts of options."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from automl.cli.support import split_names
+from automl.errors import InvalidInputError, check_names
+
+if TYPE_CHECKING:
+    from automl.guard import Guard
+
+# Splitters of scikit-learn that have a number of folds and put each row into at most one of them.
+SPLITTERS = ("KFold", "StratifiedKFold", "GroupKFold", "StratifiedGroupKFold", "TimeSeriesSplit")
+
+
+def parse_columns(
+    columns: Sequence[str], categorical: Sequence[str], text: Sequence[str], drop: Sequence[str]
+) -> dict[str, str]:
+    """Return the argument `columns` of the estimators from the values of --columns, --categorical, --text and --drop.
+
+    Raises
+    ------
+    InvalidInputError
+        If a value of --columns has no kind, or if two options name the same column.
+    """
+    named = [("--columns", name, kind) for value in columns for name, kind in _pairs(value)]
+    for option, kind, values in (
+        ("--categorical", "category", categorical),
+        ("--text", "text", text),
+        ("--drop", "drop", drop),
+    ):
+        named += [(option, name, kind) for name in split_names(values)]
+    kinds: dict[str, str] = {}
+    for option, name, kind in named:
+        if kinds.setdefault(name, kind) != kind:
+            raise InvalidInputError(f"{option} {name}: another option names this column, too; use one of them")
+    return kinds
+
+
+def _pairs(value: str) -> list[tuple[str, str]]:
+    """Return the names and kinds in one value of --columns; a value with a single = is one pair, commas included."""
+    parts = [value] if value.count("=") == 1 else [part for part in value.split(",") if part.strip()]
+    pairs = [part.rpartition("=") for part in parts]
+    for name, _, kind in pairs:
+        if not name.strip() or not kind.strip():
+            raise InvalidInputError(f"--columns must be NAME=KIND, for example zip=category; got '{value}'")
+    return [(name.strip(), kind.strip()) for name, _, kind in pairs]
+
+
+def parse_cv(text: str | None) -> Any:
+    """Return the argument `cv` of the estimators: a number of folds, or a splitter such as ``TimeSeriesSplit:5``.
+
+    Raises
+    ------
+    InvalidInputError
+        If the text is neither.
+    """
+    if text is None:
+        return None
+    name, _, number = text.partition(":")
+    if not name.isdecimal():
+        import sklearn.model_selection
+
+        check_names("--cv", name, SPLITTERS)
+        if number and (not number.isdecimal() or int(number) < 2):
+            raise InvalidInputError(f"--cv must have 2 folds or more after the colon; got '{text}'")
+        splitter = getattr(sklearn.model_selection, name)
+        return splitter(n_splits=int(number)) if number else splitter()
+    if number:
+        raise InvalidInputError(f"--cv must be a number of folds, or a splitter such as KFold:5; got '{text}'")
+    return int(name)
+
+
+def parse_guard(share: float | None, stop: bool) -> float | Guard | None:
+    """Return the argument `guard` of the estimators from the values of --guard and --guard-stop.
+
+    Raises
+    ------
+    InvalidInputError
+        If the search is to stop, but there is no guard.
+    """
+    if not stop:
+        return share
+    if share is None:
+        raise InvalidInputError("--guard-stop needs --guard, for example --guard 0.1")
+    from automl.guard import Guard
+
+    return Guard(share, stop=True)
+
+
+def read_configurations(text: str) -> str | list[Mapping[str, Any]]:
+    """Return the argument `initial_configurations`: a name, or the list of configurations in a JSON file.
+
+    Raises
+    ------
+    InvalidInputError
+        If the file cannot be read, or holds no list.
+    """
+    if not text.endswith(".json"):
+        return text
+    try:
+        content = json.loads(Path(text).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInputError(f"--initial-configurations: '{text}' cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise InvalidInputError(f"--initial-configurations: '{text}' is not JSON: {error}") from error
+    if not isinstance(content, list):
+        raise InvalidInputError(f"--initial-configurations: '{text}' must hold a list of configurations")
+    return content
+
+
+def load_callbacks(names: Sequence[str]) -> list[Any]:
+    """Return the callbacks that ``module:name`` names; a class is called without arguments.
+
+    Modules in the working directory are found, too.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such module or name, or if it cannot be called.
+    """
+    callbacks = []
+    if names and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # last: modules of the user must not hide libraries
+    for name in names:
+        module, _, attribute = name.partition(":")
+        if not module or not attribute:
+            raise InvalidInputError(f"--callback must be module:name; got '{name}'")
+        try:
+            found = getattr(importlib.import_module(module), attribute)
+        except (ImportError, AttributeError) as error:
+            raise InvalidInputError(f"--callback: '{name}' cannot be imported: {error}") from error
+        callback = found() if isinstance(found, type) else found
+        if not callable(callback):
+            raise InvalidInputError(f"--callback: '{name}' is no function callback(result, history)")
+        callbacks.append(callback)
+    return callbacks

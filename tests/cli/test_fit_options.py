@@ -1,0 +1,144 @@
+"""The options of ``automl fit``: one for every parameter of the estimators and every argument of `fit`."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+import typer
+
+import automl
+from automl import AutoMLClassifier, AutoMLRegressor
+from automl.cli.main import app
+
+# Options whose names differ from the names in Python.
+OTHER_NAMES = {
+    "X": "table",
+    "y": "--target",
+    "sample_weight": "--weight",
+    "random_state": "--seed",
+    "callbacks": "--callback",
+}
+FIRST = ["--target", "--out", "--time-budget", "--scoring", "--n-jobs"]
+QUICK = ["--max-trials", 1, "--n-jobs", 1, "--seed", 0, "--verbose", 0]
+CALLBACK = """
+def note(result, history):
+    open("noted.txt", "a").write(result.trial.configuration.family)
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """Return the working directory, with a table, a module with a callback, and a file with configurations."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.normal(size=90), "code": rng.integers(0, 4, 90)})
+    table["label"] = np.where(table["a"] + rng.normal(size=90) > 0, "yes", "no")
+    table["amount"], table["clinic"] = rng.uniform(1, 2, 90), np.arange(90) % 30
+    table.to_csv(tmp_path / "t.csv", index=False)
+    (tmp_path / "own_callbacks.py").write_text(CALLBACK)
+    (tmp_path / "first.json").write_text(json.dumps([{"model": "decision_tree"}]))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    return tmp_path
+
+
+def options(command):
+    """Return the names of the options and arguments of a command."""
+    return {name for param in typer.main.get_command(app).commands[command].params for name in param.opts}
+
+
+@pytest.mark.parametrize("function", [AutoMLClassifier, AutoMLRegressor, AutoMLClassifier.fit, AutoMLRegressor.fit])
+def test_every_parameter_has_an_option(function):
+    names = [name for name in inspect.signature(function).parameters if name != "self"]
+    assert len(names) > 3
+    expected = {OTHER_NAMES.get(name, "--" + name.replace("_", "-")) for name in names}
+    assert expected - options("fit") == set()
+
+
+def test_the_options_reach_the_estimator(here, call):
+    given = {
+        "--scoring": "f1",
+        "--positive-label": "no",
+        "--weight": "amount",
+        "--groups": "clinic",
+        "--columns": "code=category",
+        "--cv": "GroupKFold:3",
+        "--initial-configurations": "first.json",
+        "--searcher": "random",
+        "--ensemble-size": 3,
+        "--guard": 0.1,
+        "--callback": "own_callbacks:note",
+        "--memory-limit": 1500,
+        "--trial-time-limit": 30,
+        "--max-predict-milliseconds": 500,
+        "--device": "cpu",
+        "--executor": "local",
+        "--store": "run",
+    }
+    typed = [text for pair in given.items() for text in pair]
+    code, out, err = call("fit", "t.csv", "--target", "label", *typed, "--guard-stop", "--rows", *QUICK)
+    assert (code, out, err) == (0, "", "")
+    clf = automl.load("model")
+    assert list(clf.feature_names_in_) == ["a", "code"]
+    found = clf.get_params(deep=False)
+    assert (found["scoring"], found["positive_label"], found["columns"]) == ("f1", "no", {"code": "category"})
+    assert (found["cv"].n_splits, type(found["cv"]).__name__, clf.n_splits_) == (3, "GroupKFold", 3)
+    assert found["initial_configurations"] == [{"model": "decision_tree"}]
+    assert (found["searcher"], found["ensemble_size"], found["executor"]) == ("random", 3, "local")
+    assert (found["guard"].share, found["guard"].stop) == (0.1, True)
+    assert (found["memory_limit"], found["trial_time_limit"], found["max_predict_milliseconds"]) == (1500, 30, 500)
+    assert (found["device"], str(found["store"])) == ("cpu", "run")
+    assert (here / "run" / "history.jsonl").stat().st_size > 0
+    assert (here / "noted.txt").read_text() == "decision_tree"
+    assert clf.refit().refit_report_ is not None  # --rows
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--weight", "amonut"], "--weight: 't.csv' has no column 'amonut'; it has 'amount'"),
+        (["--groups", "label"], "--groups: 't.csv' has no column 'label'"),
+        (["--columns", "code"], "--columns must be NAME=KIND, for example zip=category; got 'code'"),
+        (["--columns", "code=categry"], "columns: 'categry' is unknown; did you mean 'category'"),
+        (["--columns", "code=text,a=drop", "--drop", "code"], "--drop code: another option names this column"),
+        (["--cv", "KFolds"], "--cv: 'KFolds' is unknown; did you mean 'KFold'"),
+        (["--cv", "KFold:1"], "--cv must have 2 folds or more after the colon; got 'KFold:1'"),
+        (["--cv", "5:2"], "--cv must be a number of folds, or a splitter such as KFold:5; got '5:2'"),
+        (["--guard-stop"], "--guard-stop needs --guard"),
+        (["--guard", "0.9"], "guard must be a share of the rows"),
+        (["--initial-configurations", "none.json"], "'none.json' cannot be read: No such file"),
+        (["--initial-configurations", "t.csv"], "initial_configurations: 't.csv' is unknown"),
+        (["--callback", "note"], "--callback must be module:name; got 'note'"),
+        (["--callback", "own_callbacks:nothing"], "--callback: 'own_callbacks:nothing' cannot be imported"),
+        (["--executor", "slurm"], "executor: 'slurm' is unknown"),
+        (["--memory-limit", "-1"], "memory_limit must be a finite number of MiB above 0"),
+    ],
+)
+def test_a_wrong_value_is_one_line_before_any_work(here, call, arguments, message):
+    code, out, err = call("fit", "t.csv", "--target", "label", *QUICK, *arguments)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+    assert not (here / "model").exists()
+
+
+def test_a_column_may_have_a_comma_in_its_name(here, call):
+    table = pd.read_csv("t.csv").rename(columns={"code": "code, old"})
+    table.to_csv("t.csv", index=False)
+    include = ["--include", "decision_tree", "--columns", "code, old=category", "--drop", "amount,clinic"]
+    assert call("fit", "t.csv", "--target", "label", *QUICK, *include)[0] == 0
+    assert automl.load("model").columns_["kind"].tolist() == ["number", "category", "drop", "drop"]
+
+
+def test_help_shows_the_five_most_important_options_first(call, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    code, out, _ = call("fit", "--help")
+    assert code == 0
+    panels = out.split("╭─ ")
+    assert panels[2].startswith("Options")
+    assert [name for name in FIRST if name in panels[2]] == FIRST
+    assert panels[2].count(" --") == len(FIRST) + 1  # and --help
+    assert len(panels) > 6
