@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from automl.errors import InvalidInputError
+from automl.jobs.duration import in_words
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from automl.jobs.dry_run import CheckedTable, DryRun
 
 app = typer.Typer(
     help="Fit many tables under many settings: each table under each setting is one job of a batch.",
@@ -27,6 +32,7 @@ Place = Annotated[
     str,
     typer.Argument(metavar="BATCH", help="YAML file of the batch, or its queue: an SQLite file or a PostgreSQL URL."),
 ]
+Description = Annotated[str, typer.Argument(metavar="FILE", help="YAML file that describes the batch.")]
 BatchName = Annotated[str | None, typer.Option("--batch", help="Name of the batch, if the queue has several.")]
 Cores = Annotated[int, typer.Option("--n-jobs", help="Cores for all jobs that run at the same time; -1 for all cores.")]
 Memory = Annotated[
@@ -38,7 +44,7 @@ Verbose = Annotated[int, typer.Option(min=0, help="0 shows no messages.")]
 
 @app.command()
 def run(
-    description: Annotated[str, typer.Argument(metavar="FILE", help="YAML file that describes the batch.")],
+    description: Description,
     n_jobs: Cores = -1,
     memory: Memory = None,
     verbose: Verbose = 1,
@@ -48,6 +54,34 @@ def run(
         from automl.jobs.batch import run_jobs
 
         _end(run_jobs(description, n_jobs=n_jobs, memory=memory), verbose)
+
+
+@app.command()
+def check(
+    description: Description,
+    n_jobs: Cores = -1,
+    memory: Memory = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Check a batch without a fit: its jobs, what they need, how long they take here, and all its problems.
+
+    The tables in files are read; nothing is downloaded, and no function is called. The exit code is 1 if there are
+    problems.
+    """
+    from automl.jobs.dry_run import check_jobs
+
+    found = check_jobs(description, n_jobs, memory)
+    typer.echo(json.dumps(_as_json(found), indent=2) if as_json else _describe(found))
+    if found.problems:
+        raise typer.Exit(1)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of the YAML file, by which editors complete and check the file."""
+    from automl.jobs.schema import batch_schema
+
+    typer.echo(json.dumps(batch_schema(), indent=2))
 
 
 @app.command()
@@ -67,17 +101,51 @@ def status(
     batch: BatchName = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object with an entry for each job.")] = False,
 ) -> None:
-    """Print the number of jobs in each state, and the running and the failed jobs."""
+    """Print the number of jobs in each state, the running and the failed jobs, and the time left."""
     from automl.jobs.batch import open_batch
     from automl.jobs.folders import summarize
+    from automl.jobs.time_left import find_time_left
 
     with open_batch(place, batch) as (queue, known):
-        summary = summarize(queue.records(known.name))
+        records = queue.records(known.name)
+    summary, left = summarize(records), find_time_left(records)
     if as_json:
+        summary["seconds_left"] = left.of_jobs
         typer.echo(summary.set_index("job").to_json(orient="index", indent=2))
         return
     typer.echo(_counts(summary))
-    _show(summary[summary["state"].isin(["running", "failed"])], ["job", "state", "attempts", "reason"])
+    summary["left"] = [in_words(seconds) if seconds == seconds else "" for seconds in left.of_jobs]
+    columns = ["job", "state", "attempts", "left", "reason"]
+    _show(summary[summary["state"].isin(["running", "failed"])].astype({"left": "string"}), columns)
+    if left.n_open:
+        typer.echo(str(left))
+
+
+@app.command()
+def logs(
+    place: Place,
+    job: Annotated[
+        str, typer.Argument(metavar="JOB", help="Name of a job, or its start; 'automl jobs results' lists all jobs.")
+    ],
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Wait for further lines until the job ends.")] = False,
+    batch: BatchName = None,
+) -> None:
+    """Print the log of one job."""
+    from automl.jobs.batch import open_batch
+    from automl.jobs.folders import JobFolder
+    from automl.jobs.logs import find_job, read_log
+
+    with open_batch(place, batch) as (queue, known):
+        record = find_job(queue.records(known.name), job)
+
+        def is_open() -> bool:
+            return find_job(queue.records(known.name), record.name).state in ("queued", "running")
+
+        try:
+            for text in read_log(JobFolder(known.results, record.name), follow, is_open):
+                typer.echo(text, nl=False)
+        except KeyboardInterrupt:
+            raise typer.Exit(_INTERRUPTED) from None
 
 
 @app.command()
@@ -118,6 +186,63 @@ def results(
     else:
         _show(summary, ["job", "state", "metric", "test_score", "search_score", "seconds"])
         typer.echo(f"automl: the summary and the folders of the jobs are in '{known.results}'", err=True)
+
+
+def _describe(found: DryRun) -> str:
+    """Return the result of a dry run as text."""
+    capacity, n_tables = found.capacity, len(found.tables)
+    lines = [f"{_plural(found.n_jobs)} of {'1 table' if n_tables == 1 else f'{n_tables} tables'}"]
+    if found.n_finished:
+        lines[0] += f"; {found.n_finished} finished already"
+    if found.tables:
+        lines.append(_render_tables(found.tables))
+    needs = "1 core" if found.most_cores == 1 else f"{found.most_cores} cores"
+    limit = "no limit of memory" if found.most_memory is None else f"at most {found.most_memory:.0f} MiB"
+    lines.append(f"the largest job needs {needs} and has {limit}" if found.n_jobs else "no job can run")
+    lines.append(f"this runner has {capacity.n_jobs} cores and {capacity.memory or 0:.0f} MiB for jobs")
+    n_open = found.n_jobs - found.n_finished
+    if n_open > found.n_unknown:
+        lines.append(
+            f"expected time of the open jobs: {in_words(found.job_seconds)} one after the other, "
+            f"{in_words(found.wall_seconds)} on this machine, and some seconds for the start of each job"
+        )
+    if found.n_unknown:
+        lines.append(f"not counted, because nothing says how long they take: {_plural(found.n_unknown)}")
+    lines += [f"problem: {problem}" for problem in found.problems] or ["no problems"]
+    return "\n".join(lines)
+
+
+def _render_tables(tables: Sequence[CheckedTable]) -> str:
+    import pandas as pd
+
+    shown = pd.DataFrame(
+        [
+            {
+                "table": table.name,
+                "jobs": table.jobs,
+                "rows": _number(table.n_rows),
+                "test rows": _number(table.n_test_rows),
+                "columns": _number(table.n_columns),
+                "task": table.task or "-",
+                "source": table.source,
+            }
+            for table in tables[:_ROWS_SHOWN]
+        ]
+    )
+    more = f"\n... and {len(tables) - _ROWS_SHOWN} more" if len(tables) > _ROWS_SHOWN else ""
+    return shown.to_string(index=False) + more
+
+
+def _number(value: int | None) -> str:
+    return "-" if value is None else str(value)
+
+
+def _as_json(found: DryRun) -> dict[str, Any]:
+    """Return the result of a dry run as values that JSON can hold."""
+    fields = {name: value for name, value in vars(found).items() if name not in ("batch", "tables", "capacity")}
+    tables = [asdict(table) for table in found.tables]
+    capacity = {"n_jobs": found.capacity.n_jobs, "memory": found.capacity.memory}
+    return {"batch": found.batch.name, **fields, "capacity": capacity, "tables": tables}
 
 
 def _end(summary: pd.DataFrame, verbose: int) -> None:

@@ -141,7 +141,7 @@ def _fit(assignment: Assignment, folder: JobFolder, interrupt: _Interrupt) -> Ou
     started = time.time()
     clock = time.monotonic()
     search = folder.search(data.fingerprint)
-    estimator, metric = _make_estimator(assignment, data, search)
+    estimator, metric = make_estimator(assignment, data, search)
     try:
         estimator.fit(data.X, data.y)
     except AutoMLError:
@@ -188,7 +188,7 @@ def _save(estimator: Any, path: Path) -> None:
         logger.warning("the model is not saved: %s", error)
 
 
-def _make_estimator(assignment: Assignment, data: SplitData, search: Path) -> tuple[Any, Metric]:
+def make_estimator(assignment: Assignment, data: SplitData, search: Path) -> tuple[Any, Metric]:
     """Return the estimator to fit, and the metric of its test score."""
     setting, resources = assignment.job.setting, assignment.job.resources
     parameters = dict(setting.parameters)

@@ -84,7 +84,7 @@ def run_jobs(
     >>> summary[["table", "setting", "state"]].values.tolist()
     [['iris', 'tree', 'finished']]
     """
-    capacity = _capacity(n_jobs, memory)
+    capacity = find_capacity(n_jobs, memory)
     batch = read_batch(jobs)
     with open_queue(batch.queue) as queue:
         queue.register(batch.name, batch.folder, batch.results)
@@ -107,7 +107,7 @@ def resume_jobs(place: str, name: str | None = None, *, n_jobs: int = -1, memory
     n_jobs, memory
         As in `run_jobs`.
     """
-    capacity = _capacity(n_jobs, memory)
+    capacity = find_capacity(n_jobs, memory)
     with open_batch(place, name) as (queue, batch):
         queue.requeue(batch.name, None)
         return run_batch(queue, batch, capacity)
@@ -190,7 +190,14 @@ def open_batch(place: str, name: str | None = None) -> Iterator[tuple[JobQueue, 
         yield queue, Batch(name, folder, place, results)
 
 
-def _capacity(n_jobs: int, memory: float | None) -> Resources:
+def find_capacity(n_jobs: int, memory: float | None) -> Resources:
+    """Return the cores and the memory of a runner on this machine.
+
+    Raises
+    ------
+    InvalidInputError
+        If an argument cannot be used.
+    """
     if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0:
         raise InvalidInputError(f"n_jobs must be a whole number of cores, or -1 for all cores; got {n_jobs!r}")
     if memory is not None and not (_is_number(memory) and 0 < memory < math.inf):
@@ -212,12 +219,13 @@ def _warn_oversized(queue: JobQueue, batch: Batch, capacity: Resources) -> None:
             logger.warning(
                 "%s needs a larger runner, and other jobs may need one, too; it needs %s; this runner has %s",
                 record.name,
-                _describe(needs),
-                _describe(capacity),
+                describe(needs),
+                describe(capacity),
             )
             return
 
 
-def _describe(resources: Resources) -> str:
+def describe(resources: Resources) -> str:
+    """Return the cores and the memory in words."""
     cores = "1 core" if resources.n_jobs == 1 else f"{resources.n_jobs} cores"
     return cores if resources.memory is None else f"{cores} and {resources.memory:.0f} MiB"

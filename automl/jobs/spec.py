@@ -6,6 +6,7 @@ import glob
 import inspect
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,22 +14,28 @@ from automl.errors import InvalidInputError, check_names
 from automl.jobs.checks import check_mapping, check_plain, check_values
 from automl.jobs.job import Batch, Job, Kind, Resources, Setting, Table
 
-_KINDS: tuple[Kind, ...] = ("path", "openml", "call")
-_LIMITS = ("n_jobs", "memory", "time_limit")
-_JOB_KEYS = (*_LIMITS, "priority", "retries")
-_COMMON_KEYS = ("target", "task", "holdout")
-_FILE_KEYS = ("encoding", "separator", "decimal", "sheet")
-_TABLE_KEYS = (*_KINDS, "arguments", "name", *_COMMON_KEYS, "test", "settings", *_FILE_KEYS, *_JOB_KEYS)
-_TOP_KEYS = ("name", "store", "results", "defaults", "tables", "settings")
-_SET_BY_JOBS = {
+KINDS: tuple[Kind, ...] = ("path", "openml", "call")
+LIMITS = ("n_jobs", "memory", "time_limit")
+JOB_KEYS = (*LIMITS, "priority", "retries")
+COMMON_KEYS = ("target", "task", "holdout")
+FILE_KEYS = ("encoding", "separator", "decimal", "sheet")
+TABLE_KEYS = (*KINDS, "arguments", "name", *COMMON_KEYS, "test", "settings", *FILE_KEYS, *JOB_KEYS)
+TOP_KEYS = ("name", "store", "results", "defaults", "tables", "settings")
+SET_BY_JOBS = {
     "n_jobs": "it is a key of the job",
     "store": "each job has a run directory of its own",
     "callbacks": "jobs run in other processes",
     "verbose": "each job writes a log",
 }
 
+_Keyed = tuple[Setting, Mapping[str, Any]]  # a setting, and its keys for jobs
 
-def read_batch(description: str | os.PathLike[str] | Mapping[str, Any], with_jobs: bool = True) -> Batch:
+
+def read_batch(
+    description: str | os.PathLike[str] | Mapping[str, Any],
+    with_jobs: bool = True,
+    problems: list[str] | None = None,
+) -> Batch:
     """Read and check a batch.
 
     Parameters
@@ -38,24 +45,32 @@ def read_batch(description: str | os.PathLike[str] | Mapping[str, Any], with_job
         start at the working directory.
     with_jobs : bool
         Whether to read the jobs, too. Otherwise only the name, the queue and the folder of the results are read.
+    problems : list of str, optional
+        List to which the message about each entry that cannot be used is added. The batch then has the jobs of the
+        other entries.
 
     Raises
     ------
     InvalidInputError
-        If an entry cannot be used. The message names the first such entry and says how to correct it.
+        If an entry cannot be used, and there is no list `problems`. The message names the first such entry and says how
+        to correct it.
     """
     if isinstance(description, Mapping):
         given, name, folder = description, "jobs", Path.cwd()
     else:
         path = Path(description)
         given, name, folder = _read_yaml(path), path.stem, path.absolute().parent
-    check_names("the batch", given, _TOP_KEYS)
-    places = {key: given[key] for key in ("name", "store", "results") if key in given}
-    check_values("the batch", places)
+    places = {}
+    for key, value in given.items():
+        with _collected(problems):
+            check_names("the batch", key, TOP_KEYS)
+            if key in ("name", "store", "results"):
+                check_values("the batch", {key: value})
+                places[key] = value
     results = folder / places.get("results", "results")
     queue = places.get("store", str(results / "jobs.sqlite"))
     queue = queue if "://" in queue else str(folder / queue)
-    jobs = tuple(_all_jobs(given, folder)) if with_jobs else ()
+    jobs = tuple(_all_jobs(given, folder, problems)) if with_jobs else ()
     return Batch(places.get("name", name), folder, queue, results, jobs)
 
 
@@ -73,68 +88,95 @@ def _read_yaml(path: Path) -> Mapping[str, Any]:
     return check_mapping(f"'{path}'", read)
 
 
-def _all_jobs(given: Mapping[str, Any], folder: Path) -> list[Job]:
-    defaults = check_mapping("defaults", given.get("defaults") or {})
-    check_names("defaults", defaults, (*_COMMON_KEYS, *_JOB_KEYS))
-    check_values("defaults", defaults)
-    settings = dict(_settings(given.get("settings") or {"default": None}))
-    jobs = list(_jobs(given.get("tables"), settings, defaults, folder))
-    _check_different(jobs)
-    _check_parameters(jobs)
+@contextmanager
+def _collected(problems: list[str] | None) -> Iterator[None]:
+    """Add the message of an error in the block to a list; without a list, raise the error."""
+    try:
+        yield
+    except InvalidInputError as error:
+        if problems is None:
+            raise
+        problems.append(str(error))
+
+
+def _all_jobs(given: Mapping[str, Any], folder: Path, problems: list[str] | None) -> list[Job]:
+    defaults: dict[str, Any] = {}
+    with _collected(problems):
+        for key, value in check_mapping("defaults", given.get("defaults") or {}).items():
+            with _collected(problems):
+                check_names("defaults", key, (*COMMON_KEYS, *JOB_KEYS))
+                check_values("defaults", {key: value})
+                defaults[key] = value
+    settings: dict[str, _Keyed | None] = {}
+    with _collected(problems):
+        for name, value in check_mapping("settings", given.get("settings") or {"default": None}).items():
+            settings[name] = None  # tables may name it, even if it cannot be used
+            with _collected(problems):
+                settings[name] = _setting(name, value)
+    jobs: list[Job] = []
+    entries = given.get("tables")
+    with _collected(problems):
+        if not isinstance(entries, list) or not entries:
+            raise InvalidInputError(
+                "tables must be a list with at least one entry such as {path: data/*.csv, target: y}"
+            )
+        for number, entry in enumerate(entries, start=1):
+            with _collected(problems):
+                jobs += list(_jobs(number, entry, settings, defaults, folder))
+        _check_different(jobs)
+    _check_parameters(jobs, problems)
     return jobs
 
 
-def _settings(given: Any) -> Iterator[tuple[str, tuple[Setting, Mapping[str, Any]]]]:
-    """Yield the name of each setting, the setting, and its keys for jobs."""
-    for name, value in check_mapping("settings", given).items():
-        entry = f"settings: {name}"
-        keys = check_mapping(entry, value or {})
-        own = {key: keys[key] for key in _JOB_KEYS if key in keys}
-        estimator = keys.get("estimator", "automl")
-        check_values(entry, {**own, "estimator": estimator})
-        parameters = {key: value for key, value in keys.items() if key not in (*own, "estimator")}
-        check_plain(entry, parameters)
-        if estimator == "automl":
-            _check_automl_names(entry, parameters)
-        yield name, (Setting(name, estimator, parameters), own)
+def _setting(name: str, value: Any) -> _Keyed:
+    """Return a setting, and its keys for jobs."""
+    entry = f"settings: {name}"
+    keys = check_mapping(entry, value or {})
+    own = {key: keys[key] for key in JOB_KEYS if key in keys}
+    estimator = keys.get("estimator", "automl")
+    check_values(entry, {**own, "estimator": estimator})
+    parameters = {key: value for key, value in keys.items() if key not in (*own, "estimator")}
+    check_plain(entry, parameters)
+    if estimator == "automl":
+        _check_automl_names(entry, parameters)
+    return Setting(name, estimator, parameters), own
 
 
 def _check_automl_names(entry: str, parameters: Mapping[str, Any]) -> None:
     from automl.estimator import AutoMLClassifier
 
     for name in parameters:
-        if name in _SET_BY_JOBS:
-            raise InvalidInputError(f"{entry}: {name} cannot be set here ({_SET_BY_JOBS[name]}); remove it")
-    own = [name for name in inspect.signature(AutoMLClassifier).parameters if name not in _SET_BY_JOBS]
-    check_names(entry, parameters, [*own, *_JOB_KEYS, "estimator"])
+        if name in SET_BY_JOBS:
+            raise InvalidInputError(f"{entry}: {name} cannot be set here ({SET_BY_JOBS[name]}); remove it")
+    own = [name for name in inspect.signature(AutoMLClassifier).parameters if name not in SET_BY_JOBS]
+    check_names(entry, parameters, [*own, *JOB_KEYS, "estimator"])
 
 
 def _jobs(
-    given: Any, settings: Mapping[str, tuple[Setting, Mapping[str, Any]]], defaults: Mapping[str, Any], folder: Path
+    number: int, value: Any, settings: Mapping[str, _Keyed | None], defaults: Mapping[str, Any], folder: Path
 ) -> Iterator[Job]:
-    if not isinstance(given, list) or not given:
-        raise InvalidInputError("tables must be a list with at least one entry such as {path: data/*.csv, target: y}")
-    for number, value in enumerate(given, start=1):
-        keys = check_mapping(f"tables: entry {number}", value)
-        sources = [kind for kind in _KINDS if kind in keys]
-        entry = f"tables: entry {number}" + (f" ({keys[sources[0]]})" if sources else "")
-        check_names(entry, keys, _TABLE_KEYS)
-        if len(sources) != 1:
-            raise InvalidInputError(f"{entry} must name its table by exactly one of {', '.join(_KINDS)}")
-        kind = sources[0]
-        if callable(keys.get("call")):
-            keys = {**keys, "call": _name_of(keys["call"], entry)}
-        check_values(entry, keys)
-        check_plain(entry, keys.get("arguments", {}))
-        check_names(f"{entry}: settings", keys.get("settings", []), settings)
-        for table in _tables(kind, {**defaults, **keys}, entry, folder):
-            for name in keys.get("settings", settings):
-                setting, own = settings[name]
+    """Yield the jobs of one entry of `tables`."""
+    keys = check_mapping(f"tables: entry {number}", value)
+    sources = [kind for kind in KINDS if kind in keys]
+    entry = f"tables: entry {number}" + (f" ({keys[sources[0]]})" if sources else "")
+    check_names(entry, keys, TABLE_KEYS)
+    if len(sources) != 1:
+        raise InvalidInputError(f"{entry} must name its table by exactly one of {', '.join(KINDS)}")
+    kind = sources[0]
+    if callable(keys.get("call")):
+        keys = {**keys, "call": _name_of(keys["call"], entry)}
+    check_values(entry, keys)
+    check_plain(entry, keys.get("arguments", {}))
+    check_names(f"{entry}: settings", keys.get("settings", []), settings)
+    for table in _tables(kind, {**defaults, **keys}, entry, folder):
+        for name in keys.get("settings", settings):
+            if (usable := settings[name]) is not None:
+                setting, own = usable
                 yield _job(table, setting, {**defaults, **own, **keys})
 
 
 def _job(table: Table, setting: Setting, keys: Mapping[str, Any]) -> Job:
-    resources = Resources(**{key: keys[key] for key in _LIMITS if key in keys})
+    resources = Resources(**{key: keys[key] for key in LIMITS if key in keys})
     return Job(table, setting, resources, keys.get("priority", 0), keys.get("retries", 2))
 
 
@@ -161,7 +203,7 @@ def _tables(kind: Kind, keys: Mapping[str, Any], entry: str, folder: Path) -> It
             task=keys.get("task", "auto"),
             test=keys.get("test"),
             holdout=None if "test" in keys else keys.get("holdout"),
-            reading={key: str(keys[key]) for key in _FILE_KEYS if key in keys},
+            reading={key: str(keys[key]) for key in FILE_KEYS if key in keys},
         )
 
 
@@ -169,7 +211,7 @@ def _check_reading(kind: Kind, keys: Mapping[str, Any], entry: str) -> None:
     """Check the keys that describe a file."""
     from automl.task.text_files import FileOptions
 
-    given = {key: str(keys[key]) for key in _FILE_KEYS if key in keys}
+    given = {key: str(keys[key]) for key in FILE_KEYS if key in keys}
     if given and kind != "path":
         raise InvalidInputError(f"{entry}: {min(given)} is for a file (path: ...); remove it")
     try:
@@ -220,7 +262,7 @@ def _check_different(jobs: Sequence[Job]) -> None:
             )
 
 
-def _check_parameters(jobs: Sequence[Job]) -> None:
+def _check_parameters(jobs: Sequence[Job], problems: list[str] | None) -> None:
     """Check the parameters of the search, as far as this is possible without the tables."""
     seen = {(job.setting.name, job.table.task): job for job in jobs if job.setting.estimator == "automl"}
     if not seen:
@@ -236,4 +278,5 @@ def _check_parameters(jobs: Sequence[Job]) -> None:
             except InvalidInputError as error:
                 errors.append(error)
         if len(errors) == len(tasks):
-            raise InvalidInputError(f"settings: {name}: {errors[0]}") from errors[0]
+            with _collected(problems):
+                raise InvalidInputError(f"settings: {name}: {errors[0]}") from errors[0]

@@ -1,0 +1,119 @@
+"""The JSON Schema of the description of a batch, by which editors complete and check the YAML file."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from automl.jobs.checks import RULES
+from automl.jobs.spec import COMMON_KEYS, FILE_KEYS, JOB_KEYS, KINDS, SET_BY_JOBS, TABLE_KEYS
+
+_POSITIVE = {"type": ["number", "null"], "exclusiveMinimum": 0}
+_PARAMETER = re.compile(r"^(\w+) : .*\n((?:    .*\n)+)", flags=re.MULTILINE)  # in a docstring of numpydoc's form
+
+
+def batch_schema() -> dict[str, Any]:
+    """Return the schema, in the draft that editors know best.
+
+    A schema cannot see files: whether tables and columns exist is checked by `automl jobs check`.
+    """
+    return {
+        "$schema": "http://json-schema.org/draft-07/schema#",
+        "title": "Batch of jobs",
+        "description": "Tables and settings; each table under each setting is one job of `automl jobs run`.",
+        "type": "object",
+        "properties": {
+            **_rules(("name", "store", "results")),
+            "defaults": {
+                "description": "Keys for all tables; a setting overrules them, and a table overrules both.",
+                "type": ["object", "null"],
+                "properties": _rules((*COMMON_KEYS, *JOB_KEYS)),
+                "additionalProperties": False,
+            },
+            "tables": {
+                "description": "The tables to fit.",
+                "type": "array",
+                "minItems": 1,
+                "items": {"$ref": "#/definitions/table"},
+            },
+            "settings": {
+                "description": "Settings by name; by default one setting without parameters.",
+                "type": ["object", "null"],
+                "additionalProperties": {"$ref": "#/definitions/setting"},
+            },
+        },
+        "required": ["tables"],
+        "additionalProperties": False,
+        "definitions": {"table": _table(), "setting": _setting()},
+    }
+
+
+def _rules(keys: Iterable[str]) -> dict[str, Any]:
+    return {key: {"description": RULES[key].meaning, **RULES[key].schema} for key in keys}
+
+
+def _table() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": _rules(TABLE_KEYS),
+        "oneOf": [{"required": [kind]} for kind in KINDS],
+        "dependencies": {"arguments": ["call"], **{key: ["path"] for key in FILE_KEYS}},
+        "additionalProperties": False,
+    }
+
+
+def _setting() -> dict[str, Any]:
+    own = _rules(("estimator", *JOB_KEYS))
+    return {
+        "description": "Parameters of AutoMLClassifier and AutoMLRegressor, or of the class that estimator names.",
+        "type": ["object", "null"],
+        "if": {"properties": {"estimator": {"const": "automl"}}},
+        "then": {"properties": {**_parameters(), **own}, "additionalProperties": False},
+        "else": {"properties": own},
+    }
+
+
+def _parameters() -> dict[str, Any]:
+    """Return the schemas of the parameters of our estimators, with the texts of their documentation."""
+    from automl.estimator import AutoMLClassifier
+
+    texts = {name: " ".join(text.split()) for name, text in _PARAMETER.findall(inspect.getdoc(AutoMLClassifier) or "")}
+    values = _values()
+    return {
+        name: {"description": texts.get(name, ""), **values.get(name, {})}
+        for name in inspect.signature(AutoMLClassifier).parameters
+        if name not in SET_BY_JOBS
+    }
+
+
+def _values() -> Mapping[str, Mapping[str, Any]]:
+    """Return the values that parameters may have in a YAML file; `automl.arguments` checks them."""
+    from automl.execute.catalog import EXECUTORS
+    from automl.search.catalog import SEARCHERS
+    from automl.search.initial import DESIGNS
+    from pipelines.catalog import NAMES
+    from pipelines.table.column_types import KINDS as COLUMN_KINDS
+
+    components = {"type": ["array", "null"], "items": {"enum": list(NAMES)}}
+    return {
+        "time_budget": _POSITIVE,
+        "max_trials": {"type": ["integer", "null"], "minimum": 1},
+        "scoring": {"type": ["string", "null"]},
+        "positive_label": {"type": ["string", "number", "boolean", "null"]},
+        "cv": {"type": ["integer", "array", "null"], "minimum": 2},
+        "memory_limit": _POSITIVE,
+        "trial_time_limit": _POSITIVE,
+        "device": {"type": "string", "pattern": r"^(auto|cpu|cuda(:\d+)?)$"},
+        "include": components,
+        "exclude": components,
+        "initial_configurations": {"oneOf": [{"enum": list(DESIGNS)}, {"type": "array", "items": {"type": "object"}}]},
+        "searcher": {"enum": list(SEARCHERS)},
+        "ensemble_size": {"type": "integer", "minimum": 1},
+        "max_predict_milliseconds": _POSITIVE,
+        "executor": {"enum": list(EXECUTORS)},
+        "guard": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 0.5},
+        "columns": {"type": ["object", "null"], "additionalProperties": {"enum": list(COLUMN_KINDS)}},
+        "random_state": {"type": ["integer", "null"], "minimum": 0, "maximum": 2**32 - 1},
+    }

@@ -1,0 +1,88 @@
+"""The time that the open jobs of a batch still take, from their budgets and from the jobs that have finished."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from automl.execute.machine import available_cpus
+from automl.jobs.duration import PlannedJob, expected_seconds, in_words, total_time, typical_seconds
+from automl.jobs.job import Resources
+from automl.jobs.queue import JobRecord, State
+
+
+@dataclass(frozen=True)
+class TimeLeft:
+    """The time left of a batch.
+
+    Attributes
+    ----------
+    of_jobs : list of float
+        Seconds of each job: 0 for a job that has ended, NaN where nothing says how long it takes.
+    seconds : float
+        Seconds until all open jobs of known duration have ended.
+    cores : int
+        Cores on which these jobs run.
+    n_open, n_running, n_unknown : int
+        Number of open jobs; of those that run; and of those without a known duration.
+    """
+
+    of_jobs: list[float]
+    seconds: float
+    cores: int
+    n_open: int
+    n_running: int
+    n_unknown: int
+
+    def __str__(self) -> str:
+        cores = "1 core" if self.cores == 1 else f"{self.cores} cores"
+        if self.n_unknown == self.n_open:
+            text = "time left: unknown"
+        elif self.n_running:
+            text = f"time left: about {in_words(self.seconds)} on {cores}"
+        else:
+            text = f"no job runs; 'automl jobs run' needs about {in_words(self.seconds)} on the {cores} of this machine"
+        if 0 < self.n_unknown < self.n_open:
+            jobs = "1 job" if self.n_unknown == 1 else f"{self.n_unknown} jobs"
+            text += f", and the time of {jobs} without a known duration"
+        return text
+
+
+def find_time_left(records: Sequence[JobRecord]) -> TimeLeft:
+    """Return the time left of the jobs of a batch.
+
+    The running jobs say how many cores the runners use. While no job runs, the cores of this machine count.
+    """
+    typical, now = typical_seconds(records), time.time()
+    seconds = [_seconds_left(record, expected_seconds(record.job, typical), now) for record in records]
+    running = [(r, s) for r, s in zip(records, seconds, strict=True) if r.state is State.RUNNING]
+    queued = [(r, s) for r, s in zip(records, seconds, strict=True) if r.state is State.QUEUED]
+    cores = sum(record.job.resources.n_jobs for record, _ in running) or available_cpus()
+    cores = max([cores, *(record.job.resources.n_jobs for record, _ in queued)])
+    return TimeLeft(
+        of_jobs=seconds,
+        seconds=total_time(_planned(queued), _planned(running), Resources(cores)),
+        cores=cores,
+        n_open=len(running) + len(queued),
+        n_running=len(running),
+        n_unknown=sum(math.isnan(seconds) for _, seconds in running + queued),
+    )
+
+
+def _planned(jobs: Sequence[tuple[JobRecord, float]]) -> list[PlannedJob]:
+    return [
+        PlannedJob(seconds, Resources(record.job.resources.n_jobs), record.job.priority)
+        for record, seconds in jobs
+        if not math.isnan(seconds)
+    ]
+
+
+def _seconds_left(record: JobRecord, expected: float | None, now: float) -> float:
+    if record.state not in (State.QUEUED, State.RUNNING):
+        return 0.0
+    if expected is None:
+        return math.nan
+    spent = now - record.started if record.state is State.RUNNING and record.started is not None else 0.0
+    return max(0.0, expected - spent)
