@@ -28,6 +28,7 @@ from automl.ensemble.selection import Ensemble
 from automl.ensemble.slimming import measure_frontier, slim
 from automl.execute.processes import warm_up
 from automl.guard import Guard, make_guard
+from automl.notebook import NotebookView
 from automl.progress import Leader, Progress
 from automl.refit.rows import StoredRows, TrainingRows
 from automl.refit.run import check_refit_arguments, refit
@@ -46,7 +47,7 @@ Array = NDArray[Any]
 _SEEDS = 2**30  # leaves room below 2**31 for the seeds of folds, which are added to it
 
 
-class BaseAutoML(FittedAttributes, CallbackSupportMixin, BaseEstimator):
+class BaseAutoML(NotebookView, FittedAttributes, CallbackSupportMixin, BaseEstimator):
     """The parts that classifier and regressor share."""
 
     _is_classifier: bool

@@ -71,6 +71,7 @@ ORDER = {
         "arguments",
         "attributes",
         "decision_threshold",
+        "notebook",
         "base",
         "estimator",
         "meta",

@@ -1,0 +1,90 @@
+"""The view of a fitted estimator in a notebook: a short summary above the diagram of scikit-learn."""
+
+from __future__ import annotations
+
+import math
+from html import escape
+from typing import Any
+
+from automl.ensemble.estimate import Estimate
+from pipelines.component import task_type
+
+_TASKS = {"binary": "two classes", "multiclass": "{n_classes} classes", "regression": "numbers"}
+_STYLE = """
+.automl-summary {font: 13px/1.5 system-ui, sans-serif; margin: 0 0 .6em; border-collapse: collapse; color: inherit}
+.automl-summary caption {text-align: left; font-weight: 600; padding-bottom: .2em}
+.automl-summary th, .automl-summary td {
+  text-align: left; vertical-align: top; padding: .1em 1em .1em 0; background: none; border: 0}
+.automl-summary th {font-weight: 400; opacity: .7; white-space: nowrap}
+"""
+
+
+class NotebookView:
+    """Shows a summary of a fitted estimator in notebooks, above the diagram that scikit-learn shows."""
+
+    def _html_repr(self) -> str:
+        diagram: str = super()._html_repr()  # type: ignore[misc]
+        return summary_html(self) + diagram if "_ensemble" in vars(self) else diagram
+
+
+def summary_html(estimator: Any) -> str:
+    """Return the summary of a fitted estimator as one block of HTML, from values that are known already."""
+    rows = "".join(
+        f'<tr><th scope="row">{escape(name)}</th><td>{escape(value)}</td></tr>'
+        for name, value in summary(estimator).items()
+    )
+    title = escape(f"{type(estimator).__name__}, fitted")
+    return f'<style>{_STYLE}</style><table class="automl-summary"><caption>{title}</caption>{rows}</table>'
+
+
+def summary(estimator: Any) -> dict[str, str]:
+    """Return the facts about a fitted estimator in words, by their names.
+
+    >>> from sklearn.datasets import load_iris
+    >>> from automl import AutoMLClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], n_jobs=1, verbose=0).fit(X, y)
+    >>> facts = summary(clf)
+    >>> facts["task"], facts["training table"], facts["ensemble"]
+    ('classification, 3 classes', '150 rows, 4 columns', '1 configuration, 8 models; the largest weight has lda (1.00)')
+    """
+    known = vars(estimator)
+    ensemble, metric = known["_ensemble"], known["_metric"]
+    kind = "regression" if not ensemble.n_classes else "classification"
+    target = _TASKS[task_type(ensemble.n_classes)].format(n_classes=ensemble.n_classes)
+    name = known.get("_target_name")
+    n_rows, n_columns = int(known["_reader"].n_rows_), estimator.n_features_in_
+    best = max(ensemble.bags, key=lambda bag: bag.weight)
+    n_models = sum(len(bag.models) for bag in ensemble.bags)
+    facts = {
+        "task": f"{kind}, {target}" + ("" if name is None else f" of '{name}'"),
+        "training table": f"{_count(n_rows, 'row')}, {_count(n_columns, 'column')}",
+        "metric": f"{metric.name.replace('_', ' ')}; greater is better",
+        "expected score": _expected(known),
+        "ensemble": f"{_count(len(ensemble.bags), 'configuration')}, {_count(n_models, 'model')}; the largest weight "
+        f"has {best.configuration.family} ({best.weight:.2f})",
+    }
+    if "history_" in known:
+        facts["search"] = f"{_count(len(known['history_'].evaluations), 'configuration')}; {known['stop_reason_']}"
+    return facts
+
+
+def _expected(known: dict[str, Any]) -> str:
+    """Return the estimate in words, if it is known; its computation would take seconds."""
+    if "_estimate" not in known:
+        return "unknown: the loaded model does not hold it"
+    estimate = known["_estimate"]
+    if estimate is None:
+        return "unknown: the rows are in the order of time"
+    if not isinstance(estimate, Estimate):
+        return "not computed yet; read estimate_"
+    if math.isnan(estimate.score):
+        return "unknown while the search goes on"
+    return (
+        f"{estimate.score:.4g} on new rows ({estimate.level:.0%} interval from {estimate.low:.4g} to "
+        f"{estimate.high:.4g})"
+    )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
