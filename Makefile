@@ -8,7 +8,7 @@ export OMP_NUM_THREADS ?= 1
 .PHONY: help demo test test-slow lint format clean
 
 help:
-	@echo "make demo       install, then fit for one minute on a real table"
+	@echo "make demo       install, then fit for one minute on a real table, and show what to do next"
 	@echo "make test       install, then run the tests"
 	@echo "make test-slow  install, then run the slow tests"
 	@echo "make lint       install, then check style and types"
@@ -35,7 +35,7 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -43,7 +43,7 @@ $(BIN)/python:
 	@"$(PYTHON)" -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
 
 $(VENV)/installed: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[demo]'
 	touch $@
 
 $(VENV)/installed-dev: pyproject.toml constraints.txt | $(BIN)/python
