@@ -23,6 +23,14 @@ from pipelines.table.summary import summarize
 
 Array = NDArray[Any]
 
+# The public attributes that are computed from parts of the search.
+_PUBLIC = {
+    "_estimate": "estimate_",
+    "_guard_curve": "guard_curve_",
+    "_row_predictions": "suspect_labels_",
+    "_warnings": "warnings_",
+}
+
 
 class PartOfSearch:
     """An attribute that `automl.load` leaves out with ``for_prediction=True``; a missing one is a clear error."""
@@ -36,7 +44,7 @@ class PartOfSearch:
         try:
             return vars(instance)[self._name]
         except KeyError:
-            public = {"_estimate": "estimate_", "_guard_curve": "guard_curve_"}.get(self._name, self._name)
+            public = _PUBLIC.get(self._name, self._name)
             if "_ensemble" not in vars(instance):
                 raise AttributeError(f"{owner.__name__!r} object has no attribute {public!r}; call fit") from None
             raise AttributeError(
@@ -60,6 +68,8 @@ class FittedAttributes:
     _estimate: Any = PartOfSearch()
     _guard_curve: Any = PartOfSearch()
     _frontier: Any = PartOfSearch()
+    _row_predictions: Any = PartOfSearch()
+    _warnings: Any = PartOfSearch()
     history_: Any = PartOfSearch()
     n_splits_: int
     classes_: Array

@@ -23,6 +23,9 @@ from automl import persistence
 from automl.arguments import check_arguments
 from automl.attributes import FittedAttributes
 from automl.callbacks import FitTasks
+from automl.checks.attributes import DataWarnings
+from automl.checks.data_checks import DataChecks
+from automl.checks.warning import DataWarning
 from automl.ensemble.estimate import LEVEL, Estimate
 from automl.ensemble.selection import Ensemble
 from automl.ensemble.slimming import measure_frontier, slim
@@ -47,7 +50,7 @@ Array = NDArray[Any]
 _SEEDS = 2**30  # leaves room below 2**31 for the seeds of folds, which are added to it
 
 
-class BaseAutoML(NotebookView, FittedAttributes, CallbackSupportMixin, BaseEstimator):
+class BaseAutoML(NotebookView, DataWarnings, FittedAttributes, CallbackSupportMixin, BaseEstimator):
     """The parts that classifier and regressor share."""
 
     _is_classifier: bool
@@ -165,14 +168,17 @@ class BaseAutoML(NotebookView, FittedAttributes, CallbackSupportMixin, BaseEstim
         with Progress(int(self.verbose), budget.seconds, budget.max_trials, task.metric.name) as progress:
             for notice in notices(prepared.reader.columns_):
                 progress.message(notice)
+            checks = DataChecks(prepared, progress.message)
+            checks.before_search()
             settings = self._settings(budget, progress, seed, len(task.folds), tasks)
             result = run(task, settings)
+            checks.after_search(result.row_predictions, budget)
             progress.close(f"{result.stop_reason}; {result.history.n_run} configurations")
         self._rows = TrainingRows.from_task(task) if self.store is None else StoredRows.of(Path(self.store))
         self._forget_refit()
         if hasattr(self, "feature_names_in_"):  # of an earlier fit
             del self.feature_names_in_
-        for name, value in _attributes(prepared, result).items():
+        for name, value in _attributes(prepared, result, checks.warnings).items():
             setattr(self, name, value)
         measure_frontier(self, X, self._read, budget.deadline)
         if tasks is not None:
@@ -390,9 +396,9 @@ class BaseAutoML(NotebookView, FittedAttributes, CallbackSupportMixin, BaseEstim
         return tags
 
 
-def _attributes(prepared: PreparedTask, result: RunResult) -> dict[str, Any]:
+def _attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataWarning] = ()) -> dict[str, Any]:
     """Return the attributes of a fitted estimator, by name."""
-    task, reader = prepared.task, prepared.reader
+    task, reader, each = prepared.task, prepared.reader, result.row_predictions
     attributes = {
         "_reader": reader,
         "_metric": task.metric.without_table(),
@@ -401,6 +407,8 @@ def _attributes(prepared: PreparedTask, result: RunResult) -> dict[str, Any]:
         "_estimate": result.out_of_fold,
         "_guard_curve": result.guard_curve,
         "_frontier": result.frontier,
+        "_row_predictions": each if each is None else each.in_table(prepared.positions),
+        "_warnings": list(found),
         "history_": result.history,
         "stop_reason_": result.stop_reason,
         "scorer_": task.metric.scorer,

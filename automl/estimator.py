@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
 
 from automl.base import BaseAutoML
+from automl.checks.attributes import SuspectLabels
 from automl.decision_threshold import DecisionThreshold
 from automl.guard import Guard
 from automl.task.target_score import score_labels, score_numbers
@@ -20,7 +21,7 @@ from automl.trials.trial import TrialResult
 Array = NDArray[Any]
 
 
-class AutoMLClassifier(ClassifierMixin, DecisionThreshold, BaseAutoML):
+class AutoMLClassifier(ClassifierMixin, DecisionThreshold, SuspectLabels, BaseAutoML):
     """
     Search whole pipelines for a classification table, and return the best ensemble within a time budget.
 

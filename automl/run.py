@@ -18,6 +18,7 @@ import pandas as pd
 from ConfigSpace import ConfigurationSpace
 
 from automl.callbacks import FitTasks, leading_ensemble
+from automl.checks.predictions import RowPredictions, collect_predictions
 from automl.ensemble.calibration import calibrate
 from automl.ensemble.cost import typical_cost
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord, collect
@@ -101,6 +102,7 @@ class RunResult:
     stop_reason: str
     guard_curve: pd.DataFrame | None = None
     frontier: FrontierRecord | None = None
+    row_predictions: RowPredictions | None = None  # None after an interrupt
 
 
 def run(task: Task, settings: RunSettings) -> RunResult:
@@ -177,7 +179,9 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         stop_reason = "interrupted" if interrupted else stop_reason
         frontier = None if interrupted else _frontier(ensemble, history, artifacts, loader, task, settings, budget)
         curve = None if monitor is None else _guard_curve(monitor, ensemble, history, budget)
-        return RunResult(history, ensemble, record, stop_reason, curve, frontier)
+        parts = ensemble, history, artifacts, task, settings.random_state, budget
+        each = None if interrupted else collect_predictions(*parts)
+        return RunResult(history, ensemble, record, stop_reason, curve, frontier, each)
 
 
 def _forecasts(task: Task, settings: RunSettings, executor: Executor) -> tuple[RuntimeModel, Limits]:

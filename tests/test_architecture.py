@@ -62,6 +62,7 @@ ORDER = {
         "execute",
         "search",
         "ensemble",
+        "checks",
         "callbacks",
         "guard",
         "refit",

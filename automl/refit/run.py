@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from automl.checks.data_checks import DataChecks
 from automl.ensemble.estimate import OutOfFoldRecord
 from automl.ensemble.selection import Ensemble, FoldBag
 from automl.ensemble.threshold import one_hot_labels
@@ -359,7 +360,10 @@ def _copy_with(estimator: Any, prepared: PreparedTask, ensemble: Ensemble) -> An
     keep_reasons(reader, estimator._reader)
     new._ensemble, new._reader, new._metric = ensemble, reader, prepared.task.metric.without_table()
     new._rows = TrainingRows.from_task(prepared.task)
-    new._frontier = None  # it describes the fold models
+    new._frontier = new._row_predictions = None  # they describe the fold models
+    checks = DataChecks(prepared, logger.info)
+    checks.before_search()
+    new._warnings = checks.warnings
     new.scorer_ = prepared.task.metric.scorer
     new.n_features_in_ = reader.n_features_in_
     new.__dict__.pop("feature_names_in_", None)

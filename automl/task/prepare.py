@@ -54,12 +54,15 @@ class PreparedTask:
         Labels in the order of the class codes; None for regression.
     target_name : str or None
         Name of the target, where it has one.
+    positions : ndarray of int, shape (n_samples,), or None
+        Positions of the rows of the task in the table of the user; None if they are the same.
     """
 
     task: Task
     reader: TableReader
     classes: Array | None
     target_name: str | None = None
+    positions: NDArray[np.intp] | None = None
 
 
 def prepare(
@@ -135,8 +138,10 @@ def prepare(
         sample_weight=weights,
         groups=groups,
     )
-    held_out = task if holdout is None else split_holdout(task, holdout)
-    return PreparedTask(held_out, reader, classes, _target_name(data.y))
+    name = _target_name(data.y)
+    if holdout is None:
+        return PreparedTask(task, reader, classes, name)
+    return PreparedTask(split_holdout(task, holdout), reader, classes, name, np.flatnonzero(~holdout))
 
 
 def _target_name(y: Any) -> str | None:

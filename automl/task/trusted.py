@@ -5,6 +5,8 @@ from __future__ import annotations
 TRUSTED: frozenset[str] = frozenset(
     f"{module}.{name}"
     for module, names in {
+        "automl.checks.predictions": "RowPredictions",
+        "automl.checks.warning": "DataWarning",
         "automl.ensemble.calibration": "Calibration",
         "automl.ensemble.estimate": "Estimate OutOfFoldRecord",
         "automl.ensemble.frontier": "FrontierRecord",

@@ -1,0 +1,91 @@
+"""The attributes of a fitted estimator that come from the checks of the data."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.utils.validation import check_is_fitted
+
+from automl.checks.labels import suspect_table
+from automl.checks.predictions import RowPredictions
+from automl.checks.warning import DataWarning
+
+
+class DataWarnings:
+    """The attribute `warnings_` of both estimators."""
+
+    _warnings: Any
+
+    @property
+    def warnings_(self) -> list[DataWarning]:
+        """
+        Facts about the training data that make the model or its scores worse than they look, the most severe first.
+
+        The checks run before the search and after it. They find equal rows on both sides of a fold, rows in the order
+        of time that drift, identifiers, targets with almost one value, classes with fewer rows than folds, missing
+        cells that depend on the class, and a column that alone predicts as well as the ensemble.
+
+        Returns
+        -------
+        list of DataWarning
+            Each warning has ``code`` (the name of the check), ``column`` (None for a fact about rows or the target),
+            ``message`` (the fact, and how to solve the problem) and ``severity`` ("high", "medium" or "low").
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from automl import AutoMLRegressor
+        >>> X = pd.DataFrame({"customer_id": range(5000, 5600, 6), "age": [i % 7 for i in range(100)]})
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0)
+        >>> [(each.code, each.column, each.severity) for each in reg.fit(X, X["age"] ** 2).warnings_]
+        [('identifier', 'customer_id', 'medium')]
+        """
+        check_is_fitted(self, "_ensemble")
+        return list(self._warnings)
+
+
+class SuspectLabels:
+    """The attribute `suspect_labels_` of the classifier."""
+
+    _row_predictions: Any
+    classes_: NDArray[Any]
+
+    @property
+    def suspect_labels_(self) -> pd.DataFrame:
+        """
+        Training rows whose label is probably wrong, the most suspicious first.
+
+        The method is confident learning on the out-of-fold probabilities of the ensemble. It cannot tell a wrong label
+        from a row that is an exception; look at the first rows.
+
+        Returns
+        -------
+        DataFrame
+            One row for each suspicious label: ``row`` (position in the training table), ``given`` (its label),
+            ``likelier`` (the label that the probabilities suggest) and ``probability`` (of the likelier label).
+
+        Raises
+        ------
+        AttributeError
+            If the fit was interrupted, after `refit` with new rows, or if the model was loaded for prediction only.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from automl import AutoMLClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> y[3] = 2
+        >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], n_jobs=1, verbose=0).fit(X, y)
+        >>> clf.suspect_labels_.iloc[0, :3].tolist()
+        [3, 2, 0]
+        """
+        check_is_fitted(self, "_ensemble")
+        record: RowPredictions | None = self._row_predictions
+        if record is None:
+            raise AttributeError(
+                "this model has no suspect_labels_, because its fit was interrupted or had no time left, or refit has "
+                "trained it on new rows"
+            )
+        return suspect_table(record, self.classes_)

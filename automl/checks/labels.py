@@ -1,0 +1,68 @@
+"""Labels that are probably wrong, found by confident learning.
+
+Source: Northcutt, Jiang and Chuang, "Confident learning: estimating uncertainty in dataset labels", Journal of
+Artificial Intelligence Research 70, 2021.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from automl.checks.predictions import RowPredictions
+
+Array = NDArray[Any]
+
+
+def find_suspects(y: Array, probabilities: Array) -> tuple[Array, Array]:
+    """Return the rows whose label is probably wrong, and the likelier class of each of them, most suspicious first.
+
+    The threshold of a class is the mean probability of the class over the rows that have its label. A row counts as a
+    confident row of the most probable class among those whose probability reaches the threshold (equation 1 of the
+    source). Where this is not the given label, the row is suspicious. Rows are ordered by the difference between the
+    probability of the given label and the largest other one ("normalized margin").
+
+    Parameters
+    ----------
+    y : ndarray of int, shape (n_samples,)
+        Given class codes.
+    probabilities : ndarray of shape (n_samples, n_classes)
+        Out-of-fold probabilities.
+
+    Returns
+    -------
+    rows, classes : ndarray of int, shape (n_suspects,)
+    """
+    n_classes = probabilities.shape[1]
+    counts = np.bincount(y, minlength=n_classes)
+    own = probabilities[np.arange(len(y)), y]
+    sums = np.bincount(y, weights=own, minlength=n_classes)
+    thresholds = np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)
+    confident = np.where(probabilities >= thresholds, probabilities, -np.inf)
+    likelier = confident.argmax(axis=1)
+    rows = np.flatnonzero((likelier != y) & (confident.max(axis=1) > -np.inf))
+    margin = own[rows] - probabilities[rows, likelier[rows]]
+    order = np.argsort(margin, kind="stable")
+    return rows[order], likelier[rows[order]]
+
+
+def suspect_table(record: RowPredictions, classes: Array) -> pd.DataFrame:
+    """Return the rows with a suspicious label as a table, most suspicious first.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Labels in the order of the class codes.
+    """
+    found, likelier = find_suspects(record.y, record.predictions)
+    return pd.DataFrame(
+        {
+            "row": record.rows[found].astype(np.int64),
+            "given": classes[record.y[found]],
+            "likelier": classes[likelier],
+            "probability": record.predictions[found, likelier].astype(np.float64),
+        }
+    )

@@ -1,0 +1,98 @@
+"""The out-of-fold predictions of an ensemble with the numbers of their rows, which the checks after a search need."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automl.ensemble.selection import Ensemble
+from automl.search.budget import Budget
+from automl.task.task import Task
+from automl.trials.artifacts import Artifacts
+from automl.trials.history import RunHistory
+
+Array = NDArray[Any]
+
+logger = logging.getLogger(__name__)
+
+_MAX_BYTES = 2**22  # of the predictions; a random sample of rows is kept where there are more
+_SHARE = 0.01  # of the budget, for each of the two parts of the checks after the search: reading, and comparing
+_LEAST_WEIGHT = 0.5  # of the members that have finished a fold, so that the fold counts
+
+
+@dataclass(frozen=True)
+class RowPredictions:
+    """Out-of-fold predictions of an ensemble; small enough to stay in the fitted estimator, without rows of the table.
+
+    Attributes
+    ----------
+    rows : ndarray of int32, shape (n_rows,)
+        Positions of the rows in the task, or in the table of the user; each occurs once, in ascending order.
+    y : ndarray of shape (n_rows,)
+        Class codes, or floats.
+    predictions : ndarray of float32, shape (n_rows, n_classes) or (n_rows,)
+        Mean predictions before the calibration of the ensemble.
+    """
+
+    rows: NDArray[np.int32]
+    y: Array
+    predictions: NDArray[np.float32]
+
+    def in_table(self, positions: NDArray[np.intp] | None) -> RowPredictions:
+        """Return the predictions with the positions of their rows in the table of the user; None changes nothing."""
+        return self if positions is None else replace(self, rows=positions[self.rows].astype(np.int32))
+
+
+def seconds_end(budget: Budget) -> float:
+    """Return the time of `time.monotonic` at which a part of the checks after the search must end."""
+    if budget.seconds is None:
+        return float("inf")
+    return min(budget.deadline, time.monotonic() + _SHARE * budget.seconds)
+
+
+def collect_predictions(
+    ensemble: Ensemble, history: RunHistory, artifacts: Artifacts, task: Task, random_state: int, budget: Budget
+) -> RowPredictions | None:
+    """Read the out-of-fold predictions of the ensemble's members.
+
+    On a fold that some members have not finished, the weights of the others are scaled up, if they are half of all.
+
+    Returns
+    -------
+    RowPredictions or None
+        None if the user interrupts the reading, or if no fold could be read in time.
+    """
+    try:
+        return _collect(ensemble, history, artifacts, task, random_state, seconds_end(budget))
+    except KeyboardInterrupt:  # the ensemble is complete
+        logger.warning("interrupted: the model has no suspect_labels_")
+        return None
+
+
+def _collect(
+    ensemble: Ensemble, history: RunHistory, artifacts: Artifacts, task: Task, random_state: int, deadline: float
+) -> RowPredictions | None:
+    shape = (len(task.y), task.traits.n_classes) if task.traits.n_classes else (len(task.y),)
+    sums, counts = np.zeros(shape), np.zeros(len(task.y))
+    for fold, (_, test) in enumerate(task.folds):
+        bags = [bag for bag in ensemble.bags if fold in history.evaluations[bag.configuration].folds]
+        weight = sum(bag.weight for bag in bags)
+        if weight < _LEAST_WEIGHT or time.monotonic() > deadline:
+            continue
+        mean = sum(bag.weight / weight * artifacts.predictions(bag.configuration, fold) for bag in bags)
+        sums[test] += mean  # a row has several predictions where folds are repeated
+        counts[test] += 1
+    rows = np.flatnonzero(counts)
+    if not len(rows):
+        return None
+    n_kept = _MAX_BYTES // (4 * max(1, task.traits.n_classes))
+    if len(rows) > n_kept:
+        rows = np.sort(np.random.default_rng(random_state).choice(rows, n_kept, replace=False))
+    each = counts[rows] if len(shape) == 1 else counts[rows, None]
+    y = task.y[rows].astype(np.int32) if task.traits.n_classes else task.y[rows]
+    return RowPredictions(rows.astype(np.int32), y, (sums[rows] / each).astype(np.float32))

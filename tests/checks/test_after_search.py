@@ -1,0 +1,116 @@
+"""Tests of the warnings after the search and of the suspicious labels, through fitted estimators."""
+
+from __future__ import annotations
+
+import copy
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import automl
+from automl import AutoMLClassifier, AutoMLRegressor
+from automl.checks.labels import find_suspects
+from tests.factories import FAST
+
+ARGUMENTS = FAST | {"include": ["decision_tree", "lda"], "max_trials": 2, "initial_configurations": "default"}
+
+
+def make_table(n=240):
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(n, 4)), columns=list("abcd"))
+    y = np.where(X["a"] + X["b"] > 0, "high", "low")
+    X["a"] += np.where(X["a"] + X["b"] > 0, 0.5, -0.5)
+    return X, y
+
+
+def make_leak():
+    X, y = make_table()
+    return X.assign(paid=np.where(y == "high", 3.0, 4.0)), y
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    X, y = make_table()
+    wrong = np.argsort(-np.abs(X["a"] + X["b"]).to_numpy())[:3]
+    y[wrong] = np.where(y[wrong] == "high", "low", "high")
+    return AutoMLClassifier(**ARGUMENTS).fit(X, y), y, wrong
+
+
+@pytest.fixture(scope="module")
+def leaking():
+    return AutoMLClassifier(**ARGUMENTS).fit(*make_leak())
+
+
+def test_wrong_labels_are_the_first_suspects(fitted):
+    clf, y, wrong = fitted
+    table = clf.suspect_labels_
+    assert list(table) == ["row", "given", "likelier", "probability"]
+    assert set(wrong) <= set(table["row"][:6])
+    assert (table["given"] == y[table["row"]]).all()
+    assert (table["given"] != table["likelier"]).all()
+    assert table["probability"].between(0, 1).all()
+
+
+def test_a_table_without_a_leak_gives_no_warning(fitted):
+    assert fitted[0].warnings_ == []
+
+
+def test_a_column_that_alone_predicts_as_well_as_the_ensemble_gives_a_warning(leaking):
+    (found,) = leaking.warnings_
+    assert (found.code, found.column, found.severity) == ("leak", "paid", "high")
+    assert "columns={'paid': 'drop'}" in found.message
+
+
+def test_a_leak_of_a_regression_target_gives_a_warning():
+    X, _ = make_table()
+    y = np.exp(X["a"] + X["b"])
+    model = AutoMLRegressor(**ARGUMENTS | {"include": ["decision_tree"]}).fit(X.assign(paid=2 * y + 1), y)
+    assert [(each.code, each.column) for each in model.warnings_] == [("leak", "paid")]
+
+
+def test_a_saved_model_keeps_warnings_and_suspects(fitted, leaking, tmp_path):
+    fitted[0].save(tmp_path / "suspects")
+    pd.testing.assert_frame_equal(automl.load(tmp_path / "suspects").suspect_labels_, fitted[0].suspect_labels_)
+    leaking.save(tmp_path / "leak")
+    assert automl.load(tmp_path / "leak").warnings_ == leaking.warnings_
+    with pytest.raises(AttributeError, match="no suspect_labels_: it was loaded with for_prediction=True"):
+        automl.load(tmp_path / "leak", for_prediction=True).suspect_labels_  # noqa: B018  the access is the test
+
+
+def test_the_caller_cannot_change_the_warnings(leaking):
+    leaking.warnings_.clear()
+    assert len(leaking.warnings_) == 1
+
+
+def test_the_log_shows_the_warning(caplog):
+    with caplog.at_level(logging.INFO, logger="automl"):
+        AutoMLClassifier(**ARGUMENTS | {"verbose": 1}).fit(*make_leak())
+    assert any("column 'paid' alone predicts the target" in line for line in caplog.messages)
+
+
+def test_rows_of_suspects_are_positions_in_the_table_with_holdout_rows_of_a_guard():
+    X, y = make_table()
+    clf = AutoMLClassifier(**ARGUMENTS | {"guard": 0.25, "max_trials": 1}).fit(X, y)
+    rows = clf._row_predictions.rows
+    assert len(rows) == 180
+    assert rows.max() > 200
+    codes = np.unique(y, return_inverse=True)[1]
+    assert (clf._row_predictions.y == codes[rows]).all()
+
+
+def test_refit_with_new_rows_has_warnings_of_these_rows_and_no_suspects(fitted):
+    X, y = make_table(300)
+    new = copy.copy(fitted[0]).refit(X.assign(d=np.where(y == "high", np.nan, X["d"])), y)
+    assert [each.code for each in new.warnings_] == ["missing_by_class"]
+    with pytest.raises(AttributeError, match="refit has trained it on new rows"):
+        new.suspect_labels_  # noqa: B018  the access is the test
+
+
+def test_the_threshold_of_a_class_is_the_mean_probability_of_its_rows():
+    # The rows of class 0 are predicted with little confidence, so that 0.45 is much for class 0.
+    p = np.array([[0.4, 0.6], [0.3, 0.7], [0.45, 0.55], [0.1, 0.9], [0.05, 0.95], [0.4, 0.6]])
+    rows, classes = find_suspects(np.array([0, 0, 1, 1, 1, 1]), p)
+    assert rows.tolist() == [2, 5]
+    assert classes.tolist() == [0, 0]

@@ -1,0 +1,211 @@
+"""Tests of the warnings before the search: each problem is found, and tables without the problem give no warning."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+from sklearn.model_selection import TimeSeriesSplit
+
+from automl.checks.data_checks import DataChecks
+from automl.checks.equal_rows import count_equal, number_equal_rows
+from automl.task.prepare import TrainingData, prepare
+
+
+def find(X, y, classification=True, groups=None, **arguments):
+    """Return the warnings before the search, and the lines of the log."""
+    prepared = prepare(TrainingData(X, y, groups=groups), classification=classification, **arguments)
+    lines = []
+    checks = DataChecks(prepared, lines.append)
+    checks.before_search()
+    return checks.warnings, lines
+
+
+def make_table(n=400, seed=0):
+    """Return a table of numbers, categories and missing cells without any problem, and two classes."""
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame(rng.normal(size=(n, 6)), columns=list("abcdef"))
+    X["f"] = X["f"].mask(rng.random(n) < 0.1)
+    X["city"] = rng.choice(["Rome", "Oslo", "Bern"], n)
+    X["joined"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 1000, n), unit="D")
+    return X, np.where(X["a"] + rng.normal(size=n) > 0, "yes", "no")
+
+
+def by_code(X, y, **arguments):
+    return {each.code: each for each in find(X, y, **arguments)[0]}
+
+
+@pytest.mark.parametrize("classification", [True, False])
+def test_a_table_without_problems_gives_no_warning(classification):
+    X, y = make_table()
+    assert find(X, y if classification else X["a"] ** 2, classification) == ([], [])
+
+
+def test_equal_rows_on_both_sides_of_a_fold_give_a_warning_with_the_share_of_equal_targets():
+    X, y = make_table()
+    X, y = pd.concat([X, X[:60]], ignore_index=True), np.concatenate([y, y[:60]])
+    found = by_code(X, y)["equal_rows"]
+    assert found.severity == "high"
+    assert found.column is None
+    assert "groups=" in found.message
+    assert "with the same target and 0 % with another target only" in found.message
+
+
+def test_equal_rows_with_another_target_give_other_advice():
+    X, y = make_table()
+    X, y = pd.concat([X, X[:60]], ignore_index=True), np.concatenate([y, np.where(y[:60] == "yes", "no", "yes")])
+    assert "no model can predict both targets" in by_code(X, y)["equal_rows"].message
+
+
+def test_groups_prevent_the_warning_about_equal_rows():
+    X, y = make_table()
+    X, y = pd.concat([X, X], ignore_index=True), np.concatenate([y, y])
+    assert "equal_rows" in by_code(X, y)
+    assert "equal_rows" not in by_code(X, y, groups=np.tile(np.arange(400), 2))
+
+
+def test_equal_rows_of_few_categories_are_chance():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.choice(list("abc"), (400, 5)), columns=list("vwxyz"))
+    assert find(X, rng.choice(["yes", "no"], 400)) == ([], [])
+
+
+def test_equal_rows_are_counted_by_fold_and_target():
+    numbers, y = np.array([0, 0, 1, 1, 2, 3]), np.array([0, 0, 0, 1, 1, 0])
+    folds = [(np.array([0, 2, 4]), np.array([1, 3, 5])), (np.array([1, 3, 5]), np.array([0, 2, 4]))]
+    assert count_equal(numbers, y, folds) == (2, 2, 6)
+
+
+@pytest.mark.parametrize("form", [np.asarray, sparse.csr_matrix])
+def test_rows_are_equal_where_all_cells_are(form):
+    X = np.array([[1.0, 0.0], [0.0, 1.0], [1.0, -0.0], [0.0, 0.0], [0.0, 1.0]])
+    assert number_equal_rows(form(X)).tolist() == [0, 1, 0, 2, 1]
+
+
+def test_different_rows_of_small_whole_numbers_are_different():
+    X = np.stack(np.meshgrid(*[np.arange(3.0)] * 8), axis=-1).reshape(-1, 8)
+    assert len(np.unique(number_equal_rows(np.repeat(X, 5, axis=1)))) == 3**8
+
+
+def test_missing_cells_are_equal():
+    X = np.array([[np.nan, 1.0], [-np.nan, 1.0], [1.0, np.nan]])
+    assert number_equal_rows(X).tolist() == [0, 0, 1]
+
+
+def test_rows_of_a_large_table_are_compared_on_all_columns_in_the_end(monkeypatch):
+    monkeypatch.setattr("automl.checks.equal_rows._MAX_CELLS", 4_000)
+    rng = np.random.default_rng(0)
+    X = np.repeat(rng.normal(size=(100, 20)), 2, axis=0)
+    X[::4, rng.integers(0, 20, 50)] += 1.0
+    expected = np.unique(X, axis=0, return_inverse=True)[1]
+    numbers = number_equal_rows(X)
+    assert ((numbers[:, None] == numbers) == (expected[:, None] == expected)).all()
+
+
+def make_drift(n=400):
+    X, _ = make_table(n)
+    X["joined"] = pd.Timestamp("2020-01-01") + pd.to_timedelta(np.arange(n), unit="D")
+    return X, X["a"] + np.linspace(0, 4, n)
+
+
+def test_rows_in_the_order_of_a_date_column_whose_target_drifts_give_a_warning():
+    found = by_code(*make_drift(), classification=False)["time_order"]
+    assert (found.column, found.severity) == ("joined", "high")
+    assert "cv=TimeSeriesSplit(5)" in found.message
+
+
+def test_the_warning_names_columns_that_drift():
+    X, y = make_drift()
+    X["b"] += np.linspace(0, 4, len(X))
+    message = by_code(X, y, classification=False)["time_order"].message
+    assert "drift with it: the target (the time explains" in message
+    assert "of its variance), column 'b';" in message
+    assert "drift with it: column 'b';" in by_code(X, X["a"], classification=False)["time_order"].message
+
+
+def test_rows_in_the_order_of_a_date_column_without_drift_give_no_warning():
+    X, _ = make_drift()
+    assert find(X, X["a"], classification=False) == ([], [])
+
+
+def test_rows_in_random_order_give_no_warning_about_time():
+    X, y = make_drift()
+    order = np.random.default_rng(0).permutation(len(X))
+    assert find(X.iloc[order], y.iloc[order], classification=False) == ([], [])
+
+
+def test_folds_in_the_order_of_time_prevent_the_warning():
+    X, y = make_drift()
+    assert find(X, y, classification=False, cv=TimeSeriesSplit(3)) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("customer_id", np.random.default_rng(0).permutation(10_000)[:400] + 5_000),
+        ("number", np.random.default_rng(0).permutation(400)),
+        ("patient_id", [f"P{i % 100}" for i in range(400)]),
+    ],
+)
+def test_a_column_that_identifies_rows_or_persons_gives_a_warning(name, values):
+    X, y = make_table()
+    X[name] = values
+    found = by_code(X, y)["identifier"]
+    assert found.column == name
+    assert f"columns={{'{name}': 'drop'}}" in found.message
+
+
+def test_a_column_of_identifiers_that_is_dropped_gives_no_warning():
+    X, y = make_table()
+    X["customer_id"] = np.random.default_rng(0).permutation(10_000)[:400]
+    assert find(X, y, columns={"customer_id": "drop"}) == ([], [])
+
+
+def test_a_target_that_is_almost_constant_gives_a_warning():
+    X, _ = make_table()
+    y = np.where(np.arange(400) < 3, "rare", "usual")
+    assert "class 'usual' has 99.25 % of the rows" in by_code(X, y)["constant_target"].message
+    assert (
+        "y is 0 in 95 %"
+        in by_code(X, np.r_[np.zeros(380), np.arange(20)], classification=False)["constant_target"].message
+    )
+    close = 1e9 + 1e-6 * X["a"].to_numpy()
+    assert by_code(X, close, classification=False)["constant_target"].severity == "high"
+
+
+def test_classes_with_fewer_rows_than_folds_give_one_warning():
+    X, y = make_table()
+    y = y.astype(object)
+    y[:3], y[3:8] = "few", "some"
+    found = by_code(X, y)["rare_classes"]
+    assert "classes 'few' (3 rows), 'some' (5 rows) of y have fewer rows than the 8 folds" in found.message
+    assert "rare_classes" not in by_code(X, y, cv=3)
+
+
+def test_cells_that_are_missing_in_one_class_give_a_warning():
+    X, y = make_table()
+    X["b"] = X["b"].mask((y == "yes") & (np.arange(400) % 2 == 0))
+    found = by_code(X, y)["missing_by_class"]
+    assert found.column == "b"
+    assert "of class 'yes' and in 0 % of class 'no'" in found.message
+
+
+def test_the_log_shows_the_most_severe_warnings_and_the_number_of_the_others():
+    X, y = make_table()
+    X, y = pd.concat([X, X[:60]], ignore_index=True), np.concatenate([y, y[:60]])
+    for i in range(4):
+        X[f"code_{i}_id"] = [f"P{i % 90}" for i in range(400)] + [f"P{i % 90}" for i in range(60)]
+    found, lines = find(X, y)
+    assert [each.code for each in found] == ["equal_rows", *["identifier"] * 4]
+    assert lines[0] == found[0].message
+    assert lines[3:] == ["and 2 more in the attribute warnings_"]
+
+
+@pytest.mark.parametrize("form", [sparse.csr_matrix, np.asarray, pd.DataFrame])
+def test_the_checks_accept_every_kind_of_table(form):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(60, 4)) * (rng.random((60, 4)) < 0.5)
+    find(form(np.vstack([X, X])), rng.integers(0, 3, 120))
+    find(form(X), rng.normal(size=60), classification=False)
+    find(form(X[:4]), [0, 0, 1, 1])
