@@ -35,6 +35,7 @@ from automl.notebook import NotebookView
 from automl.progress import Leader, Progress
 from automl.refit.rows import StoredRows, TrainingRows
 from automl.refit.run import check_refit_arguments, refit
+from automl.report.method import Reporting
 from automl.run import RunResult, RunSettings, run
 from automl.search.budget import Budget
 from automl.task.prepare import PreparedTask, TrainingData, prepare
@@ -50,7 +51,7 @@ Array = NDArray[Any]
 _SEEDS = 2**30  # leaves room below 2**31 for the seeds of folds, which are added to it
 
 
-class BaseAutoML(NotebookView, DataWarnings, FittedAttributes, CallbackSupportMixin, BaseEstimator):
+class BaseAutoML(NotebookView, DataWarnings, Reporting, FittedAttributes, CallbackSupportMixin, BaseEstimator):
     """The parts that classifier and regressor share."""
 
     _is_classifier: bool
@@ -181,6 +182,7 @@ class BaseAutoML(NotebookView, DataWarnings, FittedAttributes, CallbackSupportMi
         for name, value in _attributes(prepared, result, checks.warnings).items():
             setattr(self, name, value)
         measure_frontier(self, X, self._read, budget.deadline)
+        self._fit_seconds = time.monotonic() - started
         if tasks is not None:
             tasks.end()
         return self

@@ -73,6 +73,7 @@ ORDER = {
         "attributes",
         "decision_threshold",
         "notebook",
+        "report",
         "base",
         "estimator",
         "meta",

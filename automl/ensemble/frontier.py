@@ -62,6 +62,8 @@ class FrontierRecord:
         Size of one fold model on the disk.
     overhead : float
         Milliseconds of the table reader for a single row.
+    rows : ndarray of shape (n_rows,) or None
+        Numbers of the rows in the table of `fit`; None where a guard has holdout rows.
     """
 
     bags: list[FoldBag]
@@ -75,6 +77,7 @@ class FrontierRecord:
     per_row: Array
     megabytes: Array
     overhead: float = 0.0
+    rows: NDArray[np.intp] | None = None
 
 
 @dataclass(frozen=True)
@@ -142,6 +145,7 @@ def collect_frontier(
         one_row=np.array(one_row),
         per_row=np.array([cost.per_row for cost in costs]),
         megabytes=np.array([_bytes(artifacts, history.evaluations[b.configuration]) / 2**20 for b in everything]),
+        rows=rows[kept] if task.holdout is None else None,
     )
 
 

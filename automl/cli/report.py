@@ -1,0 +1,88 @@
+"""The command ``automl report``: write a report about a saved model into one file."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from automl.cli.support import (
+    Decimal,
+    Encoding,
+    ModelPath,
+    Separator,
+    Sheet,
+    file_options,
+    load_model,
+    messages_on_stderr,
+    write_message,
+)
+from automl.errors import InvalidInputError
+
+if TYPE_CHECKING:
+    from automl.task.text_files import FileOptions
+
+_SUFFIXES = {".md": "markdown", ".markdown": "markdown", ".json": "json"}
+
+
+class ReportFormat(StrEnum):
+    """The form of a report."""
+
+    HTML = "html"
+    MARKDOWN = "markdown"
+    JSON = "json"
+
+
+def report(
+    model: ModelPath,
+    out: Annotated[Path, typer.Option(help="File of the report.")] = Path("report.html"),
+    train: Annotated[
+        Path | None,
+        typer.Option(metavar="TABLE", help="The training table, for counts of missing cells and distinct values."),
+    ] = None,
+    test: Annotated[
+        Path | None,
+        typer.Option(metavar="TABLE", help="A table with known labels that was not used for training."),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="Name of the column to predict, in these tables.", show_default="the target of the model"),
+    ] = None,
+    format: Annotated[
+        ReportFormat | None,
+        typer.Option(help="The form of the report.", show_default="by the name of the file, else html"),
+    ] = None,
+    verbose: Annotated[int, typer.Option(min=0, help="0 writes no messages, 1 writes the main messages.")] = 1,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    sheet: Sheet = None,
+) -> None:
+    """Write a report about a saved model: one page that needs no network, or the same as Markdown or JSON."""
+    options = file_options(encoding, separator, decimal, sheet)
+    with messages_on_stderr(verbose):
+        estimator = load_model(model)
+        if not hasattr(estimator, "_ensemble"):
+            raise InvalidInputError(
+                f"'{model}' holds an estimator of another library; a report is about a model of automl"
+            )
+        column = target if target is not None else estimator._target_name
+        if column is None and (train is not None or test is not None):
+            raise InvalidInputError("--target: the model does not know the name of its target; give it")
+        tables = {
+            "train": None if train is None else _labeled(train, column, options),
+            "test": None if test is None else _labeled(test, column, options),
+        }
+        form = format.value if format is not None else _SUFFIXES.get(out.suffix.lower(), "html")
+        estimator.report(out, form, **tables)
+        write_message(verbose, f"report written to '{out}' ({out.stat().st_size / 1024:,.0f} kB)")
+
+
+def _labeled(path: Path, target: str, options: FileOptions) -> tuple[Any, Any]:
+    """Return a table in a file and its target."""
+    from automl.task.files import read_table
+    from automl.task.target import split_target
+
+    return split_target(read_table(path, options, target=target), target, path, "--target")

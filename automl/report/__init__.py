@@ -1,0 +1,1 @@
+"""The report about a fitted estimator: one file in HTML, Markdown or JSON."""

@@ -1,0 +1,144 @@
+"""The quality of predicted classes: confusion, curves, calibration, and the choice of a threshold."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automl.report.data import CalibrationBin, ClassificationResult, ClassRow, Curve, ThresholdSweep
+from automl.report.rows import Predicted
+from automl.report.words import all_rounded, clean, rounded
+from automl.task.positive_class import positive_code
+
+Array = NDArray[Any]
+
+_THRESHOLDS = 101
+_POINTS = 120  # of a curve
+_CURVES = 6  # classes with a curve of their own
+_BINS = 10
+_Z = 1.96
+_MAX_PAIRS = 2_000  # of a true and a predicted class
+
+
+def judge_classes(estimator: Any, rows: Predicted) -> ClassificationResult:
+    """Return the quality of predicted classes."""
+    y, p = rows.y, rows.predictions
+    labels = tuple(clean(label) for label in np.asarray(estimator.classes_).tolist())
+    predicted = estimator._ensemble.decide(p)
+    positive = None
+    if len(labels) == 2:
+        positive = positive_code(np.asarray(estimator.classes_), getattr(estimator, "positive_label", None))
+    confusion = np.zeros((len(labels), len(labels)), dtype=int)
+    np.add.at(confusion, (y, predicted), 1)
+    if positive is None:
+        frequent = np.argsort(-np.bincount(y, minlength=len(labels)), kind="stable")[:_CURVES].tolist()
+        correct, certainty, of = predicted == y, p[np.arange(len(y)), predicted], "the predicted class"
+    else:
+        frequent, of = [positive], f"the class {labels[positive]}"
+        correct, certainty = y == positive, p[:, positive]
+    bins = _calibration(correct, certainty)
+    return ClassificationResult(
+        labels=labels,
+        positive=positive,
+        threshold=None if positive is None else rounded(estimator.decision_threshold_),
+        accuracy=float(f"{(predicted == y).mean():.6g}"),
+        sweep=None if positive is None else _sweep(y == positive, p[:, positive], estimator.decision_threshold_),
+        confusion=_pairs(confusion),
+        classes=_class_rows(confusion, labels),
+        roc=tuple(_roc(y == k, p[:, k], labels[k]) for k in frequent if 0 < (y == k).sum() < len(y)),
+        precision_recall=tuple(_precision_recall(y == k, p[:, k], labels[k]) for k in frequent if (y == k).any()),
+        calibration=bins,
+        calibration_error=float(f"{sum(b.n_rows * abs(b.predicted - b.observed) for b in bins) / len(y):.4g}"),
+        calibration_of=of,
+    )
+
+
+def _pairs(confusion: Array) -> tuple[tuple[int, int, int], ...]:
+    """Return the pairs of classes that have rows, those with the most rows first if there are too many."""
+    true, predicted = np.nonzero(confusion)
+    counts = confusion[true, predicted]
+    order = np.argsort(-counts, kind="stable")[:_MAX_PAIRS]
+    return tuple((int(true[i]), int(predicted[i]), int(counts[i])) for i in order)
+
+
+def _class_rows(confusion: Array, labels: tuple[str, ...]) -> tuple[ClassRow, ...]:
+    rows = []
+    for k, label in enumerate(labels):
+        n_true, n_predicted, n_both = int(confusion[k].sum()), int(confusion[:, k].sum()), int(confusion[k, k])
+        others = confusion[k].copy()
+        others[k] = 0
+        rows.append(
+            ClassRow(
+                label=label,
+                n_rows=n_true,
+                n_predicted=n_predicted,
+                precision=rounded(n_both / n_predicted, 4) if n_predicted else None,
+                recall=rounded(n_both / n_true, 4) if n_true else None,
+                f1=rounded(2 * n_both / (n_true + n_predicted), 4) if n_true + n_predicted else None,
+                confused_with=labels[int(others.argmax())] if others.any() else "",
+            )
+        )
+    return tuple(rows)
+
+
+def _sweep(is_positive: Array, probability: Array, threshold: float) -> ThresholdSweep:
+    """Return the counts for even thresholds and for the one of the model, which is exact up to the last digit shown."""
+    thresholds = np.unique(np.append(np.linspace(0, 1, _THRESHOLDS).round(2), round(threshold, 6)))
+    positives, negatives = np.sort(probability[is_positive]), np.sort(probability[~is_positive])
+    above = [len(values) - np.searchsorted(values, thresholds, side="right") for values in (positives, negatives)]
+    true, false = (tuple(int(n) for n in counts) for counts in above)
+    return ThresholdSweep(all_rounded(thresholds), true, false, len(positives), len(negatives))
+
+
+def _cumulated(is_class: Array, probability: Array) -> tuple[Array, Array]:
+    """Return the numbers of true and of false positives, as the threshold falls from one distinct value to the next."""
+    order = np.argsort(-probability, kind="stable")
+    last = np.flatnonzero(np.diff(probability[order], append=-np.inf))
+    true = np.cumsum(is_class[order])[last]
+    return true, last + 1 - true
+
+
+def _roc(is_class: Array, probability: Array, label: str) -> Curve:
+    """Return the share of true positives over the share of false positives."""
+    true, false = _cumulated(is_class, probability)
+    x, y = np.append(0, false / false[-1]), np.append(0, true / true[-1])
+    return _curve(label, x, y, float(np.trapezoid(y, x)))
+
+
+def _precision_recall(is_class: Array, probability: Array, label: str) -> Curve:
+    """Return precision over recall; the area is the average precision."""
+    true, false = _cumulated(is_class, probability)
+    recall, precision = true / true[-1], true / (true + false)
+    area = float((np.diff(recall, prepend=0.0) * precision).sum())
+    return _curve(label, np.append(0, recall), np.append(precision[:1], precision), area)
+
+
+def _curve(label: str, x: Array, y: Array, area: float) -> Curve:
+    """Return a curve with few points, which are spread evenly over its length."""
+    if len(x) > _POINTS:
+        length = np.append(0, np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y))))
+        places = np.searchsorted(length, np.linspace(0, length[-1], _POINTS))
+        kept = np.unique(np.append(places, [0, len(x) - 1]))
+        x, y = x[kept], y[kept]
+    return Curve(label, all_rounded(x, 4), all_rounded(y, 4), rounded(area))
+
+
+def _calibration(is_right: Array, probability: Array) -> tuple[CalibrationBin, ...]:
+    """Return bins of equal width, with Wilson's 95 % intervals of the observed shares."""
+    bins = []
+    places = np.minimum((probability * _BINS).astype(int), _BINS - 1)
+    for k in range(_BINS):
+        inside = places == k
+        n = int(inside.sum())
+        if not n:
+            continue
+        share = float(is_right[inside].mean())
+        center = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
+        half = _Z / (1 + _Z**2 / n) * np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
+        mean = float(probability[inside].mean())
+        low, high = max(0.0, min(share, center - half)), min(1.0, max(share, center + half))
+        predicted, observed, low, high = all_rounded((mean, share, low, high), 4)
+        bins.append(CalibrationBin(predicted, observed, low, high, n))
+    return tuple(bins)

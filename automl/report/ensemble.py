@@ -1,0 +1,112 @@
+"""Section 5 of a report: the members of the ensemble, how similar their errors are, and smaller ensembles."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automl.errors import InvalidInputError
+from automl.report.data import EnsembleSection, FrontierPoint, MemberRow
+from automl.report.words import metric_words, number, rounded
+from pipelines.catalog import CATALOG
+from pipelines.configuration import Configuration
+
+Array = NDArray[Any]
+
+_MAX_MEMBERS = 30  # with correlations
+
+
+def make_ensemble_section(estimator: Any) -> EnsembleSection:
+    """Return the section about the ensemble."""
+    ensemble, record = estimator._ensemble, vars(estimator).get("_frontier")
+    sign = metric_words(estimator._metric.name).sign
+    evaluations = getattr(vars(estimator).get("history_"), "evaluations", {})
+    order = sorted(range(len(ensemble.bags)), key=lambda i: -ensemble.bags[i].weight)
+    members = []
+    for i in order:
+        bag = ensemble.bags[i]
+        folds = evaluations[bag.configuration].folds if bag.configuration in evaluations else {}
+        n_models = len(bag.models)
+        members.append(
+            MemberRow(
+                id=bag.configuration.id,
+                family=bag.configuration.family,
+                weight=float(f"{bag.weight:.4g}"),
+                n_models=n_models,
+                steps=steps_of(bag.configuration),
+                settings=settings_of(bag.configuration),
+                fold_scores=tuple(
+                    (fold, score)
+                    for fold, result in sorted(folds.items())
+                    if (score := rounded(-result.loss * sign)) is not None
+                ),
+                milliseconds=None if record is None else rounded(n_models * record.one_row[i], 3),
+                megabytes=None if record is None else rounded(n_models * record.megabytes[i], 3),
+            )
+        )
+    note = (
+        f"{len(members)} {'member' if len(members) == 1 else 'members'} with "
+        f"{sum(m.n_models for m in members)} fitted models. The prediction is the weighted mean of the members, and "
+        "the prediction of a member is the mean of its models."
+    )
+    correlation = () if record is None else _correlation(record, order[:_MAX_MEMBERS])
+    return EnsembleSection(note, tuple(members), correlation, _frontier(estimator, sign))
+
+
+def steps_of(configuration: Configuration) -> tuple[tuple[str, str], ...]:
+    """Return the steps of a pipeline that do something, in order, with the names of their components."""
+    return tuple(
+        (step, str(configuration[step]))
+        for step in CATALOG
+        if step in configuration and configuration[step] not in ("none", "")
+    )
+
+
+def settings_of(configuration: Configuration) -> tuple[tuple[str, str], ...]:
+    """Return the hyperparameters of a configuration and their values as texts."""
+    return tuple(
+        (name.replace("model:", ""), number(value) if isinstance(value, float) else str(value))
+        for name, value in configuration.items()
+        if name not in CATALOG
+    )
+
+
+def _correlation(record: Any, order: Sequence[int]) -> tuple[tuple[float | None, ...], ...]:
+    """Return the correlations of the errors of the members on out-of-fold rows; None if a member has equal errors."""
+    if len(order) < 2:
+        return ()
+    p = record.predictions[list(order)].astype(np.float64)
+    errors = 1 - p[:, np.arange(len(record.y)), record.y] if p.ndim == 3 else p - record.y
+    centered = errors - errors.mean(axis=1, keepdims=True)
+    spread = np.sqrt((centered**2).sum(axis=1))
+    with np.errstate(all="ignore"):
+        matrix = centered @ centered.T / np.outer(spread, spread)
+    return tuple(tuple(rounded(value, 3) for value in row) for row in matrix)
+
+
+def _frontier(estimator: Any, sign: int) -> tuple[FrontierPoint, ...]:
+    """Return the ensembles of `frontier_`; none where the estimator has no frontier."""
+    try:
+        table = estimator.frontier_
+    except (AttributeError, InvalidInputError):
+        return ()
+    points = []
+    for row in table.itertuples(index=False):
+        score = rounded(row.score * sign)
+        if score is None:
+            continue
+        low, high = (row.low, row.high) if sign > 0 else (-row.high, -row.low)
+        points.append(
+            FrontierPoint(
+                members=str(row.members),
+                score=score,
+                low=rounded(low),
+                high=rounded(high),
+                milliseconds=float(f"{row.milliseconds:.3g}"),
+                megabytes=float(f"{row.megabytes:.3g}"),
+            )
+        )
+    return tuple(points)

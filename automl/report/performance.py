@@ -1,0 +1,88 @@
+"""Section 3 of a report: what the model does on rows that its models have not seen."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automl.ensemble.threshold import one_hot_labels
+from automl.report.classification import judge_classes
+from automl.report.data import Interval, Performance
+from automl.report.regression import judge_numbers
+from automl.report.rows import LabeledTable, Predicted, out_of_fold_rows, predicted_rows
+from automl.report.verdict import interval
+from automl.report.words import metric_words
+from automl.task.metrics import Metric, loss_or_nan
+from automl.task.scorers import take_rows
+
+Array = NDArray[Any]
+
+_GROUPS = 20  # groups of rows of the jackknife
+_Z = 1.96  # standard errors to each end of an interval that holds 95 %
+_LEVEL = 0.95
+
+
+def out_of_fold_performance(estimator: Any) -> tuple[Performance | None, str]:
+    """Return what the ensemble does on out-of-fold rows, or the reason why that is not known."""
+    rows = out_of_fold_rows(estimator)
+    if rows is None:
+        return None, (
+            "This model holds no out-of-fold predictions: the rows are in the order of time, or refit has changed its "
+            "models, or its fit was interrupted, or its scorer reads the table and it was saved without rows. "
+            "Give a table with known labels instead: automl report MODEL --test TABLE, or report(path, test=(X, y))."
+        )
+    note = (
+        "Each row is predicted by models that were not trained on it. The choice of the members and the calibration "
+        "have seen these rows, so that the expected score of the first section is the more honest figure."
+    )
+    metric = estimator._frontier.metric
+    return _performance(estimator, rows, metric, "out-of-fold", "Out-of-fold rows", note), ""
+
+
+def test_performance(estimator: Any, test: LabeledTable) -> Performance:
+    """Return what the model does on a table with known labels."""
+    rows = predicted_rows(estimator, test, "test")
+    note = "Rows of the given test table. If none of them was used for training, this is the best evidence of all."
+    metric = estimator._metric
+    if metric.reads_table and rows.numbers is not None:
+        metric = replace(metric, table=take_rows(test.X, rows.numbers))
+    return _performance(estimator, rows, metric, "test", "Test rows", note)
+
+
+def _performance(estimator: Any, rows: Predicted, metric: Metric, source: str, title: str, note: str) -> Performance:
+    score = _score(rows, metric, estimator)
+    if rows.sample_weight is not None:
+        note += " The score uses the sample weights; the counts below are rows without weights."
+    if estimator._ensemble.n_classes:
+        result = judge_classes(estimator, rows)
+        return Performance(source, title, note, len(rows.y), score, classification=result)
+    return Performance(source, title, note, len(rows.y), score, regression=judge_numbers(rows))
+
+
+def _score(rows: Predicted, metric: Metric, estimator: Any) -> Interval | None:
+    """Return the score of the metric of the search, with a jackknife interval over groups of rows."""
+    weights = rows.sample_weight
+    p, decision = rows.predictions, estimator._ensemble.decision_weights
+    if decision is not None:
+        plain, decided = one_hot_labels(p, np.ones(p.shape[1])), one_hot_labels(p, decision)
+        # A metric that judges labels gives the same loss for the labels alone; `predict` uses the threshold for it.
+        judges_labels = loss_or_nan(metric, rows.y, plain, weights) == loss_or_nan(metric, rows.y, p, weights)
+        p = decided if judges_labels else p
+
+    def loss(at: Array) -> float:
+        return loss_or_nan(metric.take(at), rows.y[at], p[at], None if weights is None else weights[at])
+
+    whole = loss(np.arange(len(rows.y)))
+    if not np.isfinite(whole):
+        return None
+    groups = np.random.default_rng(0).permutation(np.arange(len(rows.y)) % _GROUPS)
+    losses = np.array([loss(np.flatnonzero(groups != group)) for group in range(_GROUPS)])
+    losses = losses[np.isfinite(losses)]
+    error = np.nan
+    if len(losses) > 1:
+        error = float(np.sqrt((_GROUPS - 1) / _GROUPS * ((losses - losses.mean()) ** 2).sum()))
+    high = min(-whole + _Z * error, metric.best) if np.isfinite(error) else np.nan
+    return interval(-whole, -whole - _Z * error, high, _LEVEL, metric_words(metric.name).sign)

@@ -1,0 +1,42 @@
+"""The errors of predicted numbers."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from automl.report.data import RegressionResult, WorstRow
+from automl.report.rows import Predicted
+from automl.report.words import all_rounded, rounded
+
+_QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)
+_POINTS = 1_000  # rows in the figure
+_WORST = 10
+_BINS = 30
+
+
+def judge_numbers(rows: Predicted) -> RegressionResult:
+    """Return the quality of predicted numbers."""
+    y, p = rows.y.astype(np.float64), rows.predictions
+    error = p - y
+    size = np.abs(error)
+    shown = np.arange(len(y))
+    if len(y) > _POINTS:
+        shown = np.sort(np.random.default_rng(0).choice(len(y), _POINTS, replace=False))
+    limit = float(np.quantile(size, 0.99)) or float(size.max()) or 1.0
+    counts, edges = np.histogram(np.clip(error, -limit, limit), bins=_BINS, range=(-limit, limit))
+    spread = float(((y - y.mean()) ** 2).sum())
+    worst = np.argsort(-size, kind="stable")[:_WORST]
+    return RegressionResult(
+        mean_absolute_error=float(f"{size.mean():.6g}"),
+        root_mean_squared_error=float(f"{np.sqrt((error**2).mean()):.6g}"),
+        r2=rounded(1 - (error**2).sum() / spread) if spread else None,
+        error_quantiles=tuple((q, float(f"{np.quantile(size, q):.6g}")) for q in _QUANTILES),
+        truth=all_rounded(y[shown], 5),
+        prediction=all_rounded(p[shown], 5),
+        histogram=tuple(int(n) for n in counts),
+        edges=all_rounded(edges, 5),
+        worst=tuple(
+            WorstRow(None if rows.numbers is None else int(rows.numbers[i]), *all_rounded((y[i], p[i], error[i])))
+            for i in worst
+        ),
+    )

@@ -1,0 +1,172 @@
+"""Write the content of a report as HTML, Markdown or JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from automl.errors import AutoMLError
+from automl.report.data import Curve, ReportData
+from automl.report.words import duration, number, percent
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_SECTIONS = (
+    ("verdict", "Verdict"),
+    ("table", "Your table"),
+    ("performance", "What the model does"),
+    ("importance", "What the model uses"),
+    ("ensemble", "The ensemble"),
+    ("search", "The search"),
+    ("reproduce", "Reproduce"),
+)
+_NEEDED = ("jinja2", "matplotlib")
+
+
+def check_libraries(libraries: Sequence[str] = _NEEDED) -> None:
+    """Check that the libraries of the extra `report` can be imported.
+
+    Raises
+    ------
+    AutoMLError
+        If one is missing; the message names the command that installs it.
+    """
+    from importlib import import_module
+
+    for library in libraries:
+        try:
+            import_module(library)
+        except ImportError as error:
+            raise AutoMLError(
+                f"a report needs {library}; install it with: pip install 'cash-automl[report]'"
+            ) from error
+
+
+def to_json(data: ReportData, indent: int | None = None) -> str:
+    """Return the content as JSON."""
+    separators = (",", ":") if indent is None else None
+    return json.dumps(asdict(data), ensure_ascii=False, allow_nan=False, indent=indent, separators=separators)
+
+
+def to_html(data: ReportData) -> str:
+    """Return the page. It needs no network, and all texts of the user are escaped.
+
+    Raises
+    ------
+    AutoMLError
+        If jinja2 or matplotlib is not installed.
+    """
+    check_libraries()
+    from markupsafe import Markup
+
+    from automl.report.drawings import make_drawings, parallel_plot, score_marks, task_words
+
+    environment = _environment(escape=True)
+    marks, band = score_marks(data.verdict)
+    parallel = ""
+    if data.search is not None and data.search.lines:
+        parallel = environment.get_template("parallel.html.j2").render(plot=parallel_plot(data.search))
+    text = environment.get_template("report.html.j2").render(
+        data=data,
+        sections=section_titles(data),
+        drawings=make_drawings(data),
+        marks=marks,
+        band=band,
+        task_words=task_words(data.verdict),
+        parallel_svg=Markup(parallel),
+        css=Markup(_source(environment, "style.css")),
+        script=Markup(_source(environment, "script.js")),
+        json=Markup(_for_script(to_json(data))),
+    )
+    return text.lstrip()
+
+
+def to_markdown(data: ReportData) -> str:
+    """Return the content as Markdown.
+
+    Raises
+    ------
+    AutoMLError
+        If jinja2 is not installed.
+    """
+    check_libraries(["jinja2"])
+    from automl.report.drawings import score_marks, task_words
+
+    environment = _environment(escape=False)
+    marks, _ = score_marks(data.verdict)
+    text = environment.get_template("report.md.j2").render(data=data, marks=marks, task_words=task_words(data.verdict))
+    lines = [line.rstrip() for line in text.strip().splitlines()]
+    kept = [line for i, line in enumerate(lines) if line or lines[i - 1]]
+    return "\n".join(kept) + "\n"
+
+
+def section_titles(data: ReportData) -> list[tuple[str, str]]:
+    """Return the ids and titles of the sections that a page shows."""
+    return [(id, title) for id, title in _SECTIONS if id != "importance" or data.importance is not None]
+
+
+def _environment(escape: bool) -> Environment:
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    from automl.report import drawings
+
+    environment = Environment(
+        loader=PackageLoader("automl.report"),
+        autoescape=escape,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    filters: Mapping[str, Any] = {
+        "areas": _areas,
+        "bar_path": drawings.bar_path,
+        "duration": duration,
+        "largest": lambda values: max(values, default=0.0) or 1.0,
+        "legend": lambda curves: tuple(f"{c.label} ({number(c.area)})" for c in curves),
+        "matrix": drawings.confusion_matrix,
+        "md": markdown_text,
+        "mean_score": _mean_score,
+        "mistakes": drawings.mistakes,
+        "number": number,
+        "percent": percent,
+        "point_list": lambda drawing: json.dumps([[p.x, p.y, p.text] for p in drawing], separators=(",", ":")),
+        "threshold_place": drawings.threshold_place,
+    }
+    environment.filters.update(filters)
+    return environment
+
+
+def _source(environment: Environment, name: str) -> str:
+    if environment.loader is None:
+        return ""
+    return environment.loader.get_source(environment, name)[0]
+
+
+def _for_script(text: str) -> str:
+    """Return JSON that may stand in an element `script`: nothing in it can end the element."""
+    for sign in "<>&\u2028\u2029":
+        text = text.replace(sign, f"\\u{ord(sign):04x}")
+    return text
+
+
+def _areas(curves: Sequence[Curve], what: str) -> str:
+    return "; ".join(f"{c.label}: {what} {number(c.area)}" for c in curves)
+
+
+def _mean_score(fold_scores: Sequence[tuple[int, float]]) -> float | None:
+    return sum(score for _, score in fold_scores) / len(fold_scores) if fold_scores else None
+
+
+def markdown_text(text: Any) -> str:
+    """Return a text in which Markdown and HTML see no markup.
+
+    Examples
+    --------
+    >>> print(markdown_text("a|b <script>"))
+    a\\|b &lt;script&gt;
+    """
+    escaped = "".join(f"\\{c}" if c in "\\`*_[]|#" else c for c in str(text))
+    return " ".join(escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").split())

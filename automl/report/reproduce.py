@@ -1,0 +1,145 @@
+"""Section 7 of a report: all that another run needs to come to the same result."""
+
+from __future__ import annotations
+
+import inspect
+import platform
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from automl.execute.machine import available_cpus, available_memory
+from automl.persistence.manifest import versions_for
+from automl.persistence.requirements import model_libraries
+from automl.persistence.state import parameter_names
+from automl.report.data import Parameter, Reproduce
+from automl.report.rows import LabeledTable, kept_rows, label_codes
+from automl.report.words import clean
+from automl.trials.fingerprint import dataset_fingerprint
+
+# Options of `automl fit` by the parameter that each of them sets.
+_OPTIONS = {
+    "time_budget": "--time-budget",
+    "max_trials": "--max-trials",
+    "scoring": "--scoring",
+    "positive_label": "--positive",
+    "max_predict_milliseconds": "--max-predict-milliseconds",
+    "n_jobs": "--n-jobs",
+    "random_state": "--seed",
+    "include": "--include",
+    "exclude": "--exclude",
+    "verbose": "--verbose",
+}
+_KINDS = {"category": "--categorical", "text": "--text", "drop": "--drop"}
+_LONGEST = 300  # characters of the value of a parameter
+
+
+def make_reproduce_section(estimator: Any, train: LabeledTable | None) -> Reproduce:
+    """Return the section about repeating the run."""
+    signature = inspect.signature(type(estimator)).parameters
+    values = {name: getattr(estimator, name) for name in parameter_names(estimator)}
+    changed = {name: value for name, value in values.items() if not _same(value, signature[name].default)}
+    command, note = _command(estimator, changed)
+    seed = estimator.random_state
+    is_repeatable = estimator.time_budget is None and estimator.n_jobs == 1 and isinstance(seed, int | np.integer)
+    return Reproduce(
+        parameters=tuple(Parameter(name, _short(value), name in changed) for name, value in values.items()),
+        seed=_short(seed),
+        is_repeatable=is_repeatable,
+        n_folds=int(estimator.n_splits_),
+        fold_rows=_fold_words(estimator),
+        versions=tuple(versions_for(sorted(model_libraries(estimator))).items()),
+        machine=_machine(),
+        fingerprint=_fingerprint(estimator, train),
+        python=_python(estimator, changed),
+        command=command,
+        command_note=note,
+    )
+
+
+def _same(value: Any, default: Any) -> bool:
+    try:
+        return bool(value is default or (type(value) is type(default) and value == default))
+    except (ValueError, TypeError):  # arrays have no single truth value
+        return False
+
+
+def _short(value: Any) -> str:
+    """Return the representation of a parameter in one line; the object may be the user's own."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001  the object may be the user's code
+        text = type(value).__name__
+    return clean(text)[:_LONGEST]
+
+
+def _fold_words(estimator: Any) -> str:
+    rows = kept_rows(estimator)
+    if rows is None or not rows.train_shares:
+        return ""
+    low, high = min(rows.train_shares), max(rows.train_shares)
+    share = f"{low:.0%}" if high - low < 0.005 else f"{low:.0%} to {high:.0%}"
+    return f"each trains on {share} of the rows"
+
+
+def _machine() -> tuple[tuple[str, str], ...]:
+    """Return the machine on which the report is made."""
+    return (
+        ("system", f"{platform.system()} {platform.release()}"),
+        ("processor", platform.machine()),
+        ("cores", str(available_cpus())),
+        ("free memory", f"{available_memory() / 1024:.1f} GiB"),
+    )
+
+
+def _fingerprint(estimator: Any, train: LabeledTable | None) -> str | None:
+    """Return the fingerprint of the training rows as the models see them; None where they are not known."""
+    rows = kept_rows(estimator)
+    if rows is not None:
+        return dataset_fingerprint(rows.X, rows.y)
+    if train is None:
+        return None
+    labels = pd.Series(np.asarray(train.y).ravel())
+    if labels.isna().any():
+        return None
+    return dataset_fingerprint(estimator._read(train.X), label_codes(estimator, labels, "train"))
+
+
+def _python(estimator: Any, changed: Mapping[str, Any]) -> str:
+    """Return the lines of Python that start the same search."""
+    arguments = ", ".join(f"{name}={_short(value)}" for name, value in changed.items() if name != "callbacks")
+    name = type(estimator).__name__
+    return f"from automl import {name}\n\nestimator = {name}({arguments})\nestimator.fit(X, y)"
+
+
+def _command(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, str]:
+    """Return the command that starts the same search, or None and the reason why there is none."""
+    words = ["automl", "fit", "TABLE"]
+    target = estimator._target_name
+    words += ["--target", "COLUMN" if target is None else clean(target)]
+    for name, value in changed.items():
+        if name == "callbacks":
+            continue
+        option = _OPTIONS.get(name)
+        if name == "columns" and _has_options(value):
+            for column, kind in value.items():
+                words += [_KINDS[kind], str(column)]
+        elif option is not None and isinstance(value, str | int | float | np.integer | np.floating):
+            words += [option, str(value)]
+        elif option is not None and isinstance(value, list | tuple):
+            words += [option, ",".join(map(str, value))]
+        elif option is not None and value is None:
+            return None, f"The command line has no option for {name}=None; use Python."
+        else:
+            return None, f"The command line has no option for this value of {name}; use Python."
+    return clean(" ".join(shlex.quote(word) for word in words)), ""
+
+
+def _has_options(columns: Any) -> bool:
+    """Return whether the command line can express the kinds of these columns."""
+    return isinstance(columns, Mapping) and all(
+        kind in _KINDS and isinstance(column, str) and "," not in column for column, kind in columns.items()
+    )

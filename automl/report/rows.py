@@ -1,0 +1,130 @@
+"""The rows that a report is about: the training rows as far as they are known, and rows with known labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from automl.ensemble.selection import Ensemble
+from automl.errors import InvalidInputError
+from automl.refit.rows import TrainingRows, get_rows
+from automl.task.metrics import clip_predictions
+from pipelines.table.cells import level_text
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class LabeledTable:
+    """A table in the form in which the user has it, and its target."""
+
+    X: Any
+    y: Any
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Predictions beside the truth.
+
+    Attributes
+    ----------
+    y : ndarray of shape (n_rows,)
+        Class codes, or floats.
+    predictions : ndarray of shape (n_rows, n_classes) or (n_rows,)
+    sample_weight : ndarray of shape (n_rows,) or None
+    numbers : ndarray of shape (n_rows,) or None
+        Number of each row in its table, from 0.
+    """
+
+    y: Array
+    predictions: Array
+    sample_weight: Array | None = None
+    numbers: Array | None = None
+
+
+def labeled_table(given: Any, argument: str) -> LabeledTable | None:
+    """Return a pair of a table and its target, as the arguments `train` and `test` take it.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is not a pair, or if the two have different numbers of rows.
+    """
+    if given is None or isinstance(given, LabeledTable):
+        return given
+    try:
+        X, y = given
+        n_rows, n_labels = X.shape[0], len(y)
+    except (TypeError, ValueError, AttributeError, IndexError):
+        raise InvalidInputError(f"{argument} must be a pair of a table and its target: {argument}=(X, y)") from None
+    if n_rows != n_labels:
+        raise InvalidInputError(f"{argument}: the table has {n_rows} rows, but its target has {n_labels} values")
+    return LabeledTable(X, y)
+
+
+def kept_rows(estimator: Any) -> TrainingRows | None:
+    """Return the training rows that an estimator has kept, as the table reader reads them; None without them."""
+    try:
+        return get_rows(getattr(estimator, "_rows", None))
+    except InvalidInputError:
+        return None
+
+
+def out_of_fold_rows(estimator: Any) -> Predicted | None:
+    """Return the out-of-fold predictions of the ensemble that the estimator holds; None if it holds none."""
+    record = vars(estimator).get("_frontier")
+    if record is None:
+        return None
+    mean = np.tensordot(record.weights, record.predictions.astype(np.float64), 1)
+    numbers = getattr(record, "rows", None)
+    return Predicted(record.y, finish_predictions(estimator._ensemble, mean), record.sample_weight, numbers)
+
+
+def finish_predictions(ensemble: Ensemble, mean: Array) -> Array:
+    """Return the predictions of an ensemble for the weighted mean of its members: calibrated and clipped."""
+    if ensemble.n_classes:
+        mean = mean / mean.sum(axis=1, keepdims=True)
+        mean = mean if ensemble.calibration is None else ensemble.calibration(mean)
+    return clip_predictions(mean, ensemble.prediction_range)
+
+
+def predicted_rows(estimator: Any, table: LabeledTable, argument: str) -> Predicted:
+    """Return the predictions of an estimator for a table with known labels; rows without a label are left out.
+
+    Raises
+    ------
+    InvalidInputError
+        If the table does not suit the model, a label is unknown, or no row has a label.
+    """
+    labels = pd.Series(np.asarray(table.y).ravel(), dtype=object) if not isinstance(table.y, pd.Series) else table.y
+    known = np.flatnonzero(labels.notna().to_numpy())
+    if not len(known):
+        raise InvalidInputError(f"{argument}: no row has a value of the target")
+    X = table.X.iloc[known] if hasattr(table.X, "iloc") else table.X[known]
+    y = label_codes(estimator, labels.iloc[known], argument)
+    try:
+        p = estimator.predict_proba(X) if estimator._ensemble.n_classes else estimator.predict(X)
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{argument}: {error}") from error
+    return Predicted(y, np.asarray(p, dtype=np.float64), None, known)
+
+
+def label_codes(estimator: Any, labels: pd.Series, argument: str) -> Array:
+    """Return the codes of labels, or the numbers of a regression. The texts of labels may also be equal."""
+    if not estimator._ensemble.n_classes:
+        numbers = pd.to_numeric(labels, errors="coerce").to_numpy(dtype=np.float64)
+        if not np.isfinite(numbers).all():
+            odd = labels.iloc[int(np.argmin(np.isfinite(numbers)))]
+            raise InvalidInputError(f"{argument}: the target holds {odd!r}, which is no finite number")
+        return numbers
+    classes = np.asarray(estimator.classes_).tolist()
+    by_text = {level_text(label): code for code, label in enumerate(classes)}
+    codes = [by_text.get(level_text(label)) for label in labels.tolist()]
+    if None in codes:
+        odd = labels.tolist()[codes.index(None)]
+        raise InvalidInputError(f"{argument}: the target holds {odd!r}, which is no class of the model")
+    return np.array(codes, dtype=np.intp)

@@ -1,0 +1,170 @@
+"""Section 6 of a report: how the best score grew, what became of each family, and the best configurations."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from automl.report.data import Axis, Failure, FamilyRow, Line, SearchSection, TracePoint
+from automl.report.words import all_rounded, clean, metric_words, number, rounded
+from automl.trials.candidates import rank
+from automl.trials.history import Evaluation, RunHistory
+from pipelines.catalog import CATALOG
+
+_LINES = 100
+_POINTS = 2_000  # of the trace
+_REASONS = 5  # of one family
+_MAX_LEVELS = 30  # of an axis
+
+
+def make_search_section(estimator: Any) -> SearchSection | None:
+    """Return the section about the search; None if the model was loaded without it."""
+    history: RunHistory | None = vars(estimator).get("history_")
+    if history is None:
+        return None
+    sign = metric_words(estimator._metric.name).sign
+    weights = estimator._ensemble.weights
+    lines, axes = _parallel(history, sign, weights)
+    started = [e for e in history.evaluations.values() if e.started]
+    note = (
+        f"{len(history.results)} trials on {len(started)} configurations. A trial trains one configuration on some "
+        "folds; a configuration that cannot win gets no further folds."
+    )
+    return SearchSection(
+        note, _outcomes(history), _trace(history, sign), _families(history, sign, weights), axes, lines
+    )
+
+
+def _outcomes(history: RunHistory) -> tuple[tuple[str, int], ...]:
+    """Return the numbers of trials by the way in which they ended, the most frequent first."""
+    words = {"ok": "finished", "timeout": "cut at the time limit", "memory": "cut at the memory limit"}
+    words |= {"crash": "raised an error or died", "invalid": "gave predictions that cannot be used"}
+    counts = Counter(
+        words[result.status.value] if result.started else f"not started ({result.status.value} was likely)"
+        for result in history.results
+    )
+    return tuple(counts.most_common())
+
+
+def _trace(history: RunHistory, sign: int) -> tuple[TracePoint, ...]:
+    """Return one point for each trial with a finished fold.
+
+    A configuration counts with its mean loss over its finished folds, adjusted for the difficulty of these folds. The
+    best score may fall when a further fold shows that the leading configuration was lucky.
+    """
+    effects = history.fold_effects()
+    center = float(np.mean(list(effects.values()))) if effects else 0.0
+    losses: dict[Any, list[float]] = {}
+    complete: dict[Any, float] = {}  # the mean losses of the configurations with the most folds
+    most, seconds, points = 1, 0.0, []
+    for i, result in enumerate(history.results, start=1):
+        seconds += result.seconds
+        configuration = result.trial.configuration
+        own = losses.setdefault(configuration, [])
+        own += [center + r.loss - effects.get(fold, center) for fold, r in result.folds.items()]
+        if not result.folds:
+            continue
+        mean = float(np.mean(own))
+        if len(own) > most:
+            most, complete = len(own), {}
+        if len(own) == most and np.isfinite(mean):
+            complete[configuration] = mean
+        lowest = min(complete.values(), default=np.nan)
+        score, leading = rounded(-mean * sign), rounded(-lowest * sign)
+        if score is not None and leading is not None:
+            points.append(TracePoint(i, float(f"{seconds:.4g}"), configuration.family, score, leading))
+    if len(points) > _POINTS:
+        kept = np.unique(np.linspace(0, len(points) - 1, _POINTS).astype(int))
+        points = [points[i] for i in kept]
+    return tuple(points)
+
+
+def _families(history: RunHistory, sign: int, weights: Any) -> tuple[FamilyRow, ...]:
+    """Return one row for each family, the family with the best configuration first."""
+    ranked = rank(history, usable_only=False, most_folds_first=True)
+    by_family: dict[str, list[Evaluation]] = {}
+    for e in ranked:
+        by_family.setdefault(e.configuration.family, []).append(e)
+    failures: dict[str, Counter[tuple[str, str]]] = {}
+    for result in history.results:
+        if result.reason:
+            counted = failures.setdefault(result.trial.configuration.family, Counter())
+            counted[result.status.value, clean(result.reason)] += 1
+    rows = []
+    for family, evaluations in by_family.items():
+        first = evaluations[0]
+        listed = failures.get(family, Counter()).most_common(_REASONS)
+        rows.append(
+            FamilyRow(
+                family=family,
+                n_configurations=len(evaluations),
+                n_failed=sum(not e.usable for e in evaluations),
+                best=rounded(-first.mean_loss * sign) if first.folds else None,
+                seconds=float(f"{sum(e.seconds for e in evaluations):.4g}"),
+                weight=float(f"{sum(weights.get(e.configuration, 0.0) for e in evaluations):.4g}"),
+                failures=tuple(Failure(status, reason, n) for (status, reason), n in listed),
+            )
+        )
+    return tuple(rows)
+
+
+def _parallel(history: RunHistory, sign: int, weights: Any) -> tuple[tuple[Line, ...], tuple[Axis, ...]]:
+    """Return the best configurations and the axes of their parallel coordinates."""
+    best = [e for e in rank(history, usable_only=False, most_folds_first=True) if e.folds][:_LINES]
+    best = [e for e in best if np.isfinite(e.mean_loss)]
+    if len(best) < 2:
+        return (), ()
+    axes, positions, texts = [], [], []
+    for step in ("model", *(name for name in CATALOG if name != "model")):
+        values = [str(e.configuration.get(step, "none")) for e in best]
+        if step == "model" or len(set(values)) > 1:
+            axis, own = _category_axis("family" if step == "model" else step, values)
+            axes.append(axis)
+            positions.append(own)
+            texts.append(values)
+    numbers: tuple[tuple[str, Callable[[Evaluation], float], bool], ...] = (
+        ("folds", lambda e: float(len(e.folds)), False),
+        ("seconds per fold", lambda e: max(e.fold_seconds, 1e-4), True),
+        ("score", lambda e: -e.mean_loss * sign, False),
+    )
+    for name, value_of, is_log in numbers:
+        found = [value_of(e) for e in best]
+        if name == "score" or len(set(found)) > 1:
+            axis, own = _number_axis(name, found, is_log, flipped=name == "score" and sign < 0)
+            axes.append(axis)
+            positions.append(own)
+            texts.append([number(value) for value in found])
+    lines = tuple(
+        Line(
+            id=e.configuration.id,
+            family=e.configuration.family,
+            score=float(f"{-e.mean_loss * sign:.6g}"),
+            weight=float(f"{weights.get(e.configuration, 0.0):.4g}"),
+            positions=all_rounded([own[i] for own in positions], 3),
+            values=tuple(own[i] for own in texts),
+        )
+        for i, e in enumerate(best)
+    )
+    return lines, tuple(axes)
+
+
+def _category_axis(name: str, values: Sequence[str]) -> tuple[Axis, list[float]]:
+    levels = sorted(set(values))
+    if len(levels) > _MAX_LEVELS:
+        levels = [level for level, _ in Counter(values).most_common(_MAX_LEVELS)]
+    place = {level: (i + 0.5) / len(levels) for i, level in enumerate(levels)}
+    return Axis(name, "", "", tuple(levels)), [place.get(value, 0.0) for value in values]
+
+
+def _number_axis(name: str, values: Sequence[float], is_log: bool, flipped: bool) -> tuple[Axis, list[float]]:
+    """Return an axis of numbers; the best scores are always at the high end."""
+    low, high = min(values), max(values)
+    scaled = np.log(values) if is_log else np.asarray(values)
+    width = scaled.max() - scaled.min()
+    share = (scaled - scaled.min()) / width if width else np.full(len(values), 0.5)
+    if flipped:
+        low, high, share = high, low, 1 - share
+    return Axis(name, number(low), number(high)), [float(value) for value in share]

@@ -1,0 +1,165 @@
+"""Section 1 of a report: what was done, what the model is worth, and how it compares with simple models."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automl.errors import InvalidInputError
+from automl.report.data import Interval, SimpleModel, Verdict
+from automl.report.rows import kept_rows
+from automl.report.words import clean, metric_words, rounded
+from automl.task.metrics import Metric, loss_or_nan
+from automl.trials.candidates import rank
+from pipelines.component import task_type
+
+Array = NDArray[Any]
+
+# Families that a person could explain, with the kind of model that they are.
+SIMPLE = {
+    "logistic_regression": "linear model",
+    "ridge": "linear model",
+    "elastic_net": "linear model",
+    "linear_svm": "linear model",
+    "sgd": "linear model",
+    "lda": "linear model",
+    "decision_tree": "decision tree",
+    "k_nearest_neighbors": "nearest neighbors",
+}
+_FEW_ROWS = 300
+_LITTLE = 0.02  # of the gain over a constant prediction: an ensemble that adds less to a simple model is not needed
+
+
+def make_verdict(estimator: Any) -> Verdict:
+    """Return the first section for a fitted estimator."""
+    words = metric_words(estimator._metric.name)
+    expected, note = _expected(estimator, words.sign)
+    history = vars(estimator).get("history_")
+    board = None if history is None else rank(history, usable_only=False, most_folds_first=True)
+    best = None if not board or not board[0].folds else rounded(-board[0].mean_loss * words.sign)
+    dummy, rule = _dummy(estimator)
+    simple = _simple(board or [], words.sign)
+    verdict = Verdict(
+        task=task_type(estimator._ensemble.n_classes),
+        n_classes=estimator._ensemble.n_classes,
+        target=None if estimator._target_name is None else clean(estimator._target_name),
+        n_rows=int(estimator._reader.n_rows_),
+        n_columns=int(estimator.n_features_in_),
+        metric=words,
+        expected=expected,
+        expected_note=note,
+        search_best=best,
+        dummy=None if dummy is None else rounded(dummy * words.sign),
+        dummy_rule=rule,
+        simple=simple,
+        seconds=rounded(vars(estimator).get("_fit_seconds")),
+        training_seconds=None if history is None else rounded(sum(r.seconds for r in history.results)),
+        n_configurations=0 if history is None else history.n_run,
+        n_failed=0 if history is None else sum(not e.usable and e.started for e in history.evaluations.values()),
+        stop_reason=clean(getattr(estimator, "stop_reason_", "")),
+        warnings=(),
+    )
+    return _with_warnings(verdict, estimator)
+
+
+def _expected(estimator: Any, sign: int) -> tuple[Interval | None, str]:
+    """Return the estimate of the score on new rows, or the reason why there is none."""
+    try:
+        estimate = estimator.estimate_
+    except (AttributeError, InvalidInputError) as error:
+        return None, clean(error)
+    if not np.isfinite(estimate.score):
+        return None, "the metric is undefined on the out-of-fold rows"
+    return interval(estimate.score, estimate.low, estimate.high, estimate.level, sign), ""
+
+
+def interval(score: float, low: float, high: float, level: float, sign: int) -> Interval:
+    """Return an interval with the sign that people read."""
+    if sign < 0:
+        score, low, high = -score, -high, -low
+    value = rounded(score)
+    return Interval(0.0 if value is None else value, rounded(low), rounded(high), float(level))
+
+
+def _dummy(estimator: Any) -> tuple[float | None, str]:
+    """Return the score of a constant prediction, and what it predicts."""
+    record = vars(estimator).get("_frontier")
+    if record is not None:
+        return dummy_score(record.metric, record.y, record.sample_weight)
+    rows = kept_rows(estimator)
+    if rows is None:
+        return None, ""
+    return dummy_score(estimator._metric, rows.y, rows.sample_weight)
+
+
+def dummy_score(metric: Metric, y: Array, sample_weight: Array | None) -> tuple[float | None, str]:
+    """Return the score of the best constant prediction, and what it predicts; None where the metric is undefined."""
+    if metric.classes is not None:
+        shares = np.bincount(y, sample_weight, minlength=len(metric.classes))
+        constants = [(shares / shares.sum(), "the share of each class, in each row")]
+    else:
+        constants = [
+            (np.average(y, weights=sample_weight), "the mean of the target, in each row"),
+            (np.median(y), "the median of the target, in each row"),
+        ]
+    scored = []
+    for constant, rule in constants:
+        predictions = np.broadcast_to(constant, (len(y), *np.shape(constant))).copy()
+        loss = loss_or_nan(metric, y, predictions, sample_weight)
+        if np.isfinite(loss):
+            scored.append((-loss, rule))
+    return max(scored) if scored else (None, "")
+
+
+def _simple(board: Sequence[Any], sign: int) -> SimpleModel | None:
+    """Return the best configuration of a simple family; those with the most folds come first."""
+    for e in board:
+        if e.configuration.family in SIMPLE and e.folds and e.usable:
+            family = e.configuration.family
+            score = rounded(-e.mean_loss * sign)
+            return None if score is None else SimpleModel(family, SIMPLE[family], score, len(e.folds))
+    return None
+
+
+def _with_warnings(verdict: Verdict, estimator: Any) -> Verdict:
+    """Return the verdict with the warnings that follow from it."""
+    found = []
+    sign, expected = verdict.metric.sign, verdict.expected
+    if expected is not None and verdict.dummy is not None:
+        gain = sign * (expected.value - verdict.dummy)
+        low = expected.low if sign > 0 else expected.high
+        if low is not None and sign * (low - verdict.dummy) <= 0:
+            found.append(
+                "The model may be no better than a constant prediction: the interval of the expected score contains "
+                "the score of the constant."
+            )
+        if verdict.simple is not None and gain > 0:
+            more = sign * (expected.value - verdict.simple.score)
+            if more < _LITTLE * gain:
+                found.append(
+                    f"A single {verdict.simple.kind} ({verdict.simple.family}) is about as good as the ensemble; it is "
+                    "easier to explain and faster."
+                )
+    if verdict.n_rows < _FEW_ROWS:
+        found.append(f"The table has only {verdict.n_rows} rows: all scores are uncertain.")
+    if verdict.stop_reason == "interrupted":
+        found.append("The search was interrupted, so that the model is the best one until then.")
+    if verdict.n_configurations and verdict.n_failed > 0.3 * verdict.n_configurations:
+        found.append(
+            f"{verdict.n_failed} of {verdict.n_configurations} configurations failed; the section about the search "
+            "lists the reasons."
+        )
+    curve = vars(estimator).get("_guard_curve")
+    if curve is not None and len(curve) and bool(curve["parted"].iloc[-1]):
+        found.append("The score on the holdout rows of the guard contradicts the score of the search.")
+    unused = [clean(c.name) for c in estimator._reader.columns_ if c.reader is None and c.kind != "drop"]
+    if unused:
+        shown = ", ".join(repr(name) for name in unused[:5])
+        more_names = f" and {len(unused) - 5} more" if len(unused) > 5 else ""
+        verb = "column is" if len(unused) == 1 else "columns are"
+        found.append(f"{len(unused)} {verb} not used: {shown}{more_names}. The section about the table gives reasons.")
+    return replace(verdict, warnings=tuple(found))

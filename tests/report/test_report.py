@@ -1,0 +1,270 @@
+"""The report of an estimator: its content, the three forms, and what a hostile table does to it."""
+
+import json
+import re
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import confusion_matrix, roc_auc_score
+from sklearn.model_selection import TimeSeriesSplit
+
+from automl import AutoMLClassifier, AutoMLRegressor, load
+from automl.errors import AutoMLError, InvalidInputError
+from automl.report.collect import collect
+from automl.report.data import ColumnImportance, ImportanceSection
+from automl.report.render import section_titles, to_html, to_json, to_markdown
+from tests.factories import FAST
+from tests.report.pages import HOSTILE, Page, people
+
+
+@pytest.fixture(scope="module")
+def classifier():
+    X, y = people()
+    return AutoMLClassifier(**FAST, positive_label="buys").fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def labeled_rows():
+    return people(200, seed=1)
+
+
+@pytest.fixture(scope="module")
+def content(classifier, labeled_rows):
+    section = ImportanceSection("shuffled", (ColumnImportance("age", 0.2, 0.1, 0.3, ("income",)),))
+    return replace(collect(classifier, test=labeled_rows), importance=section)
+
+
+@pytest.fixture(scope="module")
+def html(content):
+    return to_html(content)
+
+
+@pytest.fixture(scope="module")
+def regressor():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(90, 3))
+    return AutoMLRegressor(**FAST).fit(X, 3 * X[:, 0] + rng.normal(0, 0.5, 90)), X
+
+
+@pytest.fixture(scope="module")
+def hostile():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(90, len(HOSTILE))), columns=HOSTILE)
+    X["city"] = rng.choice(HOSTILE, 90)
+    y = pd.Series(np.array(HOSTILE)[np.arange(90) % len(HOSTILE)], name=HOSTILE[0])
+    settings = FAST | {"max_trials": 1, "include": ["decision_tree"]}
+    return AutoMLClassifier(**settings).fit(X, y)
+
+
+def test_the_verdict_compares_the_expected_score_with_simple_and_constant_predictions(classifier, content):
+    verdict, estimate = content.verdict, classifier.estimate_
+    assert verdict.expected.value == pytest.approx(estimate.score, rel=1e-5)
+    assert (verdict.expected.low, verdict.expected.high) == pytest.approx((estimate.low, estimate.high), rel=1e-5)
+    assert verdict.search_best == pytest.approx(classifier.best_score_, rel=1e-5)
+    assert verdict.dummy == 0.5
+    assert verdict.simple.family in ("decision_tree", "logistic_regression")
+    assert verdict.seconds > 0
+    assert verdict.stop_reason == "max_trials reached"
+    assert any("'same'" in text for text in verdict.warnings)
+
+
+def test_a_constant_prediction_of_numbers_has_the_spread_of_the_target(regressor):
+    estimator, _ = regressor
+    content = collect(estimator)
+    assert content.verdict.dummy == pytest.approx(np.std(estimator._frontier.y), rel=1e-4)
+    assert content.verdict.metric.title == "root mean squared error"
+    assert 0 < content.verdict.expected.low < content.verdict.expected.value < content.verdict.expected.high
+
+
+def test_the_results_on_test_rows_are_those_of_the_predictions(classifier, content, labeled_rows):
+    X, y = labeled_rows
+    performance = content.performances[1]
+    result = performance.classification
+    predicted = classifier.predict(X)
+    expected = confusion_matrix(y, predicted, labels=classifier.classes_)
+    found = np.zeros((2, 2), dtype=int)
+    for true, guess, n in result.confusion:
+        found[true, guess] = n
+    assert (found == expected).all()
+    auc = roc_auc_score(y == "buys", classifier.predict_proba(X)[:, 0])
+    assert performance.score.value == pytest.approx(auc, rel=1e-4)
+    assert result.roc[0].area == pytest.approx(auc, rel=1e-4)
+    assert result.labels[result.positive] == "buys"
+    place = result.sweep.thresholds.index(0.5)
+    assert result.sweep.true_positives[place] == expected[0, 0]
+    assert result.sweep.false_positives[place] == expected[1, 0]
+    assert sum(b.n_rows for b in result.calibration) == len(y)
+
+
+def test_the_sweep_holds_the_threshold_of_the_model(classifier, labeled_rows):
+    classifier.decision_threshold_ = 0.123
+    try:
+        result = collect(classifier, test=labeled_rows).performances[1].classification
+    finally:
+        classifier.decision_threshold_ = 0.5
+    place = result.sweep.thresholds.index(result.threshold)
+    right = sum(n for true, guess, n in result.confusion if true == guess == result.positive)
+    assert result.sweep.true_positives[place] == right
+
+
+def test_the_worst_rows_are_named_by_their_numbers(regressor):
+    estimator, X = regressor
+    y = 3 * X[:, 0] + np.random.default_rng(1).normal(0, 0.5, len(X))
+    out_of_fold, test = collect(estimator, test=(X, y)).performances
+    for row in test.regression.worst:
+        assert row.truth == pytest.approx(y[row.row], rel=1e-4)
+        assert row.error == pytest.approx(row.prediction - row.truth, rel=1e-3, abs=1e-4)
+    rows = [row.row for row in out_of_fold.regression.worst]
+    assert [row.truth for row in out_of_fold.regression.worst] == pytest.approx(estimator._rows.y[rows], rel=1e-4)
+
+
+def test_the_columns_have_their_counts_and_reasons(content):
+    columns = {column.name: column for column in content.table.columns}
+    assert columns["age"].missing == pytest.approx(18 / 120, abs=1e-3)
+    assert columns["city"].distinct == 3
+    assert "Oslo" in columns["city"].bars_note
+    assert columns["since"].bars_note == "2020-01-01 to 2021-08-18"
+    assert columns["same"].treatment == "not used"
+    assert sum(share.n_rows for share in content.table.target.classes) == 120
+
+
+def test_a_loaded_model_says_what_is_left_out_and_the_training_table_fills_it(classifier, tmp_path):
+    classifier.save(tmp_path / "model")
+    loaded = load(tmp_path / "model")
+    bare, filled = collect(loaded), collect(loaded, train=people())
+    assert "saved without its training rows" in bare.table.note
+    assert bare.table.columns[0].missing is None
+    assert bare.reproduce.fingerprint is None
+    assert filled.table.columns[0].missing == pytest.approx(18 / 120, abs=1e-3)
+    assert filled.table.columns[3].bars_note == "2020-01-01 to 2021-08-18"
+    assert filled.reproduce.fingerprint == collect(classifier).reproduce.fingerprint
+    assert bare.verdict == collect(classifier).verdict
+
+
+def test_a_model_for_prediction_only_has_a_report_without_its_search(classifier, tmp_path):
+    classifier.save(tmp_path / "model")
+    content = collect(load(tmp_path / "model", for_prediction=True))
+    assert content.search is None
+    assert dict(content.notes).keys() == {"performance", "search"}
+    assert "without its search" in to_markdown(content)
+
+
+def test_rows_in_the_order_of_time_have_a_sentence_instead_of_an_estimate():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(80, 2))
+    settings = FAST | {"cv": TimeSeriesSplit(3), "include": ["ridge"], "max_trials": 1}
+    content = collect(AutoMLRegressor(**settings).fit(X, X[:, 0]))
+    assert content.verdict.expected is None
+    assert "order" in content.verdict.expected_note
+    assert "There is no expected score" in to_html(content)  # and no figure of the section about predictions
+
+
+def test_the_three_forms_have_the_same_content(content, html):
+    page, text, values = html, to_markdown(content), json.loads(to_json(content))
+    found = re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)
+    assert json.loads(found[1]) == values
+    for title in ("Verdict", "Your table", "What the model does", "The ensemble", "The search", "Reproduce"):
+        assert f"## {title}" in text
+        assert f">{title}</h2>" in page
+    for shown in (text, page):
+        assert f"{content.verdict.expected.value:.4g}" in shown
+        assert "leaves" in shown
+        assert content.ensemble.members[0].id in shown
+
+
+def test_the_page_loads_nothing(html):
+    page = Page(html)
+    targets = [a[key] for _, a in page.elements for key in ("src", "href", "action", "data") if key in a]
+    assert [target for target in targets if not target.startswith(("#", "data:,"))] == []
+    assert "@import" not in page.text("style")
+    assert "url(" not in page.text("style")
+    assert len(html.encode()) < 1_000_000
+
+
+def test_the_page_has_landmarks_captions_and_unique_ids(html):
+    page = Page(html)
+    ids = [a["id"] for _, a in page.elements if "id" in a]
+    assert len(ids) == len(set(ids))
+    assert len(page.all("main")) == len(page.all("nav")) == len(page.all("h1")) == 1
+    assert len(page.all("caption")) == len(page.all("table"))
+    assert all("aria-label" in svg for svg in page.all("svg") if "aria-hidden" not in svg)
+    anchors = {a["href"][1:] for a in page.all("a")}
+    assert anchors <= set(ids)
+    referenced = {a["aria-labelledby"] for _, a in page.elements if "aria-labelledby" in a}
+    assert referenced <= set(ids)
+
+
+def test_hostile_names_are_texts_of_the_page(hostile):
+    content = collect(hostile)
+    page = Page(to_html(content))
+    assert [script.get("type") for script in page.all("script")] == ["application/json", None]
+    assert not [a for _, a in page.elements if any(key.startswith("on") for key in a)]
+    for name in HOSTILE:
+        assert name in page.text("bdi")
+    assert "49" not in page.text("h1")
+    names = [column["name"] for column in json.loads(page.texts["script"][0])["table"]["columns"]]
+    assert names == [*HOSTILE, "city"]
+    assert "<script" not in to_markdown(content)
+
+
+def test_the_section_about_importance_appears_where_there_is_one(content, html):
+    assert content.importance is not None
+    assert "What the model uses" in html
+    assert "What the model uses" in to_markdown(content)
+    bare = replace(content, importance=None)
+    assert "What the model uses" not in to_markdown(bare)
+    assert "What the model uses" not in dict(section_titles(bare)).values()
+
+
+def test_the_section_about_the_search_counts_families_and_failures(classifier, content):
+    search = content.search
+    assert sum(f.n_configurations for f in search.families) == len(classifier.leaderboard_)
+    assert sum(f.weight for f in search.families) == pytest.approx(1, abs=1e-3)
+    assert search.trace[-1].best >= search.trace[0].best
+    assert len(search.lines) <= 100
+    assert all(len(line.positions) == len(search.axes) for line in search.lines)
+    assert all(0 <= at <= 1 for line in search.lines for at in line.positions)
+
+
+def test_the_page_names_the_command_and_the_python_of_the_run(content):
+    reproduce = content.reproduce
+    assert reproduce.is_repeatable
+    assert "positive_label='buys'" in reproduce.python
+    assert reproduce.command is None  # the command line has no --cv
+    assert "cv" in reproduce.command_note or "time_budget" in reproduce.command_note
+
+
+@pytest.mark.parametrize("library", ["jinja2", "matplotlib"])
+def test_a_missing_library_is_one_clear_error(classifier, tmp_path, monkeypatch, library):
+    monkeypatch.setitem(sys.modules, library, None)
+    with pytest.raises(AutoMLError, match=rf"needs {library}; install it with: pip install 'cash-automl\[report\]'"):
+        classifier.report(tmp_path / "report.html")
+    classifier.report(tmp_path / "report.json", "json")
+    assert json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["verdict"]["task"] == "binary"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"format": "htm"}, "format: 'htm' is unknown; did you mean 'html'"),
+        ({"test": 3}, r"test must be a pair of a table and its target"),
+        ({"test": (np.zeros((3, 5)), [1, 2])}, "3 rows, but its target has 2 values"),
+        ({"test": (people(4)[0], ["buys", "no", "buys", "buys"])}, "test: the target holds 'no', which is no class"),
+        ({"test": (people(4)[0].drop(columns="age"), people(4)[1])}, "(?s)test: .*'age'"),
+        ({"train": (people(4)[0].drop(columns="age"), people(4)[1])}, "(?s)train: .*'age'"),
+    ],
+)
+def test_an_argument_that_cannot_be_used_is_one_clear_error(classifier, tmp_path, arguments, message):
+    with pytest.raises(InvalidInputError, match=message):
+        classifier.report(tmp_path / "report.html", **arguments)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_takes_no_file_is_one_clear_error(classifier, tmp_path):
+    with pytest.raises(InvalidInputError, match="it is a folder"):
+        classifier.report(tmp_path)
+    with pytest.raises(InvalidInputError, match="no such folder"):
+        classifier.report(tmp_path / "none" / "report.html")
