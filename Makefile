@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The processes of a fit keep all cores busy; more threads in each process would make them slower.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo test test-slow lint format clean
+.PHONY: help demo docs test test-slow lint format clean
 
 help:
 	@echo "make demo       install, then fit for one minute on a real table, and show what to do next"
@@ -13,6 +13,7 @@ help:
 	@echo "make test-slow  install, then run the slow tests"
 	@echo "make lint       install, then check style and types"
 	@echo "make format     install, then format the code"
+	@echo "make docs       install, then build the documentation in build/site"
 	@echo "make clean      remove the virtual environment and the caches"
 
 demo: $(VENV)/installed
@@ -34,8 +35,12 @@ format: $(VENV)/installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The tutorials run as they are. With SPHINXOPTS="-D plot_gallery=0", they are shown without their output.
+docs: $(VENV)/installed-dev
+	$(BIN)/python -m sphinx -W --keep-going -b html $(SPHINXOPTS) docs build/site
+
 clean:
-	rm -rf $(VENV) build demo *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build demo docs/generated *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -113,7 +113,7 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, SuspectLabels, BaseAu
         Number of folds.
     n_features_in_ : int
         Number of columns of the training table.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if all of them are strings.
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of `predict_proba`.
@@ -408,7 +408,7 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
         Number of folds.
     n_features_in_ : int
         Number of columns of the training table.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if all of them are strings.
 
     See Also
