@@ -30,9 +30,11 @@ from automl.ensemble.estimate import LEVEL, Estimate
 from automl.ensemble.selection import Ensemble
 from automl.ensemble.slimming import measure_frontier, slim
 from automl.execute.processes import warm_up
+from automl.expected_score import estimate_in_budget, expected_score_line
 from automl.guard import Guard, make_guard
+from automl.member_scores import MemberScores
 from automl.notebook import NotebookView
-from automl.progress import Leader, Progress
+from automl.progress import Leader, Progress, count_configurations
 from automl.refit.rows import StoredRows, TrainingRows
 from automl.refit.run import check_refit_arguments, refit
 from automl.report.method import Reporting
@@ -51,7 +53,9 @@ Array = NDArray[Any]
 _SEEDS = 2**30  # leaves room below 2**31 for the seeds of folds, which are added to it
 
 
-class BaseAutoML(NotebookView, DataWarnings, Reporting, FittedAttributes, CallbackSupportMixin, BaseEstimator):
+class BaseAutoML(
+    NotebookView, DataWarnings, Reporting, FittedAttributes, MemberScores, CallbackSupportMixin, BaseEstimator
+):
     """The parts that classifier and regressor share."""
 
     _is_classifier: bool
@@ -174,15 +178,17 @@ class BaseAutoML(NotebookView, DataWarnings, Reporting, FittedAttributes, Callba
             settings = self._settings(budget, progress, seed, len(task.folds), tasks)
             result = run(task, settings)
             checks.after_search(result.row_predictions, budget)
-            progress.close(f"{result.stop_reason}; {result.history.n_run} configurations")
-        self._rows = TrainingRows.from_task(task) if self.store is None else StoredRows.of(Path(self.store))
-        self._forget_refit()
-        if hasattr(self, "feature_names_in_"):  # of an earlier fit
-            del self.feature_names_in_
-        for name, value in _attributes(prepared, result, checks.warnings).items():
-            setattr(self, name, value)
-        measure_frontier(self, X, self._read, budget.deadline)
-        self._fit_seconds = time.monotonic() - started
+            self._rows = TrainingRows.from_task(task) if self.store is None else StoredRows.of(Path(self.store))
+            self._forget_refit()
+            if hasattr(self, "feature_names_in_"):  # of an earlier fit
+                del self.feature_names_in_
+            for name, value in _attributes(prepared, result, checks.warnings).items():
+                setattr(self, name, value)
+            measure_frontier(self, X, self._read, budget.deadline)
+            estimate_in_budget(self, budget)
+            self._fit_seconds = time.monotonic() - started
+            summary = f"{result.stop_reason}; {count_configurations(result.history.n_run)}"
+            progress.close(summary, expected_score_line(self))
         if tasks is not None:
             tasks.end()
         return self
@@ -415,6 +421,7 @@ def _attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataW
         "stop_reason_": result.stop_reason,
         "scorer_": task.metric.scorer,
         "n_splits_": len(task.folds),
+        "_fold_rows": tuple(len(test) for _, test in task.folds),
         "n_features_in_": reader.n_features_in_,
     }
     if hasattr(reader, "feature_names_in_"):

@@ -79,7 +79,8 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, SuspectLabels, BaseAu
     random_state : int, RandomState or None, default=None
         Seed of all randomness.
     verbose : int, default=1
-        0 shows nothing, 1 shows the progress, 2 also reports each new best score.
+        0 shows nothing, 1 the progress and at last the expected score, 2 also each new best score and the log of
+        single trials. Outside terminals and notebooks, the lines go to the log, or to standard error without logging.
 
     Attributes
     ----------
@@ -374,7 +375,8 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
     random_state : int, RandomState or None, default=None
         Seed of all randomness.
     verbose : int, default=1
-        0 shows nothing, 1 shows the progress, 2 also reports each new best score.
+        0 shows nothing, 1 the progress and at last the expected score, 2 also each new best score and the log of
+        single trials. Outside terminals and notebooks, the lines go to the log, or to standard error without logging.
 
     Attributes
     ----------

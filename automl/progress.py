@@ -1,4 +1,4 @@
-"""The progress display of a run: a live line on terminals and in notebooks, a few lines in logs."""
+"""The progress display of a run: a live line on terminals and in notebooks, a few lines elsewhere."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import import_module
@@ -20,6 +21,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from automl.fit_log import attach_handler, detach_handler
+from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.trial import TrialResult
@@ -147,24 +150,25 @@ class Leader:
 class Progress:
     """Shows the state of a run; it shows nothing with ``verbose=0``, and never raises an error.
 
-    On a terminal or in a notebook one line is kept up to date: seconds left, number of trials, best score, family of
-    the last trial. Elsewhere a few lines go to the logger ``automl`` at level INFO. Any thread may call any method.
+    On a terminal or in a notebook one line is kept up to date: seconds left, number of configurations, best score,
+    family of the last trial. Elsewhere a few lines go to the logger ``automl`` at level INFO. If nobody has configured
+    logging, a handler writes them to standard error while the run lasts. Any thread may call any method.
 
     Parameters
     ----------
     verbose : int
-        0 shows nothing; 1 shows the state; 2 adds a message for each new best score.
+        0 shows nothing; 1 shows the state; 2 adds a message for each new best score, and the log of single trials.
     budget_seconds : float or None
     max_trials : int or None
     scoring_name : str
-        Name of the scikit-learn scorer. Where it begins with ``neg_``, the prefix is removed and the sign is changed.
+        Name of the scorer; see `MetricWords`.
     """
 
     def __init__(self, verbose: int, budget_seconds: float | None, max_trials: int | None, scoring_name: str):
         self._verbose = int(verbose)
         self._budget, self._max_trials = budget_seconds, max_trials
-        self._negated = scoring_name.startswith("neg_")
-        self._name = scoring_name.removeprefix("neg_").replace("_", " ")
+        self._words = MetricWords.of(scoring_name)
+        self._handler: logging.Handler | None = None
         self._lock = threading.RLock()
         self._stop = threading.Event()
         self._ticker: threading.Thread | None = None
@@ -181,7 +185,7 @@ class Progress:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._end(None)
+        self._end(())
 
     def start(self) -> None:
         """Begin to show the run; the seconds count from now on, until `update` corrects them."""
@@ -189,11 +193,13 @@ class Progress:
             return
         self._origin = time.monotonic()
         self._running = True
+        self._handler = attach_handler(self._verbose)
         self._view = _make_view()
         if self._view is None:
             limits = [] if self._budget is None else [f"{self._budget:g} s"]
-            limits += [] if self._max_trials is None else [f"{self._max_trials} trials"]
-            logger.info("search by %s, budget %s", self._name, " and ".join(limits) or "none")
+            limits += [] if self._max_trials is None else [count_configurations(self._max_trials)]
+            within = f" within {' and '.join(limits)}" if limits else ""
+            logger.info("search for the best %s%s; %s", self._words.name, within, self._words.direction)
             return
         self._draw()
         self._ticker = threading.Thread(target=self._tick, name="automl-progress", daemon=True)
@@ -229,10 +235,10 @@ class Progress:
         """Show a message where the leader has become better, or has finished other folds than the leader before it."""
         by = f"by {best.family.replace('_', ' ')} after {elapsed:.1f} s"
         if last is None or (best.folds == last.folds and best.score > last.score):
-            self.message(f"new best {self._name} {self._score(best)} {by}")
+            self.message(f"new best {self._words.name} {self._score(best)} {by}")
         elif best.folds != last.folds:  # the scores of folds differ, so that a mean over more folds may be lower
             kind = "more" if len(best.folds) > len(last.folds) else "other"
-            shown = f"{self._name} {self._score(best)} {by}; not comparable with {self._score(last)}"
+            shown = f"{self._words.name} {self._score(best)} {by}; not comparable with {self._score(last)}"
             self.message(f"best on {kind} folds: {shown}")
 
     def message(self, text: str) -> None:
@@ -245,23 +251,35 @@ class Progress:
                 return
             self._guarded("message", text)
 
-    def close(self, summary: str) -> None:
-        """End the display; the last line is the summary with the best score and the seconds."""
+    def close(self, summary: str, score_line: str = "") -> None:
+        """End the display by the summary with the seconds, and one line about the score.
+
+        Parameters
+        ----------
+        score_line : str
+            The expected score. If it is empty, the summary holds the best score.
+        """
         if not self._running:
             return
-        score = "" if self._best is None else f"; best {self._name} {self._score(self._best)}"
-        self._end(f"automl: {summary}{score}; {time.monotonic() - self._origin:.1f} s")
+        score = "" if self._best is None or score_line else f"; best {self._words.name} {self._score(self._best)}"
+        lines = [f"{summary}{score}; {time.monotonic() - self._origin:.1f} s"]
+        self._end(lines + ([score_line] if score_line else []))
 
-    def _end(self, text: str | None) -> None:
+    def _end(self, lines: Sequence[str]) -> None:
         self._stop.set()
-        with self._lock:
-            if not self._running:
-                return
-            self._running = False
-            if self._view is not None:
-                self._guarded("close", text)
-            elif text is not None:
-                logger.info("%s", text.removeprefix("automl: "))
+        try:
+            with self._lock:
+                if not self._running:
+                    return
+                self._running = False
+                if self._view is not None:
+                    self._guarded("close", "\n".join(f"automl: {line}" for line in lines) or None)
+                else:
+                    for line in lines:
+                        logger.info("%s", line)
+        finally:
+            detach_handler(self._handler)
+            self._handler = None
         if self._ticker is not None and self._ticker is not threading.current_thread():
             self._ticker.join(2 * _TICK)
 
@@ -306,21 +324,24 @@ class Progress:
 
     def _line(self, elapsed: float) -> str:
         """Return the state of the run in one line."""
-        of = "" if self._max_trials is None else f"/{self._max_trials}"
         clock = f"{elapsed:.0f} s" if self._budget is None else f"{max(0.0, self._budget - elapsed):.0f} s left"
-        noun = "trial" if self._trials == 1 and not of else "trials"
-        parts = [clock, f"{self._trials}{of} {noun}"]
+        of = "" if self._max_trials is None else f" of {self._max_trials}"
+        parts = [clock, f"{self._trials}{of} tried"]
         if self._best is not None:
-            parts.append(f"best {self._name} {self._score(self._best)}")
+            parts.append(f"best {self._words.name} {self._score(self._best)}")
         if self._family:
-            parts.append(self._family.replace("_", " "))
+            parts.append(f"last {self._family.replace('_', ' ')}")
         return ", ".join(parts)
 
     def _score(self, best: Best) -> str:
         """Return a score with the folds that it is the mean of."""
-        score = -best.score if self._negated else best.score
         folds = f" on {len(best.folds)} of {best.n_folds} folds" if best.n_folds > 1 else ""
-        return f"{score:.4g}{folds}"
+        return self._words.text(best.score) + folds
+
+
+def count_configurations(n_configurations: int) -> str:
+    """Return a number of configurations in words."""
+    return "1 configuration" if n_configurations == 1 else f"{n_configurations} configurations"
 
 
 def _make_view() -> _View | None:

@@ -77,16 +77,16 @@ def run_with_pipes(code):
 def test_a_terminal_shows_budget_trials_score_and_family_and_the_seconds_change():
     stdout, seen = run_with_terminal(script(sleep=2.6))
     assert stdout == "from the script\n"
-    left = re.findall(r"(\d+) s left, 3 trials, best roc auc 0.9123 on 8 of 8 folds, random forest", seen)
+    left = re.findall(r"(\d+) s left, 3 tried, best ROC AUC 0.9123 on 8 of 8 folds, last random forest", seen)
     assert len(set(left)) > 1  # there was one update, and the line was drawn again as time passed
     assert set(left) <= {"48", "47", "46", "45", "44"}
     assert "a message in between" in seen
-    assert "automl: budget spent; best roc auc 0.9123 on 8 of 8 folds; 1" in seen
+    assert "automl: budget spent; best ROC AUC 0.9123 on 8 of 8 folds; 1" in seen
 
 
 def test_a_negated_loss_is_shown_as_a_positive_number():
     _, seen = run_with_terminal(script(name="neg_log_loss", score=-0.25, max_trials=10))
-    assert "3/10 trials, best log loss 0.25 on 8 of 8 folds" in seen
+    assert "3 of 10 tried, best log loss 0.25 on 8 of 8 folds" in seen
 
 
 def test_verbose_0_shows_nothing_on_a_terminal():
@@ -95,15 +95,85 @@ def test_verbose_0_shows_nothing_on_a_terminal():
 
 def test_verbose_2_announces_a_new_best_once():
     _, seen = run_with_terminal(script(verbose=2))
-    assert seen.count("new best roc auc 0.9123 on 8 of 8 folds by extra trees after 12.0 s") == 1
+    assert seen.count("new best ROC AUC 0.9123 on 8 of 8 folds by extra trees after 12.0 s") == 1
 
 
 def test_a_terminal_without_control_codes_gets_none():
     assert "\x1b" not in run_with_terminal(script(), term="dumb")[1]
 
 
-def test_a_pipe_gets_nothing_unless_logging_is_configured():
-    assert run_with_pipes(script()) == ("from the script\n", "")
+def test_a_plain_script_in_a_pipe_gets_a_few_lines_and_keeps_its_logging():
+    code = (
+        script()
+        + """
+log = logging.getLogger("automl")
+print(log.handlers, log.level, logging.getLogger().handlers)
+"""
+    )
+    stdout, stderr = run_with_pipes("import logging\n" + code)
+    assert stdout == "from the script\n[] 0 []\n"
+    lines = stderr.splitlines()
+    assert lines[:2] == [
+        "automl: search for the best ROC AUC within 60 s; greater is better",
+        "automl: a message in between",
+    ]
+    assert lines[2].startswith("automl: budget spent; best ROC AUC 0.9123 on 8 of 8 folds; 1")
+    assert len(lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("verbose", "shown"), [(1, ["automl: for users", "automl: careful"]), (2, ["automl: a detail"])]
+)
+def test_messages_about_single_trials_are_for_verbose_2(verbose, shown):
+    logs = """
+import logging
+from automl.progress import Progress
+with Progress({verbose}, 60, None, "r2"):
+    logging.getLogger("automl.execute").info("a detail")
+    logging.getLogger("automl").info("for users")
+    logging.getLogger("automl.execute").warning("careful")
+logging.getLogger("automl").info("after the end")
+"""
+    lines = run_with_pipes(logs.format(verbose=verbose))[1].splitlines()
+    assert set(shown) <= set(lines)
+    assert ("automl: a detail" in lines) == (verbose == 2)
+    assert not any("after the end" in line for line in lines)
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "logging.getLogger('automl').addHandler(logging.NullHandler())",
+        "logging.getLogger('automl').setLevel(logging.ERROR)",
+        "logging.basicConfig(level=logging.WARNING)",
+    ],
+)
+def test_logging_that_the_user_has_configured_decides(setting):
+    assert run_with_pipes(f"import logging\n{setting}\n{script()}") == ("from the script\n", "")
+
+
+def test_fits_at_the_same_time_write_each_line_once():
+    code = """
+import logging
+from automl.progress import Progress
+with Progress(1, 60, None, "r2") as first:
+    with Progress(1, 60, None, "r2") as second:
+        second.message("one")
+    first.message("two")
+print(logging.getLogger("automl").handlers)
+"""
+    stdout, stderr = run_with_pipes(code)
+    assert (stdout, stderr.count("automl: one\n"), stderr.count("automl: two\n")) == ("[]\n", 1, 1)
+
+
+def test_the_expected_score_is_the_last_line_and_takes_the_place_of_the_best_score(caplog):
+    caplog.set_level(logging.INFO, logger="automl")
+    with Progress(1, 60, None, "r2") as progress:
+        progress.update(1, ridge(0.5), "ridge", 1.0)
+        progress.close("budget spent", "expected R2 on new rows: 0.4")
+    summary, line = (record.getMessage() for record in caplog.records[-2:])
+    assert re.fullmatch(r"budget spent; [\d.]+ s", summary)
+    assert line == "expected R2 on new rows: 0.4"
 
 
 def test_a_log_gets_a_few_plain_lines():
@@ -111,8 +181,11 @@ def test_a_log_gets_a_few_plain_lines():
     stdout, stderr = run_with_pipes(code)
     assert stdout == "from the script\n"
     lines = stderr.splitlines()
-    assert lines[:2] == ["automl search by roc auc, budget 60 s", "automl a message in between"]
-    assert lines[2].startswith("automl budget spent; best roc auc 0.9123 on 8 of 8 folds; 1")
+    assert lines[:2] == [
+        "automl search for the best ROC AUC within 60 s; greater is better",
+        "automl a message in between",
+    ]
+    assert lines[2].startswith("automl budget spent; best ROC AUC 0.9123 on 8 of 8 folds; 1")
     assert len(lines) == 3
 
 
@@ -123,9 +196,9 @@ def test_a_hundred_trials_make_at_most_five_log_lines(caplog):
             progress.update(second + 1, ridge(0.01 * second), "ridge", float(second))
         progress.close("budget spent")
     lines = [record.getMessage() for record in caplog.records]
-    assert lines[0] == "search by r2, budget 100 s"
+    assert lines[0] == "search for the best R2 within 100 s; greater is better"
     assert [line.split(",")[0] for line in lines[1:-1]] == ["75 s left", "50 s left", "25 s left"]
-    assert lines[-1].startswith("budget spent; best r2 0.99")
+    assert lines[-1].startswith("budget spent; best R2 0.99")
 
 
 def test_scores_on_different_folds_are_never_compared(caplog):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -218,6 +219,7 @@ def fit(
         "verbose": verbose,
     }
     with messages_on_stderr(verbose):
+        from automl.expected_score import expected_score_line
         from automl.persistence import check_place
         from automl.task.files import read_table
 
@@ -230,9 +232,10 @@ def fit(
                 X, fit_arguments[argument] = split_target(X, column, table, option)
         estimator = _make_estimator(parameters, X, y, task, positive_label)
         estimator.fit(X, y, **fit_arguments)
+        shown = sys.stdout.isatty() and expected_score_line(estimator) != ""  # the progress has shown it, too
         estimator.save(out, rows=rows)
         if verbose:
-            typer.echo(render(estimator.leaderboard_, _ROWS_SHOWN))
+            typer.echo(render(estimator, estimator.leaderboard_, _ROWS_SHOWN, with_expected=not shown))
         write_message(verbose, f"saved to '{out}'")
 
 

@@ -184,7 +184,7 @@ def results(
     if as_csv:
         summary.to_csv(sys.stdout, index=False)
     else:
-        _show(summary, ["job", "state", "metric", "test_score", "search_score", "seconds"])
+        _show(summary, ["job", "state", "metric", "expected_score", "test_score", "search_score", "seconds"])
         typer.echo(f"automl: the summary and the folders of the jobs are in '{known.results}'", err=True)
 
 

@@ -1,42 +1,133 @@
-"""The command ``automl leaderboard``, and the leaderboard as plain text."""
+"""The command ``automl leaderboard``, and the text of a leaderboard."""
 
 from __future__ import annotations
 
+import math
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from automl.cli.support import ModelPath, load_model
+from automl.cli.support import (
+    Decimal,
+    Encoding,
+    ModelPath,
+    Separator,
+    Sheet,
+    file_options,
+    load_model,
+    messages_on_stderr,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
+
+_FORMATS: dict[str, Any] = {
+    "score": "{:.4f}".format,
+    "test_score": "{:.4f}".format,
+    "std": "{:.4f}".format,
+    "seconds": "{:.2f}".format,
+    "predict_milliseconds": "{:.2g}".format,
+    "weight": "{:.2f}".format,
+}
+_HEADS = {"predict_milliseconds": "ms/1000 rows", "test_score": "test score"}
+_HIDDEN = ["origin", "reason"]  # only for programs
+_MAX_WIDTH = 48  # characters of the hyperparameters
 
 
 def leaderboard(
     model: ModelPath,
     rows: Annotated[int, typer.Option(min=1, help="Number of configurations to show.")] = 20,
+    test: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="TABLE", help="Table with known labels: adds the scores of the ensemble's members on its rows."
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(
+            help="Column of --test with the true values.",
+            show_default="the only column that the training table did not have",
+        ),
+    ] = None,
     csv: Annotated[bool, typer.Option("--csv", help="Write all rows and columns as CSV.")] = False,
+    encoding: Encoding = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    sheet: Sheet = None,
 ) -> None:
-    """Show the configurations that the search for a saved model has tried, the best first."""
-    board = load_model(model).leaderboard_
+    """Show the expected score of a saved model, and the configurations that its search has tried, the best first."""
+    from automl.expected_score import known_estimate
+
+    with messages_on_stderr(1):
+        estimator = load_model(model)
+        board, tested = estimator.leaderboard_, ""
+        if test is not None:
+            board, tested = _with_test(estimator, test, target, file_options(encoding, separator, decimal, sheet))
     if csv:
         board.to_csv(sys.stdout, index=False)
-    else:
-        typer.echo(render(board, rows))
+        return
+    known_estimate(estimator)  # a model that was fitted in a short time may not have it yet
+    typer.echo(render(estimator, board, rows, tested))
 
 
-def render(board: pd.DataFrame, rows: int) -> str:
-    """Return the leaderboard as plain text, without the columns that only programs use."""
-    shown = board.head(rows).drop(columns=["origin", "reason"], errors="ignore").copy()
-    formats: dict[str, Any] = {
-        "score": "{:.4f}".format,
-        "std": "{:.4f}".format,
-        "seconds": "{:.2f}".format,
-        "weight": "{:.2f}".format,
-    }
-    for column in set(formats) & set(shown.columns):
-        shown[column] = [formats[column](value) for value in shown[column]]
+def render(estimator: Any, board: pd.DataFrame, rows: int, tested: str = "", with_expected: bool = True) -> str:
+    """Return the leaderboard as plain text: the expected score, the metric and its direction, and the first rows.
+
+    Parameters
+    ----------
+    tested : str
+        A line about the score on test rows.
+    with_expected : bool
+        Whether the first line is the expected score.
+    """
+    from automl.expected_score import expected_score_line
+    from automl.task.metric_words import MetricWords
+
+    lines = [
+        expected_score_line(estimator) if with_expected else "",
+        tested,
+        MetricWords.of(estimator._metric.name).scores_text,
+    ]
+    return "\n".join([*filter(None, lines), render_rows(board, rows)])
+
+
+def render_rows(board: pd.DataFrame, rows: int) -> str:
+    """Return the first rows of a leaderboard as plain text, without the columns that only programs use."""
+    shown = board.head(rows).drop(columns=_HIDDEN, errors="ignore").copy()
+    for column in set(_FORMATS) & set(shown.columns):
+        shown[column] = ["" if math.isnan(value) else _FORMATS[column](value) for value in shown[column]]
+    texts = [text if len(text) <= _MAX_WIDTH else f"{text[: _MAX_WIDTH - 3]}..." for text in shown["hyperparameters"]]
+    shown["hyperparameters"] = texts
     shown.insert(0, "rank", range(1, len(shown) + 1))
-    more = f"\n... and {len(board) - rows} more" if len(board) > rows else ""
-    return shown.to_string(index=False) + more
+    shown = shown[[*(name for name in shown.columns if name not in ("hyperparameters", "id")), "id", "hyperparameters"]]
+    width = max(map(len, [*texts, "hyperparameters"]))
+    shown["hyperparameters"] = [text.ljust(width) for text in texts]
+    shown = shown.rename(columns={**_HEADS, "hyperparameters": "hyperparameters".ljust(width)})
+    printed = "\n".join(line.rstrip() for line in shown.to_string(index=False).splitlines())
+    return printed + (f"\n... and {len(board) - rows} more" if len(board) > rows else "")
+
+
+def _with_test(estimator: Any, path: Path, target: str | None, options: Any) -> tuple[pd.DataFrame, str]:
+    """Return the leaderboard with scores on a labeled table, and a line with the score of the whole ensemble."""
+    import numpy as np
+    import pandas as pd
+
+    from automl.cli.chunks import ChunkedTable
+    from automl.cli.score import labeled_chunks
+    from automl.task.metric_words import MetricWords
+
+    source = ChunkedTable(path, estimator, None, options)
+    tables, truth = [], []
+    for chunk, known, values, column in labeled_chunks(source, estimator, path, target, options):
+        tables.append(chunk.table[known].drop(columns=column))
+        truth.append(values)
+    X, y = pd.concat(tables), pd.concat(truth).to_numpy()
+    if hasattr(estimator, "classes_"):
+        y = np.array(y.tolist(), dtype=estimator.classes_.dtype)
+    board = estimator.score_members(X, y)
+    words = MetricWords.of(estimator._metric.name)
+    score = float(estimator.scorer_(estimator, X, y))
+    return board, f"{words.name} of the ensemble on {len(y):,} test rows: {words.text(score)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +25,9 @@ from automl.errors import InvalidInputError
 from automl.task.target import find_label
 
 if TYPE_CHECKING:
+    from automl.cli.chunks import ChunkedTable
     from automl.cli.metrics import Scored
+    from automl.task.files import Chunk
 
 
 def score(
@@ -92,33 +95,49 @@ def _predict(
     from automl.cli.chunks import ChunkedTable, show_rows
 
     source = ChunkedTable(path, estimator, chunk_rows, options)
-    classes = getattr(estimator, "classes_", None)
-    are_texts = classes is not None and all(isinstance(label, str) for label in classes)
     methods = [name for name in ("predict", "predict_proba") if hasattr(estimator, name)]
     truth: list[Any] = []
     answers: dict[str, list[Any]] = {name: [] for name in methods}
-    n_empty = 0
     with show_rows(1) as add:
-        column = target
-        for chunk in source.chunks(texts=_text_columns(estimator, path, options, target) if are_texts else ()):
-            if column is None:
-                column = _guess_target(estimator, chunk.table, path)
-            if column not in chunk.table.columns:
-                shown = ", ".join(map(repr, chunk.table.columns[:5]))
-                raise InvalidInputError(f"--target: '{path}' has no column '{column}'; it has {shown}, ...")
-            labels = chunk.table[column]
-            known = labels.notna().to_numpy()
-            n_empty += int((~known).sum())
-            truth.append(_true_values(labels[known], classes, path, chunk.first_row + np.flatnonzero(known)))
+        for chunk, known, values, _ in labeled_chunks(source, estimator, path, target, options):
+            truth.append(values)
             for name in methods:
                 answers[name].append(source.predict(chunk, getattr(estimator, name))[known])
-            add(len(labels))
+            add(len(known))
         source.finish()
+    return pd.concat(truth).to_numpy(), {name: np.concatenate(parts) for name, parts in answers.items()}
+
+
+def labeled_chunks(
+    source: ChunkedTable, estimator: Any, path: Path, target: str | None, options: Any
+) -> Iterator[tuple[Chunk, Any, Any, str]]:
+    """Yield the chunks of a table, each with a mask of the rows with a label, their labels, and the target's name.
+
+    Raises
+    ------
+    InvalidInputError
+        If the target is not found, a label is no class of the model, or no row has a label.
+    """
+    import numpy as np
+
+    classes = getattr(estimator, "classes_", None)
+    are_texts = classes is not None and all(isinstance(label, str) for label in classes)
+    n_known, n_empty, column = 0, 0, target
+    for chunk in source.chunks(texts=_text_columns(estimator, path, options, target) if are_texts else ()):
+        if column is None:
+            column = _guess_target(estimator, chunk.table, path)
+        if column not in chunk.table.columns:
+            shown = ", ".join(map(repr, chunk.table.columns[:5]))
+            raise InvalidInputError(f"--target: '{path}' has no column '{column}'; it has {shown}, ...")
+        labels = chunk.table[column]
+        known = labels.notna().to_numpy()
+        n_known, n_empty = n_known + int(known.sum()), n_empty + int((~known).sum())
+        rows = chunk.first_row + np.flatnonzero(known)
+        yield chunk, known, _true_values(labels[known], classes, path, rows), column
     if n_empty:
         write_message(1, f"note: {n_empty} rows without a value of '{column}' are left out")
-    if not truth or not sum(map(len, truth)):
+    if not n_known:
         raise InvalidInputError(f"'{path}' holds no row with a known label")
-    return pd.concat(truth).to_numpy(), {name: np.concatenate(parts) for name, parts in answers.items()}
 
 
 def _text_columns(estimator: Any, path: Path, options: Any, target: str | None) -> list[str]:

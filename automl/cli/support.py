@@ -138,7 +138,7 @@ def messages_on_stderr(verbose: int) -> Iterator[None]:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("automl: %(message)s"))
     if verbose < 2:  # messages about single trials are only for users who want the details
-        handler.addFilter(lambda record: record.name == "automl")
+        handler.addFilter(lambda record: record.name == "automl" or record.levelno >= logging.WARNING)
     logger = logging.getLogger("automl")
     level = logger.level
 

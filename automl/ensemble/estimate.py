@@ -43,6 +43,7 @@ _OVERHEAD_ROWS = {True: 200, False: 40_000}  # time of one call of a fast metric
 _FOLD_MODEL_FACTOR = 1.3  # times the width that the rows alone explain, see `estimate_score`
 _MAX_SECONDS = 60.0  # after which no further resample starts; only a slow scorer of the user needs as long
 _MIN_RESAMPLES_FOR_INTERVAL = 10
+_SLOW_START = 3  # resamples after which the seconds of all of them are forecast
 _MAX_REDRAWS = 20  # of one resample, until both parts hold every class
 
 
@@ -213,21 +214,61 @@ def estimate_score(record: OutOfFoldRecord, level: float = LEVEL) -> Estimate:
         All its scores are NaN if the metric is undefined on every resample. The ends of the interval are NaN if the
         scorer is so slow that a minute is enough for a few resamples only.
     """
+    scored = _score_resamples(record, time.monotonic() + _MAX_SECONDS, 0)
+    assert scored is not None
+    return _summarize(record, *scored, level)
+
+
+def estimate_score_before(record: OutOfFoldRecord, deadline: float, level: float = LEVEL) -> Estimate | None:
+    """Return the estimate of `estimate_score`, from fewer resamples if the time is short.
+
+    Parameters
+    ----------
+    deadline : float
+        Time of `time.monotonic`, in seconds; infinite for as many resamples as `estimate_score` takes.
+
+    Returns
+    -------
+    Estimate or None
+        None if the time does not suffice for the fewest resamples that give a useful interval.
+    """
+    scored = _score_resamples(record, deadline, _RESAMPLES[0])
+    return None if scored is None else _summarize(record, *scored, level)
+
+
+def _score_resamples(record: OutOfFoldRecord, deadline: float, fewest: int) -> tuple[Array, Array] | None:
+    """Return the score of each resample and the number of units that it leaves out, until a deadline.
+
+    Parameters
+    ----------
+    fewest : int
+        The result is None as soon as the time does not suffice for this number of resamples.
+    """
     rng = np.random.default_rng(record.random_state)
-    scores, n_left_out = [], []
+    scores, n_left_out = list[float](), list[int]()
     start = time.monotonic()
     with single_threaded():
         for drawn, left_out in _resamples(record, rng):
-            if time.monotonic() - start > _MAX_SECONDS:
+            now, n = time.monotonic(), len(scores)
+            # The first resamples may be slow, because they import libraries.
+            too_slow = n >= _SLOW_START and start + (now - start) * fewest / n > deadline
+            if n < fewest and (now > deadline or too_slow):
+                return None
+            if now > deadline:
                 break
             scores.append(_score_resample(record, drawn, left_out))
             n_left_out.append(len(np.unique(record.units[left_out])))
+    return np.array(scores), np.array(n_left_out)
+
+
+def _summarize(record: OutOfFoldRecord, scores: Array, n_left_out: Array, level: float) -> Estimate:
+    """Return the mean of the scores of resamples, and the interval."""
     defined = np.isfinite(scores)
     if not defined.any():
         return Estimate(np.nan, np.nan, np.nan, level)
-    kept = np.array(scores)[defined]
+    kept = scores[defined]
     n_units = int(record.units.max()) + 1
-    n_scored = float(np.mean(np.array(n_left_out)[defined]))
+    n_scored = float(np.mean(n_left_out[defined]))
     scale = _FOLD_MODEL_FACTOR * np.sqrt(n_scored / (n_units - n_scored))
     mean = float(kept.mean())
     if len(kept) < _MIN_RESAMPLES_FOR_INTERVAL:
@@ -293,7 +334,7 @@ def _score_resample(record: OutOfFoldRecord, drawn: Rows, left_out: Rows) -> flo
     if not len(scored):
         return float("nan")
     predictions = _mean_predictions(record, chosen, weights, scored)
-    if record.calibrates:
+    if record.calibrates and not _is_blind_to_calibration(record):
         rows = drawn[drawn < n_rows]
         w = None if record.sample_weight is None else record.sample_weight[rows]
         mean = _mean_predictions(record, chosen, weights, rows)
@@ -307,6 +348,11 @@ def _score_resample(record: OutOfFoldRecord, drawn: Rows, left_out: Rows) -> flo
         factors = tune_decision_weights(record.y[distinct], mean, record.metric.take(distinct), w, record.random_state)
         predictions = predictions if factors is None else one_hot_labels(predictions, factors)
     return -record.loss(scored, predictions)
+
+
+def _is_blind_to_calibration(record: OutOfFoldRecord) -> bool:
+    """Return whether calibration cannot change a score: it keeps the order of the probabilities of two classes."""
+    return record.metric.fast in ("roc_auc", "average_precision") and record.predictions.shape[2] == 2
 
 
 def _choose(record: OutOfFoldRecord, members: Sequence[int], rows: Rows) -> tuple[list[int], Array]:

@@ -413,3 +413,8 @@ def smaller_record(record: FrontierRecord, entry: Entry) -> FrontierRecord:
 def entry_estimate(entry: Entry) -> Estimate:
     """Return the score to expect of an entry."""
     return Estimate(entry.score, entry.low, entry.high, LEVEL)
+
+
+def record_estimate(record: FrontierRecord, deadline: float = float("inf")) -> Estimate:
+    """Return the score to expect of the ensemble of a record; not finite if the scorer was not called in time."""
+    return Estimate(*_scores(record, record.weights, deadline, deadline), LEVEL)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
 import warnings
 from collections.abc import Callable, Collection
@@ -16,6 +17,7 @@ from automl.ensemble.frontier import (
     choose_entry,
     entry_estimate,
     find_entries,
+    record_estimate,
     smaller_ensemble,
     smaller_record,
 )
@@ -95,7 +97,12 @@ def measure_frontier(estimator: Any, X: Any, read: Callable[[Any], Any], deadlin
     chosen = within_limit(
         estimator._ensemble, estimator._frontier, float(limit), None if row is None else measure, deadline
     )
+    n_models = [sum(len(bag.models) for bag in ensemble.bags) for ensemble in (estimator._ensemble, chosen[0])]
     estimator._ensemble, estimator._frontier = chosen
+    if n_models[1] < n_models[0]:  # the record of the estimate is of the larger ensemble
+        estimate = record_estimate(estimator._frontier, deadline)
+        if math.isfinite(estimate.score):
+            estimator._estimate = estimate
 
 
 def _first_row(X: Any) -> Any:

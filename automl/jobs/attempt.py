@@ -24,6 +24,7 @@ from sklearn.base import is_classifier
 from automl import persistence
 from automl.errors import AutoMLError, InvalidInputError, NothingFittedError
 from automl.execute.groups import end_own_group
+from automl.expected_score import expected_score_fields
 from automl.jobs.folders import JobFolder, LockedError, lock
 from automl.jobs.job import Job
 from automl.jobs.tables import SplitData, load_object, read_data
@@ -164,6 +165,7 @@ def _fit(assignment: Assignment, folder: JobFolder, interrupt: _Interrupt) -> Ou
         "task": "classification" if data.is_classification else "regression",
         "metric": metric.name,
         **_search_facts(estimator, folder),
+        **expected_score_fields(estimator),
         "test_score": _test_score(estimator, metric, data),
         "n_rows": len(data.X),
         "n_columns": data.X.shape[1],

@@ -166,8 +166,9 @@ def is_dead(results: Path, owner: str) -> bool:
 def summarize(records: Sequence[JobRecord]) -> pd.DataFrame:
     """Return one row for each job, with its state and its scores; greater scores are better.
 
-    ``search_score`` is the score of the best configuration on the folds of the search, which is optimistic.
-    ``test_score`` is measured on rows that the search never sees.
+    ``expected_score`` is the estimate of the score on new rows, corrected for the search, with the ends of its 95 %
+    interval, ``expected_low`` and ``expected_high``. ``search_score`` is the score of the best configuration on the
+    folds of the search, which is optimistic. ``test_score`` is measured on rows that the search never sees.
     """
     import pandas as pd
 
@@ -179,6 +180,9 @@ def summarize(records: Sequence[JobRecord]) -> pd.DataFrame:
         "task": "string",
         "metric": "string",
         "test_score": "float64",
+        "expected_score": "float64",
+        "expected_low": "float64",
+        "expected_high": "float64",
         "search_score": "float64",
         "n_rows": "Int64",
         "n_test_rows": "Int64",

@@ -20,6 +20,7 @@ from automl.jobs.folders import JobFolder, is_dead, lock, new_owner, runner_lock
 from automl.jobs.job import Batch, Resources
 from automl.jobs.process import JobProcess
 from automl.jobs.queue import Claim, JobQueue, State
+from automl.task.metric_words import MetricWords
 
 logger = logging.getLogger("automl.jobs")
 
@@ -227,8 +228,9 @@ def _facts(outcome: Outcome) -> str:
     """Return the end of a log line: seconds, scores and reason."""
     result = outcome.result
     parts = [f"{result['seconds']:.1f} s"] if "seconds" in result else []
-    for key, words in (("test_score", "test"), ("search_score", "search")):
+    for key, name in (("expected_score", "expected"), ("test_score", "test"), ("search_score", "search")):
         if result.get(key) is not None:
-            parts.append(f"{words} {result['metric']} {result[key]:.4g}")
+            words = MetricWords.of(result["metric"])
+            parts.append(f"{name} {words.name} {words.text(result[key])}")
     parts += [outcome.reason] if outcome.reason else []
     return ": " + ", ".join(parts) if parts else ""

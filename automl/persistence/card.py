@@ -6,6 +6,8 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from automl.task.metric_words import MetricWords
+
 _MOST_COLUMNS = 50  # rows of the table of columns
 _MOST_CLASSES = 20
 
@@ -82,16 +84,19 @@ def _procedure(about: Mapping[str, Any]) -> str:
 
 
 def _evaluation(about: Mapping[str, Any]) -> str:
-    estimate = about["expected_score"]
+    estimate, words = about["expected_score"], MetricWords.of(about["metric"])
     if estimate is None:
         return (
-            f"Metric: `{about['metric']}`. The attribute `estimate_` of the loaded estimator computes the score to "
-            "expect on new data, except where the rows of the training table are in the order of time."
+            f"Metric: {words.name} ({words.direction}). There is no expected score here: either the rows of the "
+            "training table are in the order of time, so that scores on older rows say little about the future, or the "
+            "scorer is slow. In the second case, the attribute `estimate_` of the loaded estimator computes it."
         )
-    score, low, high = (_number(estimate[name]) for name in ("score", "low", "high"))
+    interval = "no interval"
+    if isinstance(estimate["low"], float):
+        interval = f"{estimate['level']:.0%} interval {words.interval_text(estimate['low'], estimate['high'])}"
     return (
-        f"Expected `{about['metric']}` on new data: {score} ({estimate['level']:.0%} interval from {low} to {high}; "
-        "greater is better). It was computed from out-of-fold predictions and corrected for the search."
+        f"Expected {words.name} on new rows: {words.text(estimate['score'])} ({interval}; {words.direction}). It was "
+        "computed from out-of-fold predictions and corrected for the search. It holds for rows like the training rows."
     )
 
 
@@ -107,10 +112,6 @@ def _how_to_use(about: Mapping[str, Any]) -> str:
 def _table(names: list[str], rows: list[list[Any]]) -> str:
     lines = [names, ["---"] * len(names), *rows]
     return "".join(f"| {' | '.join(_cell(cell) for cell in line)} |\n" for line in lines)
-
-
-def _number(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _cell(value: Any) -> str:

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from automl.ensemble.estimate import Estimate, OutOfFoldRecord
 from automl.errors import InvalidInputError
+from automl.expected_score import known_estimate
 from automl.persistence.card import model_card
 from automl.persistence.manifest import (
     ARGUMENTS,
@@ -166,11 +166,9 @@ def describe(estimator: Any) -> dict[str, Any]:
 
 
 def _expected_score(estimator: Any) -> dict[str, Any] | None:
-    """Return the estimate of the score, which a fast metric gives in a second or two; None where there is none."""
-    known = vars(estimator).get("_estimate")
-    if isinstance(known, OutOfFoldRecord) and known.metric.fast is not None:
-        known = estimator.estimate_
-    if not isinstance(known, Estimate):
+    """Return the estimate of the score, or None where there is none; see `known_estimate`."""
+    known = known_estimate(estimator)
+    if known is None:
         return None
     return {name: plain(getattr(known, name)) for name in ("score", "low", "high", "level")}
 

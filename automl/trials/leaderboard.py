@@ -2,26 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from automl.trials.candidates import rank
-from automl.trials.history import RunHistory
-from pipelines.configuration import Configuration
+from automl.trials.history import Evaluation, RunHistory
+from pipelines.configuration import Configuration, Value
 
-COLUMNS = ["family", "score", "std", "folds", "seconds", "status", "weight", "id", "origin", "reason"]
+COLUMNS = [
+    "family",
+    "score",
+    "std",
+    "folds",
+    "seconds",
+    "predict_milliseconds",
+    "status",
+    "weight",
+    "hyperparameters",
+    "id",
+    "origin",
+    "reason",
+]
+# The hyperparameters that people ask for first, over all families.
+_MAIN = (
+    "learning_rate", "depth", "max_depth", "num_leaves", "max_leaf_nodes", "max_leaves", "width", "n_neighbors",
+    "kernel", "penalty", "C", "gamma", "alpha", "l1_ratio", "noise_level", "max_features", "min_samples_leaf",
+    "min_data_in_leaf", "l2_leaf_reg", "min_child_weight", "l2_regularization", "dropout", "weights", "shrinkage",
+    "loss", "reg_param",
+)  # fmt: skip
+_MAX_SHOWN = 3  # hyperparameters of the model
+_STEPS = ("generation", "selection", "balancing", "calibration")  # steps that a text names where they are used
 
 
-def make_leaderboard(history: RunHistory, weights: Mapping[Configuration, float]) -> pd.DataFrame:
+def make_leaderboard(
+    history: RunHistory, weights: Mapping[Configuration, float], fold_rows: Sequence[int] = ()
+) -> pd.DataFrame:
     """Return a table with one row for each configuration, best first.
 
     Parameters
     ----------
     weights : mapping of Configuration to float
         The weight of each configuration in the ensemble; 0 for configurations that are missing here.
+    fold_rows : sequence of int
+        Number of scored rows of each fold; empty where it is not known, so that `predict_milliseconds` is NaN.
 
     Returns
     -------
@@ -29,6 +55,7 @@ def make_leaderboard(history: RunHistory, weights: Mapping[Configuration, float]
         ``score`` is the mean over the finished folds; greater is better. Configurations with the most folds come first.
         Scores of the others are adjusted for their missing folds before they are sorted, because some folds are harder
         than others. Configurations without a finished fold come last. ``seconds`` is the sum over all trials.
+        ``predict_milliseconds`` is the measured time in which the model of one fold predicts 1,000 rows.
     """
     rows = []
     for e in rank(history, usable_only=False, most_folds_first=True):
@@ -39,14 +66,39 @@ def make_leaderboard(history: RunHistory, weights: Mapping[Configuration, float]
                 "std": float(np.std([r.loss for r in e.folds.values()])) if e.folds else np.nan,
                 "folds": len(e.folds),
                 "seconds": e.seconds,
+                "predict_milliseconds": _predict_milliseconds(e, fold_rows),
                 "status": e.status.value,
                 "weight": weights.get(e.configuration, 0.0),
+                "hyperparameters": main_hyperparameters(e.configuration),
                 "id": e.configuration.id,
                 "origin": e.origin,
                 "reason": e.reason,
             }
         )
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def main_hyperparameters(configuration: Configuration) -> str:
+    """Return the main choices of a configuration in one short text.
+
+    >>> main_hyperparameters(Configuration({"model": "ridge", "model:ridge:alpha": 0.12345, "selection": "none"}))
+    'alpha=0.123'
+    """
+    own = configuration.of(f"model:{configuration.family}")
+    ordered = sorted(own, key=lambda name: (_MAIN.index(name) if name in _MAIN else len(_MAIN), name))
+    parts = [f"{name}={_short(own[name])}" for name in ordered[:_MAX_SHOWN]]
+    parts += [str(configuration[s]) for s in _STEPS if configuration.get(s, "none") != "none"]
+    return ", ".join(parts)
+
+
+def _short(value: Value) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _predict_milliseconds(evaluation: Evaluation, fold_rows: Sequence[int]) -> float:
+    """Return the median over the folds of the milliseconds for 1,000 rows."""
+    known = [(r.predict_seconds, fold_rows[f]) for f, r in evaluation.folds.items() if 0 <= f < len(fold_rows)]
+    return float(np.median([1e6 * seconds / n_rows for seconds, n_rows in known])) if known else float("nan")
 
 
 def make_cv_results(history: RunHistory, n_splits: int) -> dict[str, Any]:

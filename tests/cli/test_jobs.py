@@ -42,7 +42,8 @@ def test_status_and_results_by_the_file_and_by_the_queue(shell, tmp_path):
         states = json.loads(shell("status", place, "--json")[1])
         assert [job["state"] for job in states.values()] == ["finished", "finished"]
         code, out, err = shell("results", place)
-        assert out.splitlines()[0].split() == ["job", "state", "metric", "test_score", "search_score", "seconds"]
+        names = ["job", "state", "metric", "expected_score", "test_score", "search_score", "seconds"]
+        assert out.splitlines()[0].split() == names
         assert len(out.splitlines()) == 3
         assert err.startswith("automl: the summary and the folders of the jobs are in '")
     assert list(pd.read_csv(io.StringIO(shell("results", "jobs.yaml", "--csv")[1]))["test_score"]) == [0.5, 0.5]

@@ -56,9 +56,12 @@ def cancer(tmp_path_factory):
 def test_fit_shows_the_leaderboard_and_where_the_model_is_saved(cancer):
     folder, done = cancer
     assert "classification of 'target'" in done.stderr
-    assert "max_trials reached; 2 configurations; best roc auc" in done.stderr
+    assert "max_trials reached; 2 configurations; " in done.stderr
     assert "saved to 'model'" in done.stderr
-    head, *rows = done.stdout.splitlines()
+    expected, direction, head, *rows = done.stdout.splitlines()
+    assert expected.startswith("expected ROC AUC on new rows: ")
+    assert f"automl: {expected}" in done.stderr.splitlines()
+    assert direction == "score: ROC AUC; greater is better"
     assert head.split()[:3] == ["rank", "family", "score"]
     assert {row.split()[1] for row in rows} <= {"random_forest", "logistic_regression"}
     assert len(automl.load(folder / "model").leaderboard_) == len(rows) == 2
@@ -85,7 +88,7 @@ def test_probabilities_go_to_a_file_one_column_a_class(cancer, call):
 
 def test_the_leaderboard_of_a_saved_model_in_text_and_as_csv(cancer, call):
     folder, _ = cancer
-    assert len(call("leaderboard", folder / "model", "--rows", "1")[1].splitlines()) == 3
+    assert len(call("leaderboard", folder / "model", "--rows", "1")[1].splitlines()) == 5
     board = pd.read_csv(io.StringIO(call("leaderboard", folder / "model", "--csv")[1]))
     assert board["weight"].sum() == pytest.approx(1)
     assert board["score"].is_monotonic_decreasing

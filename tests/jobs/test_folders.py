@@ -30,7 +30,14 @@ def test_the_history_that_is_kept_is_of_the_table_that_the_model_was_fitted_on(t
         search = folder.search(f"{number:016x}")
         search.mkdir(parents=True)
         (search / "history.jsonl").write_text('{"of": "another table"}\n')
-    assert list(automl.run_jobs(description)["state"]) == ["finished"]
+    summary = automl.run_jobs(description)
+    assert list(summary["state"]) == ["finished"]
+    names = ["expected_score", "expected_low", "expected_high"]
+    score, low, high = (float(summary[name][0]) for name in names)
+    assert 0.9 < low < score < high <= 1
+    result = json.loads((folder.final / "result.json").read_text())
+    assert [result[name] for name in names] == [score, low, high]
+    assert (pd.read_csv(tmp_path / "results" / "summary.csv")[names] == [score, low, high]).all(axis=None)
     history = [json.loads(line) for line in (folder.final / "history.jsonl").read_text().splitlines()]
     assert len(history) == 2
     assert all("configuration" in line for line in history)

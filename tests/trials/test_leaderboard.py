@@ -30,3 +30,10 @@ def test_a_history_holds_the_results_in_the_order_in_which_trials_ended():
     assert list(history) == results
     assert len(history) == 3
     assert repr(history) == "<RunHistory of 3 trials on 2 configurations>"
+
+
+def test_a_row_has_the_main_hyperparameters_and_the_milliseconds_for_1000_rows():
+    board = make_leaderboard(RunHistory([_result(2, {0: -1.0, 1: -0.8})]), {}, fold_rows=(100, 50))
+    assert "max_depth=2" in board["hyperparameters"][0]
+    assert board["predict_milliseconds"][0] == 0
+    assert make_leaderboard(RunHistory([_result(2, {0: -1.0})]), {})["predict_milliseconds"].isna().all()

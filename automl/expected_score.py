@@ -1,0 +1,105 @@
+"""The expected score of a fitted estimator on new rows: computed within the budget, as numbers, and in one line."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from typing import Any
+
+from automl.ensemble.estimate import Estimate, OutOfFoldRecord, estimate_score, estimate_score_before
+from automl.search.budget import Budget
+from automl.task.metric_words import MetricWords
+from automl.trials.candidates import rank
+from automl.trials.history import RunHistory
+
+logger = logging.getLogger("automl")
+
+_SHARE = 0.03  # of the budget
+_SHARE_LEFT = 0.8  # of the seconds that are left
+_SECONDS_AFTER_INTERRUPT = 1.0
+
+
+def estimate_in_budget(estimator: Any, budget: Budget) -> None:
+    """Replace the record of a fitted estimator by its estimate, if the metric is fast and the time suffices.
+
+    Otherwise `estimate_` computes it when it is read. Without a time budget, nothing depends on the clock, and the
+    estimate is computed now only if it is shown.
+    """
+    record = vars(estimator).get("_estimate")
+    if not isinstance(record, OutOfFoldRecord) or record.metric.fast is None:
+        return
+    seconds = math.inf
+    if budget.seconds is not None:
+        seconds = min(_SHARE * budget.seconds, _SHARE_LEFT * (budget.deadline - time.monotonic()))
+    elif estimator.verbose <= 0:
+        return
+    if estimator.stop_reason_ == "interrupted":
+        seconds = min(seconds, _SECONDS_AFTER_INTERRUPT)
+    try:
+        estimate = estimate_score_before(record, time.monotonic() + seconds)
+    except KeyboardInterrupt:  # the estimator is complete
+        logger.warning("interrupted: estimate_ is computed when it is read")
+        return
+    if estimate is not None:
+        estimator._estimate = estimate
+
+
+def known_estimate(estimator: Any) -> Estimate | None:
+    """Return the estimate of a fitted estimator; a fast metric gives it in some seconds.
+
+    Returns
+    -------
+    Estimate or None
+        None where the metric is slow and the estimate is not yet computed, where the rows are in the order of time,
+        and where the estimator has none.
+    """
+    known = getattr(estimator, "_estimate", None)
+    if isinstance(known, OutOfFoldRecord) and known.metric.fast is not None:
+        known = estimator._estimate = estimate_score(known)
+    return known if isinstance(known, Estimate) and math.isfinite(known.score) else None
+
+
+def expected_score_fields(estimator: Any) -> dict[str, float | None]:
+    """Return the expected score and the ends of its interval, in scikit-learn's sign; None where there is none."""
+    known = known_estimate(estimator)
+    values = {"expected_score": "score", "expected_low": "low", "expected_high": "high"}
+    return {
+        name: None if known is None or not math.isfinite(value := getattr(known, field)) else float(value)
+        for name, field in values.items()
+    }
+
+
+def expected_score_line(estimator: Any) -> str:
+    """Return one line with the expected score on new rows, and beside it the best score of the search.
+
+    The line is empty where the estimate is not known. This function computes nothing slow; see `known_estimate`.
+    """
+    attributes = vars(estimator)
+    if "_estimate" not in attributes or "_metric" not in attributes:
+        return ""
+    words = MetricWords.of(estimator._metric.name)
+    known = attributes["_estimate"]
+    best = _best_of_search(attributes.get("history_"), words)
+    if known is None:
+        since = "scores on older rows say little about the future"
+        return f"no expected score on new rows, because the rows are in the order of time and {since}; {best}"
+    if not isinstance(known, Estimate) or not math.isfinite(known.score):
+        return ""
+    interval = "no interval"
+    if math.isfinite(known.low):
+        interval = f"{known.level:.0%} interval {words.interval_text(known.low, known.high)}"
+    return f"expected {words.name} on new rows: {words.text(known.score)} ({interval}; {words.direction}); {best}"
+
+
+def _best_of_search(history: RunHistory | None, words: MetricWords) -> str:
+    """Return the best score of the search, and why it is optimistic."""
+    ranked = [] if history is None else rank(history, usable_only=False, most_folds_first=True)
+    scored = [e for e in ranked if e.folds]
+    if not scored:
+        return "the best score of the search is not known"
+    best = words.text(-scored[0].mean_loss)
+    if len(scored) == 1:
+        return f"the only configuration of the search has {best}"
+    extreme = "lowest" if words.is_loss else "highest"
+    return f"best single configuration in the search: {best}, optimistic as the {extreme} of {len(scored)} scores"

@@ -1,0 +1,70 @@
+"""The scores of the members of a fitted ensemble on rows with known labels."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+from sklearn.utils.validation import check_is_fitted
+
+from automl.ensemble.selection import Ensemble, FoldBag
+from automl.task.own_objects import check_loaded
+
+
+class MemberScores:
+    """The method `score_members` of both estimators."""
+
+    _ensemble: Ensemble
+    scorer_: Any
+
+    def score_members(self, X: Any, y: Any, sample_weight: Any = None) -> pd.DataFrame:
+        """
+        Return the leaderboard with the scores of the members of the ensemble on rows with known labels.
+
+        Only the members have models. Each one predicts with its own models, without calibration and without a tuned
+        decision threshold. ``scorer_(estimator, X, y)`` is the score of the whole ensemble.
+
+        Parameters
+        ----------
+        X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+            Rows that the search has not seen, with the columns of the training table.
+        y : array-like of shape (n_samples,)
+            The target of these rows.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows.
+
+        Returns
+        -------
+        DataFrame
+            `leaderboard_` with a further column ``test_score`` after ``score``: the score by ``scorer_``, greater is
+            better; NaN for configurations that are not in the ensemble.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0)
+        >>> reg.fit(X[:300], y[:300]).score_members(X[300:], y[300:])[["family", "test_score"]].round(-1)
+          family  test_score
+        0  ridge       -50.0
+        """
+        check_is_fitted(self, "_ensemble")
+        board: pd.DataFrame = getattr(self, "leaderboard_")  # noqa: B009  a property of the other base class
+        check_loaded({"scoring": self.scorer_})
+        weight = {} if sample_weight is None else {"sample_weight": sample_weight}
+        scores = {
+            bag.configuration.id: float(self.scorer_(_alone(self, bag), X, y, **weight)) for bag in self._ensemble.bags
+        }
+        board.insert(list(board.columns).index("score") + 1, "test_score", board["id"].map(scores).astype(float))
+        return board
+
+
+def _alone(estimator: Any, bag: FoldBag) -> Any:
+    """Return a copy of a fitted estimator whose ensemble has a single member."""
+    alone = copy.copy(estimator)
+    members = [replace(bag, weight=1.0)]
+    alone._ensemble = replace(estimator._ensemble, bags=members, calibration=None, decision_weights=None)
+    return alone

@@ -1,0 +1,71 @@
+"""Metrics in words: the name that people know, and which direction is better."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+_SPELLING = {"roc": "ROC", "auc": "AUC", "r2": "R2", "d2": "D2", "f1": "F1"}
+_OWN = re.compile(r"make_scorer\((\w+)")
+
+
+@dataclass(frozen=True)
+class MetricWords:
+    """A metric as people read it.
+
+    A scorer returns scores: greater is better. Scorers of losses negate the loss, and scikit-learn calls them
+    ``neg_...``. People read the loss itself, without the sign.
+
+    Attributes
+    ----------
+    scorer : str
+        Name of the scorer.
+    name : str
+        Name of the metric, for example "log loss".
+    is_loss : bool
+        Whether the metric is a loss: `shown` changes the sign of the scores, and lower is better.
+
+    Examples
+    --------
+    >>> words = MetricWords.of("neg_log_loss")
+    >>> words.name, words.shown(-0.25), words.direction
+    ('log loss', 0.25, 'lower is better')
+    """
+
+    scorer: str
+    name: str
+    is_loss: bool
+
+    @classmethod
+    def of(cls, scorer: str) -> Self:
+        """Return the words for the name of a scorer, or for the text of a scorer that `make_scorer` has made."""
+        own = _OWN.match(scorer)
+        name = scorer.removeprefix("neg_") if own is None else own[1]
+        is_loss = scorer.startswith("neg_") if own is None else "greater_is_better=False" in scorer
+        return cls(scorer, " ".join(_SPELLING.get(word, word) for word in name.split("_") if word), is_loss)
+
+    @property
+    def direction(self) -> str:
+        """The direction of better values of the metric, in words."""
+        return "lower is better" if self.is_loss else "greater is better"
+
+    def shown(self, score: float) -> float:
+        """Return the value of the metric for a score."""
+        return -score if self.is_loss else score
+
+    def text(self, score: float) -> str:
+        """Return the value of the metric for a score, rounded to four digits."""
+        return f"{self.shown(score):.4g}"
+
+    def interval_text(self, low: float, high: float) -> str:
+        """Return the interval of the metric for the ends of an interval of scores, the smaller end first."""
+        ends = sorted((self.shown(low), self.shown(high)))
+        return f"{ends[0]:.4g} to {ends[1]:.4g}"
+
+    @property
+    def scores_text(self) -> str:
+        """Say what a table of scores holds, and which direction is better."""
+        if not self.is_loss:
+            return f"score: {self.name}; greater is better"
+        return f"score: the negative {self.name}, so that greater is better: a score of -0.5 means a {self.name} of 0.5"

@@ -1,0 +1,128 @@
+"""The expected score: computed within the budget, and the same number in each place; the scores of the members."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import time
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.metrics import make_scorer
+from sklearn.model_selection import TimeSeriesSplit
+
+import automl
+from automl import AutoMLClassifier, AutoMLRegressor
+from tests.factories import FAST
+
+CANCER = load_breast_cancer(return_X_y=True)
+DIABETES = load_diabetes(return_X_y=True)
+TINY = {**FAST, "max_trials": 2}
+
+
+def fit_and_log(caplog, estimator, X, y):
+    """Return the fitted estimator and the lines that its fit has logged."""
+    caplog.clear()
+    with caplog.at_level(logging.INFO, logger="automl"):
+        estimator.fit(X, y)
+    return estimator, [record.getMessage() for record in caplog.records if record.name == "automl"]
+
+
+def numbers(line):
+    """Return the expected score and the ends of its interval in a line."""
+    found = re.search(r"on new rows: ([\d.]+) \(95% interval ([\d.]+) to ([\d.]+); ", line)
+    return [float(number) for number in found.groups()]
+
+
+@pytest.fixture(scope="module")
+def clf():
+    return AutoMLClassifier(**FAST).fit(CANCER[0][:300], CANCER[1][:300])
+
+
+def test_the_last_line_of_a_fit_is_the_expected_score_beside_the_best_of_the_search(caplog):
+    clf, lines = fit_and_log(caplog, AutoMLClassifier(**TINY | {"verbose": 1}), CANCER[0][:200], CANCER[1][:200])
+    estimate = clf.estimate_
+    assert numbers(lines[-1]) == pytest.approx([estimate.score, estimate.low, estimate.high], rel=1e-3)
+    assert lines[-1].startswith("expected ROC AUC on new rows: ")
+    assert "greater is better" in lines[-1]
+    best = f"best single configuration in the search: {clf.best_score_:.4g}, optimistic as the highest of 2 scores"
+    assert lines[-1].endswith(best)
+    assert lines[-2].startswith("max_trials reached; 2 configurations; ")
+    assert "best" not in lines[-2]
+
+
+def test_a_loss_is_positive_and_its_interval_begins_with_the_smaller_end(caplog):
+    reg, lines = fit_and_log(caplog, AutoMLRegressor(**TINY | {"verbose": 1}), *DIABETES)
+    score, low, high = numbers(lines[-1])
+    assert 0 < low < score < high
+    assert score == pytest.approx(-reg.estimate_.score, rel=1e-3)
+    assert "expected root mean squared error on new rows: " in lines[-1]
+    assert "lower is better" in lines[-1]
+    assert "lowest of" in lines[-1]
+
+
+def test_rows_in_the_order_of_time_have_no_expected_score_and_the_line_says_so(caplog):
+    settings = TINY | {"verbose": 1, "cv": TimeSeriesSplit(3), "include": ["ridge"]}
+    reg, lines = fit_and_log(caplog, AutoMLRegressor(**settings), *DIABETES)
+    assert lines[-1].startswith("no expected score on new rows, because the rows are in the order of time")
+    assert not hasattr(reg, "estimate_")
+
+
+def mean_error(y_true, y_predicted):
+    return float(np.mean(np.abs(y_true - y_predicted)))
+
+
+def test_a_slow_scorer_has_no_line_and_its_estimate_is_computed_when_it_is_read(caplog):
+    scorer = make_scorer(mean_error, greater_is_better=False)
+    settings = TINY | {"verbose": 1, "scoring": scorer, "include": ["ridge"], "max_trials": 1}
+    reg, lines = fit_and_log(caplog, AutoMLRegressor(**settings), DIABETES[0][:80], DIABETES[1][:80])
+    assert re.fullmatch(
+        r"max_trials reached; 1 configuration; best mean error [\d.]+ on 3 of 3 folds; [\d.]+ s", lines[-1]
+    )
+    assert "<" not in lines[0]
+    assert reg.estimate_.score < 0
+
+
+def test_verbose_changes_nothing_in_a_run_that_repeats(clf):
+    shown = AutoMLClassifier(**FAST | {"verbose": 1}).fit(CANCER[0][:300], CANCER[1][:300])
+    assert shown.estimate_ == clf.estimate_
+
+
+@pytest.mark.alone
+def test_a_fit_with_a_time_budget_has_computed_its_estimate():
+    clf = AutoMLClassifier(**FAST | {"time_budget": 60}).fit(*CANCER)
+    start = time.monotonic()
+    assert np.isfinite(clf.estimate_.low)
+    assert time.monotonic() - start < 0.01  # it was computed within the fit
+
+
+def test_the_card_and_the_manifest_of_a_saved_model_hold_the_same_number(clf, tmp_path):
+    clf.save(tmp_path / "model")
+    estimate = clf.estimate_
+    score = f"{estimate.score:.4g}"
+    assert f"Expected ROC AUC on new rows: {score} (95% interval" in (tmp_path / "model" / "README.md").read_text()
+    assert json.loads((tmp_path / "model" / "manifest.json").read_text())["expected_score"]["low"] == estimate.low
+    assert automl.load(tmp_path / "model").estimate_ == estimate
+
+
+# --- the leaderboard
+
+
+def test_the_leaderboard_has_prediction_times_and_the_main_hyperparameters(clf):
+    board = clf.leaderboard_
+    assert (board["predict_milliseconds"] > 0).all()
+    assert board["hyperparameters"].str.match(r"penalty=\w+, C=[\d.]+").all()
+
+
+def test_members_are_scored_on_other_rows(clf):
+    X, y = CANCER[0][300:], CANCER[1][300:]
+    board = clf.score_members(X, y)
+    assert list(board.columns).index("test_score") == list(board.columns).index("score") + 1
+    members = board["weight"] > 0
+    assert board.loc[members, "test_score"].between(0.8, 1).all()
+    assert board.loc[~members, "test_score"].isna().all()
+    assert "test_score" not in clf.leaderboard_
+    if members.sum() == 1:
+        assert board["test_score"].iloc[0] == pytest.approx(clf.scorer_(clf, X, y), abs=0.02)
