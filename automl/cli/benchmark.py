@@ -35,6 +35,7 @@ from automl.task.target import TaskName, find_label, guess_task, split_target
 if TYPE_CHECKING:
     import pandas as pd
 
+    from automl.comparison.cross_validation import NestedResult
     from automl.task.text_files import FileOptions
 
 _FOLDS = "Outer folds"  # a group of options in --help
@@ -135,7 +136,7 @@ def benchmark(
         named = _by_name(tables)
         for path in named.values():  # check all tables before the first fit
             make_plan(_request(path, options), seed=0)
-        done: dict[str, pd.DataFrame] = {}
+        done: dict[str, NestedResult] = {}
         failures = []
         for i, (name, path) in enumerate(named.items()):
             write_message(verbose, f"table {i + 1} of {len(named)}: {path}")
@@ -149,7 +150,7 @@ def benchmark(
                 if len(named) > 1:
                     write_message(verbose, f"note: {failures[-1]}")
                 continue
-            done[name] = result.scores
+            done[name] = result
             _save(out, done, options, verbose=verbose if len(done) + len(failures) == len(named) else 0)
         if not done:
             raise NothingFittedError(failures[0])
@@ -282,11 +283,11 @@ def _by_name(tables: Sequence[Path]) -> dict[str, Path]:
     return named
 
 
-def _save(out: Path, done: dict[str, pd.DataFrame], options: _Options, verbose: int) -> None:
+def _save(out: Path, done: dict[str, NestedResult], options: _Options, verbose: int) -> None:
     """Write the results so far as tables and plots, and show them if `verbose` is above 0."""
     from automl.comparison.report import BenchmarkReport
 
-    report = BenchmarkReport.from_scores(done, by_metric=bool(options.scoring))
+    report = BenchmarkReport.from_results(done, by_metric=bool(options.scoring))
     report.write(out)
     if verbose:
         report.show()

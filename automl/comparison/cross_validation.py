@@ -22,10 +22,19 @@ from sklearn.metrics import check_scoring
 from sklearn.pipeline import Pipeline
 from sklearn.utils import check_random_state
 
+from automl.comparison.fold_details import (
+    chosen_configuration,
+    coverage,
+    fold_estimate,
+    fold_predictions,
+    tabulate_folds,
+    tabulate_predictions,
+)
 from automl.comparison.fold_store import FoldScores, FoldStore
 from automl.comparison.folds import compare_folds
 from automl.comparison.plan import Plan, Request, fit_keyword, make_plan
 from automl.errors import FoldFailedWarning, InvalidInputError, NothingFittedError
+from automl.fit_log import attach_handler, detach_handler
 
 logger = logging.getLogger("automl")
 
@@ -45,6 +54,14 @@ class NestedResult:
         ``score`` (in scikit-learn's sign: greater is better; NaN if the estimator has no score there),
         ``fit_seconds``, ``score_seconds``, ``n_train`` and ``n_test`` (numbers of rows), and ``reason`` (why there is
         no score; empty if there is one).
+    folds : DataFrame, optional
+        One row for each estimator and outer fold. The columns are ``estimator``, ``fold``, ``configuration`` (the best
+        hyperparameters, if the estimator is a search), and for estimators with an `estimate_` its ``metric``,
+        ``expected``, ``low``, ``high`` and ``level``, the ``outer_score`` by this metric on the rows of the outer fold,
+        and ``covered`` (whether the outer score is inside the interval).
+    predictions : DataFrame, optional
+        One row for each estimator and scored row. The columns are ``estimator``, ``fold``, ``row`` (position in the
+        table), ``truth``, ``prediction``, and for classifiers one column ``probability_<label>`` for each label.
 
     See Also
     --------
@@ -65,6 +82,8 @@ class NestedResult:
     """
 
     scores: pd.DataFrame
+    folds: pd.DataFrame | None = None
+    predictions: pd.DataFrame | None = None
 
     def summary(self) -> pd.DataFrame:
         """Return the mean score and its spread for each metric and estimator.
@@ -77,7 +96,10 @@ class NestedResult:
         DataFrame
             One row for each metric and estimator. The columns are ``metric`` and ``estimator``; ``mean``, ``std``
             (standard deviation between folds), ``min`` and ``max`` of the scores; ``folds`` and ``failed`` (numbers of
-            folds with and without a score); and ``fit_seconds`` (mean over the folds).
+            folds with and without a score); ``fit_seconds`` (mean over the folds); and ``coverage``, the share of outer
+            folds whose score is inside the interval of `estimate_` (NaN for other estimators and metrics). The interval
+            is for the score on many new rows. The score on a small outer fold varies more, so that the coverage may be
+            below the level of the interval.
 
         Examples
         --------
@@ -94,6 +116,9 @@ class NestedResult:
         table["failed"] = table.pop("size") - table["folds"]
         table["fit_seconds"] = by["fit_seconds"].mean()
         table = table.reset_index()
+        shares = {} if self.folds is None else coverage(self.folds)
+        keys = zip(table["metric"], table["estimator"], strict=True)
+        table["coverage"] = [shares.get(key, np.nan) for key in keys]
         place = {metric: i for i, metric in enumerate(self.scores["metric"].unique())}
         order = pd.DataFrame(
             {"metric": table["metric"].map(place), "failed": table["failed"] > 0, "mean": -table["mean"]}
@@ -189,18 +214,19 @@ def nested_cross_validate(
         The class of interest of two classes, for scorers of one class such as "f1". None means the label 1, or the
         second class if no label is 1. Estimators keep a parameter of this name.
     store : str or path-like, optional
-        Folder of a fold store, which gets the scores of each fold when the fold ends. A second call with the same
-        arguments goes on where the first call stopped, and runs folds again that failed. It may have other
-        estimators in addition. One call at a time may use the folder.
+        Folder of a fold store, which gets the scores and predictions of each fold when the fold ends. A second call
+        with the same arguments goes on where the first call stopped, and runs folds again that failed. It may have
+        other estimators in addition. One call at a time may use the folder.
     random_state : int, RandomState or None, default=None
         Seed of shuffled outer folds and of the estimators. With a `store`, None takes the seed of the first call.
     verbose : int, default=1
-        Messages: 0 writes only warnings, 1 writes a line for each fold.
+        Messages: 0 writes only warnings, 1 writes a line for each fold to standard error, or to the logger ``automl``
+        if you have configured logging.
 
     Returns
     -------
     NestedResult
-        The attribute `scores`, and the methods `summary` and `compare`.
+        The attributes `scores`, `folds` and `predictions`, and the methods `summary` and `compare`.
 
     Raises
     ------
@@ -243,23 +269,28 @@ def nested_cross_validate(
     fold_store = None if store is None else FoldStore(Path(store))
     seed = _seed(random_state, fold_store)
     plan = make_plan(Request(estimators, X, y, outer_cv, scoring, groups, sample_weight, positive_label), seed)
-    if fold_store is None:
-        scores = _run_folds(plan, {}, None, verbose)
-    else:
-        with fold_store.open(plan) as known:
-            scores = _run_folds(plan, known, fold_store, verbose)
+    handler = attach_handler(verbose) if verbose > 0 else None
+    try:
+        if fold_store is None:
+            results = _run_folds(plan, {}, None, verbose)
+        else:
+            with fold_store.open(plan) as known:
+                results = _run_folds(plan, known, fold_store, verbose)
+    finally:
+        detach_handler(handler)
+    scores = _tabulate(plan, results)
     if scores["score"].isna().all():
         raise NothingFittedError(
             f"no estimator has a score on any of {len(plan.folds)} outer folds; the first reason: "
             f"{scores['reason'].iloc[0]}"
         )
-    return NestedResult(scores)
+    return NestedResult(scores, tabulate_folds(plan, results), tabulate_predictions(plan, results))
 
 
 def _run_folds(
     plan: Plan, known: Mapping[tuple[str, int], FoldScores], fold_store: FoldStore | None, verbose: int
-) -> pd.DataFrame:
-    """Run the folds that are not yet known, and return the scores of all folds."""
+) -> dict[tuple[str, int], FoldScores]:
+    """Run the folds that are not yet known, and return the results of all folds."""
     log = _make_log(verbose)
     if fold_store is not None and known:
         log(f"store '{fold_store.folder}': {len(known)} results are there already")
@@ -281,7 +312,7 @@ def _run_folds(
                 FoldFailedWarning,
                 stacklevel=3,
             )
-    return _tabulate(plan, results)
+    return results
 
 
 def run_fold(plan: Plan, name: str, fold: int) -> FoldScores:
@@ -304,21 +335,31 @@ def run_fold(plan: Plan, name: str, fold: int) -> FoldScores:
     last = estimator[-1] if isinstance(estimator, Pipeline) else estimator
     if getattr(last, "stop_reason_", "") == "interrupted":
         raise KeyboardInterrupt("a search was interrupted, so its fold does not count")
+    X, y = _take(plan.X, test), plan.y[test]
+    weight = {} if plan.sample_weight is None else {"sample_weight": plan.sample_weight[test]}
     reasons = {}
-    for metric, value in _score(plan, estimator, test).items():
+    for metric, value in _score(plan, estimator, X, y, weight).items():
         if isinstance(value, str):
             reasons[metric] = " ".join(value.strip().splitlines()[-1].split())
         elif not isinstance(value, Real) or not np.isfinite(float(value)):
             reasons[metric] = f"{metric} is {value} on this fold"
         else:
             scores[metric] = float(value)
-    return FoldScores(name, fold, scores, reasons, fitted - start, time.perf_counter() - fitted)
+    return FoldScores(
+        estimator=name,
+        fold=fold,
+        scores=scores,
+        reasons=reasons,
+        fit_seconds=fitted - start,
+        score_seconds=time.perf_counter() - fitted,
+        configuration=chosen_configuration(last),
+        estimate=fold_estimate(plan, estimator, last, scores, X, y, weight),
+        predictions=fold_predictions(plan, estimator, X),
+    )
 
 
-def _score(plan: Plan, estimator: Any, test: Rows) -> dict[str, Any]:
+def _score(plan: Plan, estimator: Any, X: Any, y: Any, weight: Mapping[str, Any]) -> dict[str, Any]:
     """Return the score of each metric; for a metric that fails, the text of its traceback."""
-    X, y = _take(plan.X, test), plan.y[test]
-    weight = {} if plan.sample_weight is None else {"sample_weight": plan.sample_weight[test]}
 
     def score(scorers: dict[str, Any]) -> dict[str, Any]:
         return dict(check_scoring(estimator, scoring=scorers, raise_exc=False)(estimator, X, y, **weight))

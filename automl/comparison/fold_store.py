@@ -1,4 +1,4 @@
-"""The fold store: scores of outer folds on disk, so that a nested cross-validation can go on where it stopped."""
+"""The fold store: results of outer folds on disk, so that a nested cross-validation can go on where it stopped."""
 
 from __future__ import annotations
 
@@ -6,19 +6,26 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields, replace
 from numbers import Real
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
+import numpy as np
 from filelock import Timeout
+from numpy.typing import NDArray
 
 from automl.comparison.plan import Plan
 from automl.errors import InvalidInputError
 from automl.trials.fingerprint import digest, estimator_fingerprint, scorer_fingerprint, table_fingerprint
-from meta_db.files import lock_file, write_text
+from meta_db.files import lock_file, replace_file, write_text
 
-FORMAT = 2  # the first format had no number
+Array = NDArray[Any]
+
+FORMAT = 3  # the first format had no number
+_READABLE = (2, 3)  # format 2 has no predictions, configurations and estimates
+_PREDICTIONS = "predictions"  # folder with one file for each estimator and outer fold
 _CHANGES = {
     "seed": "another seed (random_state)",
     "table": "another table",
@@ -28,8 +35,24 @@ _CHANGES = {
 
 
 @dataclass(frozen=True)
+class FoldPredictions:
+    """The predictions of one estimator for the scored rows of one outer fold.
+
+    Attributes
+    ----------
+    prediction : ndarray of shape (n_test,)
+        Places of the labels in the sorted labels of the target, -1 for another label; values for regression.
+    probabilities : ndarray of shape (n_test, n_classes) or None
+        None for regression, and for classifiers without `predict_proba`.
+    """
+
+    prediction: Array
+    probabilities: Array | None
+
+
+@dataclass(frozen=True)
 class FoldScores:
-    """The scores of one estimator on one outer fold.
+    """The scores of one estimator on one outer fold, and what its search has chosen and expected there.
 
     Attributes
     ----------
@@ -43,6 +66,13 @@ class FoldScores:
         The reason for each score that is missing.
     fit_seconds, score_seconds : float
         Seconds for the fit and for the scores.
+    configuration : dict or None
+        The best hyperparameters (`best_params_`), if the estimator is a search.
+    estimate : dict or None
+        The `estimate_` of the estimator, if it has one: ``metric`` (its name), ``expected``, ``low``, ``high``,
+        ``level``, and ``outer_score``, the score by this metric on the scored rows of the outer fold.
+    predictions : FoldPredictions or None
+        None where the estimator has made none, or where the fold store has lost them.
     """
 
     estimator: str
@@ -51,6 +81,9 @@ class FoldScores:
     reasons: Mapping[str, str]
     fit_seconds: float
     score_seconds: float
+    configuration: Mapping[str, Any] | None = None
+    estimate: Mapping[str, Any] | None = None
+    predictions: FoldPredictions | None = field(default=None, compare=False)
 
     @property
     def failed(self) -> bool:
@@ -59,11 +92,12 @@ class FoldScores:
 
 
 class FoldStore:
-    """A folder with the scores of one nested cross-validation.
+    """A folder with the results of one nested cross-validation.
 
     The file ``about.json`` describes the table, the outer folds, the metrics and the seed. The file ``folds.jsonl`` has
-    one line for each estimator and outer fold, and only grows. While a call uses the folder, it holds a lock on the
-    file ``.lock``; the operating system frees the lock when the process ends.
+    one line for each estimator and outer fold, and only grows. The folder ``predictions`` has one file of NumPy's
+    format npz for each of them, without pickle, which is written before the line. While a call uses the folder, it
+    holds a lock on the file ``.lock``; the operating system frees the lock when the process ends.
 
     Parameters
     ----------
@@ -100,12 +134,18 @@ class FoldStore:
             self._make_folder()
         with self._locked():
             self._check_plan(plan)
-            yield self._read_results(plan.scorers)
+            known = self._read_results(plan.scorers)
+            yield {
+                (name, fold): replace(result, predictions=self._read_predictions(result, plan))
+                for (name, fold), result in known.items()
+            }
 
     def append(self, result: FoldScores) -> None:
-        """Add one line; the line has reached the disk when this method returns."""
-        line = asdict(result) | {"fingerprint": self._fingerprints[result.estimator]}
+        """Add the predictions and one line; they have reached the disk when this method returns."""
+        line = {each.name: getattr(result, each.name) for each in fields(result) if each.name != "predictions"}
+        line["fingerprint"] = self._fingerprints[result.estimator]
         try:
+            self._write_predictions(result)
             with self._lines_path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line, allow_nan=False) + "\n")
                 file.flush()
@@ -115,6 +155,28 @@ class FoldStore:
                 f"store '{self.folder}' cannot be written: {error}; it keeps the folds before this one: "
                 "make space on the disk and repeat the call"
             ) from error
+
+    def _predictions_path(self, result: FoldScores) -> Path:
+        return self.folder / _PREDICTIONS / f"{digest(result.estimator)}-{result.fold}.npz"
+
+    def _write_predictions(self, result: FoldScores) -> None:
+        if result.predictions is None:
+            return
+        arrays = {name: value for name, value in vars(result.predictions).items() if value is not None}
+        path = self._predictions_path(result)
+        path.parent.mkdir(exist_ok=True)
+        with replace_file(path) as partial, partial.open("wb") as file:
+            np.savez_compressed(file, **arrays)
+
+    def _read_predictions(self, result: FoldScores, plan: Plan) -> FoldPredictions | None:
+        """Return the predictions of a result; None where the file is missing or damaged, or has other rows."""
+        try:
+            with np.load(self._predictions_path(result), allow_pickle=False) as arrays:
+                found = FoldPredictions(arrays["prediction"], arrays.get("probabilities"))
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            return None
+        n_rows = len(plan.folds[result.fold][1]) if result.fold < len(plan.folds) else -1
+        return found if found.prediction.shape == (n_rows,) else None
 
     def _make_folder(self) -> None:
         if self.folder.exists() and not self.folder.is_dir():
@@ -134,7 +196,7 @@ class FoldStore:
 
     def _is_ours(self, path: Path) -> bool:
         """Whether a call wrote this file, which may have been killed before the folder was complete."""
-        known = path in (self._about_path, self._lines_path, self._lock_path)
+        known = path in (self._about_path, self._lines_path, self._lock_path, self.folder / _PREDICTIONS)
         return known or (path.name.startswith(".about.json.") and path.name.endswith(".partial"))
 
     @contextmanager
@@ -162,15 +224,14 @@ class FoldStore:
             "metrics": {name: scorer_fingerprint(scorer) for name, scorer in plan.scorers.items()},
         }
         before = self._read_about()  # again, because another call may have made it before this one had the lock
-        if before is None:
+        for name, difference in _CHANGES.items():
+            if before is not None and before.get(name) != now[name]:
+                raise self._refusal(difference)
+        if before is None or before["format"] != FORMAT:  # a version that reads only an older format must see that
             try:
                 write_text(self._about_path, json.dumps(now, indent=2))
             except OSError as error:
                 raise self._unwritable(error) from error
-            return
-        for name, difference in _CHANGES.items():
-            if before.get(name) != now[name]:
-                raise self._refusal(difference)
 
     def _read_about(self) -> dict[str, Any] | None:
         try:
@@ -186,7 +247,7 @@ class FoldStore:
                 f"store '{self.folder}': about.json of this folder is damaged, or nested_cross_validate did not write "
                 "it; name a new folder"
             )
-        if about.get("format") != FORMAT:
+        if about.get("format") not in _READABLE:
             number = about.get("format", 1)
             age = "newer" if isinstance(number, int) and number > FORMAT else "older"
             raise InvalidInputError(
@@ -228,13 +289,14 @@ class FoldStore:
 def _parse(line: bytes) -> tuple[FoldScores, str] | None:
     """Return the result and the estimator's fingerprint in a line; None for a damaged line."""
     try:
-        fields = json.loads(line)
-        fingerprint = str(fields.pop("fingerprint"))
-        result = FoldScores(**fields)
+        values = json.loads(line)
+        fingerprint = str(values.pop("fingerprint"))
+        result = FoldScores(**values)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
     kinds = {"estimator": str, "fold": int, "scores": dict, "reasons": dict, "fit_seconds": Real, "score_seconds": Real}
     sound = all(isinstance(getattr(result, name), kind) for name, kind in kinds.items())
+    sound = sound and all(isinstance(own, dict | None) for own in (result.configuration, result.estimate))
     return (result, fingerprint) if sound else None
 
 

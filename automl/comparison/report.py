@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -35,28 +36,30 @@ class BenchmarkReport:
     over_tables : dict of TableComparison
         One comparison over all tables for each metric, or one named "default metrics" if each table has a metric of its
         own. Empty if there is a single table or a single estimator.
+    folds : DataFrame
+        The chosen configuration and the estimate of each outer fold, as in `NestedResult`.
     """
 
     scores: pd.DataFrame
     summary: pd.DataFrame
     comparison: pd.DataFrame
     over_tables: Mapping[str, TableComparison]
+    folds: pd.DataFrame
 
     @classmethod
-    def from_scores(cls, done: Mapping[str, pd.DataFrame], by_metric: bool) -> Self:
+    def from_results(cls, results: Mapping[str, NestedResult], by_metric: bool) -> Self:
         """Make the report.
 
         Parameters
         ----------
-        done : dict of DataFrame
-            The scores of each table by its name.
+        results : dict of NestedResult
+            The result of each table by its name.
         by_metric : bool
             Whether all tables have the same metrics; else each table has a default metric of its own.
         """
-        results = {name: NestedResult(scores) for name, scores in done.items()}
-        scores = _stacked(done)
+        scores = _stacked({name: result.scores for name, result in results.items()})
         over: dict[str, TableComparison] = {}
-        if len(done) > 1 and scores["estimator"].nunique() > 1:
+        if len(results) > 1 and scores["estimator"].nunique() > 1:
             if by_metric or scores["metric"].nunique() == 1:
                 over = {str(metric): compare_over_tables(rows) for metric, rows in scores.groupby("metric", sort=False)}
             else:
@@ -66,6 +69,7 @@ class BenchmarkReport:
             summary=_stacked({name: result.summary() for name, result in results.items()}),
             comparison=_stacked({name: result.compare() for name, result in results.items()}),
             over_tables=over,
+            folds=_stacked({name: result.folds for name, result in results.items() if result.folds is not None}),
         )
 
     def write(self, folder: Path) -> None:
@@ -77,6 +81,8 @@ class BenchmarkReport:
             If a file cannot be written.
         """
         tables = {name: getattr(self, name) for name in ("scores", "summary", "comparison")}
+        texts = ["" if chosen is None else json.dumps(chosen) for chosen in self.folds["configuration"]]
+        tables["folds"] = self.folds.assign(configuration=texts)
         if self.over_tables:
             tables["pairs_over_tables"] = pd.concat(
                 [over.pairs.assign(compared=compared) for compared, over in self.over_tables.items()],
@@ -140,10 +146,12 @@ def _stacked(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 def _show_summary(console: Console, title: str, rows: pd.DataFrame) -> None:
     failed = ["failed"] if rows["failed"].any() else []
+    covered = ["coverage"] if rows["coverage"].notna().any() else []
     shown = rows.assign(**{"seconds per fit": _format(rows["fit_seconds"], "{:.1f}")})
+    shown["coverage"] = _format(rows["coverage"], "{:.0%}")
     for column in ("mean", "std"):
         shown[column] = _format(rows[column], "{:.4f}")
-    _show(console, title, shown[["estimator", "mean", "std", "folds", *failed, "seconds per fit"]])
+    _show(console, title, shown[["estimator", "mean", "std", "folds", *failed, *covered, "seconds per fit"]])
 
 
 def _show_pairs(console: Console, title: str, rows: pd.DataFrame) -> None:
