@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from pipelines.component import Component
 from pipelines.configuration import Configuration
-from pipelines.libraries import libraries_of
+from pipelines.libraries import missing_libraries, prediction_libraries
 from pipelines.models import MODELS
 from pipelines.steps.balancing import BALANCING
 from pipelines.steps.calibration import CALIBRATION
@@ -47,13 +47,24 @@ def get_component(step: str, name: str) -> Component:
     raise KeyError(f"step '{step}' has no component '{name}'; it has {known}")
 
 
+def components_of(configuration: Configuration) -> Iterator[Component]:
+    """Yield the components of a configuration."""
+    return (get_component(step, str(configuration[step])) for step in CATALOG if step in configuration)
+
+
 def required_libraries(configuration: Configuration) -> tuple[str, ...]:
-    """Return the libraries that a pipeline of a configuration imports, beside those that every pipeline needs.
+    """Return the libraries that a fitted pipeline needs to predict, beside those that every pipeline needs.
 
     Examples
     --------
-    >>> required_libraries(Configuration({"model": "tabm", "scaling": "standard"}))
-    ('torch',)
+    >>> [required_libraries(Configuration({"model": name})) for name in ("lightgbm", "tabm")]
+    [('lightgbm',), ()]
     """
-    components = (get_component(step, str(configuration[step])) for step in CATALOG if step in configuration)
-    return tuple(dict.fromkeys(library for component in components for library in libraries_of(component)))
+    found = (library for component in components_of(configuration) for library in prediction_libraries(component))
+    return tuple(dict.fromkeys(found))
+
+
+def missing_for_training(configuration: Configuration) -> tuple[str, ...]:
+    """Return the libraries that are not installed here and that the training of a configuration needs."""
+    found = (library for component in components_of(configuration) for library in missing_libraries(component))
+    return tuple(dict.fromkeys(found))

@@ -42,9 +42,9 @@ training stops at `FitContext.time_limit`.
 
 **Later, in the main process**: the fitted pipeline is read from a file and predicts as part of the ensemble. It must
 therefore be storable by `pipelines.storage`, give the same predictions afterwards, and not need the worker process or
-its device. `pipelines.storage` stores the attributes of Python objects, arrays and the boosters of the usual libraries
-without pickle. It refuses types that ``pipelines/storage/trusted.py`` does not list. An estimator must be picklable,
-too, because users pickle whole models.
+its device. It must import nothing but the modules of `Component.imports_to_predict`. `pipelines.storage` stores the
+attributes of Python objects, arrays and the boosters of the usual libraries without pickle. It refuses types that
+``pipelines/storage/trusted.py`` does not list. An estimator must be picklable, too, because users pickle whole models.
 
 The suites of `automl.testing` check these rules, and ``tests/contracts`` applies them to all components of the catalog.
 """
@@ -180,9 +180,12 @@ class Component:
     uses_device : bool
         Whether training runs on `FitContext.device`.
     imports : tuple of str
-        Modules that `fit` and `predict` need, beside the libraries that every component may import. A worker imports
-        them before the time limit of a trial starts. Where their libraries are not installed, the search space does
-        not contain the component.
+        Modules that `fit` needs, and `predict` right after it, beside the libraries that every component may import. A
+        worker imports them before the time limit of a trial starts. Where their libraries are not installed, the
+        search space does not contain the component.
+    prediction_imports : tuple of str or None
+        Modules that a fitted pipeline needs to predict in another process; None for those of `imports`. A saved model
+        names only the libraries of these modules.
     seconds : callable or None
         ``seconds(params, traits)`` guesses the seconds of one fit on ``traits.n_rows`` rows with one thread. Only
         models have it. The search uses it until it has measured seconds of its own.
@@ -204,5 +207,11 @@ class Component:
     fleet_varies: tuple[str, ...] = ()
     uses_device: bool = False
     imports: tuple[str, ...] = ()
+    prediction_imports: tuple[str, ...] | None = None
     seconds: Callable[[Mapping[str, Any], TableTraits], float] | None = None
     memory: Callable[[Mapping[str, Any], TableTraits], float] | None = None
+
+    @property
+    def imports_to_predict(self) -> tuple[str, ...]:
+        """Modules that a fitted pipeline needs to predict."""
+        return self.imports if self.prediction_imports is None else self.prediction_imports

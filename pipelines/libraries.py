@@ -6,6 +6,7 @@ may also be broken: LightGBM, for example, cannot be imported where the system h
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -21,22 +22,31 @@ class MissingLibraryError(ImportError):
     """A library is not installed, or cannot be imported; the message names it and the command that installs it."""
 
 
-def libraries_of(component: Component) -> tuple[str, ...]:
-    """Return the names of the libraries that a component imports, as pip knows them.
+def training_libraries(component: Component) -> tuple[str, ...]:
+    """Return the names of the libraries that the training of a component imports, as pip knows them.
 
     Examples
     --------
     >>> from pipelines.models.realmlp import COMPONENT
-    >>> libraries_of(COMPONENT)
-    ('torch',)
+    >>> training_libraries(COMPONENT), prediction_libraries(COMPONENT)
+    (('torch',), ())
     """
-    tops = (module.partition(".")[0] for module in component.imports)
+    return _libraries(component.imports)
+
+
+def prediction_libraries(component: Component) -> tuple[str, ...]:
+    """Return the names of the libraries that a fitted pipeline imports to predict."""
+    return _libraries(component.imports_to_predict)
+
+
+def _libraries(modules: Iterable[str]) -> tuple[str, ...]:
+    tops = (module.partition(".")[0] for module in modules)
     return tuple(dict.fromkeys(name for name in tops if name != _OWN))
 
 
 def missing_libraries(component: Component) -> tuple[str, ...]:
-    """Return the libraries of a component that are not installed. This imports nothing."""
-    return tuple(name for name in libraries_of(component) if not is_installed(name))
+    """Return the libraries that the training of a component lacks here. This imports nothing."""
+    return tuple(name for name in training_libraries(component) if not is_installed(name))
 
 
 def is_installed(library: str) -> bool:

@@ -7,6 +7,7 @@ import sys
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pytest
 from sklearn.datasets import load_iris
 
@@ -180,3 +181,59 @@ def test_a_device_needs_torch(tmp_path):
     arguments = json.dumps({"device": "cuda", "time_budget": None, "max_trials": 1})
     done = run(FIT, arguments, tmp_path / "model", folder=tmp_path, hidden=["torch"])
     assert "device='cuda' needs torch: torch is not installed" in done.stderr.strip().splitlines()[-1]
+
+
+NETWORKS = """
+import json, sys
+import numpy as np
+from automl import AutoMLClassifier, load
+from sklearn.datasets import load_iris
+X, y = load_iris(return_X_y=True)
+clf = AutoMLClassifier(time_budget=None, max_trials=1, include=[sys.argv[3]], n_jobs=1, cv=2, verbose=0, random_state=0)
+clf.fit(X, y)
+p = clf.predict_proba(X)
+clf.save(sys.argv[1], rows=True)
+assert (load(sys.argv[1]).predict_proba(X) == p).all()
+np.save(sys.argv[2], p)
+print("torch" in sys.modules)
+"""
+PREDICT = """
+import sys
+import numpy as np
+from automl import load
+from sklearn.datasets import load_iris
+X, y = load_iris(return_X_y=True)
+clf = load(sys.argv[1])
+np.save(sys.argv[2], clf.predict_proba(X))
+clf.best_pipeline_.predict(X)
+print("torch" in sys.modules)
+for arguments in ((), (X, y)) if len(sys.argv) > 3 else ():
+    try:
+        clf.refit(*arguments)
+    except Exception as error:
+        print(f"{type(error).__name__}: {error}")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("family", FAMILIES["torch"])
+def test_only_the_training_of_networks_needs_torch(family, tmp_path):
+    done = run(NETWORKS, tmp_path / "model", tmp_path / "p.npy", family, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == "False"
+    manifest = json.loads((tmp_path / "model" / "manifest.json").read_text())
+    assert manifest["libraries"] == []
+    assert "torch" not in manifest["versions"]
+    assert "torch" not in (tmp_path / "model" / "requirements.txt").read_text()
+    for hidden in ((), ("torch",)):
+        done = run(PREDICT, tmp_path / "model", tmp_path / "again.npy", *hidden, folder=tmp_path, hidden=hidden)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[0] == "False"
+        np.testing.assert_array_equal(np.load(tmp_path / "again.npy"), np.load(tmp_path / "p.npy"))
+    errors = done.stdout.splitlines()[1:]
+    assert len(errors) == 2
+    for error in errors:
+        assert error == (
+            f"InvalidInputError: refit trains {family} anew, which needs torch, and torch is not installed; install it "
+            "with: pip install torch"
+        )

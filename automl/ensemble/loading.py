@@ -18,9 +18,9 @@ import psutil
 
 from automl.ensemble.cost import typical_cost
 from automl.ensemble.selection import FoldBag, Member, choose_members, predicting_folds
-from automl.execute.evaluate import import_libraries
 from automl.trials.candidates import candidate_sets, rank
 from pipelines.catalog import get_component
+from pipelines.libraries import import_library
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -41,7 +41,7 @@ _LEADERS = 2  # best configurations that may become members when their last fold
 _GRACE_SHARE = 0.02  # of the budget, for reading models after the first one, also after the deadline
 _MEMORY_SHARE = 0.2  # of the free memory, which the models that are read during the search may take
 _SECONDS_PER_BYTE = 1e-8  # before any model of the family was read
-_IMPORT_SECONDS = {"torch": 2.0}  # of a library that is not imported yet; 0.5 for all others
+_IMPORT_SECONDS = 0.5  # of a library that is not imported yet
 _CHANGE_SHARE = 0.5  # of the seconds for all members, which are reserved for members that change at last
 _LEAST_SHARE = 0.1  # weight of a member, relative to the heaviest one, below which it is not read ahead
 
@@ -137,7 +137,7 @@ class ModelLoader:
             for evaluation in chosen:
                 if self._stopping:
                     return
-                import_libraries(evaluation.configuration.family)
+                _import_libraries(evaluation.configuration.family)
             for configuration, fold in wanted if reads else ():
                 n_bytes = self._bytes(configuration, fold)
                 if self._stopping or n_bytes > left:
@@ -153,7 +153,7 @@ class ModelLoader:
         """Return the model of a fold, which is read once."""
         if (known := self._models.get((configuration, fold))) is not None:
             return known
-        import_libraries(configuration.family)
+        _import_libraries(configuration.family)
         started = time.monotonic()
         model = self._artifacts.model(configuration, fold)
         seconds, n_bytes = self._read.get(configuration.family, (0.0, 0))
@@ -170,8 +170,20 @@ class ModelLoader:
         """Return the seconds that the reading of a model will take; `known` counts models that were read as 0."""
         if known and (configuration, fold) in self._models:
             return 0.0
-        missing = set(get_component("model", configuration.family).imports) - set(sys.modules)
-        imports = sum(_IMPORT_SECONDS.get(module, 0.5) for module in missing if "." not in module)
+        missing = set(get_component("model", configuration.family).imports_to_predict) - set(sys.modules)
+        imports = _IMPORT_SECONDS * sum("." not in module for module in missing)
         seconds, n_bytes = self._read.get(configuration.family, (0.0, 0))
         rate = seconds / n_bytes if n_bytes else _SECONDS_PER_BYTE
         return imports + rate * self._bytes(configuration, fold)
+
+
+def _import_libraries(family: str) -> None:
+    """Import the libraries that the models of a family need to predict.
+
+    Raises
+    ------
+    MissingLibraryError
+        If an import fails, for whatever reason; the message names the library.
+    """
+    for module in get_component("model", family).imports_to_predict:
+        import_library(module)

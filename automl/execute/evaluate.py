@@ -169,7 +169,7 @@ def _write_holdout_predictions(task: Task, trial: Trial, fold: int, model: Pipel
 
 
 def import_libraries(family: str) -> None:
-    """Import the libraries that the models of a family need, so that no limit and no forecast counts these seconds.
+    """Import the libraries that the training of a family needs, so that no limit and no forecast counts these seconds.
 
     Raises
     ------

@@ -6,14 +6,12 @@ import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
 
-from pipelines.libraries import is_installed
+from pipelines.nets.device import has_cuda
 
-_GPUS = Path("/proc/driver/nvidia/gpus")
 _FLEET = 16  # networks; on an H200 a step of 16 takes 1.7 to 1.9 times as long as a step of one
 _LIBRARIES = 350.0  # MiB that a worker uses before its first trial
 _WORKER_MEMORY = 600.0  # MiB for the libraries and a small table
@@ -57,15 +55,7 @@ def count_workers(n_jobs: int | None, n_cpus: int) -> int:
 
 def fleet_size(device: str) -> int:
     """Return how many networks of one shape should be trained together on a device."""
-    return _FLEET if device.startswith("cuda") or (device == "auto" and _has_cuda()) else 1
-
-
-def _has_cuda() -> bool:
-    """Return whether torch will find a GPU, without the seconds of its import."""
-    if os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1") or not any(_GPUS.glob("*")):
-        return False
-    torch = find_spec("torch") if is_installed("torch") else None
-    return any(any(Path(p, "lib").glob("*torch_cuda*")) for p in (torch and torch.submodule_search_locations) or ())
+    return _FLEET if device.startswith("cuda") or (device == "auto" and has_cuda()) else 1
 
 
 def available_memory() -> float:

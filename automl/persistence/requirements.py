@@ -20,7 +20,6 @@ OWN = "cash-automl"
 _OPTIONAL = frozenset({"catboost", "lightgbm", "openml", "pyarrow", "torch", "xgboost"})
 _WITHOUT_METADATA = ("scikit-learn", "numpy", "pandas", "scipy", "ConfigSpace")  # where the package runs from a folder
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
-_CPU_TORCH = "https://download.pytorch.org/whl/cpu"
 
 
 def model_libraries(estimator: Any) -> set[str]:
@@ -75,10 +74,7 @@ def server_requirements(libraries: Collection[str]) -> list[str]:
     ]
     versions: dict[str, Version] = {}
     _collect(direct, versions)
-    lines = [f"{name}=={version.public}" for name, version in sorted(versions.items())]
-    if "torch" in versions and versions["torch"].local == "cpu":
-        lines.insert(0, f"--extra-index-url {_CPU_TORCH}")
-    return lines
+    return [f"{name}=={version.public}" for name, version in sorted(versions.items())]
 
 
 def _collect(requirements: Iterable[Requirement], versions: dict[str, Version]) -> None:

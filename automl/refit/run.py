@@ -38,8 +38,10 @@ from automl.trials.artifacts import Artifacts
 from automl.trials.temporary_folder import disk_errors, temporary_folder
 from automl.trials.trial import FoldResult, Trial
 from pipelines.build import fits_together
+from pipelines.catalog import missing_for_training
 from pipelines.component import task_type
 from pipelines.configuration import Configuration
+from pipelines.libraries import install
 from pipelines.space import SpaceError, build_space, complete
 
 logger = logging.getLogger(__name__)
@@ -64,12 +66,14 @@ def refit(estimator: Any, data: TrainingData | None) -> Any:
     Raises
     ------
     InvalidInputError
-        If there are no rows, or if the new rows do not suit the model.
+        If there are no rows, if the new rows do not suit the model, or if a library is missing that the training of a
+        member needs.
     NothingFittedError
         If no configuration could be trained.
     """
     started = time.monotonic()
     if estimator.executor == "local":
+        _check_libraries(estimator)
         warm_up()
     new = _on_kept_rows(estimator) if data is None else _on_new_rows(estimator, data)
     new.refit_report_ = replace(new.refit_report_, seconds=time.monotonic() - started)
@@ -91,6 +95,22 @@ def check_refit_arguments(X: Any, y: Any, sample_weight: Any, groups: Any) -> No
         raise InvalidInputError(
             "refit has no X; pass the table with its target, or nothing to train on the rows of fit"
         )
+
+
+def _check_libraries(estimator: Any) -> None:
+    """Check that the libraries are installed which the members need for their training: it may be more than to predict.
+
+    Raises
+    ------
+    InvalidInputError
+        If one is missing.
+    """
+    for configuration in estimator._ensemble.weights:
+        for library in missing_for_training(configuration):
+            raise InvalidInputError(
+                f"refit trains {configuration.family} anew, which needs {library}, and {library} is not installed; "
+                f"{install(library)}"
+            )
 
 
 @contextmanager

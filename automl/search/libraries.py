@@ -14,7 +14,7 @@ from automl.search.base import Searcher
 from automl.trials.history import RunHistory
 from automl.trials.trial import Status, Trial
 from pipelines.catalog import get_component
-from pipelines.libraries import install, libraries_of
+from pipelines.libraries import install, training_libraries
 from pipelines.models import MODELS
 
 logger = logging.getLogger("automl")
@@ -81,5 +81,5 @@ class ImportableSearcher:
 
 def _families_like(family: str) -> tuple[str, ...]:
     """Return the model families that need a library of this family, itself among them."""
-    libraries = set(libraries_of(get_component("model", family)))
-    return tuple(model.name for model in MODELS if model.name == family or libraries.intersection(libraries_of(model)))
+    own = set(training_libraries(get_component("model", family)))
+    return tuple(model.name for model in MODELS if model.name == family or own.intersection(training_libraries(model)))

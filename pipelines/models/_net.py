@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from ConfigSpace import ConfigurationSpace
@@ -11,10 +11,9 @@ from sklearn.base import BaseEstimator
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, outputs
-
-if TYPE_CHECKING:
-    from pipelines.nets.architectures import Architecture
-    from pipelines.nets.fleet import TrainingConfig
+from pipelines.nets.architectures import Architecture
+from pipelines.nets.estimator import NetClassifier, NetRegressor, NetSettings, fit_together
+from pipelines.nets.fleet import TrainingConfig
 
 MAX_CELLS = 50_000_000  # networks work on a dense table
 MAX_WIDTH = 5_000  # encoded columns
@@ -47,7 +46,8 @@ def net_component(
         fit_together=fit_together,
         fleet_varies=("learning_rate", "weight_decay", "dropout", "label_smoothing"),
         uses_device=True,
-        imports=("torch", "pipelines.nets.architectures", "pipelines.nets.fleet"),
+        imports=("torch", "pipelines.nets.training"),
+        prediction_imports=(),
         seconds=seconds,
         memory=memory,
     )
@@ -89,8 +89,6 @@ def make_net(
     architecture: Architecture, config: TrainingConfig, params: Mapping[str, Any], context: FitContext
 ) -> BaseEstimator:
     """Return the unfitted estimator for the task of the context."""
-    from pipelines.nets.estimator import NetClassifier, NetRegressor, NetSettings
-
     traits = context.traits
     settings = NetSettings(
         architecture,
@@ -104,19 +102,6 @@ def make_net(
         device=context.device,
     )
     return NetClassifier(settings) if traits.is_classification else NetRegressor(settings)
-
-
-def fit_together(
-    nets: Sequence[Any],
-    tables: Sequence[Any],
-    targets: Sequence[Any],
-    weights: Sequence[Any],
-    configuration_numbers: Sequence[int] | None = None,
-) -> None:
-    """Fit estimators from `make_net` in one fleet."""
-    from pipelines.nets.estimator import fit_together
-
-    fit_together(nets, tables, targets, weights, configuration_numbers)
 
 
 def training_seconds(traits: TableTraits, epochs: float, weights: float, rows_factor: float = 1.0) -> float:

@@ -18,6 +18,8 @@ from pipelines.models._net import (
     net_component,
     training_seconds,
 )
+from pipelines.nets.architectures import RealMLP
+from pipelines.nets.fleet import TrainingConfig
 
 EPOCHS = 128
 PATIENCE = 16
@@ -25,9 +27,6 @@ PATIENCE_GROWTH = 1.2  # the waves of the schedule double in length, and each wa
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    from pipelines.nets.architectures import RealMLP
-    from pipelines.nets.fleet import TrainingConfig
-
     architecture = RealMLP(
         width=params["width"],
         depth=params["depth"],

@@ -18,15 +18,14 @@ from pipelines.models._net import (
     net_component,
     training_seconds,
 )
+from pipelines.nets.architectures import ResNet
+from pipelines.nets.fleet import TrainingConfig
 
 EPOCHS = 60
 PATIENCE = 12
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    from pipelines.nets.architectures import ResNet
-    from pipelines.nets.fleet import TrainingConfig
-
     architecture = ResNet(width=params["width"], depth=params["depth"], expansion=params["expansion"])
     config = TrainingConfig(
         learning_rate=params["learning_rate"],

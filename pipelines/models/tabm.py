@@ -18,6 +18,8 @@ from pipelines.models._net import (
     net_component,
     training_seconds,
 )
+from pipelines.nets.architectures import TabM
+from pipelines.nets.fleet import TrainingConfig
 
 EPOCHS = 100
 PATIENCE = 16
@@ -25,9 +27,6 @@ N_MEMBERS = 16
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    from pipelines.nets.architectures import TabM
-    from pipelines.nets.fleet import TrainingConfig
-
     architecture = TabM(width=params["width"], depth=params["depth"], n_members=N_MEMBERS, n_bins=params["n_bins"])
     config = TrainingConfig(
         learning_rate=params["learning_rate"],

@@ -1,1 +1,1 @@
-"""Neural networks for tables, many of which are trained at once; only `fit` and `predict` import torch."""
+"""Neural networks for tables, many of which are trained at once; only their training imports torch."""

@@ -1,13 +1,20 @@
-"""Networks as scikit-learn estimators, which one fleet can fit together."""
+"""Networks as scikit-learn estimators, which one fleet can fit together.
+
+Training needs torch, and predictions do not. `predict_function` and `predict_together_function`, with which ensembles
+predict, compute networks that were read from a file in numpy: a model predicts the same in every process. The methods
+of an estimator use torch where it is imported already. Their results differ from those in numpy by rounding, about
+1e-6 of a probability, and more for embeddings of high frequencies.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,11 +23,12 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.early_stopping import Deadline, split_rows
+from pipelines.libraries import import_library
+from pipelines.nets.architectures import Architecture, Inputs
+from pipelines.nets.device import has_cuda, torch_device
+from pipelines.nets.fleet import FleetMember, TrainingConfig
+from pipelines.nets.inference import FrozenNetworks
 from pipelines.weights import weighted_rows
-
-if TYPE_CHECKING:
-    from pipelines.nets.architectures import Architecture
-    from pipelines.nets.fleet import FleetMember, TrainingConfig
 
 Array = NDArray[Any]
 
@@ -46,7 +54,8 @@ class NetSettings:
     max_one_hot : int
         Columns with at most this number of categories become flags; other columns are embedded.
     device : str
-        "cpu", "cuda", or "auto" for CUDA where there is a GPU.
+        "cpu", "cuda", "cuda:1" and so on, or "auto" for CUDA where there is a GPU. Training uses it. Predictions of
+        networks that were read from a file use a GPU only if it is named here.
     """
 
     architecture: Architecture
@@ -74,8 +83,14 @@ class _Table:
 class _NetEstimator(BaseEstimator):
     """Common part of the classifier and the regressor."""
 
+    _trained_here = False  # by this process
+
     def __init__(self, settings: NetSettings):
         self.settings = settings
+
+    def __getstate__(self) -> dict[str, Any]:
+        state: dict[str, Any] = super().__getstate__()
+        return {name: value for name, value in state.items() if name != "_trained_here"}
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train the networks."""
@@ -96,9 +111,6 @@ class _NetEstimator(BaseEstimator):
         return _Table(_inputs(X, self.settings), target, weight.astype(np.float32), n_outputs)
 
     def _members(self, table: _Table) -> list[FleetMember]:
-        from pipelines.nets.architectures import Inputs
-        from pipelines.nets.fleet import FleetMember
-
         s = self.settings
         flags, codes = _category_columns(s)
         n_numeric = table.X.shape[1] - sum(_n_flags(s.cardinalities[c]) for c in flags) - len(codes)
@@ -118,16 +130,19 @@ class _NetEstimator(BaseEstimator):
 
     def _outputs(self, X: Any) -> Array:
         """Return the mean output of the networks, shape (n_samples, n_outputs)."""
-        import torch
-
-        from pipelines.nets import fleet
-
         check_is_fitted(self)
         table = _inputs(X, self.settings)
+        if sys.modules.get("torch") is None and not _names_gpu(self.settings):
+            return FrozenNetworks(self.architecture_, self.weights_).predict(table[None])[0]
+        torch = import_library("torch")
+        from pipelines.nets import torch_inference
+
         with _threads(torch, self.settings.n_threads):
-            device = _device(self.settings.device)
+            device = torch_device(self.settings.device)
             parts = [
-                fleet.predict(self.architecture_, self.weights_, table[start : start + ROWS_PER_PREDICTION], device)
+                torch_inference.predict(
+                    self.architecture_, self.weights_, table[start : start + ROWS_PER_PREDICTION], device
+                )
                 for start in range(0, len(table), ROWS_PER_PREDICTION)
             ]
         return np.concatenate(parts)
@@ -214,11 +229,15 @@ def fit_together(
         One entry for each estimator.
     configuration_numbers : sequence of int, optional
         The number of the configuration of each estimator, for successive halving among the configurations: see
-        `pipelines.nets.fleet.train`.
-    """
-    import torch
+        `pipelines.nets.training.train`.
 
-    from pipelines.nets import fleet
+    Raises
+    ------
+    MissingLibraryError
+        If torch cannot be imported.
+    """
+    torch = import_library("torch")
+    from pipelines.nets import training
 
     limits = [net.settings.time_limit for net in nets]
     deadline = Deadline(None if None in limits else sum(limit or 0.0 for limit in limits))
@@ -228,34 +247,48 @@ def fit_together(
     if configuration_numbers is not None:
         numbers = np.repeat(configuration_numbers, [len(group) for group in members]).tolist()
     with _threads(torch, nets[0].settings.n_threads):
-        device = _device(nets[0].settings.device)
-        trained = fleet.train([member for group in members for member in group], deadline, device, numbers)
+        device = torch_device(nets[0].settings.device)
+        trained = training.train([member for group in members for member in group], deadline, device, numbers)
     start = 0
     for net, group in zip(nets, members, strict=True):
         own = trained[start : start + len(group)]
         start += len(group)
         net.weights_ = np.stack([t.weights for t in own])
         net.n_iter_ = max(t.epoch for t in own)
+        net._trained_here = True
 
 
-def stack_networks(nets: Sequence[_NetEstimator]) -> Callable[[Sequence[Any]], list[Array]]:
-    """Return a function that predicts with fitted estimators of one architecture, each on its own table, in one batch.
+def predict_function(net: NetClassifier | NetRegressor) -> Callable[[Any], Array]:
+    """Return a fast function with the output of ``predict_proba`` of a fitted classifier, or of ``predict``.
 
-    The result for an estimator is that of its method, up to rounding.
+    An estimator that this process has trained keeps its method, so that its predictions for the search are those of
+    torch; so does an estimator for a GPU that is here. Others predict in numpy.
     """
-    import torch
+    if net._trained_here or _names_gpu(net.settings):
+        own: Callable[[Any], Array] = net.predict_proba if isinstance(net, NetClassifier) else net.predict
+        return own
+    settings, networks = net.settings, FrozenNetworks(net.architecture_, net.weights_)
+    return lambda X: net._finish(networks.predict(_inputs(X, settings)[None])[0])
 
-    from pipelines.nets import fleet
 
-    settings, architecture = nets[0].settings, nets[0].architecture_
-    device = _device(settings.device)
-    parameters = fleet.frozen_parameters(architecture, np.concatenate([net.weights_ for net in nets]), device)
+def predict_together_function(
+    nets: Sequence[NetClassifier | NetRegressor],
+) -> Callable[[Sequence[Any]], list[Array]] | None:
+    """Return a function that predicts with several fitted estimators, each on its own table, in one batch.
+
+    The results are those of `predict_function`, to the last bit. The function is None for estimators that cannot share
+    a batch: because their architectures differ, or because they do not predict in numpy.
+    """
+    first = nets[0]
+    for net in nets:
+        same = net.architecture_ == first.architecture_ and net.weights_.shape == first.weights_.shape
+        if not same or net._trained_here or _names_gpu(net.settings):
+            return None
+    networks = FrozenNetworks(first.architecture_, np.concatenate([net.weights_ for net in nets]))
 
     def predict(tables: Sequence[Any]) -> list[Array]:
-        own = {id(table): _inputs(table, settings) for table in tables}
-        X = np.stack([own[id(table)] for table in tables])
-        with _threads(torch, settings.n_threads):
-            outputs = fleet.predict_together(architecture, parameters, X, device)
+        own = {id(table): _inputs(table, first.settings) for table in tables}
+        outputs = networks.predict(np.stack([own[id(table)] for table in tables]))
         return [net._finish(out) for net, out in zip(nets, outputs, strict=True)]
 
     return predict
@@ -302,13 +335,9 @@ def _threads(torch: Any, n_threads: int) -> Iterator[None]:
             torch.set_num_threads(limit.before)
 
 
-def _device(name: str) -> str:
-    """Return a device of this machine: the processor where there is no GPU, even for a model trained on a GPU."""
-    import torch
-
-    if name == "cpu" or not torch.cuda.is_available():
-        return "cpu"
-    return "cuda" if name == "auto" else name
+def _names_gpu(settings: NetSettings) -> bool:
+    """Return whether the settings name a GPU, and this machine has one."""
+    return settings.device.startswith("cuda") and has_cuda()
 
 
 def _category_columns(s: NetSettings) -> tuple[list[int], list[int]]:

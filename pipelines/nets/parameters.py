@@ -1,31 +1,12 @@
-"""The weights of a fleet: one matrix with a row for each network, whose parts are the named tensors of the layers."""
+"""The weights of a fleet in training: one matrix with a row for each network, whose parts are tensors of torch."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import prod
 
 import torch
 
-
-@dataclass(frozen=True)
-class TensorSpec:
-    """Name, shape and training of one tensor of a network.
-
-    Attributes
-    ----------
-    shape : tuple of int
-        Shape without the leading dimension of the fleet.
-    rate : float
-        Factor of the learning rate of the network; 0 for a constant that is not trained.
-    decay : bool
-        Whether weight decay shrinks it.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    rate: float = 1.0
-    decay: bool = True
+from pipelines.nets.layout import TensorSpec, places
 
 
 class Parameters:
@@ -46,27 +27,19 @@ class Parameters:
         self.layout, self.flat = layout, flat
         self.grad = torch.zeros_like(flat) if trained else flat
         self._views: dict[str, torch.Tensor] = {}
-        start = 0
-        for spec in layout:
-            end = start + prod(spec.shape)
+        for spec, columns in places(layout):
             shape = (len(flat), *spec.shape)
-            view = flat[:, start:end].view(shape)
+            view = flat[:, columns].view(shape)
             if spec.rate and trained:
                 view.requires_grad_()
-                view.grad = self.grad[:, start:end].view(shape)
+                view.grad = self.grad[:, columns].view(shape)
             self._views[spec.name] = view
-            start = end
 
     def __getitem__(self, name: str) -> torch.Tensor:
         return self._views[name]
 
     def __contains__(self, name: str) -> bool:
         return name in self._views
-
-
-def n_weights(layout: tuple[TensorSpec, ...]) -> int:
-    """Return the number of weights of one network, which is the number of columns of the matrix."""
-    return sum(prod(spec.shape) for spec in layout)
 
 
 def per_weight(layout: tuple[TensorSpec, ...], attribute: str) -> torch.Tensor:

@@ -31,6 +31,7 @@ from pipelines.models._margins import MarginClassifier
 from pipelines.models._target import StandardizedRegressor
 from pipelines.models.hist_gradient_boosting import HistGradientBoosting
 from pipelines.models.k_nearest_neighbors import NeighborsClassifier, NeighborsRegressor
+from pipelines.nets.estimator import NetClassifier, NetRegressor, predict_function
 from pipelines.prediction.dispatch import find_maker
 from pipelines.prediction.transformers import fast_preprocessor
 from pipelines.steps.balancing import BalancedClassifier
@@ -194,5 +195,7 @@ _MAKERS: dict[type, Callable[[Any], Predict]] = {
     LinearSVR: linear.regressor,
     SGDRegressor: linear.regressor,
     SVR: linear.regressor,
+    NetClassifier: predict_function,
+    NetRegressor: predict_function,
     BalancedClassifier: lambda model: fast_predict(model.classifier_),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from pipelines.nets.estimator import NetClassifier, NetRegressor, stack_networks
+from pipelines.nets.estimator import NetClassifier, NetRegressor, predict_together_function
 
 
 def fast_predict_together(models: Sequence[Any]) -> Callable[[Sequence[Any]], list[Any]] | None:
@@ -18,9 +18,4 @@ def fast_predict_together(models: Sequence[Any]) -> Callable[[Sequence[Any]], li
     """
     if len(models) < 2 or any(type(model) not in (NetClassifier, NetRegressor) for model in models):
         return None
-    first = models[0]
-    for model in models[1:]:
-        same = type(model) is type(first) and model.architecture_ == first.architecture_
-        if not same or model.weights_.shape != first.weights_.shape or model.settings.device != first.settings.device:
-            return None
-    return stack_networks(models)
+    return predict_together_function(models) if len({type(model) for model in models}) == 1 else None

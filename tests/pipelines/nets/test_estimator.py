@@ -13,10 +13,10 @@ from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.metrics import log_loss, r2_score
 from sklearn.preprocessing import StandardScaler
 
-from pipelines.nets import fleet
+from pipelines.nets import training
 from pipelines.nets.architectures import Architecture, Inputs, RealMLP, ResNet, TabM
 from pipelines.nets.estimator import NetClassifier, NetRegressor, NetSettings, fit_together
-from pipelines.nets.fleet import TrainingConfig
+from pipelines.nets.fleet import FleetMember, TrainingConfig
 
 Array = NDArray[np.float64]
 
@@ -149,16 +149,16 @@ def test_the_schedule_ends_when_the_time_is_up() -> None:
 def test_a_fleet_that_does_not_fit_into_memory_is_halved(
     iris: tuple[Array, Array], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = fleet._Fleet.__init__
+    real = training._Fleet.__init__
     sizes: list[int] = []
 
-    def small_device(self: fleet._Fleet, members: list[fleet.FleetMember], *rest: Any) -> None:
+    def small_device(self: training._Fleet, members: list[FleetMember], *rest: Any) -> None:
         sizes.append(len(members))
         if len(members) > 2:
             raise torch.OutOfMemoryError("device is full")
         real(self, members, *rest)
 
-    monkeypatch.setattr(fleet._Fleet, "__init__", small_device)
+    monkeypatch.setattr(training._Fleet, "__init__", small_device)
     nets = [classifier("realmlp", random_state=i) for i in range(5)]
     fit_together(nets, [iris[0]] * 5, [iris[1]] * 5, [None] * 5)
     assert sizes == [5, 2, 3, 1, 2]

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from pipelines import storage
 from pipelines.build import build_pipeline
 from pipelines.component import FitContext, TableTraits
 from pipelines.prediction import fast_predict, fast_predict_together, fast_transform
@@ -115,7 +116,8 @@ def test_the_fast_path_takes_sparse_tables():
 @pytest.mark.parametrize("task", ["multiclass", "regression"])
 def test_networks_of_several_folds_predict_together(task):
     entry = {"model": "realmlp", "encoding": "native", "imputation": "median"}
-    pipelines = [_fit(task, entry, TABLE[fold:], seed=fold, seconds=0.2) for fold in (0, 5)]
+    fitted = [_fit(task, entry, TABLE[fold:], seed=fold, seconds=0.2) for fold in (0, 5)]
+    pipelines = [storage.load(storage.dump(pipeline)) for pipeline in fitted]
     tables = []
     for pipeline in pipelines:
         X = NEW
@@ -125,6 +127,7 @@ def test_networks_of_several_folds_predict_together(task):
     together = fast_predict_together([pipeline[-1] for pipeline in pipelines])
     assert together is not None
     for pipeline, out in zip(pipelines, together(tables), strict=True):
+        np.testing.assert_array_equal(out, _fast(pipeline, NEW))
         own = _own(pipeline, NEW)
         np.testing.assert_allclose(out, own, rtol=1e-5, atol=1e-6 * np.abs(own).max())
     np.testing.assert_array_equal(together(tables)[0], together(tables)[0])
