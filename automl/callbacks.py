@@ -97,6 +97,7 @@ def leading_ensemble(history: RunHistory, artifacts: Artifacts, task: Task) -> E
     if not finished:
         return None
     best = finished[0]
-    models = [artifacts.model(best.configuration, fold) for fold in predicting_folds(best, task)]
-    bag, limits = FoldBag(best.configuration, 1.0, models), task.metric.prediction_range
+    folds = predicting_folds(best, task)
+    models = [artifacts.model(best.configuration, fold) for fold in folds]
+    bag, limits = FoldBag(best.configuration, 1.0, models, tuple(folds)), task.metric.prediction_range
     return Ensemble([bag], task.traits.n_classes, prediction_range=limits)

@@ -24,7 +24,7 @@ from automl.ensemble.cost import typical_cost
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord, collect
 from automl.ensemble.frontier import FrontierRecord, collect_frontier
 from automl.ensemble.loading import ModelLoader
-from automl.ensemble.selection import Ensemble, out_of_fold, select_members
+from automl.ensemble.selection import Ensemble, FoldBag, out_of_fold, select_members
 from automl.ensemble.slimming import slow_families
 from automl.ensemble.threshold import tune_decision_weights
 from automl.errors import InvalidInputError, NothingFittedError, NoWorkersError
@@ -103,6 +103,7 @@ class RunResult:
     guard_curve: pd.DataFrame | None = None
     frontier: FrontierRecord | None = None
     row_predictions: RowPredictions | None = None  # None after an interrupt
+    fold_bags: list[FoldBag] | None = None  # the fold models, where the ensemble holds models of all rows
 
 
 def run(task: Task, settings: RunSettings) -> RunResult:
@@ -177,11 +178,15 @@ def run(task: Task, settings: RunSettings) -> RunResult:
             history, artifacts, loader, task, settings, budget, executor
         )
         stop_reason = "interrupted" if interrupted else stop_reason
+        fold_bags = None
+        if is_forward_chaining(task.folds) and not interrupted:
+            fold_bags = ensemble.bags
+            ensemble = _with_newest_rows(ensemble, history, artifacts, task, settings, budget)
         frontier = None if interrupted else _frontier(ensemble, history, artifacts, loader, task, settings, budget)
         curve = None if monitor is None else _guard_curve(monitor, ensemble, history, budget)
         parts = ensemble, history, artifacts, task, settings.random_state, budget
         each = None if interrupted else collect_predictions(*parts)
-        return RunResult(history, ensemble, record, stop_reason, curve, frontier, each)
+        return RunResult(history, ensemble, record, stop_reason, curve, frontier, each, fold_bags)
 
 
 def _forecasts(task: Task, settings: RunSettings, executor: Executor) -> tuple[RuntimeModel, Limits]:
@@ -296,7 +301,7 @@ def _conclude_even_if_interrupted(
         alone = replace(settings, ensemble_size=1)
         loader.finish()
         return *_conclude(history, artifacts, loader, task, alone, budget, executor.n_workers), True
-    return _with_newest_rows(ensemble, history, artifacts, task, settings, budget), record, False
+    return ensemble, record, False
 
 
 def _frontier(
@@ -334,9 +339,7 @@ def _guard_curve(monitor: GuardMonitor, ensemble: Ensemble, history: RunHistory,
 def _with_newest_rows(
     ensemble: Ensemble, history: RunHistory, artifacts: Artifacts, task: Task, settings: RunSettings, budget: Budget
 ) -> Ensemble:
-    """Return the ensemble, with models of all rows where the rows are in the order of time."""
-    if not is_forward_chaining(task.folds):
-        return ensemble
+    """Return the ensemble with models of all rows, for rows that are in the order of time."""
     left = float("inf") if budget.seconds is None else budget.seconds - budget.elapsed
     deadline = time.monotonic() + _NEWEST_ROWS_END * left
     shares, seed = TrainingRows.from_task(task).train_shares, settings.random_state

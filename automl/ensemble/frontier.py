@@ -388,7 +388,7 @@ def smaller_ensemble(
 ) -> Ensemble:
     """Return the ensemble of an entry, with its own calibration, and its own decision rule unless it is the user's."""
     bags = [
-        FoldBag(bag.configuration, float(weight), bag.models[:n])
+        FoldBag(bag.configuration, float(weight), bag.models[:n], bag.folds[:n])
         for bag, weight, n in zip([*ensemble.bags, *record.bags], entry.weights, entry.n_models, strict=True)
         if weight > 0
     ]

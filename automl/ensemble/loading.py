@@ -97,7 +97,7 @@ class ModelLoader:
             first model of the heaviest member is always read, and after it others for a small share of the budget.
         """
         grace = _GRACE_SHARE * (self._budget.seconds or 0.0)
-        models: dict[Configuration, list[Pipeline]] = {member.configuration: [] for member in members}
+        models: dict[Configuration, dict[int, Pipeline]] = {member.configuration: {} for member in members}
         for member in sorted(members, key=lambda member: -member.weight):
             for fold in predicting_folds(member.evaluation, self._task):
                 configuration = member.configuration
@@ -106,14 +106,14 @@ class ModelLoader:
                     logger.info("%s: the model of fold %d is left out, no time to read it", configuration.id, fold)
                     continue
                 first = not any(models.values())
-                models[configuration].append(self._model(configuration, fold))
+                models[configuration][fold] = self._model(configuration, fold)
                 if first:  # its library may have taken all the time, and the others may need almost none
                     deadline = max(deadline, time.monotonic() + grace)
         total = sum(member.weight for member in members if models[member.configuration])
         return [
-            FoldBag(member.configuration, member.weight / total, models[member.configuration])
+            FoldBag(member.configuration, member.weight / total, list(read.values()), tuple(read))
             for member in members
-            if models[member.configuration]
+            if (read := models[member.configuration])
         ]
 
     def _prepare(self, sets: list[tuple[int, list[Evaluation]]], leaders: Sequence[Evaluation], reads: bool) -> None:

@@ -37,11 +37,18 @@ _MAX_ROWS = 20_000  # more rows do not change the weights, but metrics that sort
 
 @dataclass
 class FoldBag:
-    """The fold models of one configuration; their prediction is the mean."""
+    """The fold models of one configuration; their prediction is the mean.
+
+    Attributes
+    ----------
+    folds : tuple of int
+        Number of the fold of each model; empty for models that were trained on all rows.
+    """
 
     configuration: Configuration
     weight: float
     models: list[Pipeline]
+    folds: tuple[int, ...] = ()
 
 
 @dataclass

@@ -29,7 +29,7 @@ from automl.persistence.manifest import (
     write_manifest,
 )
 from automl.persistence.requirements import model_libraries, requirements_text
-from automl.persistence.state import holds_rows, pack_parameters, parameter_names, scorers_of, split_attributes
+from automl.persistence.state import needs_rows, pack_parameters, parameter_names, scorers_of, split_attributes
 from automl.refit.rows import get_rows
 from automl.task.own_objects import pack
 from automl.trials.history import RunHistory
@@ -83,7 +83,7 @@ def _write(estimator: Any, folder: Path, rows: bool) -> None:
             storage.write(model, file)
     prediction, search = split_attributes(estimator)
     if not rows:
-        search = {name: value for name, value in search.items() if not holds_rows(value)}
+        search = {name: value for name, value in search.items() if not needs_rows(name, value)}
     scorers = scorers_of(prediction | search)
     names = {number: f"scorer {i}" for i, number in enumerate(scorers)}
     external = names | {id(model): name for name, model in models.items()}

@@ -71,8 +71,10 @@ def split_attributes(estimator: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     return prediction, {name: value for name, value in held.items() if name not in FOR_PREDICTION}
 
 
-def holds_rows(value: Any) -> bool:
-    """Return whether an attribute holds rows of the training table, for a scorer that reads them."""
+def needs_rows(name: str, value: Any) -> bool:
+    """Return whether an attribute holds rows of the training table, or serves only together with these rows."""
+    if name == "_fold_bags":
+        return True
     metric = getattr(value, "metric", None)
     return isinstance(metric, Metric) and metric.table is not None
 

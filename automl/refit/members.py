@@ -161,7 +161,10 @@ def replace_models(
             configuration.id,
             reason,
         )
-    return [replace(bag, models=[models[bag.configuration]]) if bag.configuration in models else bag for bag in bags]
+    return [
+        replace(bag, models=[models[bag.configuration]], folds=()) if bag.configuration in models else bag
+        for bag in bags
+    ]
 
 
 def train_newest_rows(

@@ -40,6 +40,8 @@ class TrainingRows:
         Codes of the groups.
     train_shares : tuple of float
         Share of these rows on which each fold was trained.
+    test_rows : tuple of ndarray of int
+        Numbers of the scored rows of each fold; empty in files of earlier versions.
     """
 
     X: Any
@@ -47,14 +49,16 @@ class TrainingRows:
     sample_weight: NDArray[np.float64] | None = None
     groups: NDArray[Any] | None = None
     train_shares: tuple[float, ...] = ()
+    test_rows: tuple[NDArray[np.intp], ...] = ()
 
     @classmethod
     def from_task(cls, task: Task) -> TrainingRows:
         """Return the rows of a task."""
         n_rows = len(task.y) + (0 if task.holdout is None else len(task.holdout.y))
         shares = tuple(len(train) / n_rows for train, _ in task.folds)
+        test_rows = tuple(test for _, test in task.folds)  # the holdout rows come after all rows of the folds
         if task.holdout is None:
-            return cls(task.X, task.y, task.sample_weight, task.groups, shares)
+            return cls(task.X, task.y, task.sample_weight, task.groups, shares, test_rows)
         rest, weights, groups = task.holdout, None, None
         stack = sparse.vstack if sparse.issparse(task.X) else np.concatenate
         if task.sample_weight is not None and rest.sample_weight is not None:
@@ -62,7 +66,7 @@ class TrainingRows:
         if task.groups is not None and rest.groups is not None:
             groups = np.concatenate([task.groups, rest.groups])
         y = np.concatenate([task.y, rest.y])
-        return cls(stack([task.X, rest.X]), y, weights, groups, shares)
+        return cls(stack([task.X, rest.X]), y, weights, groups, shares, test_rows)
 
     def write(self, folder: Path) -> None:
         """Write the rows into a folder, as arrays without objects."""
@@ -73,6 +77,9 @@ class TrainingRows:
             parts = {"data": X.data, "indices": X.indices, "indptr": X.indptr, "shape": np.array(X.shape)}
         optional = {"sample_weight": self.sample_weight, "groups": self.groups}
         parts.update({name: array for name, array in optional.items() if array is not None})
+        if self.test_rows:
+            parts["test_rows"] = np.concatenate(self.test_rows)
+            parts["test_sizes"] = np.array([len(rows) for rows in self.test_rows])
         with (folder / ROWS_FILE).open("wb") as file:
             np.savez_compressed(file, y=self.y, train_shares=np.array(self.train_shares), **parts)
 
@@ -95,7 +102,9 @@ class TrainingRows:
                     (parts["data"], parts["indices"], parts["indptr"]), shape=tuple(parts["shape"].tolist())
                 )
             shares = tuple(parts["train_shares"].tolist())
-            return cls(X, parts["y"], parts.get("sample_weight"), parts.get("groups"), shares)
+            ends = np.cumsum(parts.get("test_sizes", np.empty(0, dtype=np.intp)))
+            test_rows = tuple(np.split(parts["test_rows"], ends[:-1])) if len(ends) else ()
+            return cls(X, parts["y"], parts.get("sample_weight"), parts.get("groups"), shares, test_rows)
         except FileNotFoundError:
             raise InvalidInputError(_NO_ROWS.format(reason=f"'{folder / ROWS_FILE}' does not exist")) from None
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:

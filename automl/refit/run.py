@@ -51,6 +51,7 @@ Array = NDArray[Any]
 N_FOLDS = 5  # of the new rows, unless the argument cv of the estimator says how to split them
 _UNKNOWN_SECONDS = 60.0  # of a fit, where the model was saved without the history of its search
 _SEEDS = 2**30
+_MAX_FOLD_BYTES = 2**28  # of the fold models that stay in memory after a refit on new rows
 
 
 def refit(estimator: Any, data: TrainingData | None) -> Any:
@@ -171,8 +172,18 @@ def _on_kept_rows(estimator: Any) -> Any:
     new = copy.copy(estimator)
     new._ensemble = replace(ensemble, bags=replace_models(ensemble.bags, models, failed))
     new._frontier = None  # it describes the fold models
+    new._fold_bags = getattr(estimator, "_fold_bags", None) or ensemble.bags
     new.refit_report_ = RefitReport(len(rows.y), len(models), 0.0, task.metric.name)
     return new
+
+
+def _read_fold_models(
+    weights: Mapping[Configuration, float], artifacts: Artifacts, folds: Sequence[int]
+) -> list[FoldBag] | None:
+    """Return the fold models of a refit, which show what the ensemble uses; None if they are too large."""
+    if sum(artifacts.model_bytes(c, f) for c in weights for f in folds) > _MAX_FOLD_BYTES:
+        return None
+    return [FoldBag(c, w, [artifacts.model(c, f) for f in folds], tuple(folds)) for c, w in weights.items()]
 
 
 @dataclass(frozen=True)
@@ -206,12 +217,22 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
         # In the order of time, models of older folds have not seen the newest rows.
         predicting = range(1 if is_forward_chaining(task.folds) else len(task.folds))
         kept = {c: [models[c]] if c in models else [artifacts.model(c, f) for f in predicting] for c in weights}
+        fold_bags = _read_fold_models(weights, artifacts, predicting)
     total = sum(member.bag.weight for member in members)
-    bags = [replace(m.bag, weight=m.bag.weight / total, models=kept[m.configuration]) for m in members]
+    bags = [
+        replace(
+            m.bag,
+            weight=m.bag.weight / total,
+            models=kept[m.configuration],
+            folds=() if m.configuration in models else tuple(predicting),
+        )
+        for m in members
+    ]
     scores = _compare(estimator, X, task, fitted, prepared, notes)
     for note in notes:
         logger.warning(note)
     new = _copy_with(estimator, prepared, replace(estimator._ensemble, bags=bags))
+    new._fold_bags = fold_bags
     new._refit_facts = {m.bag.configuration: facts[m.configuration] for m in members}
     new._estimate = None if is_forward_chaining(task.folds) else _record(task, fitted, seed)
     new.refit_report_ = RefitReport(len(task.y), len(models), 0.0, task.metric.name, scores, tuple(notes))
