@@ -45,6 +45,8 @@ _HOME = {
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return _version()
+    if name == "plots":
+        return import_module("automl.plots")
     # Workers and the command line import parts of this package; they should not pay for the rest.
     if name not in _HOME:
         raise AttributeError(f"module 'automl' has no attribute '{name}'")

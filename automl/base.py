@@ -31,6 +31,7 @@ from automl.ensemble.selection import Ensemble
 from automl.ensemble.slimming import measure_frontier, slim
 from automl.execute.processes import warm_up
 from automl.expected_score import estimate_in_budget, expected_score_line
+from automl.explain.methods import Explanations
 from automl.guard import Guard, make_guard
 from automl.member_scores import MemberScores
 from automl.notebook import NotebookView
@@ -54,7 +55,14 @@ _SEEDS = 2**30  # leaves room below 2**31 for the seeds of folds, which are adde
 
 
 class BaseAutoML(
-    NotebookView, DataWarnings, Reporting, FittedAttributes, MemberScores, CallbackSupportMixin, BaseEstimator
+    NotebookView,
+    DataWarnings,
+    Reporting,
+    FittedAttributes,
+    MemberScores,
+    Explanations,
+    CallbackSupportMixin,
+    BaseEstimator,
 ):
     """The parts that classifier and regressor share."""
 
@@ -239,7 +247,7 @@ class BaseAutoML(
 
     def _forget_refit(self) -> None:
         """Remove what an earlier refit has left."""
-        for name in ("refit_report_", "_refit_facts"):
+        for name in ("refit_report_", "_refit_facts", "_fold_bags"):
             self.__dict__.pop(name, None)
 
     def refit(self, X: Any = None, y: Any = None, sample_weight: Any = None, groups: Any = None) -> Self:
@@ -417,6 +425,7 @@ def _attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataW
         "_frontier": result.frontier,
         "_row_predictions": each if each is None else each.in_table(prepared.positions),
         "_warnings": list(found),
+        "_fold_bags": result.fold_bags,
         "history_": result.history,
         "stop_reason_": result.stop_reason,
         "scorer_": task.metric.scorer,

@@ -18,6 +18,7 @@ RETURNED = [
     "automl.comparison.report.NestedResult",
     "automl.comparison.tables.TableComparison",
     "automl.ensemble.estimate.Estimate",
+    "automl.explain.explanation.Explanation",
     "automl.refit.report.RefitReport",
     "automl.trials.history.RunHistory",
     "automl.trials.trial.FoldResult",
@@ -27,6 +28,11 @@ RETURNED = [
 ]
 MODULES = [
     "automl.execute.base",
+    "automl.plots.classes",
+    "automl.plots.columns",
+    "automl.plots.numbers",
+    "automl.plots.rows",
+    "automl.plots.search",
     "automl.search.base",
     "automl.testing.components",
     "automl.testing.executors",

@@ -1,0 +1,176 @@
+"""The result of `explain`: SHAP values of rows, named by the raw columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from automl.errors import AutoMLError, InvalidInputError
+
+Array = NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """
+    SHAP values of some rows: how much each cell moves the prediction away from the mean prediction.
+
+    For each row, `base` plus the sum of its `values` is its prediction.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows, n_columns) or (n_rows, n_columns, n_classes)
+        SHAP values in the unit of the prediction: of the target, or a probability for each class.
+    base : ndarray of shape () or (n_classes,)
+        Mean prediction of the background rows.
+    predictions : ndarray of shape (n_rows,) or (n_rows, n_classes)
+        Result of `predict` or `predict_proba`.
+    data : DataFrame
+        The explained rows; its columns are the columns of the training table.
+    classes : ndarray of shape (n_classes,), optional
+        The classes; None for regression.
+    positive : int, optional
+        Number of the class of interest of two classes.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from automl import AutoMLRegressor
+    >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+    >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
+    >>> explanation = reg.explain(X[:2])
+    >>> total = explanation.base + explanation.to_frame().sum(axis=1)
+    >>> bool(abs(total - reg.predict(X[:2])).max() < 1e-9)
+    True
+    """
+
+    values: Array
+    base: Array
+    predictions: Array
+    data: pd.DataFrame
+    classes: Array | None = None
+    positive: int | None = None
+
+    def to_frame(self, label: Any = None) -> pd.DataFrame:
+        """
+        Return the values as a table.
+
+        Parameters
+        ----------
+        label : label, optional
+            The class whose probability is explained. By default, the class of interest of two classes; with more
+            classes, the table holds all of them.
+
+        Returns
+        -------
+        DataFrame
+            One row for each explained row, one column for each column of the training table. With more than two
+            classes and without a label, the columns have two levels: class and column.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no such class.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from automl import AutoMLClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], n_jobs=1, verbose=0).fit(X, y)
+        >>> clf.explain(X[:2]).to_frame(label=0).shape
+        (2, 4)
+        """
+        names = self.data.columns
+        if self.classes is not None and label is None and self.positive is None:
+            frames = [pd.DataFrame(self.values[:, :, k], self.data.index, names) for k in range(len(self.classes))]
+            return pd.concat(frames, axis=1, keys=self.classes.tolist())
+        return pd.DataFrame(self._values_of(self.code_of(label)), self.data.index, names)
+
+    def code_of(self, label: Any = None) -> tuple[int, ...]:
+        """
+        Return the index of a class in the last axis of `values`.
+
+        Parameters
+        ----------
+        label : label, optional
+            The class; by default the class of interest of two classes, or the most probable class of the first row.
+
+        Returns
+        -------
+        tuple of int
+            One number; empty for regression.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no such class.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from automl import AutoMLClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], n_jobs=1, verbose=0).fit(X, y)
+        >>> clf.explain(X[:1]).code_of(2)
+        (2,)
+        """
+        if self.classes is None:
+            if label is not None:
+                raise InvalidInputError("label is for classifiers; leave it out for regression")
+            return ()
+        if label is None:
+            return (int(self.predictions[0].argmax()) if self.positive is None else self.positive,)
+        labels = self.classes.tolist()
+        if label not in labels:
+            raise InvalidInputError(f"label={label!r} is no class; the classes are {', '.join(map(repr, labels[:5]))}")
+        return (labels.index(label),)
+
+    def _values_of(self, code: tuple[int, ...]) -> Array:
+        return np.asarray(self.values[:, :, code[0]] if code else self.values)
+
+    def to_shap(self, label: Any = None) -> Any:
+        """
+        Return an explanation for the plots of the package shap, which belongs to the extra `explain`.
+
+        Parameters
+        ----------
+        label : label, optional
+            The class whose probability is explained, as in `code_of`.
+
+        Returns
+        -------
+        shap.Explanation
+            It works with ``shap.plots.beeswarm`` and the other plots of shap.
+
+        Raises
+        ------
+        AutoMLError
+            If shap is not installed.
+
+        Examples
+        --------
+        >>> import pytest
+        >>> shap = pytest.importorskip("shap")
+        >>> from sklearn.datasets import load_iris
+        >>> from automl import AutoMLClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], n_jobs=1, verbose=0).fit(X, y)
+        >>> clf.explain(X[:2]).to_shap(label=1).values.shape
+        (2, 4)
+        """
+        try:
+            import shap
+        except ImportError as error:
+            raise AutoMLError("to_shap needs shap; install it with: pip install 'cash-automl[explain]'") from error
+        code = self.code_of(label)
+        return shap.Explanation(
+            values=self._values_of(code),
+            base_values=np.full(len(self.values), float(self.base[code])),
+            data=self.data.to_numpy(),
+            feature_names=[str(name) for name in self.data.columns],
+        )

@@ -1,0 +1,297 @@
+"""Permutation importance of the raw columns, on rows that the models have not seen.
+
+The importance of a column is the loss of score when its cells are exchanged between rows (Breiman, 2001, "Random
+forests", section 10; Fisher, Rudin and Dominici, 2019, for any model). All output columns of the table reader that come
+from one raw column are permuted together.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse, stats
+
+from automl.ensemble.threshold import one_hot_labels
+from automl.errors import AutoMLError, InvalidInputError
+from automl.explain.correlation import most_correlated
+from automl.explain.parts import (
+    Part,
+    check_count,
+    check_seed,
+    column_names,
+    column_positions,
+    new_part,
+    out_of_fold_parts,
+    predict_quietly,
+)
+from automl.paired_test import correlated_posterior
+from automl.task.metrics import loss_or_nan
+from automl.task.validation import is_number
+
+logger = logging.getLogger(__name__)
+
+Array = NDArray[Any]
+Columns = Sequence[tuple[int, ...]]
+
+MAX_ROWS = 4_000
+LEVEL = 0.95
+_FEWEST_ROWS = 500  # to which a short time may reduce the rows
+_FEWEST_FOLDS = 3  # for an interval from the folds; with fewer folds, it comes from groups of rows
+_GROUPS = 20  # of rows, of which the jackknife leaves out one at a time
+_BATCH_ROWS = 8_000  # that are predicted in one call
+_BATCH_CELLS = 2**24
+_KEY = "_importance"  # in the ensemble, where the importance is kept
+
+
+def importance(
+    estimator: Any,
+    n_repeats: int = 5,
+    random_state: int | None = 0,
+    X: Any = None,
+    y: Any = None,
+    sample_weight: Any = None,
+    groups: Any = None,
+    seconds: float | None = 60.0,
+) -> pd.DataFrame:
+    """Return the importance of each raw column; see `Explanations.importance`."""
+    started = time.monotonic()
+    n_repeats, seed = check_count("n_repeats", n_repeats), check_seed(random_state)
+    if seconds is not None and (not is_number(seconds) or not seconds > 0):
+        raise InvalidInputError(f"seconds must be a positive number or None; got {seconds!r}")
+    if X is None:
+        if any(given is not None for given in (y, sample_weight, groups)):
+            raise InvalidInputError("importance has no X; pass the table with its target, or neither")
+        parts, test_share = out_of_fold_parts(estimator, MAX_ROWS, seed)
+    else:
+        parts, test_share = [new_part(estimator, X, y, sample_weight, groups, MAX_ROWS, seed)], 0.0
+    columns = column_positions(estimator)
+    scored = [_ScoredPart(part, len(parts) < _FEWEST_FOLDS, seed) for part in parts]
+    scored = [part for part in scored if np.isfinite(part.losses[0])]
+    if not scored:
+        raise InvalidInputError(
+            f"{estimator._metric.name} is undefined on the rows of each fold; pass X and y with more rows"
+        )
+    deadline = float("inf") if seconds is None else started + float(seconds)
+    n_repeats = _shorten(scored, columns, n_repeats, deadline, seed)
+    gains = _permute(scored, columns, n_repeats, deadline, seed)
+    table = _as_table(estimator, gains, scored, test_share)
+    X_all = sparse.vstack([p.part.X for p in scored]) if sparse.issparse(scored[0].part.X) else None
+    X_all = np.concatenate([p.part.X for p in scored]) if X_all is None else X_all.tocsr()
+    output = np.concatenate([p.predictions for p in scored])
+    partner, correlation = most_correlated(X_all, columns, estimator._reader, output, table["importance"].to_numpy())
+    names = column_names(estimator)
+    table["correlated_with"] = pd.Series([None if i < 0 else names[i] for i in partner], dtype=object)
+    table["correlation"] = correlation
+    order = np.argsort(-np.nan_to_num(table["importance"].to_numpy(), nan=-np.inf), kind="stable")
+    table = table.iloc[order].reset_index(drop=True)
+    table.attrs["metric"] = estimator._metric.name
+    table.attrs["n_rows"] = X_all.shape[0]
+    return table
+
+
+def feature_importances(estimator: Any) -> Array:
+    """Return the importances in the order of the columns, shape (n_features_in_,); they are computed once.
+
+    Raises
+    ------
+    AttributeError
+        If the rows are not there.
+    """
+    held = vars(estimator._ensemble)  # an ensemble never changes: whatever changes a model makes another ensemble
+    if _KEY not in held:
+        try:
+            table = importance(estimator)
+        except AutoMLError as error:
+            raise AttributeError(f"there is no feature_importances_: {error}; importance(X, y) takes them") from error
+        values = dict(zip(table["name"], table["importance"], strict=True))
+        held[_KEY] = np.nan_to_num(np.array([values[name] for name in column_names(estimator)], dtype=np.float64))
+    return np.array(held[_KEY])
+
+
+class _ScoredPart:
+    """A part with its predictions, and the losses on all of its rows and, if wanted, without each group of rows."""
+
+    def __init__(self, part: Part, grouped: bool, seed: int):
+        started = time.monotonic()
+        self.part = part
+        self.predictions = predict_quietly(part.ensemble, part.X)
+        self.seconds_per_row = (time.monotonic() - started) / max(1, len(part.y))
+        self._decides = _judges_labels(part, self.predictions)
+        self._left_out = _row_groups(part, seed) if grouped else None
+        self.losses = self.score(self.predictions)
+
+    def score(self, predictions: Array) -> Array:
+        """Return the loss on all rows, and then without each group of rows, shape (1 + n_groups,)."""
+        part = self.part
+        if self._decides:
+            predictions = one_hot_labels(predictions, np.asarray(part.ensemble.decision_weights))
+        losses = [loss_or_nan(part.metric, part.y, predictions, part.sample_weight)]
+        if self._left_out is not None:
+            for group in range(_GROUPS):
+                at = np.flatnonzero(self._left_out != group)
+                weight = None if part.sample_weight is None else part.sample_weight[at]
+                losses.append(loss_or_nan(part.metric.take(at), part.y[at], predictions[at], weight))
+        return np.array(losses)
+
+    def reduce(self, share: float, rng: np.random.Generator, seed: int) -> _ScoredPart:
+        """Return a part with a share of the rows."""
+        part = self.part
+        rows = np.sort(rng.choice(len(part.y), max(1, round(share * len(part.y))), replace=False))
+        weight = None if part.sample_weight is None else part.sample_weight[rows]
+        groups = None if part.groups is None else part.groups[rows]
+        smaller = Part(part.ensemble, part.metric.take(rows), part.X[rows], part.y[rows], weight, groups)
+        return _ScoredPart(smaller, self._left_out is not None, seed)
+
+
+def _judges_labels(part: Part, predictions: Array) -> bool:
+    """Return whether the metric judges labels and the ensemble has a decision rule of its own."""
+    if part.ensemble.decision_weights is None:
+        return False
+    labels = one_hot_labels(predictions, np.ones(part.ensemble.n_classes))
+    losses = [loss_or_nan(part.metric, part.y, p, part.sample_weight) for p in (predictions, labels)]
+    return losses[0] == losses[1]
+
+
+def _row_groups(part: Part, seed: int) -> Array:
+    """Return the number of the jackknife group of each row; rows of one group of the user stay together."""
+    rng = np.random.default_rng(seed)
+    units = np.arange(len(part.y)) if part.groups is None else np.unique(part.groups, return_inverse=True)[1]
+    return rng.permutation(np.arange(units.max() + 1) % _GROUPS)[units]
+
+
+def _shorten(scored: list[_ScoredPart], columns: Columns, n_repeats: int, deadline: float, seed: int) -> int:
+    """Return the number of repeats, and reduce the rows in place, so that all columns can be permuted in time."""
+    per_repeat = sum(p.seconds_per_row * len(p.part.y) for p in scored) * sum(1 for at in columns if at)
+    left = max(0.0, deadline - time.monotonic())
+    if n_repeats * per_repeat <= left:
+        return n_repeats
+    n_repeats = max(1, int(left / per_repeat))
+    n_rows = sum(len(p.part.y) for p in scored)
+    share = max(left / per_repeat, _FEWEST_ROWS / n_rows)
+    if share < 1:
+        rng = np.random.default_rng(seed)
+        scored[:] = [part.reduce(share, rng, seed) for part in scored]
+    logger.info("importance: %d repeats on %d rows", n_repeats, sum(len(p.part.y) for p in scored))
+    return n_repeats
+
+
+def _permute(scored: list[_ScoredPart], columns: Columns, n_repeats: int, deadline: float, seed: int) -> Array:
+    """Return the losses of score, shape (n_columns, n_repeats, n_parts, 1 + n_groups); NaN where the time was short."""
+    n_groups = len(scored[0].losses)
+    gains = np.full((len(columns), n_repeats, len(scored), n_groups), np.nan)
+    unused = [i for i, at in enumerate(columns) if not at]
+    gains[unused] = 0.0
+    order = _most_promising_first(scored, columns)
+    for repeat in range(n_repeats):
+        for start in _batches(scored, len(order)):
+            if time.monotonic() > deadline and (repeat or start.start):
+                return gains
+            chosen = order[start]
+            for k, part in enumerate(scored):
+                rng = np.random.default_rng((seed, repeat, k))
+                shuffles = rng.permutation(len(part.part.y))
+                outputs = _predict_permuted(part.part, [columns[i] for i in chosen], shuffles)
+                for i, output in zip(chosen, outputs, strict=True):
+                    gains[i, repeat, k] = part.score(output) - part.losses
+    return gains
+
+
+def _batches(scored: list[_ScoredPart], n_columns: int) -> Iterator[slice]:
+    """Yield slices of the columns that are predicted in one call."""
+    n_rows = max(len(part.part.y) for part in scored)
+    width = scored[0].part.X.shape[1]
+    size = max(1, min(_BATCH_ROWS // n_rows, _BATCH_CELLS // (n_rows * width)))
+    for start in range(0, n_columns, size):
+        yield slice(start, start + size)
+
+
+def _predict_permuted(part: Part, columns: Columns, shuffle: Array) -> list[Array]:
+    """Return the predictions after a permutation of the rows of each column alone."""
+    tables = [permuted(part.X, positions, shuffle) for positions in columns]
+    stacked = sparse.vstack(tables).tocsr() if sparse.issparse(part.X) else np.concatenate(tables)
+    return np.split(predict_quietly(part.ensemble, stacked), len(columns))
+
+
+def permuted(X: Any, positions: Sequence[int], shuffle: Array) -> Any:
+    """Return a copy of a table in which the rows of some columns are permuted together.
+
+    >>> permuted(np.array([[1.0, 4.0], [2.0, 5.0], [3.0, 6.0]]), [1], np.array([2, 0, 1])).tolist()
+    [[1.0, 6.0], [2.0, 4.0], [3.0, 5.0]]
+    """
+    at = list(positions)
+    if not sparse.issparse(X):
+        table = np.array(X)
+        table[:, at] = table[shuffle][:, at]
+        return table
+    table = X.tocsc(copy=True)
+    place = np.empty(len(shuffle), dtype=table.indices.dtype)
+    place[shuffle] = np.arange(len(shuffle))
+    for i in at:
+        table.indices[table.indptr[i] : table.indptr[i + 1]] = place[
+            table.indices[table.indptr[i] : table.indptr[i + 1]]
+        ]
+    table.has_sorted_indices = False
+    return table.tocsr()
+
+
+def _most_promising_first(scored: list[_ScoredPart], columns: Columns) -> list[int]:
+    """Return the used columns; the ones that go with the predictions come first, for a time that is too short."""
+    used = [i for i, at in enumerate(columns) if at]
+    X, output = scored[0].part.X, scored[0].predictions
+    if output.ndim == 2:
+        output = output[:, output.var(axis=0).argmax()]
+    center = output - output.mean()
+    if sparse.issparse(X):
+        strength = np.abs(np.asarray(X.T @ center).ravel())
+    else:
+        filled = np.where(np.isnan(X), np.nanmean(np.where(np.isnan(X).all(axis=0), 0.0, X), axis=0), X)
+        spread = filled.std(axis=0)
+        strength = np.abs((filled - filled.mean(axis=0)).T @ center) / np.where(spread > 0, spread, np.inf)
+    return sorted(used, key=lambda i: -max(strength[at] for at in columns[i]))
+
+
+def _as_table(estimator: Any, gains: Array, scored: list[_ScoredPart], test_share: float) -> pd.DataFrame:
+    """Return the table with importance and interval of each column, in the order of the columns."""
+    missed = np.asarray(np.isnan(gains[:, 0, :, 0]).all(axis=1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # of columns that were not reached
+        means = np.nanmean(gains, axis=1)  # over the repeats: (n_columns, n_parts, 1 + n_groups)
+        center = np.nanmean(means[:, :, 0], axis=1)
+    interval = _from_folds if len(scored) >= _FEWEST_FOLDS else _from_groups
+    half = np.array([interval(own, test_share) for own in means])
+    if missed.any():
+        warnings.warn(
+            f"the time was too short for {missed.sum()} of {len(missed)} columns, whose importance is NaN; pass a "
+            "larger number of seconds",
+            UserWarning,
+            stacklevel=4,
+        )
+    names = pd.Series(column_names(estimator), dtype=object)
+    return pd.DataFrame({"name": names, "importance": center, "low": center - half, "high": center + half})
+
+
+def _from_folds(gains: Array, test_share: float) -> float:
+    """Return half the width of the interval from the spread over the folds, whose models share training rows."""
+    known = gains[np.isfinite(gains[:, 0]), 0]
+    if len(known) < 2:
+        return float("nan")
+    posterior = correlated_posterior(known, test_share)
+    return float(stats.t.ppf((1 + LEVEL) / 2, posterior.degrees)) * posterior.scale
+
+
+def _from_groups(gains: Array, test_share: float) -> float:
+    """Return half the width of the interval from a jackknife over groups of rows, for few folds."""
+    left_out = gains[:, 1:]
+    errors = []
+    for own in left_out:
+        known = own[np.isfinite(own)]
+        n = len(known)
+        errors.append(float("nan") if n < 2 else (n - 1) / n * ((known - known.mean()) ** 2).sum())
+    return float(stats.norm.ppf((1 + LEVEL) / 2) * np.sqrt(np.sum(errors)) / len(errors))

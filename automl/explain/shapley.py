@@ -1,0 +1,226 @@
+"""SHAP values of raw columns for the whole estimator, by sampling of orders of the columns.
+
+A SHAP value is the mean change of the prediction when the cell of a column is known, over all orders in which the cells
+become known; cells that are not known come from a background row (Lundberg and Lee, 2017, "A unified approach to
+interpreting model predictions", with the interventional expectation). Each background row gets random orders of its
+own, each order is also taken in reverse (Castro, Gómez and Tejada, 2009, "Polynomial calculation of the Shapley value
+based on sampling"; Mitchell et al., 2022, "Sampling permutations for Shapley value estimation"). So the values add up
+to the difference between the prediction and the mean prediction of the background rows, for any number of samples.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from automl.ensemble.selection import Ensemble
+from automl.errors import InvalidInputError
+from automl.explain.explanation import Explanation
+from automl.explain.parts import (
+    check_count,
+    check_seed,
+    column_names,
+    column_positions,
+    kept_rows,
+    predict_quietly,
+)
+from automl.refit.rows import TrainingRows
+from automl.task.table_validation import as_array, check_table, check_width
+from automl.task.validation import table_errors
+
+Array = NDArray[Any]
+
+BACKGROUND_ROWS = 100
+_LEAST_PAIRS = 4  # of an order and its reverse
+_MOST_PAIRS = 8  # for each background row; further ones change little
+_PLANNED_ROWS = 20  # whose columns are compared with the background rows to plan the number of orders
+_BATCH_ROWS = 8_000  # that are predicted in one call
+_BATCH_CELLS = 2**24
+
+
+def explain(
+    estimator: Any, X: Any, background: Any = None, max_evaluations: int = 4_000, random_state: int | None = 0
+) -> Explanation:
+    """Return the SHAP values of the rows of a table; see `Explanations.explain`."""
+    max_evaluations, seed = check_count("max_evaluations", max_evaluations), check_seed(random_state)
+    check_table(X)
+    check_width(X, estimator.n_features_in_, type(estimator).__name__)
+    rng = np.random.default_rng(seed)
+    with table_errors():
+        rows = estimator._reader.transform(X)
+        known = _background_of(estimator, background, rng)
+    layout = _Layout.of(column_positions(estimator), rows.shape[1])
+    n_pairs = _plan(rows, known, layout, max_evaluations)
+    known = known[: min(n_pairs, known.shape[0])]
+    ensemble: Ensemble = estimator._ensemble
+    at_rows, at_known = predict_quietly(ensemble, rows), predict_quietly(ensemble, known)
+    values = np.zeros((rows.shape[0], layout.n_columns, *at_rows.shape[1:]))
+    for i in range(rows.shape[0]):
+        values[i] = _explain_row(ensemble, rows[i : i + 1], at_rows[i], known, at_known, layout, n_pairs, rng)
+    names = column_names(estimator)
+    classes = np.asarray(estimator.classes_) if estimator._is_classifier else None
+    positive = estimator._positive_code() if classes is not None and len(classes) == 2 else None
+    return Explanation(values, at_known.mean(axis=0), at_rows, _cells(X, names), classes, positive)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """The features of each raw column that the models see.
+
+    Attributes
+    ----------
+    used : ndarray of int of shape (n_used,)
+        Numbers of the raw columns that have features.
+    owner : ndarray of int of shape (n_features,)
+        Place in `used` of the column of each feature.
+    starts : ndarray of int of shape (n_used,)
+        First feature of each used column; the features of a column are neighbors.
+    """
+
+    n_columns: int
+    used: NDArray[np.intp]
+    owner: NDArray[np.intp]
+    starts: NDArray[np.intp]
+
+    @staticmethod
+    def of(positions: Sequence[tuple[int, ...]], n_features: int) -> _Layout:
+        used = np.array([i for i, at in enumerate(positions) if at], dtype=np.intp)
+        owner = np.zeros(n_features, dtype=np.intp)
+        for place, i in enumerate(used):
+            owner[list(positions[i])] = place
+        return _Layout(len(positions), used, owner, np.flatnonzero(np.diff(owner, prepend=-1)))
+
+    def differing(self, x: Array, b: Array) -> NDArray[np.intp]:
+        """Return the places of the columns in which a row and a background row differ."""
+        differs = (x != b) & ~(np.isnan(x) & np.isnan(b))
+        return np.unique(self.owner[differs])
+
+
+def _background_of(estimator: Any, background: Any, rng: np.random.Generator) -> Any:
+    """Return the background rows in random order, as the table reader reads them."""
+    if background is not None:
+        check_table(background)
+        table = estimator._reader.transform(background)
+        return table[rng.permutation(table.shape[0])[:BACKGROUND_ROWS]]
+    try:
+        rows: TrainingRows = kept_rows(estimator)
+    except InvalidInputError as error:
+        reason = str(error).split("; pass ")[0]
+        raise InvalidInputError(f"{reason}; pass background: a table with typical rows") from None
+    weight = rows.sample_weight
+    share = None if weight is None else weight / weight.sum()
+    n = min(BACKGROUND_ROWS, len(rows.y) if weight is None else int(np.count_nonzero(weight)))
+    return rows.X[rng.choice(len(rows.y), n, replace=False, p=share)]
+
+
+def _dense(rows: Any) -> Array:
+    return np.asarray(rows.toarray() if sparse.issparse(rows) else rows)
+
+
+def _plan(rows: Any, known: Any, layout: _Layout, max_evaluations: int) -> int:
+    """Return the number of orders for each row, each of which is also taken in reverse.
+
+    It is a multiple of the number of background rows, or less than this number.
+    """
+    some, others = _dense(rows[:_PLANNED_ROWS]), _dense(known[:_PLANNED_ROWS])
+    n_differing = np.mean([[len(layout.differing(x, b)) for b in others] for x in some])
+    n_pairs = max(_LEAST_PAIRS, int(max_evaluations / (2 * max(1.0, float(n_differing) - 1))))
+    n_known = int(known.shape[0])
+    return n_pairs if n_pairs < n_known else n_known * min(_MOST_PAIRS, n_pairs // n_known)
+
+
+def _explain_row(
+    ensemble: Ensemble,
+    row: Any,
+    at_row: Array,
+    known: Any,
+    at_known: Array,
+    layout: _Layout,
+    n_pairs: int,
+    rng: np.random.Generator,
+) -> Array:
+    """Return the SHAP values of one row, shape (n_columns,) or (n_columns, n_classes)."""
+    x, total = _dense(row)[0], np.zeros((len(layout.used), *at_row.shape))
+    for batch in _batches(x, known, layout, n_pairs, rng):
+        tables = [path.table(x) for path in batch if len(path.order) > 1]
+        outputs = predict_quietly(ensemble, _stack(tables)) if tables else np.empty((0, *at_row.shape))
+        start = 0
+        for path in batch:
+            n = max(0, len(path.order) - 1)
+            first, second = outputs[start : start + n], outputs[start + n : start + 2 * n]
+            start += 2 * n
+            if len(path.order):
+                ends = at_known[path.number][None], at_row[None]
+                # The second outputs are those of the complements: all but the first 1, 2, ... columns of the order.
+                total[path.order] += np.diff(np.concatenate([ends[0], first, ends[1]]), axis=0)
+                total[path.order] -= np.diff(np.concatenate([ends[1], second, ends[0]]), axis=0)
+    values = np.zeros((layout.n_columns, *at_row.shape))
+    values[layout.used] = total / (2 * n_pairs)
+    return values
+
+
+@dataclass(frozen=True)
+class _Path:
+    """An order in which the columns of a background row get the cells of the explained row."""
+
+    number: int
+    b: Any
+    order: NDArray[np.intp]
+    layout: _Layout
+
+    def table(self, x: Array) -> Any:
+        """Return the mixed rows: with the first 1, 2, ... columns of the explained row, and then their complements."""
+        owner, n = self.layout.owner, len(self.order)
+        rank = np.full(len(self.layout.used), -1)
+        rank[self.order] = np.arange(n)
+        features = np.flatnonzero(rank[owner] >= 0)
+        own = rank[owner[features]][None] <= np.arange(n - 1)[:, None]
+        b = _dense(self.b)[0]
+        mixed = np.where(np.concatenate([own, ~own]), x[features], b[features])
+        if not sparse.issparse(self.b):
+            table = np.tile(b, (len(mixed), 1))
+            table[:, features] = mixed
+            return table
+        table = sparse.lil_matrix((len(mixed), len(b)))
+        rest = np.setdiff1d(np.flatnonzero(b), features)
+        table[:, features] = mixed
+        if len(rest):
+            table[:, rest] = np.tile(b[rest], (len(mixed), 1))
+        return table.tocsr()
+
+
+def _stack(tables: Sequence[Any]) -> Any:
+    return sparse.vstack(tables).tocsr() if sparse.issparse(tables[0]) else np.concatenate(tables)
+
+
+def _batches(x: Array, known: Any, layout: _Layout, n_pairs: int, rng: np.random.Generator) -> Iterator[list[_Path]]:
+    """Yield the orders for one row in lists whose mixed rows are predicted in one call."""
+    limit = min(_BATCH_ROWS, _BATCH_CELLS // len(x))
+    batch: list[_Path] = []
+    n_rows = 0
+    for k in range(n_pairs):
+        number = k % known.shape[0]
+        b = known[number : number + 1]
+        order = rng.permutation(layout.differing(x, _dense(b)[0]))
+        if batch and n_rows + 2 * len(order) > limit:
+            yield batch
+            batch, n_rows = [], 0
+        batch.append(_Path(number, b, order, layout))
+        n_rows += 2 * len(order)
+    yield batch
+
+
+def _cells(X: Any, names: Sequence[Any]) -> pd.DataFrame:
+    """Return the cells of the explained rows, with the columns in the order of the training table."""
+    if isinstance(X, pd.DataFrame):
+        known = set(X.columns)
+        return X[list(names)] if all(name in known for name in names) else X.set_axis(list(names), axis=1)
+    if hasattr(X, "to_pandas"):
+        return _cells(X.to_pandas(), names)
+    return pd.DataFrame(_dense(X) if sparse.issparse(X) else as_array(X), columns=pd.Index(list(names), dtype=object))

@@ -1,0 +1,352 @@
+"""Figures of a classifier: confusion matrix, ROC, precision and recall, calibration."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
+
+from automl.explain.predictions import Scored, scored_rows
+from automl.plots.axes import BLUE, GRAY, ORANGE, check_kind, clean, new_axes, shorten
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+Array = NDArray[Any]
+
+_MAX_CURVES = 8  # classes
+_MAX_CELLS = 15  # classes with numbers in the cells of a confusion matrix
+_MAX_CLASSES = 40  # in a confusion matrix; all rarer classes are one
+_BINS = 10  # of a calibration curve
+
+
+def confusion_matrix(
+    estimator: Any,
+    X: Any = None,
+    y: Any = None,
+    sample_weight: Any = None,
+    normalize: bool = False,
+    ax: Axes | None = None,
+) -> Axes:
+    """
+    Draw how often each true class is predicted as each class.
+
+    The color of a cell is its share of the true class. With more than 40 classes, the rarest ones share a cell.
+
+    Parameters
+    ----------
+    estimator : AutoMLClassifier
+        A fitted classifier.
+    X : DataFrame, ndarray or sparse matrix, optional
+        Rows to predict; by default, out-of-fold predictions are shown.
+    y : array-like of shape (n_samples,), optional
+        The labels of `X`.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights of the rows of `X`.
+    normalize : bool, default=False
+        Whether to write percentages of the true class in place of numbers of rows.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into; by default those of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    InvalidInputError
+        If the estimator is a regressor, or if there are no rows.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from automl import AutoMLClassifier, plots
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], n_jobs=1, verbose=0).fit(X, y)
+    >>> plots.confusion_matrix(clf).get_ylabel()
+    'true class'
+    """
+    check_kind(estimator, classifier=True)
+    scored = scored_rows(estimator, X, y, sample_weight)
+    decided = estimator._ensemble.decide(scored.predictions)
+    names, true, predicted = _merge_rare(estimator.classes_.tolist(), scored.y, decided)
+    k = len(names)
+    counts = np.zeros((k, k))
+    np.add.at(counts, (true, predicted), 1.0 if scored.sample_weight is None else scored.sample_weight)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1e-12)
+    side = min(9.0, max(4.2, 2.4 + 0.45 * k))
+    ax = new_axes(ax, (side + 0.9, side))
+    image = ax.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for i, j in np.ndindex(k, k) if k <= _MAX_CELLS else ():
+        text = f"{100 * shares[i, j]:.0f} %" if normalize else f"{counts[i, j]:,.0f}"
+        color = "white" if shares[i, j] > 0.55 else "#1f2937"
+        ax.text(j, i, text, ha="center", va="center", color=color, fontsize="medium" if k <= 8 else "x-small")
+    labels = [shorten(name, 14) for name in names]
+    size = "small" if k <= _MAX_CELLS else "xx-small"
+    long = k > 3 and max(map(len, labels)) > 4
+    ax.set_xticks(range(k), labels, rotation=90 if long or k > _MAX_CELLS else 0, fontsize=size)
+    ax.set_yticks(range(k), labels, fontsize=size)
+    ax.set(xlabel="predicted class", ylabel="true class")
+    ax.set_title(f"Confusion matrix ({scored.source})", fontsize="medium")
+    ax.figure.colorbar(image, ax=ax, shrink=0.8, label="share of the true class")
+    return ax
+
+
+def _merge_rare(labels: list[Any], true: Array, predicted: Array) -> tuple[list[Any], Array, Array]:
+    """Return the classes of the figure and the codes of the rows; the rarest classes of many become one."""
+    if len(labels) <= _MAX_CLASSES:
+        return labels, true, predicted
+    frequent = np.sort(np.argsort(-np.bincount(true, minlength=len(labels)), kind="stable")[: _MAX_CLASSES - 1])
+    place = np.full(len(labels), len(frequent))
+    place[frequent] = np.arange(len(frequent))
+    return [*(labels[code] for code in frequent.tolist()), "(others)"], place[true], place[predicted]
+
+
+def _classes_of_curves(estimator: Any, scored: Scored, label: Any) -> Iterator[tuple[str, int]]:
+    """Yield the name and the code of each class that gets a curve; only classes that are in the rows and not in all."""
+    labels = estimator.classes_.tolist()
+    counts = np.bincount(scored.y, minlength=len(labels))
+    known = [code for code in range(len(labels)) if 0 < counts[code] < len(scored.y)]
+    if label is not None:
+        known = [labels.index(label)] if label in labels else []
+    elif len(labels) == 2:
+        known = [estimator._positive_code()]
+    else:
+        known = sorted(sorted(known, key=lambda code: -counts[code])[:_MAX_CURVES])
+    for code in known:
+        yield shorten(labels[code], 18), code
+
+
+def roc(
+    estimator: Any, X: Any = None, y: Any = None, sample_weight: Any = None, label: Any = None, ax: Axes | None = None
+) -> Axes:
+    """
+    Draw the true positive rate against the false positive rate for all thresholds.
+
+    For two classes, a point marks the decision threshold. For more classes, there is one curve for each of up to eight
+    classes against all others.
+
+    Parameters
+    ----------
+    estimator : AutoMLClassifier
+        A fitted classifier.
+    X : DataFrame, ndarray or sparse matrix, optional
+        Rows to predict; by default, out-of-fold predictions are shown.
+    y : array-like of shape (n_samples,), optional
+        The labels of `X`.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights of the rows of `X`.
+    label : label, optional
+        The only class that gets a curve.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into; by default those of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    InvalidInputError
+        If the estimator is a regressor, or if there are no rows.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from automl import AutoMLClassifier, plots
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], n_jobs=1, verbose=0).fit(X, y)
+    >>> len(plots.roc(clf).lines)
+    4
+    """
+    check_kind(estimator, classifier=True)
+    scored = scored_rows(estimator, X, y, sample_weight)
+    ax = new_axes(ax, (5.2, 5.0))
+    w, two = scored.sample_weight, len(estimator.classes_) == 2
+    for name, code in _classes_of_curves(estimator, scored, label):
+        is_class, p = scored.y == code, scored.predictions[:, code]
+        false_rate, true_rate, _ = roc_curve(is_class, p, sample_weight=w)
+        area = roc_auc_score(is_class, p, sample_weight=w)
+        color = BLUE if two else None
+        ax.plot(false_rate, true_rate, color=color, linewidth=2, label=f"{name}: area {area:.3f}")
+        if two and label is None:
+            found = _predicted(estimator, scored) == code
+            rates = [np.average(found[rows], weights=None if w is None else w[rows]) for rows in (~is_class, is_class)]
+            threshold = f"threshold {estimator.decision_threshold_:.2f}"
+            ax.plot(*rates, "o", color=ORANGE, markersize=8, label=threshold, zorder=3)
+    ax.plot([0, 1], [0, 1], color=GRAY, linewidth=1, linestyle="--", label="chance")
+    ax.set(xlabel="false positive rate", ylabel="true positive rate", xlim=(-0.01, 1.01), ylim=(-0.01, 1.01))
+    ax.set_aspect("equal")
+    ax.legend(loc="lower right", frameon=False, fontsize="small")
+    ax.set_title(f"ROC ({scored.source})", fontsize="medium")
+    clean(ax)
+    return ax
+
+
+def _predicted(estimator: Any, scored: Scored) -> Array:
+    return np.asarray(estimator._ensemble.decide(scored.predictions))
+
+
+def precision_recall(
+    estimator: Any, X: Any = None, y: Any = None, sample_weight: Any = None, label: Any = None, ax: Axes | None = None
+) -> Axes:
+    """
+    Draw precision against recall for all thresholds.
+
+    For two classes, a point marks the decision threshold, and a dashed line the precision of a random order. For more
+    classes, there is one curve for each of up to eight classes against all others.
+
+    Parameters
+    ----------
+    estimator : AutoMLClassifier
+        A fitted classifier.
+    X : DataFrame, ndarray or sparse matrix, optional
+        Rows to predict; by default, out-of-fold predictions are shown.
+    y : array-like of shape (n_samples,), optional
+        The labels of `X`.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights of the rows of `X`.
+    label : label, optional
+        The only class that gets a curve.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into; by default those of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    InvalidInputError
+        If the estimator is a regressor, or if there are no rows.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from automl import AutoMLClassifier, plots
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], n_jobs=1, verbose=0).fit(X, y)
+    >>> plots.precision_recall(clf, label=2).get_xlabel()
+    'recall'
+    """
+    check_kind(estimator, classifier=True)
+    scored = scored_rows(estimator, X, y, sample_weight)
+    ax = new_axes(ax, (5.2, 5.0))
+    w, two = scored.sample_weight, len(estimator.classes_) == 2
+    for name, code in _classes_of_curves(estimator, scored, label):
+        is_class, p = scored.y == code, scored.predictions[:, code]
+        precision, recall, _ = precision_recall_curve(is_class, p, sample_weight=w)
+        mean = average_precision_score(is_class, p, sample_weight=w)
+        title, color = f"{name}: average precision {mean:.3f}", BLUE if two else None
+        ax.step(recall, precision, where="post", color=color, linewidth=2, label=title)
+        if two and label is None:
+            found = _predicted(estimator, scored) == code
+            weight = np.ones(len(found)) if w is None else w
+            both = float(weight[found & is_class].sum())
+            point = both / max(1e-12, float(weight[is_class].sum())), both / max(1e-12, float(weight[found].sum()))
+            threshold = f"threshold {estimator.decision_threshold_:.2f}"
+            ax.plot(*point, "o", color=ORANGE, markersize=8, label=threshold, zorder=3)
+        if two or label is not None:
+            share = float(np.average(is_class, weights=w))
+            ax.axhline(share, color=GRAY, linewidth=1, linestyle="--", label=f"share of the class {share:.3f}")
+    ax.set(xlabel="recall", ylabel="precision", xlim=(-0.01, 1.01), ylim=(-0.01, 1.03))
+    ax.legend(loc="lower left", frameon=False, fontsize="small")
+    ax.set_title(f"Precision and recall ({scored.source})", fontsize="medium")
+    clean(ax)
+    return ax
+
+
+def calibration(
+    estimator: Any, X: Any = None, y: Any = None, sample_weight: Any = None, label: Any = None, ax: Axes | None = None
+) -> Axes:
+    """
+    Draw observed shares against predicted probabilities, and how many rows have these probabilities.
+
+    For two classes it is the probability of the class of interest. For more classes, it is the probability of the
+    predicted class, whose observed share is the accuracy. The number in the legend is the expected calibration error.
+
+    Parameters
+    ----------
+    estimator : AutoMLClassifier
+        A fitted classifier.
+    X : DataFrame, ndarray or sparse matrix, optional
+        Rows to predict; by default, out-of-fold predictions are shown.
+    y : array-like of shape (n_samples,), optional
+        The labels of `X`.
+    sample_weight : array-like of shape (n_samples,), optional
+        Weights of the rows of `X`.
+    label : label, optional
+        The class whose probability is shown.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into; by default those of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    InvalidInputError
+        If the estimator is a regressor, or if there are no rows.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from automl import AutoMLClassifier, plots
+    >>> X, y = load_iris(return_X_y=True)
+    >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], n_jobs=1, verbose=0).fit(X, y)
+    >>> plots.calibration(clf).get_xlabel()
+    'probability of the predicted class'
+    """
+    check_kind(estimator, classifier=True)
+    scored = scored_rows(estimator, X, y, sample_weight)
+    labels = estimator.classes_.tolist()
+    if label is None and len(labels) > 2:
+        predicted = scored.predictions.argmax(axis=1)
+        p, correct = scored.predictions.max(axis=1), scored.y == predicted
+        xlabel, ylabel = "probability of the predicted class", "share of correct predictions"
+    else:
+        code = estimator._positive_code() if label is None else labels.index(label)
+        p, correct = scored.predictions[:, code], scored.y == code
+        xlabel, ylabel = f"probability of {shorten(labels[code], 18)}", f"share of {shorten(labels[code], 18)}"
+    weight = np.ones(len(p)) if scored.sample_weight is None else scored.sample_weight
+    ax = new_axes(ax, (5.4, 5.2))
+    mean, share, error, total, height = _bins(p, correct, weight)
+    gap = float((total * np.abs(mean - share)).sum() / total.sum())
+    ax.bar(
+        (np.arange(_BINS) + 0.5) / _BINS, 0.25 * height / max(1.0, height.max()), width=0.9 / _BINS, color="#dbe4f0",
+        label=f"rows (up to {height.max():,.0f})",
+    )  # fmt: skip
+    ax.plot([0, 1], [0, 1], color=GRAY, linewidth=1, linestyle="--", label="perfect calibration")
+    ax.errorbar(
+        mean, share, yerr=error, fmt="o-", color=BLUE, linewidth=1.8, elinewidth=1, capsize=2, markersize=5,
+        label=f"model: expected calibration error {gap:.3f}",
+    )  # fmt: skip
+    ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(-0.01, 1.01), ylim=(-0.01, 1.03))
+    ax.legend(loc="upper left", frameon=False, fontsize="small")
+    ax.set_title(f"Calibration ({scored.source})", fontsize="medium")
+    clean(ax)
+    return ax
+
+
+def _bins(p: Array, correct: Array, weight: Array) -> tuple[Array, Array, Array, Array, Array]:
+    """Return of each bin of probabilities that has rows: mean, observed share, the two ends of its interval as errors,
+    and total weight; and the number of rows of all bins."""
+    place = np.minimum((p * _BINS).astype(int), _BINS - 1)
+    height = np.bincount(place, minlength=_BINS).astype(float)
+    total = np.bincount(place, weight, _BINS)
+    kept = total > 0
+    mean = np.bincount(place, weight * p, _BINS)[kept] / total[kept]
+    share = np.bincount(place, weight * correct, _BINS)[kept] / total[kept]
+    n, z = height[kept], 1.96
+    center = (share + z**2 / (2 * n)) / (1 + z**2 / n)  # the interval of Wilson (1927)
+    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    errors = np.clip(np.stack([share - (center - half), center + half - share]), 0.0, None)
+    return mean, share, errors, total[kept], height

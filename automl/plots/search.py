@@ -1,0 +1,160 @@
+"""Figures of the search: scores over time, and the scores and times of smaller ensembles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from automl.plots.axes import BLUE, GRAY, ORANGE, clean, metric_label, new_axes, shorten
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_MAX_FAMILIES = 8  # with a color of their own
+_LOWEST = 0.1  # quantile of the scores below which the vertical axis ends
+
+
+def score_over_time(estimator: Any, ax: Axes | None = None) -> Axes:
+    """
+    Draw the score of each configuration, and the best score so far, against the seconds of the search.
+
+    The seconds are those of the trials, added up over all workers. The score of a configuration is its mean over its
+    finished folds, adjusted for folds that are harder than others. The best of many scores is optimistic; the line
+    with a band is the estimate for new rows, if it is known.
+
+    Parameters
+    ----------
+    estimator : AutoMLClassifier or AutoMLRegressor
+        A fitted estimator.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into; by default those of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    AttributeError
+        If the model was loaded for prediction only.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from automl import AutoMLRegressor, plots
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> reg = AutoMLRegressor(time_budget=None, max_trials=2, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
+    >>> plots.score_over_time(reg).get_xlabel()
+    'seconds of all trials'
+    """
+    check_is_fitted(estimator)
+    history = estimator.history_
+    ends: dict[Any, float] = {}
+    seconds = 0.0
+    for result in history:
+        seconds += result.seconds
+        ends[result.trial.configuration] = seconds
+    known = [
+        (ends[o.configuration], -o.loss, o.configuration.family) for o in history.observations() if o.loss is not None
+    ]
+    known.sort(key=lambda entry: entry[0])
+    at, scores = np.array([entry[0] for entry in known]), np.array([entry[1] for entry in known])
+    families = [entry[2] for entry in known]
+    ax = new_axes(ax, (7.2, 4.4))
+    counts = {family: families.count(family) for family in dict.fromkeys(families)}
+    named = sorted(counts, key=lambda family: -counts[family])[:_MAX_FAMILIES]
+    for family in [*named, None]:
+        rows = [i for i, own in enumerate(families) if own == family or (family is None and own not in named)]
+        if rows:
+            color = GRAY if family is None else None
+            ax.scatter(
+                at[rows], scores[rows], s=16, alpha=0.7, linewidths=0, label=family or "other families", color=color
+            )
+    ax.step(at, np.maximum.accumulate(scores), where="post", color="#1f2937", linewidth=1.8, label="best so far")
+    estimate = vars(estimator).get("_estimate")
+    if hasattr(estimate, "low") and np.isfinite(estimate.score):
+        ax.axhline(estimate.score, color=ORANGE, linewidth=1.4, label="expected on new rows")
+        ax.axhspan(estimate.low, estimate.high, color=ORANGE, alpha=0.12, linewidth=0)
+    _limit(ax, scores)
+    ax.set(xlabel="seconds of all trials", ylabel=metric_label(estimator._metric.name))
+    ax.legend(frameon=False, fontsize="x-small", ncols=2, loc="lower right")
+    ax.set_title(f"{len(scores):,} configurations", fontsize="medium")
+    clean(ax)
+    return ax
+
+
+def _limit(ax: Axes, scores: Any) -> None:
+    """End the vertical axis above scores that are far below the others."""
+    best, low = scores.max(), np.quantile(scores, _LOWEST)
+    bottom = max(scores.min(), best - 3 * max(best - np.median(scores), 1e-9), min(low, best - 1e-9) - (best - low))
+    if bottom < best:
+        ax.set_ylim(bottom=bottom - 0.05 * (best - bottom))
+
+
+def score_against_latency(estimator: Any, ax: Axes | None = None) -> Axes:
+    """
+    Draw the ensembles of `frontier_`: their scores against the milliseconds for a single row.
+
+    Parameters
+    ----------
+    estimator : AutoMLClassifier or AutoMLRegressor
+        A fitted estimator.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into; by default those of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    AttributeError
+        If the model has no `frontier_`.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from automl import AutoMLRegressor, plots
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> reg = AutoMLRegressor(time_budget=None, max_trials=2, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
+    >>> plots.score_against_latency(reg).get_xlabel()
+    'milliseconds for a single row'
+    """
+    check_is_fitted(estimator)
+    frontier = estimator.frontier_.sort_values("milliseconds")
+    ax = new_axes(ax, (7.2, 4.6))
+    errors = np.stack([frontier["score"] - frontier["low"], frontier["high"] - frontier["score"]])
+    ax.errorbar(
+        frontier["milliseconds"], frontier["score"], yerr=np.nan_to_num(np.clip(errors, 0, None)), fmt="none",
+        ecolor="#c3cad4", elinewidth=1, capsize=2, zorder=1,
+    )  # fmt: skip
+    is_single = ~frontier["members"].str.contains("models").to_numpy()
+    for rows, color, name in ((~is_single, BLUE, "models of all folds"), (is_single, ORANGE, "one model per member")):
+        part = frontier[rows]
+        if len(part):
+            ax.scatter(part["milliseconds"], part["score"], s=46, color=color, label=name, zorder=3)
+    for place, entry in enumerate(frontier.itertuples()):
+        up = place % 2 == 0
+        ax.annotate(
+            _members(entry.members), (entry.milliseconds, entry.score), xytext=(0, 9 if up else -9),
+            textcoords="offset points", ha="center", va="bottom" if up else "top", fontsize="x-small", color="#374151",
+        )  # fmt: skip
+    if frontier["milliseconds"].max() > 3 * frontier["milliseconds"].min():
+        ax.set_xscale("log")
+    ax.margins(x=0.15, y=0.12)
+    ax.set(xlabel="milliseconds for a single row", ylabel=metric_label(estimator._metric.name))
+    ax.legend(frameon=False, fontsize="small", loc="lower right")
+    ax.set_title("Score against time of smaller ensembles", fontsize="medium")
+    clean(ax)
+    return ax
+
+
+def _members(members: str) -> str:
+    """Return the families of an ensemble in a short form."""
+    names = [part.split(" (")[0] for part in members.split("), ")]
+    distinct = list(dict.fromkeys(names))
+    return shorten(", ".join(distinct[:2]) + (f" + {len(distinct) - 2}" if len(distinct) > 2 else ""), 40)

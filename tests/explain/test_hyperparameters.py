@@ -1,0 +1,73 @@
+"""The importance of hyperparameters, from forests on known functions and from a real run."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from automl import AutoMLClassifier
+from automl.errors import AutoMLError
+from automl.trials.history import RunHistory
+from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+from pipelines.space import build_space, to_configuration
+from tests.explain.test_importance import make_rows
+from tests.factories import FAST
+
+
+@pytest.fixture(scope="module")
+def clf():
+    X, y = make_rows(120)
+    return AutoMLClassifier(**{**FAST, "max_trials": 12, "cv": 2}).fit(X, np.where(y > 1, "yes", "no"))
+
+
+def with_losses(clf, loss, n=150):
+    """A copy of the estimator whose run history holds sampled configurations with these losses."""
+    traits = clf._reader.traits("binary", 2)
+    space = build_space(traits, tuple(clf.include), seed=1)
+    history, rng = RunHistory(), np.random.default_rng(0)
+    for sampled in space.sample_configuration(n):
+        configuration = to_configuration(sampled)
+        result = FoldResult(loss(configuration) + 0.2 * rng.random(), 1, 0.1)
+        history.append(TrialResult(Trial(configuration), Status.OK, {0: result}, 1))
+    copied = AutoMLClassifier(**FAST)
+    vars(copied).update(vars(clf) | {"history_": history})
+    return copied
+
+
+def test_a_real_run_gives_a_table_of_steps_choices_and_hyperparameters(clf):
+    table = clf.hyperparameter_importance()
+    assert list(table) == ["name", "kind", "importance", "std", "n_configurations"]
+    assert set(table["kind"]) == {"step", "choice", "hyperparameter"}
+    assert table["importance"].between(0, 1).all()
+    assert table["name"].iloc[0] in {"model", "encoding", "imputation", "scaling", "generation", "selection"}
+    step = table[(table["kind"] == "step") & (table["name"] == "model")]
+    assert step["n_configurations"].item() == 12
+    assert (table["n_configurations"] <= 12).all()
+
+
+def test_the_hyperparameter_that_makes_the_difference_comes_first(clf):
+    changed = with_losses(clf, lambda c: 1.0 + 2.0 * (c["scaling"] == "none"))
+    table = changed.hyperparameter_importance()
+    single = table[table["kind"] != "step"]
+    assert single["name"].iloc[0] == "scaling"
+    assert single["importance"].iloc[0] > 0.7
+    assert single["importance"].iloc[1] < 0.2
+    steps = table[table["kind"] == "step"]
+    assert steps["name"].iloc[0] == "scaling"
+
+
+def test_a_conditional_hyperparameter_is_not_important_because_of_its_parent(clf):
+    """Only the family matters; hyperparameters of the family show which family it is, but have no effect inside it."""
+    changed = with_losses(clf, lambda c: 1.0 + 2.0 * (c.family == "decision_tree"))
+    table = changed.hyperparameter_importance().set_index("name")
+    single = table[table["kind"] != "step"]["importance"]
+    assert single.idxmax() == "model"
+    assert single["model"] > 0.7
+    assert single[single.index.str.startswith("model:")].max() < 0.1
+
+
+def test_a_few_configurations_are_not_enough():
+    X, y = make_rows(60)
+    few = AutoMLClassifier(**{**FAST, "max_trials": 1, "cv": 2}).fit(X, y > 1)
+    with pytest.raises(AutoMLError, match=r"needs 10 configurations .* tried 1"):
+        few.hyperparameter_importance()

@@ -1,0 +1,132 @@
+"""The figures of a fitted estimator: what they draw, and into which axes."""
+
+from __future__ import annotations
+
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+
+from automl import AutoMLClassifier, AutoMLRegressor, plots
+from automl.errors import InvalidInputError
+from tests.explain.test_importance import make_rows
+from tests.factories import FAST
+
+
+@pytest.fixture(scope="module")
+def reg():
+    return AutoMLRegressor(**FAST).fit(*make_rows())
+
+
+@pytest.fixture(scope="module")
+def two():
+    X, y = make_rows()
+    return AutoMLClassifier(**FAST).fit(X, np.where(y > 1.5, "yes $", "no"))
+
+
+@pytest.fixture(scope="module")
+def three():
+    X, y = make_rows()
+    return AutoMLClassifier(**FAST).fit(X, np.digitize(y, [0, 3]))
+
+
+@pytest.fixture(autouse=True)
+def _close():
+    yield
+    plt.close("all")
+
+
+def drawn(ax):
+    """Draw the figure, which reports texts that matplotlib cannot lay out."""
+    ax.figure.canvas.draw()
+    return ax
+
+
+def test_each_figure_is_drawn_into_the_given_axes(reg, two):
+    explanation = reg.explain(make_rows(seed=1)[0][:2], max_evaluations=50)
+    table = reg.importance(n_repeats=1)
+    figures = [
+        lambda ax: plots.importance(reg, table, ax=ax),
+        lambda ax: plots.partial_dependence(reg, "day", ax=ax),
+        lambda ax: plots.residuals(reg, ax=ax),
+        lambda ax: plots.score_over_time(reg, ax=ax),
+        lambda ax: plots.score_against_latency(reg, ax=ax),
+        lambda ax: plots.waterfall(explanation, ax=ax),
+        lambda ax: plots.confusion_matrix(two, ax=ax),
+        lambda ax: plots.roc(two, ax=ax),
+        lambda ax: plots.precision_recall(two, ax=ax),
+        lambda ax: plots.calibration(two, ax=ax),
+    ]
+    assert len(figures) == len(plots.__all__)
+    for draw in figures:
+        ax = plt.figure().add_subplot()
+        assert draw(ax) is ax
+        assert ax.has_data()
+        assert drawn(ax).get_title()
+
+
+def test_figures_of_three_classes_have_one_curve_for_each_class(three):
+    assert len(drawn(plots.roc(three)).lines) == 4  # and the diagonal
+    assert len(plots.precision_recall(three).lines) == 3
+    assert plots.partial_dependence(three, "city").get_legend_handles_labels()[1] == ["0", "1", "2"]
+    assert drawn(plots.confusion_matrix(three, normalize=True)).texts[0].get_text().endswith("%")
+
+
+def test_the_confusion_matrix_counts_rows_of_the_user(two):
+    X, y = make_rows(seed=1)
+    labels = np.where(y > 1.5, "yes $", "no")
+    counts = [text.get_text() for text in plots.confusion_matrix(two, X, labels).texts]
+    predicted = two.predict(X)
+    expected = [((labels == a) & (predicted == b)).sum() for a in two.classes_ for b in two.classes_]
+    assert counts == [f"{count:,}" for count in expected]
+
+
+def test_many_classes_share_a_cell_of_the_confusion_matrix():
+    rng = np.random.default_rng(0)
+    y = np.arange(400) % 50
+    X = np.column_stack([y + 0.1 * rng.normal(size=400), rng.normal(size=400)])
+    clf = AutoMLClassifier(**{**FAST, "max_trials": 1, "include": ["decision_tree"]}).fit(X, y)
+    labels = [text.get_text() for text in drawn(plots.confusion_matrix(clf)).get_yticklabels()]
+    assert len(labels) == 40
+    assert labels[-1] == "(others)"
+
+
+def test_the_waterfall_ends_at_the_prediction(reg):
+    X, _ = make_rows(seed=1)
+    explanation = reg.explain(X[:2], max_evaluations=50)
+    ax = drawn(plots.waterfall(explanation, row=1, max_columns=2))
+    widths = [patch.get_width() for patch in ax.patches]
+    assert explanation.base + sum(widths) == pytest.approx(reg.predict(X[1:2])[0])
+    assert [text.get_text() for text in ax.get_yticklabels()][-1] == "4 other columns"
+    with pytest.raises(InvalidInputError, match="row=5"):
+        plots.waterfall(explanation, row=5)
+
+
+def test_partial_dependence_names_levels_and_dates(reg):
+    labels = [text.get_text() for text in drawn(plots.partial_dependence(reg, "city")).get_xticklabels()]
+    assert [label.split("\n")[0] for label in labels] == ["Oslo", "Rome"]
+    ax = plots.partial_dependence(reg, "day")
+    assert "2024" in ax.xaxis.get_major_formatter().format_data_short(ax.get_xlim()[0]) or ax.get_xlim()[0] > 19_000
+    rising = plots.partial_dependence(reg, "strong").lines[-2].get_ydata()
+    assert rising[-1] > rising[0]
+
+
+@pytest.mark.parametrize(("column", "message"), [("none", "no column 'none'"), ("same", "not used")])
+def test_partial_dependence_of_a_column_that_has_none_is_refused(reg, column, message):
+    with pytest.raises(InvalidInputError, match=message):
+        plots.partial_dependence(reg, column)
+
+
+def test_a_figure_for_the_other_kind_of_estimator_is_refused(reg, two):
+    with pytest.raises(InvalidInputError, match="for a classifier"):
+        plots.roc(reg)
+    with pytest.raises(InvalidInputError, match="for a regressor"):
+        plots.residuals(two)
+
+
+def test_out_of_fold_rows_are_predicted_by_fold_models_after_a_refit(two):
+    again = two.refit()
+    assert "out of fold" in plots.calibration(again).get_title()
