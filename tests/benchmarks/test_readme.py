@@ -79,6 +79,9 @@ TINY: dict[str, list[TinyForm]] = {
     ],
     "Effect of a refit": [TinyForm({"--tables": "classes", "--seconds": "2"}, is_slow=True)],
     "Effect of the calibration": [TinyForm({"--tables": "classes", "--seconds": "1"}, is_slow=True)],
+    "Importance against the truth": [
+        TinyForm({"--tables": "mixed_classes", "--n-rows": "150", "--seconds": "2"}, is_slow=True)
+    ],
     "Value of the meta-database for initial designs": [TinyForm({"--file": "META_DATABASE"}, is_slow=True)],
     "Error of the forecasts": [
         TinyForm({"--file": "META_DATABASE"}, is_slow=True),
