@@ -99,7 +99,7 @@ def duration(seconds: float | None) -> str:
     Examples
     --------
     >>> duration(0.5), duration(59.7), duration(125), duration(7300)
-    ('0.5 s', '60 s', '2 min 5 s', '2 h 2 min')
+    ('0.5 s', '60 s', '2 min 5 s', '2 h 1 min')
     """
     if seconds is None or not math.isfinite(seconds):
         return "–"
