@@ -60,8 +60,6 @@ def to_html(data: ReportData) -> str:
         If jinja2 or matplotlib is not installed.
     """
     check_libraries()
-    from markupsafe import Markup
-
     from automl.report.drawings import make_drawings, parallel_plot, score_marks, task_words
 
     environment = _environment(escape=True)
@@ -76,10 +74,10 @@ def to_html(data: ReportData) -> str:
         marks=marks,
         band=band,
         task_words=task_words(data.verdict),
-        parallel_svg=Markup(parallel),
-        css=Markup(_source(environment, "style.css")),
-        script=Markup(_source(environment, "script.js")),
-        json=Markup(_for_script(to_json(data))),
+        parallel_svg=parallel,
+        css=_source(environment, "style.css"),
+        script=_source(environment, "script.js"),
+        json=_for_script(to_json(data)),
     )
     return text.lstrip()
 
