@@ -136,6 +136,8 @@ def draw_residuals(result: RegressionResult, name: str) -> Drawing:
 
 def draw_frontier(frontier: Sequence[FrontierPoint], metric: MetricWords) -> Drawing:
     """Draw the score of smaller ensembles over their time for a single row."""
+    from matplotlib.ticker import LogLocator
+
     with style():
         figure, axes = new_axes()
         for p in frontier:
@@ -147,6 +149,7 @@ def draw_frontier(frontier: Sequence[FrontierPoint], metric: MetricWords) -> Dra
         )  # fmt: skip
         axes.set_xscale("log")
         axes.set(xlabel="milliseconds for a single row", ylabel=metric.title)
+        axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
         axes.xaxis.set_major_formatter(lambda value, _: number(value, 3))
         axes.xaxis.set_minor_formatter(lambda value, _: "")
         points = [(axes, p.milliseconds, p.score, _frontier_text(p)) for p in frontier]

@@ -81,8 +81,8 @@ def _fold_words(estimator: Any) -> str:
     if rows is None or not rows.train_shares:
         return ""
     low, high = min(rows.train_shares), max(rows.train_shares)
-    share = f"{low:.0%}" if high - low < 0.005 else f"{low:.0%} to {high:.0%}"
-    return f"each trains on {share} of the rows"
+    share = f"{100 * low:.0f}" if high - low < 0.005 else f"{100 * low:.0f} to {100 * high:.0f}"
+    return f"each trains on {share} % of the rows"
 
 
 def _machine() -> tuple[tuple[str, str], ...]:

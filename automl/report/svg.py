@@ -48,6 +48,7 @@ _STYLE: dict[str, Any] = {
     "path.simplify_threshold": 0.3,
 }
 _IDS = re.compile(r'(\bid="|url\(#|href="#)')
+_TAGS = re.compile(r"<[^>]*>")
 _LONG_NUMBERS = re.compile(r"(\d+\.\d\d)\d+")
 
 
@@ -115,7 +116,8 @@ def draw(figure: Figure, name: str, points: Iterable[tuple[Axes, float, float, s
     inner = re.sub(r"<!--.*?-->", "", inner, flags=re.DOTALL)
     inner = inner.replace("xlink:href", "href")
     inner = _IDS.sub(lambda match: f"{match[1]}{name}-", inner)
-    inner = _LONG_NUMBERS.sub(r"\1", inner)
+    # Places need few digits, but the texts between the tags, such as labels of ticks, must stay as they are.
+    inner = _TAGS.sub(lambda tag: _LONG_NUMBERS.sub(r"\1", tag[0]), inner)
     inner = re.sub(r">\s+<", "><", inner)
     inner = re.sub(r"\s*\n\s*", " ", inner).strip()
     for variable, color in COLORS.items():

@@ -16,6 +16,7 @@ from automl.errors import AutoMLError, InvalidInputError
 from automl.report.collect import collect
 from automl.report.data import ColumnImportance, ImportanceSection
 from automl.report.render import section_titles, to_html, to_json, to_markdown
+from automl.report.svg import draw, new_axes, style
 from tests.factories import FAST
 from tests.report.pages import HOSTILE, Page, people
 
@@ -268,3 +269,14 @@ def test_a_place_that_takes_no_file_is_one_clear_error(classifier, tmp_path):
         classifier.report(tmp_path)
     with pytest.raises(InvalidInputError, match="no such folder"):
         classifier.report(tmp_path / "none" / "report.html")
+
+
+def test_labels_of_ticks_keep_their_digits():
+    with style():
+        figure, axes = new_axes()
+        axes.plot([0, 1], [0.123456, 0.2])
+        axes.set_yticks([0.125, 0.1875])
+        drawing = draw(figure, "figure")
+    assert ">0.1250<" in drawing.inner
+    assert ">0.1875<" in drawing.inner
+    assert 'id="figure-' in drawing.inner
