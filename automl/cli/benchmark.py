@@ -88,12 +88,16 @@ def benchmark(
     task: Annotated[
         TaskName,
         typer.Option(
-            help="Kind of prediction; 'auto' chooses it by the values of the target.", rich_help_panel=TABLE_PANEL
+            metavar="KIND",
+            help="Kind of prediction: classification, regression, or auto, which looks at the values of the target.",
+            rich_help_panel=TABLE_PANEL,
         ),
     ] = TaskName.AUTO,
     positive_label: Annotated[
         str | None,
-        typer.Option("--positive-label", "--positive", help=POSITIVE_HELP, rich_help_panel=TABLE_PANEL),
+        typer.Option(
+            "--positive-label", "--positive", metavar="CLASS", help=POSITIVE_HELP, rich_help_panel=TABLE_PANEL
+        ),
     ] = None,
     weight: Weight = None,
     groups: Groups = None,

@@ -56,12 +56,16 @@ def fit(
     task: Annotated[
         TaskName,
         typer.Option(
-            help="Kind of prediction; 'auto' chooses it by the values of the target.", rich_help_panel=TABLE_PANEL
+            metavar="KIND",
+            help="Kind of prediction: classification, regression, or auto, which looks at the values of the target.",
+            rich_help_panel=TABLE_PANEL,
         ),
     ] = TaskName.AUTO,
     positive_label: Annotated[
         str | None,
-        typer.Option("--positive-label", "--positive", help=POSITIVE_HELP, rich_help_panel=TABLE_PANEL),
+        typer.Option(
+            "--positive-label", "--positive", metavar="CLASS", help=POSITIVE_HELP, rich_help_panel=TABLE_PANEL
+        ),
     ] = None,
     weight: Weight = None,
     groups: Groups = None,
@@ -72,6 +76,7 @@ def fit(
     cv: Annotated[
         str | None,
         typer.Option(
+            metavar="FOLDS",
             help="Folds of the search: a number, or a splitter of scikit-learn and a number, such as TimeSeriesSplit:5 "
             "for rows in the order of time.",
             show_default="by the number of rows",
@@ -81,6 +86,7 @@ def fit(
     include: Annotated[
         list[str],
         typer.Option(
+            metavar="NAMES",
             help="Use only these components, separated by commas; may be repeated. 'automl space' lists them all.",
             rich_help_panel=_SEARCH,
         ),
@@ -88,7 +94,9 @@ def fit(
     exclude: Annotated[
         list[str],
         typer.Option(
-            help="Do not use these components, separated by commas; may be repeated.", rich_help_panel=_SEARCH
+            metavar="NAMES",
+            help="Do not use these components, separated by commas; may be repeated.",
+            rich_help_panel=_SEARCH,
         ),
     ] = [],  # noqa: B006
     initial_configurations: Annotated[

@@ -72,18 +72,26 @@ Columns = Annotated[
 Categorical = Annotated[
     list[str],
     typer.Option(
-        help="Columns to read as categories, separated by commas; may be repeated.", rich_help_panel=TABLE_PANEL
+        metavar="COLUMNS",
+        help="Columns to read as categories, separated by commas; may be repeated.",
+        rich_help_panel=TABLE_PANEL,
     ),
 ]
 Text = Annotated[
     list[str],
     typer.Option(
-        help="Columns to read as free texts, separated by commas; may be repeated.", rich_help_panel=TABLE_PANEL
+        metavar="COLUMNS",
+        help="Columns to read as free texts, separated by commas; may be repeated.",
+        rich_help_panel=TABLE_PANEL,
     ),
 ]
 Drop = Annotated[
     list[str],
-    typer.Option(help="Columns to leave out, separated by commas; may be repeated.", rich_help_panel=TABLE_PANEL),
+    typer.Option(
+        metavar="COLUMNS",
+        help="Columns to leave out, separated by commas; may be repeated.",
+        rich_help_panel=TABLE_PANEL,
+    ),
 ]
 
 MOST_SEED = 2**32 - 1  # the largest seed that NumPy takes
