@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from automl.errors import InvalidInputError, check_names
+from automl.errors import InvalidInputError
 from automl.jobs.folders import JobFolder
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ def find_job(records: Sequence[JobRecord], name: str) -> JobRecord:
         listed = ", ".join(f"'{record.name}'" for record in found[:3]) + (", ..." if len(found) > 3 else "")
         raise InvalidInputError(f"JOB: several jobs start with '{name}': {listed}; name one of them")
     if not found:
-        check_names("JOB", name, [record.name for record in records])
+        raise InvalidInputError(f"there is no job '{name}'; 'automl jobs results' lists all jobs")
     return found[0]
 
 
