@@ -7,14 +7,12 @@ from html import escape
 from typing import Any
 
 from automl.ensemble.estimate import Estimate
-from pipelines.component import task_type
 
-_TASKS = {"binary": "two classes", "multiclass": "{n_classes} classes", "regression": "numbers"}
 _STYLE = """
-.automl-summary {font: 13px/1.5 system-ui, sans-serif; margin: 0 0 .6em; border-collapse: collapse; color: inherit}
+table.automl-summary {font: 13px/1.5 system-ui, sans-serif; margin: 0 0 .6em; border-collapse: collapse; color: inherit}
 .automl-summary caption {text-align: left; font-weight: 600; padding-bottom: .2em}
-.automl-summary th, .automl-summary td {
-  text-align: left; vertical-align: top; padding: .1em 1em .1em 0; background: none; border: 0}
+.automl-summary tr, .automl-summary th, .automl-summary td {background: none; border: 0}
+.automl-summary th, .automl-summary td {text-align: left; vertical-align: top; padding: .1em 1em .1em 0}
 .automl-summary th {font-weight: 400; opacity: .7; white-space: nowrap}
 """
 
@@ -50,14 +48,13 @@ def summary(estimator: Any) -> dict[str, str]:
     """
     known = vars(estimator)
     ensemble, metric = known["_ensemble"], known["_metric"]
-    kind = "regression" if not ensemble.n_classes else "classification"
-    target = _TASKS[task_type(ensemble.n_classes)].format(n_classes=ensemble.n_classes)
-    name = known.get("_target_name")
+    task = "classification" if ensemble.n_classes else "regression"
+    task += "" if known.get("_target_name") is None else f" of '{known['_target_name']}'"
     n_rows, n_columns = int(known["_reader"].n_rows_), estimator.n_features_in_
     best = max(ensemble.bags, key=lambda bag: bag.weight)
     n_models = sum(len(bag.models) for bag in ensemble.bags)
     facts = {
-        "task": f"{kind}, {target}" + ("" if name is None else f" of '{name}'"),
+        "task": f"{task}, {ensemble.n_classes} classes" if ensemble.n_classes else task,
         "training table": f"{_count(n_rows, 'row')}, {_count(n_columns, 'column')}",
         "metric": f"{metric.name.replace('_', ' ')}; greater is better",
         "expected score": _expected(known),

@@ -54,7 +54,7 @@ def clf():
 def test_the_summary_has_the_facts(clf):
     clf.estimate_  # noqa: B018 - from now on it is known
     found = facts(clf._repr_html_())
-    assert found["task"] == "classification, two classes of '<script>alert(1)</script>'"
+    assert found["task"] == "classification of '<script>alert(1)</script>', 2 classes"
     assert found["training table"] == "120 rows, 2 columns"
     assert found["metric"] == "roc auc; greater is better"
     estimate = clf.estimate_
