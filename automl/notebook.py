@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from automl.ensemble.estimate import Estimate
+from automl.task.metric_words import MetricWords
 
 _STYLE = """
 table.automl-summary {font: 13px/1.5 system-ui, sans-serif; margin: 0 0 .6em; border-collapse: collapse; color: inherit}
@@ -47,7 +48,7 @@ def summary(estimator: Any) -> dict[str, str]:
     ('classification, 3 classes', '150 rows, 4 columns', '1 configuration, 8 models; the largest weight has lda (1.00)')
     """
     known = vars(estimator)
-    ensemble, metric = known["_ensemble"], known["_metric"]
+    ensemble, words = known["_ensemble"], MetricWords.of(known["_metric"].name)
     task = "classification" if ensemble.n_classes else "regression"
     task += "" if known.get("_target_name") is None else f" of '{known['_target_name']}'"
     n_rows, n_columns = int(known["_reader"].n_rows_), estimator.n_features_in_
@@ -56,8 +57,8 @@ def summary(estimator: Any) -> dict[str, str]:
     facts = {
         "task": f"{task}, {ensemble.n_classes} classes" if ensemble.n_classes else task,
         "training table": f"{_count(n_rows, 'row')}, {_count(n_columns, 'column')}",
-        "metric": f"{metric.name.replace('_', ' ')}; greater is better",
-        "expected score": _expected(known),
+        "metric": f"{words.name}; {words.direction}",
+        "expected score": _expected(known, words),
         "ensemble": f"{_count(len(ensemble.bags), 'configuration')}, {_count(n_models, 'model')}; the largest weight "
         f"has {best.configuration.family} ({best.weight:.2f})",
     }
@@ -66,7 +67,7 @@ def summary(estimator: Any) -> dict[str, str]:
     return facts
 
 
-def _expected(known: dict[str, Any]) -> str:
+def _expected(known: dict[str, Any], words: MetricWords) -> str:
     """Return the estimate in words, if it is known; its computation would take seconds."""
     if "_estimate" not in known:
         return "unknown: the loaded model does not hold it"
@@ -77,10 +78,10 @@ def _expected(known: dict[str, Any]) -> str:
         return "not computed yet; read estimate_"
     if math.isnan(estimate.score):
         return "unknown while the search goes on"
-    return (
-        f"{estimate.score:.4g} on new rows ({estimate.level:.0%} interval from {estimate.low:.4g} to "
-        f"{estimate.high:.4g})"
-    )
+    interval = "no interval"
+    if math.isfinite(estimate.low):
+        interval = f"{estimate.level:.0%} interval {words.interval_text(estimate.low, estimate.high)}"
+    return f"{words.text(estimate.score)} on new rows ({interval})"
 
 
 def _count(number: int, noun: str) -> str:

@@ -56,9 +56,9 @@ def test_the_summary_has_the_facts(clf):
     found = facts(clf._repr_html_())
     assert found["task"] == "classification of '<script>alert(1)</script>', 2 classes"
     assert found["training table"] == "120 rows, 2 columns"
-    assert found["metric"] == "roc auc; greater is better"
+    assert found["metric"] == "ROC AUC; greater is better"
     estimate = clf.estimate_
-    assert found["expected score"].startswith(f"{estimate.score:.4g} on new rows (95% interval from {estimate.low:.4g}")
+    assert found["expected score"].startswith(f"{estimate.score:.4g} on new rows (95% interval {estimate.low:.4g} to")
     assert "models; the largest weight has" in found["ensemble"]
     assert found["search"] == "2 configurations; max_trials reached"
 
