@@ -25,7 +25,7 @@ TARGET = "Sex"
 
 
 def main() -> None:
-    """Print the expected score beside the score on the test rows, save the model, and show what to do next."""
+    """Print the expected score beside the score on the test rows, write model and report, and show what to do next."""
     table = load_penguins_raw()
     table = table[table[TARGET].isin(["MALE", "FEMALE"])]
     train, test = train_test_split(table, test_size=0.3, stratify=table[TARGET], random_state=0)
@@ -40,7 +40,8 @@ def main() -> None:
         f"cells; {len(X)} training rows, {len(X_test)} test rows, {SECONDS:g} seconds"
     )
 
-    clf = AutoMLClassifier(time_budget=SECONDS, random_state=0).fit(X, y)
+    # An identifier says nothing about new penguins.
+    clf = AutoMLClassifier(time_budget=SECONDS, columns={"Individual ID": "drop"}, random_state=0).fit(X, y)
 
     kinds = clf.columns_["kind"].value_counts()
     print("\nColumns as the search reads them: " + ", ".join(f"{n} {kind}" for kind, n in kinds.items()))
@@ -55,12 +56,18 @@ def main() -> None:
     print(f"ROC AUC on the test rows      {clf.scorer_(clf, X_test, y_test):.3f}")
 
     clf.save(FOLDER / "model")
+    clf.report(FOLDER / "report.html", train=(X, y), test=(X_test, y_test))
+    print(
+        f"\nThe report is in '{FOLDER / 'report.html'}', and the model in '{FOLDER / 'model'}'. Commands to try next:"
+    )
     command = os.path.relpath(Path(sys.executable).with_name("automl"))
     command = "automl" if command.startswith("..") else command
-    print(f"\nThe model is in '{FOLDER / 'model'}'. Commands to try next:")
-    print(f"  {command} score {FOLDER / 'model'} {FOLDER / 'test.csv'} --target {TARGET}")
-    print(f"  {command} predict {FOLDER / 'model'} {FOLDER / 'test.csv'} --proba --out {FOLDER / 'predictions.csv'}")
-    print(f"  {command} fit {FOLDER / 'train.csv'} --target {TARGET} --scoring accuracy --out {FOLDER / 'other'}")
+    for arguments in (
+        "score {0}/model {0}/test.csv --target {1}",
+        "predict {0}/model {0}/test.csv --proba --out {0}/predictions.csv",
+        "fit {0}/train.csv --target {1} --scoring accuracy --out {0}/other",
+    ):
+        print(f"  {command} {arguments.format(FOLDER, TARGET)}")
 
 
 if __name__ == "__main__":
