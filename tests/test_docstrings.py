@@ -15,6 +15,7 @@ import automl.testing
 PACKAGES = ("automl", "pipelines")
 # Objects that users get from public functions, and the modules whose public objects all count.
 RETURNED = [
+    "automl.checks.warning.DataWarning",
     "automl.comparison.report.NestedResult",
     "automl.comparison.tables.TableComparison",
     "automl.ensemble.estimate.Estimate",
