@@ -112,8 +112,9 @@ axes.legend()
 # Or: let the search see the costs
 # --------------------------------
 #
-# The costs can be the score of the search itself. Then the threshold is tuned on out-of-fold predictions, and
-# `decision_threshold_` shows it. Use this if the costs are not a matter of two numbers.
+# The costs can be the score of the search itself. The search then prefers pipelines with low costs, for example those
+# that give the rare class a larger weight. `decision_threshold_` differs from 0.5 if another threshold has clearly
+# lower costs out of fold. Use this if the costs are not a matter of two numbers.
 
 from sklearn.metrics import make_scorer
 

@@ -64,7 +64,8 @@ clf.leaderboard_[["family", "score", "std", "folds", "seconds", "status", "weigh
 # ---------------
 #
 # The best score of the leaderboard is the best of many, and therefore optimistic. `estimate_` is corrected for this,
-# and has an interval. The test rows show whether it holds.
+# and has an interval. It is about the ensemble, which is often better than its best member; so it can be the larger
+# of the two numbers. The test rows show whether it holds.
 
 print(f"best score of the search: {clf.best_score_:.3f}")
 estimate = clf.estimate_
