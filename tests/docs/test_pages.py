@@ -9,6 +9,7 @@ import tomllib
 import pytest
 import yaml
 
+import automl
 from tests.docs.pages import DOCS, PAGES, ROOT
 from tests.test_docs import broken_links
 
@@ -62,6 +63,11 @@ def test_the_page_of_the_commands_names_each_command_option_and_argument():
                 assert all(name in page for name in parameter.opts if name.startswith("--"))
                 found += 1
     assert found > 80
+
+
+def test_the_page_of_the_api_names_each_public_name():
+    page = (DOCS / "reference" / "api.rst").read_text(encoding="utf-8")
+    assert [name for name in automl.__all__ if f"   {name}\n" not in page] == []
 
 
 def test_the_citation_names_the_version_of_the_package():
