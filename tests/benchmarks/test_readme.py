@@ -116,6 +116,7 @@ TINY: dict[str, list[TinyForm]] = {
     "Wrong labels": [TinyForm({"--tables": "classes", "--seconds": "2"}, is_slow=True)],
     "Seconds of the warnings": [TinyForm({"--rows": "300", "--columns": "10", "--repeats": "1"}, is_slow=True)],
     "Networks in a fleet": [TinyForm(FLEET), TinyForm(FLEET, error=NO_GPU)],
+    "Networks with torch and with numpy": [TinyForm({"--rows": "1,40", "--repeats": "2"})],
 }
 
 
