@@ -65,6 +65,7 @@ _CHOICE_ENDS, _LOADING_ENDS, _DECISION_ENDS, _COLLECTION_ENDS = 0.4, 0.65, 0.75,
 _NEWEST_ROWS_SHARE = 0.15  # of the budget, to train on all rows at last, where the rows are in the order of time
 _NEWEST_ROWS_END = 0.9  # share of the seconds that are left, at which this training ends
 _FRONTIER_SHARE = 0.02  # of the budget, which the measuring of smaller ensembles may take
+_ESTIMATE_SHARE = 0.02  # of the budget, which the estimate of the score has at least
 _MAX_OVERRUN = 15.0  # seconds beyond a budget that is too small for any fit; a larger overrun is an error
 
 
@@ -121,7 +122,12 @@ def run(task: Task, settings: RunSettings) -> RunResult:
     with ExitStack() as stack:
         directory, folder = _open_folder(settings, task.table_bytes, stack)
         known: list[TrialResult] = []
-        budget = replace(settings.budget, refit_share=_NEWEST_ROWS_SHARE * is_forward_chaining(task.folds))
+        in_time_order = is_forward_chaining(task.folds)
+        budget = replace(
+            settings.budget,
+            refit_share=_NEWEST_ROWS_SHARE * in_time_order,
+            estimate_share=_ESTIMATE_SHARE * (task.metric.fast is not None and not in_time_order),
+        )
         if directory is not None:
             known = directory.open(task, settings.random_state)
             stack.callback(directory.close)
@@ -263,7 +269,9 @@ def _conclude(
     n_workers: int,
 ) -> tuple[Ensemble, OutOfFoldRecord | None]:
     """Build the ensemble, read its models, and keep the predictions from which its score can be estimated later."""
-    left = float("inf") if budget.seconds is None else max(0.1, budget.seconds - budget.refit_seconds - budget.elapsed)
+    left = (
+        float("inf") if budget.seconds is None else max(0.1, budget.seconds - budget.closing_seconds - budget.elapsed)
+    )
     started = time.monotonic()
     size, seed = settings.ensemble_size, settings.random_state
     cost = typical_cost(task, measured=not history.repeats)
@@ -318,7 +326,7 @@ def _frontier(
         return None
     left = float("inf")
     if budget.seconds is not None:
-        left = min(_FRONTIER_SHARE * budget.seconds, 0.8 * (budget.seconds - budget.elapsed))
+        left = min(_FRONTIER_SHARE * budget.seconds, 0.8 * (budget.seconds - budget.estimate_seconds - budget.elapsed))
     deadline = time.monotonic() + left
     try:
         return collect_frontier(history, artifacts, task, ensemble, loader, settings.random_state, deadline)
@@ -425,7 +433,7 @@ def _enough_for_one(
     seconds = _START_SECONDS + (0.0 if cheapest is None else runtime.guess(cheapest))
     if seconds <= budget.search_left or budget.seconds is None:
         return initial, budget
-    needed = math.ceil((seconds + budget.elapsed) / (0.75 - budget.refit_share))
+    needed = math.ceil((seconds + budget.elapsed) / (0.75 - budget.refit_share - budget.estimate_share))
     few = f"time_budget={budget.seconds} s is too small for one fit on this table"
     if needed > budget.seconds + _MAX_OVERRUN:
         raise InvalidInputError(f"{few}; use time_budget={needed} or more")

@@ -44,6 +44,7 @@ _FOLD_MODEL_FACTOR = 1.3  # times the width that the rows alone explain, see `es
 _MAX_SECONDS = 60.0  # after which no further resample starts; only a slow scorer of the user needs as long
 _MIN_RESAMPLES_FOR_INTERVAL = 10
 _SLOW_START = 3  # resamples after which the seconds of all of them are forecast
+_FEW_ROWS = 1_000  # of the choice of an ensemble, where the time is short
 _MAX_REDRAWS = 20  # of one resample, until both parts hold every class
 
 
@@ -242,21 +243,26 @@ def _score_resamples(record: OutOfFoldRecord, deadline: float, fewest: int) -> t
     Parameters
     ----------
     fewest : int
-        The result is None as soon as the time does not suffice for this number of resamples.
+        The result is None as soon as the time does not suffice for this number of resamples, not even if ensembles are
+        chosen on fewer rows. Such ensembles are a little worse, so that the estimate is on the safe side.
     """
     rng = np.random.default_rng(record.random_state)
     scores, n_left_out = list[float](), list[int]()
-    start = time.monotonic()
+    start, n_checked = time.monotonic(), 0
+    most_rows: int | None = None  # of the choice of the ensemble
     with single_threaded():
         for drawn, left_out in _resamples(record, rng):
             now, n = time.monotonic(), len(scores)
             # The first resamples may be slow, because they import libraries.
-            too_slow = n >= _SLOW_START and start + (now - start) * fewest / n > deadline
-            if n < fewest and (now > deadline or too_slow):
-                return None
+            if n >= n_checked + _SLOW_START and now + (now - start) * (fewest - n) / (n - n_checked) > deadline:
+                if most_rows is not None or len(record.y) < 2 * _FEW_ROWS:
+                    return None
+                most_rows, n_checked, start = _FEW_ROWS, n, now
             if now > deadline:
+                if n < fewest:
+                    return None
                 break
-            scores.append(_score_resample(record, drawn, left_out))
+            scores.append(_score_resample(record, drawn, left_out, most_rows))
             n_left_out.append(len(np.unique(record.units[left_out])))
     return np.array(scores), np.array(n_left_out)
 
@@ -317,12 +323,13 @@ def _n_resamples(record: OutOfFoldRecord) -> int:
     return int(np.clip(_MAX_SCORED_ROWS / (rows * calls), *_RESAMPLES))
 
 
-def _score_resample(record: OutOfFoldRecord, drawn: Rows, left_out: Rows) -> float:
-    """Choose an ensemble on the drawn rows and return its score on the rows left out."""
+def _score_resample(record: OutOfFoldRecord, drawn: Rows, left_out: Rows, most_rows: int | None = None) -> float:
+    """Choose an ensemble on the drawn rows, or on some of them, and return its score on the rows left out."""
     best: tuple[float, int, list[int], Array] | None = None
-    shared = drawn[drawn < record.sets[-1][0]]
+    places = slice(None, None, max(1, len(drawn) // most_rows) if most_rows else 1)
+    shared = drawn[drawn < record.sets[-1][0]][places]
     for n_rows, members in record.sets:
-        rows = drawn[drawn < n_rows]
+        rows = drawn[drawn < n_rows][places]
         chosen, weights = _choose(record, members, rows)
         is_only = len(record.sets) == 1
         loss = 0.0 if is_only else record.loss(shared, _mean_predictions(record, chosen, weights, shared))

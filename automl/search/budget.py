@@ -20,12 +20,15 @@ class Budget:
         Number of configurations that may run; None for no limit.
     refit_share : float
         Share of the seconds that is reserved for a training on all rows at the end.
+    estimate_share : float
+        Share of the seconds that is reserved for the estimate of the score.
     """
 
     seconds: float | None
     max_trials: int | None = None
     started: float = field(default_factory=time.monotonic)
     refit_share: float = 0.0
+    estimate_share: float = 0.0
     _loading: list[float] = field(default_factory=lambda: [0.0], compare=False, repr=False)  # grows in other threads
 
     @property
@@ -35,16 +38,26 @@ class Budget:
 
     @property
     def reserve(self) -> float:
-        """The seconds that are reserved for the end: the ensemble, reading its models, and a training on all rows."""
+        """The seconds reserved for the end: the ensemble, its models, a training on all rows, and the estimate."""
         if self.seconds is None:
             return 0.0
         loading = min(_MAX_LOADING_SHARE * self.seconds, self._loading[0])
-        return min(0.25 * self.seconds, 0.6 + 0.025 * self.seconds) + loading + self.refit_seconds
+        return min(0.25 * self.seconds, 0.6 + 0.025 * self.seconds) + loading + self.closing_seconds
 
     @property
     def refit_seconds(self) -> float:
         """The seconds that are reserved for a training on all rows."""
         return 0.0 if self.seconds is None else self.refit_share * self.seconds
+
+    @property
+    def estimate_seconds(self) -> float:
+        """The seconds that are reserved for the estimate of the score."""
+        return 0.0 if self.seconds is None else self.estimate_share * self.seconds
+
+    @property
+    def closing_seconds(self) -> float:
+        """The seconds that are reserved for the work after the ensemble: a training on all rows, and the estimate."""
+        return self.refit_seconds + self.estimate_seconds
 
     def reserve_for_loading(self, seconds: float) -> None:
         """Reserve more seconds at the end of the search, for the reading of large models."""

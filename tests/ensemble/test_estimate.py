@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 from dataclasses import replace
 
@@ -10,7 +11,13 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
-from automl.ensemble.estimate import Estimate, OutOfFoldRecord, draw_units, estimate_score
+from automl.ensemble.estimate import (
+    Estimate,
+    OutOfFoldRecord,
+    draw_units,
+    estimate_score,
+    estimate_score_before,
+)
 from automl.task.metrics import make_metric
 from tests.factories import FAST
 
@@ -143,3 +150,24 @@ def test_the_estimate_includes_the_decision_weights():
     record = _record(np.stack([1 - p, p], axis=1)[None], y, "balanced_accuracy")
     plain, tuned = estimate_score(record), estimate_score(replace(record, tunes_decision=True))
     assert tuned.score > plain.score + 0.05
+
+
+def test_a_deadline_without_end_changes_nothing_and_one_in_the_past_gives_nothing():
+    record = _record(*_random_candidates(np.random.default_rng(0), n_rows=100, n_candidates=4), "accuracy")
+    assert estimate_score_before(record, float("inf")) == estimate_score(record)
+    assert estimate_score_before(record, 0.0) is None
+
+
+def test_a_large_record_whose_first_resamples_are_slow_is_estimated_from_fewer_rows(monkeypatch):
+    rng = np.random.default_rng(0)
+    large = _record(*_random_candidates(rng, n_rows=2_000, n_candidates=4), "accuracy")
+    small = _record(*_random_candidates(rng, n_rows=400, n_candidates=4), "accuracy")
+
+    def estimate(record):
+        clock = itertools.chain([0.0, 1.0, 2.0, 3.0], itertools.count(4.0, 0.0001))
+        with monkeypatch.context() as patch:
+            patch.setattr("automl.ensemble.estimate.time.monotonic", lambda: next(clock))
+            return estimate_score_before(record, 10.0)
+
+    assert estimate(large).score == pytest.approx(0.5, abs=0.03)
+    assert estimate(small) is None  # all its rows are needed

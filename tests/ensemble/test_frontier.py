@@ -100,6 +100,13 @@ def test_a_limit_on_the_time_of_predictions_holds_and_repeats():
     np.testing.assert_array_equal(first.predict_proba(X), second.predict_proba(X))
 
 
+def test_the_estimate_of_an_ensemble_that_a_limit_has_made_smaller_is_its_own():
+    settings = {**SETTINGS, "include": ["logistic_regression"], "max_trials": 2, "max_predict_milliseconds": 0.1}
+    clf = AutoMLClassifier(**settings).fit(X, Y)
+    assert clf.frontier_["milliseconds"].max() <= 0.1
+    assert clf.estimate_.score == pytest.approx(clf.frontier_["score"].iloc[0])
+
+
 def test_time_ordered_rows_have_no_frontier():
     from sklearn.model_selection import TimeSeriesSplit
 
