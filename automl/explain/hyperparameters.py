@@ -119,7 +119,7 @@ class _Anova:
         if not usable.any():
             return 0.0, 0.0
         shares = np.clip(variance[usable] / self._total[usable], 0.0, 1.0)
-        return float(shares.mean()), float(shares.std())
+        return round(float(shares.mean()), 6), round(float(shares.std()), 6)
 
     def _variance(self, column: int) -> Array:
         """Return the variance of the mean prediction over the values of a hyperparameter, one number for each tree."""

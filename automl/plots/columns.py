@@ -56,7 +56,7 @@ def importance(
     >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
     >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
     >>> plots.importance(reg).get_xlabel()
-    'loss of score without the column (negative root mean squared error)'
+    'loss of score if exchanged between rows (negative root mean squared error)'
     """
     check_is_fitted(estimator)
     table = estimator.importance() if table is None else table
@@ -70,12 +70,12 @@ def importance(
         shown["importance"], places, xerr=np.nan_to_num(errors), fmt="none", ecolor="#1f2937", elinewidth=1, capsize=2
     )
     names = [
-        shorten(name) + (f"\n(as {shorten(other, 22)})" if correlated else "")
+        shorten(name) + (f"\n(like {shorten(other, 22)})" if correlated else "")
         for name, other, correlated in zip(shown["name"], shown["correlated_with"], is_correlated, strict=True)
     ]
     ax.set_yticks(places, names, fontsize="small")
     ax.axvline(0, color="#1f2937", linewidth=0.8)
-    ax.set_xlabel(f"loss of score without the column ({metric_label(estimator._metric.name)})")
+    ax.set_xlabel(f"loss of score if exchanged between rows ({metric_label(estimator._metric.name)})")
     left_out = int(table["importance"].notna().sum()) - len(shown)
     ax.set_title("Importance of columns" + (f" (the first {len(shown)})" if left_out else ""))
     clean(ax, "x")

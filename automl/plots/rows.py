@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, time
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -101,11 +102,17 @@ def _draw_steps(ax: Axes, steps: list[tuple[str, float]], base: float, end: floa
 
 
 def _cell(cell: Any) -> str:
-    """Return a cell as a short text."""
+    """Return a cell as a short text.
+
+    >>> _cell(datetime(2024, 3, 31)), _cell(1234.5), _cell(None)
+    ('2024-03-31', '1,234', 'missing')
+    """
     if cell is None or cell != cell:
         return "missing"
     if isinstance(cell, bool | np.bool_):
         return str(cell)
+    if isinstance(cell, datetime):
+        return str(cell.date()) if cell.time() == time() else f"{cell:%Y-%m-%d %H:%M}"
     return _number(float(cell)) if isinstance(cell, Real) else shorten(cell, 16)
 
 

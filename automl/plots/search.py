@@ -71,7 +71,14 @@ def score_over_time(estimator: Any, ax: Axes | None = None) -> Axes:
         if rows:
             color = GRAY if family is None else None
             ax.scatter(
-                at[rows], scores[rows], s=16, alpha=0.7, linewidths=0, label=family or "other families", color=color
+                at[rows],
+                scores[rows],
+                s=22,
+                alpha=0.85,
+                linewidths=0,
+                zorder=3,
+                label=family or "other families",
+                color=color,
             )
     ax.step(at, np.maximum.accumulate(scores), where="post", color="#1f2937", linewidth=1.8, label="best so far")
     estimate = vars(estimator).get("_estimate")
@@ -80,7 +87,7 @@ def score_over_time(estimator: Any, ax: Axes | None = None) -> Axes:
         ax.axhspan(estimate.low, estimate.high, color=ORANGE, alpha=0.12, linewidth=0)
     _limit(ax, scores)
     ax.set(xlabel="seconds of all trials", ylabel=metric_label(estimator._metric.name))
-    ax.legend(frameon=False, fontsize="x-small", ncols=2, loc="lower right")
+    ax.legend(frameon=False, fontsize="x-small", ncols=2)
     ax.set_title(f"{len(scores):,} configurations", fontsize="medium")
     clean(ax)
     return ax
