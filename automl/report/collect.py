@@ -8,6 +8,7 @@ from typing import Any
 from automl.persistence.manifest import library_versions
 from automl.report.data import ReportData
 from automl.report.ensemble import make_ensemble_section
+from automl.report.importance import make_importance_section
 from automl.report.performance import out_of_fold_performance, test_performance
 from automl.report.reproduce import make_reproduce_section
 from automl.report.rows import labeled_table
@@ -46,6 +47,9 @@ def collect(estimator: Any, train: Any = None, test: Any = None) -> ReportData:
     search = make_search_section(estimator)
     if search is None:
         notes.append(("search", "The model was loaded for prediction only, without its search."))
+    importance, reason = make_importance_section(estimator, test_table)
+    if importance is None:
+        notes.append(("importance", reason))
     verdict = make_verdict(estimator)
     subject = f"'{verdict.target}'" if verdict.target is not None else "the target"
     return ReportData(
@@ -55,7 +59,7 @@ def collect(estimator: Any, train: Any = None, test: Any = None) -> ReportData:
         verdict=verdict,
         table=make_table_section(estimator, train_table),
         performances=tuple(performances),
-        importance=None,
+        importance=importance,
         ensemble=make_ensemble_section(estimator),
         search=search,
         reproduce=make_reproduce_section(estimator, train_table),

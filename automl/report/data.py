@@ -258,12 +258,22 @@ class ColumnImportance:
 
 @dataclass(frozen=True)
 class Dependence:
-    """The mean prediction, and the predictions for single rows, as the value of one column changes."""
+    """The mean prediction, and the predictions for single rows, as the value of one column changes.
+
+    Attributes
+    ----------
+    kind : {"number", "date", "level"}
+        Kind of the values; dates are texts of the form "2024-01-31T00:00:00".
+    output : str
+        The prediction in words.
+    """
 
     name: str
     values: tuple[float | str, ...]
     mean: tuple[float, ...]
     rows: tuple[tuple[float, ...], ...] = ()
+    kind: str = "number"
+    output: str = "prediction"
 
 
 @dataclass(frozen=True)

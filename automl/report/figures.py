@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from automl.report.data import (
     CalibrationBin,
     Curve,
+    Dependence,
     FrontierPoint,
     MemberRow,
     MetricWords,
@@ -48,6 +51,28 @@ def draw_trace(trace: Sequence[TracePoint], metric: MetricWords) -> Drawing:
             if low <= p.score <= high
         ]
         return draw(figure, "trace", points)
+
+
+def draw_dependence(dependence: Dependence, name: str) -> Drawing:
+    """Draw the mean prediction over the values of one column, and the predictions for single rows."""
+    with style():
+        from matplotlib.dates import AutoDateLocator, date2num
+
+        figure, axes = new_axes()
+        is_date = dependence.kind == "date"
+        at = np.array(dependence.values, dtype="datetime64[s]" if is_date else float)
+        places = np.asarray(date2num(at)) if is_date else at
+        if is_date:
+            axes.xaxis_date()
+            axes.xaxis.set_major_locator(AutoDateLocator(maxticks=6))
+        for row in dependence.rows:
+            axes.plot(places, row, color=MUTED, linewidth=0.6, alpha=0.4)
+        axes.plot(places, dependence.mean, color=SERIES[0], linewidth=2.4)
+        points = []
+        for value, place, mean in zip(dependence.values, places.tolist(), dependence.mean, strict=True):
+            text = value[:10] if isinstance(value, str) else number(value)
+            points.append((axes, place, mean, f"{text}: {number(mean)}"))
+        return draw(figure, name, points)
 
 
 def draw_roc(curves: Sequence[Curve], name: str) -> Drawing:

@@ -103,7 +103,9 @@ def to_markdown(data: ReportData) -> str:
 
 def section_titles(data: ReportData) -> list[tuple[str, str]]:
     """Return the ids and titles of the sections that a page shows."""
-    return [(id, title) for id, title in _SECTIONS if id != "importance" or data.importance is not None]
+    noted = {id for id, _ in data.notes}
+    is_known = data.importance is not None or "importance" in noted
+    return [(id, title) for id, title in _SECTIONS if id != "importance" or is_known]
 
 
 def _environment(escape: bool) -> Environment:

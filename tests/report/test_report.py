@@ -149,7 +149,7 @@ def test_a_model_for_prediction_only_has_a_report_without_its_search(classifier,
     classifier.save(tmp_path / "model")
     content = collect(load(tmp_path / "model", for_prediction=True))
     assert content.search is None
-    assert dict(content.notes).keys() == {"performance", "search"}
+    assert dict(content.notes).keys() == {"importance", "performance", "search"}
     assert "without its search" in to_markdown(content)
 
 
@@ -218,6 +218,28 @@ def test_the_section_about_importance_appears_where_there_is_one(content, html):
     bare = replace(content, importance=None)
     assert "What the model uses" not in to_markdown(bare)
     assert "What the model uses" not in dict(section_titles(bare)).values()
+
+
+def test_the_section_about_importance_has_intervals_and_the_partial_dependence_of_the_first_columns(classifier):
+    section = collect(classifier).importance
+    assert {column.name for column in section.columns} == {"age", "income", "city", "since", "same"}
+    first = section.columns[0]
+    assert first.name == "income"
+    assert first.low < first.value < first.high
+    income = section.dependence[0]
+    assert (income.name, income.kind, income.output) == ("income", "number", "probability of buys")
+    assert income.mean[-1] > income.mean[0]
+    assert len(section.dependence) <= 6
+    assert len(income.rows[0]) == len(income.values)
+
+
+def test_test_rows_show_the_importance_where_a_model_has_no_rows(classifier, labeled_rows, tmp_path):
+    classifier.save(tmp_path / "model")
+    loaded = load(tmp_path / "model")
+    bare = collect(loaded)
+    assert "saved without them" in dict(bare.notes)["importance"]
+    assert "What the model uses" in to_markdown(bare)
+    assert collect(loaded, test=labeled_rows).importance.columns[0].name == "income"
 
 
 def test_the_section_about_the_search_counts_families_and_failures(classifier, content):

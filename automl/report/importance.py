@@ -1,0 +1,108 @@
+"""Section 4 of a report: which columns the model uses, and how its predictions depend on the first of them."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from automl.errors import AutoMLError
+from automl.explain.importance import importance
+from automl.explain.partial_dependence import PartialDependence, partial_dependence
+from automl.report.data import ColumnImportance, Dependence, ImportanceSection
+from automl.report.rows import LabeledTable
+from automl.report.words import clean, number
+
+_SECONDS = 15.0  # of the importance
+_REPEATS = 3
+_MAX_COLUMNS = 100  # in the table
+_N_DEPENDENCES = 6
+_N_ROWS, _N_VALUES = 40, 15  # of a partial dependence
+_NO_CURVE = ("text", "constant", "identifier", "drop")  # kinds of columns without a partial dependence
+
+
+def make_importance_section(estimator: Any, test: LabeledTable | None = None) -> tuple[ImportanceSection | None, str]:
+    """Return what the model uses, or the reason why that is not known.
+
+    Parameters
+    ----------
+    test : LabeledTable, optional
+        Rows that take the place of the training rows, where the model has not kept these.
+    """
+    rows = None
+    table, reason = _measure(estimator, rows)
+    if table is None and test is not None:
+        rows = test
+        table, _ = _measure(estimator, rows)
+    if table is None:
+        return None, f"The importance of the columns is not known: {reason}."
+    X = None if rows is None else rows.X
+    reached = table[table["importance"].notna()]
+    columns = tuple(
+        ColumnImportance(
+            clean(entry.name),
+            float(entry.importance),
+            float(entry.low) if np.isfinite(entry.low) else None,
+            float(entry.high) if np.isfinite(entry.high) else None,
+            () if entry.correlated_with is None else (clean(entry.correlated_with),),
+        )
+        for entry in reached.head(_MAX_COLUMNS).itertuples(index=False)
+    )
+    kinds = {column.name: column.kind for column in estimator._reader.columns_}
+    drawn = [
+        name
+        for name, value in zip(reached["name"], reached["importance"], strict=True)
+        if value > 0 and kinds[name] not in _NO_CURVE
+    ]
+    dependences = tuple(_dependence(estimator, name, X) for name in drawn[:_N_DEPENDENCES])
+    return ImportanceSection(_note(table, len(columns)), columns, dependences), ""
+
+
+def _measure(estimator: Any, rows: LabeledTable | None) -> tuple[pd.DataFrame | None, str]:
+    """Return the importance of the columns on some rows, or the reason why it is not known."""
+    X, y = (None, None) if rows is None else (rows.X, rows.y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of columns that were not reached; the note names their number
+        try:
+            return importance(estimator, _REPEATS, X=X, y=y, seconds=_SECONDS), ""
+        except AutoMLError as error:
+            return None, clean(str(error).split("; ")[0])
+
+
+def _note(table: pd.DataFrame, n_shown: int) -> str:
+    parts = [
+        f"The cells of one column at a time are exchanged between {number(table.attrs['n_rows'])} rows, which are "
+        "predicted by models that were not trained on them. Columns that are similar (rank correlation above 0.8) "
+        "share their importance. Importance says what the model uses, not what causes the target."
+    ]
+    n_missed = int(table["importance"].isna().sum())
+    if n_missed:
+        parts.append(f"The time was too short for {number(n_missed)} columns; importance(seconds=...) takes longer.")
+    if len(table) - n_missed > n_shown:
+        parts.append(f"The table shows the first {n_shown} columns.")
+    return " ".join(parts)
+
+
+def _dependence(estimator: Any, column: Any, X: Any) -> Dependence:
+    known = partial_dependence(estimator, column, X, n_rows=_N_ROWS, n_values=_N_VALUES)
+    individual, output = _one_output(estimator, known)
+    if known.kind == "date" and known.values.dtype.kind == "M":
+        kind, values = "date", tuple(str(value)[:19] for value in known.values.astype("M8[s]"))
+    elif known.values.dtype.kind == "O":
+        kind, values = "level", tuple(clean(value) for value in known.values)
+    else:
+        kind, values = "number", tuple(float(value) for value in known.values)
+    rows = tuple(tuple(float(f"{value:.5g}") for value in row) for row in individual)
+    return Dependence(clean(column), values, tuple(individual.mean(axis=0).tolist()), rows, kind, output)
+
+
+def _one_output(estimator: Any, known: PartialDependence) -> tuple[NDArray[Any], str]:
+    """Return the predictions of the value, or of the class of interest, or of the class that changes most."""
+    if not estimator._is_classifier:
+        return known.individual, "prediction"
+    labels = estimator.classes_.tolist()
+    code = int(np.ptp(known.average, axis=0).argmax()) if len(labels) > 2 else estimator._positive_code()
+    return known.individual[:, :, code], f"probability of {clean(labels[code])}"
