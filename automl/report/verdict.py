@@ -30,6 +30,7 @@ SIMPLE = {
     "decision_tree": "decision tree",
     "k_nearest_neighbors": "nearest neighbors",
 }
+_LONGEST_WARNING = 1_000  # characters; a warning holds names of columns
 _FEW_ROWS = 300
 _LITTLE = 0.02  # of the gain over a constant prediction: an ensemble that adds less to a simple model is not needed
 
@@ -126,8 +127,9 @@ def _simple(board: Sequence[Any], sign: int) -> SimpleModel | None:
 
 
 def _with_warnings(verdict: Verdict, estimator: Any) -> Verdict:
-    """Return the verdict with the warnings that follow from it."""
-    found = []
+    """Return the verdict with the warnings about the data, and the warnings that follow from the verdict."""
+    about_data = [each.message for each in vars(estimator).get("_warnings") or ()]
+    found = [clean(f"{text[:1].upper()}{text[1:]}.", _LONGEST_WARNING) for text in about_data]
     sign, expected = verdict.metric.sign, verdict.expected
     if expected is not None and verdict.dummy is not None:
         gain = sign * (expected.value - verdict.dummy)

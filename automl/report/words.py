@@ -113,7 +113,7 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60} min"
 
 
-def clean(value: Any) -> str:
+def clean(value: Any, longest: int = _LONGEST) -> str:
     """Return a text of the user in one line: without control characters, and not longer than a page can show.
 
     Examples
@@ -125,7 +125,7 @@ def clean(value: Any) -> str:
     # Halves of characters cannot be written in UTF-8. Marks of direction would turn the rest of a line around.
     kept = (" " if 0xD800 <= ord(c) <= 0xDFFF else c for c in text if c.isprintable() or 0xD800 <= ord(c) <= 0xDFFF)
     text = "".join(kept)
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+    return text if len(text) <= longest else text[: longest - 1] + "…"
 
 
 def rounded(value: Any, digits: int = 6) -> float | None:

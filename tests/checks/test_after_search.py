@@ -38,9 +38,33 @@ def fitted():
     return AutoMLClassifier(**ARGUMENTS).fit(X, y), y, wrong
 
 
+class Lines(logging.Handler):
+    """Keeps the lines of the log."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines = []
+
+    def emit(self, record):
+        self.lines.append(record.getMessage())
+
+
 @pytest.fixture(scope="module")
-def leaking():
-    return AutoMLClassifier(**ARGUMENTS).fit(*make_leak())
+def logged():
+    logger, handler = logging.getLogger("automl"), Lines()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        return AutoMLClassifier(**ARGUMENTS | {"verbose": 1}).fit(*make_leak()), handler.lines
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+@pytest.fixture(scope="module")
+def leaking(logged):
+    return logged[0]
 
 
 def test_wrong_labels_are_the_first_suspects(fitted):
@@ -79,15 +103,20 @@ def test_a_saved_model_keeps_warnings_and_suspects(fitted, leaking, tmp_path):
         automl.load(tmp_path / "leak", for_prediction=True).suspect_labels_  # noqa: B018  the access is the test
 
 
+def test_the_report_shows_the_warnings(leaking, tmp_path):
+    leaking.report(tmp_path / "report.md", format="markdown")
+    page = (tmp_path / "report.md").read_text()
+    assert "Column 'paid' alone predicts the target" in page
+    assert "leaves it out." in page
+
+
 def test_the_caller_cannot_change_the_warnings(leaking):
     leaking.warnings_.clear()
     assert len(leaking.warnings_) == 1
 
 
-def test_the_log_shows_the_warning(caplog):
-    with caplog.at_level(logging.INFO, logger="automl"):
-        AutoMLClassifier(**ARGUMENTS | {"verbose": 1}).fit(*make_leak())
-    assert any("column 'paid' alone predicts the target" in line for line in caplog.messages)
+def test_the_log_shows_the_warning(logged):
+    assert sum("column 'paid' alone predicts the target" in line for line in logged[1]) == 1
 
 
 def test_rows_of_suspects_are_positions_in_the_table_with_holdout_rows_of_a_guard():
