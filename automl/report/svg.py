@@ -29,6 +29,8 @@ _STYLE: dict[str, Any] = {
     "text.parse_math": False,
     "font.family": "sans-serif",
     "font.size": 10.0,
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
     "axes.edgecolor": MUTED,
     "axes.labelcolor": INK,
     "axes.spines.top": False,
@@ -84,9 +86,8 @@ def new_axes(height: float = _HEIGHT) -> tuple[Figure, Axes]:
     """Return an empty figure with one plot; call it inside `style`."""
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(_WIDTH, height), layout="constrained", facecolor="none")
-    axes = figure.add_subplot(facecolor="none")
-    return figure, axes
+    figure = Figure(figsize=(_WIDTH, height), layout="constrained")
+    return figure, figure.add_subplot()
 
 
 def style() -> Any:

@@ -139,7 +139,8 @@ def _with_warnings(verdict: Verdict, estimator: Any) -> Verdict:
                 "The model may be no better than a constant prediction: the interval of the expected score contains "
                 "the score of the constant."
             )
-        if verdict.simple is not None and gain > 0:
+        is_simple = all(bag.configuration.family in SIMPLE for bag in estimator._ensemble.bags)
+        if verdict.simple is not None and gain > 0 and not is_simple:
             more = sign * (expected.value - verdict.simple.score)
             if more < _LITTLE * gain:
                 found.append(
