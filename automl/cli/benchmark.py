@@ -46,7 +46,9 @@ def benchmark(
     tables: Annotated[
         list[Path], typer.Argument(metavar="TABLES...", help="Files with tables: CSV, Parquet and so on.")
     ],
-    target: Annotated[str, typer.Option(help="Name of the column to predict, which is the same in all tables.")],
+    target: Annotated[
+        str, typer.Option(metavar="COLUMN", help="Name of the column to predict, which is the same in all tables.")
+    ],
     out: Annotated[
         Path, typer.Option(help="Folder for the results; a second call with the same folder goes on with its folds.")
     ] = Path("benchmark"),

@@ -41,7 +41,13 @@ def score(
     ] = None,
     positive: Annotated[
         str | None,
-        typer.Option(help="The class of interest of two classes.", show_default="the one of the model"),
+        typer.Option(
+            "--positive-label",
+            "--positive",
+            metavar="CLASS",
+            help="The class of interest of two classes.",
+            show_default="the one of the model",
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
     chunk_rows: Annotated[
