@@ -35,13 +35,16 @@ extensions = [
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 templates_path = ["_templates"]
-exclude_patterns = ["_ext", "_templates", "generated/tutorials/*.ipynb"]
+exclude_patterns = ["_ext", "_static", "_templates", "generated/tutorials/*.ipynb"]
 highlight_language = "none"
+smartquotes = False  # a text such as --out must stay as it is
 myst_heading_anchors = 4
 myst_enable_extensions = ["colon_fence"]
 
 default_role = "py:obj"
 autodoc_typehints = "none"
+autodoc_member_order = "groupwise"
+toc_object_entries_show_parents = "hide"
 autosummary_generate = True
 numpydoc_show_class_members = False
 
@@ -60,6 +63,8 @@ sphinx_gallery_conf = {
 }
 
 html_theme = "pydata_sphinx_theme"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_title = "cash-automl"
 html_show_sourcelink = False
 html_show_sphinx = False
