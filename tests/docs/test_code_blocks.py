@@ -6,12 +6,14 @@ import re
 import shlex
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 import typer.main
 import yaml
 from sklearn.datasets import make_classification
 
+import automl
 from automl import AutoMLClassifier
 from automl.cli.main import app
 from automl.jobs.spec import read_batch
@@ -28,16 +30,12 @@ def names_before(page):
     if "/" in page.removeprefix("docs/"):
         return {}  # the blocks of a guide need nothing
     X, y = make_classification(200, 6, random_state=0)
-    X_new, y_new = make_classification(200, 6, random_state=0)
+    X = pd.DataFrame(X, columns=list("abcdef"))
     clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], n_jobs=1, random_state=0, verbose=0)
-    return {
-        "X": X,
-        "y": y,
-        "X_new": X_new + np.random.default_rng(0).normal(0, 0.1, X.shape),
-        "y_new": y_new,
-        "clf": clf,
-        "AutoMLClassifier": AutoMLClassifier,
-    }
+    if not any("clf.fit(" in code for code in PYTHON[page]):
+        clf.fit(X, y)
+    new = {"X_new": X + np.random.default_rng(0).normal(0, 0.1, X.shape), "y_new": y}
+    return {"X": X, "y": y, **new, "clf": clf, "automl": automl, "AutoMLClassifier": AutoMLClassifier}
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import yaml
 import automl
 from tests.docs.pages import DOCS, PAGES, ROOT
 from tests.test_docs import broken_links
+from tests.test_docstrings import RETURNED
 
 sys.path.insert(0, str(DOCS / "_ext"))
 import command_line
@@ -67,7 +68,9 @@ def test_the_page_of_the_commands_names_each_command_option_and_argument():
 
 def test_the_page_of_the_api_names_each_public_name():
     page = (DOCS / "reference" / "api.rst").read_text(encoding="utf-8")
-    assert [name for name in automl.__all__ if f"   {name}\n" not in page] == []
+    names = [*automl.__all__, *(f"plots.{name}" for name in automl.plots.__all__)]
+    names += [name.removeprefix("automl.") for name in RETURNED]
+    assert [name for name in names if f"   {name}\n" not in page] == []
 
 
 def test_the_citation_names_the_version_of_the_package():
