@@ -138,8 +138,6 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, SuspectLabels, BaseAu
     >>> clf = clf.fit(X_train, y_train)
     >>> clf.predict(X_test).shape
     (143,)
-    >>> len(clf.leaderboard_)
-    3
     """
 
     _is_classifier = True
