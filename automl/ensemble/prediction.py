@@ -8,9 +8,7 @@ the first prediction, and it is not saved.
 from __future__ import annotations
 
 import io
-import os
 import pickle
-import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -36,28 +34,6 @@ _SMALLEST_BLOCK = 2_000  # rows
 _BATCHED_ROWS = 1_000  # up to here the networks of all folds are one batch
 _MAX_CELLS = 2**27  # of all transformed tables together; more rows are predicted in blocks
 
-_pools: dict[int, ThreadPoolExecutor] = {}  # by number of threads
-_lock = threading.Lock()  # of `_pools`
-
-
-def _forget_threads() -> None:
-    """In a fork of the process, which has neither the threads of a pool nor a thread that releases the lock."""
-    global _lock
-    _lock = threading.Lock()
-    _pools.clear()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_threads)
-
-
-def _pool(n_threads: int) -> ThreadPoolExecutor:
-    """Return the pool of this process, which all predictions share."""
-    with _lock:
-        if n_threads not in _pools:
-            _pools[n_threads] = ThreadPoolExecutor(n_threads, thread_name_prefix="automl-predict")
-        return _pools[n_threads]
-
 
 def _run(function: Callable[[Item], Result], items: Sequence[Item], n_threads: int | None) -> list[Result]:
     """Return the result of a function for each item: in this thread at first, in several threads if it takes long."""
@@ -65,7 +41,8 @@ def _run(function: Callable[[Item], Result], items: Sequence[Item], n_threads: i
     for place, item in enumerate(items):
         late = n_threads != 1 and place < len(items) - 1 and time.perf_counter() - started > _ALONE_SECONDS
         if late and (most := _threads(n_threads)) > 1:
-            return results + list(_pool(most).map(function, items[place:]))
+            with ThreadPoolExecutor(most, thread_name_prefix="automl-predict") as pool:
+                return results + list(pool.map(function, items[place:]))
         results.append(function(item))
     return results
 

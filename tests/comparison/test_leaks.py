@@ -59,7 +59,7 @@ def test_our_search_stays_at_chance_while_its_leaderboard_does_not():
     families = ["decision_tree", "gaussian_nb", "k_nearest_neighbors"]
     ours = AutoMLClassifier(
         time_budget=None,
-        max_trials=60,
+        max_trials=120,
         n_jobs=1,
         cv=StratifiedShuffleSplit(
             1, test_size=0.2, random_state=0

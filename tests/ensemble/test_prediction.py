@@ -77,9 +77,12 @@ def test_threads_are_those_of_the_machine_that_predicts(fitted, monkeypatch, n_t
     monkeypatch.setattr(prediction, "_ALONE_SECONDS", -1.0)
     monkeypatch.setattr(prediction, "available_cpus", lambda: cores)
     monkeypatch.setattr(fitted._ensemble, "n_threads", n_threads)
-    monkeypatch.setattr(prediction, "_pools", {})
+    used, pool = [], prediction.ThreadPoolExecutor
+    monkeypatch.setattr(prediction, "ThreadPoolExecutor", lambda n, **named: used.append(n) or pool(n, **named))
+    before = threading.active_count()
     fitted.predict(X)
-    assert list(prediction._pools) == ([] if expected is None else [expected])
+    assert set(used) == (set() if expected is None else {expected})
+    assert threading.active_count() == before
 
 
 def test_the_number_of_threads_is_saved_only_where_the_fit_used_fewer_than_all_cores():
