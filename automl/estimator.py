@@ -50,8 +50,7 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, SuspectLabels, BaseAu
     trial_time_limit : float, optional
         Seconds for one trial.
     device : str, default="auto"
-        Device on which networks train: "cpu", "cuda", "cuda:1" and so on. "auto" trains on CUDA if there is a GPU, and
-        predicts on the processor.
+        Device on which networks train: "cpu", "cuda", "cuda:1" and so on. "auto" uses CUDA if there is a GPU.
     include : sequence of str, default=()
         Names of the components (models, encoders and so on) to which the search is restricted.
     exclude : sequence of str, default=()
@@ -345,8 +344,7 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
     trial_time_limit : float, optional
         Seconds for one trial.
     device : str, default="auto"
-        Device on which networks train: "cpu", "cuda", "cuda:1" and so on. "auto" trains on CUDA if there is a GPU, and
-        predicts on the processor.
+        Device on which networks train: "cpu", "cuda", "cuda:1" and so on. "auto" uses CUDA if there is a GPU.
     include : sequence of str, default=()
         Names of the components (models, encoders and so on) to which the search is restricted.
     exclude : sequence of str, default=()
