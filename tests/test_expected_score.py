@@ -38,7 +38,7 @@ def numbers(line):
 
 @pytest.fixture(scope="module")
 def clf():
-    return AutoMLClassifier(**FAST).fit(CANCER[0][:300], CANCER[1][:300])
+    return AutoMLClassifier(**TINY).fit(CANCER[0][:300], CANCER[1][:300])
 
 
 def test_the_last_line_of_a_fit_is_the_expected_score_beside_the_best_of_the_search(caplog):
@@ -85,11 +85,13 @@ def test_a_slow_scorer_has_no_line_and_its_estimate_is_computed_when_it_is_read(
     assert reg.estimate_.score < 0
 
 
+@pytest.mark.slow
 def test_verbose_changes_nothing_in_a_run_that_repeats(clf):
-    shown = AutoMLClassifier(**FAST | {"verbose": 1}).fit(CANCER[0][:300], CANCER[1][:300])
+    shown = AutoMLClassifier(**TINY | {"verbose": 1}).fit(CANCER[0][:300], CANCER[1][:300])
     assert shown.estimate_ == clf.estimate_
 
 
+@pytest.mark.slow
 @pytest.mark.alone
 def test_a_fit_with_a_time_budget_has_computed_its_estimate():
     clf = AutoMLClassifier(**FAST | {"time_budget": 60}).fit(*CANCER)

@@ -121,49 +121,39 @@ print(log.handlers, log.level, logging.getLogger().handlers)
     assert len(lines) == 3
 
 
-@pytest.mark.parametrize(
-    ("verbose", "shown"), [(1, ["automl: for users", "automl: careful"]), (2, ["automl: a detail"])]
-)
-def test_messages_about_single_trials_are_for_verbose_2(verbose, shown):
-    logs = """
-import logging
-from automl.progress import Progress
-with Progress({verbose}, 60, None, "r2"):
-    logging.getLogger("automl.execute").info("a detail")
-    logging.getLogger("automl").info("for users")
-    logging.getLogger("automl.execute").warning("careful")
-logging.getLogger("automl").info("after the end")
-"""
-    lines = run_with_pipes(logs.format(verbose=verbose))[1].splitlines()
-    assert set(shown) <= set(lines)
-    assert ("automl: a detail" in lines) == (verbose == 2)
-    assert not any("after the end" in line for line in lines)
-
-
-@pytest.mark.parametrize(
-    "setting",
-    [
-        "logging.getLogger('automl').addHandler(logging.NullHandler())",
-        "logging.getLogger('automl').setLevel(logging.ERROR)",
-        "logging.basicConfig(level=logging.WARNING)",
-    ],
-)
-def test_logging_that_the_user_has_configured_decides(setting):
-    assert run_with_pipes(f"import logging\n{setting}\n{script()}") == ("from the script\n", "")
-
-
-def test_fits_at_the_same_time_write_each_line_once():
+def test_messages_about_single_trials_are_for_verbose_2_and_fits_at_the_same_time_share_a_handler():
     code = """
 import logging
 from automl.progress import Progress
-with Progress(1, 60, None, "r2") as first:
-    with Progress(1, 60, None, "r2") as second:
-        second.message("one")
-    first.message("two")
-print(logging.getLogger("automl").handlers)
+log = logging.getLogger("automl")
+for verbose in 1, 2:
+    with Progress(verbose, 60, None, "r2") as progress:
+        logging.getLogger("automl.execute").info("detail %d", verbose)
+        logging.getLogger("automl.execute").warning("careful %d", verbose)
+        with Progress(1, 60, None, "r2") as inner:
+            inner.message(f"inner {verbose}")
+        progress.message(f"outer {verbose}")
+    log.info("after the end")
+print(log.handlers, log.level)
 """
     stdout, stderr = run_with_pipes(code)
-    assert (stdout, stderr.count("automl: one\n"), stderr.count("automl: two\n")) == ("[]\n", 1, 1)
+    assert stdout == "[] 0\n"
+    lines = [line.removeprefix("automl: ") for line in stderr.splitlines()]
+    search = ["search for the best R2 within 60 s; greater is better"]
+    assert lines == [
+        *search, "careful 1", *search, "inner 1", "outer 1",
+        *search, "detail 2", "careful 2", *search, "inner 2", "outer 2",
+    ]  # fmt: skip
+
+
+def test_logging_that_the_user_has_configured_decides():
+    settings = [
+        "logging.getLogger('automl').addHandler(logging.NullHandler())",
+        "logging.getLogger('automl').handlers.clear(); logging.getLogger('automl').setLevel(logging.ERROR)",
+        "logging.getLogger('automl').setLevel(logging.NOTSET); logging.basicConfig(level=logging.WARNING)",
+    ]
+    code = "import logging\n" + "".join(f"{setting}\n{script(sleep=0)}" for setting in settings)
+    assert run_with_pipes(code) == ("from the script\n" * 3, "")
 
 
 def test_the_expected_score_is_the_last_line_and_takes_the_place_of_the_best_score(caplog):

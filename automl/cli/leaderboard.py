@@ -33,7 +33,7 @@ _FORMATS: dict[str, Any] = {
 }
 _HEADS = {"predict_milliseconds": "ms/1000 rows", "test_score": "test score"}
 _HIDDEN = ["origin", "reason"]  # only for programs
-_MAX_WIDTH = 48  # characters of the hyperparameters
+_MAX_WIDTH = 60  # characters of the hyperparameters
 
 
 def leaderboard(

@@ -228,11 +228,13 @@ def _show(results: list[Scored], expected: Any, n_rows: int) -> None:
     from rich.console import Console
     from rich.table import Table
 
+    from automl.task.metric_words import MetricWords
+
     table = Table("metric", "score", f"{results[0].level:.0%} interval", "expected by the model")
     for one in results:
         shown = _forecast(one, expected)
         forecast = "" if shown is None else f"{shown['score']:.4g} ({shown['low']:.4g} to {shown['high']:.4g})"
-        table.add_row(one.name.replace("_", " "), f"{one.score:.4g}", f"{one.low:.4g} to {one.high:.4g}", forecast)
+        table.add_row(MetricWords.of(one.name).name, f"{one.score:.4g}", f"{one.low:.4g} to {one.high:.4g}", forecast)
     console = Console()
     console.print(f"{n_rows:,} rows; the search has optimized the metric with an expected score", highlight=False)
     console.print(table)

@@ -67,5 +67,6 @@ class MetricWords:
     def scores_text(self) -> str:
         """Say what a table of scores holds, and which direction is better."""
         if not self.is_loss:
-            return f"score: {self.name}; greater is better"
-        return f"score: the negative {self.name}, so that greater is better: a score of -0.5 means a {self.name} of 0.5"
+            return f"score: {self.name}, the mean over the finished folds; greater is better"
+        kind = f"the negative {self.name}, the mean over the finished folds"
+        return f"score: {kind}; greater is better, and a score of -0.5 means a {self.name} of 0.5"

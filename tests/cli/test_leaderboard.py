@@ -36,7 +36,9 @@ def test_the_first_lines_are_the_expected_score_and_the_direction_of_the_metric(
     assert re.match(
         r"expected root mean squared error on new rows: [\d.]+ \(95% interval [\d.]+ to [\d.]+; lower", expected
     )
-    assert direction.startswith("score: the negative root mean squared error, so that greater is better")
+    assert direction.startswith(
+        "score: the negative root mean squared error, the mean over the finished folds; greater"
+    )
     assert head.split()[:4] == ["rank", "family", "score", "std"]
     assert "test score" not in head
     assert len(rows) == 2

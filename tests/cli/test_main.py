@@ -61,7 +61,7 @@ def test_fit_shows_the_leaderboard_and_where_the_model_is_saved(cancer):
     expected, direction, head, *rows = done.stdout.splitlines()
     assert expected.startswith("expected ROC AUC on new rows: ")
     assert f"automl: {expected}" in done.stderr.splitlines()
-    assert direction == "score: ROC AUC; greater is better"
+    assert direction == "score: ROC AUC, the mean over the finished folds; greater is better"
     assert head.split()[:3] == ["rank", "family", "score"]
     assert {row.split()[1] for row in rows} <= {"random_forest", "logistic_regression"}
     assert len(automl.load(folder / "model").leaderboard_) == len(rows) == 2

@@ -210,7 +210,7 @@ def test_score_shows_the_usual_metrics_beside_the_expected_score(places, call):
     code, out, err = call("score", folder / "model", folder / "new.csv", "--target", "label")
     assert code == 0, err
     estimate = MODELS(folder / "model").estimate_
-    (line,) = [line for line in out.splitlines() if "roc auc" in line]
+    (line,) = [line for line in out.splitlines() if "ROC AUC" in line]
     assert f"{estimate.score:.4g}" in line
     assert all(name in out for name in ("log loss", "brier score", "accuracy", "f1", "precision", "recall"))
 
