@@ -11,7 +11,6 @@ Example: python -m benchmarks.honest_estimate --data DATA --seconds 20 --out est
 
 from __future__ import annotations
 
-import pickle
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +29,7 @@ from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 HERE = Path(__file__).parent
 COLUMNS = [
     "dataset", "task", "seed", "seconds", "trials", "n_train", "n_test", "metric", "tried",
-    "test", "score", "low", "high", "naive", "fit_s", "estimate_s", "evidence_kib",
+    "test", "score", "low", "high", "naive", "fit_s", "estimate_s",
 ]  # fmt: skip
 KEY = ["dataset", "seed", "seconds", "trials", "n_train"]
 SCORING = {"auc": "roc_auc", "logloss": "neg_log_loss", "rmse": "neg_root_mean_squared_error"}
@@ -82,7 +81,6 @@ def measure(table: pd.DataFrame, task: str, protocol: MeasurementProtocol, seed:
     start = time.perf_counter()
     model.fit(X, y.astype(float) if task == "regression" else y.astype(str))
     fitted = time.perf_counter()
-    kept = len(pickle.dumps(model._estimate))
     estimate = model.estimate_
     done = time.perf_counter()
     reached = score_on(model, test, task)
@@ -91,7 +89,7 @@ def measure(table: pd.DataFrame, task: str, protocol: MeasurementProtocol, seed:
         "n_train": len(train), "n_test": len(test), "metric": METRICS[task], "tried": len(board),
         "test": reached if METRICS[task] == "auc" else -reached,
         "score": estimate.score, "low": estimate.low, "high": estimate.high, "naive": board["score"].iloc[0],
-        "fit_s": fitted - start, "estimate_s": done - fitted, "evidence_kib": kept / 1024,
+        "fit_s": fitted - start, "estimate_s": done - fitted,
     }  # fmt: skip
 
 
