@@ -21,6 +21,7 @@ _LEAST_ROWS = 10
 _HIGH_SHARE = 0.05
 _MAX_CELLS = 10_000_000  # that are hashed; larger tables are compared on some columns first
 _SAMPLE = 2_000  # rows that the chance of equal rows is computed from
+_SAMPLED_CELLS = 400_000
 _CHUNK = 4_096  # rows that are hashed at once, so that they stay in the cache
 _DEPENDENCE = 0.5  # share of the information of all columns that remains where the columns depend on each other
 
@@ -40,10 +41,12 @@ def check_equal_rows(task: Task) -> list[DataWarning]:
     n_equal = same + other
     if n_equal < max(_LEAST_ROWS, _LEAST_SHARE * n_scored):
         return []
-    message = (
-        f"{percent(n_equal / n_scored)} of the rows have an equal row on the other side of a fold, "
-        f"{percent(same / n_scored)} with the same target and {percent(other / n_scored)} with another target only; "
-    )
+    targets = "all with the same target"
+    if other:
+        targets = (
+            f"{percent(same / n_scored)} with the same target, {percent(other / n_scored)} only with another target"
+        )
+    message = f"{percent(n_equal / n_scored)} of the rows have an equal row on the other side of a fold ({targets}); "
     if same >= other:
         message += (
             "if they repeat the same case, scores are too good: drop them with X.drop_duplicates(), or pass groups=... "
@@ -127,8 +130,9 @@ def _may_be_chance(X: Any) -> bool:
     Two rows are equal by chance with the product of the columns' probabilities of equal cells, if the columns are
     independent. Real columns are not, so that only a part of the sum of the logarithms counts.
     """
-    n_rows = X.shape[0]
-    rows = np.unique(np.linspace(0, n_rows - 1, min(n_rows, _SAMPLE)).astype(np.intp))
+    n_rows, n_columns = X.shape
+    n_sample = min(n_rows, max(100, min(_SAMPLE, _SAMPLED_CELLS // n_columns)))
+    rows = np.unique(np.linspace(0, n_rows - 1, n_sample).astype(np.intp))
     sample = X[rows]
     sample = sample.toarray() if sparse.issparse(sample) and sample.shape[1] <= _SAMPLE else sample
     if sparse.issparse(sample):  # so many columns; most of their cells are 0

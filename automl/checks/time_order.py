@@ -24,6 +24,7 @@ TIME_NAME = re.compile(
 )
 _LEAST_ROWS = 100
 _MAX_ROWS = 4_000  # evenly spaced rows that the order and the drift of the columns are judged on
+_MAX_COLUMNS = 200  # whose drift is measured
 _BLOCKS = 20  # of consecutive rows
 _ORDERED_SHARE = 0.95  # of the steps between different values of a column in the order of the rows
 _LEAST_STEPS = 10  # between different values of such a column
@@ -72,7 +73,7 @@ def check_time_order(task: Task, columns: Sequence[Column]) -> list[DataWarning]
     if not ordered:
         return []
     drift = measure_drift(_indicators(task.y, task.traits.n_classes))
-    parts = [column for column in columns if column.name not in times and len(column.positions) == 1]
+    parts = [column for column in columns if column.name not in times and len(column.positions) == 1][:_MAX_COLUMNS]
     moved = {column.name: _column_drift(task.X[rows, column.positions[0]]) for column in parts}
     names: list[Hashable] = sorted(
         (name for name, each in moved.items() if each.is_clear(_COLUMN_DRIFT)), key=lambda name: -moved[name].share

@@ -46,9 +46,9 @@ def sort_warnings(found: Iterable[DataWarning]) -> list[DataWarning]:
 
 def log_lines(found: Sequence[DataWarning]) -> list[str]:
     """Return a few lines for the log: the most severe warnings, and the number of the others."""
-    lines = [warning.message for warning in sort_warnings(found)[:_LINES_SHOWN]]
+    lines = [f"warning: {warning.message}" for warning in sort_warnings(found)[:_LINES_SHOWN]]
     if len(found) > _LINES_SHOWN:
-        lines.append(f"and {len(found) - _LINES_SHOWN} more in the attribute warnings_")
+        lines.append(f"and {len(found) - _LINES_SHOWN} more warnings in the attribute warnings_")
     return lines
 
 
