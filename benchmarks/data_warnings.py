@@ -103,7 +103,7 @@ def alarms(
     out: Annotated[Path, typer.Option(help="CSV file to append to.")] = HERE / "results" / "data_warnings.csv",
 ) -> None:
     """Run all checks on tables as they are; a LightGBM stands for the ensemble."""
-    columns = ["dataset", "task", "rows", "columns", "before_s", "after_s", "codes", "messages"]
+    columns = ["dataset", "task", "rows", "columns", "before_s", "after_s", "codes"]
     tasks = read_tasks(data)
     done = set(pd.read_csv(out)["dataset"]) if out.exists() else set()
     for name in choose_tables(data, tables):
@@ -117,10 +117,10 @@ def alarms(
         row = {
             "dataset": name, "task": task, "rows": len(table), "columns": len(prepared.reader.columns_),
             "before_s": round(before, 3), "after_s": round(time.process_time() - started, 3),
-            "codes": " ".join(each.code for each in found), "messages": " | ".join(each.message for each in found),
+            "codes": " ".join(each.code for each in found),
         }  # fmt: skip
         append_row(out, row, columns)
-        print(f"{name}: {row['codes'] or 'none'}", flush=True)
+        print("\n".join([f"{name}: {row['codes'] or 'none'}", *(f"  {each.message}" for each in found)]), flush=True)
     results = pd.read_csv(out, keep_default_na=False)
     codes = results["codes"].str.split().explode().dropna()
     counts = codes[codes != ""].groupby(codes).size().rename("warnings").to_frame()
@@ -159,7 +159,7 @@ def leaks(
     out: Annotated[Path, typer.Option(help="CSV file to append to.")] = HERE / "results" / "leaks.csv",
 ) -> None:
     """Plant a leak in tables, and count the tables in which the check finds it."""
-    columns = ["dataset", "task", "rows", "noise", "found", "others", "messages"]
+    columns = ["dataset", "task", "rows", "noise", "found", "others"]
     tasks = read_tasks(data)
     done = set(pd.read_csv(out)[["dataset", "noise"]].itertuples(index=False, name=None)) if out.exists() else set()
     for name in choose_tables(data, tables):
@@ -173,7 +173,6 @@ def leaks(
                 "dataset": name, "task": tasks[name], "rows": len(X), "noise": noise,
                 "found": any(each.column == "planted" for each in found),
                 "others": sum(each.column != "planted" for each in found),
-                "messages": " | ".join(each.message for each in found),
             }  # fmt: skip
             append_row(out, row, columns)
             print(f"{name} noise {noise}: {'found' if row['found'] else 'not found'}", flush=True)

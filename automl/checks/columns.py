@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse, special
 
-from automl.checks.warning import DataWarning, percent
+from automl.checks.warning import DataWarning, list_names, percent
 from automl.task.task import Task
 from pipelines.table.column_types import IDENTIFIER_NAME, IDENTIFIER_SHARE, MIN_ROWS_FOR_IDENTIFIER
 from pipelines.table.columns import Column
@@ -115,11 +115,10 @@ def check_missing_cells(task: Task, columns: Sequence[Column], names: Sequence[s
     known = np.flatnonzero(totals >= min(_LEAST_CELLS, totals.max()))
     most, least = known[shares[known].argmax()], known[shares[known].argmin()]
     others = [repr(column.name) for _, column, _ in found[1:]]
-    more = f" and {len(others) - _SHOWN} other columns" if len(others) > _SHOWN else ""
     message = (
         f"column {first.name!r} is missing in {percent(shares[most])} of the rows of class {names[most]} and in "
         f"{percent(shares[least])} of class {names[least]}"
-        + (f" (similar: {', '.join(others[:_SHOWN])}{more})" if others else "")
+        + (f" (similar: {list_names(others, _SHOWN, 'column')})" if others else "")
         + "; the models use that, so check that cells of new rows are missing for the same reason; "
         f"columns={{{first.name!r}: 'drop'}} leaves the column out"
     )

@@ -46,7 +46,10 @@ def check_equal_rows(task: Task) -> list[DataWarning]:
         targets = (
             f"{percent(same / n_scored)} with the same target, {percent(other / n_scored)} only with another target"
         )
-    message = f"{percent(n_equal / n_scored)} of the rows have an equal row on the other side of a fold ({targets}); "
+    message = (
+        f"{percent(n_equal / n_scored)} of the rows equal a row on the other side of a fold in all columns that are "
+        f"used ({targets}); "
+    )
     if same >= other:
         message += (
             "if they repeat the same case, scores are too good: drop them with X.drop_duplicates(), or pass groups=... "

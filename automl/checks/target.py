@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from automl.checks.warning import DataWarning, percent
+from automl.checks.warning import DataWarning, list_names, percent
 from automl.task.task import Task
 
 Array = NDArray[Any]
@@ -73,11 +73,10 @@ def check_rare_classes(task: Task, names: Sequence[str]) -> list[DataWarning]:
     if not len(rare):
         return []
     rare = rare[np.argsort(counts[rare], kind="stable")]
-    listed = ", ".join(f"{names[code]} ({counts[code]} rows)" for code in rare[:_SHOWN])
-    more = f" and {len(rare) - _SHOWN} other classes" if len(rare) > _SHOWN else ""
+    listed = list_names([f"{names[code]} ({counts[code]} rows)" for code in rare], _SHOWN, "class")
     noun = "class" if len(rare) == 1 else "classes"
     message = (
-        f"{noun} {listed}{more} of y {'has' if len(rare) == 1 else 'have'} fewer rows than the {len(task.folds)} "
+        f"{noun} {listed} of y {'has' if len(rare) == 1 else 'have'} fewer rows than the {len(task.folds)} "
         "folds: scores say little about these rows; add rows, merge rare classes, or use fewer folds (cv)"
     )
     return [DataWarning("rare_classes", None, message, "medium")]

@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse, special
 
-from automl.checks.warning import DataWarning, percent
+from automl.checks.warning import DataWarning, list_names, percent
 from automl.task.splits import is_forward_chaining
 from automl.task.task import Task
 from pipelines.table.columns import Column, DateReader
@@ -83,8 +83,8 @@ def check_time_order(task: Task, columns: Sequence[Column]) -> list[DataWarning]
         return []
     changes = [f"the target (the time explains {percent(drift.share)} of its variance)"] if target_drifts else []
     if names:
-        more = f" and {len(names) - _SHOWN} other columns" if len(names) > _SHOWN else ""
-        changes.append(f"column{'s' if len(names) > 1 else ''} {', '.join(map(repr, names[:_SHOWN]))}{more}")
+        listed = list_names([repr(name) for name in names], _SHOWN, "column")
+        changes.append(f"column{'s' if len(names) > 1 else ''} {listed}")
     severity = "high" if drift.is_clear(_HIGH_DRIFT) else "medium" if target_drifts else "low"
     message = (
         f"the rows are in the order of column {ordered[0]!r}, and drift with it: {', '.join(changes)}; if the model "

@@ -52,6 +52,19 @@ def log_lines(found: Sequence[DataWarning]) -> list[str]:
     return lines
 
 
+def list_names(names: Sequence[str], shown: int, noun: str) -> str:
+    """Return the first names of a list, and the number of the others.
+
+    >>> list_names(["'a'", "'b'", "'c'"], 2, "column"), list_names(["'a'"], 2, "column")
+    ("'a', 'b' and 1 other column", "'a'")
+    """
+    more = len(names) - shown
+    if more <= 0:
+        return ", ".join(names)
+    plural = noun if more == 1 else f"{noun}es" if noun.endswith("s") else f"{noun}s"
+    return f"{', '.join(names[:shown])} and {more} other {plural}"
+
+
 def percent(share: float) -> str:
     """Return a share as a percentage of two digits.
 
