@@ -175,6 +175,7 @@ def _fit(assignment: Assignment, folder: JobFolder, interrupt: _Interrupt) -> Ou
         "attempt": assignment.attempt,
         "stop_reason": stop_reason,
     }
+    _write_report(estimator, folder.work / "report.html", data)
     logger.info("%s after %.1f s", result["state"], seconds)
     folder.commit(result, search, keep_search=cancelled)
     return Outcome(AttemptStatus(result["state"]), "cancelled; the best so far is kept" if cancelled else "", result)
@@ -188,6 +189,20 @@ def _save(estimator: Any, path: Path) -> None:
         if hasattr(estimator, "_ensemble"):
             raise
         logger.warning("the model is not saved: %s", error)
+
+
+def _write_report(estimator: Any, path: Path, data: SplitData) -> None:
+    """Write the report about the model, with the test rows if they suit the model; a job ends well without a report."""
+    if not hasattr(estimator, "_ensemble"):
+        return
+    pairs = [None] if data.X_test is None else [(data.X_test, data.y_test), None]
+    for test in pairs:
+        try:
+            estimator.report(path, test=test)
+            return
+        except Exception as error:  # noqa: BLE001 - the model is good, and the report is only about it
+            what = "the report" if test is None else "the report with the test rows"
+            logger.warning("%s is not written: %s", what, error)
 
 
 def make_estimator(assignment: Assignment, data: SplitData, search: Path) -> tuple[Any, Metric]:

@@ -33,7 +33,7 @@ class MetricWords:
     @property
     def direction(self) -> str:
         """Which values are better."""
-        return "greater is better" if self.sign > 0 else "smaller is better"
+        return "greater is better" if self.sign > 0 else "lower is better"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from automl.report.data import MetricWords
+from automl.task import metric_words as task_words
 
 _LONGEST = 200  # characters of a text from the user's table or code
 
@@ -50,15 +51,18 @@ def metric_words(name: str) -> MetricWords:
     'root mean squared error'
     >>> metric_words("roc_auc_ovr").title
     'ROC AUC (ovr)'
+    >>> metric_words("make_scorer(cost, greater_is_better=False, response_method='predict')").sign
+    -1
     """
-    sign = -1 if name.startswith("neg_") else 1
+    words = task_words.MetricWords.of(name)
+    sign = -1 if words.is_loss else 1
     plain = name.removeprefix("neg_")
     if plain in _METRICS:
         return MetricWords(name, *_METRICS[plain], sign)
     if plain.startswith("roc_auc_"):
         kind = plain.removeprefix("roc_auc_").replace("_", ", ")
         return MetricWords(name, f"ROC AUC ({kind})", "the mean of ROC AUC over the classes; 1 is perfect", sign)
-    return MetricWords(clean(name), clean(plain).replace("_", " "), "", sign)
+    return MetricWords(clean(name), clean(words.name), "", sign)
 
 
 def number(value: float | None, digits: int = 4) -> str:

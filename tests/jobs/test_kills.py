@@ -216,6 +216,7 @@ def test_a_killed_fit_goes_on_with_its_finished_trials(tmp_path, start, victim):
     assert row["n_trials"] == 8
     assert row["test_score"] > 0.9
     assert len(pd.read_csv(result.parent / "leaderboard.csv")) == 8
+    assert "Test rows" in (result.parent / "report.html").read_text(encoding="utf-8")
     assert automl.load(result.parent / "model").score(*_cancer()) > 0.9
 
 
