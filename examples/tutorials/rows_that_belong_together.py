@@ -60,7 +60,9 @@ scores = pd.DataFrame(scores)
 scores.round(3)
 
 # %%
-# The score on new days is what a user of the model will see. Only the estimate with groups predicts it.
+# The score on new days is what a user of the model will see. The estimate with groups is the one to believe, because
+# its folds ask the same question: how good is the model on a day that it does not know? Its interval is wider, because
+# 60 days are fewer than 4,000 flights.
 
 figure, axes = plt.subplots(figsize=(7, 2.6), layout="constrained")
 for place, row in scores.iterrows():

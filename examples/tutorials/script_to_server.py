@@ -69,6 +69,11 @@ print(f"on birds of the next season: {clf.score(*split(new)):.3f}")
 clf.frontier_[["score", "low", "high", "milliseconds", "megabytes", "members"]].round(3)
 
 # %%
+# The same as a figure: each point is one ensemble.
+
+automl.plots.score_against_latency(clf)
+
+# %%
 # `slim` returns one of them: here the fastest one whose score is at most 0.01 worse.
 
 small = clf.slim(max_loss=0.01)

@@ -19,7 +19,7 @@ from flights import load_flights
 from sklearn.metrics import RocCurveDisplay, roc_auc_score
 from sklearn.model_selection import train_test_split
 
-from automl import AutoMLClassifier
+import automl
 
 SECONDS = float(os.environ.get("TUTORIAL_SECONDS", "30"))
 
@@ -42,7 +42,7 @@ X.isna().mean().sort_values(ascending=False).head(6).round(2)
 
 X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.3, stratify=y, random_state=0)
 
-clf = AutoMLClassifier(time_budget=SECONDS, positive_label="late", random_state=0, verbose=0)
+clf = automl.AutoMLClassifier(time_budget=SECONDS, positive_label="late", random_state=0, verbose=0)
 clf.fit(X_train, y_train)
 print(clf.stop_reason_)
 
@@ -58,6 +58,7 @@ clf.columns_
 
 for warning in clf.warnings_:
     print(f"{warning.severity}: {warning.message}")
+print(f"{len(clf.warnings_)} warnings")
 
 # %%
 # What was tried
@@ -87,6 +88,16 @@ print(f"score on the test rows:   {roc_auc_score(y_test == 'late', late):.3f}")
 # flight.
 
 RocCurveDisplay.from_estimator(clf, X_test, y_test, pos_label="late", plot_chance_level=True)
+
+# %%
+# What does it use?
+# -----------------
+#
+# The importance of a column is what the score loses when the cells of the column are exchanged between rows. It is
+# measured on training rows that the fold models have not seen.
+
+importance = clf.importance(seconds=20)
+automl.plots.importance(clf, importance)
 
 # %%
 # Use it
