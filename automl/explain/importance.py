@@ -97,7 +97,7 @@ def importance(
 
 
 def feature_importances(estimator: Any) -> Array:
-    """Return the importances in the order of the columns, shape (n_features_in_,); they are computed once.
+    """Return the importances in the order of the columns, shape (n_features,); they are computed once.
 
     Raises
     ------

@@ -86,7 +86,7 @@ class Explanations:
 
         Returns
         -------
-        ndarray of shape (n_features_in_,)
+        ndarray of shape (n_features,)
             Greater is more important; 0 for a column that no model uses.
 
         Raises

