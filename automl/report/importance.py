@@ -41,16 +41,7 @@ def make_importance_section(estimator: Any, test: LabeledTable | None = None) ->
         return None, f"The importance of the columns is not known: {reason}."
     X = None if rows is None else rows.X
     reached = table[table["importance"].notna()]
-    columns = tuple(
-        ColumnImportance(
-            clean(entry.name),
-            float(entry.importance),
-            float(entry.low) if np.isfinite(entry.low) else None,
-            float(entry.high) if np.isfinite(entry.high) else None,
-            () if entry.correlated_with is None else (clean(entry.correlated_with),),
-        )
-        for entry in reached.head(_MAX_COLUMNS).itertuples(index=False)
-    )
+    columns = tuple(_column(entry) for entry in reached.head(_MAX_COLUMNS).to_dict("records"))
     kinds = {column.name: column.kind for column in estimator._reader.columns_}
     drawn = [
         name
@@ -59,6 +50,14 @@ def make_importance_section(estimator: Any, test: LabeledTable | None = None) ->
     ]
     dependences = tuple(_dependence(estimator, name, X) for name in drawn[:_N_DEPENDENCES])
     return ImportanceSection(_note(table, len(columns)), columns, dependences), ""
+
+
+def _column(entry: dict[Any, Any]) -> ColumnImportance:
+    """Return a row of the table of importances."""
+    value, *ends = (float(entry[name]) for name in ("importance", "low", "high"))
+    low, high = (end if np.isfinite(end) else None for end in ends)
+    similar = () if entry["correlated_with"] is None else (clean(entry["correlated_with"]),)
+    return ColumnImportance(clean(entry["name"]), value, low, high, similar)
 
 
 def _measure(estimator: Any, rows: LabeledTable | None) -> tuple[pd.DataFrame | None, str]:
@@ -90,7 +89,8 @@ def _dependence(estimator: Any, column: Any, X: Any) -> Dependence:
     known = partial_dependence(estimator, column, X, n_rows=_N_ROWS, n_values=_N_VALUES)
     individual, output = _one_output(estimator, known)
     if known.kind == "date" and known.values.dtype.kind == "M":
-        kind, values = "date", tuple(str(value)[:19] for value in known.values.astype("M8[s]"))
+        values: tuple[float | str, ...] = tuple(str(value)[:19] for value in known.values.astype("M8[s]"))
+        kind = "date"
     elif known.values.dtype.kind == "O":
         kind, values = "level", tuple(clean(value) for value in known.values)
     else:

@@ -56,6 +56,7 @@ def test_the_hyperparameter_that_makes_the_difference_comes_first(clf):
     assert steps["name"].iloc[0] == "scaling"
 
 
+@pytest.mark.slow
 def test_a_conditional_hyperparameter_is_not_important_because_of_its_parent(clf):
     """Only the family matters; hyperparameters of the family show which family it is, but have no effect inside it."""
     changed = with_losses(clf, lambda c: 1.0 + 2.0 * (c.family == "decision_tree"))

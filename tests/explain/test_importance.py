@@ -71,6 +71,7 @@ def test_the_same_seed_gives_the_same_table_and_another_seed_another_one(reg):
     assert not first.equals(reg.importance(n_repeats=1, random_state=4))
 
 
+@pytest.mark.slow
 def test_memorized_rows_do_not_make_noise_important():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(200, 4)), rng.normal(size=200)
@@ -125,6 +126,7 @@ def test_rows_in_time_order_are_scored_by_the_newest_fold():
     assert table.attrs["n_rows"] == 37
 
 
+@pytest.mark.slow
 def test_importance_survives_slim_refit_and_loading_with_rows(reg, rows, tmp_path):
     expected = reg.importance(n_repeats=1)
     reg.save(tmp_path / "model", rows=True)

@@ -58,6 +58,7 @@ def test_values_add_up_to_the_prediction(reg, clf):
     np.testing.assert_allclose(total, clf.predict_proba(X[:3]), atol=1e-12)
 
 
+@pytest.mark.slow
 def test_values_are_near_the_exact_ones(reg):
     X, _ = make_rows(seed=3)
     background = make_rows(seed=4)[0][:20]

@@ -84,6 +84,7 @@ def test_the_confusion_matrix_counts_rows_of_the_user(two):
     assert counts == [f"{count:,}" for count in expected]
 
 
+@pytest.mark.slow
 def test_many_classes_share_a_cell_of_the_confusion_matrix():
     rng = np.random.default_rng(0)
     y = np.arange(400) % 50
