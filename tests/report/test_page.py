@@ -87,7 +87,7 @@ def open_page(browser, reports):
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("dialog", lambda dialog: problems.append(dialog.message))
-        allowed = ("file:", "data:")
+        allowed = ("file:", "data:", "blob:")
         page.on("request", lambda request: None if request.url.startswith(allowed) else problems.append(request.url))
         page.goto(reports[name].as_uri())
         return page
@@ -189,3 +189,14 @@ def test_the_button_changes_between_light_and_dark(open_page):
     before = page.evaluate(color)
     page.click("#theme")
     assert page.evaluate(color) != before
+
+
+def test_a_copy_of_the_page_holds_the_notes_of_people(open_page, tmp_path):
+    page = open_page("binary")
+    page.fill(".notes textarea >> nth=0", "Letters to <customers> only")
+    with page.expect_download() as download:
+        page.click("#save-notes")
+    download.value.save_as(tmp_path / "copy.html")
+    page.goto((tmp_path / "copy.html").as_uri())
+    assert page.input_value(".notes textarea >> nth=0") == "Letters to <customers> only"
+    assert page.locator("svg.parallel .run").count() > 0

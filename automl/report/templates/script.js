@@ -184,6 +184,17 @@
     });
   }
 
+  // A copy of the page with the notes that people have written
+  $("#save-notes").addEventListener("click", () => {
+    for (const field of all(".notes textarea")) field.textContent = field.value;
+    const copy = new Blob(["<!DOCTYPE html>\n", root.outerHTML], { type: "text/html" });
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(copy);
+    link.download = decodeURIComponent(location.pathname.split("/").pop()) || "report.html";
+    link.click();
+    URL.revokeObjectURL(link.href);
+  });
+
   // Paper shows what a click would open
   addEventListener("beforeprint", () => { for (const details of all("details:not([open])")) { details.open = true; details.dataset.closed = ""; } });
   addEventListener("afterprint", () => { for (const details of all("details[data-closed]")) { details.open = false; delete details.dataset.closed; } });
