@@ -69,7 +69,7 @@ def score_marks(verdict: Verdict) -> tuple[list[Mark], tuple[float, float] | Non
         found.append(("expected", "Expected score of the ensemble", verdict.expected.value, note))
     if verdict.search_best is not None:
         note = "optimistic, because it is the best of many"
-        found.append(("search", "Best score of the search", verdict.search_best, note))
+        found.append(("search", "Best configuration of the search", verdict.search_best, note))
     if verdict.simple is not None:
         note = f"{verdict.simple.kind}, {verdict.simple.family}"
         found.append(("simple", "Best single simple model", verdict.simple.score, note))

@@ -131,7 +131,8 @@ def _environment(escape: bool) -> Environment:
         "mean_score": _mean_score,
         "mistakes": drawings.mistakes,
         "number": number,
-        "percent": percent,
+        # A line of a page must not end between a number and its unit.
+        "percent": (lambda share: percent(share).replace(" ", "\u00a0")) if escape else percent,
         "point_list": lambda drawing: json.dumps([[p.x, p.y, p.text] for p in drawing], separators=(",", ":")),
         "threshold_place": drawings.threshold_place,
     }
