@@ -57,6 +57,7 @@ sphinx_gallery_conf = {
     "abort_on_example_error": True,
     "download_all_examples": False,
     "show_memory": False,
+    "write_computation_times": False,  # its page would load scripts from the network
     "ignore_repr_types": r"matplotlib|sklearn\.metrics\._plot",  # the figure itself is shown
     "show_signature": False,
     "remove_config_comments": True,
