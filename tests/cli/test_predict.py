@@ -212,7 +212,7 @@ def test_score_shows_the_usual_metrics_beside_the_expected_score(places, call):
     estimate = MODELS(folder / "model").estimate_
     (line,) = [line for line in out.splitlines() if "ROC AUC" in line]
     assert f"{estimate.score:.4g}" in line
-    assert all(name in out for name in ("log loss", "brier score", "accuracy", "f1", "precision", "recall"))
+    assert all(name in out for name in ("log loss", "brier score", "accuracy", "F1", "precision", "recall"))
 
 
 def test_scores_as_json_are_those_of_scikit_learn_with_intervals_around_them(places, call):
