@@ -200,3 +200,14 @@ def test_a_copy_of_the_page_holds_the_notes_of_people(open_page, tmp_path):
     page.goto((tmp_path / "copy.html").as_uri())
     assert page.input_value(".notes textarea >> nth=0") == "Letters to <customers> only"
     assert page.locator("svg.parallel .run").count() > 0
+
+
+@pytest.mark.parametrize("name", ["binary", "regression"])
+def test_paper_is_white_and_shows_all_tables_in_its_width(open_page, name):
+    page = open_page(name, width=720, scheme="dark")
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate("getComputedStyle(document.body).color") == "rgb(27, 31, 36)"
+    assert page.evaluate("document.documentElement.scrollWidth") <= 720
+    assert page.locator("details:not([open])").count() == 0
