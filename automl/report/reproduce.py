@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import platform
 import shlex
 from collections.abc import Mapping
@@ -25,15 +26,24 @@ _OPTIONS = {
     "time_budget": "--time-budget",
     "max_trials": "--max-trials",
     "scoring": "--scoring",
-    "positive_label": "--positive",
-    "max_predict_milliseconds": "--max-predict-milliseconds",
+    "positive_label": "--positive-label",
+    "cv": "--cv",
     "n_jobs": "--n-jobs",
-    "random_state": "--seed",
+    "memory_limit": "--memory-limit",
+    "trial_time_limit": "--trial-time-limit",
+    "device": "--device",
     "include": "--include",
     "exclude": "--exclude",
+    "initial_configurations": "--initial-configurations",
+    "searcher": "--searcher",
+    "ensemble_size": "--ensemble-size",
+    "max_predict_milliseconds": "--max-predict-milliseconds",
+    "executor": "--executor",
+    "store": "--store",
+    "guard": "--guard",
+    "random_state": "--seed",
     "verbose": "--verbose",
 }
-_KINDS = {"category": "--categorical", "text": "--text", "drop": "--drop"}
 _LONGEST = 300  # characters of the value of a parameter
 
 
@@ -126,11 +136,11 @@ def _command(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, st
         option = _OPTIONS.get(name)
         if name == "columns" and _has_options(value):
             for column, kind in value.items():
-                words += [_KINDS[kind], str(column)]
-        elif option is not None and isinstance(value, str | int | float | np.integer | np.floating):
+                words += ["--columns", f"{column}={kind}"]
+        elif option is not None and isinstance(value, str | int | float | np.integer | np.floating | os.PathLike):
             words += [option, str(value)]
-        elif option is not None and isinstance(value, list | tuple):
-            words += [option, ",".join(map(str, value))]
+        elif name in ("include", "exclude") and isinstance(value, list | tuple):
+            words += [option or "", ",".join(map(str, value))]
         elif option is not None and value is None:
             return None, f"The command line has no option for {name}=None; use Python."
         else:
@@ -140,6 +150,4 @@ def _command(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, st
 
 def _has_options(columns: Any) -> bool:
     """Return whether the command line can express the kinds of these columns."""
-    return isinstance(columns, Mapping) and all(
-        kind in _KINDS and isinstance(column, str) and "," not in column for column, kind in columns.items()
-    )
+    return isinstance(columns, Mapping) and all(isinstance(column, str) and "=" not in column for column in columns)

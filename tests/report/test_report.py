@@ -1,5 +1,6 @@
 """The report of an estimator: its content, the three forms, and what a hostile table does to it."""
 
+import copy
 import json
 import re
 import sys
@@ -16,6 +17,7 @@ from automl.errors import AutoMLError, InvalidInputError
 from automl.report.collect import collect
 from automl.report.data import ColumnImportance, ImportanceSection
 from automl.report.render import section_titles, to_html, to_json, to_markdown
+from automl.report.reproduce import make_reproduce_section
 from automl.report.svg import draw, new_axes, style
 from tests.factories import FAST
 from tests.report.pages import HOSTILE, Page, people
@@ -256,8 +258,16 @@ def test_the_page_names_the_command_and_the_python_of_the_run(content):
     reproduce = content.reproduce
     assert reproduce.is_repeatable
     assert "positive_label='buys'" in reproduce.python
-    assert reproduce.command is None  # the command line has no --cv
-    assert "cv" in reproduce.command_note or "time_budget" in reproduce.command_note
+    assert reproduce.command is None
+    assert reproduce.command_note == "The command line has no option for time_budget=None; use Python."
+
+
+def test_the_command_of_a_run_has_an_option_for_each_parameter(classifier):
+    other = copy.copy(classifier).set_params(time_budget=5, columns={"the age": "number"}, include=["ridge", "lda"])
+    command = make_reproduce_section(other, None).command
+    assert command.startswith("automl fit TABLE --target answer ")
+    for option in ("--time-budget 5", "--columns 'the age=number'", "--include ridge,lda", "--cv 3", "--seed 0"):
+        assert option in command
 
 
 @pytest.mark.parametrize("library", ["jinja2", "matplotlib"])
