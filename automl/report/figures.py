@@ -64,7 +64,7 @@ def draw_dependence(dependence: Dependence, name: str) -> Drawing:
         places = np.asarray(dates.date2num(at)) if is_date else at  # type: ignore[no-untyped-call]
         if is_date:
             axes.xaxis_date()
-            axes.xaxis.set_major_locator(dates.AutoDateLocator(maxticks=6))  # type: ignore[no-untyped-call]
+            axes.xaxis.set_major_locator(dates.AutoDateLocator(minticks=2, maxticks=8))  # type: ignore[no-untyped-call]
         for row in dependence.rows:
             axes.plot(places, row, color=MUTED, linewidth=0.6, alpha=0.4)
         axes.plot(places, dependence.mean, color=SERIES[0], linewidth=2.4)
