@@ -18,14 +18,14 @@ from tests.factories import FAST
 
 @pytest.fixture(scope="module")
 def reg():
-    return AutoMLRegressor(**FAST).fit(*make_rows())
+    return AutoMLRegressor(**(FAST | {"max_trials": 2})).fit(*make_rows())
 
 
 @pytest.fixture(scope="module")
 def clf():
     X, y = make_rows()
     labels = np.array(["low", "mid", "high"])[np.digitize(y, [0, 3])]
-    return AutoMLClassifier(**FAST).fit(X, labels)
+    return AutoMLClassifier(**(FAST | {"max_trials": 2})).fit(X, labels)
 
 
 def exact(model, X, background, row):
@@ -78,6 +78,7 @@ def test_values_are_named_by_raw_columns_and_unused_ones_are_zero(reg, clf):
         table.to_frame("other")
 
 
+@pytest.mark.slow
 def test_a_sparse_table_is_explained_like_a_dense_one():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(150, 6)) * (rng.random((150, 6)) < 0.4)

@@ -18,19 +18,19 @@ from tests.factories import FAST
 
 @pytest.fixture(scope="module")
 def reg():
-    return AutoMLRegressor(**FAST).fit(*make_rows())
+    return AutoMLRegressor(**(FAST | {"max_trials": 2})).fit(*make_rows())
 
 
 @pytest.fixture(scope="module")
 def two():
     X, y = make_rows()
-    return AutoMLClassifier(**FAST).fit(X, np.where(y > 1.5, "yes $", "no"))
+    return AutoMLClassifier(**(FAST | {"max_trials": 2})).fit(X, np.where(y > 1.5, "yes $", "no"))
 
 
 @pytest.fixture(scope="module")
 def three():
     X, y = make_rows()
-    return AutoMLClassifier(**FAST).fit(X, np.digitize(y, [0, 3]))
+    return AutoMLClassifier(**(FAST | {"max_trials": 2})).fit(X, np.digitize(y, [0, 3]))
 
 
 @pytest.fixture(autouse=True)
