@@ -1,6 +1,6 @@
 """The content of a report: a tree of frozen dataclasses with plain values, which templates only draw.
 
-Scores and errors have the sign that people read: a root mean squared error is positive. `MetricWords` says whether
+Scores and errors have the sign that people read: a root mean squared error is positive. `ReportMetric` says whether
 greater or smaller is better. A share is a number between 0 and 1. A value is None where it is not known.
 """
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class MetricWords:
+class ReportMetric:
     """The metric of the search, in words.
 
     Attributes
@@ -65,7 +65,7 @@ class Verdict:
     target: str | None
     n_rows: int
     n_columns: int
-    metric: MetricWords
+    metric: ReportMetric
     expected: Interval | None
     expected_note: str
     search_best: float | None

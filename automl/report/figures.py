@@ -12,7 +12,7 @@ from automl.report.data import (
     Dependence,
     FrontierPoint,
     MemberRow,
-    MetricWords,
+    ReportMetric,
     RegressionResult,
     TracePoint,
 )
@@ -23,7 +23,7 @@ _MAX_TRIALS = 400  # dots of the trace
 _MAX_MEMBERS = 12
 
 
-def draw_trace(trace: Sequence[TracePoint], metric: MetricWords) -> Drawing:
+def draw_trace(trace: Sequence[TracePoint], metric: ReportMetric) -> Drawing:
     """Draw the best score after each trial, and the scores of single trials."""
     with style():
         figure, axes = new_axes()
@@ -159,7 +159,7 @@ def draw_residuals(result: RegressionResult, name: str) -> Drawing:
         return draw(figure, name, points)
 
 
-def draw_frontier(frontier: Sequence[FrontierPoint], metric: MetricWords) -> Drawing:
+def draw_frontier(frontier: Sequence[FrontierPoint], metric: ReportMetric) -> Drawing:
     """Draw the score of smaller ensembles over their time for a single row."""
     from matplotlib.ticker import LogLocator
 
@@ -186,7 +186,7 @@ def _frontier_text(point: FrontierPoint) -> str:
     return f"{number(point.score)}, {times}: {point.members}"
 
 
-def draw_folds(members: Sequence[MemberRow], metric: MetricWords) -> Drawing:
+def draw_folds(members: Sequence[MemberRow], metric: ReportMetric) -> Drawing:
     """Draw the scores of each member on the folds, and their mean."""
     shown = [m for m in members if m.fold_scores][:_MAX_MEMBERS]
     with style():

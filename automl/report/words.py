@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.report.data import MetricWords
+from automl.report.data import ReportMetric
 from automl.task import metric_words as task_words
 
 _LONGEST = 200  # characters of a text from the user's table or code
@@ -42,7 +42,7 @@ _METRICS = {
 }
 
 
-def metric_words(name: str) -> MetricWords:
+def metric_words(name: str) -> ReportMetric:
     """Return the metric in words.
 
     Examples
@@ -58,11 +58,11 @@ def metric_words(name: str) -> MetricWords:
     sign = -1 if words.is_loss else 1
     plain = name.removeprefix("neg_")
     if plain in _METRICS:
-        return MetricWords(name, *_METRICS[plain], sign)
+        return ReportMetric(name, *_METRICS[plain], sign)
     if plain.startswith("roc_auc_"):
         kind = plain.removeprefix("roc_auc_").replace("_", ", ")
-        return MetricWords(name, f"ROC AUC ({kind})", "the mean of ROC AUC over the classes; 1 is perfect", sign)
-    return MetricWords(clean(name), clean(words.name), "", sign)
+        return ReportMetric(name, f"ROC AUC ({kind})", "the mean of ROC AUC over the classes; 1 is perfect", sign)
+    return ReportMetric(clean(name), clean(words.name), "", sign)
 
 
 def number(value: float | None, digits: int = 4) -> str:
