@@ -12,8 +12,8 @@ from automl.report.data import (
     Dependence,
     FrontierPoint,
     MemberRow,
-    ReportMetric,
     RegressionResult,
+    ReportMetric,
     TracePoint,
 )
 from automl.report.svg import INK, MUTED, SERIES, SURFACE, Drawing, draw, new_axes, style
