@@ -212,6 +212,7 @@ def test_a_model_a_searcher_and_an_executor_from_outside_pass(run_pytest):
     assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 50
 
 
+@pytest.mark.slow
 def test_broken_guarantees_are_named(run_pytest):
     names = ["weights", "learns", "guesses", "continues", "clocks", "first_fold", "several_fits", "raise"]
     done = run_pytest(BROKEN, "-k", " or ".join(names))

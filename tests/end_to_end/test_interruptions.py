@@ -51,6 +51,7 @@ def _wait_for_trials(process: subprocess.Popen[str], n: int) -> None:
     raise AssertionError(process.stderr.read() if process.stderr else "")
 
 
+@pytest.mark.slow
 def test_ctrl_c_returns_the_best_model_so_far(tmp_path):
     process = _start(tmp_path, budget=120)
     _wait_for_trials(process, 3)

@@ -154,6 +154,7 @@ def test_a_fleet_answers_for_each_of_its_trials(start, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_a_search_sends_fleets_where_the_device_takes_them(monkeypatch):
     monkeypatch.setattr("automl.execute.local.fleet_size", lambda device: 4)
     X, y = load_breast_cancer(return_X_y=True)

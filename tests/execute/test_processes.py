@@ -121,6 +121,7 @@ def test_a_long_temporary_folder_is_no_obstacle(tmp_path, length):
 _BROKEN = 'raise OSError("libgomp.so.1: cannot open shared object file: No such file or directory")'
 
 
+@pytest.mark.slow
 def test_a_library_that_cannot_be_loaded_costs_its_own_trials_only(tmp_path):
     (tmp_path / "lightgbm").mkdir()
     (tmp_path / "lightgbm" / "__init__.py").write_text(_BROKEN)
@@ -180,6 +181,7 @@ def test_a_process_takes_over_folder_and_environment_as_they_are_now(tmp_path, m
     process.close()
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system has no fork")
 def test_a_fork_can_predict_while_another_thread_of_the_program_predicts(tmp_path):
     body = """

@@ -144,6 +144,7 @@ class TestRayExecutor(ExecutorContract):
     test_no_process_or_thread_is_left_after_shutdown = None
 
 
+@pytest.mark.slow
 def test_shutdown_ends_trials_that_run_and_leaves_no_file_on_the_node(start):
     executor = start(make_task(scoring=_hang, n_rows=100), n_jobs=1)
     future = executor.submit([Trial(tree(5))], None)
@@ -153,6 +154,7 @@ def test_shutdown_ends_trials_that_run_and_leaves_no_file_on_the_node(start):
     assert isinstance(future.exception(timeout=0), NoWorkersError)
 
 
+@pytest.mark.slow
 def test_a_lost_node_costs_time_but_no_trial(cluster):
     node = cluster.add_node(num_cpus=2)
     cluster.wait_for_nodes()
@@ -264,6 +266,7 @@ def test_a_lost_head_ends_the_search_with_the_models_that_it_has():
     assert "the head of the Ray cluster does not answer" in done.stdout.splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_refused_device_closes_the_connection_that_was_opened_for_it(cluster):
     code = (
         "import ray\n"

@@ -117,6 +117,7 @@ def test_a_sparse_table_gives_what_the_dense_table_gives():
     assert table["name"].head(2).tolist() == [2, 4]
 
 
+@pytest.mark.slow
 def test_rows_in_time_order_are_scored_by_the_newest_fold():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(150, 3))

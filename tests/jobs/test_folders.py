@@ -20,6 +20,7 @@ from automl.jobs.spec import read_batch
 FOREST = {"forest": {"max_trials": 2, "time_budget": 600, "cv": 2, "include": ["random_forest"]}}
 
 
+@pytest.mark.slow
 def test_the_history_that_is_kept_is_of_the_table_that_the_model_was_fitted_on(tmp_path):
     load_breast_cancer(as_frame=True).frame.to_csv(tmp_path / "cancer.csv", index=False)
     table = {"path": str(tmp_path / "cancer.csv"), "target": "target"}

@@ -110,7 +110,8 @@ def test_the_jobs_of_a_killed_runner_end_and_the_next_runner_does_the_rest_once(
     assert {name: (tmp_path / "results" / name / "result.json").stat().st_mtime_ns for name in before} == stamps
 
 
-@pytest.mark.parametrize("kind", [pytest.param("sqlite", marks=pytest.mark.slow), "postgresql"])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_two_runners_share_a_queue_and_do_each_job_once(tmp_path, start, request, kind):
     more = {}
     if kind == "postgresql":
@@ -152,6 +153,7 @@ def test_a_killed_job_is_done_again_and_disturbs_no_other(tmp_path, start):
     assert starts(tmp_path)[0] == {0: 2, 1: 1, 2: 1}
 
 
+@pytest.mark.slow
 def test_ctrl_c_puts_the_jobs_back_and_the_same_command_goes_on(tmp_path, start):
     write(tmp_path, 3, seconds=0.5)
     runner = start("run", "jobs.yaml", "--n-jobs", "1")
@@ -163,6 +165,7 @@ def test_ctrl_c_puts_the_jobs_back_and_the_same_command_goes_on(tmp_path, start)
     assert starts(tmp_path)[0][0] == 1
 
 
+@pytest.mark.slow
 def test_modules_beside_the_description_do_not_hide_libraries(tmp_path, start):
     (tmp_path / "batch" / "pipelines").mkdir(parents=True)
     (tmp_path / "batch" / "pipelines" / "__init__.py").touch()

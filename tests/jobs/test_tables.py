@@ -70,6 +70,7 @@ def test_a_damaged_file_in_the_cache_is_downloaded_again(server, tmp_path):
     pd.testing.assert_frame_equal(read_data(Table("breast", "openml", "5"), tmp_path).X, expected)
 
 
+@pytest.mark.slow
 def test_jobs_that_want_one_openml_data_set_at_once_download_it_once(server, tmp_path):
     (tmp_path / "config" / "openml").mkdir(parents=True)
     (tmp_path / "config" / "openml" / "config").write_text(f"server = {server.address}\nconnection_n_retries = 1\n")

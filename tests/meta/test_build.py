@@ -147,6 +147,7 @@ def test_a_table_whose_file_may_not_be_read_is_left_out_and_the_others_go_on(fol
         assert [record.name for _, record in database.datasets()] == ["iris"]
 
 
+@pytest.mark.slow
 def test_rounds_begin_with_the_portfolio_and_then_hold_every_family():
     first, second = design(2)
     assert {"lightgbm", "realmlp", "catboost"} <= {configuration.family for configuration in first}

@@ -58,6 +58,7 @@ def test_a_machine_that_is_three_times_as_slow_is_noticed(datasets, fitted_to):
     assert middle < upper < 1.4 * middle
 
 
+@pytest.mark.slow
 def test_a_wrong_exponent_of_the_rows_is_corrected(datasets, fitted_to):
     correction = fitted_to(lambda traits: (traits.n_rows / 1_000) ** 0.5)
     small, large = (correction.factors("decision_tree", trained_on(datasets[i][1]))[0] for i in (2, -3))
