@@ -65,7 +65,9 @@ _CHOICE_ENDS, _LOADING_ENDS, _DECISION_ENDS, _COLLECTION_ENDS = 0.4, 0.65, 0.75,
 _NEWEST_ROWS_SHARE = 0.15  # of the budget, to train on all rows at last, where the rows are in the order of time
 _NEWEST_ROWS_END = 0.9  # share of the seconds that are left, at which this training ends
 _FRONTIER_SHARE = 0.02  # of the budget, which the measuring of smaller ensembles may take
-_ESTIMATE_SHARE = 0.005  # of the budget, which the estimate has at least; mostly the choice leaves it 2 % more
+_ESTIMATE_SHARE = (
+    0.005  # of the budget, which the estimate has at least; the choice of the ensemble mostly leaves it more
+)
 _MAX_OVERRUN = 15.0  # seconds beyond a budget that is too small for any fit; a larger overrun is an error
 
 
@@ -185,7 +187,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         )
         stop_reason = "interrupted" if interrupted else stop_reason
         fold_bags = None
-        if is_forward_chaining(task.folds) and not interrupted:
+        if in_time_order and not interrupted:
             fold_bags = ensemble.bags
             ensemble = _with_newest_rows(ensemble, history, artifacts, task, settings, budget)
         frontier = None if interrupted else _frontier(ensemble, history, artifacts, loader, task, settings, budget)

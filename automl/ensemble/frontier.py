@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from automl.ensemble.calibration import calibrate
 from automl.ensemble.cost import PredictionCost, prediction_cost
 from automl.ensemble.estimate import LEVEL, Estimate
+from automl.ensemble.jackknife import jackknife_error
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.prediction import PredictionPlan
 from automl.ensemble.selection import Ensemble, FoldBag, Member
@@ -275,9 +276,8 @@ def _scores(
         if time.monotonic() > intervals_end:
             return score, float("nan"), float("nan")
         losses[group] = _loss(record, p, np.flatnonzero(groups != group))
-    losses = losses[np.isfinite(losses)]
-    error = np.sqrt((_GROUPS - 1) / _GROUPS * ((losses - losses.mean()) ** 2).sum()) if len(losses) else np.nan
-    return score, score - _Z * float(error), score + _Z * float(error)
+    error = jackknife_error(losses[np.isfinite(losses)])
+    return score, score - _Z * error, score + _Z * error
 
 
 def _entry(

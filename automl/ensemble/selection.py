@@ -87,11 +87,15 @@ class Ensemble:
         """
         weights = [bag.weight / len(bag.models) for bag in self.bags for _ in bag.models]
         each = self.plan().predict(X, self.n_threads)
-        out = np.asarray(sum(weight * p.astype(np.float64) for weight, p in zip(weights, each, strict=True)))
+        return self.finish(sum(weight * p.astype(np.float64) for weight, p in zip(weights, each, strict=True)))
+
+    def finish(self, mean: Any) -> Array:
+        """Return the predictions for the weighted mean of the members' predictions: calibrated and clipped."""
+        mean = np.asarray(mean)
         if self.n_classes:
-            out = out / out.sum(axis=1, keepdims=True)
-            out = out if self.calibration is None else self.calibration(out)
-        return clip_predictions(out, self.prediction_range)
+            mean = mean / mean.sum(axis=1, keepdims=True)
+            mean = mean if self.calibration is None else self.calibration(mean)
+        return clip_predictions(mean, self.prediction_range)
 
     def plan(self) -> PredictionPlan:
         """Return the plan of the prediction, which is made at the first call and whenever the models have changed."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from automl.ensemble.jackknife import jackknife_error
 from automl.task.metrics import Metric, loss_or_nan
 
 Array = NDArray[Any]
@@ -33,8 +34,7 @@ def remove_costly(
 
     The most costly member that may go is removed first. The loss of each smaller ensemble is compared with the loss of
     the whole one, so that several small losses do not add up. The noise is the standard error of the difference of the
-    two losses, by a jackknife over groups of rows (Efron and Stein, "The jackknife estimate of variance", Annals of
-    Statistics 9, 1981).
+    two losses, by a jackknife over groups of rows.
 
     Parameters
     ----------
@@ -77,8 +77,7 @@ def remove_costly(
             if not growth <= _MAX_GROWTH * error:
                 continue
             differences = np.array([losses(mean, part) for part in parts]) - by_part
-            noise = np.sqrt((_GROUPS - 1) / _GROUPS * ((differences - differences.mean()) ** 2).sum())
-            if growth <= NOISE_SHARE * noise:
+            if growth <= NOISE_SHARE * jackknife_error(differences):
                 kept, removed = smaller, True
                 break
     out = np.zeros(len(weights))

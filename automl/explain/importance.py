@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse, stats
 
+from automl.ensemble.jackknife import jackknife_error
 from automl.ensemble.threshold import one_hot_labels
 from automl.errors import AutoMLError, InvalidInputError
 from automl.explain.correlation import most_correlated
@@ -292,6 +293,5 @@ def _from_groups(gains: Array, test_share: float) -> float:
     errors = []
     for own in left_out:
         known = own[np.isfinite(own)]
-        n = len(known)
-        errors.append(float("nan") if n < 2 else (n - 1) / n * ((known - known.mean()) ** 2).sum())
+        errors.append(float("nan") if len(known) < 2 else jackknife_error(known) ** 2)
     return float(stats.norm.ppf((1 + LEVEL) / 2) * np.sqrt(np.sum(errors)) / len(errors))

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from automl.ensemble.frontier import FrontierRecord
 from automl.errors import InvalidInputError
 from automl.explain.parts import encode_target, out_of_fold_parts, predict_quietly
-from automl.task.metrics import clip_predictions
 from automl.task.validation import check_sample_weight
 
 Array = NDArray[Any]
@@ -56,11 +55,7 @@ def scored_rows(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any
     ensemble = estimator._ensemble
     record: FrontierRecord | None = vars(estimator).get("_frontier")
     if record is not None:
-        p = np.tensordot(record.weights, record.predictions.astype(np.float64), 1)
-        if ensemble.n_classes:
-            p = p / p.sum(axis=1, keepdims=True)
-            p = p if ensemble.calibration is None else ensemble.calibration(p)
-        p = clip_predictions(p, ensemble.prediction_range)
+        p = ensemble.finish(np.tensordot(record.weights, record.predictions.astype(np.float64), 1))
         return Scored(record.y, p, record.sample_weight, f"{len(record.y):,} rows, out of fold")
     parts, _ = out_of_fold_parts(estimator, _MAX_ROWS, 0)
     predictions = np.concatenate([predict_quietly(part.ensemble, part.X) for part in parts])

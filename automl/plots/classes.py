@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
+from automl.explain.calibration import N_BINS, calibration_bins
 from automl.explain.predictions import Scored, scored_rows
 from automl.plots.axes import BLUE, GRAY, ORANGE, check_kind, clean, new_axes, shorten
 
@@ -20,7 +21,6 @@ Array = NDArray[Any]
 _MAX_CURVES = 8  # classes
 _MAX_CELLS = 15  # classes with numbers in the cells of a confusion matrix
 _MAX_CLASSES = 40  # in a confusion matrix; all rarer classes are one
-_BINS = 10  # of a calibration curve
 
 
 def confusion_matrix(
@@ -316,37 +316,21 @@ def calibration(
         code = estimator._positive_code() if label is None else labels.index(label)
         p, correct = scored.predictions[:, code], scored.y == code
         xlabel, ylabel = f"probability of {shorten(labels[code], 18)}", f"share of {shorten(labels[code], 18)}"
-    weight = np.ones(len(p)) if scored.sample_weight is None else scored.sample_weight
     ax = new_axes(ax, (5.4, 5.2))
-    mean, share, error, total, height = _bins(p, correct, weight)
-    gap = float((total * np.abs(mean - share)).sum() / total.sum())
+    bins = calibration_bins(p, correct, scored.sample_weight)
+    most = int(bins.n_rows.max())
     ax.bar(
-        (np.arange(_BINS) + 0.5) / _BINS, 0.25 * height / max(1.0, height.max()), width=0.9 / _BINS, color="#dbe4f0",
-        label=f"rows (up to {height.max():,.0f})",
+        (bins.place + 0.5) / N_BINS, 0.25 * bins.n_rows / most, width=0.9 / N_BINS, color="#dbe4f0",
+        label=f"rows (up to {most:,})",
     )  # fmt: skip
     ax.plot([0, 1], [0, 1], color=GRAY, linewidth=1, linestyle="--", label="perfect calibration")
     ax.errorbar(
-        mean, share, yerr=error, fmt="o-", color=BLUE, linewidth=1.8, elinewidth=1, capsize=2, markersize=5,
-        label=f"model: expected calibration error {gap:.3f}",
+        bins.mean, bins.share, yerr=(bins.share - bins.low, bins.high - bins.share), fmt="o-", color=BLUE,
+        linewidth=1.8, elinewidth=1, capsize=2, markersize=5,
+        label=f"model: expected calibration error {bins.error:.3f}",
     )  # fmt: skip
     ax.set(xlabel=xlabel, ylabel=ylabel, xlim=(-0.01, 1.01), ylim=(-0.01, 1.03))
     ax.legend(loc="upper left", frameon=False, fontsize="small")
     ax.set_title(f"Calibration ({scored.source})", fontsize="medium")
     clean(ax)
     return ax
-
-
-def _bins(p: Array, correct: Array, weight: Array) -> tuple[Array, Array, Array, Array, Array]:
-    """Return of each bin of probabilities that has rows: mean, observed share, the two ends of its interval as errors,
-    and total weight; and the number of rows of all bins."""
-    place = np.minimum((p * _BINS).astype(int), _BINS - 1)
-    height = np.bincount(place, minlength=_BINS).astype(float)
-    total = np.bincount(place, weight, _BINS)
-    kept = total > 0
-    mean = np.bincount(place, weight * p, _BINS)[kept] / total[kept]
-    share = np.bincount(place, weight * correct, _BINS)[kept] / total[kept]
-    n, z = height[kept], 1.96
-    center = (share + z**2 / (2 * n)) / (1 + z**2 / n)  # the interval of Wilson (1927)
-    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    errors = np.clip(np.stack([share - (center - half), center + half - share]), 0.0, None)
-    return mean, share, errors, total[kept], height

@@ -332,11 +332,8 @@ def _combine(
     """Return the out-of-fold predictions of the new ensemble for each fold, in the form that the metric scores."""
     parts = []
     for fold in range(len(task.folds)):
-        mean = np.asarray(sum(w * artifacts.predictions(c, fold).astype(np.float64) for c, w in weights.items()))
-        if ensemble.n_classes:
-            mean = mean / mean.sum(axis=1, keepdims=True)
-            mean = mean if ensemble.calibration is None else ensemble.calibration(mean)
-        parts.append(mean)
+        each = (w * artifacts.predictions(c, fold).astype(np.float64) for c, w in weights.items())
+        parts.append(ensemble.finish(sum(each)))
     rows = np.concatenate([test for _, test in task.folds])
     return [_decided(ensemble, part, task, rows, np.concatenate(parts)) for part in parts]
 

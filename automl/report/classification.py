@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from automl.explain.calibration import CalibrationBins, calibration_bins
 from automl.report.data import CalibrationBin, ClassificationResult, ClassRow, Curve, ThresholdSweep
 from automl.report.rows import Predicted
 from automl.report.words import all_rounded, clean, rounded
@@ -17,8 +18,6 @@ Array = NDArray[Any]
 _THRESHOLDS = 101
 _POINTS = 120  # of a curve
 _CURVES = 6  # classes with a curve of their own
-_BINS = 10
-_Z = 1.96
 _MAX_PAIRS = 2_000  # of a true and a predicted class
 
 
@@ -38,7 +37,7 @@ def judge_classes(estimator: Any, rows: Predicted) -> ClassificationResult:
     else:
         frequent, of = [positive], f"the class {labels[positive]}"
         correct, certainty = y == positive, p[:, positive]
-    bins = _calibration(correct, certainty)
+    bins = calibration_bins(certainty, correct)
     return ClassificationResult(
         labels=labels,
         positive=positive,
@@ -49,8 +48,8 @@ def judge_classes(estimator: Any, rows: Predicted) -> ClassificationResult:
         classes=_class_rows(confusion, labels),
         roc=tuple(_roc(y == k, p[:, k], labels[k]) for k in frequent if 0 < (y == k).sum() < len(y)),
         precision_recall=tuple(_precision_recall(y == k, p[:, k], labels[k]) for k in frequent if (y == k).any()),
-        calibration=bins,
-        calibration_error=float(f"{sum(b.n_rows * abs(b.predicted - b.observed) for b in bins) / len(y):.4g}"),
+        calibration=_calibration(bins),
+        calibration_error=float(f"{bins.error:.4g}"),
         calibration_of=of,
     )
 
@@ -125,20 +124,6 @@ def _curve(label: str, x: Array, y: Array, area: float) -> Curve:
     return Curve(label, all_rounded(x, 4), all_rounded(y, 4), rounded(area))
 
 
-def _calibration(is_right: Array, probability: Array) -> tuple[CalibrationBin, ...]:
-    """Return bins of equal width, with Wilson's 95 % intervals of the observed shares."""
-    bins = []
-    places = np.minimum((probability * _BINS).astype(int), _BINS - 1)
-    for k in range(_BINS):
-        inside = places == k
-        n = int(inside.sum())
-        if not n:
-            continue
-        share = float(is_right[inside].mean())
-        center = (share + _Z**2 / (2 * n)) / (1 + _Z**2 / n)
-        half = _Z / (1 + _Z**2 / n) * np.sqrt(share * (1 - share) / n + _Z**2 / (4 * n**2))
-        mean = float(probability[inside].mean())
-        low, high = max(0.0, min(share, center - half)), min(1.0, max(share, center + half))
-        predicted, observed, low, high = all_rounded((mean, share, low, high), 4)
-        bins.append(CalibrationBin(predicted, observed, low, high, n))
-    return tuple(bins)
+def _calibration(bins: CalibrationBins) -> tuple[CalibrationBin, ...]:
+    columns = (all_rounded(each, 4) for each in (bins.mean, bins.share, bins.low, bins.high))
+    return tuple(CalibrationBin(*each) for each in zip(*columns, bins.n_rows.tolist(), strict=True))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from automl.ensemble.jackknife import jackknife_error
 from automl.ensemble.threshold import one_hot_labels
 from automl.report.classification import judge_classes
 from automl.report.data import Interval, Performance
@@ -81,8 +82,6 @@ def _score(rows: Predicted, metric: Metric, estimator: Any) -> Interval | None:
     groups = np.random.default_rng(0).permutation(np.arange(len(rows.y)) % _GROUPS)
     losses = np.array([loss(np.flatnonzero(groups != group)) for group in range(_GROUPS)])
     losses = losses[np.isfinite(losses)]
-    error = np.nan
-    if len(losses) > 1:
-        error = float(np.sqrt((_GROUPS - 1) / _GROUPS * ((losses - losses.mean()) ** 2).sum()))
+    error = jackknife_error(losses) if len(losses) > 1 else np.nan
     high = min(-whole + _Z * error, metric.best) if np.isfinite(error) else np.nan
     return interval(-whole, -whole - _Z * error, high, _LEVEL, metric_words(metric.name).sign)

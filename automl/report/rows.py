@@ -9,10 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automl.ensemble.selection import Ensemble
 from automl.errors import InvalidInputError
 from automl.refit.rows import TrainingRows, get_rows
-from automl.task.metrics import clip_predictions
 from pipelines.table.cells import level_text
 
 Array = NDArray[Any]
@@ -81,15 +79,7 @@ def out_of_fold_rows(estimator: Any) -> Predicted | None:
         return None
     mean = np.tensordot(record.weights, record.predictions.astype(np.float64), 1)
     numbers = getattr(record, "rows", None)
-    return Predicted(record.y, finish_predictions(estimator._ensemble, mean), record.sample_weight, numbers)
-
-
-def finish_predictions(ensemble: Ensemble, mean: Array) -> Array:
-    """Return the predictions of an ensemble for the weighted mean of its members: calibrated and clipped."""
-    if ensemble.n_classes:
-        mean = mean / mean.sum(axis=1, keepdims=True)
-        mean = mean if ensemble.calibration is None else ensemble.calibration(mean)
-    return clip_predictions(mean, ensemble.prediction_range)
+    return Predicted(record.y, estimator._ensemble.finish(mean), record.sample_weight, numbers)
 
 
 def predicted_rows(estimator: Any, table: LabeledTable, argument: str) -> Predicted:
