@@ -88,7 +88,11 @@ class _Server(uvicorn.Server):
 def _listen(host: str, port: int) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        return socket.create_server((host, port), family=family, backlog=2048)
+        listener = socket.create_server((host, port), family=family, backlog=2048)
+        # Connections inherit the option. asyncio sets it only for sockets whose protocol is named, and without it an
+        # answer in two parts waits some 40 ms for the client's acknowledgment of the first part.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except (OSError, OverflowError, UnicodeError) as error:
         message = f"cannot listen on host {host!r} and port {port}: {error}; choose another --host or --port"
         raise InvalidInputError(message) from error

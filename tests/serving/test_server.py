@@ -4,12 +4,15 @@ import asyncio
 import io
 import json
 import re
+import socket
+import threading
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from automl import AutoMLRegressor
+from automl.serving import server
 from automl.serving.app import ServedApp, ServerLimits
 from automl.serving.model import ServedModel
 from tests.serving.conftest import as_json, client_of, make_rows
@@ -246,9 +249,18 @@ def test_the_request_id_of_a_client_comes_back_unless_it_could_harm_the_log(clie
     assert answer.json()["request_id"] == answer.headers["x-request-id"]
 
 
-def test_predictions_that_take_too_long_get_504(estimator, rows):
-    with client_of(estimator, seconds=0.001) as post:
-        assert post("/predict", json=as_json(rows))[0].status_code == 504
+def test_predictions_that_take_too_long_get_504(estimator, rows, monkeypatch):
+    answered, predict = threading.Event(), ServedModel.predict
+
+    def predict_late(*arguments, **options):
+        answered.wait(60)
+        return predict(*arguments, **options)
+
+    monkeypatch.setattr(ServedModel, "predict", predict_late)
+    with client_of(estimator, seconds=0.3) as post:
+        answer = post("/predict", json=as_json(rows))[0]
+        answered.set()
+    assert answer.status_code == 504
 
 
 def test_a_busy_server_refuses_requests_with_503(estimator, rows):
@@ -327,3 +339,10 @@ def test_a_model_of_an_array_names_its_columns_x0_and_x1(values):
     with client_of(reg) as post:
         answer = post("/predict", json={"rows": cells})[0]
     assert answer.json() == {"predictions": reg.predict(values[:4]).tolist()}
+
+
+def test_answers_do_not_wait_for_acknowledgments():
+    with server._listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        connection, _ = listener.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
