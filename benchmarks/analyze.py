@@ -23,6 +23,8 @@ REFERENCE = {
 }
 # Two systems with errors below these bounds count as equal; a ratio of such errors would dominate every mean.
 NEGLIGIBLE = {"auc": 0.001, "logloss": 0.01, "rmse": 0.0}
+SIZES = {"to 1,000": 1_000, "to 10,000": 10_000, "to 50,000": 50_000, "above 50,000": np.inf}  # training rows
+_NORMAL = 1.96  # half-width of a 95 % interval in standard errors
 
 
 def errors(results: pd.DataFrame) -> pd.DataFrame:
@@ -74,30 +76,68 @@ def summary(results: pd.DataFrame) -> pd.DataFrame:
 def compare_pairs(results: pd.DataFrame, ours: str) -> pd.DataFrame:
     """Compare one system with each rival on the cells on which both were run; return one row for each rival.
 
-    A system that fails loses. Ratios are about the tables on which both succeeded: `error ratio` is the geometric mean
-    of the quotient of their errors, below 1 where ours is better; `metric %` says by how many percent the metric of
-    ours is better.
+    A system that fails loses. The other figures are about the cells on which both succeeded. Each table and fold is a
+    pair, and a table counts once, with the mean of its folds. `error ratio` is the geometric mean of the quotients of
+    their errors, below 1 where ours is better. `log ratio %` is the same mean in hundredths of the natural logarithm,
+    and `standard error` is that of this mean over the tables. `metric %` says by how many percent the metric of ours
+    is better. `tables won, 95 %` is the Wilson interval of the share of tables.
     """
     error = errors(results)
     rows = {}
     for rival in error.columns.drop(ours):
         folds = error[[ours, rival]].dropna()
         tables = per_table(folds)
-        finite = tables[np.isfinite(tables).all(axis=1)]
+        finite = folds.loc[np.isfinite(folds.to_numpy(float)).all(axis=1)]
+        log_ratio = log_ratios(finite, ours, rival)
         metric = finite.index.get_level_values("metric")
-        clipped = finite.clip(lower=metric.map(NEGLIGIBLE).to_numpy(), axis=0)
-        ratio = clipped[ours] / clipped[rival]
-        gain = ((1 - finite[ours]) / (1 - finite[rival]) - 1).where(metric == "auc", 1 - ratio)
+        gain = ((1 - finite[ours]) / (1 - finite[rival]) - 1).where(metric == "auc", 1 - np.exp(log_ratio))
+        ratios, gains = (means_of_tables(values) for values in (log_ratio, gain))
+        share = won(tables, ours, rival)
+        low, high = wilson_interval(share, len(tables))
         rows[rival] = {
             "tables": len(tables),
-            "tables won %": 100 * won(tables, ours, rival),
+            "tables won %": 100 * share,
+            "tables won, 95 %": f"{100 * low:.0f} to {100 * high:.0f}",
             "folds": len(folds),
             "folds won %": 100 * won(folds, ours, rival),
-            "error ratio": np.exp(np.log(ratio).mean()),
-            "metric % (mean)": 100 * gain.mean(),
-            "metric % (median)": 100 * gain.median(),
+            "error ratio": np.exp(ratios.mean()),
+            "log ratio %": 100 * ratios.mean(),
+            "standard error": 100 * ratios.std() / np.sqrt(max(1, len(ratios))),
+            "metric % (mean)": 100 * gains.mean(),
+            "metric % (median)": 100 * gains.median(),
         }
-    return pd.DataFrame(rows).T.rename_axis(f"{ours} against")
+    return pd.DataFrame(rows).T.infer_objects().rename_axis(f"{ours} against")
+
+
+def compare_sizes(results: pd.DataFrame, ours: str) -> pd.DataFrame:
+    """Compare one system with each rival for each class of training rows; the results need the column `n_train`."""
+    sized = results.dropna(subset="n_train")
+    size = pd.cut(sized["n_train"], [0, *SIZES.values()], labels=list(SIZES))
+    parts = {
+        name: compare_pairs(part, ours).drop(columns=["folds", "folds won %"])
+        for name, part in sized.groupby(size, observed=True)
+        if ours in set(part["system"])
+    }
+    return pd.concat(parts, names=["training rows"]) if parts else pd.DataFrame()
+
+
+def log_ratios(errors: pd.DataFrame, ours: str, rival: str) -> pd.Series:
+    """Return the natural logarithm of the quotient of two systems' errors; negligible errors count as equal."""
+    clipped = errors.clip(lower=errors.index.get_level_values("metric").map(NEGLIGIBLE).to_numpy(), axis=0)
+    ratio = (clipped[ours] / clipped[rival]).fillna(1.0)  # both may be 0
+    return pd.Series(np.log(ratio.to_numpy(float)), ratio.index)
+
+
+def means_of_tables(values: pd.Series) -> pd.Series[float]:
+    """Return the mean over the folds of each table."""
+    return pd.Series(values.groupby(["dataset", "metric"]).mean().to_numpy(float), dtype=float)
+
+
+def wilson_interval(share: float, n: int) -> tuple[float, float]:
+    """Return the 95 % score interval of a share of n cases (Wilson, JASA 22, 1927); an equal result counts half."""
+    middle = (share + _NORMAL**2 / (2 * n)) / (1 + _NORMAL**2 / n)
+    half = _NORMAL / (1 + _NORMAL**2 / n) * np.sqrt(share * (1 - share) / n + _NORMAL**2 / (4 * n**2))
+    return max(0.0, middle - half), min(1.0, middle + half)
 
 
 def won(errors: pd.DataFrame, ours: str, rival: str) -> float:
@@ -138,8 +178,17 @@ def report(results: pd.DataFrame, title: str, ours: list[str]) -> str:
             scores[list(ranking.index)].round(5).reset_index().to_markdown(index=False),
             "In pairs, on the folds on which both systems were run:",
             *[compare_pairs(results, system).round(3).to_markdown() for system in ours],
+            *_size_report(results, ours),
         ]
     )
+
+
+def _size_report(results: pd.DataFrame, ours: list[str]) -> list[str]:
+    """Return the comparison by classes of training rows, where the results say the rows."""
+    if "n_train" not in results or results["n_train"].isna().all():
+        return []
+    tables = [compare_sizes(results, system).round(3).reset_index().to_markdown(index=False) for system in ours]
+    return ["In pairs, by the number of training rows:", *tables]
 
 
 def main(

@@ -33,7 +33,7 @@ HERE = Path(__file__).parent
 METRICS = {"binary": "auc", "multiclass": "logloss", "regression": "rmse"}
 COLUMNS = [
     "dataset", "task", "fold", "system", "version", "metric", "score",
-    "fit_s", "predict_s", "peak_mib", "budget", "cores", "error", "date",
+    "fit_s", "predict_s", "peak_mib", "budget", "cores", "error", "date", "n_train",
 ]  # fmt: skip
 
 
@@ -58,6 +58,7 @@ def run_cell(cell: Cell, table: pd.DataFrame) -> dict[str, Any]:
         "budget": cell.budget, "cores": cell.cores, "date": datetime.now(UTC).strftime("%Y-%m-%d"), "error": "",
     }  # fmt: skip
     train, test = split(table, cell.task, cell.fold)
+    row["n_train"] = len(train)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         train.to_parquet(folder / "train.parquet")
@@ -118,9 +119,15 @@ def score(target: pd.Series, predictions: NDArray[Any], classes: NDArray[Any], m
 
 
 def append_row(path: Path, row: dict[str, Any], columns: list[str]) -> None:
-    """Append a row to a CSV file; the header is written first where there is no file yet."""
+    """Append a row to a CSV file.
+
+    The header is written first where there is no file yet. An older file keeps its columns, so that they stay aligned.
+    """
     is_new = not path.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not is_new:
+        with path.open(newline="") as file:
+            columns = next(csv.reader(file), columns)
     with path.open("a", newline="") as file:
         writer = csv.DictWriter(file, columns)
         if is_new:
@@ -149,8 +156,9 @@ def main(
     if out.exists():
         rows = pd.read_csv(out)
         known = set(zip(rows["dataset"], rows["fold"], rows["system"], rows["budget"], strict=True))
-    # The systems take turns, so that other work on the machine disturbs all of them alike.
-    for name, fold, system in product(names, map(int, folds.split(",")), chosen):
+    # The systems take turns, so that other work on the machine disturbs all of them alike. A fold is measured on all
+    # tables before the next one, so that a stopped measurement is about all tables.
+    for fold, name, system in product(map(int, folds.split(",")), names, chosen):
         if (name, fold, system.name, budget) in known:
             continue
         row = run_cell(Cell(system, name, tasks[name], fold, budget, cores, environments), read_table(data, name))

@@ -7,6 +7,7 @@ import hashlib
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binomtest
 
 from benchmarks import analyze, honest_estimate, run
 from benchmarks.splits import fold_numbers, split
@@ -95,8 +96,39 @@ def test_a_pair_is_judged_by_its_common_folds_and_negligible_errors_count_as_equ
     pair = analyze.compare_pairs(results, "ours").loc["theirs"]
     assert (pair["tables"], pair["folds"]) == (2, 3)
     assert (pair["tables won %"], pair["folds won %"]) == (0.0, pytest.approx(100 / 3))
-    assert pair["error ratio"] == pytest.approx((0.2 / 0.15) ** 0.5)
-    assert pair["metric % (mean)"] == pytest.approx(100 * (0.8 / 0.85 - 1) / 2)
+    # Table a has the mean of the folds' log ratios, log 0.5 and log 3; the errors of table b are negligible.
+    assert pair["log ratio %"] == pytest.approx(100 * np.log(1.5) / 4)
+    assert pair["error ratio"] == pytest.approx(1.5**0.25)
+    assert pair["standard error"] == pytest.approx(100 * np.log(1.5) / 4)
+    assert pair["metric % (mean)"] == pytest.approx(100 * ((0.9 / 0.8 - 1) + (0.7 / 0.9 - 1)) / 4)
+
+
+def test_win_rates_have_wilson_intervals():
+    expected = binomtest(7, 20).proportion_ci(method="wilson")
+    assert analyze.wilson_interval(7 / 20, 20) == pytest.approx((expected.low, expected.high), abs=1e-4)
+    assert analyze.wilson_interval(1.0, 5)[1] == 1.0
+
+
+def test_pairs_are_compared_by_size_and_a_file_without_sizes_has_no_such_part():
+    rows = [
+        (name, 0, system, "rmse", score, n)
+        for name, n in (("a", 500), ("b", 20_000))
+        for system, score in (("ours", 1.0), ("theirs", n / 1_000))
+    ]
+    results = pd.DataFrame(rows, columns=["dataset", "fold", "system", "metric", "score", "n_train"])
+    by_size = analyze.compare_sizes(results, "ours")["error ratio"]
+    assert by_size.to_dict() == {
+        ("to 1,000", "theirs"): pytest.approx(2.0),
+        ("to 50,000", "theirs"): pytest.approx(0.05),
+    }
+    assert analyze._size_report(results.drop(columns="n_train"), ["ours"]) == []
+
+
+def test_rows_stay_aligned_with_the_header_of_an_older_file(tmp_path):
+    path = tmp_path / "old.csv"
+    run.append_row(path, {"a": 1, "b": 2}, ["a", "b"])
+    run.append_row(path, {"c": 5, "b": 4, "a": 3}, ["c", "a", "b"])
+    assert path.read_text().split() == ["a,b", "1,2", "3,4"]
 
 
 def test_estimates_are_compared_with_the_scores_on_the_rest():
