@@ -426,6 +426,7 @@ def _attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataW
         "_row_predictions": each if each is None else each.in_table(prepared.positions),
         "_warnings": list(found),
         "_fold_bags": result.fold_bags,
+        "_initial_design": result.initial_design,
         "history_": result.history,
         "stop_reason_": result.stop_reason,
         "scorer_": task.metric.scorer,

@@ -40,7 +40,7 @@ from automl.search.budget import Budget
 from automl.search.catalog import make_searcher
 from automl.search.fleets import FleetBuilder
 from automl.search.forecast import MemoryModel, RuntimeModel, shipped_corrections
-from automl.search.initial import default_portfolio, from_user, recommended_portfolio
+from automl.search.initial import Start, from_user, start_with_meta_database, start_with_portfolio
 from automl.search.libraries import ImportableSearcher, log_missing
 from automl.search.loop import search
 from automl.search.racing import Limits, Racing, fold_seconds
@@ -49,11 +49,11 @@ from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.eviction import ModelEviction
 from automl.trials.history import RunHistory
+from automl.trials.initial_design import USER, InitialDesign
 from automl.trials.run_directory import RunDirectory
 from automl.trials.temporary_folder import disk_errors, temporary_folder
 from automl.trials.trial import TrialResult
 from metalearning.correction import FIT_MEMORY, NO_CORRECTION, SECONDS
-from metalearning.posterior import ConfigurationPosterior
 from pipelines.configuration import Configuration
 from pipelines.space import SpaceError, build_space, has_components, unavailable_components
 
@@ -107,6 +107,7 @@ class RunResult:
     frontier: FrontierRecord | None = None
     row_predictions: RowPredictions | None = None  # None after an interrupt
     fold_bags: list[FoldBag] | None = None  # the fold models, where the ensemble holds models of all rows
+    initial_design: InitialDesign | None = None  # None while the search goes on
 
 
 def run(task: Task, settings: RunSettings) -> RunResult:
@@ -143,10 +144,11 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         stack.callback(executor.shutdown)
         runtime, limits = _forecasts(task, settings, executor)
         history = RunHistory(cost_of=runtime.guess if budget.seconds is None else None)
-        initial, posterior = _initial_design(space, task, settings, budget, runtime, executor.n_workers)
+        start = _start(space, task, settings, budget, runtime, executor.n_workers)
+        initial = start.configurations
         if not any(result.started for result in known):  # else the results may suffice for an ensemble
             initial, budget = _enough_for_one(initial, budget, runtime)
-        searcher = make_searcher(settings.searcher, space, settings.random_state, initial, posterior)
+        searcher = make_searcher(settings.searcher, space, settings.random_state, initial, start.posterior)
         if searcher is not settings.searcher:  # an object of the user gets the whole history
             without = partial(_searcher_without, task, settings, budget, runtime, executor.n_workers)
             searcher = ImportableSearcher(searcher, without)
@@ -194,7 +196,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         curve = None if monitor is None else _guard_curve(monitor, ensemble, history, budget)
         parts = ensemble, history, artifacts, task, settings.random_state, budget
         each = None if interrupted else collect_predictions(*parts)
-        return RunResult(history, ensemble, record, stop_reason, curve, frontier, each, fold_bags)
+        return RunResult(history, ensemble, record, stop_reason, curve, frontier, each, fold_bags, start.design)
 
 
 def _forecasts(task: Task, settings: RunSettings, executor: Executor) -> tuple[RuntimeModel, Limits]:
@@ -392,16 +394,16 @@ def _has_model(history: RunHistory) -> bool:
     return any(e.folds for e in history.evaluations.values())
 
 
-def _initial_design(
+def _start(
     space: ConfigurationSpace, task: Task, settings: RunSettings, budget: Budget, runtime: RuntimeModel, n_workers: int
-) -> tuple[list[Configuration], ConfigurationPosterior | None]:
+) -> Start:
     wanted = settings.initial_configurations
     if not isinstance(wanted, str):
-        return from_user(space, wanted), None
+        return Start(from_user(space, wanted), InitialDesign(USER))
     if wanted == "meta":
         longest = fold_seconds(budget.seconds or float("inf"), n_workers, len(task.folds), task.traits.n_rows)
-        return recommended_portfolio(space, runtime, budget, task, longest)
-    return default_portfolio(space, runtime, budget), None
+        return start_with_meta_database(space, runtime, budget, task, longest)
+    return start_with_portfolio(space, runtime, budget)
 
 
 def _searcher_without(
@@ -423,8 +425,8 @@ def _searcher_without(
         left = [entry for entry in settings.initial_configurations if entry.get("model") not in families]
         settings = replace(settings, initial_configurations=left)
     space = _space(task, settings, families)
-    initial, posterior = _initial_design(space, task, settings, budget, runtime, n_workers)
-    return make_searcher(settings.searcher, space, settings.random_state, initial, posterior)
+    start = _start(space, task, settings, budget, runtime, n_workers)
+    return make_searcher(settings.searcher, space, settings.random_state, start.configurations, start.posterior)
 
 
 def _enough_for_one(

@@ -13,6 +13,8 @@ from automl.report.performance import out_of_fold_performance, test_performance
 from automl.report.reproduce import make_reproduce_section
 from automl.report.rows import labeled_table
 from automl.report.search import make_search_section
+from automl.report.search_settings import make_settings_part
+from automl.report.search_start import make_start_part
 from automl.report.table import make_table_section
 from automl.report.verdict import make_verdict
 from automl.report.words import clean
@@ -62,6 +64,8 @@ def collect(estimator: Any, train: Any = None, test: Any = None) -> ReportData:
         importance=importance,
         ensemble=make_ensemble_section(estimator),
         search=search,
+        start=make_start_part(estimator),
+        settings=make_settings_part(estimator),
         reproduce=make_reproduce_section(estimator, train_table),
         notes=tuple(notes),
     )

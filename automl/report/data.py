@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from automl.report.search_data import SettingsPart, StartPart
+
 
 @dataclass(frozen=True)
 class ReportMetric:
@@ -427,7 +429,10 @@ class Reproduce:
 
 @dataclass(frozen=True)
 class ReportData:
-    """All that a report shows. Sections that need what the model does not have are None, and `notes` says why."""
+    """All that a report shows. Sections that need what the model does not have are None, and `notes` says why.
+
+    `start` and `settings` are parts of section 6.
+    """
 
     title: str
     made: str
@@ -438,5 +443,7 @@ class ReportData:
     importance: ImportanceSection | None
     ensemble: EnsembleSection
     search: SearchSection | None
+    start: StartPart | None
+    settings: SettingsPart | None
     reproduce: Reproduce
     notes: tuple[tuple[str, str], ...]

@@ -87,14 +87,16 @@ def percent(share: float | None) -> str:
 
     Examples
     --------
-    >>> percent(0.5), percent(0.1234), percent(0.0001), percent(0.0), percent(None)
-    ('50 %', '12.3 %', '< 0.1 %', '0 %', '–')
+    >>> percent(0.5), percent(0.1234), percent(0.0001), percent(0.0), percent(None), percent(0.9996)
+    ('50 %', '12.3 %', '< 0.1 %', '0 %', '–', '> 99.9 %')
     """
     if share is None:
         return "–"
     if 0 < share < 0.001:
         return "< 0.1 %"
-    return f"{100 * share:.3g} %"
+    if 0.9995 <= share < 1:
+        return "> 99.9 %"
+    return f"{100 * share:.1f}".removesuffix(".0") + " %"
 
 
 def duration(seconds: float | None) -> str:

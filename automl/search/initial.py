@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ConfigSpace import ConfigurationSpace
@@ -14,6 +14,7 @@ from automl.errors import InvalidInputError, check_names
 from automl.search.budget import Budget
 from automl.search.forecast import RuntimeModel
 from automl.task.task import Task
+from automl.trials.initial_design import HAND_MADE, META_DATABASE, InitialDesign, SimilarDataset
 from meta_db.store import MetaDatabase, MetaDatabaseError, database_files
 from metalearning.features import describe
 from metalearning.posterior import ConfigurationPosterior
@@ -53,6 +54,27 @@ _FAST_SHARE = 0.5  # of the longest fit
 _WIDE = 10  # columns for each row
 _LINEAR = ("logistic_regression", "ridge", "linear_svm")
 _MAX_SHARE = 0.2  # share of the budget that one fold may take if the model cannot stop early
+_N_SHOWN = 10  # similar data sets that are kept for people
+_N_LOGGED = 3
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a search starts with.
+
+    Attributes
+    ----------
+    configurations : list of Configuration
+        The configurations to try first, in order.
+    design : InitialDesign
+        Their source.
+    posterior : ConfigurationPosterior or None
+        The expectations of the meta-database of all configurations that it knows; None without a recommendation.
+    """
+
+    configurations: list[Configuration]
+    design: InitialDesign
+    posterior: ConfigurationPosterior | None = None
 
 
 def default_portfolio(space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget) -> list[Configuration]:
@@ -82,12 +104,17 @@ def default_portfolio(space: ConfigurationSpace, runtime: RuntimeModel, budget: 
     return list(dict.fromkeys(configuration for _, configuration in keyed))
 
 
-def recommended_portfolio(
+def start_with_portfolio(space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget) -> Start:
+    """Return the hand-made portfolio as the start of a search."""
+    return Start(default_portfolio(space, runtime, budget), InitialDesign(HAND_MADE))
+
+
+def start_with_meta_database(
     space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget, task: Task, longest: float
-) -> tuple[list[Configuration], ConfigurationPosterior | None]:
+) -> Start:
     """Return the configurations that the meta-database recommends, and its expectations of all that it knows.
 
-    Where the meta-database cannot be read, or knows no similar data set, the hand-made portfolio and None are returned.
+    Where the meta-database cannot be read, or knows no similar data set, the search starts with the portfolio.
 
     Parameters
     ----------
@@ -96,23 +123,34 @@ def recommended_portfolio(
     """
     recommendation = _recommend(space, runtime, budget, task, longest)
     if recommendation is None:
-        return default_portfolio(space, runtime, budget), None
+        return start_with_portfolio(space, runtime, budget)
     if not recommendation.configurations:
         logger.info("no known data set is similar to this one; the search starts with the hand-made portfolio")
-        return default_portfolio(space, runtime, budget), None
-    nearest = dict(reversed(recommendation.similar))  # a data set may have been measured on few rows and on many
-    for name, found in sorted(nearest.items(), key=lambda item: item[1].distance)[:3]:
-        similar, different = ", ".join(found.similar_in), ", ".join(found.different_in)
+        return start_with_portfolio(space, runtime, budget)
+    similar = _nearest(recommendation)
+    for found in similar[:_N_LOGGED]:
         logger.info(
             "similar data set: %s (distance %.2f; similar in %s; different in %s)",
-            name,
+            found.name,
             found.distance,
-            similar,
-            different,
+            ", ".join(found.similar_in),
+            ", ".join(found.different_in),
         )
     chosen, others = recommendation.configurations, default_portfolio(space, runtime, budget)
     is_wide = task.traits.n_features > _WIDE * task.traits.n_rows
-    return _begin_with_fast_fit(chosen, others, runtime, longest, is_wide), recommendation.posterior
+    initial = _begin_with_fast_fit(chosen, others, runtime, longest, is_wide)
+    added = tuple(c.id for c in initial if c not in set(chosen))
+    return Start(initial, InitialDesign(META_DATABASE, similar, added), recommendation.posterior)
+
+
+def _nearest(recommendation: Recommendation) -> tuple[SimilarDataset, ...]:
+    """Return the nearest data sets, each once: a data set may have been measured on few rows and on many."""
+    nearest = dict(reversed(recommendation.similar))
+    ordered = sorted(nearest.items(), key=lambda item: item[1].distance)[:_N_SHOWN]
+    return tuple(
+        SimilarDataset(name, float(found.distance), tuple(found.similar_in), tuple(found.different_in))
+        for name, found in ordered
+    )
 
 
 def _begin_with_fast_fit(

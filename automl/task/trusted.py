@@ -20,6 +20,7 @@ TRUSTED: frozenset[str] = frozenset(
         "automl.task.positive_class": "CodedScorer",
         "automl.task.task": "HoldoutRows Task",
         "automl.trials.history": "Evaluation RunHistory",
+        "automl.trials.initial_design": "InitialDesign SimilarDataset",
         "automl.trials.trial": "FoldResult Status Trial TrialResult",
         "sklearn.metrics._classification": (
             "accuracy_score balanced_accuracy_score brier_score_loss cohen_kappa_score d2_brier_score "

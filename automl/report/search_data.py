@@ -1,0 +1,77 @@
+"""The content of two parts of section 6: the start of the search, and the importance of hyperparameters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class SimilarTable:
+    """A known data set that is similar to the table, with the names of meta-features as people read them."""
+
+    name: str
+    distance: float
+    similar_in: tuple[str, ...]
+    different_in: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SourceRow:
+    """All configurations from one source.
+
+    Attributes
+    ----------
+    best_place, median_place : int or None
+        Places among all configurations with a score, of which the best one has place 1.
+    weight : float
+        Share of the ensemble.
+    """
+
+    source: str
+    is_initial: bool
+    n_configurations: int
+    n_failed: int
+    best: float | None
+    best_place: int | None
+    median_place: int | None
+    weight: float
+
+
+@dataclass(frozen=True)
+class StartPart:
+    """The configurations with which the search started, beside those that it tried later."""
+
+    note: str
+    comparison: str
+    sources: tuple[SourceRow, ...]
+    similar: tuple[SimilarTable, ...]
+
+
+@dataclass(frozen=True)
+class SettingImportance:
+    """The share of the variance of the scores that a step, a choice or a hyperparameter explains by itself.
+
+    Attributes
+    ----------
+    kind : {"step", "choice", "hyperparameter"}
+        A step with all its hyperparameters, the choice of its component, or a hyperparameter of a component.
+    std : float
+        Standard deviation over the trees of the forest.
+    n_configurations : int
+        Configurations of the search in which it is active.
+    """
+
+    name: str
+    kind: str
+    importance: float
+    std: float
+    n_configurations: int
+
+
+@dataclass(frozen=True)
+class SettingsPart:
+    """The importance of steps and hyperparameters; without rows, the note says why."""
+
+    note: str
+    steps: tuple[SettingImportance, ...] = ()
+    settings: tuple[SettingImportance, ...] = ()
