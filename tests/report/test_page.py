@@ -1,6 +1,4 @@
-"""The page in a real browser: nothing overflows, no request leaves it, and its controls work."""
-
-import shutil
+"""The page in a real browser: nothing overflows, no request leaves it, axe-core accepts it, its controls work."""
 
 import numpy as np
 import pandas as pd
@@ -8,11 +6,11 @@ import pytest
 
 from automl import AutoMLClassifier, AutoMLRegressor
 from tests.factories import FAST
+from tests.report.browser import violations
 from tests.report.pages import HOSTILE, people
 
 pytestmark = pytest.mark.slow
 
-BROWSER = next(filter(None, map(shutil.which, ["chromium", "chromium-browser", "google-chrome"])), None)
 SETTINGS = FAST | {"max_trials": 12}
 
 
@@ -62,40 +60,10 @@ def test_a_page_of_two_thousand_columns_and_three_hundred_classes_stays_small(re
     assert max(sizes.values()) < 1_000_000
 
 
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip(
-        "playwright.sync_api", reason="the browser is driven by playwright: pip install playwright"
-    )
-    if BROWSER is None:
-        pytest.skip("there is no Chromium: apt-get install chromium")
-    with api.sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield chromium
-        chromium.close()
-
-
 @pytest.fixture
-def open_page(browser, reports):
-    """Return a function that opens a report; at the end it checks that nothing went wrong in the page."""
-    problems, contexts = [], []
-
-    def open_report(name, width=1280, scheme="light"):
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("dialog", lambda dialog: problems.append(dialog.message))
-        allowed = ("file:", "data:", "blob:")
-        page.on("request", lambda request: None if request.url.startswith(allowed) else problems.append(request.url))
-        page.goto(reports[name].as_uri())
-        return page
-
-    yield open_report
-    for context in contexts:
-        context.close()
-    assert problems == []
+def open_page(open_file, reports):
+    """Return a function that opens a report by its name."""
+    return lambda name, width=1280, scheme="light": open_file(reports[name], width, scheme)
 
 
 @pytest.mark.parametrize("width", [400, 1280])
@@ -111,6 +79,13 @@ def test_nothing_overflows(open_page, name, width, scheme):
         }).map(e => e.outerHTML.slice(0, 100))"""
     )
     assert outside == []
+
+
+@pytest.mark.parametrize("width", [400, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["binary", "multiclass", "regression", "hostile"])
+def test_axe_finds_no_serious_violation(open_page, name, width, scheme):
+    assert violations(open_page(name, width, scheme)) == []
 
 
 def test_a_table_sorts_by_numbers_and_texts(open_page):
