@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from automl.errors import InvalidInputError
 from automl.execute.machine import available_cpus, available_memory, count_workers
+from automl.fit_log import attach_handler, detach_handler
 from automl.jobs.folders import LockedError, lock, summarize, write_summary
 from automl.jobs.job import Batch, Resources
 from automl.jobs.spec import read_batch
@@ -34,6 +35,7 @@ def run_jobs(
     n_jobs: int = -1,
     memory: float | None = None,
     again: bool = False,
+    verbose: int = 1,
 ) -> pd.DataFrame:
     """Run a batch of jobs, or go on with it. Finished jobs do not run again.
 
@@ -50,6 +52,9 @@ def run_jobs(
         container, its limit counts.
     again : bool
         Whether failed and cancelled jobs run again.
+    verbose : int
+        If your program has not configured logging, 1 writes a line for each job that ends to standard error, and 0
+        writes only warnings. Otherwise the logger ``automl.jobs`` gets all messages.
 
     Returns
     -------
@@ -80,13 +85,14 @@ def run_jobs(
     ...         "settings": {"tree": {"estimator": "sklearn.tree:DecisionTreeClassifier", "scoring": "accuracy"}},
     ...     },
     ...     n_jobs=1,
+    ...     verbose=0,
     ... )
     >>> summary[["table", "setting", "state"]].values.tolist()
     [['iris', 'tree', 'finished']]
     """
     capacity = find_capacity(n_jobs, memory)
     batch = read_batch(jobs)
-    with open_queue(batch.queue) as queue:
+    with open_queue(batch.queue) as queue, _log_for_users(verbose):
         queue.register(batch.name, batch.folder, batch.results)
         added = queue.add(batch.name, batch.jobs)
         if again:
@@ -95,7 +101,9 @@ def run_jobs(
         return run_batch(queue, batch, capacity)
 
 
-def resume_jobs(place: str, name: str | None = None, *, n_jobs: int = -1, memory: float | None = None) -> pd.DataFrame:
+def resume_jobs(
+    place: str, name: str | None = None, *, n_jobs: int = -1, memory: float | None = None, verbose: int = 1
+) -> pd.DataFrame:
     """Go on with a batch, and run its failed and cancelled jobs again. The description of the batch is not needed.
 
     Parameters
@@ -104,11 +112,11 @@ def resume_jobs(place: str, name: str | None = None, *, n_jobs: int = -1, memory
         The YAML file of the batch, or its queue: an SQLite file or a URL.
     name : str, optional
         Name of the batch; needed if the queue has several batches.
-    n_jobs, memory
+    n_jobs, memory, verbose
         As in `run_jobs`.
     """
     capacity = find_capacity(n_jobs, memory)
-    with open_batch(place, name) as (queue, batch):
+    with open_batch(place, name) as (queue, batch), _log_for_users(verbose):
         queue.requeue(batch.name, None)
         return run_batch(queue, batch, capacity)
 
@@ -138,6 +146,16 @@ def write_results(queue: JobQueue, batch: Batch) -> pd.DataFrame:
         logger.warning("the summary in '%s' was not written: another process holds its lock", batch.results)
         summary = summarize(queue.records(batch.name))
     return summary
+
+
+@contextmanager
+def _log_for_users(verbose: int) -> Iterator[None]:
+    """Send the messages to standard error during the block if the user has configured no logging."""
+    handler = attach_handler(verbose, logger.name) if verbose > 0 else None
+    try:
+        yield
+    finally:
+        detach_handler(handler)
 
 
 @contextmanager
