@@ -24,6 +24,30 @@ def one_hot_labels(probabilities: Array, decision_weights: Array) -> Array:
     return np.eye(probabilities.shape[1])[(probabilities * decision_weights).argmax(axis=1)]
 
 
+def judges_labels(metric: Metric, y: Array, probabilities: Array, sample_weight: Array | None = None) -> bool:
+    """Return whether a metric judges labels: it gives the same loss for the most probable classes alone."""
+    plain = one_hot_labels(probabilities, np.ones(probabilities.shape[1]))
+    losses = [loss_or_nan(metric, y, p, sample_weight) for p in (probabilities, plain)]
+    return losses[0] == losses[1]
+
+
+def apply_decision(
+    predictions: Array, decision_weights: Array | None, metric: Metric, y: Array, sample_weight: Array | None = None
+) -> Array:
+    """Return predictions as `predict` and the metric use them: a metric that judges labels gets the decided ones.
+
+    Parameters
+    ----------
+    predictions : ndarray of shape (n_samples, n_classes) or (n_samples,)
+        They stay as they are where there are no decision weights or where the metric scores probabilities.
+    y, sample_weight : ndarray of shape (n_samples,)
+        The rows by which it is found out whether the metric judges labels.
+    """
+    if decision_weights is None or not judges_labels(metric, y, predictions, sample_weight):
+        return predictions
+    return one_hot_labels(predictions, decision_weights)
+
+
 def weights_of_threshold(threshold: float, positive: int) -> Array:
     """Return the decision weights of two classes that predict the class `positive` above a probability."""
     weights = np.array([threshold, 1 - threshold])

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from scipy import sparse, stats
 
 from automl.ensemble.jackknife import jackknife_error
-from automl.ensemble.threshold import one_hot_labels
+from automl.ensemble.threshold import judges_labels, one_hot_labels
 from automl.errors import AutoMLError, InvalidInputError
 from automl.explain.correlation import most_correlated
 from automl.explain.parts import (
@@ -124,7 +124,8 @@ class _ScoredPart:
         self.part = part
         self.predictions = predict_quietly(part.ensemble, part.X)
         self.seconds_per_row = (time.monotonic() - started) / max(1, len(part.y))
-        self._decides = _judges_labels(part, self.predictions)
+        known = part.metric, part.y, self.predictions, part.sample_weight
+        self._decides = part.ensemble.decision_weights is not None and judges_labels(*known)
         self._left_out = _row_groups(part, seed) if grouped else None
         self.losses = self.score(self.predictions)
 
@@ -149,15 +150,6 @@ class _ScoredPart:
         groups = None if part.groups is None else part.groups[rows]
         smaller = Part(part.ensemble, part.metric.take(rows), part.X[rows], part.y[rows], weight, groups)
         return _ScoredPart(smaller, self._left_out is not None, seed)
-
-
-def _judges_labels(part: Part, predictions: Array) -> bool:
-    """Return whether the metric judges labels and the ensemble has a decision rule of its own."""
-    if part.ensemble.decision_weights is None:
-        return False
-    labels = one_hot_labels(predictions, np.ones(part.ensemble.n_classes))
-    losses = [loss_or_nan(part.metric, part.y, p, part.sample_weight) for p in (predictions, labels)]
-    return losses[0] == losses[1]
 
 
 def _row_groups(part: Part, seed: int) -> Array:

@@ -19,7 +19,7 @@ _MAX_ROWS = 4_000
 
 
 @dataclass(frozen=True)
-class Scored:
+class Predicted:
     """Predictions for rows whose target is known.
 
     Attributes
@@ -28,17 +28,21 @@ class Scored:
         Class codes, or floats.
     predictions : ndarray of shape (n_samples, n_classes) or (n_samples,)
         Probabilities, or values.
+    sample_weight : ndarray of shape (n_samples,) or None
     source : str
         The rows in words, for titles.
+    numbers : ndarray of shape (n_samples,) or None
+        Number of each row in its table, from 0; None where it is not known.
     """
 
     y: Array
     predictions: Array
-    sample_weight: Array | None
-    source: str
+    sample_weight: Array | None = None
+    source: str = ""
+    numbers: Array | None = None
 
 
-def scored_rows(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any = None) -> Scored:
+def scored_rows(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any = None) -> Predicted:
     """Return predictions with the true target: for a table of the user, or out of fold.
 
     Raises
@@ -49,17 +53,25 @@ def scored_rows(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any
     if X is not None:
         target = encode_target(estimator, y, X)
         weight = check_sample_weight(sample_weight, len(target))
-        return Scored(target, estimator._predict(X), weight, f"{len(target):,} rows")
+        return Predicted(target, estimator._predict(X), weight, f"{len(target):,} rows")
     if y is not None:
         raise InvalidInputError("y is given without X; pass both, or neither for out-of-fold predictions")
-    ensemble = estimator._ensemble
-    record: FrontierRecord | None = vars(estimator).get("_frontier")
-    if record is not None:
-        p = ensemble.finish(np.tensordot(record.weights, record.predictions.astype(np.float64), 1))
-        return Scored(record.y, p, record.sample_weight, f"{len(record.y):,} rows, out of fold")
+    kept = out_of_fold_rows(estimator)
+    if kept is not None:
+        return kept
     parts, _ = out_of_fold_parts(estimator, _MAX_ROWS, 0)
     predictions = np.concatenate([predict_quietly(part.ensemble, part.X) for part in parts])
     target = np.concatenate([part.y for part in parts])
     weights = [part.sample_weight for part in parts if part.sample_weight is not None]
     weight = np.concatenate(weights) if weights else None
-    return Scored(target, predictions, weight, f"{len(target):,} rows, out of fold")
+    return Predicted(target, predictions, weight, f"{len(target):,} rows, out of fold")
+
+
+def out_of_fold_rows(estimator: Any) -> Predicted | None:
+    """Return the out-of-fold predictions of the ensemble that the estimator holds; None if it holds none."""
+    record: FrontierRecord | None = vars(estimator).get("_frontier")
+    if record is None:
+        return None
+    p = estimator._ensemble.finish(np.tensordot(record.weights, record.predictions.astype(np.float64), 1))
+    source = f"{len(record.y):,} rows, out of fold"
+    return Predicted(record.y, p, record.sample_weight, source, getattr(record, "rows", None))

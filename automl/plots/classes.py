@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
 from automl.explain.calibration import N_BINS, calibration_bins
-from automl.explain.predictions import Scored, scored_rows
+from automl.explain.predictions import Predicted, scored_rows
 from automl.plots.axes import BLUE, GRAY, ORANGE, check_kind, clean, new_axes, shorten
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _merge_rare(labels: list[Any], true: Array, predicted: Array) -> tuple[list[
     return [*(labels[code] for code in frequent.tolist()), "(others)"], place[true], place[predicted]
 
 
-def _classes_of_curves(estimator: Any, scored: Scored, label: Any) -> Iterator[tuple[str, int]]:
+def _classes_of_curves(estimator: Any, scored: Predicted, label: Any) -> Iterator[tuple[str, int]]:
     """Yield the name and the code of each class that gets a curve; only classes that are in the rows and not in all."""
     labels = estimator.classes_.tolist()
     counts = np.bincount(scored.y, minlength=len(labels))
@@ -188,7 +188,7 @@ def roc(
     return ax
 
 
-def _predicted(estimator: Any, scored: Scored) -> Array:
+def _predicted(estimator: Any, scored: Predicted) -> Array:
     return np.asarray(estimator._ensemble.decide(scored.predictions))
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from automl.checks.data_checks import DataChecks
 from automl.ensemble.estimate import OutOfFoldRecord
 from automl.ensemble.selection import Ensemble, FoldBag
-from automl.ensemble.threshold import one_hot_labels
+from automl.ensemble.threshold import apply_decision
 from automl.errors import InvalidInputError, NothingFittedError
 from automl.execute.base import Executor
 from automl.execute.catalog import make_executor
@@ -335,25 +335,9 @@ def _combine(
         each = (w * artifacts.predictions(c, fold).astype(np.float64) for c, w in weights.items())
         parts.append(ensemble.finish(sum(each)))
     rows = np.concatenate([test for _, test in task.folds])
-    return [_decided(ensemble, part, task, rows, np.concatenate(parts)) for part in parts]
-
-
-def _decided(ensemble: Ensemble, predictions: Array, task: Task, rows: Array, known: Array) -> Array:
-    """Return predictions as the metric scores them: labels as probabilities of 0 and 1 where the metric judges labels.
-
-    Parameters
-    ----------
-    rows, known : ndarray
-        Rows and their probabilities, which show whether the metric judges labels.
-    """
-    weights = ensemble.decision_weights
-    if weights is None:
-        return predictions
-    losses = [
-        loss_or_nan(task.metric.take(rows), task.y[rows], p, task.weights(rows))
-        for p in (known, one_hot_labels(known, np.ones(ensemble.n_classes)))
-    ]
-    return one_hot_labels(predictions, weights) if losses[0] == losses[1] else predictions
+    known = task.metric.take(rows), task.y[rows], task.weights(rows)
+    decided = apply_decision(np.concatenate(parts), ensemble.decision_weights, *known)
+    return np.split(decided, np.cumsum([len(part) for part in parts])[:-1])
 
 
 def _compare(
@@ -361,7 +345,9 @@ def _compare(
 ) -> pd.DataFrame:
     """Return the scores of the old model and of the new configurations on each fold of the new rows."""
     old = estimator._predict(X)
-    old = _decided(estimator._ensemble, old, task, np.arange(len(task.y)), old)
+    every = np.arange(len(task.y))
+    known = task.metric.take(every), task.y, task.weights(every)
+    old = apply_decision(old, estimator._ensemble.decision_weights, *known)
     fresh = ~seen_rows(getattr(estimator, "_rows", None), estimator._reader, X, task.y, notes)
     rows = []
     for number, ((train, test), new) in enumerate(zip(task.folds, fitted, strict=True)):

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.explain.calibration import CalibrationBins, calibration_bins
+from automl.explain.predictions import Predicted
 from automl.report.data import CalibrationBin, ClassificationResult, ClassRow, Curve, ThresholdSweep
-from automl.report.rows import Predicted
 from automl.report.words import all_rounded, clean, rounded
 from automl.task.positive_class import positive_code
 

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.ensemble.jackknife import jackknife_error
-from automl.ensemble.threshold import one_hot_labels
+from automl.ensemble.threshold import apply_decision
+from automl.explain.predictions import Predicted, out_of_fold_rows
 from automl.report.classification import judge_classes
 from automl.report.data import Interval, Performance
 from automl.report.regression import judge_numbers
-from automl.report.rows import LabeledTable, Predicted, out_of_fold_rows, predicted_rows
+from automl.report.rows import LabeledTable, predicted_rows
 from automl.report.verdict import interval
 from automl.report.words import metric_words
 from automl.task.metrics import Metric, loss_or_nan
@@ -66,12 +67,7 @@ def _performance(estimator: Any, rows: Predicted, metric: Metric, source: str, t
 def _score(rows: Predicted, metric: Metric, estimator: Any) -> Interval | None:
     """Return the score of the metric of the search, with a jackknife interval over groups of rows."""
     weights = rows.sample_weight
-    p, decision = rows.predictions, estimator._ensemble.decision_weights
-    if decision is not None:
-        plain, decided = one_hot_labels(p, np.ones(p.shape[1])), one_hot_labels(p, decision)
-        # A metric that judges labels gives the same loss for the labels alone; `predict` uses the threshold for it.
-        judges_labels = loss_or_nan(metric, rows.y, plain, weights) == loss_or_nan(metric, rows.y, p, weights)
-        p = decided if judges_labels else p
+    p = apply_decision(rows.predictions, estimator._ensemble.decision_weights, metric, rows.y, weights)
 
     def loss(at: Array) -> float:
         return loss_or_nan(metric.take(at), rows.y[at], p[at], None if weights is None else weights[at])

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from automl.explain.predictions import Predicted
 from automl.report.data import RegressionResult, WorstRow
-from automl.report.rows import Predicted
 from automl.report.words import all_rounded, rounded
 
 _QUANTILES = (0.5, 0.75, 0.9, 0.95, 0.99)

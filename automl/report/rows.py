@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl.errors import InvalidInputError
+from automl.explain.predictions import Predicted
 from automl.refit.rows import TrainingRows, get_rows
 from pipelines.table.cells import level_text
 
@@ -22,26 +23,6 @@ class LabeledTable:
 
     X: Any
     y: Any
-
-
-@dataclass(frozen=True)
-class Predicted:
-    """Predictions beside the truth.
-
-    Attributes
-    ----------
-    y : ndarray of shape (n_rows,)
-        Class codes, or floats.
-    predictions : ndarray of shape (n_rows, n_classes) or (n_rows,)
-    sample_weight : ndarray of shape (n_rows,) or None
-    numbers : ndarray of shape (n_rows,) or None
-        Number of each row in its table, from 0.
-    """
-
-    y: Array
-    predictions: Array
-    sample_weight: Array | None = None
-    numbers: Array | None = None
 
 
 def labeled_table(given: Any, argument: str) -> LabeledTable | None:
@@ -72,16 +53,6 @@ def kept_rows(estimator: Any) -> TrainingRows | None:
         return None
 
 
-def out_of_fold_rows(estimator: Any) -> Predicted | None:
-    """Return the out-of-fold predictions of the ensemble that the estimator holds; None if it holds none."""
-    record = vars(estimator).get("_frontier")
-    if record is None:
-        return None
-    mean = np.tensordot(record.weights, record.predictions.astype(np.float64), 1)
-    numbers = getattr(record, "rows", None)
-    return Predicted(record.y, estimator._ensemble.finish(mean), record.sample_weight, numbers)
-
-
 def predicted_rows(estimator: Any, table: LabeledTable, argument: str) -> Predicted:
     """Return the predictions of an estimator for a table with known labels; rows without a label are left out.
 
@@ -100,7 +71,7 @@ def predicted_rows(estimator: Any, table: LabeledTable, argument: str) -> Predic
         p = estimator.predict_proba(X) if estimator._ensemble.n_classes else estimator.predict(X)
     except InvalidInputError as error:
         raise InvalidInputError(f"{argument}: {error}") from error
-    return Predicted(y, np.asarray(p, dtype=np.float64), None, known)
+    return Predicted(y, np.asarray(p, dtype=np.float64), numbers=known)
 
 
 def label_codes(estimator: Any, labels: pd.Series, argument: str) -> Array:
