@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 # The processes of a fit keep all cores busy; more threads in each process would make them slower.
 export OMP_NUM_THREADS ?= 1
 
-.PHONY: help demo docs test test-slow lint format clean
+.PHONY: help demo docs docs-check test test-slow lint format clean
 
 help:
 	@echo "make demo       install, then fit for one minute on a real table, and show what to do next"
@@ -14,6 +14,7 @@ help:
 	@echo "make lint       install, then check style and types"
 	@echo "make format     install, then format the code"
 	@echo "make docs       install, then build the documentation in build/site"
+	@echo "make docs-check install, then build it in build/docs-check; the tutorials run with small fits"
 	@echo "make clean      remove the virtual environment and the caches"
 
 demo: $(VENV)/installed
@@ -38,6 +39,10 @@ format: $(VENV)/installed-dev
 # The tutorials run as they are. With SPHINXOPTS="-D plot_gallery=0", they are shown without their output.
 docs: $(VENV)/installed-dev
 	$(BIN)/python -m sphinx -W --keep-going -b html $(SPHINXOPTS) docs build/site
+
+# The numbers in the tutorials of this site mean nothing; the check is that all pages and all code are right.
+docs-check: $(VENV)/installed-dev
+	$(BIN)/python -m sphinx -W --keep-going -q -D quick_tutorials=1 -b html $(SPHINXOPTS) docs build/docs-check
 
 clean:
 	rm -rf $(VENV) build demo docs/generated *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

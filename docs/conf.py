@@ -31,6 +31,7 @@ extensions = [
     "numpydoc",
     "sphinx_gallery.gen_gallery",
     "repository_pages",
+    "quick_tutorials",
     "command_line",
 ]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
@@ -52,7 +53,7 @@ sphinx_gallery_conf = {
     "examples_dirs": str(ROOT / "examples" / "tutorials"),
     "gallery_dirs": "generated/tutorials",
     "filename_pattern": r"\.py$",
-    "ignore_pattern": r"flights\.py$",
+    "ignore_pattern": r"(flights|houses)\.py$",
     "within_subsection_order": "repository_pages.TutorialOrder",
     "abort_on_example_error": True,
     "download_all_examples": False,
@@ -61,7 +62,7 @@ sphinx_gallery_conf = {
     "ignore_repr_types": r"matplotlib|sklearn\.metrics\._plot",  # the figure itself is shown
     "show_signature": False,
     "remove_config_comments": True,
-    "copyfile_regex": r"flights\.py",
+    "copyfile_regex": r"(flights\.py|houses\.py|.*\.csv\.gz)",
 }
 
 html_theme = "pydata_sphinx_theme"

@@ -22,6 +22,7 @@ OUTSIDE = {
 }
 TUTORIALS = [
     "strings_and_dates.py",
+    "prices.py",
     "costs_and_threshold.py",
     "script_to_server.py",
     "rows_that_belong_together.py",

@@ -11,8 +11,6 @@ or should have left, with the weather at the planned hour, which stands for a fo
 weather, so whole days are kept for the test, and ``groups`` keeps them together inside the search, too.
 """
 
-import os
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -21,7 +19,7 @@ from sklearn.metrics import average_precision_score, confusion_matrix
 
 from automl import AutoMLClassifier
 
-SECONDS = float(os.environ.get("TUTORIAL_SECONDS", "30"))
+SECONDS = 30  # for each fit
 
 table = load_flights()
 days = pd.Series(table["date"].unique()).sample(frac=1, random_state=0)

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import functools
+import sys
 
 import pytest
 
-from automl import AutoMLClassifier, AutoMLRegressor
+from tests.docs.pages import DOCS
+
+sys.path.insert(0, str(DOCS / "_ext"))
+import quick_tutorials
 
 
 @pytest.fixture
 def quick_fits(monkeypatch):
-    """Let each fit end after two configurations of fast models; the arguments are checked as always.
+    """Let each fit end after two configurations of fast models.
 
     A page that needs a Ray cluster fits with local processes.
     """
-    for estimator, linear in ((AutoMLClassifier, "lda"), (AutoMLRegressor, "ridge")):
-        fit = estimator.fit
-
-        @functools.wraps(fit)
-        def quick(self, X, y, *args, fit=fit, models=(linear, "decision_tree"), **kwargs):
-            self.set_params(max_trials=2, n_jobs=1, verbose=0, executor="local", include=self.include or models)
-            return fit(self, X, y, *args, **kwargs)
-
-        monkeypatch.setattr(estimator, "fit", quick)
+    quick_tutorials.make_quick(monkeypatch.setattr)
