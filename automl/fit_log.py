@@ -28,12 +28,22 @@ class _CallHandler(logging.StreamHandler):  # type: ignore[type-arg]
         return self.verbose >= 2 or record.name in self.shown or record.levelno >= logging.WARNING
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Write a record to the standard error of this moment, which a display or a test may have replaced."""
-        self.stream = sys.stderr
+        """Write a record to the standard error of this moment, which a display or a test may have replaced.
+
+        Notebooks color standard error as errors, so that a message that is no warning goes to standard output there.
+        """
+        warns = record.levelno >= logging.WARNING
+        self.stream = sys.stderr if warns or sys.stdout is None or not in_notebook() else sys.stdout
         super().emit(record)
 
     def handleError(self, record: logging.LogRecord) -> None:
         """Ignore an error: a standard error that is closed must not end the call."""
+
+
+def in_notebook() -> bool:
+    """Return whether the program runs in the kernel of a notebook."""
+    module = sys.modules.get("IPython")
+    return module is not None and hasattr(module.get_ipython(), "kernel")
 
 
 def attach_handler(verbose: int, name: str = _LOGGER.name) -> logging.Handler | None:

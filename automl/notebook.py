@@ -9,12 +9,15 @@ from typing import Any
 from automl.ensemble.estimate import Estimate
 from automl.task.metric_words import MetricWords
 
+# The styles that notebooks have for tables are more specific than a class.
 _STYLE = """
-table.automl-summary {font: 13px/1.5 system-ui, sans-serif; margin: 0 0 .6em; border-collapse: collapse; color: inherit}
+table.automl-summary {font: 13px/1.5 system-ui, sans-serif; margin: 0 0 .6em !important; border-collapse: collapse;
+  color: inherit}
 .automl-summary caption {text-align: left; font-weight: 600; padding-bottom: .2em}
-.automl-summary tr, .automl-summary th, .automl-summary td {background: none; border: 0}
-.automl-summary th, .automl-summary td {text-align: left; vertical-align: top; padding: .1em 1em .1em 0}
-.automl-summary th {font-weight: 400; opacity: .7; white-space: nowrap}
+.automl-summary tr, .automl-summary th, .automl-summary td {background: none !important; border: 0 !important}
+.automl-summary th, .automl-summary td {text-align: left !important; vertical-align: top !important;
+  padding: .1em 1em .1em 0 !important}
+.automl-summary th {font-weight: 400 !important; opacity: .7; white-space: nowrap !important}
 """
 
 

@@ -21,7 +21,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from automl.fit_log import attach_handler, detach_handler
+from automl.fit_log import attach_handler, detach_handler, in_notebook
 from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
 from automl.trials.history import Evaluation, RunHistory
@@ -347,8 +347,7 @@ def count_configurations(n_configurations: int) -> str:
 def _make_view() -> _View | None:
     """Return the view for a notebook or a terminal; None for a log file or a pipe."""
     try:
-        notebook = sys.modules.get("IPython")
-        if notebook is not None and hasattr(notebook.get_ipython(), "kernel"):
+        if in_notebook():
             return _Notebook()
         if _is_terminal(sys.stderr) and os.environ.get("TERM", "") not in ("dumb", "unknown"):
             return _Terminal()

@@ -21,6 +21,7 @@ from sklearn.datasets import load_breast_cancer
 
 import automl.progress
 from automl import AutoMLClassifier
+from automl.fit_log import attach_handler, detach_handler
 from automl.progress import Best, Leader, Progress
 from automl.trials.candidates import rank
 from automl.trials.history import RunHistory
@@ -341,7 +342,9 @@ def _drain(descriptor):
         return
 
 
-def test_a_notebook_gets_one_output_that_is_replaced(monkeypatch):
+@pytest.fixture
+def shown_in_notebook(monkeypatch):
+    """Let the program believe that it runs in a notebook; return the first texts of the outputs, and all later ones."""
     shown, updates = [], []
 
     def display(bundle, raw, display_id=None):
@@ -354,11 +357,27 @@ def test_a_notebook_gets_one_output_that_is_replaced(monkeypatch):
     module.display = display
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", module)
+    return shown, updates
+
+
+def test_a_notebook_gets_one_output_that_is_replaced(shown_in_notebook):
+    shown, updates = shown_in_notebook
     with Progress(1, 60, None, "accuracy") as progress:
         progress.update(5, ridge(0.8), "catboost", 30.0)
         progress.close("interrupted")
     assert len(shown) == 1
     assert updates[-1].startswith("automl: interrupted; best accuracy 0.8 on 5 of 5 folds; 30.")
+
+
+def test_a_notebook_shows_only_warnings_in_the_color_of_errors(shown_in_notebook, monkeypatch, capsys):
+    monkeypatch.setattr(logging.getLogger("automl"), "propagate", False)  # pytest has handlers of its own
+    handler = attach_handler(1)
+    try:
+        logging.getLogger("automl").info("an explanation")
+        logging.getLogger("automl").warning("a problem")
+    finally:
+        detach_handler(handler)
+    assert capsys.readouterr() == ("automl: an explanation\n", "automl: a problem\n")
 
 
 def trial_result(number, losses, status=Status.OK):
