@@ -46,6 +46,7 @@ from automl.task.table_validation import check_table, check_width
 from automl.task.validation import python_number, table_errors
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
+from automl.trials.session import record_expected
 from automl.trials.trial import TrialResult
 from pipelines.table.summary import notices
 
@@ -196,7 +197,9 @@ class BaseAutoML(
             estimate_in_budget(self, budget)
             self._fit_seconds = time.monotonic() - started
             summary = f"{result.stop_reason}; {count_configurations(result.history.n_run)}"
-            progress.close(summary, expected_score_line(self))
+            line = expected_score_line(self)
+            progress.close(summary, line)
+            record_expected(self.store, line)
         if tasks is not None:
             tasks.end()
         return self

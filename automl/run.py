@@ -51,6 +51,7 @@ from automl.trials.eviction import ModelEviction
 from automl.trials.history import RunHistory
 from automl.trials.initial_design import USER, InitialDesign
 from automl.trials.run_directory import RunDirectory
+from automl.trials.session import Phase, record_session
 from automl.trials.temporary_folder import disk_errors, temporary_folder
 from automl.trials.trial import TrialResult
 from metalearning.correction import FIT_MEMORY, NO_CORRECTION, SECONDS
@@ -136,6 +137,9 @@ def run(task: Task, settings: RunSettings) -> RunResult:
             stack.callback(directory.close)
             known = [result for result in known if _is_usable(result, space, Artifacts(folder))]
             budget = replace(budget, started=budget.started - directory.elapsed)  # one clock for all sessions
+        kept = None if directory is None else folder
+        limits_of_run = settings.budget.seconds, settings.budget.max_trials
+        session = stack.enter_context(record_session(kept, task, budget.started, *limits_of_run))
         with disk_errors(folder):
             task.save(folder)
         executor = make_executor(
@@ -183,6 +187,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         stop_reason = stop_reason or _ending(settings.budget, budget, history)
         if monitor is not None and monitor.stops:
             stop_reason = "work score and free score diverge"
+        session.enter(Phase.ENSEMBLE, stop_reason)
         stack.enter_context(single_threaded())
         ensemble, record, interrupted = _conclude_even_if_interrupted(
             history, artifacts, loader, task, settings, budget, executor
@@ -196,6 +201,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         curve = None if monitor is None else _guard_curve(monitor, ensemble, history, budget)
         parts = ensemble, history, artifacts, task, settings.random_state, budget
         each = None if interrupted else collect_predictions(*parts)
+        session.enter(Phase.ENDED, stop_reason)
         return RunResult(history, ensemble, record, stop_reason, curve, frontier, each, fold_bags, start.design)
 
 

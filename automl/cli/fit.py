@@ -230,6 +230,7 @@ def fit(
         from automl.expected_score import expected_score_line
         from automl.persistence import check_place
         from automl.task.files import read_table
+        from automl.trials.session import record_model
 
         check_place(out)
         whole = read_table(table, file_options(encoding, separator, decimal, sheet), target=target)
@@ -242,6 +243,8 @@ def fit(
         estimator.fit(X, y, **fit_arguments)
         shown = sys.stdout.isatty() and expected_score_line(estimator) != ""  # the progress has shown it, too
         estimator.save(out, rows=rows)
+        if store is not None:
+            record_model(store, out)
         if verbose:
             typer.echo(render(estimator, estimator.leaderboard_, _ROWS_SHOWN, with_expected=not shown))
         write_message(verbose, f"saved to '{out}'")

@@ -162,7 +162,7 @@ class RunDirectory:
             except ValueError:  # half a line, left by a killed run
                 continue
             try:
-                results.append(_to_result(line))
+                results.append(to_result(line))
                 self.elapsed = float(line["elapsed"])
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise InvalidInputError(
@@ -171,7 +171,7 @@ class RunDirectory:
         return results
 
 
-def _to_result(line: dict[str, Any]) -> TrialResult:
+def to_result(line: dict[str, Any]) -> TrialResult:
     """Return the result of a trial from its line in ``history.jsonl``."""
     trial = Trial(Configuration(line["configuration"]), tuple(line["folds"]), line["seed"], line["origin"])
     folds = {int(fold): FoldResult(*values) for fold, values in line["results"].items()}
