@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import AutoMLError
-from automl.report.data import Curve, ReportData
+from automl.report.data import Curve, ReportData, SearchSection
 from automl.report.words import duration, number, percent
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _SECTIONS = (
     ("search", "The search"),
     ("reproduce", "Reproduce"),
 )
+_SCRIPTS = ("common.js", "parallel.js", "script.js")
 _NEEDED = ("jinja2", "matplotlib")
 
 
@@ -60,13 +62,10 @@ def to_html(data: ReportData) -> str:
         If jinja2 or matplotlib is not installed.
     """
     check_libraries()
-    from automl.report.drawings import make_drawings, parallel_plot, score_marks, task_words
+    from automl.report.drawings import make_drawings, score_marks, task_words
 
-    environment = _environment(escape=True)
+    environment = make_environment(escape=True)
     marks, band = score_marks(data.verdict)
-    parallel = ""
-    if data.search is not None and data.search.lines:
-        parallel = environment.get_template("parallel.html.j2").render(plot=parallel_plot(data.search))
     text = environment.get_template("report.html.j2").render(
         data=data,
         sections=section_titles(data),
@@ -74,10 +73,10 @@ def to_html(data: ReportData) -> str:
         marks=marks,
         band=band,
         task_words=task_words(data.verdict),
-        parallel_svg=parallel,
-        css=_source(environment, "style.css"),
-        script=_source(environment, "script.js"),
-        json=_for_script(to_json(data)),
+        parallel_svg=parallel_svg(environment, data.search),
+        css=source_of("style.css"),
+        script="".join(source_of(name) for name in _SCRIPTS),
+        json=for_script(to_json(data)),
     )
     return text.lstrip()
 
@@ -93,7 +92,7 @@ def to_markdown(data: ReportData) -> str:
     check_libraries(["jinja2"])
     from automl.report.drawings import score_marks, task_words
 
-    environment = _environment(escape=False)
+    environment = make_environment(escape=False)
     marks, _ = score_marks(data.verdict)
     text = environment.get_template("report.md.j2").render(data=data, marks=marks, task_words=task_words(data.verdict))
     lines = [line.rstrip() for line in text.strip().splitlines()]
@@ -108,13 +107,31 @@ def section_titles(data: ReportData) -> list[tuple[str, str]]:
     return [(id, title) for id, title in _SECTIONS if id != "importance" or is_known]
 
 
-def _environment(escape: bool) -> Environment:
-    from jinja2 import Environment, PackageLoader, StrictUndefined
+def parallel_svg(environment: Environment, search: SearchSection | None) -> str:
+    """Return the parallel coordinates of a search as an element `svg`; an empty text where there are none."""
+    from automl.report.drawings import parallel_plot
+
+    if search is None or not search.lines:
+        return ""
+    return environment.get_template("parallel.html.j2").render(plot=parallel_plot(search))
+
+
+def make_environment(escape: bool, package: str = "automl.report") -> Environment:
+    """Return the environment of the templates.
+
+    Parameters
+    ----------
+    escape : bool
+        Whether texts are escaped for HTML.
+    package : str
+        A package whose templates are found before those of the report.
+    """
+    from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 
     from automl.report import drawings
 
     environment = Environment(
-        loader=PackageLoader("automl.report"),
+        loader=ChoiceLoader([PackageLoader(name) for name in dict.fromkeys((package, "automl.report"))]),
         autoescape=escape,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -140,13 +157,12 @@ def _environment(escape: bool) -> Environment:
     return environment
 
 
-def _source(environment: Environment, name: str) -> str:
-    if environment.loader is None:
-        return ""
-    return environment.loader.get_source(environment, name)[0]
+def source_of(name: str, package: str = "automl.report") -> str:
+    """Return the text of a style sheet or a script among the templates of a package."""
+    return (resources.files(package) / "templates" / name).read_text(encoding="utf-8")
 
 
-def _for_script(text: str) -> str:
+def for_script(text: str) -> str:
     """Return JSON that may stand in an element `script`: nothing in it can end the element."""
     for sign in "<>&\u2028\u2029":
         text = text.replace(sign, f"\\u{ord(sign):04x}")

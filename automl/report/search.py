@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
-from automl.report.data import Axis, Failure, FamilyRow, Line, SearchSection, TracePoint
+from automl.report.data import Axis, Failure, FamilyRow, Line, ReportMetric, SearchSection, TracePoint
 from automl.report.words import all_rounded, clean, metric_words, number, rounded
 from automl.trials.candidates import rank
 from automl.trials.history import Evaluation, RunHistory
 from pipelines.catalog import CATALOG
+from pipelines.configuration import Configuration
 
 _LINES = 100
 _POINTS = 2_000  # of the trace
 _REASONS = 5  # of one family
 _MAX_LEVELS = 30  # of an axis
+_NO_WEIGHTS: Mapping[Configuration, float] = MappingProxyType({})
 
 
 def make_search_section(estimator: Any) -> SearchSection | None:
@@ -25,8 +28,20 @@ def make_search_section(estimator: Any) -> SearchSection | None:
     history: RunHistory | None = vars(estimator).get("history_")
     if history is None:
         return None
-    sign = metric_words(estimator._metric.name).sign
-    weights = estimator._ensemble.weights
+    return describe_search(history, metric_words(estimator._metric.name), estimator._ensemble.weights)
+
+
+def describe_search(
+    history: RunHistory, metric: ReportMetric, weights: Mapping[Configuration, float] = _NO_WEIGHTS
+) -> SearchSection:
+    """Return the section about a search, which may still run.
+
+    Parameters
+    ----------
+    weights : mapping of Configuration to float
+        The weights in the ensemble; empty while the search runs.
+    """
+    sign = metric.sign
     lines, axes = _parallel(history, sign, weights)
     started = [e for e in history.evaluations.values() if e.started]
     note = (
