@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import sys
 from typing import Any
 
 import uvicorn
 
-from automl.errors import InvalidInputError
 from automl.serving.app import ServedApp, ServerLimits
+from automl.serving.sockets import address_of, listen
 
 logger = logging.getLogger(__name__)
 
@@ -39,7 +38,7 @@ def serve_model(estimator: Any, host: str, port: int, limits: ServerLimits) -> N
     """
     served = ServedApp(estimator, limits)
     served.model.warm_up()
-    listener = _listen(host, port)
+    listener = listen(host, port)
     config = uvicorn.Config(
         served.asgi,
         log_config=None,
@@ -52,9 +51,7 @@ def serve_model(estimator: Any, host: str, port: int, limits: ServerLimits) -> N
     # After its own shutdown uvicorn raises the signal again; by then everything is done.
     previous = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        address, bound = listener.getsockname()[:2]
-        shown = f"[{address}]" if ":" in address else address
-        logger.info("serving %s on http://%s:%d; Ctrl-C stops the server", served.model.name, shown, bound)
+        logger.info("serving %s on %s; Ctrl-C stops the server", served.model.name, address_of(listener))
         server.run([listener])
     finally:
         listener.close()
@@ -83,16 +80,3 @@ class _Server(uvicorn.Server):
             logger.info("the server stops; running requests are finished first")
         self._served.stopping = True
         super().handle_exit(sig, frame)
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
-        listener = socket.create_server((host, port), family=family, backlog=2048)
-        # Connections inherit the option. asyncio sets it only for sockets whose protocol is named, and without it an
-        # answer in two parts waits some 40 ms for the client's acknowledgment of the first part.
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return listener
-    except (OSError, OverflowError, UnicodeError) as error:
-        message = f"cannot listen on host {host!r} and port {port}: {error}; choose another --host or --port"
-        raise InvalidInputError(message) from error
