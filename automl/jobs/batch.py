@@ -159,7 +159,7 @@ def _log_for_users(verbose: int) -> Iterator[None]:
 
 
 @contextmanager
-def open_queue(place: str) -> Iterator[JobQueue]:
+def open_queue(place: str, read_only: bool = False) -> Iterator[JobQueue]:
     """Open a queue, and close it at the end of the block.
 
     Raises
@@ -172,7 +172,7 @@ def open_queue(place: str) -> Iterator[JobQueue]:
     except ModuleNotFoundError as error:
         raise InvalidInputError("batches of jobs need SQLAlchemy; pip install 'cash-automl[jobs]'") from error
 
-    queue = JobQueue(place)
+    queue = JobQueue(place, read_only=read_only)
     try:
         yield queue
     finally:
@@ -180,8 +180,16 @@ def open_queue(place: str) -> Iterator[JobQueue]:
 
 
 @contextmanager
-def open_batch(place: str, name: str | None = None) -> Iterator[tuple[JobQueue, Batch]]:
+def open_batch(place: str, name: str | None = None, read_only: bool = False) -> Iterator[tuple[JobQueue, Batch]]:
     """Open the queue of a batch; `place` is the YAML file of the batch, or the queue itself.
+
+    Parameters
+    ----------
+    place : str
+    name : str, optional
+        Name of the batch; needed if the queue has several batches.
+    read_only : bool
+        Whether the queue is only read, so that its runners never wait for this process.
 
     Raises
     ------
@@ -194,7 +202,7 @@ def open_batch(place: str, name: str | None = None) -> Iterator[tuple[JobQueue, 
         place, name = described.queue, described.name
     if "://" not in place and not Path(place).is_file():
         raise InvalidInputError(f"there is no queue '{place}'; 'automl jobs run' creates it")
-    with open_queue(place) as queue:
+    with open_queue(place, read_only) as queue:
         batches = queue.batches()
         if name is None and len(batches) == 1:
             name = next(iter(batches))

@@ -80,8 +80,16 @@ VERSION = 2  # of the tables; each change of them adds a migration
 MIGRATIONS = {1: ("ALTER TABLE automl_jobs RENAME COLUMN losses TO lost_runners",)}
 
 
-def connect(place: str) -> Engine:
+def connect(place: str, read_only: bool = False) -> Engine:
     """Return an engine for a database, in which the tables of this version exist.
+
+    Parameters
+    ----------
+    place : str
+        Path of an SQLite file, or URL of a PostgreSQL database.
+    read_only : bool
+        Whether the engine only reads: its transactions do not wait for the writers of an SQLite file, and do not stop
+        them. Tables of an older version are then an error.
 
     Raises
     ------
@@ -90,9 +98,12 @@ def connect(place: str) -> Engine:
         shows a password.
     """
     url = _url(place)
-    engine = _sqlite(url) if url.get_backend_name() == "sqlite" else _postgresql(url)
+    engine = _sqlite(url, read_only) if url.get_backend_name() == "sqlite" else _postgresql(url)
     try:
         with engine.begin() as connection:
+            if read_only:
+                _check_version(connection, url)
+                return engine
             if engine.dialect.name == "postgresql":  # two processes cannot create the same table at once
                 connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
             _migrate(connection, url)
@@ -100,6 +111,17 @@ def connect(place: str) -> Engine:
         shown = url.render_as_string(hide_password=True)
         raise InvalidInputError(f"the queue '{shown}' cannot be opened: {error.orig}") from error
     return engine
+
+
+def _check_version(connection: Connection, url: URL) -> None:
+    """Check that the tables are of this version."""
+    found = inspect(connection)
+    version = connection.scalar(select(SCHEMA.c.version)) if found.has_table(SCHEMA.name) else None
+    if version != VERSION:
+        raise InvalidInputError(
+            f"the queue '{url.render_as_string(hide_password=True)}' is of another version of cash-automl; "
+            "'automl jobs status' brings an older queue up to date"
+        )
 
 
 def _migrate(connection: Connection, url: URL) -> None:
@@ -151,7 +173,7 @@ def _url(place: str) -> URL:
     return url.set(drivername="postgresql+psycopg") if url.drivername == "postgresql" else url
 
 
-def _sqlite(url: URL) -> Engine:
+def _sqlite(url: URL, read_only: bool) -> Engine:
     if not url.database or url.database == ":memory:":
         raise InvalidInputError("store: a queue in memory is lost when its process ends; name a file")
     try:
@@ -159,8 +181,8 @@ def _sqlite(url: URL) -> Engine:
     except OSError as error:
         raise InvalidInputError(f"store: the folder of '{url.database}' cannot be created: {error.strerror}") from error
     engine = create_engine(url, connect_args={"timeout": _PATIENCE})
-    event.listen(engine, "connect", _open_sqlite)
-    event.listen(engine, "begin", _begin_immediate)
+    event.listen(engine, "connect", _open_to_read if read_only else _open_sqlite)
+    event.listen(engine, "begin", _begin if read_only else _begin_immediate)
     return engine
 
 
@@ -177,6 +199,15 @@ def _open_sqlite(connection: Any, record: Any) -> None:
             if "locked" not in str(error) or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)
+
+
+def _open_to_read(connection: Any, record: Any) -> None:
+    connection.isolation_level = None  # `_begin` begins each transaction
+    connection.execute("PRAGMA query_only=ON")
+
+
+def _begin(connection: Any) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 def _begin_immediate(connection: Any) -> None:

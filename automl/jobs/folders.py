@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import socket
 import uuid
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from automl.jobs.queue import JobRecord
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+_BOOT = re.compile("[0-9a-f]{8}")  # the start of a boot id
 _LONGEST_HOST = 100  # characters; the queue has 200 for the name of a runner
 _SEARCHES = "search-*"  # run directories of the search, one for each state of the table
 
@@ -140,6 +142,18 @@ def machine_name() -> str:
 def new_owner() -> str:
     """Return a unique name for a runner in this process; it begins with the name of the machine."""
     return f"{machine_name()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
+
+
+def host_of(owner: str) -> str:
+    """Return the host name in the name of a runner.
+
+    Examples
+    --------
+    >>> host_of(new_owner()) == socket.gethostname()[:100]
+    True
+    """
+    host, _, boot = (machine := owner.rsplit("-", 2)[0]).rpartition("-")
+    return host if host and _BOOT.fullmatch(boot) else machine
 
 
 def runner_lock_path(results: Path, owner: str) -> Path:

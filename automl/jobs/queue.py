@@ -72,6 +72,8 @@ class JobQueue:
         Path of an SQLite file, which is created if it is missing; or URL of a PostgreSQL database.
     lease : float
         Seconds for which a claim is valid after it was made or renewed.
+    read_only : bool
+        Whether this object only reads, and never stops a writer.
 
     Raises
     ------
@@ -79,9 +81,9 @@ class JobQueue:
         If the database is of another kind or cannot be opened.
     """
 
-    def __init__(self, place: str, lease: float = LEASE):
+    def __init__(self, place: str, lease: float = LEASE, read_only: bool = False):
         self.lease = lease
-        self._engine = connect(place)
+        self._engine = connect(place, read_only)
         self._now = now(self._engine)
 
     def close(self) -> None:
