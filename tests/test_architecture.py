@@ -86,6 +86,7 @@ ORDER = {
         "jobs",
         "export",
         "serving",
+        "watch",
         "testing",
         "__init__",
         "cli",
