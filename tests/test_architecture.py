@@ -85,6 +85,7 @@ ORDER = {
         "comparison",
         "jobs",
         "export",
+        "integrations",
         "serving",
         "watch",
         "testing",

@@ -29,6 +29,7 @@ RETURNED = [
 ]
 MODULES = [
     "automl.execute.base",
+    "automl.integrations.optuna",
     "automl.plots.classes",
     "automl.plots.columns",
     "automl.plots.numbers",

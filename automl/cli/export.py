@@ -1,4 +1,4 @@
-"""The command ``automl export``: the best pipeline of a saved model in another form."""
+"""The command ``automl export``: the best pipeline of a saved model as a script, or a search as a study of Optuna."""
 
 from __future__ import annotations
 
@@ -12,17 +12,42 @@ from automl.errors import InvalidInputError
 
 
 def export(
-    model: Annotated[Path, typer.Argument(metavar="MODEL", help="Folder in which 'automl fit' has saved a model.")],
+    model: Annotated[
+        Path,
+        typer.Argument(
+            metavar="MODEL",
+            help="Folder in which 'automl fit' has saved a model; for --optuna also a run directory (--store).",
+        ),
+    ],
     python: Annotated[
         bool, typer.Option("--python", help="Print a script that trains the pipeline again without this package.")
     ] = False,
+    optuna: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Write all configurations of the search as a study into Optuna's journal storage."
+        ),
+    ] = None,
+    study: Annotated[
+        str | None,
+        typer.Option(help="Name of the study for --optuna.", show_default="the name of the folder"),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="File for the script; without it the script goes to standard output.")
     ] = None,
 ) -> None:
-    """Print the pipeline with the largest weight of the ensemble as a script that a person can read and run."""
-    if not python:
-        raise InvalidInputError("the form of the export is missing; add --python for a Python script")
+    """Export the best pipeline as a script that a person can read and run, or the search as a study of Optuna."""
+    if optuna is None and study is not None:
+        raise InvalidInputError("--study needs --optuna, for example --optuna study.log")
+    if python == (optuna is not None):
+        if python:
+            raise InvalidInputError("--python and --optuna are two forms of the export; use one of them")
+        raise InvalidInputError(
+            "the form of the export is missing; add --python for a Python script, or --optuna FILE for a study"
+        )
+    if optuna is not None:
+        _write_study(model, optuna, study)
+        return
     from automl.export.script import python_script
 
     code = python_script(load_model(model), "pipeline.py" if out is None else out.name)
@@ -33,3 +58,10 @@ def export(
         out.write_text(code, encoding="utf-8")
     except OSError as error:
         raise InvalidInputError(f"'{out}' cannot be written: {error}; name another file") from error
+
+
+def _write_study(run: Path, file: Path, name: str | None) -> None:
+    from automl.integrations.optuna import export as export_study
+
+    written = export_study(run, file, name)
+    typer.echo(f"automl: study '{written}' is in '{file}'; 'optuna-dashboard {file}' shows it", err=True)

@@ -49,13 +49,13 @@ def hyperparameter_importance(estimator: Any, random_state: int | None = 0) -> p
             f"the importance of hyperparameters needs {FEWEST} configurations with a score, but the search has tried "
             f"{n_known}; use a larger time_budget or max_trials"
         )
-    vectors = VectorSpace(_space(estimator, seed))
+    vectors = VectorSpace(search_space(estimator, seed))
     X = vectors.encode([o.configuration for o in observations])
     forest = Forest.fit(impute_inactive(X), _losses(observations), _N_TREES, seed)
     return _Anova(vectors, forest, seed).table(X)
 
 
-def _space(estimator: Any, seed: int) -> ConfigurationSpace:
+def search_space(estimator: Any, seed: int) -> ConfigurationSpace:
     """Return the space of the search, as far as the fitted estimator shows it."""
     ensemble = estimator._ensemble
     kept, frontier = vars(estimator).get("_rows"), vars(estimator).get("_frontier")

@@ -34,11 +34,18 @@ SAMPLERS = {
 _ATTEMPTS = 20  # suggestions of the sampler until one is new
 
 
-def _optuna() -> Any:
+def import_optuna() -> Any:
+    """Return the package Optuna.
+
+    Raises
+    ------
+    AutoMLError
+        If it is not installed.
+    """
     try:
         import optuna
     except ImportError as error:
-        raise AutoMLError("this searcher needs Optuna; install it with: pip install 'cash-automl[optuna]'") from error
+        raise AutoMLError("this needs Optuna; install it with: pip install 'cash-automl[optuna]'") from error
     return optuna
 
 
@@ -86,7 +93,7 @@ class OptunaSearcher:
                     trials.append(Trial(configuration, origin="optuna"))
                     tried.add(configuration)
                     break
-                study.tell(trial, state=_optuna().trial.TrialState.FAIL)
+                study.tell(trial, state=import_optuna().trial.TrialState.FAIL)
             else:  # the sampler repeats itself; a random configuration gives it something new
                 rng = np.random.default_rng((self._seed, len(tried)))
                 new = self._vectors.first_new(self._vectors.samples(rng), tried)
@@ -98,7 +105,7 @@ class OptunaSearcher:
 
     def _study(self, history: RunHistory, n_tried: int) -> Any:
         """Return a new study with the history, so that a resumed run continues in the same way."""
-        optuna = _optuna()
+        optuna = import_optuna()
         sampler = self._sampler
         if isinstance(sampler, str):
             sampler = getattr(optuna.samplers, SAMPLERS[sampler])(seed=self._seed + n_tried)
@@ -110,7 +117,7 @@ class OptunaSearcher:
             optuna.logging.set_verbosity(verbosity)
         for o in history.observations():
             known = {name: value for name, value in o.configuration.items() if name in self._space}
-            distributions = {name: self._distribution(self._space[name]) for name in known}
+            distributions = {name: to_distribution(self._space[name]) for name in known}
             failed = o.loss is None
             study.add_trial(
                 optuna.trial.create_trial(
@@ -128,24 +135,26 @@ class OptunaSearcher:
         vector = np.full(len(self._space), np.nan)
         for i, (name, hyperparameter) in enumerate(self._space.items()):
             if self._vectors.is_active(vector, name):
-                values[name] = trial._suggest(name, self._distribution(hyperparameter))
+                values[name] = trial._suggest(name, to_distribution(hyperparameter))
                 vector[i] = hyperparameter.to_vector(values[name])
         try:
             return to_configuration(SpaceConfiguration(self._space, values=values))
         except ForbiddenValueError:
             return None
 
-    def _distribution(self, hyperparameter: Any) -> Any:
-        distributions = _optuna().distributions
-        if isinstance(hyperparameter, CategoricalHyperparameter):
-            return distributions.CategoricalDistribution([_plain(c) for c in hyperparameter.choices])
-        if isinstance(hyperparameter, OrdinalHyperparameter):
-            return distributions.CategoricalDistribution([_plain(c) for c in hyperparameter.sequence])
-        if isinstance(hyperparameter, Constant):
-            return distributions.CategoricalDistribution([_plain(hyperparameter.value)])
-        kind = "Int" if isinstance(hyperparameter, UniformIntegerHyperparameter) else "Float"
-        make = getattr(distributions, f"{kind}Distribution")
-        return make(_plain(hyperparameter.lower), _plain(hyperparameter.upper), log=hyperparameter.log)
+
+def to_distribution(hyperparameter: Any) -> Any:
+    """Return a hyperparameter of a ConfigSpace as a distribution of Optuna."""
+    distributions = import_optuna().distributions
+    if isinstance(hyperparameter, CategoricalHyperparameter):
+        return distributions.CategoricalDistribution([_plain(c) for c in hyperparameter.choices])
+    if isinstance(hyperparameter, OrdinalHyperparameter):
+        return distributions.CategoricalDistribution([_plain(c) for c in hyperparameter.sequence])
+    if isinstance(hyperparameter, Constant):
+        return distributions.CategoricalDistribution([_plain(hyperparameter.value)])
+    kind = "Int" if isinstance(hyperparameter, UniformIntegerHyperparameter) else "Float"
+    make = getattr(distributions, f"{kind}Distribution")
+    return make(_plain(hyperparameter.lower), _plain(hyperparameter.upper), log=hyperparameter.log)
 
 
 def _plain(value: Any) -> Any:

@@ -43,7 +43,7 @@ class RunDirectory:
         InvalidInputError
             If the folder holds something else, or a run that this version cannot resume.
         """
-        about = self._about()
+        about = self.about()
         return None if about is None else about["seed"]
 
     def open(self, task: Task, seed: int) -> list[TrialResult]:
@@ -58,7 +58,7 @@ class RunDirectory:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._acquire_lock()
         try:
-            about, fingerprint = self._about(), task_fingerprint(task)
+            about, fingerprint = self.about(), task_fingerprint(task)
             if about is None:
                 content = {"format": FORMAT, "fingerprint": fingerprint, "metric": task.metric.name, "seed": seed}
                 write_text(self.folder / "run.json", json.dumps(content))
@@ -90,8 +90,14 @@ class RunDirectory:
         except OSError as error:
             raise InvalidInputError(f"store '{self.folder}' cannot be locked: {error}; name another folder") from error
 
-    def _about(self) -> dict[str, Any] | None:
-        """Read ``run.json``; None where the folder does not exist or holds no files yet."""
+    def about(self) -> dict[str, Any] | None:
+        """Read ``run.json``; None where the folder does not exist or holds no files yet.
+
+        Raises
+        ------
+        InvalidInputError
+            If the folder holds something else, or a run that this version cannot resume.
+        """
         path = self.folder / "run.json"
         try:
             about = json.loads(path.read_text())
@@ -152,7 +158,11 @@ class RunDirectory:
         InvalidInputError
             If the folder holds no run of this version, or if its history is damaged.
         """
-        if self._about() is None:
+        return [result for result, _ in self.read_times()]
+
+    def read_times(self) -> list[tuple[TrialResult, float]]:
+        """Return the results as `read` does, each with the seconds of the run until its trial ended."""
+        if self.about() is None:
             raise InvalidInputError(f"'{self.folder}' holds no run; name the folder that fit had as its argument store")
         path = self.folder / "history.jsonl"
         results = []
@@ -162,8 +172,8 @@ class RunDirectory:
             except ValueError:  # half a line, left by a killed run
                 continue
             try:
-                results.append(to_result(line))
-                self.elapsed = float(line["elapsed"])
+                results.append((to_result(line), float(line["elapsed"])))
+                self.elapsed = results[-1][1]
             except (KeyError, TypeError, ValueError, AttributeError) as error:
                 raise InvalidInputError(
                     f"store '{self.folder}': line {number} of history.jsonl is damaged ({error!r}); {_ADVICE}"
