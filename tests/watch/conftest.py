@@ -1,0 +1,48 @@
+"""Runs to watch, and the browser of the tests of pages."""
+
+import shutil
+
+import pytest
+from sklearn.datasets import load_breast_cancer
+from starlette.testclient import TestClient
+
+from automl import AutoMLClassifier
+from automl.trials.run_reader import RunReader
+from automl.watch.app import make_app
+from automl.watch.sources import RunSource
+from tests.factories import FAST
+from tests.report.conftest import browser
+
+__all__ = ["browser"]
+HOST = "127.0.0.1"
+
+
+def client_of(source):
+    """A client of the pages of a source."""
+    return TestClient(make_app(source, HOST), base_url=f"http://{HOST}")
+
+
+def watch_run(folder):
+    """A client of the page of a run."""
+    return client_of(RunSource(RunReader(folder), "Run"))
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory):
+    """The folder of a finished run, and the page after its second trial."""
+    folder, pages = tmp_path_factory.mktemp("watch") / "run", []
+
+    def look(result, history):
+        if len(history.results) == 2:
+            pages.append(watch_run(folder).get("/").text)
+
+    X, y = load_breast_cancer(return_X_y=True)
+    AutoMLClassifier(**FAST | {"verbose": 1}, store=folder, callbacks=[look]).fit(X[::3], y[::3])
+    return folder, pages[0]
+
+
+@pytest.fixture
+def folder(finished, tmp_path):
+    """A copy of the folder of a finished run."""
+    shutil.copytree(finished[0], tmp_path / "run")
+    return tmp_path / "run"
