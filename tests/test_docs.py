@@ -48,11 +48,6 @@ def test_the_check_of_links_sees_broken_ones():
     assert broken_links(text, ROOT / "README.md") == ["docs/none.md", "docs/parameters.md#none"]
 
 
-def test_every_page_of_the_documentation_is_linked_from_the_readme():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert [page.name for page in PAGES[3:] if f"](docs/{page.name})" not in readme] == []
-
-
 def missing_paths(text):
     """Return the paths in backticks that do not exist; a bare file name is beside the last path before it."""
     folder, found = ROOT, []

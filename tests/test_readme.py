@@ -1,4 +1,4 @@
-"""The README's examples run as written, and docs/parameters.md names every parameter and its default."""
+"""The examples of the first pages run as written, and docs/parameters.md names every parameter and its default."""
 
 from __future__ import annotations
 
@@ -7,28 +7,50 @@ import re
 from pathlib import Path
 
 import pytest
+from sklearn.datasets import load_breast_cancer
 
 from automl import AutoMLClassifier, AutoMLRegressor
 from automl.jobs.spec import read_batch
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+FIRST_STEPS = (ROOT / "docs" / "first_steps.md").read_text(encoding="utf-8")
 PARAMETERS = (ROOT / "docs" / "parameters.md").read_text(encoding="utf-8")
 ATTRIBUTES = (ROOT / "docs" / "attributes.md").read_text(encoding="utf-8")
 
 
-def test_the_examples_run_as_written_in_fewer_seconds(tmp_path, monkeypatch):
+def run_blocks(page, names, fast):
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL))
+    assert "time_budget=60" in code
+    exec(code.replace("time_budget=60", f"time_budget=60, {fast}"), names)
+    return names
+
+
+def test_the_first_steps_run_as_written_in_fewer_seconds(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code = "\n".join(re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL))
-    assert code.count("time_budget=60") == 2
-    names: dict[str, object] = {}
-    exec(code.replace("time_budget=60", "time_budget=60, max_trials=2, n_jobs=2"), names)
+    names = run_blocks(FIRST_STEPS, {}, "max_trials=2, n_jobs=2")
     assert len(names["clf"].leaderboard_) == 2
     assert (tmp_path / "model" / "manifest.json").exists()
 
 
+@pytest.mark.slow
+def test_the_lines_of_the_readme_run_as_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    names = {"X_train": X[:400], "y_train": y[:400], "X_test": X[400:], "y_test": y[400:]}
+    run_blocks(README, names, "max_trials=2, n_jobs=2")
+    assert (tmp_path / "report.html").exists()
+
+
+def test_the_readme_fits_on_one_screen_and_its_picture_is_small():
+    assert len(README.splitlines()) <= 60
+    pictures = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", README)  # with a text for those who do not see them
+    assert len(pictures) == 1
+    assert (ROOT / pictures[0]).stat().st_size < 200_000
+
+
 def test_the_yaml_example_describes_a_batch_of_jobs(tmp_path):
-    text = re.search(r"```yaml\n(.*?)```", README, flags=re.DOTALL)[1]
+    text = re.search(r"```yaml\n(.*?)```", FIRST_STEPS, flags=re.DOTALL)[1]
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "one.csv").write_text("x,class\n1,a\n2,b\n")
     (tmp_path / "jobs.yaml").write_text(text)
@@ -46,14 +68,16 @@ def test_the_table_names_every_parameter_and_its_default(estimator):
         assert listed[name] == str(parameters[name].default)
 
 
-@pytest.mark.parametrize("page", [README, ATTRIBUTES], ids=["README", "attributes"])
+@pytest.mark.parametrize("page", [FIRST_STEPS, ATTRIBUTES], ids=["first_steps", "attributes"])
 def test_the_pages_name_every_attribute_of_a_fitted_estimator(page):
     properties = {name for name in dir(AutoMLClassifier) if name.endswith("_") and not name.startswith("_")}
     assert len(properties) > 5
     assert {name for name in properties if f"`{name}`" not in page} == set()
 
 
-@pytest.mark.parametrize("page", ["README.md", *(f"docs/{name}.md" for name in ("parameters", "attributes"))])
+@pytest.mark.parametrize(
+    "page", ["README.md", *(f"docs/{name}.md" for name in ("first_steps", "parameters", "attributes"))]
+)
 def test_no_cell_of_a_table_holds_a_paragraph(page):
     lines = (ROOT / page).read_text(encoding="utf-8").splitlines()
     assert [line for line in lines if line.startswith("|") and len(line) > 120] == []

@@ -14,7 +14,7 @@ from automl.jobs.schema import batch_schema
 from automl.jobs.spec import SET_BY_JOBS, read_batch
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "docs" / "jobs.md"]
+PAGES = [ROOT / "docs" / "first_steps.md", ROOT / "docs" / "jobs.md"]
 BLOCKS = [text for page in PAGES for text in re.findall(r"```yaml\n(.*?)```", page.read_text(), flags=re.DOTALL)]
 EXAMPLES = [text for text in BLOCKS if "tables:" in text]
 GOOD = [
