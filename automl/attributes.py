@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
-from automl.ensemble.estimate import Estimate, OutOfFoldRecord, estimate_score
+from automl.ensemble.bootstrap import estimate_score
+from automl.ensemble.estimate import Estimate, OutOfFoldRecord
 from automl.ensemble.frontier import frontier_table
 from automl.ensemble.selection import Ensemble
 from automl.ensemble.slimming import known_record

@@ -7,7 +7,8 @@ import math
 import time
 from typing import Any
 
-from automl.ensemble.estimate import Estimate, OutOfFoldRecord, estimate_score, estimate_score_before
+from automl.ensemble.bootstrap import estimate_score, estimate_score_before
+from automl.ensemble.estimate import Estimate, OutOfFoldRecord
 from automl.search.budget import Budget
 from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
@@ -17,32 +18,31 @@ logger = logging.getLogger("automl")
 
 _SHARE = 0.03  # of the budget
 _SHARE_LEFT = 0.8  # of the seconds that are left
+_LEAST_SHARE = 0.01  # of the budget, also where no seconds are left
 _SECONDS_AFTER_INTERRUPT = 1.0
 
 
 def estimate_in_budget(estimator: Any, budget: Budget) -> None:
-    """Replace the record of a fitted estimator by its estimate, if the metric is fast and the time suffices.
+    """Replace the record of a fitted estimator by its estimate, if the metric is fast.
 
-    Otherwise `estimate_` computes it when it is read. Without a time budget, nothing depends on the clock, and the
-    estimate is computed now only if it is shown.
+    Otherwise `estimate_` computes it when it is read. Where the time is short, the estimate takes less effort. Without
+    a time budget, nothing depends on the clock, and the estimate is computed now only if it is shown.
     """
     record = vars(estimator).get("_estimate")
     if not isinstance(record, OutOfFoldRecord) or record.metric.fast is None:
         return
     seconds = math.inf
     if budget.seconds is not None:
-        seconds = min(_SHARE * budget.seconds, _SHARE_LEFT * (budget.deadline - time.monotonic()))
+        left = _SHARE_LEFT * (budget.deadline - time.monotonic())
+        seconds = max(_LEAST_SHARE * budget.seconds, min(_SHARE * budget.seconds, left))
     elif estimator.verbose <= 0:
         return
     if estimator.stop_reason_ == "interrupted":
         seconds = min(seconds, _SECONDS_AFTER_INTERRUPT)
     try:
-        estimate = estimate_score_before(record, time.monotonic() + seconds)
+        estimator._estimate = estimate_score_before(record, time.monotonic() + seconds)
     except KeyboardInterrupt:  # the estimator is complete
         logger.warning("interrupted: estimate_ is computed when it is read")
-        return
-    if estimate is not None:
-        estimator._estimate = estimate
 
 
 def known_estimate(estimator: Any) -> Estimate | None:

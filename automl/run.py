@@ -66,9 +66,7 @@ _CHOICE_ENDS, _LOADING_ENDS, _DECISION_ENDS, _COLLECTION_ENDS = 0.4, 0.65, 0.75,
 _NEWEST_ROWS_SHARE = 0.15  # of the budget, to train on all rows at last, where the rows are in the order of time
 _NEWEST_ROWS_END = 0.9  # share of the seconds that are left, at which this training ends
 _FRONTIER_SHARE = 0.02  # of the budget, which the measuring of smaller ensembles may take
-_ESTIMATE_SHARE = (
-    0.005  # of the budget, which the estimate has at least; the choice of the ensemble mostly leaves it more
-)
+_ESTIMATE_SHARE = 0.01  # of the budget, for the estimate at least; the choice of the ensemble mostly leaves it more
 _MAX_OVERRUN = 15.0  # seconds beyond a budget that is too small for any fit; a larger overrun is an error
 
 

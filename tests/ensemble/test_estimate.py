@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 import pickle
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -11,13 +11,9 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
-from automl.ensemble.estimate import (
-    Estimate,
-    OutOfFoldRecord,
-    draw_units,
-    estimate_score,
-    estimate_score_before,
-)
+from automl.ensemble.bootstrap import estimate_score, estimate_score_before
+from automl.ensemble.calibration import calibrate
+from automl.ensemble.estimate import Estimate, OutOfFoldRecord, draw_units
 from automl.task.metrics import make_metric
 from tests.factories import FAST
 
@@ -152,22 +148,47 @@ def test_the_estimate_includes_the_decision_weights():
     assert tuned.score > plain.score + 0.05
 
 
-def test_a_deadline_without_end_changes_nothing_and_one_in_the_past_gives_nothing():
+def _classes():
+    return np.full((1, 60, 12), 1 / 12), np.arange(60) % 12
+
+
+def _many_classes(n_rows=600, n_classes=12, n_candidates=3):
+    """Return a record of a run with calibration, whose resamples are slow."""
+    rng = np.random.default_rng(0)
+    y = rng.permutation(np.arange(n_rows) % n_classes)
+    signal = 2.5 * np.eye(n_classes)[y] + rng.normal(size=(n_candidates, n_rows, n_classes))
+    p = np.exp(signal) / np.exp(signal).sum(axis=2, keepdims=True)
+    return replace(_record(p, y, "neg_log_loss"), calibrates=True)
+
+
+def test_a_deadline_without_end_changes_nothing():
     record = _record(*_random_candidates(np.random.default_rng(0), n_rows=100, n_candidates=4), "accuracy")
     assert estimate_score_before(record, float("inf")) == estimate_score(record)
-    assert estimate_score_before(record, 0.0) is None
 
 
-def test_a_large_record_whose_first_resamples_are_slow_is_estimated_from_fewer_rows(monkeypatch):
+@pytest.mark.parametrize("scoring", ["neg_log_loss", "f1_macro"])
+def test_there_is_an_estimate_with_an_interval_even_after_the_deadline(scoring):
+    record = replace(_many_classes(), metric=_record(*_classes(), scoring).metric, tunes_decision=scoring == "f1_macro")
+    estimate = estimate_score_before(record, time.monotonic() - 1.0)
+    assert estimate.low < estimate.score < estimate.high
+
+
+def test_many_classes_have_almost_the_same_estimate_in_a_short_time():
+    record = _many_classes()
+    short, full = estimate_score_before(record, time.monotonic() + 0.5), estimate_score(record)
+    width = full.high - full.low
+    assert short.score == pytest.approx(full.score, abs=0.5 * width)
+    assert 0.5 * width < short.high - short.low < 2 * width
+
+
+def test_the_calibration_of_a_resample_counts_each_row_once():
+    """A calibration of many classes that counts some rows several times overfits, and the estimate is too bad."""
     rng = np.random.default_rng(0)
-    large = _record(*_random_candidates(rng, n_rows=2_000, n_candidates=4), "accuracy")
-    small = _record(*_random_candidates(rng, n_rows=400, n_candidates=4), "accuracy")
-
-    def estimate(record):
-        clock = itertools.chain([0.0, 1.0, 2.0, 3.0], itertools.count(4.0, 0.0001))
-        with monkeypatch.context() as patch:
-            patch.setattr("automl.ensemble.estimate.time.monotonic", lambda: next(clock))
-            return estimate_score_before(record, 10.0)
-
-    assert estimate(large).score == pytest.approx(0.5, abs=0.03)
-    assert estimate(small) is None  # all its rows are needed
+    scores = 2 * rng.normal(size=(200, 12))
+    p = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    y = np.minimum((rng.random(200)[:, None] > np.cumsum(p, axis=1)).sum(axis=1), 11)
+    record = replace(_record(p[None], y, "neg_log_loss"), calibrates=True)
+    half = np.arange(200) % 2 == 0
+    maps = [(part, calibrate(y[part], p[part], record.metric)) for part in (half, ~half)]
+    honest = -np.mean([record.metric.loss(y[~part], found(p[~part])) for part, found in maps])
+    assert estimate_score(record).score > honest - 0.04
