@@ -98,7 +98,7 @@ def check_missing_cells(task: Task, columns: Sequence[Column], names: Sequence[s
     incomplete = [column for column in columns if column.missing]
     rows = np.unique(np.linspace(0, len(task.y) - 1, min(len(task.y), _MAX_ROWS)).astype(np.intp))
     totals = np.bincount(task.y[rows], minlength=len(names))
-    found: list[tuple[float, Column, Array]] = []
+    found: list[tuple[float, Column]] = []
     for column in incomplete:
         missing = np.isnan(task.X[rows, column.positions[0]])
         n_missing = int(missing.sum())
@@ -107,14 +107,17 @@ def check_missing_cells(task: Task, columns: Sequence[Column], names: Sequence[s
         counts = np.bincount(task.y[rows][missing], minlength=len(names))
         p, v = _chi_squared(counts, totals)
         if v >= _LEAST_V and p * len(incomplete) <= _MAX_P:
-            found.append((v, column, counts / np.maximum(totals, 1)))
+            found.append((v, column))
     if not found:
         return []
     found.sort(key=lambda each: -each[0])
-    _, first, shares = found[0]
+    first = found[0][1]
+    totals = np.bincount(task.y, minlength=len(names))  # of all rows, because the message names the shares
+    missing = np.isnan(task.X[:, first.positions[0]])
+    shares = np.bincount(task.y[missing], minlength=len(names)) / np.maximum(totals, 1)
     known = np.flatnonzero(totals >= min(_LEAST_CELLS, totals.max()))
     most, least = known[shares[known].argmax()], known[shares[known].argmin()]
-    others = [repr(column.name) for _, column, _ in found[1:]]
+    others = [repr(column.name) for _, column in found[1:]]
     message = (
         f"column {first.name!r} is missing in {percent(shares[most])} of the rows of class {names[most]} and in "
         f"{percent(shares[least])} of class {names[least]}"

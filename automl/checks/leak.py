@@ -30,11 +30,12 @@ _MAX_CELLS = 300_000  # rows times columns of the first scores
 _MAX_BINS = 64
 _BIN_ROWS = 8  # least number of rows in a bin, on average
 _PRIOR_ROWS = 1.0  # rows of the mean target that are added to each bin
-_PROMISING = 3  # columns that get a tree
+_MAX_LEAKS = 3  # columns that follow from the target, such as a code and its name
+_PROMISING = _MAX_LEAKS + 1  # columns that get a tree
 _LEAST_COLUMNS = 3
 _LEAST_SHARE = 0.85  # of the variance that a suspicious column explains
 _TOLERANCE = 0.02
-_GAP = 0.15  # between the column and the next best column
+_GAP = 0.15  # between one of the best columns and the next best column
 _LEAF_ROWS = 5
 _FOLDS = 5
 
@@ -42,7 +43,10 @@ _FOLDS = 5
 def check_leak(
     task: Task, columns: Sequence[Column], record: RowPredictions, deadline: float = float("inf")
 ) -> list[DataWarning]:
-    """Return a warning if one column alone explains the target as well as the ensemble, and much better than any other.
+    """Return a warning if one column alone explains the target as well as the ensemble, and most others much worse.
+
+    One or two other columns may come close, because leaks often come in groups: a code and its name, or a class and
+    the number of the row in a table that is sorted by class. Where more columns come close, they are good predictors.
 
     Parameters
     ----------
@@ -71,17 +75,33 @@ def check_leak(
             return []
         cells = np.column_stack([_cells(table, position) for position in used[i].positions])
         alone[i] = max(alone[i], skill_of_tree(cells, target))
-    best, second = np.argsort(-alone, kind="stable")[:2]
-    if alone[best] < max(_LEAST_SHARE, together - _TOLERANCE) or alone[best] - alone[second] < _GAP:
+    order = np.argsort(-alone, kind="stable")
+    n_leaks = _group_size(alone[order])
+    if alone[order[0]] < max(_LEAST_SHARE, together - _TOLERANCE) or not n_leaks:
         return []
-    name = used[best].name
+    name, *others = [used[i].name for i in order[:n_leaks]]
     message = (
         f"column {name!r} alone predicts the target as well as all columns together (it explains "
-        f"{percent(alone[best])} of its variance, the ensemble {percent(together)}, the next column "
-        f"{percent(alone[second])}); if the column is known only after the target, scores are too good: "
-        f"columns={{{name!r}: 'drop'}} leaves it out"
+        f"{percent(alone[order[0]])} of its variance, the ensemble {percent(together)}, "
+        + "".join(f"column {used[i].name!r} {percent(alone[i])}, " for i in order[1:n_leaks])
+        + f"the next column {percent(max(0.0, alone[order[n_leaks]]))}); if the column is known only after the target, "
+        f"scores are too good: columns={{{name!r}: 'drop'}} leaves it out"
     )
+    if others:
+        message += f"; check {' and '.join(f'column {other!r}' for other in others)}, too"
     return [DataWarning("leak", name, message, "high")]
+
+
+def _group_size(scores: Array) -> int:
+    """Return the number of columns before the first large gap, 0 where the best columns are no small group.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_columns,)
+        Scores of single columns, the best first.
+    """
+    most = min(_MAX_LEAKS, (len(scores) - 1) // 2)
+    return next((k for k in range(1, most + 1) if scores[k - 1] - scores[k] >= _GAP), 0)
 
 
 def _sample(task: Task, record: RowPredictions, n_columns: int) -> Array:

@@ -94,6 +94,15 @@ def test_a_leak_of_a_regression_target_gives_a_warning():
     assert [(each.code, each.column) for each in model.warnings_] == [("leak", "paid")]
 
 
+def test_a_leak_that_stands_in_two_columns_gives_a_warning_that_names_both():
+    X, y = make_leak()
+    model = AutoMLClassifier(**ARGUMENTS).fit(X.assign(state=np.where(y == "high", "open", "closed")), y)
+    (found,) = model.warnings_
+    assert found.code == "leak"
+    assert "'paid'" in found.message
+    assert "'state'" in found.message
+
+
 def test_a_saved_model_keeps_warnings_and_suspects(fitted, leaking, tmp_path):
     fitted[0].save(tmp_path / "suspects")
     pd.testing.assert_frame_equal(automl.load(tmp_path / "suspects").suspect_labels_, fitted[0].suspect_labels_)
