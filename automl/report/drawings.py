@@ -71,7 +71,8 @@ def score_marks(verdict: Verdict) -> tuple[list[Mark], tuple[float, float] | Non
         note = "optimistic, because it is the best of many"
         found.append(("search", "Best configuration of the search", verdict.search_best, note))
     if verdict.simple is not None:
-        note = f"{verdict.simple.kind}, {verdict.simple.family}"
+        kind, family = verdict.simple.kind, verdict.simple.family
+        note = kind if kind == family.replace("_", " ") else f"{kind}, {family}"
         found.append(("simple", "Best single simple model", verdict.simple.score, note))
     if verdict.dummy is not None:
         found.append(("dummy", "Constant prediction", verdict.dummy, verdict.dummy_rule))

@@ -12,6 +12,7 @@ from automl.report.search_data import SettingImportance, SettingsPart
 from automl.report.words import clean
 
 _MAX_SETTINGS = 15
+_LEAST = 0.001  # share of the variance; the page would show less as "< 0.1 %"
 _FEW = 50  # configurations, below which the note says that the shares are rough
 
 
@@ -23,7 +24,7 @@ def make_settings_part(estimator: Any) -> SettingsPart | None:
         table = hyperparameter_importance(estimator)
     except AutoMLError as error:
         return SettingsPart(f"It is not known here: {clean(str(error).split('; ')[0])}.")
-    rows = [_row(entry) for entry in table.to_dict("records") if entry["importance"] > 0]
+    rows = [_row(entry) for entry in table.to_dict("records") if entry["importance"] >= _LEAST]
     steps = tuple(row for row in rows if row.kind == "step")
     settings = tuple(row for row in rows if row.kind != "step")[:_MAX_SETTINGS]
     if not rows:

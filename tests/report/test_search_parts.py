@@ -94,7 +94,7 @@ def test_a_model_of_an_earlier_version_has_a_start_of_unknown_source(classifier)
 
 def test_the_settings_that_made_a_difference_come_first(classifier):
     part = make_settings_part(classifier)
-    table = classifier.hyperparameter_importance().query("importance > 0")
+    table = classifier.hyperparameter_importance().query("importance >= 0.001")
     steps = table[table["kind"] == "step"]
     assert [row.name for row in part.steps] == list(steps["name"])
     assert np.allclose([row.importance for row in part.steps], steps["importance"], atol=1e-4)
