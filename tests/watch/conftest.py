@@ -1,10 +1,12 @@
 """Runs to watch, and the browser of the tests of pages."""
 
+import asyncio
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 from sklearn.datasets import load_breast_cancer
-from starlette.testclient import TestClient
 
 from automl import AutoMLClassifier
 from automl.trials.run_reader import RunReader
@@ -17,9 +19,26 @@ __all__ = ["browser"]
 HOST = "127.0.0.1"
 
 
+class Client:
+    """Asks an application in this process."""
+
+    def __init__(self, app):
+        self._app = app
+
+    def get(self, path, headers=None):
+        """Return the answer to a request."""
+        with ThreadPoolExecutor(1) as pool:  # the thread of a browser's tests has a loop of its own
+            return pool.submit(lambda: asyncio.run(self._get(path, headers))).result()
+
+    async def _get(self, path, headers):
+        transport = httpx.ASGITransport(self._app)
+        async with httpx.AsyncClient(transport=transport, base_url=f"http://{HOST}") as client:
+            return await client.get(path, headers=headers)
+
+
 def client_of(source):
     """A client of the pages of a source."""
-    return TestClient(make_app(source, HOST), base_url=f"http://{HOST}")
+    return Client(make_app(source, HOST))
 
 
 def watch_run(folder):
