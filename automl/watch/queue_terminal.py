@@ -46,12 +46,12 @@ def draw_queue(view: QueueView) -> RenderableType:
     counts = Text()
     for state, n in view.counts:
         counts.append(f"{n} {state}  ", style=COLORS.get(state, ""))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=True)
     table.add_column("job", no_wrap=True, overflow="ellipsis")
     table.add_column("state", no_wrap=True)
     for name in ("attempts", "time", "time left", "expected score", "test score"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("reason", no_wrap=True, overflow="ellipsis")
+    table.add_column("reason", no_wrap=True, overflow="ellipsis", ratio=1)
     for row in view.rows[:_JOBS]:
         seconds = time.time() - row.clock if row.clock is not None else row.seconds
         table.add_row(

@@ -111,7 +111,7 @@ def draw_run(view: RunView) -> RenderableType:
     times.add_row(*cells)
     parts.append(times)
     if view.best is not None:
-        best = Text(f"Best {view.metric.title} so far: ")
+        best = Text(f"Best {view.metric.title} {'so far' if view.state.is_live else 'in the search'}: ")
         best.append(number(view.best), style="bold green")
         best.append(f" by {view.best_family}; {view.metric.direction}", style="dim")
         parts += [best, Text(""), _best_table(view), Text(""), _family_table(view)]
@@ -119,11 +119,11 @@ def draw_run(view: RunView) -> RenderableType:
 
 
 def _best_table(view: RunView) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title="Best configurations", title_justify="left", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, title="Best configurations", title_justify="left", pad_edge=False, expand=True)
     table.add_column("family", no_wrap=True)
     for name in (view.metric.title, "folds", "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("main hyperparameters", no_wrap=True, overflow="ellipsis")
+    table.add_column("main hyperparameters", no_wrap=True, overflow="ellipsis", ratio=1)
     for row in view.rows[:5]:
         cells = row.family, number(row.score), str(row.folds), number(row.seconds, 3), row.hyperparameters
         table.add_row(*map(Text, cells))
@@ -131,11 +131,11 @@ def _best_table(view: RunView) -> Table:
 
 
 def _family_table(view: RunView) -> Table:
-    table = Table(box=box.SIMPLE_HEAD, title="Model families", title_justify="left", pad_edge=False)
+    table = Table(box=box.SIMPLE_HEAD, title="Model families", title_justify="left", pad_edge=False, expand=True)
     table.add_column("family", no_wrap=True)
     for name in ("configurations", "failed", "best score", "seconds"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("why trials failed or did not start", no_wrap=True, overflow="ellipsis")
+    table.add_column("why trials failed or did not start", no_wrap=True, overflow="ellipsis", ratio=1)
     for row in view.search.families:
         why = "; ".join(f"{failure.status}: {failure.reason}" for failure in row.failures[:1])
         cells = row.family, str(row.n_configurations), str(row.n_failed or ""), number(row.best), number(row.seconds, 3)
