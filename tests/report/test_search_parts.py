@@ -12,7 +12,10 @@ from automl.report.render import to_html, to_json, to_markdown
 from automl.report.search_settings import make_settings_part
 from automl.report.search_start import make_start_part
 from automl.trials.history import RunHistory
+from automl.trials.run_reader import RunReader
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+from automl.watch.render import run_fragment
+from automl.watch.run_view import view_run
 from pipelines.configuration import Configuration
 from tests.factories import FAST
 from tests.report.pages import people
@@ -122,3 +125,12 @@ def test_the_three_forms_hold_both_parts(classifier):
     assert len(values["settings"]["steps"]) == len(content.settings.steps)
     bare = replace(content, start=None, settings=None)
     assert "How the search started" not in to_html(bare) + to_markdown(bare)
+
+
+def test_the_page_of_a_running_search_leaves_both_parts_out(tmp_path):
+    settings = SETTINGS | {"max_trials": 2, "include": ["decision_tree"], "store": tmp_path / "run"}
+    AutoMLClassifier(**settings).fit(*people())
+    view = view_run(RunReader(tmp_path / "run"), "run")
+    shown = run_fragment(view, has_report=False, is_job=False, log="")
+    assert "What became of each model family" in shown
+    assert "How the search started" not in shown
