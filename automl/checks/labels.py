@@ -16,14 +16,18 @@ from automl.checks.predictions import RowPredictions
 
 Array = NDArray[Any]
 
+_LEAST_MARGIN = 0.2  # by which the likelier class is more probable than the given one
+
 
 def find_suspects(y: Array, probabilities: Array) -> tuple[Array, Array]:
     """Return the rows whose label is probably wrong, and the likelier class of each of them, most suspicious first.
 
     The threshold of a class is the mean probability of the class over the rows that have its label. A row counts as a
     confident row of the most probable class among those whose probability reaches the threshold (equation 1 of the
-    source). Where this is not the given label, the row is suspicious. Rows are ordered by the difference between the
-    probability of the given label and the largest other one ("normalized margin").
+    source). Where this is not the given label, and is clearly more probable, the row is suspicious. Without the second
+    condition, frequent classes with a high threshold lose correct rows to rare classes with a low one
+    (`benchmarks/data_warnings.py`). Rows are ordered by the difference between the probability of the given label and
+    that of the likelier one ("normalized margin").
 
     Parameters
     ----------
@@ -45,6 +49,7 @@ def find_suspects(y: Array, probabilities: Array) -> tuple[Array, Array]:
     likelier = confident.argmax(axis=1)
     rows = np.flatnonzero((likelier != y) & (confident.max(axis=1) > -np.inf))
     margin = own[rows] - probabilities[rows, likelier[rows]]
+    rows, margin = rows[margin < -_LEAST_MARGIN], margin[margin < -_LEAST_MARGIN]
     order = np.argsort(margin, kind="stable")
     return rows[order], likelier[rows[order]]
 

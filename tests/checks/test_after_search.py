@@ -152,3 +152,12 @@ def test_the_threshold_of_a_class_is_the_mean_probability_of_its_rows():
     rows, classes = find_suspects(np.array([0, 0, 1, 1, 1, 1]), p)
     assert rows.tolist() == [2, 5]
     assert classes.tolist() == [0, 0]
+
+
+def test_a_label_whose_class_is_as_probable_as_another_is_no_suspect():
+    """The frequent class has a high threshold, so that its unclear rows look like rows of the rare class."""
+    probabilities = np.array([[0.9, 0.1]] * 95 + [[0.55, 0.45], [0.05, 0.95]] + [[0.7, 0.3]] * 5)
+    y = np.array([0] * 97 + [1] * 5)
+    rows, classes = find_suspects(y, probabilities)
+    assert rows.tolist() == [96]
+    assert classes.tolist() == [1]
