@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -229,7 +230,7 @@ class FittedAttributes:
             )
         if isinstance(self._estimate, OutOfFoldRecord):
             check_loaded({"scoring": self._estimate.metric.scorer})
-            self._estimate = estimate_score(self._estimate)
+            self._estimate = replace(estimate_score(self._estimate), note=self._estimate.note)
         return self._estimate
 
     @property

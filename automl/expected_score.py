@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from dataclasses import replace
 from typing import Any
 
 from automl.ensemble.bootstrap import estimate_score, estimate_score_before
@@ -56,7 +57,7 @@ def known_estimate(estimator: Any) -> Estimate | None:
     """
     known = getattr(estimator, "_estimate", None)
     if isinstance(known, OutOfFoldRecord) and known.metric.fast is not None:
-        known = estimator._estimate = estimate_score(known)
+        known = estimator._estimate = replace(estimate_score(known), note=known.note)
     return known if isinstance(known, Estimate) and math.isfinite(known.score) else None
 
 
@@ -89,7 +90,8 @@ def expected_score_line(estimator: Any) -> str:
     interval = "no interval"
     if math.isfinite(known.low):
         interval = f"{known.level:.0%} interval {words.interval_text(known.low, known.high)}"
-    return f"expected {words.name} on new rows: {words.text(known.score)} ({interval}; {words.direction}); {best}"
+    note = f"; the expected score is {known.note}" if known.note else ""
+    return f"expected {words.name} on new rows: {words.text(known.score)} ({interval}; {words.direction}); {best}{note}"
 
 
 def _best_of_search(history: RunHistory | None, words: MetricWords) -> str:

@@ -84,7 +84,8 @@ def _expected(known: dict[str, Any], words: MetricWords) -> str:
     interval = "no interval"
     if math.isfinite(estimate.low):
         interval = f"{estimate.level:.0%} interval {words.interval_text(estimate.low, estimate.high)}"
-    return f"{words.text(estimate.score)} on new rows ({interval})"
+    note = f"; it is {estimate.note}" if estimate.note else ""
+    return f"{words.text(estimate.score)} on new rows ({interval}){note}"
 
 
 def _count(number: int, noun: str) -> str:

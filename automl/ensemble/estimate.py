@@ -28,6 +28,10 @@ _MAX_ROWS = 5_000  # with more rows, the choice overfits little and the interval
 _MAX_BYTES = 2**24  # of the predictions in a fitted estimator
 
 
+OF_SMALLER_ENSEMBLE = "not corrected for the choice of this smaller ensemble"
+OF_FOLD_MODELS = "that of models which were trained on a part of the rows, because no rows are left to score the refit"
+
+
 @dataclass(frozen=True)
 class Estimate:
     """The score to expect on new data, with an interval.
@@ -40,6 +44,9 @@ class Estimate:
         Ends of the interval that contains the score on many new rows with probability `level`.
     level : float
         Probability between 0 and 1.
+    note : str, default=""
+        How the estimate differs from that of `fit`, in words: after `slim` it is not corrected for the choice, and
+        after `refit` it is that of the fold models.
 
     Examples
     --------
@@ -52,9 +59,11 @@ class Estimate:
     low: float
     high: float
     level: float
+    note: str = ""
 
     def __repr__(self) -> str:
-        return f"Estimate(score={self.score:.4g}, low={self.low:.4g}, high={self.high:.4g}, level={self.level:g})"
+        fields = f"score={self.score:.4g}, low={self.low:.4g}, high={self.high:.4g}, level={self.level:g}"
+        return f"Estimate({fields}, note={self.note!r})" if self.note else f"Estimate({fields})"
 
 
 @dataclass(frozen=True)
@@ -78,6 +87,8 @@ class OutOfFoldRecord:
         Rounds of greedy selection in the run.
     tunes_decision, calibrates : bool
         Whether the ensemble has decision weights, and whether it has a calibration.
+    note : str
+        The note of the estimate; see `Estimate`.
     """
 
     predictions: Array
@@ -92,6 +103,7 @@ class OutOfFoldRecord:
     tunes_decision: bool
     calibrates: bool
     random_state: int
+    note: str = ""
 
     def loss(self, rows: Rows, predictions: Array) -> float:
         """Return the loss of predictions for some rows; NaN if the metric is undefined on these rows."""

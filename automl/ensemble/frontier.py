@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from automl.ensemble.calibration import calibrate
 from automl.ensemble.cost import PredictionCost, prediction_cost
-from automl.ensemble.estimate import LEVEL, Estimate
+from automl.ensemble.estimate import LEVEL, OF_SMALLER_ENSEMBLE, Estimate
 from automl.ensemble.jackknife import jackknife_error
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.prediction import PredictionPlan
@@ -412,9 +412,9 @@ def smaller_record(record: FrontierRecord, entry: Entry) -> FrontierRecord:
 
 def entry_estimate(entry: Entry) -> Estimate:
     """Return the score to expect of an entry."""
-    return Estimate(entry.score, entry.low, entry.high, LEVEL)
+    return Estimate(entry.score, entry.low, entry.high, LEVEL, OF_SMALLER_ENSEMBLE)
 
 
 def record_estimate(record: FrontierRecord, deadline: float = float("inf")) -> Estimate:
     """Return the score to expect of the ensemble of a record; not finite if the scorer was not called in time."""
-    return Estimate(*_scores(record, record.weights, deadline, deadline), LEVEL)
+    return Estimate(*_scores(record, record.weights, deadline, deadline), LEVEL, OF_SMALLER_ENSEMBLE)

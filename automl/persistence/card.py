@@ -94,9 +94,10 @@ def _evaluation(about: Mapping[str, Any]) -> str:
     interval = "no interval"
     if isinstance(estimate["low"], float):
         interval = f"{estimate['level']:.0%} interval {words.interval_text(estimate['low'], estimate['high'])}"
+    origin = f", and it is {estimate['note']}" if estimate["note"] else " and corrected for the search"
     return (
         f"Expected {words.name} on new rows: {words.text(estimate['score'])} ({interval}; {words.direction}). It was "
-        "computed from out-of-fold predictions and corrected for the search. It holds for rows like the training rows."
+        f"computed from out-of-fold predictions{origin}. It holds for rows like the training rows."
     )
 
 

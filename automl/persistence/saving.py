@@ -170,7 +170,7 @@ def _expected_score(estimator: Any) -> dict[str, Any] | None:
     known = known_estimate(estimator)
     if known is None:
         return None
-    return {name: plain(getattr(known, name)) for name in ("score", "low", "high", "level")}
+    return {name: plain(getattr(known, name)) for name in ("score", "low", "high", "level", "note")}
 
 
 def plain(value: Any) -> Any:

@@ -16,7 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl.checks.data_checks import DataChecks
-from automl.ensemble.estimate import OutOfFoldRecord
+from automl.ensemble.estimate import OF_FOLD_MODELS, Estimate, OutOfFoldRecord
 from automl.ensemble.selection import Ensemble, FoldBag
 from automl.ensemble.threshold import apply_decision
 from automl.errors import InvalidInputError, NothingFittedError
@@ -172,6 +172,8 @@ def _on_kept_rows(estimator: Any) -> Any:
     new = copy.copy(estimator)
     new._ensemble = replace(ensemble, bags=replace_models(ensemble.bags, models, failed))
     new._frontier = None  # it describes the fold models
+    if "_estimate" in vars(estimator):  # a model that was loaded for prediction only has none
+        new._estimate = _of_fold_models(estimator._estimate)
     new._fold_bags = getattr(estimator, "_fold_bags", None) or ensemble.bags
     new.refit_report_ = RefitReport(len(rows.y), len(models), 0.0, task.metric.name)
     return new
@@ -234,7 +236,7 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
     new = _copy_with(estimator, prepared, replace(estimator._ensemble, bags=bags))
     new._fold_bags = fold_bags
     new._refit_facts = {m.bag.configuration: facts[m.configuration] for m in members}
-    new._estimate = None if is_forward_chaining(task.folds) else _record(task, fitted, seed)
+    new._estimate = None if is_forward_chaining(task.folds) else _of_fold_models(_record(task, fitted, seed))
     new.refit_report_ = RefitReport(len(task.y), len(models), 0.0, task.metric.name, scores, tuple(notes))
     return new
 
@@ -376,6 +378,14 @@ def _record(task: Task, fitted: Sequence[Array], seed: int) -> OutOfFoldRecord:
         calibrates=False,
         random_state=seed,
     )
+
+
+def _of_fold_models(estimate: Any) -> Any:
+    """Return an estimate, or the record of one, with the note that it is that of the fold models."""
+    if not isinstance(estimate, Estimate | OutOfFoldRecord):
+        return estimate
+    known = [note for note in estimate.note.split("; also ") if note and note != OF_FOLD_MODELS]
+    return replace(estimate, note="; also ".join([*known, OF_FOLD_MODELS]))
 
 
 def _copy_with(estimator: Any, prepared: PreparedTask, ensemble: Ensemble) -> Any:

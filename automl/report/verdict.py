@@ -131,6 +131,8 @@ def _with_warnings(verdict: Verdict, estimator: Any) -> Verdict:
     about_data = [each.message for each in vars(estimator).get("_warnings") or ()]
     found = [clean(f"{text[:1].upper()}{text[1:]}.", _LONGEST_WARNING) for text in about_data]
     sign, expected = verdict.metric.sign, verdict.expected
+    if expected is not None and estimator.estimate_.note:
+        found.append(f"The expected score is {estimator.estimate_.note}.")
     if expected is not None and verdict.dummy is not None:
         gain = sign * (expected.value - verdict.dummy)
         low = expected.low if sign > 0 else expected.high

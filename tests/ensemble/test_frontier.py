@@ -47,6 +47,18 @@ def test_a_slim_estimator_meets_the_limit_and_leaves_the_old_one_alone(clf):
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(small)).predict_proba(X), small.predict_proba(X))
 
 
+def test_a_slim_estimator_says_that_its_expected_score_is_not_corrected(clf, tmp_path):
+    small = clf.slim(milliseconds=float(clf.frontier_["milliseconds"].min()))
+    small.save(tmp_path / "model")
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "corrected for the search" not in card
+    assert "not corrected for the choice of this smaller ensemble" in card
+    assert "not corrected" in repr(load(tmp_path / "model").estimate_)
+    clf.save(tmp_path / "whole")
+    assert "corrected for the search" in (tmp_path / "whole" / "README.md").read_text()
+    assert "note" not in repr(clf.estimate_)
+
+
 def test_a_slim_estimator_has_its_own_calibration(clf):
     small = clf.slim(milliseconds=float(clf.frontier_["milliseconds"].min()))
     assert clf._ensemble.calibration is not None

@@ -13,6 +13,7 @@ from sklearn.model_selection import TimeSeriesSplit
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.errors import InvalidInputError
 from automl.execute.catalog import make_executor
+from automl.notebook import summary
 from automl.refit.members import FitFacts, facts_from_folds
 from automl.refit.report import RefitReport
 from automl.trials.trial import FoldResult
@@ -50,9 +51,12 @@ def test_one_model_for_each_member_sees_all_rows(classifier):
     assert new.refit_report_.n_rows == 240  # the holdout rows of the guard, too
     assert len(classifier._ensemble.bags[0].models) > 1
     assert not hasattr(classifier, "refit_report_")
+    assert new.estimate_.score == classifier.estimate_.score
+    assert "models which were trained on a part of the rows" in repr(new.estimate_)
+    assert "part of the rows" in summary(new)["expected score"]
+    assert not classifier.estimate_.note
     X, _ = make_table()
     assert (new.predict(X) == classifier.predict(X)).mean() > 0.8
-    assert new._estimate is classifier._estimate
 
 
 def test_what_the_user_does_to_the_own_table_changes_no_refit():
