@@ -30,9 +30,8 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, SuspectLabels, BaseAu
     time_budget : float or None, default=60
         Seconds for all of `fit`, the ensemble included. None means no limit; then `max_trials` must be given.
     max_trials : int, optional
-        Number of configurations after which the search ends; a configuration that is not started, because it would
-        most likely exceed a limit, does not count. With ``time_budget=None``, ``n_jobs=1`` and an integer
-        `random_state`, two runs give the same result.
+        Number of started configurations after which the search ends. With ``time_budget=None``, ``n_jobs=1`` and an
+        integer `random_state`, two runs give the same result.
     scoring : str or callable, optional
         The score to maximize: any scikit-learn scorer or its name. None means ROC AUC for two classes and log loss for
         more classes.
@@ -98,16 +97,18 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, SuspectLabels, BaseAu
         Why the search ended.
     frontier_ : DataFrame
         Smaller ensembles with their scores, times and sizes, which `slim` returns.
+    suspect_labels_ : DataFrame
+        Training rows whose label is probably wrong.
+    warnings_ : list of DataWarning
+        Facts about the training data that make the model or its scores worse than they look.
+    feature_importances_ : ndarray of shape (n_features,)
+        Out-of-fold permutation importance of each column; see `importance`.
     guard_curve_ : DataFrame
         Scores on work rows and on holdout rows during the search; only with `guard`.
     cv_results_ : dict of ndarray
         Scores of all configurations on the folds, in the form of scikit-learn's searches.
-    best_params_ : dict
-        The best configuration.
-    best_score_ : float
-        Mean score of the best configuration over its folds.
-    best_index_ : int
-        Place of the best configuration in `cv_results_`.
+    best_index_, best_params_, best_score_ : int, dict, float
+        Place of the best configuration in `cv_results_`, its hyperparameters, and its mean score over its folds.
     scorer_ : callable
         The scorer that the search maximizes: ``scorer_(estimator, X, y)``.
     n_splits_ : int
@@ -328,9 +329,8 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
     time_budget : float or None, default=60
         Seconds for all of `fit`, the ensemble included. None means no limit; then `max_trials` must be given.
     max_trials : int, optional
-        Number of configurations after which the search ends; a configuration that is not started, because it would
-        most likely exceed a limit, does not count. With ``time_budget=None``, ``n_jobs=1`` and an integer
-        `random_state`, two runs give the same result.
+        Number of started configurations after which the search ends. With ``time_budget=None``, ``n_jobs=1`` and an
+        integer `random_state`, two runs give the same result.
     scoring : str or callable, optional
         The score to maximize: any scikit-learn scorer or its name. None means the root mean squared error.
     cv : int, splitter or iterable, optional
@@ -392,16 +392,16 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
         Why the search ended.
     frontier_ : DataFrame
         Smaller ensembles with their scores, times and sizes, which `slim` returns.
+    warnings_ : list of DataWarning
+        Facts about the training data that make the model or its scores worse than they look.
+    feature_importances_ : ndarray of shape (n_features,)
+        Out-of-fold permutation importance of each column; see `importance`.
     guard_curve_ : DataFrame
         Scores on work rows and on holdout rows during the search; only with `guard`.
     cv_results_ : dict of ndarray
         Scores of all configurations on the folds, in the form of scikit-learn's searches.
-    best_params_ : dict
-        The best configuration.
-    best_score_ : float
-        Mean score of the best configuration over its folds.
-    best_index_ : int
-        Place of the best configuration in `cv_results_`.
+    best_index_, best_params_, best_score_ : int, dict, float
+        Place of the best configuration in `cv_results_`, its hyperparameters, and its mean score over its folds.
     scorer_ : callable
         The scorer that the search maximizes: ``scorer_(estimator, X, y)``.
     n_splits_ : int

@@ -114,3 +114,12 @@ def test_the_list_holds_the_objects_that_users_see():
     assert {"automl.AutoMLClassifier.fit", "automl.AutoMLRegressor.estimate_", "automl.Guard"} <= set(NAMES)
     assert "automl.search.base.Searcher.suggest" in NAMES
     assert "automl.testing.models.ModelContract" in NAMES
+
+
+@pytest.mark.parametrize("name", ["AutoMLClassifier", "AutoMLRegressor"])
+def test_the_docstring_of_an_estimator_names_each_attribute(name):
+    kind = getattr(automl, name)
+    documented = inspect.getdoc(kind).split("Attributes\n")[1].split("See Also\n")[0]
+    attributes = [name for name in dir(kind) if name.endswith("_") and not name.startswith("_")]
+    assert "feature_importances_" in attributes
+    assert [name for name in attributes if name not in documented] == []
