@@ -131,7 +131,7 @@ def read_chunks(
             dialect = find_dialect(path, _SEPARATORS[kind], options)
             yield from _text_chunks(path, n_rows, dialect, (texts, numbers), keep, stack)
         elif kind in _EXCEL:
-            yield from _frame_chunks(_read_excel(path, options), n_rows, path, keep)
+            yield from _frame_chunks(_read_excel(path, options, texts), n_rows, path, keep)
         else:
             yield from _arrow_chunks(path, kind, n_rows, keep)
 
@@ -237,7 +237,7 @@ def _read(path: Path, kind: str, options: FileOptions, target: str | None) -> pd
         with open_bytes(path) as file:
             return pd.read_csv(file, low_memory=False, dtype=texts, **dialect.arguments())
     if kind in _EXCEL:
-        return _read_excel(path, options)
+        return _read_excel(path, options, but=target)
     if kind in _PARQUET:
         return pd.read_parquet(path)
     table: pd.DataFrame = _arrow_dataset(path, kind).to_table().to_pandas()
@@ -251,12 +251,13 @@ def _columns_of_codes(path: Path, dialect: Dialect) -> list[Any]:
     """
     with open_bytes(path) as file:
         cells = pd.read_csv(file, nrows=_ROWS_OF_CODES, dtype=str, **dialect.arguments())
-    codes = []
-    for name in cells.columns:
-        column = cells[name].dropna().str.strip()
-        if column.str.match(r"0\d").any() and column.str.fullmatch(r"\d+").all():
-            codes.append(name)
-    return codes
+    return [name for name in cells.columns if _holds_codes(cells[name])]
+
+
+def _holds_codes(cells: pd.Series[Any], is_text: bool = False) -> bool:
+    """Return whether all texts are whole numbers, some with leading zeros unless the user's column is of text."""
+    column = cells.dropna().str.strip()
+    return bool((is_text or column.str.match(r"0\d").any()) and column.str.fullmatch(r"\d+").all())
 
 
 def _text_chunks(
@@ -367,7 +368,16 @@ def _arrow_dataset(path: Path, kind: str) -> Any:
     return ds.dataset(files, schema=schema, **how)
 
 
-def _read_excel(path: Path, options: FileOptions) -> pd.DataFrame:
+def _read_excel(path: Path, options: FileOptions, texts: Collection[str] = (), but: str | None = None) -> pd.DataFrame:
+    """Read a sheet.
+
+    Parameters
+    ----------
+    texts : collection of str
+        Columns of text, whose whole numbers stay texts even if none has leading zeros.
+    but : str, optional
+        Column whose numbers stay numbers.
+    """
     try:
         import_library("openpyxl")
     except MissingLibraryError as error:
@@ -381,7 +391,10 @@ def _read_excel(path: Path, options: FileOptions) -> pd.DataFrame:
             raise InvalidInputError(f"--sheet: '{path}' has no sheet '{sheet}'; it has {', '.join(map(repr, names))}")
         if sheet is None and len(names) > 1:
             logger.info("'%s' has the sheets %s; the first one is read; --sheet names another", path, ", ".join(names))
-        return pd.read_excel(book, sheet_name=names[0] if sheet is None else sheet)
+        sheet = names[0] if sheet is None else sheet
+        some = pd.read_excel(book, sheet_name=sheet, nrows=_ROWS_OF_CODES, dtype=str)
+        codes = [n for n in some.columns if str(n) != but and _holds_codes(some[n], is_text=str(n) in texts)]
+        return pd.read_excel(book, sheet_name=sheet, dtype=dict.fromkeys(codes, str))
 
 
 @contextmanager

@@ -215,6 +215,18 @@ def test_a_sheet_is_read_by_its_name_or_number(tmp_path):
         pd.testing.assert_frame_equal(read_table(path, OPTIONS(sheet=sheet)), other)
 
 
+def test_leading_zeros_in_text_cells_of_a_sheet_are_kept(tmp_path):
+    codes = pd.DataFrame({"zip": ["01234", "10115", None], "plain": ["10115", "20095", "80331"], "n": [1, 2, 3]})
+    codes.to_excel(tmp_path / "t.xlsx", index=False)
+    table = read_table(tmp_path / "t.xlsx")
+    assert table["zip"].tolist()[:2] == ["01234", "10115"]
+    assert table["zip"].isna().tolist() == [False, False, True]
+    assert table[["plain", "n"]].dtypes.tolist() == ["int64", "int64"]
+    assert read_table(tmp_path / "t.xlsx", target="zip")["zip"].tolist()[0] == 1234
+    chunks = [chunk.table for chunk in read_chunks(tmp_path / "t.xlsx", 2, texts=["plain"])]
+    assert pd.concat(chunks)["plain"].tolist() == ["10115", "20095", "80331"]
+
+
 @pytest.mark.parametrize("name", ["t.parquet", "t.feather"])
 def test_columnar_files_are_read_in_one_piece_and_in_chunks(tmp_path, name):
     table = pd.DataFrame(TABLE)
