@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from automl.errors import NoWorkersError
+from automl.execute.descriptors import descriptor_errors
 from automl.execute.groups import kill_group, kill_survivors
 from automl.execute.machine import fleet_size, resident_memory
 from automl.execute.processes import start_process
@@ -112,8 +113,9 @@ class LocalExecutor:
         self._failed_starts = 0
         self._workers: list[_Worker] = []
         try:
-            for _ in range(n_workers):
-                self._workers.append(self._start())
+            with descriptor_errors():
+                for _ in range(n_workers):
+                    self._workers.append(self._start())
         except BaseException:
             for worker in self._workers:
                 worker.kill()

@@ -27,6 +27,7 @@ from typing import Any
 import psutil
 
 from automl.errors import NoWorkersError
+from automl.execute.descriptors import check_free_descriptors
 from automl.execute.fork_server import SINGLE_THREADED, Start, search_path
 
 LIBRARIES = ("automl.execute.worker", "pipelines.build", "lightgbm")  # of the processes that run trials
@@ -200,7 +201,13 @@ def warm_up(preload: Sequence[str] = ()) -> None:
     ----------
     preload : sequence of str
         Further modules that all workers need.
+
+    Raises
+    ------
+    InvalidInputError
+        If this process has too many open files.
     """
+    check_free_descriptors()
     if _CAN_FORK:
         _running_server([*LIBRARIES, *preload])
 

@@ -253,6 +253,35 @@ def test_a_program_with_many_open_files_can_start_processes(tmp_path):
     assert done.stderr.splitlines()[-1] == "answer 0"
 
 
+@pytest.mark.parametrize("free", [3, *(pytest.param(n, marks=pytest.mark.slow) for n in (0, 20))])
+def test_a_fit_with_few_free_descriptors_works_or_says_how_to_get_more(tmp_path, free):
+    body = f"""
+    import os, resource
+    import automl.estimator
+    data = load_iris(return_X_y=True)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+    opened = []
+    try:
+        while True:
+            opened.append(os.open(os.devnull, os.O_RDONLY))
+    except OSError:
+        pass
+    for _ in range({free}):
+        os.close(opened.pop())
+    try:
+        result = str(len(AutoMLClassifier(**SETTINGS).fit(*data).leaderboard_))
+    except Exception as error:
+        result = f"{{type(error).__name__}}: {{error}}"
+    print(result)
+    """
+    result = run_script(tmp_path, body)[-1]
+    if free > 8:
+        assert result == "2"
+    else:
+        assert result.startswith("InvalidInputError: this process has too many open files")
+        assert "ulimit -n" in result
+
+
 def test_signals_that_the_program_blocks_are_not_blocked_in_its_processes(tmp_path):
     body = """
     import signal
