@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -46,7 +47,8 @@ def run(tmp_path):
     fit = automl("fit", "table.csv", *options, cwd=tmp_path, start_new_session=True)
     wait_for((tmp_path / "run" / "history.jsonl").exists)
     yield tmp_path / "run", fit
-    os.killpg(fit.pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # it has ended
+        os.killpg(fit.pid, signal.SIGKILL)
     fit.communicate()
 
 
@@ -66,13 +68,13 @@ def test_the_page_follows_the_search_until_its_process_is_killed(run, page):
     folder, fit = run
 
     def n_trials():
-        return int(re.search(r"(\d+) trials on", httpx.get(f"{page}/fragment").text)[1])
+        return int(re.search(r"(\d+) trials on", httpx.get(f"{page}/fragment", timeout=60).text)[1])
 
-    assert "The search is running." in httpx.get(page).text
+    assert "The search is running." in httpx.get(page, timeout=60).text
     before = n_trials()
     wait_for(lambda: n_trials() > before)
     os.kill(fit.pid, signal.SIGKILL)
-    wait_for(lambda: "has died without a result" in httpx.get(f"{page}/fragment").text)
+    wait_for(lambda: "has died without a result" in httpx.get(f"{page}/fragment", timeout=60).text)
     ended = automl("watch", folder, "--terminal", stdout=subprocess.PIPE)
     out, _ = ended.communicate(timeout=60)
     assert ended.returncode == 1
@@ -115,7 +117,7 @@ def test_the_terminal_follows_the_search_to_its_end_and_the_page_then_has_the_re
     assert len(lines) > 3
     assert "The run has ended: " in out
     assert fit.wait(60) == 0
-    wait_for(lambda: "Open the full report" in httpx.get(page).text)
+    wait_for(lambda: "Open the full report" in httpx.get(page, timeout=60).text)
     report = httpx.get(f"{page}/report.html", timeout=120)
     assert "sandbox" in report.headers["Content-Security-Policy"]
     assert "What the model does" in report.text
