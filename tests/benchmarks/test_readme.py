@@ -110,11 +110,18 @@ TINY: dict[str, list[TinyForm]] = {
     "Load of a server": [
         TinyForm({"--table": "classes", "--budget": "3", "--clients": "2", "--requests": "20"}, is_slow=True)
     ],
-    "False alarms of the warnings": [TinyForm({"--rows": "60"}, is_slow=True)],
-    "Planted leaks": [
-        TinyForm({"--tables": "classes,numbers", "--trials": "1", "--include": "decision_tree"}, is_slow=True)
+    "False alarms of the warnings": [
+        TinyForm({"--rows": "60", "--trials": "1", "--include": "decision_tree", "--kept": "kept"}, is_slow=True)
     ],
-    "Wrong labels": [TinyForm({"--tables": "classes", "--trials": "1", "--include": "decision_tree"}, is_slow=True)],
+    "Planted leaks": [
+        TinyForm(
+            {"--tables": "classes,numbers", "--trials": "1", "--include": "decision_tree", "--kept": "kept"},
+            is_slow=True,
+        )
+    ],
+    "Wrong labels": [
+        TinyForm({"--tables": "classes", "--trials": "1", "--include": "decision_tree", "--kept": "kept"}, is_slow=True)
+    ],
     "Seconds of the warnings": [TinyForm({"--rows": "300", "--columns": "10", "--repeats": "1"}, is_slow=True)],
     "Networks in a fleet": [TinyForm(FLEET), TinyForm(FLEET, error=NO_GPU)],
     "Networks with torch and with numpy": [TinyForm({"--rows": "1,40", "--repeats": "2"})],
