@@ -63,6 +63,8 @@ class FitTasks:
     def end_trial(self, trial: Trial, history: RunHistory, lead: Callable[[], Ensemble | None]) -> bool:
         """End the task of a trial, and return whether a callback ends the search.
 
+        The context of the task gets the attribute `history`, the results until now with this trial as the last one.
+
         Parameters
         ----------
         lead : callable
@@ -77,6 +79,7 @@ class FitTasks:
             return None if ensemble is None else self.attributes(ensemble, history)
 
         context = self._running.pop(_key(trial))
+        context.history = history
         stop: bool = context.call_on_fit_task_end(
             estimator=self.estimator, reconstruction_attributes=attributes, **self.data
         )

@@ -97,7 +97,17 @@ ORDER = {
 HEAVY = ["torch", "catboost", "xgboost", "lightgbm", "optuna", "openml", "matplotlib", "ray"]
 MAX_LINES = 500
 # Import names that differ from the names of the distributions.
-DISTRIBUTIONS = {"prometheus_client": "prometheus-client", "sklearn": "scikit-learn", "yaml": "pyyaml"}
+DISTRIBUTIONS = {
+    "mlflow": "mlflow-skinny",
+    "prometheus_client": "prometheus-client",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+    "mlflow": "mlflow-skinny",
+    "prometheus_client": "prometheus-client",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
 
 
 def sources():

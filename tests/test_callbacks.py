@@ -88,6 +88,20 @@ def test_a_fitted_estimator_with_callbacks_is_copied_and_saved(watched, tmp_path
     assert not hasattr(load(tmp_path / "model"), "_skl_callbacks")
 
 
+def test_a_callback_saves_the_model_at_the_end_of_the_fit_and_reads_the_history_after_each_trial(tmp_path):
+    class Saving(Record):
+        def on_fit_task_end(self, estimator, context):
+            if context.task_name == "trial":
+                self.events.append(len(context.history))
+            else:
+                estimator.save(tmp_path / "model")
+
+    record = Saving()
+    clf = AutoMLClassifier(**SMALL).set_callbacks(record).fit(X, Y)
+    assert (load(tmp_path / "model").predict(X) == clf.predict(X)).all()
+    assert [event for event in record.events if isinstance(event, int)] == list(range(1, len(clf.history_) + 1))
+
+
 def test_a_true_value_at_the_end_of_a_task_ends_the_search():
     record = Record(last=1)
     clf = AutoMLClassifier(**SMALL).set_callbacks(record).fit(X, Y)

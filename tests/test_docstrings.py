@@ -20,6 +20,7 @@ RETURNED = [
     "automl.comparison.tables.TableComparison",
     "automl.ensemble.estimate.Estimate",
     "automl.explain.explanation.Explanation",
+    "automl.integrations.mlflow.MLflowCallback",
     "automl.refit.report.RefitReport",
     "automl.trials.history.RunHistory",
     "automl.trials.trial.FoldResult",
@@ -50,6 +51,10 @@ IGNORED = {
 }
 EXCEPTIONS = {
     ("automl.execute.base.Executor", "PR01"): "a protocol has no constructor",
+    ("automl.integrations.mlflow.MLflowCallback.setup", "EX01"): "scikit-learn calls the hooks",
+    ("automl.integrations.mlflow.MLflowCallback.on_fit_task_begin", "EX01"): "scikit-learn calls the hooks",
+    ("automl.integrations.mlflow.MLflowCallback.on_fit_task_end", "EX01"): "scikit-learn calls the hooks",
+    ("automl.integrations.mlflow.MLflowCallback.teardown", "EX01"): "scikit-learn calls the hooks",
     ("automl.search.base.Searcher", "PR01"): "a protocol has no constructor",
     ("automl.trials.trial.Status", "PR01"): "nobody calls the constructor of an enumeration",
 }

@@ -27,7 +27,7 @@ FOR_PREDICTION = (
     "stop_reason_",
 )
 # The training rows have a file of their own; callbacks serve during a fit.
-NOT_SAVED = ("_rows", "_skl_callbacks")
+NOT_SAVED = ("_rows", "_skl_callbacks", "_skl_callbacks_to_teardown", "_callback_fit_ctx")
 _PLAIN = (type(None), bool, int, float, str)
 
 

@@ -43,6 +43,8 @@ def names_before(page):
     "page", [pytest.param(page, marks=() if page in FAST else pytest.mark.slow) for page in PYTHON]
 )
 def test_the_blocks_of_python_run_one_after_another(page, tmp_path, monkeypatch, quick_fits):
+    if page == "docs/howto/mlflow.md":  # tests/integrations/test_mlflow.py runs it in an environment with the client
+        pytest.importorskip("mlflow")
     monkeypatch.chdir(tmp_path)
     names = {"__name__": "__main__", **names_before(page)}
     with sklearn.config_context():  # a page may change the configuration
