@@ -30,6 +30,7 @@ _PUBLIC = {
     "_estimate": "estimate_",
     "_guard_curve": "guard_curve_",
     "_row_predictions": "suspect_labels_",
+    "_score_curve": "score_over_time_",
     "_warnings": "warnings_",
 }
 
@@ -72,6 +73,7 @@ class FittedAttributes:
     _frontier: Any = PartOfSearch()
     _row_predictions: Any = PartOfSearch()
     _warnings: Any = PartOfSearch()
+    _score_curve: Any = PartOfSearch()
     history_: Any = PartOfSearch()
     n_splits_: int
     classes_: Array

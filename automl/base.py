@@ -40,6 +40,7 @@ from automl.refit.rows import StoredRows, TrainingRows
 from automl.refit.run import check_refit_arguments, refit
 from automl.report.method import Reporting
 from automl.run import RunResult, RunSettings, run
+from automl.score_over_time import SearchGains
 from automl.search.budget import Budget
 from automl.task.prepare import PreparedTask, TrainingData, prepare
 from automl.task.table_validation import check_table, check_width
@@ -61,6 +62,7 @@ class BaseAutoML(
     Reporting,
     FittedAttributes,
     MemberScores,
+    SearchGains,
     Explanations,
     CallbackSupportMixin,
     BaseEstimator,
@@ -430,6 +432,7 @@ def _attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataW
         "_warnings": list(found),
         "_fold_bags": result.fold_bags,
         "_initial_design": result.initial_design,
+        "_score_curve": result.score_curve,
         "history_": result.history,
         "stop_reason_": result.stop_reason,
         "scorer_": task.metric.scorer,

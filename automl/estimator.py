@@ -89,8 +89,8 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, SuspectLabels, BaseAu
         How each column of the table is read: name, kind, reason, treatment.
     best_pipeline_ : Pipeline
         The pipeline with the largest weight in the ensemble, as a fitted scikit-learn pipeline.
-    estimate_ : Estimate
-        The score to expect on new data, corrected for the search: score, low, high, level.
+    estimate_, score_over_time_ : Estimate, DataFrame
+        The expected score on new data (score, low, high, level), and the one if the search had ended earlier.
     history_ : RunHistory
         All trials in the order in which they ended.
     stop_reason_ : str
@@ -384,8 +384,8 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
         How each column of the table is read: name, kind, reason, treatment.
     best_pipeline_ : Pipeline
         The pipeline with the largest weight in the ensemble, as a fitted scikit-learn pipeline.
-    estimate_ : Estimate
-        The score to expect on new data, corrected for the search: score, low, high, level.
+    estimate_, score_over_time_ : Estimate, DataFrame
+        The expected score on new data (score, low, high, level), and the one if the search had ended earlier.
     history_ : RunHistory
         All trials in the order in which they ended.
     stop_reason_ : str

@@ -24,6 +24,7 @@ from automl.ensemble.cost import typical_cost
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord, collect
 from automl.ensemble.frontier import FrontierRecord, collect_frontier
 from automl.ensemble.loading import ModelLoader
+from automl.ensemble.score_curve import CurveRecord, collect_curve
 from automl.ensemble.selection import Ensemble, FoldBag, out_of_fold, select_members
 from automl.ensemble.slimming import slow_families
 from automl.ensemble.threshold import tune_decision_weights
@@ -107,6 +108,7 @@ class RunResult:
     row_predictions: RowPredictions | None = None  # None after an interrupt
     fold_bags: list[FoldBag] | None = None  # the fold models, where the ensemble holds models of all rows
     initial_design: InitialDesign | None = None  # None while the search goes on
+    score_curve: CurveRecord | None = None  # None also where no two times of the search can be compared
 
 
 def run(task: Task, settings: RunSettings) -> RunResult:
@@ -200,7 +202,10 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         parts = ensemble, history, artifacts, task, settings.random_state, budget
         each = None if interrupted else collect_predictions(*parts)
         session.enter(Phase.ENDED, stop_reason)
-        return RunResult(history, ensemble, record, stop_reason, curve, frontier, each, fold_bags, start.design)
+        scores = None
+        if not interrupted and not in_time_order:
+            scores = collect_curve(history, artifacts, task, settings.ensemble_size, settings.random_state, budget)
+        return RunResult(history, ensemble, record, stop_reason, curve, frontier, each, fold_bags, start.design, scores)
 
 
 def _forecasts(task: Task, settings: RunSettings, executor: Executor) -> tuple[RuntimeModel, Limits]:

@@ -75,6 +75,7 @@ ORDER = {
         "explain",
         "attributes",
         "member_scores",
+        "score_over_time",
         "decision_threshold",
         "notebook",
         "report",

@@ -44,6 +44,7 @@ def slim(
     new._ensemble = smaller_ensemble(record, estimator._ensemble, entry)
     new._frontier = smaller_record(record, entry)
     new._estimate = entry_estimate(entry)
+    new._score_curve = None  # it ends at the larger ensemble
     return new
 
 

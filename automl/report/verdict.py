@@ -7,17 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from automl.errors import InvalidInputError
 from automl.report.data import Interval, SimpleModel, Verdict
 from automl.report.rows import kept_rows
 from automl.report.words import clean, metric_words, rounded
-from automl.task.metrics import Metric, loss_or_nan
+from automl.task.dummy import dummy_score
 from automl.trials.candidates import rank
 from pipelines.component import task_type
-
-Array = NDArray[Any]
 
 # Families that a person could explain, with the kind of model that they are.
 SIMPLE = {
@@ -95,25 +92,6 @@ def _dummy(estimator: Any) -> tuple[float | None, str]:
     if rows is None:
         return None, ""
     return dummy_score(estimator._metric, rows.y, rows.sample_weight)
-
-
-def dummy_score(metric: Metric, y: Array, sample_weight: Array | None) -> tuple[float | None, str]:
-    """Return the score of the best constant prediction, and what it predicts; None where the metric is undefined."""
-    if metric.classes is not None:
-        shares = np.bincount(y, sample_weight, minlength=len(metric.classes))
-        constants = [(shares / shares.sum(), "the share of each class, in each row")]
-    else:
-        constants = [
-            (np.average(y, weights=sample_weight), "the mean of the target, in each row"),
-            (np.median(y), "the median of the target, in each row"),
-        ]
-    scored = []
-    for constant, rule in constants:
-        predictions = np.broadcast_to(constant, (len(y), *np.shape(constant))).copy()
-        loss = loss_or_nan(metric, y, predictions, sample_weight)
-        if np.isfinite(loss):
-            scored.append((-loss, rule))
-    return max(scored) if scored else (None, "")
 
 
 def _simple(board: Sequence[Any], sign: int) -> SimpleModel | None:

@@ -10,6 +10,7 @@ TRUSTED: frozenset[str] = frozenset(
         "automl.ensemble.calibration": "Calibration",
         "automl.ensemble.estimate": "Estimate OutOfFoldRecord",
         "automl.ensemble.frontier": "FrontierRecord",
+        "automl.ensemble.score_curve": "CandidatesAtTime CurvePoint CurveRecord ScoreCurve",
         "automl.ensemble.selection": "Ensemble FoldBag",
         "automl.guard": "Guard",
         "automl.refit.members": "FitFacts",

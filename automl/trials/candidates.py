@@ -50,6 +50,12 @@ def rank(history: RunHistory, *, usable_only: bool = True, most_folds_first: boo
     return sorted(kept, key=lambda e: (len(e.folds) < most, losses[e.configuration]))
 
 
+def enough_folds(task: Task) -> int:
+    """Return the number of first folds whose rows suffice to weigh candidates."""
+    sizes = np.cumsum([len(test) for _, test in task.folds])
+    return int(np.searchsorted(sizes, min(_ENOUGH_ROWS, _ENOUGH_SHARE * sizes[-1]))) + 1
+
+
 def candidate_sets(history: RunHistory, task: Task, widen: int = 1) -> list[tuple[int, list[Evaluation]]]:
     """Return sets of configurations that have all finished the first n folds: pairs (n, configurations, best first).
 

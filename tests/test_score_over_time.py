@@ -1,0 +1,50 @@
+"""`score_over_time_`: the expected score if the search had ended earlier."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes
+
+from automl import AutoMLRegressor, load
+
+X, Y = load_diabetes(return_X_y=True)
+
+
+def _fit(max_trials):
+    return AutoMLRegressor(
+        time_budget=None, max_trials=max_trials, include=["ridge"], n_jobs=1, random_state=0, verbose=0
+    ).fit(X, Y)
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return _fit(8)
+
+
+def test_score_over_time_ends_at_the_estimate_and_grows_in_time(fitted):
+    table = fitted.score_over_time_
+    assert list(table) == ["seconds", "configurations", "score", "error"]
+    assert len(table) >= 2
+    assert table["seconds"].is_monotonic_increasing
+    assert table["configurations"].is_monotonic_increasing
+    assert table["configurations"].iloc[-1] == fitted.history_.n_run
+    assert table["score"].iloc[-1] == fitted.estimate_.score
+    assert table["error"].iloc[-1] == 0
+    assert np.isfinite(table.to_numpy()).all()
+
+
+def test_a_repeated_run_and_saved_models_have_the_same_scores_over_time(fitted, tmp_path):
+    expected = fitted.score_over_time_
+    repeated = _fit(8)
+    for i, model in enumerate((fitted, repeated)):  # the second one is saved before the table is computed
+        model.save(tmp_path / f"{i}")
+        assert load(tmp_path / f"{i}").score_over_time_.equals(expected)
+        with pytest.raises(AttributeError, match="for_prediction=True"):
+            _ = load(tmp_path / f"{i}", for_prediction=True).score_over_time_
+    assert repeated.score_over_time_.equals(expected)
+
+
+def test_one_configuration_and_a_smaller_ensemble_have_no_score_over_time(fitted):
+    for model in (_fit(1), fitted.slim(max_loss=100)):
+        assert not hasattr(model, "score_over_time_")
