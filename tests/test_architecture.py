@@ -104,11 +104,6 @@ DISTRIBUTIONS = {
     "sklearn": "scikit-learn",
     "yaml": "pyyaml",
 }
-    "mlflow": "mlflow-skinny",
-    "prometheus_client": "prometheus-client",
-    "sklearn": "scikit-learn",
-    "yaml": "pyyaml",
-}
 
 
 def sources():
