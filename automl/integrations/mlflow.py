@@ -402,7 +402,7 @@ def safe_names(names: Iterable[str]) -> dict[str, str]:
     reads like a relative path.
 
     >>> safe_names(["model:ridge:alpha", "prices in €", "../x"])
-    {'model:ridge:alpha': 'model.ridge.alpha', 'prices in €': 'prices in _', '../x': '_._x'}
+    {'model:ridge:alpha': 'model.ridge.alpha', 'prices in €': 'prices in _', '../x': '__x'}
     """
     found: dict[str, str] = {}
     used = set()
