@@ -43,11 +43,16 @@ print(sorted(path.name for path in folder.glob("*.csv")))
 
 description = {
     "results": str(folder / "results"),
-    "defaults": {"target": "late", "positive_label": "late", "holdout": 0.25, "n_jobs": 1},
+    "defaults": {"target": "late", "holdout": 0.25, "n_jobs": 1},
     "tables": [{"path": str(folder / "*.csv")}],
     "settings": {
-        "search": {"time_budget": SECONDS},
-        "linear": {"time_budget": SECONDS, "max_trials": 1, "include": ["logistic_regression"]},
+        "search": {"time_budget": SECONDS, "positive_label": "late"},
+        "linear": {
+            "time_budget": SECONDS,
+            "max_trials": 1,
+            "include": ["logistic_regression"],
+            "positive_label": "late",
+        },
     },
 }
 print(yaml.safe_dump(description, sort_keys=False))

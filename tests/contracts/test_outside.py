@@ -22,13 +22,21 @@ from automl.execute.local import LocalExecutor
 from automl.trials.trial import Trial
 from pipelines.component import Component, space_of
 from pipelines.configuration import Configuration
+from pipelines.weights import relative_weights
+
+
+class WeightedRidge(Ridge):
+    """Takes weights without a unit, which would otherwise change the weight of the penalty."""
+
+    def fit(self, X, y, sample_weight=None):
+        return super().fit(X, y, sample_weight=None if sample_weight is None else relative_weights(sample_weight))
 
 
 def make(params, context):
     alpha = params.get("alpha", 1.0)
     if context.traits.is_classification:
         return LogisticRegression(C=1 / alpha, max_iter=1_000)
-    return Ridge(alpha=alpha)
+    return WeightedRidge(alpha=alpha)
 
 
 MODEL = Component(
