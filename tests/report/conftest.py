@@ -1,30 +1,8 @@
-"""A headless Chromium for the tests of pages."""
-
-import importlib
-import os
+"""Pages of files in the Chromium that all tests share."""
 
 import pytest
 
-from tests.report.browser import BROWSER, FLAGS, watch
-
-
-@pytest.fixture(scope="session")
-def browser():
-    """A running Chromium. Without it or its libraries the tests are skipped, but fail if CI=true."""
-    reason = None if BROWSER else "there is no Chromium: apt-get install chromium"
-    for library in ("playwright.sync_api", "axe_playwright_python.sync_playwright"):
-        try:
-            importlib.import_module(library)
-        except ImportError as error:
-            reason = f"{error}: pip install 'cash-automl[browser]'"
-    if reason is not None:
-        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as play:
-        chromium = play.chromium.launch(executable_path=BROWSER, args=FLAGS)
-        yield chromium
-        chromium.close()
+from tests.report.browser import watch
 
 
 @pytest.fixture

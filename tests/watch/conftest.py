@@ -1,4 +1,4 @@
-"""Runs to watch, and the browser of the tests of pages."""
+"""Runs to watch."""
 
 import asyncio
 import shutil
@@ -13,9 +13,7 @@ from automl.trials.run_reader import RunReader
 from automl.watch.app import make_app
 from automl.watch.sources import RunSource
 from tests.factories import FAST
-from tests.report.conftest import browser
 
-__all__ = ["browser"]
 HOST = "127.0.0.1"
 
 
