@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -181,7 +181,13 @@ def import_libraries(family: str) -> None:
 
 
 def evaluate(
-    task: Task, trials: Sequence[Trial], artifacts: Artifacts, n_threads: int, device: str, time_limit: float | None
+    task: Task,
+    trials: Sequence[Trial],
+    artifacts: Artifacts,
+    n_threads: int,
+    device: str,
+    time_limit: float | None,
+    on_fitted: Callable[[], None] = lambda: None,
 ) -> list[TrialResult]:
     """Run a trial or a fleet; an exception becomes a status, and finished folds are kept.
 
@@ -195,6 +201,8 @@ def evaluate(
     time_limit : float or None
         Seconds for all trials together. Iterative models stop early to respect it. No further fold starts if the time
         that is left is shorter than the average fold.
+    on_fitted : callable
+        Called when a training has ended and its predictions begin.
     """
     start, meter = time.perf_counter(), MemoryMeter()
     done: list[dict[int, FoldResult]] = [{} for _ in trials]
@@ -228,6 +236,7 @@ def evaluate(
             except Exception as error:  # noqa: BLE001  becomes the status of the whole group
                 failed.update(dict.fromkeys((cell.trial for cell in group), _failure(error, artifacts.folder)))
                 break
+            on_fitted()
             each = ((time.perf_counter() - began) / len(group), (time.process_time() - busy) / len(group))
             for (number, fold), model in zip(group, models, strict=True):
                 if number in failed:

@@ -21,6 +21,7 @@ from automl.execute.descriptors import descriptor_errors
 from automl.execute.groups import kill_group, kill_survivors
 from automl.execute.machine import fleet_size, resident_memory
 from automl.execute.processes import start_process
+from automl.execute.worker import FITTED
 from automl.execute.worker import main as worker_main
 from automl.trials.trial import Status, Trial, TrialResult
 
@@ -28,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 _POLL = 0.1  # seconds between checks of memory and time limits
 _GRACE = 1.0  # seconds beyond its time limit in which a trial may end by itself
+# Times its time limit: a training is ended, and a trial whose training has ended is not thrown away so soon.
+_LATEST, _LATEST_PREDICTIONS = 1.2, 2.5
 _IMPORT_SECONDS = 120.0  # for the libraries of a model, from a slow disk of a busy machine
 _MAX_FAILED_STARTS = 5  # workers that die in a row before their first trial: then the machine is the cause
 
@@ -39,6 +42,7 @@ class _Job:
     future: Future[list[TrialResult]]
     started: float = 0.0
     importing: bool = True  # whether the worker imports the libraries of the model, for which there is another limit
+    latest: float = _LATEST  # times the time limit, when the job is ended
     peak: float = 0.0  # MiB
 
     def fail(self, status: Status, seconds: float, reason: str) -> None:
@@ -215,6 +219,10 @@ class LocalExecutor:
             if worker.job is not None:
                 worker.job.started, worker.job.importing = time.monotonic(), False
             return
+        if message == FITTED:
+            if worker.job is not None:
+                worker.job.latest = _LATEST_PREDICTIONS
+            return
         job, worker.job = worker.job, None
         assert job is not None
         peak = max(job.peak, worker.memory())
@@ -236,7 +244,7 @@ class LocalExecutor:
         seconds = time.monotonic() - job.started
         if job.importing and seconds > _IMPORT_SECONDS:
             self._replace(worker, Status.TIMEOUT, f"importing its libraries took more than {_IMPORT_SECONDS:.0f} s")
-        elif not job.importing and job.time_limit is not None and seconds > 1.2 * job.time_limit + _GRACE:
+        elif not job.importing and job.time_limit is not None and seconds > job.latest * job.time_limit + _GRACE:
             self._replace(worker, Status.TIMEOUT, f"took more than {job.time_limit:.1f} s")
 
     def _replace(self, worker: _Worker, status: Status, reason: str) -> None:

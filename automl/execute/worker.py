@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import suppress
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -16,9 +17,11 @@ from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.trial import Status, TrialResult
 
+FITTED = "fitted"  # a training has ended, and its predictions begin
+
 
 def main(connection: Connection, folder: str, n_threads: int, device: str, own_scorer: bytes | None = None) -> None:
-    """Answer each message ``(trials, time_limit)`` with a list of `TrialResult`.
+    """Answer each message ``(trials, time_limit)`` with a list of `TrialResult`, after a `FITTED` for each training.
 
     Parameters
     ----------
@@ -46,7 +49,8 @@ def main(connection: Connection, folder: str, n_threads: int, device: str, own_s
                 connection.send([TrialResult(t, Status.CRASH, {}, 0.0, reason=reason, started=False) for t in trials])
                 continue
             connection.send(None)  # the clock of the time limit starts now
-            connection.send(evaluate(task, trials, artifacts, n_threads, device, time_limit))
+            on_fitted = partial(connection.send, FITTED)
+            connection.send(evaluate(task, trials, artifacts, n_threads, device, time_limit, on_fitted))
 
 
 def _end_with_parent(connection: Connection) -> None:

@@ -266,6 +266,8 @@ class Racing:
     ) -> Trial | None:
         """Return a trial on further folds of the first finalist that misses some; None where no finalist does."""
         for e in finalists:
+            if not e.extendable:
+                continue
             running = busy_with.get(e.configuration, set())
             missing = [f for f in range(self._n_folds) if f not in e.folds and f not in running]
             if not missing:

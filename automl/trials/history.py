@@ -10,6 +10,8 @@ import numpy as np
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.configuration import Configuration
 
+_LIMITS = (Status.TIMEOUT, Status.MEMORY)
+
 
 @dataclass
 class Evaluation:
@@ -20,9 +22,14 @@ class Evaluation:
     folds: dict[int, FoldResult] = field(default_factory=dict)
     status: Status = Status.OK
     reason: str = ""  # why the configuration is not usable, in one line
-    usable: bool = True  # False if a trial failed or the models were removed: an ensemble must not choose it
+    usable: bool = True  # False if its models were removed or may be faulty: an ensemble must not choose it
     seconds: float = 0.0  # sum over all trials
     started: bool = False  # True if a trial has run
+
+    @property
+    def extendable(self) -> bool:
+        """Whether further folds are worth a trial: another fold would most likely exceed the same limit."""
+        return self.usable and self.status is Status.OK
 
     @property
     def mean_loss(self) -> float:
@@ -147,7 +154,9 @@ class RunHistory:
             known.started = True
             self.n_run += 1
         if result.status is not Status.OK:
-            known.status, known.reason, known.usable = result.status, result.reason, False
+            known.status, known.reason = result.status, result.reason
+            # A limit says nothing about the models of the folds that have finished before.
+            known.usable &= result.status in _LIMITS and bool(known.folds)
 
     def without(self, families: Collection[str]) -> RunHistory:
         """Return a history without the trials of some model families.

@@ -38,6 +38,11 @@ def _hang(estimator, X, y):
     time.sleep(3600)
 
 
+def _score_slowly(estimator, X, y):
+    time.sleep(3.2)
+    return 1.0
+
+
 def _bloat(estimator, X, y):
     return [np.ones(50_000_000) for _ in range(100)]
 
@@ -81,6 +86,13 @@ def test_the_reason_of_a_failed_trial_is_precise(start, scorer, limits, seconds,
     (result,) = executor.submit([Trial(tree(5))], time_limit=seconds).result(timeout=60)
     assert result.status is status
     assert reason in result.reason
+
+
+@pytest.mark.alone
+def test_a_trial_whose_training_has_ended_is_not_thrown_away_at_its_time_limit(start):
+    executor = start(make_task(scoring=_score_slowly, n_rows=100))
+    (result,) = executor.submit([Trial(tree(5))], time_limit=1.5).result(timeout=60)
+    assert (result.status, list(result.folds)) == (Status.OK, [0])
 
 
 def _take_80_mb(estimator, X, y):

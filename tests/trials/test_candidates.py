@@ -29,9 +29,16 @@ def test_a_failed_configuration_is_ranked_only_if_all_are_asked_for():
 
 
 def test_a_configuration_that_failed_on_a_later_fold_is_not_usable():
-    history = RunHistory([result(FLAT, {0: 0.1}), result(FLAT, {}, Status.TIMEOUT), result(DEEP, {0: 0.2})])
+    history = RunHistory([result(FLAT, {0: 0.1}), result(FLAT, {}, Status.CRASH), result(DEEP, {0: 0.2})])
     assert configurations(rank(history)) == [DEEP]
     assert not history.evaluations[FLAT].usable
+
+
+@pytest.mark.parametrize("limit", [Status.TIMEOUT, Status.MEMORY])
+def test_a_limit_on_a_later_fold_keeps_the_finished_folds_and_starts_no_further_fold(limit):
+    history = RunHistory([result(FLAT, {0: 0.1}), result(FLAT, {}, limit), result(DEEP, {0: 0.2})])
+    assert configurations(rank(history)) == [FLAT, DEEP]
+    assert not history.evaluations[FLAT].extendable
 
 
 def test_a_fold_that_is_easy_for_all_gives_no_advantage():
