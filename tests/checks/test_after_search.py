@@ -147,11 +147,12 @@ def test_refit_with_new_rows_has_warnings_of_these_rows_and_no_suspects(fitted):
 
 
 def test_the_threshold_of_a_class_is_the_mean_probability_of_its_rows():
-    # The rows of class 0 are predicted with little confidence, so that 0.45 is much for class 0.
-    p = np.array([[0.4, 0.6], [0.3, 0.7], [0.45, 0.55], [0.1, 0.9], [0.05, 0.95], [0.4, 0.6]])
-    rows, classes = find_suspects(np.array([0, 0, 1, 1, 1, 1]), p)
-    assert rows.tolist() == [2, 5]
-    assert classes.tolist() == [0, 0]
+    # The rows of class 0 are predicted with little confidence, so that 0.45 is much for class 0, and 0.5 little for 1.
+    of_0, of_1 = [[0.4, 0.3, 0.3], [0.3, 0.4, 0.3]], [[0.1, 0.8, 0.1], [0.1, 0.9, 0.0]]
+    of_2 = [[0.1, 0.1, 0.8], [0.0, 0.1, 0.9], [0.45, 0.5, 0.05]]
+    rows, classes = find_suspects(np.array([0, 0, 1, 1, 2, 2, 2]), np.array([*of_0, *of_1, *of_2]))
+    assert rows.tolist() == [6]
+    assert classes.tolist() == [0]
 
 
 def test_a_label_whose_class_is_as_probable_as_another_is_no_suspect():

@@ -12,9 +12,9 @@ import pandas as pd
 import pytest
 
 from automl import AutoMLRegressor
-from automl.serving import server
 from automl.serving.app import ServedApp, ServerLimits
 from automl.serving.model import ServedModel
+from automl.serving.sockets import listen
 from tests.serving.conftest import as_json, client_of, make_rows
 
 CSV = {"Content-Type": "text/csv"}
@@ -342,7 +342,7 @@ def test_a_model_of_an_array_names_its_columns_x0_and_x1(values):
 
 
 def test_answers_do_not_wait_for_acknowledgments():
-    with server._listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+    with listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
         connection, _ = listener.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
