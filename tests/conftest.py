@@ -24,7 +24,7 @@ settings.register_profile(
 settings.load_profile("suite")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
     """A running Chromium. Without it or its libraries the tests are skipped, but fail if CI=true."""
     reason = None if BROWSER else "there is no Chromium: apt-get install chromium"
@@ -37,6 +37,7 @@ def browser():
         pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
     from playwright.sync_api import sync_playwright
 
+    # It runs an event loop in this thread, so that it must end before the tests of servers.
     with sync_playwright() as play:
         chromium = play.chromium.launch(executable_path=BROWSER, args=FLAGS)
         yield chromium
