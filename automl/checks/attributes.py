@@ -78,8 +78,8 @@ class SuspectLabels:
         >>> X, y = load_iris(return_X_y=True)
         >>> y[3] = 2
         >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], n_jobs=1, verbose=0).fit(X, y)
-        >>> clf.suspect_labels_.iloc[0, :3].tolist()
-        [3, 2, 0]
+        >>> 3 in set(clf.suspect_labels_["row"])
+        True
         """
         check_is_fitted(self, "_ensemble")
         record: RowPredictions | None = self._row_predictions
