@@ -10,6 +10,7 @@ from typing import Any
 
 from automl.ensemble.bootstrap import estimate_score, estimate_score_before
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord
+from automl.ensemble.score_curve import CurveRecord, score_curve
 from automl.search.budget import Budget
 from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
@@ -24,10 +25,10 @@ _SECONDS_AFTER_INTERRUPT = 1.0
 
 
 def estimate_in_budget(estimator: Any, budget: Budget) -> None:
-    """Replace the record of a fitted estimator by its estimate, if the metric is fast.
+    """Replace the record of a fitted estimator by its estimate, if the metric is fast; also that of its score curve.
 
-    Otherwise `estimate_` computes it when it is read. Where the time is short, the estimate takes less effort. Without
-    a time budget, nothing depends on the clock, and the estimate is computed now only if it is shown.
+    Otherwise `estimate_` computes it when it is read. Where the time is short, the estimate takes less effort, and the
+    score curve is computed when it is read. Without a time budget, nothing depends on the clock, and the estimate is computed now only if it is shown.
     """
     record = vars(estimator).get("_estimate")
     if not isinstance(record, OutOfFoldRecord) or record.metric.fast is None:
@@ -40,8 +41,11 @@ def estimate_in_budget(estimator: Any, budget: Budget) -> None:
         return
     if estimator.stop_reason_ == "interrupted":
         seconds = min(seconds, _SECONDS_AFTER_INTERRUPT)
+    deadline = time.monotonic() + seconds
     try:
-        estimator._estimate = estimate_score_before(record, time.monotonic() + seconds)
+        estimator._estimate = estimate_score_before(record, deadline)
+        if isinstance(scores := vars(estimator).get("_score_curve"), CurveRecord):
+            estimator._score_curve = score_curve(scores, deadline) or scores
     except KeyboardInterrupt:  # the estimator is complete
         logger.warning("interrupted: estimate_ is computed when it is read")
 

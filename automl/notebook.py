@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from automl.ensemble.estimate import Estimate
+from automl.score_over_time import further_gain_sentence
 from automl.task.metric_words import MetricWords
 
 # The styles that notebooks have for tables are more specific than a class.
@@ -67,6 +68,8 @@ def summary(estimator: Any) -> dict[str, str]:
     }
     if "history_" in known:
         facts["search"] = f"{_count(len(known['history_'].evaluations), 'configuration')}; {known['stop_reason_']}"
+    if sentence := further_gain_sentence(estimator):
+        facts["longer search"] = sentence
     return facts
 
 

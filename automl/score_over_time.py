@@ -1,14 +1,55 @@
-"""The expected score that a fitted estimator would have if its search had ended earlier."""
+"""The expected score of a fitted estimator if its search had ended earlier, and its gain if it searched longer."""
 
 from __future__ import annotations
 
+import math
+from numbers import Real
 from typing import Any
 
 import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
-from automl.ensemble.score_curve import CurveRecord, score_curve
+from automl.ensemble.estimate import Estimate
+from automl.ensemble.further_gain import FurtherGain, forecast_gain
+from automl.ensemble.score_curve import CurveRecord, ScoreCurve, score_curve
+from automl.errors import InvalidInputError
+from automl.task.metric_words import MetricWords
 from automl.task.own_objects import check_loaded
+
+
+def known_scores_over_time(estimator: Any) -> pd.DataFrame | None:
+    """Return `score_over_time_` of a fitted estimator; None where it has none."""
+    try:
+        table: pd.DataFrame = estimator.score_over_time_
+    except (AttributeError, InvalidInputError):
+        return None
+    return table
+
+
+def further_gain_sentence(estimator: Any, seconds: float = 600.0) -> str:
+    """Say what a longer search would probably gain; empty where that is not known without slow computations."""
+    curve, estimate = (vars(estimator).get(name) for name in ("_score_curve", "_estimate"))
+    if not isinstance(curve, ScoreCurve) or not curve.points or not isinstance(estimate, Estimate):
+        return ""
+    return describe_gain(forecast_gain(curve, seconds), estimate.score, MetricWords.of(estimator._metric.name))
+
+
+def describe_gain(more: FurtherGain, score: float, words: MetricWords) -> str:
+    """Say in a sentence how much a longer search would improve a score.
+
+    Examples
+    --------
+    >>> more = FurtherGain(300.0, gain=0.004, low=0.001, high=0.01)
+    >>> describe_gain(more, -0.25, MetricWords.of("neg_log_loss"))
+    '5 more minutes would probably lower the expected log loss by about 0.004, to 0.246 (80 % interval: 0.001 to 0.01).'
+    """
+    minutes = f"{more.seconds / 60:.3g} more minutes" if more.seconds != 60 else "1 more minute"
+    verb = "lower" if words.is_loss else "raise"
+    ends = f"{more.low:.2g} to {more.high:.2g}"
+    return (
+        f"{minutes} would probably {verb} the expected {words.name} by about {more.gain:.2g}, to "
+        f"{words.text(score + more.gain)} ({more.level:.0%} interval: {ends})."
+    ).replace("%", " %")
 
 
 class SearchGains:
@@ -49,15 +90,59 @@ class SearchGains:
         ['seconds', 'configurations', 'score', 'error']
         """
         estimator: Any = self  # `FittedAttributes` gives it `estimate_`
+        curve = self._known_curve("score_over_time_")
+        last = estimator.estimate_.score
+        rows = [(p.seconds, p.n_configurations, last - p.gain, p.error) for p in curve.points]
+        return pd.DataFrame(rows, columns=["seconds", "configurations", "score", "error"])
+
+    def expected_gain(self, seconds: float = 600.0) -> FurtherGain:
+        """
+        Forecast how much a longer search would improve the score on new data.
+
+        The forecast continues `score_over_time_`. It is a rough figure: the documentation of the benchmarks shows how
+        far such forecasts were from real runs.
+
+        Parameters
+        ----------
+        seconds : float, default=600.0
+            Seconds that the search would take in addition to those of this fit.
+
+        Returns
+        -------
+        FurtherGain
+            Its ``gain`` is the difference of the scores, and at least 0; ``low`` and ``high`` are the ends of its 80 %
+            interval.
+
+        Raises
+        ------
+        AttributeError
+            If the estimator has no `score_over_time_`.
+        InvalidInputError
+            If `seconds` is not a positive number.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=4, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
+        >>> more = reg.expected_gain(seconds=600)
+        >>> more.low <= more.gain <= more.high
+        True
+        """
+        if not (isinstance(seconds, Real) and 0 < seconds < math.inf):
+            raise InvalidInputError(f"seconds must be a positive number, not {seconds!r}")
+        return forecast_gain(self._known_curve("expected_gain"), float(seconds))
+
+    def _known_curve(self, name: str) -> ScoreCurve:
+        """Return the score curve, which is computed at the first call; `name` is the attribute that needs it."""
         check_is_fitted(self, "_ensemble")
         if isinstance(self._score_curve, CurveRecord):
             check_loaded({"scoring": self._score_curve.out_of_fold.metric.scorer})
             self._score_curve = score_curve(self._score_curve)
         if self._score_curve is None or not self._score_curve.points:
             raise AttributeError(
-                "there is no score_over_time_: the search was too short to compare two times, or was interrupted, or "
+                f"there is no {name}: the search was too short to compare two times, or was interrupted, or "
                 "cv orders the rows by time, or the estimator was returned by slim or refit"
             )
-        last = estimator.estimate_.score
-        rows = [(p.seconds, p.n_configurations, last - p.gain, p.error) for p in self._score_curve.points]
-        return pd.DataFrame(rows, columns=["seconds", "configurations", "score", "error"])
+        return self._score_curve

@@ -7,6 +7,9 @@ import pytest
 from sklearn.datasets import load_diabetes
 
 from automl import AutoMLRegressor, load
+from automl.ensemble.further_gain import forecast_gain
+from automl.ensemble.score_curve import CurvePoint, ScoreCurve
+from automl.errors import InvalidInputError
 
 X, Y = load_diabetes(return_X_y=True)
 
@@ -45,6 +48,33 @@ def test_a_repeated_run_and_saved_models_have_the_same_scores_over_time(fitted, 
     assert repeated.score_over_time_.equals(expected)
 
 
+def test_the_expected_gain_grows_with_the_seconds_and_is_kept_by_a_saved_model(fitted, tmp_path):
+    minute, hour = fitted.expected_gain(60), fitted.expected_gain(3600)
+    assert 0 <= minute.gain <= hour.gain
+    for more in (minute, hour):
+        assert more.low <= more.gain <= more.high
+        assert more.low < more.high
+    fitted.save(tmp_path / "model")
+    assert load(tmp_path / "model").expected_gain(60) == minute
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("inf"), float("nan"), "600", None])
+def test_the_seconds_of_the_expected_gain_must_be_positive(fitted, seconds):
+    with pytest.raises(InvalidInputError, match="seconds must be a positive number"):
+        fitted.expected_gain(seconds)
+
+
+def test_the_expected_gain_falls_to_nothing_where_the_second_half_of_the_search_gained_nothing():
+    points = [CurvePoint(30.0, 5, 0.0, 0.01), CurvePoint(60.0, 9, 0.0, 0.0)]
+    assert forecast_gain(ScoreCurve(tuple(points), 0.5, 60.0), 600).gain == 0
+    points[0] = CurvePoint(30.0, 5, -0.02, 0.01)  # an early lucky ensemble
+    assert forecast_gain(ScoreCurve(tuple(points), 0.5, 60.0), 600).gain == 0
+    points[0] = CurvePoint(30.0, 5, 0.02, 0.01)
+    assert 0 < forecast_gain(ScoreCurve(tuple(points), 0.5, 60.0), 60).gain < 0.02
+
+
 def test_one_configuration_and_a_smaller_ensemble_have_no_score_over_time(fitted):
     for model in (_fit(1), fitted.slim(max_loss=100)):
         assert not hasattr(model, "score_over_time_")
+        with pytest.raises(AttributeError, match="there is no expected_gain: the search was too short"):
+            model.expected_gain()

@@ -76,6 +76,8 @@ def leaderboard(
 def render(estimator: Any, board: pd.DataFrame, rows: int, tested: str = "", with_expected: bool = True) -> str:
     """Return the leaderboard as plain text: the expected score, the metric and its direction, and the first rows.
 
+    A sentence about the gain of a longer search is added where it is known.
+
     Parameters
     ----------
     tested : str
@@ -84,10 +86,12 @@ def render(estimator: Any, board: pd.DataFrame, rows: int, tested: str = "", wit
         Whether the first line is the expected score.
     """
     from automl.expected_score import expected_score_line
+    from automl.score_over_time import further_gain_sentence
     from automl.task.metric_words import MetricWords
 
     lines = [
         expected_score_line(estimator) if with_expected else "",
+        further_gain_sentence(estimator),
         tested,
         MetricWords.of(estimator._metric.name).scores_text,
     ]

@@ -87,10 +87,13 @@ class ScoreCurve:
         The first time first; empty where the search was too short or too small to compare times.
     scale : float
         Distance between the score at the end and the score of a constant prediction, on the same rows.
+    search_seconds : float
+        Seconds of the search on the clock, in all sessions.
     """
 
     points: tuple[CurvePoint, ...]
     scale: float
+    search_seconds: float
 
 
 @dataclass(frozen=True)
@@ -99,6 +102,7 @@ class CurveRecord:
 
     out_of_fold: OutOfFoldRecord
     times: tuple[CandidatesAtTime, ...]
+    search_seconds: float  # on the clock, in all sessions
 
     @property
     def metric(self) -> Metric:
@@ -165,7 +169,7 @@ def collect_curve(
         CandidatesAtTime(seconds, n_configurations, tuple(number[e.configuration] for e in candidates))
         for seconds, n_configurations, candidates in found
     )
-    return CurveRecord(record, times)
+    return CurveRecord(record, times, times[-1].seconds if history.repeats else budget.elapsed)
 
 
 def find_candidates(history: RunHistory, task: Task) -> tuple[int, list[tuple[float, int, list[Evaluation]]]]:
@@ -236,14 +240,14 @@ def score_curve(record: CurveRecord, deadline: float = math.inf) -> ScoreCurve |
     table = table[np.isfinite(table).all(axis=1)]
     constant, _ = dummy_score(known.metric, known.y, known.sample_weight)
     if len(table) < _RESAMPLES[0] or constant is None:
-        return ScoreCurve((), 0.0)
+        return ScoreCurve((), 0.0, record.search_seconds)
     gains = table[:, -1:] - table
     errors = _JACKKNIFE * gains.std(axis=0, ddof=1)
     points = tuple(
         CurvePoint(at.seconds, at.n_configurations, float(gain), float(error))
         for at, gain, error in zip(record.times, gains.mean(axis=0), errors, strict=True)
     )
-    return ScoreCurve(points, abs(float(table[:, -1].mean()) - constant))
+    return ScoreCurve(points, abs(float(table[:, -1].mean()) - constant), record.search_seconds)
 
 
 def _seconds(result: TrialResult, history: RunHistory) -> float:

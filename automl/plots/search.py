@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from automl.plots.axes import BLUE, GRAY, ORANGE, clean, metric_label, new_axes, shorten
+from automl.score_over_time import known_scores_over_time
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +23,8 @@ def score_over_time(estimator: Any, ax: Axes | None = None) -> Axes:
 
     The seconds are those of the trials, added up over all workers. The score of a configuration is its mean over its
     finished folds, adjusted for folds that are harder than others. The best of many scores is optimistic; the line
-    with a band is the estimate for new rows, if it is known.
+    with a band is the estimate for new rows, if it is known. The dots that a line connects are this estimate if the
+    search had ended earlier, see ``score_over_time_``.
 
     Parameters
     ----------
@@ -81,6 +83,9 @@ def score_over_time(estimator: Any, ax: Axes | None = None) -> Axes:
                 color=color,
             )
     ax.step(at, np.maximum.accumulate(scores), where="post", color="#1f2937", linewidth=1.8, label="best so far")
+    expected = known_scores_over_time(estimator)
+    if expected is not None:
+        ax.plot(expected["seconds"], expected["score"], "o-", color=ORANGE, linewidth=1.4, markersize=4, zorder=4)
     estimate = vars(estimator).get("_estimate")
     if hasattr(estimate, "low") and np.isfinite(estimate.score):
         ax.axhline(estimate.score, color=ORANGE, linewidth=1.4, label="expected on new rows")

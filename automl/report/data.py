@@ -59,6 +59,15 @@ class SimpleModel:
 
 
 @dataclass(frozen=True)
+class FurtherGainWords:
+    """The expected change of the score by a longer search, as a number with its interval and as a sentence."""
+
+    seconds: float
+    change: Interval
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Verdict:
     """Section 1: what was done, and what the model is worth."""
 
@@ -79,6 +88,7 @@ class Verdict:
     n_configurations: int
     n_failed: int
     stop_reason: str
+    further_gain: FurtherGainWords | None
     warnings: tuple[str, ...]
 
 
@@ -390,12 +400,29 @@ class Line:
 
 
 @dataclass(frozen=True)
+class ExpectedPoint:
+    """The expected score on new rows if the search had ended after some seconds of training."""
+
+    seconds: float
+    score: float
+
+
+@dataclass(frozen=True)
 class SearchSection:
-    """Section 6: what the search has tried; `outcomes` counts the trials by the way in which they ended."""
+    """Section 6: what the search has tried.
+
+    Attributes
+    ----------
+    outcomes : tuple of (str, int)
+        The number of trials by the way in which they ended.
+    expected : tuple of ExpectedPoint
+        Empty where the scores over time are not known.
+    """
 
     note: str
     outcomes: tuple[tuple[str, int], ...]
     trace: tuple[TracePoint, ...]
+    expected: tuple[ExpectedPoint, ...]
     families: tuple[FamilyRow, ...]
     axes: tuple[Axis, ...]
     lines: tuple[Line, ...]

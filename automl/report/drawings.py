@@ -35,7 +35,7 @@ def make_drawings(data: ReportData) -> dict[str, Any]:
     if len(data.ensemble.frontier) > 1:
         drawings["frontier"] = figures.draw_frontier(data.ensemble.frontier, metric)
     if data.search is not None and len(data.search.trace) > 1:
-        drawings["trace"] = figures.draw_trace(data.search.trace, metric)
+        drawings["trace"] = figures.draw_trace(data.search.trace, metric, data.search.expected)
     dependence = () if data.importance is None else data.importance.dependence
     drawings["dependence"] = [
         None if d.kind == "level" else figures.draw_dependence(d, f"dependence-{i}") for i, d in enumerate(dependence)

@@ -10,6 +10,7 @@ from automl.report.data import (
     CalibrationBin,
     Curve,
     Dependence,
+    ExpectedPoint,
     FrontierPoint,
     MemberRow,
     RegressionResult,
@@ -23,8 +24,8 @@ _MAX_TRIALS = 400  # dots of the trace
 _MAX_MEMBERS = 12
 
 
-def draw_trace(trace: Sequence[TracePoint], metric: ReportMetric) -> Drawing:
-    """Draw the best score after each trial, and the scores of single trials."""
+def draw_trace(trace: Sequence[TracePoint], metric: ReportMetric, expected: Sequence[ExpectedPoint] = ()) -> Drawing:
+    """Draw the best score after each trial, the scores of single trials, and the expected score over time."""
     with style():
         figure, axes = new_axes()
         seconds, best = [p.seconds for p in trace], [p.best for p in trace]
@@ -34,7 +35,9 @@ def draw_trace(trace: Sequence[TracePoint], metric: ReportMetric) -> Drawing:
             [p.seconds for p in shown], [p.score for p in shown], "o", color=MUTED, markersize=3, alpha=0.5, mew=0
         )
         axes.plot(seconds, best, drawstyle="steps-post", color=SERIES[0])
-        scores = sorted(p.score for p in trace)
+        ahead = [p.score for p in expected]
+        axes.plot([p.seconds for p in expected], ahead, "o-", color=SERIES[1], markersize=4)
+        scores = sorted([p.score for p in trace] + ahead)
         worst, top = (scores[0], scores[-1]) if metric.sign > 0 else (scores[-1], scores[0])
         # Scores of very bad configurations would press all others together.
         middle = scores[len(scores) // 4] if metric.sign > 0 else scores[-1 - len(scores) // 4]
@@ -48,6 +51,11 @@ def draw_trace(trace: Sequence[TracePoint], metric: ReportMetric) -> Drawing:
         points = [
             (axes, p.seconds, p.score, f"trial {p.trial}, {p.family}: {number(p.score)}; best {number(p.best)}")
             for p in shown
+            if low <= p.score <= high
+        ]
+        points += [
+            (axes, p.seconds, p.score, f"expected on new rows after {number(p.seconds)} s: {number(p.score)}")
+            for p in expected
             if low <= p.score <= high
         ]
         return draw(figure, "trace", points)

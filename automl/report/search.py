@@ -9,8 +9,18 @@ from typing import Any
 
 import numpy as np
 
-from automl.report.data import Axis, Failure, FamilyRow, Line, ReportMetric, SearchSection, TracePoint
+from automl.report.data import (
+    Axis,
+    ExpectedPoint,
+    Failure,
+    FamilyRow,
+    Line,
+    ReportMetric,
+    SearchSection,
+    TracePoint,
+)
 from automl.report.words import all_rounded, clean, metric_words, number, rounded
+from automl.score_over_time import known_scores_over_time
 from automl.trials.candidates import rank
 from automl.trials.history import Evaluation, RunHistory
 from pipelines.catalog import CATALOG
@@ -28,11 +38,26 @@ def make_search_section(estimator: Any) -> SearchSection | None:
     history: RunHistory | None = vars(estimator).get("history_")
     if history is None:
         return None
-    return describe_search(history, metric_words(estimator._metric.name), estimator._ensemble.weights)
+    words = metric_words(estimator._metric.name)
+    return describe_search(history, words, estimator._ensemble.weights, _expected(estimator, words.sign))
+
+
+def _expected(estimator: Any, sign: int) -> tuple[ExpectedPoint, ...]:
+    """Return the expected score over the seconds of training; empty where it is not known."""
+    table = known_scores_over_time(estimator)
+    if table is None:
+        return ()
+    pairs = zip(table["seconds"], table["score"] * sign, strict=True)
+    return tuple(
+        ExpectedPoint(float(f"{at:.4g}"), value) for at, score in pairs if (value := rounded(score)) is not None
+    )
 
 
 def describe_search(
-    history: RunHistory, metric: ReportMetric, weights: Mapping[Configuration, float] = _NO_WEIGHTS
+    history: RunHistory,
+    metric: ReportMetric,
+    weights: Mapping[Configuration, float] = _NO_WEIGHTS,
+    expected: tuple[ExpectedPoint, ...] = (),
 ) -> SearchSection:
     """Return the section about a search, which may still run.
 
@@ -40,6 +65,8 @@ def describe_search(
     ----------
     weights : mapping of Configuration to float
         The weights in the ensemble; empty while the search runs.
+    expected : tuple of ExpectedPoint
+        The expected score over time; empty while the search runs.
     """
     sign = metric.sign
     lines, axes = _parallel(history, sign, weights)
@@ -49,7 +76,7 @@ def describe_search(
         "folds; a configuration that cannot win gets no further folds."
     )
     return SearchSection(
-        note, _outcomes(history), _trace(history, sign), _families(history, sign, weights), axes, lines
+        note, _outcomes(history), _trace(history, sign), expected, _families(history, sign, weights), axes, lines
     )
 
 

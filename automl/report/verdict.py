@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from automl.errors import InvalidInputError
-from automl.report.data import Interval, SimpleModel, Verdict
+from automl.report.data import FurtherGainWords, Interval, ReportMetric, SimpleModel, Verdict
 from automl.report.rows import kept_rows
 from automl.report.words import clean, metric_words, rounded
+from automl.score_over_time import describe_gain
 from automl.task.dummy import dummy_score
+from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
 from pipelines.component import task_type
 
@@ -29,6 +31,7 @@ SIMPLE = {
 }
 _LONGEST_WARNING = 1_000  # characters; a warning holds names of columns
 _FEW_ROWS = 300
+_MORE_SECONDS = 600.0
 _LITTLE = 0.02  # of the gain over a constant prediction: an ensemble that adds less to a simple model is not needed
 
 
@@ -59,6 +62,7 @@ def make_verdict(estimator: Any) -> Verdict:
         n_configurations=0 if history is None else history.n_run,
         n_failed=0 if history is None else sum(not e.usable and e.started for e in history.evaluations.values()),
         stop_reason=clean(getattr(estimator, "stop_reason_", "")),
+        further_gain=_further_gain(estimator, words),
         warnings=(),
     )
     return _with_warnings(verdict, estimator)
@@ -81,6 +85,18 @@ def interval(score: float, low: float, high: float, level: float, sign: int) -> 
         score, low, high = -score, -high, -low
     value = rounded(score)
     return Interval(0.0 if value is None else value, rounded(low), rounded(high), float(level))
+
+
+def _further_gain(estimator: Any, words: ReportMetric) -> FurtherGainWords | None:
+    """Return the expected change of the score by ten more minutes; None where there is no forecast."""
+    try:
+        more, last = estimator.expected_gain(_MORE_SECONDS), estimator.estimate_.score
+    except (AttributeError, InvalidInputError):
+        return None
+    if not np.isfinite(last):
+        return None
+    change = interval(more.gain, more.low, more.high, more.level, words.sign)
+    return FurtherGainWords(more.seconds, change, describe_gain(more, last, MetricWords.of(words.name)))
 
 
 def _dummy(estimator: Any) -> tuple[float | None, str]:

@@ -74,6 +74,18 @@ def test_the_verdict_compares_the_expected_score_with_simple_and_constant_predic
     assert any("'same'" in text for text in verdict.warnings)
 
 
+def test_the_verdict_and_the_search_show_the_gain_of_more_time(classifier, content, html):
+    known, more = content.verdict.further_gain, classifier.expected_gain(600)
+    assert known.seconds == 600
+    assert known.change.value == pytest.approx(more.gain, rel=1e-3)
+    assert known.sentence.startswith("10 more minutes would probably")
+    assert known.sentence in html
+    points = content.search.expected
+    assert [p.seconds for p in points] == pytest.approx(list(classifier.score_over_time_["seconds"]), rel=1e-3)
+    assert points[-1].score == content.verdict.expected.value
+    assert "expected score of the ensemble on new rows" in html
+
+
 def test_a_constant_prediction_of_numbers_has_the_spread_of_the_target(regressor):
     estimator, _ = regressor
     content = collect(estimator)
