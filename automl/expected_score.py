@@ -28,7 +28,8 @@ def estimate_in_budget(estimator: Any, budget: Budget) -> None:
     """Replace the record of a fitted estimator by its estimate, if the metric is fast; also that of its score curve.
 
     Otherwise `estimate_` computes it when it is read. Where the time is short, the estimate takes less effort, and the
-    score curve is computed when it is read. Without a time budget, nothing depends on the clock, and the estimate is computed now only if it is shown.
+    score curve is computed when it is read. Without a time budget, nothing depends on the clock, and both are computed
+    now only if they are shown.
     """
     record = vars(estimator).get("_estimate")
     if not isinstance(record, OutOfFoldRecord) or record.metric.fast is None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from automl.ensemble.score_curve import ScoreCurve
 
 LEVEL = 0.8
-_NEXT = 0.5  # gain of the next doubling of the seconds, as a share of the gain of the last one
+_NEXT = 0.35  # gain of the next doubling of the seconds, as a share of the gain of the last one
 _DECAY = 0.5  # the same for all further doublings
 # The ends of the interval: a multiple of the forecast, and shares of the distance to a constant prediction.
-_HIGHEST, _ABOVE, _BELOW = 2.0, 0.02, 0.003
+_HIGHEST, _ABOVE, _BELOW = 2.0, 0.03, 0.005
 
 
 @dataclass(frozen=True)

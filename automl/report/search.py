@@ -39,15 +39,18 @@ def make_search_section(estimator: Any) -> SearchSection | None:
     if history is None:
         return None
     words = metric_words(estimator._metric.name)
-    return describe_search(history, words, estimator._ensemble.weights, _expected(estimator, words.sign))
+    seconds = sum(result.seconds for result in history.results)
+    return describe_search(history, words, estimator._ensemble.weights, _expected(estimator, words.sign, seconds))
 
 
-def _expected(estimator: Any, sign: int) -> tuple[ExpectedPoint, ...]:
-    """Return the expected score over the seconds of training; empty where it is not known."""
+def _expected(estimator: Any, sign: int, seconds: float) -> tuple[ExpectedPoint, ...]:
+    """Return the expected score over the seconds of training, `seconds` in all; empty where it is not known."""
     table = known_scores_over_time(estimator)
     if table is None:
         return ()
-    pairs = zip(table["seconds"], table["score"] * sign, strict=True)
+    # A repeatable run counts the usual seconds of its trials, and not the measured ones.
+    at = table["seconds"] * (seconds / table["seconds"].iloc[-1])
+    pairs = zip(at, table["score"] * sign, strict=True)
     return tuple(
         ExpectedPoint(float(f"{at:.4g}"), value) for at, score in pairs if (value := rounded(score)) is not None
     )
