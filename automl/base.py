@@ -35,7 +35,8 @@ from automl.explain.methods import Explanations
 from automl.guard import Guard, make_guard
 from automl.member_scores import MemberScores
 from automl.notebook import NotebookView
-from automl.progress import Leader, Progress, count_configurations
+from automl.plurals import plural
+from automl.progress import Leader, Progress
 from automl.refit.rows import StoredRows, TrainingRows
 from automl.refit.run import check_refit_arguments, refit
 from automl.report.method import Reporting
@@ -198,7 +199,7 @@ class BaseAutoML(
             measure_frontier(self, X, self._read, budget.deadline)
             estimate_in_budget(self, budget)
             self._fit_seconds = time.monotonic() - started
-            summary = f"{result.stop_reason}; {count_configurations(result.history.n_run)}"
+            summary = f"{result.stop_reason}; {plural(result.history.n_run, 'configuration')}"
             line = expected_score_line(self)
             progress.close(summary, line)
             record_expected(self.store, line)

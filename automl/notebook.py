@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from automl.ensemble.estimate import Estimate
+from automl.plurals import plural
 from automl.score_over_time import further_gain_sentence
 from automl.task.metric_words import MetricWords
 
@@ -60,14 +61,14 @@ def summary(estimator: Any) -> dict[str, str]:
     n_models = sum(len(bag.models) for bag in ensemble.bags)
     facts = {
         "task": f"{task}, {ensemble.n_classes} classes" if ensemble.n_classes else task,
-        "training table": f"{_count(n_rows, 'row')}, {_count(n_columns, 'column')}",
+        "training table": f"{plural(n_rows, 'row')}, {plural(n_columns, 'column')}",
         "metric": f"{words.name}; {words.direction}",
         "expected score": _expected(known, words),
-        "ensemble": f"{_count(len(ensemble.bags), 'configuration')}, {_count(n_models, 'model')}; the largest weight "
+        "ensemble": f"{plural(len(ensemble.bags), 'configuration')}, {plural(n_models, 'model')}; the largest weight "
         f"has {best.configuration.family} ({best.weight:.2f})",
     }
     if "history_" in known:
-        facts["search"] = f"{_count(len(known['history_'].evaluations), 'configuration')}; {known['stop_reason_']}"
+        facts["search"] = f"{plural(len(known['history_'].evaluations), 'configuration')}; {known['stop_reason_']}"
     if sentence := further_gain_sentence(estimator):
         facts["longer search"] = sentence
     return facts
@@ -89,7 +90,3 @@ def _expected(known: dict[str, Any], words: MetricWords) -> str:
         interval = f"{estimate.level:.0%} interval {words.interval_text(estimate.low, estimate.high)}"
     note = f"; it is {estimate.note}" if estimate.note else ""
     return f"{words.text(estimate.score)} on new rows ({interval}){note}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -22,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from automl.fit_log import attach_handler, detach_handler, in_notebook
+from automl.plurals import plural
 from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
 from automl.trials.history import Evaluation, RunHistory
@@ -197,7 +198,7 @@ class Progress:
         self._view = _make_view()
         if self._view is None:
             limits = [] if self._budget is None else [f"{self._budget:g} s"]
-            limits += [] if self._max_trials is None else [count_configurations(self._max_trials)]
+            limits += [] if self._max_trials is None else [plural(self._max_trials, "configuration")]
             within = f" within {' and '.join(limits)}" if limits else ""
             logger.info("search for the best %s%s; %s", self._words.name, within, self._words.direction)
             return
@@ -337,11 +338,6 @@ class Progress:
         """Return a score with the folds that it is the mean of."""
         folds = f" on {len(best.folds)} of {best.n_folds} folds" if best.n_folds > 1 else ""
         return self._words.text(best.score) + folds
-
-
-def count_configurations(n_configurations: int) -> str:
-    """Return a number of configurations in words."""
-    return "1 configuration" if n_configurations == 1 else f"{n_configurations} configurations"
 
 
 def _make_view() -> _View | None:

@@ -34,6 +34,7 @@ from automl.execute.catalog import make_executor
 from automl.execute.machine import available_cpus, memory_for_fit
 from automl.execute.threads import single_threaded
 from automl.guard import Guard, GuardMonitor
+from automl.plurals import plural
 from automl.refit.members import train_newest_rows
 from automl.refit.rows import TrainingRows
 from automl.search.base import Searcher
@@ -162,7 +163,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         )  # fmt: skip
         racing.resume(history, known)
         if history.results:
-            logger.info("resumed with %d trials", len(history.results))
+            logger.info("resumed with %s", plural(len(history.results), "trial"))
 
         artifacts = Artifacts(folder)
         eviction = ModelEviction(artifacts, task)
@@ -478,4 +479,4 @@ def _why_nothing(history: RunHistory, budget: Budget) -> str:
         )
     worst = sorted(reasons.items(), key=lambda item: -item[1])[:3]
     listed = "; ".join(f"{n} x {reason}" for reason, n in worst)
-    return f"none of {len(history.results)} trials finished: {listed}"
+    return f"none of {plural(len(history.results), 'trial')} finished: {listed}"

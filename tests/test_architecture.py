@@ -56,6 +56,7 @@ ORDER = {
     ],
     "automl": [
         "errors",
+        "plurals",
         "paired_test",
         "task",
         "trials",

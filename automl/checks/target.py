@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.checks.warning import DataWarning, list_names, percent
+from automl.plurals import plural, plural_noun
 from automl.task.task import Task
 
 Array = NDArray[Any]
@@ -73,8 +74,8 @@ def check_rare_classes(task: Task, names: Sequence[str]) -> list[DataWarning]:
     if not len(rare):
         return []
     rare = rare[np.argsort(counts[rare], kind="stable")]
-    listed = list_names([f"{names[int(code)]} ({counts[code]} rows)" for code in rare], _SHOWN, "class")
-    noun = "class" if len(rare) == 1 else "classes"
+    listed = list_names([f"{names[int(code)]} ({plural(counts[code], 'row')})" for code in rare], _SHOWN, "class")
+    noun = plural_noun(len(rare), "class")
     message = (
         f"{noun} {listed} of y {'has' if len(rare) == 1 else 'have'} fewer rows than the {len(task.folds)} "
         "folds: scores say little about these rows; add rows, merge rare classes, or use fewer folds (cv)"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 
+from automl.plurals import plural
+
 SEVERITIES = ("high", "medium", "low")
 _LINES_SHOWN = 3
 
@@ -48,7 +50,7 @@ def log_lines(found: Sequence[DataWarning]) -> list[str]:
     """Return a few lines for the log: the most severe warnings, and the number of the others."""
     lines = [f"warning: {warning.message}" for warning in sort_warnings(found)[:_LINES_SHOWN]]
     if len(found) > _LINES_SHOWN:
-        lines.append(f"and {len(found) - _LINES_SHOWN} more warnings in the attribute warnings_")
+        lines.append(f"and {plural(len(found) - _LINES_SHOWN, 'more warning')} in the attribute warnings_")
     return lines
 
 
@@ -61,8 +63,7 @@ def list_names(names: Sequence[str], shown: int, noun: str) -> str:
     more = len(names) - shown
     if more <= 0:
         return ", ".join(names)
-    plural = noun if more == 1 else f"{noun}es" if noun.endswith("s") else f"{noun}s"
-    return f"{', '.join(names[:shown])} and {more} other {plural}"
+    return f"{', '.join(names[:shown])} and {plural(more, 'other ' + noun)}"
 
 
 def percent(share: float) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from automl.cli.support import write_message
 from automl.errors import InvalidInputError
+from automl.plurals import plural
 from automl.task.files import Chunk, read_chunks
 from pipelines.table.cells import TableError, is_placeholder
 from pipelines.table.raw import column_series
@@ -175,7 +176,7 @@ def show_rows(verbose: int) -> Iterator[Callable[[int], None]]:
         if not verbose or now - shown < (_REDRAW_EVERY if is_terminal else _LINE_EVERY):
             return
         shown = now
-        text = f"{total:,} rows in {now - start:.0f} s"
+        text = f"{plural(total, 'row')} in {now - start:.0f} s"
         if is_terminal:
             sys.stderr.write(f"\r\x1b[Kautoml: {text}")
             sys.stderr.flush()

@@ -31,6 +31,7 @@ from automl.cli.support import (
 )
 from automl.cli.values import load_callbacks, parse_columns, parse_cv, parse_guard, read_configurations
 from automl.errors import InvalidInputError
+from automl.plurals import plural
 from automl.task.target import TaskName, find_label, guess_task, split_target
 
 if TYPE_CHECKING:
@@ -257,7 +258,9 @@ def _make_estimator(
     from automl.estimator import AutoMLClassifier, AutoMLRegressor
 
     kind, why = guess_task(y) if task is TaskName.AUTO else (task, "set by --task")
-    write_message(parameters["verbose"], f"{len(X)} rows, {X.shape[1]} columns; {kind} of '{y.name}' ({why})")
+    write_message(
+        parameters["verbose"], f"{plural(len(X), 'row')}, {plural(X.shape[1], 'column')}; {kind} of '{y.name}' ({why})"
+    )
     if kind is TaskName.CLASSIFICATION:
         return AutoMLClassifier(**parameters, positive_label=find_label(y, positive, "--positive"))
     if positive is not None:

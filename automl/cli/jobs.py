@@ -14,6 +14,7 @@ import typer
 
 from automl.errors import InvalidInputError
 from automl.jobs.duration import in_words
+from automl.plurals import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -167,7 +168,7 @@ def cancel(
         if unknown:
             raise InvalidInputError(f"there is no job '{unknown[0]}'; 'automl jobs results' lists all jobs")
         n_cancelled = queue.cancel(known.name, None if everything else jobs)
-        typer.echo(f"{_plural(n_cancelled)} cancelled")
+        typer.echo(f"{plural(n_cancelled, 'job')} cancelled")
 
 
 @app.command()
@@ -191,15 +192,18 @@ def results(
 def _describe(found: DryRun) -> str:
     """Return the result of a dry run as text."""
     capacity, n_tables = found.capacity, len(found.tables)
-    lines = [f"{_plural(found.n_jobs)} of {'1 table' if n_tables == 1 else f'{n_tables} tables'}"]
+    lines = [f"{plural(found.n_jobs, 'job')} of {plural(n_tables, 'table')}"]
     if found.n_finished:
         lines[0] += f"; {found.n_finished} finished already"
     if found.tables:
         lines.append(_render_tables(found.tables))
-    needs = "1 core" if found.most_cores == 1 else f"{found.most_cores} cores"
     limit = "no limit of memory" if found.most_memory is None else f"at most {found.most_memory:.0f} MiB"
-    lines.append(f"the largest job needs {needs} and has {limit}" if found.n_jobs else "no job can run")
-    lines.append(f"this runner has {capacity.n_jobs} cores and {capacity.memory or 0:.0f} MiB for jobs")
+    lines.append(
+        f"the largest job needs {plural(found.most_cores, 'core')} and has {limit}"
+        if found.n_jobs
+        else "no job can run"
+    )
+    lines.append(f"this runner has {plural(capacity.n_jobs, 'core')} and {capacity.memory or 0:.0f} MiB for jobs")
     n_open = found.n_jobs - found.n_finished
     if n_open > found.n_unknown:
         lines.append(
@@ -207,7 +211,7 @@ def _describe(found: DryRun) -> str:
             f"{in_words(found.wall_seconds)} on this machine, and some seconds for the start of each job"
         )
     if found.n_unknown:
-        lines.append(f"not counted, because nothing says how long they take: {_plural(found.n_unknown)}")
+        lines.append(f"not counted, because nothing says how long they take: {plural(found.n_unknown, 'job')}")
     lines += [f"problem: {problem}" for problem in found.problems] or ["no problems"]
     return "\n".join(lines)
 
@@ -255,11 +259,7 @@ def _end(summary: pd.DataFrame, verbose: int) -> None:
 
 def _counts(summary: pd.DataFrame) -> str:
     counts = summary["state"].value_counts(sort=False)
-    return f"{_plural(len(summary))}: " + ", ".join(f"{n} {state}" for state, n in counts.items())
-
-
-def _plural(n_jobs: int) -> str:
-    return "1 job" if n_jobs == 1 else f"{n_jobs} jobs"
+    return f"{plural(len(summary), 'job')}: " + ", ".join(f"{n} {state}" for state, n in counts.items())
 
 
 def _show(table: pd.DataFrame, columns: list[str]) -> None:

@@ -19,6 +19,7 @@ from automl.cli.support import (
     load_model,
     messages_on_stderr,
 )
+from automl.plurals import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,4 +135,4 @@ def _with_test(estimator: Any, path: Path, target: str | None, options: Any) -> 
     board = estimator.score_members(X, y)
     words = MetricWords.of(estimator._metric.name)
     score = float(estimator.scorer_(estimator, X, y))
-    return board, f"{words.name} of the ensemble on {len(y):,} test rows: {words.text(score)}"
+    return board, f"{words.name} of the ensemble on {plural(len(y), 'test row')}: {words.text(score)}"

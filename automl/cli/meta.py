@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from automl.errors import InvalidInputError
+from automl.plurals import plural
 
 if TYPE_CHECKING:
     from automl.meta.build import BenchmarkTable
@@ -104,7 +105,7 @@ def build(
         def show(table: BenchmarkTable, number: int, done: int) -> None:
             progress.update(bar, advance=1, description=f"round {number}: {table.name}")
             if not console.is_terminal and done:
-                console.print(f"round {number}: {table.name}, {done} results", highlight=False)
+                console.print(f"round {number}: {table.name}, {plural(done, 'result')}", highlight=False)
 
         try:
             with MetaDatabase(file, writable=True) as database:
@@ -145,7 +146,7 @@ def add(
             n = add_run(run, name, database)
     except MetaDatabaseError as error:
         raise InvalidInputError(f"{error}; choose another file with --file") from error
-    typer.echo(f"added {n} configurations of '{name}' to '{path}'")
+    typer.echo(f"added {plural(n, 'configuration')} of '{name}' to '{path}'")
 
 
 @app.command()
@@ -180,7 +181,7 @@ def pull(
 
     def show(number: int, report: PullReport) -> None:
         failure = report.failures.get(number)
-        typer.echo(failure or f"task {number}: {report.n_added} evaluations added so far", err=True)
+        typer.echo(failure or f"task {number}: {plural(report.n_added, 'evaluation')} added so far", err=True)
 
     path = file or user_file()
     try:
@@ -191,8 +192,8 @@ def pull(
     except OpenMLError as error:
         raise InvalidInputError(str(error)) from error
     typer.echo(
-        f"{report.n_listed} runs on {report.n_tasks} tasks: {report.n_mapped} runs have a counterpart in the search"
-        f" space, {report.n_added} new results were added to '{path}'"
+        f"{plural(report.n_listed, 'run')} on {plural(report.n_tasks, 'task')}; with a counterpart in the search space:"
+        f" {report.n_mapped}; added to '{path}': {plural(report.n_added, 'new result')}"
     )
     for reason, n in report.reasons.most_common():
         typer.echo(f"  {n} left out: {reason}")
@@ -260,9 +261,10 @@ def _show(contents: dict[str, object]) -> None:
     from rich.table import Table
 
     console = Console()
+    nouns = {"n_datasets": "data set", "n_configurations": "configuration", "n_evaluations": "evaluation"}
+    sizes = ", ".join(plural(int(str(contents[key])), noun) for key, noun in nouns.items())
     console.print(
-        f"{contents['n_datasets']} data sets, {contents['n_configurations']} configurations, "
-        f"{contents['n_evaluations']} evaluations, {contents['bytes'] / 1e6:.1f} MB",  # type: ignore[operator]
+        f"{sizes}, {contents['bytes'] / 1e6:.1f} MB",  # type: ignore[operator]
         highlight=False,
     )
     table = Table("family", "configurations", "evaluations", "finished")

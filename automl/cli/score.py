@@ -22,6 +22,7 @@ from automl.cli.support import (
     write_message,
 )
 from automl.errors import InvalidInputError
+from automl.plurals import plural
 from automl.task.target import find_label
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def labeled_chunks(
         rows = chunk.first_row + np.flatnonzero(known)
         yield chunk, known, _true_values(labels[known], classes, path, rows), column
     if n_empty:
-        write_message(1, f"note: {n_empty} rows without a value of '{column}' are left out")
+        write_message(1, f"note: left out {plural(n_empty, 'row')} without a value of '{column}'")
     if not n_known:
         raise InvalidInputError(f"'{path}' holds no row with a known label")
 
@@ -236,5 +237,7 @@ def _show(results: list[Scored], expected: Any, n_rows: int) -> None:
         forecast = "" if shown is None else f"{shown['score']:.4g} ({shown['low']:.4g} to {shown['high']:.4g})"
         table.add_row(MetricWords.of(one.name).name, f"{one.score:.4g}", f"{one.low:.4g} to {one.high:.4g}", forecast)
     console = Console()
-    console.print(f"{n_rows:,} rows; the search has optimized the metric with an expected score", highlight=False)
+    console.print(
+        f"{plural(n_rows, 'row')}; the search has optimized the metric with an expected score", highlight=False
+    )
     console.print(table)

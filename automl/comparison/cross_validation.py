@@ -35,6 +35,7 @@ from automl.comparison.folds import compare_folds
 from automl.comparison.plan import Plan, Request, fit_keyword, make_plan
 from automl.errors import FoldFailedWarning, InvalidInputError, NothingFittedError
 from automl.fit_log import attach_handler, detach_handler
+from automl.plurals import plural
 
 logger = logging.getLogger("automl")
 
@@ -293,7 +294,7 @@ def _run_folds(
     """Run the folds that are not yet known, and return the results of all folds."""
     log = _make_log(verbose)
     if fold_store is not None and known:
-        log(f"store '{fold_store.folder}': {len(known)} results are there already")
+        log(f"store '{fold_store.folder}': it holds {plural(len(known), 'result')} already")
     results = dict(known)
     warned: set[str] = set()
     # Folds outside, estimators inside: after an interruption all estimators have about the same number of folds.

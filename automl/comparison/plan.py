@@ -20,6 +20,7 @@ from sklearn.utils.validation import has_fit_parameter
 from automl.arguments import check_arguments
 from automl.errors import InvalidInputError
 from automl.estimator import AutoMLClassifier, AutoMLRegressor
+from automl.plurals import plural
 from automl.task import validation
 from automl.task.metrics import ALIASES, default_scoring, named_scorer
 from automl.task.positive_class import on_positive_class
@@ -245,15 +246,15 @@ def _check_number(n_splits: int, codes: Array, classes: Array | None, groups: Ar
     if groups is not None:
         n_groups = len(np.unique(groups))
         if n_groups < n_splits:
-            raise InvalidInputError(f"outer_cv={n_splits} but there are {n_groups} groups; use fewer folds")
+            raise InvalidInputError(f"outer_cv={n_splits} but the number of groups is {n_groups}; use fewer folds")
     elif classes is not None:
         counts = np.bincount(codes)
         counts[codes[lone_rows(codes)]] = len(codes)  # no fold scores the row of a class with a single row
         rarest = int(counts.argmin())
         if counts[rarest] < n_splits:
             raise InvalidInputError(
-                f"outer_cv={n_splits} but class {classes[rarest]!s} of y has {counts[rarest]} rows; "
+                f"outer_cv={n_splits} but class {classes[rarest]!s} of y has {plural(counts[rarest], 'row')}; "
                 f"use outer_cv={counts[rarest]}, or merge rare classes"
             )
     elif len(codes) < n_splits:
-        raise InvalidInputError(f"outer_cv={n_splits} but X has {len(codes)} rows; use fewer folds")
+        raise InvalidInputError(f"outer_cv={n_splits} but X has {plural(len(codes), 'row')}; use fewer folds")

@@ -25,6 +25,7 @@ from automl.ensemble.prediction import PredictionPlan
 from automl.ensemble.selection import Ensemble, FoldBag, Member
 from automl.ensemble.threshold import tune_decision_weights
 from automl.errors import InvalidInputError
+from automl.plurals import plural
 from automl.task.metrics import Metric, loss_or_nan
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
@@ -288,10 +289,8 @@ def _entry(
     families: Sequence[str],
 ) -> Entry:
     names = [
-        f"{families[i]} ({weights[i]:.2f}, {n_models[i]} models)" if n_models[i] > 1 else
-        f"{families[i]} ({weights[i]:.2f}, 1 model)"
-        for i in np.flatnonzero(weights).tolist()
-    ]  # fmt: skip
+        f"{families[i]} ({weights[i]:.2f}, {plural(n_models[i], 'model')})" for i in np.flatnonzero(weights).tolist()
+    ]
     return Entry(
         weights=weights,
         n_models=n_models,

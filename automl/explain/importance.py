@@ -33,6 +33,7 @@ from automl.explain.parts import (
     predict_quietly,
 )
 from automl.paired_test import correlated_posterior
+from automl.plurals import plural
 from automl.task.metrics import loss_or_nan
 from automl.task.validation import is_number
 
@@ -171,7 +172,7 @@ def _shorten(scored: list[_ScoredPart], columns: Columns, n_repeats: int, deadli
     if share < 1:
         rng = np.random.default_rng(seed)
         scored[:] = [part.reduce(share, rng, seed) for part in scored]
-    logger.info("importance: %d repeats on %d rows", n_repeats, sum(len(p.part.y) for p in scored))
+    logger.info("importance: %s on %d rows", plural(n_repeats, "repeat"), sum(len(p.part.y) for p in scored))
     return n_repeats
 
 
@@ -261,8 +262,8 @@ def _as_table(estimator: Any, gains: Array, scored: list[_ScoredPart], test_shar
     half = np.array([interval(own, test_share) for own in means])
     if missed.any():
         warnings.warn(
-            f"the time was too short for {missed.sum()} of {len(missed)} columns, whose importance is NaN; pass a "
-            "larger number of seconds",
+            f"the time was too short for {missed.sum()} of {plural(len(missed), 'column')}, whose importance is NaN; "
+            "pass a larger number of seconds",
             UserWarning,
             stacklevel=4,
         )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from automl.ensemble.frontier import FrontierRecord
 from automl.errors import InvalidInputError
 from automl.explain.parts import encode_target, out_of_fold_parts, predict_quietly
+from automl.plurals import plural
 from automl.task.validation import check_sample_weight
 
 Array = NDArray[Any]
@@ -53,7 +54,7 @@ def scored_rows(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any
     if X is not None:
         target = encode_target(estimator, y, X)
         weight = check_sample_weight(sample_weight, len(target))
-        return Predicted(target, estimator._predict(X), weight, f"{len(target):,} rows")
+        return Predicted(target, estimator._predict(X), weight, plural(len(target), "row"))
     if y is not None:
         raise InvalidInputError("y is given without X; pass both, or neither for out-of-fold predictions")
     kept = out_of_fold_rows(estimator)
@@ -64,7 +65,7 @@ def scored_rows(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any
     target = np.concatenate([part.y for part in parts])
     weights = [part.sample_weight for part in parts if part.sample_weight is not None]
     weight = np.concatenate(weights) if weights else None
-    return Predicted(target, predictions, weight, f"{len(target):,} rows, out of fold")
+    return Predicted(target, predictions, weight, f"{plural(len(target), 'row')}, out of fold")
 
 
 def out_of_fold_rows(estimator: Any) -> Predicted | None:
@@ -73,5 +74,5 @@ def out_of_fold_rows(estimator: Any) -> Predicted | None:
     if record is None:
         return None
     p = estimator._ensemble.finish(np.tensordot(record.weights, record.predictions.astype(np.float64), 1))
-    source = f"{len(record.y):,} rows, out of fold"
+    source = f"{plural(len(record.y), 'row')}, out of fold"
     return Predicted(record.y, p, record.sample_weight, source, getattr(record, "rows", None))

@@ -12,6 +12,7 @@ from automl.export.code import Script, call_code, indent, list_code, make_pipeli
 from automl.export.columns import Columns, constant, raw_names, read_code
 from automl.export.models import model_code
 from automl.export.steps import step_code
+from automl.plurals import plural
 
 _HEAD = '''"""{title}
 
@@ -170,7 +171,7 @@ def _assemble(
     if estimator.scoring is not None and not isinstance(estimator.scoring, str):
         script.remark(f"the search maximized a scorer of its own; this script prints {scoring}")
     n_columns = sum(column.reader is not None for column in estimator._reader.columns_)
-    title = f"Train {family} ({kind}) on a table of {n_columns} columns."
+    title = f"Train {family} ({kind}) on a table of {plural(n_columns, 'column')}."
     script.imports |= {"import argparse", "import joblib", "import pandas as pd"}
     for module, imported in (("sklearn.metrics", "get_scorer"), ("sklearn.model_selection", "cross_val_score")):
         script.use(module, imported)

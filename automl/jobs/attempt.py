@@ -28,6 +28,7 @@ from automl.expected_score import expected_score_fields
 from automl.jobs.folders import JobFolder, LockedError, lock
 from automl.jobs.job import Job
 from automl.jobs.tables import SplitData, load_object, read_data
+from automl.plurals import plural
 from automl.task.metrics import Metric, make_metric
 from pipelines.component import task_type
 
@@ -138,7 +139,8 @@ def _attempt(assignment: Assignment, interrupt: _Interrupt) -> Outcome:
 
 def _fit(assignment: Assignment, folder: JobFolder, interrupt: _Interrupt) -> Outcome:
     data = read_data(assignment.job.table, assignment.folder)
-    logger.info("%d rows and %d columns for the search", *data.X.shape)
+    n_rows, n_columns = data.X.shape
+    logger.info("%s and %s for the search", plural(n_rows, "row"), plural(n_columns, "column"))
     started = time.time()
     clock = time.monotonic()
     search = folder.search(data.fingerprint)

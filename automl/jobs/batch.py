@@ -17,6 +17,7 @@ from automl.fit_log import attach_handler, detach_handler
 from automl.jobs.folders import LockedError, lock, summarize, write_summary
 from automl.jobs.job import Batch, Resources
 from automl.jobs.spec import read_batch
+from automl.plurals import plural
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -253,5 +254,5 @@ def _warn_oversized(queue: JobQueue, batch: Batch, capacity: Resources) -> None:
 
 def describe(resources: Resources) -> str:
     """Return the cores and the memory in words."""
-    cores = "1 core" if resources.n_jobs == 1 else f"{resources.n_jobs} cores"
+    cores = plural(resources.n_jobs, "core")
     return cores if resources.memory is None else f"{cores} and {resources.memory:.0f} MiB"

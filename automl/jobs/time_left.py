@@ -11,6 +11,7 @@ from automl.execute.machine import available_cpus
 from automl.jobs.duration import PlannedJob, expected_seconds, in_words, total_time, typical_seconds
 from automl.jobs.job import Resources
 from automl.jobs.queue import JobRecord, State
+from automl.plurals import plural
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class TimeLeft:
     n_unknown: int
 
     def __str__(self) -> str:
-        cores = "1 core" if self.cores == 1 else f"{self.cores} cores"
+        cores = plural(self.cores, "core")
         if self.n_unknown == self.n_open:
             text = "time left: unknown"
         elif self.n_running:
@@ -45,8 +46,7 @@ class TimeLeft:
         else:
             text = f"no job runs; 'automl jobs run' needs about {in_words(self.seconds)} on the {cores} of this machine"
         if 0 < self.n_unknown < self.n_open:
-            jobs = "1 job" if self.n_unknown == 1 else f"{self.n_unknown} jobs"
-            text += f", and the time of {jobs} without a known duration"
+            text += f", and the time of {plural(self.n_unknown, 'job')} without a known duration"
         return text
 
 

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from automl.plurals import plural
 from automl.task.metric_words import MetricWords
 
 _MOST_COLUMNS = 50  # rows of the table of columns
@@ -51,22 +52,22 @@ def _description(about: Mapping[str, Any]) -> str:
     ]
     what = "classifier" if about["classes"] is not None else "regressor"
     return (
-        f"A {what} that is the weighted mean of {n_models} fitted pipelines of {len(members)} configurations.\n\n"
-        + _table(["family", "weight", "models"], members)
+        f"A {what} that is the weighted mean of {plural(n_models, 'fitted pipeline')} of "
+        f"{plural(len(members), 'configuration')}.\n\n" + _table(["family", "weight", "models"], members)
     )
 
 
 def _training_data(about: Mapping[str, Any]) -> str:
     columns = about["columns"]
     kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(column["kind"] for column in columns).most_common())
-    text = f"{about['n_training_rows']} rows, {len(columns)} columns: {kinds}."
+    text = f"{plural(about['n_training_rows'], 'row')}, {plural(len(columns), 'column')}: {kinds}."
     text += f" The target is `{_cell(about['target'])}`.\n\n" if about["target"] is not None else "\n\n"
     shown = [
         [column["name"], column["kind"], column["dtype"] or "", column["reason"]] for column in columns[:_MOST_COLUMNS]
     ]
     text += _table(["column", "kind", "dtype", "note"], shown)
     if len(columns) > _MOST_COLUMNS:
-        text += f"\n{len(columns) - _MOST_COLUMNS} more columns are listed in `manifest.json`.\n"
+        text += f"\n`manifest.json` lists {plural(len(columns) - _MOST_COLUMNS, 'more column')}.\n"
     if about["classes"] is not None:
         labels = ", ".join(f"`{_cell(label)}`" for label in about["classes"][:_MOST_CLASSES])
         more = len(about["classes"]) - _MOST_CLASSES

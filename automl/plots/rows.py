@@ -11,6 +11,7 @@ import numpy as np
 from automl.errors import InvalidInputError
 from automl.explain.explanation import Explanation
 from automl.plots.axes import BLUE, GRAY, RED, clean, new_axes, shorten
+from automl.plurals import plural
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,7 +57,9 @@ def waterfall(
     'prediction'
     """
     if not -len(explanation.values) <= row < len(explanation.values):
-        raise InvalidInputError(f"row={row} does not exist; the explanation has {len(explanation.values)} rows")
+        raise InvalidInputError(
+            f"row={row} does not exist; the explanation has {plural(len(explanation.values), 'row')}"
+        )
     code = explanation.code_of(label)
     if label is None and explanation.classes is not None and explanation.positive is None:
         code = (int(explanation.predictions[row].argmax()),)
@@ -68,7 +71,7 @@ def waterfall(
     steps = [(f"{shorten(explanation.data.columns[i], 20)} = {_cell(cells.iloc[i])}", float(values[i])) for i in shown]
     rest = [i for i in order.tolist() if i not in set(shown.tolist())]
     if rest:
-        steps.append((f"{len(rest)} other columns", float(values[rest].sum())))
+        steps.append((plural(len(rest), "other column"), float(values[rest].sum())))
     ax = new_axes(ax, (7.0, 1.5 + 0.36 * len(steps)))
     _draw_steps(ax, steps, base, end)
     name = (

@@ -8,6 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from automl.plots.axes import BLUE, GRAY, ORANGE, clean, metric_label, new_axes, shorten
+from automl.plurals import plural
 from automl.score_over_time import known_scores_over_time
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def score_over_time(estimator: Any, ax: Axes | None = None) -> Axes:
     _limit(ax, scores)
     ax.set(xlabel="seconds of all trials", ylabel=metric_label(estimator._metric.name))
     ax.legend(frameon=False, fontsize="x-small", ncols=2)
-    ax.set_title(f"{len(scores):,} configurations", fontsize="medium")
+    ax.set_title(plural(len(scores), "configuration"), fontsize="medium")
     clean(ax)
     return ax
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from automl.errors import AutoMLError, InvalidInputError
+from automl.plurals import plural
 from automl.refit.rows import KeptRows, get_rows
 from automl.task.validation import table_errors
 from pipelines.table.column_types import KINDS
@@ -48,8 +49,8 @@ def take_columns(reader: TableReader, X: Any, notes: list[str]) -> Any:
     table = X if isinstance(X, pd.DataFrame) or sparse.issparse(X) else to_array(X)
     if table.shape[1] != len(labels):
         raise InvalidInputError(
-            f"the new rows have {table.shape[1]} columns, but the training table had {len(labels)}; pass the same "
-            "columns in the same order"
+            f"the new rows have {plural(table.shape[1], 'column')}, but the training table had {len(labels)}; pass "
+            "the same columns in the same order"
         )
     if reader.named_ and not sparse.issparse(table):
         return pd.DataFrame(table, columns=pd.Index(labels))

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from automl.paired_test import correlated_posterior
+from automl.plurals import plural
 
 SIGNIFICANT = 0.05  # p value below which a difference counts as clear
 
@@ -140,9 +141,9 @@ class RefitReport:
 
     def __str__(self) -> str:
         """Return the verdict, the notes, and what was trained."""
-        n_models = f"{self.n_models} model{'s' if self.n_models != 1 else ''}"
         lines = [self.verdict, *(f"note: {note}" for note in self.notes)]
-        return "\n".join([*lines, f"trained {n_models} on {self.n_rows:,} rows in {self.seconds:.1f} s"])
+        trained = f"trained {plural(self.n_models, 'model')} on {plural(self.n_rows, 'row')} in {self.seconds:.1f} s"
+        return "\n".join([*lines, trained])
 
 
 def _distinct(old: float, new: float) -> tuple[str, str]:

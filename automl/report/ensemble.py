@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.errors import InvalidInputError
+from automl.plurals import plural
 from automl.report.data import EnsembleSection, FrontierPoint, MemberRow
 from automl.report.words import metric_words, number, rounded
 from pipelines.catalog import CATALOG
@@ -48,9 +49,8 @@ def make_ensemble_section(estimator: Any) -> EnsembleSection:
             )
         )
     note = (
-        f"{len(members)} {'member' if len(members) == 1 else 'members'} with "
-        f"{sum(m.n_models for m in members)} fitted models. The prediction is the weighted mean of the members, and "
-        "the prediction of a member is the mean of its models."
+        f"{plural(len(members), 'member')} with {plural(sum(m.n_models for m in members), 'fitted model')}. "
+        "The prediction is the weighted mean of the members, and the prediction of a member is the mean of its models."
     )
     correlation = () if record is None else _correlation(record, order[:_MAX_MEMBERS])
     return EnsembleSection(note, tuple(members), correlation, _frontier(estimator, sign))

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from automl.errors import AutoMLError
 from automl.explain.importance import importance
 from automl.explain.partial_dependence import PartialDependence, partial_dependence
+from automl.plurals import plural
 from automl.report.data import ColumnImportance, Dependence, ImportanceSection
 from automl.report.rows import LabeledTable
 from automl.report.words import clean, number
@@ -79,7 +80,7 @@ def _note(table: pd.DataFrame, n_shown: int) -> str:
     ]
     n_missed = int(table["importance"].isna().sum())
     if n_missed:
-        parts.append(f"The time was too short for {number(n_missed)} columns; importance(seconds=...) takes longer.")
+        parts.append(f"The time was too short for {plural(n_missed, 'column')}; importance(seconds=...) takes longer.")
     if len(table) - n_missed > n_shown:
         parts.append(f"The table shows the first {n_shown} columns.")
     return " ".join(parts)

@@ -9,6 +9,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import AutoMLError
+from automl.plurals import plural
 from automl.report.data import Curve, ReportData, SearchSection
 from automl.report.words import duration, number, percent
 
@@ -150,6 +151,7 @@ def make_environment(escape: bool, package: str = "automl.report") -> Environmen
         "number": number,
         # A line of a page must not end between a number and its unit.
         "percent": (lambda share: percent(share).replace(" ", "\u00a0")) if escape else percent,
+        "plural": plural,
         "point_list": lambda drawing: json.dumps([[p.x, p.y, p.text] for p in drawing], separators=(",", ":")),
         "threshold_place": drawings.threshold_place,
     }

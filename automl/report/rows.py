@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from automl.errors import InvalidInputError
 from automl.explain.predictions import Predicted
+from automl.plurals import plural
 from automl.refit.rows import TrainingRows, get_rows
 from pipelines.table.cells import level_text
 
@@ -41,7 +42,9 @@ def labeled_table(given: Any, argument: str) -> LabeledTable | None:
     except (TypeError, ValueError, AttributeError, IndexError):
         raise InvalidInputError(f"{argument} must be a pair of a table and its target: {argument}=(X, y)") from None
     if n_rows != n_labels:
-        raise InvalidInputError(f"{argument}: the table has {n_rows} rows, but its target has {n_labels} values")
+        raise InvalidInputError(
+            f"{argument}: the table has {plural(n_rows, 'row')}, but its target has {plural(n_labels, 'value')}"
+        )
     return LabeledTable(X, y)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from automl.plurals import plural
 from automl.report.data import (
     Axis,
     ExpectedPoint,
@@ -75,8 +76,8 @@ def describe_search(
     lines, axes = _parallel(history, sign, weights)
     started = [e for e in history.evaluations.values() if e.started]
     note = (
-        f"{len(history.results)} trials on {len(started)} configurations. A trial trains one configuration on some "
-        "folds; a configuration that cannot win gets no further folds."
+        f"{plural(len(history.results), 'trial')} on {plural(len(started), 'configuration')}. A trial trains one "
+        "configuration on some folds; a configuration that cannot win gets no further folds."
     )
     return SearchSection(
         note, _outcomes(history), _trace(history, sign), expected, _families(history, sign, weights), axes, lines

@@ -124,13 +124,11 @@ def _comparison(sources: Sequence[SourceRow]) -> str:
     if not n_first:
         return ""
     if not n_later:
-        return (
-            f"All {number(n_first)} configurations so far belong to this start, so that there are no later ones to "
-            "compare them with."
-        )
+        return "All configurations so far belong to this start, so that there are no later ones to compare them with."
     ours, theirs = (min((r.best_place for r in rows if r.best_place), default=None) for rows in (first, later))
     if ours is None or theirs is None:
         return ""
+    them = "first configuration" if n_first == 1 else f"first {number(n_first)} configurations"
     weight = percent(min(1.0, sum(row.weight for row in first)))
     better = (
         "The best configuration is one of the first ones; the best later one has place"
@@ -138,7 +136,7 @@ def _comparison(sources: Sequence[SourceRow]) -> str:
         else "The search has found a better configuration than the first ones; the best first one has place"
     )
     return (
-        f"{better} {max(ours, theirs)}. The first {number(n_first)} configurations hold {weight} of the weight of the "
-        "ensemble. This is provisional: the later configurations learn from the first ones, so that only a second "
-        'search with initial_configurations="default" can show what another start would have given.'
+        f"{better} {max(ours, theirs)}. The ensemble gives {weight} of its weight to the {them}. This is provisional: "
+        "the later configurations learn from the first ones, so that only a second search with "
+        'initial_configurations="default" can show what another start would have given.'
     )

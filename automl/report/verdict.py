@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from automl.errors import InvalidInputError
+from automl.plurals import plural
 from automl.report.data import FurtherGainWords, Interval, ReportMetric, SimpleModel, Verdict
 from automl.report.rows import kept_rows
 from automl.report.words import clean, metric_words, rounded
@@ -144,13 +145,13 @@ def _with_warnings(verdict: Verdict, estimator: Any) -> Verdict:
                     "easier to explain and faster."
                 )
     if verdict.n_rows < _FEW_ROWS:
-        found.append(f"The table has only {verdict.n_rows} rows: all scores are uncertain.")
+        found.append(f"The table has only {plural(verdict.n_rows, 'row')}: all scores are uncertain.")
     if verdict.stop_reason == "interrupted":
         found.append("The search was interrupted, so that the model is the best one until then.")
     if verdict.n_configurations and verdict.n_failed > 0.3 * verdict.n_configurations:
         found.append(
-            f"{verdict.n_failed} of {verdict.n_configurations} configurations failed; the section about the search "
-            "lists the reasons."
+            f"{verdict.n_failed} of {plural(verdict.n_configurations, 'configuration')} failed; the section about "
+            "the search lists the reasons."
         )
     curve = vars(estimator).get("_guard_curve")
     if curve is not None and len(curve) and bool(curve["parted"].iloc[-1]):

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from email.message import Message
 from typing import Any
 
+from automl.plurals import plural
 from automl.serving.cells import Cells
 from automl.serving.errors import UNREADABLE, CellError, RequestError, quote, refuse_cells
 from automl.serving.model import Predictions, ServedModel
@@ -172,7 +173,7 @@ def _check_count(n_rows: int, max_rows: int) -> None:
     if n_rows == 0:
         raise RequestError(UNREADABLE, "the request has no rows; send at least one row")
     if n_rows > max_rows:
-        raise RequestError(413, f"the request has more than {max_rows} rows; send fewer rows in each request")
+        raise RequestError(413, f"the request has more than {plural(max_rows, 'row')}; send fewer rows in each request")
 
 
 def _read_csv(text: str, model: ServedModel, max_rows: int) -> Cells:

@@ -61,7 +61,7 @@ def serve_model(estimator: Any, host: str, port: int, limits: ServerLimits) -> N
     logger.info("the server has stopped")
     if served.pool.unfinished:
         # Python would wait for a thread that runs beyond its time limit, perhaps forever.
-        logger.warning("%d predictions ran beyond their time limit and are lost", served.pool.unfinished)
+        logger.warning("predictions that ran beyond their time limit and are lost: %d", served.pool.unfinished)
         logging.shutdown()
         sys.stdout.flush()
         os._exit(0)

@@ -19,6 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Self
 import pandas as pd
 
 from automl.errors import InvalidInputError
+from automl.plurals import plural
 from automl.task.text_files import (
     COMPRESSED,
     DEFAULT_OPTIONS,
@@ -416,7 +417,7 @@ def _clear_errors(path: Path, kind: str) -> Iterator[None]:
         text = str(error)
         if wrong:
             expected, line, seen = wrong.groups()
-            text = f"line {line} has {seen} cells where {expected} were expected"
+            text = f"line {line} has {plural(int(seen), 'cell')} where {expected} were expected"
         raise InvalidInputError(
             f"'{path}' cannot be read as {what}: {text}; correct the file, or name the separator with --separator"
         ) from error

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from sklearn.model_selection import GroupKFold, StratifiedGroupKFold, check_cv
 
 from automl.errors import InvalidInputError
+from automl.plurals import plural
 from automl.task.metrics import Metric, arbitrary_predictions, try_metric
 
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]  # training rows, scored rows
@@ -272,8 +273,8 @@ def check_fold(
         crossing = np.intersect1d(groups[train], groups[test])
         if len(crossing):
             raise InvalidInputError(
-                f"{where} has {len(crossing)} groups in both of its parts; pass a splitter that keeps each group "
-                "in one part, such as GroupKFold, or leave out groups"
+                f"{where} has {plural(len(crossing), 'group')} in both of its parts; pass a splitter that keeps each "
+                "group in one part, such as GroupKFold, or leave out groups"
             )
     if is_classification and len(np.unique(y[train])) < 2:
         raise InvalidInputError(f"{where} trains on a single class of y; use fewer folds, or shuffle the rows")

@@ -17,6 +17,7 @@ from sklearn.exceptions import DataConversionWarning
 from sklearn.utils.multiclass import type_of_target
 
 from automl.errors import InvalidInputError, RareClassWarning
+from automl.plurals import plural
 from automl.task.metrics import Metric, arbitrary_predictions, try_metric
 from automl.task.positive_class import positive_code
 from automl.task.splits import lone_rows
@@ -149,7 +150,7 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float6
         raise InvalidInputError("sample_weight must hold numbers; pass one number for each row") from error
     if weight.shape != (n_samples,):
         raise InvalidInputError(
-            f"sample_weight has shape {weight.shape} but X has {n_samples} rows; pass one weight for each row"
+            f"sample_weight has shape {weight.shape} but X has {plural(n_samples, 'row')}; pass one weight for each row"
         )
     if not np.isfinite(weight).all():
         raise InvalidInputError("sample_weight holds missing or infinite values; replace them by finite numbers")
@@ -201,7 +202,7 @@ def warn_of_lone_rows(y: Array, sample_weight: Array | None, classes: Array | No
     ]
     if not names:
         return
-    listed = ", ".join(names[:5]) + (f" and {len(names) - 5} other classes" if len(names) > 5 else "")
+    listed = ", ".join(names[:5]) + (f" and {plural(len(names) - 5, 'other class')}" if len(names) > 5 else "")
     subject = f"class {listed} of y has" if len(names) == 1 else f"each of the classes {listed} of y has"
     warnings.warn(
         f"{subject} a single row, which is used for training only: no score says how well the class is predicted; add "
@@ -218,11 +219,12 @@ def check_groups(groups: Any, n_samples: int) -> NDArray[np.intp] | None:
     values = _flat("groups", groups)
     if len(values) != n_samples:
         raise InvalidInputError(
-            f"groups has {len(values)} values but X has {n_samples} rows; pass one group for each row"
+            f"groups has {plural(len(values), 'value')} but X has {plural(n_samples, 'row')}; "
+            "pass one group for each row"
         )
     codes, _ = pd.factorize(values)
     if (codes < 0).any():
-        raise InvalidInputError(f"groups has {(codes < 0).sum()} missing values; give every row a group")
+        raise InvalidInputError(f"groups has {plural((codes < 0).sum(), 'missing value')}; give every row a group")
     return np.asarray(codes, dtype=np.intp)
 
 
@@ -283,8 +285,8 @@ def _check_length(name: str, values: Array, X: Any) -> None:
     n_rows = X.shape[0] if hasattr(X, "shape") else len(as_array(X))
     if len(values) != n_rows:
         raise InvalidInputError(
-            f"Found input variables with inconsistent numbers of samples: X has {n_rows} rows but {name} has "
-            f"{len(values)} values; pass one value for each row"
+            f"Found input variables with inconsistent numbers of samples: X has {plural(n_rows, 'row')} but {name} has "
+            f"{plural(len(values), 'value')}; pass one value for each row"
         )
 
 
@@ -292,17 +294,17 @@ def _check_present(name: str, values: Array) -> None:
     missing = pd.isna(values)
     if missing.any():
         raise InvalidInputError(
-            f"Input {name} contains NaN: {missing.sum()} of {len(values)} values are missing, the first in row "
-            f"{int(np.argmax(missing))}; drop these rows from X and {name}"
+            f"Input {name} contains NaN: values are missing in {missing.sum()} of {plural(len(values), 'row')}, first "
+            f"in row {int(np.argmax(missing))}; drop these rows from X and {name}"
         )
     if values.dtype.kind == "c":
         raise InvalidInputError(f"Complex data not supported: {name} must hold labels or real numbers")
     if values.dtype.kind == "f" and np.isinf(values).any():
         infinite = np.isinf(values)
         raise InvalidInputError(
-            f"Input {name} contains infinity or a value too large for dtype('float64'). {infinite.sum()} of "
-            f"{len(values)} values are infinite, the first in row {int(np.argmax(infinite))}; drop these rows or "
-            "replace the values"
+            f"Input {name} contains infinity or a value too large for dtype('float64'). Values are infinite in "
+            f"{infinite.sum()} of {plural(len(values), 'row')}, first in row {int(np.argmax(infinite))}; drop these "
+            "rows or replace the values"
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from automl.plurals import plural
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.configuration import Configuration
 
@@ -102,7 +103,9 @@ class RunHistory:
         return len(self.results)
 
     def __repr__(self) -> str:
-        return f"<RunHistory of {len(self.results)} trials on {len(self.evaluations)} configurations>"
+        return (
+            f"<RunHistory of {plural(len(self.results), 'trial')} on {plural(len(self.evaluations), 'configuration')}>"
+        )
 
     def start(self, trial: Trial) -> None:
         """Record that a trial runs, so that its configuration is not suggested again.

@@ -58,7 +58,7 @@ def test_a_second_call_repeats_no_fold_and_a_changed_table_is_refused(here, run)
     (here / "benchmark" / "scores.csv").unlink()
     code, _, err = run("iris.csv", *QUICK)
     assert code == 0
-    assert "6 results are there already" in err
+    assert "it holds 6 results already" in err
     assert (here / "benchmark" / "folds" / "iris" / "folds.jsonl").read_text() == lines
     assert (here / "benchmark" / "scores.csv").read_text() == scores
     pd.read_csv("iris.csv").head(140).to_csv("iris.csv", index=False)
@@ -134,7 +134,7 @@ def test_results_that_cannot_be_written_are_one_error_that_keeps_the_folds(here,
     assert code == 2
     assert err.splitlines()[-1].startswith("automl: 'benchmark/scores.csv' cannot be written: ")
     (here / "benchmark" / "scores.csv").rmdir()
-    assert "6 results are there already" in run("iris.csv", *QUICK)[2]
+    assert "it holds 6 results already" in run("iris.csv", *QUICK)[2]
 
 
 @pytest.mark.parametrize(("name", "classification"), [("wine", True), ("diabetes", False)])

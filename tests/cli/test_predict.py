@@ -244,7 +244,7 @@ def test_the_target_is_the_only_column_that_the_model_does_not_know(places, call
     code, out, err = call("score", folder / "model", path, "--json")
     assert code == 0, err
     assert json.loads(out)["n_rows"] == 85
-    assert "note: 5 rows without a value of 'label' are left out" in err
+    assert "note: left out 5 rows without a value of 'label'" in err
     code, _, err = call("score", folder / "model", folder / "new.csv")
     assert code == 2
     assert "--target: name the column" in err

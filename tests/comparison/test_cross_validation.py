@@ -256,7 +256,7 @@ def test_a_run_without_any_score_ends_with_an_error(seen):
         ({"outer_cv": [(range(100), range(90, 150))]}, "fold 0 scores 10 of its training rows"),
         ({"outer_cv": [(range(140), range(140, 160))]}, "row numbers outside the 150 rows"),
         ({"outer_cv": [(range(100), [])]}, "fold 0"),
-        ({"groups": np.arange(150) % 2}, "outer_cv=3 but there are 2 groups"),
+        ({"groups": np.arange(150) % 2}, "outer_cv=3 but the number of groups is 2"),
         ({"groups": np.arange(150) % 10, "outer_cv": KFold(3)}, "10 groups in both of its parts"),
         ({"groups": np.arange(149)}, "groups has 149 values"),
         ({"estimators": {"knn": KNeighborsClassifier()}, "sample_weight": np.ones(150)}, "'knn' cannot use it"),

@@ -157,7 +157,7 @@ def test_masked_cells_are_missing_and_masked_targets_and_weights_are_refused():
     np.testing.assert_array_equal(reg.predict(masked), AutoMLRegressor(**RIDGE).fit(plain, Y).predict(plain))
     np.testing.assert_array_equal(reg.predict(list(masked)), reg.predict(plain))
     target = np.ma.MaskedArray(Y, mask=hole[:, 0])
-    with pytest.raises(InvalidInputError, match=f"{hole[:, 0].sum()} of {N} values are missing"):
+    with pytest.raises(InvalidInputError, match=f"values are missing in {hole[:, 0].sum()} of {N} rows"):
         reg.fit(X, target)
     with pytest.raises(InvalidInputError, match="sample_weight holds missing"):
         reg.fit(X, Y, sample_weight=np.ma.MaskedArray(np.ones(N), mask=hole[:, 0]))

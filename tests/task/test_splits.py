@@ -101,7 +101,7 @@ def test_the_parts_of_a_pair_may_be_masks():
         ([(range(15), range(15, 21))], "fold 0 holds row numbers outside the 20 rows"),
         ([(range(15), [])], "fold 0 holds no rows to score"),
         ([(np.ones(5, dtype=bool), range(5))], "fold 0 is a mask, but its length is not the 20 rows"),
-        ([(range(9), range(9, 18))], "fold 0 has 1 groups in both of its parts"),
+        ([(range(9), range(9, 18))], "fold 0 has 1 group in both of its parts"),
         (iter(()), "gives no fold"),
     ],
 )

@@ -280,10 +280,13 @@ def test_a_column_vector_is_flattened_with_scikit_learns_warning(y):
             r"y should be a 1d array, got an array of shape \(4, 2\) instead; fit one estimator for each column",
         ),
         (sparse.csr_array([[1], [0], [1], [0]]), r"y is sparse; pass a dense array: y\.toarray\(\)\.ravel\(\)"),
-        ([0, nan, 1, nan], "Input y contains NaN: 2 of 4 values are missing, the first in row 1; drop these rows"),
-        (["a", None, "b", "a"], "Input y contains NaN: 1 of 4 values are missing"),
-        (pd.Series([1, None, 0, 1], dtype="Int64"), "Input y contains NaN: 1 of 4"),
-        ([0, inf, 1, 0], r"Input y contains infinity or a value too large for dtype\('float64'\)\. 1 of 4 .* row 1"),
+        ([0, nan, 1, nan], "Input y contains NaN: values are missing in 2 of 4 rows, first in row 1; drop these rows"),
+        (["a", None, "b", "a"], "Input y contains NaN: values are missing in 1 of 4 rows"),
+        (pd.Series([1, None, 0, 1], dtype="Int64"), "Input y contains NaN: values are missing in 1 of 4 rows"),
+        (
+            [0, inf, 1, 0],
+            r"Input y contains infinity or a value too large for dtype\('float64'\)\. .* in 1 of 4 .* row 1",
+        ),
         (["a"] * 4, "y holds only 1 class, 'a'; at least 2 classes are needed"),
         (np.ones(4), r"y holds only 1 class, 1\.0"),
         (
@@ -318,7 +321,7 @@ def test_bad_classes_are_explained(y, message):
             "y holds durations, but regression needs numbers; pass seconds: .*total",
         ),
         ([1, 2, "x", 3], "regression needs numbers"),
-        ([1, 2, nan, 3], "Input y contains NaN: 1 of 4 values are missing, the first in row 2"),
+        ([1, 2, nan, 3], "Input y contains NaN: values are missing in 1 of 4 rows, first in row 2"),
         ([1, 2, -inf, 3], "Input y contains infinity"),
         (np.array([1, 2, inf, 3], dtype=object), "Input y contains infinity"),
     ],
@@ -369,7 +372,7 @@ def test_groups_become_codes():
     ("groups", "message"),
     [
         (["a", "b"], "groups has 2 values but X has 3 rows"),
-        (["a", None, "b"], "groups has 1 missing values; give every row a group"),
+        (["a", None, "b"], "groups has 1 missing value; give every row a group"),
         (np.ones((3, 2)), "groups should be a 1d array"),
     ],
 )

@@ -256,5 +256,5 @@ def test_the_command_says_how_many_could_be_mapped_and_why_the_rest_could_not(se
     monkeypatch.setattr(openml.config, "_root_cache_directory", path.parent / "cache")
     arguments = ["pull", "--suite", "99", "--server", server.address, "--file", str(path)]
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
-    assert "5 runs on 2 tasks: 3 runs have a counterpart in the search space, 2 new results" in done.output
+    assert "5 runs on 2 tasks; with a counterpart in the search space: 3; added to" in done.output
     assert "1 left out: SVC: kernel has a value that our models cannot have" in done.output
