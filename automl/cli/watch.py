@@ -68,14 +68,15 @@ def watch(
         raise InvalidInputError(
             f"automl watch needs {', '.join(missing)}: pip install 'cash-automl[report,serve]', or add --terminal"
         )
-    with messages_on_stderr(2), _source(place, batch) as source:
+    with messages_on_stderr(2), open_source(place, batch) as source:
         from automl.watch.server import serve_pages
 
         serve_pages(source, f"'{place}'" if "://" not in place else "the queue", host, port, open_browser)
 
 
 @contextmanager
-def _source(place: str, batch: str | None) -> Iterator[RunSource | QueueSource]:
+def open_source(place: str, batch: str | None) -> Iterator[RunSource | QueueSource]:
+    """Open the run or the queue that a page shows."""
     if _is_queue(place):
         from automl.jobs.batch import open_batch
 
@@ -85,10 +86,10 @@ def _source(place: str, batch: str | None) -> Iterator[RunSource | QueueSource]:
             yield QueueSource(queue, known)
     else:
         from automl.trials.run_reader import RunReader
+        from automl.watch.run_view import title_of
         from automl.watch.sources import RunSource
 
-        folder = Path(place)
-        yield RunSource(RunReader(folder), f"Run in {folder.absolute().name}")
+        yield RunSource(RunReader(Path(place)), title_of(Path(place)))
 
 
 def _is_queue(place: str) -> bool:

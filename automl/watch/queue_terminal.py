@@ -12,6 +12,7 @@ from rich.text import Text
 
 from automl.jobs.job import Batch
 from automl.jobs.queue import JobQueue
+from automl.plurals import plural
 from automl.report.words import clean, duration, number
 from automl.watch.queue_view import QueueView, view_queue
 from automl.watch.terminal import BAR, COLORS, show
@@ -32,7 +33,8 @@ def show_queue(queue: JobQueue, batch: Batch) -> None:
 def queue_line(view: QueueView) -> str:
     """Return the state of a queue in one line, which changes only with the states of the jobs."""
     counts = ", ".join(f"{n} {state}" for state, n in view.counts)
-    return f"{view.n_done} of {view.n_jobs} jobs have ended: {counts}"
+    has = "has" if view.n_jobs == 1 else "have"
+    return f"{view.n_done} of {plural(view.n_jobs, 'job')} {has} ended: {counts}"
 
 
 def draw_queue(view: QueueView) -> RenderableType:
@@ -41,7 +43,7 @@ def draw_queue(view: QueueView) -> RenderableType:
     head.add_row(
         Text(f"Batch {view.title}", style="bold"),
         ProgressBar(total=1.0, completed=view.share, width=BAR),
-        Text(f"{view.n_done} of {view.n_jobs} jobs"),
+        Text(f"{view.n_done} of {plural(view.n_jobs, 'job')}"),
     )
     counts = Text()
     for state, n in view.counts:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 
+from automl.plurals import plural
 from automl.report.data import ReportMetric, SearchSection
 from automl.report.search import describe_search
 from automl.report.words import clean, metric_words, number, rounded
@@ -99,6 +101,16 @@ class RunView:
         return self.spent if self.clock is None else time.time() - self.clock
 
 
+def title_of(folder: Path) -> str:
+    """Return the title of a run: the name of its folder, after the name of the folder around it.
+
+    >>> title_of(Path("/data/churn/run")), title_of(Path("/run"))
+    ('Run directory churn/run', 'Run directory run')
+    """
+    parts = [part.name for part in (folder.absolute().parent, folder.absolute()) if part.name]
+    return f"Run directory {'/'.join(parts)}"
+
+
 def view_run(reader: RunReader, title: str, state: RunState | None = None) -> RunView:
     """Return the view of a run.
 
@@ -184,7 +196,7 @@ def _facts(session: Session | None, metric: ReportMetric) -> tuple[tuple[str, st
     if session.n_classes:
         task = f"choose one of {session.n_classes} classes"
     facts.insert(0, ("Task", task))
-    facts.append(("Table", f"{number(session.n_rows)} rows, {number(session.n_features)} features"))
+    facts.append(("Table", f"{plural(session.n_rows, 'row')}, {plural(session.n_features, 'feature')}"))
     facts.append(("Folds", number(session.n_folds)))
     return tuple(facts)
 

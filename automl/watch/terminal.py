@@ -14,9 +14,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from automl.plurals import plural
 from automl.report.words import duration, number
 from automl.trials.run_reader import RunReader
-from automl.watch.run_view import DIED, FAILED, UNKNOWN, RunView, view_run
+from automl.watch.run_view import DIED, FAILED, UNKNOWN, RunView, title_of, view_run
 
 _EVERY = 2.0  # seconds between two looks
 _TICK = 0.5  # seconds between two drawings of the times
@@ -40,7 +41,7 @@ def show_run(folder: Path) -> bool:
         If the folder holds no run.
     """
     reader = RunReader(folder)
-    title = f"Run in {folder.absolute().name}"
+    title = title_of(folder)
 
     def look() -> RunView:
         reader.update()
@@ -80,7 +81,7 @@ def show(
 
 def run_line(view: RunView) -> str:
     """Return the state of a run in one line, which changes only with the trials and the state."""
-    parts = [view.state.name, f"{view.n_trials} trials", f"{view.n_configurations} configurations"]
+    parts = [view.state.name, plural(view.n_trials, "trial"), plural(view.n_configurations, "configuration")]
     if view.n_failed:
         parts.append(f"{view.n_failed} failed")
     if view.best is not None:
@@ -100,9 +101,11 @@ def draw_run(view: RunView) -> RenderableType:
         parts.append(Text(view.expected, style="bold"))
     times = Table.grid(padding=(0, 2))
     spent = duration(view.seconds) + (f" of {duration(view.budget)}" if view.budget else "")
-    trials = f"{view.n_trials} trials, {view.n_configurations} configurations"
+    trials = f"{plural(view.n_trials, 'trial')}, {plural(view.n_configurations, 'configuration')}"
     if view.max_trials:
-        trials += f" of {view.max_trials}"
+        trials = (
+            f"{plural(view.n_trials, 'trial')}, {view.n_configurations} of {plural(view.max_trials, 'configuration')}"
+        )
     if view.n_failed:
         trials += f" ({view.n_failed} failed)"
     cells: list[RenderableType] = [Text(spent), Text(trials)]

@@ -5,12 +5,14 @@ import sqlite3
 
 import pytest
 
+from automl.cli.watch import open_source
 from automl.errors import InvalidInputError
 from automl.jobs.batch import open_batch
 from automl.trials.run_reader import RunReader
 from automl.trials.session import FILE
 from automl.watch.run_view import view_run
-from tests.watch.conftest import watch_run
+from automl.watch.terminal import run_line
+from tests.watch.conftest import client_of, watch_run
 
 
 def edit_session(folder, **values):
@@ -27,6 +29,24 @@ def test_the_page_of_a_search_says_that_it_runs_and_how_far_it_is(finished):
     assert "The search is running." in page
     assert "2 trials on" in page
     assert 'http-equiv="refresh"' in page
+
+
+def test_the_page_of_one_trial_names_it_in_the_singular_and_has_no_words_about_a_missing_figure(folder):
+    first = (folder / "history.jsonl").read_text().splitlines()[0]
+    (folder / "history.jsonl").write_text(first + "\n")
+    edit_session(folder, n_rows=1, n_features=1)
+    page = watch_run(folder).get("/").text
+    assert "1 trial on 1 configuration." in page
+    assert "1 row, 1 feature<" in page
+    assert "the line is the mean score" not in page
+    assert "blue line" not in page
+    assert run_line(view_run(RunReader(folder), "Run")).startswith("ended, 1 trial, 1 configuration, best ")
+
+
+def test_the_title_of_a_page_names_the_run_directory(folder):
+    with open_source(str(folder), None) as source:
+        page = client_of(source).get("/").text
+    assert f"<title>Run directory {folder.parent.name}/run</title>" in page
 
 
 def test_the_page_of_a_finished_run_says_why_it_ended_and_what_to_expect(finished):
