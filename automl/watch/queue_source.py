@@ -80,7 +80,7 @@ class QueueSource(Source):
                 def find(reader: RunReader) -> RunState:
                     return _state_of_job(self.record(name), reader)
 
-                known = place, RunSource(reader, name, find, log, folder.final / "report.html")
+                known = place, RunSource(reader, f"Job {name}", find, log, folder.final / "report.html")
                 self._runs[name] = known
             return known[1]
 

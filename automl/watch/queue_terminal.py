@@ -41,7 +41,7 @@ def draw_queue(view: QueueView) -> RenderableType:
     """Return the view of a queue."""
     head = Table.grid(padding=(0, 2))
     head.add_row(
-        Text(f"Batch {view.title}", style="bold"),
+        Text(view.title, style="bold"),
         ProgressBar(total=1.0, completed=view.share, width=BAR),
         Text(f"{view.n_done} of {plural(view.n_jobs, 'job')}"),
     )

@@ -84,7 +84,7 @@ def view_queue(records: Sequence[JobRecord], batch: str, results: Path) -> Queue
     open_ = counts[State.QUEUED] + counts[State.RUNNING]
     known = left.n_running > 0 and left.n_unknown < left.n_open
     return QueueView(
-        title=clean(batch),
+        title=f"Batch {clean(batch)}",
         counts=tuple(sorted(counts.items(), key=lambda item: _ORDER.get(item[0], len(_ORDER)))),
         n_jobs=len(rows),
         n_done=len(rows) - open_,

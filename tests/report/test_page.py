@@ -6,7 +6,7 @@ import pytest
 
 from automl import AutoMLClassifier, AutoMLRegressor
 from tests.factories import FAST
-from tests.report.browser import violations
+from tests.report.browser import overflow, violations
 from tests.report.pages import HOSTILE, people
 
 pytestmark = pytest.mark.slow
@@ -70,15 +70,7 @@ def open_page(open_file, reports):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", ["binary", "multiclass", "regression", "hostile"])
 def test_nothing_overflows(open_page, name, width, scheme):
-    page = open_page(name, width, scheme)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    outside = page.evaluate(
-        """() => [...document.querySelectorAll('main *')].filter(e => {
-            const box = e.getBoundingClientRect();
-            return box.right > innerWidth + 1 && !e.closest('.scroll') && box.width > 0;
-        }).map(e => e.outerHTML.slice(0, 100))"""
-    )
-    assert outside == []
+    assert overflow(open_page(name, width, scheme)) == []
 
 
 @pytest.mark.parametrize("width", [400, 1280])

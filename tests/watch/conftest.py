@@ -1,15 +1,21 @@
 """Runs to watch."""
 
 import asyncio
+import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Thread
 
 import httpx
 import pytest
+import uvicorn
 from sklearn.datasets import load_breast_cancer
 
 from automl import AutoMLClassifier
+from automl.serving.sockets import address_of, listen
 from automl.trials.run_reader import RunReader
+from automl.trials.session import FILE
 from automl.watch.app import make_app
 from automl.watch.sources import RunSource
 from tests.factories import FAST
@@ -44,6 +50,12 @@ def watch_run(folder):
     return client_of(RunSource(RunReader(folder), "Run"))
 
 
+def edit_session(folder, **values):
+    """Change what the run directory says about its session."""
+    path = folder / FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory):
     """The folder of a finished run, and the page after its second trial."""
@@ -63,3 +75,16 @@ def folder(finished, tmp_path):
     """A copy of the folder of a finished run."""
     shutil.copytree(finished[0], tmp_path / "run")
     return tmp_path / "run"
+
+
+@contextmanager
+def served(source):
+    """The address of the pages of a source, which a thread serves."""
+    listener = listen(HOST, 0)
+    server = uvicorn.Server(uvicorn.Config(make_app(source, HOST), log_config=None))
+    thread = Thread(target=server.run, args=([listener],))
+    thread.start()
+    yield address_of(listener)
+    server.should_exit = True
+    thread.join()
+    listener.close()

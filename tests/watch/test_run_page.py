@@ -9,15 +9,9 @@ from automl.cli.watch import open_source
 from automl.errors import InvalidInputError
 from automl.jobs.batch import open_batch
 from automl.trials.run_reader import RunReader
-from automl.trials.session import FILE
 from automl.watch.run_view import view_run
 from automl.watch.terminal import run_line
-from tests.watch.conftest import client_of, watch_run
-
-
-def edit_session(folder, **values):
-    path = folder / FILE
-    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+from tests.watch.conftest import client_of, edit_session, watch_run
 
 
 def last_line(folder):
