@@ -31,6 +31,7 @@ Array = NDArray[Any]
 
 COLUMNS = ["name", "kind", "importance", "std", "n_configurations"]
 FEWEST = 10  # configurations, below which a forest says nothing
+LEAST_SHARE = 0.001  # of the variance; figures and reports leave out smaller shares
 _CUT = 5.0  # distances between the best loss and the median, above the median
 _N_TREES = 32
 _N_SAMPLED = 4_000  # configurations over which the total variance is taken
@@ -53,6 +54,15 @@ def hyperparameter_importance(estimator: Any, random_state: int | None = 0) -> p
     X = vectors.encode([o.configuration for o in observations])
     forest = Forest.fit(impute_inactive(X), _losses(observations), _N_TREES, seed)
     return _Anova(vectors, forest, seed).table(X)
+
+
+def setting_label(name: str, kind: str) -> str:
+    """Return the name of a setting as people read it.
+
+    >>> setting_label("model:lightgbm:num_leaves", "hyperparameter"), setting_label("model", "step")
+    ('lightgbm: num_leaves', 'model')
+    """
+    return (name.removeprefix("model:") if kind == "hyperparameter" else name).replace(":", ": ")
 
 
 def search_space(estimator: Any, seed: int) -> ConfigurationSpace:

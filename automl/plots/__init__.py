@@ -10,11 +10,12 @@ from automl.plots.classes import calibration, confusion_matrix, precision_recall
 from automl.plots.columns import importance, partial_dependence
 from automl.plots.numbers import residuals
 from automl.plots.rows import waterfall
-from automl.plots.search import score_against_latency, score_over_time
+from automl.plots.search import hyperparameter_importance, score_against_latency, score_over_time
 
 __all__ = [
     "calibration",
     "confusion_matrix",
+    "hyperparameter_importance",
     "importance",
     "partial_dependence",
     "precision_recall",

@@ -1,12 +1,14 @@
-"""Figures of the search: scores over time, and the scores and times of smaller ensembles."""
+"""Figures of the search: scores over time, scores and times of smaller ensembles, importance of hyperparameters."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
+from automl.explain.hyperparameters import LEAST_SHARE, setting_label
 from automl.plots.axes import BLUE, GRAY, ORANGE, clean, metric_label, new_axes, shorten
 from automl.plurals import plural
 from automl.score_over_time import known_scores_over_time
@@ -171,3 +173,77 @@ def _members(members: str) -> str:
     names = [part.split(" (")[0] for part in members.split("), ")]
     distinct = list(dict.fromkeys(names))
     return shorten(", ".join(distinct[:2]) + (f" + {len(distinct) - 2}" if len(distinct) > 2 else ""), 40)
+
+
+def hyperparameter_importance(
+    estimator: Any, table: pd.DataFrame | None = None, max_settings: int = 15, ax: Axes | None = None
+) -> Axes:
+    """
+    Draw which steps, choices and hyperparameters explain the differences between the scores of configurations.
+
+    A bar is the share of the variance of the scores over the search space that a setting explains by itself
+    (functional ANOVA). A step counts with all its hyperparameters. The thin lines are one standard deviation over the
+    trees of the forest that has learned the scores. Shares below 0.1 % are left out.
+
+    Parameters
+    ----------
+    estimator : AutoMLClassifier or AutoMLRegressor
+        A fitted estimator.
+    table : DataFrame, optional
+        A result of ``estimator.hyperparameter_importance()``; by default it is computed.
+    max_settings : int, default=15
+        Largest number of choices and hyperparameters in the figure; all steps are shown.
+    ax : matplotlib.axes.Axes, optional
+        Axes to draw into; by default those of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        The axes.
+
+    Raises
+    ------
+    AttributeError
+        If the model was loaded for prediction only and `table` is missing.
+    AutoMLError
+        If the search has fewer than 10 configurations with a score and `table` is missing.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from automl import AutoMLRegressor, plots
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> reg = AutoMLRegressor(time_budget=None, max_trials=10, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
+    >>> plots.hyperparameter_importance(reg).get_xlabel()
+    'share of the differences between scores'
+    """
+    check_is_fitted(estimator)
+    table = estimator.hyperparameter_importance() if table is None else table
+    table = table[table["importance"] >= LEAST_SHARE]
+    steps, settings = table[table["kind"] == "step"], table[table["kind"] != "step"].head(max_settings)
+    groups = [(steps, ORANGE, "steps with all hyperparameters"), (settings, BLUE, "choices and hyperparameters")]
+    ax = new_axes(ax, (6.8, 1.6 + 0.28 * max(3, len(steps) + len(settings))))
+    names, places, first = [], [], 0.0
+    for part, color, label in groups:
+        at = first + np.arange(len(part))
+        shares = part["importance"].to_numpy(dtype=float)
+        errors = np.stack([np.minimum(part["std"], shares), part["std"]])
+        ax.barh(at, shares, color=color, height=0.62, label=label)
+        ax.errorbar(shares, at, xerr=errors, fmt="none", ecolor="#1f2937", elinewidth=1, capsize=2)
+        for name, kind in zip(part["name"], part["kind"], strict=True):
+            names.append(shorten(setting_label(name, kind), 40) + (" (choice)" if kind == "choice" else ""))
+        places += at.tolist()
+        first = len(part) + 0.5  # a gap between the groups
+    ax.set_yticks(places, names, fontsize="small")
+    ax.invert_yaxis()
+    ax.xaxis.set_major_formatter(lambda share, _: f"{100 * share:g} %")
+    ax.set_xlim(left=0)
+    ax.set_xlabel("share of the differences between scores")
+    if len(table):
+        ax.legend(frameon=False, fontsize="small", loc="lower right")
+        n = int(table["n_configurations"].max())
+        ax.set_title(f"Importance of steps and hyperparameters ({plural(n, 'configuration')})", fontsize="medium")
+    else:
+        ax.set_title("All configurations have nearly the same score", fontsize="medium")
+    clean(ax, "x")
+    return ax

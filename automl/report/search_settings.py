@@ -7,12 +7,11 @@ from typing import Any
 import pandas as pd
 
 from automl.errors import AutoMLError
-from automl.explain.hyperparameters import hyperparameter_importance
+from automl.explain.hyperparameters import LEAST_SHARE, hyperparameter_importance, setting_label
 from automl.report.search_data import SettingImportance, SettingsPart
 from automl.report.words import clean
 
 _MAX_SETTINGS = 15
-_LEAST = 0.001  # share of the variance; the page would show less as "< 0.1 %"
 _FEW = 50  # configurations, below which the note says that the shares are rough
 
 
@@ -24,7 +23,7 @@ def make_settings_part(estimator: Any) -> SettingsPart | None:
         table = hyperparameter_importance(estimator)
     except AutoMLError as error:
         return SettingsPart(f"It is not known here: {clean(str(error).split('; ')[0])}.")
-    rows = [_row(entry) for entry in table.to_dict("records") if entry["importance"] >= _LEAST]
+    rows = [_row(entry) for entry in table.to_dict("records") if entry["importance"] >= LEAST_SHARE]
     steps = tuple(row for row in rows if row.kind == "step")
     settings = tuple(row for row in rows if row.kind != "step")[:_MAX_SETTINGS]
     if not rows:
@@ -33,9 +32,9 @@ def make_settings_part(estimator: Any) -> SettingsPart | None:
 
 
 def _row(entry: dict[Any, Any]) -> SettingImportance:
-    name = str(entry["name"]).removeprefix("model:") if entry["kind"] == "hyperparameter" else str(entry["name"])
+    name = setting_label(str(entry["name"]), entry["kind"])
     importance, std = (float(f"{entry[key]:.4g}") for key in ("importance", "std"))
-    return SettingImportance(name.replace(":", ": "), entry["kind"], importance, std, int(entry["n_configurations"]))
+    return SettingImportance(name, entry["kind"], importance, std, int(entry["n_configurations"]))
 
 
 def _note(table: pd.DataFrame) -> str:

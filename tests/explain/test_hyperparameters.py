@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import matplotlib as mpl
+
+mpl.use("Agg")
+
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from automl import AutoMLClassifier
+from automl import AutoMLClassifier, plots
 from automl.errors import AutoMLError
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
@@ -54,6 +59,21 @@ def test_the_hyperparameter_that_makes_the_difference_comes_first(clf):
     assert single["importance"].iloc[1] < 0.2
     steps = table[table["kind"] == "step"]
     assert steps["name"].iloc[0] == "scaling"
+
+
+def test_the_figure_shows_steps_first_and_the_names_of_families_with_their_hyperparameters(clf):
+    table = clf.hyperparameter_importance()
+    ax = plots.hyperparameter_importance(clf, max_settings=3)
+    shown = table[table["importance"] >= 0.001]
+    steps, settings = shown[shown["kind"] == "step"], shown[shown["kind"] != "step"].head(3)
+    assert [bar.get_width() for bar in ax.patches] == [*steps["importance"], *settings["importance"]]
+    labels = [text.get_text() for text in ax.get_yticklabels()]
+    assert labels[: len(steps)] == list(steps["name"])
+    assert all(
+        (" (choice)" in label) == (kind == "choice") for label, kind in zip(labels[-3:], settings["kind"], strict=True)
+    )
+    assert not any(label.startswith("model:") for label in labels)
+    plt.close(ax.figure)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ mpl.use("Agg")
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 from automl import AutoMLClassifier, AutoMLRegressor, plots
@@ -48,12 +49,17 @@ def drawn(ax):
 def test_each_figure_is_drawn_into_the_given_axes(reg, two):
     explanation = reg.explain(make_rows(seed=1)[0][:2], max_evaluations=50)
     table = reg.importance(n_repeats=1)
+    settings = pd.DataFrame(
+        [("model", "step", 0.6, 0.1, 12), ("model:ridge:alpha", "hyperparameter", 0.2, 0.3, 7)],
+        columns=["name", "kind", "importance", "std", "n_configurations"],
+    )
     figures = [
         lambda ax: plots.importance(reg, table, ax=ax),
         lambda ax: plots.partial_dependence(reg, "day", ax=ax),
         lambda ax: plots.residuals(reg, ax=ax),
         lambda ax: plots.score_over_time(reg, ax=ax),
         lambda ax: plots.score_against_latency(reg, ax=ax),
+        lambda ax: plots.hyperparameter_importance(reg, settings, ax=ax),
         lambda ax: plots.waterfall(explanation, ax=ax),
         lambda ax: plots.confusion_matrix(two, ax=ax),
         lambda ax: plots.roc(two, ax=ax),
