@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 
 from automl.comparison.plan import Plan
 from automl.errors import InvalidInputError
-from automl.trials.fingerprint import digest, estimator_fingerprint, scorer_fingerprint, table_fingerprint
+from automl.trials.fingerprint import (
+    PYTHON,
+    digest,
+    estimator_fingerprint,
+    python_hint,
+    scorer_fingerprint,
+    table_fingerprint,
+)
 from meta_db.files import lock_file, replace_file, write_text
 
 Array = NDArray[Any]
@@ -111,6 +118,7 @@ class FoldStore:
         self._lines_path = folder / "folds.jsonl"
         self._lock_path = folder / ".lock"
         self._fingerprints: dict[str, str] = {}
+        self._python: str | None = PYTHON  # the version that began the folder; None if the folder does not say
 
     def seed(self) -> int | None:
         """Return the seed of the cross-validation in the folder; None if there is none yet."""
@@ -224,12 +232,13 @@ class FoldStore:
             "metrics": {name: scorer_fingerprint(scorer) for name, scorer in plan.scorers.items()},
         }
         before = self._read_about()  # again, because another call may have made it before this one had the lock
+        self._python = PYTHON if before is None else before.get("python")
         for name, difference in _CHANGES.items():
             if before is not None and before.get(name) != now[name]:
                 raise self._refusal(difference)
         if before is None or before["format"] != FORMAT:  # a version that reads only an older format must see that
             try:
-                write_text(self._about_path, json.dumps(now, indent=2))
+                write_text(self._about_path, json.dumps(now | {"python": self._python}, indent=2))
             except OSError as error:
                 raise self._unwritable(error) from error
 
@@ -279,7 +288,8 @@ class FoldStore:
 
     def _refusal(self, difference: str) -> InvalidInputError:
         return InvalidInputError(
-            f"store '{self.folder}' holds a cross-validation with {difference}; repeat that call, or name a new folder"
+            f"store '{self.folder}' holds a cross-validation with {difference}{python_hint(self._python)}; repeat that "
+            "call, or name a new folder"
         )
 
     def _unwritable(self, error: OSError) -> InvalidInputError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from types import CodeType
@@ -16,6 +17,7 @@ from scipy import sparse
 
 from automl.task.task import Task
 
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"  # each version compiles functions in another way
 _UNIMPORTANT = ("n_jobs", "verbose")  # parameters that do not change what an estimator learns
 _ADDRESS = re.compile(r" at 0x[0-9a-fA-F]+")
 
@@ -96,6 +98,22 @@ def scorer_fingerprint(scorer: Any) -> str:
     if function is None or str(getattr(function, "__module__", "")).startswith("sklearn."):
         return digest(stable_repr(scorer))
     return digest(stable_repr(scorer), stable_repr(function))
+
+
+def python_hint(recorded: Any) -> str:
+    """Return what an error about unequal fingerprints adds if another version of Python has computed the recorded ones.
+
+    Parameters
+    ----------
+    recorded : object
+        The value of `PYTHON` in a file; None if the file holds none.
+    """
+    if recorded is None or recorded == PYTHON:
+        return ""
+    return (
+        f" (it was made with Python {recorded}, and Python {PYTHON} compiles functions in another way; if your "
+        f"arguments hold functions, continue with Python {recorded})"
+    )
 
 
 def _arrays(X: Any) -> list[Any]:

@@ -11,7 +11,7 @@ from filelock import Timeout
 
 from automl.errors import InvalidInputError
 from automl.task.task import Task
-from automl.trials.fingerprint import task_fingerprint
+from automl.trials.fingerprint import PYTHON, python_hint, task_fingerprint
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from meta_db.files import lock_file, write_text
 from pipelines.configuration import Configuration
@@ -61,10 +61,11 @@ class RunDirectory:
             about, fingerprint = self.about(), task_fingerprint(task)
             if about is None:
                 content = {"format": FORMAT, "fingerprint": fingerprint, "metric": task.metric.name, "seed": seed}
-                write_text(self.folder / "run.json", json.dumps(content))
+                write_text(self.folder / "run.json", json.dumps(content | {"python": PYTHON}))
             elif about["fingerprint"] != fingerprint:
                 raise InvalidInputError(
-                    f"store '{self.folder}' holds a run on other data, weights, folds or metric; name an empty folder"
+                    f"store '{self.folder}' holds a run on other data, weights, folds or metric"
+                    f"{python_hint(about.get('python'))}; name an empty folder"
                 )
             path = self.folder / "history.jsonl"
             if path.exists() and not path.read_bytes().endswith(b"\n"):

@@ -152,6 +152,22 @@ def test_another_metric_of_the_same_name_is_refused(tmp_path, scorer):
         nested({"tree": tree()}, scoring={"quality": scorer}, store=tmp_path)
 
 
+def test_a_refusal_names_the_version_of_python_that_compiled_the_functions_in_another_way(tmp_path):
+    scoring = {"quality": make_scorer(share_of_errors)}
+    nested({"tree": tree()}, scoring=scoring, store=tmp_path)
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert json.loads((tmp_path / "about.json").read_text())["python"] == here
+    change_about(tmp_path, python="3.9", metrics={"quality": "0123456789abcdef"})
+    message = (
+        rf"metrics \(it was made with Python 3\.9, and Python {here} compiles.*continue with Python 3\.9\); repeat"
+    )
+    with pytest.raises(InvalidInputError, match=message):
+        nested({"tree": tree()}, scoring=scoring, store=tmp_path)
+    change_about(tmp_path, python=None)
+    with pytest.raises(InvalidInputError, match="other metrics; repeat"):
+        nested({"tree": tree()}, scoring=scoring, store=tmp_path)
+
+
 def test_a_folder_with_other_files_is_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(InvalidInputError, match="holds other files, such as 'thesis"):

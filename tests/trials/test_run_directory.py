@@ -142,6 +142,22 @@ def test_a_folder_that_cannot_be_resumed_gives_one_error_and_stays_as_it_is(tmp_
     assert {path: path.read_bytes() for path in before} == before
 
 
+def share_of_right_labels(estimator, X, y):
+    return float(np.mean(estimator.predict(X) == y))
+
+
+def test_a_run_of_another_version_of_python_is_refused_with_the_reason(tmp_path):
+    settings = {"max_trials": 1, "include": ["decision_tree"], "scoring": share_of_right_labels}
+    fit(tmp_path, **settings)
+    about = json.loads((tmp_path / "run.json").read_text())
+    here = f"{sys.version_info.major}.{sys.version_info.minor}"
+    assert about["python"] == here
+    other = about | {"python": "3.9", "fingerprint": "0123456789abcdef"}  # the compiled code of the scorer is in it
+    (tmp_path / "run.json").write_text(json.dumps(other))
+    with pytest.raises(InvalidInputError, match=rf"metric \(it was made with Python 3\.9, and Python {here} compiles"):
+        fit(tmp_path, **settings)
+
+
 def test_a_folder_on_a_file_system_without_locks_is_used(tmp_path, monkeypatch):
     def no_locks(*args):
         raise OSError(errno.ENOLCK, "No locks available")
