@@ -123,7 +123,9 @@ class Explanations:
             Typical rows, with which the rows are compared; at most 100 of them are used. By default, some of the
             training rows that the estimator has kept.
         max_evaluations : int, default=4000
-            Number of predictions for each row. More of them make the values more exact.
+            Number of predictions for each row, at most. More of them make the values more exact. If a row differs from
+            the background rows in more than about 120 columns, 4,000 predictions are too few to change one column at a
+            time in enough orders; neighbors in an order then share the change of the prediction where it is small.
         random_state : int or None, default=0
             Seed of the choice of background rows and of the orders of the columns.
 

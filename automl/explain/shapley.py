@@ -6,6 +6,9 @@ interpreting model predictions", with the interventional expectation). Each back
 own, each order is also taken in reverse (Castro, Gómez and Tejada, 2009, "Polynomial calculation of the Shapley value
 based on sampling"; Mitchell et al., 2022, "Sampling permutations for Shapley value estimation"). So the values add up
 to the difference between the prediction and the mean prediction of the background rows, for any number of samples.
+
+If a row differs from the background rows in so many columns that only a few orders could be walked through column by
+column, more orders are walked through in longer stretches, as `bisection` describes.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ from scipy import sparse
 
 from automl.ensemble.selection import Ensemble
 from automl.errors import InvalidInputError
+from automl.explain.bisection import Places, changes_along
 from automl.explain.explanation import Explanation
 from automl.explain.parts import (
     check_count,
@@ -37,7 +41,8 @@ from automl.task.validation import table_errors
 Array = NDArray[Any]
 
 BACKGROUND_ROWS = 100
-_LEAST_PAIRS = 4  # of an order and its reverse
+_LEAST_PAIRS = 16  # of an order and its reverse; with fewer of them, single columns get large errors
+_LEAST_PLACES = 64  # of an order and its reverse together; fewer of them would not find the columns with effects
 _MOST_PAIRS = 8  # for each background row; further ones change little
 _PLANNED_ROWS = 20  # whose columns are compared with the background rows to plan the number of orders
 _BATCH_ROWS = 8_000  # that are predicted in one call
@@ -56,13 +61,18 @@ def explain(
         rows = estimator._reader.transform(X)
         known = _background_of(estimator, background, rng)
     layout = _Layout.of(column_positions(estimator), rows.shape[1])
-    n_pairs = _plan(rows, known, layout, max_evaluations)
+    n_pairs, column_by_column = _plan(rows, known, layout, max_evaluations)
     known = known[: min(n_pairs, known.shape[0])]
     ensemble: Ensemble = estimator._ensemble
     at_rows, at_known = predict_quietly(ensemble, rows), predict_quietly(ensemble, known)
     values = np.zeros((rows.shape[0], layout.n_columns, *at_rows.shape[1:]))
     for i in range(rows.shape[0]):
-        values[i] = _explain_row(ensemble, rows[i : i + 1], at_rows[i], known, at_known, layout, n_pairs, rng)
+        ends = _Ends(_dense(rows[i : i + 1])[0], at_rows[i], known, at_known)
+        if column_by_column:
+            total = _walk_columns(ensemble, ends, layout, n_pairs, rng)
+        else:
+            total = _walk_stretches(ensemble, ends, layout, n_pairs, max_evaluations, rng)
+        values[i, layout.used] = total / (2 * n_pairs)
     names = column_names(estimator)
     classes = np.asarray(estimator.classes_) if estimator._is_classifier else None
     positive = estimator._positive_code() if classes is not None and len(classes) == 2 else None
@@ -123,66 +133,56 @@ def _dense(rows: Any) -> Array:
     return np.asarray(rows.toarray() if sparse.issparse(rows) else rows)
 
 
-def _plan(rows: Any, known: Any, layout: _Layout, max_evaluations: int) -> int:
-    """Return the number of orders for each row, each of which is also taken in reverse.
+def _plan(rows: Any, known: Any, layout: _Layout, max_evaluations: int) -> tuple[int, bool]:
+    """Return the number of orders for each row, and whether they are walked through column by column.
 
-    It is a multiple of the number of background rows, or less than this number.
+    Each order is also taken in reverse. The number is a multiple of the number of background rows, or less than this
+    number.
     """
     some, others = _dense(rows[:_PLANNED_ROWS]), _dense(known[:_PLANNED_ROWS])
     n_differing = np.mean([[len(layout.differing(x, b)) for b in others] for x in some])
-    n_pairs = max(_LEAST_PAIRS, int(max_evaluations / (2 * max(1.0, float(n_differing) - 1))))
-    n_known = int(known.shape[0])
-    return n_pairs if n_pairs < n_known else n_known * min(_MOST_PAIRS, n_pairs // n_known)
+    n_pairs, n_known = int(max_evaluations / (2 * max(1.0, float(n_differing) - 1))), int(known.shape[0])
+    least = min(_LEAST_PAIRS, max(1, max_evaluations // _LEAST_PLACES))
+    column_by_column = n_pairs >= least
+    n_pairs = max(n_pairs, least)
+    return n_pairs if n_pairs < n_known else n_known * min(_MOST_PAIRS, n_pairs // n_known), column_by_column
 
 
-def _explain_row(
-    ensemble: Ensemble,
-    row: Any,
-    at_row: Array,
-    known: Any,
-    at_known: Array,
-    layout: _Layout,
-    n_pairs: int,
-    rng: np.random.Generator,
-) -> Array:
-    """Return the SHAP values of one row, shape (n_columns,) or (n_columns, n_classes)."""
-    x, total = _dense(row)[0], np.zeros((len(layout.used), *at_row.shape))
-    for batch in _batches(x, known, layout, n_pairs, rng):
-        tables = [path.table(x) for path in batch if len(path.order) > 1]
-        outputs = predict_quietly(ensemble, _stack(tables)) if tables else np.empty((0, *at_row.shape))
-        start = 0
-        for path in batch:
-            n = max(0, len(path.order) - 1)
-            first, second = outputs[start : start + n], outputs[start + n : start + 2 * n]
-            start += 2 * n
-            if len(path.order):
-                ends = at_known[path.number][None], at_row[None]
-                # The second outputs are those of the complements: all but the first 1, 2, ... columns of the order.
-                total[path.order] += np.diff(np.concatenate([ends[0], first, ends[1]]), axis=0)
-                total[path.order] -= np.diff(np.concatenate([ends[1], second, ends[0]]), axis=0)
-    values = np.zeros((layout.n_columns, *at_row.shape))
-    values[layout.used] = total / (2 * n_pairs)
-    return values
+@dataclass(frozen=True)
+class _Ends:
+    """An explained row, the background rows, and their predictions: the ends of each order."""
+
+    x: Array
+    at_row: Array
+    known: Any
+    at_known: Array
+
+    def path(self, k: int, layout: _Layout, rng: np.random.Generator) -> _Path:
+        """Return a random order of the columns in which the row differs from the background row whose turn it is."""
+        number = k % self.known.shape[0]
+        b = self.known[number : number + 1]
+        return _Path(self.at_known[number], b, rng.permutation(layout.differing(self.x, _dense(b)[0])), layout)
 
 
 @dataclass(frozen=True)
 class _Path:
     """An order in which the columns of a background row get the cells of the explained row."""
 
-    number: int
+    at_b: Array
     b: Any
     order: NDArray[np.intp]
     layout: _Layout
 
-    def table(self, x: Array) -> Any:
-        """Return the mixed rows: with the first 1, 2, ... columns of the explained row, and then their complements."""
+    def table(self, x: Array, places: Places, complements: Places) -> Any:
+        """Return mixed rows: with the explained cells of so many first columns, then with those of all but so many."""
         owner, n = self.layout.owner, len(self.order)
         rank = np.full(len(self.layout.used), -1)
         rank[self.order] = np.arange(n)
         features = np.flatnonzero(rank[owner] >= 0)
-        own = rank[owner[features]][None] <= np.arange(n - 1)[:, None]
+        ranks = rank[owner[features]][None]
         b = _dense(self.b)[0]
-        mixed = np.where(np.concatenate([own, ~own]), x[features], b[features])
+        own = np.concatenate([ranks < places[:, None], ranks >= complements[:, None]])
+        mixed = np.where(own, x[features], b[features])
         if not sparse.issparse(self.b):
             table = np.tile(b, (len(mixed), 1))
             table[:, features] = mixed
@@ -195,24 +195,75 @@ class _Path:
         return table.tocsr()
 
 
+def _walk_columns(ensemble: Ensemble, ends: _Ends, layout: _Layout, n_pairs: int, rng: np.random.Generator) -> Array:
+    """Return the sums of the changes at each used column, shape (n_used,) or (n_used, n_classes)."""
+    x, at_row = ends.x, ends.at_row
+    total = np.zeros((len(layout.used), *at_row.shape))
+    for batch in _batches(ends, layout, n_pairs, rng):
+        places = [np.arange(1, len(path.order)) for path in batch]
+        outputs = _predict_tables(
+            ensemble, [path.table(x, at, at) for path, at in zip(batch, places, strict=True) if len(at)], at_row
+        )
+        start = 0
+        for path, at in zip(batch, places, strict=True):
+            n = len(at)
+            first, second = outputs[start : start + n], outputs[start + n : start + 2 * n]
+            start += 2 * n
+            if len(path.order):
+                # The second outputs are those of the complements: all but the first 1, 2, ... columns of the order.
+                total[path.order] += np.diff(np.concatenate([path.at_b[None], first, at_row[None]]), axis=0)
+                total[path.order] -= np.diff(np.concatenate([at_row[None], second, path.at_b[None]]), axis=0)
+    return total
+
+
+def _walk_stretches(
+    ensemble: Ensemble,
+    ends: _Ends,
+    layout: _Layout,
+    n_pairs: int,
+    max_evaluations: int,
+    rng: np.random.Generator,
+) -> Array:
+    """Return the same sums as `_walk_columns`, from at most `max_evaluations` predictions."""
+    x, at_row = ends.x, ends.at_row
+    total = np.zeros((len(layout.used), *at_row.shape))
+    paths = [path for path in (ends.path(k, layout, rng) for k in range(n_pairs)) if len(path.order)]
+
+    def predict(places: list[Places]) -> list[Array]:
+        pairs = zip(paths, places[::2], places[1::2], strict=True)
+        tables = [path.table(x, first, second) for path, first, second in pairs if len(first) + len(second)]
+        return np.split(_predict_tables(ensemble, tables, at_row), np.cumsum([len(each) for each in places])[:-1])
+
+    if paths:
+        # The second order of a pair is the reverse one: all columns but the first 1, 2, ... of the first order.
+        lengths = [len(path.order) for path in paths for _ in range(2)]
+        both_ends = [end for path in paths for end in ((path.at_b, at_row), (at_row, path.at_b))]
+        found = changes_along(lengths, both_ends, predict, max_evaluations)
+        for path, forward, backward in zip(paths, found[::2], found[1::2], strict=True):
+            total[path.order] += forward - backward
+    return total
+
+
+def _predict_tables(ensemble: Ensemble, tables: Sequence[Any], at_row: Array) -> Array:
+    return predict_quietly(ensemble, _stack(tables)) if tables else np.empty((0, *at_row.shape))
+
+
 def _stack(tables: Sequence[Any]) -> Any:
     return sparse.vstack(tables).tocsr() if sparse.issparse(tables[0]) else np.concatenate(tables)
 
 
-def _batches(x: Array, known: Any, layout: _Layout, n_pairs: int, rng: np.random.Generator) -> Iterator[list[_Path]]:
+def _batches(ends: _Ends, layout: _Layout, n_pairs: int, rng: np.random.Generator) -> Iterator[list[_Path]]:
     """Yield the orders for one row in lists whose mixed rows are predicted in one call."""
-    limit = min(_BATCH_ROWS, _BATCH_CELLS // len(x))
+    limit = min(_BATCH_ROWS, _BATCH_CELLS // len(ends.x))
     batch: list[_Path] = []
     n_rows = 0
     for k in range(n_pairs):
-        number = k % known.shape[0]
-        b = known[number : number + 1]
-        order = rng.permutation(layout.differing(x, _dense(b)[0]))
-        if batch and n_rows + 2 * len(order) > limit:
+        path = ends.path(k, layout, rng)
+        if batch and n_rows + 2 * len(path.order) > limit:
             yield batch
             batch, n_rows = [], 0
-        batch.append(_Path(number, b, order, layout))
-        n_rows += 2 * len(order)
+        batch.append(path)
+        n_rows += 2 * len(path.order)
     yield batch
 
 
