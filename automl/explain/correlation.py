@@ -60,11 +60,8 @@ def most_correlated(
     best = np.zeros((len(used), len(used)))
     for start in range(0, ranks.shape[1], _BLOCK):
         block = ranks[:, start : start + _BLOCK].T @ ranks
-        grouped = np.where(
-            np.maximum.reduceat(block, starts, axis=1) > -np.minimum.reduceat(block, starts, axis=1),
-            np.maximum.reduceat(block, starts, axis=1),
-            np.minimum.reduceat(block, starts, axis=1),
-        )
+        highest, lowest = np.maximum.reduceat(block, starts, axis=1), np.minimum.reduceat(block, starts, axis=1)
+        grouped = np.where(highest > -lowest, highest, lowest)
         for row, own in zip(grouped, owner[start : start + _BLOCK].tolist(), strict=True):
             best[own] = np.where(np.abs(row) > np.abs(best[own]), row, best[own])
     np.fill_diagonal(best, 0.0)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse, stats
+from scipy import sparse, special
 
 from automl.ensemble.jackknife import jackknife_error
 from automl.ensemble.threshold import judges_labels, one_hot_labels
@@ -222,7 +222,7 @@ def permuted(X: Any, positions: Sequence[int], shuffle: Array) -> Any:
     at = list(positions)
     if not sparse.issparse(X):
         table = np.array(X)
-        table[:, at] = table[shuffle][:, at]
+        table[:, at] = X[np.ix_(shuffle, at)]
         return table
     table = X.tocsc(copy=True)
     place = np.empty(len(shuffle), dtype=table.indices.dtype)
@@ -277,7 +277,7 @@ def _from_folds(gains: Array, test_share: float) -> float:
     if len(known) < 2:
         return float("nan")
     posterior = correlated_posterior(known, test_share)
-    return float(stats.t.ppf((1 + LEVEL) / 2, posterior.degrees)) * posterior.scale
+    return float(special.stdtrit(posterior.degrees, (1 + LEVEL) / 2)) * posterior.scale
 
 
 def _from_groups(gains: Array, test_share: float) -> float:
@@ -287,4 +287,4 @@ def _from_groups(gains: Array, test_share: float) -> float:
     for own in left_out:
         known = own[np.isfinite(own)]
         errors.append(float("nan") if len(known) < 2 else jackknife_error(known) ** 2)
-    return float(stats.norm.ppf((1 + LEVEL) / 2) * np.sqrt(np.sum(errors)) / len(errors))
+    return float(special.ndtri((1 + LEVEL) / 2) * np.sqrt(np.sum(errors)) / len(errors))
