@@ -62,6 +62,7 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
         raise InvalidInputError('initial_configurations must be "meta", "default" or a list of dicts; got None')
     else:
         _check_list("initial_configurations", initial, "dicts", lambda entry: isinstance(entry, Mapping))
+    _check_list("without", settings.get("without"), "names of data sets", lambda entry: isinstance(entry, str))
     check_names("executor", settings.get("executor", "local"), EXECUTORS)
     make_guard(settings.get("guard"))
     _check_columns(settings.get("columns"))

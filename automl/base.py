@@ -93,6 +93,7 @@ class BaseAutoML(
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         initial_configurations: str | Sequence[Mapping[str, Any]] = "meta",
+        without: Sequence[str] = (),
         searcher: Any = "smac",
         ensemble_size: int = 25,
         max_predict_milliseconds: float | None = None,
@@ -115,6 +116,7 @@ class BaseAutoML(
         self.include = include
         self.exclude = exclude
         self.initial_configurations = initial_configurations
+        self.without = without
         self.searcher = searcher
         self.ensemble_size = ensemble_size
         self.max_predict_milliseconds = max_predict_milliseconds
@@ -331,6 +333,7 @@ class BaseAutoML(
             include=_as_tuple(self.include),
             exclude=_as_tuple(self.exclude),
             initial_configurations=self.initial_configurations,
+            without=_as_tuple(self.without),
             searcher=self.searcher,
             ensemble_size=int(self.ensemble_size),
             max_predict_milliseconds=python_number(self.max_predict_milliseconds),

@@ -50,13 +50,13 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, SuspectLabels, BaseAu
         Seconds for one trial.
     device : str, default="auto"
         Device on which networks train: "cpu", "cuda", "cuda:1" and so on. "auto" uses CUDA if there is a GPU.
-    include : sequence of str, default=()
-        Names of the components (models, encoders and so on) to which the search is restricted.
-    exclude : sequence of str, default=()
-        Names of the components that the search leaves out.
+    include, exclude : sequence of str, default=()
+        Names of the components (models, encoders and so on) that the search uses alone, and that it leaves out.
     initial_configurations : "meta", "default" or list of dict, default="meta"
         Configurations that the search tries first. "meta" takes those that did well on similar data sets in the
         meta-database, "default" takes a portfolio of tuned defaults.
+    without : sequence of str, default=()
+        Names of data sets whose results in the meta-database are not used, for benchmarks on public data sets.
     searcher : str or object, default="smac"
         "smac", "random", "sobol", "grid", "genetic", an Optuna sampler or its name, or an object with `suggest`.
     ensemble_size : int, default=25
@@ -113,10 +113,8 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, SuspectLabels, BaseAu
         The scorer that the search maximizes: ``scorer_(estimator, X, y)``.
     n_splits_ : int
         Number of folds.
-    n_features_in_ : int
-        Number of columns of the training table.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the columns, if all of them are strings.
+    n_features_in_, feature_names_in_ : int, ndarray of shape (n_features,)
+        Number of columns of the training table, and their names, if all of them are strings.
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of `predict_proba`.
     decision_threshold_ : float
@@ -157,6 +155,7 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, SuspectLabels, BaseAu
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
         initial_configurations: str | Sequence[Mapping[str, Any]] = "meta",
+        without: Sequence[str] = (),
         searcher: Any = "smac",
         ensemble_size: int = 25,
         max_predict_milliseconds: float | None = None,
@@ -180,6 +179,7 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, SuspectLabels, BaseAu
             include=include,
             exclude=exclude,
             initial_configurations=initial_configurations,
+            without=without,
             searcher=searcher,
             ensemble_size=ensemble_size,
             max_predict_milliseconds=max_predict_milliseconds,
@@ -345,13 +345,13 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
         Seconds for one trial.
     device : str, default="auto"
         Device on which networks train: "cpu", "cuda", "cuda:1" and so on. "auto" uses CUDA if there is a GPU.
-    include : sequence of str, default=()
-        Names of the components (models, encoders and so on) to which the search is restricted.
-    exclude : sequence of str, default=()
-        Names of the components that the search leaves out.
+    include, exclude : sequence of str, default=()
+        Names of the components (models, encoders and so on) that the search uses alone, and that it leaves out.
     initial_configurations : "meta", "default" or list of dict, default="meta"
         Configurations that the search tries first. "meta" takes those that did well on similar data sets in the
         meta-database, "default" takes a portfolio of tuned defaults.
+    without : sequence of str, default=()
+        Names of data sets whose results in the meta-database are not used, for benchmarks on public data sets.
     searcher : str or object, default="smac"
         "smac", "random", "sobol", "grid", "genetic", an Optuna sampler or its name, or an object with `suggest`.
     ensemble_size : int, default=25
@@ -406,10 +406,8 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
         The scorer that the search maximizes: ``scorer_(estimator, X, y)``.
     n_splits_ : int
         Number of folds.
-    n_features_in_ : int
-        Number of columns of the training table.
-    feature_names_in_ : ndarray of shape (n_features,)
-        Names of the columns, if all of them are strings.
+    n_features_in_, feature_names_in_ : int, ndarray of shape (n_features,)
+        Number of columns of the training table, and their names, if all of them are strings.
 
     See Also
     --------

@@ -85,6 +85,7 @@ class RunSettings:
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     initial_configurations: str | Sequence[Mapping[str, Any]] = "meta"
+    without: Sequence[str] = ()  # data sets of the meta-database
     searcher: Any = "smac"
     ensemble_size: int = 25
     max_predict_milliseconds: float | None = None  # for a single row
@@ -412,7 +413,7 @@ def _start(
         return Start(from_user(space, wanted), InitialDesign(USER))
     if wanted == "meta":
         longest = fold_seconds(budget.seconds or float("inf"), n_workers, len(task.folds), task.traits.n_rows)
-        return start_with_meta_database(space, runtime, budget, task, longest)
+        return start_with_meta_database(space, runtime, budget, task, longest, settings.without)
     return start_with_portfolio(space, runtime, budget)
 
 

@@ -8,7 +8,7 @@ Example: python -m benchmarks.calibration_effect --data DATA --seconds 60 --tabl
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -20,11 +20,9 @@ from benchmarks.honest_estimate import SCORING, MeasurementProtocol, split_small
 from benchmarks.run import METRICS, append_row
 from benchmarks.splits import split
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
-from benchmarks.worker import hide_from_meta_database
-from meta_db import store
+from benchmarks.worker import ignore_own_meta_database
 
 HERE = Path(__file__).parent
-SHIPPED = store.SHIPPED  # kept here because `hide_from_meta_database` replaces it
 COLUMNS = ["dataset", "task", "fold", "seconds", "rows", "calibrated", "plain"]
 
 
@@ -32,9 +30,9 @@ def measure(name: str, table: pd.DataFrame, task: str, fold: int, seconds: float
     """Return the log loss of one search's ensemble on the test rows, with its calibration and without it."""
     protocol = MeasurementProtocol(seconds, None, rows, n_test=20_000, n_jobs=-1, include=())
     train, test = split_small(table, task, protocol, seed=fold) if rows else split(table, task, fold)
-    store.SHIPPED = SHIPPED
-    hide_from_meta_database(name)
-    model = AutoMLClassifier(time_budget=seconds, scoring=SCORING[METRICS[task]], random_state=0, verbose=0)
+    ignore_own_meta_database()
+    settings: dict[str, Any] = {"scoring": SCORING[METRICS[task]], "without": [name], "random_state": 0, "verbose": 0}
+    model = AutoMLClassifier(time_budget=seconds, **settings)
     model.fit(train.drop(columns="target"), train["target"].astype(str).to_numpy())
     X, y = test.drop(columns="target"), test["target"].astype(str).to_numpy()
     calibrated = log_loss(y, model.predict_proba(X), labels=model.classes_)

@@ -23,7 +23,7 @@ from benchmarks.honest_estimate import SCORING, score_on
 from benchmarks.run import METRICS, append_row
 from benchmarks.splits import split
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
-from benchmarks.worker import hide_from_meta_database
+from benchmarks.worker import ignore_own_meta_database
 
 HERE = Path(__file__).parent
 COLUMNS = [
@@ -38,14 +38,21 @@ TABLES = (
 )
 
 
-def measure(table: pd.DataFrame, task: str, seconds: float, longer: float, n_jobs: int) -> dict[str, Any] | None:
+def measure(
+    name: str, table: pd.DataFrame, task: str, seconds: float, longer: float, n_jobs: int
+) -> dict[str, Any] | None:
     """Fit twice and return a row; None where the short run has no score over time."""
     train, test = split(table, task, 0)
     kind = AutoMLRegressor if task == "regression" else AutoMLClassifier
+    settings: dict[str, Any] = {
+        "scoring": SCORING[METRICS[task]],
+        "n_jobs": n_jobs,
+        "without": [name],
+        "random_state": 0,
+        "verbose": 0,
+    }
     models = [
-        kind(time_budget=budget, scoring=SCORING[METRICS[task]], n_jobs=n_jobs, random_state=0, verbose=0).fit(
-            train.drop(columns="target"), train["target"]
-        )
+        kind(time_budget=budget, **settings).fit(train.drop(columns="target"), train["target"])
         for budget in (seconds, longer)
     ]
     if not hasattr(models[0], "score_over_time_"):
@@ -103,13 +110,13 @@ def main(
     out: Annotated[Path, typer.Option(help="CSV file to append to.")] = HERE / "results" / "further_gain.csv",
 ) -> None:
     """Measure the tables, then print the errors of the forecast and of simpler ones."""
+    ignore_own_meta_database()
     tasks = read_tasks(data)
     done = set(pd.read_csv(out)[KEY].itertuples(index=False, name=None)) if out.exists() else set()
     for name in choose_tables(data, tables):
         if (name, seconds, longer) in done:
             continue
-        hide_from_meta_database(name)
-        row = measure(read_table(data, name), tasks[name], seconds, longer, n_jobs)
+        row = measure(name, read_table(data, name), tasks[name], seconds, longer, n_jobs)
         if row is None:
             print(f"{name}: no score over time", flush=True)
             continue

@@ -25,7 +25,7 @@ from automl.trials.run_directory import RunDirectory
 from benchmarks.run import append_row
 from benchmarks.splits import split
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
-from benchmarks.worker import hide_from_meta_database
+from benchmarks.worker import ignore_own_meta_database
 
 COLUMNS = ["dataset", "metric", "loss_without", "loss_with", "change", "cost_without", "cost_with", "members"]
 
@@ -38,7 +38,7 @@ def compare(name: str, task_name: str, table: pd.DataFrame, run: Path, budget: f
     X, y = train.drop(columns="target"), train["target"]
     if not (run / "run.json").exists():
         kind = AutoMLRegressor if task_name == "regression" else AutoMLClassifier
-        kind(time_budget=budget, n_jobs=cores, random_state=0, verbose=0, store=run).fit(X, y)
+        kind(time_budget=budget, n_jobs=cores, without=[name], random_state=0, verbose=0, store=run).fit(X, y)
     prepared = prepare(
         TrainingData(X, y, None, None), classification=task_name != "regression", scoring=None, cv=None,
         holdout_share=None, random_state=0,
@@ -77,9 +77,9 @@ def main(
     out: Annotated[Path, typer.Option(help="CSV file to append to.")] = Path("benchmarks/results/prediction_cost.csv"),
 ) -> None:
     """Compare the two choices on tables, and print the median change of the loss."""
+    ignore_own_meta_database()
     tasks, rows = read_tasks(data), []
     for name in choose_tables(data, tables):
-        hide_from_meta_database(name)
         rows.append(compare(name, tasks[name], read_table(data, name), runs / name, budget, cores))
         append_row(out, rows[-1], COLUMNS)
         print(" ".join(f"{key}={value}" for key, value in rows[-1].items()), flush=True)

@@ -6,11 +6,9 @@ predictions.npz and timings.json to the same folder.
 
 from __future__ import annotations
 
-import atexit
 import importlib.metadata
 import json
 import os
-import shutil
 import sys
 import tempfile
 import threading
@@ -81,27 +79,17 @@ def automl(train: pd.DataFrame, y: pd.Series, test: pd.DataFrame, s: WorkerSetti
     """Fit this package, whole or without one of its parts."""
     from automl import AutoMLClassifier, AutoMLRegressor
 
-    hide_from_meta_database(s["dataset"])
+    ignore_own_meta_database()
     kind = AutoMLRegressor if s["task"] == "regression" else AutoMLClassifier
-    model = kind(time_budget=s["budget"], n_jobs=s["cores"], random_state=s["seed"], verbose=0, **VARIANTS[s["system"]])
+    settings = {"without": [s["dataset"]], **VARIANTS[s["system"]]}
+    model = kind(time_budget=s["budget"], n_jobs=s["cores"], random_state=s["seed"], verbose=0, **settings)
     model.fit(train, y)
     return model, _predictor(model, test, s)
 
 
-def hide_from_meta_database(dataset: str) -> None:
-    """Let this process use a copy of the meta-database without a data set and its near-duplicates.
-
-    The meta-database may hold results on the very rows that a benchmark scores. The user's own file is left out, too.
-    """
-    from meta_db import store
-
-    folder = Path(tempfile.mkdtemp(prefix="automl-meta-database-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    os.environ["AUTOML_MEMORY"] = str(folder / "own.sqlite")
-    shutil.copy(store.SHIPPED, folder / "shipped.sqlite")
-    store.SHIPPED = folder / "shipped.sqlite"
-    with store.MetaDatabase(store.SHIPPED, writable=True) as database:
-        database.forget(dataset)
+def ignore_own_meta_database() -> None:
+    """Let the searches of this process use the shipped meta-database alone, without the file of the user."""
+    os.environ["AUTOML_MEMORY"] = str(Path(tempfile.gettempdir()) / "automl-no-such-meta-database.sqlite")
 
 
 def lightgbm(train: pd.DataFrame, y: pd.Series, test: pd.DataFrame, s: WorkerSettings) -> Fitted:

@@ -78,7 +78,7 @@ def recommend(
     patience : float
         See `metalearning.portfolio.choose`.
     left_out : collection of str
-        Families of data sets that are not used; for benchmarks of the database.
+        Families of data sets that are not used.
 
     Returns
     -------

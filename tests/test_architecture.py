@@ -48,6 +48,7 @@ ORDER = {
         "metafeatures",
         "features",
         "similarity",
+        "same_data",
         "portfolio",
         "posterior",
         "correction",

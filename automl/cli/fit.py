@@ -108,6 +108,15 @@ def fit(
             rich_help_panel=_SEARCH,
         ),
     ] = "meta",
+    without: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAMES",
+            help="Do not use the results on these data sets of the meta-database, separated by commas; may be "
+            "repeated.",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = [],  # noqa: B006
     searcher: Annotated[
         str,
         typer.Option(
@@ -216,6 +225,7 @@ def fit(
         "include": split_names(include),
         "exclude": split_names(exclude),
         "initial_configurations": read_configurations(initial_configurations),
+        "without": split_names(without),
         "searcher": searcher,
         "ensemble_size": ensemble_size,
         "max_predict_milliseconds": max_predict_milliseconds,

@@ -109,6 +109,7 @@ def _values() -> Mapping[str, Mapping[str, Any]]:
         "include": components,
         "exclude": components,
         "initial_configurations": {"oneOf": [{"enum": list(DESIGNS)}, {"type": "array", "items": {"type": "object"}}]},
+        "without": {"type": ["array", "null"], "items": {"type": "string"}},
         "searcher": {"enum": list(SEARCHERS)},
         "ensemble_size": {"type": "integer", "minimum": 1},
         "max_predict_milliseconds": _POSITIVE,

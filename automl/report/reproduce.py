@@ -35,6 +35,7 @@ _OPTIONS = {
     "include": "--include",
     "exclude": "--exclude",
     "initial_configurations": "--initial-configurations",
+    "without": "--without",
     "searcher": "--searcher",
     "ensemble_size": "--ensemble-size",
     "max_predict_milliseconds": "--max-predict-milliseconds",

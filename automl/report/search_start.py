@@ -71,7 +71,19 @@ def make_start_part(estimator: Any) -> StartPart | None:
         for known in design.similar[:_SHOWN]
         if np.isfinite(known.distance)
     )
-    return StartPart(_STARTS[design.source], _comparison(sources), sources, similar)
+    return StartPart(_STARTS[design.source] + _left_out(design), _comparison(sources), sources, similar)
+
+
+def _left_out(design: InitialDesign) -> str:
+    """Return the sentence about known data sets that were not used; empty where there are none."""
+    names = vars(design).get("left_out", ())  # a model that was saved before has no such names
+    if not names:
+        return ""
+    more = f" and {number(len(names) - _SHOWN)} more" if len(names) > _SHOWN else ""
+    return (
+        " It did not use the results on data sets that may hold rows of this table, or that the user left out: "
+        f"{', '.join(map(clean, names[:_SHOWN]))}{more}."
+    )
 
 
 def feature_words(name: str) -> str:

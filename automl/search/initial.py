@@ -18,6 +18,7 @@ from automl.trials.initial_design import HAND_MADE, META_DATABASE, InitialDesign
 from meta_db.store import MetaDatabase, MetaDatabaseError, database_files
 from metalearning.features import describe
 from metalearning.posterior import ConfigurationPosterior
+from metalearning.same_data import find_named, find_same
 from metalearning.warmstart import Recommendation, recommend
 from pipelines.catalog import CATALOG, get_component
 from pipelines.configuration import Configuration
@@ -110,7 +111,12 @@ def start_with_portfolio(space: ConfigurationSpace, runtime: RuntimeModel, budge
 
 
 def start_with_meta_database(
-    space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget, task: Task, longest: float
+    space: ConfigurationSpace,
+    runtime: RuntimeModel,
+    budget: Budget,
+    task: Task,
+    longest: float,
+    without: Sequence[str] = (),
 ) -> Start:
     """Return the configurations that the meta-database recommends, and its expectations of all that it knows.
 
@@ -120,10 +126,14 @@ def start_with_meta_database(
     ----------
     longest : float
         Seconds after which a fold is stopped; no fold costs more.
+    without : sequence of str
+        Names of data sets whose results are not used.
     """
-    recommendation = _recommend(space, runtime, budget, task, longest)
+    recommendation, left_out = _recommend(space, runtime, budget, task, longest, without)
     if recommendation is None:
         return start_with_portfolio(space, runtime, budget)
+    if left_out:
+        logger.info("the results on these known data sets are not used: %s", ", ".join(left_out))
     if not recommendation.configurations:
         logger.info("no known data set is similar to this one; the search starts with the hand-made portfolio")
         return start_with_portfolio(space, runtime, budget)
@@ -140,7 +150,7 @@ def start_with_meta_database(
     is_wide = task.traits.n_features > _WIDE * task.traits.n_rows
     initial = _begin_with_fast_fit(chosen, others, runtime, longest, is_wide)
     added = tuple(c.id for c in initial if c not in set(chosen))
-    return Start(initial, InitialDesign(META_DATABASE, similar, added), recommendation.posterior)
+    return Start(initial, InitialDesign(META_DATABASE, similar, added, left_out), recommendation.posterior)
 
 
 def _nearest(recommendation: Recommendation) -> tuple[SimilarDataset, ...]:
@@ -169,9 +179,19 @@ def _begin_with_fast_fit(
 
 
 def _recommend(
-    space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget, task: Task, longest: float
-) -> Recommendation | None:
-    """Ask the meta-databases; without the user's own one if both cannot be read, None if the shipped one cannot."""
+    space: ConfigurationSpace,
+    runtime: RuntimeModel,
+    budget: Budget,
+    task: Task,
+    longest: float,
+    without: Sequence[str],
+) -> tuple[Recommendation | None, tuple[str, ...]]:
+    """Ask the meta-databases, and return the recommendation and the names of the data sets that were not used.
+
+    The user's own meta-database is not asked if both cannot be read; without the shipped one, there is no
+    recommendation. Of the shipped data sets, those that hold the rows of the table are not used: their results may be
+    about the rows on which the user tests the model. The user has chosen what the own meta-database holds.
+    """
     X, y = repeated_rows(task.X, task.y, task.sample_weight)
     described = describe(X, y, replace(task.traits, n_rows=len(y)), level="cheap")
     seconds = min(budget.search_left, _LONGEST)
@@ -179,19 +199,23 @@ def _recommend(
     while files:
         try:
             with ExitStack() as stack:
-                return recommend(
-                    [stack.enter_context(MetaDatabase(path)) for path in files],
+                databases = [stack.enter_context(MetaDatabase(path)) for path in files]
+                left_out = find_same(databases[0], described) | find_named(databases, without)
+                recommendation = recommend(
+                    databases,
                     described,
                     space,
                     task.metric.name,
                     lambda configuration: _cost(configuration, runtime, longest, _MAX_SHARE * seconds),
                     PATIENCE * seconds,
+                    set(left_out.values()),
                 )
+                return recommendation, tuple(left_out)
         except MetaDatabaseError as error:
             files.pop()
             left = "the shipped meta-database alone" if files else "the hand-made portfolio"
             logger.warning("the search starts with %s: %s", left, error)
-    return None
+    return None, ()
 
 
 def _cost(configuration: Configuration, runtime: RuntimeModel, longest: float, affordable: float) -> float:

@@ -40,11 +40,14 @@ class InitialDesign:
         The nearest data sets, the most similar first; empty for the other sources.
     from_portfolio : tuple of str
         Ids of configurations of the hand-made portfolio among those of the meta-database.
+    left_out : tuple of str
+        Names of data sets of the meta-database that were not used: they hold rows of the table, or the user named them.
     """
 
     source: str
     similar: tuple[SimilarDataset, ...] = ()
     from_portfolio: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     def source_of(self, origin: str, id: str) -> str:
         """Return the source of a configuration, given its origin and its id; other origins stay as they are."""

@@ -103,6 +103,8 @@ def test_good_arguments_pass(settings):
         ({"cv": 2.0}, r"cv must be .* got 2\.0"),
         ({"scoring": mean_absolute_error}, r"mean_absolute_error is a metric; .* make_scorer\(mean_absolute_error\)"),
         ({"include": "lightgbm"}, r"include must be a list of names; write include=\['lightgbm'\]"),
+        ({"without": "adult"}, r"without must be a list of names of data sets; write without=\['adult'\]"),
+        ({"without": [31]}, "without must be a list of names of data sets; it holds 31"),
         ({"exclude": ["catbost"]}, "exclude: 'catbost' is unknown; did you mean 'catboost'"),
         ({"initial_configurations": {"model": "ridge"}}, "initial_configurations must be a list of dicts"),
         ({"initial_configurations": None}, "initial_configurations must be .*; got None"),
