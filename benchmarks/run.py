@@ -137,7 +137,7 @@ def append_row(path: Path, row: dict[str, Any], columns: list[str]) -> None:
 
 def main(
     data: DataFolder,
-    suite: Annotated[str, typer.Option(help="A suite of suites.toml, or names of tables with commas.")] = "quick",
+    suite: Annotated[str, typer.Option(help="Suites of suites.toml or tables, with commas.")] = "quick",
     systems: Annotated[str, typer.Option(help="Names of systems with commas.")] = "automl,lightgbm,forest",
     budget: Annotated[float, typer.Option(help="Seconds of one fit.")] = 60.0,
     cores: Annotated[int, typer.Option(help="Processor cores of one fit.")] = 2,
@@ -147,7 +147,8 @@ def main(
 ) -> None:
     """Measure systems on tables."""
     suites = tomllib.loads((HERE / "suites.toml").read_text())
-    names = choose_tables(data, ",".join(suites.get(suite, [suite])))
+    wanted = [name for part in suite.split(",") for name in suites.get(part, [part])]
+    names = choose_tables(data, ",".join(wanted))
     check_names(systems.split(","), list(SYSTEMS), "in benchmarks/systems.py", "system")
     chosen = [SYSTEMS[name] for name in systems.split(",")]
     prepare(chosen, environments)

@@ -105,6 +105,8 @@ SYSTEMS = {
     for system in (
         System("automl", "cash-automl"),
         System("automl_handmade", "cash-automl"),
+        System("automl_random", "cash-automl"),
+        System("automl_handmade_random", "cash-automl"),
         System("automl_cpu", "cash-automl"),
         System("automl_nonets", "cash-automl"),
         System("lightgbm", "lightgbm"),

@@ -65,6 +65,8 @@ class PeakMemory(threading.Thread):
 VARIANTS: dict[str, dict[str, Any]] = {
     "automl": {},
     "automl_handmade": {"initial_configurations": "default"},
+    "automl_random": {"searcher": "random"},
+    "automl_handmade_random": {"initial_configurations": "default", "searcher": "random"},
     "automl_cpu": {"device": "cpu"},
     "automl_nonets": {"exclude": ["realmlp", "tabm", "resnet"]},
 }

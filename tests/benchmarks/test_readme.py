@@ -54,12 +54,21 @@ TINY: dict[str, list[TinyForm]] = {
     ],
     "Report": [TinyForm()],
     "Value of the whole meta-database": [TinyForm(SEARCH | {"--systems": "automl_handmade"}, is_slow=True)],
+    "Value of the model-based search": [
+        TinyForm(SEARCH | {"--folds": "0", "--systems": "automl_random"}, is_slow=True),
+        TinyForm(SEARCH | {"--systems": "automl_handmade_random"}, is_slow=True),
+    ],
+    "TabArena": [TinyForm(error="the package 'tabarena' is missing")],
     "Value of the networks after 60 seconds": [TinyForm(SEARCH | {"--systems": "automl_nonets"}, is_slow=True)],
     "Value of the networks after 300 seconds": [TinyForm(SEARCH | {"--suite": "numbers"}, is_slow=True)],
     "Networks alone": [
         TinyForm(SINGLE | {"--systems": "net_realmlp"}, is_slow=True),
         TinyForm(SINGLE | {"--environments": "venvs"}, error="pytabkit_realmlp cannot be measured: pip install torch"),
         TinyForm(),
+    ],
+    "Replay of runs": [
+        TinyForm({"--tables": "classes", "--random": "1", "--workers": "1", "--include": "lda"}, is_slow=True),
+        TinyForm(error="'STORE' holds no recorded tables"),
     ],
     "Honesty of `estimate_`": [
         TinyForm(

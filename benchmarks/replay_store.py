@@ -1,0 +1,146 @@
+"""Record configurations on all folds of a table, so that whole runs can be replayed on the results.
+
+A store is a folder with one folder NAME-FOLD for each table and test fold, in the form of a run directory: the task,
+the history, and for each configuration and fold the predictions for the scored rows and for the test rows. The test
+rows take the place of the guard's holdout rows. Models are removed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from automl.execute.local import LocalExecutor
+from automl.execute.machine import default_memory_limit
+from automl.search.baselines import RandomSearcher
+from automl.search.racing import fold_seconds
+from automl.task.prepare import TrainingData, prepare
+from automl.task.task import HoldoutRows, Task
+from automl.trials.artifacts import Artifacts
+from automl.trials.history import RunHistory
+from automl.trials.run_directory import RunDirectory
+from automl.trials.trial import Trial, TrialResult
+from benchmarks.requirements import MissingRequirementError
+from benchmarks.splits import split
+from pipelines.configuration import Configuration
+from pipelines.models import PORTFOLIO
+from pipelines.space import build_space, complete
+
+SEED = 0
+
+
+@dataclass(frozen=True)
+class RecordedTable:
+    """The recorded results on one table.
+
+    Attributes
+    ----------
+    name : str
+    fold : int
+        Number of the test fold.
+    results : dict of Configuration to TrialResult
+        The result of each configuration on all folds of the task, in the order of the record.
+    """
+
+    name: str
+    fold: int
+    task: Task
+    artifacts: Artifacts
+    results: dict[Configuration, TrialResult]
+
+
+def make_task(table: pd.DataFrame, kind: str, fold: int) -> Task:
+    """Return the task of the training part of a fold; its holdout rows are the test rows."""
+    train, test = split(table, kind, fold)
+    data = TrainingData(train.drop(columns="target"), train["target"])
+    prepared = prepare(data, classification=kind != "regression", random_state=SEED)
+    if prepared.classes is not None:
+        test = test[test["target"].isin(prepared.classes)]
+    target = test["target"]
+    y = target.to_numpy(float) if prepared.classes is None else np.searchsorted(prepared.classes, target)
+    X = prepared.reader.transform(test.drop(columns="target"))
+    return replace(prepared.task, holdout=HoldoutRows(X, y, metric=prepared.task.metric))
+
+
+def choose_configurations(task: Task, n_random: int, include: Sequence[str] = ()) -> list[Configuration]:
+    """Return the hand-made portfolio in the space of a task, and so many random configurations.
+
+    Parameters
+    ----------
+    include : sequence of str
+        Families; all families if it is empty.
+    """
+    space = build_space(task.traits, include, seed=SEED)
+    portfolio = [complete(space, entry) for entry in PORTFOLIO if not include or entry["model"] in include]
+    known = list(dict.fromkeys(c for c in portfolio if c is not None))
+    searcher = RandomSearcher(space, seed=SEED, initial=known)
+    return [trial.configuration for trial in searcher.suggest(RunHistory(), len(known) + n_random)]
+
+
+def record(
+    folder: Path, task: Task, configurations: Sequence[Configuration], budget: float, n_workers: int, latest: float
+) -> int:
+    """Run configurations on all folds, unless they are recorded already, and return how many are recorded.
+
+    Parameters
+    ----------
+    budget : float
+        Seconds of the runs that will be replayed: a fit gets the limit that it would have in such a run.
+    latest : float
+        Time of `time.monotonic` after which no configuration starts.
+    """
+    directory = RunDirectory(folder)
+    known = {result.trial.configuration for result in directory.open(task, SEED)}
+    try:
+        task.save(folder)
+        todo = [c for c in configurations if c not in known]
+        folds = tuple(range(len(task.folds)))
+        limit = fold_seconds(budget, n_workers, len(folds), task.traits.n_rows) * len(folds)
+        executor = LocalExecutor(folder, n_workers, memory_limit=default_memory_limit(n_workers), device="cpu")
+        artifacts, running, started = Artifacts(folder), set[Any](), time.monotonic()
+        try:
+            while todo or running:
+                while todo and len(running) <= n_workers and time.monotonic() < latest:
+                    configuration = todo.pop(0)
+                    origin = "initial" if configuration in configurations[: len(PORTFOLIO)] else "random"
+                    running.add(executor.submit([Trial(configuration, folds, SEED, origin)], limit))
+                if not running:
+                    break
+                done, running = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    for result in future.result():
+                        directory.append(result, directory.elapsed + time.monotonic() - started)
+                        known.add(result.trial.configuration)
+                        for fold in folds:
+                            artifacts.model_path(result.trial.configuration, fold).unlink(missing_ok=True)
+        finally:
+            executor.shutdown()
+    finally:
+        directory.close()
+    return len(known)
+
+
+def read_tables(store: Path) -> list[RecordedTable]:
+    """Return the recorded tables of a store.
+
+    Raises
+    ------
+    MissingRequirementError
+        If the store holds none.
+    """
+    folders = sorted(path.parent for path in store.glob("*/run.json"))
+    if not folders:
+        raise MissingRequirementError(f"'{store}' holds no recorded tables; record some with: benchmarks.replay record")
+    tables = []
+    for folder in folders:
+        name, _, fold = folder.name.rpartition("-")
+        results = {result.trial.configuration: result for result in RunDirectory(folder).read() if result.started}
+        tables.append(RecordedTable(name, int(fold), Task.open(folder), Artifacts(folder), results))
+    return tables
