@@ -222,7 +222,7 @@ def permuted(X: Any, positions: Sequence[int], shuffle: Array) -> Any:
     at = list(positions)
     if not sparse.issparse(X):
         table = np.array(X)
-        table[:, at] = X[np.ix_(shuffle, at)]
+        table[:, at] = X[np.ix_(shuffle, np.asarray(at, dtype=np.intp))]
         return table
     table = X.tocsc(copy=True)
     place = np.empty(len(shuffle), dtype=table.indices.dtype)
