@@ -18,7 +18,7 @@ from pipelines.catalog import get_component
 from pipelines.component import FitContext, TableTraits
 from pipelines.configuration import Configuration
 from pipelines.models._cost import encoded_width
-from pipelines.steps.calibration import N_FITS
+from pipelines.steps.calibration import N_FITS, N_SPLITS
 from pipelines.steps.generation import MAX_COMPONENTS, make_category_pairs
 from pipelines.steps.selection import MAX_ROWS
 from pipelines.weights import MAX_REPEATED_CELLS, row_counts
@@ -207,7 +207,8 @@ def _model(configuration: Configuration, context: FitContext) -> Any:
     calibrated = configuration.get("calibration", "none") != "none"
     inner = context
     if calibrated and context.time_limit is not None:
-        inner = replace(context, time_limit=context.time_limit / N_FITS)
+        n_rows = max(context.n_rows_to_predict, context.traits.n_rows // N_SPLITS)  # each fit predicts rows of its own
+        inner = replace(context, time_limit=context.time_limit / N_FITS, n_rows_to_predict=n_rows)
     native: Mapping[str, Any] = {}
     if configuration.get("encoding") == "native":
         native = {"native_categories": len(context.traits.categorical)}

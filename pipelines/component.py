@@ -31,7 +31,8 @@ and predicts.
   ``0, 1, ...`` or floats. The rows of a fold may lack classes of the table, and may be few.
 - A classifier has ``classes_`` (the sorted codes in `y`) and ``predict_proba``, whose columns have the order of
   ``classes_``; a regressor has ``predict``. Predictions must be finite for all finite inputs, and must not depend on
-  the other rows of the table. Iterative models set ``n_iter_``.
+  the other rows of the table. Iterative models set ``n_iter_``. A model sets ``cut_`` (bool) if its training may end at
+  the time limit before it has converged.
 - The same seed must give the same model, with one thread.
 - Nothing may be written to standard output or standard error.
 
@@ -130,10 +131,12 @@ class FitContext:
     traits: TableTraits
     random_state: int = 0
     n_threads: int = 1
-    time_limit: float | None = None  # seconds for one fit; iterative models stop there with what they have
+    # Seconds for a fit and the prediction of `n_rows_to_predict` rows; iterative models stop there with what they have.
+    time_limit: float | None = None
     device: str = "auto"  # of networks: "cpu", "cuda", "cuda:1", ..., or "auto" for CUDA where there is a GPU
     rounds: int | None = None  # of boosting: this number, on all rows; with None the model finds it on validation rows
     learning_rate: float | None = None  # of boosting with `rounds`; with None it is that of the configuration
+    n_rows_to_predict: int = 0  # rows that the model predicts after its training, within the time limit
 
 
 def space_of(*hyperparameters: Hyperparameter[Any, Any]) -> ConfigurationSpace:
@@ -169,7 +172,8 @@ class Component:
     accepts_missing, accepts_categories, accepts_sparse, accepts_weights : bool
         Inputs that `fit` accepts: NaN cells, category codes in the leading columns, CSR matrices, ``sample_weight``.
     interruptible : bool
-        Whether training stops by itself at `FitContext.time_limit`, with a usable model.
+        Whether training stops by itself before `FitContext.time_limit`, with a usable model, and leaves the seconds for
+        the prediction of `FitContext.n_rows_to_predict` rows.
     fit_together : callable or None
         ``fit_together(estimators, tables, targets, weights, configuration_numbers)`` fits several estimators of this
         component at once, each on its own table, faster than one after the other. `configuration_numbers` is None, or

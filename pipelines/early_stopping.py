@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -15,6 +17,9 @@ ROUNDS_WITHOUT_ADJUSTMENT = 40.0  # the same where the learning rate cannot be r
 PROBE_ROUNDS = 5  # rounds before the seconds of a round are measured, as the first rounds include the set-up
 CHECKPOINTS = (0.3, 0.6)  # shares of the time at which the learning rate of an unfinished training is raised
 LATE_FACTOR = 2.5
+MAX_ROWS_TO_TIME = 200  # rows whose prediction is timed during a training
+TIMED_SHARE = 0.125  # of the rows to predict
+ROUNDS_FACTOR = 4  # more rounds than at the last time, when the prediction is timed again
 WORTHWHILE = 0.05  # share of the loss that the rest of the training must promise, so that its learning rate is raised
 
 
@@ -41,9 +46,9 @@ class Deadline:
         """Seconds until the end; infinite without a limit."""
         return np.inf if self.limit is None else self.limit - self.spent
 
-    def passed(self, share: float = 1.0) -> bool:
-        """Return whether more than this share of the limit is spent."""
-        return self.limit is not None and self.spent > share * self.limit
+    def passed(self, share: float = 1.0, reserve: float = 0.0) -> bool:
+        """Return whether more than this share of the limit is spent, or of what `reserve` seconds leave of it."""
+        return self.limit is not None and self.spent > share * (self.limit - reserve)
 
 
 def split_rows(
@@ -105,6 +110,34 @@ def patience(best_round: int, learning_rate: float) -> int:
     return int(max(minimum, 0.3 * best_round + 10))
 
 
+@dataclass(frozen=True)
+class RowsToPredict:
+    """The rows that a model predicts after its training, within the same time limit.
+
+    Attributes
+    ----------
+    n_rows : int
+    sample : ndarray or CSR matrix
+        Rows of the same kind, to time the prediction with.
+    """
+
+    n_rows: int
+    sample: Any
+
+    @classmethod
+    def like(cls, X: Any, n_rows: int) -> RowsToPredict:
+        """Return `n_rows` rows to predict that are like those of the training table `X`."""
+        return cls(n_rows, X[: int(np.clip(TIMED_SHARE * n_rows, 1, MAX_ROWS_TO_TIME))])
+
+    def seconds(self, predict: Callable[[Any], Any]) -> float:
+        """Return the seconds that the prediction of all rows takes, from that of the sample."""
+        if not self.n_rows:
+            return 0.0
+        start = time.perf_counter()
+        predict(self.sample)
+        return (time.perf_counter() - start) * self.n_rows / self.sample.shape[0]
+
+
 class EarlyStopping:
     """Decides after each round whether a training ends, and which learning rate it uses from then on.
 
@@ -113,7 +146,9 @@ class EarlyStopping:
     learning_rate : float
         Initial learning rate. It is raised where the time limit would end the training far too early.
     deadline : Deadline
-        The training ends when this time limit has passed.
+        The training ends when the time that is left would not suffice for the predictions.
+    to_predict : RowsToPredict, optional
+        The rows that the model predicts afterwards.
 
     Attributes
     ----------
@@ -125,9 +160,12 @@ class EarlyStopping:
         Learning rate to use from now on.
     """
 
-    def __init__(self, learning_rate: float, deadline: Deadline):
+    def __init__(self, learning_rate: float, deadline: Deadline, to_predict: RowsToPredict | None = None):
         self.learning_rate = learning_rate
         self.deadline = deadline
+        self._to_predict = None if deadline.limit is None else to_predict
+        self._timed_rounds = 0  # rounds of the model whose prediction was timed
+        self._prediction_of_round = 0.0  # seconds
         self.rounds = 0
         self.best_round = 0
         self.best_loss = np.inf
@@ -141,6 +179,36 @@ class EarlyStopping:
         self._losses: list[float] = []
         self._checkpoints = list(CHECKPOINTS)
         self._started = time.perf_counter()
+
+    @property
+    def prediction_seconds(self) -> float:
+        """The seconds that the predictions of the model with all rounds so far take."""
+        return self._prediction_of_round * self.rounds
+
+    @property
+    def ended_by_time(self) -> bool:
+        """Whether the time limit has passed, less the seconds of the predictions."""
+        return self.deadline.passed(reserve=self.prediction_seconds)
+
+    def is_cut(self, max_rounds: int) -> bool:
+        """Return whether the training has ended before `max_rounds` although the loss was still falling."""
+        waited = self.rounds - self.best_round
+        return self.rounds < max_rounds and waited < patience(self.best_round, self.learning_rate)
+
+    def time_prediction(self, predict: Callable[[Any], Any], rounds: int) -> None:
+        """Time the prediction of a few rows, unless the rounds are few more than at the last time.
+
+        Parameters
+        ----------
+        predict : callable
+            Predicts rows with the model as it is now.
+        rounds : int
+            Rounds of this model.
+        """
+        if self._to_predict is None or rounds < max(PROBE_ROUNDS, ROUNDS_FACTOR * self._timed_rounds):
+            return
+        self._timed_rounds = rounds
+        self._prediction_of_round = self._to_predict.seconds(predict) / rounds
 
     def step(self, loss: float | None, *, adjustable: bool = True) -> bool:
         """Record one more round with its validation loss (None without validation); return True to stop the training.
@@ -160,7 +228,7 @@ class EarlyStopping:
             self._losses.append(loss)
             if adjustable and self._checkpoints and self.deadline.passed(self._checkpoints[0]):
                 self._raise_late(self._checkpoints.pop(0))
-        if self.deadline.passed():
+        if self.ended_by_time:
             return True
         return loss is not None and self.rounds - self.best_round >= patience(self.best_round, self.learning_rate)
 
@@ -168,8 +236,8 @@ class EarlyStopping:
         """Raise the learning rate until the rounds that fit into the time limit are enough to converge."""
         if self.deadline.limit is None:
             return
-        per_round = (time.perf_counter() - self._started) / self.rounds
-        affordable = max(self.deadline.left / per_round, 1.0)
+        per_round = (time.perf_counter() - self._started) / self.rounds + self._prediction_of_round
+        affordable = max((self.deadline.left - self.prediction_seconds) / per_round, 1.0)
         self._raise_to(rounds / affordable)
 
     def _raise_late(self, share: float) -> None:

@@ -6,6 +6,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,15 +23,26 @@ from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines.build import build_pipeline, fit_preprocessing, fits_together
 from pipelines.catalog import get_component
 from pipelines.component import FitContext
+from pipelines.configuration import Configuration
 from pipelines.libraries import import_library
 from pipelines.prediction import fast_predict, fast_transform
 
 _CHECKED_ROWS = 100  # rows that a model of all rows predicts, so that a broken one does not count as finished
-_FIT_SHARE = 0.85  # of the seconds of a fold; the rest is for the predictions and for writing the model
+_FIT_SHARE = 0.85  # of the seconds of a fold, for the training and the model's predictions; then files are written
+# Shares of these seconds: what the steps before the model leave to it at least, and what they may take without effect.
+_LEAST_MODEL_SHARE, _NEGLIGIBLE_SHARE = 0.05, 0.02
 
 
 class InvalidPredictionsError(Exception):
     """The predictions of a fitted pipeline cannot be used."""
+
+
+class FinishedFold(NamedTuple):
+    """The result of a fold whose files are written, and the number of its trial in the fleet."""
+
+    trial: int
+    fold: int
+    result: FoldResult
 
 
 class _Cell(NamedTuple):
@@ -95,10 +107,13 @@ def as_predictions(output: Any, classes: Any, n_classes: int, n_rows: int) -> ND
 
 def _fit(task: Task, trials: Sequence[Trial], cells: Sequence[_Cell], contexts: Sequence[FitContext]) -> list[Pipeline]:
     """Return fitted pipelines of some folds of some trials; more than one only if `fits_together` allows it."""
-    pipelines = [build_pipeline(trials[cell.trial].configuration, c) for cell, c in zip(cells, contexts, strict=True)]
+    start = time.perf_counter()
+    configurations = [trials[cell.trial].configuration for cell in cells]
+    pipelines = [build_pipeline(c, context) for c, context in zip(configurations, contexts, strict=True)]
     if len(cells) == 1:
         X, y, weight = task.training_rows(cells[0].fold)
         table = fit_preprocessing(pipelines[0], trials[0].configuration, X, y, weight)
+        _leave_seconds(pipelines, configurations, contexts, start, X.shape[0])
         pipelines[0][-1].fit(table, y, sample_weight=weight)
         return pipelines
     prepared: dict[int, _PreparedRows] = {}  # by fold: in a fleet only the models differ
@@ -108,6 +123,8 @@ def _fit(task: Task, trials: Sequence[Trial], cells: Sequence[_Cell], contexts: 
             table = fit_preprocessing(pipeline, trials[0].configuration, X, y, weight)
             prepared[cell.fold] = _PreparedRows(pipeline.steps[:-1], table, y, weight)
         pipeline.steps[:-1] = prepared[cell.fold].steps
+    n_trained = sum(rows.table.shape[0] for rows in prepared.values())
+    _leave_seconds(pipelines, configurations, contexts, start, n_trained // len(prepared))
     together = get_component("model", trials[0].configuration.family).fit_together
     assert together is not None
     together(
@@ -118,6 +135,31 @@ def _fit(task: Task, trials: Sequence[Trial], cells: Sequence[_Cell], contexts: 
         configuration_numbers=[cell.trial for cell in cells] if len(trials) > 1 else None,
     )
     return pipelines
+
+
+def _leave_seconds(
+    pipelines: Sequence[Pipeline],
+    configurations: Sequence[Configuration],
+    contexts: Sequence[FitContext],
+    start: float,
+    n_trained: int,
+) -> None:
+    """Take the seconds of the steps before the model from the time limit of the model, also those of the predictions.
+
+    Parameters
+    ----------
+    start : float
+        Time of `time.perf_counter` at which these steps have started.
+    n_trained : int
+        Number of training rows.
+    """
+    spent = (time.perf_counter() - start) / len(pipelines)
+    for pipeline, configuration, context in zip(pipelines, configurations, contexts, strict=True):
+        transformed = spent * (1 + context.n_rows_to_predict / max(1, n_trained))
+        if context.time_limit is not None and transformed > _NEGLIGIBLE_SHARE * context.time_limit:
+            left = max(_LEAST_MODEL_SHARE * context.time_limit, context.time_limit - transformed)
+            name = pipeline.steps[-1][0]
+            pipeline.steps[-1] = (name, build_pipeline(configuration, replace(context, time_limit=left))[-1])
 
 
 def _score(
@@ -153,6 +195,8 @@ def _score(
     info: dict[str, Any] = {"cpu_seconds": seconds[1]}
     if (grown := meter.grown()) is not None:
         info["memory"] = grown  # MiB, of all fits of the trial so far
+    if getattr(model[-1], "cut_", False):
+        info["cut"] = True  # the time limit has ended the training before it had converged
     if iterations is not None and np.size(iterations):
         info["n_iter"] = int(np.max(iterations))
     if (rounds := getattr(model[-1], "full_rounds_", None)) is not None:
@@ -188,6 +232,7 @@ def evaluate(
     device: str,
     time_limit: float | None,
     on_fitted: Callable[[], None] = lambda: None,
+    on_finished: Callable[[FinishedFold], None] = lambda finished: None,
 ) -> list[TrialResult]:
     """Run a trial or a fleet; an exception becomes a status, and finished folds are kept.
 
@@ -203,6 +248,8 @@ def evaluate(
         that is left is shorter than the average fold.
     on_fitted : callable
         Called when a training has ended and its predictions begin.
+    on_finished : callable
+        Called when the files of a fold are written.
     """
     start, meter = time.perf_counter(), MemoryMeter()
     done: list[dict[int, FoldResult]] = [{} for _ in trials]
@@ -225,6 +272,7 @@ def evaluate(
                 device,
                 trials[n].rounds,
                 trials[n].learning_rate,
+                _n_rows_to_predict(task, fold),
             )
             for n, fold in group
         ]
@@ -242,9 +290,12 @@ def evaluate(
                 if number in failed:
                     continue
                 try:
-                    done[number][fold] = _score(task, trials[number], fold, model, each, meter, artifacts)
+                    result = _score(task, trials[number], fold, model, each, meter, artifacts)
                 except Exception as error:  # noqa: BLE001  becomes the status of this trial
                     failed[number] = _failure(error, artifacts.folder)
+                else:
+                    done[number][fold] = result
+                    on_finished(FinishedFold(number, fold, result))
         n_done += len(group)
         if failed:
             break
@@ -254,6 +305,12 @@ def evaluate(
         for number, trial in enumerate(trials)
         for status, reason in [failed.get(number, (Status.OK, ""))]
     ]
+
+
+def _n_rows_to_predict(task: Task, fold: int) -> int:
+    """Return the number of rows that a model predicts after its training."""
+    n_scored = _CHECKED_ROWS if fold == ALL_ROWS else len(task.folds[fold][1])
+    return n_scored + (0 if task.holdout is None else task.holdout.X.shape[0])
 
 
 def _failure(error: Exception, folder: Path) -> tuple[Status, str]:

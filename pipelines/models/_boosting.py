@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import FitContext
-from pipelines.early_stopping import ROUNDS_TO_CONVERGE, Deadline, EarlyStopping, split_rows
+from pipelines.early_stopping import ROUNDS_TO_CONVERGE, Deadline, EarlyStopping, RowsToPredict, split_rows
 from pipelines.models._target import standardize
 from pipelines.weights import weighted_rows
 
@@ -52,6 +52,8 @@ class Library(Protocol):
     ) -> Any:
         """Train at most `max_rounds` rounds while ``stopping.step(loss)`` is False; return the model of the best round.
 
+        A library whose predictions take a part of the seconds of its training calls ``stopping.time_prediction``.
+
         `n_classes` is 0 for regression. `validation` is None where the training needs no validation loss.
         """
 
@@ -71,7 +73,7 @@ class Boosting:
     refit : bool
         Whether to train again on all rows with the number of rounds that was best on the validation rows.
     time_limit : float or None
-        Seconds.
+        Seconds of the fit and of the predictions of `n_rows_to_predict` rows.
     least_learning_rate : float
         Learning rate of the search for the best round, if it is above `learning_rate`.
     rounds : int or None
@@ -85,6 +87,7 @@ class Boosting:
     random_state: int = 0
     least_learning_rate: float = 0.0
     rounds: int | None = None
+    n_rows_to_predict: int = 0
 
 
 def boosting_settings(learning_rate: float, context: FitContext) -> Boosting:
@@ -103,16 +106,21 @@ def boosting_settings(learning_rate: float, context: FitContext) -> Boosting:
         time_limit=context.time_limit,
         random_state=context.random_state,
         rounds=context.rounds,
+        n_rows_to_predict=context.n_rows_to_predict,
     )
 
 
 class Trained(NamedTuple):
-    """A trained model, its rounds, and the rounds and the learning rate of a training on all rows."""
+    """A trained model, its rounds, and the rounds and the learning rate of a training on all rows.
+
+    `cut` is True if the time limit has ended the training.
+    """
 
     model: Any
     rounds: int
     full_rounds: int
     learning_rate: float
+    cut: bool = False
 
 
 def _train(library: Library, rows: LabeledRows, n_classes: int, settings: Boosting) -> Trained:
@@ -122,29 +130,30 @@ def _train(library: Library, rows: LabeledRows, n_classes: int, settings: Boosti
         stopping = EarlyStopping(settings.learning_rate, Deadline(None))
         model = library.train(rows, None, n_classes, settings.rounds, stopping)
         return Trained(model, stopping.rounds, settings.rounds, settings.learning_rate)
-    deadline = Deadline(settings.time_limit)
+    deadline, to_predict = Deadline(settings.time_limit), RowsToPredict.like(rows.X, settings.n_rows_to_predict)
     share = min(VALIDATION_SHARE, MAX_VALIDATION_ROWS / len(rows.y))
     train, validation = split_rows(
         rows.y, fraction=share, classification=n_classes > 0, random_state=settings.random_state
     )
     rate = max(settings.learning_rate, settings.least_learning_rate)
-    stopping = EarlyStopping(rate, deadline)
+    stopping = EarlyStopping(rate, deadline, to_predict)
     if len(validation) == 0:
         max_rounds = min(settings.n_estimators, round(ROUNDS_WITHOUT_VALIDATION / rate))
         model = library.train(rows, None, n_classes, max_rounds, stopping)
-        return Trained(model, stopping.best_round, max_rounds, rate)
+        return Trained(model, stopping.best_round, max_rounds, rate, stopping.rounds < max_rounds)
     model = library.train(rows.take(train), rows.take(validation), n_classes, settings.n_estimators, stopping)
-    best = max(stopping.best_round, 1)
+    best, cut = max(stopping.best_round, 1), stopping.is_cut(settings.n_estimators)
     # With more rows a model overfits after more rounds.
     more = len(rows.y) / len(train)
     full = max(1, round(more * best)), stopping.best_sum / best or rate
-    if not settings.refit or deadline.passed(REFIT_SHARE) or stopping.learning_rate != rate:
-        return Trained(model, best, *full)
-    again = EarlyStopping(rate, deadline)
+    too_late = deadline.passed(REFIT_SHARE, reserve=stopping.prediction_seconds)
+    if not settings.refit or too_late or stopping.learning_rate != rate:
+        return Trained(model, best, *full, cut)
+    again = EarlyStopping(rate, deadline, to_predict)
     refitted = library.train(rows, None, n_classes, max(1, round(best * more)), again)
     if again.rounds < best:  # the time was up
-        return Trained(model, best, *full)
-    return Trained(refitted, again.rounds, *full)
+        return Trained(model, best, *full, cut)
+    return Trained(refitted, again.rounds, *full, cut)
 
 
 def as_table(X: ArrayLike | sparse.spmatrix) -> Table:
@@ -172,6 +181,8 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
         Rounds that a training on all rows takes; a refit carries them over.
     mean_learning_rate_ : float
         Mean learning rate of the rounds, which is above that of the configuration where the time was short.
+    cut_ : bool
+        Whether the time limit has ended the training before the validation loss had stopped falling.
     """
 
     def __init__(self, library: Library, settings: Boosting):
@@ -186,7 +197,7 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
             raise ValueError(f"a classifier needs at least two classes, the target has only {self.classes_[0]!r}")
         rows = LabeledRows(table, codes, weight)
         trained = _train(self.library, rows, len(self.classes_), self.settings)
-        self.model_, self.n_iter_, self.full_rounds_, self.mean_learning_rate_ = trained
+        self.model_, self.n_iter_, self.full_rounds_, self.mean_learning_rate_, self.cut_ = trained
         self.n_features_in_ = rows.X.shape[1]
         return self
 
@@ -217,7 +228,7 @@ class BoostedRegressor(RegressorMixin, BaseEstimator):
         standard, self.mean_, self.scale_ = standardize(target, weight)
         rows = LabeledRows(table, standard, weight)
         trained = _train(self.library, rows, 0, self.settings)
-        self.model_, self.n_iter_, self.full_rounds_, self.mean_learning_rate_ = trained
+        self.model_, self.n_iter_, self.full_rounds_, self.mean_learning_rate_, self.cut_ = trained
         self.n_features_in_ = rows.X.shape[1]
         return self
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from itertools import cycle
 from typing import Any, Self
 
 import numpy as np
@@ -11,13 +13,19 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import FitContext
-from pipelines.early_stopping import Deadline
+from pipelines.early_stopping import Deadline, RowsToPredict
 from pipelines.models._target import StandardizedRegressor
 
+_FEWEST_ROWS_TO_TIME = 1_000  # fewer rows are predicted in a small part of the seconds of the fit
+_TREES_TO_TIME = 4
 
-def _fit_trees(forest: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None, time_limit: float) -> Any:
-    """Fit trees in batches of doubling size, as long as the next batch is likely to fit into the time left."""
-    deadline = Deadline(time_limit)
+
+def _fit_trees(
+    forest: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, time_limit: float, n_rows_to_predict: int
+) -> Any:
+    """Fit trees in batches of doubling size, as long as the next batch and the predictions fit into the time left."""
+    n_timed = n_rows_to_predict if n_rows_to_predict >= _FEWEST_ROWS_TO_TIME else 0
+    deadline, to_predict = Deadline(time_limit), RowsToPredict.like(X, n_timed)
     wanted = forest.n_estimators
     done, batch = 0, 1
     forest = clone(forest).set_params(warm_start=True)
@@ -26,11 +34,23 @@ def _fit_trees(forest: Any, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike
         forest.set_params(n_estimators=done + batch)
         forest.fit(X, y, sample_weight=sample_weight)
         done += batch
-        affordable = math.floor(0.9 * deadline.left * done / max(deadline.spent, 1e-9))
+        spent, predictions = deadline.spent, done * to_predict.seconds(_predict_trees(forest)) / _TREES_TO_TIME
+        affordable = math.floor(0.9 * (deadline.left - predictions) * done / max(spent + predictions, 1e-9))
         if affordable < 1:
             break
         batch = min(2 * done, affordable)
     return forest.set_params(warm_start=False)
+
+
+def _predict_trees(forest: Any) -> Callable[[Any], None]:
+    """Return a function that predicts rows with a few trees of a forest."""
+    trees = [tree for _, tree in zip(range(_TREES_TO_TIME), cycle(forest.estimators_), strict=False)]
+
+    def predict(X: Any) -> None:
+        for tree in trees:
+            tree.predict(X)
+
+    return predict
 
 
 class TimedForestClassifier(ClassifierMixin, BaseEstimator):
@@ -41,18 +61,29 @@ class TimedForestClassifier(ClassifierMixin, BaseEstimator):
     forest : estimator
         A scikit-learn forest; its ``n_estimators`` is the largest number of trees.
     time_limit : float
-        Seconds; the forest has at least one tree.
+        Seconds of the fit and of the predictions; the forest has at least one tree.
+    n_rows_to_predict : int
+        Number of the rows that the forest predicts after its fit.
+
+    Attributes
+    ----------
+    n_iter_ : int
+        Number of trees.
+    cut_ : bool
+        Whether the time limit has left trees out.
     """
 
-    def __init__(self, forest: BaseEstimator, time_limit: float):
+    def __init__(self, forest: BaseEstimator, time_limit: float, n_rows_to_predict: int = 0):
         self.forest = forest
         self.time_limit = time_limit
+        self.n_rows_to_predict = n_rows_to_predict
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the trees."""
-        self.forest_ = _fit_trees(self.forest, X, y, sample_weight, self.time_limit)
+        self.forest_ = _fit_trees(self.forest, X, y, sample_weight, self.time_limit, self.n_rows_to_predict)
         self.classes_ = self.forest_.classes_
         self.n_iter_ = len(self.forest_.estimators_)
+        self.cut_ = self.n_iter_ < self.forest.n_estimators
         return self
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
@@ -69,14 +100,16 @@ class TimedForestClassifier(ClassifierMixin, BaseEstimator):
 class TimedForestRegressor(RegressorMixin, BaseEstimator):
     """A forest with as many trees as the time limit allows; its parameters are those of `TimedForestClassifier`."""
 
-    def __init__(self, forest: BaseEstimator, time_limit: float):
+    def __init__(self, forest: BaseEstimator, time_limit: float, n_rows_to_predict: int = 0):
         self.forest = forest
         self.time_limit = time_limit
+        self.n_rows_to_predict = n_rows_to_predict
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the trees."""
-        self.forest_ = _fit_trees(self.forest, X, y, sample_weight, self.time_limit)
+        self.forest_ = _fit_trees(self.forest, X, y, sample_weight, self.time_limit, self.n_rows_to_predict)
         self.n_iter_ = len(self.forest_.estimators_)
+        self.cut_ = self.n_iter_ < self.forest.n_estimators
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
@@ -90,7 +123,7 @@ def with_time_limit(forest: BaseEstimator, context: FitContext) -> BaseEstimator
 
     The target of a regression is standardized, because `min_impurity_decrease` depends on its unit.
     """
-    limit = context.time_limit
+    limit, n_rows = context.time_limit, context.n_rows_to_predict
     if context.traits.is_classification:
-        return forest if limit is None else TimedForestClassifier(forest, limit)
-    return StandardizedRegressor(forest if limit is None else TimedForestRegressor(forest, limit))
+        return forest if limit is None else TimedForestClassifier(forest, limit, n_rows)
+    return StandardizedRegressor(forest if limit is None else TimedForestRegressor(forest, limit, n_rows))

@@ -51,8 +51,9 @@ class StandardizedRegressor(RegressorMixin, BaseEstimator):
             warnings.simplefilter("ignore", ConvergenceWarning)  # the number of iterations is low on purpose
             regressor = clone(self.regressor).set_params(**leaf_parameters(self.regressor, weight))
             self.regressor_ = regressor.fit(X, standard, **weights)
-        if hasattr(self.regressor_, "n_iter_"):
-            self.n_iter_ = self.regressor_.n_iter_
+        for name in ("n_iter_", "cut_"):
+            if hasattr(self.regressor_, name):
+                setattr(self, name, getattr(self.regressor_, name))
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:

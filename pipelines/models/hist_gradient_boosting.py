@@ -73,12 +73,15 @@ class HistGradientBoosting:
                 done = min(done + batch, max_rounds)
                 model.set_params(max_iter=done, learning_rate=stopping.learning_rate)
                 model.fit(X, rows.y, sample_weight=rows.weight, **validated)
+                stopping.time_prediction(lambda X: self.predict(model, X, n_classes), done)
                 # The first score belongs to the model without trees.
                 seen = stopping.rounds
                 losses = -model.validation_score_[1:][seen:] if validated else [None] * (done - seen)
                 for loss in losses:
                     stop = stopping.step(loss)
-                affordable = 0.9 * stopping.deadline.left * done / max(stopping.deadline.spent, 1e-9)
+                per_round = (stopping.deadline.spent + stopping.prediction_seconds) / done
+                left = stopping.deadline.left - stopping.prediction_seconds
+                affordable = 0.9 * left / max(per_round, 1e-9)
                 stop = stop or affordable < 1
                 batch = int(min(max(PROBE_ROUNDS, done // 3), affordable))
         # Rounds after the best one are dropped; scikit-learn has no public way to do so.

@@ -51,6 +51,7 @@ class LightGBM:
         current = {"learning_rate": stopping.learning_rate}
 
         def after_round(env: Any) -> None:
+            stopping.time_prediction(lambda X: env.model.predict(X, num_threads=self.n_threads), env.iteration + 1)
             loss = env.evaluation_result_list[0][2] if env.evaluation_result_list else None
             if stopping.step(loss):
                 raise lgb.callback.EarlyStopException(stopping.best_round - 1, [])

@@ -79,6 +79,7 @@ class XGBoost:
 
         class Callback(xgb.callback.TrainingCallback):
             def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
+                stopping.time_prediction(lambda X: model.inplace_predict(X, validate_features=False), epoch + 1)
                 before = stopping.learning_rate
                 stop = stopping.step(evals_log["validation"][metric][-1] if evals_log else None)
                 if stopping.learning_rate != before:

@@ -254,7 +254,7 @@ def fit_together(
         own = trained[start : start + len(group)]
         start += len(group)
         net.weights_ = np.stack([t.weights for t in own])
-        net.n_iter_ = max(t.epoch for t in own)
+        net.n_iter_, net.cut_ = max(t.epoch for t in own), any(t.cut for t in own)
         net._trained_here = True
 
 

@@ -80,7 +80,11 @@ class FleetMember:
 
 @dataclass(frozen=True)
 class Trained:
-    """Weights of the best epoch, shape (n_weights,), and the number of this epoch, counted from one."""
+    """Weights of the best epoch, shape (n_weights,), and the number of this epoch, counted from one.
+
+    `cut` is True if the time limit has ended the training.
+    """
 
     weights: np.ndarray
     epoch: int
+    cut: bool = False

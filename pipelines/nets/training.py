@@ -170,7 +170,7 @@ class _Fleet:
             self._drop_worse_half(max(step / total, self._spent()))
             if done >= 1.0 or not self._numbers:
                 break
-        self._finish(np.arange(len(self._numbers)))
+        self._finish(np.arange(len(self._numbers)), cut=step < total and self._spent() >= 1.0)
         return [trained for trained in self._results if trained is not None]
 
     def _spent(self) -> float:
@@ -310,13 +310,13 @@ class _Fleet:
             kept = left[np.argsort(means, kind="stable")[: math.ceil(len(left) / 2)]]
             self._finish(np.flatnonzero(~np.isin(own, kept)))
 
-    def _finish(self, rows: np.ndarray) -> None:
-        """Store the results of some networks and remove the networks from the fleet."""
+    def _finish(self, rows: np.ndarray, cut: bool = False) -> None:
+        """Store the results of networks and remove them from the fleet; `cut` says whether the time has ended them."""
         for b in rows:
             best = Parameters(self._architecture.layout(), self._best[b : b + 1].clone(), trained=False)
             for name in ("out.weight", "out.bias"):
                 best[name].mul_(float(self._best_inverse_temperature[b]))
-            self._results[self._numbers[b]] = Trained(best.flat[0].cpu().numpy(), max(1, int(self._best_epoch[b])))
+            self._results[self._numbers[b]] = Trained(best.flat[0].cpu().numpy(), max(1, int(self._best_epoch[b])), cut)
         if not len(rows):
             return
         self._captured, self._n_epochs_unchanged = None, 0

@@ -49,7 +49,7 @@ class BalancedClassifier(ClassifierMixin, BaseEstimator):
                 self.classifier_.fit(X[rows], y[rows])
             else:
                 self.classifier_.fit(X[rows], y[rows], sample_weight=weight[rows])
-        for name in ("n_iter_", "full_rounds_", "mean_learning_rate_"):
+        for name in ("n_iter_", "full_rounds_", "mean_learning_rate_", "cut_"):
             if hasattr(self.classifier_, name):
                 setattr(self, name, getattr(self.classifier_, name))
         return self

@@ -45,6 +45,9 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
             (calibrated,) = self.model_.calibrated_classifiers_
             if _loses_order(calibrated.calibrators):
                 self.model_ = calibrated.estimator
+            self.cut_ = getattr(calibrated.estimator, "cut_", False)
+        else:
+            self.cut_ = getattr(self.model_, "cut_", False)
         return self
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
