@@ -26,7 +26,8 @@ in the submitting thread.
 - With a list of `TrialResult`: one for each trial, in the order of the trials. A trial that `evaluate` has ended has
   the status that `evaluate` gave. Otherwise the executor gives the status: ``TIMEOUT`` if the trial exceeded its time
   limit, ``MEMORY`` if it exceeded the memory limit, ``CRASH`` if its process died for any other reason, each with a
-  reason in words. The executor must go on after each of these: the next trial runs as if nothing had happened.
+  reason in words, and with the folds that the trial had finished before. The executor must go on after each of these:
+  the next trial runs as if nothing had happened.
 - With `NoWorkersError`, if no worker can run the trial any more: the workers cannot be started again, the cluster is
   lost, or the executor was shut down. From then on every submission ends so, too. The search stops, and the run ends
   with the models that it has.

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 
@@ -18,12 +18,13 @@ import psutil
 
 from automl.errors import NoWorkersError
 from automl.execute.descriptors import descriptor_errors
+from automl.execute.evaluate import FinishedFold
 from automl.execute.groups import kill_group, kill_survivors
 from automl.execute.machine import fleet_size, resident_memory
 from automl.execute.processes import start_process
 from automl.execute.worker import FITTED
 from automl.execute.worker import main as worker_main
-from automl.trials.trial import Status, Trial, TrialResult
+from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 
 logger = logging.getLogger(__name__)
 
@@ -44,11 +45,23 @@ class _Job:
     importing: bool = True  # whether the worker imports the libraries of the model, for which there is another limit
     latest: float = _LATEST  # times the time limit, when the job is ended
     peak: float = 0.0  # MiB
+    finished: list[FinishedFold] = field(default_factory=list)
+
+    def keep(self, finished: FinishedFold) -> None:
+        """Keep the result of a fold, and limit the training of the next one."""
+        self.finished.append(finished)
+        # After the time limit no further training starts, and the worker is about to send its results.
+        if self.time_limit is None or time.monotonic() - self.started < self.time_limit:
+            self.latest = _LATEST
 
     def fail(self, status: Status, seconds: float, reason: str) -> None:
-        """End the future with the same status for all trials."""
+        """End the future with the same status for all trials, and with the folds that they have finished."""
         share = seconds / len(self.trials)
-        self.future.set_result([TrialResult(trial, status, {}, share, self.peak, reason) for trial in self.trials])
+        folds: list[dict[int, FoldResult]] = [{} for _ in self.trials]
+        for number, fold, result in self.finished:
+            folds[number][fold] = result
+        results = zip(self.trials, folds, strict=True)
+        self.future.set_result([TrialResult(trial, status, own, share, self.peak, reason) for trial, own in results])
 
 
 class _Worker:
@@ -222,6 +235,10 @@ class LocalExecutor:
         if message == FITTED:
             if worker.job is not None:
                 worker.job.latest = _LATEST_PREDICTIONS
+            return
+        if isinstance(message, FinishedFold):
+            if worker.job is not None:
+                worker.job.keep(message)
             return
         job, worker.job = worker.job, None
         assert job is not None

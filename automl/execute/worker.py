@@ -21,7 +21,10 @@ FITTED = "fitted"  # a training has ended, and its predictions begin
 
 
 def main(connection: Connection, folder: str, n_threads: int, device: str, own_scorer: bytes | None = None) -> None:
-    """Answer each message ``(trials, time_limit)`` with a list of `TrialResult`, after a `FITTED` for each training.
+    """Answer each message ``(trials, time_limit)`` with a list of `TrialResult`.
+
+    A `FITTED` comes before it for each training, and a `FinishedFold` for each fold: the parent keeps these folds if it
+    must end the worker, or if the worker dies.
 
     Parameters
     ----------
@@ -50,7 +53,8 @@ def main(connection: Connection, folder: str, n_threads: int, device: str, own_s
                 continue
             connection.send(None)  # the clock of the time limit starts now
             on_fitted = partial(connection.send, FITTED)
-            connection.send(evaluate(task, trials, artifacts, n_threads, device, time_limit, on_fitted))
+            reports = on_fitted, connection.send
+            connection.send(evaluate(task, trials, artifacts, n_threads, device, time_limit, *reports))
 
 
 def _end_with_parent(connection: Connection) -> None:

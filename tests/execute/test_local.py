@@ -43,6 +43,24 @@ def _score_slowly(estimator, X, y):
     return 1.0
 
 
+_CALLS = []  # of a scorer, in the worker
+
+
+def _hang_at_the_third_call(estimator, X, y):
+    _CALLS.append(1)
+    return time.sleep(3600) if len(_CALLS) > 2 else 1.0
+
+
+def _exit_at_the_third_call(estimator, X, y):
+    _CALLS.append(1)
+    return os._exit(3) if len(_CALLS) > 2 else 1.0
+
+
+def _bloat_at_the_third_call(estimator, X, y):
+    _CALLS.append(1)
+    return _bloat(estimator, X, y) if len(_CALLS) > 2 else 1.0
+
+
 def _bloat(estimator, X, y):
     return [np.ones(50_000_000) for _ in range(100)]
 
@@ -93,6 +111,22 @@ def test_a_trial_whose_training_has_ended_is_not_thrown_away_at_its_time_limit(s
     executor = start(make_task(scoring=_score_slowly, n_rows=100))
     (result,) = executor.submit([Trial(tree(5))], time_limit=1.5).result(timeout=60)
     assert (result.status, list(result.folds)) == (Status.OK, [0])
+
+
+@pytest.mark.alone
+@pytest.mark.parametrize(
+    ("scorer", "limits", "seconds", "status"),
+    [
+        (_exit_at_the_third_call, {}, 60.0, Status.CRASH),
+        pytest.param(_hang_at_the_third_call, {}, 1.0, Status.TIMEOUT, marks=pytest.mark.slow),
+        pytest.param(_bloat_at_the_third_call, {"memory_limit": 900}, 60.0, Status.MEMORY, marks=pytest.mark.slow),
+    ],
+)
+def test_a_trial_whose_worker_ends_keeps_its_finished_folds(start, tmp_path, scorer, limits, seconds, status):
+    executor = start(make_task(scoring=scorer, n_rows=100), **limits)
+    (result,) = executor.submit([Trial(tree(5), (0, 1, 2))], time_limit=seconds).result(timeout=60)
+    assert (result.status, list(result.folds)) == (status, [0, 1])
+    assert [len(Artifacts(tmp_path).predictions(tree(5), fold)) > 0 for fold in result.folds] == [True, True]
 
 
 def _take_80_mb(estimator, X, y):
