@@ -145,8 +145,9 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         with disk_errors(folder):
             task.save(folder)
         executor = make_executor(
-            settings.executor, folder, task, settings.n_jobs, settings.memory_limit, settings.device
-        )
+            settings.executor, folder, task, settings.n_jobs, settings.memory_limit, settings.device,
+            lambda: budget.search_left,
+        )  # fmt: skip
         stack.callback(executor.shutdown)
         runtime, limits = _forecasts(task, settings, executor)
         history = RunHistory(cost_of=runtime.guess if budget.seconds is None else None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from pathlib import Path
 
 from automl.errors import InvalidInputError
@@ -14,7 +16,13 @@ EXECUTORS = ("local", "ray")
 
 
 def make_executor(
-    name: str, folder: Path, task: Task, n_jobs: int | None, memory_limit: float | None, device: str
+    name: str,
+    folder: Path,
+    task: Task,
+    n_jobs: int | None,
+    memory_limit: float | None,
+    device: str,
+    seconds_left: Callable[[], float] = lambda: math.inf,
 ) -> Executor:
     """Return a new executor that is ready for trials.
 
@@ -26,6 +34,9 @@ def make_executor(
         Number of trials that run at the same time, in scikit-learn's sense; -1 uses all cores that the executor has.
     memory_limit : float or None
         MiB of one trial; None for an even share of the memory.
+    seconds_left : callable, optional
+        Returns the seconds after which the results of trials come too late. On Ray it is not used: a trial there has
+        the limit that it was submitted with.
 
     Raises
     ------
@@ -37,7 +48,14 @@ def make_executor(
         if n_jobs is not None and n_jobs < 0:
             n_workers = affordable_workers(n_workers)
         memory = memory_limit or default_memory_limit(n_workers)
-        return LocalExecutor(folder, n_workers, memory_limit=memory, device=device, own_scorer=task.own_scorer())
+        return LocalExecutor(
+            folder,
+            n_workers,
+            memory_limit=memory,
+            device=device,
+            own_scorer=task.own_scorer(),
+            seconds_left=seconds_left,
+        )
     try:
         from automl.execute.ray import RayExecutor
     except ModuleNotFoundError as error:

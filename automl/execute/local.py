@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import multiprocessing
 import queue
 import threading
@@ -22,7 +23,7 @@ from automl.execute.evaluate import FinishedFold
 from automl.execute.groups import kill_group, kill_survivors
 from automl.execute.machine import fleet_size, resident_memory
 from automl.execute.processes import start_process
-from automl.execute.worker import FITTED
+from automl.execute.worker import FITTED, limit_before
 from automl.execute.worker import main as worker_main
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 
@@ -42,10 +43,16 @@ class _Job:
     time_limit: float | None
     future: Future[list[TrialResult]]
     started: float = 0.0
+    end: float = math.inf  # time of `time.monotonic` after which the results come too late
     importing: bool = True  # whether the worker imports the libraries of the model, for which there is another limit
     latest: float = _LATEST  # times the time limit, when the job is ended
     peak: float = 0.0  # MiB
     finished: list[FinishedFold] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Start the clock of the time limit: the libraries are imported."""
+        self.started, self.importing = time.monotonic(), False
+        self.time_limit = limit_before(self.time_limit, self.end)
 
     def keep(self, finished: FinishedFold) -> None:
         """Keep the result of a fold, and limit the training of the next one."""
@@ -109,6 +116,9 @@ class LocalExecutor:
         Device of networks: "cpu", "cuda", or "auto" for CUDA where there is a GPU.
     own_scorer : bytes, optional
         Result of `Task.own_scorer`, if the metric of the task is a scorer of the user.
+    seconds_left : callable, optional
+        Returns the seconds after which the results of trials come too late. A trial that has waited for a worker, or
+        for the import of its libraries, gets no more than these.
     """
 
     def __init__(
@@ -119,9 +129,11 @@ class LocalExecutor:
         memory_limit: float | None = None,
         device: str = "auto",
         own_scorer: bytes | None = None,
+        seconds_left: Callable[[], float] = lambda: math.inf,
     ):
         self.n_workers, self.fleet_size = n_workers, fleet_size(device)
         self.memory_limit = memory_limit
+        self._seconds_left = seconds_left
         self._start: Callable[[], _Worker] = lambda: _Worker(folder, n_threads, device, own_scorer)
         self._queue: queue.SimpleQueue[_Job] = queue.SimpleQueue()
         self._wake_receiver, self._wake = multiprocessing.Pipe(duplex=False)
@@ -208,9 +220,10 @@ class LocalExecutor:
             if worker.ready and worker.job is None and not self._queue.empty():
                 job = self._queue.get()
                 job.started = time.monotonic()
+                job.end = job.started + self._seconds_left()
                 worker.job = job
                 try:
-                    worker.connection.send((job.trials, job.time_limit))
+                    worker.connection.send((job.trials, job.time_limit, job.end))
                 except OSError:
                     self._replace(worker, Status.CRASH, "the worker process died")
 
@@ -230,7 +243,7 @@ class LocalExecutor:
             worker.ready = True
             self._failed_starts = 0
             if worker.job is not None:
-                worker.job.started, worker.job.importing = time.monotonic(), False
+                worker.job.begin()
             return
         if message == FITTED:
             if worker.job is not None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection
@@ -17,11 +19,14 @@ from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.trial import Status, TrialResult
 
+_LEAST_LIMIT = 0.1  # seconds
 FITTED = "fitted"  # a training has ended, and its predictions begin
 
 
 def main(connection: Connection, folder: str, n_threads: int, device: str, own_scorer: bytes | None = None) -> None:
-    """Answer each message ``(trials, time_limit)`` with a list of `TrialResult`.
+    """Answer each message ``(trials, time_limit, end)`` with a list of `TrialResult`.
+
+    The end is a time of `time.monotonic`, which all processes of a machine share.
 
     A `FITTED` comes before it for each training, and a `FinishedFold` for each fold: the parent keeps these folds if it
     must end the worker, or if the worker dies.
@@ -44,7 +49,7 @@ def main(connection: Connection, folder: str, n_threads: int, device: str, own_s
     connection.send(None)  # ready
     with threadpool_limits(n_threads), suppress(EOFError, BrokenPipeError):  # the parent has ended
         while True:
-            trials, time_limit = connection.recv()
+            trials, time_limit, end = connection.recv()
             try:
                 import_libraries(trials[0].configuration.family)
             except ImportError as error:
@@ -54,7 +59,16 @@ def main(connection: Connection, folder: str, n_threads: int, device: str, own_s
             connection.send(None)  # the clock of the time limit starts now
             on_fitted = partial(connection.send, FITTED)
             reports = on_fitted, connection.send
-            connection.send(evaluate(task, trials, artifacts, n_threads, device, time_limit, *reports))
+            limit = limit_before(time_limit, end)
+            connection.send(evaluate(task, trials, artifacts, n_threads, device, limit, *reports))
+
+
+def limit_before(time_limit: float | None, end: float) -> float | None:
+    """Return a time limit in seconds that ends no later than a time of `time.monotonic`."""
+    left = max(_LEAST_LIMIT, end - time.monotonic())
+    if time_limit is not None:
+        return min(time_limit, left)
+    return None if math.isinf(left) else left
 
 
 def _end_with_parent(connection: Connection) -> None:
