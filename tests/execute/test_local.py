@@ -386,9 +386,10 @@ def test_processes_that_a_trial_has_started_end_when_the_main_process_is_killed(
 
 def test_a_trial_that_has_waited_ends_with_the_search(tmp_path):
     """Its limit was set when it was submitted. At its end the search would be over, and its result too late."""
-    make_task(scoring=_hang, n_rows=100).save(tmp_path)
+    task = make_task(scoring=_hang, n_rows=100)
+    task.save(tmp_path)
     end = time.monotonic() + 2
-    executor = LocalExecutor(tmp_path, n_workers=1, seconds_left=lambda: end - time.monotonic())
+    executor = LocalExecutor(tmp_path, 1, own_scorer=task.own_scorer(), seconds_left=lambda: end - time.monotonic())
     try:
         (result,) = executor.submit([Trial(tree(2))], time_limit=60).result(timeout=40)
     finally:
