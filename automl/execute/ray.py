@@ -373,7 +373,8 @@ def _is_own(folder: Path) -> bool:
     except FileNotFoundError:
         return False
     others = stat.S_IWGRP | stat.S_IWOTH
-    return stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & others
+    is_own = not hasattr(os, "getuid") or status.st_uid == os.getuid()  # Windows has no such numbers of users
+    return stat.S_ISDIR(status.st_mode) and is_own and not status.st_mode & others
 
 
 def _link(written: Path, folder: Path) -> None:
