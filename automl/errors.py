@@ -15,6 +15,10 @@ class InvalidInputError(AutoMLError, ValueError):
     """An argument or the data cannot be used; the message names the argument or column and says how to fix it."""
 
 
+class OtherVersionError(InvalidInputError):
+    """A queue of another version of this library cannot be read as it is; the message says how to update it."""
+
+
 class NothingFittedError(AutoMLError, RuntimeError):
     """No trial finished; the message counts the most frequent reasons."""
 

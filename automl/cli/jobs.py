@@ -6,13 +6,13 @@ import json
 import logging
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, OtherVersionError
 from automl.jobs.duration import in_words
 from automl.plurals import plural
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from automl.jobs.dry_run import CheckedTable, DryRun
+    from automl.jobs.job import Batch
+    from automl.jobs.queue import JobQueue
 
 app = typer.Typer(
     help="Fit many tables under many settings: each table under each setting is one job of a batch.",
@@ -103,11 +105,10 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object with an entry for each job.")] = False,
 ) -> None:
     """Print the number of jobs in each state, the running and the failed jobs, and the time left."""
-    from automl.jobs.batch import open_batch
     from automl.jobs.folders import summarize
     from automl.jobs.time_left import find_time_left
 
-    with open_batch(place, batch) as (queue, known):
+    with _open_to_read(place, batch) as (queue, known):
         records = queue.records(known.name)
     summary, left = summarize(records), find_time_left(records)
     if as_json:
@@ -132,11 +133,10 @@ def logs(
     batch: BatchName = None,
 ) -> None:
     """Print the log of one job."""
-    from automl.jobs.batch import open_batch
     from automl.jobs.folders import JobFolder
     from automl.jobs.logs import find_job, read_log
 
-    with open_batch(place, batch) as (queue, known):
+    with _open_to_read(place, batch) as (queue, known):
         record = find_job(queue.records(known.name), job)
 
         def is_open() -> bool:
@@ -178,15 +178,33 @@ def results(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print all columns as CSV.")] = False,
 ) -> None:
     """Write summary.csv and summary.parquet, also while jobs still run, and print the summary."""
-    from automl.jobs.batch import open_batch, write_results
+    from automl.jobs.batch import write_results
 
-    with open_batch(place, batch) as (queue, known):
+    with _open_to_read(place, batch) as (queue, known):
         summary = write_results(queue, known)
     if as_csv:
         summary.to_csv(sys.stdout, index=False)
     else:
         _show(summary, ["job", "state", "metric", "expected_score", "test_score", "search_score", "seconds"])
         typer.echo(f"automl: the summary and the folders of the jobs are in '{known.results}'", err=True)
+
+
+@contextmanager
+def _open_to_read(place: str, batch: str | None) -> Iterator[tuple[JobQueue, Batch]]:
+    """Open a batch to read it, so that this process waits for no runner, and no runner waits for it.
+
+    A queue of an older version is brought up to date first.
+    """
+    from automl.jobs.batch import open_batch
+
+    with ExitStack() as stack:
+        try:
+            opened = stack.enter_context(open_batch(place, batch, read_only=True))
+        except OtherVersionError:
+            with open_batch(place, batch):
+                pass
+            opened = stack.enter_context(open_batch(place, batch, read_only=True))
+        yield opened
 
 
 def _describe(found: DryRun) -> str:

@@ -33,7 +33,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
 
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, OtherVersionError
 
 _METADATA = MetaData()
 _PATIENCE = 30.0  # seconds to wait while another process writes
@@ -114,11 +114,17 @@ def connect(place: str, read_only: bool = False) -> Engine:
 
 
 def _check_version(connection: Connection, url: URL) -> None:
-    """Check that the tables are of this version."""
+    """Check that the tables are of this version.
+
+    Raises
+    ------
+    OtherVersionError
+        If they are not.
+    """
     found = inspect(connection)
     version = connection.scalar(select(SCHEMA.c.version)) if found.has_table(SCHEMA.name) else None
     if version != VERSION:
-        raise InvalidInputError(
+        raise OtherVersionError(
             f"the queue '{url.render_as_string(hide_password=True)}' is of another version of cash-automl; "
             "'automl jobs status' brings an older queue up to date"
         )

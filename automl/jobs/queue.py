@@ -73,7 +73,7 @@ class JobQueue:
     lease : float
         Seconds for which a claim is valid after it was made or renewed.
     read_only : bool
-        Whether this object only reads, and never stops a writer.
+        Whether this object only reads: it waits for no writer of an SQLite file, and no writer waits for it.
 
     Raises
     ------

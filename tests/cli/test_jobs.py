@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import sqlite3
 import subprocess
 import sys
 from functools import partial
@@ -49,6 +50,29 @@ def test_status_and_results_by_the_file_and_by_the_queue(shell, tmp_path):
     assert list(pd.read_csv(io.StringIO(shell("results", "jobs.yaml", "--csv")[1]))["test_score"]) == [0.5, 0.5]
     assert len(pd.read_csv(tmp_path / "results" / "summary.csv")) == 2
     assert shell("cancel", "jobs.yaml", "--all") == (0, "0 jobs cancelled\n", "")
+
+
+@pytest.mark.parametrize("command", ["status", "results", "logs"])
+def test_reading_commands_do_not_wait_for_a_process_that_writes(shell, tmp_path, monkeypatch, command):
+    shell("run", "jobs.yaml", "--verbose", "0")
+    [job, _] = pd.read_csv(tmp_path / "results" / "summary.csv")["job"]
+    monkeypatch.setattr("automl.jobs.database._PATIENCE", 0.1)
+    writer = sqlite3.connect(tmp_path / "results" / "jobs.sqlite", isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    code, out, err = shell(command, "jobs.yaml", *([job] if command == "logs" else []))
+    writer.execute("ROLLBACK")
+    writer.close()
+    assert code == 0, err
+    assert out
+
+
+def test_status_brings_a_queue_of_an_older_version_up_to_date(shell, tmp_path):
+    with sqlite3.connect(tmp_path / "old.sqlite") as connection:
+        connection.executescript((ROOT / "tests" / "jobs" / "queue_version_1.sql").read_text())
+    connection.close()
+    code, out, err = shell("status", "old.sqlite")
+    assert (code, err) == (0, "")
+    assert "3 jobs: 1 finished, 2 queued" in out
 
 
 @pytest.mark.parametrize(
