@@ -49,8 +49,9 @@ class MLflowCallback:
     the run stays active. Otherwise it starts a run and ends it: as FINISHED, as FAILED if `fit` raises an error, and as
     KILLED after an interrupt.
 
-    A thread of its own sends everything, so that a slow server does not slow the search. If the server does not answer
-    any more, `fit` writes one warning and ends with its model.
+    A thread of its own sends everything, so that a slow server does not slow the search. The report, the model and the
+    child runs are made and uploaded after the fit, outside its `time_budget`; this can take ten seconds and more. If
+    the server does not answer any more, `fit` writes one warning and ends with its model.
 
     Parameters
     ----------
@@ -105,6 +106,8 @@ class MLflowCallback:
         """
         Start a run, or take the run that is active.
 
+        `fit` calls this once, in the process of `fit`, before the search.
+
         Parameters
         ----------
         estimator : AutoMLClassifier or AutoMLRegressor
@@ -125,6 +128,9 @@ class MLflowCallback:
         """
         Log the parameters of the estimator and facts about the table.
 
+        `fit` calls this in its own process, never in a worker process: once before the search, and at the start of
+        each trial, where nothing is logged.
+
         Parameters
         ----------
         estimator : AutoMLClassifier or AutoMLRegressor
@@ -143,6 +149,9 @@ class MLflowCallback:
         """
         Log the best score after a trial, or the result after the fit.
 
+        `fit` calls this in its own process, never in a worker process: after each trial, and once after the search,
+        when the estimator is fitted and the time budget is over.
+
         Parameters
         ----------
         estimator : AutoMLClassifier or AutoMLRegressor
@@ -160,6 +169,8 @@ class MLflowCallback:
     def teardown(self, estimator: Any, context: Any) -> None:
         """
         End the run that the callback has started.
+
+        `fit` calls this once, in the process of `fit`, as its last step, also after an error or an interrupt.
 
         Parameters
         ----------
