@@ -193,6 +193,14 @@ def history(tmp_path):
     return found[0].read_text().splitlines() if found else []
 
 
+def job_process(runner):
+    """Return the process of the only job: it leads a group, and is no descendant of a process that leads one."""
+    children = [child for child in psutil.Process(runner.pid).children(recursive=True) if lives(child.pid)]
+    leaders = {child.pid: child for child in children if os.getpgid(child.pid) == child.pid}
+    [first] = [leader for leader in leaders.values() if not any(p.pid in leaders for p in leader.parents())]
+    return first
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("victim", ["job", "runner"])
 def test_a_killed_fit_goes_on_with_its_finished_trials(tmp_path, start, victim):
@@ -209,8 +217,7 @@ def test_a_killed_fit_goes_on_with_its_finished_trials(tmp_path, start, victim):
         runner = start("run", "jobs.yaml", "--n-jobs", "1")
     else:
         finished = history(tmp_path)
-        [leader] = [child for child in children if lives(child.pid) and os.getpgid(child.pid) == child.pid]
-        leader.kill()
+        job_process(runner).kill()
     assert "1 job: 1 finished" in finish(runner)
     [result] = (tmp_path / "results").glob("*/result.json")
     kept = (result.parent / "history.jsonl").read_text().splitlines()
