@@ -39,7 +39,7 @@ from automl.task.task import Task
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from benchmarks.analyze import compare_pairs, compare_sizes
-from benchmarks.replay_store import SEED, RecordedTable, choose_configurations, make_task, read_tables, record
+from benchmarks.replay_store import SEED, RecordedTable, choose_trials, make_task, read_tables, record
 from benchmarks.run import COLUMNS, METRICS, append_row
 from benchmarks.tables import DataFolder, check_names, choose_tables, read_table, read_tasks
 from metalearning.correction import NO_CORRECTION, SECONDS
@@ -280,9 +280,9 @@ def record_command(
     for fold in map(int, folds.split(",")):
         for name in choose_tables(data, tables):
             task = make_task(read_table(data, name), tasks[name], fold)
-            configurations = choose_configurations(task, random, [f for f in include.split(",") if f])
-            n = record(out / f"{name}-{fold}", task, configurations, budget, workers, latest)
-            print(f"{name} fold {fold}: {n} of {len(configurations)} configurations are recorded", flush=True)
+            trials = choose_trials(task, random, [family for family in include.split(",") if family])
+            n = record(out / f"{name}-{fold}", task, trials, budget, workers, latest)
+            print(f"{name} fold {fold}: {n} of {len(trials)} configurations are recorded", flush=True)
 
 
 @app.command("run")

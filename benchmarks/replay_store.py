@@ -8,6 +8,7 @@ rows take the place of the guard's holdout rows. Models are removed.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass, replace
@@ -69,8 +70,11 @@ def make_task(table: pd.DataFrame, kind: str, fold: int) -> Task:
     return replace(prepared.task, holdout=HoldoutRows(X, y, metric=prepared.task.metric))
 
 
-def choose_configurations(task: Task, n_random: int, include: Sequence[str] = ()) -> list[Configuration]:
-    """Return the hand-made portfolio in the space of a task, and so many random configurations.
+def choose_trials(task: Task, n_random: int, include: Sequence[str] = ()) -> list[Trial]:
+    """Return trials on all folds: the hand-made portfolio in the space of a task, and so many random configurations.
+
+    The first entry of each family comes before the second entry of any family, so that a record that is stopped early
+    holds all families.
 
     Parameters
     ----------
@@ -78,39 +82,40 @@ def choose_configurations(task: Task, n_random: int, include: Sequence[str] = ()
         Families; all families if it is empty.
     """
     space = build_space(task.traits, include, seed=SEED)
-    portfolio = [complete(space, entry) for entry in PORTFOLIO if not include or entry["model"] in include]
-    known = list(dict.fromkeys(c for c in portfolio if c is not None))
-    searcher = RandomSearcher(space, seed=SEED, initial=known)
-    return [trial.configuration for trial in searcher.suggest(RunHistory(), len(known) + n_random)]
+    completed = (complete(space, entry) for entry in PORTFOLIO if not include or entry["model"] in include)
+    turns, placed = Counter[str](), list[tuple[int, Configuration]]()
+    for configuration in dict.fromkeys(c for c in completed if c is not None):
+        placed.append((turns[configuration.family], configuration))
+        turns[configuration.family] += 1
+    portfolio = [configuration for _, configuration in sorted(placed, key=lambda pair: pair[0])]
+    searcher = RandomSearcher(space, seed=SEED, initial=portfolio)
+    proposed = searcher.suggest(RunHistory(), len(portfolio) + n_random)
+    return [replace(trial, folds=tuple(range(len(task.folds))), seed=SEED) for trial in proposed]
 
 
-def record(
-    folder: Path, task: Task, configurations: Sequence[Configuration], budget: float, n_workers: int, latest: float
-) -> int:
-    """Run configurations on all folds, unless they are recorded already, and return how many are recorded.
+def record(folder: Path, task: Task, trials: Sequence[Trial], budget: float, n_workers: int, latest: float) -> int:
+    """Run trials, unless their configurations are recorded already, and return how many are recorded.
 
     Parameters
     ----------
     budget : float
         Seconds of the runs that will be replayed: a fit gets the limit that it would have in such a run.
     latest : float
-        Time of `time.monotonic` after which no configuration starts.
+        Time of `time.monotonic` after which no trial starts.
     """
     directory = RunDirectory(folder)
     known = {result.trial.configuration for result in directory.open(task, SEED)}
     try:
         task.save(folder)
-        todo = [c for c in configurations if c not in known]
-        folds = tuple(range(len(task.folds)))
+        todo = [trial for trial in trials if trial.configuration not in known]
+        folds = range(len(task.folds))
         limit = fold_seconds(budget, n_workers, len(folds), task.traits.n_rows) * len(folds)
         executor = LocalExecutor(folder, n_workers, memory_limit=default_memory_limit(n_workers), device="cpu")
         artifacts, running, started = Artifacts(folder), set[Any](), time.monotonic()
         try:
             while todo or running:
                 while todo and len(running) <= n_workers and time.monotonic() < latest:
-                    configuration = todo.pop(0)
-                    origin = "initial" if configuration in configurations[: len(PORTFOLIO)] else "random"
-                    running.add(executor.submit([Trial(configuration, folds, SEED, origin)], limit))
+                    running.add(executor.submit([todo.pop(0)], limit))
                 if not running:
                     break
                 done, running = wait(running, return_when=FIRST_COMPLETED)

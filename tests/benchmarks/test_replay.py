@@ -42,11 +42,11 @@ def store(tmp_path_factory):
     table = pd.DataFrame(rng.normal(size=(200, 3)), columns=list("abc"))
     table["target"] = np.where(table["a"] + rng.normal(size=200) > 0, "yes", "no")
     task = replay_store.make_task(table, "binary", fold=0)
-    configurations = replay_store.choose_configurations(task, 3, FAMILIES)
+    trials = replay_store.choose_trials(task, 3, FAMILIES)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(replay_store, "LocalExecutor", DirectExecutor)
-        for n in (2, len(configurations)):  # the second call continues the first
-            done = replay_store.record(folder / "classes-0", task, configurations[:n], 60.0, 1, float("inf"))
+        for n in (2, len(trials)):  # the second call continues the first
+            done = replay_store.record(folder / "classes-0", task, trials[:n], 60.0, 1, float("inf"))
             assert done == n
     return folder
 
