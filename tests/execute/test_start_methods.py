@@ -1,7 +1,8 @@
-"""Fits work with the start method "spawn" and without fork, however the program of the user was started."""
+"""Fits and batches work with the start method "spawn" and without fork, however the program of the user was started."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -48,6 +49,40 @@ print(clf.leaderboard_["status"].tolist(), clf.refit().predict(X).shape)
 ANSWER = "['ok', 'ok'] (150,)"
 
 
+BATCH = """
+import multiprocessing
+
+from automl import run_jobs
+
+multiprocessing.set_start_method("spawn", force=True)
+IRIS = {"call": "sklearn.datasets:load_iris", "arguments": {"return_X_y": True, "as_frame": True}, "name": "iris"}
+TREE = {"time_budget": None, "max_trials": 2, "cv": 2, "include": ["decision_tree"], "scoring": "accuracy"}
+summary = run_jobs(
+    {
+        "results": "results",
+        "defaults": {"holdout": 0.3},
+        "tables": [IRIS, {"call": "math:sqrt", "name": "no table", "retries": 0}],
+        "settings": {"tree": TREE, "dummy": {"estimator": "sklearn.dummy:DummyClassifier"}},
+    },
+    n_jobs=2,
+    verbose=0,
+)
+print(sorted(summary["state"]), summary["test_score"].max() > 0.8)
+"""
+COMMAND = """
+import multiprocessing
+from automl.cli.main import app
+
+multiprocessing.set_start_method("spawn", force=True)
+for _ in range(2):
+    try:
+        app(["jobs", "run", "jobs.yaml", "--n-jobs", "1", "--verbose", "1"])
+    except SystemExit as error:
+        assert not error.code, error.code
+"""
+BATCH_ANSWER = "['failed', 'failed', 'finished', 'finished'] True"
+
+
 def run_program(tmp_path, program, *, way="script", forks=True):
     """Run a program in a fresh interpreter, started in one of the ways; return the lines that it prints."""
     path = [str(ROOT), sysconfig.get_path("purelib")]
@@ -81,3 +116,24 @@ def test_a_program_with_spawn_can_fit_however_it_was_started(tmp_path, way):
 @pytest.mark.slow
 def test_a_system_without_fork_can_fit_and_refit(tmp_path):
     assert run_program(tmp_path, PROGRAM, forks=False) == [ANSWER]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["script", "stdin"])
+def test_a_program_with_spawn_can_run_a_batch_however_it_was_started(tmp_path, way):
+    assert run_program(tmp_path, BATCH, way=way) == [BATCH_ANSWER]
+
+
+@pytest.mark.slow
+def test_a_system_without_fork_can_run_a_batch(tmp_path):
+    assert run_program(tmp_path, BATCH, forks=False) == [BATCH_ANSWER]
+
+
+@pytest.mark.slow
+def test_the_command_runs_a_batch_with_spawn_and_a_second_call_finds_all_jobs_finished(tmp_path):
+    batch = {
+        "tables": [{"call": "sklearn.datasets:load_iris", "arguments": {"return_X_y": True, "as_frame": True}}],
+        "settings": {"tree": {"time_budget": None, "max_trials": 2, "cv": 2, "include": ["decision_tree"]}},
+    }
+    (tmp_path / "jobs.yaml").write_text(json.dumps(batch))  # JSON is YAML
+    assert run_program(tmp_path, COMMAND) == ["1 job: 1 finished"] * 2
