@@ -130,9 +130,9 @@ class RecordedExecutor:
             if done and used / len(done) > limit - used:  # no further fold starts
                 break
             if fold not in recorded.folds:
-                seconds = recorded.seconds / max(1, len(recorded.trial.folds))
                 status = Status.TIMEOUT if recorded.status is Status.OK else recorded.status
-                return TrialResult(trial, status, done, min(limit, used + seconds), reason=recorded.reason or "cut")
+                reason = recorded.reason or "the fold is not recorded"
+                return TrialResult(trial, status, done, min(limit, used + recorded.fold_seconds), reason=reason)
             known = recorded.folds[fold]
             seconds = quiet_seconds(known)
             if used + seconds > limit:

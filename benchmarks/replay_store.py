@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from automl.search.racing import fold_seconds
 from automl.task.prepare import TrainingData, prepare
 from automl.task.task import HoldoutRows, Task
 from automl.trials.artifacts import Artifacts
-from automl.trials.history import RunHistory
+from automl.trials.history import Evaluation, RunHistory
 from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import Trial, TrialResult
 from benchmarks.requirements import MissingRequirementError
@@ -46,15 +47,15 @@ class RecordedTable:
     name : str
     fold : int
         Number of the test fold.
-    results : dict of Configuration to TrialResult
-        The result of each configuration on all folds of the task, in the order of the record.
+    results : dict of Configuration to Evaluation
+        The results of each configuration on all folds of the task, in the order of the record.
     """
 
     name: str
     fold: int
     task: Task
     artifacts: Artifacts
-    results: dict[Configuration, TrialResult]
+    results: dict[Configuration, Evaluation]
 
 
 def make_task(table: pd.DataFrame, kind: str, fold: int) -> Task:
@@ -104,32 +105,46 @@ def record(folder: Path, task: Task, trials: Sequence[Trial], budget: float, n_w
         Time of `time.monotonic` after which no trial starts.
     """
     directory = RunDirectory(folder)
-    known = {result.trial.configuration for result in directory.open(task, SEED)}
+    history = RunHistory(directory.open(task, SEED))
     try:
         task.save(folder)
-        todo = [trial for trial in trials if trial.configuration not in known]
-        folds = range(len(task.folds))
-        limit = fold_seconds(budget, n_workers, len(folds), task.traits.n_rows) * len(folds)
+        todo = [left for trial in trials if (left := _missing_folds(trial, history))]
+        limit = fold_seconds(budget, n_workers, len(task.folds), task.traits.n_rows)
         executor = LocalExecutor(folder, n_workers, memory_limit=default_memory_limit(n_workers), device="cpu")
-        artifacts, running, started = Artifacts(folder), set[Any](), time.monotonic()
+        running, started = set[Any](), time.monotonic()
         try:
             while todo or running:
                 while todo and len(running) <= n_workers and time.monotonic() < latest:
-                    running.add(executor.submit([todo.pop(0)], limit))
+                    trial = todo.pop(0)
+                    running.add(executor.submit([trial], limit * len(trial.folds)))
                 if not running:
                     break
                 done, running = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    for result in future.result():
-                        directory.append(result, directory.elapsed + time.monotonic() - started)
-                        known.add(result.trial.configuration)
-                        for fold in folds:
-                            artifacts.model_path(result.trial.configuration, fold).unlink(missing_ok=True)
+                for result in chain.from_iterable(future.result() for future in done):
+                    directory.append(result, directory.elapsed + time.monotonic() - started)
+                    history.append(result)
+                    _remove_models(result, Artifacts(folder))
+                    if left := _missing_folds(result.trial, history):
+                        todo.insert(0, left)  # the limit has ended the trial between two folds
         finally:
             executor.shutdown()
     finally:
         directory.close()
-    return len(known)
+    return history.n_run
+
+
+def _missing_folds(trial: Trial, history: RunHistory) -> Trial | None:
+    """Return the trial on the folds that are not recorded; None if there are none, or if further folds would fail."""
+    known = history.evaluations.get(trial.configuration)
+    if known is None:
+        return trial
+    missing = tuple(fold for fold in trial.folds if fold not in known.folds)
+    return replace(trial, folds=missing) if missing and known.extendable else None
+
+
+def _remove_models(result: TrialResult, artifacts: Artifacts) -> None:
+    for fold in result.trial.folds:
+        artifacts.model_path(result.trial.configuration, fold).unlink(missing_ok=True)
 
 
 def read_tables(store: Path) -> list[RecordedTable]:
@@ -146,6 +161,6 @@ def read_tables(store: Path) -> list[RecordedTable]:
     tables = []
     for folder in folders:
         name, _, fold = folder.name.rpartition("-")
-        results = {result.trial.configuration: result for result in RunDirectory(folder).read() if result.started}
-        tables.append(RecordedTable(name, int(fold), Task.open(folder), Artifacts(folder), results))
+        known = RunHistory(result for result in RunDirectory(folder).read() if result.started)
+        tables.append(RecordedTable(name, int(fold), Task.open(folder), Artifacts(folder), known.evaluations))
     return tables
