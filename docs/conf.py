@@ -53,7 +53,7 @@ sphinx_gallery_conf = {
     "examples_dirs": str(ROOT / "examples" / "tutorials"),
     "gallery_dirs": "generated/tutorials",
     "filename_pattern": r"\.py$",
-    "ignore_pattern": r"(flights|houses)\.py$",
+    "ignore_pattern": r"(bird_strikes|flights|houses|liver_patients)\.py$",
     "within_subsection_order": "repository_pages.TutorialOrder",
     "abort_on_example_error": True,
     "download_all_examples": False,
@@ -62,7 +62,7 @@ sphinx_gallery_conf = {
     "ignore_repr_types": r"matplotlib|sklearn\.metrics\._plot",  # the figure itself is shown
     "show_signature": False,
     "remove_config_comments": True,
-    "copyfile_regex": r"(flights\.py|houses\.py|.*\.csv\.gz)",
+    "copyfile_regex": r"(bird_strikes\.py|flights\.py|houses\.py|liver_patients\.py|.*\.csv\.gz)",
 }
 
 html_theme = "pydata_sphinx_theme"

@@ -1,4 +1,4 @@
-"""The table of flights that three tutorials use."""
+"""The table of flights that two tutorials use."""
 
 from __future__ import annotations
 
