@@ -167,6 +167,20 @@ def _process(model: Any, script: Script) -> str:
     return script.call("sklearn.gaussian_process", "GaussianProcessClassifier", kernel=Raw(smooth))
 
 
+def _feature_machine(model: Any, script: Script) -> str:
+    is_classifier = hasattr(model, "classes_")
+    name = "SVC" if is_classifier else "SVR"
+    script.remark(
+        f"a recursive feature machine has no plain counterpart; {name} takes its place, and its score will differ"
+    )
+    code = script.call("sklearn.svm", name, C=10.0)
+    if not is_classifier:
+        return _standardized(code, script)
+    return script.call(
+        "sklearn.calibration", "CalibratedClassifierCV", code, method="sigmoid", cv=3, ensemble=Raw("False")
+    )
+
+
 _ALL_ROWS = '''def weighted_rows(X, y, sample_weight):
     """Return features, target and weights; all rows count."""
     return X, np.asarray(y), sample_weight
@@ -230,6 +244,8 @@ _CONVERTERS: dict[str, Callable[[Any, Script], str | list[str]]] = {
     "RegularizedQDA": _qda,
     "GaussianProcessLabelClassifier": _process,
     "TunedGaussianProcessRegressor": _process,
+    "RecursiveFeatureMachineClassifier": _feature_machine,
+    "RecursiveFeatureMachineRegressor": _feature_machine,
     "BalancedClassifier": _balanced,
     "CalibratedClassifier": _calibrated,
     "NetClassifier": _network,

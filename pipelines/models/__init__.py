@@ -26,6 +26,7 @@ import pipelines.models.logistic_regression as logistic_regression
 import pipelines.models.qda as qda
 import pipelines.models.random_forest as random_forest
 import pipelines.models.realmlp as realmlp
+import pipelines.models.recursive_feature_machine as recursive_feature_machine
 import pipelines.models.resnet as resnet
 import pipelines.models.ridge as ridge
 import pipelines.models.sgd as sgd
@@ -50,6 +51,7 @@ _FAMILIES = (
     linear_svm,
     kernel_svm,
     gaussian_process,
+    recursive_feature_machine,
     k_nearest_neighbors,
     lda,
     qda,

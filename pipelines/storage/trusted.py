@@ -41,6 +41,10 @@ TYPES = _names(
         "pipelines.models.logistic_regression": "WeightedLogisticRegression",
         "pipelines.models.qda": "RegularizedQDA",
         "pipelines.models.random_forest": "WeightedRandomForestClassifier",
+        "pipelines.models._kernel_ridge": "ExponentialKernel",
+        "pipelines.models.recursive_feature_machine": (
+            "Machine MachineSettings RecursiveFeatureMachineClassifier RecursiveFeatureMachineRegressor"
+        ),
         "pipelines.models.sgd": "WeightedSGDClassifier",
         "pipelines.models.xgboost": "XGBoost",
         "pipelines.nets.architectures": "Inputs RealMLP ResNet TabM",

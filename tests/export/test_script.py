@@ -156,6 +156,13 @@ def test_the_script_scores_as_the_best_pipeline(tmp_path, name, configuration):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(("name", "model"), [("wine", "SVC"), ("diabetes", "SVR")])
+def test_a_feature_machine_is_replaced_and_the_script_says_so(tmp_path, name, model):
+    _, _, script = compare(tmp_path, name, {"model": "recursive_feature_machine"})
+    assert f"a recursive feature machine has no plain counterpart; {model} takes its place" in script
+
+
+@pytest.mark.slow
 def test_a_network_is_replaced_and_the_script_says_so(tmp_path):
     _, _, script = compare(tmp_path, "mixed", {"model": "realmlp"})
     assert "the network RealMLP has no plain counterpart; MLPClassifier" in script
