@@ -45,11 +45,14 @@ class Recommendation:
         Names of the nearest data sets and their similarity, the nearest first.
     posterior : ConfigurationPosterior or None
         Expected losses of all candidates; None without a recommendation.
+    measured : frozenset of Configuration
+        Configurations with results on at least one data set, as they were saved: complete or in part.
     """
 
     configurations: list[Configuration]
     similar: list[tuple[str, Similarity]]
     posterior: ConfigurationPosterior | None = None
+    measured: frozenset[Configuration] = frozenset()
 
 
 def recommend(
@@ -120,7 +123,8 @@ def recommend(
     posterior = ConfigurationPosterior(
         tuple(candidates[i] for i in able), losses[:, able], weights, seconds[able] + patience
     )
-    return Recommendation([candidates[i] for i in design], similar, posterior)
+    measured = frozenset(entry for database in databases for _, entry in database.configurations())
+    return Recommendation([candidates[i] for i in design], similar, posterior, measured)
 
 
 def _in_space(

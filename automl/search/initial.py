@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from typing import Any
 
 from ConfigSpace import ConfigurationSpace
@@ -44,6 +45,7 @@ _ORDER = (
     "xgboost",
     "tabm",
     "gaussian_process",
+    "recursive_feature_machine",
     "random_forest",
     "hist_gradient_boosting",
     "k_nearest_neighbors",
@@ -55,6 +57,7 @@ _FAST_SHARE = 0.5  # of the longest fit
 _WIDE = 10  # columns for each row
 _LINEAR = ("logistic_regression", "ridge", "linear_svm")
 _MAX_SHARE = 0.2  # share of the budget that one fold may take if the model cannot stop early
+_N_FIRST = 3  # recommended configurations before the first one that the meta-database does not know
 _N_SHOWN = 10  # similar data sets that are kept for people
 _N_LOGGED = 3
 
@@ -78,7 +81,12 @@ class Start:
     posterior: ConfigurationPosterior | None = None
 
 
-def default_portfolio(space: ConfigurationSpace, runtime: RuntimeModel, budget: Budget) -> list[Configuration]:
+def default_portfolio(
+    space: ConfigurationSpace,
+    runtime: RuntimeModel,
+    budget: Budget,
+    entries: Iterable[Mapping[str, Any]] = PORTFOLIO,
+) -> list[Configuration]:
     """Return the hand-made portfolio, sorted by how much each family usually helps an ensemble per second.
 
     The first entry of each family comes before the second entry of any family. An entry is left out if one fold would
@@ -88,7 +96,7 @@ def default_portfolio(space: ConfigurationSpace, runtime: RuntimeModel, budget: 
     interruptible = {component.name for component in MODELS if component.interruptible}
     rounds: dict[str, int] = {}
     keyed = []
-    for entry in PORTFOLIO:
+    for entry in entries:
         configuration = complete(space, entry)
         if configuration is None:
             continue
@@ -146,11 +154,38 @@ def start_with_meta_database(
             ", ".join(found.similar_in),
             ", ".join(found.different_in),
         )
-    chosen, others = recommendation.configurations, default_portfolio(space, runtime, budget)
+    unknown = _unmeasured(space, runtime, budget, recommendation.measured, longest)
+    chosen = _interleave(recommendation.configurations, unknown)
+    others = default_portfolio(space, runtime, budget)
     is_wide = task.traits.n_features > _WIDE * task.traits.n_rows
     initial = _begin_with_fast_fit(chosen, others, runtime, longest, is_wide)
-    added = tuple(c.id for c in initial if c not in set(chosen))
+    added = tuple(c.id for c in initial if c not in set(recommendation.configurations))
     return Start(initial, InitialDesign(META_DATABASE, similar, added, left_out), recommendation.posterior)
+
+
+def _unmeasured(
+    space: ConfigurationSpace,
+    runtime: RuntimeModel,
+    budget: Budget,
+    measured: frozenset[Configuration],
+    longest: float,
+) -> list[Configuration]:
+    """Return the fast configurations of the hand-made portfolio that have no result in the meta-databases.
+
+    The meta-databases can neither recommend a new family nor advise against it, so the search itself has to try it.
+    """
+    entries = [entry for entry in PORTFOLIO if Configuration(entry) not in measured]
+    found = default_portfolio(space, runtime, budget, entries)
+    return [configuration for configuration in found if runtime.guess(configuration) <= _FAST_SHARE * longest]
+
+
+def _interleave(recommended: list[Configuration], unknown: list[Configuration]) -> list[Configuration]:
+    """Return the first recommended configurations, then unknown and recommended configurations in turn."""
+    known = set(recommended)
+    rest, new = recommended[_N_FIRST:], [c for c in unknown if c not in known]
+    pairs = zip_longest(new, rest[: len(new)])
+    in_turn = [c for pair in pairs for c in pair if c is not None]
+    return [*recommended[:_N_FIRST], *in_turn, *rest[len(new) :]]
 
 
 def _nearest(recommendation: Recommendation) -> tuple[SimilarDataset, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain
+from itertools import chain, zip_longest
 
 import numpy as np
 from ConfigSpace import ConfigurationSpace
@@ -101,8 +101,12 @@ class SmacSearcher:
         seen = {o.configuration: o.loss for o in observations if o.configuration in known}
         if len(seen) < _N_IN_ORDER:
             return left
-        n_left = len(self._initial) - len(known)
-        return self._posterior.rank_by_improvement(seen, tried)[:n_left] if n_left > 0 else []
+        # The posterior knows nothing of some configurations; they take turns with those that it chooses.
+        unknown = [c for c in left if c not in self._posterior.configurations]
+        n_left = sum(c in self._posterior.configurations for c in self._initial) - len(known)
+        ranked = self._posterior.rank_by_improvement(seen, tried)[:n_left] if n_left > 0 else []
+        first, second = (unknown, ranked) if len(tried) % 2 else (ranked, unknown)
+        return [c for pair in zip_longest(first, second) for c in pair if c is not None]
 
     def _model_based(
         self, observations: list[Observation], tried: set[Configuration], rng: np.random.Generator

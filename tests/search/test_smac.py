@@ -155,6 +155,19 @@ def test_results_decide_which_initial_configuration_is_next(well):
     assert [r.trial.origin for r in history.results] == ["initial"] * 5 + ["smac"] * 2
 
 
+def test_configurations_that_the_posterior_does_not_know_take_turns_with_its_choices():
+    known, posterior = two_kinds_of_data_sets()
+    new = [Configuration({"x": 0.31, "y": 0.1 * i}) for i in range(3)]
+    initial = [*known[:3], new[0], known[3], *new[1:], *known[4:7]]
+    searcher = SmacSearcher(square(), initial=initial, posterior=posterior, n_initial=10, random_share=0.0)
+    history = run(searcher, lambda c: 0.5, 10)
+    tried = [r.trial.configuration for r in history.results]
+    assert tried[:3] == known[:3]
+    assert [tried[i] for i in (3, 5, 7)] == new
+    assert set(tried) - set(new) <= set(known)
+    assert {r.trial.origin for r in history.results} == {"initial"}
+
+
 def test_a_posterior_over_many_configurations_takes_turns_with_the_model():
     known, posterior = two_kinds_of_data_sets()
     searcher = SmacSearcher(square(), initial=known, posterior=posterior, n_advised=4, n_initial=4, random_share=0.0)

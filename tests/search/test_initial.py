@@ -1,0 +1,58 @@
+"""The start of a search where the meta-database does not know a configuration of the hand-made portfolio."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from automl.search import initial
+from automl.search.budget import Budget
+from automl.search.initial import start_with_meta_database
+from metalearning.warmstart import Recommendation
+from pipelines.component import TableTraits
+from pipelines.configuration import Configuration
+from pipelines.models import PORTFOLIO
+from pipelines.space import build_space, complete
+
+TRAITS = TableTraits("regression", 300, 5)
+SPACE = build_space(TRAITS)
+RECOMMENDED = [complete(SPACE, entry) for entry in PORTFOLIO if entry["model"] in ("lightgbm", "extra_trees", "ridge")]
+NEW = "recursive_feature_machine"
+
+
+class Seconds:
+    def __init__(self, **seconds):
+        self.seconds = seconds
+
+    def guess(self, configuration):
+        return self.seconds.get(configuration.family, 0.1)
+
+
+@pytest.fixture
+def start(monkeypatch):
+    """Return the configurations at the start of a search, whose meta-database knows all families but some."""
+
+    def start(unknown=(NEW,), **seconds):
+        measured = frozenset(Configuration(entry) for entry in PORTFOLIO if entry["model"] not in unknown)
+        found = Recommendation(RECOMMENDED, [], None, measured)
+        monkeypatch.setattr(initial, "_recommend", lambda *arguments: found)
+        task = SimpleNamespace(traits=TRAITS)
+        return start_with_meta_database(SPACE, Seconds(**seconds), Budget(60.0), task, longest=4.0)
+
+    return start
+
+
+def test_an_unknown_family_is_tried_after_the_first_recommendations(start):
+    found = start()
+    families = [configuration.family for configuration in found.configurations]
+    assert found.configurations[:3] == RECOMMENDED[:3]
+    assert [i for i, family in enumerate(families) if family == NEW] == [3, 5]
+    assert [c for c in found.configurations if c.family != NEW] == RECOMMENDED
+    assert {found.design.source_of("initial", c.id) for c in found.configurations if c.family == NEW} == {"portfolio"}
+
+
+def test_an_unknown_configuration_that_is_slow_is_not_tried(start):
+    assert start(**{NEW: 3.0}).configurations == RECOMMENDED
+
+
+def test_a_meta_database_that_knows_all_decides_alone(start):
+    assert start(unknown=()).configurations == RECOMMENDED
