@@ -26,6 +26,7 @@ FAMILIES = {
     "qda": (0.07, 1.3),
     "random_forest": (0.60, 8.7),
     "realmlp": (0.44, 5.7),
+    "recursive_feature_machine": (0.75, 10.4),
     "resnet": (0.72, 14.8),
     "ridge": (0.01, 0.1),
     "tabm": (0.48, 45.9),

@@ -20,7 +20,7 @@ _STRONG = ("lightgbm", "xgboost", "catboost", "realmlp", "extra_trees", "random_
 # Weaker families, and two families that take most of a round's seconds; a round has two of each.
 _MIDDLE = (
     "tabm", "resnet", "hist_gradient_boosting", "kernel_svm", "logistic_regression", "k_nearest_neighbors",
-    "gaussian_process",
+    "gaussian_process", "recursive_feature_machine",
 )  # fmt: skip
 _PER_ROUND = {**dict.fromkeys(_STRONG, 4), **dict.fromkeys(_MIDDLE, 2)}
 _PLAIN_SHARE = 0.7  # of the drawn configurations, whose steps before the model are the family's usual ones
