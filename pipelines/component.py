@@ -174,6 +174,9 @@ class Component:
     interruptible : bool
         Whether training stops by itself before `FitContext.time_limit`, with a usable model, and leaves the seconds for
         the prediction of `FitContext.n_rows_to_predict` rows.
+    limit_factor : float
+        How many times the usual share of the time budget one fit is worth. It is above 1 for models that differ from
+        trees, and need more time to converge: an ensemble gains more from one of these than from several more trees.
     fit_together : callable or None
         ``fit_together(estimators, tables, targets, weights, configuration_numbers)`` fits several estimators of this
         component at once, each on its own table, faster than one after the other. `configuration_numbers` is None, or
@@ -207,6 +210,7 @@ class Component:
     accepts_sparse: bool = False
     accepts_weights: bool = False
     interruptible: bool = False
+    limit_factor: float = 1.0
     fit_together: Callable[..., None] | None = None
     fleet_varies: tuple[str, ...] = ()
     uses_device: bool = False

@@ -28,18 +28,26 @@ _FIRST_FOLDS_SHARE = 0.02  # of the budget: the most that the first folds of a c
 _MAX_REQUESTS = 5  # requests to the searcher in a row while none of its proposals can be started
 # From this many idle workers on, challengers are requested together; the second number is the most of one request.
 _CHALLENGERS_AT_ONCE = (8, 64)
+_MAX_EXTENDED_SHARE = 0.05  # of the workers' time, for one fit of a model that needs longer than others
 _MAX_FLEET_FACTOR = 4  # a fleet may take this many times the seconds of one trial; a slow device is cut short
 
 
-def fold_seconds(seconds: float, n_workers: int, n_folds: int, n_rows: int) -> float:
+def fold_seconds(seconds: float, n_workers: int, n_folds: int, n_rows: int, factor: float = 1.0) -> float:
     """Return the seconds of a budget that one fit may take.
 
     Where rows are few, bags of several families win, so a whole bag gets an eighth of the workers' time. The more rows
     a table has, the more one long fit is worth, up to a third of the budget.
+
+    Parameters
+    ----------
+    factor : float
+        `Component.limit_factor` of the model. It extends the limit at most to a twentieth of the workers' time.
     """
     bag = seconds * n_workers / 8
     longer = max(1.0, n_rows / 1_500) ** 0.65
-    return float(np.clip(bag / n_folds * longer, 1.0, max(1.0, seconds / 3)))
+    usual = bag / n_folds * longer
+    extended = max(usual, min(factor * usual, _MAX_EXTENDED_SHARE * seconds * n_workers))
+    return float(np.clip(extended, 1.0, max(1.0, seconds / 3)))
 
 
 @dataclass(frozen=True)
@@ -175,7 +183,8 @@ class Racing:
         """Return the seconds for a trial or a fleet, without regard to how much is left of the budget."""
         longest = float("inf") if self._limits.seconds is None else self._limits.seconds
         if self._budget.seconds is not None:
-            each = fold_seconds(self._budget.seconds, self._n_workers, self._n_folds, self._n_rows)
+            factor = get_component("model", trials[0].configuration.family).limit_factor
+            each = fold_seconds(self._budget.seconds, self._n_workers, self._n_folds, self._n_rows, factor)
             longest = min(longest, each * len(trials[0].folds) * min(len(trials), _MAX_FLEET_FACTOR))
         return longest
 

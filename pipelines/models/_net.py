@@ -43,6 +43,7 @@ def net_component(
         accepts_sparse=True,
         accepts_weights=True,
         interruptible=True,
+        limit_factor=2.5,
         fit_together=fit_together,
         fleet_varies=("learning_rate", "weight_decay", "dropout", "label_smoothing"),
         uses_device=True,

@@ -163,6 +163,7 @@ COMPONENT = Component(
     make=make,
     space=space,
     applies=lambda traits: traits.n_rows <= MAX_ROWS and not traits.sparse,
+    limit_factor=2.5,
     seconds=seconds,
     memory=memory,
 )

@@ -452,6 +452,7 @@ COMPONENT = Component(
     applies=lambda traits: traits.n_rows <= MAX_ROWS and not traits.sparse and encoded_width(traits) <= MAX_COLUMNS,
     accepts_weights=True,
     interruptible=True,
+    limit_factor=2.5,
     seconds=seconds,
     memory=memory,
 )

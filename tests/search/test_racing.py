@@ -191,6 +191,18 @@ def test_longer_tables_get_longer_fits():
     assert np.all(np.diff(limits) > 0)
 
 
+def test_models_that_need_longer_to_converge_get_longer_fits_on_small_tables():
+    budget = Budget(60.0)
+    network, process = Configuration({"model": "tabm"}), Configuration({"model": "gaussian_process"})
+
+    def limit(configuration, n_rows):
+        return racing(Listed(), budget, n_rows=n_rows).time_limit([Trial(configuration)])
+
+    for slow in (network, process):
+        assert limit(slow, 1_000) > 1.5 * limit(TREE, 1_000)
+        assert limit(slow, 50_000) == pytest.approx(limit(TREE, 50_000), rel=0.01)
+
+
 def test_a_challenger_that_exceeds_its_seconds_is_not_started_and_enters_the_history():
     slow = candidate("lda")  # does not stop by itself
     history = RunHistory([result(candidate("lda", 1), {0: 0.2}, seconds=5.0)])
