@@ -208,7 +208,8 @@ class _ResampleScorer:
         w = None if record.sample_weight is None else record.sample_weight[rows]
         calibration = factors = None
         if record.calibrates and not _is_blind_to_calibration(record):
-            calibration = calibrate(record.y[rows], mean, record.metric, w, record.random_state, deadline)
+            known = (record.y[rows], mean, record.metric, w, record.random_state)
+            calibration = calibrate(*known, deadline, record.calibration_form)
         if record.tunes_decision:
             metric = record.metric.take(rows)
             factors = tune_decision_weights(record.y[rows], mean, metric, w, record.random_state, deadline)

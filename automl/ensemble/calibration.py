@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +16,22 @@ from automl.task.metrics import Metric
 from pipelines.weights import relative_weights
 
 Array = NDArray[Any]
+# One factor; also a bias for each class; also a matrix, which is drawn towards the factor strongly or weakly.
+Form = Literal["temperature", "bias", "strong prior", "matrix"]
 
+FORMS: tuple[Form, ...] = get_args(Form)  # from the most rigid to the most flexible one
+_WITH_MATRIX = ("strong prior", "matrix")
 _PROPER_SCORES = ("neg_log_loss", "neg_brier_score", "d2_log_loss_score", "d2_brier_score")
 _RANKING_SCORES = ("roc_auc", "average_precision")  # for two classes, an increasing map leaves these scores unchanged
 _MIN_PROBABILITY = 1e-6  # smaller probabilities are replaced by this one
-_PRIOR_STRENGTH = 2.0  # in units of the summed log loss: entries of matrix and bias have a standard deviation of 1/2
+# In units of the summed log loss: with 2, entries of matrix and bias have a standard deviation of 1/2.
+_PRIOR_STRENGTH: dict[Form, float] = {"temperature": 2.0, "bias": 2.0, "strong prior": 20.0, "matrix": 2.0}
 _HALF_WEIGHT_ROWS = 300  # rows at which the fitted map gets half the weight; more rows if the map has more entries
-_MAX_CLASSES = 30  # for a full matrix; with more classes, the map is one factor and a bias for each class
+_MAX_CLASSES = 30  # for a full matrix
 _MAX_ROWS = 20_000
 _MAX_STEPS = 30  # as good as 200 on new rows, and seconds faster for many rows and classes
+_FOLDS = ((5_000, 5), (np.inf, 3))  # largest number of rows, and the folds of the test of a form
+_NOISE = 1.0  # standard errors by which a form may be worse than the best one
 
 
 @dataclass(frozen=True)
@@ -34,10 +42,13 @@ class Calibration:
     ----------
     matrix : ndarray of shape (n_classes, n_classes)
     bias : ndarray of shape (n_classes,)
+    form : str
+        The form that was fitted.
     """
 
     matrix: Array
     bias: Array
+    form: Form = "matrix"
 
     def __call__(self, probabilities: Array) -> Array:
         """Return the calibrated probabilities, shape (n_samples, n_classes)."""
@@ -49,6 +60,22 @@ class Calibration:
         return bool(self.matrix[1, 1] >= self.matrix[0, 1] and self.matrix[0, 0] >= self.matrix[1, 0])
 
 
+class _Rows(NamedTuple):
+    """Rows to fit a map on or to test it with: logarithms of probabilities, class codes, relative weights."""
+
+    logs: Array
+    y: Array
+    counts: Array  # a row of weight 2 is the same as two rows
+
+    def take(self, rows: Array) -> _Rows:
+        return _Rows(self.logs[rows], self.y[rows], self.counts[rows])
+
+    def losses(self, calibration: Calibration | None) -> Array:
+        """Return the log loss of each row."""
+        scores = self.logs if calibration is None else self.logs @ calibration.matrix.T + calibration.bias
+        return np.asarray(-log_softmax(scores, axis=1)[np.arange(len(self.y)), self.y])
+
+
 def calibrate(
     y: Array,
     probabilities: Array,
@@ -56,14 +83,21 @@ def calibrate(
     sample_weight: Array | None = None,
     random_state: int = 0,
     deadline: float = float("inf"),
+    form: Form | None = None,
 ) -> Calibration | None:
-    """Fit a map that makes the probabilities agree with the labels.
+    """Fit a map that makes the probabilities agree with the labels, if it lowers the log loss on other rows.
 
     The method is Dirichlet calibration (Kull et al., "Beyond temperature scaling", NeurIPS 2019): multinomial logistic
-    regression on the logarithms of the probabilities. The prior draws the map towards one common factor, which is
-    temperature scaling (Guo et al., ICML 2017). As in Platt scaling, the labels are smoothed: a share of 1 / n_samples
-    of each label is spread over all classes, so that rows without an error do not give probabilities of 1. With few
-    rows the fitted map still overfits; therefore it is averaged with the identity map.
+    regression on the logarithms of the probabilities. Its simpler forms are temperature scaling (Guo et al., ICML 2017)
+    and temperature scaling with a bias for each class. The prior draws the map towards temperature scaling. As in Platt
+    scaling, the labels are smoothed: a share of 1 / n_samples of each label is spread over all classes, so that rows
+    without an error do not give probabilities of 1. With few rows the fitted map still overfits; therefore it is
+    averaged with the identity map.
+
+    With many classes a matrix may fit the few errors of good models, and raise the loss on new rows. Therefore the
+    forms are cross-validated on the rows, also no map at all. The most flexible form is chosen that is not worse than
+    the best one by more than the standard error. The cross-validation judges the flexible forms too harshly: it fits
+    them to fewer rows, and new rows get the mean prediction of several fold models, which is further from the labels.
 
     Parameters
     ----------
@@ -72,12 +106,15 @@ def calibrate(
     probabilities : ndarray of shape (n_samples, n_classes)
         Out-of-fold predictions.
     deadline : float
-        Time of `time.monotonic`, in seconds, at which the fit stops; the map found by then is used.
+        Time of `time.monotonic`, in seconds. A form whose test would end later is left out. After the deadline, the
+        temperature is fitted without a test.
+    form : str, optional
+        The form to fit without a test.
 
     Returns
     -------
     Calibration or None
-        None if the metric scores labels, or ranks more than two classes, or if no usable map is found.
+        None if the metric scores labels, or ranks more than two classes, or if each map raises the loss.
     """
     n_classes = probabilities.shape[1]
     if metric.name not in _PROPER_SCORES and not (n_classes == 2 and metric.name in _RANKING_SCORES):
@@ -86,46 +123,109 @@ def calibrate(
     rows = np.flatnonzero(weights)
     if len(rows) == 0:
         return None
+    rng = np.random.default_rng(random_state)
     if len(rows) > _MAX_ROWS:
-        rows = np.sort(np.random.default_rng(random_state).choice(rows, _MAX_ROWS, replace=False))
-    counts = relative_weights(weights[rows])
-    n_rows = counts.sum()  # a row of weight 2 is the same as two rows
-    shares = counts / n_rows
-    logs = _logarithms(probabilities[rows])
-    target = np.full(logs.shape, 1 / n_rows / n_classes)
-    target[np.arange(len(rows)), y[rows]] += 1 - 1 / n_rows
-    has_matrix = n_classes <= _MAX_CLASSES
+        rows = np.sort(rng.choice(rows, _MAX_ROWS, replace=False))
+    data = _Rows(_logarithms(probabilities[rows]), y[rows], relative_weights(weights[rows]))
+    if form is None:
+        form = "temperature" if time.monotonic() > deadline else _choose_form(data, rng, deadline)
+    return None if form is None else _fit(data, form, deadline)
+
+
+def _choose_form(data: _Rows, rng: np.random.Generator, deadline: float) -> Form | None:
+    """Return the form that the cross-validation chooses; None for no map."""
+    folds = list(_folds(data.y, rng))
+    losses: dict[Form | None, Array] = {None: data.losses(None)}
+    for form in FORMS:
+        if form in _WITH_MATRIX and data.logs.shape[1] > _MAX_CLASSES:
+            break
+        found = _validated_losses(data, form, folds, deadline)
+        if found is None:
+            break
+        losses[form] = found
+    shares = data.counts / data.counts.sum()
+    best = min(losses, key=lambda form: float(shares @ losses[form]))
+    for name, own in reversed(losses.items()):
+        excess = own - losses[best]
+        mean = shares @ excess
+        if mean <= _NOISE * np.sqrt(shares**2 @ (excess - mean) ** 2):
+            return name
+    return best
+
+
+def _validated_losses(data: _Rows, form: Form, folds: list[tuple[Array, Array]], deadline: float) -> Array | None:
+    """Return the loss of each row by a map that is fitted on other folds; None if the time would not suffice."""
+    losses = np.empty(len(data.y))
+    for n_done, (train, test) in enumerate(folds):
+        start = time.monotonic()
+        losses[test] = data.take(test).losses(_fit(data.take(train), form))
+        left = len(folds) - n_done  # this many fits are missing: the other folds, and that on all rows
+        if time.monotonic() + left * (time.monotonic() - start) > deadline:
+            return None
+    return losses
+
+
+def _folds(y: Array, rng: np.random.Generator) -> Iterator[tuple[Array, Array]]:
+    """Yield training rows and test rows of folds with similar shares of the classes."""
+    n_folds = next(n for most, n in _FOLDS if len(y) <= most)
+    order = rng.permutation(len(y))
+    numbers = np.empty(len(y), dtype=np.intp)
+    numbers[order[np.argsort(y[order], kind="stable")]] = np.arange(len(y)) % n_folds
+    for fold in range(n_folds):
+        if (numbers == fold).any() and (numbers != fold).any():
+            yield np.flatnonzero(numbers != fold), np.flatnonzero(numbers == fold)
+
+
+def _fit(data: _Rows, form: Form, deadline: float = float("inf")) -> Calibration | None:
+    """Return the map of a form, averaged with the identity map; None if no usable map is found.
+
+    Parameters
+    ----------
+    deadline : float
+        The fit stops there, and the map found by then is used.
+    """
+    n_classes, n_rows = data.logs.shape[1], data.counts.sum()
+    shares, prior = data.counts / n_rows, _PRIOR_STRENGTH[form] / n_rows
+    smoothing, numbers = 1 / n_rows, np.arange(len(data.y))
+    n_entries = {"temperature": 0, "bias": n_classes}.get(form, n_classes + n_classes**2)
 
     def unpack(v: Array) -> Calibration:
-        matrix = v[0] * np.eye(n_classes)
-        if has_matrix:
-            matrix = matrix + v[1 + n_classes :].reshape(n_classes, n_classes)
-        return Calibration(matrix, v[1 : 1 + n_classes])
+        entries = np.zeros(n_classes + n_classes**2)
+        entries[:n_entries] = v[1:]
+        matrix = v[0] * np.eye(n_classes) + entries[n_classes:].reshape(n_classes, n_classes)
+        return Calibration(matrix, entries[:n_classes], form)
 
     def loss(v: Array) -> tuple[float, Array]:
         candidate = unpack(v)
-        log_p = log_softmax(logs @ candidate.matrix.T + candidate.bias, axis=1)
-        errors = (np.exp(log_p) - target) * shares[:, None]
-        by_entry = errors.T @ logs
-        parts = [[np.trace(by_entry)], errors.sum(axis=0), by_entry.ravel() if has_matrix else []]
-        gradient = np.concatenate(parts)
-        prior = _PRIOR_STRENGTH / n_rows
+        scores = data.logs @ candidate.matrix.T if form in _WITH_MATRIX else v[0] * data.logs
+        scores += candidate.bias
+        scores -= scores.max(axis=1, keepdims=True)
+        hits = (1 - smoothing) * scores[numbers, data.y] + smoothing * scores.mean(axis=1)
+        errors = np.exp(scores, out=scores)
+        sums = errors.sum(axis=1)
+        value = shares @ (np.log(sums) - hits) + prior * v[1:] @ v[1:]
+        errors *= (shares / sums)[:, None]
+        errors -= (smoothing / n_classes * shares)[:, None]
+        errors[numbers, data.y] -= (1 - smoothing) * shares
+        by_entry = errors.T @ data.logs if form in _WITH_MATRIX else np.empty((0, 0))
+        factor = np.trace(by_entry) if form in _WITH_MATRIX else np.vdot(errors, data.logs)
+        gradient = np.concatenate([[factor], errors.sum(axis=0), by_entry.ravel()])[: 1 + n_entries]
         gradient[1:] += 2 * prior * v[1:]
-        return float(-shares @ (target * log_p).sum(axis=1) + prior * v[1:] @ v[1:]), gradient
+        return float(value), gradient
 
     def stop(_: Array) -> None:
         if time.monotonic() > deadline:
             raise StopIteration  # ends `minimize`, which returns the best map so far
 
-    start = np.zeros(1 + n_classes + has_matrix * n_classes**2)
+    start = np.zeros(1 + n_entries)
     start[0] = 1.0
     with np.errstate(all="ignore"):
         fitted = minimize(loss, start, jac=True, method="L-BFGS-B", callback=stop, options={"maxiter": _MAX_STEPS})
     full = unpack(fitted.x)
-    if not np.isfinite(fitted.x).all() or (n_classes == 2 and not full.is_increasing):
+    if not np.isfinite(fitted.x).all() or fitted.x[0] <= 0 or (n_classes == 2 and not full.is_increasing):
         return None
-    trust = n_rows / (n_rows + max(_HALF_WEIGHT_ROWS, full.matrix.size if has_matrix else 0))
-    return Calibration((1 - trust) * np.eye(n_classes) + trust * full.matrix, trust * full.bias)
+    trust = n_rows / (n_rows + max(_HALF_WEIGHT_ROWS, n_entries))
+    return Calibration((1 - trust) * np.eye(n_classes) + trust * full.matrix, trust * full.bias, form)
 
 
 def _logarithms(probabilities: Array) -> Array:
