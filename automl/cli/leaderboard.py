@@ -89,11 +89,14 @@ def render(estimator: Any, board: pd.DataFrame, rows: int, tested: str = "", wit
     from automl.expected_score import expected_score_line
     from automl.score_over_time import further_gain_sentence
     from automl.task.metric_words import MetricWords
+    from automl.trials.worker_seconds import cut_fits_text, worker_seconds
 
+    spent = worker_seconds(estimator.history_, {})
     lines = [
         expected_score_line(estimator) if with_expected else "",
         further_gain_sentence(estimator),
         tested,
+        cut_fits_text(spent) if any(row.n_cut for row in spent) else "",
         MetricWords.of(estimator._metric.name).scores_text,
     ]
     return "\n".join([*filter(None, lines), render_rows(board, rows)])

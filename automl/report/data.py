@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from automl.report.search_data import SettingsPart, StartPart
+from automl.report.search_data import SettingsPart, StartPart, WorkerRow
 
 
 @dataclass(frozen=True)
@@ -417,6 +417,8 @@ class SearchSection:
         The number of trials by the way in which they ended.
     expected : tuple of ExpectedPoint
         Empty where the scores over time are not known.
+    workers : tuple of WorkerRow
+        The seconds of the workers, by family.
     """
 
     note: str
@@ -426,6 +428,7 @@ class SearchSection:
     families: tuple[FamilyRow, ...]
     axes: tuple[Axis, ...]
     lines: tuple[Line, ...]
+    workers: tuple[WorkerRow, ...]
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,12 @@ from automl.report.data import (
     SearchSection,
     TracePoint,
 )
+from automl.report.search_data import WorkerRow
 from automl.report.words import all_rounded, clean, metric_words, number, rounded
 from automl.score_over_time import known_scores_over_time
 from automl.trials.candidates import rank
 from automl.trials.history import Evaluation, RunHistory
+from automl.trials.worker_seconds import WorkerSeconds, cut_fits_text, worker_seconds
 from pipelines.catalog import CATALOG
 from pipelines.configuration import Configuration
 
@@ -79,9 +81,24 @@ def describe_search(
         f"{plural(len(history.results), 'trial')} on {plural(len(started), 'configuration')}. A trial trains one "
         "configuration on some folds; a configuration that cannot win gets no further folds."
     )
+    spent = worker_seconds(history, weights)
     return SearchSection(
-        note, _outcomes(history), _trace(history, sign), expected, _families(history, sign, weights), axes, lines
+        note=f"{note} {cut_fits_text(spent)}".strip(),
+        outcomes=_outcomes(history),
+        trace=_trace(history, sign),
+        expected=expected,
+        families=_families(history, sign, weights),
+        axes=axes,
+        lines=lines,
+        workers=tuple(map(_worker_row, spent)),
     )
+
+
+def _worker_row(row: WorkerSeconds) -> WorkerRow:
+    in_ensemble, dropped, thrown_away = (
+        float(f"{value:.4g}") for value in (row.in_ensemble, row.dropped, row.thrown_away)
+    )
+    return WorkerRow(row.family, in_ensemble, dropped, thrown_away, row.n_fits, row.n_cut)
 
 
 def _outcomes(history: RunHistory) -> tuple[tuple[str, int], ...]:

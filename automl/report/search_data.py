@@ -1,8 +1,20 @@
-"""The content of two parts of section 6: the start of the search, and the importance of hyperparameters."""
+"""The content of parts of section 6: the seconds of the workers, the start, the importance of hyperparameters."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class WorkerRow:
+    """The seconds of the workers for a family, and its fits that a time limit ended before they had converged."""
+
+    family: str
+    in_ensemble: float
+    dropped: float
+    thrown_away: float
+    n_fits: int
+    n_cut: int
 
 
 @dataclass(frozen=True)
