@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 import psutil
 
 from automl.ensemble.cost import typical_cost
@@ -93,28 +94,38 @@ class ModelLoader:
         Parameters
         ----------
         deadline : float
-            Time of `time.monotonic`, in seconds. A model whose reading would most likely end later is left out; the
-            first model of the heaviest member is always read, and after it others for a small share of the budget.
+            Time of `time.monotonic`, in seconds. A model whose reading would most likely end later is left out. One
+            model is always read: that of the heaviest member, unless a lighter one can be read in time. After it,
+            others are read for a small share of the budget.
         """
         grace = _GRACE_SHARE * (self._budget.seconds or 0.0)
         models: dict[Configuration, dict[int, Pipeline]] = {member.configuration: {} for member in members}
-        for member in sorted(members, key=lambda member: -member.weight):
-            for fold in predicting_folds(member.evaluation, self._task):
-                configuration = member.configuration
-                late = time.monotonic() + self._seconds(configuration, fold) > deadline
-                if late and any(models.values()):
-                    logger.info("%s: the model of fold %d is left out, no time to read it", configuration.id, fold)
-                    continue
-                first = not any(models.values())
-                models[configuration][fold] = self._model(configuration, fold)
-                if first:  # its library may have taken all the time, and the others may need almost none
-                    deadline = max(deadline, time.monotonic() + grace)
+        by_weight = sorted(members, key=lambda member: -member.weight)
+        wanted = [(m.configuration, fold) for m in by_weight for fold in predicting_folds(m.evaluation, self._task)]
+        first = self._first(wanted, deadline + grace)
+        for configuration, fold in [first, *(key for key in wanted if key != first)]:
+            late = time.monotonic() + self._seconds(configuration, fold) > deadline
+            if late and any(models.values()):
+                logger.info("%s: the model of fold %d is left out, no time to read it", configuration.id, fold)
+                continue
+            models[configuration][fold] = self._model(configuration, fold)
+            if (configuration, fold) == first:  # its library may have taken all the time; the others may need none
+                deadline = max(deadline, time.monotonic() + grace)
+        for configuration, read in models.items():
+            models[configuration] = dict(sorted(read.items()))
         total = sum(member.weight for member in members if models[member.configuration])
         return [
             FoldBag(member.configuration, member.weight / total, list(read.values()), tuple(read))
             for member in members
             if (read := models[member.configuration])
         ]
+
+    def _first(self, wanted: Sequence[tuple[Configuration, int]], latest: float) -> tuple[Configuration, int]:
+        """Return the model that is always read: the first that can be read in time, or the one that is read fastest."""
+        seconds = [self._seconds(*key) for key in wanted]
+        left = latest - time.monotonic()
+        in_time = (key for key, own in zip(wanted, seconds, strict=True) if own <= left)
+        return next(in_time, wanted[int(np.argmin(seconds))])
 
     def _prepare(self, sets: list[tuple[int, list[Evaluation]]], leaders: Sequence[Evaluation], reads: bool) -> None:
         """Import the libraries of the members that an ensemble would have now, and read their models if `reads`.
@@ -140,7 +151,8 @@ class ModelLoader:
                 _import_libraries(evaluation.configuration.family)
             for configuration, fold in wanted if reads else ():
                 n_bytes = self._bytes(configuration, fold)
-                if self._stopping or n_bytes > left:
+                # The end of the search waits for the model that is read.
+                if self._stopping or n_bytes > left or self._seconds(configuration, fold) > self._budget.search_left:
                     break
                 left -= n_bytes
                 self._model(configuration, fold, keep=True)

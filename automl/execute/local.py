@@ -86,6 +86,12 @@ class _Worker:
 
     def kill(self) -> None:
         """End the process and all processes that it has started, and wait for its end."""
+        self.signal()
+        self.process.join()
+        self.process.close()
+
+    def signal(self) -> None:
+        """End the process and all processes that it has started, without waiting: to free much memory takes time."""
         try:
             for child in psutil.Process(self.process.pid).children(recursive=True):
                 child.kill()
@@ -94,10 +100,8 @@ class _Worker:
         if self.process.exitcode in (None, 255):  # 255: nobody has seen its end
             kill_group(self.process.pid)
             self.process.kill()
-            self.process.join()
         else:
             kill_survivors(self.process.pid)
-        self.process.close()
 
 
 class LocalExecutor:
@@ -182,6 +186,8 @@ class LocalExecutor:
             self._broken = error
         self._give_up(self._broken)
         # Not in `shutdown`, which a second Ctrl-C may end.
+        for worker in self._workers:
+            worker.signal()
         for worker in self._workers:
             worker.kill()
 

@@ -51,6 +51,19 @@ def test_models_that_take_no_time_to_read_are_read_after_the_deadline_too(tmp_pa
     assert len(bag.models) == 5
 
 
+def test_a_model_that_cannot_be_read_in_time_is_left_out_for_one_that_can(tmp_path, monkeypatch):
+    settings = {**FAST, "include": ["decision_tree"], "max_trials": 2, "cv": 2, "store": tmp_path / "run"}
+    AutoMLClassifier(**settings).fit(X, Y)
+    prepared = prepare(TrainingData(X, Y, None, None), classification=True, cv=2)
+    history, artifacts = RunHistory(RunDirectory(tmp_path / "run").read()), Artifacts(tmp_path / "run")
+    heavy, light = history.evaluations.values()
+    monkeypatch.setattr(Artifacts, "model_bytes", lambda self, c, fold: 10**10 if c == heavy.configuration else 10**4)
+    loader = ModelLoader(artifacts, prepared.task, Budget(60.0), 25, 0)
+    members = [Member(heavy, 0.9), Member(light, 0.1)]
+    (bag,) = loader.load(members, deadline=time.monotonic() + 5)
+    assert (bag.configuration, bag.weight, len(bag.models)) == (light.configuration, 1.0, len(light.folds))
+
+
 _FIT = """
 import json, sys, tempfile
 import numpy as np
