@@ -420,6 +420,7 @@ def _configuration(content: str) -> Configuration:
 
 def _traits(text: str) -> TableTraits:
     values: dict[str, Any] = json.loads(text)
-    for name in ("categorical", "cardinalities"):
-        values[name] = tuple(values[name])
+    for name in ("categorical", "cardinalities", "losses", "target_transforms"):
+        if name in values:  # earlier versions had no losses and no transforms
+            values[name] = tuple(values[name])
     return TableTraits(**values)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,10 +17,12 @@ from sklearn.preprocessing import StandardScaler
 from pipelines.catalog import get_component
 from pipelines.component import FitContext, TableTraits
 from pipelines.configuration import Configuration
+from pipelines.losses import SQUARED_ERROR
 from pipelines.models._cost import encoded_width
 from pipelines.steps.calibration import N_FITS, N_SPLITS
 from pipelines.steps.generation import MAX_COMPONENTS, make_category_pairs
 from pipelines.steps.selection import MAX_ROWS
+from pipelines.steps.target import TargetRegressor
 from pipelines.weights import MAX_REPEATED_CELLS, row_counts
 
 # Copies of the table at the peak of a fit: the rows of the fold, encoded, scaled, in the format of the library, and one
@@ -92,6 +94,41 @@ def fits_together(configuration: Configuration) -> bool:
     """Return whether several fits can share a fleet (`Component.fit_together`); a wrapped model cannot."""
     wrapped = any(configuration.get(step, "none") != "none" for step in _WRAPPERS)
     return get_component("model", configuration.family).fit_together is not None and not wrapped
+
+
+def fit_models_together(
+    configuration: Configuration,
+    models: Sequence[Any],
+    tables: Sequence[Any],
+    targets: Sequence[Any],
+    weights: Sequence[Any],
+    configuration_numbers: Sequence[int] | None = None,
+) -> None:
+    """Fit the models of several pipelines in one fleet, each on its own table; see `Component.fit_together`.
+
+    Parameters
+    ----------
+    configuration : Configuration
+        One for which `fits_together` is True; the others of the fleet have the same components.
+    models : sequence of estimator
+        The last steps of the pipelines.
+    """
+    together = get_component("model", configuration.family).fit_together
+    assert together is not None
+    wrapped = [model for model in models if isinstance(model, TargetRegressor)]
+    if not wrapped:
+        together(models, tables, targets, weights, configuration_numbers=configuration_numbers)
+        return
+    prepared = [model.prepare(y, weight) for model, y, weight in zip(wrapped, targets, weights, strict=True)]
+    together(
+        [model.regressor_ for model in wrapped],
+        tables,
+        [one.target for one in prepared],
+        [one.weight for one in prepared],
+        configuration_numbers=configuration_numbers,
+    )
+    for model, X, y, weight in zip(wrapped, tables, targets, weights, strict=True):
+        model.finish(X, y, weight)
 
 
 def predicted_seconds(configuration: Configuration, traits: TableTraits) -> float:
@@ -212,9 +249,14 @@ def _model(configuration: Configuration, context: FitContext) -> Any:
     native: Mapping[str, Any] = {}
     if configuration.get("encoding") == "native":
         native = {"native_categories": len(context.traits.categorical)}
-    model = _make_component("model", configuration, inner, native)
+    loss = configuration.get("loss")
+    trained = {} if loss is None else {"loss": "absolute_error" if loss == "percentage_error" else loss}
+    model = _make_component("model", configuration, inner, {**native, **trained})
     if configuration.get("balancing", "none") != "none":
         model = _make_component("balancing", configuration, context, {"estimator": model})
+    target = str(configuration.get("target", "none"))
+    if loss == "percentage_error" or target != "none":
+        model = get_component("target", target).make({"estimator": model, "loss": loss or SQUARED_ERROR}, context)
     if calibrated:
         model = _make_component("calibration", configuration, context, {"estimator": model})
     return model

@@ -13,6 +13,7 @@ from pipelines.steps.calibration import CALIBRATION
 from pipelines.steps.generation import GENERATION
 from pipelines.steps.preprocessing import ENCODING, IMPUTATION, SCALING
 from pipelines.steps.selection import SELECTION
+from pipelines.steps.target import LOSSES, TARGET
 
 CATALOG: Mapping[str, tuple[Component, ...]] = {
     "imputation": IMPUTATION,
@@ -22,6 +23,8 @@ CATALOG: Mapping[str, tuple[Component, ...]] = {
     "selection": SELECTION,
     "balancing": BALANCING,
     "model": MODELS,
+    "loss": LOSSES,
+    "target": TARGET,
     "calibration": CALIBRATION,
 }
 

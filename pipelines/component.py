@@ -1,8 +1,9 @@
 """The contract of a component: what somebody who adds a model or a preprocessor has to provide.
 
 A component is one choice at one step of the pipeline: an imputation, an encoding, a scaling, a generation or selection
-of features, a balancing, a model, a calibration. It is a `Component` record of plain functions. The steps, in this
-order, are the keys of `pipelines.catalog.CATALOG`; the tuple of its step lists a component.
+of features, a balancing, a model, a loss, a transform of the target, a calibration. It is a `Component` record of plain
+functions. The steps, in this order, are the keys of `pipelines.catalog.CATALOG`; the tuple of its step lists a
+component.
 
 **In the main process**, when a fit starts: `Component.applies` and `Component.space` are called with the traits of the
 table, to build the search space. They must be fast, return the same result for the same traits, and import no heavy
@@ -20,10 +21,11 @@ the trial starts.
 **In a worker process**, once for each fold: ``make(params, context)`` returns an unfitted estimator, which is fitted
 and predicts.
 
-- `params` maps the names of the active hyperparameters in `space`, without prefix, to plain Python values. Two entries
+- `params` maps the names of the active hyperparameters in `space`, without prefix, to plain Python values. Some entries
   may be added: ``native_categories`` (int), the number of leading columns that hold category codes, for a model with
-  `accepts_categories`; and ``estimator``, the unfitted model, for a component of the steps balancing and calibration.
-  `make` must not change `params`.
+  `accepts_categories`; ``loss`` (str), one of `Component.losses` or "squared_error", for a model with such losses; and
+  ``estimator``, the unfitted model, for a component of the steps balancing, target and calibration. `make` must not
+  change `params`.
 - `FitContext` says which seed, how many threads and which device to use, and how many seconds a fit may take.
 - Transformers are fitted with ``fit_transform(X, y)`` and must keep the number and the order of the rows. Models are
   fitted with ``fit(X, y, sample_weight=None)``. The argument `sample_weight` is always passed, and it is None for
@@ -111,11 +113,19 @@ class TableTraits:
     has_missing: bool = False
     sparse: bool = False
     weighted: bool = False  # the user gave sample weights: components that cannot use them leave the space
+    # Of regression: what suits the metric and the target, the best choice first.
+    losses: tuple[str, ...] = ("squared_error",)
+    target_transforms: tuple[str, ...] = ("none",)
 
     @property
     def is_classification(self) -> bool:
         """Whether the target holds classes."""
         return self.task != "regression"
+
+    @property
+    def predicts_mean(self) -> bool:
+        """Whether the best prediction of a number is its mean, and not its median."""
+        return self.losses[0] not in ("absolute_error", "percentage_error", "huber")
 
     @property
     def numeric(self) -> tuple[int, ...]:
@@ -171,6 +181,9 @@ class Component:
         the table then does not contain it.
     accepts_missing, accepts_categories, accepts_sparse, accepts_weights : bool
         Inputs that `fit` accepts: NaN cells, category codes in the leading columns, CSR matrices, ``sample_weight``.
+    losses : tuple of str
+        Losses of regression, beside squared error, that the model can be trained with. The names are those of the step
+        "loss" of the catalog; only models have them.
     interruptible : bool
         Whether training stops by itself before `FitContext.time_limit`, with a usable model, and leaves the seconds for
         the prediction of `FitContext.n_rows_to_predict` rows.
@@ -209,6 +222,7 @@ class Component:
     accepts_categories: bool = False
     accepts_sparse: bool = False
     accepts_weights: bool = False
+    losses: tuple[str, ...] = ()
     interruptible: bool = False
     limit_factor: float = 1.0
     fit_together: Callable[..., None] | None = None

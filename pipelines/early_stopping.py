@@ -247,7 +247,7 @@ class EarlyStopping:
             return
         per_round = (self._losses[-1 - recent] - self._losses[-1]) / recent
         rounds_left = self.rounds * (1 - share) / share
-        if per_round * rounds_left > WORTHWHILE * self._losses[-1]:
+        if per_round * rounds_left > WORTHWHILE * abs(self._losses[-1]):
             self._raise_to(LATE_FACTOR * self.learning_rate)
 
     def _raise_to(self, learning_rate: float) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from itertools import permutations
@@ -15,6 +15,7 @@ from ConfigSpace import (
     ForbiddenAndConjunction,
     ForbiddenEqualsClause,
     ForbiddenInClause,
+    InCondition,
 )
 from ConfigSpace import Configuration as SpaceConfiguration
 from ConfigSpace.hyperparameters import Hyperparameter, NumericalHyperparameter
@@ -23,6 +24,7 @@ from pipelines.catalog import CATALOG, NAMES, get_component
 from pipelines.component import Component, TableTraits, TaskType, task_type
 from pipelines.configuration import Configuration
 from pipelines.libraries import install, missing_libraries
+from pipelines.losses import LOG_LINK, SQUARED_ERROR
 
 # The order of the steps in which components are chosen, and the preferred components of each step, best first. They
 # serve where the requested component is not in the space or does not go with the components of earlier steps.
@@ -34,8 +36,15 @@ _PREFERRED: Mapping[str, tuple[str, ...]] = {
     "generation": ("none",),
     "selection": ("none",),
     "balancing": ("none",),
+    "loss": (),  # the traits of the table hold the order of these steps
+    "target": (),
     "calibration": ("none",),
 }
+_ORDERED_STEPS: Mapping[str, Callable[[TableTraits], tuple[str, ...]]] = {
+    "loss": lambda traits: traits.losses,
+    "target": lambda traits: traits.target_transforms,
+}
+_FIRST_PROBABILITY = 0.5  # of the first component of an ordered step
 # Probability that a random pipeline leaves a step out: most steps take time and do not help on most tables.
 _SKIP_PROBABILITY = {
     "imputation": 0.3,
@@ -96,6 +105,8 @@ def build_space(
     _check_libraries(include)
     space = ConfigurationSpace(seed=seed)
     offered = {step: _choices(step, traits, include, exclude) for step in CATALOG if _is_needed(step, traits)}
+    if "loss" in offered and not any(model.losses for model in offered["model"]):
+        del offered["loss"]
     if not offered["model"]:
         suited = ", ".join(c.name for c in _choices("model", traits, (), ()))
         table = "table and takes sample_weight" if traits.weighted else "table"
@@ -113,6 +124,7 @@ def build_space(
                 parent_hyperparameter={"parent": space[step], "value": component.name},
             )
     _forbid(space, offered)
+    _restrict_losses(space, offered)
     return space
 
 
@@ -219,11 +231,16 @@ def _is_needed(step: str, traits: TableTraits) -> bool:
         return bool(traits.numeric)
     if step in ("balancing", "calibration"):
         return traits.is_classification
+    if step in _ORDERED_STEPS:
+        return len(_ORDERED_STEPS[step](traits)) > 1
     return True
 
 
 def _choices(step: str, traits: TableTraits, include: Sequence[str], exclude: Sequence[str]) -> list[Component]:
-    return [component for component in _wanted(step, traits, include, exclude) if not missing_libraries(component)]
+    wanted = _wanted(step, traits, include, exclude)
+    if step in _ORDERED_STEPS:
+        wanted.sort(key=lambda component: _ORDERED_STEPS[step](traits).index(component.name))
+    return [component for component in wanted if not missing_libraries(component)]
 
 
 def _wanted(step: str, traits: TableTraits, include: Sequence[str], exclude: Sequence[str]) -> list[Component]:
@@ -241,6 +258,9 @@ def _wanted(step: str, traits: TableTraits, include: Sequence[str], exclude: Seq
 
 def _weights(step: str, names: Sequence[str]) -> list[float] | None:
     """Return the probabilities of the choices of a step; None if all are equal."""
+    if step in _ORDERED_STEPS and len(names) > 1:
+        rest = (1 - _FIRST_PROBABILITY) / (len(names) - 1)
+        return [_FIRST_PROBABILITY, *[rest] * (len(names) - 1)]
     if "none" not in names or len(names) == 1 or step not in _SKIP_PROBABILITY:
         return None
     rest = (1 - _SKIP_PROBABILITY[step]) / (len(names) - 1)
@@ -258,10 +278,20 @@ def _conflict(step: str, name: str, other: str, other_name: str) -> bool:
 
 def _refuses(step: str, name: str, source_step: str, source: str) -> bool:
     """Return whether a component does not accept what a component of another step passes on."""
+    if (step, source_step) == ("model", "loss"):
+        return not _can_train(get_component("model", name), source)
+    if (step, source_step) == ("target", "loss"):
+        return name != "none" and source in LOG_LINK
     for passing_step, passing, needed, later_steps in _REQUIREMENTS:
         if (source_step, source) == (passing_step, passing) and step in later_steps:
             return not getattr(get_component(step, name), needed)
     return False
+
+
+def _can_train(model: Component, loss: str) -> bool:
+    """Return whether a model can be trained with a loss."""
+    needed = "absolute_error" if loss == "percentage_error" else loss  # with weighted rows
+    return loss == SQUARED_ERROR or needed in model.losses
 
 
 def _fits(step: str, name: str, picked: Mapping[str, str]) -> bool:
@@ -319,6 +349,21 @@ def _forbid(space: ConfigurationSpace, offered: Mapping[str, list[Component]]) -
                         ForbiddenEqualsClause(space[passing_step], passing), ForbiddenInClause(space[step], refusing)
                     )
                 )
+
+
+def _restrict_losses(space: ConfigurationSpace, offered: Mapping[str, list[Component]]) -> None:
+    """Offer losses only to models that have a choice, and only losses that go with the model and the target."""
+    if "loss" not in space:
+        return
+    losses = choices(space, "loss")
+    free = [model.name for model in offered["model"] if model.losses]
+    if len(free) < len(offered["model"]):
+        space.add(InCondition(space["loss"], space["model"], free))
+    for step, name in [*(("model", name) for name in free), *(("target", name) for name in choices(space, "target"))]:
+        refused = [loss for loss in losses if _conflict(step, name, "loss", loss)]
+        if refused:
+            clauses = ForbiddenEqualsClause(space[step], name), ForbiddenInClause(space["loss"], refused)
+            space.add(ForbiddenAndConjunction(*clauses))
 
 
 def _fill(space: ConfigurationSpace, requested: Mapping[str, Any]) -> dict[str, Any]:

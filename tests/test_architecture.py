@@ -25,6 +25,7 @@ ORDER = {
         "libraries",
         "configuration",
         "early_stopping",
+        "losses",
         "labels",
         "weights",
         "table",

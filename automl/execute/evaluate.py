@@ -20,7 +20,7 @@ from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.temporary_folder import describe_full_disk
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
-from pipelines.build import build_pipeline, fit_preprocessing, fits_together
+from pipelines.build import build_pipeline, fit_models_together, fit_preprocessing, fits_together
 from pipelines.catalog import get_component
 from pipelines.component import FitContext
 from pipelines.configuration import Configuration
@@ -125,9 +125,8 @@ def _fit(task: Task, trials: Sequence[Trial], cells: Sequence[_Cell], contexts: 
         pipeline.steps[:-1] = prepared[cell.fold].steps
     n_trained = sum(rows.table.shape[0] for rows in prepared.values())
     _leave_seconds(pipelines, configurations, contexts, start, n_trained // len(prepared))
-    together = get_component("model", trials[0].configuration.family).fit_together
-    assert together is not None
-    together(
+    fit_models_together(
+        trials[0].configuration,
         [p[-1] for p in pipelines],
         [prepared[cell.fold].table for cell in cells],
         [prepared[cell.fold].y for cell in cells],

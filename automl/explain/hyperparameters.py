@@ -22,6 +22,7 @@ from automl.errors import AutoMLError, InvalidInputError
 from automl.explain.parts import check_seed
 from automl.search.surrogate import Forest, impute_inactive
 from automl.search.vectors import VectorSpace
+from automl.task.objective import suited_traits
 from automl.trials.history import Observation
 from pipelines.catalog import CATALOG
 from pipelines.component import task_type
@@ -71,6 +72,7 @@ def search_space(estimator: Any, seed: int) -> ConfigurationSpace:
     kept, frontier = vars(estimator).get("_rows"), vars(estimator).get("_frontier")
     weighted = any(getattr(known, "sample_weight", None) is not None for known in (kept, frontier))
     traits = estimator._reader.traits(task_type(ensemble.n_classes), ensemble.n_classes, weighted)
+    traits = suited_traits(traits, estimator._metric)
     try:
         return build_space(traits, tuple(estimator.include or ()), tuple(estimator.exclude or ()), seed=seed)
     except SpaceError as error:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from automl.export.code import Raw, Script, call_code, quote
+from pipelines.losses import HUBER_DELTA, LOG_LINK, SQUARED_ERROR, TWEEDIE_POWER
 from pipelines.steps.balancing import MIN_CLASS_ROWS, BalancedClassifier
 
 _LIGHTGBM_NAMES = {
@@ -16,6 +18,37 @@ _LIGHTGBM_NAMES = {
     "lambda_l1": "reg_alpha",
     "lambda_l2": "reg_lambda",
 }
+# Parameters of the constructors for the losses of regression, by library.
+_LOSSES: dict[str, dict[str, dict[str, Any]]] = {
+    "LightGBM": {
+        "absolute_error": {"objective": "regression_l1"},
+        "huber": {"objective": "huber", "alpha": HUBER_DELTA},
+        "poisson": {"objective": "poisson"},
+        "gamma": {"objective": "gamma"},
+        "tweedie": {"objective": "tweedie", "tweedie_variance_power": TWEEDIE_POWER},
+    },
+    "XGBoost": {
+        "absolute_error": {"objective": "reg:absoluteerror"},
+        "huber": {"objective": "reg:pseudohubererror", "huber_slope": HUBER_DELTA},
+        "poisson": {"objective": "count:poisson"},
+        "gamma": {"objective": "reg:gamma"},
+        "tweedie": {"objective": "reg:tweedie", "tweedie_variance_power": TWEEDIE_POWER},
+    },
+    "CatBoost": {
+        "poisson": {"loss_function": "Poisson"},
+        "tweedie": {"loss_function": f"Tweedie:variance_power={TWEEDIE_POWER}"},
+    },
+    "HistGradientBoosting": {name: {"loss": name} for name in ("absolute_error", "poisson", "gamma")},
+}
+_LOGARITHM = '''def to_log(y):
+    """Return the logarithm of the target plus {offset}."""
+    return np.log(y + {offset})
+
+
+def from_log(y):
+    """Return predictions in the unit of the target, {kind}."""
+    return {factor}np.exp(y) - {offset}
+'''
 _CATBOOST_TABLE = '''def to_catboost(X):
     """Return a frame whose leading columns hold whole numbers, as CatBoost takes categories; -1 stands for missing."""
     frame = pd.DataFrame(X)
@@ -43,10 +76,13 @@ def _standardized(regressor: str, script: Script) -> str:
 
 
 def _boosted(model: Any, script: Script) -> list[str]:
-    library, is_classifier = model.library, hasattr(model, "classes_")
+    is_classifier = hasattr(model, "classes_")
+    library = model.library if is_classifier else model.fitted_library
+    if (loss := getattr(library, "loss", SQUARED_ERROR)) != SQUARED_ERROR:
+        library = replace(library, params={**library.params, **_LOSSES[type(library).__name__][loss]})
     write = {"LightGBM": _lightgbm, "XGBoost": _xgboost, "CatBoost": _catboost, "HistGradientBoosting": _histogram}
     before, code = write[type(library).__name__](model, library, is_classifier, script)
-    return [*before, code if is_classifier else _standardized(code, script)]
+    return [*before, code if is_classifier or loss in LOG_LINK else _standardized(code, script)]
 
 
 def _lightgbm(model: Any, library: Any, is_classifier: bool, script: Script) -> tuple[list[str], str]:
@@ -131,6 +167,27 @@ def _margin(model: Any, script: Script) -> str:
 
 def _target(model: Any, script: Script) -> str:
     return _standardized(model_code(model.regressor_, script)[0], script)
+
+
+def _transformed(model: Any, script: Script) -> list[str]:
+    *before, inner = model_code(model.regressor_, script)
+    if model.percentage:
+        script.remark("the search weighted the rows by the inverse of the target; here all rows count the same")
+    if model.transform == "none":
+        return [*before, inner]
+    arguments: dict[str, Any] = {"regressor": Raw(inner)}
+    if model.transform == "quantile_target":
+        arguments["transformer"] = Raw(
+            script.call("sklearn.preprocessing", "QuantileTransformer", output_distribution="normal", random_state=0)
+        )
+    else:
+        script.imports.add("import numpy as np")
+        kind = "medians" if model.factor_ == 1 else "multiplied by a factor that makes them means"
+        factor = "" if model.factor_ == 1 else f"{model.factor_:.6g} * "
+        code = _LOGARITHM.format(offset=f"{model.offset_:.6g}", kind=kind, factor=factor)
+        script.define("to_log", code)
+        arguments |= {"func": Raw("to_log"), "inverse_func": Raw("from_log"), "check_inverse": Raw("False")}
+    return [*before, script.call("sklearn.compose", "TransformedTargetRegressor", **arguments)]
 
 
 def _support_vectors(model: Any, script: Script) -> str:
@@ -237,6 +294,7 @@ _CONVERTERS: dict[str, Callable[[Any, Script], str | list[str]]] = {
     "TimedForestRegressor": _forest,
     "MarginClassifier": _margin,
     "StandardizedRegressor": _target,
+    "TargetRegressor": _transformed,
     "_ScaledSVC": _support_vectors,
     "_ScaledSVR": _support_vectors,
     "NeighborsClassifier": _neighbors,

@@ -28,6 +28,7 @@ from automl.refit.new_rows import check_classes, keep_reasons, known_kinds, seen
 from automl.refit.report import RefitReport
 from automl.refit.rows import TrainingRows, get_rows
 from automl.task.metrics import loss_or_nan
+from automl.task.objective import suited_traits
 from automl.task.own_objects import check_loaded
 from automl.task.prepare import PreparedTask, TrainingData, prepare
 from automl.task.splits import is_forward_chaining
@@ -160,7 +161,8 @@ def _on_kept_rows(estimator: Any) -> Any:
     traits = estimator._reader.traits(
         task_type(ensemble.n_classes), ensemble.n_classes, rows.sample_weight is not None, len(rows.y)
     )
-    task = Task(rows.X, rows.y, traits, estimator._metric, (), rows.sample_weight, rows.groups)
+    metric = estimator._metric
+    task = Task(rows.X, rows.y, suited_traits(traits, metric), metric, (), rows.sample_weight, rows.groups)
     facts = _known_facts(estimator, rows.train_shares)
     ordered = sorted(ensemble.bags, key=lambda bag: -bag.weight)
     with _workers(estimator, task) as (executor, artifacts):
@@ -279,7 +281,11 @@ def _prepare(estimator: Any, data: TrainingData, notes: list[str]) -> tuple[Prep
         except InvalidInputError:
             if number == len(tries) - 1:
                 raise
-    return prepared, X
+    # The members keep their losses and their transforms of the target.
+    known, task = estimator._metric, prepared.task
+    metric = replace(task.metric, losses=known.losses, target_transforms=known.target_transforms)
+    task = replace(task, metric=metric, traits=suited_traits(task.traits, metric))
+    return replace(prepared, task=task), X
 
 
 def _members(estimator: Any, task: Task, notes: list[str]) -> list[_Member]:

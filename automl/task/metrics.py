@@ -177,6 +177,9 @@ class Metric:
         Smallest and largest prediction for which the scorer has a value; None if it has a value everywhere.
     seconds : float
         Seconds of one call for all rows; 0 where they were not measured.
+    losses, target_transforms : tuple of str
+        Losses that models of a regression are trained with, and transforms of the target, the best one first; see
+        `TableTraits`.
     """
 
     name: str
@@ -189,6 +192,8 @@ class Metric:
     table: Any = None
     prediction_range: tuple[float, float] | None = None
     seconds: float = field(default=0.0, compare=False)
+    losses: tuple[str, ...] = ("squared_error",)
+    target_transforms: tuple[str, ...] = ("none",)
 
     @property
     def is_mean_over_classes(self) -> bool:

@@ -13,6 +13,7 @@ from automl.task import validation
 from automl.task.holdout import choose_holdout, split_holdout
 from automl.task.metric_domain import adapt_metric
 from automl.task.metrics import make_metric
+from automl.task.objective import suited_traits, with_objective
 from automl.task.scorers import take_rows
 from automl.task.splits import make_folds
 from automl.task.table_validation import check_table
@@ -118,6 +119,8 @@ def prepare(
     validation.check_scoring_classes(scoring, n_classes)
     kind = task_type(n_classes)
     metric = adapt_metric(make_metric(scoring, kind, classes, positive_label), data.X, y, n_classes, weights)
+    if kind == "regression":
+        metric = with_objective(metric, y if holdout is None else y[~holdout])
     folds = make_folds(
         y,
         classification,
@@ -132,7 +135,7 @@ def prepare(
     task = Task(
         X=table,
         y=y,
-        traits=reader.traits(kind, n_classes, weights is not None, table.shape[0]),
+        traits=suited_traits(reader.traits(kind, n_classes, weights is not None, table.shape[0]), metric),
         metric=metric,
         folds=folds,
         sample_weight=weights,

@@ -32,6 +32,7 @@ from automl.testing.components import (
     various_traits,
 )
 from pipelines.component import Component, TaskType
+from pipelines.losses import LOG_LINK
 
 
 def _only_for(condition: Callable[[Component], Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -275,6 +276,26 @@ class ModelContract:
         np.testing.assert_allclose(
             small, large, atol=0.02 * np.ptp(y), err_msg="the unit of the target changes what a model learns"
         )
+
+    @_only_for(lambda component: component.losses)
+    def test_each_loss_is_learned_and_can_be_stored(self, component: Component) -> None:
+        X, y = make_table("regression")
+        y = np.exp(y / y.std())
+        traits = make_traits("regression")
+        limit = None if component.fit_together else 0.3  # networks without a limit have few epochs
+        for loss in component.losses:
+            params = default_params(component, traits, loss=loss)
+            fitted = make_estimator(component, traits, params, time_limit=limit).fit(X, y, sample_weight=None)
+            check_predictions(fitted, X, y, "regression")
+            assert np.corrcoef(np.argsort(np.argsort(fitted.predict(X))), np.argsort(np.argsort(y)))[0, 1] > 0.4, (
+                f"the model must learn with the loss {loss}, because losses names it"
+            )
+            assert np.array_equal(restore(fitted, self.trusted_types).predict(X), fitted.predict(X)), (
+                "a model that was stored must predict the same"
+            )
+            if loss in LOG_LINK:
+                assert fitted.predict(X).min() > 0, f"the loss {loss} has no value for predictions of 0"
+                make_estimator(component, traits, params, time_limit=0.1).fit(X, y - 2)  # a later row may be negative
 
     def test_tables_of_few_rows_with_a_single_row_of_a_class_fit(self, component: Component, task: TaskType) -> None:
         X, y = make_table(task, n_rows=12)

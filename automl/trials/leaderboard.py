@@ -34,7 +34,8 @@ _MAIN = (
     "loss", "reg_param",
 )  # fmt: skip
 _MAX_SHOWN = 3  # hyperparameters of the model
-_STEPS = ("generation", "selection", "balancing", "calibration")  # steps that a text names where they are used
+# Steps that a text names where they are used.
+_STEPS = ("generation", "selection", "balancing", "loss", "target", "calibration")
 
 
 def make_leaderboard(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, Protocol, Self, TypeAlias
 
 import numpy as np
@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import FitContext
 from pipelines.early_stopping import ROUNDS_TO_CONVERGE, Deadline, EarlyStopping, RowsToPredict, split_rows
+from pipelines.losses import LOG_LINK, mean_scale, usable_loss
 from pipelines.models._target import standardize
 from pipelines.weights import weighted_rows
 
@@ -42,6 +43,10 @@ class LabeledRows:
 class Library(Protocol):
     """The calls of one boosting library; each implementation is a frozen dataclass of the settings of the library."""
 
+    @property
+    def loss(self) -> str:
+        """Loss of regression, see `Component.losses`."""
+
     def train(
         self,
         rows: LabeledRows,
@@ -58,7 +63,7 @@ class Library(Protocol):
         """
 
     def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
-        """Return probabilities of shape (n_samples, n_classes), or means of shape (n_samples,)."""
+        """Return probabilities of shape (n_samples, n_classes), or numbers of shape (n_samples,)."""
 
 
 @dataclass(frozen=True)
@@ -212,10 +217,16 @@ class BoostedClassifier(ClassifierMixin, BaseEstimator):
 
 
 class BoostedRegressor(RegressorMixin, BaseEstimator):
-    """Predict means with boosted trees, stopped at the best round on validation rows.
+    """Predict numbers with boosted trees, stopped at the best round on validation rows.
 
     Parameters and attributes are those of `BoostedClassifier`, without classes. `fit` standardizes the target, so that
-    penalties and thresholds of a library do not depend on the unit of the target.
+    penalties and thresholds of a library do not depend on the unit of the target. For the losses with a logarithmic
+    link, it divides the target by its mean.
+
+    Attributes
+    ----------
+    library_ : Library
+        The library with the loss that the target allows.
     """
 
     def __init__(self, library: Library, settings: Boosting):
@@ -225,17 +236,25 @@ class BoostedRegressor(RegressorMixin, BaseEstimator):
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Train the trees."""
         table, target, weight = weighted_rows(as_table(X), y, sample_weight)
-        standard, self.mean_, self.scale_ = standardize(target, weight)
-        rows = LabeledRows(table, standard, weight)
-        trained = _train(self.library, rows, 0, self.settings)
+        self.library_ = replace(self.library, loss=usable_loss(self.library.loss, target))  # type: ignore[type-var]
+        scale = mean_scale if self.library_.loss in LOG_LINK else standardize
+        scaled, self.mean_, self.scale_ = scale(target.astype(np.float64), weight)
+        rows = LabeledRows(table, scaled, weight)
+        trained = _train(self.library_, rows, 0, self.settings)
         self.model_, self.n_iter_, self.full_rounds_, self.mean_learning_rate_, self.cut_ = trained
         self.n_features_in_ = rows.X.shape[1]
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return means of shape (n_samples,)."""
+        """Return predictions of shape (n_samples,)."""
         check_is_fitted(self)
-        return self.mean_ + self.scale_ * self.library.predict(self.model_, as_table(X), 0)
+        return self.mean_ + self.scale_ * self.fitted_library.predict(self.model_, as_table(X), 0)
+
+    @property
+    def fitted_library(self) -> Library:
+        """The library that predicts; models that earlier versions have stored have one library only."""
+        fitted: Library = vars(self).get("library_", self.library)
+        return fitted
 
 
 def make_estimator(library: Library, learning_rate: float, context: FitContext) -> BaseEstimator:

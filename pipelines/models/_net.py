@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from ConfigSpace import ConfigurationSpace
 from sklearn.base import BaseEstimator
 
 from pipelines.component import Component, FitContext, TableTraits
+from pipelines.losses import LOG_LINK, SQUARED_ERROR
 from pipelines.models._cost import encoded_width, outputs
 from pipelines.nets.architectures import Architecture
 from pipelines.nets.estimator import NetClassifier, NetRegressor, NetSettings, fit_together
@@ -45,6 +47,7 @@ def net_component(
         interruptible=True,
         limit_factor=2.5,
         fit_together=fit_together,
+        losses=("absolute_error", "huber", *LOG_LINK),
         fleet_varies=("learning_rate", "weight_decay", "dropout", "label_smoothing"),
         uses_device=True,
         imports=("torch", "pipelines.nets.training"),
@@ -93,7 +96,7 @@ def make_net(
     traits = context.traits
     settings = NetSettings(
         architecture,
-        config,
+        replace(config, loss=str(params.get("loss", SQUARED_ERROR))),
         n_networks=n_networks(traits),
         max_one_hot=int(params.get("max_one_hot", 9)),
         cardinalities=traits.cardinalities if params.get("native_categories") else (),

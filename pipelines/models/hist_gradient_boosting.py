@@ -15,6 +15,7 @@ from threadpoolctl import ThreadpoolController
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import PROBE_ROUNDS, EarlyStopping
+from pipelines.losses import SQUARED_ERROR
 from pipelines.models._boosting import LabeledRows, Table, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
 
@@ -37,12 +38,15 @@ class HistGradientBoosting:
         scikit-learn's own parameters.
     native_categories : int
         Number of leading columns that hold category codes.
+    loss : str
+        Loss of regression.
     """
 
     params: Mapping[str, Any]
     native_categories: int = 0
     n_threads: int = 1
     random_state: int = 0
+    loss: str = SQUARED_ERROR
 
     def train(
         self,
@@ -56,6 +60,7 @@ class HistGradientBoosting:
         X = rows.X.copy()
         X[:, np.isnan(X).all(axis=0)] = 0.0  # scikit-learn cannot bin columns without any value
         model = estimator(
+            **({} if n_classes else {"loss": self.loss}),
             **self.params,
             learning_rate=stopping.learning_rate,
             categorical_features=self._categories(rows.X),
@@ -101,12 +106,13 @@ class HistGradientBoosting:
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    own = {name: value for name, value in params.items() if name not in ("learning_rate", "native_categories")}
+    own = {name: value for name, value in params.items() if name not in ("learning_rate", "native_categories", "loss")}
     library = HistGradientBoosting(
         own,
         native_categories=int(params.get("native_categories", 0)),
         n_threads=context.n_threads,
         random_state=context.random_state,
+        loss=str(params.get("loss", SQUARED_ERROR)),
     )
     return make_estimator(library, params.get("learning_rate", 0.06), context)
 
@@ -140,6 +146,7 @@ COMPONENT = Component(
     accepts_missing=True,
     accepts_categories=True,
     accepts_weights=True,
+    losses=("absolute_error", "poisson", "gamma"),
     interruptible=True,
     seconds=seconds,
     memory=memory,

@@ -12,8 +12,18 @@ from sklearn.base import BaseEstimator
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import EarlyStopping
+from pipelines.losses import HUBER_DELTA, SQUARED_ERROR, TWEEDIE_POWER
 from pipelines.models._boosting import LabeledRows, Table, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
+
+_OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
+    SQUARED_ERROR: {"objective": "regression"},
+    "absolute_error": {"objective": "regression_l1"},
+    "huber": {"objective": "huber", "alpha": HUBER_DELTA},
+    "poisson": {"objective": "poisson"},
+    "gamma": {"objective": "gamma"},
+    "tweedie": {"objective": "tweedie", "tweedie_variance_power": TWEEDIE_POWER},
+}
 
 
 @dataclass(frozen=True)
@@ -26,12 +36,15 @@ class LightGBM:
         LightGBM's own parameters.
     native_categories : int
         Number of leading columns that hold category codes.
+    loss : str
+        Loss of regression.
     """
 
     params: Mapping[str, Any]
     native_categories: int = 0
     n_threads: int = 1
     random_state: int = 0
+    loss: str = SQUARED_ERROR
 
     def train(
         self,
@@ -82,12 +95,12 @@ class LightGBM:
         )
 
     def _all_params(self, n_classes: int, learning_rate: float) -> dict[str, Any]:
-        objective = {0: "regression", 2: "binary"}.get(n_classes, "multiclass")
+        objective = {0: _OBJECTIVES[self.loss], 2: {"objective": "binary"}}.get(n_classes, {"objective": "multiclass"})
         many = {"num_class": n_classes} if n_classes > 2 else {}
         return {
             **self.params,
             **many,
-            "objective": objective,
+            **objective,
             "learning_rate": learning_rate,
             "num_threads": self.n_threads,
             "seed": self.random_state,
@@ -98,12 +111,13 @@ class LightGBM:
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    own = {name: value for name, value in params.items() if name not in ("learning_rate", "native_categories")}
+    own = {name: value for name, value in params.items() if name not in ("learning_rate", "native_categories", "loss")}
     library = LightGBM(
         {**own, "bagging_freq": 1},
         native_categories=int(params.get("native_categories", 0)),
         n_threads=context.n_threads,
         random_state=context.random_state,
+        loss=str(params.get("loss", SQUARED_ERROR)),
     )
     return make_estimator(library, params.get("learning_rate", 0.04), context)
 
@@ -148,6 +162,7 @@ COMPONENT = Component(
     accepts_categories=True,
     accepts_sparse=True,
     accepts_weights=True,
+    losses=("absolute_error", "huber", "poisson", "gamma", "tweedie"),
     interruptible=True,
     imports=("lightgbm",),
     seconds=seconds,

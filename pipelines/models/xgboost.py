@@ -15,9 +15,22 @@ from sklearn.base import BaseEstimator
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import EarlyStopping
+from pipelines.losses import HUBER_DELTA, SQUARED_ERROR, TWEEDIE_POWER
 from pipelines.models._boosting import LabeledRows, Table, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
 
+_OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
+    SQUARED_ERROR: {"objective": "reg:squarederror", "eval_metric": "rmse"},
+    "absolute_error": {"objective": "reg:absoluteerror", "eval_metric": "mae"},
+    "huber": {"objective": "reg:pseudohubererror", "eval_metric": "mphe", "huber_slope": HUBER_DELTA},
+    "poisson": {"objective": "count:poisson", "eval_metric": "poisson-nloglik"},
+    "gamma": {"objective": "reg:gamma", "eval_metric": "gamma-deviance"},
+    "tweedie": {
+        "objective": "reg:tweedie",
+        "eval_metric": f"tweedie-nloglik@{TWEEDIE_POWER}",
+        "tweedie_variance_power": TWEEDIE_POWER,
+    },
+}
 _threads: WeakKeyDictionary[Any, int] = WeakKeyDictionary()  # of the models that have predicted in this process
 _configuring = Lock()
 
@@ -42,12 +55,15 @@ class XGBoost:
         XGBoost's own parameters.
     native_categories : int
         Number of leading columns that hold category codes.
+    loss : str
+        Loss of regression.
     """
 
     params: Mapping[str, Any]
     native_categories: int = 0
     n_threads: int = 1
     random_state: int = 0
+    loss: str = SQUARED_ERROR
 
     def train(
         self,
@@ -110,15 +126,15 @@ class XGBoost:
         return {"feature_types": ["c"] * self.native_categories + ["q"] * numeric, "enable_categorical": True}
 
     def _all_params(self, n_classes: int, learning_rate: float) -> dict[str, Any]:
-        objective, metric = {0: ("reg:squarederror", "rmse"), 2: ("binary:logistic", "logloss")}.get(
-            n_classes, ("multi:softprob", "mlogloss")
-        )
+        objective = {
+            0: _OBJECTIVES[self.loss],
+            2: {"objective": "binary:logistic", "eval_metric": "logloss"},
+        }.get(n_classes, {"objective": "multi:softprob", "eval_metric": "mlogloss"})
         many = {"num_class": n_classes} if n_classes > 2 else {}
         return {
             **self.params,
             **many,
-            "objective": objective,
-            "eval_metric": metric,
+            **objective,
             "learning_rate": learning_rate,
             "tree_method": "hist",
             "nthread": self.n_threads,
@@ -141,7 +157,7 @@ def _configure(model: Any, n_threads: int) -> None:
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    own = {name: value for name, value in params.items() if name not in ("learning_rate", "native_categories")}
+    own = {name: value for name, value in params.items() if name not in ("learning_rate", "native_categories", "loss")}
     if own.get("grow_policy") == "lossguide":
         own["max_depth"] = 0  # then only the number of leaves limits a tree
     library = XGBoost(
@@ -149,6 +165,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         native_categories=int(params.get("native_categories", 0)),
         n_threads=context.n_threads,
         random_state=context.random_state,
+        loss=str(params.get("loss", SQUARED_ERROR)),
     )
     return make_estimator(library, params.get("learning_rate", 0.06), context)
 
@@ -198,6 +215,7 @@ COMPONENT = Component(
     accepts_categories=True,
     accepts_sparse=True,
     accepts_weights=True,
+    losses=("absolute_error", "huber", "poisson", "gamma", "tweedie"),
     interruptible=True,
     imports=("xgboost",),
     seconds=seconds,

@@ -24,6 +24,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pipelines.early_stopping import Deadline, split_rows
 from pipelines.libraries import import_library
+from pipelines.losses import LOG_LINK, LOG_RANGE, SQUARED_ERROR, mean_scale, usable_loss
 from pipelines.nets.architectures import Architecture, Inputs
 from pipelines.nets.device import has_cuda, torch_device
 from pipelines.nets.fleet import FleetMember, TrainingConfig
@@ -104,6 +105,9 @@ class _NetEstimator(BaseEstimator):
         """Return probabilities or values from the outputs of the networks, shape (n_samples, n_outputs)."""
         raise NotImplementedError
 
+    def _config(self) -> TrainingConfig:
+        return self.settings.config
+
     def _table(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> _Table:
         X, values, relative = weighted_rows(X, y, sample_weight)
         weight = np.ones(len(values)) if relative is None else relative / relative.mean()
@@ -125,7 +129,7 @@ class _NetEstimator(BaseEstimator):
                 table.y, fraction=s.validation_share, classification=table.n_outputs > 1, random_state=seed
             )
             rows = (table.X, table.y, table.weight)
-            members.append(FleetMember(self.architecture_, s.config, *rows, train, validation, seed))
+            members.append(FleetMember(self.architecture_, self._config(), *rows, train, validation, seed))
         return members
 
     def _outputs(self, X: Any) -> Array:
@@ -183,7 +187,10 @@ class NetClassifier(ClassifierMixin, _NetEstimator):
 
 
 class NetRegressor(RegressorMixin, _NetEstimator):
-    """Predict means with networks trained by squared error on the standardized target.
+    """Predict numbers with networks trained on the standardized target.
+
+    Networks for the losses of `LOG_LINK` are trained on the target divided by its mean, and their outputs are the
+    logarithms of the predictions.
 
     Parameters
     ----------
@@ -191,11 +198,23 @@ class NetRegressor(RegressorMixin, _NetEstimator):
 
     Attributes
     ----------
+    loss_ : str
+        The loss of the settings, or squared error where the target does not allow it.
     weights_, n_iter_ : as for `NetClassifier`
     """
 
+    loss_ = SQUARED_ERROR  # of models that earlier versions have stored
+
+    def _config(self) -> TrainingConfig:
+        return replace(self.settings.config, loss=self.loss_)
+
     def _target(self, y: Array, weight: Array) -> tuple[Array, int]:
         values = y.astype(np.float64)
+        self.loss_ = usable_loss(self.settings.config.loss, values)
+        if self.loss_ in LOG_LINK:
+            scaled, self.mean_, self.scale_ = mean_scale(values, weight)
+            self.range_ = (float(scaled.min()), float(scaled.max()))
+            return scaled.astype(np.float32), 1
         self.mean_ = float(np.average(values, weights=weight))
         self.scale_ = float(np.sqrt(np.average((values - self.mean_) ** 2, weights=weight))) or 1.0
         standard = ((values - self.mean_) / self.scale_).astype(np.float32)
@@ -203,11 +222,12 @@ class NetRegressor(RegressorMixin, _NetEstimator):
         return standard, 1
 
     def predict(self, X: Any) -> Array:
-        """Return means within the range of the training target, shape (n_samples,)."""
+        """Return predictions within the range of the training target, shape (n_samples,)."""
         return self._finish(self._outputs(X))
 
     def _finish(self, outputs: Array) -> Array:
-        return self.mean_ + self.scale_ * np.clip(outputs[:, 0], *self.range_)
+        values = np.exp(np.clip(outputs[:, 0], *LOG_RANGE)) if self.loss_ in LOG_LINK else outputs[:, 0]
+        return self.mean_ + self.scale_ * np.clip(values, *self.range_)
 
 
 def fit_together(

@@ -26,6 +26,8 @@ class TrainingConfig:
         This factor times the number of the best epoch is added to `patience`.
     max_gradient_norm : float
         Largest norm of the gradient of a network; infinite for no limit.
+    loss : str
+        Loss of regression, see `Component.losses`; networks for classes are trained by cross entropy.
     """
 
     learning_rate: float
@@ -40,6 +42,7 @@ class TrainingConfig:
     patience_growth: float = 0.0
     max_gradient_norm: float = math.inf
     betas: tuple[float, float] = (0.9, 0.95)
+    loss: str = "squared_error"
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ import torch
 from torch.nn import functional
 
 from pipelines.early_stopping import Deadline
+from pipelines.losses import HUBER_DELTA, LOG_LINK, LOG_RANGE, TWEEDIE_POWER
 from pipelines.nets import layers
 from pipelines.nets.cuda_graph import CapturedStep, StepFactors
 from pipelines.nets.dropout import DeviceDropout, FleetDropout
@@ -234,7 +235,7 @@ class _Fleet:
         else:
             dropout = DeviceDropout(self._rates["dropout"] * factors.regularization, self._device_generator)
         out = layers.forward(self._architecture, self._p, self._X[table, rows], dropout)
-        losses = _losses(out, self._y[table, rows], self._rates["label_smoothing"])
+        losses = _losses(out, self._y[table, rows], self._rates["label_smoothing"], self._config.loss)
         loss = ((losses * weight).sum(1) / present.sum(1).clamp(min=1)).sum()
         torch.autograd.backward(loss)
         self._update_weights(factors)
@@ -286,7 +287,7 @@ class _Fleet:
         y = self._y[table, self._validation]
         out = forward_in_blocks(self._architecture, self._p, self._X[table, self._validation])
         if out.shape[3] == 1:
-            each = [(out.mean((2, 3)) - y) ** 2]
+            each = [_errors(out.mean((2, 3)), y, self._config.loss)]
         else:
             hits = y.view(*y.shape, 1, 1).expand(-1, -1, out.shape[2], 1)
             each = [
@@ -349,14 +350,31 @@ def _padded(rows: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
     return out, torch.tensor([len(r) for r in rows])
 
 
-def _losses(out: torch.Tensor, y: torch.Tensor, smoothing: torch.Tensor) -> torch.Tensor:
-    """Return cross entropy (class codes) or squared error (floats), mean over members, shape (n_networks, n_rows)."""
+def _losses(out: torch.Tensor, y: torch.Tensor, smoothing: torch.Tensor, loss: str) -> torch.Tensor:
+    """Return cross entropy (class codes) or the loss (floats), mean over members, shape (n_networks, n_rows)."""
     if y.dtype != torch.int64:
-        return ((out[..., 0] - y.unsqueeze(2)) ** 2).mean(2)
+        return _errors(out[..., 0], y.unsqueeze(2), loss).mean(2)
     log_p = functional.log_softmax(out, dim=3)
     hit = log_p.gather(3, y.view(*y.shape, 1, 1).expand(-1, -1, out.shape[2], 1))[..., 0].mean(2)
     share = smoothing.unsqueeze(1)
     return -(1 - share) * hit - share * log_p.mean(dim=(2, 3))
+
+
+def _errors(out: torch.Tensor, y: torch.Tensor, loss: str) -> torch.Tensor:
+    """Return the loss of each output of a regression; the losses of `LOG_LINK` take outputs as logarithms."""
+    if loss == "absolute_error":
+        return (out - y).abs()
+    if loss == "huber":
+        return functional.huber_loss(out, y.expand_as(out), reduction="none", delta=HUBER_DELTA)
+    if loss not in LOG_LINK:
+        return (out - y) ** 2
+    out = out.clamp(*LOG_RANGE)
+    if loss == "poisson":
+        return out.exp() - y * out
+    if loss == "gamma":
+        return out + y * (-out).exp()
+    p = TWEEDIE_POWER
+    return ((2 - p) * out).exp() / (2 - p) - y * ((1 - p) * out).exp() / (1 - p)
 
 
 def _flat_cos(done: float) -> float:

@@ -36,6 +36,7 @@ from pipelines.prediction.dispatch import find_maker
 from pipelines.prediction.transformers import fast_preprocessor
 from pipelines.steps.balancing import BalancedClassifier
 from pipelines.steps.calibration import CalibratedClassifier
+from pipelines.steps.target import TargetRegressor
 
 Predict = Callable[[Any], Any]
 
@@ -120,7 +121,7 @@ def _boosted_classifier(model: BoostedClassifier) -> Predict:
 
 
 def _boosted_regressor(model: BoostedRegressor) -> Predict:
-    library, fitted, mean, scale = model.library, _library_model(model), model.mean_, model.scale_
+    library, fitted, mean, scale = model.fitted_library, _library_model(model), model.mean_, model.scale_
     return lambda X: mean + scale * library.predict(fitted, as_table(X), 0)
 
 
@@ -153,6 +154,11 @@ def _standardized(model: StandardizedRegressor) -> Predict:
     return lambda X: mean + scale * np.asarray(predict(X)).ravel()
 
 
+def _transformed_target(model: TargetRegressor) -> Predict:
+    predict, back = fast_predict(model.regressor_), model.back
+    return lambda X: back(predict(X))
+
+
 def _with_fast_parts(model: Any) -> Any:
     """Return a copy of a classifier whose method ``predict_proba`` is fast."""
     copied = copy.copy(model)
@@ -182,6 +188,7 @@ _MAKERS: dict[type, Callable[[Any], Predict]] = {
     DecisionTreeClassifier: _tree_classifier,
     DecisionTreeRegressor: _tree_regressor,
     StandardizedRegressor: _standardized,
+    TargetRegressor: _transformed_target,
     BoostedClassifier: _boosted_classifier,
     BoostedRegressor: _boosted_regressor,
     NeighborsClassifier: _neighbors,

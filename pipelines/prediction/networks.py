@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pipelines.nets.estimator import NetClassifier, NetRegressor, predict_together_function
+from pipelines.steps.target import TargetRegressor
 
 
 def fast_predict_together(models: Sequence[Any]) -> Callable[[Sequence[Any]], list[Any]] | None:
@@ -16,6 +17,15 @@ def fast_predict_together(models: Sequence[Any]) -> Callable[[Sequence[Any]], li
     models : sequence of estimator
         Fitted last steps of pipelines.
     """
-    if len(models) < 2 or any(type(model) not in (NetClassifier, NetRegressor) for model in models):
+    nets = [model.regressor_ if isinstance(model, TargetRegressor) else model for model in models]
+    if len(nets) < 2 or any(type(net) not in (NetClassifier, NetRegressor) for net in nets):
         return None
-    return predict_together_function(models) if len({type(model) for model in models}) == 1 else None
+    predict = predict_together_function(nets) if len({type(net) for net in nets}) == 1 else None
+    if predict is None or not any(isinstance(model, TargetRegressor) for model in models):
+        return predict
+
+    def predict_back(tables: Sequence[Any]) -> list[Any]:
+        outputs = zip(models, predict(tables), strict=True)
+        return [model.back(out) if isinstance(model, TargetRegressor) else out for model, out in outputs]
+
+    return predict_back

@@ -58,6 +58,7 @@ TYPES = _names(
         ),
         "pipelines.steps.preprocessing": "QuartileScaler RobustClipScaler SafePowerTransformer",
         "pipelines.steps.selection": "CorrelationFilter ScoreSelector",
+        "pipelines.steps.target": "TargetRegressor",
         "pipelines.table.columns": "BooleanReader CategoryReader Column DateReader NumericReader TimeReader",
         "pipelines.table.date_texts": "DateFormat",
         "pipelines.table.number_texts": "NumberFormat",
@@ -65,7 +66,9 @@ TYPES = _names(
         "pipelines.table.texts": "CharacterReader TextReader",
         "scipy.sparse._csr": "csr_matrix csr_array",
         "sklearn._loss.link": "HalfLogitLink IdentityLink Interval LogitLink LogLink MultinomialLogit",
-        "sklearn._loss.loss": "HalfBinomialLoss HalfMultinomialLoss HalfSquaredError",
+        "sklearn._loss.loss": (
+            "AbsoluteError HalfBinomialLoss HalfGammaLoss HalfMultinomialLoss HalfPoissonLoss HalfSquaredError"
+        ),
         "sklearn.calibration": ("CalibratedClassifierCV _CalibratedClassifier _SigmoidCalibration _TemperatureScaling"),
         "sklearn.cluster._agglomerative": "FeatureAgglomeration",
         "sklearn.compose._column_transformer": "ColumnTransformer",
@@ -107,7 +110,10 @@ TYPES = _names(
 BUILT = _names(
     {
         "pipelines.configuration": "Configuration",
-        "sklearn._loss._loss": "CyHalfBinomialLoss CyHalfMultinomialLoss CyHalfSquaredError CyHuberLoss",
+        "sklearn._loss._loss": (
+            "CyAbsoluteError CyHalfBinomialLoss CyHalfGammaLoss CyHalfMultinomialLoss CyHalfPoissonLoss "
+            "CyHalfSquaredError CyHuberLoss"
+        ),
         "sklearn.linear_model._sgd_fast": (
             "EpsilonInsensitive Hinge ModifiedHuber SquaredEpsilonInsensitive SquaredHinge"
         ),

@@ -87,6 +87,9 @@ TINY: dict[str, list[TinyForm]] = {
         TinyForm({"--tables": "classes", "--seconds": "1", "--n-train": "60"}, is_slow=True),
     ],
     "Effect of a refit": [TinyForm({"--tables": "classes", "--seconds": "2"}, is_slow=True)],
+    "Losses and transforms of the target": [
+        TinyForm({"--tables": "numbers", "--families": "ridge,decision_tree", "--rows": "90"}, is_slow=True)
+    ],
     "Effect of the calibration": [TinyForm({"--tables": "classes", "--seconds": "1"}, is_slow=True)],
     "Importance against the truth": [
         TinyForm({"--tables": "mixed_classes", "--n-rows": "150", "--seconds": "2"}, is_slow=True)
