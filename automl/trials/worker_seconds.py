@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from automl.plurals import plural
 from automl.trials.history import RunHistory
 from pipelines.configuration import Configuration
 
@@ -90,4 +91,5 @@ def cut_fits_text(rows: Sequence[WorkerSeconds]) -> str:
     if not n_fits:
         return ""
     why = ": a time limit ended the training before it had converged" if n_cut else ""
-    return f"{n_cut:,} of {n_fits:,} fits {'was' if n_cut == 1 else 'were'} cut by the clock{why}."
+    verb = "was" if 1 in (n_cut, n_fits) else "were"
+    return f"{n_cut:,} of {plural(n_fits, 'fit')} {verb} cut by the clock{why}."
