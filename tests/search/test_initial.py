@@ -34,7 +34,7 @@ def start(monkeypatch):
     def start(unknown=(NEW,), **seconds):
         measured = frozenset(Configuration(entry) for entry in PORTFOLIO if entry["model"] not in unknown)
         found = Recommendation(RECOMMENDED, [], None, measured)
-        monkeypatch.setattr(initial, "_recommend", lambda *arguments: found)
+        monkeypatch.setattr(initial, "_recommend", lambda *arguments: (found, ()))
         task = SimpleNamespace(traits=TRAITS)
         return start_with_meta_database(SPACE, Seconds(**seconds), Budget(60.0), task, longest=4.0)
 
