@@ -127,6 +127,22 @@ def test_categories_after_a_text_keep_their_places():
     assert names["NUMBERS"] == ["code_length", "size"]
 
 
+def test_the_script_of_a_regression_keeps_the_loss_and_the_transform_of_the_target():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(150, 2)), columns=["a", "b"])
+    prices = np.exp(X["a"] + 0.5 * rng.normal(size=150))
+    arguments = {"max_trials": 1, "cv": 2, "include": (), "scoring": "neg_mean_absolute_error"}
+    model = AutoMLRegressor(**FAST | arguments, initial_configurations=[{"model": "lightgbm"}]).fit(X, prices)
+    script = python_script(model)
+    assert 'objective="regression_l1"' in script
+    assert "func=to_log" in script
+    assert undefined_names(script) == set()
+    names = {"__name__": "script"}
+    exec(script, names)
+    fitted = names["make_model"]().fit(names["read_columns"](X), prices)
+    assert (fitted.predict(names["read_columns"](X)) < prices).mean() == pytest.approx(0.5, abs=0.15)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "configuration"),
