@@ -12,7 +12,7 @@ from metalearning.names import CHEAP
 _SMALLEST_PART = 0.3  # of the rows of a data set; the meta-features of a smaller part differ too much
 _TOLERANCE = 0.1  # relative difference of two values that agree
 _AGREEING_SHARE = 0.6  # of the meta-features that the table or the data set has
-_COUNTS = ("NumberOfFeatures", "NumberOfClasses")  # the same in a part of the rows
+_COUNTS = ("NumberOfFeatures", "NumberOfClasses")
 # Values that follow from the number of rows, or from their order.
 _BY_ROWS = (
     "NumberOfInstances",
@@ -29,7 +29,8 @@ _COMPARED = tuple(name for name in CHEAP if name not in (*_COUNTS, *_BY_ROWS))
 def holds_rows(known: Mapping[str, float], described: Mapping[str, float]) -> bool:
     """Return whether a table most likely is a known data set, or a part of its rows.
 
-    Columns and classes must be as many. Of all other meta-features that do not depend on the number or the order of
+    There must be as many classes, and within 10 % as many columns, because columns that are constant in a part of the
+    rows do not count. Of all other meta-features that do not depend on the number or the order of
     the rows, 60 % must agree within 10 %. Units of columns count, so that only tables about the same things agree.
 
     Parameters
@@ -40,7 +41,8 @@ def holds_rows(known: Mapping[str, float], described: Mapping[str, float]) -> bo
     rows, all_rows = described.get("NumberOfInstances", 0.0), known.get("NumberOfInstances", 0.0)
     if not _SMALLEST_PART * all_rows <= rows <= all_rows:
         return False
-    if any(known.get(name, 0.0) != described.get(name, 0.0) for name in _COUNTS):
+    columns, classes = ((known.get(name, 0.0), described.get(name, 0.0)) for name in _COUNTS)
+    if classes[0] != classes[1] or not _agree(*columns):
         return False
     names = [name for name in _COMPARED if name in known or name in described]
     n_agreeing = sum(name in known and name in described and _agree(known[name], described[name]) for name in names)
