@@ -95,6 +95,7 @@ TINY: dict[str, list[TinyForm]] = {
         TinyForm({"--tables": "mixed_classes", "--n-rows": "150", "--seconds": "2"}, is_slow=True)
     ],
     "Cost of a report": [TinyForm({"--tables": "small", "--max-trials": "2"}, is_slow=True)],
+    "Forecast of a longer search": [TinyForm({"--tables": "classes", "--seconds": "2", "--longer": "4"}, is_slow=True)],
     "Recognition of known data sets": [TinyForm(), TinyForm(is_slow=True)],
     "Value of the meta-database for initial designs": [TinyForm({"--file": "META_DATABASE"}, is_slow=True)],
     "Error of the forecasts": [
