@@ -123,7 +123,7 @@ def test_all_bad_columns_are_listed_in_one_response(client):
     ("body", "message"),
     [
         ("[" * 100_000, "the JSON is nested too deeply"),
-        ('{"rows": [' + "[" * 5_000 + "]" * 5_000 + "]}", "the JSON is nested too deeply"),
+        ('{"rows": [' + "[" * 40_000 + "]" * 40_000 + "]}", "the JSON is nested too deeply"),
         ("{", "the body is not JSON"),
         ("", "the body is not JSON"),
         ("[]", "the JSON must be an object with one list named 'rows'"),
@@ -140,6 +140,14 @@ def test_json_that_holds_no_rows_gets_422_and_a_reason(client, body, message):
     answer = send_json(client, body)
     assert answer.status_code == 422
     assert answer.json()["message"].startswith(message)
+
+
+@pytest.mark.parametrize("depth", [100, 900, 2_000, 5_000, 9_900])
+def test_a_deeply_nested_cell_or_row_gets_422_in_every_version_of_python(client, depth):
+    nested = "[" * depth + "]" * depth
+    row = json.dumps(first_row(age="here")).replace('"here"', nested)
+    for body in (f'{{"rows": [{row}]}}', f'{{"rows": [{nested}]}}'):
+        assert send_json(client, body).status_code == 422
 
 
 @pytest.mark.parametrize(
