@@ -158,7 +158,7 @@ def _validated_losses(data: _Rows, form: Form, folds: list[tuple[Array, Array]],
     losses = np.empty(len(data.y))
     for n_done, (train, test) in enumerate(folds):
         start = time.monotonic()
-        losses[test] = data.take(test).losses(_fit(data.take(train), form))
+        losses[test] = data.take(test).losses(_fit(data.take(train), form, deadline))
         left = len(folds) - n_done  # this many fits are missing: the other folds, and that on all rows
         if time.monotonic() + left * (time.monotonic() - start) > deadline:
             return None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from automl.report.search import describe_search
+from automl.report.words import metric_words
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from automl.trials.worker_seconds import WorkerSeconds, cut_fits_text, worker_seconds
@@ -42,3 +44,12 @@ def test_the_text_says_how_many_fits_the_clock_has_cut():
     assert cut_fits_text(worker_seconds(HISTORY, {})).startswith("3 of 4 fits were cut by the clock")
     assert cut_fits_text(worker_seconds(RunHistory([result(RIDGE, {0: False}, 1.0)]), {})).startswith("0 of 1 ")
     assert cut_fits_text(()) == ""
+
+
+def test_the_report_of_a_search_shows_them():
+    section = describe_search(HISTORY, metric_words("neg_log_loss"), {RIDGE: 1.0})
+    assert [(row.family, row.in_ensemble, row.thrown_away, row.n_cut) for row in section.workers] == [
+        ("extra_trees", 0.0, 9.5, 2),
+        ("ridge", 4.0, 0.0, 1),
+    ]
+    assert "3 of 4 fits were cut by the clock" in section.note
