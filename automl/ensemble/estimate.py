@@ -88,7 +88,7 @@ class OutOfFoldRecord:
         Rounds of greedy selection in the run.
     tunes_decision, calibrates : bool
         Whether the ensemble has decision weights, and whether it has a calibration.
-    calibration_form : str or None
+    calibration_form : str
         The form of the calibration, which the resamples do not choose again, because that takes long.
     note : str
         The note of the estimate; see `Estimate`.
@@ -107,7 +107,7 @@ class OutOfFoldRecord:
     calibrates: bool
     random_state: int
     note: str = ""
-    calibration_form: Form | None = None
+    calibration_form: Form = "matrix"
 
     def loss(self, rows: Rows, predictions: Array) -> float:
         """Return the loss of predictions for some rows; NaN if the metric is undefined on these rows."""
@@ -153,7 +153,7 @@ def collect(
         size=size,
         tunes_decision=ensemble.decision_weights is not None,
         calibrates=ensemble.calibration is not None,
-        calibration_form=None if ensemble.calibration is None else ensemble.calibration.form,
+        calibration_form="matrix" if ensemble.calibration is None else ensemble.calibration.form,
         random_state=random_state,
     )
 
