@@ -172,9 +172,14 @@ def _unmeasured(
 ) -> list[Configuration]:
     """Return the fast configurations of the hand-made portfolio that have no result in the meta-databases.
 
-    The meta-databases can neither recommend a new family nor advise against it, so the search itself has to try it.
+    The meta-databases can neither recommend a new family nor advise against it, so the search itself has to try it. An
+    entry with a hyperparameter that the table does not offer would be a copy of another one.
     """
-    entries = [entry for entry in PORTFOLIO if Configuration(entry) not in measured]
+    entries = [
+        entry
+        for entry in PORTFOLIO
+        if Configuration(entry) not in measured and all(name in space for name in entry if name.startswith("model:"))
+    ]
     found = default_portfolio(space, runtime, budget, entries)
     return [configuration for configuration in found if runtime.guess(configuration) <= _FAST_SHARE * longest]
 

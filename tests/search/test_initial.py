@@ -56,3 +56,9 @@ def test_an_unknown_configuration_that_is_slow_is_not_tried(start):
 
 def test_a_meta_database_that_knows_all_decides_alone(start):
     assert start(unknown=()).configurations == RECOMMENDED
+
+
+def test_an_unknown_configuration_with_a_hyperparameter_that_the_table_lacks_is_not_tried(start, monkeypatch):
+    new = {"model": "lightgbm", "model:lightgbm:max_cat_to_onehot": 20}  # the table has no category column
+    monkeypatch.setattr(initial, "PORTFOLIO", [*PORTFOLIO, new])
+    assert start(unknown=()).configurations == RECOMMENDED
