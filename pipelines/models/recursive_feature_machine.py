@@ -471,5 +471,6 @@ PORTFOLIO: tuple[Mapping[str, Any], ...] = (
         **_PREPARED,
         "model:recursive_feature_machine:metric": "diagonal",
         "model:recursive_feature_machine:exponent": 1.0,
+        "model:recursive_feature_machine:power": 1.0,
     },
 )
