@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
+from ConfigSpace import Categorical, ConfigurationSpace, EqualsCondition, Float, Integer
 from sklearn.base import BaseEstimator
 
 from pipelines.component import Component, FitContext, TableTraits
@@ -141,13 +141,19 @@ def space(traits: TableTraits) -> ConfigurationSpace:
             Float("cat_smooth", (0.001, 100.0), log=True, default=5.0),
             Integer("max_cat_to_onehot", (4, 100), log=True, default=8),
         )
+    if not traits.is_classification and not traits.sparse and traits.numeric:
+        # Linear models in the leaves go on where the training rows end; numbers should be scaled or clipped before.
+        linear_tree = Categorical("linear_tree", [False, True], default=False, weights=[0.8, 0.2])
+        linear_lambda = Float("linear_lambda", (0.01, 10.0), log=True, default=0.3)
+        space.add(linear_tree, linear_lambda, EqualsCondition(linear_lambda, linear_tree, True))
     return space
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     rounds = (0.04 / float(params.get("learning_rate", 0.04))) ** 0.7
     leaves = (float(params.get("num_leaves", 32)) / 32) ** 0.35
-    return 0.01 + power_law(traits, 0.16, rows=0.82, columns=0.66, classes=0.78) * rounds * leaves
+    linear = 2.0 if params.get("linear_tree") else 1.0
+    return 0.01 + power_law(traits, 0.16, rows=0.82, columns=0.66, classes=0.78) * rounds * leaves * linear
 
 
 def memory(params: Mapping[str, Any], traits: TableTraits) -> float:
@@ -216,5 +222,16 @@ PORTFOLIO: tuple[Mapping[str, Any], ...] = (
         "generation": "categorical_interactions",
         "model:lightgbm:num_leaves": 16,
         "model:lightgbm:feature_fraction": 0.5,
+    },
+    # linear models in the leaves of small trees, for smooth targets
+    {
+        **_PREPARED,
+        "scaling": "robust_clip",
+        "model:lightgbm:learning_rate": 0.06,
+        "model:lightgbm:num_leaves": 8,
+        "model:lightgbm:feature_fraction": 0.6,
+        "model:lightgbm:min_data_in_leaf": 5,
+        "model:lightgbm:linear_tree": True,
+        "model:lightgbm:linear_lambda": 1.0,
     },
 )
