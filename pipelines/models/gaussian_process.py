@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
-from ConfigSpace import Categorical, ConfigurationSpace, Float
+from ConfigSpace import Categorical, ConfigurationSpace, Float, InCondition
 from numpy.typing import ArrayLike
 from scipy.linalg import solve_triangular
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
@@ -16,34 +16,36 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Kernel, Matern, RationalQuadratic, WhiteKernel
 from sklearn.utils.validation import check_is_fitted
 
-from pipelines.component import Component, FitContext, TableTraits
-from pipelines.models._cost import power_law
+from pipelines.component import Component, FitContext, TableTraits, space_of
+from pipelines.models._cost import encoded_width, power_law
 from pipelines.models._margins import apply_softmax, fit_softmax
 from pipelines.models._target import standardize
 
 MAX_ROWS = 3000
 ROWS_TO_TUNE = 300  # rows to tune the kernel on; the seconds of each step grow with their cube
 RIDGE = 1e-8
+MAX_LENGTH_SCALES = 30  # with more columns there is one length scale for all: the seconds grow with their number
 
 
-def _kernel(name: str, n_features: int, noise_level: float) -> Kernel:
+def _kernel(name: str, n_features: int, noise_level: float, anisotropic: bool) -> Kernel:
     width = np.sqrt(n_features)  # typical distance between standardized rows
     bounds = (0.03 * width, 100 * width)
+    scale = np.full(n_features, width) if anisotropic and n_features <= MAX_LENGTH_SCALES else width
     shape = {
-        "rbf": RBF(width, bounds),
-        "matern_1.5": Matern(width, bounds, nu=1.5),
-        "matern_2.5": Matern(width, bounds, nu=2.5),
+        "rbf": RBF(scale, bounds),
+        "matern_1.5": Matern(scale, bounds, nu=1.5),
+        "matern_2.5": Matern(scale, bounds, nu=2.5),
         "rational_quadratic": RationalQuadratic(width, 1.0, bounds, (0.1, 100.0)),
     }[name]
     return ConstantKernel(1.0, (1e-2, 1e3)) * shape + WhiteKernel(noise_level, (noise_level / 30, 2.0))
 
 
 def _fit_process(
-    X: np.ndarray, Y: np.ndarray, kernel: str, noise_level: float, random_state: int
+    X: np.ndarray, Y: np.ndarray, kernel: str, noise_level: float, anisotropic: bool, random_state: int
 ) -> GaussianProcessRegressor:
     """Tune the kernel on some rows, then fit the process to all rows; `Y` has shape (n_samples, n_outputs)."""
     rows = np.random.default_rng(random_state).permutation(len(X))[:ROWS_TO_TUNE]
-    start = _kernel(kernel, X.shape[1], noise_level)
+    start = _kernel(kernel, X.shape[1], noise_level, anisotropic)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # a length scale at its bound is no error
         tuned = GaussianProcessRegressor(start, alpha=RIDGE, random_state=random_state).fit(X[rows], Y[rows])
@@ -71,12 +73,17 @@ class GaussianProcessLabelClassifier(ClassifierMixin, BaseEstimator):
     kernel : {"rbf", "matern_1.5", "matern_2.5", "rational_quadratic"}
     noise_level : float
         Initial value of the noise variance; a thirtieth of it is the lower bound.
+    anisotropic : bool
+        Whether each feature has a length scale of its own; "rational_quadratic" has one for all.
     random_state : int
     """
 
-    def __init__(self, kernel: str = "matern_2.5", noise_level: float = 0.1, random_state: int = 0):
+    def __init__(
+        self, kernel: str = "matern_2.5", noise_level: float = 0.1, anisotropic: bool = False, random_state: int = 0
+    ):
         self.kernel = kernel
         self.noise_level = noise_level
+        self.anisotropic = anisotropic
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: None = None) -> Self:
@@ -89,7 +96,7 @@ class GaussianProcessLabelClassifier(ClassifierMixin, BaseEstimator):
         self.mean_ = member.mean(axis=0)
         self.scale_ = float(np.sqrt((self.mean_ * (1 - self.mean_)).mean()))
         target = (member - self.mean_) / self.scale_
-        self.process_ = _fit_process(X, target, self.kernel, self.noise_level, self.random_state)
+        self.process_ = _fit_process(X, target, self.kernel, self.noise_level, self.anisotropic, self.random_state)
         self.theta_ = fit_softmax(self.mean_ / self.scale_ + _leave_one_out(self.process_, target), codes)
         self.process_.L_ = None  # only variances need it, and it is the largest part of the stored model
         return self
@@ -111,16 +118,21 @@ class TunedGaussianProcessRegressor(RegressorMixin, BaseEstimator):
     Parameters are those of `GaussianProcessLabelClassifier`.
     """
 
-    def __init__(self, kernel: str = "matern_2.5", noise_level: float = 0.1, random_state: int = 0):
+    def __init__(
+        self, kernel: str = "matern_2.5", noise_level: float = 0.1, anisotropic: bool = False, random_state: int = 0
+    ):
         self.kernel = kernel
         self.noise_level = noise_level
+        self.anisotropic = anisotropic
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: None = None) -> Self:
         """Tune the kernel and fit the process to all rows."""
         X = np.asarray(X, dtype=np.float64)
         standard, self.mean_, self.scale_ = standardize(y)
-        self.process_ = _fit_process(X, standard[:, None], self.kernel, self.noise_level, self.random_state)
+        self.process_ = _fit_process(
+            X, standard[:, None], self.kernel, self.noise_level, self.anisotropic, self.random_state
+        )
         self.process_.L_ = None  # only variances need it, and it is the largest part of the stored model
         return self
 
@@ -135,21 +147,25 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     return kind(
         kernel=params.get("kernel", "matern_2.5"),
         noise_level=params.get("noise_level", 0.1),
+        anisotropic=params.get("anisotropic", False),
         random_state=context.random_state,
     )
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:
     kernels = ["rbf", "matern_1.5", "matern_2.5", "rational_quadratic"]
-    space = ConfigurationSpace()
-    space.add(
-        Categorical("kernel", kernels, default="matern_1.5"), Float("noise_level", (1e-3, 1.0), log=True, default=0.1)
-    )
+    kernel = Categorical("kernel", kernels, default="matern_1.5")
+    space = space_of(kernel, Float("noise_level", (1e-3, 1.0), log=True, default=0.1))
+    if encoded_width(traits) <= MAX_LENGTH_SCALES:
+        anisotropic = Categorical("anisotropic", [False, True], default=False)
+        space.add(anisotropic, InCondition(anisotropic, kernel, kernels[:3]))
     return space
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
     tuning = power_law(traits, 0.35, rows=1.0, columns=0.15)
+    if params.get("anisotropic"):
+        tuning *= 1 + encoded_width(traits) ** 2 / 80
     factorization = power_law(traits, 0.1, rows=3.0, columns=0.0)  # dominates on long tables
     return 0.02 + tuning + factorization
 
