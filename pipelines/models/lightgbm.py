@@ -112,6 +112,8 @@ class LightGBM:
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     own = {name: value for name, value in params.items() if name not in ("learning_rate", "native_categories", "loss")}
+    if params.get("loss") == "absolute_error":
+        own["linear_tree"] = False  # the library refuses this loss with linear leaves
     library = LightGBM(
         {**own, "bagging_freq": 1},
         native_categories=int(params.get("native_categories", 0)),

@@ -45,6 +45,17 @@ def test_linear_leaves_go_on_where_the_training_rows_end():
     assert abs(linear - 8.0) < abs(constant - 8.0)
 
 
+@pytest.mark.parametrize("loss", get_component("model", "lightgbm").losses)
+def test_every_loss_can_be_trained(loss):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 4))
+    y = np.exp(X[:, 0])
+    estimator = make_estimator(
+        get_component("model", "lightgbm"), make_traits("regression", 100), LINEAR | {"loss": loss}
+    )
+    assert np.corrcoef(estimator.fit(X, y).predict(X), y)[0, 1] > 0.7
+
+
 def test_only_regression_on_dense_tables_has_linear_trees():
     space = get_component("model", "lightgbm").space
     assert "linear_tree" in space(make_traits("regression"))
