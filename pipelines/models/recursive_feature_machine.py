@@ -465,12 +465,13 @@ _PREPARED = {
 }
 
 PORTFOLIO: tuple[Mapping[str, Any], ...] = (
-    _PREPARED,
-    # few of many columns matter
+    # a sharp metric that scales the columns: good where few of many columns matter
     {
         **_PREPARED,
         "model:recursive_feature_machine:metric": "diagonal",
         "model:recursive_feature_machine:exponent": 1.0,
         "model:recursive_feature_machine:power": 1.0,
     },
+    # a mild metric that also mixes the columns
+    _PREPARED,
 )

@@ -90,6 +90,9 @@ TINY: dict[str, list[TinyForm]] = {
     "Losses and transforms of the target": [
         TinyForm({"--tables": "numbers", "--families": "ridge,decision_tree", "--rows": "90"}, is_slow=True)
     ],
+    "Gain of a model family": [
+        TinyForm({"--tables": "classes,numbers", "--models": "lda,ridge", "--base": "decision_tree"}, is_slow=True)
+    ],
     "Effect of the calibration": [TinyForm({"--tables": "classes", "--seconds": "1"}, is_slow=True)],
     "Importance against the truth": [
         TinyForm({"--tables": "mixed_classes", "--n-rows": "150", "--seconds": "2"}, is_slow=True)
