@@ -20,6 +20,7 @@ from pipelines.configuration import Configuration
 from pipelines.losses import SQUARED_ERROR
 from pipelines.models._cost import encoded_width
 from pipelines.steps.calibration import N_FITS, N_SPLITS
+from pipelines.steps.combined_features import SCREENED_ROWS
 from pipelines.steps.generation import MAX_COMPONENTS, make_category_pairs
 from pipelines.steps.selection import MAX_ROWS
 from pipelines.steps.target import TargetRegressor
@@ -29,6 +30,7 @@ from pipelines.weights import MAX_REPEATED_CELLS, row_counts
 # more during a conversion.
 _TABLE_COPIES = 5
 _PAIRS = "categorical_interactions"
+_COMBINED = "combined_features"
 _WRAPPERS = ("balancing", "calibration")
 _NUMERIC_ENCODINGS = ("ordinal", "target", "frequency")  # encodings that replace a category by numbers
 
@@ -45,7 +47,9 @@ def build_pipeline(configuration: Configuration, context: FitContext) -> Pipelin
     -------
     Pipeline
         Unfitted, with the steps ``columns`` (encoding, imputation, scaling), ``generate``, ``select`` and ``model``.
-        Steps that do nothing are left out. Its input is the output of `pipelines.table.reader.TableReader`.
+        A generation that combines categories with numbers comes first, as ``combine``, and its new columns are numbers
+        of the table for the later steps. Steps that do nothing are left out. The input of the pipeline is the output of
+        `pipelines.table.reader.TableReader`.
 
     Raises
     ------
@@ -53,11 +57,13 @@ def build_pipeline(configuration: Configuration, context: FitContext) -> Pipelin
         If the configuration names an unknown component.
     """
     steps: list[tuple[str, Any]] = []
+    if configuration.get("generation") == _COMBINED:
+        steps.append(("combine", _make_component("generation", configuration, context)))
     columns = _column_step(configuration, context)
     if columns is not None:
         steps.append(("columns", columns))
     for name, step in (("generate", "generation"), ("select", "selection")):
-        if configuration.get(step, "none") not in ("none", _PAIRS):
+        if configuration.get(step, "none") not in ("none", _PAIRS, _COMBINED):
             steps.append((name, _make_component(step, configuration, context)))
     steps.append(("model", _model(configuration, context)))
     return Pipeline(steps)
@@ -78,6 +84,9 @@ def fit_preprocessing(
         Positive weights.
     """
     steps = pipeline[:-1]
+    if configuration.get("generation") == _COMBINED:
+        X = steps[0].fit_transform(X, y, sample_weight=sample_weight)
+        steps = steps[1:]
     if not len(steps):
         return X
     learns_target = configuration.get("encoding") == "target" or configuration.get("generation") == _PAIRS
@@ -143,6 +152,8 @@ def predicted_seconds(configuration: Configuration, traits: TableTraits) -> floa
     guess *= N_FITS if configuration.get("calibration", "none") != "none" else 1
     cells = traits.n_rows * max(1, traits.n_features)
     guess += 1e-7 * cells + 1e-8 * traits.n_rows * generated.n_features
+    if configuration.get("generation") == _COMBINED:
+        guess += 2.2e-4 * min(traits.n_rows, SCREENED_ROWS) + 2.7e-5 * traits.n_rows
     if configuration.get("scaling") in ("quantile", "power"):
         guess += 1e-6 * cells
     if configuration.get("selection") in ("univariate", "model_based"):
@@ -171,7 +182,7 @@ def _generated_width(configuration: Configuration, traits: TableTraits) -> int:
         return d
     params = _params("generation", configuration)
     pairs = d * (d - 1) // 2
-    upper = {"polynomial": pairs + d, "arithmetic": 4 * pairs}
+    upper = {"polynomial": pairs + d, "arithmetic": 4 * pairs, _COMBINED: int(params.get("n_new", 0))}
     if name in upper:
         return d + min(int(params["n_new"]), upper[name])
     if name == "nystroem":
@@ -203,7 +214,10 @@ def _column_step(configuration: Configuration, context: FitContext) -> Any:
     if traits.sparse or not traits.categorical:
         return numeric
     branches = [("categorical", _make_component("encoding", configuration, context), list(traits.categorical))]
-    if traits.numeric:
+    remainder: Any = "drop"
+    if configuration.get("generation") == _COMBINED:
+        remainder = "passthrough" if numeric is None else numeric
+    elif traits.numeric:
         branches.append(("numeric", "passthrough" if numeric is None else numeric, list(traits.numeric)))
     if configuration.get("generation") == _PAIRS:
         pairs = make_category_pairs(_params("generation", configuration), context)
@@ -215,7 +229,7 @@ def _column_step(configuration: Configuration, context: FitContext) -> Any:
             (name, make_pipeline(branch, StandardScaler()) if name in scaled else branch, columns)
             for name, branch, columns in branches
         ]
-    return ColumnTransformer(branches, sparse_threshold=0.0)
+    return ColumnTransformer(branches, remainder=remainder, sparse_threshold=0.0)
 
 
 def _numeric_steps(configuration: Configuration, context: FitContext) -> Any:
@@ -229,6 +243,8 @@ def _numeric_steps(configuration: Configuration, context: FitContext) -> Any:
         parts.append(SimpleImputer(strategy="median", keep_empty_features=True))
     if configuration.get("scaling", "none") != "none":
         parts.append(_make_component("scaling", configuration, context))
+    elif "scaling" not in configuration and configuration.get("generation") == _COMBINED:
+        parts.append(StandardScaler())  # the table has no numbers, but the new columns are numbers
     if not parts:
         return None
     return parts[0] if len(parts) == 1 else make_pipeline(*parts)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -93,6 +95,18 @@ class Script:
         for item in objects:
             self.define(item.__name__, inspect.getsource(item))
         return objects[0].__name__
+
+    def copy_module(self, module: ModuleType) -> None:
+        """Copy the classes, functions and constants of a module of this project; the caller adds the imports."""
+        code = inspect.getsource(module)
+        for node in ast.parse(code).body:
+            part = ast.get_source_segment(code, node)
+            if isinstance(node, ast.ClassDef | ast.FunctionDef):
+                self.define(node.name, f"{part}\n")
+            elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+                name = node.targets[0].id
+                if name.isupper():  # other assignments are types of annotations, which nothing evaluates
+                    self.define(name, f"{part}\n")
 
 
 @dataclass(frozen=True)

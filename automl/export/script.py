@@ -11,7 +11,7 @@ import numpy as np
 from automl.export.code import Script, call_code, indent, list_code, make_pipeline_code, quote
 from automl.export.columns import Columns, constant, raw_names, read_code
 from automl.export.models import model_code
-from automl.export.steps import step_code
+from automl.export.steps import Codes, step_code
 from automl.plurals import plural
 
 _HEAD = '''"""{title}
@@ -99,7 +99,12 @@ def python_script(estimator: Any, name: str = "pipeline.py") -> str:
     features = [str(name) for name in reader.get_feature_names_out()]  # by position, unlike columns.names
     categories = [features[position] for position in reader.categorical_]
     numbers = [name for name in columns.names if name not in set(categories)]
-    parts = [_table_step(steps.get("columns"), columns, categories, numbers, script, _is_network(steps["model"]))]
+    given, is_network = steps.get("columns"), _is_network(steps["model"])
+    if "combine" in steps:
+        parts = [_code_step(columns, categories, numbers, script), step_code(steps["combine"], script, categories)]
+        parts += _later_columns_step(given, categories, script, is_network)
+    else:
+        parts = [_table_step(given, columns, categories, numbers, script, is_network)]
     parts += [step_code(steps[step], script, categories) for step in ("generate", "select") if step in steps]
     parts += model_code(steps["model"], script)
     return _assemble(estimator, bag.configuration.family, script, columns, categories, numbers, parts, name)
@@ -133,8 +138,33 @@ def _table_step(
     plain = quote("passthrough") if numeric is None else step_code(numeric, script, categories)
     if numbers:
         branches.insert(bool(branches), ("numbers", plain, "NUMBERS"))
+    return _join_branches(branches, columns, plain, script)
+
+
+def _code_step(columns: Columns, categories: Sequence[str], numbers: Sequence[str], script: Script) -> str:
+    """Return the code of the step whose result is an array of codes of categories, and of numbers."""
+    branches = [("numbers", quote("passthrough"), "NUMBERS")] if numbers else []
+    if categories:
+        branches.insert(0, ("categories", step_code(Codes(), script, categories), "CATEGORIES"))
+    return _join_branches(branches, columns, quote("passthrough"), script)
+
+
+def _later_columns_step(step: Any, categories: Sequence[str], script: Script, is_network: bool) -> list[str]:
+    """Return the code of the step that encodes, imputes and scales an array with codes in its first columns."""
+    if not categories:
+        return [] if step is None else [step_code(step, script, categories)]
+    named = {name: transformer for name, transformer, _ in step.transformers_}
+    encoder = _encoder(named["categorical"], script, categories, is_network)
+    branch = call_code("", [quote("categories"), encoder, "slice(len(CATEGORIES))"])
+    script.use("sklearn.compose", "ColumnTransformer")
+    rest = f"remainder={step_code(named['remainder'], script, categories)}"
+    return [call_code("ColumnTransformer", [list_code([branch]), rest, "sparse_threshold=0"])]
+
+
+def _join_branches(branches: list[tuple[str, str, str]], columns: Columns, numeric: str, script: Script) -> str:
+    """Return the code of a ColumnTransformer of these branches and of one for each learned text column."""
     for name, n_components in columns.learned_texts.items():
-        branches.append((f"text {name}", _text_branch(n_components, plain, script), quote(name)))
+        branches.append((f"text {name}", _text_branch(n_components, numeric, script), quote(name)))
     script.use("sklearn.compose", "ColumnTransformer")
     listed = [call_code("", [quote(name), code, names]) for name, code, names in branches]
     return call_code("ColumnTransformer", [list_code(listed), "sparse_threshold=0"])

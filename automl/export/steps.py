@@ -9,9 +9,12 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from automl.export.code import Raw, Script, call_code, list_code, make_pipeline_code, quote
-from pipelines.steps import generation, preprocessing
+from pipelines import weights
+from pipelines.component import LARGEST
+from pipelines.steps import candidates, combined_features, generation, preprocessing, screening
 from pipelines.steps.encoders import FrequencyEncoder, find_levels
 from pipelines.steps.selection import CorrelationFilter
+from pipelines.weights import relative_weights
 
 _SOFT_CLIP = '''def soft_clip(X):
     """Compress outliers smoothly into (-3, 3)."""
@@ -76,11 +79,11 @@ def _frequency_encoder(step: Any, script: Script, categories: Sequence[str]) -> 
     script.source(FrequencyEncoder, find_levels)
     script.use("sklearn.base", "OneToOneFeatureMixin")
     _base_imports(script)
-    codes = step_code(_Codes(), script, categories)
+    codes = step_code(Codes(), script, categories)
     return make_pipeline_code(script, [codes, "FrequencyEncoder()"])
 
 
-class _Codes:
+class Codes:
     """Stands for the encoder that turns texts into codes."""
 
     keep_missing = True
@@ -118,6 +121,21 @@ def _arithmetic(step: Any, script: Script, categories: Sequence[str]) -> str:
         "ArithmeticFeatures",
         [f"{name}={script.value(value)}" for name, value in step.get_params(deep=False).items()],
     )
+
+
+def _combined(step: Any, script: Script, categories: Sequence[str]) -> str:
+    """Copy the modules that combine columns, and the functions of other modules that they call."""
+    for module in (screening, candidates, combined_features):
+        script.copy_module(module)
+    script.source(find_levels, relative_weights, preprocessing.column_quantiles)
+    script.define("LARGEST", f"LARGEST = {LARGEST!r}\n")
+    for name in ("_DIVISORS", "_MAX_MEAN_COUNT", "_TOLERANCE"):
+        script.define(name, f"{name} = {getattr(weights, name)!r}\n")
+    _base_imports(script)
+    script.imports.add("from itertools import combinations")
+    given = {"n_new": step.n_new, "classification": step.classification}
+    positions = ["range(len(CATEGORIES))"] if categories else []
+    return call_code("CombinedFeatures", [*positions, *(f"{name}={value!r}" for name, value in given.items())])
 
 
 def _pca(step: Any, script: Script, categories: Sequence[str]) -> str:
@@ -190,13 +208,14 @@ def _base_imports(script: Script) -> None:
 
 _CONVERTERS: dict[str, Callable[[Any, Script, Sequence[str]], str]] = {
     "CodeEncoder": _code_encoder,
-    "_Codes": _code_encoder,
+    "Codes": _code_encoder,
     "TargetMeanEncoder": _target_encoder,
     "FrequencyEncoder": _frequency_encoder,
     "CategoryPairs": _pairs,
     "RobustClipScaler": _robust_clip,
     "SafePowerTransformer": _power,
     "ArithmeticFeatures": _arithmetic,
+    "CombinedFeatures": _combined,
     "BoundedPCA": _pca,
     "BoundedNystroem": _nystroem,
     "BoundedAgglomeration": _agglomeration,

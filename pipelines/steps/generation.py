@@ -19,6 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import Component, FitContext, TableTraits, space_of
+from pipelines.steps.combined_features import CombinedFeatures
 from pipelines.steps.encoders import FrequencyEncoder
 from pipelines.steps.preprocessing import clip_numbers, target_encoder
 
@@ -31,6 +32,8 @@ MAX_CELLS = 20_000_000  # cells of new columns: 160 MB
 MAX_COMPONENTS = 100  # principal components
 MAX_COLUMNS_TO_COMBINE = 150
 MAX_VALUE = 1e12
+COMBINED_MAX_ROWS = 100_000
+COMBINED_MAX_FEATURES = 2_000
 
 
 def apply_operation(operation: str, a: Array, b: Array) -> Array:
@@ -288,6 +291,23 @@ def make_category_pairs(params: Mapping[str, Any], context: FitContext) -> BaseE
     return make_pipeline(pairs, target_encoder(10.0, context))
 
 
+def _combined(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    traits = context.traits
+    return CombinedFeatures(
+        traits.categorical, params.get("n_new", 150), traits.is_classification, random_state=context.random_state
+    )
+
+
+def _combined_apply(traits: TableTraits) -> bool:
+    return (
+        not traits.sparse
+        and 2 <= traits.n_features <= COMBINED_MAX_FEATURES
+        and 50 <= traits.n_rows <= COMBINED_MAX_ROWS
+        and traits.n_rows * traits.n_features <= MAX_CELLS
+        and traits.n_classes <= 100
+    )
+
+
 def _pairs_apply(traits: TableTraits) -> bool:
     return len(traits.categorical) >= 2 and traits.n_classes <= 10 and 50 <= traits.n_rows <= 200_000
 
@@ -328,6 +348,14 @@ GENERATION = (
             Categorical("encoder", ["target", "frequency"], default="target"),
         ),
         applies=_pairs_apply,
+        accepts_missing=True,
+        accepts_categories=True,
+    ),
+    Component(
+        "combined_features",
+        _combined,
+        lambda traits: space_of(_n_columns("n_new", 100, 300, 150, traits)),
+        applies=_combined_apply,
         accepts_missing=True,
         accepts_categories=True,
     ),

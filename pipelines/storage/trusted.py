@@ -52,6 +52,8 @@ TYPES = _names(
         "pipelines.nets.fleet": "TrainingConfig",
         "pipelines.steps.balancing": "BalancedClassifier",
         "pipelines.steps.calibration": "CalibratedClassifier",
+        "pipelines.steps.candidates": "Arithmetic GroupStatistics TargetMeans",
+        "pipelines.steps.combined_features": "CombinedFeatures",
         "pipelines.steps.encoders": "CodeEncoder FrequencyEncoder TargetMeanEncoder",
         "pipelines.steps.generation": (
             "ArithmeticFeatures BoundedAgglomeration BoundedNystroem BoundedPCA CategoryPairs"

@@ -152,6 +152,8 @@ def test_the_script_of_a_regression_keeps_the_loss_and_the_transform_of_the_targ
         ("mixed", {"model": "xgboost", **NATIVE}),
         ("mixed", {"model": "catboost", **NATIVE}),
         ("mixed", {"model": "logistic_regression", "generation": "categorical_interactions"}),
+        ("mixed", {"model": "lightgbm", **NATIVE, "generation": "combined_features"}),
+        ("diabetes", {"model": "ridge", "generation": "combined_features"}),
         ("mixed", {"model": "logistic_regression", "encoding": "frequency", "balancing": "weights"}),
         ("mixed", {"model": "extra_trees", "encoding": "target", "calibration": "sigmoid"}),
         ("wine", {"model": "lightgbm"}),
@@ -223,6 +225,7 @@ def undefined_names(script):
     [
         {"generation": "arithmetic"},
         {"generation": "categorical_interactions"},
+        {"generation": "combined_features"},
         {"balancing": "weights"},
         {"selection": "correlation"},
         {"encoding": "frequency"},

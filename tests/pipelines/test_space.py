@@ -136,7 +136,7 @@ def test_a_forbidden_combination_is_replaced_by_one_that_works():
 def test_components_that_go_with_no_included_component_leave_the_space():
     native = build_space(MIXED, include=["native"])
     assert set(choices(native, "model")) == {c.name for c in MODELS if c.accepts_categories}
-    assert set(choices(native, "generation")) == {"none", "categorical_interactions"}
+    assert set(choices(native, "generation")) == {"none", "categorical_interactions", "combined_features"}
     untouched = build_space(MIXED, exclude=["median", "mean", "most_frequent", "constant", "lightgbm", "random_forest"])
     assert choices(untouched, "imputation") == ("none",)
     assert "logistic_regression" not in choices(untouched, "model")
