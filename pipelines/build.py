@@ -76,7 +76,8 @@ def fit_preprocessing(
 
     Where the weights are counts, the steps see each row as often as its weight says. So medians, scales and scores of
     columns are those of the weighted rows. Encoders that learn from the target do not: they encode a row by the targets
-    of other rows, and a copy of a row must not be one of these.
+    of other rows, and a copy of a row must not be one of these. A generation that comes before the other steps gets
+    the weights themselves.
 
     Parameters
     ----------

@@ -133,7 +133,7 @@ def _combined(step: Any, script: Script, categories: Sequence[str]) -> str:
         script.define(name, f"{name} = {getattr(weights, name)!r}\n")
     _base_imports(script)
     script.imports.add("from itertools import combinations")
-    given = {"n_new": step.n_new, "classification": step.classification}
+    given = {"n_new": step.n_new, "classification": step.classification, "target_means": step.target_means}
     positions = ["range(len(CATEGORIES))"] if categories else []
     return call_code("CombinedFeatures", [*positions, *(f"{name}={value!r}" for name, value in given.items())])
 

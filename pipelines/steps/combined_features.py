@@ -64,6 +64,9 @@ class CombinedFeatures(TransformerMixin, BaseEstimator):
         Largest number of new columns.
     classification : bool
         Whether the target holds classes.
+    target_means : bool
+        Whether mean targets are among the candidates. They help where combinations of categories matter. On few rows
+        they overfit: within a group of equal values, a low mean of the other folds goes with a high target.
     """
 
     def __init__(
@@ -71,11 +74,13 @@ class CombinedFeatures(TransformerMixin, BaseEstimator):
         categorical: Sequence[int] = (),
         n_new: int = 150,
         classification: bool = True,
+        target_means: bool = True,
         random_state: int = 0,
     ):
         self.categorical = categorical
         self.n_new = n_new
         self.classification = classification
+        self.target_means = target_means
         self.random_state = random_state
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
@@ -119,7 +124,7 @@ class CombinedFeatures(TransformerMixin, BaseEstimator):
         screening.add(groups.transform(X[rows]))
         means = _draw_subsets(X, groupings, [*categories, *strongest][:MAX_SUBSET_COLUMNS], self._n_targets(y), rng)
         encoder = OutOfFold(self._targets(y), weight, y, rng)
-        levels = _find_levels(X, means)
+        levels = _find_levels(X, means) if self.target_means else {}
         n_targets = encoder.weighted.shape[1]
         for at, keys in levels.values():
             screening.add(encoder.encode(at, len(keys), rows)[0])

@@ -294,7 +294,11 @@ def make_category_pairs(params: Mapping[str, Any], context: FitContext) -> BaseE
 def _combined(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     traits = context.traits
     return CombinedFeatures(
-        traits.categorical, params.get("n_new", 150), traits.is_classification, random_state=context.random_state
+        traits.categorical,
+        params.get("n_new", 150),
+        traits.is_classification,
+        bool(params.get("target_means", False)),
+        random_state=context.random_state,
     )
 
 
@@ -354,7 +358,10 @@ GENERATION = (
     Component(
         "combined_features",
         _combined,
-        lambda traits: space_of(_n_columns("n_new", 100, 300, 150, traits)),
+        lambda traits: space_of(
+            _n_columns("n_new", 100, 300, 150, traits),
+            Categorical("target_means", [False, True] if traits.numeric else [True], default=not traits.numeric),
+        ),
         applies=_combined_apply,
         accepts_missing=True,
         accepts_categories=True,
