@@ -93,6 +93,9 @@ TINY: dict[str, list[TinyForm]] = {
     "Gain of a model family": [
         TinyForm({"--tables": "classes,numbers", "--models": "lda,ridge", "--base": "decision_tree"}, is_slow=True)
     ],
+    "Gain of new columns": [
+        TinyForm({"--tables": "classes", "--folds": "0", "--systems": "linear,linear combined"}, is_slow=True)
+    ],
     "Effect of the calibration": [TinyForm({"--tables": "classes", "--seconds": "1"}, is_slow=True)],
     "Importance against the truth": [
         TinyForm({"--tables": "mixed_classes", "--n-rows": "150", "--seconds": "2"}, is_slow=True)
