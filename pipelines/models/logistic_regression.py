@@ -80,6 +80,11 @@ PORTFOLIO: tuple[Mapping[str, Any], ...] = (
     },
     {
         **_PREPARED,
+        "generation": "combined_features",
+        "generation:combined_features:n_new": 150,
+    },
+    {
+        **_PREPARED,
         "scaling": "standard",
         "model:logistic_regression:penalty": "l1",
         "model:logistic_regression:C": 1.0,

@@ -48,4 +48,10 @@ PORTFOLIO: tuple[Mapping[str, Any], ...] = (
         "generation": "polynomial",
         "model:ridge:alpha": 10.0,
     },
+    {
+        **_PREPARED,
+        "scaling": "robust_clip",
+        "generation": "combined_features",
+        "generation:combined_features:n_new": 150,
+    },
 )
