@@ -38,7 +38,7 @@ def test_a_training_leaves_the_seconds_of_its_predictions_with_many_classes(tmp_
     (result,) = evaluate(task, [Trial(configuration(family))], Artifacts(tmp_path), 1, "cpu", 2.0)
     assert result.status is Status.OK
     assert result.folds[0].predict_seconds > 0.05
-    assert result.seconds < 2.1
+    assert result.seconds < 2.2
 
 
 @pytest.mark.parametrize(
