@@ -265,6 +265,8 @@ class _Learner:
     def _update(self, fitted: Machine, rows: Array) -> Array | None:
         """Return the metric of the next round from the gradients of a fit; None where they vanish."""
         Z, metric, power = fitted.centers, fitted.metric, self.settings.power / 2
+        if len(Z) < 2:
+            return None
         most = int(_MAX_GRADIENT_STEPS / (2 * Z.size * self.Y.shape[1]))
         some = slice(0, max(50, most))
         G = outer_product_of_gradients(fitted.kernel, Z[some], Z, fitted.coefficients, self.weight[rows][some])
