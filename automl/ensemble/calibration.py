@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -126,15 +125,25 @@ def calibrate(
     rng = np.random.default_rng(random_state)
     if len(rows) > _MAX_ROWS:
         rows = np.sort(rng.choice(rows, _MAX_ROWS, replace=False))
-    data = _Rows(_logarithms(probabilities[rows]), y[rows], relative_weights(weights[rows]))
+    data = _merge_equal_rows(_Rows(_logarithms(probabilities[rows]), y[rows], relative_weights(weights[rows])))
     if form is None:
         form = "temperature" if time.monotonic() > deadline else _choose_form(data, rng, deadline)
     return None if form is None else _fit(data, form, deadline)
 
 
+def _merge_equal_rows(data: _Rows) -> _Rows:
+    """Return each different row once, in ascending order, with the sum of its weights.
+
+    A row of weight 2 is then the same as two equal rows.
+    """
+    different, numbers = np.unique(np.column_stack([data.logs, data.y]), axis=0, return_inverse=True)
+    counts = np.bincount(numbers.ravel(), weights=data.counts)
+    return _Rows(np.ascontiguousarray(different[:, :-1]), different[:, -1].astype(data.y.dtype), counts)
+
+
 def _choose_form(data: _Rows, rng: np.random.Generator, deadline: float) -> Form | None:
     """Return the form that the cross-validation chooses; None for no map."""
-    folds = list(_folds(data.y, rng))
+    data, folds = _folds(data, rng)
     losses: dict[Form | None, Array] = {None: data.losses(None)}
     for form in FORMS:
         if form in _WITH_MATRIX and data.logs.shape[1] > _MAX_CLASSES:
@@ -148,7 +157,7 @@ def _choose_form(data: _Rows, rng: np.random.Generator, deadline: float) -> Form
     for name, own in reversed(losses.items()):
         excess = own - losses[best]
         mean = shares @ excess
-        if mean <= _NOISE * np.sqrt(shares**2 @ (excess - mean) ** 2):
+        if mean <= _NOISE * np.sqrt(shares @ (excess - mean) ** 2 / data.counts.sum()):
             return name
     return best
 
@@ -165,15 +174,20 @@ def _validated_losses(data: _Rows, form: Form, folds: list[tuple[Array, Array]],
     return losses
 
 
-def _folds(y: Array, rng: np.random.Generator) -> Iterator[tuple[Array, Array]]:
-    """Yield training rows and test rows of folds with similar shares of the classes."""
-    n_folds = next(n for most, n in _FOLDS if len(y) <= most)
-    order = rng.permutation(len(y))
-    numbers = np.empty(len(y), dtype=np.intp)
-    numbers[order[np.argsort(y[order], kind="stable")]] = np.arange(len(y)) % n_folds
-    for fold in range(n_folds):
-        if (numbers == fold).any() and (numbers != fold).any():
-            yield np.flatnonzero(numbers != fold), np.flatnonzero(numbers == fold)
+def _folds(data: _Rows, rng: np.random.Generator) -> tuple[_Rows, list[tuple[Array, Array]]]:
+    """Split rows with large weights, and return the parts with the folds: pairs of training rows and test rows.
+
+    The folds have similar shares of the classes. The parts of a row are in different folds, as equal rows would be.
+    """
+    n_folds = next(n for most, n in _FOLDS if data.counts.sum() <= most)
+    data = data.take(rng.permutation(len(data.y)))
+    n_parts = np.clip(np.rint(data.counts), 1, n_folds).astype(np.intp)
+    parts = data.take(np.repeat(np.arange(len(data.y)), n_parts))
+    parts = parts._replace(counts=parts.counts / np.repeat(n_parts, n_parts))
+    numbers = np.empty(len(parts.y), dtype=np.intp)
+    numbers[np.argsort(parts.y, kind="stable")] = np.arange(len(parts.y)) % n_folds
+    used = [fold for fold in range(n_folds) if (numbers == fold).any() and (numbers != fold).any()]
+    return parts, [(np.flatnonzero(numbers != fold), np.flatnonzero(numbers == fold)) for fold in used]
 
 
 def _fit(data: _Rows, form: Form, deadline: float = float("inf")) -> Calibration | None:

@@ -91,8 +91,11 @@ def test_the_log_names_similar_data_sets_and_the_reason(caplog):
     X_train, _, y_train, _ = _cancer()
     with caplog.at_level("INFO", "automl"):
         AutoMLClassifier(max_trials=1, time_budget=None, **FAST).fit(X_train, y_train)
-    assert "similar data set: wdbc (distance 0." in caplog.text  # the same measurements
-    assert re.search(r"similar in \w+, \w+; different in \w+, \w+\)", caplog.text)
+    assert re.search(
+        r"similar data set: \w+ \(distance \d\.\d+; similar in \w+, \w+; different in \w+, \w+\)", caplog.text
+    )
+    assert "similar data set: wdbc" not in caplog.text  # the same measurements
+    assert "the results on these known data sets are not used: wdbc" in caplog.text
 
 
 def test_the_leaderboard_lists_all_trials_and_their_weights_in_the_ensemble():

@@ -45,7 +45,7 @@ def test_a_training_leaves_the_seconds_of_its_predictions_with_many_classes(tmp_
     ("family", "limit", "cut"), [("lightgbm", 0.03, True), ("lightgbm", 60.0, False), ("extra_trees", 0.02, True)]
 )
 def test_a_fit_says_whether_the_clock_has_ended_it(tmp_path, family, limit, cut):
-    task = many_classes(3, 600)
+    task = many_classes(10, 3_000) if cut else many_classes(3, 600)
     (result,) = evaluate(task, [Trial(configuration(family))], Artifacts(tmp_path), 1, "cpu", limit)
     assert result.status is Status.OK
     assert result.folds[0].info.get("cut", False) is cut
