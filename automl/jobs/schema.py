@@ -11,7 +11,9 @@ from automl.jobs.checks import RULES
 from automl.jobs.spec import COMMON_KEYS, FILE_KEYS, JOB_KEYS, KINDS, SET_BY_JOBS, TABLE_KEYS
 
 _POSITIVE = {"type": ["number", "null"], "exclusiveMinimum": 0}
-_PARAMETER = re.compile(r"^(\w+) : .*\n((?:    .*\n)+)", flags=re.MULTILINE)  # in a docstring of numpydoc's form
+_PARAMETER = re.compile(
+    r"^(\w+(?:, \w+)*) : .*\n((?:    .*\n)+)", flags=re.MULTILINE
+)  # in a docstring of numpydoc's form
 
 
 def batch_schema() -> dict[str, Any]:
@@ -79,7 +81,8 @@ def _parameters() -> dict[str, Any]:
     """Return the schemas of the parameters of our estimators, with the texts of their documentation."""
     from automl.estimator import AutoMLClassifier
 
-    texts = {name: " ".join(text.split()) for name, text in _PARAMETER.findall(inspect.getdoc(AutoMLClassifier) or "")}
+    documented = _PARAMETER.findall(inspect.getdoc(AutoMLClassifier) or "")
+    texts = {name: " ".join(text.split()) for names, text in documented for name in names.split(", ")}
     values = _values()
     return {
         name: {"description": texts.get(name, ""), **values.get(name, {})}

@@ -82,7 +82,7 @@ class RunHistory:
     >>> trial = Trial(Configuration({"model": "ridge"}))
     >>> history = RunHistory([TrialResult(trial, Status.OK, {0: FoldResult(0.25, 1.5, 0.1)}, seconds=2.0)])
     >>> history
-    <RunHistory of 1 trials on 1 configurations>
+    <RunHistory of 1 trial on 1 configuration>
     >>> [result.status.value for result in history]
     ['ok']
     """

@@ -122,6 +122,7 @@ def _lightgbm(setup: SetupReader) -> dict[str, Any]:
     if every > 1:
         raise setup.refuse("subsample_freq")
     bagging = float(setup.number("subsample", 1.0))
+    has_no_linear_trees = setup.traits.is_classification or setup.traits.sparse
     values = {
         "learning_rate": rate,
         "num_leaves": setup.whole("num_leaves", 31),
@@ -129,6 +130,7 @@ def _lightgbm(setup: SetupReader) -> dict[str, Any]:
         "bagging_fraction": bagging if every == 1 else 1.0,  # the library uses the share only if bagging_freq is set
         "min_data_in_leaf": setup.whole("min_child_samples", 20),
         "extra_trees": setup.choose("extra_trees", False, _BOOLS),
+        **({} if has_no_linear_trees else {"linear_tree": setup.choose("linear_tree", False, {False: False})}),
         "lambda_l1": setup.penalty("reg_alpha", 0.0, 1e-4),
         "lambda_l2": setup.penalty("reg_lambda", 0.0, 1e-4),
     }

@@ -90,7 +90,9 @@ def test_a_column_that_alone_predicts_as_well_as_the_ensemble_gives_a_warning(le
 def test_a_leak_of_a_regression_target_gives_a_warning():
     X, _ = make_table()
     y = np.exp(X["a"] + X["b"])
-    model = AutoMLRegressor(**ARGUMENTS | {"include": ["decision_tree"]}).fit(X.assign(paid=2 * y + 1), y)
+    model = AutoMLRegressor(**ARGUMENTS | {"include": ["decision_tree"], "max_trials": 6}).fit(
+        X.assign(paid=2 * y + 1), y
+    )
     assert [(each.code, each.column) for each in model.warnings_] == [("leak", "paid")]
 
 

@@ -35,7 +35,9 @@ def append(folder, changes, n_folds, status):
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
     folder = tmp_path_factory.mktemp("optuna")
-    clf = AutoMLClassifier(**FAST | {"max_trials": 5, "store": folder / "run"}).fit(X, Y)
+    first = [{"model": "logistic_regression"}, {"model": "decision_tree"}]
+    settings = {"max_trials": 5, "initial_configurations": first, "store": folder / "run"}
+    clf = AutoMLClassifier(**FAST | settings).fit(X, Y)
     clf.save(folder / "model")
     append(folder / "run", {"model": "ridge_of_somebody", "model:ridge_of_somebody:alpha": 3.5}, 0, "memory")
     append(folder / "run", {"model:decision_tree:max_depth": 77}, 1, "ok")
