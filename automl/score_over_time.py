@@ -41,16 +41,20 @@ def describe_gain(more: FurtherGain, score: float, words: MetricWords) -> str:
     --------
     >>> more = FurtherGain(300.0, gain=0.004, low=-0.001, high=0.01)
     >>> print(describe_gain(more, -0.25, MetricWords.of("neg_log_loss")))  # doctest: +NORMALIZE_WHITESPACE
-    5 more minutes would probably lower the expected log loss by about 0.004, to 0.246 (80 % interval: 0.001 worse to
+    5 more minutes would probably lower the expected log loss by about 0.004, to 0.246 (80% interval: 0.001 worse to
     0.01 better).
+    >>> print(describe_gain(FurtherGain(600.0, 1e-6, -0.001, 0.02), -0.25, MetricWords.of("neg_log_loss")))
+    10 more minutes would probably not change the expected log loss (80% interval: 0.001 worse to 0.02 better).
     """
     minutes = f"{more.seconds / 60:.3g} more minutes" if more.seconds != 60 else "1 more minute"
+    interval = f"{more.level:.0%} interval: {-more.low:.2g} worse to {more.high:.2g} better"
+    after = words.text(score + more.gain)
+    if after == words.text(score):
+        return f"{minutes} would probably not change the expected {words.name} ({interval})."
     verb = "lower" if words.is_loss else "raise"
-    ends = f"{-more.low:.2g} worse to {more.high:.2g} better"
     return (
-        f"{minutes} would probably {verb} the expected {words.name} by about {more.gain:.2g}, to "
-        f"{words.text(score + more.gain)} ({more.level:.0%} interval: {ends})."
-    ).replace("%", " %")
+        f"{minutes} would probably {verb} the expected {words.name} by about {more.gain:.2g}, to {after} ({interval})."
+    )
 
 
 class SearchGains:
