@@ -189,7 +189,8 @@ class Component:
         the prediction of `FitContext.n_rows_to_predict` rows.
     limit_factor : float
         How many times the usual share of the time budget one fit is worth. It is above 1 for models that differ from
-        trees, and need more time to converge: an ensemble gains more from one of these than from several more trees.
+        trees, and need more time to converge: an ensemble gains more from one of these than from several more trees. It
+        is below 1 for models whose last seconds bring little.
     fit_together : callable or None
         ``fit_together(estimators, tables, targets, weights, configuration_numbers)`` fits several estimators of this
         component at once, each on its own table, faster than one after the other. `configuration_numbers` is None, or

@@ -222,8 +222,8 @@ class EarlyStopping:
             self.best_round, self.best_sum = self.rounds, self._sum
         elif loss < self.best_loss:
             self.best_loss, self.best_round, self.best_sum = float(loss), self.rounds, self._sum
-        if self.rounds == PROBE_ROUNDS:
-            self._adapt_to_deadline(ROUNDS_TO_CONVERGE if adjustable else ROUNDS_WITHOUT_ADJUSTMENT)
+        if self.rounds == PROBE_ROUNDS and self._is_too_slow(adjustable):
+            return True
         if loss is not None:
             self._losses.append(loss)
             if adjustable and self._checkpoints and self.deadline.passed(self._checkpoints[0]):
@@ -232,13 +232,23 @@ class EarlyStopping:
             return True
         return loss is not None and self.rounds - self.best_round >= patience(self.best_round, self.learning_rate)
 
-    def _adapt_to_deadline(self, rounds: float) -> None:
-        """Raise the learning rate until the rounds that fit into the time limit are enough to converge."""
+    def _is_too_slow(self, adjustable: bool) -> bool:
+        """Raise the learning rate until the rounds that fit into the time limit are enough to converge.
+
+        Returns
+        -------
+        bool
+            Whether the library must start again to change its learning rate, and could then not even repeat its rounds.
+            Such a model would be of no use.
+        """
         if self.deadline.limit is None:
-            return
+            return False
         per_round = (time.perf_counter() - self._started) / self.rounds + self._prediction_of_round
-        affordable = max((self.deadline.left - self.prediction_seconds) / per_round, 1.0)
-        self._raise_to(rounds / affordable)
+        affordable = (self.deadline.left - self.prediction_seconds) / per_round
+        if not adjustable and affordable < self.rounds:
+            return True
+        self._raise_to((ROUNDS_TO_CONVERGE if adjustable else ROUNDS_WITHOUT_ADJUSTMENT) / max(affordable, 1.0))
+        return False
 
     def _raise_late(self, share: float) -> None:
         """Raise the learning rate if the loss would still fall fast when the time is up."""

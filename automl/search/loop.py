@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from itertools import chain
@@ -11,6 +12,8 @@ from automl.search.budget import Budget
 from automl.search.racing import Racing
 from automl.trials.history import RunHistory
 from automl.trials.trial import Trial, TrialResult
+
+_AHEAD = 1.0  # seconds before the expected end of a trial, when the next trial is submitted
 
 
 def search(
@@ -36,27 +39,34 @@ def search(
     bool
         Whether `on_result` ended the search.
     """
-    # One trial more than there are workers is submitted, so that no worker idles while the next trial is chosen. A
-    # repeatable run cannot do that: the results that are known when a trial is chosen would depend on the clock.
-    ahead = 0 if budget.seconds is None else 1
-    running: set[Future[list[TrialResult]]] = set()
+    running: dict[Future[list[TrialResult]], float] = {}  # with its expected end, in seconds of the budget
     while budget.search_left > 0:
         n_known = len(history.results)
-        fleets = racing.suggest(history, executor.n_workers + ahead - len(running), executor.fleet_size)
+        # Shortly before a worker is free, a trial is submitted ahead, so that no worker idles while the next trial is
+        # chosen. A repeatable run cannot do that: the results that are known then would depend on the clock.
+        soon = budget.seconds is not None and min(running.values(), default=math.inf) - budget.elapsed <= _AHEAD
+        fleets = racing.suggest(history, executor.n_workers + soon - len(running), executor.fleet_size)
         stopped = False
         for result in history.results[n_known:]:  # of trials that are not started
             stopped |= _ends_search(on_result, result)
         if stopped:
             return True
         for trials in fleets:
-            running.add(executor.submit(trials, racing.time_limit(trials)))
+            begins = budget.elapsed
+            if len(running) >= executor.n_workers:
+                begins = max(begins, min(running.values()))
+            ends = begins + racing.expected_seconds(trials, history)
+            running[executor.submit(trials, racing.time_limit(trials))] = ends
             for trial in trials:
                 on_start(trial)
         if not running:
             break
         left = budget.search_left
+        if budget.seconds is not None and not soon:
+            left = min(left, min(running.values()) - budget.elapsed - _AHEAD)
         done, _ = wait(running, timeout=None if left == float("inf") else max(0.0, left), return_when=FIRST_COMPLETED)
-        running -= done
+        for future in done:
+            del running[future]
         for result in chain.from_iterable(future.result() for future in done):
             history.append(result)
             stopped |= _ends_search(on_result, result)  # the others have ended as well, and are not thrown away

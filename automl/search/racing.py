@@ -25,10 +25,12 @@ _FAMILY_HANDICAP = 3.0  # places that a configuration loses for each better one 
 _FOLDS_ADVANTAGE = 4.0  # places that a configuration wins when all its folds are done; a part of them for some folds
 _FIRST_FOLDS_ROWS = 400  # scored rows that the first folds of a challenger should have
 _FIRST_FOLDS_SHARE = 0.02  # of the budget: the most that the first folds of a challenger may take
+_LEAST_COMPARED = 3  # configurations with a result, before one of them gets further folds
 _MAX_REQUESTS = 5  # requests to the searcher in a row while none of its proposals can be started
 # From this many idle workers on, challengers are requested together; the second number is the most of one request.
 _CHALLENGERS_AT_ONCE = (8, 64)
-_MAX_EXTENDED_SHARE = 0.05  # of the workers' time, for one fit of a model that needs longer than others
+_MAX_SHARE_OF_FACTOR = 0.05  # of the workers' time: to this share, a model's own factor may change the limit of a fit
+_LEAST_SHARE = 0.6  # of its usual seconds: a fold with less is not worth a trial, also if its model stops in time
 _MAX_FLEET_FACTOR = 4  # a fleet may take this many times the seconds of one trial; a slow device is cut short
 
 
@@ -41,13 +43,16 @@ def fold_seconds(seconds: float, n_workers: int, n_folds: int, n_rows: int, fact
     Parameters
     ----------
     factor : float
-        `Component.limit_factor` of the model. It extends the limit at most to a twentieth of the workers' time.
+        `Component.limit_factor` of the model. Above 1, it extends the limit at most to a twentieth of the time of all
+        workers.
+        Below 1, it shortens the limit at most to the same share.
     """
     bag = seconds * n_workers / 8
     longer = max(1.0, n_rows / 1_500) ** 0.65
-    usual = bag / n_folds * longer
-    extended = max(usual, min(factor * usual, _MAX_EXTENDED_SHARE * seconds * n_workers))
-    return float(np.clip(extended, 1.0, max(1.0, seconds / 3)))
+    usual = min(bag / n_folds * longer, max(1.0, seconds / 3))
+    share = _MAX_SHARE_OF_FACTOR * seconds * n_workers
+    changed = max(usual, min(factor * usual, share)) if factor > 1 else min(usual, max(factor * usual, share))
+    return float(np.clip(changed, 1.0, max(1.0, seconds / 3)))
 
 
 @dataclass(frozen=True)
@@ -82,9 +87,9 @@ class _Work:
         else:
             self.first_folds += seconds
 
-    @property
-    def explore_share(self) -> float:
-        return self.first_folds / (self.first_folds + self.intensification)
+    def explore_share(self, seconds: float) -> float:
+        """Return the share of the first folds after an intensification that takes `seconds`."""
+        return self.first_folds / (self.first_folds + self.intensification + seconds)
 
 
 class Racing:
@@ -146,7 +151,11 @@ class Racing:
         while len(fleets) < n:
             intensifying = self._intensify(finalists, busy_with, history)
             trial = intensifying
-            if trial is None or work.explore_share < self._explore_share(history):
+            if (
+                trial is None
+                or len(history.evaluations) < _LEAST_COMPARED
+                or work.explore_share(self._seconds(trial, history)) < self._explore_share(history)
+            ):
                 challengers = challengers or self._challengers(history, n - len(fleets))
                 trial = challengers.pop(0) if challengers else intensifying
             if trial is None:
@@ -155,8 +164,7 @@ class Racing:
             for member in fleet:
                 history.start(member)
                 busy_with.setdefault(member.configuration, set()).update(member.folds)
-                seconds = self._runtime.predict(member.configuration, history) * len(member.folds)
-                work.add(member is intensifying, seconds)
+                work.add(member is intensifying, self._seconds(member, history))
             if len(fleet) > 1 and self._budget.max_trials is not None:  # the fleet has used up several trials
                 challengers = challengers[: max(0, self._budget.max_trials - len(history.started))]
             fleets.append(fleet)
@@ -233,9 +241,16 @@ class Racing:
             work.add(False, seconds * n_first)
             work.add(True, seconds * max(0, len(e.folds) - n_first))
         for trial in history.running:
-            seconds = self._runtime.predict(trial.configuration, history) * len(trial.folds)
-            work.add(trial.configuration in history.evaluations, seconds)
+            work.add(trial.configuration in history.evaluations, self._seconds(trial, history))
         return work
+
+    def _seconds(self, trial: Trial, history: RunHistory) -> float:
+        """Return the predicted seconds of a trial, without regard to its limit."""
+        return self._runtime.predict(trial.configuration, history) * len(trial.folds)
+
+    def expected_seconds(self, trials: Sequence[Trial], history: RunHistory) -> float:
+        """Return the seconds after which a trial or a fleet is expected to end, if it starts now."""
+        return min(self._limit_seconds(trials), sum(self._seconds(trial, history) for trial in trials))
 
     def _challengers(self, history: RunHistory, n_idle: int) -> list[Trial]:
         """Return trials on the first folds of new configurations: one, or several where many workers are idle."""
@@ -282,7 +297,8 @@ class Racing:
             if not missing:
                 continue
             seconds = self._runtime.predict(e.configuration, history)
-            if 1.2 * seconds <= self._budget.search_left:
+            interruptible = get_component("model", e.configuration.family).interruptible
+            if (_LEAST_SHARE if interruptible else 1.2) * seconds <= self._budget.search_left:
                 return Trial(e.configuration, self._bundle(e.configuration, missing, seconds), self._seed, e.origin)
         return None
 

@@ -133,6 +133,21 @@ def test_learning_rate_of_a_library_that_cannot_adjust_stays_after_the_first_rou
     assert stopping.learning_rate == 0.1
 
 
+def test_a_library_that_would_have_to_start_again_ends_where_its_rounds_take_too_long(clock: Clock) -> None:
+    def rounds(adjustable: bool) -> int:
+        clock.now = 0.0
+        stopping = EarlyStopping(0.06, Deadline(9.0))
+        for i in range(1, 100):
+            clock.now += 1.0
+            if stopping.step(1.0 / i, adjustable=adjustable):
+                assert stopping.learning_rate > 0.06 or not adjustable
+                return i
+        raise AssertionError("the training does not end")
+
+    assert rounds(adjustable=False) == early_stopping.PROBE_ROUNDS
+    assert rounds(adjustable=True) > early_stopping.PROBE_ROUNDS
+
+
 def test_boosting_stops_before_it_overfits_and_predicts_unseen_rows() -> None:
     X, y = load_breast_cancer(return_X_y=True)
     traits = TableTraits(task="binary", n_rows=400, n_features=30, n_classes=2)

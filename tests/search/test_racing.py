@@ -171,6 +171,38 @@ def test_a_trial_that_cannot_end_within_the_budget_is_not_started():
     assert racing(Listed(), Budget(10)).suggest(history, 1) == []
 
 
+def test_a_model_that_can_stop_early_gets_the_last_seconds():
+    boosting = candidate("lightgbm")
+    for configuration, seconds in ((TREE, 8.0), (boosting, 20.0)):
+        history = RunHistory([result(configuration, {0: 0.2}, seconds=seconds)])
+        assert racing(Listed(), Budget(10)).suggest(history, 1) == []
+    history = RunHistory([result(boosting, {0: 0.2}, seconds=8.0)])
+    ((trial,),) = racing(Listed(), Budget(10)).suggest(history, 1)
+    assert trial.configuration == boosting
+
+
+def test_a_long_fit_is_not_intensified_before_challengers_have_had_their_share():
+    long = RunHistory([result(TREE, {0: 0.2}, seconds=10.0)])
+    ((trial,),) = racing(Listed(FOREST), Budget(60), n_rows=2_000).suggest(long, 1)
+    assert trial.configuration == FOREST
+    others = [result(candidate("tabm", i), {0: 0.3}, seconds=10.0) for i in range(2)]
+    short = RunHistory([*others, result(RIDGE, {0: 0.1}, seconds=0.1)])
+    ((trial,),) = racing(Listed(FOREST), Budget(60), n_rows=2_000).suggest(short, 1)
+    assert trial.configuration == RIDGE
+
+
+def test_three_results_are_compared_before_one_configuration_gets_further_folds():
+    known = [
+        result(candidate("tabm"), {0: 0.3}, seconds=20.0),
+        result(RIDGE, {0: 0.2}),
+        result(TREE, {0: 0.25}),
+    ]
+    for n_known, expected in ((2, FOREST), (3, RIDGE)):
+        history = RunHistory(known[:n_known])
+        ((trial,),) = racing(Listed(FOREST), Budget(60), n_rows=2_000).suggest(history, 1)
+        assert trial.configuration == expected
+
+
 def test_there_are_no_challengers_after_max_trials():
     history = RunHistory([result(TREE, dict.fromkeys(range(4), 0.2))])
     assert racing(Listed(FOREST), Budget(None, max_trials=1)).suggest(history, 1) == []
@@ -201,6 +233,14 @@ def test_models_that_need_longer_to_converge_get_longer_fits_on_small_tables():
     for slow in (network, process):
         assert limit(slow, 1_000) > 1.5 * limit(TREE, 1_000)
         assert limit(slow, 50_000) == pytest.approx(limit(TREE, 50_000), rel=0.01)
+
+
+def test_forests_get_shorter_fits_on_long_tables_alone():
+    def limit(family, n_rows):
+        return racing(Listed(), Budget(60.0), n_rows=n_rows).time_limit([Trial(candidate(family))])
+
+    assert limit("extra_trees", 100_000) == pytest.approx(0.5 * limit("lightgbm", 100_000), rel=0.2)
+    assert limit("extra_trees", 1_000) == pytest.approx(limit("lightgbm", 1_000))
 
 
 def test_a_challenger_that_exceeds_its_seconds_is_not_started_and_enters_the_history():
