@@ -191,6 +191,10 @@ class Component:
         How many times the usual share of the time budget one fit is worth. It is above 1 for models that differ from
         trees, and need more time to converge: an ensemble gains more from one of these than from several more trees. It
         is below 1 for models whose last seconds bring little.
+    max_overtime : float or None
+        How many times its time limit the guessed seconds of a fit may be. Where they are more, the training would end
+        long before it has converged, so that the model is trained on a random part of the rows. None for a model that
+        is always trained on all rows.
     fit_together : callable or None
         ``fit_together(estimators, tables, targets, weights, configuration_numbers)`` fits several estimators of this
         component at once, each on its own table, faster than one after the other. `configuration_numbers` is None, or
@@ -226,6 +230,7 @@ class Component:
     losses: tuple[str, ...] = ()
     interruptible: bool = False
     limit_factor: float = 1.0
+    max_overtime: float | None = None
     fit_together: Callable[..., None] | None = None
     fleet_varies: tuple[str, ...] = ()
     uses_device: bool = False

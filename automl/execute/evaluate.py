@@ -20,17 +20,20 @@ from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.temporary_folder import describe_full_disk
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+from metalearning.correction import SECONDS
 from pipelines.build import build_pipeline, fit_models_together, fit_preprocessing, fits_together
 from pipelines.catalog import get_component
 from pipelines.component import FitContext
 from pipelines.configuration import Configuration
 from pipelines.libraries import import_library
+from pipelines.nets.device import has_cuda
 from pipelines.prediction import fast_predict, fast_transform
 
 _CHECKED_ROWS = 100  # rows that a model of all rows predicts, so that a broken one does not count as finished
 _FIT_SHARE = 0.85  # of the seconds of a fold, for the training and the model's predictions; then files are written
 # Shares of these seconds: what the steps before the model leave to it at least, and what they may take without effect.
 _LEAST_MODEL_SHARE, _NEGLIGIBLE_SHARE = 0.05, 0.02
+_LEAST_SAMPLE, _SAMPLE_STEP = 20_000, 1_000  # rows
 
 
 class InvalidPredictionsError(Exception):
@@ -105,21 +108,33 @@ def as_predictions(output: Any, classes: Any, n_classes: int, n_rows: int) -> ND
     return out
 
 
-def _fit(task: Task, trials: Sequence[Trial], cells: Sequence[_Cell], contexts: Sequence[FitContext]) -> list[Pipeline]:
-    """Return fitted pipelines of some folds of some trials; more than one only if `fits_together` allows it."""
+def _fit(
+    task: Task,
+    trials: Sequence[Trial],
+    cells: Sequence[_Cell],
+    contexts: Sequence[FitContext],
+    samples: Sequence[int | None],
+) -> list[Pipeline]:
+    """Return fitted pipelines of some folds of some trials; more than one only if `fits_together` allows it.
+
+    Parameters
+    ----------
+    samples : sequence of (int or None)
+        For each cell, the number of training rows of `_sample_size`.
+    """
     start = time.perf_counter()
     configurations = [trials[cell.trial].configuration for cell in cells]
     pipelines = [build_pipeline(c, context) for c, context in zip(configurations, contexts, strict=True)]
     if len(cells) == 1:
-        X, y, weight = task.training_rows(cells[0].fold)
+        X, y, weight = task.training_rows(cells[0].fold, samples[0], contexts[0].random_state)
         table = fit_preprocessing(pipelines[0], trials[0].configuration, X, y, weight)
         _leave_seconds(pipelines, configurations, contexts, start, X.shape[0])
         pipelines[0][-1].fit(table, y, sample_weight=weight)
         return pipelines
     prepared: dict[int, _PreparedRows] = {}  # by fold: in a fleet only the models differ
-    for cell, pipeline in zip(cells, pipelines, strict=True):
+    for cell, pipeline, context, most in zip(cells, pipelines, contexts, samples, strict=True):
         if cell.fold not in prepared:
-            X, y, weight = task.training_rows(cell.fold)
+            X, y, weight = task.training_rows(cell.fold, most, context.random_state)
             table = fit_preprocessing(pipeline, trials[0].configuration, X, y, weight)
             prepared[cell.fold] = _PreparedRows(pipeline.steps[:-1], table, y, weight)
         pipeline.steps[:-1] = prepared[cell.fold].steps
@@ -134,6 +149,30 @@ def _fit(task: Task, trials: Sequence[Trial], cells: Sequence[_Cell], contexts: 
         configuration_numbers=[cell.trial for cell in cells] if len(trials) > 1 else None,
     )
     return pipelines
+
+
+def _sample_size(task: Task, configuration: Configuration, fold: int, context: FitContext) -> int | None:
+    """Return the largest number of training rows of a fit; None for all rows of the fold.
+
+    It is the largest number for which the guessed seconds are at most the model's own `max_overtime` times its time
+    limit.
+    """
+    component = get_component("model", configuration.family)
+    on_gpu = component.uses_device and (context.device.startswith("cuda") or (context.device == "auto" and has_cuda()))
+    if component.max_overtime is None or context.time_limit is None or on_gpu or fold == ALL_ROWS:
+        return None
+    longest, most = component.max_overtime * context.time_limit, len(task.folds[fold][0])
+    if most <= _LEAST_SAMPLE or _guessed_seconds(configuration, task, most) <= longest:
+        return None
+    least = _LEAST_SAMPLE
+    while most - least > _SAMPLE_STEP:
+        middle = (least + most) // 2
+        least, most = (middle, most) if _guessed_seconds(configuration, task, middle) <= longest else (least, middle)
+    return least
+
+
+def _guessed_seconds(configuration: Configuration, task: Task, n_rows: int) -> float:
+    return SECONDS.guess(configuration, replace(task.traits, n_rows=n_rows))
 
 
 def _leave_seconds(
@@ -169,6 +208,7 @@ def _score(
     seconds: tuple[float, float],
     meter: MemoryMeter,
     artifacts: Artifacts,
+    sample: int | None,
 ) -> FoldResult:
     """Predict, score and write one fold; `seconds` are the elapsed time and the processor time of its fit."""
     if fold == ALL_ROWS:
@@ -194,6 +234,8 @@ def _score(
     info: dict[str, Any] = {"cpu_seconds": seconds[1]}
     if (grown := meter.grown()) is not None:
         info["memory"] = grown  # MiB, of all fits of the trial so far
+    if sample is not None:
+        info["training_rows"] = sample
     if getattr(model[-1], "cut_", False):
         info["cut"] = True  # the time limit has ended the training before it had converged
     if iterations is not None and np.size(iterations):
@@ -278,18 +320,22 @@ def evaluate(
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             began, busy = time.perf_counter(), time.process_time()
+            samples = [
+                _sample_size(task, trials[cell.trial].configuration, cell.fold, context)
+                for cell, context in zip(group, contexts, strict=True)
+            ]
             try:
-                models = _fit(task, trials, group, contexts)
+                models = _fit(task, trials, group, contexts, samples)
             except Exception as error:  # noqa: BLE001  becomes the status of the whole group
                 failed.update(dict.fromkeys((cell.trial for cell in group), _failure(error, artifacts.folder)))
                 break
             on_fitted()
             each = ((time.perf_counter() - began) / len(group), (time.process_time() - busy) / len(group))
-            for (number, fold), model in zip(group, models, strict=True):
+            for (number, fold), model, sample in zip(group, models, samples, strict=True):
                 if number in failed:
                     continue
                 try:
-                    result = _score(task, trials[number], fold, model, each, meter, artifacts)
+                    result = _score(task, trials[number], fold, model, each, meter, artifacts, sample)
                 except Exception as error:  # noqa: BLE001  becomes the status of this trial
                     failed[number] = _failure(error, artifacts.folder)
                 else:

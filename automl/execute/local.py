@@ -21,7 +21,7 @@ from automl.errors import NoWorkersError
 from automl.execute.descriptors import descriptor_errors
 from automl.execute.evaluate import FinishedFold
 from automl.execute.groups import kill_group, kill_survivors
-from automl.execute.machine import fleet_size, resident_memory
+from automl.execute.machine import ProcessMemory, fleet_size
 from automl.execute.processes import start_process
 from automl.execute.worker import FITTED, limit_before
 from automl.execute.worker import main as worker_main
@@ -77,12 +77,9 @@ class _Worker:
     def __init__(self, folder: Path, n_threads: int, device: str, own_scorer: bytes | None):
         self.process = start_process(worker_main, str(folder), n_threads, device, own_scorer, daemon=True)
         self.connection: Connection = self.process.connection
+        self.memory = ProcessMemory(self.process.pid)
         self.ready = False
         self.job: _Job | None = None
-
-    def memory(self) -> float:
-        """Return the resident memory in MiB of the process and its children."""
-        return resident_memory(self.process.pid)
 
     def kill(self) -> None:
         """End the process and all processes that it has started, and wait for its end."""
@@ -261,7 +258,7 @@ class LocalExecutor:
             return
         job, worker.job = worker.job, None
         assert job is not None
-        peak = max(job.peak, worker.memory())
+        peak = max(job.peak, worker.memory.now())
         job.future.set_result([replace(result, peak_memory=peak) for result in message])
 
     def _replace_dead(self, worker: _Worker) -> None:
@@ -273,7 +270,7 @@ class LocalExecutor:
         job = worker.job
         if job is None:
             return
-        job.peak = max(job.peak, worker.memory())
+        job.peak = max(job.peak, worker.memory.now())
         if self.memory_limit is not None and job.peak > self.memory_limit:
             self._replace(worker, Status.MEMORY, f"used {job.peak:.0f} MiB, the limit is {self.memory_limit:.0f} MiB")
             return

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +16,7 @@ from pipelines.nets.device import has_cuda
 
 _FLEET = 16  # networks; on an H200 a step of 16 takes 1.7 to 1.9 times as long as a step of one
 _LIBRARIES = 350.0  # MiB that a worker uses before its first trial
+_SECONDS_BETWEEN_LOOKS = 1.0  # for the children of a process
 _WORKER_MEMORY = 600.0  # MiB for the libraries and a small table
 
 
@@ -88,13 +91,39 @@ def memory_for_fit(memory_limit: float | None, table: float) -> float | None:
     return None if memory_limit is None else max(0.0, memory_limit - _LIBRARIES - table)
 
 
-def resident_memory(pid: int | None) -> float:
-    """Return the resident memory in MiB of a process and its children; 0 if the process has ended."""
-    try:
-        process = psutil.Process(pid)
-        return float(sum(p.memory_info().rss for p in [process, *process.children(recursive=True)]) / 2**20)
-    except psutil.Error:
-        return 0.0
+class ProcessMemory:
+    """Measure the resident memory of a process and its children.
+
+    Looking for children takes some milliseconds, more where many processes run, so that it is done once a second.
+
+    Parameters
+    ----------
+    pid : int or None
+        Number of the process; None for one that has ended.
+    """
+
+    def __init__(self, pid: int | None):
+        self._pid = pid
+        self._tree: list[psutil.Process] = []
+        self._looked = -math.inf  # time of `time.monotonic`
+
+    def now(self) -> float:
+        """Return the MiB that the processes take now; 0 if the process has ended."""
+        try:
+            if time.monotonic() - self._looked >= _SECONDS_BETWEEN_LOOKS:
+                process = psutil.Process(self._pid)
+                self._tree, self._looked = [process, *process.children(recursive=True)], time.monotonic()
+            first, *children = self._tree
+            return (first.memory_info().rss + sum(map(_resident_bytes, children))) / 2**20
+        except psutil.Error:
+            return 0.0
+
+
+def _resident_bytes(process: psutil.Process) -> int:
+    """Return the resident bytes of a process; 0 if it has ended."""
+    with suppress(psutil.Error):
+        return int(process.memory_info().rss)
+    return 0
 
 
 class MemoryMeter:

@@ -16,6 +16,8 @@ from automl.errors import InvalidInputError
 from automl.plurals import plural
 from automl.task.metrics import Metric, arbitrary_predictions, try_metric
 
+_LEAST_ROWS_OF_CLASS = 50  # of a random part of the rows, if the class has as many
+
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]  # training rows, scored rows
 
 
@@ -345,3 +347,28 @@ def assign_folds(
     assigned = np.concatenate(strata)
     fold[assigned] = np.arange(len(assigned)) % n_splits
     return fold
+
+
+def sample_rows(
+    rows: NDArray[np.intp], y: NDArray[Any], is_classification: bool, n: int, random_state: int
+) -> NDArray[np.intp]:
+    """Return about `n` random rows, sorted: each class has its share of them, and a rare class has more.
+
+    Parameters
+    ----------
+    rows : ndarray of int
+        The rows to choose from, more than `n`.
+    y : ndarray of shape (n_samples,)
+        Class codes, or floats.
+    """
+    rng = np.random.default_rng(random_state)
+    if not is_classification:
+        return np.sort(rng.choice(rows, n, replace=False))
+    shuffled = rng.permutation(rows)
+    codes = y[shuffled]
+    counts = np.bincount(codes)
+    wanted = np.minimum(counts, np.maximum(np.rint(counts * n / len(rows)).astype(int), _LEAST_ROWS_OF_CLASS))
+    order = np.argsort(codes, kind="stable")
+    place = np.empty(len(codes), dtype=np.intp)  # of each row among the rows of its class
+    place[order] = np.arange(len(codes)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.sort(shuffled[place < wanted[codes]])

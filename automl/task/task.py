@@ -14,7 +14,7 @@ from scipy import sparse
 from automl.errors import InvalidInputError
 from automl.task.metrics import Metric
 from automl.task.own_objects import NotLoaded, is_ours
-from automl.task.splits import Fold
+from automl.task.splits import Fold, sample_rows
 from automl.task.trusted import TRUSTED
 from meta_db.files import replace_file
 from pipelines import storage
@@ -70,15 +70,26 @@ class Task:
         """Return the sample weights of some rows, or None."""
         return None if self.sample_weight is None else self.sample_weight[rows]
 
-    def training_rows(self, fold: int) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None]:
+    def training_rows(
+        self, fold: int, most: int | None = None, random_state: int = 0
+    ) -> tuple[Any, NDArray[Any], NDArray[np.float64] | None]:
         """Return table, target and sample weights of the training rows of a fold, which may be `ALL_ROWS`.
 
         Rows of weight 0 are left out, because they must not change any step of a pipeline.
+
+        Parameters
+        ----------
+        most : int, optional
+            Largest number of rows; a random part of more rows is returned.
+        random_state : int
+            Seed of the random part.
         """
         rows = np.arange(len(self.y)) if fold == ALL_ROWS else self.folds[fold][0]
         weight = self.weights(rows)
         if weight is not None and weight.any() and not weight.all():
             rows = rows[weight > 0]
+        if most is not None and len(rows) > most:
+            rows = sample_rows(rows, self.y, self.traits.is_classification, most, random_state)
         if fold != ALL_ROWS or len(rows) < len(self.y):
             return self.X[rows], self.y[rows], self.weights(rows)
         # The table may be mapped into memory read-only, which some libraries refuse.

@@ -46,6 +46,7 @@ def net_component(
         accepts_weights=True,
         interruptible=True,
         limit_factor=2.5,
+        max_overtime=25.0,
         fit_together=fit_together,
         losses=("absolute_error", "huber", *LOG_LINK),
         fleet_varies=("learning_rate", "weight_decay", "dropout", "label_smoothing"),

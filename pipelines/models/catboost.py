@@ -197,6 +197,7 @@ COMPONENT = Component(
     accepts_weights=True,
     losses=("poisson", "tweedie"),  # with the absolute error it learns too slowly, see benchmarks/LOSSES.md
     interruptible=True,
+    max_overtime=4.0,
     imports=("catboost",),
     seconds=seconds,
     memory=memory,

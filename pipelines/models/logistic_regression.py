@@ -62,6 +62,7 @@ COMPONENT = Component(
     applies=lambda traits: traits.is_classification,
     accepts_sparse=True,
     accepts_weights=True,
+    max_overtime=0.1,  # more rows change few coefficients, and the steps before the model take longer than its fit
     seconds=seconds,
 )
 

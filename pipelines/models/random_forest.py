@@ -64,6 +64,7 @@ COMPONENT = Component(
     accepts_weights=True,
     interruptible=True,
     limit_factor=0.5,  # half of the trees predict almost as well
+    max_overtime=1.5,
     seconds=seconds,
     memory=memory,
 )

@@ -14,6 +14,8 @@ from scipy import sparse
 from pipelines.component import LARGEST
 from pipelines.table.cells import Floats, TableError
 
+_ROWS_AT_ONCE = 8_192
+
 
 @dataclass(frozen=True)
 class RawTable:
@@ -148,8 +150,11 @@ def numeric_block(table: Any, columns: NDArray[np.intp]) -> Floats:
     if isinstance(table, np.ndarray):
         return table[:, columns].astype(np.float64)
     everything = len(columns) == table.shape[1] and bool((columns == np.arange(len(columns))).all())
-    chosen = table if everything else table.iloc[:, columns]
-    return np.array(chosen.to_numpy(dtype=np.float64), order="C")
+    values = (table if everything else table.iloc[:, columns]).to_numpy()
+    block = np.empty(values.shape)
+    for start in range(0, len(values), _ROWS_AT_ONCE):  # a frame holds columns, and the cache holds a part of them
+        block[start : start + _ROWS_AT_ONCE] = values[start : start + _ROWS_AT_ONCE]
+    return block
 
 
 def column_series(table: Any, position: int) -> pd.Series:

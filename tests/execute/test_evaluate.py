@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
 from automl.execute.evaluate import evaluate
+from automl.execute.machine import ProcessMemory
 from automl.task.metrics import make_metric
-from automl.task.splits import make_folds
+from automl.task.splits import make_folds, sample_rows
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.trial import Status, Trial
@@ -49,3 +53,33 @@ def test_a_fit_says_whether_the_clock_has_ended_it(tmp_path, family, limit, cut)
     (result,) = evaluate(task, [Trial(configuration(family))], Artifacts(tmp_path), 1, "cpu", limit)
     assert result.status is Status.OK
     assert result.folds[0].info.get("cut", False) is cut
+
+
+def test_a_model_that_would_be_far_from_its_end_is_trained_on_a_part_of_the_rows(tmp_path):
+    task = many_classes(3, 50_000, n_features=2)
+    for family, limit, n_rows in (("catboost", 0.05, 20_000), ("lightgbm", 0.05, None), ("extra_trees", 5.0, None)):
+        (result,) = evaluate(task, [Trial(configuration(family))], Artifacts(tmp_path), 1, "cpu", limit)
+        assert result.status is Status.OK
+        assert result.folds[0].info.get("training_rows") == n_rows
+
+
+def test_a_part_of_the_rows_keeps_the_shares_of_the_classes_and_the_rows_of_rare_ones():
+    y = np.repeat([0, 1, 2, 3], [60_000, 30_000, 60, 20])
+    rows = np.arange(len(y))
+    part = sample_rows(rows, y, True, 9_008, random_state=0)
+    assert np.bincount(y[part]).tolist() == [6_000, 3_000, 50, 20]
+    assert len(np.unique(part)) == len(part)
+    assert np.array_equal(part, sample_rows(rows, y, True, 9_008, random_state=0))
+    assert not np.array_equal(part, sample_rows(rows, y, True, 9_008, random_state=1))
+    assert len(sample_rows(rows, y.astype(float), False, 9_000, random_state=0)) == 9_000
+
+
+def test_the_memory_of_a_process_includes_that_of_its_children():
+    child = "held = b'x' * 60_000_000; print(flush=True); input()"
+    code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        process.stdout.readline()
+        memory = ProcessMemory(process.pid)
+        assert memory.now() > 60
+        process.communicate(b"\n")
+    assert memory.now() == 0.0
