@@ -41,7 +41,7 @@ app = typer.Typer(help=__doc__, add_completion=False)
 
 HERE = Path(__file__).parent
 _LEAK_TABLES = "abalone,australian,churn,cmc,diabetes,eucalyptus,housing,kin8nm,kr_vs_kp,meta,plasma_retinol,soybean"
-_LABEL_TABLES = "breast_w,car,churn,pendigits,satimage,splice"
+_LABEL_TABLES = "breast_w,car,churn,pendigits,splice,satimage,led24,letter"
 _FAMILIES = "lightgbm,extra_trees,logistic_regression,ridge,lda,k_nearest_neighbors"
 _KEPT = Path("build") / "data_warnings"
 
