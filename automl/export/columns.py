@@ -179,20 +179,35 @@ def _text(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
     script.use("sklearn.feature_extraction.text", "HashingVectorizer")
     by_character = getattr(reader, "analyzer", "word") == "char"
     argument = ', analyzer="char", ngram_range=(2, 4)' if by_character else ""
-    return [f"features.update(to_hashes(table[{quote(name)}], {reader.n_features}{argument}))"]
+    hashes = f"features.update(to_hashes(table[{quote(name)}], {reader.n_features}{argument}))"
+    return [hashes, *_components(name, reader.characters, script, found)]
 
 
 def _characters(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
-    n_components = len(reader.suffixes) - 1
-    own = [f"{name}{suffix}" for suffix in reader.suffixes[1:]]
-    found.names = [column for column in found.names if column not in own]
-    found.learned_texts[name] = n_components
-    script.remark("texts without words become components of their character n-grams, as TruncatedSVD finds them")
-    texts = f'table[{quote(name)}].astype("string")'
+    return [_length(name), *_components(name, reader, script, found)]
+
+
+def _text_category(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
     return [
-        f"features[{quote(name + '_length')}] = {texts}.str.len().astype(float)",
-        f'features[{quote(name)}] = {texts}.fillna("").astype(object)',
+        *_category(name, reader, script, found),
+        _length(name),
+        *_components(name, reader.characters, script, found),
     ]
+
+
+def _length(name: str) -> str:
+    return f'features[{quote(name + "_length")}] = table[{quote(name)}].astype("string").str.len().astype(float)'
+
+
+def _components(name: str, characters: Any, script: Script, found: Columns) -> list[str]:
+    """Return the line that keeps a text for the step of the pipeline that learns its components."""
+    if characters is None or not characters.n_components:
+        return []
+    own = {f"{name}_component{i}" for i in range(characters.n_components)}
+    found.names = [column for column in found.names if column not in own]
+    found.learned_texts[f"{name}_text"] = characters.n_components
+    script.remark("texts become components of their character n-grams, as TruncatedSVD finds them")
+    return [f'features[{quote(name + "_text")}] = table[{quote(name)}].astype("string").fillna("").astype(object)']
 
 
 _WRITERS = {
@@ -203,6 +218,7 @@ _WRITERS = {
     "TimeReader": _time,
     "TextReader": _text,
     "CharacterReader": _characters,
+    "TextCategoryReader": _text_category,
 }
 
 

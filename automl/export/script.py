@@ -177,9 +177,8 @@ def _encoder(encoder: Any, script: Script, categories: Sequence[str], is_network
 
 
 def _text_branch(n_components: int, numeric: str, script: Script) -> str:
-    vectorizer = script.call(
-        "sklearn.feature_extraction.text", "TfidfVectorizer", analyzer="char", ngram_range=(1, 3), max_features=512
-    )
+    options = {"analyzer": "char_wb", "ngram_range": (2, 4), "min_df": 3, "max_features": 4096}
+    vectorizer = script.call("sklearn.feature_extraction.text", "TfidfVectorizer", **options)
     components = script.call("sklearn.decomposition", "TruncatedSVD", str(n_components), random_state=0)
     return make_pipeline_code(script, [vectorizer, components, *([] if "passthrough" in numeric else [numeric])])
 

@@ -65,7 +65,7 @@ TYPES = _names(
         "pipelines.table.date_texts": "DateFormat",
         "pipelines.table.number_texts": "NumberFormat",
         "pipelines.table.reader": "TableLayout TableReader",
-        "pipelines.table.texts": "CharacterReader TextReader",
+        "pipelines.table.texts": "CharacterReader TextCategoryReader TextReader",
         "scipy.sparse._csr": "csr_matrix csr_array",
         "sklearn._loss.link": "HalfLogitLink IdentityLink Interval LogitLink LogLink MultinomialLogit",
         "sklearn._loss.loss": (

@@ -46,7 +46,14 @@ from pipelines.table.date_texts import (
     parse_times,
 )
 from pipelines.table.number_texts import NumberFormat, find_format, has_leading_zeros, looks_like_numbers, parse_numbers
-from pipelines.table.texts import CharacterReader, TextReader, mean_words, names_rows
+from pipelines.table.texts import (
+    CharacterReader,
+    TextCategoryReader,
+    TextReader,
+    mean_words,
+    names_rows,
+    share_of_letters,
+)
 
 KINDS = ("number", "category", "text", "date", "time", "drop")  # kinds that users may ask for
 MIN_ROWS_FOR_IDENTIFIER = 20  # with fewer rows an identifier looks like a category
@@ -57,6 +64,9 @@ EMPTY = "has no content and is not used"
 _SAMPLE_FOR_DATES = 100
 _SAMPLE_SIZE = 1000  # texts that decide between category, text and identifier
 _MIN_WORDS = 3.0  # texts with this mean number of words are free texts
+_SHORT_TEXT = 100  # characters; the words of longer texts say what their characters say
+_LEAST_LEVELS = 100  # of a column of categories whose characters are read, too
+_LEAST_LETTERS = 0.5  # of the characters of its levels
 _WANTED = "set by the argument columns"
 
 
@@ -334,19 +344,32 @@ _IDENTIFIERS = "digests, running numbers or random tokens"
 
 def _free_text(name: Hashable, content: _Content, rules: Rules, reason: str) -> Column:
     by_blanks, _ = mean_words(evenly_spaced(content.texts, _SAMPLE_SIZE))
-    reader: TextReader | CharacterReader = TextReader(rules.text_features)
-    if by_blanks < 1.5 or "without blanks" in reason:
-        reader = CharacterReader.learn(content.texts, rules.text_features)
+    without_blanks = by_blanks < 1.5 or "without blanks" in reason
+    characters = None
+    if without_blanks or np.mean([len(text) for text in content.texts]) <= _SHORT_TEXT:
+        characters = CharacterReader.learn(content.texts, rules.text_features)
+    reader = characters if without_blanks else TextReader(rules.text_features, characters)
     column = Column(name, "text", missing=content.missing, reason=reason, reader=reader)
     return _with_look(column, content, "texts")
 
 
 def _category_column(name: Hashable, content: _Content, rules: Rules, reason: str) -> Column:
     reader = _category_reader(content, rules.max_categories)
+    if _holds_similar_texts(content.texts):
+        characters = CharacterReader.learn(content.texts, rules.text_features)
+        reader = TextCategoryReader.join(reader, characters)
     column = Column(name, "category", missing=content.missing, reason=reason, reader=reader)
     if isinstance(content.column.dtype, pd.CategoricalDtype):
         return column
     return _with_look(column, content, "categories")
+
+
+def _holds_similar_texts(texts: Texts) -> bool:
+    """Return whether levels are so many, and so much like words, that levels with similar texts may be alike."""
+    if len(texts) < _LEAST_LEVELS:
+        return False
+    sample = evenly_spaced(texts, _SAMPLE_SIZE)
+    return share_of_letters(sample) >= _LEAST_LETTERS and not names_rows(sample)
 
 
 def _with_look(column: Column, content: _Content, read_as: str) -> Column:

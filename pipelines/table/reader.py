@@ -19,7 +19,7 @@ from pipelines.table.cells import Floats, TableError
 from pipelines.table.column_types import KINDS, Rules, infer_column, numeric_columns
 from pipelines.table.columns import CategoryReader, Column, NumericReader
 from pipelines.table.raw import RawTable, as_table, column_series, finite_csr, is_numeric, numeric_block
-from pipelines.table.texts import CharacterReader, TextReader
+from pipelines.table.texts import CharacterReader, TextCategoryReader, TextReader
 
 MAX_TEXT_FEATURES = 256  # hashed columns and components of all text columns together
 
@@ -44,7 +44,8 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
     ========== =========================================================================================
     number     one column as it is; durations in seconds; texts that hold numbers are parsed
     boolean    one column of 0 and 1
-    category   one column of codes 0, 1, ...; levels without training rows are missing
+    category   one column of codes 0, 1, ...; levels without training rows are missing; beside it, where there are many
+               levels that are texts, their length and components of their n-grams of characters
     date       year, month, day, weekday, hour (only parts that vary) and days since the first date
     time       hour of the day, with its sine and cosine
     text       hashed n-grams of words, or components of the n-grams of characters; lengths
@@ -343,12 +344,10 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
 
 def _limit_text_features(columns: list[Column], n_rows: int) -> list[Column]:
     """Return the columns with fewer hashed columns and components where there are few rows or many text columns."""
-    n_texts = sum(isinstance(column.reader, TextReader | CharacterReader) for column in columns)
+    kinds = TextReader | CharacterReader | TextCategoryReader
+    n_texts = sum(isinstance(column.reader, kinds) for column in columns)
     most = max(8, min(MAX_TEXT_FEATURES // max(1, n_texts), n_rows // 20))
-    return [
-        replace(c, reader=c.reader.limited(most)) if isinstance(c.reader, TextReader | CharacterReader) else c
-        for c in columns
-    ]
+    return [replace(c, reader=c.reader.limited(most)) if isinstance(c.reader, kinds) else c for c in columns]
 
 
 def _nothing_left(columns: list[Column], n_rows: int) -> str:

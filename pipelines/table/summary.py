@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipelines.table.columns import BooleanReader, CategoryReader, Column, DateReader, NumericReader, TimeReader
-from pipelines.table.texts import CharacterReader, TextReader
+from pipelines.table.texts import CharacterReader, TextCategoryReader, TextReader
 
 _NAMES_SHOWN = 5
 _LINES_SHOWN = 20
@@ -58,14 +58,20 @@ def _treatment(reader: Any) -> str:
         return "1 for true and 0 for false"
     if isinstance(reader, CategoryReader):
         rest = ", the last one for rare and new levels" if reader.grouped else ""
-        return f"{reader.cardinality} codes of categories{rest}"
+        codes = f"{reader.cardinality} codes of categories{rest}"
+        if isinstance(reader, TextCategoryReader):
+            return f"{codes}; {_treatment(reader.characters)}"
+        return codes
     if isinstance(reader, DateReader):
         parts = [suffix[1:] for suffix in reader.suffixes if suffix != "_elapsed"]
         return ", ".join([*parts, f"days since {pd.Timestamp(reader.first, unit='us')}"])
     if isinstance(reader, TimeReader):
         return "hour of the day, with its sine and cosine"
     if isinstance(reader, TextReader):
-        return f"length, number of words, and {reader.n_features} hashed columns of words"
+        hashed = f"{reader.n_features} hashed columns of words"
+        if reader.characters is None:
+            return f"length, number of words, and {hashed}"
+        return f"length, number of words, {hashed}, and {reader.n_components} components of groups of characters"
     if isinstance(reader, CharacterReader):
-        return f"length, and {reader.weights.shape[1]} components of groups of characters"
+        return f"length, and {reader.n_components} components of groups of characters"
     return "not used"

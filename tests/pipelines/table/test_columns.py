@@ -132,14 +132,15 @@ def test_ten_thousand_categories_are_capped():
     assert out.max() == 999
 
 
-def test_text_becomes_lengths_and_hashed_columns():
+def test_text_becomes_lengths_hashed_columns_and_components():
     texts = [f"the {word} fox number {i}" for i, word in enumerate(["quick", "slow"] * 300)]
     column, out = read(texts)
     assert column.reader.suffixes[:3] == ("_length", "_words", "_hash0")
-    assert out.shape[1] == 2 + 30  # a twentieth of the rows
+    assert out.shape[1] == 2 + 30  # hashed columns and components together: a twentieth of the rows
+    assert column.reader.suffixes[-15:] == tuple(f"_component{i}" for i in range(15))
     np.testing.assert_array_equal(out[:, 0], [len(text) for text in texts])
     assert (out[:, 1] == 5).all()
-    np.testing.assert_allclose(np.linalg.norm(out[:, 2:], axis=1), 1)
+    np.testing.assert_allclose(np.linalg.norm(out[:, 2:17], axis=1), 1)
     np.testing.assert_array_equal(column.reader.read(pd.Series([texts[7], None]))[0], out[7])
     np.testing.assert_array_equal(column.reader.read(pd.Series([None, "x"]))[0, :3], [nan, nan, 0])
 

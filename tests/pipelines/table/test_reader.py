@@ -115,7 +115,7 @@ def test_a_pickle_is_small_and_reads_the_same():
     frame = pd.concat([frame_of_kinds(seed=i) for i in range(50)], ignore_index=True)
     reader = TableReader().fit(frame)
     blob = pickle.dumps(reader)
-    assert len(blob) < 10_000
+    assert len(blob) < 100_000  # components of texts, but no rows
     np.testing.assert_array_equal(pickle.loads(blob).transform(frame), reader.transform(frame))
 
 
