@@ -67,6 +67,7 @@ _MIN_WORDS = 3.0  # texts with this mean number of words are free texts
 _SHORT_TEXT = 100  # characters; the words of longer texts say what their characters say
 _LEAST_LEVELS = 100  # of a column of categories whose characters are read, too
 _LEAST_LETTERS = 0.5  # of the characters of its levels
+_MOST_ROWS_OF_LEVEL = 50  # on average; with more rows, a model learns the effect of each level by itself
 _WANTED = "set by the argument columns"
 
 
@@ -355,7 +356,7 @@ def _free_text(name: Hashable, content: _Content, rules: Rules, reason: str) -> 
 
 def _category_column(name: Hashable, content: _Content, rules: Rules, reason: str) -> Column:
     reader = _category_reader(content, rules.max_categories)
-    if _holds_similar_texts(content.texts):
+    if _holds_similar_texts(content):
         characters = CharacterReader.learn(content.texts, rules.text_features)
         reader = TextCategoryReader.join(reader, characters)
     column = Column(name, "category", missing=content.missing, reason=reason, reader=reader)
@@ -364,11 +365,12 @@ def _category_column(name: Hashable, content: _Content, rules: Rules, reason: st
     return _with_look(column, content, "categories")
 
 
-def _holds_similar_texts(texts: Texts) -> bool:
-    """Return whether levels are so many, and so much like words, that levels with similar texts may be alike."""
-    if len(texts) < _LEAST_LEVELS:
+def _holds_similar_texts(content: _Content) -> bool:
+    """Return whether levels have few rows each, and are words, so that levels with similar texts may be alike."""
+    n_levels = len(content.texts)
+    if n_levels < _LEAST_LEVELS or content.counts.sum() > _MOST_ROWS_OF_LEVEL * n_levels:
         return False
-    sample = evenly_spaced(texts, _SAMPLE_SIZE)
+    sample = evenly_spaced(content.texts, _SAMPLE_SIZE)
     return share_of_letters(sample) >= _LEAST_LETTERS and not names_rows(sample)
 
 
