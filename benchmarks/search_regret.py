@@ -198,7 +198,8 @@ def with_regret(results: pd.DataFrame, known: Sequence[Scenario]) -> pd.DataFram
 def over_tasks(values: pd.Series) -> str:
     """Return the mean over tasks of the means over seeds, and its standard error; the index has the tasks."""
     means = values.groupby(level=["scenario", "task"]).mean()
-    return f"{means.mean():+.3f} ± {means.sem():.3f}" if len(means) > 1 else f"{means.mean():+.3f}"
+    mean, error = float(means.mean()), float(means.sem())
+    return f"{mean:+.3f} ± {error:.3f}" if len(means) > 1 else f"{mean:+.3f}"
 
 
 def table(regrets: pd.DataFrame) -> pd.DataFrame:
