@@ -198,8 +198,9 @@ def with_regret(results: pd.DataFrame, known: Sequence[Scenario]) -> pd.DataFram
 def over_tasks(values: pd.Series) -> str:
     """Return the mean over tasks of the means over seeds, and its standard error; the index has the tasks."""
     means = values.groupby(level=["scenario", "task"]).mean()
-    mean, error = float(means.mean()), float(means.sem())
-    return f"{mean:+.3f} ± {error:.3f}" if len(means) > 1 else f"{mean:+.3f}"
+    each = means.to_numpy(dtype=np.float64)
+    text = f"{each.mean():+.3f}"
+    return text if len(each) == 1 else f"{text} ± {each.std(ddof=1) / np.sqrt(len(each)):.3f}"
 
 
 def table(regrets: pd.DataFrame) -> pd.DataFrame:
