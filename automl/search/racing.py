@@ -30,7 +30,7 @@ _MAX_REQUESTS = 5  # requests to the searcher in a row while none of its proposa
 # From this many idle workers on, challengers are requested together; the second number is the most of one request.
 _CHALLENGERS_AT_ONCE = (8, 64)
 _MAX_SHARE_OF_FACTOR = 0.05  # of the workers' time: to this share, a model's own factor may change the limit of a fit
-_LEAST_SHARE = 0.6  # of its usual seconds: a fold with less is not worth a trial, also if its model stops in time
+_LEAST_SHARE = 0.6  # of the longest fold so far: a fold with less is not worth a trial if its model stops in time
 _MAX_FLEET_FACTOR = 4  # a fleet may take this many times the seconds of one trial; a slow device is cut short
 
 
@@ -297,8 +297,10 @@ class Racing:
             if not missing:
                 continue
             seconds = self._runtime.predict(e.configuration, history)
-            interruptible = get_component("model", e.configuration.family).interruptible
-            if (_LEAST_SHARE if interruptible else 1.2) * seconds <= self._budget.search_left:
+            needed = 1.2 * seconds
+            if get_component("model", e.configuration.family).interruptible:
+                needed = _LEAST_SHARE * max(fold.fit_seconds + fold.predict_seconds for fold in e.folds.values())
+            if needed <= self._budget.search_left:
                 return Trial(e.configuration, self._bundle(e.configuration, missing, seconds), self._seed, e.origin)
         return None
 
