@@ -14,7 +14,7 @@ MIN_ROWS_TO_SPLIT = 60  # with fewer rows a validation loss says nothing, and tr
 ROUNDS_TO_CONVERGE = 8.0  # boosting needs at least this number of rounds divided by the learning rate
 MAX_LEARNING_RATE = 0.3
 ROUNDS_WITHOUT_ADJUSTMENT = 40.0  # the same where the learning rate cannot be raised later
-PROBE_ROUNDS = 5  # rounds before the seconds of a round are measured, as the first rounds include the set-up
+PROBE_ROUNDS = 5  # rounds after which the seconds of a round are known; those of the first one include the set-up
 CHECKPOINTS = (0.3, 0.6)  # shares of the time at which the learning rate of an unfinished training is raised
 LATE_FACTOR = 2.5
 MAX_ROWS_TO_TIME = 200  # rows whose prediction is timed during a training
@@ -178,7 +178,7 @@ class EarlyStopping:
         self._sum = 0.0
         self._losses: list[float] = []
         self._checkpoints = list(CHECKPOINTS)
-        self._started = time.perf_counter()
+        self._first_round_ended = time.perf_counter()
 
     @property
     def prediction_seconds(self) -> float:
@@ -218,6 +218,8 @@ class EarlyStopping:
         """
         self.rounds += 1
         self._sum += self.learning_rate
+        if self.rounds == 1:
+            self._first_round_ended = time.perf_counter()
         if loss is None:
             self.best_round, self.best_sum = self.rounds, self._sum
         elif loss < self.best_loss:
@@ -243,7 +245,7 @@ class EarlyStopping:
         """
         if self.deadline.limit is None:
             return False
-        per_round = (time.perf_counter() - self._started) / self.rounds + self._prediction_of_round
+        per_round = (time.perf_counter() - self._first_round_ended) / (self.rounds - 1) + self._prediction_of_round
         affordable = (self.deadline.left - self.prediction_seconds) / per_round
         if not adjustable and affordable < self.rounds:
             return True

@@ -73,7 +73,7 @@ def make_leaderboard(
                 "hyperparameters": main_hyperparameters(e.configuration),
                 "id": e.configuration.id,
                 "origin": e.origin,
-                "reason": e.reason,
+                "reason": e.reason or _note_of_sample(e),
             }
         )
     return pd.DataFrame(rows, columns=COLUMNS)
@@ -94,6 +94,12 @@ def main_hyperparameters(configuration: Configuration) -> str:
 
 def _short(value: Value) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+def _note_of_sample(evaluation: Evaluation) -> str:
+    """Say on how many rows the models were trained, if it was a part of the rows of their folds."""
+    numbers = [result.info["training_rows"] for result in evaluation.folds.values() if "training_rows" in result.info]
+    return f"trained on {min(numbers):,} rows, because there was no time for more" if numbers else ""
 
 
 def _predict_milliseconds(evaluation: Evaluation, fold_rows: Sequence[int]) -> float:

@@ -104,6 +104,15 @@ def test_learning_rate_is_raised_until_the_rounds_that_fit_suffice(clock: Clock)
     assert stopping.learning_rate == pytest.approx(early_stopping.ROUNDS_TO_CONVERGE / 100)
 
 
+def test_the_seconds_of_the_set_up_do_not_raise_the_learning_rate(clock: Clock) -> None:
+    stopping = EarlyStopping(0.1, Deadline(100.0))
+    clock.now += 30.0  # a library makes its histograms
+    for _ in range(10):
+        clock.now += 0.1
+        stopping.step(1.0)
+    assert stopping.learning_rate == 0.1
+
+
 def test_learning_rate_is_bounded_and_stays_where_the_time_suffices(clock: Clock) -> None:
     hurried, relaxed = EarlyStopping(0.01, Deadline(6.0)), EarlyStopping(0.05, Deadline(1e6))
     for _ in range(early_stopping.PROBE_ROUNDS):

@@ -37,3 +37,10 @@ def test_a_row_has_the_main_hyperparameters_and_the_milliseconds_for_1000_rows()
     assert "max_depth=2" in board["hyperparameters"][0]
     assert board["predict_milliseconds"][0] == 0
     assert make_leaderboard(RunHistory([_result(2, {0: -1.0})]), {})["predict_milliseconds"].isna().all()
+
+
+def test_a_row_says_that_its_models_were_trained_on_a_part_of_the_rows():
+    part = FoldResult(-0.9, 0.1, 0.0, {"training_rows": 238_000})
+    result = TrialResult(Trial(tree(2)), Status.OK, {0: part}, 0.1)
+    board = make_leaderboard(RunHistory([result, _result(3, {0: -0.8})]), {})
+    assert board["reason"].tolist() == ["trained on 238,000 rows, because there was no time for more", ""]
