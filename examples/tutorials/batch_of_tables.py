@@ -92,7 +92,8 @@ print(scores.mean().round(3))
 #
 # Each job has a folder with the model, the report, the leaderboard, the history and the log.
 
-job = summary[summary["setting"] == "search"].iloc[0]["job"]
+finished = summary[(summary["setting"] == "search") & (summary["state"] == "finished")]
+job = finished.iloc[0]["job"]
 print(sorted(path.name for path in (folder / "results" / job).iterdir()))
 automl.load(folder / "results" / job / "model").leaderboard_[["family", "score", "folds", "weight"]].head(4).round(3)
 
