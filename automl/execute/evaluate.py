@@ -324,6 +324,10 @@ def evaluate(
                 _sample_size(task, trials[cell.trial].configuration, cell.fold, context)
                 for cell, context in zip(group, contexts, strict=True)
             ]
+            contexts = [
+                context if sample is None else replace(context, traits=replace(task.traits, n_rows=sample))
+                for context, sample in zip(contexts, samples, strict=True)
+            ]
             try:
                 models = _fit(task, trials, group, contexts, samples)
             except Exception as error:  # noqa: BLE001  becomes the status of the whole group

@@ -6,7 +6,13 @@ thread. The guesses of memory count what the libraries hold; results in the meta
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pipelines.component import TableTraits
+
+_FOREST_MEMORY = 400.0  # MiB that the trees of one forest may take, with their pickle
+_ROWS_OF_FOREST = 100_000  # more rows are a reason to train a forest on a part of them
+LEAVES_PER_ROW = 0.25  # of a tree with leaves of single rows
 
 
 def encoded_width(traits: TableTraits) -> int:
@@ -32,6 +38,16 @@ def power_law(
 def trees_memory(traits: TableTraits, n_trees: float, leaves: float) -> float:
     """Return the MiB of trees and of their pickle; a node takes eight numbers of eight bytes, and its values."""
     return 2 * n_trees * 2 * leaves * (64 + 8 * max(1, traits.n_classes)) / 2**20
+
+
+def rows_of_leaf(traits: TableTraits, n_trees: int) -> tuple[int, int]:
+    """Return the range of the fewest rows of a leaf, so that a forest does not take too much memory.
+
+    With many rows and classes the trees would take gigabytes, and larger leaves also predict probabilities better.
+    """
+    counted = replace(traits, n_rows=min(traits.n_rows, _ROWS_OF_FOREST))
+    least = max(1, round(trees_memory(counted, n_trees, LEAVES_PER_ROW * counted.n_rows) / _FOREST_MEMORY))
+    return least, max(20, 2 * least)
 
 
 def boosting_memory(traits: TableTraits, leaves: float) -> float:

@@ -10,7 +10,7 @@ from sklearn.base import BaseEstimator
 from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
 from pipelines.component import Component, FitContext, TableTraits
-from pipelines.models._cost import power_law, trees_memory
+from pipelines.models._cost import LEAVES_PER_ROW, power_law, rows_of_leaf, trees_memory
 from pipelines.models._forest import with_time_limit
 from pipelines.weights import RelativeWeights
 
@@ -29,10 +29,11 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
 
 def space(traits: TableTraits) -> ConfigurationSpace:
     space = ConfigurationSpace()
+    least, most = rows_of_leaf(traits, N_TREES)
     space.add(
         Float("max_features", (0.1, 1.0), default=0.7),
         Integer("min_samples_split", (2, 32), log=True, default=5),
-        Integer("min_samples_leaf", (1, 20), log=True, default=1),
+        Integer("min_samples_leaf", (least, most), log=True, default=least),
         Float("min_impurity_decrease", (1e-8, 1e-3), log=True, default=1e-6),
     )
     if traits.is_classification:
@@ -46,7 +47,7 @@ def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
 
 
 def memory(params: Mapping[str, Any], traits: TableTraits) -> float:
-    return trees_memory(traits, N_TREES, 0.25 * traits.n_rows / float(params.get("min_samples_leaf", 1)))
+    return trees_memory(traits, N_TREES, LEAVES_PER_ROW * traits.n_rows / float(params.get("min_samples_leaf", 1)))
 
 
 COMPONENT = Component(
