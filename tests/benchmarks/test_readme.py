@@ -90,6 +90,10 @@ TINY: dict[str, list[TinyForm]] = {
     "Losses and transforms of the target": [
         TinyForm({"--tables": "numbers", "--families": "ridge,decision_tree", "--rows": "90"}, is_slow=True)
     ],
+    "More seconds on small tables": [
+        TinyForm({"--tables": "classes", "--rows": "60", "--families": "ridge,decision_tree,lda"}, is_slow=True),
+        TinyForm({"--tables": "classes", "--seconds": "3"}, is_slow=True),
+    ],
     "Gain of a model family": [
         TinyForm({"--tables": "classes,numbers", "--models": "lda,ridge", "--base": "decision_tree"}, is_slow=True)
     ],
