@@ -100,6 +100,12 @@ TINY: dict[str, list[TinyForm]] = {
     "Gain of new columns": [
         TinyForm({"--tables": "classes", "--folds": "0", "--systems": "linear,linear combined"}, is_slow=True)
     ],
+    "Gain of the components of short texts": [
+        TinyForm(error="the package gender_guesser is missing"),
+        TinyForm(error="name a folder of tables with --data"),
+        TinyForm({"--columns": "classes:c", "--folds": "0", "--models": "linear", "--forms": "codes,hashed"}),
+        TinyForm({"--columns": "numbers:c", "--folds": "0", "--forms": "codes"}, is_slow=True),
+    ],
     "Effect of the calibration": [TinyForm({"--tables": "classes", "--seconds": "1"}, is_slow=True)],
     "Importance against the truth": [
         TinyForm({"--tables": "mixed_classes", "--n-rows": "150", "--seconds": "2"}, is_slow=True)
