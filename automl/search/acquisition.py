@@ -15,9 +15,6 @@ N_RANDOM = 1_000
 N_STARTS = 10
 N_NEIGHBORS = 12
 MAX_STEPS = 12
-# The predictions of the trees differ too little, so their spread is multiplied by this factor, which makes the search
-# less greedy. Its value was measured on other tasks than those of benchmarks/SEARCH.md.
-SPREAD_FACTOR = 1.5
 
 
 def log_expected_improvement(mean: Array, deviation: Array, best: float) -> Array:
@@ -36,7 +33,7 @@ def score(surrogate: Surrogate, vectors: Vectors, per_second: bool) -> Array:
     """Return acquisition values of shape (n,); higher is better."""
     X = impute_inactive(vectors)
     mean, deviation = surrogate.cost.predict(X)
-    value = log_expected_improvement(mean, SPREAD_FACTOR * deviation, surrogate.best)
+    value = log_expected_improvement(mean, deviation, surrogate.best)
     if per_second and surrogate.log_seconds is not None:
         value = value - surrogate.log_seconds.predict(X)[0]
     return value

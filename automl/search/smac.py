@@ -1,4 +1,4 @@
-"""Bayesian optimization as in SMAC: a forest, expected improvement per second, random interleaving."""
+"""Bayesian optimization as in SMAC: a surrogate, expected improvement per second, random interleaving."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from pipelines.configuration import Configuration
 
 # A request for many suggestions fits about eight models; each model gives several suggestions, 16 at most.
 _MODELS, _MOST_PER_MODEL = 8, 16
+_SHARE_OF_PROCESSES = 0.5  # of the models; the others are forests
 _N_IN_ORDER = 3  # initial configurations that are tried in their given order, before their results change the order
 
 
@@ -26,7 +27,8 @@ class SmacSearcher:
 
     Follows SMAC (Hutter et al., 2011; Lindauer et al., 2022, JMLR 23(54)): a random forest over the conditional
     space, local search from the best configurations, and a random configuration from time to time, so that no part of
-    the space is left out for ever.
+    the space is left out for ever. A Gaussian process over the family of the best configuration takes turns with the
+    forest.
 
     Parameters
     ----------
@@ -114,7 +116,9 @@ class SmacSearcher:
         seen = {o.configuration for o in observations}
         vectors = self._encode([o.configuration for o in observations])
         pending = self._encode(sorted(tried - seen, key=lambda c: c.id))
-        surrogate = Surrogate.fit(vectors, observations, pending, int(rng.integers(2**31 - 2)))
+        seed = int(rng.integers(2**31 - 2))
+        space = self._space if rng.random() < _SHARE_OF_PROCESSES else None
+        surrogate = Surrogate.fit(vectors, observations, pending, seed, space)
         losses = np.array([np.inf if o.loss is None else o.loss for o in observations])
         return maximize(self._space, surrogate, vectors[np.argsort(losses)], rng, self._per_second)
 

@@ -1,4 +1,4 @@
-"""The surrogate: random forests that predict the cost of a configuration and the seconds that it takes."""
+"""The surrogate: predicts the cost of a configuration and the seconds that it takes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.tree import DecisionTreeRegressor
 
+from automl.search.gaussian_process import FamilyProcess
+from automl.search.vectors import VectorSpace
 from automl.trials.history import Observation
 
 Array = NDArray[np.float64]
@@ -21,6 +23,9 @@ N_TREES_SECONDS = 4
 # Features that a split chooses from: nearly all of a small space. All features of a joint space would take too long.
 _SHARE_OF_FEATURES = 0.8
 _MOST_FEATURES = 20
+# The predictions of the trees differ too little, so their spread is multiplied by this factor, which makes the search
+# less greedy. Its value was measured on other tasks than those of benchmarks/SEARCH.md.
+SPREAD_FACTOR = 1.5
 
 
 def impute_inactive(vectors: Array) -> NDArray[np.float32]:
@@ -75,10 +80,10 @@ class Forest:
         return Forest(tuple(trees))
 
     def predict(self, X: NDArray[np.float32]) -> tuple[Array, Array]:
-        """Return the mean and the standard deviation over the trees, each of shape (n,)."""
+        """Return the mean over the trees and their widened standard deviation, each of shape (n,)."""
         # The compiled trees predict directly: the checks of the estimators would take longer than the prediction.
         each = np.array([tree.predict(X)[:, 0] for tree in self.trees])  # type: ignore[attr-defined]
-        return each.mean(axis=0), np.sqrt(np.maximum(each.var(axis=0), 1e-10))
+        return each.mean(axis=0), SPREAD_FACTOR * np.sqrt(np.maximum(each.var(axis=0), 1e-10))
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ class Surrogate:
 
     Attributes
     ----------
-    cost : Forest
+    cost : Forest or FamilyProcess
         Predicts the scaled cost.
     log_seconds : Forest or None
         Predicts the logarithm of the seconds; None where all configurations take the same time.
@@ -95,27 +100,40 @@ class Surrogate:
         Lowest predicted cost among the observed configurations.
     """
 
-    cost: Forest
+    cost: Forest | FamilyProcess
     log_seconds: Forest | None
     best: float
 
     @staticmethod
-    def fit(vectors: Array, observations: Sequence[Observation], pending: Array, seed: int) -> Surrogate:
-        """Fit the forests to vectors of shape (n, d) and their observations.
+    def fit(
+        vectors: Array,
+        observations: Sequence[Observation],
+        pending: Array,
+        seed: int,
+        space: VectorSpace | None = None,
+    ) -> Surrogate:
+        """Fit the models to vectors of shape (n, d) and their observations.
 
-        A configuration that still runs counts as one of median cost, which keeps the next suggestion away from it
-        (constant liar, Ginsbourger et al., 2010).
+        For a forest, a configuration that still runs counts as one of median cost, which keeps the next suggestion
+        away from it (constant liar, Ginsbourger et al., 2010).
 
         Parameters
         ----------
         pending : ndarray of shape (m, d)
             The vectors of the configurations that still run.
+        space : VectorSpace or None
+            The space of the vectors, where a Gaussian process predicts the cost of the family of the lowest loss. A
+            forest predicts the cost of all families where that one has too few results, and where this is None.
         """
-        X = impute_inactive(vectors)
+        X, running = impute_inactive(vectors), impute_inactive(pending)
         costs = scaled_costs(observations)
-        lies = np.full(len(pending), np.median(costs))
-        n_trees = N_TREES_FEW_FEATURES if X.shape[1] <= FEW_FEATURES else N_TREES
-        cost = Forest.fit(np.concatenate([X, impute_inactive(pending)]), np.concatenate([costs, lies]), n_trees, seed)
+        cost: Forest | FamilyProcess | None = None
+        if space is not None:
+            cost = FamilyProcess.fit(X, costs, running, space.n_choices, space.family)
+        if cost is None:
+            lies = np.full(len(pending), np.median(costs))
+            n_trees = N_TREES_FEW_FEATURES if X.shape[1] <= FEW_FEATURES else N_TREES
+            cost = Forest.fit(np.concatenate([X, running]), np.concatenate([costs, lies]), n_trees, seed)
         seconds = np.log([o.seconds + FIXED_SECONDS for o in observations])
         varies = np.ptp(seconds) > 0.01
         log_seconds = Forest.fit(X, seconds, N_TREES_SECONDS, seed + 1) if varies else None

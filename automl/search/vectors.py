@@ -53,6 +53,8 @@ class VectorSpace:
         Names of the columns; a parent comes before its children.
     n_choices : ndarray of int of shape (n_hyperparameters,)
         Number of choices of each column; 0 for a number.
+    family : int or None
+        Column of the discrete hyperparameter that most others depend on; None where no hyperparameter has conditions.
     """
 
     def __init__(self, space: ConfigurationSpace):
@@ -68,6 +70,8 @@ class VectorSpace:
         self._is_parent = np.zeros(len(self.names), dtype=bool)
         for name in self.names:
             self._is_parent[self._column[name]] = bool(space.children_of[name])
+        n_children = np.array([len(space.children_of[name]) for name in self.names]) * (self.n_choices > 0)
+        self.family = int(n_children.argmax()) if n_children.any() else None
         self._forbidden = [self._clause(clause) for clause in space.forbidden_clauses]
 
     def sample(self, n: int, rng: np.random.Generator) -> Vectors:

@@ -78,6 +78,12 @@ def test_fast_configurations_are_preferred_among_equally_good_ones():
     assert share_of_the_right_half(True) > share_of_the_right_half(False) + 0.1
 
 
+@pytest.mark.parametrize("seed", [0, 1])
+def test_a_smooth_loss_is_nearly_optimal_after_few_trials(seed):
+    history = run(SmacSearcher(square(), seed=seed), bowl, 40)
+    assert min(bowl(c) for c in history.evaluations) < 1e-5
+
+
 def test_several_suggestions_at_the_same_time_differ():
     searcher = SmacSearcher(square(), seed=0, random_share=0.0)
     history = run(searcher, bowl, 20)
@@ -101,8 +107,9 @@ def test_a_hundred_suggestions_at_the_same_time_are_different_and_good():
     history = run(SmacSearcher(square(), seed=0), bowl, 30)
     trials = SmacSearcher(square(), seed=0).suggest(history, 100)
     assert len({t.configuration for t in trials}) == 100
-    found = np.median([bowl(t.configuration) for t in trials])
-    assert found < np.median([bowl(r.trial.configuration) for r in history.results])
+    random = run(RandomSearcher(square(), seed=0), bowl, 100)
+    losses = [bowl(t.configuration) for t in trials]
+    assert np.median(losses) < np.median([bowl(c) for c in random.evaluations]) / 2
 
 
 @pytest.mark.parametrize("n", [0, 3])
@@ -188,4 +195,10 @@ def test_a_resumed_search_makes_the_suggestions_of_an_uninterrupted_one():
 
     whole = run(make(), loss, 9)
     parts = run(make(), loss, 5, run(make(), loss, 4))
+    assert [r.trial for r in parts.results] == [r.trial for r in whole.results]
+
+
+def test_a_search_is_a_function_of_its_history_also_after_many_results():
+    whole = run(SmacSearcher(square(), seed=0), bowl, 26)
+    parts = run(SmacSearcher(square(), seed=0), bowl, 6, run(SmacSearcher(square(), seed=0), bowl, 20))
     assert [r.trial for r in parts.results] == [r.trial for r in whole.results]
