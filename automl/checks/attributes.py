@@ -77,7 +77,9 @@ class SuspectLabels:
         >>> from automl import AutoMLClassifier
         >>> X, y = load_iris(return_X_y=True)
         >>> y[3] = 2
-        >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], n_jobs=1, verbose=0).fit(X, y)
+        >>> clf = AutoMLClassifier(
+        ...     time_budget=None, max_trials=1, include=["lda"], n_jobs=1, random_state=0, verbose=0
+        ... ).fit(X, y)
         >>> 3 in set(clf.suspect_labels_["row"])
         True
         """
