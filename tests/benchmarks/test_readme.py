@@ -92,7 +92,7 @@ TINY: dict[str, list[TinyForm]] = {
     ],
     "More seconds on small tables": [
         TinyForm({"--tables": "classes", "--rows": "60", "--families": "ridge,decision_tree,lda"}, is_slow=True),
-        TinyForm({"--tables": "classes", "--seconds": "3"}, is_slow=True),
+        TinyForm({"--tables": "classes", "--seconds": "10"}, is_slow=True),
     ],
     "Gain of a model family": [
         TinyForm({"--tables": "classes,numbers", "--models": "lda,ridge", "--base": "decision_tree"}, is_slow=True)
