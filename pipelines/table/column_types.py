@@ -333,7 +333,7 @@ def _text_column(name: Hashable, content: _Content, rules: Rules, declared: bool
                 name,
                 "identifier",
                 reason=f"{reason} do not repeat in other rows: {why}",
-                notice=f"holds different {why} and is not used",
+                notice=f"holds {why} that differ in nearly every row and is not used",
                 remedy="text",
             )
     reason = _of_dtype(content.column) if declared else f"texts with {n_texts} different values"

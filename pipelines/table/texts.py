@@ -287,7 +287,7 @@ def names_rows(texts: Texts) -> str:
     if all(text.isdigit() for text in middle):
         values = np.array([float(text) for text in middle])
         if start or end or values.max() - values.min() < 3 * len(values):
-            return "numbers of rows"
+            return "running numbers"
     lengths = {len(text) for text in middle}
     if len(lengths) == 1 and min(lengths) >= 8 and all(text.isascii() for text in middle):
         places = [np.unique([text[i] for text in middle], return_counts=True)[1] for i in range(min(lengths))]
