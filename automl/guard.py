@@ -20,6 +20,7 @@ from automl.ensemble.estimate import draw_units
 from automl.ensemble.selection import Ensemble, out_of_fold, predicting_folds
 from automl.ensemble.threshold import one_hot_labels
 from automl.errors import InvalidInputError
+from automl.plurals import short_number
 from automl.task.metrics import loss_or_nan
 from automl.task.task import ALL_ROWS, Task
 from automl.task.validation import is_number
@@ -171,10 +172,10 @@ class GuardMonitor:
         diverged = self._diverges_at(point)
         if diverged and not any(self._diverged):
             logger.warning(
-                "work score and free score diverge after %.0f s: work score %.4g, free score %.4g; the search overfits",
+                "work score and free score diverge after %.0f s: work score %s, free score %s; the search overfits",
                 seconds,
-                -point.work_loss,
-                -point.holdout_loss,
+                short_number(-point.work_loss),
+                short_number(-point.holdout_loss),
             )
         self._points.append(point)
         self._diverged.append(diverged)

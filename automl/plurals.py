@@ -1,4 +1,4 @@
-"""Numbers with a noun in the singular or in the plural."""
+"""Numbers in texts for people: with few digits, and with a noun in the singular or in the plural."""
 
 from __future__ import annotations
 
@@ -21,3 +21,17 @@ def plural_noun(n: int, noun: str) -> str:
     if n == 1:
         return noun
     return f"{noun}es" if noun.endswith("s") else f"{noun}s"
+
+
+def short_number(value: float, digits: int = 4) -> str:
+    """Return a number with about as many digits as given: large numbers have no exponent, and commas at thousands.
+
+    >>> short_number(0.97123), short_number(30123.4), short_number(1234567.0), short_number(123.4, digits=2)
+    ('0.9712', '30,123', '1,234,567', '123')
+    >>> short_number(-1234.56), short_number(0.5), short_number(0.00001234), short_number(float("inf"))
+    ('-1,235', '0.5', '1.234e-05', 'inf')
+    """
+    rounded = f"{value:.{digits}g}"  # 999.96 becomes 1000
+    if 10 ** (digits - 1) <= abs(float(rounded)) < 1e15:
+        return f"{value:,.0f}"
+    return rounded

@@ -13,6 +13,7 @@ from automl.ensemble.estimate import Estimate
 from automl.ensemble.further_gain import FurtherGain, forecast_gain
 from automl.ensemble.score_curve import CurveRecord, ScoreCurve, score_curve
 from automl.errors import InvalidInputError
+from automl.plurals import short_number
 from automl.task.metric_words import MetricWords
 from automl.task.own_objects import check_loaded
 
@@ -47,14 +48,13 @@ def describe_gain(more: FurtherGain, score: float, words: MetricWords) -> str:
     10 more minutes would probably not change the expected log loss (80% interval: 0.001 worse to 0.02 better).
     """
     minutes = f"{more.seconds / 60:.3g} more minutes" if more.seconds != 60 else "1 more minute"
-    interval = f"{more.level:.0%} interval: {-more.low:.2g} worse to {more.high:.2g} better"
+    interval = f"{more.level:.0%} interval: {short_number(-more.low, 2)} worse to {short_number(more.high, 2)} better"
     after = words.text(score + more.gain)
     if after == words.text(score):
         return f"{minutes} would probably not change the expected {words.name} ({interval})."
     verb = "lower" if words.is_loss else "raise"
-    return (
-        f"{minutes} would probably {verb} the expected {words.name} by about {more.gain:.2g}, to {after} ({interval})."
-    )
+    gain = short_number(more.gain, 2)
+    return f"{minutes} would probably {verb} the expected {words.name} by about {gain}, to {after} ({interval})."
 
 
 class SearchGains:

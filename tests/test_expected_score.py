@@ -15,6 +15,7 @@ from sklearn.model_selection import TimeSeriesSplit
 
 import automl
 from automl import AutoMLClassifier, AutoMLRegressor
+from automl.cli.leaderboard import render
 from tests.factories import FAST
 
 CANCER = load_breast_cancer(return_X_y=True)
@@ -51,6 +52,15 @@ def test_the_last_line_of_a_fit_is_the_expected_score_beside_the_best_of_the_sea
     assert lines[-1].endswith(best)
     assert lines[-2].startswith("max_trials reached; 2 configurations; ")
     assert "best" not in lines[-2]
+
+
+def test_large_errors_are_written_without_an_exponent(caplog):
+    reg, lines = fit_and_log(caplog, AutoMLRegressor(**TINY | {"verbose": 1}), DIABETES[0], 1000 * DIABETES[1])
+    texts = [lines[-1], render(reg, reg.leaderboard_, 20), reg._repr_html_()]
+    assert f"on new rows: {-reg.estimate_.score:,.0f} (" in lines[-1]
+    for text in texts:
+        assert f"{-reg.estimate_.score:,.0f}" in text
+        assert "e+0" not in text
 
 
 def test_a_loss_is_positive_and_its_interval_begins_with_the_smaller_end(caplog):

@@ -14,7 +14,7 @@ import typer
 
 from automl.errors import InvalidInputError, OtherVersionError
 from automl.jobs.duration import in_words
-from automl.plurals import plural
+from automl.plurals import plural, short_number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -288,7 +288,7 @@ def _show(table: pd.DataFrame, columns: list[str]) -> None:
         width = int(text.str.len().max()) if len(text) else 0
         shown = shown.assign(**{name: text.str.ljust(width)}).rename(columns={name: name.ljust(width)})
     if len(shown):
-        printed = shown.to_string(index=False, na_rep="", float_format="{:.4g}".format)
+        printed = shown.to_string(index=False, na_rep="", float_format=short_number)
         typer.echo("\n".join(line.rstrip() for line in printed.splitlines()))
     if len(table) > _ROWS_SHOWN:
         typer.echo(f"... and {len(table) - _ROWS_SHOWN} more")

@@ -19,17 +19,23 @@ from automl.cli.support import (
     load_model,
     messages_on_stderr,
 )
-from automl.plurals import plural
+from automl.plurals import plural, short_number
 
 if TYPE_CHECKING:
     import pandas as pd
 
+
+def _score(value: float) -> str:
+    """Return a score with four decimals, or without decimals if it is large."""
+    return short_number(value) if abs(value) >= 1000 else f"{value:.4f}"
+
+
 _FORMATS: dict[str, Any] = {
-    "score": "{:.4f}".format,
-    "test_score": "{:.4f}".format,
-    "std": "{:.4f}".format,
+    "score": _score,
+    "test_score": _score,
+    "std": _score,
     "seconds": "{:.2f}".format,
-    "predict_milliseconds": "{:.2g}".format,
+    "predict_milliseconds": lambda value: short_number(value, 2),
     "weight": "{:.2f}".format,
 }
 _HEADS = {"predict_milliseconds": "ms/1000 rows", "test_score": "test score"}

@@ -22,7 +22,7 @@ from automl.cli.support import (
     write_message,
 )
 from automl.errors import InvalidInputError
-from automl.plurals import plural
+from automl.plurals import plural, short_number
 from automl.task.target import find_label
 
 if TYPE_CHECKING:
@@ -234,8 +234,12 @@ def _show(results: list[Scored], expected: Any, n_rows: int) -> None:
     table = Table("metric", "score", f"{results[0].level:.0%} interval", "expected by the model")
     for one in results:
         shown = _forecast(one, expected)
-        forecast = "" if shown is None else f"{shown['score']:.4g} ({shown['low']:.4g} to {shown['high']:.4g})"
-        table.add_row(MetricWords.of(one.name).name, f"{one.score:.4g}", f"{one.low:.4g} to {one.high:.4g}", forecast)
+        forecast = ""
+        if shown is not None:
+            score, low, high = (short_number(shown[key]) for key in ("score", "low", "high"))
+            forecast = f"{score} ({low} to {high})"
+        score, low, high = map(short_number, (one.score, one.low, one.high))
+        table.add_row(MetricWords.of(one.name).name, score, f"{low} to {high}", forecast)
     console = Console()
     console.print(
         f"{plural(n_rows, 'row')}; the search has optimized the metric with an expected score", highlight=False

@@ -35,7 +35,7 @@ from automl.comparison.folds import compare_folds
 from automl.comparison.plan import Plan, Request, fit_keyword, make_plan
 from automl.errors import FoldFailedWarning, InvalidInputError, NothingFittedError
 from automl.fit_log import attach_handler, detach_handler
-from automl.plurals import plural
+from automl.plurals import plural, short_number
 
 logger = logging.getLogger("automl")
 
@@ -443,7 +443,7 @@ def _make_log(verbose: int) -> Callable[[str], None]:
 
 
 def _line(result: FoldScores, n_folds: int) -> str:
-    found = [f"{metric} {score:.4g}" for metric, score in result.scores.items() if score is not None]
+    found = [f"{metric} {short_number(score)}" for metric, score in result.scores.items() if score is not None]
     return f"outer fold {result.fold + 1} of {n_folds}, {result.estimator}: {', '.join(found) or 'failed'}, " + (
         f"{result.fit_seconds + result.score_seconds:.1f} s"
     )

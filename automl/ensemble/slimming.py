@@ -23,6 +23,7 @@ from automl.ensemble.frontier import (
 )
 from automl.ensemble.selection import Ensemble
 from automl.errors import InvalidInputError
+from automl.plurals import short_number
 from automl.task.own_objects import check_loaded
 from automl.task.validation import is_number
 
@@ -177,8 +178,8 @@ def within_limit(
         if not fitting:
             break
     warnings.warn(
-        f"max_predict_milliseconds={limit:g} cannot be met; the fastest ensemble takes {taken:.2g} ms for one row, of "
-        f"which the reading of the row takes {record.overhead:.2g} ms",
+        f"max_predict_milliseconds={limit:g} cannot be met; the fastest ensemble takes {short_number(taken, 2)} ms for "
+        f"one row, of which the reading of the row takes {short_number(record.overhead, 2)} ms",
         UserWarning,
         stacklevel=4,
     )

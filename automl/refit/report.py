@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from automl.paired_test import correlated_posterior
-from automl.plurals import plural
+from automl.plurals import plural, short_number
 
 SIGNIFICANT = 0.05  # p value below which a difference counts as clear
 
@@ -149,7 +149,7 @@ class RefitReport:
 def _distinct(old: float, new: float) -> tuple[str, str]:
     """Return two scores with as many digits as show that they differ."""
     for digits in (2, 3, 4, 6):
-        texts = f"{old:.{digits}g}", f"{new:.{digits}g}"
+        texts = short_number(old, digits), short_number(new, digits)
         if texts[0] != texts[1]:
             break
     return texts

@@ -6,6 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Self
 
+from automl.plurals import short_number
+
 _SPELLING = {"roc": "ROC", "auc": "AUC", "r2": "R2", "d2": "D2", "f1": "F1"}
 _OWN = re.compile(r"make_scorer\((\w+)")
 
@@ -55,13 +57,17 @@ class MetricWords:
         return -score if self.is_loss else score
 
     def text(self, score: float) -> str:
-        """Return the value of the metric for a score, rounded to four digits."""
-        return f"{self.shown(score):.4g}"
+        """Return the value of the metric for a score, rounded to four digits.
+
+        >>> MetricWords.of("neg_root_mean_squared_error").text(-30123.4)
+        '30,123'
+        """
+        return short_number(self.shown(score))
 
     def interval_text(self, low: float, high: float) -> str:
         """Return the interval of the metric for the ends of an interval of scores, the smaller end first."""
         ends = sorted((self.shown(low), self.shown(high)))
-        return f"{ends[0]:.4g} to {ends[1]:.4g}"
+        return f"{short_number(ends[0])} to {short_number(ends[1])}"
 
     @property
     def scores_text(self) -> str:

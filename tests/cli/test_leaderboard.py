@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
-from automl import AutoMLClassifier, AutoMLRegressor
+from automl import AutoMLClassifier, AutoMLRegressor, load
+from automl.cli.leaderboard import render_rows
 from tests.factories import FAST
 
 TINY = {**FAST, "max_trials": 2}
@@ -67,3 +68,10 @@ def test_the_labels_of_a_classifier_are_found_by_the_name_of_the_column(folder, 
     code, _, err = call("leaderboard", folder / "clf", *test, "--target", "more")
     assert code == 2
     assert "which is no class of the model" in err
+
+
+def test_large_times_and_scores_are_written_without_an_exponent(folder):
+    board = load(folder / "reg").leaderboard_
+    text = render_rows(board.assign(predict_milliseconds=823.4, score=-30123.4), 20)
+    assert " 823 " in text
+    assert " -30,123 " in text
