@@ -64,7 +64,8 @@ def _treatment(reader: Any) -> str:
         return codes
     if isinstance(reader, DateReader):
         parts = [suffix[1:] for suffix in reader.suffixes if suffix != "_elapsed"]
-        return ", ".join([*parts, f"days since {pd.Timestamp(reader.first, unit='us')}"])
+        first = str(pd.Timestamp(reader.first, unit="us")).removesuffix(" 00:00:00")
+        return ", ".join([*parts, f"days since {first}"])
     if isinstance(reader, TimeReader):
         return "hour of the day, with its sine and cosine"
     if isinstance(reader, TextReader):
