@@ -111,7 +111,8 @@ def feature_importances(estimator: Any) -> Array:
         try:
             table = importance(estimator)
         except AutoMLError as error:
-            raise AttributeError(f"there is no feature_importances_: {error}; importance(X, y) takes them") from error
+            message = f"there is no feature_importances_: {error}; importance(X=X, y=y) takes such rows"
+            raise AttributeError(message) from error
         values = dict(zip(table["name"], table["importance"], strict=True))
         held[_KEY] = np.nan_to_num(np.array([values[name] for name in column_names(estimator)], dtype=np.float64))
     return np.array(held[_KEY])
