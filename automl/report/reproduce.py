@@ -53,6 +53,8 @@ def make_reproduce_section(estimator: Any, train: LabeledTable | None) -> Reprod
     signature = inspect.signature(type(estimator)).parameters
     values = {name: getattr(estimator, name) for name in parameter_names(estimator)}
     changed = {name: value for name, value in values.items() if not _same(value, signature[name].default)}
+    if not changed.get("columns", True):  # the command line passes an empty dictionary
+        del changed["columns"]
     command, note = _command(estimator, changed)
     seed = estimator.random_state
     is_repeatable = estimator.time_budget is None and estimator.n_jobs == 1 and isinstance(seed, int | np.integer)
@@ -80,6 +82,10 @@ def _same(value: Any, default: Any) -> bool:
 
 def _short(value: Any) -> str:
     """Return the representation of a parameter in one line; the object may be the user's own."""
+    if isinstance(value, os.PathLike):
+        value = os.fspath(value)  # a text needs no import
+    elif isinstance(value, np.integer | np.floating):
+        value = value.item()
     try:
         text = repr(value)
     except Exception:  # noqa: BLE001  the object may be the user's code

@@ -5,6 +5,7 @@ import json
 import re
 import sys
 from dataclasses import replace
+from pathlib import PosixPath
 
 import numpy as np
 import pandas as pd
@@ -281,6 +282,15 @@ def test_the_command_of_a_run_has_an_option_for_each_parameter(classifier):
     assert command.startswith("automl fit TABLE --target answer ")
     for option in ("--time-budget 5", "--columns 'the age=number'", "--include ridge,lda", "--cv 3", "--seed 0"):
         assert option in command
+
+
+def test_the_python_of_a_run_needs_no_other_imports(classifier):
+    changes = {"store": PosixPath("runs"), "random_state": np.int64(7), "columns": {}, "callbacks": ()}
+    lines = make_reproduce_section(copy.copy(classifier).set_params(**changes), None).python.splitlines()
+    assert "store='runs'" in lines[2]
+    assert "random_state=7" in lines[2]
+    assert "columns" not in lines[2]
+    exec("\n".join(lines[:-1]), {})
 
 
 @pytest.mark.parametrize("library", ["jinja2", "matplotlib"])
