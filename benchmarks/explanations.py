@@ -36,6 +36,14 @@ def numbers(rng: np.random.Generator, n: int, d: int) -> pd.DataFrame:
     return pd.DataFrame(rng.normal(size=(n, d)), columns=[f"x{i}" for i in range(d)])
 
 
+def pairs(rng: np.random.Generator, n: int) -> pd.DataFrame:
+    """Return ten numbers; the columns 0 and 1, 2 and 3, and so on have a correlation of 0.7."""
+    table = numbers(rng, n, 10)
+    for i in range(0, 10, 2):
+        table[f"x{i + 1}"] = 0.7 * table[f"x{i}"] + np.sqrt(1 - 0.7**2) * table[f"x{i + 1}"]
+    return table
+
+
 def mixed(rng: np.random.Generator, n: int) -> pd.DataFrame:
     """Return a table with numbers, categories, dates and missing cells."""
     table = numbers(rng, n, 4)
@@ -63,6 +71,18 @@ def interactions(X: pd.DataFrame) -> Array:
     """Return products of numbers, of which none has an effect alone."""
     x = X.to_numpy().T
     return np.asarray(3 * x[0] * x[1] + 2 * np.sign(x[2]) * x[3] + 1.2 * np.abs(x[4]) + 0.5 * x[5])
+
+
+def one_of_each_pair(X: pd.DataFrame) -> Array:
+    """Return curved effects of the first column of each pair."""
+    x = X.to_numpy()[:, ::2]
+    return np.asarray((x + np.abs(x)) @ np.array([3, 2, 1.3, 0.8, 0.5]))
+
+
+def both_of_each_pair(X: pd.DataFrame) -> Array:
+    """Return curved effects of both columns of each pair; in one pair they have opposite signs."""
+    x = X.to_numpy()
+    return np.asarray((x + np.abs(x)) @ np.array([3, 0.6, 2.4, 1.9, 1.5, -1.2, 1, 0.8, 0.4, 0.25]))
 
 
 def mixed_effects(X: pd.DataFrame) -> Array:
@@ -96,6 +116,8 @@ TABLES: dict[str, tuple[Callable[[np.random.Generator, int], pd.DataFrame], Func
     "mixed_classes": (mixed, lambda X: 1.5 * mixed_effects(X) - 2, 2),
     "three_classes": (lambda rng, n: numbers(rng, n, 7), three_classes, 3),
     "twenty_columns": (lambda rng, n: numbers(rng, n, 20), lambda X: X.to_numpy() @ np.linspace(3, 0.11, 20) ** 1.5, 0),
+    "one_of_each_pair": (pairs, one_of_each_pair, 0),
+    "both_of_each_pair": (pairs, both_of_each_pair, 0),
 }
 
 
