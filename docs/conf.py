@@ -75,11 +75,12 @@ html_theme_options = {
     "show_prev_next": True,
     "navigation_with_keys": False,
     "show_toc_level": 2,
-    "header_links_before_dropdown": 8,
+    "header_links_before_dropdown": 6,
     "navbar_end": ["theme-switcher"],
     "footer_start": ["copyright"],
     "footer_end": [],
 }
+html_sidebars: dict[str, list[str]] = {"first_steps": []}  # a page without other pages below it
 html_context = {"default_mode": "auto"}
 
 
