@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from automl.errors import AutoMLError
 from automl.plurals import plural
 from automl.report.data import Curve, ReportData, SearchSection
-from automl.report.words import duration, number, percent
+from automl.report.words import duration, interval, number, percent
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -142,6 +142,7 @@ def make_environment(escape: bool, package: str = "automl.report") -> Environmen
         "areas": _areas,
         "bar_path": drawings.bar_path,
         "duration": duration,
+        "interval": interval,
         "largest": lambda values: max(values, default=0.0) or 1.0,
         "legend": lambda curves: tuple(f"{c.label} ({number(c.area)})" for c in curves),
         "matrix": drawings.confusion_matrix,

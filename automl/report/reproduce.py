@@ -40,7 +40,6 @@ _OPTIONS = {
     "ensemble_size": "--ensemble-size",
     "max_predict_milliseconds": "--max-predict-milliseconds",
     "executor": "--executor",
-    "store": "--store",
     "guard": "--guard",
     "random_state": "--seed",
     "verbose": "--verbose",
@@ -55,7 +54,9 @@ def make_reproduce_section(estimator: Any, train: LabeledTable | None) -> Reprod
     changed = {name: value for name, value in values.items() if not _same(value, signature[name].default)}
     if not changed.get("columns", True):  # the command line passes an empty dictionary
         del changed["columns"]
-    command, note = _command(estimator, changed)
+    # With the same run directory, a fit would go on with this run and not repeat it.
+    repeated = {name: value for name, value in changed.items() if name != "store"}
+    command, note = _command(estimator, repeated)
     seed = estimator.random_state
     is_repeatable = estimator.time_budget is None and estimator.n_jobs == 1 and isinstance(seed, int | np.integer)
     return Reproduce(
@@ -67,7 +68,7 @@ def make_reproduce_section(estimator: Any, train: LabeledTable | None) -> Reprod
         versions=tuple(versions_for(sorted(model_libraries(estimator))).items()),
         machine=_machine(),
         fingerprint=_fingerprint(estimator, train),
-        python=_python(estimator, changed),
+        python=_python(estimator, repeated),
         command=command,
         command_note=note,
     )
@@ -144,7 +145,7 @@ def _command(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, st
         if name == "columns" and _has_options(value):
             for column, kind in value.items():
                 words += ["--columns", f"{column}={kind}"]
-        elif option is not None and isinstance(value, str | int | float | np.integer | np.floating | os.PathLike):
+        elif option is not None and isinstance(value, str | int | float | np.integer | np.floating):
             words += [option, str(value)]
         elif name in ("include", "exclude") and isinstance(value, list | tuple):
             words += [option or "", ",".join(map(str, value))]

@@ -82,6 +82,19 @@ def number(value: float | None, digits: int = 4) -> str:
     return f"{value:.{digits}g}"
 
 
+def interval(low: float, high: float, digits: int = 3) -> str:
+    """Return an interval whose ends have the same decimals: as many as the larger end needs.
+
+    Examples
+    --------
+    >>> interval(-0.0000191, 0.0134), interval(12.34, 1234.5), interval(0.0, 0.0)
+    ('0 to 0.0134', '12 to 1,234', '0 to 0')
+    """
+    largest = max(abs(low), abs(high))
+    decimals = 0 if largest == 0 else max(0, digits - 1 - math.floor(math.log10(largest)))
+    return f"{number(round(low, decimals), digits)} to {number(round(high, decimals), digits)}"
+
+
 def percent(share: float | None) -> str:
     """Return a share as a percentage.
 
