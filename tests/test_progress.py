@@ -205,9 +205,9 @@ def test_scores_on_different_folds_are_never_compared(caplog):
         "738.1 on 1 of 8 folds",
         "best on other folds: mean absolute error 950 on 2 of 8 folds by extra trees after 1.0 s; not comparable with "
         "900 on 2 of 8 folds",
-        "best on more folds: mean absolute error 1137 on 8 of 8 folds by extra trees after 1.0 s; not comparable with "
+        "best on more folds: mean absolute error 1,137 on 8 of 8 folds by extra trees after 1.0 s; not comparable with "
         "950 on 2 of 8 folds",
-        "new best mean absolute error 1100 on 8 of 8 folds by extra trees after 1.0 s",
+        "new best mean absolute error 1,100 on 8 of 8 folds by extra trees after 1.0 s",
     ]
 
 
