@@ -30,16 +30,15 @@ from automl.ensemble.calibration import calibrate
 from automl.ensemble.cost import typical_cost
 from automl.ensemble.selection import Ensemble, FoldBag, out_of_fold, select_members
 from automl.execute.evaluate import evaluate, import_libraries
-from automl.task.prepare import TrainingData, prepare
 from automl.task.splits import make_folds
-from automl.task.task import HoldoutRows, Task
+from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import Trial, TrialResult
 from benchmarks.analyze import compare_pairs
 from benchmarks.replay import ENSEMBLE_SIZE, quiet_seconds
-from benchmarks.replay_store import SEED, choose_trials
+from benchmarks.replay_store import SEED, choose_trials, task_with_test_rows
 from benchmarks.run import COLUMNS, METRICS, append_row
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 from pipelines.configuration import Configuration
@@ -158,14 +157,7 @@ def sample_task(table: pd.DataFrame, kind: str, fold: int, n_rows: int) -> Task:
         frequent = table["target"].value_counts()
         shuffled = table[table["target"].isin(frequent.index[frequent >= 20])].sample(frac=1, random_state=fold)
     train, test = shuffled[:n_rows], shuffled[n_rows : n_rows + TEST_ROWS]
-    data = TrainingData(train.drop(columns="target"), train["target"])
-    prepared = prepare(data, classification=kind != "regression", random_state=SEED)
-    if prepared.classes is not None:
-        test = test[test["target"].isin(prepared.classes)]
-    target = test["target"]
-    y = target.to_numpy(float) if prepared.classes is None else np.searchsorted(prepared.classes, target)
-    X = prepared.reader.transform(test.drop(columns="target"))
-    return replace(prepared.task, holdout=HoldoutRows(X, y, metric=prepared.task.metric))
+    return task_with_test_rows(train, test, kind)
 
 
 def record_bags(folder: Path, task: Task, trials: Sequence[Trial], latest: float) -> bool:

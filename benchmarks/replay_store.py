@@ -60,7 +60,11 @@ class RecordedTable:
 
 def make_task(table: pd.DataFrame, kind: str, fold: int) -> Task:
     """Return the task of the training part of a fold; its holdout rows are the test rows."""
-    train, test = split(table, kind, fold)
+    return task_with_test_rows(*split(table, kind, fold), kind)
+
+
+def task_with_test_rows(train: pd.DataFrame, test: pd.DataFrame, kind: str) -> Task:
+    """Return the task of a table, whose holdout rows are test rows; test rows of unknown classes are left out."""
     data = TrainingData(train.drop(columns="target"), train["target"])
     prepared = prepare(data, classification=kind != "regression", random_state=SEED)
     if prepared.classes is not None:

@@ -224,7 +224,7 @@ class EarlyStopping:
             self.best_round, self.best_sum = self.rounds, self._sum
         elif loss < self.best_loss:
             self.best_loss, self.best_round, self.best_sum = float(loss), self.rounds, self._sum
-        if self.rounds == PROBE_ROUNDS and self._is_too_slow(adjustable):
+        if self.rounds == PROBE_ROUNDS and self._adapt_to_deadline(adjustable):
             return True
         if loss is not None:
             self._losses.append(loss)
@@ -234,14 +234,14 @@ class EarlyStopping:
             return True
         return loss is not None and self.rounds - self.best_round >= patience(self.best_round, self.learning_rate)
 
-    def _is_too_slow(self, adjustable: bool) -> bool:
+    def _adapt_to_deadline(self, adjustable: bool) -> bool:
         """Raise the learning rate until the rounds that fit into the time limit are enough to converge.
 
         Returns
         -------
         bool
-            Whether the library must start again to change its learning rate, and could then not even repeat its rounds.
-            Such a model would be of no use.
+            Whether the training should end: the library must start again to change its learning rate, and could then
+            not even repeat its rounds. Such a model would be of no use.
         """
         if self.deadline.limit is None:
             return False

@@ -44,8 +44,7 @@ def fold_seconds(seconds: float, n_workers: int, n_folds: int, n_rows: int, fact
     ----------
     factor : float
         `Component.limit_factor` of the model. Above 1, it extends the limit at most to a twentieth of the time of all
-        workers.
-        Below 1, it shortens the limit at most to the same share.
+        workers. Below 1, it shortens the limit at most to the same share.
     """
     bag = seconds * n_workers / 8
     longer = max(1.0, n_rows / 1_500) ** 0.65
