@@ -300,7 +300,8 @@ def _conclude(
         known = (task.y[rows], p, task.metric.take(rows), task.weights(rows), seed)
         deadline = started + _DECISION_ENDS * left
         ensemble.decision_weights = tune_decision_weights(*known, deadline)
-        ensemble.calibration = calibrate(*known, max(deadline, time.monotonic() + 0.05 * left))
+        latest = max(deadline, time.monotonic() + 0.05 * left)
+        ensemble.calibration = calibrate(*known, latest, models_per_member=ensemble.models_per_member)
     if is_forward_chaining(task.folds):
         return ensemble, None
     # The folder with the predictions is removed after the run; to resample them now would cost seconds of the search.

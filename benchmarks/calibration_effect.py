@@ -1,5 +1,7 @@
 """Measure the effect of the ensemble's calibration: one search, whose probabilities are scored with and without it.
 
+A third score is that of the calibration of one fold model, which ignores that the mean of several fold models predicts.
+
 Each run appends a row to a CSV file; runs in the file are skipped.
 
 Example: python -m benchmarks.calibration_effect --data DATA --seconds 60 --tables vowel,splice --out calibration.csv
@@ -16,6 +18,7 @@ import typer
 from sklearn.metrics import log_loss
 
 from automl import AutoMLClassifier
+from automl.ensemble.calibration import calibrate
 from benchmarks.honest_estimate import SCORING, MeasurementProtocol, split_small
 from benchmarks.run import METRICS, append_row
 from benchmarks.splits import split
@@ -23,11 +26,11 @@ from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 from benchmarks.worker import ignore_own_meta_database
 
 HERE = Path(__file__).parent
-COLUMNS = ["dataset", "task", "fold", "seconds", "rows", "calibrated", "plain"]
+COLUMNS = ["dataset", "task", "fold", "seconds", "rows", "calibrated", "plain", "one_model"]
 
 
 def measure(name: str, table: pd.DataFrame, task: str, fold: int, seconds: float, rows: int) -> dict[str, float]:
-    """Return the log loss of one search's ensemble on the test rows, with its calibration and without it."""
+    """Return the log losses of one search's ensemble on the test rows: calibrated, plain, calibrated for one model."""
     protocol = MeasurementProtocol(seconds, None, rows, n_test=20_000, n_jobs=-1, include=())
     train, test = split_small(table, task, protocol, seed=fold) if rows else split(table, task, fold)
     ignore_own_meta_database()
@@ -35,9 +38,13 @@ def measure(name: str, table: pd.DataFrame, task: str, fold: int, seconds: float
     model = AutoMLClassifier(time_budget=seconds, **settings)
     model.fit(train.drop(columns="target"), train["target"].astype(str).to_numpy())
     X, y = test.drop(columns="target"), test["target"].astype(str).to_numpy()
-    calibrated = log_loss(y, model.predict_proba(X), labels=model.classes_)
-    model._ensemble.calibration = None
-    return {"calibrated": calibrated, "plain": log_loss(y, model.predict_proba(X), labels=model.classes_)}
+    record, losses = model._frontier, {}
+    mean = np.tensordot(record.weights, record.predictions.astype(np.float64), 1)
+    one_model = calibrate(record.y, mean, record.metric, record.sample_weight, record.random_state)
+    forms = {"calibrated": model._ensemble.calibration, "plain": None, "one_model": one_model}
+    for name, model._ensemble.calibration in forms.items():
+        losses[name] = log_loss(y, model.predict_proba(X), labels=model.classes_)
+    return losses
 
 
 def summary(results: pd.DataFrame) -> str:
@@ -46,10 +53,16 @@ def summary(results: pd.DataFrame) -> str:
     for task, rows in sorted(set(zip(results["task"], results["rows"], strict=True))):
         own = results[(results["task"] == task) & (results["rows"] == rows)]
         change = 100 * (own["calibrated"] / own["plain"] - 1)
+        bags = 100 * np.log(own["calibrated"] / own["one_model"]).dropna()
         lines.append(
             f"{task}, {rows or 'all'} rows: calibration lowers the log loss on {(change < 0).sum()} of {len(own)}, "
             f"median {np.median(change):+.1f} %, from {change.min():+.1f} to {change.max():+.1f} %"
         )
+        if len(bags) > 1:
+            lines.append(
+                f"  against the calibration of one model: lower on {(bags < 0).sum()} of {len(bags)}, "
+                f"log ratio {bags.mean():+.1f} +- {bags.sem():.1f} %, median {bags.median():+.1f} %"
+            )
     return "\n".join(lines)
 
 

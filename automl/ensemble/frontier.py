@@ -398,7 +398,7 @@ def smaller_ensemble(
             tuned = tune_decision_weights(*known, deadline)
             if tuned is not None:
                 smaller.decision_weights = tuned
-        smaller.calibration = calibrate(*known, deadline)
+        smaller.calibration = calibrate(*known, deadline, models_per_member=smaller.models_per_member)
     return smaller
 
 

@@ -115,6 +115,12 @@ class Ensemble:
         return np.asarray((probabilities * weights).argmax(axis=1))
 
     @property
+    def models_per_member(self) -> float:
+        """Number of fold models of a member, the mean over the members by their weights."""
+        weights = [bag.weight for bag in self.bags]
+        return float(np.average([len(bag.models) for bag in self.bags], weights=weights))
+
+    @property
     def weights(self) -> dict[Configuration, float]:
         """Weight of each configuration; they sum to 1."""
         return {bag.configuration: bag.weight for bag in self.bags}

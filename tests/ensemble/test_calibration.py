@@ -48,6 +48,30 @@ def test_underconfident_probabilities_get_a_lower_loss_on_new_rows(n_classes):
     assert after - true_loss < 0.2 * (before - true_loss)
 
 
+@pytest.mark.parametrize("n_classes", [2, 4])
+def test_few_rows_suffice_for_the_temperature(n_classes):
+    gains = []
+    for seed in range(5):
+        y, p = underconfident(n_classes, 150, seed)
+        new_y, new_p = underconfident(n_classes, 2_000, seed + 100)
+        true_loss = log_loss(new_y, underconfident(n_classes, 2_000, seed + 100, factor=1.0)[1])
+        gains.append((log_loss(new_y, calibrated(y, p, new_p)) - true_loss) / (log_loss(new_y, new_p) - true_loss))
+    assert np.mean(gains) < 0.15
+
+
+def test_the_mean_of_several_models_gets_sharper_probabilities_than_one_model():
+    rng = np.random.default_rng(0)
+    logits = 2.0 * rng.normal(size=(4_000, 3))
+    y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
+    each = softmax(logits + rng.normal(size=(8, *logits.shape)), axis=2)
+    known, new = slice(0, 2_000), slice(2_000, None)
+    out_of_fold, mean = each[0, known], each[:, new].mean(axis=0)
+    one = calibrate(y[known], out_of_fold, metric(n_classes=3))
+    eight = calibrate(y[known], out_of_fold, metric(n_classes=3), models_per_member=8)
+    np.testing.assert_allclose(eight.matrix / one.matrix, 1.0525)
+    assert log_loss(y[new], eight(mean)) < log_loss(y[new], one(mean))
+
+
 def test_a_class_that_the_models_confuse_with_another_is_corrected():
     rng = np.random.default_rng(0)
     y = rng.integers(3, size=12_000)
