@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from automl.guard import Guard
     from automl.jobs.batch import run_jobs
     from automl.persistence import load
+    from automl.space_table import space
 
     __version__: str
 
@@ -28,6 +29,7 @@ __all__ = [
     "load",
     "nested_cross_validate",
     "run_jobs",
+    "space",
 ]
 
 _HOME = {
@@ -39,6 +41,7 @@ _HOME = {
     "load": "automl.persistence",
     "nested_cross_validate": "automl.comparison.cross_validation",
     "run_jobs": "automl.jobs.batch",
+    "space": "automl.space_table",
 }
 
 

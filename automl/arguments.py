@@ -20,10 +20,10 @@ from automl.guard import make_guard
 from automl.persistence import check_loaded, takes_files
 from automl.search.catalog import SEARCHERS
 from automl.search.initial import DESIGNS
+from automl.search.user_space import check_components, check_space
 from automl.task.metrics import ALIASES
 from automl.task.validation import is_number, is_whole_number
 from automl.trials.run_directory import RunDirectory
-from pipelines.catalog import NAMES
 from pipelines.libraries import MissingLibraryError, import_library
 from pipelines.table.column_types import KINDS
 
@@ -51,11 +51,13 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     _check_scoring(settings.get("scoring"), classification)
     _check_cv(settings.get("cv"))
     for argument in ("include", "exclude"):
-        _check_list(argument, settings.get(argument), "names")
-        check_names(argument, () if settings.get(argument) is None else settings[argument], NAMES)
+        if not isinstance(settings.get(argument), Mapping):
+            _check_list(argument, settings.get(argument), "names")
+        check_components(argument, settings.get(argument))
     searcher, initial = settings.get("searcher", "smac"), settings.get("initial_configurations", "meta")
     if isinstance(searcher, str):
         check_names("searcher", searcher, SEARCHERS)
+    check_space(settings.get("space"), searcher)
     if isinstance(initial, str):
         check_names("initial_configurations", initial, DESIGNS)
     elif initial is None:

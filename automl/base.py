@@ -43,6 +43,7 @@ from automl.report.method import Reporting
 from automl.run import RunResult, RunSettings, run
 from automl.score_over_time import SearchGains
 from automl.search.budget import Budget
+from automl.search.user_space import user_space
 from automl.task.prepare import PreparedTask, TrainingData, prepare
 from automl.task.table_validation import check_table, check_width
 from automl.task.validation import python_number, table_errors
@@ -50,6 +51,7 @@ from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
 from automl.trials.session import record_expected
 from automl.trials.trial import TrialResult
+from pipelines.catalog import component_names
 from pipelines.table.summary import notices
 
 Array = NDArray[Any]
@@ -90,8 +92,9 @@ class BaseAutoML(
         memory_limit: float | None = None,
         trial_time_limit: float | None = None,
         device: str = "auto",
-        include: Sequence[str] = (),
-        exclude: Sequence[str] = (),
+        include: Sequence[str] | Mapping[str, Sequence[str]] = (),
+        exclude: Sequence[str] | Mapping[str, Sequence[str]] = (),
+        space: Mapping[str, Any] | None = None,
         initial_configurations: str | Sequence[Mapping[str, Any]] = "meta",
         without: Sequence[str] = (),
         searcher: Any = "smac",
@@ -115,6 +118,7 @@ class BaseAutoML(
         self.device = device
         self.include = include
         self.exclude = exclude
+        self.space = space
         self.initial_configurations = initial_configurations
         self.without = without
         self.searcher = searcher
@@ -330,8 +334,9 @@ class BaseAutoML(
             trial_time_limit=python_number(self.trial_time_limit),
             device=self.device,
             executor=self.executor,
-            include=_as_tuple(self.include),
-            exclude=_as_tuple(self.exclude),
+            include=component_names(self.include),
+            exclude=component_names(self.exclude),
+            overrides=user_space(self),
             initial_configurations=self.initial_configurations,
             without=_as_tuple(self.without),
             searcher=self.searcher,

@@ -50,8 +50,12 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, SuspectLabels, BaseAu
         Seconds for one trial.
     device : str, default="auto"
         Device on which networks train: "cpu", "cuda", "cuda:1" and so on. "auto" uses CUDA if there is a GPU.
-    include, exclude : sequence of str, default=()
-        Names of the components (models, encoders and so on) that the search uses alone, and that it leaves out.
+    include, exclude : sequence of str or dict, default=()
+        Names of the components (models, encoders and so on) that the search uses alone, and that it leaves out; or
+        lists of names by step, such as ``{"encoding": ["one_hot"]}``.
+    space : dict, optional
+        Changes of hyperparameters by name: a range ``(low, high)``, a list of choices, a fixed value, or a prior as
+        ``{"prior": 0.05}``. `automl.space` lists the names.
     initial_configurations : "meta", "default" or list of dict, default="meta"
         Configurations that the search tries first. "meta" takes those that did well on similar data sets in the
         meta-database, "default" takes a portfolio of tuned defaults.
@@ -152,8 +156,9 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, SuspectLabels, BaseAu
         memory_limit: float | None = None,
         trial_time_limit: float | None = None,
         device: str = "auto",
-        include: Sequence[str] = (),
-        exclude: Sequence[str] = (),
+        include: Sequence[str] | Mapping[str, Sequence[str]] = (),
+        exclude: Sequence[str] | Mapping[str, Sequence[str]] = (),
+        space: Mapping[str, Any] | None = None,
         initial_configurations: str | Sequence[Mapping[str, Any]] = "meta",
         without: Sequence[str] = (),
         searcher: Any = "smac",
@@ -178,6 +183,7 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, SuspectLabels, BaseAu
             device=device,
             include=include,
             exclude=exclude,
+            space=space,
             initial_configurations=initial_configurations,
             without=without,
             searcher=searcher,
@@ -345,8 +351,12 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
         Seconds for one trial.
     device : str, default="auto"
         Device on which networks train: "cpu", "cuda", "cuda:1" and so on. "auto" uses CUDA if there is a GPU.
-    include, exclude : sequence of str, default=()
-        Names of the components (models, encoders and so on) that the search uses alone, and that it leaves out.
+    include, exclude : sequence of str or dict, default=()
+        Names of the components (models, encoders and so on) that the search uses alone, and that it leaves out; or
+        lists of names by step, such as ``{"encoding": ["one_hot"]}``.
+    space : dict, optional
+        Changes of hyperparameters by name: a range ``(low, high)``, a list of choices, a fixed value, or a prior as
+        ``{"prior": 0.05}``. `automl.space` lists the names.
     initial_configurations : "meta", "default" or list of dict, default="meta"
         Configurations that the search tries first. "meta" takes those that did well on similar data sets in the
         meta-database, "default" takes a portfolio of tuned defaults.

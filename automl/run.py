@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -58,6 +58,7 @@ from automl.trials.temporary_folder import disk_errors, temporary_folder
 from automl.trials.trial import TrialResult
 from metalearning.correction import FIT_MEMORY, NO_CORRECTION, SECONDS
 from pipelines.configuration import Configuration
+from pipelines.overrides import Overrides, is_allowed, unused
 from pipelines.space import SpaceError, build_space, has_components, unavailable_components
 
 logger = logging.getLogger(__name__)
@@ -84,6 +85,7 @@ class RunSettings:
     executor: str = "local"
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
+    overrides: Overrides = field(default_factory=dict)  # the user's changes of hyperparameters
     initial_configurations: str | Sequence[Mapping[str, Any]] = "meta"
     without: Sequence[str] = ()  # data sets of the meta-database
     searcher: Any = "smac"
@@ -137,7 +139,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         if directory is not None:
             known = directory.open(task, settings.random_state)
             stack.callback(directory.close)
-            known = [result for result in known if _is_usable(result, space, Artifacts(folder))]
+            known = [r for r in known if _is_usable(r, space, settings.overrides, Artifacts(folder))]
             budget = replace(budget, started=budget.started - directory.elapsed)  # one clock for all sessions
         kept = None if directory is None else folder
         limits_of_run = settings.budget.seconds, settings.budget.max_trials
@@ -155,7 +157,8 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         initial = start.configurations
         if not any(result.started for result in known):  # else the results may suffice for an ensemble
             initial, budget = _enough_for_one(initial, budget, runtime)
-        searcher = make_searcher(settings.searcher, space, settings.random_state, initial, start.posterior)
+        chosen = settings.searcher, space, settings.random_state, initial, start.posterior, settings.overrides
+        searcher = make_searcher(*chosen)
         if searcher is not settings.searcher:  # an object of the user gets the whole history
             without = partial(_searcher_without, task, settings, budget, runtime, executor.n_workers)
             searcher = ImportableSearcher(searcher, without)
@@ -381,10 +384,11 @@ def _with_newest_rows(
     return replace(ensemble, bags=bags)
 
 
-def _is_usable(result: TrialResult, space: ConfigurationSpace, artifacts: Artifacts) -> bool:
-    """Return whether this session can use a result: its components must be allowed, and its files must exist."""
+def _is_usable(result: TrialResult, space: ConfigurationSpace, overrides: Overrides, artifacts: Artifacts) -> bool:
+    """Return whether this session can use a result: its values must be allowed, and its files must exist."""
     configuration = result.trial.configuration
-    return has_components(space, configuration) and all(
+    is_known = has_components(space, configuration) and is_allowed(space, overrides, configuration)
+    return is_known and all(
         path(configuration, fold).exists()
         for fold in result.folds
         for path in (artifacts.model_path, artifacts.predictions_path)
@@ -393,14 +397,18 @@ def _is_usable(result: TrialResult, space: ConfigurationSpace, artifacts: Artifa
 
 def _space(task: Task, settings: RunSettings, left_out: Sequence[str] = ()) -> ConfigurationSpace:
     slow = slow_families(settings.max_predict_milliseconds, settings.include)
-    include = [name for name in settings.include if name not in (*left_out, *slow)]
-    exclude = [*settings.exclude, *left_out, *slow]
+    without = [f"model:{name}" for name in (*left_out, *slow)]
+    include = [name for name in settings.include if f"model:{name.removeprefix('model:')}" not in without]
+    exclude = [*settings.exclude, *without]
     if settings.include and not include:
         raise InvalidInputError("include leaves no component")
     try:
-        return build_space(task.traits, include, exclude, seed=settings.random_state)
+        space = build_space(task.traits, include, exclude, settings.random_state, settings.overrides)
     except SpaceError as error:
         raise InvalidInputError(str(error)) from error
+    for name in unused(space, settings.overrides):
+        logger.info("space: '%s' has no effect, because this search does not have it", name)
+    return space
 
 
 def _has_model(history: RunHistory) -> bool:
@@ -439,7 +447,8 @@ def _searcher_without(
         settings = replace(settings, initial_configurations=left)
     space = _space(task, settings, families)
     start = _start(space, task, settings, budget, runtime, n_workers)
-    return make_searcher(settings.searcher, space, settings.random_state, start.configurations, start.posterior)
+    chosen = settings.searcher, space, settings.random_state, start.configurations, start.posterior
+    return make_searcher(*chosen, settings.overrides)
 
 
 def _enough_for_one(

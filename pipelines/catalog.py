@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
 
 from pipelines.component import Component
 from pipelines.configuration import Configuration
@@ -31,6 +32,30 @@ CATALOG: Mapping[str, tuple[Component, ...]] = {
 NAMES: tuple[str, ...] = tuple(
     dict.fromkeys(c.name for components in CATALOG.values() for c in components if c.name != "none")
 )
+
+# Names by step: a user writes "encoding:one_hot", or {"encoding": ["one_hot"]}, where a name alone is not enough.
+STEP_NAMES: tuple[str, ...] = tuple(f"{step}:{c.name}" for step, components in CATALOG.items() for c in components)
+
+
+def component_names(given: Any) -> tuple[str, ...]:
+    """Return the names of components that a user has given as a list, or as a mapping of steps to names.
+
+    Examples
+    --------
+    >>> component_names({"encoding": ["one_hot", "ordinal"], "scaling": "none"})
+    ('encoding:one_hot', 'encoding:ordinal', 'scaling:none')
+    >>> component_names(["lightgbm", "encoding:one_hot"])
+    ('lightgbm', 'encoding:one_hot')
+    """
+    if isinstance(given, Mapping):
+        pairs = [(step, [names] if isinstance(names, str) else names) for step, names in given.items()]
+        return tuple(f"{step}:{name}" for step, names in pairs for name in names)
+    return () if given is None else tuple(given)
+
+
+def is_named(step: str, name: str, names: Collection[str]) -> bool:
+    """Return whether names of components, with or without their steps, hold a component."""
+    return name in names or f"{step}:{name}" in names
 
 
 def get_component(step: str, name: str) -> Component:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from difflib import get_close_matches
 from functools import cache
 from itertools import permutations
+from types import MappingProxyType
 from typing import Any
 
 from ConfigSpace import (
@@ -20,11 +21,12 @@ from ConfigSpace import (
 from ConfigSpace import Configuration as SpaceConfiguration
 from ConfigSpace.hyperparameters import Hyperparameter, NumericalHyperparameter
 
-from pipelines.catalog import CATALOG, NAMES, get_component
+from pipelines.catalog import CATALOG, NAMES, STEP_NAMES, get_component, is_named
 from pipelines.component import Component, TableTraits, TaskType, task_type
 from pipelines.configuration import Configuration
 from pipelines.libraries import install, missing_libraries
 from pipelines.losses import LOG_LINK, SQUARED_ERROR
+from pipelines.overrides import Overrides, SpaceError, excluded_components, override
 
 # The order of the steps in which components are chosen, and the preferred components of each step, best first. They
 # serve where the requested component is not in the space or does not go with the components of earlier steps.
@@ -70,12 +72,12 @@ RICH_TABLES: Mapping[TaskType, TableTraits] = {
 }
 
 
-class SpaceError(ValueError):
-    """Included and excluded components leave nothing to search; the message says how to fix it."""
-
-
 def build_space(
-    traits: TableTraits, include: Sequence[str] = (), exclude: Sequence[str] = (), seed: int = 0
+    traits: TableTraits,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    seed: int = 0,
+    overrides: Overrides = MappingProxyType({}),
 ) -> ConfigurationSpace:
     """Return the space of all pipelines for a table, from components whose libraries are installed.
 
@@ -84,9 +86,12 @@ def build_space(
     traits : TableTraits
         Properties of the table.
     include : sequence of str
-        Names of components. A step with an included component keeps only its included components.
+        Names of components, with or without their step ("encoding:one_hot"). A step with an included component keeps
+        only its included components.
     exclude : sequence of str
         Names of components to leave out.
+    overrides : mapping
+        The user's changes of hyperparameters, see `pipelines.overrides`.
 
     Returns
     -------
@@ -97,12 +102,13 @@ def build_space(
     Raises
     ------
     SpaceError
-        If a name is unknown, if an included component lacks its library, or if a step that is needed has no component
-        left.
+        If a name is unknown, if an included component lacks its library, if a step that is needed has no component
+        left, or if changed choices leave nothing for this table.
     """
     _check_names("include", include)
     _check_names("exclude", exclude)
     _check_libraries(include)
+    exclude = (*exclude, *excluded_components(overrides))
     space = ConfigurationSpace(seed=seed)
     offered = {step: _choices(step, traits, include, exclude) for step in CATALOG if _is_needed(step, traits)}
     if "loss" in offered and not any(model.losses for model in offered["model"]):
@@ -119,7 +125,7 @@ def build_space(
         for component in components:
             space.add_configuration_space(
                 prefix=f"{step}:{component.name}",
-                configuration_space=component.space(traits),
+                configuration_space=override(component.space(traits), f"{step}:{component.name}", overrides),
                 delimiter=":",
                 parent_hyperparameter={"parent": space[step], "value": component.name},
             )
@@ -207,15 +213,15 @@ def choices(space: ConfigurationSpace, step: str) -> tuple[str, ...]:
 
 def _check_names(argument: str, names: Sequence[str]) -> None:
     for name in names:
-        if name not in NAMES:
-            close = get_close_matches(name, NAMES, n=1)
+        if name not in NAMES and name not in STEP_NAMES:
+            close = get_close_matches(name, [*NAMES, *STEP_NAMES], n=1)
             advice = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(NAMES)}"
             raise SpaceError(f"{argument} names the unknown component '{name}'; {advice}")
 
 
 def _check_libraries(include: Sequence[str]) -> None:
-    for component in (component for components in CATALOG.values() for component in components):
-        if component.name in include and (missing := missing_libraries(component)):
+    for step, component in ((step, component) for step, components in CATALOG.items() for component in components):
+        if is_named(step, component.name, include) and (missing := missing_libraries(component)):
             raise SpaceError(
                 f"include names {component.name}, but {missing[0]} is not installed; {install(missing[0])}"
             )
@@ -250,10 +256,10 @@ def _wanted(step: str, traits: TableTraits, include: Sequence[str], exclude: Seq
         if component.applies(traits)
         and (component.accepts_sparse or not traits.sparse)
         and (component.accepts_weights or not traits.weighted or step != "model")
-        and component.name not in exclude
+        and not is_named(step, component.name, exclude)
     ]
-    named = [component for component in fitting if component.name in include]
-    return named or ([] if step == "model" and _names_a_model(include) else fitting)
+    named = [component for component in fitting if is_named(step, component.name, include)]
+    return named or ([] if step == "model" and names_a_model(include) else fitting)
 
 
 def _weights(step: str, names: Sequence[str]) -> list[float] | None:
@@ -267,8 +273,9 @@ def _weights(step: str, names: Sequence[str]) -> list[float] | None:
     return [_SKIP_PROBABILITY[step] if name == "none" else rest for name in names]
 
 
-def _names_a_model(include: Sequence[str]) -> bool:
-    return any(component.name in include for component in CATALOG["model"])
+def names_a_model(include: Collection[str]) -> bool:
+    """Return whether some of the included names are names of models."""
+    return any(is_named("model", component.name, include) for component in CATALOG["model"])
 
 
 def _conflict(step: str, name: str, other: str, other_name: str) -> bool:

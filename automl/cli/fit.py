@@ -29,7 +29,7 @@ from automl.cli.support import (
     split_names,
     write_message,
 )
-from automl.cli.values import load_callbacks, parse_columns, parse_cv, parse_guard, read_configurations
+from automl.cli.values import load_callbacks, parse_columns, parse_cv, parse_guard, parse_space, read_configurations
 from automl.errors import InvalidInputError
 from automl.plurals import plural
 from automl.task.target import TaskName, find_label, guess_task, split_target
@@ -88,7 +88,8 @@ def fit(
         list[str],
         typer.Option(
             metavar="NAMES",
-            help="Use only these components, separated by commas; may be repeated. 'automl space' lists them all.",
+            help="Use only these components, separated by commas; may be repeated. 'automl space' lists them all. "
+            "A name may begin with its step, as in encoding:one_hot.",
             rich_help_panel=_SEARCH,
         ),
     ] = [],  # noqa: B006
@@ -97,6 +98,15 @@ def fit(
         typer.Option(
             metavar="NAMES",
             help="Do not use these components, separated by commas; may be repeated.",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = [],  # noqa: B006
+    space: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="Change a hyperparameter: NAME=LOW,HIGH is a range, NAME=VALUE a fixed value, NAME=A,B,C choices; or "
+            "a YAML or JSON file with all changes. May be repeated; 'automl space --full' lists the names.",
             rich_help_panel=_SEARCH,
         ),
     ] = [],  # noqa: B006
@@ -224,6 +234,7 @@ def fit(
         "device": device,
         "include": split_names(include),
         "exclude": split_names(exclude),
+        "space": parse_space(space),
         "initial_configurations": read_configurations(initial_configurations),
         "without": split_names(without),
         "searcher": searcher,

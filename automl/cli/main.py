@@ -71,11 +71,19 @@ def _options(
 def space(
     as_json: Annotated[bool, typer.Option("--json", help="Write one JSON object.")] = False,
     problem: Annotated[Problem, typer.Option("--task", help="Kind of target.")] = Problem.BINARY,
+    full: Annotated[
+        bool, typer.Option("--full", help="List every hyperparameter with its range, condition and default.")
+    ] = False,
 ) -> None:
     """Show the size and the components of the search space for a table with numbers, categories and missing values."""
     from pipelines.libraries import install
     from pipelines.space import RICH_TABLES, build_space, summarize, unavailable_components
 
+    if full:
+        from automl.cli.space import list_space
+
+        typer.echo(list_space(problem.value, as_json))
+        return
     size = summarize(build_space(RICH_TABLES[problem.value]))
     missing = unavailable_components(RICH_TABLES[problem.value])
     if as_json:

@@ -6,11 +6,13 @@ import importlib
 import json
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from automl.cli.support import split_names
 from automl.errors import InvalidInputError, check_names
+from pipelines.libraries import MissingLibraryError, import_library
 
 if TYPE_CHECKING:
     from automl.guard import Guard
@@ -112,6 +114,77 @@ def read_configurations(text: str) -> str | list[Mapping[str, Any]]:
         raise InvalidInputError(f"--initial-configurations: '{text}' is not JSON: {error}") from error
     if not isinstance(content, list):
         raise InvalidInputError(f"--initial-configurations: '{text}' must hold a list of configurations")
+    return content
+
+
+def parse_space(values: Sequence[str]) -> dict[str, Any] | None:
+    """Return the argument `space` of the estimators from the values of --space: files, and ``NAME=VALUE``.
+
+    A value with a comma is a range or a list of choices; a value in braces is a mapping, for a prior.
+
+    Raises
+    ------
+    InvalidInputError
+        If a file cannot be read, or if a value has no name.
+    """
+    space: dict[str, Any] = {}
+    for value in values:
+        if value.lower().endswith((".yaml", ".yml", ".json")) and "=" not in value:
+            space.update(_read_space_file(value))
+            continue
+        name, sign, text = value.partition("=")
+        if not sign or not name.strip() or not text.strip():
+            raise InvalidInputError(
+                f"--space must be a file, or NAME=VALUE such as lightgbm:num_leaves=8,64; got '{value}'"
+            )
+        space[name.strip()] = _space_value(value, text.strip())
+    return space or None
+
+
+def _space_value(option: str, text: str) -> Any:
+    if text.startswith(("{", "[")):
+        try:
+            return json.loads(text)
+        except ValueError as error:
+            raise InvalidInputError(f"--space {option}: the value is not JSON: {error}") from error
+    found = [_plain_value(part.strip()) for part in text.split(",")]
+    return found if len(found) > 1 else found[0]
+
+
+def _plain_value(text: str) -> Any:
+    """Return a whole number, a number, true or false, or else the text.
+
+    >>> [_plain_value(text) for text in ("8", "1e-3", "true", "none")]
+    [8, 0.001, True, 'none']
+    """
+    if text.lower() in ("true", "false"):
+        return text.lower() == "true"
+    for number in (int, float):
+        with suppress(ValueError):
+            return number(text)
+    return text
+
+
+def _read_space_file(path: str) -> Mapping[str, Any]:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InvalidInputError(f"--space: '{path}' cannot be read: {reason}") from error
+    try:
+        if path.lower().endswith(".json"):
+            content = json.loads(text)
+        else:
+            yaml = import_library("yaml")
+            content = yaml.safe_load(text)
+    except MissingLibraryError as error:
+        raise InvalidInputError(
+            "a YAML file needs PyYAML; pip install 'cash-automl[jobs]', or write the file as JSON"
+        ) from error
+    except Exception as error:  # PyYAML has errors of many types
+        raise InvalidInputError(f"--space: '{path}' cannot be read: {error}") from error
+    if not isinstance(content, Mapping):
+        raise InvalidInputError(f"--space: '{path}' must map names of hyperparameters to values")
     return content
 
 

@@ -26,6 +26,8 @@ from automl.errors import InvalidInputError
 from automl.plurals import short_number
 from automl.task.own_objects import check_loaded
 from automl.task.validation import is_number
+from pipelines.catalog import is_named
+from pipelines.space import names_a_model
 
 _MAX_MEASUREMENTS = 5  # of ensembles, until one meets a limit
 
@@ -130,7 +132,7 @@ def slow_families(limit: float | None, include: Collection[str] = ()) -> list[st
     Parameters
     ----------
     include : collection of str
-        Names of the components that the search may use; all if it is empty.
+        Names of the components that the search may use; all models if it names none.
 
     Raises
     ------
@@ -139,7 +141,8 @@ def slow_families(limit: float | None, include: Collection[str] = ()) -> list[st
     """
     if limit is None:
         return []
-    allowed = {name: one_row for name, (one_row, _) in FAMILIES.items() if not include or name in include}
+    named = names_a_model(include)
+    allowed = {name: ms for name, (ms, _) in FAMILIES.items() if not named or is_named("model", name, include)}
     slow = [name for name, one_row in allowed.items() if one_row > limit]
     if slow and len(slow) == len(allowed):
         raise InvalidInputError(

@@ -21,10 +21,11 @@ from numpy.typing import NDArray
 from automl.errors import AutoMLError, InvalidInputError
 from automl.explain.parts import check_seed
 from automl.search.surrogate import Forest, impute_inactive
+from automl.search.user_space import user_space
 from automl.search.vectors import VectorSpace
 from automl.task.objective import suited_traits
 from automl.trials.history import Observation
-from pipelines.catalog import CATALOG
+from pipelines.catalog import CATALOG, component_names
 from pipelines.component import task_type
 from pipelines.space import SpaceError, build_space
 
@@ -74,7 +75,8 @@ def search_space(estimator: Any, seed: int) -> ConfigurationSpace:
     traits = estimator._reader.traits(task_type(ensemble.n_classes), ensemble.n_classes, weighted)
     traits = suited_traits(traits, estimator._metric)
     try:
-        return build_space(traits, tuple(estimator.include or ()), tuple(estimator.exclude or ()), seed=seed)
+        include, exclude = component_names(estimator.include), component_names(estimator.exclude)
+        return build_space(traits, include, exclude, seed, user_space(estimator))
     except SpaceError as error:
         raise InvalidInputError(str(error)) from error
 

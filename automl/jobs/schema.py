@@ -96,10 +96,17 @@ def _values() -> Mapping[str, Mapping[str, Any]]:
     from automl.execute.catalog import EXECUTORS
     from automl.search.catalog import SEARCHERS
     from automl.search.initial import DESIGNS
-    from pipelines.catalog import NAMES
+    from pipelines.catalog import CATALOG, NAMES, STEP_NAMES
     from pipelines.table.column_types import KINDS as COLUMN_KINDS
 
-    components = {"type": ["array", "null"], "items": {"enum": list(NAMES)}}
+    listed = {"type": ["array", "null"], "items": {"enum": [*NAMES, *STEP_NAMES]}}
+    steps = {step: {"enum": [c.name for c in components]} for step, components in CATALOG.items()}
+    by_step = {
+        "type": "object",
+        "properties": {step: {"anyOf": [names, {"type": "array", "items": names}]} for step, names in steps.items()},
+        "additionalProperties": False,
+    }
+    components = {"anyOf": [listed, by_step]}
     return {
         "time_budget": _POSITIVE,
         "max_trials": {"type": ["integer", "null"], "minimum": 1},
@@ -111,6 +118,7 @@ def _values() -> Mapping[str, Mapping[str, Any]]:
         "device": {"type": "string", "pattern": r"^(auto|cpu|cuda(:\d+)?)$"},
         "include": components,
         "exclude": components,
+        "space": {"type": ["object", "null"]},
         "initial_configurations": {"oneOf": [{"enum": list(DESIGNS)}, {"type": "array", "items": {"type": "object"}}]},
         "without": {"type": ["array", "null"], "items": {"type": "string"}},
         "searcher": {"enum": list(SEARCHERS)},

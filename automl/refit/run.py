@@ -27,6 +27,7 @@ from automl.refit.members import FitFacts, facts_from_folds, replace_models, run
 from automl.refit.new_rows import check_classes, keep_reasons, known_kinds, seen_rows, take_columns
 from automl.refit.report import RefitReport
 from automl.refit.rows import TrainingRows, get_rows
+from automl.search.user_space import user_space
 from automl.task.metrics import loss_or_nan
 from automl.task.objective import suited_traits
 from automl.task.own_objects import check_loaded
@@ -291,7 +292,7 @@ def _prepare(estimator: Any, data: TrainingData, notes: list[str]) -> tuple[Prep
 def _members(estimator: Any, task: Task, notes: list[str]) -> list[_Member]:
     """Return the members that the table of the new rows allows, with their configurations completed for this table."""
     try:
-        space = build_space(task.traits, seed=_seed(estimator))
+        space = build_space(task.traits, seed=_seed(estimator), overrides=user_space(estimator))
     except SpaceError as error:
         raise InvalidInputError(str(error)) from error
     members = []

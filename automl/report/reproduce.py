@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import platform
 import shlex
@@ -20,6 +21,7 @@ from automl.report.data import Parameter, Reproduce
 from automl.report.rows import LabeledTable, kept_rows, label_codes
 from automl.report.words import clean
 from automl.trials.fingerprint import dataset_fingerprint
+from pipelines.catalog import component_names
 
 # Options of `automl fit` by the parameter that each of them sets.
 _OPTIONS = {
@@ -147,13 +149,24 @@ def _command(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, st
                 words += ["--columns", f"{column}={kind}"]
         elif option is not None and isinstance(value, str | int | float | np.integer | np.floating):
             words += [option, str(value)]
-        elif name in ("include", "exclude") and isinstance(value, list | tuple):
-            words += [option or "", ",".join(map(str, value))]
+        elif name in ("include", "exclude") and value is not None:
+            words += [option or "", ",".join(map(str, component_names(value)))]
+        elif name == "space" and isinstance(value, Mapping):
+            for entry, change in value.items():
+                words += ["--space", f"{entry}={_option_text(change)}"]
         elif option is not None and value is None:
             return None, f"The command line has no option for {name}=None; use Python."
         else:
             return None, f"The command line has no option for this value of {name}; use Python."
     return clean(" ".join(shlex.quote(word) for word in words)), ""
+
+
+def _option_text(change: Any) -> str:
+    """Return a change of the space as the command line takes it."""
+    if isinstance(change, Mapping) or (isinstance(change, list | tuple | set | frozenset) and len(change) < 2):
+        return json.dumps(change, default=list)
+    values = change if isinstance(change, list | tuple | set | frozenset) else [change]
+    return ",".join(map(str, values))
 
 
 def _has_options(columns: Any) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_ndtr, ndtr
@@ -29,18 +31,25 @@ def log_expected_improvement(mean: Array, deviation: Array, best: float) -> Arra
     return np.where(gain > 1e-12, np.log(np.maximum(gain, 1e-300)), -30.0 + log_ndtr(v))
 
 
-def score(surrogate: Surrogate, vectors: Vectors, per_second: bool) -> Array:
-    """Return acquisition values of shape (n,); higher is better."""
+def score(
+    surrogate: Surrogate, vectors: Vectors, per_second: bool, bonus: Callable[[Vectors], Array] | None = None
+) -> Array:
+    """Return acquisition values of shape (n,); higher is better. The values of a `bonus` are added to them."""
     X = impute_inactive(vectors)
     mean, deviation = surrogate.cost.predict(X)
     value = log_expected_improvement(mean, deviation, surrogate.best)
     if per_second and surrogate.log_seconds is not None:
         value = value - surrogate.log_seconds.predict(X)[0]
-    return value
+    return value if bonus is None else value + bonus(vectors)
 
 
 def maximize(
-    space: VectorSpace, surrogate: Surrogate, known: Vectors, rng: np.random.Generator, per_second: bool = True
+    space: VectorSpace,
+    surrogate: Surrogate,
+    known: Vectors,
+    rng: np.random.Generator,
+    per_second: bool = True,
+    bonus: Callable[[Vectors], Array] | None = None,
 ) -> Vectors:
     """Return candidates in the order of falling acquisition value, shape (n, n_hyperparameters).
 
@@ -51,19 +60,21 @@ def maximize(
     ----------
     known : ndarray of shape (m, n_hyperparameters)
         Configurations to start from, best first.
+    bonus : callable, optional
+        Returns what is added to the acquisition values of vectors.
     """
     pool = space.sample(N_RANDOM, rng)
-    values = score(surrogate, pool, per_second)
+    values = score(surrogate, pool, per_second, bonus)
     best_random = pool[np.argsort(-values)[: N_STARTS // 2]]
     current = np.concatenate([known[: N_STARTS - len(best_random)], best_random])
-    current_values = score(surrogate, current, per_second)
+    current_values = score(surrogate, current, per_second, bonus)
     found, found_values = [pool], [values]
     scale = 0.2
     for _ in range(MAX_STEPS):
         near, origins = space.neighbors(current, N_NEIGHBORS, scale, rng)
         if len(near) == 0:
             break
-        near_values = score(surrogate, near, per_second)
+        near_values = score(surrogate, near, per_second, bonus)
         found.append(near)
         found_values.append(near_values)
         order = np.argsort(near_values, kind="stable")  # the last value that is written for an origin is its best

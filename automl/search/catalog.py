@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from ConfigSpace import ConfigurationSpace
@@ -15,6 +16,7 @@ from automl.search.optuna_sampler import SAMPLERS, OptunaSearcher, is_optuna_sam
 from automl.search.smac import SmacSearcher
 from metalearning.posterior import ConfigurationPosterior
 from pipelines.configuration import Configuration
+from pipelines.overrides import Overrides
 
 SEARCHERS: dict[str, Callable[..., Searcher]] = {
     "smac": SmacSearcher,
@@ -32,10 +34,11 @@ def make_searcher(
     seed: int,
     initial: Sequence[Configuration] = (),
     posterior: ConfigurationPosterior | None = None,
+    overrides: Overrides = MappingProxyType({}),
 ) -> Searcher:
     """Return a searcher by its name, a sampler of Optuna in its adapter, or an object of the user as it is.
 
-    Only the default searcher uses the posterior.
+    Only the default searcher uses the posterior and the user's priors, which are in `overrides`.
 
     Raises
     ------
@@ -45,7 +48,7 @@ def make_searcher(
     if isinstance(searcher, str):
         check_names("searcher", searcher, SEARCHERS)
         if searcher == "smac":
-            return SmacSearcher(space, seed=seed, initial=initial, posterior=posterior)
+            return SmacSearcher(space, seed=seed, initial=initial, posterior=posterior, overrides=overrides)
         return SEARCHERS[searcher](space, seed=seed, initial=initial)
     if is_optuna_sampler(searcher):
         return OptunaSearcher(space, seed=seed, initial=initial, sampler=searcher)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import chain, zip_longest
+from types import MappingProxyType
 
 import numpy as np
 from ConfigSpace import ConfigurationSpace
 
 from automl.search.acquisition import maximize
+from automl.search.prior import PriorDensity
 from automl.search.surrogate import Surrogate
 from automl.search.vectors import Vectors, VectorSpace
 from automl.trials.history import Observation, RunHistory
 from automl.trials.trial import Trial
 from metalearning.posterior import ConfigurationPosterior
 from pipelines.configuration import Configuration
+from pipelines.overrides import Overrides
 
 # A request for many suggestions fits about eight models; each model gives several suggestions, 16 at most.
 _MODELS, _MOST_PER_MODEL = 8, 16
@@ -46,6 +50,8 @@ class SmacSearcher:
         Probability that a suggestion is random.
     per_second : bool
         Whether to divide the expected improvement by the expected seconds.
+    overrides : mapping
+        The user's changes of hyperparameters, of which the searcher uses the priors.
     """
 
     def __init__(
@@ -59,8 +65,10 @@ class SmacSearcher:
         n_initial: int = 8,
         random_share: float = 0.1,
         per_second: bool = True,
+        overrides: Overrides = MappingProxyType({}),
     ):
         self._space = VectorSpace(space)
+        self._prior = PriorDensity(self._space, overrides)
         self._seed, self._initial, self._posterior = seed, tuple(initial), posterior
         self._n_advised, self._n_initial = n_advised, n_initial
         self._random_share, self._per_second = random_share, per_second
@@ -120,7 +128,8 @@ class SmacSearcher:
         space = self._space if rng.random() < _SHARE_OF_PROCESSES else None
         surrogate = Surrogate.fit(vectors, observations, pending, seed, space)
         losses = np.array([np.inf if o.loss is None else o.loss for o in observations])
-        return maximize(self._space, surrogate, vectors[np.argsort(losses)], rng, self._per_second)
+        bonus = partial(self._prior.bonus, n_results=len(observations)) if self._prior else None
+        return maximize(self._space, surrogate, vectors[np.argsort(losses)], rng, self._per_second, bonus)
 
     def _encode(self, configurations: Sequence[Configuration]) -> Vectors:
         new = [c for c in configurations if c not in self._vectors]
