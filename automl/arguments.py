@@ -22,7 +22,9 @@ from automl.search.catalog import SEARCHERS
 from automl.search.initial import DESIGNS
 from automl.search.user_space import check_components, check_space
 from automl.task.metrics import ALIASES
+from automl.task.several_metrics import named_scorers
 from automl.task.validation import is_number, is_whole_number
+from automl.trials.leaderboard import COLUMNS as LEADERBOARD
 from automl.trials.run_directory import RunDirectory
 from pipelines.libraries import MissingLibraryError, import_library
 from pipelines.table.column_types import KINDS
@@ -48,7 +50,11 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     check_loaded(settings)
     _check_numbers(settings)
     _check_device(settings.get("device", "auto"), settings.get("executor", "local"))
-    _check_scoring(settings.get("scoring"), classification)
+    scorers = named_scorers(settings.get("scoring"))
+    if taken := sorted({*scorers} & {*LEADERBOARD}):
+        raise InvalidInputError(f"scoring: {taken[0]!r} is a column of leaderboard_; give the scorer another name")
+    for scorer in scorers.values():
+        _check_scoring(scorer, classification)
     _check_cv(settings.get("cv"))
     for argument in ("include", "exclude"):
         if not isinstance(settings.get(argument), Mapping):
@@ -178,7 +184,10 @@ def _check_scoring(scoring: Any, classification: bool) -> None:
             )
         return
     if not isinstance(scoring, str):
-        raise InvalidInputError(f"scoring must be the name of one scorer or a callable; got {type(scoring).__name__}")
+        kind = type(scoring).__name__
+        raise InvalidInputError(
+            f"scoring must be the name of a scorer, a callable, or a list or dict of these; got {kind}"
+        )
     known = [*get_scorer_names(), *ALIASES]
     if scoring not in known:
         own = ("._classification", "._ranking") if classification else ("._regression",)

@@ -34,6 +34,7 @@ from automl.expected_score import estimate_in_budget, expected_score_line
 from automl.explain.methods import Explanations
 from automl.guard import Guard, make_guard
 from automl.member_scores import MemberScores
+from automl.metric_scores import MetricScores, score_metrics
 from automl.notebook import NotebookView
 from automl.plurals import plural
 from automl.progress import Leader, Progress
@@ -65,6 +66,7 @@ class BaseAutoML(
     Reporting,
     FittedAttributes,
     MemberScores,
+    MetricScores,
     SearchGains,
     Explanations,
     CallbackSupportMixin,
@@ -440,6 +442,7 @@ def _attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataW
         "_row_predictions": each if each is None else each.in_table(prepared.positions),
         "_warnings": list(found),
         "_fold_bags": result.fold_bags,
+        "_metric_scores": score_metrics(task, result.ensemble, each),
         "_initial_design": result.initial_design,
         "_score_curve": result.score_curve,
         "history_": result.history,

@@ -32,9 +32,10 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, SuspectLabels, BaseAu
     max_trials : int, optional
         Number of started configurations after which the search ends. With ``time_budget=None``, ``n_jobs=1`` and an
         integer `random_state`, two runs give the same result.
-    scoring : str or callable, optional
+    scoring : str, callable, list or dict, optional
         The score to maximize: any scikit-learn scorer or its name. None means ROC AUC for two classes and log loss for
-        more classes.
+        more classes. Of several scorers, the first is maximized, and the others are recorded in `leaderboard_`,
+        `cv_results_` and `metric_scores_`.
     positive_label : label, optional
         The class of interest of two classes, for scorers of one class such as "f1" and for `decision_threshold_`. None
         means the label 1, or the second class if no label is 1.
@@ -89,6 +90,8 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, SuspectLabels, BaseAu
     ----------
     leaderboard_ : DataFrame
         One row for each configuration, best first.
+    metric_scores_ : DataFrame
+        Out-of-fold score of the ensemble by each metric of `scoring`.
     columns_ : DataFrame
         How each column of the table is read: name, kind, reason, treatment.
     best_pipeline_ : Pipeline
@@ -337,8 +340,10 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
     max_trials : int, optional
         Number of started configurations after which the search ends. With ``time_budget=None``, ``n_jobs=1`` and an
         integer `random_state`, two runs give the same result.
-    scoring : str or callable, optional
-        The score to maximize: any scikit-learn scorer or its name. None means the root mean squared error.
+    scoring : str, callable, list or dict, optional
+        The score to maximize: any scikit-learn scorer or its name. None means the root mean squared error. Of several
+        scorers, the first is maximized, and the others are recorded in `leaderboard_`, `cv_results_` and
+        `metric_scores_`.
     cv : int, splitter or iterable, optional
         Folds of the search, as in scikit-learn; chosen by the number of rows when None. If every fold trains on rows
         before its scored rows, as in `TimeSeriesSplit`, the rows are taken to be in the order of time: folds are
@@ -390,6 +395,8 @@ class AutoMLRegressor(RegressorMixin, BaseAutoML):
     ----------
     leaderboard_ : DataFrame
         One row for each configuration, best first.
+    metric_scores_ : DataFrame
+        Out-of-fold score of the ensemble by each metric of `scoring`.
     columns_ : DataFrame
         How each column of the table is read: name, kind, reason, treatment.
     best_pipeline_ : Pipeline

@@ -81,6 +81,7 @@ ORDER = {
         "explain",
         "attributes",
         "member_scores",
+        "metric_scores",
         "score_over_time",
         "decision_threshold",
         "notebook",

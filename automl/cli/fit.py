@@ -29,7 +29,15 @@ from automl.cli.support import (
     split_names,
     write_message,
 )
-from automl.cli.values import load_callbacks, parse_columns, parse_cv, parse_guard, parse_space, read_configurations
+from automl.cli.values import (
+    load_callbacks,
+    parse_columns,
+    parse_cv,
+    parse_guard,
+    parse_scoring,
+    parse_space,
+    read_configurations,
+)
 from automl.errors import InvalidInputError
 from automl.plurals import plural
 from automl.task.target import TaskName, find_label, guess_task, split_target
@@ -49,8 +57,9 @@ def fit(
     scoring: Annotated[
         str | None,
         typer.Option(
-            help="Name of the scikit-learn scorer to optimize. The default is roc_auc for two classes, neg_log_loss "
-            "for more classes, and neg_root_mean_squared_error for regression."
+            help="Name of the scikit-learn scorer to optimize; further names after commas are recorded beside it. "
+            "The default is roc_auc for two classes, neg_log_loss for more, and neg_root_mean_squared_error for "
+            "regression."
         ),
     ] = None,
     n_jobs: Annotated[int, typer.Option(help="Number of cores to use; -1 means all cores.")] = -1,
@@ -226,7 +235,7 @@ def fit(
     parameters = {
         "time_budget": time_budget,
         "max_trials": max_trials,
-        "scoring": scoring,
+        "scoring": parse_scoring(scoring),
         "cv": parse_cv(cv),
         "n_jobs": n_jobs,
         "memory_limit": memory_limit,

@@ -111,8 +111,9 @@ def render(estimator: Any, board: pd.DataFrame, rows: int, tested: str = "", wit
 def render_rows(board: pd.DataFrame, rows: int) -> str:
     """Return the first rows of a leaderboard as plain text, without the columns that only programs use."""
     shown = board.head(rows).drop(columns=_HIDDEN, errors="ignore").copy()
-    for column in set(_FORMATS) & set(shown.columns):
-        shown[column] = ["" if math.isnan(value) else _FORMATS[column](value) for value in shown[column]]
+    for column in shown.select_dtypes("float"):
+        write = _FORMATS.get(str(column), _score)  # a column that is not listed holds the scores by a recorded metric
+        shown[column] = ["" if math.isnan(value) else write(value) for value in shown[column]]
     texts = [text if len(text) <= _MAX_WIDTH else f"{text[: _MAX_WIDTH - 3]}..." for text in shown["hyperparameters"]]
     shown["hyperparameters"] = texts
     shown.insert(0, "rank", range(1, len(shown) + 1))

@@ -55,6 +55,12 @@ def _pairs(value: str) -> list[tuple[str, str]]:
     return [(name.strip(), kind.strip()) for name, _, kind in pairs]
 
 
+def parse_scoring(text: str | None) -> str | list[str] | None:
+    """Return the argument `scoring` of the estimators: the name of a scorer, or a list where commas separate names."""
+    names = [] if text is None else list(split_names([text]))
+    return names if len(names) > 1 else next(iter(names), text)
+
+
 def parse_cv(text: str | None) -> Any:
     """Return the argument `cv` of the estimators: a number of folds, or a splitter such as ``TimeSeriesSplit:5``.
 

@@ -13,6 +13,7 @@ from automl.export.columns import Columns, constant, raw_names, read_code
 from automl.export.models import model_code
 from automl.export.steps import Codes, step_code
 from automl.plurals import plural
+from automl.task.several_metrics import deciding_scorer
 
 _HEAD = '''"""{title}
 
@@ -196,8 +197,9 @@ def _assemble(
     classes = getattr(estimator, "classes_", None)
     n_classes = 0 if classes is None else len(classes)
     kind = "regression" if n_classes == 0 else "binary" if n_classes == 2 else "multiclass"
-    scoring = estimator.scoring if isinstance(estimator.scoring, str) else _SCORERS[kind]
-    if estimator.scoring is not None and not isinstance(estimator.scoring, str):
+    scorer = deciding_scorer(estimator.scoring)
+    scoring = scorer if isinstance(scorer, str) else _SCORERS[kind]
+    if scorer is not None and not isinstance(scorer, str):
         script.remark(f"the search maximized a scorer of its own; this script prints {scoring}")
     n_columns = sum(column.reader is not None for column in estimator._reader.columns_)
     title = f"Train {family} ({kind}) on a table of {plural(n_columns, 'column')}."

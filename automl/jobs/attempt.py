@@ -30,6 +30,7 @@ from automl.jobs.job import Job
 from automl.jobs.tables import SplitData, load_object, read_data
 from automl.plurals import plural
 from automl.task.metrics import Metric, make_metric
+from automl.task.several_metrics import deciding_scorer
 from pipelines.component import task_type
 
 logger = logging.getLogger("automl.jobs")
@@ -214,7 +215,7 @@ def make_estimator(assignment: Assignment, data: SplitData, search: Path) -> tup
     n_classes = data.y.nunique()
     # For a target of one class, the error of `fit` is clearer.
     task = task_type(max(2, n_classes) if data.is_classification else 0)
-    scoring = parameters.get("scoring")
+    scoring = deciding_scorer(parameters.get("scoring"))
     if setting.estimator == "automl":
         from automl.estimator import AutoMLClassifier, AutoMLRegressor
 

@@ -110,7 +110,7 @@ def _values() -> Mapping[str, Mapping[str, Any]]:
     return {
         "time_budget": _POSITIVE,
         "max_trials": {"type": ["integer", "null"], "minimum": 1},
-        "scoring": {"type": ["string", "null"]},
+        "scoring": {"type": ["string", "array", "null"], "items": {"type": "string"}, "minItems": 1},
         "positive_label": {"type": ["string", "number", "boolean", "null"]},
         "cv": {"type": ["integer", "array", "null"], "minimum": 2},
         "memory_limit": _POSITIVE,

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from automl.task import validation
 from automl.task.holdout import choose_holdout, split_holdout
 from automl.task.metric_domain import adapt_metric
-from automl.task.metrics import make_metric
+from automl.task.metrics import Metric, make_metric
 from automl.task.objective import suited_traits, with_objective
 from automl.task.scorers import take_rows
+from automl.task.several_metrics import named_scorers, recorded_metric
 from automl.task.splits import make_folds
 from automl.task.table_validation import check_table
 from automl.task.task import Task
@@ -81,8 +82,9 @@ def prepare(
 
     Parameters
     ----------
-    scoring : str or callable, optional
-        A scikit-learn scorer or its name; the default of the task type when None.
+    scoring : str, callable, list or dict, optional
+        A scikit-learn scorer or its name, or several, of which the first decides; the default of the task type when
+        None.
     cv : int, splitter or iterable, optional
         Folds as in scikit-learn; chosen by the number of rows when None.
     columns : mapping, optional
@@ -116,9 +118,15 @@ def prepare(
         else:
             table = reader.fit(take_rows(data.X, np.flatnonzero(~holdout))).transform(data.X)
     n_classes = 0 if classes is None else len(classes)
-    validation.check_scoring_classes(scoring, n_classes)
     kind = task_type(n_classes)
-    metric = adapt_metric(make_metric(scoring, kind, classes, positive_label), data.X, y, n_classes, weights)
+
+    def metric_of(scorer: Any) -> Metric:
+        validation.check_scoring_classes(scorer, n_classes)
+        return adapt_metric(make_metric(scorer, kind, classes, positive_label), data.X, y, n_classes, weights)
+
+    scorers = named_scorers(scoring)
+    metric, *others = map(metric_of, scorers.values())
+    recorded = tuple(map(recorded_metric, [*scorers][1:], others))
     if kind == "regression":
         metric = with_objective(metric, y if holdout is None else y[~holdout])
     folds = make_folds(
@@ -137,6 +145,7 @@ def prepare(
         y=y,
         traits=suited_traits(reader.traits(kind, n_classes, weights is not None, table.shape[0]), metric),
         metric=metric,
+        recorded_metrics=recorded,
         folds=folds,
         sample_weight=weights,
         groups=groups,

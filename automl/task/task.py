@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,8 @@ class Task:
         Class codes, or floats.
     groups : ndarray of shape (n_samples,), optional
         Codes of the groups; the rows of one group are always drawn or split together.
+    recorded_metrics : tuple of Metric
+        Metrics that are recorded on each fold, and decide nothing.
     """
 
     X: Any
@@ -59,6 +62,7 @@ class Task:
     sample_weight: NDArray[np.float64] | None = None
     groups: NDArray[Any] | None = None
     holdout: HoldoutRows | None = None
+    recorded_metrics: tuple[Metric, ...] = ()
 
     @property
     def table_bytes(self) -> int:
@@ -102,17 +106,22 @@ class Task:
         if holdout is not None:
             _write_table(folder, "free", holdout.X)
             holdout = replace(holdout, X=None)
-        scorer = self.metric.scorer
-        external = {} if is_ours(scorer) else {id(scorer): _SCORER}
+        external = {id(scorer): name for name, scorer in self._own_scorers().items()}
         with replace_file(folder / _FILE, durable=False) as path, path.open("wb") as file:
             storage.write(replace(self, X=None, holdout=holdout), file, external)
 
     def own_scorer(self) -> bytes | None:
-        """Return the user's own scorer for a worker of this session, or None if the file of the task holds the scorer.
+        """Return the user's own scorers for a worker of this session, or None if the file of the task holds all.
 
         No file holds these bytes: a worker gets them from the process that made them.
         """
-        return None if is_ours(self.metric.scorer) else cloudpickle.dumps(self.metric.scorer)
+        own = self._own_scorers()
+        return cloudpickle.dumps(own) if own else None
+
+    def _own_scorers(self) -> dict[str, Any]:
+        """Return the scorers that the file of the task does not hold, by the names that stand for them there."""
+        metrics = (self.metric, *self.recorded_metrics)
+        return {f"{_SCORER}{i or ''}": m.scorer for i, m in enumerate(metrics) if not is_ours(m.scorer)}
 
     @staticmethod
     def open(folder: Path, own_scorer: bytes | None = None) -> Task:
@@ -121,7 +130,7 @@ class Task:
         Parameters
         ----------
         own_scorer : bytes, optional
-            Result of the method `own_scorer` in the process that saved the task. Without it, a scorer of the user is
+            Result of the method `own_scorer` in the process that saved the task. Without it, each scorer of the user is
             represented by a `NotLoaded`.
 
         Raises
@@ -129,8 +138,8 @@ class Task:
         InvalidInputError
             If the file of the task is damaged.
         """
-        scorer = NotLoaded("scoring", "an own scorer", reason="a run directory does not hold it")
-        external = {_SCORER: scorer if own_scorer is None else cloudpickle.loads(own_scorer)}
+        missing = NotLoaded("scoring", "an own scorer", reason="a run directory does not hold it")
+        external = defaultdict(lambda: missing, {} if own_scorer is None else cloudpickle.loads(own_scorer))
         try:
             task: Task = storage.load((folder / _FILE).read_bytes(), TRUSTED, external)
         except storage.StorageError as error:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from automl.trials.candidates import rank
 from automl.trials.history import Evaluation, RunHistory
+from automl.trials.trial import FoldResult
 from pipelines.configuration import Configuration, Value
 
 COLUMNS = [
@@ -56,15 +57,18 @@ def make_leaderboard(
         ``score`` is the mean over the finished folds; greater is better. Configurations with the most folds come first.
         Scores of the others are adjusted for their missing folds before they are sorted, because some folds are harder
         than others. Configurations without a finished fold come last. ``seconds`` is the sum over all trials.
-        ``predict_milliseconds`` is the measured time in which the model of one fold predicts 1,000 rows.
+        ``predict_milliseconds`` is the measured time in which the model of one fold predicts 1,000 rows. Each metric
+        that is recorded beside the one that decides has a column of its name after ``std``: the mean over the folds.
     """
     rows = []
+    recorded = recorded_names(history)
     for e in rank(history, usable_only=False, most_folds_first=True):
         rows.append(
             {
                 "family": e.configuration.family,
                 "score": -e.mean_loss,
                 "std": float(np.std([r.loss for r in e.folds.values()])) if e.folds else np.nan,
+                **{name: _mean_recorded(e, name) for name in recorded},
                 "folds": len(e.folds),
                 "seconds": e.seconds,
                 "predict_milliseconds": _predict_milliseconds(e, fold_rows),
@@ -76,7 +80,23 @@ def make_leaderboard(
                 "reason": e.reason or _note_of_sample(e),
             }
         )
-    return pd.DataFrame(rows, columns=COLUMNS)
+    place = COLUMNS.index("std") + 1
+    return pd.DataFrame(rows, columns=[*COLUMNS[:place], *recorded, *COLUMNS[place:]])
+
+
+def recorded_names(history: RunHistory) -> list[str]:
+    """Return the names of the metrics that are recorded beside the one that decides, in the order of `scoring`."""
+    results = (fold.info.get("scores") for e in history.evaluations.values() for fold in e.folds.values())
+    return list(next((scores for scores in results if scores), {}))
+
+
+def _recorded(result: FoldResult, name: str) -> float:
+    return float(result.info.get("scores", {}).get(name, np.nan))
+
+
+def _mean_recorded(evaluation: Evaluation, name: str) -> float:
+    """Return the mean score of a recorded metric over the finished folds; NaN where a fold has no value."""
+    return float(np.mean([_recorded(r, name) for r in evaluation.folds.values()])) if evaluation.folds else np.nan
 
 
 def main_hyperparameters(configuration: Configuration) -> str:
@@ -136,5 +156,19 @@ def make_cv_results(history: RunHistory, n_splits: int) -> dict[str, Any]:
         "mean_test_score": np.array([-e.mean_loss for e in evaluations]),
         "std_test_score": np.array([np.std(own) if own else np.nan for own in losses]),
         "rank_test_score": np.array([places[e.configuration] for e in evaluations], dtype=np.int32),
+        **_recorded_results(evaluations, n_splits, recorded_names(history)),
         "mean_fit_time": np.array([np.mean(seconds) if seconds else np.nan for seconds in fit_times]),
     }
+
+
+def _recorded_results(evaluations: Sequence[Evaluation], n_splits: int, names: Sequence[str]) -> dict[str, Any]:
+    """Return the scores of the recorded metrics, by fold and as means, as scikit-learn names them."""
+    results: dict[str, Any] = {}
+    for name in names:
+        scores = np.full((n_splits, len(evaluations)), np.nan)
+        for i, e in enumerate(evaluations):
+            for fold, result in e.folds.items():
+                scores[fold, i] = _recorded(result, name)
+        results |= {f"split{fold}_test_{name}": scores[fold] for fold in range(n_splits)}
+        results[f"mean_test_{name}"] = np.array([_mean_recorded(e, name) for e in evaluations])
+    return results

@@ -107,7 +107,9 @@ def load(data: bytes, trusted: Collection[str] = (), external: Mapping[str, Any]
     try:
         content, entries = _read(data)
         most_items = _LEAST_ITEMS + _ITEMS_PER_BYTE * len(data)
-        decoder = Decoder(content["types"], _arrays(entries), entries, trusted, external or {}, most_items)
+        decoder = Decoder(
+            content["types"], _arrays(entries), entries, trusted, {} if external is None else external, most_items
+        )
         return decoder.decode(content["root"])
     except StorageError:
         raise

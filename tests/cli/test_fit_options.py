@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import typer
+from sklearn.datasets import load_breast_cancer
 
 import automl
 from automl import AutoMLClassifier, AutoMLRegressor
@@ -140,3 +141,16 @@ def test_help_shows_the_five_most_important_options_first(call, monkeypatch):
     assert [name for name in FIRST if name in panels[2]] == FIRST
     assert panels[2].count(" --") == len(FIRST) + 1  # and --help
     assert len(panels) > 6
+
+
+def test_scoring_takes_several_names_after_commas(call, tmp_path):
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    X.iloc[:, :5].assign(target=y).to_csv(tmp_path / "train.csv", index=False)
+    options = ["--max-trials", 1, "--include", "lda", "--scoring", "roc_auc, accuracy", "--n-jobs", 1]
+    code, out, err = call("fit", tmp_path / "train.csv", "--target", "target", "--out", tmp_path / "model", *options)
+    assert code in (0, None), err
+    assert out.splitlines()[-2].split()[2:6] == ["score", "std", "accuracy", "folds"]
+    estimator = automl.load(tmp_path / "model")
+    assert estimator.scoring == ["roc_auc", "accuracy"]
+    estimator.report(tmp_path / "report.md")
+    assert "--scoring roc_auc,accuracy" in (tmp_path / "report.md").read_text()
