@@ -228,7 +228,7 @@ class FittedAttributes:
         if self._estimate is None:
             raise AttributeError(
                 "there is no estimate_ where cv orders the rows by time, because scores on older rows say little about "
-                "the future; score the model on rows that are newer than the training rows"
+                "the future; pass the times of the rows as time to fit, or score the model on newer rows"
             )
         if isinstance(self._estimate, OutOfFoldRecord):
             check_loaded({"scoring": self._estimate.metric.scorer})

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from types import FunctionType
 from typing import Any, Self
 
@@ -135,7 +135,19 @@ class BaseAutoML(
         self.verbose = verbose
 
     @with_callbacks  # type: ignore[untyped-decorator]
-    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        groups: Any = None,
+        *,
+        time: Any = None,
+        gap: Any = 0,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """
         Search for the best ensemble of pipelines within the budget.
 
@@ -149,6 +161,18 @@ class BaseAutoML(
             Weights of the rows in every model, every score and the ensemble.
         groups : array-like of shape (n_samples,), optional
             Group of each row; the rows of one group are never on both sides of a fold.
+        time : str, int or array-like of shape (n_samples,), optional
+            When each row was recorded: the name of a column of X, or numbers or dates; in any order. Each fold then
+            trains on older rows than it scores, `estimate_` is that of the newest rows, and at last the models are
+            trained on all rows. A column stays a feature.
+        gap : number, str or timedelta, default=0
+            Time between the training rows and the scored rows of a fold, in the unit of `time`, or a duration such as
+            "7 days" where `time` holds dates.
+        X_val : DataFrame, ndarray or sparse matrix of shape (n_validation_samples, n_features), optional
+            Validation rows with the columns of X. The search trains on X and scores these rows, in place of folds; at
+            last the models are trained on all rows.
+        y_val, sample_weight_val : array-like of shape (n_validation_samples,), optional
+            Target and weights of the validation rows.
 
         Returns
         -------
@@ -171,7 +195,7 @@ class BaseAutoML(
         >>> reg.fit(X, y).stop_reason_
         'max_trials reached'
         """
-        started = time.monotonic()
+        started = monotonic()
         check_arguments(self.get_params(deep=False), self._is_classifier)
         budget = Budget(python_number(self.time_budget), python_number(self.max_trials), started)
         if self.executor == "local":
@@ -179,7 +203,7 @@ class BaseAutoML(
         seed = self._seed()
         guard = make_guard(self.guard)
         prepared = prepare(
-            TrainingData(X, y, sample_weight, groups),
+            TrainingData(X, y, sample_weight, groups, time, gap, X_val, y_val, sample_weight_val),
             classification=self._is_classifier,
             scoring=self.scoring,
             cv=self.cv,
@@ -206,7 +230,7 @@ class BaseAutoML(
                 setattr(self, name, value)
             measure_frontier(self, X, self._read, budget.deadline)
             estimate_in_budget(self, budget)
-            self._fit_seconds = time.monotonic() - started
+            self._fit_seconds = monotonic() - started
             summary = f"{result.stop_reason}; {plural(result.history.n_run, 'configuration')}"
             line = expected_score_line(self)
             progress.close(summary, line)
@@ -264,7 +288,9 @@ class BaseAutoML(
         for name in ("refit_report_", "_refit_facts", "_fold_bags"):
             self.__dict__.pop(name, None)
 
-    def refit(self, X: Any = None, y: Any = None, sample_weight: Any = None, groups: Any = None) -> Self:
+    def refit(
+        self, X: Any = None, y: Any = None, sample_weight: Any = None, groups: Any = None, *, time: Any = None
+    ) -> Self:
         """
         Return a fitted copy whose models were trained on all rows, or on new rows, without another search.
 
@@ -284,6 +310,8 @@ class BaseAutoML(
             Weights of the new rows.
         groups : array-like of shape (n_samples,), optional
             Group of each new row.
+        time : str, int or array-like of shape (n_samples,), optional
+            When each new row was recorded; by default, the column that `fit` got.
 
         Returns
         -------
@@ -310,8 +338,8 @@ class BaseAutoML(
         242
         """
         check_is_fitted(self, "_ensemble")
-        check_refit_arguments(X, y, sample_weight, groups)
-        return refit(self, None if X is None else TrainingData(X, y, sample_weight, groups))
+        check_refit_arguments(X, y, sample_weight, groups, time)
+        return refit(self, None if X is None else TrainingData(X, y, sample_weight, groups, time))
 
     def _seed(self) -> int:
         if isinstance(self.random_state, (int, np.integer)):
@@ -435,6 +463,7 @@ def _attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataW
         "_reader": reader,
         "_metric": task.metric.without_table(),
         "_target_name": prepared.target_name,
+        "_split_arguments": dict(prepared.split_arguments),
         "_ensemble": result.ensemble,
         "_estimate": result.out_of_fold,
         "_guard_curve": result.guard_curve,

@@ -44,7 +44,7 @@ def estimate_in_budget(estimator: Any, budget: Budget) -> None:
         seconds = min(seconds, _SECONDS_AFTER_INTERRUPT)
     deadline = time.monotonic() + seconds
     try:
-        estimator._estimate = estimate_score_before(record, deadline)
+        estimator._estimate = replace(estimate_score_before(record, deadline), note=record.note)
         if isinstance(scores := vars(estimator).get("_score_curve"), CurveRecord):
             estimator._score_curve = score_curve(scores, deadline) or scores
     except KeyboardInterrupt:  # the estimator is complete

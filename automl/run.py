@@ -35,7 +35,7 @@ from automl.execute.machine import available_cpus, memory_for_fit
 from automl.execute.threads import single_threaded
 from automl.guard import Guard, GuardMonitor
 from automl.plurals import plural
-from automl.refit.members import train_newest_rows
+from automl.refit.members import train_at_last
 from automl.refit.rows import TrainingRows
 from automl.search.base import Searcher
 from automl.search.budget import Budget
@@ -46,7 +46,6 @@ from automl.search.initial import Start, from_user, start_with_meta_database, st
 from automl.search.libraries import ImportableSearcher, log_missing
 from automl.search.loop import search
 from automl.search.racing import Limits, Racing, fold_seconds
-from automl.task.splits import is_forward_chaining
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.eviction import ModelEviction
@@ -66,8 +65,8 @@ logger = logging.getLogger(__name__)
 _START_SECONDS = 0.5  # to start the worker processes after their libraries are imported
 # Shares of the seconds that are left after the search, at which the parts of the conclusion end at the latest.
 _CHOICE_ENDS, _LOADING_ENDS, _DECISION_ENDS, _COLLECTION_ENDS = 0.4, 0.65, 0.75, 0.85
-_NEWEST_ROWS_SHARE = 0.15  # of the budget, to train on all rows at last, where the rows are in the order of time
-_NEWEST_ROWS_END = 0.9  # share of the seconds that are left, at which this training ends
+_ALL_ROWS_SHARE = 0.15  # of the budget, to train on all rows at last, where no fold models predict
+_ALL_ROWS_END = 0.9  # share of the seconds that are left, at which this training ends
 _FRONTIER_SHARE = 0.02  # of the budget, which the measuring of smaller ensembles may take
 _ESTIMATE_SHARE = 0.01  # of the budget, for the estimate at least; the choice of the ensemble mostly leaves it more
 _MAX_OVERRUN = 15.0  # seconds beyond a budget that is too small for any fit; a larger overrun is an error
@@ -105,7 +104,7 @@ class RunResult:
 
     history: RunHistory
     ensemble: Ensemble
-    out_of_fold: OutOfFoldRecord | Estimate | None  # None if the rows are in the order of time
+    out_of_fold: OutOfFoldRecord | Estimate | None  # None if `cv` orders the rows by time
     stop_reason: str
     guard_curve: pd.DataFrame | None = None
     frontier: FrontierRecord | None = None
@@ -130,11 +129,10 @@ def run(task: Task, settings: RunSettings) -> RunResult:
     with ExitStack() as stack:
         directory, folder = _open_folder(settings, task.table_bytes, stack)
         known: list[TrialResult] = []
-        in_time_order = is_forward_chaining(task.folds)
         budget = replace(
             settings.budget,
-            refit_share=_NEWEST_ROWS_SHARE * in_time_order,
-            estimate_share=_ESTIMATE_SHARE * (task.metric.fast is not None and not in_time_order),
+            refit_share=_ALL_ROWS_SHARE * task.trains_at_last,
+            estimate_share=_ESTIMATE_SHARE * (task.metric.fast is not None and task.has_estimate),
         )
         if directory is not None:
             known = directory.open(task, settings.random_state)
@@ -200,16 +198,16 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         )
         stop_reason = "interrupted" if interrupted else stop_reason
         fold_bags = None
-        if in_time_order and not interrupted:
+        if task.trains_at_last and not interrupted:
             fold_bags = ensemble.bags
-            ensemble = _with_newest_rows(ensemble, history, artifacts, task, settings, budget)
+            ensemble = _with_all_rows(ensemble, history, artifacts, task, settings, budget)
         frontier = None if interrupted else _frontier(ensemble, history, artifacts, loader, task, settings, budget)
         curve = None if monitor is None else _guard_curve(monitor, ensemble, history, budget)
         parts = ensemble, history, artifacts, task, settings.random_state, budget
         each = None if interrupted else collect_predictions(*parts)
         session.enter(Phase.ENDED, stop_reason)
         scores = None
-        if not interrupted and not in_time_order:
+        if not interrupted and not task.in_time_order:
             scores = collect_curve(history, artifacts, task, settings.ensemble_size, settings.random_state, budget)
         return RunResult(history, ensemble, record, stop_reason, curve, frontier, each, fold_bags, start.design, scores)
 
@@ -305,7 +303,7 @@ def _conclude(
         ensemble.decision_weights = tune_decision_weights(*known, deadline)
         latest = max(deadline, time.monotonic() + 0.05 * left)
         ensemble.calibration = calibrate(*known, latest, models_per_member=ensemble.models_per_member)
-    if is_forward_chaining(task.folds):
+    if not task.has_estimate:
         return ensemble, None
     # The folder with the predictions is removed after the run; to resample them now would cost seconds of the search.
     return ensemble, collect(history, artifacts, task, ensemble, size, seed, started + _COLLECTION_ENDS * left)
@@ -341,8 +339,8 @@ def _frontier(
     settings: RunSettings,
     budget: Budget,
 ) -> FrontierRecord | None:
-    """Return what smaller ensembles are made of; None after an interrupt, or if the rows are in the order of time."""
-    if is_forward_chaining(task.folds):
+    """Return what smaller ensembles are made of; None after an interrupt, or if no fold models predict."""
+    if task.trains_at_last:
         return None
     left = float("inf")
     if budget.seconds is not None:
@@ -364,12 +362,12 @@ def _guard_curve(monitor: GuardMonitor, ensemble: Ensemble, history: RunHistory,
     return monitor.curve
 
 
-def _with_newest_rows(
+def _with_all_rows(
     ensemble: Ensemble, history: RunHistory, artifacts: Artifacts, task: Task, settings: RunSettings, budget: Budget
 ) -> Ensemble:
-    """Return the ensemble with models of all rows, for rows that are in the order of time."""
+    """Return the ensemble with models of all rows, the newest rows or the validation rows of the user included."""
     left = float("inf") if budget.seconds is None else budget.seconds - budget.elapsed
-    deadline = time.monotonic() + _NEWEST_ROWS_END * left
+    deadline = time.monotonic() + _ALL_ROWS_END * left
     shares, seed = TrainingRows.from_task(task).train_shares, settings.random_state
     with ExitStack() as stack:
         try:
@@ -377,9 +375,9 @@ def _with_newest_rows(
                 settings.executor, artifacts.folder, task, settings.n_jobs, settings.memory_limit, settings.device
             )
             stack.callback(executor.shutdown)
-            bags = train_newest_rows(ensemble.bags, history, shares, executor, artifacts, seed, deadline)
+            bags = train_at_last(ensemble.bags, history, shares, executor, artifacts, seed, deadline)
         except KeyboardInterrupt:
-            logger.warning("interrupted: the models of the newest fold predict, which have not seen the newest rows")
+            logger.warning("interrupted: the models of the search predict, which have not seen the rows scored there")
             return ensemble
     return replace(ensemble, bags=bags)
 

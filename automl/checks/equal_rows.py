@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from automl.checks.warning import DataWarning, percent
-from automl.task.splits import Fold, is_forward_chaining
+from automl.task.splits import Fold
 from automl.task.task import Task
 
 Array = NDArray[Any]
@@ -32,7 +32,7 @@ def check_equal_rows(task: Task) -> list[DataWarning]:
     Tables of a few categories have equal rows by chance. There is no warning where chance may explain them, where the
     user has named groups, and where the rows are in the order of time.
     """
-    if task.groups is not None or is_forward_chaining(task.folds):
+    if task.groups is not None or task.in_time_order:
         return []
     numbers = number_equal_rows(task.X)
     if len(task.y) - (int(numbers.max()) + 1) < _LEAST_ROWS or _may_be_chance(task.X):

@@ -45,7 +45,11 @@ class RowPredictions:
 
     def in_table(self, positions: NDArray[np.intp] | None) -> RowPredictions:
         """Return the predictions with the positions of their rows in the table of the user; None changes nothing."""
-        return self if positions is None else replace(self, rows=positions[self.rows].astype(np.int32))
+        if positions is None:
+            return self
+        rows = positions[self.rows].astype(np.int32)
+        order = np.argsort(rows, kind="stable")
+        return replace(self, rows=rows[order], y=self.y[order], predictions=self.predictions[order])
 
 
 def seconds_end(budget: Budget) -> float:

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from scipy import sparse, special
 
 from automl.checks.warning import DataWarning, list_names, percent
-from automl.task.splits import is_forward_chaining
 from automl.task.task import Task
 from pipelines.table.columns import Column, DateReader
 
@@ -58,14 +57,9 @@ class Drift:
 def check_time_order(task: Task, columns: Sequence[Column]) -> list[DataWarning]:
     """Return a warning if the rows are in the order of a column with dates or times, and the target or columns drift.
 
-    There is no warning where the user has named groups, or folds in the order of time.
+    There is no warning where the user has named groups, times, or folds in the order of time.
     """
-    if (
-        task.groups is not None
-        or is_forward_chaining(task.folds)
-        or len(task.y) < _LEAST_ROWS
-        or sparse.issparse(task.X)
-    ):
+    if task.groups is not None or task.in_time_order or len(task.y) < _LEAST_ROWS or sparse.issparse(task.X):
         return []
     rows = np.unique(np.linspace(0, len(task.y) - 1, min(len(task.y), _MAX_ROWS)).astype(np.intp))
     times = {column.name: at for column in columns if (at := _time_position(column)) is not None}
@@ -88,7 +82,7 @@ def check_time_order(task: Task, columns: Sequence[Column]) -> list[DataWarning]
     severity = "high" if drift.is_clear(_HIGH_DRIFT) else "medium" if target_drifts else "low"
     message = (
         f"the rows are in the order of column {ordered[0]!r}, and drift with it: {', '.join(changes)}; if the model "
-        "must predict later rows, pass cv=TimeSeriesSplit(5), because scores of shuffled folds are too good"
+        f"must predict later rows, pass time={ordered[0]!r} to fit, because scores of shuffled folds are too good"
     )
     return [DataWarning("time_order", ordered[0], message, severity)]
 

@@ -189,7 +189,8 @@ class _ResampleScorer:
 
     def score(self, choice: _Choice, left_out: Rows, finish: _Finish | None = None) -> float:
         """Return the score of an ensemble on the rows left out."""
-        rows = left_out[left_out < choice.n_rows]
+        n_scored = self.record.n_scored
+        rows = left_out[left_out < (choice.n_rows if n_scored is None else min(choice.n_rows, n_scored))]
         if not len(rows):
             return float("nan")
         if finish is None:

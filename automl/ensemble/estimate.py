@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.ensemble.calibration import Form
+from automl.ensemble.scored_rows import find_units, scored_part
 from automl.ensemble.selection import Ensemble, out_of_fold
 from automl.task.metrics import Metric, loss_or_nan
 from automl.task.task import Task
@@ -92,6 +93,9 @@ class OutOfFoldRecord:
         The form of the calibration, which the resamples do not choose again, because that takes long.
     note : str
         The note of the estimate; see `Estimate`.
+    n_scored : int or None
+        Number of the first rows that are scored, where older rows say less about new rows; None for all rows. The
+        ensemble is chosen by all rows.
     """
 
     predictions: Array
@@ -108,6 +112,7 @@ class OutOfFoldRecord:
     random_state: int
     note: str = ""
     calibration_form: Form = "matrix"
+    n_scored: int | None = None
 
     def loss(self, rows: Rows, predictions: Array) -> float:
         """Return the loss of predictions for some rows; NaN if the metric is undefined on these rows."""
@@ -147,7 +152,7 @@ def collect(
         families=tuple(families),
         y=task.y[rows],
         sample_weight=task.weights(rows),
-        units=np.unique(rows if task.groups is None else task.groups[rows], return_inverse=True)[1],
+        units=find_units(task, rows),
         metric=task.metric.take(rows),
         n_table_rows=task.traits.n_rows,
         size=size,
@@ -155,6 +160,7 @@ def collect(
         calibrates=ensemble.calibration is not None,
         calibration_form="matrix" if ensemble.calibration is None else ensemble.calibration.form,
         random_state=random_state,
+        **scored_part(task, rows),
     )
 
 

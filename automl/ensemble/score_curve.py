@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.ensemble.estimate import OutOfFoldRecord, Rows, draw_units
+from automl.ensemble.scored_rows import find_units
 from automl.ensemble.selection import greedy_weights, shrink_weights
 from automl.execute.threads import single_threaded
 from automl.search.budget import Budget
@@ -156,7 +157,7 @@ def collect_curve(
         families=tuple(c.family for c in configurations),
         y=task.y[rows],
         sample_weight=task.weights(rows),
-        units=np.unique(rows if task.groups is None else task.groups[rows], return_inverse=True)[1],
+        units=find_units(task, rows),
         metric=task.metric.take(rows),
         n_table_rows=task.traits.n_rows,
         size=size,

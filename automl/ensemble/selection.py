@@ -17,7 +17,6 @@ from automl.ensemble.thrift import remove_costly
 from automl.errors import NothingFittedError
 from automl.task.class_scorers import roc_auc_losses
 from automl.task.metrics import Metric, clip_predictions, loss_or_nan
-from automl.task.splits import is_forward_chaining
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import candidate_sets, rank
@@ -232,7 +231,7 @@ def predicting_folds(evaluation: Evaluation, task: Task) -> list[int]:
     In the order of time it is the newest fold alone, because models of older folds have not seen the newest rows.
     """
     folds = sorted(evaluation.folds)
-    return folds[:1] if is_forward_chaining(task.folds) else folds
+    return folds[:1] if task.in_time_order else folds
 
 
 def out_of_fold(

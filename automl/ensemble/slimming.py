@@ -64,10 +64,10 @@ def known_record(estimator: Any) -> FrontierRecord:
     record = getattr(estimator, "_frontier", None)
     if record is None:
         raise AttributeError(
-            "this model has no frontier_ and cannot be made smaller: the rows are in the order of time, or it was "
-            "loaded with for_prediction=True, or its scorer reads the table and it was saved without rows=True, or "
-            "refit has changed its models, or its fit was interrupted; use the model as an uninterrupted fit has "
-            "returned it"
+            "this model has no frontier_ and cannot be made smaller: the rows are in the order of time, or it has "
+            "validation rows, or it was loaded with for_prediction=True, or its scorer reads the table and it was "
+            "saved without rows=True, or refit has changed its models, or its fit was interrupted; use the model as an "
+            "uninterrupted fit has returned it"
         )
     check_loaded({"scoring": record.metric.scorer})
     return record

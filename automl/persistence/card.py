@@ -88,8 +88,8 @@ def _evaluation(about: Mapping[str, Any]) -> str:
     estimate, words = about["expected_score"], MetricWords.of(about["metric"])
     if estimate is None:
         return (
-            f"Metric: {words.name} ({words.direction}). There is no expected score here: either the rows of the "
-            "training table are in the order of time, so that scores on older rows say little about the future, or the "
+            f"Metric: {words.name} ({words.direction}). There is no expected score here: either the "
+            "argument `cv` orders the rows by time, so that scores on older rows say little about the future, or the "
             "scorer is slow. In the second case, the attribute `estimate_` of the loaded estimator computes it."
         )
     interval = "no interval"

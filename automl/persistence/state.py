@@ -18,6 +18,7 @@ FOR_PREDICTION = (
     "_ensemble",
     "_metric",
     "_reader",
+    "_split_arguments",
     "_target_name",
     "classes_",
     "feature_names_in_",

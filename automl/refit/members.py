@@ -167,7 +167,7 @@ def replace_models(
     ]
 
 
-def train_newest_rows(
+def train_at_last(
     bags: Sequence[FoldBag],
     history: RunHistory,
     train_shares: Sequence[float],
@@ -176,19 +176,19 @@ def train_newest_rows(
     seed: int,
     deadline: float,
 ) -> list[FoldBag]:
-    """Train the members of a run with forward-chaining folds on all rows, the newest ones included.
+    """Train the members of a run on all rows, where its fold models have not seen the newest or the validation rows.
 
     Parameters
     ----------
     train_shares : sequence of float
         Share of all rows on which each fold was trained.
     deadline : float
-        Time of `time.monotonic`, in seconds. A member that is not finished then keeps the model of its newest fold.
+        Time of `time.monotonic`, in seconds. A member that is not finished then keeps the model of its first fold.
     """
     members = {
         bag.configuration: facts_from_folds(history.evaluations[bag.configuration].folds, train_shares)
         for bag in sorted(bags, key=lambda bag: -bag.weight)
     }
     models, failed = train_on_all_rows(members, executor, artifacts, seed, deadline)
-    logger.info("%d of %d members were trained on all rows, the newest included", len(models), len(bags))
+    logger.info("%d of %d members were trained on all rows", len(models), len(bags))
     return replace_models(bags, models, failed)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from automl.checks.data_checks import DataChecks
 from automl.ensemble.estimate import OF_FOLD_MODELS, Estimate, OutOfFoldRecord
+from automl.ensemble.scored_rows import find_units, scored_part
 from automl.ensemble.selection import Ensemble, FoldBag
 from automl.ensemble.threshold import apply_decision
 from automl.errors import InvalidInputError, NothingFittedError
@@ -32,7 +33,8 @@ from automl.task.metrics import loss_or_nan
 from automl.task.objective import suited_traits
 from automl.task.own_objects import check_loaded
 from automl.task.prepare import PreparedTask, TrainingData, prepare
-from automl.task.splits import is_forward_chaining
+from automl.task.scorers import take_rows
+from automl.task.split_arguments import time_of_refit
 from automl.task.table_validation import check_table
 from automl.task.task import Task
 from automl.task.validation import check_target, python_number
@@ -84,7 +86,7 @@ def refit(estimator: Any, data: TrainingData | None) -> Any:
     return new
 
 
-def check_refit_arguments(X: Any, y: Any, sample_weight: Any, groups: Any) -> None:
+def check_refit_arguments(X: Any, y: Any, sample_weight: Any, groups: Any, time: Any = None) -> None:
     """Check that a refit gets a table with its target, or nothing.
 
     Raises
@@ -94,7 +96,7 @@ def check_refit_arguments(X: Any, y: Any, sample_weight: Any, groups: Any) -> No
     """
     if X is not None and y is None:
         raise InvalidInputError("refit has X but no y; pass both, or neither to train on the rows of fit")
-    if X is None and any(argument is not None for argument in (y, sample_weight, groups)):
+    if X is None and any(argument is not None for argument in (y, sample_weight, groups, time)):
         raise InvalidInputError(
             "refit has no X; pass the table with its target, or nothing to train on the rows of fit"
         )
@@ -220,7 +222,7 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
         models, late = train_on_all_rows(facts, executor, artifacts, seed)
         notes += [f"{c.family} keeps the models of its folds: {reason}" for c, reason in late.items()]
         # In the order of time, models of older folds have not seen the newest rows.
-        predicting = range(1 if is_forward_chaining(task.folds) else len(task.folds))
+        predicting = range(1 if task.in_time_order else len(task.folds))
         kept = {c: [models[c]] if c in models else [artifacts.model(c, f) for f in predicting] for c in weights}
         fold_bags = _read_fold_models(weights, artifacts, predicting)
     total = sum(member.bag.weight for member in members)
@@ -239,7 +241,7 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
     new = _copy_with(estimator, prepared, replace(estimator._ensemble, bags=bags))
     new._fold_bags = fold_bags
     new._refit_facts = {m.bag.configuration: facts[m.configuration] for m in members}
-    new._estimate = None if is_forward_chaining(task.folds) else _of_fold_models(_record(task, fitted, seed))
+    new._estimate = _of_fold_models(_record(task, fitted, seed)) if task.has_estimate else None
     new.refit_report_ = RefitReport(len(task.y), len(models), 0.0, task.metric.name, scores, tuple(notes))
     return new
 
@@ -257,7 +259,7 @@ def _fold_limit(expected: Mapping[Configuration, FitFacts], member: _Member, gro
 
 
 def _prepare(estimator: Any, data: TrainingData, notes: list[str]) -> tuple[PreparedTask, Any]:
-    """Check the new rows, and return their task and their table with the columns of the training table."""
+    """Check the new rows, and return their task and their table with its columns, in the order of the task."""
     check_loaded({"scoring": estimator.scoring})
     check_table(data.X)
     X = take_columns(estimator._reader, data.X, notes)
@@ -267,10 +269,13 @@ def _prepare(estimator: Any, data: TrainingData, notes: list[str]) -> tuple[Prep
     # Pairs of row numbers belong to the old table. Rare classes or few groups may allow fewer than five folds only.
     cv = estimator.cv
     tries = [cv] if isinstance(cv, Integral) or hasattr(cv, "split") else [N_FOLDS, None]
+    time, gap = time_of_refit(vars(estimator).get("_split_arguments", {}), data.time)
+    if time is not None:
+        tries = [cv if isinstance(cv, Integral) else None]
     for number, folds in enumerate(tries):
         try:
             prepared = prepare(
-                TrainingData(X, data.y, data.sample_weight, data.groups),
+                replace(data, X=X, time=time, gap=0 if time is None else gap),
                 classification=estimator._is_classifier,
                 scoring=estimator.scoring,
                 cv=folds,
@@ -286,6 +291,8 @@ def _prepare(estimator: Any, data: TrainingData, notes: list[str]) -> tuple[Prep
     known, task = estimator._metric, prepared.task
     metric = replace(task.metric, losses=known.losses, target_transforms=known.target_transforms)
     task = replace(task, metric=metric, traits=suited_traits(task.traits, metric))
+    if prepared.positions is not None:
+        X = take_rows(X, prepared.positions)
     return replace(prepared, task=task), X
 
 
@@ -377,13 +384,14 @@ def _record(task: Task, fitted: Sequence[Array], seed: int) -> OutOfFoldRecord:
         families=("ensemble",),
         y=task.y[rows],
         sample_weight=task.weights(rows),
-        units=np.unique(rows if task.groups is None else task.groups[rows], return_inverse=True)[1],
+        units=find_units(task, rows),
         metric=task.metric.take(rows),
         n_table_rows=task.traits.n_rows,
         size=1,
         tunes_decision=False,
         calibrates=False,
         random_state=seed,
+        **scored_part(task, rows),
     )
 
 

@@ -32,9 +32,10 @@ def out_of_fold_performance(estimator: Any) -> tuple[Performance | None, str]:
     rows = out_of_fold_rows(estimator)
     if rows is None:
         return None, (
-            "This model holds no out-of-fold predictions: the rows are in the order of time, or refit has changed its "
-            "models, or its fit was interrupted, or its scorer reads the table and it was saved without rows. "
-            "Give a table with known labels instead: automl report MODEL --test TABLE, or report(path, test=(X, y))."
+            "This model holds no out-of-fold predictions: the rows are in the order of time, or it has validation "
+            "rows, or refit has changed its models, or its fit was interrupted, or its scorer reads the table and it "
+            "was saved without rows. Give a table with known labels instead: automl report MODEL --test TABLE, or "
+            "report(path, test=(X, y))."
         )
     note = (
         "Each row is predicted by models that were not trained on it. The choice of the members and the calibration "

@@ -20,6 +20,7 @@ from automl.persistence.state import parameter_names
 from automl.report.data import Parameter, Reproduce
 from automl.report.rows import LabeledTable, kept_rows, label_codes
 from automl.report.words import clean
+from automl.task.split_arguments import in_python, on_command_line
 from automl.trials.fingerprint import dataset_fingerprint
 from pipelines.catalog import component_names
 
@@ -132,7 +133,8 @@ def _python(estimator: Any, changed: Mapping[str, Any]) -> str:
     """Return the lines of Python that start the same search."""
     arguments = ", ".join(f"{name}={_short(value)}" for name, value in changed.items() if name != "callbacks")
     name = type(estimator).__name__
-    return f"from automl import {name}\n\nestimator = {name}({arguments})\nestimator.fit(X, y)"
+    split = in_python(vars(estimator).get("_split_arguments", {}))
+    return f"from automl import {name}\n\nestimator = {name}({arguments})\nestimator.fit(X, y{split})"
 
 
 def _command(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, str]:
@@ -140,6 +142,7 @@ def _command(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, st
     words = ["automl", "fit", "TABLE"]
     target = estimator._target_name
     words += ["--target", "COLUMN" if target is None else clean(target)]
+    words += [clean(word) for word in on_command_line(vars(estimator).get("_split_arguments", {}))]
     for name, value in changed.items():
         if name == "callbacks":
             continue

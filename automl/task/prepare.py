@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from automl.errors import InvalidInputError
 from automl.task import validation
 from automl.task.holdout import choose_holdout, split_holdout
 from automl.task.metric_domain import adapt_metric
@@ -16,13 +17,20 @@ from automl.task.metrics import Metric, make_metric
 from automl.task.objective import suited_traits, with_objective
 from automl.task.scorers import take_rows
 from automl.task.several_metrics import named_scorers, recorded_metric
-from automl.task.splits import make_folds
+from automl.task.split_arguments import split_arguments
+from automl.task.splits import Fold, make_folds
 from automl.task.table_validation import check_table
 from automl.task.task import Task
+from automl.task.time_folds import DEFAULT_FOLDS, newest_rows, time_folds
+from automl.task.time_order import TimeOrder, read_time_order
+from automl.task.validation_rows import check_alone, join_tables, join_targets
 from pipelines.component import task_type
 from pipelines.table.reader import TableReader
 
 Array = NDArray[Any]
+
+# Numbers of folds to cut the rows into by time, and of the newest of them to keep, where old rows lack a class.
+_NUMBERS_OF_FOLDS = [(n, kept) for kept in range(DEFAULT_FOLDS, 0, -1) for n in range(DEFAULT_FOLDS, kept - 1, -1)]
 
 
 @dataclass(frozen=True)
@@ -35,12 +43,23 @@ class TrainingData:
     y : array-like of shape (n_samples,)
     sample_weight : array-like of shape (n_samples,), optional
     groups : array-like of shape (n_samples,), optional
+    time : str, int or array-like of shape (n_samples,), optional
+        When each row was recorded: a column of X, or the times.
+    gap : number, str or timedelta
+        Time between the training rows and the scored rows of a fold.
+    X_val, y_val, sample_weight_val : optional
+        Validation rows, which the search scores instead of folds.
     """
 
     X: Any
     y: Any
     sample_weight: Any = None
     groups: Any = None
+    time: Any = None
+    gap: Any = 0
+    X_val: Any = None
+    y_val: Any = None
+    sample_weight_val: Any = None
 
 
 @dataclass(frozen=True)
@@ -57,7 +76,10 @@ class PreparedTask:
     target_name : str or None
         Name of the target, where it has one.
     positions : ndarray of int, shape (n_samples,), or None
-        Positions of the rows of the task in the table of the user; None if they are the same.
+        Positions of the rows of the task in the table of the user, after which validation rows of the user come; None
+        if they are the same.
+    split_arguments : mapping
+        The arguments that say how the rows were split, see `automl.task.split_arguments`.
     """
 
     task: Task
@@ -65,6 +87,7 @@ class PreparedTask:
     classes: Array | None
     target_name: str | None = None
     positions: NDArray[np.intp] | None = None
+    split_arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 def prepare(
@@ -101,59 +124,168 @@ def prepare(
     InvalidInputError
         If the table, the target or an argument cannot be used.
     """
-    check_table(data.X)
-    y, classes = validation.check_target(data.y, data.X, classification=classification)
-    weights = validation.check_sample_weight(data.sample_weight, len(y))
-    validation.check_weighted_classes(y, weights, classes)
-    validation.warn_of_lone_rows(y, weights, classes)
-    validation.check_positive_label(classes, positive_label)
-    groups = validation.check_groups(data.groups, len(y))
-    holdout = None
-    if holdout_share is not None:
-        holdout = choose_holdout(y, classification, holdout_share, groups, random_state, weights)
+    rows, classes = _read_rows(data, cv, classification, positive_label)
+    validation.warn_of_lone_rows(rows.y, rows.sample_weight, classes)
+    holdout = None if holdout_share is None else _holdout(rows, classification, holdout_share, random_state)
     reader = TableReader(columns=columns)
     with validation.table_errors():
         if holdout is None:
-            table = reader.fit_transform(data.X)
+            table = reader.fit_transform(rows.X)
         else:
-            table = reader.fit(take_rows(data.X, np.flatnonzero(~holdout))).transform(data.X)
+            table = reader.fit(take_rows(rows.X, np.flatnonzero(~holdout))).transform(rows.X)
     n_classes = 0 if classes is None else len(classes)
     kind = task_type(n_classes)
 
     def metric_of(scorer: Any) -> Metric:
         validation.check_scoring_classes(scorer, n_classes)
-        return adapt_metric(make_metric(scorer, kind, classes, positive_label), data.X, y, n_classes, weights)
+        metric = make_metric(scorer, kind, classes, positive_label)
+        return adapt_metric(metric, rows.X, rows.y, n_classes, rows.sample_weight)
 
     scorers = named_scorers(scoring)
     metric, *others = map(metric_of, scorers.values())
     recorded = tuple(map(recorded_metric, [*scorers][1:], others))
     if kind == "regression":
-        metric = with_objective(metric, y if holdout is None else y[~holdout])
-    folds = make_folds(
-        y,
-        classification,
-        cv=cv,
-        groups=groups,
-        X=table,
-        sample_weight=weights,
-        holdout=holdout,
-        metric=metric,
-        random_state=random_state,
-    )
+        metric = with_objective(metric, rows.y if holdout is None else rows.y[~holdout])
+    folds = _make_folds(rows, classification, cv, table, holdout, metric, random_state)
+    weighted = rows.sample_weight is not None
     task = Task(
         X=table,
-        y=y,
-        traits=suited_traits(reader.traits(kind, n_classes, weights is not None, table.shape[0]), metric),
+        y=rows.y,
+        traits=suited_traits(reader.traits(kind, n_classes, weighted, table.shape[0]), metric),
         metric=metric,
         recorded_metrics=recorded,
         folds=folds,
-        sample_weight=weights,
-        groups=groups,
+        sample_weight=rows.sample_weight,
+        groups=rows.groups,
+        resampling="time" if rows.time is not None else "validation" if rows.n_validation else "folds",
     )
-    name = _target_name(data.y)
-    if holdout is None:
-        return PreparedTask(task, reader, classes, name)
-    return PreparedTask(split_holdout(task, holdout), reader, classes, name, np.flatnonzero(~holdout))
+    positions = rows.positions
+    if holdout is not None:
+        task, kept = split_holdout(task, holdout), np.flatnonzero(~holdout)
+        positions = kept if positions is None else positions[kept]
+    arguments = split_arguments(data.time, data.gap, data.X_val)
+    return PreparedTask(task, reader, classes, _target_name(data.y), positions, arguments)
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The checked rows of a task, in their final order.
+
+    Attributes
+    ----------
+    time : TimeOrder or None
+        The times, in ascending order.
+    positions : ndarray of int, shape (n_samples,), or None
+        Positions of the rows in the table of the user; None if they are the same.
+    n_validation : int
+        Number of validation rows of the user, which are the last rows.
+    """
+
+    X: Any
+    y: Array
+    sample_weight: Array | None = None
+    groups: Array | None = None
+    time: TimeOrder | None = None
+    positions: NDArray[np.intp] | None = None
+    n_validation: int = 0
+
+
+def _read_rows(data: TrainingData, cv: Any, classification: bool, positive_label: Any) -> tuple[_Rows, Array | None]:
+    """Check all arguments with one value for each row; return the rows of the task, and its classes."""
+    check_table(data.X)
+    check_alone(vars(data), cv)
+    if data.time is None and data.gap not in (0, "0"):
+        raise InvalidInputError("gap needs time: pass the times of the rows, too, or leave out gap")
+    X, y, weights, n_validation = data.X, data.y, data.sample_weight, 0
+    if data.X_val is not None:
+        X = join_tables(data.X, data.X_val)
+        y = join_targets(data.y, data.X, data.y_val, data.X_val, classification)
+        if weights is not None:
+            weights = np.concatenate([np.asarray(weights), np.asarray(data.sample_weight_val)])
+        n_validation = len(y) - len(validation.read_target(data.y, data.X))
+    y, classes = validation.check_target(y, X, classification=classification)
+    weights = validation.check_sample_weight(weights, len(y))
+    validation.check_weighted_classes(y, weights, classes)
+    validation.check_positive_label(classes, positive_label)
+    rows = _Rows(X, y, weights, validation.check_groups(data.groups, len(y)), n_validation=n_validation)
+    return (_in_time_order(rows, data, cv) if data.time is not None else rows), classes
+
+
+def _in_time_order(rows: _Rows, data: TrainingData, cv: Any) -> _Rows:
+    """Return the rows in the order of their times; rows of equal time keep their order."""
+    if cv is not None and not validation.is_whole_number(cv):
+        raise InvalidInputError(
+            "time and a splitter as cv exclude each other: time already says how to split the rows; leave out one of "
+            "them, or let cv be the number of folds"
+        )
+    time = read_time_order(data.time, data.gap, rows.X, len(rows.y))
+    order = np.argsort(time.times, kind="stable")
+    if (order == np.arange(len(order))).all():
+        return replace(rows, time=time)
+    return _Rows(
+        take_rows(rows.X, order),
+        rows.y[order],
+        None if rows.sample_weight is None else rows.sample_weight[order],
+        None if rows.groups is None else rows.groups[order],
+        TimeOrder(time.times[order], time.gap),
+        order,
+    )
+
+
+def _holdout(rows: _Rows, classification: bool, share: float, random_state: int) -> NDArray[np.bool_]:
+    """Return a mask of the holdout rows: the newest rows, or random ones, but no validation rows of the user."""
+    if rows.time is not None:
+        return newest_rows(rows.time.times, share, rows.groups)
+    n = len(rows.y) - rows.n_validation
+    weights = None if rows.sample_weight is None else rows.sample_weight[:n]
+    holdout = choose_holdout(rows.y[:n], classification, share, rows.groups, random_state, weights)
+    return np.append(holdout, np.zeros(rows.n_validation, dtype=bool))
+
+
+def _make_folds(
+    rows: _Rows,
+    classification: bool,
+    cv: Any,
+    table: Any,
+    holdout: NDArray[np.bool_] | None,
+    metric: Metric,
+    random_state: int,
+) -> tuple[Fold, ...]:
+    """Return the folds by the arguments of `fit` which say how to split the rows."""
+
+    def folds_from(cv: Any, in_time_order: bool = False) -> tuple[Fold, ...]:
+        return make_folds(
+            rows.y,
+            classification,
+            cv=cv,
+            groups=rows.groups,
+            X=table,
+            sample_weight=rows.sample_weight,
+            holdout=holdout,
+            metric=metric,
+            random_state=random_state,
+            in_time_order=in_time_order,
+        )
+
+    n = len(rows.y)
+    if rows.n_validation:
+        first = n - rows.n_validation
+        try:
+            return folds_from([(np.arange(first), np.arange(first, n))])
+        except InvalidInputError as error:
+            raise InvalidInputError(
+                f"the rows of X_val cannot be scored by models of X ({error}); pass other validation rows"
+            ) from error
+    if rows.time is None:
+        return folds_from(cv)
+    counted = np.ones(n, dtype=bool) if holdout is None else ~holdout
+    for n_splits, n_kept in [(int(cv), int(cv))] if cv is not None else _NUMBERS_OF_FOLDS:
+        try:
+            folds = time_folds(rows.time, n_splits, rows.groups, counted)[:n_kept]
+            return folds_from(folds, in_time_order=True)
+        except InvalidInputError as error:
+            reason = str(error).removeprefix("cv: ")
+    raise InvalidInputError(f"the rows cannot be split by time: {reason}")
 
 
 def _target_name(y: Any) -> str | None:

@@ -42,6 +42,7 @@ def make_folds(
     holdout: NDArray[np.bool_] | None = None,
     metric: Metric | None = None,
     random_state: int = 0,
+    in_time_order: bool = False,
 ) -> tuple[Fold, ...]:
     """Return the folds as pairs of (training rows, scored rows).
 
@@ -66,6 +67,9 @@ def make_folds(
         Mask of the rows that `split_holdout` will take out of all folds later.
     metric : Metric, optional
         Metric that must have a value on every fold.
+    in_time_order : bool
+        Whether the rows are in the order of time. Forward-chaining folds are recognized without it, but not a single
+        one.
 
     Raises
     ------
@@ -89,7 +93,8 @@ def make_folds(
         return reason and f"scoring {metric.name!r} has no value: {reason}"
 
     if cv is not None and not isinstance(cv, Integral):
-        folds = folds_from_cv("cv", cv, y, is_classification, groups=groups, X=X, lone=lone, random_state=random_state)
+        options = {"groups": groups, "X": X, "lone": lone, "random_state": random_state}
+        folds = folds_from_cv("cv", cv, y, is_classification, in_time_order=in_time_order, **options)
         if reason := _unusable(folds, y if is_classification else None, counted, undefined):
             raise InvalidInputError(f"{reason}; let cv give folds that hold every class, or choose another scoring")
         return newest_first(folds) if is_forward_chaining(folds) else folds
@@ -125,7 +130,10 @@ def lone_rows(y: NDArray[Any], counted: NDArray[np.bool_] | None = None) -> NDAr
 
 
 def train_on_lone_rows(
-    folds: Sequence[Fold], lone: NDArray[np.intp], groups: NDArray[Any] | None = None
+    folds: Sequence[Fold],
+    lone: NDArray[np.intp],
+    groups: NDArray[Any] | None = None,
+    in_time_order: bool = False,
 ) -> tuple[Fold, ...]:
     """Return the folds with the lone rows moved from the scored rows to the training rows.
 
@@ -139,7 +147,7 @@ def train_on_lone_rows(
     """
     if not len(lone):
         return tuple(folds)
-    in_time_order = is_forward_chaining(folds)
+    in_time_order = in_time_order or is_forward_chaining(folds)
     changed = []
     for train, test in folds:
         scored, added = np.setdiff1d(test, lone), np.intersect1d(test, lone)
@@ -161,12 +169,12 @@ def is_forward_chaining(folds: Sequence[Fold]) -> bool:
 
 
 def newest_first(folds: Sequence[Fold]) -> tuple[Fold, ...]:
-    """Return forward-chaining folds in descending order of their scored rows.
+    """Return forward-chaining folds in descending order of their oldest scored rows.
 
     A search runs the first fold first and compares configurations on the first folds that they share. In this order it
     judges them on the newest rows, by models that have seen the most rows.
     """
-    return tuple(sorted(folds, key=lambda fold: -int(fold[1].max())))
+    return tuple(sorted(folds, key=lambda fold: -int(fold[1].min())))
 
 
 def _unusable(
@@ -202,6 +210,7 @@ def folds_from_cv(
     X: Any = None,
     lone: NDArray[np.intp] | None = None,
     random_state: int = 0,
+    in_time_order: bool = False,
 ) -> tuple[Fold, ...]:
     """Return the folds that a splitter or an iterable of (train, test) pairs gives.
 
@@ -244,7 +253,7 @@ def folds_from_cv(
         train, test = (np.flatnonzero(rows) if rows.dtype.kind == "b" else rows.astype(np.intp) for rows in pair)
         check_fold(f"{argument}: fold {i}", (train, test), y, is_classification, groups)
         folds.append((train, test))
-    scored = tuple(folds) if lone is None else train_on_lone_rows(folds, lone, groups)
+    scored = tuple(folds) if lone is None else train_on_lone_rows(folds, lone, groups, in_time_order)
     if not scored:
         raise InvalidInputError(f"{argument}: all scored rows are the only rows of their classes; merge rare classes")
     return scored

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cloudpickle
 import numpy as np
@@ -15,7 +15,7 @@ from scipy import sparse
 from automl.errors import InvalidInputError
 from automl.task.metrics import Metric
 from automl.task.own_objects import NotLoaded, is_ours
-from automl.task.splits import Fold, sample_rows
+from automl.task.splits import Fold, is_forward_chaining, sample_rows
 from automl.task.trusted import TRUSTED
 from meta_db.files import replace_file
 from pipelines import storage
@@ -52,6 +52,9 @@ class Task:
         Codes of the groups; the rows of one group are always drawn or split together.
     recorded_metrics : tuple of Metric
         Metrics that are recorded on each fold, and decide nothing.
+    resampling : "folds", "time" or "validation"
+        How the folds came about: by default or by the argument `cv`, by the times of the rows, or from validation rows
+        of the user, which are the scored rows of a single fold.
     """
 
     X: Any
@@ -63,6 +66,28 @@ class Task:
     groups: NDArray[Any] | None = None
     holdout: HoldoutRows | None = None
     recorded_metrics: tuple[Metric, ...] = ()
+    resampling: Literal["folds", "time", "validation"] = "folds"
+
+    @property
+    def in_time_order(self) -> bool:
+        """Whether the rows are in the order of time, and every fold trains on rows before its scored rows."""
+        return self.resampling == "time" or is_forward_chaining(self.folds)
+
+    @property
+    def trains_at_last(self) -> bool:
+        """Whether the members of the ensemble are trained on all rows after the search.
+
+        Otherwise the fold models predict, which together have seen all rows.
+        """
+        return self.in_time_order or self.resampling == "validation"
+
+    @property
+    def has_estimate(self) -> bool:
+        """Whether a score for new rows can be expected from the folds.
+
+        Forward-chaining folds of the argument `cv` do not say which of their scored rows are new enough.
+        """
+        return self.resampling != "folds" or not is_forward_chaining(self.folds)
 
     @property
     def table_bytes(self) -> int:

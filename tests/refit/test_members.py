@@ -11,7 +11,7 @@ import pytest
 from automl.ensemble.selection import FoldBag
 from automl.errors import NoWorkersError
 from automl.execute.evaluate import evaluate
-from automl.refit.members import FitFacts, replace_models, train_newest_rows, train_on_all_rows
+from automl.refit.members import FitFacts, replace_models, train_at_last, train_on_all_rows
 from automl.task.task import ALL_ROWS
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
@@ -69,7 +69,7 @@ def test_a_deadline_ends_the_wait_for_a_training(artifacts):
     bags = [FoldBag(slow, 1.0, ["the newest fold"])]
     started = time.monotonic()
     executor = Executor(task, artifacts, hanging=[slow])
-    kept = train_newest_rows(bags, history, [0.5] * 3, executor, artifacts, 0, started + 0.2)
+    kept = train_at_last(bags, history, [0.5] * 3, executor, artifacts, 0, started + 0.2)
     assert kept[0].models == ["the newest fold"]
     assert time.monotonic() - started < 30
 
