@@ -474,6 +474,7 @@ def _attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataW
         "_metric_scores": score_metrics(task, result.ensemble, each),
         "_initial_design": result.initial_design,
         "_score_curve": result.score_curve,
+        "_conformal": result.conformal,
         "history_": result.history,
         "stop_reason_": result.stop_reason,
         "scorer_": task.metric.scorer,

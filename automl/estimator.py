@@ -14,6 +14,7 @@ from automl.base import BaseAutoML
 from automl.checks.attributes import SuspectLabels
 from automl.decision_threshold import DecisionThreshold
 from automl.guard import Guard
+from automl.intervals import ClassSets, Intervals
 from automl.task.target_score import score_labels, score_numbers
 from automl.trials.history import RunHistory
 from automl.trials.trial import TrialResult
@@ -21,7 +22,7 @@ from automl.trials.trial import TrialResult
 Array = NDArray[Any]
 
 
-class AutoMLClassifier(ClassifierMixin, DecisionThreshold, SuspectLabels, BaseAutoML):
+class AutoMLClassifier(ClassifierMixin, ClassSets, DecisionThreshold, SuspectLabels, BaseAutoML):
     """
     Search whole pipelines for a classification table, and return the best ensemble within a time budget.
 
@@ -329,7 +330,7 @@ class AutoMLClassifier(ClassifierMixin, DecisionThreshold, SuspectLabels, BaseAu
         return score_labels(y, X, self.predict(X), sample_weight)
 
 
-class AutoMLRegressor(RegressorMixin, BaseAutoML):
+class AutoMLRegressor(RegressorMixin, Intervals, BaseAutoML):
     """
     Search whole pipelines for a regression table, and return the best ensemble within a time budget.
 

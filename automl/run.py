@@ -18,12 +18,13 @@ import pandas as pd
 from ConfigSpace import ConfigurationSpace
 
 from automl.callbacks import FitTasks, leading_ensemble
-from automl.checks.predictions import RowPredictions, collect_predictions
+from automl.checks.predictions import RowPredictions, collect_predictions, seconds_end
 from automl.ensemble.calibration import calibrate
 from automl.ensemble.cost import typical_cost
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord, collect
 from automl.ensemble.frontier import FrontierRecord, collect_frontier
 from automl.ensemble.loading import ModelLoader
+from automl.ensemble.out_of_fold_scores import ConformalRecord, scores_of_run
 from automl.ensemble.score_curve import CurveRecord, collect_curve
 from automl.ensemble.selection import Ensemble, FoldBag, out_of_fold, select_members
 from automl.ensemble.slimming import slow_families
@@ -112,6 +113,7 @@ class RunResult:
     fold_bags: list[FoldBag] | None = None  # the fold models, where the ensemble holds models of all rows
     initial_design: InitialDesign | None = None  # None while the search goes on
     score_curve: CurveRecord | None = None  # None also where no two times of the search can be compared
+    conformal: ConformalRecord | None = None  # None after an interrupt
 
 
 def run(task: Task, settings: RunSettings) -> RunResult:
@@ -209,7 +211,10 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         scores = None
         if not interrupted and not task.in_time_order:
             scores = collect_curve(history, artifacts, task, settings.ensemble_size, settings.random_state, budget)
-        return RunResult(history, ensemble, record, stop_reason, curve, frontier, each, fold_bags, start.design, scores)
+        conformal = None if interrupted else scores_of_run(*parts[:-1], seconds_end(budget))
+        return RunResult(
+            history, ensemble, record, stop_reason, curve, frontier, each, fold_bags, start.design, scores, conformal
+        )
 
 
 def _forecasts(task: Task, settings: RunSettings, executor: Executor) -> tuple[RuntimeModel, Limits]:

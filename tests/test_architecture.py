@@ -84,6 +84,7 @@ ORDER = {
         "metric_scores",
         "score_over_time",
         "decision_threshold",
+        "intervals",
         "notebook",
         "report",
         "base",

@@ -66,6 +66,8 @@ class FrontierRecord:
         Milliseconds of the table reader for a single row.
     rows : ndarray of shape (n_rows,) or None
         Numbers of the rows in the table of `fit`; None where a guard has holdout rows.
+    folds, units : ndarray of int, shape (n_rows,), or None
+        The fold that scored each row, and the group of the row or the row itself; None in models of earlier versions.
     """
 
     bags: list[FoldBag]
@@ -80,6 +82,8 @@ class FrontierRecord:
     megabytes: Array
     overhead: float = 0.0
     rows: NDArray[np.intp] | None = None
+    folds: NDArray[np.int32] | None = None
+    units: NDArray[np.int32] | None = None
 
 
 @dataclass(frozen=True)
@@ -148,6 +152,8 @@ def collect_frontier(
         per_row=np.array([cost.per_row for cost in costs]),
         megabytes=np.array([_bytes(artifacts, history.evaluations[b.configuration]) / 2**20 for b in everything]),
         rows=rows[kept] if task.holdout is None else None,
+        folds=np.concatenate([np.full(len(task.folds[f][1]), f, dtype=np.int32) for f in folds])[kept],
+        units=(rows if task.groups is None else task.groups[rows])[kept].astype(np.int32),
     )
 
 

@@ -21,6 +21,7 @@ from automl.ensemble.frontier import (
     smaller_ensemble,
     smaller_record,
 )
+from automl.ensemble.out_of_fold_scores import scores_of_frontier
 from automl.ensemble.selection import Ensemble
 from automl.errors import InvalidInputError
 from automl.plurals import short_number
@@ -46,6 +47,7 @@ def slim(
     new = copy.copy(estimator)
     new._ensemble = smaller_ensemble(record, estimator._ensemble, entry)
     new._frontier = smaller_record(record, entry)
+    new._conformal = scores_of_frontier(new._frontier, new._ensemble)
     new._estimate = entry_estimate(entry)
     new._score_curve = None  # it ends at the larger ensemble
     return new
@@ -104,6 +106,7 @@ def measure_frontier(estimator: Any, X: Any, read: Callable[[Any], Any], deadlin
     n_models = [sum(len(bag.models) for bag in ensemble.bags) for ensemble in (estimator._ensemble, chosen[0])]
     estimator._ensemble, estimator._frontier = chosen
     if n_models[1] < n_models[0]:  # the record of the estimate is of the larger ensemble
+        estimator._conformal = scores_of_frontier(estimator._frontier, estimator._ensemble)
         estimate = record_estimate(estimator._frontier, deadline)
         if math.isfinite(estimate.score):
             estimator._estimate = estimate

@@ -19,6 +19,7 @@ FOR_PREDICTION = (
     "_metric",
     "_reader",
     "_split_arguments",
+    "_conformal",
     "_target_name",
     "classes_",
     "feature_names_in_",
@@ -28,7 +29,7 @@ FOR_PREDICTION = (
     "stop_reason_",
 )
 # The training rows have a file of their own; callbacks serve during a fit.
-NOT_SAVED = ("_rows", "_skl_callbacks", "_skl_callbacks_to_teardown", "_callback_fit_ctx")
+NOT_SAVED = ("_rows", "_has_warned_of_intervals", "_skl_callbacks", "_skl_callbacks_to_teardown", "_callback_fit_ctx")
 _PLAIN = (type(None), bool, int, float, str)
 
 

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from automl.checks.data_checks import DataChecks
 from automl.ensemble.estimate import OF_FOLD_MODELS, Estimate, OutOfFoldRecord
+from automl.ensemble.out_of_fold_scores import OF_REFIT, collect_scores, of_refit
 from automl.ensemble.scored_rows import find_units, scored_part
 from automl.ensemble.selection import Ensemble, FoldBag
 from automl.ensemble.threshold import apply_decision
@@ -180,6 +181,7 @@ def _on_kept_rows(estimator: Any) -> Any:
     if "_estimate" in vars(estimator):  # a model that was loaded for prediction only has none
         new._estimate = _of_fold_models(estimator._estimate)
     new._fold_bags = getattr(estimator, "_fold_bags", None) or ensemble.bags
+    new._conformal = of_refit(vars(estimator).get("_conformal"))
     new.refit_report_ = RefitReport(len(rows.y), len(models), 0.0, task.metric.name)
     return new
 
@@ -225,6 +227,8 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
         predicting = range(1 if task.in_time_order else len(task.folds))
         kept = {c: [models[c]] if c in models else [artifacts.model(c, f) for f in predicting] for c in weights}
         fold_bags = _read_fold_models(weights, artifacts, predicting)
+        used = {c: (w, range(len(task.folds))) for c, w in weights.items()}
+        conformal = collect_scores(used, estimator._ensemble, artifacts, task, seed, note=OF_REFIT)
     total = sum(member.bag.weight for member in members)
     bags = [
         replace(
@@ -239,7 +243,7 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
     for note in notes:
         logger.warning(note)
     new = _copy_with(estimator, prepared, replace(estimator._ensemble, bags=bags))
-    new._fold_bags = fold_bags
+    new._fold_bags, new._conformal = fold_bags, conformal
     new._refit_facts = {m.bag.configuration: facts[m.configuration] for m in members}
     new._estimate = _of_fold_models(_record(task, fitted, seed)) if task.has_estimate else None
     new.refit_report_ = RefitReport(len(task.y), len(models), 0.0, task.metric.name, scores, tuple(notes))

@@ -1,0 +1,283 @@
+"""The out-of-fold scores of an ensemble, from which its intervals and its sets of classes are computed."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automl.ensemble.conformal import Scores, class_sets, interval_ends, mass_before
+from automl.ensemble.frontier import FrontierRecord
+from automl.ensemble.residual_scale import ResidualScale, can_use, fit_scale, scale_features
+from automl.ensemble.selection import Ensemble
+from automl.task.splits import is_forward_chaining
+from automl.task.task import Task
+from automl.trials.artifacts import Artifacts
+from automl.trials.history import RunHistory
+from pipelines.configuration import Configuration
+
+Array = NDArray[Any]
+
+logger = logging.getLogger(__name__)
+
+_MAX_ROWS = 10_000  # at a level of 0.9, they give the coverage up to 0.3 points
+_LEAST_WEIGHT = 0.5  # of the members that have finished a fold, so that the fold counts
+
+OF_FEWER_MODELS = "slim has left out fold models, so that the residuals are those of other models"
+OF_REFIT = "refit has trained the models on all rows, so that the residuals are those of fold models"
+OF_TIME_ORDER = "the rows are in the order of time, so that the residuals are those of models of older rows"
+
+
+@dataclass(frozen=True)
+class ConformalRecord:
+    """What intervals and sets are computed from; small enough to stay in the fitted estimator.
+
+    Attributes
+    ----------
+    scores : Scores
+        Absolute residuals, which the scale divides once it is known; for classes, scores of `mass_before`.
+    predictions, spreads : ndarray of shape (n_rows,) or None
+        The prediction of the ensemble for each row, and the disagreement of its members; None for classes, and after
+        the scale is known.
+    rows : ndarray of int32, shape (n_rows,), or None
+        Numbers of the rows in the training rows that the estimator keeps; None where they are not known.
+    note : str
+        Why the scores are not those of the models that predict, so that the result is approximate; empty for CV+.
+    scale : ResidualScale or None
+        The expected size of a residual; None for a constant one.
+    has_scale : bool
+        Whether the scale is known; it is learned when it is used for the first time.
+    """
+
+    scores: Scores
+    predictions: Array | None
+    spreads: Array | None
+    rows: NDArray[np.int32] | None
+    random_state: int
+    note: str = ""
+    scale: ResidualScale | None = None
+    has_scale: bool = False
+
+    @property
+    def folds(self) -> list[int]:
+        """The folds whose models predict; a single one where the whole ensemble does."""
+        return [0] if self.note else np.unique(self.scores.folds).tolist()
+
+    def known_scores(self) -> Scores:
+        """Return the scores; they belong to one fold where the whole ensemble predicts."""
+        return replace(self.scores, folds=np.zeros_like(self.scores.folds)) if self.note else self.scores
+
+    def with_scale(self, X: Any) -> ConformalRecord:
+        """Return the record with its scale, which is learned from the training rows; None uses predictions alone."""
+        if self.has_scale or self.predictions is None or self.spreads is None:
+            return self
+        tables = [scale_features(self.predictions, self.spreads, None)]
+        if can_use(X) and self.rows is not None:
+            tables.append(scale_features(self.predictions, self.spreads, np.asarray(X[self.rows])))
+        scores, scale = fit_scale(self.scores, tables, self.random_state)
+        return replace(self, scores=scores, scale=scale, has_scale=True, predictions=None, spreads=None, rows=None)
+
+
+def collect_scores(
+    members: Mapping[Configuration, tuple[float, Collection[int]]],
+    ensemble: Ensemble,
+    artifacts: Artifacts,
+    task: Task,
+    random_state: int,
+    deadline: float = float("inf"),
+    note: str = "",
+) -> ConformalRecord | None:
+    """Read the out-of-fold predictions of the members, and return their scores.
+
+    On a fold that some members have not finished, the weights of the other members are scaled up.
+
+    Parameters
+    ----------
+    members : mapping of Configuration to (float, collection of int)
+        The weight of each member, and the folds whose models count.
+    ensemble : Ensemble
+        It calibrates and clips the mean predictions.
+    deadline : float
+        Time of `time.monotonic`, in seconds, after which no further fold is read.
+
+    Returns
+    -------
+    ConformalRecord or None
+        None if there is no row with a prediction and a positive weight.
+    """
+    folds = _usable_folds(members, len(task.folds))
+    numbers = np.concatenate([np.full(len(task.folds[f][1]), f) for f in folds]) if folds else np.empty(0, dtype=int)
+    rows = np.concatenate([task.folds[f][1] for f in folds]) if folds else np.empty(0, dtype=int)
+    starts = np.concatenate([np.arange(len(task.folds[f][1])) for f in folds]) if folds else rows
+    kept = np.arange(len(rows)) if task.sample_weight is None else np.flatnonzero(task.sample_weight[rows] > 0)
+    if len(kept) > _MAX_ROWS:
+        kept = np.sort(np.random.default_rng(random_state).choice(kept, _MAX_ROWS, replace=False))
+    numbers, rows, starts = numbers[kept], rows[kept], starts[kept]
+    means, spreads, done = list[Array](), list[Array](), np.zeros(len(rows), dtype=bool)
+    for fold in folds:
+        own = numbers == fold
+        if not own.any() or (done.any() and time.monotonic() > deadline):
+            continue
+        present = [(c, weight) for c, (weight, known) in members.items() if fold in known]
+        each = [artifacts.predictions(c, fold)[starts[own]].astype(np.float64) for c, _ in present]
+        mean, spread = _mean_and_spread(each, [weight for _, weight in present])
+        means.append(ensemble.finish(mean))
+        spreads.append(spread)
+        done[own] = True
+    if not done.any():
+        return None
+    numbers, rows = numbers[done], rows[done]
+    units = rows if task.groups is None else task.groups[rows]
+    known = (task.y[rows], numbers, units, task.weights(rows), rows, random_state, note)
+    return _record(np.concatenate(means), np.concatenate(spreads), *known)
+
+
+def scores_of_run(
+    ensemble: Ensemble,
+    history: RunHistory,
+    artifacts: Artifacts,
+    task: Task,
+    random_state: int,
+    deadline: float = float("inf"),
+) -> ConformalRecord | None:
+    """Return the scores of the ensemble of a run; None after an interrupt.
+
+    Parameters
+    ----------
+    deadline : float
+        Time of `time.monotonic`, in seconds, after which no further fold is read.
+    """
+    in_time_order = is_forward_chaining(task.folds)
+    members = {
+        bag.configuration: (bag.weight, history.evaluations[bag.configuration].folds if in_time_order else bag.folds)
+        for bag in ensemble.bags
+    }
+    note = OF_TIME_ORDER if in_time_order else ""
+    try:
+        return collect_scores(members, ensemble, artifacts, task, random_state, deadline, note)
+    except KeyboardInterrupt:  # the ensemble is complete
+        logger.warning("interrupted: the model predicts no intervals and no sets")
+        return None
+
+
+def of_refit(record: ConformalRecord | None) -> ConformalRecord | None:
+    """Return a record with the note that it is that of the fold models."""
+    return None if record is None else replace(record, note=record.note or OF_REFIT)
+
+
+def scores_of_frontier(record: FrontierRecord, ensemble: Ensemble) -> ConformalRecord | None:
+    """Return the scores of the ensemble of a record, from the out-of-fold predictions of the record.
+
+    Parameters
+    ----------
+    record : FrontierRecord
+        Its weights are those of the ensemble.
+    """
+    if record.folds is None or record.units is None:  # an earlier version has saved the model
+        return None
+    kept = np.arange(len(record.y)) if record.sample_weight is None else np.flatnonzero(record.sample_weight > 0)
+    if not len(kept):
+        return None
+    mean, spread = _mean_and_spread([p[kept].astype(np.float64) for p in record.predictions], record.weights.tolist())
+    weight = None if record.sample_weight is None else record.sample_weight[kept]
+    rows = None if record.rows is None else record.rows[kept]
+    folds = set(np.unique(record.folds).tolist())
+    note = "" if all(folds <= set(bag.folds) for bag in ensemble.bags) else OF_FEWER_MODELS
+    known = (record.y[kept], record.folds[kept], record.units[kept], weight, rows, record.random_state, note)
+    return _record(ensemble.finish(mean), spread, *known)
+
+
+def _usable_folds(members: Mapping[Configuration, tuple[float, Collection[int]]], n_folds: int) -> list[int]:
+    """Return the folds on which members of enough weight have models, or else those with the largest weight."""
+    weights = [sum(weight for weight, known in members.values() if fold in known) for fold in range(n_folds)]
+    least = min(_LEAST_WEIGHT, max(weights, default=0.0))
+    return [fold for fold, weight in enumerate(weights) if weight >= least and weight > 0]
+
+
+def _mean_and_spread(each: Sequence[Array], weights: Sequence[float]) -> tuple[Array, Array]:
+    """Return the weighted mean of predictions, and their weighted standard deviation (of the first class, if any)."""
+    shares = np.asarray(weights) / np.sum(weights)
+    mean = np.asarray(sum(share * p for share, p in zip(shares, each, strict=True)))
+    if mean.ndim > 1:
+        return mean, np.zeros(len(mean))
+    return mean, np.sqrt(np.asarray(sum(share * (p - mean) ** 2 for share, p in zip(shares, each, strict=True))))
+
+
+def _record(
+    mean: Array,
+    spread: Array,
+    y: Array,
+    folds: Array,
+    units: Array,
+    weights: Array | None,
+    rows: Array | None,
+    random_state: int,
+    note: str,
+) -> ConformalRecord:
+    units = np.unique(units, return_inverse=True)[1].astype(np.int32)
+    rows = None if rows is None else rows.astype(np.int32)
+    folds = folds.astype(np.int32)
+    if mean.ndim == 1:
+        scores = Scores(np.abs(y - mean), folds, units, weights)
+        return ConformalRecord(scores, mean, spread, rows, random_state, note)
+    codes = y.astype(np.int32)
+    own = mass_before(mean)[np.arange(len(codes)), codes]
+    return ConformalRecord(Scores(own, folds, units, weights, codes), None, None, None, random_state, note)
+
+
+def _fold_means(record: ConformalRecord, ensemble: Ensemble, X: Any) -> tuple[Array, list[Array], Array]:
+    """Return the predictions of the ensemble, those of the models of each fold, and the disagreement of the members."""
+    each = iter(ensemble.plan().predict(X, ensemble.n_threads))
+    bags = [(bag, [next(each).astype(np.float64) for _ in bag.models]) for bag in ensemble.bags]
+    weights = [bag.weight for bag, _ in bags]
+    whole, spread = _mean_and_spread([np.mean(predictions, axis=0) for _, predictions in bags], weights)
+    finished = ensemble.finish(whole)
+    if record.note:
+        return finished, [finished], spread
+    means, spreads = [], []
+    for fold in record.folds:
+        own = [(predictions[bag.folds.index(fold)], bag.weight) for bag, predictions in bags if fold in bag.folds]
+        mean, spread = _mean_and_spread([p for p, _ in own], [weight for _, weight in own])
+        means.append(ensemble.finish(mean))
+        spreads.append(spread)
+    return finished, means, np.mean(spreads, axis=0)
+
+
+def predict_intervals(record: ConformalRecord, ensemble: Ensemble, X: Any, level: float) -> tuple[Array, Array]:
+    """Return the predictions, and the ends of the intervals, shape (n_samples, 2).
+
+    Parameters
+    ----------
+    record : ConformalRecord
+        With its scale.
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+        Output of the table reader.
+    """
+    prediction, means, spread = _fold_means(record, ensemble, X)
+    centers = np.stack(means)
+    scale = np.ones(len(prediction))
+    if record.scale is not None:
+        scale = record.scale(centers.mean(axis=0), spread, X)
+    ends = interval_ends(record.known_scores(), record.folds, centers, scale, level)
+    return prediction, ends if ensemble.prediction_range is None else np.clip(ends, *ensemble.prediction_range)
+
+
+def predict_sets(
+    record: ConformalRecord, ensemble: Ensemble, X: Any, level: float, by_class: bool
+) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the probabilities, and the classes of each set, both of shape (n_samples, n_classes).
+
+    Parameters
+    ----------
+    X : ndarray or CSR matrix of shape (n_samples, n_features)
+        Output of the table reader.
+    """
+    probabilities, means, _ = _fold_means(record, ensemble, X)
+    sets = class_sets(record.known_scores(), record.folds, means, level, by_class)
+    sets[np.arange(len(sets)), probabilities.argmax(axis=1)] = True
+    return probabilities, sets

@@ -1,0 +1,241 @@
+"""Prediction intervals and prediction sets of a fitted estimator: the methods of both estimators."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn import config_context
+from sklearn.utils.validation import check_is_fitted
+
+from automl.ensemble.conformal import check_level, needed_units
+from automl.ensemble.coverage import scored_coverage
+from automl.ensemble.out_of_fold_scores import ConformalRecord, predict_intervals, predict_sets
+from automl.errors import InvalidInputError
+from automl.refit.interval_scale import record_with_scale
+from automl.task.table_validation import check_table, check_width
+from automl.task.validation import table_errors
+
+Array = NDArray[Any]
+
+
+class OfOtherTask:
+    """A method that only the other estimator has; reading it is a clear error, and `hasattr` is false."""
+
+    def __init__(self, message: str):
+        self._message = message
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        raise AttributeError(self._message)
+
+
+def intervals(estimator: Any, X: Any, level: float) -> tuple[Array, Array]:
+    """Return the predictions, and the ends of the intervals, shape (n_samples, 2); each model predicts once."""
+    level = check_level(level)
+    record, table = _prepare(estimator, X, "intervals")
+    with config_context(transform_output="default"):
+        return predict_intervals(record, estimator._ensemble, table, level)
+
+
+def class_sets(estimator: Any, X: Any, level: float, by_class: bool = False) -> tuple[Array, NDArray[np.bool_]]:
+    """Return the probabilities, and the sets, both of shape (n_samples, n_classes); each model predicts once."""
+    level = check_level(level)
+    record, table = _prepare(estimator, X, "sets")
+    with config_context(transform_output="default"):
+        return predict_sets(record, estimator._ensemble, table, level, by_class)
+
+
+def known_record(estimator: Any, what: str) -> ConformalRecord:
+    """Return what intervals and sets are computed from.
+
+    Raises
+    ------
+    InvalidInputError
+        If the estimator has no out-of-fold rows.
+    """
+    check_is_fitted(estimator, "_ensemble")
+    record = record_with_scale(estimator)
+    if record is None:
+        raise InvalidInputError(
+            f"the model predicts no {what}, because it has no out-of-fold rows: its fit was interrupted, or an earlier "
+            "version of this package has saved it; fit it again"
+        )
+    return record
+
+
+def _prepare(estimator: Any, X: Any, what: str) -> tuple[ConformalRecord, Any]:
+    """Return the record, and the table as the ensemble takes it; warn once if the result is approximate."""
+    record = known_record(estimator, what)
+    check_table(X)
+    check_width(X, estimator.n_features_in_, type(estimator).__name__)
+    if record.note and not vars(estimator).get("_has_warned_of_intervals"):
+        estimator._has_warned_of_intervals = True
+        warnings.warn(f"the {what} are approximate: {record.note}", UserWarning, stacklevel=4)
+    with table_errors(), config_context(transform_output="default"):
+        return record, estimator._reader.transform(X)
+
+
+class Coverage:
+    """The attribute `coverage_` of both estimators."""
+
+    _is_classifier: bool
+
+    @property
+    def coverage_(self) -> pd.DataFrame:
+        """
+        The coverage and the size of intervals or sets on out-of-fold rows, for some levels.
+
+        The rows are divided into five parts. The intervals or sets of each part come from the scores of the other
+        parts, around the out-of-fold predictions, so that no row has a part in its own interval.
+
+        Returns
+        -------
+        DataFrame
+            One row for each level: ``level``; ``coverage``, the share of the rows whose target is inside; ``width``,
+            the mean width of the intervals, or ``size``, the mean number of classes in a set; ``approximate``, whether
+            the models that predict are others than those of the out-of-fold rows. Levels that need more rows than
+            there are have no row.
+
+        Raises
+        ------
+        InvalidInputError
+            If the model has no out-of-fold rows.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
+        >>> reg.coverage_["level"].tolist()
+        [0.5, 0.8, 0.9, 0.95, 0.99]
+        """
+        record = known_record(self, "sets" if self._is_classifier else "intervals")
+        known = vars(self)
+        return scored_coverage(record, known["_ensemble"], known.get("_frontier"))
+
+
+class Intervals(Coverage):
+    """The method `predict_interval` of the regressor."""
+
+    predict_set = OfOtherTask("AutoMLRegressor predicts numbers and has no predict_set; use predict_interval")
+
+    def predict_interval(self, X: Any, level: float = 0.9) -> Array:
+        """
+        Predict an interval for each row that contains the true value with a given probability.
+
+        The intervals come from the fold models and their out-of-fold residuals by CV+ (Barber et al., 2021); no model
+        is fitted again. They are wider for rows whose residuals are expected to be larger, where that makes the
+        intervals narrower on average. The first call learns this, which takes up to a few seconds. The probability
+        holds on average over many rows like those of training, not for each single row.
+
+        Parameters
+        ----------
+        X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+            A table with the columns of the training table.
+        level : float, default=0.9
+            The probability, between 0 and 1.
+
+        Returns
+        -------
+        ndarray of shape (n_samples, 2)
+            The lower and the upper end of each interval.
+
+        Raises
+        ------
+        InvalidInputError
+            If the table or the level cannot be used, if the level needs more rows than the model has out-of-fold
+            predictions for, or if the model has none because its fit was interrupted.
+
+        Warns
+        -----
+        UserWarning
+            Once, if the intervals are approximate: after `refit`, after `slim` where it has left out fold models, and
+            where the rows are in the order of time. See `coverage_`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0)
+        >>> low, high = reg.fit(X[:300], y[:300]).predict_interval(X[300:], level=0.8).T
+        >>> bool(0.7 < ((low <= y[300:]) & (y[300:] <= high)).mean() < 0.9)
+        True
+        """
+        return intervals(self, X, level)[1]
+
+
+class ClassSets(Coverage):
+    """The method `predict_set` of the classifier."""
+
+    classes_: Array
+    predict_interval = OfOtherTask("AutoMLClassifier predicts classes and has no predict_interval; use predict_set")
+
+    def predict_set(self, X: Any, level: float = 0.9, by_class: bool = False) -> NDArray[np.bool_]:
+        """
+        Predict a set of classes for each row that contains the true class with at least a given probability.
+
+        The sets come from the fold models and their out-of-fold probabilities: adaptive prediction sets (Romano et al.,
+        2020) by CV+ (Barber et al., 2021). No model is fitted again. Rows whose class is clear have small sets. The
+        most probable class is always in the set. The probability holds on average over many rows like those of
+        training, not for each single row.
+
+        Parameters
+        ----------
+        X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
+            A table with the columns of the training table.
+        level : float, default=0.9
+            The probability, between 0 and 1.
+        by_class : bool, default=False
+            Whether the probability holds for the rows of each class, not only for all rows together. A class with too
+            few rows for this is then in every set.
+
+        Returns
+        -------
+        ndarray of bool, shape (n_samples, n_classes)
+            Whether each class is in the set of a row; the columns are in the order of `classes_`.
+
+        Raises
+        ------
+        InvalidInputError
+            If the table or the level cannot be used, if the level needs more rows than the model has out-of-fold
+            predictions for, or if the model has none because its fit was interrupted.
+
+        Warns
+        -----
+        UserWarning
+            Once, if the sets are approximate: after `refit`, after `slim` where it has left out fold models, and where
+            the rows are in the order of time. Also for classes with too few rows for `by_class`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from automl import AutoMLClassifier
+        >>> X, y = load_iris(return_X_y=True)
+        >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], n_jobs=1, verbose=0).fit(X, y)
+        >>> sets = clf.predict_set(X, level=0.95)
+        >>> sets.shape, bool(sets[range(150), y].mean() > 0.9)
+        ((150, 3), True)
+        """
+        sets = class_sets(self, X, level, by_class)[1]
+        if by_class:
+            self._warn_of_rare_classes(check_level(level))
+        return sets
+
+    def _warn_of_rare_classes(self, level: float) -> None:
+        codes = known_record(self, "sets").scores.codes
+        needed = needed_units(level)
+        counts = np.bincount(np.asarray(codes), minlength=len(self.classes_))
+        rare = [repr(plain) for plain in np.asarray(self.classes_)[counts < needed].tolist()]
+        if rare:
+            names = ", ".join(rare[:5]) + (", ..." if rare[5:] else "")
+            warnings.warn(
+                f"by_class: level={level:g} needs {needed} rows of a class with out-of-fold predictions; these classes "
+                f"have fewer and are in every set: {names}",
+                UserWarning,
+                stacklevel=3,
+            )
