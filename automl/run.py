@@ -19,6 +19,7 @@ from ConfigSpace import ConfigurationSpace
 
 from automl.callbacks import FitTasks, leading_ensemble
 from automl.checks.predictions import RowPredictions, collect_predictions, seconds_end
+from automl.endings import budget_ending, why_nothing
 from automl.ensemble.calibration import calibrate
 from automl.ensemble.cost import typical_cost
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord, collect
@@ -188,9 +189,9 @@ def run(task: Task, settings: RunSettings) -> RunResult:
                 monitor.update(history, budget.elapsed)
                 if monitor.stops:
                     raise StopIteration
-
-        stop_reason = _search(racing, executor, history, budget, on_result, settings.tasks)
-        stop_reason = stop_reason or _ending(settings.budget, budget, history)
+        is_stopped = partial(_is_stopped, directory, history)
+        stop_reason = _search(racing, executor, history, budget, on_result, settings.tasks, is_stopped)
+        stop_reason = stop_reason or budget_ending(settings.budget, budget, history)
         if monitor is not None and monitor.stops:
             stop_reason = "work score and free score diverge"
         session.enter(Phase.ENSEMBLE, stop_reason)
@@ -257,6 +258,11 @@ def _notify(
         raise StopIteration
 
 
+def _is_stopped(directory: RunDirectory | None, history: RunHistory) -> bool:
+    """Return whether a program has asked the search to end, and a model exists."""
+    return directory is not None and directory.is_stop_requested and _has_model(history)
+
+
 def _search(
     racing: Racing,
     executor: Executor,
@@ -264,6 +270,7 @@ def _search(
     budget: Budget,
     on_result: Callable[[TrialResult], None],
     tasks: FitTasks | None,
+    is_stopped: Callable[[], bool],
 ) -> str:
     """Search and return what ended the search, or an empty text if the budget did.
 
@@ -271,13 +278,13 @@ def _search(
     """
     try:
         on_start = (lambda trial: None) if tasks is None else tasks.begin_trial
-        ending = "a callback stopped it" if search(racing, executor, history, budget, on_result, on_start) else ""
+        ending = search(racing, executor, history, budget, on_result, on_start, is_stopped)
     except (KeyboardInterrupt, NoWorkersError) as error:
         if not _has_model(history):
             raise
         ending = "interrupted" if isinstance(error, KeyboardInterrupt) else f"ended early: {error}"
     if not _has_model(history):
-        raise NothingFittedError(_why_nothing(history, budget))
+        raise NothingFittedError(why_nothing(history, budget))
     return ending
 
 
@@ -468,30 +475,3 @@ def _enough_for_one(
         raise InvalidInputError(f"{few}; use time_budget={needed} or more")
     logger.warning("%s; only the fastest configuration is fitted, in up to %d s; use a larger time_budget", few, needed)
     return [] if cheapest is None else [cheapest], Budget(needed, 1, budget.started, budget.refit_share)
-
-
-def _ending(wanted: Budget, budget: Budget, history: RunHistory) -> str:
-    """Return why the search ended: by the budget that the user wanted, or by the one that allows for earlier sessions.
-
-    The two also differ where the wanted seconds were too few for a single fit.
-    """
-    if wanted.max_trials is not None and len(history.started) >= wanted.max_trials:
-        return "max_trials reached"
-    # The last seconds are too few for another fit.
-    spent = budget.fraction_used > 0.8 or budget.seconds != wanted.seconds
-    return "time budget spent" if spent else "nothing left to try"
-
-
-def _why_nothing(history: RunHistory, budget: Budget) -> str:
-    reasons: dict[str, int] = {}
-    for result in history.results:
-        if result.reason:
-            reasons[f"{result.status}: {result.reason}"] = reasons.get(f"{result.status}: {result.reason}", 0) + 1
-    if not reasons:
-        return (
-            f"no trial finished within time_budget={budget.seconds} s; use a larger budget "
-            "(a few for small tables, a minute for 100,000 rows)"
-        )
-    worst = sorted(reasons.items(), key=lambda item: -item[1])[:3]
-    listed = "; ".join(f"{n} x {reason}" for reason, n in worst)
-    return f"none of {plural(len(history.results), 'trial')} finished: {listed}"

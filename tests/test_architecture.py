@@ -75,6 +75,7 @@ ORDER = {
         "persistence",
         "fit_log",
         "progress",
+        "endings",
         "run",
         "arguments",
         "space_table",

@@ -25,6 +25,7 @@ from automl.cli.report import report
 from automl.cli.score import score
 from automl.cli.serve import package, serve
 from automl.cli.slim import slim
+from automl.cli.stop import stop
 from automl.cli.watch import watch
 from automl.errors import AutoMLError
 from pipelines.libraries import MissingLibraryError
@@ -41,6 +42,7 @@ for command in (fit, predict, score, report, leaderboard, refit, slim, export, s
 app.command(rich_help_panel=_MANY)(benchmark)
 app.add_typer(jobs_app, name="jobs", rich_help_panel=_MANY)
 app.command(rich_help_panel=_SEARCH)(watch)
+app.command(rich_help_panel=_SEARCH)(stop)
 app.add_typer(meta.app, name="meta", rich_help_panel=_SEARCH)
 
 

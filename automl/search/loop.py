@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from itertools import chain
 
@@ -13,6 +14,8 @@ from automl.search.racing import Racing
 from automl.trials.history import RunHistory
 from automl.trials.trial import Trial, TrialResult
 
+_BY_CALLBACK = "a callback stopped it"
+_POLL = 0.5  # seconds between two questions whether the search is stopped
 _AHEAD = 1.0  # seconds before the expected end of a trial, when the next trial is submitted
 
 
@@ -23,8 +26,9 @@ def search(
     budget: Budget,
     on_result: Callable[[TrialResult], None],
     on_start: Callable[[Trial], None] = lambda trial: None,
-) -> bool:
-    """Run trials until nothing is left to try, the seconds for trials are over, or a callback ends the search.
+    is_stopped: Callable[[], bool] = lambda: False,
+) -> str:
+    """Run trials until nothing is left to try, the seconds for trials are over, or the user ends the search.
 
     Parameters
     ----------
@@ -33,14 +37,16 @@ def search(
         raise `StopIteration` to end the search.
     on_start : callable, optional
         Called with each trial when it was given to a worker.
+    is_stopped : callable, optional
+        Asked every half second; the search ends when it returns True.
 
     Returns
     -------
-    bool
-        Whether `on_result` ended the search.
+    str
+        How the user has ended the search; empty if the user has not.
     """
     running: dict[Future[list[TrialResult]], float] = {}  # with its expected end, in seconds of the budget
-    while budget.search_left > 0:
+    while budget.search_left > 0 and not is_stopped():
         n_known = len(history.results)
         # Shortly before a worker is free, a trial is submitted ahead, so that no worker idles while the next trial is
         # chosen. A repeatable run cannot do that: the results that are known then would depend on the clock.
@@ -50,7 +56,7 @@ def search(
         for result in history.results[n_known:]:  # of trials that are not started
             stopped |= _ends_search(on_result, result)
         if stopped:
-            return True
+            return _BY_CALLBACK
         for trials in fleets:
             begins = budget.elapsed
             if len(running) >= executor.n_workers:
@@ -64,15 +70,28 @@ def search(
         left = budget.search_left
         if budget.seconds is not None and not soon:
             left = min(left, min(running.values()) - budget.elapsed - _AHEAD)
-        done, _ = wait(running, timeout=None if left == float("inf") else max(0.0, left), return_when=FIRST_COMPLETED)
+        done = _first_done(running, left, is_stopped)
         for future in done:
             del running[future]
         for result in chain.from_iterable(future.result() for future in done):
             history.append(result)
             stopped |= _ends_search(on_result, result)  # the others have ended as well, and are not thrown away
         if stopped:
-            return True
-    return False
+            return _BY_CALLBACK
+    return "stopped by automl stop" if is_stopped() else ""
+
+
+def _first_done(
+    running: Iterable[Future[list[TrialResult]]], seconds: float, is_stopped: Callable[[], bool]
+) -> set[Future[list[TrialResult]]]:
+    """Wait until a trial has ended, the seconds are over, or the search is stopped; return the ended ones."""
+    ends = time.monotonic() + seconds
+    while True:
+        left = max(0.0, ends - time.monotonic())
+        pause = min(left, _POLL)
+        done, _ = wait(running, timeout=pause, return_when=FIRST_COMPLETED)
+        if done or pause == left or is_stopped():
+            return done
 
 
 def _ends_search(on_result: Callable[[TrialResult], None], result: TrialResult) -> bool:

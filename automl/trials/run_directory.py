@@ -19,6 +19,7 @@ from pipelines.configuration import Configuration
 _ADVICE = "name an empty folder, or delete this one"
 FORMAT = 3  # of the files in a run directory; rises when runs of earlier versions cannot be resumed any more
 _LOCK = ".lock"
+_STOP = "stop"  # the file that asks the search to end
 
 
 @dataclass
@@ -58,6 +59,7 @@ class RunDirectory:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._acquire_lock()
         try:
+            (self.folder / _STOP).unlink(missing_ok=True)  # it was for an earlier session
             about, fingerprint = self.about(), task_fingerprint(task)
             if about is None:
                 content = {"format": FORMAT, "fingerprint": fingerprint, "metric": task.metric.name, "seed": seed}
@@ -75,6 +77,15 @@ class RunDirectory:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def is_stop_requested(self) -> bool:
+        """Whether a program has asked the search in the folder to end."""
+        return (self.folder / _STOP).exists()
+
+    def request_stop(self) -> None:
+        """Ask the search in the folder to end; its process builds the ensemble from the results so far."""
+        write_text(self.folder / _STOP, "")
 
     def close(self) -> None:
         """Release the lock."""
