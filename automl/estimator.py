@@ -103,8 +103,8 @@ class AutoMLClassifier(ClassifierMixin, ClassSets, DecisionThreshold, SuspectLab
         All trials in the order in which they ended.
     stop_reason_ : str
         Why the search ended.
-    frontier_ : DataFrame
-        Smaller ensembles with their scores, times and sizes, which `slim` returns.
+    frontier_, coverage_ : DataFrame
+        Smaller ensembles, which `slim` returns; coverage and size of prediction sets on out-of-fold rows.
     suspect_labels_ : DataFrame
         Training rows whose label is probably wrong.
     warnings_ : list of DataWarning
@@ -408,8 +408,8 @@ class AutoMLRegressor(RegressorMixin, Intervals, BaseAutoML):
         All trials in the order in which they ended.
     stop_reason_ : str
         Why the search ended.
-    frontier_ : DataFrame
-        Smaller ensembles with their scores, times and sizes, which `slim` returns.
+    frontier_, coverage_ : DataFrame
+        Smaller ensembles, which `slim` returns; coverage and width of prediction intervals on out-of-fold rows.
     warnings_ : list of DataWarning
         Facts about the training data that make the model or its scores worse than they look.
     feature_importances_ : ndarray of shape (n_features,)

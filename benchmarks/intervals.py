@@ -30,18 +30,20 @@ from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 
 HERE = Path(__file__).parent
 LEVELS = (0.8, 0.9, 0.95)
-MAX_TRAIN, MAX_TEST = 2_000, 4_000  # rows
+MAX_TEST = 4_000  # rows
 LEAST_TEST = 1_000  # rows of a test that judges a single table
 COLUMNS = ["dataset", "task", "split", "n_train", "n_test", "level", "coverage", "size", "constant_size",
            "mapie_coverage", "mapie_size", "members", "fit_seconds", "predict_seconds"]  # fmt: skip
 
 
-def measure(table: pd.DataFrame, task: str, split: int, settings: dict[str, Any], mapie: bool) -> list[dict[str, Any]]:
+def measure(
+    table: pd.DataFrame, task: str, split: int, settings: dict[str, Any], train_rows: int, mapie: bool
+) -> list[dict[str, Any]]:
     """Fit one model and return a row for each level."""
     X, y = table.drop(columns="target"), table["target"]
     y = y.astype(float) if task == "regression" else y.astype(str)
     shuffled = np.random.default_rng(split).permutation(len(X))
-    n_train = min(2 * len(X) // 3, MAX_TRAIN)
+    n_train = min(2 * len(X) // 3, train_rows)
     train, test = shuffled[:n_train], shuffled[n_train : n_train + MAX_TEST]
     kind = AutoMLRegressor if task == "regression" else AutoMLClassifier
     started = time.perf_counter()
@@ -134,6 +136,7 @@ def main(
     tables: Annotated[str, typer.Option(help="Names with commas; empty for all tables with 300 rows or more.")] = "",
     trials: Annotated[int, typer.Option(help="Configurations of a search.")] = 8,
     include: Annotated[str, typer.Option(help="Model families with commas; empty for all.")] = "",
+    train_rows: Annotated[int, typer.Option(help="Largest number of training rows.")] = 2_000,
     splits: Annotated[int, typer.Option(help="Splits of each table.")] = 1,
     mapie: Annotated[bool, typer.Option("--mapie", help="Also measure MAPIE.")] = False,
     only_report: Annotated[bool, typer.Option("--only-report", help="Print the table of the file, and end.")] = False,
@@ -150,7 +153,7 @@ def main(
             if (name, split) in known:
                 continue
             try:
-                rows = measure(read_table(data, name), tasks[name], split, settings, mapie)
+                rows = measure(read_table(data, name), tasks[name], split, settings, train_rows, mapie)
             except AutoMLError as error:
                 print(f"{name}: {error}", flush=True)
                 continue

@@ -19,6 +19,7 @@ from automl.cli.support import (
     messages_on_stderr,
     split_names,
 )
+from automl.cli.uncertainty import prediction_method
 from automl.errors import InvalidInputError
 
 
@@ -30,6 +31,24 @@ def predict(
         typer.Option(help="CSV or Parquet file for the predictions; without it they go to standard output."),
     ] = None,
     proba: Annotated[bool, typer.Option("--proba", help="Predict probabilities, one column for each class.")] = False,
+    interval: Annotated[
+        float | None,
+        typer.Option(
+            metavar="LEVEL",
+            help="Also write the ends of an interval that holds the true number with this probability, such as 0.9.",
+        ),
+    ] = None,
+    class_set: Annotated[
+        float | None,
+        typer.Option(
+            "--set",
+            metavar="LEVEL",
+            help="Also write the set of classes that holds the true class with this probability, such as 0.9.",
+        ),
+    ] = None,
+    by_class: Annotated[
+        bool, typer.Option("--by-class", help="With --set: the probability holds for the rows of each class.")
+    ] = False,
     keep: Annotated[
         list[str],
         typer.Option(
@@ -57,28 +76,19 @@ def predict(
         if out is not None:
             check_output(out)
         estimator = load_model(model, for_prediction=True)
-        if proba and not hasattr(estimator, "predict_proba"):
-            raise InvalidInputError(f"--proba: the model in '{model}' predicts numbers, not classes; leave out --proba")
+        method = prediction_method(estimator, model, proba, interval, class_set, by_class)
         source = ChunkedTable(table, estimator, chunk_rows, options)
         kept = None if split_names(keep) == ("all",) else split_names(keep)
-        names = [str(label) for label in estimator.classes_] if proba else ["prediction"]
-        method = estimator.predict_proba if proba else estimator.predict
         with open_writer(out) as writer, show_rows(1) as add:
             n_rows = 0
             for chunk in source.chunks(kept):
-                answer = _as_frame(source.predict(chunk, method), names)
+                answer = source.predict(chunk, method)
                 writer.write(*_beside(chunk.kept, answer))
                 n_rows += len(answer)
                 add(len(answer))
             if not n_rows:
                 raise InvalidInputError(f"'{table}' holds no row to predict")
             source.finish()
-
-
-def _as_frame(answer: Any, names: list[str]) -> Any:
-    import pandas as pd
-
-    return pd.DataFrame({names[0]: answer}) if answer.ndim == 1 else pd.DataFrame(answer, columns=names)
 
 
 def _beside(kept: Any, answer: Any) -> tuple[Any, ...]:

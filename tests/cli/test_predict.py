@@ -193,6 +193,9 @@ def test_a_line_with_too_many_cells_is_named(places, call, tmp_path):
         (["--keep", "name"], "--keep: "),
         (["--keep", "prediction"], "has a column 'prediction', as the predictions have"),
         (["--out", "p.xlsx"], "use the extension .csv, .tsv, .csv.gz or .parquet"),
+        (["--interval", "0.9"], "predicts classes, not numbers; use --set"),
+        (["--set", "1.5"], "level must be a number between 0 and 1"),
+        (["--by-class"], "add --set 0.9"),
         (["--encoding", "latin-77"], "--encoding"),
         (["--separator", ";;"], "--separator"),
     ],
@@ -203,6 +206,29 @@ def test_a_wrong_option_is_named(places, call, tmp_path, options, message):
     code, out, err = call("predict", folder / "model", tmp_path / "new.csv", *options)
     assert (code, out) == (2, "")
     assert message in err
+
+
+def test_sets_and_intervals_are_further_columns(places, call, tmp_path):
+    folder, new = places
+    model, table = MODELS(folder / "model"), pd.read_csv(folder / "new.csv")
+    expected = ["|".join(model.classes_[row]) for row in model.predict_set(table, 0.95)]
+    got = predicted(call, folder, folder / "new.csv", "--set", "0.95", "--chunk-rows", 40)
+    assert list(got.columns) == ["prediction", "prediction_set"]
+    assert got["prediction_set"].tolist() == expected
+    assert got["prediction"].tolist() == model.predict(table).tolist()
+    got = predicted(call, folder, folder / "new.csv", "--set", "0.95", "--by-class", "--proba")
+    assert list(got.columns) == ["no", "yes", "prediction_set"]
+    X = pd.DataFrame({"a": np.arange(60.0)})
+    reg = AutoMLRegressor(include=["ridge"], **FAST).fit(X, X["a"] + np.tile([0.0, 1.0, 3.0], 20))
+    reg.save(tmp_path / "numbers")
+    X.to_csv(tmp_path / "x.csv", index=False)
+    got = predicted(call, tmp_path, tmp_path / "x.csv", "--interval", "0.8", model="numbers").astype(float)
+    assert list(got.columns) == ["prediction", "interval_low", "interval_high"]
+    np.testing.assert_allclose(got.iloc[:, 1:], reg.predict_interval(X, 0.8))
+    np.testing.assert_allclose(got["prediction"], reg.predict(X))
+    code, _, err = call("predict", tmp_path / "numbers", tmp_path / "x.csv", "--set", "0.8")
+    assert code == 2
+    assert "predicts numbers, not classes; use --interval" in err
 
 
 def test_score_shows_the_usual_metrics_beside_the_expected_score(places, call):
