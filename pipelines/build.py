@@ -22,6 +22,7 @@ from pipelines.models._cost import encoded_width
 from pipelines.steps.calibration import N_FITS, N_SPLITS
 from pipelines.steps.combined_features import SCREENED_ROWS
 from pipelines.steps.generation import MAX_COMPONENTS, make_category_pairs
+from pipelines.steps.multi_output import JOINT, n_fits
 from pipelines.steps.selection import MAX_ROWS
 from pipelines.steps.target import TargetRegressor
 from pipelines.weights import MAX_REPEATED_CELLS, row_counts
@@ -31,7 +32,7 @@ from pipelines.weights import MAX_REPEATED_CELLS, row_counts
 _TABLE_COPIES = 5
 _PAIRS = "categorical_interactions"
 _COMBINED = "combined_features"
-_WRAPPERS = ("balancing", "calibration")
+_WRAPPERS = {"balancing": "none", "calibration": "none", "multi_output": JOINT}  # steps, and what wraps no model
 _NUMERIC_ENCODINGS = ("ordinal", "target", "frequency")  # encodings that replace a category by numbers
 
 
@@ -102,7 +103,7 @@ def fit_preprocessing(
 
 def fits_together(configuration: Configuration) -> bool:
     """Return whether several fits can share a fleet (`Component.fit_together`); a wrapped model cannot."""
-    wrapped = any(configuration.get(step, "none") != "none" for step in _WRAPPERS)
+    wrapped = any(configuration.get(step, plain) != plain for step, plain in _WRAPPERS.items())
     return get_component("model", configuration.family).fit_together is not None and not wrapped
 
 
@@ -151,6 +152,7 @@ def predicted_seconds(configuration: Configuration, traits: TableTraits) -> floa
     reduced = replace(traits, n_features=selected)
     guess = 0.1 if component.seconds is None else component.seconds(_params("model", configuration), reduced)
     guess *= N_FITS if configuration.get("calibration", "none") != "none" else 1
+    guess *= _n_models(configuration, traits)
     cells = traits.n_rows * max(1, traits.n_features)
     guess += 1e-7 * cells + 1e-8 * traits.n_rows * generated.n_features
     if configuration.get("generation") == _COMBINED:
@@ -170,9 +172,19 @@ def predicted_memory(configuration: Configuration, traits: TableTraits) -> float
         width += encoded_width(traits) - max(1, traits.n_features)
     model = 0.0 if component.memory is None else component.memory(_params("model", configuration), traits)
     model *= N_FITS if configuration.get("calibration", "none") != "none" else 1
+    model *= _n_models(configuration, traits)
     # The traits of a sparse table do not say how many cells are not zero.
     copies = 0 if traits.sparse else _TABLE_COPIES
     return 1.0 + copies * 8 * traits.n_rows * width / 2**20 + model
+
+
+def _n_models(configuration: Configuration, traits: TableTraits) -> int:
+    """Return the number of models of one target that one fit trains; 1 also for one model of several targets."""
+    if traits.targets is None:
+        return 1
+    name = str(configuration.get("multi_output", JOINT))
+    params = _params("multi_output", configuration) if "multi_output" in configuration else {}
+    return n_fits(name, params, traits.targets.n_targets)
 
 
 def _generated_width(configuration: Configuration, traits: TableTraits) -> int:
@@ -257,6 +269,23 @@ def _accepts_missing(configuration: Configuration) -> bool:
 
 
 def _model(configuration: Configuration, context: FitContext) -> Any:
+    """Return the last step of a pipeline: the model of the target, or of all targets where there are several."""
+    layout = context.traits.targets
+    if layout is None:
+        return _model_of_target(configuration, context)
+    if configuration["multi_output"] == JOINT:
+        models = [_model_of_target(configuration, context)]
+    else:
+        limit = context.time_limit
+        share = None if limit is None else limit / _n_models(configuration, context.traits)
+        models = [
+            _model_of_target(configuration, replace(context, traits=context.traits.of_target(j), time_limit=share))
+            for j in range(layout.n_targets)
+        ]
+    return _make_component("multi_output", configuration, context, {"estimators": models})
+
+
+def _model_of_target(configuration: Configuration, context: FitContext) -> Any:
     """Return the model, inside the wrappers for balancing and calibration where the configuration has them."""
     calibrated = configuration.get("calibration", "none") != "none"
     inner = context

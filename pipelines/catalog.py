@@ -12,6 +12,7 @@ from pipelines.models import MODELS
 from pipelines.steps.balancing import BALANCING
 from pipelines.steps.calibration import CALIBRATION
 from pipelines.steps.generation import GENERATION
+from pipelines.steps.multi_output import MULTI_OUTPUT
 from pipelines.steps.preprocessing import ENCODING, IMPUTATION, SCALING
 from pipelines.steps.selection import SELECTION
 from pipelines.steps.target import LOSSES, TARGET
@@ -27,6 +28,7 @@ CATALOG: Mapping[str, tuple[Component, ...]] = {
     "loss": LOSSES,
     "target": TARGET,
     "calibration": CALIBRATION,
+    "multi_output": MULTI_OUTPUT,
 }
 
 NAMES: tuple[str, ...] = tuple(

@@ -24,8 +24,8 @@ and predicts.
 - `params` maps the names of the active hyperparameters in `space`, without prefix, to plain Python values. Some entries
   may be added: ``native_categories`` (int), the number of leading columns that hold category codes, for a model with
   `accepts_categories`; ``loss`` (str), one of `Component.losses` or "squared_error", for a model with such losses; and
-  ``estimator``, the unfitted model, for a component of the steps balancing, target and calibration. `make` must not
-  change `params`.
+  ``estimator``, the unfitted model, for a component of the steps balancing, target and calibration; ``estimators``, the
+  unfitted models, for a component of the step multi_output. `make` must not change `params`.
 - `FitContext` says which seed, how many threads and which device to use, and how many seconds a fit may take.
 - Transformers are fitted with ``fit_transform(X, y)`` and must keep the number and the order of the rows. Models are
   fitted with ``fit(X, y, sample_weight=None)``. The argument `sample_weight` is always passed, and it is None for
@@ -55,12 +55,14 @@ The suites of `automl.testing` check these rules, and ``tests/contracts`` applie
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from ConfigSpace import ConfigurationSpace
 from ConfigSpace.hyperparameters import Hyperparameter
 from sklearn.base import BaseEstimator
+
+from pipelines.targets import TargetLayout
 
 TaskType = Literal["binary", "multiclass", "regression"]
 
@@ -116,6 +118,8 @@ class TableTraits:
     # Of regression: what suits the metric and the target, the best choice first.
     losses: tuple[str, ...] = ("squared_error",)
     target_transforms: tuple[str, ...] = ("none",)
+    # Of several targets; then `task` and `n_classes` are those of the target with the most classes.
+    targets: TargetLayout | None = None
 
     @property
     def is_classification(self) -> bool:
@@ -126,6 +130,16 @@ class TableTraits:
     def predicts_mean(self) -> bool:
         """Whether the best prediction of a number is its mean, and not its median."""
         return self.losses[0] not in ("absolute_error", "percentage_error", "huber")
+
+    @property
+    def n_columns(self) -> int:
+        """Number of columns of the predictions; 0 for a number of one target, which has no columns."""
+        return self.n_classes if self.targets is None else self.targets.n_columns
+
+    def of_target(self, target: int) -> TableTraits:
+        """Return the traits for a model of one of several targets."""
+        n_classes = 0 if self.targets is None else self.targets.classes_of(target)
+        return replace(self, task=task_type(n_classes), n_classes=n_classes, targets=None)
 
     @property
     def numeric(self) -> tuple[int, ...]:
@@ -181,6 +195,12 @@ class Component:
         the table then does not contain it.
     accepts_missing, accepts_categories, accepts_sparse, accepts_weights : bool
         Inputs that `fit` accepts: NaN cells, category codes in the leading columns, CSR matrices, ``sample_weight``.
+    accepts_targets : bool
+        Whether the model can learn several targets at once: then its estimator follows scikit-learn's convention for
+        several outputs where `TableTraits.targets` is not None. Only models have it.
+    reads_target : bool
+        Whether the step, which comes before the model, learns from one target. The space of several targets does not
+        contain it.
     losses : tuple of str
         Losses of regression, beside squared error, that the model can be trained with. The names are those of the step
         "loss" of the catalog; only models have them.
@@ -227,6 +247,8 @@ class Component:
     accepts_categories: bool = False
     accepts_sparse: bool = False
     accepts_weights: bool = False
+    accepts_targets: bool = False
+    reads_target: bool = False
     losses: tuple[str, ...] = ()
     interruptible: bool = False
     limit_factor: float = 1.0

@@ -27,11 +27,13 @@ from pipelines.configuration import Configuration
 from pipelines.libraries import install, missing_libraries
 from pipelines.losses import LOG_LINK, SQUARED_ERROR
 from pipelines.overrides import Overrides, SpaceError, excluded_components, override
+from pipelines.steps.multi_output import INDEPENDENT, JOINT
 
 # The order of the steps in which components are chosen, and the preferred components of each step, best first. They
 # serve where the requested component is not in the space or does not go with the components of earlier steps.
 _PREFERRED: Mapping[str, tuple[str, ...]] = {
     "model": ("lightgbm", "random_forest"),
+    "multi_output": (JOINT, INDEPENDENT),
     "encoding": ("one_hot", "ordinal"),
     "imputation": ("median", "mean", "most_frequent"),
     "scaling": ("none", "standard"),
@@ -63,6 +65,7 @@ _REQUIREMENTS = (
     ("encoding", "native", "accepts_categories", ("model", "generation", "selection")),
     ("balancing", "weights", "accepts_weights", ("model",)),
 )
+_OF_ONE_TARGET = ("balancing", "calibration")  # steps whose components wrap the model of one target
 # Tables with few rows and all kinds of columns: a component that applies to any table applies to one of these tables.
 RICH_TABLES: Mapping[TaskType, TableTraits] = {
     task_type(n): TableTraits(
@@ -237,6 +240,8 @@ def _is_needed(step: str, traits: TableTraits) -> bool:
         return bool(traits.numeric)
     if step in ("balancing", "calibration"):
         return traits.is_classification
+    if step == "multi_output":
+        return traits.targets is not None
     if step in _ORDERED_STEPS:
         return len(_ORDERED_STEPS[step](traits)) > 1
     return True
@@ -257,6 +262,7 @@ def _wanted(step: str, traits: TableTraits, include: Sequence[str], exclude: Seq
         and (component.accepts_sparse or not traits.sparse)
         and (component.accepts_weights or not traits.weighted or step != "model")
         and not is_named(step, component.name, exclude)
+        and not (component.reads_target and traits.targets is not None)
     ]
     named = [component for component in fitting if is_named(step, component.name, include)]
     return named or ([] if step == "model" and names_a_model(include) else fitting)
@@ -289,10 +295,19 @@ def _refuses(step: str, name: str, source_step: str, source: str) -> bool:
         return not _can_train(get_component("model", name), source)
     if (step, source_step) == ("target", "loss"):
         return name != "none" and source in LOG_LINK
+    if (source_step, source) == ("multi_output", JOINT):
+        return _refuses_joint(step, name)
     for passing_step, passing, needed, later_steps in _REQUIREMENTS:
         if (source_step, source) == (passing_step, passing) and step in later_steps:
             return not getattr(get_component(step, name), needed)
     return False
+
+
+def _refuses_joint(step: str, name: str) -> bool:
+    """Return whether a component does not go with one model of all targets."""
+    if step == "model":
+        return not get_component("model", name).accepts_targets
+    return step in _OF_ONE_TARGET and name != "none"
 
 
 def _can_train(model: Component, loss: str) -> bool:
@@ -344,7 +359,7 @@ def _pick(names: Mapping[str, Sequence[str]], requested: Mapping[str, Any]) -> d
 
 
 def _forbid(space: ConfigurationSpace, offered: Mapping[str, list[Component]]) -> None:
-    """Forbid components that do not accept the missing cells, category codes or weights of an earlier component."""
+    """Forbid components that do not accept the missing cells, codes, weights or targets of another component."""
     for passing_step, passing, needed, later_steps in _REQUIREMENTS:
         if passing not in choices(space, passing_step):
             continue
@@ -356,6 +371,12 @@ def _forbid(space: ConfigurationSpace, offered: Mapping[str, list[Component]]) -
                         ForbiddenEqualsClause(space[passing_step], passing), ForbiddenInClause(space[step], refusing)
                     )
                 )
+    if JOINT in choices(space, "multi_output"):
+        for step in ("model", *_OF_ONE_TARGET):
+            refusing = [name for name in choices(space, step) if _refuses_joint(step, name)]
+            if refusing:
+                clauses = ForbiddenEqualsClause(space["multi_output"], JOINT), ForbiddenInClause(space[step], refusing)
+                space.add(ForbiddenAndConjunction(*clauses))
 
 
 def _restrict_losses(space: ConfigurationSpace, offered: Mapping[str, list[Component]]) -> None:

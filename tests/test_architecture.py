@@ -21,6 +21,7 @@ PACKAGES = ["pipelines", "meta_db", "metalearning", "automl"]  # each may import
 ORDER = {
     "pipelines": [
         "storage",
+        "targets",
         "component",
         "libraries",
         "configuration",
@@ -86,6 +87,7 @@ ORDER = {
         "score_over_time",
         "decision_threshold",
         "intervals",
+        "several_targets",
         "notebook",
         "report",
         "base",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -28,8 +28,20 @@ def standardize(y: ArrayLike, weight: np.ndarray | None = None) -> tuple[np.ndar
     return centered / scale, mean, scale
 
 
+def standardize_columns(y: np.ndarray, weight: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return several targets, each standardized; also return their means and deviations, shape (n_targets,)."""
+    columns, means, scales = zip(*(standardize(column, weight) for column in y.T), strict=True)
+    return np.column_stack(columns), np.array(means), np.array(scales)
+
+
+def as_values(output: ArrayLike) -> np.ndarray:
+    """Return predictions as an array of shape (n_samples,), or (n_samples, n_targets) for several targets."""
+    values = np.asarray(output)
+    return values if values.ndim == 2 and values.shape[1] > 1 else values.ravel()
+
+
 class StandardizedRegressor(RegressorMixin, BaseEstimator):
-    """Fit a regressor to the target minus its mean, divided by its standard deviation.
+    """Fit a regressor to the target minus its mean, divided by its standard deviation; or to several such targets.
 
     Parameters
     ----------
@@ -45,7 +57,12 @@ class StandardizedRegressor(RegressorMixin, BaseEstimator):
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the regressor."""
         X, target, weight = weighted_rows(X, y, sample_weight)
-        standard, self.mean_, self.scale_ = standardize(target, weight)
+        self.mean_: Any
+        self.scale_: Any
+        if target.ndim == 2:
+            standard, self.mean_, self.scale_ = standardize_columns(target, weight)
+        else:
+            standard, self.mean_, self.scale_ = standardize(target, weight)
         weights = {"sample_weight": weight} if self.weighted else {}
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the number of iterations is low on purpose
@@ -57,6 +74,6 @@ class StandardizedRegressor(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return predictions in the unit of the target, shape (n_samples,)."""
+        """Return predictions in the unit of the target, shape (n_samples,), or (n_samples, n_targets)."""
         check_is_fitted(self)
-        return self.mean_ + self.scale_ * np.asarray(self.regressor_.predict(X)).ravel()
+        return np.asarray(self.mean_ + self.scale_ * as_values(self.regressor_.predict(X)))

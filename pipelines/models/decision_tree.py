@@ -48,6 +48,7 @@ COMPONENT = Component(
     accepts_missing=True,
     accepts_sparse=True,
     accepts_weights=True,
+    accepts_targets=True,
     seconds=seconds,
 )
 

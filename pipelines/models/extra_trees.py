@@ -57,6 +57,7 @@ COMPONENT = Component(
     accepts_missing=True,
     accepts_sparse=True,
     accepts_weights=True,
+    accepts_targets=True,
     interruptible=True,
     limit_factor=0.5,  # half of the trees predict almost as well
     max_overtime=1.5,

@@ -65,8 +65,30 @@ class NeighborsClassifier(ClassifierMixin, BaseEstimator):
         return self.classes_[np.argmax(self.predict_proba(X), axis=1)]
 
 
+class JointNeighborsClassifier(ClassifierMixin, BaseEstimator):
+    """Class frequencies of several targets among the neighbors, each as in `NeighborsClassifier`."""
+
+    def __init__(self, neighbors: KNeighborsClassifier):
+        self.neighbors = neighbors
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: None = None) -> Self:
+        """Store the rows."""
+        target = np.asarray(y)
+        counted = [np.unique(column, return_counts=True) for column in target.T]
+        self.classes_ = [classes for classes, _ in counted]
+        self.priors_ = [counts / len(target) for _, counts in counted]
+        self.neighbors_ = _fit(self.neighbors, X, target)
+        return self
+
+    def predict_proba(self, X: ArrayLike) -> list[np.ndarray]:
+        """Return class probabilities of each target."""
+        check_is_fitted(self)
+        k, each = self.neighbors_.n_neighbors, self.neighbors_.predict_proba(_as_float32(X))
+        return [(k * p + prior) / (k + 1) for p, prior in zip(each, self.priors_, strict=True)]
+
+
 class NeighborsRegressor(RegressorMixin, BaseEstimator):
-    """Mean target of the neighbors; the parameters are those of `NeighborsClassifier`."""
+    """Mean target, or targets, of the neighbors; the parameters are those of `NeighborsClassifier`."""
 
     def __init__(self, neighbors: KNeighborsRegressor):
         self.neighbors = neighbors
@@ -77,7 +99,7 @@ class NeighborsRegressor(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return means of shape (n_samples,)."""
+        """Return means of shape (n_samples,), or (n_samples, n_targets)."""
         check_is_fitted(self)
         return self.neighbors_.predict(_as_float32(X))
 
@@ -85,7 +107,8 @@ class NeighborsRegressor(RegressorMixin, BaseEstimator):
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     settings = {"n_neighbors": 20, "weights": "distance", "p": 2, **params, "n_jobs": context.n_threads}
     if context.traits.is_classification:
-        return NeighborsClassifier(KNeighborsClassifier(**settings))
+        make = NeighborsClassifier if context.traits.targets is None else JointNeighborsClassifier
+        return make(KNeighborsClassifier(**settings))
     return NeighborsRegressor(KNeighborsRegressor(**settings))
 
 
@@ -113,6 +136,7 @@ COMPONENT = Component(
     space=space,
     applies=lambda traits: traits.n_rows <= MAX_ROWS,
     accepts_sparse=True,
+    accepts_targets=True,
     seconds=seconds,
 )
 

@@ -35,6 +35,7 @@ COMPONENT = Component(
     applies=lambda traits: traits.task == "regression",
     accepts_sparse=True,
     accepts_weights=True,
+    accepts_targets=True,
     seconds=seconds,
 )
 

@@ -28,7 +28,7 @@ import pipelines.prediction.linear as linear
 from pipelines.models._boosting import BoostedClassifier, BoostedRegressor, as_table
 from pipelines.models._forest import TimedForestClassifier, TimedForestRegressor
 from pipelines.models._margins import MarginClassifier
-from pipelines.models._target import StandardizedRegressor
+from pipelines.models._target import StandardizedRegressor, as_values
 from pipelines.models.hist_gradient_boosting import HistGradientBoosting
 from pipelines.models.k_nearest_neighbors import NeighborsClassifier, NeighborsRegressor
 from pipelines.nets.estimator import NetClassifier, NetRegressor, predict_function
@@ -36,6 +36,13 @@ from pipelines.prediction.dispatch import find_maker
 from pipelines.prediction.transformers import fast_preprocessor
 from pipelines.steps.balancing import BalancedClassifier
 from pipelines.steps.calibration import CalibratedClassifier
+from pipelines.steps.multi_output import (
+    ChainedClassifiers,
+    ChainedRegressors,
+    IndependentClassifiers,
+    IndependentRegressors,
+    JointClassifier,
+)
 from pipelines.steps.target import TargetRegressor
 
 Predict = Callable[[Any], Any]
@@ -84,16 +91,42 @@ def _forest_classifier(forest: Any) -> Predict:
 
 def _forest_regressor(forest: Any) -> Predict:
     trees = [tree.tree_ for tree in forest.estimators_]
+    shape = () if forest.n_outputs_ == 1 else (forest.n_outputs_,)
 
     def predict(X: Any) -> Any:
         X = _single_precision(X)
-        out = np.zeros(X.shape[0])
+        out = np.zeros((X.shape[0], *shape))
         for tree in trees:
-            out += tree.predict(X)[:, 0]
+            out += tree.predict(X)[..., 0]
         out /= len(trees)
         return out
 
     return predict
+
+
+def _joint_classifier(model: JointClassifier) -> Predict:
+    """Return the function of the probabilities of all targets; a forest runs its trees in this thread."""
+    forest = getattr(model.classifier_, "forest_", model.classifier_)
+    if not isinstance(forest, ExtraTreesClassifier | RandomForestClassifier):
+        return model.predict_proba
+    trees, n_classes = [tree.tree_ for tree in forest.estimators_], [int(n) for n in forest.n_classes_]
+
+    def predict(X: Any) -> Any:
+        X = _single_precision(X)
+        out = np.zeros((X.shape[0], len(n_classes), max(n_classes)))
+        for tree in trees:
+            out += tree.predict(X)
+        out /= len(trees)
+        return model.lay_out([out[:, j, :k] for j, k in enumerate(n_classes)])
+
+    return predict
+
+
+def _several_models(model: Any) -> Predict:
+    """Replace the models of the targets by copies whose prediction is fast."""
+    direct = copy.copy(model)
+    direct.models_ = [_with_fast_parts(one) for one in model.models_]
+    return _own_predict(direct)
 
 
 def _tree_classifier(model: Any) -> Predict:
@@ -103,7 +136,7 @@ def _tree_classifier(model: Any) -> Predict:
 
 def _tree_regressor(model: Any) -> Predict:
     tree = model.tree_
-    return lambda X: tree.predict(_single_precision(X))[:, 0]
+    return lambda X: tree.predict(_single_precision(X))[..., 0]
 
 
 def _library_model(model: Any) -> Any:
@@ -151,7 +184,7 @@ def _calibrated(model: CalibratedClassifier) -> Predict:
 def _standardized(model: StandardizedRegressor) -> Predict:
     inner, mean, scale = model.regressor_, model.mean_, model.scale_
     predict = fast_predict(inner) if type(inner) in _MAKERS else linear.regressor(inner)
-    return lambda X: mean + scale * np.asarray(predict(X)).ravel()
+    return lambda X: mean + scale * as_values(predict(X))
 
 
 def _transformed_target(model: TargetRegressor) -> Predict:
@@ -160,9 +193,11 @@ def _transformed_target(model: TargetRegressor) -> Predict:
 
 
 def _with_fast_parts(model: Any) -> Any:
-    """Return a copy of a classifier whose method ``predict_proba`` is fast."""
+    """Return a copy of a model whose method ``predict_proba``, or ``predict`` of a regressor, is fast."""
     copied = copy.copy(model)
-    if isinstance(model, CalibratedClassifierCV):
+    if not hasattr(model, "classes_"):
+        copied.predict = fast_predict(model)
+    elif isinstance(model, CalibratedClassifierCV):
         copied.calibrated_classifiers_ = []
         for part in model.calibrated_classifiers_:
             calibrated = copy.copy(part)
@@ -204,5 +239,10 @@ _MAKERS: dict[type, Callable[[Any], Predict]] = {
     SVR: linear.regressor,
     NetClassifier: predict_function,
     NetRegressor: predict_function,
+    JointClassifier: _joint_classifier,
+    IndependentClassifiers: _several_models,
+    IndependentRegressors: _several_models,
+    ChainedClassifiers: _several_models,
+    ChainedRegressors: _several_models,
     BalancedClassifier: lambda model: fast_predict(model.classifier_),
 }

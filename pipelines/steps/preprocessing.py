@@ -147,6 +147,7 @@ ENCODING = (
         lambda params, context: target_encoder(params.get("smooth", 10.0), context),
         lambda traits: space_of(Float("smooth", (0.5, 200.0), log=True, default=10.0)),
         applies=_target_applies,
+        reads_target=True,
     ),
     Component("frequency", lambda params, context: FrequencyEncoder()),
     Component("native", lambda params, context: CodeEncoder(keep_missing=True), accepts_categories=True),

@@ -147,8 +147,8 @@ SELECTION = (
         accepts_sparse=True,
     ),
     Component("variance", _by_score("variance"), _share, applies=lambda t: _several(t) and not t.sparse),
-    Component("univariate", _by_score("f_test"), _univariate_space, applies=_several, accepts_sparse=True),
-    Component("model_based", _by_score("trees"), _share, applies=_several, accepts_sparse=True),
+    Component("univariate", _by_score("f_test"), _univariate_space, _several, accepts_sparse=True, reads_target=True),
+    Component("model_based", _by_score("trees"), _share, _several, accepts_sparse=True, reads_target=True),
     Component(
         "correlation",
         lambda params, context: CorrelationFilter(params.get("threshold", 0.95), context.random_state),

@@ -34,7 +34,7 @@ TYPES = _names(
         "pipelines.models.gaussian_nb": "_StableGaussianNB",
         "pipelines.models.gaussian_process": "GaussianProcessLabelClassifier TunedGaussianProcessRegressor",
         "pipelines.models.hist_gradient_boosting": "HistGradientBoosting",
-        "pipelines.models.k_nearest_neighbors": "NeighborsClassifier NeighborsRegressor",
+        "pipelines.models.k_nearest_neighbors": "JointNeighborsClassifier NeighborsClassifier NeighborsRegressor",
         "pipelines.models.kernel_svm": "_ScaledSVC _ScaledSVR",
         "pipelines.models.lda": "_UnweightedLDA",
         "pipelines.models.lightgbm": "LightGBM",
@@ -58,9 +58,14 @@ TYPES = _names(
         "pipelines.steps.generation": (
             "ArithmeticFeatures BoundedAgglomeration BoundedNystroem BoundedPCA CategoryPairs"
         ),
+        "pipelines.steps.multi_output": (
+            "ChainedClassifiers ChainedRegressors ConstantClassifier IndependentClassifiers IndependentRegressors "
+            "JointClassifier"
+        ),
         "pipelines.steps.preprocessing": "QuartileScaler RobustClipScaler SafePowerTransformer",
         "pipelines.steps.selection": "CorrelationFilter ScoreSelector",
         "pipelines.steps.target": "TargetRegressor",
+        "pipelines.targets": "TargetLayout",
         "pipelines.table.columns": "BooleanReader CategoryReader Column DateReader NumericReader TimeReader",
         "pipelines.table.date_texts": "DateFormat",
         "pipelines.table.number_texts": "NumberFormat",
