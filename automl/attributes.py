@@ -19,7 +19,7 @@ from automl.ensemble.selection import Ensemble
 from automl.ensemble.slimming import known_record
 from automl.persistence import check_loaded
 from automl.trials.leaderboard import make_cv_results, make_leaderboard
-from pipelines.labels import LabelDecoder
+from pipelines.labels import LabelDecoder, TargetsDecoder
 from pipelines.table.reader import TableReader
 from pipelines.table.summary import summarize
 
@@ -346,6 +346,8 @@ class FittedAttributes:
         check_is_fitted(self, "_ensemble")
         bag = max(self._ensemble.bags, key=lambda bag: bag.weight)
         *steps, (name, model) = copy.deepcopy(bag.models[0]).steps  # a copy: fitting it leaves the ensemble as it is
-        if self._is_classifier:
+        if self._is_classifier and self._ensemble.targets is not None:
+            model = TargetsDecoder(model, list(self.classes_))
+        elif self._is_classifier:
             model = LabelDecoder(model, self.classes_)
         return Pipeline([("table", copy.deepcopy(self._reader.fixed())), *steps, (name, model)])

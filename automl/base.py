@@ -45,6 +45,7 @@ from automl.run import RunResult, RunSettings, run
 from automl.score_over_time import SearchGains
 from automl.search.budget import Budget
 from automl.search.user_space import user_space
+from automl.several_targets import SeveralTargets, score_targets
 from automl.task.prepare import PreparedTask, TrainingData, prepare
 from automl.task.table_validation import check_table, check_width
 from automl.task.validation import python_number, table_errors
@@ -69,6 +70,7 @@ class BaseAutoML(
     MetricScores,
     SearchGains,
     Explanations,
+    SeveralTargets,
     CallbackSupportMixin,
     BaseEstimator,
 ):
@@ -155,8 +157,8 @@ class BaseAutoML(
         ----------
         X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
             The table as it is: missing cells, strings, dates and booleans are allowed.
-        y : array-like of shape (n_samples,)
-            The target.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+            The target. With two columns or more, all targets are learned together.
         sample_weight : array-like of shape (n_samples,), optional
             Weights of the rows in every model, every score and the ensemble.
         groups : array-like of shape (n_samples,), optional
@@ -452,6 +454,7 @@ class BaseAutoML(
         tags.input_tags.sparse = True
         tags.input_tags.string = True
         tags.input_tags.categorical = True
+        tags.target_tags.multi_output = True
         tags.non_deterministic = self.time_budget is not None
         return tags
 
@@ -472,6 +475,7 @@ def _attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataW
         "_warnings": list(found),
         "_fold_bags": result.fold_bags,
         "_metric_scores": score_metrics(task, result.ensemble, each),
+        "_target_scores": score_targets(task, each),
         "_initial_design": result.initial_design,
         "_score_curve": result.score_curve,
         "_conformal": result.conformal,

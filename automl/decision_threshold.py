@@ -41,7 +41,7 @@ class DecisionThreshold:
         Raises
         ------
         AttributeError
-            If there are more than two classes.
+            If there are more than two classes, or several targets.
 
         Examples
         --------
@@ -68,6 +68,8 @@ class DecisionThreshold:
 
     def _positive_code(self) -> int:
         check_is_fitted(self, "_ensemble")
+        if self._ensemble.targets is not None:
+            raise AttributeError("decision_threshold_ is for one target of two classes, but y has several targets")
         if len(self.classes_) != 2:
             raise AttributeError(f"decision_threshold_ is for two classes, but y has {len(self.classes_)}")
         return positive_code(np.asarray(self.classes_), self.positive_label)

@@ -15,6 +15,7 @@ from automl.checks.attributes import SuspectLabels
 from automl.decision_threshold import DecisionThreshold
 from automl.guard import Guard
 from automl.intervals import ClassSets, Intervals
+from automl.several_targets import class_probabilities, predicted_labels
 from automl.task.target_score import score_labels, score_numbers
 from automl.trials.history import RunHistory
 from automl.trials.trial import TrialResult
@@ -123,6 +124,8 @@ class AutoMLClassifier(ClassifierMixin, ClassSets, DecisionThreshold, SuspectLab
         Number of folds.
     n_features_in_, feature_names_in_ : int, ndarray of shape (n_features,)
         Number of columns of the training table, and their names, if all of them are strings.
+    n_outputs_, target_scores_ : int, DataFrame
+        Number of targets, and the out-of-fold score of each of several targets.
     classes_ : ndarray of shape (n_classes,)
         Labels, in the order of the columns of `predict_proba`.
     decision_threshold_ : float
@@ -214,7 +217,7 @@ class AutoMLClassifier(ClassifierMixin, ClassSets, DecisionThreshold, SuspectLab
 
         Returns
         -------
-        ndarray of shape (n_samples,)
+        ndarray of shape (n_samples,), or (n_samples, n_targets) for several targets
             The most probable label, or the best label for a `scoring` that judges labels.
 
         Raises
@@ -231,10 +234,9 @@ class AutoMLClassifier(ClassifierMixin, ClassSets, DecisionThreshold, SuspectLab
         >>> clf.predict(X[:2])
         array([0, 0])
         """
-        probabilities = self._predict(X)
-        return np.asarray(self.classes_)[self._ensemble.decide(probabilities)]
+        return predicted_labels(self._ensemble, self._predict(X), self.classes_)
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: Any) -> Any:
         """
         Predict the probability of each class for each row.
 
@@ -245,8 +247,8 @@ class AutoMLClassifier(ClassifierMixin, ClassSets, DecisionThreshold, SuspectLab
 
         Returns
         -------
-        ndarray of shape (n_samples, n_classes)
-            Probabilities; the columns are in the order of `classes_`.
+        ndarray of shape (n_samples, n_classes), or list of ndarray for several targets
+            Probabilities; the columns are in the order of `classes_`. The list has an array for each target.
 
         Raises
         ------
@@ -262,9 +264,9 @@ class AutoMLClassifier(ClassifierMixin, ClassSets, DecisionThreshold, SuspectLab
         >>> clf.predict_proba(X).shape
         (150, 3)
         """
-        return self._predict(X)
+        return class_probabilities(self._ensemble, self._predict(X))
 
-    def predict_log_proba(self, X: Any) -> Array:
+    def predict_log_proba(self, X: Any) -> Any:
         """
         Predict the logarithm of the probability of each class for each row.
 
@@ -275,7 +277,7 @@ class AutoMLClassifier(ClassifierMixin, ClassSets, DecisionThreshold, SuspectLab
 
         Returns
         -------
-        ndarray of shape (n_samples, n_classes)
+        ndarray of shape (n_samples, n_classes), or list of ndarray for several targets
             Natural logarithms of `predict_proba`; minus infinity for a probability of 0.
 
         Raises
@@ -293,7 +295,7 @@ class AutoMLClassifier(ClassifierMixin, ClassSets, DecisionThreshold, SuspectLab
         (150, 3)
         """
         with np.errstate(divide="ignore"):
-            return np.asarray(np.log(self._predict(X)))
+            return class_probabilities(self._ensemble, np.asarray(np.log(self._predict(X))))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """
@@ -303,7 +305,7 @@ class AutoMLClassifier(ClassifierMixin, ClassSets, DecisionThreshold, SuspectLab
         ----------
         X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
             A table with the columns of the training table.
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
             The true labels, in any type that `fit` accepts.
         sample_weight : array-like of shape (n_samples,), optional
             Weights of the rows.
@@ -311,7 +313,7 @@ class AutoMLClassifier(ClassifierMixin, ClassSets, DecisionThreshold, SuspectLab
         Returns
         -------
         float
-            The share of the rows whose label is predicted.
+            The share of the rows whose label is predicted, or whose labels of all targets are predicted.
 
         Raises
         ------
@@ -426,6 +428,8 @@ class AutoMLRegressor(RegressorMixin, Intervals, BaseAutoML):
         Number of folds.
     n_features_in_, feature_names_in_ : int, ndarray of shape (n_features,)
         Number of columns of the training table, and their names, if all of them are strings.
+    n_outputs_, target_scores_ : int, DataFrame
+        Number of targets, and the out-of-fold score of each of several targets.
 
     See Also
     --------
@@ -460,7 +464,7 @@ class AutoMLRegressor(RegressorMixin, Intervals, BaseAutoML):
 
         Returns
         -------
-        ndarray of shape (n_samples,)
+        ndarray of shape (n_samples,), or (n_samples, n_targets) for several targets
             The predicted values.
 
         Raises
@@ -487,7 +491,7 @@ class AutoMLRegressor(RegressorMixin, Intervals, BaseAutoML):
         ----------
         X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
             A table with the columns of the training table.
-        y : array-like of shape (n_samples,)
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
             The true values, in any type that `fit` accepts.
         sample_weight : array-like of shape (n_samples,), optional
             Weights of the rows.
@@ -495,7 +499,7 @@ class AutoMLRegressor(RegressorMixin, Intervals, BaseAutoML):
         Returns
         -------
         float
-            1 for perfect predictions, 0 for predictions that are as good as the mean.
+            1 for perfect predictions, 0 for predictions that are as good as the mean; the mean over several targets.
 
         Raises
         ------

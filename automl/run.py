@@ -189,6 +189,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
                 monitor.update(history, budget.elapsed)
                 if monitor.stops:
                     raise StopIteration
+
         is_stopped = partial(_is_stopped, directory, history)
         stop_reason = _search(racing, executor, history, budget, on_result, settings.tasks, is_stopped)
         stop_reason = stop_reason or budget_ending(settings.budget, budget, history)
@@ -307,8 +308,9 @@ def _conclude(
     members = select_members(history, artifacts, task, size, _CHOICE_ENDS * left, seed, cost)
     bags = loader.load(members, started + _LOADING_ENDS * left)
     n_threads = n_workers if n_workers < available_cpus() else None
-    ensemble = Ensemble(bags, task.traits.n_classes, n_threads, prediction_range=task.metric.prediction_range)
-    if task.traits.n_classes:
+    limits, targets = task.metric.prediction_range, task.traits.targets
+    ensemble = Ensemble(bags, task.traits.n_classes, n_threads, prediction_range=limits, targets=targets)
+    if task.traits.n_classes and targets is None:
         rows, p = out_of_fold(bags, history, artifacts, task)
         known = (task.y[rows], p, task.metric.take(rows), task.weights(rows), seed)
         deadline = started + _DECISION_ENDS * left
@@ -431,7 +433,7 @@ def _start(
     wanted = settings.initial_configurations
     if not isinstance(wanted, str):
         return Start(from_user(space, wanted), InitialDesign(USER))
-    if wanted == "meta":
+    if wanted == "meta" and task.traits.targets is None:  # the meta-database knows tables with one target
         longest = fold_seconds(budget.seconds or float("inf"), n_workers, len(task.folds), task.traits.n_rows)
         return start_with_meta_database(space, runtime, budget, task, longest, settings.without)
     return start_with_portfolio(space, runtime, budget)

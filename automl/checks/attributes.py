@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from automl.checks.labels import suspect_table
 from automl.checks.predictions import RowPredictions
 from automl.checks.warning import DataWarning
+from automl.ensemble.selection import Ensemble
 
 
 class DataWarnings:
@@ -51,6 +52,7 @@ class SuspectLabels:
 
     _row_predictions: Any
     classes_: NDArray[Any]
+    _ensemble: Ensemble
 
     @property
     def suspect_labels_(self) -> pd.DataFrame:
@@ -69,7 +71,8 @@ class SuspectLabels:
         Raises
         ------
         AttributeError
-            If the fit was interrupted, after `refit` with new rows, or if the model was loaded for prediction only.
+            If the fit was interrupted, after `refit` with new rows, if the model was loaded for prediction only, or if
+            there are several targets.
 
         Examples
         --------
@@ -84,6 +87,8 @@ class SuspectLabels:
         True
         """
         check_is_fitted(self, "_ensemble")
+        if self._ensemble.targets is not None:
+            raise AttributeError("suspect_labels_ is for one target, but y has several targets")
         record: RowPredictions | None = self._row_predictions
         if record is None:
             raise AttributeError(

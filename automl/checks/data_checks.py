@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -11,10 +12,12 @@ from automl.checks.equal_rows import check_equal_rows
 from automl.checks.leak import check_leak
 from automl.checks.predictions import RowPredictions, seconds_end
 from automl.checks.target import check_rare_classes, check_target_values
+from automl.checks.targets import of_targets, with_row_codes
 from automl.checks.time_order import check_time_order
 from automl.checks.warning import DataWarning, log_lines, sort_warnings
 from automl.search.budget import Budget
 from automl.task.prepare import PreparedTask
+from automl.task.task import Task
 
 
 class DataChecks:
@@ -30,8 +33,7 @@ class DataChecks:
 
     def __init__(self, prepared: PreparedTask, show: Callable[[str], None]):
         self._task, self._columns, self._show = prepared.task, prepared.reader.columns_, show
-        labels = [] if prepared.classes is None else list(prepared.classes)
-        self._names = [repr(label.item() if isinstance(label, np.generic) else label) for label in labels]
+        self._names = _class_names(prepared)
         self._found: list[DataWarning] = []
 
     @property
@@ -41,17 +43,24 @@ class DataChecks:
 
     def before_search(self) -> None:
         """Check the rows, the columns and the target."""
-        task, names = self._task, self._names
+        task, several = self._task, self._task.traits.targets is not None
         self._add(
             [
-                *check_equal_rows(task),
+                *check_equal_rows(with_row_codes(task) if several else task),
                 *check_time_order(task, self._columns),
                 *check_identifiers(task, self._columns),
-                *check_target_values(task, names),
-                *check_rare_classes(task, names),
-                *check_missing_cells(task, self._columns, names),
+                *(of_targets(task, None, self._check_target) if several else self._check_target(0, task)),
             ]
         )
+
+    def _check_target(self, number: int, task: Task, record: RowPredictions | None = None) -> list[DataWarning]:
+        """Return the warnings of one target; `number` is its place among several targets."""
+        names = self._names[number]
+        return [
+            *check_target_values(task, names),
+            *check_rare_classes(task, names),
+            *check_missing_cells(task, self._columns, names),
+        ]
 
     def after_search(self, record: RowPredictions | None, budget: Budget) -> None:
         """Compare each column with the ensemble.
@@ -64,8 +73,17 @@ class DataChecks:
             Its seconds limit the check.
         """
         try:
-            if record is not None:
-                self._add(check_leak(self._task, self._columns, record, seconds_end(budget)))
+            if record is None:
+                return
+            end = seconds_end(budget)
+            if self._task.traits.targets is None:
+                self._add(check_leak(self._task, self._columns, record, end))
+                return
+
+            def check(number: int, task: Task, own: RowPredictions | None) -> list[DataWarning]:
+                return [] if own is None else check_leak(task, self._columns, own, end)
+
+            self._add(of_targets(self._task, record, check))
         except KeyboardInterrupt:  # the ensemble is complete
             self._show("interrupted: no column was compared with the ensemble")
 
@@ -73,3 +91,10 @@ class DataChecks:
         self._found.extend(found)
         for line in log_lines(found):
             self._show(line)
+
+
+def _class_names(prepared: PreparedTask) -> list[list[str]]:
+    """Return the names of the classes of each target, as messages quote them; empty lists for regression."""
+    layout, classes = prepared.task.traits.targets, prepared.classes
+    each: list[Any] = [classes] if layout is None else [None] * layout.n_targets if classes is None else list(classes)
+    return [[repr(c.item() if isinstance(c, np.generic) else c) for c in ([] if own is None else own)] for own in each]

@@ -33,9 +33,9 @@ class RowPredictions:
     ----------
     rows : ndarray of int32, shape (n_rows,)
         Positions of the rows in the task, or in the table of the user; each occurs once, in ascending order.
-    y : ndarray of shape (n_rows,)
+    y : ndarray of shape (n_rows,), or (n_rows, n_targets) for several targets
         Class codes, or floats.
-    predictions : ndarray of float32, shape (n_rows, n_classes) or (n_rows,)
+    predictions : ndarray of float32, shape (n_rows, n_columns) or (n_rows,)
         Mean predictions before the calibration of the ensemble.
     """
 
@@ -81,7 +81,7 @@ def collect_predictions(
 def _collect(
     ensemble: Ensemble, history: RunHistory, artifacts: Artifacts, task: Task, random_state: int, deadline: float
 ) -> RowPredictions | None:
-    shape = (len(task.y), task.traits.n_classes) if task.traits.n_classes else (len(task.y),)
+    shape = (len(task.y), task.traits.n_columns) if task.traits.n_columns else (len(task.y),)
     sums, counts = np.zeros(shape), np.zeros(len(task.y))
     for fold, (_, test) in enumerate(task.folds):
         bags = [bag for bag in ensemble.bags if fold in history.evaluations[bag.configuration].folds]
@@ -94,7 +94,7 @@ def _collect(
     rows = np.flatnonzero(counts)
     if not len(rows):
         return None
-    n_kept = _MAX_BYTES // (4 * max(1, task.traits.n_classes))
+    n_kept = _MAX_BYTES // (4 * max(1, task.traits.n_columns))
     if len(rows) > n_kept:
         rows = np.sort(np.random.default_rng(random_state).choice(rows, n_kept, replace=False))
     each = counts[rows] if len(shape) == 1 else counts[rows, None]

@@ -66,7 +66,7 @@ def check_time_order(task: Task, columns: Sequence[Column]) -> list[DataWarning]
     ordered = [name for name, at in times.items() if is_ordered(task.X[rows, at])]
     if not ordered:
         return []
-    drift = measure_drift(_indicators(task.y, task.traits.n_classes))
+    drift = measure_drift(_target_columns(task))
     parts = [column for column in columns if column.name not in times and len(column.positions) == 1][:_MAX_COLUMNS]
     moved = {column.name: _column_drift(task.X[rows, column.positions[0]]) for column in parts}
     names: list[Hashable] = sorted(
@@ -101,6 +101,14 @@ def is_ordered(values: Array) -> bool:
     steps = np.diff(present)
     n_up, n_down = int((steps > 0).sum()), int((steps < 0).sum())
     return n_up + n_down >= _LEAST_STEPS and max(n_up, n_down) >= _ORDERED_SHARE * (n_up + n_down)
+
+
+def _target_columns(task: Task) -> Array:
+    """Return the target, or all targets, as columns; see `_indicators`."""
+    layout = task.traits.targets
+    if layout is None:
+        return _indicators(task.y, task.traits.n_classes)
+    return np.hstack([_indicators(task.y[:, j], layout.classes_of(j)) for j in range(layout.n_targets)])
 
 
 def _indicators(y: Array, n_classes: int) -> Array:

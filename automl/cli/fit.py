@@ -40,7 +40,7 @@ from automl.cli.values import (
 )
 from automl.errors import InvalidInputError
 from automl.plurals import plural
-from automl.task.target import TaskName, find_label, guess_task, split_target
+from automl.task.target import TaskName, find_label, guess_task, split_target, split_targets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +51,14 @@ _ROWS_SHOWN = 10
 
 def fit(
     table: TablePath,
-    target: Annotated[str, typer.Option(metavar="COLUMN", help="Name of the column to predict.")],
+    target: Annotated[
+        list[str],
+        typer.Option(
+            metavar="COLUMN",
+            help="Name of the column to predict. May be repeated, or name several columns separated by commas: then "
+            "the model predicts all of them.",
+        ),
+    ],
     out: Annotated[Path, typer.Option(help="Folder in which the model is saved.")] = Path("model"),
     time_budget: Annotated[float, typer.Option(help="Seconds for the whole fit, including the ensemble.")] = 60.0,
     scoring: Annotated[
@@ -265,7 +272,7 @@ def fit(
 
         check_place(out)
         whole = read_table(table, file_options(encoding, separator, decimal, sheet), target=target)
-        X, y = split_target(whole, target, table, "--target")
+        X, y = split_targets(whole, target, table, "--target")
         fit_arguments: dict[str, Any] = {}
         for argument, option, column in (("sample_weight", "--weight", weight), ("groups", "--groups", groups)):
             if column is not None:
@@ -282,17 +289,21 @@ def fit(
 
 
 def _make_estimator(
-    parameters: dict[str, Any], X: pd.DataFrame, y: pd.Series, task: TaskName, positive: str | None
+    parameters: dict[str, Any], X: pd.DataFrame, y: pd.Series | pd.DataFrame, task: TaskName, positive: str | None
 ) -> Any:
     """Return the classifier or the regressor for a target, and report which of them it is."""
     from automl.estimator import AutoMLClassifier, AutoMLRegressor
 
     kind, why = guess_task(y) if task is TaskName.AUTO else (task, "set by --task")
+    name = f"'{y.name}'" if y.ndim == 1 else ", ".join(f"'{column}'" for column in y.columns)
     write_message(
-        parameters["verbose"], f"{plural(len(X), 'row')}, {plural(X.shape[1], 'column')}; {kind} of '{y.name}' ({why})"
+        parameters["verbose"], f"{plural(len(X), 'row')}, {plural(X.shape[1], 'column')}; {kind} of {name} ({why})"
     )
+    if y.ndim == 2 and positive is not None:
+        raise InvalidInputError("--positive is for one target of two classes; leave it out for several targets")
     if kind is TaskName.CLASSIFICATION:
-        return AutoMLClassifier(**parameters, positive_label=find_label(y, positive, "--positive"))
+        label = None if positive is None else find_label(y if y.ndim == 1 else y.iloc[:, 0], positive, "--positive")
+        return AutoMLClassifier(**parameters, positive_label=label)
     if positive is not None:
-        raise InvalidInputError(f"--positive: '{y.name}' holds numbers, not classes; leave out --positive")
+        raise InvalidInputError(f"--positive: {name} holds numbers, not classes; leave out --positive")
     return AutoMLRegressor(**parameters)

@@ -133,7 +133,9 @@ def _with_test(estimator: Any, path: Path, target: str | None, options: Any) -> 
     from automl.cli.chunks import ChunkedTable
     from automl.cli.score import labeled_chunks
     from automl.task.metric_words import MetricWords
+    from automl.task.several_targets import refuse_targets
 
+    refuse_targets(estimator._ensemble.targets, "--test")
     source = ChunkedTable(path, estimator, None, options)
     tables, truth = [], []
     for chunk, known, values, column in labeled_chunks(source, estimator, path, target, options):

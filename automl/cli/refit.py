@@ -30,7 +30,13 @@ def refit(
             help="File with new rows; without it the models are trained on the rows that the model was saved with.",
         ),
     ] = None,
-    target: Annotated[str | None, typer.Option(help="Name of the column to predict, in the new rows.")] = None,
+    target: Annotated[
+        list[str],
+        typer.Option(
+            metavar="COLUMN",
+            help="Name of the column to predict, in the new rows; may be repeated for several targets.",
+        ),
+    ] = [],  # noqa: B006 - typer copies it
     rows: Annotated[
         bool, typer.Option("--rows", help="Save the training rows with the new model, for a later refit.")
     ] = False,
@@ -41,21 +47,21 @@ def refit(
     sheet: Sheet = None,
 ) -> None:
     """Train the models of an ensemble again, and compare the old model with the new one on the new rows."""
-    if (train is None) != (target is None):
+    if (train is None) != (not target):
         given, other = ("--target", "--train") if train is None else ("--train", "--target")
         raise InvalidInputError(f"{given} needs {other}: a table with new rows and the name of its target column")
     with messages_on_stderr(verbose):
         from automl.persistence import check_place
         from automl.task.files import read_table
-        from automl.task.target import split_target
+        from automl.task.target import split_targets
 
         check_place(out)
         estimator = load_model(model)
-        if train is None or target is None:
+        if train is None:
             new = estimator.refit()
         else:
             table = read_table(train, file_options(encoding, separator, decimal, sheet), target=target)
-            new = estimator.refit(*split_target(table, target, train, "--target"))
+            new = estimator.refit(*split_targets(table, target, train, "--target"))
         new.save(out, rows=rows)
         typer.echo(str(new.refit_report_))
         write_message(verbose, f"saved to '{out}'")

@@ -68,8 +68,10 @@ def score(
     options = file_options(encoding, separator, decimal, sheet)
     with messages_on_stderr(1):
         from automl.cli.metrics import evaluate
+        from automl.task.several_targets import refuse_targets
 
         estimator = load_model(model)
+        refuse_targets(estimator._ensemble.targets, "automl score")
         positive_label = _positive_label(estimator, positive)
         y, answers = _predict(estimator, table, target, chunk_rows, options)
         results = evaluate(estimator, y, answers, positive_label)

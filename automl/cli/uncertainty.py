@@ -1,4 +1,4 @@
-"""The columns of ``automl predict`` that say how certain a prediction is."""
+"""The columns of ``automl predict``: predictions, and how certain they are."""
 
 from __future__ import annotations
 
@@ -67,8 +67,10 @@ def _with_classes(estimator: Any, table: Any, proba: bool, level: float | None, 
 
     if level is None:
         answer = (estimator.predict_proba if proba else estimator.predict)(table)
-        names = [str(label) for label in estimator.classes_] if proba else ["prediction"]
-        return pd.DataFrame({"prediction": answer}) if answer.ndim == 1 else pd.DataFrame(answer, columns=names)
+        answer = (
+            np.hstack(answer) if isinstance(answer, list) else answer
+        )  # the classes of several targets side by side
+        return pd.DataFrame(answer.reshape(len(answer), -1), columns=_names(estimator, proba))
     p, sets = class_sets(estimator, table, level, by_class)
     labels = np.asarray(estimator.classes_)
     texts = np.array([str(label) for label in labels.tolist()], dtype=object)
@@ -76,3 +78,14 @@ def _with_classes(estimator: Any, table: Any, proba: bool, level: float | None, 
     if proba:
         frame = pd.DataFrame(p, columns=list(texts))
     return frame.assign(prediction_set=[SEPARATOR.join(texts[row]) for row in sets])
+
+
+def _names(estimator: Any, proba: bool) -> list[str]:
+    """Return the names of the columns of the predictions; several targets have a column each, or one for each class."""
+    layout = estimator._ensemble.targets
+    if layout is None:
+        return [str(label) for label in estimator.classes_] if proba else ["prediction"]
+    if not proba:
+        return list(layout.names)
+    pairs = zip(layout.names, estimator.classes_, strict=True)
+    return [f"{name}={label}" for name, classes in pairs for label in classes.tolist()]

@@ -18,6 +18,7 @@ from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import candidate_sets
 from automl.trials.history import Evaluation, RunHistory
+from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
 
 Array = NDArray[Any]
@@ -177,7 +178,7 @@ def _collect_sets(
     members_first = sorted(wanted.values(), key=lambda e: e.configuration not in ensemble.weights)
     folds = [test for _, test in task.folds[: sets[0][0]]]
     rows = np.concatenate(folds)
-    kept = _sample_positions(len(rows), 4 * max(1, task.traits.n_classes) * len(wanted), rng)
+    kept = _sample_positions(len(rows), 4 * max(1, task.traits.n_columns) * len(wanted), rng)
     starts = np.cumsum([0, *map(len, folds)])
     ends = np.searchsorted(kept, starts)
     numbers: dict[Configuration, int] = {}
@@ -186,7 +187,7 @@ def _collect_sets(
         if time.monotonic() > deadline and e.configuration not in ensemble.weights:
             break
         numbers[e.configuration] = len(parts)
-        parts.append(_read_predictions(e, artifacts, task.traits.n_classes, kept, starts))
+        parts.append(_read_predictions(e, artifacts, task.traits, kept, starts))
     numbered = [
         (int(ends[n]), tuple(numbers[e.configuration] for e in chosen if e.configuration in numbers))
         for n, chosen in sets
@@ -213,10 +214,12 @@ def _sample_positions(n_rows: int, row_bytes: int, rng: np.random.Generator) -> 
     return np.arange(n_rows) if n_rows <= most else np.sort(rng.choice(n_rows, most, replace=False))
 
 
-def _read_predictions(evaluation: Evaluation, artifacts: Artifacts, n_classes: int, kept: Rows, starts: Rows) -> Array:
+def _read_predictions(
+    evaluation: Evaluation, artifacts: Artifacts, traits: TableTraits, kept: Rows, starts: Rows
+) -> Array:
     """Return the predictions of a configuration at the kept positions; NaN from its first missing fold on."""
-    shape, dtype = ((len(kept), n_classes), np.float32) if n_classes else (len(kept), np.float64)
-    out: Array = np.full(shape, np.nan, dtype=dtype)
+    shape = (len(kept), traits.n_columns) if traits.n_columns else (len(kept),)
+    out: Array = np.full(shape, np.nan, dtype=np.float32 if traits.n_classes else np.float64)
     places = np.searchsorted(kept, starts)
     for fold, (a, b) in enumerate(pairwise(places)):
         if fold not in evaluation.folds:

@@ -189,7 +189,7 @@ def _measure(bag: FoldBag, task: Task, cost: PredictionCost, measured: bool, dea
     """Return the milliseconds of one fold model for a single row; the usual ones of the family if not `measured`."""
     if time.monotonic() > deadline or not measured:
         return cost.one_row
-    plan, row, best = PredictionPlan([bag.models], task.traits.n_classes), task.X[:1], float("inf")
+    plan, row, best = PredictionPlan([bag.models], task.traits.n_columns), task.X[:1], float("inf")
     for _ in range(4):  # the first one prepares libraries
         started = time.perf_counter()
         plan.predict(row)
@@ -398,7 +398,7 @@ def smaller_ensemble(
         if weight > 0
     ]
     smaller = replace(ensemble, bags=bags, calibration=None)
-    if ensemble.n_classes:
+    if ensemble.n_classes and ensemble.targets is None:
         known = (record.y, _mean(record, entry.weights), record.metric, record.sample_weight, record.random_state)
         if ensemble.decision_weights is not None and not ensemble.decision_is_own:
             tuned = tune_decision_weights(*known, deadline)

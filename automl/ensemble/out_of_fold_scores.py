@@ -145,13 +145,15 @@ def scores_of_run(
     random_state: int,
     deadline: float = float("inf"),
 ) -> ConformalRecord | None:
-    """Return the scores of the ensemble of a run; None after an interrupt.
+    """Return the scores of the ensemble of a run; None after an interrupt, and for several targets.
 
     Parameters
     ----------
     deadline : float
         Time of `time.monotonic`, in seconds, after which no further fold is read.
     """
+    if task.traits.targets is not None:
+        return None
     in_time_order = is_forward_chaining(task.folds)
     members = {
         bag.configuration: (bag.weight, history.evaluations[bag.configuration].folds if in_time_order else bag.folds)
@@ -178,7 +180,7 @@ def scores_of_frontier(record: FrontierRecord, ensemble: Ensemble) -> ConformalR
     record : FrontierRecord
         Its weights are those of the ensemble.
     """
-    if record.folds is None or record.units is None:  # an earlier version has saved the model
+    if ensemble.targets is not None or record.folds is None or record.units is None:  # None in an older model
         return None
     kept = np.arange(len(record.y)) if record.sample_weight is None else np.flatnonzero(record.sample_weight > 0)
     if not len(kept):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from automl.execute.evaluate import as_predictions
+from automl.execute.evaluate import as_predictions, classes_of
 from automl.execute.machine import available_cpus
 from pipelines.prediction import fast_predict, fast_predict_together, fast_transform
 
@@ -98,12 +98,12 @@ class PredictionPlan:
     ----------
     bags : sequence of (sequence of Pipeline)
         Fitted pipelines; those of one bag have the same configuration.
-    n_classes : int
-        0 for regression.
+    n_columns : int
+        Number of columns of the predictions; 0 for regression.
     """
 
-    def __init__(self, bags: Sequence[Sequence[Pipeline]], n_classes: int):
-        self._n_classes = n_classes
+    def __init__(self, bags: Sequence[Sequence[Pipeline]], n_columns: int):
+        self._n_columns = n_columns
         self._transformers: list[_Transformer] = []
         self._levels: list[list[int]] = []  # numbers of tables that can be computed at the same time
         numbers: dict[tuple[int, bytes], int] = {}
@@ -130,8 +130,7 @@ class PredictionPlan:
                     self._levels.append([])
                 self._levels[level].append(numbers[key])
             table = numbers[key]
-        classes = np.asarray(pipeline.classes_, dtype=np.intp) if self._n_classes else None
-        return _Model(table, classes, fast_predict(pipeline[-1]))
+        return _Model(table, classes_of(pipeline, self._n_columns), fast_predict(pipeline[-1]))
 
     def predict(self, X: Any, n_threads: int | None = 1) -> list[Array]:
         """Return the predictions of each fold model, bag by bag.
@@ -147,7 +146,7 @@ class PredictionPlan:
         Returns
         -------
         list of ndarray
-            Each of shape (n_samples, n_classes), or (n_samples,) for regression.
+            Each of shape (n_samples, n_columns), or (n_samples,) for regression.
         """
         size = max(_SMALLEST_BLOCK, _MAX_CELLS // max(1, X.shape[1] * (1 + len(self._transformers))))
         if X.shape[0] <= size:
@@ -172,7 +171,7 @@ class PredictionPlan:
                 else:
                     outputs = [model.predict(table) for model, table in zip(batch.models, own, strict=True)]
             pairs = zip(batch.models, outputs, strict=True)
-            return [as_predictions(out, model.classes, self._n_classes, n_rows) for model, out in pairs]
+            return [as_predictions(out, model.classes, self._n_columns, n_rows) for model, out in pairs]
 
         for level in self._levels:
             _run(transform, level, n_threads)

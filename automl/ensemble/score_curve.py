@@ -134,7 +134,7 @@ def collect_curve(
     folds = [test for _, test in task.folds[:n_folds]]
     rows = np.concatenate(folds)
     configurations = list(dict.fromkeys(e.configuration for _, _, candidates in found for e in candidates))
-    row_bytes = 4 * max(1, task.traits.n_classes) * len(configurations)
+    row_bytes = 4 * max(1, task.traits.n_columns) * len(configurations)
     most = min(_MAX_ROWS, _MAX_BYTES // row_bytes)
     rng = np.random.default_rng(random_state)
     kept = np.arange(len(rows)) if len(rows) <= most else np.sort(rng.choice(len(rows), most, replace=False))

@@ -22,6 +22,7 @@ from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import candidate_sets, rank
 from automl.trials.history import Evaluation, RunHistory
 from pipelines.configuration import Configuration
+from pipelines.targets import TargetLayout
 
 Array = NDArray[Any]
 
@@ -66,6 +67,8 @@ class Ensemble:
         Map that is applied to the mean probabilities.
     prediction_range : tuple of float or None
         Smallest and largest prediction; see `Metric.prediction_range`.
+    targets : TargetLayout or None
+        The layout of the predictions for several targets; None for one target.
     """
 
     bags: list[FoldBag]
@@ -75,9 +78,17 @@ class Ensemble:
     decision_is_own: bool = False
     calibration: Calibration | None = None
     prediction_range: tuple[float, float] | None = None
+    targets: TargetLayout | None = None
+
+    @property
+    def n_columns(self) -> int:
+        """Number of columns of the predictions; 0 for a number of one target."""
+        return self.n_classes if self.targets is None else self.targets.n_columns
 
     def predict(self, X: Any) -> Array:
         """Return probabilities of shape (n_samples, n_classes), or values of shape (n_samples,) for regression.
+
+        The predictions for several targets have the shape (n_samples, n_columns).
 
         Parameters
         ----------
@@ -91,6 +102,8 @@ class Ensemble:
     def finish(self, mean: Any) -> Array:
         """Return the predictions for the weighted mean of the members' predictions: calibrated and clipped."""
         mean = np.asarray(mean)
+        if self.targets is not None:
+            return self.targets.normalize(mean) if self.n_classes else mean
         if self.n_classes:
             mean = mean / mean.sum(axis=1, keepdims=True)
             mean = mean if self.calibration is None else self.calibration(mean)
@@ -101,7 +114,7 @@ class Ensemble:
         models = [bag.models for bag in self.bags]
         known, plan = self.__dict__.get("_plan", (None, None))
         if plan is None or known != [[id(model) for model in each] for each in models]:
-            plan = PredictionPlan(models, self.n_classes)
+            plan = PredictionPlan(models, self.n_columns)
             self.__dict__["_plan"] = [[id(model) for model in each] for each in models], plan
         return plan
 
@@ -109,7 +122,9 @@ class Ensemble:
         return {name: value for name, value in self.__dict__.items() if name != "_plan"}
 
     def decide(self, probabilities: Array) -> Array:
-        """Return the predicted class codes for probabilities of shape (n_samples, n_classes)."""
+        """Return the predicted class codes for probabilities of shape (n_samples, n_columns)."""
+        if self.targets is not None:
+            return self.targets.codes(probabilities)
         weights = 1.0 if self.decision_weights is None else self.decision_weights
         return np.asarray((probabilities * weights).argmax(axis=1))
 

@@ -64,8 +64,15 @@ class _PreparedRows(NamedTuple):
     weight: NDArray[np.float64] | None
 
 
-def predict(model: Pipeline, X: Any, n_classes: int) -> NDArray[np.floating]:
+def predict(model: Pipeline, X: Any, n_columns: int) -> NDArray[np.floating]:
     """Return probabilities with a column for every class, shape (n_rows, n_classes); for regression, values.
+
+    The predictions for several targets lie side by side, as `pipelines.targets.TargetLayout` describes.
+
+    Parameters
+    ----------
+    n_columns : int
+        Number of columns of the predictions, see `TableTraits.n_columns`.
 
     Raises
     ------
@@ -75,16 +82,24 @@ def predict(model: Pipeline, X: Any, n_classes: int) -> NDArray[np.floating]:
     n_rows = X.shape[0]
     for _, step in model.steps[:-1]:
         X = fast_transform(step)(X)
-    return as_predictions(fast_predict(model[-1])(X), model.classes_ if n_classes else None, n_classes, n_rows)
+    return as_predictions(fast_predict(model[-1])(X), classes_of(model, n_columns), n_columns, n_rows)
 
 
-def as_predictions(output: Any, classes: Any, n_classes: int, n_rows: int) -> NDArray[np.floating]:
+def classes_of(model: Pipeline, n_columns: int) -> NDArray[np.intp] | None:
+    """Return the columns that the output of a classifier stands for; None for a regressor."""
+    classes = getattr(model, "classes_", None) if n_columns else None
+    return None if classes is None else np.asarray(classes, dtype=np.intp)
+
+
+def as_predictions(output: Any, classes: Any, n_columns: int, n_rows: int) -> NDArray[np.floating]:
     """Return the output of a model with a column for every class of the table; for regression, as a vector.
 
     Parameters
     ----------
     classes : array-like of int or None
         The classes that the columns of the output stand for; None for regression.
+    n_columns : int
+        Number of columns of the predictions, see `TableTraits.n_columns`; 0 for a vector.
 
     Raises
     ------
@@ -92,11 +107,14 @@ def as_predictions(output: Any, classes: Any, n_classes: int, n_rows: int) -> ND
         If a prediction is not finite, or if there is not one row of predictions for each row of the table.
     """
     out: NDArray[np.floating]
-    if n_classes:
-        out, positions = np.zeros((n_rows, n_classes), dtype=np.float32), np.asarray(classes, dtype=np.intp)
+    if classes is not None:
+        out, positions = np.zeros((n_rows, n_columns), dtype=np.float32), np.asarray(classes, dtype=np.intp)
         fits = np.shape(output) == (n_rows, len(positions))  # NumPy would repeat a single column or row
         if fits:
             out[:, positions] = output
+    elif n_columns:
+        out = np.asarray(output, dtype=np.float64)
+        fits = out.shape == (n_rows, n_columns)
     else:
         # Four bytes are enough for probabilities, but not for a target that is much larger than its spread.
         out = np.asarray(output, dtype=np.float64).reshape(-1)
@@ -212,14 +230,14 @@ def _score(
 ) -> FoldResult:
     """Predict, score and write one fold; `seconds` are the elapsed time and the processor time of its fit."""
     if fold == ALL_ROWS:
-        predict(model, task.X[:_CHECKED_ROWS], task.traits.n_classes)
+        predict(model, task.X[:_CHECKED_ROWS], task.traits.n_columns)
         artifacts.write(trial.configuration, fold, model, np.empty(0))
         _write_holdout_predictions(task, trial, fold, model, artifacts)
         return FoldResult(float("nan"), seconds[0], 0.0, {"cpu_seconds": seconds[1]})
     scored = task.folds[fold][1]
     start = time.perf_counter()
     metric = task.metric
-    predictions = clip_predictions(predict(model, task.X[scored], task.traits.n_classes), metric.prediction_range)
+    predictions = clip_predictions(predict(model, task.X[scored], task.traits.n_columns), metric.prediction_range)
     predict_seconds = time.perf_counter() - start
     try:
         loss = metric.take(scored).loss(task.y[scored], predictions, task.weights(scored))
@@ -251,7 +269,7 @@ def _score(
 def _write_holdout_predictions(task: Task, trial: Trial, fold: int, model: Pipeline, artifacts: Artifacts) -> None:
     """Predict the holdout rows here, where the model is in memory; the parent would have to read the model."""
     if task.holdout is not None:
-        holdout = predict(model, task.holdout.X, task.traits.n_classes)
+        holdout = predict(model, task.holdout.X, task.traits.n_columns)
         clipped = clip_predictions(holdout, task.metric.prediction_range)
         np.save(artifacts.holdout_path(trial.configuration, fold), clipped)
 

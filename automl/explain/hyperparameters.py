@@ -11,6 +11,7 @@ active in a part of the space only counts with the share of this part.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,7 @@ def search_space(estimator: Any, seed: int) -> ConfigurationSpace:
     kept, frontier = vars(estimator).get("_rows"), vars(estimator).get("_frontier")
     weighted = any(getattr(known, "sample_weight", None) is not None for known in (kept, frontier))
     traits = estimator._reader.traits(task_type(ensemble.n_classes), ensemble.n_classes, weighted)
-    traits = suited_traits(traits, estimator._metric)
+    traits = replace(suited_traits(traits, estimator._metric), targets=ensemble.targets)
     try:
         include, exclude = component_names(estimator.include), component_names(estimator.exclude)
         return build_space(traits, include, exclude, seed, user_space(estimator))

@@ -15,6 +15,7 @@ from automl.errors import InvalidInputError
 from automl.refit.rows import TrainingRows, get_rows
 from automl.task.metrics import Metric
 from automl.task.own_objects import check_loaded
+from automl.task.several_targets import encode_targets
 from automl.task.table_validation import as_array
 from automl.task.validation import as_numbers, check_sample_weight, read_target, table_errors
 
@@ -185,6 +186,9 @@ def encode_target(estimator: Any, y: Any, X: Any) -> Array:
     """
     if y is None:
         raise InvalidInputError("X is given without y; pass both")
+    layout = estimator._ensemble.targets
+    if layout is not None:
+        return encode_targets(y, X, estimator.classes_ if estimator._is_classifier else None, layout)
     values = read_target(y, X)
     if not estimator._is_classifier:
         return as_numbers(values)

@@ -35,6 +35,7 @@ from automl.explain.parts import (
     predict_quietly,
 )
 from automl.refit.rows import TrainingRows
+from automl.task.several_targets import refuse_targets
 from automl.task.table_validation import as_array, check_table, check_width
 from automl.task.validation import table_errors
 
@@ -53,6 +54,7 @@ def explain(
     estimator: Any, X: Any, background: Any = None, max_evaluations: int = 4_000, random_state: int | None = 0
 ) -> Explanation:
     """Return the SHAP values of the rows of a table; see `Explanations.explain`."""
+    refuse_targets(estimator._ensemble.targets, "explain")
     max_evaluations, seed = check_count("max_evaluations", max_evaluations), check_seed(random_state)
     check_table(X)
     check_width(X, estimator.n_features_in_, type(estimator).__name__)

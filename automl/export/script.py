@@ -14,6 +14,7 @@ from automl.export.models import model_code
 from automl.export.steps import Codes, step_code
 from automl.plurals import plural
 from automl.task.several_metrics import deciding_scorer
+from automl.task.several_targets import refuse_targets
 
 _HEAD = '''"""{title}
 
@@ -93,6 +94,7 @@ def python_script(estimator: Any, name: str = "pipeline.py") -> str:
     name : str
         Name of the script, for its description.
     """
+    refuse_targets(estimator._ensemble.targets, "the exported script")
     bag = max(estimator._ensemble.bags, key=lambda bag: bag.weight)
     pipeline, reader, script = bag.models[0], estimator._reader, Script()
     steps = dict(pipeline.steps)

@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.base import is_classifier
 
 from automl import persistence
@@ -212,7 +213,13 @@ def make_estimator(assignment: Assignment, data: SplitData, search: Path) -> tup
     """Return the estimator to fit, and the metric of its test score."""
     setting, resources = assignment.job.setting, assignment.job.resources
     parameters = dict(setting.parameters)
-    n_classes = data.y.nunique()
+    several = not isinstance(data.y, pd.Series)
+    if several and setting.estimator != "automl":
+        raise InvalidInputError(
+            f"settings: {setting.name}: {setting.estimator} is fitted to one target, but the table has several; list "
+            "the settings for this table in its entry (settings: [...])"
+        )
+    n_classes = data.y.nunique() if isinstance(data.y, pd.Series) else 2
     # For a target of one class, the error of `fit` is clearer.
     task = task_type(max(2, n_classes) if data.is_classification else 0)
     scoring = deciding_scorer(parameters.get("scoring"))

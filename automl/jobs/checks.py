@@ -66,7 +66,11 @@ RULES: dict[str, Rule] = {
         {**_POSITIVE, "exclusiveMaximum": 1},
         "Share of the rows that become test rows; they are the same rows each time.",
     ),
-    "target": Rule("the name of a column", _TEXT, "Name of the column to predict."),
+    "target": Rule(
+        "the name of a column, or a list of names",
+        {"type": ["string", "array"], "pattern": r"\S", "items": _TEXT, "minItems": 1},
+        "Name of the column to predict, or a list of several columns.",
+    ),
     "task": Rule(
         "auto, classification or regression",
         {"enum": ["auto", "classification", "regression"]},
@@ -125,9 +129,11 @@ _TESTS: dict[str, Callable[[Any, Any], bool]] = {
     "exclusiveMinimum": lambda value, bound: value > bound,
     "exclusiveMaximum": lambda value, bound: value < bound,
     # In Python, $ also matches before a line break at the end.
-    "pattern": lambda value, pattern: re.search(re.sub(r"\$$", r"\\Z", pattern), value) is not None,
-    "minItems": lambda value, least: len(value) >= least,
-    "items": lambda value, schema: all(_accepts(schema, item) for item in value),
+    "pattern": lambda value, pattern: (
+        not isinstance(value, str) or re.search(re.sub(r"\$$", r"\\Z", pattern), value) is not None
+    ),
+    "minItems": lambda value, least: not isinstance(value, list) or len(value) >= least,
+    "items": lambda value, schema: not isinstance(value, list) or all(_accepts(schema, item) for item in value),
 }
 _LONGEST = 100  # characters of a wrong value that a message shows
 

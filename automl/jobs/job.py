@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
@@ -24,8 +24,9 @@ class Table:
         ``module:name``.
     arguments : mapping
         Arguments of the callable.
-    target : str or None
-        Column to predict. None for the default target of OpenML, or if the callable returns ``(X, y)``.
+    target : str, sequence of str, or None
+        Column to predict, or several columns. None for the default target of OpenML, or if the callable returns
+        ``(X, y)``.
     test : str or None
         File with the test rows, which the search never sees.
     holdout : float or None
@@ -38,7 +39,7 @@ class Table:
     kind: Kind
     source: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
-    target: str | None = None
+    target: str | Sequence[str] | None = None
     task: str = "auto"
     test: str | None = None
     holdout: float | None = None

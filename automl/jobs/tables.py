@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,8 @@ from automl.errors import InvalidInputError
 from automl.jobs.folders import LockedError, lock
 from automl.jobs.job import Table
 from automl.task.files import read_table
-from automl.task.target import TaskName, guess_task, split_target
+from automl.task.several_targets import n_targets_of
+from automl.task.target import TaskName, guess_task, split_targets
 from automl.task.text_files import FileOptions
 from automl.trials.fingerprint import digest, table_fingerprint
 from automl.trials.run_directory import FORMAT
@@ -32,15 +34,16 @@ class SplitData:
     """Features and target for the search; and for the test, if there are test rows."""
 
     X: pd.DataFrame
-    y: pd.Series
+    y: pd.Series | pd.DataFrame
     is_classification: bool
     X_test: pd.DataFrame | None = None
-    y_test: pd.Series | None = None
+    y_test: pd.Series | pd.DataFrame | None = None
 
     @property
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits for the table of the search, and for the format of its run directory."""
-        return digest(FORMAT, str(self.y.dtype), table_fingerprint(self.X, self.y))
+        kinds = str(self.y.dtype) if isinstance(self.y, pd.Series) else str(self.y.dtypes.to_dict())
+        return digest(FORMAT, kinds, table_fingerprint(self.X, self.y))
 
 
 def read_data(table: Table, folder: Path) -> SplitData:
@@ -61,11 +64,11 @@ def read_data(table: Table, folder: Path) -> SplitData:
     X, y = _read(table, folder)
     y = y.reset_index(drop=True)
     X = X.reset_index(drop=True)
-    kind = guess_task(y)[0] if table.task == "auto" else TaskName(table.task)
+    kind = guess_task(y, "target")[0] if table.task == "auto" else TaskName(table.task)
     classification = kind is TaskName.CLASSIFICATION
     if table.test is not None:
-        assert y.name is not None
-        X_test, y_test = split_target(_read_file(table, table.test, folder), str(y.name), table.test, "test")
+        names = [str(y.name)] if isinstance(y, pd.Series) else list(map(str, y.columns))
+        X_test, y_test = split_targets(_read_file(table, table.test, folder), names, table.test, "test")
         return SplitData(X, y, classification, X_test, y_test)
     if table.holdout is None:
         return SplitData(X, y, classification)
@@ -99,33 +102,40 @@ def load_object(name: str) -> Any:
     return found
 
 
-def _read(table: Table, folder: Path) -> tuple[pd.DataFrame, pd.Series]:
+def _read(table: Table, folder: Path) -> tuple[pd.DataFrame, pd.Series | pd.DataFrame]:
     if table.kind == "openml":
         return _read_openml(int(table.source), table.target)
     if table.kind == "call":
         return _call(table)
     assert table.target is not None
-    return split_target(_read_file(table, table.source, folder), table.target, table.source, "target")
+    return split_targets(_read_file(table, table.source, folder), _names(table.target), table.source, "target")
+
+
+def _names(target: str | Sequence[str]) -> list[str]:
+    """Return the names of the columns to predict."""
+    return [target] if isinstance(target, str) else list(target)
 
 
 def _read_file(table: Table, path: str, folder: Path) -> pd.DataFrame:
     return read_table(folder / path, FileOptions(**table.reading), target=table.target)
 
 
-def _call(table: Table) -> tuple[pd.DataFrame, pd.Series]:
+def _call(table: Table) -> tuple[pd.DataFrame, pd.Series | pd.DataFrame]:
     answer = load_object(table.source)(**table.arguments)
     if isinstance(answer, tuple) and len(answer) == 2:
         X, y = answer
+        if n_targets_of(y) > 1:
+            return pd.DataFrame(X), pd.DataFrame(y).rename(columns=str)
         name = table.target or getattr(y, "name", None) or "target"
         return pd.DataFrame(X), pd.Series(y, name=name)
     if not isinstance(answer, pd.DataFrame):
         raise InvalidInputError(f"'{table.source}' must return a DataFrame or (X, y); got {type(answer).__name__}")
     if table.target is None:
         raise InvalidInputError(f"'{table.source}' returned a DataFrame; name the column to predict (target: ...)")
-    return split_target(answer, table.target, table.source, "target")
+    return split_targets(answer, _names(table.target), table.source, "target")
 
 
-def _read_openml(number: int, target: str | None) -> tuple[pd.DataFrame, pd.Series]:
+def _read_openml(number: int, target: str | Sequence[str] | None) -> tuple[pd.DataFrame, pd.Series | pd.DataFrame]:
     try:
         from meta_db.exchange.client import Connection, OpenMLError
     except MissingLibraryError as error:
@@ -142,7 +152,7 @@ def _read_openml(number: int, target: str | None) -> tuple[pd.DataFrame, pd.Seri
     column = target or dataset.default_target_attribute
     if column is None:
         raise InvalidInputError(f"openml: data set {number} has no default target; name one (target: ...)")
-    return split_target(frame, column, f"OpenML data set {number}", "target")
+    return split_targets(frame, _names(column), f"OpenML data set {number}", "target")
 
 
 def _turn(cache: Path) -> AbstractContextManager[None]:

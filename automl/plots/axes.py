@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from sklearn.utils.validation import check_is_fitted
 
 from automl.errors import AutoMLError, InvalidInputError
+from automl.task.several_targets import refuse_targets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -71,6 +72,7 @@ def check_kind(estimator: Any, classifier: bool) -> None:
         If it is of the other kind.
     """
     check_is_fitted(estimator)
+    refuse_targets(estimator._ensemble.targets, "this plot")
     if bool(estimator._is_classifier) != classifier:
         wanted = "a classifier" if classifier else "a regressor"
         raise InvalidInputError(f"this plot is for {wanted}; got {type(estimator).__name__}")

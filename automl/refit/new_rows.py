@@ -146,7 +146,8 @@ def _row_hashes(X: Any, y: Array) -> list[int]:
         rows = (table.indices[a:b].tobytes() + table.data[a:b].tobytes() for a, b in zip(starts, starts[1:]))  # noqa: B905, RUF007
     else:
         rows = (row.tobytes() for row in np.ascontiguousarray(X, dtype=np.float64))
-    return [hash((row, float(target))) for row, target in zip(rows, y, strict=True)]
+    targets = np.ascontiguousarray(y, dtype=np.float64).reshape(len(y), -1)
+    return [hash((row, *target)) for row, target in zip(rows, targets.tolist(), strict=True)]
 
 
 def _shown(labels: list[Any]) -> str:

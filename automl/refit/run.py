@@ -35,6 +35,7 @@ from automl.task.objective import suited_traits
 from automl.task.own_objects import check_loaded
 from automl.task.prepare import PreparedTask, TrainingData, prepare
 from automl.task.scorers import take_rows
+from automl.task.several_targets import check_same_targets, check_targets
 from automl.task.split_arguments import time_of_refit
 from automl.task.table_validation import check_table
 from automl.task.task import Task
@@ -165,7 +166,7 @@ def _on_kept_rows(estimator: Any) -> Any:
     traits = estimator._reader.traits(
         task_type(ensemble.n_classes), ensemble.n_classes, rows.sample_weight is not None, len(rows.y)
     )
-    metric = estimator._metric
+    traits, metric = replace(traits, targets=ensemble.targets), estimator._metric
     task = Task(rows.X, rows.y, suited_traits(traits, metric), metric, (), rows.sample_weight, rows.groups)
     facts = _known_facts(estimator, rows.train_shares)
     ordered = sorted(ensemble.bags, key=lambda bag: -bag.weight)
@@ -228,7 +229,9 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
         kept = {c: [models[c]] if c in models else [artifacts.model(c, f) for f in predicting] for c in weights}
         fold_bags = _read_fold_models(weights, artifacts, predicting)
         used = {c: (w, range(len(task.folds))) for c, w in weights.items()}
-        conformal = collect_scores(used, estimator._ensemble, artifacts, task, seed, note=OF_REFIT)
+        conformal = None
+        if task.traits.targets is None:
+            conformal = collect_scores(used, estimator._ensemble, artifacts, task, seed, note=OF_REFIT)
     total = sum(member.bag.weight for member in members)
     bags = [
         replace(
@@ -267,9 +270,7 @@ def _prepare(estimator: Any, data: TrainingData, notes: list[str]) -> tuple[Prep
     check_loaded({"scoring": estimator.scoring})
     check_table(data.X)
     X = take_columns(estimator._reader, data.X, notes)
-    _, classes = check_target(data.y, X, estimator._is_classifier)
-    if classes is not None:
-        check_classes(classes, estimator.classes_)
+    _check_target(estimator, data.y, X)
     # Pairs of row numbers belong to the old table. Rare classes or few groups may allow fewer than five folds only.
     cv = estimator.cv
     tries = [cv] if isinstance(cv, Integral) or hasattr(cv, "split") else [N_FOLDS, None]
@@ -298,6 +299,31 @@ def _prepare(estimator: Any, data: TrainingData, notes: list[str]) -> tuple[Prep
     if prepared.positions is not None:
         X = take_rows(X, prepared.positions)
     return replace(prepared, task=task), X
+
+
+def _check_target(estimator: Any, y: Any, X: Any) -> None:
+    """Check that the target, or the targets, of the new rows can be used, with the classes of the model.
+
+    Raises
+    ------
+    InvalidInputError
+        If a target is missing, or if a class is new or missing.
+    """
+    layout = estimator._ensemble.targets
+    if layout is None:
+        _, classes = check_target(y, X, estimator._is_classifier)
+        if classes is not None:
+            check_classes(classes, estimator.classes_)
+        return
+    check_same_targets(y, layout)
+    several = check_targets(y, X, estimator._is_classifier)
+    if several.classes is None:
+        return
+    for name, classes, known in zip(layout.names, several.classes, estimator.classes_, strict=True):
+        try:
+            check_classes(classes, known)
+        except InvalidInputError as error:
+            raise InvalidInputError(f"target {name!r}: {error}") from error
 
 
 def _members(estimator: Any, task: Task, notes: list[str]) -> list[_Member]:

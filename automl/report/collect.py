@@ -18,6 +18,7 @@ from automl.report.search_start import make_start_part
 from automl.report.table import make_table_section
 from automl.report.verdict import make_verdict
 from automl.report.words import clean
+from automl.task.several_targets import refuse_targets
 
 
 def collect(estimator: Any, train: Any = None, test: Any = None) -> ReportData:
@@ -45,6 +46,7 @@ def collect(estimator: Any, train: Any = None, test: Any = None) -> ReportData:
     else:
         notes.append(("performance", note))
     if test_table is not None:
+        refuse_targets(estimator._ensemble.targets, "test of a report")
         performances.append(test_performance(estimator, test_table))
     search = make_search_section(estimator)
     if search is None:

@@ -128,8 +128,17 @@ class ClassShare:
 
 
 @dataclass(frozen=True)
+class TargetScore:
+    """One of several targets: its out-of-fold score, and the score of the best constant prediction."""
+
+    name: str
+    score: float | None
+    constant: float | None
+
+
+@dataclass(frozen=True)
 class TargetSummary:
-    """The target: its classes, or the distribution of its numbers."""
+    """The target: its classes, or the distribution of its numbers; of several targets, the score of each."""
 
     name: str | None
     n_rows: int
@@ -137,6 +146,7 @@ class TargetSummary:
     quantiles: tuple[tuple[float, float], ...] = ()
     bars: tuple[float, ...] = ()
     bars_note: str = ""
+    scores: tuple[TargetScore, ...] = ()
 
 
 @dataclass(frozen=True)

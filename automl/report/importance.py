@@ -49,6 +49,8 @@ def make_importance_section(estimator: Any, test: LabeledTable | None = None) ->
         for name, value in zip(reached["name"], reached["importance"], strict=True)
         if value > 0 and kinds[name] not in _NO_CURVE
     ]
+    if estimator._ensemble.targets is not None:
+        drawn = []
     dependences = tuple(_dependence(estimator, name, X) for name in drawn[:_N_DEPENDENCES])
     return ImportanceSection(_note(table, len(columns)), columns, dependences), ""
 

@@ -29,6 +29,8 @@ _LEVEL = 0.95
 
 def out_of_fold_performance(estimator: Any) -> tuple[Performance | None, str]:
     """Return what the ensemble does on out-of-fold rows, or the reason why that is not known."""
+    if estimator._ensemble.targets is not None:
+        return None, "For several targets, the section about the table holds the score of each target."
     rows = out_of_fold_rows(estimator)
     if rows is None:
         return None, (

@@ -123,6 +123,8 @@ def _fingerprint(estimator: Any, train: LabeledTable | None) -> str | None:
         return dataset_fingerprint(rows.X, rows.y)
     if train is None:
         return None
+    if estimator._ensemble.targets is not None:
+        return None
     labels = pd.Series(np.asarray(train.y).ravel())
     if labels.isna().any():
         return None
@@ -140,8 +142,9 @@ def _python(estimator: Any, changed: Mapping[str, Any]) -> str:
 def _command(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, str]:
     """Return the command that starts the same search, or None and the reason why there is none."""
     words = ["automl", "fit", "TABLE"]
-    target = estimator._target_name
-    words += ["--target", "COLUMN" if target is None else clean(target)]
+    layout, target = estimator._ensemble.targets, estimator._target_name
+    for name in (target,) if layout is None else layout.names:
+        words += ["--target", "COLUMN" if name is None else clean(name)]
     words += [clean(word) for word in on_command_line(vars(estimator).get("_split_arguments", {}))]
     for name, value in changed.items():
         if name == "callbacks":

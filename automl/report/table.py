@@ -13,9 +13,9 @@ from scipy import sparse
 
 from automl.errors import InvalidInputError
 from automl.refit.rows import TrainingRows
-from automl.report.data import ClassShare, ColumnRow, TableSection, TargetSummary
+from automl.report.data import ClassShare, ColumnRow, TableSection, TargetScore, TargetSummary
 from automl.report.rows import LabeledTable, kept_rows, label_codes
-from automl.report.words import all_rounded, clean, number, rounded
+from automl.report.words import all_rounded, clean, metric_words, number, rounded
 from pipelines.table.cells import TableError, factorize
 from pipelines.table.columns import CategoryReader, Column, DateReader, NumericReader
 from pipelines.table.raw import as_table, column_series
@@ -170,6 +170,8 @@ def _target(estimator: Any, train: LabeledTable | None, rows: TrainingRows | Non
     name = None if estimator._target_name is None else clean(estimator._target_name)
     record = vars(estimator).get("_frontier")
     classes = getattr(estimator, "classes_", None)
+    if estimator._ensemble.targets is not None:
+        return _several_targets(estimator, name)
     if rows is not None:
         y = rows.y
     elif train is not None:
@@ -189,3 +191,17 @@ def _target(estimator: Any, train: LabeledTable | None, rows: TrainingRows | Non
     heights, note = _histogram(y)
     quantiles = tuple((level, float(f"{np.quantile(y, level):.6g}")) for level in _QUANTILES)
     return TargetSummary(name, len(y), (), quantiles, _relative(heights), note)
+
+
+def _several_targets(estimator: Any, name: str | None) -> TargetSummary:
+    """Return the summary of several targets: their scores, where they are known."""
+    try:
+        board = estimator.target_scores_
+    except AttributeError:
+        return TargetSummary(name, int(estimator._reader.n_rows_))
+    words = metric_words(estimator._metric.scorer.name)
+    scores = tuple(
+        TargetScore(clean(target), rounded(words.sign * score), rounded(words.sign * constant))
+        for target, score, constant in board.itertuples(index=False)
+    )
+    return TargetSummary(name, int(estimator._reader.n_rows_), bars_note=words.title, scores=scores)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from automl.base import BaseAutoML
 from automl.persistence.saving import plain
+from automl.task.several_targets import refuse_targets
 from pipelines.table.columns import CategoryReader, Column, DateReader
 from pipelines.table.reader import TableReader
 
@@ -113,6 +114,7 @@ class ServedModel:
     """
 
     def __init__(self, estimator: BaseAutoML):
+        refuse_targets(estimator._ensemble.targets, "the server")
         self._estimator = estimator
         self.columns = served_columns(estimator._reader)
         self.by_name = {column.name: column for column in self.columns}

@@ -13,7 +13,12 @@ Array = NDArray[Any]
 
 
 def dummy_score(metric: Metric, y: Array, sample_weight: Array | None) -> tuple[float | None, str]:
-    """Return the score of the best constant prediction, and what it predicts; None where the metric is undefined."""
+    """Return the score of the best constant prediction, and what it predicts; None where the metric is undefined.
+
+    Of several targets, `y` has the shape (n_samples, n_targets).
+    """
+    if y.ndim == 2:
+        return _dummy_of_targets(metric, y, sample_weight)
     if metric.classes is not None:
         shares = np.bincount(y, sample_weight, minlength=len(metric.classes))
         constants = [(shares / shares.sum(), "the share of each class, in each row")]
@@ -29,3 +34,15 @@ def dummy_score(metric: Metric, y: Array, sample_weight: Array | None) -> tuple[
         if np.isfinite(loss):
             scored.append((-loss, rule))
     return max(scored) if scored else (None, "")
+
+
+def _dummy_of_targets(metric: Metric, y: Array, sample_weight: Array | None) -> tuple[float | None, str]:
+    """Return the score of the shares of the classes, or of the means, of each of several targets."""
+    if y.dtype.kind == "f":
+        constant, rule = np.average(y, axis=0, weights=sample_weight), "the mean of each target, in each row"
+    else:
+        counts = [np.bincount(own, sample_weight) for own in y.T]
+        constant, rule = np.hstack([own / own.sum() for own in counts]), "the share of each class, in each row"
+    predictions = np.broadcast_to(constant, (len(y), len(constant))).copy()
+    loss = loss_or_nan(metric, y, predictions, sample_weight)
+    return (-loss, rule) if np.isfinite(loss) else (None, "")

@@ -20,6 +20,7 @@ import pandas as pd
 
 from automl.errors import InvalidInputError
 from automl.plurals import plural
+from automl.task.target import possible_names
 from automl.task.text_files import (
     COMPRESSED,
     DEFAULT_OPTIONS,
@@ -67,7 +68,9 @@ class Chunk:
     kept: pd.DataFrame | pa.Table
 
 
-def read_table(path: Path, options: FileOptions = DEFAULT_OPTIONS, *, target: str | None = None) -> pd.DataFrame:
+def read_table(
+    path: Path, options: FileOptions = DEFAULT_OPTIONS, *, target: str | Sequence[str] | None = None
+) -> pd.DataFrame:
     """Read the table in a file; the extension of the file gives the format.
 
     Whole numbers with leading zeros, such as zip codes, are texts.
@@ -79,7 +82,7 @@ def read_table(path: Path, options: FileOptions = DEFAULT_OPTIONS, *, target: st
         ``.feather`` file; a sheet of an ``.xlsx`` file; or a folder of Parquet files.
     options : FileOptions
         What the user says about the file.
-    target : str, optional
+    target : str or sequence of str, optional
         Column whose numbers stay numbers, also with leading zeros.
 
     Raises
@@ -90,7 +93,7 @@ def read_table(path: Path, options: FileOptions = DEFAULT_OPTIONS, *, target: st
     kind = _kind(path)
     options.check()
     with _clear_errors(path, kind):
-        table = _read(path, kind, options, target)
+        table = _read(path, kind, options, possible_names(target))
     return table
 
 
@@ -231,14 +234,14 @@ def check_output(path: Path) -> None:
         raise InvalidInputError(f"'{path}' cannot be written: there is no folder '{path.parent}'; create it")
 
 
-def _read(path: Path, kind: str, options: FileOptions, target: str | None) -> pd.DataFrame:
+def _read(path: Path, kind: str, options: FileOptions, targets: set[str]) -> pd.DataFrame:
     if kind in _SEPARATORS:
         dialect = find_dialect(path, _SEPARATORS[kind], options)
-        texts = {name: str for name in _columns_of_codes(path, dialect) if str(name) != target}
+        texts = {name: str for name in _columns_of_codes(path, dialect) if str(name) not in targets}
         with open_bytes(path) as file:
             return pd.read_csv(file, low_memory=False, dtype=texts, **dialect.arguments())
     if kind in _EXCEL:
-        return _read_excel(path, options, but=target)
+        return _read_excel(path, options, but=targets)
     if kind in _PARQUET:
         return pd.read_parquet(path)
     table: pd.DataFrame = _arrow_dataset(path, kind).to_table().to_pandas()
@@ -369,14 +372,14 @@ def _arrow_dataset(path: Path, kind: str) -> Any:
     return ds.dataset(files, schema=schema, **how)
 
 
-def _read_excel(path: Path, options: FileOptions, texts: Collection[str] = (), but: str | None = None) -> pd.DataFrame:
+def _read_excel(path: Path, options: FileOptions, texts: Collection[str] = (), but: Collection[str] = ()) -> Any:
     """Read a sheet.
 
     Parameters
     ----------
     texts : collection of str
         Columns of text, whose whole numbers stay texts even if none has leading zeros.
-    but : str, optional
+    but : collection of str
         Column whose numbers stay numbers.
     """
     try:
@@ -394,7 +397,7 @@ def _read_excel(path: Path, options: FileOptions, texts: Collection[str] = (), b
             logger.info("'%s' has the sheets %s; the first one is read; --sheet names another", path, ", ".join(names))
         sheet = names[0] if sheet is None else sheet
         some = pd.read_excel(book, sheet_name=sheet, nrows=_ROWS_OF_CODES, dtype=str)
-        codes = [n for n in some.columns if str(n) != but and _holds_codes(some[n], is_text=str(n) in texts)]
+        codes = [n for n in some.columns if str(n) not in but and _holds_codes(some[n], is_text=str(n) in texts)]
         return pd.read_excel(book, sheet_name=sheet, dtype=dict.fromkeys(codes, str))
 
 

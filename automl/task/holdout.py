@@ -76,7 +76,9 @@ def split_holdout(task: Task, holdout: NDArray[np.bool_]) -> Task:
         raise InvalidInputError(
             "guard takes all training rows or all scored rows of a fold; use a smaller share, or give cv fewer folds"
         )
-    if task.traits.is_classification and len(np.unique(task.y[rest])) < task.traits.n_classes:
+    columns = task.y[rest].reshape(len(rest), -1).T
+    counts = (task.traits.n_classes,) if task.traits.targets is None else task.traits.targets.n_classes
+    if task.traits.is_classification and any(len(np.unique(y)) < n for y, n in zip(columns, counts, strict=True)):
         raise InvalidInputError("guard takes all rows of a class; use a smaller share, or guard=None")
     taken = np.flatnonzero(holdout)
     return replace(

@@ -29,7 +29,7 @@ def adapt_metric(metric: Metric, X: Any, y: Array, n_classes: int, sample_weight
     X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
         The table as the user gave it.
     y : ndarray of shape (n_samples,)
-        Class codes, or floats.
+        Class codes, or floats. Of several targets, it has the shape (n_samples, n_targets).
 
     Raises
     ------
@@ -42,7 +42,7 @@ def adapt_metric(metric: Metric, X: Any, y: Array, n_classes: int, sample_weight
     start = time.perf_counter()
     check_metric(metric, y, n_classes, sample_weight)
     metric = replace(metric, seconds=time.perf_counter() - start)
-    if metric.fast is not None:
+    if metric.fast is not None or y.ndim == 2:
         return metric
     counted = np.flatnonzero(np.ones(len(y)) if sample_weight is None else sample_weight)
 

@@ -372,10 +372,13 @@ def arbitrary_predictions(y: Array, n_classes: int, random_state: int = 0) -> Ar
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
-        Class codes, or floats.
+        Class codes, or floats. Of several targets, it has the shape (n_samples, n_targets).
     n_classes : int
         0 for regression.
     """
+    if y.ndim == 2:
+        each = [arbitrary_predictions(own, n_classes and int(own.max()) + 1, random_state) for own in y.T]
+        return np.column_stack(each)
     rng = np.random.default_rng(random_state)
     if n_classes:
         return rng.dirichlet(np.ones(n_classes), len(y))

@@ -17,9 +17,17 @@ from automl.task.metrics import Metric, make_metric
 from automl.task.objective import suited_traits, with_objective
 from automl.task.scorers import take_rows
 from automl.task.several_metrics import named_scorers, recorded_metric
+from automl.task.several_targets import (
+    CheckedTarget,
+    check_targets,
+    check_weights,
+    has_several_targets,
+    join_several_targets,
+)
 from automl.task.split_arguments import split_arguments
 from automl.task.splits import Fold, make_folds
 from automl.task.table_validation import check_table
+from automl.task.target_metrics import make_targets_metric
 from automl.task.task import Task
 from automl.task.time_folds import DEFAULT_FOLDS, newest_rows, time_folds
 from automl.task.time_order import TimeOrder, read_time_order
@@ -40,7 +48,7 @@ class TrainingData:
     Attributes
     ----------
     X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
-    y : array-like of shape (n_samples,)
+    y : array-like of shape (n_samples,), or (n_samples, n_targets) for several targets
     sample_weight : array-like of shape (n_samples,), optional
     groups : array-like of shape (n_samples,), optional
     time : str, int or array-like of shape (n_samples,), optional
@@ -71,8 +79,8 @@ class PreparedTask:
     task : Task
     reader : TableReader
         Turns new rows into the array that the pipelines of the task expect.
-    classes : ndarray of shape (n_classes,) or None
-        Labels in the order of the class codes; None for regression.
+    classes : ndarray of shape (n_classes,), list of ndarray, or None
+        Labels in the order of the class codes; a list for several targets; None for regression.
     target_name : str or None
         Name of the target, where it has one.
     positions : ndarray of int, shape (n_samples,), or None
@@ -84,7 +92,7 @@ class PreparedTask:
 
     task: Task
     reader: TableReader
-    classes: Array | None
+    classes: Array | list[Array] | None
     target_name: str | None = None
     positions: NDArray[np.intp] | None = None
     split_arguments: Mapping[str, Any] = field(default_factory=dict)
@@ -124,8 +132,10 @@ def prepare(
     InvalidInputError
         If the table, the target or an argument cannot be used.
     """
-    rows, classes = _read_rows(data, cv, classification, positive_label)
-    validation.warn_of_lone_rows(rows.y, rows.sample_weight, classes)
+    rows, target = _read_rows(data, cv, classification, positive_label)
+    classes, layout = target.classes, target.layout
+    if not isinstance(classes, list):
+        validation.warn_of_lone_rows(rows.y, rows.sample_weight, classes)
     holdout = None if holdout_share is None else _holdout(rows, classification, holdout_share, random_state)
     reader = TableReader(columns=columns)
     with validation.table_errors():
@@ -133,25 +143,29 @@ def prepare(
             table = reader.fit_transform(rows.X)
         else:
             table = reader.fit(take_rows(rows.X, np.flatnonzero(~holdout))).transform(rows.X)
-    n_classes = 0 if classes is None else len(classes)
+    n_classes = target.n_classes
     kind = task_type(n_classes)
 
     def metric_of(scorer: Any) -> Metric:
-        validation.check_scoring_classes(scorer, n_classes)
-        metric = make_metric(scorer, kind, classes, positive_label)
+        if layout is not None:
+            metric: Metric = make_targets_metric(scorer, replace(target, y=rows.y), rows.sample_weight)
+        else:
+            validation.check_scoring_classes(scorer, n_classes)
+            metric = make_metric(scorer, kind, classes, positive_label)
         return adapt_metric(metric, rows.X, rows.y, n_classes, rows.sample_weight)
 
     scorers = named_scorers(scoring)
     metric, *others = map(metric_of, scorers.values())
     recorded = tuple(map(recorded_metric, [*scorers][1:], others))
-    if kind == "regression":
+    if kind == "regression" and layout is None:
         metric = with_objective(metric, rows.y if holdout is None else rows.y[~holdout])
     folds = _make_folds(rows, classification, cv, table, holdout, metric, random_state)
     weighted = rows.sample_weight is not None
+    traits = suited_traits(reader.traits(kind, n_classes, weighted, table.shape[0]), metric)
     task = Task(
         X=table,
         y=rows.y,
-        traits=suited_traits(reader.traits(kind, n_classes, weighted, table.shape[0]), metric),
+        traits=traits if layout is None else replace(traits, targets=layout),
         metric=metric,
         recorded_metrics=recorded,
         folds=folds,
@@ -164,7 +178,8 @@ def prepare(
         task, kept = split_holdout(task, holdout), np.flatnonzero(~holdout)
         positions = kept if positions is None else positions[kept]
     arguments = split_arguments(data.time, data.gap, data.X_val)
-    return PreparedTask(task, reader, classes, _target_name(data.y), positions, arguments)
+    name = _target_name(data.y) if layout is None else ", ".join(layout.names)
+    return PreparedTask(task, reader, classes, name, positions, arguments)
 
 
 @dataclass(frozen=True)
@@ -190,8 +205,8 @@ class _Rows:
     n_validation: int = 0
 
 
-def _read_rows(data: TrainingData, cv: Any, classification: bool, positive_label: Any) -> tuple[_Rows, Array | None]:
-    """Check all arguments with one value for each row; return the rows of the task, and its classes."""
+def _read_rows(data: TrainingData, cv: Any, classification: bool, positive_label: Any) -> tuple[_Rows, CheckedTarget]:
+    """Check all arguments with one value for each row; return the rows of the task, and its target."""
     check_table(data.X)
     check_alone(vars(data), cv)
     if data.time is None and data.gap not in (0, "0"):
@@ -199,16 +214,24 @@ def _read_rows(data: TrainingData, cv: Any, classification: bool, positive_label
     X, y, weights, n_validation = data.X, data.y, data.sample_weight, 0
     if data.X_val is not None:
         X = join_tables(data.X, data.X_val)
-        y = join_targets(data.y, data.X, data.y_val, data.X_val, classification)
+        join = join_several_targets if has_several_targets(data.y) else join_targets
+        y = join(data.y, data.X, data.y_val, data.X_val, classification)
         if weights is not None:
             weights = np.concatenate([np.asarray(weights), np.asarray(data.sample_weight_val)])
-        n_validation = len(y) - len(validation.read_target(data.y, data.X))
-    y, classes = validation.check_target(y, X, classification=classification)
-    weights = validation.check_sample_weight(weights, len(y))
-    validation.check_weighted_classes(y, weights, classes)
+        n_validation = data.X_val.shape[0] if hasattr(data.X_val, "shape") else len(data.X_val)
+    check = check_targets if has_several_targets(y) else _check_target
+    target = check(y, X, classification, positive_label)
+    weights = validation.check_sample_weight(weights, len(target.y))
+    check_weights(target, weights)
+    groups = validation.check_groups(data.groups, len(target.y))
+    rows = _Rows(X, target.y, weights, groups, n_validation=n_validation)
+    return (_in_time_order(rows, data, cv) if data.time is not None else rows), target
+
+
+def _check_target(y: Any, X: Any, classification: bool, positive_label: Any) -> CheckedTarget:
+    codes, classes = validation.check_target(y, X, classification=classification)
     validation.check_positive_label(classes, positive_label)
-    rows = _Rows(X, y, weights, validation.check_groups(data.groups, len(y)), n_validation=n_validation)
-    return (_in_time_order(rows, data, cv) if data.time is not None else rows), classes
+    return CheckedTarget(codes, classes)
 
 
 def _in_time_order(rows: _Rows, data: TrainingData, cv: Any) -> _Rows:

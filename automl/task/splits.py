@@ -56,7 +56,7 @@ def make_folds(
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
-        Class codes, or floats.
+        Class codes, or floats. Of several targets, it has the shape (n_samples, n_targets).
     cv : int, splitter or iterable of (train, test), optional
         Each part of a pair holds row numbers or is a mask.
     groups : ndarray of shape (n_samples,), optional
@@ -118,10 +118,12 @@ def lone_rows(y: NDArray[Any], counted: NDArray[np.bool_] | None = None) -> NDAr
     Parameters
     ----------
     y : ndarray of shape (n_samples,)
-        Class codes.
+        Class codes. Of several targets, it has the shape (n_samples, n_targets).
     counted : ndarray of shape (n_samples,), optional
         Mask of the rows that count; all rows when None.
     """
+    if y.ndim == 2:
+        return np.unique(np.concatenate([lone_rows(own, counted) for own in y.T]))
     counted = np.ones(len(y), dtype=bool) if counted is None else counted
     counts = np.bincount(y[counted], minlength=int(y.max()) + 1)
     if np.count_nonzero(counts > 1) < 2:
@@ -321,11 +323,11 @@ def group_folds(
     n_splits = min(n_splits, len(np.unique(groups)))
     if n_splits < 2:
         raise InvalidInputError("groups holds a single group; at least 2 are needed to keep groups apart")
-    stratified = is_classification and np.bincount(y).max() >= n_splits
+    stratified = is_classification and y.ndim == 1 and np.bincount(y).max() >= n_splits
     splitter = (StratifiedGroupKFold if stratified else GroupKFold)(n_splits, shuffle=True, random_state=random_state)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # scikit-learn warns of classes with fewer rows than folds
-        return tuple(splitter.split(np.zeros(len(y)), y, groups))
+        return tuple(splitter.split(np.zeros(len(y)), y if y.ndim == 1 else None, groups))
 
 
 def assign_folds(
@@ -344,9 +346,12 @@ def assign_folds(
     counted = np.arange(len(y)) if weight is None else np.flatnonzero(weight)
     if lone is not None and len(lone):
         counted = np.setdiff1d(counted, lone)
-    if is_classification:
+    if is_classification and y.ndim == 2:
+        strata = [_in_turn(y, counted, n_splits, rng)]
+    elif is_classification:
         strata = [rng.permutation(counted[y[counted] == code]) for code in np.unique(y)]
     else:
+        y = y if y.ndim == 1 else _main_direction(y)
         order = counted[np.lexsort((rng.random(len(counted)), y[counted]))]
         strata = [rng.permutation(order[i : i + n_splits]) for i in range(0, len(order), n_splits)]
     if len(counted) < len(y):
@@ -356,6 +361,39 @@ def assign_folds(
     assigned = np.concatenate(strata)
     fold[assigned] = np.arange(len(assigned)) % n_splits
     return fold
+
+
+def _main_direction(y: NDArray[Any]) -> NDArray[np.float64]:
+    """Return one number for each row that varies most with several targets: their first principal component."""
+    scale = y.std(axis=0)
+    standard = (y - y.mean(axis=0)) / np.where(scale > 0, scale, 1.0)
+    return np.asarray(standard @ np.linalg.svd(standard.T @ standard)[0][:, 0])
+
+
+def _in_turn(y: NDArray[Any], rows: NDArray[np.intp], n_splits: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return the rows in an order in which row i goes to fold i modulo `n_splits`, so that labels spread evenly.
+
+    The rows of the rarest class of all targets are placed first, then those of the next class that are left, each row
+    in the fold with the fewest rows of this class (Sechidis et al., 2011, "On the stratification of multi-label data").
+    """
+    fold = np.full(len(y), -1, dtype=np.intp)
+    left = np.full(n_splits, len(rows) // n_splits) + (np.arange(n_splits) < len(rows) % n_splits)
+    classes = [(int((y[rows, j] == code).sum()), j, code) for j in range(y.shape[1]) for code in np.unique(y[rows, j])]
+    for _, j, code in sorted(classes):
+        own = rows[y[rows, j] == code]
+        have = np.bincount(fold[own[fold[own] >= 0]], minlength=n_splits)
+        for row in rng.permutation(own[fold[own] < 0]):
+            chosen = np.lexsort((rng.random(n_splits), -left, have, left <= 0))[0]
+            fold[row] = chosen
+            have[chosen] += 1
+            left[chosen] -= 1
+    return np.array([row for turn in _turns(rows, fold, n_splits) for row in turn], dtype=np.intp)
+
+
+def _turns(rows: NDArray[np.intp], fold: NDArray[np.intp], n_splits: int) -> list[list[int]]:
+    """Return the rows turn by turn: each turn holds one row of each fold, in the order of the folds."""
+    each = [rows[fold[rows] == number].tolist() for number in range(n_splits)]
+    return [[own[turn] for own in each if turn < len(own)] for turn in range(max(map(len, each)))]
 
 
 def sample_rows(
@@ -371,7 +409,7 @@ def sample_rows(
         Class codes, or floats.
     """
     rng = np.random.default_rng(random_state)
-    if not is_classification:
+    if not is_classification or y.ndim == 2:
         return np.sort(rng.choice(rows, n, replace=False))
     shuffled = rng.permutation(rows)
     codes = y[shuffled]

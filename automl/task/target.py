@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
@@ -52,6 +53,57 @@ def split_target(table: pd.DataFrame, target: str, source: object, argument: str
     return table.drop(columns=label), table[label]
 
 
+def possible_names(target: str | Sequence[str] | None) -> set[str]:
+    """Return all names that one or more texts about targets may mean; commas separate several names.
+
+    Examples
+    --------
+    >>> sorted(possible_names("a, b"))
+    ['a', 'a, b', 'b']
+    """
+    given = () if target is None else (target,) if isinstance(target, str) else target
+    return {name for text in given for name in (text, *(part.strip() for part in text.split(",")))}
+
+
+def target_names(given: Sequence[str], columns: Sequence[object]) -> list[str]:
+    """Return the names of one or more targets; commas separate several names, unless a column has the whole name.
+
+    Examples
+    --------
+    >>> target_names(["a,b", "c"], ["a", "b", "c"]), target_names(["a,b"], ["a,b", "c"])
+    (['a', 'b', 'c'], ['a,b'])
+    """
+    known = {str(column) for column in columns}
+    names = [
+        name for text in given for name in ([text] if text in known else [part.strip() for part in text.split(",")])
+    ]
+    return list(dict.fromkeys(name for name in names if name)) or list(given)
+
+
+def split_targets(
+    table: pd.DataFrame, targets: Sequence[str], source: object, argument: str
+) -> tuple[pd.DataFrame, pd.Series | pd.DataFrame]:
+    """Split a table into features and one or more targets; several targets are a DataFrame.
+
+    The parameters are those of `split_target`.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such column, or if no column is left.
+    """
+    names = target_names(targets, list(table.columns))
+    columns = []
+    for name in names:
+        table, column = split_target(table, name, source, argument)
+        columns.append(column)
+    if len(columns) == 1:
+        return table, columns[0]
+    import pandas as pd
+
+    return table, pd.concat(columns, axis=1)
+
+
 def find_label(y: pd.Series, text: str | None, argument: str) -> Any:
     """Return the label of a target whose text is `text`; None for None.
 
@@ -74,10 +126,24 @@ def find_label(y: pd.Series, text: str | None, argument: str) -> Any:
     return labels[text]
 
 
-def guess_task(y: pd.Series) -> tuple[TaskName, str]:
-    """Guess whether a target is for classification or regression; also return the reason, for the log."""
+def guess_task(y: pd.Series | pd.DataFrame, argument: str = "--target") -> tuple[TaskName, str]:
+    """Guess whether a target is for classification or regression; also return the reason, for the log.
+
+    Parameters
+    ----------
+    argument : str
+        The argument that names the target, for the error message.
+
+    Raises
+    ------
+    InvalidInputError
+        If some of several targets hold classes, and others hold quantities.
+    """
+    import pandas as pd
     from pandas.api.types import is_bool_dtype, is_numeric_dtype
 
+    if not isinstance(y, pd.Series):
+        return _guess_task_of_targets(y, argument)
     if is_bool_dtype(y.dtype) or not is_numeric_dtype(y.dtype):
         return TaskName.CLASSIFICATION, "its values are labels"
     present = y.dropna()
@@ -90,3 +156,17 @@ def guess_task(y: pd.Series) -> tuple[TaskName, str]:
             f"it has {n_values} different whole numbers; to change this, pass --task regression",
         )
     return TaskName.REGRESSION, f"it has {n_values} different numbers; to change this, pass --task classification"
+
+
+def _guess_task_of_targets(y: pd.DataFrame, argument: str) -> tuple[TaskName, str]:
+    """Return the kind of several targets, which must be of one kind."""
+    kinds = {str(name): guess_task(y[name])[0] for name in y.columns}
+    classes = [name for name, kind in kinds.items() if kind is TaskName.CLASSIFICATION]
+    numbers = [name for name in kinds if name not in classes]
+    if classes and numbers:
+        raise InvalidInputError(
+            f"{argument}: {classes[0]!r} holds classes, and {numbers[0]!r} holds quantities; name the kind of all "
+            "targets (classification or regression), or fit one model for each kind"
+        )
+    kind = TaskName.CLASSIFICATION if classes else TaskName.REGRESSION
+    return kind, f"each of its {len(kinds)} columns holds {'classes' if classes else 'quantities'}"

@@ -9,11 +9,14 @@ from numpy.typing import NDArray
 from sklearn.metrics import r2_score
 
 from automl.errors import InvalidInputError
+from automl.task.several_targets import n_targets_of, target_columns
 from automl.task.validation import as_numbers, check_sample_weight, read_target
 
 
 def score_labels(y: Any, X: Any, predicted: NDArray[Any], sample_weight: Any = None) -> float:
     """Return the share of correct labels; `y` may have any type that `fit` accepts.
+
+    Of several targets, all labels of a row must be correct.
 
     scikit-learn's `accuracy_score` refuses, for example, integers in an object array, and intervals.
 
@@ -22,6 +25,8 @@ def score_labels(y: Any, X: Any, predicted: NDArray[Any], sample_weight: Any = N
     InvalidInputError
         If `y` holds numbers and the labels are texts, or the other way round.
     """
+    if predicted.ndim == 2:
+        return _score_rows(y, X, predicted, sample_weight)
     known = read_target(y, X)
     kinds = {_kind(known), _kind(predicted)}
     if kinds == {"number", "text"}:
@@ -36,9 +41,29 @@ def score_labels(y: Any, X: Any, predicted: NDArray[Any], sample_weight: Any = N
 
 
 def score_numbers(y: Any, X: Any, predicted: NDArray[Any], sample_weight: Any = None) -> float:
-    """Return the coefficient of determination; `y` may have any type that `fit` accepts."""
-    known = as_numbers(read_target(y, X))
+    """Return the coefficient of determination; `y` may have any type that `fit` accepts.
+
+    Of several targets, it is the mean over the targets, as in scikit-learn.
+    """
+    if predicted.ndim == 2:
+        known = np.column_stack([as_numbers(column) for column in _columns(y, X, predicted)])
+    else:
+        known = as_numbers(read_target(y, X))
     return float(r2_score(known, predicted, sample_weight=check_sample_weight(sample_weight, len(known))))
+
+
+def _score_rows(y: Any, X: Any, predicted: NDArray[Any], sample_weight: Any) -> float:
+    """Return the share of the rows in which the labels of all targets are correct."""
+    columns = _columns(y, X, predicted)
+    correct = np.all([np.asarray(own == p, dtype=bool) for own, p in zip(columns, predicted.T, strict=True)], axis=0)
+    return float(np.average(correct, weights=check_sample_weight(sample_weight, len(correct))))
+
+
+def _columns(y: Any, X: Any, predicted: NDArray[Any]) -> list[NDArray[Any]]:
+    """Return the values of each of several targets."""
+    if n_targets_of(y) != predicted.shape[1]:
+        raise InvalidInputError(f"y has {n_targets_of(y)} targets, but the model predicts {predicted.shape[1]}")
+    return target_columns(y, X)[1]
 
 
 def _kind(labels: NDArray[Any]) -> str:

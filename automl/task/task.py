@@ -46,7 +46,7 @@ class Task:
     ----------
     X : ndarray or CSR matrix of shape (n_samples, n_features)
         Output of `pipelines.table.reader.TableReader`.
-    y : ndarray of shape (n_samples,)
+    y : ndarray of shape (n_samples,), or (n_samples, n_targets) for several targets
         Class codes, or floats.
     groups : ndarray of shape (n_samples,), optional
         Codes of the groups; the rows of one group are always drawn or split together.

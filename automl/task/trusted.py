@@ -22,6 +22,7 @@ TRUSTED: frozenset[str] = frozenset(
         "automl.task.class_scorers": "AllClassesScorer",
         "automl.task.metrics": "Metric",
         "automl.task.positive_class": "CodedScorer",
+        "automl.task.target_metrics": "TargetsMetric TargetsScorer",
         "automl.task.task": "HoldoutRows Task",
         "automl.trials.history": "Evaluation RunHistory",
         "automl.trials.initial_design": "InitialDesign SimilarDataset",

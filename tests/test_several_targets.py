@@ -1,0 +1,185 @@
+"""Several targets: a target of shape (n_samples, n_targets) through the estimators and the command line."""
+
+from __future__ import annotations
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_linnerud, make_multilabel_classification
+from sklearn.metrics import make_scorer, r2_score, roc_auc_score
+
+from automl import AutoMLClassifier, AutoMLRegressor, load
+from automl.errors import InvalidInputError
+from automl.trials.initial_design import HAND_MADE
+
+SMALL = {"time_budget": None, "max_trials": 3, "n_jobs": 1, "cv": 2, "verbose": 0, "random_state": 0}
+LINEAR = {**SMALL, "include": ["ridge", "k_nearest_neighbors"]}
+TREES = {**SMALL, "include": ["decision_tree", "logistic_regression"]}
+X_LABELS, LABELS = make_multilabel_classification(n_samples=120, n_features=8, n_classes=3, random_state=0)
+
+
+@pytest.fixture(scope="module")
+def numbers():
+    X, y = load_linnerud(return_X_y=True, as_frame=True)
+    return X, y, AutoMLRegressor(**LINEAR).fit(X, y)
+
+
+@pytest.fixture(scope="module")
+def labels():
+    return AutoMLClassifier(**TREES).fit(X_LABELS, LABELS)
+
+
+def test_a_regressor_predicts_all_targets_in_their_own_units(numbers):
+    X, y, reg = numbers
+    predicted = reg.predict(X)
+    assert predicted.shape == y.shape
+    assert reg.n_outputs_ == 3
+    assert np.allclose(predicted.mean(axis=0), y.mean(), rtol=0.05)
+    assert reg.score(X, y) == pytest.approx(r2_score(y, predicted))
+
+
+def test_the_score_of_numbers_does_not_depend_on_their_units(numbers):
+    X, y, reg = numbers
+    other = AutoMLRegressor(**LINEAR).fit(X, y * [1000.0, 1.0, 1e-3])
+    assert np.allclose(other.leaderboard_["score"], reg.leaderboard_["score"], rtol=1e-6)
+
+
+def test_each_target_has_a_score_beside_that_of_a_constant(numbers, labels):
+    _, y, reg = numbers
+    scores = reg.target_scores_
+    assert scores["target"].tolist() == list(y.columns)
+    assert np.allclose(-scores["constant"], y.std(ddof=0))
+    relative = (scores["score"] / scores["constant"]).mean()
+    assert -relative == pytest.approx(reg.leaderboard_["score"].max(), abs=0.1)
+    assert (labels.target_scores_["score"] > labels.target_scores_["constant"] + 0.1).all()
+
+
+def test_a_classifier_of_labels_has_the_form_of_scikit_learn(labels):
+    probabilities = labels.predict_proba(X_LABELS)
+    assert [p.shape for p in probabilities] == [(120, 2)] * 3
+    assert all(np.allclose(p.sum(axis=1), 1) for p in probabilities)
+    assert [classes.tolist() for classes in labels.classes_] == [[0, 1]] * 3
+    predicted = labels.predict(X_LABELS)
+    assert np.array_equal(predicted, np.column_stack([p.argmax(axis=1) for p in probabilities]))
+    assert labels.score(X_LABELS, LABELS) == np.all(predicted == LABELS, axis=1).mean()
+    assert np.allclose(labels.predict_log_proba(X_LABELS)[1], np.log(probabilities[1]))
+
+
+def test_the_search_maximizes_the_mean_of_the_score_over_the_targets(labels):
+    probabilities = labels.predict_proba(X_LABELS)
+    each = [roc_auc_score(LABELS[:, j], p[:, 1]) for j, p in enumerate(probabilities)]
+    assert labels.scorer_(labels, X_LABELS, LABELS) == pytest.approx(np.mean(each))
+
+
+def test_targets_may_have_different_classes_and_labels():
+    y = pd.DataFrame({"wet": np.where(LABELS[:, 0], "yes", "no"), "kind": np.array([1, 2, 5])[LABELS[:, 1:].sum(1)]})
+    clf = AutoMLClassifier(**TREES).fit(X_LABELS, y)
+    assert [classes.tolist() for classes in clf.classes_] == [["no", "yes"], [1, 2, 5]]
+    assert [p.shape[1] for p in clf.predict_proba(X_LABELS)] == [2, 3]
+    assert set(clf.predict(X_LABELS)[:, 0]) <= {"no", "yes"}
+    assert clf.score(X_LABELS, y) > 0.3
+    assert clf.best_pipeline_.predict(X_LABELS).shape == (120, 2)
+
+
+def test_the_search_chooses_how_a_model_learns_several_targets():
+    search = AutoMLClassifier(**{**TREES, "max_trials": 12, "searcher": "random", "initial_configurations": []})
+    chosen = {params["multi_output"] for params in search.fit(X_LABELS, LABELS).cv_results_["params"]}
+    assert chosen == {"joint", "independent", "chain"}
+
+
+def test_two_searches_with_one_seed_are_equal(labels):
+    again = clone(labels).fit(X_LABELS, LABELS)
+    assert np.array_equal(again.leaderboard_["score"], labels.leaderboard_["score"])
+    assert all(map(np.array_equal, again.predict_proba(X_LABELS), labels.predict_proba(X_LABELS)))
+
+
+@pytest.mark.parametrize("for_prediction", [False, True])
+def test_a_saved_model_predicts_the_same(numbers, labels, tmp_path, for_prediction):
+    X, _, reg = numbers
+    for name, model, table in (("numbers", reg, X), ("labels", labels, X_LABELS)):
+        model.save(tmp_path / name)
+        loaded = load(tmp_path / name, for_prediction=for_prediction)
+        assert np.allclose(loaded.predict(table), model.predict(table), rtol=1e-6)
+        assert loaded.n_outputs_ == 3
+        assert np.allclose(pickle.loads(pickle.dumps(model)).predict(table), model.predict(table), rtol=1e-6)
+
+
+def test_slim_and_refit_keep_the_targets(numbers, labels):
+    X, y, reg = numbers
+    assert reg.slim(max_loss=1.0).predict(X).shape == y.shape
+    assert reg.refit().predict(X).shape == y.shape
+    assert labels.slim(max_loss=1.0).predict_proba(X_LABELS)[2].shape == (120, 2)
+    with pytest.raises(InvalidInputError, match="y has 1 targets, but the model was fitted with 3: 'Weight'"):
+        reg.refit(X, y["Waist"])
+
+
+def test_a_fold_without_a_class_of_a_rare_label_does_no_harm():
+    rare = LABELS.copy()
+    rare[:, 0] = 0
+    rare[:2, 0] = 1
+    clf = AutoMLClassifier(**{**TREES, "scoring": "accuracy", "max_trials": 2}).fit(X_LABELS, rare)
+    assert [p.shape[1] for p in clf.predict_proba(X_LABELS)] == [2, 2, 2]
+
+
+def test_a_scorer_object_gets_all_targets_at_once(numbers):
+    X, y, _ = numbers
+    seen = []
+
+    def worst(true, predicted):
+        seen.append((true.shape[1], predicted.shape[1]))
+        return float(min(r2_score(true, predicted, multioutput="raw_values")))
+
+    reg = AutoMLRegressor(**{**LINEAR, "max_trials": 1}, scoring=make_scorer(worst)).fit(X, y)
+    assert set(seen) == {(3, 3)}
+    assert reg.leaderboard_["score"].notna().all()
+    with pytest.raises(AttributeError, match="no target_scores_"):
+        _ = reg.target_scores_
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"y": [[0, 1], [1, 0]]}, "target 'target_0': Found input variables with inconsistent numbers of samples"),
+        ({"y": np.column_stack([LABELS[:, 0], np.zeros(120)])}, "target 'target_1': y holds only 1 class"),
+        ({"y": np.column_stack([LABELS[:, 0], np.linspace(0, 1, 120)])}, "target 'target_1': Unknown label type"),
+        ({"positive_label": 1}, "positive_label is for one target of two classes, but y has several targets"),
+        (
+            {"scoring": "f1", "y": np.column_stack([LABELS, np.arange(120) % 3])},
+            "target 'target_3': scoring='f1' needs two classes but y has 3",
+        ),
+        ({"y": pd.DataFrame(LABELS[:, :2], columns=["a", "a"])}, "two targets with the name 'a'"),
+        ({"include": ["joint", "logistic_regression"]}, "do not go together"),
+    ],
+)
+def test_a_wrong_argument_gets_one_error_before_the_search(change, message):
+    arguments = {**TREES, **{name: value for name, value in change.items() if name != "y"}}
+    with pytest.raises(InvalidInputError, match=message):
+        AutoMLClassifier(**arguments).fit(X_LABELS, change.get("y", LABELS))
+
+
+def test_what_needs_one_target_says_so(labels, numbers):
+    X, _, reg = numbers
+    with pytest.raises(InvalidInputError, match="explain is for models of one target, but this model has 3: 'Weight'"):
+        reg.explain(X)
+    for name in ("decision_threshold_", "suspect_labels_"):
+        with pytest.raises(AttributeError, match=f"{name} is for one target"):
+            getattr(labels, name)
+
+
+def test_the_importance_of_the_columns_is_that_for_all_targets(labels):
+    assert labels.importance(n_repeats=1)["importance"].max() > 0.01
+
+
+def test_the_report_shows_the_score_of_each_target(numbers, tmp_path):
+    reg = numbers[-1]
+    reg.report(tmp_path / "report.md", format="markdown")
+    text = (tmp_path / "report.md").read_text(encoding="utf-8")
+    assert "| Waist | " in text
+    assert "root mean squared error" in text
+
+
+def test_the_search_starts_with_the_portfolio_of_defaults(labels):
+    assert labels._initial_design.source == HAND_MADE
