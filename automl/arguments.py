@@ -22,6 +22,7 @@ from automl.search.catalog import SEARCHERS
 from automl.search.initial import DESIGNS
 from automl.search.user_space import check_components, check_space
 from automl.task.metrics import ALIASES
+from automl.task.monotonic import check_monotonic
 from automl.task.several_metrics import named_scorers
 from automl.task.validation import is_number, is_whole_number
 from automl.trials.leaderboard import COLUMNS as LEADERBOARD
@@ -74,6 +75,7 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     check_names("executor", settings.get("executor", "local"), EXECUTORS)
     make_guard(settings.get("guard"))
     _check_columns(settings.get("columns"))
+    check_monotonic(settings.get("monotonic"))
     _check_list("callbacks", settings.get("callbacks"), "callables", callable)
     _check_store(settings.get("store"))
     seed = settings.get("random_state")
@@ -90,6 +92,7 @@ def _check_numbers(settings: Mapping[str, Any]) -> None:
         ("trial_time_limit", "seconds", False, True),
         ("memory_limit", "MiB", False, True),
         ("max_predict_milliseconds", "milliseconds", False, True),
+        ("max_model_megabytes", "MB", False, True),
         ("max_trials", "trials", True, True),
         ("ensemble_size", "models", True, False),
     ):

@@ -28,7 +28,7 @@ from automl.checks.data_checks import DataChecks
 from automl.checks.warning import DataWarning
 from automl.ensemble.estimate import LEVEL, Estimate
 from automl.ensemble.selection import Ensemble
-from automl.ensemble.slimming import measure_frontier, slim
+from automl.ensemble.slimming import measure_frontier
 from automl.execute.processes import warm_up
 from automl.expected_score import estimate_in_budget, expected_score_line
 from automl.explain.methods import Explanations
@@ -46,6 +46,8 @@ from automl.score_over_time import SearchGains
 from automl.search.budget import Budget
 from automl.search.user_space import user_space
 from automl.several_targets import SeveralTargets, score_targets
+from automl.slimming import Slimming
+from automl.task.monotonic import constrain
 from automl.task.prepare import PreparedTask, TrainingData, prepare
 from automl.task.table_validation import check_table, check_width
 from automl.task.validation import python_number, table_errors
@@ -69,6 +71,7 @@ class BaseAutoML(
     MemberScores,
     MetricScores,
     SearchGains,
+    Slimming,
     Explanations,
     SeveralTargets,
     CallbackSupportMixin,
@@ -104,10 +107,12 @@ class BaseAutoML(
         searcher: Any = "smac",
         ensemble_size: int = 25,
         max_predict_milliseconds: float | None = None,
+        max_model_megabytes: float | None = None,
         executor: str = "local",
         store: str | os.PathLike[str] | None = None,
         guard: float | Guard | None = None,
         columns: Mapping[Any, str] | None = None,
+        monotonic: Mapping[Any, int] | None = None,
         callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = (),
         random_state: Any = None,
         verbose: int = 1,
@@ -128,10 +133,12 @@ class BaseAutoML(
         self.searcher = searcher
         self.ensemble_size = ensemble_size
         self.max_predict_milliseconds = max_predict_milliseconds
+        self.max_model_megabytes = max_model_megabytes
         self.executor = executor
         self.store = store
         self.guard = guard
         self.columns = columns
+        self.monotonic = monotonic
         self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose
@@ -214,6 +221,7 @@ class BaseAutoML(
             holdout_share=None if guard is None else guard.share,
             random_state=seed,
         )
+        prepared = constrain(prepared, self)
         task = prepared.task
         tasks = FitTasks.begin(self, X, y, sample_weight, partial(_unfinished, prepared))
         with Progress(int(self.verbose), budget.seconds, budget.max_trials, task.metric.name) as progress:
@@ -240,50 +248,6 @@ class BaseAutoML(
         if tasks is not None:
             tasks.end()
         return self
-
-    def slim(
-        self, milliseconds: float | None = None, megabytes: float | None = None, max_loss: float | None = None
-    ) -> Self:
-        """
-        Return a fitted copy whose ensemble is smaller: the best entry of `frontier_` within the limits.
-
-        The copy has a calibration of its own, and a decision threshold of its own unless you have set
-        `decision_threshold_`. No model is fitted again.
-
-        Parameters
-        ----------
-        milliseconds : float, optional
-            The longest time for a single row.
-        megabytes : float, optional
-            The largest size of the models on the disk.
-        max_loss : float, optional
-            The most that the score may fall below the best score of `frontier_`. Without another limit, the ensemble
-            that takes the least time is returned.
-
-        Returns
-        -------
-        Self
-            A new estimator; this one stays as it is.
-
-        Raises
-        ------
-        InvalidInputError
-            If no entry is within the limits; the message names the nearest limits that are possible.
-        AttributeError
-            If the model has no frontier: see `frontier_`.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_diabetes
-        >>> from automl import AutoMLRegressor
-        >>> X, y = load_diabetes(return_X_y=True)
-        >>> reg = AutoMLRegressor(time_budget=None, max_trials=2, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
-        >>> small = reg.slim(max_loss=5)
-        >>> small.predict(X).shape
-        (442,)
-        """
-        check_is_fitted(self, "_ensemble")
-        return slim(self, milliseconds, megabytes, max_loss)
 
     def _forget_refit(self) -> None:
         """Remove what an earlier refit has left."""
@@ -374,6 +338,7 @@ class BaseAutoML(
             searcher=self.searcher,
             ensemble_size=int(self.ensemble_size),
             max_predict_milliseconds=python_number(self.max_predict_milliseconds),
+            max_model_megabytes=python_number(self.max_model_megabytes),
             store=self.store,
             guard=make_guard(self.guard),
             callbacks=_as_tuple(self.callbacks),

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, RegressorMixin
 
@@ -15,6 +14,7 @@ from automl.checks.attributes import SuspectLabels
 from automl.decision_threshold import DecisionThreshold
 from automl.guard import Guard
 from automl.intervals import ClassSets, Intervals
+from automl.log_probabilities import LogProbabilities
 from automl.several_targets import class_probabilities, predicted_labels
 from automl.task.target_score import score_labels, score_numbers
 from automl.trials.history import RunHistory
@@ -23,7 +23,7 @@ from automl.trials.trial import TrialResult
 Array = NDArray[Any]
 
 
-class AutoMLClassifier(ClassifierMixin, ClassSets, DecisionThreshold, SuspectLabels, BaseAutoML):
+class AutoMLClassifier(ClassifierMixin, ClassSets, LogProbabilities, DecisionThreshold, SuspectLabels, BaseAutoML):
     """
     Search whole pipelines for a classification table, and return the best ensemble within a time budget.
 
@@ -70,6 +70,8 @@ class AutoMLClassifier(ClassifierMixin, ClassSets, DecisionThreshold, SuspectLab
         Rounds of greedy ensemble selection; 1 keeps only the best configuration.
     max_predict_milliseconds : float, optional
         The longest time for the prediction of a single row on this machine. The search leaves out slower families.
+    max_model_megabytes : float, optional
+        The largest size of all models of the ensemble on the disk, in MB of 2**20 bytes. The search drops larger ones.
     executor : "local" or "ray", default="local"
         Place where trials run: processes on this machine, or a running Ray cluster.
     store : str or path-like, optional
@@ -79,6 +81,9 @@ class AutoMLClassifier(ClassifierMixin, ClassSets, DecisionThreshold, SuspectLab
         rows contradicts the search, the run warns; ``Guard(0.1, stop=True)`` ends the search then.
     columns : dict, optional
         Kinds of columns by name or position: "number", "category", "text", "date", "time" or "drop"; see `columns_`.
+    monotonic : dict, optional
+        Columns of numbers, by name or position, with 1 (predictions never fall while the value rises) or -1 (they never
+        rise). For two classes, the prediction is the probability of the positive class.
     callbacks : sequence of callable, default=()
         Each is called as ``callback(result, history)`` after each trial, also if the trial was not started
         (``result.started`` is False). `StopIteration` ends the search.
@@ -171,10 +176,12 @@ class AutoMLClassifier(ClassifierMixin, ClassSets, DecisionThreshold, SuspectLab
         searcher: Any = "smac",
         ensemble_size: int = 25,
         max_predict_milliseconds: float | None = None,
+        max_model_megabytes: float | None = None,
         executor: str = "local",
         store: str | os.PathLike[str] | None = None,
         guard: float | Guard | None = None,
         columns: Mapping[Any, str] | None = None,
+        monotonic: Mapping[Any, int] | None = None,
         callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = (),
         random_state: Any = None,
         verbose: int = 1,
@@ -196,10 +203,12 @@ class AutoMLClassifier(ClassifierMixin, ClassSets, DecisionThreshold, SuspectLab
             searcher=searcher,
             ensemble_size=ensemble_size,
             max_predict_milliseconds=max_predict_milliseconds,
+            max_model_megabytes=max_model_megabytes,
             executor=executor,
             store=store,
             guard=guard,
             columns=columns,
+            monotonic=monotonic,
             callbacks=callbacks,
             random_state=random_state,
             verbose=verbose,
@@ -265,37 +274,6 @@ class AutoMLClassifier(ClassifierMixin, ClassSets, DecisionThreshold, SuspectLab
         (150, 3)
         """
         return class_probabilities(self._ensemble, self._predict(X))
-
-    def predict_log_proba(self, X: Any) -> Any:
-        """
-        Predict the logarithm of the probability of each class for each row.
-
-        Parameters
-        ----------
-        X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
-            A table with the columns of the training table.
-
-        Returns
-        -------
-        ndarray of shape (n_samples, n_classes), or list of ndarray for several targets
-            Natural logarithms of `predict_proba`; minus infinity for a probability of 0.
-
-        Raises
-        ------
-        InvalidInputError
-            If the table cannot be used.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_iris
-        >>> from automl import AutoMLClassifier
-        >>> X, y = load_iris(return_X_y=True)
-        >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], n_jobs=1, verbose=0).fit(X, y)
-        >>> clf.predict_log_proba(X).shape
-        (150, 3)
-        """
-        with np.errstate(divide="ignore"):
-            return class_probabilities(self._ensemble, np.asarray(np.log(self._predict(X))))
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """
@@ -376,6 +354,8 @@ class AutoMLRegressor(RegressorMixin, Intervals, BaseAutoML):
         Rounds of greedy ensemble selection; 1 keeps only the best configuration.
     max_predict_milliseconds : float, optional
         The longest time for the prediction of a single row on this machine. The search leaves out slower families.
+    max_model_megabytes : float, optional
+        The largest size of all models of the ensemble on the disk, in MB of 2**20 bytes. The search drops larger ones.
     executor : "local" or "ray", default="local"
         Place where trials run: processes on this machine, or a running Ray cluster.
     store : str or path-like, optional
@@ -385,6 +365,9 @@ class AutoMLRegressor(RegressorMixin, Intervals, BaseAutoML):
         rows contradicts the search, the run warns; ``Guard(0.1, stop=True)`` ends the search then.
     columns : dict, optional
         Kinds of columns by name or position: "number", "category", "text", "date", "time" or "drop"; see `columns_`.
+    monotonic : dict, optional
+        Columns of numbers, by name or position, with 1 (predictions never fall while the value rises) or -1 (they never
+        rise).
     callbacks : sequence of callable, default=()
         Each is called as ``callback(result, history)`` after each trial, also if the trial was not started
         (``result.started`` is False). `StopIteration` ends the search.

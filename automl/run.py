@@ -28,6 +28,7 @@ from automl.ensemble.loading import ModelLoader
 from automl.ensemble.out_of_fold_scores import ConformalRecord, scores_of_run
 from automl.ensemble.score_curve import CurveRecord, collect_curve
 from automl.ensemble.selection import Ensemble, FoldBag, out_of_fold, select_members
+from automl.ensemble.size import members_within_size
 from automl.ensemble.slimming import slow_families
 from automl.ensemble.threshold import tune_decision_weights
 from automl.errors import InvalidInputError, NothingFittedError, NoWorkersError
@@ -48,6 +49,7 @@ from automl.search.initial import Start, from_user, start_with_meta_database, st
 from automl.search.libraries import ImportableSearcher, log_missing
 from automl.search.loop import search
 from automl.search.racing import Limits, Racing, fold_seconds
+from automl.search.user_space import is_usable
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.eviction import ModelEviction
@@ -59,8 +61,8 @@ from automl.trials.temporary_folder import disk_errors, temporary_folder
 from automl.trials.trial import TrialResult
 from metalearning.correction import FIT_MEMORY, NO_CORRECTION, SECONDS
 from pipelines.configuration import Configuration
-from pipelines.overrides import Overrides, is_allowed, unused
-from pipelines.space import SpaceError, build_space, has_components, unavailable_components
+from pipelines.overrides import Overrides, SpaceError, unused
+from pipelines.space import build_space, unavailable_components
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +94,7 @@ class RunSettings:
     searcher: Any = "smac"
     ensemble_size: int = 25
     max_predict_milliseconds: float | None = None  # for a single row
+    max_model_megabytes: float | None = None
     store: str | os.PathLike[str] | None = None
     guard: Guard | None = None  # only for a task with holdout rows
     callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = ()
@@ -127,6 +130,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
     NothingFittedError
         If no trial finished a fold.
     """
+    task = replace(task, max_model_bytes=2**20 * (settings.max_model_megabytes or math.inf))
     space = _space(task, settings)
     log_missing(unavailable_components(task.traits, settings.include, settings.exclude))
     with ExitStack() as stack:
@@ -140,7 +144,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         if directory is not None:
             known = directory.open(task, settings.random_state)
             stack.callback(directory.close)
-            known = [r for r in known if _is_usable(r, space, settings.overrides, Artifacts(folder))]
+            known = [r for r in known if is_usable(r, task, space, settings.overrides, Artifacts(folder))]
             budget = replace(budget, started=budget.started - directory.elapsed)  # one clock for all sessions
         kept = None if directory is None else folder
         limits_of_run = settings.budget.seconds, settings.budget.max_trials
@@ -306,6 +310,7 @@ def _conclude(
     size, seed = settings.ensemble_size, settings.random_state
     cost = typical_cost(task, measured=not history.repeats)
     members = select_members(history, artifacts, task, size, _CHOICE_ENDS * left, seed, cost)
+    members = members_within_size(members, artifacts, task)
     bags = loader.load(members, started + _LOADING_ENDS * left)
     n_threads = n_workers if n_workers < available_cpus() else None
     limits, targets = task.metric.prediction_range, task.traits.targets
@@ -394,17 +399,6 @@ def _with_all_rows(
             logger.warning("interrupted: the models of the search predict, which have not seen the rows scored there")
             return ensemble
     return replace(ensemble, bags=bags)
-
-
-def _is_usable(result: TrialResult, space: ConfigurationSpace, overrides: Overrides, artifacts: Artifacts) -> bool:
-    """Return whether this session can use a result: its values must be allowed, and its files must exist."""
-    configuration = result.trial.configuration
-    is_known = has_components(space, configuration) and is_allowed(space, overrides, configuration)
-    return is_known and all(
-        path(configuration, fold).exists()
-        for fold in result.folds
-        for path in (artifacts.model_path, artifacts.predictions_path)
-    )
 
 
 def _space(task: Task, settings: RunSettings, left_out: Sequence[str] = ()) -> ConfigurationSpace:

@@ -19,6 +19,7 @@ from pipelines.component import FitContext, TableTraits
 from pipelines.configuration import Configuration
 from pipelines.losses import SQUARED_ERROR
 from pipelines.models._cost import encoded_width
+from pipelines.monotonic import trailing_constraints
 from pipelines.steps.calibration import N_FITS, N_SPLITS
 from pipelines.steps.combined_features import SCREENED_ROWS
 from pipelines.steps.generation import MAX_COMPONENTS, make_category_pairs
@@ -297,7 +298,8 @@ def _model_of_target(configuration: Configuration, context: FitContext) -> Any:
         native = {"native_categories": len(context.traits.categorical)}
     loss = configuration.get("loss")
     trained = {} if loss is None else {"loss": "absolute_error" if loss == "percentage_error" else loss}
-    model = _make_component("model", configuration, inner, {**native, **trained})
+    constrained = {"monotonic": trailing_constraints(context.traits)} if context.traits.monotonic else {}
+    model = _make_component("model", configuration, inner, {**native, **trained, **constrained})
     if configuration.get("balancing", "none") != "none":
         model = _make_component("balancing", configuration, context, {"estimator": model})
     target = str(configuration.get("target", "none"))

@@ -115,6 +115,8 @@ class TableTraits:
     has_missing: bool = False
     sparse: bool = False
     weighted: bool = False  # the user gave sample weights: components that cannot use them leave the space
+    # For each column 1 if predictions must not fall while its value rises, -1 if they must not rise, or 0; () for none.
+    monotonic: tuple[int, ...] = ()
     # Of regression: what suits the metric and the target, the best choice first.
     losses: tuple[str, ...] = ("squared_error",)
     target_transforms: tuple[str, ...] = ("none",)
@@ -201,6 +203,9 @@ class Component:
     reads_target : bool
         Whether the step, which comes before the model, learns from one target. The space of several targets does not
         contain it.
+    accepts_monotonic : bool
+        Whether the model can be trained with constraints. `make` then gets the parameter ``monotonic`` where the table
+        has some, see `pipelines.monotonic`. Only models have it.
     losses : tuple of str
         Losses of regression, beside squared error, that the model can be trained with. The names are those of the step
         "loss" of the catalog; only models have them.
@@ -249,6 +254,7 @@ class Component:
     accepts_weights: bool = False
     accepts_targets: bool = False
     reads_target: bool = False
+    accepts_monotonic: bool = False
     losses: tuple[str, ...] = ()
     interruptible: bool = False
     limit_factor: float = 1.0

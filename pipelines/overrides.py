@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from ConfigSpace import Categorical, CategoricalHyperparameter, ConfigurationSpace, Float, InCondition, Integer
+from ConfigSpace.conditions import Conjunction
 from ConfigSpace.hyperparameters import Hyperparameter, IntegerHyperparameter, NumericalHyperparameter
 
 from pipelines.catalog import CATALOG
@@ -138,8 +139,9 @@ def override(space: ConfigurationSpace, prefix: str, overrides: Overrides) -> Co
     conditions: dict[str, list[Any]] = {}
     for name in space:  # parents come before their children
         for condition in space.parent_conditions_of[name]:
+            assert not isinstance(condition, Conjunction)  # each condition of a component has one parent
             parent = condition.parent.name
-            values = [condition.value] if hasattr(condition, "value") else list(condition.values)
+            values = list(getattr(condition, "values", ())) or [condition.value]
             possible = [value for value in values if parent in new and new[parent].legal_value(value)]
             if not possible:
                 new.pop(name, None)
@@ -293,9 +295,7 @@ def _replaced(full: str, hyperparameter: Hyperparameter[Any, Any], change: Overr
     if isinstance(hyperparameter, NumericalHyperparameter) and change.choices is None:
         low, high = change.range or (hyperparameter.lower, hyperparameter.upper)
         make: Any = Integer if isinstance(hyperparameter, IntegerHyperparameter) else Float
-        return make(  # type: ignore[no-any-return]
-            hyperparameter.name, (low, high), log=hyperparameter.log, default=min(max(default, low), high)
-        )
+        return make(hyperparameter.name, (low, high), log=hyperparameter.log, default=min(max(default, low), high))
     choices = list(getattr(hyperparameter, "choices", ()) if change.choices is None else change.choices)
     if change.choices is not None and isinstance(hyperparameter, CategoricalHyperparameter):
         choices = [choice for choice in hyperparameter.choices if choice in change.choices]

@@ -26,7 +26,8 @@ from pipelines.component import Component, TableTraits, TaskType, task_type
 from pipelines.configuration import Configuration
 from pipelines.libraries import install, missing_libraries
 from pipelines.losses import LOG_LINK, SQUARED_ERROR
-from pipelines.overrides import Overrides, SpaceError, excluded_components, override
+from pipelines.monotonic import BREAKING, FIXED
+from pipelines.overrides import Override, Overrides, SpaceError, excluded_components, override
 from pipelines.steps.multi_output import INDEPENDENT, JOINT
 
 # The order of the steps in which components are chosen, and the preferred components of each step, best first. They
@@ -112,6 +113,8 @@ def build_space(
     _check_names("exclude", exclude)
     _check_libraries(include)
     exclude = (*exclude, *excluded_components(overrides))
+    if traits.monotonic:
+        overrides = {**overrides, **{name: Override(choices=(value,)) for name, value in FIXED.items()}}
     space = ConfigurationSpace(seed=seed)
     offered = {step: _choices(step, traits, include, exclude) for step in CATALOG if _is_needed(step, traits)}
     if "loss" in offered and not any(model.losses for model in offered["model"]):
@@ -119,6 +122,7 @@ def build_space(
     if not offered["model"]:
         suited = ", ".join(c.name for c in _choices("model", traits, (), ()))
         table = "table and takes sample_weight" if traits.weighted else "table"
+        table = f"{table} with its monotonic columns" if traits.monotonic else table
         raise SpaceError(f"include and exclude leave no model that suits this {table}; choose from {suited}")
     _prune(offered)
     names = {step: [component.name for component in components] for step, components in offered.items()}
@@ -263,9 +267,15 @@ def _wanted(step: str, traits: TableTraits, include: Sequence[str], exclude: Seq
         and (component.accepts_weights or not traits.weighted or step != "model")
         and not is_named(step, component.name, exclude)
         and not (component.reads_target and traits.targets is not None)
+        and (not traits.monotonic or _keeps_order(step, component))
     ]
     named = [component for component in fitting if is_named(step, component.name, include)]
     return named or ([] if step == "model" and names_a_model(include) else fitting)
+
+
+def _keeps_order(step: str, component: Component) -> bool:
+    """Return whether a pipeline with the component can have monotonic columns."""
+    return component.accepts_monotonic if step == "model" else component.name not in BREAKING.get(step, ())
 
 
 def _weights(step: str, names: Sequence[str]) -> list[float] | None:

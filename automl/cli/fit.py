@@ -34,6 +34,7 @@ from automl.cli.values import (
     parse_columns,
     parse_cv,
     parse_guard,
+    parse_monotonic,
     parse_scoring,
     parse_space,
     read_configurations,
@@ -90,6 +91,15 @@ def fit(
     categorical: Categorical = [],  # noqa: B006
     text: Text = [],  # noqa: B006
     drop: Drop = [],  # noqa: B006
+    monotonic: Annotated[
+        list[str],
+        typer.Option(
+            metavar="COLUMN=SIGN",
+            help="Predictions must not fall while this column rises (age=1), or must not rise (price=-1); may be "
+            "repeated.",
+            rich_help_panel=TABLE_PANEL,
+        ),
+    ] = [],  # noqa: B006
     cv: Annotated[
         str | None,
         typer.Option(
@@ -199,6 +209,10 @@ def fit(
         float | None,
         typer.Option(help="The longest time in which the model may predict a single row.", rich_help_panel=_LIMITS),
     ] = None,
+    max_model_megabytes: Annotated[
+        float | None,
+        typer.Option(help="The largest size of the models of the ensemble, in MB.", rich_help_panel=_LIMITS),
+    ] = None,
     device: Annotated[
         str,
         typer.Option(
@@ -256,10 +270,12 @@ def fit(
         "searcher": searcher,
         "ensemble_size": ensemble_size,
         "max_predict_milliseconds": max_predict_milliseconds,
+        "max_model_megabytes": max_model_megabytes,
         "executor": executor,
         "store": store,
         "guard": parse_guard(guard, guard_stop),
         "columns": parse_columns(columns, categorical, text, drop),
+        "monotonic": parse_monotonic(monotonic),
         "callbacks": load_callbacks(callbacks),
         "random_state": seed,
         "verbose": verbose,
@@ -299,10 +315,11 @@ def _make_estimator(
     write_message(
         parameters["verbose"], f"{plural(len(X), 'row')}, {plural(X.shape[1], 'column')}; {kind} of {name} ({why})"
     )
+    first: Any = y if y.ndim == 1 else y.iloc[:, 0]  # type: ignore[call-overload]
     if y.ndim == 2 and positive is not None:
         raise InvalidInputError("--positive is for one target of two classes; leave it out for several targets")
     if kind is TaskName.CLASSIFICATION:
-        label = None if positive is None else find_label(y if y.ndim == 1 else y.iloc[:, 0], positive, "--positive")
+        label = None if positive is None else find_label(first, positive, "--positive")
         return AutoMLClassifier(**parameters, positive_label=label)
     if positive is not None:
         raise InvalidInputError(f"--positive: {name} holds numbers, not classes; leave out --positive")

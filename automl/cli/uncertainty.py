@@ -67,9 +67,7 @@ def _with_classes(estimator: Any, table: Any, proba: bool, level: float | None, 
 
     if level is None:
         answer = (estimator.predict_proba if proba else estimator.predict)(table)
-        answer = (
-            np.hstack(answer) if isinstance(answer, list) else answer
-        )  # the classes of several targets side by side
+        answer = np.hstack(answer) if isinstance(answer, list) else answer  # of several targets
         return pd.DataFrame(answer.reshape(len(answer), -1), columns=_names(estimator, proba))
     p, sets = class_sets(estimator, table, level, by_class)
     labels = np.asarray(estimator.classes_)

@@ -123,6 +123,22 @@ def read_configurations(text: str) -> str | list[Mapping[str, Any]]:
     return content
 
 
+def parse_monotonic(values: Sequence[str]) -> dict[str, int] | None:
+    """Return the argument `monotonic` of the estimators from the values of --monotonic.
+
+    Raises
+    ------
+    InvalidInputError
+        If a value is not ``COLUMN=1``, ``COLUMN=-1`` or ``COLUMN=0``.
+    """
+    found = {}
+    for name, sign, text in (value.rpartition("=") for value in values):
+        if not sign or not name or text.strip() not in ("1", "+1", "-1", "0"):
+            raise InvalidInputError(f"--monotonic must be COLUMN=1 or COLUMN=-1; got '{name}{sign}{text}'")
+        found[name] = int(text)
+    return found or None
+
+
 def parse_space(values: Sequence[str]) -> dict[str, Any] | None:
     """Return the argument `space` of the estimators from the values of --space: files, and ``NAME=VALUE``.
 

@@ -247,6 +247,7 @@ def _score(
     if not np.isfinite(loss):
         raise InvalidPredictionsError(f"{metric.name} is {-loss} on fold {fold}")
     artifacts.write(trial.configuration, fold, model, predictions)
+    _check_size(task, artifacts.model_bytes(trial.configuration, fold))
     _write_holdout_predictions(task, trial, fold, model, artifacts)
     iterations = getattr(model[-1], "n_iter_", None)
     info: dict[str, Any] = {"cpu_seconds": seconds[1]}
@@ -264,6 +265,15 @@ def _score(
     if (rounds := getattr(model[-1], "full_rounds_", None)) is not None:
         info["full_rounds"], info["learning_rate"] = int(rounds), float(model[-1].mean_learning_rate_)
     return FoldResult(loss, seconds[0], predict_seconds, info)
+
+
+def _check_size(task: Task, n_bytes: int) -> None:
+    """Check that the models of a configuration, one for each fold that predicts, are within the size limit."""
+    if not task.allows(n_bytes):
+        raise InvalidPredictionsError(
+            f"its models have {task.n_predicting * n_bytes / 2**20:.3g} MB, more than "
+            f"max_model_megabytes={task.max_model_bytes / 2**20:g}"
+        )
 
 
 def _write_holdout_predictions(task: Task, trial: Trial, fold: int, model: Pipeline, artifacts: Artifacts) -> None:

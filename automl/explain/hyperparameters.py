@@ -24,11 +24,13 @@ from automl.explain.parts import check_seed
 from automl.search.surrogate import Forest, impute_inactive
 from automl.search.user_space import user_space
 from automl.search.vectors import VectorSpace
+from automl.task.monotonic import estimator_traits
 from automl.task.objective import suited_traits
 from automl.trials.history import Observation
 from pipelines.catalog import CATALOG, component_names
 from pipelines.component import task_type
-from pipelines.space import SpaceError, build_space
+from pipelines.overrides import SpaceError
+from pipelines.space import build_space
 
 Array = NDArray[Any]
 
@@ -74,7 +76,7 @@ def search_space(estimator: Any, seed: int) -> ConfigurationSpace:
     kept, frontier = vars(estimator).get("_rows"), vars(estimator).get("_frontier")
     weighted = any(getattr(known, "sample_weight", None) is not None for known in (kept, frontier))
     traits = estimator._reader.traits(task_type(ensemble.n_classes), ensemble.n_classes, weighted)
-    traits = replace(suited_traits(traits, estimator._metric), targets=ensemble.targets)
+    traits = replace(estimator_traits(suited_traits(traits, estimator._metric), estimator), targets=ensemble.targets)
     try:
         include, exclude = component_names(estimator.include), component_names(estimator.exclude)
         return build_space(traits, include, exclude, seed, user_space(estimator))

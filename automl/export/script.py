@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from automl.errors import InvalidInputError
 from automl.export.code import Script, call_code, indent, list_code, make_pipeline_code, quote
 from automl.export.columns import Columns, constant, raw_names, read_code
 from automl.export.models import model_code
@@ -93,8 +94,15 @@ def python_script(estimator: Any, name: str = "pipeline.py") -> str:
         A fitted estimator.
     name : str
         Name of the script, for its description.
+
+    Raises
+    ------
+    InvalidInputError
+        If the estimator has monotonic columns.
     """
     refuse_targets(estimator._ensemble.targets, "the exported script")
+    if getattr(estimator, "monotonic", None):
+        raise InvalidInputError("the script cannot keep monotonic columns; use the saved model or 'automl package'")
     bag = max(estimator._ensemble.bags, key=lambda bag: bag.weight)
     pipeline, reader, script = bag.models[0], estimator._reader, Script()
     steps = dict(pipeline.steps)

@@ -124,8 +124,10 @@ def _values() -> Mapping[str, Mapping[str, Any]]:
         "searcher": {"enum": list(SEARCHERS)},
         "ensemble_size": {"type": "integer", "minimum": 1},
         "max_predict_milliseconds": _POSITIVE,
+        "max_model_megabytes": _POSITIVE,
         "executor": {"enum": list(EXECUTORS)},
         "guard": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 0.5},
         "columns": {"type": ["object", "null"], "additionalProperties": {"enum": list(COLUMN_KINDS)}},
+        "monotonic": {"type": ["object", "null"], "additionalProperties": {"enum": [-1, 0, 1]}},
         "random_state": {"type": ["integer", "null"], "minimum": 0, "maximum": 2**32 - 1},
     }

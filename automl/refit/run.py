@@ -31,6 +31,7 @@ from automl.refit.report import RefitReport
 from automl.refit.rows import TrainingRows, get_rows
 from automl.search.user_space import user_space
 from automl.task.metrics import loss_or_nan
+from automl.task.monotonic import constrain, estimator_traits
 from automl.task.objective import suited_traits
 from automl.task.own_objects import check_loaded
 from automl.task.prepare import PreparedTask, TrainingData, prepare
@@ -48,7 +49,8 @@ from pipelines.catalog import missing_for_training
 from pipelines.component import task_type
 from pipelines.configuration import Configuration
 from pipelines.libraries import install
-from pipelines.space import SpaceError, build_space, complete
+from pipelines.overrides import SpaceError
+from pipelines.space import build_space, complete
 
 logger = logging.getLogger(__name__)
 
@@ -166,8 +168,9 @@ def _on_kept_rows(estimator: Any) -> Any:
     traits = estimator._reader.traits(
         task_type(ensemble.n_classes), ensemble.n_classes, rows.sample_weight is not None, len(rows.y)
     )
-    traits, metric = replace(traits, targets=ensemble.targets), estimator._metric
-    task = Task(rows.X, rows.y, suited_traits(traits, metric), metric, (), rows.sample_weight, rows.groups)
+    metric = estimator._metric
+    traits = replace(estimator_traits(suited_traits(traits, metric), estimator), targets=ensemble.targets)
+    task = Task(rows.X, rows.y, traits, metric, (), rows.sample_weight, rows.groups)
     facts = _known_facts(estimator, rows.train_shares)
     ordered = sorted(ensemble.bags, key=lambda bag: -bag.weight)
     with _workers(estimator, task) as (executor, artifacts):
@@ -298,7 +301,7 @@ def _prepare(estimator: Any, data: TrainingData, notes: list[str]) -> tuple[Prep
     task = replace(task, metric=metric, traits=suited_traits(task.traits, metric))
     if prepared.positions is not None:
         X = take_rows(X, prepared.positions)
-    return replace(prepared, task=task), X
+    return constrain(replace(prepared, task=task), estimator), X
 
 
 def _check_target(estimator: Any, y: Any, X: Any) -> None:

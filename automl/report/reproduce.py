@@ -42,6 +42,7 @@ _OPTIONS = {
     "searcher": "--searcher",
     "ensemble_size": "--ensemble-size",
     "max_predict_milliseconds": "--max-predict-milliseconds",
+    "max_model_megabytes": "--max-model-megabytes",
     "executor": "--executor",
     "guard": "--guard",
     "random_state": "--seed",
@@ -150,18 +151,15 @@ def _command(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, st
         if name == "callbacks":
             continue
         option = _OPTIONS.get(name)
-        if name == "columns" and _has_options(value):
-            for column, kind in value.items():
-                words += ["--columns", f"{column}={kind}"]
+        if name in ("columns", "monotonic", "space") and _has_options(value):
+            for entry, change in value.items():
+                words += [f"--{name}", f"{entry}={_option_text(change)}"]
         elif option is not None and isinstance(value, str | int | float | np.integer | np.floating):
             words += [option, str(value)]
         elif name in ("include", "exclude") and value is not None:
             words += [option or "", ",".join(map(str, component_names(value)))]
         elif name == "scoring" and isinstance(value, list | tuple) and all(isinstance(entry, str) for entry in value):
             words += [option or "", ",".join(value)]
-        elif name == "space" and isinstance(value, Mapping):
-            for entry, change in value.items():
-                words += ["--space", f"{entry}={_option_text(change)}"]
         elif option is not None and value is None:
             return None, f"The command line has no option for {name}=None; use Python."
         else:
@@ -170,7 +168,7 @@ def _command(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, st
 
 
 def _option_text(change: Any) -> str:
-    """Return a change of the space as the command line takes it."""
+    """Return the kind of a column, its direction, or a change of the space, as the command line takes it."""
     if isinstance(change, Mapping) or (isinstance(change, list | tuple | set | frozenset) and len(change) < 2):
         return json.dumps(change, default=list)
     values = change if isinstance(change, list | tuple | set | frozenset) else [change]
@@ -178,5 +176,5 @@ def _option_text(change: Any) -> str:
 
 
 def _has_options(columns: Any) -> bool:
-    """Return whether the command line can express the kinds of these columns."""
+    """Return whether the command line can name these columns or hyperparameters."""
     return isinstance(columns, Mapping) and all(isinstance(column, str) and "=" not in column for column in columns)

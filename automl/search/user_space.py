@@ -9,9 +9,12 @@ from typing import Any
 from ConfigSpace import ConfigurationSpace
 
 from automl.errors import InvalidInputError, check_names
+from automl.task.task import Task
+from automl.trials.artifacts import Artifacts
+from automl.trials.trial import TrialResult
 from pipelines.catalog import CATALOG, NAMES, STEP_NAMES, component_names
-from pipelines.overrides import Override, Overrides, SpaceError, read_overrides
-from pipelines.space import RICH_TABLES, build_space
+from pipelines.overrides import Override, Overrides, SpaceError, is_allowed, read_overrides
+from pipelines.space import RICH_TABLES, build_space, has_components
 
 
 def check_components(argument: str, given: Any) -> None:
@@ -75,6 +78,19 @@ def check_space(given: Any, searcher: Any) -> None:
 def user_space(estimator: Any) -> Overrides:
     """Return the changes of an estimator's space."""
     return read_space(getattr(estimator, "space", None))
+
+
+def is_usable(
+    result: TrialResult, task: Task, space: ConfigurationSpace, overrides: Overrides, artifacts: Artifacts
+) -> bool:
+    """Return whether this session can use a result: its values and sizes must be allowed, and its files must exist."""
+    configuration = result.trial.configuration
+    is_known = has_components(space, configuration) and is_allowed(space, overrides, configuration)
+    return is_known and all(
+        path(configuration, fold).exists() and task.allows(artifacts.model_bytes(configuration, fold))
+        for fold in result.folds
+        for path in (artifacts.model_path, artifacts.predictions_path)
+    )
 
 
 @cache

@@ -147,8 +147,9 @@ def prepare(
     kind = task_type(n_classes)
 
     def metric_of(scorer: Any) -> Metric:
-        if layout is not None:
-            metric: Metric = make_targets_metric(scorer, replace(target, y=rows.y), rows.sample_weight)
+        metric: Metric
+        if isinstance(classes, list) or layout is not None:
+            metric = make_targets_metric(scorer, replace(target, y=rows.y), rows.sample_weight)
         else:
             validation.check_scoring_classes(scorer, n_classes)
             metric = make_metric(scorer, kind, classes, positive_label)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -55,6 +56,8 @@ class Task:
     resampling : "folds", "time" or "validation"
         How the folds came about: by default or by the argument `cv`, by the times of the rows, or from validation rows
         of the user, which are the scored rows of a single fold.
+    max_model_bytes : float
+        Largest size of the models of an ensemble, and thus of one configuration, on the disk.
     """
 
     X: Any
@@ -67,6 +70,7 @@ class Task:
     holdout: HoldoutRows | None = None
     recorded_metrics: tuple[Metric, ...] = ()
     resampling: Literal["folds", "time", "validation"] = "folds"
+    max_model_bytes: float = math.inf
 
     @property
     def in_time_order(self) -> bool:
@@ -94,6 +98,15 @@ class Task:
         """Size of the table in memory, in bytes."""
         parts = (self.X.data, self.X.indices, self.X.indptr) if sparse.issparse(self.X) else (self.X,)
         return sum(int(part.nbytes) for part in parts)
+
+    def allows(self, n_bytes: int) -> bool:
+        """Return whether a configuration with fold models of this size is within the size limit, without others."""
+        return self.n_predicting * n_bytes <= self.max_model_bytes
+
+    @property
+    def n_predicting(self) -> int:
+        """Number of the fold models of a configuration that predict: those of all folds, or of the newest one."""
+        return 1 if self.in_time_order else len(self.folds)
 
     def weights(self, rows: NDArray[np.intp]) -> NDArray[np.float64] | None:
         """Return the sample weights of some rows, or None."""

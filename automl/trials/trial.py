@@ -25,7 +25,8 @@ class Status(StrEnum):
     TIMEOUT = "timeout"  # cut at its time limit
     MEMORY = "memory"  # cut at its memory limit
     CRASH = "crash"  # raised an exception, or its process died
-    INVALID = "invalid"  # fitted, but its predictions are not finite or have the wrong shape
+    # Fitted, but its predictions are not finite or have the wrong shape, or its models are too large.
+    INVALID = "invalid"
 
 
 @dataclass(frozen=True)

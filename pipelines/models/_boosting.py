@@ -20,6 +20,8 @@ from pipelines.weights import weighted_rows
 VALIDATION_SHARE = 0.15
 MAX_VALIDATION_ROWS = 10_000  # with more rows the loss gets slower, but hardly more certain
 REFIT_MAX_ROWS = 20_000
+# Parameters of `make` that are no parameters of a boosting library.
+NOT_OF_LIBRARY = ("learning_rate", "native_categories", "loss", "monotonic")
 REFIT_SHARE = 0.45  # of the time limit; a first training that took longer leaves no time for a second
 ROUNDS_WITHOUT_LIMIT = (400, 3000)  # lowest and highest number of rounds of a fit without a time limit
 ROUNDS_WITHOUT_VALIDATION = 2.5  # divided by the learning rate: rounds where the rows are too few to validate

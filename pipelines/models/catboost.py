@@ -14,8 +14,9 @@ from sklearn.base import BaseEstimator
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import EarlyStopping
 from pipelines.losses import LOG_LINK, SQUARED_ERROR, TWEEDIE_POWER
-from pipelines.models._boosting import LabeledRows, Table, make_estimator
+from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, Table, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
+from pipelines.monotonic import all_constraints
 
 _LOSSES: Mapping[str, str] = {
     SQUARED_ERROR: "RMSE",
@@ -55,6 +56,8 @@ class CatBoost:
         Number of leading columns that hold category codes.
     loss : str
         Loss of regression.
+    monotonic : tuple of int
+        Constraints of the last columns; see `pipelines.monotonic`.
     """
 
     params: Mapping[str, Any]
@@ -62,6 +65,7 @@ class CatBoost:
     n_threads: int = 1
     random_state: int = 0
     loss: str = SQUARED_ERROR
+    monotonic: tuple[int, ...] = ()
 
     def train(
         self,
@@ -83,7 +87,10 @@ class CatBoost:
         validation_data = None if validation is None else self._pool(validation)
         while True:
             rate = stopping.learning_rate
-            model = catboost.CatBoost(self._all_params(n_classes, rate, max_rounds))
+            params = self._all_params(n_classes, rate, max_rounds)
+            if self.monotonic:
+                params["monotone_constraints"] = all_constraints(self.monotonic, rows.X.shape[1])
+            model = catboost.CatBoost(params)
             callback = _Callback(stopping, rate)
             model.fit(data, eval_set=validation_data, use_best_model=validation_data is not None, callbacks=[callback])
             if stopping.learning_rate == rate:
@@ -143,7 +150,7 @@ class CatBoost:
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    own = {name: value for name, value in params.items() if name not in ("learning_rate", "native_categories", "loss")}
+    own = {name: value for name, value in params.items() if name not in NOT_OF_LIBRARY}
     if context.traits.n_features == 1:
         own.pop("colsample_bylevel", None)  # CatBoost refuses to sample from one column
     library = CatBoost(
@@ -152,6 +159,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         n_threads=context.n_threads,
         random_state=context.random_state,
         loss=str(params.get("loss", SQUARED_ERROR)),
+        monotonic=tuple(params.get("monotonic", ())),
     )
     return make_estimator(library, params.get("learning_rate", 0.06), context)
 
@@ -195,6 +203,7 @@ COMPONENT = Component(
     accepts_categories=True,
     accepts_sparse=False,
     accepts_weights=True,
+    accepts_monotonic=True,
     losses=("poisson", "tweedie"),  # with the absolute error it learns too slowly, see benchmarks/LOSSES.md
     interruptible=True,
     max_overtime=4.0,

@@ -12,6 +12,7 @@ from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import power_law
 from pipelines.models._target import StandardizedRegressor
+from pipelines.monotonic import TrailingMonotonic, tree_params
 from pipelines.weights import RelativeWeights
 
 
@@ -19,10 +20,21 @@ class WeightedTreeClassifier(RelativeWeights, DecisionTreeClassifier):
     """scikit-learn's estimator, for which rows of weight 0 do not count."""
 
 
+class MonotonicTreeClassifier(TrailingMonotonic, WeightedTreeClassifier):
+    """The classifier with constraints of its last columns."""
+
+
+class MonotonicTreeRegressor(TrailingMonotonic, DecisionTreeRegressor):
+    """The regressor with constraints of its last columns."""
+
+
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    constrained, own = bool(params.get("monotonic")), tree_params(params)
     if context.traits.is_classification:
-        return WeightedTreeClassifier(random_state=context.random_state, **params)
-    return StandardizedRegressor(DecisionTreeRegressor(random_state=context.random_state, **params))
+        classifier = MonotonicTreeClassifier if constrained else WeightedTreeClassifier
+        return classifier(random_state=context.random_state, **own)
+    regressor = MonotonicTreeRegressor if constrained else DecisionTreeRegressor
+    return StandardizedRegressor(regressor(random_state=context.random_state, **own))
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:
@@ -49,6 +61,7 @@ COMPONENT = Component(
     accepts_sparse=True,
     accepts_weights=True,
     accepts_targets=True,
+    accepts_monotonic=True,
     seconds=seconds,
 )
 

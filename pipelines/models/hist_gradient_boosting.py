@@ -16,8 +16,9 @@ from threadpoolctl import ThreadpoolController
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import PROBE_ROUNDS, EarlyStopping
 from pipelines.losses import SQUARED_ERROR
-from pipelines.models._boosting import LabeledRows, Table, make_estimator
+from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, Table, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
+from pipelines.monotonic import all_constraints
 
 MAX_CATEGORIES = 255  # scikit-learn's limit for one native category column
 NEVER = 1_000_000  # rounds without progress before scikit-learn itself stops
@@ -40,6 +41,8 @@ class HistGradientBoosting:
         Number of leading columns that hold category codes.
     loss : str
         Loss of regression.
+    monotonic : tuple of int
+        Constraints of the last columns; see `pipelines.monotonic`.
     """
 
     params: Mapping[str, Any]
@@ -47,6 +50,7 @@ class HistGradientBoosting:
     n_threads: int = 1
     random_state: int = 0
     loss: str = SQUARED_ERROR
+    monotonic: tuple[int, ...] = ()
 
     def train(
         self,
@@ -64,6 +68,7 @@ class HistGradientBoosting:
             **self.params,
             learning_rate=stopping.learning_rate,
             categorical_features=self._categories(rows.X),
+            monotonic_cst=all_constraints(self.monotonic, rows.X.shape[1]) if self.monotonic else None,
             warm_start=True,
             early_stopping=validation is not None,
             n_iter_no_change=NEVER,
@@ -106,13 +111,14 @@ class HistGradientBoosting:
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    own = {name: value for name, value in params.items() if name not in ("learning_rate", "native_categories", "loss")}
+    own = {name: value for name, value in params.items() if name not in NOT_OF_LIBRARY}
     library = HistGradientBoosting(
         own,
         native_categories=int(params.get("native_categories", 0)),
         n_threads=context.n_threads,
         random_state=context.random_state,
         loss=str(params.get("loss", SQUARED_ERROR)),
+        monotonic=tuple(params.get("monotonic", ())),
     )
     return make_estimator(library, params.get("learning_rate", 0.06), context)
 
@@ -146,6 +152,7 @@ COMPONENT = Component(
     accepts_missing=True,
     accepts_categories=True,
     accepts_weights=True,
+    accepts_monotonic=True,
     losses=("absolute_error", "poisson", "gamma"),
     interruptible=True,
     seconds=seconds,

@@ -13,8 +13,9 @@ from sklearn.base import BaseEstimator
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import EarlyStopping
 from pipelines.losses import HUBER_DELTA, SQUARED_ERROR, TWEEDIE_POWER
-from pipelines.models._boosting import LabeledRows, Table, make_estimator
+from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, Table, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
+from pipelines.monotonic import all_constraints
 
 _OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
     SQUARED_ERROR: {"objective": "regression"},
@@ -42,6 +43,8 @@ class LightGBM:
         Number of leading columns that hold category codes.
     loss : str
         Loss of regression.
+    monotonic : tuple of int
+        Constraints of the last columns; see `pipelines.monotonic`.
     """
 
     params: Mapping[str, Any]
@@ -49,6 +52,7 @@ class LightGBM:
     n_threads: int = 1
     random_state: int = 0
     loss: str = SQUARED_ERROR
+    monotonic: tuple[int, ...] = ()
 
     def train(
         self,
@@ -63,6 +67,8 @@ class LightGBM:
         params = self._all_params(n_classes, stopping.learning_rate)
         if stopping.deadline.left < _FEW_ROUNDS * _SECONDS_OF_CELL * np.prod(rows.X.shape) * max(1, n_classes - 1):
             params.update(_PART_OF_ROWS)
+        if self.monotonic:
+            params["monotone_constraints"] = all_constraints(self.monotonic, rows.X.shape[1])
         data = self._dataset(lgb, rows, params)
         sets = []
         if validation is not None:
@@ -117,7 +123,7 @@ class LightGBM:
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    own = {name: value for name, value in params.items() if name not in ("learning_rate", "native_categories", "loss")}
+    own = {name: value for name, value in params.items() if name not in NOT_OF_LIBRARY}
     if params.get("loss") == "absolute_error":
         own["linear_tree"] = False  # the library refuses this loss with linear leaves
     library = LightGBM(
@@ -126,6 +132,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         n_threads=context.n_threads,
         random_state=context.random_state,
         loss=str(params.get("loss", SQUARED_ERROR)),
+        monotonic=tuple(params.get("monotonic", ())),
     )
     return make_estimator(library, params.get("learning_rate", 0.04), context)
 
@@ -176,6 +183,7 @@ COMPONENT = Component(
     accepts_categories=True,
     accepts_sparse=True,
     accepts_weights=True,
+    accepts_monotonic=True,
     losses=("absolute_error", "huber", "poisson", "gamma", "tweedie"),
     interruptible=True,
     imports=("lightgbm",),

@@ -12,6 +12,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import LEAVES_PER_ROW, power_law, rows_of_leaf, trees_memory
 from pipelines.models._forest import with_time_limit
+from pipelines.monotonic import TrailingMonotonic, tree_params
 from pipelines.weights import RelativeWeights
 
 N_TREES = 200
@@ -21,10 +22,20 @@ class WeightedRandomForestClassifier(RelativeWeights, RandomForestClassifier):
     """scikit-learn's estimator, for which rows of weight 0 do not count."""
 
 
+class MonotonicRandomForestClassifier(TrailingMonotonic, WeightedRandomForestClassifier):
+    """The classifier with constraints of its last columns."""
+
+
+class MonotonicRandomForestRegressor(TrailingMonotonic, RandomForestRegressor):
+    """The regressor with constraints of its last columns."""
+
+
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    forest = WeightedRandomForestClassifier if context.traits.is_classification else RandomForestRegressor
+    forest: Any = WeightedRandomForestClassifier if context.traits.is_classification else RandomForestRegressor
+    if params.get("monotonic"):
+        forest = MonotonicRandomForestClassifier if context.traits.is_classification else MonotonicRandomForestRegressor
     common = {"n_estimators": N_TREES, "n_jobs": context.n_threads, "random_state": context.random_state}
-    return with_time_limit(forest(**common, **params), context)
+    return with_time_limit(forest(**common, **tree_params(params)), context)
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:
@@ -64,6 +75,7 @@ COMPONENT = Component(
     accepts_sparse=True,
     accepts_weights=True,
     accepts_targets=True,
+    accepts_monotonic=True,
     interruptible=True,
     limit_factor=0.5,  # half of the trees predict almost as well
     max_overtime=1.5,

@@ -16,8 +16,9 @@ from sklearn.base import BaseEstimator
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import EarlyStopping
 from pipelines.losses import HUBER_DELTA, SQUARED_ERROR, TWEEDIE_POWER
-from pipelines.models._boosting import LabeledRows, Table, make_estimator
+from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, Table, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
+from pipelines.monotonic import all_constraints
 
 _OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
     SQUARED_ERROR: {"objective": "reg:squarederror", "eval_metric": "rmse"},
@@ -57,6 +58,8 @@ class XGBoost:
         Number of leading columns that hold category codes.
     loss : str
         Loss of regression.
+    monotonic : tuple of int
+        Constraints of the last columns; see `pipelines.monotonic`.
     """
 
     params: Mapping[str, Any]
@@ -64,6 +67,7 @@ class XGBoost:
     n_threads: int = 1
     random_state: int = 0
     loss: str = SQUARED_ERROR
+    monotonic: tuple[int, ...] = ()
 
     def train(
         self,
@@ -76,6 +80,8 @@ class XGBoost:
         import xgboost as xgb
 
         params = self._all_params(n_classes, stopping.learning_rate)
+        if self.monotonic:
+            params["monotone_constraints"] = tuple(all_constraints(self.monotonic, rows.X.shape[1]))
         data = xgb.QuantileDMatrix(
             rows.X, rows.y, weight=rows.weight, nthread=self.n_threads, max_bin=256, **self._columns(rows.X)
         )
@@ -157,7 +163,7 @@ def _configure(model: Any, n_threads: int) -> None:
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    own = {name: value for name, value in params.items() if name not in ("learning_rate", "native_categories", "loss")}
+    own = {name: value for name, value in params.items() if name not in NOT_OF_LIBRARY}
     if own.get("grow_policy") == "lossguide":
         own["max_depth"] = 0  # then only the number of leaves limits a tree
     library = XGBoost(
@@ -166,6 +172,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         n_threads=context.n_threads,
         random_state=context.random_state,
         loss=str(params.get("loss", SQUARED_ERROR)),
+        monotonic=tuple(params.get("monotonic", ())),
     )
     return make_estimator(library, params.get("learning_rate", 0.06), context)
 
@@ -215,6 +222,7 @@ COMPONENT = Component(
     accepts_categories=True,
     accepts_sparse=True,
     accepts_weights=True,
+    accepts_monotonic=True,
     losses=("absolute_error", "huber", "poisson", "gamma", "tweedie"),
     interruptible=True,
     imports=("xgboost",),

@@ -29,8 +29,10 @@ TYPES = _names(
         "pipelines.models._target": "StandardizedRegressor",
         "pipelines.models.bernoulli_nb": "WeightedBernoulliNB",
         "pipelines.models.catboost": "CatBoost",
-        "pipelines.models.decision_tree": "WeightedTreeClassifier",
-        "pipelines.models.extra_trees": "WeightedExtraTreesClassifier",
+        "pipelines.models.decision_tree": "MonotonicTreeClassifier MonotonicTreeRegressor WeightedTreeClassifier",
+        "pipelines.models.extra_trees": (
+            "MonotonicExtraTreesClassifier MonotonicExtraTreesRegressor WeightedExtraTreesClassifier"
+        ),
         "pipelines.models.gaussian_nb": "_StableGaussianNB",
         "pipelines.models.gaussian_process": "GaussianProcessLabelClassifier TunedGaussianProcessRegressor",
         "pipelines.models.hist_gradient_boosting": "HistGradientBoosting",
@@ -40,7 +42,9 @@ TYPES = _names(
         "pipelines.models.lightgbm": "LightGBM",
         "pipelines.models.logistic_regression": "WeightedLogisticRegression",
         "pipelines.models.qda": "RegularizedQDA",
-        "pipelines.models.random_forest": "WeightedRandomForestClassifier",
+        "pipelines.models.random_forest": (
+            "MonotonicRandomForestClassifier MonotonicRandomForestRegressor WeightedRandomForestClassifier"
+        ),
         "pipelines.models._kernel_ridge": "ExponentialKernel",
         "pipelines.models.recursive_feature_machine": (
             "Machine MachineSettings RecursiveFeatureMachineClassifier RecursiveFeatureMachineRegressor"

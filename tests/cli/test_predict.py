@@ -209,7 +209,7 @@ def test_a_wrong_option_is_named(places, call, tmp_path, options, message):
 
 
 def test_sets_and_intervals_are_further_columns(places, call, tmp_path):
-    folder, new = places
+    folder, _ = places
     model, table = MODELS(folder / "model"), pd.read_csv(folder / "new.csv")
     expected = ["|".join(model.classes_[row]) for row in model.predict_set(table, 0.95)]
     got = predicted(call, folder, folder / "new.csv", "--set", "0.95", "--chunk-rows", 40)

@@ -13,8 +13,8 @@ from ConfigSpace import Configuration as SpaceConfiguration
 from pipelines.catalog import NAMES
 from pipelines.component import TableTraits
 from pipelines.models import MODELS, PORTFOLIO
+from pipelines.overrides import SpaceError
 from pipelines.space import (
-    SpaceError,
     build_space,
     choices,
     complete,
