@@ -18,10 +18,12 @@ from automl.cli.support import (
     Decimal,
     Drop,
     Encoding,
+    Gap,
     Groups,
     Separator,
     Sheet,
     Text,
+    Time,
     Weight,
     file_options,
     messages_on_stderr,
@@ -79,7 +81,7 @@ def benchmark(
         bool,
         typer.Option(
             "--in-order",
-            help="The rows are in order of time: train on earlier and score later rows.",
+            help="The rows are in the order of time: train on earlier and score later rows, also inside the search.",
             rich_help_panel=_FOLDS,
         ),
     ] = False,
@@ -103,6 +105,8 @@ def benchmark(
     ] = None,
     weight: Weight = None,
     groups: Groups = None,
+    time: Time = None,
+    gap: Gap = "0",
     columns: Columns = [],  # noqa: B006 - typer copies it
     categorical: Categorical = [],  # noqa: B006
     text: Text = [],  # noqa: B006
@@ -122,10 +126,10 @@ def benchmark(
     options = _Options(
         target=target,
         estimators=split_names([estimators]),
-        folds=_Folds(outer_cv, repeats, in_order),
+        folds=_Folds(outer_cv, repeats, in_order, time is not None),
         time_budget=time_budget,
         scoring=split_names([scoring]),
-        columns=_Columns(weight, groups, parse_columns(columns, categorical, text, drop)),
+        columns=_Columns(weight, groups, parse_columns(columns, categorical, text, drop), time, gap),
         positive=positive_label,
         task=task,
         n_jobs=n_jobs,
@@ -170,6 +174,7 @@ class _Folds:
     n_splits: int
     repeats: int
     in_order: bool
+    by_time: bool
 
     def splitter(self, classification: bool, with_groups: bool) -> Any:
         """Return the argument `outer_cv` of `nested_cross_validate`."""
@@ -177,6 +182,8 @@ class _Folds:
 
         if sum([self.repeats > 1, self.in_order, with_groups]) > 1:
             raise InvalidInputError("--repeats, --groups and --in-order exclude each other; use only one of them")
+        if self.by_time and (self.in_order or self.repeats > 1):
+            raise InvalidInputError("--time, --in-order and --repeats exclude each other; use only one of them")
         if self.n_splits < 2:
             raise InvalidInputError(f"--outer-cv must be 2 folds or more; got {self.n_splits}")
         if self.in_order:
@@ -194,6 +201,8 @@ class _Columns:
     weight: str | None
     groups: str | None
     kinds: Mapping[str, str]
+    time: str | None
+    gap: str
 
 
 @dataclass(frozen=True)
@@ -225,6 +234,11 @@ def _request(path: Path, options: _Options) -> Any:
         X, weight = split_target(X, options.columns.weight, path, "--weight")
     if options.columns.groups is not None:
         X, groups = split_target(X, options.columns.groups, path, "--groups")
+    time = None
+    if options.columns.time is not None:  # a column of this kind may be dropped below
+        time = split_target(X, options.columns.time, path, "--time")[1]
+    elif options.columns.gap != "0":
+        raise InvalidInputError("--gap needs --time, the column with the time of each row")
     X, kinds = _read_as(X, options.columns.kinds, path)
     if not options.estimators:
         raise InvalidInputError(f"--estimators names no estimator; choose from {', '.join(map(repr, CONTENDERS))}")
@@ -250,6 +264,8 @@ def _request(path: Path, options: _Options) -> Any:
         groups=groups,
         sample_weight=weight,
         positive_label=positive_label,
+        time=time,
+        gap=options.columns.gap if time is not None else 0,
     )
 
 

@@ -18,11 +18,13 @@ from automl.cli.support import (
     Decimal,
     Drop,
     Encoding,
+    Gap,
     Groups,
     Separator,
     Sheet,
     TablePath,
     Text,
+    Time,
     Weight,
     file_options,
     messages_on_stderr,
@@ -87,6 +89,17 @@ def fit(
     ] = None,
     weight: Weight = None,
     groups: Groups = None,
+    time: Time = None,
+    gap: Gap = "0",
+    validation: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Table with validation rows, which the search scores in place of folds; at last the models are "
+            "trained on all rows.",
+            rich_help_panel=TABLE_PANEL,
+        ),
+    ] = None,
     columns: Columns = [],  # noqa: B006 - typer copies it
     categorical: Categorical = [],  # noqa: B006
     text: Text = [],  # noqa: B006
@@ -287,12 +300,17 @@ def fit(
         from automl.trials.session import record_model
 
         check_place(out)
-        whole = read_table(table, file_options(encoding, separator, decimal, sheet), target=target)
-        X, y = split_targets(whole, target, table, "--target")
+        file = file_options(encoding, separator, decimal, sheet)
+        X, y = split_targets(read_table(table, file, target=target), target, table, "--target")
         fit_arguments: dict[str, Any] = {}
         for argument, option, column in (("sample_weight", "--weight", weight), ("groups", "--groups", groups)):
             if column is not None:
                 X, fit_arguments[argument] = split_target(X, column, table, option)
+        fit_arguments |= _split(X, time, gap, table)
+        if validation is not None:
+            excluded = {"--cv": cv, "--time": time, "--groups": groups}
+            whole = read_table(validation, file, target=target)
+            fit_arguments |= _validation_rows(whole, target, weight, excluded, validation)
         estimator = _make_estimator(parameters, X, y, task, positive_label)
         estimator.fit(X, y, **fit_arguments)
         shown = sys.stdout.isatty() and expected_score_line(estimator) != ""  # the progress has shown it, too
@@ -302,6 +320,32 @@ def fit(
         if verbose:
             typer.echo(render(estimator, estimator.leaderboard_, _ROWS_SHOWN, with_expected=not shown))
         write_message(verbose, f"saved to '{out}'")
+
+
+def _split(X: pd.DataFrame, time: str | None, gap: str, table: Path) -> dict[str, Any]:
+    """Return the arguments of `fit` that --time and --gap name."""
+    if time is None:
+        if gap != "0":
+            raise InvalidInputError("--gap needs --time, the column with the time of each row")
+        return {}
+    return {"time": split_target(X, time, table, "--time")[1].name, "gap": gap}
+
+
+def _validation_rows(
+    whole: pd.DataFrame, target: list[str], weight: str | None, excluded: dict[str, Any], path: Path
+) -> dict[str, Any]:
+    """Return the arguments of `fit` for the rows of the file that --validation names."""
+    for option, value in excluded.items():
+        if value is not None:
+            raise InvalidInputError(
+                f"--validation and {option} exclude each other: the file says which rows are scored; leave out one of "
+                "them"
+            )
+    X, y = split_targets(whole, target, path, "--target")
+    if weight is None:
+        return {"X_val": X, "y_val": y}
+    X, weights = split_target(X, weight, path, "--weight")
+    return {"X_val": X, "y_val": y, "sample_weight_val": weights}
 
 
 def _make_estimator(

@@ -12,6 +12,7 @@ from automl.cli.support import (
     Encoding,
     Separator,
     Sheet,
+    Time,
     file_options,
     load_model,
     messages_on_stderr,
@@ -37,6 +38,7 @@ def refit(
             help="Name of the column to predict, in the new rows; may be repeated for several targets.",
         ),
     ] = [],  # noqa: B006 - typer copies it
+    time: Time = None,
     rows: Annotated[
         bool, typer.Option("--rows", help="Save the training rows with the new model, for a later refit.")
     ] = False,
@@ -50,6 +52,8 @@ def refit(
     if (train is None) != (not target):
         given, other = ("--target", "--train") if train is None else ("--train", "--target")
         raise InvalidInputError(f"{given} needs {other}: a table with new rows and the name of its target column")
+    if time is not None and train is None:
+        raise InvalidInputError("--time needs --train: it names a column of the new rows")
     with messages_on_stderr(verbose):
         from automl.persistence import check_place
         from automl.task.files import read_table
@@ -61,7 +65,8 @@ def refit(
             new = estimator.refit()
         else:
             table = read_table(train, file_options(encoding, separator, decimal, sheet), target=target)
-            new = estimator.refit(*split_targets(table, target, train, "--target"))
+            X, y = split_targets(table, target, train, "--target")
+            new = estimator.refit(X, y, time=time)
         new.save(out, rows=rows)
         typer.echo(str(new.refit_report_))
         write_message(verbose, f"saved to '{out}'")

@@ -60,6 +60,24 @@ Groups = Annotated[
         rich_help_panel=TABLE_PANEL,
     ),
 ]
+Time = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="Column with the time of each row, as a number or a date: folds train on older rows and score newer rows. "
+        "The column stays a feature.",
+        rich_help_panel=TABLE_PANEL,
+    ),
+]
+Gap = Annotated[
+    str,
+    typer.Option(
+        metavar="GAP",
+        help="Time between the training rows and the scored rows of a fold: a number, or a duration such as '7 days' "
+        "if --time names a column of dates.",
+        rich_help_panel=TABLE_PANEL,
+    ),
+]
 Columns = Annotated[
     list[str],
     typer.Option(

@@ -32,7 +32,7 @@ from automl.comparison.fold_details import (
 )
 from automl.comparison.fold_store import FoldScores, FoldStore
 from automl.comparison.folds import compare_folds
-from automl.comparison.plan import Plan, Request, fit_keyword, make_plan
+from automl.comparison.plan import Plan, Request, fit_keyword, make_plan, time_keywords
 from automl.errors import FoldFailedWarning, InvalidInputError, NothingFittedError
 from automl.fit_log import attach_handler, detach_handler
 from automl.plurals import plural, short_number
@@ -182,6 +182,8 @@ def nested_cross_validate(
     groups: Any = None,
     sample_weight: Any = None,
     positive_label: Any = None,
+    time: Any = None,
+    gap: Any = 0,
     store: str | os.PathLike[str] | None = None,
     random_state: Any = None,
     verbose: int = 1,
@@ -214,6 +216,12 @@ def nested_cross_validate(
     positive_label : label, optional
         The class of interest of two classes, for scorers of one class such as "f1". None means the label 1, or the
         second class if no label is 1. Estimators keep a parameter of this name.
+    time : str, int or array-like of shape (n_samples,), optional
+        When each row was recorded, as in ``fit`` of `AutoMLClassifier`: each outer fold trains on older rows than it
+        scores, and the searches of this package split their rows by time, too. These searches also do that where
+        `outer_cv` is forward-chaining, with the numbers of the rows as times, unless they have a splitter as `cv`.
+    gap : number, str or timedelta, default=0
+        Time between training rows and scored rows, outside and inside of these searches.
     store : str or path-like, optional
         Folder of a fold store, which gets the scores and predictions of each fold when the fold ends. A second call
         with the same arguments goes on where the first call stopped, and runs folds again that failed. It may have
@@ -269,7 +277,8 @@ def nested_cross_validate(
         raise InvalidInputError(f"store must be a path, as a string or a Path; got {store!r}")
     fold_store = None if store is None else FoldStore(Path(store))
     seed = _seed(random_state, fold_store)
-    plan = make_plan(Request(estimators, X, y, outer_cv, scoring, groups, sample_weight, positive_label), seed)
+    request = Request(estimators, X, y, outer_cv, scoring, groups, sample_weight, positive_label, time, gap)
+    plan = make_plan(request, seed)
     handler = attach_handler(verbose) if verbose > 0 else None
     try:
         if fold_store is None:
@@ -325,6 +334,7 @@ def run_fold(plan: Plan, name: str, fold: int) -> FoldScores:
         taken_as = fit_keyword(estimator, key)
         if values is not None and taken_as is not None:
             keywords[taken_as] = values[train]
+    keywords |= time_keywords(plan, estimator, train)
     start = time.perf_counter()
     scores: dict[str, float | None] = dict.fromkeys(plan.scorers)
     try:

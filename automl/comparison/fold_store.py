@@ -24,6 +24,7 @@ from automl.trials.fingerprint import (
     estimator_fingerprint,
     python_hint,
     scorer_fingerprint,
+    stable_repr,
     table_fingerprint,
 )
 from meta_db.files import lock_file, replace_file, write_text
@@ -38,6 +39,7 @@ _CHANGES = {
     "table": "another table",
     "outer folds": "other outer folds",
     "metrics": "other metrics",
+    "time": "another order of time inside the searches",
 }
 
 
@@ -230,6 +232,7 @@ class FoldStore:
             "table": table_fingerprint(plan.X, plan.y, plan.groups, plan.sample_weight),
             "outer folds": digest(*(rows for fold in plan.folds for rows in fold)),
             "metrics": {name: scorer_fingerprint(scorer) for name, scorer in plan.scorers.items()},
+            "time": None if plan.time is None else digest(stable_repr(plan.time), str(plan.gap)),
         }
         before = self._read_about()  # again, because another call may have made it before this one had the lock
         self._python = PYTHON if before is None else before.get("python")

@@ -24,8 +24,10 @@ from automl.plurals import plural
 from automl.task import validation
 from automl.task.metrics import ALIASES, default_scoring, named_scorer
 from automl.task.positive_class import on_positive_class
-from automl.task.splits import Fold, check_fold, folds_from_cv, lone_rows, make_folds
+from automl.task.splits import Fold, check_fold, folds_from_cv, is_forward_chaining, lone_rows, make_folds
 from automl.task.table_validation import as_array, check_table
+from automl.task.time_folds import time_folds
+from automl.task.time_order import TimeOrder, read_time_order
 from pipelines.component import task_type
 
 Array = NDArray[Any]
@@ -43,6 +45,8 @@ class Request:
     groups: Any = None
     sample_weight: Any = None
     positive_label: Any = None
+    time: Any = None
+    gap: Any = 0
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,11 @@ class Plan:
     sample_weight : ndarray of shape (n_samples,) or None
     seed : int
         Seed of the outer folds and of the estimators.
+    time : ndarray of shape (n_samples,) or None
+        Times by which a search of this package splits its rows, too: those of the user, or the numbers of the rows
+        where the outer folds are forward-chaining.
+    gap : number, str or timedelta
+        The gap of these inner folds.
     """
 
     estimators: Mapping[str, Any]
@@ -74,6 +83,8 @@ class Plan:
     groups: Array | None
     sample_weight: Array | None
     seed: int
+    time: Array | None = None
+    gap: Any = 0
 
 
 def make_plan(request: Request, seed: int) -> Plan:
@@ -104,7 +115,15 @@ def make_plan(request: Request, seed: int) -> Plan:
                 )
     validation.check_positive_label(classes, request.positive_label)
     scorers = _make_scorers(request.scoring, classes, weight is not None, request.positive_label)
-    folds = _outer_folds(request.outer_cv, codes, classes, groups=groups, X=X, seed=seed)
+    time, gap = None, request.gap
+    if request.time is not None:
+        order = read_time_order(request.time, request.gap, X, len(codes))
+        folds, time = _outer_time_folds(request.outer_cv, order, codes, classes is not None, groups), order.times
+        _check_searches_take_time(request.estimators)
+    else:
+        folds = _outer_folds(request.outer_cv, codes, classes, groups=groups, X=X, seed=seed)
+        if is_forward_chaining(folds):
+            time, gap = np.arange(len(codes)), getattr(request.outer_cv, "gap", 0)
     return Plan(
         estimators=dict(request.estimators),
         X=X,
@@ -114,6 +133,8 @@ def make_plan(request: Request, seed: int) -> Plan:
         groups=groups,
         sample_weight=weight,
         seed=seed,
+        time=time,
+        gap=gap,
     )
 
 
@@ -132,6 +153,34 @@ def fit_keyword(estimator: Any, name: str) -> str | None:
     if isinstance(estimator, GridSearchCV | RandomizedSearchCV):  # takes groups for its own folds
         return name if name == "groups" else fit_keyword(estimator.estimator, name)
     return name if has_fit_parameter(estimator, name) else None
+
+
+def time_keywords(plan: Plan, estimator: Any, train: Array) -> dict[str, Any]:
+    """Return the keywords by which a search of this package, alone or at the end of a pipeline, gets the times."""
+    keyword = fit_keyword(estimator, "time") if plan.time is not None and _takes_time(estimator) else None
+    if keyword is None or plan.time is None:
+        return {}
+    return {keyword: plan.time[train], f"{keyword.removesuffix('time')}gap": plan.gap}
+
+
+def _search_of(estimator: Any) -> Any:
+    """Return the search of this package that an estimator is, or that its pipeline ends with; None for others."""
+    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
+    return last if isinstance(last, AutoMLClassifier | AutoMLRegressor) else None
+
+
+def _takes_time(estimator: Any) -> bool:
+    """Return whether an estimator is a search of this package without a splitter of its own."""
+    search = _search_of(estimator)
+    return search is not None and (search.cv is None or isinstance(search.cv, Integral))
+
+
+def _check_searches_take_time(estimators: Mapping[str, Any]) -> None:
+    for name, estimator in estimators.items():
+        if _search_of(estimator) is not None and not _takes_time(estimator):
+            raise InvalidInputError(
+                f"estimators: {name!r} has a splitter as cv, which time replaces; set its cv to None or to a number"
+            )
 
 
 def _check_estimators(estimators: Any) -> bool:
@@ -238,6 +287,22 @@ def _outer_folds(
     for i, fold in enumerate(folds):
         check_fold(f"outer_cv: fold {i}", fold, codes, classes is not None, groups)
     return folds
+
+
+def _outer_time_folds(
+    outer_cv: Any, order: TimeOrder, codes: Array, is_classification: bool, groups: Array | None
+) -> tuple[Fold, ...]:
+    """Return forward-only outer folds, oldest first; the rows of each part are in the order of time."""
+    if not isinstance(outer_cv, Integral) or isinstance(outer_cv, bool) or outer_cv < 1:
+        raise InvalidInputError(f"outer_cv must be the number of outer folds where time is given; got {outer_cv!r}")
+    at = np.argsort(order.times, kind="stable")
+    by_time = TimeOrder(order.times[at], order.gap)
+    every = np.ones(len(at), dtype=bool)
+    folds = time_folds(by_time, int(outer_cv), None if groups is None else groups[at], every)
+    found = tuple((at[train], at[test]) for train, test in folds[::-1])
+    for i, fold in enumerate(found):
+        check_fold(f"outer_cv: fold {i}", fold, codes, is_classification, groups)
+    return found
 
 
 def _check_number(n_splits: int, codes: Array, classes: Array | None, groups: Array | None) -> None:

@@ -148,7 +148,10 @@ def _fit(assignment: Assignment, folder: JobFolder, interrupt: _Interrupt) -> Ou
     search = folder.search(data.fingerprint)
     estimator, metric = make_estimator(assignment, data, search)
     try:
-        estimator.fit(data.X, data.y)
+        if assignment.job.setting.estimator == "automl":
+            estimator.fit(data.X, data.y, **data.fit_arguments)
+        else:
+            estimator.fit(*data.all_rows())
     except AutoMLError:
         raise
     except (TypeError, ValueError) as error:  # another attempt on the same rows would fail, too

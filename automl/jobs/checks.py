@@ -71,6 +71,17 @@ RULES: dict[str, Rule] = {
         {"type": ["string", "array"], "pattern": r"\S", "items": _TEXT, "minItems": 1},
         "Name of the column to predict, or a list of several columns.",
     ),
+    "time": Rule(
+        "the name of a column",
+        _TEXT,
+        "Column with the time of each row: folds train on older rows, and the test rows of holdout are the newest.",
+    ),
+    "gap": Rule(
+        "a number, or a duration such as '7 days'",
+        {"type": ["number", "string"]},
+        "Time between the training rows and the scored rows of a fold; 0 by default.",
+    ),
+    "validation": Rule("a file", _TEXT, "A file with validation rows, which the search scores in place of folds."),
     "task": Rule(
         "auto, classification or regression",
         {"enum": ["auto", "classification", "regression"]},

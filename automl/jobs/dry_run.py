@@ -208,7 +208,7 @@ def _check_fit(job: Job, data: SplitData, batch: Batch, seen: set[str]) -> None:
     given["holdout_share"] = None if guard is None else guard.share
     key = json.dumps(given, sort_keys=True, default=repr)
     if key not in seen:
-        prepare(TrainingData(data.X, data.y), classification=data.is_classification, **given)
+        prepare(TrainingData(data.X, data.y, **data.fit_arguments), classification=data.is_classification, **given)
     seen.add(key)
 
 

@@ -12,6 +12,8 @@ from typing import Any, Literal, Self
 
 Kind = Literal["path", "openml", "call"]
 
+_ADDED = ("reading", "time", "gap", "validation")  # fields of a table that earlier versions lacked
+
 
 @dataclass(frozen=True)
 class Table:
@@ -31,6 +33,12 @@ class Table:
         File with the test rows, which the search never sees.
     holdout : float or None
         Share of the rows to keep as test rows, if `test` names no file.
+    time : str or None
+        Column with the time of each row; the folds, and the test rows of `holdout`, are then in the order of time.
+    gap : float or str
+        Time between training rows and scored rows.
+    validation : str or None
+        File with the validation rows of the search.
     reading : mapping
         Fields of `automl.task.text_files.FileOptions`, for the files of this table.
     """
@@ -44,6 +52,9 @@ class Table:
     test: str | None = None
     holdout: float | None = None
     reading: Mapping[str, str] = field(default_factory=dict)
+    time: str | None = None
+    gap: float | str = 0
+    validation: str | None = None
 
 
 @dataclass(frozen=True)
@@ -92,8 +103,8 @@ class Job:
         """
         fields = asdict(self)
         content = {
-            # Tables of earlier versions had no `reading`; their jobs keep their ids.
-            "table": {k: value for k, value in fields["table"].items() if k != "name" and (k != "reading" or value)},
+            # Tables of earlier versions lacked some fields; their jobs keep their ids.
+            "table": {k: value for k, value in fields["table"].items() if k != "name" and (k not in _ADDED or value)},
             "estimator": self.setting.estimator,
             "parameters": fields["setting"]["parameters"],
         }

@@ -17,9 +17,9 @@ from automl.jobs.job import Batch, Job, Kind, Resources, Setting, Table
 KINDS: tuple[Kind, ...] = ("path", "openml", "call")
 LIMITS = ("n_jobs", "memory", "time_limit")
 JOB_KEYS = (*LIMITS, "priority", "retries")
-COMMON_KEYS = ("target", "task", "holdout")
+COMMON_KEYS = ("target", "task", "holdout", "time", "gap")
 FILE_KEYS = ("encoding", "separator", "decimal", "sheet")
-TABLE_KEYS = (*KINDS, "arguments", "name", *COMMON_KEYS, "test", "settings", *FILE_KEYS, *JOB_KEYS)
+TABLE_KEYS = (*KINDS, "arguments", "name", *COMMON_KEYS, "test", "validation", "settings", *FILE_KEYS, *JOB_KEYS)
 TOP_KEYS = ("name", "store", "results", "defaults", "tables", "settings")
 SET_BY_JOBS = {
     "n_jobs": "it is a key of the job",
@@ -186,12 +186,17 @@ def _tables(kind: Kind, keys: Mapping[str, Any], entry: str, folder: Path) -> It
         raise InvalidInputError(f"{entry}: target is missing; name the column to predict")
     if kind != "call" and "arguments" in keys:
         raise InvalidInputError(f"{entry}: arguments are for a callable (call: ...); remove them")
-    if "test" in keys and not (folder / keys["test"]).is_file():
-        raise InvalidInputError(f"{entry}: there is no test file '{keys['test']}'; check the path")
+    for key in ("test", "validation"):
+        if key in keys and not (folder / keys[key]).is_file():
+            raise InvalidInputError(f"{entry}: there is no {key} file '{keys[key]}'; check the path")
+    if "validation" in keys and "time" in keys:
+        raise InvalidInputError(f"{entry}: validation and time exclude each other; remove one of them")
+    if "gap" in keys and "time" not in keys:
+        raise InvalidInputError(f"{entry}: gap needs time, the column with the time of each row")
     _check_reading(kind, keys, entry)
     sources = _files(keys["path"], entry, folder) if kind == "path" else [str(keys[kind])]
-    if len(sources) > 1 and ("name" in keys or "test" in keys):
-        which = "name" if "name" in keys else "test"
+    if len(sources) > 1 and (single := [key for key in ("name", "test", "validation") if key in keys]):
+        which = single[0]
         raise InvalidInputError(f"{entry}: {which} is for one table, but the pattern matches {len(sources)}; remove it")
     for source in sources:
         yield Table(
@@ -204,6 +209,9 @@ def _tables(kind: Kind, keys: Mapping[str, Any], entry: str, folder: Path) -> It
             test=keys.get("test"),
             holdout=None if "test" in keys else keys.get("holdout"),
             reading={key: str(keys[key]) for key in FILE_KEYS if key in keys},
+            time=keys.get("time"),
+            gap=keys.get("gap", 0),
+            validation=keys.get("validation"),
         )
 
 

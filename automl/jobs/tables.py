@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
 from automl.errors import InvalidInputError
@@ -20,6 +22,9 @@ from automl.task.files import read_table
 from automl.task.several_targets import n_targets_of
 from automl.task.target import TaskName, guess_task, split_targets
 from automl.task.text_files import FileOptions
+from automl.task.time_folds import newest_rows
+from automl.task.time_order import read_time_order
+from automl.task.validation_rows import join_tables
 from automl.trials.fingerprint import digest, table_fingerprint
 from automl.trials.run_directory import FORMAT
 from pipelines.libraries import MissingLibraryError
@@ -38,6 +43,14 @@ class SplitData:
     is_classification: bool
     X_test: pd.DataFrame | None = None
     y_test: pd.Series | pd.DataFrame | None = None
+    fit_arguments: Mapping[str, Any] = field(default_factory=dict)  # time and gap, or the validation rows
+
+    def all_rows(self) -> tuple[pd.DataFrame, pd.Series | pd.DataFrame]:
+        """Return the rows for an estimator whose `fit` takes no validation rows, which are then training rows."""
+        if "X_val" not in self.fit_arguments:
+            return self.X, self.y
+        X = join_tables(self.X, self.fit_arguments["X_val"])
+        return X, pd.concat([self.y, self.fit_arguments["y_val"]], ignore_index=True)
 
     @property
     def fingerprint(self) -> str:
@@ -66,12 +79,19 @@ def read_data(table: Table, folder: Path) -> SplitData:
     X = X.reset_index(drop=True)
     kind = guess_task(y, "target")[0] if table.task == "auto" else TaskName(table.task)
     classification = kind is TaskName.CLASSIFICATION
+    arguments: dict[str, Any] = {} if table.time is None else {"time": table.time, "gap": table.gap}
+    if table.validation is not None:
+        found = _read_file(table, table.validation, folder)
+        rows = split_targets(found, _target_names(y), table.validation, "validation")
+        arguments = {"X_val": rows[0], "y_val": rows[1]}
     if table.test is not None:
-        names = [str(y.name)] if isinstance(y, pd.Series) else list(map(str, y.columns))
-        X_test, y_test = split_targets(_read_file(table, table.test, folder), names, table.test, "test")
-        return SplitData(X, y, classification, X_test, y_test)
+        X_test, y_test = split_targets(_read_file(table, table.test, folder), _target_names(y), table.test, "test")
+        return SplitData(X, y, classification, X_test, y_test, arguments)
     if table.holdout is None:
-        return SplitData(X, y, classification)
+        return SplitData(X, y, classification, fit_arguments=arguments)
+    if table.time is not None:
+        train, test = _newest_rows(table, X)
+        return SplitData(X.iloc[train], y.iloc[train], classification, X.iloc[test], y.iloc[test], arguments)
     counts = y.value_counts()
     stratify = y if classification and counts.min() >= 2 and len(counts) <= table.holdout * len(y) else None
     try:
@@ -79,7 +99,18 @@ def read_data(table: Table, folder: Path) -> SplitData:
     except ValueError as error:
         raise InvalidInputError(f"holdout: {table.holdout} of {len(y)} rows cannot be test rows: {error}") from error
     X, X_test, y, y_test = parts
-    return SplitData(X, y, classification, X_test, y_test)
+    return SplitData(X, y, classification, X_test, y_test, arguments)
+
+
+def _newest_rows(table: Table, X: pd.DataFrame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Return the rows for the search, and the newest rows for the test; the gap lies between them."""
+    assert table.holdout is not None
+    order = read_time_order(table.time, table.gap, X, len(X))
+    test = newest_rows(order.times, table.holdout, None)
+    train = order.times < order.times[test].min() - order.gap
+    if not train.any():
+        raise InvalidInputError(f"gap={table.gap!r} leaves no rows for the search; use a smaller gap")
+    return np.flatnonzero(train), np.flatnonzero(test)
 
 
 def load_object(name: str) -> Any:
@@ -109,6 +140,10 @@ def _read(table: Table, folder: Path) -> tuple[pd.DataFrame, pd.Series | pd.Data
         return _call(table)
     assert table.target is not None
     return split_targets(_read_file(table, table.source, folder), _names(table.target), table.source, "target")
+
+
+def _target_names(y: pd.Series | pd.DataFrame) -> list[str]:
+    return [str(y.name)] if isinstance(y, pd.Series) else list(map(str, y.columns))
 
 
 def _names(target: str | Sequence[str]) -> list[str]:

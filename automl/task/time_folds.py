@@ -73,7 +73,9 @@ def newest_rows(times: Array, share: float, groups: Array | None) -> NDArray[np.
     key = _start(times, groups)
     cuts = _cuts(key, np.array([len(key) * (1 - share)]))
     if not len(cuts):
-        raise InvalidInputError("guard needs rows of at least 2 different times; use guard=None")
+        raise InvalidInputError(
+            "the newest rows cannot be held out, because all rows or groups begin at one time; hold out none"
+        )
     return np.asarray(key >= cuts[0])
 
 

@@ -134,4 +134,4 @@ automl.plots.waterfall(explanation, row=0)
 #   market.
 # * ``reg.report("report.html", test=(X_new, y_new))`` writes one page with all figures, the residuals and the rows with
 #   the largest errors.
-# * If rows are in the order of time and the newest ones should count most, see the folds of time in :doc:`/parameters`.
+# * If rows are in the order of time and the newest ones should count most, see :doc:`/howto/time_order`.

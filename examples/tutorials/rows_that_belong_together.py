@@ -96,6 +96,6 @@ axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
 # * Rows of one patient, customer, machine, household, document: pass its number.
 # * Pictures or samples of one batch or one day: pass the batch or the day.
 # * If the model will be used for patients whom it knows, for example to predict their next visit, groups are not
-#   right. Then the order of time matters: ``cv=TimeSeriesSplit()``.
+#   right. Then the order of time matters: ``fit(X, y, time=...)``.
 #
 # `nested_cross_validate` takes ``groups``, too, for its outer folds and for the search inside them.

@@ -81,6 +81,7 @@ def test_tables_with_metrics_of_their_own_are_compared_by_rank(here, run):
         (["--repeats", "2"], [100] * 6),
         (["--groups", "clinic"], [100] * 3),
         (["--in-order"], [39, 76, 113]),
+        (["--time", "clinic", "--outer-cv", "2"], [50, 100]),
     ],
 )
 def test_outer_folds_of_other_kinds(here, run, options, n_train):
@@ -101,6 +102,8 @@ def test_outer_folds_of_other_kinds(here, run, options, n_train):
         (["iris.csv", *QUICK, "--estimators", "forrest"], "did you mean 'forest'"),
         (["iris.csv", *QUICK, "--groups", "clinics"], "no column 'clinics'"),
         (["iris.csv", *QUICK, "--repeats", "2", "--in-order"], "exclude each other"),
+        (["iris.csv", *QUICK, "--time", "clinic", "--in-order"], "exclude each other"),
+        (["iris.csv", *QUICK, "--gap", "2"], "--gap needs --time"),
         (["iris.csv", *QUICK, "--outer-cv", "1"], "2 folds or more"),
         (["iris.csv", "diabetes.csv", *QUICK, "--scoring", "accuracy"], "scores classification"),
         (["iris.csv", *QUICK, "--estimators", "automl", "--time-budget", "-1"], "time_budget"),

@@ -21,6 +21,9 @@ OTHER_NAMES = {
     "X": "table",
     "y": "--target",
     "sample_weight": "--weight",
+    "X_val": "--validation",
+    "y_val": "--target",
+    "sample_weight_val": "--weight",
     "random_state": "--seed",
     "callbacks": "--callback",
 }
@@ -98,9 +101,42 @@ def test_the_options_reach_the_estimator(here, call):
     assert clf.refit().refit_report_ is not None  # --rows
 
 
+def test_times_and_a_gap_split_the_rows(here, call):
+    table = pd.read_csv("t.csv").assign(day=pd.date_range("2024-03-01", periods=90).strftime("%d/%m/%Y"))
+    table.sample(frac=1, random_state=0).to_csv("t.csv", index=False)
+    typed = ["--time", "day", "--gap", "2 days", "--include", "decision_tree", "--rows"]
+    code, _, err = call("fit", "t.csv", "--target", "label", *typed, *QUICK)
+    assert code == 0, err
+    clf = automl.load("model")
+    assert "by models that were trained on older rows" in clf.estimate_.note
+    assert "day" in clf.feature_names_in_
+    code, _, err = call("refit", "model", "--train", "t.csv", "--target", "label", "--out", "new", "--verbose", 0)
+    assert code == 0, err
+    assert "by models" in automl.load("new").estimate_.note
+
+
+def test_validation_rows_come_from_a_file(here, call):
+    table = pd.read_csv("t.csv")
+    table[:60].to_csv("old.csv", index=False)
+    table[60:].to_csv("new.csv", index=False)
+    typed = ["--validation", "new.csv", "--weight", "amount", "--include", "decision_tree", "--rows"]
+    code, _, err = call("fit", "old.csv", "--target", "label", *typed, *QUICK)
+    assert code == 0, err
+    clf = automl.load("model")
+    assert (clf.n_splits_, list(clf.feature_names_in_)) == (1, ["a", "code", "clinic"])
+    assert clf.estimate_.note.startswith("that of the validation rows")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--time", "dya"], "--time: 't.csv' has no column 'dya'"),
+        (["--gap", "3"], "--gap needs --time"),
+        (["--time", "a", "--gap", "3 days"], "gap='3 days' is a duration, but time holds numbers"),
+        (["--time", "a", "--cv", "KFold"], "time and a splitter as cv exclude each other"),
+        (["--validation", "t.csv", "--cv", "3"], "--validation and --cv exclude each other"),
+        (["--validation", "t.csv", "--groups", "clinic"], "--validation and --groups exclude each other"),
+        (["--validation", "nothing.csv"], "nothing.csv"),
         (["--weight", "amonut"], "--weight: 't.csv' has no column 'amonut'; it has 'amount'"),
         (["--groups", "label"], "--groups: 't.csv' has no column 'label'"),
         (["--columns", "code"], "--columns must be NAME=KIND, for example zip=category; got 'code'"),
