@@ -163,7 +163,7 @@ class BaseAutoML(
         Parameters
         ----------
         X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
-            The table as it is: missing cells, strings, dates and booleans are allowed.
+            The table as it is, of pandas, polars, PyArrow or NumPy: missing cells, strings and dates are allowed.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
             The target. With two columns or more, all targets are learned together.
         sample_weight : array-like of shape (n_samples,), optional
@@ -349,7 +349,7 @@ class BaseAutoML(
 
     def _predict(self, X: Any) -> Array:
         check_is_fitted(self, "_ensemble")
-        check_table(X)
+        X = check_table(X)
         check_width(X, self.n_features_in_, type(self).__name__)
         if hasattr(self, "feature_names_in_") and not hasattr(X, "columns"):
             warnings.warn(
@@ -364,8 +364,7 @@ class BaseAutoML(
 
     def _read(self, X: Any) -> Any:
         """Return a table as the array that the ensemble takes."""
-        check_table(X)
-        return self._reader.transform(X)
+        return self._reader.transform(check_table(X))
 
     def save(self, path: str | os.PathLike[str], rows: bool = False) -> None:
         """

@@ -71,7 +71,7 @@ def known_record(estimator: Any, what: str) -> ConformalRecord:
 def _prepare(estimator: Any, X: Any, what: str) -> tuple[ConformalRecord, Any]:
     """Return the record, and the table as the ensemble takes it; warn once if the result is approximate."""
     record = known_record(estimator, what)
-    check_table(X)
+    X = check_table(X)
     check_width(X, estimator.n_features_in_, type(estimator).__name__)
     if record.note and not vars(estimator).get("_has_warned_of_intervals"):
         estimator._has_warned_of_intervals = True

@@ -28,7 +28,10 @@ def predict(
     table: TablePath,
     out: Annotated[
         Path | None,
-        typer.Option(help="CSV or Parquet file for the predictions; without it they go to standard output."),
+        typer.Option(
+            help="File for the predictions: CSV, JSON lines, Parquet or Feather, by its extension.",
+            show_default="standard output, as JSON lines where the table is a file of JSON lines, as CSV otherwise",
+        ),
     ] = None,
     proba: Annotated[bool, typer.Option("--proba", help="Predict probabilities, one column for each class.")] = False,
     interval: Annotated[
@@ -71,7 +74,7 @@ def predict(
     options = file_options(encoding, separator, decimal, sheet)
     with messages_on_stderr(1):
         from automl.cli.chunks import ChunkedTable, show_rows
-        from automl.task.files import check_output, open_writer
+        from automl.task.table_writer import check_output, open_writer
 
         if out is not None:
             check_output(out)
@@ -79,7 +82,7 @@ def predict(
         method = prediction_method(estimator, model, proba, interval, class_set, by_class)
         source = ChunkedTable(table, estimator, chunk_rows, options)
         kept = None if split_names(keep) == ("all",) else split_names(keep)
-        with open_writer(out) as writer, show_rows(1) as add:
+        with open_writer(out, table) as writer, show_rows(1) as add:
             n_rows = 0
             for chunk in source.chunks(kept):
                 answer = source.predict(chunk, method)

@@ -225,12 +225,10 @@ def _kind(name: Any, estimator: Any) -> str:
 
 def _table(X: Any) -> Any:
     """Return the table in a form from which rows can be taken by number."""
-    check_table(X)
+    X = check_table(X)
     if sparse.issparse(X):
         return X.tocsr()
-    if isinstance(X, pd.DataFrame):
-        return X
-    return X.to_pandas() if hasattr(X, "to_pandas") else as_array(X)
+    return X if isinstance(X, pd.DataFrame) else as_array(X)
 
 
 def _make_scorers(scoring: Any, classes: Array | None, weighted: bool, positive_label: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from automl.refit.rows import TrainingRows, get_rows
 from automl.task.metrics import Metric
 from automl.task.own_objects import check_loaded
 from automl.task.several_targets import encode_targets
-from automl.task.table_validation import as_array
+from automl.task.table_validation import as_array, check_table
 from automl.task.validation import as_numbers, check_sample_weight, read_target, table_errors
 
 Array = NDArray[Any]
@@ -165,6 +165,7 @@ def new_part(estimator: Any, X: Any, y: Any, sample_weight: Any, groups: Any, ma
     check_loaded({"scoring": metric.scorer})
     target = encode_target(estimator, y, X)
     weight = check_sample_weight(sample_weight, len(target))
+    X = check_table(X)
     with table_errors():
         table = estimator._read(X)
     kept = np.arange(len(target)) if weight is None else np.flatnonzero(weight > 0)

@@ -56,7 +56,7 @@ def explain(
     """Return the SHAP values of the rows of a table; see `Explanations.explain`."""
     refuse_targets(estimator._ensemble.targets, "explain")
     max_evaluations, seed = check_count("max_evaluations", max_evaluations), check_seed(random_state)
-    check_table(X)
+    X = check_table(X)
     check_width(X, estimator.n_features_in_, type(estimator).__name__)
     rng = np.random.default_rng(seed)
     with table_errors():
@@ -117,8 +117,7 @@ class _Layout:
 def _background_of(estimator: Any, background: Any, rng: np.random.Generator) -> Any:
     """Return the background rows in random order, as the table reader reads them."""
     if background is not None:
-        check_table(background)
-        table = estimator._reader.transform(background)
+        table = estimator._reader.transform(check_table(background))
         return table[rng.permutation(table.shape[0])[:BACKGROUND_ROWS]]
     try:
         rows: TrainingRows = kept_rows(estimator)
@@ -274,6 +273,4 @@ def _cells(X: Any, names: Sequence[Any]) -> pd.DataFrame:
     if isinstance(X, pd.DataFrame):
         known = set(X.columns)
         return X[list(names)] if all(name in known for name in names) else X.set_axis(list(names), axis=1)
-    if hasattr(X, "to_pandas"):
-        return _cells(X.to_pandas(), names)
     return pd.DataFrame(_dense(X) if sparse.issparse(X) else as_array(X), columns=pd.Index(list(names), dtype=object))

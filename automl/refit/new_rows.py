@@ -33,8 +33,6 @@ def take_columns(reader: TableReader, X: Any, notes: list[str]) -> Any:
         If a column of the training table is missing.
     """
     labels = list(reader._labels)
-    if not isinstance(X, pd.DataFrame) and hasattr(X, "to_pandas"):
-        X = X.to_pandas()
     if isinstance(X, pd.DataFrame) and reader.named_:
         missing = [label for label in labels if label not in X.columns]
         if missing:

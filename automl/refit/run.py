@@ -271,8 +271,7 @@ def _fold_limit(expected: Mapping[Configuration, FitFacts], member: _Member, gro
 def _prepare(estimator: Any, data: TrainingData, notes: list[str]) -> tuple[PreparedTask, Any]:
     """Check the new rows, and return their task and their table with its columns, in the order of the task."""
     check_loaded({"scoring": estimator.scoring})
-    check_table(data.X)
-    X = take_columns(estimator._reader, data.X, notes)
+    X = take_columns(estimator._reader, check_table(data.X), notes)
     _check_target(estimator, data.y, X)
     # Pairs of row numbers belong to the old table. Rare classes or few groups may allow fewer than five folds only.
     cv = estimator.cv

@@ -14,6 +14,7 @@ from automl.explain.predictions import Predicted
 from automl.plurals import plural
 from automl.refit.rows import TrainingRows, get_rows
 from pipelines.table.cells import level_text
+from pipelines.table.frames import to_frame, to_series
 
 Array = NDArray[Any]
 
@@ -38,6 +39,7 @@ def labeled_table(given: Any, argument: str) -> LabeledTable | None:
         return given
     try:
         X, y = given
+        X, y = to_frame(X), to_series(y)
         n_rows, n_labels = X.shape[0], len(y)
     except (TypeError, ValueError, AttributeError, IndexError):
         raise InvalidInputError(f"{argument} must be a pair of a table and its target: {argument}=(X, y)") from None

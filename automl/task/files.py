@@ -1,49 +1,46 @@
-"""Read and write tables in files: text files such as CSV, Parquet, Feather and Excel files, folders of Parquet files.
+"""Read tables in files: text files, files of JSON lines, Parquet, Feather and Excel files, folders of Parquet files.
 
-All commands that read tables use this reader. A table that does not fit into memory is read and written in chunks.
+All commands that read tables use this reader. A table that does not fit into memory is read in chunks; a file of JSON
+lines or an Excel file is read as a whole.
 """
 
 from __future__ import annotations
 
+import io
+import json
 import lzma
 import re
 import sys
 import zipfile
 import zlib
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from automl.errors import InvalidInputError
 from automl.plurals import plural
+from automl.task.formats import ARROW, EXCEL, JSON_LINES, PARQUET, SEPARATORS, split_extension
 from automl.task.target import possible_names
 from automl.task.text_files import (
-    COMPRESSED,
     DEFAULT_OPTIONS,
     Dialect,
     FileOptions,
     find_dialect,
     logger,
     open_bytes,
-    open_to_write,
 )
-from meta_db.files import replace_file
 from pipelines.libraries import MissingLibraryError, import_library
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_SEPARATORS = {".csv": ",", ".tsv": "\t", ".txt": "\t"}
-_PARQUET = (".parquet", ".pq")
-_ARROW = (".feather", ".arrow")
-_EXCEL = (".xlsx", ".xlsm")
 _ROWS_OF_CODES = 10_000  # rows in which leading zeros are looked for
 _FOLDER = "folder of Parquet files"
-_ADVICE = "use the extension .csv, .tsv, .txt, .csv.gz, .parquet, .feather or .xlsx"
+_ADVICE = "use the extension .csv, .tsv, .txt, .csv.gz, .jsonl, .parquet, .feather or .xlsx"
 _DAMAGED = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+(?:[eE][-+]?\d+)?\s*")
 _WRONG_WIDTH = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")
@@ -78,8 +75,9 @@ def read_table(
     Parameters
     ----------
     path : Path
-        A text file (``.csv``, ``.tsv`` or ``.txt``), possibly compressed as in ``.csv.gz``; a ``.parquet`` or
-        ``.feather`` file; a sheet of an ``.xlsx`` file; or a folder of Parquet files.
+        A text file (``.csv``, ``.tsv`` or ``.txt``) or a file of JSON lines (``.jsonl`` or ``.ndjson``), possibly
+        compressed as in ``.csv.gz``; a ``.parquet`` or ``.feather`` file; a sheet of an ``.xlsx`` file; or a folder of
+        Parquet files.
     options : FileOptions
         What the user says about the file.
     target : str or sequence of str, optional
@@ -131,95 +129,15 @@ def read_chunks(
     kind = _kind(path)
     options.check()
     with _clear_errors(path, kind), ExitStack() as stack:
-        if kind in _SEPARATORS:
-            dialect = find_dialect(path, _SEPARATORS[kind], options)
+        if kind in SEPARATORS:
+            dialect = find_dialect(path, SEPARATORS[kind], options)
             yield from _text_chunks(path, n_rows, dialect, (texts, numbers), keep, stack)
-        elif kind in _EXCEL:
+        elif kind in JSON_LINES:
+            yield from _frame_chunks(_read_json_lines(path), n_rows, path, keep)
+        elif kind in EXCEL:
             yield from _frame_chunks(_read_excel(path, options, texts), n_rows, path, keep)
         else:
             yield from _arrow_chunks(path, kind, n_rows, keep)
-
-
-def write_table(table: pd.DataFrame, path: Path) -> None:
-    """Write a table without its index; the extension of the file gives the format, as in `read_table`.
-
-    Raises
-    ------
-    InvalidInputError
-        If the extension is unknown, or the file cannot be written.
-    """
-    with open_writer(path) as writer:
-        writer.write(table)
-
-
-@contextmanager
-def open_writer(path: Path | None) -> Iterator[TableWriter]:
-    """Open a writer of a table in chunks; the file appears as a whole when the block ends, or not at all.
-
-    Parameters
-    ----------
-    path : Path or None
-        A text file, possibly compressed, or a Parquet file; None for CSV on standard output.
-
-    Raises
-    ------
-    InvalidInputError
-        If the extension is unknown, or the file cannot be written.
-    """
-    if path is None:
-        with TableWriter(sys.stdout) as writer:
-            yield writer
-        return
-    kind = _written_kind(path)
-    try:
-        with ExitStack() as stack:
-            partial = stack.enter_context(replace_file(path))
-            if kind in _PARQUET:
-                yield stack.enter_context(TableWriter(partial))
-            else:
-                stream = stack.enter_context(open_to_write(partial, path.suffix))
-                yield stack.enter_context(TableWriter(stream, _SEPARATORS[kind]))
-    except OSError as error:
-        raise InvalidInputError(f"'{path}' cannot be written: {error.strerror or error}") from error
-
-
-class TableWriter(AbstractContextManager["TableWriter"]):
-    """Writes chunks of a table to a text stream, or to a Parquet file whose path is given."""
-
-    def __init__(self, target: IO[str] | Path, separator: str = ","):
-        self._target, self._separator = target, separator
-        self._parquet: Any = None
-        self._is_first = True
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._parquet is not None:
-            self._parquet.close()
-
-    def write(self, *parts: pd.DataFrame | pa.Table) -> None:
-        """Write the next rows; the columns of all parts stand beside each other."""
-        if isinstance(self._target, Path):
-            self._write_parquet(parts)
-        else:
-            frames = [_to_frame(part).reset_index(drop=True) for part in parts]
-            whole = pd.concat(frames, axis=1) if len(frames) > 1 else frames[0]
-            whole.to_csv(self._target, index=False, sep=self._separator, header=self._is_first)
-            self._is_first = False
-
-    def _write_parquet(self, parts: Sequence[pd.DataFrame | pa.Table]) -> None:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        tables = [_to_arrow(part) for part in parts]
-        fields = [
-            (name, column) for table in tables for name, column in zip(table.column_names, table.columns, strict=True)
-        ]
-        table = pa.table([column for _, column in fields], names=[name for name, _ in fields])
-        if self._parquet is None:
-            self._parquet = pq.ParquetWriter(self._target, table.schema)
-        self._parquet.write_table(table.cast(self._parquet.schema))
 
 
 def check_ending(path: Path) -> None:
@@ -227,25 +145,39 @@ def check_ending(path: Path) -> None:
     _kind(path)
 
 
-def check_output(path: Path) -> None:
-    """Raise an error for a file whose extension names no format, or without a folder, before any work is done."""
-    _written_kind(path)
-    if not path.absolute().parent.is_dir():
-        raise InvalidInputError(f"'{path}' cannot be written: there is no folder '{path.parent}'; create it")
-
-
 def _read(path: Path, kind: str, options: FileOptions, targets: set[str]) -> pd.DataFrame:
-    if kind in _SEPARATORS:
-        dialect = find_dialect(path, _SEPARATORS[kind], options)
+    if kind in SEPARATORS:
+        dialect = find_dialect(path, SEPARATORS[kind], options)
         texts = {name: str for name in _columns_of_codes(path, dialect) if str(name) not in targets}
         with open_bytes(path) as file:
             return pd.read_csv(file, low_memory=False, dtype=texts, **dialect.arguments())
-    if kind in _EXCEL:
+    if kind in JSON_LINES:
+        return _read_json_lines(path)
+    if kind in EXCEL:
         return _read_excel(path, options, but=targets)
-    if kind in _PARQUET:
+    if kind in PARQUET:
         return pd.read_parquet(path)
     table: pd.DataFrame = _arrow_dataset(path, kind).to_table().to_pandas()
     return table
+
+
+def _read_json_lines(path: Path) -> pd.DataFrame:
+    """Read a file with one JSON object in each line; the cells keep their types: a text is not read as a date."""
+    with open_bytes(path) as file:
+        return pd.DataFrame(list(_json_objects(io.TextIOWrapper(file, "utf-8-sig"))))
+
+
+def _json_objects(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
+    for number, line in enumerate(lines, start=1):
+        if line.isspace():
+            continue
+        try:
+            content = json.loads(line)
+        except ValueError as error:
+            raise ValueError(f"line {number}: {error}") from error
+        if not isinstance(content, dict):
+            raise ValueError(f"line {number} holds no JSON object; write one object for each row")
+        yield content
 
 
 def _columns_of_codes(path: Path, dialect: Dialect) -> list[Any]:
@@ -354,8 +286,8 @@ def _arrow_dataset(path: Path, kind: str) -> Any:
     import pyarrow.dataset as ds
 
     if kind != _FOLDER:
-        return ds.dataset(path, format="feather" if kind in _ARROW else "parquet")
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in _PARQUET and file.name[0] not in "._")
+        return ds.dataset(path, format="feather" if kind in ARROW else "parquet")
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in PARQUET and file.name[0] not in "._")
     if not files:
         raise InvalidInputError(f"'{path}' is a folder without Parquet files; name a file, or a folder with some")
     how = {
@@ -447,29 +379,6 @@ def _kept(keep: Sequence[str] | None, names: Sequence[str], path: Path) -> list[
     return list(keep)
 
 
-def _to_frame(part: pd.DataFrame | pa.Table) -> pd.DataFrame:
-    if isinstance(part, pd.DataFrame):
-        return part
-    import pyarrow.types as types
-
-    # pandas' own type of whole numbers has no missing cell: they would become decimal numbers.
-    def nullable(kind: pa.DataType) -> Any:
-        if types.is_integer(kind):
-            return pd.Int64Dtype() if types.is_signed_integer(kind) else pd.UInt64Dtype()
-        return None
-
-    frame: pd.DataFrame = part.to_pandas(ignore_metadata=True, types_mapper=nullable)
-    return frame
-
-
-def _to_arrow(part: pd.DataFrame | pa.Table) -> pa.Table:
-    import pyarrow as pa
-
-    if isinstance(part, pa.Table):
-        return part.replace_schema_metadata(None)
-    return pa.Table.from_pandas(part, preserve_index=False).replace_schema_metadata(None)
-
-
 def _kind(path: Path) -> str:
     """Return the extension that gives the format, in lower case and without the extension of a compression."""
     try:
@@ -478,22 +387,7 @@ def _kind(path: Path) -> str:
         raise InvalidInputError(f"'{path}' cannot be read: {error}") from error
     if is_folder:
         return _FOLDER
-    kind, is_compressed = _extension(path)
-    if kind in _SEPARATORS or (kind in (*_PARQUET, *_ARROW, *_EXCEL) and not is_compressed):
+    kind, is_compressed = split_extension(path)
+    if kind in (*SEPARATORS, *JSON_LINES) or (kind in (*PARQUET, *ARROW, *EXCEL) and not is_compressed):
         return kind
     raise InvalidInputError(f"'{path}' does not say its format; {_ADVICE}")
-
-
-def _written_kind(path: Path) -> str:
-    kind, is_compressed = _extension(path)
-    if kind in _SEPARATORS or (kind in _PARQUET and not is_compressed):
-        return kind
-    raise InvalidInputError(f"'{path}' does not say its format; use the extension .csv, .tsv, .csv.gz or .parquet")
-
-
-def _extension(path: Path) -> tuple[str, bool]:
-    suffixes = [suffix.lower() for suffix in path.suffixes]
-    is_compressed = bool(suffixes) and suffixes[-1] in COMPRESSED
-    if is_compressed:
-        suffixes.pop()
-    return (suffixes[-1] if suffixes else ""), is_compressed

@@ -208,7 +208,7 @@ class _Rows:
 
 def _read_rows(data: TrainingData, cv: Any, classification: bool, positive_label: Any) -> tuple[_Rows, CheckedTarget]:
     """Check all arguments with one value for each row; return the rows of the task, and its target."""
-    check_table(data.X)
+    data = replace(data, X=check_table(data.X), X_val=None if data.X_val is None else check_table(data.X_val))
     check_alone(vars(data), cv)
     if data.time is None and data.gap not in (0, "0"):
         raise InvalidInputError("gap needs time: pass the times of the rows, too, or leave out gap")
@@ -315,4 +315,4 @@ def _make_folds(
 def _target_name(y: Any) -> str | None:
     """Return the name of a Series, or of the column of a DataFrame."""
     name = y.columns[0] if getattr(y, "ndim", 1) == 2 and hasattr(y, "columns") else getattr(y, "name", None)
-    return None if name is None else str(name)
+    return None if name is None or name == "" else str(name)  # polars has an empty name where a column has none

@@ -13,6 +13,7 @@ from scipy import sparse
 
 from automl.errors import InvalidInputError
 from pipelines.table.cells import TableError
+from pipelines.table.frames import to_frame
 from pipelines.table.raw import to_array
 
 Array = NDArray[Any]
@@ -22,8 +23,10 @@ class InvalidCellError(InvalidInputError, TypeError):
     """A cell of the table holds something that is neither a string nor a number."""
 
 
-def check_table(X: Any) -> None:
-    """Check that `X` is a table that `pipelines.table.reader.TableReader` can read.
+def check_table(X: Any) -> Any:
+    """Check that `X` is a table that `pipelines.table.reader.TableReader` can read, and return it.
+
+    A frame of another library, such as polars, is returned as a DataFrame; other tables are returned as they are.
 
     Raises
     ------
@@ -39,16 +42,18 @@ def check_table(X: Any) -> None:
     if sparse.issparse(X):
         _check_shape(X.shape)
         _check_sparse(X)
-        return
+        return X
     if _holds_names(X):
         raise InvalidInputError("X is no table, but its values have names; pass pandas.DataFrame(X)")
-    if hasattr(X, "to_pandas") and not isinstance(X, pd.DataFrame):
-        X = X.to_pandas()
+    try:
+        X = to_frame(X)
+    except TableError as error:
+        raise InvalidInputError(str(error)) from error
     if isinstance(X, pd.DataFrame):
         _check_shape(X.shape)
         _check_labels(X.columns)
         _check_frame(X)
-        return
+        return X
     array = as_array(X)
     _check_shape(array.shape)
     if array.dtype.kind == "c":
@@ -60,6 +65,7 @@ def check_table(X: Any) -> None:
     elif array.dtype.kind == "O":
         for i in range(array.shape[1]):
             _check_column(pd.Series(array[:, i], dtype=object), f"column {i}")
+    return X
 
 
 def _holds_names(X: Any) -> bool:

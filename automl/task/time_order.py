@@ -18,6 +18,7 @@ from automl.plurals import plural
 from automl.task.table_validation import as_array
 from automl.task.validation import is_number, is_whole_number
 from pipelines.table.date_texts import find_date_format, is_ambiguous
+from pipelines.table.frames import to_frame, to_series
 
 Array = NDArray[Any]
 
@@ -69,8 +70,7 @@ def _find(time: Any, X: Any) -> tuple[Any, str]:
         return time, "time"
     if sparse.issparse(X):
         raise InvalidInputError(f"time={time!r}: X is sparse; pass an array with one time for each row")
-    if hasattr(X, "to_pandas") and not isinstance(X, pd.DataFrame):
-        X = X.to_pandas()
+    X = to_frame(X)
     if isinstance(X, pd.DataFrame):
         if time not in X.columns:
             shown = ", ".join(repr(name) for name in X.columns[:5]) + (", ..." if X.shape[1] > 5 else "")
@@ -87,8 +87,7 @@ def _find(time: Any, X: Any) -> tuple[Any, str]:
 
 def _read(values: Any, name: str, n_samples: int) -> Array:
     """Return times as numbers or as datetime64[us]."""
-    if hasattr(values, "to_pandas") and not isinstance(values, pd.Series):
-        values = values.to_pandas()
+    values = to_series(values)
     if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
         values = values.iloc[:, 0]
     try:

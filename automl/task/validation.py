@@ -23,6 +23,7 @@ from automl.task.positive_class import positive_code
 from automl.task.splits import lone_rows
 from automl.task.table_validation import as_array
 from pipelines.table.cells import TableError
+from pipelines.table.frames import to_series
 from pipelines.table.raw import to_array, without_mask
 
 Array = NDArray[Any]
@@ -232,11 +233,13 @@ def _flat(name: str, values: Any) -> Array:
     """Return values as an array of one dimension and of a NumPy dtype."""
     if sparse.issparse(values):
         raise InvalidInputError(f"{name} is sparse; pass a dense array: {name}.toarray().ravel()")
+    try:
+        values = to_series(values)
+    except TableError as error:
+        raise InvalidInputError(str(error).replace("X", name)) from error
     if isinstance(values, pd.DataFrame) and values.shape[1] == 1:
         _warn_column()
         values = values.iloc[:, 0]
-    if hasattr(values, "to_pandas"):
-        values = values.to_pandas()
     if isinstance(values, pd.Series | pd.Index):
         values = _series_values(values)
     try:

@@ -59,7 +59,7 @@ def join_tables(X: Any, X_val: Any) -> Any:
         If the validation rows cannot be used, or have other columns.
     """
     try:
-        check_table(X_val)
+        X_val = check_table(X_val)
     except InvalidInputError as error:
         raise type(error)(f"X_val: {error}") from error
     X, X_val = _plain(X), _plain(X_val)
@@ -106,7 +106,7 @@ def _plain(X: Any) -> Any:
     """Return a table as a DataFrame, a sparse matrix or an array."""
     if isinstance(X, pd.DataFrame) or sparse.issparse(X):
         return X
-    return X.to_pandas() if hasattr(X, "to_pandas") else as_array(X)
+    return as_array(X)
 
 
 def _kind(X: Any) -> str:

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api import types
 from scipy import sparse
 
 from pipelines.component import LARGEST
 from pipelines.table.cells import Floats, TableError
+from pipelines.table.frames import own_arrow_series, to_frame
 
 _ROWS_AT_ONCE = 8_192
 
@@ -55,8 +55,7 @@ def as_table(X: Any) -> RawTable:
 
 
 def _convert(X: Any) -> RawTable:
-    if not isinstance(X, pd.DataFrame) and hasattr(X, "to_pandas"):
-        X = X.to_pandas()  # polars and pyarrow
+    X = to_frame(X)
     if isinstance(X, pd.DataFrame):
         all_sparse = X.shape[1] > 0 and all(isinstance(d, pd.SparseDtype) and d.fill_value == 0 for d in X.dtypes)
         values = finite_csr(X.sparse.to_coo()) if all_sparse else X  # type: ignore[attr-defined]
@@ -165,7 +164,6 @@ def column_series(table: Any, position: int) -> pd.Series:
     dtype = column.dtype
     if isinstance(dtype, pd.SparseDtype):
         return pd.Series(np.asarray(column), name=column.name)
-    numeric = types.is_numeric_dtype(dtype) or types.is_bool_dtype(dtype)
-    if isinstance(dtype, pd.ArrowDtype) and not numeric:
-        return pd.Series(column.array.to_numpy(dtype=object, na_value=None), name=column.name, dtype=object)
+    if isinstance(dtype, pd.ArrowDtype):
+        return own_arrow_series(column)
     return column

@@ -19,7 +19,8 @@ from sklearn.metrics import accuracy_score, r2_score
 
 import automl
 from automl.errors import InvalidInputError
-from automl.task.files import read_table, write_table
+from automl.task.files import read_table
+from automl.task.table_writer import write_table
 from tests.factories import edit_manifest
 
 QUICK = ["--max-trials", "2", "--time-budget", "60", "--n-jobs", "1", "--seed", "0"]
@@ -233,7 +234,7 @@ def test_a_table_with_semicolons_is_read_with_its_decimal_sign(tmp_path, row, si
     assert read_table(tmp_path / "t.csv").to_dict("list") == {"age": [1.5, 1.5], "city": ["Rome", "Oslo, Norway"]}
 
 
-@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.tsv", "T.CSV", "t.parquet", "a.b.pq"])
+@pytest.mark.parametrize("name", ["t.csv", "t.csv.gz", "t.tsv", "T.CSV", "t.parquet", "a.b.pq", "t.arrow", "t.jsonl"])
 def test_tables_come_back_as_they_were_written(tmp_path, name):
     table = pd.DataFrame({"number": [1.5, None], "word": ["a,b\tc", "ü"]})
     write_table(table, tmp_path / name)

@@ -15,6 +15,8 @@ from sklearn.metrics import accuracy_score, f1_score, mean_absolute_error, roc_a
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.cli import chunks, predict, score
+from automl.task.files import read_table
+from automl.task.table_writer import write_table
 
 MODELS = cache(load)
 FAST = {"time_budget": None, "max_trials": 1, "n_jobs": 1, "cv": 2, "verbose": 0, "random_state": 0}
@@ -192,7 +194,7 @@ def test_a_line_with_too_many_cells_is_named(places, call, tmp_path):
     [
         (["--keep", "name"], "--keep: "),
         (["--keep", "prediction"], "has a column 'prediction', as the predictions have"),
-        (["--out", "p.xlsx"], "use the extension .csv, .tsv, .csv.gz or .parquet"),
+        (["--out", "p.xlsx"], "use the extension .csv, .tsv, .csv.gz, .jsonl, .parquet"),
         (["--interval", "0.9"], "predicts classes, not numbers; use --set"),
         (["--set", "1.5"], "level must be a number between 0 and 1"),
         (["--by-class"], "add --set 0.9"),
@@ -364,3 +366,17 @@ def test_a_column_that_the_model_does_not_use_may_be_missing(call, tmp_path):
     train[["amount"]].to_csv(tmp_path / "new.csv", index=False)
     answers = predicted(call, tmp_path, tmp_path / "new.csv")
     assert answers["prediction"].tolist() == clf.predict(train[["amount", "country"]]).tolist()
+
+
+@pytest.mark.parametrize("extension", ["jsonl", "feather", "parquet"])
+def test_predictions_come_in_the_format_of_the_table(call, places, tmp_path, extension):
+    folder, new = places
+    table, out = tmp_path / f"new.{extension}", tmp_path / f"out.{extension}"
+    write_table(pd.read_csv(folder / "new.csv"), table)
+    call("predict", folder / "model", table, "--out", out, "--keep", "amount", "--chunk-rows", "40")
+    written = read_table(out)
+    assert written["prediction"].tolist() == predicted(call, folder, folder / "new.csv")["prediction"].tolist()
+    np.testing.assert_array_equal(written["amount"], new["amount"])
+    _, text, _ = call("predict", folder / "model", table)
+    first = {"jsonl": json.dumps({"prediction": written["prediction"][0]})}.get(extension, "prediction")
+    assert text.splitlines()[0] == first

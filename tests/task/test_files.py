@@ -15,7 +15,8 @@ import pytest
 import zstandard
 
 from automl.errors import InvalidInputError
-from automl.task.files import check_output, open_writer, read_chunks, read_table, write_table
+from automl.task.files import read_chunks, read_table
+from automl.task.table_writer import check_output, open_writer, write_table
 from automl.task.text_files import FileOptions
 
 TABLE = {"id": [1, 2, 3], "price": [1.5, 22.25, 3.0], "city": ["Zürich", "Köln", "Oslo, N"]}
@@ -278,7 +279,10 @@ def test_a_chunk_of_a_text_column_that_holds_numbers_stays_text(tmp_path):
     assert [chunk.table["code"].tolist() for chunk in read_chunks(path, 1, texts=["code"])] == [["007"], ["1.0"], ["A"]]
 
 
-@pytest.mark.parametrize("name", ["o.csv", "o.tsv", "o.csv.gz", "o.csv.bz2", "o.csv.zip", "o.csv.zst", "o.parquet"])
+@pytest.mark.parametrize(
+    "name",
+    ["o.csv", "o.tsv", "o.csv.gz", "o.csv.bz2", "o.csv.zip", "o.csv.zst", "o.parquet", "o.feather", "o.jsonl.gz"],
+)
 def test_chunks_are_written_as_one_table(tmp_path, name):
     table = pd.DataFrame({"number": [1.5, None, 3.0], "word": ["a,b\tc", "ü", ""]})
     with open_writer(tmp_path / name) as writer:
@@ -299,7 +303,7 @@ def test_whole_numbers_with_a_missing_cell_stay_whole_numbers(tmp_path):
     assert pd.read_parquet(tmp_path / "o.parquet", dtype_backend="pyarrow")["id"].dtype == "int64[pyarrow]"
 
 
-@pytest.mark.parametrize("name", ["o.csv", "o.csv.zst", "o.parquet"])
+@pytest.mark.parametrize("name", ["o.csv", "o.csv.zst", "o.parquet", "o.feather"])
 def test_a_file_appears_as_a_whole_or_not_at_all(tmp_path, name):
     write_table(pd.DataFrame({"a": [1]}), tmp_path / name)
     before = (tmp_path / name).read_bytes()
@@ -321,3 +325,25 @@ def test_whole_numbers_with_leading_zeros_stay_texts(tmp_path):
     assert table["zip"].tolist() == ["01067", "50667"]
     assert table["gap"].dropna().tolist() == ["007"]
     assert table[["n", "rate", "y"]].to_numpy().tolist() == [[10, 0.5, 1], [2, 1.5, 2]]
+
+
+def test_json_lines_keep_all_digits_and_the_types_of_their_cells(tmp_path):
+    line = (
+        '{"number": 0.1234567890123456789, "code": "007", "day": "2024-01-31", "flag": true, "id": 9007199254740993}\n'
+    )
+    path = put(tmp_path, line + '{"number": null, "code": "8", "flag": null, "id": 2}\n', "t.jsonl")
+    table = read_table(path)
+    assert table["number"].tolist()[0] == 0.12345678901234568
+    assert table["code"].tolist() == ["007", "8"]
+    assert table.loc[0, ["day", "flag", "id"]].tolist() == ["2024-01-31", True, 9007199254740993]
+    write_table(table, tmp_path / "o.ndjson")
+    assert (tmp_path / "o.ndjson").read_text().splitlines()[1] == (
+        '{"number": null, "code": "8", "day": null, "flag": null, "id": 2}'
+    )
+    pd.testing.assert_frame_equal(in_chunks(tmp_path / "o.ndjson"), table)
+
+
+def test_a_damaged_file_of_json_lines_is_refused(tmp_path):
+    for line in ('{"a"', "[1]"):
+        with pytest.raises(InvalidInputError, match=r"t\.jsonl' cannot be read as jsonl: line 3"):
+            read_table(put(tmp_path, f'{{"a": 1}}\n\n{line}\n', "t.jsonl"))

@@ -1,0 +1,174 @@
+"""Write tables chunk by chunk: text files, files of JSON lines, Parquet files and Feather files."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Self
+
+import pandas as pd
+
+from automl.errors import InvalidInputError
+from automl.task.formats import ARROW, JSON_LINES, PARQUET, SEPARATORS, split_extension
+from automl.task.text_files import open_to_write
+from meta_db.files import replace_file
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table without its index; the extension of the file gives the format, as in `read_table`.
+
+    Raises
+    ------
+    InvalidInputError
+        If the extension is unknown, or the file cannot be written.
+    """
+    with open_writer(path) as writer:
+        writer.write(table)
+
+
+@contextmanager
+def open_writer(path: Path | None, source: Path | None = None) -> Iterator[TableWriter]:
+    """Open a writer of a table in chunks; the file appears as a whole when the block ends, or not at all.
+
+    Parameters
+    ----------
+    path : Path or None
+        A text file or a file of JSON lines, possibly compressed, or a Parquet or Feather file; None for standard
+        output.
+    source : Path, optional
+        The file that was read. Standard output gets JSON lines if this file holds JSON lines, and CSV otherwise.
+
+    Raises
+    ------
+    InvalidInputError
+        If the extension is unknown, or the file cannot be written.
+    """
+    if path is None:
+        kind = ".csv" if source is None else split_extension(source)[0]
+        with TableWriter(sys.stdout, kind if kind in JSON_LINES else ".csv") as writer:
+            yield writer
+        return
+    kind = _written_kind(path)
+    try:
+        with ExitStack() as stack:
+            partial = stack.enter_context(replace_file(path))
+            if kind in (*PARQUET, *ARROW):
+                yield stack.enter_context(TableWriter(partial, kind))
+            else:
+                stream = stack.enter_context(open_to_write(partial, path.suffix))
+                yield stack.enter_context(TableWriter(stream, kind))
+    except OSError as error:
+        raise InvalidInputError(f"'{path}' cannot be written: {error.strerror or error}") from error
+
+
+def check_output(path: Path) -> None:
+    """Raise an error for a file whose extension names no format, or without a folder, before any work is done."""
+    _written_kind(path)
+    if not path.absolute().parent.is_dir():
+        raise InvalidInputError(f"'{path}' cannot be written: there is no folder '{path.parent}'; create it")
+
+
+class TableWriter(AbstractContextManager["TableWriter"]):
+    """Writes chunks of a table to a text stream, or to a Parquet or Feather file whose path is given.
+
+    Parameters
+    ----------
+    target : text stream or Path
+    kind : str
+        The extension of the format.
+    """
+
+    def __init__(self, target: IO[str] | Path, kind: str = ".csv"):
+        self._target, self._kind = target, kind
+        self._arrow_writer: Any = None
+        self._is_first = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._arrow_writer is not None:
+            self._arrow_writer.close()
+
+    def write(self, *parts: pd.DataFrame | pa.Table) -> None:
+        """Write the next rows; the columns of all parts stand beside each other."""
+        if isinstance(self._target, Path):
+            self._write_arrow(self._target, parts)
+            return
+        frames = [_to_frame(part).reset_index(drop=True) for part in parts]
+        whole = pd.concat(frames, axis=1) if len(frames) > 1 else frames[0]
+        if self._kind in JSON_LINES:
+            self._target.writelines(_json_lines(whole))
+        else:
+            whole.to_csv(self._target, index=False, sep=SEPARATORS[self._kind], header=self._is_first)
+        self._is_first = False
+
+    def _write_arrow(self, path: Path, parts: Sequence[pd.DataFrame | pa.Table]) -> None:
+        import pyarrow as pa
+
+        tables = [_to_arrow(part) for part in parts]
+        fields = [
+            (name, column) for table in tables for name, column in zip(table.column_names, table.columns, strict=True)
+        ]
+        table = pa.table([column for _, column in fields], names=[name for name, _ in fields])
+        if self._arrow_writer is None:
+            self._arrow_writer = _open_arrow(path, self._kind, table.schema)
+            self._schema = table.schema
+        self._arrow_writer.write_table(table.cast(self._schema))
+
+
+def _open_arrow(path: Path, kind: str, schema: pa.Schema) -> Any:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    if kind in PARQUET:
+        return pq.ParquetWriter(path, schema)
+    options = pa.ipc.IpcWriteOptions(compression="lz4")  # as the Feather files of pyarrow and pandas have it
+    return pa.ipc.new_file(str(path), schema, options=options)
+
+
+def _json_lines(frame: pd.DataFrame) -> Iterator[str]:
+    """Yield the lines of a file of JSON lines; numbers keep all their digits, and missing cells are null."""
+    names = [str(name) for name in frame.columns]
+    columns = [frame.iloc[:, i] for i in range(frame.shape[1])]
+    cells = [column.astype(object).where(column.notna(), None).tolist() for column in columns]
+    for row in zip(*cells, strict=True):
+        yield json.dumps(dict(zip(names, row, strict=True)), ensure_ascii=False, default=str) + "\n"
+
+
+def _to_frame(part: pd.DataFrame | pa.Table) -> pd.DataFrame:
+    if isinstance(part, pd.DataFrame):
+        return part
+    import pyarrow.types as types
+
+    # pandas' own type of whole numbers has no missing cell: they would become decimal numbers.
+    def nullable(kind: pa.DataType) -> Any:
+        if types.is_integer(kind):
+            return pd.Int64Dtype() if types.is_signed_integer(kind) else pd.UInt64Dtype()
+        return None
+
+    frame: pd.DataFrame = part.to_pandas(ignore_metadata=True, types_mapper=nullable)
+    return frame
+
+
+def _to_arrow(part: pd.DataFrame | pa.Table) -> pa.Table:
+    import pyarrow as pa
+
+    if isinstance(part, pa.Table):
+        return part.replace_schema_metadata(None)
+    return pa.Table.from_pandas(part, preserve_index=False).replace_schema_metadata(None)
+
+
+def _written_kind(path: Path) -> str:
+    kind, is_compressed = split_extension(path)
+    if kind in (*SEPARATORS, *JSON_LINES) or (kind in (*PARQUET, *ARROW) and not is_compressed):
+        return kind
+    raise InvalidInputError(
+        f"'{path}' does not say its format; use the extension .csv, .tsv, .csv.gz, .jsonl, .parquet or .feather"
+    )
