@@ -208,7 +208,7 @@ class _Rows:
 
 def _read_rows(data: TrainingData, cv: Any, classification: bool, positive_label: Any) -> tuple[_Rows, CheckedTarget]:
     """Check all arguments with one value for each row; return the rows of the task, and its target."""
-    data = replace(data, X=check_table(data.X), X_val=None if data.X_val is None else check_table(data.X_val))
+    data = replace(data, X=check_table(data.X))
     check_alone(vars(data), cv)
     if data.time is None and data.gap not in (0, "0"):
         raise InvalidInputError("gap needs time: pass the times of the rows, too, or leave out gap")
