@@ -118,6 +118,11 @@ def check_units(scores: Scores, level: float) -> float:
     return share
 
 
+def largest_level(scores: Scores) -> float:
+    """Return the largest level that the rows or groups suffice for."""
+    return scores.n_units / (scores.n_units + 1)
+
+
 def weighted_quantile(values: Array, weights: Array, share: float) -> float:
     """Return the smallest value up to which the weights have a share of all weights."""
     order = np.argsort(values, kind="stable")

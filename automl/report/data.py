@@ -255,6 +255,15 @@ class RegressionResult:
 
 
 @dataclass(frozen=True)
+class CoverageRow:
+    """The coverage of prediction intervals or sets, and their mean width or number of classes, at one level."""
+
+    level: float
+    coverage: float
+    size: float | None
+
+
+@dataclass(frozen=True)
 class Performance:
     """Section 3: predictions for some rows beside the truth."""
 
@@ -265,6 +274,7 @@ class Performance:
     score: Interval | None
     classification: ClassificationResult | None = None
     regression: RegressionResult | None = None
+    coverage: tuple[CoverageRow, ...] = ()
 
 
 @dataclass(frozen=True)

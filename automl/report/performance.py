@@ -12,11 +12,11 @@ from automl.ensemble.jackknife import jackknife_error
 from automl.ensemble.threshold import apply_decision
 from automl.explain.predictions import Predicted, out_of_fold_rows
 from automl.report.classification import judge_classes
-from automl.report.data import Interval, Performance
+from automl.report.data import CoverageRow, Interval, Performance
 from automl.report.regression import judge_numbers
 from automl.report.rows import LabeledTable, predicted_rows
 from automl.report.verdict import interval
-from automl.report.words import metric_words
+from automl.report.words import all_rounded, metric_words, rounded
 from automl.task.metrics import Metric, loss_or_nan
 from automl.task.scorers import take_rows
 
@@ -44,7 +44,17 @@ def out_of_fold_performance(estimator: Any) -> tuple[Performance | None, str]:
         "have seen these rows, so that the expected score of the first section is the more honest figure."
     )
     metric = estimator._frontier.metric
-    return _performance(estimator, rows, metric, "out-of-fold", "Out-of-fold rows", note), ""
+    performance = _performance(estimator, rows, metric, "out-of-fold", "Out-of-fold rows", note)
+    return replace(performance, coverage=_coverage(estimator)), ""
+
+
+def _coverage(estimator: Any) -> tuple[CoverageRow, ...]:
+    """Return the rows of `coverage_`; none where the model has no intervals."""
+    if vars(estimator).get("_conformal") is None:
+        return ()
+    level, coverage, size = (estimator.coverage_.iloc[:, i].tolist() for i in range(3))
+    rows = zip(all_rounded(level), all_rounded(coverage, 4), size, strict=True)
+    return tuple(CoverageRow(of, share, rounded(value)) for of, share, value in rows)
 
 
 def test_performance(estimator: Any, test: LabeledTable) -> Performance:

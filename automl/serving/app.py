@@ -18,6 +18,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from automl.base import BaseAutoML
+from automl.ensemble.conformal import check_level
 from automl.errors import InvalidInputError
 from automl.serving.bodies import JSON, accepted_type, content_type, read_cells, write_predictions
 from automl.serving.cells import LevelCounts, make_table
@@ -103,12 +104,15 @@ class ServedApp:
         if coding.lower() != "identity":
             raise RequestError(415, "the body is compressed; send it without Content-Encoding")
         wanted = accepted_type(request.headers.get("accept"), kind)
+        level = _level(request.query_params.get("level"))
         with self._memory.request() as hold:
-            content, n_rows = await self._answer(await self._body(request, hold), kind, encoding, wanted)
+            content, n_rows = await self._answer(await self._body(request, hold), kind, encoding, wanted, level)
         request.state.n_rows = n_rows
         return Response(content, media_type=wanted)
 
-    async def _answer(self, body: bytes, kind: str, encoding: str, wanted: str) -> tuple[bytes, int]:
+    async def _answer(
+        self, body: bytes, kind: str, encoding: str, wanted: str, level: float | None
+    ) -> tuple[bytes, int]:
         """Return the body of the response, and the number of rows."""
 
         def predict() -> tuple[bytes, int, float, LevelCounts]:
@@ -116,7 +120,7 @@ class ServedApp:
             table, counts = make_table(cells, self.model)
             started = time.perf_counter()
             try:
-                predictions = self.model.predict(table)
+                predictions = self.model.predict(table, level)
             except InvalidInputError as error:
                 raise RequestError(UNREADABLE, str(error)) from error
             seconds = time.perf_counter() - started
@@ -214,6 +218,15 @@ class Observer:
             self._metrics.add_request(path, status, seconds)
             rows = f" rows={state['n_rows']}" if "n_rows" in state else ""
             logger.info("%s %s %s %d%s seconds=%.3f", request_id, scope["method"], path, status, rows, seconds)
+
+
+def _level(text: str | None) -> float | None:
+    """Return the level of intervals or sets that a request asks for; None without one."""
+    try:
+        return None if text is None else check_level(float(text))
+    except (ValueError, InvalidInputError):
+        message = f"level must be a number between 0 and 1, such as /predict?level=0.9; got {text!r}"
+        raise RequestError(UNREADABLE, message) from None
 
 
 def _request_id(scope: Scope) -> str:

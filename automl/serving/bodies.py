@@ -227,13 +227,23 @@ def write_predictions(predictions: Predictions, kind: str) -> bytes:
         content: dict[str, Any] = {"predictions": predictions.values}
         if p is not None:
             content |= {"classes": classes, "probabilities": p.tolist()}
+        if predictions.intervals is not None:
+            content["intervals"] = predictions.intervals.tolist()
+        if predictions.sets is not None:
+            content["sets"] = predictions.sets
         return json.dumps(content, allow_nan=False, ensure_ascii=False).encode()
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
-    if p is None or classes is None:
-        writer.writerow(["prediction"])
-        writer.writerows([value] for value in predictions.values)
-    else:
-        writer.writerow(["prediction", *(f"probability_{label}" for label in classes)])
-        writer.writerows([value, *row] for value, row in zip(predictions.values, p.tolist(), strict=True))
+    header, columns = ["prediction"], [predictions.values]
+    if p is not None and classes is not None:
+        header += [f"probability_{label}" for label in classes]
+        columns += p.T.tolist()
+    if predictions.intervals is not None:
+        header += ["interval_low", "interval_high"]
+        columns += predictions.intervals.T.tolist()
+    if predictions.sets is not None:
+        header.append("prediction_set")
+        columns.append(["|".join(map(str, labels)) for labels in predictions.sets])
+    writer.writerow(header)
+    writer.writerows(zip(*columns, strict=True))
     return out.getvalue().encode()

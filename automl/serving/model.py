@@ -11,6 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl.base import BaseAutoML
+from automl.ensemble.conformal import largest_level
+from automl.intervals import class_sets, intervals
 from automl.persistence.saving import plain
 from automl.task.several_targets import refuse_targets
 from pipelines.table.columns import CategoryReader, Column, DateReader
@@ -97,11 +99,17 @@ class Predictions:
         The classes; None for regression.
     probabilities : ndarray of shape (n_rows, n_classes) or None
         The columns are in the order of `classes`.
+    intervals : ndarray of shape (n_rows, 2) or None
+        The ends of the intervals, if the request has a level.
+    sets : list of list or None
+        The classes of the set of each row, if the request has a level.
     """
 
     values: list[Any]
     classes: list[Any] | None = None
     probabilities: NDArray[np.float64] | None = None
+    intervals: NDArray[np.float64] | None = None
+    sets: list[list[Any]] | None = None
 
 
 class ServedModel:
@@ -123,6 +131,8 @@ class ServedModel:
         classes = getattr(estimator, "classes_", None)
         self.classes = None if classes is None else [plain(label) for label in classes]
         self.name = type(estimator).__name__
+        record = vars(estimator).get("_conformal")
+        self.largest_level = None if record is None else largest_level(record.scores)
 
     def describe(self) -> dict[str, Any]:
         """Return the content of ``/schema``."""
@@ -140,14 +150,22 @@ class ServedModel:
         value = 0.0 if self._estimator._reader.sparse_ else np.nan
         self.predict(pd.DataFrame([[value] * len(self.labels)], columns=pd.Index(self.labels, tupleize_cols=False)))
 
-    def predict(self, table: pd.DataFrame) -> Predictions:
-        """Return the predictions for a table whose columns are `labels`."""
+    def predict(self, table: pd.DataFrame, level: float | None = None) -> Predictions:
+        """Return the predictions for a table whose columns are `labels`; a level adds intervals, or sets of classes."""
         if self.classes is None:
-            return Predictions([float(value) for value in self._estimator.predict(table)])
+            if level is None:
+                return Predictions([float(value) for value in self._estimator.predict(table)])
+            values, ends = intervals(self._estimator, table, level)
+            return Predictions([float(value) for value in values], intervals=ends)
         # `predict` and `predict_proba` would each run all models; the labels follow from the probabilities.
-        p = self._estimator.predict_proba(table)
+        sets = None
+        if level is None:
+            p = self._estimator.predict_proba(table)
+        else:
+            p, inside = class_sets(self._estimator, table, level)
+            sets = [[label for label, own in zip(self.classes, row, strict=True) if own] for row in inside]
         codes = self._estimator._ensemble.decide(p)
-        return Predictions([self.classes[code] for code in codes], self.classes, p)
+        return Predictions([self.classes[code] for code in codes], self.classes, p, sets=sets)
 
 
 def served_columns(reader: TableReader) -> list[ServedColumn]:

@@ -43,6 +43,7 @@ def describe_api(model: ServedModel, max_rows: int) -> dict[str, Any]:
         "summary": "Predict the target of each row.",
         "description": f"Rows come as JSON or as CSV with a header line, at most {max_rows} in one request. The header "
         "Accept chooses JSON or CSV for the predictions; without it, they have the format of the request.",
+        "parameters": _levels(model),
         "requestBody": {"required": True, "content": body},
         "responses": {"200": _response("The predictions, in the order of the rows.", answer), **refusals},
     }
@@ -64,6 +65,16 @@ def describe_api(model: ServedModel, max_rows: int) -> dict[str, Any]:
         },
         "components": {"schemas": _schemas(model)},
     }
+
+
+def _levels(model: ServedModel) -> list[dict[str, Any]]:
+    """Return the description of the parameter that asks for intervals or sets, where the model has them."""
+    if model.largest_level is None:
+        return []
+    what = "an interval of numbers" if model.classes is None else "a set of classes"
+    about = f"Also answer with {what} for each row that holds the true value with this probability."
+    limits = {"type": "number", "exclusiveMinimum": 0, "maximum": model.largest_level}
+    return [{"name": "level", "in": "query", "required": False, "schema": limits, "description": about}]
 
 
 def _get(name: str, summary: str, responses: dict[str, Any]) -> dict[str, Any]:
@@ -109,7 +120,9 @@ def _schemas(model: ServedModel) -> dict[str, Any]:
 def _predictions_schema(model: ServedModel) -> dict[str, Any]:
     if model.classes is None:
         values: dict[str, Any] = {"type": "array", "items": {"type": "number"}}
-        return {"type": "object", "properties": {"predictions": values}, "required": ["predictions"]}
+        ends = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+        properties = {"predictions": values, "intervals": {"type": "array", "items": ends}}
+        return {"type": "object", "properties": properties, "required": ["predictions"]}
     labels = {"type": "array", "items": {"type": ["string", "number", "boolean"]}}
     shares = {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}}
     return {
@@ -122,6 +135,7 @@ def _predictions_schema(model: ServedModel) -> dict[str, Any]:
                 "items": shares,
                 "description": "One list a row, in the order of classes.",
             },
+            "sets": {"type": "array", "items": labels, "description": "The classes of the set of each row."},
         },
         "required": ["predictions", "classes", "probabilities"],
     }

@@ -49,6 +49,25 @@ def test_csv_rows_get_the_predictions_of_the_estimator(client, estimator, rows):
     )
 
 
+def test_a_level_adds_intervals_or_sets_of_classes(client, estimator, rows):
+    sets = estimator.predict_set(rows, 0.95)
+    answer = client.post("/predict", json=as_json(rows), params={"level": 0.95}).json()
+    assert [len(labels) for labels in answer["sets"]] == sets.sum(axis=1).tolist()
+    answer = client.post("/predict", content=rows.to_csv(index=False), headers=CSV, params={"level": 0.95})
+    table = pd.read_csv(io.BytesIO(answer.content))
+    assert table["prediction_set"].tolist() == ["|".join(estimator.classes_[row]) for row in sets]
+    for level, message in (("2", "level must be a number between 0 and 1"), ("0.999", "needs at least 999 rows")):
+        answer = client.post("/predict", json=as_json(rows), params={"level": level})
+        assert answer.status_code == 422
+        assert message in answer.json()["message"]
+    X = pd.DataFrame({"a": np.arange(60.0)})
+    fast = {"include": ["ridge"], "time_budget": None, "max_trials": 1, "cv": 2, "n_jobs": 1, "verbose": 0}
+    reg = AutoMLRegressor(**fast).fit(X, X["a"] + np.tile([0.0, 1.0, 3.0], 20))
+    found = ServedModel(reg).predict(X, 0.8)
+    np.testing.assert_allclose(found.intervals, reg.predict_interval(X, 0.8))
+    assert found.values == reg.predict(X).tolist()
+
+
 @pytest.mark.parametrize(("separator", "encoding"), [(";", "utf-8-sig"), ("\t", "utf-16"), (",", "cp1252")])
 def test_csv_may_have_other_separators_and_encodings(client, rows, separator, encoding):
     text = rows.head(3).to_csv(index=False, sep=separator)
@@ -299,7 +318,7 @@ def test_many_large_bodies_together_are_refused_with_503_and_release_their_memor
 
 
 def test_an_unexpected_error_gets_500_and_shows_only_the_request_id(estimator, rows, monkeypatch, caplog):
-    def fail(self, table):
+    def fail(self, table, level):
         raise RuntimeError("a secret path")
 
     monkeypatch.setattr(ServedModel, "predict", fail)
