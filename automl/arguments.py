@@ -20,6 +20,7 @@ from automl.guard import make_guard
 from automl.persistence import check_loaded, takes_files
 from automl.search.catalog import SEARCHERS
 from automl.search.initial import DESIGNS
+from automl.search.own_components import read_components
 from automl.search.user_space import check_components, check_space
 from automl.task.metrics import ALIASES
 from automl.task.monotonic import check_monotonic
@@ -27,6 +28,7 @@ from automl.task.several_metrics import named_scorers
 from automl.task.validation import is_number, is_whole_number
 from automl.trials.leaderboard import COLUMNS as LEADERBOARD
 from automl.trials.run_directory import RunDirectory
+from pipelines.catalog import OwnComponents
 from pipelines.libraries import MissingLibraryError, import_library
 from pipelines.table.column_types import KINDS
 
@@ -57,14 +59,15 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     for scorer in scorers.values():
         _check_scoring(scorer, classification)
     _check_cv(settings.get("cv"))
+    own = OwnComponents(read_components(settings.get("components")))
     for argument in ("include", "exclude"):
         if not isinstance(settings.get(argument), Mapping):
             _check_list(argument, settings.get(argument), "names")
-        check_components(argument, settings.get(argument))
+        check_components(argument, settings.get(argument), own)
     searcher, initial = settings.get("searcher", "smac"), settings.get("initial_configurations", "meta")
     if isinstance(searcher, str):
         check_names("searcher", searcher, SEARCHERS)
-    check_space(settings.get("space"), searcher)
+    check_space(settings.get("space"), searcher, own)
     if isinstance(initial, str):
         check_names("initial_configurations", initial, DESIGNS)
     elif initial is None:

@@ -44,6 +44,7 @@ from automl.report.method import Reporting
 from automl.run import RunResult, RunSettings, run
 from automl.score_over_time import SearchGains
 from automl.search.budget import Budget
+from automl.search.own_components import own_components
 from automl.search.user_space import user_space
 from automl.several_targets import SeveralTargets, score_targets
 from automl.slimming import Slimming
@@ -102,6 +103,7 @@ class BaseAutoML(
         include: Sequence[str] | Mapping[str, Sequence[str]] = (),
         exclude: Sequence[str] | Mapping[str, Sequence[str]] = (),
         space: Mapping[str, Any] | None = None,
+        components: Sequence[Any] | Mapping[str, Sequence[Any]] = (),
         initial_configurations: str | Sequence[Mapping[str, Any]] = "meta",
         without: Sequence[str] = (),
         searcher: Any = "smac",
@@ -128,6 +130,7 @@ class BaseAutoML(
         self.include = include
         self.exclude = exclude
         self.space = space
+        self.components = components
         self.initial_configurations = initial_configurations
         self.without = without
         self.searcher = searcher
@@ -333,6 +336,7 @@ class BaseAutoML(
             include=component_names(self.include),
             exclude=component_names(self.exclude),
             overrides=user_space(self),
+            own=own_components(self.components, self._is_classifier),
             initial_configurations=self.initial_configurations,
             without=_as_tuple(self.without),
             searcher=self.searcher,

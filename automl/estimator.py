@@ -14,16 +14,15 @@ from automl.checks.attributes import SuspectLabels
 from automl.decision_threshold import DecisionThreshold
 from automl.guard import Guard
 from automl.intervals import ClassSets, Intervals
-from automl.log_probabilities import LogProbabilities
+from automl.scores import LabelScores, NumberScores
 from automl.several_targets import class_probabilities, predicted_labels
-from automl.task.target_score import score_labels, score_numbers
 from automl.trials.history import RunHistory
 from automl.trials.trial import TrialResult
 
 Array = NDArray[Any]
 
 
-class AutoMLClassifier(ClassifierMixin, ClassSets, LogProbabilities, DecisionThreshold, SuspectLabels, BaseAutoML):
+class AutoMLClassifier(LabelScores, ClassifierMixin, ClassSets, DecisionThreshold, SuspectLabels, BaseAutoML):
     """
     Search whole pipelines for a classification table, and return the best ensemble within a time budget.
 
@@ -59,6 +58,8 @@ class AutoMLClassifier(ClassifierMixin, ClassSets, LogProbabilities, DecisionThr
     space : dict, optional
         Changes of hyperparameters by name: a range ``(low, high)``, a list of choices, a fixed value, or a prior as
         ``{"prior": 0.05}``. `automl.space` lists the names.
+    components : sequence or dict, default=()
+        Your own models, or lists of components by step; a text names an entry point of an installed package.
     initial_configurations : "meta", "default" or list of dict, default="meta"
         Configurations that the search tries first. "meta" takes those that did well on similar data sets in the
         meta-database, "default" takes a portfolio of tuned defaults.
@@ -171,6 +172,7 @@ class AutoMLClassifier(ClassifierMixin, ClassSets, LogProbabilities, DecisionThr
         include: Sequence[str] | Mapping[str, Sequence[str]] = (),
         exclude: Sequence[str] | Mapping[str, Sequence[str]] = (),
         space: Mapping[str, Any] | None = None,
+        components: Sequence[Any] | Mapping[str, Sequence[Any]] = (),
         initial_configurations: str | Sequence[Mapping[str, Any]] = "meta",
         without: Sequence[str] = (),
         searcher: Any = "smac",
@@ -198,6 +200,7 @@ class AutoMLClassifier(ClassifierMixin, ClassSets, LogProbabilities, DecisionThr
             include=include,
             exclude=exclude,
             space=space,
+            components=components,
             initial_configurations=initial_configurations,
             without=without,
             searcher=searcher,
@@ -275,42 +278,8 @@ class AutoMLClassifier(ClassifierMixin, ClassSets, LogProbabilities, DecisionThr
         """
         return class_probabilities(self._ensemble, self._predict(X))
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """
-        Return the accuracy of `predict` on a labeled table.
 
-        Parameters
-        ----------
-        X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
-            A table with the columns of the training table.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            The true labels, in any type that `fit` accepts.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights of the rows.
-
-        Returns
-        -------
-        float
-            The share of the rows whose label is predicted, or whose labels of all targets are predicted.
-
-        Raises
-        ------
-        InvalidInputError
-            If the table or the target cannot be used.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_iris
-        >>> from automl import AutoMLClassifier
-        >>> X, y = load_iris(return_X_y=True)
-        >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["lda"], n_jobs=1, verbose=0).fit(X, y)
-        >>> clf.score(X, y) > 0.9
-        True
-        """
-        return score_labels(y, X, self.predict(X), sample_weight)
-
-
-class AutoMLRegressor(RegressorMixin, Intervals, BaseAutoML):
+class AutoMLRegressor(NumberScores, RegressorMixin, Intervals, BaseAutoML):
     """
     Search whole pipelines for a regression table, and return the best ensemble within a time budget.
 
@@ -343,6 +312,8 @@ class AutoMLRegressor(RegressorMixin, Intervals, BaseAutoML):
     space : dict, optional
         Changes of hyperparameters by name: a range ``(low, high)``, a list of choices, a fixed value, or a prior as
         ``{"prior": 0.05}``. `automl.space` lists the names.
+    components : sequence or dict, default=()
+        Your own models, or lists of components by step; a text names an entry point of an installed package.
     initial_configurations : "meta", "default" or list of dict, default="meta"
         Configurations that the search tries first. "meta" takes those that did well on similar data sets in the
         meta-database, "default" takes a portfolio of tuned defaults.
@@ -465,37 +436,3 @@ class AutoMLRegressor(RegressorMixin, Intervals, BaseAutoML):
         (2,)
         """
         return self._predict(X)
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """
-        Return the coefficient of determination of `predict` on a labeled table.
-
-        Parameters
-        ----------
-        X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
-            A table with the columns of the training table.
-        y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            The true values, in any type that `fit` accepts.
-        sample_weight : array-like of shape (n_samples,), optional
-            Weights of the rows.
-
-        Returns
-        -------
-        float
-            1 for perfect predictions, 0 for predictions that are as good as the mean; the mean over several targets.
-
-        Raises
-        ------
-        InvalidInputError
-            If the table or the target cannot be used.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_diabetes
-        >>> from automl import AutoMLRegressor
-        >>> X, y = load_diabetes(return_X_y=True)
-        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
-        >>> reg.score(X, y) > 0.3
-        True
-        """
-        return score_numbers(y, X, self.predict(X), sample_weight)

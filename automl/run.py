@@ -48,6 +48,7 @@ from automl.search.forecast import MemoryModel, RuntimeModel, shipped_correction
 from automl.search.initial import Start, from_user, start_with_meta_database, start_with_portfolio
 from automl.search.libraries import ImportableSearcher, log_missing
 from automl.search.loop import search
+from automl.search.own_components import with_own_models
 from automl.search.racing import Limits, Racing, fold_seconds
 from automl.search.user_space import is_usable
 from automl.task.task import Task
@@ -60,9 +61,10 @@ from automl.trials.session import Phase, record_session
 from automl.trials.temporary_folder import disk_errors, temporary_folder
 from automl.trials.trial import TrialResult
 from metalearning.correction import FIT_MEMORY, NO_CORRECTION, SECONDS
+from pipelines.catalog import OwnComponents
 from pipelines.configuration import Configuration
 from pipelines.overrides import Overrides, SpaceError, unused
-from pipelines.space import build_space, unavailable_components
+from pipelines.space import NO_OWN, build_space, unavailable_components
 
 logger = logging.getLogger(__name__)
 
@@ -89,6 +91,7 @@ class RunSettings:
     include: Sequence[str] = ()
     exclude: Sequence[str] = ()
     overrides: Overrides = field(default_factory=dict)  # the user's changes of hyperparameters
+    own: OwnComponents = NO_OWN
     initial_configurations: str | Sequence[Mapping[str, Any]] = "meta"
     without: Sequence[str] = ()  # data sets of the meta-database
     searcher: Any = "smac"
@@ -130,7 +133,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
     NothingFittedError
         If no trial finished a fold.
     """
-    task = replace(task, max_model_bytes=2**20 * (settings.max_model_megabytes or math.inf))
+    task = replace(task, max_model_bytes=2**20 * (settings.max_model_megabytes or math.inf), own=settings.own)
     space = _space(task, settings)
     log_missing(unavailable_components(task.traits, settings.include, settings.exclude))
     with ExitStack() as stack:
@@ -159,7 +162,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         runtime, limits = _forecasts(task, settings, executor)
         history = RunHistory(cost_of=runtime.guess if budget.seconds is None else None)
         start = _start(space, task, settings, budget, runtime, executor.n_workers)
-        initial = start.configurations
+        initial = with_own_models(start.configurations, settings.own, space)
         if not any(result.started for result in known):  # else the results may suffice for an ensemble
             initial, budget = _enough_for_one(initial, budget, runtime)
         chosen = settings.searcher, space, settings.random_state, initial, start.posterior, settings.overrides
@@ -409,7 +412,7 @@ def _space(task: Task, settings: RunSettings, left_out: Sequence[str] = ()) -> C
     if settings.include and not include:
         raise InvalidInputError("include leaves no component")
     try:
-        space = build_space(task.traits, include, exclude, settings.random_state, settings.overrides)
+        space = build_space(task.traits, include, exclude, settings.random_state, settings.overrides, settings.own)
     except SpaceError as error:
         raise InvalidInputError(str(error)) from error
     for name in unused(space, settings.overrides):

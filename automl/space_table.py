@@ -10,10 +10,11 @@ from ConfigSpace import ConfigurationSpace
 from ConfigSpace.hyperparameters import CategoricalHyperparameter, IntegerHyperparameter, NumericalHyperparameter
 
 from automl.errors import InvalidInputError, check_names
+from automl.search.own_components import read_components
 from automl.search.user_space import check_components, read_space
 from automl.task.prepare import TrainingData, prepare
 from automl.task.target import TaskName, guess_task
-from pipelines.catalog import CATALOG, component_names
+from pipelines.catalog import CATALOG, OwnComponents, component_names
 from pipelines.component import TableTraits
 from pipelines.overrides import SpaceError
 from pipelines.space import RICH_TABLES, build_space
@@ -31,6 +32,7 @@ def space(
     include: Sequence[str] | Mapping[str, Sequence[str]] = (),
     exclude: Sequence[str] | Mapping[str, Sequence[str]] = (),
     space: Mapping[str, Any] | None = None,
+    components: Sequence[Any] | Mapping[str, Sequence[Any]] = (),
 ) -> pd.DataFrame:
     """
     List the search space: every choice and every hyperparameter, with its range, condition and default.
@@ -47,6 +49,8 @@ def space(
         As in the estimators.
     space : dict, optional
         The changes of the space, as in the estimators.
+    components : sequence or dict, default=()
+        Your own components, as in the estimators.
 
     Returns
     -------
@@ -68,13 +72,15 @@ def space(
     [0.0001, 10000.0, True, 1.0]
     """
     check_names("task", task, _TASKS)
+    own = OwnComponents(read_components(components))
     for argument, given in (("include", include), ("exclude", exclude)):
-        check_components(argument, given)
-    overrides = read_space(space)
+        check_components(argument, given, own)
+    overrides = read_space(space, own)
     if (X is None) != (y is None):
         raise InvalidInputError("automl.space needs both X and y, or none of them")
     try:
-        found = build_space(_traits(X, y, task), component_names(include), component_names(exclude), 0, overrides)
+        names = component_names(include), component_names(exclude)
+        found = build_space(_traits(X, y, task), *names, 0, overrides, own)
     except SpaceError as error:
         raise InvalidInputError(str(error)) from error
     return space_table(found)

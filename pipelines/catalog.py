@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from pipelines.component import Component
@@ -39,6 +41,45 @@ NAMES: tuple[str, ...] = tuple(
 STEP_NAMES: tuple[str, ...] = tuple(f"{step}:{c.name}" for step, components in CATALOG.items() for c in components)
 
 
+@dataclass(frozen=True)
+class OwnComponents:
+    """Components of the user's own code.
+
+    Attributes
+    ----------
+    by_step : mapping of str to tuple of Component
+        The components of each step.
+    types : frozenset of str
+        Names of the types and functions of the user that fitted pipelines with these components hold.
+    """
+
+    by_step: Mapping[str, tuple[Component, ...]] = field(default_factory=dict)
+    types: frozenset[str] = frozenset()
+
+    def at(self, step: str) -> tuple[Component, ...]:
+        """Return the components of a step."""
+        return self.by_step.get(step, ())
+
+    def register(self) -> None:
+        """Let `get_component` find the components in this process, and let it read their fitted pipelines.
+
+        A configuration names its components, and is known in every process that builds, reads or forecasts pipelines.
+        Therefore they are known to the whole process; a later component of the same name takes the place of this one.
+        """
+        for step, components in self.by_step.items():
+            _REGISTERED.update({(step, component.name): component for component in components})
+        _REGISTERED_TYPES.update(self.types)
+
+
+_REGISTERED: dict[tuple[str, str], Component] = {}
+_REGISTERED_TYPES: set[str] = set()
+
+
+def registered_types() -> frozenset[str]:
+    """Return the names of the types of users that this process may read from its own fold models."""
+    return frozenset(_REGISTERED_TYPES)
+
+
 def component_names(given: Any) -> tuple[str, ...]:
     """Return the names of components that a user has given as a list, or as a mapping of steps to names.
 
@@ -73,13 +114,17 @@ def get_component(step: str, name: str) -> Component:
     for component in CATALOG[step]:
         if component.name == name:
             return component
+    if (step, name) in _REGISTERED:
+        return _REGISTERED[step, name]
     known = ", ".join(component.name for component in CATALOG[step])
     raise KeyError(f"step '{step}' has no component '{name}'; it has {known}")
 
 
 def components_of(configuration: Configuration) -> Iterator[Component]:
-    """Yield the components of a configuration."""
-    return (get_component(step, str(configuration[step])) for step in CATALOG if step in configuration)
+    """Yield the components of a configuration, without own components of a user that this process does not know."""
+    for step in (step for step in CATALOG if step in configuration):
+        with suppress(KeyError):
+            yield get_component(step, str(configuration[step]))
 
 
 def required_libraries(configuration: Configuration) -> tuple[str, ...]:

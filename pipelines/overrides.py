@@ -18,6 +18,7 @@ from ConfigSpace.conditions import Conjunction
 from ConfigSpace.hyperparameters import Hyperparameter, IntegerHyperparameter, NumericalHyperparameter
 
 from pipelines.catalog import CATALOG
+from pipelines.component import Component
 from pipelines.value_limits import ValueLimits, find_limits
 
 _KEYS = ("prior", "range", "choices", "std")
@@ -105,13 +106,13 @@ def read_overrides(given: Mapping[str, Any], spaces: Iterable[ConfigurationSpace
     return found
 
 
-def excluded_components(overrides: Overrides) -> list[str]:
+def excluded_components(overrides: Overrides, catalog: Mapping[str, Sequence[Component]] = CATALOG) -> list[str]:
     """Return the components that the user's choices at steps leave out, as ``step:name``."""
     return [
         f"{step}:{component.name}"
         for step, override in overrides.items()
         if step in CATALOG and override.choices is not None
-        for component in CATALOG[step]
+        for component in catalog[step]
         if component.name not in override.choices
     ]
 
@@ -249,7 +250,7 @@ def _known(hyperparameters: Sequence[Hyperparameter[Any, Any]]) -> list[Any]:
 def _choice(name: str, value: Any, hyperparameters: Sequence[Hyperparameter[Any, Any]]) -> Any:
     """Return the choice that equals a value; True does not equal 1."""
     if name in CATALOG:
-        known: list[Any] = [component.name for component in CATALOG[name]]
+        known = list(dict.fromkeys([*(component.name for component in CATALOG[name]), *_known(hyperparameters)]))
     else:
         known = _known(hyperparameters)
     for choice in known:

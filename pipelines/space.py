@@ -21,7 +21,7 @@ from ConfigSpace import (
 from ConfigSpace import Configuration as SpaceConfiguration
 from ConfigSpace.hyperparameters import Hyperparameter, NumericalHyperparameter
 
-from pipelines.catalog import CATALOG, NAMES, STEP_NAMES, get_component, is_named
+from pipelines.catalog import CATALOG, NAMES, STEP_NAMES, OwnComponents, get_component, is_named
 from pipelines.component import Component, TableTraits, TaskType, task_type
 from pipelines.configuration import Configuration
 from pipelines.libraries import install, missing_libraries
@@ -67,6 +67,7 @@ _REQUIREMENTS = (
     ("balancing", "weights", "accepts_weights", ("model",)),
 )
 _OF_ONE_TARGET = ("balancing", "calibration")  # steps whose components wrap the model of one target
+NO_OWN = OwnComponents()
 # Tables with few rows and all kinds of columns: a component that applies to any table applies to one of these tables.
 RICH_TABLES: Mapping[TaskType, TableTraits] = {
     task_type(n): TableTraits(
@@ -82,6 +83,7 @@ def build_space(
     exclude: Sequence[str] = (),
     seed: int = 0,
     overrides: Overrides = MappingProxyType({}),
+    own: OwnComponents = NO_OWN,
 ) -> ConfigurationSpace:
     """Return the space of all pipelines for a table, from components whose libraries are installed.
 
@@ -96,6 +98,8 @@ def build_space(
         Names of components to leave out.
     overrides : mapping
         The user's changes of hyperparameters, see `pipelines.overrides`.
+    own : OwnComponents
+        Components of the user, beside those of the catalog.
 
     Returns
     -------
@@ -109,14 +113,15 @@ def build_space(
         If a name is unknown, if an included component lacks its library, if a step that is needed has no component
         left, or if changed choices leave nothing for this table.
     """
-    _check_names("include", include)
-    _check_names("exclude", exclude)
+    _check_names("include", include, own)
+    _check_names("exclude", exclude, own)
     _check_libraries(include)
-    exclude = (*exclude, *excluded_components(overrides))
+    catalog = {step: (*components, *own.at(step)) for step, components in CATALOG.items()}
+    exclude = (*exclude, *excluded_components(overrides, catalog))
     if traits.monotonic:
         overrides = {**overrides, **{name: Override(choices=(value,)) for name, value in FIXED.items()}}
     space = ConfigurationSpace(seed=seed)
-    offered = {step: _choices(step, traits, include, exclude) for step in CATALOG if _is_needed(step, traits)}
+    offered = {step: _choices(step, traits, include, exclude, own) for step in CATALOG if _is_needed(step, traits)}
     if "loss" in offered and not any(model.losses for model in offered["model"]):
         del offered["loss"]
     if not offered["model"]:
@@ -218,8 +223,9 @@ def choices(space: ConfigurationSpace, step: str) -> tuple[str, ...]:
     return tuple(found.choices) if isinstance(found, CategoricalHyperparameter) else ()
 
 
-def _check_names(argument: str, names: Sequence[str]) -> None:
-    for name in names:
+def _check_names(argument: str, names: Sequence[str], own: OwnComponents) -> None:
+    mine = {(step, component.name) for step in own.by_step for component in own.at(step)}
+    for name in (name for name in names if not any(is_named(*one, (name,)) for one in mine)):
         if name not in NAMES and name not in STEP_NAMES:
             close = get_close_matches(name, [*NAMES, *STEP_NAMES], n=1)
             advice = f"did you mean '{close[0]}'?" if close else f"known are {', '.join(NAMES)}"
@@ -251,17 +257,21 @@ def _is_needed(step: str, traits: TableTraits) -> bool:
     return True
 
 
-def _choices(step: str, traits: TableTraits, include: Sequence[str], exclude: Sequence[str]) -> list[Component]:
-    wanted = _wanted(step, traits, include, exclude)
+def _choices(
+    step: str, traits: TableTraits, include: Sequence[str], exclude: Sequence[str], own: OwnComponents = NO_OWN
+) -> list[Component]:
+    wanted = _wanted(step, traits, include, exclude, own)
     if step in _ORDERED_STEPS:
         wanted.sort(key=lambda component: _ORDERED_STEPS[step](traits).index(component.name))
     return [component for component in wanted if not missing_libraries(component)]
 
 
-def _wanted(step: str, traits: TableTraits, include: Sequence[str], exclude: Sequence[str]) -> list[Component]:
+def _wanted(
+    step: str, traits: TableTraits, include: Sequence[str], exclude: Sequence[str], own: OwnComponents = NO_OWN
+) -> list[Component]:
     fitting = [
         component
-        for component in CATALOG[step]
+        for component in (*CATALOG[step], *own.at(step))
         if component.applies(traits)
         and (component.accepts_sparse or not traits.sparse)
         and (component.accepts_weights or not traits.weighted or step != "model")
@@ -270,7 +280,7 @@ def _wanted(step: str, traits: TableTraits, include: Sequence[str], exclude: Seq
         and (not traits.monotonic or _keeps_order(step, component))
     ]
     named = [component for component in fitting if is_named(step, component.name, include)]
-    return named or ([] if step == "model" and names_a_model(include) else fitting)
+    return named or ([] if step == "model" and names_a_model(include, own) else fitting)
 
 
 def _keeps_order(step: str, component: Component) -> bool:
@@ -289,9 +299,9 @@ def _weights(step: str, names: Sequence[str]) -> list[float] | None:
     return [_SKIP_PROBABILITY[step] if name == "none" else rest for name in names]
 
 
-def names_a_model(include: Collection[str]) -> bool:
+def names_a_model(include: Collection[str], own: OwnComponents = NO_OWN) -> bool:
     """Return whether some of the included names are names of models."""
-    return any(is_named("model", component.name, include) for component in CATALOG["model"])
+    return any(is_named("model", component.name, include) for component in (*CATALOG["model"], *own.at("model")))
 
 
 def _conflict(step: str, name: str, other: str, other_name: str) -> bool:

@@ -89,7 +89,7 @@ ORDER = {
         "decision_threshold",
         "intervals",
         "several_targets",
-        "log_probabilities",
+        "scores",
         "slimming",
         "notebook",
         "report",

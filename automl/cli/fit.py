@@ -149,6 +149,15 @@ def fit(
             rich_help_panel=_SEARCH,
         ),
     ] = [],  # noqa: B006
+    components: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAMES",
+            help="Add components of installed packages, by the names of their entry points in the group "
+            "automl.components, separated by commas; may be repeated.",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = [],  # noqa: B006
     initial_configurations: Annotated[
         str,
         typer.Option(
@@ -278,6 +287,7 @@ def fit(
         "include": split_names(include),
         "exclude": split_names(exclude),
         "space": parse_space(space),
+        "components": split_names(components),
         "initial_configurations": read_configurations(initial_configurations),
         "without": split_names(without),
         "searcher": searcher,

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from automl.errors import AutoMLError, InvalidInputError
 from automl.explain.parts import check_seed
 from automl.search.surrogate import Forest, impute_inactive
-from automl.search.user_space import user_space
+from automl.search.user_space import known_components, user_space
 from automl.search.vectors import VectorSpace
 from automl.task.monotonic import estimator_traits
 from automl.task.objective import suited_traits
@@ -79,7 +79,7 @@ def search_space(estimator: Any, seed: int) -> ConfigurationSpace:
     traits = replace(estimator_traits(suited_traits(traits, estimator._metric), estimator), targets=ensemble.targets)
     try:
         include, exclude = component_names(estimator.include), component_names(estimator.exclude)
-        return build_space(traits, include, exclude, seed, user_space(estimator))
+        return build_space(traits, include, exclude, seed, user_space(estimator), known_components(estimator))
     except SpaceError as error:
         raise InvalidInputError(str(error)) from error
 

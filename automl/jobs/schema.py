@@ -119,6 +119,7 @@ def _values() -> Mapping[str, Mapping[str, Any]]:
         "include": components,
         "exclude": components,
         "space": {"type": ["object", "null"]},
+        "components": {"type": ["array", "null"], "items": {"type": "string"}},
         "initial_configurations": {"oneOf": [{"enum": list(DESIGNS)}, {"type": "array", "items": {"type": "object"}}]},
         "without": {"type": ["array", "null"], "items": {"type": "string"}},
         "searcher": {"enum": list(SEARCHERS)},

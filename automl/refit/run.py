@@ -29,7 +29,7 @@ from automl.refit.members import FitFacts, facts_from_folds, replace_models, run
 from automl.refit.new_rows import check_classes, keep_reasons, known_kinds, seen_rows, take_columns
 from automl.refit.report import RefitReport
 from automl.refit.rows import TrainingRows, get_rows
-from automl.search.user_space import user_space
+from automl.search.user_space import known_components, user_space
 from automl.task.metrics import loss_or_nan
 from automl.task.monotonic import constrain, estimator_traits
 from automl.task.objective import suited_traits
@@ -125,6 +125,7 @@ def _check_libraries(estimator: Any) -> None:
 @contextmanager
 def _workers(estimator: Any, task: Task) -> Iterator[tuple[Executor, Artifacts]]:
     """Start the workers that the parameters of an estimator describe, on a task."""
+    task = replace(task, own=known_components(estimator))
     with temporary_folder(task.table_bytes) as folder:
         with disk_errors(folder):
             task.save(folder)
@@ -331,7 +332,9 @@ def _check_target(estimator: Any, y: Any, X: Any) -> None:
 def _members(estimator: Any, task: Task, notes: list[str]) -> list[_Member]:
     """Return the members that the table of the new rows allows, with their configurations completed for this table."""
     try:
-        space = build_space(task.traits, seed=_seed(estimator), overrides=user_space(estimator))
+        space = build_space(
+            task.traits, seed=_seed(estimator), overrides=user_space(estimator), own=known_components(estimator)
+        )
     except SpaceError as error:
         raise InvalidInputError(str(error)) from error
     members = []

@@ -158,6 +158,8 @@ def _command(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, st
             words += [option, str(value)]
         elif name in ("include", "exclude") and value is not None:
             words += [option or "", ",".join(map(str, component_names(value)))]
+        elif name == "components" and all(isinstance(entry, str) for entry in value or ()):
+            words += ["--components", ",".join(value)]
         elif name == "scoring" and isinstance(value, list | tuple) and all(isinstance(entry, str) for entry in value):
             words += [option or "", ",".join(value)]
         elif option is not None and value is None:

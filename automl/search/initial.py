@@ -286,7 +286,7 @@ def from_user(space: ConfigurationSpace, entries: Sequence[Mapping[str, Any]]) -
             check_names(f"initial_configurations[{number}]", entry, hyperparameter_names().union(space))
         for step, components in CATALOG.items():
             if step in entry and step != "model":
-                names = ["none", *(component.name for component in components)]
+                names = ["none", *(component.name for component in components), *choices(space, step)]
                 check_names(f"initial_configurations[{number}]: {step}", str(entry[step]), names)
         configuration = complete(space, entry) if "model" in entry else None
         if configuration is None:

@@ -82,4 +82,5 @@ class ImportableSearcher:
 def _families_like(family: str) -> tuple[str, ...]:
     """Return the model families that need a library of this family, itself among them."""
     own = set(training_libraries(get_component("model", family)))
-    return tuple(model.name for model in MODELS if model.name == family or own.intersection(training_libraries(model)))
+    others = (model.name for model in MODELS if own.intersection(training_libraries(model)))
+    return tuple(dict.fromkeys([family, *others]))

@@ -9,15 +9,16 @@ from typing import Any
 from ConfigSpace import ConfigurationSpace
 
 from automl.errors import InvalidInputError, check_names
+from automl.search.own_components import own_components, read_components
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.trial import TrialResult
-from pipelines.catalog import CATALOG, NAMES, STEP_NAMES, component_names
+from pipelines.catalog import CATALOG, NAMES, STEP_NAMES, OwnComponents, component_names
 from pipelines.overrides import Override, Overrides, SpaceError, is_allowed, read_overrides
-from pipelines.space import RICH_TABLES, build_space, has_components
+from pipelines.space import NO_OWN, RICH_TABLES, build_space, has_components
 
 
-def check_components(argument: str, given: Any) -> None:
+def check_components(argument: str, given: Any, own: OwnComponents = NO_OWN) -> None:
     """Check the names of components that a user includes or excludes.
 
     Parameters
@@ -26,6 +27,8 @@ def check_components(argument: str, given: Any) -> None:
         Name of the argument.
     given : sequence, mapping or None
         Names, or lists of names by step.
+    own : OwnComponents
+        Components of the user.
 
     Raises
     ------
@@ -37,14 +40,15 @@ def check_components(argument: str, given: Any) -> None:
         for step, names in given.items():
             if not isinstance(names, str | list | tuple | set | frozenset):
                 raise InvalidInputError(f"{argument}: {step!r} must have a list of names; got {names!r}")
-            check_names(f"{argument}: {step}", names, [component.name for component in CATALOG[step]])
+            check_names(f"{argument}: {step}", names, [c.name for c in (*CATALOG[step], *own.at(step))])
     else:
-        names = component_names(given)
-        if not all(name in STEP_NAMES for name in names):
-            check_names(argument, [name for name in names if name not in STEP_NAMES], NAMES)
+        mine = [(step, component.name) for step in own.by_step for component in own.at(step)]
+        known = {*STEP_NAMES, *(f"{step}:{name}" for step, name in mine)}
+        names = [name for name in component_names(given) if name not in known]
+        check_names(argument, names, [*NAMES, *(name for _, name in mine)])
 
 
-def read_space(given: Any) -> dict[str, Override]:
+def read_space(given: Any, own: OwnComponents = NO_OWN) -> dict[str, Override]:
     """Return the user's changes of the space by the full names of the hyperparameters; {} for None.
 
     Raises
@@ -57,12 +61,12 @@ def read_space(given: Any) -> dict[str, Override]:
     if not isinstance(given, Mapping):
         raise InvalidInputError(f'space must be a dict such as {{"lightgbm:num_leaves": (8, 64)}}; got {given!r}')
     try:
-        return read_overrides(given, _all_spaces() if given else ())
+        return read_overrides(given, _all_spaces(own) if given else ())
     except SpaceError as error:
         raise InvalidInputError(str(error)) from error
 
 
-def check_space(given: Any, searcher: Any) -> None:
+def check_space(given: Any, searcher: Any, own: OwnComponents = NO_OWN) -> None:
     """Check the user's changes of the space, and that the searcher uses their priors.
 
     Raises
@@ -70,14 +74,30 @@ def check_space(given: Any, searcher: Any) -> None:
     InvalidInputError
         If a change cannot be used, or if there are priors and another searcher than "smac".
     """
-    priors = [name for name, change in read_space(given).items() if change.prior is not None]
+    priors = [name for name, change in read_space(given, own).items() if change.prior is not None]
     if priors and not (isinstance(searcher, str) and searcher == "smac"):
         raise InvalidInputError(f'space: only searcher="smac" uses priors; remove the prior of {priors[0]!r}')
 
 
 def user_space(estimator: Any) -> Overrides:
     """Return the changes of an estimator's space."""
-    return read_space(getattr(estimator, "space", None))
+    return read_space(getattr(estimator, "space", None), OwnComponents(read_components(_given(estimator))))
+
+
+def known_components(estimator: Any) -> OwnComponents:
+    """Return the own components of a fitted estimator, after they were made known to this process.
+
+    Raises
+    ------
+    InvalidInputError
+        If `load` has not imported them.
+    """
+    given = _given(estimator)
+    return own_components(given, estimator._is_classifier) if given else NO_OWN
+
+
+def _given(estimator: Any) -> Any:
+    return getattr(estimator, "components", None)
 
 
 def is_usable(
@@ -93,6 +113,12 @@ def is_usable(
     )
 
 
+def _all_spaces(own: OwnComponents) -> tuple[ConfigurationSpace, ...]:
+    if not own.by_step:
+        return _spaces_of_catalog()
+    return tuple(build_space(traits, own=own) for traits in RICH_TABLES.values())
+
+
 @cache
-def _all_spaces() -> tuple[ConfigurationSpace, ...]:
+def _spaces_of_catalog() -> tuple[ConfigurationSpace, ...]:
     return tuple(build_space(traits) for traits in RICH_TABLES.values())

@@ -20,12 +20,14 @@ from automl.task.splits import Fold, is_forward_chaining, sample_rows
 from automl.task.trusted import TRUSTED
 from meta_db.files import replace_file
 from pipelines import storage
+from pipelines.catalog import OwnComponents
 from pipelines.component import TableTraits
+from pipelines.space import NO_OWN
 
 # The number of a fold that trains on all rows but the holdout rows, and scores none.
 ALL_ROWS = -1
 _FILE = "task.zip"
-_SCORER = "scorer"
+_SCORER, _COMPONENTS = "scorer", "components"
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,8 @@ class Task:
         of the user, which are the scored rows of a single fold.
     max_model_bytes : float
         Largest size of the models of an ensemble, and thus of one configuration, on the disk.
+    own : OwnComponents
+        Components of the user.
     """
 
     X: Any
@@ -71,6 +75,7 @@ class Task:
     recorded_metrics: tuple[Metric, ...] = ()
     resampling: Literal["folds", "time", "validation"] = "folds"
     max_model_bytes: float = math.inf
+    own: OwnComponents = NO_OWN
 
     @property
     def in_time_order(self) -> bool:
@@ -144,22 +149,23 @@ class Task:
         if holdout is not None:
             _write_table(folder, "free", holdout.X)
             holdout = replace(holdout, X=None)
-        external = {id(scorer): name for name, scorer in self._own_scorers().items()}
+        external = {id(own): name for name, own in self._own_objects().items()}
         with replace_file(folder / _FILE, durable=False) as path, path.open("wb") as file:
             storage.write(replace(self, X=None, holdout=holdout), file, external)
 
     def own_scorer(self) -> bytes | None:
-        """Return the user's own scorers for a worker of this session, or None if the file of the task holds all.
+        """Return the user's own scorers and components for a worker of this session, or None if there are none.
 
         No file holds these bytes: a worker gets them from the process that made them.
         """
-        own = self._own_scorers()
+        own = self._own_objects()
         return cloudpickle.dumps(own) if own else None
 
-    def _own_scorers(self) -> dict[str, Any]:
-        """Return the scorers that the file of the task does not hold, by the names that stand for them there."""
+    def _own_objects(self) -> dict[str, Any]:
+        """Return the objects that the file of the task does not hold, by the names that stand for them there."""
         metrics = (self.metric, *self.recorded_metrics)
-        return {f"{_SCORER}{i or ''}": m.scorer for i, m in enumerate(metrics) if not is_ours(m.scorer)}
+        scorers = {f"{_SCORER}{i or ''}": m.scorer for i, m in enumerate(metrics) if not is_ours(m.scorer)}
+        return scorers | ({_COMPONENTS: self.own} if self.own.by_step else {})
 
     @staticmethod
     def open(folder: Path, own_scorer: bytes | None = None) -> Task:
@@ -169,7 +175,7 @@ class Task:
         ----------
         own_scorer : bytes, optional
             Result of the method `own_scorer` in the process that saved the task. Without it, each scorer of the user is
-            represented by a `NotLoaded`.
+            represented by a `NotLoaded`, and there are no components of the user.
 
         Raises
         ------
@@ -178,6 +184,8 @@ class Task:
         """
         missing = NotLoaded("scoring", "an own scorer", reason="a run directory does not hold it")
         external = defaultdict(lambda: missing, {} if own_scorer is None else cloudpickle.loads(own_scorer))
+        external.setdefault(_COMPONENTS, NO_OWN)
+        external[_COMPONENTS].register()
         try:
             task: Task = storage.load((folder / _FILE).read_bytes(), TRUSTED, external)
         except storage.StorageError as error:

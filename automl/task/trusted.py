@@ -27,6 +27,7 @@ TRUSTED: frozenset[str] = frozenset(
         "automl.trials.history": "Evaluation RunHistory",
         "automl.trials.initial_design": "InitialDesign SimilarDataset",
         "automl.trials.trial": "FoldResult Status Trial TrialResult",
+        "pipelines.catalog": "OwnComponents",
         "sklearn.metrics._classification": (
             "accuracy_score balanced_accuracy_score brier_score_loss cohen_kappa_score d2_brier_score "
             "d2_log_loss_score f1_score fbeta_score hamming_loss hinge_loss jaccard_score log_loss matthews_corrcoef "

@@ -12,6 +12,7 @@ from sklearn.pipeline import Pipeline
 
 from automl.errors import InvalidInputError
 from pipelines import storage
+from pipelines.catalog import registered_types
 from pipelines.configuration import Configuration
 
 
@@ -47,14 +48,14 @@ class Artifacts:
     def write(self, configuration: Configuration, fold: int, model: Pipeline, predictions: NDArray[Any]) -> None:
         """Write the model of a fold and its predictions for the scored rows."""
         with self.model_path(configuration, fold).open("wb") as file:
-            storage.write(model, file, strict=True)
+            storage.write(model, file, strict=True, trusted=registered_types())
         np.save(self.predictions_path(configuration, fold), predictions)
 
     def model(self, configuration: Configuration, fold: int) -> Pipeline:
         """Return the model of a fold."""
         path = self.model_path(configuration, fold)
         try:
-            model: Pipeline = storage.load(path.read_bytes())
+            model: Pipeline = storage.load(path.read_bytes(), registered_types())
         except storage.StorageError as error:
             raise InvalidInputError(f"the fold model '{path}' cannot be read: {error}") from error
         return model

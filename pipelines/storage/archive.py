@@ -59,13 +59,21 @@ def dump(value: Any, external: Mapping[int, str] | None = None) -> bytes:
     return buffer.getvalue()
 
 
-def write(value: Any, file: IO[bytes], external: Mapping[int, str] | None = None, strict: bool = False) -> None:
+def write(
+    value: Any,
+    file: IO[bytes],
+    external: Mapping[int, str] | None = None,
+    strict: bool = False,
+    trusted: Collection[str] = (),
+) -> None:
     """Write an archive of a value into an open file; see `dump`.
 
     Parameters
     ----------
     strict : bool
         Whether to refuse a type that `load` does not trust. Without this, `load` refuses it.
+    trusted : collection of str
+        Names of further types and functions that are not refused.
 
     Raises
     ------
@@ -75,7 +83,7 @@ def write(value: Any, file: IO[bytes], external: Mapping[int, str] | None = None
     encoder = Encoder(external or {})
     root = encoder.encode(value)
     if strict:
-        check_trusted(encoder.type_names)
+        check_trusted(encoder.type_names, trusted)
     content = {"format": FORMAT, "types": encoder.type_names, "root": root}
     with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo(_OBJECTS, _EPOCH), json.dumps(content, allow_nan=False, separators=(",", ":")))

@@ -238,6 +238,8 @@ class Decoder:
             raise StorageError(f"the content is damaged: {full_name} is used in the wrong place")
         found: Any = import_module(module)
         for part in name.split("."):
+            if not hasattr(found, part):
+                raise StorageError(f"{full_name} is not defined here; define it as where the model was fitted")
             found = getattr(found, part)
         self._imported[number] = found
         return found

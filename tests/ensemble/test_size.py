@@ -14,12 +14,9 @@ X, Y = load_diabetes(return_X_y=True, as_frame=True)
 SETTINGS = FAST | {"include": ["decision_tree", "ridge", "random_forest"], "cv": 2, "max_trials": 6}
 
 
-@pytest.fixture(scope="module")
-def free():
-    return AutoMLRegressor(**SETTINGS).fit(X, Y)
-
-
-def test_the_ensemble_is_within_the_limit_and_larger_models_are_dropped_in_the_search(free):
+@pytest.mark.slow
+def test_the_ensemble_is_within_the_limit():
+    free = AutoMLRegressor(**SETTINGS).fit(X, Y)
     limit = 0.9 * float(free.frontier_["megabytes"].max())
     small = AutoMLRegressor(**SETTINGS, max_model_megabytes=limit).fit(X, Y)
     record = small._frontier
@@ -30,7 +27,9 @@ def test_the_ensemble_is_within_the_limit_and_larger_models_are_dropped_in_the_s
 
 
 def test_a_configuration_above_the_limit_ends_with_its_first_fold():
-    limited = AutoMLRegressor(**SETTINGS, max_model_megabytes=0.2).fit(X, Y)
+    first = [{"model": "random_forest"}, {"model": "ridge"}]
+    settings = SETTINGS | {"initial_configurations": first, "max_trials": 2}
+    limited = AutoMLRegressor(**settings, max_model_megabytes=0.2).fit(X, Y)
     forests = limited.leaderboard_[limited.leaderboard_["family"] == "random_forest"]
     assert len(forests)
     assert set(forests["status"]) == {"invalid"}
@@ -38,6 +37,7 @@ def test_a_configuration_above_the_limit_ends_with_its_first_fold():
     assert "random_forest" not in {bag.configuration.family for bag in limited._ensemble.bags}
 
 
+@pytest.mark.slow
 def test_the_limit_also_holds_in_the_order_of_time():
     settings = SETTINGS | {"cv": TimeSeriesSplit(2), "max_trials": 3}
     limited = AutoMLRegressor(**settings, max_model_megabytes=0.2).fit(X, Y)

@@ -20,6 +20,7 @@ from pipelines.space import build_space, complete
 from tests.factories import FAST
 
 SIGNS = {"age": 1, "price": -1}
+QUICK = ("lightgbm", "decision_tree")
 FAMILIES = [model.name for model in MODELS if model.accepts_monotonic]
 
 
@@ -53,7 +54,9 @@ def largest_fall(predict, X, column, sign):
 
 
 @pytest.mark.parametrize("n_classes", [0, 2])
-@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize(
+    "family", [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in FAMILIES]
+)
 def test_each_family_keeps_the_order_with_default_steps(family, n_classes):
     rng = np.random.default_rng(1)
     table = rng.normal(size=(150, 4))
@@ -90,6 +93,7 @@ def test_all_predictions_of_a_regression_are_monotonic_also_after_refit(regresso
             assert largest_fall(model.predict, X, column, sign) <= 1e-9
 
 
+@pytest.mark.slow
 def test_the_probability_of_the_positive_class_is_monotonic_after_calibration():
     labels = np.where(Y.median() < Y, "no", "yes")
     settings = FAST | {"include": ["hist_gradient_boosting", "decision_tree"], "max_trials": 4, "cv": 2}
