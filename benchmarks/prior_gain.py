@@ -70,7 +70,7 @@ def main(
                     rows.append(row | {f"after {half}": min(losses[:half]), f"after {trials}": min(losses)})
                     print(rows[-1], flush=True)
     table = pd.DataFrame(rows)
-    columns = [name for name in table if name.startswith("after")]
+    columns = [f"after {n}" for n in (trials // 2, trials)]
     lowest = table.groupby(["scenario", "task"])[["best", columns[-1]]].transform("min").min(axis=1)
     for column in columns:
         table[column] = (table[column] - lowest) / (table["start"] - lowest)

@@ -106,6 +106,8 @@ class MetaDatabase:
     def add_dataset(self, record: DatasetRecord) -> int:
         """Add a data set unless its fingerprint is known; return its number."""
         traits = record.traits
+        # The columns that a user wants to be monotonic are no property of the table.
+        kept = {name: value for name, value in asdict(traits).items() if name != "monotonic"}
         with self._transaction() as connection:
             connection.execute(
                 "INSERT OR IGNORE INTO dataset (name, fingerprint, family, task, n_rows, n_features, n_classes,"
@@ -119,7 +121,7 @@ class MetaDatabase:
                     traits.n_features,
                     traits.n_classes,
                     record.openml_id,
-                    json.dumps(asdict(traits)),
+                    json.dumps(kept),
                     json.dumps(dict(record.qualities)),
                     record.target.astype(np.float32).tobytes(),
                 ),

@@ -156,10 +156,8 @@ def _command(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, st
                 words += [f"--{name}", f"{entry}={_option_text(change)}"]
         elif option is not None and isinstance(value, str | int | float | np.integer | np.floating):
             words += [option, str(value)]
-        elif name in ("include", "exclude") and value is not None:
-            words += [option or "", ",".join(map(str, component_names(value)))]
-        elif name == "components" and all(isinstance(entry, str) for entry in value or ()):
-            words += ["--components", ",".join(value)]
+        elif (name in ("include", "exclude") and _is_names(value)) or (name == "components" and _is_list(value)):
+            words += [f"--{name}", ",".join(component_names(value))]
         elif name == "scoring" and isinstance(value, list | tuple) and all(isinstance(entry, str) for entry in value):
             words += [option or "", ",".join(value)]
         elif option is not None and value is None:
@@ -167,6 +165,17 @@ def _command(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, st
         else:
             return None, f"The command line has no option for this value of {name}; use Python."
     return clean(" ".join(shlex.quote(word) for word in words)), ""
+
+
+def _is_names(value: Any) -> bool:
+    """Return whether a value is a list of texts, or a mapping whose keys and values are texts or such lists."""
+    if isinstance(value, Mapping):
+        return all(isinstance(names, str) or _is_list(names) for names in value.values())
+    return _is_list(value)
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, list | tuple | set | frozenset) and all(isinstance(name, str) for name in value)
 
 
 def _option_text(change: Any) -> str:

@@ -116,7 +116,10 @@ def is_usable(
 def _all_spaces(own: OwnComponents) -> tuple[ConfigurationSpace, ...]:
     if not own.by_step:
         return _spaces_of_catalog()
-    return tuple(build_space(traits, own=own) for traits in RICH_TABLES.values())
+    try:
+        return tuple(build_space(traits, own=own) for traits in RICH_TABLES.values())
+    except Exception as error:  # of the user's code
+        raise InvalidInputError(f"components: the space of a component cannot be built: {error!r}") from error
 
 
 @cache
