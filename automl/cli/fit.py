@@ -369,12 +369,8 @@ def _make_estimator(
     write_message(
         parameters["verbose"], f"{plural(len(X), 'row')}, {plural(X.shape[1], 'column')}; {kind} of {name} ({why})"
     )
-    first: Any = y if y.ndim == 1 else y.iloc[:, 0]  # type: ignore[call-overload]
-    if y.ndim == 2 and positive is not None:
-        raise InvalidInputError("--positive is for one target of two classes; leave it out for several targets")
     if kind is TaskName.CLASSIFICATION:
-        label = None if positive is None else find_label(first, positive, "--positive")
-        return AutoMLClassifier(**parameters, positive_label=label)
+        return AutoMLClassifier(**parameters, positive_label=find_label(y, positive, "--positive"))
     if positive is not None:
         raise InvalidInputError(f"--positive: {name} holds numbers, not classes; leave out --positive")
     return AutoMLRegressor(**parameters)

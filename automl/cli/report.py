@@ -83,6 +83,6 @@ def report(
 def _labeled(path: Path, target: str, options: FileOptions) -> tuple[Any, Any]:
     """Return a table in a file and its target."""
     from automl.task.files import read_table
-    from automl.task.target import split_target
+    from automl.task.target import split_targets
 
-    return split_target(read_table(path, options, target=target), target, path, "--target")
+    return split_targets(read_table(path, options, target=target), [target], path, "--target")

@@ -152,7 +152,7 @@ def prepare(
             metric = make_targets_metric(scorer, replace(target, y=rows.y), rows.sample_weight)
         else:
             validation.check_scoring_classes(scorer, n_classes)
-            metric = make_metric(scorer, kind, classes, positive_label)
+            metric = make_metric(scorer, kind, None if isinstance(classes, list) else classes, positive_label)
         return adapt_metric(metric, rows.X, rows.y, n_classes, rows.sample_weight)
 
     scorers = named_scorers(scoring)

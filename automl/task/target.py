@@ -104,7 +104,7 @@ def split_targets(
     return table, pd.concat(columns, axis=1)
 
 
-def find_label(y: pd.Series, text: str | None, argument: str) -> Any:
+def find_label(y: pd.Series | pd.DataFrame, text: str | None, argument: str) -> Any:
     """Return the label of a target whose text is `text`; None for None.
 
     Parameters
@@ -115,10 +115,14 @@ def find_label(y: pd.Series, text: str | None, argument: str) -> Any:
     Raises
     ------
     InvalidInputError
-        If there is no such label; the message lists the labels.
+        If there is no such label, or if there are several targets; the message lists the labels.
     """
+    import pandas as pd
+
     if text is None:
         return None
+    if not isinstance(y, pd.Series):
+        raise InvalidInputError(f"{argument} is for one target of two classes; leave it out for several targets")
     labels = {str(label): label for label in y.dropna().unique().tolist()}
     if text not in labels:
         listed = ", ".join(sorted(map(repr, labels))[:5]) + (", ..." if len(labels) > 5 else "")
