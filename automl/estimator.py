@@ -15,14 +15,16 @@ from automl.decision_threshold import DecisionThreshold
 from automl.guard import Guard
 from automl.intervals import ClassSets, Intervals
 from automl.scores import LabelScores, NumberScores
-from automl.several_targets import class_probabilities, predicted_labels
+from automl.several_targets import MultiLabel, class_probabilities, predicted_labels
 from automl.trials.history import RunHistory
 from automl.trials.trial import TrialResult
 
 Array = NDArray[Any]
 
 
-class AutoMLClassifier(LabelScores, ClassifierMixin, ClassSets, DecisionThreshold, SuspectLabels, BaseAutoML):
+class AutoMLClassifier(
+    MultiLabel, LabelScores, ClassifierMixin, ClassSets, DecisionThreshold, SuspectLabels, BaseAutoML
+):
     """
     Search whole pipelines for a classification table, and return the best ensemble within a time budget.
 

@@ -86,6 +86,15 @@ class SeveralTargets:
         return pd.DataFrame(scores, columns=["target", "score", "constant"])
 
 
+class MultiLabel:
+    """Says to scikit-learn that the classifier takes several labels for each row."""
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()  # type: ignore[misc]
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
 def score_targets(task: Task, record: RowPredictions | None) -> list[tuple[str, float, float]] | None:
     """Return name, score and score of the best constant prediction of each target; None where there are no such scores.
 
