@@ -101,11 +101,20 @@ def render(estimator: Any, board: pd.DataFrame, rows: int, tested: str = "", wit
     lines = [
         expected_score_line(estimator) if with_expected else "",
         further_gain_sentence(estimator),
+        _scores_by_metric(estimator),
         tested,
         cut_fits_text(spent) if any(row.n_cut for row in spent) else "",
         MetricWords.of(estimator._metric.name).scores_text,
     ]
     return "\n".join([*filter(None, lines), render_rows(board, rows)])
+
+
+def _scores_by_metric(estimator: Any) -> str:
+    """Return a line with the scores of the ensemble, if several metrics are recorded."""
+    scores = vars(estimator).get("_metric_scores") or ()
+    if len(scores) < 2:
+        return ""
+    return "out-of-fold scores of the ensemble: " + ", ".join(f"{name} {_score(score)}" for name, score, _ in scores)
 
 
 def render_rows(board: pd.DataFrame, rows: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 import sys
 
 import numpy as np
@@ -186,6 +187,7 @@ def test_scoring_takes_several_names_after_commas(call, tmp_path):
     code, out, err = call("fit", tmp_path / "train.csv", "--target", "target", "--out", tmp_path / "model", *options)
     assert code in (0, None), err
     assert out.splitlines()[-2].split()[2:6] == ["score", "std", "accuracy", "folds"]
+    assert re.search(r"^out-of-fold scores of the ensemble: roc_auc 0\.\d{4}, accuracy 0\.\d{4}$", out, re.MULTILINE)
     estimator = automl.load(tmp_path / "model")
     assert estimator.scoring == ["roc_auc", "accuracy"]
     estimator.report(tmp_path / "report.md")
