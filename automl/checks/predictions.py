@@ -37,11 +37,13 @@ class RowPredictions:
         Class codes, or floats.
     predictions : ndarray of float32, shape (n_rows, n_columns) or (n_rows,)
         Mean predictions before the calibration of the ensemble.
+    sample_weight : ndarray of shape (n_rows,) or None
     """
 
     rows: NDArray[np.int32]
     y: Array
     predictions: NDArray[np.float32]
+    sample_weight: NDArray[np.float64] | None = None
 
     def in_table(self, positions: NDArray[np.intp] | None) -> RowPredictions:
         """Return the predictions with the positions of their rows in the table of the user; None changes nothing."""
@@ -99,4 +101,4 @@ def _collect(
         rows = np.sort(np.random.default_rng(random_state).choice(rows, n_kept, replace=False))
     each = counts[rows] if len(shape) == 1 else counts[rows, None]
     y = task.y[rows].astype(np.int32) if task.traits.n_classes else task.y[rows]
-    return RowPredictions(rows.astype(np.int32), y, (sums[rows] / each).astype(np.float32))
+    return RowPredictions(rows.astype(np.int32), y, (sums[rows] / each).astype(np.float32), task.weights(rows))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from automl.explain.explanation import Explanation
+from automl.explain.group_scores import scores_by_group
 from automl.explain.hyperparameters import hyperparameter_importance
 from automl.explain.importance import feature_importances, importance
 from automl.explain.shapley import explain
@@ -105,6 +106,49 @@ class Explanations:
         """
         check_is_fitted(self, "_ensemble")
         return feature_importances(self)
+
+    def scores_by_group(self, groups: Any, X: Any = None, y: Any = None, sample_weight: Any = None) -> pd.DataFrame:
+        """
+        Return the scores of each group of rows: of men and women, of regions, of machines.
+
+        Parameters
+        ----------
+        groups : array-like of shape (n_samples,) or DataFrame
+            The group of each row of `X`; without `X`, of each row of the table that `fit` got. It need not be a column
+            of the table. Several columns of a DataFrame give one group for each combination.
+        X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features), optional
+            Rows on which the model was not trained. By default, out-of-fold predictions of the training rows are used.
+        y : array-like of shape (n_samples,), optional
+            The target of `X`.
+        sample_weight : array-like of shape (n_samples,), optional
+            Weights of the rows of `X`.
+
+        Returns
+        -------
+        DataFrame
+            One row for each group, then ``all rows`` and ``largest difference`` (between two groups). Columns: ``rows``
+            (their number), the score by the metric of the search (greater is better), and for regression ``mean_error``
+            (prediction minus truth) and ``mean_absolute_error``; for classes ``accuracy``; for two classes also
+            ``positive_share`` (of the rows), ``predicted_share``, ``mean_probability``, ``true_positive_rate`` and
+            ``false_positive_rate`` of the positive class. NaN where a group has no such rows.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is not one group for each row, if there are more than 1,000 groups, or if the model has no
+            out-of-fold predictions and `X` is missing.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True, as_frame=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
+        >>> reg.scores_by_group(X["sex"] > 0).index.tolist()
+        ['False', 'True', 'all rows', 'largest difference']
+        """
+        check_is_fitted(self, "_ensemble")
+        return scores_by_group(self, groups, X, y, sample_weight)
 
     def explain(
         self, X: Any, background: Any = None, max_evaluations: int = 4_000, random_state: int | None = 0

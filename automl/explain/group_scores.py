@@ -1,0 +1,139 @@
+"""Scores of groups of rows: whether a model serves some people worse than others."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix
+
+from automl.checks.predictions import RowPredictions
+from automl.ensemble.threshold import apply_decision
+from automl.errors import InvalidInputError
+from automl.explain.predictions import Predicted, scored_rows
+from automl.persistence import check_loaded
+from automl.plurals import plural
+from automl.task.metrics import loss_or_nan
+from automl.task.positive_class import positive_code
+from automl.task.several_targets import refuse_targets
+
+Array = NDArray[Any]
+
+ALL, LARGEST = "all rows", "largest difference"
+_MAX_GROUPS = 1_000
+
+
+def scores_by_group(estimator: Any, groups: Any, X: Any, y: Any, sample_weight: Any) -> pd.DataFrame:
+    """Return the scores of each group; see the method of the estimators."""
+    refuse_targets(estimator._ensemble.targets, "scores_by_group")
+    check_loaded({"scoring": estimator._metric.scorer})
+    if estimator._metric.reads_table:
+        raise InvalidInputError(
+            f"scores_by_group needs a metric of predictions, but scoring {estimator._metric.name!r} reads the table"
+        )
+    rows = scored_rows(estimator, X, y, sample_weight) if X is not None else _out_of_fold(estimator, y)
+    labels = _labels(groups, len(rows.y), rows.numbers)
+    scores = {label: _scores(estimator, _take(rows, labels == label)) for label in _sorted(labels)}
+    table = pd.DataFrame([*scores.values(), _scores(estimator, rows)], index=[*scores, ALL])
+    measured = table.columns[1:]
+    spread = table.iloc[:-1][measured]
+    table.loc[LARGEST, measured] = spread.max() - spread.min()
+    table["rows"] = table["rows"].astype("Int64")  # it has no largest difference
+    return table.rename_axis(_name(groups))
+
+
+def _out_of_fold(estimator: Any, y: Any) -> Predicted:
+    """Return the out-of-fold predictions of the ensemble with the numbers of their rows in the table of `fit`."""
+    if y is not None:
+        raise InvalidInputError("y is given without X; pass both, or neither for out-of-fold predictions")
+    record: RowPredictions | None = vars(estimator).get("_row_predictions")
+    if record is None:
+        raise InvalidInputError(
+            "the model has no out-of-fold predictions of its training rows; pass X and y: rows on which the model was "
+            "not trained"
+        )
+    p = estimator._ensemble.finish(record.predictions.astype(np.float64))
+    return Predicted(record.y, p, getattr(record, "sample_weight", None), numbers=record.rows)
+
+
+def _labels(groups: Any, n_rows: int, numbers: Array | None) -> Array:
+    """Return the text of the group of each scored row.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is not one group for each row, or if there are too many groups.
+    """
+    frame = pd.DataFrame(groups if not isinstance(groups, Mapping) else dict(groups))
+    if numbers is not None:
+        if len(frame) <= numbers.max():
+            raise InvalidInputError(
+                f"groups has {plural(len(frame), 'value')}; without X, pass one for each row of the table that fit got"
+            )
+        frame = frame.iloc[numbers]
+    elif len(frame) != n_rows:
+        raise InvalidInputError(f"groups has {plural(len(frame), 'value')} but X has {plural(n_rows, 'row')}")
+    texts = frame.astype(object).where(frame.notna(), "missing").astype(str)
+    labels = texts.iloc[:, 0] if texts.shape[1] == 1 else texts.agg(", ".join, axis=1)
+    n_groups = labels.nunique()
+    if n_groups > _MAX_GROUPS:
+        raise InvalidInputError(
+            f"groups has {n_groups:,} different values; pass a column of few categories, or cut numbers into ranges "
+            "with pandas.cut"
+        )
+    return np.asarray(labels.to_numpy(), dtype=object)
+
+
+def _sorted(labels: Array) -> list[str]:
+    """Return the groups in the order of numbers where all are numbers, else in the order of texts."""
+    unique = sorted(set(labels))
+    try:
+        return sorted(unique, key=float)
+    except ValueError:
+        return unique
+
+
+def _name(groups: Any) -> str:
+    names = [getattr(groups, "name", None)] if not hasattr(groups, "columns") else list(groups.columns)
+    return ", ".join(str(name) for name in names if name is not None) or "group"
+
+
+def _take(rows: Predicted, mask: Array) -> Predicted:
+    weight = None if rows.sample_weight is None else rows.sample_weight[mask]
+    return replace(rows, y=rows.y[mask], predictions=rows.predictions[mask], sample_weight=weight)
+
+
+def _scores(estimator: Any, rows: Predicted) -> dict[str, float]:
+    """Return the number of rows, the score that the search has optimized, and the usual rates or errors."""
+    metric, weight = estimator._metric, rows.sample_weight
+    p = apply_decision(rows.predictions, estimator._ensemble.decision_weights, metric, rows.y, weight)
+    scores = {"rows": len(rows.y), metric.name: -loss_or_nan(metric, rows.y, p, weight)}
+    if not estimator._is_classifier:
+        error = rows.predictions - rows.y
+        return scores | {
+            "mean_error": float(np.average(error, weights=weight)),
+            "mean_absolute_error": float(np.average(np.abs(error), weights=weight)),
+        }
+    codes = estimator._ensemble.decide(rows.predictions)
+    scores["accuracy"] = float(np.average(codes == rows.y, weights=weight))
+    if len(estimator.classes_) != 2:
+        return scores
+    positive = positive_code(np.asarray(estimator.classes_), getattr(estimator, "positive_label", None))
+    true, found = rows.y == positive, codes == positive
+    (tn, fp), (fn, tp) = confusion_matrix(true, found, labels=[False, True], sample_weight=weight)
+    share = np.average(rows.predictions[:, positive], weights=weight)
+    return scores | {
+        "positive_share": _ratio(tp + fn, tn + fp + fn + tp),
+        "predicted_share": _ratio(tp + fp, tn + fp + fn + tp),
+        "mean_probability": float(share),
+        "true_positive_rate": _ratio(tp, tp + fn),
+        "false_positive_rate": _ratio(fp, fp + tn),
+    }
+
+
+def _ratio(part: float, whole: float) -> float:
+    return float(part / whole) if whole else float("nan")

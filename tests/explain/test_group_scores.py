@@ -1,0 +1,107 @@
+"""Tests of the scores of groups of rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
+from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
+
+import automl
+from automl import AutoMLClassifier, AutoMLRegressor
+from automl.errors import InvalidInputError
+from tests.factories import FAST
+
+
+@pytest.fixture(scope="module")
+def cancer():
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    return X.iloc[:, :5], y
+
+
+@pytest.fixture(scope="module")
+def clf(cancer):
+    X, y = cancer
+    weight = np.where(np.arange(400) % 7 == 0, 2.0, 1.0)
+    return AutoMLClassifier(**FAST).fit(X.iloc[:400], y.iloc[:400], sample_weight=weight)
+
+
+def test_scores_of_new_rows_are_those_of_scikit_learn(clf, cancer):
+    X, y = cancer[0].iloc[400:], cancer[1].iloc[400:].to_numpy()
+    groups = pd.Series(np.where(X["mean radius"] > 14, "large", "small"), name="size")
+    table = clf.scores_by_group(groups, X, y)
+    assert table.index.tolist() == ["large", "small", "all rows", "largest difference"]
+    assert table.index.name == "size"
+    for name in ("large", "small"):
+        own = (groups == name).to_numpy()
+        p, found = clf.predict_proba(X[own])[:, 1], clf.predict(X[own])
+        row = table.loc[name]
+        assert row["rows"] == own.sum()
+        assert row["roc_auc"] == pytest.approx(roc_auc_score(y[own], p))
+        assert row["accuracy"] == pytest.approx(accuracy_score(y[own], found))
+        assert row["true_positive_rate"] == pytest.approx(recall_score(y[own], found))
+        assert row["false_positive_rate"] == pytest.approx(1 - recall_score(y[own], found, pos_label=0))
+        assert row["positive_share"] == pytest.approx(y[own].mean())
+        assert row["predicted_share"] == pytest.approx(found.mean())
+        assert row["mean_probability"] == pytest.approx(p.mean())
+    assert table["accuracy"].iloc[-1] == pytest.approx(abs(table["accuracy"].iloc[0] - table["accuracy"].iloc[1]))
+
+
+def test_without_rows_the_out_of_fold_predictions_count_with_their_weights(clf, cancer, tmp_path):
+    X, y = cancer[0].iloc[:400], cancer[1].iloc[:400].to_numpy()
+    groups = np.where(X["mean radius"] > 14, "large", None)
+    table = clf.scores_by_group(groups)
+    rows = clf._row_predictions
+    own = np.isin(rows.rows, np.flatnonzero(groups == "large"))
+    found = clf._ensemble.decide(clf._ensemble.finish(rows.predictions[own].astype(float)))
+    weight = np.where(rows.rows[own] % 7 == 0, 2.0, 1.0)
+    assert table.index.tolist() == ["large", "missing", "all rows", "largest difference"]
+    assert table.loc["large", "accuracy"] == pytest.approx(
+        accuracy_score(y[rows.rows[own]], found, sample_weight=weight)
+    )
+    assert table.loc["all rows", "rows"] == 400
+    clf.save(tmp_path / "model")
+    pd.testing.assert_frame_equal(automl.load(tmp_path / "model").scores_by_group(groups), table)
+
+
+def test_rows_of_a_guard_and_of_a_time_order_keep_their_groups(cancer):
+    X, y = cancer
+    order = np.random.default_rng(0).permutation(len(y))
+    groups = y.map({0: "malignant", 1: "benign"})
+    for arguments, settings in (({"time": order}, {}), ({}, {"guard": 0.1})):
+        table = AutoMLClassifier(**FAST | {"max_trials": 1} | settings).fit(X, y, **arguments).scores_by_group(groups)
+        assert table.loc["malignant", "positive_share"] == 0
+        assert table.loc["benign", "positive_share"] == 1
+        assert np.isnan(table.loc["benign", "false_positive_rate"])
+
+
+def test_regression_says_which_groups_are_predicted_too_high():
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    reg = AutoMLRegressor(**FAST).fit(X, y)
+    quarter = pd.qcut(y, 4, labels=False)
+    table = reg.scores_by_group(pd.DataFrame({"quarter": quarter, "sex": X["sex"] > 0}))
+    assert table.index.name == "quarter, sex"
+    assert table.index[0] == "0, False"
+    assert (table["mean_error"].iloc[:2] > 0).all()  # the lowest quarter is predicted too high
+    assert (table["mean_error"].iloc[6:8] < 0).all()
+    assert table.loc["all rows", "neg_root_mean_squared_error"] < 0
+
+
+def test_several_classes_have_no_positive_class():
+    X, y = load_iris(return_X_y=True)
+    table = AutoMLClassifier(**FAST | {"max_trials": 1}).fit(X, y).scores_by_group(y)
+    assert list(table.columns) == ["rows", "neg_log_loss", "accuracy"]
+    assert table.index.tolist() == ["0", "1", "2", "all rows", "largest difference"]
+
+
+def test_wrong_groups_raise_one_clear_error(clf, cancer):
+    with pytest.raises(InvalidInputError, match="10 values; without X, pass one for each row"):
+        clf.scores_by_group(np.zeros(10))
+    with pytest.raises(InvalidInputError, match="groups has 10 values but X has 5 rows"):
+        clf.scores_by_group(np.zeros(10), cancer[0].head(), cancer[1].head())
+    with pytest.raises(InvalidInputError, match="y is given without X"):
+        clf.scores_by_group(np.zeros(400), y=cancer[1])
+    many = cancer[0].sample(1_200, replace=True, random_state=0)
+    with pytest.raises(InvalidInputError, match="1,200 different values"):
+        clf.scores_by_group(np.arange(1_200), many, cancer[1][many.index])
