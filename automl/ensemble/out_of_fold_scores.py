@@ -15,7 +15,6 @@ from automl.ensemble.conformal import Scores, class_sets, interval_ends, mass_be
 from automl.ensemble.frontier import FrontierRecord
 from automl.ensemble.residual_scale import ResidualScale, can_use, fit_scale, scale_features
 from automl.ensemble.selection import Ensemble
-from automl.task.splits import is_forward_chaining
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
@@ -31,6 +30,7 @@ _LEAST_WEIGHT = 0.5  # of the members that have finished a fold, so that the fol
 
 OF_FEWER_MODELS = "slim has left out fold models, so that the residuals are those of other models"
 OF_REFIT = "refit has trained the models on all rows, so that the residuals are those of fold models"
+OF_VALIDATION_ROWS = "the residuals are those of models that were not trained on the validation rows"
 OF_TIME_ORDER = "the rows are in the order of time, so that the residuals are those of models of older rows"
 
 
@@ -155,12 +155,12 @@ def scores_of_run(
     """
     if task.traits.targets is not None:
         return None
-    in_time_order = is_forward_chaining(task.folds)
+    trained_at_last = task.trains_at_last  # the models of all rows have no fold
     members = {
-        bag.configuration: (bag.weight, history.evaluations[bag.configuration].folds if in_time_order else bag.folds)
+        bag.configuration: (bag.weight, history.evaluations[bag.configuration].folds if trained_at_last else bag.folds)
         for bag in ensemble.bags
     }
-    note = OF_TIME_ORDER if in_time_order else ""
+    note = OF_TIME_ORDER if task.in_time_order else OF_VALIDATION_ROWS if trained_at_last else ""
     try:
         return collect_scores(members, ensemble, artifacts, task, random_state, deadline, note)
     except KeyboardInterrupt:  # the ensemble is complete

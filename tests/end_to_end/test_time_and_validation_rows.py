@@ -156,6 +156,13 @@ def test_the_final_model_was_trained_on_the_validation_rows_too():
     assert reg.predict(only).mean() > 50  # no training row has such a target
 
 
+def test_intervals_come_from_the_residuals_of_the_validation_rows(validated):
+    with pytest.warns(UserWarning, match="approximate: the residuals are those of models that were not trained on the"):
+        interval = validated.predict_interval(X)
+    assert (interval[:, 0] < interval[:, 1]).all()
+    assert (interval[:, 0] <= Y).mean() > 0.8
+
+
 def test_validation_rows_give_the_same_result_twice(validated):
     again = AutoMLRegressor(**SETTINGS).fit(X[:200], Y[:200], X_val=X[200:], y_val=Y[200:])
     assert np.array_equal(again.predict(X), validated.predict(X))
