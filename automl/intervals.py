@@ -155,8 +155,8 @@ class Intervals(Coverage):
         Warns
         -----
         UserWarning
-            Once, if the intervals are approximate: after `refit`, after `slim` where it has left out fold models, and
-            where the rows are in the order of time. See `coverage_`.
+            Once, if the intervals are approximate: after `refit`, after `slim` where it has left out fold models, for
+            rows in the order of time, and for validation rows of the user. See `coverage_`.
 
         Examples
         --------
@@ -210,8 +210,9 @@ class ClassSets(Coverage):
         Warns
         -----
         UserWarning
-            Once, if the sets are approximate: after `refit`, after `slim` where it has left out fold models, and where
-            the rows are in the order of time. Also for classes with too few rows for `by_class`.
+            Once, if the sets are approximate: after `refit`, after `slim` where it has left out fold models, for rows
+            in the order of time, and for validation rows of the user. Also for classes with too few rows for
+            `by_class`.
 
         Examples
         --------

@@ -178,6 +178,15 @@ def test_rows_in_the_order_of_time_have_approximate_intervals():
         assert interval_coverage(reg, 0.8) == pytest.approx(0.8, abs=margin(0.8, 200))
 
 
+@pytest.mark.slow
+def test_validation_rows_give_approximate_intervals():
+    X, y = NUMBERS
+    reg = AutoMLRegressor(**SMALL | {"include": ["ridge"], "max_trials": 1, "cv": None})
+    reg.fit(X[:200], y[:200], X_val=X[200:400], y_val=y[200:400])
+    with pytest.warns(UserWarning, match="validation rows"):
+        assert interval_coverage(reg, 0.8) == pytest.approx(0.8, abs=margin(0.8, 200))
+
+
 @pytest.mark.parametrize("level", [0, 1, 1.5, -0.1, "0.9", None, True, float("nan")])
 def test_a_level_outside_0_and_1_is_an_error(reg, clf, level):
     with pytest.raises(InvalidInputError, match="level must be a number between 0 and 1"):

@@ -109,8 +109,10 @@ def collect_scores(
     Returns
     -------
     ConformalRecord or None
-        None if there is no row with a prediction and a positive weight.
+        None if there is no row with a prediction and a positive weight, and for several targets.
     """
+    if task.traits.targets is not None:
+        return None
     folds = _usable_folds(members, len(task.folds))
     numbers = np.concatenate([np.full(len(task.folds[f][1]), f) for f in folds]) if folds else np.empty(0, dtype=int)
     rows = np.concatenate([task.folds[f][1] for f in folds]) if folds else np.empty(0, dtype=int)
@@ -147,6 +149,8 @@ def scores_of_run(
     deadline: float = float("inf"),
 ) -> ConformalRecord | None:
     """Return the scores of the ensemble of a run; None after an interrupt, and for several targets.
+
+    Where models are trained on all rows at last, the scores are those of the models before.
 
     Parameters
     ----------
