@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -11,11 +13,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from automl.errors import FoldFailedWarning, RareClassWarning
+from automl.errors import FoldFailedWarning, InvalidInputError, RareClassWarning
 
 if TYPE_CHECKING:
     from automl.task.text_files import FileOptions
 
+TRUSTED = "AUTOML_TRUSTED"  # environment variable
 TablePath = Annotated[
     Path,
     typer.Argument(
@@ -142,16 +145,34 @@ def write_message(verbose: int, text: str) -> None:
 def load_model(folder: Path, for_prediction: bool = False) -> Any:
     """Load a model; a warning about versions of libraries becomes one line on standard error.
 
+    The environment variable AUTOML_TRUSTED holds the types of the user's own code that may be imported, with commas.
+    Modules in the working directory are found, too.
+
     Parameters
     ----------
     for_prediction : bool, default=False
         Whether to read only what predictions need.
+
+    Raises
+    ------
+    InvalidInputError
+        If the model cannot be loaded.
     """
     from automl.persistence import load
+    from pipelines.storage import UntrustedError
 
+    trusted = split_names([os.environ.get(TRUSTED, "")])
+    if trusted and str(Path.cwd()) not in sys.path:
+        sys.path.append(str(Path.cwd()))  # last: modules of the user must not hide libraries
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        estimator = load(folder, for_prediction=for_prediction)
+        try:
+            estimator = load(folder, trusted=trusted, for_prediction=for_prediction)
+        except InvalidInputError as error:
+            if isinstance(error.__cause__, UntrustedError):
+                names = ",".join(error.__cause__.types)
+                raise InvalidInputError(f"{error}; in a shell, set {TRUSTED}={names}") from error
+            raise
     for warning in caught:
         if warning.category is UserWarning:  # scikit-learn repeats it in a class of its own for each estimator
             write_message(1, f"note: {warning.message}")

@@ -158,7 +158,7 @@ class _External(Mapping[str, Any]):
             raise InvalidInputError(f"the model in '{self._folder}': file '{name}': {error}") from error
         except storage.StorageError as error:
             if isinstance(error.__cause__, InvalidInputError):  # another file of the model, which this one refers to
-                raise error.__cause__ from None
+                raise error.__cause__ from error.__cause__.__cause__
             raise damaged(self._folder, name, str(error)) from error
 
     def __getitem__(self, name: str) -> Any:

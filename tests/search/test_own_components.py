@@ -14,6 +14,7 @@ from sklearn.datasets import load_diabetes
 
 import automl
 from automl import AutoMLRegressor
+from automl.cli.support import load_model
 from automl.errors import InvalidInputError
 from automl.search.own_components import read_components
 from pipelines.component import Component, space_of
@@ -100,13 +101,17 @@ def test_an_own_step_is_part_of_the_pipelines():
     )
 
 
-def test_a_saved_model_needs_the_trust_in_its_own_types(fitted, tmp_path):
+def test_a_saved_model_needs_the_trust_in_its_own_types(fitted, tmp_path, monkeypatch):
     folder = tmp_path / "model"
     fitted.save(folder)
     with pytest.raises(InvalidInputError, match="GroupMeans, which load does not trust"):
         automl.load(folder)
     loaded = automl.load(folder, trusted=[GroupMeans])
     np.testing.assert_allclose(loaded.predict(X), fitted.predict(X))
+    with pytest.raises(InvalidInputError, match=r"in a shell, set AUTOML_TRUSTED=.*GroupMeans"):
+        load_model(folder)
+    monkeypatch.setenv("AUTOML_TRUSTED", f"{GroupMeans.__module__}.GroupMeans")
+    np.testing.assert_allclose(load_model(folder, for_prediction=True).predict(X), fitted.predict(X))
     with pytest.raises(InvalidInputError, match="components was"):
         loaded.refit(X, Y)
     again = loaded.set_params(components=[MEANS]).refit(X, Y)
