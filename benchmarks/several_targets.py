@@ -130,7 +130,7 @@ def report(results: pd.DataFrame) -> str:
     mean = results.groupby(["task", "dataset", "contender"])["loss"].mean().unstack()
     rank = mean.rank(axis=1)
     lines = [f"| table | {' | '.join(mean.columns)} |", f"|---|{'---:|' * len(mean.columns)}"]
-    for (_, dataset), row in mean.iterrows():
+    for dataset, row in mean.droplevel("task").iterrows():
         cells = [f"**{v:.4f}**" if v == row.min() else "" if np.isnan(v) else f"{v:.4f}" for v in row]
         lines.append(f"| `{dataset}` | {' | '.join(cells)} |")
     lines.append(f"| mean rank | {' | '.join(f'{v:.2f}' for v in rank.mean())} |")

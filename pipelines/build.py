@@ -33,7 +33,7 @@ from pipelines.weights import MAX_REPEATED_CELLS, row_counts
 _TABLE_COPIES = 5
 _PAIRS = "categorical_interactions"
 _COMBINED = "combined_features"
-_WRAPPERS = {"balancing": "none", "calibration": "none", "multi_output": JOINT}  # steps, and what wraps no model
+_WRAPPERS = ("balancing", "calibration", "multi_output")
 _NUMERIC_ENCODINGS = ("ordinal", "target", "frequency")  # encodings that replace a category by numbers
 
 
@@ -104,7 +104,7 @@ def fit_preprocessing(
 
 def fits_together(configuration: Configuration) -> bool:
     """Return whether several fits can share a fleet (`Component.fit_together`); a wrapped model cannot."""
-    wrapped = any(configuration.get(step, plain) != plain for step, plain in _WRAPPERS.items())
+    wrapped = any(configuration.get(step, "none") != "none" for step in _WRAPPERS)
     return get_component("model", configuration.family).fit_together is not None and not wrapped
 
 

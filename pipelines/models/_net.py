@@ -14,7 +14,14 @@ from pipelines.component import Component, FitContext, TableTraits
 from pipelines.losses import LOG_LINK, SQUARED_ERROR
 from pipelines.models._cost import encoded_width, outputs
 from pipelines.nets.architectures import Architecture
-from pipelines.nets.estimator import NetClassifier, NetRegressor, NetSettings, fit_together
+from pipelines.nets.estimator import (
+    JointNetClassifier,
+    JointNetRegressor,
+    NetClassifier,
+    NetRegressor,
+    NetSettings,
+    fit_together,
+)
 from pipelines.nets.fleet import TrainingConfig
 
 MAX_CELLS = 50_000_000  # networks work on a dense table
@@ -44,6 +51,7 @@ def net_component(
         accepts_categories=True,
         accepts_sparse=True,
         accepts_weights=True,
+        accepts_targets=True,
         interruptible=True,
         limit_factor=2.5,
         max_overtime=25.0,
@@ -106,6 +114,8 @@ def make_net(
         n_threads=context.n_threads,
         device=context.device,
     )
+    if traits.targets is not None:
+        return JointNetClassifier(settings) if traits.is_classification else JointNetRegressor(settings)
     return NetClassifier(settings) if traits.is_classification else NetRegressor(settings)
 
 

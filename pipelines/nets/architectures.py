@@ -51,6 +51,10 @@ class Architecture(Protocol):
     def n_outputs(self) -> int: ...
 
     @property
+    def blocks(self) -> tuple[int, ...]:
+        """Numbers of outputs of each of several targets, which lie side by side; empty for one target."""
+
+    @property
     def largest_layer(self) -> int:
         """Numbers in the largest layer for one row, which limit the rows that are predicted at once."""
 
@@ -80,6 +84,7 @@ class RealMLP:
     sigma: float = 0.1  # standard deviation of the frequencies
     inputs: Inputs = field(default_factory=lambda: Inputs(1))
     n_outputs: int = 1
+    blocks: tuple[int, ...] = ()
 
     @property
     def n_embedded(self) -> int:
@@ -139,6 +144,7 @@ class TabM:
     n_dimensions: int = 8  # of the embedding of one number
     inputs: Inputs = field(default_factory=lambda: Inputs(1))
     n_outputs: int = 1
+    blocks: tuple[int, ...] = ()
 
     @property
     def n_embedded(self) -> int:
@@ -193,6 +199,7 @@ class ResNet:
     expansion: float = 2.0
     inputs: Inputs = field(default_factory=lambda: Inputs(1))
     n_outputs: int = 1
+    blocks: tuple[int, ...] = ()
 
     @property
     def n_hidden(self) -> int:

@@ -79,6 +79,7 @@ class _Table:
     y: Array
     weight: Array
     n_outputs: int  # 1 for regression
+    blocks: tuple[int, ...] = ()  # of several targets: the number of outputs of each
 
 
 class _NetEstimator(BaseEstimator):
@@ -109,8 +110,7 @@ class _NetEstimator(BaseEstimator):
         return self.settings.config
 
     def _table(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> _Table:
-        X, values, relative = weighted_rows(X, y, sample_weight)
-        weight = np.ones(len(values)) if relative is None else relative / relative.mean()
+        X, values, weight = _checked_rows(X, y, sample_weight)
         target, n_outputs = self._target(values, weight)
         return _Table(_inputs(X, self.settings), target, weight.astype(np.float32), n_outputs)
 
@@ -121,12 +121,16 @@ class _NetEstimator(BaseEstimator):
         inputs = Inputs(
             n_numeric, table.X.shape[1] - n_numeric - len(codes), tuple(s.cardinalities[c] + 1 for c in codes)
         )
-        self.architecture_ = replace(s.architecture, inputs=inputs, n_outputs=table.n_outputs)  # type: ignore[type-var]
+        outputs = {"n_outputs": table.n_outputs, "blocks": table.blocks}
+        self.architecture_ = replace(s.architecture, inputs=inputs, **outputs)  # type: ignore[type-var]
         members = []
         for number in range(s.n_networks):
             seed = s.random_state + 1000 * number
             train, validation = split_rows(
-                table.y, fraction=s.validation_share, classification=table.n_outputs > 1, random_state=seed
+                table.y if table.y.ndim == 1 else table.y[:, 0],
+                fraction=s.validation_share,
+                classification=table.y.dtype.kind == "i",
+                random_state=seed,
             )
             rows = (table.X, table.y, table.weight)
             members.append(FleetMember(self.architecture_, self._config(), *rows, train, validation, seed))
@@ -230,6 +234,64 @@ class NetRegressor(RegressorMixin, _NetEstimator):
         return self.mean_ + self.scale_ * np.clip(values, *self.range_)
 
 
+class JointNetClassifier(ClassifierMixin, _NetEstimator):
+    """Classify several targets with networks that share all layers but the outputs.
+
+    The loss is the mean cross entropy of the targets. The parameters are those of `NetClassifier`; ``classes_`` and
+    ``predict_proba`` have an array for each target.
+    """
+
+    def _table(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> _Table:
+        X, values, weight = _checked_rows(X, y, sample_weight)
+        found = [np.unique(column, return_inverse=True) for column in values.T]
+        self.classes_ = [classes for classes, _ in found]
+        blocks = tuple(len(classes) for classes in self.classes_)
+        if min(blocks) < 2:
+            raise ValueError("a target has a single class in the training rows")
+        codes = np.column_stack([codes for _, codes in found]).astype(np.int64)
+        return _Table(_inputs(X, self.settings), codes, weight.astype(np.float32), sum(blocks), blocks)
+
+    def predict_proba(self, X: Any) -> list[Array]:
+        """Return the class probabilities of each target."""
+        return self._finish(self._outputs(X))
+
+    def _finish(self, outputs: Array) -> Any:
+        ends = np.cumsum([len(classes) for classes in self.classes_])[:-1]
+        parts = [np.clip(part, MIN_PROBABILITY, None) for part in np.split(outputs, ends, axis=1)]
+        return [part / part.sum(axis=1, keepdims=True) for part in parts]
+
+
+class JointNetRegressor(RegressorMixin, _NetEstimator):
+    """Predict several numbers with networks that share all layers but the outputs.
+
+    The loss is the mean squared error of the standardized targets. The parameters are those of `NetRegressor`.
+    """
+
+    def _table(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> _Table:
+        X, values, weight = _checked_rows(X, y, sample_weight)
+        target = values.astype(np.float64)
+        self.mean_ = np.average(target, axis=0, weights=weight)
+        scale = np.sqrt(np.average((target - self.mean_) ** 2, axis=0, weights=weight))
+        self.scale_ = np.where(scale > 0, scale, 1.0)
+        standard = ((target - self.mean_) / self.scale_).astype(np.float32)
+        self.low_, self.high_ = standard.min(axis=0), standard.max(axis=0)
+        n_targets = standard.shape[1]
+        return _Table(_inputs(X, self.settings), standard, weight.astype(np.float32), n_targets, (1,) * n_targets)
+
+    def predict(self, X: Any) -> Array:
+        """Return predictions within the ranges of the training targets, shape (n_samples, n_targets)."""
+        return self._finish(self._outputs(X))
+
+    def _finish(self, outputs: Array) -> Array:
+        return np.asarray(self.mean_ + self.scale_ * np.clip(outputs, self.low_, self.high_))
+
+
+def _checked_rows(X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Any, Array, Array]:
+    """Return the rows with a positive weight: features, target and weights with mean one."""
+    X, values, relative = weighted_rows(X, y, sample_weight)
+    return X, values, np.ones(len(values)) if relative is None else relative / relative.mean()
+
+
 def fit_together(
     nets: Sequence[_NetEstimator],
     tables: Sequence[Any],
@@ -278,14 +340,16 @@ def fit_together(
         net._trained_here = True
 
 
-def predict_function(net: NetClassifier | NetRegressor) -> Callable[[Any], Array]:
+def predict_function(
+    net: NetClassifier | NetRegressor | JointNetClassifier | JointNetRegressor,
+) -> Callable[[Any], Any]:
     """Return a fast function with the output of ``predict_proba`` of a fitted classifier, or of ``predict``.
 
     An estimator that this process has trained keeps its method, so that its predictions for the search are those of
     torch; so does an estimator for a GPU that is here. Others predict in numpy.
     """
     if net._trained_here or _names_gpu(net.settings):
-        own: Callable[[Any], Array] = net.predict_proba if isinstance(net, NetClassifier) else net.predict
+        own: Callable[[Any], Any] = net.predict_proba if hasattr(net, "classes_") else net.predict
         return own
     settings, networks = net.settings, FrozenNetworks(net.architecture_, net.weights_)
     return lambda X: net._finish(networks.predict(_inputs(X, settings)[None])[0])

@@ -52,7 +52,7 @@ class FleetMember:
     Attributes
     ----------
     X : ndarray of shape (n_samples, n_inputs), float32
-    y : ndarray of shape (n_samples,)
+    y : ndarray of shape (n_samples,), or (n_samples, n_targets) for several targets
         Class codes or floats.
     weight : ndarray of shape (n_samples,)
         With mean one.

@@ -80,8 +80,10 @@ class FrozenNetworks:
 
     def _mean_over_members(self, p: Weights, X: Array) -> Array:
         out = forward(self._architecture, p, X)
-        if self._architecture.n_outputs > 1:
-            _softmax(out)
+        ends = np.cumsum(self._architecture.blocks or (self._architecture.n_outputs,))
+        for part in np.split(out, ends[:-1], axis=2):  # views, which are changed in place
+            if part.shape[2] > 1:
+                _softmax(part)
         return out[:, 0] if out.shape[1] == 1 else out.mean(axis=1)
 
 

@@ -21,6 +21,11 @@ def forward_in_blocks(architecture: Architecture, p: Parameters, X: torch.Tensor
     return torch.cat(parts, dim=1)
 
 
+def probabilities(out: torch.Tensor) -> torch.Tensor:
+    """Return the probabilities of the outputs of one target; a single output is a number, which stays as it is."""
+    return out.softmax(3) if out.shape[3] > 1 else out
+
+
 def _no_dropout(X: torch.Tensor) -> torch.Tensor:
     return X
 
@@ -36,6 +41,7 @@ def predict(architecture: Architecture, weights: np.ndarray, X: np.ndarray, devi
     p = Parameters(architecture.layout(), torch.as_tensor(weights, device=device), trained=False)
     table = torch.as_tensor(X, device=device).unsqueeze(0).expand(len(weights), -1, -1)
     out = forward_in_blocks(architecture, p, table)
-    out = out.softmax(3) if architecture.n_outputs > 1 else out
+    blocks = list(architecture.blocks or (architecture.n_outputs,))
+    out = torch.cat([probabilities(part) for part in torch.split(out, blocks, 3)], 3)
     mean: np.ndarray = out.mean(dim=(0, 2)).double().cpu().numpy()
     return mean

@@ -131,7 +131,7 @@ class _Fleet:
                 own = Parameters(layout, flat[b : b + 1], trained=False)
                 layers.initialize(self._architecture, own, sample, generator)
                 if members[b].y.dtype.kind == "i":  # training starts at the frequencies of the classes
-                    counts = np.bincount(members[b].y, minlength=self._architecture.n_outputs)
+                    counts = _class_counts(members[b].y, self._architecture.blocks or (self._architecture.n_outputs,))
                     own["out.bias"].add_(torch.as_tensor(np.log((counts + 1.0) / len(members[b].y))).to(flat))
         self._best = flat.clone()
         self._best_loss = np.full(len(members), np.inf)
@@ -143,7 +143,8 @@ class _Fleet:
         places = {key: place for place, key in enumerate(tables)}
         n_rows = max(len(m.X) for m in tables.values())
         self._X = torch.zeros(len(tables), n_rows, members[0].X.shape[1])
-        self._y = torch.zeros(len(tables), n_rows, dtype=torch.int64 if members[0].y.dtype.kind == "i" else torch.float)
+        kind = torch.int64 if members[0].y.dtype.kind == "i" else torch.float
+        self._y = torch.zeros(len(tables), n_rows, *members[0].y.shape[1:], dtype=kind)
         self._weight = torch.zeros(len(tables), n_rows)
         for place, m in enumerate(tables.values()):
             self._X[place, : len(m.X)] = torch.as_tensor(m.X)
@@ -235,7 +236,8 @@ class _Fleet:
         else:
             dropout = DeviceDropout(self._rates["dropout"] * factors.regularization, self._device_generator)
         out = layers.forward(self._architecture, self._p, self._X[table, rows], dropout)
-        losses = _losses(out, self._y[table, rows], self._rates["label_smoothing"], self._config.loss)
+        smoothing, blocks = self._rates["label_smoothing"], self._architecture.blocks
+        losses = _losses(out, self._y[table, rows], smoothing, self._config.loss, blocks)
         loss = ((losses * weight).sum(1) / present.sum(1).clamp(min=1)).sum()
         torch.autograd.backward(loss)
         self._update_weights(factors)
@@ -286,13 +288,13 @@ class _Fleet:
         weight = weight / weight.sum(1, keepdim=True).clamp(min=1e-12)
         y = self._y[table, self._validation]
         out = forward_in_blocks(self._architecture, self._p, self._X[table, self._validation])
-        if out.shape[3] == 1:
+        if y.dtype != torch.int64 and y.dim() == 3:
+            each = [_errors(out.mean(2), y, self._config.loss).mean(2)]
+        elif y.dtype != torch.int64:
             each = [_errors(out.mean((2, 3)), y, self._config.loss)]
         else:
-            hits = y.view(*y.shape, 1, 1).expand(-1, -1, out.shape[2], 1)
-            each = [
-                -(s * out).softmax(3).gather(3, hits).mean((2, 3)).clamp(min=1e-12).log() for s in INVERSE_TEMPERATURES
-            ]
+            blocks = self._architecture.blocks
+            each = [_log_losses(s * out, y, blocks) for s in INVERSE_TEMPERATURES]
         losses = np.nan_to_num(torch.stack([(loss * weight).sum(1) for loss in each]).cpu().numpy(), nan=np.inf)
         return losses.min(axis=0), np.asarray(INVERSE_TEMPERATURES)[losses.argmin(axis=0)]
 
@@ -350,8 +352,33 @@ def _padded(rows: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
     return out, torch.tensor([len(r) for r in rows])
 
 
-def _losses(out: torch.Tensor, y: torch.Tensor, smoothing: torch.Tensor, loss: str) -> torch.Tensor:
-    """Return cross entropy (class codes) or the loss (floats), mean over members, shape (n_networks, n_rows)."""
+def _class_counts(y: np.ndarray, n_classes: Sequence[int]) -> np.ndarray:
+    """Return the number of rows of each class; the classes of several targets lie side by side."""
+    targets = y.reshape(len(y), -1).T
+    return np.concatenate([np.bincount(own, minlength=n) for own, n in zip(targets, n_classes, strict=True)])
+
+
+def _log_losses(out: torch.Tensor, y: torch.Tensor, blocks: Sequence[int]) -> torch.Tensor:
+    """Return the log loss of the mean probability over members; of several targets, the mean over the targets."""
+    if y.dim() == 3:
+        parts = torch.split(out, list(blocks), 3)
+        return torch.stack([_log_losses(part, y[..., j], ()) for j, part in enumerate(parts)]).mean(0)
+    hits = y.view(*y.shape, 1, 1).expand(-1, -1, out.shape[2], 1)
+    return -out.softmax(3).gather(3, hits).mean((2, 3)).clamp(min=1e-12).log()
+
+
+def _losses(
+    out: torch.Tensor, y: torch.Tensor, smoothing: torch.Tensor, loss: str, blocks: Sequence[int] = ()
+) -> torch.Tensor:
+    """Return cross entropy (class codes) or the loss (floats), mean over members, shape (n_networks, n_rows).
+
+    Of several targets, it is the mean over the targets, whose outputs have the sizes of `blocks`.
+    """
+    if y.dim() == 3 and y.dtype == torch.int64:
+        parts = torch.split(out, list(blocks), 3)
+        return torch.stack([_losses(part, y[..., j], smoothing, loss) for j, part in enumerate(parts)]).mean(0)
+    if y.dim() == 3:
+        return _errors(out, y.unsqueeze(2), loss).mean((2, 3))
     if y.dtype != torch.int64:
         return _errors(out[..., 0], y.unsqueeze(2), loss).mean(2)
     log_p = functional.log_softmax(out, dim=3)

@@ -31,7 +31,13 @@ from pipelines.models._margins import MarginClassifier
 from pipelines.models._target import StandardizedRegressor, as_values
 from pipelines.models.hist_gradient_boosting import HistGradientBoosting
 from pipelines.models.k_nearest_neighbors import NeighborsClassifier, NeighborsRegressor
-from pipelines.nets.estimator import NetClassifier, NetRegressor, predict_function
+from pipelines.nets.estimator import (
+    JointNetClassifier,
+    JointNetRegressor,
+    NetClassifier,
+    NetRegressor,
+    predict_function,
+)
 from pipelines.prediction.dispatch import find_maker
 from pipelines.prediction.transformers import fast_preprocessor
 from pipelines.steps.balancing import BalancedClassifier
@@ -106,6 +112,9 @@ def _forest_regressor(forest: Any) -> Predict:
 
 def _joint_classifier(model: JointClassifier) -> Predict:
     """Return the function of the probabilities of all targets; a forest runs its trees in this thread."""
+    if isinstance(model.classifier_, JointNetClassifier):
+        each = predict_function(model.classifier_)
+        return lambda X: model.lay_out(each(X))
     forest = getattr(model.classifier_, "forest_", model.classifier_)
     if not isinstance(forest, ExtraTreesClassifier | RandomForestClassifier):
         return model.predict_proba
@@ -239,6 +248,7 @@ _MAKERS: dict[type, Callable[[Any], Predict]] = {
     SVR: linear.regressor,
     NetClassifier: predict_function,
     NetRegressor: predict_function,
+    JointNetRegressor: predict_function,
     JointClassifier: _joint_classifier,
     IndependentClassifiers: _several_models,
     IndependentRegressors: _several_models,

@@ -52,7 +52,7 @@ TYPES = _names(
         "pipelines.models.sgd": "WeightedSGDClassifier",
         "pipelines.models.xgboost": "XGBoost",
         "pipelines.nets.architectures": "Inputs RealMLP ResNet TabM",
-        "pipelines.nets.estimator": "NetClassifier NetRegressor NetSettings",
+        "pipelines.nets.estimator": "JointNetClassifier JointNetRegressor NetClassifier NetRegressor NetSettings",
         "pipelines.nets.fleet": "TrainingConfig",
         "pipelines.steps.balancing": "BalancedClassifier",
         "pipelines.steps.calibration": "CalibratedClassifier",

@@ -29,6 +29,7 @@ TRAITS = {
     "multiclass": TableTraits("multiclass", 90, 4, 3, targets=LAYOUTS["multiclass"]),
 }
 JOINT = [component.name for component in MODELS if component.accepts_targets]
+FAST = ("decision_tree", "k_nearest_neighbors", "ridge")
 
 
 def fit(kind, settings):
@@ -44,7 +45,12 @@ def fit(kind, settings):
 @pytest.mark.parametrize(
     ("kind", "model", "choice"),
     [
-        *((kind, name, "joint") for kind in TRAITS for name in JOINT if (kind, name) != ("multiclass", "ridge")),
+        *(
+            pytest.param(kind, name, "joint", marks=() if name in FAST else pytest.mark.slow)
+            for kind in TRAITS
+            for name in JOINT
+            if (kind, name) != ("multiclass", "ridge")
+        ),
         *((kind, "decision_tree", choice) for kind in TRAITS for choice in ("independent", "chain")),
     ],
 )
@@ -53,7 +59,8 @@ def test_a_stored_pipeline_predicts_the_columns_of_all_targets(kind, model, choi
     last = storage.load(storage.dump(pipeline))[-1]
     plain = last.predict(table) if kind == "regression" else last.predict_proba(table)
     assert plain.shape == (90, LAYOUTS[kind].n_columns)
-    assert np.allclose(fast_predict(last)(table), plain)
+    # Networks predict with torch here, and in NumPy where they are read from a file.
+    assert np.allclose(fast_predict(last)(table), plain, atol=1e-5 * np.abs(plain).max())
     if kind == "regression":
         assert np.corrcoef(plain[:, 0], NUMBERS[:, 0])[0, 1] > 0.5
     else:
