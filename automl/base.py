@@ -26,6 +26,7 @@ from automl.callbacks import FitTasks
 from automl.checks.attributes import DataWarnings
 from automl.checks.data_checks import DataChecks
 from automl.checks.warning import DataWarning
+from automl.drift.methods import DriftCheck
 from automl.ensemble.estimate import LEVEL, Estimate
 from automl.ensemble.selection import Ensemble
 from automl.ensemble.slimming import measure_frontier
@@ -75,6 +76,7 @@ class BaseAutoML(
     Slimming,
     Explanations,
     SeveralTargets,
+    DriftCheck,
     CallbackSupportMixin,
     BaseEstimator,
 ):
@@ -254,7 +256,7 @@ class BaseAutoML(
 
     def _forget_refit(self) -> None:
         """Remove what an earlier refit has left."""
-        for name in ("refit_report_", "_refit_facts", "_fold_bags"):
+        for name in ("refit_report_", "_refit_facts", "_fold_bags", "_sketch"):
             self.__dict__.pop(name, None)
 
     def refit(
@@ -362,6 +364,7 @@ class BaseAutoML(
                 UserWarning,
                 stacklevel=3,
             )
+        self._warn_of_drift(X)
         # Workers fitted the pipelines on arrays; a global wish for frames must not reach their inner steps.
         with table_errors(), config_context(transform_output="default"):
             return self._ensemble.predict(self._reader.transform(X))

@@ -31,6 +31,10 @@ class FoldFailedWarning(UserWarning):
     """An estimator has no score on an outer fold; means and tests leave this fold out."""
 
 
+class DriftWarning(UserWarning):
+    """The table of a prediction differs from the training table by more than chance; users ask for this warning."""
+
+
 class RareClassWarning(UserWarning):
     """A class has a single row, so that no fold can score it."""
 

@@ -74,6 +74,7 @@ ORDER = {
         "callbacks",
         "guard",
         "refit",
+        "drift",
         "persistence",
         "fit_log",
         "progress",

@@ -222,3 +222,15 @@ def test_an_arrow_table_with_an_index_of_pandas_has_only_the_columns_of_the_fram
 def test_whole_numbers_of_128_bits_are_numbers():
     table = pl.DataFrame({"big": pl.Series([1, None, 2**70], dtype=pl.Int128)})
     np.testing.assert_array_equal(TableReader().fit_transform(table), [[1.0], [np.nan], [2.0**70]])
+
+
+@pytest.mark.slow
+def test_validation_rows_may_be_frames():
+    X = as_polars(columns()).select("float", "full", "text")
+    frame = as_numpy(columns())[["float", "full", "text"]]
+    fast = {"time_budget": None, "max_trials": 1, "include": ["ridge"], "n_jobs": 1, "random_state": 0, "verbose": 0}
+    numbers = X["full"].cast(pl.Float64) + 0.5
+    found = AutoMLRegressor(**fast).fit(X[:90], numbers[:90], X_val=X[90:], y_val=numbers[90:]).predict(X)
+    plain = numbers.to_numpy()
+    known = AutoMLRegressor(**fast).fit(frame[:90], plain[:90], X_val=frame[90:], y_val=plain[90:]).predict(frame)
+    np.testing.assert_array_equal(found, known)

@@ -15,6 +15,7 @@ import typer
 import automl
 from automl.cli import meta
 from automl.cli.benchmark import benchmark
+from automl.cli.drift import drift
 from automl.cli.export import export
 from automl.cli.fit import fit
 from automl.cli.jobs import app as jobs_app
@@ -37,7 +38,7 @@ app = typer.Typer(
 )
 _ONE_MODEL, _MANY, _SEARCH = "One model", "Many tables", "The search"  # groups of commands in --help
 
-for command in (fit, predict, score, report, leaderboard, refit, slim, export, serve, package):
+for command in (fit, predict, score, report, leaderboard, drift, refit, slim, export, serve, package):
     app.command(rich_help_panel=_ONE_MODEL)(command)
 app.command(rich_help_panel=_MANY)(benchmark)
 app.add_typer(jobs_app, name="jobs", rich_help_panel=_MANY)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from automl.drift.check import known_sketch
 from automl.errors import InvalidInputError
 from automl.expected_score import known_estimate
 from automl.persistence.card import model_card
@@ -78,6 +79,7 @@ def save(estimator: Any, path: str | os.PathLike[str], rows: bool = False) -> No
 def _write(estimator: Any, folder: Path, rows: bool) -> None:
     record_with_scale(estimator)  # the training rows that it is learned from may not be there after `load`
     about = describe(estimator)
+    known_sketch(estimator)  # made from the rows, which the folder may not hold
     models = dict(_models(estimator))
     (folder / MODELS).mkdir()
     for name, model in models.items():

@@ -450,7 +450,8 @@ def _copy_with(estimator: Any, prepared: PreparedTask, ensemble: Ensemble) -> An
     new._warnings = checks.warnings
     new.scorer_ = prepared.task.metric.scorer
     new.n_features_in_ = reader.n_features_in_
-    new.__dict__.pop("feature_names_in_", None)
+    for name in ("feature_names_in_", "_sketch"):
+        new.__dict__.pop(name, None)
     if hasattr(reader, "feature_names_in_"):
         new.feature_names_in_ = reader.feature_names_in_
     return new

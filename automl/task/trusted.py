@@ -7,6 +7,7 @@ TRUSTED: frozenset[str] = frozenset(
     for module, names in {
         "automl.checks.predictions": "RowPredictions",
         "automl.checks.warning": "DataWarning",
+        "automl.drift.sketch": "ColumnSketch TableSketch",
         "automl.ensemble.calibration": "Calibration",
         "automl.ensemble.conformal": "Scores",
         "automl.ensemble.estimate": "Estimate OutOfFoldRecord",
