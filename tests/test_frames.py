@@ -14,6 +14,7 @@ import pytest
 
 from automl import AutoMLClassifier, AutoMLRegressor, nested_cross_validate
 from automl.errors import InvalidInputError
+from automl.task.several_targets import target_columns
 from automl.task.validation import read_target
 from pipelines.table.reader import TableReader
 
@@ -180,6 +181,15 @@ def test_targets_of_all_libraries_are_read(y):
     found = read_target(y, as_polars(columns()))
     np.testing.assert_array_equal(found, [1.0, 2.0, 3.0, 4.5] * 30)
     assert found.dtype == np.float64
+
+
+@pytest.mark.parametrize("form", [pl.DataFrame, pa.table, nw.from_dict], ids=["polars", "pyarrow", "narwhals"])
+def test_several_targets_of_all_libraries_are_read(form):
+    cells = {"a": [1.0, 2.0] * 60, "b": ["x", "y"] * 60}
+    y = form(cells, backend="polars") if form is nw.from_dict else form(cells)
+    names, values = target_columns(y, as_polars(columns()))
+    assert names == ("a", "b")
+    assert [column.tolist() for column in values] == list(cells.values())
 
 
 def test_a_target_with_missing_values_is_refused():

@@ -126,7 +126,8 @@ def _read_columns(estimator: Any, X: Any) -> tuple[dict[int, _NewCells], list[st
     notes: list[str] = []
     if reader.named_ and raw.named:
         where = {label: i for i, label in enumerate(raw.labels)}
-        known = {*labels, estimator._target_name}
+        targets = getattr(vars(estimator).get("_ensemble"), "targets", None)
+        known = {*labels, estimator._target_name, *(() if targets is None else targets.names)}
         unknown = [repr(label) for label in raw.labels if label not in known]
         if unknown:
             notes.append(f"columns that the model does not know: {list_names(unknown, _SHOWN, 'column')}")

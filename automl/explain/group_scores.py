@@ -20,6 +20,7 @@ from automl.plurals import plural
 from automl.task.metrics import loss_or_nan
 from automl.task.positive_class import positive_code
 from automl.task.several_targets import refuse_targets
+from pipelines.table.frames import to_series
 
 Array = NDArray[Any]
 
@@ -29,6 +30,7 @@ _MAX_GROUPS = 1_000
 
 def scores_by_group(estimator: Any, groups: Any, X: Any, y: Any, sample_weight: Any) -> pd.DataFrame:
     """Return the scores of each group; see the method of the estimators."""
+    groups = to_series(groups)
     refuse_targets(estimator._ensemble.targets, "scores_by_group")
     check_loaded({"scoring": estimator._metric.scorer})
     if estimator._metric.reads_table:

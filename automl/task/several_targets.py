@@ -14,6 +14,7 @@ from scipy import sparse
 from automl.errors import InvalidInputError
 from automl.task import validation
 from automl.task.validation_rows import join_targets
+from pipelines.table.frames import to_series
 from pipelines.targets import TargetLayout
 
 Array = NDArray[Any]
@@ -77,8 +78,7 @@ def target_columns(y: Any, X: Any) -> tuple[tuple[str, ...], list[Array]]:
     """
     if sparse.issparse(y):
         raise InvalidInputError("y is sparse; pass a dense array: y.toarray()")
-    if hasattr(y, "to_pandas"):
-        y = y.to_pandas()
+    y = to_series(y)
     if isinstance(y, pd.DataFrame):
         names = tuple(str(name) for name in y.columns)
         columns: list[Any] = [y.iloc[:, j] for j in range(y.shape[1])]
