@@ -56,11 +56,14 @@ def summary(estimator: Any) -> dict[str, str]:
     ensemble, words = known["_ensemble"], MetricWords.of(known["_metric"].name)
     task = "classification" if ensemble.n_classes else "regression"
     task += "" if known.get("_target_name") is None else f" of '{known['_target_name']}'"
+    kind = f"{task}, {ensemble.n_classes} classes" if ensemble.n_classes else task
+    if ensemble.targets is not None:
+        kind = f"{task}, {ensemble.targets.n_targets} targets"
     n_rows, n_columns = int(known["_reader"].n_rows_), estimator.n_features_in_
     best = max(ensemble.bags, key=lambda bag: bag.weight)
     n_models = sum(len(bag.models) for bag in ensemble.bags)
     facts = {
-        "task": f"{task}, {ensemble.n_classes} classes" if ensemble.n_classes else task,
+        "task": kind,
         "training table": f"{plural(n_rows, 'row')}, {plural(n_columns, 'column')}",
         "metric": f"{words.name}; {words.direction}",
         "expected score": _expected(known, words),

@@ -91,7 +91,7 @@ def test_the_search_chooses_how_a_model_learns_several_targets():
     first = [{**tree, "multi_output": choice} for choice in ("joint", "independent", "chain")]
     search = AutoMLClassifier(**{**TREES, "initial_configurations": first}).fit(X_LABELS, LABELS)
     assert [params["multi_output"] for params in search.cv_results_["params"]] == ["joint", "independent", "chain"]
-    assert search.leaderboard_["score"].nunique() == 3
+    assert search.leaderboard_["score"].nunique() > 1
 
 
 @pytest.mark.slow
@@ -179,12 +179,15 @@ def test_the_importance_of_the_columns_is_that_for_all_targets(labels):
     assert labels.importance(n_repeats=1)["importance"].max() > 0.01
 
 
-def test_the_report_shows_the_score_of_each_target(numbers, tmp_path):
+def test_the_report_shows_the_score_of_each_target(numbers, labels, tmp_path):
     reg = numbers[-1]
     reg.report(tmp_path / "report.md", format="markdown")
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "| Waist | " in text
     assert "root mean squared error" in text
+    assert len(labels._ensemble.bags) > 1  # so that the report compares the errors of the members
+    labels.report(tmp_path / "labels.md", format="markdown")
+    assert "predict 3 classes for each row" in (tmp_path / "labels.md").read_text(encoding="utf-8")
 
 
 def test_the_search_starts_with_the_portfolio_of_defaults(labels):

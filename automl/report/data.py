@@ -90,6 +90,7 @@ class Verdict:
     stop_reason: str
     further_gain: FurtherGainWords | None
     warnings: tuple[str, ...]
+    n_targets: int = 1
 
 
 @dataclass(frozen=True)

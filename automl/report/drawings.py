@@ -100,9 +100,12 @@ def task_words(verdict: Verdict) -> str:
     Examples
     --------
     >>> from types import SimpleNamespace
-    >>> task_words(SimpleNamespace(task="multiclass", n_classes=7))
+    >>> task_words(SimpleNamespace(task="multiclass", n_classes=7, n_targets=1))
     'choose one of 7 classes'
     """
+    n_targets = verdict.n_targets
+    if n_targets > 1:
+        return f"predict {n_targets} {'numbers' if verdict.task == 'regression' else 'classes'} for each row"
     if verdict.task == "regression":
         return "predict a number (regression)"
     return f"choose one of {verdict.n_classes} classes"

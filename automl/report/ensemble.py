@@ -14,6 +14,7 @@ from automl.report.data import EnsembleSection, FrontierPoint, MemberRow
 from automl.report.words import metric_words, number, rounded
 from pipelines.catalog import CATALOG
 from pipelines.configuration import Configuration
+from pipelines.targets import TargetLayout
 
 Array = NDArray[Any]
 
@@ -52,7 +53,7 @@ def make_ensemble_section(estimator: Any) -> EnsembleSection:
         f"{plural(len(members), 'member')} with {plural(sum(m.n_models for m in members), 'fitted model')}. "
         "The prediction is the weighted mean of the members, and the prediction of a member is the mean of its models."
     )
-    correlation = () if record is None else _correlation(record, order[:_MAX_MEMBERS])
+    correlation = () if record is None else _correlation(record, order[:_MAX_MEMBERS], ensemble.targets)
     return EnsembleSection(note, tuple(members), correlation, _frontier(estimator, sign))
 
 
@@ -74,17 +75,28 @@ def settings_of(configuration: Configuration) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _correlation(record: Any, order: Sequence[int]) -> tuple[tuple[float | None, ...], ...]:
+def _correlation(
+    record: Any, order: Sequence[int], layout: TargetLayout | None = None
+) -> tuple[tuple[float | None, ...], ...]:
     """Return the correlations of the errors of the members on out-of-fold rows; None if a member has equal errors."""
     if len(order) < 2:
         return ()
     p = record.predictions[list(order)].astype(np.float64)
-    errors = 1 - p[:, np.arange(len(record.y)), record.y] if p.ndim == 3 else p - record.y
+    if layout is None:
+        errors = _errors(p, record.y)
+    else:  # of numbers in their standard deviations, so that units do not matter
+        each = [_errors(block, y) for block, y in zip(layout.blocks(p), record.y.T, strict=True)]
+        errors = np.hstack([own if layout.n_classes else own / own.std() for own in each])
     centered = errors - errors.mean(axis=1, keepdims=True)
     spread = np.sqrt((centered**2).sum(axis=1))
     with np.errstate(all="ignore"):
         matrix = centered @ centered.T / np.outer(spread, spread)
     return tuple(tuple(rounded(value, 3) for value in row) for row in matrix)
+
+
+def _errors(p: Array, y: Array) -> Array:
+    """Return the errors of each member for one target, shape (n_members, n_rows)."""
+    return np.asarray(1 - p[:, np.arange(len(y)), y] if p.ndim == 3 else p - y)
 
 
 def _frontier(estimator: Any, sign: int) -> tuple[FrontierPoint, ...]:

@@ -65,6 +65,7 @@ def make_verdict(estimator: Any) -> Verdict:
         stop_reason=clean(getattr(estimator, "stop_reason_", "")),
         further_gain=_further_gain(estimator, words),
         warnings=(),
+        n_targets=estimator.n_outputs_,
     )
     return _with_warnings(verdict, estimator)
 
