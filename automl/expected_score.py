@@ -86,7 +86,8 @@ def expected_score_line(estimator: Any) -> str:
         return ""
     words = MetricWords.of(estimator._metric.name)
     known = attributes["_estimate"]
-    best = _best_of_search(attributes.get("history_"), words)
+    by_time = "time" in attributes.get("_split_arguments", {})
+    best = _best_of_search(attributes.get("history_"), words, by_time)
     if known is None:
         since = "scores on older rows say little about the future"
         return f"no expected score on new rows, because the rows are in the order of time and {since}; {best}"
@@ -99,8 +100,8 @@ def expected_score_line(estimator: Any) -> str:
     return f"expected {words.name} on new rows: {words.text(known.score)} ({interval}; {words.direction}); {best}{note}"
 
 
-def _best_of_search(history: RunHistory | None, words: MetricWords) -> str:
-    """Return the best score of the search, and why it is optimistic."""
+def _best_of_search(history: RunHistory | None, words: MetricWords, by_time: bool = False) -> str:
+    """Return the best score of the search, and why it is optimistic, or why it is no score of the newest rows."""
     ranked = [] if history is None else rank(history, usable_only=False, most_folds_first=True)
     scored = [e for e in ranked if e.folds]
     if not scored:
@@ -108,5 +109,7 @@ def _best_of_search(history: RunHistory | None, words: MetricWords) -> str:
     best = words.text(-scored[0].mean_loss)
     if len(scored) == 1:
         return f"the only configuration of the search has {best}"
+    if by_time:
+        return f"best single configuration in the search: {best}, the mean over folds of older and newer rows"
     extreme = "lowest" if words.is_loss else "highest"
     return f"best single configuration in the search: {best}, optimistic as the {extreme} of {len(scored)} scores"

@@ -10,6 +10,7 @@ import pytest
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.errors import InvalidInputError
+from automl.expected_score import expected_score_line
 from automl.refit.rows import get_rows
 from automl.task.split_arguments import on_command_line
 from tests.factories import FAST
@@ -76,6 +77,13 @@ def test_the_estimate_is_that_of_the_newest_rows():
     assert -1.0 < reg.estimate_.score < 0
     assert reg.best_score_ < -3
     assert "that of the newest 240 rows, by models that were trained on older rows" in repr(reg.estimate_)
+
+
+def test_the_last_line_names_the_rows_of_the_expected_score(dated):
+    assert np.isfinite(dated.estimate_.score)
+    line = expected_score_line(dated)
+    assert "the mean over folds of older and newer rows" in line
+    assert line.endswith("the expected score is that of the newest 200 rows, by models that were trained on older rows")
 
 
 def test_the_positions_of_suspect_labels_are_those_of_the_table_of_the_user():
