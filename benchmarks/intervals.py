@@ -24,7 +24,7 @@ from sklearn.pipeline import Pipeline
 
 from automl import AutoMLClassifier, AutoMLRegressor
 from automl.errors import AutoMLError
-from benchmarks.requirements import MissingRequirementError
+from benchmarks.requirements import MissingRequirementError, require_package
 from benchmarks.run import append_row
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 
@@ -143,6 +143,8 @@ def main(
     out: Annotated[Path, typer.Option(help="CSV file to append to.")] = HERE / "results" / "intervals.csv",
 ) -> None:
     """Measure the tables, and print one line for each, and a table at the end."""
+    if mapie:
+        require_package("mapie", "mapie")
     names = [] if only_report else choose_tables(data, tables, 300)
     tasks = read_tasks(data)
     known = set(zip(*(pd.read_csv(out)[name] for name in ("dataset", "split")), strict=True)) if out.exists() else set()

@@ -90,6 +90,12 @@ TINY: dict[str, list[TinyForm]] = {
     "Losses and transforms of the target": [
         TinyForm({"--tables": "numbers", "--families": "ridge,decision_tree", "--rows": "90"}, is_slow=True)
     ],
+    "Intervals and sets": [
+        TinyForm(
+            {"--tables": "classes,numbers", "--trials": "1", "--splits": "1", "--include": "decision_tree"},
+            is_slow=True,
+        )
+    ],
     "More seconds on small tables": [
         TinyForm({"--tables": "classes", "--rows": "60", "--families": "ridge,decision_tree,lda"}, is_slow=True),
         TinyForm({"--tables": "classes", "--seconds": "10"}, is_slow=True),
