@@ -39,6 +39,7 @@ _ANY = ValueLimits()
 _POSITIVE = ValueLimits(0, low_open=True)
 _NOT_NEGATIVE = ValueLimits(0)
 _SHARE = ValueLimits(0, 1, low_open=True)
+_SHARE_OF_ROWS = ValueLimits(0.05, 1)  # the libraries raise an error where no row is left
 _FROM_0_TO_1 = ValueLimits(0, 1)
 _PROBABILITY = ValueLimits(0, 1, high_open=True)
 _FROM_1, _FROM_2 = ValueLimits(1), ValueLimits(2)
@@ -46,7 +47,7 @@ _FROM_1, _FROM_2 = ValueLimits(1), ValueLimits(2)
 _LIMITS = {
     "C": _POSITIVE,
     "alpha": _POSITIVE,
-    "bagging_fraction": _SHARE,
+    "bagging_fraction": _SHARE_OF_ROWS,
     "binarize": _ANY,
     "cat_l2": _NOT_NEGATIVE,
     "cat_smooth": _NOT_NEGATIVE,
@@ -60,7 +61,7 @@ _LIMITS = {
     "dropout": _PROBABILITY,
     "epsilon": _NOT_NEGATIVE,
     "eta0": _POSITIVE,
-    "expansion": _POSITIVE,
+    "expansion": ValueLimits(0.1),
     "exponent": ValueLimits(0, 2, low_open=True, high_open=True),
     "feature_fraction": _SHARE,
     "gamma": _POSITIVE,
@@ -82,7 +83,7 @@ _LIMITS = {
     "max_leaves": _FROM_2,
     "max_one_hot": _FROM_2,
     "max_pairs": _FROM_1,
-    "max_samples": _SHARE,
+    "max_samples": _SHARE_OF_ROWS,
     "min_child_weight": _NOT_NEGATIVE,
     "min_data_in_leaf": _FROM_1,
     "min_data_per_group": _FROM_1,
@@ -109,8 +110,8 @@ _LIMITS = {
     "share": _SHARE,
     "shrinkage_value": _FROM_0_TO_1,
     "sigma": _POSITIVE,
-    "smooth": _NOT_NEGATIVE,
-    "subsample": _SHARE,
+    "smooth": _POSITIVE,
+    "subsample": _SHARE_OF_ROWS,
     "threshold": _SHARE,
     "var_smoothing": _NOT_NEGATIVE,
     "weight_decay": _NOT_NEGATIVE,
