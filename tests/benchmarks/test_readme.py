@@ -90,6 +90,10 @@ TINY: dict[str, list[TinyForm]] = {
     "Losses and transforms of the target": [
         TinyForm({"--tables": "numbers", "--families": "ridge,decision_tree", "--rows": "90"}, is_slow=True)
     ],
+    "Several targets": [TinyForm({"--tables": "synthetic", "--trials": "2", "--splits": "1"}, is_slow=True)],
+    "Rows in the order of time": [
+        TinyForm({"--times": "numbers:b", "--seconds": "3"}, is_slow=True),
+    ],
     "Intervals and sets": [
         TinyForm(
             {"--tables": "classes,numbers", "--trials": "1", "--splits": "1", "--include": "decision_tree"},
@@ -125,6 +129,7 @@ TINY: dict[str, list[TinyForm]] = {
         TinyForm({"--file": "META_DATABASE", "--long-tables": "numbers:90", "--models": "ridge"}, is_slow=True),
     ],
     "Regret of the searchers": [TinyForm(error="the package 'onnxruntime' is missing|model.onnx' is missing")],
+    "Priors of the user": [TinyForm(error="the package 'onnxruntime' is missing|model.onnx' is missing")],
     "Seconds of a suggestion": [
         TinyForm({"--n": "12", "--asked": "2"}, is_slow=True),
         TinyForm({"--n": "12", "--asked": "2"}, error="cannot import SMAC3"),
