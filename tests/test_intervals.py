@@ -143,6 +143,7 @@ def test_a_smaller_ensemble_of_whole_members_has_exact_intervals(reg):
             assert interval_coverage(small, 0.9) == pytest.approx(0.9, abs=margin(0.9))
 
 
+@pytest.mark.slow
 def test_rows_of_weight_0_change_nothing():
     X, y = (part[:N_TRAIN] for part in NUMBERS)
     weight = np.where(np.arange(N_TRAIN) % 4 == 0, 0.0, 1.0)
@@ -153,6 +154,7 @@ def test_rows_of_weight_0_change_nothing():
     np.testing.assert_allclose(second.predict_interval(X), first.predict_interval(X), rtol=1e-9)
 
 
+@pytest.mark.slow
 def test_coverage_holds_for_new_groups_and_few_groups_are_an_error():
     rng = np.random.default_rng(0)
     groups = np.repeat(np.arange(40), 10)
