@@ -96,7 +96,7 @@ def _as_json(report: DriftReport) -> dict[str, Any]:
 
 def _show(report: DriftReport, every: bool) -> None:
     from rich.console import Console
-    from rich.table import Table
+    from rich.table import Column, Table
 
     console = Console()
     console.print(report.verdict, highlight=False, markup=False, soft_wrap=True)
@@ -107,12 +107,12 @@ def _show(report: DriftReport, every: bool) -> None:
         if not len(shown) and report.is_distinguishable:
             shown = report.columns.sort_values("importance", ascending=False).head(3)
     if len(shown):
-        titles = ["column", "kind", "distance", "adjusted p", *(["adversarial"] if has_model else []), "note"]
-        table = Table(*titles)
+        titles = ["distance", "adjusted p", *(["adversarial"] if has_model else [])]
+        table = Table(Column("column", overflow="fold"), *titles, Column("note", overflow="fold"))
         for row in shown.to_dict("records"):
             share = [f"{row['importance']:.0%}"] if has_model else []
             numbers = [_number(row["distance"]), _number(row["adjusted_p"])]
-            table.add_row(str(row["name"]), row["kind"], *numbers, *share, row["note"])
+            table.add_row(str(row["name"]), *numbers, *share, row["note"])
         console.print(table, markup=False)
     for note in report.notes:
         console.print(f"note: {note}", highlight=False, markup=False, soft_wrap=True)

@@ -37,7 +37,7 @@ class AdversarialResult:
     auc : float
         Mean area under the ROC curve on held-out rows; 0.5 if the samples cannot be distinguished.
     p : float
-        The p value of the sum of the folds' rank sums, one-sided.
+        The p value of the sum of the folds' rank sums, one-sided, corrected for the rows that the folds share.
     importance : ndarray of shape (n_columns,)
         Share of each column in the fall of the area under the curve when the cells of one column are permuted; NaN
         where it was not measured, and everywhere if the model does not distinguish the samples.
@@ -79,6 +79,8 @@ def compare_rows(
         auc, own_excess, own_variance = _rank_sum(model.predict_proba(X[test])[:, 1], is_new[test] == 1)
         excess, variance = excess + own_excess, variance + own_variance
         scored.append((model, X[test], is_new[test] == 1, auc))
+    # The folds share training rows, so that their scores depend on each other (Nadeau and Bengio, 2003).
+    variance *= 1 + _FOLDS / (_FOLDS - 1)
     p = float(stats.norm.sf(excess / np.sqrt(variance))) if variance > 0 else 1.0
     importance = np.full(len(columns), np.nan)
     if p <= level:
