@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from itertools import chain
@@ -70,7 +69,7 @@ def search(
         left = budget.search_left
         if budget.seconds is not None and not soon:
             left = min(left, min(running.values()) - budget.elapsed - _AHEAD)
-        done = _first_done(running, left, is_stopped)
+        done = _first_done(running, left, budget, is_stopped)
         for future in done:
             del running[future]
         for result in chain.from_iterable(future.result() for future in done):
@@ -82,12 +81,12 @@ def search(
 
 
 def _first_done(
-    running: Iterable[Future[list[TrialResult]]], seconds: float, is_stopped: Callable[[], bool]
+    running: Iterable[Future[list[TrialResult]]], seconds: float, budget: Budget, is_stopped: Callable[[], bool]
 ) -> set[Future[list[TrialResult]]]:
     """Wait until a trial has ended, the seconds are over, or the search is stopped; return the ended ones."""
-    ends = time.monotonic() + seconds
+    ends = budget.elapsed + seconds
     while True:
-        left = max(0.0, ends - time.monotonic())
+        left = max(0.0, ends - budget.elapsed)
         pause = min(left, _POLL)
         done, _ = wait(running, timeout=pause, return_when=FIRST_COMPLETED)
         if done or pause == left or is_stopped():
