@@ -248,7 +248,8 @@ class AutoMLClassifier(
         >>> clf.predict(X[:2])
         array([0, 0])
         """
-        return predicted_labels(self._ensemble, self._predict(X), self.classes_)
+        probabilities = self._predict(X)
+        return predicted_labels(self._ensemble, probabilities, self.classes_)
 
     def predict_proba(self, X: Any) -> Any:
         """
@@ -278,7 +279,8 @@ class AutoMLClassifier(
         >>> clf.predict_proba(X).shape
         (150, 3)
         """
-        return class_probabilities(self._ensemble, self._predict(X))
+        probabilities = self._predict(X)
+        return class_probabilities(self._ensemble, probabilities)
 
 
 class AutoMLRegressor(NumberScores, RegressorMixin, Intervals, BaseAutoML):

@@ -43,7 +43,7 @@ class MetricScores:
         >>> from sklearn.datasets import load_iris
         >>> from automl import AutoMLClassifier
         >>> X, y = load_iris(return_X_y=True)
-        >>> settings = {"time_budget": None, "max_trials": 1, "include": ["ridge"], "n_jobs": 1, "verbose": 0}
+        >>> settings = {"time_budget": None, "max_trials": 1, "include": ["lda"], "n_jobs": 1, "verbose": 0}
         >>> clf = AutoMLClassifier(scoring=["neg_log_loss", "accuracy"], **settings)
         >>> clf.fit(X, y).metric_scores_["metric"].tolist()
         ['neg_log_loss', 'accuracy']

@@ -50,7 +50,8 @@ class LabelScores:
         (150, 3)
         """
         with np.errstate(divide="ignore"):
-            return class_probabilities(self._ensemble, np.asarray(np.log(self._predict(X))))
+            logarithms = np.log(self._predict(X))
+        return class_probabilities(self._ensemble, logarithms)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """

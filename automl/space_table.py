@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from ConfigSpace import ConfigurationSpace
 from ConfigSpace.hyperparameters import CategoricalHyperparameter, IntegerHyperparameter, NumericalHyperparameter
@@ -108,7 +109,8 @@ def _row(space: ConfigurationSpace, name: str) -> list[Any]:
     limits = find_limits(name)
     if isinstance(hyperparameter, NumericalHyperparameter):
         kind = "integer" if isinstance(hyperparameter, IntegerHyperparameter) else "number"
-        ends, log, choices = [hyperparameter.lower, hyperparameter.upper], bool(hyperparameter.log), None
+        ends = [np.asarray(end).item() for end in (hyperparameter.lower, hyperparameter.upper)]  # of Python
+        log, choices = bool(hyperparameter.log), None
     else:
         kind = "step" if name in CATALOG else "choice"
         ends, log = [None, None], None

@@ -183,7 +183,7 @@ def test_the_tags_say_what_the_estimators_take():
         assert tags.input_tags.string
         assert tags.input_tags.categorical
         assert tags.target_tags.required
-        assert not tags.target_tags.multi_output
+        assert tags.target_tags.multi_output
         assert tags.non_deterministic
 
 

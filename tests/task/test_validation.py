@@ -96,7 +96,10 @@ def test_good_arguments_pass(settings):
         ({"n_jobs": 1.5}, r"n_jobs .* got 1\.5"),
         ({"scoring": "roc_auk"}, "scoring: 'roc_auk' is unknown; did you mean 'roc_auc'"),
         ({"scoring": "zzzzzz"}, "scoring: 'zzzzzz' is unknown; choose from 'accuracy', "),
-        ({"scoring": ["accuracy"]}, "scoring must be the name of one scorer or a callable; got list"),
+        (
+            {"scoring": ["accuracy", 3]},
+            "or a list or dict of these; got int",
+        ),
         ({"scoring": "r2"}, "scoring='r2' scores regression; use for example 'roc_auc'"),
         ({"cv": 1}, "cv must be 2 folds or more; got 1"),
         ({"cv": "five"}, "cv must be a whole number, a splitter, or .* got 'five'"),
