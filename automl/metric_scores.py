@@ -10,7 +10,7 @@ from automl.checks.predictions import RowPredictions
 from automl.ensemble.selection import Ensemble
 from automl.ensemble.threshold import apply_decision
 from automl.task.dummy import dummy_score
-from automl.task.metrics import loss_or_nan
+from automl.task.several_metrics import score_or_nan
 from automl.task.task import Task
 
 MetricScore = tuple[str, float, float]
@@ -36,7 +36,8 @@ class MetricScores:
         Raises
         ------
         AttributeError
-            If the fit was interrupted, or was too short to read the out-of-fold predictions.
+            If the fit was interrupted, or was too short to read the out-of-fold predictions, and after `refit` with new
+            rows and `slim`, which change the ensemble.
 
         Examples
         --------
@@ -52,7 +53,8 @@ class MetricScores:
         scores = vars(self).get("_metric_scores")
         if scores is None:
             raise AttributeError(
-                "there are no metric_scores_: the fit was interrupted, or too short to read the out-of-fold predictions"
+                "there are no metric_scores_: fit was interrupted or too short to read the out-of-fold predictions, "
+                "or refit or slim has changed the ensemble"
             )
         return pd.DataFrame(scores, columns=["metric", "score", "constant"])
 
@@ -73,6 +75,6 @@ def score_metrics(task: Task, ensemble: Ensemble, record: RowPredictions | None)
     for metric in (task.metric.take(rows), *task.recorded_metrics):
         p = apply_decision(finished, ensemble.decision_weights, metric, record.y, weight)
         constant, _ = dummy_score(metric, record.y, weight)
-        score = -loss_or_nan(metric, record.y, p, weight)
+        score = score_or_nan(metric, record.y, p, weight)
         scores.append((metric.name, score, np.nan if constant is None else float(constant)))
     return scores

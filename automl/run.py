@@ -51,7 +51,7 @@ from automl.search.loop import search
 from automl.search.own_components import with_own_models
 from automl.search.racing import Limits, Racing, fold_seconds
 from automl.search.user_space import is_usable
-from automl.task.task import Task
+from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.eviction import ModelEviction
 from automl.trials.history import RunHistory
@@ -401,6 +401,12 @@ def _with_all_rows(
         except KeyboardInterrupt:
             logger.warning("interrupted: the models of the search predict, which have not seen the rows scored there")
             return ensemble
+    n_bytes = sum(artifacts.model_bytes(bag.configuration, ALL_ROWS) for bag in bags if not bag.folds)
+    if n_bytes > task.max_model_bytes:
+        logger.warning(
+            "the models of all rows take %.3g MB, more than max_model_megabytes=%g, because they are larger than those of "
+            "the folds; use a smaller max_model_megabytes", n_bytes / 2**20, settings.max_model_megabytes,
+        )  # fmt: skip
     return replace(ensemble, bags=bags)
 
 

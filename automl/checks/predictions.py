@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,14 +35,15 @@ class RowPredictions:
         Positions of the rows in the task, or in the table of the user; each occurs once, in ascending order.
     y : ndarray of shape (n_rows,), or (n_rows, n_targets) for several targets
         Class codes, or floats.
-    predictions : ndarray of float32, shape (n_rows, n_columns) or (n_rows,)
-        Mean predictions before the calibration of the ensemble.
+    predictions : ndarray of shape (n_rows, n_columns) or (n_rows,)
+        Mean predictions before the calibration of the ensemble: probabilities in four bytes, numbers in eight, because
+        a target may be much larger than its spread.
     sample_weight : ndarray of shape (n_rows,) or None
     """
 
     rows: NDArray[np.int32]
     y: Array
-    predictions: NDArray[np.float32]
+    predictions: NDArray[np.floating]
     sample_weight: NDArray[np.float64] | None = None
 
     def in_table(self, positions: NDArray[np.intp] | None) -> RowPredictions:
@@ -51,7 +52,8 @@ class RowPredictions:
             return self
         rows = positions[self.rows].astype(np.int32)
         order = np.argsort(rows, kind="stable")
-        return replace(self, rows=rows[order], y=self.y[order], predictions=self.predictions[order])
+        weight = None if self.sample_weight is None else self.sample_weight[order]
+        return RowPredictions(rows[order], self.y[order], self.predictions[order], weight)
 
 
 def seconds_end(budget: Budget) -> float:
@@ -96,9 +98,10 @@ def _collect(
     rows = np.flatnonzero(counts)
     if not len(rows):
         return None
-    n_kept = _MAX_BYTES // (4 * max(1, task.traits.n_columns))
+    kind = np.dtype(np.float32 if task.traits.n_classes else np.float64)
+    n_kept = _MAX_BYTES // (kind.itemsize * max(1, task.traits.n_columns))
     if len(rows) > n_kept:
         rows = np.sort(np.random.default_rng(random_state).choice(rows, n_kept, replace=False))
     each = counts[rows] if len(shape) == 1 else counts[rows, None]
     y = task.y[rows].astype(np.int32) if task.traits.n_classes else task.y[rows]
-    return RowPredictions(rows.astype(np.int32), y, (sums[rows] / each).astype(np.float32), task.weights(rows))
+    return RowPredictions(rows.astype(np.int32), y, (sums[rows] / each).astype(kind), task.weights(rows))

@@ -116,6 +116,8 @@ def make_plan(request: Request, seed: int) -> Plan:
     validation.check_positive_label(classes, request.positive_label)
     scorers = _make_scorers(request.scoring, classes, weight is not None, request.positive_label)
     time, gap = None, request.gap
+    if request.time is None and gap not in (0, "0"):
+        raise InvalidInputError("gap needs time: pass the times of the rows, too, or leave out gap")
     if request.time is not None:
         order = read_time_order(request.time, request.gap, X, len(codes))
         folds, time = _outer_time_folds(request.outer_cv, order, codes, classes is not None, groups), order.times

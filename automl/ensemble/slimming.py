@@ -49,7 +49,7 @@ def slim(
     new._frontier = smaller_record(record, entry)
     new._conformal = scores_of_frontier(new._frontier, new._ensemble)
     new._estimate = entry_estimate(entry)
-    new._score_curve = None  # it ends at the larger ensemble
+    new._score_curve = new._metric_scores = None  # they are those of the larger ensemble
     return new
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from automl.execute.machine import MemoryMeter
-from automl.task.metrics import clip_predictions, loss_or_nan
+from automl.task.metrics import clip_predictions
+from automl.task.several_metrics import score_or_nan
 from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.temporary_folder import describe_full_disk
@@ -253,7 +254,7 @@ def _score(
     info: dict[str, Any] = {"cpu_seconds": seconds[1]}
     if task.recorded_metrics:
         known = (task.y[scored], predictions, task.weights(scored))
-        info["scores"] = {metric.name: -loss_or_nan(metric, *known) for metric in task.recorded_metrics}
+        info["scores"] = {metric.name: score_or_nan(metric, *known) for metric in task.recorded_metrics}
     if (grown := meter.grown()) is not None:
         info["memory"] = grown  # MiB, of all fits of the trial so far
     if sample is not None:

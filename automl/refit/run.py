@@ -444,7 +444,8 @@ def _copy_with(estimator: Any, prepared: PreparedTask, ensemble: Ensemble) -> An
     keep_reasons(reader, estimator._reader)
     new._ensemble, new._reader, new._metric = ensemble, reader, prepared.task.metric.without_table()
     new._rows = TrainingRows.from_task(prepared.task)
-    new._frontier = new._row_predictions = new._score_curve = None  # they describe the fold models
+    # They describe the fold models.
+    new._frontier = new._row_predictions = new._score_curve = new._metric_scores = None
     checks = DataChecks(prepared, logger.info)
     checks.before_search()
     new._warnings = checks.warnings

@@ -217,9 +217,11 @@ def _read_rows(data: TrainingData, cv: Any, classification: bool, positive_label
         X = join_tables(data.X, data.X_val)
         join = join_several_targets if has_several_targets(data.y) else join_targets
         y = join(data.y, data.X, data.y_val, data.X_val, classification)
-        if weights is not None:
-            weights = np.concatenate([np.asarray(weights), np.asarray(data.sample_weight_val)])
         n_validation = data.X_val.shape[0] if hasattr(data.X_val, "shape") else len(data.X_val)
+        if weights is not None:
+            n_training = X.shape[0] - n_validation
+            parts = (weights, n_training, ""), (data.sample_weight_val, n_validation, "_val")
+            weights = np.concatenate([validation.read_sample_weight(*part) for part in parts])
     check = check_targets if has_several_targets(y) else _check_target
     target = check(y, X, classification, positive_label)
     weights = validation.check_sample_weight(weights, len(target.y))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from numpy.typing import NDArray
+
 from automl.errors import InvalidInputError
-from automl.task.metrics import ALIASES, Metric
+from automl.task.metrics import ALIASES, Metric, clip_predictions, loss_or_nan
+
+Array = NDArray[Any]
 
 
 def named_scorers(scoring: Any) -> dict[str, Any]:
@@ -36,7 +40,9 @@ def named_scorers(scoring: Any) -> dict[str, Any]:
         if wrong is not None:
             raise InvalidInputError(f"the keys of scoring must be names of the scores; got {wrong!r}")
         named = list(scoring.items())
-    elif isinstance(scoring, Iterable) and not isinstance(scoring, str) and not callable(scoring):
+    elif isinstance(scoring, list | tuple):
+        if None in scoring:
+            raise InvalidInputError("scoring holds None; name each scorer, or pass None alone for the default scorer")
         named = [(_name(scorer), scorer) for scorer in scoring]
     else:
         named = [(_name(scoring), scoring)]
@@ -73,6 +79,11 @@ def recorded_metric(name: str, metric: Metric) -> Metric:
             "it out"
         )
     return replace(metric, name=name)
+
+
+def score_or_nan(metric: Metric, y: Array, predictions: Array, sample_weight: Array | None) -> float:
+    """Return the score of predictions, clipped to the range in which the metric has a value; NaN if it has none."""
+    return -loss_or_nan(metric, y, clip_predictions(predictions, metric.prediction_range), sample_weight)
 
 
 def _name(scorer: Any) -> str:

@@ -141,22 +141,41 @@ def check_scoring_classes(scoring: Any, n_classes: int) -> None:
         )
 
 
+def read_sample_weight(sample_weight: Any, n_samples: int, suffix: str = "") -> NDArray[np.float64]:
+    """Return the weights of a part of the rows as floats; all of them may be 0.
+
+    Parameters
+    ----------
+    suffix : str
+        End of the names of the arguments in messages, for example "_val".
+
+    Raises
+    ------
+    InvalidInputError
+        If there is not one finite number of at least 0 for each row.
+    """
+    name = f"sample_weight{suffix}"
+    try:
+        weight = np.asarray(without_mask(sample_weight), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise InvalidInputError(f"{name} must hold numbers; pass one number for each row") from error
+    if weight.shape != (n_samples,):
+        rows = plural(n_samples, "row")
+        raise InvalidInputError(
+            f"{name} has shape {weight.shape} but X{suffix} has {rows}; pass one weight for each row"
+        )
+    if not np.isfinite(weight).all():
+        raise InvalidInputError(f"{name} holds missing or infinite values; replace them by finite numbers")
+    if (weight < 0).any():
+        raise InvalidInputError(f"{name} holds negative values; use 0 for rows that must not count")
+    return weight
+
+
 def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64] | None:
     """Check the sample weights, and return them as floats of shape ``(n_samples,)``, or None."""
     if sample_weight is None:
         return None
-    try:
-        weight = np.asarray(without_mask(sample_weight), dtype=np.float64)
-    except (TypeError, ValueError) as error:
-        raise InvalidInputError("sample_weight must hold numbers; pass one number for each row") from error
-    if weight.shape != (n_samples,):
-        raise InvalidInputError(
-            f"sample_weight has shape {weight.shape} but X has {plural(n_samples, 'row')}; pass one weight for each row"
-        )
-    if not np.isfinite(weight).all():
-        raise InvalidInputError("sample_weight holds missing or infinite values; replace them by finite numbers")
-    if (weight < 0).any():
-        raise InvalidInputError("sample_weight holds negative values; use 0 for rows that must not count")
+    weight = read_sample_weight(sample_weight, n_samples)
     if not weight.any():
         raise InvalidInputError(
             "Sample weights must contain at least one non-zero number; pass None to give all rows the same weight"

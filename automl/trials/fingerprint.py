@@ -36,7 +36,10 @@ def digest(*parts: Any) -> str:
 
 
 def task_fingerprint(task: Task) -> str:
-    """Return the fingerprint of a task: table with its category columns, target, weights, groups, folds and metric."""
+    """Return the fingerprint of a task: table with its category columns, target, weights, groups, folds and metric.
+
+    Constraints of the columns are a part of it where there are some.
+    """
     folds = [rows for fold in task.folds for rows in fold]
     return digest(
         scorer_fingerprint(task.metric.scorer),
@@ -45,6 +48,7 @@ def task_fingerprint(task: Task) -> str:
         task.y,
         *folds,
         *(array if array is not None else "none" for array in (task.sample_weight, task.groups)),
+        *([list(task.traits.monotonic)] if task.traits.monotonic else []),
     )
 
 

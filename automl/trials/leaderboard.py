@@ -85,9 +85,9 @@ def make_leaderboard(
 
 
 def recorded_names(history: RunHistory) -> list[str]:
-    """Return the names of the metrics that are recorded beside the one that decides, in the order of `scoring`."""
-    results = (fold.info.get("scores") for e in history.evaluations.values() for fold in e.folds.values())
-    return list(next((scores for scores in results if scores), {}))
+    """Return the names of the recorded metrics, those of the last session first."""
+    results = [fold.info.get("scores", {}) for e in history.evaluations.values() for fold in e.folds.values()]
+    return list(dict.fromkeys(name for scores in reversed(results) for name in scores))
 
 
 def _recorded(result: FoldResult, name: str) -> float:

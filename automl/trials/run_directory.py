@@ -66,7 +66,7 @@ class RunDirectory:
                 write_text(self.folder / "run.json", json.dumps(content | {"python": PYTHON}))
             elif about["fingerprint"] != fingerprint:
                 raise InvalidInputError(
-                    f"store '{self.folder}' holds a run on other data, weights, folds or metric"
+                    f"store '{self.folder}' holds a run on other data, weights, folds, monotonic columns or metric"
                     f"{python_hint(about.get('python'))}; name an empty folder"
                 )
             path = self.folder / "history.jsonl"

@@ -85,3 +85,8 @@ def test_a_fold_store_knows_the_order_of_time(tmp_path):
     assert again.scores["score"].tolist() == first.scores["score"].tolist()
     with pytest.raises(InvalidInputError, match="another order of time inside the searches"):
         nested({"ridge": Ridge()}, outer_cv=2, time="day", gap=0.5, store=tmp_path / "s")
+
+
+def test_a_gap_without_times_is_an_error():
+    with pytest.raises(InvalidInputError, match="gap needs time"):
+        nested({"ridge": Ridge()}, outer_cv=2, gap=5)

@@ -91,9 +91,40 @@ def test_a_scorer_of_the_user_may_be_recorded(cancer):
         (["roc_auc", 3], "got int"),
         ({"score": "roc_auc"}, "'score' is a column of leaderboard_"),
         ({1: "roc_auc"}, "keys of scoring must be names"),
+        (["roc_auc", None], "scoring holds None"),
+        ({"roc_auc", "accuracy"}, "got set"),
         (["accuracy", lambda estimator, X, y: float(X["mean radius"].mean())], "reads the rows of the table"),
     ],
 )
 def test_wrong_scorers_raise_one_clear_error(cancer, scoring, message):
     with pytest.raises(InvalidInputError, match=message):
         AutoMLClassifier(**FAST, scoring=scoring).fit(*cancer)
+
+
+def test_a_resumed_run_shows_the_metrics_of_its_last_session(cancer, tmp_path):
+    settings = FAST | {"store": tmp_path / "run"}
+    AutoMLClassifier(**settings | {"max_trials": 1}, scoring=["roc_auc", "accuracy"]).fit(*cancer)
+    clf = AutoMLClassifier(**settings | {"max_trials": 2}, scoring=["roc_auc", "f1"]).fit(*cancer)
+    assert list(clf.leaderboard_.columns[1:5]) == ["score", "std", "f1", "accuracy"]
+    assert clf.leaderboard_["f1"].notna().sum() == 1
+
+
+def test_scores_of_numbers_far_from_zero_are_exact():
+    X, y = load_diabetes(return_X_y=True)
+    settings = FAST | {"include": ["ridge"], "max_trials": 1}
+    plain, shifted = (AutoMLRegressor(**settings, scoring=["r2", "mae"]).fit(X, y + shift) for shift in (0, 1e9))
+    for name in ("score", "constant"):
+        np.testing.assert_allclose(shifted.metric_scores_[name], plain.metric_scores_[name], rtol=1e-4, atol=1e-4)
+
+
+def test_a_smaller_ensemble_has_no_scores_of_the_larger_one(fitted):
+    with pytest.raises(AttributeError, match="refit or slim has changed the ensemble"):
+        fitted.slim(max_loss=0.5).metric_scores_  # noqa: B018
+
+
+def test_a_recorded_metric_gets_predictions_within_its_range():
+    X, y = load_diabetes(return_X_y=True)
+    settings = FAST | {"include": ["ridge"], "max_trials": 1}
+    reg = AutoMLRegressor(**settings, scoring=["r2", "neg_mean_squared_log_error"]).fit(X, (y - y.min()) ** 2)
+    assert reg.leaderboard_["neg_mean_squared_log_error"].notna().all()
+    assert reg.metric_scores_["score"].notna().all()

@@ -228,6 +228,14 @@ LABELS = np.where(X["a"] > 0, "high", "low")
         ({"sample_weight_val": np.ones(100)}, "sample_weight_val is given without sample_weight"),
         ({"X_val": None, "y_val": None, "sample_weight_val": np.ones(100)}, "sample_weight_val needs X_val and y_val"),
         ({"gap": 3}, "gap needs time"),
+        (
+            {"sample_weight": np.ones(220), "sample_weight_val": np.ones(80)},
+            r"sample_weight has shape \(220,\) but X has 200 rows",
+        ),
+        (
+            {"sample_weight": np.ones(200), "sample_weight_val": np.ones((100, 1))},
+            r"sample_weight_val has shape \(100, 1\) but X_val has 100 rows",
+        ),
     ],
 )
 def test_validation_rows_that_cannot_be_used_are_an_error(arguments, message):

@@ -76,6 +76,17 @@ def test_rows_of_a_guard_and_of_a_time_order_keep_their_groups(cancer):
         assert np.isnan(table.loc["benign", "false_positive_rate"])
 
 
+def test_rows_in_the_order_of_time_keep_their_weights(cancer):
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    order = np.random.default_rng(0).permutation(len(y))
+    weight = np.where(X["sex"] > 0, 3.0, 1.0) * (1 + np.arange(len(y)) % 3)
+    reg = AutoMLRegressor(**FAST | {"max_trials": 1}).fit(X, y, sample_weight=weight, time=order)
+    rows = reg._row_predictions
+    np.testing.assert_array_equal(rows.sample_weight, weight[rows.rows])
+    expected = np.average(rows.predictions - rows.y, weights=weight[rows.rows])
+    assert reg.scores_by_group(X["sex"]).loc["all rows", "mean_error"] == pytest.approx(expected)
+
+
 def test_regression_says_which_groups_are_predicted_too_high():
     X, y = load_diabetes(return_X_y=True, as_frame=True)
     reg = AutoMLRegressor(**FAST).fit(X, y)

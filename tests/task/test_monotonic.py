@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_diabetes
 
 import automl
 from automl import AutoMLClassifier, AutoMLRegressor
@@ -146,3 +147,11 @@ def test_the_option_takes_columns_and_signs():
     for wrong in ("age", "age=2", "=1"):
         with pytest.raises(InvalidInputError, match="--monotonic must be"):
             parse_monotonic([wrong])
+
+
+def test_a_run_without_constraints_is_not_resumed_with_them(tmp_path):
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    settings = FAST | {"include": ["decision_tree"], "max_trials": 1, "store": tmp_path / "run"}
+    AutoMLRegressor(**settings).fit(X, y)
+    with pytest.raises(InvalidInputError, match="monotonic columns or metric"):
+        AutoMLRegressor(**settings, monotonic={"bmi": 1}).fit(X, y)
