@@ -404,8 +404,8 @@ def _with_all_rows(
     n_bytes = sum(artifacts.model_bytes(bag.configuration, ALL_ROWS) for bag in bags if not bag.folds)
     if n_bytes > task.max_model_bytes:
         logger.warning(
-            "the models of all rows take %.3g MB, more than max_model_megabytes=%g, because they are larger than those of "
-            "the folds; use a smaller max_model_megabytes", n_bytes / 2**20, settings.max_model_megabytes,
+            "the models of all rows take %.3g MB, more than max_model_megabytes=%g, because those of the folds are "
+            "smaller; use a smaller max_model_megabytes", n_bytes / 2**20, settings.max_model_megabytes,
         )  # fmt: skip
     return replace(ensemble, bags=bags)
 
