@@ -171,6 +171,22 @@ def _check_device(device: Any, executor: Any) -> None:
         )
 
 
+def check_further_budget(seconds: Any, max_trials: Any) -> None:
+    """Check the arguments of the method `more`.
+
+    Raises
+    ------
+    InvalidInputError
+        If not exactly one is given, or if it is no number above 0.
+    """
+    if (seconds is None) == (max_trials is None):
+        raise InvalidInputError("more needs either seconds or max_trials, for example more(seconds=600)")
+    if seconds is not None:
+        _check_positive("seconds", seconds, "seconds", whole=False)
+    else:
+        _check_positive("max_trials", max_trials, "trials", whole=True)
+
+
 def _check_positive(name: str, value: Any, what: str, whole: bool) -> None:
     right = is_whole_number(value) if whole else is_number(value)
     if not right or not 0 < value < math.inf:

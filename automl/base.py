@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from time import monotonic
@@ -24,41 +24,29 @@ from automl.arguments import check_arguments
 from automl.attributes import FittedAttributes
 from automl.callbacks import FitTasks
 from automl.checks.attributes import DataWarnings
-from automl.checks.data_checks import DataChecks
-from automl.checks.warning import DataWarning
+from automl.continuation import Continuation
 from automl.drift.methods import DriftCheck
-from automl.ensemble.estimate import LEVEL, Estimate
-from automl.ensemble.selection import Ensemble
-from automl.ensemble.slimming import measure_frontier
+from automl.ensemble.slimming import reading_milliseconds
 from automl.execute.processes import warm_up
-from automl.expected_score import estimate_in_budget, expected_score_line
 from automl.explain.methods import Explanations
+from automl.fitting import search_and_keep, unfinished_attributes
 from automl.guard import Guard, make_guard
 from automl.member_scores import MemberScores
-from automl.metric_scores import MetricScores, score_metrics
+from automl.metric_scores import MetricScores
 from automl.notebook import NotebookView
-from automl.plurals import plural
-from automl.progress import Leader, Progress
-from automl.refit.rows import StoredRows, TrainingRows
 from automl.refit.run import check_refit_arguments, refit
 from automl.report.method import Reporting
-from automl.run import RunResult, RunSettings, run
 from automl.score_over_time import SearchGains
 from automl.search.budget import Budget
-from automl.search.own_components import own_components
-from automl.search.user_space import user_space
-from automl.several_targets import SeveralTargets, score_targets
+from automl.several_targets import SeveralTargets
 from automl.slimming import Slimming
 from automl.task.monotonic import constrain
-from automl.task.prepare import PreparedTask, TrainingData, prepare
+from automl.task.prepare import TrainingData, prepare
 from automl.task.table_validation import check_table, check_width
 from automl.task.validation import python_number, table_errors
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
-from automl.trials.session import record_expected
 from automl.trials.trial import TrialResult
-from pipelines.catalog import component_names
-from pipelines.table.summary import notices
 
 Array = NDArray[Any]
 
@@ -74,6 +62,7 @@ class BaseAutoML(
     MetricScores,
     SearchGains,
     Slimming,
+    Continuation,
     Explanations,
     SeveralTargets,
     DriftCheck,
@@ -227,37 +216,11 @@ class BaseAutoML(
             random_state=seed,
         )
         prepared = constrain(prepared, self)
-        task = prepared.task
-        tasks = FitTasks.begin(self, X, y, sample_weight, partial(_unfinished, prepared))
-        with Progress(int(self.verbose), budget.seconds, budget.max_trials, task.metric.name) as progress:
-            for notice in notices(prepared.reader.columns_):
-                progress.message(notice)
-            checks = DataChecks(prepared, progress.message)
-            checks.before_search()
-            settings = self._settings(budget, progress, seed, len(task.folds), tasks)
-            result = run(task, settings)
-            checks.after_search(result.row_predictions, budget)
-            self._rows = TrainingRows.from_task(task) if self.store is None else StoredRows.of(Path(self.store))
-            self._forget_refit()
-            if hasattr(self, "feature_names_in_"):  # of an earlier fit
-                del self.feature_names_in_
-            for name, value in _attributes(prepared, result, checks.warnings).items():
-                setattr(self, name, value)
-            measure_frontier(self, X, self._read, budget.deadline)
-            estimate_in_budget(self, budget)
-            self._fit_seconds = monotonic() - started
-            summary = f"{result.stop_reason}; {plural(result.history.n_run, 'configuration')}"
-            line = expected_score_line(self)
-            progress.close(summary, line)
-            record_expected(self.store, line)
+        tasks = FitTasks.begin(self, X, y, sample_weight, partial(unfinished_attributes, prepared))
+        search_and_keep(self, prepared, budget, seed, partial(reading_milliseconds, X, prepared.reader), tasks)
         if tasks is not None:
             tasks.end()
         return self
-
-    def _forget_refit(self) -> None:
-        """Remove what an earlier refit has left."""
-        for name in ("refit_report_", "_refit_facts", "_fold_bags", "_sketch"):
-            self.__dict__.pop(name, None)
 
     def refit(
         self, X: Any = None, y: Any = None, sample_weight: Any = None, groups: Any = None, *, time: Any = None
@@ -319,40 +282,6 @@ class BaseAutoML(
         kept = None if self.store is None else RunDirectory(Path(self.store)).seed()
         return int(check_random_state(self.random_state).randint(_SEEDS)) if kept is None else kept
 
-    def _settings(
-        self, budget: Budget, progress: Progress, seed: int, n_folds: int, tasks: FitTasks | None
-    ) -> RunSettings:
-        leader = Leader(n_folds)
-
-        def show(result: TrialResult, history: RunHistory, elapsed: float) -> None:
-            best = leader.update(result, history)
-            progress.update(history.n_run, best, result.trial.configuration.family, elapsed)
-
-        return RunSettings(
-            budget=budget,
-            n_jobs=python_number(self.n_jobs),
-            memory_limit=python_number(self.memory_limit),
-            trial_time_limit=python_number(self.trial_time_limit),
-            device=self.device,
-            executor=self.executor,
-            include=component_names(self.include),
-            exclude=component_names(self.exclude),
-            overrides=user_space(self),
-            own=own_components(self.components, self._is_classifier),
-            initial_configurations=self.initial_configurations,
-            without=_as_tuple(self.without),
-            searcher=self.searcher,
-            ensemble_size=int(self.ensemble_size),
-            max_predict_milliseconds=python_number(self.max_predict_milliseconds),
-            max_model_megabytes=python_number(self.max_model_megabytes),
-            store=self.store,
-            guard=make_guard(self.guard),
-            callbacks=_as_tuple(self.callbacks),
-            tasks=tasks,
-            show=show if self.verbose > 0 else None,
-            random_state=seed,
-        )
-
     def _predict(self, X: Any) -> Array:
         check_is_fitted(self, "_ensemble")
         X = check_table(X)
@@ -368,10 +297,6 @@ class BaseAutoML(
         # Workers fitted the pipelines on arrays; a global wish for frames must not reach their inner steps.
         with table_errors(), config_context(transform_output="default"):
             return self._ensemble.predict(self._reader.transform(X))
-
-    def _read(self, X: Any) -> Any:
-        """Return a table as the array that the ensemble takes."""
-        return self._reader.transform(check_table(X))
 
     def save(self, path: str | os.PathLike[str], rows: bool = False) -> None:
         """
@@ -430,46 +355,6 @@ class BaseAutoML(
         return tags
 
 
-def _attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataWarning] = ()) -> dict[str, Any]:
-    """Return the attributes of a fitted estimator, by name."""
-    task, reader, each = prepared.task, prepared.reader, result.row_predictions
-    attributes = {
-        "_reader": reader,
-        "_metric": task.metric.without_table(),
-        "_target_name": prepared.target_name,
-        "_split_arguments": dict(prepared.split_arguments),
-        "_ensemble": result.ensemble,
-        "_estimate": result.out_of_fold,
-        "_guard_curve": result.guard_curve,
-        "_frontier": result.frontier,
-        "_row_predictions": each if each is None else each.in_table(prepared.positions),
-        "_warnings": list(found),
-        "_fold_bags": result.fold_bags,
-        "_metric_scores": score_metrics(task, result.ensemble, each),
-        "_target_scores": score_targets(task, each),
-        "_initial_design": result.initial_design,
-        "_score_curve": result.score_curve,
-        "_conformal": result.conformal,
-        "history_": result.history,
-        "stop_reason_": result.stop_reason,
-        "scorer_": task.metric.scorer,
-        "n_splits_": len(task.folds),
-        "_fold_rows": tuple(len(test) for _, test in task.folds),
-        "n_features_in_": reader.n_features_in_,
-    }
-    if hasattr(reader, "feature_names_in_"):
-        attributes["feature_names_in_"] = reader.feature_names_in_
-    if prepared.classes is not None:
-        attributes["classes_"] = prepared.classes
-    return attributes
-
-
-def _unfinished(prepared: PreparedTask, ensemble: Ensemble, history: RunHistory) -> dict[str, Any]:
-    """Return the attributes of an estimator whose search goes on; its estimate is not known yet."""
-    unknown = Estimate(np.nan, np.nan, np.nan, LEVEL)
-    return _attributes(prepared, RunResult(history, ensemble, unknown, "the search goes on"))
-
-
 def _renamed(function: Any, qualified_name: str) -> Any:
     """Return a copy of a function that has another name in error messages."""
     code, scope = function.__code__, function.__globals__
@@ -477,7 +362,3 @@ def _renamed(function: Any, qualified_name: str) -> Any:
     copied.__kwdefaults__, copied.__annotations__ = function.__kwdefaults__, function.__annotations__
     copied.__qualname__ = qualified_name
     return copied
-
-
-def _as_tuple(given: Iterable[Any] | None) -> tuple[Any, ...]:
-    return () if given is None else tuple(given)

@@ -92,6 +92,8 @@ ORDER = {
         "several_targets",
         "scores",
         "slimming",
+        "fitting",
+        "continuation",
         "notebook",
         "report",
         "base",

@@ -25,10 +25,13 @@ from automl.ensemble.out_of_fold_scores import scores_of_frontier
 from automl.ensemble.selection import Ensemble
 from automl.errors import InvalidInputError
 from automl.plurals import short_number
+from automl.search.budget import Budget
 from automl.task.own_objects import check_loaded
+from automl.task.table_validation import check_table
 from automl.task.validation import is_number
 from pipelines.catalog import is_named
 from pipelines.space import names_a_model
+from pipelines.table.reader import TableReader
 
 _MAX_MEASUREMENTS = 5  # of ensembles, until one meets a limit
 
@@ -50,6 +53,7 @@ def slim(
     new._conformal = scores_of_frontier(new._frontier, new._ensemble)
     new._estimate = entry_estimate(entry)
     new._score_curve = new._metric_scores = None  # they are those of the larger ensemble
+    new._stored_run = None  # its ensemble is the larger one
     return new
 
 
@@ -75,34 +79,40 @@ def known_record(estimator: Any) -> FrontierRecord:
     return record
 
 
-def measure_frontier(estimator: Any, X: Any, read: Callable[[Any], Any], deadline: float) -> None:
-    """Measure the reading of a single row, and make the ensemble smaller where the user has set a limit.
+def reading_milliseconds(X: Any, reader: TableReader) -> float:
+    """Return the milliseconds in which a fitted reader reads the first row of a table; 0 if it cannot be sliced."""
+    row = _first_row(X)
+    return 0.0 if row is None else _milliseconds(lambda table: reader.transform(check_table(table)), row)
+
+
+def measure_frontier(estimator: Any, row: Any, reading: float, budget: Budget) -> None:
+    """Record the time of reading a row, and make the ensemble smaller where the user has set a limit.
 
     Parameters
     ----------
     estimator : AutoMLClassifier or AutoMLRegressor
-        Fitted on the table `X`.
-    read : callable
-        Checks and reads a table.
-    deadline : float
-        Time of `time.monotonic`, in seconds, after which a scorer is not called any more.
+        A fitted estimator.
+    row : ndarray or CSR matrix of shape (1, n_features)
+        A row as the table reader returns it.
+    reading : float
+        Milliseconds in which the table reader reads a single row.
+    budget : Budget
+        After its deadline, a scorer is not called any more.
     """
     record, limit = estimator._frontier, estimator.max_predict_milliseconds
     if record is None:
         return
-    repeats = estimator.time_budget is None  # then nothing may depend on the clock
-    row = None if repeats else _first_row(X)
-    overhead = 0.0 if row is None else _milliseconds(read, row)
+    repeats, deadline = budget.seconds is None, budget.deadline  # if it repeats, nothing may depend on the clock
+    overhead = 0.0 if repeats else reading
     estimator._frontier = replace(record, overhead=overhead)
     if limit is None:
         return
 
     def measure(ensemble: Ensemble) -> float:
-        return overhead + _milliseconds(ensemble.predict, read(row))
+        return overhead + _milliseconds(ensemble.predict, row)
 
-    chosen = within_limit(
-        estimator._ensemble, estimator._frontier, float(limit), None if row is None else measure, deadline
-    )
+    how = None if repeats else measure
+    chosen = within_limit(estimator._ensemble, estimator._frontier, float(limit), how, deadline)
     n_models = [sum(len(bag.models) for bag in ensemble.bags) for ensemble in (estimator._ensemble, chosen[0])]
     estimator._ensemble, estimator._frontier = chosen
     if n_models[1] < n_models[0]:  # the record of the estimate is of the larger ensemble
@@ -187,6 +197,6 @@ def within_limit(
         f"max_predict_milliseconds={limit:g} cannot be met; the fastest ensemble takes {short_number(taken, 2)} ms for "
         f"one row, of which the reading of the row takes {short_number(record.overhead, 2)} ms",
         UserWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
     return chosen, smaller_record(record, entry)

@@ -182,7 +182,7 @@ def _on_kept_rows(estimator: Any) -> Any:
         raise NothingFittedError(f"no member of the ensemble could be trained on all rows: {_reasons(failed)}")
     new = copy.copy(estimator)
     new._ensemble = replace(ensemble, bags=replace_models(ensemble.bags, models, failed))
-    new._frontier = new._score_curve = None  # they describe the fold models
+    new._frontier = new._score_curve = new._stored_run = None  # they describe the fold models
     if "_estimate" in vars(estimator):  # a model that was loaded for prediction only has none
         new._estimate = _of_fold_models(estimator._estimate)
     new._fold_bags = getattr(estimator, "_fold_bags", None) or ensemble.bags
@@ -445,7 +445,7 @@ def _copy_with(estimator: Any, prepared: PreparedTask, ensemble: Ensemble) -> An
     new._ensemble, new._reader, new._metric = ensemble, reader, prepared.task.metric.without_table()
     new._rows = TrainingRows.from_task(prepared.task)
     # They describe the fold models.
-    new._frontier = new._row_predictions = new._score_curve = new._metric_scores = None
+    new._frontier = new._row_predictions = new._score_curve = new._metric_scores = new._stored_run = None
     checks = DataChecks(prepared, logger.info)
     checks.before_search()
     new._warnings = checks.warnings

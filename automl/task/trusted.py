@@ -27,6 +27,7 @@ TRUSTED: frozenset[str] = frozenset(
         "automl.task.task": "HoldoutRows Task",
         "automl.trials.history": "Evaluation RunHistory",
         "automl.trials.initial_design": "InitialDesign SimilarDataset",
+        "automl.trials.stored_run": "StoredRun",
         "automl.trials.trial": "FoldResult Status Trial TrialResult",
         "pipelines.catalog": "OwnComponents",
         "sklearn.metrics._classification": (

@@ -87,6 +87,17 @@ class RunDirectory:
         """Ask the search in the folder to end; its process builds the ensemble from the results so far."""
         write_text(self.folder / _STOP, "")
 
+    def check_free(self) -> None:
+        """Check that no other fit uses the folder.
+
+        Raises
+        ------
+        InvalidInputError
+            If another fit uses it.
+        """
+        self._acquire_lock()
+        self.close()
+
     def close(self) -> None:
         """Release the lock."""
         self._lock.release()

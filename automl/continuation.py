@@ -1,0 +1,148 @@
+"""The method `more` of a fitted estimator, which continues the search in its run directory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Any, Self
+
+from sklearn.utils.validation import check_is_fitted
+
+from automl.arguments import check_arguments, check_further_budget
+from automl.errors import InvalidInputError
+from automl.execute.processes import warm_up
+from automl.fitting import search_and_keep
+from automl.search.budget import Budget
+from automl.task.metrics import Metric, make_metric
+from automl.task.own_objects import NotLoaded
+from automl.task.prepare import PreparedTask
+from automl.task.several_metrics import named_scorers
+from automl.task.task import Task
+from automl.task.validation import python_number
+from automl.trials.history import RunHistory
+from automl.trials.stored_run import StoredRun
+
+
+class Continuation:
+    """The continuation of a search that has ended."""
+
+    def more(self, seconds: float | None = None, max_trials: int | None = None) -> Self:
+        """
+        Continue the search of this estimator in its run directory, without the table.
+
+        The estimator needs the parameter `store`, which keeps the task and all trials. The result is that of `fit` with
+        the same table, the same `store` and a larger budget: the attributes are replaced, and the parameters stay as
+        they are. Callbacks of `set_callbacks` are not called.
+
+        Parameters
+        ----------
+        seconds : float, optional
+            Seconds that this call may take.
+        max_trials : int, optional
+            Number of further configurations. Either this or `seconds` must be given.
+
+        Returns
+        -------
+        Self
+            This estimator.
+
+        Raises
+        ------
+        InvalidInputError
+            If the estimator has no run directory, if another process uses it, or if it does not hold the run of this
+            estimator, for example after `refit` or `slim`. The error is raised before the search starts.
+
+        Examples
+        --------
+        >>> import tempfile
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> settings = {"time_budget": None, "max_trials": 1, "include": ["ridge"], "n_jobs": 1, "verbose": 0}
+        >>> reg = AutoMLRegressor(**settings, store=tempfile.mkdtemp()).fit(X, y)
+        >>> len(reg.more(max_trials=2).leaderboard_)
+        3
+        """
+        check_is_fitted(self, "_ensemble")
+        return _continue(self, seconds, max_trials)
+
+
+def _continue(estimator: Any, seconds: float | None, max_trials: int | None) -> Any:
+    """Continue the search of an estimator, and return the estimator."""
+    started = monotonic()
+    check_further_budget(seconds, max_trials)
+    run = _stored_run(estimator)
+    check_arguments(estimator.get_params(deep=False), estimator._is_classifier)
+    directory = run.open(estimator)
+    n_run = RunHistory(directory.read()).n_run
+    prepared = _read_task(estimator, run, directory.folder)
+    budget = Budget(
+        None if seconds is None else directory.elapsed + python_number(seconds),
+        None if max_trials is None else n_run + python_number(max_trials),
+        started,
+    )
+    if estimator.executor == "local":
+        warm_up()
+    search_and_keep(estimator, prepared, budget, estimator._seed(), lambda: run.reading, elapsed=directory.elapsed)
+    return estimator
+
+
+def _stored_run(estimator: Any) -> StoredRun:
+    """Return the run of an estimator.
+
+    Raises
+    ------
+    InvalidInputError
+        If it has no run directory, or if its models are not those of the run.
+    """
+    if estimator.store is None:
+        raise InvalidInputError(
+            "more continues a search from its run directory, but store is None; fit with a folder as store, for "
+            'example store="runs/a", or call fit(X, y) with a larger budget'
+        )
+    run: StoredRun | None = vars(estimator).get("_stored_run")
+    if run is None:
+        raise InvalidInputError(
+            "more needs an estimator as fit(X, y) with store has returned it: not one that slim or refit has returned, "
+            "and not a model that was loaded with for_prediction=True; call more on that estimator, or call fit(X, y) "
+            "with the same store and a larger budget"
+        )
+    return run
+
+
+def _read_task(estimator: Any, run: StoredRun, folder: Path) -> PreparedTask:
+    """Return the task of a run with the scorers of the estimator.
+
+    Raises
+    ------
+    InvalidInputError
+        If a file of the task is missing or damaged.
+    """
+    try:
+        task = Task.open(folder)
+    except (OSError, ValueError) as error:
+        raise InvalidInputError(
+            f"the task in the run directory '{folder}' cannot be read ({error}); call fit(X, y) with the same store"
+        ) from error
+    classes = getattr(estimator, "classes_", None)
+    scorers = list(named_scorers(estimator.scoring).values())
+    first, *others = (
+        _with_scorer(metric, scorer, task, classes, getattr(estimator, "positive_label", None))
+        for metric, scorer in zip((task.metric, *task.recorded_metrics), scorers, strict=True)
+    )
+    holdout = task.holdout
+    if holdout is not None and holdout.metric is not None:
+        holdout = replace(holdout, metric=replace(holdout.metric, scorer=first.scorer))
+    task = replace(task, metric=first, recorded_metrics=tuple(others), holdout=holdout)
+    arguments: Mapping[str, Any] = estimator._split_arguments
+    return PreparedTask(task, estimator._reader, classes, estimator._target_name, run.positions, arguments)
+
+
+def _with_scorer(metric: Metric, scorer: Any, task: Task, classes: Any, positive_label: Any) -> Metric:
+    """Return a metric with the user's own scorer, which no run directory holds."""
+    if not isinstance(metric.scorer, NotLoaded):
+        return metric
+    labels = None if isinstance(classes, list) else classes  # a scorer gets all targets at once
+    return replace(metric, scorer=make_metric(scorer, task.traits.task, labels, positive_label).scorer)

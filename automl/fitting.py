@@ -1,0 +1,172 @@
+"""The search of a fit on a prepared task, and the attributes that the estimator gets from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import numpy as np
+
+from automl.callbacks import FitTasks
+from automl.checks.data_checks import DataChecks
+from automl.checks.warning import DataWarning
+from automl.ensemble.estimate import LEVEL, Estimate
+from automl.ensemble.selection import Ensemble
+from automl.ensemble.slimming import measure_frontier
+from automl.expected_score import estimate_in_budget, expected_score_line
+from automl.guard import make_guard
+from automl.metric_scores import score_metrics
+from automl.plurals import plural
+from automl.progress import Leader, Progress
+from automl.refit.rows import StoredRows, TrainingRows
+from automl.run import RunResult, RunSettings, run
+from automl.search.budget import Budget
+from automl.search.own_components import own_components
+from automl.search.user_space import user_space
+from automl.several_targets import score_targets
+from automl.task.prepare import PreparedTask
+from automl.task.validation import python_number
+from automl.trials.history import RunHistory
+from automl.trials.session import record_expected
+from automl.trials.stored_run import StoredRun
+from automl.trials.trial import TrialResult
+from pipelines.catalog import component_names
+from pipelines.table.summary import notices
+
+_OF_EARLIER_FITS = ("refit_report_", "_refit_facts", "_fold_bags", "_sketch", "feature_names_in_")
+
+
+def search_and_keep(
+    estimator: Any,
+    prepared: PreparedTask,
+    budget: Budget,
+    seed: int,
+    measure_reading: Callable[[], float],
+    tasks: FitTasks | None = None,
+    elapsed: float = 0.0,
+) -> None:
+    """Search within a budget, and set the attributes of the estimator.
+
+    Parameters
+    ----------
+    estimator : AutoMLClassifier or AutoMLRegressor
+    prepared : PreparedTask
+    budget : Budget
+        The budget of all sessions of the run.
+    seed : int
+        Seed of the run.
+    measure_reading : callable
+        Returns the milliseconds in which the table reader reads a single row; it is called after the search.
+    tasks : FitTasks, optional
+        The tasks for the callbacks of scikit-learn.
+    elapsed : float
+        Seconds of the budget that earlier sessions have used, if the work after the search must not use them again.
+    """
+    task, started = prepared.task, budget.started
+    with Progress(int(estimator.verbose), budget.seconds, budget.max_trials, task.metric.name) as progress:
+        for notice in notices(prepared.reader.columns_):
+            progress.message(notice)
+        checks = DataChecks(prepared, progress.message)
+        checks.before_search()
+        result = run(task, _settings(estimator, budget, progress, seed, len(task.folds), tasks))
+        budget = replace(budget, started=started - elapsed)
+        checks.after_search(result.row_predictions, budget)
+        for name in _OF_EARLIER_FITS:
+            vars(estimator).pop(name, None)
+        for name, value in _attributes(prepared, result, checks.warnings).items():
+            setattr(estimator, name, value)
+        reading = 0.0 if budget.seconds is None and estimator.store is None else measure_reading()
+        if estimator.store is None:
+            estimator._rows, estimator._stored_run = TrainingRows.from_task(task), None
+        else:
+            estimator._rows = StoredRows.of(Path(estimator.store))
+            estimator._stored_run = StoredRun.of(estimator, prepared.positions, reading)
+        measure_frontier(estimator, task.X[:1], reading, budget)
+        estimate_in_budget(estimator, budget)
+        estimator._fit_seconds = monotonic() - started
+        line = expected_score_line(estimator)
+        progress.close(f"{result.stop_reason}; {plural(result.history.n_run, 'configuration')}", line)
+        record_expected(estimator.store, line)
+
+
+def _settings(
+    estimator: Any, budget: Budget, progress: Progress, seed: int, n_folds: int, tasks: FitTasks | None
+) -> RunSettings:
+    """Return the settings of a run: the parameters of an estimator."""
+    leader = Leader(n_folds)
+
+    def show(result: TrialResult, history: RunHistory, elapsed: float) -> None:
+        best = leader.update(result, history)
+        progress.update(history.n_run, best, result.trial.configuration.family, elapsed)
+
+    return RunSettings(
+        budget=budget,
+        n_jobs=python_number(estimator.n_jobs),
+        memory_limit=python_number(estimator.memory_limit),
+        trial_time_limit=python_number(estimator.trial_time_limit),
+        device=estimator.device,
+        executor=estimator.executor,
+        include=component_names(estimator.include),
+        exclude=component_names(estimator.exclude),
+        overrides=user_space(estimator),
+        own=own_components(estimator.components, estimator._is_classifier),
+        initial_configurations=estimator.initial_configurations,
+        without=_as_tuple(estimator.without),
+        searcher=estimator.searcher,
+        ensemble_size=int(estimator.ensemble_size),
+        max_predict_milliseconds=python_number(estimator.max_predict_milliseconds),
+        max_model_megabytes=python_number(estimator.max_model_megabytes),
+        store=estimator.store,
+        guard=make_guard(estimator.guard),
+        callbacks=_as_tuple(estimator.callbacks),
+        tasks=tasks,
+        show=show if estimator.verbose > 0 else None,
+        random_state=seed,
+    )
+
+
+def _attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataWarning] = ()) -> dict[str, Any]:
+    """Return the attributes of a fitted estimator, by name."""
+    task, reader, each = prepared.task, prepared.reader, result.row_predictions
+    attributes = {
+        "_reader": reader,
+        "_metric": task.metric.without_table(),
+        "_target_name": prepared.target_name,
+        "_split_arguments": dict(prepared.split_arguments),
+        "_ensemble": result.ensemble,
+        "_estimate": result.out_of_fold,
+        "_guard_curve": result.guard_curve,
+        "_frontier": result.frontier,
+        "_row_predictions": each if each is None else each.in_table(prepared.positions),
+        "_warnings": list(found),
+        "_fold_bags": result.fold_bags,
+        "_metric_scores": score_metrics(task, result.ensemble, each),
+        "_target_scores": score_targets(task, each),
+        "_initial_design": result.initial_design,
+        "_score_curve": result.score_curve,
+        "_conformal": result.conformal,
+        "history_": result.history,
+        "stop_reason_": result.stop_reason,
+        "scorer_": task.metric.scorer,
+        "n_splits_": len(task.folds),
+        "_fold_rows": tuple(len(test) for _, test in task.folds),
+        "n_features_in_": reader.n_features_in_,
+    }
+    if hasattr(reader, "feature_names_in_"):
+        attributes["feature_names_in_"] = reader.feature_names_in_
+    if prepared.classes is not None:
+        attributes["classes_"] = prepared.classes
+    return attributes
+
+
+def unfinished_attributes(prepared: PreparedTask, ensemble: Ensemble, history: RunHistory) -> dict[str, Any]:
+    """Return the attributes of an estimator whose search goes on; its estimate is not known yet."""
+    unknown = Estimate(np.nan, np.nan, np.nan, LEVEL)
+    return _attributes(prepared, RunResult(history, ensemble, unknown, "the search goes on"))
+
+
+def _as_tuple(given: Iterable[Any] | None) -> tuple[Any, ...]:
+    return () if given is None else tuple(given)
