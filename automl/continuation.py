@@ -14,7 +14,7 @@ from automl.arguments import check_arguments, check_further_budget
 from automl.errors import InvalidInputError
 from automl.execute.processes import warm_up
 from automl.fitting import search_and_keep
-from automl.search.budget import Budget
+from automl.search.budget import Budget, Used
 from automl.task.metrics import Metric, make_metric
 from automl.task.own_objects import NotLoaded
 from automl.task.prepare import PreparedTask
@@ -77,15 +77,16 @@ def _continue(estimator: Any, seconds: float | None, max_trials: int | None) -> 
     check_arguments(estimator.get_params(deep=False), estimator._is_classifier)
     directory = run.open(estimator)
     n_run = RunHistory(directory.read()).n_run
+    used = Used(directory.elapsed, n_run)  # `read` has set the seconds
     prepared = _read_task(estimator, run, directory.folder)
     budget = Budget(
-        None if seconds is None else directory.elapsed + python_number(seconds),
-        None if max_trials is None else n_run + python_number(max_trials),
+        None if seconds is None else used.seconds + python_number(seconds),
+        None if max_trials is None else used.trials + python_number(max_trials),
         started,
     )
     if estimator.executor == "local":
         warm_up()
-    search_and_keep(estimator, prepared, budget, estimator._seed(), lambda: run.reading, elapsed=directory.elapsed)
+    search_and_keep(estimator, prepared, budget, estimator._seed(), lambda: run.reading, used=used)
     return estimator
 
 

@@ -23,7 +23,7 @@ from automl.plurals import plural
 from automl.progress import Leader, Progress
 from automl.refit.rows import StoredRows, TrainingRows
 from automl.run import RunResult, RunSettings, run
-from automl.search.budget import Budget
+from automl.search.budget import Budget, Used
 from automl.search.own_components import own_components
 from automl.search.user_space import user_space
 from automl.several_targets import score_targets
@@ -46,7 +46,7 @@ def search_and_keep(
     seed: int,
     measure_reading: Callable[[], float],
     tasks: FitTasks | None = None,
-    elapsed: float = 0.0,
+    used: Used = Used(),  # noqa: B008  it is immutable
 ) -> None:
     """Search within a budget, and set the attributes of the estimator.
 
@@ -62,17 +62,18 @@ def search_and_keep(
         Returns the milliseconds in which the table reader reads a single row; it is called after the search.
     tasks : FitTasks, optional
         The tasks for the callbacks of scikit-learn.
-    elapsed : float
-        Seconds of the budget that earlier sessions have used, if the work after the search must not use them again.
+    used : Used
+        The parts of the budget that earlier sessions have used; the work after the search does not use them again.
     """
     task, started = prepared.task, budget.started
-    with Progress(int(estimator.verbose), budget.seconds, budget.max_trials, task.metric.name) as progress:
+    limits = budget.seconds, budget.max_trials
+    with Progress(int(estimator.verbose), *limits, task.metric.name, used) as progress:
         for notice in notices(prepared.reader.columns_):
             progress.message(notice)
         checks = DataChecks(prepared, progress.message)
         checks.before_search()
         result = run(task, _settings(estimator, budget, progress, seed, len(task.folds), tasks))
-        budget = replace(budget, started=started - elapsed)
+        budget = replace(budget, started=started - used.seconds)
         checks.after_search(result.row_predictions, budget)
         for name in _OF_EARLIER_FITS:
             vars(estimator).pop(name, None)

@@ -23,6 +23,7 @@ from rich.text import Text
 
 from automl.fit_log import attach_handler, detach_handler, in_notebook
 from automl.plurals import plural
+from automl.search.budget import Used
 from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
 from automl.trials.history import Evaluation, RunHistory
@@ -163,10 +164,19 @@ class Progress:
     max_trials : int or None
     scoring_name : str
         Name of the scorer; see `MetricWords`.
+    used : Used
+        The parts of the budget that earlier sessions have used, if this session continues a run.
     """
 
-    def __init__(self, verbose: int, budget_seconds: float | None, max_trials: int | None, scoring_name: str):
-        self._verbose = int(verbose)
+    def __init__(
+        self,
+        verbose: int,
+        budget_seconds: float | None,
+        max_trials: int | None,
+        scoring_name: str,
+        used: Used = Used(),  # noqa: B008  it is immutable
+    ):
+        self._verbose, self._used = int(verbose), used
         self._budget, self._max_trials = budget_seconds, max_trials
         self._words = MetricWords.of(scoring_name)
         self._handler: logging.Handler | None = None
@@ -192,15 +202,17 @@ class Progress:
         """Begin to show the run; the seconds count from now on, until `update` corrects them."""
         if self._verbose <= 0 or self._running:
             return
-        self._origin = time.monotonic()
-        self._running = True
+        self._origin = time.monotonic() - self._used.seconds
+        self._trials, self._running = self._used.trials, True
         self._handler = attach_handler(self._verbose)
         self._view = _make_view()
         if self._view is None:
-            limits = [] if self._budget is None else [f"{self._budget:g} s"]
-            limits += [] if self._max_trials is None else [plural(self._max_trials, "configuration")]
+            used = self._used
+            limits = [] if self._budget is None else [f"{self._budget - used.seconds:g} s"]
+            limits += [] if self._max_trials is None else [plural(self._max_trials - used.trials, "configuration")]
+            verb = "continue the search" if used.trials else "search"
             within = f" within {' and '.join(limits)}" if limits else ""
-            logger.info("search for the best %s%s; %s", self._words.name, within, self._words.direction)
+            logger.info("%s for the best %s%s; %s", verb, self._words.name, within, self._words.direction)
             return
         self._draw()
         self._ticker = threading.Thread(target=self._tick, name="automl-progress", daemon=True)

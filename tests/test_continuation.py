@@ -80,10 +80,12 @@ def test_more_gives_the_result_of_a_second_fit_with_a_larger_budget(case, tmp_pa
 
 
 @pytest.mark.slow
-def test_more_takes_the_seconds_that_it_is_given(tmp_path):
+def test_more_takes_the_seconds_that_it_is_given(tmp_path, caplog):
     reg = AutoMLRegressor(**SETTINGS, store=tmp_path / "run").fit(X, Y)
     n_trials = len(reg.history_)
-    reg.more(seconds=10)
+    with caplog.at_level("INFO", logger="automl"):
+        reg.set_params(verbose=1).more(seconds=10)
+    assert "continue the search for the best neg_root_mean_squared_error within 10 s" in caplog.text
     assert reg.stop_reason_ != "max_trials reached"
     assert len(reg.history_) > n_trials
     assert reg._fit_seconds < 15

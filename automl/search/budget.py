@@ -9,6 +9,14 @@ _MAX_LOADING_SHARE = 0.1  # of the budget, for the reading of large models
 
 
 @dataclass(frozen=True)
+class Used:
+    """The seconds and the configurations that earlier sessions of a run have used."""
+
+    seconds: float = 0.0
+    trials: int = 0
+
+
+@dataclass(frozen=True)
 class Budget:
     """The seconds and trials that a run may take; the seconds count from the creation of the object.
 
