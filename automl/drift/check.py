@@ -15,7 +15,7 @@ from automl.checks.warning import list_names, percent
 from automl.drift.adversarial import LEAST_ROWS, AdversarialResult, compare_rows
 from automl.drift.column_tests import ColumnTest, compare_codes, compare_numbers
 from automl.drift.report import COLUMNS, DriftReport
-from automl.drift.sketch import ColumnSketch, TableSketch, is_category, main_output, sketch_table
+from automl.drift.sketch import ColumnSketch, TableSketch, is_category, main_output, n_codes, sketch_table
 from automl.errors import InvalidInputError
 from automl.plurals import plural, short_number
 from automl.refit.rows import TrainingRows, get_rows
@@ -161,6 +161,8 @@ def _cells_of(column: Column, raw: RawTable, at: int) -> _NewCells:
         return _NewCells(column, None, nothing, problem=str(error).split("; ")[0])
     if np.isinf(values).any():
         return _NewCells(column, None, nothing, problem="holds infinite values")
+    if is_category(column):  # a column of booleans may now hold other numbers
+        values = np.where(np.isin(values, np.arange(n_codes(column))), values, np.nan)
     if not np.isnan(values).any() or pd.api.types.is_numeric_dtype(series.dtype):
         unseen, example = nothing, ""
         if is_category(column) and pd.api.types.is_numeric_dtype(series.dtype):

@@ -100,6 +100,13 @@ def test_the_facts_of_a_column_are_in_words(model):
     assert "city: distance" in repr(report)
 
 
+@pytest.mark.parametrize("value", [2, -1, 0.5])
+def test_other_numbers_in_a_boolean_column_are_unseen_levels(model, value):
+    report = model.check_drift(table(1).assign(member=value), adversarial=False)
+    assert report.drifted_columns == ["member"]
+    assert row(report, "member").note == f"400 cells with unseen levels, for example '{value}'"
+
+
 def test_changes_of_the_schema_are_drift(model):
     new = table(4).drop(columns="visits").assign(extra=1)
     new["age"] = "old"
