@@ -68,11 +68,14 @@ def known_kinds(reader: TableReader, X: Any) -> dict[Any, str]:
 
 
 def keep_reasons(reader: TableReader, old: TableReader) -> None:
-    """Give columns that kept their kinds the kinds and reasons of the old reader: the user has not set these kinds."""
+    """Give columns that kept their kinds the kinds and reasons of the old reader: the user has not set these kinds.
+
+    A column that is constant in the new rows stays constant: its old kind would belong to a column of the output.
+    """
     before = {column.name: column for column in old.columns_}
     reader.columns_ = [
         replace(column, kind=before[column.name].kind, reason=before[column.name].reason)
-        if column.name in (reader.columns or {})
+        if column.name in (reader.columns or {}) and (column.positions or column.kind == "drop")
         else column
         for column in reader.columns_
     ]

@@ -44,6 +44,13 @@ def refitted(classifier):
     return classifier.refit(X, y)
 
 
+@pytest.fixture(scope="module")
+def ridge():
+    X, _ = make_table()
+    X["remark"] = [f"paid {i} in full" for i in range(240)]
+    return AutoMLRegressor(**FAST | {"include": ["ridge"], "max_trials": 1}).fit(X, np.arange(240) % 7)
+
+
 def test_one_model_for_each_member_sees_all_rows(classifier):
     new = classifier.refit()
     assert [len(bag.models) for bag in new._ensemble.bags] == [1] * len(classifier._ensemble.bags)
@@ -158,6 +165,16 @@ def test_columns_keep_their_kinds(classifier):
     assert new._reader.columns_[-1].reason == classifier._reader.columns_[-1].reason
     assert [column.kind for column in new._reader.columns_] == ["number"] * 4 + ["category"]
     assert "argument columns" not in " ".join(column.reason for column in new._reader.columns_)
+
+
+@pytest.mark.parametrize("cells", [{"a": 1.0}, {"city": "Rome"}, {"remark": "paid in full"}, dict.fromkeys("ab")])
+def test_columns_that_are_constant_in_the_new_rows_are_left_out(ridge, cells):
+    X, y = make_table(60, seed=1)
+    X["remark"] = [f"paid {i} in full" for i in range(60)]
+    new = ridge.refit(X.assign(**cells), np.arange(60) % 7)
+    dropped = [column for column in new._reader.columns_ if not column.positions]
+    assert [column.name for column in dropped] == list(cells)
+    assert {column.kind for column in dropped} == {"constant"}
 
 
 def test_an_identifier_stays_an_identifier():
