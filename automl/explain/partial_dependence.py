@@ -94,7 +94,7 @@ def partial_dependence(
         table = kept_rows(estimator).X
     else:
         with table_errors():
-            table = estimator._read(X)
+            table = estimator._reader.transform(X)
     positions = list(described.positions)
     own = _own_cells(table, positions)
     key, donors = _choose_values(described, own, n_values)

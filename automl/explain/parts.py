@@ -167,7 +167,7 @@ def new_part(estimator: Any, X: Any, y: Any, sample_weight: Any, groups: Any, ma
     weight = check_sample_weight(sample_weight, len(target))
     X = check_table(X)
     with table_errors():
-        table = estimator._read(X)
+        table = estimator._reader.transform(X)
     kept = np.arange(len(target)) if weight is None else np.flatnonzero(weight > 0)
     if len(kept) > max_rows:
         kept = np.sort(np.random.default_rng(random_state).choice(kept, max_rows, replace=False))

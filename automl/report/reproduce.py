@@ -129,7 +129,7 @@ def _fingerprint(estimator: Any, train: LabeledTable | None) -> str | None:
     labels = pd.Series(np.asarray(train.y).ravel())
     if labels.isna().any():
         return None
-    return dataset_fingerprint(estimator._read(train.X), label_codes(estimator, labels, "train"))
+    return dataset_fingerprint(estimator._reader.transform(train.X), label_codes(estimator, labels, "train"))
 
 
 def _python(estimator: Any, changed: Mapping[str, Any]) -> str:
