@@ -85,13 +85,14 @@ class LabelScores:
         >>> clf.score(X, y) > 0.9
         True
         """
-        return score_labels(y, X, self.predict(X), sample_weight)
+        return score_labels(y, X, self.predict(X), sample_weight, self._ensemble.targets)
 
 
 class NumberScores:
     """The methods of a regressor."""
 
     predict: Any
+    _ensemble: Ensemble
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """
@@ -125,4 +126,4 @@ class NumberScores:
         >>> reg.score(X, y) > 0.3
         True
         """
-        return score_numbers(y, X, self.predict(X), sample_weight)
+        return score_numbers(y, X, self.predict(X), sample_weight, self._ensemble.targets)

@@ -6,12 +6,15 @@ import pickle
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_linnerud, make_multilabel_classification
 from sklearn.metrics import make_scorer, r2_score, roc_auc_score
+from typer.testing import CliRunner
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
+from automl.cli.main import app
 from automl.errors import InvalidInputError
 from automl.trials.initial_design import HAND_MADE
 
@@ -192,3 +195,52 @@ def test_the_report_shows_the_score_of_each_target(numbers, labels, tmp_path):
 
 def test_the_search_starts_with_the_portfolio_of_defaults(labels):
     assert labels._initial_design.source == HAND_MADE
+
+
+ONE = {**SMALL, "max_trials": 1, "include": ["ridge"]}
+
+
+def _two_targets():
+    """Return a table, and two targets whose values are far apart."""
+    X = pd.DataFrame({"a": np.linspace(0, 1, 60), "b": np.arange(60) % 7.0})
+    return X, pd.DataFrame({"u": X["a"], "v": 100 + X["b"]})
+
+
+def test_the_targets_of_a_frame_are_matched_by_their_names():
+    X, y = _two_targets()
+    swapped, other = y[["v", "u"]], y.rename(columns={"u": "w"})
+    reg = AutoMLRegressor(**ONE).fit(X, y)
+    assert reg.score(X, swapped) == reg.score(X, y)
+    assert reg.score(X, pl.from_pandas(swapped)) == reg.score(X, y)
+    assert reg.scorer_(reg, X, swapped) == reg.scorer_(reg, X, y)
+    assert reg.score(X, pd.DataFrame(y.to_numpy())) == reg.score(X, y.to_numpy()) == reg.score(X, y)
+    assert np.allclose(reg.refit(X, swapped).predict(X).mean(axis=0), y.mean())
+    message = "y has the targets 'w', 'v', but the model was fitted with 'u', 'v'; rename the columns"
+    for call in (reg.score, reg.refit):
+        with pytest.raises(InvalidInputError, match=message):
+            call(X, other)
+
+
+def test_the_targets_of_the_validation_rows_are_matched_by_their_names():
+    X, y = _two_targets()
+    fits = [AutoMLRegressor(**{**ONE, "cv": None}).fit(X, y, X_val=X, y_val=own) for own in (y, y[["v", "u"]])]
+    assert fits[0].leaderboard_["score"].tolist() == fits[1].leaderboard_["score"].tolist()
+    with pytest.raises(InvalidInputError, match="y_val has the targets 'w', 'v', but y has 'u', 'v'"):
+        AutoMLRegressor(**{**ONE, "cv": None}).fit(X, y, X_val=X, y_val=y.rename(columns={"u": "w"}))
+
+
+def test_labels_of_swapped_targets_are_scored_by_their_names():
+    X, _ = _two_targets()
+    y = pd.DataFrame({"u": np.where(X["a"] > 0.5, "yes", "no"), "v": (X["b"] > 3).astype(int)})
+    clf = AutoMLClassifier(**{**ONE, "include": ["decision_tree"]}).fit(X, y)
+    assert clf.score(X, y[["v", "u"]]) == clf.score(X, y) > 0
+
+
+def test_the_command_refit_matches_the_targets_by_their_names(tmp_path):
+    X, y = _two_targets()
+    pd.concat([X, y], axis=1).to_csv(tmp_path / "t.csv", index=False)
+    AutoMLRegressor(**ONE).fit(X, y).save(tmp_path / "old")
+    arguments = ["refit", tmp_path / "old", "--train", tmp_path / "t.csv", "--target", "v", "--target", "u"]
+    result = CliRunner().invoke(app, [*map(str, arguments), "--out", str(tmp_path / "new")])
+    assert result.exit_code == 0, result.output
+    assert np.allclose(load(tmp_path / "new").predict(X).mean(axis=0), y.mean())

@@ -36,7 +36,7 @@ from automl.task.objective import suited_traits
 from automl.task.own_objects import check_loaded
 from automl.task.prepare import PreparedTask, TrainingData, prepare
 from automl.task.scorers import take_rows
-from automl.task.several_targets import check_same_targets, check_targets
+from automl.task.several_targets import check_targets, take_targets
 from automl.task.split_arguments import time_of_refit
 from automl.task.table_validation import check_table
 from automl.task.task import Task
@@ -273,6 +273,8 @@ def _prepare(estimator: Any, data: TrainingData, notes: list[str]) -> tuple[Prep
     """Check the new rows, and return their task and their table with its columns, in the order of the task."""
     check_loaded({"scoring": estimator.scoring})
     X = take_columns(estimator._reader, check_table(data.X), notes)
+    if estimator._ensemble.targets is not None:
+        data = replace(data, y=take_targets(data.y, estimator._ensemble.targets))
     _check_target(estimator, data.y, X)
     # Pairs of row numbers belong to the old table. Rare classes or few groups may allow fewer than five folds only.
     cv = estimator.cv
@@ -318,7 +320,6 @@ def _check_target(estimator: Any, y: Any, X: Any) -> None:
         if classes is not None:
             check_classes(classes, estimator.classes_)
         return
-    check_same_targets(y, layout)
     several = check_targets(y, X, estimator._is_classifier)
     if several.classes is None:
         return

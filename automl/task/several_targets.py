@@ -86,7 +86,7 @@ def target_columns(y: Any, X: Any) -> tuple[tuple[str, ...], list[Array]]:
         if isinstance(y, list | tuple) and len({np.size(row) for row in y}) > 1:
             raise InvalidInputError("y has rows of unequal lengths; pass the same number of targets for each row")
         array = np.asarray(y)
-        names = tuple(f"target_{j}" for j in range(array.shape[1]))
+        names = tuple(_default_name(j) for j in range(array.shape[1]))
         columns = list(array.T)
     if len(set(names)) < len(names):
         double = next(name for name in names if names.count(name) > 1)
@@ -123,12 +123,12 @@ def join_several_targets(y: Any, X: Any, y_val: Any, X_val: Any, classification:
     Raises
     ------
     InvalidInputError
-        If a target of the validation rows cannot be used, or if there is another number of targets.
+        If a target of the validation rows cannot be used, or if there are other targets.
     """
     if n_targets_of(y_val) != n_targets_of(y):
         raise InvalidInputError(f"y_val has {n_targets_of(y_val)} targets, but y has {n_targets_of(y)}")
     names, columns = target_columns(y, X)
-    _, others = target_columns(y_val, X_val)
+    _, others = target_columns(order_targets(y_val, names, "y_val", "y has"), X_val)
     parts = zip(names, columns, others, strict=True)
     return pd.DataFrame({name: _named(name, join_targets, a, X, b, X_val, classification) for name, a, b in parts})
 
@@ -139,10 +139,9 @@ def encode_targets(y: Any, X: Any, classes: Sequence[Array] | None, layout: Targ
     Raises
     ------
     InvalidInputError
-        If a target has a label that the model does not know, or if there is another number of targets.
+        If a target has a label that the model does not know, or if there are other targets.
     """
-    check_same_targets(y, layout)
-    names, columns = target_columns(y, X)
+    names, columns = target_columns(take_targets(y, layout), X)
     if classes is None:
         each = zip(names, columns, strict=True)
         return np.column_stack([_named(name, validation.as_numbers, column) for name, column in each])
@@ -158,19 +157,53 @@ def encode_targets(y: Any, X: Any, classes: Sequence[Array] | None, layout: Targ
     return np.array(codes, dtype=np.int64).T
 
 
-def check_same_targets(y: Any, layout: TargetLayout) -> None:
-    """Check that a target has as many columns as the model has targets.
+def take_targets(y: Any, layout: TargetLayout) -> Any:
+    """Return the targets in the order of the model, by their names where they have names.
 
     Raises
     ------
     InvalidInputError
-        If it has not; the message names the targets of the model.
+        If there is another number of targets, or if they have other names; the message names the targets of the model.
     """
     if n_targets_of(y) != layout.n_targets:
         raise InvalidInputError(
             f"y has {n_targets_of(y)} targets, but the model was fitted with {layout.n_targets}: "
             f"{', '.join(map(repr, layout.names))}"
         )
+    return order_targets(y, layout.names, "y", "the model was fitted with")
+
+
+def order_targets(y: Any, names: Sequence[str], subject: str, owner: str) -> Any:
+    """Return as many targets in the order of known names.
+
+    An array stays as it is. So does a frame with the column labels 0, 1, ..., which pandas sets where there are no
+    names, and a frame for known names that `target_columns` has set.
+
+    Parameters
+    ----------
+    subject, owner : str
+        Words of the error for the targets and for the known names, such as "y_val" and "y has".
+
+    Raises
+    ------
+    InvalidInputError
+        If a frame has other names.
+    """
+    if sparse.issparse(y):
+        return y
+    frame = to_series(y)
+    if not isinstance(frame, pd.DataFrame):
+        return y
+    own = [str(name) for name in frame.columns]
+    if set(own) == set(names):
+        return frame.iloc[:, [own.index(name) for name in names]]
+    numbered = frame.columns.equals(pd.RangeIndex(len(own)))
+    if numbered or list(names) == [_default_name(j) for j in range(len(names))]:
+        return frame
+    raise InvalidInputError(
+        f"{subject} has the targets {', '.join(map(repr, own))}, but {owner} {', '.join(map(repr, names))}; "
+        "rename the columns, or pass an array, whose columns are taken by position"
+    )
 
 
 def decode_targets(codes: NDArray[np.intp], classes: Sequence[Array]) -> Array:
@@ -218,6 +251,11 @@ def check_weights(target: CheckedTarget, sample_weight: NDArray[np.float64] | No
         return
     for name, y, labels in zip(target.layout.names, target.y.T, target.classes, strict=True):
         _named(name, validation.check_weighted_classes, y, sample_weight, labels)
+
+
+def _default_name(number: int) -> str:
+    """Return the name of a target without a name."""
+    return f"target_{number}"
 
 
 def _named(name: str, check: Any, *arguments: Any) -> Any:

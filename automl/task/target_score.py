@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,17 @@ from numpy.typing import NDArray
 from sklearn.metrics import r2_score
 
 from automl.errors import InvalidInputError
-from automl.task.several_targets import n_targets_of, target_columns
+from automl.task.several_targets import take_targets, target_columns
 from automl.task.validation import as_numbers, check_sample_weight, read_target
+from pipelines.targets import TargetLayout
 
 
-def score_labels(y: Any, X: Any, predicted: NDArray[Any], sample_weight: Any = None) -> float:
+def score_labels(
+    y: Any, X: Any, predicted: NDArray[Any], sample_weight: Any = None, targets: TargetLayout | None = None
+) -> float:
     """Return the share of correct labels; `y` may have any type that `fit` accepts.
 
-    Of several targets, all labels of a row must be correct.
+    Of several targets, whose layout is `targets`, all labels of a row must be correct.
 
     scikit-learn's `accuracy_score` refuses, for example, integers in an object array, and intervals.
 
@@ -25,8 +29,8 @@ def score_labels(y: Any, X: Any, predicted: NDArray[Any], sample_weight: Any = N
     InvalidInputError
         If `y` holds numbers and the labels are texts, or the other way round.
     """
-    if predicted.ndim == 2:
-        return _score_rows(y, X, predicted, sample_weight)
+    if targets is not None:
+        return _score_rows(target_columns(take_targets(y, targets), X)[1], predicted, sample_weight)
     known = read_target(y, X)
     kinds = {_kind(known), _kind(predicted)}
     if kinds == {"number", "text"}:
@@ -40,30 +44,24 @@ def score_labels(y: Any, X: Any, predicted: NDArray[Any], sample_weight: Any = N
     return float(np.average(correct, weights=check_sample_weight(sample_weight, len(correct))))
 
 
-def score_numbers(y: Any, X: Any, predicted: NDArray[Any], sample_weight: Any = None) -> float:
+def score_numbers(
+    y: Any, X: Any, predicted: NDArray[Any], sample_weight: Any = None, targets: TargetLayout | None = None
+) -> float:
     """Return the coefficient of determination; `y` may have any type that `fit` accepts.
 
-    Of several targets, it is the mean over the targets, as in scikit-learn.
+    Of several targets, whose layout is `targets`, it is the mean over the targets, as in scikit-learn.
     """
-    if predicted.ndim == 2:
-        known = np.column_stack([as_numbers(column) for column in _columns(y, X, predicted)])
+    if targets is not None:
+        known = np.column_stack([as_numbers(column) for column in target_columns(take_targets(y, targets), X)[1]])
     else:
         known = as_numbers(read_target(y, X))
     return float(r2_score(known, predicted, sample_weight=check_sample_weight(sample_weight, len(known))))
 
 
-def _score_rows(y: Any, X: Any, predicted: NDArray[Any], sample_weight: Any) -> float:
+def _score_rows(columns: Sequence[NDArray[Any]], predicted: NDArray[Any], sample_weight: Any) -> float:
     """Return the share of the rows in which the labels of all targets are correct."""
-    columns = _columns(y, X, predicted)
     correct = np.all([np.asarray(own == p, dtype=bool) for own, p in zip(columns, predicted.T, strict=True)], axis=0)
     return float(np.average(correct, weights=check_sample_weight(sample_weight, len(correct))))
-
-
-def _columns(y: Any, X: Any, predicted: NDArray[Any]) -> list[NDArray[Any]]:
-    """Return the values of each of several targets."""
-    if n_targets_of(y) != predicted.shape[1]:
-        raise InvalidInputError(f"y has {n_targets_of(y)} targets, but the model predicts {predicted.shape[1]}")
-    return target_columns(y, X)[1]
 
 
 def _kind(labels: NDArray[Any]) -> str:
