@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_linnerud, make_multilabel_classification
-from sklearn.metrics import make_scorer, r2_score, roc_auc_score
+from sklearn.metrics import make_scorer, mean_squared_log_error, r2_score, roc_auc_score
 from typer.testing import CliRunner
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
@@ -227,6 +228,24 @@ def test_the_targets_of_the_validation_rows_are_matched_by_their_names():
     assert fits[0].leaderboard_["score"].tolist() == fits[1].leaderboard_["score"].tolist()
     with pytest.raises(InvalidInputError, match="y_val has the targets 'w', 'v', but y has 'u', 'v'"):
         AutoMLRegressor(**{**ONE, "cv": None}).fit(X, y, X_val=X, y_val=y.rename(columns={"u": "w"}))
+
+
+@pytest.mark.parametrize(
+    "scoring", ["neg_mean_squared_log_error", "neg_mean_gamma_deviance", make_scorer(mean_squared_log_error)]
+)
+def test_the_predictions_for_each_target_are_in_the_range_of_the_scorer(scoring):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(100, 2))
+    y = np.exp(np.column_stack([2 * X[:, 0] + rng.normal(size=100), 0.05 * X[:, 1] + 3]))
+    reg = AutoMLRegressor(**ONE, scoring=scoring).fit(X, y)
+    assert np.isfinite(reg.leaderboard_["score"]).all()
+    predicted = reg.predict(np.vstack([X, 10 * X]))
+    assert predicted[:, 0].min() >= 0
+    assert (predicted[:, 0] <= 1e-2).any()  # at the limit
+    if isinstance(scoring, str):
+        assert reg.target_scores_["score"].notna().all()
+        worst = SimpleNamespace(predict=lambda table: y * [-1.0, 1.0])
+        assert np.isnan(reg.scorer_(worst, X, y))
 
 
 def test_labels_of_swapped_targets_are_scored_by_their_names():

@@ -16,7 +16,7 @@ from automl.ensemble.prediction import PredictionPlan
 from automl.ensemble.thrift import remove_costly
 from automl.errors import NothingFittedError
 from automl.task.class_scorers import roc_auc_losses
-from automl.task.metrics import Metric, clip_predictions, loss_or_nan
+from automl.task.metrics import Metric, PredictionRange, clip_predictions, loss_or_nan
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import candidate_sets, rank
@@ -65,7 +65,7 @@ class Ensemble:
         Whether the user has set `decision_weights`, so that a smaller ensemble keeps them.
     calibration : Calibration or None
         Map that is applied to the mean probabilities.
-    prediction_range : tuple of float or None
+    prediction_range : tuple or None
         Smallest and largest prediction; see `Metric.prediction_range`.
     targets : TargetLayout or None
         The layout of the predictions for several targets; None for one target.
@@ -77,7 +77,7 @@ class Ensemble:
     decision_weights: Array | None = None
     decision_is_own: bool = False
     calibration: Calibration | None = None
-    prediction_range: tuple[float, float] | None = None
+    prediction_range: PredictionRange | None = None
     targets: TargetLayout | None = None
 
     @property
@@ -102,8 +102,8 @@ class Ensemble:
     def finish(self, mean: Any) -> Array:
         """Return the predictions for the weighted mean of the members' predictions: calibrated and clipped."""
         mean = np.asarray(mean)
-        if self.targets is not None:
-            return self.targets.normalize(mean) if self.n_classes else mean
+        if self.targets is not None and self.n_classes:
+            return self.targets.normalize(mean)
         if self.n_classes:
             mean = mean / mean.sum(axis=1, keepdims=True)
             mean = mean if self.calibration is None else self.calibration(mean)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -42,30 +43,42 @@ def adapt_metric(metric: Metric, X: Any, y: Array, n_classes: int, sample_weight
     start = time.perf_counter()
     check_metric(metric, y, n_classes, sample_weight)
     metric = replace(metric, seconds=time.perf_counter() - start)
-    if metric.fast is not None or y.ndim == 2:
+    if metric.fast is not None or (y.ndim == 2 and n_classes):
         return metric
     counted = np.flatnonzero(np.ones(len(y)) if sample_weight is None else sample_weight)
 
-    def has_value(values: Iterable[Any]) -> bool:
-        """Return whether the metric has a value if some predictions are these values."""
+    def has_value(values: Iterable[Any], target: int | None = None) -> bool:
+        """Return whether the metric has a value if some predictions, of one of several targets, are these values."""
         changed = predictions.copy()
+        column = changed if target is None else changed[:, target]
         for row, value in zip(counted, values, strict=False):
-            changed[row] = value
+            column[row] = value
         return not try_metric(metric, y, changed, sample_weight)
 
     if n_classes:
         extreme = np.eye(n_classes)[(y[counted[: n_classes + 1]] + 1) % n_classes]
         return metric if has_value(extreme) else replace(metric, prediction_range=(_MIN_PROBABILITY, 1.0))
+    if y.ndim == 1:
+        return replace(metric, prediction_range=_number_range(y, has_value))
+    ranges = [_number_range(own, partial(has_value, target=j)) for j, own in enumerate(y.T)]
+    if not any(ranges):
+        return metric
+    lows, highs = zip(*(own or (-np.inf, np.inf) for own in ranges), strict=True)
+    return replace(metric, prediction_range=(lows, highs))
+
+
+def _number_range(y: Array, has_value: Callable[[Iterable[Any]], bool]) -> tuple[float, float] | None:
+    """Return the range of the predictions for a target of numbers; None if the metric has a value everywhere."""
     low, high = float(y.min()), float(y.max())
     below, above = ([end + sign * f * (high - low) for f in _OUTSIDE] for end, sign in ((low, -1), (high, 1)))
     if has_value([*below, *above]):
-        return metric
+        return None
     bounds = [-np.inf, np.inf]
     if not has_value(below):
         bounds[0] = next((bound for bound in _lower_bounds(y) if has_value([bound])), low)
     if not has_value(above):
         bounds[1] = next((1 - bound for bound in _lower_bounds(1 - y) if has_value([1 - bound])), high)
-    return replace(metric, prediction_range=(bounds[0], bounds[1]))
+    return bounds[0], bounds[1]
 
 
 def _lower_bounds(y: Array) -> list[float]:

@@ -24,6 +24,7 @@ from automl.task.positive_class import CodedScorer, on_positive_class, positive_
 from automl.task.scorers import StoredClassifier, StoredRegressor, TableProbe, take_rows
 
 Array = NDArray[Any]
+PredictionRange = tuple[float, float] | tuple[tuple[float, ...], tuple[float, ...]]
 Loss = Callable[[Array, Array, Array | None], float]
 
 
@@ -173,8 +174,9 @@ class Metric:
         Whether the scorer reads the rows of the table, beside the predictions for them.
     table : DataFrame, ndarray or sparse matrix, optional
         The rows of the target, in the form in which the user gave them, if the scorer reads them.
-    prediction_range : tuple of float, optional
-        Smallest and largest prediction for which the scorer has a value; None if it has a value everywhere.
+    prediction_range : tuple of float, or of a tuple of float for several targets, optional
+        Smallest and largest prediction for which the scorer has a value; None if it has a value everywhere. For several
+        targets of numbers, it holds the smallest predictions and the largest predictions of all targets.
     seconds : float
         Seconds of one call for all rows; 0 where they were not measured.
     losses, target_transforms : tuple of str
@@ -190,7 +192,7 @@ class Metric:
     positive: int = 1
     reads_table: bool = False
     table: Any = None
-    prediction_range: tuple[float, float] | None = None
+    prediction_range: PredictionRange | None = None
     seconds: float = field(default=0.0, compare=False)
     losses: tuple[str, ...] = ("squared_error",)
     target_transforms: tuple[str, ...] = ("none",)
@@ -268,12 +270,13 @@ class Metric:
         return -float(self.scorer(model, table, target, **weight))
 
 
-def clip_predictions(predictions: Array, prediction_range: tuple[float, float] | None) -> Array:
+def clip_predictions(predictions: Array, prediction_range: PredictionRange | None) -> Array:
     """Return predictions within `Metric.prediction_range`; probabilities of a row still sum to 1."""
     if prediction_range is None:
         return predictions
     clipped = np.clip(predictions, *prediction_range)
-    return clipped / clipped.sum(axis=1, keepdims=True) if clipped.ndim == 2 else clipped
+    several = isinstance(prediction_range[0], tuple)  # targets of numbers
+    return clipped / clipped.sum(axis=1, keepdims=True) if clipped.ndim == 2 and not several else clipped
 
 
 def loss_or_nan(metric: Metric, y: Array, predictions: Array, sample_weight: Array | None = None) -> float:

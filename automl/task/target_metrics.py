@@ -85,10 +85,16 @@ class TargetsScorer:
         return np.array([loss_or_nan(metric, own, p, sample_weight) / scale for metric, scale, own, p in parts])
 
     def loss(self, y: Array, predictions: Array, sample_weight: Array | None) -> float:
-        """Return the mean over the targets for which the metric is defined; NaN if there is no such target."""
+        """Return the mean over the targets; NaN where the metric is undefined.
+
+        Rows may lack a class of a rare label, so the mean is over the class targets for which the metric is defined.
+        The metric of numbers must be defined for all targets.
+        """
         losses = self.target_losses(y, predictions, sample_weight)
         known = losses[np.isfinite(losses)]
-        return float(known.mean()) if len(known) else float("nan")
+        if len(known) < len(losses) and not (self.layout.is_classification and len(known)):
+            return float("nan")
+        return float(known.mean())
 
 
 @dataclass(frozen=True)
@@ -111,7 +117,7 @@ class TargetsMetric(Metric):
         Returns
         -------
         float
-            NaN if the metric is undefined for all targets on these rows.
+            NaN if the metric is undefined on these rows: for all targets of classes, or for a target of numbers.
         """
         if isinstance(self.scorer, TargetsScorer):
             return self.scorer.loss(y, predictions, sample_weight)
