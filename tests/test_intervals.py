@@ -110,6 +110,17 @@ def test_shapes_and_nested_levels(reg, clf):
     np.testing.assert_allclose(reg.predict_interval(X[:5]), reg.predict_interval(X)[:5])
 
 
+def test_intervals_of_small_levels_are_not_inverted_and_stay_nested():
+    """The fold models of one tree disagree by more than most of their residuals."""
+    X, y = (part[:200] for part in make_numbers())
+    reg = AutoMLRegressor(**SMALL | {"include": ["decision_tree"], "max_trials": 1}).fit(X, y)
+    ends = [reg.predict_interval(X, level) for level in (0.01, 0.05, 0.1, 0.2, 0.3, 0.5, 0.9)]
+    assert all((low <= high).all() for low, high in (each.T for each in ends))
+    for inner, outer in pairwise(ends):
+        assert (outer[:, 0] <= inner[:, 0] + 1e-9).all()
+        assert (inner[:, 1] <= outer[:, 1] + 1e-9).all()
+
+
 def test_a_loaded_model_gives_the_same_intervals_and_sets(reg, clf, tmp_path):
     reg.save(tmp_path / "reg")
     clf.save(tmp_path / "clf")

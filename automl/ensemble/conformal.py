@@ -151,6 +151,9 @@ def _sorted_by_fold(scores: Scores, folds: Sequence[int]) -> list[_Sorted]:
 def interval_ends(scores: Scores, folds: Sequence[int], centers: Array, scale: Array, level: float) -> Array:
     """Return the ends of intervals by CV+, shape (n_samples, 2).
 
+    Where the models of the folds disagree by more than a small level allows, the lower end would be above the upper
+    end. Such an interval becomes the one point that all larger intervals contain.
+
     Parameters
     ----------
     folds : sequence of int
@@ -167,7 +170,29 @@ def interval_ends(scores: Scores, folds: Sequence[int], centers: Array, scale: A
     """
     share = check_units(scores, level) * (1 - _ROUNDING)
     parts = _sorted_by_fold(scores, folds)
-    return np.column_stack([-_upper(-centers, scale, parts, share), _upper(centers, scale, parts, share)])
+    ends = np.column_stack([-_upper(-centers, scale, parts, share), _upper(centers, scale, parts, share)])
+    is_inverted = ends[:, 0] > ends[:, 1]
+    if is_inverted.any():
+        ends[is_inverted] = _meeting_points(centers[:, is_inverted], scale[is_inverted], parts)[:, np.newaxis]
+    return ends
+
+
+def _reached(values: Array, centers: Array, scale: Array, parts: Sequence[_Sorted]) -> Array:
+    """Return, for each value, the weight of the sums of center and scaled score up to the value."""
+    reached = np.zeros(len(values))
+    for c, part in zip(centers, parts, strict=True):
+        reached += part.sums[np.searchsorted(part.values, (values - c) / scale, side="right")]
+    return reached
+
+
+def _meeting_points(centers: Array, scale: Array, parts: Sequence[_Sorted]) -> Array:
+    """Return the points at which the lower ends of all levels meet the upper ends."""
+    low, high = centers.min(axis=0), centers.max(axis=0)
+    for _ in range(_HALVINGS):
+        middle = low + (high - low) / 2
+        is_above = _reached(middle, centers, scale, parts) >= _reached(-middle, -centers, scale, parts)
+        high, low = np.where(is_above, middle, high), np.where(is_above, low, middle)
+    return np.asarray(high)
 
 
 def _upper(centers: Array, scale: Array, parts: Sequence[_Sorted], share: float) -> Array:
@@ -178,16 +203,10 @@ def _upper(centers: Array, scale: Array, parts: Sequence[_Sorted], share: float)
     """
     low = centers.min(axis=0)
     high = np.max([c + scale * part.values[-1] for c, part in zip(centers, parts, strict=True)], axis=0)
-    reached = np.zeros(len(low))
-    for c, part in zip(centers, parts, strict=True):
-        reached += part.sums[np.searchsorted(part.values, (low - c) / scale, side="right")]
-    high = np.where(reached >= share, low, high)  # where the range has no length
+    high = np.where(_reached(low, centers, scale, parts) >= share, low, high)  # where the range has no length
     for _ in range(_HALVINGS):
         middle = low + (high - low) / 2
-        reached = np.zeros(len(middle))
-        for c, part in zip(centers, parts, strict=True):
-            reached += part.sums[np.searchsorted(part.values, (middle - c) / scale, side="right")]
-        enough = reached >= share
+        enough = _reached(middle, centers, scale, parts) >= share
         high, low = np.where(enough, middle, high), np.where(enough, low, middle)
     return np.asarray(high)
 
