@@ -169,7 +169,7 @@ def test_columns_keep_their_kinds(classifier):
 
 @pytest.mark.parametrize("cells", [{"a": 1.0}, {"city": "Rome"}, {"remark": "paid in full"}, dict.fromkeys("ab")])
 def test_columns_that_are_constant_in_the_new_rows_are_left_out(ridge, cells):
-    X, y = make_table(60, seed=1)
+    X, _ = make_table(60, seed=1)
     X["remark"] = [f"paid {i} in full" for i in range(60)]
     new = ridge.refit(X.assign(**cells), np.arange(60) % 7)
     dropped = [column for column in new._reader.columns_ if not column.positions]
