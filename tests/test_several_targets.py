@@ -263,3 +263,14 @@ def test_the_command_refit_matches_the_targets_by_their_names(tmp_path):
     result = CliRunner().invoke(app, [*map(str, arguments), "--out", str(tmp_path / "new")])
     assert result.exit_code == 0, result.output
     assert np.allclose(load(tmp_path / "new").predict(X).mean(axis=0), y.mean())
+
+
+def test_a_constant_prediction_knows_a_class_that_the_scored_rows_lack():
+    X = np.random.default_rng(0).normal(size=(90, 3))
+    y = np.column_stack([np.arange(90) % 3, X[:, 0] > 0]).astype(int)
+    scored = y[:, 0] < 2  # the class 2 is the last class of the first target
+    clf = AutoMLClassifier(**{**ONE, "include": ["decision_tree"], "scoring": "neg_log_loss", "cv": None})
+    clf.fit(X, y, X_val=X[scored], y_val=y[scored])
+    constants = clf.target_scores_["constant"]
+    assert constants[0] == pytest.approx(np.log(0.5))
+    assert clf.metric_scores_["constant"].tolist() == [pytest.approx(constants.mean())]

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from automl.task.metrics import Metric, loss_or_nan
+
+if TYPE_CHECKING:
+    from automl.task.target_metrics import TargetsMetric
 
 Array = NDArray[Any]
 
@@ -41,7 +44,9 @@ def _dummy_of_targets(metric: Metric, y: Array, sample_weight: Array | None) -> 
     if y.dtype.kind == "f":
         constant, rule = np.average(y, axis=0, weights=sample_weight), "the mean of each target, in each row"
     else:
-        counts = [np.bincount(own, sample_weight) for own in y.T]
+        # The rows may lack the last classes of a target, or they may have the weight 0.
+        n_classes = cast("TargetsMetric", metric).layout.n_classes
+        counts = [np.bincount(own, sample_weight, minlength=n) for own, n in zip(y.T, n_classes, strict=True)]
         constant, rule = np.hstack([own / own.sum() for own in counts]), "the share of each class, in each row"
     predictions = np.broadcast_to(constant, (len(y), len(constant))).copy()
     loss = loss_or_nan(metric, y, predictions, sample_weight)
