@@ -19,6 +19,7 @@ from scipy import sparse
 from automl.errors import InvalidInputError
 from automl.explain.parts import check_count, check_seed, column_number, kept_rows, predict_quietly
 from automl.task.several_targets import refuse_targets
+from automl.task.table_validation import check_table
 from automl.task.validation import table_errors
 from pipelines.table.columns import Column
 
@@ -94,7 +95,7 @@ def partial_dependence(
         table = kept_rows(estimator).X
     else:
         with table_errors():
-            table = estimator._reader.transform(X)
+            table = estimator._reader.transform(check_table(X))
     positions = list(described.positions)
     own = _own_cells(table, positions)
     key, donors = _choose_values(described, own, n_values)

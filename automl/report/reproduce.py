@@ -21,6 +21,7 @@ from automl.report.data import Parameter, Reproduce
 from automl.report.rows import LabeledTable, kept_rows, label_codes
 from automl.report.words import clean
 from automl.task.split_arguments import in_python, on_command_line
+from automl.task.table_validation import check_table
 from automl.trials.fingerprint import dataset_fingerprint
 from pipelines.catalog import component_names
 
@@ -129,7 +130,7 @@ def _fingerprint(estimator: Any, train: LabeledTable | None) -> str | None:
     labels = pd.Series(np.asarray(train.y).ravel())
     if labels.isna().any():
         return None
-    return dataset_fingerprint(estimator._reader.transform(train.X), label_codes(estimator, labels, "train"))
+    return dataset_fingerprint(estimator._reader.transform(check_table(train.X)), label_codes(estimator, labels, "train"))
 
 
 def _python(estimator: Any, changed: Mapping[str, Any]) -> str:
