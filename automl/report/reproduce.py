@@ -130,7 +130,8 @@ def _fingerprint(estimator: Any, train: LabeledTable | None) -> str | None:
     labels = pd.Series(np.asarray(train.y).ravel())
     if labels.isna().any():
         return None
-    return dataset_fingerprint(estimator._reader.transform(check_table(train.X)), label_codes(estimator, labels, "train"))
+    table = estimator._reader.transform(check_table(train.X))
+    return dataset_fingerprint(table, label_codes(estimator, labels, "train"))
 
 
 def _python(estimator: Any, changed: Mapping[str, Any]) -> str:
