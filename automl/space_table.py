@@ -17,7 +17,7 @@ from automl.task.target import TaskName, guess_task
 from pipelines.catalog import CATALOG, OwnComponents, component_names
 from pipelines.component import TableTraits
 from pipelines.overrides import SpaceError
-from pipelines.space import RICH_TABLES, build_space
+from pipelines.space import RICH_TABLES, RICH_TABLES_OF_SEVERAL_TARGETS, build_space
 from pipelines.value_limits import find_limits
 
 COLUMNS = ["name", "kind", "low", "high", "log", "choices", "default", "condition", "accepted"]
@@ -80,15 +80,29 @@ def space(
         raise InvalidInputError("automl.space needs both X and y, or none of them")
     try:
         names = component_names(include), component_names(exclude)
-        found = build_space(_traits(X, y, task), *names, 0, overrides, own)
+        traits = _traits(X, y, task)
+        found = build_space(traits, *names, 0, overrides, own)
     except SpaceError as error:
         raise InvalidInputError(str(error)) from error
-    return space_table(found)
+    if X is not None:
+        return space_table(found)
+    several = _space_of_several_targets(traits, *names, 0, overrides, own)
+    return pd.concat([space_table(found), several], ignore_index=True) if len(several) else space_table(found)
 
 
 def space_table(space: ConfigurationSpace) -> pd.DataFrame:
     """Return the rows of `automl.space`."""
     return pd.DataFrame([_row(space, name) for name in space], columns=COLUMNS)
+
+
+def _space_of_several_targets(traits: TableTraits, *arguments: Any) -> pd.DataFrame:
+    """Return the rows of the step that only a table of several targets has; none where no model suits such a table."""
+    try:
+        space = build_space(RICH_TABLES_OF_SEVERAL_TARGETS[traits.task], *arguments)
+    except SpaceError:
+        return pd.DataFrame(columns=COLUMNS)
+    names = [name for name in space if name.partition(":")[0] == "multi_output"]
+    return pd.DataFrame([_row(space, name) for name in names], columns=COLUMNS)
 
 
 def _traits(X: Any, y: Any, task: str) -> TableTraits:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
 from itertools import permutations
@@ -29,6 +30,7 @@ from pipelines.losses import LOG_LINK, SQUARED_ERROR
 from pipelines.monotonic import BREAKING, FIXED
 from pipelines.overrides import Override, Overrides, SpaceError, excluded_components, override
 from pipelines.steps.multi_output import INDEPENDENT, JOINT
+from pipelines.targets import TargetLayout
 
 # The order of the steps in which components are chosen, and the preferred components of each step, best first. They
 # serve where the requested component is not in the space or does not go with the components of earlier steps.
@@ -75,6 +77,14 @@ RICH_TABLES: Mapping[TaskType, TableTraits] = {
     )
     for n in (2, 5, 0)
 }
+# The same tables with two targets, which have the step multi_output.
+RICH_TABLES_OF_SEVERAL_TARGETS: Mapping[TaskType, TableTraits] = {
+    task: replace(
+        traits, targets=TargetLayout(("first", "second"), (traits.n_classes,) * 2 if traits.n_classes else ())
+    )
+    for task, traits in RICH_TABLES.items()
+}
+ALL_RICH_TABLES = (*RICH_TABLES.values(), *RICH_TABLES_OF_SEVERAL_TARGETS.values())
 
 
 def build_space(
@@ -190,7 +200,7 @@ def has_components(space: ConfigurationSpace, configuration: Configuration) -> b
 @cache
 def hyperparameter_names() -> frozenset[str]:
     """Return the names of all choices and hyperparameters that the space of any table may contain."""
-    return frozenset(name for traits in RICH_TABLES.values() for name in build_space(traits))
+    return frozenset(name for traits in ALL_RICH_TABLES for name in build_space(traits))
 
 
 def summarize(space: ConfigurationSpace) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from sklearn.datasets import load_linnerud, make_multilabel_classification
 from sklearn.metrics import make_scorer, mean_squared_log_error, r2_score, roc_auc_score
 from typer.testing import CliRunner
 
+import automl
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.cli.main import app
 from automl.errors import InvalidInputError
@@ -274,3 +275,17 @@ def test_a_constant_prediction_knows_a_class_that_the_scored_rows_lack():
     constants = clf.target_scores_["constant"]
     assert constants[0] == pytest.approx(np.log(0.5))
     assert clf.metric_scores_["constant"].tolist() == [pytest.approx(constants.mean())]
+
+
+def test_the_space_argument_changes_how_several_targets_are_learned():
+    X, y = _two_targets()
+    change = {"multi_output": "chain", "multi_output:chain:order": "random"}
+    reg = AutoMLRegressor(**ONE, space=change).fit(X, y)
+    assert reg.cv_results_["params"][0].items() >= change.items()
+
+
+def test_the_table_of_the_space_lists_the_choice_for_several_targets():
+    table = automl.space(task="regression").set_index("name")
+    assert set(table.loc["multi_output", "choices"]) == {"joint", "independent", "chain"}
+    assert table.loc["multi_output:chain:order", "condition"] == "multi_output = chain"
+    assert "multi_output chain" in CliRunner().invoke(app, ["space", "--full"]).output

@@ -15,7 +15,7 @@ from automl.trials.artifacts import Artifacts
 from automl.trials.trial import TrialResult
 from pipelines.catalog import CATALOG, NAMES, STEP_NAMES, OwnComponents, component_names
 from pipelines.overrides import Override, Overrides, SpaceError, is_allowed, read_overrides
-from pipelines.space import NO_OWN, RICH_TABLES, build_space, has_components
+from pipelines.space import ALL_RICH_TABLES, NO_OWN, build_space, has_components
 
 
 def check_components(argument: str, given: Any, own: OwnComponents = NO_OWN) -> None:
@@ -117,11 +117,11 @@ def _all_spaces(own: OwnComponents) -> tuple[ConfigurationSpace, ...]:
     if not own.by_step:
         return _spaces_of_catalog()
     try:
-        return tuple(build_space(traits, own=own) for traits in RICH_TABLES.values())
+        return tuple(build_space(traits, own=own) for traits in ALL_RICH_TABLES)
     except Exception as error:  # of the user's code
         raise InvalidInputError(f"components: the space of a component cannot be built: {error!r}") from error
 
 
 @cache
 def _spaces_of_catalog() -> tuple[ConfigurationSpace, ...]:
-    return tuple(build_space(traits) for traits in RICH_TABLES.values())
+    return tuple(build_space(traits) for traits in ALL_RICH_TABLES)
