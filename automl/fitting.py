@@ -141,7 +141,7 @@ def _attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataW
         "_estimate": result.out_of_fold,
         "_guard_curve": result.guard_curve,
         "_frontier": result.frontier,
-        "_row_predictions": each if each is None else each.in_table(prepared.positions),
+        "_row_predictions": each if each is None else each.in_table(prepared.positions, prepared.table_rows),
         "_warnings": list(found),
         "_fold_bags": result.fold_bags,
         "_metric_scores": score_metrics(task, result.ensemble, each),

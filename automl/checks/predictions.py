@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -39,21 +39,24 @@ class RowPredictions:
         Mean predictions before the calibration of the ensemble: probabilities in four bytes, numbers in eight, because
         a target may be much larger than its spread.
     sample_weight : ndarray of shape (n_rows,) or None
+    table_rows : tuple of int or None
+        Number of rows of X and of X_val that `fit` got; None in models of earlier versions.
     """
 
     rows: NDArray[np.int32]
     y: Array
     predictions: NDArray[np.floating]
     sample_weight: NDArray[np.float64] | None = None
+    table_rows: tuple[int, int] | None = None
 
-    def in_table(self, positions: NDArray[np.intp] | None) -> RowPredictions:
-        """Return the predictions with the positions of their rows in the table of the user; None changes nothing."""
+    def in_table(self, positions: NDArray[np.intp] | None, table_rows: tuple[int, int]) -> RowPredictions:
+        """Return the predictions with the positions of their rows in the table of the user; None keeps them."""
         if positions is None:
-            return self
+            return replace(self, table_rows=table_rows)
         rows = positions[self.rows].astype(np.int32)
         order = np.argsort(rows, kind="stable")
         weight = None if self.sample_weight is None else self.sample_weight[order]
-        return RowPredictions(rows[order], self.y[order], self.predictions[order], weight)
+        return RowPredictions(rows[order], self.y[order], self.predictions[order], weight, table_rows)
 
 
 def seconds_end(budget: Budget) -> float:

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api.types import is_scalar
+from scipy import sparse
 from sklearn.metrics import confusion_matrix
 
 from automl.checks.predictions import RowPredictions
@@ -20,7 +22,9 @@ from automl.plurals import plural
 from automl.task.metrics import loss_or_nan
 from automl.task.positive_class import positive_code
 from automl.task.several_targets import refuse_targets
+from automl.task.table_validation import check_table
 from pipelines.table.frames import to_series
+from pipelines.table.raw import as_table, column_series
 
 Array = NDArray[Any]
 
@@ -30,7 +34,7 @@ _MAX_GROUPS = 1_000
 
 def scores_by_group(estimator: Any, groups: Any, X: Any, y: Any, sample_weight: Any) -> pd.DataFrame:
     """Return the scores of each group; see the method of the estimators."""
-    groups = to_series(groups)
+    groups = to_series(_column(groups, X) if is_scalar(groups) or getattr(groups, "ndim", 1) == 0 else groups)
     refuse_targets(estimator._ensemble.targets, "scores_by_group")
     check_loaded({"scoring": estimator._metric.scorer})
     if estimator._metric.reads_table:
@@ -38,7 +42,10 @@ def scores_by_group(estimator: Any, groups: Any, X: Any, y: Any, sample_weight: 
             f"scores_by_group needs a metric of predictions, but scoring {estimator._metric.name!r} reads the table"
         )
     rows = scored_rows(estimator, X, y, sample_weight) if X is not None else _out_of_fold(estimator, y)
-    labels = _labels(groups, len(rows.y), rows.numbers)
+    labels = _labels(groups, rows)
+    if rows.sample_weight is not None:
+        counts = rows.sample_weight > 0
+        rows, labels = _take(rows, counts), labels[counts]
     scores = {label: _scores(estimator, _take(rows, labels == label)) for label in _sorted(labels)}
     table = pd.DataFrame([*scores.values(), _scores(estimator, rows)], index=[*scores, ALL])
     measured = table.columns[1:]
@@ -59,10 +66,33 @@ def _out_of_fold(estimator: Any, y: Any) -> Predicted:
             "not trained"
         )
     p = estimator._ensemble.finish(record.predictions.astype(np.float64))
-    return Predicted(record.y, p, getattr(record, "sample_weight", None), numbers=record.rows)
+    weight, table_rows = getattr(record, "sample_weight", None), getattr(record, "table_rows", None)
+    return Predicted(record.y, p, weight, numbers=record.rows, table_rows=table_rows)
 
 
-def _labels(groups: Any, n_rows: int, numbers: Array | None) -> Array:
+def _column(name: Any, X: Any) -> Any:
+    """Return a column of X by its name, or by its number where the columns have no names.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no X, or no such column.
+    """
+    if X is None:
+        raise InvalidInputError(
+            f"groups is {name!r}, but there is no X from which to take a column; pass the group of each row of the "
+            "table that fit got, for example table['sex']"
+        )
+    table = as_table(check_table(X))
+    if name not in table.labels:
+        raise InvalidInputError(f"X has no column {name!r}; pass the group of each row, or the name of a column of X")
+    at = table.labels.index(name)
+    if sparse.issparse(table.values):
+        return pd.Series(table.values[:, [at]].toarray().ravel(), name=name)
+    return column_series(table.values, at)
+
+
+def _labels(groups: Any, rows: Predicted) -> Array:
     """Return the text of the group of each scored row.
 
     Raises
@@ -71,14 +101,11 @@ def _labels(groups: Any, n_rows: int, numbers: Array | None) -> Array:
         If there is not one group for each row, or if there are too many groups.
     """
     frame = pd.DataFrame(groups if not isinstance(groups, Mapping) else dict(groups))
-    if numbers is not None:
-        if len(frame) <= numbers.max():
-            raise InvalidInputError(
-                f"groups has {plural(len(frame), 'value')}; without X, pass one for each row of the table that fit got"
-            )
-        frame = frame.iloc[numbers]
-    elif len(frame) != n_rows:
-        raise InvalidInputError(f"groups has {plural(len(frame), 'value')} but X has {plural(n_rows, 'row')}")
+    if rows.numbers is not None:
+        _check_length(len(frame), rows)
+        frame = frame.iloc[rows.numbers]
+    elif len(frame) != len(rows.y):
+        raise InvalidInputError(f"groups has {plural(len(frame), 'value')} but X has {plural(len(rows.y), 'row')}")
     texts = frame.astype(object).where(frame.notna(), "missing").astype(str)
     labels = texts.iloc[:, 0] if texts.shape[1] == 1 else texts.agg(", ".join, axis=1)
     n_groups = labels.nunique()
@@ -88,6 +115,27 @@ def _labels(groups: Any, n_rows: int, numbers: Array | None) -> Array:
             "with pandas.cut"
         )
     return np.asarray(labels.to_numpy(), dtype=object)
+
+
+def _check_length(length: int, rows: Predicted) -> None:
+    """Check that there is one group for each row that `fit` got.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are fewer or more.
+    """
+    assert rows.numbers is not None
+    if rows.table_rows is None:  # a model of an earlier version
+        is_wrong, wanted = length <= rows.numbers.max(), "row of the table that fit got"
+    else:
+        n_rows, n_validation = rows.table_rows
+        total = n_rows + n_validation
+        is_wrong, wanted = length != total, f"of the {plural(n_rows, 'row')} of the table that fit got"
+        if n_validation:
+            wanted = f"of the {total:,} rows that fit got: {n_rows:,} of X, then {n_validation:,} of X_val"
+    if is_wrong:
+        raise InvalidInputError(f"groups has {plural(length, 'value')}; without X, pass one for each {wanted}")
 
 
 def _sorted(labels: Array) -> list[str]:

@@ -113,15 +113,16 @@ class Explanations:
 
         Parameters
         ----------
-        groups : array-like of shape (n_samples,) or DataFrame
-            The group of each row of `X`; without `X`, of each row of the table that `fit` got. It need not be a column
-            of the table. Several columns of a DataFrame give one group for each combination.
+        groups : array-like of shape (n_samples,), DataFrame, str or int
+            The group of each row of `X`, or the name or number of a column of `X`; without `X`, the group of each row
+            of the table that `fit` got, and after them of the validation rows. It need not be a column of the table.
+            Several columns of a DataFrame give one group for each combination.
         X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features), optional
             Rows on which the model was not trained. By default, out-of-fold predictions of the training rows are used.
         y : array-like of shape (n_samples,), optional
             The target of `X`.
         sample_weight : array-like of shape (n_samples,), optional
-            Weights of the rows of `X`.
+            Weights of the rows of `X`. Rows of weight 0 are left out.
 
         Returns
         -------

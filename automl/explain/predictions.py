@@ -34,6 +34,8 @@ class Predicted:
         The rows in words, for titles.
     numbers : ndarray of shape (n_samples,) or None
         Number of each row in its table, from 0; None where it is not known.
+    table_rows : tuple of int or None
+        Number of rows of X and of X_val that `fit` got; None where it is not known.
     """
 
     y: Array
@@ -41,6 +43,7 @@ class Predicted:
     sample_weight: Array | None = None
     source: str = ""
     numbers: Array | None = None
+    table_rows: tuple[int, int] | None = None
 
 
 def scored_rows(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any = None) -> Predicted:

@@ -97,6 +97,14 @@ class PreparedTask:
     positions: NDArray[np.intp] | None = None
     split_arguments: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def table_rows(self) -> tuple[int, int]:
+        """The number of rows of the table of the user, and the number of validation rows of the user."""
+        task = self.task
+        n_rows = len(task.y) + (0 if task.holdout is None else len(task.holdout.y))
+        n_validation = len(task.folds[0][1]) if task.resampling == "validation" else 0
+        return n_rows - n_validation, n_validation
+
 
 def prepare(
     data: TrainingData,

@@ -13,6 +13,8 @@ from automl import AutoMLClassifier, AutoMLRegressor
 from automl.errors import InvalidInputError
 from tests.factories import FAST
 
+RIDGE = FAST | {"include": ["ridge"], "max_trials": 1, "cv": None}
+
 
 @pytest.fixture(scope="module")
 def cancer():
@@ -99,6 +101,60 @@ def test_regression_says_which_groups_are_predicted_too_high():
     assert table.loc["all rows", "neg_root_mean_squared_error"] < 0
 
 
+@pytest.fixture(scope="module")
+def diabetes():
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    return X.assign(sex=np.where(X["sex"] > 0, "f", "m")), y
+
+
+@pytest.fixture(scope="module")
+def ridge(diabetes):
+    X, y = diabetes
+    order = np.random.default_rng(0).permutation(200)
+    weight = np.where(X["age"] > 0, 1.0, 5.0)[:200]
+    return AutoMLRegressor(**RIDGE).fit(X[:200], y[:200], time=order, sample_weight=weight)
+
+
+def test_rows_of_weight_0_are_left_out_and_a_group_of_such_rows_does_not_appear(ridge, diabetes):
+    X, y = (part[200:] for part in diabetes)
+    kept = X["sex"] == "f"
+    table = ridge.scores_by_group(X["sex"], X, y, sample_weight=kept.astype(float))
+    assert table.index.tolist() == ["f", "all rows", "largest difference"]
+    assert table.loc["all rows", "rows"] == kept.sum()
+    assert table.loc["f", "mean_error"] == pytest.approx((ridge.predict(X) - y)[kept].mean())
+
+
+def test_groups_may_be_the_name_or_the_number_of_a_column_of_X(ridge, diabetes):
+    X, y = (part[200:] for part in diabetes)
+    expected = ridge.scores_by_group(X["sex"], X, y)
+    pd.testing.assert_frame_equal(ridge.scores_by_group("sex", X, y), expected)
+    with pytest.raises(InvalidInputError, match="X has no column 'gender'; pass the group of each row"):
+        ridge.scores_by_group("gender", X, y)
+    for groups in ("sex", 1, None):
+        with pytest.raises(InvalidInputError, match=f"groups is {groups!r}, but there is no X .* pass the group"):
+            ridge.scores_by_group(groups)
+
+
+def test_weights_stay_with_their_rows_in_the_order_of_time(ridge, diabetes):
+    """The rows of each group have one weight, so that it changes no mean."""
+    young = diabetes[0]["age"][:200] <= 0
+    rows = ridge._row_predictions
+    error = ridge._ensemble.finish(rows.predictions.astype(float)) - rows.y
+    own = young.to_numpy()[rows.rows]
+    assert ridge.scores_by_group(young).loc["True", "mean_error"] == pytest.approx(error[own].mean())
+
+
+def test_validation_rows_need_groups_too(diabetes, tmp_path):
+    X, y = diabetes
+    reg = AutoMLRegressor(**RIDGE).fit(X[:200], y[:200], X_val=X[200:250], y_val=y[200:250])
+    reg.save(tmp_path / "model")
+    for model in (reg, automl.load(tmp_path / "model")):
+        assert model.scores_by_group(X["sex"][:250]).loc["all rows", "rows"] == 50
+        for n_rows in (50, 200, 251):
+            with pytest.raises(InvalidInputError, match="the 250 rows that fit got: 200 of X, then 50 of X_val"):
+                model.scores_by_group(X["sex"][:n_rows])
+
+
 def test_several_classes_have_no_positive_class():
     X, y = load_iris(return_X_y=True)
     table = AutoMLClassifier(**FAST | {"max_trials": 1}).fit(X, y).scores_by_group(y)
@@ -107,8 +163,10 @@ def test_several_classes_have_no_positive_class():
 
 
 def test_wrong_groups_raise_one_clear_error(clf, cancer):
-    with pytest.raises(InvalidInputError, match="10 values; without X, pass one for each row"):
-        clf.scores_by_group(np.zeros(10))
+    for n_rows in (10, 401):  # too many values are an error, too
+        message = f"{n_rows} values; without X, pass one for each of the 400 rows of the table that fit got"
+        with pytest.raises(InvalidInputError, match=message):
+            clf.scores_by_group(np.zeros(n_rows))
     with pytest.raises(InvalidInputError, match="groups has 10 values but X has 5 rows"):
         clf.scores_by_group(np.zeros(10), cancer[0].head(), cancer[1].head())
     with pytest.raises(InvalidInputError, match="y is given without X"):
