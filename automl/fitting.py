@@ -36,7 +36,14 @@ from automl.trials.trial import TrialResult
 from pipelines.catalog import component_names
 from pipelines.table.summary import notices
 
-_OF_EARLIER_FITS = ("refit_report_", "_refit_facts", "_fold_bags", "_sketch", "feature_names_in_")
+_OF_EARLIER_FITS = (
+    "refit_report_",
+    "_refit_facts",
+    "_fold_bags",
+    "_sketch",
+    "feature_names_in_",
+    "_has_warned_of_intervals",
+)
 
 
 def search_and_keep(

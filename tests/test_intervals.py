@@ -229,3 +229,12 @@ def test_coverage_on_out_of_fold_rows_agrees_with_new_rows(reg, clf):
     table = clf.coverage_.set_index("level")
     assert table.loc[0.9, "coverage"] >= 0.86
     assert table.loc[0.9, "size"] == pytest.approx(clf.predict_set(CLASSES[0]).sum(axis=1).mean(), rel=0.15)
+
+
+def test_each_fit_warns_of_approximate_intervals_again():
+    X, y = (part[:100] for part in NUMBERS)
+    reg = AutoMLRegressor(**SMALL | {"include": ["ridge"], "max_trials": 1, "cv": None})
+    for _ in range(2):
+        reg.fit(X[:60], y[:60], X_val=X[60:], y_val=y[60:])
+        with pytest.warns(UserWarning, match="validation rows"):
+            reg.predict_interval(X, 0.5)
