@@ -116,6 +116,7 @@ def is_usable(
 def _all_spaces(own: OwnComponents) -> tuple[ConfigurationSpace, ...]:
     if not own.by_step:
         return _spaces_of_catalog()
+    own.register()  # a space of several targets looks its models up by name
     try:
         return tuple(build_space(traits, own=own) for traits in ALL_RICH_TABLES)
     except Exception as error:  # of the user's code
