@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
@@ -14,6 +14,7 @@ from ConfigSpace import (
     Categorical,
     CategoricalHyperparameter,
     ConfigurationSpace,
+    EqualsCondition,
     ForbiddenAndConjunction,
     ForbiddenEqualsClause,
     ForbiddenInClause,
@@ -142,17 +143,16 @@ def build_space(
     _prune(offered)
     names = {step: [component.name for component in components] for step, components in offered.items()}
     default = _pick(names, {})
+    parts: list[Any] = []
     for step, components in offered.items():
-        space.add(Categorical(step, names[step], default=default[step], weights=_weights(step, names[step])))
+        choice = Categorical(step, names[step], default=default[step], weights=_weights(step, names[step]))
+        parts.append(choice)
         for component in components:
-            space.add_configuration_space(
-                prefix=f"{step}:{component.name}",
-                configuration_space=override(component.space(traits), f"{step}:{component.name}", overrides),
-                delimiter=":",
-                parent_hyperparameter={"parent": space[step], "value": component.name},
-            )
-    _forbid(space, offered)
-    _restrict_losses(space, offered)
+            prefix = f"{step}:{component.name}"
+            parts += _below(choice, component.name, prefix, override(component.space(traits), prefix, overrides))
+    # All at once: ConfigSpace sorts and checks the whole space after each call of `add`.
+    space.add(*parts)
+    space.add(*_forbid(space, offered), *_restrict_losses(space, offered))
     return space
 
 
@@ -388,7 +388,20 @@ def _pick(names: Mapping[str, Sequence[str]], requested: Mapping[str, Any]) -> d
     return picked
 
 
-def _forbid(space: ConfigurationSpace, offered: Mapping[str, list[Component]]) -> None:
+def _below(choice: Hyperparameter[Any, Any], name: str, prefix: str, component: ConfigurationSpace) -> list[Any]:
+    """Return the hyperparameters of a component under a prefix, with all their conditions and forbidden clauses."""
+    renamed = ConfigurationSpace()
+    renamed.add_configuration_space(prefix, component, delimiter=":")
+    roots = [renamed[hyperparameter] for hyperparameter in renamed.unconditional_hyperparameters]
+    return [
+        *renamed.values(),
+        *renamed.conditions,
+        *renamed.forbidden_clauses,
+        *(EqualsCondition(root, choice, name) for root in roots),
+    ]
+
+
+def _forbid(space: ConfigurationSpace, offered: Mapping[str, list[Component]]) -> Iterator[ForbiddenAndConjunction]:
     """Forbid components that do not accept the missing cells, codes, weights or targets of another component."""
     for passing_step, passing, needed, later_steps in _REQUIREMENTS:
         if passing not in choices(space, passing_step):
@@ -396,32 +409,32 @@ def _forbid(space: ConfigurationSpace, offered: Mapping[str, list[Component]]) -
         for step in later_steps:
             refusing = [component.name for component in offered[step] if not getattr(component, needed)]
             if refusing:
-                space.add(
-                    ForbiddenAndConjunction(
-                        ForbiddenEqualsClause(space[passing_step], passing), ForbiddenInClause(space[step], refusing)
-                    )
+                yield ForbiddenAndConjunction(
+                    ForbiddenEqualsClause(space[passing_step], passing), ForbiddenInClause(space[step], refusing)
                 )
     if JOINT in choices(space, "multi_output"):
         for step in ("model", *_OF_ONE_TARGET):
             refusing = [name for name in choices(space, step) if _refuses_joint(step, name)]
             if refusing:
                 clauses = ForbiddenEqualsClause(space["multi_output"], JOINT), ForbiddenInClause(space[step], refusing)
-                space.add(ForbiddenAndConjunction(*clauses))
+                yield ForbiddenAndConjunction(*clauses)
 
 
-def _restrict_losses(space: ConfigurationSpace, offered: Mapping[str, list[Component]]) -> None:
+def _restrict_losses(
+    space: ConfigurationSpace, offered: Mapping[str, list[Component]]
+) -> Iterator[InCondition | ForbiddenAndConjunction]:
     """Offer losses only to models that have a choice, and only losses that go with the model and the target."""
     if "loss" not in space:
         return
     losses = choices(space, "loss")
     free = [model.name for model in offered["model"] if model.losses]
     if len(free) < len(offered["model"]):
-        space.add(InCondition(space["loss"], space["model"], free))
+        yield InCondition(space["loss"], space["model"], free)
     for step, name in [*(("model", name) for name in free), *(("target", name) for name in choices(space, "target"))]:
         refused = [loss for loss in losses if _conflict(step, name, "loss", loss)]
         if refused:
             clauses = ForbiddenEqualsClause(space[step], name), ForbiddenInClause(space["loss"], refused)
-            space.add(ForbiddenAndConjunction(*clauses))
+            yield ForbiddenAndConjunction(*clauses)
 
 
 def _fill(space: ConfigurationSpace, requested: Mapping[str, Any]) -> dict[str, Any]:
