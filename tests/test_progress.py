@@ -85,6 +85,7 @@ def test_a_terminal_shows_budget_trials_score_and_family_and_the_seconds_change(
     assert "automl: budget spent; best ROC AUC 0.9123 on 8 of 8 folds; 1" in seen
 
 
+@pytest.mark.slow
 def test_a_negated_loss_is_shown_as_a_positive_number():
     _, seen = run_with_terminal(script(name="neg_log_loss", score=-0.25, max_trials=10))
     assert "3 of 10 tried, best log loss 0.25 on 8 of 8 folds" in seen
@@ -94,6 +95,7 @@ def test_verbose_0_shows_nothing_on_a_terminal():
     assert run_with_terminal(script(verbose=0)) == ("from the script\n", "")
 
 
+@pytest.mark.slow
 def test_verbose_2_announces_a_new_best_once():
     _, seen = run_with_terminal(script(verbose=2))
     assert seen.count("new best ROC AUC 0.9123 on 8 of 8 folds by extra trees after 12.0 s") == 1
@@ -245,6 +247,7 @@ def test_verbose_0_logs_nothing(caplog):
     assert caplog.records == []
 
 
+@pytest.mark.slow
 def test_an_error_in_the_run_passes_through_and_ends_the_display():
     code = """
 import sys

@@ -11,7 +11,15 @@ from sklearn.utils.estimator_checks import (
 
 from automl import AutoMLClassifier, AutoMLRegressor
 
-SMALL = {"time_budget": None, "max_trials": 1, "n_jobs": 1, "cv": 2, "verbose": 0, "random_state": 0}
+SMALL = {
+    "time_budget": None,
+    "max_trials": 1,
+    "n_jobs": 1,
+    "cv": 2,
+    "initial_configurations": "default",
+    "verbose": 0,
+    "random_state": 0,
+}
 # The inner folds of a calibration hold rows: a row of weight 2 is in one of them, and two rows may be in two of them.
 WITHOUT_INNER_FOLDS = {"exclude": ["sigmoid", "isotonic", "temperature"]}
 ESTIMATORS = [

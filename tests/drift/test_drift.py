@@ -134,6 +134,7 @@ def test_the_adversarial_model_finds_what_no_single_column_shows(model):
     assert model.check_drift(pl.from_pandas(new)).auc == report.auc
 
 
+@pytest.mark.slow
 def test_a_saved_model_compares_columns_and_takes_training_rows_for_the_adversarial_model(model, tmp_path):
     shifted = table(5).assign(age=lambda X: X["age"] + 8)
     expected = model.check_drift(shifted, random_state=1)

@@ -111,7 +111,8 @@ def test_a_worker_of_a_pool_can_fit_and_its_processes_end_with_it(tmp_path, meth
     assert run_script(tmp_path, body) == ["ok ok 1"]
 
 
-@pytest.mark.parametrize("length", [pytest.param(80, marks=pytest.mark.slow), 140])
+@pytest.mark.slow
+@pytest.mark.parametrize("length", [80, 140])
 def test_a_long_temporary_folder_is_no_obstacle(tmp_path, length):
     folder = tmp_path / ("x" * max(1, length - len(str(tmp_path)) - 1))
     folder.mkdir()

@@ -64,6 +64,7 @@ def test_each_job_leaves_a_folder_and_all_of_them_a_summary(tmp_path):
     pd.testing.assert_frame_equal(pd.read_parquet(results / "summary.parquet"), summary)
 
 
+@pytest.mark.slow
 def test_running_a_batch_again_repeats_no_job_and_adds_new_jobs(tmp_path):
     marks = tmp_path / "marks"
     assert len(automl.run_jobs(describe(tmp_path, *made(2, marks)))) == 2
@@ -81,7 +82,10 @@ def test_larger_priorities_run_first_and_never_more_than_the_cores_allow(tmp_pat
     ]
 
 
-@pytest.mark.parametrize(("call", "message"), [(RAISES, "ConnectionError: the line is dead"), (DIES, "exit code -9")])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [pytest.param(RAISES, "ConnectionError: the line is dead", marks=pytest.mark.slow), (DIES, "exit code -9")],
+)
 def test_a_job_that_fails_is_tried_again_as_often_as_allowed(tmp_path, call, message):
     def table(name, times):
         return {"call": call, "name": name, "arguments": {"marks": str(tmp_path / name), "times": times}}
@@ -192,6 +196,7 @@ def test_rows_of_a_separate_test_table_and_quantities(tmp_path):
     assert row["test_score"] == pytest.approx(1)
 
 
+@pytest.mark.slow
 def test_words_as_labels_are_tested_by_f1(tmp_path):
     rng = np.random.default_rng(0)
     for name, rows in (("train", 60), ("test", 30)):

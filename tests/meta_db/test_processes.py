@@ -1,6 +1,7 @@
 """A database file that several processes use, one of which may be killed or stopped."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -37,13 +38,18 @@ def make_dataset(i):
     return DatasetRecord(f"d{i}", f"mark {i}", f"d{i}", 90, traits, {"NumberOfFeatures": 3.0}, np.zeros(500))
 
 
-@pytest.fixture
-def path(tmp_path):
-    path = tmp_path / "memory.sqlite"
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    path = tmp_path_factory.mktemp("original") / "memory.sqlite"
     with MetaDatabase(path, writable=True) as database:
         for i in range(N_DATASETS):
             database.add_dataset(make_dataset(i))
     return path
+
+
+@pytest.fixture
+def path(original, tmp_path):
+    return shutil.copy(original, tmp_path / "memory.sqlite")
 
 
 @contextmanager

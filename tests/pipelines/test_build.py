@@ -188,7 +188,7 @@ def _sampled(shape: Callable[[np.random.Generator], Parts], n: int, seed: int) -
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("shape", SHAPES, ids=lambda shape: shape.__name__.strip("_"))
 def test_sampled_configurations_fit_and_predict(shape):
-    _sampled(shape, 10, seed=0)
+    _sampled(shape, 4, seed=0)
 
 
 @pytest.mark.slow

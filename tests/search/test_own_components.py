@@ -91,6 +91,7 @@ def test_an_own_model_comes_early_among_others():
     assert "means" in [c.family for c in reg.history_.evaluations]
 
 
+@pytest.mark.slow
 def test_an_own_step_is_part_of_the_pipelines():
     settings = FAST | {"include": {"model": ["ridge"], "generation": ["squares"]}, "max_trials": 1, "cv": 2}
     reg = AutoMLRegressor(**settings, components={"generation": [SQUARES]}).fit(X, Y)
