@@ -85,7 +85,7 @@ def _as_frame(X):
     return pd.DataFrame(X, columns=[f"c{i}" for i in range(X.shape[1])])
 
 
-@pytest.mark.parametrize("form", [np.asarray, _as_frame, sparse.coo_matrix])
+@pytest.mark.parametrize("form", [pytest.param(np.asarray, marks=pytest.mark.slow), _as_frame, sparse.coo_matrix])
 def test_the_curve_has_a_row_for_each_update_and_for_the_ensemble(form):
     X, y = load_breast_cancer(return_X_y=True)
     clf = AutoMLClassifier(**FAST, guard=0.1).fit(form(X), y)

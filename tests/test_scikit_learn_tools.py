@@ -73,6 +73,7 @@ def test_a_fitted_classifier_can_be_inspected(clf):
     assert curve.shape == (1, 5)
 
 
+@pytest.mark.slow
 def test_a_search_and_a_pipeline_around_it():
     pipeline = make_pipeline(StandardScaler(), classifier())
     search = GridSearchCV(pipeline, {"automlclassifier__ensemble_size": [1, 2]}, cv=2, error_score="raise")
@@ -81,7 +82,7 @@ def test_a_search_and_a_pipeline_around_it():
     assert not hasattr(clone(pipeline)[-1], "classes_")
 
 
-@pytest.mark.parametrize("output", ["default", "pandas"])
+@pytest.mark.parametrize("output", [pytest.param("default", marks=pytest.mark.slow), "pandas"])
 def test_the_global_output_of_transformers_changes_no_prediction(clf, output):
     with config_context(transform_output=output):
         assert (classifier().fit(X, Y).predict_proba(X) == clf.predict_proba(X)).all()

@@ -223,15 +223,13 @@ def undefined_names(script):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"generation": "arithmetic"},
-        {"generation": "categorical_interactions"},
-        {"generation": "combined_features"},
-        {"balancing": "weights"},
-        {"selection": "correlation"},
-        {"encoding": "frequency"},
+        pytest.param({"generation": "arithmetic"}, marks=pytest.mark.slow),
+        pytest.param({"generation": "categorical_interactions"}, marks=pytest.mark.slow),
+        {"generation": "combined_features", "balancing": "weights"},
+        {"selection": "correlation", "encoding": "frequency"},
         {"encoding": "target"},
     ],
-    ids=lambda changes: "-".join(map(str, *changes.items())),
+    ids=lambda changes: "-".join(changes.values()),
 )
 def test_a_script_defines_all_names_that_it_uses(changes):
     table = mixed_table(120)

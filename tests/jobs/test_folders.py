@@ -58,7 +58,9 @@ def test_an_interrupted_commit_keeps_the_search(tmp_path):
     assert (search / "history.jsonl").read_text() == "{}\n"
 
 
-@pytest.mark.parametrize("content", ["", '{"state": ', "[]", "{}"])
+@pytest.mark.parametrize(
+    "content", ['{"state": ', *(pytest.param(text, marks=pytest.mark.slow) for text in ("", "[]", "{}"))]
+)
 def test_a_damaged_result_is_made_again(tmp_path, content):
     table = {"call": "tests.jobs.workshop:table", "target": "y"}
     settings = {"dummy": {"estimator": "sklearn.dummy:DummyClassifier"}}

@@ -196,7 +196,7 @@ def test_the_expected_score_of_a_fast_metric_is_in_the_manifest_and_the_card(tmp
     assert "95% interval" in (tmp_path / "model" / "README.md").read_text()
 
 
-@pytest.mark.parametrize("kind", [pd.Series, pd.DataFrame, np.asarray])
+@pytest.mark.parametrize("kind", [pd.Series, pytest.param(pd.DataFrame, marks=pytest.mark.slow), np.asarray])
 def test_the_card_names_the_target(tmp_path, kind):
     X, y = _table()
     target = pd.Series(y, name="bought|again") if kind is pd.Series else pd.DataFrame({"bought|again": y})

@@ -66,6 +66,7 @@ def test_one_model_for_each_member_sees_all_rows(classifier):
     assert (new.predict(X) == classifier.predict(X)).mean() > 0.8
 
 
+@pytest.mark.slow
 def test_what_the_user_does_to_the_own_table_changes_no_refit():
     X, y = make_table()
     numbers = X[["a", "b"]].to_numpy(copy=True)
@@ -167,7 +168,16 @@ def test_columns_keep_their_kinds(classifier):
     assert "argument columns" not in " ".join(column.reason for column in new._reader.columns_)
 
 
-@pytest.mark.parametrize("cells", [{"a": 1.0}, {"city": "Rome"}, {"remark": "paid in full"}, dict.fromkeys("ab")])
+@pytest.mark.parametrize(
+    "cells",
+    [
+        dict.fromkeys("ab"),
+        *(
+            pytest.param(cells, marks=pytest.mark.slow)
+            for cells in ({"a": 1.0}, {"city": "Rome"}, {"remark": "paid in full"})
+        ),
+    ],
+)
 def test_columns_that_are_constant_in_the_new_rows_are_left_out(ridge, cells):
     X, _ = make_table(60, seed=1)
     X["remark"] = [f"paid {i} in full" for i in range(60)]
