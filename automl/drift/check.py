@@ -18,7 +18,7 @@ from automl.drift.report import COLUMNS, DriftReport
 from automl.drift.sketch import ColumnSketch, TableSketch, is_category, main_output, n_codes, sketch_table
 from automl.errors import InvalidInputError
 from automl.plurals import plural, short_number
-from automl.refit.rows import TrainingRows, get_rows
+from automl.refit.rows import MissingRowsError, TrainingRows, get_rows
 from automl.task.table_validation import check_table
 from automl.task.validation import is_number, is_whole_number, table_errors
 from pipelines.table.cells import TableError, factorize, is_placeholder
@@ -40,14 +40,7 @@ def check_drift(
         raise InvalidInputError(f"random_state must be a whole number of at least 0, got {random_state!r}")
     X_new = check_table(X_new)
     old = None if X_train is None else TrainingRows(_read(estimator, X_train, "X_train"), np.empty(0))
-    sketch = known_sketch(estimator)
-    if sketch is None and old is not None:
-        sketch = sketch_table(estimator._reader.columns_, old)
-    if sketch is None:
-        raise InvalidInputError(
-            "the model has no sketch of its training rows, because an earlier version of this package has saved it "
-            "without rows; pass the training table: check_drift(X_new, X_train)"
-        )
+    sketch = _find_sketch(estimator, old)
     cells, notes = _read_columns(estimator, X_new)
     compared = [_Compared(each, known, _test(sketch.n_rows, known, each)) for known, each in _pairs(sketch, cells)]
     compared.sort(key=lambda each: (each.test.p, -np.nan_to_num(each.test.distance)))
@@ -66,19 +59,33 @@ def check_drift(
     return DriftReport(n_new, sketch.n_rows, table, float(level), auc, p, share, tuple(notes))
 
 
-def known_sketch(estimator: Any) -> TableSketch | None:
-    """Return the sketch of the training rows of a fitted estimator; None if neither sketch nor rows are there.
+def make_sketch(estimator: Any) -> TableSketch:
+    """Return the sketch of the training rows of a fitted estimator, which keeps it.
 
     The sketch is made when it is first needed, so that `fit` takes no time for it.
+
+    Raises
+    ------
+    MissingRowsError
+        If neither sketch nor rows are there.
     """
     if vars(estimator).get("_sketch") is None:
-        try:
-            rows = get_rows(vars(estimator).get("_rows"))
-        except InvalidInputError:
-            return None
-        estimator._sketch = sketch_table(estimator._reader.columns_, rows)
+        estimator._sketch = sketch_table(estimator._reader.columns_, get_rows(vars(estimator).get("_rows")))
     sketch: TableSketch = estimator._sketch
     return sketch
+
+
+def _find_sketch(estimator: Any, old: TrainingRows | None) -> TableSketch:
+    """Return the sketch that the estimator keeps, or else that of the training table of the user."""
+    try:
+        return make_sketch(estimator)
+    except MissingRowsError as error:
+        if old is not None:
+            return sketch_table(estimator._reader.columns_, old)
+        raise InvalidInputError(
+            f"the model has no sketch of its training rows yet, and these rows are not there: {error.reason}; pass the "
+            "training table: check_drift(X_new, X_train), or --train on the command line"
+        ) from error
 
 
 @dataclass(frozen=True)
@@ -208,7 +215,7 @@ def _samples(
     if old is None:
         try:
             old = get_rows(vars(estimator).get("_rows"))
-        except InvalidInputError:
+        except MissingRowsError:
             return None, "the model holds no training rows; pass the training table to get one"
     if min(n_new, old.X.shape[0]) < LEAST_ROWS:
         return None, f"it needs {LEAST_ROWS} rows of each table"

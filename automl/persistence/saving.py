@@ -6,13 +6,14 @@ import datetime
 import inspect
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from automl.drift.check import known_sketch
+from automl.drift.check import make_sketch
 from automl.errors import InvalidInputError
 from automl.expected_score import known_estimate
 from automl.persistence.card import model_card
@@ -32,7 +33,7 @@ from automl.persistence.manifest import (
 from automl.persistence.requirements import model_libraries, requirements_text
 from automl.persistence.state import needs_rows, pack_parameters, parameter_names, scorers_of, split_attributes
 from automl.refit.interval_scale import record_with_scale
-from automl.refit.rows import get_rows
+from automl.refit.rows import MissingRowsError, get_rows
 from automl.task.own_objects import pack
 from automl.trials.history import RunHistory
 from meta_db.files import replace_folder
@@ -79,7 +80,8 @@ def save(estimator: Any, path: str | os.PathLike[str], rows: bool = False) -> No
 def _write(estimator: Any, folder: Path, rows: bool) -> None:
     record_with_scale(estimator)  # the training rows that it is learned from may not be there after `load`
     about = describe(estimator)
-    known_sketch(estimator)  # made from the rows, which the folder may not hold
+    with suppress(MissingRowsError):
+        make_sketch(estimator)  # made from the rows, which the folder may not hold
     models = dict(_models(estimator))
     (folder / MODELS).mkdir()
     for name, model in models.items():

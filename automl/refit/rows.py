@@ -17,10 +17,23 @@ from automl.errors import InvalidInputError
 from automl.task.task import Task
 
 ROWS_FILE = "rows.npz"
-_NO_ROWS = (
-    "the training rows are not there: {reason}; pass a table and its target, as in refit(X, y), or --train and "
-    "--target on the command line"
-)
+
+
+class MissingRowsError(InvalidInputError):
+    """Raised if the training rows of a fitted estimator cannot be read.
+
+    Attributes
+    ----------
+    reason : str
+        Why they are not there, for a caller that names another remedy than that of a refit.
+    """
+
+    def __init__(self, reason: str):
+        super().__init__(
+            f"the training rows are not there: {reason}; pass a table and its target, as in refit(X, y), or --train "
+            "and --target on the command line"
+        )
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -89,7 +102,7 @@ class TrainingRows:
 
         Raises
         ------
-        InvalidInputError
+        MissingRowsError
             If the file is missing or damaged.
         """
         try:
@@ -106,9 +119,9 @@ class TrainingRows:
             test_rows = tuple(np.split(parts["test_rows"], ends[:-1])) if len(ends) else ()
             return cls(X, parts["y"], parts.get("sample_weight"), parts.get("groups"), shares, test_rows)
         except FileNotFoundError:
-            raise InvalidInputError(_NO_ROWS.format(reason=f"'{folder / ROWS_FILE}' does not exist")) from None
+            raise MissingRowsError(f"'{folder / ROWS_FILE}' does not exist") from None
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise InvalidInputError(_NO_ROWS.format(reason=f"'{folder / ROWS_FILE}' is damaged ({error})")) from error
+            raise MissingRowsError(f"'{folder / ROWS_FILE}' is damaged ({error})") from error
 
 
 @dataclass(frozen=True)
@@ -135,15 +148,15 @@ class StoredRows:
 
         Raises
         ------
-        InvalidInputError
+        MissingRowsError
             If the folder is gone, or holds another run.
         """
         if _fingerprint(self.folder) != self.fingerprint:
-            raise InvalidInputError(_NO_ROWS.format(reason=f"'{self.folder}' does not hold the run of this model"))
+            raise MissingRowsError(f"'{self.folder}' does not hold the run of this model")
         try:
             return TrainingRows.from_task(Task.open(self.folder))
-        except OSError as error:
-            raise InvalidInputError(_NO_ROWS.format(reason=str(error))) from error
+        except (OSError, ValueError, InvalidInputError) as error:  # a file of the task is missing, or damaged
+            raise MissingRowsError(str(error)) from error
 
 
 @dataclass(frozen=True)
@@ -165,7 +178,7 @@ class SavedRows:
 
         Raises
         ------
-        InvalidInputError
+        MissingRowsError
             If the file is missing, damaged, or of another model.
         """
         path = self.folder / ROWS_FILE
@@ -173,7 +186,7 @@ class SavedRows:
             with path.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()
             if found != self.sha256:
-                raise InvalidInputError(_NO_ROWS.format(reason=f"'{path}' is damaged, or of another model"))
+                raise MissingRowsError(f"'{path}' is damaged, or of another model")
         return TrainingRows.read(self.folder)
 
 
@@ -193,9 +206,9 @@ def get_rows(kept: KeptRows | None) -> TrainingRows:
 
     Raises
     ------
-    InvalidInputError
+    MissingRowsError
         If it has none, because its model was saved without them.
     """
     if kept is None:
-        raise InvalidInputError(_NO_ROWS.format(reason="the model was saved without them (rows=True keeps them)"))
+        raise MissingRowsError("the model was saved without them (rows=True keeps them)")
     return kept if isinstance(kept, TrainingRows) else kept.read()

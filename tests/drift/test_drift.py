@@ -220,3 +220,13 @@ def test_a_sparse_table_is_compared():
     new = X[300:].tolil()
     new[:, 2] = 3.0
     assert reg.check_drift(new.tocsr()).drifted_columns == [2]
+
+
+def test_a_run_directory_that_is_gone_is_named_as_the_reason(tmp_path):
+    X = table(0, 60)
+    clf = AutoMLClassifier(**FAST | {"include": ["decision_tree"]}, store=tmp_path / "run").fit(X, target(X))
+    (tmp_path / "run").rename(tmp_path / "moved")
+    with pytest.raises(InvalidInputError, match=r"run' does not hold the run of this model; pass the training table"):
+        clf.check_drift(table(1, 60))
+    clf.save(tmp_path / "model")
+    assert clf.check_drift(table(1, 60), X).n_training_rows == 60
