@@ -70,7 +70,7 @@ def search_and_keep(
     tasks : FitTasks, optional
         The tasks for the callbacks of scikit-learn.
     used : Used
-        The parts of the budget that earlier sessions have used; the work after the search does not use them again.
+        The parts of the budget that earlier sessions have used, if the budget of this session comes on top of them.
     """
     task, started = prepared.task, budget.started
     limits = budget.seconds, budget.max_trials
@@ -79,8 +79,8 @@ def search_and_keep(
             progress.message(notice)
         checks = DataChecks(prepared, progress.message)
         checks.before_search()
-        result = run(task, _settings(estimator, budget, progress, seed, len(task.folds), tasks))
-        budget = replace(budget, started=started - used.seconds)
+        result = run(task, replace(_settings(estimator, budget, progress, seed, len(task.folds), tasks), used=used))
+        budget = replace(budget, started=started - result.earlier_seconds)
         checks.after_search(result.row_predictions, budget)
         for name in _OF_EARLIER_FITS:
             vars(estimator).pop(name, None)

@@ -41,7 +41,7 @@ from automl.plurals import plural
 from automl.refit.members import train_at_last
 from automl.refit.rows import TrainingRows
 from automl.search.base import Searcher
-from automl.search.budget import Budget
+from automl.search.budget import Budget, Used
 from automl.search.catalog import make_searcher
 from automl.search.fleets import FleetBuilder
 from automl.search.forecast import MemoryModel, RuntimeModel, shipped_corrections
@@ -104,6 +104,7 @@ class RunSettings:
     tasks: FitTasks | None = None  # for the callbacks of scikit-learn
     show: Callable[[TrialResult, RunHistory, float], None] | None = None  # also receives the seconds of all sessions
     random_state: int = 0
+    used: Used = field(default_factory=Used)  # what earlier sessions have used, where the budget comes on top of it
 
 
 @dataclass(frozen=True)
@@ -121,6 +122,7 @@ class RunResult:
     initial_design: InitialDesign | None = None  # None while the search goes on
     score_curve: CurveRecord | None = None  # None also where no two times of the search can be compared
     conformal: ConformalRecord | None = None  # None after an interrupt
+    earlier_seconds: float = 0.0  # of the budget, which earlier sessions of the run have used
 
 
 def run(task: Task, settings: RunSettings) -> RunResult:
@@ -139,8 +141,9 @@ def run(task: Task, settings: RunSettings) -> RunResult:
     with ExitStack() as stack:
         directory, folder = _open_folder(settings, task.table_bytes, stack)
         known: list[TrialResult] = []
+        wanted = settings.budget
         budget = replace(
-            settings.budget,
+            wanted,
             refit_share=_ALL_ROWS_SHARE * task.trains_at_last,
             estimate_share=_ESTIMATE_SHARE * (task.metric.fast is not None and task.has_estimate),
         )
@@ -149,6 +152,8 @@ def run(task: Task, settings: RunSettings) -> RunResult:
             stack.callback(directory.close)
             known = [r for r in known if is_usable(r, task, space, settings.overrides, Artifacts(folder))]
             budget = replace(budget, started=budget.started - directory.elapsed)  # one clock for all sessions
+            wanted = _without_unusable(wanted, settings.used, known)
+            budget = replace(budget, max_trials=wanted.max_trials)
         kept = None if directory is None else folder
         limits_of_run = settings.budget.seconds, settings.budget.max_trials
         session = stack.enter_context(record_session(kept, task, budget.started, *limits_of_run))
@@ -199,7 +204,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
 
         is_stopped = partial(_is_stopped, directory, history)
         stop_reason = _search(racing, executor, history, budget, on_result, settings.tasks, is_stopped)
-        stop_reason = stop_reason or budget_ending(settings.budget, budget, history)
+        stop_reason = stop_reason or budget_ending(wanted, budget, history)
         if monitor is not None and monitor.stops:
             stop_reason = "work score and free score diverge"
         session.enter(Phase.ENSEMBLE, stop_reason)
@@ -222,8 +227,9 @@ def run(task: Task, settings: RunSettings) -> RunResult:
             scores = collect_curve(history, artifacts, task, settings.ensemble_size, settings.random_state, budget)
         conformal = None if interrupted else scores_of_run(*parts[:-1], seconds_end(budget))
         return RunResult(
-            history, ensemble, record, stop_reason, curve, frontier, each, fold_bags, start.design, scores, conformal
-        )
+            history, ensemble, record, stop_reason, curve, frontier, each, fold_bags, start.design, scores, conformal,
+            0.0 if directory is None else directory.elapsed,
+        )  # fmt: skip
 
 
 def _forecasts(task: Task, settings: RunSettings, executor: Executor) -> tuple[RuntimeModel, Limits]:
@@ -234,6 +240,16 @@ def _forecasts(task: Task, settings: RunSettings, executor: Executor) -> tuple[R
     memory_model = MemoryModel(task.traits, train_share, corrections.get(FIT_MEMORY.name, NO_CORRECTION))
     memory = memory_for_fit(executor.memory_limit, task.table_bytes / 2**20)
     return runtime, Limits(settings.trial_time_limit, memory, memory_model)
+
+
+def _without_unusable(budget: Budget, used: Used, known: Sequence[TrialResult]) -> Budget:
+    """Return a budget of trials on top of the known ones that does not count configurations which cannot be used.
+
+    The user may have made the space smaller since the last session, so that the history begins with fewer results.
+    """
+    if budget.max_trials is None or not used.trials:
+        return budget
+    return replace(budget, max_trials=budget.max_trials - used.trials + RunHistory(known).n_run)
 
 
 def _open_folder(settings: RunSettings, n_bytes: int, stack: ExitStack) -> tuple[RunDirectory | None, Path]:

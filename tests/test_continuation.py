@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import numpy as np
@@ -148,3 +149,27 @@ def test_an_own_scorer_that_was_not_loaded_gives_one_error(tmp_path):
     AutoMLClassifier(**settings).fit(X, LABELS).save(tmp_path / "model")
     with pytest.raises(InvalidInputError, match=r"scoring was .*, which load did not import"):
         automl.load(tmp_path / "model").more(max_trials=1)
+
+
+def test_more_counts_only_the_trials_that_a_smaller_space_can_use(tmp_path):
+    reg = AutoMLRegressor(**LARGER, store=tmp_path / "run").fit(X, Y)
+    n_known = (reg.leaderboard_["family"] == "ridge").sum()
+    assert 0 < n_known < 3
+    reg.set_params(include=["ridge"]).more(max_trials=1)
+    assert len(reg.leaderboard_) == n_known + 1
+    assert reg.stop_reason_ == "max_trials reached"
+
+
+@pytest.mark.parametrize("method", ["fit", "more"])
+def test_the_work_after_the_search_counts_the_seconds_of_earlier_sessions(method, tmp_path, monkeypatch):
+    reg = AutoMLRegressor(**SETTINGS, store=tmp_path / "run").fit(X, Y)
+    path = tmp_path / "run" / "history.jsonl"
+    lines = [json.loads(line) | {"elapsed": 1_000.0} for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    spent = []
+    monkeypatch.setattr("automl.fitting.estimate_in_budget", lambda estimator, budget: spent.append(budget.elapsed))
+    if method == "fit":
+        reg.set_params(max_trials=2).fit(X, Y)
+    else:
+        reg.more(max_trials=1)
+    assert 1_000 < spent[0] < 1_100
