@@ -174,3 +174,14 @@ def test_a_resumed_run_keeps_its_guard(tmp_path):
     clf = clone(AutoMLClassifier(**FAST, guard=Guard(0.1), store=tmp_path)).fit(X, y)
     assert len(clf.leaderboard_) == 4
     assert clf.guard_curve_["free"].iloc[-1] > 0.9
+
+
+@pytest.mark.parametrize("case", ["weight", "class"])
+def test_newest_rows_that_cannot_be_scored_are_refused(case):
+    n = 200
+    X = pd.DataFrame({"a": np.random.default_rng(0).normal(size=n), "day": np.arange(n)})
+    y = np.where((X["a"] > 0) & ((X["day"] < 170) | (case == "weight")), 1, 0)
+    weights = np.where(X["day"] < 170, 1.0, 0.0) if case == "weight" else None
+    clf = AutoMLClassifier(**FAST, scoring="roc_auc", guard=0.1)
+    with pytest.raises(InvalidInputError, match=r"guard: the newest rows cannot score a model: .*larger share"):
+        clf.fit(X, y, weights, time="day")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.errors import InvalidInputError
+from automl.task.metrics import arbitrary_predictions, try_metric
 from automl.task.splits import assign_folds, group_folds, lone_rows
 from automl.task.task import HoldoutRows, Task
 
@@ -98,3 +99,18 @@ def split_holdout(task: Task, holdout: NDArray[np.bool_]) -> Task:
             task.metric.take(taken),
         ),
     )
+
+
+def why_not_scored(task: Task) -> str:
+    """Return why no model can be scored on the holdout rows of a task; an empty text if they can be scored."""
+    holdout = task.holdout
+    if holdout is None or holdout.metric is None:
+        return ""
+    weight = holdout.sample_weight
+    if weight is not None and not weight.any():
+        return "all of them have the weight 0"
+    y = np.concatenate([task.y, holdout.y])  # the holdout rows may lack classes
+    n_classes = int(y.max()) + 1 if task.traits.is_classification else 0
+    predictions = arbitrary_predictions(y, n_classes)[len(task.y) :]
+    reason = try_metric(holdout.metric, holdout.y, predictions, weight)
+    return reason and f"scoring {holdout.metric.name!r} has no value: {reason}"

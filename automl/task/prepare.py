@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from automl.errors import InvalidInputError
 from automl.task import validation
-from automl.task.holdout import choose_holdout, split_holdout
+from automl.task.holdout import choose_holdout, split_holdout, why_not_scored
 from automl.task.metric_domain import adapt_metric
 from automl.task.metrics import Metric, make_metric
 from automl.task.objective import suited_traits, with_objective
@@ -185,6 +185,11 @@ def prepare(
     positions = rows.positions
     if holdout is not None:
         task, kept = split_holdout(task, holdout), np.flatnonzero(~holdout)
+        if reason := why_not_scored(task):
+            which = "the newest rows" if rows.time is not None else "the holdout rows"
+            raise InvalidInputError(
+                f"guard: {which} cannot score a model: {reason}; use a larger share of the rows, or guard=None"
+            )
         positions = kept if positions is None else positions[kept]
     arguments = split_arguments(data.time, data.gap, data.X_val)
     name = _target_name(data.y) if layout is None else ", ".join(layout.names)
