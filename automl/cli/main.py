@@ -80,7 +80,13 @@ def space(
 ) -> None:
     """Show the size and the components of the search space for a table with numbers, categories and missing values."""
     from pipelines.libraries import install
-    from pipelines.space import RICH_TABLES, build_space, summarize, unavailable_components
+    from pipelines.space import (
+        RICH_TABLES,
+        RICH_TABLES_OF_SEVERAL_TARGETS,
+        build_space,
+        summarize,
+        unavailable_components,
+    )
 
     if full:
         from automl.cli.space import list_space
@@ -88,14 +94,18 @@ def space(
         typer.echo(list_space(problem.value, as_json))
         return
     size = summarize(build_space(RICH_TABLES[problem.value]))
+    several = summarize(build_space(RICH_TABLES_OF_SEVERAL_TARGETS[problem.value]))["steps"]
+    several = {step: names for step, names in several.items() if step not in size["steps"]}
     missing = unavailable_components(RICH_TABLES[problem.value])
     if as_json:
-        typer.echo(json.dumps({**size, "missing_libraries": missing}, indent=2))
+        typer.echo(json.dumps({**size, "steps_of_several_targets": several, "missing_libraries": missing}, indent=2))
     else:
         typer.echo(f"{size['n_hyperparameters']} hyperparameters, {size['n_families']} model families:")
         typer.echo("\n".join(f"  {family}" for family in size["families"]))
         typer.echo("steps before and after the model, each with its components, or none of them:")
         typer.echo("\n".join(f"  {step}: {', '.join(names)}" for step, names in size["steps"].items()))
+        typer.echo("steps that only a table with several targets has:")
+        typer.echo("\n".join(f"  {step}: {', '.join(names)}" for step, names in several.items()))
         for library, names in missing.items():
             typer.echo(f"left out, because {library} is not installed: {', '.join(names)}; {install(library)}")
 

@@ -23,6 +23,16 @@ def test_the_full_space_in_words_and_as_json(call):
     assert names["model"]["kind"] == "step"
 
 
+def test_the_short_list_names_the_step_of_several_targets(call):
+    code, shown, _ = call("space", "--task", "regression")
+    assert code == 0
+    lines = shown.splitlines()
+    heading = lines.index("steps that only a table with several targets has:")
+    assert lines[heading + 1] == "  multi_output: joint, independent, chain"
+    code, shown, _ = call("space", "--json")
+    assert list(json.loads(shown)["steps_of_several_targets"]) == ["multi_output"]
+
+
 def test_fit_takes_changes_of_the_space_and_names_a_wrong_one(call, tmp_path):
     load_diabetes(as_frame=True).frame.to_csv(tmp_path / "train.csv", index=False)
     train = ["fit", tmp_path / "train.csv", "--target", "target", "--out", tmp_path / "model", "--verbose", "0"]
