@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from sklearn.metrics import get_scorer, get_scorer_names
 
+from automl.energy import check_energy
 from automl.errors import InvalidInputError, check_names
 from automl.execute.catalog import EXECUTORS
 from automl.guard import make_guard
@@ -59,6 +60,7 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     for scorer in scorers.values():
         _check_scoring(scorer, classification)
     _check_cv(settings.get("cv"))
+    check_energy(settings.get("energy"), settings.get("executor", "local"))
     own = OwnComponents(read_components(settings.get("components")))
     for argument in ("include", "exclude"):
         if not isinstance(settings.get(argument), Mapping):
@@ -94,6 +96,7 @@ def _check_numbers(settings: Mapping[str, Any]) -> None:
         ("time_budget", "seconds", False, True),
         ("trial_time_limit", "seconds", False, True),
         ("memory_limit", "MiB", False, True),
+        ("max_processor_seconds", "processor seconds", False, True),
         ("max_predict_milliseconds", "milliseconds", False, True),
         ("max_model_megabytes", "MB", False, True),
         ("max_trials", "trials", True, True),
@@ -101,9 +104,11 @@ def _check_numbers(settings: Mapping[str, Any]) -> None:
     ):
         if name in settings and not (optional and settings[name] is None):
             _check_positive(name, settings[name], what, whole)
-    if "time_budget" in settings and settings["time_budget"] is None and settings.get("max_trials") is None:
+    budgets = ("time_budget", "max_trials", "max_processor_seconds")
+    if "time_budget" in settings and all(settings.get(name) is None for name in budgets):
         raise InvalidInputError(
-            "time_budget and max_trials are both None; give one of them, because the search would never end"
+            "time_budget, max_trials and max_processor_seconds are all None; give one of them, because the search "
+            "would never end"
         )
     verbose = settings.get("verbose", 1)
     if not isinstance(verbose, Integral | np.bool_) or verbose < 0:
@@ -171,7 +176,7 @@ def _check_device(device: Any, executor: Any) -> None:
         )
 
 
-def check_further_budget(seconds: Any, max_trials: Any) -> None:
+def check_further_budget(seconds: Any, max_trials: Any, max_processor_seconds: Any) -> None:
     """Check the arguments of the method `more`.
 
     Raises
@@ -179,12 +184,21 @@ def check_further_budget(seconds: Any, max_trials: Any) -> None:
     InvalidInputError
         If not exactly one is given, or if it is no number above 0.
     """
-    if (seconds is None) == (max_trials is None):
-        raise InvalidInputError("more needs either seconds or max_trials, for example more(seconds=600)")
-    if seconds is not None:
-        _check_positive("seconds", seconds, "seconds", whole=False)
-    else:
-        _check_positive("max_trials", max_trials, "trials", whole=True)
+    given = {
+        name: (value, what)
+        for name, value, what in (
+            ("seconds", seconds, "seconds"),
+            ("max_trials", max_trials, "trials"),
+            ("max_processor_seconds", max_processor_seconds, "processor seconds"),
+        )
+        if value is not None
+    }
+    if len(given) != 1:
+        raise InvalidInputError(
+            "more needs one of seconds, max_trials and max_processor_seconds, for example more(seconds=600)"
+        )
+    for name, (value, what) in given.items():
+        _check_positive(name, value, what, whole=name == "max_trials")
 
 
 def _check_positive(name: str, value: Any, what: str, whole: bool) -> None:

@@ -25,6 +25,7 @@ from automl.attributes import FittedAttributes
 from automl.callbacks import FitTasks
 from automl.checks.attributes import DataWarnings
 from automl.continuation import Continuation
+from automl.costs import Costs
 from automl.drift.methods import DriftCheck
 from automl.ensemble.slimming import reading_milliseconds
 from automl.execute.processes import warm_up
@@ -38,6 +39,7 @@ from automl.refit.run import check_refit_arguments, refit
 from automl.report.method import Reporting
 from automl.score_over_time import SearchGains
 from automl.search.budget import Budget
+from automl.search.processors import ProcessorBudget
 from automl.several_targets import SeveralTargets
 from automl.slimming import Slimming
 from automl.task.monotonic import constrain
@@ -61,6 +63,7 @@ class BaseAutoML(
     MemberScores,
     MetricScores,
     SearchGains,
+    Costs,
     Slimming,
     Continuation,
     Explanations,
@@ -85,6 +88,7 @@ class BaseAutoML(
         *,
         time_budget: float | None = 60,
         max_trials: int | None = None,
+        max_processor_seconds: float | None = None,
         scoring: Any = None,
         cv: Any = None,
         n_jobs: int | None = -1,
@@ -106,12 +110,14 @@ class BaseAutoML(
         guard: float | Guard | None = None,
         columns: Mapping[Any, str] | None = None,
         monotonic: Mapping[Any, int] | None = None,
+        energy: str | None = None,
         callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = (),
         random_state: Any = None,
         verbose: int = 1,
     ):
         self.time_budget = time_budget
         self.max_trials = max_trials
+        self.max_processor_seconds = max_processor_seconds
         self.scoring = scoring
         self.cv = cv
         self.n_jobs = n_jobs
@@ -133,6 +139,7 @@ class BaseAutoML(
         self.guard = guard
         self.columns = columns
         self.monotonic = monotonic
+        self.energy = energy
         self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose
@@ -200,7 +207,9 @@ class BaseAutoML(
         """
         started = monotonic()
         check_arguments(self.get_params(deep=False), self._is_classifier)
-        budget = Budget(python_number(self.time_budget), python_number(self.max_trials), started)
+        most = python_number(self.max_processor_seconds)
+        processors = None if most is None else ProcessorBudget(most)
+        budget = Budget(python_number(self.time_budget), python_number(self.max_trials), started, processors)
         if self.executor == "local":
             warm_up()
         seed = self._seed()
@@ -351,7 +360,7 @@ class BaseAutoML(
         tags.input_tags.string = True
         tags.input_tags.categorical = True
         tags.target_tags.multi_output = True
-        tags.non_deterministic = self.time_budget is not None
+        tags.non_deterministic = self.time_budget is not None or self.max_processor_seconds is not None
         return tags
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from automl.errors import InvalidInputError
 from automl.execute.processes import warm_up
 from automl.fitting import search_and_keep
 from automl.search.budget import Budget, Used
+from automl.search.processors import ProcessorBudget
 from automl.task.metrics import Metric, make_metric
 from automl.task.own_objects import NotLoaded
 from automl.task.prepare import PreparedTask
@@ -28,7 +30,12 @@ from automl.trials.stored_run import StoredRun
 class Continuation:
     """The continuation of a search that has ended."""
 
-    def more(self, seconds: float | None = None, max_trials: int | None = None) -> Self:
+    def more(
+        self,
+        seconds: float | None = None,
+        max_trials: int | None = None,
+        max_processor_seconds: float | None = None,
+    ) -> Self:
         """
         Continue the search of this estimator in its run directory, without the table.
 
@@ -41,7 +48,9 @@ class Continuation:
         seconds : float, optional
             Seconds that this call may take.
         max_trials : int, optional
-            Number of further configurations. Either this or `seconds` must be given.
+            Number of further configurations.
+        max_processor_seconds : float, optional
+            Further processor seconds of all trials. Exactly one of the three must be given.
 
         Returns
         -------
@@ -66,23 +75,28 @@ class Continuation:
         3
         """
         check_is_fitted(self, "_ensemble")
-        return _continue(self, seconds, max_trials)
+        return _continue(self, seconds, max_trials, max_processor_seconds)
 
 
-def _continue(estimator: Any, seconds: float | None, max_trials: int | None) -> Any:
+def _continue(
+    estimator: Any, seconds: float | None, max_trials: int | None, max_processor_seconds: float | None
+) -> Any:
     """Continue the search of an estimator, and return the estimator."""
     started = monotonic()
-    check_further_budget(seconds, max_trials)
+    check_further_budget(seconds, max_trials, max_processor_seconds)
     run = _stored_run(estimator)
     check_arguments(estimator.get_params(deep=False), estimator._is_classifier)
     directory = run.open(estimator)
-    n_run = RunHistory(directory.read()).n_run
-    used = Used(directory.elapsed, n_run)  # `read` has set the seconds
-    prepared = _read_task(estimator, run, directory.folder)
+    results = directory.read()
+    counted = ProcessorBudget(math.inf)
+    counted.end(results)
+    used = Used(directory.elapsed, RunHistory(results).n_run, counted.spent)  # `read` has set the seconds
+    prepared, most = _read_task(estimator, run, directory.folder), python_number(max_processor_seconds)
     budget = Budget(
         None if seconds is None else used.seconds + python_number(seconds),
         None if max_trials is None else used.trials + python_number(max_trials),
         started,
+        None if most is None else ProcessorBudget(used.processor_seconds + most),
     )
     if estimator.executor == "local":
         warm_up()

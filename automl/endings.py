@@ -6,6 +6,8 @@ from automl.plurals import plural
 from automl.search.budget import Budget
 from automl.trials.history import RunHistory
 
+_SPENT_SHARE = 0.8  # of a budget, from which on the rest is too little for another fit
+
 
 def budget_ending(wanted: Budget, budget: Budget, history: RunHistory) -> str:
     """Return why the search ended: by the budget that the user wanted, or by the one that allows for earlier sessions.
@@ -14,9 +16,16 @@ def budget_ending(wanted: Budget, budget: Budget, history: RunHistory) -> str:
     """
     if wanted.max_trials is not None and len(history.started) >= wanted.max_trials:
         return "max_trials reached"
-    # The last seconds are too few for another fit.
-    spent = budget.fraction_used > 0.8 or budget.seconds != wanted.seconds
+    if budget.processors is not None and budget.clock_left > 0 and budget.processors.share > _SPENT_SHARE:
+        return "max_processor_seconds spent"
+    spent = budget.fraction_used > _SPENT_SHARE or budget.seconds != wanted.seconds
     return "time budget spent" if spent else "nothing left to try"
+
+
+def _limits(budget: Budget) -> str:
+    parts = [] if budget.seconds is None else [f"time_budget={budget.seconds} s"]
+    parts += [] if budget.processors is None else [f"max_processor_seconds={budget.processors.seconds:g}"]
+    return " and ".join(parts)
 
 
 def why_nothing(history: RunHistory, budget: Budget) -> str:
@@ -27,7 +36,7 @@ def why_nothing(history: RunHistory, budget: Budget) -> str:
             reasons[f"{result.status}: {result.reason}"] = reasons.get(f"{result.status}: {result.reason}", 0) + 1
     if not reasons:
         return (
-            f"no trial finished within time_budget={budget.seconds} s; use a larger budget "
+            f"no trial finished within {_limits(budget)}; use a larger budget "
             "(a few for small tables, a minute for 100,000 rows)"
         )
     worst = sorted(reasons.items(), key=lambda item: -item[1])[:3]

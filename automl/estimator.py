@@ -31,10 +31,12 @@ class AutoMLClassifier(
     Parameters
     ----------
     time_budget : float or None, default=60
-        Seconds for all of `fit`, the ensemble included. None means no limit; then `max_trials` must be given.
+        Seconds for all of `fit`, the ensemble included. None means no limit; then another budget must be given.
     max_trials : int, optional
         Number of started configurations after which the search ends. With ``time_budget=None``, ``n_jobs=1`` and an
         integer `random_state`, two runs give the same result.
+    max_processor_seconds : float, optional
+        Seconds of processors for all trials, added over the workers, after which the search ends.
     scoring : str, callable, list or dict, optional
         The score to maximize: any scikit-learn scorer or its name. None means ROC AUC for two classes and log loss for
         more classes. Of several scorers, the first is maximized, and the others are recorded in `leaderboard_`,
@@ -87,6 +89,9 @@ class AutoMLClassifier(
     monotonic : dict, optional
         Columns of numbers, by name or position, with 1 (predictions never fall while the value rises) or -1 (they never
         rise). For two classes, the prediction is the probability of the positive class.
+    energy : str, optional
+        Country of this machine in three letters, such as "DEU", for which codecarbon measures the energy and the CO2 in
+        `costs_`; it needs the extra `energy`. None means an estimate from the seconds.
     callbacks : sequence of callable, default=()
         Each is called as ``callback(result, history)`` after each trial, also if the trial was not started
         (``result.started`` is False). `StopIteration` ends the search.
@@ -108,6 +113,8 @@ class AutoMLClassifier(
         The pipeline with the largest weight in the ensemble, as a fitted scikit-learn pipeline.
     estimate_, score_over_time_ : Estimate, DataFrame
         The expected score on new data (score, low, high, level), and the one if the search had ended earlier.
+    costs_ : DataFrame
+        Processor and GPU seconds, memory, energy and CO2 of the search, by family and by what became of the work.
     history_ : RunHistory
         All trials in the order in which they ended.
     stop_reason_ : str
@@ -164,6 +171,7 @@ class AutoMLClassifier(
         *,
         time_budget: float | None = 60,
         max_trials: int | None = None,
+        max_processor_seconds: float | None = None,
         scoring: Any = None,
         positive_label: Any = None,
         cv: Any = None,
@@ -186,6 +194,7 @@ class AutoMLClassifier(
         guard: float | Guard | None = None,
         columns: Mapping[Any, str] | None = None,
         monotonic: Mapping[Any, int] | None = None,
+        energy: str | None = None,
         callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = (),
         random_state: Any = None,
         verbose: int = 1,
@@ -193,6 +202,7 @@ class AutoMLClassifier(
         super().__init__(
             time_budget=time_budget,
             max_trials=max_trials,
+            max_processor_seconds=max_processor_seconds,
             scoring=scoring,
             cv=cv,
             n_jobs=n_jobs,
@@ -214,6 +224,7 @@ class AutoMLClassifier(
             guard=guard,
             columns=columns,
             monotonic=monotonic,
+            energy=energy,
             callbacks=callbacks,
             random_state=random_state,
             verbose=verbose,
@@ -290,10 +301,12 @@ class AutoMLRegressor(NumberScores, RegressorMixin, Intervals, BaseAutoML):
     Parameters
     ----------
     time_budget : float or None, default=60
-        Seconds for all of `fit`, the ensemble included. None means no limit; then `max_trials` must be given.
+        Seconds for all of `fit`, the ensemble included. None means no limit; then another budget must be given.
     max_trials : int, optional
         Number of started configurations after which the search ends. With ``time_budget=None``, ``n_jobs=1`` and an
         integer `random_state`, two runs give the same result.
+    max_processor_seconds : float, optional
+        Seconds of processors for all trials, added over the workers, after which the search ends.
     scoring : str, callable, list or dict, optional
         The score to maximize: any scikit-learn scorer or its name. None means the root mean squared error. Of several
         scorers, the first is maximized, and the others are recorded in `leaderboard_`, `cv_results_` and
@@ -343,6 +356,9 @@ class AutoMLRegressor(NumberScores, RegressorMixin, Intervals, BaseAutoML):
     monotonic : dict, optional
         Columns of numbers, by name or position, with 1 (predictions never fall while the value rises) or -1 (they never
         rise).
+    energy : str, optional
+        Country of this machine in three letters, such as "DEU", for which codecarbon measures the energy and the CO2 in
+        `costs_`; it needs the extra `energy`. None means an estimate from the seconds.
     callbacks : sequence of callable, default=()
         Each is called as ``callback(result, history)`` after each trial, also if the trial was not started
         (``result.started`` is False). `StopIteration` ends the search.
@@ -364,6 +380,8 @@ class AutoMLRegressor(NumberScores, RegressorMixin, Intervals, BaseAutoML):
         The pipeline with the largest weight in the ensemble, as a fitted scikit-learn pipeline.
     estimate_, score_over_time_ : Estimate, DataFrame
         The expected score on new data (score, low, high, level), and the one if the search had ended earlier.
+    costs_ : DataFrame
+        Processor and GPU seconds, memory, energy and CO2 of the search, by family and by what became of the work.
     history_ : RunHistory
         All trials in the order in which they ended.
     stop_reason_ : str

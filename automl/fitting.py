@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from time import monotonic
+from time import monotonic, process_time
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import numpy as np
 from automl.callbacks import FitTasks
 from automl.checks.data_checks import DataChecks
 from automl.checks.warning import DataWarning
+from automl.energy import EnergyMeter
 from automl.ensemble.estimate import LEVEL, Estimate
 from automl.ensemble.selection import Ensemble
 from automl.ensemble.slimming import measure_frontier
@@ -72,9 +73,12 @@ def search_and_keep(
     used : Used
         The parts of the budget that earlier sessions have used, if the budget of this session comes on top of them.
     """
-    task, started = prepared.task, budget.started
+    task, started, busy_before = prepared.task, budget.started, process_time()
     limits = budget.seconds, budget.max_trials
-    with Progress(int(estimator.verbose), *limits, task.metric.name, used) as progress:
+    with (
+        EnergyMeter(estimator.energy) as meter,
+        Progress(int(estimator.verbose), *limits, task.metric.name, used, budget.processors) as progress,
+    ):
         for notice in notices(prepared.reader.columns_):
             progress.message(notice)
         checks = DataChecks(prepared, progress.message)
@@ -86,7 +90,7 @@ def search_and_keep(
             vars(estimator).pop(name, None)
         for name, value in _attributes(prepared, result, checks.warnings).items():
             setattr(estimator, name, value)
-        reading = 0.0 if budget.seconds is None and estimator.store is None else measure_reading()
+        reading = 0.0 if budget.planned_seconds is None and estimator.store is None else measure_reading()
         if estimator.store is None:
             estimator._rows, estimator._stored_run = TrainingRows.from_task(task), None
         else:
@@ -95,6 +99,8 @@ def search_and_keep(
         measure_frontier(estimator, task.X[:1], reading, budget)
         estimate_in_budget(estimator, budget)
         estimator._fit_seconds = monotonic() - started
+        estimator._energy = meter.finish(estimator._fit_seconds)
+        estimator._own_processor_seconds = process_time() - busy_before
         line = expected_score_line(estimator)
         progress.close(f"{result.stop_reason}; {plural(result.history.n_run, 'configuration')}", line)
         record_expected(estimator.store, line)

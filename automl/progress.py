@@ -24,6 +24,7 @@ from rich.text import Text
 from automl.fit_log import attach_handler, detach_handler, in_notebook
 from automl.plurals import plural
 from automl.search.budget import Used
+from automl.search.processors import ProcessorBudget
 from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
 from automl.trials.history import Evaluation, RunHistory
@@ -166,6 +167,7 @@ class Progress:
         Name of the scorer; see `MetricWords`.
     used : Used
         The parts of the budget that earlier sessions have used, if this session continues a run.
+    processors : ProcessorBudget, optional
     """
 
     def __init__(
@@ -175,8 +177,9 @@ class Progress:
         max_trials: int | None,
         scoring_name: str,
         used: Used = Used(),  # noqa: B008  it is immutable
+        processors: ProcessorBudget | None = None,
     ):
-        self._verbose, self._used = int(verbose), used
+        self._verbose, self._used, self._processors = int(verbose), used, processors
         self._budget, self._max_trials = budget_seconds, max_trials
         self._words = MetricWords.of(scoring_name)
         self._handler: logging.Handler | None = None
@@ -210,6 +213,8 @@ class Progress:
             used = self._used
             limits = [] if self._budget is None else [f"{self._budget - used.seconds:g} s"]
             limits += [] if self._max_trials is None else [plural(self._max_trials - used.trials, "configuration")]
+            if self._processors is not None:
+                limits.append(f"{self._processors.seconds - used.processor_seconds:g} processor seconds")
             verb = "continue the search" if used.trials else "search"
             within = f" within {' and '.join(limits)}" if limits else ""
             logger.info("%s for the best %s%s; %s", verb, self._words.name, within, self._words.direction)
@@ -333,6 +338,7 @@ class Progress:
         """Return the share of the budget that is spent; None without a budget."""
         shares = [] if not self._budget else [elapsed / self._budget]
         shares += [] if not self._max_trials else [self._trials / self._max_trials]
+        shares += [] if self._processors is None else [self._processors.share]
         return min(1.0, max(shares)) if shares else None
 
     def _line(self, elapsed: float) -> str:

@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from ConfigSpace import ConfigurationSpace
 
@@ -44,7 +43,7 @@ from automl.search.base import Searcher
 from automl.search.budget import Budget, Used
 from automl.search.catalog import make_searcher
 from automl.search.fleets import FleetBuilder
-from automl.search.forecast import MemoryModel, RuntimeModel, shipped_corrections
+from automl.search.forecast import RuntimeModel, make_forecasts
 from automl.search.initial import Start, from_user, start_with_meta_database, start_with_portfolio
 from automl.search.libraries import ImportableSearcher, log_missing
 from automl.search.loop import search
@@ -60,7 +59,6 @@ from automl.trials.run_directory import RunDirectory
 from automl.trials.session import Phase, record_session
 from automl.trials.temporary_folder import disk_errors, temporary_folder
 from automl.trials.trial import TrialResult
-from metalearning.correction import FIT_MEMORY, NO_CORRECTION, SECONDS
 from pipelines.catalog import OwnComponents
 from pipelines.configuration import Configuration
 from pipelines.overrides import Overrides, SpaceError, unused
@@ -149,6 +147,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         )
         if directory is not None:
             known = directory.open(task, settings.random_state)
+            budget.end(known)
             stack.callback(directory.close)
             known = [r for r in known if is_usable(r, task, space, settings.overrides, Artifacts(folder))]
             budget = replace(budget, started=budget.started - directory.elapsed)  # one clock for all sessions
@@ -165,7 +164,8 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         )  # fmt: skip
         stack.callback(executor.shutdown)
         runtime, limits = _forecasts(task, settings, executor)
-        history = RunHistory(cost_of=runtime.guess if budget.seconds is None else None)
+        budget.plan_for(executor.n_workers)
+        history = RunHistory(cost_of=runtime.guess if budget.planned_seconds is None else None)
         start = _start(space, task, settings, budget, runtime, executor.n_workers)
         initial = with_own_models(start.configurations, settings.own, space)
         if not any(result.started for result in known):  # else the results may suffice for an ensemble
@@ -234,10 +234,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
 
 def _forecasts(task: Task, settings: RunSettings, executor: Executor) -> tuple[RuntimeModel, Limits]:
     """Return the forecast of seconds, and the limits of a trial with the forecast of its memory."""
-    train_share = float(np.mean([len(train) for train, _ in task.folds])) / len(task.y)
-    corrections = shipped_corrections()
-    runtime = RuntimeModel(task.traits, train_share, corrections.get(SECONDS.name, NO_CORRECTION))
-    memory_model = MemoryModel(task.traits, train_share, corrections.get(FIT_MEMORY.name, NO_CORRECTION))
+    runtime, memory_model = make_forecasts(task)
     memory = memory_for_fit(executor.memory_limit, task.table_bytes / 2**20)
     return runtime, Limits(settings.trial_time_limit, memory, memory_model)
 
@@ -453,7 +450,7 @@ def _start(
     if not isinstance(wanted, str):
         return Start(from_user(space, wanted), InitialDesign(USER))
     if wanted == "meta" and task.traits.targets is None:  # the meta-database knows tables with one target
-        longest = fold_seconds(budget.seconds or float("inf"), n_workers, len(task.folds), task.traits.n_rows)
+        longest = fold_seconds(budget.planned_seconds or float("inf"), n_workers, len(task.folds), task.traits.n_rows)
         return start_with_meta_database(space, runtime, budget, task, longest, settings.without)
     return start_with_portfolio(space, runtime, budget)
 
@@ -488,11 +485,11 @@ def _enough_for_one(
     """Return the initial design and the budget; if the budget is too small for any fit, those of the fastest fit."""
     cheapest = min(initial, key=runtime.guess, default=None)
     seconds = _START_SECONDS + (0.0 if cheapest is None else runtime.guess(cheapest))
-    if seconds <= budget.search_left or budget.seconds is None:
+    if seconds <= budget.clock_left or budget.seconds is None:
         return initial, budget
     needed = math.ceil((seconds + budget.elapsed) / (0.75 - budget.refit_share - budget.estimate_share))
     few = f"time_budget={budget.seconds} s is too small for one fit on this table"
     if needed > budget.seconds + _MAX_OVERRUN:
         raise InvalidInputError(f"{few}; use time_budget={needed} or more")
     logger.warning("%s; only the fastest configuration is fitted, in up to %d s; use a larger time_budget", few, needed)
-    return [] if cheapest is None else [cheapest], Budget(needed, 1, budget.started, budget.refit_share)
+    return [] if cheapest is None else [cheapest], Budget(needed, 1, budget.started, refit_share=budget.refit_share)

@@ -95,8 +95,8 @@ def test_more_takes_the_seconds_that_it_is_given(tmp_path, caplog):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({}, "more needs either seconds or max_trials"),
-        ({"seconds": 5, "max_trials": 5}, "more needs either seconds or max_trials"),
+        ({}, "more needs one of seconds, max_trials and max_processor_seconds"),
+        ({"seconds": 5, "max_trials": 5}, "more needs one of seconds, max_trials and max_processor_seconds"),
         ({"seconds": -1}, "seconds must be a finite number of seconds above 0; got -1"),
         ({"max_trials": 1.5}, "max_trials must be a whole number of trials above 0; got 1.5"),
     ],

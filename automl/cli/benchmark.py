@@ -20,6 +20,7 @@ from automl.cli.support import (
     Encoding,
     Gap,
     Groups,
+    Kind,
     Separator,
     Sheet,
     Text,
@@ -89,14 +90,7 @@ def benchmark(
         int | None,
         typer.Option(min=0, max=MOST_SEED, help="Seed of outer folds and estimators.", rich_help_panel=_FOLDS),
     ] = None,
-    task: Annotated[
-        TaskName,
-        typer.Option(
-            metavar="KIND",
-            help="Kind of prediction: classification, regression, or auto, which looks at the values of the target.",
-            rich_help_panel=TABLE_PANEL,
-        ),
-    ] = TaskName.AUTO,
+    task: Kind = TaskName.AUTO,
     positive_label: Annotated[
         str | None,
         typer.Option(

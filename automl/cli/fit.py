@@ -20,6 +20,7 @@ from automl.cli.support import (
     Encoding,
     Gap,
     Groups,
+    Kind,
     Separator,
     Sheet,
     TablePath,
@@ -73,14 +74,7 @@ def fit(
         ),
     ] = None,
     n_jobs: Annotated[int, typer.Option(help="Number of cores to use; -1 means all cores.")] = -1,
-    task: Annotated[
-        TaskName,
-        typer.Option(
-            metavar="KIND",
-            help="Kind of prediction: classification, regression, or auto, which looks at the values of the target.",
-            rich_help_panel=TABLE_PANEL,
-        ),
-    ] = TaskName.AUTO,
+    task: Kind = TaskName.AUTO,
     positive_label: Annotated[
         str | None,
         typer.Option(
@@ -216,6 +210,12 @@ def fit(
         int | None,
         typer.Option(min=1, help="Stop after this number of configurations.", rich_help_panel=_LIMITS),
     ] = None,
+    max_processor_seconds: Annotated[
+        float | None,
+        typer.Option(
+            help="Stop when all trials together have used this many seconds of processors.", rich_help_panel=_LIMITS
+        ),
+    ] = None,
     trial_time_limit: Annotated[
         float | None, typer.Option(help="Seconds for one trial.", rich_help_panel=_LIMITS)
     ] = None,
@@ -255,6 +255,15 @@ def fit(
             rich_help_panel=_RESULT,
         ),
     ] = None,
+    energy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COUNTRY",
+            help="Measure energy and CO2 with codecarbon; COUNTRY is where the machine stands, such as DEU or USA.",
+            show_default="estimate them",
+            rich_help_panel=_RESULT,
+        ),
+    ] = None,
     rows: Annotated[
         bool,
         typer.Option(
@@ -278,6 +287,7 @@ def fit(
     parameters = {
         "time_budget": time_budget,
         "max_trials": max_trials,
+        "max_processor_seconds": max_processor_seconds,
         "scoring": parse_scoring(scoring),
         "cv": parse_cv(cv),
         "n_jobs": n_jobs,
@@ -295,6 +305,7 @@ def fit(
         "max_predict_milliseconds": max_predict_milliseconds,
         "max_model_megabytes": max_model_megabytes,
         "executor": executor,
+        "energy": energy,
         "store": store,
         "guard": parse_guard(guard, guard_stop),
         "columns": parse_columns(columns, categorical, text, drop),

@@ -92,10 +92,11 @@ def render(estimator: Any, board: pd.DataFrame, rows: int, tested: str = "", wit
     with_expected : bool
         Whether the first line is the expected score.
     """
+    from automl.costs import costs_line
     from automl.expected_score import expected_score_line
     from automl.score_over_time import further_gain_sentence
     from automl.task.metric_words import MetricWords
-    from automl.trials.worker_seconds import cut_fits_text, worker_seconds
+    from automl.trials.trial_costs import cut_fits_text, worker_seconds
 
     spent = worker_seconds(estimator.history_, {})
     lines = [
@@ -104,6 +105,7 @@ def render(estimator: Any, board: pd.DataFrame, rows: int, tested: str = "", wit
         _scores_by_metric(estimator),
         tested,
         cut_fits_text(spent) if any(row.n_cut for row in spent) else "",
+        costs_line(estimator),
         MetricWords.of(estimator._metric.name).scores_text,
     ]
     return "\n".join([*filter(None, lines), render_rows(board, rows)])

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from automl.errors import FoldFailedWarning, InvalidInputError, RareClassWarning
+from automl.task.target import TaskName
 
 if TYPE_CHECKING:
     from automl.task.text_files import FileOptions
@@ -48,6 +49,14 @@ Decimal = Annotated[
 Sheet = Annotated[
     str | None,
     typer.Option(help="Name or number of a sheet of an Excel file.", show_default="first", rich_help_panel=FILE_PANEL),
+]
+Kind = Annotated[
+    TaskName,
+    typer.Option(
+        metavar="KIND",
+        help="Kind of prediction: classification, regression, or auto, which looks at the values of the target.",
+        rich_help_panel=TABLE_PANEL,
+    ),
 ]
 Weight = Annotated[
     str | None,

@@ -102,7 +102,8 @@ def measure_frontier(estimator: Any, row: Any, reading: float, budget: Budget) -
     record, limit = estimator._frontier, estimator.max_predict_milliseconds
     if record is None:
         return
-    repeats, deadline = budget.seconds is None, budget.deadline  # if it repeats, nothing may depend on the clock
+    # If the run repeats, nothing may depend on the clock.
+    repeats, deadline = budget.planned_seconds is None, budget.deadline
     overhead = 0.0 if repeats else reading
     estimator._frontier = replace(record, overhead=overhead)
     if limit is None:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
-from automl.execute.machine import MemoryMeter
+from automl.execute.machine import MemoryMeter, processor_seconds, trains_on_gpu
 from automl.task.metrics import clip_predictions
 from automl.task.several_metrics import score_or_nan
 from automl.task.task import ALL_ROWS, Task
@@ -27,7 +27,6 @@ from pipelines.catalog import get_component
 from pipelines.component import FitContext
 from pipelines.configuration import Configuration
 from pipelines.libraries import import_library
-from pipelines.nets.device import has_cuda
 from pipelines.prediction import fast_predict, fast_transform
 
 _CHECKED_ROWS = 100  # rows that a model of all rows predicts, so that a broken one does not count as finished
@@ -176,11 +175,12 @@ def _sample_size(task: Task, configuration: Configuration, fold: int, context: F
     It is the largest number for which the guessed seconds are at most the model's own `max_overtime` times its time
     limit.
     """
-    component = get_component("model", configuration.family)
-    on_gpu = component.uses_device and (context.device.startswith("cuda") or (context.device == "auto" and has_cuda()))
-    if component.max_overtime is None or context.time_limit is None or on_gpu or fold == ALL_ROWS:
+    overtime = get_component("model", configuration.family).max_overtime
+    if overtime is None or context.time_limit is None or fold == ALL_ROWS:
         return None
-    longest, most = component.max_overtime * context.time_limit, len(task.folds[fold][0])
+    if trains_on_gpu(configuration, context.device):
+        return None
+    longest, most = overtime * context.time_limit, len(task.folds[fold][0])
     if most <= _LEAST_SAMPLE or _guessed_seconds(configuration, task, most) <= longest:
         return None
     least = _LEAST_SAMPLE
@@ -324,7 +324,8 @@ def evaluate(
     on_finished : callable
         Called when the files of a fold are written.
     """
-    start, meter = time.perf_counter(), MemoryMeter()
+    start, busy_before, meter = time.perf_counter(), processor_seconds(), MemoryMeter()
+    on_gpu, gpu_seconds = trains_on_gpu(trials[0].configuration, device), 0.0
     done: list[dict[int, FoldResult]] = [{} for _ in trials]
     failed: dict[int, tuple[Status, str]] = {}
     cells = [_Cell(number, fold) for fold in trials[0].folds for number in range(len(trials))]
@@ -365,6 +366,8 @@ def evaluate(
             except Exception as error:  # noqa: BLE001  becomes the status of the whole group
                 failed.update(dict.fromkeys((cell.trial for cell in group), _failure(error, artifacts.folder)))
                 break
+            finally:
+                gpu_seconds += on_gpu * (time.perf_counter() - began)
             on_fitted()
             each = ((time.perf_counter() - began) / len(group), (time.process_time() - busy) / len(group))
             for (number, fold), model, sample in zip(group, models, samples, strict=True):
@@ -381,8 +384,9 @@ def evaluate(
         if failed:
             break
     seconds = (time.perf_counter() - start) / len(trials)
+    shares = (processor_seconds() - busy_before) / len(trials), gpu_seconds / len(trials)
     return [
-        TrialResult(trial, status, done[number], seconds, reason=reason)
+        TrialResult(trial, status, done[number], seconds, 0.0, reason, True, *shares)
         for number, trial in enumerate(trials)
         for status, reason in [failed.get(number, (Status.OK, ""))]
     ]

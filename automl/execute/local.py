@@ -21,7 +21,7 @@ from automl.errors import NoWorkersError
 from automl.execute.descriptors import descriptor_errors
 from automl.execute.evaluate import FinishedFold
 from automl.execute.groups import kill_group, kill_survivors
-from automl.execute.machine import ProcessMemory, fleet_size
+from automl.execute.machine import ProcessMeter, fleet_size, trains_on_gpu
 from automl.execute.processes import start_process
 from automl.execute.worker import FITTED, limit_before
 from automl.execute.worker import main as worker_main
@@ -42,17 +42,26 @@ class _Job:
     trials: tuple[Trial, ...]
     time_limit: float | None
     future: Future[list[TrialResult]]
+    on_gpu: bool
     started: float = 0.0
     end: float = math.inf  # time of `time.monotonic` after which the results come too late
     importing: bool = True  # whether the worker imports the libraries of the model, for which there is another limit
     latest: float = _LATEST  # times the time limit, when the job is ended
     peak: float = 0.0  # MiB
+    busy_before: float | None = None  # processor seconds of the worker when the job began, and at the last look
+    busy: float | None = None
     finished: list[FinishedFold] = field(default_factory=list)
 
-    def begin(self) -> None:
-        """Start the clock of the time limit: the libraries are imported."""
+    def begin(self, busy: float | None) -> None:
+        """Start the clock of the time limit: the libraries are imported; `busy` are the worker's processor seconds."""
         self.started, self.importing = time.monotonic(), False
         self.time_limit = limit_before(self.time_limit, self.end)
+        self.busy_before = busy
+
+    def look(self, meter: ProcessMeter) -> None:
+        """Measure what the worker uses; a job that must be ended, or whose worker dies, has used that much."""
+        self.peak = max(self.peak, meter.memory())
+        self.busy = meter.processor_seconds() or self.busy
 
     def keep(self, finished: FinishedFold) -> None:
         """Keep the result of a fold, and limit the training of the next one."""
@@ -64,11 +73,15 @@ class _Job:
     def fail(self, status: Status, seconds: float, reason: str) -> None:
         """End the future with the same status for all trials, and with the folds that they have finished."""
         share = seconds / len(self.trials)
+        processor = None
+        if self.busy is not None and self.busy_before is not None:
+            processor = (self.busy - self.busy_before) / len(self.trials)
+        common = share, self.peak, reason, True, processor, share if self.on_gpu else 0.0
         folds: list[dict[int, FoldResult]] = [{} for _ in self.trials]
         for number, fold, result in self.finished:
             folds[number][fold] = result
         results = zip(self.trials, folds, strict=True)
-        self.future.set_result([TrialResult(trial, status, own, share, self.peak, reason) for trial, own in results])
+        self.future.set_result([TrialResult(trial, status, own, *common) for trial, own in results])
 
 
 class _Worker:
@@ -77,7 +90,7 @@ class _Worker:
     def __init__(self, folder: Path, n_threads: int, device: str, own_scorer: bytes | None):
         self.process = start_process(worker_main, str(folder), n_threads, device, own_scorer, daemon=True)
         self.connection: Connection = self.process.connection
-        self.memory = ProcessMemory(self.process.pid)
+        self.meter = ProcessMeter(self.process.pid)
         self.ready = False
         self.job: _Job | None = None
 
@@ -133,7 +146,7 @@ class LocalExecutor:
         seconds_left: Callable[[], float] = lambda: math.inf,
     ):
         self.n_workers, self.fleet_size = n_workers, fleet_size(device)
-        self.memory_limit = memory_limit
+        self.memory_limit, self._device = memory_limit, device
         self._seconds_left = seconds_left
         self._start: Callable[[], _Worker] = lambda: _Worker(folder, n_threads, device, own_scorer)
         self._queue: queue.SimpleQueue[_Job] = queue.SimpleQueue()
@@ -157,7 +170,7 @@ class LocalExecutor:
 
     def submit(self, trials: Sequence[Trial], time_limit: float | None = None) -> Future[list[TrialResult]]:
         """See `Executor.submit`."""
-        job = _Job(tuple(trials), time_limit, Future())
+        job = _Job(tuple(trials), time_limit, Future(), trains_on_gpu(trials[0].configuration, self._device))
         self._queue.put(job)
         if self._broken is not None:
             self._give_up(self._broken)
@@ -246,7 +259,7 @@ class LocalExecutor:
             worker.ready = True
             self._failed_starts = 0
             if worker.job is not None:
-                worker.job.begin()
+                worker.job.begin(worker.meter.processor_seconds())
             return
         if message == FITTED:
             if worker.job is not None:
@@ -258,7 +271,7 @@ class LocalExecutor:
             return
         job, worker.job = worker.job, None
         assert job is not None
-        peak = max(job.peak, worker.memory.now())
+        peak = max(job.peak, worker.meter.memory())
         job.future.set_result([replace(result, peak_memory=peak) for result in message])
 
     def _replace_dead(self, worker: _Worker) -> None:
@@ -270,7 +283,7 @@ class LocalExecutor:
         job = worker.job
         if job is None:
             return
-        job.peak = max(job.peak, worker.memory.now())
+        job.look(worker.meter)
         if self.memory_limit is not None and job.peak > self.memory_limit:
             self._replace(worker, Status.MEMORY, f"used {job.peak:.0f} MiB, the limit is {self.memory_limit:.0f} MiB")
             return

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import psutil
 
+from pipelines.catalog import get_component
+from pipelines.configuration import Configuration
 from pipelines.nets.device import has_cuda
 
 _FLEET = 16  # networks; on an H200 a step of 16 takes 1.7 to 1.9 times as long as a step of one
@@ -61,6 +63,13 @@ def fleet_size(device: str) -> int:
     return _FLEET if device.startswith("cuda") or (device == "auto" and has_cuda()) else 1
 
 
+def trains_on_gpu(configuration: Configuration, device: str) -> bool:
+    """Return whether a process of this machine trains the model of a configuration on a GPU."""
+    if not get_component("model", configuration.family).uses_device:
+        return False
+    return device.startswith("cuda") or (device == "auto" and has_cuda())
+
+
 def available_memory() -> float:
     """Return the MiB that this process and its children can still allocate, here and in their control groups."""
     free = float(psutil.virtual_memory().available)
@@ -91,8 +100,14 @@ def memory_for_fit(memory_limit: float | None, table: float) -> float | None:
     return None if memory_limit is None else max(0.0, memory_limit - _LIBRARIES - table)
 
 
-class ProcessMemory:
-    """Measure the resident memory of a process and its children.
+def processor_seconds() -> float:
+    """Return the processor seconds of this process, all its threads, and its children that have ended."""
+    ended = os.times()
+    return time.process_time() + ended.children_user + ended.children_system
+
+
+class ProcessMeter:
+    """Measure the resident memory and the processor seconds of a process and its children.
 
     Looking for children takes some milliseconds, more where many processes run, so that it is done once a second.
 
@@ -107,16 +122,27 @@ class ProcessMemory:
         self._tree: list[psutil.Process] = []
         self._looked = -math.inf  # time of `time.monotonic`
 
-    def now(self) -> float:
+    def memory(self) -> float:
         """Return the MiB that the processes take now; 0 if the process has ended."""
         try:
-            if time.monotonic() - self._looked >= _SECONDS_BETWEEN_LOOKS:
-                process = psutil.Process(self._pid)
-                self._tree, self._looked = [process, *process.children(recursive=True)], time.monotonic()
-            first, *children = self._tree
+            first, *children = self._processes()
             return (first.memory_info().rss + sum(map(_resident_bytes, children))) / 2**20
         except psutil.Error:
             return 0.0
+
+    def processor_seconds(self) -> float | None:
+        """Return the processor seconds that the living processes have used so far; None if the process has ended."""
+        try:
+            first, *children = self._processes()
+            return _busy_seconds(first) + sum(map(_busy_seconds_if_alive, children))
+        except psutil.Error:
+            return None
+
+    def _processes(self) -> list[psutil.Process]:
+        if time.monotonic() - self._looked >= _SECONDS_BETWEEN_LOOKS:
+            process = psutil.Process(self._pid)
+            self._tree, self._looked = [process, *process.children(recursive=True)], time.monotonic()
+        return self._tree
 
 
 def _resident_bytes(process: psutil.Process) -> int:
@@ -124,6 +150,18 @@ def _resident_bytes(process: psutil.Process) -> int:
     with suppress(psutil.Error):
         return int(process.memory_info().rss)
     return 0
+
+
+def _busy_seconds(process: psutil.Process) -> float:
+    """Return the processor seconds of a process and its children that have ended."""
+    times = process.cpu_times()
+    return float(times.user + times.system + times.children_user + times.children_system)
+
+
+def _busy_seconds_if_alive(process: psutil.Process) -> float:
+    with suppress(psutil.Error):
+        return _busy_seconds(process)
+    return 0.0
 
 
 class MemoryMeter:

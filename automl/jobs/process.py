@@ -8,7 +8,7 @@ from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from automl.execute.groups import kill_group, kill_survivors
-from automl.execute.machine import ProcessMemory
+from automl.execute.machine import ProcessMeter
 from automl.execute.processes import start_process
 from automl.jobs import attempt
 from automl.jobs.attempt import Assignment, AttemptStatus, Outcome
@@ -27,7 +27,7 @@ class JobProcess:
     def __init__(self, assignment: Assignment):
         self._process = start_process(attempt.main, assignment, preload=_LIBRARIES)
         self.connection = self._process.connection
-        self._memory = ProcessMemory(self._process.pid)
+        self._meter = ProcessMeter(self._process.pid)
 
     @property
     def handles(self) -> list[Connection]:
@@ -43,7 +43,7 @@ class JobProcess:
 
     def memory(self) -> float:
         """Return the resident memory in MiB of the process and its children; 0 after its end."""
-        return 0.0 if self._has_ended() else self._memory.now()
+        return 0.0 if self._has_ended() else self._meter.memory()
 
     def interrupt(self) -> None:
         """Ask the process to end, and to save what it has."""

@@ -109,6 +109,7 @@ def _values() -> Mapping[str, Mapping[str, Any]]:
     components = {"anyOf": [listed, by_step]}
     return {
         "time_budget": _POSITIVE,
+        "max_processor_seconds": _POSITIVE,
         "max_trials": {"type": ["integer", "null"], "minimum": 1},
         "scoring": {"type": ["string", "array", "null"], "items": {"type": "string"}, "minItems": 1},
         "positive_label": {"type": ["string", "number", "boolean", "null"]},
@@ -127,6 +128,7 @@ def _values() -> Mapping[str, Mapping[str, Any]]:
         "max_predict_milliseconds": _POSITIVE,
         "max_model_megabytes": _POSITIVE,
         "executor": {"enum": list(EXECUTORS)},
+        "energy": {"type": ["string", "null"], "pattern": "^[A-Z]{3}$"},
         "guard": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 0.5},
         "columns": {"type": ["object", "null"], "additionalProperties": {"enum": list(COLUMN_KINDS)}},
         "monotonic": {"type": ["object", "null"], "additionalProperties": {"enum": [-1, 0, 1]}},

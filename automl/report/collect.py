@@ -13,6 +13,7 @@ from automl.report.performance import out_of_fold_performance, test_performance
 from automl.report.reproduce import make_reproduce_section
 from automl.report.rows import labeled_table
 from automl.report.search import make_search_section
+from automl.report.search_costs import make_costs_part
 from automl.report.search_settings import make_settings_part
 from automl.report.search_start import make_start_part
 from automl.report.table import make_table_section
@@ -66,6 +67,7 @@ def collect(estimator: Any, train: Any = None, test: Any = None) -> ReportData:
         importance=importance,
         ensemble=make_ensemble_section(estimator),
         search=search,
+        costs=make_costs_part(estimator),
         start=make_start_part(estimator),
         settings=make_settings_part(estimator),
         reproduce=make_reproduce_section(estimator, train_table),

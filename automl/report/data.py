@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from automl.report.search_data import SettingsPart, StartPart, WorkerRow
+from automl.report.search_data import CostsPart, SettingsPart, StartPart, WorkerRow
 
 
 @dataclass(frozen=True)
@@ -482,7 +482,7 @@ class Reproduce:
 class ReportData:
     """All that a report shows. Sections that need what the model does not have are None, and `notes` says why.
 
-    `start` and `settings` are parts of section 6.
+    `costs`, `start` and `settings` are parts of section 6.
     """
 
     title: str
@@ -494,6 +494,7 @@ class ReportData:
     importance: ImportanceSection | None
     ensemble: EnsembleSection
     search: SearchSection | None
+    costs: CostsPart | None
     start: StartPart | None
     settings: SettingsPart | None
     reproduce: Reproduce

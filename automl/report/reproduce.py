@@ -29,6 +29,7 @@ from pipelines.catalog import component_names
 _OPTIONS = {
     "time_budget": "--time-budget",
     "max_trials": "--max-trials",
+    "max_processor_seconds": "--max-processor-seconds",
     "scoring": "--scoring",
     "positive_label": "--positive-label",
     "cv": "--cv",
@@ -45,6 +46,7 @@ _OPTIONS = {
     "max_predict_milliseconds": "--max-predict-milliseconds",
     "max_model_megabytes": "--max-model-megabytes",
     "executor": "--executor",
+    "energy": "--energy",
     "guard": "--guard",
     "random_state": "--seed",
     "verbose": "--verbose",
@@ -63,7 +65,8 @@ def make_reproduce_section(estimator: Any, train: LabeledTable | None) -> Reprod
     repeated = {name: value for name, value in changed.items() if name != "store"}
     command, note = _command(estimator, repeated)
     seed = estimator.random_state
-    is_repeatable = estimator.time_budget is None and estimator.n_jobs == 1 and isinstance(seed, int | np.integer)
+    has_clock = estimator.time_budget is not None or estimator.max_processor_seconds is not None
+    is_repeatable = not has_clock and estimator.n_jobs == 1 and isinstance(seed, int | np.integer)
     return Reproduce(
         parameters=tuple(Parameter(name, _short(value), name in changed) for name, value in values.items()),
         seed=_short(seed),

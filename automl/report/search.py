@@ -25,7 +25,7 @@ from automl.report.words import all_rounded, clean, metric_words, number, rounde
 from automl.score_over_time import known_scores_over_time
 from automl.trials.candidates import rank
 from automl.trials.history import Evaluation, RunHistory
-from automl.trials.worker_seconds import WorkerSeconds, cut_fits_text, worker_seconds
+from automl.trials.trial_costs import WorkerSeconds, cut_fits_text, worker_seconds
 from pipelines.catalog import CATALOG
 from pipelines.configuration import Configuration
 

@@ -1,4 +1,4 @@
-"""The content of parts of section 6: the seconds of the workers, the start, the importance of hyperparameters."""
+"""The content of parts of section 6: seconds of the workers, costs, start, importance of hyperparameters."""
 
 from __future__ import annotations
 
@@ -15,6 +15,30 @@ class WorkerRow:
     thrown_away: float
     n_fits: int
     n_cut: int
+
+
+@dataclass(frozen=True)
+class CostRow:
+    """The costs of a family and a fate, see `costs_`; None where they are not known."""
+
+    family: str
+    fate: str
+    fits: int
+    seconds: float | None
+    processor_seconds: float | None
+    gpu_seconds: float | None
+    peak_memory: float | None
+    watt_hours: float | None
+    co2_grams: float | None
+
+
+@dataclass(frozen=True)
+class CostsPart:
+    """The costs of the search; the note says what was measured and what was estimated."""
+
+    note: str
+    rows: tuple[CostRow, ...]
+    total: CostRow
 
 
 @dataclass(frozen=True)

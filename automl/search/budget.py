@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+
+from automl.search.processors import ProcessorBudget
+from automl.trials.trial import Trial, TrialResult
 
 _MAX_LOADING_SHARE = 0.1  # of the budget, for the reading of large models
 
 
 @dataclass(frozen=True)
 class Used:
-    """The seconds and the configurations that earlier sessions of a run have used."""
+    """The seconds, the configurations and the processor seconds that earlier sessions of a run have used."""
 
     seconds: float = 0.0
     trials: int = 0
+    processor_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -26,6 +31,8 @@ class Budget:
         Wall-clock seconds for the whole of ``fit``; None for no limit.
     max_trials : int or None
         Number of configurations that may run; None for no limit.
+    processors : ProcessorBudget or None
+        The processor seconds that all trials may take; None for no limit.
     refit_share : float
         Share of the seconds that is reserved for a training on all rows at the end.
     estimate_share : float
@@ -35,6 +42,7 @@ class Budget:
     seconds: float | None
     max_trials: int | None = None
     started: float = field(default_factory=time.monotonic)
+    processors: ProcessorBudget | None = None
     refit_share: float = 0.0
     estimate_share: float = 0.0
     _loading: list[float] = field(default_factory=lambda: [0.0], compare=False, repr=False)  # grows in other threads
@@ -77,11 +85,41 @@ class Budget:
         return float("inf") if self.seconds is None else self.started + self.seconds
 
     @property
-    def search_left(self) -> float:
-        """The seconds left for trials; infinite without a time budget."""
+    def clock_left(self) -> float:
+        """The seconds left for trials by the clock; infinite without a time budget."""
         return float("inf") if self.seconds is None else self.seconds - self.reserve - self.elapsed
 
     @property
+    def search_left(self) -> float:
+        """The seconds after which no trial may start, because the clock or the processor seconds are over."""
+        left = self.clock_left
+        return left if self.processors is None else min(left, self.processors.seconds_left)
+
+    def plan_for(self, n_workers: int) -> None:
+        """Take the number of trials that run at the same time, where the processor seconds are limited."""
+        if self.processors is not None:
+            self.processors.n_workers = n_workers
+
+    def begin(self, trials: Sequence[Trial]) -> None:
+        """Count the processor seconds of trials that were given to a worker, where they are limited."""
+        if self.processors is not None:
+            self.processors.begin(trials)
+
+    def end(self, results: Sequence[TrialResult]) -> None:
+        """Count the processor seconds of trials that have ended, where they are limited."""
+        if self.processors is not None:
+            self.processors.end(results)
+
+    @property
+    def planned_seconds(self) -> float | None:
+        """The seconds in which the search plans to end; None without a budget of seconds or processor seconds."""
+        if self.processors is None:
+            return self.seconds
+        planned = self.processors.planned_seconds
+        return planned if self.seconds is None else min(self.seconds, planned)
+
+    @property
     def fraction_used(self) -> float:
-        """The share of the seconds for trials that is used, between 0 and 1; 0 without a time budget."""
-        return 0.0 if self.seconds is None else min(1.0, self.elapsed / (self.seconds - self.reserve))
+        """The share of the seconds for trials that is used, between 0 and 1; 0 without a budget of seconds."""
+        used = 0.0 if self.seconds is None else min(1.0, self.elapsed / (self.seconds - self.reserve))
+        return used if self.processors is None else max(used, self.processors.share)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from automl.task.task import Task
 from automl.trials.history import Evaluation, RunHistory
 from meta_db import store
 from meta_db.store import MetaDatabase, MetaDatabaseError
@@ -25,6 +26,16 @@ def shipped_corrections() -> dict[str, Correction]:
     except MetaDatabaseError as error:
         logger.debug("seconds and memory of fits are forecast without the meta-database: %s", error)
         return {}
+
+
+def make_forecasts(task: Task) -> tuple[RuntimeModel, MemoryModel]:
+    """Return the forecasts of seconds and memory for the folds of a task."""
+    train_share = float(np.mean([len(train) for train, _ in task.folds])) / len(task.y)
+    corrections = shipped_corrections()
+    return (
+        RuntimeModel(task.traits, train_share, corrections.get(SECONDS.name, NO_CORRECTION)),
+        MemoryModel(task.traits, train_share, corrections.get(FIT_MEMORY.name, NO_CORRECTION)),
+    )
 
 
 class _Forecast:

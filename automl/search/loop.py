@@ -27,7 +27,7 @@ def search(
     on_start: Callable[[Trial], None] = lambda trial: None,
     is_stopped: Callable[[], bool] = lambda: False,
 ) -> str:
-    """Run trials until nothing is left to try, the seconds for trials are over, or the user ends the search.
+    """Run trials until nothing is left to try, the budget is spent, or the user ends the search.
 
     Parameters
     ----------
@@ -45,12 +45,13 @@ def search(
         How the user has ended the search; empty if the user has not.
     """
     running: dict[Future[list[TrialResult]], float] = {}  # with its expected end, in seconds of the budget
-    while budget.search_left > 0 and not is_stopped():
+    while budget.clock_left > 0 and not is_stopped():
         n_known = len(history.results)
         # Shortly before a worker is free, a trial is submitted ahead, so that no worker idles while the next trial is
         # chosen. A repeatable run cannot do that: the results that are known then would depend on the clock.
         soon = budget.seconds is not None and min(running.values(), default=math.inf) - budget.elapsed <= _AHEAD
-        fleets = racing.suggest(history, executor.n_workers + soon - len(running), executor.fleet_size)
+        n_wanted = executor.n_workers + soon - len(running) if budget.search_left > 0 else 0
+        fleets = racing.suggest(history, n_wanted, executor.fleet_size)
         stopped = False
         for result in history.results[n_known:]:  # of trials that are not started
             stopped |= _ends_search(on_result, result)
@@ -62,17 +63,19 @@ def search(
                 begins = max(begins, min(running.values()))
             ends = begins + racing.expected_seconds(trials, history)
             running[executor.submit(trials, racing.time_limit(trials))] = ends
+            budget.begin(trials)
             for trial in trials:
                 on_start(trial)
         if not running:
             break
-        left = budget.search_left
+        left = budget.clock_left  # when the processor seconds are over, trials end at limits of their own
         if budget.seconds is not None and not soon:
             left = min(left, min(running.values()) - budget.elapsed - _AHEAD)
         done = _first_done(running, left, budget, is_stopped)
         for future in done:
             del running[future]
         for result in chain.from_iterable(future.result() for future in done):
+            budget.end([result])
             history.append(result)
             stopped |= _ends_search(on_result, result)  # the others have ended as well, and are not thrown away
         if stopped:

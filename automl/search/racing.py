@@ -189,9 +189,9 @@ class Racing:
     def _limit_seconds(self, trials: Sequence[Trial]) -> float:
         """Return the seconds for a trial or a fleet, without regard to how much is left of the budget."""
         longest = float("inf") if self._limits.seconds is None else self._limits.seconds
-        if self._budget.seconds is not None:
+        if self._budget.planned_seconds is not None:
             factor = get_component("model", trials[0].configuration.family).limit_factor
-            each = fold_seconds(self._budget.seconds, self._n_workers, self._n_folds, self._n_rows, factor)
+            each = fold_seconds(self._budget.planned_seconds, self._n_workers, self._n_folds, self._n_rows, factor)
             longest = min(longest, each * len(trials[0].folds) * min(len(trials), _MAX_FLEET_FACTOR))
         return longest
 
@@ -225,7 +225,7 @@ class Racing:
     def _explore_share(self, history: RunHistory) -> float:
         """Return the share of the worker seconds that first folds of challengers should have now."""
         used = self._budget.fraction_used
-        if self._budget.seconds is None and self._budget.max_trials:
+        if self._budget.planned_seconds is None and self._budget.max_trials:
             used = len(history.started) / self._budget.max_trials
         return float(np.interp(used, _EXPLORE_AT, _EXPLORE_SHARE))
 
@@ -255,7 +255,7 @@ class Racing:
         """Return trials on the first folds of new configurations: one, or several where many workers are idle."""
         least, most = _CHALLENGERS_AT_ONCE
         n = min(n_idle, most) if n_idle >= least else 1
-        if self._budget.seconds is not None and self._explore_share(history) <= 0 and history.evaluations:
+        if self._budget.planned_seconds is not None and self._explore_share(history) <= 0 and history.evaluations:
             return []  # a challenger would not get all folds in the time that is left
         for _ in range(_MAX_REQUESTS):
             if self._budget.max_trials is not None:
@@ -280,8 +280,8 @@ class Racing:
         It is more than one where a single fold scores too few rows to compare configurations.
         """
         wanted = math.ceil(_FIRST_FOLDS_ROWS * self._n_folds / self._n_rows)
-        if self._budget.seconds is not None:
-            wanted = min(wanted, int(_FIRST_FOLDS_SHARE * self._budget.seconds / seconds))
+        if self._budget.planned_seconds is not None:
+            wanted = min(wanted, int(_FIRST_FOLDS_SHARE * self._budget.planned_seconds / seconds))
         return int(np.clip(wanted, 1, self._n_folds))
 
     def _intensify(
@@ -308,11 +308,11 @@ class Racing:
 
         A model that fits several folds at once gets more folds, up to a sixth of the budget.
         """
-        if self._budget.seconds is None:
+        if self._budget.planned_seconds is None:
             return tuple(missing[:1])
-        target = min(1.0, 0.02 * self._budget.seconds)
+        target = min(1.0, 0.02 * self._budget.planned_seconds)
         if get_component("model", configuration.family).fit_together is not None:
-            target = min(self._budget.seconds / 6, self._budget.search_left / 1.2)
+            target = min(self._budget.planned_seconds / 6, self._budget.search_left / 1.2)
         return tuple(missing[: max(1, int(target / seconds))])
 
     def finalists(self, history: RunHistory) -> list[Evaluation]:

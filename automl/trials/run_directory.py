@@ -164,6 +164,8 @@ class RunDirectory:
             "peak_memory": result.peak_memory,
             "reason": result.reason,
             "started": result.started,
+            "processor_seconds": result.processor_seconds,
+            "gpu_seconds": result.gpu_seconds,
             "elapsed": elapsed,
             "results": {
                 str(fold): [r.loss, r.fit_seconds, r.predict_seconds, dict(r.info)] for fold, r in result.folds.items()
@@ -209,4 +211,5 @@ def to_result(line: dict[str, Any]) -> TrialResult:
     trial = Trial(Configuration(line["configuration"]), tuple(line["folds"]), line["seed"], line["origin"])
     folds = {int(fold): FoldResult(*values) for fold, values in line["results"].items()}
     status, about = Status(line["status"]), (line["seconds"], line["peak_memory"], line["reason"])
-    return TrialResult(trial, status, folds, *about, started=line["started"])
+    used = line.get("processor_seconds"), line.get("gpu_seconds")  # earlier versions have not recorded them
+    return TrialResult(trial, status, folds, *about, line["started"], *used)

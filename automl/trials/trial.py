@@ -108,6 +108,9 @@ class TrialResult:
         The largest resident memory of the worker, in MiB.
     reason : str, default=""
         Why the status is not OK, in one line; empty if it is OK.
+    processor_seconds, gpu_seconds : float, optional
+        Seconds of the worker's processors, added over its threads, and seconds in which a training had a GPU. None
+        where they were not measured, for example by an earlier version.
     started : bool, default=True
         False where the trial would most likely have exceeded a limit (status "timeout" or "memory"), or where a
         library of its model cannot be imported (status "crash").
@@ -128,3 +131,5 @@ class TrialResult:
     peak_memory: float = 0.0
     reason: str = ""
     started: bool = True
+    processor_seconds: float | None = None
+    gpu_seconds: float | None = None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from automl.execute.evaluate import evaluate
-from automl.execute.machine import ProcessMemory
+from automl.execute.machine import ProcessMeter
 from automl.task.metrics import make_metric
 from automl.task.splits import make_folds, sample_rows
 from automl.task.task import Task
@@ -79,7 +79,7 @@ def test_the_memory_of_a_process_includes_that_of_its_children():
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])"
     with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         process.stdout.readline()
-        memory = ProcessMemory(process.pid)
-        assert memory.now() > 60
+        meter = ProcessMeter(process.pid)
+        assert meter.memory() > 60
         process.communicate(b"\n")
-    assert memory.now() == 0.0
+    assert meter.memory() == 0.0

@@ -82,7 +82,7 @@ def test_good_arguments_pass(settings):
         ({"time_budget": nan}, "time_budget .* got nan"),
         ({"time_budget": "60"}, "time_budget .* got '60'"),
         ({"time_budget": True}, "time_budget .* got True"),
-        ({"time_budget": None}, "time_budget and max_trials are both None; give one of them"),
+        ({"time_budget": None}, "time_budget, max_trials and max_processor_seconds are all None; give one of them"),
         ({"memory_limit": 0}, "memory_limit must be a finite number of MiB above 0; got 0"),
         ({"memory_limit": "4GB"}, "memory_limit .* got '4GB'"),
         ({"trial_time_limit": -1}, "trial_time_limit .* got -1"),

@@ -6,7 +6,7 @@ from automl.report.search import describe_search
 from automl.report.words import metric_words
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
-from automl.trials.worker_seconds import WorkerSeconds, cut_fits_text, worker_seconds
+from automl.trials.trial_costs import WorkerSeconds, cut_fits_text, worker_seconds
 from pipelines.configuration import Configuration
 
 RIDGE, FOREST, SLOW = (
