@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from automl.ensemble.calibration import Form
 from automl.ensemble.scored_rows import find_units, scored_part
 from automl.ensemble.selection import Ensemble, out_of_fold
+from automl.plurals import short_number
 from automl.task.metrics import Metric, loss_or_nan
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
@@ -56,6 +57,8 @@ class Estimate:
     >>> from automl.ensemble.estimate import Estimate
     >>> Estimate(score=0.91, low=0.88, high=0.94, level=0.95)
     Estimate(score=0.91, low=0.88, high=0.94, level=0.95)
+    >>> Estimate(score=-30123.4, low=-33012.5, high=-28000.0, level=0.95)
+    Estimate(score=-30123, low=-33012, high=-28000, level=0.95)
     """
 
     score: float
@@ -65,7 +68,9 @@ class Estimate:
     note: str = ""
 
     def __repr__(self) -> str:
-        fields = f"score={self.score:.4g}, low={self.low:.4g}, high={self.high:.4g}, level={self.level:g}"
+        numbers = {"score": self.score, "low": self.low, "high": self.high}
+        shown = ", ".join(f"{name}={short_number(value).replace(',', '')}" for name, value in numbers.items())
+        fields = f"{shown}, level={self.level:g}"
         return f"Estimate({fields}, note={self.note!r})" if self.note else f"Estimate({fields})"
 
 

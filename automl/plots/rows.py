@@ -11,7 +11,7 @@ import numpy as np
 from automl.errors import InvalidInputError
 from automl.explain.explanation import Explanation
 from automl.plots.axes import BLUE, GRAY, RED, clean, new_axes, shorten
-from automl.plurals import plural
+from automl.plurals import plural, short_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,8 +91,9 @@ def _draw_steps(ax: Axes, steps: list[tuple[str, float]], base: float, end: floa
         ax.barh(place, value, left=start, color=RED if value > 0 else BLUE, height=0.62)
         stop = start + value
         to_right = value > 0 or (value == 0 and start <= base)
+        shown = f"{'+' * (value > 0)}{short_number(value, 3)}"
         ax.annotate(
-            f"{value:+.3g}", (stop, place), xytext=(4 if to_right else -4, 0), textcoords="offset points", va="center",
+            shown, (stop, place), xytext=(4 if to_right else -4, 0), textcoords="offset points", va="center",
             ha="left" if to_right else "right", fontsize="small",
         )  # fmt: skip
     for i in range(len(steps) - 1):
@@ -107,8 +108,8 @@ def _draw_steps(ax: Axes, steps: list[tuple[str, float]], base: float, end: floa
 def _cell(cell: Any) -> str:
     """Return a cell as a short text.
 
-    >>> _cell(datetime(2024, 3, 31)), _cell(1234.5), _cell(None)
-    ('2024-03-31', '1,234', 'missing')
+    >>> _cell(datetime(2024, 3, 31)), _cell(1234.5), _cell(123456.5), _cell(None)
+    ('2024-03-31', '1,234', '123,456', 'missing')
     """
     if cell is None or cell != cell:
         return "missing"
@@ -120,6 +121,6 @@ def _cell(cell: Any) -> str:
 
 
 def _number(value: float) -> str:
-    if float(value).is_integer() and abs(value) < 1e7:
+    if float(value).is_integer() and abs(value) < 1e15:
         return f"{int(value):,}"
-    return f"{value:,.4g}" if abs(value) < 1e7 else f"{value:.3g}"
+    return short_number(value)
