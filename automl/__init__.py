@@ -9,6 +9,7 @@ from os import path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from automl.advice import Advice, advise
     from automl.comparison.cross_validation import nested_cross_validate
     from automl.comparison.plot import critical_difference_plot
     from automl.comparison.tables import compare_over_tables
@@ -21,9 +22,11 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Advice",
     "AutoMLClassifier",
     "AutoMLRegressor",
     "Guard",
+    "advise",
     "compare_over_tables",
     "critical_difference_plot",
     "load",
@@ -33,6 +36,8 @@ __all__ = [
 ]
 
 _HOME = {
+    "Advice": "automl.advice",
+    "advise": "automl.advice",
     "AutoMLClassifier": "automl.estimator",
     "AutoMLRegressor": "automl.estimator",
     "Guard": "automl.guard",

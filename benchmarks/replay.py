@@ -18,7 +18,6 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 from unittest import mock
@@ -35,6 +34,7 @@ from automl.search.forecast import RuntimeModel, shipped_corrections
 from automl.search.initial import default_portfolio
 from automl.search.loop import search
 from automl.search.racing import Racing
+from automl.search.simulation import Clock, SimulatedBudget
 from automl.task.task import Task
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
@@ -68,25 +68,6 @@ RULES: dict[str, Mapping[str, Any]] = {
 ENSEMBLE_SIZE = 25
 START_SECONDS = 1.0  # of the clock, before the first trial; an assumption
 app = typer.Typer(add_completion=False, help=__doc__)
-
-
-@dataclass
-class Clock:
-    """The simulated seconds since the start of a run."""
-
-    now: float = 0.0
-
-
-@dataclass(frozen=True)
-class SimulatedBudget(Budget):
-    """A budget of simulated seconds."""
-
-    clock: Clock = field(default_factory=Clock)
-
-    @property
-    def elapsed(self) -> float:
-        """The simulated seconds since the start."""
-        return self.clock.now
 
 
 class RecordedExecutor:

@@ -82,6 +82,7 @@ ORDER = {
         "run",
         "energy",
         "arguments",
+        "advice",
         "space_table",
         "explain",
         "attributes",

@@ -14,6 +14,7 @@ import typer
 
 import automl
 from automl.cli import meta
+from automl.cli.advise import advise
 from automl.cli.benchmark import benchmark
 from automl.cli.drift import drift
 from automl.cli.export import export
@@ -38,7 +39,7 @@ app = typer.Typer(
 )
 _ONE_MODEL, _MANY, _SEARCH = "One model", "Many tables", "The search"  # groups of commands in --help
 
-for command in (fit, predict, score, report, leaderboard, drift, refit, slim, export, serve, package):
+for command in (advise, fit, predict, score, report, leaderboard, drift, refit, slim, export, serve, package):
     app.command(rich_help_panel=_ONE_MODEL)(command)
 app.command(rich_help_panel=_MANY)(benchmark)
 app.add_typer(jobs_app, name="jobs", rich_help_panel=_MANY)

@@ -10,11 +10,12 @@ import pytest
 import typer
 
 from automl.execute.evaluate import evaluate
+from automl.search.simulation import Clock
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.trial import Status, Trial
 from benchmarks import replay, replay_store
-from benchmarks.replay import RULES, Clock, RecordedExecutor, patched
+from benchmarks.replay import RULES, RecordedExecutor, patched
 from benchmarks.requirements import MissingRequirementError
 
 FAMILIES = ["decision_tree", "lda", "gaussian_nb"]

@@ -1,0 +1,90 @@
+"""Advice before a search."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes, load_wine
+from typer.testing import CliRunner
+
+import automl
+from automl.cli.main import app
+from automl.errors import InvalidInputError
+
+
+@pytest.fixture(scope="module")
+def wine():
+    X, y = load_wine(return_X_y=True, as_frame=True)
+    X["origin"] = np.where(y == 0, "hill", "valley")
+    X.loc[::10, "ash"] = np.nan
+    X["number"] = range(len(X))
+    return X, y
+
+
+@pytest.fixture(scope="module")
+def advice(wine):
+    return automl.advise(*wine, time_budget=10, n_jobs=1)
+
+
+def test_it_says_what_is_in_the_table(advice):
+    assert (advice.n_rows, advice.n_columns, advice.task) == (178, 15, "multiclass")
+    assert sum(advice.kinds.values()) == 15
+    assert 0 < advice.missing < 0.02
+    assert list(advice.target) == ["1", "0", "2"]
+    assert advice.target["1"] == pytest.approx(71 / 178)
+    assert advice.metric == "neg_log_loss"
+
+
+def test_the_checks_before_a_search_are_part_of_it(advice):
+    assert {warning.code for warning in advice.warnings}  # the rows are in the order of the classes
+
+
+def test_more_seconds_bring_more_configurations(advice):
+    seconds = [budget.seconds for budget in advice.budgets]
+    assert seconds == sorted(seconds)
+    assert seconds[0] == 10
+    for counts in zip(*((b.n_configurations, b.n_trials, b.n_fits) for b in advice.budgets), strict=True):
+        assert 0 < counts[0] < counts[-1]
+    assert all(b.n_configurations <= b.n_trials <= b.n_fits for b in advice.budgets)
+
+
+def test_it_says_which_families_the_search_leaves_out_and_why(advice):
+    reasons = {family.name: family.reason for family in advice.families}
+    assert reasons["elastic_net"] == "it is for regression"
+    assert reasons["lightgbm"] == ""
+    seconds = [family.seconds for family in advice.families if family.seconds is not None]
+    assert seconds == sorted(seconds)
+
+
+def test_a_family_that_the_user_leaves_out_has_this_reason():
+    X, y = load_diabetes(return_X_y=True)
+    found = automl.advise(X, y, time_budget=2, include=["ridge"], n_jobs=1)
+    reasons = {family.name: family.reason for family in found.families}
+    assert reasons["lightgbm"] == "include and exclude leave it out"
+    assert reasons["logistic_regression"] == "it is for classification"
+    assert "configurations" in found.conclusion
+
+
+def test_the_command_prints_the_advice_and_its_json(wine, tmp_path):
+    X, y = wine
+    X.assign(kind=y).to_csv(tmp_path / "wine.csv", index=False)
+    arguments = ["advise", str(tmp_path / "wine.csv"), "--target", "kind", "--time-budget", "2", "--n-jobs", "1"]
+    shown = CliRunner().invoke(app, [*arguments, "--include", "lda,ridge"])
+    assert shown.exit_code == 0, shown.output
+    assert "178 rows, 15 columns" in shown.output
+    assert "What a search would do" in shown.output
+    found = json.loads(CliRunner().invoke(app, [*arguments, "--include", "lda", "--json"]).output)
+    assert found["families"][0]["name"] == "lda"
+    assert found["budgets"][0]["seconds"] == 2.0
+
+
+def test_several_targets_are_an_error():
+    X, y = load_wine(return_X_y=True)
+    with pytest.raises(InvalidInputError, match="advice is for one target"):
+        automl.advise(X, np.c_[y, y])
+    with pytest.raises(InvalidInputError, match="task: 'regresion' is unknown; did you mean 'regression'"):
+        automl.advise(X, y, task="regresion")
+    with pytest.raises(InvalidInputError, match="time_budget must be"):
+        automl.advise(X, y, time_budget=0)
