@@ -120,6 +120,8 @@ class TableTraits:
     # Of regression: what suits the metric and the target, the best choice first.
     losses: tuple[str, ...] = ("squared_error",)
     target_transforms: tuple[str, ...] = ("none",)
+    # Levels of the quantiles to predict, in ascending order; () for means. Models without quantiles leave the space.
+    quantiles: tuple[float, ...] = ()
     # Of several targets; then `task` and `n_classes` are those of the target with the most classes.
     targets: TargetLayout | None = None
 
@@ -131,11 +133,13 @@ class TableTraits:
     @property
     def predicts_mean(self) -> bool:
         """Whether the best prediction of a number is its mean, and not its median."""
-        return self.losses[0] not in ("absolute_error", "percentage_error", "huber")
+        return not self.quantiles and self.losses[0] not in ("absolute_error", "percentage_error", "huber")
 
     @property
     def n_columns(self) -> int:
         """Number of columns of the predictions; 0 for a number of one target, which has no columns."""
+        if self.quantiles:
+            return len(self.quantiles)
         return self.n_classes if self.targets is None else self.targets.n_columns
 
     def of_target(self, target: int) -> TableTraits:
@@ -206,6 +210,10 @@ class Component:
     accepts_monotonic : bool
         Whether the model can be trained with constraints. `make` then gets the parameter ``monotonic`` where the table
         has some, see `pipelines.monotonic`. Only models have it.
+    accepts_quantiles : bool
+        Whether the model can predict quantiles: where `TableTraits.quantiles` names levels, its estimator minimizes
+        the pinball loss, and ``predict`` returns values of shape (n_samples, n_quantiles), in ascending order in each
+        row. Only models have it.
     losses : tuple of str
         Losses of regression, beside squared error, that the model can be trained with. The names are those of the step
         "loss" of the catalog; only models have them.
@@ -255,6 +263,7 @@ class Component:
     accepts_targets: bool = False
     reads_target: bool = False
     accepts_monotonic: bool = False
+    accepts_quantiles: bool = False
     losses: tuple[str, ...] = ()
     interruptible: bool = False
     limit_factor: float = 1.0

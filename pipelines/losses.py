@@ -14,6 +14,7 @@ SQUARED_ERROR = "squared_error"
 LOG_LINK = ("poisson", "gamma", "tweedie")
 TWEEDIE_POWER = 1.5  # of the variance: between the Poisson distribution (1) and the gamma distribution (2)
 LOG_RANGE = (-15.0, 15.0)  # outputs of networks with a logarithmic link that count; exp(15) is 3 million
+PINBALL = "pinball"  # of quantiles; no choice of the search, because a task of quantiles has no other loss
 HUBER_DELTA = 0.5  # standard deviations of the target; larger errors count with their absolute value
 MIN_SHARE = 0.01  # of the median of the absolute targets: no row counts more in the loss "percentage_error"
 

@@ -139,6 +139,7 @@ def build_space(
         suited = ", ".join(c.name for c in _choices("model", traits, (), ()))
         table = "table and takes sample_weight" if traits.weighted else "table"
         table = f"{table} with its monotonic columns" if traits.monotonic else table
+        table = f"{table} and predicts quantiles" if traits.quantiles else table
         raise SpaceError(f"include and exclude leave no model that suits this {table}; choose from {suited}")
     _prune(offered)
     names = {step: [component.name for component in components] for step, components in offered.items()}
@@ -286,6 +287,7 @@ def _wanted(
         and (component.accepts_sparse or not traits.sparse)
         and (component.accepts_weights or not traits.weighted or step != "model")
         and not is_named(step, component.name, exclude)
+        and (component.accepts_quantiles or not traits.quantiles or step != "model")
         and not (component.reads_target and traits.targets is not None)
         and (not traits.monotonic or _keeps_order(step, component))
     ]

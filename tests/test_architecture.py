@@ -22,6 +22,7 @@ ORDER = {
     "pipelines": [
         "storage",
         "targets",
+        "quantiles",
         "component",
         "libraries",
         "configuration",

@@ -33,6 +33,7 @@ from automl.testing.components import (
 )
 from pipelines.component import Component, TaskType
 from pipelines.losses import LOG_LINK
+from pipelines.quantiles import pinball_loss
 
 
 def _only_for(condition: Callable[[Component], Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -296,6 +297,22 @@ class ModelContract:
             if loss in LOG_LINK:
                 assert fitted.predict(X).min() > 0, f"the loss {loss} has no value for predictions of 0"
                 make_estimator(component, traits, params, time_limit=0.1).fit(X, y - 2)  # a later row may be negative
+
+    @_only_for(lambda component: component.accepts_quantiles)
+    @pytest.mark.filterwarnings("ignore")
+    def test_quantiles_are_learned_in_ascending_order_and_can_be_stored(self, component: Component) -> None:
+        X, y = make_table("regression")
+        for levels in ((0.1, 0.5, 0.9), (0.8,)):
+            traits = make_traits("regression", quantiles=levels)
+            fitted = make_estimator(component, traits, time_limit=0.3).fit(X, y, sample_weight=None)
+            out = fitted.predict(X).reshape(len(y), -1)
+            assert out.shape == (len(y), len(levels)), "predict must return a column for each quantile"
+            assert (np.diff(out, axis=1) >= 0).all(), "the quantiles of a row must ascend"
+            constant = pinball_loss(y, np.tile(np.quantile(y, levels), (len(y), 1)), levels)
+            assert pinball_loss(y, out, levels) < constant, "the model must predict quantiles better than constants"
+            assert np.array_equal(predict(restore(fitted, self.trusted_types), X).reshape(out.shape), out), (
+                "a model that was stored must predict the same"
+            )
 
     def test_tables_of_few_rows_with_a_single_row_of_a_class_fit(self, component: Component, task: TaskType) -> None:
         X, y = make_table(task, n_rows=12)

@@ -13,8 +13,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import FitContext
 from pipelines.early_stopping import ROUNDS_TO_CONVERGE, Deadline, EarlyStopping, RowsToPredict, split_rows
-from pipelines.losses import LOG_LINK, mean_scale, usable_loss
+from pipelines.losses import LOG_LINK, PINBALL, mean_scale, usable_loss
+from pipelines.models._quantiles import QuantileModels
 from pipelines.models._target import standardize
+from pipelines.quantiles import uncrossed
 from pipelines.weights import weighted_rows
 
 VALIDATION_SHARE = 0.15
@@ -49,6 +51,10 @@ class Library(Protocol):
     def loss(self) -> str:
         """Loss of regression, see `Component.losses`."""
 
+    @property
+    def quantiles(self) -> tuple[float, ...]:
+        """Levels of the loss `PINBALL`; more than one for a library that trains all quantiles in one model."""
+
     def train(
         self,
         rows: LabeledRows,
@@ -65,7 +71,10 @@ class Library(Protocol):
         """
 
     def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
-        """Return probabilities of shape (n_samples, n_classes), or numbers of shape (n_samples,)."""
+        """Return probabilities of shape (n_samples, n_classes), or numbers of shape (n_samples,).
+
+        Several quantiles have the shape (n_samples, n_quantiles).
+        """
 
 
 @dataclass(frozen=True)
@@ -248,9 +257,14 @@ class BoostedRegressor(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:
-        """Return predictions of shape (n_samples,)."""
+        """Return predictions of shape (n_samples,), or (n_samples, n_quantiles) of several quantiles."""
         check_is_fitted(self)
-        return self.mean_ + self.scale_ * self.fitted_library.predict(self.model_, as_table(X), 0)
+        return self.finish(self.fitted_library.predict(self.model_, as_table(X), 0))
+
+    def finish(self, output: np.ndarray) -> np.ndarray:
+        """Return the output of the library in the unit of the target; quantiles never cross."""
+        values = self.mean_ + self.scale_ * output
+        return uncrossed(values) if values.ndim == 2 else values
 
     @property
     def fitted_library(self) -> Library:
@@ -259,7 +273,27 @@ class BoostedRegressor(RegressorMixin, BaseEstimator):
         return fitted
 
 
-def make_estimator(library: Library, learning_rate: float, context: FitContext) -> BaseEstimator:
-    """Return the unfitted estimator for the task of the context."""
-    estimator = BoostedClassifier if context.traits.is_classification else BoostedRegressor
-    return estimator(library, boosting_settings(learning_rate, context))
+def make_estimator(
+    library: Library, learning_rate: float, context: FitContext, joint_quantiles: bool = False
+) -> BaseEstimator:
+    """Return the unfitted estimator for the task of the context.
+
+    Parameters
+    ----------
+    joint_quantiles : bool
+        Whether the library trains all quantiles in one model.
+    """
+    levels, settings = context.traits.quantiles, boosting_settings(learning_rate, context)
+    if not levels:
+        estimator = BoostedClassifier if context.traits.is_classification else BoostedRegressor
+        return estimator(library, settings)
+
+    def of(*some: float) -> BoostedRegressor:
+        return BoostedRegressor(replace(library, loss=PINBALL, quantiles=some), own)  # type: ignore[type-var]
+
+    if joint_quantiles and len(levels) > 1:
+        own = settings
+        return of(*levels)
+    limit = settings.time_limit
+    own = replace(settings, time_limit=None if limit is None else limit / len(levels))
+    return QuantileModels([of(level) for level in levels])

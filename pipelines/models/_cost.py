@@ -22,7 +22,9 @@ def encoded_width(traits: TableTraits) -> int:
 
 
 def outputs(traits: TableTraits) -> int:
-    """Return the number of outputs of a model: one per class, but one for two classes and for regression."""
+    """Return the number of outputs of a model: one per class or quantile, but one for two classes and for a mean."""
+    if traits.quantiles:
+        return len(traits.quantiles)
     return traits.n_classes if traits.n_classes > 2 else 1
 
 

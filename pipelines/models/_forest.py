@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import FitContext
 from pipelines.early_stopping import Deadline, RowsToPredict
+from pipelines.models._quantile_forest import QuantileForest
 from pipelines.models._target import StandardizedRegressor
 
 _FEWEST_ROWS_TO_TIME = 1_000  # fewer rows are predicted in a small part of the seconds of the fit
@@ -126,4 +127,6 @@ def with_time_limit(forest: BaseEstimator, context: FitContext) -> BaseEstimator
     limit, n_rows = context.time_limit, context.n_rows_to_predict
     if context.traits.is_classification:
         return forest if limit is None else TimedForestClassifier(forest, limit, n_rows)
-    return StandardizedRegressor(forest if limit is None else TimedForestRegressor(forest, limit, n_rows))
+    regressor = StandardizedRegressor(forest if limit is None else TimedForestRegressor(forest, limit, n_rows))
+    levels = context.traits.quantiles
+    return QuantileForest(regressor, levels, context.random_state) if levels else regressor

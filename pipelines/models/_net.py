@@ -11,7 +11,7 @@ from ConfigSpace import ConfigurationSpace
 from sklearn.base import BaseEstimator
 
 from pipelines.component import Component, FitContext, TableTraits
-from pipelines.losses import LOG_LINK, SQUARED_ERROR
+from pipelines.losses import LOG_LINK, PINBALL, SQUARED_ERROR
 from pipelines.models._cost import encoded_width, outputs
 from pipelines.nets.architectures import Architecture
 from pipelines.nets.estimator import (
@@ -20,6 +20,7 @@ from pipelines.nets.estimator import (
     NetClassifier,
     NetRegressor,
     NetSettings,
+    QuantileNetRegressor,
     fit_together,
 )
 from pipelines.nets.fleet import TrainingConfig
@@ -52,6 +53,7 @@ def net_component(
         accepts_sparse=True,
         accepts_weights=True,
         accepts_targets=True,
+        accepts_quantiles=True,
         interruptible=True,
         limit_factor=2.5,
         max_overtime=25.0,
@@ -103,9 +105,10 @@ def make_net(
 ) -> BaseEstimator:
     """Return the unfitted estimator for the task of the context."""
     traits = context.traits
+    loss = PINBALL if traits.quantiles else str(params.get("loss", SQUARED_ERROR))
     settings = NetSettings(
         architecture,
-        replace(config, loss=str(params.get("loss", SQUARED_ERROR))),
+        replace(config, loss=loss, quantiles=traits.quantiles),
         n_networks=n_networks(traits),
         max_one_hot=int(params.get("max_one_hot", 9)),
         cardinalities=traits.cardinalities if params.get("native_categories") else (),
@@ -114,6 +117,8 @@ def make_net(
         n_threads=context.n_threads,
         device=context.device,
     )
+    if traits.quantiles:
+        return QuantileNetRegressor(settings)
     if traits.targets is not None:
         return JointNetClassifier(settings) if traits.is_classification else JointNetRegressor(settings)
     return NetClassifier(settings) if traits.is_classification else NetRegressor(settings)
@@ -136,5 +141,5 @@ def first_layer_inputs(traits: TableTraits, per_number: int = 1) -> int:
 
 
 def n_outputs(traits: TableTraits) -> int:
-    """Return the number of outputs of a network: one for each class, or one for regression."""
-    return max(2, outputs(traits)) if traits.is_classification else 1
+    """Return the number of outputs of a network: one for each class or quantile, or one for a mean."""
+    return max(2, outputs(traits)) if traits.is_classification else outputs(traits)

@@ -17,6 +17,7 @@ from pipelines.losses import LOG_LINK, SQUARED_ERROR, TWEEDIE_POWER
 from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, Table, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
 from pipelines.monotonic import all_constraints
+from pipelines.quantiles import weighted_quantiles
 
 _LOSSES: Mapping[str, str] = {
     SQUARED_ERROR: "RMSE",
@@ -58,6 +59,8 @@ class CatBoost:
         Loss of regression.
     monotonic : tuple of int
         Constraints of the last columns; see `pipelines.monotonic`.
+    quantiles : tuple of float
+        Levels of the loss "pinball".
     """
 
     params: Mapping[str, Any]
@@ -66,6 +69,7 @@ class CatBoost:
     random_state: int = 0
     loss: str = SQUARED_ERROR
     monotonic: tuple[int, ...] = ()
+    quantiles: tuple[float, ...] = ()
 
     def train(
         self,
@@ -82,6 +86,8 @@ class CatBoost:
             weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
             if n_classes:
                 return np.bincount(rows.y, weights=weight, minlength=n_classes) / weight.sum()
+            if self.quantiles:
+                return weighted_quantiles(rows.y, self.quantiles, weight)
             return np.array([weight @ rows.y]) / weight.sum()
         data = self._pool(rows)
         validation_data = None if validation is None else self._pool(validation)
@@ -99,7 +105,7 @@ class CatBoost:
 
     def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
         if isinstance(model, np.ndarray):
-            return np.tile(model, (len(X), 1)) if n_classes else np.full(len(X), model[0])
+            return np.tile(model, (len(X), 1)) if len(model) > 1 else np.full(len(X), model[0])
         kind = "Probability" if n_classes else "Exponent" if self.loss in LOG_LINK else "RawFormulaVal"
         table = self._few_rows(X) if len(X) <= _FEW_ROWS else self._table(X)
         return np.asarray(model.predict(table, prediction_type=kind, thread_count=self.n_threads))
@@ -133,7 +139,9 @@ class CatBoost:
         return table
 
     def _all_params(self, n_classes: int, learning_rate: float, max_rounds: int) -> dict[str, Any]:
-        loss = {0: _LOSSES[self.loss], 2: "Logloss"}.get(n_classes, "MultiClass")
+        several = "Multi" if len(self.quantiles) > 1 else ""
+        pinball = f"{several}Quantile:alpha={','.join(map(repr, self.quantiles))}"
+        loss = {0: _LOSSES.get(self.loss, pinball), 2: "Logloss"}.get(n_classes, "MultiClass")
         return {
             "bootstrap_type": "Bernoulli",
             "boosting_type": "Plain",
@@ -161,7 +169,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         loss=str(params.get("loss", SQUARED_ERROR)),
         monotonic=tuple(params.get("monotonic", ())),
     )
-    return make_estimator(library, params.get("learning_rate", 0.06), context)
+    return make_estimator(library, params.get("learning_rate", 0.06), context, joint_quantiles=True)
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:
@@ -204,6 +212,7 @@ COMPONENT = Component(
     accepts_sparse=False,
     accepts_weights=True,
     accepts_monotonic=True,
+    accepts_quantiles=True,
     losses=("poisson", "tweedie"),  # with the absolute error it learns too slowly, see benchmarks/LOSSES.md
     interruptible=True,
     max_overtime=4.0,

@@ -43,6 +43,8 @@ class HistGradientBoosting:
         Loss of regression.
     monotonic : tuple of int
         Constraints of the last columns; see `pipelines.monotonic`.
+    quantiles : tuple of float
+        Levels of the loss "pinball".
     """
 
     params: Mapping[str, Any]
@@ -51,6 +53,7 @@ class HistGradientBoosting:
     random_state: int = 0
     loss: str = SQUARED_ERROR
     monotonic: tuple[int, ...] = ()
+    quantiles: tuple[float, ...] = ()
 
     def train(
         self,
@@ -64,7 +67,7 @@ class HistGradientBoosting:
         X = rows.X.copy()
         X[:, np.isnan(X).all(axis=0)] = 0.0  # scikit-learn cannot bin columns without any value
         model = estimator(
-            **({} if n_classes else {"loss": self.loss}),
+            **({} if n_classes else self._loss()),
             **self.params,
             learning_rate=stopping.learning_rate,
             categorical_features=self._categories(rows.X),
@@ -103,6 +106,10 @@ class HistGradientBoosting:
         raw = model._raw_predict(X, n_threads=self.n_threads)
         out: np.ndarray = model._loss.predict_proba(raw) if n_classes else model._loss.link.inverse(raw.ravel())
         return out
+
+    def _loss(self) -> dict[str, Any]:
+        """Return the parameters of scikit-learn for the loss of regression."""
+        return {"loss": "quantile", "quantile": self.quantiles[0]} if self.quantiles else {"loss": self.loss}
 
     def _categories(self, X: Table) -> list[int] | None:
         """Return the category columns that scikit-learn accepts; it treats columns with more categories as numbers."""
@@ -153,6 +160,7 @@ COMPONENT = Component(
     accepts_categories=True,
     accepts_weights=True,
     accepts_monotonic=True,
+    accepts_quantiles=True,
     losses=("absolute_error", "poisson", "gamma"),
     interruptible=True,
     seconds=seconds,

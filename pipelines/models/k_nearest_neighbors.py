@@ -15,8 +15,10 @@ from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, power_law
+from pipelines.quantiles import quantiles_of_rows
 
 MAX_ROWS = 100_000
+_CELLS_AT_ONCE = 2_000_000  # targets of neighbors that are sorted in one call
 MAX_INPUT = 1e15  # larger numbers have squared distances that are infinite in single precision
 
 
@@ -104,22 +106,63 @@ class NeighborsRegressor(RegressorMixin, BaseEstimator):
         return self.neighbors_.predict(_as_float32(X))
 
 
+class NeighborsQuantiles(NeighborsRegressor):
+    """Quantiles of the targets of the neighbors.
+
+    Parameters
+    ----------
+    neighbors : KNeighborsRegressor
+        ``weights`` "distance" weights the neighbors by the inverse of their distances.
+    quantiles : tuple of float
+        Levels in ascending order.
+    """
+
+    def __init__(self, neighbors: KNeighborsRegressor, quantiles: tuple[float, ...]):
+        super().__init__(neighbors)
+        self.quantiles = quantiles
+
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: None = None) -> Self:
+        """Store the rows."""
+        self.target_ = np.asarray(y, dtype=np.float64)
+        return super().fit(X, y)
+
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return quantiles of shape (n_samples, n_quantiles)."""
+        check_is_fitted(self)
+        table = _as_float32(X)
+        size, found = max(1, _CELLS_AT_ONCE // self.neighbors_.n_neighbors), []
+        for start in range(0, table.shape[0], size):
+            distances, rows = self.neighbors_.kneighbors(table[start : start + size])
+            weights = np.ones(distances.shape)
+            if self.neighbors_.weights == "distance":
+                nearest = np.maximum(distances[:, :1], 1e-6 * distances[:, -1:])
+                weights = np.divide(nearest, distances, out=weights, where=distances > nearest)
+            found.append(quantiles_of_rows(self.target_[rows], weights, self.quantiles))
+        return np.concatenate(found)
+
+
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
     settings = {"n_neighbors": 20, "weights": "distance", "p": 2, **params, "n_jobs": context.n_threads}
     if context.traits.is_classification:
         make = NeighborsClassifier if context.traits.targets is None else JointNeighborsClassifier
         return make(KNeighborsClassifier(**settings))
+    if context.traits.quantiles:
+        return NeighborsQuantiles(KNeighborsRegressor(**settings), context.traits.quantiles)
     return NeighborsRegressor(KNeighborsRegressor(**settings))
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:
-    space = ConfigurationSpace()
+    space, least = ConfigurationSpace(), 10 if traits.quantiles else 1  # a single row has no quantiles
     space.add(
-        Integer("n_neighbors", (1, 200), log=True, default=20 if traits.is_classification else 10),
+        Integer("n_neighbors", (least, 200), log=True, default=_default_neighbors(traits)),
         Categorical("weights", ["uniform", "distance"], default="distance"),
         Categorical("p", [1, 2], default=2),
     )
     return space
+
+
+def _default_neighbors(traits: TableTraits) -> int:
+    return 50 if traits.quantiles else 20 if traits.is_classification else 10
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
@@ -137,6 +180,7 @@ COMPONENT = Component(
     applies=lambda traits: traits.n_rows <= MAX_ROWS,
     accepts_sparse=True,
     accepts_targets=True,
+    accepts_quantiles=True,
     seconds=seconds,
 )
 

@@ -45,6 +45,8 @@ class LightGBM:
         Loss of regression.
     monotonic : tuple of int
         Constraints of the last columns; see `pipelines.monotonic`.
+    quantiles : tuple of float
+        Levels of the loss "pinball".
     """
 
     params: Mapping[str, Any]
@@ -53,6 +55,7 @@ class LightGBM:
     random_state: int = 0
     loss: str = SQUARED_ERROR
     monotonic: tuple[int, ...] = ()
+    quantiles: tuple[float, ...] = ()
 
     def train(
         self,
@@ -107,7 +110,8 @@ class LightGBM:
         )
 
     def _all_params(self, n_classes: int, learning_rate: float) -> dict[str, Any]:
-        objective = {0: _OBJECTIVES[self.loss], 2: {"objective": "binary"}}.get(n_classes, {"objective": "multiclass"})
+        regression = _OBJECTIVES.get(self.loss) or {"objective": "quantile", "alpha": self.quantiles[0]}
+        objective = {0: regression, 2: {"objective": "binary"}}.get(n_classes, {"objective": "multiclass"})
         many = {"num_class": n_classes} if n_classes > 2 else {}
         return {
             **self.params,
@@ -156,7 +160,7 @@ def space(traits: TableTraits) -> ConfigurationSpace:
             Float("cat_smooth", (0.001, 100.0), log=True, default=5.0),
             Integer("max_cat_to_onehot", (4, 100), log=True, default=8),
         )
-    if not traits.is_classification and not traits.sparse and traits.numeric:
+    if not traits.is_classification and not traits.quantiles and not traits.sparse and traits.numeric:
         # Linear models in the leaves go on where the training rows end; numbers should be scaled or clipped before.
         linear_tree = Categorical("linear_tree", [False, True], default=False, weights=[0.8, 0.2])
         linear_lambda = Float("linear_lambda", (0.01, 10.0), log=True, default=0.3)
@@ -184,6 +188,7 @@ COMPONENT = Component(
     accepts_sparse=True,
     accepts_weights=True,
     accepts_monotonic=True,
+    accepts_quantiles=True,
     losses=("absolute_error", "huber", "poisson", "gamma", "tweedie"),
     interruptible=True,
     imports=("lightgbm",),

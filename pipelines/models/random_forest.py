@@ -76,6 +76,7 @@ COMPONENT = Component(
     accepts_weights=True,
     accepts_targets=True,
     accepts_monotonic=True,
+    accepts_quantiles=True,
     interruptible=True,
     limit_factor=0.5,  # half of the trees predict almost as well
     max_overtime=1.5,

@@ -11,10 +11,15 @@ from sklearn.linear_model import Ridge
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, power_law
+from pipelines.models._quantile_ridge import QuantileRidge
 from pipelines.models._target import StandardizedRegressor
+
+_STEPS = 2.0  # times the seconds of a mean that a quantile takes
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    if context.traits.quantiles:
+        return QuantileRidge(float(params.get("alpha", 1.0)), context.traits.quantiles)
     return StandardizedRegressor(Ridge(alpha=params.get("alpha", 1.0), random_state=context.random_state))
 
 
@@ -25,7 +30,8 @@ def space(traits: TableTraits) -> ConfigurationSpace:
 
 
 def seconds(params: Mapping[str, Any], traits: TableTraits) -> float:
-    return 0.003 + power_law(traits, 0.004, rows=0.7, columns=0.7, width=encoded_width(traits))
+    seconds = 0.003 + power_law(traits, 0.004, rows=0.7, columns=0.7, width=encoded_width(traits))
+    return _STEPS * len(traits.quantiles) * seconds if traits.quantiles else seconds
 
 
 COMPONENT = Component(
@@ -36,6 +42,7 @@ COMPONENT = Component(
     accepts_sparse=True,
     accepts_weights=True,
     accepts_targets=True,
+    accepts_quantiles=True,
     seconds=seconds,
 )
 

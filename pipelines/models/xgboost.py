@@ -60,6 +60,8 @@ class XGBoost:
         Loss of regression.
     monotonic : tuple of int
         Constraints of the last columns; see `pipelines.monotonic`.
+    quantiles : tuple of float
+        Levels of the loss "pinball".
     """
 
     params: Mapping[str, Any]
@@ -68,6 +70,7 @@ class XGBoost:
     random_state: int = 0
     loss: str = SQUARED_ERROR
     monotonic: tuple[int, ...] = ()
+    quantiles: tuple[float, ...] = ()
 
     def train(
         self,
@@ -132,8 +135,10 @@ class XGBoost:
         return {"feature_types": ["c"] * self.native_categories + ["q"] * numeric, "enable_categorical": True}
 
     def _all_params(self, n_classes: int, learning_rate: float) -> dict[str, Any]:
+        levels = list(self.quantiles)
+        pinball = {"objective": "reg:quantileerror", "eval_metric": "quantile", "quantile_alpha": levels}
         objective = {
-            0: _OBJECTIVES[self.loss],
+            0: _OBJECTIVES.get(self.loss, pinball),
             2: {"objective": "binary:logistic", "eval_metric": "logloss"},
         }.get(n_classes, {"objective": "multi:softprob", "eval_metric": "mlogloss"})
         many = {"num_class": n_classes} if n_classes > 2 else {}
@@ -174,7 +179,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         loss=str(params.get("loss", SQUARED_ERROR)),
         monotonic=tuple(params.get("monotonic", ())),
     )
-    return make_estimator(library, params.get("learning_rate", 0.06), context)
+    return make_estimator(library, params.get("learning_rate", 0.06), context, joint_quantiles=True)
 
 
 def space(traits: TableTraits) -> ConfigurationSpace:
@@ -223,6 +228,7 @@ COMPONENT = Component(
     accepts_sparse=True,
     accepts_weights=True,
     accepts_monotonic=True,
+    accepts_quantiles=True,
     losses=("absolute_error", "huber", "poisson", "gamma", "tweedie"),
     interruptible=True,
     imports=("xgboost",),

@@ -29,6 +29,7 @@ from pipelines.nets.architectures import Architecture, Inputs
 from pipelines.nets.device import has_cuda, torch_device
 from pipelines.nets.fleet import FleetMember, TrainingConfig
 from pipelines.nets.inference import FrozenNetworks
+from pipelines.quantiles import uncrossed
 from pipelines.weights import weighted_rows
 
 Array = NDArray[Any]
@@ -232,6 +233,24 @@ class NetRegressor(RegressorMixin, _NetEstimator):
     def _finish(self, outputs: Array) -> Array:
         values = np.exp(np.clip(outputs[:, 0], *LOG_RANGE)) if self.loss_ in LOG_LINK else outputs[:, 0]
         return self.mean_ + self.scale_ * np.clip(values, *self.range_)
+
+
+class QuantileNetRegressor(NetRegressor):
+    """Predict quantiles with networks that have an output for each level; the loss is the mean pinball loss.
+
+    The parameters and attributes are those of `NetRegressor`.
+    """
+
+    def _table(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> _Table:
+        levels = self.settings.config.quantiles
+        return replace(super()._table(X, y, sample_weight), n_outputs=len(levels), blocks=(1,) * len(levels))
+
+    def predict(self, X: Any) -> Array:
+        """Return quantiles within the range of the training target, shape (n_samples, n_quantiles)."""
+        return self._finish(self._outputs(X))
+
+    def _finish(self, outputs: Array) -> Array:
+        return uncrossed(self.mean_ + self.scale_ * np.clip(outputs, *self.range_))
 
 
 class JointNetClassifier(ClassifierMixin, _NetEstimator):

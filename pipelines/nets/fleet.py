@@ -28,6 +28,8 @@ class TrainingConfig:
         Largest norm of the gradient of a network; infinite for no limit.
     loss : str
         Loss of regression, see `Component.losses`; networks for classes are trained by cross entropy.
+    quantiles : tuple of float
+        Levels of the pinball loss, one for each output of the network; empty for other losses.
     """
 
     learning_rate: float
@@ -43,6 +45,7 @@ class TrainingConfig:
     max_gradient_norm: float = math.inf
     betas: tuple[float, float] = (0.9, 0.95)
     loss: str = "squared_error"
+    quantiles: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,8 @@ class _Fleet:
             name: torch.tensor([getattr(m.config, name) for m in members], device=device, dtype=torch.float32)
             for name in ("learning_rate", "weight_decay", "dropout", "label_smoothing")
         }
+        levels = self._config.quantiles
+        self._levels = torch.tensor(levels, device=device) if levels else None
         self._generators = [torch.Generator().manual_seed(m.seed) for m in members]
         # On an accelerator one generator serves all networks, because one call for each network would take too long.
         self._device_generator = None if device == "cpu" else torch.Generator(device).manual_seed(members[0].seed)
@@ -237,7 +239,7 @@ class _Fleet:
             dropout = DeviceDropout(self._rates["dropout"] * factors.regularization, self._device_generator)
         out = layers.forward(self._architecture, self._p, self._X[table, rows], dropout)
         smoothing, blocks = self._rates["label_smoothing"], self._architecture.blocks
-        losses = _losses(out, self._y[table, rows], smoothing, self._config.loss, blocks)
+        losses = _losses(out, self._y[table, rows], smoothing, self._config.loss, blocks, self._levels)
         loss = ((losses * weight).sum(1) / present.sum(1).clamp(min=1)).sum()
         torch.autograd.backward(loss)
         self._update_weights(factors)
@@ -288,7 +290,9 @@ class _Fleet:
         weight = weight / weight.sum(1, keepdim=True).clamp(min=1e-12)
         y = self._y[table, self._validation]
         out = forward_in_blocks(self._architecture, self._p, self._X[table, self._validation])
-        if y.dtype != torch.int64 and y.dim() == 3:
+        if self._levels is not None:
+            each = [_pinball_losses(out.mean(2), y, self._levels)]
+        elif y.dtype != torch.int64 and y.dim() == 3:
             each = [_errors(out.mean(2), y, self._config.loss).mean(2)]
         elif y.dtype != torch.int64:
             each = [_errors(out.mean((2, 3)), y, self._config.loss)]
@@ -368,12 +372,20 @@ def _log_losses(out: torch.Tensor, y: torch.Tensor, blocks: Sequence[int]) -> to
 
 
 def _losses(
-    out: torch.Tensor, y: torch.Tensor, smoothing: torch.Tensor, loss: str, blocks: Sequence[int] = ()
+    out: torch.Tensor,
+    y: torch.Tensor,
+    smoothing: torch.Tensor,
+    loss: str,
+    blocks: Sequence[int] = (),
+    levels: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Return cross entropy (class codes) or the loss (floats), mean over members, shape (n_networks, n_rows).
 
-    Of several targets, it is the mean over the targets, whose outputs have the sizes of `blocks`.
+    Of several targets, it is the mean over the targets, whose outputs have the sizes of `blocks`. The levels are those
+    of quantiles.
     """
+    if levels is not None:
+        return _pinball_losses(out, y.unsqueeze(2), levels).mean(2)
     if y.dim() == 3 and y.dtype == torch.int64:
         parts = torch.split(out, list(blocks), 3)
         return torch.stack([_losses(part, y[..., j], smoothing, loss) for j, part in enumerate(parts)]).mean(0)
@@ -385,6 +397,12 @@ def _losses(
     hit = log_p.gather(3, y.view(*y.shape, 1, 1).expand(-1, -1, out.shape[2], 1))[..., 0].mean(2)
     share = smoothing.unsqueeze(1)
     return -(1 - share) * hit - share * log_p.mean(dim=(2, 3))
+
+
+def _pinball_losses(out: torch.Tensor, y: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
+    """Return the pinball loss of each row, the mean over the quantiles on the last axis of the outputs."""
+    errors = y.unsqueeze(-1) - out
+    return torch.maximum(levels * errors, (levels - 1) * errors).mean(-1)
 
 
 def _errors(out: torch.Tensor, y: torch.Tensor, loss: str) -> torch.Tensor:

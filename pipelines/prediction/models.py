@@ -28,14 +28,16 @@ import pipelines.prediction.linear as linear
 from pipelines.models._boosting import BoostedClassifier, BoostedRegressor, as_table
 from pipelines.models._forest import TimedForestClassifier, TimedForestRegressor
 from pipelines.models._margins import MarginClassifier
+from pipelines.models._quantiles import QuantileModels
 from pipelines.models._target import StandardizedRegressor, as_values
 from pipelines.models.hist_gradient_boosting import HistGradientBoosting
-from pipelines.models.k_nearest_neighbors import NeighborsClassifier, NeighborsRegressor
+from pipelines.models.k_nearest_neighbors import NeighborsClassifier, NeighborsQuantiles, NeighborsRegressor
 from pipelines.nets.estimator import (
     JointNetClassifier,
     JointNetRegressor,
     NetClassifier,
     NetRegressor,
+    QuantileNetRegressor,
     predict_function,
 )
 from pipelines.prediction.dispatch import find_maker
@@ -132,7 +134,7 @@ def _joint_classifier(model: JointClassifier) -> Predict:
 
 
 def _several_models(model: Any) -> Predict:
-    """Replace the models of the targets by copies whose prediction is fast."""
+    """Replace the models of targets or quantiles by copies whose prediction is fast."""
     direct = copy.copy(model)
     direct.models_ = [_with_fast_parts(one) for one in model.models_]
     return _own_predict(direct)
@@ -163,8 +165,8 @@ def _boosted_classifier(model: BoostedClassifier) -> Predict:
 
 
 def _boosted_regressor(model: BoostedRegressor) -> Predict:
-    library, fitted, mean, scale = model.fitted_library, _library_model(model), model.mean_, model.scale_
-    return lambda X: mean + scale * library.predict(fitted, as_table(X), 0)
+    library, fitted, finish = model.fitted_library, _library_model(model), model.finish
+    return lambda X: finish(library.predict(fitted, as_table(X), 0))
 
 
 def _neighbors(model: Any) -> Predict:
@@ -249,6 +251,9 @@ _MAKERS: dict[type, Callable[[Any], Predict]] = {
     NetClassifier: predict_function,
     NetRegressor: predict_function,
     JointNetRegressor: predict_function,
+    QuantileNetRegressor: predict_function,
+    QuantileModels: _several_models,
+    NeighborsQuantiles: _neighbors,
     JointClassifier: _joint_classifier,
     IndependentClassifiers: _several_models,
     IndependentRegressors: _several_models,

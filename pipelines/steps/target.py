@@ -13,6 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.losses import LOG_LINK, SQUARED_ERROR, percentage_weights
+from pipelines.models._target import as_values
 from pipelines.weights import weighted_rows
 
 Array = NDArray[Any]
@@ -139,13 +140,13 @@ class TargetRegressor(RegressorMixin, BaseEstimator):
         return self
 
     def predict(self, X: Any) -> Array:
-        """Return predictions in the unit of the target, shape (n_samples,)."""
+        """Return predictions in the unit of the target, shape (n_samples,), or (n_samples, n_quantiles)."""
         check_is_fitted(self)
         return self.back(self.regressor_.predict(X))
 
     def back(self, predictions: ArrayLike) -> Array:
         """Return predictions of the regressor in the unit of the target."""
-        values = np.asarray(predictions, dtype=np.float64).ravel()
+        values = as_values(np.asarray(predictions, dtype=np.float64))
         if self.transform == "none":
             return values
         values = np.clip(values, *self.range_)

@@ -26,6 +26,9 @@ TYPES = _names(
         "pipelines.models._boosting": "BoostedClassifier BoostedRegressor Boosting",
         "pipelines.models._forest": "TimedForestClassifier TimedForestRegressor",
         "pipelines.models._margins": "MarginClassifier",
+        "pipelines.models._quantile_forest": "QuantileForest",
+        "pipelines.models._quantile_ridge": "QuantileRidge",
+        "pipelines.models._quantiles": "QuantileModels",
         "pipelines.models._target": "StandardizedRegressor",
         "pipelines.models.bernoulli_nb": "WeightedBernoulliNB",
         "pipelines.models.catboost": "CatBoost",
@@ -36,7 +39,9 @@ TYPES = _names(
         "pipelines.models.gaussian_nb": "_StableGaussianNB",
         "pipelines.models.gaussian_process": "GaussianProcessLabelClassifier TunedGaussianProcessRegressor",
         "pipelines.models.hist_gradient_boosting": "HistGradientBoosting",
-        "pipelines.models.k_nearest_neighbors": "JointNeighborsClassifier NeighborsClassifier NeighborsRegressor",
+        "pipelines.models.k_nearest_neighbors": (
+            "JointNeighborsClassifier NeighborsClassifier NeighborsQuantiles NeighborsRegressor"
+        ),
         "pipelines.models.kernel_svm": "_ScaledSVC _ScaledSVR",
         "pipelines.models.lda": "_UnweightedLDA",
         "pipelines.models.lightgbm": "LightGBM",
@@ -52,7 +57,9 @@ TYPES = _names(
         "pipelines.models.sgd": "WeightedSGDClassifier",
         "pipelines.models.xgboost": "XGBoost",
         "pipelines.nets.architectures": "Inputs RealMLP ResNet TabM",
-        "pipelines.nets.estimator": "JointNetClassifier JointNetRegressor NetClassifier NetRegressor NetSettings",
+        "pipelines.nets.estimator": (
+            "JointNetClassifier JointNetRegressor NetClassifier NetRegressor NetSettings QuantileNetRegressor"
+        ),
         "pipelines.nets.fleet": "TrainingConfig",
         "pipelines.steps.balancing": "BalancedClassifier",
         "pipelines.steps.calibration": "CalibratedClassifier",
@@ -78,7 +85,8 @@ TYPES = _names(
         "scipy.sparse._csr": "csr_matrix csr_array",
         "sklearn._loss.link": "HalfLogitLink IdentityLink Interval LogitLink LogLink MultinomialLogit",
         "sklearn._loss.loss": (
-            "AbsoluteError HalfBinomialLoss HalfGammaLoss HalfMultinomialLoss HalfPoissonLoss HalfSquaredError"
+            "AbsoluteError HalfBinomialLoss HalfGammaLoss HalfMultinomialLoss HalfPoissonLoss HalfSquaredError "
+            "PinballLoss"
         ),
         "sklearn.calibration": ("CalibratedClassifierCV _CalibratedClassifier _SigmoidCalibration _TemperatureScaling"),
         "sklearn.cluster._agglomerative": "FeatureAgglomeration",
@@ -123,7 +131,7 @@ BUILT = _names(
         "pipelines.configuration": "Configuration",
         "sklearn._loss._loss": (
             "CyAbsoluteError CyHalfBinomialLoss CyHalfGammaLoss CyHalfMultinomialLoss CyHalfPoissonLoss "
-            "CyHalfSquaredError CyHuberLoss"
+            "CyHalfSquaredError CyHuberLoss CyPinballLoss"
         ),
         "sklearn.linear_model._sgd_fast": (
             "EpsilonInsensitive Hinge ModifiedHuber SquaredEpsilonInsensitive SquaredHinge"
