@@ -25,6 +25,7 @@ from automl.search.own_components import read_components
 from automl.search.user_space import check_components, check_space
 from automl.task.metrics import ALIASES
 from automl.task.monotonic import check_monotonic
+from automl.task.quantiles import check_quantiles
 from automl.task.several_metrics import named_scorers
 from automl.task.validation import is_number, is_whole_number
 from automl.trials.leaderboard import COLUMNS as LEADERBOARD
@@ -57,6 +58,7 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     scorers = named_scorers(settings.get("scoring"))
     if taken := sorted({*scorers} & {*LEADERBOARD}):
         raise InvalidInputError(f"scoring: {taken[0]!r} is a column of leaderboard_; give the scorer another name")
+    check_quantiles(settings.get("quantiles"), settings.get("scoring"))
     for scorer in scorers.values():
         _check_scoring(scorer, classification)
     _check_cv(settings.get("cv"))

@@ -90,6 +90,7 @@ class BaseAutoML(
         max_trials: int | None = None,
         max_processor_seconds: float | None = None,
         scoring: Any = None,
+        quantiles: Sequence[float] | None = None,
         cv: Any = None,
         n_jobs: int | None = -1,
         memory_limit: float | None = None,
@@ -119,6 +120,7 @@ class BaseAutoML(
         self.max_trials = max_trials
         self.max_processor_seconds = max_processor_seconds
         self.scoring = scoring
+        self.quantiles = quantiles
         self.cv = cv
         self.n_jobs = n_jobs
         self.memory_limit = memory_limit
@@ -218,6 +220,7 @@ class BaseAutoML(
             TrainingData(X, y, sample_weight, groups, time, gap, X_val, y_val, sample_weight_val),
             classification=self._is_classifier,
             scoring=self.scoring,
+            quantiles=self.quantiles,
             cv=self.cv,
             columns=self.columns,
             positive_label=getattr(self, "positive_label", None),

@@ -103,4 +103,7 @@ def leading_ensemble(history: RunHistory, artifacts: Artifacts, task: Task) -> E
     folds = predicting_folds(best, task)
     models = [artifacts.model(best.configuration, fold) for fold in folds]
     bag, limits = FoldBag(best.configuration, 1.0, models, tuple(folds)), task.metric.prediction_range
-    return Ensemble([bag], task.traits.n_classes, prediction_range=limits, targets=task.traits.targets)
+    traits = task.traits
+    return Ensemble(
+        [bag], traits.n_classes, prediction_range=limits, targets=traits.targets, quantiles=traits.quantiles
+    )

@@ -14,6 +14,7 @@ from automl.checks.attributes import SuspectLabels
 from automl.decision_threshold import DecisionThreshold
 from automl.guard import Guard
 from automl.intervals import ClassSets, Intervals
+from automl.quantiles import Quantiles
 from automl.scores import LabelScores, NumberScores
 from automl.several_targets import MultiLabel, class_probabilities, predicted_labels
 from automl.trials.history import RunHistory
@@ -294,7 +295,7 @@ class AutoMLClassifier(
         return class_probabilities(self._ensemble, probabilities)
 
 
-class AutoMLRegressor(NumberScores, RegressorMixin, Intervals, BaseAutoML):
+class AutoMLRegressor(NumberScores, RegressorMixin, Intervals, Quantiles, BaseAutoML):
     """
     Search whole pipelines for a regression table, and return the best ensemble within a time budget.
 
@@ -311,6 +312,9 @@ class AutoMLRegressor(NumberScores, RegressorMixin, Intervals, BaseAutoML):
         The score to maximize: any scikit-learn scorer or its name. None means the root mean squared error. Of several
         scorers, the first is maximized, and the others are recorded in `leaderboard_`, `cv_results_` and
         `metric_scores_`.
+    quantiles : sequence of float, optional
+        Levels of quantiles to predict, such as ``(0.1, 0.5, 0.9)``, in ascending order. The score is then the negative
+        mean pinball loss, `predict` returns the middle quantile, and `predict_quantiles` returns all of them.
     cv : int, splitter or iterable, optional
         Folds of the search, as in scikit-learn; chosen by the number of rows when None. If every fold trains on rows
         before its scored rows, as in `TimeSeriesSplit`, the rows are taken to be in the order of time: folds are
@@ -406,6 +410,8 @@ class AutoMLRegressor(NumberScores, RegressorMixin, Intervals, BaseAutoML):
         Number of columns of the training table, and their names, if all of them are strings.
     n_outputs_, target_scores_ : int, DataFrame
         Number of targets, and the out-of-fold score of each of several targets.
+    quantile_scores_ : DataFrame
+        Out-of-fold score and coverage of each of the `quantiles`.
 
     See Also
     --------
@@ -441,7 +447,8 @@ class AutoMLRegressor(NumberScores, RegressorMixin, Intervals, BaseAutoML):
         Returns
         -------
         ndarray of shape (n_samples,), or (n_samples, n_targets) for several targets
-            The predicted values.
+            The predicted values; of an estimator with `quantiles`, the quantile that is nearest to the median, or the
+            mean of the two nearest ones.
 
         Raises
         ------
@@ -457,4 +464,5 @@ class AutoMLRegressor(NumberScores, RegressorMixin, Intervals, BaseAutoML):
         >>> reg.predict(X[:2]).shape
         (2,)
         """
-        return self._predict(X)
+        predictions = self._predict(X)
+        return self._ensemble.values(predictions)

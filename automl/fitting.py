@@ -22,6 +22,7 @@ from automl.guard import make_guard
 from automl.metric_scores import score_metrics
 from automl.plurals import plural
 from automl.progress import Leader, Progress
+from automl.quantiles import score_quantiles
 from automl.refit.rows import StoredRows, TrainingRows
 from automl.run import RunResult, RunSettings, run
 from automl.search.budget import Budget, Used
@@ -159,6 +160,7 @@ def _attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataW
         "_fold_bags": result.fold_bags,
         "_metric_scores": score_metrics(task, result.ensemble, each),
         "_target_scores": score_targets(task, each),
+        "_quantile_scores": score_quantiles(task, result.ensemble, each),
         "_initial_design": result.initial_design,
         "_score_curve": result.score_curve,
         "_conformal": result.conformal,

@@ -16,6 +16,7 @@ from automl.ensemble.coverage import scored_coverage
 from automl.ensemble.out_of_fold_scores import ConformalRecord, predict_intervals, predict_sets
 from automl.errors import InvalidInputError
 from automl.refit.interval_scale import record_with_scale
+from automl.task.quantiles import refuse_quantiles
 from automl.task.several_targets import refuse_targets
 from automl.task.table_validation import check_table, check_width
 from automl.task.validation import table_errors
@@ -59,6 +60,7 @@ def known_record(estimator: Any, what: str) -> ConformalRecord:
     """
     check_is_fitted(estimator, "_ensemble")
     refuse_targets(estimator._ensemble.targets, f"the prediction of {what}")
+    refuse_quantiles(estimator._ensemble.quantiles, f"the prediction of {what}")
     record = record_with_scale(estimator)
     if record is None:
         raise InvalidInputError(

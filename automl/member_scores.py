@@ -66,5 +66,6 @@ def _alone(estimator: Any, bag: FoldBag) -> Any:
     """Return a copy of a fitted estimator whose ensemble has a single member."""
     alone = copy.copy(estimator)
     members = [replace(bag, weight=1.0)]
-    alone._ensemble = replace(estimator._ensemble, bags=members, calibration=None, decision_weights=None)
+    plain = {"calibration": None, "decision_weights": None, "quantile_shift": None}
+    alone._ensemble = replace(estimator._ensemble, bags=members, **plain)
     return alone

@@ -59,6 +59,8 @@ def summary(estimator: Any) -> dict[str, str]:
     kind = f"{task}, {ensemble.n_classes} classes" if ensemble.n_classes else task
     if ensemble.targets is not None:
         kind = f"{task}, {ensemble.targets.n_targets} targets"
+    if ensemble.quantiles:
+        kind = f"{task}, quantiles {', '.join(map(str, ensemble.quantiles))}"
     n_rows, n_columns = int(known["_reader"].n_rows_), estimator.n_features_in_
     best = max(ensemble.bags, key=lambda bag: bag.weight)
     n_models = sum(len(bag.models) for bag in ensemble.bags)

@@ -25,6 +25,7 @@ from automl.ensemble.estimate import Estimate, OutOfFoldRecord, collect
 from automl.ensemble.frontier import FrontierRecord, collect_frontier
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.out_of_fold_scores import ConformalRecord, scores_of_run
+from automl.ensemble.quantile_shift import fit_shift
 from automl.ensemble.score_curve import CurveRecord, collect_curve
 from automl.ensemble.selection import Ensemble, FoldBag, out_of_fold, select_members
 from automl.ensemble.size import members_within_size
@@ -330,7 +331,13 @@ def _conclude(
     bags = loader.load(members, started + _LOADING_ENDS * left)
     n_threads = n_workers if n_workers < available_cpus() else None
     limits, targets = task.metric.prediction_range, task.traits.targets
-    ensemble = Ensemble(bags, task.traits.n_classes, n_threads, prediction_range=limits, targets=targets)
+    levels = task.traits.quantiles
+    ensemble = Ensemble(
+        bags, task.traits.n_classes, n_threads, prediction_range=limits, targets=targets, quantiles=levels
+    )
+    if levels:
+        rows, p = out_of_fold(bags, history, artifacts, task)
+        ensemble.quantile_shift = fit_shift(task.y[rows], p, levels, task.weights(rows), seed)
     if task.traits.n_classes and targets is None:
         rows, p = out_of_fold(bags, history, artifacts, task)
         known = (task.y[rows], p, task.metric.take(rows), task.weights(rows), seed)

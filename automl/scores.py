@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from automl.ensemble.selection import Ensemble
 from automl.several_targets import class_probabilities
+from automl.task.quantiles import QuantilesScorer
 from automl.task.target_score import score_labels, score_numbers
 
 Array = NDArray[Any]
@@ -96,7 +97,7 @@ class NumberScores:
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """
-        Return the coefficient of determination of `predict` on a labeled table.
+        Return the coefficient of determination of `predict` on a labeled table, or the score of its quantiles.
 
         Parameters
         ----------
@@ -111,6 +112,7 @@ class NumberScores:
         -------
         float
             1 for perfect predictions, 0 for predictions that are as good as the mean; the mean over several targets.
+            Of an estimator with `quantiles`, the negative mean pinball loss.
 
         Raises
         ------
@@ -126,4 +128,6 @@ class NumberScores:
         >>> reg.score(X, y) > 0.3
         True
         """
+        if self._ensemble.quantiles:
+            return QuantilesScorer(self._ensemble.quantiles)(self, X, y, sample_weight)
         return score_numbers(y, X, self.predict(X), sample_weight, self._ensemble.targets)

@@ -94,6 +94,7 @@ ORDER = {
         "decision_threshold",
         "intervals",
         "several_targets",
+        "quantiles",
         "scores",
         "slimming",
         "fitting",

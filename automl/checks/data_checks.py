@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from automl.checks.warning import DataWarning, log_lines, sort_warnings
 from automl.search.budget import Budget
 from automl.task.prepare import PreparedTask
 from automl.task.task import Task
+from pipelines.quantiles import middle
 
 
 class DataChecks:
@@ -76,6 +78,8 @@ class DataChecks:
             if record is None:
                 return
             end = seconds_end(budget)
+            if self._task.traits.quantiles:
+                record = replace(record, predictions=middle(record.predictions, self._task.traits.quantiles))
             if self._task.traits.targets is None:
                 self._add(check_leak(self._task, self._columns, record, end))
                 return

@@ -38,6 +38,7 @@ from automl.cli.values import (
     parse_cv,
     parse_guard,
     parse_monotonic,
+    parse_quantiles,
     parse_scoring,
     parse_space,
     read_configurations,
@@ -71,6 +72,14 @@ def fit(
             help="Name of the scikit-learn scorer to optimize; further names after commas are recorded beside it. "
             "The default is roc_auc for two classes, neg_log_loss for more, and neg_root_mean_squared_error for "
             "regression."
+        ),
+    ] = None,
+    quantiles: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LEVELS",
+            help="Predict these quantiles of a number, such as 0.1,0.5,0.9, in place of its mean. The score is then "
+            "the pinball loss.",
         ),
     ] = None,
     n_jobs: Annotated[int, typer.Option(help="Number of cores to use; -1 means all cores.")] = -1,
@@ -332,7 +341,7 @@ def fit(
             excluded = {"--cv": cv, "--time": time, "--groups": groups}
             whole = read_table(validation, file, target=target)
             fit_arguments |= _validation_rows(whole, target, weight, excluded, validation)
-        estimator = _make_estimator(parameters, X, y, task, positive_label)
+        estimator = _make_estimator(parameters, X, y, task, positive_label, parse_quantiles(quantiles))
         estimator.fit(X, y, **fit_arguments)
         shown = sys.stdout.isatty() and expected_score_line(estimator) != ""  # the progress has shown it, too
         estimator.save(out, rows=rows)
@@ -370,18 +379,27 @@ def _validation_rows(
 
 
 def _make_estimator(
-    parameters: dict[str, Any], X: pd.DataFrame, y: pd.Series | pd.DataFrame, task: TaskName, positive: str | None
+    parameters: dict[str, Any],
+    X: pd.DataFrame,
+    y: pd.Series | pd.DataFrame,
+    task: TaskName,
+    positive: str | None,
+    quantiles: tuple[float, ...] | None,
 ) -> Any:
     """Return the classifier or the regressor for a target, and report which of them it is."""
     from automl.estimator import AutoMLClassifier, AutoMLRegressor
 
     kind, why = guess_task(y) if task is TaskName.AUTO else (task, "set by --task")
+    if quantiles is not None and task is TaskName.AUTO:
+        kind, why = TaskName.REGRESSION, "because of --quantiles"
     name = f"'{y.name}'" if y.ndim == 1 else ", ".join(f"'{column}'" for column in y.columns)
     write_message(
         parameters["verbose"], f"{plural(len(X), 'row')}, {plural(X.shape[1], 'column')}; {kind} of {name} ({why})"
     )
     if kind is TaskName.CLASSIFICATION:
+        if quantiles is not None:
+            raise InvalidInputError("--quantiles are for numbers, not for classes; leave out --task classification")
         return AutoMLClassifier(**parameters, positive_label=find_label(y, positive, "--positive"))
     if positive is not None:
         raise InvalidInputError(f"--positive: {name} holds numbers, not classes; leave out --positive")
-    return AutoMLRegressor(**parameters)
+    return AutoMLRegressor(**parameters, quantiles=quantiles)

@@ -67,7 +67,7 @@ def evaluate(
     y : ndarray of shape (n_rows,)
         The true labels or values.
     answers : mapping of str to ndarray
-        The answers of the methods ``predict`` and ``predict_proba``.
+        The answers of the methods ``predict``, ``predict_proba`` and ``predict_quantiles``, if the model has them.
     positive_label : label, optional
         The class of interest of two classes; the one of the estimator when None.
 
@@ -187,6 +187,9 @@ class _StoredRegressor(RegressorMixin, BaseEstimator):
 
     def predict(self, X: NDArray[np.intp]) -> NDArray[Any]:
         return self.answers["predict"][X[:, 0]]
+
+    def predict_quantiles(self, X: NDArray[np.intp]) -> NDArray[Any]:
+        return self.answers["predict_quantiles"][X[:, 0]]
 
     def __sklearn_is_fitted__(self) -> bool:
         return True

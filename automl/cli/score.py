@@ -105,6 +105,7 @@ def _predict(
 
     source = ChunkedTable(path, estimator, chunk_rows, options)
     methods = [name for name in ("predict", "predict_proba") if hasattr(estimator, name)]
+    methods += ["predict_quantiles"] if estimator._ensemble.quantiles else []
     truth: list[Any] = []
     answers: dict[str, list[Any]] = {name: [] for name in methods}
     with show_rows(1) as add:

@@ -45,6 +45,8 @@ def prediction_method(
     for level in (interval, class_set):
         if level is not None:
             check_level(level)
+    if estimator._ensemble.quantiles and interval is None:
+        return lambda table: _with_quantiles(estimator, table)
     if interval is not None:
         return lambda table: _with_interval(estimator, table, interval)
     return lambda table: _with_classes(estimator, table, proba, class_set, by_class)
@@ -57,6 +59,15 @@ def _with_interval(estimator: Any, table: Any, level: float) -> pd.DataFrame:
 
     prediction, ends = intervals(estimator, table, level)
     return pd.DataFrame({"prediction": prediction, "interval_low": ends[:, 0], "interval_high": ends[:, 1]})
+
+
+def _with_quantiles(estimator: Any, table: Any) -> pd.DataFrame:
+    """Return the middle quantile, and a column for each quantile."""
+    import pandas as pd
+
+    ensemble, found = estimator._ensemble, estimator.predict_quantiles(table)
+    columns = {f"quantile_{level:g}": column for level, column in zip(ensemble.quantiles, found.T, strict=True)}
+    return pd.DataFrame({"prediction": ensemble.values(found), **columns})
 
 
 def _with_classes(estimator: Any, table: Any, proba: bool, level: float | None, by_class: bool) -> pd.DataFrame:

@@ -61,6 +61,22 @@ def parse_scoring(text: str | None) -> str | list[str] | None:
     return names if len(names) > 1 else next(iter(names), text)
 
 
+def parse_quantiles(text: str | None) -> tuple[float, ...] | None:
+    """Return the argument `quantiles` of the regressor from the value of --quantiles.
+
+    Raises
+    ------
+    InvalidInputError
+        If a part between two commas is no number.
+    """
+    if text is None:
+        return None
+    try:
+        return tuple(float(part) for part in split_names([text]))
+    except ValueError:
+        raise InvalidInputError(f"--quantiles must be numbers such as 0.1,0.5,0.9; got '{text}'") from None
+
+
 def parse_cv(text: str | None) -> Any:
     """Return the argument `cv` of the estimators: a number of folds, or a splitter such as ``TimeSeriesSplit:5``.
 

@@ -22,6 +22,7 @@ from automl.ensemble.estimate import LEVEL, OF_SMALLER_ENSEMBLE, Estimate
 from automl.ensemble.jackknife import jackknife_error
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.prediction import PredictionPlan
+from automl.ensemble.quantile_shift import fit_shift
 from automl.ensemble.selection import Ensemble, FoldBag, Member
 from automl.ensemble.threshold import tune_decision_weights
 from automl.errors import InvalidInputError
@@ -405,6 +406,9 @@ def smaller_ensemble(
             if tuned is not None:
                 smaller.decision_weights = tuned
         smaller.calibration = calibrate(*known, deadline, models_per_member=smaller.models_per_member)
+    if ensemble.quantiles:
+        known_errors = record.y, _mean(record, entry.weights), ensemble.quantiles, record.sample_weight
+        smaller.quantile_shift = fit_shift(*known_errors, record.random_state)
     return smaller
 
 

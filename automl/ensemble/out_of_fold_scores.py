@@ -109,9 +109,9 @@ def collect_scores(
     Returns
     -------
     ConformalRecord or None
-        None if there is no row with a prediction and a positive weight, and for several targets.
+        None if there is no row with a prediction and a positive weight, and for several targets or quantiles.
     """
-    if task.traits.targets is not None:
+    if task.traits.targets is not None or task.traits.quantiles:
         return None
     folds = _usable_folds(members, len(task.folds))
     numbers = np.concatenate([np.full(len(task.folds[f][1]), f) for f in folds]) if folds else np.empty(0, dtype=int)
@@ -148,7 +148,7 @@ def scores_of_run(
     random_state: int,
     deadline: float = float("inf"),
 ) -> ConformalRecord | None:
-    """Return the scores of the ensemble of a run; None after an interrupt, and for several targets.
+    """Return the scores of the ensemble of a run; None after an interrupt, and for several targets or quantiles.
 
     Where models are trained on all rows at last, the scores are those of the models before.
 
@@ -157,7 +157,7 @@ def scores_of_run(
     deadline : float
         Time of `time.monotonic`, in seconds, after which no further fold is read.
     """
-    if task.traits.targets is not None:
+    if task.traits.targets is not None or task.traits.quantiles:
         return None
     trained_at_last = task.trains_at_last  # the models of all rows have no fold
     members = {
@@ -185,7 +185,9 @@ def scores_of_frontier(record: FrontierRecord, ensemble: Ensemble) -> ConformalR
     record : FrontierRecord
         Its weights are those of the ensemble.
     """
-    if ensemble.targets is not None or record.folds is None or record.units is None:  # None in an older model
+    if ensemble.targets is not None or ensemble.quantiles:
+        return None
+    if record.folds is None or record.units is None:  # in a model of an earlier version
         return None
     kept = np.arange(len(record.y)) if record.sample_weight is None else np.flatnonzero(record.sample_weight > 0)
     if not len(kept):

@@ -13,6 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from automl.ensemble.calibration import Calibration
 from automl.ensemble.prediction import PredictionPlan
+from automl.ensemble.quantile_shift import QuantileShift
 from automl.ensemble.thrift import remove_costly
 from automl.errors import NothingFittedError
 from automl.task.class_scorers import roc_auc_losses
@@ -22,6 +23,7 @@ from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import candidate_sets, rank
 from automl.trials.history import Evaluation, RunHistory
 from pipelines.configuration import Configuration
+from pipelines.quantiles import middle, uncrossed
 from pipelines.targets import TargetLayout
 
 Array = NDArray[Any]
@@ -69,6 +71,10 @@ class Ensemble:
         Smallest and largest prediction; see `Metric.prediction_range`.
     targets : TargetLayout or None
         The layout of the predictions for several targets; None for one target.
+    quantiles : tuple of float
+        Levels of the predicted quantiles; empty for other tasks.
+    quantile_shift : QuantileShift or None
+        Calibration of the quantiles.
     """
 
     bags: list[FoldBag]
@@ -79,16 +85,20 @@ class Ensemble:
     calibration: Calibration | None = None
     prediction_range: PredictionRange | None = None
     targets: TargetLayout | None = None
+    quantiles: tuple[float, ...] = ()
+    quantile_shift: QuantileShift | None = None
 
     @property
     def n_columns(self) -> int:
         """Number of columns of the predictions; 0 for a number of one target."""
+        if self.quantiles:
+            return len(self.quantiles)
         return self.n_classes if self.targets is None else self.targets.n_columns
 
     def predict(self, X: Any) -> Array:
         """Return probabilities of shape (n_samples, n_classes), or values of shape (n_samples,) for regression.
 
-        The predictions for several targets have the shape (n_samples, n_columns).
+        The predictions for several targets, and those of quantiles, have the shape (n_samples, n_columns).
 
         Parameters
         ----------
@@ -107,7 +117,13 @@ class Ensemble:
         if self.n_classes:
             mean = mean / mean.sum(axis=1, keepdims=True)
             mean = mean if self.calibration is None else self.calibration(mean)
+        elif self.quantiles:
+            return uncrossed(mean) if self.quantile_shift is None else self.quantile_shift(mean)
         return clip_predictions(mean, self.prediction_range)
+
+    def values(self, predictions: Array) -> Array:
+        """Return one value for each row where the predictions are quantiles: the middle one; else the predictions."""
+        return middle(predictions, self.quantiles) if self.quantiles else predictions
 
     def plan(self) -> PredictionPlan:
         """Return the plan of the prediction, which is made at the first call and whenever the models have changed."""

@@ -52,7 +52,7 @@ def slim(
     new._frontier = smaller_record(record, entry)
     new._conformal = scores_of_frontier(new._frontier, new._ensemble)
     new._estimate = entry_estimate(entry)
-    new._score_curve = new._metric_scores = None  # they are those of the larger ensemble
+    new._score_curve = new._metric_scores = new._quantile_scores = None  # they are those of the larger ensemble
     new._stored_run = None  # its ensemble is the larger one
     return new
 

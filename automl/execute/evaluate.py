@@ -114,6 +114,7 @@ def as_predictions(output: Any, classes: Any, n_columns: int, n_rows: int) -> ND
             out[:, positions] = output
     elif n_columns:
         out = np.asarray(output, dtype=np.float64)
+        out = out.reshape(-1, 1) if n_columns == 1 else out  # a single quantile
         fits = out.shape == (n_rows, n_columns)
     else:
         # Four bytes are enough for probabilities, but not for a target that is much larger than its spread.

@@ -163,7 +163,7 @@ def _scores(estimator: Any, rows: Predicted) -> dict[str, float]:
     p = apply_decision(rows.predictions, estimator._ensemble.decision_weights, metric, rows.y, weight)
     scores = {"rows": len(rows.y), metric.name: -loss_or_nan(metric, rows.y, p, weight)}
     if not estimator._is_classifier:
-        error = rows.predictions - rows.y
+        error = estimator._ensemble.values(rows.predictions) - rows.y
         return scores | {
             "mean_error": float(np.average(error, weights=weight)),
             "mean_absolute_error": float(np.average(np.abs(error), weights=weight)),

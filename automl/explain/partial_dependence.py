@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from automl.errors import InvalidInputError
-from automl.explain.parts import check_count, check_seed, column_number, kept_rows, predict_quietly
+from automl.explain.parts import check_count, check_seed, column_number, kept_rows, predict_shown
 from automl.task.several_targets import refuse_targets
 from automl.task.table_validation import check_table
 from automl.task.validation import table_errors
@@ -144,7 +144,7 @@ def _predict_each(ensemble: Any, table: Any, positions: Sequence[int], values: A
     for start in range(0, len(values), size):
         tables = [_replaced(table, positions, own) for own in values[start : start + size]]
         stacked = sparse.vstack(tables).tocsr() if sparse.issparse(table) else np.concatenate(tables)
-        predictions = predict_quietly(ensemble, stacked)
+        predictions = predict_shown(ensemble, stacked)
         outputs.append(predictions.reshape(len(tables), n_rows, *predictions.shape[1:]))
     return np.swapaxes(np.concatenate(outputs), 0, 1)
 

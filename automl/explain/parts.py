@@ -237,6 +237,11 @@ def predict_quietly(ensemble: Ensemble, X: Any) -> Array:
         return ensemble.predict(X)
 
 
+def predict_shown(ensemble: Ensemble, X: Any) -> Array:
+    """Return the predictions that an explanation shows: those of `predict_quietly`, or the middle one of quantiles."""
+    return ensemble.values(predict_quietly(ensemble, X))
+
+
 def check_seed(random_state: Any) -> int:
     """Return a seed for an explanation.
 

@@ -32,7 +32,7 @@ from automl.explain.parts import (
     column_names,
     column_positions,
     kept_rows,
-    predict_quietly,
+    predict_shown,
 )
 from automl.refit.rows import TrainingRows
 from automl.task.several_targets import refuse_targets
@@ -66,7 +66,7 @@ def explain(
     n_pairs, column_by_column = _plan(rows, known, layout, max_evaluations)
     known = known[: min(n_pairs, known.shape[0])]
     ensemble: Ensemble = estimator._ensemble
-    at_rows, at_known = predict_quietly(ensemble, rows), predict_quietly(ensemble, known)
+    at_rows, at_known = predict_shown(ensemble, rows), predict_shown(ensemble, known)
     values = np.zeros((rows.shape[0], layout.n_columns, *at_rows.shape[1:]))
     for i in range(rows.shape[0]):
         ends = _Ends(_dense(rows[i : i + 1])[0], at_rows[i], known, at_known)
@@ -246,7 +246,7 @@ def _walk_stretches(
 
 
 def _predict_tables(ensemble: Ensemble, tables: Sequence[Any], at_row: Array) -> Array:
-    return predict_quietly(ensemble, _stack(tables)) if tables else np.empty((0, *at_row.shape))
+    return predict_shown(ensemble, _stack(tables)) if tables else np.empty((0, *at_row.shape))
 
 
 def _stack(tables: Sequence[Any]) -> Any:

@@ -14,6 +14,7 @@ from automl.export.columns import Columns, constant, raw_names, read_code
 from automl.export.models import model_code
 from automl.export.steps import Codes, step_code
 from automl.plurals import plural
+from automl.task.quantiles import refuse_quantiles
 from automl.task.several_metrics import deciding_scorer
 from automl.task.several_targets import refuse_targets
 
@@ -101,6 +102,7 @@ def python_script(estimator: Any, name: str = "pipeline.py") -> str:
         If the estimator has monotonic columns.
     """
     refuse_targets(estimator._ensemble.targets, "the exported script")
+    refuse_quantiles(estimator._ensemble.quantiles, "the exported script")
     if getattr(estimator, "monotonic", None):
         raise InvalidInputError("the script cannot keep monotonic columns; use the saved model or 'automl package'")
     bag = max(estimator._ensemble.bags, key=lambda bag: bag.weight)

@@ -204,7 +204,7 @@ def _check_fit(job: Job, data: SplitData, batch: Batch, seen: set[str]) -> None:
     check_arguments(parameters, data.is_classification)
     guard = make_guard(parameters["guard"])
     given = {name: parameters[name] for name in ("scoring", "cv", "columns")}
-    given["positive_label"] = parameters.get("positive_label")
+    given |= {name: parameters.get(name) for name in ("positive_label", "quantiles")}
     given["holdout_share"] = None if guard is None else guard.share
     key = json.dumps(given, sort_keys=True, default=repr)
     if key not in seen:

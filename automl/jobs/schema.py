@@ -10,6 +10,7 @@ from typing import Any
 from automl.jobs.checks import RULES
 from automl.jobs.spec import COMMON_KEYS, FILE_KEYS, JOB_KEYS, KINDS, SET_BY_JOBS, TABLE_KEYS
 
+_SHARE = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
 _POSITIVE = {"type": ["number", "null"], "exclusiveMinimum": 0}
 _PARAMETER = re.compile(
     r"^(\w+(?:, \w+)*) : .*\n((?:    .*\n)+)", flags=re.MULTILINE
@@ -112,6 +113,7 @@ def _values() -> Mapping[str, Mapping[str, Any]]:
         "max_processor_seconds": _POSITIVE,
         "max_trials": {"type": ["integer", "null"], "minimum": 1},
         "scoring": {"type": ["string", "array", "null"], "items": {"type": "string"}, "minItems": 1},
+        "quantiles": {"type": ["array", "null"], "items": _SHARE, "minItems": 1},
         "positive_label": {"type": ["string", "number", "boolean", "null"]},
         "cv": {"type": ["integer", "array", "null"], "minimum": 2},
         "memory_limit": _POSITIVE,

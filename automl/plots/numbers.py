@@ -24,8 +24,9 @@ def residuals(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any =
     """
     Draw the error of each row against its prediction.
 
-    An error is the true value minus the prediction. The lines are the running median and the range of 80 % of the rows:
-    a median away from 0 shows a bias, and a range that widens shows predictions that are less exact.
+    An error is the true value minus the prediction; of quantiles, the prediction is the middle one. The lines are the
+    running median and the range of 80 % of the rows: a median away from 0 shows a bias, and a range that widens shows
+    predictions that are less exact.
 
     Parameters
     ----------
@@ -61,15 +62,16 @@ def residuals(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any =
     """
     check_kind(estimator, classifier=False)
     scored = scored_rows(estimator, X, y, sample_weight)
-    error = scored.y - scored.predictions
+    predictions = estimator._ensemble.values(scored.predictions)
+    error = scored.y - predictions
     ax = new_axes(ax)
     many = len(error) > 1_000
     size = 9 if many else 16
     area = size if scored.sample_weight is None else size * scored.sample_weight / scored.sample_weight.mean()
-    ax.scatter(scored.predictions, error, s=area, color=BLUE, alpha=0.25 if many else 0.45, linewidths=0)
+    ax.scatter(predictions, error, s=area, color=BLUE, alpha=0.25 if many else 0.45, linewidths=0)
     ax.axhline(0, color=GRAY, linewidth=1)
     if len(error) >= _FEWEST_ROWS:
-        place, (low, median, high) = _running_quantiles(scored.predictions, error)
+        place, (low, median, high) = _running_quantiles(predictions, error)
         ax.plot(place, median, color=ORANGE, linewidth=2, label="running median")
         ax.fill_between(place, low, high, color=ORANGE, alpha=0.18, linewidth=0, label="80 % of the rows")
         ax.legend(frameon=False, fontsize="small")

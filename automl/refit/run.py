@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from automl.checks.data_checks import DataChecks
 from automl.ensemble.estimate import OF_FOLD_MODELS, Estimate, OutOfFoldRecord
 from automl.ensemble.out_of_fold_scores import OF_REFIT, collect_scores, of_refit
+from automl.ensemble.quantile_shift import fit_shift
 from automl.ensemble.scored_rows import find_units, scored_part
 from automl.ensemble.selection import Ensemble, FoldBag
 from automl.ensemble.threshold import apply_decision
@@ -224,6 +225,7 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
         notes += [f"{c.family} left the ensemble: {reason}" for c, reason in failed.items()]
         weights = _weights(members)
         fitted = _combine(weights, artifacts, task, estimator._ensemble)
+        ensemble = _with_own_shift(estimator._ensemble, weights, artifacts, task, seed)
         shares = [len(train) / len(task.y) for train, _ in task.folds]
         facts = {c: facts_from_folds(folds[c], shares) for c in weights}
         models, late = train_on_all_rows(facts, executor, artifacts, seed)
@@ -249,7 +251,7 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
     scores = _compare(estimator, X, task, fitted, prepared, notes)
     for note in notes:
         logger.warning(note)
-    new = _copy_with(estimator, prepared, replace(estimator._ensemble, bags=bags))
+    new = _copy_with(estimator, prepared, replace(ensemble, bags=bags))
     new._fold_bags, new._conformal = fold_bags, conformal
     new._refit_facts = {m.bag.configuration: facts[m.configuration] for m in members}
     new._estimate = _of_fold_models(_record(task, fitted, seed)) if task.has_estimate else None
@@ -288,6 +290,7 @@ def _prepare(estimator: Any, data: TrainingData, notes: list[str]) -> tuple[Prep
                 replace(data, X=X, time=time, gap=0 if time is None else gap),
                 classification=estimator._is_classifier,
                 scoring=estimator.scoring,
+                quantiles=getattr(estimator, "quantiles", None),
                 cv=folds,
                 columns=known_kinds(estimator._reader, X),
                 positive_label=getattr(estimator, "positive_label", None),
@@ -378,6 +381,19 @@ def _weights(members: Sequence[_Member]) -> dict[Configuration, float]:
     return weights
 
 
+def _with_own_shift(
+    ensemble: Ensemble, weights: Mapping[Configuration, float], artifacts: Artifacts, task: Task, seed: int
+) -> Ensemble:
+    """Return the ensemble with quantiles that are calibrated on the new rows."""
+    if not ensemble.quantiles:
+        return ensemble
+    folds = range(len(task.folds))
+    means = [sum(w * artifacts.predictions(c, fold) for c, w in weights.items()) for fold in folds]
+    rows = np.concatenate([task.folds[fold][1] for fold in folds])
+    shift = fit_shift(task.y[rows], np.concatenate(means), ensemble.quantiles, task.weights(rows), seed)
+    return replace(ensemble, quantile_shift=shift)
+
+
 def _combine(
     weights: Mapping[Configuration, float], artifacts: Artifacts, task: Task, ensemble: Ensemble
 ) -> list[Array]:
@@ -446,7 +462,8 @@ def _copy_with(estimator: Any, prepared: PreparedTask, ensemble: Ensemble) -> An
     new._ensemble, new._reader, new._metric = ensemble, reader, prepared.task.metric.without_table()
     new._rows = TrainingRows.from_task(prepared.task)
     # They describe the fold models.
-    new._frontier = new._row_predictions = new._score_curve = new._metric_scores = new._stored_run = None
+    new._frontier = new._row_predictions = new._score_curve = new._stored_run = None
+    new._metric_scores = new._quantile_scores = None
     checks = DataChecks(prepared, logger.info)
     checks.before_search()
     new._warnings = checks.warnings

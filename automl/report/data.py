@@ -257,7 +257,7 @@ class RegressionResult:
 
 @dataclass(frozen=True)
 class CoverageRow:
-    """The coverage of prediction intervals or sets, and their mean width or number of classes, at one level."""
+    """The coverage of intervals, sets or a quantile at one level, and mean width, number of classes or pinball loss."""
 
     level: float
     coverage: float

@@ -8,6 +8,7 @@ from typing import Any
 
 from automl.report import figures
 from automl.report.data import ClassificationResult, Performance, ReportData, SearchSection, Verdict
+from automl.task.metrics import PINBALL
 
 _AXIS_TOP, _AXIS_HEIGHT, _MARGIN = 46.0, 300.0, 90.0
 _SPACING = 118.0
@@ -107,7 +108,7 @@ def task_words(verdict: Verdict) -> str:
     if n_targets > 1:
         return f"predict {n_targets} {'numbers' if verdict.task == 'regression' else 'classes'} for each row"
     if verdict.task == "regression":
-        return "predict a number (regression)"
+        return f"predict {'quantiles of ' if verdict.metric.name == PINBALL else ''}a number (regression)"
     return f"choose one of {verdict.n_classes} classes"
 
 

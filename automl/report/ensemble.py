@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from automl.ensemble.selection import Ensemble
 from automl.errors import InvalidInputError
 from automl.plurals import plural
 from automl.report.data import EnsembleSection, FrontierPoint, MemberRow
 from automl.report.words import metric_words, number, rounded
 from pipelines.catalog import CATALOG
 from pipelines.configuration import Configuration
-from pipelines.targets import TargetLayout
 
 Array = NDArray[Any]
 
@@ -53,7 +53,7 @@ def make_ensemble_section(estimator: Any) -> EnsembleSection:
         f"{plural(len(members), 'member')} with {plural(sum(m.n_models for m in members), 'fitted model')}. "
         "The prediction is the weighted mean of the members, and the prediction of a member is the mean of its models."
     )
-    correlation = () if record is None else _correlation(record, order[:_MAX_MEMBERS], ensemble.targets)
+    correlation = () if record is None else _correlation(record, order[:_MAX_MEMBERS], ensemble)
     return EnsembleSection(note, tuple(members), correlation, _frontier(estimator, sign))
 
 
@@ -75,13 +75,11 @@ def settings_of(configuration: Configuration) -> tuple[tuple[str, str], ...]:
     )
 
 
-def _correlation(
-    record: Any, order: Sequence[int], layout: TargetLayout | None = None
-) -> tuple[tuple[float | None, ...], ...]:
+def _correlation(record: Any, order: Sequence[int], ensemble: Ensemble) -> tuple[tuple[float | None, ...], ...]:
     """Return the correlations of the errors of the members on out-of-fold rows; None if a member has equal errors."""
     if len(order) < 2:
         return ()
-    p = record.predictions[list(order)].astype(np.float64)
+    p, layout = ensemble.values(record.predictions[list(order)].astype(np.float64)), ensemble.targets
     if layout is None:
         errors = _errors(p, record.y)
     else:  # of numbers in their standard deviations, so that units do not matter

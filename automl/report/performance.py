@@ -19,6 +19,7 @@ from automl.report.verdict import interval
 from automl.report.words import all_rounded, metric_words, rounded
 from automl.task.metrics import Metric, loss_or_nan
 from automl.task.scorers import take_rows
+from pipelines.quantiles import pinball_losses
 
 Array = NDArray[Any]
 
@@ -45,7 +46,7 @@ def out_of_fold_performance(estimator: Any) -> tuple[Performance | None, str]:
     )
     metric = estimator._frontier.metric
     performance = _performance(estimator, rows, metric, "out-of-fold", "Out-of-fold rows", note)
-    return replace(performance, coverage=_coverage(estimator)), ""
+    return replace(performance, coverage=performance.coverage or _coverage(estimator)), ""
 
 
 def _coverage(estimator: Any) -> tuple[CoverageRow, ...]:
@@ -72,9 +73,22 @@ def _performance(estimator: Any, rows: Predicted, metric: Metric, source: str, t
     if rows.sample_weight is not None:
         note += " The score uses the sample weights; the counts below are rows without weights."
     if estimator._ensemble.n_classes:
-        result = judge_classes(estimator, rows)
-        return Performance(source, title, note, len(rows.y), score, classification=result)
-    return Performance(source, title, note, len(rows.y), score, regression=judge_numbers(rows))
+        classes = judge_classes(estimator, rows)
+        return Performance(source, title, note, len(rows.y), score, classification=classes)
+    ensemble = estimator._ensemble
+    if ensemble.quantiles:
+        note += " The errors and the figures are those of the middle quantile."
+    result = judge_numbers(replace(rows, predictions=ensemble.values(rows.predictions)))
+    levels = _levels(rows, ensemble.quantiles) if ensemble.quantiles else ()
+    return Performance(source, title, note, len(rows.y), score, regression=result, coverage=levels)
+
+
+def _levels(rows: Predicted, quantiles: tuple[float, ...]) -> tuple[CoverageRow, ...]:
+    """Return coverage and pinball loss of each quantile."""
+    p, weight = rows.predictions, rows.sample_weight
+    inside = np.average(rows.y[:, None] <= p, axis=0, weights=weight)
+    losses = np.average(pinball_losses(rows.y, p, quantiles), axis=0, weights=weight)
+    return tuple(CoverageRow(*all_rounded(row, 4)) for row in zip(quantiles, inside, losses, strict=True))
 
 
 def _score(rows: Predicted, metric: Metric, estimator: Any) -> Interval | None:

@@ -31,6 +31,7 @@ _OPTIONS = {
     "max_trials": "--max-trials",
     "max_processor_seconds": "--max-processor-seconds",
     "scoring": "--scoring",
+    "quantiles": "--quantiles",
     "positive_label": "--positive-label",
     "cv": "--cv",
     "n_jobs": "--n-jobs",
@@ -163,6 +164,8 @@ def _command(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, st
             words += [option, str(value)]
         elif (name in ("include", "exclude") and _is_names(value)) or (name == "components" and _is_list(value)):
             words += [f"--{name}", ",".join(component_names(value))]
+        elif name == "quantiles" and value is not None:
+            words += [option or "", ",".join(map(str, value))]
         elif name == "scoring" and isinstance(value, list | tuple) and all(isinstance(entry, str) for entry in value):
             words += [option or "", ",".join(value)]
         elif option is not None and value is None:

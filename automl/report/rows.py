@@ -73,7 +73,7 @@ def predicted_rows(estimator: Any, table: LabeledTable, argument: str) -> Predic
     X = table.X.iloc[known] if hasattr(table.X, "iloc") else table.X[known]
     y = label_codes(estimator, labels.iloc[known], argument)
     try:
-        p = estimator.predict_proba(X) if estimator._ensemble.n_classes else estimator.predict(X)
+        p = estimator._predict(X)
     except InvalidInputError as error:
         raise InvalidInputError(f"{argument}: {error}") from error
     return Predicted(y, np.asarray(p, dtype=np.float64), numbers=known)

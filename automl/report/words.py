@@ -37,6 +37,10 @@ _METRICS = {
     "mean_absolute_error": ("mean absolute error", "the mean size of an error, in the unit of the target"),
     "median_absolute_error": ("median absolute error", "half of the errors are smaller, in the unit of the target"),
     "mean_absolute_percentage_error": ("mean absolute percentage error", "the mean size of an error, as a share"),
+    "mean_pinball_loss": (
+        "mean pinball loss",
+        "the mean loss of the predicted quantiles, in the unit of the target; 0 is perfect",
+    ),
     "root_mean_squared_log_error": ("root mean squared logarithmic error", "a typical error of the logarithm"),
     "r2": ("R²", "the share of the variance of the target that is explained; 0 is the mean, 1 is perfect"),
 }

@@ -231,6 +231,8 @@ def write_predictions(predictions: Predictions, kind: str) -> bytes:
             content["intervals"] = predictions.intervals.tolist()
         if predictions.sets is not None:
             content["sets"] = predictions.sets
+        if predictions.quantiles is not None:
+            content["quantiles"] = {f"{level:g}": values for level, values in predictions.quantiles.items()}
         return json.dumps(content, allow_nan=False, ensure_ascii=False).encode()
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
@@ -241,6 +243,9 @@ def write_predictions(predictions: Predictions, kind: str) -> bytes:
     if predictions.intervals is not None:
         header += ["interval_low", "interval_high"]
         columns += predictions.intervals.T.tolist()
+    if predictions.quantiles is not None:
+        header += [f"quantile_{level:g}" for level in predictions.quantiles]
+        columns += predictions.quantiles.values()
     if predictions.sets is not None:
         header.append("prediction_set")
         columns.append(["|".join(map(str, labels)) for labels in predictions.sets])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,6 +103,8 @@ class Predictions:
         The ends of the intervals, if the request has a level.
     sets : list of list or None
         The classes of the set of each row, if the request has a level.
+    quantiles : mapping of float to list, or None
+        The numbers of each predicted quantile by its level.
     """
 
     values: list[Any]
@@ -110,6 +112,7 @@ class Predictions:
     probabilities: NDArray[np.float64] | None = None
     intervals: NDArray[np.float64] | None = None
     sets: list[list[Any]] | None = None
+    quantiles: Mapping[float, list[float]] | None = None
 
 
 class ServedModel:
@@ -130,6 +133,7 @@ class ServedModel:
         self.named = all(column.name == column.label for column in self.columns)
         classes = getattr(estimator, "classes_", None)
         self.classes = None if classes is None else [plain(label) for label in classes]
+        self.quantiles = estimator._ensemble.quantiles
         self.name = type(estimator).__name__
         record = vars(estimator).get("_conformal")
         self.largest_level = None if record is None else largest_level(record.scores)
@@ -143,6 +147,8 @@ class ServedModel:
         }
         if self.classes is not None:
             shown["classes"] = self.classes
+        if self.quantiles:
+            shown["quantiles"] = list(self.quantiles)
         return shown
 
     def warm_up(self) -> None:
@@ -152,6 +158,11 @@ class ServedModel:
 
     def predict(self, table: pd.DataFrame, level: float | None = None) -> Predictions:
         """Return the predictions for a table whose columns are `labels`; a level adds intervals, or sets of classes."""
+        if self.quantiles and level is None:
+            found = self._estimator.predict_quantiles(table)
+            values = self._estimator._ensemble.values(found)
+            by_level = dict(zip(self.quantiles, found.T.tolist(), strict=True))
+            return Predictions(values.tolist(), quantiles=by_level)
         if self.classes is None:
             if level is None:
                 return Predictions([float(value) for value in self._estimator.predict(table)])

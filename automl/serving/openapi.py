@@ -121,7 +121,10 @@ def _predictions_schema(model: ServedModel) -> dict[str, Any]:
     if model.classes is None:
         values: dict[str, Any] = {"type": "array", "items": {"type": "number"}}
         ends = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
-        properties = {"predictions": values, "intervals": {"type": "array", "items": ends}}
+        properties: dict[str, Any] = {"predictions": values, "intervals": {"type": "array", "items": ends}}
+        if model.quantiles:
+            levels = {f"{level:g}": values for level in model.quantiles}
+            properties["quantiles"] = {"type": "object", "properties": levels}
         return {"type": "object", "properties": properties, "required": ["predictions"]}
     labels = {"type": "array", "items": {"type": ["string", "number", "boolean"]}}
     shares = {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}}

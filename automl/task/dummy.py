@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.task.metrics import Metric, loss_or_nan
+from pipelines.quantiles import weighted_quantiles
 
 if TYPE_CHECKING:
     from automl.task.target_metrics import TargetsMetric
@@ -25,6 +26,9 @@ def dummy_score(metric: Metric, y: Array, sample_weight: Array | None) -> tuple[
     if metric.classes is not None:
         shares = np.bincount(y, sample_weight, minlength=len(metric.classes))
         constants = [(shares / shares.sum(), "the share of each class, in each row")]
+    elif metric.quantiles:
+        levels = weighted_quantiles(y, metric.quantiles, sample_weight)
+        constants = [(levels, "the quantiles of the target, in each row")]
     else:
         constants = [
             (np.average(y, weights=sample_weight), "the mean of the target, in each row"),

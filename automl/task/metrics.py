@@ -22,6 +22,7 @@ from automl.task.class_scorers import (
 )
 from automl.task.positive_class import CodedScorer, on_positive_class, positive_code
 from automl.task.scorers import StoredClassifier, StoredRegressor, TableProbe, take_rows
+from pipelines.quantiles import pinball_loss
 
 Array = NDArray[Any]
 PredictionRange = tuple[float, float] | tuple[tuple[float, ...], tuple[float, ...]]
@@ -147,6 +148,7 @@ FAST_OF_ONE_CLASS: dict[str, Callable[[Array, Array, Array | None, int], float]]
     "recall": _recall_loss,
     "average_precision": _average_precision_loss,
 }
+PINBALL = "neg_mean_pinball_loss"  # the metric of a task of quantiles
 _UNBOUNDED = ("positive_likelihood_ratio", "mutual_info_score")  # scorers of scikit-learn whose scores may exceed 1
 ALIASES = {"log_loss": "neg_log_loss", "rmse": "neg_root_mean_squared_error", "mae": "neg_mean_absolute_error"}
 
@@ -182,6 +184,8 @@ class Metric:
     losses, target_transforms : tuple of str
         Losses that models of a regression are trained with, and transforms of the target, the best one first; see
         `TableTraits`.
+    quantiles : tuple of float
+        Levels of the quantiles that are predicted; empty for other tasks.
     """
 
     name: str
@@ -196,6 +200,7 @@ class Metric:
     seconds: float = field(default=0.0, compare=False)
     losses: tuple[str, ...] = ("squared_error",)
     target_transforms: tuple[str, ...] = ("none",)
+    quantiles: tuple[float, ...] = ()
 
     @property
     def is_mean_over_classes(self) -> bool:
@@ -221,7 +226,7 @@ class Metric:
         y : ndarray of shape (n_samples,)
             Class codes, or floats for regression.
         predictions : ndarray of shape (n_samples, n_classes) or (n_samples,)
-            Probabilities, or predicted values.
+            Probabilities, or predicted values; quantiles have the shape (n_samples, n_quantiles).
         sample_weight : ndarray of shape (n_samples,), optional
 
         Returns
@@ -237,6 +242,8 @@ class Metric:
         if self.fast is not None:
             if sample_weight is not None and not sample_weight.any():
                 return float("nan")
+            if self.quantiles:
+                return pinball_loss(y, predictions, self.quantiles, sample_weight)
             if self.fast in FAST_OF_ONE_CLASS:
                 return FAST_OF_ONE_CLASS[self.fast](y, predictions, sample_weight, self.positive)
             return FAST[self.fast](y, predictions, sample_weight)

@@ -63,13 +63,19 @@ def monotonic_traits(
     Raises
     ------
     InvalidInputError
-        If there are several targets, if there are more than two classes, or if a column is unknown or holds no numbers.
+        If there are several targets or quantiles, if there are more than two classes, or if a column is unknown or
+        holds no numbers.
     """
     signs = {name: int(sign) for name, sign in (given or {}).items() if sign}
     if not given or not signs:
         return traits
     if traits.targets is not None:
         raise InvalidInputError("monotonic is for one target, but y has several; leave it out")
+    if traits.quantiles:
+        raise InvalidInputError(
+            "monotonic and quantiles exclude each other, because the pinball loss changes the leaves of constrained "
+            "trees; leave out one of them"
+        )
     if traits.n_classes > 2:
         raise InvalidInputError(
             f"monotonic is for regression and two classes, but y has {traits.n_classes} classes; leave it out"

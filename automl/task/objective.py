@@ -28,6 +28,7 @@ _LOSSES: dict[str, tuple[str, ...]] = {
     "mean_tweedie_deviance": ("tweedie", "poisson", "squared_error"),
     "d2_tweedie_score": ("tweedie", "poisson", "squared_error"),
 }
+_PINBALL = "pinball"  # of quantiles: a monotonic transform of the target changes their levels in no row
 _LOG_ERRORS = ("mean_squared_log_error", "root_mean_squared_log_error")
 _SQUARED_ERRORS = ("mean_squared_error", "root_mean_squared_error", "r2_score", "explained_variance_score")
 _DEVIANCES = ("mean_poisson_deviance", "mean_gamma_deviance", "mean_tweedie_deviance", "d2_tweedie_score")
@@ -72,8 +73,9 @@ def with_objective(metric: Metric, y: Array) -> Metric:
 
 
 def suited_traits(traits: TableTraits, metric: Metric) -> TableTraits:
-    """Return the traits of a table with the losses and the transforms that suit the metric."""
-    return replace(traits, losses=metric.losses, target_transforms=metric.target_transforms)
+    """Return the traits of a table with the quantiles, the losses and the transforms that suit the metric."""
+    levels = metric.quantiles
+    return replace(traits, losses=metric.losses, target_transforms=metric.target_transforms, quantiles=levels)
 
 
 def _transforms(name: str, y: Array, skewed: bool) -> tuple[str, ...]:
@@ -84,7 +86,7 @@ def _transforms(name: str, y: Array, skewed: bool) -> tuple[str, ...]:
         return ("log_target", "none")
     if name in _DEVIANCES and y.min() >= 0:
         return ("log_target", "none")  # for models without these losses; a deviance punishes predictions near 0
-    if _LOSSES.get(name) == _ABSOLUTE and skewed:
+    if (_LOSSES.get(name) == _ABSOLUTE or name == _PINBALL) and skewed:
         return ("log_target", "quantile_target", "none")
     return ("none", "log_target") if name in _SQUARED_ERRORS and skewed else ("none",)
 
@@ -103,6 +105,8 @@ def _function_name(metric: Metric) -> str:
     """
     function = getattr(getattr(metric.scorer, "_score_func", None), "__name__", "")
     name = function or metric.name.removeprefix("neg_")
+    if metric.quantiles:
+        return _PINBALL
     if name not in ("mean_tweedie_deviance", "d2_tweedie_score"):
         return name
     power = getattr(metric.scorer, "_kwargs", {}).get("power", 0)

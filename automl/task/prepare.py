@@ -15,6 +15,7 @@ from automl.task.holdout import choose_holdout, split_holdout, why_not_scored
 from automl.task.metric_domain import adapt_metric
 from automl.task.metrics import Metric, make_metric
 from automl.task.objective import suited_traits, with_objective
+from automl.task.quantiles import check_quantiles, quantiles_metric
 from automl.task.scorers import take_rows
 from automl.task.several_metrics import named_scorers, recorded_metric
 from automl.task.several_targets import (
@@ -111,6 +112,7 @@ def prepare(
     *,
     classification: bool,
     scoring: Any = None,
+    quantiles: Any = None,
     cv: Any = None,
     columns: Mapping[Any, str] | None = None,
     positive_label: Any = None,
@@ -124,6 +126,8 @@ def prepare(
     scoring : str, callable, list or dict, optional
         A scikit-learn scorer or its name, or several, of which the first decides; the default of the task type when
         None.
+    quantiles : sequence of float, optional
+        Levels of the quantiles to predict, in place of a scorer.
     cv : int, splitter or iterable, optional
         Folds as in scikit-learn; chosen by the number of rows when None.
     columns : mapping, optional
@@ -141,7 +145,11 @@ def prepare(
         If the table, the target or an argument cannot be used.
     """
     rows, target = _read_rows(data, cv, classification, positive_label)
-    classes, layout = target.classes, target.layout
+    classes, layout, levels = target.classes, target.layout, check_quantiles(quantiles)
+    if levels and layout is not None:
+        raise InvalidInputError(
+            f"quantiles are for one target, but y has {layout.n_targets}; fit one model for each target"
+        )
     if not isinstance(classes, list):
         validation.warn_of_lone_rows(rows.y, rows.sample_weight, classes)
     holdout = None if holdout_share is None else _holdout(rows, classification, holdout_share, random_state)
@@ -156,6 +164,8 @@ def prepare(
 
     def metric_of(scorer: Any) -> Metric:
         metric: Metric
+        if levels:
+            return quantiles_metric(levels)
         if isinstance(classes, list) or layout is not None:
             metric = make_targets_metric(scorer, replace(target, y=rows.y), rows.sample_weight)
         else:

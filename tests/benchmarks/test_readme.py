@@ -91,6 +91,7 @@ TINY: dict[str, list[TinyForm]] = {
         TinyForm({"--tables": "numbers", "--families": "ridge,decision_tree", "--rows": "90"}, is_slow=True)
     ],
     "Several targets": [TinyForm({"--tables": "synthetic", "--trials": "2", "--splits": "1"}, is_slow=True)],
+    "Quantiles": [TinyForm({"--tables": "numbers", "--trials": "1", "--include": "ridge"}, is_slow=True)],
     "Rows in the order of time": [
         TinyForm({"--times": "numbers:b", "--seconds": "3"}, is_slow=True),
     ],
