@@ -234,6 +234,11 @@ def make_estimator(assignment: Assignment, data: SplitData, search: Path) -> tup
             memory = (resources.memory or assignment.memory) * _MEMORY_SHARE / resources.n_jobs
             given.setdefault("memory_limit", memory)
         make = AutoMLClassifier if data.is_classification else AutoMLRegressor
+        if unknown := [name for name in parameters if name not in inspect.signature(make).parameters]:
+            raise InvalidInputError(
+                f"settings: {setting.name}: {make.__name__} has no {unknown[0]}; list the settings for this table in "
+                "its entry (settings: [...])"
+            )
         return make(**given, n_jobs=resources.n_jobs, store=search), make_metric(None, task, None)
     make = load_object(setting.estimator)
     known = inspect.signature(make).parameters

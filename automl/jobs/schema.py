@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from automl.jobs.checks import RULES
-from automl.jobs.spec import COMMON_KEYS, FILE_KEYS, JOB_KEYS, KINDS, SET_BY_JOBS, TABLE_KEYS
+from automl.jobs.spec import COMMON_KEYS, FILE_KEYS, JOB_KEYS, KINDS, TABLE_KEYS, automl_parameters
 
 _SHARE = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
 _POSITIVE = {"type": ["number", "null"], "exclusiveMinimum": 0}
@@ -80,16 +80,16 @@ def _setting() -> dict[str, Any]:
 
 def _parameters() -> dict[str, Any]:
     """Return the schemas of the parameters of our estimators, with the texts of their documentation."""
-    from automl.estimator import AutoMLClassifier
+    from automl.estimator import AutoMLClassifier, AutoMLRegressor
 
-    documented = _PARAMETER.findall(inspect.getdoc(AutoMLClassifier) or "")
+    documented = [
+        found
+        for estimator in (AutoMLRegressor, AutoMLClassifier)
+        for found in _PARAMETER.findall(inspect.getdoc(estimator) or "")
+    ]
     texts = {name: " ".join(text.split()) for names, text in documented for name in names.split(", ")}
     values = _values()
-    return {
-        name: {"description": texts.get(name, ""), **values.get(name, {})}
-        for name in inspect.signature(AutoMLClassifier).parameters
-        if name not in SET_BY_JOBS
-    }
+    return {name: {"description": texts.get(name, ""), **values.get(name, {})} for name in automl_parameters()}
 
 
 def _values() -> Mapping[str, Mapping[str, Any]]:

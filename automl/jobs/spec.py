@@ -142,14 +142,19 @@ def _setting(name: str, value: Any) -> _Keyed:
     return Setting(name, estimator, parameters), own
 
 
-def _check_automl_names(entry: str, parameters: Mapping[str, Any]) -> None:
-    from automl.estimator import AutoMLClassifier
+def automl_parameters() -> list[str]:
+    """Return the names of the parameters of our estimators that a setting may have."""
+    from automl.estimator import AutoMLClassifier, AutoMLRegressor
 
+    both = (inspect.signature(AutoMLClassifier).parameters, inspect.signature(AutoMLRegressor).parameters)
+    return [name for name in dict.fromkeys(name for each in both for name in each) if name not in SET_BY_JOBS]
+
+
+def _check_automl_names(entry: str, parameters: Mapping[str, Any]) -> None:
     for name in parameters:
         if name in SET_BY_JOBS:
             raise InvalidInputError(f"{entry}: {name} cannot be set here ({SET_BY_JOBS[name]}); remove it")
-    own = [name for name in inspect.signature(AutoMLClassifier).parameters if name not in SET_BY_JOBS]
-    check_names(entry, parameters, [*own, *JOB_KEYS, "estimator"])
+    check_names(entry, parameters, [*automl_parameters(), *JOB_KEYS, "estimator"])
 
 
 def _jobs(

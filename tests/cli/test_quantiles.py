@@ -5,9 +5,14 @@ from __future__ import annotations
 import json
 
 import pandas as pd
+import pytest
 from sklearn.datasets import load_diabetes
 
 from automl import AutoMLRegressor, load
+from automl.errors import InvalidInputError
+from automl.jobs.attempt import Assignment, make_estimator
+from automl.jobs.job import Job, Setting, Table
+from automl.jobs.tables import SplitData
 from automl.report.reproduce import make_reproduce_section
 from automl.serving.bodies import CSV, JSON, write_predictions
 from automl.serving.model import ServedModel
@@ -46,3 +51,15 @@ def test_a_server_answers_with_all_quantiles(tmp_path):
     first = write_predictions(served.predict(X[:3]), CSV).decode().splitlines()[0]
     assert first == "prediction,quantile_0.1,quantile_0.9"
     assert served.describe()["quantiles"] == [0.1, 0.9]
+
+
+def test_a_setting_with_quantiles_is_for_tables_of_numbers(tmp_path):
+    numbers, classes = (
+        SplitData(X=pd.DataFrame({"a": [1.0, 2.0]}), y=pd.Series(y), is_classification=kind)
+        for y, kind in (([1.5, 2.5], False), (["x", "z"], True))
+    )
+    job = Job(Table("t", "path", "t.csv", target="y"), Setting("stock", "automl", {"quantiles": [0.1, 0.9]}))
+    assignment = Assignment(job, "t-stock", 1, tmp_path, tmp_path, memory=1_000.0)
+    assert make_estimator(assignment, numbers, tmp_path / "run")[0].quantiles == [0.1, 0.9]
+    with pytest.raises(InvalidInputError, match="settings: stock: AutoMLClassifier has no quantiles"):
+        make_estimator(assignment, classes, tmp_path / "run")

@@ -29,6 +29,7 @@ GOOD = [
     {"settings": {"a": {"initial_configurations": [{"model": "ridge"}], "device": "cpu", "executor": "local"}}},
     {"settings": {"a": {"estimator": "sklearn.ensemble:RandomForestClassifier", "n_estimators": 5, "priority": 2}}},
     {"settings": {"a": {"estimator": "automl", "positive_label": 1, "memory_limit": 500, "ensemble_size": 1}}},
+    {"settings": {"a": {"quantiles": [0.1, 0.9]}}},
 ]
 BAD = [
     {"table": []},
@@ -69,6 +70,7 @@ BAD = [
     {"settings": {"quick": {"device": "gpu"}}},
     {"settings": {"quick": {"initial_configurations": "metta"}}},
     {"settings": {"quick": {"random_state": -1}}},
+    {"settings": {"quick": {"quantiles": [0.5, 1.5]}}},
     {"store": 3},
 ]
 
