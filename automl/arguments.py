@@ -83,6 +83,7 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     make_guard(settings.get("guard"))
     _check_columns(settings.get("columns"))
     check_monotonic(settings.get("monotonic"))
+    _check_flag("noisy_labels", settings.get("noisy_labels", False))
     _check_list("callbacks", settings.get("callbacks"), "callables", callable)
     _check_store(settings.get("store"))
     seed = settings.get("random_state")
@@ -118,6 +119,11 @@ def _check_numbers(settings: Mapping[str, Any]) -> None:
     n_jobs = settings.get("n_jobs")
     if n_jobs is not None and (not is_whole_number(n_jobs) or n_jobs == 0):
         raise InvalidInputError(f"n_jobs must be a whole number, -1 for all processors, and not 0; got {n_jobs!r}")
+
+
+def _check_flag(name: str, value: Any) -> None:
+    if not isinstance(value, bool | np.bool_):
+        raise InvalidInputError(f"{name} must be True or False; got {value!r}")
 
 
 def _check_list(argument: str, given: Any, what: str, fits: Callable[[Any], bool] | None = None) -> None:

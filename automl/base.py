@@ -43,6 +43,7 @@ from automl.search.processors import ProcessorBudget
 from automl.several_targets import SeveralTargets
 from automl.slimming import Slimming
 from automl.task.monotonic import constrain
+from automl.task.noisy_labels import expect_noise
 from automl.task.prepare import TrainingData, prepare
 from automl.task.table_validation import check_table, check_width
 from automl.task.validation import python_number, table_errors
@@ -112,6 +113,7 @@ class BaseAutoML(
         columns: Mapping[Any, str] | None = None,
         monotonic: Mapping[Any, int] | None = None,
         energy: str | None = None,
+        noisy_labels: bool = False,
         callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = (),
         random_state: Any = None,
         verbose: int = 1,
@@ -142,6 +144,7 @@ class BaseAutoML(
         self.columns = columns
         self.monotonic = monotonic
         self.energy = energy
+        self.noisy_labels = noisy_labels
         self.callbacks = callbacks
         self.random_state = random_state
         self.verbose = verbose
@@ -227,7 +230,7 @@ class BaseAutoML(
             holdout_share=None if guard is None else guard.share,
             random_state=seed,
         )
-        prepared = constrain(prepared, self)
+        prepared = expect_noise(constrain(prepared, self), self)
         tasks = FitTasks.begin(self, X, y, sample_weight, partial(unfinished_attributes, prepared))
         search_and_keep(self, prepared, budget, seed, partial(reading_milliseconds, X, prepared.reader), tasks)
         if tasks is not None:

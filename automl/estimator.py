@@ -93,6 +93,9 @@ class AutoMLClassifier(
     energy : str, optional
         Country of this machine in three letters, such as "DEU", for which codecarbon measures the energy and the CO2 in
         `costs_`; it needs the extra `energy`. None means an estimate from the seconds.
+    noisy_labels : bool, default=False
+        Whether you expect wrong labels. The search then also tries to leave out rows whose label is probably wrong, and
+        trains networks with losses for which such rows count less.
     callbacks : sequence of callable, default=()
         Each is called as ``callback(result, history)`` after each trial, also if the trial was not started
         (``result.started`` is False). `StopIteration` ends the search.
@@ -196,6 +199,7 @@ class AutoMLClassifier(
         columns: Mapping[Any, str] | None = None,
         monotonic: Mapping[Any, int] | None = None,
         energy: str | None = None,
+        noisy_labels: bool = False,
         callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = (),
         random_state: Any = None,
         verbose: int = 1,
@@ -226,6 +230,7 @@ class AutoMLClassifier(
             columns=columns,
             monotonic=monotonic,
             energy=energy,
+            noisy_labels=noisy_labels,
             callbacks=callbacks,
             random_state=random_state,
             verbose=verbose,
@@ -363,6 +368,9 @@ class AutoMLRegressor(NumberScores, RegressorMixin, Intervals, Quantiles, BaseAu
     energy : str, optional
         Country of this machine in three letters, such as "DEU", for which codecarbon measures the energy and the CO2 in
         `costs_`; it needs the extra `energy`. None means an estimate from the seconds.
+    noisy_labels : bool, default=False
+        Whether you expect wrong values of the target. The search then also tries the Huber loss and the absolute error,
+        whatever the metric is.
     callbacks : sequence of callable, default=()
         Each is called as ``callback(result, history)`` after each trial, also if the trial was not started
         (``result.started`` is False). `StopIteration` ends the search.

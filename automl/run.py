@@ -45,7 +45,13 @@ from automl.search.budget import Budget, Used
 from automl.search.catalog import make_searcher
 from automl.search.fleets import FleetBuilder
 from automl.search.forecast import RuntimeModel, make_forecasts
-from automl.search.initial import Start, from_user, start_with_meta_database, start_with_portfolio
+from automl.search.initial import (
+    Start,
+    from_user,
+    start_with_meta_database,
+    start_with_portfolio,
+    with_robust_twins,
+)
 from automl.search.libraries import ImportableSearcher, log_missing
 from automl.search.loop import search
 from automl.search.own_components import with_own_models
@@ -458,8 +464,10 @@ def _start(
         return Start(from_user(space, wanted), InitialDesign(USER))
     if wanted == "meta" and task.traits.targets is None:  # the meta-database knows tables with one target
         longest = fold_seconds(budget.planned_seconds or float("inf"), n_workers, len(task.folds), task.traits.n_rows)
-        return start_with_meta_database(space, runtime, budget, task, longest, settings.without)
-    return start_with_portfolio(space, runtime, budget)
+        start = start_with_meta_database(space, runtime, budget, task, longest, settings.without)
+    else:
+        start = start_with_portfolio(space, runtime, budget)
+    return with_robust_twins(start, space) if task.traits.noisy_labels else start
 
 
 def _searcher_without(

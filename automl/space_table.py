@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -33,6 +34,7 @@ def space(
     exclude: Sequence[str] | Mapping[str, Sequence[str]] = (),
     space: Mapping[str, Any] | None = None,
     components: Sequence[Any] | Mapping[str, Sequence[Any]] = (),
+    noisy_labels: bool = False,
 ) -> pd.DataFrame:
     """
     List the search space: every choice and every hyperparameter, with its range, condition and default.
@@ -51,6 +53,8 @@ def space(
         The changes of the space, as in the estimators.
     components : sequence or dict, default=()
         Your own components, as in the estimators.
+    noisy_labels : bool, default=False
+        Whether wrong labels are expected, as in the estimators.
 
     Returns
     -------
@@ -80,7 +84,7 @@ def space(
         raise InvalidInputError("automl.space needs both X and y, or none of them")
     try:
         names = component_names(include), component_names(exclude)
-        traits = _traits(X, y, task)
+        traits = replace(_traits(X, y, task), noisy_labels=bool(noisy_labels))
         found = build_space(traits, *names, 0, overrides, own)
     except SpaceError as error:
         raise InvalidInputError(str(error)) from error

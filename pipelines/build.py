@@ -20,6 +20,7 @@ from pipelines.configuration import Configuration
 from pipelines.losses import SQUARED_ERROR
 from pipelines.models._cost import encoded_width
 from pipelines.monotonic import trailing_constraints
+from pipelines.steps import cleaning
 from pipelines.steps.calibration import N_FITS, N_SPLITS
 from pipelines.steps.combined_features import SCREENED_ROWS
 from pipelines.steps.generation import MAX_COMPONENTS, make_category_pairs
@@ -33,7 +34,7 @@ from pipelines.weights import MAX_REPEATED_CELLS, row_counts
 _TABLE_COPIES = 5
 _PAIRS = "categorical_interactions"
 _COMBINED = "combined_features"
-_WRAPPERS = ("balancing", "calibration", "multi_output")
+_WRAPPERS = ("balancing", "cleaning", "calibration", "multi_output")
 _NUMERIC_ENCODINGS = ("ordinal", "target", "frequency")  # encodings that replace a category by numbers
 
 
@@ -153,6 +154,7 @@ def predicted_seconds(configuration: Configuration, traits: TableTraits) -> floa
     reduced = replace(traits, n_features=selected)
     guess = 0.1 if component.seconds is None else component.seconds(_params("model", configuration), reduced)
     guess *= N_FITS if configuration.get("calibration", "none") != "none" else 1
+    guess *= cleaning.N_FITS if configuration.get("cleaning", "none") != "none" else 1
     guess *= _n_models(configuration, traits)
     cells = traits.n_rows * max(1, traits.n_features)
     guess += 1e-7 * cells + 1e-8 * traits.n_rows * generated.n_features
@@ -287,12 +289,16 @@ def _model(configuration: Configuration, context: FitContext) -> Any:
 
 
 def _model_of_target(configuration: Configuration, context: FitContext) -> Any:
-    """Return the model, inside the wrappers for balancing and calibration where the configuration has them."""
+    """Return the model, inside those wrappers (balancing, cleaning, calibration) that the configuration has."""
     calibrated = configuration.get("calibration", "none") != "none"
     inner = context
     if calibrated and context.time_limit is not None:
         n_rows = max(context.n_rows_to_predict, context.traits.n_rows // N_SPLITS)  # each fit predicts rows of its own
         inner = replace(context, time_limit=context.time_limit / N_FITS, n_rows_to_predict=n_rows)
+    cleaned = configuration.get("cleaning", "none") != "none"
+    if cleaned and inner.time_limit is not None:
+        n_rows = max(inner.n_rows_to_predict, context.traits.n_rows // cleaning.N_SPLITS)
+        inner = replace(inner, time_limit=inner.time_limit / cleaning.N_FITS, n_rows_to_predict=n_rows)
     native: Mapping[str, Any] = {}
     if configuration.get("encoding") == "native":
         native = {"native_categories": len(context.traits.categorical)}
@@ -302,6 +308,8 @@ def _model_of_target(configuration: Configuration, context: FitContext) -> Any:
     model = _make_component("model", configuration, inner, {**native, **trained, **constrained})
     if configuration.get("balancing", "none") != "none":
         model = _make_component("balancing", configuration, context, {"estimator": model})
+    if cleaned:
+        model = _make_component("cleaning", configuration, context, {"estimator": model})
     target = str(configuration.get("target", "none"))
     if loss == "percentage_error" or target != "none":
         model = get_component("target", target).make({"estimator": model, "loss": loss or SQUARED_ERROR}, context)

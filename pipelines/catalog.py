@@ -13,6 +13,7 @@ from pipelines.libraries import missing_libraries, prediction_libraries
 from pipelines.models import MODELS
 from pipelines.steps.balancing import BALANCING
 from pipelines.steps.calibration import CALIBRATION
+from pipelines.steps.cleaning import CLEANING
 from pipelines.steps.generation import GENERATION
 from pipelines.steps.multi_output import MULTI_OUTPUT
 from pipelines.steps.preprocessing import ENCODING, IMPUTATION, SCALING
@@ -26,6 +27,7 @@ CATALOG: Mapping[str, tuple[Component, ...]] = {
     "generation": GENERATION,
     "selection": SELECTION,
     "balancing": BALANCING,
+    "cleaning": CLEANING,
     "model": MODELS,
     "loss": LOSSES,
     "target": TARGET,

@@ -1,9 +1,9 @@
 """The contract of a component: what somebody who adds a model or a preprocessor has to provide.
 
 A component is one choice at one step of the pipeline: an imputation, an encoding, a scaling, a generation or selection
-of features, a balancing, a model, a loss, a transform of the target, a calibration. It is a `Component` record of plain
-functions. The steps, in this order, are the keys of `pipelines.catalog.CATALOG`; the tuple of its step lists a
-component.
+of features, a balancing, a cleaning of labels, a model, a loss, a transform of the target, a calibration. It is a
+`Component` record of plain functions. The steps, in this order, are the keys of `pipelines.catalog.CATALOG`; the tuple
+of its step lists a component.
 
 **In the main process**, when a fit starts: `Component.applies` and `Component.space` are called with the traits of the
 table, to build the search space. They must be fast, return the same result for the same traits, and import no heavy
@@ -24,8 +24,8 @@ and predicts.
 - `params` maps the names of the active hyperparameters in `space`, without prefix, to plain Python values. Some entries
   may be added: ``native_categories`` (int), the number of leading columns that hold category codes, for a model with
   `accepts_categories`; ``loss`` (str), one of `Component.losses` or "squared_error", for a model with such losses; and
-  ``estimator``, the unfitted model, for a component of the steps balancing, target and calibration; ``estimators``, the
-  unfitted models, for a component of the step multi_output. `make` must not change `params`.
+  ``estimator``, the unfitted model, for a component of the steps balancing, cleaning, target and calibration;
+  ``estimators``, the unfitted models, for a component of the step multi_output. `make` must not change `params`.
 - `FitContext` says which seed, how many threads and which device to use, and how many seconds a fit may take.
 - Transformers are fitted with ``fit_transform(X, y)`` and must keep the number and the order of the rows. Models are
   fitted with ``fit(X, y, sample_weight=None)``. The argument `sample_weight` is always passed, and it is None for
@@ -115,6 +115,7 @@ class TableTraits:
     has_missing: bool = False
     sparse: bool = False
     weighted: bool = False  # the user gave sample weights: components that cannot use them leave the space
+    noisy_labels: bool = False  # the user expects wrong labels: the space also has what helps against them
     # For each column 1 if predictions must not fall while its value rises, -1 if they must not rise, or 0; () for none.
     monotonic: tuple[int, ...] = ()
     # Of regression: what suits the metric and the target, the best choice first.

@@ -44,6 +44,7 @@ _PREFERRED: Mapping[str, tuple[str, ...]] = {
     "generation": ("none",),
     "selection": ("none",),
     "balancing": ("none",),
+    "cleaning": ("none",),
     "loss": (),  # the traits of the table hold the order of these steps
     "target": (),
     "calibration": ("none",),
@@ -60,6 +61,7 @@ _SKIP_PROBABILITY = {
     "generation": 0.7,
     "selection": 0.7,
     "balancing": 0.7,
+    "cleaning": 0.5,
     "calibration": 0.8,
 }
 # Components that pass on missing cells, category codes or weights: the step, the component, the field that must be True
@@ -69,7 +71,7 @@ _REQUIREMENTS = (
     ("encoding", "native", "accepts_categories", ("model", "generation", "selection")),
     ("balancing", "weights", "accepts_weights", ("model",)),
 )
-_OF_ONE_TARGET = ("balancing", "calibration")  # steps whose components wrap the model of one target
+_OF_ONE_TARGET = ("balancing", "cleaning", "calibration")  # steps whose components wrap the model of one target
 NO_OWN = OwnComponents()
 # Tables with few rows and all kinds of columns: a component that applies to any table applies to one of these tables.
 RICH_TABLES: Mapping[TaskType, TableTraits] = {
@@ -85,7 +87,15 @@ RICH_TABLES_OF_SEVERAL_TARGETS: Mapping[TaskType, TableTraits] = {
     )
     for task, traits in RICH_TABLES.items()
 }
-ALL_RICH_TABLES = (*RICH_TABLES.values(), *RICH_TABLES_OF_SEVERAL_TARGETS.values())
+# The same tables with noisy labels, which have the step cleaning, and further hyperparameters of networks.
+RICH_TABLES_OF_NOISY_LABELS: Mapping[TaskType, TableTraits] = {
+    task: replace(traits, noisy_labels=True) for task, traits in RICH_TABLES.items()
+}
+ALL_RICH_TABLES = (
+    *RICH_TABLES.values(),
+    *RICH_TABLES_OF_SEVERAL_TARGETS.values(),
+    *RICH_TABLES_OF_NOISY_LABELS.values(),
+)
 
 
 def build_space(
@@ -261,6 +271,8 @@ def _is_needed(step: str, traits: TableTraits) -> bool:
         return bool(traits.numeric)
     if step in ("balancing", "calibration"):
         return traits.is_classification
+    if step == "cleaning":
+        return traits.is_classification and traits.noisy_labels
     if step == "multi_output":
         return traits.targets is not None
     if step in _ORDERED_STEPS:

@@ -116,6 +116,14 @@ def fit(
             rich_help_panel=TABLE_PANEL,
         ),
     ] = [],  # noqa: B006
+    noisy_labels: Annotated[
+        bool,
+        typer.Option(
+            "--noisy-labels",
+            help="You expect wrong labels: also try to leave out suspicious rows, and robust losses.",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = False,
     cv: Annotated[
         str | None,
         typer.Option(
@@ -319,6 +327,7 @@ def fit(
         "guard": parse_guard(guard, guard_stop),
         "columns": parse_columns(columns, categorical, text, drop),
         "monotonic": parse_monotonic(monotonic),
+        "noisy_labels": noisy_labels,
         "callbacks": load_callbacks(callbacks),
         "random_state": seed,
         "verbose": verbose,

@@ -25,6 +25,7 @@ from automl.search.surrogate import Forest, impute_inactive
 from automl.search.user_space import known_components, user_space
 from automl.search.vectors import VectorSpace
 from automl.task.monotonic import estimator_traits
+from automl.task.noisy_labels import with_noise
 from automl.task.objective import suited_traits
 from automl.trials.history import Observation
 from pipelines.catalog import CATALOG, component_names
@@ -77,6 +78,7 @@ def search_space(estimator: Any, seed: int) -> ConfigurationSpace:
     weighted = any(getattr(known, "sample_weight", None) is not None for known in (kept, frontier))
     traits = estimator._reader.traits(task_type(ensemble.n_classes), ensemble.n_classes, weighted)
     traits = replace(estimator_traits(suited_traits(traits, estimator._metric), estimator), targets=ensemble.targets)
+    traits = with_noise(traits, estimator)
     try:
         include, exclude = component_names(estimator.include), component_names(estimator.exclude)
         return build_space(traits, include, exclude, seed, user_space(estimator), known_components(estimator))

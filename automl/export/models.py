@@ -7,8 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from automl.export.code import Raw, Script, call_code, quote
+from pipelines.confident_learning import LEAST_MARGIN, find_suspects
 from pipelines.losses import HUBER_DELTA, LOG_LINK, SQUARED_ERROR, TWEEDIE_POWER
-from pipelines.steps.balancing import MIN_CLASS_ROWS, BalancedClassifier
+from pipelines.steps.balancing import MIN_CLASS_ROWS, BalancedClassifier, take_training_facts
+from pipelines.steps.cleaning import LEAST_CLASS_ROWS, N_SPLITS, CleanedClassifier
 
 _LIGHTGBM_NAMES = {
     "feature_fraction": "colsample_bytree",
@@ -246,13 +248,27 @@ _ALL_ROWS = '''def weighted_rows(X, y, sample_weight):
 
 def _balanced(model: Any, script: Script) -> list[str]:
     *before, inner = model_code(model.classifier_, script)
-    script.source(BalancedClassifier)
+    _copy_wrapper(script, {"MIN_CLASS_ROWS": MIN_CLASS_ROWS}, BalancedClassifier)
+    return [*before, call_code("BalancedClassifier", [inner, quote(model.strategy), f"power={float(model.power)!r}"])]
+
+
+def _cleaned(model: Any, script: Script) -> list[str]:
+    *before, inner = model_code(model.classifier_, script)
+    script.use("sklearn.model_selection", "StratifiedKFold")
+    constants = {"LEAST_MARGIN": LEAST_MARGIN, "N_SPLITS": N_SPLITS, "LEAST_CLASS_ROWS": LEAST_CLASS_ROWS}
+    _copy_wrapper(script, constants, CleanedClassifier, find_suspects)
+    return [*before, call_code("CleanedClassifier", [inner, f"margin={float(model.margin)!r}"])]
+
+
+def _copy_wrapper(script: Script, constants: dict[str, float], *parts: Any) -> None:
+    """Copy the class of a wrapper around a classifier, with the functions and constants that it uses."""
+    for name, value in constants.items():
+        script.define(name, f"{name} = {value}\n")
+    script.source(*parts, take_training_facts)
     script.define("weighted_rows", _ALL_ROWS)
     for name in ("BaseEstimator", "ClassifierMixin", "clone"):
         script.use("sklearn.base", name)
     script.imports.add("import numpy as np")
-    script.define("MIN_CLASS_ROWS", f"MIN_CLASS_ROWS = {MIN_CLASS_ROWS}\n")
-    return [*before, call_code("BalancedClassifier", [inner, quote(model.strategy), f"power={float(model.power)!r}"])]
 
 
 def _calibrated(model: Any, script: Script) -> list[str]:
@@ -305,6 +321,7 @@ _CONVERTERS: dict[str, Callable[[Any, Script], str | list[str]]] = {
     "RecursiveFeatureMachineClassifier": _feature_machine,
     "RecursiveFeatureMachineRegressor": _feature_machine,
     "BalancedClassifier": _balanced,
+    "CleanedClassifier": _cleaned,
     "CalibratedClassifier": _calibrated,
     "NetClassifier": _network,
     "NetRegressor": _network,

@@ -134,5 +134,6 @@ def _values() -> Mapping[str, Mapping[str, Any]]:
         "guard": {"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 0.5},
         "columns": {"type": ["object", "null"], "additionalProperties": {"enum": list(COLUMN_KINDS)}},
         "monotonic": {"type": ["object", "null"], "additionalProperties": {"enum": [-1, 0, 1]}},
+        "noisy_labels": {"type": "boolean"},
         "random_state": {"type": ["integer", "null"], "minimum": 0, "maximum": 2**32 - 1},
     }

@@ -33,6 +33,7 @@ from automl.refit.rows import TrainingRows, get_rows
 from automl.search.user_space import known_components, user_space
 from automl.task.metrics import loss_or_nan
 from automl.task.monotonic import constrain, estimator_traits
+from automl.task.noisy_labels import expect_noise
 from automl.task.objective import suited_traits
 from automl.task.own_objects import check_loaded
 from automl.task.prepare import PreparedTask, TrainingData, prepare
@@ -306,7 +307,7 @@ def _prepare(estimator: Any, data: TrainingData, notes: list[str]) -> tuple[Prep
     task = replace(task, metric=metric, traits=suited_traits(task.traits, metric))
     if prepared.positions is not None:
         X = take_rows(X, prepared.positions)
-    return constrain(replace(prepared, task=task), estimator), X
+    return expect_noise(constrain(replace(prepared, task=task), estimator), estimator), X
 
 
 def _check_target(estimator: Any, y: Any, X: Any) -> None:

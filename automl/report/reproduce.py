@@ -49,6 +49,7 @@ _OPTIONS = {
     "executor": "--executor",
     "energy": "--energy",
     "guard": "--guard",
+    "noisy_labels": "--noisy-labels",
     "random_state": "--seed",
     "verbose": "--verbose",
 }
@@ -157,7 +158,9 @@ def _command(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, st
         if name == "callbacks":
             continue
         option = _OPTIONS.get(name)
-        if name in ("columns", "monotonic", "space") and _has_options(value):
+        if name == "noisy_labels":
+            words.append(option or "")
+        elif name in ("columns", "monotonic", "space") and _has_options(value):
             for entry, change in value.items():
                 words += [f"--{name}", f"{entry}={_option_text(change)}"]
         elif option is not None and isinstance(value, str | int | float | np.integer | np.floating):

@@ -60,6 +60,7 @@ _MAX_SHARE = 0.2  # share of the budget that one fold may take if the model cann
 _N_FIRST = 3  # recommended configurations before the first one that the meta-database does not know
 _N_SHOWN = 10  # similar data sets that are kept for people
 _N_LOGGED = 3
+_ROBUST_POWER = 0.7  # of the generalized cross entropy of networks
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,35 @@ def start_with_meta_database(
     initial = _begin_with_fast_fit(chosen, others, runtime, longest, is_wide)
     added = tuple(c.id for c in initial if c not in set(recommendation.configurations))
     return Start(initial, InitialDesign(META_DATABASE, similar, added, left_out), recommendation.posterior)
+
+
+def with_robust_twins(start: Start, space: ConfigurationSpace) -> Start:
+    """Return a start in which a twin that expects wrong labels follows the first configuration of each family.
+
+    No meta-database knows tables with wrong labels, so the search itself has to compare the twins.
+    """
+    found: list[Configuration] = []
+    twins: list[str] = []
+    families: set[str] = set()
+    for configuration in start.configurations:
+        found.append(configuration)
+        twin = None if configuration.family in families else _robust_twin(configuration, space)
+        families.add(configuration.family)
+        if twin is not None and twin != configuration:
+            found.append(twin)
+            twins.append(twin.id)
+    design = replace(start.design, from_portfolio=(*start.design.from_portfolio, *twins))
+    return replace(start, configurations=list(dict.fromkeys(found)), design=design)
+
+
+def _robust_twin(configuration: Configuration, space: ConfigurationSpace) -> Configuration | None:
+    """Return a configuration with a robust loss where its model has one, and else with cleaned labels."""
+    power = f"model:{configuration.family}:loss_power"
+    if power in space:
+        return complete(space, {**configuration, power: _ROBUST_POWER})
+    if "confident_learning" in choices(space, "cleaning"):
+        return complete(space, {**configuration, "cleaning": "confident_learning"})
+    return complete(space, {**configuration, "loss": "huber"}) if "huber" in choices(space, "loss") else None
 
 
 def _unmeasured(

@@ -16,7 +16,17 @@ from automl.trials.fingerprint import digest, scorer_fingerprint, stable_repr
 from automl.trials.run_directory import RunDirectory
 
 # The parameters of an estimator that its task depends on.
-_PARAMETERS = ("scoring", "cv", "guard", "columns", "monotonic", "positive_label", "quantiles", "random_state")
+_PARAMETERS = (
+    "scoring",
+    "cv",
+    "guard",
+    "columns",
+    "monotonic",
+    "noisy_labels",
+    "positive_label",
+    "quantiles",
+    "random_state",
+)
 
 
 @dataclass(frozen=True)
@@ -56,7 +66,7 @@ class StoredRun:
             uses the folder.
         """
         for name, fingerprint in _fingerprints(estimator).items():
-            if self.parameters.get(name, fingerprint) != fingerprint:
+            if self.parameters.get(name, fingerprint) != fingerprint:  # earlier versions had fewer parameters
                 raise InvalidInputError(
                     f"{name} has changed since fit, and more continues the search on the same task; set {name} to its "
                     "old value, or call fit(X, y) with another store"

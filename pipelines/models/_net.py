@@ -7,7 +7,8 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from ConfigSpace import ConfigurationSpace
+from ConfigSpace import Categorical, ConfigurationSpace, Float
+from ConfigSpace.hyperparameters import Hyperparameter
 from sklearn.base import BaseEstimator
 
 from pipelines.component import Component, FitContext, TableTraits
@@ -44,10 +45,17 @@ def net_component(
     seconds: Callable[[Mapping[str, Any], TableTraits], float],
 ) -> Component:
     """Return the component of a network family; all families accept the same tables and train in fleets."""
+
+    def whole_space(traits: TableTraits) -> ConfigurationSpace:
+        found = space(traits)
+        if traits.is_classification and traits.noisy_labels:
+            found.add(*(one for one in against_noise() if one.name not in found))
+        return found
+
     return Component(
         name=name,
         make=make,
-        space=space,
+        space=whole_space,
         applies=applies,
         accepts_categories=True,
         accepts_sparse=True,
@@ -66,6 +74,15 @@ def net_component(
         seconds=seconds,
         memory=memory,
     )
+
+
+def against_noise() -> list[Hyperparameter[Any, Any]]:
+    """Return the hyperparameters that are worth a try where labels are wrong."""
+    return [
+        Float("label_smoothing", (0.0, 0.2), default=0.0),
+        Categorical("loss_power", [0.0, 0.3, 0.7], default=0.0),
+        Categorical("forgotten_share", [0.0, 0.1, 0.2, 0.4], default=0.0),
+    ]
 
 
 def memory(params: Mapping[str, Any], traits: TableTraits) -> float:
@@ -108,7 +125,14 @@ def make_net(
     loss = PINBALL if traits.quantiles else str(params.get("loss", SQUARED_ERROR))
     settings = NetSettings(
         architecture,
-        replace(config, loss=loss, quantiles=traits.quantiles),
+        replace(
+            config,
+            loss=loss,
+            quantiles=traits.quantiles,
+            label_smoothing=float(params.get("label_smoothing", 0.0)),
+            loss_power=float(params.get("loss_power", 0.0)),
+            forgotten_share=float(params.get("forgotten_share", 0.0)),
+        ),
         n_networks=n_networks(traits),
         max_one_hot=int(params.get("max_one_hot", 9)),
         cardinalities=traits.cardinalities if params.get("native_categories") else (),

@@ -38,7 +38,6 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         learning_rate=params["learning_rate"],
         weight_decay=params["weight_decay"],
         dropout=params["dropout"],
-        label_smoothing=params.get("label_smoothing", 0.0),
         schedule="coslog4",
         fade_regularization=True,
         epochs=affordable_epochs(EPOCHS, seconds(params, context.traits), context),

@@ -30,6 +30,14 @@ class TrainingConfig:
         Loss of regression, see `Component.losses`; networks for classes are trained by cross entropy.
     quantiles : tuple of float
         Levels of the pinball loss, one for each output of the network; empty for other losses.
+    loss_power : float
+        The power q of the generalized cross entropy of classes, ``(1 - p ** q) / q`` for the probability p of the given
+        class; 0 for cross entropy, its limit. Near 1 it is the absolute error of p, for which wrong labels count less
+        (Zhang and Sabuncu, 2018, "Generalized cross entropy loss for training deep neural networks with noisy labels",
+        equation 6).
+    forgotten_share : float
+        Share of the training rows that are left out at last, because their losses are the largest; see
+        `pipelines.nets.small_loss`.
     """
 
     learning_rate: float
@@ -46,6 +54,8 @@ class TrainingConfig:
     betas: tuple[float, float] = (0.9, 0.95)
     loss: str = "squared_error"
     quantiles: tuple[float, ...] = ()
+    loss_power: float = 0.0
+    forgotten_share: float = 0.0
 
 
 @dataclass(frozen=True)

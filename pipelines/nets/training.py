@@ -15,10 +15,11 @@ from pipelines.losses import HUBER_DELTA, LOG_LINK, LOG_RANGE, TWEEDIE_POWER
 from pipelines.nets import layers
 from pipelines.nets.cuda_graph import CapturedStep, StepFactors
 from pipelines.nets.dropout import DeviceDropout, FleetDropout
-from pipelines.nets.fleet import FleetMember, Trained
+from pipelines.nets.fleet import FleetMember, Trained, TrainingConfig
 from pipelines.nets.layers import Dropout
 from pipelines.nets.layout import n_weights
 from pipelines.nets.parameters import Parameters, per_weight
+from pipelines.nets.small_loss import RAMP, kept_rows
 from pipelines.nets.torch_inference import forward_in_blocks
 
 MAX_ROWS_TO_INITIALIZE = 1024  # rows that an architecture sees when it initializes its weights
@@ -153,10 +154,14 @@ class _Fleet:
             self._y[place, : len(m.y)] = torch.as_tensor(m.y)
             self._weight[place, : len(m.weight)] = torch.as_tensor(m.weight)
         self._table_number = torch.tensor([places[id(m.X)] for m in members])
+        # Whether a row counts in the training; None where all rows do.
+        self._kept = torch.ones(len(members), n_rows) if self._config.forgotten_share else None
         self._train, self._n_train = _padded([m.train for m in members])
         self._validation, self._n_validation = _padded([m.validation for m in members])
         for name in ("_X", "_y", "_weight", "_table_number", "_train", "_n_train", "_validation", "_n_validation"):
             setattr(self, name, getattr(self, name).to(self._device))
+        if self._kept is not None:
+            self._kept = self._kept.to(self._device)
 
     def run(self) -> list[Trained]:
         step, total = 0, self._config.epochs * self._n_steps
@@ -172,6 +177,7 @@ class _Fleet:
             self._n_epochs_unchanged += 1
             self._keep_best(epoch)
             self._drop_worse_half(max(step / total, self._spent()))
+            self._forget_rows(max(step / total, self._spent()))
             if done >= 1.0 or not self._numbers:
                 break
         self._finish(np.arange(len(self._numbers)), cut=step < total and self._spent() >= 1.0)
@@ -233,13 +239,15 @@ class _Fleet:
     def _step(self, rows: torch.Tensor, present: torch.Tensor, factors: StepFactors) -> None:
         table = self._table_number.unsqueeze(1)
         weight = self._weight[table, rows] * present
+        if self._kept is not None:
+            weight = weight * self._kept.gather(1, rows)
         if self._device_generator is None:
             dropout: Dropout = FleetDropout(self._rates["dropout"] * factors.regularization, self._generators, present)
         else:
             dropout = DeviceDropout(self._rates["dropout"] * factors.regularization, self._device_generator)
         out = layers.forward(self._architecture, self._p, self._X[table, rows], dropout)
         smoothing, blocks = self._rates["label_smoothing"], self._architecture.blocks
-        losses = _losses(out, self._y[table, rows], smoothing, self._config.loss, blocks, self._levels)
+        losses = _losses(out, self._y[table, rows], smoothing, self._config, blocks, self._levels)
         loss = ((losses * weight).sum(1) / present.sum(1).clamp(min=1)).sum()
         torch.autograd.backward(loss)
         self._update_weights(factors)
@@ -302,6 +310,18 @@ class _Fleet:
         losses = np.nan_to_num(torch.stack([(loss * weight).sum(1) for loss in each]).cpu().numpy(), nan=np.inf)
         return losses.min(axis=0), np.asarray(INVERSE_TEMPERATURES)[losses.argmin(axis=0)]
 
+    @torch.no_grad()
+    def _forget_rows(self, done: float) -> None:
+        """Choose the rows that count in the next epoch, by their losses in other networks of the same table."""
+        if self._kept is None or not self._numbers:
+            return
+        table = self._table_number.unsqueeze(1)
+        out = forward_in_blocks(self._architecture, self._p, self._X[table, self._train])
+        losses = _log_losses(out, self._y[table, self._train], self._architecture.blocks)
+        # In place: a captured step reads this tensor.
+        share = self._config.forgotten_share * min(1.0, done / RAMP)
+        self._kept.copy_(kept_rows(losses, self._train, self._n_train, self._table_number, share, self._kept.shape[1]))
+
     def _drop_worse_half(self, done: float) -> None:
         """End the worse half of the configurations for each rung that the training has passed."""
         passed = sum(rung <= done for rung in self._rungs)
@@ -346,6 +366,8 @@ class _Fleet:
             "_n_validation",
         ):
             setattr(self, name, getattr(self, name)[index])
+        if self._kept is not None:
+            self._kept = self._kept[index]
 
 
 def _padded(rows: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -375,7 +397,7 @@ def _losses(
     out: torch.Tensor,
     y: torch.Tensor,
     smoothing: torch.Tensor,
-    loss: str,
+    config: TrainingConfig,
     blocks: Sequence[int] = (),
     levels: torch.Tensor | None = None,
 ) -> torch.Tensor:
@@ -388,12 +410,14 @@ def _losses(
         return _pinball_losses(out, y.unsqueeze(2), levels).mean(2)
     if y.dim() == 3 and y.dtype == torch.int64:
         parts = torch.split(out, list(blocks), 3)
-        return torch.stack([_losses(part, y[..., j], smoothing, loss) for j, part in enumerate(parts)]).mean(0)
+        return torch.stack([_losses(part, y[..., j], smoothing, config) for j, part in enumerate(parts)]).mean(0)
     if y.dim() == 3:
-        return _errors(out, y.unsqueeze(2), loss).mean((2, 3))
+        return _errors(out, y.unsqueeze(2), config.loss).mean((2, 3))
     if y.dtype != torch.int64:
-        return _errors(out[..., 0], y.unsqueeze(2), loss).mean(2)
+        return _errors(out[..., 0], y.unsqueeze(2), config.loss).mean(2)
     log_p = functional.log_softmax(out, dim=3)
+    if config.loss_power:
+        log_p = (config.loss_power * log_p).expm1() / config.loss_power
     hit = log_p.gather(3, y.view(*y.shape, 1, 1).expand(-1, -1, out.shape[2], 1))[..., 0].mean(2)
     share = smoothing.unsqueeze(1)
     return -(1 - share) * hit - share * log_p.mean(dim=(2, 3))

@@ -44,6 +44,7 @@ from pipelines.prediction.dispatch import find_maker
 from pipelines.prediction.transformers import fast_preprocessor
 from pipelines.steps.balancing import BalancedClassifier
 from pipelines.steps.calibration import CalibratedClassifier
+from pipelines.steps.cleaning import CleanedClassifier
 from pipelines.steps.multi_output import (
     ChainedClassifiers,
     ChainedRegressors,
@@ -260,4 +261,5 @@ _MAKERS: dict[type, Callable[[Any], Predict]] = {
     ChainedClassifiers: _several_models,
     ChainedRegressors: _several_models,
     BalancedClassifier: lambda model: fast_predict(model.classifier_),
+    CleanedClassifier: lambda model: fast_predict(model.classifier_),
 }

@@ -1,1 +1,1 @@
-"""The steps of a pipeline other than the model: preprocessing, generation, selection, balancing, calibration."""
+"""The steps of a pipeline other than the model: preprocessing, generation, selection, wrappers of classifiers."""

@@ -16,6 +16,13 @@ from pipelines.weights import weighted_rows
 MIN_CLASS_ROWS = 10  # undersampling leaves each class at least this number of rows, or all its rows
 
 
+def take_training_facts(wrapper: Any, model: Any) -> None:
+    """Give a wrapper the attributes of its fitted model that say how the training went."""
+    for name in ("n_iter_", "full_rounds_", "mean_learning_rate_", "cut_"):
+        if hasattr(model, name):
+            setattr(wrapper, name, getattr(model, name))
+
+
 class BalancedClassifier(ClassifierMixin, BaseEstimator):
     """Trains a classifier on rows that are weighted or resampled by class.
 
@@ -49,9 +56,7 @@ class BalancedClassifier(ClassifierMixin, BaseEstimator):
                 self.classifier_.fit(X[rows], y[rows])
             else:
                 self.classifier_.fit(X[rows], y[rows], sample_weight=weight[rows])
-        for name in ("n_iter_", "full_rounds_", "mean_learning_rate_", "cut_"):
-            if hasattr(self.classifier_, name):
-                setattr(self, name, getattr(self.classifier_, name))
+        take_training_facts(self, self.classifier_)
         return self
 
     def _resample(self, codes: NDArray[np.intp], counts: NDArray[np.intp]) -> NDArray[np.intp]:

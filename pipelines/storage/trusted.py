@@ -64,6 +64,7 @@ TYPES = _names(
         "pipelines.steps.balancing": "BalancedClassifier",
         "pipelines.steps.calibration": "CalibratedClassifier",
         "pipelines.steps.candidates": "Arithmetic GroupStatistics TargetMeans",
+        "pipelines.steps.cleaning": "CleanedClassifier",
         "pipelines.steps.combined_features": "CombinedFeatures",
         "pipelines.steps.encoders": "CodeEncoder FrequencyEncoder TargetMeanEncoder",
         "pipelines.steps.generation": (

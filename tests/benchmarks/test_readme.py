@@ -92,6 +92,11 @@ TINY: dict[str, list[TinyForm]] = {
     ],
     "Several targets": [TinyForm({"--tables": "synthetic", "--trials": "2", "--splits": "1"}, is_slow=True)],
     "Quantiles": [TinyForm({"--tables": "numbers", "--trials": "1", "--include": "ridge"}, is_slow=True)],
+    "Noisy labels": [
+        TinyForm(
+            {"--tables": "classes", "--rows": "60", "--shares": "0.2", "--trials": "2", "--folds": "2"}, is_slow=True
+        )
+    ],
     "Rows in the order of time": [
         TinyForm({"--times": "numbers:b", "--seconds": "3"}, is_slow=True),
     ],

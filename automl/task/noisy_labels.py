@@ -1,0 +1,31 @@
+"""The argument `noisy_labels` of the estimators: a search space that also holds what helps against wrong labels."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from automl.task.prepare import PreparedTask
+from pipelines.component import TableTraits
+
+# Losses of regression for which a wrong number counts with its distance, and not with the square of it.
+_ROBUST_LOSSES = ("huber", "absolute_error")
+
+
+def expect_noise(prepared: PreparedTask, estimator: Any) -> PreparedTask:
+    """Return a task with the traits for an estimator's argument `noisy_labels`; see `with_noise`."""
+    return replace(prepared, task=replace(prepared.task, traits=with_noise(prepared.task.traits, estimator)))
+
+
+def with_noise(traits: TableTraits, estimator: Any) -> TableTraits:
+    """Return the traits of a table whose labels are noisy, if an estimator says so.
+
+    Classification then gets the step cleaning, and networks get robust losses. Regression may be trained with robust
+    losses whatever the metric is; monotonic columns allow the squared error only.
+    """
+    if not getattr(estimator, "noisy_labels", False):  # models of earlier versions have no such argument
+        return traits
+    if traits.is_classification or traits.monotonic or traits.targets is not None:
+        return replace(traits, noisy_labels=True)
+    losses = tuple(dict.fromkeys((*traits.losses, *_ROBUST_LOSSES)))
+    return replace(traits, noisy_labels=True, losses=losses)
