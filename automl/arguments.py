@@ -30,7 +30,7 @@ from automl.task.several_metrics import named_scorers
 from automl.task.validation import is_number, is_whole_number
 from automl.trials.leaderboard import COLUMNS as LEADERBOARD
 from automl.trials.run_directory import RunDirectory
-from pipelines.catalog import OwnComponents
+from pipelines.catalog import CATALOG, OwnComponents, component_names, is_named
 from pipelines.libraries import MissingLibraryError, import_library
 from pipelines.table.column_types import KINDS
 
@@ -84,6 +84,7 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     _check_columns(settings.get("columns"))
     check_monotonic(settings.get("monotonic"))
     _check_flag("noisy_labels", settings.get("noisy_labels", False))
+    _check_cleaning(settings)
     _check_list("callbacks", settings.get("callbacks"), "callables", callable)
     _check_store(settings.get("store"))
     seed = settings.get("random_state")
@@ -124,6 +125,15 @@ def _check_numbers(settings: Mapping[str, Any]) -> None:
 def _check_flag(name: str, value: Any) -> None:
     if not isinstance(value, bool | np.bool_):
         raise InvalidInputError(f"{name} must be True or False; got {value!r}")
+
+
+def _check_cleaning(settings: Mapping[str, Any]) -> None:
+    """Check that a search with components of the step cleaning expects wrong labels."""
+    cleaning = [component.name for component in CATALOG["cleaning"] if component.name != "none"]
+    wanted = component_names(settings.get("include"))
+    named = [name for name in cleaning if is_named("cleaning", name, wanted)]
+    if named and not settings.get("noisy_labels", False):
+        raise InvalidInputError(f"include names {named[0]}, which is for wrong labels; set noisy_labels=True, too")
 
 
 def _check_list(argument: str, given: Any, what: str, fits: Callable[[Any], bool] | None = None) -> None:

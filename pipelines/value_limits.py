@@ -74,6 +74,7 @@ _LIMITS = {
     "leaf_estimation_iterations": _FROM_1,
     "learning_rate": _SHARE,
     "linear_lambda": _NOT_NEGATIVE,
+    "margin": _PROBABILITY,
     "max_cat_to_onehot": _FROM_1,
     "max_categories": _FROM_2,
     "max_ctr_complexity": ValueLimits(1, 8),

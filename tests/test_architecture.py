@@ -30,6 +30,7 @@ ORDER = {
         "losses",
         "labels",
         "weights",
+        "confident_learning",
         "monotonic",
         "table",
         "nets",

@@ -81,6 +81,11 @@ def test_regression_with_noisy_labels_may_train_with_the_huber_loss() -> None:
     assert [configuration["loss"] for configuration in reg.history_.evaluations] == ["squared_error", "huber"]
 
 
+def test_to_include_the_cleaning_without_noisy_labels_is_an_error() -> None:
+    with pytest.raises(InvalidInputError, match="set noisy_labels=True, too"):
+        AutoMLClassifier(include={"cleaning": ["confident_learning"]}).fit(X, Y)
+
+
 def test_anything_but_true_and_false_is_an_error() -> None:
     with pytest.raises(InvalidInputError, match="noisy_labels must be True or False"):
         AutoMLClassifier(noisy_labels=0.2).fit(X, Y)

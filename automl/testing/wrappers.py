@@ -27,10 +27,10 @@ _TASKS: tuple[TaskType, ...] = ("binary", "multiclass")
 
 
 class WrapperContract:
-    """The rules of `pipelines.component` for balancing and calibration, as tests; a subclass lists the components.
+    """The rules of `pipelines.component` for wrappers of classifiers, as tests; a subclass lists the components.
 
-    A component of these steps gets the unfitted model as the entry ``estimator`` of its hyperparameters. It returns a
-    classifier that fits this model.
+    A component of the steps balancing, cleaning and calibration gets the unfitted model as the entry ``estimator`` of
+    its hyperparameters. It returns a classifier that fits this model.
 
     Attributes
     ----------

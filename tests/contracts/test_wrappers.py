@@ -1,4 +1,4 @@
-"""The contract of wrappers for every component of balancing and calibration."""
+"""The contract of wrappers for every component of balancing, cleaning and calibration."""
 
 from automl.testing import WrapperContract
 from pipelines.catalog import CATALOG
@@ -7,6 +7,11 @@ from pipelines.catalog import CATALOG
 class TestBalancing(WrapperContract):
     trusted_types = ()
     components = tuple(component for component in CATALOG["balancing"] if component.name != "none")
+
+
+class TestCleaning(WrapperContract):
+    trusted_types = ()
+    components = tuple(component for component in CATALOG["cleaning"] if component.name != "none")
 
 
 class TestCalibration(WrapperContract):
