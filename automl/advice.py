@@ -90,9 +90,10 @@ class BudgetAdvice:
 class Advice:
     """What is in a table, and what a search would do with it; see `advise`.
 
-    Attributes
+    Parameters
     ----------
     n_rows, n_columns : int
+        Size of the table, without the target.
     kinds : mapping of str to int
         Number of columns of each kind, as `columns_` names them.
     missing : float
@@ -115,6 +116,14 @@ class Advice:
         The most similar data sets of the meta-database.
     seconds : float
         Seconds that the advice took.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> import automl
+    >>> X, y = load_iris(return_X_y=True)
+    >>> automl.advise(X, y, time_budget=10).n_folds
+    8
     """
 
     n_rows: int
@@ -139,6 +148,7 @@ class Advice:
         Returns
         -------
         dict
+            The fields of this object by name.
 
         Examples
         --------
@@ -158,6 +168,7 @@ class Advice:
         Returns
         -------
         str
+            Plain text.
 
         Examples
         --------
@@ -216,12 +227,13 @@ def advise(
         The kind of target; "auto" looks at `y`.
     time_budget : float, default=60
         Seconds of the search that is planned.
-    scoring, cv, n_jobs, columns, include, exclude
+    scoring, cv, n_jobs, columns, include, exclude : object
         As in the estimators.
 
     Returns
     -------
     Advice
+        Numbers, and the property `conclusion` in words.
 
     Raises
     ------

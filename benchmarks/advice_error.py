@@ -19,10 +19,11 @@ import typer
 from automl import AutoMLClassifier, AutoMLRegressor, advise
 from automl.advice import make_plan
 from automl.task.prepare import TrainingData, prepare
-from benchmarks.run import append_row
+from benchmarks.run import append_row, measured_cells
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 
 HERE = Path(__file__).parent
+TABLES = "wine,glass,heart_statlog,sonar,diabetes,vowel,car,bodyfat,segment,abalone,churn,cmc"
 COUNTS = ["configurations", "trials", "fits"]
 COLUMNS = [
     "dataset",
@@ -66,7 +67,7 @@ def summary(rows: pd.DataFrame) -> str:
     for name in COUNTS:
         ratio = rows[f"forecast_{name}"] / rows[name].clip(lower=1)
         within = float(((ratio <= 2) & (ratio >= 0.5)).mean())
-        factor = float(np.exp(np.abs(np.log(ratio.clip(lower=0.01))).median()))
+        factor = float(np.exp(np.median(np.abs(np.log(ratio.clip(lower=0.01))))))
         lines.append(
             f"{name}: forecast / search has the median {ratio.median():.2f} (from {ratio.min():.2f} to "
             f"{ratio.max():.2f}); the median error is a factor of {factor:.2f}; {within:.0%} of {len(rows)} tables are "
@@ -82,16 +83,14 @@ def summary(rows: pd.DataFrame) -> str:
 
 def main(
     data: DataFolder,
-    tables: Annotated[str, typer.Option(help="Names with commas; empty for all tables.")] = "",
+    tables: Annotated[str, typer.Option(help="Names with commas; empty for all tables.")] = TABLES,
     seconds: Annotated[float, typer.Option(help="Seconds of one search.")] = 20.0,
     clock: Annotated[bool, typer.Option("--clock", help="Seconds of the clock, not of processors.")] = False,
     out: Annotated[Path, typer.Option(help="CSV file to append to.")] = HERE / "results" / "advice.csv",
 ) -> None:
     """Forecast and search on the tables, then print the errors of the forecasts."""
     tasks = read_tasks(data)
-    known = set()
-    if out.exists():
-        known = set(pd.read_csv(out)[["dataset", "seconds", "clock"]].itertuples(index=False, name=None))
+    known = measured_cells(out, ["dataset", "seconds", "clock"])
     for name in choose_tables(data, tables):
         if (name, seconds, clock) in known:
             continue

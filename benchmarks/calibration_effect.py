@@ -20,7 +20,7 @@ from sklearn.metrics import log_loss
 from automl import AutoMLClassifier
 from automl.ensemble.calibration import calibrate
 from benchmarks.honest_estimate import SCORING, MeasurementProtocol, split_small
-from benchmarks.run import METRICS, append_row
+from benchmarks.run import METRICS, append_row, measured_cells
 from benchmarks.splits import split
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 from benchmarks.worker import ignore_own_meta_database
@@ -78,9 +78,7 @@ def main(
 ) -> None:
     """Measure the tables, then print the effect."""
     tasks = read_tasks(data)
-    known = set()
-    if out.exists():
-        known = set(pd.read_csv(out)[["dataset", "fold", "seconds", "rows"]].itertuples(index=False, name=None))
+    known = measured_cells(out, ["dataset", "fold", "seconds", "rows"])
     for fold in map(int, folds.split(",")):
         for name in choose_tables(data, tables):
             if (name, fold, seconds, rows) in known:

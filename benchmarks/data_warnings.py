@@ -34,7 +34,7 @@ from automl.checks.target import check_rare_classes, check_target_values
 from automl.checks.time_order import check_time_order
 from automl.checks.warning import DataWarning
 from automl.task.prepare import PreparedTask, TrainingData, prepare
-from benchmarks.run import append_row
+from benchmarks.run import append_row, measured_cells
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 
 app = typer.Typer(help=__doc__, add_completion=False)
@@ -225,7 +225,7 @@ def leaks(
     """Plant leaks of several kinds in tables, and count the tables in which the check finds them."""
     columns = ["dataset", "task", "rows", "kind", "found", "others"]
     tasks = read_tasks(data)
-    done = set(pd.read_csv(out)[["dataset", "kind"]].itertuples(index=False, name=None)) if out.exists() else set()
+    done = measured_cells(out, ["dataset", "kind"])
     for name, kind in product(choose_tables(data, tables), _KINDS):
         if (name, kind) in done:
             continue
@@ -289,7 +289,7 @@ def labels(
     columns = ["dataset", "rows", "classes", "kind", "flipped", "suspects", "precision", "recall", "first", "label"]
     tasks = read_tasks(data)
     keys = ["dataset", "kind", "flipped"]
-    done = set(pd.read_csv(out)[keys].itertuples(index=False, name=None)) if out.exists() else set()
+    done = measured_cells(out, keys)
     for name, (kind, share) in product(choose_tables(data, tables), _FLIPS):
         if (name, kind, share) in done:
             continue

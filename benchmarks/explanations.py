@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from automl import AutoMLClassifier, AutoMLRegressor
-from benchmarks.run import append_row
+from benchmarks.run import append_row, measured_cells
 
 Array = NDArray[Any]
 Function = Callable[[pd.DataFrame], Array]
@@ -197,7 +197,7 @@ def main(
     out: Annotated[Path, typer.Option(help="CSV file to append to.")] = HERE / "results" / "explanations.csv",
 ) -> None:
     """Measure the tables, and print one line for each."""
-    known = set() if not out.exists() else set(pd.read_csv(out)[["table", "seed"]].itertuples(index=False, name=None))
+    known = measured_cells(out, ["table", "seed"])
     for seed in range(seeds):
         for name in tables.split(",") if tables else TABLES:
             if (name, seed) in known:

@@ -21,7 +21,7 @@ import pandas as pd
 import typer
 
 from benchmarks.analyze import compare_pairs
-from benchmarks.run import COLUMNS, METRICS, append_row, score
+from benchmarks.run import COLUMNS, METRICS, append_row, measured_cells, score
 from benchmarks.splits import split
 from benchmarks.tables import DataFolder, check_names, choose_tables, read_table, read_tasks
 from pipelines.build import build_pipeline, fit_preprocessing
@@ -112,9 +112,7 @@ def main(
     started = time.perf_counter()
     tasks, chosen = read_tasks(data), [name for name in systems.split(",") if name] or list(SYSTEMS)
     check_names(chosen, list(SYSTEMS), "in this benchmark", "system")
-    known = set()
-    if out.exists():
-        known = set(pd.read_csv(out)[["dataset", "fold", "system"]].itertuples(index=False, name=None))
+    known = measured_cells(out, ["dataset", "fold", "system"])
     for fold, name in product(map(int, folds.split(",")), choose_tables(data, tables, 500)):
         missing = [system for system in chosen if (name, fold, system) not in known]
         if not missing or time.perf_counter() - started > seconds:

@@ -20,7 +20,7 @@ from scipy.stats import spearmanr
 from automl import AutoMLClassifier, AutoMLRegressor
 from automl.ensemble.further_gain import forecast_doublings
 from benchmarks.honest_estimate import SCORING, score_on
-from benchmarks.run import METRICS, append_row
+from benchmarks.run import METRICS, append_row, measured_cells
 from benchmarks.splits import split
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 from benchmarks.worker import ignore_own_meta_database
@@ -112,7 +112,7 @@ def main(
     """Measure the tables, then print the errors of the forecast and of simpler ones."""
     ignore_own_meta_database()
     tasks = read_tasks(data)
-    done = set(pd.read_csv(out)[KEY].itertuples(index=False, name=None)) if out.exists() else set()
+    done = measured_cells(out, KEY)
     for name in choose_tables(data, tables):
         if (name, seconds, longer) in done:
             continue

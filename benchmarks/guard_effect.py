@@ -18,7 +18,7 @@ import typer
 
 from automl import AutoMLClassifier, AutoMLRegressor
 from benchmarks.honest_estimate import SCORING, MeasurementProtocol, score_on, split_small
-from benchmarks.run import METRICS, append_row
+from benchmarks.run import METRICS, append_row, measured_cells
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 
 HERE = Path(__file__).parent
@@ -66,9 +66,7 @@ def main(
 ) -> None:
     """Measure the tables, then print cost and alarms."""
     tasks = read_tasks(data)
-    known = set()
-    if out.exists():
-        known = set(pd.read_csv(out)[["dataset", "seed", "run", "seconds"]].itertuples(index=False, name=None))
+    known = measured_cells(out, ["dataset", "seed", "run", "seconds"])
     for name in choose_tables(data, tables, 4 * n_train):
         table, task = read_table(data, name), tasks[name]
         for seed in range(seeds):

@@ -23,7 +23,7 @@ from scipy.stats import binomtest
 from sklearn.model_selection import train_test_split
 
 from automl import AutoMLClassifier, AutoMLRegressor
-from benchmarks.run import METRICS, append_row, score
+from benchmarks.run import METRICS, append_row, measured_cells, score
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 
 HERE = Path(__file__).parent
@@ -146,7 +146,7 @@ def main(
     protocol = MeasurementProtocol(
         seconds or None, trials or None, n_train, n_test, n_jobs, tuple(filter(None, include.split(",")))
     )
-    done = set(pd.read_csv(out)[KEY].itertuples(index=False, name=None)) if out.exists() else set()
+    done = measured_cells(out, KEY)
     for name in choose_tables(data, tables, 4 * n_train):
         table, task = read_table(data, name), tasks[name]
         for seed in range(seeds):

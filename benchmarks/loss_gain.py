@@ -25,7 +25,7 @@ from sklearn import metrics
 from sklearn.model_selection import KFold
 
 from automl.task.objective import is_skewed
-from benchmarks.run import append_row
+from benchmarks.run import append_row, measured_cells
 from benchmarks.tables import DataFolder, check_names, choose_tables, read_table
 from pipelines.build import build_pipeline
 from pipelines.component import FitContext
@@ -106,10 +106,7 @@ def measure(
     X = reader.fit_transform(frame)
     traits = reader.traits("regression", n_rows=round(len(y) * (1 - 1 / N_FOLDS)))
     space = build_space(replace(traits, losses=LOSS_NAMES, target_transforms=TRANSFORMS))
-    known = set()
-    if out.exists():
-        done = pd.read_csv(out)
-        known = set(done[["table", "fold", "family", "loss", "target"]].itertuples(index=False, name=None))
+    known = measured_cells(out, ["table", "fold", "family", "loss", "target"])
     low = float(y[y > 0].min()) if (y > 0).any() else 1.0
     about = {"table": table, "skewed": int(is_skewed(y))}
     for fold, (train, test) in enumerate(KFold(N_FOLDS, shuffle=True, random_state=0).split(X)):

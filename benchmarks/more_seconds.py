@@ -39,7 +39,7 @@ from automl.trials.trial import Trial, TrialResult
 from benchmarks.analyze import compare_pairs
 from benchmarks.replay import ENSEMBLE_SIZE, quiet_seconds
 from benchmarks.replay_store import SEED, choose_trials, task_with_test_rows
-from benchmarks.run import COLUMNS, METRICS, append_row
+from benchmarks.run import COLUMNS, METRICS, append_row, measured_cells
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 from pipelines.configuration import Configuration
 
@@ -249,7 +249,7 @@ def main(
     """Record and score the cells that the file lacks, and print the comparison."""
     latest, tasks = time.monotonic() + seconds, read_tasks(data)
     key = ["dataset", "fold", "system"]
-    known = set(pd.read_csv(out)[key].itertuples(index=False, name=None)) if out.exists() else set()
+    known = measured_cells(out, key)
     for fold, name in product(map(int, folds.split(",")), choose_tables(data, tables)):
         task = sample_task(read_table(data, name), tasks[name], fold, rows)
         metric, folder = METRICS[task.traits.task], store / f"{name}-{fold}"

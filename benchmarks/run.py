@@ -12,6 +12,7 @@ import signal
 import subprocess
 import tempfile
 import tomllib
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -135,6 +136,13 @@ def append_row(path: Path, row: dict[str, Any], columns: list[str]) -> None:
         writer.writerow({name: row.get(name, "") for name in columns})
 
 
+def measured_cells(path: Path, columns: Sequence[str]) -> set[tuple[Any, ...]]:
+    """Return the cells that a CSV file holds already: the values of some columns in each row; none without a file."""
+    if not path.exists():
+        return set()
+    return set(pd.read_csv(path)[list(columns)].itertuples(index=False, name=None))
+
+
 def main(
     data: DataFolder,
     suite: Annotated[str, typer.Option(help="Suites of suites.toml or tables, with commas.")] = "quick",
@@ -153,10 +161,7 @@ def main(
     chosen = [SYSTEMS[name] for name in systems.split(",")]
     prepare(chosen, environments)
     tasks = read_tasks(data)
-    known = set()
-    if out.exists():
-        rows = pd.read_csv(out)
-        known = set(zip(rows["dataset"], rows["fold"], rows["system"], rows["budget"], strict=True))
+    known = measured_cells(out, ["dataset", "fold", "system", "budget"])
     # The systems take turns, so that other work on the machine disturbs all of them alike. A fold is measured on all
     # tables before the next one, so that a stopped measurement is about all tables.
     for fold, name, system in product(map(int, folds.split(",")), names, chosen):

@@ -22,7 +22,7 @@ import typer
 
 from benchmarks.analyze import errors
 from benchmarks.requirements import MissingRequirementError
-from benchmarks.run import COLUMNS, METRICS, append_row, score
+from benchmarks.run import COLUMNS, METRICS, append_row, measured_cells, score
 from benchmarks.splits import split
 from benchmarks.tables import DataFolder, check_names, read_table, read_tasks
 from pipelines.build import build_pipeline, fit_preprocessing
@@ -148,9 +148,7 @@ def main(
     chosen = [form for form in forms.split(",") if form] or list(FORMS)
     check_names(models.split(","), list(MODELS), "in this benchmark", "model")
     check_names(chosen, FORMS, "in this benchmark", "form")
-    known = set()
-    if out.exists():
-        known = set(pd.read_csv(out)[["dataset", "fold", "system"]].itertuples(index=False, name=None))
+    known = measured_cells(out, ["dataset", "fold", "system"])
     for fold, (name, column), model, form in product(map(int, folds.split(",")), pairs, models.split(","), chosen):
         system = f"{model} {form}"
         if (name, fold, system) in known:

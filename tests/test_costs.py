@@ -88,6 +88,9 @@ def test_costs_survive_saving(fitted, tmp_path):
     loaded = automl.load(tmp_path / "model")
     assert loaded.costs_.equals(fitted.costs_)
     assert "processor seconds" in costs_line(loaded)
+    loaded._energy = Energy(2.0, 0.0, 1.0, "a meter")
+    loaded.save(tmp_path / "measured")
+    assert automl.load(tmp_path / "measured").costs_["watt_hours"].sum() == pytest.approx(2.0)
 
 
 def test_the_report_shows_the_costs(fitted, tmp_path):

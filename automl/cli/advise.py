@@ -24,6 +24,7 @@ from automl.cli.support import (
 )
 from automl.cli.values import parse_columns, parse_cv, parse_scoring
 from automl.plurals import plural, short_number
+from automl.task.metric_words import MetricWords
 from automl.task.target import TaskName, split_targets
 
 if TYPE_CHECKING:
@@ -96,7 +97,8 @@ def _show(advice: Advice, name: str, target: str) -> None:
     console.print(f"  columns   {kinds}{missing}")
     console.print(f"  target    {escape(target)}: {escape(_target(advice))}")
     folds = f"{plural(advice.n_folds, 'fold')}, {plural(advice.n_workers, 'trial')} at the same time"
-    console.print(f"  search    best {advice.metric}; {folds}")
+    words = MetricWords.of(advice.metric)
+    console.print(f"  search    best {words.name} ({words.direction}); {folds}")
     for warning in advice.warnings:
         console.print(f"  {_MARKS[warning.severity]}: {escape(warning.message)}", soft_wrap=True)
     console.print()
@@ -117,10 +119,10 @@ def _target(advice: Advice) -> str:
     if advice.task == "regression":
         return "numbers, " + ", ".join(f"{name} {short_number(value)}" for name, value in advice.target.items())
     shares = list(advice.target.items())
-    shown = [f"{name} {share:.1%}" for name, share in shares[:_CLASSES_SHOWN]]
+    shown = [f"{name} ({share:.1%})" for name, share in shares[:_CLASSES_SHOWN]]
     if len(shares) > _CLASSES_SHOWN:
-        shown.append(f"{len(shares) - _CLASSES_SHOWN} more, the rarest {shares[-1][1]:.2%}")
-    return f"{len(shares)} classes, {', '.join(shown)}"
+        shown.append(f"{len(shares) - _CLASSES_SHOWN} more, the rarest with {shares[-1][1]:.2%} of the rows")
+    return f"{plural(len(shares), 'class')}: {', '.join(shown)}"
 
 
 def _budgets(advice: Advice) -> Any:
@@ -151,7 +153,7 @@ def _families(advice: Advice) -> Any:
         table.add_column("seconds", justify="right")
     for i in range(half):
         pair = used[i::half]
-        cells = [cell for family in pair for cell in (family.name, short_number(family.seconds, 2))]
+        cells = [cell for family in pair for cell in (family.name, short_number(family.seconds or 0.0, 2))]
         table.add_row(*cells)
     return table
 
@@ -162,12 +164,14 @@ def _similar(advice: Advice) -> Any:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
+    from automl.report.search_start import feature_words
+
     table = Table(title="Similar known data sets", title_justify="left", box=SIMPLE_HEAD)
-    table.add_column("name")
+    table.add_column("name", overflow="fold")
     table.add_column("distance", justify="right")
-    table.add_column("similar in")
-    table.add_column("different in")
+    table.add_column("similar in", overflow="fold")
+    table.add_column("different in", overflow="fold")
     for known in advice.similar[:_SIMILAR_SHOWN]:
-        words = (", ".join(names) for names in (known.similar_in, known.different_in))
+        words = (", ".join(map(feature_words, names)) for names in (known.similar_in, known.different_in))
         table.add_row(known.name, f"{known.distance:.2f}", *words)
     return table

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from automl.report.search_data import CostsPart, SettingsPart, StartPart, WorkerRow
+from automl.report.search_data import CostsPart, ExpectedPoint, SettingsPart, StartPart, WorkerRow
 
 
 @dataclass(frozen=True)
@@ -418,14 +418,6 @@ class Line:
     weight: float
     positions: tuple[float, ...]
     values: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class ExpectedPoint:
-    """The expected score on new rows if the search had ended after some seconds of training."""
-
-    seconds: float
-    score: float
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,13 @@ from automl.report.data import (
     CalibrationBin,
     Curve,
     Dependence,
-    ExpectedPoint,
     FrontierPoint,
     MemberRow,
     RegressionResult,
     ReportMetric,
     TracePoint,
 )
+from automl.report.search_data import ExpectedPoint
 from automl.report.svg import INK, MUTED, SERIES, SURFACE, Drawing, draw, new_axes, style
 from automl.report.words import number, percent
 

@@ -12,7 +12,6 @@ import numpy as np
 from automl.plurals import plural
 from automl.report.data import (
     Axis,
-    ExpectedPoint,
     Failure,
     FamilyRow,
     Line,
@@ -20,7 +19,7 @@ from automl.report.data import (
     SearchSection,
     TracePoint,
 )
-from automl.report.search_data import WorkerRow
+from automl.report.search_data import ExpectedPoint, WorkerRow
 from automl.report.words import all_rounded, clean, metric_words, number, rounded
 from automl.score_over_time import known_scores_over_time
 from automl.trials.candidates import rank

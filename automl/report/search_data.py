@@ -1,8 +1,16 @@
-"""The content of parts of section 6: seconds of the workers, costs, start, importance of hyperparameters."""
+"""The content of parts of section 6: expected scores, workers, costs, start, importance of hyperparameters."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ExpectedPoint:
+    """The expected score on new rows if the search had ended after some seconds of training."""
+
+    seconds: float
+    score: float
 
 
 @dataclass(frozen=True)

@@ -54,6 +54,17 @@ def fold_seconds(seconds: float, n_workers: int, n_folds: int, n_rows: int, fact
     return float(np.clip(changed, 1.0, max(1.0, seconds / 3)))
 
 
+def explored_share(used: float) -> float:
+    """Return how much of its work on first folds a search has done when it has used a share of its budget.
+
+    >>> explored_share(1.0), round(explored_share(0.35), 2)
+    (1.0, 0.6)
+    """
+    at = np.linspace(0.0, 1.0, 1_001)
+    work = np.interp(at, _EXPLORE_AT, _EXPLORE_SHARE)
+    return float(work[at <= used].sum() / work.sum())
+
+
 @dataclass(frozen=True)
 class Limits:
     """The limits of one trial.

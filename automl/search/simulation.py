@@ -16,7 +16,7 @@ from ConfigSpace import ConfigurationSpace
 
 from automl.search.budget import Budget
 from automl.search.forecast import RuntimeModel
-from automl.search.racing import Limits, Racing
+from automl.search.racing import Limits, Racing, explored_share
 from automl.task.task import Task
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
@@ -26,7 +26,7 @@ from pipelines.space import to_configuration
 
 _SECONDS_OF_TRIAL = 0.05  # beside its fits: messages, files, the choice of the next trial
 _FIT_SHARE = 0.85  # of its limit, after which a model that can stop early has stopped
-_MOST_TRIALS = 600  # that are simulated
+_MOST_TRIALS = 250  # that are simulated
 _LOSS_OF_FAMILY, _LOSS_OF_CONFIGURATION, _LOSS_OF_FOLD = 0.05, 0.03, 0.02  # standard deviations
 
 
@@ -134,10 +134,14 @@ class SearchPlan:
             if budget.search_left > 0:
                 history.append(result)
         ran = [result for result in history.results if result.started]
-        # Where the simulation has not followed all trials, the counts are continued at the same pace.
-        factor = 1 / max(budget.fraction_used, 1e-3) if len(history.results) >= _MOST_TRIALS else 1.0
-        counts = history.n_run, len(ran), sum(len(result.folds) for result in ran)
-        return SimulatedSearch(*(round(factor * n) for n in counts), tuple(history.evaluations))
+        n_first, n_further = history.n_run, len(ran) - history.n_run
+        n_fits = sum(len(result.folds) for result in ran)
+        if len(history.results) >= _MOST_TRIALS and events:
+            # The simulation has not followed all trials. Configurations begin early, and further folds come late.
+            used = max(budget.fraction_used, 1e-3)
+            n_first, n_fits = round(n_first / explored_share(used)), round(n_fits / used)
+            n_further = round(n_further / used)
+        return SimulatedSearch(n_first, n_first + n_further, max(n_fits, n_first), tuple(history.evaluations))
 
 
 def _ended(

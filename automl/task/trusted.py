@@ -8,6 +8,7 @@ TRUSTED: frozenset[str] = frozenset(
         "automl.checks.predictions": "RowPredictions",
         "automl.checks.warning": "DataWarning",
         "automl.drift.sketch": "ColumnSketch TableSketch",
+        "automl.energy": "Energy",
         "automl.ensemble.calibration": "Calibration",
         "automl.ensemble.conformal": "Scores",
         "automl.ensemble.estimate": "Estimate OutOfFoldRecord",

@@ -108,12 +108,12 @@ class TrialResult:
         The largest resident memory of the worker, in MiB.
     reason : str, default=""
         Why the status is not OK, in one line; empty if it is OK.
-    processor_seconds, gpu_seconds : float, optional
-        Seconds of the worker's processors, added over its threads, and seconds in which a training had a GPU. None
-        where they were not measured, for example by an earlier version.
     started : bool, default=True
         False where the trial would most likely have exceeded a limit (status "timeout" or "memory"), or where a
         library of its model cannot be imported (status "crash").
+    processor_seconds, gpu_seconds : float, optional
+        Seconds of the worker's processors, added over its threads, and seconds in which a training had a GPU. None
+        where they were not measured, for example by an earlier version.
 
     Examples
     --------

@@ -134,6 +134,7 @@ TINY: dict[str, list[TinyForm]] = {
         TinyForm({"--file": "META_DATABASE"}, is_slow=True),
         TinyForm({"--file": "META_DATABASE", "--long-tables": "numbers:90", "--models": "ridge"}, is_slow=True),
     ],
+    "Advice before a search": [TinyForm({"--tables": "classes", "--seconds": "1"}, is_slow=True)],
     "Regret of the searchers": [TinyForm(error="the package 'onnxruntime' is missing|model.onnx' is missing")],
     "Priors of the user": [TinyForm(error="the package 'onnxruntime' is missing|model.onnx' is missing")],
     "Seconds of a suggestion": [
