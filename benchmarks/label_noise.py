@@ -139,11 +139,11 @@ def report(results: pd.DataFrame) -> str:
         "| family, option | wrong labels | tables | accuracy | log loss | corrected log loss | better in accuracy |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    scores = results.set_index(["family", "option", "share", "dataset"])[["accuracy", "loss", "corrected"]]
-    for (family, option, share), own in scores.groupby(level=["family", "option", "share"], sort=False):
-        plain = scores.loc[family, PLAIN, share] if (family, PLAIN, share) in scores.index.droplevel(3) else own
-        both = own.droplevel([0, 1, 2]).join(plain, rsuffix="_plain", how="inner")
-        means, better = both.mean(), (both["accuracy"] > both["accuracy_plain"]).sum()
+    keys, scores = ["family", "share", "dataset"], ["accuracy", "loss", "corrected"]
+    plain = results[results["option"] == PLAIN][[*keys, "accuracy"]]
+    paired = results.merge(plain, on=keys, suffixes=("", "_plain"))
+    for (family, option, share), both in paired.groupby(["family", "option", "share"], sort=False):
+        means, better = both[scores].mean(), (both["accuracy"] > both["accuracy_plain"]).sum()
         equal = (both["accuracy"] == both["accuracy_plain"]).sum()
         wins = "" if option == PLAIN else f"{better} of {len(both) - equal}"
         lines.append(
