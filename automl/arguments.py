@@ -29,6 +29,7 @@ from automl.task.quantiles import check_quantiles
 from automl.task.several_metrics import named_scorers
 from automl.task.validation import is_number, is_whole_number
 from automl.trials.leaderboard import COLUMNS as LEADERBOARD
+from automl.trials.leaderboard import FIDELITY
 from automl.trials.run_directory import RunDirectory
 from pipelines.catalog import CATALOG, OwnComponents, component_names, is_named
 from pipelines.libraries import MissingLibraryError, import_library
@@ -56,7 +57,7 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     _check_numbers(settings)
     _check_device(settings.get("device", "auto"), settings.get("executor", "local"))
     scorers = named_scorers(settings.get("scoring"))
-    if taken := sorted({*scorers} & {*LEADERBOARD}):
+    if taken := sorted({*scorers} & {*LEADERBOARD, FIDELITY}):
         raise InvalidInputError(f"scoring: {taken[0]!r} is a column of leaderboard_; give the scorer another name")
     check_quantiles(settings.get("quantiles"), settings.get("scoring"))
     for scorer in scorers.values():

@@ -92,7 +92,8 @@ class FittedAttributes:
         -------
         DataFrame
             One row for each configuration, with the columns family, score, std, folds, seconds, predict_milliseconds,
-            status, weight, hyperparameters (the main ones, as a text), id, origin and reason.
+            status, weight, hyperparameters (the main ones, as a text), id, origin and reason. A search with trials on
+            a part of the training rows also has the column fidelity.
 
         Examples
         --------

@@ -34,6 +34,11 @@ def why_nothing(history: RunHistory, budget: Budget) -> str:
     for result in history.results:
         if result.reason:
             reasons[f"{result.status}: {result.reason}"] = reasons.get(f"{result.status}: {result.reason}", 0) + 1
+    if any(e.low_fidelity and e.usable for e in history.evaluations.values()):
+        return (
+            "the search ended before it has trained a configuration on all rows of a fold, because its searcher begins "
+            'with a part of the rows; use a larger budget, or searcher="smac"'
+        )
     if not reasons:
         return (
             f"no trial finished within {_limits(budget)}; use a larger budget "

@@ -71,7 +71,8 @@ class AutoMLClassifier(
     without : sequence of str, default=()
         Names of data sets whose results in the meta-database are not used, for benchmarks on public data sets.
     searcher : str or object, default="smac"
-        "smac", "random", "sobol", "grid", "genetic", an Optuna sampler or its name, or an object with `suggest`.
+        "smac", "random", "sobol", "grid", "genetic", "successive_halving", "hyperband", "bohb", an Optuna sampler or
+        its name, or an object with `suggest`.
     ensemble_size : int, default=25
         Rounds of greedy ensemble selection; 1 keeps only the best configuration.
     max_predict_milliseconds : float, optional
@@ -346,7 +347,8 @@ class AutoMLRegressor(NumberScores, RegressorMixin, Intervals, Quantiles, BaseAu
     without : sequence of str, default=()
         Names of data sets whose results in the meta-database are not used, for benchmarks on public data sets.
     searcher : str or object, default="smac"
-        "smac", "random", "sobol", "grid", "genetic", an Optuna sampler or its name, or an object with `suggest`.
+        "smac", "random", "sobol", "grid", "genetic", "successive_halving", "hyperband", "bohb", an Optuna sampler or
+        its name, or an object with `suggest`.
     ensemble_size : int, default=25
         Rounds of greedy ensemble selection; 1 keeps only the best configuration.
     max_predict_milliseconds : float, optional

@@ -189,7 +189,8 @@ def fit(
     searcher: Annotated[
         str,
         typer.Option(
-            help="The search strategy: smac, random, sobol, grid, genetic, or the name of an Optuna sampler.",
+            help="The search strategy: smac, random, sobol, grid, genetic, successive_halving, hyperband, bohb, or the "
+            "name of an Optuna sampler.",
             rich_help_panel=_SEARCH,
         ),
     ] = "smac",

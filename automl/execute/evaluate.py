@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 import warnings
@@ -170,18 +171,24 @@ def _fit(
     return pipelines
 
 
-def _sample_size(task: Task, configuration: Configuration, fold: int, context: FitContext) -> int | None:
+def _sample_size(task: Task, trial: Trial, fold: int, context: FitContext) -> int | None:
     """Return the largest number of training rows of a fit; None for all rows of the fold.
 
-    It is the largest number for which the guessed seconds are at most the model's own `max_overtime` times its time
-    limit.
+    It is that of the fidelity of the trial, or a smaller number for which the guessed seconds are at most the model's
+    own `max_overtime` times its time limit.
     """
+    if fold == ALL_ROWS:
+        return None
+    most = math.ceil(trial.fidelity * len(task.folds[fold][0]))
+    return _rows_in_time(task, trial.configuration, most, context) or (most if trial.fidelity < 1 else None)
+
+
+def _rows_in_time(task: Task, configuration: Configuration, most: int, context: FitContext) -> int | None:
+    """Return the number of rows on which a model can be trained in time, if it is lower than `most`; else None."""
     overtime = get_component("model", configuration.family).max_overtime
-    if overtime is None or context.time_limit is None or fold == ALL_ROWS:
+    if overtime is None or context.time_limit is None or trains_on_gpu(configuration, context.device):
         return None
-    if trains_on_gpu(configuration, context.device):
-        return None
-    longest, most = overtime * context.time_limit, len(task.folds[fold][0])
+    longest = overtime * context.time_limit
     if most <= _LEAST_SAMPLE or _guessed_seconds(configuration, task, most) <= longest:
         return None
     least = _LEAST_SAMPLE
@@ -248,9 +255,10 @@ def _score(
         raise InvalidPredictionsError(f"{metric.name} has no value on fold {fold}: {reason}") from error
     if not np.isfinite(loss):
         raise InvalidPredictionsError(f"{metric.name} is {-loss} on fold {fold}")
-    artifacts.write(trial.configuration, fold, model, predictions)
-    _check_size(task, artifacts.model_bytes(trial.configuration, fold))
-    _write_holdout_predictions(task, trial, fold, model, artifacts)
+    if trial.fidelity == 1:  # else nothing but the loss is used
+        artifacts.write(trial.configuration, fold, model, predictions)
+        _check_size(task, artifacts.model_bytes(trial.configuration, fold))
+        _write_holdout_predictions(task, trial, fold, model, artifacts)
     iterations = getattr(model[-1], "n_iter_", None)
     info: dict[str, Any] = {"cpu_seconds": seconds[1]}
     if task.recorded_metrics:
@@ -355,7 +363,7 @@ def evaluate(
             warnings.simplefilter("ignore")
             began, busy = time.perf_counter(), time.process_time()
             samples = [
-                _sample_size(task, trials[cell.trial].configuration, cell.fold, context)
+                _sample_size(task, trials[cell.trial], cell.fold, context)
                 for cell, context in zip(group, contexts, strict=True)
             ]
             contexts = [

@@ -274,7 +274,8 @@ def _means(evaluation: Evaluation, sign: int) -> dict[int, float]:
 
 
 def _state(evaluation: Evaluation, n_folds: int, values: Mapping[int, float]) -> str:
-    if evaluation.status is not Status.OK or len(values) < len(evaluation.folds) or not values:
+    has_result = bool(values or evaluation.low_fidelity)
+    if evaluation.status is not Status.OK or len(values) < len(evaluation.folds) or not has_result:
         return "FAIL"
     return "COMPLETE" if len(values) == n_folds else "PRUNED"
 

@@ -103,7 +103,8 @@ def add_run(folder: Path, name: str, database: MetaDatabase) -> int:
     InvalidInputError
         If the folder is not a run directory.
     """
-    results = [result for result in RunDirectory(folder).read() if result.started]  # a forecast is no measurement
+    # A forecast is no measurement, and the seconds and losses on a part of the rows are not those of the table.
+    results = [r for r in RunDirectory(folder).read() if r.started and r.trial.fidelity == 1]
     task = Task.open(folder)
     peaks: dict[Configuration, float] = {}
     for result in results:

@@ -124,6 +124,8 @@ def _trace(history: RunHistory, sign: int) -> tuple[TracePoint, ...]:
     most, seconds, points = 1, 0.0, []
     for i, result in enumerate(history.results, start=1):
         seconds += result.seconds
+        if result.trial.fidelity < 1:
+            continue
         configuration = result.trial.configuration
         own = losses.setdefault(configuration, [])
         own += [center + r.loss - effects.get(fold, center) for fold, r in result.folds.items()]

@@ -25,7 +25,16 @@ grown. The search ends when the list is empty, no trial runs and no known config
 **What a suggestion is.** Each trial needs a `configuration` that is valid in the space (all active hyperparameters,
 no inactive ones, no forbidden combination), that is not in ``history.tried``, and that no other trial of the list has.
 Racing does not check this: an invalid configuration ends as a crashed trial, and a repeated one runs again. `origin` is
-a short name, which the leaderboard shows. `folds` and `seed` keep their defaults, because racing replaces both.
+a short name, which the leaderboard shows. `folds`, `seed` and `fidelity` keep their defaults, because racing replaces
+folds and seed.
+
+**Fidelity.** A searcher whose attribute `chooses_fidelity` is True decides itself on how many folds and on which share
+of their training rows a configuration runs: its trials have `folds` and `fidelity`. It may suggest a configuration of
+`history.tried` again, with a higher fidelity or on further folds at fidelity 1, if no trial of it runs. Racing then
+completes the folds of the best configurations only where the searcher suggests nothing, and in the last quarter of the
+seconds. The searcher also returns no more new configurations than ``max_trials`` allows. Its results on a part of the
+rows are in `history.evaluations`, but not among the observations: see `Evaluation.folds_at`. The ensemble never uses
+them. `automl.search.halving` has the searchers of this package that do so.
 
 **What becomes of a suggestion.** Racing decides on how many folds it runs first, and whether it runs at all. A trial
 that would most likely exceed a limit of seconds or memory is not started: it enters the history at once as a failure,

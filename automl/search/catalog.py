@@ -12,18 +12,27 @@ from ConfigSpace import ConfigurationSpace
 from automl.errors import InvalidInputError, check_names
 from automl.search.base import Searcher
 from automl.search.baselines import GeneticSearcher, GridSearcher, RandomSearcher, SobolSearcher
+from automl.search.halving import BohbSearcher, HyperbandSearcher, SuccessiveHalvingSearcher
 from automl.search.optuna_sampler import SAMPLERS, OptunaSearcher, is_optuna_sampler
+from automl.search.rungs import ANY_TABLE, Rung
 from automl.search.smac import SmacSearcher
 from metalearning.posterior import ConfigurationPosterior
 from pipelines.configuration import Configuration
 from pipelines.overrides import Overrides
 
+# Searchers that choose the fidelities of their trials.
+_BY_RUNGS: dict[str, type[SuccessiveHalvingSearcher]] = {
+    "successive_halving": SuccessiveHalvingSearcher,
+    "hyperband": HyperbandSearcher,
+    "bohb": BohbSearcher,
+}
 SEARCHERS: dict[str, Callable[..., Searcher]] = {
     "smac": SmacSearcher,
     "random": RandomSearcher,
     "sobol": SobolSearcher,
     "grid": GridSearcher,
     "genetic": GeneticSearcher,
+    **_BY_RUNGS,
     **{name: partial(OptunaSearcher, sampler=name) for name in SAMPLERS},
 }
 
@@ -35,10 +44,13 @@ def make_searcher(
     initial: Sequence[Configuration] = (),
     posterior: ConfigurationPosterior | None = None,
     overrides: Overrides = MappingProxyType({}),
+    rungs: Sequence[Rung] = ANY_TABLE,
+    max_trials: int | None = None,
 ) -> Searcher:
     """Return a searcher by its name, a sampler of Optuna in its adapter, or an object of the user as it is.
 
-    Only the default searcher uses the posterior and the user's priors, which are in `overrides`.
+    Only the default searcher uses the posterior and the user's priors, which are in `overrides`. Only searchers that
+    choose the fidelities use `rungs` and `max_trials`.
 
     Raises
     ------
@@ -49,6 +61,8 @@ def make_searcher(
         check_names("searcher", searcher, SEARCHERS)
         if searcher == "smac":
             return SmacSearcher(space, seed=seed, initial=initial, posterior=posterior, overrides=overrides)
+        if searcher in _BY_RUNGS:
+            return _BY_RUNGS[searcher](space, seed=seed, initial=initial, rungs=rungs, max_trials=max_trials)
         return SEARCHERS[searcher](space, seed=seed, initial=initial)
     if is_optuna_sampler(searcher):
         return OptunaSearcher(space, seed=seed, initial=initial, sampler=searcher)

@@ -58,6 +58,7 @@ class ImportableSearcher:
     def __init__(self, searcher: Searcher, make: Callable[[Sequence[str]], Searcher]):
         self._searcher: Searcher | None = searcher
         self._make = make
+        self.chooses_fidelity = bool(getattr(searcher, "chooses_fidelity", False))
         self._left_out: tuple[str, ...] = ()
 
     def suggest(self, history: RunHistory, n: int) -> list[Trial]:

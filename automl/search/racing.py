@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,7 +11,8 @@ from automl.search.base import Searcher
 from automl.search.budget import Budget
 from automl.search.fleets import FleetBuilder
 from automl.search.forecast import MemoryModel, RuntimeModel
-from automl.trials.candidates import max_candidates, max_per_family, rank
+from automl.search.rungs import n_first_folds
+from automl.trials.candidates import max_candidates, max_per_family, rank, rank_of_low_fidelity
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.trial import Status, Trial, TrialResult
 from pipelines.catalog import get_component
@@ -23,9 +23,10 @@ _EXPLORE_AT = (0.0, 0.35, 0.5, 0.85, 0.95)
 _EXPLORE_SHARE = (0.9, 0.9, 0.4, 0.2, 0.0)
 _FAMILY_HANDICAP = 3.0  # places that a configuration loses for each better one of its family
 _FOLDS_ADVANTAGE = 4.0  # places that a configuration wins when all its folds are done; a part of them for some folds
-_FIRST_FOLDS_ROWS = 400  # scored rows that the first folds of a challenger should have
 _FIRST_FOLDS_SHARE = 0.02  # of the budget: the most that the first folds of a challenger may take
 _LEAST_COMPARED = 3  # configurations with a result, before one of them gets further folds
+# Share of the budget after which racing completes the folds of the best, also if a searcher chooses the fidelities.
+_RUNGS_END = 0.75
 _MAX_REQUESTS = 5  # requests to the searcher in a row while none of its proposals can be started
 # From this many idle workers on, challengers are requested together; the second number is the most of one request.
 _CHALLENGERS_AT_ONCE = (8, 64)
@@ -110,7 +111,8 @@ class Racing:
     incumbent is dropped (the forgiving rule of Bergman et al., 2024, arXiv:2405.03389, section 4). The rank decides
     among the configurations that remain. A configuration loses places for each better one of its family, because an
     ensemble gains more from another family; it wins places for finished folds, because unfinished bags are of little
-    use.
+    use. Where the searcher chooses the fidelities itself, configurations are intensified only if it proposes nothing,
+    and at the end of the budget.
 
     Parameters
     ----------
@@ -144,6 +146,7 @@ class Racing:
         self._runtime, self._budget = runtime, budget
         self._n_workers, self._limits, self._fleet_builder = n_workers, limits, fleet_builder
         self._seed = seed
+        self._by_rungs = bool(getattr(searcher, "chooses_fidelity", False))
 
     def suggest(self, history: RunHistory, n: int, fleet_size: int = 1) -> list[tuple[Trial, ...]]:
         """Return up to `n` fleets; each holds a trial on the first folds of a challenger, or on one that intensifies.
@@ -161,16 +164,13 @@ class Racing:
         while len(fleets) < n:
             intensifying = self._intensify(finalists, busy_with, history)
             trial = intensifying
-            if (
-                trial is None
-                or len(history.evaluations) < _LEAST_COMPARED
-                or work.explore_share(self._seconds(trial, history)) < self._explore_share(history)
-            ):
+            if trial is None or len(history.evaluations) < _LEAST_COMPARED or self._explores(trial, work, history):
                 challengers = challengers or self._challengers(history, n - len(fleets))
                 trial = challengers.pop(0) if challengers else intensifying
             if trial is None:
                 break
-            fleet = (trial,) if trial is intensifying else self._fleet(trial, history, fleet_size)
+            alone = trial is intensifying or self._by_rungs
+            fleet = (trial,) if alone else self._fleet(trial, history, fleet_size)
             for member in fleet:
                 history.start(member)
                 busy_with.setdefault(member.configuration, set()).update(member.folds)
@@ -203,13 +203,14 @@ class Racing:
         if self._budget.planned_seconds is not None:
             factor = get_component("model", trials[0].configuration.family).limit_factor
             each = fold_seconds(self._budget.planned_seconds, self._n_workers, self._n_folds, self._n_rows, factor)
+            each = max(1.0, trials[0].fidelity * each)
             longest = min(longest, each * len(trials[0].folds) * min(len(trials), _MAX_FLEET_FACTOR))
         return longest
 
     def _predicted_violation(self, trial: Trial, history: RunHistory) -> TrialResult | None:
         """Return a result for a challenger that is not started because it most likely exceeds a limit; else None."""
         c, limit = trial.configuration, self._limit_seconds([trial])
-        seconds = self._runtime.predict_least(c, history) * len(trial.folds)
+        seconds = self._runtime.predict_least(c, history) * len(trial.folds) * trial.fidelity
         interruptible = get_component("model", c.family).interruptible
         if not interruptible and seconds > limit:
             reason = f"not started: it would take about {seconds:.1f} s, the limit is {limit:.1f} s"
@@ -232,6 +233,12 @@ class Racing:
         if size <= 1 or builder is None or any(builder.can_join(running) for running in history.running):
             return (trial,)
         return (trial, *builder.fill(trial, size - 1, history))
+
+    def _explores(self, intensifying: Trial, work: _Work, history: RunHistory) -> bool:
+        """Return whether a proposal of the searcher comes before a trial that intensifies."""
+        if self._by_rungs:
+            return self._budget.fraction_used < _RUNGS_END
+        return work.explore_share(self._seconds(intensifying, history)) < self._explore_share(history)
 
     def _explore_share(self, history: RunHistory) -> float:
         """Return the share of the worker seconds that first folds of challengers should have now."""
@@ -256,7 +263,7 @@ class Racing:
 
     def _seconds(self, trial: Trial, history: RunHistory) -> float:
         """Return the predicted seconds of a trial, without regard to its limit."""
-        return self._runtime.predict(trial.configuration, history) * len(trial.folds)
+        return self._runtime.predict(trial.configuration, history) * len(trial.folds) * trial.fidelity
 
     def expected_seconds(self, trials: Sequence[Trial], history: RunHistory) -> float:
         """Return the seconds after which a trial or a fleet is expected to end, if it starts now."""
@@ -269,13 +276,15 @@ class Racing:
         if self._budget.planned_seconds is not None and self._explore_share(history) <= 0 and history.evaluations:
             return []  # a challenger would not get all folds in the time that is left
         for _ in range(_MAX_REQUESTS):
-            if self._budget.max_trials is not None:
+            if self._budget.max_trials is not None and not self._by_rungs:  # else it may propose promotions
                 n = min(n, self._budget.max_trials - len(history.started))
             proposed = self._searcher.suggest(history, n)[:n] if n > 0 else []
             startable = []
             for proposal in proposed:
-                n_folds = self._n_first_folds(self._runtime.predict(proposal.configuration, history))
-                trial = replace(proposal, folds=tuple(range(n_folds)), seed=self._seed)
+                trial = replace(proposal, seed=self._seed)
+                if not self._by_rungs:
+                    n_folds = self._n_first_folds(self._runtime.predict(proposal.configuration, history))
+                    trial = replace(trial, folds=tuple(range(n_folds)))
                 violation = self._predicted_violation(trial, history)
                 if violation is None:
                     startable.append(trial)
@@ -290,7 +299,7 @@ class Racing:
 
         It is more than one where a single fold scores too few rows to compare configurations.
         """
-        wanted = math.ceil(_FIRST_FOLDS_ROWS * self._n_folds / self._n_rows)
+        wanted = n_first_folds(self._n_folds, self._n_rows)
         if self._budget.planned_seconds is not None:
             wanted = min(wanted, int(_FIRST_FOLDS_SHARE * self._budget.planned_seconds / seconds))
         return int(np.clip(wanted, 1, self._n_folds))
@@ -308,7 +317,7 @@ class Racing:
                 continue
             seconds = self._runtime.predict(e.configuration, history)
             needed = 1.2 * seconds
-            if get_component("model", e.configuration.family).interruptible:
+            if e.folds and get_component("model", e.configuration.family).interruptible:
                 needed = _LEAST_SHARE * max(fold.fit_seconds + fold.predict_seconds for fold in e.folds.values())
             if needed <= self._budget.search_left:
                 return Trial(e.configuration, self._bundle(e.configuration, missing, seconds), self._seed, e.origin)
@@ -329,6 +338,8 @@ class Racing:
     def finalists(self, history: RunHistory) -> list[Evaluation]:
         """Return the configurations that are worth all folds, in the order in which they should get them."""
         ranked = rank(history)
+        if self._by_rungs and len(ranked) < _LEAST_COMPARED:  # the budget is too small for the last rungs
+            return [*ranked, *rank_of_low_fidelity(history)][: max_candidates(self._n_rows)]
         if not ranked:
             return []
         incumbent = max(ranked[:5], key=lambda e: len(e.folds))

@@ -106,6 +106,8 @@ def is_usable(
     """Return whether this session can use a result: its values and sizes must be allowed, and its files must exist."""
     configuration = result.trial.configuration
     is_known = has_components(space, configuration) and is_allowed(space, overrides, configuration)
+    if result.trial.fidelity < 1:  # it has no files
+        return is_known
     return is_known and all(
         path(configuration, fold).exists() and task.allows(artifacts.model_bytes(configuration, fold))
         for fold in result.folds

@@ -102,7 +102,7 @@ def finish(trial: Trial, *, failed: bool = False, seconds: float = 0.1) -> Trial
     Returns
     -------
     TrialResult
-        The result on the first fold, or a crash without any fold.
+        The result on the folds of the trial, or a crash without any fold.
 
     Examples
     --------
@@ -115,7 +115,7 @@ def finish(trial: Trial, *, failed: bool = False, seconds: float = 0.1) -> Trial
     if failed:
         return TrialResult(trial, Status.CRASH, {}, seconds, reason="failed")
     fold = FoldResult(small_loss(trial.configuration), seconds, 0.0)
-    return TrialResult(trial, Status.OK, {0: fold}, seconds)
+    return TrialResult(trial, Status.OK, dict.fromkeys(trial.folds, fold), seconds)
 
 
 def search(searcher: Searcher, n: int, history: RunHistory | None = None) -> RunHistory:
@@ -152,7 +152,9 @@ def search(searcher: Searcher, n: int, history: RunHistory | None = None) -> Run
     return history
 
 
-def check_suggestions(trials: list[Trial], space: ConfigurationSpace, history: RunHistory, n: int) -> None:
+def check_suggestions(
+    trials: list[Trial], space: ConfigurationSpace, history: RunHistory, n: int, searcher: Searcher | None = None
+) -> None:
     """Raise an error if a searcher must not suggest these trials.
 
     Parameters
@@ -165,6 +167,8 @@ def check_suggestions(trials: list[Trial], space: ConfigurationSpace, history: R
         The history that the searcher got.
     n : int
         The number of trials that the searcher got.
+    searcher : Searcher, optional
+        The searcher, if it may choose folds and fidelities.
 
     Raises
     ------
@@ -183,18 +187,33 @@ def check_suggestions(trials: list[Trial], space: ConfigurationSpace, history: R
     AssertionError: suggest must leave folds and seed at their defaults
     ...
     """
+    chooses_fidelity = bool(getattr(searcher, "chooses_fidelity", False))
     assert isinstance(trials, list), f"suggest must return a list, not {type(trials).__name__}"
     assert len(trials) <= n, f"suggest must return up to n = {n} trials, not {len(trials)}"
     for trial in trials:
-        assert (trial.folds, trial.seed) == ((0,), 0), "suggest must leave folds and seed at their defaults"
+        assert trial.seed == 0, "suggest must leave folds and seed at their defaults"
+        if not chooses_fidelity:
+            assert (trial.folds, trial.fidelity) == ((0,), 1.0), "suggest must leave folds and seed at their defaults"
         assert isinstance(trial.origin, str), "origin must be a short name"
         assert trial.origin, "origin must be a short name"
-        assert trial.configuration not in history.tried, "suggest must not repeat a configuration of history.tried"
+        assert _is_new(trial, history, chooses_fidelity), "suggest must not repeat a configuration of history.tried"
         try:
             SpaceConfiguration(space, values=dict(trial.configuration)).check_valid_configuration()
         except (ValueError, KeyError) as error:
             raise AssertionError(f"suggest must return valid configurations of the space: {error}") from error
     assert len({trial.configuration for trial in trials}) == len(trials), "the trials of one call must differ"
+
+
+def _is_new(trial: Trial, history: RunHistory, chooses_fidelity: bool) -> bool:
+    """Return whether a trial is of a new configuration, or a promotion of a known one that does not run."""
+    if trial.configuration not in history.tried:
+        return True
+    known = [result.trial for result in history.results if result.trial.configuration == trial.configuration]
+    is_promotion = all(
+        trial.fidelity > earlier.fidelity or (trial.fidelity == 1 and not {*trial.folds} & {*earlier.folds})
+        for earlier in known
+    )
+    return chooses_fidelity and is_promotion and all(t.configuration != trial.configuration for t in history.running)
 
 
 class _ShuffledSet(set[Configuration]):
@@ -281,7 +300,7 @@ class SearcherContract:
         searcher = make(space, 0)
         for _ in range(40):
             trials = searcher.suggest(history, 1)
-            check_suggestions(trials, space, history, 1)
+            check_suggestions(trials, space, history, 1, searcher)
             if not trials:
                 break
             history.append(finish(trials[0]))
@@ -336,11 +355,11 @@ class SearcherContract:
         history = search(make(space, 0), 15)
         searcher = make(space, 0)
         running = searcher.suggest(history, 4)
-        check_suggestions(running, space, history, 4)
+        check_suggestions(running, space, history, 4, searcher)
         for trial in running:
             history.start(trial)
-        check_suggestions(searcher.suggest(history, 4), space, history, 4)
-        check_suggestions(searcher.suggest(history, 64), space, history, 64)
+        check_suggestions(searcher.suggest(history, 4), space, history, 4, searcher)
+        check_suggestions(searcher.suggest(history, 64), space, history, 64, searcher)
 
     def test_the_history_is_not_changed(self, make: MakeSearcher) -> None:
         searcher = make(small_space(), 0)
@@ -354,7 +373,7 @@ class SearcherContract:
         searcher = make(space, 0)
         for number in range(25):
             trials = searcher.suggest(history, 1)
-            check_suggestions(trials, space, history, 1)
+            check_suggestions(trials, space, history, 1, searcher)
             if not trials:
                 break
             history.append(finish(trials[0], failed=number % 2 == 0))
@@ -368,18 +387,20 @@ class SearcherContract:
         space.seed(3)
         for drawn in space.sample_configuration(10):
             history.append(finish(Trial(Configuration(dict(drawn)), origin="other")))
-        check_suggestions(make(space, 0).suggest(history, 2), space, history, 2)
+        searcher = make(space, 0)
+        check_suggestions(searcher.suggest(history, 2), space, history, 2, searcher)
 
     def test_a_finite_space_is_exhausted_without_an_endless_loop(self, make: MakeSearcher) -> None:
         space = ConfigurationSpace({"model": ["a", "b"], "size": [1, 2, 3]})
         searcher = make(space, 0)
         history = RunHistory()
-        for _ in range(7):
+        for _ in range(30):
             trials = searcher.suggest(history, 1)
-            check_suggestions(trials, space, history, 1)
+            check_suggestions(trials, space, history, 1, searcher)
             if not trials:
                 break
-            history.append(TrialResult(trials[0], Status.OK, {0: FoldResult(1.0, 0.1, 0.0)}, 0.1))
+            folds = dict.fromkeys(trials[0].folds, FoldResult(1.0, 0.1, 0.0))
+            history.append(TrialResult(trials[0], Status.OK, folds, 0.1))
         if len(history.evaluations) == 6:
             assert searcher.suggest(history, 1) == [], "suggest must return an empty list in an exhausted space"
 
@@ -389,11 +410,11 @@ class SearcherContract:
         history, rng = RunHistory(), np.random.default_rng(0)
         for _ in range(40):
             trials = searcher.suggest(history, 1)
-            check_suggestions(trials, space, history, 1)
+            check_suggestions(trials, space, history, 1, searcher)
             if not trials:
                 break
             loss = FoldResult(float(rng.random()), 0.1, 0.0)
-            history.append(TrialResult(trials[0], Status.OK, {0: loss}, 0.1))
+            history.append(TrialResult(trials[0], Status.OK, dict.fromkeys(trials[0].folds, loss), 0.1))
 
     def test_no_thread_or_process_outlives_a_call(self, make: MakeSearcher) -> None:
         searcher = make(small_space(), 0)

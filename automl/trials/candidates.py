@@ -37,6 +37,8 @@ def max_per_family(n_rows: int) -> int:
 def rank(history: RunHistory, *, usable_only: bool = True, most_folds_first: bool = False) -> list[Evaluation]:
     """Return evaluations in the order of their losses, which are adjusted for the folds that each has finished.
 
+    Results on a part of the training rows count only among configurations without any other result.
+
     Parameters
     ----------
     usable_only : bool
@@ -44,10 +46,28 @@ def rank(history: RunHistory, *, usable_only: bool = True, most_folds_first: boo
     most_folds_first : bool
         Whether configurations with the most folds come before all others, which may be ahead by luck.
     """
-    losses = {o.configuration: float("inf") if o.loss is None else o.loss for o in history.observations()}
+    losses = {o.configuration: o.loss for o in history.observations() if o.loss is not None}
     most = max((len(e.folds) for e in history.evaluations.values()), default=0) if most_folds_first else 0
     kept = [e for e in history.evaluations.values() if not usable_only or (e.usable and e.folds)]
-    return sorted(kept, key=lambda e: (len(e.folds) < most, losses[e.configuration]))
+    inf = float("inf")
+    return sorted(kept, key=lambda e: (len(e.folds) < most, losses.get(e.configuration, inf), *_low_fidelity_key(e)))
+
+
+def rank_of_low_fidelity(history: RunHistory) -> list[Evaluation]:
+    """Return the usable evaluations that have results on a part of the training rows only, best first."""
+    kept = [e for e in history.evaluations.values() if e.usable and e.low_fidelity and not e.folds]
+    return sorted(kept, key=_low_fidelity_key)
+
+
+def _low_fidelity_key(evaluation: Evaluation) -> tuple[float, float]:
+    """Return what sorts evaluations without a result on all training rows: the highest fidelity first, then the loss.
+
+    It is the same for all other evaluations.
+    """
+    results = evaluation.folds_at(evaluation.fidelity)
+    if evaluation.folds or not results:
+        return 0.0, 0.0
+    return -evaluation.fidelity, float(np.mean([result.loss for result in results.values()]))
 
 
 def enough_folds(task: Task) -> int:

@@ -27,6 +27,8 @@ class ModelEviction:
 
     def add(self, result: TrialResult, history: RunHistory) -> None:
         """Count the models that a result has written; `history` contains the result."""
+        if result.trial.fidelity < 1:  # it has written none
+            return
         paths = [self._artifacts.model_path(result.trial.configuration, fold) for fold in result.folds]
         self._used += sum(path.stat().st_size for path in paths)
         if self._used > self._limit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -20,11 +20,14 @@ class Evaluation:
 
     configuration: Configuration
     origin: str
-    folds: dict[int, FoldResult] = field(default_factory=dict)
+    folds: dict[int, FoldResult] = field(default_factory=dict)  # of trials on all training rows
+    # Of trials on a part of the training rows: the folds by the share of the rows. No ensemble can use them.
+    low_fidelity: dict[float, dict[int, FoldResult]] | None = None
     status: Status = Status.OK
     reason: str = ""  # why the configuration is not usable, in one line
     usable: bool = True  # False if its models were removed or may be faulty: an ensemble must not choose it
     seconds: float = 0.0  # sum over all trials
+    low_fidelity_seconds: float = 0.0  # the part of it that trials on a part of the training rows took
     started: bool = False  # True if a trial has run
 
     @property
@@ -33,14 +36,24 @@ class Evaluation:
         return self.usable and self.status is Status.OK
 
     @property
+    def fidelity(self) -> float:
+        """The largest share of the training rows on which a fold has finished; NaN where none has."""
+        finished = [share for share, folds in (self.low_fidelity or {}).items() if folds]
+        return 1.0 if self.folds else max(finished, default=float("nan"))
+
+    def folds_at(self, fidelity: float) -> Mapping[int, FoldResult]:
+        """Return the finished folds of the trials on a share of the training rows, by their numbers."""
+        return self.folds if fidelity == 1 else (self.low_fidelity or {}).get(fidelity, {})
+
+    @property
     def mean_loss(self) -> float:
         """The mean loss over the finished folds, NaN without any; comparable only with means over the same folds."""
         return float(np.mean([r.loss for r in self.folds.values()])) if self.folds else float("nan")
 
     @property
     def fold_seconds(self) -> float:
-        """The mean seconds of one fold."""
-        return self.seconds / max(1, len(self.folds))
+        """The mean seconds of one fold on all training rows."""
+        return (self.seconds - self.low_fidelity_seconds) / max(1, len(self.folds))
 
 
 @dataclass(frozen=True)
@@ -151,8 +164,13 @@ class RunHistory:
         self.results.append(result)
         configuration = result.trial.configuration
         known = self.evaluations.setdefault(configuration, Evaluation(configuration, result.trial.origin))
-        known.folds.update(result.folds)
         known.seconds += result.seconds
+        if result.trial.fidelity < 1:
+            known.low_fidelity_seconds += result.seconds
+            known.low_fidelity = known.low_fidelity or {}
+            known.low_fidelity.setdefault(result.trial.fidelity, {}).update(result.folds)
+        else:
+            known.folds.update(result.folds)
         if result.started and not known.started:
             known.started = True
             self.n_run += 1
@@ -191,6 +209,40 @@ class RunHistory:
             if trial.configuration.family not in families:
                 left.start(trial)
         return left
+
+    def at_fidelity(self, fidelity: float) -> RunHistory:
+        """Return a history in which only the trials on a share of the training rows have results, and the failed ones.
+
+        Parameters
+        ----------
+        fidelity : float
+            Share of the training rows, see `Trial`.
+
+        Returns
+        -------
+        RunHistory
+            A new history with these results as if they were of all training rows. All other configurations are running.
+
+        Examples
+        --------
+        >>> from automl.trials.history import RunHistory
+        >>> from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+        >>> from pipelines.configuration import Configuration
+        >>> trial = Trial(Configuration({"model": "ridge"}), fidelity=0.1)
+        >>> history = RunHistory([TrialResult(trial, Status.OK, {0: FoldResult(0.25, 1.5, 0.1)}, seconds=2.0)])
+        >>> len(history.observations()), len(history.at_fidelity(0.1).observations())
+        (0, 1)
+        """
+        view = RunHistory(cost_of=self._cost_of)
+        for result in self.results:
+            trial = replace(result.trial, fidelity=1.0)
+            if result.trial.fidelity == fidelity or result.status is not Status.OK:
+                view.append(replace(result, trial=trial))
+            elif trial.configuration not in view.evaluations:
+                view.start(trial)
+        for trial in self.running:
+            view.start(trial)
+        return view
 
     def cost(self, evaluation: Evaluation) -> float:
         """Return the seconds of one fold of a configuration, as decisions use them.
@@ -310,7 +362,8 @@ class RunHistory:
         Returns
         -------
         list of Observation
-            One for each configuration, in the order of their first results.
+            One for each configuration, in the order of their first results; none for a configuration that has run on a
+            part of the training rows only.
 
         Examples
         --------
@@ -326,6 +379,8 @@ class RunHistory:
         center = float(np.mean(list(effects.values()))) if effects else 0.0
         rows = []
         for e in self.evaluations.values():
+            if e.low_fidelity and not e.folds and e.status is Status.OK:
+                continue  # there is no result on all training rows yet
             loss = None
             if e.folds:
                 # Plain sums are fast: this runs for every configuration before every suggestion.

@@ -13,6 +13,7 @@ from automl.trials.history import Evaluation, RunHistory
 from automl.trials.trial import FoldResult
 from pipelines.configuration import Configuration, Value
 
+FIDELITY = "fidelity"  # a column of searches in which some trials had a part of the training rows
 COLUMNS = [
     "family",
     "score",
@@ -59,9 +60,12 @@ def make_leaderboard(
         than others. Configurations without a finished fold come last. ``seconds`` is the sum over all trials.
         ``predict_milliseconds`` is the measured time in which the model of one fold predicts 1,000 rows. Each metric
         that is recorded beside the one that decides has a column of its name after ``std``: the mean over the folds.
+        Where some trials had a part of the training rows only, the column ``fidelity`` after ``folds`` has the largest
+        share that a configuration has got. Such trials have no score; their mean score stands in ``reason``.
     """
     rows = []
     recorded = recorded_names(history)
+    by_rungs = any(e.low_fidelity for e in history.evaluations.values())
     for e in rank(history, usable_only=False, most_folds_first=True):
         rows.append(
             {
@@ -70,6 +74,7 @@ def make_leaderboard(
                 "std": float(np.std([r.loss for r in e.folds.values()])) if e.folds else np.nan,
                 **{name: _mean_recorded(e, name) for name in recorded},
                 "folds": len(e.folds),
+                **({FIDELITY: e.fidelity} if by_rungs else {}),
                 "seconds": e.seconds,
                 "predict_milliseconds": _predict_milliseconds(e, fold_rows),
                 "status": e.status.value,
@@ -80,8 +85,11 @@ def make_leaderboard(
                 "reason": e.reason or _note_of_sample(e),
             }
         )
-    place = COLUMNS.index("std") + 1
-    return pd.DataFrame(rows, columns=[*COLUMNS[:place], *recorded, *COLUMNS[place:]])
+    columns = list(COLUMNS)
+    if by_rungs:
+        columns.insert(columns.index("folds") + 1, FIDELITY)
+    place = columns.index("std") + 1
+    return pd.DataFrame(rows, columns=[*columns[:place], *recorded, *columns[place:]])
 
 
 def recorded_names(history: RunHistory) -> list[str]:
@@ -118,6 +126,10 @@ def _short(value: Value) -> str:
 
 def _note_of_sample(evaluation: Evaluation) -> str:
     """Say on how many rows the models were trained, if it was a part of the rows of their folds."""
+    if evaluation.fidelity < 1:
+        results = evaluation.folds_at(evaluation.fidelity)
+        score = -float(np.mean([result.loss for result in results.values()]))
+        return f"tried on {evaluation.fidelity:.2g} of the training rows only: score {score:.5g}"
     numbers = [result.info["training_rows"] for result in evaluation.folds.values() if "training_rows" in result.info]
     return f"trained on {min(numbers):,} rows, because there was no time for more" if numbers else ""
 

@@ -159,6 +159,7 @@ class RunDirectory:
             "folds": list(trial.folds),
             "seed": trial.seed,
             "origin": trial.origin,
+            **({"fidelity": trial.fidelity} if trial.fidelity < 1 else {}),
             "status": result.status.value,
             "seconds": result.seconds,
             "peak_memory": result.peak_memory,
@@ -208,7 +209,8 @@ class RunDirectory:
 
 def to_result(line: dict[str, Any]) -> TrialResult:
     """Return the result of a trial from its line in ``history.jsonl``."""
-    trial = Trial(Configuration(line["configuration"]), tuple(line["folds"]), line["seed"], line["origin"])
+    chosen = Configuration(line["configuration"]), tuple(line["folds"]), line["seed"], line["origin"]
+    trial = Trial(*chosen, fidelity=line.get("fidelity", 1.0))
     folds = {int(fold): FoldResult(*values) for fold, values in line["results"].items()}
     status, about = Status(line["status"]), (line["seconds"], line["peak_memory"], line["reason"])
     used = line.get("processor_seconds"), line.get("gpu_seconds")  # earlier versions have not recorded them

@@ -47,6 +47,9 @@ class Trial:
         Rounds of boosting. By default, a model finds the best number on validation rows of its own.
     learning_rate : float, optional
         Learning rate of boosting with `rounds`; by default that of the configuration.
+    fidelity : float, default=1.0
+        Share of the training rows of each fold, above 0 and at most 1. Trials of less than 1 keep no models: their
+        losses only decide which configurations get trials of a higher fidelity.
 
     Examples
     --------
@@ -62,6 +65,7 @@ class Trial:
     origin: str = ""
     rounds: int | None = None
     learning_rate: float | None = None
+    fidelity: float = 1.0
 
 
 @dataclass(frozen=True)

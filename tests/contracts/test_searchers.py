@@ -17,6 +17,7 @@ from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 
 pytest.importorskip("optuna")
 NAMES = sorted(set(SEARCHERS) - {"cma_es", "gp", "qmc", "nsga_ii"})
+BY_RUNGS = {"successive_halving", "hyperband", "bohb"}  # they also suggest known configurations
 
 
 class TestSearchers(SearcherContract):
@@ -27,12 +28,12 @@ def run(name, n, seed=0):
     return search(make_searcher(name, small_space(), seed), n)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted({*NAMES} - BY_RUNGS))
 def test_searchers_find_many_configurations(name):
     assert len(run(name, 40).evaluations) == 40
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted({*NAMES} - BY_RUNGS))
 def test_failures_do_not_reduce_the_number_of_suggestions(name):
     searcher, history = make_searcher(name, small_space(), 0), RunHistory()
     for number in range(25):
