@@ -232,15 +232,17 @@ class ClassSets(Coverage):
         return sets
 
     def _warn_of_rare_classes(self, level: float) -> None:
-        codes = known_record(self, "sets").scores.codes
+        scores = known_record(self, "sets").scores
         needed = needed_units(level)
-        counts = np.bincount(np.asarray(codes), minlength=len(self.classes_))
+        each = np.unique(np.column_stack([np.asarray(scores.codes), scores.units]), axis=0)
+        counts = np.bincount(each[:, 0], minlength=len(self.classes_))
+        is_grouped = scores.n_units < len(scores.values)
         rare = [repr(plain) for plain in np.asarray(self.classes_)[counts < needed].tolist()]
         if rare:
             names = ", ".join(rare[:5]) + (", ..." if rare[5:] else "")
             warnings.warn(
-                f"by_class: level={level:g} needs {needed} rows of a class with out-of-fold predictions; these classes "
-                f"have fewer and are in every set: {names}",
+                f"by_class: level={level:g} needs {needed} {'groups' if is_grouped else 'rows'} of a class with "
+                f"out-of-fold predictions; these classes have fewer and are in every set: {names}",
                 UserWarning,
                 stacklevel=3,
             )

@@ -238,3 +238,25 @@ def test_each_fit_warns_of_approximate_intervals_again():
         reg.fit(X[:60], y[:60], X_val=X[60:], y_val=y[60:])
         with pytest.warns(UserWarning, match="validation rows"):
             reg.predict_interval(X, 0.5)
+
+
+def test_a_class_with_too_few_groups_is_named_although_it_has_enough_rows():
+    """The rows of class c are many, but they are copies of few independent units."""
+    X, y = (part[:240] for part in make_classes())
+    groups = np.arange(len(y)) // 2
+    groups[y == "c"] = 1_000 + np.flatnonzero(y == "c") % 4
+    assert (y == "c").sum() >= 9
+    clf = AutoMLClassifier(**SMALL | {"max_trials": 1}).fit(X, y, groups=groups)
+    with pytest.warns(UserWarning, match="needs 9 groups of a class .*: 'c'"):
+        sets = clf.predict_set(X, by_class=True)
+    assert sets[:, 2].all()
+
+
+def test_intervals_follow_the_unit_of_a_target_beyond_four_bytes(tmp_path):
+    X, y = (part[:N_TRAIN] for part in NUMBERS)
+    plain, large = (
+        AutoMLRegressor(**SMALL | {"include": ["ridge"], "max_trials": 1}).fit(X, unit * y) for unit in (1.0, 1e40)
+    )
+    large.save(tmp_path / "model")
+    again = load(tmp_path / "model", for_prediction=True)
+    np.testing.assert_allclose(again.predict_interval(X) / 1e40, plain.predict_interval(X), rtol=0.05, atol=0.05)

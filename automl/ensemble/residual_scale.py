@@ -45,12 +45,15 @@ class ResidualScale:
         The mean scale of the rows that it was learned from.
     uses_table : bool
         Whether the models take the columns of the table, too.
+    unit : float
+        The models take predictions and disagreements in this unit, and return scales in it.
     """
 
     models: tuple[Any, ...]
     constant: float
     mean: float
     uses_table: bool
+    unit: float = 1.0
 
     def __call__(self, predictions: Array, spreads: Array, X: Any) -> Array:
         """Return the scale of each row, shape (n_samples,).
@@ -62,8 +65,9 @@ class ResidualScale:
         X : ndarray of shape (n_samples, n_features)
             Output of the table reader.
         """
-        features = scale_features(predictions, spreads, X if self.uses_table else None)
-        return np.asarray(np.mean([model.predict(features) for model in self.models], axis=0)) + self.constant
+        features = _in_unit(scale_features(predictions, spreads, X if self.uses_table else None), self.unit)
+        each = [model.predict(features) for model in self.models]
+        return np.asarray(np.mean(each, axis=0)) * self.unit + self.constant
 
 
 def can_use(X: Any) -> bool:
@@ -105,20 +109,35 @@ def fit_scale(scores: Scores, features: Sequence[Array], random_state: int) -> t
     median = weighted_quantile(residuals, weights, 0.5)
     if scores.n_units < _LEAST_UNITS or not median > 0:
         return scores, None
-    parts = parts_of(scores, random_state)
+    parts, unit = parts_of(scores, random_state), _unit(median)
+    in_unit = replace(scores, values=residuals / unit)
     best: tuple[float, Scores, ResidualScale | None] = (1 - _GAIN, scores, None)
-    for table in features:
+    for table in (_in_unit(each, unit) for each in features):
         models, scale = [], np.empty(len(residuals))
         for part in range(N_PARTS):
             train, rest = np.flatnonzero(parts != part), parts == part
-            models.append(_fit(scores.take(train), table[train], random_state + part))
-            scale[rest] = models[-1].predict(table[rest]) + _CONSTANT * median
+            models.append(_fit(in_unit.take(train), table[train], random_state + part))
+            scale[rest] = models[-1].predict(table[rest]) * unit + _CONSTANT * median
         scaled = replace(scores, values=residuals / scale)
         mean = float(weights @ scale)
         width = _relative_width(scores, scaled, mean)
         if width < best[0]:
-            best = width, scaled, ResidualScale(tuple(models), _CONSTANT * median, mean, table.shape[1] > 2)
+            found = ResidualScale(tuple(models), _CONSTANT * median, mean, table.shape[1] > 2, unit)
+            best = width, scaled, found
     return best[1:]
+
+
+def _unit(median: float) -> float:
+    """Return the power of two below the median residual.
+
+    Forests take numbers of four bytes, which a target beyond 3e38 exceeds. Division by a power of two rounds nothing.
+    """
+    return float(2.0 ** np.floor(np.log2(median)))
+
+
+def _in_unit(features: Array, unit: float) -> Array:
+    """Return features with prediction and disagreement in a unit."""
+    return np.column_stack([features[:, :2] / unit, features[:, 2:]])
 
 
 def _relative_width(plain: Scores, scaled: Scores, mean_scale: float) -> float:
