@@ -25,6 +25,7 @@ from automl.search.own_components import read_components
 from automl.search.user_space import check_components, check_space
 from automl.task.metrics import ALIASES
 from automl.task.monotonic import check_monotonic
+from automl.task.objectives import SCORE, check_objectives, further_objectives
 from automl.task.quantiles import check_quantiles
 from automl.task.several_metrics import named_scorers
 from automl.task.validation import is_number, is_whole_number
@@ -56,8 +57,10 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     check_loaded(settings)
     _check_numbers(settings)
     _check_device(settings.get("device", "auto"), settings.get("executor", "local"))
+    objectives = settings.get("objectives", (SCORE,))
+    check_objectives(objectives, settings.get("searcher", "smac"))
     scorers = named_scorers(settings.get("scoring"))
-    if taken := sorted({*scorers} & {*LEADERBOARD, FIDELITY}):
+    if taken := sorted({*scorers} & {*LEADERBOARD, FIDELITY, *further_objectives(objectives)}):
         raise InvalidInputError(f"scoring: {taken[0]!r} is a column of leaderboard_; give the scorer another name")
     check_quantiles(settings.get("quantiles"), settings.get("scoring"))
     for scorer in scorers.values():

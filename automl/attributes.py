@@ -239,7 +239,9 @@ class FittedAttributes:
     @property
     def frontier_(self) -> pd.DataFrame:
         """
-        Ensembles along the Pareto front of score and time, the best score first; `slim` returns one of them.
+        Ensembles along the Pareto front of score, time and size, the best score first.
+
+        `slim` and `choose` return one of them. A search with several `objectives` finds more of them.
 
         The scores come from stored out-of-fold predictions, and the times from measured times of single models. The
         first access takes up to a few seconds.

@@ -44,6 +44,7 @@ from automl.several_targets import SeveralTargets
 from automl.slimming import Slimming
 from automl.task.monotonic import constrain
 from automl.task.noisy_labels import expect_noise
+from automl.task.objectives import with_objectives
 from automl.task.prepare import TrainingData, prepare
 from automl.task.table_validation import check_table, check_width
 from automl.task.validation import python_number, table_errors
@@ -92,6 +93,7 @@ class BaseAutoML(
         max_processor_seconds: float | None = None,
         scoring: Any = None,
         quantiles: Sequence[float] | None = None,
+        objectives: Sequence[str] = ("score",),
         cv: Any = None,
         n_jobs: int | None = -1,
         memory_limit: float | None = None,
@@ -123,6 +125,7 @@ class BaseAutoML(
         self.max_processor_seconds = max_processor_seconds
         self.scoring = scoring
         self.quantiles = quantiles
+        self.objectives = objectives
         self.cv = cv
         self.n_jobs = n_jobs
         self.memory_limit = memory_limit
@@ -230,7 +233,7 @@ class BaseAutoML(
             holdout_share=None if guard is None else guard.share,
             random_state=seed,
         )
-        prepared = expect_noise(constrain(prepared, self), self)
+        prepared = with_objectives(expect_noise(constrain(prepared, self), self), self.objectives)
         tasks = FitTasks.begin(self, X, y, sample_weight, partial(unfinished_attributes, prepared))
         search_and_keep(self, prepared, budget, seed, partial(reading_milliseconds, X, prepared.reader), tasks)
         if tasks is not None:

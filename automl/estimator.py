@@ -45,6 +45,9 @@ class AutoMLClassifier(
     positive_label : label, optional
         The class of interest of two classes, for scorers of one class such as "f1" and for `decision_threshold_`. None
         means the label 1, or the second class if no label is 1.
+    objectives : sequence of str, default=("score",)
+        What the search optimizes: "score", and beside it "milliseconds" (of a prediction for a single row) or
+        "megabytes" (of the models on the disk). `fit` returns the best score; `choose` another row of `frontier_`.
     cv : int, splitter or iterable, optional
         Folds of the search, as in scikit-learn; chosen by the number of rows when None. If every fold trains on rows
         before its scored rows, as in `TimeSeriesSplit`, the rows are taken to be in the order of time: folds are
@@ -178,6 +181,7 @@ class AutoMLClassifier(
         max_trials: int | None = None,
         max_processor_seconds: float | None = None,
         scoring: Any = None,
+        objectives: Sequence[str] = ("score",),
         positive_label: Any = None,
         cv: Any = None,
         n_jobs: int | None = -1,
@@ -210,6 +214,7 @@ class AutoMLClassifier(
             max_trials=max_trials,
             max_processor_seconds=max_processor_seconds,
             scoring=scoring,
+            objectives=objectives,
             cv=cv,
             n_jobs=n_jobs,
             memory_limit=memory_limit,
@@ -318,6 +323,9 @@ class AutoMLRegressor(NumberScores, RegressorMixin, Intervals, Quantiles, BaseAu
         The score to maximize: any scikit-learn scorer or its name. None means the root mean squared error. Of several
         scorers, the first is maximized, and the others are recorded in `leaderboard_`, `cv_results_` and
         `metric_scores_`.
+    objectives : sequence of str, default=("score",)
+        What the search optimizes: "score", and beside it "milliseconds" (of a prediction for a single row) or
+        "megabytes" (of the models on the disk). `fit` returns the best score; `choose` another row of `frontier_`.
     quantiles : sequence of float, optional
         Levels of quantiles to predict, such as ``(0.1, 0.5, 0.9)``, in ascending order. The score is then the negative
         mean pinball loss, `predict` returns the middle quantile, and `predict_quantiles` returns all of them.

@@ -24,6 +24,7 @@ from automl.ensemble.cost import typical_cost
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord, collect
 from automl.ensemble.frontier import FrontierRecord, collect_frontier
 from automl.ensemble.loading import ModelLoader
+from automl.ensemble.objectives import further_values
 from automl.ensemble.out_of_fold_scores import ConformalRecord, scores_of_run
 from automl.ensemble.quantile_shift import fit_shift
 from automl.ensemble.score_curve import CurveRecord, collect_curve
@@ -185,6 +186,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         racing = Racing(
             searcher, len(task.folds), task.traits.n_rows, runtime, budget, executor.n_workers, limits,
             FleetBuilder(space, settings.random_state) if executor.fleet_size > 1 else None, settings.random_state,
+            further,
         )  # fmt: skip
         racing.resume(history, known)
         if history.results:
@@ -499,7 +501,7 @@ def _make_searcher(
     n_training = min(len(train) for train, _ in task.folds)
     rungs = make_rungs(len(task.folds), task.traits.n_rows, n_training)
     chosen = settings.searcher, space, settings.random_state, initial, start.posterior, settings.overrides
-    return make_searcher(*chosen, rungs, settings.budget.max_trials)
+    return make_searcher(*chosen, rungs, settings.budget.max_trials, further_values(task))
 
 
 def _enough_for_one(

@@ -1,4 +1,4 @@
-"""The method `slim` of a fitted estimator."""
+"""The methods `slim` and `choose` of a fitted estimator, which return another ensemble of its `frontier_`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Self
 
 from sklearn.utils.validation import check_is_fitted
 
-from automl.ensemble.slimming import slim
+from automl.ensemble.slimming import choose, slim
 
 
 class Slimming:
@@ -55,3 +55,41 @@ class Slimming:
         """
         check_is_fitted(self, "_ensemble")
         return slim(self, milliseconds, megabytes, max_loss)
+
+    def choose(self, row: int) -> Self:
+        """
+        Return a fitted copy that predicts with the ensemble of one row of `frontier_`.
+
+        Row 0 has the best score. The copy has a calibration of its own, and a decision threshold of its own unless you
+        have set `decision_threshold_`. No model is fitted again.
+
+        Parameters
+        ----------
+        row : int
+            Number of the row, as in the index of `frontier_`.
+
+        Returns
+        -------
+        Self
+            A new estimator; this one stays as it is.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no such row.
+        AttributeError
+            If the model has no frontier: see `frontier_`.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> settings = {"time_budget": None, "max_trials": 2, "include": ["ridge"], "n_jobs": 1, "verbose": 0}
+        >>> reg = AutoMLRegressor(objectives=["score", "megabytes"], **settings).fit(X, y)
+        >>> smallest = reg.choose(int(reg.frontier_["megabytes"].idxmin()))
+        >>> smallest.frontier_["members"].iloc[0]
+        'ridge (1.00, 1 model)'
+        """
+        check_is_fitted(self, "_ensemble")
+        return choose(self, row)

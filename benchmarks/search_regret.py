@@ -105,11 +105,15 @@ class Scenario:
 
     def losses(self, task: str, configurations: Sequence[dict[str, Any]]) -> NDArray[np.float64]:
         """Return the predicted losses, shape (n,)."""
+        return self.outputs(task, configurations)[:, self.output]
+
+    def outputs(self, task: str, configurations: Sequence[dict[str, Any]]) -> NDArray[np.float64]:
+        """Return everything that the surrogate predicts, shape (n, n_outputs)."""
         rows = [{**c, **self.fixed, self.task_column: task} for c in configurations]
         codes = [[self.encoding[name][str(row[name])] for name in self.categorical] for row in rows]
         numbers = [[row.get(name, 0.0) for name in self.numeric] for row in rows]
         inputs = {"x_cat": np.array(codes, dtype=np.int32), "x_cont": np.array(numbers, dtype=np.float32)}
-        return np.asarray(self.session.run(None, inputs)[0], dtype=float)[:, self.output]
+        return np.asarray(self.session.run(None, inputs)[0], dtype=float)
 
 
 def scenarios(yahpo: Path) -> list[Scenario]:

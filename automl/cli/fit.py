@@ -74,6 +74,16 @@ def fit(
             "regression."
         ),
     ] = None,
+    objectives: Annotated[
+        list[str],
+        typer.Option(
+            metavar="NAMES",
+            help="What the search optimizes, separated by commas: score, and beside it milliseconds or megabytes; "
+            "'automl slim MODEL' then lists the models to choose from.",
+            show_default="score",
+            rich_help_panel=_SEARCH,
+        ),
+    ] = [],  # noqa: B006 - typer copies it
     quantiles: Annotated[
         str | None,
         typer.Option(
@@ -307,6 +317,7 @@ def fit(
         "max_trials": max_trials,
         "max_processor_seconds": max_processor_seconds,
         "scoring": parse_scoring(scoring),
+        "objectives": split_names(objectives) or ("score",),
         "cv": parse_cv(cv),
         "n_jobs": n_jobs,
         "memory_limit": memory_limit,

@@ -1,4 +1,4 @@
-"""The command ``automl slim``: save a smaller copy of a model that predicts in less time."""
+"""The command ``automl slim``: save a copy of a model that is smaller, or has another trade-off of its objectives."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from automl.cli.support import load_model, messages_on_stderr, write_message
+from automl.errors import InvalidInputError
 
 
 def slim(
@@ -18,16 +19,24 @@ def slim(
     max_loss: Annotated[
         float | None, typer.Option(help="The most that the score may fall below the best score of the table.")
     ] = None,
+    row: Annotated[
+        int | None,
+        typer.Option(min=0, help="The model of this row of the list, in place of limits; the first row is 0."),
+    ] = None,
     verbose: Annotated[int, typer.Option(min=0, help="0 writes no messages, 1 writes the main messages.")] = 1,
 ) -> None:
-    """Save a smaller model within limits; without --out, list the models that are possible."""
+    """Save a smaller model within limits, or the one of a row; without --out, list the models that are possible."""
     with messages_on_stderr(verbose):
         from automl.persistence import check_place
 
         if out is None:
-            typer.echo(load_model(model).frontier_.to_string(index=False))
+            typer.echo(load_model(model).frontier_.rename_axis("row").reset_index().to_string(index=False))
             return
         check_place(out)
-        small = load_model(model).slim(milliseconds, megabytes, max_loss)
+        limits = (milliseconds, megabytes, max_loss)
+        if row is not None and any(limit is not None for limit in limits):
+            raise InvalidInputError("--row already names a model; leave out --milliseconds, --megabytes and --max-loss")
+        estimator = load_model(model)
+        small = estimator.slim(*limits) if row is None else estimator.choose(row)
         small.save(out)
         write_message(verbose, f"saved to '{out}': {small.frontier_['members'].iloc[0]}")

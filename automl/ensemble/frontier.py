@@ -21,12 +21,14 @@ from automl.ensemble.cost import PredictionCost, prediction_cost
 from automl.ensemble.estimate import LEVEL, OF_SMALLER_ENSEMBLE, Estimate
 from automl.ensemble.jackknife import jackknife_error
 from automl.ensemble.loading import ModelLoader
+from automl.ensemble.objectives import pareto_candidates
 from automl.ensemble.prediction import PredictionPlan
 from automl.ensemble.quantile_shift import fit_shift
 from automl.ensemble.selection import Ensemble, FoldBag, Member
 from automl.ensemble.threshold import tune_decision_weights
 from automl.errors import InvalidInputError
 from automl.plurals import plural
+from automl.search.scalarization import spread
 from automl.task.metrics import Metric, loss_or_nan
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
@@ -111,7 +113,9 @@ def collect_frontier(
     random_state: int,
     deadline: float = float("inf"),
 ) -> FrontierRecord | None:
-    """Read the predictions and measure the times of the members and of a few cheap candidates.
+    """Read the predictions and measure the times of the members and of a few other candidates.
+
+    The candidates are cheap ones, or the Pareto front of the search where it had several objectives.
 
     Returns
     -------
@@ -133,8 +137,9 @@ def collect_frontier(
 
     known = [read(e) for e in members]
     extras: list[tuple[Evaluation, Array]] = []
-    for e in _cheap_candidates(history, task, artifacts, ensemble, folds):
-        if len(extras) < _MAX_EXTRAS and time.monotonic() < deadline:
+    others = pareto_candidates(history, task, ensemble, folds) if task.objectives else None
+    for e in _cheap_candidates(history, task, artifacts, ensemble, folds)[:_MAX_EXTRAS] if others is None else others:
+        if time.monotonic() < deadline:
             extras.append((e, read(e)))
     measured = not history.repeats
     bags = [loader.load([Member(e, 1.0)], deadline)[0] for e, _ in extras]
@@ -228,10 +233,7 @@ def find_entries(
     single = [_entry(record, w, (w > 0).astype(np.intp), scores, families) for w, scores in scored]
     entries = _front(whole) + [e for e in _front(single) if not any(_same(e, other) for other in whole)]
     entries.sort(key=lambda e: (-e.score, -e.milliseconds))
-    if len(entries) > _MAX_ENTRIES:
-        places = np.unique(np.linspace(0, len(entries) - 1, _MAX_ENTRIES).round().astype(int))
-        entries = [entries[place] for place in places]
-    return entries
+    return spread(entries, _MAX_ENTRIES)
 
 
 def _same(first: Entry, second: Entry) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 
 from automl.ensemble.cost import FAMILIES
 from automl.ensemble.frontier import (
+    Entry,
     FrontierRecord,
     choose_entry,
     entry_estimate,
@@ -28,7 +29,7 @@ from automl.plurals import short_number
 from automl.search.budget import Budget
 from automl.task.own_objects import check_loaded
 from automl.task.table_validation import check_table
-from automl.task.validation import is_number
+from automl.task.validation import is_number, is_whole_number
 from pipelines.catalog import is_named
 from pipelines.space import names_a_model
 from pipelines.table.reader import TableReader
@@ -45,8 +46,25 @@ def slim(
             raise InvalidInputError(f"{name} must be a number that is not negative; got {value!r}")
     if milliseconds is None and megabytes is None and max_loss is None:
         raise InvalidInputError("slim needs a limit: milliseconds, megabytes or max_loss")
-    record: FrontierRecord = known_record(estimator)
-    entry = choose_entry(find_entries(record, estimator._ensemble), milliseconds, megabytes, max_loss)
+    record = known_record(estimator)
+    return _with_entry(
+        estimator, choose_entry(find_entries(record, estimator._ensemble), milliseconds, megabytes, max_loss)
+    )
+
+
+def choose(estimator: Any, row: int) -> Any:
+    """Return a copy of a fitted estimator with the ensemble of a row of `frontier_`; see `BaseAutoML.choose`."""
+    entries = find_entries(known_record(estimator), estimator._ensemble)
+    if not is_whole_number(row) or not 0 <= row < len(entries):
+        raise InvalidInputError(
+            f"row must be the number of a row of frontier_, from 0 to {len(entries) - 1}; got {row!r}"
+        )
+    return _with_entry(estimator, entries[row])
+
+
+def _with_entry(estimator: Any, entry: Entry) -> Any:
+    """Return a copy of a fitted estimator with the ensemble of an entry of its frontier."""
+    record = known_record(estimator)
     new = copy.copy(estimator)
     new._ensemble = smaller_ensemble(record, estimator._ensemble, entry)
     new._frontier = smaller_record(record, entry)

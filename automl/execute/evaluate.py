@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from automl.execute.machine import MemoryMeter, processor_seconds, trains_on_gpu
+from automl.execute.recorded import recorded_scores
 from automl.task.metrics import clip_predictions
-from automl.task.several_metrics import score_or_nan
 from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.temporary_folder import describe_full_disk
@@ -255,15 +255,19 @@ def _score(
         raise InvalidPredictionsError(f"{metric.name} has no value on fold {fold}: {reason}") from error
     if not np.isfinite(loss):
         raise InvalidPredictionsError(f"{metric.name} is {-loss} on fold {fold}")
+    n_bytes = 0
     if trial.fidelity == 1:  # else nothing but the loss is used
         artifacts.write(trial.configuration, fold, model, predictions)
-        _check_size(task, artifacts.model_bytes(trial.configuration, fold))
+        n_bytes = artifacts.model_bytes(trial.configuration, fold)
+        _check_size(task, n_bytes)
         _write_holdout_predictions(task, trial, fold, model, artifacts)
     iterations = getattr(model[-1], "n_iter_", None)
     info: dict[str, Any] = {"cpu_seconds": seconds[1]}
-    if task.recorded_metrics:
-        known = (task.y[scored], predictions, task.weights(scored))
-        info["scores"] = {metric.name: score_or_nan(metric, *known) for metric in task.recorded_metrics}
+    row = task.X[scored[:1]]
+    if scores := recorded_scores(
+        task, scored, predictions, n_bytes, lambda: predict(model, row, task.traits.n_columns)
+    ):
+        info["scores"] = scores
     if (grown := meter.grown()) is not None:
         info["memory"] = grown  # MiB, of all fits of the trial so far
     if sample is not None:

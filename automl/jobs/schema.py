@@ -9,6 +9,7 @@ from typing import Any
 
 from automl.jobs.checks import RULES
 from automl.jobs.spec import COMMON_KEYS, FILE_KEYS, JOB_KEYS, KINDS, TABLE_KEYS, automl_parameters
+from automl.task.objectives import OBJECTIVES
 
 _SHARE = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
 _POSITIVE = {"type": ["number", "null"], "exclusiveMinimum": 0}
@@ -114,6 +115,7 @@ def _values() -> Mapping[str, Mapping[str, Any]]:
         "max_trials": {"type": ["integer", "null"], "minimum": 1},
         "scoring": {"type": ["string", "array", "null"], "items": {"type": "string"}, "minItems": 1},
         "quantiles": {"type": ["array", "null"], "items": _SHARE, "minItems": 1},
+        "objectives": {"type": "array", "items": {"enum": list(OBJECTIVES)}, "minItems": 1, "uniqueItems": True},
         "positive_label": {"type": ["string", "number", "boolean", "null"]},
         "cv": {"type": ["integer", "array", "null"], "minimum": 2},
         "memory_limit": _POSITIVE,

@@ -32,6 +32,7 @@ _OPTIONS = {
     "max_processor_seconds": "--max-processor-seconds",
     "scoring": "--scoring",
     "quantiles": "--quantiles",
+    "objectives": "--objectives",
     "positive_label": "--positive-label",
     "cv": "--cv",
     "n_jobs": "--n-jobs",
@@ -169,7 +170,7 @@ def _command(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, st
             words += [f"--{name}", ",".join(component_names(value))]
         elif name == "quantiles" and value is not None:
             words += [option or "", ",".join(map(str, value))]
-        elif name == "scoring" and isinstance(value, list | tuple) and all(isinstance(entry, str) for entry in value):
+        elif name in ("scoring", "objectives") and _is_list(value):
             words += [option or "", ",".join(value)]
         elif option is not None and value is None:
             return None, f"The command line has no option for {name}=None; use Python."

@@ -15,6 +15,7 @@ from automl.search.baselines import GeneticSearcher, GridSearcher, RandomSearche
 from automl.search.halving import BohbSearcher, HyperbandSearcher, SuccessiveHalvingSearcher
 from automl.search.optuna_sampler import SAMPLERS, OptunaSearcher, is_optuna_sampler
 from automl.search.rungs import ANY_TABLE, Rung
+from automl.search.scalarization import FurtherObjectives
 from automl.search.smac import SmacSearcher
 from metalearning.posterior import ConfigurationPosterior
 from pipelines.configuration import Configuration
@@ -46,11 +47,12 @@ def make_searcher(
     overrides: Overrides = MappingProxyType({}),
     rungs: Sequence[Rung] = ANY_TABLE,
     max_trials: int | None = None,
+    further: FurtherObjectives | None = None,
 ) -> Searcher:
     """Return a searcher by its name, a sampler of Optuna in its adapter, or an object of the user as it is.
 
-    Only the default searcher uses the posterior and the user's priors, which are in `overrides`. Only searchers that
-    choose the fidelities use `rungs` and `max_trials`.
+    Only the default searcher uses the posterior, the user's priors, which are in `overrides`, and the objectives beside
+    the loss. Only searchers that choose the fidelities use `rungs` and `max_trials`.
 
     Raises
     ------
@@ -60,7 +62,9 @@ def make_searcher(
     if isinstance(searcher, str):
         check_names("searcher", searcher, SEARCHERS)
         if searcher == "smac":
-            return SmacSearcher(space, seed=seed, initial=initial, posterior=posterior, overrides=overrides)
+            return SmacSearcher(
+                space, seed=seed, initial=initial, posterior=posterior, overrides=overrides, further=further
+            )
         if searcher in _BY_RUNGS:
             return _BY_RUNGS[searcher](space, seed=seed, initial=initial, rungs=rungs, max_trials=max_trials)
         return SEARCHERS[searcher](space, seed=seed, initial=initial)

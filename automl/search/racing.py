@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, zip_longest
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from automl.search.budget import Budget
 from automl.search.fleets import FleetBuilder
 from automl.search.forecast import MemoryModel, RuntimeModel
 from automl.search.rungs import n_first_folds
+from automl.search.scalarization import FurtherObjectives, pareto_front, spread
 from automl.trials.candidates import max_candidates, max_per_family, rank, rank_of_low_fidelity
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.trial import Status, Trial, TrialResult
@@ -128,6 +130,8 @@ class Racing:
         Fills the fleets; None where workers fit one configuration at a time.
     seed : int
         The seed of all trials.
+    further : callable or None
+        Returns the values of objectives beside the loss. Configurations on the Pareto front are then finalists, too.
     """
 
     def __init__(
@@ -141,11 +145,12 @@ class Racing:
         limits: Limits = Limits(),
         fleet_builder: FleetBuilder | None = None,
         seed: int = 0,
+        further: FurtherObjectives | None = None,
     ):
         self._searcher, self._n_folds, self._n_rows = searcher, n_folds, n_rows
         self._runtime, self._budget = runtime, budget
         self._n_workers, self._limits, self._fleet_builder = n_workers, limits, fleet_builder
-        self._seed = seed
+        self._seed, self._further = seed, further
         self._by_rungs = bool(getattr(searcher, "chooses_fidelity", False))
 
     def suggest(self, history: RunHistory, n: int, fleet_size: int = 1) -> list[tuple[Trial, ...]]:
@@ -354,7 +359,13 @@ class Racing:
                 advantage = _FOLDS_ADVANTAGE * len(e.folds) / self._n_folds
                 places.append((place + _FAMILY_HANDICAP * n_better - advantage, e))
         places.sort(key=lambda pair: pair[0])
-        return [e for _, e in places[: max_candidates(self._n_rows)]]
+        most = max_candidates(self._n_rows)
+        best = [e for _, e in places[:most]]
+        if self._further is None:
+            return best
+        front = spread(pareto_front(history, self._further), most)
+        taking_turns = chain.from_iterable(zip_longest(best, front))
+        return list({e.configuration: e for e in taking_turns if e is not None}.values())
 
 
 def _folds_by_configuration(trials: Iterable[Trial]) -> dict[Configuration, set[int]]:

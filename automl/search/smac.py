@@ -12,6 +12,7 @@ from ConfigSpace import ConfigurationSpace
 
 from automl.search.acquisition import maximize
 from automl.search.prior import PriorDensity
+from automl.search.scalarization import FurtherObjectives, scalarized
 from automl.search.surrogate import Surrogate
 from automl.search.vectors import Vectors, VectorSpace
 from automl.trials.history import Observation, RunHistory
@@ -52,6 +53,8 @@ class SmacSearcher:
         Whether to divide the expected improvement by the expected seconds.
     overrides : mapping
         The user's changes of hyperparameters, of which the searcher uses the priors.
+    further : callable or None
+        Returns the values of objectives beside the loss. Each model then predicts another scalarized cost (ParEGO).
     """
 
     def __init__(
@@ -66,12 +69,13 @@ class SmacSearcher:
         random_share: float = 0.1,
         per_second: bool = True,
         overrides: Overrides = MappingProxyType({}),
+        further: FurtherObjectives | None = None,
     ):
         self._space = VectorSpace(space)
         self._prior = PriorDensity(self._space, overrides)
         self._seed, self._initial, self._posterior = seed, tuple(initial), posterior
         self._n_advised, self._n_initial = n_advised, n_initial
-        self._random_share, self._per_second = random_share, per_second
+        self._random_share, self._per_second, self._further = random_share, per_second, further
         self._vectors: dict[Configuration, Vectors] = {}  # a cache
 
     def suggest(self, history: RunHistory, n: int) -> list[Trial]:
@@ -93,7 +97,7 @@ class SmacSearcher:
                 origin, candidates = "random", self._space.samples(rng)
             else:
                 if not left:
-                    ranked, left = self._model_based(observations, tried, rng), per_model
+                    ranked, left = self._model_based(history, observations, tried, rng), per_model
                 left -= 1
                 origin, candidates = "smac", chain([ranked], self._space.samples(rng))
             found = self._space.first_new(candidates, tried)
@@ -119,8 +123,14 @@ class SmacSearcher:
         return [c for pair in zip_longest(first, second) for c in pair if c is not None]
 
     def _model_based(
-        self, observations: list[Observation], tried: set[Configuration], rng: np.random.Generator
+        self,
+        history: RunHistory,
+        observations: list[Observation],
+        tried: set[Configuration],
+        rng: np.random.Generator,
     ) -> Vectors:
+        if self._further is not None:
+            observations = scalarized(observations, self._further(history), rng)
         seen = {o.configuration for o in observations}
         vectors = self._encode([o.configuration for o in observations])
         pending = self._encode(sorted(tried - seen, key=lambda c: c.id))

@@ -62,6 +62,8 @@ class Task:
         Largest size of the models of an ensemble, and thus of one configuration, on the disk.
     own : OwnComponents
         Components of the user.
+    objectives : tuple of str
+        The objectives of the search beside the score.
     """
 
     X: Any
@@ -76,6 +78,7 @@ class Task:
     resampling: Literal["folds", "time", "validation"] = "folds"
     max_model_bytes: float = math.inf
     own: OwnComponents = NO_OWN
+    objectives: tuple[str, ...] = ()
 
     @property
     def in_time_order(self) -> bool:

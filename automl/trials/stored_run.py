@@ -23,6 +23,7 @@ _PARAMETERS = (
     "columns",
     "monotonic",
     "noisy_labels",
+    "objectives",
     "positive_label",
     "quantiles",
     "random_state",

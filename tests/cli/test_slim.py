@@ -23,7 +23,7 @@ def model(tmp_path_factory):
 def test_without_a_folder_the_possible_models_are_listed(call, model):
     code, out, err = call("slim", model)
     assert code == 0, err
-    assert out.split()[:3] == ["score", "low", "high"]
+    assert out.split()[:4] == ["row", "score", "low", "high"]
     assert "1 model" in out
 
 
@@ -39,3 +39,13 @@ def test_an_impossible_limit_is_one_message(call, model, tmp_path):
     assert code == 2, err
     assert "the nearest possible limit is milliseconds=" in err
     assert not (tmp_path / "small").exists()
+
+
+def test_the_model_of_a_row_of_the_list_is_saved(call, model, tmp_path):
+    table = load(model).frontier_
+    code, _, err = call("slim", model, "--row", len(table) - 1, "--out", tmp_path / "chosen")
+    assert code == 0, err
+    assert load(tmp_path / "chosen").frontier_["members"].iloc[0] == table["members"].iloc[-1]
+    code, _, err = call("slim", model, "--row", 1, "--max-loss", 1, "--out", tmp_path / "both")
+    assert code == 2
+    assert "leave out --milliseconds" in err

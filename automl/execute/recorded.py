@@ -1,0 +1,53 @@
+"""What a worker records of each fold beside the loss: further metrics, and the objectives of the search."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automl.task.objectives import MEGABYTES, MILLISECONDS
+from automl.task.several_metrics import score_or_nan
+from automl.task.task import Task
+
+_CALLS = 5  # of which the shortest counts; the first one prepares libraries
+
+
+def recorded_scores(
+    task: Task,
+    scored: NDArray[np.intp],
+    predictions: NDArray[np.floating],
+    n_bytes: int,
+    predict_row: Callable[[], Any],
+) -> dict[str, float]:
+    """Return the values of a fold by their names.
+
+    Parameters
+    ----------
+    scored : ndarray of shape (n_scored,)
+        The scored rows of the fold.
+    predictions : ndarray of shape (n_scored, n_classes) or (n_scored,)
+    n_bytes : int
+        Size of the fold model on the disk.
+    predict_row : callable
+        Lets the fold model predict a single row.
+    """
+    known = (task.y[scored], predictions, task.weights(scored))
+    values = {metric.name: score_or_nan(metric, *known) for metric in task.recorded_metrics}
+    if MILLISECONDS in task.objectives:
+        values[MILLISECONDS] = _milliseconds(predict_row)
+    if MEGABYTES in task.objectives:
+        values[MEGABYTES] = n_bytes / 2**20
+    return values
+
+
+def _milliseconds(function: Callable[[], Any]) -> float:
+    best = float("inf")
+    for _ in range(_CALLS):
+        started = time.perf_counter()
+        function()
+        best = min(best, time.perf_counter() - started)
+    return 1_000 * best

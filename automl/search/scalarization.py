@@ -1,0 +1,117 @@
+"""Several objectives in one search: ParEGO turns them into one cost, with other weights for each model.
+
+Knowles, 2006, "ParEGO: a hybrid algorithm with on-line landscape approximation for expensive multiobjective
+optimization problems", IEEE Transactions on Evolutionary Computation 10(1), section II.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from automl.trials.history import Evaluation, Observation, RunHistory
+
+Array = NDArray[np.float64]
+Entry = TypeVar("Entry")
+# Returns the values of the objectives beside the loss, shape (n_evaluations, n_further), for the evaluations of a
+# history in their order; less is better, and NaN is unknown.
+FurtherObjectives = Callable[[RunHistory], Array]
+
+RHO = 0.05  # share of the weighted sum, by which a point that is better in a single objective is better at all
+_WIDEST = 5.0  # distances from the lowest value to the median, beyond which larger values count the same
+
+
+def draw_weights(n_objectives: int, rng: np.random.Generator) -> Array:
+    """Return random weights that sum to 1, uniform over all such weights, shape (n_objectives,)."""
+    return rng.dirichlet(np.ones(n_objectives))
+
+
+def normalize(values: Array) -> Array:
+    """Return values of shape (n, n_objectives) between 0 and 1, by the smallest and the largest one of each objective.
+
+    A few very large values, as of a diverged net, would make all relevant differences tiny, and are cut. An unknown
+    value (NaN) counts as the largest one.
+    """
+    out = np.ones(values.shape)
+    for k, column in enumerate(values.T):
+        known = column[np.isfinite(column)]
+        if not len(known):
+            continue
+        low, median = known.min(), np.median(known)
+        high = min(known.max(), median + _WIDEST * (median - low)) if median > low else known.max()
+        cut = np.minimum(np.where(np.isfinite(column), column, high), high)
+        out[:, k] = (cut - low) / (high - low) if high > low else 0.0
+    return out
+
+
+def scalarize(values: Array, weights: Array) -> Array:
+    """Return the augmented Chebyshev cost of values of shape (n, n_objectives) between 0 and 1, shape (n,).
+
+    ``max_k w_k v_k + rho sum_k w_k v_k`` (Knowles, 2006, equation 2). Unlike a weighted sum, it also has its smallest
+    value in the concave parts of a Pareto front, for some weights.
+
+    Examples
+    --------
+    >>> scalarize(np.array([[0.0, 1.0], [0.5, 0.5]]), np.array([0.5, 0.5])).round(3).tolist()
+    [0.525, 0.275]
+    """
+    weighted = values * weights
+    return np.asarray(weighted.max(axis=1) + RHO * weighted.sum(axis=1))
+
+
+def scalarized(observations: Sequence[Observation], further: Array, rng: np.random.Generator) -> list[Observation]:
+    """Return the observations with the scalarized cost as their loss, for random weights.
+
+    Parameters
+    ----------
+    further : ndarray of shape (n_observations, n_further)
+        The values of the further objectives, of which less is better.
+    """
+    losses = np.array([np.nan if o.loss is None else o.loss for o in observations])
+    values = normalize(np.column_stack([losses, further]))
+    costs = scalarize(values, draw_weights(values.shape[1], rng))
+    return [o if o.loss is None else replace(o, loss=float(c)) for o, c in zip(observations, costs, strict=True)]
+
+
+def is_nondominated(values: Array) -> NDArray[np.bool_]:
+    """Return which points of shape (n, n_objectives) no other point dominates; equal points do not dominate each other.
+
+    Examples
+    --------
+    >>> is_nondominated(np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])).tolist()
+    [True, True, False]
+    """
+    no_worse = (values[:, None] <= values[None]).all(axis=2)
+    better = (values[:, None] < values[None]).any(axis=2)
+    return np.asarray(~(no_worse & better).any(axis=0))
+
+
+def pareto_front(history: RunHistory, further: FurtherObjectives, folds: Collection[int] = ()) -> list[Evaluation]:
+    """Return the usable evaluations that have finished some folds and that no other one dominates, best loss first."""
+    found, points = list[Evaluation](), list[list[float]]()
+    for e, o, values in zip(history.evaluations.values(), history.observations(), further(history), strict=True):
+        is_known = e.usable and o.loss is not None and bool(np.isfinite(values).all())
+        if is_known and set(folds) <= set(e.folds):
+            found.append(e)
+            points.append([o.loss or 0.0, *values])
+    if not found:
+        return []
+    table = np.array(points)
+    best = np.flatnonzero(is_nondominated(table))
+    return [found[place] for place in best[np.argsort(table[best, 0], kind="stable")]]
+
+
+def spread(front: Sequence[Entry], most: int) -> list[Entry]:
+    """Return at most some entries of a front, evenly spread over its order; the first and the last one stay.
+
+    Examples
+    --------
+    >>> spread(["a", "b", "c", "d", "e"], 3)
+    ['a', 'c', 'e']
+    """
+    places = np.unique(np.linspace(0, len(front) - 1, min(most, len(front))).round().astype(int))
+    return [front[place] for place in places]

@@ -1,0 +1,68 @@
+"""The argument `objectives` of the estimators: what the search optimizes beside the score."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any
+
+from automl.errors import InvalidInputError, check_names
+from automl.task.prepare import PreparedTask
+
+SCORE, MILLISECONDS, MEGABYTES = "score", "milliseconds", "megabytes"
+OBJECTIVES = (SCORE, MILLISECONDS, MEGABYTES)
+SEARCHERS = ("smac", "random", "sobol", "grid")  # one for several objectives, and those that ignore all results
+
+
+def further_objectives(objectives: Any) -> tuple[str, ...]:
+    """Return the names of the objectives beside the score.
+
+    Examples
+    --------
+    >>> further_objectives(["score", "milliseconds"])
+    ('milliseconds',)
+    """
+    return tuple(str(name) for name in objectives if name != SCORE)
+
+
+def check_objectives(objectives: Any, searcher: Any) -> None:
+    """Check the argument.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no list of different known names with "score", or if the searcher knows a single objective only.
+    """
+    example = 'for example objectives=["score", "milliseconds"]'
+    if isinstance(objectives, str) or not isinstance(objectives, Collection):
+        raise InvalidInputError(f"objectives must be a list of names, {example}; got {objectives!r}")
+    names = list(objectives)
+    check_names("objectives", names, OBJECTIVES)
+    if SCORE not in names:
+        raise InvalidInputError(f'objectives must hold "score", {example}; got {names!r}')
+    if len(set(names)) < len(names):
+        raise InvalidInputError(f"objectives names an objective twice: {names!r}; leave one out")
+    if len(names) > 1 and isinstance(searcher, str) and searcher not in SEARCHERS:
+        raise InvalidInputError(
+            f'searcher={searcher!r} optimizes the score alone; use searcher="smac" for several objectives'
+        )
+
+
+def with_objectives(prepared: PreparedTask, objectives: Any) -> PreparedTask:
+    """Return a task with the objectives beside the score.
+
+    Raises
+    ------
+    InvalidInputError
+        If the model will have no Pareto front of smaller ensembles, because no fold models predict.
+    """
+    further = further_objectives(objectives)
+    if not further:
+        return prepared
+    if prepared.task.trains_at_last:
+        raise InvalidInputError(
+            "objectives needs the score alone where the rows are in the order of time or validation rows are given, "
+            "because then there is no frontier_ from which to choose; leave out objectives, or use "
+            "max_predict_milliseconds and max_model_megabytes"
+        )
+    return replace(prepared, task=replace(prepared.task, objectives=further))
