@@ -93,7 +93,10 @@ class FittedAttributes:
         DataFrame
             One row for each configuration, with the columns family, score, std, folds, seconds, predict_milliseconds,
             status, weight, hyperparameters (the main ones, as a text), id, origin and reason. A search with trials on
-            a part of the training rows also has the column fidelity.
+            a part of the training rows also has the column fidelity. Further metrics of `scoring` and further
+            `objectives` have columns of their names after std; with `sensitive_features`, up to 20 groups have a column
+            score[group], and two classes the two differences of `objectives`. Less is better for objectives and
+            differences.
 
         Examples
         --------
@@ -251,7 +254,8 @@ class FittedAttributes:
         DataFrame
             At most ten rows: ``score`` (out of fold, greater is better), ``low`` and ``high`` (a 95 % interval),
             ``milliseconds`` (for a single row), ``microseconds_per_row`` (in a table of 10,000 rows), ``megabytes`` (of
-            the models on the disk) and ``members`` (families with weights and numbers of models).
+            the models on the disk), the differences between groups among the `objectives`, and ``members`` (families
+            with weights and numbers of models).
 
         Raises
         ------

@@ -165,6 +165,7 @@ class BaseAutoML(
         X_val: Any = None,
         y_val: Any = None,
         sample_weight_val: Any = None,
+        sensitive_features: Any = None,
     ) -> Self:
         """
         Search for the best ensemble of pipelines within the budget.
@@ -191,6 +192,10 @@ class BaseAutoML(
             last the models are trained on all rows.
         y_val, sample_weight_val : array-like of shape (n_validation_samples,), optional
             Target and weights of the validation rows.
+        sensitive_features : array-like of shape (n_samples,), DataFrame, str or int, optional
+            The group of each row, such as the sex, or the name of a column of X. The scores of the groups are compared
+            in `leaderboard_`, `scores_by_group` and the report. Several columns give one group for each combination.
+            Models do not see it, unless it is a column of X.
 
         Returns
         -------
@@ -223,7 +228,7 @@ class BaseAutoML(
         seed = self._seed()
         guard = make_guard(self.guard)
         prepared = prepare(
-            TrainingData(X, y, sample_weight, groups, time, gap, X_val, y_val, sample_weight_val),
+            TrainingData(X, y, sample_weight, groups, time, gap, X_val, y_val, sample_weight_val, sensitive_features),
             classification=self._is_classifier,
             scoring=self.scoring,
             quantiles=self.quantiles,

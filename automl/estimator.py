@@ -46,8 +46,9 @@ class AutoMLClassifier(
         The class of interest of two classes, for scorers of one class such as "f1" and for `decision_threshold_`. None
         means the label 1, or the second class if no label is 1.
     objectives : sequence of str, default=("score",)
-        What the search optimizes: "score", and beside it "milliseconds" (of a prediction for a single row) or
-        "megabytes" (of the models on the disk). `fit` returns the best score; `choose` another row of `frontier_`.
+        What the search optimizes: "score", and beside it "milliseconds" (of a prediction for a single row), "megabytes"
+        (of the models on the disk), or for two classes "demographic_parity_difference" or "equalized_odds_difference"
+        between the `sensitive_features` of `fit`. `fit` returns the best score; `choose` another row of `frontier_`.
     cv : int, splitter or iterable, optional
         Folds of the search, as in scikit-learn; chosen by the number of rows when None. If every fold trains on rows
         before its scored rows, as in `TimeSeriesSplit`, the rows are taken to be in the order of time: folds are
@@ -324,8 +325,9 @@ class AutoMLRegressor(NumberScores, RegressorMixin, Intervals, Quantiles, BaseAu
         scorers, the first is maximized, and the others are recorded in `leaderboard_`, `cv_results_` and
         `metric_scores_`.
     objectives : sequence of str, default=("score",)
-        What the search optimizes: "score", and beside it "milliseconds" (of a prediction for a single row) or
-        "megabytes" (of the models on the disk). `fit` returns the best score; `choose` another row of `frontier_`.
+        What the search optimizes: "score", and beside it "milliseconds" (of a prediction for a single row), "megabytes"
+        (of the models on the disk), or for two classes "demographic_parity_difference" or "equalized_odds_difference"
+        between the `sensitive_features` of `fit`. `fit` returns the best score; `choose` another row of `frontier_`.
     quantiles : sequence of float, optional
         Levels of quantiles to predict, such as ``(0.1, 0.5, 0.9)``, in ascending order. The score is then the negative
         mean pinball loss, `predict` returns the middle quantile, and `predict_quantiles` returns all of them.

@@ -29,7 +29,7 @@ from automl.search.budget import Budget, Used
 from automl.search.own_components import own_components
 from automl.search.user_space import user_space
 from automl.several_targets import score_targets
-from automl.task.prepare import PreparedTask
+from automl.task.prepare import PreparedTask, sensitive_in_table
 from automl.task.validation import python_number
 from automl.trials.history import RunHistory
 from automl.trials.session import record_expected
@@ -164,6 +164,7 @@ def _attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataW
         "_initial_design": result.initial_design,
         "_score_curve": result.score_curve,
         "_conformal": result.conformal,
+        "_sensitive": sensitive_in_table(prepared),
         "history_": result.history,
         "stop_reason_": result.stop_reason,
         "scorer_": task.metric.scorer,

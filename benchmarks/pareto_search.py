@@ -122,9 +122,7 @@ def hypervolume(points: Array, reference: Array) -> float:
 def with_shares(results: pd.DataFrame, known: Sequence[Scenario], linear: bool) -> pd.DataFrame:
     """Return the results with the shares of hypervolume in place of fronts."""
     columns = _columns(results)
-    out = results.copy()
-    for column in columns:
-        out[column] = np.nan
+    shares = {column: np.full(len(results), np.nan) for column in columns}
     for scenario in known:
         space = scenario.space()
         space.seed(0)
@@ -138,8 +136,8 @@ def with_shares(results: pd.DataFrame, known: Sequence[Scenario], linear: bool) 
             reference = np.quantile(random, REFERENCE, axis=0)
             whole = hypervolume(np.concatenate([random, *fronts.values()]), reference)
             for (i, column), points in fronts.items():
-                out.iloc[i, out.columns.get_loc(column)] = hypervolume(points, reference) / whole
-    return out
+                shares[column][i] = hypervolume(points, reference) / whole
+    return results.assign(**shares)
 
 
 def _columns(results: pd.DataFrame) -> list[str]:
@@ -158,15 +156,15 @@ def table(shares: pd.DataFrame) -> pd.DataFrame:
     columns = _columns(shares)
     means = shares.groupby(["searcher", "scenario", "task"], sort=False)[columns].mean()
     rows = {}
-    for name in shares["searcher"].unique():
+    for name in shares["searcher"].astype(str).unique():
         own = means.xs(name)
         row: dict[str, object] = {"searches": int((shares["searcher"] == name).sum()), "tasks": len(own)}
         for column in columns:
-            row[column] = f"{own[column].mean():.3f} ± {own[column].sem():.3f}"
+            row[column] = f"{float(own[column].mean()):.3f} ± {float(own[column].sem()):.3f}"
             if name != PEER and PEER in set(shares["searcher"]):
                 difference = (own[column] - means.xs(PEER)[column]).dropna()
                 row[f"no worse {column}"] = f"{int((difference >= 0).sum())} of {len(difference)}"
-        rows[str(name)] = row
+        rows[name] = row
     return pd.DataFrame.from_dict(rows, orient="index").fillna("-")
 
 

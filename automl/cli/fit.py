@@ -104,6 +104,15 @@ def fit(
     groups: Groups = None,
     time: Time = None,
     gap: Gap = "0",
+    sensitive_features: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Column with groups such as the sex, whose scores are compared. It stays a feature; --drop hides "
+            "it from the models.",
+            rich_help_panel=TABLE_PANEL,
+        ),
+    ] = None,
     validation: Annotated[
         Path | None,
         typer.Option(
@@ -357,6 +366,8 @@ def fit(
         for argument, option, column in (("sample_weight", "--weight", weight), ("groups", "--groups", groups)):
             if column is not None:
                 X, fit_arguments[argument] = split_target(X, column, table, option)
+        if sensitive_features is not None:  # the column stays a feature, as that of --time
+            fit_arguments["sensitive_features"] = sensitive_features
         fit_arguments |= _split(X, time, gap, table)
         if validation is not None:
             excluded = {"--cv": cv, "--time": time, "--groups": groups}

@@ -28,8 +28,9 @@ from automl.ensemble.selection import Ensemble, FoldBag, Member
 from automl.ensemble.threshold import tune_decision_weights
 from automl.errors import InvalidInputError
 from automl.plurals import plural
-from automl.search.scalarization import spread
+from automl.search.scalarization import is_nondominated, spread
 from automl.task.metrics import Metric, loss_or_nan
+from automl.task.sensitive import DIFFERENCES, fairness_differences
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import candidate_sets
@@ -71,6 +72,10 @@ class FrontierRecord:
         Numbers of the rows in the table of `fit`; None where a guard has holdout rows.
     folds, units : ndarray of int, shape (n_rows,), or None
         The fold that scored each row, and the group of the row or the row itself; None in models of earlier versions.
+    groups : ndarray of int, shape (n_rows,), or None
+        The group of each row by the sensitive features, where differences between groups are objectives.
+    differences : tuple of str
+        Names of these objectives.
     """
 
     bags: list[FoldBag]
@@ -87,6 +92,8 @@ class FrontierRecord:
     rows: NDArray[np.intp] | None = None
     folds: NDArray[np.int32] | None = None
     units: NDArray[np.int32] | None = None
+    groups: NDArray[np.int32] | None = None
+    differences: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,12 @@ class Entry:
     microseconds_per_row: float
     megabytes: float
     members: str = field(default="", compare=False)
+    differences: tuple[float, ...] = ()
+
+    @property
+    def costs(self) -> tuple[float, ...]:
+        """What is minimized along the frontier."""
+        return (-self.score, self.milliseconds, self.megabytes, *self.differences)
 
 
 def collect_frontier(
@@ -160,6 +173,8 @@ def collect_frontier(
         rows=rows[kept] if task.holdout is None else None,
         folds=np.concatenate([np.full(len(task.folds[f][1]), f, dtype=np.int32) for f in folds])[kept],
         units=(rows if task.groups is None else task.groups[rows])[kept].astype(np.int32),
+        groups=None if task.sensitive is None else task.sensitive.codes[rows[kept]],
+        differences=tuple(name for name in task.objectives if name in DIFFERENCES),
     )
 
 
@@ -228,9 +243,11 @@ def find_entries(
     sets += [row for row in np.eye(len(counts)) if not any(np.array_equal(row, known) for known in sets)]
     families = [bag.configuration.family for bag in [*ensemble.bags, *record.bags]]
     intervals_end = min(deadline, time.monotonic() + _INTERVAL_SECONDS) if intervals else float("-inf")
-    scored = [(w, _scores(record, w, deadline, intervals_end)) for w in sets]
-    whole = [_entry(record, w, np.where(w > 0, counts, 0), scores, families) for w, scores in scored]
-    single = [_entry(record, w, (w > 0).astype(np.intp), scores, families) for w, scores in scored]
+    if record.differences:  # mixtures have differences between those of the ensemble and of a single configuration
+        sets += [(record.weights + other) / 2 for other in np.eye(len(counts))[len(ensemble.bags) :]]
+    scored = [(w, _scores(record, w, deadline, intervals_end), _differences(record, ensemble, w)) for w in sets]
+    whole = [_entry(record, w, np.where(w > 0, counts, 0), *found, families) for w, *found in scored]
+    single = [_entry(record, w, (w > 0).astype(np.intp), *found, families) for w, *found in scored]
     entries = _front(whole) + [e for e in _front(single) if not any(_same(e, other) for other in whole)]
     entries.sort(key=lambda e: (-e.score, -e.milliseconds))
     return spread(entries, _MAX_ENTRIES)
@@ -295,6 +312,7 @@ def _entry(
     weights: Array,
     n_models: NDArray[np.intp],
     scores: tuple[float, float, float],
+    differences: tuple[float, ...],
     families: Sequence[str],
 ) -> Entry:
     names = [
@@ -310,29 +328,35 @@ def _entry(
         microseconds_per_row=1_000 * float(n_models @ (record.one_row / _MANY + record.per_row)),
         megabytes=float(n_models @ record.megabytes),
         members=", ".join(names),
+        differences=differences,
     )
 
 
+def _differences(record: FrontierRecord, ensemble: Ensemble, weights: Array) -> tuple[float, ...]:
+    """Return the differences between groups that are objectives, with the decision rule of the whole ensemble."""
+    if not record.differences or record.groups is None:
+        return ()
+    predicted = ensemble.decide(ensemble.finish(_mean(record, weights)))
+    found = fairness_differences(record.y, predicted, record.groups, record.sample_weight)
+    return tuple(found[name] for name in record.differences)
+
+
 def _front(entries: list[Entry]) -> list[Entry]:
-    """Return the entries that have a better score than each entry that takes less time or less memory."""
-    return [
-        e
-        for e in entries
-        if not any(
-            other.score >= e.score
-            and other.milliseconds <= e.milliseconds
-            and other.megabytes <= e.megabytes
-            and (other.score, -other.milliseconds, -other.megabytes) != (e.score, -e.milliseconds, -e.megabytes)
-            for other in entries
-        )
-    ]
+    """Return the entries that no other one dominates."""
+    kept = is_nondominated(np.array([e.costs for e in entries]))
+    return [e for e, is_kept in zip(entries, kept, strict=True) if is_kept]
 
 
 def frontier_table(record: FrontierRecord, ensemble: Ensemble) -> pd.DataFrame:
     """Return the entries as a table."""
-    names = ["score", "low", "high", "milliseconds", "microseconds_per_row", "megabytes", "members"]
-    rows = [{name: getattr(e, name) for name in names} for e in find_entries(record, ensemble)]
-    return pd.DataFrame(rows, columns=names)
+    names = ["score", "low", "high", "milliseconds", "microseconds_per_row", "megabytes"]
+    rows = [
+        {name: getattr(e, name) for name in names}
+        | dict(zip(record.differences, e.differences, strict=True))
+        | {"members": e.members}
+        for e in find_entries(record, ensemble)
+    ]
+    return pd.DataFrame(rows, columns=[*names, *record.differences, "members"])
 
 
 def choose_entry(

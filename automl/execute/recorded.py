@@ -9,10 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from automl.task.metrics import loss_or_nan
 from automl.task.objectives import MEGABYTES, MILLISECONDS
+from automl.task.sensitive import fairness_differences, group_column
 from automl.task.several_metrics import score_or_nan
 from automl.task.task import Task
 
+_MAX_GROUPS = 20  # whose scores are recorded
 _CALLS = 5  # of which the shortest counts; the first one prepares libraries
 
 
@@ -41,6 +44,24 @@ def recorded_scores(
         values[MILLISECONDS] = _milliseconds(predict_row)
     if MEGABYTES in task.objectives:
         values[MEGABYTES] = n_bytes / 2**20
+    if task.sensitive is not None:
+        values |= _group_scores(task, scored, predictions)
+    return values
+
+
+def _group_scores(task: Task, scored: NDArray[np.intp], predictions: NDArray[np.floating]) -> dict[str, float]:
+    """Return the score of each of a few groups, and for two classes the differences between all groups."""
+    assert task.sensitive is not None
+    groups, y, weight = task.sensitive.codes[scored], task.y[scored], task.weights(scored)
+    values: dict[str, float] = {}
+    if len(task.sensitive.labels) <= _MAX_GROUPS:
+        metric = task.metric.take(scored)
+        for code, label in enumerate(task.sensitive.labels):
+            own = np.flatnonzero(groups == code)
+            known = (y[own], predictions[own], None if weight is None else weight[own])
+            values[group_column(label)] = -loss_or_nan(metric.take(own), *known) if len(own) else np.nan
+    if task.traits.n_classes == 2:
+        values |= fairness_differences(y, predictions.argmax(axis=1), groups, weight)
     return values
 
 

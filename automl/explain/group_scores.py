@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from pandas.api.types import is_scalar
-from scipy import sparse
 from sklearn.metrics import confusion_matrix
 
 from automl.checks.predictions import RowPredictions
@@ -21,20 +18,26 @@ from automl.persistence import check_loaded
 from automl.plurals import plural
 from automl.task.metrics import loss_or_nan
 from automl.task.positive_class import positive_code
+from automl.task.sensitive import (
+    SensitiveFeatures,
+    group_frame,
+    group_labels,
+    group_name,
+    group_series,
+    sorted_labels,
+)
 from automl.task.several_targets import refuse_targets
-from automl.task.table_validation import check_table
-from pipelines.table.frames import to_series
-from pipelines.table.raw import as_table, column_series
 
 Array = NDArray[Any]
 
 ALL, LARGEST = "all rows", "largest difference"
-_MAX_GROUPS = 1_000
 
 
 def scores_by_group(estimator: Any, groups: Any, X: Any, y: Any, sample_weight: Any) -> pd.DataFrame:
     """Return the scores of each group; see the method of the estimators."""
-    groups = to_series(_column(groups, X) if is_scalar(groups) or getattr(groups, "ndim", 1) == 0 else groups)
+    if groups is None:
+        groups = _groups_of_fit(estimator, X)
+    groups = group_series(groups, X, "groups")
     refuse_targets(estimator._ensemble.targets, "scores_by_group")
     check_loaded({"scoring": estimator._metric.scorer})
     if estimator._metric.reads_table:
@@ -46,13 +49,30 @@ def scores_by_group(estimator: Any, groups: Any, X: Any, y: Any, sample_weight: 
     if rows.sample_weight is not None:
         counts = rows.sample_weight > 0
         rows, labels = _take(rows, counts), labels[counts]
-    scores = {label: _scores(estimator, _take(rows, labels == label)) for label in _sorted(labels)}
+    scores = {label: _scores(estimator, _take(rows, labels == label)) for label in sorted_labels(labels)}
     table = pd.DataFrame([*scores.values(), _scores(estimator, rows)], index=[*scores, ALL])
     measured = table.columns[1:]
     spread = table.iloc[:-1][measured]
     table.loc[LARGEST, measured] = spread.max() - spread.min()
     table["rows"] = table["rows"].astype("Int64")  # it has no largest difference
-    return table.rename_axis(_name(groups))
+    return table.rename_axis(group_name(groups))
+
+
+def _groups_of_fit(estimator: Any, X: Any) -> pd.Series:
+    """Return the sensitive features that `fit` got.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are none, or if other rows are to be scored.
+    """
+    known: SensitiveFeatures | None = vars(estimator).get("_sensitive")
+    if known is None or X is not None:
+        raise InvalidInputError(
+            "groups is missing; pass the group of each row"
+            + (" of X" if X is not None else ", or pass sensitive_features to fit")
+        )
+    return pd.Series(np.asarray(known.labels, dtype=object)[known.codes], name=known.name)
 
 
 def _out_of_fold(estimator: Any, y: Any) -> Predicted:
@@ -70,28 +90,6 @@ def _out_of_fold(estimator: Any, y: Any) -> Predicted:
     return Predicted(record.y, p, weight, numbers=record.rows, table_rows=table_rows)
 
 
-def _column(name: Any, X: Any) -> Any:
-    """Return a column of X by its name, or by its number where the columns have no names.
-
-    Raises
-    ------
-    InvalidInputError
-        If there is no X, or no such column.
-    """
-    if X is None:
-        raise InvalidInputError(
-            f"groups is {name!r}, but there is no X from which to take a column; pass the group of each row of the "
-            "table that fit got, for example table['sex']"
-        )
-    table = as_table(check_table(X))
-    if name not in table.labels:
-        raise InvalidInputError(f"X has no column {name!r}; pass the group of each row, or the name of a column of X")
-    at = table.labels.index(name)
-    if sparse.issparse(table.values):
-        return pd.Series(table.values[:, [at]].toarray().ravel(), name=name)
-    return column_series(table.values, at)
-
-
 def _labels(groups: Any, rows: Predicted) -> Array:
     """Return the text of the group of each scored row.
 
@@ -100,21 +98,13 @@ def _labels(groups: Any, rows: Predicted) -> Array:
     InvalidInputError
         If there is not one group for each row, or if there are too many groups.
     """
-    frame = pd.DataFrame(groups if not isinstance(groups, Mapping) else dict(groups))
+    frame = group_frame(groups)
     if rows.numbers is not None:
         _check_length(len(frame), rows)
         frame = frame.iloc[rows.numbers]
     elif len(frame) != len(rows.y):
         raise InvalidInputError(f"groups has {plural(len(frame), 'value')} but X has {plural(len(rows.y), 'row')}")
-    texts = frame.astype(object).where(frame.notna(), "missing").astype(str)
-    labels = texts.iloc[:, 0] if texts.shape[1] == 1 else texts.agg(", ".join, axis=1)
-    n_groups = labels.nunique()
-    if n_groups > _MAX_GROUPS:
-        raise InvalidInputError(
-            f"groups has {n_groups:,} different values; pass a column of few categories, or cut numbers into ranges "
-            "with pandas.cut"
-        )
-    return np.asarray(labels.to_numpy(), dtype=object)
+    return group_labels(frame, "groups")
 
 
 def _check_length(length: int, rows: Predicted) -> None:
@@ -136,20 +126,6 @@ def _check_length(length: int, rows: Predicted) -> None:
             wanted = f"of the {total:,} rows that fit got: {n_rows:,} of X, then {n_validation:,} of X_val"
     if is_wrong:
         raise InvalidInputError(f"groups has {plural(length, 'value')}; without X, pass one for each {wanted}")
-
-
-def _sorted(labels: Array) -> list[str]:
-    """Return the groups in the order of numbers where all are numbers, else in the order of texts."""
-    unique = sorted(set(labels))
-    try:
-        return sorted(unique, key=float)
-    except ValueError:
-        return unique
-
-
-def _name(groups: Any) -> str:
-    names = [getattr(groups, "name", None)] if not hasattr(groups, "columns") else list(groups.columns)
-    return ", ".join(str(name) for name in names if name is not None) or "group"
 
 
 def _take(rows: Predicted, mask: Array) -> Predicted:

@@ -107,16 +107,19 @@ class Explanations:
         check_is_fitted(self, "_ensemble")
         return feature_importances(self)
 
-    def scores_by_group(self, groups: Any, X: Any = None, y: Any = None, sample_weight: Any = None) -> pd.DataFrame:
+    def scores_by_group(
+        self, groups: Any = None, X: Any = None, y: Any = None, sample_weight: Any = None
+    ) -> pd.DataFrame:
         """
         Return the scores of each group of rows: of men and women, of regions, of machines.
 
         Parameters
         ----------
-        groups : array-like of shape (n_samples,), DataFrame, str or int
+        groups : array-like of shape (n_samples,), DataFrame, str or int, optional
             The group of each row of `X`, or the name or number of a column of `X`; without `X`, the group of each row
             of the table that `fit` got, and after them of the validation rows. It need not be a column of the table.
-            Several columns of a DataFrame give one group for each combination.
+            Several columns of a DataFrame give one group for each combination. None takes the `sensitive_features` of
+            `fit`, without `X`.
         X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features), optional
             Rows on which the model was not trained. By default, out-of-fold predictions of the training rows are used.
         y : array-like of shape (n_samples,), optional

@@ -462,9 +462,9 @@ def _copy_with(estimator: Any, prepared: PreparedTask, ensemble: Ensemble) -> An
     keep_reasons(reader, estimator._reader)
     new._ensemble, new._reader, new._metric = ensemble, reader, prepared.task.metric.without_table()
     new._rows = TrainingRows.from_task(prepared.task)
-    # They describe the fold models.
+    # They describe the fold models, or the rows of fit.
     new._frontier = new._row_predictions = new._score_curve = new._stored_run = None
-    new._metric_scores = new._quantile_scores = None
+    new._metric_scores = new._quantile_scores = new._sensitive = None
     checks = DataChecks(prepared, logger.info)
     checks.before_search()
     new._warnings = checks.warnings

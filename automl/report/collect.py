@@ -8,6 +8,7 @@ from typing import Any
 from automl.persistence.manifest import library_versions
 from automl.report.data import ReportData
 from automl.report.ensemble import make_ensemble_section
+from automl.report.groups import make_group_table
 from automl.report.importance import make_importance_section
 from automl.report.performance import out_of_fold_performance, test_performance
 from automl.report.reproduce import make_reproduce_section
@@ -64,6 +65,7 @@ def collect(estimator: Any, train: Any = None, test: Any = None) -> ReportData:
         verdict=verdict,
         table=make_table_section(estimator, train_table),
         performances=tuple(performances),
+        groups=make_group_table(estimator),
         importance=importance,
         ensemble=make_ensemble_section(estimator),
         search=search,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from automl.report.group_data import GroupTable
 from automl.report.search_data import CostsPart, ExpectedPoint, SettingsPart, StartPart, WorkerRow
 
 
@@ -472,7 +473,7 @@ class Reproduce:
 
 @dataclass(frozen=True)
 class ReportData:
-    """All that a report shows. Sections that need what the model does not have are None, and `notes` says why.
+    """All that a report shows. What the model does not have is None, and `notes` says why.
 
     `costs`, `start` and `settings` are parts of section 6.
     """
@@ -483,6 +484,7 @@ class ReportData:
     verdict: Verdict
     table: TableSection
     performances: tuple[Performance, ...]
+    groups: GroupTable | None
     importance: ImportanceSection | None
     ensemble: EnsembleSection
     search: SearchSection | None

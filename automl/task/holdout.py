@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from automl.errors import InvalidInputError
 from automl.task.metrics import arbitrary_predictions, try_metric
+from automl.task.sensitive import take_sensitive
 from automl.task.splits import assign_folds, group_folds, lone_rows
 from automl.task.task import HoldoutRows, Task
 
@@ -90,6 +91,7 @@ def split_holdout(task: Task, holdout: NDArray[np.bool_]) -> Task:
         folds=folds,
         sample_weight=task.weights(rest),
         groups=None if task.groups is None else task.groups[rest],
+        sensitive=take_sensitive(task.sensitive, rest),
         metric=task.metric.take(rest),
         holdout=HoldoutRows(
             task.X[taken],

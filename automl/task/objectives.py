@@ -8,9 +8,10 @@ from typing import Any
 
 from automl.errors import InvalidInputError, check_names
 from automl.task.prepare import PreparedTask
+from automl.task.sensitive import DIFFERENCES
 
 SCORE, MILLISECONDS, MEGABYTES = "score", "milliseconds", "megabytes"
-OBJECTIVES = (SCORE, MILLISECONDS, MEGABYTES)
+OBJECTIVES = (SCORE, MILLISECONDS, MEGABYTES, *DIFFERENCES)
 SEARCHERS = ("smac", "random", "sobol", "grid")  # one for several objectives, and those that ignore all results
 
 
@@ -54,7 +55,8 @@ def with_objectives(prepared: PreparedTask, objectives: Any) -> PreparedTask:
     Raises
     ------
     InvalidInputError
-        If the model will have no Pareto front of smaller ensembles, because no fold models predict.
+        If the model will have no Pareto front of smaller ensembles, because no fold models predict, or if a difference
+        between groups is an objective, but there are no groups or not two classes.
     """
     further = further_objectives(objectives)
     if not further:
@@ -65,4 +67,12 @@ def with_objectives(prepared: PreparedTask, objectives: Any) -> PreparedTask:
             "because then there is no frontier_ from which to choose; leave out objectives, or use "
             "max_predict_milliseconds and max_model_megabytes"
         )
+    if unfair := [name for name in further if name in DIFFERENCES]:
+        if prepared.task.traits.n_classes != 2 or prepared.task.traits.targets is not None:
+            raise InvalidInputError(f"objectives: {unfair[0]!r} is for one target with two classes; leave it out")
+        if prepared.task.sensitive is None:
+            raise InvalidInputError(
+                f"objectives: {unfair[0]!r} compares groups of rows; pass them to fit, for example "
+                "fit(X, y, sensitive_features=X['sex'])"
+            )
     return replace(prepared, task=replace(prepared.task, objectives=further))

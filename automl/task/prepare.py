@@ -17,6 +17,7 @@ from automl.task.metrics import Metric, make_metric
 from automl.task.objective import suited_traits, with_objective
 from automl.task.quantiles import check_quantiles, quantiles_metric
 from automl.task.scorers import take_rows
+from automl.task.sensitive import SensitiveFeatures, read_sensitive_features, take_sensitive
 from automl.task.several_metrics import named_scorers, recorded_metric
 from automl.task.several_targets import (
     CheckedTarget,
@@ -58,6 +59,8 @@ class TrainingData:
         Time between the training rows and the scored rows of a fold.
     X_val, y_val, sample_weight_val : optional
         Validation rows, which the search scores instead of folds.
+    sensitive_features : array-like of shape (n_samples,) or (n_samples, n_features), str or int, optional
+        Groups of rows, or the column of X that holds them.
     """
 
     X: Any
@@ -69,6 +72,7 @@ class TrainingData:
     X_val: Any = None
     y_val: Any = None
     sample_weight_val: Any = None
+    sensitive_features: Any = None
 
 
 @dataclass(frozen=True)
@@ -190,6 +194,7 @@ def prepare(
         folds=folds,
         sample_weight=rows.sample_weight,
         groups=rows.groups,
+        sensitive=rows.sensitive,
         resampling="time" if rows.time is not None else "validation" if rows.n_validation else "folds",
     )
     positions = rows.positions
@@ -227,6 +232,7 @@ class _Rows:
     time: TimeOrder | None = None
     positions: NDArray[np.intp] | None = None
     n_validation: int = 0
+    sensitive: SensitiveFeatures | None = None
 
 
 def _read_rows(data: TrainingData, cv: Any, classification: bool, positive_label: Any) -> tuple[_Rows, CheckedTarget]:
@@ -250,7 +256,12 @@ def _read_rows(data: TrainingData, cv: Any, classification: bool, positive_label
     weights = validation.check_sample_weight(weights, len(target.y))
     check_weights(target, weights)
     groups = validation.check_groups(data.groups, len(target.y))
-    rows = _Rows(X, target.y, weights, groups, n_validation=n_validation)
+    sensitive = None
+    if data.sensitive_features is not None:
+        if target.layout is not None:
+            raise InvalidInputError("sensitive_features is for one target, but y has several; leave it out")
+        sensitive = read_sensitive_features(data.sensitive_features, X, len(target.y))
+    rows = _Rows(X, target.y, weights, groups, n_validation=n_validation, sensitive=sensitive)
     return (_in_time_order(rows, data, cv) if data.time is not None else rows), target
 
 
@@ -278,6 +289,7 @@ def _in_time_order(rows: _Rows, data: TrainingData, cv: Any) -> _Rows:
         None if rows.groups is None else rows.groups[order],
         TimeOrder(time.times[order], time.gap),
         order,
+        sensitive=take_sensitive(rows.sensitive, order),
     )
 
 
@@ -335,6 +347,16 @@ def _make_folds(
         except InvalidInputError as error:
             reason = str(error).removeprefix("cv: ")
     raise InvalidInputError(f"the rows cannot be split by time: {reason}")
+
+
+def sensitive_in_table(prepared: PreparedTask) -> SensitiveFeatures | None:
+    """Return the groups with the rows in the order of the user's table; rows outside the task have the first group."""
+    task, positions = prepared.task, prepared.positions
+    if task.sensitive is None or positions is None:
+        return task.sensitive
+    codes = np.zeros(sum(prepared.table_rows), dtype=np.int32)
+    codes[positions] = task.sensitive.codes
+    return replace(task.sensitive, codes=codes)
 
 
 def _target_name(y: Any) -> str | None:

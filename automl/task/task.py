@@ -16,6 +16,7 @@ from scipy import sparse
 from automl.errors import InvalidInputError
 from automl.task.metrics import Metric
 from automl.task.own_objects import NotLoaded, is_ours
+from automl.task.sensitive import SensitiveFeatures
 from automl.task.splits import Fold, is_forward_chaining, sample_rows
 from automl.task.trusted import TRUSTED
 from meta_db.files import replace_file
@@ -64,6 +65,8 @@ class Task:
         Components of the user.
     objectives : tuple of str
         The objectives of the search beside the score.
+    sensitive : SensitiveFeatures or None
+        Groups of rows whose scores are compared.
     """
 
     X: Any
@@ -79,6 +82,7 @@ class Task:
     max_model_bytes: float = math.inf
     own: OwnComponents = NO_OWN
     objectives: tuple[str, ...] = ()
+    sensitive: SensitiveFeatures | None = None
 
     @property
     def in_time_order(self) -> bool:

@@ -26,6 +26,7 @@ TRUSTED: frozenset[str] = frozenset(
         "automl.task.metrics": "Metric",
         "automl.task.positive_class": "CodedScorer",
         "automl.task.quantiles": "QuantilesScorer",
+        "automl.task.sensitive": "SensitiveFeatures",
         "automl.task.target_metrics": "TargetsMetric TargetsScorer",
         "automl.task.task": "HoldoutRows Task",
         "automl.trials.history": "Evaluation RunHistory",

@@ -38,8 +38,8 @@ def digest(*parts: Any) -> str:
 def task_fingerprint(task: Task) -> str:
     """Return the fingerprint of a task: table with its category columns, target, weights, groups, folds and metric.
 
-    Constraints of the columns and further objectives are a part of it where there are some, and the noise of the labels
-    where it is expected.
+    Constraints of the columns, further objectives and sensitive features are a part of it where there are some, and the
+    noise of the labels where it is expected.
     """
     folds = [rows for fold in task.folds for rows in fold]
     return digest(
@@ -52,6 +52,7 @@ def task_fingerprint(task: Task) -> str:
         *([list(task.traits.monotonic)] if task.traits.monotonic else []),
         *(["noisy labels"] if task.traits.noisy_labels else []),
         *([list(task.objectives)] if task.objectives else []),
+        *([task.sensitive.codes, list(task.sensitive.labels)] if task.sensitive is not None else []),
     )
 
 

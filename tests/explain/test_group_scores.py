@@ -130,7 +130,9 @@ def test_groups_may_be_the_name_or_the_number_of_a_column_of_X(ridge, diabetes):
     pd.testing.assert_frame_equal(ridge.scores_by_group("sex", X, y), expected)
     with pytest.raises(InvalidInputError, match="X has no column 'gender'; pass the group of each row"):
         ridge.scores_by_group("gender", X, y)
-    for groups in ("sex", 1, None):
+    with pytest.raises(InvalidInputError, match="groups is missing; pass the group of each row, or pass sensitive"):
+        ridge.scores_by_group(None)
+    for groups in ("sex", 1):
         with pytest.raises(InvalidInputError, match=f"groups is {groups!r}, but there is no X .* pass the group"):
             ridge.scores_by_group(groups)
 

@@ -1,0 +1,131 @@
+"""Sensitive features: what is recorded and shown for groups of rows, and differences between groups as objectives."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.metrics import accuracy_score
+from sklearn.pipeline import make_pipeline
+
+from automl import AutoMLClassifier, AutoMLRegressor, load
+from automl.errors import InvalidInputError
+from automl.task.sensitive import fairness_differences
+from tests.factories import FAST
+
+X, Y = load_breast_cancer(return_X_y=True, as_frame=True)
+GROUPS = pd.Series(np.where(X["mean texture"] > 18.5, "coarse", "fine"), name="texture")
+COLUMNS = ["mean smoothness", "mean symmetry", "mean texture"]  # of little use, so that models differ
+PARITY, ODDS = "demographic_parity_difference", "equalized_odds_difference"
+SETTINGS = FAST | {"include": ["logistic_regression", "decision_tree", "lda"], "max_trials": 6, "cv": 2}
+DIABETES = load_diabetes(return_X_y=True, as_frame=True)
+
+
+@pytest.fixture(scope="module")
+def clf():
+    clf = AutoMLClassifier(**SETTINGS, objectives=["score", PARITY])
+    return clf.fit(X[COLUMNS], Y, sensitive_features=GROUPS)
+
+
+def test_each_trial_records_the_scores_of_the_groups_and_their_differences(clf):
+    board = clf.leaderboard_
+    finished = board[board["folds"] > 0]
+    assert finished[["score[coarse]", "score[fine]", PARITY, ODDS]].notna().all(axis=None)
+    assert finished[[PARITY, ODDS]].min(axis=None) >= 0
+    assert finished[[PARITY, ODDS]].max(axis=None) <= 1
+    assert finished[PARITY].nunique() > 1
+
+
+def test_the_groups_of_fit_are_the_default_of_scores_by_group(clf):
+    table = clf.scores_by_group()
+    pd.testing.assert_frame_equal(table, clf.scores_by_group(GROUPS))
+    assert table.index.name == "texture"
+    assert table.loc["coarse", "rows"] == (GROUPS == "coarse").sum()
+    with pytest.raises(InvalidInputError, match="pass the group of each row of X"):
+        clf.scores_by_group(X=X[COLUMNS], y=Y)
+
+
+def test_scores_of_groups_and_differences_are_those_of_fairlearn(clf):
+    fairlearn = pytest.importorskip("fairlearn.metrics")
+    predicted = clf.predict(X[COLUMNS])
+    metrics = {
+        "accuracy": accuracy_score,
+        "predicted_share": fairlearn.selection_rate,
+        "true_positive_rate": fairlearn.true_positive_rate,
+        "false_positive_rate": fairlearn.false_positive_rate,
+    }
+    frame = fairlearn.MetricFrame(metrics=metrics, y_true=Y, y_pred=predicted, sensitive_features=GROUPS)
+    table = clf.scores_by_group(GROUPS, X[COLUMNS], Y)
+    for name in metrics:
+        np.testing.assert_allclose(table[name].iloc[:2].astype(float), frame.by_group[name], err_msg=name)
+        assert table.loc["largest difference", name] == pytest.approx(frame.difference()[name])
+    rng = np.random.default_rng(0)
+    y, p, groups, w = rng.integers(0, 2, 200), rng.integers(0, 2, 200), rng.integers(0, 3, 200), rng.random(200)
+    found = fairness_differences(y, p, groups, w)
+    for name in (PARITY, ODDS):
+        expected = getattr(fairlearn, name)(y, p, sensitive_features=groups, sample_weight=w)
+        assert found[name] == pytest.approx(expected)
+
+
+def test_the_frontier_has_fairer_models_and_one_of_them_can_be_chosen(clf):
+    table = clf.frontier_
+    row = int(table[PARITY].idxmin())
+    assert table[PARITY].iloc[row] < table[PARITY].iloc[0]
+    fair = clf.choose(row)
+    shares = [fair.predict(X[COLUMNS])[group == GROUPS].mean() for group in ("coarse", "fine")]
+    first = [clf.predict(X[COLUMNS])[group == GROUPS].mean() for group in ("coarse", "fine")]
+    assert abs(shares[0] - shares[1]) < abs(first[0] - first[1])
+
+
+def test_a_saved_model_keeps_the_groups_except_for_prediction(clf, tmp_path):
+    clf.save(tmp_path / "model")
+    again = load(tmp_path / "model")
+    pd.testing.assert_frame_equal(again.scores_by_group(), clf.scores_by_group())
+    assert again.frontier_.equals(clf.frontier_)
+    with pytest.raises(InvalidInputError, match="pass sensitive_features to fit"):
+        load(tmp_path / "model", for_prediction=True).scores_by_group()
+
+
+def test_the_report_has_a_table_of_the_groups(clf, tmp_path):
+    for name in ("report.html", "report.md"):
+        clf.report(tmp_path / name)
+        text = (tmp_path / name).read_text(encoding="utf-8")
+        assert "Groups by texture" in text
+        assert "selection rate" in text
+        assert "largest difference" in text
+
+
+def test_scikit_learn_routes_the_groups_to_fit():
+    with sklearn.config_context(enable_metadata_routing=True):
+        reg = AutoMLRegressor(**SETTINGS | {"include": ["ridge"], "max_trials": 1})
+        pipeline = make_pipeline("passthrough", reg.set_fit_request(sensitive_features=True))
+        pipeline.fit(*DIABETES, sensitive_features=DIABETES[0]["sex"] > 0)
+    assert pipeline[-1].scores_by_group().index.tolist()[:2] == ["False", "True"]
+
+
+@pytest.mark.parametrize("more", [{"time": np.arange(442)[::-1]}, {"guard": 0.1}])
+def test_groups_stay_with_their_rows_in_the_order_of_time_and_with_a_guard(more):
+    table, y = DIABETES
+    settings = SETTINGS | {"include": ["ridge"], "max_trials": 1} | {k: v for k, v in more.items() if k == "guard"}
+    arguments = {k: v for k, v in more.items() if k == "time"}
+    reg = AutoMLRegressor(**settings).fit(table, y, sensitive_features="sex", **arguments)
+    pd.testing.assert_frame_equal(reg.scores_by_group(), reg.scores_by_group(table["sex"]))
+
+
+def test_wrong_groups_are_an_error_before_the_search():
+    clf = AutoMLClassifier(**SETTINGS)
+    with pytest.raises(InvalidInputError, match=r"sensitive_features has 10 values, but fit got 569 rows"):
+        clf.fit(X, Y, sensitive_features=GROUPS[:10])
+    with pytest.raises(InvalidInputError, match="sensitive_features: X has no column 'sex'"):
+        clf.fit(X, Y, sensitive_features="sex")
+    with pytest.raises(InvalidInputError, match="has the single group 'a'"):
+        clf.fit(X, Y, sensitive_features=["a"] * len(X))
+    fair = AutoMLClassifier(**SETTINGS, objectives=["score", ODDS])
+    with pytest.raises(InvalidInputError, match="compares groups of rows; pass them to fit"):
+        fair.fit(X, Y)
+    with pytest.raises(InvalidInputError, match="is for one target with two classes"):
+        fair.fit(X, np.arange(len(X)) % 3, sensitive_features=GROUPS)
+    with pytest.raises(InvalidInputError, match="sensitive_features is for one target"):
+        clf.fit(X, np.column_stack([Y, 1 - Y]), sensitive_features=GROUPS)
