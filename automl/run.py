@@ -186,7 +186,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         racing = Racing(
             searcher, len(task.folds), task.traits.n_rows, runtime, budget, executor.n_workers, limits,
             FleetBuilder(space, settings.random_state) if executor.fleet_size > 1 else None, settings.random_state,
-            further,
+            further_values(task),
         )  # fmt: skip
         racing.resume(history, known)
         if history.results:

@@ -50,7 +50,7 @@ BASE = "base"
 # A rule is a change of constants of the engine, by their modules.
 RULES: dict[str, Mapping[str, Any]] = {
     BASE: {},
-    "one_first_fold": {"automl.search.racing._FIRST_FOLDS_ROWS": 1},
+    "one_first_fold": {"automl.search.rungs._FIRST_FOLDS_ROWS": 1},
     "no_family_handicap": {"automl.search.racing._FAMILY_HANDICAP": 0.0},
     "no_folds_advantage": {"automl.search.racing._FOLDS_ADVANTAGE": 0.0},
     "explore_half": {"automl.search.racing._EXPLORE_SHARE": (0.5, 0.5, 0.4, 0.2, 0.0)},

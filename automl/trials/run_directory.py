@@ -66,8 +66,8 @@ class RunDirectory:
                 write_text(self.folder / "run.json", json.dumps(content | {"python": PYTHON}))
             elif about["fingerprint"] != fingerprint:
                 raise InvalidInputError(
-                    f"store '{self.folder}' holds a run on other data, weights, folds, noisy_labels, monotonic columns, "
-                    f"metric, objectives or sensitive features{python_hint(about.get('python'))}; name an empty folder"
+                    f"store '{self.folder}' holds a run on other data, weights, folds, noisy_labels, monotonic columns,"
+                    f" metric, objectives or sensitive features{python_hint(about.get('python'))}; name an empty folder"
                 )
             path = self.folder / "history.jsonl"
             if path.exists() and not path.read_bytes().endswith(b"\n"):
