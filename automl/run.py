@@ -48,6 +48,7 @@ from automl.search.fleets import FleetBuilder
 from automl.search.forecast import RuntimeModel, make_forecasts
 from automl.search.initial import (
     Start,
+    enough_for_one,
     from_user,
     start_with_meta_database,
     start_with_portfolio,
@@ -75,14 +76,12 @@ from pipelines.space import NO_OWN, build_space, unavailable_components
 
 logger = logging.getLogger(__name__)
 
-_START_SECONDS = 0.5  # to start the worker processes after their libraries are imported
 # Shares of the seconds that are left after the search, at which the parts of the conclusion end at the latest.
 _CHOICE_ENDS, _LOADING_ENDS, _DECISION_ENDS, _COLLECTION_ENDS = 0.4, 0.65, 0.75, 0.85
 _ALL_ROWS_SHARE = 0.15  # of the budget, to train on all rows at last, where no fold models predict
 _ALL_ROWS_END = 0.9  # share of the seconds that are left, at which this training ends
 _FRONTIER_SHARE = 0.02  # of the budget, which the measuring of smaller ensembles may take
 _ESTIMATE_SHARE = 0.01  # of the budget, for the estimate at least; the choice of the ensemble mostly leaves it more
-_MAX_OVERRUN = 15.0  # seconds beyond a budget that is too small for any fit; a larger overrun is an error
 
 
 @dataclass(frozen=True)
@@ -178,7 +177,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         start = _start(space, task, settings, budget, runtime, executor.n_workers)
         initial = with_own_models(start.configurations, settings.own, space)
         if not any(result.started for result in known):  # else the results may suffice for an ensemble
-            initial, budget = _enough_for_one(initial, budget, runtime)
+            initial, budget = enough_for_one(initial, budget, runtime)
         searcher = _make_searcher(space, task, settings, initial, start)
         if searcher is not settings.searcher:  # an object of the user gets the whole history
             without = partial(_searcher_without, task, settings, budget, runtime, executor.n_workers)
@@ -473,12 +472,7 @@ def _start(
 
 
 def _searcher_without(
-    task: Task,
-    settings: RunSettings,
-    budget: Budget,
-    runtime: RuntimeModel,
-    n_workers: int,
-    families: Sequence[str],
+    task: Task, settings: RunSettings, budget: Budget, runtime: RuntimeModel, n_workers: int, families: Sequence[str]
 ) -> Searcher:
     """Return a searcher over the space without some model families.
 
@@ -502,19 +496,3 @@ def _make_searcher(
     rungs = make_rungs(len(task.folds), task.traits.n_rows, n_training)
     chosen = settings.searcher, space, settings.random_state, initial, start.posterior, settings.overrides
     return make_searcher(*chosen, rungs, settings.budget.max_trials, further_values(task))
-
-
-def _enough_for_one(
-    initial: list[Configuration], budget: Budget, runtime: RuntimeModel
-) -> tuple[list[Configuration], Budget]:
-    """Return the initial design and the budget; if the budget is too small for any fit, those of the fastest fit."""
-    cheapest = min(initial, key=runtime.guess, default=None)
-    seconds = _START_SECONDS + (0.0 if cheapest is None else runtime.guess(cheapest))
-    if seconds <= budget.clock_left or budget.seconds is None:
-        return initial, budget
-    needed = math.ceil((seconds + budget.elapsed) / (0.75 - budget.refit_share - budget.estimate_share))
-    few = f"time_budget={budget.seconds} s is too small for one fit on this table"
-    if needed > budget.seconds + _MAX_OVERRUN:
-        raise InvalidInputError(f"{few}; use time_budget={needed} or more")
-    logger.warning("%s; only the fastest configuration is fitted, in up to %d s; use a larger time_budget", few, needed)
-    return [] if cheapest is None else [cheapest], Budget(needed, 1, budget.started, refit_share=budget.refit_share)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
+import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from automl.checks.predictions import RowPredictions
+from automl.ensemble.frontier import FrontierRecord
 from automl.ensemble.slimming import choose, slim
 
 
@@ -54,7 +57,7 @@ class Slimming:
         (442,)
         """
         check_is_fitted(self, "_ensemble")
-        return slim(self, milliseconds, megabytes, max_loss)
+        return _with_own_predictions(slim(self, milliseconds, megabytes, max_loss))
 
     def choose(self, row: int) -> Self:
         """
@@ -92,4 +95,18 @@ class Slimming:
         'ridge (1.00, 1 model)'
         """
         check_is_fitted(self, "_ensemble")
-        return choose(self, row)
+        return _with_own_predictions(choose(self, row))
+
+
+def _with_own_predictions(new: Any) -> Any:
+    """Return an estimator with the out-of-fold predictions of its smaller ensemble; none where rows are not known."""
+    record: FrontierRecord = new._frontier
+    old: RowPredictions | None = vars(new).get("_row_predictions")
+    new._row_predictions = None
+    if old is not None and record.rows is not None:
+        rows, first = np.unique(record.rows, return_index=True)  # a row may have been scored on several folds
+        mean = np.tensordot(record.weights, record.predictions[:, first], 1).astype(old.predictions.dtype)
+        weight = None if record.sample_weight is None else record.sample_weight[first]
+        y = record.y[first].astype(old.y.dtype)
+        new._row_predictions = RowPredictions(rows.astype(np.int32), y, mean, weight, old.table_rows)
+    return new

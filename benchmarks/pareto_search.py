@@ -160,7 +160,8 @@ def table(shares: pd.DataFrame) -> pd.DataFrame:
         own = means.xs(name)
         row: dict[str, object] = {"searches": int((shares["searcher"] == name).sum()), "tasks": len(own)}
         for column in columns:
-            row[column] = f"{float(own[column].mean()):.3f} ± {float(own[column].sem()):.3f}"
+            each = own[column].to_numpy(dtype=np.float64)
+            row[column] = f"{each.mean():.3f} ± {each.std(ddof=1) / np.sqrt(len(each)):.3f}"
             if name != PEER and PEER in set(shares["searcher"]):
                 difference = (own[column] - means.xs(PEER)[column]).dropna()
                 row[f"no worse {column}"] = f"{int((difference >= 0).sum())} of {len(difference)}"

@@ -77,6 +77,9 @@ def test_the_frontier_has_fairer_models_and_one_of_them_can_be_chosen(clf):
     shares = [fair.predict(X[COLUMNS])[group == GROUPS].mean() for group in ("coarse", "fine")]
     first = [clf.predict(X[COLUMNS])[group == GROUPS].mean() for group in ("coarse", "fine")]
     assert abs(shares[0] - shares[1]) < abs(first[0] - first[1])
+    found = fair.scores_by_group()
+    assert found.loc["all rows", "roc_auc"] == pytest.approx(table["score"].iloc[row])
+    assert found.loc["largest difference", "predicted_share"] == pytest.approx(fair.frontier_[PARITY].iloc[0])
 
 
 def test_a_saved_model_keeps_the_groups_except_for_prediction(clf, tmp_path):
@@ -89,10 +92,10 @@ def test_a_saved_model_keeps_the_groups_except_for_prediction(clf, tmp_path):
 
 
 def test_the_report_has_a_table_of_the_groups(clf, tmp_path):
-    for name in ("report.html", "report.md"):
-        clf.report(tmp_path / name)
-        text = (tmp_path / name).read_text(encoding="utf-8")
-        assert "Groups by texture" in text
+    for name, title in (("html", "<caption>Scores of the groups by texture"), ("markdown", "### Groups by texture")):
+        clf.report(tmp_path / "report", format=name)
+        text = (tmp_path / "report").read_text(encoding="utf-8")
+        assert title in text
         assert "selection rate" in text
         assert "largest difference" in text
 

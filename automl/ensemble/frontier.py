@@ -246,8 +246,8 @@ def find_entries(
     if record.differences:  # mixtures have differences between those of the ensemble and of a single configuration
         sets += [(record.weights + other) / 2 for other in np.eye(len(counts))[len(ensemble.bags) :]]
     scored = [(w, _scores(record, w, deadline, intervals_end), _differences(record, ensemble, w)) for w in sets]
-    whole = [_entry(record, w, np.where(w > 0, counts, 0), *found, families) for w, *found in scored]
-    single = [_entry(record, w, (w > 0).astype(np.intp), *found, families) for w, *found in scored]
+    whole = [_entry(record, w, np.where(w > 0, counts, 0), scores, gaps, families) for w, scores, gaps in scored]
+    single = [_entry(record, w, (w > 0).astype(np.intp), scores, gaps, families) for w, scores, gaps in scored]
     entries = _front(whole) + [e for e in _front(single) if not any(_same(e, other) for other in whole)]
     entries.sort(key=lambda e: (-e.score, -e.milliseconds))
     return spread(entries, _MAX_ENTRIES)

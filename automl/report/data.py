@@ -473,10 +473,7 @@ class Reproduce:
 
 @dataclass(frozen=True)
 class ReportData:
-    """All that a report shows. What the model does not have is None, and `notes` says why.
-
-    `costs`, `start` and `settings` are parts of section 6.
-    """
+    """All that a report shows. `notes` says why a section is None; `costs`, `start`, `settings` are in section 6."""
 
     title: str
     made: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -60,6 +61,8 @@ _MAX_SHARE = 0.2  # share of the budget that one fold may take if the model cann
 _N_FIRST = 3  # recommended configurations before the first one that the meta-database does not know
 _N_SHOWN = 10  # similar data sets that are kept for people
 _N_LOGGED = 3
+_START_SECONDS = 0.5  # to start the worker processes after their libraries are imported
+_MAX_OVERRUN = 15.0  # seconds beyond a budget that is too small for any fit; a larger overrun is an error
 _ROBUST_POWER = 0.7  # of the generalized cross entropy of networks
 
 
@@ -327,3 +330,19 @@ def from_user(space: ConfigurationSpace, entries: Sequence[Mapping[str, Any]]) -
             )
         found.append(configuration)
     return found
+
+
+def enough_for_one(
+    initial: list[Configuration], budget: Budget, runtime: RuntimeModel
+) -> tuple[list[Configuration], Budget]:
+    """Return the initial design and the budget; if the budget is too small for any fit, those of the fastest fit."""
+    cheapest = min(initial, key=runtime.guess, default=None)
+    seconds = _START_SECONDS + (0.0 if cheapest is None else runtime.guess(cheapest))
+    if seconds <= budget.clock_left or budget.seconds is None:
+        return initial, budget
+    needed = math.ceil((seconds + budget.elapsed) / (0.75 - budget.refit_share - budget.estimate_share))
+    few = f"time_budget={budget.seconds} s is too small for one fit on this table"
+    if needed > budget.seconds + _MAX_OVERRUN:
+        raise InvalidInputError(f"{few}; use time_budget={needed} or more")
+    logger.warning("%s; only the fastest configuration is fitted, in up to %d s; use a larger time_budget", few, needed)
+    return [] if cheapest is None else [cheapest], Budget(needed, 1, budget.started, refit_share=budget.refit_share)
