@@ -92,8 +92,8 @@ class BaseAutoML(
         max_trials: int | None = None,
         max_processor_seconds: float | None = None,
         scoring: Any = None,
-        quantiles: Sequence[float] | None = None,
         objectives: Sequence[str] = ("score",),
+        quantiles: Sequence[float] | None = None,
         cv: Any = None,
         n_jobs: int | None = -1,
         memory_limit: float | None = None,
@@ -124,8 +124,8 @@ class BaseAutoML(
         self.max_trials = max_trials
         self.max_processor_seconds = max_processor_seconds
         self.scoring = scoring
-        self.quantiles = quantiles
         self.objectives = objectives
+        self.quantiles = quantiles
         self.cv = cv
         self.n_jobs = n_jobs
         self.memory_limit = memory_limit
