@@ -58,7 +58,7 @@ from automl.search.libraries import ImportableSearcher, log_missing
 from automl.search.loop import search
 from automl.search.own_components import with_own_models
 from automl.search.racing import Limits, Racing, fold_seconds
-from automl.search.rungs import make_rungs
+from automl.search.rungs import BracketPlan, make_rungs
 from automl.search.user_space import is_usable
 from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
@@ -178,7 +178,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         initial = with_own_models(start.configurations, settings.own, space)
         if not any(result.started for result in known):  # else the results may suffice for an ensemble
             initial, budget = enough_for_one(initial, budget, runtime)
-        searcher = _make_searcher(space, task, settings, initial, start)
+        searcher = _make_searcher(space, task, settings, initial, start, runtime, executor.n_workers)
         if searcher is not settings.searcher:  # an object of the user gets the whole history
             without = partial(_searcher_without, task, settings, budget, runtime, executor.n_workers)
             searcher = ImportableSearcher(searcher, without)
@@ -486,13 +486,17 @@ def _searcher_without(
         settings = replace(settings, initial_configurations=left)
     space = _space(task, settings, families)
     start = _start(space, task, settings, budget, runtime, n_workers)
-    return _make_searcher(space, task, settings, start.configurations, start)
+    return _make_searcher(space, task, settings, start.configurations, start, runtime, n_workers)
 
 
 def _make_searcher(
-    space: ConfigurationSpace, task: Task, settings: RunSettings, initial: Sequence[Configuration], start: Start
-) -> Searcher:
-    n_training = min(len(train) for train, _ in task.folds)
-    rungs = make_rungs(len(task.folds), task.traits.n_rows, n_training)
+    space: ConfigurationSpace, task: Task, settings: RunSettings, initial: Sequence[Configuration], start: Start,
+    runtime: RuntimeModel, n_workers: int,
+) -> Searcher:  # fmt: skip
+    rungs = make_rungs(len(task.folds), task.traits.n_rows, min(len(train) for train, _ in task.folds))
+    planned = settings.budget.planned_seconds
+    seconds = None if planned is None else planned * n_workers
+    typical = float(np.median([runtime.guess(c) for c in initial] or [0.0]))
+    plan = BracketPlan(rungs, settings.budget.max_trials, seconds, typical)
     chosen = settings.searcher, space, settings.random_state, initial, start.posterior, settings.overrides
-    return make_searcher(*chosen, rungs, settings.budget.max_trials, further_values(task))
+    return make_searcher(*chosen, plan, further_values(task))

@@ -14,7 +14,7 @@ from automl.search.base import Searcher
 from automl.search.baselines import GeneticSearcher, GridSearcher, RandomSearcher, SobolSearcher
 from automl.search.halving import BohbSearcher, HyperbandSearcher, SuccessiveHalvingSearcher
 from automl.search.optuna_sampler import SAMPLERS, OptunaSearcher, is_optuna_sampler
-from automl.search.rungs import ANY_TABLE, Rung
+from automl.search.rungs import ANY_TABLE, BracketPlan
 from automl.search.scalarization import FurtherObjectives
 from automl.search.smac import SmacSearcher
 from metalearning.posterior import ConfigurationPosterior
@@ -45,14 +45,13 @@ def make_searcher(
     initial: Sequence[Configuration] = (),
     posterior: ConfigurationPosterior | None = None,
     overrides: Overrides = MappingProxyType({}),
-    rungs: Sequence[Rung] = ANY_TABLE,
-    max_trials: int | None = None,
+    plan: BracketPlan = ANY_TABLE,
     further: FurtherObjectives | None = None,
 ) -> Searcher:
     """Return a searcher by its name, a sampler of Optuna in its adapter, or an object of the user as it is.
 
     Only the default searcher uses the posterior, the user's priors, which are in `overrides`, and the objectives beside
-    the loss. Only searchers that choose the fidelities use `rungs` and `max_trials`.
+    the loss. Only searchers that choose the fidelities use the plan of brackets.
 
     Raises
     ------
@@ -66,7 +65,7 @@ def make_searcher(
                 space, seed=seed, initial=initial, posterior=posterior, overrides=overrides, further=further
             )
         if searcher in _BY_RUNGS:
-            return _BY_RUNGS[searcher](space, seed=seed, initial=initial, rungs=rungs, max_trials=max_trials)
+            return _BY_RUNGS[searcher](space, seed=seed, initial=initial, plan=plan)
         return SEARCHERS[searcher](space, seed=seed, initial=initial)
     if is_optuna_sampler(searcher):
         return OptunaSearcher(space, seed=seed, initial=initial, sampler=searcher)

@@ -12,7 +12,7 @@ from ConfigSpace import ConfigurationSpace
 
 from automl.search.base import Searcher
 from automl.search.baselines import RandomSearcher
-from automl.search.rungs import ANY_TABLE, ETA, Rung, bracket_size
+from automl.search.rungs import ANY_TABLE, ETA, BracketPlan, Rung
 from automl.search.smac import SmacSearcher
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.trial import Trial
@@ -35,10 +35,8 @@ class SuccessiveHalvingSearcher:
     seed : int
     initial : sequence of Configuration
         Tried first, in this order.
-    rungs : sequence of Rung
-        The cheapest first; each takes about three times the seconds of the one before it.
-    max_trials : int or None
-        Number of configurations that may run, so that the last bracket is not larger than that.
+    plan : BracketPlan
+        The rungs, and the limits of the brackets.
     """
 
     chooses_fidelity = True
@@ -49,10 +47,9 @@ class SuccessiveHalvingSearcher:
         *,
         seed: int = 0,
         initial: Sequence[Configuration] = (),
-        rungs: Sequence[Rung] = ANY_TABLE,
-        max_trials: int | None = None,
+        plan: BracketPlan = ANY_TABLE,
     ):
-        self._rungs, self._max_trials = tuple(rungs), max_trials
+        self._plan, self._rungs = plan, plan.rungs
         self._source = self._make_source(space, seed, initial)
 
     def _make_source(self, space: ConfigurationSpace, seed: int, initial: Sequence[Configuration]) -> Searcher:
@@ -71,10 +68,10 @@ class SuccessiveHalvingSearcher:
         """See `Searcher.suggest`: the trials are promotions, or new configurations where none can be promoted yet."""
         members = {first: iter(c) for first, c in self._members(history).items()}
         new = self._new_configurations(history, n)
-        left = n if self._max_trials is None else self._max_trials - len(history.started)
+        left = n if self._plan.max_trials is None else self._plan.max_trials - len(history.started)
         trials: list[Trial] = []
         for first in self._brackets():
-            size = bracket_size(len(self._rungs), first)
+            size = self._plan.size(first)
             known = list(islice(members.get(first, iter(())), size))
             added = list(islice(new, max(0, min(size - len(known), left, n - len(trials)))))
             left -= len(added)

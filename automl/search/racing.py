@@ -325,7 +325,9 @@ class Racing:
             if e.folds and get_component("model", e.configuration.family).interruptible:
                 needed = _LEAST_SHARE * max(fold.fit_seconds + fold.predict_seconds for fold in e.folds.values())
             if needed <= self._budget.search_left:
-                return Trial(e.configuration, self._bundle(e.configuration, missing, seconds), self._seed, e.origin)
+                bundle = self._bundle(e.configuration, missing, seconds)
+                folds = bundle if e.folds else tuple(missing[: self._n_first_folds(seconds)])
+                return Trial(e.configuration, folds, self._seed, e.origin)
         return None
 
     def _bundle(self, configuration: Configuration, missing: list[int], seconds: float) -> tuple[int, ...]:
@@ -344,15 +346,19 @@ class Racing:
         """Return the configurations that are worth all folds, in the order in which they should get them."""
         ranked = rank(history)
         if self._by_rungs and len(ranked) < _LEAST_COMPARED:  # the budget is too small for the last rungs
-            return [*ranked, *rank_of_low_fidelity(history)][: max_candidates(self._n_rows)]
+            return self._in_order([*ranked, *rank_of_low_fidelity(history)])
         if not ranked:
             return []
         incumbent = max(ranked[:5], key=lambda e: len(e.folds))
         worst = max(r.loss for r in incumbent.folds.values())
         alive = [e for e in ranked if len(incumbent.folds) < 3 or np.mean([r.loss for r in e.folds.values()]) <= worst]
+        return self._in_order(alive)
+
+    def _in_order(self, ranked: Sequence[Evaluation]) -> list[Evaluation]:
+        """Return the finalists among ranked configurations, in the order in which they should get all folds."""
         family_counts: dict[str, int] = {}
         places: list[tuple[float, Evaluation]] = []
-        for place, e in enumerate(alive):
+        for place, e in enumerate(ranked):
             n_better = family_counts.get(e.configuration.family, 0)  # configurations of the same family
             family_counts[e.configuration.family] = n_better + 1
             if n_better < max_per_family(self._n_rows):

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 ETA = 3  # a rung costs this many times the one before it, and gets this part of its configurations
 _LEAST_ROWS = 500  # training rows of the cheapest rung; the losses of fewer rows say little about all rows
+_LEAST_SECONDS = 0.3  # of a trial, together with the choice of its configuration
+_BRACKET_SHARE = 1 / 3  # of the seconds of a search, for a bracket
 _FIRST_FOLDS_ROWS = 400  # scored rows that the first folds of a configuration should have
 
 
@@ -29,10 +31,6 @@ class Rung:
     def folds(self) -> tuple[int, ...]:
         """The numbers of the folds."""
         return tuple(range(self.n_folds))
-
-
-# Where nothing is known of a table: one fold, on parts of its rows.
-ANY_TABLE = (Rung(1, 1 / 9), Rung(1, 1 / 3), Rung(1, 1.0))
 
 
 def n_first_folds(n_folds: int, n_rows: int) -> int:
@@ -69,6 +67,43 @@ def make_rungs(n_folds: int, n_rows: int, n_training_rows: int) -> tuple[Rung, .
         rungs.insert(0, Rung(first, share))
         share /= ETA
     return tuple(rungs)
+
+
+@dataclass(frozen=True)
+class BracketPlan:
+    """The rungs of a search and the limits of its brackets.
+
+    Attributes
+    ----------
+    rungs : tuple of Rung
+        The cheapest first; each takes about three times the seconds of the one before it.
+    max_trials : int or None
+        Number of configurations that may run, so that the last bracket is not larger than that.
+    worker_seconds : float or None
+        The seconds of the search times its workers; a bracket is made smaller if it would most likely take more than a
+        third of them.
+    fold_seconds : float
+        Guessed seconds of a typical configuration on all training rows of a fold.
+    """
+
+    rungs: tuple[Rung, ...]
+    max_trials: int | None = None
+    worker_seconds: float | None = None
+    fold_seconds: float = 0.0
+
+    def size(self, first: int) -> int:
+        """Return the number of configurations of a bracket that begins at a rung with this number."""
+        size = bracket_size(len(self.rungs), first)
+        if self.worker_seconds is None:
+            return size
+        rung = self.rungs[first]
+        each = max(_LEAST_SECONDS, rung.n_folds * rung.share * self.fold_seconds)
+        affordable = _BRACKET_SHARE * self.worker_seconds / (each * (len(self.rungs) - first))
+        return max(min(ETA, size), min(size, int(affordable)))
+
+
+# Where nothing is known of a table: one fold, on parts of its rows.
+ANY_TABLE = BracketPlan((Rung(1, 1 / 9), Rung(1, 1 / 3), Rung(1, 1.0)))
 
 
 def bracket_size(n_rungs: int, n_left_out: int) -> int:

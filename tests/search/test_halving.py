@@ -13,7 +13,7 @@ from automl.search.catalog import make_searcher
 from automl.search.forecast import RuntimeModel
 from automl.search.halving import BohbSearcher, HyperbandSearcher, SuccessiveHalvingSearcher
 from automl.search.racing import Limits, Racing
-from automl.search.rungs import Rung, bracket_size, make_rungs
+from automl.search.rungs import BracketPlan, Rung, bracket_size, make_rungs
 from automl.testing import small_loss, small_space
 from automl.trials.candidates import rank
 from automl.trials.history import RunHistory
@@ -24,6 +24,7 @@ from pipelines.configuration import Configuration
 
 EPOCHS = tuple(Rung(1, 3**i / 81) for i in range(5))  # R = 81, eta = 3
 FOLDS = (Rung(1, 1 / 3), Rung(1), Rung(3), Rung(8))
+EPOCH_PLAN, FOLD_PLAN = BracketPlan(EPOCHS), BracketPlan(FOLDS)
 
 
 def result(trial, loss=None, status=Status.OK):
@@ -50,14 +51,14 @@ def test_brackets_of_hyperband_have_the_sizes_of_the_paper():
 
 
 def test_rungs_of_a_bracket_have_the_sizes_of_the_paper():
-    trials = [r.trial for r in run(HyperbandSearcher(small_space(), rungs=EPOCHS), 200)]
+    trials = [r.trial for r in run(HyperbandSearcher(small_space(), plan=EPOCH_PLAN), 200)]
     assert counts(trials[:121]) == [81, 27, 9, 3, 1]
     assert counts(trials[121:170]) == [0, 34, 11, 3, 1]
     assert counts(trials[170:191]) == [0, 0, 15, 5, 1]
 
 
 def test_each_rung_promotes_the_third_with_the_lowest_losses():
-    history = run(SuccessiveHalvingSearcher(small_space(), rungs=EPOCHS), 121)
+    history = run(SuccessiveHalvingSearcher(small_space(), plan=EPOCH_PLAN), 121)
     for lower, upper in pairwise(EPOCHS):
         on_lower = {r.trial.configuration: r.folds[0].loss for r in history if r.trial.fidelity == lower.share}
         on_upper = {r.trial.configuration for r in history if r.trial.fidelity == upper.share}
@@ -73,13 +74,13 @@ def test_a_failed_configuration_is_not_promoted():
             return Status.CRASH
         return Status.OK
 
-    history = run(SuccessiveHalvingSearcher(small_space(), rungs=EPOCHS), 121, status=status)
+    history = run(SuccessiveHalvingSearcher(small_space(), plan=EPOCH_PLAN), 121, status=status)
     assert bad
     assert not {*bad} & {r.trial.configuration for r in history if r.trial.fidelity > EPOCHS[0].share}
 
 
 def test_workers_do_not_wait_for_the_last_result_of_a_rung():
-    searcher, history = HyperbandSearcher(small_space(), rungs=FOLDS), RunHistory()
+    searcher, history = HyperbandSearcher(small_space(), plan=FOLD_PLAN), RunHistory()
     size = bracket_size(4, 0)
     trials = searcher.suggest(history, size)
     assert {(trial.folds, trial.fidelity) for trial in trials} == {((0,), 1 / 3)}
@@ -97,15 +98,20 @@ def test_workers_do_not_wait_for_the_last_result_of_a_rung():
 
 
 def test_finished_folds_are_kept_when_a_configuration_is_promoted():
-    trials = [r.trial for r in run(SuccessiveHalvingSearcher(small_space(), rungs=FOLDS), 40)]
+    trials = [r.trial for r in run(SuccessiveHalvingSearcher(small_space(), plan=FOLD_PLAN), 40)]
     parts = [(trial.folds, trial.fidelity) for trial in trials]
     assert Counter(parts) == {((0,), 1 / 3): 27, ((0,), 1.0): 9, ((1, 2), 1.0): 3, ((3, 4, 5, 6, 7), 1.0): 1}
 
 
 def test_the_last_bracket_shrinks_to_max_trials_and_reaches_the_last_rung():
-    history = run(HyperbandSearcher(small_space(), rungs=FOLDS, max_trials=10), 100)
+    history = run(HyperbandSearcher(small_space(), plan=BracketPlan(FOLDS, max_trials=10)), 100)
     assert len(history.evaluations) == 10
     assert max(len(e.folds) for e in history.evaluations.values()) == 8
+
+
+def test_a_bracket_takes_a_third_of_the_seconds_at_most():
+    sizes = [BracketPlan(FOLDS, None, seconds, 3.0).size(0) for seconds in (1e6, 120.0, 30.0, 1.0)]
+    assert sizes == [27, 10, 3, 3]  # a trial of the first rung takes a second; four rungs take about the same time
 
 
 @pytest.mark.parametrize(
@@ -125,7 +131,7 @@ def test_rungs_follow_the_folds_and_the_rows_of_the_table(sizes, expected):
 
 def test_bohb_learns_from_the_highest_fidelity_with_enough_results():
     """The losses of the lower fidelity mislead; from the tenth result of the higher one on, they do not count."""
-    searcher, history = BohbSearcher(small_space(), rungs=FOLDS), RunHistory()
+    searcher, history = BohbSearcher(small_space(), plan=FOLD_PLAN), RunHistory()
     while sum(bool(e.folds) for e in history.evaluations.values()) < 10:
         [trial] = searcher.suggest(history, 1)
         loss = small_loss(trial.configuration)
@@ -141,8 +147,8 @@ def test_bohb_proposes_better_configurations_than_hyperband():
         new = dict.fromkeys(r.trial.configuration for r in run(searcher, 50))
         return sum(map(small_loss, list(new)[12:])) / len(list(new)[12:])
 
-    assert mean_loss(BohbSearcher(small_space(), rungs=FOLDS)) < mean_loss(
-        HyperbandSearcher(small_space(), rungs=FOLDS)
+    assert mean_loss(BohbSearcher(small_space(), plan=FOLD_PLAN)) < mean_loss(
+        HyperbandSearcher(small_space(), plan=FOLD_PLAN)
     )
 
 
@@ -179,7 +185,7 @@ def test_racing_completes_the_best_configurations_where_the_budget_is_too_small_
     traits = TableTraits("binary", 10_000, 10, 2)
     budget = Budget(100.0)
     budget = Budget(100.0, started=budget.started - 80)  # four fifths of the seconds are over
-    searcher = make_searcher("hyperband", small_space(), 0, rungs=FOLDS)
+    searcher = make_searcher("hyperband", small_space(), 0, plan=FOLD_PLAN)
     racing = Racing(searcher, 8, 10_000, RuntimeModel(traits, 0.8), budget, 1, Limits())
     trials = [Trial(tree(a=i), fidelity=1 / 3) for i in range(4)]
     history = RunHistory([result(trial, loss) for trial, loss in zip(trials, (0.4, 0.1, 0.3, 0.2), strict=True)])
