@@ -137,10 +137,11 @@ class SearchPlan:
         n_first, n_further = history.n_run, len(ran) - history.n_run
         n_fits = sum(len(result.folds) for result in ran)
         if len(history.results) >= _MOST_TRIALS and events:
-            # The simulation has not followed all trials. Configurations begin early, and further folds come late.
+            # The simulation has not followed all trials. Most configurations begin early, and further folds come late,
+            # unless all folds are first folds.
             used = max(budget.fraction_used, 1e-3)
-            n_first, n_fits = round(n_first / explored_share(used)), round(n_fits / used)
-            n_further = round(n_further / used)
+            n_first = round(n_first / (explored_share(used) if n_further else used))
+            n_further, n_fits = round(n_further / used), round(n_fits / used)
         return SimulatedSearch(n_first, n_first + n_further, max(n_fits, n_first), tuple(history.evaluations))
 
 
