@@ -61,7 +61,7 @@ class OneByOne:
 
 def contenders(settings: dict[str, Any], seed: int) -> dict[str, Callable[[], Any]]:
     """Return functions that make the estimators, by name."""
-    lightgbm = {"objective": "quantile", "random_state": seed, "n_jobs": 1, "verbosity": -1}
+    lightgbm: dict[str, Any] = {"objective": "quantile", "random_state": seed, "n_jobs": 1, "verbosity": -1}
     return {
         "automl": lambda: AutoMLRegressor(quantiles=QUANTILES, **settings, random_state=seed),
         "scikit-learn": lambda: OneByOne(

@@ -346,15 +346,15 @@ class Racing:
         """Return the configurations that are worth all folds, in the order in which they should get them."""
         ranked = rank(history)
         if self._by_rungs and len(ranked) < _LEAST_COMPARED:  # the budget is too small for the last rungs
-            return self._in_order([*ranked, *rank_of_low_fidelity(history)])
+            return self._in_order([*ranked, *rank_of_low_fidelity(history)], history)
         if not ranked:
             return []
         incumbent = max(ranked[:5], key=lambda e: len(e.folds))
         worst = max(r.loss for r in incumbent.folds.values())
         alive = [e for e in ranked if len(incumbent.folds) < 3 or np.mean([r.loss for r in e.folds.values()]) <= worst]
-        return self._in_order(alive)
+        return self._in_order(alive, history)
 
-    def _in_order(self, ranked: Sequence[Evaluation]) -> list[Evaluation]:
+    def _in_order(self, ranked: Sequence[Evaluation], history: RunHistory) -> list[Evaluation]:
         """Return the finalists among ranked configurations, in the order in which they should get all folds."""
         family_counts: dict[str, int] = {}
         places: list[tuple[float, Evaluation]] = []
