@@ -23,19 +23,13 @@ from sklearn.model_selection import train_test_split
 
 from automl import AutoMLClassifier
 from automl.task.sensitive import DEMOGRAPHIC_PARITY
-from benchmarks.tables import DataFolder, check_names, read_table
+from benchmarks.tables import DataFolder, check_names, read_table, read_tasks
 
 RESULTS = Path(__file__).parent / "results" / "fair_choice.csv"
-FEATURES = {
-    "heart_c": "sex",
-    "free_light_chain_death": "sex",
-    "smoker": "gender",
-    "health_plan_1996": "ethnicity",
-    "own_health_plan": "race",
-    "covid_result": "gender",
-    "car_crash_death": "sex",
-    "vote_2016": "female",
-}
+TABLES = (
+    "heart_c:sex,free_light_chain_death:sex,smoker:gender,health_plan_1996:ethnicity,own_health_plan:race,"
+    "covid_result:gender,car_crash_death:sex,vote_2016:female"
+)
 MODELS = ("lightgbm", "logistic_regression", "lda", "gaussian_nb", "decision_tree")
 OBJECTIVES = {"score": ("score",), "score and difference": ("score", DEMOGRAPHIC_PARITY)}
 KEYS = ["table", "seed", "objectives"]
@@ -53,7 +47,7 @@ def split(table: pd.DataFrame, seed: int) -> list[Any]:
 def measure(model: Any, X: pd.DataFrame, y: pd.Series, feature: str) -> tuple[float, float]:
     """Return the score and the difference on test rows."""
     groups = model.scores_by_group(feature, X, y)
-    score = roc_auc_score(y == model.classes_[1], model.predict_proba(X)[:, 1])
+    score = roc_auc_score(np.asarray(y) == model.classes_[1], model.predict_proba(X)[:, 1])
     return float(score), float(groups.loc["largest difference", "predicted_share"])
 
 
@@ -66,20 +60,20 @@ def choose(clf: Any, loss: float) -> Any:
 
 def main(
     data: DataFolder,
-    tables: Annotated[str, typer.Option(help="Names with commas.")] = ",".join(FEATURES),
+    tables: Annotated[str, typer.Option(help="NAME:COLUMN with commas; the column is the sensitive feature.")] = TABLES,
     seeds: Annotated[int, typer.Option(help="Splits of each table.")] = 1,
     trials: Annotated[int, typer.Option(help="Trials of a search.")] = 30,
     loss: Annotated[float, typer.Option(help="Score that the choice may cost.")] = 0.02,
     out: Annotated[Path, typer.Option(help="CSV file to append to.")] = RESULTS,
 ) -> None:
     """Run the searches, and print the means over the tables."""
-    names = tables.split(",")
-    check_names(names, list(FEATURES), "in this benchmark", "table")
+    features = dict(entry.split(":") for entry in tables.split(","))
+    check_names(list(features), list(read_tasks(data)), f"in the index of '{data}'", "table")
     done: set[tuple[str, ...]] = set()
     if out.exists():
         done = set(pd.read_csv(out, dtype=str)[KEYS].itertuples(index=False, name=None))
     for seed in range(seeds):
-        for name in names:
+        for name, feature in features.items():
             X, X_test, y, y_test = split(read_table(data, name), seed)
             for label, objectives in OBJECTIVES.items():
                 if (name, str(seed), label) in done:
@@ -87,10 +81,10 @@ def main(
                 clf = AutoMLClassifier(
                     time_budget=None, max_trials=trials, include=MODELS, scoring="roc_auc", objectives=objectives,
                     n_jobs=1, cv=4, random_state=seed, verbose=0,
-                ).fit(X, y, sensitive_features=FEATURES[name])  # fmt: skip
+                ).fit(X, y, sensitive_features=feature)  # fmt: skip
                 row: dict[str, object] = dict(zip(KEYS, (name, seed, label), strict=True))
                 for kind, model in (("best", clf), ("chosen", choose(clf, loss))):
-                    found = measure(model, X_test, y_test, FEATURES[name])
+                    found = measure(model, X_test, y_test, feature)
                     row |= dict(zip((f"{kind} score", f"{kind} difference"), np.round(found, 5).tolist(), strict=True))
                 pd.DataFrame([row]).to_csv(out, mode="a", header=not out.exists(), index=False)
                 print(*row.values(), file=sys.stderr, flush=True)

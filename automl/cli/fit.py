@@ -78,8 +78,9 @@ def fit(
         list[str],
         typer.Option(
             metavar="NAMES",
-            help="What the search optimizes, separated by commas: score, and beside it milliseconds or megabytes; "
-            "'automl slim MODEL' then lists the models to choose from.",
+            help="What the search optimizes, separated by commas: score, and beside it milliseconds, megabytes, "
+            "demographic_parity_difference or equalized_odds_difference (both with --sensitive-features); 'automl slim "
+            "MODEL' then lists the models to choose from.",
             show_default="score",
             rich_help_panel=_SEARCH,
         ),

@@ -106,6 +106,7 @@ TINY: dict[str, list[TinyForm]] = {
             is_slow=True,
         )
     ],
+    "Small differences between groups": [TinyForm({"--tables": "classes:c", "--trials": "2"}, is_slow=True)],
     "More seconds on small tables": [
         TinyForm({"--tables": "classes", "--rows": "60", "--families": "ridge,decision_tree,lda"}, is_slow=True),
         TinyForm({"--tables": "classes", "--seconds": "10"}, is_slow=True),
