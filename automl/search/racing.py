@@ -27,8 +27,9 @@ _FAMILY_HANDICAP = 3.0  # places that a configuration loses for each better one 
 _FOLDS_ADVANTAGE = 4.0  # places that a configuration wins when all its folds are done; a part of them for some folds
 _FIRST_FOLDS_SHARE = 0.02  # of the budget: the most that the first folds of a challenger may take
 _LEAST_COMPARED = 3  # configurations with a result, before one of them gets further folds
-# Share of the budget after which racing completes the folds of the best, also if a searcher chooses the fidelities.
-_RUNGS_END = 0.75
+# Shares of the budget, if a searcher chooses the fidelities: after the first one, the best configurations get all rows
+# if none has them yet, so that there is a model; after the second one, racing completes the folds of the best.
+_FIRST_MODEL, _RUNGS_END = 0.4, 0.75
 _MAX_REQUESTS = 5  # requests to the searcher in a row while none of its proposals can be started
 # From this many idle workers on, challengers are requested together; the second number is the most of one request.
 _CHALLENGERS_AT_ONCE = (8, 64)
@@ -242,7 +243,8 @@ class Racing:
     def _explores(self, intensifying: Trial, work: _Work, history: RunHistory) -> bool:
         """Return whether a proposal of the searcher comes before a trial that intensifies."""
         if self._by_rungs:
-            return self._budget.fraction_used < _RUNGS_END
+            has_model = any(e.folds for e in history.evaluations.values())
+            return self._budget.fraction_used < (_RUNGS_END if has_model else _FIRST_MODEL)
         return work.explore_share(self._seconds(intensifying, history)) < self._explore_share(history)
 
     def _explore_share(self, history: RunHistory) -> float:
