@@ -162,10 +162,16 @@ def main(
     rows: Annotated[int, typer.Option(help="Training rows.")] = 500,
     trials: Annotated[int, typer.Option(help="Configurations of a search.")] = 10,
     folds: Annotated[int, typer.Option(help="Folds of a search.")] = 3,
+    include: Annotated[str, typer.Option(help="Model families of a search with commas; all without it.")] = "",
     only_report: Annotated[bool, typer.Option("--only-report", help="Print the table of the results.")] = False,
 ) -> None:
     """Measure the tables, and print the results."""
-    settings = {"time_budget": None, "max_trials": trials, "cv": folds}
+    settings = {
+        "time_budget": None,
+        "max_trials": trials,
+        "cv": folds,
+        "include": include.split(",") if include else (),
+    }
     wanted = families.split(",") if families else [*OPTIONS, SEARCH]
     contenders = [(family, option) for family in wanted for option in {**OPTIONS, SEARCH: SEARCHES}[family]]
     for name in [] if only_report else tables.split(",") if tables else TABLES:
@@ -175,7 +181,7 @@ def main(
             known = known[(known["dataset"] == name) & (known["share"] == share)]
             done = set(zip(known["family"], known["option"], strict=True))
             for family, option in (one for one in contenders if one not in done):
-                row = measure(rows_of_table, share, family, option, settings)
+                row = measure(rows_of_table, share, family, option, {**settings, "without": [name]})
                 append_row(out, {"dataset": name, "share": share, "family": family, "option": option, **row}, COLUMNS)
                 typer.echo(f"{name} {share} {family} {option}: accuracy {row['accuracy']:.3f}", err=True)
     typer.echo(report(pd.read_csv(out)))

@@ -21,11 +21,11 @@ def with_noise(traits: TableTraits, estimator: Any) -> TableTraits:
     """Return the traits of a table whose labels are noisy, if an estimator says so.
 
     Classification then gets the step cleaning, and networks get robust losses. Regression may be trained with robust
-    losses whatever the metric is; monotonic columns allow the squared error only, and quantiles the pinball loss.
+    losses whatever the metric is, except for monotonic columns, quantiles and several targets, whose loss is fixed.
     """
     if not getattr(estimator, "noisy_labels", False):  # models of earlier versions have no such argument
         return traits
-    if traits.is_classification or traits.monotonic or traits.targets is not None or traits.quantiles:
+    if traits.is_classification or traits.monotonic or traits.quantiles or traits.targets is not None:
         return replace(traits, noisy_labels=True)
     losses = tuple(dict.fromkeys((*traits.losses, *_ROBUST_LOSSES)))
     return replace(traits, noisy_labels=True, losses=losses)
