@@ -69,6 +69,7 @@ def main(
     """Run the searches, and print the means over the tables."""
     features = dict(entry.split(":") for entry in tables.split(","))
     check_names(list(features), list(read_tasks(data)), f"in the index of '{data}'", "table")
+    out.parent.mkdir(parents=True, exist_ok=True)
     done: set[tuple[str, ...]] = set()
     if out.exists():
         done = set(pd.read_csv(out, dtype=str)[KEYS].itertuples(index=False, name=None))
