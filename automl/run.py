@@ -13,7 +13,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 from ConfigSpace import ConfigurationSpace
 
@@ -59,7 +58,7 @@ from automl.search.libraries import ImportableSearcher, log_missing
 from automl.search.loop import search
 from automl.search.own_components import with_own_models
 from automl.search.racing import Limits, Racing, fold_seconds
-from automl.search.rungs import BracketPlan, make_rungs
+from automl.search.rungs import make_plan
 from automl.search.user_space import is_usable
 from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
@@ -494,10 +493,6 @@ def _make_searcher(
     space: ConfigurationSpace, task: Task, settings: RunSettings, initial: Sequence[Configuration], start: Start,
     runtime: RuntimeModel, n_workers: int,
 ) -> Searcher:  # fmt: skip
-    rungs = make_rungs(len(task.folds), task.traits.n_rows, min(len(train) for train, _ in task.folds))
-    planned = settings.budget.planned_seconds
-    seconds = None if planned is None else planned * n_workers
-    typical = float(np.median([runtime.guess(c) for c in initial] or [0.0]))
-    plan = BracketPlan(rungs, settings.budget.max_trials, seconds, typical)
+    plan = make_plan(task, settings.budget, [runtime.guess(c) for c in initial], n_workers)
     chosen = settings.searcher, space, settings.random_state, initial, start.posterior, settings.overrides
     return make_searcher(*chosen, plan, further_values(task))

@@ -32,9 +32,9 @@ folds and seed.
 of their training rows a configuration runs: its trials have `folds` and `fidelity`. It may suggest a configuration of
 `history.tried` again, with a higher fidelity or on further folds at fidelity 1, if no trial of it runs. Racing then
 completes the folds of the best configurations only where the searcher suggests nothing, and in the last quarter of the
-seconds. The searcher also returns no more new configurations than ``max_trials`` allows. Its results on a part of the
-rows are in `history.evaluations`, but not among the observations: see `Evaluation.folds_at`. The ensemble never uses
-them. `automl.search.halving` has the searchers of this package that do so.
+seconds. When as many configurations have run as ``max_trials`` allows, new ones are ignored. The results on a part of
+the rows are in `history.evaluations`, but not among the observations: see `Evaluation.folds_at`. The ensemble never
+uses them. `automl.search.halving` has the searchers of this package that do so.
 
 **What becomes of a suggestion.** Racing decides on how many folds it runs first, and whether it runs at all. A trial
 that would most likely exceed a limit of seconds or memory is not started: it enters the history at once as a failure,

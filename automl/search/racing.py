@@ -286,6 +286,8 @@ class Racing:
             if self._budget.max_trials is not None and not self._by_rungs:  # else it may propose promotions
                 n = min(n, self._budget.max_trials - len(history.started))
             proposed = self._searcher.suggest(history, n)[:n] if n > 0 else []
+            if self._budget.max_trials is not None and self._by_rungs:
+                proposed = _with_few_new(proposed, history, self._budget.max_trials - len(history.started))
             startable = []
             for proposal in proposed:
                 trial = replace(proposal, seed=self._seed)
@@ -374,6 +376,13 @@ class Racing:
         front = spread(pareto_front(history, self._further), most)
         taking_turns = chain.from_iterable(zip_longest(best, front))
         return list({e.configuration: e for e in taking_turns if e is not None}.values())
+
+
+def _with_few_new(trials: Sequence[Trial], history: RunHistory, most: int) -> list[Trial]:
+    """Return the trials without new configurations beyond the first `most` of them."""
+    started = history.started
+    new = [trial for trial in trials if trial.configuration not in started]
+    return [trial for trial in trials if trial.configuration in started or trial in new[: max(0, most)]]
 
 
 def _folds_by_configuration(trials: Iterable[Trial]) -> dict[Configuration, set[int]]:

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
+
+from automl.search.budget import Budget
+from automl.task.task import Task
 
 ETA = 3  # a rung costs this many times the one before it, and gets this part of its configurations
 _LEAST_ROWS = 500  # training rows of the cheapest rung; the losses of fewer rows say little about all rows
@@ -100,6 +106,19 @@ class BracketPlan:
         each = max(_LEAST_SECONDS, rung.n_folds * rung.share * self.fold_seconds)
         affordable = _BRACKET_SHARE * self.worker_seconds / (each * (len(self.rungs) - first))
         return max(min(ETA, size), min(size, int(affordable)))
+
+
+def make_plan(task: Task, budget: Budget, fold_seconds: Sequence[float], n_workers: int) -> BracketPlan:
+    """Return the plan of the brackets on a table.
+
+    Parameters
+    ----------
+    fold_seconds : sequence of float
+        Guessed seconds of the initial configurations on all training rows of a fold.
+    """
+    rungs = make_rungs(len(task.folds), task.traits.n_rows, min(len(train) for train, _ in task.folds))
+    seconds = None if budget.planned_seconds is None else budget.planned_seconds * n_workers
+    return BracketPlan(rungs, budget.max_trials, seconds, float(np.median(fold_seconds or [0.0])))
 
 
 # Where nothing is known of a table: one fold, on parts of its rows.

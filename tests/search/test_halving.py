@@ -183,6 +183,24 @@ def test_the_leaderboard_says_the_fidelity():
     assert "fidelity" not in make_leaderboard(RunHistory([result(Trial(tree()), 0.2)]), {})
 
 
+class Endless:
+    """A searcher of somebody else that chooses the fidelity, and does not know `max_trials`."""
+
+    chooses_fidelity = True
+
+    def suggest(self, history, n):
+        return [Trial(tree(a=len(history.tried) + i), fidelity=1 / 3, origin="endless") for i in range(n)]
+
+
+def test_new_configurations_beyond_max_trials_are_ignored_whatever_the_searcher_proposes():
+    runtime = RuntimeModel(TableTraits("binary", 10_000, 10, 2), 0.8)
+    racing, history = Racing(Endless(), 8, 10_000, runtime, Budget(None, max_trials=3)), RunHistory()
+    while len(history) < 20 and (fleets := racing.suggest(history, 2)):
+        for (trial,) in fleets:
+            history.append(result(trial, 0.1))
+    assert len(history.evaluations) == 3
+
+
 @pytest.mark.parametrize(("share", "fidelity"), [(0.3, 1 / 3), (0.5, 1.0)])
 def test_the_best_configuration_gets_all_rows_where_half_of_the_seconds_brought_no_model(share, fidelity):
     traits = TableTraits("binary", 10_000, 10, 2)
