@@ -47,7 +47,8 @@ def forecast(X: pd.DataFrame, y: pd.Series, is_regression: bool, seconds: float,
     else:
         task = prepare(TrainingData(X, y), classification=not is_regression, random_state=0).task
         plan, _ = make_plan(task, seconds, 1)
-        found = plan.simulate((seconds + _RESERVE_SECONDS) / (1 - _RESERVE_SHARE))
+        # The seconds between trials are not those of processors.
+        found = plan.simulate((seconds + _RESERVE_SECONDS) / (1 - _RESERVE_SHARE), between=0.0)
     return [found.n_configurations, found.n_trials, found.n_fits]
 
 

@@ -24,7 +24,7 @@ from pipelines.catalog import get_component
 from pipelines.configuration import Configuration
 from pipelines.space import to_configuration
 
-_SECONDS_OF_TRIAL = 0.05  # beside its fits: messages, files, the choice of the next trial
+_SECONDS_BETWEEN = 0.05  # of a worker between two trials, see the benchmark of busy workers
 _FIT_SHARE = 0.85  # of its limit, after which a model that can stop early has stopped
 _MOST_TRIALS = 250  # that are simulated
 _LOSS_OF_FAMILY, _LOSS_OF_CONFIGURATION, _LOSS_OF_FOLD = 0.05, 0.03, 0.02  # standard deviations
@@ -106,7 +106,9 @@ class SearchPlan:
     limits: Limits
     n_workers: int
 
-    def simulate(self, seconds: float, begins: float = 0.0, seed: int = 0) -> SimulatedSearch:
+    def simulate(
+        self, seconds: float, begins: float = 0.0, between: float = _SECONDS_BETWEEN, seed: int = 0
+    ) -> SimulatedSearch:
         """Return what the search would do within a time budget.
 
         Parameters
@@ -115,6 +117,8 @@ class SearchPlan:
             The time budget.
         begins : float
             Seconds of the budget at which the first trial starts.
+        between : float
+            Seconds in which a worker waits between two trials.
         """
         budget = SimulatedBudget(seconds, clock=Clock(begins))
         searcher = _ListThenRandom(self.initial, self.space, seed)
@@ -127,7 +131,7 @@ class SearchPlan:
             for trials in racing.suggest(history, self.n_workers - len(events)):
                 for trial in trials:
                     result = _ended(trial, self.runtime, racing.time_limit(trials), loss_of)
-                    heapq.heappush(events, (budget.elapsed + result.seconds, next(numbers), result))
+                    heapq.heappush(events, (budget.elapsed + result.seconds + between, next(numbers), result))
             if not events:
                 break
             budget.clock.now, _, result = heapq.heappop(events)
@@ -154,7 +158,7 @@ def _ended(
         each = min(each, _FIT_SHARE * longest / len(trial.folds))
     n_done = min(len(trial.folds), int(longest / each))
     folds = {fold: FoldResult(loss_of(trial.configuration, fold), each, 0.0) for fold in trial.folds[:n_done]}
-    seconds = min(longest, each * len(trial.folds)) + _SECONDS_OF_TRIAL
+    seconds = min(longest, each * len(trial.folds))
     if n_done < len(trial.folds):
         return TrialResult(trial, Status.TIMEOUT, folds, seconds, reason="its limit")
     return TrialResult(trial, Status.OK, folds, seconds)
