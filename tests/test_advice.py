@@ -88,3 +88,12 @@ def test_several_targets_are_an_error():
         automl.advise(X, y, task="regresion")
     with pytest.raises(InvalidInputError, match="time_budget must be"):
         automl.advise(X, y, time_budget=0)
+
+
+@pytest.mark.slow
+def test_one_worker_has_time_for_more_than_the_trials_that_are_simulated():
+    X, y = load_diabetes(return_X_y=True)
+    advice = automl.advise(X, y, n_jobs=1, time_budget=100_000, include=["ridge", "decision_tree", "lightgbm"])
+    counts = [budget.n_configurations for budget in advice.budgets]
+    assert counts == sorted(counts)
+    assert counts[-1] > 1_000

@@ -106,10 +106,7 @@ def default_portfolio(
             continue
         family = configuration.family
         turn = rounds[family] = rounds.get(family, -1) + 1
-        share = runtime.guess(configuration) / seconds
-        if family in interruptible:
-            share = 0.0  # it stops in time
-        elif share > _MAX_SHARE:
+        if family not in interruptible and runtime.guess(configuration) > _MAX_SHARE * seconds:
             continue
         place = _ORDER.index(family) if family in _ORDER else len(_ORDER)
         keyed.append(((turn, place), configuration))

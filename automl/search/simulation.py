@@ -140,7 +140,7 @@ class SearchPlan:
         ran = [result for result in history.results if result.started]
         n_first, n_further = history.n_run, len(ran) - history.n_run
         n_fits = sum(len(result.folds) for result in ran)
-        if len(history.results) >= _MOST_TRIALS and events:
+        if len(history.results) >= _MOST_TRIALS and budget.search_left > 0:
             # The simulation has not followed all trials. Most configurations begin early, and further folds come late,
             # unless all folds are first folds.
             used = max(budget.fraction_used, 1e-3)

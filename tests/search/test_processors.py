@@ -55,3 +55,12 @@ def test_a_search_ends_when_the_processor_seconds_are_spent_and_a_resumed_one_co
     again = AutoMLClassifier(max_processor_seconds=2.0, store=tmp_path / "run", **SMALL).fit(X, y)
     assert len(again.history_) <= n_trials + 2
     assert len(again.more(max_processor_seconds=1.0).history_) > n_trials
+
+
+def test_a_run_whose_processor_seconds_are_spent_is_resumed_with_the_models_that_it_has(tmp_path):
+    X, y = load_wine(return_X_y=True)
+    spent = SMALL | {"max_processor_seconds": 0.001, "store": tmp_path / "run"}
+    n_trials = len(AutoMLClassifier(**spent).fit(X, y).history_)
+    again = AutoMLClassifier(**spent).fit(X, y)
+    assert again.stop_reason_ == "max_processor_seconds spent"
+    assert len(again.history_) == n_trials
