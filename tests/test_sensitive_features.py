@@ -98,6 +98,7 @@ def test_the_report_has_a_table_of_the_groups(clf, tmp_path):
         assert title in text
         assert "selection rate" in text
         assert "largest difference" in text
+        assert "demographic parity difference" in text
 
 
 def test_scikit_learn_routes_the_groups_to_fit():

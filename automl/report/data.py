@@ -346,14 +346,16 @@ class MemberRow:
 
 @dataclass(frozen=True)
 class FrontierPoint:
-    """An ensemble that `slim` returns."""
+    """An ensemble that `slim` and `choose` return, with the number of its row and the differences between groups."""
 
+    row: int
     members: str
     score: float
     low: float | None
     high: float | None
     milliseconds: float
     megabytes: float
+    differences: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True)

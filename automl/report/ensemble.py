@@ -103,20 +103,22 @@ def _frontier(estimator: Any, sign: int) -> tuple[FrontierPoint, ...]:
         table = estimator.frontier_
     except (AttributeError, InvalidInputError):
         return ()
-    points = []
-    for row in table.itertuples(index=False):
+    points, names = [], estimator._frontier.differences
+    for place, row in enumerate(table.itertuples(index=False)):
         score = rounded(row.score * sign)
         if score is None:
             continue
         low, high = (row.low, row.high) if sign > 0 else (-row.high, -row.low)
         points.append(
             FrontierPoint(
+                row=place,
                 members=str(row.members),
                 score=score,
                 low=rounded(low),
                 high=rounded(high),
                 milliseconds=float(f"{row.milliseconds:.3g}"),
                 megabytes=float(f"{row.megabytes:.3g}"),
+                differences=tuple((name, float(f"{getattr(row, name):.3g}")) for name in names),
             )
         )
     return tuple(points)
