@@ -18,24 +18,20 @@ from ConfigSpace import ConfigurationSpace
 
 from automl.callbacks import FitTasks, leading_ensemble
 from automl.checks.predictions import RowPredictions, collect_predictions, seconds_end
+from automl.conclusion import build_ensemble
 from automl.endings import budget_ending, why_nothing
-from automl.ensemble.calibration import calibrate
-from automl.ensemble.cost import typical_cost
-from automl.ensemble.estimate import Estimate, OutOfFoldRecord, collect
+from automl.ensemble.estimate import Estimate, OutOfFoldRecord
 from automl.ensemble.frontier import FrontierRecord, collect_frontier
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.objectives import further_values
 from automl.ensemble.out_of_fold_scores import ConformalRecord, scores_of_run
-from automl.ensemble.quantile_shift import fit_shift
 from automl.ensemble.score_curve import CurveRecord, collect_curve
-from automl.ensemble.selection import Ensemble, FoldBag, out_of_fold, select_members
-from automl.ensemble.size import members_within_size
+from automl.ensemble.selection import Ensemble, FoldBag
 from automl.ensemble.slimming import slow_families
-from automl.ensemble.threshold import tune_decision_weights
 from automl.errors import InvalidInputError, NothingFittedError, NoWorkersError
 from automl.execute.base import Executor
 from automl.execute.catalog import make_executor
-from automl.execute.machine import available_cpus, memory_for_fit
+from automl.execute.machine import memory_for_fit
 from automl.execute.threads import single_threaded
 from automl.guard import Guard, GuardMonitor
 from automl.plurals import plural
@@ -76,8 +72,6 @@ from pipelines.space import NO_OWN, build_space, unavailable_components
 
 logger = logging.getLogger(__name__)
 
-# Shares of the seconds that are left after the search, at which the parts of the conclusion end at the latest.
-_CHOICE_ENDS, _LOADING_ENDS, _DECISION_ENDS, _COLLECTION_ENDS = 0.4, 0.65, 0.75, 0.85
 _ALL_ROWS_SHARE = 0.15  # of the budget, to train on all rows at last, where no fold models predict
 _ALL_ROWS_END = 0.9  # share of the seconds that are left, at which this training ends
 _FRONTIER_SHARE = 0.02  # of the budget, which the measuring of smaller ensembles may take
@@ -317,47 +311,6 @@ def _search(
     return ending
 
 
-def _conclude(
-    history: RunHistory,
-    artifacts: Artifacts,
-    loader: ModelLoader,
-    task: Task,
-    settings: RunSettings,
-    budget: Budget,
-    n_workers: int,
-) -> tuple[Ensemble, OutOfFoldRecord | None]:
-    """Build the ensemble, read its models, and keep the predictions from which its score can be estimated later."""
-    left = (
-        float("inf") if budget.seconds is None else max(0.1, budget.seconds - budget.closing_seconds - budget.elapsed)
-    )
-    started = time.monotonic()
-    size, seed = settings.ensemble_size, settings.random_state
-    cost = typical_cost(task, measured=not history.repeats)
-    members = select_members(history, artifacts, task, size, _CHOICE_ENDS * left, seed, cost)
-    members = members_within_size(members, artifacts, task)
-    bags = loader.load(members, started + _LOADING_ENDS * left)
-    n_threads = n_workers if n_workers < available_cpus() else None
-    limits, targets = task.metric.prediction_range, task.traits.targets
-    levels = task.traits.quantiles
-    ensemble = Ensemble(
-        bags, task.traits.n_classes, n_threads, prediction_range=limits, targets=targets, quantiles=levels
-    )
-    if levels:
-        rows, p = out_of_fold(bags, history, artifacts, task)
-        ensemble.quantile_shift = fit_shift(task.y[rows], p, levels, task.weights(rows), seed)
-    if task.traits.n_classes and targets is None:
-        rows, p = out_of_fold(bags, history, artifacts, task)
-        known = (task.y[rows], p, task.metric.take(rows), task.weights(rows), seed)
-        deadline = started + _DECISION_ENDS * left
-        ensemble.decision_weights = tune_decision_weights(*known, deadline)
-        latest = max(deadline, time.monotonic() + 0.05 * left)
-        ensemble.calibration = calibrate(*known, latest, models_per_member=ensemble.models_per_member)
-    if not task.has_estimate:
-        return ensemble, None
-    # The folder with the predictions is removed after the run; to resample them now would cost seconds of the search.
-    return ensemble, collect(history, artifacts, task, ensemble, size, seed, started + _COLLECTION_ENDS * left)
-
-
 def _conclude_even_if_interrupted(
     history: RunHistory,
     artifacts: Artifacts,
@@ -368,14 +321,14 @@ def _conclude_even_if_interrupted(
     executor: Executor,
 ) -> tuple[Ensemble, OutOfFoldRecord | None, bool]:
     """Return the ensemble, the record for its estimate, and whether the user interrupted the work on it."""
+    known = history, artifacts, loader, task, budget, executor.n_workers, settings.random_state
     try:
         executor.shutdown()  # its trials are lost anyway, and the ensemble needs the processors
         loader.finish()
-        ensemble, record = _conclude(history, artifacts, loader, task, settings, budget, executor.n_workers)
+        ensemble, record = build_ensemble(*known, settings.ensemble_size)
     except KeyboardInterrupt:  # the best configuration alone takes almost no time
-        alone = replace(settings, ensemble_size=1)
         loader.finish()
-        return *_conclude(history, artifacts, loader, task, alone, budget, executor.n_workers), True
+        return *build_ensemble(*known, size=1), True
     return ensemble, record, False
 
 

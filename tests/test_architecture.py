@@ -81,6 +81,7 @@ ORDER = {
         "fit_log",
         "progress",
         "endings",
+        "conclusion",
         "run",
         "energy",
         "arguments",
