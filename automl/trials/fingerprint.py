@@ -149,7 +149,7 @@ def stable_repr(value: Any) -> str:
         return f"{type(value).__module__}.{type(value).__qualname__}"
     if hasattr(value, "__code__"):
         settings = stable_repr([value.__defaults__, value.__kwdefaults__, _closed_over(value)])
-        return f"{value.__module__}.{value.__qualname__} {digest(_steps(value.__code__), settings)}"
+        return f"{value.__module__}.{value.__qualname__} {digest(code_steps(value.__code__), settings)}"
     if hasattr(value, "__qualname__"):
         return f"{value.__module__}.{value.__qualname__}"
     if isinstance(value, pd.DataFrame) or sparse.issparse(value):
@@ -175,9 +175,9 @@ def _closed_over(function: Any) -> list[Any]:
     return [value for value in held if not hasattr(value, "__code__")]
 
 
-def _steps(code: CodeType) -> list[Any]:
+def code_steps(code: CodeType) -> list[Any]:
     """Return the code of a function and of the functions inside it, without their files and lines."""
     held = [
-        _steps(constant) if isinstance(constant, CodeType) else stable_repr(constant) for constant in code.co_consts
+        code_steps(constant) if isinstance(constant, CodeType) else stable_repr(constant) for constant in code.co_consts
     ]
     return [code.co_code.hex(), list(code.co_names), held]

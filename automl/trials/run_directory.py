@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ from filelock import Timeout
 
 from automl.errors import InvalidInputError
 from automl.task.task import Task
+from automl.trials.component_code import component_fingerprints
 from automl.trials.fingerprint import PYTHON, python_hint, task_fingerprint
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from meta_db.files import lock_file, write_text
+from pipelines.catalog import OwnComponents
 from pipelines.configuration import Configuration
 
 _ADVICE = "name an empty folder, or delete this one"
@@ -60,15 +63,18 @@ class RunDirectory:
         self._acquire_lock()
         try:
             (self.folder / _STOP).unlink(missing_ok=True)  # it was for an earlier session
-            about, fingerprint = self.about(), task_fingerprint(task)
+            about, fingerprint, own = self.about(), task_fingerprint(task), component_fingerprints(task.own)
             if about is None:
                 content = {"format": FORMAT, "fingerprint": fingerprint, "metric": task.metric.name, "seed": seed}
-                write_text(self.folder / "run.json", json.dumps(content | {"python": PYTHON}))
+                write_text(self.folder / "run.json", json.dumps(content | {"python": PYTHON, "components": own}))
             elif about["fingerprint"] != fingerprint:
                 raise InvalidInputError(
                     f"store '{self.folder}' holds a run on other data, weights, folds, noisy_labels, monotonic columns,"
                     f" metric, objectives or sensitive features{python_hint(about.get('python'))}; name an empty folder"
                 )
+            elif own.items() - self.check_components(task.own, about).items():  # new ones
+                known = about.get("components", {}) | own
+                write_text(self.folder / "run.json", json.dumps(about | {"components": known}))
             path = self.folder / "history.jsonl"
             if path.exists() and not path.read_bytes().endswith(b"\n"):
                 with path.open("a") as file:  # a killed run left half a line; the next line must not be joined to it
@@ -77,6 +83,33 @@ class RunDirectory:
         except BaseException:
             self.close()
             raise
+
+    def check_components(self, own: OwnComponents, about: Mapping[str, Any]) -> Mapping[str, str]:
+        """Check that the code of own components is the one that the stored models were made with.
+
+        Parameters
+        ----------
+        about : mapping
+            The content of ``run.json``.
+
+        Returns
+        -------
+        mapping of str to str
+            The known fingerprints of components.
+
+        Raises
+        ------
+        InvalidInputError
+            If the code of a component has changed.
+        """
+        known: Mapping[str, str] = about.get("components", {})
+        for name, fingerprint in component_fingerprints(own).items():
+            if known.get(name, fingerprint) != fingerprint:
+                raise InvalidInputError(
+                    f"store '{self.folder}' holds models of the component {name!r}, whose code has changed since"
+                    f"{python_hint(about.get('python'))}; name an empty folder, or give the component another name"
+                )
+        return known
 
     @property
     def is_stop_requested(self) -> bool:
