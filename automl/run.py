@@ -50,7 +50,7 @@ from automl.search.initial import (
     start_with_portfolio,
     with_robust_twins,
 )
-from automl.search.libraries import ImportableSearcher, log_missing
+from automl.search.libraries import NarrowedSearcher, log_missing
 from automl.search.loop import search
 from automl.search.own_components import with_own_models
 from automl.search.racing import Limits, Racing, fold_seconds
@@ -173,13 +173,14 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         if not any(result.started for result in known):  # else the results may suffice for an ensemble
             initial, budget = enough_for_one(initial, budget, runtime)
         searcher = _make_searcher(space, task, settings, initial, start, runtime, executor.n_workers)
+        dropped = partial(_dropped_families, directory, history)
         if searcher is not settings.searcher:  # an object of the user gets the whole history
             without = partial(_searcher_without, task, settings, budget, runtime, executor.n_workers)
-            searcher = ImportableSearcher(searcher, without)
+            searcher = NarrowedSearcher(searcher, without, dropped)
         racing = Racing(
             searcher, len(task.folds), task.traits.n_rows, runtime, budget, executor.n_workers, limits,
             FleetBuilder(space, settings.random_state) if executor.fleet_size > 1 else None, settings.random_state,
-            further_values(task),
+            further_values(task), dropped,
         )  # fmt: skip
         racing.resume(history, known)
         if history.results:
@@ -284,6 +285,11 @@ def _notify(
 def _is_stopped(directory: RunDirectory | None, history: RunHistory) -> bool:
     """Return whether a program has asked the search to end, and a model exists."""
     return directory is not None and directory.is_stop_requested and _has_model(history)
+
+
+def _dropped_families(directory: RunDirectory | None, history: RunHistory) -> tuple[str, ...]:
+    """Return the model families that the user has dropped, as soon as a model exists."""
+    return directory.dropped_families() if directory is not None and _has_model(history) else ()
 
 
 def _search(

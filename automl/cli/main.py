@@ -17,6 +17,7 @@ from automl.cli import meta
 from automl.cli.advise import advise
 from automl.cli.benchmark import benchmark
 from automl.cli.drift import drift
+from automl.cli.drop import drop
 from automl.cli.export import export
 from automl.cli.fit import fit
 from automl.cli.jobs import app as jobs_app
@@ -45,6 +46,7 @@ app.command(rich_help_panel=_MANY)(benchmark)
 app.add_typer(jobs_app, name="jobs", rich_help_panel=_MANY)
 app.command(rich_help_panel=_SEARCH)(watch)
 app.command(rich_help_panel=_SEARCH)(stop)
+app.command(rich_help_panel=_SEARCH)(drop)
 app.add_typer(meta.app, name="meta", rich_help_panel=_SEARCH)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, zip_longest
 
@@ -133,6 +133,8 @@ class Racing:
         The seed of all trials.
     further : callable or None
         Returns the values of objectives beside the loss. Configurations on the Pareto front are then finalists, too.
+    dropped : callable
+        Returns the model families of which no more trials may start.
     """
 
     def __init__(
@@ -147,11 +149,12 @@ class Racing:
         fleet_builder: FleetBuilder | None = None,
         seed: int = 0,
         further: FurtherObjectives | None = None,
+        dropped: Callable[[], Collection[str]] = tuple,
     ):
         self._searcher, self._n_folds, self._n_rows = searcher, n_folds, n_rows
         self._runtime, self._budget = runtime, budget
         self._n_workers, self._limits, self._fleet_builder = n_workers, limits, fleet_builder
-        self._seed, self._further = seed, further
+        self._seed, self._further, self._dropped = seed, further, dropped
         self._by_rungs = bool(getattr(searcher, "chooses_fidelity", False))
 
     def suggest(self, history: RunHistory, n: int, fleet_size: int = 1) -> list[tuple[Trial, ...]]:
@@ -163,7 +166,8 @@ class Racing:
         A challenger that most likely exceeds a limit is not started: its result enters the history at once, it does
         not count towards `max_trials`, and the searcher is asked again, a few times in a row.
         """
-        finalists, busy_with = self.finalists(history), _folds_by_configuration(history.running)
+        dropped, busy_with = self._dropped(), _folds_by_configuration(history.running)
+        finalists = [e for e in self.finalists(history) if e.configuration.family not in dropped]
         work = self._work(history)
         challengers: list[Trial] = []
         fleets: list[tuple[Trial, ...]] = []
@@ -214,8 +218,14 @@ class Racing:
         return longest
 
     def _predicted_violation(self, trial: Trial, history: RunHistory) -> TrialResult | None:
-        """Return a result for a challenger that is not started because it most likely exceeds a limit; else None."""
+        """Return a result for a challenger that is not started; None for a challenger that may start.
+
+        It is not started if its family was dropped, or if it most likely exceeds a limit.
+        """
         c, limit = trial.configuration, self._limit_seconds([trial])
+        if c.family in self._dropped():
+            reason = "not started: the user has dropped its family"
+            return TrialResult(trial, Status.TIMEOUT, {}, 0.0, reason=reason, started=False)
         seconds = self._runtime.predict_least(c, history) * len(trial.folds) * trial.fidelity
         interruptible = get_component("model", c.family).interruptible
         if not interruptible and seconds > limit:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ _ADVICE = "name an empty folder, or delete this one"
 FORMAT = 3  # of the files in a run directory; rises when runs of earlier versions cannot be resumed any more
 _LOCK = ".lock"
 _STOP = "stop"  # the file that asks the search to end
+DROPPED = "dropped.json"  # the model families of which the search proposes no more trials
 
 
 @dataclass
@@ -119,6 +120,21 @@ class RunDirectory:
     def request_stop(self) -> None:
         """Ask the search in the folder to end; its process builds the ensemble from the results so far."""
         write_text(self.folder / _STOP, "")
+
+    def dropped_families(self) -> tuple[str, ...]:
+        """Return the model families of which the search proposes no more trials, in the order of their names."""
+        try:
+            return tuple(map(str, json.loads((self.folder / DROPPED).read_text())))
+        except (OSError, ValueError, TypeError):  # there is no such file; it is written as a whole
+            return ()
+
+    def drop_families(self, families: Iterable[str]) -> None:
+        """Ask the search to propose no more trials of some model families, also in later sessions of the run."""
+        write_text(self.folder / DROPPED, json.dumps(sorted({*self.dropped_families(), *families})))
+
+    def restore_families(self, families: Collection[str]) -> None:
+        """Let the search propose trials of some dropped model families again."""
+        write_text(self.folder / DROPPED, json.dumps([f for f in self.dropped_families() if f not in families]))
 
     def check_free(self) -> None:
         """Check that no other fit uses the folder.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from automl.errors import InvalidInputError
 from automl.trials.history import RunHistory
-from automl.trials.run_directory import FORMAT, to_result
+from automl.trials.run_directory import DROPPED, FORMAT, RunDirectory, to_result
 from automl.trials.session import FILE, Session, read_session
 
 _HOW = "a run directory is the folder of fit(store=...) or 'automl fit ... --store FOLDER'"
@@ -31,6 +31,8 @@ class RunReader:
         The trials that have ended.
     session : Session or None
         None where an earlier version of this package has written the folder.
+    dropped : tuple of str
+        The model families of which the search proposes no more trials.
     last_trial : float or None
         Time at which the last trial was recorded, in seconds since 1970.
     is_there : bool
@@ -47,6 +49,7 @@ class RunReader:
         self.metric = _read_metric(folder) if metric is None else metric
         self.history = RunHistory()
         self.session: Session | None = None
+        self.dropped: tuple[str, ...] = ()
         self.last_trial: float | None = None
         self.is_there = True
         self._offset, self._inode = 0, -1
@@ -63,11 +66,12 @@ class RunReader:
         """
         before = self.is_there
         self.is_there = self.folder.is_dir()
-        stamps = [_stamp(self.folder / name) for name in ("history.jsonl", FILE)]
+        stamps = [_stamp(self.folder / name) for name in ("history.jsonl", FILE, DROPPED)]
         if stamps == self._stamp:
             return before != self.is_there
         self._stamp = stamps
         self.session = read_session(self.folder)
+        self.dropped = RunDirectory(self.folder).dropped_families()
         self._read_history()
         return True
 

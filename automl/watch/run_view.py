@@ -55,6 +55,8 @@ class RunView:
 
     Attributes
     ----------
+    dropped : tuple of str
+        The model families of which the search proposes no more trials.
     clock : float or None
         Time at which the clock of the budget began, in seconds since 1970, while the run goes on.
     spent : float or None
@@ -69,6 +71,7 @@ class RunView:
     state: RunState
     metric: ReportMetric
     facts: tuple[tuple[str, str], ...]
+    dropped: tuple[str, ...]
     best: float | None
     best_family: str
     n_trials: int
@@ -132,7 +135,8 @@ def view_run(reader: RunReader, title: str, state: RunState | None = None) -> Ru
         title=clean(title),
         state=state,
         metric=metric,
-        facts=_facts(session, metric),
+        facts=_facts(session, metric, reader.dropped),
+        dropped=reader.dropped,
         best=rounded(-ranked[0].mean_loss * metric.sign) if ranked else None,
         best_family=ranked[0].configuration.family if ranked else "",
         n_trials=len(history.results),
@@ -188,8 +192,10 @@ def find_state(reader: RunReader) -> RunState:
     return RunState(RUNNING, "running", f"The search is running.{away}")
 
 
-def _facts(session: Session | None, metric: ReportMetric) -> tuple[tuple[str, str], ...]:
+def _facts(session: Session | None, metric: ReportMetric, dropped: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     facts = [("Metric", f"{metric.title}; {metric.direction}")]
+    if dropped:
+        facts.append(("Dropped families", clean(", ".join(dropped))))
     if session is None:
         return tuple(facts)
     task = "predict a number (regression)"

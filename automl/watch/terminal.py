@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from automl.plurals import plural
-from automl.report.words import duration, number
+from automl.report.words import clean, duration, number
 from automl.trials.run_reader import RunReader
 from automl.watch.run_view import DIED, FAILED, UNKNOWN, RunView, title_of, view_run
 
@@ -86,6 +86,8 @@ def run_line(view: RunView) -> str:
         parts.append(f"{view.n_failed} failed")
     if view.best is not None:
         parts.append(f"best {view.metric.title} {number(view.best)} ({view.best_family})")
+    if view.dropped:
+        parts.append(f"without {clean(', '.join(view.dropped))}")
     text = ", ".join(parts)
     if not view.state.is_live:
         text += f"\n{view.state.sentence}" + (f"\n{view.expected}" if view.expected else "")
@@ -99,6 +101,8 @@ def draw_run(view: RunView) -> RenderableType:
     parts: list[RenderableType] = [head, Text(view.state.sentence, style="dim")]
     if view.expected:
         parts.append(Text(view.expected, style="bold"))
+    if view.dropped:
+        parts.append(Text(f"No more trials of: {clean(', '.join(view.dropped))}", style="dim"))
     times = Table.grid(padding=(0, 2))
     spent = duration(view.seconds) + (f" of {duration(view.budget)}" if view.budget else "")
     trials = f"{plural(view.n_trials, 'trial')}, {plural(view.n_configurations, 'configuration')}"

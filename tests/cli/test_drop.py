@@ -1,0 +1,80 @@
+"""Tests of ``automl drop``: a search proposes no more trials of a family, until the user wants it back."""
+
+from __future__ import annotations
+
+import pytest
+from sklearn.datasets import load_iris
+
+from automl import AutoMLClassifier
+from automl.search.baselines import RandomSearcher
+from automl.trials.run_directory import RunDirectory
+from automl.trials.run_reader import RunReader
+from automl.watch.run_view import view_run
+from automl.watch.terminal import run_line
+from pipelines.component import TableTraits
+from pipelines.space import build_space
+from tests.factories import FAST
+
+X, Y = load_iris(return_X_y=True)
+SETTINGS = FAST | {"include": ["decision_tree", "lda"], "max_trials": 6}
+
+
+def families(clf, first=0):
+    """Return the families of the trials from a number on, in the order in which they ended."""
+    return {result.trial.configuration.family for result in clf.history_.results[first:] if result.started}
+
+
+def drop_after_first_trial(folder):
+    def callback(result, history):
+        if len(history.results) == 1:
+            RunDirectory(folder).drop_families([result.trial.configuration.family])
+
+    return callback
+
+
+@pytest.fixture(scope="module")
+def dropped(tmp_path_factory):
+    """Return a fitted model of a run that has dropped the family of its first trial, and this family."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    clf = AutoMLClassifier(**SETTINGS, store=folder, callbacks=[drop_after_first_trial(folder)]).fit(X, Y)
+    return clf, clf.history_.results[0].trial.configuration.family
+
+
+def test_a_running_search_proposes_no_more_trials_of_a_dropped_family(dropped):
+    clf, family = dropped
+    other = ({"decision_tree", "lda"} - {family}).pop()
+    assert families(clf, first=1) == {other}
+    assert len(clf.leaderboard_) == 6
+
+
+def test_a_resumed_run_keeps_it_until_the_user_wants_the_family_back(dropped, call):
+    clf, family = dropped
+    n_before = len(clf.history_)
+    clf.set_params(callbacks=()).more(max_trials=2)
+    assert family not in families(clf, first=n_before)
+    assert f"without {family}" in run_line(view_run(RunReader(clf.store), "run"))
+    code, out, err = call("drop", clf.store, "--family", family, "--undo")
+    assert (code, err) == (0, "")
+    assert out.strip() == f"the next session of the run in '{clf.store}' proposes trials of all families"
+    n_before = len(clf.history_)
+    clf.more(max_trials=6)
+    assert family in families(clf, first=n_before)
+
+
+def test_a_searcher_of_the_user_is_held_to_it(tmp_path):
+    folder = tmp_path / "run"
+    space = build_space(TableTraits("multiclass", 150, 4, 3), ["decision_tree", "lda"])
+    settings = SETTINGS | {"searcher": RandomSearcher(space, seed=0), "store": folder}
+    clf = AutoMLClassifier(**settings, callbacks=[drop_after_first_trial(folder)]).fit(X, Y)
+    family = clf.history_.results[0].trial.configuration.family
+    assert family not in families(clf, first=1)
+    assert len(clf.history_) > 1
+
+
+def test_an_unknown_family_and_a_folder_without_a_run_are_errors(dropped, call, tmp_path):
+    code, _, err = call("drop", dropped[0].store, "--family", "nearest_neighbors")
+    assert code == 2
+    assert "--family: 'nearest_neighbors' is unknown; did you mean 'k_nearest_neighbors'" in err
+    code, _, err = call("drop", tmp_path, "--family", "lda")
+    assert code == 2
+    assert "holds no run" in err
