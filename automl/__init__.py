@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from automl.estimator import AutoMLClassifier, AutoMLRegressor
     from automl.guard import Guard
     from automl.jobs.batch import run_jobs
-    from automl.persistence import load
+    from automl.loading import load
     from automl.space_table import space
 
     __version__: str
@@ -43,7 +43,7 @@ _HOME = {
     "Guard": "automl.guard",
     "compare_over_tables": "automl.comparison.tables",
     "critical_difference_plot": "automl.comparison.plot",
-    "load": "automl.persistence",
+    "load": "automl.loading",
     "nested_cross_validate": "automl.comparison.cross_validation",
     "run_jobs": "automl.jobs.batch",
     "space": "automl.space_table",

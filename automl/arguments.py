@@ -198,29 +198,31 @@ def _check_device(device: Any, executor: Any) -> None:
         )
 
 
-def check_further_budget(seconds: Any, max_trials: Any, max_processor_seconds: Any) -> None:
-    """Check the arguments of the method `more`.
+def check_budget(method: str, limits: Mapping[str, Any], one_only: bool) -> None:
+    """Check the budget of the method `more` or `retune`.
+
+    Parameters
+    ----------
+    limits : mapping of str to number or None
+        The arguments `seconds`, `max_trials` and `max_processor_seconds`, or some of them.
+    one_only : bool
+        Whether only one limit may be given.
 
     Raises
     ------
     InvalidInputError
-        If not exactly one is given, or if it is no number above 0.
+        If no limit is given, or both and `one_only`, or if one is no number above 0.
     """
-    given = {
-        name: (value, what)
-        for name, value, what in (
-            ("seconds", seconds, "seconds"),
-            ("max_trials", max_trials, "trials"),
-            ("max_processor_seconds", max_processor_seconds, "processor seconds"),
-        )
-        if value is not None
-    }
-    if len(given) != 1:
+    units = {"seconds": "seconds", "max_trials": "trials", "max_processor_seconds": "processor seconds"}
+    given = {name: value for name, value in limits.items() if value is not None}
+    if not given or (one_only and len(given) > 1):
+        *names, last = limits
+        listed = f"{', '.join(names)} {'and' if one_only else 'or'} {last}"
         raise InvalidInputError(
-            "more needs one of seconds, max_trials and max_processor_seconds, for example more(seconds=600)"
+            f"{method} needs {'one of ' if one_only else ''}{listed}, for example {method}(seconds=600)"
         )
-    for name, (value, what) in given.items():
-        _check_positive(name, value, what, whole=name == "max_trials")
+    for name, value in given.items():
+        _check_positive(name, value, units[name], whole=name == "max_trials")
 
 
 def _check_positive(name: str, value: Any, what: str, whole: bool) -> None:

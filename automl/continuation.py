@@ -9,9 +9,11 @@ from pathlib import Path
 from time import monotonic
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
-from automl.arguments import check_arguments, check_further_budget
+from automl.arguments import check_arguments, check_budget
 from automl.errors import InvalidInputError
 from automl.execute.processes import warm_up
 from automl.fitting import search_and_keep
@@ -83,7 +85,8 @@ def _continue(
 ) -> Any:
     """Continue the search of an estimator, and return the estimator."""
     started = monotonic()
-    check_further_budget(seconds, max_trials, max_processor_seconds)
+    limits = {"seconds": seconds, "max_trials": max_trials, "max_processor_seconds": max_processor_seconds}
+    check_budget("more", limits, one_only=True)
     run = _stored_run(estimator)
     check_arguments(estimator.get_params(deep=False), estimator._is_classifier)
     directory = run.open(estimator)
@@ -91,7 +94,7 @@ def _continue(
     counted = ProcessorBudget(math.inf)
     counted.end(results)
     used = Used(directory.elapsed, RunHistory(results).n_run, counted.spent)  # `read` has set the seconds
-    prepared, most = _read_task(estimator, run, directory.folder), python_number(max_processor_seconds)
+    prepared, most = read_task(estimator, run.positions, directory.folder), python_number(max_processor_seconds)
     budget = Budget(
         None if seconds is None else used.seconds + python_number(seconds),
         None if max_trials is None else used.trials + python_number(max_trials),
@@ -127,8 +130,13 @@ def _stored_run(estimator: Any) -> StoredRun:
     return run
 
 
-def _read_task(estimator: Any, run: StoredRun, folder: Path) -> PreparedTask:
+def read_task(estimator: Any, positions: NDArray[np.intp] | None, folder: Path) -> PreparedTask:
     """Return the task of a run with the scorers of the estimator.
+
+    Parameters
+    ----------
+    positions : ndarray of int or None
+        Positions of the rows of the task in the table of the user.
 
     Raises
     ------
@@ -152,7 +160,7 @@ def _read_task(estimator: Any, run: StoredRun, folder: Path) -> PreparedTask:
         holdout = replace(holdout, metric=replace(holdout.metric, scorer=first.scorer))
     task = replace(task, metric=first, recorded_metrics=tuple(others), holdout=holdout)
     arguments: Mapping[str, Any] = estimator._split_arguments
-    return PreparedTask(task, estimator._reader, classes, estimator._target_name, run.positions, arguments)
+    return PreparedTask(task, estimator._reader, classes, estimator._target_name, positions, arguments)
 
 
 def _with_scorer(metric: Metric, scorer: Any, task: Task, classes: Any, positive_label: Any) -> Metric:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from time import monotonic, process_time
 from typing import Any
@@ -14,12 +15,14 @@ from automl.callbacks import FitTasks
 from automl.checks.data_checks import DataChecks
 from automl.checks.warning import DataWarning
 from automl.energy import EnergyMeter
-from automl.ensemble.estimate import LEVEL, Estimate
+from automl.ensemble.estimate import LEVEL, Estimate, OutOfFoldRecord
+from automl.ensemble.out_of_fold_scores import ConformalRecord
 from automl.ensemble.selection import Ensemble
 from automl.ensemble.slimming import measure_frontier
 from automl.expected_score import estimate_in_budget, expected_score_line
 from automl.guard import make_guard
 from automl.metric_scores import score_metrics
+from automl.persistence.unfinished import write_unfinished
 from automl.plurals import plural
 from automl.progress import Leader, Progress
 from automl.quantiles import score_quantiles
@@ -38,6 +41,7 @@ from automl.trials.trial import TrialResult
 from pipelines.catalog import component_names
 from pipelines.table.summary import notices
 
+GOES_ON = "the search goes on"
 _OF_EARLIER_FITS = (
     "refit_report_",
     "_refit_facts",
@@ -84,7 +88,14 @@ def search_and_keep(
             progress.message(notice)
         checks = DataChecks(prepared, progress.message)
         checks.before_search()
-        result = run(task, replace(_settings(estimator, budget, progress, seed, len(task.folds), tasks), used=used))
+        settings = _settings(estimator, budget, progress, seed, len(task.folds), tasks)
+        keep = partial(
+            write_unfinished,
+            estimator=estimator,
+            attributes=_known_attributes(prepared),
+            positions=prepared.positions,
+        )
+        result = run(task, replace(settings, used=used, on_open=keep))
         budget = replace(budget, started=started - result.earlier_seconds)
         checks.after_search(result.row_predictions, budget)
         for name in _OF_EARLIER_FITS:
@@ -145,12 +156,10 @@ def _settings(
 
 def _attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataWarning] = ()) -> dict[str, Any]:
     """Return the attributes of a fitted estimator, by name."""
-    task, reader, each = prepared.task, prepared.reader, result.row_predictions
-    attributes = {
-        "_reader": reader,
+    task, each = prepared.task, result.row_predictions
+    return {
+        **_known_attributes(prepared),
         "_metric": task.metric.without_table(),
-        "_target_name": prepared.target_name,
-        "_split_arguments": dict(prepared.split_arguments),
         "_ensemble": result.ensemble,
         "_estimate": result.out_of_fold,
         "_guard_curve": result.guard_curve,
@@ -170,6 +179,16 @@ def _attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataW
         "scorer_": task.metric.scorer,
         "n_splits_": len(task.folds),
         "_fold_rows": tuple(len(test) for _, test in task.folds),
+    }
+
+
+def _known_attributes(prepared: PreparedTask) -> dict[str, Any]:
+    """Return the attributes of an estimator that are known before the search, by name."""
+    reader = prepared.reader
+    attributes: dict[str, Any] = {
+        "_reader": reader,
+        "_target_name": prepared.target_name,
+        "_split_arguments": dict(prepared.split_arguments),
         "n_features_in_": reader.n_features_in_,
     }
     if hasattr(reader, "feature_names_in_"):
@@ -179,10 +198,27 @@ def _attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataW
     return attributes
 
 
-def unfinished_attributes(prepared: PreparedTask, ensemble: Ensemble, history: RunHistory) -> dict[str, Any]:
-    """Return the attributes of an estimator whose search goes on; its estimate is not known yet."""
-    unknown = Estimate(np.nan, np.nan, np.nan, LEVEL)
-    return _attributes(prepared, RunResult(history, ensemble, unknown, "the search goes on"))
+def unfinished_attributes(
+    prepared: PreparedTask,
+    ensemble: Ensemble,
+    history: RunHistory,
+    estimate: OutOfFoldRecord | None = None,
+    conformal: ConformalRecord | None = None,
+    reason: str = GOES_ON,
+) -> dict[str, Any]:
+    """Return the attributes of an estimator whose search goes on, or has not come to its end.
+
+    Parameters
+    ----------
+    estimate : OutOfFoldRecord or None
+        What the estimate is computed from; None if it is not known yet.
+    conformal : ConformalRecord or None
+        What intervals and sets are computed from.
+    reason : str
+        The attribute `stop_reason_`.
+    """
+    known = Estimate(np.nan, np.nan, np.nan, LEVEL) if estimate is None else estimate
+    return _attributes(prepared, RunResult(history, ensemble, known, reason, conformal=conformal))
 
 
 def _as_tuple(given: Iterable[Any] | None) -> tuple[Any, ...]:

@@ -104,6 +104,7 @@ class RunSettings:
     tasks: FitTasks | None = None  # for the callbacks of scikit-learn
     show: Callable[[TrialResult, RunHistory, float], None] | None = None  # also receives the seconds of all sessions
     random_state: int = 0
+    on_open: Callable[[Path], None] = lambda folder: None  # called with the run directory, if there is one
     used: Used = field(default_factory=Used)  # what earlier sessions have used, where the budget comes on top of it
 
 
@@ -151,6 +152,8 @@ def run(task: Task, settings: RunSettings) -> RunResult:
             known = directory.open(task, settings.random_state)
             budget.end(known)
             stack.callback(directory.close)
+            with disk_errors(folder):
+                settings.on_open(folder)
             known = [r for r in known if is_usable(r, task, space, settings.overrides, Artifacts(folder))]
             budget = replace(budget, started=budget.started - directory.elapsed)  # one clock for all sessions
             wanted = _without_unusable(wanted, settings.used, known)

@@ -105,6 +105,7 @@ ORDER = {
         "report",
         "base",
         "estimator",
+        "loading",
         "plots",
         "meta",
         "comparison",

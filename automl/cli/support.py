@@ -167,7 +167,7 @@ def load_model(folder: Path, for_prediction: bool = False) -> Any:
     InvalidInputError
         If the model cannot be loaded.
     """
-    from automl.persistence import load
+    from automl.loading import load
     from pipelines.storage import UntrustedError
 
     trusted = split_names([os.environ.get(TRUSTED, "")])

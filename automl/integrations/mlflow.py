@@ -23,7 +23,7 @@ from automl.callbacks import TASK_NAME
 from automl.errors import AutoMLError, InvalidInputError
 from automl.expected_score import expected_score_fields, expected_score_line
 from automl.integrations.background import BackgroundCalls
-from automl.persistence import load
+from automl.persistence import load_model
 from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
 from automl.trials.fingerprint import table_fingerprint
@@ -452,7 +452,7 @@ def _import_mlflow() -> Any:
 
 def _load_pyfunc(path: str) -> Any:
     """Return a logged model for `mlflow.pyfunc.load_model`."""
-    return _Predictor(load(path, for_prediction=True))
+    return _Predictor(load_model(path, for_prediction=True))
 
 
 class _Predictor:

@@ -19,7 +19,7 @@ from ConfigSpace import ConfigurationSpace
 
 from automl.errors import InvalidInputError
 from automl.explain.hyperparameters import search_space
-from automl.persistence import load
+from automl.persistence import load_model
 from automl.persistence.manifest import MANIFEST, read_manifest
 from automl.search.optuna_sampler import import_optuna, to_distribution
 from automl.task.metric_words import MetricWords
@@ -184,7 +184,7 @@ def _read(run: Any) -> _Run:
     if not (folder / MANIFEST).exists():
         raise InvalidInputError(f"'{folder}' is neither a run directory nor a saved model; check the path")
     saved = datetime.datetime.fromisoformat(read_manifest(folder)["saved"])
-    return _of_estimator(load(folder), folder.absolute().name, saved.astimezone().replace(tzinfo=None))
+    return _of_estimator(load_model(folder), folder.absolute().name, saved.astimezone().replace(tzinfo=None))
 
 
 def _of_run_directory(folder: Path) -> _Run:

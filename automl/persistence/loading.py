@@ -33,52 +33,14 @@ from pipelines.libraries import MissingLibraryError, import_library
 _ESTIMATORS = (("automl.estimator", "AutoMLClassifier"), ("automl.estimator", "AutoMLRegressor"))
 
 
-def load(path: str | os.PathLike[str], *, for_prediction: bool = False, trusted: Collection[Any] = ()) -> Any:
-    """Load an estimator that its method `save` has written.
-
-    No pickle is read, and no code of the folder is executed: `load` makes objects only of types that this package or
-    the argument `trusted` lists. So a model may come from people whom you do not trust, as far as its predictions do
-    not need to be right.
-
-    Parameters
-    ----------
-    path : str or path-like
-        Folder of the model.
-    for_prediction : bool, default=False
-        Whether to read only what predictions need. Attributes that need more, such as ``leaderboard_``, then raise an
-        AttributeError.
-    trusted : collection of str or type, default=()
-        Own types and functions that may be imported, for example ``["my_package.cost"]`` for the scorer
-        ``my_package.cost``. Own scorers, splitters and searchers that are not listed are not imported. Predictions do
-        not need them; a new `fit` asks for them.
-
-    Returns
-    -------
-    AutoMLClassifier or AutoMLRegressor
-        The fitted estimator.
+def load_model(path: str | os.PathLike[str], *, for_prediction: bool = False, trusted: Collection[Any] = ()) -> Any:
+    """Load an estimator that its method `save` has written; see `automl.load`.
 
     Raises
     ------
     InvalidInputError
         If the folder holds no saved estimator, a damaged one, or one that another version has saved in a format that
         this version cannot read, or if a library that the model needs cannot be imported.
-
-    Warns
-    -----
-    UserWarning
-        If the versions of installed libraries differ from the versions that fitted the model.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from sklearn.datasets import load_iris
-    >>> from automl import AutoMLClassifier, load
-    >>> X, y = load_iris(return_X_y=True)
-    >>> folder = tempfile.mkdtemp()
-    >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["decision_tree"], n_jobs=1, verbose=0)
-    >>> clf.fit(X, y).save(folder)
-    >>> load(folder).predict(X).shape
-    (150,)
     """
     try:
         folder = find_folder(path)
@@ -98,7 +60,7 @@ def load(path: str | os.PathLike[str], *, for_prediction: bool = False, trusted:
         raise damaged(folder, "manifest.json", f"an entry is missing ({error!r})") from error
     check_libraries(folder, libraries)
     _compare_versions(folder, versions, libraries)
-    names = frozenset(_full_name(entry) for entry in trusted)
+    names = full_names(trusted)
     if manifest.get("other"):
         return _External(folder, files, names).read(ESTIMATOR, TRUSTED | names)
     estimator = _read_estimator(folder, files, names, for_prediction)
@@ -111,6 +73,17 @@ def load(path: str | os.PathLike[str], *, for_prediction: bool = False, trusted:
     else:
         estimator._rows = None
     return estimator
+
+
+def full_names(trusted: Collection[Any]) -> frozenset[str]:
+    """Return the names of types and functions that a user trusts.
+
+    Raises
+    ------
+    InvalidInputError
+        If an entry is neither a name, nor a type or a function.
+    """
+    return frozenset(_full_name(entry) for entry in trusted)
 
 
 def _full_name(entry: Any) -> str:
@@ -128,7 +101,7 @@ def _read_estimator(folder: Path, files: Mapping[str, Any], trusted: frozenset[s
     external = _External(folder, files, trusted)
     arguments = external.read(ARGUMENTS, known)
     try:
-        kind = _estimator_class(folder, tuple(arguments["class"]), trusted)
+        kind = estimator_class(folder, tuple(arguments["class"]), trusted)
         parameters = unpack_parameters(arguments["parameters"], kind, trusted)
         external.scorers = {name: unpack(packed, trusted) for name, packed in arguments["scorers"].items()}
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -173,7 +146,7 @@ class _External(Mapping[str, Any]):
         return len(self._files) + len(self.scorers)
 
 
-def _estimator_class(folder: Path, name: tuple[str, str], trusted: frozenset[str]) -> Any:
+def estimator_class(folder: Path, name: tuple[str, str], trusted: frozenset[str]) -> Any:
     """Return the class of the estimator; a subclass of the user's own must be trusted."""
     full_name = ".".join(name)
     if name not in _ESTIMATORS and full_name not in trusted:
@@ -207,7 +180,7 @@ def _compare_versions(folder: Path, made: Mapping[str, str], libraries: Iterable
     others = [f"{name} {made[name]} (here {here.get(name, 'none')})" for name in made if made[name] != here.get(name)]
     if others:
         warnings.warn(
-            f"'{folder}' was made with {', '.join(others)}; predictions may fail or differ", UserWarning, stacklevel=3
+            f"'{folder}' was made with {', '.join(others)}; predictions may fail or differ", UserWarning, stacklevel=4
         )
 
 
@@ -222,4 +195,4 @@ def _compare_texts(folder: Path, files: Mapping[str, Any]) -> None:
             changed.append(name)
     if changed:
         message = f"{' and '.join(changed)} of the model in '{folder}' changed after the model was saved"
-        warnings.warn(message, UserWarning, stacklevel=3)
+        warnings.warn(message, UserWarning, stacklevel=4)

@@ -109,9 +109,8 @@ def is_usable(
     if result.trial.fidelity < 1:  # it has no files
         return is_known
     return is_known and all(
-        path(configuration, fold).exists() and task.allows(artifacts.model_bytes(configuration, fold))
+        artifacts.has_fold(configuration, fold) and task.allows(artifacts.model_bytes(configuration, fold))
         for fold in result.folds
-        for path in (artifacts.model_path, artifacts.predictions_path)
     )
 
 

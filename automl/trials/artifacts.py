@@ -45,6 +45,10 @@ class Artifacts:
         possible = (self.model_path, self.predictions_path, self.holdout_path)
         return [path for path in (of(configuration, fold) for of in possible) if path.exists()]
 
+    def has_fold(self, configuration: Configuration, fold: int) -> bool:
+        """Return whether the model of a fold and its predictions are there."""
+        return all(path(configuration, fold).exists() for path in (self.model_path, self.predictions_path))
+
     def write(self, configuration: Configuration, fold: int, model: Pipeline, predictions: NDArray[Any]) -> None:
         """Write the model of a fold and its predictions for the scored rows."""
         with self.model_path(configuration, fold).open("wb") as file:

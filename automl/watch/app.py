@@ -114,7 +114,7 @@ class _FullReport:
         AutoMLError
             If there is no saved model, or if it cannot be read.
         """
-        from automl.persistence import load
+        from automl.persistence import load_model
 
         model = self._source.model
         if model is None:
@@ -125,7 +125,7 @@ class _FullReport:
                 self._folder = tempfile.TemporaryDirectory(prefix="automl-watch-")
             path = Path(self._folder.name) / "report.html"
             if self._known != stamp:
-                load(model).report(path)
+                load_model(model).report(path)
                 self._known = stamp
             return path
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
 
@@ -78,3 +79,11 @@ def test_an_unknown_family_and_a_folder_without_a_run_are_errors(dropped, call, 
     code, _, err = call("drop", tmp_path, "--family", "lda")
     assert code == 2
     assert "holds no run" in err
+
+
+def test_predict_takes_the_folder_of_a_run(dropped, call, tmp_path):
+    pd.DataFrame(X[:3]).to_csv(tmp_path / "rows.csv", index=False)
+    code, out, err = call("predict", dropped[0].store, tmp_path / "rows.csv")
+    assert code == 0
+    assert out.split() == ["prediction", "0", "0", "0"]
+    assert f"'{dropped[0].store}': max_trials reached; the model is made of" in err

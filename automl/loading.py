@@ -1,0 +1,157 @@
+"""Loading of a saved model, or of the best ensemble so far of a run directory."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+from automl.conclusion import build_ensemble
+from automl.continuation import read_task
+from automl.ensemble.loading import ModelLoader
+from automl.ensemble.out_of_fold_scores import scores_of_run
+from automl.errors import InvalidInputError
+from automl.execute.machine import available_cpus
+from automl.fitting import GOES_ON, unfinished_attributes
+from automl.persistence import check_loaded, load_model
+from automl.persistence.unfinished import read_unfinished
+from automl.plurals import plural
+from automl.refit.rows import StoredRows
+from automl.search.budget import Budget
+from automl.search.user_space import known_components
+from automl.task.prepare import PreparedTask
+from automl.trials.artifacts import Artifacts
+from automl.trials.history import RunHistory
+from automl.trials.run_directory import RunDirectory
+from automl.trials.run_reader import RunReader
+from automl.trials.session import Phase
+from automl.trials.stored_run import StoredRun
+
+logger = logging.getLogger("automl")
+
+_SECONDS = 60.0  # that the choice of the ensemble and the reading of its models may take
+_TRIES = 3  # a search that goes on may remove models, to free disk space
+
+
+def load(path: str | os.PathLike[str], *, for_prediction: bool = False, trusted: Collection[Any] = ()) -> Any:
+    """Load an estimator that its method `save` has written, or the best ensemble so far of a run directory.
+
+    A run directory is the argument `store` of `fit`. Its ensemble is built from the trials that have finished: while
+    the search goes on, after a crash, or later. Nothing is written into the folder.
+
+    No pickle is read, and no code of the folder is executed: `load` makes objects only of types that this package or
+    the argument `trusted` lists. So a model may come from people whom you do not trust, as far as its predictions do
+    not need to be right.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Folder of the model, or of the run.
+    for_prediction : bool, default=False
+        Whether to read only what predictions need. Attributes that need more, such as ``leaderboard_``, then raise an
+        AttributeError.
+    trusted : collection of str or type, default=()
+        Own types and functions that may be imported, for example ``["my_package.cost"]`` for the scorer
+        ``my_package.cost``. Own scorers, splitters and searchers that are not listed are not imported. Predictions do
+        not need them; a new `fit` asks for them.
+
+    Returns
+    -------
+    AutoMLClassifier or AutoMLRegressor
+        The fitted estimator. That of a run has the attribute ``stop_reason_`` "the search goes on" while its search
+        does so. Its method `more` continues a run whose process has ended.
+
+    Raises
+    ------
+    InvalidInputError
+        If the folder holds no saved estimator and no run, a damaged one, or one that another version has saved in a
+        format that this version cannot read, if a library that the model needs cannot be imported, or if the run has
+        no finished model yet.
+
+    Warns
+    -----
+    UserWarning
+        If the versions of installed libraries differ from the versions that fitted the model.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn.datasets import load_iris
+    >>> from automl import AutoMLClassifier, load
+    >>> X, y = load_iris(return_X_y=True)
+    >>> folder = tempfile.mkdtemp()
+    >>> clf = AutoMLClassifier(time_budget=None, max_trials=1, include=["decision_tree"], n_jobs=1, verbose=0)
+    >>> clf.fit(X, y).save(folder)
+    >>> load(folder).predict(X).shape
+    (150,)
+    """
+    folder = _run_directory(path)
+    if folder is None:
+        return load_model(path, for_prediction=for_prediction, trusted=trusted)
+    return _load_run(folder, trusted)
+
+
+def _run_directory(path: Any) -> Path | None:
+    """Return the folder of a run; None if the path is something else, also something that cannot be read."""
+    try:
+        folder = Path(path)
+        is_run = (folder / "run.json").is_file() and not (folder / "manifest.json").exists()
+    except (TypeError, OSError, ValueError):
+        return None
+    return folder.absolute() if is_run else None
+
+
+def _load_run(folder: Path, trusted: Collection[Any]) -> Any:
+    reader = RunReader(folder)  # raises an error where the run is of another version
+    estimator, positions = read_unfinished(folder, trusted)
+    check_loaded({"scoring": estimator.scoring, "components": estimator.components})
+    RunDirectory(folder).check_components(known_components(estimator), RunDirectory(folder).about() or {})
+    prepared = read_task(estimator, positions, folder)
+    for number in range(_TRIES):
+        try:
+            history = _build(estimator, prepared, reader)
+            break
+        except OSError as error:
+            if number == _TRIES - 1:
+                raise InvalidInputError(f"a file of the run in '{folder}' cannot be read: {error}") from error
+            reader.update()
+    estimator.store = folder
+    estimator._rows = StoredRows.of(folder)
+    estimator._stored_run = StoredRun.of(estimator, positions, 0.0)
+    estimator._fit_seconds = 0.0 if reader.session is None else reader.session.elapsed
+    logger.info("'%s': %s; the model is made of %s", folder, estimator.stop_reason_, plural(len(history), "trial"))
+    return estimator
+
+
+def _build(estimator: Any, prepared: PreparedTask, reader: RunReader) -> RunHistory:
+    """Give the estimator the ensemble of the trials that have finished, and return their history."""
+    task, artifacts, budget = prepared.task, Artifacts(reader.folder), Budget(_SECONDS)
+    history = RunHistory(
+        result
+        for result in reader.history.results
+        if all(artifacts.has_fold(result.trial.configuration, fold) for fold in result.folds)
+    )
+    if not any(e.folds for e in history.evaluations.values()):
+        raise InvalidInputError(
+            f"the run in '{reader.folder}' has no finished model yet; try again when its first trial has ended, which "
+            f"'automl watch {reader.folder}' shows"
+        )
+    seed, size = int((RunDirectory(reader.folder).about() or {})["seed"]), int(estimator.ensemble_size)
+    loader = ModelLoader(artifacts, task, budget, size, seed)
+    ensemble, record = build_ensemble(history, artifacts, loader, task, budget, available_cpus(), seed, size)
+    conformal = scores_of_run(ensemble, history, artifacts, task, seed)
+    attributes = unfinished_attributes(prepared, ensemble, history, record, conformal, _state(reader))
+    vars(estimator).update(attributes)
+    return history
+
+
+def _state(reader: RunReader) -> str:
+    """Return what has become of a search, as the attribute `stop_reason_`."""
+    session = reader.session
+    if session is not None and session.is_over:
+        return session.reason
+    if session is not None and session.is_alive() is False:
+        return "the process of the search has died"
+    return GOES_ON if session is None or session.phase is Phase.SEARCH else "the search has ended"

@@ -1,0 +1,163 @@
+"""The model of a run directory: `load` builds it from finished trials while the search goes on, or after a crash."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.datasets import load_iris
+from sklearn.metrics import make_scorer
+
+import automl
+from automl import AutoMLClassifier
+from automl.errors import InvalidInputError
+from automl.trials.artifacts import Artifacts
+from tests.factories import FAST
+
+X, Y = load_iris(return_X_y=True, as_frame=True)
+LABELS = Y.map({0: "low", 1: "middle", 2: "high"}).rename("size")
+SETTINGS = FAST | {"include": ["decision_tree", "lda"], "max_trials": 3}
+DYING = """
+import os, sys
+import tests.persistence.test_run_directory_model as own
+
+def die(result, history):
+    if len(history.results) == 2:
+        os._exit(1)
+
+own.AutoMLClassifier(**own.SETTINGS, store=sys.argv[1], callbacks=[die]).fit(own.X, own.LABELS)
+"""
+
+
+def files(folder):
+    return {path.name: path.stat().st_mtime_ns for path in Path(folder).iterdir()}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """Return the fitted model of a run, the model that was loaded during its search, and what the load has written."""
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    seen = []
+
+    def look(result, history):
+        if len(history.results) == 2:
+            before = files(folder)
+            seen.append(automl.load(folder))
+            assert files(folder) == before
+
+    clf = AutoMLClassifier(**SETTINGS, store=folder, callbacks=[look]).fit(X, LABELS)
+    return clf, seen[0]
+
+
+@pytest.fixture
+def broken(run, tmp_path):
+    """Return a copy of the run directory, whose session has no living process, and whose last line is not complete."""
+    folder = tmp_path / "run"
+    shutil.copytree(run[0].store, folder)
+    session = json.loads((folder / "session.json").read_text())
+    (folder / "session.json").write_text(json.dumps(session | {"phase": "search", "process_started": 1.0}))
+    lines = (folder / "history.jsonl").read_bytes().splitlines(keepends=True)
+    (folder / "history.jsonl").write_bytes(b"".join(lines[:-1]) + lines[-1][:40])
+    return folder
+
+
+def test_a_search_that_goes_on_has_a_model(run):
+    clf, seen = run
+    assert seen.stop_reason_ == "the search goes on"
+    assert len(seen.leaderboard_) < len(clf.leaderboard_) == 3
+    assert seen.score(X, LABELS) > 0.9
+    assert list(seen.classes_) == list(clf.classes_)
+    assert seen.predict_set(X[:3], level=0.9).shape == (3, 3)
+    assert -1 < seen.estimate_.score < 0
+    assert seen.get_params()["cv"] == clf.cv
+
+
+def test_the_model_of_a_run_that_has_ended_is_saved_and_refitted(run, tmp_path):
+    clf, _ = run
+    loaded = automl.load(clf.store)
+    assert loaded.stop_reason_ == clf.stop_reason_ == "max_trials reached"
+    np.testing.assert_array_equal(loaded.predict(X), clf.predict(X))
+    loaded.save(tmp_path / "model", rows=True)
+    np.testing.assert_array_equal(automl.load(tmp_path / "model").predict_proba(X), loaded.predict_proba(X))
+    assert loaded.refit().refit_report_.n_rows == len(X)
+
+
+def test_a_run_whose_process_has_died_has_a_model_and_goes_on(broken):
+    loaded = automl.load(broken)
+    assert loaded.stop_reason_ == "the process of the search has died"
+    assert loaded.score(X, LABELS) > 0.9
+    n_before = len(loaded.leaderboard_)
+    assert len(loaded.more(max_trials=1).leaderboard_) >= n_before
+
+
+def test_trials_whose_models_were_removed_are_left_out(broken):
+    best = automl.load(broken).leaderboard_["id"].iloc[0]
+    for path in broken.glob(f"{best}-*.model"):
+        path.unlink()
+    assert best not in set(automl.load(broken).leaderboard_["id"])
+
+
+def test_a_model_that_is_removed_while_it_is_read_is_not_used(broken, monkeypatch):
+    best = automl.load(broken).leaderboard_["id"].iloc[0]
+    read = Artifacts.model
+
+    def remove_and_read(self, configuration, fold):
+        for path in broken.glob(f"{best}-*.model"):
+            path.unlink()
+        return read(self, configuration, fold)
+
+    monkeypatch.setattr(Artifacts, "model", remove_and_read)
+    assert best not in set(automl.load(broken).leaderboard_["id"])
+
+
+def test_a_run_without_a_finished_model_gives_one_error(broken):
+    (broken / "history.jsonl").write_text("")
+    with pytest.raises(InvalidInputError, match="has no finished model yet; try again when its first trial has ended"):
+        automl.load(broken)
+
+
+def test_a_run_of_an_earlier_version_gives_one_error(broken):
+    (broken / "estimator.zip").unlink()
+    with pytest.raises(InvalidInputError, match="the run of an earlier version of cash-automl, which kept no table re"):
+        automl.load(broken)
+    (broken / "estimator.zip").write_bytes(b"nothing")
+    with pytest.raises(InvalidInputError, match=r"file 'estimator.zip' cannot be read"):
+        automl.load(broken)
+
+
+@pytest.mark.slow
+def test_a_killed_process_leaves_a_model(tmp_path):
+    ended = subprocess.run([sys.executable, "-c", DYING, tmp_path / "run"], cwd=Path(__file__).parents[2], check=False)
+    assert ended.returncode == 1
+    loaded = automl.load(tmp_path / "run")
+    assert loaded.stop_reason_ == "the process of the search has died"
+    assert loaded.score(X, LABELS) > 0.9
+
+
+def own_score(y_true, y_pred):
+    return float((y_true == y_pred).mean())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["time", "several targets", "own scorer"])
+def test_other_kinds_of_runs(case, tmp_path):
+    y, arguments, settings = LABELS, {}, {"store": tmp_path / "run"}
+    if case == "time":
+        arguments = {"time": np.random.default_rng(0).permutation(len(X))}
+    elif case == "several targets":
+        y = pd.DataFrame({"size": LABELS, "other": LABELS})
+    else:
+        settings["scoring"] = make_scorer(own_score)
+    clf = AutoMLClassifier(**SETTINGS | settings).fit(X, y, **arguments)
+    if case == "own scorer":
+        with pytest.raises(InvalidInputError, match=r"scoring was .* load the model with"):
+            automl.load(tmp_path / "run")
+    loaded = automl.load(tmp_path / "run", trusted=[own_score])
+    assert loaded.predict(X).shape == clf.predict(X).shape
+    assert (loaded.predict(X) == clf.predict(X)).mean() > 0.9
