@@ -37,6 +37,7 @@ from automl.metric_scores import MetricScores
 from automl.notebook import NotebookView
 from automl.refit.run import check_refit_arguments, refit
 from automl.report.method import Reporting
+from automl.retune.methods import Retuning
 from automl.score_over_time import SearchGains
 from automl.search.budget import Budget
 from automl.search.processors import ProcessorBudget
@@ -68,6 +69,7 @@ class BaseAutoML(
     Costs,
     Slimming,
     Continuation,
+    Retuning,
     Explanations,
     SeveralTargets,
     DriftCheck,

@@ -39,11 +39,13 @@ from automl.trials.session import record_expected
 from automl.trials.stored_run import StoredRun
 from automl.trials.trial import TrialResult
 from pipelines.catalog import component_names
+from pipelines.configuration import Configuration
 from pipelines.table.summary import notices
 
 GOES_ON = "the search goes on"
 _OF_EARLIER_FITS = (
     "refit_report_",
+    "retune_report_",
     "_refit_facts",
     "_fold_bags",
     "_sketch",
@@ -60,6 +62,7 @@ def search_and_keep(
     measure_reading: Callable[[], float],
     tasks: FitTasks | None = None,
     used: Used = Used(),  # noqa: B008  it is immutable
+    earlier: Sequence[Configuration] = (),
 ) -> None:
     """Search within a budget, and set the attributes of the estimator.
 
@@ -77,6 +80,8 @@ def search_and_keep(
         The tasks for the callbacks of scikit-learn.
     used : Used
         The parts of the budget that earlier sessions have used, if the budget of this session comes on top of them.
+    earlier : sequence of Configuration
+        Configurations of an earlier model, which the search tries first.
     """
     task, started, busy_before = prepared.task, budget.started, process_time()
     limits = budget.seconds, budget.max_trials
@@ -95,7 +100,7 @@ def search_and_keep(
             attributes=_known_attributes(prepared),
             positions=prepared.positions,
         )
-        result = run(task, replace(settings, used=used, on_open=keep))
+        result = run(task, replace(settings, used=used, earlier=earlier, on_open=keep))
         budget = replace(budget, started=started - result.earlier_seconds)
         checks.after_search(result.row_predictions, budget)
         for name in _OF_EARLIER_FITS:

@@ -68,7 +68,7 @@ from automl.trials.trial import TrialResult
 from pipelines.catalog import OwnComponents
 from pipelines.configuration import Configuration
 from pipelines.overrides import Overrides, SpaceError, unused
-from pipelines.space import NO_OWN, build_space, unavailable_components
+from pipelines.space import NO_OWN, build_space, complete, unavailable_components
 
 logger = logging.getLogger(__name__)
 
@@ -104,6 +104,7 @@ class RunSettings:
     tasks: FitTasks | None = None  # for the callbacks of scikit-learn
     show: Callable[[TrialResult, RunHistory, float], None] | None = None  # also receives the seconds of all sessions
     random_state: int = 0
+    earlier: Sequence[Configuration] = ()  # of an earlier model, which the search tries first
     on_open: Callable[[Path], None] = lambda folder: None  # called with the run directory, if there is one
     used: Used = field(default_factory=Used)  # what earlier sessions have used, where the budget comes on top of it
 
@@ -420,6 +421,20 @@ def _has_model(history: RunHistory) -> bool:
 
 
 def _start(
+    space: ConfigurationSpace, task: Task, settings: RunSettings, budget: Budget, runtime: RuntimeModel, n_workers: int
+) -> Start:
+    """Return the configurations that the search tries first; those of an earlier model come before all others."""
+    start = _usual_start(space, task, settings, budget, runtime, n_workers)
+    completed = (complete(space, configuration) for configuration in settings.earlier)
+    first = list(dict.fromkeys(configuration for configuration in completed if configuration is not None))
+    if not first:
+        return start
+    rest = [configuration for configuration in start.configurations if configuration not in first]
+    design = replace(start.design, from_model=tuple(configuration.id for configuration in first))
+    return replace(start, configurations=[*first, *rest], design=design)
+
+
+def _usual_start(
     space: ConfigurationSpace, task: Task, settings: RunSettings, budget: Budget, runtime: RuntimeModel, n_workers: int
 ) -> Start:
     wanted = settings.initial_configurations

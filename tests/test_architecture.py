@@ -101,6 +101,7 @@ ORDER = {
         "slimming",
         "fitting",
         "continuation",
+        "retune",
         "notebook",
         "report",
         "base",

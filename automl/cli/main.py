@@ -25,6 +25,7 @@ from automl.cli.leaderboard import leaderboard
 from automl.cli.predict import predict
 from automl.cli.refit import refit
 from automl.cli.report import report
+from automl.cli.retune import retune
 from automl.cli.score import score
 from automl.cli.serve import package, serve
 from automl.cli.slim import slim
@@ -40,7 +41,7 @@ app = typer.Typer(
 )
 _ONE_MODEL, _MANY, _SEARCH = "One model", "Many tables", "The search"  # groups of commands in --help
 
-for command in (advise, fit, predict, score, report, leaderboard, drift, refit, slim, export, serve, package):
+for command in (advise, fit, predict, score, report, leaderboard, drift, refit, retune, slim, export, serve, package):
     app.command(rich_help_panel=_ONE_MODEL)(command)
 app.command(rich_help_panel=_MANY)(benchmark)
 app.add_typer(jobs_app, name="jobs", rich_help_panel=_MANY)

@@ -131,7 +131,7 @@ class RefitReport:
         p = self.p
         if np.isnan(p):
             return "the new rows do not suffice to compare the old model and the new model"
-        old, new = _distinct(self.old_score, self.new_score)
+        old, new = distinct_texts(self.old_score, self.new_score)
         detail = f"{self.metric} {new} against {old}, p = {p:.2g}"
         if p >= SIGNIFICANT:
             return f"no clear difference on the new rows, so the old model can stay: {detail}"
@@ -146,7 +146,7 @@ class RefitReport:
         return "\n".join([*lines, trained])
 
 
-def _distinct(old: float, new: float) -> tuple[str, str]:
+def distinct_texts(old: float, new: float) -> tuple[str, str]:
     """Return two scores with as many digits as show that they differ."""
     for digits in (2, 3, 4, 6):
         texts = short_number(old, digits), short_number(new, digits)

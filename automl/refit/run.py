@@ -27,22 +27,19 @@ from automl.execute.base import Executor
 from automl.execute.catalog import make_executor
 from automl.execute.processes import warm_up
 from automl.refit.members import FitFacts, facts_from_folds, replace_models, run_trials, train_on_all_rows
-from automl.refit.new_rows import check_classes, keep_reasons, known_kinds, seen_rows, take_columns
+from automl.refit.new_rows import keep_reasons, seen_rows
+from automl.refit.preparation import prepare_new_rows, seed_of
 from automl.refit.report import RefitReport
 from automl.refit.rows import TrainingRows, get_rows
 from automl.search.user_space import known_components, user_space
 from automl.task.metrics import loss_or_nan
-from automl.task.monotonic import constrain, estimator_traits
-from automl.task.noisy_labels import expect_noise
+from automl.task.monotonic import estimator_traits
 from automl.task.objective import suited_traits
-from automl.task.own_objects import check_loaded
-from automl.task.prepare import PreparedTask, TrainingData, prepare
+from automl.task.prepare import PreparedTask, TrainingData
 from automl.task.scorers import take_rows
-from automl.task.several_targets import check_targets, take_targets
 from automl.task.split_arguments import time_of_refit
-from automl.task.table_validation import check_table
 from automl.task.task import Task
-from automl.task.validation import check_target, python_number
+from automl.task.validation import python_number
 from automl.trials.artifacts import Artifacts
 from automl.trials.temporary_folder import disk_errors, temporary_folder
 from automl.trials.trial import FoldResult, Trial
@@ -60,7 +57,6 @@ Array = NDArray[Any]
 
 N_FOLDS = 5  # of the new rows, unless the argument cv of the estimator says how to split them
 _UNKNOWN_SECONDS = 60.0  # of a fit, where the model was saved without the history of its search
-_SEEDS = 2**30
 _MAX_FOLD_BYTES = 2**28  # of the fold models that stay in memory after a refit on new rows
 
 
@@ -86,7 +82,7 @@ def refit(estimator: Any, data: TrainingData | None) -> Any:
     if estimator.executor == "local":
         _check_libraries(estimator)
         warm_up()
-    new = _on_kept_rows(estimator) if data is None else _on_new_rows(estimator, data)
+    new = train_on_kept_rows(estimator) if data is None else _on_new_rows(estimator, data)
     new.refit_report_ = replace(new.refit_report_, seconds=time.monotonic() - started)
     logger.info("refit: %s", str(new.refit_report_).replace("\n", "; "))
     return new
@@ -125,7 +121,7 @@ def _check_libraries(estimator: Any) -> None:
 
 
 @contextmanager
-def _workers(estimator: Any, task: Task) -> Iterator[tuple[Executor, Artifacts]]:
+def open_workers(estimator: Any, task: Task) -> Iterator[tuple[Executor, Artifacts]]:
     """Start the workers that the parameters of an estimator describe, on a task."""
     task = replace(task, own=known_components(estimator))
     with temporary_folder(task.table_bytes) as folder:
@@ -145,11 +141,6 @@ def _workers(estimator: Any, task: Task) -> Iterator[tuple[Executor, Artifacts]]
             executor.shutdown()
 
 
-def _seed(estimator: Any) -> int:
-    given = estimator.random_state
-    return int(given) % _SEEDS if isinstance(given, Integral) else 0
-
-
 def _known_facts(estimator: Any, train_shares: Sequence[float]) -> dict[Configuration, FitFacts]:
     """Return what is known about a training of each member on all rows that the estimator was trained on."""
     known = getattr(estimator, "_refit_facts", None)
@@ -166,7 +157,21 @@ def _known_facts(estimator: Any, train_shares: Sequence[float]) -> dict[Configur
     return facts
 
 
-def _on_kept_rows(estimator: Any) -> Any:
+def train_on_kept_rows(estimator: Any, deadline: float = float("inf")) -> Any:
+    """Return a fitted copy of an estimator whose members were trained on all rows that it has kept.
+
+    Parameters
+    ----------
+    deadline : float
+        Time of `time.monotonic`, in seconds. A member that is not finished then keeps its fold models.
+
+    Raises
+    ------
+    InvalidInputError
+        If there are no rows.
+    NothingFittedError
+        If no configuration could be trained.
+    """
     rows, ensemble = get_rows(getattr(estimator, "_rows", None)), estimator._ensemble
     traits = estimator._reader.traits(
         task_type(ensemble.n_classes), ensemble.n_classes, rows.sample_weight is not None, len(rows.y)
@@ -176,13 +181,13 @@ def _on_kept_rows(estimator: Any) -> Any:
     task = Task(rows.X, rows.y, traits, metric, (), rows.sample_weight, rows.groups)
     facts = _known_facts(estimator, rows.train_shares)
     ordered = sorted(ensemble.bags, key=lambda bag: -bag.weight)
-    with _workers(estimator, task) as (executor, artifacts):
-        models, failed = train_on_all_rows(
-            {bag.configuration: facts[bag.configuration] for bag in ordered}, executor, artifacts, _seed(estimator)
-        )
+    with open_workers(estimator, task) as (executor, artifacts):
+        wanted = {bag.configuration: facts[bag.configuration] for bag in ordered}
+        models, failed = train_on_all_rows(wanted, executor, artifacts, seed_of(estimator), deadline)
     if not models:
         raise NothingFittedError(f"no member of the ensemble could be trained on all rows: {_reasons(failed)}")
     new = copy.copy(estimator)
+    vars(new).pop("retune_report_", None)
     new._ensemble = replace(ensemble, bags=replace_models(ensemble.bags, models, failed))
     new._frontier = new._score_curve = new._stored_run = None  # they describe the fold models
     if "_estimate" in vars(estimator):  # a model that was loaded for prediction only has none
@@ -203,7 +208,7 @@ def _read_fold_models(
 
 
 @dataclass(frozen=True)
-class _Member:
+class Member:
     """A member of the old ensemble, and its configuration as the table of the new rows allows it."""
 
     bag: FoldBag
@@ -212,12 +217,14 @@ class _Member:
 
 def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
     notes: list[str] = []
-    prepared, X = _prepare(estimator, data, notes)
-    task, seed = prepared.task, _seed(estimator)
-    members = _members(estimator, task, notes)
+    prepared, X = prepare_new_rows(estimator, data, notes, _folds(estimator, data))
+    if prepared.positions is not None:
+        X = take_rows(X, prepared.positions)
+    task, seed = prepared.task, seed_of(estimator)
+    members = find_members(estimator, task, notes)
     expected = _known_facts(estimator, get_shares(estimator))
     growth = max(1.0, len(task.y) / max(1, estimator._reader.n_rows_))
-    with _workers(estimator, task) as (executor, artifacts):
+    with open_workers(estimator, task) as (executor, artifacts):
         limits = {m.configuration: _fold_limit(expected, m, growth) for m in members}
         folds, failed = _train_folds(limits, executor, task, seed)
         members = [member for member in members if member.configuration in folds]
@@ -266,79 +273,28 @@ def get_shares(estimator: Any) -> Sequence[float]:
     return [1 - 1 / max(2, n_splits)] * n_splits
 
 
-def _fold_limit(expected: Mapping[Configuration, FitFacts], member: _Member, growth: float) -> float:
+def _folds(estimator: Any, data: TrainingData) -> list[Any]:
+    """Return the values of `cv` for new rows: the folds of the estimator, or else five, where the rows allow them.
+
+    Pairs of row numbers belong to the old table. Rare classes or few groups may allow fewer than five folds only.
+    """
+    cv = estimator.cv
+    if time_of_refit(vars(estimator).get("_split_arguments", {}), data.time)[0] is not None:
+        return [cv if isinstance(cv, Integral) else None]
+    return [cv] if isinstance(cv, Integral) or hasattr(cv, "split") else [N_FOLDS, None]
+
+
+def _fold_limit(expected: Mapping[Configuration, FitFacts], member: Member, growth: float) -> float:
     """Return the time limit of a fold in seconds, where the new rows are `growth` times as many as the old ones."""
     known = expected.get(member.bag.configuration, FitFacts(None, _UNKNOWN_SECONDS))
     return FitFacts(None, known.seconds * growth).limit(member.configuration)
 
 
-def _prepare(estimator: Any, data: TrainingData, notes: list[str]) -> tuple[PreparedTask, Any]:
-    """Check the new rows, and return their task and their table with its columns, in the order of the task."""
-    check_loaded({"scoring": estimator.scoring})
-    X = take_columns(estimator._reader, check_table(data.X), notes)
-    if estimator._ensemble.targets is not None:
-        data = replace(data, y=take_targets(data.y, estimator._ensemble.targets))
-    _check_target(estimator, data.y, X)
-    # Pairs of row numbers belong to the old table. Rare classes or few groups may allow fewer than five folds only.
-    cv = estimator.cv
-    tries = [cv] if isinstance(cv, Integral) or hasattr(cv, "split") else [N_FOLDS, None]
-    time, gap = time_of_refit(vars(estimator).get("_split_arguments", {}), data.time)
-    if time is not None:
-        tries = [cv if isinstance(cv, Integral) else None]
-    for number, folds in enumerate(tries):
-        try:
-            prepared = prepare(
-                replace(data, X=X, time=time, gap=0 if time is None else gap),
-                classification=estimator._is_classifier,
-                scoring=estimator.scoring,
-                quantiles=getattr(estimator, "quantiles", None),
-                cv=folds,
-                columns=known_kinds(estimator._reader, X),
-                positive_label=getattr(estimator, "positive_label", None),
-                random_state=_seed(estimator),
-            )
-            break
-        except InvalidInputError:
-            if number == len(tries) - 1:
-                raise
-    # The members keep their losses and their transforms of the target.
-    known, task = estimator._metric, prepared.task
-    metric = replace(task.metric, losses=known.losses, target_transforms=known.target_transforms)
-    task = replace(task, metric=metric, traits=suited_traits(task.traits, metric))
-    if prepared.positions is not None:
-        X = take_rows(X, prepared.positions)
-    return expect_noise(constrain(replace(prepared, task=task), estimator), estimator), X
-
-
-def _check_target(estimator: Any, y: Any, X: Any) -> None:
-    """Check that the target, or the targets, of the new rows can be used, with the classes of the model.
-
-    Raises
-    ------
-    InvalidInputError
-        If a target is missing, or if a class is new or missing.
-    """
-    layout = estimator._ensemble.targets
-    if layout is None:
-        _, classes = check_target(y, X, estimator._is_classifier)
-        if classes is not None:
-            check_classes(classes, estimator.classes_)
-        return
-    several = check_targets(y, X, estimator._is_classifier)
-    if several.classes is None:
-        return
-    for name, classes, known in zip(layout.names, several.classes, estimator.classes_, strict=True):
-        try:
-            check_classes(classes, known)
-        except InvalidInputError as error:
-            raise InvalidInputError(f"target {name!r}: {error}") from error
-
-
-def _members(estimator: Any, task: Task, notes: list[str]) -> list[_Member]:
+def find_members(estimator: Any, task: Task, notes: list[str]) -> list[Member]:
     """Return the members that the table of the new rows allows, with their configurations completed for this table."""
     try:
         space = build_space(
-            task.traits, seed=_seed(estimator), overrides=user_space(estimator), own=known_components(estimator)
+            task.traits, seed=seed_of(estimator), overrides=user_space(estimator), own=known_components(estimator)
         )
     except SpaceError as error:
         raise InvalidInputError(str(error)) from error
@@ -348,7 +304,7 @@ def _members(estimator: Any, task: Task, notes: list[str]) -> list[_Member]:
         if configuration is None:
             notes.append(f"{bag.configuration.family} left the ensemble: it does not suit the table of the new rows")
         else:
-            members.append(_Member(bag, configuration))
+            members.append(Member(bag, configuration))
     if not members:
         raise InvalidInputError("no model of the ensemble suits the table of the new rows; call fit for a new search")
     return members
@@ -373,7 +329,7 @@ def _train_folds(
     return {c: folds for c, folds in done.items() if c not in failed}, failed
 
 
-def _weights(members: Sequence[_Member]) -> dict[Configuration, float]:
+def _weights(members: Sequence[Member]) -> dict[Configuration, float]:
     """Return the weight of each configuration; two members may have become the same configuration."""
     total = sum(member.bag.weight for member in members)
     weights: dict[Configuration, float] = {}
@@ -470,7 +426,7 @@ def _copy_with(estimator: Any, prepared: PreparedTask, ensemble: Ensemble) -> An
     new._warnings = checks.warnings
     new.scorer_ = prepared.task.metric.scorer
     new.n_features_in_ = reader.n_features_in_
-    for name in ("feature_names_in_", "_sketch"):
+    for name in ("feature_names_in_", "_sketch", "retune_report_"):
         new.__dict__.pop(name, None)
     if hasattr(reader, "feature_names_in_"):
         new.feature_names_in_ = reader.feature_names_in_

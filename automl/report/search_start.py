@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from automl.plurals import plural
 from automl.report.search_data import SimilarTable, SourceRow, StartPart
 from automl.report.words import clean, metric_words, number, percent, rounded
 from automl.trials.candidates import rank
 from automl.trials.history import Evaluation, RunHistory
-from automl.trials.initial_design import HAND_MADE, INITIAL, META_DATABASE, USER, InitialDesign
+from automl.trials.initial_design import EARLIER_MODEL, HAND_MADE, INITIAL, META_DATABASE, USER, InitialDesign
 from pipelines.configuration import Configuration
 
 _SHOWN = 5  # similar data sets
@@ -20,6 +21,7 @@ _SOURCES = {
     META_DATABASE: "similar data sets",
     HAND_MADE: "hand-made portfolio",
     USER: "given by the user",
+    EARLIER_MODEL: "earlier model",
     INITIAL: "initial design",
     "smac": "proposed by SMAC",
     "random": "drawn at random",
@@ -71,7 +73,15 @@ def make_start_part(estimator: Any) -> StartPart | None:
         for known in design.similar[:_SHOWN]
         if np.isfinite(known.distance)
     )
-    return StartPart(_STARTS[design.source] + _left_out(design), _comparison(sources), sources, similar)
+    return StartPart(
+        _first(design) + _STARTS[design.source] + _left_out(design), _comparison(sources), sources, similar
+    )
+
+
+def _first(design: InitialDesign) -> str:
+    """Return the sentence about the configurations of an earlier model; empty where there are none."""
+    n = len(vars(design).get("from_model", ()))  # a model that was saved before has no such ids
+    return f"The search tried {plural(n, 'configuration')} of the earlier model before all others. " if n else ""
 
 
 def _left_out(design: InitialDesign) -> str:

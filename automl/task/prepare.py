@@ -121,6 +121,7 @@ def prepare(
     columns: Mapping[Any, str] | None = None,
     positive_label: Any = None,
     holdout_share: float | None = None,
+    holdout: NDArray[np.bool_] | None = None,
     random_state: int = 0,
 ) -> PreparedTask:
     """Check a table and its target, read the table, and choose the metric and the folds.
@@ -140,6 +141,8 @@ def prepare(
         The class of interest of two classes, for scorers of one class.
     holdout_share : float, optional
         Share of the rows that neither the search nor the ensemble may see.
+    holdout : ndarray of bool of shape (n_samples,), optional
+        Mask of these rows in the table of the user, in place of a share.
     random_state : int
         Seed of folds and holdout rows.
 
@@ -156,7 +159,7 @@ def prepare(
         )
     if not isinstance(classes, list):
         validation.warn_of_lone_rows(rows.y, rows.sample_weight, classes)
-    holdout = None if holdout_share is None else _holdout(rows, classification, holdout_share, random_state)
+    holdout = _holdout(rows, classification, holdout_share, random_state, holdout)
     reader = TableReader(columns=columns)
     with validation.table_errors():
         if holdout is None:
@@ -200,7 +203,7 @@ def prepare(
     positions = rows.positions
     if holdout is not None:
         task, kept = split_holdout(task, holdout), np.flatnonzero(~holdout)
-        if reason := why_not_scored(task):
+        if holdout_share is not None and (reason := why_not_scored(task)):
             which = "the newest rows" if rows.time is not None else "the holdout rows"
             raise InvalidInputError(
                 f"guard: {which} cannot score a model: {reason}; use a larger share of the rows, or guard=None"
@@ -293,8 +296,19 @@ def _in_time_order(rows: _Rows, data: TrainingData, cv: Any) -> _Rows:
     )
 
 
-def _holdout(rows: _Rows, classification: bool, share: float, random_state: int) -> NDArray[np.bool_]:
-    """Return a mask of the holdout rows: the newest rows, or random ones, but no validation rows of the user."""
+def _holdout(
+    rows: _Rows,
+    classification: bool,
+    share: float | None,
+    random_state: int,
+    given: NDArray[np.bool_] | None,
+) -> NDArray[np.bool_] | None:
+    """Return a mask of the holdout rows: those of the caller, the newest rows, or random ones; None for no such rows.
+
+    Validation rows of the user are never among them.
+    """
+    if share is None:
+        return given if given is None or rows.positions is None else given[rows.positions]
     if rows.time is not None:
         return newest_rows(rows.time.times, share, rows.groups)
     n = len(rows.y) - rows.n_validation

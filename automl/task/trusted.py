@@ -21,6 +21,7 @@ TRUSTED: frozenset[str] = frozenset(
         "automl.guard": "Guard",
         "automl.refit.members": "FitFacts",
         "automl.refit.report": "RefitReport",
+        "automl.retune.report": "RetuneReport",
         "automl.refit.rows": "SavedRows StoredRows TrainingRows",
         "automl.task.class_scorers": "AllClassesScorer",
         "automl.task.metrics": "Metric",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-META_DATABASE, HAND_MADE, USER = "meta-database", "portfolio", "user"
+META_DATABASE, HAND_MADE, USER, EARLIER_MODEL = "meta-database", "portfolio", "user", "earlier model"
 INITIAL = "initial"  # the origin of a trial of the initial design
 
 
@@ -42,15 +42,20 @@ class InitialDesign:
         Ids of configurations of the hand-made portfolio among those of the meta-database.
     left_out : tuple of str
         Names of data sets of the meta-database that were not used: they hold rows of the table, or the user named them.
+    from_model : tuple of str
+        Ids of configurations of an earlier model, which `retune` tries first.
     """
 
     source: str
     similar: tuple[SimilarDataset, ...] = ()
     from_portfolio: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
+    from_model: tuple[str, ...] = ()
 
     def source_of(self, origin: str, id: str) -> str:
         """Return the source of a configuration, given its origin and its id; other origins stay as they are."""
         if origin != INITIAL:
             return origin
+        if id in vars(self).get("from_model", ()):  # a model that was saved before has no such ids
+            return EARLIER_MODEL
         return HAND_MADE if id in self.from_portfolio else self.source

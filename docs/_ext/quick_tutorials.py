@@ -30,6 +30,16 @@ def quick_fit(fit: Callable[..., Any], models: list[str]) -> Callable[..., Any]:
     return quick
 
 
+def quick_retune(retune: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method ``retune`` that ends after two configurations."""
+
+    @functools.wraps(retune)
+    def quick(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return retune(self, *args, **kwargs | {"seconds": None, "max_trials": 2})
+
+    return quick
+
+
 def make_quick(patch: Callable[[Any, str, Any], None]) -> None:
     """Replace the methods that take long.
 
@@ -43,6 +53,7 @@ def make_quick(patch: Callable[[Any, str, Any], None]) -> None:
     for name, models in FAST_MODELS.items():
         estimator = getattr(automl, name)
         patch(estimator, "fit", quick_fit(estimator.fit, models))
+        patch(estimator, "retune", quick_retune(estimator.retune))
 
 
 def make_tutorials_quick() -> None:

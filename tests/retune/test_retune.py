@@ -1,0 +1,216 @@
+"""A retune searches for a short time on old and new rows, and compares the old model with the new one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import sparse
+
+import automl
+from automl import AutoMLClassifier, AutoMLRegressor
+from automl.errors import InvalidInputError
+from automl.retune.comparison import compare_predictions
+from automl.retune.report import RetuneReport
+from automl.task.metrics import make_metric
+from automl.trials.initial_design import EARLIER_MODEL
+from tests.factories import FAST
+
+N_OLD, N_NEW = 200, 180
+SETTINGS = FAST | {"include": ["ridge", "decision_tree"], "max_trials": 2}
+
+
+def make_rows(n, seed, slope=1.0):
+    """Return rows of two numbers, a category, a day and a group, and a target that depends on `slope`."""
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame({"a": rng.normal(size=n), "b": rng.normal(size=n), "city": rng.choice(["Rome", "Oslo"], n)})
+    X["day"] = rng.permutation(n) + 1_000 * seed
+    return X, pd.Series(slope * X["a"] + 0.3 * rng.normal(size=n), name="price")
+
+
+OLD, NEW = make_rows(N_OLD, 0), make_rows(N_NEW, 1, slope=-1.0)
+
+
+@pytest.fixture(scope="module")
+def model():
+    return AutoMLRegressor(**SETTINGS).fit(*OLD)
+
+
+@pytest.fixture(scope="module")
+def retuned(model):
+    return model.retune(*NEW, *OLD, seconds=None, max_trials=3)
+
+
+def test_a_model_of_the_new_rows_is_called_better(model, retuned):
+    report = retuned.retune_report_
+    assert report.is_better
+    assert report.low > 0
+    assert report.new_score > report.old_score
+    assert report.verdict.startswith("the new model is better on the 60 newest rows: neg_root_mean_squared_error -")
+    assert report.n_compared == 60
+    X, y = make_rows(200, 2, slope=-1.0)
+    assert retuned.score(X, y) > model.score(X, y) + 1
+
+
+def test_the_old_model_and_its_parameters_stay(model, retuned):
+    assert not hasattr(model, "retune_report_")
+    assert model._reader.n_rows_ == N_OLD
+    assert retuned.get_params() == model.get_params()
+    assert retuned._target_name == "price"
+
+
+def test_the_search_starts_with_the_configurations_of_the_old_model(model, retuned):
+    first = next(iter(retuned.history_.evaluations))
+    best = max(model._ensemble.bags, key=lambda bag: bag.weight).configuration
+    assert first == best
+    assert retuned._initial_design.source_of("initial", best.id) == EARLIER_MODEL
+    assert len(retuned.leaderboard_) == 3
+
+
+def test_old_rows_that_do_harm_are_left_out(retuned):
+    report = retuned.retune_report_
+    assert (report.n_rows, report.n_old_rows) == (N_NEW, 0)
+    assert report.notes[0].startswith(
+        "the old rows are left out: on new rows, ridge has neg_root_mean_squared_error -0.3"
+    )
+
+
+def make_wide(n, seed):
+    X = np.random.default_rng(seed).normal(size=(n, 25))
+    return X, X.sum(axis=1)
+
+
+@pytest.fixture(scope="module")
+def helped():
+    """Return a retuned model for whose many columns the new rows alone are too few."""
+    old, new = make_wide(200, 0), make_wide(165, 1)
+    model = AutoMLRegressor(**SETTINGS | {"max_trials": 1, "include": ["ridge"]}).fit(*old)
+    return model.retune(*new, *old, seconds=None, max_trials=1)
+
+
+def test_configurations_are_compared_on_new_rows_and_models_see_all_rows(helped):
+    report, rows = helped.retune_report_, helped._rows
+    assert (report.n_rows, report.n_old_rows, report.n_compared) == (365, 200, 55)
+    scored = np.concatenate(rows.test_rows)
+    assert scored.min() >= 200
+    assert len(np.unique(scored)) == 110
+    assert [len(bag.models) for bag in helped._ensemble.bags] == [1]
+
+
+def test_a_retuned_model_is_saved_and_refitted(retuned, tmp_path):
+    retuned.save(tmp_path / "model")
+    loaded = automl.load(tmp_path / "model")
+    assert loaded.retune_report_ == retuned.retune_report_
+    np.testing.assert_array_equal(loaded.predict(NEW[0]), retuned.predict(NEW[0]))
+    assert not hasattr(retuned.refit(), "retune_report_")
+    with pytest.raises(InvalidInputError, match="more continues a search from its run directory"):
+        retuned.more(max_trials=1)
+
+
+def test_rows_without_a_change_give_no_clear_difference(model):
+    same = model.retune(*make_rows(90, 3), seconds=None, max_trials=1).retune_report_
+    assert not same.is_better
+    assert same.verdict.startswith("no clear difference on the 30 newest rows, so the old model can stay")
+
+
+def test_times_decide_which_rows_are_the_newest(model):
+    X, y = NEW
+    new = model.retune(X, y, *OLD, time="day", seconds=None, max_trials=1)
+    assert new._split_arguments["time"] == "day"
+    task_days = X["day"].sort_values().to_numpy()
+    names = list(new._reader.feature_names_in_)
+    at = new._reader.columns_[names.index("day")].positions[0]
+    assert set(new._rows.X[-60:, at]) == set(task_days[-60:])
+    assert new.retune_report_.is_better
+
+
+@pytest.mark.slow
+def test_groups_of_the_newest_rows_are_kept_from_the_search(model):
+    (X_old, y_old), (X, y) = OLD, NEW
+    groups, groups_old = np.arange(N_NEW) // 10, np.arange(N_OLD) // 10
+    y_old = -y_old  # so that the old rows help
+    new = model.retune(X, y, X_old, y_old, groups=groups, groups_old=groups_old, seconds=None, max_trials=1)
+    report, rows = new.retune_report_, new._rows
+    assert report.n_compared == 60  # the groups 12 to 17
+    n_held = 60 if report.n_old_rows == 0 else 120
+    assert not set(rows.groups[-n_held:]) & set(rows.groups[:-n_held])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ["weights", "several targets", "classes", "sparse", "arrays"])
+def test_other_kinds_of_tables_and_targets(case):
+    (X_old, y_old), (X, y) = OLD, NEW
+    make, arguments = AutoMLRegressor, {}
+    if case == "weights":
+        arguments = {"sample_weight": np.ones(N_NEW), "sample_weight_old": np.full(N_OLD, 0.1)}
+    elif case == "several targets":
+        y_old, y = (pd.DataFrame({"first": each, "second": -each}) for each in (y_old, y))
+    elif case == "classes":
+        make = AutoMLClassifier
+        y_old, y = (np.where(each > 0, "yes", "no") for each in (y_old, y))
+    elif case == "sparse":
+        X_old, X = (sparse.csr_matrix(each[["a", "b"]].to_numpy()) for each in (X_old, X))
+    else:
+        X_old, X = X_old[["a", "b"]].to_numpy(), X[["a", "b"]].to_numpy()
+    include = ["decision_tree"] if case == "classes" else SETTINGS["include"]
+    fitted = make(**SETTINGS | {"include": include}).fit(X_old, y_old)
+    new = fitted.retune(X, y, X_old, y_old, **arguments, seconds=None, max_trials=2)
+    assert new.retune_report_.is_better
+    assert new.predict(X).shape == np.shape(y)
+
+
+@pytest.mark.slow
+def test_a_retune_ends_within_its_seconds(model):
+    new = model.retune(*NEW, *OLD, seconds=20)
+    assert new.retune_report_.seconds < 30
+    assert new.time_budget is None
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"X_old": OLD[0]}, "retune needs both X_old and y_old"),
+        ({"groups_old": [1]}, "groups_old needs X_old and y_old"),
+        ({"X_old": OLD[0], "y_old": OLD[1], "groups": np.arange(N_NEW)}, "groups is given without groups_old"),
+        ({"X_old": OLD[0].drop(columns="a"), "y_old": OLD[1]}, "X_old: the new rows lack columns"),
+        ({"X_old": OLD[0], "y_old": OLD[1][:5]}, "y_old: "),
+        ({"X": NEW[0][:20], "y": NEW[1][:20]}, "X has 20 new rows, but retune needs at least 30"),
+        ({"X": NEW[0].drop(columns="city")}, "lack columns of the training table: 'city'"),
+        ({"groups": np.zeros(N_NEW)}, "the new rows have one group only"),
+        ({"sample_weight": np.arange(N_NEW) < 100}, "newest new rows cannot be scored: all of them have the weight 0"),
+        ({"max_trials": None}, "retune needs seconds or max_trials, for example"),
+        ({"seconds": -1}, "seconds must be a finite number of seconds above 0"),
+    ],
+)
+def test_arguments_that_cannot_be_used_give_one_error(model, change, message):
+    with pytest.raises(InvalidInputError, match=message):
+        model.retune(**{"X": NEW[0], "y": NEW[1], "seconds": None, "max_trials": 1} | change)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [
+        (0.01, 0.05, "the new model is better on the 90 newest rows: r2 0.6 against 0.5, 95 % interval of the diff"),
+        (-0.05, -0.01, "the old model is better on the 90 newest rows, keep it"),
+        (-0.05, 0.01, "no clear difference on the 90 newest rows, so the old model can stay"),
+        (np.nan, np.nan, "the newest rows do not suffice"),
+    ],
+)
+def test_the_verdict_follows_the_interval(low, high, verdict):
+    report = RetuneReport("r2", 0.5, 0.6, low, high, 0.04, 90, 900, 600, 2, 9, 60.0)
+    assert report.verdict.startswith(verdict)
+    assert report.is_better == (low > 0)
+
+
+def test_the_interval_holds_zero_for_equal_models_and_not_for_unequal_ones():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=200)
+    metric = make_metric("neg_mean_squared_error", "regression", None, None)
+    near, other, far = (y + scale * rng.normal(size=200) for scale in (0.5, 0.5, 2.0))
+    known = None, np.arange(200) // 4, 0, 60.0
+    same = compare_predictions(metric, y, near, other, *known)
+    assert same.low < 0 < same.high
+    assert same.p > 0.05
+    better = compare_predictions(metric, y, far, near, *known)
+    assert 0 < better.low < better.new - better.old < better.high
+    assert better.p < 0.01
