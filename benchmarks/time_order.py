@@ -92,7 +92,7 @@ def summary(results: pd.DataFrame) -> str:
     wide = []
     for (table, share), pair in results.groupby(["table", "share"], sort=False):
         for _, row in pair.iterrows():
-            expected, error = (_error(row["metric"], row[name]) for name in ("expected", "score"))
+            expected, error = (error_of(row["metric"], row[name]) for name in ("expected", "score"))
             off = 100 * (error / expected - 1)
             inside = "yes" if row["low"] <= row["score"] <= row["high"] else "no"
             lines.append(
@@ -116,7 +116,7 @@ def summary(results: pd.DataFrame) -> str:
     return "\n".join(lines)
 
 
-def _error(metric: str, score: float) -> float:
+def error_of(metric: str, score: float) -> float:
     """Return the error of a score: 1 - AUC, log loss or RMSE."""
     return 1 - score if metric == "roc_auc" else -score
 
