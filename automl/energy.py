@@ -135,13 +135,12 @@ class EnergyMeter:
         return Energy(processors, gpus, scale * data.emissions, source)
 
     def _track(self) -> None:
-        log = logging.getLogger("codecarbon")
-        level = log.level
-        log.setLevel(logging.CRITICAL)
         with suppress(Exception):  # codecarbon depends on files of the system, and a fit must not
-            tracker = import_library("codecarbon").OfflineEmissionsTracker(
+            library = import_library("codecarbon")
+            logging.getLogger("codecarbon").setLevel(logging.CRITICAL)  # it would write about each of its steps
+            tracker = library.OfflineEmissionsTracker(
                 country_iso_code=self._country, measure_power_secs=_SECONDS_BETWEEN_LOOKS, tracking_mode="process",
-                save_to_file=False, allow_multiple_runs=True, log_level="critical",
+                output_methods=[], allow_multiple_runs=True, log_level="critical",
             )  # fmt: skip
             tracker.start()
             tracker.flush()  # it imports what it needs at the end
@@ -149,7 +148,6 @@ class EnergyMeter:
             self._ends.wait()
             tracker.stop()
             self._data = getattr(tracker, "final_emissions_data", None)
-        log.setLevel(level)
 
 
 def _reads_rapl() -> bool:
