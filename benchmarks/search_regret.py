@@ -108,8 +108,11 @@ class Scenario:
         return self.outputs(task, configurations)[:, self.output]
 
     def outputs(self, task: str, configurations: Sequence[dict[str, Any]]) -> NDArray[np.float64]:
-        """Return everything that the surrogate predicts, shape (n, n_outputs)."""
-        rows = [{**c, **self.fixed, self.task_column: task} for c in configurations]
+        """Return everything that the surrogate predicts, shape (n, n_outputs).
+
+        A configuration may have a value of its own for a fidelity.
+        """
+        rows = [{**self.fixed, **c, self.task_column: task} for c in configurations]
         codes = [[self.encoding[name][str(row[name])] for name in self.categorical] for row in rows]
         numbers = [[row.get(name, 0.0) for name in self.numeric] for row in rows]
         inputs = {"x_cat": np.array(codes, dtype=np.int32), "x_cont": np.array(numbers, dtype=np.float32)}

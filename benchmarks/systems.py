@@ -107,6 +107,8 @@ SYSTEMS = {
         System("automl_handmade", "cash-automl"),
         System("automl_random", "cash-automl"),
         System("automl_handmade_random", "cash-automl"),
+        System("automl_hyperband", "cash-automl"),
+        System("automl_bohb", "cash-automl"),
         System("automl_cpu", "cash-automl"),
         System("automl_nonets", "cash-automl"),
         System("lightgbm", "lightgbm"),

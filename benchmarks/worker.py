@@ -67,6 +67,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "automl_handmade": {"initial_configurations": "default"},
     "automl_random": {"searcher": "random"},
     "automl_handmade_random": {"initial_configurations": "default", "searcher": "random"},
+    "automl_hyperband": {"searcher": "hyperband"},
+    "automl_bohb": {"searcher": "bohb"},
     "automl_cpu": {"device": "cpu"},
     "automl_nonets": {"exclude": ["realmlp", "tabm", "resnet"]},
 }

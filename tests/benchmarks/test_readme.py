@@ -138,6 +138,7 @@ TINY: dict[str, list[TinyForm]] = {
     "Advice before a search": [TinyForm({"--tables": "classes", "--seconds": "1"}, is_slow=True)],
     "Regret of the searchers": [TinyForm(error="the package 'onnxruntime' is missing|model.onnx' is missing")],
     "Priors of the user": [TinyForm(error="the package 'onnxruntime' is missing|model.onnx' is missing")],
+    "Cheap trials first": [TinyForm(error="the package 'onnxruntime' is missing|model.onnx' is missing")],
     "Seconds of a suggestion": [
         TinyForm({"--n": "12", "--asked": "2"}, is_slow=True),
         TinyForm({"--n": "12", "--asked": "2"}, error="cannot import SMAC3"),
