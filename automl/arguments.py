@@ -26,6 +26,7 @@ from automl.search.user_space import check_components, check_space
 from automl.task.metrics import ALIASES
 from automl.task.monotonic import check_monotonic
 from automl.task.objectives import SCORE, check_objectives, further_objectives
+from automl.task.ordered_classes import NAMES as ORDERED_NAMES
 from automl.task.quantiles import check_quantiles
 from automl.task.several_metrics import named_scorers
 from automl.task.validation import is_number, is_whole_number
@@ -248,6 +249,8 @@ def _check_scoring(scoring: Any, classification: bool) -> None:
         raise InvalidInputError(
             f"scoring must be the name of a scorer, a callable, or a list or dict of these; got {kind}"
         )
+    if scoring in ORDERED_NAMES and classification:
+        return
     known = [*get_scorer_names(), *ALIASES]
     if scoring not in known:
         own = ("._classification", "._ranking") if classification else ("._regression",)

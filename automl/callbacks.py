@@ -102,8 +102,4 @@ def leading_ensemble(history: RunHistory, artifacts: Artifacts, task: Task) -> E
     best = finished[0]
     folds = predicting_folds(best, task)
     models = [artifacts.model(best.configuration, fold) for fold in folds]
-    bag, limits = FoldBag(best.configuration, 1.0, models, tuple(folds)), task.metric.prediction_range
-    traits = task.traits
-    return Ensemble(
-        [bag], traits.n_classes, prediction_range=limits, targets=traits.targets, quantiles=traits.quantiles
-    )
+    return Ensemble.of_task([FoldBag(best.configuration, 1.0, models, tuple(folds))], task)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 
-from automl.ensemble.calibration import calibrate
 from automl.ensemble.cost import typical_cost
 from automl.ensemble.estimate import OutOfFoldRecord, collect
+from automl.ensemble.finishing import finish_ensemble
 from automl.ensemble.loading import ModelLoader
-from automl.ensemble.quantile_shift import fit_shift
-from automl.ensemble.selection import Ensemble, out_of_fold, select_members
+from automl.ensemble.selection import Ensemble, select_members
 from automl.ensemble.size import members_within_size
-from automl.ensemble.threshold import tune_decision_weights
 from automl.execute.machine import available_cpus
 from automl.search.budget import Budget
 from automl.task.task import Task
@@ -53,21 +51,8 @@ def build_ensemble(
     members = members_within_size(members, artifacts, task)
     bags = loader.load(members, started + _LOADING_ENDS * left)
     n_threads = n_workers if n_workers < available_cpus() else None
-    limits, targets = task.metric.prediction_range, task.traits.targets
-    levels = task.traits.quantiles
-    ensemble = Ensemble(
-        bags, task.traits.n_classes, n_threads, prediction_range=limits, targets=targets, quantiles=levels
-    )
-    if levels:
-        rows, p = out_of_fold(bags, history, artifacts, task)
-        ensemble.quantile_shift = fit_shift(task.y[rows], p, levels, task.weights(rows), random_state)
-    if task.traits.n_classes and targets is None:
-        rows, p = out_of_fold(bags, history, artifacts, task)
-        known = (task.y[rows], p, task.metric.take(rows), task.weights(rows), random_state)
-        deadline = started + _DECISION_ENDS * left
-        ensemble.decision_weights = tune_decision_weights(*known, deadline)
-        latest = max(deadline, time.monotonic() + 0.05 * left)
-        ensemble.calibration = calibrate(*known, latest, models_per_member=ensemble.models_per_member)
+    ensemble = Ensemble.of_task(bags, task, n_threads)
+    finish_ensemble(ensemble, history, artifacts, task, random_state, started + _DECISION_ENDS * left, 0.05 * left)
     if not task.has_estimate:
         return ensemble, None
     # The folder with the predictions is removed after the run; to resample them now would cost seconds of the search.

@@ -39,9 +39,9 @@ class AutoMLClassifier(
     max_processor_seconds : float, optional
         Seconds of processors for all trials, added over the workers, after which the search ends.
     scoring : str, callable, list or dict, optional
-        The score to maximize: any scikit-learn scorer or its name. None means ROC AUC for two classes and log loss for
-        more classes. Of several scorers, the first is maximized, and the others are recorded in `leaderboard_`,
-        `cv_results_` and `metric_scores_`.
+        The score to maximize: any scikit-learn scorer or its name. None means ROC AUC for two classes, the ranked
+        probability score for an ordered categorical of pandas, and log loss for other classes. Of several scorers, the
+        first is maximized, and the others are recorded in `leaderboard_`, `cv_results_` and `metric_scores_`.
     positive_label : label, optional
         The class of interest of two classes, for scorers of one class such as "f1" and for `decision_threshold_`. None
         means the label 1, or the second class if no label is 1.
@@ -256,7 +256,8 @@ class AutoMLClassifier(
         Returns
         -------
         ndarray of shape (n_samples,), or (n_samples, n_targets) for several targets
-            The most probable label, or the best label for a `scoring` that judges labels.
+            The most probable label, the best label for a `scoring` that judges labels, or the median of ordered
+            classes.
 
         Raises
         ------

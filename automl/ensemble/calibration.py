@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
 from automl.task.metrics import Metric
+from automl.task.ordered_classes import RANKED_PROBABILITY
 from pipelines.weights import relative_weights
 
 Array = NDArray[Any]
@@ -20,7 +21,7 @@ Form = Literal["temperature", "bias", "strong prior", "matrix"]
 
 FORMS: tuple[Form, ...] = get_args(Form)  # from the most rigid to the most flexible one
 _WITH_MATRIX = ("strong prior", "matrix")
-_PROPER_SCORES = ("neg_log_loss", "neg_brier_score", "d2_log_loss_score", "d2_brier_score")
+_PROPER_SCORES = ("neg_log_loss", "neg_brier_score", "d2_log_loss_score", "d2_brier_score", RANKED_PROBABILITY)
 _RANKING_SCORES = ("roc_auc", "average_precision")  # for two classes, an increasing map leaves these scores unchanged
 _MIN_PROBABILITY = 1e-6  # smaller probabilities are replaced by this one
 # In units of the summed log loss: with 2, entries of matrix and bias have a standard deviation of 1/2.

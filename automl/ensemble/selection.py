@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from automl.ensemble.thrift import remove_costly
 from automl.errors import NothingFittedError
 from automl.task.class_scorers import roc_auc_losses
 from automl.task.metrics import Metric, PredictionRange, clip_predictions, loss_or_nan
+from automl.task.ordered_classes import median_codes
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import candidate_sets, rank
@@ -75,6 +76,8 @@ class Ensemble:
         Levels of the predicted quantiles; empty for other tasks.
     quantile_shift : QuantileShift or None
         Calibration of the quantiles.
+    ranks : tuple of int
+        Rank of each of ordered classes, whose median is predicted; empty for other classes.
     """
 
     bags: list[FoldBag]
@@ -87,6 +90,21 @@ class Ensemble:
     targets: TargetLayout | None = None
     quantiles: tuple[float, ...] = ()
     quantile_shift: QuantileShift | None = None
+    ranks: tuple[int, ...] = ()
+
+    @classmethod
+    def of_task(cls, bags: list[FoldBag], task: Task, n_threads: int | None = 1) -> Self:
+        """Return the ensemble of some bags for a task, without calibration and decision rule."""
+        traits, metric = task.traits, task.metric
+        return cls(
+            bags,
+            traits.n_classes,
+            n_threads,
+            prediction_range=metric.prediction_range,
+            targets=traits.targets,
+            quantiles=traits.quantiles,
+            ranks=metric.ranks,
+        )
 
     @property
     def n_columns(self) -> int:
@@ -141,6 +159,8 @@ class Ensemble:
         """Return the predicted class codes for probabilities of shape (n_samples, n_columns)."""
         if self.targets is not None:
             return self.targets.codes(probabilities)
+        if self.ranks:
+            return median_codes(probabilities, self.ranks)
         weights = 1.0 if self.decision_weights is None else self.decision_weights
         return np.asarray((probabilities * weights).argmax(axis=1))
 

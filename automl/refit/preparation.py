@@ -15,12 +15,13 @@ from automl.refit.new_rows import check_classes, known_kinds, take_columns
 from automl.task.monotonic import constrain
 from automl.task.noisy_labels import expect_noise
 from automl.task.objective import suited_traits
+from automl.task.ordered_classes import ordered_target
 from automl.task.own_objects import check_loaded
 from automl.task.prepare import PreparedTask, TrainingData, prepare
 from automl.task.several_targets import check_targets, take_targets
 from automl.task.split_arguments import time_of_refit
 from automl.task.table_validation import check_table
-from automl.task.validation import check_target
+from automl.task.validation import check_target, read_target
 
 _SEEDS = 2**30
 
@@ -59,6 +60,8 @@ def prepare_new_rows(
     if estimator._ensemble.targets is not None:
         data = replace(data, y=take_targets(data.y, estimator._ensemble.targets))
     _check_target(estimator, data.y, X)
+    if estimator._ensemble.ranks:
+        data = replace(data, y=ordered_target(read_target(data.y, X), estimator.classes_, estimator._ensemble.ranks))
     time, gap = time_of_refit(vars(estimator).get("_split_arguments", {}), data.time)
     for number, cv in enumerate(folds):
         try:

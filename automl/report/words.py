@@ -37,6 +37,12 @@ _METRICS = {
     "mean_absolute_error": ("mean absolute error", "the mean size of an error, in the unit of the target"),
     "median_absolute_error": ("median absolute error", "half of the errors are smaller, in the unit of the target"),
     "mean_absolute_percentage_error": ("mean absolute percentage error", "the mean size of an error, as a share"),
+    "ranked_probability_score": (
+        "ranked probability score",
+        "the mean squared error of the cumulative probabilities of ordered classes; 0 is perfect",
+    ),
+    "mean_rank_error": ("mean rank error", "the mean distance of predicted and true class, in classes"),
+    "quadratic_weighted_kappa": ("quadratic weighted kappa", "1 is perfect, and 0 is the agreement by chance"),
     "mean_pinball_loss": (
         "mean pinball loss",
         "the mean loss of the predicted quantiles, in the unit of the target; 0 is perfect",

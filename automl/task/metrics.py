@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import get_scorer
 
+from automl.errors import InvalidInputError
 from automl.task.class_scorers import (
     CLASS_MEANS,
     NAMES,
@@ -20,6 +21,7 @@ from automl.task.class_scorers import (
     mean_over_pairs,
     roc_auc_losses,
 )
+from automl.task.ordered_classes import KAPPA, RANKED_PROBABILITY, OrderedScorer, ordered_loss
 from automl.task.positive_class import CodedScorer, on_positive_class, positive_code
 from automl.task.scorers import StoredClassifier, StoredRegressor, TableProbe, take_rows
 from pipelines.quantiles import pinball_loss
@@ -186,6 +188,8 @@ class Metric:
         `TableTraits`.
     quantiles : tuple of float
         Levels of the quantiles that are predicted; empty for other tasks.
+    ranks : tuple of int
+        Rank of each class, for the scores of ordered classes; empty for other scores.
     """
 
     name: str
@@ -201,6 +205,7 @@ class Metric:
     losses: tuple[str, ...] = ("squared_error",)
     target_transforms: tuple[str, ...] = ("none",)
     quantiles: tuple[float, ...] = ()
+    ranks: tuple[int, ...] = ()
 
     @property
     def is_mean_over_classes(self) -> bool:
@@ -244,6 +249,8 @@ class Metric:
                 return float("nan")
             if self.quantiles:
                 return pinball_loss(y, predictions, self.quantiles, sample_weight)
+            if self.ranks:
+                return ordered_loss(self.fast, y, predictions, sample_weight, self.ranks)
             if self.fast in FAST_OF_ONE_CLASS:
                 return FAST_OF_ONE_CLASS[self.fast](y, predictions, sample_weight, self.positive)
             return FAST[self.fast](y, predictions, sample_weight)
@@ -328,6 +335,31 @@ def make_metric(scoring: Any, task: str, classes: Array | None, positive_label: 
         fast = task == "multiclass"
     scorer = named_scorer(name, classes, positive_label)
     return Metric(name, scorer, classes, name if fast else None, best, positive)
+
+
+def ordered_metric(name: str | None, classes: Array, ranks: tuple[int, ...]) -> Metric:
+    """Return a metric of ordered classes by its name; None means the ranked probability score.
+
+    Parameters
+    ----------
+    classes : ndarray of shape (n_classes,)
+        Sorted labels.
+    ranks : tuple of int
+        Rank of each class.
+
+    Raises
+    ------
+    InvalidInputError
+        If the classes have no order.
+    """
+    name = RANKED_PROBABILITY if name is None else name
+    if not ranks:
+        raise InvalidInputError(
+            f"scoring={name!r} is for ordered classes; pass y as an ordered categorical of three classes or more, such "
+            'as y.astype(pandas.CategoricalDtype(["low", "middle", "high"], ordered=True))'
+        )
+    scorer = OrderedScorer(name, tuple(classes[np.argsort(ranks)].tolist()))
+    return Metric(name, scorer, classes, name, 1.0 if name == KAPPA else 0.0, ranks=ranks)
 
 
 def named_scorer(name: str, classes: Array | None, positive_label: Any = None) -> Any:

@@ -13,8 +13,10 @@ from automl.errors import InvalidInputError
 from automl.task import validation
 from automl.task.holdout import choose_holdout, split_holdout, why_not_scored
 from automl.task.metric_domain import adapt_metric
-from automl.task.metrics import Metric, make_metric
+from automl.task.metrics import Metric, make_metric, ordered_metric
 from automl.task.objective import suited_traits, with_objective
+from automl.task.ordered_classes import NAMES as ORDERED_NAMES
+from automl.task.ordered_classes import ranks_of
 from automl.task.quantiles import check_quantiles, quantiles_metric
 from automl.task.scorers import take_rows
 from automl.task.sensitive import SensitiveFeatures, read_sensitive_features, take_sensitive
@@ -169,10 +171,14 @@ def prepare(
     n_classes = target.n_classes
     kind = task_type(n_classes)
 
+    ranks = () if classes is None or layout is not None else ranks_of(data.y, np.asarray(classes))
+
     def metric_of(scorer: Any) -> Metric:
         metric: Metric
         if levels:
             return quantiles_metric(levels)
+        if (ranks and scorer is None) or scorer in ORDERED_NAMES:
+            return ordered_metric(scorer, np.asarray(classes), ranks)
         if isinstance(classes, list) or layout is not None:
             metric = make_targets_metric(scorer, replace(target, y=rows.y), rows.sample_weight)
         else:

@@ -91,6 +91,9 @@ TINY: dict[str, list[TinyForm]] = {
         TinyForm({"--tables": "numbers", "--families": "ridge,decision_tree", "--rows": "90"}, is_slow=True)
     ],
     "Several targets": [TinyForm({"--tables": "synthetic", "--trials": "2", "--splits": "1"}, is_slow=True)],
+    "Ordered classes": [
+        TinyForm({"--tables": "numbers", "--trials": "1", "--splits": "1", "--include": "decision_tree"}, is_slow=True)
+    ],
     "Quantiles": [TinyForm({"--tables": "numbers", "--trials": "1", "--include": "ridge"}, is_slow=True)],
     "Noisy labels": [
         TinyForm(
