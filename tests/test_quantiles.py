@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 from sklearn.datasets import load_diabetes
@@ -15,6 +17,7 @@ from tests.factories import FAST
 
 LEVELS = (0.1, 0.5, 0.9)
 SMALL = FAST | {"max_trials": 3, "include": ["ridge", "k_nearest_neighbors"], "cv": 3}
+RIDGE = SMALL | {"max_trials": 1, "include": ["ridge"]}
 X, Y = load_diabetes(return_X_y=True, as_frame=True)
 N = 300
 
@@ -87,6 +90,20 @@ def test_refit_predicts_quantiles_of_all_rows_and_of_new_rows(reg):
     assert shifted.refit_report_.new_score > shifted.refit_report_.old_score
 
 
+def test_a_refit_on_another_scale_reports_the_score_of_the_model_that_it_returns():
+    ridge = AutoMLRegressor(quantiles=LEVELS, **RIDGE).fit(X[:200], Y[:200])
+    small = Y[200:] / 1_000
+    other = ridge.refit(X[200:], small)
+    score = other.score(X[200:], small)
+    assert other.estimate_.score == pytest.approx(score, rel=0.3)
+    assert other.refit_report_.new_score == pytest.approx(score, rel=0.3)
+
+
+def test_refit_keeps_the_levels_of_the_model_after_set_params(reg):
+    changed = copy.copy(reg).set_params(quantiles=(0.2, 0.8))
+    assert quantiles(changed.refit(X[:N], Y[:N])).shape == (len(X) - N, 3)
+
+
 def test_explanations_are_those_of_the_middle_quantile(reg):
     found = reg.explain(X[N : N + 2], max_evaluations=50)
     total = found.values.sum(axis=1) + found.base
@@ -107,7 +124,7 @@ def test_prediction_intervals_are_refused_in_one_error(reg):
 
 
 def test_a_model_of_means_has_no_quantiles():
-    means = AutoMLRegressor(**SMALL | {"max_trials": 1, "include": ["ridge"]}).fit(X[:100], Y[:100])
+    means = AutoMLRegressor(**RIDGE).fit(X[:100], Y[:100])
     with pytest.raises(InvalidInputError, match="predict_quantiles needs an estimator with quantiles"):
         means.predict_quantiles(X)
     with pytest.raises(AttributeError, match="there are no quantile_scores_"):
@@ -140,7 +157,7 @@ def test_several_targets_have_no_quantiles():
 
 def test_weights_move_the_quantiles_towards_heavy_rows():
     weight = np.where(Y[:N] > 200, 20.0, 1.0)
-    heavy = AutoMLRegressor(quantiles=(0.25, 0.75), **SMALL | {"max_trials": 1, "include": ["ridge"]})
+    heavy = AutoMLRegressor(quantiles=(0.25, 0.75), **RIDGE)
     heavy.fit(X[:N], Y[:N], sample_weight=weight)
     np.testing.assert_allclose(heavy.quantile_scores_["coverage"], (0.25, 0.75), atol=0.05)
     assert heavy.predict_quantiles(X[:N])[:, 0].mean() > np.quantile(Y[:N], 0.5)

@@ -69,7 +69,7 @@ def prepare_new_rows(
                 replace(data, X=X, time=time, gap=0 if time is None else gap),
                 classification=estimator._is_classifier,
                 scoring=estimator.scoring,
-                quantiles=getattr(estimator, "quantiles", None),
+                quantiles=estimator._ensemble.quantiles or None,  # the parameter may have been set since fit
                 cv=cv,
                 columns=known_kinds(estimator._reader, X),
                 positive_label=getattr(estimator, "positive_label", None),

@@ -232,8 +232,8 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
             raise NothingFittedError(f"no member of the ensemble could be trained on the new rows: {_reasons(failed)}")
         notes += [f"{c.family} left the ensemble: {reason}" for c, reason in failed.items()]
         weights = _weights(members)
-        fitted = _combine(weights, artifacts, task, estimator._ensemble)
         ensemble = _with_own_shift(estimator._ensemble, weights, artifacts, task, seed)
+        fitted = _combine(weights, artifacts, task, ensemble)
         shares = [len(train) / len(task.y) for train, _ in task.folds]
         facts = {c: facts_from_folds(folds[c], shares) for c in weights}
         models, late = train_on_all_rows(facts, executor, artifacts, seed)
@@ -245,7 +245,7 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
         used = {c: (w, range(len(task.folds))) for c, w in weights.items()}
         conformal = None
         if task.traits.targets is None:
-            conformal = collect_scores(used, estimator._ensemble, artifacts, task, seed, note=OF_REFIT)
+            conformal = collect_scores(used, ensemble, artifacts, task, seed, note=OF_REFIT)
     total = sum(member.bag.weight for member in members)
     bags = [
         replace(
