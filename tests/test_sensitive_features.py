@@ -8,6 +8,7 @@ import pytest
 import sklearn
 from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.metrics import accuracy_score
+from sklearn.model_selection import KFold
 from sklearn.pipeline import make_pipeline
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
@@ -80,6 +81,31 @@ def test_the_frontier_has_fairer_models_and_one_of_them_can_be_chosen(clf):
     found = fair.scores_by_group()
     assert found.loc["all rows", "roc_auc"] == pytest.approx(table["score"].iloc[row])
     assert found.loc["largest difference", "predicted_share"] == pytest.approx(fair.frontier_[PARITY].iloc[0])
+
+
+def test_a_smaller_ensemble_has_its_own_scores_of_groups_also_after_saving(clf, tmp_path):
+    table = clf.frontier_
+    small = clf.slim(milliseconds=float(table["milliseconds"].min()))
+    found = small.scores_by_group()
+    assert found.loc["all rows", "roc_auc"] == pytest.approx(small.frontier_["score"].iloc[0])
+    assert found.loc["largest difference", "predicted_share"] == pytest.approx(small.frontier_[PARITY].iloc[0])
+    small.save(tmp_path / "small")
+    pd.testing.assert_frame_equal(load(tmp_path / "small").scores_by_group(), found)
+
+
+def test_differences_are_those_over_the_rows_of_all_folds_and_not_the_mean_of_the_folds():
+    groups = np.where(np.arange(len(X)) < 3, "rare", GROUPS)  # it misses in at least one fold of four
+    settings = SETTINGS | {"include": ["lda"], "max_trials": 1, "cv": KFold(4), "ensemble_size": 1}
+    clf = AutoMLClassifier(**settings | {"scoring": "accuracy"}).fit(X[COLUMNS], Y, sensitive_features=groups)
+    [entry] = clf.history_.evaluations.values()
+    values, table = clf.leaderboard_.iloc[0], clf._row_predictions
+    p = np.empty(len(X))
+    p[table.rows] = table.predictions[:, 1] > 0.5
+    shares = [p[groups == group].mean() for group in ("rare", "coarse", "fine")]
+    assert len(entry.folds) == 4
+    assert values[PARITY] == pytest.approx(max(shares) - min(shares))
+    assert values["score[rare]"] == pytest.approx((p[:3] == Y[:3]).mean())
+    assert clf.cv_results_[f"mean_test_{PARITY}"][0] == pytest.approx(values[PARITY])
 
 
 def test_a_saved_model_keeps_the_groups_except_for_prediction(clf, tmp_path):

@@ -13,6 +13,7 @@ from automl.search.scalarization import FurtherObjectives, pareto_front, spread
 from automl.task.objectives import MEGABYTES, MILLISECONDS
 from automl.task.task import Task
 from automl.trials.history import Evaluation, RunHistory
+from automl.trials.recorded import recorded_over_folds
 
 Array = NDArray[np.float64]
 
@@ -40,7 +41,7 @@ def further_values(task: Task) -> FurtherObjectives | None:
 
 
 def _value(name: str, evaluation: Evaluation, task: Task, measured: bool) -> float:
-    """Return the value of an objective: the mean over the finished folds; NaN without any.
+    """Return the value of an objective over the finished folds; NaN without any.
 
     Parameters
     ----------
@@ -51,9 +52,8 @@ def _value(name: str, evaluation: Evaluation, task: Task, measured: bool) -> flo
         return float("nan")
     if name == MILLISECONDS and not measured:
         return float(np.log(max(_LEAST, prediction_cost(evaluation, 1, task, False).one_row)))
-    each = [float(fold.info.get("scores", {}).get(name, np.nan)) for fold in evaluation.folds.values()]
-    mean = float(np.mean(each))
-    return float(np.log(max(_LEAST, mean))) if name in (MILLISECONDS, MEGABYTES) else mean
+    value = recorded_over_folds(evaluation, name)
+    return float(np.log(max(_LEAST, value))) if name in (MILLISECONDS, MEGABYTES) else value
 
 
 def pareto_candidates(history: RunHistory, task: Task, ensemble: Ensemble, folds: Sequence[int]) -> list[Evaluation]:

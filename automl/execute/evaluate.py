@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from automl.execute.machine import MemoryMeter, processor_seconds, trains_on_gpu
-from automl.execute.recorded import recorded_scores
+from automl.execute.recorded import fold_group_counts, recorded_scores
 from automl.task.metrics import clip_predictions
 from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
@@ -268,6 +268,8 @@ def _score(
         task, scored, predictions, n_bytes, lambda: predict(model, row, task.traits.n_columns)
     ):
         info["scores"] = scores
+    if (counts := fold_group_counts(task, scored, predictions)) is not None:
+        info["group_counts"] = counts.tolist()
     if (grown := meter.grown()) is not None:
         info["memory"] = grown  # MiB, of all fits of the trial so far
     if sample is not None:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from automl.task.metrics import loss_or_nan
 from automl.task.objectives import MEGABYTES, MILLISECONDS
-from automl.task.sensitive import fairness_differences, group_column
+from automl.task.sensitive import differences_of_counts, group_column, group_counts
 from automl.task.several_metrics import score_or_nan
 from automl.task.task import Task
 
@@ -60,9 +60,22 @@ def _group_scores(task: Task, scored: NDArray[np.intp], predictions: NDArray[np.
             own = np.flatnonzero(groups == code)
             known = (y[own], predictions[own], None if weight is None else weight[own])
             values[group_column(label)] = -loss_or_nan(metric.take(own), *known) if len(own) else np.nan
-    if task.traits.n_classes == 2:
-        values |= fairness_differences(y, predictions.argmax(axis=1), groups, weight)
+    if (counts := fold_group_counts(task, scored, predictions)) is not None:
+        values |= differences_of_counts(counts)
     return values
+
+
+def fold_group_counts(
+    task: Task, scored: NDArray[np.intp], predictions: NDArray[np.floating]
+) -> NDArray[np.float64] | None:
+    """Return the counts of a fold, shape (n_groups, 2, 2), from which the differences of several folds are computed.
+
+    None without sensitive features or two classes. See `automl.task.sensitive.group_counts`.
+    """
+    if task.sensitive is None or task.traits.n_classes != 2 or task.traits.targets is not None:
+        return None
+    known = task.y[scored], predictions.argmax(axis=1), task.sensitive.codes[scored], task.weights(scored)
+    return group_counts(*known, n_groups=len(task.sensitive.labels))
 
 
 def _milliseconds(function: Callable[[], Any]) -> float:

@@ -23,6 +23,7 @@ Array = NDArray[Any]
 DEMOGRAPHIC_PARITY, EQUALIZED_ODDS = "demographic_parity_difference", "equalized_odds_difference"
 DIFFERENCES = (DEMOGRAPHIC_PARITY, EQUALIZED_ODDS)
 _MAX_GROUPS = 1_000
+_GROUP_PREFIX = "score["
 
 
 @dataclass(frozen=True)
@@ -152,7 +153,12 @@ def group_column(label: str) -> str:
     >>> group_column("female")
     'score[female]'
     """
-    return f"score[{label}]"
+    return f"{_GROUP_PREFIX}{label}]"
+
+
+def is_group_column(name: str) -> bool:
+    """Return whether a name is that of a column with the score of a group."""
+    return name.startswith(_GROUP_PREFIX)
 
 
 def group_name(groups: Any) -> str:
@@ -184,18 +190,43 @@ def fairness_differences(
     >>> fairness_differences(y, np.array([0, 1, 1, 1]), groups)
     {'demographic_parity_difference': 0.5, 'equalized_odds_difference': 1.0}
     """
-    weight = np.ones(len(y)) if sample_weight is None else sample_weight
+    return differences_of_counts(group_counts(y, predicted, groups, sample_weight))
 
-    def spread(rows: Array) -> float:
-        """Return the largest difference of the shares of positive predictions among some rows."""
-        totals = np.bincount(groups[rows], weight[rows])
-        positive = np.bincount(groups[rows], weight[rows] * (predicted[rows] == 1))
+
+def group_counts(
+    y: Array, predicted: Array, groups: Array, sample_weight: Array | None = None, n_groups: int = 0
+) -> NDArray[np.float64]:
+    """Return the weighted number of rows of each group by class and predicted class, shape (n_groups, 2, 2).
+
+    Counts of several folds can be added, which differences cannot: where folds are small, the largest difference of a
+    fold is mostly chance.
+
+    Parameters
+    ----------
+    n_groups : int
+        The least number of groups; groups without rows have counts of 0.
+
+    Examples
+    --------
+    >>> group_counts(np.array([0, 1, 1]), np.array([0, 1, 0]), np.array([0, 0, 0])).tolist()
+    [[[1.0, 0.0], [1.0, 1.0]]]
+    """
+    cells = 4 * groups.astype(np.intp) + 2 * (y == 1) + (predicted == 1)
+    return np.bincount(cells, sample_weight, 4 * max(n_groups, int(groups.max(initial=-1)) + 1)).reshape(-1, 2, 2) * 1.0
+
+
+def differences_of_counts(counts: NDArray[np.float64]) -> dict[str, float]:
+    """Return the differences of `fairness_differences` from counts of shape (n_groups, 2, 2), see `group_counts`."""
+
+    def spread(cells: NDArray[np.float64]) -> float:
+        """Return the largest difference of the shares of positive predictions; `cells` has shape (n_groups, 2)."""
+        totals = cells.sum(axis=1)
         known = totals > 0
-        return float(np.ptp(positive[known] / totals[known])) if known.any() else 0.0
+        return float(np.ptp(cells[known, 1] / totals[known])) if known.any() else 0.0
 
     return {
-        DEMOGRAPHIC_PARITY: spread(np.ones(len(y), dtype=bool)),
-        EQUALIZED_ODDS: max(spread(y == code) for code in (0, 1)),
+        DEMOGRAPHIC_PARITY: spread(counts.sum(axis=1)),
+        EQUALIZED_ODDS: max(spread(counts[:, code]) for code in (0, 1)),
     }
 
 

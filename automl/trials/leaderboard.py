@@ -10,7 +10,7 @@ import pandas as pd
 
 from automl.trials.candidates import rank
 from automl.trials.history import Evaluation, RunHistory
-from automl.trials.trial import FoldResult
+from automl.trials.recorded import recorded_names, recorded_over_folds, recorded_value
 from pipelines.configuration import Configuration, Value
 
 FIDELITY = "fidelity"  # a column of searches in which some trials had a part of the training rows
@@ -59,7 +59,8 @@ def make_leaderboard(
         Scores of the others are adjusted for their missing folds before they are sorted, because some folds are harder
         than others. Configurations without a finished fold come last. ``seconds`` is the sum over all trials.
         ``predict_milliseconds`` is the measured time in which the model of one fold predicts 1,000 rows. Each metric
-        that is recorded beside the one that decides has a column of its name after ``std``: the mean over the folds.
+        that is recorded beside the one that decides has a column of its name after ``std``: the mean over the folds, or
+        for a difference between groups its value over the rows of all these folds.
         Where some trials had a part of the training rows only, the column ``fidelity`` after ``folds`` has the largest
         share that a configuration has got. Such trials have no score; their mean score stands in ``reason``.
     """
@@ -72,7 +73,7 @@ def make_leaderboard(
                 "family": e.configuration.family,
                 "score": -e.mean_loss,
                 "std": float(np.std([r.loss for r in e.folds.values()])) if e.folds else np.nan,
-                **{name: _mean_recorded(e, name) for name in recorded},
+                **{name: recorded_over_folds(e, name) for name in recorded},
                 "folds": len(e.folds),
                 **({FIDELITY: e.fidelity} if by_rungs else {}),
                 "seconds": e.seconds,
@@ -90,21 +91,6 @@ def make_leaderboard(
         columns.insert(columns.index("folds") + 1, FIDELITY)
     place = columns.index("std") + 1
     return pd.DataFrame(rows, columns=[*columns[:place], *recorded, *columns[place:]])
-
-
-def recorded_names(history: RunHistory) -> list[str]:
-    """Return the names of the recorded metrics, those of the last session first."""
-    results = [fold.info.get("scores", {}) for e in history.evaluations.values() for fold in e.folds.values()]
-    return list(dict.fromkeys(name for scores in reversed(results) for name in scores))
-
-
-def _recorded(result: FoldResult, name: str) -> float:
-    return float(result.info.get("scores", {}).get(name, np.nan))
-
-
-def _mean_recorded(evaluation: Evaluation, name: str) -> float:
-    """Return the mean score of a recorded metric over the finished folds; NaN where a fold has no value."""
-    return float(np.mean([_recorded(r, name) for r in evaluation.folds.values()])) if evaluation.folds else np.nan
 
 
 def main_hyperparameters(configuration: Configuration) -> str:
@@ -180,7 +166,7 @@ def _recorded_results(evaluations: Sequence[Evaluation], n_splits: int, names: S
         scores = np.full((n_splits, len(evaluations)), np.nan)
         for i, e in enumerate(evaluations):
             for fold, result in e.folds.items():
-                scores[fold, i] = _recorded(result, name)
+                scores[fold, i] = recorded_value(result, name)
         results |= {f"split{fold}_test_{name}": scores[fold] for fold in range(n_splits)}
-        results[f"mean_test_{name}"] = np.array([_mean_recorded(e, name) for e in evaluations])
+        results[f"mean_test_{name}"] = np.array([recorded_over_folds(e, name) for e in evaluations])
     return results
