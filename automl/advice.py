@@ -22,6 +22,7 @@ from automl.execute.machine import (
     default_memory_limit,
     memory_for_fit,
 )
+from automl.plurals import plural
 from automl.search.budget import Budget
 from automl.search.forecast import make_forecasts
 from automl.search.initial import Start, start_with_meta_database
@@ -31,6 +32,7 @@ from automl.task.metric_words import MetricWords
 from automl.task.prepare import PreparedTask, TrainingData, prepare
 from automl.task.target import TaskName, guess_task
 from automl.task.task import Task
+from automl.task.validation import python_number
 from automl.trials.initial_design import SimilarDataset
 from metalearning.posterior import ConfigurationPosterior
 from pipelines.catalog import component_names
@@ -180,10 +182,10 @@ class Advice:
         """
         first, *longer = self.budgets
         words = MetricWords.of(self.metric)
-        text = (
-            f"Within {first.seconds:g} s, a search for the best {words.name} would try about {first.n_configurations} "
-        )
-        text += f"configurations in {first.n_fits} fits."
+        if not first.n_fits:
+            return f"{first.seconds:g} s are too few for one fit on this table; use a larger time_budget."
+        counts = f"{plural(first.n_configurations, 'configuration')} in {plural(first.n_fits, 'fit')}"
+        text = f"Within {first.seconds:g} s, a search for the best {words.name} would try about {counts}."
         if first.closeness is None:
             return f"{text} No known data set is similar, so that the gain of more seconds is not known."
         for more in longer:
@@ -191,7 +193,7 @@ class Advice:
             if gain >= 0.02:
                 return (
                     f"{text} On similar data sets, {more.seconds:g} s bring the best configuration {gain:.0%} nearer "
-                    "to the best known one."
+                    "to the best known one of the search space."
                 )
         return (
             f"{text} On similar data sets, more seconds hardly find a better configuration; an ensemble gains a little."
@@ -256,7 +258,10 @@ def advise(
         "include": include, "exclude": exclude,
     }  # fmt: skip
     is_classification = _is_classification(y, task)
+    if time_budget is None:
+        raise InvalidInputError("time_budget is None; advise needs a number of seconds, for example time_budget=60")
     check_arguments(settings, is_classification)
+    time_budget = python_number(time_budget)
     prepared = prepare(
         TrainingData(X, y), classification=is_classification, scoring=scoring, cv=cv, columns=columns, random_state=0
     )
@@ -351,8 +356,8 @@ def _why_not(component: Component, traits: TableTraits) -> str:
     if not component.applies(traits):
         few = replace(traits, n_features=_FEW_COLUMNS, categorical=(), cardinalities=())
         for words, other in (
-            ("it is for regression", replace(traits, task="regression", n_classes=0)),
-            ("it is for classification", replace(traits, task="binary", n_classes=2)),
+            ("only for regression", replace(traits, task="regression", n_classes=0)),
+            ("only for classification", replace(traits, task="binary", n_classes=2)),
             ("the table has too many rows", replace(traits, n_rows=_FEW_ROWS)),
             ("the table has too many columns", few),
             ("the table is sparse", replace(traits, sparse=False)),
@@ -360,8 +365,8 @@ def _why_not(component: Component, traits: TableTraits) -> str:
         ):
             if component.applies(other):
                 return words
-        return "it does not suit the table"
-    return "include and exclude leave it out"
+        return "unsuited to the table"
+    return "by include and exclude"
 
 
 def _closeness(posterior: ConfigurationPosterior | None, tried: Sequence[Configuration]) -> float | None:

@@ -65,7 +65,7 @@ def costs_line(estimator: Any) -> str:
         return ""
     by_fate = table.groupby("fate", sort=False)["processor_seconds"].sum()
     shares = ", ".join(f"{by_fate[fate] / seconds:.0%} {fate}" for fate in (*Fate, OWN_WORK) if fate in by_fate)
-    parts = [f"{seconds:,.0f} processor seconds ({shares})"]
+    parts = [f"{short_number(seconds, 2)} processor seconds ({shares})"]
     if (on_gpu := table["gpu_seconds"].sum()) > 0:
         parts.append(f"{on_gpu:,.0f} GPU seconds")
     parts.append(f"at most {table['peak_memory'].max():,.0f} MiB for a trial")

@@ -52,7 +52,7 @@ def test_more_seconds_bring_more_configurations(advice):
 
 def test_it_says_which_families_the_search_leaves_out_and_why(advice):
     reasons = {family.name: family.reason for family in advice.families}
-    assert reasons["elastic_net"] == "it is for regression"
+    assert reasons["elastic_net"] == "only for regression"
     assert reasons["lightgbm"] == ""
     seconds = [family.seconds for family in advice.families if family.seconds is not None]
     assert seconds == sorted(seconds)
@@ -62,8 +62,8 @@ def test_a_family_that_the_user_leaves_out_has_this_reason():
     X, y = load_diabetes(return_X_y=True)
     found = automl.advise(X, y, time_budget=2, include=["ridge"], n_jobs=1)
     reasons = {family.name: family.reason for family in found.families}
-    assert reasons["lightgbm"] == "include and exclude leave it out"
-    assert reasons["logistic_regression"] == "it is for classification"
+    assert reasons["lightgbm"] == "by include and exclude"
+    assert reasons["logistic_regression"] == "only for classification"
     assert "configurations" in found.conclusion
 
 
@@ -97,3 +97,15 @@ def test_one_worker_has_time_for_more_than_the_trials_that_are_simulated():
     counts = [budget.n_configurations for budget in advice.budgets]
     assert counts == sorted(counts)
     assert counts[-1] > 1_000
+
+
+@pytest.mark.parametrize("budget", [np.float32(0.01), 0.01])
+def test_a_budget_that_is_too_small_for_one_fit_is_named(budget):
+    advice = automl.advise(*load_diabetes(return_X_y=True), n_jobs=1, time_budget=budget, include=["ridge"])
+    assert advice.conclusion == "0.01 s are too few for one fit on this table; use a larger time_budget."
+    json.dumps(advice.to_dict())
+
+
+def test_advice_needs_a_number_of_seconds():
+    with pytest.raises(InvalidInputError, match="time_budget is None; advise needs a number of seconds"):
+        automl.advise(*load_diabetes(return_X_y=True), time_budget=None)

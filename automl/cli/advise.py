@@ -112,7 +112,7 @@ def _show(advice: Advice, name: str, target: str) -> None:
         if family.seconds is None:
             left[family.reason].append(family.name)
     for reason, names in left.items():
-        console.print(f"left out, because {reason}: {', '.join(names)}", markup=False, soft_wrap=True)
+        console.print(f"left out ({reason}): {', '.join(names)}", markup=False, soft_wrap=True)
 
 
 def _target(advice: Advice) -> str:

@@ -65,7 +65,13 @@ def fit(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder in which the model is saved.")] = Path("model"),
-    time_budget: Annotated[float, typer.Option(help="Seconds for the whole fit, including the ensemble.")] = 60.0,
+    time_budget: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds for the whole fit, including the ensemble.",
+            show_default="60, or no limit where processor seconds are limited",
+        ),
+    ] = None,
     scoring: Annotated[
         str | None,
         typer.Option(
@@ -91,6 +97,7 @@ def fit(
             metavar="LEVELS",
             help="Predict these quantiles of a number, such as 0.1,0.5,0.9, in place of its mean. The score is then "
             "the pinball loss.",
+            rich_help_panel=_SEARCH,
         ),
     ] = None,
     n_jobs: Annotated[int, typer.Option(help="Number of cores to use; -1 means all cores.")] = -1,
@@ -323,7 +330,7 @@ def fit(
 ) -> None:
     """Search for the best ensemble of pipelines for a table, and save the ensemble as a model."""
     parameters = {
-        "time_budget": time_budget,
+        "time_budget": 60.0 if time_budget is None and max_processor_seconds is None else time_budget,
         "max_trials": max_trials,
         "max_processor_seconds": max_processor_seconds,
         "scoring": parse_scoring(scoring),

@@ -257,7 +257,8 @@ def _cleaned(model: Any, script: Script) -> list[str]:
     script.use("sklearn.model_selection", "StratifiedKFold")
     constants = {"LEAST_MARGIN": LEAST_MARGIN, "N_SPLITS": N_SPLITS, "LEAST_CLASS_ROWS": LEAST_CLASS_ROWS}
     _copy_wrapper(script, constants, CleanedClassifier, find_suspects)
-    return [*before, call_code("CleanedClassifier", [inner, f"margin={float(model.margin)!r}"])]
+    settings = [f"margin={float(model.margin)!r}", f"random_state={int(model.random_state)}"]
+    return [*before, call_code("CleanedClassifier", [inner, *settings])]
 
 
 def _copy_wrapper(script: Script, constants: dict[str, float], *parts: Any) -> None:
