@@ -92,7 +92,8 @@ def test_losses_are_those_of_scikit_learn_and_of_the_definitions(weighted):
     weight = rng.uniform(0.5, 2, 60) if weighted else None
     order = (2, 0, 3, 1)
     own, predicted = np.array(order)[y], np.array(order)[median_codes(p, order)]
-    kappa = cohen_kappa_score(own, predicted, weights="quadratic", sample_weight=weight)
+    probable = np.array(order)[p.argmax(axis=1)]
+    kappa = cohen_kappa_score(own, probable, weights="quadratic", sample_weight=weight)
     assert ordered_loss("quadratic_weighted_kappa", y, p, weight, order) == pytest.approx(-kappa)
     error = np.average(np.abs(own - predicted), weights=weight)
     assert ordered_loss("neg_mean_rank_error", y, p, weight, order) == pytest.approx(error)

@@ -103,7 +103,7 @@ class Ensemble:
             prediction_range=metric.prediction_range,
             targets=traits.targets,
             quantiles=traits.quantiles,
-            ranks=metric.ranks,
+            ranks=metric.ranks if metric.predicts_median else (),
         )
 
     @property

@@ -60,8 +60,8 @@ def prepare_new_rows(
     if estimator._ensemble.targets is not None:
         data = replace(data, y=take_targets(data.y, estimator._ensemble.targets))
     _check_target(estimator, data.y, X)
-    if estimator._ensemble.ranks:
-        data = replace(data, y=ordered_target(read_target(data.y, X), estimator.classes_, estimator._ensemble.ranks))
+    if estimator._metric.ranks:
+        data = replace(data, y=ordered_target(read_target(data.y, X), estimator.classes_, estimator._metric.ranks))
     time, gap = time_of_refit(vars(estimator).get("_split_arguments", {}), data.time)
     for number, cv in enumerate(folds):
         try:

@@ -208,6 +208,11 @@ class Metric:
     ranks: tuple[int, ...] = ()
 
     @property
+    def predicts_median(self) -> bool:
+        """Whether the median of ordered classes is the best label."""
+        return bool(self.ranks) and self.fast != KAPPA
+
+    @property
     def is_mean_over_classes(self) -> bool:
         """Whether the score is a mean over the classes of the scored rows."""
         return isinstance(self.scorer, AllClassesScorer) and self.name in CLASS_MEANS

@@ -91,7 +91,8 @@ def ordered_loss(name: str, y: Array, probabilities: Array, sample_weight: Array
     - The kappa with quadratic weights (Cohen, 1968) compares the mean squared distance of ranks with that of
       independent labels; NaN if all labels are equal.
 
-    The two scores of labels take the median class of each row.
+    The mean rank error takes the median class of each row, and kappa the most probable one: medians are nearer to the
+    middle of the order than the true classes, which lowers kappa.
 
     Parameters
     ----------
@@ -105,7 +106,8 @@ def ordered_loss(name: str, y: Array, probabilities: Array, sample_weight: Array
         cumulative = np.cumsum(probabilities[:, np.argsort(places)], axis=1)[:, :-1]
         reached = true[:, None] <= np.arange(len(places) - 1)
         return float(np.average(((cumulative - reached) ** 2).mean(axis=1), weights=sample_weight))
-    return _rank_loss(name, true, places[median_codes(probabilities, ranks)], sample_weight)
+    codes = probabilities.argmax(axis=1) if name == KAPPA else median_codes(probabilities, ranks)
+    return _rank_loss(name, true, places[codes], sample_weight)
 
 
 def _rank_loss(name: str, true: Array, predicted: Array, sample_weight: Array | None) -> float:
