@@ -212,7 +212,8 @@ def group_counts(
     [[[1.0, 0.0], [1.0, 1.0]]]
     """
     cells = 4 * groups.astype(np.intp) + 2 * (y == 1) + (predicted == 1)
-    return np.bincount(cells, sample_weight, 4 * max(n_groups, int(groups.max(initial=-1)) + 1)).reshape(-1, 2, 2) * 1.0
+    n_cells = 4 * max(n_groups, int(groups.max(initial=-1)) + 1)
+    return np.bincount(cells, sample_weight, n_cells).astype(np.float64).reshape(-1, 2, 2)
 
 
 def differences_of_counts(counts: NDArray[np.float64]) -> dict[str, float]:
