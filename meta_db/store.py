@@ -422,7 +422,5 @@ def _configuration(content: str) -> Configuration:
 
 def _traits(text: str) -> TableTraits:
     values: dict[str, Any] = json.loads(text)
-    for name in ("categorical", "cardinalities", "losses", "target_transforms"):
-        if name in values:  # earlier versions had no losses and no transforms
-            values[name] = tuple(values[name])
-    return TableTraits(**values)
+    # Earlier versions had fewer properties; JSON has lists in place of tuples.
+    return TableTraits(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})

@@ -29,7 +29,7 @@ def pinball_loss(y: Array, predictions: Array, quantiles: Sequence[float], sampl
 
     Examples
     --------
-    >>> pinball_loss(np.array([1.0, 2.0]), np.array([[1.0, 1.0], [1.0, 3.0]]), (0.1, 0.9))
+    >>> round(pinball_loss(np.array([1.0, 2.0]), np.array([[1.0, 1.0], [1.0, 3.0]]), (0.1, 0.9)), 6)
     0.05
     """
     return float(np.average(pinball_losses(y, predictions, quantiles).mean(axis=1), weights=sample_weight))

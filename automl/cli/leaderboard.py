@@ -105,10 +105,9 @@ def render(estimator: Any, board: pd.DataFrame, rows: int, tested: str = "", wit
         _scores_by_metric(estimator),
         tested,
         cut_fits_text(spent) if any(row.n_cut for row in spent) else "",
-        costs_line(estimator),
         MetricWords.of(estimator._metric.name).scores_text,
     ]
-    return "\n".join([*filter(None, lines), render_rows(board, rows)])
+    return "\n".join(filter(None, [*lines, render_rows(board, rows), costs_line(estimator)]))
 
 
 def _scores_by_metric(estimator: Any) -> str:

@@ -47,7 +47,7 @@ def run_fragment(view: RunView, *, has_report: bool, is_job: bool, log: str) -> 
         report=has_report,
         is_job=is_job,
         log=log,
-        data=SimpleNamespace(search=search, settings=None, start=None, notes=()),
+        data=SimpleNamespace(search=search, settings=None, start=None, costs=None, notes=()),
         drawings=drawings,
         parallel_svg=parallel_svg(environment, search),
         json=for_script(json.dumps({"search": lines}, separators=(",", ":"))),

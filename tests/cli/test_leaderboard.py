@@ -33,7 +33,8 @@ def folder(tmp_path_factory):
 def test_the_first_lines_are_the_expected_score_and_the_direction_of_the_metric(folder, call):
     code, out, err = call("leaderboard", folder / "reg")
     assert (code, err) == (0, "")
-    expected, direction, head, *rows = out.splitlines()
+    expected, direction, head, *rows, costs = out.splitlines()
+    assert costs.startswith("costs: ")
     assert re.match(
         r"expected root mean squared error on new rows: [\d.]+ \(95% interval [\d.]+ to [\d.]+; lower", expected
     )

@@ -31,7 +31,7 @@ ARGUMENTS = [
     ({"time_budget": 0}, "time_budget"),
     ({"time_budget": -5}, "time_budget"),
     ({"time_budget": "1h"}, "time_budget"),
-    ({"time_budget": None, "max_trials": None}, "time_budget and max_trials"),
+    ({"time_budget": None, "max_trials": None}, "time_budget, max_trials and max_processor_seconds are all None"),
     ({"max_trials": 0}, "max_trials"),
     ({"memory_limit": 0}, "memory_limit"),
     ({"trial_time_limit": -1}, "trial_time_limit"),

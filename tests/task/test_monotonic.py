@@ -153,5 +153,5 @@ def test_a_run_without_constraints_is_not_resumed_with_them(tmp_path):
     X, y = load_diabetes(return_X_y=True, as_frame=True)
     settings = FAST | {"include": ["decision_tree"], "max_trials": 1, "store": tmp_path / "run"}
     AutoMLRegressor(**settings).fit(X, y)
-    with pytest.raises(InvalidInputError, match="monotonic columns or metric"):
+    with pytest.raises(InvalidInputError, match="monotonic columns, metric"):
         AutoMLRegressor(**settings, monotonic={"bmi": 1}).fit(X, y)

@@ -154,7 +154,9 @@ def test_a_run_of_another_version_of_python_is_refused_with_the_reason(tmp_path)
     assert about["python"] == here
     other = about | {"python": "3.9", "fingerprint": "0123456789abcdef"}  # the compiled code of the scorer is in it
     (tmp_path / "run.json").write_text(json.dumps(other))
-    with pytest.raises(InvalidInputError, match=rf"metric \(it was made with Python 3\.9, and Python {here} compiles"):
+    with pytest.raises(
+        InvalidInputError, match=rf"sensitive features \(it was made with Python 3\.9, and Python {here} compiles"
+    ):
         fit(tmp_path, **settings)
 
 
