@@ -421,6 +421,8 @@ def _configuration(content: str) -> Configuration:
 
 
 def _traits(text: str) -> TableTraits:
-    values: dict[str, Any] = json.loads(text)
-    # Earlier versions had fewer properties; JSON has lists in place of tuples.
-    return TableTraits(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+    values: dict[str, Any] = json.loads(text)  # earlier versions had fewer properties
+    for name, value in values.items():
+        if isinstance(value, list):
+            values[name] = tuple(value)
+    return TableTraits(**values)
