@@ -105,8 +105,8 @@ class Coverage:
 
         Raises
         ------
-        InvalidInputError
-            If the model has no out-of-fold rows.
+        AttributeError
+            If the model has no out-of-fold rows, and for several targets and `quantiles`.
 
         Examples
         --------
@@ -117,7 +117,10 @@ class Coverage:
         >>> reg.coverage_["level"].tolist()
         [0.5, 0.8, 0.9, 0.95, 0.99]
         """
-        record = known_record(self, "sets" if self._is_classifier else "intervals")
+        try:
+            record = known_record(self, "sets" if self._is_classifier else "intervals")
+        except InvalidInputError as error:  # so that `hasattr` is false
+            raise AttributeError(f"there is no coverage_: {error}") from error
         known = vars(self)
         return scored_coverage(record, known["_ensemble"], known.get("_frontier"))
 

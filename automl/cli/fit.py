@@ -431,6 +431,8 @@ def _make_estimator(
 
     kind, why = guess_task(y) if task is TaskName.AUTO else (task, "set by --task")
     if quantiles is not None and task is TaskName.AUTO:
+        if y.ndim == 1 and isinstance(y.iloc[0], str):
+            raise InvalidInputError(f"--quantiles: '{y.name}' holds texts, not numbers; leave out --quantiles")
         kind, why = TaskName.REGRESSION, "because of --quantiles"
     name = f"'{y.name}'" if y.ndim == 1 else ", ".join(f"'{column}'" for column in y.columns)
     write_message(

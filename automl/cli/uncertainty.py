@@ -40,12 +40,14 @@ def prediction_method(
             raise InvalidInputError(f"{option}: the model in '{model}' predicts numbers, not classes; {hint}")
     if interval is not None and is_classifier:
         raise InvalidInputError(f"--interval: the model in '{model}' predicts classes, not numbers; use --set")
+    if interval is not None and estimator._ensemble.quantiles:
+        raise InvalidInputError(f"--interval: the model in '{model}' predicts quantiles; leave out --interval")
     if by_class and class_set is None:
         raise InvalidInputError("--by-class is for sets of classes; add --set 0.9")
     for level in (interval, class_set):
         if level is not None:
             check_level(level)
-    if estimator._ensemble.quantiles and interval is None:
+    if estimator._ensemble.quantiles:
         return lambda table: _with_quantiles(estimator, table)
     if interval is not None:
         return lambda table: _with_interval(estimator, table, interval)
@@ -65,8 +67,12 @@ def _with_quantiles(estimator: Any, table: Any) -> pd.DataFrame:
     """Return the middle quantile, and a column for each quantile."""
     import pandas as pd
 
+    from automl.task.quantiles import level_name
+
     ensemble, found = estimator._ensemble, estimator.predict_quantiles(table)
-    columns = {f"quantile_{level:g}": column for level, column in zip(ensemble.quantiles, found.T, strict=True)}
+    columns = {
+        f"quantile_{level_name(level)}": column for level, column in zip(ensemble.quantiles, found.T, strict=True)
+    }
     return pd.DataFrame({"prediction": ensemble.values(found), **columns})
 
 

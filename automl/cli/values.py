@@ -67,14 +67,17 @@ def parse_quantiles(text: str | None) -> tuple[float, ...] | None:
     Raises
     ------
     InvalidInputError
-        If a part between two commas is no number.
+        If a part between two commas is no number, or if there is none.
     """
     if text is None:
         return None
     try:
-        return tuple(float(part) for part in split_names([text]))
+        levels = tuple(float(part) for part in split_names([text]))
     except ValueError:
-        raise InvalidInputError(f"--quantiles must be numbers such as 0.1,0.5,0.9; got '{text}'") from None
+        levels = ()
+    if not levels:
+        raise InvalidInputError(f"--quantiles must be numbers such as 0.1,0.5,0.9; got '{text}'")
+    return levels
 
 
 def parse_cv(text: str | None) -> Any:

@@ -15,6 +15,7 @@ from automl.plurals import plural
 from automl.serving.cells import Cells
 from automl.serving.errors import UNREADABLE, CellError, RequestError, quote, refuse_cells
 from automl.serving.model import Predictions, ServedModel
+from automl.task.quantiles import level_name
 
 JSON = "application/json"
 CSV = "text/csv"
@@ -232,7 +233,7 @@ def write_predictions(predictions: Predictions, kind: str) -> bytes:
         if predictions.sets is not None:
             content["sets"] = predictions.sets
         if predictions.quantiles is not None:
-            content["quantiles"] = {f"{level:g}": values for level, values in predictions.quantiles.items()}
+            content["quantiles"] = {level_name(level): values for level, values in predictions.quantiles.items()}
         return json.dumps(content, allow_nan=False, ensure_ascii=False).encode()
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
@@ -244,7 +245,7 @@ def write_predictions(predictions: Predictions, kind: str) -> bytes:
         header += ["interval_low", "interval_high"]
         columns += predictions.intervals.T.tolist()
     if predictions.quantiles is not None:
-        header += [f"quantile_{level:g}" for level in predictions.quantiles]
+        header += [f"quantile_{level_name(level)}" for level in predictions.quantiles]
         columns += predictions.quantiles.values()
     if predictions.sets is not None:
         header.append("prediction_set")

@@ -8,6 +8,7 @@ from typing import Any
 from automl.serving.bodies import CSV, JSON
 from automl.serving.cells import LARGEST_NUMBER, NUMBER_PATTERN, TIME_PATTERN
 from automl.serving.model import MAX_CATEGORIES, ServedColumn, ServedModel
+from automl.task.quantiles import level_name
 
 _LIMITS = {"minimum": -LARGEST_NUMBER, "maximum": LARGEST_NUMBER}
 _REFUSALS = {
@@ -123,7 +124,7 @@ def _predictions_schema(model: ServedModel) -> dict[str, Any]:
         ends = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
         properties: dict[str, Any] = {"predictions": values, "intervals": {"type": "array", "items": ends}}
         if model.quantiles:
-            levels = {f"{level:g}": values for level in model.quantiles}
+            levels = {level_name(level): values for level in model.quantiles}
             properties["quantiles"] = {"type": "object", "properties": levels}
         return {"type": "object", "properties": properties, "required": ["predictions"]}
     labels = {"type": "array", "items": {"type": ["string", "number", "boolean"]}}

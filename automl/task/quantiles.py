@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from automl.errors import InvalidInputError
 from automl.task.metrics import PINBALL, Metric
@@ -32,6 +33,8 @@ def check_quantiles(quantiles: Any, scoring: Any = None) -> tuple[float, ...]:
     """
     if quantiles is None:
         return ()
+    if isinstance(quantiles, pd.Series):
+        quantiles = quantiles.to_numpy()
     if isinstance(quantiles, str | bytes) or not isinstance(quantiles, Sequence | np.ndarray) or not len(quantiles):
         raise InvalidInputError(f"quantiles must be a list of levels, such as {_EXAMPLE}; got {quantiles!r}")
     wrong = [level for level in quantiles if not is_number(level) or not 0 < level < 1]
@@ -46,6 +49,17 @@ def check_quantiles(quantiles: Any, scoring: Any = None) -> tuple[float, ...]:
             "leave out one of them"
         )
     return levels
+
+
+def level_name(level: float) -> str:
+    """Return a level in all its digits, so that different levels have different names.
+
+    Examples
+    --------
+    >>> level_name(0.1), level_name(0.9999999)
+    ('0.1', '0.9999999')
+    """
+    return repr(float(level))
 
 
 def refuse_quantiles(quantiles: Sequence[float], subject: str) -> None:

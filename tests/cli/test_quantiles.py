@@ -15,7 +15,7 @@ from automl.jobs.job import Job, Setting, Table
 from automl.jobs.tables import SplitData
 from automl.report.reproduce import make_reproduce_section
 from automl.serving.bodies import CSV, JSON, write_predictions
-from automl.serving.model import ServedModel
+from automl.serving.model import Predictions, ServedModel
 from tests.factories import FAST
 
 
@@ -30,6 +30,9 @@ def test_the_command_line_writes_a_column_for_each_quantile(call, tmp_path, monk
     assert call("predict", "model", "t.csv", "--out", "p.csv")[0] == 0
     found = pd.read_csv("p.csv")
     assert list(found) == ["prediction", "quantile_0.1", "quantile_0.5", "quantile_0.9"]
+    code, _, message = call("predict", "model", "missing.csv", "--interval", "0.9")
+    assert code == 2
+    assert "predicts quantiles; leave out --interval" in " ".join(message.split())
     assert (found["prediction"] == found["quantile_0.5"]).all()
     assert "--quantiles 0.1,0.5,0.9" in make_reproduce_section(load("model"), None).command
     code, shown, _ = call("score", "model", "t.csv", "--target", "target", "--json")
@@ -38,6 +41,13 @@ def test_the_command_line_writes_a_column_for_each_quantile(call, tmp_path, monk
     code, _, message = call("fit", "t.csv", "--target", "target", "--quantiles", "low,high", *quick)
     assert code == 2
     assert "--quantiles must be numbers such as 0.1,0.5,0.9; got 'low,high'" in message
+    code, _, message = call("fit", "t.csv", "--target", "target", "--quantiles", "", *quick)
+    assert code == 2
+    assert "--quantiles must be numbers such as 0.1,0.5,0.9; got ''" in message
+    X.assign(target="x").to_csv("texts.csv", index=False)
+    code, _, message = call("fit", "texts.csv", "--target", "target", "--quantiles", "0.1,0.9", *quick)
+    assert code == 2
+    assert "leave out --quantiles" in message
 
 
 def test_a_server_answers_with_all_quantiles(tmp_path):
@@ -63,3 +73,9 @@ def test_a_setting_with_quantiles_is_for_tables_of_numbers(tmp_path):
     assert make_estimator(assignment, numbers, tmp_path / "run")[0].quantiles == [0.1, 0.9]
     with pytest.raises(InvalidInputError, match="settings: stock: AutoMLClassifier has no quantiles"):
         make_estimator(assignment, classes, tmp_path / "run")
+
+
+def test_levels_that_differ_in_the_last_digits_keep_their_own_names():
+    found = Predictions([1.0], quantiles={0.9999999: [2.0], 0.99999999: [3.0]})
+    assert json.loads(write_predictions(found, JSON))["quantiles"] == {"0.9999999": [2.0], "0.99999999": [3.0]}
+    assert write_predictions(found, CSV).decode().startswith("prediction,quantile_0.9999999,quantile_0.99999999")
