@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.predictions import RowPredictions
+from automl.ensemble.quantile_shift import shifted_by_other_rows
 from automl.ensemble.selection import Ensemble
 from automl.errors import InvalidInputError
 from automl.task.dummy import dummy_score
@@ -80,7 +81,9 @@ class Quantiles:
         DataFrame
             One row for each quantile: ``quantile`` (its level), ``score`` (the negative pinball loss; greater is
             better), ``constant`` (the score of the best constant) and ``coverage`` (the share of the rows whose true
-            value is at most the predicted quantile).
+            value is at most the predicted quantile). For the coverage, the rows are divided into five parts, and the
+            shifts of the quantiles of each part come from the other parts: on the rows that a shift comes from, the
+            share is right by construction.
 
         Raises
         ------
@@ -119,9 +122,11 @@ def score_quantiles(task: Task, ensemble: Ensemble, record: RowPredictions | Non
     if record is None or not ensemble.quantiles:
         return None
     weight, found = task.weights(record.rows.astype(np.intp)), []
-    for level, p in zip(ensemble.quantiles, ensemble.finish(record.predictions).T, strict=True):
+    known = record.y, record.predictions, ensemble.quantiles, weight
+    by_others = shifted_by_other_rows(ensemble.quantile_shift, *known)
+    for level, p, other in zip(ensemble.quantiles, ensemble.finish(record.predictions).T, by_others.T, strict=True):
         metric = quantiles_metric((level,))
         constant, _ = dummy_score(metric, record.y, weight)
-        coverage = float(np.average(record.y <= p, weights=weight))
+        coverage = float(np.average(record.y <= other, weights=weight))
         found.append((level, -metric.loss(record.y, p, weight), float(constant or 0.0), coverage))
     return found

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_diabetes
 from sklearn.metrics import mean_pinball_loss
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
-from automl.ensemble.quantile_shift import fit_shift
+from automl.ensemble.quantile_shift import fit_shift, shifted_by_other_rows
 from automl.errors import AutoMLError, InvalidInputError
 from pipelines.quantiles import middle, pinball_loss, quantiles_of_rows, uncrossed, weighted_quantiles
 from tests.factories import FAST
@@ -59,7 +60,10 @@ def test_the_score_is_the_negative_mean_pinball_loss_which_is_better_than_that_o
 def test_the_right_share_of_out_of_fold_rows_is_below_each_quantile(reg):
     scores = reg.quantile_scores_
     assert scores["quantile"].tolist() == list(LEVELS)
-    np.testing.assert_allclose(scores["coverage"], LEVELS, atol=0.01)
+    np.testing.assert_allclose(scores["coverage"], LEVELS, atol=0.02)
+    frontier, ensemble = reg._frontier, reg._ensemble
+    by_own_rows = ensemble.finish(np.tensordot(frontier.weights, frontier.predictions, 1))
+    assert scores["coverage"].tolist() != (frontier.y[:, None] <= by_own_rows).mean(axis=0).tolist()
     assert (scores["score"] > scores["constant"]).all()
     assert scores["score"].mean() == pytest.approx(reg.metric_scores_["score"][0])
     np.testing.assert_allclose((Y[N:].to_numpy()[:, None] <= quantiles(reg)).mean(axis=0), LEVELS, atol=0.12)
@@ -116,11 +120,14 @@ def test_a_report_shows_the_coverage_of_each_quantile(reg, tmp_path):
     text = (tmp_path / "report.md").read_text()
     assert "predict quantiles of a number (regression)" in text
     assert text.count("| quantile | share of the rows | pinball loss |") == 2
+    for level, share in reg.quantile_scores_[["quantile", "coverage"]].to_numpy():
+        assert f"| {100 * level:g} % | {100 * share:.3g} % |" in text.replace("\u202f", " ").replace("\u00a0", " ")
 
 
 def test_prediction_intervals_are_refused_in_one_error(reg):
     with pytest.raises(InvalidInputError, match="the prediction of intervals is for models without quantiles"):
         reg.predict_interval(X)
+    assert not hasattr(reg, "coverage_")
 
 
 def test_a_model_of_means_has_no_quantiles():
@@ -148,6 +155,14 @@ def test_a_model_of_means_has_no_quantiles():
 def test_levels_and_arguments_that_make_no_sense_get_one_error(given, message):
     with pytest.raises(AutoMLError, match=message):
         AutoMLRegressor(**SMALL | given).fit(X[:60], Y[:60])
+
+
+@pytest.mark.parametrize("kind", [np.array, pd.Series])
+def test_levels_may_be_an_array_or_a_series(kind, tmp_path):
+    ridge = AutoMLRegressor(quantiles=kind(LEVELS), **RIDGE).fit(X[:60], Y[:60])
+    ridge.save(tmp_path / "model")
+    np.testing.assert_array_equal(quantiles(load(tmp_path / "model")), quantiles(ridge))
+    assert quantiles(ridge).shape == (len(X) - N, 3)
 
 
 def test_several_targets_have_no_quantiles():
@@ -194,7 +209,28 @@ def test_a_shift_calibrates_and_never_raises_the_loss(weighted):
         assert (np.diff(moved, axis=1) >= 0).all()
         np.testing.assert_allclose(np.average(y[:, None] <= moved, axis=0, weights=weight), LEVELS, atol=0.03)
         assert pinball_loss(y, moved, LEVELS, weight) <= pinball_loss(y, uncrossed(given), LEVELS, weight)
-    assert fit_shift(y[:20], given[:20], LEVELS) is None
+    assert fit_shift(y[:19], given[:19], LEVELS) is None
+
+
+def test_the_coverage_of_a_row_does_not_depend_on_its_own_value():
+    rng = np.random.default_rng(0)
+    y, given = rng.standard_normal(200), np.tile([-1.0, 0.0, 1.0], (200, 1)) * rng.uniform(0.5, 2, (200, 1))
+    shift = fit_shift(y, given, LEVELS)
+    moved = shifted_by_other_rows(shift, y, given, LEVELS)
+    y[7] = 1_000
+    np.testing.assert_array_equal(shifted_by_other_rows(shift, y, given, LEVELS)[7], moved[7])
+    np.testing.assert_array_equal(shifted_by_other_rows(None, y, given, LEVELS), given)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_quantile_is_shifted_only_where_about_ten_rows_are_beyond_it(weighted):
+    rng = np.random.default_rng(0)
+    levels, n = (0.01, 0.1, 0.5, 0.9), 100
+    y, given = 5 + rng.standard_normal(n), np.tile([-2.0, -1.0, 0.0, 1.0], (n, 1))
+    weight = np.repeat([1.0, 2.0], n // 2) if weighted else None  # tells as much as 90 equal rows
+    shift = fit_shift(y, given, levels, weight)
+    assert (shift.shifts != 0).tolist() == [False, not weighted, True, not weighted]
+    assert fit_shift(y[:60], given[:60, :2], levels[:2]) is None
 
 
 def test_quantiles_of_weighted_values_are_those_of_repeated_values():

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.ensemble.frontier import FrontierRecord
+from automl.ensemble.quantile_shift import shifted_by_other_rows
 from automl.errors import InvalidInputError
 from automl.explain.parts import encode_target, out_of_fold_parts, predict_quietly
 from automl.plurals import plural
@@ -76,6 +77,24 @@ def out_of_fold_rows(estimator: Any) -> Predicted | None:
     record: FrontierRecord | None = vars(estimator).get("_frontier")
     if record is None:
         return None
-    p = estimator._ensemble.finish(np.tensordot(record.weights, record.predictions.astype(np.float64), 1))
+    p = estimator._ensemble.finish(_mean_predictions(record))
     source = f"{plural(len(record.y), 'row')}, out of fold"
     return Predicted(record.y, p, record.sample_weight, source, getattr(record, "rows", None))
+
+
+def quantiles_by_other_rows(estimator: Any) -> Array:
+    """Return the out-of-fold quantiles of the rows of `out_of_fold_rows`, with shifts that come from other rows."""
+    record: FrontierRecord = estimator._frontier
+    ensemble, rows = estimator._ensemble, getattr(record, "rows", None)
+    # In the order of the table, so that the shares are those of `quantile_scores_`.
+    order = np.arange(len(record.y)) if rows is None else np.argsort(rows, kind="stable")
+    weight = None if record.sample_weight is None else record.sample_weight[order]
+    known = record.y[order], _mean_predictions(record)[order], ensemble.quantiles, weight
+    found = np.empty((len(order), len(ensemble.quantiles)))
+    found[order] = shifted_by_other_rows(ensemble.quantile_shift, *known)
+    return found
+
+
+def _mean_predictions(record: FrontierRecord) -> Array:
+    """Return the mean out-of-fold predictions of the members, before the calibration of the ensemble."""
+    return np.asarray(np.tensordot(record.weights, record.predictions.astype(np.float64), 1))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from automl.ensemble.jackknife import jackknife_error
 from automl.ensemble.threshold import apply_decision
-from automl.explain.predictions import Predicted, out_of_fold_rows
+from automl.explain.predictions import Predicted, out_of_fold_rows, quantiles_by_other_rows
 from automl.report.classification import judge_classes
 from automl.report.data import CoverageRow, Interval, Performance
 from automl.report.regression import judge_numbers
@@ -45,7 +45,12 @@ def out_of_fold_performance(estimator: Any) -> tuple[Performance | None, str]:
         "have seen these rows, so that the expected score of the first section is the more honest figure."
     )
     metric = estimator._frontier.metric
+    if quantiles := estimator._ensemble.quantiles:
+        note += " The share of the rows below each quantile is counted with a calibration that comes from other rows."
     performance = _performance(estimator, rows, metric, "out-of-fold", "Out-of-fold rows", note)
+    if quantiles:
+        levels = _levels(rows, quantiles, quantiles_by_other_rows(estimator))
+        return replace(performance, coverage=levels), ""
     return replace(performance, coverage=performance.coverage or _coverage(estimator)), ""
 
 
@@ -79,16 +84,17 @@ def _performance(estimator: Any, rows: Predicted, metric: Metric, source: str, t
     if ensemble.quantiles:
         note += " The errors and the figures are those of the middle quantile."
     result = judge_numbers(replace(rows, predictions=ensemble.values(rows.predictions)))
-    levels = _levels(rows, ensemble.quantiles) if ensemble.quantiles else ()
+    levels = _levels(rows, ensemble.quantiles, rows.predictions) if ensemble.quantiles else ()
     return Performance(source, title, note, len(rows.y), score, regression=result, coverage=levels)
 
 
-def _levels(rows: Predicted, quantiles: tuple[float, ...]) -> tuple[CoverageRow, ...]:
-    """Return coverage and pinball loss of each quantile."""
-    p, weight = rows.predictions, rows.sample_weight
-    inside = np.average(rows.y[:, None] <= p, axis=0, weights=weight)
-    losses = np.average(pinball_losses(rows.y, p, quantiles), axis=0, weights=weight)
-    return tuple(CoverageRow(*all_rounded(row, 4)) for row in zip(quantiles, inside, losses, strict=True))
+def _levels(rows: Predicted, quantiles: tuple[float, ...], counted: Array) -> tuple[CoverageRow, ...]:
+    """Return the coverage of each quantile by the predictions `counted`, and its pinball loss."""
+    weight = rows.sample_weight
+    inside = np.average(rows.y[:, None] <= counted, axis=0, weights=weight)
+    losses = np.average(pinball_losses(rows.y, rows.predictions, quantiles), axis=0, weights=weight)
+    shown = zip(quantiles, all_rounded(inside, 4), all_rounded(losses, 4), strict=True)
+    return tuple(CoverageRow(*row) for row in shown)
 
 
 def _score(rows: Predicted, metric: Metric, estimator: Any) -> Interval | None:
