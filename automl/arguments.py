@@ -21,6 +21,7 @@ from automl.guard import make_guard
 from automl.persistence import check_loaded, takes_files
 from automl.search.catalog import SEARCHERS
 from automl.search.initial import DESIGNS
+from automl.search.optuna_sampler import is_optuna_sampler
 from automl.search.own_components import read_components
 from automl.search.user_space import check_components, check_space
 from automl.task.metrics import ALIASES
@@ -59,7 +60,8 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     _check_numbers(settings)
     _check_device(settings.get("device", "auto"), settings.get("executor", "local"))
     objectives = settings.get("objectives", (SCORE,))
-    check_objectives(objectives, settings.get("searcher", "smac"))
+    searcher, initial = settings.get("searcher", "smac"), settings.get("initial_configurations", "meta")
+    check_objectives(objectives, searcher, is_optuna_sampler(searcher))
     scorers = named_scorers(settings.get("scoring"))
     if taken := sorted({*scorers} & {*LEADERBOARD, FIDELITY, *further_objectives(objectives)}):
         raise InvalidInputError(f"scoring: {taken[0]!r} is a column of leaderboard_; give the scorer another name")
@@ -73,7 +75,6 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
         if not isinstance(settings.get(argument), Mapping):
             _check_list(argument, settings.get(argument), "names")
         check_components(argument, settings.get(argument), own)
-    searcher, initial = settings.get("searcher", "smac"), settings.get("initial_configurations", "meta")
     if isinstance(searcher, str):
         check_names("searcher", searcher, SEARCHERS)
     check_space(settings.get("space"), searcher, own)

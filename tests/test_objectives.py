@@ -21,6 +21,13 @@ SETTINGS = FAST | {
 }
 
 
+class ByRungs:
+    chooses_fidelity = True
+
+    def suggest(self, history, n):
+        return []
+
+
 @pytest.fixture(scope="module")
 def store(tmp_path_factory):
     return tmp_path_factory.mktemp("runs") / "run"
@@ -101,6 +108,11 @@ def test_wrong_objectives_are_an_error_before_the_search(objectives, message):
 def test_a_search_without_a_frontier_or_for_the_score_alone_refuses_objectives():
     with pytest.raises(InvalidInputError, match="searcher='genetic' optimizes the score alone"):
         AutoMLClassifier(**SETTINGS, searcher="genetic").fit(X, Y)
+    with pytest.raises(InvalidInputError, match="searcher='ByRungs' optimizes the score alone"):
+        AutoMLClassifier(**SETTINGS, searcher=ByRungs()).fit(X, Y)
+    optuna = pytest.importorskip("optuna")
+    with pytest.raises(InvalidInputError, match="searcher='TPESampler' optimizes the score alone"):
+        AutoMLClassifier(**SETTINGS, searcher=optuna.samplers.TPESampler()).fit(X, Y)
     with pytest.raises(InvalidInputError, match="there is no frontier_"):
         AutoMLRegressor(**SETTINGS | {"cv": TimeSeriesSplit(2), "include": ["ridge"]}).fit(X, Y.astype(float))
     with pytest.raises(InvalidInputError, match="'megabytes' is a column of leaderboard_"):

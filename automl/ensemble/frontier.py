@@ -250,7 +250,7 @@ def find_entries(
     single = [_entry(record, w, (w > 0).astype(np.intp), scores, gaps, families) for w, scores, gaps in scored]
     entries = _front(whole) + [e for e in _front(single) if not any(_same(e, other) for other in whole)]
     entries.sort(key=lambda e: (-e.score, -e.milliseconds))
-    return spread(entries, _MAX_ENTRIES)
+    return spread(entries, np.array([e.costs for e in entries]), _MAX_ENTRIES)
 
 
 def _same(first: Entry, second: Entry) -> bool:

@@ -67,5 +67,6 @@ def pareto_candidates(history: RunHistory, task: Task, ensemble: Ensemble, folds
     further = further_values(task)
     if further is None:
         return []
-    front = [e for e in pareto_front(history, further, folds) if e.configuration not in ensemble.weights]
-    return spread(front, MAX_CANDIDATES)
+    front, costs = pareto_front(history, further, folds)
+    outside = [i for i, e in enumerate(front) if e.configuration not in ensemble.weights]
+    return spread([front[i] for i in outside], costs[outside], MAX_CANDIDATES)

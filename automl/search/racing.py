@@ -383,7 +383,7 @@ class Racing:
         best = [e for _, e in places[:most]]
         if self._further is None:
             return best
-        front = spread(pareto_front(history, self._further), most)
+        front = spread(*pareto_front(history, self._further), most)
         taking_turns = chain.from_iterable(zip_longest(best, front))
         return list({e.configuration: e for e in taking_turns if e is not None}.values())
 

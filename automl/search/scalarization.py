@@ -63,18 +63,22 @@ def scalarize(values: Array, weights: Array) -> Array:
     return np.asarray(weighted.max(axis=1) + RHO * weighted.sum(axis=1))
 
 
-def scalarized(observations: Sequence[Observation], further: Array, rng: np.random.Generator) -> list[Observation]:
-    """Return the observations with the scalarized cost as their loss, for random weights.
-
-    Parameters
-    ----------
-    further : ndarray of shape (n_observations, n_further)
-        The values of the further objectives, of which less is better.
-    """
+def scalarized(history: RunHistory, further: FurtherObjectives, rng: np.random.Generator) -> list[Observation]:
+    """Return the observations of a history with the scalarized cost as their loss, for random weights."""
+    observations = history.observations()
     losses = np.array([np.nan if o.loss is None else o.loss for o in observations])
-    values = normalize(np.column_stack([losses, further]))
+    values = normalize(np.column_stack([losses, _of_observations(observations, history, further)]))
     costs = scalarize(values, draw_weights(values.shape[1], rng))
     return [o if o.loss is None else replace(o, loss=float(c)) for o, c in zip(observations, costs, strict=True)]
+
+
+def _of_observations(observations: Sequence[Observation], history: RunHistory, further: FurtherObjectives) -> Array:
+    """Return the further values of the observations, shape (n_observations, n_further).
+
+    A configuration without a result on all training rows has no observation.
+    """
+    places = {configuration: place for place, configuration in enumerate(history.evaluations)}
+    return further(history)[[places[o.configuration] for o in observations]]
 
 
 def is_nondominated(values: Array) -> NDArray[np.bool_]:
@@ -90,28 +94,50 @@ def is_nondominated(values: Array) -> NDArray[np.bool_]:
     return np.asarray(~(no_worse & better).any(axis=0))
 
 
-def pareto_front(history: RunHistory, further: FurtherObjectives, folds: Collection[int] = ()) -> list[Evaluation]:
-    """Return the usable evaluations that have finished some folds and that no other one dominates, best loss first."""
+def pareto_front(
+    history: RunHistory, further: FurtherObjectives, folds: Collection[int] = ()
+) -> tuple[list[Evaluation], Array]:
+    """Return the usable evaluations that have finished some folds and that no other one dominates, and their costs.
+
+    The best loss comes first. The costs, of shape (n_evaluations, 1 + n_further), are the loss and the further values.
+    """
     found, points = list[Evaluation](), list[list[float]]()
-    for e, o, values in zip(history.evaluations.values(), history.observations(), further(history), strict=True):
+    observations = history.observations()
+    for o, values in zip(observations, _of_observations(observations, history, further), strict=True):
+        e = history.evaluations[o.configuration]
         is_known = e.usable and o.loss is not None and bool(np.isfinite(values).all())
         if is_known and set(folds) <= set(e.folds):
             found.append(e)
             points.append([o.loss or 0.0, *values])
     if not found:
-        return []
+        return [], np.empty((0, 0))
     table = np.array(points)
     best = np.flatnonzero(is_nondominated(table))
-    return [found[place] for place in best[np.argsort(table[best, 0], kind="stable")]]
+    best = best[np.argsort(table[best, 0], kind="stable")]
+    return [found[place] for place in best], table[best]
 
 
-def spread(front: Sequence[Entry], most: int) -> list[Entry]:
-    """Return at most some entries of a front, evenly spread over its order; the first and the last one stay.
+def spread(front: Sequence[Entry], costs: Array, most: int) -> list[Entry]:
+    """Return at most some entries of a front, evenly spread over its order.
+
+    The first and the last one stay, and the best one of each cost.
+
+    Parameters
+    ----------
+    costs : ndarray of shape (n_entries, n_costs)
+        The values of the objectives, of which less is better.
 
     Examples
     --------
-    >>> spread(["a", "b", "c", "d", "e"], 3)
-    ['a', 'c', 'e']
+    >>> spread(["a", "b", "c", "d", "e"], np.array([[0, 9], [1, 1], [2, 8], [3, 7], [4, 6]]), 4)
+    ['a', 'b', 'd', 'e']
     """
-    places = np.unique(np.linspace(0, len(front) - 1, min(most, len(front))).round().astype(int))
-    return [front[place] for place in places]
+    if len(front) <= most:
+        return list(front)
+    last = len(front) - 1
+    fixed = list(dict.fromkeys([0, *costs.argmin(axis=0).tolist(), last]))[:most]
+    even = np.unique(np.linspace(0, last, most).round().astype(int)).tolist()
+    further = [place for place in even if place not in fixed]
+    n_left = most - len(fixed)
+    chosen = np.linspace(0, len(further) - 1, n_left).round().astype(int).tolist() if n_left else []
+    return [front[place] for place in sorted({*fixed, *(further[i] for i in chosen)})]

@@ -130,7 +130,7 @@ class SmacSearcher:
         rng: np.random.Generator,
     ) -> Vectors:
         if self._further is not None:
-            observations = scalarized(observations, self._further(history), rng)
+            observations = scalarized(history, self._further, rng)
         seen = {o.configuration for o in observations}
         vectors = self._encode([o.configuration for o in observations])
         pending = self._encode(sorted(tried - seen, key=lambda c: c.id))

@@ -26,8 +26,15 @@ def further_objectives(objectives: Any) -> tuple[str, ...]:
     return tuple(str(name) for name in objectives if name != SCORE)
 
 
-def check_objectives(objectives: Any, searcher: Any) -> None:
+def check_objectives(objectives: Any, searcher: Any, is_sampler: bool = False) -> None:
     """Check the argument.
+
+    Parameters
+    ----------
+    searcher : str or object
+        The argument `searcher` of the estimator.
+    is_sampler : bool
+        Whether it is an object of Optuna.
 
     Raises
     ------
@@ -43,9 +50,14 @@ def check_objectives(objectives: Any, searcher: Any) -> None:
         raise InvalidInputError(f'objectives must hold "score", {example}; got {names!r}')
     if len(set(names)) < len(names):
         raise InvalidInputError(f"objectives names an objective twice: {names!r}; leave one out")
-    if len(names) > 1 and isinstance(searcher, str) and searcher not in SEARCHERS:
+    if isinstance(searcher, str):
+        is_for_score = searcher not in SEARCHERS
+    else:  # other objects of the user may know the objectives
+        is_for_score = is_sampler or bool(getattr(searcher, "chooses_fidelity", False))
+    if len(names) > 1 and is_for_score:
+        shown = searcher if isinstance(searcher, str) else type(searcher).__name__
         raise InvalidInputError(
-            f'searcher={searcher!r} optimizes the score alone; use searcher="smac" for several objectives'
+            f'searcher={shown!r} optimizes the score alone; use searcher="smac" for several objectives'
         )
 
 

@@ -11,7 +11,15 @@ from ConfigSpace import ConfigurationSpace
 
 from automl.search.baselines import RandomSearcher
 from automl.search.catalog import make_searcher
-from automl.search.scalarization import draw_weights, is_nondominated, normalize, pareto_front, scalarize, spread
+from automl.search.scalarization import (
+    draw_weights,
+    is_nondominated,
+    normalize,
+    pareto_front,
+    scalarize,
+    scalarized,
+    spread,
+)
 from automl.search.smac import SmacSearcher
 from automl.testing import SearcherContract
 from automl.trials.history import RunHistory
@@ -75,14 +83,30 @@ def test_the_front_of_a_history_has_no_failed_and_no_dominated_configuration():
     history = RunHistory(
         [result("a", 0.3, 1.0), result("b", 0.1, 5.0), result("c", 0.4, 2.0), result("d", 0.0, 0.0, Status.CRASH)]
     )
-    assert [e.configuration.family for e in pareto_front(history, seconds_of)] == ["b", "a"]
-    assert pareto_front(RunHistory(), seconds_of) == []
+    front, costs = pareto_front(history, seconds_of)
+    assert [e.configuration.family for e in front] == ["b", "a"]
+    np.testing.assert_allclose(costs, [[0.1, 5.0], [0.3, 1.0]])
+    assert pareto_front(RunHistory(), seconds_of)[0] == []
 
 
-def test_a_part_of_a_front_keeps_its_ends():
-    assert spread(list(range(10)), 4) == [0, 3, 6, 9]
-    assert spread([1, 2], 4) == [1, 2]
-    assert spread([], 4) == []
+def test_a_configuration_on_a_part_of_the_rows_is_neither_on_the_front_nor_in_the_costs_of_the_search():
+    part = TrialResult(Trial(Configuration({"model": "x"}), fidelity=0.1), Status.OK, {0: FoldResult(0.0, 1, 1)}, 1.0)
+    history = RunHistory([part, result("a", 0.3, 1.0), result("b", 0.1, 5.0)])
+    assert [e.configuration.family for e in pareto_front(history, seconds_of)[0]] == ["b", "a"]
+    assert [o.configuration.family for o in scalarized(history, seconds_of, np.random.default_rng(0))] == ["a", "b"]
+
+
+def test_a_part_of_a_front_keeps_its_ends_and_the_best_one_of_each_cost():
+    order = np.arange(10.0)[:, None]
+    assert spread(list(range(10)), order, 4) == [0, 3, 6, 9]
+    assert spread([1, 2], order[:2], 4) == [1, 2]
+    assert spread([], np.empty((0, 0)), 4) == []
+    for seed in range(20):
+        costs = np.random.default_rng(seed).random((30, 4))
+        kept = spread(list(range(30)), costs, 10)
+        assert set(costs.argmin(axis=0)) <= set(kept)
+        assert kept == sorted(set(kept))
+        assert len(kept) == 10
 
 
 def test_the_search_finds_both_ends_of_the_front_and_its_middle():
