@@ -32,6 +32,7 @@ from automl.search.budget import Budget, Used
 from automl.search.own_components import own_components
 from automl.search.user_space import user_space
 from automl.several_targets import score_targets
+from automl.slimming import with_own_predictions
 from automl.task.prepare import PreparedTask, sensitive_in_table
 from automl.task.validation import python_number
 from automl.trials.history import RunHistory
@@ -113,7 +114,8 @@ def search_and_keep(
         else:
             estimator._rows = StoredRows.of(Path(estimator.store))
             estimator._stored_run = StoredRun.of(estimator, prepared.positions, reading)
-        measure_frontier(estimator, task.X[:1], reading, budget)
+        if measure_frontier(estimator, task.X[:1], reading, budget):
+            with_own_predictions(estimator)
         estimate_in_budget(estimator, budget)
         estimator._fit_seconds = monotonic() - started
         estimator._energy = meter.finish(estimator._fit_seconds)

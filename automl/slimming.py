@@ -57,7 +57,7 @@ class Slimming:
         (442,)
         """
         check_is_fitted(self, "_ensemble")
-        return _with_own_predictions(slim(self, milliseconds, megabytes, max_loss))
+        return with_own_predictions(slim(self, milliseconds, megabytes, max_loss))
 
     def choose(self, row: int) -> Self:
         """
@@ -95,11 +95,11 @@ class Slimming:
         'ridge (1.00, 1 model)'
         """
         check_is_fitted(self, "_ensemble")
-        return _with_own_predictions(choose(self, row))
+        return with_own_predictions(choose(self, row))
 
 
-def _with_own_predictions(new: Any) -> Any:
-    """Return an estimator with the out-of-fold predictions of its smaller ensemble; none where rows are not known."""
+def with_own_predictions(new: Any) -> Any:
+    """Give an estimator the out-of-fold predictions of its smaller ensemble, none where rows are not known."""
     record: FrontierRecord = new._frontier
     old: RowPredictions | None = vars(new).get("_row_predictions")
     new._row_predictions = None

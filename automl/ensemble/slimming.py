@@ -103,8 +103,8 @@ def reading_milliseconds(X: Any, reader: TableReader) -> float:
     return 0.0 if row is None else _milliseconds(lambda table: reader.transform(check_table(table)), row)
 
 
-def measure_frontier(estimator: Any, row: Any, reading: float, budget: Budget) -> None:
-    """Record the time of reading a row, and make the ensemble smaller where the user has set a limit.
+def measure_frontier(estimator: Any, row: Any, reading: float, budget: Budget) -> bool:
+    """Record the time of reading a row, make the ensemble smaller where the user has set a limit; return if it was.
 
     Parameters
     ----------
@@ -119,13 +119,13 @@ def measure_frontier(estimator: Any, row: Any, reading: float, budget: Budget) -
     """
     record, limit = estimator._frontier, estimator.max_predict_milliseconds
     if record is None:
-        return
+        return False
     # If the run repeats, nothing may depend on the clock.
     repeats, deadline = budget.planned_seconds is None, budget.deadline
     overhead = 0.0 if repeats else reading
     estimator._frontier = replace(record, overhead=overhead)
     if limit is None:
-        return
+        return False
 
     def measure(ensemble: Ensemble) -> float:
         return overhead + _milliseconds(ensemble.predict, row)
@@ -134,11 +134,13 @@ def measure_frontier(estimator: Any, row: Any, reading: float, budget: Budget) -
     chosen = within_limit(estimator._ensemble, estimator._frontier, float(limit), how, deadline)
     n_models = [sum(len(bag.models) for bag in ensemble.bags) for ensemble in (estimator._ensemble, chosen[0])]
     estimator._ensemble, estimator._frontier = chosen
-    if n_models[1] < n_models[0]:  # the record of the estimate is of the larger ensemble
+    is_smaller = n_models[1] < n_models[0]
+    if is_smaller:  # the record of the estimate is of the larger ensemble
         estimator._conformal = scores_of_frontier(estimator._frontier, estimator._ensemble)
         estimate = record_estimate(estimator._frontier, deadline)
         if math.isfinite(estimate.score):
             estimator._estimate = estimate
+    return is_smaller
 
 
 def _first_row(X: Any) -> Any:

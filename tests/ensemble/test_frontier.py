@@ -117,6 +117,8 @@ def test_the_estimate_of_an_ensemble_that_a_limit_has_made_smaller_is_its_own():
     clf = AutoMLClassifier(**settings).fit(X, Y)
     assert clf.frontier_["milliseconds"].max() <= 0.1
     assert clf.estimate_.score == pytest.approx(clf.frontier_["score"].iloc[0])
+    own = clf.scores_by_group(Y).loc["all rows", "roc_auc"]
+    assert own == pytest.approx(clf.frontier_["score"].iloc[0])
 
 
 def test_time_ordered_rows_have_no_frontier():
