@@ -22,6 +22,7 @@ from automl.jobs.duration import DEFAULT_BUDGET, PlannedJob, expected_seconds, t
 from automl.jobs.job import Batch, Job, Resources, Table
 from automl.jobs.spec import read_batch
 from automl.jobs.tables import SplitData, load_object, read_data
+from automl.task.objectives import with_objectives
 from automl.task.prepare import TrainingData, prepare
 
 
@@ -206,9 +207,10 @@ def _check_fit(job: Job, data: SplitData, batch: Batch, seen: set[str]) -> None:
     given = {name: parameters[name] for name in ("scoring", "cv", "columns")}
     given |= {name: parameters.get(name) for name in ("positive_label", "quantiles")}
     given["holdout_share"] = None if guard is None else guard.share
-    key = json.dumps(given, sort_keys=True, default=repr)
+    key = json.dumps([given, parameters["objectives"]], sort_keys=True, default=repr)
     if key not in seen:
-        prepare(TrainingData(data.X, data.y, **data.fit_arguments), classification=data.is_classification, **given)
+        known = TrainingData(data.X, data.y, **data.fit_arguments)
+        with_objectives(prepare(known, classification=data.is_classification, **given), parameters["objectives"])
     seen.add(key)
 
 

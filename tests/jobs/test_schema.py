@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from jsonschema import Draft7Validator
 
 from automl.errors import InvalidInputError
+from automl.jobs.dry_run import check_jobs
 from automl.jobs.schema import batch_schema
 from automl.jobs.spec import SET_BY_JOBS, read_batch
 
@@ -101,6 +103,19 @@ def test_a_description_that_cannot_be_read_is_invalid(validator, complete, given
     with pytest.raises(InvalidInputError):
         read_batch(complete(given))
     assert not validator.is_valid(complete(given))
+
+
+def test_jobs_refuse_objectives_for_which_they_have_no_frontier_or_no_groups(validator, tmp_path):
+    pd.DataFrame({"x": range(60), "day": range(60), "y": [0, 1] * 30}).to_csv(tmp_path / "a.csv")
+    table = {"path": str(tmp_path / "a.csv"), "target": "y", "task": "classification"}
+    fair = {"objectives": ["score", "equalized_odds_difference"]}
+    small = {"objectives": ["score", "megabytes"]}
+    given = {"tables": [table | {"time": "day"}], "settings": {"small": small}, "store": str(tmp_path / "runs")}
+    assert any("there is no frontier_" in problem for problem in check_jobs(given).problems)
+    assert validator.is_valid(given)
+    given = given | {"tables": [table], "settings": {"fair": fair}}
+    assert any("pass them to fit" in problem for problem in check_jobs(given).problems)
+    assert not validator.is_valid(given)
 
 
 @pytest.mark.parametrize("text", EXAMPLES)
