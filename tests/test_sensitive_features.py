@@ -13,7 +13,9 @@ from sklearn.pipeline import make_pipeline
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.errors import InvalidInputError
-from automl.task.sensitive import fairness_differences
+from automl.report.reproduce import make_reproduce_section
+from automl.task.sensitive import fairness_differences, group_codes
+from automl.task.split_arguments import in_python, on_command_line, split_arguments
 from tests.factories import FAST
 
 X, Y = load_breast_cancer(return_X_y=True, as_frame=True)
@@ -127,6 +129,19 @@ def test_the_report_has_a_table_of_the_groups(clf, tmp_path):
         assert "demographic parity difference" in text
 
 
+def test_the_report_repeats_the_call_with_the_groups(clf):
+    assert "fit(X, y, sensitive_features=groups_of_rows)" in make_reproduce_section(clf, None).python
+    named = split_arguments("day", 2, None, "sex")
+    assert in_python(named) == ", time='day', gap=2, sensitive_features='sex'"
+    assert on_command_line(named) == ["--time", "day", "--gap", "2", "--sensitive-features", "sex"]
+
+
+def test_refit_keeps_the_groups_of_the_training_rows_only(clf):
+    pd.testing.assert_frame_equal(clf.refit().scores_by_group(), clf.scores_by_group())
+    with pytest.raises(InvalidInputError, match="pass sensitive_features to fit"):
+        clf.refit(X[COLUMNS], Y).scores_by_group()
+
+
 def test_scikit_learn_routes_the_groups_to_fit():
     with sklearn.config_context(enable_metadata_routing=True):
         reg = AutoMLRegressor(**SETTINGS | {"include": ["ridge"], "max_trials": 1})
@@ -144,10 +159,38 @@ def test_groups_stay_with_their_rows_in_the_order_of_time_and_with_a_guard(more)
     pd.testing.assert_frame_equal(reg.scores_by_group(), reg.scores_by_group(table["sex"]))
 
 
+@pytest.mark.parametrize(
+    ("frame", "labels", "codes"),
+    [
+        ({"a": ["all rows", "largest difference", "b"]}, ["'all rows'", "'largest difference'", "b"], [0, 1, 2]),
+        ({"a": [None, "missing", np.nan]}, ["'missing'", "missing"], [1, 0, 1]),
+        ({"a": [1, "1", 1]}, ["'1'", "1"], [1, 0, 1]),
+        ({"a": ["x, y", "x"], "b": ["z", "y, z"]}, ["'x', 'y, z'", "'x, y', 'z'"], [1, 0]),
+        ({"a": [0.05068011873981862, -0.044641636506989, 2.0]}, ["-0.0446416", "0.0506801", "2.0"], [1, 0, 2]),
+        ({"a": [0.1, 0.1000000001]}, ["0.1", "0.1000000001"], [0, 1]),
+        ({"a": [10, 9, 10]}, ["9", "10"], [1, 0, 1]),
+    ],
+)
+def test_different_values_are_different_groups_with_different_short_labels(frame, labels, codes):
+    found = group_codes(pd.DataFrame(frame), "groups")
+    assert found[1] == labels
+    assert found[0].tolist() == codes
+
+
 def test_wrong_groups_are_an_error_before_the_search():
     clf = AutoMLClassifier(**SETTINGS)
     with pytest.raises(InvalidInputError, match=r"sensitive_features has 10 values, but fit got 569 rows"):
         clf.fit(X, Y, sensitive_features=GROUPS[:10])
+    with pytest.raises(InvalidInputError, match=r"pass X\[\['mean area', 'mean texture'\]\]"):
+        clf.fit(X, Y, sensitive_features=["mean area", "mean texture"])
+    with pytest.raises(InvalidInputError, match="sensitive_features has no columns"):
+        clf.fit(X, Y, sensitive_features=X[[]])
+    with pytest.raises(InvalidInputError, match="has the single group 'fine', apart from rows of weight 0"):
+        clf.fit(X, Y, sensitive_features=GROUPS, sample_weight=(GROUPS == "fine").astype(float))
+    for name in (PARITY, "score[fine]"):
+        named = AutoMLClassifier(**SETTINGS, scoring={"roc_auc": "roc_auc", name: "accuracy"})
+        with pytest.raises(InvalidInputError, match="is a column of leaderboard_ with sensitive_features"):
+            named.fit(X, Y, sensitive_features=GROUPS)
     with pytest.raises(InvalidInputError, match="sensitive_features: X has no column 'sex'"):
         clf.fit(X, Y, sensitive_features="sex")
     with pytest.raises(InvalidInputError, match="has the single group 'a'"):

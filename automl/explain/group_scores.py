@@ -19,18 +19,17 @@ from automl.plurals import plural
 from automl.task.metrics import loss_or_nan
 from automl.task.positive_class import positive_code
 from automl.task.sensitive import (
+    ALL_ROWS,
+    LARGEST_DIFFERENCE,
     SensitiveFeatures,
+    group_codes,
     group_frame,
-    group_labels,
     group_name,
     group_series,
-    sorted_labels,
 )
 from automl.task.several_targets import refuse_targets
 
 Array = NDArray[Any]
-
-ALL, LARGEST = "all rows", "largest difference"
 
 
 def scores_by_group(estimator: Any, groups: Any, X: Any, y: Any, sample_weight: Any) -> pd.DataFrame:
@@ -45,15 +44,15 @@ def scores_by_group(estimator: Any, groups: Any, X: Any, y: Any, sample_weight: 
             f"scores_by_group needs a metric of predictions, but scoring {estimator._metric.name!r} reads the table"
         )
     rows = scored_rows(estimator, X, y, sample_weight) if X is not None else _out_of_fold(estimator, y)
-    labels = _labels(groups, rows)
+    codes, labels = _groups(groups, rows)
     if rows.sample_weight is not None:
         counts = rows.sample_weight > 0
-        rows, labels = _take(rows, counts), labels[counts]
-    scores = {label: _scores(estimator, _take(rows, labels == label)) for label in sorted_labels(labels)}
-    table = pd.DataFrame([*scores.values(), _scores(estimator, rows)], index=[*scores, ALL])
+        rows, codes = _take(rows, counts), codes[counts]
+    scores = {labels[code]: _scores(estimator, _take(rows, codes == code)) for code in np.unique(codes).tolist()}
+    table = pd.DataFrame([*scores.values(), _scores(estimator, rows)], index=[*scores, ALL_ROWS])
     measured = table.columns[1:]
     spread = table.iloc[:-1][measured]
-    table.loc[LARGEST, measured] = spread.max() - spread.min()
+    table.loc[LARGEST_DIFFERENCE, measured] = spread.max() - spread.min()
     table["rows"] = table["rows"].astype("Int64")  # it has no largest difference
     return table.rename_axis(group_name(groups))
 
@@ -90,8 +89,8 @@ def _out_of_fold(estimator: Any, y: Any) -> Predicted:
     return Predicted(record.y, p, weight, numbers=record.rows, table_rows=table_rows)
 
 
-def _labels(groups: Any, rows: Predicted) -> Array:
-    """Return the text of the group of each scored row.
+def _groups(groups: Any, rows: Predicted) -> tuple[NDArray[np.int32], list[str]]:
+    """Return the number of the group of each scored row, and the labels of the groups.
 
     Raises
     ------
@@ -104,7 +103,7 @@ def _labels(groups: Any, rows: Predicted) -> Array:
         frame = frame.iloc[rows.numbers]
     elif len(frame) != len(rows.y):
         raise InvalidInputError(f"groups has {plural(len(frame), 'value')} but X has {plural(len(rows.y), 'row')}")
-    return group_labels(frame, "groups")
+    return group_codes(frame, "groups")
 
 
 def _check_length(length: int, rows: Predicted) -> None:

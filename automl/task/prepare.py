@@ -19,7 +19,7 @@ from automl.task.ordered_classes import NAMES as ORDERED_NAMES
 from automl.task.ordered_classes import ranks_of
 from automl.task.quantiles import check_quantiles, quantiles_metric
 from automl.task.scorers import take_rows
-from automl.task.sensitive import SensitiveFeatures, read_sensitive_features, take_sensitive
+from automl.task.sensitive import SensitiveFeatures, check_score_names, read_sensitive_features, take_sensitive
 from automl.task.several_metrics import named_scorers, recorded_metric
 from automl.task.several_targets import (
     CheckedTarget,
@@ -94,7 +94,7 @@ class PreparedTask:
         Positions of the rows of the task in the table of the user, after which validation rows of the user come; None
         if they are the same.
     split_arguments : mapping
-        The arguments that say how the rows were split, see `automl.task.split_arguments`.
+        The arguments about the split and the groups of the rows, see `automl.task.split_arguments`.
     """
 
     task: Task
@@ -187,6 +187,7 @@ def prepare(
         return adapt_metric(metric, rows.X, rows.y, n_classes, rows.sample_weight)
 
     scorers = named_scorers(scoring)
+    check_score_names(scorers, rows.sensitive)
     metric, *others = map(metric_of, scorers.values())
     recorded = tuple(map(recorded_metric, [*scorers][1:], others))
     if kind == "regression" and layout is None:
@@ -215,7 +216,7 @@ def prepare(
                 f"guard: {which} cannot score a model: {reason}; use a larger share of the rows, or guard=None"
             )
         positions = kept if positions is None else positions[kept]
-    arguments = split_arguments(data.time, data.gap, data.X_val)
+    arguments = split_arguments(data.time, data.gap, data.X_val, data.sensitive_features)
     name = _target_name(data.y) if layout is None else ", ".join(layout.names)
     return PreparedTask(task, reader, classes, name, positions, arguments)
 
@@ -269,7 +270,7 @@ def _read_rows(data: TrainingData, cv: Any, classification: bool, positive_label
     if data.sensitive_features is not None:
         if target.layout is not None:
             raise InvalidInputError("sensitive_features is for one target, but y has several; leave it out")
-        sensitive = read_sensitive_features(data.sensitive_features, X, len(target.y))
+        sensitive = read_sensitive_features(data.sensitive_features, X, len(target.y), weights, n_validation)
     rows = _Rows(X, target.y, weights, groups, n_validation=n_validation, sensitive=sensitive)
     return (_in_time_order(rows, data, cv) if data.time is not None else rows), target
 

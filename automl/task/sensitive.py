@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
@@ -24,6 +25,7 @@ DEMOGRAPHIC_PARITY, EQUALIZED_ODDS = "demographic_parity_difference", "equalized
 DIFFERENCES = (DEMOGRAPHIC_PARITY, EQUALIZED_ODDS)
 _MAX_GROUPS = 1_000
 _GROUP_PREFIX = "score["
+ALL_ROWS, LARGEST_DIFFERENCE = "all rows", "largest difference"  # rows of tables that are no groups
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,9 @@ class SensitiveFeatures:
         return replace(self, codes=self.codes[rows])
 
 
-def read_sensitive_features(given: Any, X: Any, n_rows: int) -> SensitiveFeatures:
+def read_sensitive_features(
+    given: Any, X: Any, n_rows: int, sample_weight: Array | None = None, n_validation: int = 0
+) -> SensitiveFeatures:
     """Return the groups of all rows from the argument `sensitive_features` of `fit`.
 
     Parameters
@@ -58,6 +62,10 @@ def read_sensitive_features(given: Any, X: Any, n_rows: int) -> SensitiveFeature
         The features, or the name of a column of X.
     X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
         All rows, the validation rows included.
+    sample_weight : ndarray of shape (n_samples,) or None
+        Rows of weight 0 do not make a group.
+    n_validation : int
+        Number of the validation rows of the user.
 
     Raises
     ------
@@ -67,18 +75,29 @@ def read_sensitive_features(given: Any, X: Any, n_rows: int) -> SensitiveFeature
     features = group_series(given, X, "sensitive_features")
     frame = group_frame(features)
     if len(frame) != n_rows:
+        of_validation = f", {n_validation:,} of them in X_val" if n_validation else ""
         raise InvalidInputError(
-            f"sensitive_features has {plural(len(frame), 'value')}, but fit got {plural(n_rows, 'row')}, with those of "
-            "X_val; pass one value for each row, or the name of a column of X"
+            f"sensitive_features has {plural(len(frame), 'value')}, but fit got {plural(n_rows, 'row')}"
+            f"{of_validation}; {_advice(frame, X)}"
         )
-    texts = group_labels(frame, "sensitive_features")
-    labels = sorted_labels(texts)
-    if len(labels) < 2:
+    codes, labels = group_codes(frame, "sensitive_features")
+    counted = np.unique(codes if sample_weight is None else codes[sample_weight > 0])
+    if len(counted) < 2:
+        where = "" if len(labels) < 2 else ", apart from rows of weight 0"
         raise InvalidInputError(
-            f"sensitive_features has the single group {labels[0]!r}, so that there is nothing to compare; leave it out"
+            f"sensitive_features has the single group {labels[counted[0]]!r}{where}, so that there is nothing to "
+            "compare; leave it out"
         )
-    codes = pd.Categorical(texts, categories=labels).codes.astype(np.int32)
     return SensitiveFeatures(codes, tuple(labels), group_name(features))
+
+
+def _advice(frame: pd.DataFrame, X: Any) -> str:
+    """Say what to pass in place of features of a wrong length."""
+    columns = list(getattr(X, "columns", ()))
+    given = frame.iloc[:, 0].tolist() if frame.shape[1] == 1 and 0 < len(frame) <= len(columns) else []
+    if given and all(isinstance(name, str) and name in columns for name in given):
+        return f"to compare the groups of these columns, pass X[{given!r}]"
+    return "pass one value for each row, or the name of a column of X"
 
 
 def group_series(groups: Any, X: Any, argument: str) -> Any:
@@ -117,27 +136,77 @@ def group_frame(groups: Any) -> pd.DataFrame:
     return pd.DataFrame(groups if not isinstance(groups, Mapping) else dict(groups))
 
 
-def group_labels(frame: pd.DataFrame, argument: str) -> Array:
-    """Return the text of the group of each row: one for each combination of the columns.
+def group_codes(frame: pd.DataFrame, argument: str) -> tuple[NDArray[np.int32], list[str]]:
+    """Return the number of the group of each row, and the labels of the groups: one for each combination of values.
+
+    The groups are in the order of numbers where all labels are numbers, else in the order of texts. The number 1 and
+    the text "1" are two groups, as a missing value and the text "missing" are.
 
     Raises
     ------
     InvalidInputError
-        If there are too many groups.
+        If there are no columns or too many groups.
+
+    Examples
+    --------
+    >>> group_codes(pd.DataFrame({"sex": ["m", "f", None, "m"]}), "groups")
+    (array([1, 0, 2, 1], dtype=int32), ['f', 'm', 'missing'])
     """
-    texts = frame.astype(object).where(frame.notna(), "missing").astype(str)
-    labels = texts.iloc[:, 0] if texts.shape[1] == 1 else texts.agg(", ".join, axis=1)
-    n_groups = labels.nunique()
-    if n_groups > _MAX_GROUPS:
+    if not frame.shape[1]:
+        raise InvalidInputError(f"{argument} has no columns; pass one column or more, or leave it out")
+    columns = [_value_codes(frame.iloc[:, k]) for k in range(frame.shape[1])]
+    table = pd.DataFrame({k: codes for k, (codes, _) in enumerate(columns)})
+    found = table.drop_duplicates()
+    if len(found) > _MAX_GROUPS:
         raise InvalidInputError(
-            f"{argument} has {n_groups:,} different values; pass a column of few categories, or cut numbers into "
+            f"{argument} has {len(found):,} different values; pass a column of few categories, or cut numbers into "
             "ranges with pandas.cut"
         )
-    return np.asarray(labels.to_numpy(), dtype=object)
+    rows = [[columns[k][1][code] for k, code in enumerate(row)] for row in found.itertuples(index=False)]
+    labels = _unique_labels(rows)
+    ordered = sorted_labels(labels)
+    places = np.array([ordered.index(label) for label in labels], dtype=np.int32)
+    return places[table.groupby([*table], sort=False).ngroup().to_numpy()], ordered
 
 
-def sorted_labels(labels: Array) -> list[str]:
-    """Return the different groups in the order of numbers where all are numbers, else in the order of texts."""
+def _value_codes(column: pd.Series) -> tuple[NDArray[np.intp], list[Any]]:
+    """Return the number of the value of each row, and the values; the last one is None, for missing values."""
+    values = column.astype(object)
+    try:
+        codes, found = pd.factorize(values)
+    except TypeError:  # lists and the like
+        codes, found = pd.factorize(values.where(column.notna()).astype(str).where(column.notna()))
+    return np.where(codes < 0, len(found), codes), [*found, None]
+
+
+def _unique_labels(rows: Sequence[Sequence[Any]]) -> list[str]:
+    """Return a text for each combination of values; equal texts, and the reserved ones, are told apart by quotes."""
+    labels = [", ".join(map(_short, row)) for row in rows]
+    uses = Counter([*labels, ALL_ROWS, LARGEST_DIFFERENCE])
+    exact = [", ".join(map(_exact, row)) if uses[label] > 1 else label for row, label in zip(rows, labels, strict=True)]
+    seen = Counter[str]()
+    for place, label in enumerate(exact):
+        seen[label] += 1
+        if seen[label] > 1:
+            exact[place] = f"{label} ({seen[label]})"
+    return exact
+
+
+def _short(value: Any) -> str:
+    """Return a value as a label; six digits of a number with a fraction are enough."""
+    if value is None:
+        return "missing"
+    if isinstance(value, float | np.floating) and not float(value).is_integer():
+        return str(float(f"{value:.6g}"))
+    return str(value)
+
+
+def _exact(value: Any) -> str:
+    return repr(value) if isinstance(value, str) else "missing" if value is None else str(value)
+
+
+def sorted_labels(labels: Iterable[str]) -> list[str]:
+    """Return the different labels in the order of numbers where all are numbers, else in the order of texts."""
     unique = sorted(set(labels))
     try:
         return sorted(unique, key=float)
@@ -229,6 +298,23 @@ def differences_of_counts(counts: NDArray[np.float64]) -> dict[str, float]:
         DEMOGRAPHIC_PARITY: spread(counts.sum(axis=1)),
         EQUALIZED_ODDS: max(spread(counts[:, code]) for code in (0, 1)),
     }
+
+
+def check_score_names(names: Iterable[str], features: SensitiveFeatures | None) -> None:
+    """Check that no scorer of the user has the name of a value that is recorded for the groups.
+
+    Raises
+    ------
+    InvalidInputError
+        If one has.
+    """
+    if features is None:
+        return
+    taken = {*DIFFERENCES, *map(group_column, features.labels)}
+    if wrong := sorted(taken.intersection(names)):
+        raise InvalidInputError(
+            f"scoring: {wrong[0]!r} is a column of leaderboard_ with sensitive_features; give the scorer another name"
+        )
 
 
 def take_sensitive(features: SensitiveFeatures | None, rows: Array) -> SensitiveFeatures | None:

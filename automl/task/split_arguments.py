@@ -1,4 +1,4 @@
-"""The arguments of a `fit` that say how its rows were split, as values that a model keeps and a report shows."""
+"""The arguments of a `fit` about its rows: how they were split, and their groups; a model keeps and a report shows."""
 
 from __future__ import annotations
 
@@ -11,39 +11,46 @@ import pandas as pd
 
 from automl.errors import InvalidInputError
 
-ARRAY = None  # stands for times that were given as an array, which the model does not keep
+ARRAY = None  # stands for times or groups that were given as an array, which the model does not keep
 
 
-def split_arguments(time: Any, gap: Any, X_val: Any) -> dict[str, Any]:
-    """Return the arguments: `time` and `gap`, or `X_val` as True; empty where the rows were split in another way."""
+def split_arguments(time: Any, gap: Any, X_val: Any, sensitive_features: Any = None) -> dict[str, Any]:
+    """Return the arguments: `time` and `gap`, or `X_val` as True, and `sensitive_features`; without those not given."""
+    given: dict[str, Any] = {} if sensitive_features is None else {"sensitive_features": _column(sensitive_features)}
     if X_val is not None:
-        return {"X_val": True}
+        return given | {"X_val": True}
     if time is None:
-        return {}
-    column = time if isinstance(time, str) else int(time) if isinstance(time, int | np.integer) else ARRAY
+        return given
     if isinstance(gap, timedelta | np.timedelta64):
         gap = str(pd.Timedelta(gap))
-    return {"time": column, "gap": gap.item() if isinstance(gap, np.generic) else gap}
+    return given | {"time": _column(time), "gap": gap.item() if isinstance(gap, np.generic) else gap}
+
+
+def _column(value: Any) -> str | int | None:
+    """Return the name or the number of a column, or `ARRAY`."""
+    return value if isinstance(value, str) else int(value) if isinstance(value, int | np.integer) else ARRAY
 
 
 def in_python(arguments: Mapping[str, Any]) -> str:
     """Return what a call of `fit` has in Python after the table and its target."""
-    if "X_val" in arguments:
-        return ", X_val=X_val, y_val=y_val"
-    if "time" not in arguments:
-        return ""
-    time = "times" if arguments["time"] is ARRAY else repr(arguments["time"])
-    return f", time={time}" + (f", gap={arguments['gap']!r}" if arguments["gap"] else "")
+    text = ""
+    for name, array in (("time", "times"), ("sensitive_features", "groups_of_rows")):
+        if name in arguments:
+            text += f", {name}={array if arguments[name] is ARRAY else repr(arguments[name])}"
+        if name == "time" and arguments.get("gap"):
+            text += f", gap={arguments['gap']!r}"
+    return text + (", X_val=X_val, y_val=y_val" if "X_val" in arguments else "")
 
 
 def on_command_line(arguments: Mapping[str, Any]) -> list[str]:
     """Return the words of the command `automl fit` for the arguments."""
-    if "X_val" in arguments:
-        return ["--validation", "VALIDATION"]
-    if "time" not in arguments:
-        return []
-    words = ["--time", "COLUMN" if arguments["time"] is ARRAY else str(arguments["time"])]
-    return [*words, "--gap", str(arguments["gap"])] if arguments["gap"] else words
+    words = ["--validation", "VALIDATION"] if "X_val" in arguments else []
+    for name in ("time", "sensitive_features"):
+        if name in arguments:
+            words += [f"--{name.replace('_', '-')}", "COLUMN" if arguments[name] is ARRAY else str(arguments[name])]
+        if name == "time" and arguments.get("gap"):
+            words += ["--gap", str(arguments["gap"])]
+    return words
 
 
 def time_of_refit(arguments: Mapping[str, Any], time: Any) -> tuple[Any, Any]:
