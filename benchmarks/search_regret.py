@@ -261,7 +261,7 @@ def main(
     for part in TASKS:
         chosen = {(scenario.name, task) for scenario in known for task in scenario.tasks(part)}
         mask = [pair in chosen for pair in zip(regrets["scenario"], regrets["task"], strict=True)]
-        print(f"{part} tasks\n{table(regrets[mask])}\n")
+        print(f"{part} tasks\n{table(regrets[mask]).to_string()}\n")
 
 
 if __name__ == "__main__":
