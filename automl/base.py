@@ -21,28 +21,28 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl import persistence
 from automl.arguments import check_arguments
-from automl.attributes import FittedAttributes
 from automl.callbacks import FitTasks
 from automl.checks.attributes import DataWarnings
 from automl.continuation import Continuation
-from automl.costs import Costs
 from automl.drift.methods import DriftCheck
 from automl.ensemble.slimming import reading_milliseconds
 from automl.execute.processes import warm_up
 from automl.explain.methods import Explanations
+from automl.fitted.attributes import FittedAttributes
+from automl.fitted.costs import Costs
+from automl.fitted.member_scores import MemberScores
+from automl.fitted.metric_scores import MetricScores
+from automl.fitted.score_over_time import SearchGains
+from automl.fitted.several_targets import SeveralTargets
+from automl.fitted.slimming import Slimming
 from automl.fitting import search_and_keep, unfinished_attributes
 from automl.guard import Guard, make_guard
-from automl.member_scores import MemberScores
-from automl.metric_scores import MetricScores
 from automl.notebook import NotebookView
 from automl.refit.run import check_refit_arguments, refit
 from automl.report.method import Reporting
 from automl.retune.methods import Retuning
-from automl.score_over_time import SearchGains
 from automl.search.budget import Budget
 from automl.search.processors import ProcessorBudget
-from automl.several_targets import SeveralTargets
-from automl.slimming import Slimming
 from automl.task.monotonic import constrain
 from automl.task.noisy_labels import expect_noise
 from automl.task.objectives import with_objectives

@@ -11,12 +11,12 @@ from sklearn.base import ClassifierMixin, RegressorMixin
 
 from automl.base import BaseAutoML
 from automl.checks.attributes import SuspectLabels
-from automl.decision_threshold import DecisionThreshold
+from automl.fitted.decision_threshold import DecisionThreshold
+from automl.fitted.intervals import ClassSets, Intervals
+from automl.fitted.quantiles import Quantiles
+from automl.fitted.scores import LabelScores, NumberScores
+from automl.fitted.several_targets import MultiLabel, class_probabilities, predicted_labels
 from automl.guard import Guard
-from automl.intervals import ClassSets, Intervals
-from automl.quantiles import Quantiles
-from automl.scores import LabelScores, NumberScores
-from automl.several_targets import MultiLabel, class_probabilities, predicted_labels
 from automl.trials.history import RunHistory
 from automl.trials.trial import TrialResult
 

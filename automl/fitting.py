@@ -20,19 +20,19 @@ from automl.ensemble.out_of_fold_scores import ConformalRecord
 from automl.ensemble.selection import Ensemble
 from automl.ensemble.slimming import measure_frontier
 from automl.expected_score import estimate_in_budget, expected_score_line
+from automl.fitted.metric_scores import score_metrics
+from automl.fitted.quantiles import score_quantiles
+from automl.fitted.several_targets import score_targets
+from automl.fitted.slimming import with_own_predictions
 from automl.guard import make_guard
-from automl.metric_scores import score_metrics
 from automl.persistence.unfinished import write_unfinished
 from automl.plurals import plural
 from automl.progress import Leader, Progress
-from automl.quantiles import score_quantiles
 from automl.refit.rows import StoredRows, TrainingRows
 from automl.run import RunResult, RunSettings, run
 from automl.search.budget import Budget, Used
 from automl.search.own_components import own_components
 from automl.search.user_space import user_space
-from automl.several_targets import score_targets
-from automl.slimming import with_own_predictions
 from automl.task.prepare import PreparedTask, sensitive_in_table
 from automl.task.validation import python_number
 from automl.trials.history import RunHistory

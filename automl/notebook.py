@@ -7,8 +7,8 @@ from html import escape
 from typing import Any
 
 from automl.ensemble.estimate import Estimate
+from automl.fitted.score_over_time import further_gain_sentence
 from automl.plurals import plural
-from automl.score_over_time import further_gain_sentence
 from automl.task.metric_words import MetricWords
 
 # The styles that notebooks have for tables are more specific than a class.

@@ -31,8 +31,8 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
 from automl import AutoMLClassifier, AutoMLRegressor
-from automl.attributes import FittedAttributes
 from automl.errors import InvalidInputError
+from automl.fitted.attributes import FittedAttributes
 from automl.trials.artifacts import Artifacts
 from tests.factories import FAST
 

@@ -92,9 +92,9 @@ def render(estimator: Any, board: pd.DataFrame, rows: int, tested: str = "", wit
     with_expected : bool
         Whether the first line is the expected score.
     """
-    from automl.costs import costs_line
     from automl.expected_score import expected_score_line
-    from automl.score_over_time import further_gain_sentence
+    from automl.fitted.costs import costs_line
+    from automl.fitted.score_over_time import further_gain_sentence
     from automl.task.metric_words import MetricWords
     from automl.trials.trial_costs import cut_fits_text, worker_seconds
 

@@ -57,7 +57,7 @@ def prediction_method(
 def _with_interval(estimator: Any, table: Any, level: float) -> pd.DataFrame:
     import pandas as pd
 
-    from automl.intervals import intervals
+    from automl.fitted.intervals import intervals
 
     prediction, ends = intervals(estimator, table, level)
     return pd.DataFrame({"prediction": prediction, "interval_low": ends[:, 0], "interval_high": ends[:, 1]})
@@ -80,7 +80,7 @@ def _with_classes(estimator: Any, table: Any, proba: bool, level: float | None, 
     import numpy as np
     import pandas as pd
 
-    from automl.intervals import class_sets
+    from automl.fitted.intervals import class_sets
 
     if level is None:
         answer = (estimator.predict_proba if proba else estimator.predict)(table)

@@ -9,9 +9,9 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from automl.explain.hyperparameters import LEAST_SHARE, setting_label
+from automl.fitted.score_over_time import known_scores_over_time
 from automl.plots.axes import BLUE, GRAY, ORANGE, clean, metric_label, new_axes, shorten
 from automl.plurals import plural
-from automl.score_over_time import known_scores_over_time
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from automl.fitted.score_over_time import known_scores_over_time
 from automl.plurals import plural
 from automl.report.data import (
     Axis,
@@ -21,7 +22,6 @@ from automl.report.data import (
 )
 from automl.report.search_data import ExpectedPoint, WorkerRow
 from automl.report.words import all_rounded, clean, metric_words, number, rounded
-from automl.score_over_time import known_scores_over_time
 from automl.trials.candidates import rank
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.trial_costs import WorkerSeconds, cut_fits_text, worker_seconds

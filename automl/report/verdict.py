@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from automl.errors import InvalidInputError
+from automl.fitted.score_over_time import describe_gain
 from automl.plurals import plural
 from automl.report.data import FurtherGainWords, Interval, ReportMetric, SimpleModel, Verdict
 from automl.report.rows import kept_rows
 from automl.report.words import clean, metric_words, rounded
-from automl.score_over_time import describe_gain
 from automl.task.dummy import dummy_score
 from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from automl.base import BaseAutoML
 from automl.ensemble.conformal import largest_level
-from automl.intervals import class_sets, intervals
+from automl.fitted.intervals import class_sets, intervals
 from automl.persistence.saving import plain
 from automl.task.several_targets import refuse_targets
 from pipelines.table.columns import CategoryReader, Column, DateReader

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.ensemble.selection import Ensemble
-from automl.several_targets import class_probabilities
+from automl.fitted.several_targets import class_probabilities
 from automl.task.quantiles import QuantilesScorer
 from automl.task.target_score import score_labels, score_numbers
 

@@ -9,9 +9,9 @@ from sklearn.datasets import load_wine
 
 import automl
 from automl import AutoMLClassifier
-from automl.costs import costs_line, make_costs
 from automl.energy import Energy
 from automl.errors import InvalidInputError
+from automl.fitted.costs import costs_line, make_costs
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
