@@ -212,3 +212,26 @@ def test_the_best_configuration_gets_all_rows_where_half_of_the_seconds_brought_
     [(trial,)] = racing.suggest(history, 1)
     assert (trial.folds, trial.fidelity) == ((0,), fidelity)
     assert (trial.configuration == tree(a=1)) == (fidelity == 1)
+
+
+def no_model_yet(racing_seconds, left, fit_seconds):
+    """Return a race near its end whose only results are on a third of the rows, with a forecast of 1,000 s."""
+    traits = TableTraits("binary", 10_000, 10, 2)
+    budget = Budget(racing_seconds, started=time.monotonic() - (racing_seconds - left))
+    searcher = make_searcher("hyperband", build_space(traits), 0, plan=FOLD_PLAN)
+    runtime = RuntimeModel(traits, 0.8)
+    runtime.guess = lambda configuration: 1_000.0
+    trials = [Trial(tree(a=i), fidelity=1 / 3) for i in range(3)]
+    folds = {0: FoldResult(0.1, fit_seconds, 0.0)}
+    history = RunHistory([TrialResult(trial, Status.OK, folds, fit_seconds) for trial in trials])
+    return Racing(searcher, 8, 10_000, runtime, budget), runtime, history
+
+
+def test_a_result_on_a_part_of_the_rows_lowers_a_guess_that_is_too_high():
+    _, runtime, history = no_model_yet(1e3, 200.0, 1.0)
+    assert runtime.predict(tree(a=0), history) == pytest.approx(3.0)
+    assert runtime.predict(tree(a=9), history) == 1_000.0
+    _, runtime, history = no_model_yet(1e3, 200.0, 900.0)
+    assert runtime.predict(tree(a=0), history) == 1_000.0
+    history.append(result(Trial(tree(a=5)), 0.1))
+    assert runtime.predict(tree(a=0), history) == pytest.approx(0.1)  # the measured ratio of the family
