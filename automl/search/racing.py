@@ -342,7 +342,22 @@ class Racing:
                 bundle = self._bundle(e.configuration, missing, seconds)
                 folds = bundle if e.folds else tuple(missing[: self._n_first_folds(seconds)])
                 return Trial(e.configuration, folds, self._seed, e.origin)
-        return None
+        return self._first_model(finalists, busy_with, history)
+
+    def _first_model(
+        self, finalists: list[Evaluation], busy_with: dict[Configuration, set[int]], history: RunHistory
+    ) -> Trial | None:
+        """Return a trial that brings a model where the searcher chooses the fidelities and there is none yet.
+
+        The forecast says that no finalist ends in time; without this trial, the run would end without a model for sure.
+        """
+        if not self._by_rungs or any(e.folds for e in history.evaluations.values()):
+            return None
+        left = [e for e in finalists if e.extendable and e.configuration not in busy_with]
+        if not left:
+            return None
+        fastest = min(left, key=lambda e: self._runtime.predict(e.configuration, history))
+        return Trial(fastest.configuration, (0,), self._seed, fastest.origin)
 
     def _bundle(self, configuration: Configuration, missing: list[int], seconds: float) -> tuple[int, ...]:
         """Return as many folds as last about a second together, because sending a trial to a worker takes time.

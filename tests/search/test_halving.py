@@ -235,3 +235,10 @@ def test_a_result_on_a_part_of_the_rows_lowers_a_guess_that_is_too_high():
     assert runtime.predict(tree(a=0), history) == 1_000.0
     history.append(result(Trial(tree(a=5)), 0.1))
     assert runtime.predict(tree(a=0), history) == pytest.approx(0.1)  # the measured ratio of the family
+
+
+def test_the_fastest_gets_a_fold_of_all_rows_where_no_forecast_fits_and_there_is_no_model():
+    racing, _, history = no_model_yet(1e3, 200.0, 900.0)
+    history.append(TrialResult(Trial(tree(a=7), fidelity=1 / 3), Status.OK, {0: FoldResult(0.9, 100.0, 0.0)}, 100.0))
+    [(trial,)] = racing.suggest(history, 1)
+    assert (trial.configuration, trial.folds, trial.fidelity) == (tree(a=7), (0,), 1.0)
