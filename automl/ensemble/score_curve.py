@@ -255,7 +255,8 @@ def _seconds(result: TrialResult, history: RunHistory) -> float:
     """Return the seconds of a trial; the usual ones in a run that must repeat bit for bit."""
     if not history.repeats:
         return result.seconds
-    return len(result.folds) * history.cost(history.evaluations[result.trial.configuration])
+    cost = history.cost(history.evaluations[result.trial.configuration])
+    return len(result.folds) * result.trial.fidelity * cost
 
 
 def _n_first_folds(evaluation: Evaluation) -> int:

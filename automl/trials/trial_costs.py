@@ -17,7 +17,7 @@ class Fate(StrEnum):
     """What became of the work of a trial."""
 
     IN_ENSEMBLE = "in the ensemble"  # finished folds of configurations in the ensemble
-    DROPPED = "dropped"  # finished folds of other configurations
+    DROPPED = "dropped"  # finished folds of other configurations, or on a part of the training rows
     THROWN_AWAY = "thrown away"  # it left no finished fold: the trial failed, or it was ended at a limit
 
 
@@ -117,7 +117,8 @@ def _costs_of(result: TrialResult, is_member: bool) -> list[TrialCosts]:
     kept = min(kept, result.seconds)
     rows = []
     for fate, seconds, n in (
-        (Fate.IN_ENSEMBLE if is_member else Fate.DROPPED, kept, len(fits)),
+        # No ensemble can use a model of a part of the rows.
+        (Fate.IN_ENSEMBLE if is_member and result.trial.fidelity == 1 else Fate.DROPPED, kept, len(fits)),
         (Fate.THROWN_AWAY, result.seconds - kept, 1),
     ):
         if seconds > 0:  # only the whole trial was measured: its parts have the shares of their seconds

@@ -10,7 +10,10 @@ import pytest
 from sklearn.datasets import load_digits
 
 from automl import AutoMLClassifier, load
+from automl.ensemble.score_curve import _seconds
+from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
+from automl.trials.trial_costs import Fate, trial_costs
 
 X, Y = load_digits(return_X_y=True)
 SETTINGS = {
@@ -78,6 +81,20 @@ def test_configurations_without_a_fold_on_all_rows_have_no_score_and_no_weight(r
     assert low["score"].isna().all()
     assert (low["weight"] == 0).all()
     assert low["reason"].str.startswith("tried on 0.33 of the training rows only: score ").all()
+
+
+def test_costs_count_trials_on_a_part_of_the_rows_as_dropped(resumed):
+    full = [r for r in resumed.history_ if r.trial.fidelity == 1 and r.started]
+    members = set(resumed.leaderboard_.query("weight > 0")["id"])
+    n_used = sum(len(r.folds) for r in full if r.trial.configuration.id in members)
+    costs = trial_costs(resumed.history_, {c: 1.0 for c in resumed.history_.evaluations if c.id in members})
+    assert sum(own.n_fits for own in costs if own.fate is Fate.IN_ENSEMBLE) == n_used
+
+
+def test_a_repeatable_run_counts_a_part_of_the_rows_as_a_part_of_a_fold(resumed):
+    history, known = resumed.history_, RunHistory(resumed.history_.results, cost_of=lambda configuration: 9.0)
+    assert [_seconds(r, known) for r in history] == [9.0 * r.trial.fidelity * len(r.folds) for r in history]
+    assert min(_seconds(r, known) / len(r.folds) for r in history if r.folds) == pytest.approx(3.0)
 
 
 def test_the_stored_run_names_the_fidelity_and_a_run_without_it_can_be_read(stopped, tmp_path):
