@@ -62,8 +62,8 @@ def read_unfinished(folder: Path, trusted: Collection[Any]) -> tuple[Any, NDArra
         attributes, positions = dict(content["attributes"]), content["positions"]
     except FileNotFoundError:
         raise InvalidInputError(
-            f"'{folder}' holds the run of an earlier version of cash-automl, which kept no table reader; fit with the "
-            "same store resumes the run, and returns a model"
+            f"'{folder}' holds a run that has only begun, or one of an earlier version of cash-automl, which kept no "
+            "table reader; try again in a moment, or call fit with the same store, which resumes the run"
         ) from None
     except (OSError, storage.StorageError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise InvalidInputError(

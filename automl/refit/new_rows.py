@@ -20,7 +20,7 @@ from pipelines.table.reader import TableReader
 
 Array = NDArray[Any]
 
-_MAX_DUPLICATES = 0.01  # share of equal new rows up to which a row equal to a training row is taken to be that row
+MAX_DUPLICATES = 0.01  # share of equal new rows up to which a row equal to a training row is taken to be that row
 _SHOWN = 5  # names in a message
 
 
@@ -127,10 +127,10 @@ def seen_rows(kept: KeptRows | None, reader: TableReader, X: Any, y: Array, note
     except AutoMLError:  # the run directory is gone
         return unseen
     with table_errors():
-        new = _row_hashes(reader.transform(X), y)
-    if 1 - len(set(new)) / len(new) > _MAX_DUPLICATES:
+        new = row_hashes(reader.transform(X), y)
+    if 1 - len(set(new)) / len(new) > MAX_DUPLICATES:
         return unseen
-    known = set(_row_hashes(rows.X, rows.y))
+    known = set(row_hashes(rows.X, rows.y))
     seen = np.array([row in known for row in new], dtype=bool)
     if seen.any():
         notes.append(
@@ -139,7 +139,7 @@ def seen_rows(kept: KeptRows | None, reader: TableReader, X: Any, y: Array, note
     return seen
 
 
-def _row_hashes(X: Any, y: Array) -> list[int]:
+def row_hashes(X: Any, y: Array) -> list[int]:
     """Return one number for each row, which is the same for equal rows."""
     if sparse.issparse(X):
         table = X.tocsr()

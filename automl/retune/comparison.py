@@ -16,7 +16,7 @@ Array = NDArray[Any]
 
 LEVEL = 0.95  # of the interval
 _RESAMPLES = 1_000
-_FEWEST_RESAMPLES = 40
+_FEWEST_RESAMPLES = 400  # fewer do not suffice for the ends of the interval
 
 
 @dataclass(frozen=True)

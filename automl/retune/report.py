@@ -66,7 +66,7 @@ class RetuneReport:
     @property
     def is_better(self) -> bool:
         """
-        Whether the new model is clearly better: the whole interval of the difference is above 0.
+        Whether the new model is clearly better: the interval of the difference is above 0, and p is below 0.05.
 
         Returns
         -------
@@ -79,7 +79,7 @@ class RetuneReport:
         >>> RetuneReport("r2", 0.5, 0.6, -0.1, 0.3, 0.4, 90, 900, 600, 2, 9, 60.0).is_better
         False
         """
-        return self.low > 0
+        return self.low > 0 and self.p < 1 - LEVEL
 
     @property
     def verdict(self) -> str:

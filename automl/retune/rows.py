@@ -13,16 +13,18 @@ from scipy import sparse
 
 from automl.errors import InvalidInputError
 from automl.plurals import plural
-from automl.refit.new_rows import take_columns
+from automl.refit.new_rows import MAX_DUPLICATES, row_hashes, take_columns
 from automl.refit.preparation import seed_of
 from automl.task.prepare import TrainingData
+from automl.task.scorers import take_rows
 from automl.task.several_targets import check_targets, take_targets, target_columns
 from automl.task.split_arguments import time_of_refit
 from automl.task.splits import Fold, make_folds
 from automl.task.table_validation import as_array, check_table
 from automl.task.time_folds import newest_rows
 from automl.task.time_order import read_time_order
-from automl.task.validation import check_groups, check_target, read_sample_weight, read_target
+from automl.task.validation import check_groups, check_target, read_sample_weight, read_target, table_errors
+from pipelines.table.reader import TableReader
 from pipelines.targets import TargetLayout
 
 Array = NDArray[Any]
@@ -145,7 +147,33 @@ def _join(estimator: Any, given: GivenRows, notes: list[str]) -> TrainingData:
         groups = _concatenate(old.groups, new.groups)
     if old.time is not None:
         time = pd.concat([pd.Series(np.ravel(old.time)), pd.Series(np.ravel(time))], ignore_index=True)
-    return TrainingData(_stack(X_old, X), _join_targets(old.y, X_old, new.y, X, layout), weights, groups, time)
+    y = _join_targets(old.y, X_old, new.y, X, layout)
+    return _without_repeated(TrainingData(_stack(X_old, X), y, weights, groups, time), n_old, reader, notes)
+
+
+def _without_repeated(data: TrainingData, n_old: int, reader: TableReader, notes: list[str]) -> TrainingData:
+    """Leave out old rows that are new rows as well: a model that was trained on them knows the rows held out.
+
+    In a table with many equal rows, equality says nothing; then all rows stay.
+    """
+    codes = pd.util.hash_pandas_object(pd.DataFrame(data.y).astype(str), index=False).to_numpy()
+    with table_errors():
+        hashes = row_hashes(reader.transform(data.X), codes)
+    new = set(hashes[n_old:])
+    if 1 - len(new) / len(hashes[n_old:]) > MAX_DUPLICATES:
+        return data
+    repeated = np.array([row in new for row in hashes[:n_old]], dtype=bool)
+    if not repeated.any():
+        return data
+    notes.append(f"{repeated.sum():,} of {n_old:,} old rows are new rows as well, and are left out")
+    kept = np.concatenate([np.flatnonzero(~repeated), np.arange(n_old, len(hashes))])
+
+    def take(values: Any) -> Any:
+        return values if values is None or np.isscalar(values) else take_rows(values, kept)
+
+    return TrainingData(
+        take_rows(data.X, kept), take(data.y), take(data.sample_weight), take(data.groups), take(data.time)
+    )
 
 
 def _stack(old: Any, new: Any) -> Any:

@@ -38,7 +38,7 @@ Array = NDArray[Any]
 
 _OLD_ROWS_SHARE = 0.1  # of the seconds, to find out whether the old rows help
 _LAST_SHARE = 0.15  # of the seconds, for the comparison and the training on all rows
-_COMPARISON_SHARE, _COMPARISON_SECONDS = 0.05, 3.0  # the most that the comparison may take
+_COMPARISON_SECONDS = 3.0  # the most that the comparison may take
 _MOST_EARLIER = 12  # configurations of the old model that the search tries first
 # Parameters that have other values during the search: its budget is that of the call, and the score alone decides.
 _DURING_SEARCH = {"max_processor_seconds": None, "store": None, "guard": None, "objectives": ("score",)}
@@ -75,8 +75,7 @@ def retune(estimator: Any, given: GivenRows, seconds: float | None, max_trials: 
     reading = partial(reading_milliseconds, X, prepared.reader)
     search_and_keep(searched, prepared, budget, seed_of(estimator), reading, earlier=_earlier(estimator))
     searched._target_name = estimator._target_name
-    longest = _COMPARISON_SECONDS if seconds is None else min(_COMPARISON_SECONDS, _COMPARISON_SHARE * seconds)
-    scores, n_compared = _compare(estimator, searched, X, prepared, joined, longest, notes)
+    scores, n_compared = _compare(estimator, searched, X, prepared, joined, _COMPARISON_SECONDS, notes)
     deadline = float("inf") if seconds is None else started + seconds
     new, n_models = _train_on_all_rows(searched, deadline, notes)
     new.set_params(**{name: getattr(estimator, name) for name in own})

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from automl.errors import InvalidInputError
-from automl.persistence.manifest import SEARCH
+from automl.persistence.manifest import MANIFEST, SEARCH
 from automl.persistence.requirements import model_libraries, server_requirements
 from automl.refit.rows import ROWS_FILE
 from automl.serving.model import ServedColumn, ServedModel
@@ -95,10 +95,20 @@ def write_package(source: Path, estimator: Any, out: Path) -> None:
             readme = _README.format(model=served.name, python=python, port=PORT, body=body)
             (partial / "README.md").write_text(readme, encoding="utf-8")
             write_wheel(partial)
-            # An image that many people can read must not hold the training rows.
-            shutil.copytree(find_folder(source), partial / "model", ignore=shutil.ignore_patterns(SEARCH, ROWS_FILE))
+            _copy_model(find_folder(source), estimator, partial)
     except OSError as error:
         raise InvalidInputError(f"'{out}' cannot be written: {error}") from error
+
+
+def _copy_model(folder: Path, estimator: Any, out: Path) -> None:
+    """Copy a saved model, or the model of a run directory, without the training rows: many people can read an image."""
+    without_rows = shutil.ignore_patterns(SEARCH, ROWS_FILE)
+    if (folder / MANIFEST).exists():
+        shutil.copytree(folder, out / "model", ignore=without_rows)
+        return
+    estimator.save(out / "saved")
+    shutil.copytree(out / "saved", out / "model", ignore=without_rows)
+    shutil.rmtree(out / "saved")
 
 
 def check_out(out: Path) -> None:

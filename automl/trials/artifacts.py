@@ -61,7 +61,9 @@ class Artifacts:
         try:
             model: Pipeline = storage.load(path.read_bytes(), registered_types())
         except storage.StorageError as error:
-            raise InvalidInputError(f"the fold model '{path}' cannot be read: {error}") from error
+            raise InvalidInputError(
+                f"the fold model '{path}' cannot be read: {error}; if you delete the file, its fold is left out"
+            ) from error
         return model
 
     def model_bytes(self, configuration: Configuration, fold: int) -> int:
@@ -71,7 +73,13 @@ class Artifacts:
 
     def predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
         """Return the predictions for the scored rows of a fold, shape (n_rows, n_classes) or (n_rows,)."""
-        loaded: NDArray[np.floating] = np.load(self.predictions_path(configuration, fold), allow_pickle=False)
+        path = self.predictions_path(configuration, fold)
+        try:
+            loaded: NDArray[np.floating] = np.load(path, allow_pickle=False)
+        except ValueError as error:
+            raise InvalidInputError(
+                f"the predictions '{path}' cannot be read: {error}; if you delete the file, its fold is left out"
+            ) from error
         return loaded
 
     def holdout_predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:

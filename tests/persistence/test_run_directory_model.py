@@ -124,7 +124,7 @@ def test_a_run_without_a_finished_model_gives_one_error(broken):
 
 def test_a_run_of_an_earlier_version_gives_one_error(broken):
     (broken / "estimator.zip").unlink()
-    with pytest.raises(InvalidInputError, match="the run of an earlier version of cash-automl, which kept no table re"):
+    with pytest.raises(InvalidInputError, match="one of an earlier version of cash-automl, which kept no table reader"):
         automl.load(broken)
     (broken / "estimator.zip").write_bytes(b"nothing")
     with pytest.raises(InvalidInputError, match=r"file 'estimator.zip' cannot be read"):
@@ -161,3 +161,14 @@ def test_other_kinds_of_runs(case, tmp_path):
     loaded = automl.load(tmp_path / "run", trusted=[own_score])
     assert loaded.predict(X).shape == clf.predict(X).shape
     assert (loaded.predict(X) == clf.predict(X)).mean() > 0.9
+
+
+@pytest.mark.parametrize("ending", [".npy", ".model"])
+def test_a_damaged_file_is_named_with_what_to_do(broken, ending):
+    for path in broken.glob(f"*{ending}"):
+        if path.name not in ("table.npy", "y.npy"):
+            path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(
+        InvalidInputError, match=rf"{ending}' cannot be read.*if you delete the file, its fold is left out"
+    ):
+        automl.load(broken)

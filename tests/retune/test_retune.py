@@ -214,3 +214,11 @@ def test_the_interval_holds_zero_for_equal_models_and_not_for_unequal_ones():
     better = compare_predictions(metric, y, far, near, *known)
     assert 0 < better.low < better.new - better.old < better.high
     assert better.p < 0.01
+
+
+def test_old_rows_that_are_new_rows_as_well_are_left_out(model):
+    new = make_rows(90, 3)
+    both = (pd.concat([OLD[i], new[i]], ignore_index=True) for i in (0, 1))
+    report = model.retune(*new, *both, seconds=None, max_trials=1).retune_report_
+    assert f"90 of {N_OLD + 90} old rows are new rows as well, and are left out" in report.notes
+    assert report.n_rows == N_OLD + 90

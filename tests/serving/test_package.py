@@ -11,7 +11,9 @@ import venv
 import zipfile
 
 import httpx
+import numpy as np
 import pytest
+from sklearn.datasets import load_diabetes
 
 from automl import AutoMLRegressor, load
 from automl.errors import InvalidInputError
@@ -72,6 +74,17 @@ def test_the_model_in_the_folder_predicts_and_holds_no_training_rows(estimator, 
     assert {path.name for path in (tmp_path / "model").rglob("*")} - names == {"rows.npz", "search.zip"}
     loaded = load(tmp_path / "image" / "model", for_prediction=True)
     assert loaded.predict(rows).tolist() == estimator.predict(rows).tolist()
+
+
+def test_the_model_of_a_run_directory_is_packaged_without_the_files_of_the_run(tmp_path):
+    X, y = load_diabetes(return_X_y=True, as_frame=True)
+    settings = {"time_budget": None, "max_trials": 1, "include": ["decision_tree"], "n_jobs": 1, "cv": 2, "verbose": 0}
+    reg = AutoMLRegressor(**settings, store=tmp_path / "run").fit(X, y)
+    write_package(tmp_path / "run", load(tmp_path / "run"), tmp_path / "image")
+    held = {path.name for path in (tmp_path / "image" / "model").iterdir()}
+    assert held & {"table.npy", "task.zip", "run.json", "history.jsonl", "search.zip", "rows.npz"} == set()
+    assert not (tmp_path / "image" / "saved").exists()
+    np.testing.assert_allclose(load(tmp_path / "image" / "model", for_prediction=True).predict(X), reg.predict(X))
 
 
 def test_a_folder_of_an_earlier_package_is_replaced_and_others_are_refused(package, model_folder, estimator, tmp_path):
