@@ -17,7 +17,7 @@ from automl.arguments import check_arguments, check_budget
 from automl.errors import InvalidInputError
 from automl.execute.processes import warm_up
 from automl.fitting import search_and_keep
-from automl.search.budget import Budget, Used
+from automl.search.budget import Budget, SecondsArgument, Used
 from automl.search.processors import ProcessorBudget
 from automl.task.metrics import Metric, make_metric
 from automl.task.own_objects import NotLoaded
@@ -100,6 +100,7 @@ def _continue(
         None if max_trials is None else used.trials + python_number(max_trials),
         started,
         None if most is None else ProcessorBudget(used.processor_seconds + most),
+        argument=SecondsArgument("seconds", used=used.seconds),
     )
     if estimator.executor == "local":
         warm_up()

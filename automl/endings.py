@@ -23,7 +23,7 @@ def budget_ending(wanted: Budget, budget: Budget, history: RunHistory) -> str:
 
 
 def _limits(budget: Budget) -> str:
-    parts = [] if budget.seconds is None else [f"time_budget={budget.seconds} s"]
+    parts = [] if budget.seconds is None else [f"{budget.argument.show(budget.seconds)} s"]
     parts += [] if budget.processors is None else [f"max_processor_seconds={budget.processors.seconds:g}"]
     return " and ".join(parts)
 

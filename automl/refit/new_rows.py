@@ -24,8 +24,15 @@ MAX_DUPLICATES = 0.01  # share of equal new rows up to which a row equal to a tr
 _SHOWN = 5  # names in a message
 
 
-def take_columns(reader: TableReader, X: Any, notes: list[str]) -> Any:
-    """Return the new table with the columns of the training table, in their order; a note names ignored columns.
+def take_columns(
+    reader: TableReader, X: Any, notes: list[str], rows: str = "the new rows", remedy: str = "call fit for a new search"
+) -> Any:
+    """Return a table with the columns of the training table, in their order; a note names ignored columns.
+
+    Parameters
+    ----------
+    rows, remedy : str
+        The rows, and what can be done without them, for messages.
 
     Raises
     ------
@@ -37,8 +44,7 @@ def take_columns(reader: TableReader, X: Any, notes: list[str]) -> Any:
         missing = [label for label in labels if label not in X.columns]
         if missing:
             raise InvalidInputError(
-                f"the new rows lack columns of the training table: {_shown(missing)}; add them, or call fit for a new "
-                "search"
+                f"{rows} lack columns of the training table: {_shown(missing)}; add them, or {remedy}"
             )
         unknown = [label for label in X.columns if label not in set(labels)]
         if unknown:
@@ -47,12 +53,35 @@ def take_columns(reader: TableReader, X: Any, notes: list[str]) -> Any:
     table = X if isinstance(X, pd.DataFrame) or sparse.issparse(X) else to_array(X)
     if table.shape[1] != len(labels):
         raise InvalidInputError(
-            f"the new rows have {plural(table.shape[1], 'column')}, but the training table had {len(labels)}; pass "
+            f"{rows} have {plural(table.shape[1], 'column')}, but the training table had {len(labels)}; pass "
             "the same columns in the same order"
         )
     if reader.named_ and not sparse.issparse(table):
         return pd.DataFrame(table, columns=pd.Index(labels))
     return X
+
+
+def check_time_column(time: Any, given: Any, X: Any) -> None:
+    """Check that the column with the times, if they are those of a column, is one that the model knows.
+
+    Parameters
+    ----------
+    time : str, int, array-like or None
+    given : DataFrame, ndarray or sparse matrix
+        The table of the user.
+    X : DataFrame, ndarray or sparse matrix
+        The same table with the columns of the model only.
+
+    Raises
+    ------
+    InvalidInputError
+        If only the table of the user has this column.
+    """
+    frames = isinstance(given, pd.DataFrame) and isinstance(X, pd.DataFrame)
+    if frames and isinstance(time, str) and time in given.columns and time not in X.columns:
+        raise InvalidInputError(
+            f"time={time!r}: the model was trained without this column of X; pass its values, time=X[{time!r}]"
+        )
 
 
 def known_kinds(reader: TableReader, X: Any) -> dict[Any, str]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.errors import InvalidInputError
-from automl.refit.new_rows import check_classes, known_kinds, take_columns
+from automl.refit.new_rows import check_classes, check_time_column, known_kinds, take_columns
 from automl.task.monotonic import constrain
 from automl.task.noisy_labels import expect_noise
 from automl.task.objective import suited_traits
@@ -56,13 +56,15 @@ def prepare_new_rows(
         If the rows do not suit the model, or cannot be split.
     """
     check_loaded({"scoring": estimator.scoring})
-    X = take_columns(estimator._reader, check_table(data.X), notes)
+    given = check_table(data.X)
+    X = take_columns(estimator._reader, given, notes)
     if estimator._ensemble.targets is not None:
         data = replace(data, y=take_targets(data.y, estimator._ensemble.targets))
     _check_target(estimator, data.y, X)
     if estimator._metric.ranks:
         data = replace(data, y=ordered_target(read_target(data.y, X), estimator.classes_, estimator._metric.ranks))
     time, gap = time_of_refit(vars(estimator).get("_split_arguments", {}), data.time)
+    check_time_column(time, given, X)
     for number, cv in enumerate(folds):
         try:
             prepared = prepare(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from numbers import Integral
+from numbers import Integral, Number
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from scipy import sparse
 
 from automl.errors import InvalidInputError
 from automl.plurals import plural
-from automl.refit.new_rows import MAX_DUPLICATES, row_hashes, take_columns
+from automl.refit.new_rows import MAX_DUPLICATES, check_time_column, row_hashes, take_columns
 from automl.refit.preparation import seed_of
 from automl.task.prepare import TrainingData
 from automl.task.scorers import take_rows
@@ -22,7 +22,7 @@ from automl.task.split_arguments import time_of_refit
 from automl.task.splits import Fold, make_folds
 from automl.task.table_validation import as_array, check_table
 from automl.task.time_folds import newest_rows
-from automl.task.time_order import read_time_order
+from automl.task.time_order import read_time_order, read_times
 from automl.task.validation import check_groups, check_target, read_sample_weight, read_target, table_errors
 from pipelines.table.reader import TableReader
 from pipelines.targets import TargetLayout
@@ -34,6 +34,7 @@ FEWEST_ROWS = 30  # new rows, of which a third is held out
 _HELD_OUT = 1 / 3  # share of the new rows, the newest ones, on which the models are compared
 _FEWEST_SCORED = 100  # new rows that suffice to compare configurations; with fewer, the folds score old rows, too
 _N_FOLDS = 5
+_KINDS_OF_TIME = {"M": "dates", "m": "durations"}  # other times are numbers
 
 
 @dataclass(frozen=True)
@@ -122,12 +123,17 @@ def join_rows(estimator: Any, given: GivenRows, notes: list[str]) -> JoinedRows:
 def _join(estimator: Any, given: GivenRows, notes: list[str]) -> TrainingData:
     """Return the old rows followed by the new rows, with the columns of the model."""
     reader, layout, new, old = estimator._reader, estimator._ensemble.targets, given.new, given.old
-    X = take_columns(reader, check_table(new.X), notes)
+    table = check_table(new.X)
+    X = take_columns(reader, table, notes)
     time, _ = time_of_refit(vars(estimator).get("_split_arguments", {}), new.time)
+    check_time_column(time, table, X)
     if old is None:
         return TrainingData(X, new.y, new.sample_weight, new.groups, time)
     ignored: list[str] = []  # the note about the new rows suffices
-    X_old = _checked("X_old", take_columns, reader, check_table(old.X), ignored)
+    table = _checked("X_old", check_table, old.X)
+    X_old = take_columns(reader, table, ignored, "the old rows (X_old)", "leave out X_old and y_old")
+    if old.time is not None and np.isscalar(time):
+        raise InvalidInputError(f"time_old is given, but time is the column {time!r} of both tables; pass only time")
     for name, ours, theirs in (
         ("sample_weight", new.sample_weight, old.sample_weight),
         ("groups", new.groups, old.groups),
@@ -145,10 +151,12 @@ def _join(estimator: Any, given: GivenRows, notes: list[str]) -> TrainingData:
         _checked("groups_old", check_groups, old.groups, n_old)
         check_groups(new.groups, n_new)
         groups = _concatenate(old.groups, new.groups)
-    if old.time is not None:
-        time = pd.concat([pd.Series(np.ravel(old.time)), pd.Series(np.ravel(time))], ignore_index=True)
+        _check_types("groups", groups[:n_old], groups[n_old:])
     y = _join_targets(old.y, X_old, new.y, X, layout)
-    return _without_repeated(TrainingData(_stack(X_old, X), y, weights, groups, time), n_old, reader, notes)
+    stacked = _stack(X_old, X)
+    if time is not None:
+        time = _join_times(time if old.time is None else old.time, time, X_old, X, stacked)
+    return _without_repeated(TrainingData(stacked, y, weights, groups, time), n_old, reader, notes)
 
 
 def _without_repeated(data: TrainingData, n_old: int, reader: TableReader, notes: list[str]) -> TrainingData:
@@ -189,10 +197,12 @@ def _stack(old: Any, new: Any) -> Any:
 
 def _join_targets(old: Any, X_old: Any, new: Any, X: Any, layout: TargetLayout | None) -> Any:
     if layout is None:
-        return _concatenate(_checked("y_old", read_target, old, X_old), read_target(new, X))
+        before, after = _checked("y_old", read_target, old, X_old), read_target(new, X)
+        _check_types("y", np.asarray(before), np.asarray(after))
+        return _concatenate(before, after)
     names, columns = target_columns(take_targets(new, layout), X)
-    _, before = _checked("y_old", target_columns, take_targets(old, layout), X_old)
-    return pd.DataFrame({name: _concatenate(a, b) for name, a, b in zip(names, before, columns, strict=True)})
+    _, several = _checked("y_old", target_columns, take_targets(old, layout), X_old)
+    return pd.DataFrame({name: _concatenate(a, b) for name, a, b in zip(names, several, columns, strict=True)})
 
 
 def _concatenate(old: Any, new: Any) -> Array:
@@ -201,6 +211,59 @@ def _concatenate(old: Any, new: Any) -> Array:
     if first.dtype.kind != second.dtype.kind and not {first.dtype.kind, second.dtype.kind} <= set("biuf"):
         first, second = first.astype(object), second.astype(object)
     return np.concatenate([first, second])
+
+
+def _join_times(old: Any, new: Any, X_old: Any, X: Any, stacked: Any) -> Any:
+    """Return the times of the old and the new rows, or their column, after a check that they can be compared.
+
+    Both may be the same column of the two tables.
+
+    Raises
+    ------
+    InvalidInputError
+        If one of them cannot be read, if dates stand beside numbers, or if a column is written in two ways.
+    """
+    column = np.isscalar(new)
+    after = read_times(new, X, X.shape[0])
+    before = _checked("X_old" if column else "time_old", read_times, old, X_old, X_old.shape[0])
+    kinds = [_KINDS_OF_TIME.get(times.dtype.kind, "numbers") for times in (before, after)]
+    first, second = (f"column {new!r} of X_old", f"column {new!r} of X") if column else ("time_old", "time")
+    if kinds[0] != kinds[1]:
+        raise InvalidInputError(
+            f"{first} holds {kinds[0]}, but {second} holds {kinds[1]}; pass the times of both in one form, for example "
+            "as dates of pandas.to_datetime"
+        )
+    if not column:
+        return np.concatenate([before, after])
+    try:
+        read_times(new, stacked, stacked.shape[0])
+    except InvalidInputError as error:
+        raise InvalidInputError(
+            f"{first} and {second} are written in different forms; convert both with pandas.to_datetime"
+        ) from error
+    return new
+
+
+def _check_types(name: str, old: Array, new: Array) -> None:
+    """Check that values of old and of new rows can be equal: 1 and "1" are different groups, and different classes.
+
+    Raises
+    ------
+    InvalidInputError
+        If the values are of different types.
+    """
+    first, second = (
+        {
+            "texts" if isinstance(v, str) else "numbers" if isinstance(v, Number) else "other values"
+            for v in values.tolist()
+        }
+        for values in (old, new)
+    )
+    if first.isdisjoint(second):
+        raise InvalidInputError(
+            f"{name}_old holds {' and '.join(sorted(first))}, but {name} holds {' and '.join(sorted(second))}, so that "
+            "no value is in both; pass both in one type, for example as texts with astype(str)"
+        )
 
 
 def _checked(argument: str, check: Any, *arguments: Any) -> Any:

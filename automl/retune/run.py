@@ -24,7 +24,7 @@ from automl.retune.comparison import PairedScores, compare_predictions
 from automl.retune.old_rows import do_old_rows_help
 from automl.retune.report import RetuneReport
 from automl.retune.rows import GivenRows, JoinedRows, join_rows
-from automl.search.budget import Budget
+from automl.search.budget import Budget, SecondsArgument
 from automl.task.holdout import why_not_scored
 from automl.task.prepare import PreparedTask
 from automl.task.scorers import take_rows
@@ -68,7 +68,9 @@ def retune(estimator: Any, given: GivenRows, seconds: float | None, max_trials: 
             notes = left_out
             joined, prepared, X = _prepare(estimator, GivenRows(given.new, None), notes)
     keep_reasons(prepared.reader, estimator._reader)
-    budget = Budget(None if seconds is None else (1 - _LAST_SHARE) * seconds, max_trials, started)
+    share = 1 - _LAST_SHARE
+    of_search = None if seconds is None else share * seconds
+    budget = Budget(of_search, max_trials, started, argument=SecondsArgument("seconds", share))
     own = {"time_budget": budget.seconds, "max_trials": max_trials} | _DURING_SEARCH
     searched = clone(estimator).set_params(**own)
     check_arguments(searched.get_params(deep=False), searched._is_classifier)

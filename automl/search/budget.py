@@ -22,6 +22,32 @@ class Used:
 
 
 @dataclass(frozen=True)
+class SecondsArgument:
+    """The argument with which the user limits the seconds: of `fit`, or of a method that searches again.
+
+    Attributes
+    ----------
+    name : str
+    share : float
+        Share of the user's seconds that is the budget; the caller keeps the rest for other work.
+    used : float
+        Seconds of earlier sessions, on top of which the user's seconds come.
+    """
+
+    name: str = "time_budget"
+    share: float = 1.0
+    used: float = 0.0
+
+    def value(self, seconds: float) -> float:
+        """Return the value of the argument for a budget of these seconds."""
+        return (seconds - self.used) / self.share
+
+    def show(self, seconds: float) -> str:
+        """Return the argument with its value for a budget of these seconds, such as ``time_budget=60``."""
+        return f"{self.name}={self.value(seconds):g}"
+
+
+@dataclass(frozen=True)
 class Budget:
     """The seconds and trials that a run may take; the seconds count from the creation of the object.
 
@@ -37,6 +63,8 @@ class Budget:
         Share of the seconds that is reserved for a training on all rows at the end.
     estimate_share : float
         Share of the seconds that is reserved for the estimate of the score.
+    argument : SecondsArgument
+        The argument that messages about the seconds name.
     """
 
     seconds: float | None
@@ -45,6 +73,7 @@ class Budget:
     processors: ProcessorBudget | None = None
     refit_share: float = 0.0
     estimate_share: float = 0.0
+    argument: SecondsArgument = field(default_factory=SecondsArgument)
     _loading: list[float] = field(default_factory=lambda: [0.0], compare=False, repr=False)  # grows in other threads
 
     @property

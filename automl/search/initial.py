@@ -338,8 +338,11 @@ def enough_for_one(
     if seconds <= budget.clock_left or budget.seconds is None:
         return initial, budget
     needed = math.ceil((seconds + budget.elapsed) / (0.75 - budget.refit_share - budget.estimate_share))
-    few = f"time_budget={budget.seconds} s is too small for one fit on this table"
+    few = f"{budget.argument.show(budget.seconds)} s is too small for one fit on this table"
     if needed > budget.seconds + _MAX_OVERRUN:
-        raise InvalidInputError(f"{few}; use time_budget={needed} or more")
-    logger.warning("%s; only the fastest configuration is fitted, in up to %d s; use a larger time_budget", few, needed)
-    return [] if cheapest is None else [cheapest], Budget(needed, 1, budget.started, refit_share=budget.refit_share)
+        enough = math.ceil(budget.argument.value(needed))
+        raise InvalidInputError(f"{few}; use {budget.argument.name}={enough} or more")
+    name = budget.argument.name
+    logger.warning("%s; only the fastest configuration is fitted, in up to %d s; increase %s", few, needed, name)
+    only = Budget(needed, 1, budget.started, refit_share=budget.refit_share, argument=budget.argument)
+    return [] if cheapest is None else [cheapest], only

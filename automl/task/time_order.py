@@ -64,6 +64,19 @@ def read_time_order(time: Any, gap: Any, X: Any, n_samples: int) -> TimeOrder:
     return TimeOrder(times, _read_gap(gap, times))
 
 
+def read_times(time: Any, X: Any, n_samples: int) -> Array:
+    """Return the times of the rows of a table as numbers, durations, or dates in UTC (datetime64[us]).
+
+    The argument `time` is that of `read_time_order`.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is no such column, if the values are neither numbers nor dates, or if a value is missing.
+    """
+    return _read(*_find(time, X), n_samples)
+
+
 def _find(time: Any, X: Any) -> tuple[Any, str]:
     """Return the values of the argument `time`, and its name for messages."""
     if not isinstance(time, str) and not is_whole_number(time):

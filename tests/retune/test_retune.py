@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +11,7 @@ from scipy import sparse
 
 import automl
 from automl import AutoMLClassifier, AutoMLRegressor
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, NothingFittedError
 from automl.retune.comparison import compare_predictions
 from automl.retune.report import RetuneReport
 from automl.task.metrics import make_metric
@@ -29,6 +31,8 @@ def make_rows(n, seed, slope=1.0):
 
 
 OLD, NEW = make_rows(N_OLD, 0), make_rows(N_NEW, 1, slope=-1.0)
+OLD_ROWS = {"X_old": OLD[0], "y_old": OLD[1]}
+DAYS = pd.date_range("2026-01-01", periods=N_NEW)
 
 
 @pytest.fixture(scope="module")
@@ -172,8 +176,25 @@ def test_a_retune_ends_within_its_seconds(model):
         ({"X_old": OLD[0]}, "retune needs both X_old and y_old"),
         ({"groups_old": [1]}, "groups_old needs X_old and y_old"),
         ({"X_old": OLD[0], "y_old": OLD[1], "groups": np.arange(N_NEW)}, "groups is given without groups_old"),
-        ({"X_old": OLD[0].drop(columns="a"), "y_old": OLD[1]}, "X_old: the new rows lack columns"),
+        ({"X_old": OLD[0].drop(columns="a"), "y_old": OLD[1]}, r"the old rows \(X_old\) lack columns of .* 'a'; add"),
         ({"X_old": OLD[0], "y_old": OLD[1][:5]}, "y_old: "),
+        (OLD_ROWS | {"time": DAYS, "time_old": np.arange(N_OLD)}, "time_old holds numbers, but time holds dates; pass"),
+        (OLD_ROWS | {"time": DAYS, "time_old": np.arange(5)}, "time_old: time has 5 values"),
+        (OLD_ROWS | {"time": "day", "time_old": np.arange(N_OLD)}, "time_old is given, but time is the column 'day'"),
+        (
+            {"X_old": OLD[0].assign(day=pd.Timestamp("2026-01-01")), "y_old": OLD[1], "time": "day"},
+            "column 'day' of X_old holds dates, but column 'day' of X holds numbers",
+        ),
+        (
+            {"X_old": OLD[0].assign(day=OLD[0]["day"].astype(str)), "y_old": OLD[1], "time": "day"},
+            "column 'day' of X_old and column 'day' of X are written in different forms",
+        ),
+        ({"X": NEW[0].assign(when=1), "time": "when"}, r"trained without this column of X; pass .* time=X\['when'\]"),
+        (
+            OLD_ROWS | {"groups": np.arange(N_NEW), "groups_old": list(map(str, range(N_OLD)))},
+            "groups_old holds texts, but groups holds numbers",
+        ),
+        ({"X_old": OLD[0], "y_old": OLD[1].astype(str)}, "y_old holds texts, but y holds numbers"),
         ({"X": NEW[0][:20], "y": NEW[1][:20]}, "X has 20 new rows, but retune needs at least 30"),
         ({"X": NEW[0].drop(columns="city")}, "lack columns of the training table: 'city'"),
         ({"groups": np.zeros(N_NEW)}, "the new rows have one group only"),
@@ -185,6 +206,19 @@ def test_a_retune_ends_within_its_seconds(model):
 def test_arguments_that_cannot_be_used_give_one_error(model, change, message):
     with pytest.raises(InvalidInputError, match=message):
         model.retune(**{"X": NEW[0], "y": NEW[1], "seconds": None, "max_trials": 1} | change)
+
+
+def test_a_warning_about_few_seconds_names_the_argument_of_retune(model, caplog):
+    with contextlib.suppress(NothingFittedError):  # on a slow machine
+        model.retune(*NEW, *OLD, seconds=0.01)
+    assert "seconds=0.01 s is too small for one fit" in caplog.text
+    assert "increase seconds" in caplog.text
+
+
+def test_times_of_both_tables_are_compared_as_dates_and_not_as_texts(model):
+    times = {"time": DAYS, "time_old": [f"{day:%d.%m.%Y}" for day in pd.date_range("2025-01-01", periods=N_OLD)]}
+    new = model.retune(*NEW, *OLD, **times, seconds=None, max_trials=1)
+    assert new.retune_report_.n_compared == 60
 
 
 @pytest.mark.parametrize(
