@@ -15,8 +15,7 @@ from automl.callbacks import FitTasks
 from automl.checks.data_checks import DataChecks
 from automl.checks.warning import DataWarning
 from automl.energy import EnergyMeter
-from automl.ensemble.estimate import LEVEL, Estimate, OutOfFoldRecord
-from automl.ensemble.out_of_fold_scores import ConformalRecord
+from automl.ensemble.estimate import LEVEL, Estimate
 from automl.ensemble.selection import Ensemble
 from automl.ensemble.slimming import measure_frontier
 from automl.expected_score import estimate_in_budget, expected_score_line
@@ -44,6 +43,7 @@ from pipelines.configuration import Configuration
 from pipelines.table.summary import notices
 
 GOES_ON = "the search goes on"
+UNKNOWN = Estimate(np.nan, np.nan, np.nan, LEVEL)
 _OF_EARLIER_FITS = (
     "refit_report_",
     "retune_report_",
@@ -106,7 +106,7 @@ def search_and_keep(
         checks.after_search(result.row_predictions, budget)
         for name in _OF_EARLIER_FITS:
             vars(estimator).pop(name, None)
-        for name, value in _attributes(prepared, result, checks.warnings).items():
+        for name, value in fitted_attributes(prepared, result, checks.warnings).items():
             setattr(estimator, name, value)
         reading = 0.0 if budget.planned_seconds is None and estimator.store is None else measure_reading()
         if estimator.store is None:
@@ -161,7 +161,7 @@ def _settings(
     )
 
 
-def _attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataWarning] = ()) -> dict[str, Any]:
+def fitted_attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataWarning] = ()) -> dict[str, Any]:
     """Return the attributes of a fitted estimator, by name."""
     task, each = prepared.task, result.row_predictions
     return {
@@ -205,27 +205,9 @@ def _known_attributes(prepared: PreparedTask) -> dict[str, Any]:
     return attributes
 
 
-def unfinished_attributes(
-    prepared: PreparedTask,
-    ensemble: Ensemble,
-    history: RunHistory,
-    estimate: OutOfFoldRecord | None = None,
-    conformal: ConformalRecord | None = None,
-    reason: str = GOES_ON,
-) -> dict[str, Any]:
-    """Return the attributes of an estimator whose search goes on, or has not come to its end.
-
-    Parameters
-    ----------
-    estimate : OutOfFoldRecord or None
-        What the estimate is computed from; None if it is not known yet.
-    conformal : ConformalRecord or None
-        What intervals and sets are computed from.
-    reason : str
-        The attribute `stop_reason_`.
-    """
-    known = Estimate(np.nan, np.nan, np.nan, LEVEL) if estimate is None else estimate
-    return _attributes(prepared, RunResult(history, ensemble, known, reason, conformal=conformal))
+def unfinished_attributes(prepared: PreparedTask, ensemble: Ensemble, history: RunHistory) -> dict[str, Any]:
+    """Return the attributes of an estimator whose search goes on, for an ensemble without any records."""
+    return fitted_attributes(prepared, RunResult(history, ensemble, UNKNOWN, GOES_ON))
 
 
 def _as_tuple(given: Iterable[Any] | None) -> tuple[Any, ...]:

@@ -5,23 +5,29 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from automl.checks.predictions import collect_predictions, seconds_end
 from automl.conclusion import build_ensemble
 from automl.continuation import read_task
+from automl.ensemble.frontier import collect_frontier
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.out_of_fold_scores import scores_of_run
+from automl.ensemble.score_curve import collect_curve
 from automl.errors import InvalidInputError
 from automl.execute.machine import available_cpus
-from automl.fitting import GOES_ON, unfinished_attributes
+from automl.fitting import GOES_ON, UNKNOWN, fitted_attributes
 from automl.persistence import check_loaded, load_model
 from automl.persistence.unfinished import read_unfinished
 from automl.plurals import plural
 from automl.refit.rows import StoredRows
+from automl.run import RunResult
 from automl.search.budget import Budget
 from automl.search.user_space import known_components
 from automl.task.prepare import PreparedTask
+from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
@@ -90,7 +96,7 @@ def load(path: str | os.PathLike[str], *, for_prediction: bool = False, trusted:
     folder = _run_directory(path)
     if folder is None:
         return load_model(path, for_prediction=for_prediction, trusted=trusted)
-    return _load_run(folder, trusted)
+    return _load_run(folder, trusted, for_prediction)
 
 
 def _run_directory(path: Any) -> Path | None:
@@ -103,7 +109,7 @@ def _run_directory(path: Any) -> Path | None:
     return folder.absolute() if is_run else None
 
 
-def _load_run(folder: Path, trusted: Collection[Any]) -> Any:
+def _load_run(folder: Path, trusted: Collection[Any], for_prediction: bool) -> Any:
     reader = RunReader(folder)  # raises an error where the run is of another version
     estimator, positions = read_unfinished(folder, trusted)
     check_loaded({"scoring": estimator.scoring, "components": estimator.components})
@@ -111,7 +117,7 @@ def _load_run(folder: Path, trusted: Collection[Any]) -> Any:
     prepared = read_task(estimator, positions, folder)
     for number in range(_TRIES):
         try:
-            history = _build(estimator, prepared, reader)
+            history = _build(estimator, prepared, reader, for_prediction)
             break
         except OSError as error:
             if number == _TRIES - 1:
@@ -121,11 +127,17 @@ def _load_run(folder: Path, trusted: Collection[Any]) -> Any:
     estimator._rows = StoredRows.of(folder)
     estimator._stored_run = StoredRun.of(estimator, positions, 0.0)
     estimator._fit_seconds = 0.0 if reader.session is None else reader.session.elapsed
+    if prepared.task.trains_at_last:
+        unseen = "the newest rows" if prepared.task.in_time_order else "the validation rows"
+        logger.warning(
+            "'%s': the models of the search predict, which have not seen %s; the end of fit, or of more, trains them "
+            "on all rows", folder, unseen,
+        )  # fmt: skip
     logger.info("'%s': %s; the model is made of %s", folder, estimator.stop_reason_, plural(len(history), "trial"))
     return estimator
 
 
-def _build(estimator: Any, prepared: PreparedTask, reader: RunReader) -> RunHistory:
+def _build(estimator: Any, prepared: PreparedTask, reader: RunReader, for_prediction: bool) -> RunHistory:
     """Give the estimator the ensemble of the trials that have finished, and return their history."""
     task, artifacts, budget = prepared.task, Artifacts(reader.folder), Budget(_SECONDS)
     history = RunHistory(
@@ -141,10 +153,26 @@ def _build(estimator: Any, prepared: PreparedTask, reader: RunReader) -> RunHist
     seed, size = int((RunDirectory(reader.folder).about() or {})["seed"]), int(estimator.ensemble_size)
     loader = ModelLoader(artifacts, task, budget, size, seed)
     ensemble, record = build_ensemble(history, artifacts, loader, task, budget, available_cpus(), seed, size)
-    conformal = scores_of_run(ensemble, history, artifacts, task, seed)
-    attributes = unfinished_attributes(prepared, ensemble, history, record, conformal, _state(reader))
-    vars(estimator).update(attributes)
+    result = RunResult(history, ensemble, UNKNOWN if record is None else record, _state(reader))
+    result = replace(result, conformal=scores_of_run(ensemble, history, artifacts, task, seed))
+    if not for_prediction:
+        result = _with_records(result, artifacts, loader, task, budget, seed, size)
+    vars(estimator).update(fitted_attributes(prepared, result))
     return history
+
+
+def _with_records(
+    result: RunResult, artifacts: Artifacts, loader: ModelLoader, task: Task, budget: Budget, seed: int, size: int
+) -> RunResult:
+    """Return the result with what the attributes about the scores of the ensemble are computed from."""
+    history, ensemble = result.history, result.ensemble
+    frontier = curve = None
+    if not task.trains_at_last:
+        frontier = collect_frontier(history, artifacts, task, ensemble, loader, seed, seconds_end(budget))
+    if not task.in_time_order:
+        curve = collect_curve(history, artifacts, task, size, seed, budget)
+    each = collect_predictions(ensemble, history, artifacts, task, seed, budget)
+    return replace(result, frontier=frontier, row_predictions=each, score_curve=curve)
 
 
 def _state(reader: RunReader) -> str:

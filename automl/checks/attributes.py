@@ -93,6 +93,7 @@ class SuspectLabels:
         if record is None:
             raise AttributeError(
                 "this model has no suspect_labels_, because its fit was interrupted or had no time left, or refit has "
-                "trained it on new rows, or it has a guard and slim or choose has changed its ensemble"
+                "trained it on new rows, or it has a guard and slim or choose has changed its ensemble, or a run was "
+                "loaded with for_prediction=True"
             )
         return suspect_table(record, self.classes_)

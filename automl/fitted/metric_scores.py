@@ -36,8 +36,8 @@ class MetricScores:
         Raises
         ------
         AttributeError
-            If the fit was interrupted, or was too short to read the out-of-fold predictions, and after `refit` with new
-            rows and `slim`, which change the ensemble.
+            If the fit was interrupted, or was too short to read the out-of-fold predictions, if a run directory was
+            loaded for prediction only, and after `refit` with new rows and `slim`, which change the ensemble.
 
         Examples
         --------
@@ -54,7 +54,7 @@ class MetricScores:
         if scores is None:
             raise AttributeError(
                 "there are no metric_scores_: fit was interrupted or too short to read the out-of-fold predictions, "
-                "or refit or slim has changed the ensemble"
+                "or refit or slim has changed the ensemble, or a run was loaded with for_prediction=True"
             )
         return pd.DataFrame(scores, columns=["metric", "score", "constant"])
 

@@ -106,7 +106,8 @@ class Quantiles:
         if scores is None:
             raise AttributeError(
                 "there are no quantile_scores_: they are for an estimator with quantiles, after a fit that was not "
-                "interrupted, and before refit or slim has changed the ensemble"
+                "interrupted, and before refit or slim has changed the ensemble; a run that was loaded with "
+                "for_prediction=True has none"
             )
         return pd.DataFrame(scores, columns=["quantile", "score", "constant", "coverage"])
 

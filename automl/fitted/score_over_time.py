@@ -148,6 +148,7 @@ class SearchGains:
         if self._score_curve is None or not self._score_curve.points:
             raise AttributeError(
                 f"there is no {name}: the search was too short to compare two times, or was interrupted, or "
-                "cv orders the rows by time, or the estimator was returned by slim or refit"
+                "cv orders the rows by time, or the estimator was returned by slim or refit, or a run was loaded with "
+                "for_prediction=True"
             )
         return self._score_curve

@@ -81,7 +81,7 @@ class SeveralTargets:
         if scores is None:
             raise AttributeError(
                 "there are no target_scores_: they are for several targets and a scoring that is the name of a scorer, "
-                "after a fit that was not interrupted"
+                "after a fit that was not interrupted; a run that was loaded with for_prediction=True has none"
             )
         return pd.DataFrame(scores, columns=["target", "score", "constant"])
 

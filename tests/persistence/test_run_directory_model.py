@@ -88,6 +88,31 @@ def test_the_model_of_a_run_that_has_ended_is_saved_and_refitted(run, tmp_path):
     assert loaded.refit().refit_report_.n_rows == len(X)
 
 
+def test_the_scores_of_a_run_are_those_of_its_fit(run):
+    clf, seen = run
+    loaded = automl.load(clf.store)
+    assert loaded.metric_scores_.equals(clf.metric_scores_)
+    columns = ["score", "low", "high", "members"]
+    assert loaded.frontier_[columns].equals(clf.frontier_[columns])
+    assert loaded.slim(max_loss=1.0).predict(X).shape == Y.shape
+    assert seen.metric_scores_["score"].iloc[0] > seen.metric_scores_["constant"].iloc[0]
+
+
+def test_a_run_that_is_loaded_for_prediction_says_so(run):
+    loaded = automl.load(run[0].store, for_prediction=True)
+    np.testing.assert_array_equal(loaded.predict(X), run[0].predict(X))
+    for name in ("frontier_", "metric_scores_", "suspect_labels_", "score_over_time_"):
+        with pytest.raises(AttributeError, match="for_prediction=True"):
+            getattr(loaded, name)
+
+
+def test_a_run_in_the_order_of_time_warns_that_its_models_have_not_seen_the_newest_rows(tmp_path, caplog):
+    days = np.random.default_rng(0).permutation(len(X))
+    AutoMLClassifier(**SETTINGS | {"max_trials": 1}, store=tmp_path / "run").fit(X, LABELS, time=days)
+    automl.load(tmp_path / "run")
+    assert "the models of the search predict, which have not seen the newest rows" in caplog.text
+
+
 def test_a_run_whose_process_has_died_has_a_model_and_goes_on(broken):
     loaded = automl.load(broken)
     assert loaded.stop_reason_ == "the process of the search has died"
