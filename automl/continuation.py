@@ -145,7 +145,7 @@ def read_task(estimator: Any, positions: NDArray[np.intp] | None, folder: Path) 
         If a file of the task is missing or damaged.
     """
     try:
-        task = Task.open(folder)
+        task = Task.open(folder, checked=True)
     except (OSError, ValueError) as error:
         raise InvalidInputError(
             f"the task in the run directory '{folder}' cannot be read ({error}); call fit(X, y) with the same store"

@@ -163,7 +163,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         limits_of_run = settings.budget.seconds, settings.budget.max_trials
         session = stack.enter_context(record_session(kept, task, budget.started, *limits_of_run))
         with disk_errors(folder):
-            task.save(folder)
+            task.save(folder, checked=kept is not None)
         executor = make_executor(
             settings.executor, folder, task, settings.n_jobs, settings.memory_limit, settings.device,
             lambda: budget.search_left,

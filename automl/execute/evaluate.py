@@ -297,7 +297,7 @@ def _write_holdout_predictions(task: Task, trial: Trial, fold: int, model: Pipel
     if task.holdout is not None:
         holdout = predict(model, task.holdout.X, task.traits.n_columns)
         clipped = clip_predictions(holdout, task.metric.prediction_range)
-        np.save(artifacts.holdout_path(trial.configuration, fold), clipped)
+        artifacts.write_holdout(trial.configuration, fold, clipped)
 
 
 def import_libraries(family: str) -> None:

@@ -154,7 +154,7 @@ class StoredRows:
         if _fingerprint(self.folder) != self.fingerprint:
             raise MissingRowsError(f"'{self.folder}' does not hold the run of this model")
         try:
-            return TrainingRows.from_task(Task.open(self.folder))
+            return TrainingRows.from_task(Task.open(self.folder, checked=True))
         except (OSError, ValueError, InvalidInputError) as error:  # a file of the task is missing, or damaged
             raise MissingRowsError(str(error)) from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import zipfile
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from automl.errors import InvalidInputError
+from automl.task.array_files import read_array, write_array
 from automl.task.metrics import Metric
 from automl.task.own_objects import NotLoaded, is_ours
 from automl.task.sensitive import SensitiveFeatures
@@ -149,12 +151,18 @@ class Task:
         # The table may be mapped into memory read-only, which some libraries refuse.
         return (self.X if sparse.issparse(self.X) else np.array(self.X)), self.y, self.sample_weight
 
-    def save(self, folder: Path) -> None:
-        """Write the task into a folder; the table becomes a file of its own, which workers map into memory."""
-        _write_table(folder, "table", self.X)
+    def save(self, folder: Path, checked: bool = True) -> None:
+        """Write the task into a folder; the table becomes a file of its own, which workers map into memory.
+
+        Parameters
+        ----------
+        checked : bool
+            Whether the table gets a checksum, for a folder that is read after the run.
+        """
+        _write_table(folder, "table", self.X, checked)
         holdout = self.holdout
         if holdout is not None:
-            _write_table(folder, "free", holdout.X)
+            _write_table(folder, "free", holdout.X, checked)
             holdout = replace(holdout, X=None)
         external = {id(own): name for name, own in self._own_objects().items()}
         with replace_file(folder / _FILE, durable=False) as path, path.open("wb") as file:
@@ -175,7 +183,7 @@ class Task:
         return scorers | ({_COMPONENTS: self.own} if self.own.by_step else {})
 
     @staticmethod
-    def open(folder: Path, own_scorer: bytes | None = None) -> Task:
+    def open(folder: Path, own_scorer: bytes | None = None, checked: bool = False) -> Task:
         """Read a task that `save` has written; a dense table is memory-mapped, read-only.
 
         Parameters
@@ -183,11 +191,15 @@ class Task:
         own_scorer : bytes, optional
             Result of the method `own_scorer` in the process that saved the task. Without it, each scorer of the user is
             represented by a `NotLoaded`, and there are no components of the user.
+        checked : bool
+            Whether to compare the checksum of the table, for which the whole table is read.
 
         Raises
         ------
         InvalidInputError
             If the file of the task is damaged.
+        ValueError
+            If the table is damaged, or has changed since it was written.
         """
         missing = NotLoaded("scoring", "an own scorer", reason="a run directory does not hold it")
         external = defaultdict(lambda: missing, {} if own_scorer is None else cloudpickle.loads(own_scorer))
@@ -197,22 +209,25 @@ class Task:
             task: Task = storage.load((folder / _FILE).read_bytes(), TRUSTED, external)
         except storage.StorageError as error:
             raise InvalidInputError(f"'{folder / _FILE}' cannot be read: {error}") from error
-        holdout = None if task.holdout is None else replace(task.holdout, X=_read_table(folder, "free"))
-        return replace(task, X=_read_table(folder, "table"), holdout=holdout)
+        holdout = None if task.holdout is None else replace(task.holdout, X=_read_table(folder, "free", checked))
+        return replace(task, X=_read_table(folder, "table", checked), holdout=holdout)
 
 
-def _write_table(folder: Path, name: str, X: Any) -> None:
+def _write_table(folder: Path, name: str, X: Any, checked: bool) -> None:
     # Workers of a killed session may still have the old file mapped, so it must not be written into.
     file_name = f"{name}.{'npz' if sparse.issparse(X) else 'npy'}"
     with replace_file(folder / file_name, durable=False) as path, path.open("wb") as file:
         if sparse.issparse(X):
             sparse.save_npz(file, X, compressed=False)
         else:
-            np.save(file, X)
+            write_array(file, X, checked)
 
 
-def _read_table(folder: Path, name: str) -> Any:
+def _read_table(folder: Path, name: str, checked: bool) -> Any:
     dense = folder / f"{name}.npy"
     if dense.exists():
-        return np.load(dense, mmap_mode="r", allow_pickle=False)
-    return sparse.load_npz(folder / f"{name}.npz")
+        return read_array(dense, mapped=True, checked=checked)
+    try:
+        return sparse.load_npz(folder / f"{name}.npz")
+    except zipfile.BadZipFile as error:
+        raise ValueError(f"'{name}.npz' is damaged: {error}") from error

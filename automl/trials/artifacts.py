@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from sklearn.pipeline import Pipeline
 
 from automl.errors import InvalidInputError
+from automl.task.array_files import read_array, write_array
 from pipelines import storage
 from pipelines.catalog import registered_types
 from pipelines.configuration import Configuration
@@ -53,7 +54,13 @@ class Artifacts:
         """Write the model of a fold and its predictions for the scored rows."""
         with self.model_path(configuration, fold).open("wb") as file:
             storage.write(model, file, strict=True, trusted=registered_types())
-        np.save(self.predictions_path(configuration, fold), predictions)
+        with self.predictions_path(configuration, fold).open("wb") as file:
+            write_array(file, predictions)
+
+    def write_holdout(self, configuration: Configuration, fold: int, predictions: NDArray[Any]) -> None:
+        """Write the predictions of a fold model for the holdout rows."""
+        with self.holdout_path(configuration, fold).open("wb") as file:
+            write_array(file, predictions)
 
     def model(self, configuration: Configuration, fold: int) -> Pipeline:
         """Return the model of a fold."""
@@ -73,16 +80,17 @@ class Artifacts:
 
     def predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
         """Return the predictions for the scored rows of a fold, shape (n_rows, n_classes) or (n_rows,)."""
-        path = self.predictions_path(configuration, fold)
-        try:
-            loaded: NDArray[np.floating] = np.load(path, allow_pickle=False)
-        except ValueError as error:
-            raise InvalidInputError(
-                f"the predictions '{path}' cannot be read: {error}; if you delete the file, its fold is left out"
-            ) from error
-        return loaded
+        return _read_predictions(self.predictions_path(configuration, fold))
 
     def holdout_predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
         """Return the predictions of a fold model for the holdout rows, shape (n_holdout, n_classes) or (n_holdout,)."""
-        loaded: NDArray[np.floating] = np.load(self.holdout_path(configuration, fold), allow_pickle=False)
-        return loaded
+        return _read_predictions(self.holdout_path(configuration, fold))
+
+
+def _read_predictions(path: Path) -> NDArray[np.floating]:
+    try:
+        return read_array(path)
+    except ValueError as error:
+        raise InvalidInputError(
+            f"the predictions '{path}' cannot be read: {error}; if you delete the file, its fold is left out"
+        ) from error

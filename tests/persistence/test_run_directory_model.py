@@ -156,6 +156,24 @@ def test_a_run_of_an_earlier_version_gives_one_error(broken):
         automl.load(broken)
 
 
+@pytest.mark.parametrize("changed", ["table.npy", "predictions"])
+def test_a_changed_byte_of_an_array_is_noticed(broken, changed):
+    best = automl.load(broken).leaderboard_["id"].iloc[0]
+    path = broken / ("table.npy" if changed == "table.npy" else f"{best}-0.npy")
+    content = bytearray(path.read_bytes())
+    content[-40] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(InvalidInputError, match=rf"'{path.name}' has changed since it was written: its checksum does"):
+        automl.load(broken)
+
+
+def test_a_run_of_an_earlier_version_has_no_checksums(broken):
+    before = automl.load(broken)
+    for path in broken.glob("*.npy"):
+        np.save(path, np.load(path))
+    np.testing.assert_array_equal(automl.load(broken).predict_proba(X), before.predict_proba(X))
+
+
 @pytest.mark.slow
 def test_a_killed_process_leaves_a_model(tmp_path):
     ended = subprocess.run([sys.executable, "-c", DYING, tmp_path / "run"], cwd=Path(__file__).parents[2], check=False)
