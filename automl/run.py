@@ -68,7 +68,7 @@ from automl.trials.trial import TrialResult
 from pipelines.catalog import OwnComponents
 from pipelines.configuration import Configuration
 from pipelines.overrides import Overrides, SpaceError, unused
-from pipelines.space import NO_OWN, build_space, complete, unavailable_components
+from pipelines.space import NO_OWN, build_space, choices, complete, unavailable_components
 
 logger = logging.getLogger(__name__)
 
@@ -161,7 +161,9 @@ def run(task: Task, settings: RunSettings) -> RunResult:
             budget = replace(budget, max_trials=wanted.max_trials)
         kept = None if directory is None else folder
         limits_of_run = settings.budget.seconds, settings.budget.max_trials
-        session = stack.enter_context(record_session(kept, task, budget.started, *limits_of_run))
+        session = stack.enter_context(
+            record_session(kept, task, budget.started, *limits_of_run, choices(space, "model"))
+        )
         with disk_errors(folder):
             task.save(folder, checked=kept is not None)
         executor = make_executor(

@@ -123,21 +123,27 @@ def find_folder(path: str | os.PathLike[str]) -> Path:
     return old if old.is_dir() and not final.exists() else Path(path)
 
 
-def lock_file(path: str | os.PathLike[str]) -> FileLock:
+def lock_file(path: str | os.PathLike[str], timeout: float = 0.0) -> FileLock:
     """Lock a file, which is made if it is missing, and return the lock; its method `release` ends it.
 
     The system also ends the lock when the process ends. On a file system without locks nothing is locked.
 
+    Parameters
+    ----------
+    path : str or path-like
+    timeout : float
+        Seconds to wait for another process that has locked the file.
+
     Raises
     ------
     filelock.Timeout
-        If the file is locked already, by another process or by this one.
+        If the file stays locked, by another process or by this one.
     OSError
         If the file cannot be opened.
     """
     lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=timeout)
     except Timeout:
         raise
     except (OSError, NotImplementedError) as error:

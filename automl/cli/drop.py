@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from automl.cli.support import split_names
-from automl.errors import check_names
+from automl.errors import InvalidInputError, check_names
 
 
 def drop(
@@ -31,14 +31,21 @@ def drop(
     from pipelines.models import MODELS
 
     reader, directory = RunReader(run), RunDirectory(run)
-    tried = {configuration.family for configuration in reader.history.evaluations}
-    families = split_names(family)
-    check_names("--family", families, {*(model.name for model in MODELS), *tried})
+    session, families = reader.session, split_names(family)
+    searched = () if session is None else session.families
+    if undo or not searched:  # an earlier version has not recorded the families of the search
+        tried = {configuration.family for configuration in reader.history.evaluations}
+        check_names("--family", families, {*(model.name for model in MODELS), *tried, *searched})
+    elif others := [name for name in families if name not in searched]:
+        check_names("--family", others, {*(model.name for model in MODELS), *searched})
+        raise InvalidInputError(
+            f"--family: the search in '{run}' has no {others[0]}; its families are {', '.join(sorted(searched))}"
+        )
     if undo:
         directory.restore_families(families)
     else:
         directory.drop_families(families)
-    session, dropped = reader.session, directory.dropped_families()
+    dropped = directory.dropped_families()
     goes_on = session is not None and not session.is_over and session.is_alive() is not False
     which = "the search" if goes_on else "the next session of the run"
     left_out = ", ".join(dropped)

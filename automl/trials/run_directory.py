@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from pipelines.configuration import Configuration
 _ADVICE = "name an empty folder, or delete this one"
 FORMAT = 3  # of the files in a run directory; rises when runs of earlier versions cannot be resumed any more
 _LOCK = ".lock"
+_DROP_LOCK, _DROP_SECONDS = ".drop.lock", 10.0  # the lock of `DROPPED`, and the seconds to wait for it
 _STOP = "stop"  # the file that asks the search to end
 DROPPED = "dropped.json"  # the model families of which the search proposes no more trials
 
@@ -130,11 +132,41 @@ class RunDirectory:
 
     def drop_families(self, families: Iterable[str]) -> None:
         """Ask the search to propose no more trials of some model families, also in later sessions of the run."""
-        write_text(self.folder / DROPPED, json.dumps(sorted({*self.dropped_families(), *families})))
+        with self._changing_families():
+            write_text(self.folder / DROPPED, json.dumps(sorted({*self.dropped_families(), *families})))
 
     def restore_families(self, families: Collection[str]) -> None:
-        """Let the search propose trials of some dropped model families again."""
-        write_text(self.folder / DROPPED, json.dumps([f for f in self.dropped_families() if f not in families]))
+        """Let the search propose trials of some dropped model families again.
+
+        Raises
+        ------
+        InvalidInputError
+            If one of them is not dropped.
+        """
+        with self._changing_families():
+            dropped = self.dropped_families()
+            for family in families:
+                if family not in dropped:
+                    known = f"dropped are {', '.join(dropped)}" if dropped else "no family is dropped"
+                    raise InvalidInputError(f"{family} is not dropped in '{self.folder}'; {known}")
+            write_text(self.folder / DROPPED, json.dumps([f for f in dropped if f not in families]))
+
+    @contextmanager
+    def _changing_families(self) -> Iterator[None]:
+        """Keep other processes from changing the dropped families until the block ends.
+
+        The lock of the folder is that of the search, which may go on for hours.
+        """
+        try:
+            lock = lock_file(self.folder / _DROP_LOCK, _DROP_SECONDS)
+        except Timeout:
+            raise InvalidInputError(
+                f"another process changes the dropped families of '{self.folder}' and does not end; try again later"
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
 
     def check_free(self) -> None:
         """Check that no other fit uses the folder.

@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, fields, replace
 from enum import StrEnum
@@ -59,6 +59,8 @@ class Session:
         Folder in which ``automl fit`` has saved the model.
     expected : str
         One line with the expected score on new rows, after the end of the run.
+    families : sequence of str
+        The model families of the search space; empty in files of earlier versions.
     """
 
     phase: Phase
@@ -76,6 +78,7 @@ class Session:
     n_folds: int
     model: str | None = None
     expected: str = ""
+    families: Sequence[str] = ()
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -119,7 +122,12 @@ class SessionRecorder:
 
 @contextmanager
 def record_session(
-    folder: Path | None, task: Task, started: float, seconds: float | None, max_trials: int | None
+    folder: Path | None,
+    task: Task,
+    started: float,
+    seconds: float | None,
+    max_trials: int | None,
+    families: Sequence[str],
 ) -> Iterator[SessionRecorder]:
     """Record the session of a run until the block ends. An exception that leaves the block is recorded as a failure.
 
@@ -131,11 +139,14 @@ def record_session(
         Start of the budget's clock, as a time of `time.monotonic`.
     seconds, max_trials
         The budget of the run.
+    families : sequence of str
+        The model families of the search space.
     """
     traits, process = task.traits, psutil.Process()
     session = Session(
         Phase.SEARCH, "", machine_id(), process.pid, process.create_time(), 0.0, 0.0, seconds, max_trials,
         traits.n_classes, traits.n_rows, traits.n_features, len(task.folds),
+        families=families,
     )  # fmt: skip
     recorder = SessionRecorder(folder, session, started)
     try:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
 import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
@@ -60,6 +63,26 @@ def test_a_resumed_run_keeps_it_until_the_user_wants_the_family_back(dropped, ca
     n_before = len(clf.history_)
     clf.more(max_trials=6)
     assert family in families(clf, first=n_before)
+
+
+def test_a_family_that_the_search_does_not_have_is_an_error(dropped, call):
+    code, _, err = call("drop", dropped[0].store, "--family", "catboost")
+    assert code == 2
+    assert "has no catboost; its families are decision_tree, lda" in err
+
+
+def test_undo_of_a_family_that_is_not_dropped_is_an_error(tmp_path, dropped, call):
+    run = shutil.copytree(dropped[0].store, tmp_path / "run")
+    RunDirectory(run).restore_families(RunDirectory(run).dropped_families())
+    code, _, err = call("drop", run, "--family", "lda", "--undo")
+    assert (code, "lda is not dropped in" in err, "no family is dropped" in err) == (2, True, True)
+
+
+def test_families_that_are_dropped_at_the_same_time_are_all_dropped(tmp_path):
+    families = [f"family_{number}" for number in range(12)]
+    with ThreadPoolExecutor(len(families)) as threads:
+        list(threads.map(lambda family: RunDirectory(tmp_path).drop_families([family]), families))
+    assert RunDirectory(tmp_path).dropped_families() == tuple(sorted(families))
 
 
 def test_a_searcher_of_the_user_is_held_to_it(tmp_path):
