@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from automl.errors import InvalidInputError
 from automl.plurals import plural
-from automl.task.validation import is_number
+from automl.task.validation import is_number, python_number
 from pipelines.weights import relative_weights
 
 Array = NDArray[Any]
@@ -37,7 +37,7 @@ def check_level(level: Any) -> float:
     """
     if not is_number(level) or not 0 < level < 1:
         raise InvalidInputError(f"level must be a number between 0 and 1, for example 0.9; got {level!r}")
-    return float(level)
+    return python_number(level)
 
 
 def needed_units(level: float) -> int:

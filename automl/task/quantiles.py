@@ -12,7 +12,7 @@ import pandas as pd
 
 from automl.errors import InvalidInputError
 from automl.task.metrics import PINBALL, Metric
-from automl.task.validation import as_numbers, check_sample_weight, is_number, read_target
+from automl.task.validation import as_numbers, check_sample_weight, is_number, python_number, read_target
 from pipelines.quantiles import pinball_loss
 
 _EXAMPLE = "quantiles=(0.1, 0.5, 0.9)"
@@ -40,7 +40,7 @@ def check_quantiles(quantiles: Any, scoring: Any = None) -> tuple[float, ...]:
     wrong = [level for level in quantiles if not is_number(level) or not 0 < level < 1]
     if wrong:
         raise InvalidInputError(f"quantiles must be levels between 0 and 1, such as {_EXAMPLE}; they hold {wrong[0]!r}")
-    levels = tuple(float(level) for level in quantiles)
+    levels = tuple(python_number(level) for level in quantiles)
     if any(high <= low for low, high in pairwise(levels)):
         raise InvalidInputError(f"quantiles must ascend, such as {_EXAMPLE}; got {levels}")
     if scoring is not None:

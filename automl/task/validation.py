@@ -51,11 +51,14 @@ def is_whole_number(value: Any) -> bool:
 def python_number(value: Any) -> Any:
     """Return a number as Python's int or float; None stays None.
 
-    NumPy's small types pass their precision on to every result, so that a sum with the clock would be wrong.
+    NumPy's small types pass their precision on to every result, so that a sum with the clock would be wrong. The number
+    that the user wrote is the shortest one that they hold: 0.1, and not 0.10000000149011612, for ``float32(0.1)``.
     """
     if value is None:
         return None
-    return int(value) if isinstance(value, Integral) else float(value)
+    if isinstance(value, Integral):
+        return int(value)
+    return float(str(value)) if isinstance(value, np.floating) else float(value)
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from sklearn.metrics import mean_pinball_loss
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.ensemble.quantile_shift import fit_shift, shifted_by_other_rows
 from automl.errors import AutoMLError, InvalidInputError
+from automl.task.quantiles import check_quantiles
 from pipelines.quantiles import middle, pinball_loss, quantiles_of_rows, uncrossed, weighted_quantiles
 from tests.factories import FAST
 
@@ -43,6 +44,12 @@ def test_quantiles_ascend_in_each_row_and_predict_returns_the_middle_one(reg):
     assert found.shape == (len(X) - N, 3)
     assert (np.diff(found, axis=1) >= 0).all()
     np.testing.assert_array_equal(reg.predict(X[N:]), found[:, 1])
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_levels_of_small_numpy_types_are_the_numbers_that_the_user_wrote(kind):
+    assert check_quantiles(np.array(LEVELS, dtype=kind)) == LEVELS
+    assert check_quantiles([kind(level) for level in LEVELS]) == LEVELS
 
 
 def test_the_score_is_the_negative_mean_pinball_loss_which_is_better_than_that_of_constants(reg):
