@@ -19,7 +19,7 @@ import typer
 from automl import AutoMLClassifier, AutoMLRegressor, advise
 from automl.advice import make_plan
 from automl.task.prepare import TrainingData, prepare
-from benchmarks.run import append_row, measured_cells
+from benchmarks.result_file import append_row, missing_cells
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 
 HERE = Path(__file__).parent
@@ -91,10 +91,8 @@ def main(
 ) -> None:
     """Forecast and search on the tables, then print the errors of the forecasts."""
     tasks = read_tasks(data)
-    known = measured_cells(out, ["dataset", "seconds", "clock"])
-    for name in choose_tables(data, tables):
-        if (name, seconds, clock) in known:
-            continue
+    cells = [(name, seconds, clock) for name in choose_tables(data, tables)]
+    for name, *_ in missing_cells(out, ["dataset", "seconds", "clock"], cells):
         table, is_regression = read_table(data, name), tasks[name] == "regression"
         X, y = table.drop(columns="target"), table["target"]
         y = y.astype(float) if is_regression else y.astype(str)

@@ -20,7 +20,8 @@ from sklearn.metrics import log_loss
 from automl import AutoMLClassifier
 from automl.ensemble.calibration import calibrate
 from benchmarks.honest_estimate import SCORING, MeasurementProtocol, split_small
-from benchmarks.run import METRICS, append_row, measured_cells
+from benchmarks.result_file import append_row, missing_cells
+from benchmarks.run import METRICS
 from benchmarks.splits import split
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 from benchmarks.worker import ignore_own_meta_database
@@ -78,15 +79,12 @@ def main(
 ) -> None:
     """Measure the tables, then print the effect."""
     tasks = read_tasks(data)
-    known = measured_cells(out, ["dataset", "fold", "seconds", "rows"])
-    for fold in map(int, folds.split(",")):
-        for name in choose_tables(data, tables):
-            if (name, fold, seconds, rows) in known:
-                continue
-            losses = measure(name, read_table(data, name), tasks[name], fold, seconds, rows)
-            row = {"dataset": name, "task": tasks[name], "fold": fold, "seconds": seconds, "rows": rows, **losses}
-            append_row(out, row, COLUMNS)
-            print(f"{name} fold {fold}: log loss {losses['plain']:.4g} -> {losses['calibrated']:.4g}", flush=True)
+    cells = [(n, fold, seconds, rows) for fold in map(int, folds.split(",")) for n in choose_tables(data, tables)]
+    for name, fold, *_ in missing_cells(out, ["dataset", "fold", "seconds", "rows"], cells):
+        losses = measure(name, read_table(data, name), tasks[name], fold, seconds, rows)
+        row = {"dataset": name, "task": tasks[name], "fold": fold, "seconds": seconds, "rows": rows, **losses}
+        append_row(out, row, COLUMNS)
+        print(f"{name} fold {fold}: log loss {losses['plain']:.4g} -> {losses['calibrated']:.4g}", flush=True)
     print(summary(pd.read_csv(out)))
 
 

@@ -34,7 +34,7 @@ from automl.checks.target import check_rare_classes, check_target_values
 from automl.checks.time_order import check_time_order
 from automl.checks.warning import DataWarning
 from automl.task.prepare import PreparedTask, TrainingData, prepare
-from benchmarks.run import append_row, measured_cells
+from benchmarks.result_file import append_row, missing_cells
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 
 app = typer.Typer(help=__doc__, add_completion=False)
@@ -136,10 +136,7 @@ def alarms(
     columns = ["dataset", "task", "rows", "columns", "searched_rows", *(f"{code}_s" for code in _CODES), "codes"]
     messages = out.with_name(f"{out.stem}_messages.csv")
     tasks = read_tasks(data)
-    done = set(pd.read_csv(out)["dataset"]) if out.exists() else set()
-    for name in choose_tables(data, tables):
-        if name in done:
-            continue
+    for (name,) in missing_cells(out, ["dataset"], [(name,) for name in choose_tables(data, tables)]):
         table, task = read_table(data, name), tasks[name]
         prepared = prepare_table(*split_target(table, task), task, cv=None)
         found, taken = warn_before(prepared)
@@ -225,10 +222,7 @@ def leaks(
     """Plant leaks of several kinds in tables, and count the tables in which the check finds them."""
     columns = ["dataset", "task", "rows", "kind", "found", "others"]
     tasks = read_tasks(data)
-    done = measured_cells(out, ["dataset", "kind"])
-    for name, kind in product(choose_tables(data, tables), _KINDS):
-        if (name, kind) in done:
-            continue
+    for name, kind in missing_cells(out, ["dataset", "kind"], product(choose_tables(data, tables), _KINDS)):
         task = tasks[name]
         X, y = split_target(some_rows(read_table(data, name), task, rows), task)
         planted, names = plant(X, y, kind)
@@ -288,11 +282,8 @@ def labels(
     """Replace labels, and compare them with the suspicious labels."""
     columns = ["dataset", "rows", "classes", "kind", "flipped", "suspects", "precision", "recall", "first", "label"]
     tasks = read_tasks(data)
-    keys = ["dataset", "kind", "flipped"]
-    done = measured_cells(out, keys)
-    for name, (kind, share) in product(choose_tables(data, tables), _FLIPS):
-        if (name, kind, share) in done:
-            continue
+    cells = [(name, kind, share) for name in choose_tables(data, tables) for kind, share in _FLIPS]
+    for name, kind, share in missing_cells(out, ["dataset", "kind", "flipped"], cells):
         X, y = split_target(some_rows(read_table(data, name), tasks[name], rows), tasks[name])
         given, flipped = flip(y.to_numpy(), share, kind)
         file = kept / f"{name}_{kind.replace(' ', '_')}_{share}.npz"

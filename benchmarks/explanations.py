@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from automl import AutoMLClassifier, AutoMLRegressor
-from benchmarks.run import append_row, measured_cells
+from benchmarks.result_file import append_row, missing_cells
 
 Array = NDArray[Any]
 Function = Callable[[pd.DataFrame], Array]
@@ -197,19 +197,16 @@ def main(
     out: Annotated[Path, typer.Option(help="CSV file to append to.")] = HERE / "results" / "explanations.csv",
 ) -> None:
     """Measure the tables, and print one line for each."""
-    known = measured_cells(out, ["table", "seed"])
-    for seed in range(seeds):
-        for name in tables.split(",") if tables else TABLES:
-            if (name, seed) in known:
-                continue
-            start = {"table": name, "seed": seed, "n_rows": n_rows, "seconds": seconds}
-            row = start | measure(name, n_rows, seconds, seed)
-            append_row(out, row, COLUMNS)
-            print(
-                f"{name}: Spearman {row['spearman']:.3f}, importance in {row['importance_seconds']:.1f} s, one row "
-                f"explained in {row['explain_seconds']:.2f} s, SHAP Spearman {row['shap_spearman']:.3f}",
-                flush=True,
-            )
+    cells = [(seed, name) for seed in range(seeds) for name in (tables.split(",") if tables else TABLES)]
+    for seed, name in missing_cells(out, ["seed", "table"], cells):
+        start = {"table": name, "seed": seed, "n_rows": n_rows, "seconds": seconds}
+        row = start | measure(name, n_rows, seconds, seed)
+        append_row(out, row, COLUMNS)
+        print(
+            f"{name}: Spearman {row['spearman']:.3f}, importance in {row['importance_seconds']:.1f} s, one row "
+            f"explained in {row['explain_seconds']:.2f} s, SHAP Spearman {row['shap_spearman']:.3f}",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from sklearn.model_selection import train_test_split
 
 from automl import AutoMLClassifier
 from automl.task.sensitive import DEMOGRAPHIC_PARITY
+from benchmarks.result_file import append_row, missing_cells
 from benchmarks.tables import DataFolder, check_names, read_table, read_tasks
 
 RESULTS = Path(__file__).parent / "results" / "fair_choice.csv"
@@ -69,26 +70,19 @@ def main(
     """Run the searches, and print the means over the tables."""
     features = dict(entry.split(":") for entry in tables.split(","))
     check_names(list(features), list(read_tasks(data)), f"in the index of '{data}'", "table")
-    out.parent.mkdir(parents=True, exist_ok=True)
-    done: set[tuple[str, ...]] = set()
-    if out.exists():
-        done = set(pd.read_csv(out, dtype=str)[KEYS].itertuples(index=False, name=None))
-    for seed in range(seeds):
-        for name, feature in features.items():
-            X, X_test, y, y_test = split(read_table(data, name), seed)
-            for label, objectives in OBJECTIVES.items():
-                if (name, str(seed), label) in done:
-                    continue
-                clf = AutoMLClassifier(
-                    time_budget=None, max_trials=trials, include=MODELS, scoring="roc_auc", objectives=objectives,
-                    n_jobs=1, cv=4, random_state=seed, verbose=0,
-                ).fit(X, y, sensitive_features=feature)  # fmt: skip
-                row: dict[str, object] = dict(zip(KEYS, (name, seed, label), strict=True))
-                for kind, model in (("best", clf), ("chosen", choose(clf, loss))):
-                    found = measure(model, X_test, y_test, feature)
-                    row |= dict(zip((f"{kind} score", f"{kind} difference"), np.round(found, 5).tolist(), strict=True))
-                pd.DataFrame([row]).to_csv(out, mode="a", header=not out.exists(), index=False)
-                print(*row.values(), file=sys.stderr, flush=True)
+    cells = [(name, seed, label) for seed in range(seeds) for name in features for label in OBJECTIVES]
+    for name, seed, label in missing_cells(out, KEYS, cells):
+        X, X_test, y, y_test = split(read_table(data, name), seed)
+        clf = AutoMLClassifier(
+            time_budget=None, max_trials=trials, include=MODELS, scoring="roc_auc", objectives=OBJECTIVES[label],
+            n_jobs=1, cv=4, random_state=seed, verbose=0,
+        ).fit(X, y, sensitive_features=features[name])  # fmt: skip
+        row: dict[str, object] = dict(zip(KEYS, (name, seed, label), strict=True))
+        for kind, model in (("best", clf), ("chosen", choose(clf, loss))):
+            found = measure(model, X_test, y_test, features[name])
+            row |= dict(zip((f"{kind} score", f"{kind} difference"), np.round(found, 5).tolist(), strict=True))
+        append_row(out, row, list(row))
+        print(*row.values(), file=sys.stderr, flush=True)
     results = pd.read_csv(out)
     columns = [column for column in results if column not in KEYS]
     print(results.groupby("objectives")[columns].mean().round(4).to_string())

@@ -21,7 +21,8 @@ import pandas as pd
 import typer
 
 from benchmarks.analyze import compare_pairs
-from benchmarks.run import COLUMNS, METRICS, append_row, measured_cells, score
+from benchmarks.result_file import append_row, missing_cells
+from benchmarks.run import COLUMNS, METRICS, score
 from benchmarks.splits import split
 from benchmarks.tables import DataFolder, check_names, choose_tables, read_table, read_tasks
 from pipelines.build import build_pipeline, fit_preprocessing
@@ -112,17 +113,14 @@ def main(
     started = time.perf_counter()
     tasks, chosen = read_tasks(data), [name for name in systems.split(",") if name] or list(SYSTEMS)
     check_names(chosen, list(SYSTEMS), "in this benchmark", "system")
-    known = measured_cells(out, ["dataset", "fold", "system"])
-    for fold, name in product(map(int, folds.split(",")), choose_tables(data, tables, 500)):
-        missing = [system for system in chosen if (name, fold, system) not in known]
-        if not missing or time.perf_counter() - started > seconds:
-            continue
-        table = read_table(data, name)
-        for system in missing:
-            measured = measure(table, tasks[name], fold, rows, SYSTEMS[system])
-            row = {"dataset": name, "task": tasks[name], "fold": fold, "system": system, "metric": METRICS[tasks[name]]}
-            append_row(out, {**row, **measured, "cores": 1, "date": f"{datetime.now(UTC):%Y-%m-%d}"}, COLUMNS)
-            print(f"{name}, fold {fold}, {system}: {measured['score']:.5g} in {measured['fit_s']:.2f} s", flush=True)
+    cells = product(map(int, folds.split(",")), choose_tables(data, tables, 500), chosen)
+    for fold, name, system in missing_cells(out, ["fold", "dataset", "system"], cells):
+        if time.perf_counter() - started > seconds:
+            break
+        measured = measure(read_table(data, name), tasks[name], fold, rows, SYSTEMS[system])
+        row = {"dataset": name, "task": tasks[name], "fold": fold, "system": system, "metric": METRICS[tasks[name]]}
+        append_row(out, {**row, **measured, "cores": 1, "date": f"{datetime.now(UTC):%Y-%m-%d}"}, COLUMNS)
+        print(f"{name}, fold {fold}, {system}: {measured['score']:.5g} in {measured['fit_s']:.2f} s", flush=True)
     if out.exists():
         print(summary(pd.read_csv(out)))
 

@@ -30,6 +30,7 @@ from automl.search.rungs import BracketPlan, Rung
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from benchmarks.requirements import require_package
+from benchmarks.result_file import append_row, missing_cells
 from benchmarks.search_regret import N_RANDOM, Scenario, over_tasks, scenarios
 
 RESULTS = Path(__file__).parent / "results" / "fidelity_regret.csv"
@@ -145,21 +146,17 @@ def main(
     """Run each search that is not in the file yet, and print the mean regrets."""
     require_package("onnxruntime", "onnxruntime")
     scenario = scenarios(yahpo)[1]
-    done: set[tuple[str, ...]] = set()
-    if out.exists():
-        done = set(pd.read_csv(out, dtype=str)[["searcher", *KEYS]].itertuples(index=False, name=None))
     chosen = [*scenario.tasks("development"), *scenario.tasks("judging")][:tasks]
-    for seed in range(seeds):
-        for task in chosen:
-            for name in filter(None, searchers.split(",")):
-                if (name, str(restart), scenario.name, task, str(seed)) in done:
-                    continue
-                began = time.process_time()
-                row: dict[str, object] = {"searcher": name, "restart": restart, "scenario": scenario.name}
-                row |= {"task": task, "seed": seed, **run(name, scenario, task, seed, restart)}
-                row["cpu_seconds"] = round(time.process_time() - began, 1)
-                pd.DataFrame([row]).to_csv(out, mode="a", header=not out.exists(), index=False)
-                print(*row.values(), file=sys.stderr)
+    names = [name for name in searchers.split(",") if name]
+    cells = [(name, restart, scenario.name, task, seed) for seed in range(seeds) for task in chosen for name in names]
+    for cell in missing_cells(out, ["searcher", *KEYS], cells):
+        name, *_, task, seed = cell
+        began = time.process_time()
+        row: dict[str, object] = dict(zip(["searcher", *KEYS], cell, strict=True))
+        row |= run(name, scenario, task, seed, restart)
+        row["cpu_seconds"] = round(time.process_time() - began, 1)
+        append_row(out, row, list(row))
+        print(*row.values(), file=sys.stderr)
     results = pd.read_csv(out, dtype={"task": str})
     for restarted, group in with_regret(results).groupby("restart"):
         for summarize in (mean, median):

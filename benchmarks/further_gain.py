@@ -20,7 +20,8 @@ from scipy.stats import spearmanr
 from automl import AutoMLClassifier, AutoMLRegressor
 from automl.ensemble.further_gain import forecast_doublings
 from benchmarks.honest_estimate import SCORING, score_on
-from benchmarks.run import METRICS, append_row, measured_cells
+from benchmarks.result_file import append_row, missing_cells
+from benchmarks.run import METRICS
 from benchmarks.splits import split
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 from benchmarks.worker import ignore_own_meta_database
@@ -112,10 +113,7 @@ def main(
     """Measure the tables, then print the errors of the forecast and of simpler ones."""
     ignore_own_meta_database()
     tasks = read_tasks(data)
-    done = measured_cells(out, KEY)
-    for name in choose_tables(data, tables):
-        if (name, seconds, longer) in done:
-            continue
+    for name, *_ in missing_cells(out, KEY, [(name, seconds, longer) for name in choose_tables(data, tables)]):
         row = measure(name, read_table(data, name), tasks[name], seconds, longer, n_jobs)
         if row is None:
             print(f"{name}: no score over time", flush=True)

@@ -10,6 +10,7 @@ Example: python -m benchmarks.guard_effect --data DATA --seconds 20 --out guard.
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
@@ -18,7 +19,8 @@ import typer
 
 from automl import AutoMLClassifier, AutoMLRegressor
 from benchmarks.honest_estimate import SCORING, MeasurementProtocol, score_on, split_small
-from benchmarks.run import METRICS, append_row, measured_cells
+from benchmarks.result_file import append_row, missing_cells
+from benchmarks.run import METRICS
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 
 HERE = Path(__file__).parent
@@ -66,18 +68,14 @@ def main(
 ) -> None:
     """Measure the tables, then print cost and alarms."""
     tasks = read_tasks(data)
-    known = measured_cells(out, ["dataset", "seed", "run", "seconds"])
-    for name in choose_tables(data, tables, 4 * n_train):
-        table, task = read_table(data, name), tasks[name]
-        for seed in range(seeds):
-            for run in RUNS:
-                if (name, seed, run, seconds) in known:
-                    continue
-                row = {"dataset": name, "seed": seed, "run": run, "metric": METRICS[task], "seconds": seconds}
-                row |= measure(table, task, run, seconds, n_train, seed)
-                append_row(out, row, COLUMNS)
-                alarm = "alarm" if row["parted"] else "no alarm"
-                print(f"{name} seed {seed} {run}: {row['metric']} {row['score']:.4g}, {alarm}", flush=True)
+    cells = product(choose_tables(data, tables, 4 * n_train), range(seeds), RUNS, [seconds])
+    for name, seed, run, _ in missing_cells(out, ["dataset", "seed", "run", "seconds"], cells):
+        task = tasks[name]
+        row = {"dataset": name, "seed": seed, "run": run, "metric": METRICS[task], "seconds": seconds}
+        row |= measure(read_table(data, name), task, run, seconds, n_train, seed)
+        append_row(out, row, COLUMNS)
+        alarm = "alarm" if row["parted"] else "no alarm"
+        print(f"{name} seed {seed} {run}: {row['metric']} {row['score']:.4g}, {alarm}", flush=True)
     print(summary(pd.read_csv(out)))
 
 

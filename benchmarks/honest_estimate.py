@@ -23,7 +23,8 @@ from scipy.stats import binomtest
 from sklearn.model_selection import train_test_split
 
 from automl import AutoMLClassifier, AutoMLRegressor
-from benchmarks.run import METRICS, append_row, measured_cells, score
+from benchmarks.result_file import append_row, missing_cells
+from benchmarks.run import METRICS, score
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 
 HERE = Path(__file__).parent
@@ -146,17 +147,18 @@ def main(
     protocol = MeasurementProtocol(
         seconds or None, trials or None, n_train, n_test, n_jobs, tuple(filter(None, include.split(",")))
     )
-    done = measured_cells(out, KEY)
-    for name in choose_tables(data, tables, 4 * n_train):
-        table, task = read_table(data, name), tasks[name]
-        for seed in range(seeds):
-            key = dict(zip(KEY, (name, seed, seconds, trials, n_train), strict=True))
-            if tuple(key.values()) in done:
-                continue
-            row = {"dataset": name, "task": task, **measure(table, task, protocol, seed), **key}
-            append_row(out, row, COLUMNS)
-            estimate = f"{row['score']:.4g} ({row['low']:.4g} to {row['high']:.4g}), naive {row['naive']:.4g}"
-            print(f"{name} seed {seed}: {row['metric']} {row['test']:.4g}; estimate {estimate}", flush=True)
+    names = choose_tables(data, tables, 4 * n_train)
+    for cell in missing_cells(out, KEY, [(n, seed, seconds, trials, n_train) for n in names for seed in range(seeds)]):
+        name, seed, *_ = cell
+        task = tasks[name]
+        row = {
+            "task": task,
+            **measure(read_table(data, name), task, protocol, seed),
+            **dict(zip(KEY, cell, strict=True)),
+        }
+        append_row(out, row, COLUMNS)
+        estimate = f"{row['score']:.4g} ({row['low']:.4g} to {row['high']:.4g}), naive {row['naive']:.4g}"
+        print(f"{name} seed {seed}: {row['metric']} {row['test']:.4g}; estimate {estimate}", flush=True)
     if out.exists():
         print(summary(pd.read_csv(out)).round(1).to_markdown())
 

@@ -25,7 +25,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
 from automl import AutoMLClassifier
-from benchmarks.run import append_row
+from benchmarks.result_file import append_row, missing_cells
 from benchmarks.tables import DataFolder, read_table
 from pipelines.build import build_pipeline, fit_preprocessing
 from pipelines.component import FitContext, task_type
@@ -174,16 +174,15 @@ def main(
     }
     wanted = families.split(",") if families else [*OPTIONS, SEARCH]
     contenders = [(family, option) for family in wanted for option in {**OPTIONS, SEARCH: SEARCHES}[family]]
-    for name in [] if only_report else tables.split(",") if tables else TABLES:
-        rows_of_table = read(data, name, rows)
-        for share in map(float, shares.split(",")):
-            known = pd.read_csv(out) if out.exists() else pd.DataFrame(columns=COLUMNS)
-            known = known[(known["dataset"] == name) & (known["share"] == share)]
-            done = set(zip(known["family"], known["option"], strict=True))
-            for family, option in (one for one in contenders if one not in done):
-                row = measure(rows_of_table, share, family, option, {**settings, "without": [name]})
-                append_row(out, {"dataset": name, "share": share, "family": family, "option": option, **row}, COLUMNS)
-                typer.echo(f"{name} {share} {family} {option}: accuracy {row['accuracy']:.3f}", err=True)
+    names = [] if only_report else tables.split(",") if tables else TABLES
+    cells = [
+        (n, share, *contender) for n in names for share in map(float, shares.split(",")) for contender in contenders
+    ]
+    for cell in missing_cells(out, COLUMNS[:4], cells):
+        name, share, family, option = cell
+        row = measure(read(data, name, rows), share, family, option, {**settings, "without": [name]})
+        append_row(out, {**dict(zip(COLUMNS, cell, strict=False)), **row}, COLUMNS)
+        typer.echo(f"{name} {share} {family} {option}: accuracy {row['accuracy']:.3f}", err=True)
     typer.echo(report(pd.read_csv(out)))
 
 

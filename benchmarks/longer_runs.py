@@ -44,7 +44,8 @@ from benchmarks.honest_estimate import SCORING
 from benchmarks.replay import ENSEMBLE_SIZE
 from benchmarks.replay_store import SEED, make_task
 from benchmarks.requirements import MissingRequirementError
-from benchmarks.run import COLUMNS, METRICS, append_row
+from benchmarks.result_file import append_row, missing_cells
+from benchmarks.run import COLUMNS, METRICS
 from benchmarks.splits import split
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 from pipelines.configuration import Configuration
@@ -356,13 +357,8 @@ def main(
     out: Annotated[Path, typer.Option(help="CSV file to append to.")] = HERE / "results" / "longer_runs.csv",
 ) -> None:
     """Score the ensembles that the file lacks, and compare them with those of the whole runs."""
-    tasks, done = read_tasks(data), set[Any]()
-    if out.exists():
-        known = pd.read_csv(out)
-        done = set(known.loc[known["budget"] == seconds, "dataset"])
-    for name in choose_tables(data, tables):
-        if name in done:
-            continue
+    tasks, cells = read_tasks(data), [(name, seconds) for name in choose_tables(data, tables)]
+    for name, _ in missing_cells(out, ["dataset", "budget"], cells):
         table, kind = read_table(data, name), tasks[name]
         run = open_run(runs / f"{name}_{seconds:.0f}_run", table, kind, fold, seconds, name)
         metric = METRICS[kind]

@@ -25,7 +25,7 @@ from sklearn import metrics
 from sklearn.model_selection import KFold
 
 from automl.task.objective import is_skewed
-from benchmarks.run import append_row, measured_cells
+from benchmarks.result_file import append_row, missing_cells
 from benchmarks.tables import DataFolder, check_names, choose_tables, read_table
 from pipelines.build import build_pipeline
 from pipelines.component import FitContext
@@ -106,23 +106,24 @@ def measure(
     X = reader.fit_transform(frame)
     traits = reader.traits("regression", n_rows=round(len(y) * (1 - 1 / N_FOLDS)))
     space = build_space(replace(traits, losses=LOSS_NAMES, target_transforms=TRANSFORMS))
-    known = measured_cells(out, ["table", "fold", "family", "loss", "target"])
     low = float(y[y > 0].min()) if (y > 0).any() else 1.0
     about = {"table": table, "skewed": int(is_skewed(y))}
-    for fold, (train, test) in enumerate(KFold(N_FOLDS, shuffle=True, random_state=0).split(X)):
-        for family, (loss, target) in ((f, v) for f in families for v in variants(f, y)):
-            if (table, fold, family, loss, target) in known or time.perf_counter() > until:
-                continue
-            if wanted and f"{loss}:{target}" not in wanted:
-                continue
-            partial = {"model": family, "encoding": "native", "loss": loss, "target": target}
-            model, seconds = fit((X[train], y[train]), space, partial, FitContext(traits, 0, 1))
-            row = about | {"fold": fold, "family": family, "loss": loss, "target": target, "seconds": round(seconds, 3)}
-            append_row(out, row | errors(y[test], model.predict(X[test]), low), COLUMNS)
-            if isinstance(model[-1], TargetRegressor) and model[-1].factor_ != 1.0:
-                model[-1].factor_ = 1.0
-                changed = {"target": f"{target}{UNCORRECTED}"}
-                append_row(out, row | changed | errors(y[test], model.predict(X[test]), low), COLUMNS)
+    folds = list(KFold(N_FOLDS, shuffle=True, random_state=0).split(X))
+    cells = [(table, fold, f, *pair) for fold in range(N_FOLDS) for f in families for pair in variants(f, y)]
+    for _, fold, family, loss, target in missing_cells(out, ["table", "fold", "family", "loss", "target"], cells):
+        if time.perf_counter() > until:
+            break
+        if wanted and f"{loss}:{target}" not in wanted:
+            continue
+        train, test = folds[fold]
+        partial = {"model": family, "encoding": "native", "loss": loss, "target": target}
+        model, seconds = fit((X[train], y[train]), space, partial, FitContext(traits, 0, 1))
+        row = about | {"fold": fold, "family": family, "loss": loss, "target": target, "seconds": round(seconds, 3)}
+        append_row(out, row | errors(y[test], model.predict(X[test]), low), COLUMNS)
+        if isinstance(model[-1], TargetRegressor) and model[-1].factor_ != 1.0:
+            model[-1].factor_ = 1.0
+            changed = {"target": f"{target}{UNCORRECTED}"}
+            append_row(out, row | changed | errors(y[test], model.predict(X[test]), low), COLUMNS)
 
 
 def compare(results: pd.DataFrame, metric: str) -> pd.DataFrame:

@@ -39,7 +39,8 @@ from automl.trials.trial import Trial, TrialResult
 from benchmarks.analyze import compare_pairs
 from benchmarks.replay import ENSEMBLE_SIZE, quiet_seconds
 from benchmarks.replay_store import SEED, choose_trials, task_with_test_rows
-from benchmarks.run import COLUMNS, METRICS, append_row, measured_cells
+from benchmarks.result_file import append_row, missing_cells
+from benchmarks.run import COLUMNS, METRICS
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 from pipelines.configuration import Configuration
 
@@ -249,7 +250,6 @@ def main(
     """Record and score the cells that the file lacks, and print the comparison."""
     latest, tasks = time.monotonic() + seconds, read_tasks(data)
     key = ["dataset", "fold", "system"]
-    known = measured_cells(out, key)
     for fold, name in product(map(int, folds.split(",")), choose_tables(data, tables)):
         task = sample_task(read_table(data, name), tasks[name], fold, rows)
         metric, folder = METRICS[task.traits.task], store / f"{name}-{fold}"
@@ -259,9 +259,9 @@ def main(
                 recorded[plan] = read_fits(folder / plan, its_task)
         if FINALISTS not in recorded:
             continue
-        for row in ways(task, recorded, folder):
-            if (name, fold, row["system"]) in known:
-                continue
+        rows_of = {row["system"]: row for row in ways(task, recorded, folder)}
+        for *_, system in missing_cells(out, key, [(name, fold, system) for system in rows_of]):
+            row = rows_of[system]
             score = 1 - row["error"] if metric == "auc" else row["error"]
             about = {"dataset": name, "task": tasks[name], "fold": fold, "metric": metric, "n_train": len(task.y)}
             measured = {"system": row["system"], "score": score, "fit_s": row["fit_s"], "cores": 1}

@@ -11,6 +11,7 @@ Table of the results: python -m benchmarks.ordered_classes --data DATA --out ord
 from __future__ import annotations
 
 import warnings
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,7 +21,7 @@ import typer
 from sklearn.metrics import cohen_kappa_score
 
 from automl import AutoMLClassifier
-from benchmarks.run import append_row
+from benchmarks.result_file import append_row, missing_cells
 from benchmarks.tables import DataFolder, read_table
 
 TABLES = "1027_esl,1028_swd,1029_lev,1030_era"
@@ -88,24 +89,20 @@ def main(
         "verbose": 0,
         "include": [name for name in include.split(",") if name],
     }
-    for name in [] if only_report else tables.split(","):
+    cells = product([] if only_report else tables.split(","), range(splits), ("ordered", "unordered"))
+    for name, split, contender in missing_cells(out, COLUMNS[:3], cells):
         X, y = read(data, name)
-        for split in range(splits):
-            shuffled = np.random.default_rng(split).permutation(len(X))
-            n_train = min(2 * len(X) // 3, MAX_TRAIN)
-            train, test = shuffled[:n_train], shuffled[n_train:]
-            known = pd.read_csv(out) if out.exists() else pd.DataFrame(columns=COLUMNS)
-            done = set(known[(known["dataset"] == name) & (known["split"] == split)]["contender"])
-            for contender, target in (("ordered", y), ("unordered", y.astype(str))):
-                if contender in done:
-                    continue
-                model = AutoMLClassifier(**settings, random_state=split, without=[name])
-                with warnings.catch_warnings(action="ignore"):
-                    model.fit(X.iloc[train], target.iloc[train])
-                    found = measure(model, X.iloc[test], y.iloc[test])
-                row = {"dataset": name, "split": split, "contender": contender, "n_train": n_train}
-                append_row(out, row | {"n_classes": y.nunique()} | found, COLUMNS)
-                typer.echo(f"{name} {split} {contender}: {found['probability_score']:.4f}", err=True)
+        shuffled = np.random.default_rng(split).permutation(len(X))
+        n_train = min(2 * len(X) // 3, MAX_TRAIN)
+        train, test = shuffled[:n_train], shuffled[n_train:]
+        target = y if contender == "ordered" else y.astype(str)
+        model = AutoMLClassifier(**settings, random_state=split, without=[name])
+        with warnings.catch_warnings(action="ignore"):
+            model.fit(X.iloc[train], target.iloc[train])
+            found = measure(model, X.iloc[test], y.iloc[test])
+        row = {"dataset": name, "split": split, "contender": contender, "n_train": n_train}
+        append_row(out, row | {"n_classes": y.nunique()} | found, COLUMNS)
+        typer.echo(f"{name} {split} {contender}: {found['probability_score']:.4f}", err=True)
     typer.echo(report(pd.read_csv(out)))
 
 

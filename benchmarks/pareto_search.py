@@ -31,6 +31,7 @@ from automl.search.vectors import VectorSpace
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, TrialResult
 from benchmarks.requirements import require_package
+from benchmarks.result_file import append_row, missing_cells
 from benchmarks.search_regret import N_RANDOM, Scenario, scenarios
 
 Array = NDArray[np.float64]
@@ -182,26 +183,23 @@ def main(
     """Run each search that is not in the file yet, and print the shares of hypervolume."""
     require_package("onnxruntime", "onnxruntime")
     known = scenarios(yahpo)
-    done: set[tuple[str, ...]] = set()
-    if out.exists():
-        done = set(pd.read_csv(out, dtype=str)[KEYS].itertuples(index=False, name=None))
     places = [
         (scenario, task) for i in range(n_tasks) for scenario in known for task in scenario.tasks(part)[i : i + 1]
     ]
-    for seed in range(seeds):
-        for scenario, task in places:
-            for name in filter(None, searchers.split(",")):
-                if (name, scenario.name, task, str(seed)) in done:
-                    continue
-                started, objectives = time.process_time(), objectives_of(scenario, task)
-                run = run_optuna if name in SAMPLERS else run_ours
-                values = run(name, scenario, objectives, seed, trials)
-                row: dict[str, object] = dict(zip(KEYS, (name, scenario.name, task, seed), strict=True))
-                for n in (trials // 4, trials // 2, trials):
-                    row[f"after_{n}"] = json.dumps(front(values[:n]).round(5).tolist())
-                row["cpu_seconds"] = round(time.process_time() - started, 1)
-                pd.DataFrame([row]).to_csv(out, mode="a", header=not out.exists(), index=False)
-                print(name, scenario.name, task, seed, row["cpu_seconds"], file=sys.stderr, flush=True)
+    names, named = [name for name in searchers.split(",") if name], {scenario.name: scenario for scenario in known}
+    cells = [(name, s.name, task, seed) for seed in range(seeds) for s, task in places for name in names]
+    for cell in missing_cells(out, KEYS, cells):
+        name, scenario_name, task, seed = cell
+        scenario = named[scenario_name]
+        started, objectives = time.process_time(), objectives_of(scenario, task)
+        run = run_optuna if name in SAMPLERS else run_ours
+        values = run(name, scenario, objectives, seed, trials)
+        row: dict[str, object] = dict(zip(KEYS, cell, strict=True))
+        for n in (trials // 4, trials // 2, trials):
+            row[f"after_{n}"] = json.dumps(front(values[:n]).round(5).tolist())
+        row["cpu_seconds"] = round(time.process_time() - started, 1)
+        append_row(out, row, list(row))
+        print(*cell, row["cpu_seconds"], file=sys.stderr, flush=True)
     results = pd.read_csv(out, dtype={"task": str})
     chosen = {(scenario.name, task) for scenario, task in places}
     mask = [pair in chosen for pair in zip(results["scenario"], results["task"], strict=True)]

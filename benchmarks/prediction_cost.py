@@ -22,7 +22,7 @@ from automl.task.prepare import TrainingData, prepare
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
-from benchmarks.run import append_row
+from benchmarks.result_file import append_row
 from benchmarks.splits import split
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 from benchmarks.worker import ignore_own_meta_database

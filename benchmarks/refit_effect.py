@@ -19,7 +19,7 @@ import pandas as pd
 import typer
 
 from automl import AutoMLClassifier, AutoMLRegressor
-from benchmarks.run import append_row
+from benchmarks.result_file import append_row, missing_cells
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 
 HERE = Path(__file__).parent
@@ -79,10 +79,7 @@ def main(
 ) -> None:
     """Measure the tables, and print one line for each."""
     tasks = read_tasks(data)
-    known = set(pd.read_csv(out)["dataset"]) if out.exists() else set()
-    for name in choose_tables(data, tables, 400):
-        if name in known:
-            continue
+    for (name,) in missing_cells(out, ["dataset"], [(name,) for name in choose_tables(data, tables, 400)]):
         row = {"dataset": name, "seconds": seconds} | measure(read_table(data, name), tasks[name], seconds, seed)
         append_row(out, row, COLUMNS)
         print(

@@ -40,7 +40,8 @@ from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from benchmarks.analyze import compare_pairs, compare_sizes
 from benchmarks.replay_store import SEED, RecordedTable, choose_trials, make_task, read_tables, record
-from benchmarks.run import COLUMNS, METRICS, append_row
+from benchmarks.result_file import append_row
+from benchmarks.run import COLUMNS, METRICS
 from benchmarks.tables import DataFolder, check_names, choose_tables, read_table, read_tasks
 from metalearning.correction import NO_CORRECTION, SECONDS
 from pipelines.configuration import Configuration

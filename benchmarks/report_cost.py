@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from automl import AutoMLClassifier, AutoMLRegressor
 from automl.report.method import FORMATS
-from benchmarks.run import append_row
+from benchmarks.result_file import append_row
 from benchmarks.tables import DataFolder, read_table
 
 HERE = Path(__file__).parent

@@ -22,7 +22,7 @@ import typer
 
 from automl import AutoMLClassifier, AutoMLRegressor
 from benchmarks.requirements import MissingRequirementError
-from benchmarks.run import append_row
+from benchmarks.result_file import append_row, missing_cells
 from benchmarks.tables import DataFolder, check_names, read_table, read_tasks
 from benchmarks.time_order import error_of, read_times
 
@@ -115,17 +115,13 @@ def main(
     """Measure the tables that the file of the results lacks, and print the summary."""
     pairs = dict(pair.split(":", 1) for pair in times.split(","))
     check_names(list(pairs), list(read_tasks(data)), f"in the index of '{data}'", "table")
-    done = pd.read_csv(out) if out.exists() else pd.DataFrame(columns=COLUMNS)
-    known = set(zip(done["table"], done["change"], strict=True))
     options = {
         "rows": rows, "seconds": seconds, "max_trials": max_trials, "n_jobs": n_jobs, "cv": cv,
         "include": [name for name in include.split(",") if name],
     }  # fmt: skip
-    for name, column in pairs.items():
-        if (name, change) not in known:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                append_row(out, measure(name, data, column, change, options), COLUMNS)
+    for name, _ in missing_cells(out, ["table", "change"], [(name, change) for name in pairs]):
+        with warnings.catch_warnings(action="ignore"):
+            append_row(out, measure(name, data, pairs[name], change, options), COLUMNS)
     typer.echo(summary(pd.read_csv(out)))
 
 

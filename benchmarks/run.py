@@ -5,18 +5,15 @@ Example: python -m benchmarks.run --suite varied --systems automl,lightgbm,fores
 
 from __future__ import annotations
 
-import csv
 import json
 import os
 import signal
 import subprocess
 import tempfile
 import tomllib
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -26,6 +23,7 @@ import typer
 from numpy.typing import NDArray
 from sklearn.metrics import log_loss, roc_auc_score, root_mean_squared_error
 
+from benchmarks.result_file import append_row, missing_cells
 from benchmarks.splits import split
 from benchmarks.systems import ENVIRONMENTS, SYSTEMS, System, prepare
 from benchmarks.tables import DataFolder, check_names, choose_tables, read_table, read_tasks
@@ -119,30 +117,6 @@ def score(target: pd.Series, predictions: NDArray[Any], classes: NDArray[Any], m
     return float(log_loss(y, p, labels=labels))
 
 
-def append_row(path: Path, row: dict[str, Any], columns: list[str]) -> None:
-    """Append a row to a CSV file.
-
-    The header is written first where there is no file yet. An older file keeps its columns, so that they stay aligned.
-    """
-    is_new = not path.exists()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not is_new:
-        with path.open(newline="") as file:
-            columns = next(csv.reader(file), columns)
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        if is_new:
-            writer.writeheader()
-        writer.writerow({name: row.get(name, "") for name in columns})
-
-
-def measured_cells(path: Path, columns: Sequence[str]) -> set[tuple[Any, ...]]:
-    """Return the cells that a CSV file holds already: the values of some columns in each row; none without a file."""
-    if not path.exists():
-        return set()
-    return set(pd.read_csv(path)[list(columns)].itertuples(index=False, name=None))
-
-
 def main(
     data: DataFolder,
     suite: Annotated[str, typer.Option(help="Suites of suites.toml or tables, with commas.")] = "quick",
@@ -161,12 +135,11 @@ def main(
     chosen = [SYSTEMS[name] for name in systems.split(",")]
     prepare(chosen, environments)
     tasks = read_tasks(data)
-    known = measured_cells(out, ["dataset", "fold", "system", "budget"])
     # The systems take turns, so that other work on the machine disturbs all of them alike. A fold is measured on all
     # tables before the next one, so that a stopped measurement is about all tables.
-    for fold, name, system in product(map(int, folds.split(",")), names, chosen):
-        if (name, fold, system.name, budget) in known:
-            continue
+    cells = [(n, fold, s, budget) for fold in map(int, folds.split(",")) for n in names for s in systems.split(",")]
+    for name, fold, system_name, _ in missing_cells(out, ["dataset", "fold", "system", "budget"], cells):
+        system = SYSTEMS[system_name]
         row = run_cell(Cell(system, name, tasks[name], fold, budget, cores, environments), read_table(data, name))
         append_row(out, row, COLUMNS)
         message = row["error"] or f"{row['metric']} {row['score']:.5f} in {row['fit_s']:.1f} s"

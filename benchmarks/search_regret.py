@@ -29,6 +29,7 @@ from ConfigSpace.hyperparameters import Hyperparameter
 from numpy.typing import NDArray
 
 from benchmarks.requirements import require_file, require_package
+from benchmarks.result_file import append_row, missing_cells
 
 RESULTS = Path(__file__).parent / "results" / "search_regret.csv"
 FILES = ("model.onnx", "encoding.json", "config_space.json")
@@ -240,22 +241,18 @@ def main(
     if "smac3" in names:
         require_package("smac", "smac")
     known = scenarios(yahpo)
-    done: set[tuple[str, ...]] = set()
-    if out.exists():
-        done = set(pd.read_csv(out, dtype=str)[["searcher", *KEYS]].itertuples(index=False, name=None))
     pairs = [pair for group in zip(*([(s, t) for t in s.tasks(tasks)] for s in known), strict=True) for pair in group]
-    for seed in range(seeds):
-        for scenario, task in pairs:
-            for name in names:
-                if (name, scenario.name, task, str(seed)) in done:
-                    continue
-                start = time.process_time()
-                losses = run_smac3(scenario, task, seed) if name == "smac3" else run_ours(name, scenario, task, seed)
-                row: dict[str, object] = {"searcher": name, "scenario": scenario.name, "task": task, "seed": seed}
-                row |= {f"best_{n}": round(min(losses[:n]), 6) for n in TRIALS}
-                row["cpu_seconds"] = round(time.process_time() - start, 1)
-                pd.DataFrame([row]).to_csv(out, mode="a", header=not out.exists(), index=False)
-                print(*row.values(), file=sys.stderr)
+    named = {scenario.name: scenario for scenario in known}
+    cells = [(name, s.name, task, seed) for seed in range(seeds) for s, task in pairs for name in names]
+    for cell in missing_cells(out, ["searcher", *KEYS], cells):
+        name, scenario_name, task, seed = cell
+        scenario, start = named[scenario_name], time.process_time()
+        losses = run_smac3(scenario, task, seed) if name == "smac3" else run_ours(name, scenario, task, seed)
+        row: dict[str, object] = dict(zip(["searcher", *KEYS], cell, strict=True))
+        row |= {f"best_{n}": round(min(losses[:n]), 6) for n in TRIALS}
+        row["cpu_seconds"] = round(time.process_time() - start, 1)
+        append_row(out, row, list(row))
+        print(*row.values(), file=sys.stderr)
     results = pd.read_csv(out, dtype={"task": str})
     regrets = with_regret(results, known)
     for part in TASKS:

@@ -19,7 +19,8 @@ from typing import Annotated, Any
 import pandas as pd
 import typer
 
-from benchmarks.run import METRICS, append_row
+from benchmarks.result_file import append_row
+from benchmarks.run import METRICS
 from benchmarks.splits import split
 from benchmarks.systems import ENVIRONMENTS, SYSTEMS, System, prepare
 from benchmarks.tables import DataFolder, check_names, choose_tables, read_table, read_tasks

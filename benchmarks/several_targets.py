@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,7 +34,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from automl import AutoMLClassifier, AutoMLRegressor
-from benchmarks.run import append_row
+from benchmarks.result_file import append_row, missing_cells
 from benchmarks.tables import DataFolder, read_table
 
 # Tables and the columns that are targets.
@@ -149,26 +150,23 @@ def main(
     """Measure the tables, and print the results."""
     budget = {"time_budget": time_budget} if trials is None else {"time_budget": None, "max_trials": trials}
     settings = {**budget, "n_jobs": 1, "verbose": 0}
-    for name in [] if only_report else tables.split(",") if tables else [*NUMBERS, *CLASSES]:
+    names = [] if only_report else tables.split(",") if tables else [*NUMBERS, *CLASSES]
+    for name, split in product(names, range(splits)):
         X, y = read(data, name)
         binary = all(y[column].nunique() == 2 for column in y)
-        for split in range(splits):
-            shuffled = np.random.default_rng(split).permutation(len(X))
-            n_train = min(2 * len(X) // 3, MAX_TRAIN)
-            train, test = shuffled[:n_train], shuffled[n_train : n_train + MAX_TEST]
-            known = pd.read_csv(out) if out.exists() else pd.DataFrame(columns=COLUMNS)
-            done = set(known[(known["dataset"] == name) & (known["split"] == split)]["contender"])
-            for contender, make in contenders(name in CLASSES, binary, settings, split).items():
-                if contender in done:
-                    continue
-                labels = y.apply(lambda column: pd.factorize(column, sort=True)[0]) if name in CLASSES else y
-                with warnings.catch_warnings(action="ignore"):
-                    model = make().fit(X.iloc[train], labels.iloc[train])
-                    loss, accuracy = score(model, X.iloc[test], labels.iloc[test], labels.iloc[train])
-                task = "classes" if name in CLASSES else "numbers"
-                row = (name, task, split, contender, n_train, y.shape[1], loss, accuracy)
-                append_row(out, dict(zip(COLUMNS, row, strict=True)), COLUMNS)
-                typer.echo(f"{name} {split} {contender}: {loss:.4f}", err=True)
+        labels = y.apply(lambda column: pd.factorize(column, sort=True)[0]) if name in CLASSES else y
+        shuffled = np.random.default_rng(split).permutation(len(X))
+        n_train = min(2 * len(X) // 3, MAX_TRAIN)
+        train, test = shuffled[:n_train], shuffled[n_train : n_train + MAX_TEST]
+        make = contenders(name in CLASSES, binary, settings, split)
+        for *_, contender in missing_cells(out, ["dataset", "split", "contender"], product([name], [split], make)):
+            with warnings.catch_warnings(action="ignore"):
+                model = make[contender]().fit(X.iloc[train], labels.iloc[train])
+                loss, accuracy = score(model, X.iloc[test], labels.iloc[test], labels.iloc[train])
+            task = "classes" if name in CLASSES else "numbers"
+            row = (name, task, split, contender, n_train, y.shape[1], loss, accuracy)
+            append_row(out, dict(zip(COLUMNS, row, strict=True)), COLUMNS)
+            typer.echo(f"{name} {split} {contender}: {loss:.4f}", err=True)
     typer.echo(report(pd.read_csv(out)))
 
 

@@ -21,7 +21,7 @@ import typer
 
 from automl import AutoMLClassifier, AutoMLRegressor
 from benchmarks.requirements import require_package
-from benchmarks.run import append_row
+from benchmarks.result_file import append_row
 from benchmarks.splits import N_FOLDS, fold_numbers
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 

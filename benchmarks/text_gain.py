@@ -22,7 +22,8 @@ import typer
 
 from benchmarks.analyze import errors
 from benchmarks.requirements import MissingRequirementError
-from benchmarks.run import COLUMNS, METRICS, append_row, measured_cells, score
+from benchmarks.result_file import append_row, missing_cells
+from benchmarks.run import COLUMNS, METRICS, score
 from benchmarks.splits import split
 from benchmarks.tables import DataFolder, check_names, read_table, read_tasks
 from pipelines.build import build_pipeline, fit_preprocessing
@@ -148,12 +149,11 @@ def main(
     chosen = [form for form in forms.split(",") if form] or list(FORMS)
     check_names(models.split(","), list(MODELS), "in this benchmark", "model")
     check_names(chosen, FORMS, "in this benchmark", "form")
-    known = measured_cells(out, ["dataset", "fold", "system"])
-    for fold, (name, column), model, form in product(map(int, folds.split(",")), pairs, models.split(","), chosen):
-        system = f"{model} {form}"
-        if (name, fold, system) in known:
-            continue
-        measured = measure(read_table(data, name), column, tasks[name], fold, rows, system, limit)
+    columns_of = {pair[0]: pair[1] for pair in pairs}
+    named = [f"{model} {form}" for model, form in product(models.split(","), chosen)]
+    cells = product(map(int, folds.split(",")), columns_of, named)
+    for fold, name, system in missing_cells(out, ["fold", "dataset", "system"], cells):
+        measured = measure(read_table(data, name), columns_of[name], tasks[name], fold, rows, system, limit)
         row = {"dataset": name, "task": tasks[name], "fold": fold, "system": system, "metric": METRICS[tasks[name]]}
         append_row(out, {**row, **measured, "cores": 1, "date": f"{datetime.now(UTC):%Y-%m-%d}"}, COLUMNS)
         print(f"{name}, fold {fold}, {system}: {measured['score']:.5g} in {measured['fit_s']:.2f} s", flush=True)

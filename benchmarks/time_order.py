@@ -20,7 +20,7 @@ import typer
 
 from automl import AutoMLClassifier, AutoMLRegressor
 from benchmarks.requirements import MissingRequirementError
-from benchmarks.run import append_row
+from benchmarks.result_file import append_row, missing_cells
 from benchmarks.tables import DataFolder, check_names, read_table, read_tasks
 
 COLUMNS = [
@@ -132,12 +132,9 @@ def main(
     """Measure the cells that the file of the results lacks, and print the summary."""
     pairs = dict(pair.split(":", 1) for pair in times.split(","))
     check_names(list(pairs), list(read_tasks(data)), f"in the index of '{data}'", "table")
-    done = pd.read_csv(out) if out.exists() else pd.DataFrame(columns=COLUMNS)
-    known = set(zip(done["table"], done["share"], done["folds"], strict=True))
     options = {"rows": rows, "seconds": seconds, "n_jobs": n_jobs}
-    for table, share, folds in product(pairs, SHARES, FOLDS):
-        if (table, share, folds) not in known:
-            append_row(out, measure(table, data, pairs[table], share, folds, options), COLUMNS)
+    for table, share, folds in missing_cells(out, ["table", "share", "folds"], product(pairs, SHARES, FOLDS)):
+        append_row(out, measure(table, data, pairs[table], share, folds, options), COLUMNS)
     typer.echo(summary(pd.read_csv(out)))
 
 

@@ -10,6 +10,7 @@ import pytest
 from scipy.stats import binomtest
 
 from benchmarks import analyze, honest_estimate, run
+from benchmarks.result_file import append_row, missing_cells
 from benchmarks.splits import fold_numbers, split
 
 
@@ -126,9 +127,18 @@ def test_pairs_are_compared_by_size_and_a_file_without_sizes_has_no_such_part():
 
 def test_rows_stay_aligned_with_the_header_of_an_older_file(tmp_path):
     path = tmp_path / "old.csv"
-    run.append_row(path, {"a": 1, "b": 2}, ["a", "b"])
-    run.append_row(path, {"c": 5, "b": 4, "a": 3}, ["c", "a", "b"])
+    append_row(path, {"a": 1, "b": 2}, ["a", "b"])
+    append_row(path, {"c": 5, "b": 4, "a": 3}, ["c", "a", "b"])
     assert path.read_text().split() == ["a,b", "1,2", "3,4"]
+
+
+def test_a_measurement_goes_on_with_the_cells_that_the_file_lacks(tmp_path):
+    path = tmp_path / "results.csv"
+    cells = [("iris", 60.0, True), ("iris", 60.0, False), ("wine", 0.5, True)]
+    keys = ["table", "seconds", "clock"]
+    assert list(missing_cells(path, keys, cells)) == cells
+    path.write_text("clock,table,score,seconds\nTrue,iris,0.9,60\n")
+    assert list(missing_cells(path, keys, cells)) == cells[1:]
 
 
 def test_estimates_are_compared_with_the_scores_on_the_rest():
