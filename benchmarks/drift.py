@@ -19,6 +19,7 @@ No model is fitted, because `check_drift` needs none. Each run appends a row to 
 from __future__ import annotations
 
 import time
+from itertools import product
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
@@ -31,7 +32,7 @@ import typer
 from automl.drift.check import check_drift
 from automl.errors import InvalidInputError
 from automl.refit.rows import TrainingRows
-from benchmarks.run import append_row
+from benchmarks.result_file import append_row, missing_cells
 from benchmarks.tables import DataFolder, choose_tables, read_table
 from pipelines.table.cells import TableError
 from pipelines.table.reader import TableReader
@@ -67,26 +68,23 @@ def measure(
     tables: Annotated[str, typer.Option(help="Names of tables, separated by commas; all if none is named.")] = "",
     changes: Annotated[str, typer.Option(help="Names of changes, separated by commas.")] = ",".join(CHANGES),
     splits: Annotated[int, typer.Option(help="Random splits of each table.")] = 1,
+    first_split: Annotated[int, typer.Option(help="Number of the first split; each number is a seed.")] = 0,
     rows: Annotated[int, typer.Option(help="Most rows of a table.")] = 1_500,
     adversarial: Annotated[bool, typer.Option(help="Whether to train an adversarial model, too.")] = True,
     seconds: Annotated[float, typer.Option(help="Wall-clock seconds after which no further run starts.")] = 1e9,
 ) -> None:
     """Compare new rows with training rows of each table, with each change."""
-    done = set()
-    if out.exists():
-        known = pd.read_csv(out)
-        done = set(zip(known["table"], known["change"], known["split"], strict=True))
     started = time.monotonic()
-    for split in range(splits):
-        for name in choose_tables(data, tables, _LEAST_ROWS):
-            table = None
-            for change in changes.split(","):
-                if (name, change, split) in done or time.monotonic() - started > seconds:
-                    continue
-                table = read_table(data, name).drop(columns="target") if table is None else table
-                found = _measure(table, change, crc32(f"{name} {split}".encode()), rows, adversarial)
-                if found is not None:
-                    append_row(out, {"table": name, "change": change, "split": split, **found}, COLUMNS)
+    names, numbers = choose_tables(data, tables, _LEAST_ROWS), range(first_split, first_split + splits)
+    for split, name, change in missing_cells(
+        out, ["split", "table", "change"], product(numbers, names, changes.split(","))
+    ):
+        if time.monotonic() - started > seconds:
+            break
+        table = read_table(data, name).drop(columns="target")
+        found = _measure(table, change, crc32(f"{name} {split}".encode()), rows, adversarial)
+        if found is not None:
+            append_row(out, {"table": name, "change": change, "split": split, **found}, COLUMNS)
 
 
 def _measure(table: pd.DataFrame, change: str, seed: int, n_rows: int, adversarial: bool) -> dict[str, Any] | None:
