@@ -40,6 +40,7 @@ from automl.refit.rows import TrainingRows
 from automl.search.base import Searcher
 from automl.search.budget import Budget, Used
 from automl.search.catalog import make_searcher
+from automl.search.first_model import train_first_model
 from automl.search.fleets import FleetBuilder
 from automl.search.forecast import RuntimeModel, make_forecasts
 from automl.search.initial import (
@@ -64,6 +65,7 @@ from automl.trials.initial_design import USER, InitialDesign
 from automl.trials.run_directory import RunDirectory
 from automl.trials.session import Phase, record_session
 from automl.trials.temporary_folder import disk_errors, temporary_folder
+from automl.trials.training_states import TrainingStates
 from automl.trials.trial import TrialResult
 from pipelines.catalog import OwnComponents
 from pipelines.configuration import Configuration
@@ -166,10 +168,11 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         )
         with disk_errors(folder):
             task.save(folder, checked=kept is not None)
-        executor = make_executor(
-            settings.executor, folder, task, settings.n_jobs, settings.memory_limit, settings.device,
+        start_executor = partial(
+            make_executor, settings.executor, folder, task, settings.n_jobs, settings.memory_limit, settings.device,
             lambda: budget.search_left,
         )  # fmt: skip
+        executor = start_executor()
         stack.callback(executor.shutdown)
         runtime, limits = _forecasts(task, settings, executor)
         budget.plan_for(executor.n_workers)
@@ -193,7 +196,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
             logger.info("resumed with %s", plural(len(history.results), "trial"))
 
         artifacts = Artifacts(folder)
-        eviction = ModelEviction(artifacts, task)
+        eviction, states = ModelEviction(artifacts, task), TrainingStates(artifacts)
         loader = ModelLoader(artifacts, task, budget, settings.ensemble_size, settings.random_state)
         stack.callback(loader.finish)
         monitor = (
@@ -204,6 +207,7 @@ def run(task: Task, settings: RunSettings) -> RunResult:
             if directory is not None:
                 directory.append(result, budget.elapsed)
             eviction.add(result, history)
+            states.add(result, history)
             loader.add(history)
             _notify(settings, result, history, budget, lambda: leading_ensemble(history, artifacts, task))
             if monitor is not None:
@@ -212,7 +216,8 @@ def run(task: Task, settings: RunSettings) -> RunResult:
                     raise StopIteration
 
         is_stopped = partial(_is_stopped, directory, history)
-        stop_reason = _search(racing, executor, history, budget, on_result, settings.tasks, is_stopped)
+        stop_reason = _search(racing, executor, history, budget, on_result, settings.tasks, is_stopped, start_executor)
+        states.end(is_stopped=bool(stop_reason))
         stop_reason = stop_reason or budget_ending(wanted, budget, history)
         if monitor is not None and monitor.stops:
             stop_reason = "work score and free score diverge"
@@ -289,8 +294,10 @@ def _notify(
 
 
 def _is_stopped(directory: RunDirectory | None, history: RunHistory) -> bool:
-    """Return whether a program has asked the search to end, and a model exists."""
-    return directory is not None and directory.is_stop_requested and _has_model(history)
+    """Return whether a program has asked the search to end, and a model exists or can be trained after it."""
+    if directory is None or not directory.is_stop_requested:
+        return False
+    return any(not math.isnan(e.fidelity) for e in history.evaluations.values())
 
 
 def _dropped_families(directory: RunDirectory | None, history: RunHistory) -> tuple[str, ...]:
@@ -306,20 +313,25 @@ def _search(
     on_result: Callable[[TrialResult], None],
     tasks: FitTasks | None,
     is_stopped: Callable[[], bool],
+    start_executor: Callable[[], Executor],
 ) -> str:
     """Search and return what ended the search, or an empty text if the budget did.
 
-    An error is raised only if no model exists. Otherwise the run goes on to the ensemble.
+    An error is raised only if no model exists. Otherwise the run goes on to the ensemble. Where the user has ended a
+    search that has only results of lower fidelities, one model is trained.
     """
+    failure: BaseException | None = None
     try:
         on_start = (lambda trial: None) if tasks is None else tasks.begin_trial
         ending = search(racing, executor, history, budget, on_result, on_start, is_stopped)
     except (KeyboardInterrupt, NoWorkersError) as error:
-        if not _has_model(history):
-            raise
+        failure = error
         ending = "interrupted" if isinstance(error, KeyboardInterrupt) else f"ended early: {error}"
+    if ending and not _has_model(history) and not isinstance(failure, NoWorkersError):
+        executor.shutdown()
+        train_first_model(racing, history, budget, start_executor, on_result)
     if not _has_model(history):
-        raise NothingFittedError(why_nothing(history, budget))
+        raise failure or NothingFittedError(why_nothing(history, budget))
     return ending
 
 

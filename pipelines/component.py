@@ -63,6 +63,7 @@ from ConfigSpace.hyperparameters import Hyperparameter
 from sklearn.base import BaseEstimator
 
 from pipelines.targets import TargetLayout
+from pipelines.training_part import TrainingPart
 
 TaskType = Literal["binary", "multiclass", "regression"]
 
@@ -168,6 +169,7 @@ class FitContext:
     rounds: int | None = None  # of boosting: this number, on all rows; with None the model finds it on validation rows
     learning_rate: float | None = None  # of boosting with `rounds`; with None it is that of the configuration
     n_rows_to_predict: int = 0  # rows that the model predicts after its training, within the time limit
+    part: TrainingPart | None = None  # of the training of a model that can continue; None for a whole training
 
 
 def space_of(*hyperparameters: Hyperparameter[Any, Any]) -> ConfigurationSpace:
@@ -238,6 +240,9 @@ class Component:
         Hyperparameters in which configurations that are fitted together may differ.
     uses_device : bool
         Whether training runs on `FitContext.device`.
+    continues : bool
+        Whether a training can end after a share of its iterations and go on later, perhaps in another process:
+        `FitContext.part` then says from which state and how far. Only models have it.
     imports : tuple of str
         Modules that `fit` needs, and `predict` right after it, beside the libraries that every component may import. A
         worker imports them before the time limit of a trial starts. Where their libraries are not installed, the
@@ -272,6 +277,7 @@ class Component:
     fit_together: Callable[..., None] | None = None
     fleet_varies: tuple[str, ...] = ()
     uses_device: bool = False
+    continues: bool = False
     imports: tuple[str, ...] = ()
     prediction_imports: tuple[str, ...] | None = None
     seconds: Callable[[Mapping[str, Any], TableTraits], float] | None = None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
@@ -20,6 +20,8 @@ LATE_FACTOR = 2.5
 MAX_ROWS_TO_TIME = 200  # rows whose prediction is timed during a training
 TIMED_SHARE = 0.125  # of the rows to predict
 ROUNDS_FACTOR = 4  # more rounds than at the last time, when the prediction is timed again
+# What a later part of a training must know of the rounds so far.
+_STATE = ("learning_rate", "rounds", "best_round", "best_loss", "best_sum", "_sum", "_losses", "_checkpoints")
 WORTHWHILE = 0.05  # share of the loss that the rest of the training must promise, so that its learning rate is raised
 
 
@@ -35,6 +37,19 @@ class Deadline:
 
     limit: float | None
     start: float = field(default_factory=lambda: time.perf_counter())
+
+    @classmethod
+    def of_part(cls, limit: float | None, share: float, spent: float) -> Self:
+        """Return the time limit of a whole training, of which a part begins now that ends at a share of the limit.
+
+        Parameters
+        ----------
+        limit : float or None
+            Seconds of the part.
+        spent : float
+            Seconds of the earlier parts.
+        """
+        return cls(None if limit is None else (limit + spent) / share, time.perf_counter() - spent)
 
     @property
     def spent(self) -> float:
@@ -149,6 +164,10 @@ class EarlyStopping:
         The training ends when the time that is left would not suffice for the predictions.
     to_predict : RowsToPredict, optional
         The rows that the model predicts afterwards.
+    share : float
+        Share of the time and of the rounds after which this part of the training ends.
+    last_round : int, optional
+        The round that ends this part of the training; by default there is no such round.
 
     Attributes
     ----------
@@ -160,10 +179,19 @@ class EarlyStopping:
         Learning rate to use from now on.
     """
 
-    def __init__(self, learning_rate: float, deadline: Deadline, to_predict: RowsToPredict | None = None):
+    def __init__(
+        self,
+        learning_rate: float,
+        deadline: Deadline,
+        to_predict: RowsToPredict | None = None,
+        share: float = 1.0,
+        last_round: int | None = None,
+    ):
         self.learning_rate = learning_rate
         self.deadline = deadline
-        self._to_predict = None if deadline.limit is None else to_predict
+        self.share, self._last_round = share, last_round
+        self.to_predict = to_predict
+        self._timed = None if deadline.limit is None else to_predict
         self._timed_rounds = 0  # rounds of the model whose prediction was timed
         self._prediction_of_round = 0.0  # seconds
         self.rounds = 0
@@ -180,6 +208,15 @@ class EarlyStopping:
         self._checkpoints = list(CHECKPOINTS)
         self._first_round_ended = time.perf_counter()
 
+    def state(self) -> dict[str, Any]:
+        """Return what `go_on` needs to continue after the rounds so far."""
+        return {"spent": self.deadline.spent, **{name: vars(self)[name] for name in _STATE}}
+
+    def go_on(self, state: Mapping[str, Any]) -> None:
+        """Continue after the rounds of an earlier part of the training, whose seconds the deadline counts."""
+        vars(self).update({name: state[name] for name in _STATE})
+        self._losses, self._checkpoints = list(self._losses), list(self._checkpoints)
+
     @property
     def prediction_seconds(self) -> float:
         """The seconds that the predictions of the model with all rounds so far take."""
@@ -188,12 +225,16 @@ class EarlyStopping:
     @property
     def ended_by_time(self) -> bool:
         """Whether the time limit has passed, less the seconds of the predictions."""
-        return self.deadline.passed(reserve=self.prediction_seconds)
+        return self.deadline.passed(self.share, reserve=self.prediction_seconds)
 
     def is_cut(self, max_rounds: int) -> bool:
         """Return whether the training has ended before `max_rounds` although the loss was still falling."""
-        waited = self.rounds - self.best_round
-        return self.rounds < max_rounds and waited < patience(self.best_round, self.learning_rate)
+        return self.share == 1 and self.rounds < max_rounds and not self.waited_enough
+
+    @property
+    def waited_enough(self) -> bool:
+        """Whether the patience is over: the loss has not fallen for many rounds."""
+        return self.rounds - self.best_round >= patience(self.best_round, self.learning_rate)
 
     def time_prediction(self, predict: Callable[[Any], Any], rounds: int) -> None:
         """Time the prediction of a few rows, unless the rounds are few more than at the last time.
@@ -205,10 +246,10 @@ class EarlyStopping:
         rounds : int
             Rounds of this model.
         """
-        if self._to_predict is None or rounds < max(PROBE_ROUNDS, ROUNDS_FACTOR * self._timed_rounds):
+        if self._timed is None or rounds < max(PROBE_ROUNDS, ROUNDS_FACTOR * self._timed_rounds):
             return
         self._timed_rounds = rounds
-        self._prediction_of_round = self._to_predict.seconds(predict) / rounds
+        self._prediction_of_round = self._timed.seconds(predict) / rounds
 
     def step(self, loss: float | None, *, adjustable: bool = True) -> bool:
         """Record one more round with its validation loss (None without validation); return True to stop the training.
@@ -230,9 +271,9 @@ class EarlyStopping:
             self._losses.append(loss)
             if adjustable and self._checkpoints and self.deadline.passed(self._checkpoints[0]):
                 self._raise_late(self._checkpoints.pop(0))
-        if self.ended_by_time:
+        if self.ended_by_time or (self._last_round is not None and self.rounds >= self._last_round):
             return True
-        return loss is not None and self.rounds - self.best_round >= patience(self.best_round, self.learning_rate)
+        return loss is not None and self.waited_enough
 
     def _adapt_to_deadline(self, adjustable: bool) -> bool:
         """Raise the learning rate until the rounds that fit into the time limit are enough to converge.

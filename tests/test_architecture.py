@@ -23,6 +23,7 @@ ORDER = {
         "storage",
         "targets",
         "quantiles",
+        "training_part",
         "component",
         "libraries",
         "configuration",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -255,8 +255,8 @@ def _seconds(result: TrialResult, history: RunHistory) -> float:
     """Return the seconds of a trial; the usual ones in a run that must repeat bit for bit."""
     if not history.repeats:
         return result.seconds
-    cost = history.cost(history.evaluations[result.trial.configuration])
-    return len(result.folds) * result.trial.fidelity * cost
+    known = history.evaluations[result.trial.configuration]
+    return known.trainings(replace(result.trial, folds=tuple(result.folds))) * history.cost(known)
 
 
 def _n_first_folds(evaluation: Evaluation) -> int:

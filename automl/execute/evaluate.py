@@ -17,11 +17,12 @@ from sklearn.pipeline import Pipeline
 
 from automl.execute.machine import MemoryMeter, processor_seconds, trains_on_gpu
 from automl.execute.recorded import fold_group_counts, recorded_scores
+from automl.execute.training_parts import FoldPart, open_part, write_part
 from automl.task.metrics import clip_predictions
 from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.temporary_folder import describe_full_disk
-from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+from automl.trials.trial import CONTINUED, ITERATIONS, FoldResult, Status, Trial, TrialResult
 from metalearning.correction import SECONDS
 from pipelines.build import build_pipeline, fit_models_together, fit_preprocessing, fits_together
 from pipelines.catalog import get_component
@@ -171,15 +172,20 @@ def _fit(
     return pipelines
 
 
-def _sample_size(task: Task, trial: Trial, fold: int, context: FitContext) -> int | None:
+def _sample_size(task: Task, trial: Trial, fold: int, context: FitContext, own: FoldPart | None) -> int | None:
     """Return the largest number of training rows of a fit; None for all rows of the fold.
 
     It is that of the fidelity of the trial, or a smaller number for which the guessed seconds are at most the model's
-    own `max_overtime` times its time limit.
+    own `max_overtime` times its time limit. A training that goes on keeps its rows.
     """
     if fold == ALL_ROWS:
         return None
-    most = math.ceil(trial.fidelity * len(task.folds[fold][0]))
+    n_rows = len(task.folds[fold][0])
+    if own is not None:
+        whole = None if context.time_limit is None else context.time_limit / own.part.share
+        longer = replace(context, time_limit=whole)
+        return own.n_rows if own.goes_on else _rows_in_time(task, trial.configuration, n_rows, longer)
+    most = math.ceil(trial.fidelity * n_rows)
     return _rows_in_time(task, trial.configuration, most, context) or (most if trial.fidelity < 1 else None)
 
 
@@ -236,6 +242,7 @@ def _score(
     meter: MemoryMeter,
     artifacts: Artifacts,
     sample: int | None,
+    own: FoldPart | None,
 ) -> FoldResult:
     """Predict, score and write one fold; `seconds` are the elapsed time and the processor time of its fit."""
     if fold == ALL_ROWS:
@@ -256,12 +263,13 @@ def _score(
     if not np.isfinite(loss):
         raise InvalidPredictionsError(f"{metric.name} is {-loss} on fold {fold}")
     n_bytes = 0
+    if own is not None:
+        write_part(artifacts, trial, fold, own.part, sample)
     if trial.fidelity == 1:  # else nothing but the loss is used
         artifacts.write(trial.configuration, fold, model, predictions)
         n_bytes = artifacts.model_bytes(trial.configuration, fold)
         _check_size(task, n_bytes)
         _write_holdout_predictions(task, trial, fold, model, artifacts)
-    iterations = getattr(model[-1], "n_iter_", None)
     info: dict[str, Any] = {"cpu_seconds": seconds[1]}
     row = task.X[scored[:1]]
     if scores := recorded_scores(
@@ -272,15 +280,27 @@ def _score(
         info["group_counts"] = counts.tolist()
     if (grown := meter.grown()) is not None:
         info["memory"] = grown  # MiB, of all fits of the trial so far
+    info |= _facts_of_training(model[-1], sample, own)
+    return FoldResult(loss, seconds[0], predict_seconds, info)
+
+
+def _facts_of_training(model: Any, sample: int | None, own: FoldPart | None) -> dict[str, Any]:
+    """Return what a result says about the training of its model."""
+    info: dict[str, Any] = {}
     if sample is not None:
         info["training_rows"] = sample
-    if getattr(model[-1], "cut_", False):
+    if own is not None and own.part.share < 1:
+        info[ITERATIONS] = own.part.share
+    if own is not None and own.goes_on:
+        info[CONTINUED] = True
+    if getattr(model, "cut_", False):
         info["cut"] = True  # the time limit has ended the training before it had converged
+    iterations = getattr(model, "n_iter_", None)
     if iterations is not None and np.size(iterations):
         info["n_iter"] = int(np.max(iterations))
-    if (rounds := getattr(model[-1], "full_rounds_", None)) is not None:
-        info["full_rounds"], info["learning_rate"] = int(rounds), float(model[-1].mean_learning_rate_)
-    return FoldResult(loss, seconds[0], predict_seconds, info)
+    if (rounds := getattr(model, "full_rounds_", None)) is not None:
+        info["full_rounds"], info["learning_rate"] = int(rounds), float(model.mean_learning_rate_)
+    return info
 
 
 def _check_size(task: Task, n_bytes: int) -> None:
@@ -352,6 +372,7 @@ def evaluate(
         if left is not None and n_done and used / n_done > left:
             break
         limit = None if left is None else _FIT_SHARE * left / (len(cells) - n_done)
+        parts = [open_part(artifacts, trials[cell.trial], cell.fold) for cell in group]
         contexts = [
             FitContext(
                 task.traits,
@@ -362,15 +383,16 @@ def evaluate(
                 trials[n].rounds,
                 trials[n].learning_rate,
                 _n_rows_to_predict(task, fold),
+                None if own is None else own.part,
             )
-            for n, fold in group
+            for (n, fold), own in zip(group, parts, strict=True)
         ]
         with warnings.catch_warnings(), np.errstate(all="ignore"):
             warnings.simplefilter("ignore")
             began, busy = time.perf_counter(), time.process_time()
             samples = [
-                _sample_size(task, trials[cell.trial], cell.fold, context)
-                for cell, context in zip(group, contexts, strict=True)
+                _sample_size(task, trials[cell.trial], cell.fold, context, own)
+                for cell, context, own in zip(group, contexts, parts, strict=True)
             ]
             contexts = [
                 context if sample is None else replace(context, traits=replace(task.traits, n_rows=sample))
@@ -385,11 +407,11 @@ def evaluate(
                 gpu_seconds += on_gpu * (time.perf_counter() - began)
             on_fitted()
             each = ((time.perf_counter() - began) / len(group), (time.process_time() - busy) / len(group))
-            for (number, fold), model, sample in zip(group, models, samples, strict=True):
+            for (number, fold), model, sample, own in zip(group, models, samples, parts, strict=True):
                 if number in failed:
                     continue
                 try:
-                    result = _score(task, trials[number], fold, model, each, meter, artifacts, sample)
+                    result = _score(task, trials[number], fold, model, each, meter, artifacts, sample, own)
                 except Exception as error:  # noqa: BLE001  becomes the status of this trial
                     failed[number] = _failure(error, artifacts.folder)
                 else:

@@ -10,7 +10,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -172,7 +172,8 @@ class RayExecutor:
             if options.memory_limit is not None:
                 resources["memory"] = int(options.memory_limit * 2**20)
             options = replace(options, device="cuda" if on_gpu else "cpu")
-            reference = self._remote.options(**resources).remote(options, self._task, trials, time_limit)
+            states = _states(self._artifacts, trials)
+            reference = self._remote.options(**resources).remote(options, self._task, trials, time_limit, states)
             with self._lock:
                 is_current = self._running.get(future) is replaced  # else it has ended meanwhile
                 if is_current:
@@ -243,6 +244,12 @@ class RayExecutor:
         except Exception as error:  # noqa: BLE001  a future always ends with a result
             results = [TrialResult(trial, Status.CRASH, {}, 0.0, reason=_first_line(error)) for trial in trials]
         future.set_result(results)
+
+
+def _states(artifacts: Artifacts, trials: Sequence[Trial]) -> dict[str, bytes]:
+    """Return the contents of the files from which the trials go on with a training, by name."""
+    paths = [artifacts.training_path(trial.configuration, fold) for trial in trials for fold in trial.folds]
+    return {path.name: path.read_bytes() for path in paths if path.exists()}
 
 
 class _Head:
@@ -322,11 +329,18 @@ class _Node:
             self._artifacts.folder, 1, options.n_threads, memory, options.device, task.own_scorer()
         )
 
-    def run(self, trials: tuple[Trial, ...], time_limit: float | None) -> tuple[list[TrialResult], dict[str, bytes]]:
+    def run(
+        self, trials: tuple[Trial, ...], time_limit: float | None, states: Mapping[str, bytes]
+    ) -> tuple[list[TrialResult], dict[str, bytes]]:
         """Return the results, and the contents of the files that the trials wrote, by name."""
+        for name, content in states.items():
+            (self._artifacts.folder / name).write_bytes(content)
         future = self._executor.submit(trials, time_limit)
         while not wait([future], timeout=_POLL).done:
             pass
+        for path in self._artifacts.training_paths():
+            if path.name in states and trials[0].fidelity == 1:  # this training has ended
+                path.unlink()
         files = {}
         for result in future.result():
             for fold in result.folds:
@@ -389,7 +403,11 @@ _guard = threading.RLock()
 
 
 def run_on_node(
-    options: _NodeOptions, task: Task, trials: tuple[Trial, ...], time_limit: float | None
+    options: _NodeOptions,
+    task: Task,
+    trials: tuple[Trial, ...],
+    time_limit: float | None,
+    states: Mapping[str, bytes],
 ) -> tuple[list[TrialResult], dict[str, bytes]]:
     """Run a trial or a fleet in the process that this Ray worker keeps for the run; the Ray tasks call this."""
     global _node, _closing
@@ -400,7 +418,7 @@ def run_on_node(
             _node = _Node(options, task)
         _node.busy = True
     try:
-        answer = _node.run(trials, time_limit)
+        answer = _node.run(trials, time_limit, states)
     except BaseException:  # such as a cancellation
         _close()
         raise

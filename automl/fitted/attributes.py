@@ -93,10 +93,10 @@ class FittedAttributes:
         DataFrame
             One row for each configuration, with the columns family, score, std, folds, seconds, predict_milliseconds,
             status, weight, hyperparameters (the main ones, as a text), id, origin and reason. A search with trials on
-            a part of the training rows also has the column fidelity. Further metrics of `scoring` and further
-            `objectives` have columns of their names after std; with `sensitive_features`, up to 20 groups have a column
-            score[group], and two classes the two differences of `objectives`. Less is better for objectives and
-            differences.
+            a part of the training rows or iterations also has the column fidelity. Further metrics of `scoring` and
+            further `objectives` have columns of their names after std; with `sensitive_features`, up to 20 groups have
+            a column score[group], and two classes the two differences of `objectives`. Less is better for objectives
+            and differences.
 
         Examples
         --------

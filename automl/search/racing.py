@@ -280,7 +280,9 @@ class Racing:
 
     def _seconds(self, trial: Trial, history: RunHistory) -> float:
         """Return the predicted seconds of a trial, without regard to its limit."""
-        return self._runtime.predict(trial.configuration, history) * len(trial.folds) * trial.fidelity
+        known = history.evaluations.get(trial.configuration)
+        trainings = len(trial.folds) * trial.fidelity if known is None else known.trainings(trial)
+        return self._runtime.predict(trial.configuration, history) * trainings
 
     def expected_seconds(self, trials: Sequence[Trial], history: RunHistory) -> float:
         """Return the seconds after which a trial or a fleet is expected to end, if it starts now."""
@@ -344,6 +346,13 @@ class Racing:
                 return Trial(e.configuration, folds, self._seed, e.origin)
         return self._first_model(finalists, busy_with, history)
 
+    def first_model(self, history: RunHistory) -> Trial | None:
+        """Return the trial that brings a model soonest, where the search has ended without one.
+
+        It is of one of the best configurations. None where there is a model, or where no configuration has a result.
+        """
+        return self._first_model(self.finalists(history)[:_LEAST_COMPARED], {}, history)
+
     def _first_model(
         self, finalists: list[Evaluation], busy_with: dict[Configuration, set[int]], history: RunHistory
     ) -> Trial | None:
@@ -356,8 +365,8 @@ class Racing:
         left = [e for e in finalists if e.extendable and e.configuration not in busy_with]
         if not left:
             return None
-        fastest = min(left, key=lambda e: self._runtime.predict(e.configuration, history))
-        return Trial(fastest.configuration, (0,), self._seed, fastest.origin)
+        trials = [Trial(e.configuration, (0,), self._seed, e.origin) for e in left]
+        return min(trials, key=lambda trial: self._seconds(trial, history))
 
     def _bundle(self, configuration: Configuration, missing: list[int], seconds: float) -> tuple[int, ...]:
         """Return as many folds as last about a second together, because sending a trial to a worker takes time.

@@ -16,6 +16,8 @@ from pipelines import storage
 from pipelines.catalog import registered_types
 from pipelines.configuration import Configuration
 
+_TRAINING = ".training"
+
 
 @dataclass(frozen=True)
 class Artifacts:
@@ -41,9 +43,17 @@ class Artifacts:
         """Return the path of the predictions for the holdout rows of the guard."""
         return self.folder / f"{configuration.id}-{fold}.free.npy"
 
+    def training_path(self, configuration: Configuration, fold: int) -> Path:
+        """Return the path of the state from which a later trial goes on with the training of a fold."""
+        return self.folder / f"{configuration.id}-{fold}{_TRAINING}"
+
+    def training_paths(self) -> list[Path]:
+        """Return the files of all unfinished trainings."""
+        return [path for path in self.folder.glob(f"*{_TRAINING}") if not path.name.startswith(".")]
+
     def paths(self, configuration: Configuration, fold: int) -> list[Path]:
         """Return the files of a fold that exist."""
-        possible = (self.model_path, self.predictions_path, self.holdout_path)
+        possible = (self.model_path, self.predictions_path, self.holdout_path, self.training_path)
         return [path for path in (of(configuration, fold) for of in possible) if path.exists()]
 
     def has_fold(self, configuration: Configuration, fold: int) -> bool:

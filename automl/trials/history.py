@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from automl.plurals import plural
-from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+from automl.trials.trial import CONTINUED, ITERATIONS, FoldResult, Status, Trial, TrialResult
 from pipelines.configuration import Configuration
 
 _LIMITS = (Status.TIMEOUT, Status.MEMORY)
@@ -21,13 +21,13 @@ class Evaluation:
     configuration: Configuration
     origin: str
     folds: dict[int, FoldResult] = field(default_factory=dict)  # of trials on all training rows
-    # Of trials on a part of the training rows: the folds by the share of the rows. No ensemble can use them.
+    # Of trials of a lower fidelity: the folds by the share of the rows or iterations. No ensemble can use them.
     low_fidelity: dict[float, dict[int, FoldResult]] | None = None
     status: Status = Status.OK
     reason: str = ""  # why the configuration is not usable, in one line
     usable: bool = True  # False if its models were removed or may be faulty: an ensemble must not choose it
     seconds: float = 0.0  # sum over all trials
-    low_fidelity_seconds: float = 0.0  # the part of it that trials on a part of the training rows took
+    low_fidelity_seconds: float = 0.0  # the part of it that models of lower fidelities took
     started: bool = False  # True if a trial has run
 
     @property
@@ -37,13 +37,22 @@ class Evaluation:
 
     @property
     def fidelity(self) -> float:
-        """The largest share of the training rows on which a fold has finished; NaN where none has."""
+        """The largest fidelity at which a fold has finished; NaN where none has."""
         finished = [share for share, folds in (self.low_fidelity or {}).items() if folds]
         return 1.0 if self.folds else max(finished, default=float("nan"))
 
     def folds_at(self, fidelity: float) -> Mapping[int, FoldResult]:
-        """Return the finished folds of the trials on a share of the training rows, by their numbers."""
+        """Return the finished folds of the trials of a fidelity, by their numbers."""
         return self.folds if fidelity == 1 else (self.low_fidelity or {}).get(fidelity, {})
+
+    def trainings(self, trial: Trial) -> float:
+        """Return how many whole trainings of a fold a trial is: less where it goes on with an earlier one."""
+        begun = dict.fromkeys(trial.folds, 0.0)
+        for share, folds in (self.low_fidelity or {}).items():
+            for fold in begun:
+                if share < trial.fidelity and fold in folds and ITERATIONS in folds[fold].info:
+                    begun[fold] = max(begun[fold], share)
+        return sum(trial.fidelity - share for share in begun.values())
 
     @property
     def mean_loss(self) -> float:
@@ -171,6 +180,8 @@ class RunHistory:
             known.low_fidelity.setdefault(result.trial.fidelity, {}).update(result.folds)
         else:
             known.folds.update(result.folds)
+            if any(CONTINUED in fold.info for fold in result.folds.values()):
+                known.low_fidelity_seconds = 0.0  # these seconds are a part of the training that has ended now
         if result.started and not known.started:
             known.started = True
             self.n_run += 1

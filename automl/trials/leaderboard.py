@@ -11,9 +11,10 @@ import pandas as pd
 from automl.trials.candidates import rank
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.recorded import recorded_names, recorded_over_folds, recorded_value
+from automl.trials.trial import ITERATIONS
 from pipelines.configuration import Configuration, Value
 
-FIDELITY = "fidelity"  # a column of searches in which some trials had a part of the training rows
+FIDELITY = "fidelity"  # a column of searches in which some trials had a part of the training rows or iterations
 COLUMNS = [
     "family",
     "score",
@@ -61,8 +62,9 @@ def make_leaderboard(
         ``predict_milliseconds`` is the measured time in which the model of one fold predicts 1,000 rows. Each metric
         that is recorded beside the one that decides has a column of its name after ``std``: the mean over the folds, or
         for a difference between groups its value over the rows of all these folds.
-        Where some trials had a part of the training rows only, the column ``fidelity`` after ``folds`` has the largest
-        share that a configuration has got. Such trials have no score; their mean score stands in ``reason``.
+        Where some trials had a part of the training rows or of the iterations only, the column ``fidelity`` after
+        ``folds`` has the largest share that a configuration has got. Such trials have no score; their mean score stands
+        in ``reason``.
     """
     rows = []
     recorded = recorded_names(history)
@@ -115,7 +117,9 @@ def _note_of_sample(evaluation: Evaluation) -> str:
     if evaluation.fidelity < 1:
         results = evaluation.folds_at(evaluation.fidelity)
         score = -float(np.mean([result.loss for result in results.values()]))
-        return f"tried on {evaluation.fidelity:.2g} of the training rows only: score {score:.5g}"
+        how = "with" if any(ITERATIONS in result.info for result in results.values()) else "on"
+        of_what = "iterations" if how == "with" else "training rows"
+        return f"tried {how} {evaluation.fidelity:.2g} of the {of_what} only: score {score:.5g}"
     numbers = [result.info["training_rows"] for result in evaluation.folds.values() if "training_rows" in result.info]
     return f"trained on {min(numbers):,} rows, because there was no time for more" if numbers else ""
 

@@ -10,6 +10,10 @@ from typing import Any
 
 from pipelines.configuration import Configuration
 
+# Names of facts in `FoldResult.info`: a trial has trained up to a share of the iterations, not on a share of the rows;
+# and it has gone on with the training of an earlier trial.
+ITERATIONS, CONTINUED = "iterations", "continued"
+
 
 class Status(StrEnum):
     """How a trial ended.
@@ -48,8 +52,9 @@ class Trial:
     learning_rate : float, optional
         Learning rate of boosting with `rounds`; by default that of the configuration.
     fidelity : float, default=1.0
-        Share of the training rows of each fold, above 0 and at most 1. Trials of less than 1 keep no models: their
-        losses only decide which configurations get trials of a higher fidelity.
+        Share of the iterations of a model that can continue its training (`Component.continues`), or of the training
+        rows of each fold, above 0 and at most 1. Trials of less than 1 keep no models: their losses only decide which
+        configurations get trials of a higher fidelity.
 
     Examples
     --------

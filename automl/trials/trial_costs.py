@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from automl.plurals import plural
-from automl.trials.history import RunHistory
-from automl.trials.trial import TrialResult
+from automl.trials.history import Evaluation, RunHistory
+from automl.trials.trial import CONTINUED, TrialResult
 from pipelines.configuration import Configuration
 
 
@@ -17,7 +17,7 @@ class Fate(StrEnum):
     """What became of the work of a trial."""
 
     IN_ENSEMBLE = "in the ensemble"  # finished folds of configurations in the ensemble
-    DROPPED = "dropped"  # finished folds of other configurations, or on a part of the training rows
+    DROPPED = "dropped"  # finished folds of other configurations, or of models that are in no ensemble
     THROWN_AWAY = "thrown away"  # it left no finished fold: the trial failed, or it was ended at a limit
 
 
@@ -99,7 +99,9 @@ def trial_costs(history: RunHistory, weights: Mapping[Configuration, float]) -> 
     for result in history.results:
         if not result.started:
             continue
-        for own in _costs_of(result, weights.get(result.trial.configuration, 0.0) > 0):
+        configuration = result.trial.configuration
+        used = weights.get(configuration, 0.0) > 0 and _is_part_of_model(result, history.evaluations[configuration])
+        for own in _costs_of(result, used):
             key = own.family, own.fate
             found[key] = found[key] + own if key in found else own
     totals: dict[str, float] = {}
@@ -109,7 +111,14 @@ def trial_costs(history: RunHistory, weights: Mapping[Configuration, float]) -> 
     return tuple(sorted(found.values(), key=lambda own: (-totals[own.family], own.family, fates.index(own.fate))))
 
 
-def _costs_of(result: TrialResult, is_member: bool) -> list[TrialCosts]:
+def _is_part_of_model(result: TrialResult, evaluation: Evaluation) -> bool:
+    """Return whether a trial has trained a model of all rows, or a part of the iterations of such a model."""
+    if result.trial.fidelity == 1:
+        return True
+    return any(CONTINUED in evaluation.folds[fold].info for fold in result.folds if fold in evaluation.folds)
+
+
+def _costs_of(result: TrialResult, is_used: bool) -> list[TrialCosts]:
     """Return the costs of the finished folds of a trial, and those that were thrown away."""
     # A trial that has ended as planned loses nothing; one that was ended loses the work on its last fold.
     fits = result.folds.values()
@@ -117,8 +126,7 @@ def _costs_of(result: TrialResult, is_member: bool) -> list[TrialCosts]:
     kept = min(kept, result.seconds)
     rows = []
     for fate, seconds, n in (
-        # No ensemble can use a model of a part of the rows.
-        (Fate.IN_ENSEMBLE if is_member and result.trial.fidelity == 1 else Fate.DROPPED, kept, len(fits)),
+        (Fate.IN_ENSEMBLE if is_used else Fate.DROPPED, kept, len(fits)),
         (Fate.THROWN_AWAY, result.seconds - kept, 1),
     ):
         if seconds > 0:  # only the whole trial was measured: its parts have the shares of their seconds

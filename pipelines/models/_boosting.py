@@ -12,11 +12,19 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import FitContext
-from pipelines.early_stopping import ROUNDS_TO_CONVERGE, Deadline, EarlyStopping, RowsToPredict, split_rows
+from pipelines.early_stopping import (
+    PROBE_ROUNDS,
+    ROUNDS_TO_CONVERGE,
+    Deadline,
+    EarlyStopping,
+    RowsToPredict,
+    split_rows,
+)
 from pipelines.losses import LOG_LINK, PINBALL, mean_scale, usable_loss
 from pipelines.models._quantiles import QuantileModels
 from pipelines.models._target import standardize
 from pipelines.quantiles import uncrossed
+from pipelines.training_part import TrainingPart
 from pipelines.weights import weighted_rows
 
 VALIDATION_SHARE = 0.15
@@ -44,6 +52,13 @@ class LabeledRows:
         return LabeledRows(self.X[rows], self.y[rows], None if self.weight is None else self.weight[rows])
 
 
+class Trees(NamedTuple):
+    """The model of the best round, and the state with all rounds, which only a part of a training has."""
+
+    model: Any
+    state: Any = None
+
+
 class Library(Protocol):
     """The calls of one boosting library; each implementation is a frozen dataclass of the settings of the library."""
 
@@ -62,12 +77,14 @@ class Library(Protocol):
         n_classes: int,
         max_rounds: int,
         stopping: EarlyStopping,
-    ) -> Any:
-        """Train at most `max_rounds` rounds while ``stopping.step(loss)`` is False; return the model of the best round.
+        earlier: Any = None,
+    ) -> Trees:
+        """Train while ``stopping.step(loss)`` is False, until the model has `max_rounds` rounds.
 
         A library whose predictions take a part of the seconds of its training calls ``stopping.time_prediction``.
 
-        `n_classes` is 0 for regression. `validation` is None where the training needs no validation loss.
+        `n_classes` is 0 for regression. `validation` is None where the training needs no validation loss. `earlier` is
+        the state that the training goes on from; `stopping` then has its rounds.
         """
 
     def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
@@ -94,6 +111,8 @@ class Boosting:
         Learning rate of the search for the best round, if it is above `learning_rate`.
     rounds : int or None
         Number of rounds to train on all rows, without validation rows and time limit; None to search for the best one.
+    part : TrainingPart or None
+        The part of the training that the fit does; None for the whole.
     """
 
     learning_rate: float
@@ -104,6 +123,7 @@ class Boosting:
     least_learning_rate: float = 0.0
     rounds: int | None = None
     n_rows_to_predict: int = 0
+    part: TrainingPart | None = None
 
 
 def boosting_settings(learning_rate: float, context: FitContext) -> Boosting:
@@ -123,6 +143,7 @@ def boosting_settings(learning_rate: float, context: FitContext) -> Boosting:
         random_state=context.random_state,
         rounds=context.rounds,
         n_rows_to_predict=context.n_rows_to_predict,
+        part=context.part,
     )
 
 
@@ -144,32 +165,78 @@ def _train(library: Library, rows: LabeledRows, n_classes: int, settings: Boosti
     if settings.rounds is not None:
         # A training that the clock cuts would be worse than the model that its number of rounds comes from.
         stopping = EarlyStopping(settings.learning_rate, Deadline(None))
-        model = library.train(rows, None, n_classes, settings.rounds, stopping)
+        model = library.train(rows, None, n_classes, settings.rounds, stopping).model
         return Trained(model, stopping.rounds, settings.rounds, settings.learning_rate)
-    deadline, to_predict = Deadline(settings.time_limit), RowsToPredict.like(rows.X, settings.n_rows_to_predict)
+    earlier = None if settings.part is None else settings.part.begin()
+    stopping, rate = _stopping(settings, earlier, RowsToPredict.like(rows.X, settings.n_rows_to_predict))
     share = min(VALIDATION_SHARE, MAX_VALIDATION_ROWS / len(rows.y))
     train, validation = split_rows(
         rows.y, fraction=share, classification=n_classes > 0, random_state=settings.random_state
     )
-    rate = max(settings.learning_rate, settings.least_learning_rate)
-    stopping = EarlyStopping(rate, deadline, to_predict)
     if len(validation) == 0:
         max_rounds = min(settings.n_estimators, round(ROUNDS_WITHOUT_VALIDATION / rate))
-        model = library.train(rows, None, n_classes, max_rounds, stopping)
+        model = _train_part(library, rows, None, n_classes, max_rounds, stopping, settings.part, earlier)
         return Trained(model, stopping.best_round, max_rounds, rate, stopping.rounds < max_rounds)
-    model = library.train(rows.take(train), rows.take(validation), n_classes, settings.n_estimators, stopping)
+    known = rows.take(train), rows.take(validation), n_classes, settings.n_estimators
+    model = _train_part(library, *known, stopping, settings.part, earlier)
     best, cut = max(stopping.best_round, 1), stopping.is_cut(settings.n_estimators)
     # With more rows a model overfits after more rounds.
     more = len(rows.y) / len(train)
     full = max(1, round(more * best)), stopping.best_sum / best or rate
-    too_late = deadline.passed(REFIT_SHARE, reserve=stopping.prediction_seconds)
-    if not settings.refit or too_late or stopping.learning_rate != rate:
+    too_late = stopping.deadline.passed(REFIT_SHARE, reserve=stopping.prediction_seconds)
+    if not settings.refit or too_late or stopping.learning_rate != rate or stopping.share < 1:
         return Trained(model, best, *full, cut)
-    again = EarlyStopping(rate, deadline, to_predict)
-    refitted = library.train(rows, None, n_classes, max(1, round(best * more)), again)
+    again = EarlyStopping(rate, stopping.deadline, stopping.to_predict)
+    refitted = library.train(rows, None, n_classes, max(1, round(best * more)), again).model
     if again.rounds < best:  # the time was up
         return Trained(model, best, *full, cut)
     return Trained(refitted, again.rounds, *full, cut)
+
+
+def _stopping(settings: Boosting, earlier: Any, to_predict: RowsToPredict) -> tuple[EarlyStopping, float]:
+    """Return what stops the training, or the part of it that the settings name, and the initial learning rate.
+
+    The deadline is that of the whole training, so that a part has the learning rates that the whole training has then.
+    """
+    rate = max(settings.learning_rate, settings.least_learning_rate)
+    if settings.part is None:
+        return EarlyStopping(rate, Deadline(settings.time_limit), to_predict), rate
+    share, spent = settings.part.share, 0.0 if earlier is None else earlier["stopping"]["spent"]
+    whole = min(settings.n_estimators, ROUNDS_TO_CONVERGE / rate)
+    stopping = EarlyStopping(
+        rate,
+        Deadline.of_part(settings.time_limit, share, spent),
+        to_predict,
+        share,
+        max(PROBE_ROUNDS, round(share * whole)) if share < 1 else None,
+    )
+    if earlier is not None:
+        stopping.go_on(earlier["stopping"])
+    return stopping, rate
+
+
+def _train_part(
+    library: Library,
+    rows: LabeledRows,
+    validation: LabeledRows | None,
+    n_classes: int,
+    max_rounds: int,
+    stopping: EarlyStopping,
+    part: TrainingPart | None,
+    earlier: Any,
+) -> Any:
+    """Train, or go on with an earlier part of the training unless that has ended it; return the best model."""
+    if part is None:
+        return library.train(rows, validation, n_classes, max_rounds, stopping).model
+    if earlier is not None and "model" in earlier:
+        part.keep(earlier)
+        return earlier["model"]
+    state = None if earlier is None else earlier["state"]
+    trees = library.train(rows, validation, n_classes, max_rounds, stopping, state)
+    ended = stopping.rounds >= max_rounds or (validation is not None and stopping.waited_enough)
+    left = {"model": trees.model} if ended else {"state": trees.state}
+    part.keep({"stopping": stopping.state(), **left})
+    return trees.model
 
 
 def as_table(X: ArrayLike | sparse.spmatrix) -> Table:

@@ -16,27 +16,52 @@ from pipelines.component import FitContext
 from pipelines.early_stopping import Deadline, RowsToPredict
 from pipelines.models._quantile_forest import QuantileForest
 from pipelines.models._target import StandardizedRegressor
+from pipelines.training_part import TrainingPart
 
 _FEWEST_ROWS_TO_TIME = 1_000  # fewer rows are predicted in a small part of the seconds of the fit
 _TREES_TO_TIME = 4
 
 
-def _fit_trees(
-    forest: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None, time_limit: float, n_rows_to_predict: int
+def _fit_trees(timed: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> Any:
+    """Fit the trees of a timed forest, or the part of them that the forest is asked for."""
+    part: TrainingPart | None = timed.part
+    wanted = timed.forest.n_estimators
+    if part is None:
+        forest = clone(timed.forest).set_params(warm_start=True)
+        return _add_trees(forest, wanted, X, y, sample_weight, timed.time_limit, timed.n_rows_to_predict)
+    earlier = part.begin()
+    forest = clone(timed.forest) if earlier is None else earlier
+    own = max(1, round(part.share * wanted)), X, y, sample_weight, timed.time_limit, timed.n_rows_to_predict
+    forest = _add_trees(forest.set_params(warm_start=True), *own)
+    part.keep(forest)
+    return forest
+
+
+def _add_trees(
+    forest: Any,
+    wanted: int,
+    X: Any,
+    y: ArrayLike,
+    sample_weight: ArrayLike | None,
+    time_limit: float | None,
+    n_rows_to_predict: int,
 ) -> Any:
     """Fit trees in batches of doubling size, as long as the next batch and the predictions fit into the time left."""
+    done = len(getattr(forest, "estimators_", ()))
+    if time_limit is None:
+        forest.set_params(n_estimators=max(done, wanted)).fit(X, y, sample_weight=sample_weight)
+        return forest.set_params(warm_start=False)
     n_timed = n_rows_to_predict if n_rows_to_predict >= _FEWEST_ROWS_TO_TIME else 0
     deadline, to_predict = Deadline(time_limit), RowsToPredict.like(X, n_timed)
-    wanted = forest.n_estimators
-    done, batch = 0, 1
-    forest = clone(forest).set_params(warm_start=True)
+    begun, batch = done, 1
     while done < wanted:
         batch = min(batch, wanted - done)
         forest.set_params(n_estimators=done + batch)
         forest.fit(X, y, sample_weight=sample_weight)
         done += batch
         spent, predictions = deadline.spent, done * to_predict.seconds(_predict_trees(forest)) / _TREES_TO_TIME
-        affordable = math.floor(0.9 * (deadline.left - predictions) * done / max(spent + predictions, 1e-9))
+        per_tree = spent / (done - begun) + predictions / done
+        affordable = math.floor(0.9 * (deadline.left - predictions) / max(per_tree, 1e-9))
         if affordable < 1:
             break
         batch = min(2 * done, affordable)
@@ -61,10 +86,12 @@ class TimedForestClassifier(ClassifierMixin, BaseEstimator):
     ----------
     forest : estimator
         A scikit-learn forest; its ``n_estimators`` is the largest number of trees.
-    time_limit : float
-        Seconds of the fit and of the predictions; the forest has at least one tree.
+    time_limit : float or None
+        Seconds of the fit and of the predictions; the forest has at least one tree. None for no limit.
     n_rows_to_predict : int
         Number of the rows that the forest predicts after its fit.
+    part : TrainingPart or None
+        The part of the training that the fit does; None for the whole.
 
     Attributes
     ----------
@@ -74,14 +101,21 @@ class TimedForestClassifier(ClassifierMixin, BaseEstimator):
         Whether the time limit has left trees out.
     """
 
-    def __init__(self, forest: BaseEstimator, time_limit: float, n_rows_to_predict: int = 0):
+    def __init__(
+        self,
+        forest: BaseEstimator,
+        time_limit: float | None,
+        n_rows_to_predict: int = 0,
+        part: TrainingPart | None = None,
+    ):
         self.forest = forest
         self.time_limit = time_limit
         self.n_rows_to_predict = n_rows_to_predict
+        self.part = part
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the trees."""
-        self.forest_ = _fit_trees(self.forest, X, y, sample_weight, self.time_limit, self.n_rows_to_predict)
+        self.forest_ = _fit_trees(self, X, y, sample_weight)
         self.classes_ = self.forest_.classes_
         self.n_iter_ = len(self.forest_.estimators_)
         self.cut_ = self.n_iter_ < self.forest.n_estimators
@@ -101,14 +135,21 @@ class TimedForestClassifier(ClassifierMixin, BaseEstimator):
 class TimedForestRegressor(RegressorMixin, BaseEstimator):
     """A forest with as many trees as the time limit allows; its parameters are those of `TimedForestClassifier`."""
 
-    def __init__(self, forest: BaseEstimator, time_limit: float, n_rows_to_predict: int = 0):
+    def __init__(
+        self,
+        forest: BaseEstimator,
+        time_limit: float | None,
+        n_rows_to_predict: int = 0,
+        part: TrainingPart | None = None,
+    ):
         self.forest = forest
         self.time_limit = time_limit
         self.n_rows_to_predict = n_rows_to_predict
+        self.part = part
 
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the trees."""
-        self.forest_ = _fit_trees(self.forest, X, y, sample_weight, self.time_limit, self.n_rows_to_predict)
+        self.forest_ = _fit_trees(self, X, y, sample_weight)
         self.n_iter_ = len(self.forest_.estimators_)
         self.cut_ = self.n_iter_ < self.forest.n_estimators
         return self
@@ -125,8 +166,10 @@ def with_time_limit(forest: BaseEstimator, context: FitContext) -> BaseEstimator
     The target of a regression is standardized, because `min_impurity_decrease` depends on its unit.
     """
     limit, n_rows = context.time_limit, context.n_rows_to_predict
+    is_plain = limit is None and context.part is None
     if context.traits.is_classification:
-        return forest if limit is None else TimedForestClassifier(forest, limit, n_rows)
-    regressor = StandardizedRegressor(forest if limit is None else TimedForestRegressor(forest, limit, n_rows))
+        return forest if is_plain else TimedForestClassifier(forest, limit, n_rows, context.part)
+    timed = forest if is_plain else TimedForestRegressor(forest, limit, n_rows, context.part)
+    regressor = StandardizedRegressor(timed)
     levels = context.traits.quantiles
     return QuantileForest(regressor, levels, context.random_state) if levels else regressor

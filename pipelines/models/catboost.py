@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -14,16 +16,18 @@ from sklearn.base import BaseEstimator
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import EarlyStopping
 from pipelines.losses import LOG_LINK, SQUARED_ERROR, TWEEDIE_POWER
-from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, Table, make_estimator
+from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, Table, Trees, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
 from pipelines.monotonic import all_constraints
 from pipelines.quantiles import weighted_quantiles
+from pipelines.training_part import as_bytes_array
 
 _LOSSES: Mapping[str, str] = {
     SQUARED_ERROR: "RMSE",
     "poisson": "Poisson",
     "tweedie": f"Tweedie:variance_power={TWEEDIE_POWER}",
 }
+_SNAPSHOT_SECONDS = 1_000_000  # between two snapshots: the only one is written at the end
 _FEW_ROWS = 1_000  # up to here an array of objects is faster than a frame
 
 
@@ -43,6 +47,20 @@ class _Callback:
 def _varies(X: np.ndarray) -> bool:
     """Return whether any column has two different values; a missing cell counts as a value."""
     return bool(((X[0] != X) & ~(np.isnan(X) & np.isnan(X[0]))).any())
+
+
+def _fit_part(params: Mapping[str, Any], fit: Mapping[str, Any], earlier: Any) -> Trees:
+    """Train from CatBoost's own snapshot of the training so far, which gives the same trees, to the next snapshot."""
+    import catboost
+
+    with TemporaryDirectory() as folder:
+        snapshot = Path(folder) / "snapshot"
+        if earlier is not None:
+            snapshot.write_bytes(earlier.tobytes())
+        model = catboost.CatBoost({**params, "allow_writing_files": True, "train_dir": folder})
+        # By default, a snapshot is also written every ten minutes of the training.
+        model.fit(**fit, save_snapshot=True, snapshot_file=str(snapshot), snapshot_interval=_SNAPSHOT_SECONDS)
+        return Trees(model, as_bytes_array(snapshot.read_bytes()))
 
 
 @dataclass(frozen=True)
@@ -78,17 +96,18 @@ class CatBoost:
         n_classes: int,
         max_rounds: int,
         stopping: EarlyStopping,
-    ) -> Any:
+        earlier: Any = None,
+    ) -> Trees:
         import catboost
 
         if not _varies(rows.X):  # CatBoost refuses tables of constant columns
             stopping.step(None)
             weight = np.ones(len(rows.y)) if rows.weight is None else rows.weight
             if n_classes:
-                return np.bincount(rows.y, weights=weight, minlength=n_classes) / weight.sum()
+                return Trees(np.bincount(rows.y, weights=weight, minlength=n_classes) / weight.sum())
             if self.quantiles:
-                return weighted_quantiles(rows.y, self.quantiles, weight)
-            return np.array([weight @ rows.y]) / weight.sum()
+                return Trees(weighted_quantiles(rows.y, self.quantiles, weight))
+            return Trees(np.array([weight @ rows.y]) / weight.sum())
         data = self._pool(rows)
         validation_data = None if validation is None else self._pool(validation)
         while True:
@@ -96,12 +115,17 @@ class CatBoost:
             params = self._all_params(n_classes, rate, max_rounds)
             if self.monotonic:
                 params["monotone_constraints"] = all_constraints(self.monotonic, rows.X.shape[1])
-            model = catboost.CatBoost(params)
             callback = _Callback(stopping, rate)
-            model.fit(data, eval_set=validation_data, use_best_model=validation_data is not None, callbacks=[callback])
+            use_best = validation_data is not None
+            fit = {"X": data, "eval_set": validation_data, "use_best_model": use_best, "callbacks": [callback]}
+            if stopping.share == 1 and earlier is None:
+                trees = Trees(catboost.CatBoost(params).fit(**fit))
+            else:
+                trees = _fit_part(params, fit, earlier)
             if stopping.learning_rate == rate:
-                return model
+                return trees
             stopping.restart()  # CatBoost cannot change the learning rate of a running training
+            earlier = None
 
     def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
         if isinstance(model, np.ndarray):
@@ -215,6 +239,7 @@ COMPONENT = Component(
     accepts_quantiles=True,
     losses=("poisson", "tweedie"),  # with the absolute error it learns too slowly, see benchmarks/LOSSES.md
     interruptible=True,
+    continues=True,
     max_overtime=4.0,
     imports=("catboost",),
     seconds=seconds,

@@ -72,6 +72,7 @@ COMPONENT = Component(
     accepts_monotonic=True,
     accepts_quantiles=True,
     interruptible=True,
+    continues=True,
     limit_factor=0.5,  # half of the trees predict almost as well
     max_overtime=1.5,
     seconds=seconds,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
+from copy import copy
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from threadpoolctl import ThreadpoolController
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import PROBE_ROUNDS, EarlyStopping
 from pipelines.losses import SQUARED_ERROR
-from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, Table, make_estimator
+from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, Table, Trees, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
 from pipelines.monotonic import all_constraints
 
@@ -62,25 +63,31 @@ class HistGradientBoosting:
         n_classes: int,
         max_rounds: int,
         stopping: EarlyStopping,
-    ) -> Any:
+        earlier: Any = None,
+    ) -> Trees:
         estimator = HistGradientBoostingClassifier if n_classes else HistGradientBoostingRegressor
         X = rows.X.copy()
         X[:, np.isnan(X).all(axis=0)] = 0.0  # scikit-learn cannot bin columns without any value
-        model = estimator(
-            **({} if n_classes else self._loss()),
-            **self.params,
-            learning_rate=stopping.learning_rate,
-            categorical_features=self._categories(rows.X),
-            monotonic_cst=all_constraints(self.monotonic, rows.X.shape[1]) if self.monotonic else None,
-            warm_start=True,
-            early_stopping=validation is not None,
-            n_iter_no_change=NEVER,
-            random_state=self.random_state,
+        model = (
+            copy(earlier)
+            if earlier is not None
+            else estimator(
+                **({} if n_classes else self._loss()),
+                **self.params,
+                learning_rate=stopping.learning_rate,
+                categorical_features=self._categories(rows.X),
+                monotonic_cst=all_constraints(self.monotonic, rows.X.shape[1]) if self.monotonic else None,
+                warm_start=True,
+                early_stopping=validation is not None,
+                n_iter_no_change=NEVER,
+                random_state=self.random_state,
+            )
         )
         validated = {}
         if validation is not None:
             validated = {"X_val": validation.X, "y_val": validation.y, "sample_weight_val": validation.weight}
-        stop, done, batch = False, 0, min(PROBE_ROUNDS, max_rounds)
+        stop, done = False, stopping.rounds
+        batch = min(max(PROBE_ROUNDS, done // 3), max_rounds)
         with _openmp_limit(self.n_threads):
             while not stop and done < max_rounds:
                 done = min(done + batch, max_rounds)
@@ -97,9 +104,10 @@ class HistGradientBoosting:
                 affordable = 0.9 * left / max(per_round, 1e-9)
                 stop = stop or affordable < 1
                 batch = int(min(max(PROBE_ROUNDS, done // 3), affordable))
+        state = None if stopping.share == 1 else copy(model)
         # Rounds after the best one are dropped; scikit-learn has no public way to do so.
         model._predictors = model._predictors[: max(stopping.best_round, 1)]
-        return model
+        return Trees(model, state)
 
     def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
         # The public methods take no number of threads, and a limit for the whole process takes milliseconds to set.
@@ -163,6 +171,7 @@ COMPONENT = Component(
     accepts_quantiles=True,
     losses=("absolute_error", "poisson", "gamma"),
     interruptible=True,
+    continues=True,
     seconds=seconds,
     memory=memory,
 )

@@ -13,9 +13,10 @@ from sklearn.base import BaseEstimator
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import EarlyStopping
 from pipelines.losses import HUBER_DELTA, SQUARED_ERROR, TWEEDIE_POWER
-from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, Table, make_estimator
+from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, Table, Trees, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
 from pipelines.monotonic import all_constraints
+from pipelines.training_part import as_bytes_array
 
 _OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
     SQUARED_ERROR: {"objective": "regression"},
@@ -64,7 +65,8 @@ class LightGBM:
         n_classes: int,
         max_rounds: int,
         stopping: EarlyStopping,
-    ) -> Any:
+        earlier: Any = None,
+    ) -> Trees:
         import lightgbm as lgb
 
         params = self._all_params(n_classes, stopping.learning_rate)
@@ -72,6 +74,8 @@ class LightGBM:
             params.update(_PART_OF_ROWS)
         if self.monotonic:
             params["monotone_constraints"] = all_constraints(self.monotonic, rows.X.shape[1])
+        if earlier is not None:
+            params["seed"] += stopping.rounds  # else the first draws of columns and rows would come again
         data = self._dataset(lgb, rows, params)
         sets = []
         if validation is not None:
@@ -90,14 +94,16 @@ class LightGBM:
         booster = lgb.train(
             params,
             data,
-            num_boost_round=max_rounds,
+            num_boost_round=max_rounds - stopping.rounds,
+            init_model=None if earlier is None else lgb.Booster(model_str=earlier.tobytes().decode()),
             valid_sets=sets,
             callbacks=[after_round],
             keep_training_booster=True,
         )
         booster.best_iteration = stopping.best_round
         booster.free_dataset()
-        return booster
+        state = None if stopping.share == 1 else as_bytes_array(booster.model_to_string(num_iteration=-1).encode())
+        return Trees(booster, state)
 
     def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
         out = model.predict(X, num_iteration=model.best_iteration, num_threads=self.n_threads)
@@ -191,6 +197,7 @@ COMPONENT = Component(
     accepts_quantiles=True,
     losses=("absolute_error", "huber", "poisson", "gamma", "tweedie"),
     interruptible=True,
+    continues=True,
     imports=("lightgbm",),
     seconds=seconds,
     memory=memory,

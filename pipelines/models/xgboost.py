@@ -16,9 +16,10 @@ from sklearn.base import BaseEstimator
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.early_stopping import EarlyStopping
 from pipelines.losses import HUBER_DELTA, SQUARED_ERROR, TWEEDIE_POWER
-from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, Table, make_estimator
+from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, Table, Trees, make_estimator
 from pipelines.models._cost import boosting_memory, power_law
 from pipelines.monotonic import all_constraints
+from pipelines.training_part import as_bytes_array
 
 _OBJECTIVES: Mapping[str, Mapping[str, Any]] = {
     SQUARED_ERROR: {"objective": "reg:squarederror", "eval_metric": "rmse"},
@@ -79,12 +80,15 @@ class XGBoost:
         n_classes: int,
         max_rounds: int,
         stopping: EarlyStopping,
-    ) -> Any:
+        earlier: Any = None,
+    ) -> Trees:
         import xgboost as xgb
 
         params = self._all_params(n_classes, stopping.learning_rate)
         if self.monotonic:
             params["monotone_constraints"] = tuple(all_constraints(self.monotonic, rows.X.shape[1]))
+        if earlier is not None:
+            params["seed"] += stopping.rounds  # else the first draws of columns and rows would come again
         data = xgb.QuantileDMatrix(
             rows.X, rows.y, weight=rows.weight, nthread=self.n_threads, max_bin=256, **self._columns(rows.X)
         )
@@ -104,7 +108,9 @@ class XGBoost:
 
         class Callback(xgb.callback.TrainingCallback):
             def after_iteration(self, model: Any, epoch: int, evals_log: Any) -> bool:
-                stopping.time_prediction(lambda X: model.inplace_predict(X, validate_features=False), epoch + 1)
+                stopping.time_prediction(
+                    lambda X: model.inplace_predict(X, validate_features=False), stopping.rounds + 1
+                )
                 before = stopping.learning_rate
                 stop = stopping.step(evals_log["validation"][metric][-1] if evals_log else None)
                 if stopping.learning_rate != before:
@@ -112,10 +118,16 @@ class XGBoost:
                 return stop
 
         booster = xgb.train(
-            params, data, num_boost_round=max_rounds, evals=evals, verbose_eval=False, callbacks=[Callback()]
+            params,
+            data,
+            num_boost_round=max_rounds - stopping.rounds,
+            evals=evals,
+            verbose_eval=False,
+            xgb_model=None if earlier is None else bytearray(earlier.tobytes()),
+            callbacks=[Callback()],
         )
-        best: Any = booster if stopping.best_round == stopping.rounds else booster[: stopping.best_round]
-        return best
+        state = None if stopping.share == 1 else as_bytes_array(bytes(booster.save_raw("ubj")))
+        return Trees(booster if stopping.best_round == stopping.rounds else booster[: stopping.best_round], state)
 
     def predict(self, model: Any, X: Table, n_classes: int) -> np.ndarray:
         if _threads.get(model) != self.n_threads:
@@ -231,6 +243,7 @@ COMPONENT = Component(
     accepts_quantiles=True,
     losses=("absolute_error", "huber", "poisson", "gamma", "tweedie"),
     interruptible=True,
+    continues=True,
     imports=("xgboost",),
     seconds=seconds,
     memory=memory,

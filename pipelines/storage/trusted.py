@@ -78,6 +78,7 @@ TYPES = _names(
         "pipelines.steps.selection": "CorrelationFilter ScoreSelector",
         "pipelines.steps.target": "TargetRegressor",
         "pipelines.targets": "TargetLayout",
+        "pipelines.training_part": "TrainingPart",
         "pipelines.table.columns": "BooleanReader CategoryReader Column DateReader NumericReader TimeReader",
         "pipelines.table.date_texts": "DateFormat",
         "pipelines.table.number_texts": "NumberFormat",

@@ -1,0 +1,100 @@
+"""Trainings that go on: a training in parts gives the model of a training at once."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from automl.execute.evaluate import evaluate
+from automl.testing import make_task, tree
+from automl.trials.artifacts import Artifacts
+from automl.trials.trial import Status, Trial
+from pipelines.configuration import Configuration
+
+PREPARED = {"imputation": "none", "scaling": "none"}
+# Without draws of rows and columns, so that LightGBM and XGBoost have nothing to draw again.
+NO_DRAWS = {
+    "lightgbm": {"feature_fraction": 1.0, "bagging_fraction": 1.0, "learning_rate": 0.1},
+    "xgboost": {"subsample": 1.0, "colsample_bylevel": 1.0, "colsample_bynode": 1.0},
+    "hist_gradient_boosting": {"max_features": 1.0},
+}
+CONTINUING = ("lightgbm", "xgboost", "catboost", "hist_gradient_boosting", "extra_trees", "random_forest")
+FAST = ("lightgbm", "extra_trees")
+
+
+def configuration(family, **steps):
+    own = {f"model:{family}:{name}": value for name, value in NO_DRAWS.get(family, {}).items()}
+    return Configuration({"model": family, **PREPARED, **own, **steps})
+
+
+def run(task, trial, folder, limit=None):
+    """Return the result of a trial, and the predictions of its fold where it has left a model."""
+    (result,) = evaluate(task, [trial], Artifacts(folder), 1, "cpu", limit)
+    assert result.status is Status.OK, result.reason
+    path = Artifacts(folder).predictions_path(trial.configuration, 0)
+    return result.folds[0], np.load(path) if path.exists() else None
+
+
+def in_parts(task, c, folder, shares=(1 / 9, 1 / 3, 1.0), limit=None):
+    folder.mkdir(exist_ok=True)
+    results = [run(task, Trial(c, fidelity=share), folder, limit) for share in shares]
+    return [fold for fold, _ in results], results[-1][1]
+
+
+@pytest.mark.parametrize("kind", ["binary", pytest.param("regression", marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "family", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in CONTINUING]
+)
+def test_a_training_in_parts_gives_the_model_of_a_training_at_once(tmp_path, family, kind):
+    task, c = make_task(kind, n_rows=250), configuration(family)
+    _, whole = run(task, Trial(c), tmp_path)
+    folds, continued = in_parts(task, c, tmp_path / "parts")
+    assert [fold.info.get("continued", False) for fold in folds] == [False, True, True]
+    assert [fold.info.get("iterations") for fold in folds] == [pytest.approx(1 / 9), pytest.approx(1 / 3), None]
+    np.testing.assert_allclose(continued, whole, rtol=1e-5, atol=1e-6)
+
+
+def test_an_ended_training_is_not_trained_again(tmp_path):
+    task, c = make_task("binary", n_rows=120), configuration("lightgbm", **{"model:lightgbm:learning_rate": 0.2})
+    # The patience of this training is over before a third of the rounds of a small learning rate would be.
+    results, predictions = in_parts(task, c, tmp_path, shares=(0.9, 0.95))
+    assert results[1].info["n_iter"] == results[0].info["n_iter"]
+    assert results[1].loss == results[0].loss
+    assert predictions is None  # no model is left by a part of a training
+
+
+def test_a_part_leaves_a_state_and_no_model(tmp_path):
+    task, c = make_task("binary", n_rows=150), configuration("lightgbm")
+    in_parts(task, c, tmp_path, shares=(1 / 3,))
+    assert [path.suffix for path in Artifacts(tmp_path).paths(c, 0)] == [".training"]
+
+
+def test_a_damaged_state_makes_the_training_begin_anew(tmp_path):
+    task, c = make_task("binary", n_rows=150), configuration("lightgbm")
+    in_parts(task, c, tmp_path, shares=(1 / 3,))
+    Artifacts(tmp_path).training_path(c, 0).write_bytes(b"half a file")
+    fold, _ = run(task, Trial(c), tmp_path)
+    assert "continued" not in fold.info
+
+
+def test_families_that_cannot_go_on_train_on_a_part_of_the_rows(tmp_path):
+    task, c = make_task("binary"), tree()
+    (fold,), _ = in_parts(task, c, tmp_path, shares=(1 / 3,))
+    assert fold.info["training_rows"] == pytest.approx(len(task.folds[0][0]) / 3, abs=1)
+    assert Artifacts(tmp_path).paths(c, 0) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("step", [{"calibration": "sigmoid"}, {"balancing": "undersample"}])
+def test_wrapped_models_go_on_as_well(tmp_path, step):
+    task, c = make_task("binary", n_rows=250), configuration("lightgbm", **step)
+    _, whole = run(task, Trial(c), tmp_path)
+    _, continued = in_parts(task, c, tmp_path / "parts")
+    np.testing.assert_allclose(continued, whole, rtol=1e-5, atol=1e-6)
+
+
+def test_a_time_limit_holds_for_each_part(tmp_path):
+    task, c = make_task("regression"), configuration("lightgbm", **{"model:lightgbm:learning_rate": 0.005})
+    folds, predictions = in_parts(task, c, tmp_path, limit=1.0)
+    assert [fold.info.get("continued", False) for fold in folds] == [False, True, True]
+    assert np.isfinite(predictions).all()
