@@ -202,3 +202,14 @@ def test_wrong_groups_are_an_error_before_the_search():
         fair.fit(X, np.arange(len(X)) % 3, sensitive_features=GROUPS)
     with pytest.raises(InvalidInputError, match="sensitive_features is for one target"):
         clf.fit(X, np.column_stack([Y, 1 - Y]), sensitive_features=GROUPS)
+
+
+def test_a_group_of_few_rows_gives_a_warning(caplog):
+    X_small, y = DIABETES
+    groups = np.where(np.arange(len(y)) < 12, "few", np.where(np.arange(len(y)) % 2, "odd", "even"))
+    reg = AutoMLRegressor(**FAST | {"include": ["ridge"], "max_trials": 1}).fit(X_small, y, sensitive_features=groups)
+    found = [each for each in reg.warnings_ if each.code == "small_groups"]
+    assert len(found) == 1
+    assert found[0].message.startswith("1 group of 3 by group has fewer than 30 rows (the smallest one, 'few', has 12)")
+    with pytest.warns(UserWarning, match="group 'few' has 12 rows; with fewer than 30 rows"):
+        reg.scores_by_group()

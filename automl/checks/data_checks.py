@@ -10,6 +10,7 @@ import numpy as np
 
 from automl.checks.columns import check_identifiers, check_missing_cells
 from automl.checks.equal_rows import check_equal_rows
+from automl.checks.groups import check_small_groups
 from automl.checks.leak import check_leak
 from automl.checks.predictions import RowPredictions, seconds_end
 from automl.checks.target import check_rare_classes, check_target_values
@@ -51,6 +52,7 @@ class DataChecks:
                 *check_equal_rows(with_row_codes(task) if several else task),
                 *check_time_order(task, self._columns),
                 *check_identifiers(task, self._columns),
+                *check_small_groups(task),
                 *(of_targets(task, None, self._check_target) if several else self._check_target(0, task)),
             ]
         )

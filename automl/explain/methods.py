@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,8 @@ from automl.explain.group_scores import scores_by_group
 from automl.explain.hyperparameters import hyperparameter_importance
 from automl.explain.importance import feature_importances, importance
 from automl.explain.shapley import explain
+from automl.plurals import plural
+from automl.task.sensitive import FEWEST_ROWS
 
 
 class Explanations:
@@ -142,6 +145,11 @@ class Explanations:
             If there is not one group for each row, if there are more than 1,000 groups, or if the model has no
             out-of-fold predictions and `X` is missing.
 
+        Warns
+        -----
+        UserWarning
+            If a group has fewer than 30 rows.
+
         Examples
         --------
         >>> from sklearn.datasets import load_diabetes
@@ -152,7 +160,16 @@ class Explanations:
         ['False', 'True', 'all rows', 'largest difference']
         """
         check_is_fitted(self, "_ensemble")
-        return scores_by_group(self, groups, X, y, sample_weight)
+        table = scores_by_group(self, groups, X, y, sample_weight)
+        rows = table["rows"].iloc[:-2]
+        if rows.min() < FEWEST_ROWS:
+            warnings.warn(
+                f"group {rows.idxmin()!r} has {plural(int(rows.min()), 'row')}; with fewer than {FEWEST_ROWS} rows, "
+                "the score of a group is mostly chance; join small groups",
+                UserWarning,
+                stacklevel=2,
+            )
+        return table
 
     def explain(
         self, X: Any, background: Any = None, max_evaluations: int = 4_000, random_state: int | None = 0

@@ -24,6 +24,7 @@ Array = NDArray[Any]
 DEMOGRAPHIC_PARITY, EQUALIZED_ODDS = "demographic_parity_difference", "equalized_odds_difference"
 DIFFERENCES = (DEMOGRAPHIC_PARITY, EQUALIZED_ODDS)
 _MAX_GROUPS = 1_000
+FEWEST_ROWS = 30  # of a group; with fewer, the standard error of a share of a half is more than 9 points
 _GROUP_PREFIX = "score["
 ALL_ROWS, LARGEST_DIFFERENCE = "all rows", "largest difference"  # rows of tables that are no groups
 
