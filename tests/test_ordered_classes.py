@@ -106,3 +106,14 @@ def test_an_order_needs_three_classes_and_all_of_them():
     assert ranks_of(three, np.array(["a", "b", "c"])) == (2, 1, 0)
     with pytest.raises(InvalidInputError, match="lack the class 'd'"):
         ranks_of(three, np.array(["a", "b", "c", "d"]))
+
+
+def test_ordered_classes_that_are_numbers_with_fractions_give_one_error_that_keeps_their_order():
+    doses = [0.5, 1.0, 1.5]
+    y = pd.Series(pd.Categorical(doses * 20, doses, ordered=True))
+    X = np.arange(60.0)[:, None]
+    settings = FAST | {"include": ["decision_tree"], "max_trials": 1}
+    with pytest.raises(InvalidInputError, match=r"y\.cat\.rename_categories\(str\), which keeps their order"):
+        AutoMLClassifier(**settings).fit(X, y)
+    fitted = AutoMLClassifier(**settings).fit(X, y.cat.rename_categories(str))
+    assert fitted.scorer_.name == "neg_ranked_probability_score"

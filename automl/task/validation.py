@@ -86,7 +86,8 @@ def check_target(y: Any, X: Any, classification: bool) -> tuple[Array, Array | N
     """
     values = read_target(y, X)
     if classification:
-        return _classes(values)
+        column = y.iloc[:, 0] if isinstance(y, pd.DataFrame) else y
+        return _classes(values, isinstance(getattr(column, "dtype", None), pd.CategoricalDtype))
     numbers = as_numbers(values)
     if len(numbers) == 1:
         raise InvalidInputError("y has a single value (n_samples=1); at least 2 rows are needed")
@@ -333,8 +334,13 @@ def _check_present(name: str, values: Array) -> None:
         )
 
 
-def _classes(values: Array) -> tuple[Array, Array]:
+def _classes(values: Array, categorical: bool) -> tuple[Array, Array]:
     if values.dtype.kind == "f" and type_of_target(values) == "continuous":
+        if categorical:
+            raise InvalidInputError(
+                "Unknown label type: continuous. The categories of y are numbers with fractions, which scikit-learn "
+                "takes for quantities; make them texts with y.cat.rename_categories(str), which keeps their order"
+            )
         raise InvalidInputError(
             "Unknown label type: continuous. y holds numbers with fractions; use AutoMLRegressor, or cut y into "
             "classes with pd.cut"
