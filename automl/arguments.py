@@ -90,7 +90,7 @@ def check_arguments(settings: Mapping[str, Any], classification: bool) -> None:
     _check_columns(settings.get("columns"))
     check_monotonic(settings.get("monotonic"))
     _check_flag("noisy_labels", settings.get("noisy_labels", False))
-    _check_cleaning(settings)
+    _check_cleaning(settings, classification)
     _check_list("callbacks", settings.get("callbacks"), "callables", callable)
     _check_store(settings.get("store"))
     seed = settings.get("random_state")
@@ -133,11 +133,16 @@ def _check_flag(name: str, value: Any) -> None:
         raise InvalidInputError(f"{name} must be True or False; got {value!r}")
 
 
-def _check_cleaning(settings: Mapping[str, Any]) -> None:
-    """Check that a search with components of the step cleaning expects wrong labels."""
+def _check_cleaning(settings: Mapping[str, Any], classification: bool) -> None:
+    """Check that a search with components of the step cleaning is one of classes, and expects wrong labels."""
     cleaning = [component.name for component in CATALOG["cleaning"] if component.name != "none"]
     wanted = component_names(settings.get("include"))
     named = [name for name in cleaning if is_named("cleaning", name, wanted)]
+    if named and not classification:
+        raise InvalidInputError(
+            f"include names {named[0]}, which leaves out rows with a wrong class; a regressor has no such step: leave "
+            "it out, noisy_labels=True then tries robust losses"
+        )
     if named and not settings.get("noisy_labels", False):
         raise InvalidInputError(f"include names {named[0]}, which is for wrong labels; set noisy_labels=True, too")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from sklearn.datasets import load_breast_cancer, load_wine
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 import automl
 from automl import AutoMLClassifier, AutoMLRegressor
@@ -84,6 +84,12 @@ def test_regression_with_noisy_labels_may_train_with_the_huber_loss() -> None:
 def test_to_include_the_cleaning_without_noisy_labels_is_an_error() -> None:
     with pytest.raises(InvalidInputError, match="set noisy_labels=True, too"):
         AutoMLClassifier(include={"cleaning": ["confident_learning"]}).fit(X, Y)
+
+
+def test_to_include_the_cleaning_in_regression_is_an_error() -> None:
+    settings = FAST | {"include": {"cleaning": ["confident_learning"], "model": ["ridge"]}, "noisy_labels": True}
+    with pytest.raises(InvalidInputError, match="a regressor has no such step: leave it out"):
+        AutoMLRegressor(**settings).fit(*load_diabetes(return_X_y=True))
 
 
 def test_anything_but_true_and_false_is_an_error() -> None:

@@ -25,7 +25,7 @@ class CleanedClassifier(ClassifierMixin, BaseEstimator):
     """Trains a classifier without the rows whose label is probably wrong.
 
     Clones of the classifier predict the rows out of fold, and confident learning finds suspicious rows in these
-    predictions. At most half of the rows of a class are left out, and none of a class with few rows.
+    predictions. At most half of the weight of a class is left out, and no row of a class with few rows.
 
     Parameters
     ----------
@@ -65,12 +65,13 @@ class CleanedClassifier(ClassifierMixin, BaseEstimator):
             )
         suspects, _ = find_suspects(codes[rows], probabilities[rows], self.margin)
         suspects = rows[suspects]
-        rank = np.zeros(len(codes), dtype=np.intp)  # place of a row among the suspicious rows of its class
+        weights = np.ones(len(codes)) if weight is None else weight
+        left_out = [suspects[:0]]
         for code in range(len(counts)):
             own = suspects[codes[suspects] == code]
-            rank[own] = np.arange(len(own))
-        left_out = suspects[rank[suspects] < counts[codes[suspects]] // 2]
-        return np.setdiff1d(np.arange(len(codes)), left_out)
+            most = 0.5 * weights[codes == code].sum() * (1 + 1e-9)  # the sums are rounded
+            left_out.append(own[np.cumsum(weights[own]) <= most])
+        return np.setdiff1d(np.arange(len(codes)), np.concatenate(left_out))
 
     def _fit_rows(self, X: Any, y: NDArray[Any], weight: NDArray[np.float64] | None, rows: NDArray[np.intp]) -> Any:
         model = clone(self.classifier)

@@ -37,6 +37,15 @@ def test_rows_of_a_rare_class_and_half_of_every_class_stay() -> None:
     assert (counts >= np.bincount(y) / 2).all()
 
 
+def test_half_of_the_weight_of_every_class_stays() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, len(Y))  # labels say nothing
+    weight = rng.choice([0.1, 10.0], len(Y), p=[0.7, 0.3])
+    kept = model(margin=0.0)._kept_rows(X, y, weight)
+    assert len(kept) < len(Y)
+    assert (np.bincount(y[kept], weight[kept]) >= 0.5 * np.bincount(y, weight) - 1e-6).all()
+
+
 def test_sparse_tables_and_weights_are_cleaned_like_others() -> None:
     y = Y.copy()
     y[::10] = (y[::10] + 1) % 3
