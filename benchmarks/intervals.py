@@ -14,6 +14,7 @@ import copy
 import time
 import warnings
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -25,26 +26,25 @@ from sklearn.pipeline import Pipeline
 from automl import AutoMLClassifier, AutoMLRegressor
 from automl.errors import AutoMLError
 from benchmarks.requirements import MissingRequirementError, require_package
-from benchmarks.run import append_row
+from benchmarks.result_file import append_row, missing_cells
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 
 HERE = Path(__file__).parent
 LEVELS = (0.8, 0.9, 0.95)
-MAX_TEST = 4_000  # rows
 LEAST_TEST = 1_000  # rows of a test that judges a single table
 COLUMNS = ["dataset", "task", "split", "n_train", "n_test", "level", "coverage", "size", "constant_size",
            "mapie_coverage", "mapie_size", "members", "fit_seconds", "predict_seconds"]  # fmt: skip
 
 
 def measure(
-    table: pd.DataFrame, task: str, split: int, settings: dict[str, Any], train_rows: int, mapie: bool
+    table: pd.DataFrame, task: str, split: int, settings: dict[str, Any], most_rows: tuple[int, int], mapie: bool
 ) -> list[dict[str, Any]]:
-    """Fit one model and return a row for each level."""
+    """Fit one model and return a row for each level; `most_rows` are those of training and of the test."""
     X, y = table.drop(columns="target"), table["target"]
     y = y.astype(float) if task == "regression" else y.astype(str)
     shuffled = np.random.default_rng(split).permutation(len(X))
-    n_train = min(2 * len(X) // 3, train_rows)
-    train, test = shuffled[:n_train], shuffled[n_train : n_train + MAX_TEST]
+    n_train = min(2 * len(X) // 3, most_rows[0])
+    train, test = shuffled[:n_train], shuffled[n_train : n_train + most_rows[1]]
     kind = AutoMLRegressor if task == "regression" else AutoMLClassifier
     started = time.perf_counter()
     model = kind(**settings, random_state=split).fit(X.iloc[train], y.iloc[train])
@@ -137,6 +137,7 @@ def main(
     trials: Annotated[int, typer.Option(help="Configurations of a search.")] = 8,
     include: Annotated[str, typer.Option(help="Model families with commas; empty for all.")] = "",
     train_rows: Annotated[int, typer.Option(help="Largest number of training rows.")] = 2_000,
+    test_rows: Annotated[int, typer.Option(help="Largest number of test rows.")] = 4_000,
     splits: Annotated[int, typer.Option(help="Splits of each table.")] = 1,
     mapie: Annotated[bool, typer.Option("--mapie", help="Also measure MAPIE.")] = False,
     only_report: Annotated[bool, typer.Option("--only-report", help="Print the table of the file, and end.")] = False,
@@ -147,22 +148,18 @@ def main(
         require_package("mapie", "mapie")
     names = [] if only_report else choose_tables(data, tables, 300)
     tasks = read_tasks(data)
-    known = set(zip(*(pd.read_csv(out)[name] for name in ("dataset", "split")), strict=True)) if out.exists() else set()
     settings = {"time_budget": None, "max_trials": trials, "n_jobs": 1, "verbose": 0,
                 "include": [name for name in include.split(",") if name]}  # fmt: skip
-    for split in range(splits):
-        for name in names:
-            if (name, split) in known:
-                continue
-            try:
-                rows = measure(read_table(data, name), tasks[name], split, settings, train_rows, mapie)
-            except AutoMLError as error:
-                print(f"{name}: {error}", flush=True)
-                continue
-            for row in rows:
-                append_row(out, {"dataset": name, "task": tasks[name], "split": split} | row, COLUMNS)
-            shown = ", ".join(f"{row['coverage']:.3f} at {row['level']:g}" for row in rows)
-            print(f"{name}, split {split}: coverage {shown}; {rows[0]['fit_seconds']:.0f} s", flush=True)
+    for split, name in missing_cells(out, ["split", "dataset"], product(range(splits), names)):
+        try:
+            rows = measure(read_table(data, name), tasks[name], split, settings, (train_rows, test_rows), mapie)
+        except AutoMLError as error:
+            print(f"{name}: {error}", flush=True)
+            continue
+        for row in rows:
+            append_row(out, {"dataset": name, "task": tasks[name], "split": split} | row, COLUMNS)
+        shown = ", ".join(f"{row['coverage']:.3f} at {row['level']:g}" for row in rows)
+        print(f"{name}, split {split}: coverage {shown}; {rows[0]['fit_seconds']:.0f} s", flush=True)
     if not out.exists():
         raise MissingRequirementError(f"there is no file '{out}'; run without --only-report first")
     print(report(pd.read_csv(out)))
