@@ -98,7 +98,8 @@ TINY: dict[str, list[TinyForm]] = {
     "Noisy labels": [
         TinyForm(
             {"--tables": "classes", "--rows": "60", "--shares": "0.2", "--trials": "2", "--folds": "2"}, is_slow=True
-        )
+        ),
+        TinyForm({"--tables": "numbers", "--rows": "60", "--shares": "0,0.2", "--families": "lightgbm"}, is_slow=True),
     ],
     "Rows in the order of time": [
         TinyForm({"--times": "numbers:b", "--seconds": "3"}, is_slow=True),
