@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 # The processes of a fit keep all cores busy; more threads in each process would make them slower.
 export OMP_NUM_THREADS ?= 1
+# The tests start many processes, each of which would compile the packages again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help demo docs docs-check test test-slow lint format clean
 
