@@ -63,6 +63,7 @@ def net_component(
         accepts_targets=True,
         accepts_quantiles=True,
         interruptible=True,
+        continues=True,
         limit_factor=2.5,
         max_overtime=25.0,
         fit_together=fit_together,
@@ -140,6 +141,7 @@ def make_net(
         random_state=context.random_state,
         n_threads=context.n_threads,
         device=context.device,
+        part=context.part,
     )
     if traits.quantiles:
         return QuantileNetRegressor(settings)

@@ -30,6 +30,7 @@ from pipelines.nets.device import has_cuda, torch_device
 from pipelines.nets.fleet import FleetMember, TrainingConfig
 from pipelines.nets.inference import FrozenNetworks
 from pipelines.quantiles import uncrossed
+from pipelines.training_part import TrainingPart
 from pipelines.weights import weighted_rows
 
 Array = NDArray[Any]
@@ -70,6 +71,7 @@ class NetSettings:
     random_state: int = 0
     n_threads: int = 1
     device: str = "auto"
+    part: TrainingPart | None = None  # of the training; None for the whole
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class _NetEstimator(BaseEstimator):
         target, n_outputs = self._target(values, weight)
         return _Table(_inputs(X, self.settings), target, weight.astype(np.float32), n_outputs)
 
-    def _members(self, table: _Table) -> list[FleetMember]:
+    def _members(self, table: _Table, earlier: Sequence[Any] | None) -> list[FleetMember]:
         s = self.settings
         flags, codes = _category_columns(s)
         n_numeric = table.X.shape[1] - sum(_n_flags(s.cardinalities[c]) for c in flags) - len(codes)
@@ -134,7 +136,8 @@ class _NetEstimator(BaseEstimator):
                 random_state=seed,
             )
             rows = (table.X, table.y, table.weight)
-            members.append(FleetMember(self.architecture_, self._config(), *rows, train, validation, seed))
+            state = None if earlier is None else earlier[number]
+            members.append(FleetMember(self.architecture_, self._config(), *rows, train, validation, seed, state))
         return members
 
     def _outputs(self, X: Any) -> Array:
@@ -343,20 +346,27 @@ def fit_together(
     limits = [net.settings.time_limit for net in nets]
     deadline = Deadline(None if None in limits else sum(limit or 0.0 for limit in limits))
     rows = zip(nets, tables, targets, weights, strict=True)
-    members = [net._members(net._table(X, y, weight)) for net, X, y, weight in rows]
+    parts = [net.settings.part for net in nets]
+    states = [None if part is None else part.begin() for part in parts]
+    share = 1.0 if parts[0] is None else parts[0].share
+    members = [
+        net._members(net._table(X, y, weight), state) for (net, X, y, weight), state in zip(rows, states, strict=True)
+    ]
     numbers: list[int] | None = None  # of the configuration of each network
     if configuration_numbers is not None:
         numbers = np.repeat(configuration_numbers, [len(group) for group in members]).tolist()
     with _threads(torch, nets[0].settings.n_threads):
         device = torch_device(nets[0].settings.device)
-        trained = training.train([member for group in members for member in group], deadline, device, numbers)
+        trained = training.train([member for group in members for member in group], deadline, device, numbers, share)
     start = 0
-    for net, group in zip(nets, members, strict=True):
+    for net, group, part in zip(nets, members, parts, strict=True):
         own = trained[start : start + len(group)]
         start += len(group)
         net.weights_ = np.stack([t.weights for t in own])
         net.n_iter_, net.cut_ = max(t.epoch for t in own), any(t.cut for t in own)
         net._trained_here = True
+        if part is not None:
+            part.keep([t.state for t in own])
 
 
 def predict_function(

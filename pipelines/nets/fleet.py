@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -71,6 +73,8 @@ class FleetMember:
         With mean one.
     train, validation : ndarrays of int
         Row numbers. Without validation rows the last epoch is the best one.
+    earlier : mapping or None
+        The state that an earlier part of the training has left, see `Trained`.
     """
 
     architecture: Architecture
@@ -81,6 +85,7 @@ class FleetMember:
     train: np.ndarray
     validation: np.ndarray
     seed: int
+    earlier: Mapping[str, Any] | None = None
 
     @property
     def n_steps(self) -> int:
@@ -91,16 +96,19 @@ class FleetMember:
     def group(self) -> tuple[object, ...]:
         """Key that the networks of one fleet have in common."""
         common = replace(self.config, learning_rate=0.0, weight_decay=0.0, dropout=0.0, label_smoothing=0.0)
-        return self.architecture, common, self.n_steps, self.y.dtype.kind, len(self.validation) > 0
+        begun = 0 if self.earlier is None else self.earlier["step"]
+        return self.architecture, common, self.n_steps, self.y.dtype.kind, len(self.validation) > 0, begun
 
 
 @dataclass(frozen=True)
 class Trained:
     """Weights of the best epoch, shape (n_weights,), and the number of this epoch, counted from one.
 
-    `cut` is True if the time limit has ended the training.
+    `cut` is True if the time limit has ended the training. A part of a training also leaves a state, from which a later
+    part goes on: of a network whose training has ended, only these weights and the epoch.
     """
 
     weights: np.ndarray
     epoch: int
     cut: bool = False
+    state: Mapping[str, Any] | None = None

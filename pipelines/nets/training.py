@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from pipelines.early_stopping import Deadline
-from pipelines.losses import HUBER_DELTA, LOG_LINK, LOG_RANGE, TWEEDIE_POWER
 from pipelines.nets import layers
 from pipelines.nets.cuda_graph import CapturedStep, StepFactors
 from pipelines.nets.dropout import DeviceDropout, FleetDropout
-from pipelines.nets.fleet import FleetMember, Trained, TrainingConfig
+from pipelines.nets.fleet import FleetMember, Trained
 from pipelines.nets.layers import Dropout
 from pipelines.nets.layout import n_weights
+from pipelines.nets.losses import errors, log_losses, pinball_losses, training_losses
 from pipelines.nets.parameters import Parameters, per_weight
 from pipelines.nets.small_loss import RAMP, kept_rows
 from pipelines.nets.torch_inference import forward_in_blocks
@@ -36,6 +36,7 @@ def train(
     deadline: Deadline,
     device: str = "cpu",
     configuration_numbers: Sequence[int] | None = None,
+    share: float = 1.0,
 ) -> list[Trained]:
     """Train all networks; networks of the same shape form a fleet.
 
@@ -49,6 +50,8 @@ def train(
         The number of the configuration of each network. At three points of the training the worse half of the
         configurations ends, by the mean validation loss of their networks (successive halving, Jamieson and Talwalkar,
         2016). Without these numbers all networks train to their end.
+    share : float
+        Share of the schedule of the learning rates at which this part of the training ends.
 
     Returns
     -------
@@ -56,25 +59,32 @@ def train(
         In the order of `members`.
     """
     groups: dict[tuple[object, ...], list[int]] = {}
-    for number, member in enumerate(members):
-        groups.setdefault(member.group, []).append(number)
     done: dict[int, Trained] = {}
+    for number, member in enumerate(members):
+        if member.earlier is not None and "weights" in member.earlier:  # its training has ended in an earlier part
+            done[number] = Trained(member.earlier["weights"], member.earlier["epoch"], state=member.earlier)
+        else:
+            groups.setdefault(member.group, []).append(number)
     for numbers in groups.values():
         left = None if deadline.limit is None else deadline.left * len(numbers) / (len(members) - len(done))
         own = None if configuration_numbers is None else [configuration_numbers[i] for i in numbers]
-        found = _train_group([members[i] for i in numbers], Deadline(left), device, own)
+        found = _train_group([members[i] for i in numbers], Deadline(left), device, own, share)
         done.update(zip(numbers, found, strict=True))
     return [done[number] for number in range(len(members))]
 
 
 def _train_group(
-    members: Sequence[FleetMember], deadline: Deadline, device: str, configuration_numbers: Sequence[int] | None
+    members: Sequence[FleetMember],
+    deadline: Deadline,
+    device: str,
+    configuration_numbers: Sequence[int] | None,
+    share: float,
 ) -> list[Trained]:
     try:
         with warnings.catch_warnings():
             # The gradients are views of one matrix on purpose, which torch warns of.
             warnings.filterwarnings("ignore", message="grad and param do not obey")
-            return _Fleet(members, deadline, device, configuration_numbers).run()
+            return _Fleet(members, deadline, device, configuration_numbers, share).run()
     except torch.OutOfMemoryError:
         if len(members) == 1:
             raise
@@ -83,9 +93,9 @@ def _train_group(
     first_numbers = None if configuration_numbers is None else configuration_numbers[:half]
     second_numbers = None if configuration_numbers is None else configuration_numbers[half:]
     left = None if deadline.limit is None else deadline.left * half / len(members)
-    first = _train_group(members[:half], Deadline(left), device, first_numbers)
+    first = _train_group(members[:half], Deadline(left), device, first_numbers, share)
     left = None if deadline.limit is None else deadline.left
-    return first + _train_group(members[half:], Deadline(left), device, second_numbers)
+    return first + _train_group(members[half:], Deadline(left), device, second_numbers, share)
 
 
 class _Fleet:
@@ -97,16 +107,19 @@ class _Fleet:
         deadline: Deadline,
         device: str,
         configuration_numbers: Sequence[int] | None,
+        share: float,
     ):
         if device != "cpu":
             torch.set_float32_matmul_precision("high")  # products in TensorFloat32; sums and weights stay in float32
         self._configuration_numbers = None if configuration_numbers is None else np.asarray(configuration_numbers)
         self._rungs = list(RUNGS)
-        self._losses = np.full(
-            len(members), np.inf
-        )  # lowest loss so far of each network, also of networks that have left the fleet
+        # Lowest loss so far of each network, also of networks that have left the fleet.
+        self._losses = np.full(len(members), np.inf)
         self._architecture, self._config = members[0].architecture, members[0].config
         self._n_steps, self._deadline, self._device = members[0].n_steps, deadline, device
+        earlier = members[0].earlier or {"step": 0, "epochs": 0, "done": 0.0}
+        self._step_number, self._n_epochs, self._begun = earlier["step"], earlier["epochs"], earlier["done"]
+        self._done, self._share = self._begun, end_of_part(share, self._config.schedule)
         self._numbers = list(range(len(members)))
         self._results: list[Trained | None] = [None] * len(members)
         self._rates = {
@@ -117,7 +130,9 @@ class _Fleet:
         self._levels = torch.tensor(levels, device=device) if levels else None
         self._generators = [torch.Generator().manual_seed(m.seed) for m in members]
         # On an accelerator one generator serves all networks, because one call for each network would take too long.
-        self._device_generator = None if device == "cpu" else torch.Generator(device).manual_seed(members[0].seed)
+        self._device_generator = (
+            None if device == "cpu" else torch.Generator(device).manual_seed(members[0].seed + self._n_epochs)
+        )
         self._captured: CapturedStep | None = None
         self._n_epochs_unchanged = 0  # epochs since a network left the fleet
         self._load_rows(members)
@@ -140,6 +155,37 @@ class _Fleet:
         self._best_loss = np.full(len(members), np.inf)
         self._best_epoch = np.zeros(len(members), dtype=int)
         self._best_inverse_temperature = np.ones(len(members))
+        for b, member in enumerate(members):
+            if member.earlier is not None:
+                self._go_on(b, member.earlier)
+
+    @torch.no_grad()
+    def _go_on(self, b: int, earlier: Mapping[str, Any]) -> None:
+        """Set a network to the state that an earlier part of its training has left."""
+        for name, values in (("flat", self._p.flat), ("mean", self._mean), ("square", self._square)):
+            values[b] = torch.as_tensor(np.array(earlier[name]), device=self._device)
+        self._best[b] = torch.as_tensor(np.array(earlier["best"]), device=self._device)
+        if self._kept is not None:
+            self._kept[b] = torch.as_tensor(np.array(earlier["kept"]), device=self._device)
+        self._best_loss[b], self._best_epoch[b] = earlier["best_loss"], earlier["best_epoch"]
+        self._best_inverse_temperature[b], self._losses[b] = earlier["inverse_temperature"], earlier["best_loss"]
+        self._generators[b].set_state(torch.as_tensor(np.array(earlier["generator"])))
+
+    def _state(self, b: int) -> dict[str, Any]:
+        """Return the state of a network, from which `_go_on` continues."""
+        arrays = {"flat": self._p.flat, "mean": self._mean, "square": self._square, "best": self._best}
+        if self._kept is not None:
+            arrays["kept"] = self._kept
+        return {
+            **{name: values[b].detach().cpu().numpy() for name, values in arrays.items()},
+            "step": self._step_number,
+            "epochs": self._n_epochs,
+            "done": self._done,
+            "best_loss": float(self._best_loss[b]),
+            "best_epoch": int(self._best_epoch[b]),
+            "inverse_temperature": float(self._best_inverse_temperature[b]),
+            "generator": self._generators[b].get_state().numpy(),
+        }
 
     def _load_rows(self, members: Sequence[FleetMember]) -> None:
         tables = {id(m.X): m for m in members}
@@ -164,30 +210,34 @@ class _Fleet:
             self._kept = self._kept.to(self._device)
 
     def run(self) -> list[Trained]:
-        step, total = 0, self._config.epochs * self._n_steps
-        for epoch in range(1, self._config.epochs + 1):
+        step, total = self._step_number, self._config.epochs * self._n_steps
+        last_epoch = max(1, round(self._share * self._config.epochs))
+        for epoch in range(self._n_epochs + 1, last_epoch + 1):
             rows, present = self._assign_rows()
             done = 0.0
             for batch in range(self._n_steps):
                 done = max(step / total, self._spent())
-                if done >= 1.0:
+                if done >= 1.0 or self._spent() >= self._share:
                     break
                 self._take_step(rows[:, :, batch], present[:, :, batch], self._step_factors(done, step + 1))
                 step += 1
             self._n_epochs_unchanged += 1
+            self._step_number, self._n_epochs, self._done = step, epoch, max(step / total, self._spent())
             self._keep_best(epoch)
             self._drop_worse_half(max(step / total, self._spent()))
             self._forget_rows(max(step / total, self._spent()))
-            if done >= 1.0 or not self._numbers:
+            if done >= 1.0 or self._spent() >= self._share or not self._numbers:
                 break
-        self._finish(np.arange(len(self._numbers)), cut=step < total and self._spent() >= 1.0)
+        cut = self._share == 1 and step < total and self._spent() >= 1.0
+        self._finish(np.arange(len(self._numbers)), cut, goes_on=True)
         return [trained for trained in self._results if trained is not None]
 
     def _spent(self) -> float:
-        """Return the share of the time limit that is spent."""
+        """Return how far the training is by the time limit, as a share of the whole training."""
         if self._deadline.limit is None:
             return 0.0
-        return 1.0 if self._deadline.passed() else self._deadline.spent / self._deadline.limit
+        spent = 1.0 if self._deadline.passed() else self._deadline.spent / self._deadline.limit
+        return self._begun + (self._share - self._begun) * spent
 
     def _assign_rows(self) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the row numbers of an epoch and which of them count, both of shape (n_networks, batch size, n_steps).
@@ -247,7 +297,7 @@ class _Fleet:
             dropout = DeviceDropout(self._rates["dropout"] * factors.regularization, self._device_generator)
         out = layers.forward(self._architecture, self._p, self._X[table, rows], dropout)
         smoothing, blocks = self._rates["label_smoothing"], self._architecture.blocks
-        losses = _losses(out, self._y[table, rows], smoothing, self._config, blocks, self._levels)
+        losses = training_losses(out, self._y[table, rows], smoothing, self._config, blocks, self._levels)
         loss = ((losses * weight).sum(1) / present.sum(1).clamp(min=1)).sum()
         torch.autograd.backward(loss)
         self._update_weights(factors)
@@ -299,14 +349,14 @@ class _Fleet:
         y = self._y[table, self._validation]
         out = forward_in_blocks(self._architecture, self._p, self._X[table, self._validation])
         if self._levels is not None:
-            each = [_pinball_losses(out.mean(2), y, self._levels)]
+            each = [pinball_losses(out.mean(2), y, self._levels)]
         elif y.dtype != torch.int64 and y.dim() == 3:
-            each = [_errors(out.mean(2), y, self._config.loss).mean(2)]
+            each = [errors(out.mean(2), y, self._config.loss).mean(2)]
         elif y.dtype != torch.int64:
-            each = [_errors(out.mean((2, 3)), y, self._config.loss)]
+            each = [errors(out.mean((2, 3)), y, self._config.loss)]
         else:
             blocks = self._architecture.blocks
-            each = [_log_losses(s * out, y, blocks) for s in INVERSE_TEMPERATURES]
+            each = [log_losses(s * out, y, blocks) for s in INVERSE_TEMPERATURES]
         losses = np.nan_to_num(torch.stack([(loss * weight).sum(1) for loss in each]).cpu().numpy(), nan=np.inf)
         return losses.min(axis=0), np.asarray(INVERSE_TEMPERATURES)[losses.argmin(axis=0)]
 
@@ -317,7 +367,7 @@ class _Fleet:
             return
         table = self._table_number.unsqueeze(1)
         out = forward_in_blocks(self._architecture, self._p, self._X[table, self._train])
-        losses = _log_losses(out, self._y[table, self._train], self._architecture.blocks)
+        losses = log_losses(out, self._y[table, self._train], self._architecture.blocks)
         # In place: a captured step reads this tensor.
         share = self._config.forgotten_share * min(1.0, done / RAMP)
         self._kept.copy_(kept_rows(losses, self._train, self._n_train, self._table_number, share, self._kept.shape[1]))
@@ -337,13 +387,20 @@ class _Fleet:
             kept = left[np.argsort(means, kind="stable")[: math.ceil(len(left) / 2)]]
             self._finish(np.flatnonzero(~np.isin(own, kept)))
 
-    def _finish(self, rows: np.ndarray, cut: bool = False) -> None:
-        """Store the results of networks and remove them from the fleet; `cut` says whether the time has ended them."""
+    def _finish(self, rows: np.ndarray, cut: bool = False, goes_on: bool = False) -> None:
+        """Store the results of networks and remove them from the fleet.
+
+        `cut` says whether the time has ended them, and `goes_on` whether a later part of the training may go on.
+        """
         for b in rows:
             best = Parameters(self._architecture.layout(), self._best[b : b + 1].clone(), trained=False)
             for name in ("out.weight", "out.bias"):
                 best[name].mul_(float(self._best_inverse_temperature[b]))
-            self._results[self._numbers[b]] = Trained(best.flat[0].cpu().numpy(), max(1, int(self._best_epoch[b])), cut)
+            weights, epoch = best.flat[0].cpu().numpy(), max(1, int(self._best_epoch[b]))
+            state: dict[str, Any] | None = None
+            if self._share < 1:
+                state = self._state(b) if goes_on else {"weights": weights, "epoch": epoch}
+            self._results[self._numbers[b]] = Trained(weights, epoch, cut, state)
         if not len(rows):
             return
         self._captured, self._n_epochs_unchanged = None, 0
@@ -370,6 +427,17 @@ class _Fleet:
             self._kept = self._kept[index]
 
 
+def end_of_part(share: float, schedule: str) -> float:
+    """Return where a part of the training ends: where a wave of "coslog4" ends, before a share of the schedule.
+
+    In the middle of a wave, the learning rate is so high that losses say little.
+
+    >>> [round(end_of_part(share, "coslog4"), 3) for share in (1 / 27, 1 / 9, 1 / 3, 1.0)]
+    [0.037, 0.067, 0.2, 1.0]
+    """
+    return max((end for end in RUNGS if schedule == "coslog4" and end <= share < 1), default=share)
+
+
 def _padded(rows: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
     """Return row numbers as a matrix filled up with zeros, and the number of valid entries in each row."""
     out = torch.zeros(len(rows), max(len(r) for r in rows), dtype=torch.int64)
@@ -382,68 +450,6 @@ def _class_counts(y: np.ndarray, n_classes: Sequence[int]) -> np.ndarray:
     """Return the number of rows of each class; the classes of several targets lie side by side."""
     targets = y.reshape(len(y), -1).T
     return np.concatenate([np.bincount(own, minlength=n) for own, n in zip(targets, n_classes, strict=True)])
-
-
-def _log_losses(out: torch.Tensor, y: torch.Tensor, blocks: Sequence[int]) -> torch.Tensor:
-    """Return the log loss of the mean probability over members; of several targets, the mean over the targets."""
-    if y.dim() == 3:
-        parts = torch.split(out, list(blocks), 3)
-        return torch.stack([_log_losses(part, y[..., j], ()) for j, part in enumerate(parts)]).mean(0)
-    hits = y.view(*y.shape, 1, 1).expand(-1, -1, out.shape[2], 1)
-    return -out.softmax(3).gather(3, hits).mean((2, 3)).clamp(min=1e-12).log()
-
-
-def _losses(
-    out: torch.Tensor,
-    y: torch.Tensor,
-    smoothing: torch.Tensor,
-    config: TrainingConfig,
-    blocks: Sequence[int] = (),
-    levels: torch.Tensor | None = None,
-) -> torch.Tensor:
-    """Return cross entropy (class codes) or the loss (floats), mean over members, shape (n_networks, n_rows).
-
-    Of several targets, it is the mean over the targets, whose outputs have the sizes of `blocks`. The levels are those
-    of quantiles.
-    """
-    if levels is not None:
-        return _pinball_losses(out, y.unsqueeze(2), levels).mean(2)
-    if y.dim() == 3 and y.dtype == torch.int64:
-        parts = torch.split(out, list(blocks), 3)
-        return torch.stack([_losses(part, y[..., j], smoothing, config) for j, part in enumerate(parts)]).mean(0)
-    if y.dim() == 3:
-        return _errors(out, y.unsqueeze(2), config.loss).mean((2, 3))
-    if y.dtype != torch.int64:
-        return _errors(out[..., 0], y.unsqueeze(2), config.loss).mean(2)
-    log_p = functional.log_softmax(out, dim=3)
-    if config.loss_power:
-        log_p = (config.loss_power * log_p).expm1() / config.loss_power
-    hit = log_p.gather(3, y.view(*y.shape, 1, 1).expand(-1, -1, out.shape[2], 1))[..., 0].mean(2)
-    share = smoothing.unsqueeze(1)
-    return -(1 - share) * hit - share * log_p.mean(dim=(2, 3))
-
-
-def _pinball_losses(out: torch.Tensor, y: torch.Tensor, levels: torch.Tensor) -> torch.Tensor:
-    """Return the pinball loss of each row, the mean over the quantiles on the last axis of the outputs."""
-    errors = y.unsqueeze(-1) - out
-    return torch.maximum(levels * errors, (levels - 1) * errors).mean(-1)
-
-
-def _errors(out: torch.Tensor, y: torch.Tensor, loss: str) -> torch.Tensor:
-    """Return the loss of each output of a regression; the losses of `LOG_LINK` take outputs as logarithms."""
-    if loss == "absolute_error":
-        return (out - y).abs()
-    if loss == "huber":
-        return functional.huber_loss(out, y.expand_as(out), reduction="none", delta=HUBER_DELTA)
-    if loss not in LOG_LINK:
-        return (out - y) ** 2
-    out = out.clamp(*LOG_RANGE)
-    if loss == "poisson":
-        return out.exp() - y * out
-    if loss == "gamma":
-        return out + y * (-out).exp()
-    p = TWEEDIE_POWER
-    return ((2 - p) * out).exp() / (2 - p) - y * ((1 - p) * out).exp() / (1 - p)
 
 
 def _flat_cos(done: float) -> float:

@@ -9,6 +9,7 @@ from automl.execute.evaluate import evaluate
 from automl.testing import make_task, tree
 from automl.trials.artifacts import Artifacts
 from automl.trials.trial import Status, Trial
+from pipelines.catalog import get_component
 from pipelines.configuration import Configuration
 
 PREPARED = {"imputation": "none", "scaling": "none"}
@@ -18,12 +19,16 @@ NO_DRAWS = {
     "xgboost": {"subsample": 1.0, "colsample_bylevel": 1.0, "colsample_bynode": 1.0},
     "hist_gradient_boosting": {"max_features": 1.0},
 }
-CONTINUING = ("lightgbm", "xgboost", "catboost", "hist_gradient_boosting", "extra_trees", "random_forest")
+CONTINUING = (
+    "lightgbm", "xgboost", "catboost", "hist_gradient_boosting", "extra_trees", "random_forest",
+    "realmlp", "resnet", "tabm",
+)  # fmt: skip
 FAST = ("lightgbm", "extra_trees")
 
 
-def configuration(family, **steps):
-    own = {f"model:{family}:{name}": value for name, value in NO_DRAWS.get(family, {}).items()}
+def configuration(family, task, **steps):
+    own = dict(get_component("model", family).space(task.traits).get_default_configuration())
+    own = {f"model:{family}:{name}": value for name, value in {**own, **NO_DRAWS.get(family, {})}.items()}
     return Configuration({"model": family, **PREPARED, **own, **steps})
 
 
@@ -46,7 +51,8 @@ def in_parts(task, c, folder, shares=(1 / 9, 1 / 3, 1.0), limit=None):
     "family", [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in CONTINUING]
 )
 def test_a_training_in_parts_gives_the_model_of_a_training_at_once(tmp_path, family, kind):
-    task, c = make_task(kind, n_rows=250), configuration(family)
+    task = make_task(kind, n_rows=250)
+    c = configuration(family, task)
     _, whole = run(task, Trial(c), tmp_path)
     folds, continued = in_parts(task, c, tmp_path / "parts")
     assert [fold.info.get("continued", False) for fold in folds] == [False, True, True]
@@ -55,7 +61,8 @@ def test_a_training_in_parts_gives_the_model_of_a_training_at_once(tmp_path, fam
 
 
 def test_an_ended_training_is_not_trained_again(tmp_path):
-    task, c = make_task("binary", n_rows=120), configuration("lightgbm", **{"model:lightgbm:learning_rate": 0.2})
+    task = make_task("binary", n_rows=120)
+    c = configuration("lightgbm", task, **{"model:lightgbm:learning_rate": 0.2})
     # The patience of this training is over before a third of the rounds of a small learning rate would be.
     results, predictions = in_parts(task, c, tmp_path, shares=(0.9, 0.95))
     assert results[1].info["n_iter"] == results[0].info["n_iter"]
@@ -64,13 +71,15 @@ def test_an_ended_training_is_not_trained_again(tmp_path):
 
 
 def test_a_part_leaves_a_state_and_no_model(tmp_path):
-    task, c = make_task("binary", n_rows=150), configuration("lightgbm")
+    task = make_task("binary", n_rows=150)
+    c = configuration("lightgbm", task)
     in_parts(task, c, tmp_path, shares=(1 / 3,))
     assert [path.suffix for path in Artifacts(tmp_path).paths(c, 0)] == [".training"]
 
 
 def test_a_damaged_state_makes_the_training_begin_anew(tmp_path):
-    task, c = make_task("binary", n_rows=150), configuration("lightgbm")
+    task = make_task("binary", n_rows=150)
+    c = configuration("lightgbm", task)
     in_parts(task, c, tmp_path, shares=(1 / 3,))
     Artifacts(tmp_path).training_path(c, 0).write_bytes(b"half a file")
     fold, _ = run(task, Trial(c), tmp_path)
@@ -87,14 +96,16 @@ def test_families_that_cannot_go_on_train_on_a_part_of_the_rows(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("step", [{"calibration": "sigmoid"}, {"balancing": "undersample"}])
 def test_wrapped_models_go_on_as_well(tmp_path, step):
-    task, c = make_task("binary", n_rows=250), configuration("lightgbm", **step)
+    task = make_task("binary", n_rows=250)
+    c = configuration("lightgbm", task, **step)
     _, whole = run(task, Trial(c), tmp_path)
     _, continued = in_parts(task, c, tmp_path / "parts")
     np.testing.assert_allclose(continued, whole, rtol=1e-5, atol=1e-6)
 
 
 def test_a_time_limit_holds_for_each_part(tmp_path):
-    task, c = make_task("regression"), configuration("lightgbm", **{"model:lightgbm:learning_rate": 0.005})
+    task = make_task("regression")
+    c = configuration("lightgbm", task, **{"model:lightgbm:learning_rate": 0.005})
     folds, predictions = in_parts(task, c, tmp_path, limit=1.0)
     assert [fold.info.get("continued", False) for fold in folds] == [False, True, True]
     assert np.isfinite(predictions).all()

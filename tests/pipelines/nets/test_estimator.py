@@ -17,6 +17,7 @@ from pipelines.nets import training
 from pipelines.nets.architectures import Architecture, Inputs, RealMLP, ResNet, TabM
 from pipelines.nets.estimator import NetClassifier, NetRegressor, NetSettings, fit_together
 from pipelines.nets.fleet import FleetMember, TrainingConfig
+from pipelines.training_part import TrainingPart
 
 Array = NDArray[np.float64]
 
@@ -144,6 +145,19 @@ def test_the_schedule_ends_when_the_time_is_up() -> None:
     assert classifier("realmlp", time_limit=1e-9).fit(X, y).predict_proba(X)[:, 1].mean() == pytest.approx(
         y.mean(), abs=0.1
     )
+
+
+@pytest.mark.parametrize("patience", [40, 3])  # the patience of the second one is over in the first part
+def test_a_training_in_parts_gives_the_networks_of_a_training_at_once(iris: tuple[Array, Array], patience: int) -> None:
+    own = config("resnet", epochs=40, patience=patience, dropout=0.1)
+    whole = classifier("resnet", config=own).fit(*iris)
+    states: list[Any] = []
+    for share in (0.1, 0.4, 1.0):
+        part = TrainingPart(share, states)
+        net = classifier("resnet", config=own, part=part).fit(*iris)
+        states = part.states
+    np.testing.assert_array_equal(net.weights_, whole.weights_)
+    assert net.n_iter_ == whole.n_iter_
 
 
 def test_a_fleet_that_does_not_fit_into_memory_is_halved(

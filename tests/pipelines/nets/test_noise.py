@@ -7,14 +7,16 @@ import pytest
 import torch
 
 from pipelines.nets.fleet import TrainingConfig
+from pipelines.nets.losses import training_losses
 from pipelines.nets.small_loss import kept_rows, partners
-from pipelines.nets.training import _losses
 
 
 def losses(power, outputs):
     out = torch.tensor(outputs).reshape(1, 1, 1, -1)
     return float(
-        _losses(out, torch.zeros(1, 1, dtype=torch.int64), torch.zeros(1), TrainingConfig(0.1, loss_power=power))
+        training_losses(
+            out, torch.zeros(1, 1, dtype=torch.int64), torch.zeros(1), TrainingConfig(0.1, loss_power=power)
+        )
     )
 
 
