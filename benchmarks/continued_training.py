@@ -27,7 +27,7 @@ from sklearn.model_selection import train_test_split
 from automl import AutoMLClassifier, AutoMLRegressor
 from automl.trials.artifacts import Artifacts
 from automl.trials.trial import TrialResult
-from benchmarks.run import append_row
+from benchmarks.result_file import append_row, missing_cells
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks
 
 RESULTS = Path(__file__).parent / "results" / "continued_training.csv"
@@ -112,9 +112,6 @@ def main(
 ) -> None:
     """Run each search that is not in the file yet, and print the tables."""
     tasks = read_tasks(data)
-    done = set()
-    if out.exists():
-        done = set(pd.read_csv(out, dtype=str)[KEYS].itertuples(index=False, name=None))
     chosen = list(filter(None, variants.split(","))) or [CONTINUES, RESTARTS, *([DEFAULT] if seconds else [])]
     limits = {"max_processor_seconds": seconds} if seconds else {"max_trials": max_trials}
     for seed in range(seeds):
@@ -123,14 +120,12 @@ def main(
             X, y = frame.drop(columns="target"), frame["target"]
             n_test = max(len(X) // 4, len(X) - rows)
             X, X_test, y, y_test = train_test_split(X, y, test_size=n_test, random_state=seed)
-            for variant in chosen:
-                about = (name, seed, variant, families, seconds, 0 if seconds else max_trials)
-                if tuple(map(str, about)) in done:
-                    continue
+            cells = [(name, seed, variant, families, seconds, 0 if seconds else max_trials) for variant in chosen]
+            for about in missing_cells(out, KEYS, cells):
                 print(*about, file=sys.stderr)
                 with tempfile.TemporaryDirectory() as folder:
                     settings = {"include": families.split(","), "random_state": seed, **limits}
-                    model = fit(X, y, tasks[name], variant, Path(folder), **settings)
+                    model = fit(X, y, tasks[name], about[2], Path(folder), **settings)
                 row = dict(zip(KEYS, about, strict=True)) | measure(model, X_test, y_test)
                 append_row(out, row, COLUMNS)
     print(summary(pd.read_csv(out)))
