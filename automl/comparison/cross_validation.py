@@ -32,7 +32,7 @@ from automl.comparison.fold_details import (
 )
 from automl.comparison.fold_store import FoldScores, FoldStore
 from automl.comparison.folds import compare_folds
-from automl.comparison.plan import Plan, Request, fit_keyword, make_plan, time_keywords
+from automl.comparison.plan import Plan, Request, fit_keyword, make_plan, time_keywords, training_target
 from automl.errors import FoldFailedWarning, InvalidInputError, NothingFittedError
 from automl.fit_log import attach_handler, detach_handler
 from automl.plurals import plural, short_number
@@ -208,7 +208,9 @@ def nested_cross_validate(
         `TimeSeriesSplit`.
     scoring : str, callable, list or dict, optional
         One or more scikit-learn scorers; a dict gives them by name. The default is ROC AUC for two classes, log loss
-        for more classes, and RMSE for regression. The estimators keep their own parameter ``scoring`` for their search.
+        for more classes, and RMSE for regression; for an ordered categorical `y` the ranked probability score, and for
+        estimators that predict the same `quantiles` the mean pinball loss. The estimators keep their own parameter
+        ``scoring`` for their search.
     groups : array-like of shape (n_samples,), optional
         Rows of one group are never on both sides of an outer fold. Each ``fit`` that takes groups gets them.
     sample_weight : array-like of shape (n_samples,), optional
@@ -338,7 +340,7 @@ def run_fold(plan: Plan, name: str, fold: int) -> FoldScores:
     start = time.perf_counter()
     scores: dict[str, float | None] = dict.fromkeys(plan.scorers)
     try:
-        estimator.fit(_take(plan.X, train), plan.y[train], **keywords)
+        estimator.fit(_take(plan.X, train), training_target(plan, estimator, train), **keywords)
     except Exception as error:  # noqa: BLE001  one estimator's failure on one fold must not end the others
         reason = _format_error(error)
         return FoldScores(name, fold, scores, dict.fromkeys(scores, reason), time.perf_counter() - start, 0.0)

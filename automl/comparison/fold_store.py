@@ -226,10 +226,11 @@ class FoldStore:
 
     def _check_plan(self, plan: Plan) -> None:
         """Describe the plan in ``about.json``, or compare it with the description that is there."""
+        order = [np.array(plan.ranks)] if plan.ranks else []  # of the classes
         now = {
             "format": FORMAT,
             "seed": plan.seed,
-            "table": table_fingerprint(plan.X, plan.y, plan.groups, plan.sample_weight),
+            "table": table_fingerprint(plan.X, plan.y, plan.groups, plan.sample_weight, *order),
             "outer folds": digest(*(rows for fold in plan.folds for rows in fold)),
             "metrics": {name: scorer_fingerprint(scorer) for name, scorer in plan.scorers.items()},
             "time": None if plan.time is None else digest(stable_repr(plan.time), str(plan.gap)),

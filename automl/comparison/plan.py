@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
@@ -12,23 +12,21 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 from sklearn.base import clone, is_classifier, is_regressor
-from sklearn.metrics import check_scoring
 from sklearn.model_selection import GridSearchCV, RandomizedSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from automl.arguments import check_arguments
+from automl.comparison.scorers import make_scorers, search_of
 from automl.errors import InvalidInputError
 from automl.estimator import AutoMLClassifier, AutoMLRegressor
 from automl.plurals import plural
 from automl.task import validation
-from automl.task.metrics import ALIASES, default_scoring, named_scorer
-from automl.task.positive_class import on_positive_class
+from automl.task.ordered_classes import ordered_target, ranks_of
 from automl.task.splits import Fold, check_fold, folds_from_cv, is_forward_chaining, lone_rows, make_folds
 from automl.task.table_validation import as_array, check_table
 from automl.task.time_folds import time_folds
 from automl.task.time_order import TimeOrder, read_time_order
-from pipelines.component import task_type
 
 Array = NDArray[Any]
 
@@ -73,6 +71,8 @@ class Plan:
         where the outer folds are forward-chaining.
     gap : number, str or timedelta
         The gap of these inner folds.
+    ranks : tuple of int
+        Rank of each class; empty where the classes have no order.
     """
 
     estimators: Mapping[str, Any]
@@ -85,6 +85,7 @@ class Plan:
     seed: int
     time: Array | None = None
     gap: Any = 0
+    ranks: tuple[int, ...] = ()
 
 
 def make_plan(request: Request, seed: int) -> Plan:
@@ -114,7 +115,10 @@ def make_plan(request: Request, seed: int) -> Plan:
                     f"sample_weight: estimator {name!r} cannot use it; leave out sample_weight or this estimator"
                 )
     validation.check_positive_label(classes, request.positive_label)
-    scorers = _make_scorers(request.scoring, classes, weight is not None, request.positive_label)
+    ranks = () if classes is None else ranks_of(request.y, classes)
+    scorers = make_scorers(
+        request.scoring, request.estimators, classes, ranks, weight is not None, request.positive_label
+    )
     time, gap = None, request.gap
     if request.time is None and gap not in (0, "0"):
         raise InvalidInputError("gap needs time: pass the times of the rows, too, or leave out gap")
@@ -137,6 +141,7 @@ def make_plan(request: Request, seed: int) -> Plan:
         seed=seed,
         time=time,
         gap=gap,
+        ranks=ranks,
     )
 
 
@@ -157,6 +162,12 @@ def fit_keyword(estimator: Any, name: str) -> str | None:
     return name if has_fit_parameter(estimator, name) else None
 
 
+def training_target(plan: Plan, estimator: Any, train: Array) -> Any:
+    """Return the target of training rows, for a search of this package with the order of the classes."""
+    y = plan.y[train]
+    return ordered_target(y, np.unique(plan.y), plan.ranks) if plan.ranks and search_of(estimator) is not None else y
+
+
 def time_keywords(plan: Plan, estimator: Any, train: Array) -> dict[str, Any]:
     """Return the keywords by which a search of this package, alone or at the end of a pipeline, gets the times."""
     keyword = fit_keyword(estimator, "time") if plan.time is not None and _takes_time(estimator) else None
@@ -165,21 +176,15 @@ def time_keywords(plan: Plan, estimator: Any, train: Array) -> dict[str, Any]:
     return {keyword: plan.time[train], f"{keyword.removesuffix('time')}gap": plan.gap}
 
 
-def _search_of(estimator: Any) -> Any:
-    """Return the search of this package that an estimator is, or that its pipeline ends with; None for others."""
-    last = estimator.steps[-1][1] if isinstance(estimator, Pipeline) else estimator
-    return last if isinstance(last, AutoMLClassifier | AutoMLRegressor) else None
-
-
 def _takes_time(estimator: Any) -> bool:
     """Return whether an estimator is a search of this package without a splitter of its own."""
-    search = _search_of(estimator)
+    search = search_of(estimator)
     return search is not None and (search.cv is None or isinstance(search.cv, Integral))
 
 
 def _check_searches_take_time(estimators: Mapping[str, Any]) -> None:
     for name, estimator in estimators.items():
-        if _search_of(estimator) is not None and not _takes_time(estimator):
+        if search_of(estimator) is not None and not _takes_time(estimator):
             raise InvalidInputError(
                 f"estimators: {name!r} has a splitter as cv, which time replaces; set its cv to None or to a number"
             )
@@ -231,44 +236,6 @@ def _table(X: Any) -> Any:
     if sparse.issparse(X):
         return X.tocsr()
     return X if isinstance(X, pd.DataFrame) else as_array(X)
-
-
-def _make_scorers(scoring: Any, classes: Array | None, weighted: bool, positive_label: Any) -> dict[str, Any]:
-    n_classes = 0 if classes is None else len(classes)
-    if scoring is None:
-        scoring = default_scoring(task_type(n_classes))
-    if isinstance(scoring, Mapping):
-        named = list(scoring.items())
-    else:
-        several = scoring if isinstance(scoring, Iterable) and not isinstance(scoring, str) else [scoring]
-        named = [(_metric_name(one), one) for one in several]
-    if not named:
-        raise InvalidInputError("scoring is empty; name at least one scorer, or pass None for the default scorer")
-    names = [name for name, _ in named]
-    if len(set(names)) < len(names):
-        raise InvalidInputError(f"scoring holds two scorers named {max(names, key=names.count)!r}; pass a dict of them")
-    return {name: _make_scorer(one, classes, weighted, positive_label) for name, one in named}
-
-
-def _metric_name(scorer: Any) -> str:
-    if isinstance(scorer, str):
-        return ALIASES.get(scorer, scorer)
-    function = getattr(scorer, "_score_func", scorer)
-    return str(getattr(function, "__name__", "score"))
-
-
-def _make_scorer(scoring: Any, classes: Array | None, weighted: bool, positive_label: Any) -> Any:
-    check_arguments({"scoring": scoring}, classification=classes is not None)
-    validation.check_scoring_classes(scoring, 0 if classes is None else len(classes))
-    if isinstance(scoring, str):
-        return named_scorer(ALIASES.get(scoring, scoring), classes, positive_label)
-    try:
-        scorer = check_scoring(scoring=scoring)
-    except ValueError as error:
-        raise InvalidInputError(f"scoring: {error}") from error
-    if weighted and not hasattr(scorer, "_accept_sample_weight"):
-        raise InvalidInputError(f"scoring: {scoring!r} takes no sample_weight; wrap its metric in make_scorer")
-    return scorer if classes is None else on_positive_class(scorer, classes, positive_label)
 
 
 def _outer_folds(

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.pipeline import Pipeline
 
 from automl.errors import InvalidInputError
 from automl.task.metrics import PINBALL, Metric
@@ -90,7 +91,8 @@ class QuantilesScorer:
     Attributes
     ----------
     quantiles : tuple of float
-        Levels in ascending order. The estimator has the method ``predict_quantiles``.
+        Levels in ascending order. The estimator, or the last step of the pipeline, has the method
+        ``predict_quantiles``.
     """
 
     quantiles: tuple[float, ...]
@@ -98,6 +100,8 @@ class QuantilesScorer:
     def __call__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
         known = as_numbers(read_target(y, X))
         weight = check_sample_weight(sample_weight, len(known))
+        if isinstance(estimator, Pipeline) and len(estimator) > 1:  # it passes only the usual methods on
+            X, estimator = estimator[:-1].transform(X), estimator[-1]
         return -pinball_loss(known, estimator.predict_quantiles(X), self.quantiles, weight)
 
 
