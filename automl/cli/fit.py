@@ -113,14 +113,14 @@ def fit(
     time: Time = None,
     gap: Gap = "0",
     sensitive_features: Annotated[
-        str | None,
+        list[str],
         typer.Option(
             metavar="COLUMN",
-            help="Column with groups such as the sex, whose scores are compared. It stays a feature; --drop hides "
-            "it from the models.",
+            help="Column with groups such as the sex, whose scores are compared; may be repeated: each combination of "
+            "values is a group. It stays a feature; --drop hides it from the models.",
             rich_help_panel=TABLE_PANEL,
         ),
-    ] = None,
+    ] = [],  # noqa: B006
     validation: Annotated[
         Path | None,
         typer.Option(
@@ -365,6 +365,7 @@ def fit(
         from automl.expected_score import expected_score_line
         from automl.persistence import check_place
         from automl.task.files import read_table
+        from automl.task.sensitive import sensitive_columns
         from automl.trials.session import record_model
 
         check_place(out)
@@ -374,13 +375,15 @@ def fit(
         for argument, option, column in (("sample_weight", "--weight", weight), ("groups", "--groups", groups)):
             if column is not None:
                 X, fit_arguments[argument] = split_target(X, column, table, option)
-        if sensitive_features is not None:  # the column stays a feature, as that of --time
-            fit_arguments["sensitive_features"] = sensitive_features
         fit_arguments |= _split(X, time, gap, table)
         if validation is not None:
             excluded = {"--cv": cv, "--time": time, "--groups": groups}
             whole = read_table(validation, file, target=target)
             fit_arguments |= _validation_rows(whole, target, weight, excluded, validation)
+        if sensitive_features:  # the columns stay features, as that of --time
+            tables = [X] if validation is None else [X, fit_arguments["X_val"]]
+            named = sensitive_columns(sensitive_features, tables, "--sensitive-features")
+            fit_arguments["sensitive_features"] = named
         estimator = _make_estimator(parameters, X, y, task, positive_label, parse_quantiles(quantiles))
         estimator.fit(X, y, **fit_arguments)
         shown = sys.stdout.isatty() and expected_score_line(estimator) != ""  # the progress has shown it, too

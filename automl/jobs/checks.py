@@ -82,6 +82,11 @@ RULES: dict[str, Rule] = {
         "Time between the training rows and the scored rows of a fold; 0 by default.",
     ),
     "validation": Rule("a file", _TEXT, "A file with validation rows, which the search scores in place of folds."),
+    "sensitive_features": Rule(
+        "the name of a column, or a list of names",
+        {"type": ["string", "array"], "pattern": r"\S", "items": _TEXT, "minItems": 1},
+        "Column with groups such as the sex, or a list of columns: the scores of the groups are compared.",
+    ),
     "task": Rule(
         "auto, classification or regression",
         {"enum": ["auto", "classification", "regression"]},

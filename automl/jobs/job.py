@@ -12,7 +12,8 @@ from typing import Any, Literal, Self
 
 Kind = Literal["path", "openml", "call"]
 
-_ADDED = ("reading", "time", "gap", "validation")  # fields of a table that earlier versions lacked
+# Fields of a table that earlier versions lacked.
+_ADDED = ("reading", "time", "gap", "validation", "sensitive_features")
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,8 @@ class Table:
         Time between training rows and scored rows.
     validation : str or None
         File with the validation rows of the search.
+    sensitive_features : sequence of str
+        Columns with groups of rows, whose scores are compared.
     reading : mapping
         Fields of `automl.task.text_files.FileOptions`, for the files of this table.
     """
@@ -55,6 +58,7 @@ class Table:
     time: str | None = None
     gap: float | str = 0
     validation: str | None = None
+    sensitive_features: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

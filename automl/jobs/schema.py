@@ -10,7 +10,6 @@ from typing import Any
 from automl.jobs.checks import RULES
 from automl.jobs.spec import COMMON_KEYS, FILE_KEYS, JOB_KEYS, KINDS, TABLE_KEYS, automl_parameters
 from automl.task.objectives import OBJECTIVES
-from automl.task.sensitive import DIFFERENCES
 
 _SHARE = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
 _POSITIVE = {"type": ["number", "null"], "exclusiveMinimum": 0}
@@ -110,14 +109,13 @@ def _values() -> Mapping[str, Mapping[str, Any]]:
         "additionalProperties": False,
     }
     components = {"anyOf": [listed, by_step]}
-    objectives = [name for name in OBJECTIVES if name not in DIFFERENCES]  # jobs have no sensitive features
     return {
         "time_budget": _POSITIVE,
         "max_processor_seconds": _POSITIVE,
         "max_trials": {"type": ["integer", "null"], "minimum": 1},
         "scoring": {"type": ["string", "array", "null"], "items": {"type": "string"}, "minItems": 1},
         "quantiles": {"type": ["array", "null"], "items": _SHARE, "minItems": 1},
-        "objectives": {"type": "array", "items": {"enum": objectives}, "minItems": 1, "uniqueItems": True},
+        "objectives": {"type": "array", "items": {"enum": list(OBJECTIVES)}, "minItems": 1, "uniqueItems": True},
         "positive_label": {"type": ["string", "number", "boolean", "null"]},
         "cv": {"type": ["integer", "array", "null"], "minimum": 2},
         "memory_limit": _POSITIVE,

@@ -17,7 +17,7 @@ from automl.jobs.job import Batch, Job, Kind, Resources, Setting, Table
 KINDS: tuple[Kind, ...] = ("path", "openml", "call")
 LIMITS = ("n_jobs", "memory", "time_limit")
 JOB_KEYS = (*LIMITS, "priority", "retries")
-COMMON_KEYS = ("target", "task", "holdout", "time", "gap")
+COMMON_KEYS = ("target", "task", "holdout", "time", "gap", "sensitive_features")
 FILE_KEYS = ("encoding", "separator", "decimal", "sheet")
 TABLE_KEYS = (*KINDS, "arguments", "name", *COMMON_KEYS, "test", "validation", "settings", *FILE_KEYS, *JOB_KEYS)
 TOP_KEYS = ("name", "store", "results", "defaults", "tables", "settings")
@@ -217,7 +217,12 @@ def _tables(kind: Kind, keys: Mapping[str, Any], entry: str, folder: Path) -> It
             time=keys.get("time"),
             gap=keys.get("gap", 0),
             validation=keys.get("validation"),
+            sensitive_features=_list_of(keys.get("sensitive_features", [])),
         )
+
+
+def _list_of(names: str | list[str]) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
 
 
 def _check_reading(kind: Kind, keys: Mapping[str, Any], entry: str) -> None:

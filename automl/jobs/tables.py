@@ -6,7 +6,7 @@ import importlib
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from automl.errors import InvalidInputError
 from automl.jobs.folders import LockedError, lock
 from automl.jobs.job import Table
 from automl.task.files import read_table
+from automl.task.sensitive import sensitive_columns
 from automl.task.several_targets import n_targets_of
 from automl.task.target import TaskName, guess_task, split_targets
 from automl.task.text_files import FileOptions
@@ -43,7 +44,7 @@ class SplitData:
     is_classification: bool
     X_test: pd.DataFrame | None = None
     y_test: pd.Series | pd.DataFrame | None = None
-    fit_arguments: Mapping[str, Any] = field(default_factory=dict)  # time and gap, or the validation rows
+    fit_arguments: Mapping[str, Any] = field(default_factory=dict)  # such as time and gap, or the validation rows
 
     def all_rows(self) -> tuple[pd.DataFrame, pd.Series | pd.DataFrame]:
         """Return the rows for an estimator whose `fit` takes no validation rows, which are then training rows."""
@@ -74,6 +75,16 @@ def read_data(table: Table, folder: Path) -> SplitData:
     OpenMLError
         If OpenML does not answer in time, or not with a data set.
     """
+    data = _split(table, folder)
+    if not table.sensitive_features:
+        return data
+    tables = [data.X] if "X_val" not in data.fit_arguments else [data.X, data.fit_arguments["X_val"]]
+    named = sensitive_columns(table.sensitive_features, tables, "sensitive_features")
+    return replace(data, fit_arguments={**data.fit_arguments, "sensitive_features": named})
+
+
+def _split(table: Table, folder: Path) -> SplitData:
+    """Read a table and split it into the rows of the search and the test rows."""
     X, y = _read(table, folder)
     y = y.reset_index(drop=True)
     X = X.reset_index(drop=True)

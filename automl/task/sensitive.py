@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pandas.api.types import is_scalar
 from scipy import sparse
 
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, check_names
 from automl.plurals import plural
 from automl.task.table_validation import check_table
 from pipelines.table.frames import to_series
@@ -90,6 +90,36 @@ def read_sensitive_features(
             "compare; leave it out"
         )
     return SensitiveFeatures(codes, tuple(labels), group_name(features))
+
+
+def sensitive_columns(names: Sequence[str], tables: Sequence[pd.DataFrame], argument: str) -> str | pd.DataFrame:
+    """Return the argument `sensitive_features` of `fit` for columns of a file: one name, or several columns.
+
+    Parameters
+    ----------
+    tables : sequence of DataFrame
+        The table, and that with the validation rows if there is one.
+    argument : str
+        The option or the key that names the columns, for messages.
+
+    Raises
+    ------
+    InvalidInputError
+        If a table has no such column.
+
+    Examples
+    --------
+    >>> table = pd.DataFrame({"sex": ["f", "m"], "old": [True, False], "income": [1, 2]})
+    >>> sensitive_columns(["sex"], [table], "--sensitive-features")
+    'sex'
+    >>> list(sensitive_columns(["sex", "old"], [table], "--sensitive-features"))
+    ['sex', 'old']
+    """
+    for table in tables:
+        labels = list(map(str, table.columns))
+        for name in names:
+            check_names(argument, name, labels)
+    return names[0] if len(names) == 1 else pd.concat([table[[*names]] for table in tables], ignore_index=True)
 
 
 def _advice(frame: pd.DataFrame, X: Any) -> str:

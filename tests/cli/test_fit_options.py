@@ -116,6 +116,16 @@ def test_times_and_a_gap_split_the_rows(here, call):
     assert "by models" in automl.load("new").estimate_.note
 
 
+def test_each_combination_of_several_sensitive_features_is_a_group(here, call):
+    arguments = ["fit", "t.csv", "--target", "label", "--include", "decision_tree", *QUICK]
+    code, _, err = call(*arguments, "--sensitive-features", "clinics")
+    assert (code, "--sensitive-features: 'clinics' is unknown; did you mean 'clinic'" in err) == (2, True)
+    pd.read_csv("t.csv").assign(old=[True, False, False] * 30, home=["a", "b"] * 45).to_csv("t.csv", index=False)
+    assert call(*arguments, "--sensitive-features", "old", "--sensitive-features", "home")[0] == 0
+    board = automl.load("model").leaderboard_
+    assert {"score[False, a]", "score[False, b]", "score[True, a]", "score[True, b]"} <= set(board.columns)
+
+
 def test_validation_rows_come_from_a_file(here, call):
     table = pd.read_csv("t.csv")
     table[:60].to_csv("old.csv", index=False)

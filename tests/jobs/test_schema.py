@@ -115,7 +115,18 @@ def test_jobs_refuse_objectives_for_which_they_have_no_frontier_or_no_groups(val
     assert validator.is_valid(given)
     given = given | {"tables": [table], "settings": {"fair": fair}}
     assert any("pass them to fit" in problem for problem in check_jobs(given).problems)
-    assert not validator.is_valid(given)
+
+
+def test_the_groups_of_a_table_make_differences_between_them_an_objective(validator, tmp_path):
+    pd.DataFrame({"x": range(80), "sex": ["f", "m", "m", "f"] * 20, "y": [0, 1] * 40}).to_csv(tmp_path / "a.csv")
+    table = {"path": str(tmp_path / "a.csv"), "target": "y", "task": "classification"}
+    fair = {"objectives": ["score", "equalized_odds_difference"]}
+    given = {"tables": [table | {"sensitive_features": ["sex"]}], "settings": {"fair": fair}}
+    given["store"] = str(tmp_path / "runs")
+    assert validator.is_valid(given)
+    assert len(check_jobs(given).problems) == 0
+    given = given | {"tables": [table | {"sensitive_features": "sexx"}]}
+    assert any("sensitive_features: 'sexx' is unknown" in problem for problem in check_jobs(given).problems)
 
 
 @pytest.mark.parametrize("text", EXAMPLES)

@@ -44,6 +44,21 @@ def test_openml_data_sets_have_a_default_target(server, tmp_path):
     assert (data.X.shape, data.y.name, data.is_classification) == ((80, 10), "bmi", False)
 
 
+def test_groups_are_those_of_the_rows_of_the_search(tmp_path):
+    frame = IRIS.assign(farm=["a", "b", "c"] * 50, year=[1, 2] * 75)
+    frame[:120].to_csv(tmp_path / "t.csv", index=False)
+    frame[120:].to_csv(tmp_path / "v.csv", index=False)
+    given = {"target": "target", "sensitive_features": ["farm", "year"]}
+    data = read_data(Table("t", "path", "t.csv", holdout=0.25, **given), tmp_path)
+    pd.testing.assert_frame_equal(
+        data.fit_arguments["sensitive_features"], data.X[["farm", "year"]].reset_index(drop=True)
+    )
+    data = read_data(Table("t", "path", "t.csv", validation="v.csv", **given), tmp_path)
+    assert data.fit_arguments["sensitive_features"]["farm"].tolist() == frame["farm"].tolist()
+    data = read_data(Table("t", "path", "t.csv", target="target", sensitive_features=["farm"]), tmp_path)
+    assert data.fit_arguments["sensitive_features"] == "farm"
+
+
 @pytest.mark.parametrize(
     ("part", "fault", "message"),
     [
