@@ -13,6 +13,7 @@ import sys
 import termios
 import threading
 import types
+from contextlib import suppress
 from itertools import pairwise
 
 import numpy as np
@@ -48,34 +49,86 @@ def script(*, verbose=1, max_trials=None, name="roc_auc", score=0.91234, n_folds
     return RUN.format(verbose=verbose, max_trials=max_trials, name=name, score=score, n_folds=n_folds, sleep=sleep)
 
 
-def run_with_terminal(code, *, term="xterm"):
-    """Return the standard output, and the text that a terminal on standard error receives."""
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
-    environment = {**os.environ, "TERM": term, "COLUMNS": "100"}
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=theirs, env=environment)
-    os.close(theirs)
-    seen = b""
-    while True:
+# To import the package takes longer than each script: one process imports it, and forks a process for each script.
+FORKER = """
+import os, sys, traceback
+import automl.progress
+for line in sys.stdin:
+    folder, term, error = line.split()
+    child = os.fork()
+    if not child:
+        code = 1
         try:
-            chunk = os.read(ours, 65536)
-        except OSError:  # Linux: the other end is closed
-            break
-        if not chunk:
-            break
-        seen += chunk
-    os.close(ours)
-    stdout = process.communicate(timeout=60)[0]
-    assert process.returncode == 0, seen.decode()
-    return stdout.decode(), seen.decode()
+            os.environ["TERM"] = term
+            for number, path in ((1, f"{folder}/stdout"), (2, error)):
+                os.dup2(os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_CREAT | os.O_TRUNC), number)
+            with open(f"{folder}/script.py") as script:
+                exec(script.read(), {"__name__": "__main__"})
+            code = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            os._exit(code)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
 
 
-def run_with_pipes(code):
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
-    return done.stdout, done.stderr
+@pytest.fixture(scope="module")
+def forker():
+    environment = {**os.environ, "COLUMNS": "100"}
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen([sys.executable, "-c", FORKER], env=environment, **pipes) as process:
+        yield process
+        process.stdin.close()
 
 
-def test_a_terminal_shows_budget_trials_score_and_family_and_the_seconds_change():
+@pytest.fixture
+def run_with_terminal(forker, tmp_path):
+    """A function that returns the standard output, and the text that a terminal on standard error receives."""
+
+    def run(code, *, term="xterm"):
+        ours, theirs = pty.openpty()
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 100, 0, 0))
+        seen = []
+        reader = threading.Thread(target=_read_all, args=(ours, seen), daemon=True)
+        reader.start()
+        status = _run_script(forker, tmp_path, code, term, os.ttyname(theirs))
+        os.close(theirs)
+        reader.join(60)
+        os.close(ours)
+        assert status == 0, b"".join(seen).decode()
+        return (tmp_path / "stdout").read_text(), b"".join(seen).decode()
+
+    return run
+
+
+@pytest.fixture
+def run_without_terminal(forker, tmp_path):
+    """A function that returns the standard output and the standard error, which are files."""
+
+    def run(code):
+        status = _run_script(forker, tmp_path, code, "xterm", tmp_path / "stderr")
+        assert status == 0, (tmp_path / "stderr").read_text()
+        return (tmp_path / "stdout").read_text(), (tmp_path / "stderr").read_text()
+
+    return run
+
+
+def _run_script(forker, folder, code, term, error):
+    (folder / "script.py").write_text(code)
+    forker.stdin.write(f"{folder} {term} {error}\n")
+    forker.stdin.flush()
+    return int(forker.stdout.readline())
+
+
+def _read_all(descriptor, seen):
+    with suppress(OSError):  # Linux: the other end is closed
+        while chunk := os.read(descriptor, 65536):
+            seen.append(chunk)
+
+
+def test_a_terminal_shows_budget_trials_score_and_family_and_the_seconds_change(run_with_terminal):
     stdout, seen = run_with_terminal(script(sleep=2.6))
     assert stdout == "from the script\n"
     left = re.findall(r"(\d+) s left, 3 tried, best ROC AUC 0.9123 on 8 of 8 folds, last random forest", seen)
@@ -86,22 +139,22 @@ def test_a_terminal_shows_budget_trials_score_and_family_and_the_seconds_change(
 
 
 @pytest.mark.slow
-def test_a_negated_loss_is_shown_as_a_positive_number():
+def test_a_negated_loss_is_shown_as_a_positive_number(run_with_terminal):
     _, seen = run_with_terminal(script(name="neg_log_loss", score=-0.25, max_trials=10))
     assert "3 of 10 tried, best log loss 0.25 on 8 of 8 folds" in seen
 
 
-def test_verbose_0_shows_nothing_on_a_terminal():
+def test_verbose_0_shows_nothing_on_a_terminal(run_with_terminal):
     assert run_with_terminal(script(verbose=0)) == ("from the script\n", "")
 
 
 @pytest.mark.slow
-def test_verbose_2_announces_a_new_best_once():
+def test_verbose_2_announces_a_new_best_once(run_with_terminal):
     _, seen = run_with_terminal(script(verbose=2))
     assert seen.count("new best ROC AUC 0.9123 on 8 of 8 folds by extra trees after 12.0 s") == 1
 
 
-def test_a_terminal_without_control_codes_gets_none():
+def test_a_terminal_without_control_codes_gets_none(run_with_terminal):
     assert "\x1b" not in run_with_terminal(script(), term="dumb")[1]
 
 
@@ -113,9 +166,10 @@ log = logging.getLogger("automl")
 print(log.handlers, log.level, logging.getLogger().handlers)
 """
     )
-    stdout, stderr = run_with_pipes("import logging\n" + code)
-    assert stdout == "from the script\n[] 0 []\n"
-    lines = stderr.splitlines()
+    command = [sys.executable, "-c", "import logging\n" + code]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "from the script\n[] 0 []\n"
+    lines = done.stderr.splitlines()
     assert lines[:2] == [
         "automl: search for the best ROC AUC within 60 s; greater is better",
         "automl: a message in between",
@@ -124,7 +178,7 @@ print(log.handlers, log.level, logging.getLogger().handlers)
     assert len(lines) == 3
 
 
-def test_messages_about_single_trials_are_for_verbose_2_and_fits_at_the_same_time_share_a_handler():
+def test_messages_about_single_trials_are_for_verbose_2_and_fits_at_the_same_time_share_a_handler(run_without_terminal):
     code = """
 import logging
 from automl.progress import Progress
@@ -139,7 +193,7 @@ for verbose in 1, 2:
     log.info("after the end")
 print(log.handlers, log.level)
 """
-    stdout, stderr = run_with_pipes(code)
+    stdout, stderr = run_without_terminal(code)
     assert stdout == "[] 0\n"
     lines = [line.removeprefix("automl: ") for line in stderr.splitlines()]
     search = ["search for the best R2 within 60 s; greater is better"]
@@ -149,14 +203,14 @@ print(log.handlers, log.level)
     ]  # fmt: skip
 
 
-def test_logging_that_the_user_has_configured_decides():
+def test_logging_that_the_user_has_configured_decides(run_without_terminal):
     settings = [
         "logging.getLogger('automl').addHandler(logging.NullHandler())",
         "logging.getLogger('automl').handlers.clear(); logging.getLogger('automl').setLevel(logging.ERROR)",
         "logging.getLogger('automl').setLevel(logging.NOTSET); logging.basicConfig(level=logging.WARNING)",
     ]
     code = "import logging\n" + "".join(f"{setting}\n{script(sleep=0)}" for setting in settings)
-    assert run_with_pipes(code) == ("from the script\n" * 3, "")
+    assert run_without_terminal(code) == ("from the script\n" * 3, "")
 
 
 def test_the_expected_score_is_the_last_line_and_takes_the_place_of_the_best_score(caplog):
@@ -169,9 +223,9 @@ def test_the_expected_score_is_the_last_line_and_takes_the_place_of_the_best_sco
     assert line == "expected R2 on new rows: 0.4"
 
 
-def test_a_log_gets_a_few_plain_lines():
+def test_a_log_gets_a_few_plain_lines(run_without_terminal):
     code = "import logging\nlogging.basicConfig(level=logging.INFO, format='%(name)s %(message)s')\n" + script()
-    stdout, stderr = run_with_pipes(code)
+    stdout, stderr = run_without_terminal(code)
     assert stdout == "from the script\n"
     lines = stderr.splitlines()
     assert lines[:2] == [
@@ -248,7 +302,7 @@ def test_verbose_0_logs_nothing(caplog):
 
 
 @pytest.mark.slow
-def test_an_error_in_the_run_passes_through_and_ends_the_display():
+def test_an_error_in_the_run_passes_through_and_ends_the_display(run_with_terminal):
     code = """
 import sys
 from automl.progress import Progress
@@ -311,7 +365,7 @@ def test_a_missing_standard_error_does_not_end_the_run(monkeypatch, tmp_path, st
 def test_many_threads_may_report_at_the_same_time(monkeypatch):
     ours, theirs = pty.openpty()
     monkeypatch.setenv("TERM", "xterm")
-    drain = threading.Thread(target=_drain, args=(ours,), daemon=True)
+    drain = threading.Thread(target=_read_all, args=(ours, []), daemon=True)
     drain.start()
     failures = []
     monkeypatch.setattr(threading, "excepthook", failures.append)
@@ -335,14 +389,6 @@ def test_many_threads_may_report_at_the_same_time(monkeypatch):
     drain.join(timeout=10)
     os.close(ours)
     assert failures == []
-
-
-def _drain(descriptor):
-    try:
-        while os.read(descriptor, 65536):
-            pass
-    except OSError:
-        return
 
 
 @pytest.fixture

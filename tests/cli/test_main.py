@@ -49,7 +49,7 @@ def cancer(tmp_path_factory):
     table.head(300).to_csv(folder / "train.csv", index=False)
     table.tail(100).to_csv(folder / "test.csv", index=False)
     table.tail(100).drop(columns="target").to_parquet(folder / "test.parquet", index=False)
-    include = ["--include", "random_forest,logistic_regression"]
+    include = ["--include", "decision_tree,logistic_regression"]
     done = run("fit", "train.csv", "--target", "target", *QUICK, *include, cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder, done
@@ -71,7 +71,7 @@ def test_fit_shows_the_leaderboard_and_where_the_model_is_saved(cancer):
     assert f"automl: {expected}" in done.stderr.splitlines()
     assert direction == "score: ROC AUC, the mean over the finished folds; greater is better"
     assert head.split()[:3] == ["rank", "family", "score"]
-    assert {row.split()[1] for row in rows} <= {"random_forest", "logistic_regression"}
+    assert {row.split()[1] for row in rows} <= {"decision_tree", "logistic_regression"}
     assert len(automl.load(folder / "model").leaderboard_) == len(rows) == 2
 
 

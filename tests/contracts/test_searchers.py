@@ -77,7 +77,13 @@ def test_most_of_a_finite_space_is_found(name):
     assert 4 <= len(history.evaluations) <= 6
 
 
-@pytest.mark.parametrize("name", sorted({"smac", "genetic", "tpe"} & set(NAMES)))
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=pytest.mark.slow if name == "tpe" else [])  # Optuna's own, and the slowest
+        for name in sorted({"smac", "genetic", "tpe"} & set(NAMES))
+    ],
+)
 def test_searchers_that_learn_from_the_history_beat_random_search(name):
     def mean_best(strategy):
         return np.mean([min(small_loss(c) for c in run(strategy, 60, seed=s).evaluations) for s in range(3)])

@@ -18,7 +18,15 @@ from automl.refit.rows import TrainingRows
 from pipelines import storage
 from pipelines.table.reader import TableReader
 
-FAST = {"time_budget": None, "max_trials": 1, "include": ["extra_trees"], "n_jobs": 1, "random_state": 0, "verbose": 0}
+FAST = {
+    "include": ["decision_tree"],
+    "time_budget": None,
+    "max_trials": 1,
+    "n_jobs": 1,
+    "cv": 3,
+    "random_state": 0,
+    "verbose": 0,
+}
 N_ROWS = 400
 
 

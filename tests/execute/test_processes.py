@@ -144,7 +144,9 @@ def hide(folder, name):
     (folder / name / "__init__.py").touch()
 
 
-@pytest.mark.parametrize("name", ["pipelines", "meta_db", "metalearning"])
+@pytest.mark.parametrize(
+    "name", ["pipelines", *(pytest.param(name, marks=pytest.mark.slow) for name in ("meta_db", "metalearning"))]
+)
 def test_a_package_of_the_same_name_beside_the_script_is_one_clear_error(tmp_path, name):
     hide(tmp_path, name)
     last = start_script(tmp_path, "", flags=["-S"]).stderr.splitlines()[-1]

@@ -109,8 +109,14 @@ def test_the_death_of_a_job_is_seen_although_its_fork_lives(tmp_path):
     [
         ({"call": TABLE, "target": "z"}, DUMMY, "no column 'z'"),
         ({"call": "tests.jobs.workshop:tabel"}, DUMMY, "cannot be imported"),
-        ({"call": TABLE}, {"bad": {"estimator": "sklearn.dummy:DummyClassifier", "stratgy": 1}}, "stratgy"),
-        ({"call": TABLE}, {"bad": {"estimator": "sklearn.dummy:DummyRegressor"}}, "cannot predict classes"),
+        pytest.param(
+            *({"call": TABLE}, {"bad": {"estimator": "sklearn.dummy:DummyClassifier", "stratgy": 1}}, "stratgy"),
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            *({"call": TABLE}, {"bad": {"estimator": "sklearn.dummy:DummyRegressor"}}, "cannot predict classes"),
+            marks=pytest.mark.slow,
+        ),
         (
             {"call": TABLE},
             {"bad": {"estimator": "sklearn.dummy:DummyClassifier", "strategy": "x"}},

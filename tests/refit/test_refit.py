@@ -191,7 +191,8 @@ def test_an_identifier_stays_an_identifier():
     """The kind "drop" would say that the user has dropped the column."""
     X, y = make_table()
     X["id"] = np.arange(1000, 1240)
-    new = AutoMLClassifier(**FAST | {"max_trials": 1}).fit(X, y).refit(X, y)
+    fast = FAST | {"include": ["decision_tree"], "max_trials": 1, "cv": 2}
+    new = AutoMLClassifier(**fast).fit(X, y).refit(X, y)
     assert new.columns_["kind"].tolist() == ["number"] * 4 + ["category", "identifier"]
 
 
@@ -248,7 +249,8 @@ def test_rows_of_a_model_that_was_saved_later_in_the_same_folder_are_not_used(
 
 def test_rows_stay_on_disk_where_the_run_has_a_folder(tmp_path):
     X, y = make_table()
-    model = AutoMLClassifier(**FAST, store=tmp_path / "run").fit(X, y)
+    fast = FAST | {"include": ["decision_tree"], "max_trials": 1, "cv": 2}
+    model = AutoMLClassifier(**fast, store=tmp_path / "run").fit(X, y)
     assert len(pickle.dumps(model._rows)) < 1000
     assert model.refit().refit_report_.n_rows == 240
     (tmp_path / "run" / "run.json").unlink()
@@ -277,7 +279,7 @@ def test_the_final_model_has_seen_the_newest_rows():
     """Only the last 100 of 600 rows know the new level of the target."""
     X = np.column_stack([np.arange(600.0), np.random.default_rng(0).normal(size=600)])
     y = np.where(np.arange(600) < 500, 0.0, 100.0) + X[:, 1]
-    reg = AutoMLRegressor(**FAST | {"include": ["decision_tree"], "cv": TimeSeriesSplit(5)}).fit(X, y)
+    reg = AutoMLRegressor(**FAST | {"include": ["decision_tree"], "max_trials": 2, "cv": TimeSeriesSplit(5)}).fit(X, y)
     assert reg.predict(X[-1:])[0] > 90
     assert [len(bag.models) for bag in reg._ensemble.bags] == [1] * len(reg._ensemble.bags)
 

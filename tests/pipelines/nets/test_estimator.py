@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -28,7 +29,14 @@ ARCHITECTURES = {
     "tabm without bins": TabM(width=32, n_members=4, n_bins=0),
     "resnet": ResNet(width=32, depth=2),
 }
+# The default run trains the first of each kind; the other settings and kinds add little to some tests.
+FIRST_OF_EACH_KIND, FIRST_TWO = ("realmlp", "tabm", "resnet"), ("realmlp", "tabm")
 STEPS = {"realmlp": 0.04, "realmlp without embedding": 0.04}
+
+
+def others_slow(names: Sequence[str]) -> list[Any]:
+    """Return the names of all architectures for a parametrization; those which are not listed are slow."""
+    return [pytest.param(name, marks=[] if name in names else pytest.mark.slow) for name in ARCHITECTURES]
 
 
 def config(name: str, **changes: object) -> TrainingConfig:
@@ -67,7 +75,7 @@ def test_a_fleet_trains_the_same_networks_as_single_fits(name: str, iris: tuple[
         np.testing.assert_allclose(net.predict_proba(iris[0]), other.predict_proba(iris[0]), atol=1e-5)
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", others_slow(FIRST_OF_EACH_KIND))
 def test_networks_learn_classes(name: str, iris: tuple[Array, Array]) -> None:
     X, y = iris
     train, test = np.arange(0, 150, 2), np.arange(1, 150, 2)
@@ -75,7 +83,7 @@ def test_networks_learn_classes(name: str, iris: tuple[Array, Array]) -> None:
     assert log_loss(y[test], net.predict_proba(X[test])) < 0.25
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", others_slow(FIRST_OF_EACH_KIND))
 def test_networks_learn_numbers_and_stay_within_the_range_of_training(name: str) -> None:
     X, y = load_diabetes(return_X_y=True)
     X = StandardScaler().fit_transform(X)
@@ -86,7 +94,7 @@ def test_networks_learn_numbers_and_stay_within_the_range_of_training(name: str)
     assert far.max() <= y[:300].max() + 1e-3
 
 
-@pytest.mark.parametrize("name", ARCHITECTURES)
+@pytest.mark.parametrize("name", others_slow(FIRST_TWO))
 def test_categories_become_flags_or_embeddings(name: str) -> None:
     rng = np.random.default_rng(0)
     few, many = rng.integers(3, size=900), rng.integers(40, size=900)
