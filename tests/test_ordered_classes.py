@@ -1,6 +1,8 @@
-"""Tests of classes that have an order: the default score, the decision, and the other scores of ordered classes."""
+"""Tests of classes that have an order: the score, the training, the decision, and the order of a file."""
 
 from __future__ import annotations
+
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ from sklearn.metrics import cohen_kappa_score
 
 from automl import AutoMLClassifier, load
 from automl.errors import InvalidInputError
-from automl.task.ordered_classes import NAMES, median_codes, ordered_loss, ranks_of
+from automl.task.ordered_classes import NAMES, fit_kappa_decision, median_codes, ordered_loss, ranks_of, with_order
 from tests.factories import FAST
 
 ORDER = ["low", "middle", "high", "top"]  # not the order of the alphabet
@@ -92,8 +94,8 @@ def test_losses_are_those_of_scikit_learn_and_of_the_definitions(weighted):
     weight = rng.uniform(0.5, 2, 60) if weighted else None
     order = (2, 0, 3, 1)
     own, predicted = np.array(order)[y], np.array(order)[median_codes(p, order)]
-    probable = np.array(order)[p.argmax(axis=1)]
-    kappa = cohen_kappa_score(own, probable, weights="quadratic", sample_weight=weight)
+    decided = np.array(order)[fit_kappa_decision(p, order, weight).codes(p, order)]
+    kappa = cohen_kappa_score(own, decided, weights="quadratic", sample_weight=weight)
     assert ordered_loss("quadratic_weighted_kappa", y, p, weight, order) == pytest.approx(-kappa)
     error = np.average(np.abs(own - predicted), weights=weight)
     assert ordered_loss("neg_mean_rank_error", y, p, weight, order) == pytest.approx(error)
@@ -117,3 +119,61 @@ def test_ordered_classes_that_are_numbers_with_fractions_give_one_error_that_kee
         AutoMLClassifier(**settings).fit(X, y)
     fitted = AutoMLClassifier(**settings).fit(X, y.cat.rename_categories(str))
     assert fitted.scorer_.name == "neg_ranked_probability_score"
+
+
+@pytest.mark.parametrize("ordering", ["thresholds", "stepwise", "proportional_odds"])
+def test_the_search_trains_by_the_order_whatever_the_score_is_and_keeps_it(ordering, tmp_path):
+    only = [{"model": "logistic_regression", "ordering": ordering}]
+    settings = SMALL | {"max_trials": 1, "initial_configurations": only}
+    clf = AutoMLClassifier(**settings, scoring="neg_log_loss").fit(X[:N], Y[:N])
+    assert [c["ordering"] for c in clf.history_.evaluations] == [ordering]
+    p = clf.predict_proba(X)
+    assert (clf.predict(X) == clf.classes_[p.argmax(axis=1)]).all()  # the score does not judge ranks
+    clf.save(tmp_path / "model")
+    np.testing.assert_allclose(load(tmp_path / "model", for_prediction=True).predict_proba(X), p, atol=1e-12)
+    refitted = clf.refit(X, Y.astype(str))
+    assert [bag.configuration["ordering"] for bag in refitted._ensemble.bags] == [ordering]
+
+
+def test_the_decision_for_kappa_has_the_highest_expected_kappa_of_all_labels():
+    p = np.random.default_rng(3).dirichlet([0.7, 0.7, 0.7], 6)
+    codes = np.array(list(product(range(3), repeat=6)))
+    m, square = p @ np.arange(3), p @ np.arange(3) ** 2
+    error = (square + codes**2 - 2 * m * codes).mean(axis=1)
+    by_chance = square.mean() + (codes**2).mean(axis=1) - 2 * m.mean() * codes.mean(axis=1)
+    expected = 1 - error / by_chance
+    chosen = fit_kappa_decision(p, (0, 1, 2)).codes(p, (0, 1, 2))
+    assert expected[(codes == chosen).all(axis=1)][0] == pytest.approx(expected.max())
+
+
+def test_a_search_for_kappa_predicts_labels_that_are_wider_apart_than_medians(tmp_path):
+    clf = AutoMLClassifier(**SMALL | {"max_trials": 1}, scoring="quadratic_weighted_kappa").fit(X[:N], Y[:N])
+    p = clf.predict_proba(X)
+    medians = np.array(ORDER)[[ORDER.index(label) for label in clf.classes_[median_codes(p, clf._ensemble.ranks)]]]
+    assert ranks(clf.predict(X)).std() > ranks(medians).std()
+    assert clf._ensemble.kappa.stretch > 1
+    clf.save(tmp_path / "model")
+    loaded = load(tmp_path / "model", for_prediction=True)
+    assert (loaded.predict(X[:1]) == clf.predict(X)[:1]).all()  # a label does not depend on other rows
+    assert (loaded.predict(X) == clf.predict(X)).all()
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["low", "middle", "high"], "grades lacks the class 'top' of 'pain'; name all classes, the lowest first"),
+        ([*ORDER, "peak"], "grades names the class 'peak', which 'pain' does not hold; its classes are 'high', 'low'"),
+        ([*ORDER, "low"], "grades names the class 'low' twice"),
+    ],
+)
+def test_names_of_classes_that_are_missing_unknown_or_double_are_an_error(names, message):
+    with pytest.raises(InvalidInputError, match=message):
+        with_order(Y.astype(str).rename("pain"), names, "grades")
+
+
+def test_an_order_is_for_one_target_of_three_classes_and_numbers_keep_their_type():
+    with pytest.raises(InvalidInputError, match="is for one target"):
+        with_order(pd.DataFrame({"a": [1, 2, 3], "b": [1, 2, 3]}), ["1", "2", "3"], "grades")
+    with pytest.raises(InvalidInputError, match="needs at least 3 classes"):
+        with_order(pd.Series(["a", "b"]), ["a", "b"], "grades")
+    assert with_order(pd.Series([1.0, 3.0, 2.0]), ["3", "2", "1"], "grades").cat.categories.tolist() == [3.0, 2.0, 1.0]

@@ -8,6 +8,7 @@ from automl.ensemble.calibration import calibrate
 from automl.ensemble.quantile_shift import fit_shift
 from automl.ensemble.selection import Ensemble, out_of_fold
 from automl.ensemble.threshold import tune_decision_weights
+from automl.task.ordered_classes import fit_kappa_decision
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
@@ -39,6 +40,8 @@ def finish_ensemble(
         ensemble.quantile_shift = fit_shift(y, p, ensemble.quantiles, weights, random_state)
         return
     known = (y, p, task.metric.take(rows), weights, random_state)
+    if ensemble.kappa is not None:
+        ensemble.kappa = fit_kappa_decision(p, ensemble.ranks, weights)
     if not ensemble.ranks:
         ensemble.decision_weights = tune_decision_weights(*known, deadline)
     latest = max(deadline, time.monotonic() + least_seconds)

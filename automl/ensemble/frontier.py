@@ -30,6 +30,7 @@ from automl.errors import InvalidInputError
 from automl.plurals import plural
 from automl.search.scalarization import is_nondominated, spread
 from automl.task.metrics import Metric, loss_or_nan
+from automl.task.ordered_classes import fit_kappa_decision
 from automl.task.sensitive import DIFFERENCES, fairness_differences
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
@@ -432,6 +433,8 @@ def smaller_ensemble(
             if tuned is not None:
                 smaller.decision_weights = tuned
         smaller.calibration = calibrate(*known, deadline, models_per_member=smaller.models_per_member)
+        if ensemble.kappa is not None:
+            smaller.kappa = fit_kappa_decision(known[1], ensemble.ranks, record.sample_weight)
     if ensemble.quantiles:
         known_errors = record.y, _mean(record, entry.weights), ensemble.quantiles, record.sample_weight
         smaller.quantile_shift = fit_shift(*known_errors, record.random_state)

@@ -18,7 +18,7 @@ from automl.ensemble.thrift import remove_costly
 from automl.errors import NothingFittedError
 from automl.task.class_scorers import roc_auc_losses
 from automl.task.metrics import Metric, PredictionRange, clip_predictions, loss_or_nan
-from automl.task.ordered_classes import median_codes
+from automl.task.ordered_classes import KAPPA, KappaDecision, median_codes
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import candidate_sets, rank
@@ -78,6 +78,8 @@ class Ensemble:
         Calibration of the quantiles.
     ranks : tuple of int
         Rank of each of ordered classes, whose median is predicted; empty for other classes.
+    kappa : KappaDecision or None
+        The decision for the score kappa of ordered classes, in place of the median.
     """
 
     bags: list[FoldBag]
@@ -91,6 +93,7 @@ class Ensemble:
     quantiles: tuple[float, ...] = ()
     quantile_shift: QuantileShift | None = None
     ranks: tuple[int, ...] = ()
+    kappa: KappaDecision | None = None
 
     @classmethod
     def of_task(cls, bags: list[FoldBag], task: Task, n_threads: int | None = 1) -> Self:
@@ -103,7 +106,8 @@ class Ensemble:
             prediction_range=metric.prediction_range,
             targets=traits.targets,
             quantiles=traits.quantiles,
-            ranks=metric.ranks if metric.predicts_median else (),
+            ranks=metric.ranks if metric.decides_by_rank else (),
+            kappa=KappaDecision() if metric.fast == KAPPA else None,
         )
 
     @property
@@ -159,6 +163,8 @@ class Ensemble:
         """Return the predicted class codes for probabilities of shape (n_samples, n_columns)."""
         if self.targets is not None:
             return self.targets.codes(probabilities)
+        if self.kappa is not None:
+            return self.kappa.codes(probabilities, self.ranks)
         if self.ranks:
             return median_codes(probabilities, self.ranks)
         weights = 1.0 if self.decision_weights is None else self.decision_weights

@@ -22,6 +22,7 @@ from automl.task.class_scorers import (
     roc_auc_losses,
 )
 from automl.task.ordered_classes import KAPPA, RANKED_PROBABILITY, OrderedScorer, ordered_loss
+from automl.task.ordered_classes import NAMES as ORDERED_NAMES
 from automl.task.positive_class import CodedScorer, on_positive_class, positive_code
 from automl.task.scorers import StoredClassifier, StoredRegressor, TableProbe, take_rows
 from pipelines.quantiles import pinball_loss
@@ -189,7 +190,7 @@ class Metric:
     quantiles : tuple of float
         Levels of the quantiles that are predicted; empty for other tasks.
     ranks : tuple of int
-        Rank of each class, for the scores of ordered classes; empty for other scores.
+        Rank of each class of a target with an order, for all scores; empty for other targets.
     """
 
     name: str
@@ -208,9 +209,9 @@ class Metric:
     ranks: tuple[int, ...] = ()
 
     @property
-    def predicts_median(self) -> bool:
-        """Whether the median of ordered classes is the best label."""
-        return bool(self.ranks) and self.fast != KAPPA
+    def decides_by_rank(self) -> bool:
+        """Whether the ranks of ordered classes decide which label is the best one, and not its probability alone."""
+        return self.fast in ORDERED_NAMES
 
     @property
     def is_mean_over_classes(self) -> bool:
@@ -254,7 +255,7 @@ class Metric:
                 return float("nan")
             if self.quantiles:
                 return pinball_loss(y, predictions, self.quantiles, sample_weight)
-            if self.ranks:
+            if self.fast in ORDERED_NAMES:
                 return ordered_loss(self.fast, y, predictions, sample_weight, self.ranks)
             if self.fast in FAST_OF_ONE_CLASS:
                 return FAST_OF_ONE_CLASS[self.fast](y, predictions, sample_weight, self.positive)

@@ -23,6 +23,10 @@ RANKED_PROBABILITY, RANK_ERROR, KAPPA = NAMES = (
     "quadratic_weighted_kappa",
 )
 _FEWEST_CLASSES = 3  # two classes have no class between them
+_SHOWN = 5  # classes in an error message
+_MAX_STEPS = 20  # of Dinkelbach's iteration, which needs about five
+_TOLERANCE = 1e-6  # of the stretch
+_LEAST_AGREEMENT = 0.05  # a lower expected kappa would move all rows to the ends of the order
 
 
 def ranks_of(y: Any, classes: Array) -> tuple[int, ...]:
@@ -57,6 +61,60 @@ def ranks_of(y: Any, classes: Array) -> tuple[int, ...]:
     return tuple(np.argsort(np.argsort([places[label] for label in classes.tolist()])).tolist())
 
 
+def with_order(y: pd.Series | pd.DataFrame, names: Sequence[str], argument: str) -> pd.Series:
+    """Return a target of a file, which keeps no order, as an ordered categorical.
+
+    Parameters
+    ----------
+    y : Series
+        The target as it was read.
+    names : sequence of str
+        The classes as texts, the lowest one first.
+    argument : str
+        The argument that names the classes, for the error messages.
+
+    Raises
+    ------
+    InvalidInputError
+        If the names are not those of all classes of one target, each once, or if there are fewer than three.
+
+    Examples
+    --------
+    >>> with_order(pd.Series([3, 1, 2, 1]), ["1", "2", "3"], "ordered_classes").cat.codes.tolist()
+    [2, 0, 1, 0]
+    """
+    if not isinstance(y, pd.Series):
+        raise InvalidInputError(f"{argument} is for one target; leave it out, because there are {y.shape[1]} targets")
+    twice = [name for place, name in enumerate(names) if name in names[:place]]
+    if twice:
+        raise InvalidInputError(f"{argument} names the class '{twice[0]}' twice; name each class once")
+    labels = {_text_of(label): label for label in y.dropna().unique().tolist()}
+    missing = [name for name in labels if name not in names]
+    if missing:
+        raise InvalidInputError(
+            f"{argument} lacks {_listed(missing)} of '{y.name}'; name all classes, the lowest first"
+        )
+    unknown = [name for name in names if name not in labels]
+    if unknown:
+        raise InvalidInputError(
+            f"{argument} names {_listed(unknown)}, which '{y.name}' does not hold; its classes are "
+            f"{', '.join(map(repr, sorted(labels)))}"
+        )
+    if len(names) < _FEWEST_CLASSES:
+        raise InvalidInputError(f"{argument} needs at least {_FEWEST_CLASSES} classes: two have no class between them")
+    return y.astype(pd.CategoricalDtype([labels[name] for name in names], ordered=True))
+
+
+def _text_of(label: Any) -> str:
+    """Return the text by which a user names a label; whole numbers beside missing cells are read as floats."""
+    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = ", ".join(map(repr, names[:_SHOWN])) + (", ..." if len(names) > _SHOWN else "")
+    return f"the {'class' if len(names) == 1 else 'classes'} {shown}"
+
+
 def ordered_target(labels: Array, classes: Array, ranks: Sequence[int]) -> pd.Series:
     """Return labels as an ordered categorical with known ranks."""
     order = np.asarray(classes)[np.argsort(ranks)].tolist()
@@ -83,6 +141,66 @@ def median_codes(probabilities: Array, ranks: Sequence[int]) -> NDArray[np.intp]
     return np.asarray(order[reached.argmax(axis=1)])
 
 
+@dataclass(frozen=True)
+class KappaDecision:
+    """The labels with the highest expected kappa: expected ranks, moved away from their mean and rounded.
+
+    Attributes
+    ----------
+    center : float
+        The mean of the expected ranks.
+    stretch : float
+        How many times the distance of an expected rank from the center grows.
+    """
+
+    center: float = 0.0
+    stretch: float = 1.0
+
+    def codes(self, probabilities: Array, ranks: Sequence[int]) -> NDArray[np.intp]:
+        """Return the code of the label of each row."""
+        chosen = self.center + self.stretch * (probabilities @ np.asarray(ranks) - self.center)
+        places = np.clip(np.round(chosen), 0, len(ranks) - 1).astype(np.intp)
+        return np.asarray(np.argsort(ranks)[places])
+
+
+def fit_kappa_decision(probabilities: Array, ranks: Sequence[int], sample_weight: Array | None = None) -> KappaDecision:
+    """Return the decision with the highest expected kappa for some rows, if their probabilities are right.
+
+    One minus kappa is a ratio of two means of squared distances: of the predicted ranks from the true ones, and of
+    independent ranks. For a ratio ``r``, the best rank of a row with the expected rank ``m`` is the one nearest to
+    ``c + (m - c) / (1 - r)``, where ``c`` is the mean of all ``m``. The ratio is found by Dinkelbach's iteration (1967,
+    "On nonlinear fractional programming").
+
+    Parameters
+    ----------
+    probabilities : ndarray of shape (n_samples, n_classes)
+    ranks : sequence of int
+        Rank of each class.
+
+    Examples
+    --------
+    >>> p = np.array([[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]])
+    >>> fit_kappa_decision(p, (0, 1, 2)).codes(p, (0, 1, 2)).tolist()
+    [0, 2]
+    """
+    places = np.asarray(ranks, dtype=np.float64)
+    expected = probabilities @ places
+    center = float(np.average(expected, weights=sample_weight))
+    square = float(np.average(probabilities @ places**2, weights=sample_weight))
+    decision = KappaDecision(center)
+    for _ in range(_MAX_STEPS):
+        chosen = places[decision.codes(probabilities, ranks)]
+        moments = (chosen, chosen**2, expected * chosen)
+        mean, own_square, product = (float(np.average(values, weights=sample_weight)) for values in moments)
+        by_chance = square + own_square - 2 * center * mean
+        agreement = 1.0 - (square - 2 * product + own_square) / by_chance if by_chance > 0 else 1.0
+        stretch = 1.0 / max(agreement, _LEAST_AGREEMENT)
+        if abs(stretch - decision.stretch) < _TOLERANCE:
+            break
+        decision = KappaDecision(center, stretch)
+    return decision
+
+
 def ordered_loss(name: str, y: Array, probabilities: Array, sample_weight: Array | None, ranks: Sequence[int]) -> float:
     """Return the loss (the negated score) of probabilities by one of `NAMES`.
 
@@ -91,8 +209,8 @@ def ordered_loss(name: str, y: Array, probabilities: Array, sample_weight: Array
     - The kappa with quadratic weights (Cohen, 1968) compares the mean squared distance of ranks with that of
       independent labels; NaN if all labels are equal.
 
-    The mean rank error takes the median class of each row, and kappa the most probable one: medians are nearer to the
-    middle of the order than the true classes, which lowers kappa.
+    The mean rank error takes the median class of each row, and kappa the labels of `fit_kappa_decision`: medians are
+    nearer to the middle of the order than the true classes, which lowers kappa.
 
     Parameters
     ----------
@@ -106,7 +224,10 @@ def ordered_loss(name: str, y: Array, probabilities: Array, sample_weight: Array
         cumulative = np.cumsum(probabilities[:, np.argsort(places)], axis=1)[:, :-1]
         reached = true[:, None] <= np.arange(len(places) - 1)
         return float(np.average(((cumulative - reached) ** 2).mean(axis=1), weights=sample_weight))
-    codes = probabilities.argmax(axis=1) if name == KAPPA else median_codes(probabilities, ranks)
+    if name == KAPPA:
+        codes = fit_kappa_decision(probabilities, ranks, sample_weight).codes(probabilities, ranks)
+    else:
+        codes = median_codes(probabilities, ranks)
     return _rank_loss(name, true, places[codes], sample_weight)
 
 

@@ -184,6 +184,7 @@ def prepare(
         else:
             validation.check_scoring_classes(scorer, n_classes)
             metric = make_metric(scorer, kind, None if isinstance(classes, list) else classes, positive_label)
+            metric = replace(metric, ranks=ranks)  # the order is for the training, whatever the score is
         return adapt_metric(metric, rows.X, rows.y, n_classes, rows.sample_weight)
 
     scorers = named_scorers(scoring)

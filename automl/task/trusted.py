@@ -25,7 +25,7 @@ TRUSTED: frozenset[str] = frozenset(
         "automl.refit.rows": "SavedRows StoredRows TrainingRows",
         "automl.task.class_scorers": "AllClassesScorer",
         "automl.task.metrics": "Metric",
-        "automl.task.ordered_classes": "OrderedScorer",
+        "automl.task.ordered_classes": "KappaDecision OrderedScorer",
         "automl.task.positive_class": "CodedScorer",
         "automl.task.quantiles": "QuantilesScorer",
         "automl.task.sensitive": "SensitiveFeatures",
