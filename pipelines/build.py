@@ -20,11 +20,13 @@ from pipelines.configuration import Configuration
 from pipelines.losses import SQUARED_ERROR
 from pipelines.models._cost import encoded_width
 from pipelines.monotonic import trailing_constraints
+from pipelines.ordered_codes import NUMBERS
 from pipelines.steps import cleaning
 from pipelines.steps.calibration import N_FITS, N_SPLITS
 from pipelines.steps.combined_features import SCREENED_ROWS
 from pipelines.steps.generation import MAX_COMPONENTS, make_category_pairs
 from pipelines.steps.multi_output import JOINT, n_fits
+from pipelines.steps.ordering import models_of
 from pipelines.steps.selection import MAX_ROWS
 from pipelines.steps.target import TargetRegressor
 from pipelines.weights import MAX_REPEATED_CELLS, row_counts
@@ -34,7 +36,7 @@ from pipelines.weights import MAX_REPEATED_CELLS, row_counts
 _TABLE_COPIES = 5
 _PAIRS = "categorical_interactions"
 _COMBINED = "combined_features"
-_WRAPPERS = ("balancing", "cleaning", "calibration", "multi_output")
+_WRAPPERS = ("ordering", "balancing", "cleaning", "calibration", "multi_output")
 _NUMERIC_ENCODINGS = ("ordinal", "target", "frequency")  # encodings that replace a category by numbers
 
 
@@ -105,8 +107,12 @@ def fit_preprocessing(
 
 def fits_together(configuration: Configuration) -> bool:
     """Return whether several fits can share a fleet (`Component.fit_together`); a wrapped model cannot."""
-    wrapped = any(configuration.get(step, "none") != "none" for step in _WRAPPERS)
-    return get_component("model", configuration.family).fit_together is not None and not wrapped
+    component = get_component("model", configuration.family)
+    wrapped = any(
+        configuration.get(step, "none") != "none" and configuration[step] not in component.orderings
+        for step in _WRAPPERS
+    )
+    return component.fit_together is not None and not wrapped
 
 
 def fit_models_together(
@@ -152,7 +158,10 @@ def predicted_seconds(configuration: Configuration, traits: TableTraits) -> floa
     # The width is larger than the number of category columns, which components subtract from it.
     selected = max(len(traits.categorical) + 1, round(share * generated.n_features))
     reduced = replace(traits, n_features=selected)
-    guess = 0.1 if component.seconds is None else component.seconds(_params("model", configuration), reduced)
+    ordering = _wrapped_ordering(configuration)
+    trained = _ordered_traits(ordering, reduced)
+    guess = 0.1 if component.seconds is None else component.seconds(_params("model", configuration), trained)
+    guess *= models_of(ordering, traits.n_classes)
     guess *= N_FITS if configuration.get("calibration", "none") != "none" else 1
     guess *= cleaning.N_FITS if configuration.get("cleaning", "none") != "none" else 1
     guess *= _n_models(configuration, traits)
@@ -305,7 +314,7 @@ def _model_of_target(configuration: Configuration, context: FitContext) -> Any:
     loss = configuration.get("loss")
     trained = {} if loss is None else {"loss": "absolute_error" if loss == "percentage_error" else loss}
     constrained = {"monotonic": trailing_constraints(context.traits)} if context.traits.monotonic else {}
-    model = _make_component("model", configuration, inner, {**native, **trained, **constrained})
+    model = _ordered_model(configuration, inner, {**native, **trained, **constrained})
     if configuration.get("balancing", "none") != "none":
         model = _make_component("balancing", configuration, context, {"estimator": model})
     if cleaned:
@@ -316,3 +325,36 @@ def _model_of_target(configuration: Configuration, context: FitContext) -> Any:
     if calibrated:
         model = _make_component("calibration", configuration, context, {"estimator": model})
     return model
+
+
+def _wrapped_ordering(configuration: Configuration) -> str:
+    """Return the ordering of the classes whose component wraps the model; "none" where the model trains it itself."""
+    ordering = str(configuration.get("ordering", "none"))
+    return "none" if ordering in get_component("model", configuration.family).orderings else ordering
+
+
+def _ordered_traits(ordering: str, traits: TableTraits) -> TableTraits:
+    """Return the traits for the models that a component of the step ordering trains."""
+    if ordering == "none":
+        return traits
+    if ordering == NUMBERS:
+        return replace(traits, task="regression", n_classes=0, ranks=())
+    return replace(traits, task="binary", n_classes=2, ranks=())
+
+
+def _ordered_model(configuration: Configuration, context: FitContext, extra: Mapping[str, Any]) -> Any:
+    """Return the model, inside the component of the step ordering where the configuration has one."""
+    ordering = _wrapped_ordering(configuration)
+    if ordering == "none":
+        own = {"ordering": str(configuration["ordering"])} if configuration.get("ordering", "none") != "none" else {}
+        return _make_component("model", configuration, context, {**extra, **own})
+    traits = _ordered_traits(ordering, context.traits)
+    limit, n_models = context.time_limit, models_of(ordering, context.traits.n_classes)
+    inner = replace(context, traits=traits, time_limit=None if limit is None else limit / n_models)
+    component, params = get_component("model", configuration.family), _params("model", configuration)
+    if ordering == NUMBERS:  # the regressor of a family has hyperparameters of its own
+        space = component.space(traits)
+        legal = {name: value for name, value in params.items() if name in space and space[name].legal_value(value)}
+        params = {**dict(space.get_default_configuration()), **legal}
+    model = component.make({**params, **extra}, inner)
+    return _make_component("ordering", configuration, context, {"estimator": model})

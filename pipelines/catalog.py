@@ -16,6 +16,7 @@ from pipelines.steps.calibration import CALIBRATION
 from pipelines.steps.cleaning import CLEANING
 from pipelines.steps.generation import GENERATION
 from pipelines.steps.multi_output import MULTI_OUTPUT
+from pipelines.steps.ordering import ORDERING
 from pipelines.steps.preprocessing import ENCODING, IMPUTATION, SCALING
 from pipelines.steps.selection import SELECTION
 from pipelines.steps.target import LOSSES, TARGET
@@ -29,6 +30,7 @@ CATALOG: Mapping[str, tuple[Component, ...]] = {
     "balancing": BALANCING,
     "cleaning": CLEANING,
     "model": MODELS,
+    "ordering": ORDERING,
     "loss": LOSSES,
     "target": TARGET,
     "calibration": CALIBRATION,

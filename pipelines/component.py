@@ -1,7 +1,8 @@
 """The contract of a component: what somebody who adds a model or a preprocessor has to provide.
 
 A component is one choice at one step of the pipeline: an imputation, an encoding, a scaling, a generation or selection
-of features, a balancing, a cleaning of labels, a model, a loss, a transform of the target, a calibration. It is a
+of features, a balancing, a cleaning of labels, a model, the ordering of its classes, a loss, a transform of the
+target, a calibration. It is a
 `Component` record of plain functions. The steps, in this order, are the keys of `pipelines.catalog.CATALOG`; the tuple
 of its step lists a component.
 
@@ -23,9 +24,10 @@ and predicts.
 
 - `params` maps the names of the active hyperparameters in `space`, without prefix, to plain Python values. Some entries
   may be added: ``native_categories`` (int), the number of leading columns that hold category codes, for a model with
-  `accepts_categories`; ``loss`` (str), one of `Component.losses` or "squared_error", for a model with such losses; and
-  ``estimator``, the unfitted model, for a component of the steps balancing, cleaning, target and calibration;
-  ``estimators``, the unfitted models, for a component of the step multi_output. `make` must not change `params`.
+  `accepts_categories`; ``loss`` (str), one of `Component.losses` or "squared_error", for a model with such losses;
+  ``ordering`` (str), one of `Component.orderings`; and ``estimator``, the unfitted model, for a component of the steps
+  ordering, balancing, cleaning, target and calibration; ``estimators``, the unfitted models, for a component of the
+  step multi_output. `make` must not change `params`.
 - `FitContext` says which seed, how many threads and which device to use, and how many seconds a fit may take.
 - A model with `continues` asks `FitContext.part`, where there is one, for its state when each of its fits begins. It
   trains up to the share of its iterations, and leaves a state of plain values, arrays and storable objects. In parts,
@@ -120,6 +122,7 @@ class TableTraits:
     sparse: bool = False
     weighted: bool = False  # the user gave sample weights: components that cannot use them leave the space
     noisy_labels: bool = False  # the user expects wrong labels: the space also has what helps against them
+    ranks: tuple[int, ...] = ()  # of ordered classes: the place of each class in the order; () for other targets
     # For each column 1 if predictions must not fall while its value rises, -1 if they must not rise, or 0; () for none.
     monotonic: tuple[int, ...] = ()
     # Of regression: what suits the metric and the target, the best choice first.
@@ -220,6 +223,9 @@ class Component:
         Whether the model can predict quantiles: where `TableTraits.quantiles` names levels, its estimator minimizes
         the pinball loss, and ``predict`` returns values of shape (n_samples, n_quantiles), in ascending order in each
         row. Only models have it.
+    orderings : tuple of str
+        Names of the step "ordering" that the model can train itself, by the order of `TableTraits.ranks`: `make` then
+        gets the parameter ``ordering``, and no component of this step wraps the model. Only models have them.
     losses : tuple of str
         Losses of regression, beside squared error, that the model can be trained with. The names are those of the step
         "loss" of the catalog; only models have them.
@@ -273,6 +279,7 @@ class Component:
     reads_target: bool = False
     accepts_monotonic: bool = False
     accepts_quantiles: bool = False
+    orderings: tuple[str, ...] = ()
     losses: tuple[str, ...] = ()
     interruptible: bool = False
     limit_factor: float = 1.0

@@ -29,6 +29,7 @@ from pipelines.configuration import Configuration
 from pipelines.libraries import install, missing_libraries
 from pipelines.losses import LOG_LINK, SQUARED_ERROR
 from pipelines.monotonic import BREAKING, FIXED
+from pipelines.ordered_codes import NUMBERS, PROPORTIONAL_ODDS
 from pipelines.overrides import Override, Overrides, SpaceError, excluded_components, override
 from pipelines.steps.multi_output import INDEPENDENT, JOINT
 from pipelines.targets import TargetLayout
@@ -45,6 +46,7 @@ _PREFERRED: Mapping[str, tuple[str, ...]] = {
     "selection": ("none",),
     "balancing": ("none",),
     "cleaning": ("none",),
+    "ordering": ("none",),
     "loss": (),  # the traits of the table hold the order of these steps
     "target": (),
     "calibration": ("none",),
@@ -62,6 +64,7 @@ _SKIP_PROBABILITY = {
     "selection": 0.7,
     "balancing": 0.7,
     "cleaning": 0.5,
+    "ordering": 0.5,
     "calibration": 0.8,
 }
 # Components that pass on missing cells, category codes or weights: the step, the component, the field that must be True
@@ -91,10 +94,13 @@ RICH_TABLES_OF_SEVERAL_TARGETS: Mapping[TaskType, TableTraits] = {
 RICH_TABLES_OF_NOISY_LABELS: Mapping[TaskType, TableTraits] = {
     task: replace(traits, noisy_labels=True) for task, traits in RICH_TABLES.items()
 }
+# The same table with an order of its classes, which has the step ordering.
+RICH_TABLE_OF_ORDERED_CLASSES = replace(RICH_TABLES["multiclass"], ranks=(0, 1, 2, 3, 4))
 ALL_RICH_TABLES = (
     *RICH_TABLES.values(),
     *RICH_TABLES_OF_SEVERAL_TARGETS.values(),
     *RICH_TABLES_OF_NOISY_LABELS.values(),
+    RICH_TABLE_OF_ORDERED_CLASSES,
 )
 
 
@@ -273,6 +279,8 @@ def _is_needed(step: str, traits: TableTraits) -> bool:
         return traits.is_classification
     if step == "cleaning":
         return traits.is_classification and traits.noisy_labels
+    if step == "ordering":
+        return bool(traits.ranks)
     if step == "multi_output":
         return traits.targets is not None
     if step in _ORDERED_STEPS:
@@ -337,6 +345,8 @@ def _refuses(step: str, name: str, source_step: str, source: str) -> bool:
     """Return whether a component does not accept what a component of another step passes on."""
     if (step, source_step) == ("model", "loss"):
         return not _can_train(get_component("model", name), source)
+    if (step, source_step) == ("model", "ordering"):
+        return not _can_order(get_component("model", name), source)
     if (step, source_step) == ("target", "loss"):
         return name != "none" and source in LOG_LINK
     if (source_step, source) == ("multi_output", JOINT):
@@ -358,6 +368,13 @@ def _can_train(model: Component, loss: str) -> bool:
     """Return whether a model can be trained with a loss."""
     needed = "absolute_error" if loss == "percentage_error" else loss  # with weighted rows
     return loss == SQUARED_ERROR or needed in model.losses
+
+
+def _can_order(model: Component, ordering: str) -> bool:
+    """Return whether the classes of a model can be ordered in a way: by itself, by two classes, or by a regressor."""
+    if ordering == PROPORTIONAL_ODDS:
+        return ordering in model.orderings
+    return ordering != NUMBERS or model.applies(RICH_TABLES["regression"])
 
 
 def _fits(step: str, name: str, picked: Mapping[str, str]) -> bool:
@@ -426,6 +443,11 @@ def _forbid(space: ConfigurationSpace, offered: Mapping[str, list[Component]]) -
                 yield ForbiddenAndConjunction(
                     ForbiddenEqualsClause(space[passing_step], passing), ForbiddenInClause(space[step], refusing)
                 )
+    for ordering in choices(space, "ordering"):
+        refusing = [model.name for model in offered["model"] if not _can_order(model, ordering)]
+        if refusing:
+            clauses = ForbiddenEqualsClause(space["ordering"], ordering), ForbiddenInClause(space["model"], refusing)
+            yield ForbiddenAndConjunction(*clauses)
     if JOINT in choices(space, "multi_output"):
         for step in ("model", *_OF_ONE_TARGET):
             refusing = [name for name in choices(space, step) if _refuses_joint(step, name)]

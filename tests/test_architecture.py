@@ -30,6 +30,8 @@ ORDER = {
         "early_stopping",
         "losses",
         "labels",
+        "ordered_codes",
+        "cumulative_link",
         "weights",
         "confident_learning",
         "monotonic",

@@ -73,9 +73,14 @@ def with_objective(metric: Metric, y: Array) -> Metric:
 
 
 def suited_traits(traits: TableTraits, metric: Metric) -> TableTraits:
-    """Return the traits of a table with the quantiles, the losses and the transforms that suit the metric."""
-    levels = metric.quantiles
-    return replace(traits, losses=metric.losses, target_transforms=metric.target_transforms, quantiles=levels)
+    """Return the traits of a table with what the metric knows: quantiles, order of classes, losses and transforms."""
+    return replace(
+        traits,
+        losses=metric.losses,
+        target_transforms=metric.target_transforms,
+        quantiles=metric.quantiles,
+        ranks=metric.ranks,
+    )
 
 
 def _transforms(name: str, y: Array, skewed: bool) -> tuple[str, ...]:

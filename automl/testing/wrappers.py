@@ -29,8 +29,8 @@ _TASKS: tuple[TaskType, ...] = ("binary", "multiclass")
 class WrapperContract:
     """The rules of `pipelines.component` for wrappers of classifiers, as tests; a subclass lists the components.
 
-    A component of the steps balancing, cleaning and calibration gets the unfitted model as the entry ``estimator`` of
-    its hyperparameters. It returns a classifier that fits this model.
+    A component of the steps ordering, balancing, cleaning and calibration gets the unfitted model as the entry
+    ``estimator`` of its hyperparameters. It returns a classifier that fits this model.
 
     Attributes
     ----------
@@ -38,6 +38,8 @@ class WrapperContract:
         The components to test.
     trusted_types : collection of str or None
         The types that a stored component may name beside those of `pipelines.storage`; None for all types.
+    estimator : estimator
+        The unfitted model to wrap.
 
     Examples
     --------
@@ -49,6 +51,7 @@ class WrapperContract:
 
     components: ClassVar[Sequence[Component]] = ()
     trusted_types: ClassVar[Collection[str] | None] = None
+    estimator: ClassVar[Any] = LogisticRegression(max_iter=1_000)
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Give each test its components and task types.
@@ -85,7 +88,7 @@ class WrapperContract:
         space = component.space(traits)
         space.seed(1)
         for params in (default_params(component, traits), *(plain_params(space.sample_configuration()) for _ in "ab")):
-            wrapped = _wrap(component, traits, params)
+            wrapped = self._wrap(component, traits, params)
             fitted = clone(wrapped).fit(X, y, sample_weight=None)
             check_predictions(fitted, X, y, task)
             out = fitted.predict_proba(X)
@@ -103,19 +106,19 @@ class WrapperContract:
         assert "".join(capfd.readouterr()) == "", "a component must not write to standard output or standard error"
 
     def test_make_does_not_change_its_parameters(self, component: Component, task: TaskType) -> None:
-        estimator = LogisticRegression()
+        estimator = clone(self.estimator)
         params = default_params(component, make_traits(task), estimator=estimator)
         before = dict(params)
         wrapped: Any = component.make(params, FitContext(make_traits(task)))
         assert params == before, "make must not change params"
         clone(wrapped).fit(*make_table(task))
-        assert not hasattr(estimator, "classes_"), "fitting a clone must not change the original"
+        assert not hasattr(estimator, "n_features_in_"), "fitting a clone must not change the original"
 
     def test_tables_of_few_rows_with_a_single_row_of_a_class_fit(self, component: Component, task: TaskType) -> None:
         X, y = make_table(task, n_rows=12)
         y = np.where(np.arange(12) == 0, y.max() + 1, np.where(np.arange(12) < 7, 0, 1))
         traits = make_traits(task, n_rows=12)
-        check_predictions(_wrap(component, traits, default_params(component, traits)).fit(X, y), X, y, task)
+        check_predictions(self._wrap(component, traits, default_params(component, traits)).fit(X, y), X, y, task)
 
     def test_sparse_tables_are_learned_where_they_are_accepted(self, component: Component, task: TaskType) -> None:
         if not component.accepts_sparse:
@@ -123,8 +126,7 @@ class WrapperContract:
         X, y = make_table(task)
         X = sparse.csr_matrix(np.where(np.abs(X) < 0.5, 0.0, X))
         traits = make_traits(task, sparse=True)
-        check_predictions(_wrap(component, traits, default_params(component, traits)).fit(X, y), X, y, task)
+        check_predictions(self._wrap(component, traits, default_params(component, traits)).fit(X, y), X, y, task)
 
-
-def _wrap(component: Component, traits: TableTraits, params: Mapping[str, Any]) -> Any:
-    return component.make({**params, "estimator": LogisticRegression(max_iter=1_000)}, FitContext(traits))
+    def _wrap(self, component: Component, traits: TableTraits, params: Mapping[str, Any]) -> Any:
+        return component.make({**params, "estimator": clone(self.estimator)}, FitContext(traits))

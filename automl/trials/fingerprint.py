@@ -51,6 +51,7 @@ def task_fingerprint(task: Task) -> str:
         *(array if array is not None else "none" for array in (task.sample_weight, task.groups)),
         *([list(task.traits.monotonic)] if task.traits.monotonic else []),
         *(["noisy labels"] if task.traits.noisy_labels else []),
+        *([["ranks", *task.traits.ranks]] if task.traits.ranks else []),
         *([list(task.objectives)] if task.objectives else []),
         *([task.sensitive.codes, list(task.sensitive.labels)] if task.sensitive is not None else []),
     )

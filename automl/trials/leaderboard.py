@@ -38,7 +38,7 @@ _MAIN = (
 )  # fmt: skip
 _MAX_SHOWN = 3  # hyperparameters of the model
 # Steps that a text names where they are used.
-_STEPS = ("generation", "selection", "balancing", "cleaning", "loss", "target", "calibration")
+_STEPS = ("generation", "selection", "balancing", "cleaning", "ordering", "loss", "target", "calibration")
 
 
 def make_leaderboard(

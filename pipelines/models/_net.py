@@ -25,6 +25,8 @@ from pipelines.nets.estimator import (
     fit_together,
 )
 from pipelines.nets.fleet import TrainingConfig
+from pipelines.nets.ordered import OrderedNetClassifier
+from pipelines.ordered_codes import STEPWISE
 
 MAX_CELLS = 50_000_000  # networks work on a dense table
 MAX_WIDTH = 5_000  # encoded columns
@@ -62,6 +64,7 @@ def net_component(
         accepts_weights=True,
         accepts_targets=True,
         accepts_quantiles=True,
+        orderings=(STEPWISE,),
         interruptible=True,
         continues=True,
         limit_factor=2.5,
@@ -147,6 +150,8 @@ def make_net(
         return QuantileNetRegressor(settings)
     if traits.targets is not None:
         return JointNetClassifier(settings) if traits.is_classification else JointNetRegressor(settings)
+    if params.get("ordering") == STEPWISE:
+        return OrderedNetClassifier(settings, traits.ranks)
     return NetClassifier(settings) if traits.is_classification else NetRegressor(settings)
 
 

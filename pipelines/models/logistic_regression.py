@@ -1,4 +1,4 @@
-"""Logistic regression with all penalties."""
+"""Logistic regression with all penalties; of ordered classes also the proportional odds model, with penalty l2."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from sklearn.linear_model import LogisticRegression
 
 from pipelines.component import Component, FitContext, TableTraits
 from pipelines.models._cost import encoded_width, power_law
+from pipelines.models._proportional_odds import ProportionalOddsClassifier
+from pipelines.ordered_codes import PROPORTIONAL_ODDS
 from pipelines.weights import RelativeWeights
 
 SPARSE_PENALTY_ITERATIONS = 100
@@ -22,6 +24,8 @@ class WeightedLogisticRegression(RelativeWeights, LogisticRegression):
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    if params.get("ordering") == PROPORTIONAL_ODDS:
+        return ProportionalOddsClassifier(params.get("C", 1.0), context.traits.ranks, RIDGE_ITERATIONS)
     penalty = params.get("penalty", "l2")
     l1_ratio = {"l2": 0.0, "l1": 1.0}.get(penalty, params.get("l1_ratio", 0.5))
     two_classes = context.traits.task == "binary"
@@ -62,6 +66,7 @@ COMPONENT = Component(
     applies=lambda traits: traits.is_classification,
     accepts_sparse=True,
     accepts_weights=True,
+    orderings=(PROPORTIONAL_ODDS,),
     max_overtime=0.1,  # more rows change few coefficients, and the steps before the model take longer than its fit
     seconds=seconds,
 )

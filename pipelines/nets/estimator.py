@@ -75,7 +75,7 @@ class NetSettings:
 
 
 @dataclass(frozen=True)
-class _Table:
+class NetTable:
     """Table, target and weights of one estimator in the form that the networks take."""
 
     X: Array
@@ -85,7 +85,7 @@ class _Table:
     blocks: tuple[int, ...] = ()  # of several targets: the number of outputs of each
 
 
-class _NetEstimator(BaseEstimator):
+class NetEstimator(BaseEstimator):
     """Common part of the classifier and the regressor."""
 
     _trained_here = False  # by this process
@@ -112,12 +112,12 @@ class _NetEstimator(BaseEstimator):
     def _config(self) -> TrainingConfig:
         return self.settings.config
 
-    def _table(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> _Table:
-        X, values, weight = _checked_rows(X, y, sample_weight)
+    def _table(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> NetTable:
+        X, values, weight = checked_rows(X, y, sample_weight)
         target, n_outputs = self._target(values, weight)
-        return _Table(_inputs(X, self.settings), target, weight.astype(np.float32), n_outputs)
+        return NetTable(net_inputs(X, self.settings), target, weight.astype(np.float32), n_outputs)
 
-    def _members(self, table: _Table, earlier: Sequence[Any] | None) -> list[FleetMember]:
+    def _members(self, table: NetTable, earlier: Sequence[Any] | None) -> list[FleetMember]:
         s = self.settings
         flags, codes = _category_columns(s)
         n_numeric = table.X.shape[1] - sum(_n_flags(s.cardinalities[c]) for c in flags) - len(codes)
@@ -143,7 +143,7 @@ class _NetEstimator(BaseEstimator):
     def _outputs(self, X: Any) -> Array:
         """Return the mean output of the networks, shape (n_samples, n_outputs)."""
         check_is_fitted(self)
-        table = _inputs(X, self.settings)
+        table = net_inputs(X, self.settings)
         if sys.modules.get("torch") is None and not _names_gpu(self.settings):
             return FrozenNetworks(self.architecture_, self.weights_).predict(table[None])[0]
         torch = import_library("torch")
@@ -160,7 +160,7 @@ class _NetEstimator(BaseEstimator):
         return np.concatenate(parts)
 
 
-class NetClassifier(ClassifierMixin, _NetEstimator):
+class NetClassifier(ClassifierMixin, NetEstimator):
     """Classify with networks trained by cross entropy.
 
     Parameters
@@ -194,7 +194,7 @@ class NetClassifier(ClassifierMixin, _NetEstimator):
         return np.asarray(self.classes_[np.argmax(self.predict_proba(X), axis=1)])
 
 
-class NetRegressor(RegressorMixin, _NetEstimator):
+class NetRegressor(RegressorMixin, NetEstimator):
     """Predict numbers with networks trained on the standardized target.
 
     Networks for the losses of `LOG_LINK` are trained on the target divided by its mean, and their outputs are the
@@ -244,7 +244,7 @@ class QuantileNetRegressor(NetRegressor):
     The parameters and attributes are those of `NetRegressor`.
     """
 
-    def _table(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> _Table:
+    def _table(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> NetTable:
         levels = self.settings.config.quantiles
         return replace(super()._table(X, y, sample_weight), n_outputs=len(levels), blocks=(1,) * len(levels))
 
@@ -256,22 +256,22 @@ class QuantileNetRegressor(NetRegressor):
         return uncrossed(self.mean_ + self.scale_ * np.clip(outputs, *self.range_))
 
 
-class JointNetClassifier(ClassifierMixin, _NetEstimator):
+class JointNetClassifier(ClassifierMixin, NetEstimator):
     """Classify several targets with networks that share all layers but the outputs.
 
     The loss is the mean cross entropy of the targets. The parameters are those of `NetClassifier`; ``classes_`` and
     ``predict_proba`` have an array for each target.
     """
 
-    def _table(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> _Table:
-        X, values, weight = _checked_rows(X, y, sample_weight)
+    def _table(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> NetTable:
+        X, values, weight = checked_rows(X, y, sample_weight)
         found = [np.unique(column, return_inverse=True) for column in values.T]
         self.classes_ = [classes for classes, _ in found]
         blocks = tuple(len(classes) for classes in self.classes_)
         if min(blocks) < 2:
             raise ValueError("a target has a single class in the training rows")
         codes = np.column_stack([codes for _, codes in found]).astype(np.int64)
-        return _Table(_inputs(X, self.settings), codes, weight.astype(np.float32), sum(blocks), blocks)
+        return NetTable(net_inputs(X, self.settings), codes, weight.astype(np.float32), sum(blocks), blocks)
 
     def predict_proba(self, X: Any) -> list[Array]:
         """Return the class probabilities of each target."""
@@ -283,14 +283,14 @@ class JointNetClassifier(ClassifierMixin, _NetEstimator):
         return [part / part.sum(axis=1, keepdims=True) for part in parts]
 
 
-class JointNetRegressor(RegressorMixin, _NetEstimator):
+class JointNetRegressor(RegressorMixin, NetEstimator):
     """Predict several numbers with networks that share all layers but the outputs.
 
     The loss is the mean squared error of the standardized targets. The parameters are those of `NetRegressor`.
     """
 
-    def _table(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> _Table:
-        X, values, weight = _checked_rows(X, y, sample_weight)
+    def _table(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> NetTable:
+        X, values, weight = checked_rows(X, y, sample_weight)
         target = values.astype(np.float64)
         self.mean_ = np.average(target, axis=0, weights=weight)
         scale = np.sqrt(np.average((target - self.mean_) ** 2, axis=0, weights=weight))
@@ -298,7 +298,7 @@ class JointNetRegressor(RegressorMixin, _NetEstimator):
         standard = ((target - self.mean_) / self.scale_).astype(np.float32)
         self.low_, self.high_ = standard.min(axis=0), standard.max(axis=0)
         n_targets = standard.shape[1]
-        return _Table(_inputs(X, self.settings), standard, weight.astype(np.float32), n_targets, (1,) * n_targets)
+        return NetTable(net_inputs(X, self.settings), standard, weight.astype(np.float32), n_targets, (1,) * n_targets)
 
     def predict(self, X: Any) -> Array:
         """Return predictions within the ranges of the training targets, shape (n_samples, n_targets)."""
@@ -308,14 +308,14 @@ class JointNetRegressor(RegressorMixin, _NetEstimator):
         return np.asarray(self.mean_ + self.scale_ * np.clip(outputs, self.low_, self.high_))
 
 
-def _checked_rows(X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Any, Array, Array]:
+def checked_rows(X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> tuple[Any, Array, Array]:
     """Return the rows with a positive weight: features, target and weights with mean one."""
     X, values, relative = weighted_rows(X, y, sample_weight)
     return X, values, np.ones(len(values)) if relative is None else relative / relative.mean()
 
 
 def fit_together(
-    nets: Sequence[_NetEstimator],
+    nets: Sequence[NetEstimator],
     tables: Sequence[Any],
     targets: Sequence[ArrayLike],
     weights: Sequence[ArrayLike | None],
@@ -381,7 +381,7 @@ def predict_function(
         own: Callable[[Any], Any] = net.predict_proba if hasattr(net, "classes_") else net.predict
         return own
     settings, networks = net.settings, FrozenNetworks(net.architecture_, net.weights_)
-    return lambda X: net._finish(networks.predict(_inputs(X, settings)[None])[0])
+    return lambda X: net._finish(networks.predict(net_inputs(X, settings)[None])[0])
 
 
 def predict_together_function(
@@ -400,7 +400,7 @@ def predict_together_function(
     networks = FrozenNetworks(first.architecture_, np.concatenate([net.weights_ for net in nets]))
 
     def predict(tables: Sequence[Any]) -> list[Array]:
-        own = {id(table): _inputs(table, first.settings) for table in tables}
+        own = {id(table): net_inputs(table, first.settings) for table in tables}
         outputs = networks.predict(np.stack([own[id(table)] for table in tables]))
         return [net._finish(out) for net, out in zip(nets, outputs, strict=True)]
 
@@ -463,7 +463,7 @@ def _n_flags(cardinality: int) -> int:
     return 1 if cardinality <= 2 else cardinality
 
 
-def _inputs(X: Any, s: NetSettings) -> Array:
+def net_inputs(X: Any, s: NetSettings) -> Array:
     """Return the columns as float32: numbers, then flags, then codes.
 
     A missing or unseen category is 0 in every flag, or has the last code.

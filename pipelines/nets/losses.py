@@ -15,9 +15,14 @@ def log_losses(out: torch.Tensor, y: torch.Tensor, blocks: Sequence[int]) -> tor
     """Return the log loss of the mean probability over members; of several targets, the mean over the targets."""
     if y.dim() == 3:
         parts = torch.split(out, list(blocks), 3)
-        return torch.stack([log_losses(part, y[..., j], ()) for j, part in enumerate(parts)]).mean(0)
+        return _mean_over_targets([log_losses(part, y[..., j].clamp(min=0), ()) for j, part in enumerate(parts)], y)
     hits = y.view(*y.shape, 1, 1).expand(-1, -1, out.shape[2], 1)
     return -out.softmax(3).gather(3, hits).mean((2, 3)).clamp(min=1e-12).log()
+
+
+def _mean_over_targets(losses: list[torch.Tensor], y: torch.Tensor) -> torch.Tensor:
+    """Return the mean over targets of losses; a target with the code -1 does not count for its row."""
+    return (torch.stack(losses) * (y >= 0).movedim(-1, 0)).mean(0)
 
 
 def training_losses(
@@ -37,9 +42,8 @@ def training_losses(
         return pinball_losses(out, y.unsqueeze(2), levels).mean(2)
     if y.dim() == 3 and y.dtype == torch.int64:
         parts = torch.split(out, list(blocks), 3)
-        return torch.stack([training_losses(part, y[..., j], smoothing, config) for j, part in enumerate(parts)]).mean(
-            0
-        )
+        each = [training_losses(part, y[..., j].clamp(min=0), smoothing, config) for j, part in enumerate(parts)]
+        return _mean_over_targets(each, y)
     if y.dim() == 3:
         return errors(out, y.unsqueeze(2), config.loss).mean((2, 3))
     if y.dtype != torch.int64:

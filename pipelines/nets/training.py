@@ -449,7 +449,8 @@ def _padded(rows: Sequence[np.ndarray]) -> tuple[torch.Tensor, torch.Tensor]:
 def _class_counts(y: np.ndarray, n_classes: Sequence[int]) -> np.ndarray:
     """Return the number of rows of each class; the classes of several targets lie side by side."""
     targets = y.reshape(len(y), -1).T
-    return np.concatenate([np.bincount(own, minlength=n) for own, n in zip(targets, n_classes, strict=True)])
+    known = [own[own >= 0] for own in targets]  # of an order, a row has no answer to questions above its class
+    return np.concatenate([np.bincount(own, minlength=n) for own, n in zip(known, n_classes, strict=True)])
 
 
 def _flat_cos(done: float) -> float:

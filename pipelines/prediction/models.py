@@ -40,10 +40,12 @@ from pipelines.nets.estimator import (
     QuantileNetRegressor,
     predict_function,
 )
+from pipelines.nets.ordered import OrderedNetClassifier
 from pipelines.prediction.dispatch import find_maker
 from pipelines.prediction.transformers import fast_preprocessor
 from pipelines.steps.balancing import BalancedClassifier
 from pipelines.steps.calibration import CalibratedClassifier
+from pipelines.steps.class_numbers import NumberClassifier
 from pipelines.steps.cleaning import CleanedClassifier
 from pipelines.steps.multi_output import (
     ChainedClassifiers,
@@ -53,6 +55,7 @@ from pipelines.steps.multi_output import (
     JointClassifier,
 )
 from pipelines.steps.target import TargetRegressor
+from pipelines.steps.threshold_models import ThresholdClassifier
 
 Predict = Callable[[Any], Any]
 
@@ -225,6 +228,16 @@ def _with_fast_parts(model: Any) -> Any:
     return copied
 
 
+def _thresholds(model: ThresholdClassifier) -> Predict:
+    each = [fast_predict(one) for one in model.models_]
+    return lambda X: model.combine([predict(X) for predict in each])
+
+
+def _class_numbers(model: NumberClassifier) -> Predict:
+    predict = fast_predict(model.regressor_)
+    return lambda X: model.probabilities(predict(X))
+
+
 _MAKERS: dict[type, Callable[[Any], Predict]] = {
     ExtraTreesClassifier: _forest_classifier,
     RandomForestClassifier: _forest_classifier,
@@ -252,6 +265,7 @@ _MAKERS: dict[type, Callable[[Any], Predict]] = {
     NetClassifier: predict_function,
     NetRegressor: predict_function,
     JointNetRegressor: predict_function,
+    OrderedNetClassifier: predict_function,
     QuantileNetRegressor: predict_function,
     QuantileModels: _several_models,
     NeighborsQuantiles: _neighbors,
@@ -262,4 +276,6 @@ _MAKERS: dict[type, Callable[[Any], Predict]] = {
     ChainedRegressors: _several_models,
     BalancedClassifier: lambda model: fast_predict(model.classifier_),
     CleanedClassifier: lambda model: fast_predict(model.classifier_),
+    ThresholdClassifier: _thresholds,
+    NumberClassifier: _class_numbers,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -21,6 +21,14 @@ def take_training_facts(wrapper: Any, model: Any) -> None:
     for name in ("n_iter_", "full_rounds_", "mean_learning_rate_", "cut_"):
         if hasattr(model, name):
             setattr(wrapper, name, getattr(model, name))
+
+
+def take_facts_of_all(wrapper: Any, models: Sequence[Any]) -> None:
+    """Give a wrapper of several models the largest number of their iterations, and whether a training was cut."""
+    rounds = [np.max(model.n_iter_) for model in models if np.size(getattr(model, "n_iter_", ()))]
+    if rounds:
+        wrapper.n_iter_ = int(max(rounds))
+    wrapper.cut_ = any(getattr(model, "cut_", False) for model in models)
 
 
 class BalancedClassifier(ClassifierMixin, BaseEstimator):

@@ -43,14 +43,16 @@ class CleanedClassifier(ClassifierMixin, BaseEstimator):
         """Find the suspicious rows, and fit the classifier to the others."""
         X, target, weight = weighted_rows(X, y, sample_weight)
         self.classes_, codes = np.unique(target, return_inverse=True)
-        kept = self._kept_rows(X, codes, weight)
+        kept = self._kept_rows(X, target, codes, weight)
         self.n_left_out_ = len(codes) - len(kept)
         self.classifier_ = self._fit_rows(X, target, weight, kept)
         take_training_facts(self, self.classifier_)
         return self
 
-    def _kept_rows(self, X: Any, codes: NDArray[np.intp], weight: NDArray[np.float64] | None) -> NDArray[np.intp]:
-        """Return the numbers of the rows whose label is not suspicious."""
+    def _kept_rows(
+        self, X: Any, y: NDArray[Any], codes: NDArray[np.intp], weight: NDArray[np.float64] | None
+    ) -> NDArray[np.intp]:
+        """Return the numbers of the rows whose label is not suspicious; the codes are places in the sorted labels."""
         counts = np.bincount(codes)
         if np.sum(counts >= LEAST_CLASS_ROWS) < 2:
             return np.arange(len(codes))
@@ -59,10 +61,9 @@ class CleanedClassifier(ClassifierMixin, BaseEstimator):
         probabilities = np.zeros((len(codes), len(counts)))
         folds = StratifiedKFold(N_SPLITS, shuffle=True, random_state=self.random_state)
         for train, test in folds.split(rows, codes[rows]):
-            model = self._fit_rows(X, codes, weight, rows[train])
-            probabilities[np.ix_(rows[test], np.asarray(model.classes_, dtype=np.intp))] = model.predict_proba(
-                X[rows[test]]
-            )
+            model = self._fit_rows(X, y, weight, rows[train])
+            known = np.searchsorted(self.classes_, model.classes_)
+            probabilities[np.ix_(rows[test], known)] = model.predict_proba(X[rows[test]])
         suspects, _ = find_suspects(codes[rows], probabilities[rows], self.margin)
         suspects = rows[suspects]
         weights = np.ones(len(codes)) if weight is None else weight

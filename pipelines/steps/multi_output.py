@@ -19,6 +19,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.model_selection import KFold
 
 from pipelines.component import Component, FitContext, TableTraits, space_of
+from pipelines.steps.balancing import take_facts_of_all
 
 Array = NDArray[Any]
 
@@ -87,11 +88,7 @@ class _SeveralModels(BaseEstimator):
 
     def _finish_fit(self) -> None:
         """Take over what the search reads from a fitted model, and name the columns of the predictions."""
-        rounds = [getattr(model, "n_iter_", None) for model in self.models_]
-        known = [int(np.max(n)) for n in rounds if n is not None and np.size(n)]
-        if known:
-            self.n_iter_ = max(known)
-        self.cut_ = any(getattr(model, "cut_", False) for model in self.models_)
+        take_facts_of_all(self, self.models_)
         if self.n_classes:
             self.classes_ = np.arange(sum(self.n_classes))
 

@@ -26,6 +26,7 @@ TYPES = _names(
         "pipelines.models._boosting": "BoostedClassifier BoostedRegressor Boosting",
         "pipelines.models._forest": "TimedForestClassifier TimedForestRegressor",
         "pipelines.models._margins": "MarginClassifier",
+        "pipelines.models._proportional_odds": "ProportionalOddsClassifier",
         "pipelines.models._quantile_forest": "QuantileForest",
         "pipelines.models._quantile_ridge": "QuantileRidge",
         "pipelines.models._quantiles": "QuantileModels",
@@ -57,6 +58,7 @@ TYPES = _names(
         "pipelines.models.sgd": "WeightedSGDClassifier",
         "pipelines.models.xgboost": "XGBoost",
         "pipelines.nets.architectures": "Inputs RealMLP ResNet TabM",
+        "pipelines.nets.ordered": "OrderedNetClassifier",
         "pipelines.nets.estimator": (
             "JointNetClassifier JointNetRegressor NetClassifier NetRegressor NetSettings QuantileNetRegressor"
         ),
@@ -64,7 +66,9 @@ TYPES = _names(
         "pipelines.steps.balancing": "BalancedClassifier",
         "pipelines.steps.calibration": "CalibratedClassifier",
         "pipelines.steps.candidates": "Arithmetic GroupStatistics TargetMeans",
+        "pipelines.steps.class_numbers": "NumberClassifier",
         "pipelines.steps.cleaning": "CleanedClassifier",
+        "pipelines.steps.threshold_models": "ThresholdClassifier",
         "pipelines.steps.combined_features": "CombinedFeatures",
         "pipelines.steps.encoders": "CodeEncoder FrequencyEncoder TargetMeanEncoder",
         "pipelines.steps.generation": (

@@ -1,7 +1,12 @@
-"""The contract of wrappers for every component of balancing, cleaning and calibration."""
+"""The contract of wrappers for every component of ordering, balancing, cleaning and calibration."""
+
+from typing import ClassVar
+
+from sklearn.linear_model import Ridge
 
 from automl.testing import WrapperContract
-from pipelines.catalog import CATALOG
+from pipelines.catalog import CATALOG, get_component
+from pipelines.ordered_codes import NUMBERS, STEPWISE, THRESHOLDS
 
 
 class TestBalancing(WrapperContract):
@@ -12,6 +17,17 @@ class TestBalancing(WrapperContract):
 class TestCleaning(WrapperContract):
     trusted_types = ()
     components = tuple(component for component in CATALOG["cleaning"] if component.name != "none")
+
+
+class TestOrdering(WrapperContract):
+    trusted_types = ()
+    components = tuple(component for component in CATALOG["ordering"] if component.name in (THRESHOLDS, STEPWISE))
+
+
+class TestOrderingByNumbers(WrapperContract):
+    trusted_types = ()
+    components = (get_component("ordering", NUMBERS),)
+    estimator: ClassVar = Ridge()
 
 
 class TestCalibration(WrapperContract):
