@@ -108,6 +108,15 @@ def fit(
             "--positive-label", "--positive", metavar="CLASS", help=POSITIVE_HELP, rich_help_panel=TABLE_PANEL
         ),
     ] = None,
+    ordered_classes: Annotated[
+        str | None,
+        typer.Option(
+            metavar="CLASSES",
+            help="The classes in their order, the lowest first, such as low,medium,high: a search for grades. Files of "
+            "text keep no order; Parquet and Feather files keep that of an ordered categorical.",
+            rich_help_panel=TABLE_PANEL,
+        ),
+    ] = None,
     weight: Weight = None,
     groups: Groups = None,
     time: Time = None,
@@ -371,6 +380,8 @@ def fit(
         check_place(out)
         file = file_options(encoding, separator, decimal, sheet)
         X, y = split_targets(read_table(table, file, target=target), target, table, "--target")
+        if ordered_classes is not None:
+            y = _order(y, ordered_classes, task)
         fit_arguments: dict[str, Any] = {}
         for argument, option, column in (("sample_weight", "--weight", weight), ("groups", "--groups", groups)):
             if column is not None:
@@ -393,6 +404,15 @@ def fit(
         if verbose:
             typer.echo(render(estimator, estimator.leaderboard_, _ROWS_SHOWN, with_expected=not shown))
         write_message(verbose, f"saved to '{out}'")
+
+
+def _order(y: pd.Series | pd.DataFrame, ordered_classes: str, task: TaskName) -> pd.Series:
+    """Return the target with the order that --ordered-classes names."""
+    from automl.task.ordered_classes import with_order
+
+    if task is TaskName.REGRESSION:
+        raise InvalidInputError("--ordered-classes is for classes, not for numbers; leave out --task regression")
+    return with_order(y, split_names([ordered_classes]), "--ordered-classes")
 
 
 def _split(X: pd.DataFrame, time: str | None, gap: str, table: Path) -> dict[str, Any]:

@@ -92,6 +92,11 @@ RULES: dict[str, Rule] = {
         {"enum": ["auto", "classification", "regression"]},
         "Kind of prediction; auto, the default, looks at the target.",
     ),
+    "ordered_classes": Rule(
+        "a list of at least three classes, such as [low, medium, high]",
+        {"type": "array", "items": {"type": ["string", "number"]}, "minItems": 3},
+        "The classes of the target in their order, the lowest first; text files keep no order.",
+    ),
     "path": Rule(
         "a file or a pattern such as data/*.csv",
         _TEXT,

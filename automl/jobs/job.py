@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 Kind = Literal["path", "openml", "call"]
 
 # Fields of a table that earlier versions lacked.
-_ADDED = ("reading", "time", "gap", "validation", "sensitive_features")
+_ADDED = ("reading", "time", "gap", "validation", "sensitive_features", "ordered_classes")
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,8 @@ class Table:
         File with the test rows, which the search never sees.
     holdout : float or None
         Share of the rows to keep as test rows, if `test` names no file.
+    ordered_classes : sequence of str or None
+        The classes of the target in their order, the lowest first; None for classes without an order.
     time : str or None
         Column with the time of each row; the folds, and the test rows of `holdout`, are then in the order of time.
     gap : float or str
@@ -59,6 +61,7 @@ class Table:
     gap: float | str = 0
     validation: str | None = None
     sensitive_features: Sequence[str] = ()
+    ordered_classes: Sequence[str] | None = None
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from automl.jobs.job import Batch, Job, Kind, Resources, Setting, Table
 KINDS: tuple[Kind, ...] = ("path", "openml", "call")
 LIMITS = ("n_jobs", "memory", "time_limit")
 JOB_KEYS = (*LIMITS, "priority", "retries")
-COMMON_KEYS = ("target", "task", "holdout", "time", "gap", "sensitive_features")
+COMMON_KEYS = ("target", "task", "ordered_classes", "holdout", "time", "gap", "sensitive_features")
 FILE_KEYS = ("encoding", "separator", "decimal", "sheet")
 TABLE_KEYS = (*KINDS, "arguments", "name", *COMMON_KEYS, "test", "validation", "settings", *FILE_KEYS, *JOB_KEYS)
 TOP_KEYS = ("name", "store", "results", "defaults", "tables", "settings")
@@ -198,6 +198,8 @@ def _tables(kind: Kind, keys: Mapping[str, Any], entry: str, folder: Path) -> It
         raise InvalidInputError(f"{entry}: validation and time exclude each other; remove one of them")
     if "gap" in keys and "time" not in keys:
         raise InvalidInputError(f"{entry}: gap needs time, the column with the time of each row")
+    if "ordered_classes" in keys and keys.get("task") == "regression":
+        raise InvalidInputError(f"{entry}: ordered_classes is for classes, not for numbers; remove one of the two keys")
     _check_reading(kind, keys, entry)
     sources = _files(keys["path"], entry, folder) if kind == "path" else [str(keys[kind])]
     if len(sources) > 1 and (single := [key for key in ("name", "test", "validation") if key in keys]):
@@ -211,6 +213,7 @@ def _tables(kind: Kind, keys: Mapping[str, Any], entry: str, folder: Path) -> It
             arguments=dict(keys.get("arguments", {})),
             target=keys.get("target"),
             task=keys.get("task", "auto"),
+            ordered_classes=[*map(str, keys["ordered_classes"])] if "ordered_classes" in keys else None,
             test=keys.get("test"),
             holdout=None if "test" in keys else keys.get("holdout"),
             reading={key: str(keys[key]) for key in FILE_KEYS if key in keys},

@@ -19,6 +19,7 @@ from automl.errors import InvalidInputError
 from automl.jobs.folders import LockedError, lock
 from automl.jobs.job import Table
 from automl.task.files import read_table
+from automl.task.ordered_classes import with_order
 from automl.task.sensitive import sensitive_columns
 from automl.task.several_targets import n_targets_of
 from automl.task.target import TaskName, guess_task, split_targets
@@ -86,6 +87,8 @@ def read_data(table: Table, folder: Path) -> SplitData:
 def _split(table: Table, folder: Path) -> SplitData:
     """Read a table and split it into the rows of the search and the test rows."""
     X, y = _read(table, folder)
+    if table.ordered_classes:
+        y = with_order(y, table.ordered_classes, "ordered_classes")
     y = y.reset_index(drop=True)
     X = X.reset_index(drop=True)
     kind = guess_task(y, "target")[0] if table.task == "auto" else TaskName(table.task)

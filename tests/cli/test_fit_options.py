@@ -203,3 +203,19 @@ def test_scoring_takes_several_names_after_commas(call, tmp_path):
     assert estimator.scoring == ["roc_auc", "accuracy"]
     estimator.report(tmp_path / "report.md")
     assert "--scoring roc_auc,accuracy" in (tmp_path / "report.md").read_text()
+
+
+def test_a_csv_file_gets_the_order_of_its_classes_from_an_option_and_a_parquet_file_keeps_its_own(here, call):
+    order = ["low", "middle", "high"]
+    table = pd.read_csv("t.csv")
+    labels = np.array(order)[np.digitize(table["a"], [-0.5, 0.5])]
+    table["label"] = pd.Categorical(labels, categories=order, ordered=True)
+    table.to_csv("t.csv", index=False)
+    table.to_parquet("t.parquet")
+    quick = ["--target", "label", "--out", "model", "--include", "decision_tree", *QUICK]
+    for given in (["t.csv", "--ordered-classes", "low, middle,high"], ["t.parquet"]):
+        assert call("fit", *given, *quick)[0] == 0
+        assert automl.load("model").scorer_.labels == tuple(order)
+    code, _, error = call("fit", "t.csv", "--ordered-classes", "low,middle", *quick)
+    assert code != 0
+    assert "--ordered-classes lacks the class 'high' of 'label'" in " ".join(error.split())

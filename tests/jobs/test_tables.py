@@ -159,3 +159,14 @@ def test_the_file_of_a_job_may_need_options(tmp_path):
     (tmp_path / "a.csv").write_bytes("naïve;y\n1,5;0\n2,5;1\n".encode("cp1252"))
     table = Table("a", "path", "a.csv", target="y", reading={"encoding": "cp1252", "decimal": "."})
     assert read_data(table, tmp_path).X["naïve"].tolist() == ["1,5", "2,5"]
+
+
+def test_the_order_of_the_classes_reaches_the_target(tmp_path):
+    table = IRIS.assign(target=IRIS["target"].map({0: "small", 1: "middle", 2: "large"}))
+    table.to_csv(tmp_path / "iris.csv", index=False)
+    order = ["small", "middle", "large"]
+    data = read_data(Table("iris", "path", "iris.csv", target="target", ordered_classes=order, holdout=0.2), tmp_path)
+    assert data.y.cat.categories.tolist() == order
+    assert data.y.cat.ordered
+    with pytest.raises(InvalidInputError, match="ordered_classes lacks the class 'large' of 'target'"):
+        read_data(Table("iris", "path", "iris.csv", target="target", ordered_classes=order[:2]), tmp_path)
