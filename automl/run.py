@@ -49,6 +49,7 @@ from automl.search.initial import (
     from_user,
     start_with_meta_database,
     start_with_portfolio,
+    with_ordered_twins,
     with_robust_twins,
 )
 from automl.search.libraries import NarrowedSearcher, log_missing
@@ -459,6 +460,7 @@ def _usual_start(
         start = start_with_meta_database(space, runtime, budget, task, longest, settings.without)
     else:
         start = start_with_portfolio(space, runtime, budget)
+    start = with_ordered_twins(start, space) if task.traits.ranks else start
     return with_robust_twins(start, space) if task.traits.noisy_labels else start
 
 

@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 Array = NDArray[Any]
 
-# The components of the step "ordering". The first two ask questions of two classes, one for each class but the last:
-# all rows are asked whether they are above the class, or only those that have reached it. The third predicts the place
-# of the class as a number. The last one is a linear model with one vector of coefficients for all classes.
-THRESHOLDS, STEPWISE, NUMBERS, PROPORTIONAL_ODDS = "thresholds", "stepwise", "class_number", "proportional_odds"
+# The components of the step "ordering". The first two wrap models: a classifier for each question "is the class above
+# this one?", or a regressor of the place of the class. The others are trained by some models themselves: networks ask
+# only the rows that have reached a class, and a linear model has one vector of coefficients for all classes.
+THRESHOLDS, NUMBERS, STEPWISE, PROPORTIONAL_ODDS = "thresholds", "class_number", "stepwise", "proportional_odds"
 
 
 def places_of(y: Array, ranks: Sequence[int]) -> tuple[Array, Array, Array]:

@@ -29,7 +29,7 @@ from pipelines.configuration import Configuration
 from pipelines.libraries import install, missing_libraries
 from pipelines.losses import LOG_LINK, SQUARED_ERROR
 from pipelines.monotonic import BREAKING, FIXED
-from pipelines.ordered_codes import NUMBERS, PROPORTIONAL_ODDS
+from pipelines.ordered_codes import NUMBERS, THRESHOLDS
 from pipelines.overrides import Override, Overrides, SpaceError, excluded_components, override
 from pipelines.steps.multi_output import INDEPENDENT, JOINT
 from pipelines.targets import TargetLayout
@@ -371,10 +371,10 @@ def _can_train(model: Component, loss: str) -> bool:
 
 
 def _can_order(model: Component, ordering: str) -> bool:
-    """Return whether the classes of a model can be ordered in a way: by itself, by two classes, or by a regressor."""
-    if ordering == PROPORTIONAL_ODDS:
-        return ordering in model.orderings
-    return ordering != NUMBERS or model.applies(RICH_TABLES["regression"])
+    """Return whether a model can be trained with an ordering: by itself, on two classes, or on numbers."""
+    if ordering == NUMBERS:
+        return model.applies(RICH_TABLES["regression"])
+    return ordering in ("none", THRESHOLDS, *model.orderings)
 
 
 def _fits(step: str, name: str, picked: Mapping[str, str]) -> bool:

@@ -121,7 +121,7 @@ def test_ordered_classes_that_are_numbers_with_fractions_give_one_error_that_kee
     assert fitted.scorer_.name == "neg_ranked_probability_score"
 
 
-@pytest.mark.parametrize("ordering", ["thresholds", "stepwise", "proportional_odds"])
+@pytest.mark.parametrize("ordering", ["thresholds", "proportional_odds"])
 def test_the_search_trains_by_the_order_whatever_the_score_is_and_keeps_it(ordering, tmp_path):
     only = [{"model": "logistic_regression", "ordering": ordering}]
     settings = SMALL | {"max_trials": 1, "initial_configurations": only}

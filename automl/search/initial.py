@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from itertools import zip_longest
@@ -26,6 +26,7 @@ from pipelines.catalog import CATALOG, get_component
 from pipelines.configuration import Configuration
 from pipelines.libraries import install, missing_libraries
 from pipelines.models import MODELS, PORTFOLIO
+from pipelines.ordered_codes import THRESHOLDS
 from pipelines.space import choices, complete, hyperparameter_names
 from pipelines.weights import repeated_rows
 
@@ -169,12 +170,25 @@ def with_robust_twins(start: Start, space: ConfigurationSpace) -> Start:
 
     No meta-database knows tables with wrong labels, so the search itself has to compare the twins.
     """
+    return _with_twins(start, lambda configuration: _robust_twin(configuration, space))
+
+
+def with_ordered_twins(start: Start, space: ConfigurationSpace) -> Start:
+    """Return a start in which a twin that trains by the order of the classes follows the first one of each family.
+
+    The meta-databases know classes without an order only.
+    """
+    return _with_twins(start, lambda configuration: _ordered_twin(configuration, space))
+
+
+def _with_twins(start: Start, twin_of: Callable[[Configuration], Configuration | None]) -> Start:
+    """Return a start in which the first configuration of each family is followed by its twin, where it has one."""
     found: list[Configuration] = []
     twins: list[str] = []
     families: set[str] = set()
     for configuration in start.configurations:
         found.append(configuration)
-        twin = None if configuration.family in families else _robust_twin(configuration, space)
+        twin = None if configuration.family in families else twin_of(configuration)
         families.add(configuration.family)
         if twin is not None and twin != configuration:
             found.append(twin)
@@ -191,6 +205,12 @@ def _robust_twin(configuration: Configuration, space: ConfigurationSpace) -> Con
     if "confident_learning" in choices(space, "cleaning"):
         return complete(space, {**configuration, "cleaning": "confident_learning"})
     return complete(space, {**configuration, "loss": "huber"}) if "huber" in choices(space, "loss") else None
+
+
+def _ordered_twin(configuration: Configuration, space: ConfigurationSpace) -> Configuration | None:
+    """Return a configuration whose model is trained in its own way by the order, or else by thresholds."""
+    own = get_component("model", configuration.family).orderings
+    return complete(space, {**configuration, "ordering": own[0] if own else THRESHOLDS})
 
 
 def _unmeasured(

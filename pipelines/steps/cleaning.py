@@ -42,17 +42,16 @@ class CleanedClassifier(ClassifierMixin, BaseEstimator):
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Find the suspicious rows, and fit the classifier to the others."""
         X, target, weight = weighted_rows(X, y, sample_weight)
-        self.classes_, codes = np.unique(target, return_inverse=True)
-        kept = self._kept_rows(X, target, codes, weight)
-        self.n_left_out_ = len(codes) - len(kept)
+        self.classes_ = np.unique(target)
+        kept = self._kept_rows(X, target, weight)
+        self.n_left_out_ = len(target) - len(kept)
         self.classifier_ = self._fit_rows(X, target, weight, kept)
         take_training_facts(self, self.classifier_)
         return self
 
-    def _kept_rows(
-        self, X: Any, y: NDArray[Any], codes: NDArray[np.intp], weight: NDArray[np.float64] | None
-    ) -> NDArray[np.intp]:
-        """Return the numbers of the rows whose label is not suspicious; the codes are places in the sorted labels."""
+    def _kept_rows(self, X: Any, y: NDArray[Any], weight: NDArray[np.float64] | None) -> NDArray[np.intp]:
+        """Return the numbers of the rows whose label is not suspicious."""
+        codes = np.searchsorted(self.classes_, y)
         counts = np.bincount(codes)
         if np.sum(counts >= LEAST_CLASS_ROWS) < 2:
             return np.arange(len(codes))

@@ -15,18 +15,15 @@ from pipelines.steps.threshold_models import ThresholdClassifier
 
 def models_of(ordering: str, n_classes: int) -> int:
     """Return the number of models that a fit with an ordering trains in place of one model."""
-    return {THRESHOLDS: n_classes - 1, STEPWISE: n_classes - 1, NUMBERS: N_FITS}.get(ordering, 1)
+    return {THRESHOLDS: n_classes - 1, NUMBERS: N_FITS}.get(ordering, 1)
 
 
 def _has_order(traits: TableTraits) -> bool:
     return bool(traits.ranks)
 
 
-def _thresholds(name: str) -> Component:
-    def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-        return ThresholdClassifier(params["estimator"], context.traits.ranks, name == STEPWISE)
-
-    return Component(name, make, applies=_has_order, accepts_sparse=True)
+def _make_thresholds(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
+    return ThresholdClassifier(params["estimator"], context.traits.ranks)
 
 
 def _make_numbers(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
@@ -35,8 +32,11 @@ def _make_numbers(params: Mapping[str, Any], context: FitContext) -> BaseEstimat
 
 ORDERING = (
     Component("none", lambda params, context: "passthrough", accepts_sparse=True),
-    *(_thresholds(name) for name in (THRESHOLDS, STEPWISE)),
+    Component(THRESHOLDS, _make_thresholds, applies=_has_order, accepts_sparse=True),
     Component(NUMBERS, _make_numbers, applies=_has_order, accepts_sparse=True),
-    # Only models that train it themselves have it.
-    Component(PROPORTIONAL_ODDS, lambda params, context: "passthrough", applies=_has_order, accepts_sparse=True),
+    # Only models that train them themselves have them.
+    *(
+        Component(name, lambda params, context: "passthrough", applies=_has_order, accepts_sparse=True)
+        for name in (STEPWISE, PROPORTIONAL_ODDS)
+    ),
 )

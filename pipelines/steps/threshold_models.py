@@ -19,18 +19,15 @@ Array = NDArray[Any]
 class ThresholdClassifier(ClassifierMixin, BaseEstimator):
     """Trains one model of two classes for each class but the last one: whether the true class is above this class.
 
-    Without `stepwise`, each model learns from all rows (Frank and Hall, 2001, "A simple approach to ordinal
-    classification"). The probabilities of "at most this class" may then fall from one class to the next, and are
-    replaced by their cumulative maximum. With `stepwise`, a model learns only from the rows that have reached its
-    class, and the probabilities are products (the continuation ratio model; Tutz, 1991, "Sequential models in
-    categorical regression").
+    The probabilities of "at most this class" may fall from one class to the next, because the models are independent.
+    They are replaced by their cumulative maximum. Source: Frank and Hall, 2001, "A simple approach to ordinal
+    classification".
 
     Parameters
     ----------
     classifier : estimator
     ranks : sequence of int
         Rank of each class code; empty if the codes are in the order of the classes.
-    stepwise : bool
 
     Attributes
     ----------
@@ -39,21 +36,18 @@ class ThresholdClassifier(ClassifierMixin, BaseEstimator):
         The fitted model of each class but the last one, in the order of the classes.
     """
 
-    def __init__(self, classifier: Any, ranks: Sequence[int] = (), stepwise: bool = False):
+    def __init__(self, classifier: Any, ranks: Sequence[int] = ()):
         self.classifier = classifier
         self.ranks = ranks
-        self.stepwise = stepwise
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the models one after the other."""
         X, target, weight = weighted_rows(X, y, sample_weight)
         self.classes_, self.places_, own = places_of(target, self.ranks)
-        self.models_ = []
-        for place in range(len(self.classes_) - 1):
-            rows = own >= place if self.stepwise else np.ones(len(own), dtype=bool)
-            part = None if weight is None else weight[rows]
-            above = (own[rows] > place).astype(np.int64)
-            self.models_.append(clone(self.classifier).fit(X[rows], above, sample_weight=part))
+        self.models_ = [
+            clone(self.classifier).fit(X, (own > place).astype(np.int64), sample_weight=weight)
+            for place in range(len(self.classes_) - 1)
+        ]
         take_facts_of_all(self, self.models_)
         return self
 
@@ -64,7 +58,7 @@ class ThresholdClassifier(ClassifierMixin, BaseEstimator):
     def combine(self, outputs: Sequence[Array]) -> Array:
         """Return class probabilities from the probabilities of the models, each of shape (n_samples, 2)."""
         above: Array = np.column_stack([np.asarray(p, dtype=np.float64)[:, 1] for p in outputs])
-        above = np.cumprod(above, axis=1) if self.stepwise else np.minimum.accumulate(above, axis=1)
+        above = np.minimum.accumulate(above, axis=1)
         return -np.diff(above, axis=1, prepend=1.0, append=0.0)[:, self.places_]
 
     def predict(self, X: Any) -> Array:

@@ -6,7 +6,7 @@ from sklearn.linear_model import Ridge
 
 from automl.testing import WrapperContract
 from pipelines.catalog import CATALOG, get_component
-from pipelines.ordered_codes import NUMBERS, STEPWISE, THRESHOLDS
+from pipelines.ordered_codes import NUMBERS, THRESHOLDS
 
 
 class TestBalancing(WrapperContract):
@@ -21,7 +21,7 @@ class TestCleaning(WrapperContract):
 
 class TestOrdering(WrapperContract):
     trusted_types = ()
-    components = tuple(component for component in CATALOG["ordering"] if component.name in (THRESHOLDS, STEPWISE))
+    components = (get_component("ordering", THRESHOLDS),)
 
 
 class TestOrderingByNumbers(WrapperContract):

@@ -33,7 +33,6 @@ X_TEST, Y_TEST = make_rows(seed=1)
 TRAITS = TableTraits("multiclass", len(X), 3, 4, ranks=RANKS)
 MODELS = {
     "thresholds": ThresholdClassifier(LogisticRegression(), RANKS),
-    "stepwise": ThresholdClassifier(LogisticRegression(), RANKS, stepwise=True),
     "class_number": NumberClassifier(Ridge(), RANKS),
     "proportional_odds": ProportionalOddsClassifier(ranks=RANKS),
 }
@@ -100,6 +99,8 @@ def test_the_space_has_the_step_only_for_ordered_classes_and_only_what_a_family_
         ("logistic_regression", "class_number", False),  # it has no regressor
         ("lightgbm", "class_number", True),
         ("lightgbm", "proportional_odds", False),
+        ("lightgbm", "stepwise", False),
+        ("realmlp", "stepwise", True),
     ]:
         found = complete(space, {"model": family, "ordering": ordering})
         assert (found["ordering"] == ordering) is kept
