@@ -25,7 +25,8 @@ def take_training_facts(wrapper: Any, model: Any) -> None:
 
 def take_facts_of_all(wrapper: Any, models: Sequence[Any]) -> None:
     """Give a wrapper of several models the largest number of their iterations, and whether a training was cut."""
-    rounds = [np.max(model.n_iter_) for model in models if np.size(getattr(model, "n_iter_", ()))]
+    known = [getattr(model, "n_iter_", None) for model in models]
+    rounds = [np.max(numbers) for numbers in known if numbers is not None and np.size(numbers)]
     if rounds:
         wrapper.n_iter_ = int(max(rounds))
     wrapper.cut_ = any(getattr(model, "cut_", False) for model in models)
