@@ -21,7 +21,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import Component, FitContext, TableTraits, space_of
-from pipelines.early_stopping import Deadline
+from pipelines.early_stopping import Deadline, RowsToPredict
 from pipelines.models._cost import encoded_width, power_law
 from pipelines.models._kernel_ridge import (
     CenterRidge,
@@ -75,7 +75,7 @@ class MachineSettings:
         Power of the mean outer product of gradients that gives the metric; below 1 the metric is closer to that of the
         features as they are.
     time_limit : float or None
-        Seconds. No round begins that would exceed them.
+        Seconds for the fit and the predictions of `n_rows_to_predict` rows. No round begins that would exceed them.
     """
 
     exponent: float = 1.4
@@ -83,6 +83,7 @@ class MachineSettings:
     power: float = 0.5
     time_limit: float | None = None
     random_state: int = 0
+    n_rows_to_predict: int = 0
 
 
 @dataclass(frozen=True)
@@ -158,6 +159,7 @@ class _Learner:
     settings: MachineSettings
     deadline: Deadline
     _unit: float = field(default=0.0, init=False)  # measured seconds of the first choice of bandwidth and ridge
+    _prediction_of_center: float = field(default=0.0, init=False)  # measured seconds for all rows to predict
 
     def fit(self, with_residuals: bool) -> _Fitted:
         """Learn the metric from some rows, then fit to all rows.
@@ -195,6 +197,8 @@ class _Learner:
                 self._machine(number, metric, part, multiple, ridge)
                 for metric, part in zip(metrics, parts, strict=True)
             ]
+            if not number:
+                self._time_prediction(fits[-1])
             loss = sum(self._residuals(fits[fold], rows[folds == fold]) for fold in range(N_FOLDS))
             found = _Round(number, metrics, multiple, ridge, loss, fits[-1])
             if best is None or found.loss < best.loss:
@@ -305,7 +309,7 @@ class _Learner:
             loss = float(np.average((residuals**2).sum(axis=1), weights=self.weight[sample]))
             if found is None or loss < found[0]:
                 found = loss, coefficients, residuals
-            if self.deadline.left < 1.5 * (self.deadline.spent - began):
+            if self._left_to_train(len(centers)) < 1.5 * (self.deadline.spent - began):
                 break
         assert found is not None
         return _Fitted(Machine(metric, kernel, centers, found[1], best.number), sample, found[2])
@@ -322,9 +326,19 @@ class _Learner:
     def _n_centers(self, n: int) -> int:
         """Return the number of centers: all rows where they are few, fewer where the time is short."""
         n_centers = n if n <= MAX_EXACT_ROWS else N_CENTERS
-        while n_centers > _MIN_CENTERS and self._seconds_of_all(n_centers) > 0.8 * self.deadline.left:
+        while n_centers > _MIN_CENTERS and self._seconds_of_all(n_centers) > 0.8 * self._left_to_train(n_centers):
             n_centers = min(int(0.8 * n_centers), N_CENTERS)
         return n_centers
+
+    def _time_prediction(self, machine: Machine) -> None:
+        """Time the prediction of a few rows: its seconds grow with the centers."""
+        if self.deadline.limit is not None:
+            to_predict = RowsToPredict.like(self.X, self.settings.n_rows_to_predict)
+            self._prediction_of_center = to_predict.seconds(machine.predict) / len(machine.centers)
+
+    def _left_to_train(self, n_centers: int) -> float:
+        """Return the seconds that are left when the predictions of a machine with these centers are reserved."""
+        return self.deadline.left - self._prediction_of_center * n_centers
 
     def _seconds_of_all(self, n_centers: int) -> float:
         """Return a guess of the seconds of the fit to all rows."""
@@ -333,10 +347,12 @@ class _Learner:
         return self._unit * (_UNITS_OF_EXACT * size**3 if exact else _UNITS_OF_CENTERS * size**2 * (n / MAX_ROWS + 0.1))
 
     def _seconds_to_finish(self, n_metric: int) -> float:
-        """Return a guess of the seconds after the last round."""
+        """Return a guess of the seconds after the last round, those of the predictions included."""
         if len(self.X) > n_metric:
-            return self._seconds_of_all(self._n_centers(len(self.X)))
-        return N_FOLDS * self._unit * _UNITS_OF_EXACT * (n_metric / N_CENTERS) ** 3
+            n_centers = self._n_centers(len(self.X))
+            return self._seconds_of_all(n_centers) + self._prediction_of_center * n_centers
+        last = N_FOLDS * self._unit * _UNITS_OF_EXACT * (n_metric / N_CENTERS) ** 3
+        return last + self._prediction_of_center * n_metric
 
 
 class RecursiveFeatureMachineClassifier(ClassifierMixin, BaseEstimator):
@@ -425,6 +441,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
             power=float(params.get("power", 0.5)),
             time_limit=context.time_limit,
             random_state=context.random_state,
+            n_rows_to_predict=context.n_rows_to_predict,
         )
     )
 

@@ -1,5 +1,8 @@
 """Kernel ridge regression in closed form, and the metric that recursive feature machines learn."""
 
+import time
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import log_loss
@@ -101,6 +104,22 @@ def test_the_metric_finds_the_columns_that_matter(metric, monkeypatch):
     monkeypatch.setattr(machines, "MAX_ROUNDS", 0)
     plain = fitted(X, y, metric=metric)
     assert np.mean((model.predict(new) - truth) ** 2) < 0.6 * np.mean((plain.predict(new) - truth) ** 2)
+
+
+def test_the_metric_and_the_centers_leave_time_for_the_predictions(monkeypatch):
+    X, y = wave(400)
+    predict = machines.Machine.predict
+
+    def slowly(machine, X):
+        time.sleep(1e-5 * len(X) * len(machine.centers) / 200)  # 20 s for 2,000,000 rows and 200 centers
+        return predict(machine, X)
+
+    monkeypatch.setattr(machines.Machine, "predict", slowly)
+    settings = machines.MachineSettings(time_limit=30.0)
+    free = machines.RecursiveFeatureMachineRegressor(settings).fit(X, y)
+    many = replace(settings, n_rows_to_predict=2_000_000)
+    bound = machines.RecursiveFeatureMachineRegressor(many).fit(X, y)
+    assert free.n_iter_ > bound.n_iter_ == 0
 
 
 def test_classes_without_a_pattern_get_no_confident_probabilities():
