@@ -256,8 +256,8 @@ class AutoMLClassifier(
         Returns
         -------
         ndarray of shape (n_samples,), or (n_samples, n_targets) for several targets
-            The most probable label, the best label for a `scoring` that judges labels, or the median of ordered
-            classes.
+            The most probable label, or the best label for a `scoring` that judges labels. Of ordered classes, the
+            median or the label with the highest expected kappa.
 
         Raises
         ------

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -18,7 +19,12 @@ from automl.task.target import TaskName, guess_task
 from pipelines.catalog import CATALOG, OwnComponents, component_names
 from pipelines.component import TableTraits
 from pipelines.overrides import SpaceError
-from pipelines.space import RICH_TABLES, RICH_TABLES_OF_SEVERAL_TARGETS, build_space
+from pipelines.space import (
+    RICH_TABLE_OF_ORDERED_CLASSES,
+    RICH_TABLES,
+    RICH_TABLES_OF_SEVERAL_TARGETS,
+    build_space,
+)
 from pipelines.value_limits import find_limits
 
 COLUMNS = ["name", "kind", "low", "high", "log", "choices", "default", "condition", "accepted"]
@@ -90,8 +96,8 @@ def space(
         raise InvalidInputError(str(error)) from error
     if X is not None:
         return space_table(found)
-    several = _space_of_several_targets(traits, *names, 0, overrides, own)
-    return pd.concat([space_table(found), several], ignore_index=True) if len(several) else space_table(found)
+    others = _steps_of_other_targets(traits, *names, 0, overrides, own)
+    return pd.concat([space_table(found), *others], ignore_index=True)
 
 
 def space_table(space: ConfigurationSpace) -> pd.DataFrame:
@@ -99,14 +105,17 @@ def space_table(space: ConfigurationSpace) -> pd.DataFrame:
     return pd.DataFrame([_row(space, name) for name in space], columns=COLUMNS)
 
 
-def _space_of_several_targets(traits: TableTraits, *arguments: Any) -> pd.DataFrame:
-    """Return the rows of the step that only a table of several targets has; none where no model suits such a table."""
-    try:
-        space = build_space(RICH_TABLES_OF_SEVERAL_TARGETS[traits.task], *arguments)
-    except SpaceError:
-        return pd.DataFrame(columns=COLUMNS)
-    names = [name for name in space if name.partition(":")[0] == "multi_output"]
-    return pd.DataFrame([_row(space, name) for name in names], columns=COLUMNS)
+def _steps_of_other_targets(traits: TableTraits, *arguments: Any) -> Iterator[pd.DataFrame]:
+    """Yield the rows of the steps that only several targets or ordered classes have, where a model suits them."""
+    others = [(RICH_TABLES_OF_SEVERAL_TARGETS[traits.task], "multi_output")]
+    if traits.task == "multiclass":
+        others.append((RICH_TABLE_OF_ORDERED_CLASSES, "ordering"))
+    for table, step in others:
+        with suppress(SpaceError):
+            space = build_space(table, *arguments)
+            names = [name for name in space if name.partition(":")[0] == step]
+            if names:
+                yield pd.DataFrame([_row(space, name) for name in names], columns=COLUMNS)
 
 
 def _traits(X: Any, y: Any, task: str) -> TableTraits:

@@ -29,7 +29,7 @@ from pipelines.configuration import Configuration
 from pipelines.libraries import install, missing_libraries
 from pipelines.losses import LOG_LINK, SQUARED_ERROR
 from pipelines.monotonic import BREAKING, FIXED
-from pipelines.ordered_codes import NUMBERS, THRESHOLDS
+from pipelines.ordered_codes import NUMBERS, STEPWISE, THRESHOLDS
 from pipelines.overrides import Override, Overrides, SpaceError, excluded_components, override
 from pipelines.steps.multi_output import INDEPENDENT, JOINT
 from pipelines.targets import TargetLayout
@@ -143,6 +143,9 @@ def build_space(
     _check_names("include", include, own)
     _check_names("exclude", exclude, own)
     _check_libraries(include)
+    named = [one.name for one in CATALOG["ordering"] if one.name != "none" and is_named("ordering", one.name, include)]
+    if named and not traits.ranks:
+        raise SpaceError(f"include names {named[0]}, which is for ordered classes; pass y as an ordered categorical")
     catalog = {step: (*components, *own.at(step)) for step, components in CATALOG.items()}
     exclude = (*exclude, *excluded_components(overrides, catalog))
     if traits.monotonic:
@@ -374,7 +377,9 @@ def _can_order(model: Component, ordering: str) -> bool:
     """Return whether a model can be trained with an ordering: by itself, on two classes, or on numbers."""
     if ordering == NUMBERS:
         return model.applies(RICH_TABLES["regression"])
-    return ordering in ("none", THRESHOLDS, *model.orderings)
+    if ordering == THRESHOLDS:
+        return STEPWISE not in model.orderings  # networks answer the same questions together
+    return ordering in ("none", *model.orderings)
 
 
 def _fits(step: str, name: str, picked: Mapping[str, str]) -> bool:

@@ -9,8 +9,10 @@ import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
+import automl
 from automl import AutoMLClassifier, load
 from automl.errors import InvalidInputError
+from automl.export.script import python_script
 from automl.task.ordered_classes import NAMES, fit_kappa_decision, median_codes, ordered_loss, ranks_of, with_order
 from tests.factories import FAST
 
@@ -55,6 +57,10 @@ def test_predict_returns_the_median_class_which_has_the_lowest_expected_distance
     assert (ranks(clf.predict(X)) != p.argmax(axis=1)).any()
 
 
+def test_the_search_compares_a_configuration_with_its_ordered_twin_first(clf):
+    assert [c["ordering"] for c in clf.history_.evaluations] == ["none", "proportional_odds"]
+
+
 def test_labels_without_an_order_are_scored_as_before():
     unordered = AutoMLClassifier(**SMALL | {"max_trials": 1}).fit(X[:N], Y[:N].astype(str))
     assert unordered.metric_scores_["metric"].tolist() == ["neg_log_loss"]
@@ -85,6 +91,14 @@ def test_the_scores_need_an_order():
         AutoMLClassifier(scoring="quadratic_weighted_kappa", **SMALL).fit(X, Y.astype(str))
     with pytest.raises(InvalidInputError, match="is for ordered classes"):
         AutoMLClassifier(scoring=NAMES[0], **SMALL).fit(X, pd.concat([Y.astype(str), Y.astype(str)], axis=1))
+
+
+def test_an_ordering_needs_an_order():
+    with pytest.raises(InvalidInputError, match="include names thresholds, which is for ordered classes"):
+        AutoMLClassifier(**SMALL | {"include": ["thresholds"]}).fit(X, Y.astype(str))
+    listed = automl.space(task="multiclass").set_index("name")
+    assert "thresholds" in listed.loc["ordering", "choices"]
+    assert "ordering" not in automl.space(task="binary")["name"].tolist()
 
 
 @pytest.mark.parametrize("weighted", [False, True])
@@ -121,16 +135,28 @@ def test_ordered_classes_that_are_numbers_with_fractions_give_one_error_that_kee
     assert fitted.scorer_.name == "neg_ranked_probability_score"
 
 
-@pytest.mark.parametrize("ordering", ["thresholds", "proportional_odds"])
-def test_the_search_trains_by_the_order_whatever_the_score_is_and_keeps_it(ordering, tmp_path):
-    only = [{"model": "logistic_regression", "ordering": ordering}]
-    settings = SMALL | {"max_trials": 1, "initial_configurations": only}
+@pytest.mark.parametrize(
+    ("family", "ordering"),
+    [
+        pytest.param("logistic_regression", "thresholds", marks=pytest.mark.slow),
+        pytest.param("decision_tree", "class_number", marks=pytest.mark.slow),
+        ("logistic_regression", "proportional_odds"),
+    ],
+)
+def test_the_search_trains_by_the_order_whatever_the_score_is_and_keeps_it(family, ordering, tmp_path):
+    only = [{"model": family, "ordering": ordering}]
+    settings = SMALL | {"include": [family], "max_trials": 1, "initial_configurations": only}
     clf = AutoMLClassifier(**settings, scoring="neg_log_loss").fit(X[:N], Y[:N])
     assert [c["ordering"] for c in clf.history_.evaluations] == [ordering]
     p = clf.predict_proba(X)
     assert (clf.predict(X) == clf.classes_[p.argmax(axis=1)]).all()  # the score does not judge ranks
     clf.save(tmp_path / "model")
     np.testing.assert_allclose(load(tmp_path / "model", for_prediction=True).predict_proba(X), p, atol=1e-12)
+    names = {"__name__": "script"}
+    exec(python_script(clf), names)
+    codes = np.searchsorted(clf.classes_, Y[:N])
+    exported = names["make_model"]().fit(names["read_columns"](X[:N]), codes).predict_proba(names["read_columns"](X))
+    assert np.abs(exported - p).mean() < 0.1  # the script trains one model on all rows
     refitted = clf.refit(X, Y.astype(str))
     assert [bag.configuration["ordering"] for bag in refitted._ensemble.bags] == [ordering]
 

@@ -7,10 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from automl.export.code import Raw, Script, call_code, quote
+from pipelines import cumulative_link, ordered_codes
 from pipelines.confident_learning import LEAST_MARGIN, find_suspects
 from pipelines.losses import HUBER_DELTA, LOG_LINK, SQUARED_ERROR, TWEEDIE_POWER
-from pipelines.steps.balancing import MIN_CLASS_ROWS, BalancedClassifier, take_training_facts
+from pipelines.models._proportional_odds import ProportionalOddsClassifier
+from pipelines.steps import class_numbers
+from pipelines.steps.balancing import MIN_CLASS_ROWS, BalancedClassifier, take_facts_of_all, take_training_facts
 from pipelines.steps.cleaning import LEAST_CLASS_ROWS, N_SPLITS, CleanedClassifier
+from pipelines.steps.threshold_models import ThresholdClassifier
 
 _LIGHTGBM_NAMES = {
     "feature_fraction": "colsample_bytree",
@@ -261,6 +265,41 @@ def _cleaned(model: Any, script: Script) -> list[str]:
     return [*before, call_code("CleanedClassifier", [inner, *settings])]
 
 
+def _thresholds(model: Any, script: Script) -> list[str]:
+    *before, inner = model_code(model.models_[0], script)
+    _copy_ordered(script, ThresholdClassifier, take_facts_of_all)
+    return [*before, call_code("ThresholdClassifier", [inner, f"ranks={list(model.ranks)}"])]
+
+
+def _class_numbers(model: Any, script: Script) -> list[str]:
+    *before, inner = model_code(model.regressor_, script)
+    script.define("N_SPLITS", f"N_SPLITS = {class_numbers.N_SPLITS}\n")
+    _copy_ordered(script, class_numbers.NumberClassifier)
+    _copy_link(script)
+    settings = [f"ranks={list(model.ranks)}", f"random_state={int(model.random_state)}"]
+    return [*before, call_code("NumberClassifier", [inner, *settings])]
+
+
+def _proportional_odds(model: Any, script: Script) -> str:
+    _copy_ordered(script, ProportionalOddsClassifier)
+    _copy_link(script)
+    return call_code("ProportionalOddsClassifier", [f"C={float(model.C)!r}", f"ranks={list(model.ranks)}"])
+
+
+def _copy_ordered(script: Script, *parts: Any) -> None:
+    """Copy a classifier of ordered classes, with the function that gives the places of the classes."""
+    script.copy_module(ordered_codes)
+    _copy_wrapper(script, {}, *parts)
+
+
+def _copy_link(script: Script) -> None:
+    """Copy the proportional odds model."""
+    script.copy_module(cumulative_link)
+    script.use("scipy.optimize", "minimize")
+    for name in ("expit", "log_expit"):
+        script.use("scipy.special", name)
+
+
 def _copy_wrapper(script: Script, constants: dict[str, float], *parts: Any) -> None:
     """Copy the class of a wrapper around a classifier, with the functions and constants that it uses."""
     for name, value in constants.items():
@@ -323,7 +362,11 @@ _CONVERTERS: dict[str, Callable[[Any, Script], str | list[str]]] = {
     "RecursiveFeatureMachineRegressor": _feature_machine,
     "BalancedClassifier": _balanced,
     "CleanedClassifier": _cleaned,
+    "ThresholdClassifier": _thresholds,
+    "NumberClassifier": _class_numbers,
+    "ProportionalOddsClassifier": _proportional_odds,
     "CalibratedClassifier": _calibrated,
     "NetClassifier": _network,
+    "OrderedNetClassifier": _network,
     "NetRegressor": _network,
 }

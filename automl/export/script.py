@@ -125,7 +125,7 @@ def python_script(estimator: Any, name: str = "pipeline.py") -> str:
 
 def _is_network(model: Any) -> bool:
     inner = getattr(model, "classifier_", getattr(model, "regressor_", model))
-    return type(inner).__name__ in ("NetClassifier", "NetRegressor")
+    return type(inner).__name__ in ("NetClassifier", "NetRegressor", "OrderedNetClassifier")
 
 
 def _table_step(

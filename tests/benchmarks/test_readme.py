@@ -92,7 +92,8 @@ TINY: dict[str, list[TinyForm]] = {
     ],
     "Several targets": [TinyForm({"--tables": "synthetic", "--trials": "2", "--splits": "1"}, is_slow=True)],
     "Ordered classes": [
-        TinyForm({"--tables": "numbers", "--trials": "1", "--splits": "1", "--include": "decision_tree"}, is_slow=True)
+        TinyForm({"--tables": "numbers", "--rows": "60", "--families": "logistic_regression"}, is_slow=True),
+        TinyForm({"--tables": "numbers", "--rows": "60", "--trials": "1", "--include": "decision_tree"}, is_slow=True),
     ],
     "Quantiles": [TinyForm({"--tables": "numbers", "--trials": "1", "--include": "ridge"}, is_slow=True)],
     "Noisy labels": [
