@@ -37,7 +37,7 @@ def why_nothing(history: RunHistory, budget: Budget) -> str:
     if any(e.low_fidelity and e.usable for e in history.evaluations.values()):
         return (
             "the search ended before it has trained a configuration on all rows of a fold, because its searcher begins "
-            'with a part of the rows; use a larger budget, or searcher="smac"'
+            'with a part of the rows or iterations; use a larger budget, or searcher="smac"'
         )
     if not reasons:
         return (

@@ -37,7 +37,7 @@ def max_per_family(n_rows: int) -> int:
 def rank(history: RunHistory, *, usable_only: bool = True, most_folds_first: bool = False) -> list[Evaluation]:
     """Return evaluations in the order of their losses, which are adjusted for the folds that each has finished.
 
-    Results on a part of the training rows count only among configurations without any other result.
+    Results of lower fidelities count only among configurations without any other result.
 
     Parameters
     ----------
@@ -54,13 +54,13 @@ def rank(history: RunHistory, *, usable_only: bool = True, most_folds_first: boo
 
 
 def rank_of_low_fidelity(history: RunHistory) -> list[Evaluation]:
-    """Return the usable evaluations that have results on a part of the training rows only, best first."""
+    """Return the usable evaluations that have results of lower fidelities only, best first."""
     kept = [e for e in history.evaluations.values() if e.usable and e.low_fidelity and not e.folds]
     return sorted(kept, key=_low_fidelity_key)
 
 
 def _low_fidelity_key(evaluation: Evaluation) -> tuple[float, float]:
-    """Return what sorts evaluations without a result on all training rows: the highest fidelity first, then the loss.
+    """Return what sorts evaluations without a result of the whole fidelity: the highest fidelity first, then the loss.
 
     It is the same for all other evaluations.
     """

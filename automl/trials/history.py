@@ -374,7 +374,7 @@ class RunHistory:
         -------
         list of Observation
             One for each configuration, in the order of their first results; none for a configuration that has run on a
-            part of the training rows only.
+            part of the training rows or iterations only.
 
         Examples
         --------
