@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +92,12 @@ class Scaling:
 
 
 def _transformed(name: str, value: float) -> float:
-    return float(next(change for test, change in _CHANGES if test(name))(value))
+    return float(_change(name)(value))
+
+
+@cache
+def _change(name: str) -> Callable[[float], float]:
+    return next(change for test, change in _CHANGES if test(name))
 
 
 def _signed_log(value: float) -> float:

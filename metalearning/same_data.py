@@ -64,6 +64,8 @@ def find_named(databases: Sequence[MetaDatabase], names: Collection[str]) -> dic
     Capital letters and signs make no difference: "kr-vs-kp" is "kr_vs_kp".
     """
     wanted = {_plain(name) for name in names}
+    if not wanted:
+        return {}
     return {
         record.name: record.family
         for database in databases
