@@ -24,7 +24,7 @@ demo: $(VENV)/installed
 
 test: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow and not alone"
-	$(BIN)/python -m pytest -m "alone and not slow"
+	$(BIN)/python -m pytest -m "alone and not slow" $$(grep -rl --include='*.py' 'mark[.]alone' tests)
 
 test-slow: $(VENV)/installed-dev
 	$(BIN)/python -m pytest -m slow

@@ -102,12 +102,11 @@ def test_verbose_changes_nothing_in_a_run_that_repeats(clf):
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 def test_a_fit_with_a_time_budget_has_computed_its_estimate():
     clf = AutoMLClassifier(**FAST | {"time_budget": 60}).fit(*CANCER)
-    start = time.monotonic()
+    start = time.process_time()
     assert np.isfinite(clf.estimate_.low)
-    assert time.monotonic() - start < 0.01  # it was computed within the fit
+    assert time.process_time() - start < 0.01  # it was computed within the fit
 
 
 def test_the_card_and_the_manifest_of_a_saved_model_hold_the_same_number(clf, tmp_path):

@@ -34,13 +34,12 @@ def test_the_quartile_scaler_learns_what_the_scaler_of_scikit_learn_learns():
     np.testing.assert_allclose(own.transform(X), other.transform(X))
 
 
-@pytest.mark.alone
 def test_scaling_of_many_columns_takes_a_fraction_of_a_second():
     X = np.random.default_rng(0).normal(size=(52, 12_000))
     for scaler in (RobustClipScaler(), QuartileScaler()):
-        start = time.perf_counter()
+        start = time.process_time()
         scaler.fit(X)
-        assert time.perf_counter() - start < 0.5
+        assert time.process_time() - start < 0.5
 
 
 @pytest.mark.parametrize("name", ["quantile", "power"])
