@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from automl.trials.artifacts import Artifacts
 from automl.trials.fingerprint import dataset_fingerprint
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.run_directory import RunDirectory
-from automl.trials.trial import FoldResult
+from automl.trials.trial import CONTINUED, FoldResult, TrialResult
 from meta_db import prediction_codec
 from meta_db.records import DatasetRecord, EvaluationRecord
 from meta_db.store import MetaDatabase
@@ -104,7 +105,7 @@ def add_run(folder: Path, name: str, database: MetaDatabase) -> int:
         If the folder is not a run directory.
     """
     # A forecast is no measurement, and the seconds and losses on a part of the rows are not those of the table.
-    results = [r for r in RunDirectory(folder).read() if r.started and r.trial.fidelity == 1]
+    results = _whole_trainings(r for r in RunDirectory(folder).read() if r.started)
     task = Task.open(folder)
     peaks: dict[Configuration, float] = {}
     for result in results:
@@ -118,6 +119,30 @@ def add_run(folder: Path, name: str, database: MetaDatabase) -> int:
         record = record_evaluation(task, evaluation, artifacts, peaks[configuration])
         database.add_evaluation(dataset, configuration, record, evaluation.origin, provenance(task))
     return len(evaluations)
+
+
+def _whole_trainings(results: Iterable[TrialResult]) -> list[TrialResult]:
+    """Return the results of the whole fidelity, with the seconds of the earlier parts of their trainings."""
+    whole: list[TrialResult] = []
+    parts: dict[tuple[Configuration, int], list[FoldResult]] = {}
+    for result in results:
+        for number, fold in result.folds.items():
+            key = result.trial.configuration, number
+            parts[key] = [*parts.get(key, []), fold] if CONTINUED in fold.info else [fold]
+        if result.trial.fidelity == 1:
+            own = {number: parts[result.trial.configuration, number] for number in result.folds}
+            whole.append(replace(result, folds={number: _added_up(folds) for number, folds in own.items()}))
+    return whole
+
+
+def _added_up(parts: Sequence[FoldResult]) -> FoldResult:
+    """Return the last part of a training with the seconds of all parts."""
+    if len(parts) == 1:
+        return parts[0]
+    last, info = parts[-1], dict(parts[-1].info)
+    if "cpu_seconds" in info:
+        info["cpu_seconds"] = sum(part.info.get("cpu_seconds", part.fit_seconds) for part in parts)
+    return replace(last, fit_seconds=sum(part.fit_seconds for part in parts), info=info)
 
 
 def _scores(task: Task, predictions: Mapping[int, NDArray[np.float32]]) -> dict[str, list[float]]:

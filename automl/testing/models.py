@@ -31,9 +31,10 @@ from automl.testing.components import (
     restore,
     various_traits,
 )
-from pipelines.component import Component, TaskType
+from pipelines.component import Component, FitContext, TaskType
 from pipelines.losses import LOG_LINK
 from pipelines.quantiles import pinball_loss
+from pipelines.training_part import TrainingPart
 
 
 def _only_for(condition: Callable[[Component], Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -342,6 +343,25 @@ class ModelContract:
         check_predictions(short, X, y, task)
         long = make_estimator(component, traits, params, time_limit=2.0).fit(X, y)
         assert short.n_iter_ < long.n_iter_, "training must stop at the time limit, because interruptible is True"
+
+    @_only_for(lambda component: component.continues)
+    def test_a_training_goes_on_from_a_stored_state(self, component: Component) -> None:
+        X, y = make_table("binary", n_rows=200)
+        traits = make_traits("binary", n_rows=200)
+        params, states, parts = default_params(component, traits), [], []
+        for share in (0.3, 1.0):
+            part = TrainingPart(share, states)
+            parts.append(component.make(params, FitContext(traits, 3, device="cpu", part=part)))
+            parts[-1].fit(X, y, sample_weight=None)
+            check_predictions(parts[-1], X, y, "binary")
+            states = restore(part.states, self.trusted_types)
+            assert bool(states) == (share < 1), "a part of a training leaves a state, and its end leaves none"
+        first, last = parts
+        assert first.n_iter_ <= last.n_iter_, "a later part must train at least as many iterations"
+        assert last.score(X, y) >= first.score(X, y) - 0.1, "a later part must not forget what the first has learned"
+        assert np.array_equal(predict(restore(last, self.trusted_types), X), predict(last, X)), (
+            "a model whose training has gone on must predict the same after it was stored"
+        )
 
     def test_a_single_class_is_refused_by_a_clear_error_or_predicted(self, component: Component) -> None:
         if not component.applies(make_traits("binary")):

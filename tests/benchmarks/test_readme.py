@@ -144,6 +144,10 @@ TINY: dict[str, list[TinyForm]] = {
     "Regret of the searchers": [TinyForm(error="the package 'onnxruntime' is missing|model.onnx' is missing")],
     "Priors of the user": [TinyForm(error="the package 'onnxruntime' is missing|model.onnx' is missing")],
     "Cheap trials first": [TinyForm(error="the package 'onnxruntime' is missing|model.onnx' is missing")],
+    "Trainings that go on": [
+        TinyForm({"--tables": "numbers", "--families": "lightgbm", "--max-trials": "2"}, is_slow=True),
+        TinyForm({"--tables": "numbers", "--families": "lightgbm", "--seconds": "1"}, is_slow=True),
+    ],
     "Seconds of a suggestion": [
         TinyForm({"--n": "12", "--asked": "2"}, is_slow=True),
         TinyForm({"--n": "12", "--asked": "2"}, error="cannot import SMAC3"),

@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from automl.execute.evaluate import evaluate
+from automl.meta.records import add_run
 from automl.testing import make_task, tree
 from automl.trials.artifacts import Artifacts
+from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import Status, Trial
+from meta_db.store import MetaDatabase
 from pipelines.catalog import get_component
 from pipelines.configuration import Configuration
 
@@ -109,3 +112,21 @@ def test_a_time_limit_holds_for_each_part(tmp_path):
     folds, predictions = in_parts(task, c, tmp_path, limit=1.0)
     assert [fold.info.get("continued", False) for fold in folds] == [False, True, True]
     assert np.isfinite(predictions).all()
+
+
+def test_the_record_of_a_configuration_has_the_seconds_of_all_parts_of_its_training(tmp_path):
+    task = make_task("binary", n_rows=120, cv=2)
+    c = configuration("lightgbm", task)
+    directory = RunDirectory(tmp_path / "run")
+    directory.open(task, 0)
+    task.save(directory.folder)
+    seconds = []
+    for share in (1 / 3, 1.0):
+        (result,) = evaluate(task, [Trial(c, fidelity=share)], Artifacts(directory.folder), 1, "cpu", None)
+        directory.append(result, 1.0)
+        seconds.append(result.folds[0].info["cpu_seconds"])
+    directory.close()
+    with MetaDatabase(tmp_path / "records.sqlite", writable=True) as database:
+        assert add_run(directory.folder, "cancer", database) == 1
+        known = database.results(tasks=("binary",))
+    assert known.seconds.ravel().tolist() == pytest.approx([sum(seconds)])
