@@ -16,7 +16,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -30,7 +30,6 @@ SINGLE_THREADED = {
     "MKL_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "PASSIVE",
 }
-_REQUEST_BYTES = 64  # of each request to the fork server, so that it is read at once
 
 
 @dataclass(frozen=True)
@@ -101,11 +100,6 @@ def wait_for_hangup(connection: Connection) -> None:
         hangup.poll()
 
 
-def request(modules: Sequence[str]) -> list[bytes]:
-    """Return the request for a new process, before whose start the fork server imports modules."""
-    return [" ".join(modules).encode().ljust(_REQUEST_BYTES)]
-
-
 def main() -> NoReturn:
     """Run the fork server, or one process where the system has no fork; the new interpreter calls this."""
     # Ctrl-C reaches the whole process group; only the parent decides how to react.
@@ -119,17 +113,13 @@ def main() -> NoReturn:
     if preload is None:
         os._exit(_run(_open(handle)))
     sys.path[:] = path
-    _import(preload)
-    with socket.socket(fileno=handle) as requests:
-        _serve(requests)
-    os._exit(0)
-
-
-def _import(modules: Iterable[str]) -> None:
-    for module in modules:
+    for module in preload:
         # Whatever prevents the import, a trial that needs the library shows it.
         with suppress(Exception):
             import_module(module)
+    with socket.socket(fileno=handle) as requests:
+        _serve(requests)
+    os._exit(0)
 
 
 def _take_standard_input() -> int:
@@ -175,9 +165,8 @@ def _run(connection: Connection) -> int:
 def _serve(requests: socket.socket) -> None:
     """Fork a process for each request until the parent closes its end, and report the exit codes.
 
-    A request names modules to import first (`request`). It comes with two file descriptors: the connection of the new
-    process, and a pipe on which the server answers with the process id (or an `OSError`) and, when the process has
-    ended, with its exit code.
+    A request is one byte with two file descriptors: the connection of the new process, and a pipe on which the server
+    answers with the process id (or an `OSError`) and, when the process has ended, with its exit code.
     """
     statuses: dict[int, Connection] = {}  # by process id
     woken, wake = os.pipe()
@@ -193,14 +182,13 @@ def _serve(requests: socket.socket) -> None:
         if requests not in ready:
             continue
         try:
-            message, handles, *_ = socket.recv_fds(requests, _REQUEST_BYTES, 2)
+            message, handles, *_ = socket.recv_fds(requests, 1, 2)
         except ConnectionError:
             return
         if not message:
             return
         if len(handles) != 2:  # no file descriptors are left; the parent starts another server
             return
-        _import(message.decode().split())
         connection, status = Connection(handles[0]), Connection(handles[1], readable=False)
         try:
             pid = os.fork()

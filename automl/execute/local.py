@@ -22,11 +22,10 @@ from automl.execute.descriptors import descriptor_errors
 from automl.execute.evaluate import FinishedFold
 from automl.execute.groups import kill_group, kill_survivors
 from automl.execute.machine import ProcessMeter, fleet_size, trains_on_gpu
-from automl.execute.processes import share_imports, start_process
+from automl.execute.processes import start_process
 from automl.execute.worker import FITTED, limit_before
 from automl.execute.worker import main as worker_main
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
-from pipelines.catalog import get_component
 
 logger = logging.getLogger(__name__)
 
@@ -260,7 +259,6 @@ class LocalExecutor:
             worker.ready = True
             self._failed_starts = 0
             if worker.job is not None:
-                share_imports(get_component("model", worker.job.trials[0].configuration.family).imports)
                 worker.job.begin(worker.meter.processor_seconds())
             return
         if message == FITTED:

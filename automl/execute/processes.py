@@ -17,7 +17,7 @@ import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing import spawn
 from multiprocessing.connection import Connection
@@ -28,12 +28,9 @@ import psutil
 
 from automl.errors import NoWorkersError
 from automl.execute.descriptors import check_free_descriptors
-from automl.execute.fork_server import SINGLE_THREADED, Start, request, search_path
+from automl.execute.fork_server import SINGLE_THREADED, Start, search_path
 
 LIBRARIES = ("automl.execute.worker", "pipelines.build", "lightgbm")  # of the processes that run trials
-# Libraries that take more than a second to import, but which not every search needs. Their import starts no thread, as
-# the one of CatBoost does: a forked process would lack the threads.
-_SLOW_LIBRARIES = ("torch",)
 # The packages are loaded from the folder of the parent's packages, whatever the search path and the working directory
 # hold under the same names.
 _BOOT = """
@@ -125,15 +122,8 @@ class _ForkServer:
         with theirs:
             self.process = _start_interpreter(theirs.fileno(), preload)
 
-    def start(self, connection: Connection, modules: Sequence[str]) -> tuple[int, Connection]:
+    def start(self, connection: Connection) -> tuple[int, Connection]:
         """Fork a process; return its id and the pipe that will send its exit code.
-
-        Parameters
-        ----------
-        connection : Connection
-            The new process's end of the connection to this one.
-        modules : sequence of str
-            Modules for the server to import first.
 
         Raises
         ------
@@ -145,7 +135,7 @@ class _ForkServer:
         status, theirs = _pipe(duplex=False)
         with theirs:
             try:
-                socket.send_fds(self._socket, request(modules), [connection.fileno(), theirs.fileno()])
+                socket.send_fds(self._socket, [b"f"], [connection.fileno(), theirs.fileno()])
             except ConnectionError as error:
                 raise EOFError from error
         answer = status.recv()
@@ -162,7 +152,6 @@ class _ForkServer:
 
 _open_pipes: weakref.WeakSet[Connection | socket.socket] = weakref.WeakSet()  # to our processes
 _server: _ForkServer | None = None  # of this process
-_imported: list[str] = []  # slow libraries that a process has imported without harm
 _lock = threading.Lock()
 
 
@@ -223,27 +212,13 @@ def warm_up(preload: Sequence[str] = ()) -> None:
         _running_server([*LIBRARIES, *preload])
 
 
-def share_imports(modules: Iterable[str]) -> None:
-    """Let the fork server import slow libraries, so that later processes share them instead of importing them again.
-
-    The server imports them when the next process starts: a program that starts no further one does not pay for them.
-
-    Parameters
-    ----------
-    modules : iterable of str
-        Modules that a process has just imported; only those that are slow to import are shared.
-    """
-    _imported.extend(module for module in modules if module in _SLOW_LIBRARIES and module not in _imported)
-
-
 def _start(ours: Connection, theirs: Connection, preload: Sequence[str]) -> ChildProcess:
     if not _CAN_FORK:
         return _LoneProcess(_start_interpreter(theirs.fileno(), None), ours)
-    # A library may crash the server that imports it, and is then left to the worker.
-    for modules, shared in ((preload, _imported), ((), ())):
+    for modules in (preload, ()):  # a library may crash the server that imports it, and is then left to the worker
         server = _running_server(modules)
         try:
-            return ChildProcess(*_with_connection(server.start(theirs, shared), ours))
+            return ChildProcess(*_with_connection(server.start(theirs), ours))
         except EOFError:
             code = server.process.wait()
     raise NoWorkersError(f"the process that starts the workers ended with exit code {code}")

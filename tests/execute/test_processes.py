@@ -353,26 +353,6 @@ def test_a_module_that_crashes_the_fork_server_is_left_to_the_processes(tmp_path
     assert process.exitcode == 4
 
 
-def test_a_library_that_takes_long_to_import_is_shared_with_later_processes(monkeypatch):
-    slow, fast, missing = "xml.dom.pulldom", "xml.sax.saxutils", "no_such_module"
-    monkeypatch.setattr(processes, "_SLOW_LIBRARIES", (slow, missing))
-    monkeypatch.setattr(processes, "_imported", [])
-
-    def imported():
-        process = start_process(targets.answer_imported, slow, fast)
-        answer = process.connection.recv()
-        process.join(60.0)
-        process.close()
-        return answer
-
-    assert imported() == [False, False]
-    processes.share_imports([missing, slow, fast])
-    assert imported() == [True, False]
-    processes._server.process.kill()
-    processes._server.process.wait()
-    assert imported() == [True, False]
-
-
 def test_a_fork_server_that_cannot_start_is_one_clear_error(monkeypatch):
     monkeypatch.setattr(processes, "_server", None)
     monkeypatch.setattr(processes, "_BOOT", "import sys; sys.exit(7)")
