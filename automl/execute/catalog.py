@@ -35,8 +35,7 @@ def make_executor(
     memory_limit : float or None
         MiB of one trial; None for an even share of the memory.
     seconds_left : callable, optional
-        Returns the seconds after which the results of trials come too late. On Ray it is not used: a trial there has
-        the limit that it was submitted with.
+        Returns the seconds after which the results of trials come too late.
 
     Raises
     ------
@@ -60,4 +59,4 @@ def make_executor(
         from automl.execute.ray import RayExecutor
     except ModuleNotFoundError as error:
         raise InvalidInputError("executor=\"ray\" needs Ray; pip install 'cash-automl[ray]'") from error
-    return RayExecutor(folder, task, n_jobs, memory_limit=memory_limit, device=device)
+    return RayExecutor(folder, task, n_jobs, memory_limit=memory_limit, device=device, seconds_left=seconds_left)

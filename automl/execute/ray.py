@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import socket
 import stat
@@ -10,7 +11,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -50,6 +51,34 @@ class _Submission:
 
 
 @dataclass(frozen=True)
+class _End:
+    """When the result of a trial comes too late.
+
+    A trial may wait for a free node. The waiting time is known where the clock of the node has been compared with that
+    of this machine, which is so from the first result of the node on; elsewhere it counts as 0.
+
+    Attributes
+    ----------
+    sent : float
+        When the trial was sent, as a time of `time.time` on this machine.
+    seconds : float
+        Seconds from then to the end.
+    clocks : mapping of str to float
+        Seconds by which the clocks of known nodes are fast.
+    """
+
+    sent: float
+    seconds: float
+    clocks: Mapping[str, float]
+
+    def seconds_left(self) -> float:
+        """Return the seconds until the end, on the node."""
+        fast = self.clocks.get(ray.get_runtime_context().get_node_id())
+        waited = 0.0 if fast is None else time.time() - fast - self.sent
+        return self.seconds - max(0.0, waited)
+
+
+@dataclass(frozen=True)
 class _NodeOptions:
     """The settings of a run that a node gets beside the task."""
 
@@ -82,6 +111,8 @@ class RayExecutor:
         trial does not ask Ray for.
     device : str
         Device of networks: "cpu", "cuda", or "auto" for CUDA where the cluster has any.
+    seconds_left : callable, optional
+        Returns the seconds after which the results of trials come too late.
 
     Raises
     ------
@@ -97,6 +128,7 @@ class RayExecutor:
         n_threads: int = 1,
         memory_limit: float | None = None,
         device: str = "auto",
+        seconds_left: Callable[[], float] = lambda: math.inf,
     ):
         self._owns_connection = connect()
         try:
@@ -112,6 +144,8 @@ class RayExecutor:
         self.fleet_size = fleet_size("cuda" if device != "cpu" and self._has_gpu else "cpu")
         self.memory_limit = memory_limit
         self._artifacts = Artifacts(folder)
+        self._seconds_left = seconds_left
+        self._clocks: dict[str, float] = {}  # seconds by which the clocks of nodes are fast
         self._options = _NodeOptions(uuid.uuid4().hex[:12], n_threads, memory_limit, device)
         self._remote = ray.remote(max_retries=_MAX_RESTARTS, retry_exceptions=False)(run_on_node)
         self._running: dict[Future[list[TrialResult]], _Submission] = {}
@@ -173,7 +207,8 @@ class RayExecutor:
                 resources["memory"] = int(options.memory_limit * 2**20)
             options = replace(options, device="cuda" if on_gpu else "cpu")
             states = _states(self._artifacts, trials)
-            reference = self._remote.options(**resources).remote(options, self._task, trials, time_limit, states)
+            end = _End(time.time(), self._seconds_left(), dict(self._clocks))
+            reference = self._remote.options(**resources).remote(options, self._task, trials, time_limit, states, end)
             with self._lock:
                 is_current = self._running.get(future) is replaced  # else it has ended meanwhile
                 if is_current:
@@ -236,7 +271,9 @@ class RayExecutor:
                 return  # the trials were sent again, or the cluster was lost
             trials = self._running.pop(future).trials
         try:
-            results, files = answer.result()
+            results, files, node, clock = answer.result()
+            fast = clock - time.time()  # less the seconds of the way, which are lowest in the largest difference
+            self._clocks[node] = max(fast, self._clocks.get(node, fast))
             for name, content in files.items():
                 (self._artifacts.folder / name).write_bytes(content)
         except ray.exceptions.OutOfMemoryError as error:
@@ -325,14 +362,17 @@ class _Node:
         self._artifacts = Artifacts(Path(self._directory.name))
         _share(task, self._artifacts.folder, options.run)
         memory = options.memory_limit or default_memory_limit(_slots(options.n_threads))
+        self._end = math.inf  # of the search, as a time of `time.monotonic`
         self._executor = LocalExecutor(
-            self._artifacts.folder, 1, options.n_threads, memory, options.device, task.own_scorer()
-        )
+            self._artifacts.folder, 1, options.n_threads, memory, options.device, task.own_scorer(),
+            lambda: self._end - time.monotonic(),
+        )  # fmt: skip
 
     def run(
-        self, trials: tuple[Trial, ...], time_limit: float | None, states: Mapping[str, bytes]
+        self, trials: tuple[Trial, ...], time_limit: float | None, states: Mapping[str, bytes], end: _End
     ) -> tuple[list[TrialResult], dict[str, bytes]]:
         """Return the results, and the contents of the files that the trials wrote, by name."""
+        self._end = time.monotonic() + end.seconds_left()
         for name, content in states.items():
             (self._artifacts.folder / name).write_bytes(content)
         future = self._executor.submit(trials, time_limit)
@@ -408,8 +448,12 @@ def run_on_node(
     trials: tuple[Trial, ...],
     time_limit: float | None,
     states: Mapping[str, bytes],
-) -> tuple[list[TrialResult], dict[str, bytes]]:
-    """Run a trial or a fleet in the process that this Ray worker keeps for the run; the Ray tasks call this."""
+    end: _End,
+) -> tuple[list[TrialResult], dict[str, bytes], str, float]:
+    """Run a trial or a fleet in the process that this Ray worker keeps for the run; the Ray tasks call this.
+
+    The answer ends with the id of the node and the time of its clock.
+    """
     global _node, _closing
     with _guard:
         _closing.cancel()
@@ -418,7 +462,7 @@ def run_on_node(
             _node = _Node(options, task)
         _node.busy = True
     try:
-        answer = _node.run(trials, time_limit, states)
+        answer = _node.run(trials, time_limit, states, end)
     except BaseException:  # such as a cancellation
         _close()
         raise
@@ -427,7 +471,7 @@ def run_on_node(
         _closing = threading.Timer(_IDLE, _close_idle)
         _closing.daemon = True
         _closing.start()
-    return answer
+    return *answer, ray.get_runtime_context().get_node_id(), time.time()
 
 
 def _close_idle() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -143,6 +144,21 @@ class TestRayExecutor(ExecutorContract):
     # Ray decides the order and the node, and keeps its processes, with the fork server that a trial has started there.
     test_trials_start_in_the_order_of_submission = None
     test_no_process_or_thread_is_left_after_shutdown = None
+
+
+@pytest.mark.slow
+def test_a_trial_that_has_waited_gets_only_the_seconds_that_the_search_has_left(start):
+    ends = [time.monotonic() + 3600]
+    executor = start(make_task(scoring=_hang, n_rows=100), n_jobs=2, seconds_left=lambda: ends[0] - time.monotonic())
+    first = [executor.submit([Trial(tree(2 + i))], time_limit=3) for i in range(2)]
+    for future in first:  # from now on the clocks of both nodes are known
+        future.result(timeout=300)
+    ends[0] = time.monotonic() + 12
+    waiting = [executor.submit([Trial(tree(4 + i))], time_limit=60 if i == 2 else 6) for i in range(3)]
+    (result,) = waiting[2].result(timeout=300)
+    limit = re.fullmatch(r"took more than ([\d.]+) s", result.reason)
+    assert limit is not None, result
+    assert float(limit[1]) < 6.5, "the two before it have used half of the 12 seconds"
 
 
 @pytest.mark.slow
