@@ -215,7 +215,9 @@ def warm_up(preload: Sequence[str] = ()) -> None:
 def _start(ours: Connection, theirs: Connection, preload: Sequence[str]) -> ChildProcess:
     if not _CAN_FORK:
         return _LoneProcess(_start_interpreter(theirs.fileno(), None), ours)
-    for modules in (preload, ()):  # a library may crash the server that imports it, and is then left to the worker
+    # A server that was killed is replaced by an equal one. A library may also crash the server that imports it, and is
+    # then left to the worker.
+    for modules in (preload, preload, ()):
         server = _running_server(modules)
         try:
             return ChildProcess(*_with_connection(server.start(theirs), ours))
