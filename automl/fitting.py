@@ -175,7 +175,7 @@ def fitted_attributes(prepared: PreparedTask, result: RunResult, found: Sequence
         "_warnings": list(found),
         "_fold_bags": result.fold_bags,
         "_metric_scores": score_metrics(task, result.ensemble, each),
-        "_target_scores": score_targets(task, each),
+        "_target_scores": score_targets(task, result.ensemble, each),
         "_quantile_scores": score_quantiles(task, result.ensemble, each),
         "_initial_design": result.initial_design,
         "_score_curve": result.score_curve,

@@ -24,7 +24,7 @@ from automl.ensemble.estimate import Estimate, OutOfFoldRecord
 from automl.ensemble.frontier import FrontierRecord, collect_frontier
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.objectives import further_values
-from automl.ensemble.out_of_fold_scores import ConformalRecord, scores_of_run
+from automl.ensemble.out_of_fold_scores import Records, scores_of_run
 from automl.ensemble.score_curve import CurveRecord, collect_curve
 from automl.ensemble.selection import Ensemble, FoldBag
 from automl.ensemble.slimming import slow_families
@@ -126,7 +126,7 @@ class RunResult:
     fold_bags: list[FoldBag] | None = None  # the fold models, where the ensemble holds models of all rows
     initial_design: InitialDesign | None = None  # None while the search goes on
     score_curve: CurveRecord | None = None  # None also where no two times of the search can be compared
-    conformal: ConformalRecord | None = None  # None after an interrupt
+    conformal: Records | None = None  # None after an interrupt
     earlier_seconds: float = 0.0  # of the budget, which earlier sessions of the run have used
 
 

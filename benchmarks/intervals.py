@@ -52,7 +52,7 @@ def measure(
     new = X.iloc[test], y.iloc[test].to_numpy()
     # Without a scale, the residuals of all rows count the same.
     plain = copy.copy(model)
-    plain._conformal = replace(model._conformal, has_scale=True)
+    plain._conformal = tuple(replace(record, has_scale=True) for record in model._conformal)
     rows = []
     for level in LEVELS:
         coverage, size = _score(*_predict(model, new[0], level), *new, model)

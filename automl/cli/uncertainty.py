@@ -60,7 +60,34 @@ def _with_interval(estimator: Any, table: Any, level: float) -> pd.DataFrame:
     from automl.fitted.intervals import intervals
 
     prediction, ends = intervals(estimator, table, level)
-    return pd.DataFrame({"prediction": prediction, "interval_low": ends[:, 0], "interval_high": ends[:, 1]})
+    layout = estimator._ensemble.targets
+    if layout is None:
+        return pd.DataFrame({"prediction": prediction, "interval_low": ends[:, 0], "interval_high": ends[:, 1]})
+    parts: list[tuple[str, Any]] = []
+    for j, name in enumerate(layout.names):
+        own = ends[..., j]
+        parts += [(name, prediction[:, j]), (f"{name}_interval_low", own[:, 0]), (f"{name}_interval_high", own[:, 1])]
+    return _frame(parts)
+
+
+def _frame(parts: list[tuple[str, Any]]) -> pd.DataFrame:
+    """Return a table of named columns.
+
+    Raises
+    ------
+    InvalidInputError
+        If two of them have the same name, because a target has the name of an added column.
+    """
+    import pandas as pd
+
+    names = [name for name, _ in parts]
+    both = next((name for name in names if names.count(name) > 1), None)
+    if both is not None:
+        raise InvalidInputError(
+            f"the file of the predictions would have two columns '{both}': a target of the model has this name; "
+            "leave out --interval and --set, or use predict_interval and predict_set in Python"
+        )
+    return pd.DataFrame(dict(parts))
 
 
 def _with_quantiles(estimator: Any, table: Any) -> pd.DataFrame:
@@ -87,12 +114,18 @@ def _with_classes(estimator: Any, table: Any, proba: bool, level: float | None, 
         answer = np.hstack(answer) if isinstance(answer, list) else answer  # of several targets
         return pd.DataFrame(answer.reshape(len(answer), -1), columns=_names(estimator, proba))
     p, sets = class_sets(estimator, table, level, by_class)
-    labels = np.asarray(estimator.classes_)
-    texts = np.array([str(label) for label in labels.tolist()], dtype=object)
-    frame = pd.DataFrame({"prediction": labels[estimator._ensemble.decide(p)]})
+    layout = estimator._ensemble.targets
+    several = layout is not None
+    every = list(estimator.classes_) if several else [np.asarray(estimator.classes_)]
+    codes = np.atleast_2d(estimator._ensemble.decide(p).T)
+    parts = [(name, labels[own]) for name, labels, own in zip(_names(estimator, False), every, codes, strict=True)]
     if proba:
-        frame = pd.DataFrame(p, columns=list(texts))
-    return frame.assign(prediction_set=[SEPARATOR.join(texts[row]) for row in sets])
+        parts = list(zip(_names(estimator, True), p.T, strict=True))
+    prefixes = [f"{name}_" for name in layout.names] if several else ["prediction_"]
+    for prefix, labels, own in zip(prefixes, every, sets, strict=True):
+        texts = np.array([str(label) for label in labels.tolist()], dtype=object)
+        parts.append((f"{prefix}set", [SEPARATOR.join(texts[row]) for row in own]))
+    return _frame(parts)
 
 
 def _names(estimator: Any, proba: bool) -> list[str]:

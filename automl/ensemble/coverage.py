@@ -9,32 +9,45 @@ import pandas as pd
 
 from automl.ensemble.conformal import Scores, mass_before, target_share, weighted_quantile
 from automl.ensemble.frontier import FrontierRecord
-from automl.ensemble.out_of_fold_scores import ConformalRecord
+from automl.ensemble.out_of_fold_scores import ConformalRecord, Records
 from automl.ensemble.residual_scale import parts_of
 from automl.ensemble.selection import Ensemble
 
 _LEVELS = (0.5, 0.8, 0.9, 0.95, 0.99)
 
 
-def scored_coverage(record: ConformalRecord, ensemble: Ensemble, frontier: FrontierRecord | None) -> pd.DataFrame:
-    """Return one row for each level; see `Coverage.coverage_`.
+def scored_coverage(records: Records, ensemble: Ensemble, frontier: FrontierRecord | None) -> pd.DataFrame:
+    """Return one row for each level, or for each of several targets and each level; see `Coverage.coverage_`.
 
     Parameters
     ----------
     frontier : FrontierRecord or None
         It holds the out-of-fold probabilities; without it, the sizes of sets are not known.
     """
-    size = "size" if ensemble.n_classes else "width"
-    masses = None
+    layout = ensemble.targets
+    blocks: list[Any] = [None] * len(records)
     if ensemble.n_classes and frontier is not None:
-        masses = mass_before(ensemble.finish(np.tensordot(frontier.weights, frontier.predictions, 1)))
+        p = ensemble.finish(np.tensordot(frontier.weights, frontier.predictions, 1))
+        blocks = [p] if layout is None else layout.blocks(p)
+    each = [_levels(record, bool(ensemble.n_classes), p) for record, p in zip(records, blocks, strict=True)]
+    if layout is None:
+        return each[0]
+    for name, table in zip(layout.names, each, strict=True):
+        table.insert(0, "target", name)
+    return pd.concat(each, ignore_index=True)
+
+
+def _levels(record: ConformalRecord, is_classification: bool, probabilities: Any) -> pd.DataFrame:
+    """Return one row for each level for one target."""
+    size = "size" if is_classification else "width"
+    masses = None if probabilities is None else mass_before(probabilities)
     rows = []
     for level in _LEVELS:
         found = _crossed(record.scores, level, record.random_state)
         if found is None:
             continue
         coverage, limit = found
-        if not ensemble.n_classes:
+        if not is_classification:
             value = 2 * limit * (1.0 if record.scale is None else record.scale.mean)
         else:
             value = np.nan if masses is None else float((masses <= limit).sum(axis=1).mean())

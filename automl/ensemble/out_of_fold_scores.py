@@ -15,10 +15,12 @@ from automl.ensemble.conformal import Scores, class_sets, interval_ends, mass_be
 from automl.ensemble.frontier import FrontierRecord
 from automl.ensemble.residual_scale import ResidualScale, can_use, fit_scale, scale_features
 from automl.ensemble.selection import Ensemble
+from automl.task.metrics import clip_predictions
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
 from pipelines.configuration import Configuration
+from pipelines.targets import TargetLayout
 
 Array = NDArray[Any]
 
@@ -84,6 +86,11 @@ class ConformalRecord:
         return replace(self, scores=scores, scale=scale, has_scale=True, predictions=None, spreads=None, rows=None)
 
 
+# The records of the targets, in their order; one target has one record. The same models predict all targets, so that
+# the records have the same rows, folds and note.
+Records = tuple[ConformalRecord, ...]
+
+
 def collect_scores(
     members: Mapping[Configuration, tuple[float, Collection[int]]],
     ensemble: Ensemble,
@@ -92,8 +99,8 @@ def collect_scores(
     random_state: int,
     deadline: float = float("inf"),
     note: str = "",
-) -> ConformalRecord | None:
-    """Read the out-of-fold predictions of the members, and return their scores.
+) -> Records | None:
+    """Read the out-of-fold predictions of the members, and return their scores for each target.
 
     On a fold that some members have not finished, the weights of the other members are scaled up.
 
@@ -108,10 +115,10 @@ def collect_scores(
 
     Returns
     -------
-    ConformalRecord or None
-        None if there is no row with a prediction and a positive weight, and for several targets or quantiles.
+    tuple of ConformalRecord or None
+        None if there is no row with a prediction and a positive weight, and for quantiles.
     """
-    if task.traits.targets is not None or task.traits.quantiles:
+    if task.traits.quantiles:
         return None
     folds = _usable_folds(members, len(task.folds))
     numbers = np.concatenate([np.full(len(task.folds[f][1]), f) for f in folds]) if folds else np.empty(0, dtype=int)
@@ -128,7 +135,7 @@ def collect_scores(
             continue
         present = [(c, weight) for c, (weight, known) in members.items() if fold in known]
         each = [artifacts.predictions(c, fold)[starts[own]].astype(np.float64) for c, _ in present]
-        mean, spread = _mean_and_spread(each, [weight for _, weight in present])
+        mean, spread = _mean_and_spread(each, [weight for _, weight in present], ensemble.n_classes)
         means.append(ensemble.finish(mean))
         spreads.append(spread)
         done[own] = True
@@ -137,7 +144,7 @@ def collect_scores(
     numbers, rows = numbers[done], rows[done]
     units = rows if task.groups is None else task.groups[rows]
     known = (task.y[rows], numbers, units, task.weights(rows), rows, random_state, note)
-    return _record(np.concatenate(means), np.concatenate(spreads), *known)
+    return _records(task.traits.targets, np.concatenate(means), np.concatenate(spreads), *known)
 
 
 def scores_of_run(
@@ -147,8 +154,8 @@ def scores_of_run(
     task: Task,
     random_state: int,
     deadline: float = float("inf"),
-) -> ConformalRecord | None:
-    """Return the scores of the ensemble of a run; None after an interrupt, and for several targets or quantiles.
+) -> Records | None:
+    """Return the scores of the ensemble of a run; None after an interrupt, and for quantiles.
 
     Where models are trained on all rows at last, the scores are those of the models before.
 
@@ -157,7 +164,7 @@ def scores_of_run(
     deadline : float
         Time of `time.monotonic`, in seconds, after which no further fold is read.
     """
-    if task.traits.targets is not None or task.traits.quantiles:
+    if task.traits.quantiles:
         return None
     trained_at_last = task.trains_at_last  # the models of all rows have no fold
     members = {
@@ -172,12 +179,18 @@ def scores_of_run(
         return None
 
 
-def of_refit(record: ConformalRecord | None) -> ConformalRecord | None:
-    """Return a record with the note that it is that of the fold models."""
-    return None if record is None else replace(record, note=record.note or OF_REFIT)
+def known_records(estimator: Any) -> Records | None:
+    """Return the records that a fitted estimator holds; None without them."""
+    held = vars(estimator).get("_conformal")
+    return (held,) if isinstance(held, ConformalRecord) else held  # earlier versions have saved one record alone
 
 
-def scores_of_frontier(record: FrontierRecord, ensemble: Ensemble) -> ConformalRecord | None:
+def of_refit(records: Records | None) -> Records | None:
+    """Return records with the note that they are those of the fold models."""
+    return None if records is None else tuple(replace(record, note=record.note or OF_REFIT) for record in records)
+
+
+def scores_of_frontier(record: FrontierRecord, ensemble: Ensemble) -> Records | None:
     """Return the scores of the ensemble of a record, from the out-of-fold predictions of the record.
 
     Parameters
@@ -185,20 +198,21 @@ def scores_of_frontier(record: FrontierRecord, ensemble: Ensemble) -> ConformalR
     record : FrontierRecord
         Its weights are those of the ensemble.
     """
-    if ensemble.targets is not None or ensemble.quantiles:
+    if ensemble.quantiles:
         return None
     if record.folds is None or record.units is None:  # in a model of an earlier version
         return None
     kept = np.arange(len(record.y)) if record.sample_weight is None else np.flatnonzero(record.sample_weight > 0)
     if not len(kept):
         return None
-    mean, spread = _mean_and_spread([p[kept].astype(np.float64) for p in record.predictions], record.weights.tolist())
+    each = [p[kept].astype(np.float64) for p in record.predictions]
+    mean, spread = _mean_and_spread(each, record.weights.tolist(), ensemble.n_classes)
     weight = None if record.sample_weight is None else record.sample_weight[kept]
     rows = None if record.rows is None else record.rows[kept]
     folds = set(np.unique(record.folds).tolist())
     note = "" if all(folds <= set(bag.folds) for bag in ensemble.bags) else OF_FEWER_MODELS
     known = (record.y[kept], record.folds[kept], record.units[kept], weight, rows, record.random_state, note)
-    return _record(ensemble.finish(mean), spread, *known)
+    return _records(ensemble.targets, ensemble.finish(mean), spread, *known)
 
 
 def _usable_folds(members: Mapping[Configuration, tuple[float, Collection[int]]], n_folds: int) -> list[int]:
@@ -208,13 +222,22 @@ def _usable_folds(members: Mapping[Configuration, tuple[float, Collection[int]]]
     return [fold for fold, weight in enumerate(weights) if weight >= least and weight > 0]
 
 
-def _mean_and_spread(each: Sequence[Array], weights: Sequence[float]) -> tuple[Array, Array]:
-    """Return the weighted mean of predictions, and their weighted standard deviation (of the first class, if any)."""
+def _mean_and_spread(each: Sequence[Array], weights: Sequence[float], n_classes: int) -> tuple[Array, Array]:
+    """Return the weighted mean of predictions, and of numbers their weighted standard deviation; zeros for classes."""
     shares = np.asarray(weights) / np.sum(weights)
     mean = np.asarray(sum(share * p for share, p in zip(shares, each, strict=True)))
-    if mean.ndim > 1:
+    if n_classes:
         return mean, np.zeros(len(mean))
     return mean, np.sqrt(np.asarray(sum(share * (p - mean) ** 2 for share, p in zip(shares, each, strict=True))))
+
+
+def _records(layout: TargetLayout | None, mean: Array, spread: Array, y: Array, *known: Any) -> Records:
+    """Return the record of each target; `known` are further arguments of `_record`."""
+    if layout is None:
+        return (_record(mean, spread, y, *known),)
+    spreads = [spread] * layout.n_targets if layout.is_classification else spread.T
+    parts = zip(layout.blocks(mean), spreads, y.T, strict=True)
+    return tuple(_record(block, own, target, *known) for block, own, target in parts)
 
 
 def _record(
@@ -244,14 +267,15 @@ def _fold_means(record: ConformalRecord, ensemble: Ensemble, X: Any) -> tuple[Ar
     each = iter(ensemble.plan().predict(X, ensemble.n_threads))
     bags = [(bag, [next(each).astype(np.float64) for _ in bag.models]) for bag in ensemble.bags]
     weights = [bag.weight for bag, _ in bags]
-    whole, spread = _mean_and_spread([np.mean(predictions, axis=0) for _, predictions in bags], weights)
+    n_classes = ensemble.n_classes
+    whole, spread = _mean_and_spread([np.mean(predictions, axis=0) for _, predictions in bags], weights, n_classes)
     finished = ensemble.finish(whole)
     if record.note:
         return finished, [finished], spread
     means, spreads = [], []
     for fold in record.folds:
         own = [(predictions[bag.folds.index(fold)], bag.weight) for bag, predictions in bags if fold in bag.folds]
-        mean, spread = _mean_and_spread([p for p, _ in own], [weight for _, weight in own])
+        mean, spread = _mean_and_spread([p for p, _ in own], [weight for _, weight in own], n_classes)
         means.append(ensemble.finish(mean))
         spreads.append(spread)
     return finished, means, np.mean(spreads, axis=0)
@@ -275,38 +299,52 @@ def _share_of_mean(centers: Array, scale: Array, mean_square: float) -> Array:
     return np.asarray(np.sqrt(np.clip(1 - share, _LEAST_SHARE, 1)))
 
 
-def predict_intervals(record: ConformalRecord, ensemble: Ensemble, X: Any, level: float) -> tuple[Array, Array]:
-    """Return the predictions, and the ends of the intervals, shape (n_samples, 2).
+def predict_intervals(records: Records, ensemble: Ensemble, X: Any, level: float) -> tuple[Array, Array]:
+    """Return the predictions, and the ends of the intervals, shape (n_samples, 2) or (n_samples, 2, n_targets).
 
     Parameters
     ----------
-    record : ConformalRecord
-        With its scale.
+    records : tuple of ConformalRecord
+        With their scales.
     X : ndarray or CSR matrix of shape (n_samples, n_features)
         Output of the table reader.
     """
-    prediction, means, spread = _fold_means(record, ensemble, X)
-    centers = np.stack(means)
-    scale = np.ones(len(prediction))
+    prediction, means, spread = _fold_means(records[0], ensemble, X)
+    centers, limits = np.stack(means), ensemble.prediction_range
+    if ensemble.targets is None:
+        ends = _ends(records[0], centers, spread, X, level)
+        return prediction, ends if limits is None else np.clip(ends, *limits)
+    parts = enumerate(records)
+    every = np.stack([_ends(record, centers[..., j], spread[:, j], X, level) for j, record in parts], axis=-1)
+    return prediction, clip_predictions(every, limits)
+
+
+def _ends(record: ConformalRecord, centers: Array, spread: Array, X: Any, level: float) -> Array:
+    """Return the ends of the intervals of one target, shape (n_samples, 2)."""
+    scale = np.ones(centers.shape[1])
     if record.scale is not None:
         scale = record.scale(centers.mean(axis=0), spread, X)
     scores = record.known_scores()
     scale = scale * _share_of_mean(centers, scale, float(scores.relative() @ scores.values**2))
-    ends = interval_ends(scores, record.folds, centers, scale, level)
-    return prediction, ends if ensemble.prediction_range is None else np.clip(ends, *ensemble.prediction_range)
+    return interval_ends(scores, record.folds, centers, scale, level)
 
 
 def predict_sets(
-    record: ConformalRecord, ensemble: Ensemble, X: Any, level: float, by_class: bool
-) -> tuple[Array, NDArray[np.bool_]]:
-    """Return the probabilities, and the classes of each set, both of shape (n_samples, n_classes).
+    records: Records, ensemble: Ensemble, X: Any, level: float, by_class: bool
+) -> tuple[Array, list[NDArray[np.bool_]]]:
+    """Return the probabilities, and for each target the classes of each set, shape (n_samples, n_classes).
 
     Parameters
     ----------
     X : ndarray or CSR matrix of shape (n_samples, n_features)
         Output of the table reader.
     """
-    probabilities, means, _ = _fold_means(record, ensemble, X)
-    sets = class_sets(record.known_scores(), record.folds, means, level, by_class)
-    sets[np.arange(len(sets)), probabilities.argmax(axis=1)] = True
-    return probabilities, sets
+    probabilities, means, _ = _fold_means(records[0], ensemble, X)
+    layout, found = ensemble.targets, []
+    whole = [probabilities] if layout is None else layout.blocks(probabilities)
+    parts = [[mean] if layout is None else layout.blocks(mean) for mean in means]
+    for j, (record, p) in enumerate(zip(records, whole, strict=True)):
+        sets = class_sets(record.known_scores(), record.folds, [part[j] for part in parts], level, by_class)
+        sets[np.arange(len(sets)), p.argmax(axis=1)] = True
+        found.append(sets)
+    return probabilities, found

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.utils.validation import check_is_fitted
 
-from automl.ensemble.conformal import check_level, needed_units
+from automl.ensemble.conformal import Scores, check_level, needed_units
 from automl.ensemble.coverage import scored_coverage
-from automl.ensemble.out_of_fold_scores import ConformalRecord, predict_intervals, predict_sets
+from automl.ensemble.out_of_fold_scores import Records, predict_intervals, predict_sets
+from automl.ensemble.selection import Ensemble
 from automl.errors import InvalidInputError
-from automl.refit.interval_scale import record_with_scale
+from automl.refit.interval_scale import records_with_scale
 from automl.task.quantiles import refuse_quantiles
-from automl.task.several_targets import refuse_targets
 from automl.task.table_validation import check_table, check_width
 from automl.task.validation import table_errors
 
@@ -35,22 +35,28 @@ class OfOtherTask:
 
 
 def intervals(estimator: Any, X: Any, level: float) -> tuple[Array, Array]:
-    """Return the predictions, and the ends of the intervals, shape (n_samples, 2); each model predicts once."""
+    """Return the predictions, and the ends of the intervals; each model predicts once.
+
+    Returns
+    -------
+    prediction : ndarray of shape (n_samples,) or (n_samples, n_targets)
+    ends : ndarray of shape (n_samples, 2) or (n_samples, 2, n_targets)
+    """
     level = check_level(level)
-    record, table = _prepare(estimator, X, "intervals")
+    records, table = _prepare(estimator, X, "intervals")
     with config_context(transform_output="default"):
-        return predict_intervals(record, estimator._ensemble, table, level)
+        return predict_intervals(records, estimator._ensemble, table, level)
 
 
-def class_sets(estimator: Any, X: Any, level: float, by_class: bool = False) -> tuple[Array, NDArray[np.bool_]]:
-    """Return the probabilities, and the sets, both of shape (n_samples, n_classes); each model predicts once."""
+def class_sets(estimator: Any, X: Any, level: float, by_class: bool = False) -> tuple[Array, list[NDArray[np.bool_]]]:
+    """Return the probabilities, and the sets of each target, shape (n_samples, n_classes); each model predicts once."""
     level = check_level(level)
-    record, table = _prepare(estimator, X, "sets")
+    records, table = _prepare(estimator, X, "sets")
     with config_context(transform_output="default"):
-        return predict_sets(record, estimator._ensemble, table, level, by_class)
+        return predict_sets(records, estimator._ensemble, table, level, by_class)
 
 
-def known_record(estimator: Any, what: str) -> ConformalRecord:
+def records_for(estimator: Any, what: str) -> Records:
     """Return what intervals and sets are computed from.
 
     Raises
@@ -59,27 +65,27 @@ def known_record(estimator: Any, what: str) -> ConformalRecord:
         If the estimator has no out-of-fold rows.
     """
     check_is_fitted(estimator, "_ensemble")
-    refuse_targets(estimator._ensemble.targets, f"the prediction of {what}")
     refuse_quantiles(estimator._ensemble.quantiles, f"the prediction of {what}")
-    record = record_with_scale(estimator)
-    if record is None:
+    records = records_with_scale(estimator)
+    if records is None:
         raise InvalidInputError(
             f"the model predicts no {what}, because it has no out-of-fold rows: its fit was interrupted, or an earlier "
             "version of this package has saved it; fit it again"
         )
-    return record
+    return records
 
 
-def _prepare(estimator: Any, X: Any, what: str) -> tuple[ConformalRecord, Any]:
-    """Return the record, and the table as the ensemble takes it; warn once if the result is approximate."""
-    record = known_record(estimator, what)
+def _prepare(estimator: Any, X: Any, what: str) -> tuple[Records, Any]:
+    """Return the records, and the table as the ensemble takes it; warn once if the result is approximate."""
+    records = records_for(estimator, what)
     X = check_table(X)
     check_width(X, estimator.n_features_in_, type(estimator).__name__)
-    if record.note and not vars(estimator).get("_has_warned_of_intervals"):
+    note = records[0].note
+    if note and not vars(estimator).get("_has_warned_of_intervals"):
         estimator._has_warned_of_intervals = True
-        warnings.warn(f"the {what} are approximate: {record.note}", UserWarning, stacklevel=4)
+        warnings.warn(f"the {what} are approximate: {note}", UserWarning, stacklevel=4)
     with table_errors(), config_context(transform_output="default"):
-        return record, estimator._reader.transform(X)
+        return records, estimator._reader.transform(X)
 
 
 class Coverage:
@@ -98,15 +104,15 @@ class Coverage:
         Returns
         -------
         DataFrame
-            One row for each level: ``level``; ``coverage``, the share of the rows whose target is inside; ``width``,
-            the mean width of the intervals, or ``size``, the mean number of classes in a set; ``approximate``, whether
-            the models that predict are others than those of the out-of-fold rows. Levels that need more rows than
-            there are have no row.
+            One row for each level, or for each of several ``target`` and each level: ``level``; ``coverage``, the share
+            of the rows whose target is inside; ``width``, the mean width of the intervals, or ``size``, the mean number
+            of classes in a set; ``approximate``, whether the models that predict are others than those of the
+            out-of-fold rows. Levels that need more rows than there are have no row.
 
         Raises
         ------
         AttributeError
-            If the model has no out-of-fold rows, and for several targets and `quantiles`.
+            If the model has no out-of-fold rows, and for `quantiles`.
 
         Examples
         --------
@@ -118,11 +124,11 @@ class Coverage:
         [0.5, 0.8, 0.9, 0.95, 0.99]
         """
         try:
-            record = known_record(self, "sets" if self._is_classifier else "intervals")
+            records = records_for(self, "sets" if self._is_classifier else "intervals")
         except InvalidInputError as error:  # so that `hasattr` is false
             raise AttributeError(f"there is no coverage_: {error}") from error
         known = vars(self)
-        return scored_coverage(record, known["_ensemble"], known.get("_frontier"))
+        return scored_coverage(records, known["_ensemble"], known.get("_frontier"))
 
 
 class Intervals(Coverage):
@@ -148,8 +154,9 @@ class Intervals(Coverage):
 
         Returns
         -------
-        ndarray of shape (n_samples, 2)
-            The lower and the upper end of each interval.
+        ndarray of shape (n_samples, 2), or (n_samples, 2, n_targets) for several targets
+            The lower and the upper end of each interval. The probability holds for each target on its own, not for all
+            of them together.
 
         Raises
         ------
@@ -179,10 +186,11 @@ class Intervals(Coverage):
 class ClassSets(Coverage):
     """The method `predict_set` of the classifier."""
 
-    classes_: Array
+    classes_: Any
+    _ensemble: Ensemble
     predict_interval = OfOtherTask("AutoMLClassifier predicts classes and has no predict_interval; use predict_set")
 
-    def predict_set(self, X: Any, level: float = 0.9, by_class: bool = False) -> NDArray[np.bool_]:
+    def predict_set(self, X: Any, level: float = 0.9, by_class: bool = False) -> Any:
         """
         Predict a set of classes for each row that contains the true class with at least a given probability.
 
@@ -203,8 +211,9 @@ class ClassSets(Coverage):
 
         Returns
         -------
-        ndarray of bool, shape (n_samples, n_classes)
-            Whether each class is in the set of a row; the columns are in the order of `classes_`.
+        ndarray of bool, shape (n_samples, n_classes), or list of ndarray for several targets
+            Whether each class is in the set of a row; the columns are in the order of `classes_`. The probability
+            holds for each target on its own.
 
         Raises
         ------
@@ -231,21 +240,27 @@ class ClassSets(Coverage):
         """
         sets = class_sets(self, X, level, by_class)[1]
         if by_class:
-            self._warn_of_rare_classes(check_level(level))
-        return sets
+            records, level = records_for(self, "sets"), check_level(level)
+            if self._ensemble.targets is None:
+                _warn_of_rare_classes(records[0].scores, np.asarray(self.classes_), level, "")
+            else:
+                for name, record, classes in zip(self._ensemble.targets.names, records, self.classes_, strict=True):
+                    _warn_of_rare_classes(record.scores, classes, level, f"target {name!r}: ")
+        return sets if self._ensemble.targets is not None else sets[0]
 
-    def _warn_of_rare_classes(self, level: float) -> None:
-        scores = known_record(self, "sets").scores
-        needed = needed_units(level)
-        each = np.unique(np.column_stack([np.asarray(scores.codes), scores.units]), axis=0)
-        counts = np.bincount(each[:, 0], minlength=len(self.classes_))
-        is_grouped = scores.n_units < len(scores.values)
-        rare = [repr(plain) for plain in np.asarray(self.classes_)[counts < needed].tolist()]
-        if rare:
-            names = ", ".join(rare[:5]) + (", ..." if rare[5:] else "")
-            warnings.warn(
-                f"by_class: level={level:g} needs {needed} {'groups' if is_grouped else 'rows'} of a class with "
-                f"out-of-fold predictions; these classes have fewer and are in every set: {names}",
-                UserWarning,
-                stacklevel=3,
-            )
+
+def _warn_of_rare_classes(scores: Scores, classes: Array, level: float, subject: str) -> None:
+    """Warn of classes with too few rows for sets whose probability holds for each class."""
+    needed = needed_units(level)
+    each = np.unique(np.column_stack([np.asarray(scores.codes), scores.units]), axis=0)
+    counts = np.bincount(each[:, 0], minlength=len(classes))
+    is_grouped = scores.n_units < len(scores.values)
+    rare = [repr(plain) for plain in classes[counts < needed].tolist()]
+    if rare:
+        names = ", ".join(rare[:5]) + (", ..." if rare[5:] else "")
+        warnings.warn(
+            f"{subject}by_class: level={level:g} needs {needed} {'groups' if is_grouped else 'rows'} of a class with "
+            f"out-of-fold predictions; these classes have fewer and are in every set: {names}",
+            UserWarning,
+            stacklevel=3,
+        )

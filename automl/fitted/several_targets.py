@@ -95,7 +95,9 @@ class MultiLabel:
         return tags
 
 
-def score_targets(task: Task, record: RowPredictions | None) -> list[tuple[str, float, float]] | None:
+def score_targets(
+    task: Task, ensemble: Ensemble, record: RowPredictions | None
+) -> list[tuple[str, float, float]] | None:
     """Return name, score and score of the best constant prediction of each target; None where there are no such scores.
 
     Parameters
@@ -106,7 +108,8 @@ def score_targets(task: Task, record: RowPredictions | None) -> list[tuple[str, 
     layout, scorer = task.traits.targets, task.metric.scorer
     if layout is None or record is None or not isinstance(scorer, TargetsScorer):
         return None
-    weight, blocks = task.weights(record.rows.astype(np.intp)), layout.blocks(record.predictions)
+    finished = ensemble.finish(record.predictions.astype(np.float64))
+    weight, blocks = task.weights(record.rows.astype(np.intp)), layout.blocks(finished)
     found = []
     for name, metric, y, p in zip(layout.names, scorer.each, record.y.T, blocks, strict=True):
         constant, _ = dummy_score(metric, y, weight)

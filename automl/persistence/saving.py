@@ -32,7 +32,7 @@ from automl.persistence.manifest import (
 )
 from automl.persistence.requirements import model_libraries, requirements_text
 from automl.persistence.state import needs_rows, pack_parameters, parameter_names, scorers_of, split_attributes
-from automl.refit.interval_scale import record_with_scale
+from automl.refit.interval_scale import records_with_scale
 from automl.refit.rows import MissingRowsError, get_rows
 from automl.task.own_objects import pack
 from automl.trials.history import RunHistory
@@ -78,7 +78,7 @@ def save(estimator: Any, path: str | os.PathLike[str], rows: bool = False) -> No
 
 
 def _write(estimator: Any, folder: Path, rows: bool) -> None:
-    record_with_scale(estimator)  # the training rows that it is learned from may not be there after `load`
+    records_with_scale(estimator)  # the training rows that it is learned from may not be there after `load`
     about = describe(estimator)
     with suppress(MissingRowsError):
         make_sketch(estimator)  # made from the rows, which the folder may not hold

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from automl.checks.data_checks import DataChecks
 from automl.ensemble.estimate import OF_FOLD_MODELS, Estimate, OutOfFoldRecord
-from automl.ensemble.out_of_fold_scores import OF_REFIT, collect_scores, of_refit
+from automl.ensemble.out_of_fold_scores import OF_REFIT, collect_scores, known_records, of_refit
 from automl.ensemble.quantile_shift import fit_shift
 from automl.ensemble.scored_rows import find_units, scored_part
 from automl.ensemble.selection import Ensemble, FoldBag
@@ -193,7 +193,7 @@ def train_on_kept_rows(estimator: Any, deadline: float = float("inf")) -> Any:
     if "_estimate" in vars(estimator):  # a model that was loaded for prediction only has none
         new._estimate = _of_fold_models(estimator._estimate)
     new._fold_bags = getattr(estimator, "_fold_bags", None) or ensemble.bags
-    new._conformal = of_refit(vars(estimator).get("_conformal"))
+    new._conformal = of_refit(known_records(estimator))
     new.refit_report_ = RefitReport(len(rows.y), len(models), 0.0, task.metric.name)
     return new
 
@@ -243,9 +243,7 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
         kept = {c: [models[c]] if c in models else [artifacts.model(c, f) for f in predicting] for c in weights}
         fold_bags = _read_fold_models(weights, artifacts, predicting)
         used = {c: (w, range(len(task.folds))) for c, w in weights.items()}
-        conformal = None
-        if task.traits.targets is None:
-            conformal = collect_scores(used, ensemble, artifacts, task, seed, note=OF_REFIT)
+        conformal = collect_scores(used, ensemble, artifacts, task, seed, note=OF_REFIT)
     total = sum(member.bag.weight for member in members)
     bags = [
         replace(

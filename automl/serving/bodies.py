@@ -223,33 +223,60 @@ def _check_header(header: list[str], model: ServedModel) -> None:
 
 def write_predictions(predictions: Predictions, kind: str) -> bytes:
     """Return the body of a response."""
-    p, classes = predictions.probabilities, predictions.classes
     if kind == JSON:
-        content: dict[str, Any] = {"predictions": predictions.values}
-        if p is not None:
-            content |= {"classes": classes, "probabilities": p.tolist()}
-        if predictions.intervals is not None:
-            content["intervals"] = predictions.intervals.tolist()
-        if predictions.sets is not None:
-            content["sets"] = predictions.sets
-        if predictions.quantiles is not None:
-            content["quantiles"] = {level_name(level): values for level, values in predictions.quantiles.items()}
-        return json.dumps(content, allow_nan=False, ensure_ascii=False).encode()
+        return json.dumps(_as_object(predictions), allow_nan=False, ensure_ascii=False).encode()
     out = io.StringIO(newline="")
     writer = csv.writer(out, lineterminator="\n")
-    header, columns = ["prediction"], [predictions.values]
-    if p is not None and classes is not None:
-        header += [f"probability_{label}" for label in classes]
-        columns += p.T.tolist()
-    if predictions.intervals is not None:
-        header += ["interval_low", "interval_high"]
-        columns += predictions.intervals.T.tolist()
-    if predictions.quantiles is not None:
-        header += [f"quantile_{level_name(level)}" for level in predictions.quantiles]
-        columns += predictions.quantiles.values()
-    if predictions.sets is not None:
-        header.append("prediction_set")
-        columns.append(["|".join(map(str, labels)) for labels in predictions.sets])
-    writer.writerow(header)
-    writer.writerows(zip(*columns, strict=True))
+    if predictions.targets is None:
+        columns = _as_columns(predictions, "prediction", "probability_", "")
+    else:
+        parts = (
+            _as_columns(own, name, f"probability_{name}=", f"{name}_") for name, own in predictions.targets.items()
+        )
+        columns = [column for part in parts for column in part]
+    writer.writerow([name for name, _ in columns])
+    writer.writerows(zip(*(values for _, values in columns), strict=True))
     return out.getvalue().encode()
+
+
+def _as_object(predictions: Predictions) -> dict[str, Any]:
+    """Return the content of a JSON response; of several targets, each entry holds one object by their names."""
+    if predictions.targets is not None:
+        names, each = list(predictions.targets), [_as_object(own) for own in predictions.targets.values()]
+        rows = zip(*(own["predictions"] for own in each), strict=True)
+        shown: dict[str, Any] = {"predictions": [dict(zip(names, row, strict=True)) for row in rows]}
+        entries = [entry for entry in each[0] if entry != "predictions"]
+        return shown | {e: {name: own[e] for name, own in zip(names, each, strict=True)} for e in entries}
+    content: dict[str, Any] = {"predictions": predictions.values}
+    if predictions.probabilities is not None:
+        content |= {"classes": predictions.classes, "probabilities": predictions.probabilities.tolist()}
+    if predictions.intervals is not None:
+        content["intervals"] = predictions.intervals.tolist()
+    if predictions.sets is not None:
+        content["sets"] = predictions.sets
+    if predictions.quantiles is not None:
+        content["quantiles"] = {level_name(level): values for level, values in predictions.quantiles.items()}
+    return content
+
+
+def _as_columns(predictions: Predictions, name: str, share: str, prefix: str) -> list[tuple[str, list[Any]]]:
+    """Return the columns of a CSV response for one target, with their names.
+
+    Parameters
+    ----------
+    share, prefix : str
+        Beginnings of the names of probabilities, and of those of intervals, quantiles and sets.
+    """
+    columns: list[tuple[str, list[Any]]] = [(name, predictions.values)]
+    if predictions.probabilities is not None and predictions.classes is not None:
+        shares = zip(predictions.classes, predictions.probabilities.T.tolist(), strict=True)
+        columns += [(f"{share}{label}", values) for label, values in shares]
+    if predictions.intervals is not None:
+        ends = zip(("interval_low", "interval_high"), predictions.intervals.T.tolist(), strict=True)
+        columns += [(f"{prefix}{end}", values) for end, values in ends]
+    if predictions.quantiles is not None:
+        columns += [(f"quantile_{level_name(level)}", values) for level, values in predictions.quantiles.items()]
+    if predictions.sets is not None:
+        joined = ["|".join(map(str, labels)) for labels in predictions.sets]
+        columns.append((f"{prefix}set" if prefix else "prediction_set", joined))
+    return columns

@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from automl.base import BaseAutoML
 from automl.ensemble.conformal import largest_level
+from automl.ensemble.out_of_fold_scores import known_records
 from automl.fitted.intervals import class_sets, intervals
+from automl.fitted.several_targets import class_probabilities
 from automl.persistence.saving import plain
-from automl.task.several_targets import refuse_targets
 from pipelines.table.columns import CategoryReader, Column, DateReader
 from pipelines.table.reader import TableReader
 
@@ -105,6 +106,8 @@ class Predictions:
         The classes of the set of each row, if the request has a level.
     quantiles : mapping of float to list, or None
         The numbers of each predicted quantile by its level.
+    targets : mapping of str to Predictions, or None
+        The predictions for each of several targets by its name; `values` is then empty.
     """
 
     values: list[Any]
@@ -113,6 +116,7 @@ class Predictions:
     intervals: NDArray[np.float64] | None = None
     sets: list[list[Any]] | None = None
     quantiles: Mapping[float, list[float]] | None = None
+    targets: Mapping[str, Predictions] | None = None
 
 
 class ServedModel:
@@ -125,30 +129,41 @@ class ServedModel:
     """
 
     def __init__(self, estimator: BaseAutoML):
-        refuse_targets(estimator._ensemble.targets, "the server")
         self._estimator = estimator
         self.columns = served_columns(estimator._reader)
         self.by_name = {column.name: column for column in self.columns}
         self.labels = [column.label for column in self.columns]
         self.named = all(column.name == column.label for column in self.columns)
-        classes = getattr(estimator, "classes_", None)
+        classes, layout = getattr(estimator, "classes_", None), estimator._ensemble.targets
+        self.is_classifier = classes is not None
+        self.targets: dict[str, list[Any] | None] | None = None  # the classes of each of several targets, by its name
+        if layout is not None:
+            each = (
+                layout.n_targets * [None] if classes is None else [[plain(label) for label in own] for own in classes]
+            )
+            self.targets, classes = dict(zip(layout.names, each, strict=True)), None
         self.classes = None if classes is None else [plain(label) for label in classes]
         self.quantiles = estimator._ensemble.quantiles
         self.name = type(estimator).__name__
-        record = vars(estimator).get("_conformal")
-        self.largest_level = None if record is None else largest_level(record.scores)
+        records = known_records(estimator)
+        self.largest_level = None if records is None else largest_level(records[0].scores)
 
     def describe(self) -> dict[str, Any]:
         """Return the content of ``/schema``."""
         shown: dict[str, Any] = {
             "model": self.name,
-            "task": "regression" if self.classes is None else "classification",
+            "task": "classification" if self.is_classifier else "regression",
             "columns": [column.describe() for column in self.columns],
         }
         if self.classes is not None:
             shown["classes"] = self.classes
         if self.quantiles:
             shown["quantiles"] = list(self.quantiles)
+        if self.targets is not None:
+            shown["targets"] = [
+                {"name": name} | ({} if classes is None else {"classes": classes})
+                for name, classes in self.targets.items()
+            ]
         return shown
 
     def warm_up(self) -> None:
@@ -158,6 +173,8 @@ class ServedModel:
 
     def predict(self, table: pd.DataFrame, level: float | None = None) -> Predictions:
         """Return the predictions for a table whose columns are `labels`; a level adds intervals, or sets of classes."""
+        if self.targets is not None:
+            return Predictions([], targets=self._predict_targets(table, level, self.targets))
         if self.quantiles and level is None:
             found = self._estimator.predict_quantiles(table)
             values = self._estimator._ensemble.values(found)
@@ -173,10 +190,42 @@ class ServedModel:
         if level is None:
             p = self._estimator.predict_proba(table)
         else:
-            p, inside = class_sets(self._estimator, table, level)
-            sets = [[label for label, own in zip(self.classes, row, strict=True) if own] for row in inside]
+            p, (inside,) = class_sets(self._estimator, table, level)
+            sets = _as_labels(self.classes, inside)
         codes = self._estimator._ensemble.decide(p)
         return Predictions([self.classes[code] for code in codes], self.classes, p, sets=sets)
+
+    def _predict_targets(
+        self, table: pd.DataFrame, level: float | None, targets: Mapping[str, list[Any] | None]
+    ) -> dict[str, Predictions]:
+        """Return the predictions for each of several targets."""
+        estimator, found = self._estimator, {}
+        if not self.is_classifier:
+            if level is None:
+                values, ends = estimator.predict(table), [None] * len(targets)
+            else:
+                values, together = intervals(estimator, table, level)
+                ends = list(np.moveaxis(together, -1, 0))
+            for name, column, own in zip(targets, values.T, ends, strict=True):
+                found[name] = Predictions(column.tolist(), intervals=own)
+            return found
+        inside: list[Any] = [None] * len(targets)
+        if level is None:
+            blocks = estimator.predict_proba(table)
+        else:
+            p, inside = class_sets(estimator, table, level)
+            blocks = class_probabilities(estimator._ensemble, p)
+        for (name, classes), block, own in zip(targets.items(), blocks, inside, strict=True):
+            assert classes is not None
+            labels = [classes[code] for code in block.argmax(axis=1)]
+            sets = None if own is None else _as_labels(classes, own)
+            found[name] = Predictions(labels, classes, block, sets=sets)
+        return found
+
+
+def _as_labels(classes: list[Any], inside: NDArray[np.bool_]) -> list[list[Any]]:
+    """Return the classes of the set of each row."""
+    return [[label for label, own in zip(classes, row, strict=True) if own] for row in inside]
 
 
 def served_columns(reader: TableReader) -> list[ServedColumn]:

@@ -72,8 +72,9 @@ def _levels(model: ServedModel) -> list[dict[str, Any]]:
     """Return the description of the parameter that asks for intervals or sets, where the model has them."""
     if model.largest_level is None:
         return []
-    what = "an interval of numbers" if model.classes is None else "a set of classes"
-    about = f"Also answer with {what} for each row that holds the true value with this probability."
+    what = "a set of classes" if model.is_classifier else "an interval of numbers"
+    each = "each row" if model.targets is None else "each row and target"
+    about = f"Also answer with {what} for {each} that holds the true value with this probability."
     limits = {"type": "number", "exclusiveMinimum": 0, "maximum": model.largest_level}
     return [{"name": "level", "in": "query", "required": False, "schema": limits, "description": about}]
 
@@ -119,6 +120,8 @@ def _schemas(model: ServedModel) -> dict[str, Any]:
 
 
 def _predictions_schema(model: ServedModel) -> dict[str, Any]:
+    if model.targets is not None:
+        return _targets_schema(list(model.targets), model.is_classifier)
     if model.classes is None:
         values: dict[str, Any] = {"type": "array", "items": {"type": "number"}}
         ends = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
@@ -143,6 +146,30 @@ def _predictions_schema(model: ServedModel) -> dict[str, Any]:
         },
         "required": ["predictions", "classes", "probabilities"],
     }
+
+
+def _targets_schema(names: list[str], is_classifier: bool) -> dict[str, Any]:
+    """Return the schema of the predictions for several targets: objects with an entry for each target."""
+
+    def by_name(entry: dict[str, Any]) -> dict[str, Any]:
+        return {"type": "object", "properties": dict.fromkeys(names, entry), "required": names}
+
+    if not is_classifier:
+        ends = {"type": "array", "items": {"type": "number"}, "minItems": 2, "maxItems": 2}
+        properties = {
+            "predictions": {"type": "array", "items": by_name({"type": "number"})},
+            "intervals": by_name({"type": "array", "items": ends}),
+        }
+        return {"type": "object", "properties": properties, "required": ["predictions"]}
+    label = {"type": ["string", "number", "boolean"]}
+    shares = {"type": "array", "items": {"type": "number", "minimum": 0, "maximum": 1}}
+    properties = {
+        "predictions": {"type": "array", "items": by_name(label)},
+        "classes": by_name({"type": "array", "items": label}),
+        "probabilities": by_name({"type": "array", "items": shares}),
+        "sets": by_name({"type": "array", "items": {"type": "array", "items": label}}),
+    }
+    return {"type": "object", "properties": properties, "required": ["predictions", "classes", "probabilities"]}
 
 
 def _cell_schema(column: ServedColumn) -> dict[str, Any]:
