@@ -17,11 +17,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from automl.ensemble.calibration import Calibration, calibrate
+from automl.ensemble.calibration import Calibration
 from automl.ensemble.estimate import LEVEL, Estimate, OutOfFoldRecord, Rows, draw_units
 from automl.ensemble.selection import greedy_weights, shrink_weights
+from automl.ensemble.target_calibration import TargetsCalibration, calibrate_for
 from automl.ensemble.threshold import one_hot_labels, tune_decision_weights
 from automl.execute.threads import single_threaded
+from automl.task.target_metrics import TargetsScorer
 from automl.trials.candidates import cap_candidates
 
 Array = NDArray[Any]
@@ -134,7 +136,7 @@ def estimate_score_before(record: OutOfFoldRecord, deadline: float, level: float
 class _Finish:
     """The calibration and the decision weights of an ensemble."""
 
-    calibration: Calibration | None = None
+    calibration: Calibration | TargetsCalibration | None = None
     factors: Array | None = None
 
     def __call__(self, predictions: Array) -> Array:
@@ -209,8 +211,8 @@ class _ResampleScorer:
         w = None if record.sample_weight is None else record.sample_weight[rows]
         calibration = factors = None
         if record.calibrates and not _is_blind_to_calibration(record):
-            known = (record.y[rows], mean, record.metric, w, record.random_state)
-            calibration = calibrate(*known, deadline, record.calibration_form)
+            known = (record.y[rows], mean, w, record.random_state, deadline)
+            calibration = calibrate_for(record.metric, *known, record.calibration_form)
         if record.tunes_decision:
             metric = record.metric.take(rows)
             factors = tune_decision_weights(record.y[rows], mean, metric, w, record.random_state, deadline)
@@ -359,7 +361,11 @@ def _overhead_rows(record: OutOfFoldRecord) -> int:
 
 def _is_blind_to_calibration(record: OutOfFoldRecord) -> bool:
     """Return whether calibration cannot change a score: it keeps the order of the probabilities of two classes."""
-    return record.metric.fast in ("roc_auc", "average_precision") and record.predictions.shape[2] == 2
+    metric, ranking = record.metric, ("roc_auc", "average_precision")
+    if isinstance(metric.scorer, TargetsScorer):
+        each = zip(metric.scorer.each, metric.scorer.layout.n_classes, strict=True)
+        return all(own.fast in ranking and n_classes == 2 for own, n_classes in each)
+    return metric.fast in ranking and record.predictions.shape[2] == 2
 
 
 def _choose_members(

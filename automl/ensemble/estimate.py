@@ -95,8 +95,9 @@ class OutOfFoldRecord:
         Rounds of greedy selection in the run.
     tunes_decision, calibrates : bool
         Whether the ensemble has decision weights, and whether it has a calibration.
-    calibration_form : str
-        The form of the calibration, which the resamples do not choose again, because that takes long.
+    calibration_form : str or tuple of str
+        The form of the calibration, or of that of each of several targets. The resamples do not choose it again,
+        because that takes long.
     note : str
         The note of the estimate; see `Estimate`.
     n_scored : int or None
@@ -117,7 +118,7 @@ class OutOfFoldRecord:
     calibrates: bool
     random_state: int
     note: str = ""
-    calibration_form: Form = "matrix"
+    calibration_form: Form | tuple[Form | None, ...] = "matrix"
     n_scored: int | None = None
 
     def loss(self, rows: Rows, predictions: Array) -> float:

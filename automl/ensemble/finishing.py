@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import time
 
-from automl.ensemble.calibration import calibrate
 from automl.ensemble.quantile_shift import fit_shift
 from automl.ensemble.selection import Ensemble, out_of_fold
+from automl.ensemble.target_calibration import calibrate_for
 from automl.ensemble.threshold import tune_decision_weights
 from automl.task.ordered_classes import fit_kappa_decision
 from automl.task.task import Task
@@ -23,7 +23,7 @@ def finish_ensemble(
     deadline: float,
     least_seconds: float,
 ) -> None:
-    """Set the calibration and the decision rule of an ensemble of one target; that of means has none.
+    """Set the calibration and the decision rule of an ensemble; numbers have none, and several targets no rule.
 
     Parameters
     ----------
@@ -32,17 +32,18 @@ def finish_ensemble(
     least_seconds : float
         Seconds that the calibration of probabilities may take also after the deadline.
     """
-    if ensemble.targets is not None or not ensemble.n_columns:
+    if not ensemble.n_classes and not ensemble.quantiles:
         return
     rows, p = out_of_fold(ensemble.bags, history, artifacts, task)
     y, weights = task.y[rows], task.weights(rows)
     if ensemble.quantiles:
         ensemble.quantile_shift = fit_shift(y, p, ensemble.quantiles, weights, random_state)
         return
-    known = (y, p, task.metric.take(rows), weights, random_state)
+    metric = task.metric.take(rows)
     if ensemble.kappa is not None:
         ensemble.kappa = fit_kappa_decision(p, ensemble.ranks, weights)
-    if not ensemble.ranks:
-        ensemble.decision_weights = tune_decision_weights(*known, deadline)
+    if not ensemble.ranks and ensemble.targets is None:
+        ensemble.decision_weights = tune_decision_weights(y, p, metric, weights, random_state, deadline)
     latest = max(deadline, time.monotonic() + least_seconds)
-    ensemble.calibration = calibrate(*known, latest, models_per_member=ensemble.models_per_member)
+    known = (y, p, weights, random_state, latest)
+    ensemble.calibration = calibrate_for(metric, *known, models_per_member=ensemble.models_per_member)

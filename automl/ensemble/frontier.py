@@ -16,7 +16,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automl.ensemble.calibration import calibrate
 from automl.ensemble.cost import PredictionCost, prediction_cost
 from automl.ensemble.estimate import LEVEL, OF_SMALLER_ENSEMBLE, Estimate
 from automl.ensemble.jackknife import jackknife_error
@@ -25,6 +24,7 @@ from automl.ensemble.objectives import pareto_candidates
 from automl.ensemble.prediction import PredictionPlan
 from automl.ensemble.quantile_shift import fit_shift
 from automl.ensemble.selection import Ensemble, FoldBag, Member
+from automl.ensemble.target_calibration import calibrate_for
 from automl.ensemble.threshold import tune_decision_weights
 from automl.errors import InvalidInputError
 from automl.plurals import plural
@@ -426,15 +426,16 @@ def smaller_ensemble(
         if weight > 0
     ]
     smaller = replace(ensemble, bags=bags, calibration=None)
-    if ensemble.n_classes and ensemble.targets is None:
-        known = (record.y, _mean(record, entry.weights), record.metric, record.sample_weight, record.random_state)
+    if ensemble.n_classes:
+        y, mean, weight, seed = record.y, _mean(record, entry.weights), record.sample_weight, record.random_state
         if ensemble.decision_weights is not None and not ensemble.decision_is_own:
-            tuned = tune_decision_weights(*known, deadline)
+            tuned = tune_decision_weights(y, mean, record.metric, weight, seed, deadline)
             if tuned is not None:
                 smaller.decision_weights = tuned
-        smaller.calibration = calibrate(*known, deadline, models_per_member=smaller.models_per_member)
+        known = (y, mean, weight, seed, deadline)
+        smaller.calibration = calibrate_for(record.metric, *known, models_per_member=smaller.models_per_member)
         if ensemble.kappa is not None:
-            smaller.kappa = fit_kappa_decision(known[1], ensemble.ranks, record.sample_weight)
+            smaller.kappa = fit_kappa_decision(mean, ensemble.ranks, weight)
     if ensemble.quantiles:
         known_errors = record.y, _mean(record, entry.weights), ensemble.quantiles, record.sample_weight
         smaller.quantile_shift = fit_shift(*known_errors, record.random_state)

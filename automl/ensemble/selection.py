@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from automl.ensemble.calibration import Calibration
 from automl.ensemble.prediction import PredictionPlan
 from automl.ensemble.quantile_shift import QuantileShift
+from automl.ensemble.target_calibration import TargetsCalibration
 from automl.ensemble.thrift import remove_costly
 from automl.errors import NothingFittedError
 from automl.task.class_scorers import roc_auc_losses
@@ -66,7 +67,7 @@ class Ensemble:
         Factors of the probabilities for the choice of a label; None for the most probable label.
     decision_is_own : bool
         Whether the user has set `decision_weights`, so that a smaller ensemble keeps them.
-    calibration : Calibration or None
+    calibration : Calibration, TargetsCalibration or None
         Map that is applied to the mean probabilities.
     prediction_range : tuple or None
         Smallest and largest prediction; see `Metric.prediction_range`.
@@ -87,7 +88,7 @@ class Ensemble:
     n_threads: int | None = 1
     decision_weights: Array | None = None
     decision_is_own: bool = False
-    calibration: Calibration | None = None
+    calibration: Calibration | TargetsCalibration | None = None
     prediction_range: PredictionRange | None = None
     targets: TargetLayout | None = None
     quantiles: tuple[float, ...] = ()
@@ -135,7 +136,8 @@ class Ensemble:
         """Return the predictions for the weighted mean of the members' predictions: calibrated and clipped."""
         mean = np.asarray(mean)
         if self.targets is not None and self.n_classes:
-            return self.targets.normalize(mean)
+            mean = self.targets.normalize(mean)
+            return mean if self.calibration is None else self.calibration(mean)
         if self.n_classes:
             mean = mean / mean.sum(axis=1, keepdims=True)
             mean = mean if self.calibration is None else self.calibration(mean)

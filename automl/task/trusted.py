@@ -18,6 +18,7 @@ TRUSTED: frozenset[str] = frozenset(
         "automl.ensemble.residual_scale": "ResidualScale",
         "automl.ensemble.score_curve": "CandidatesAtTime CurvePoint CurveRecord ScoreCurve",
         "automl.ensemble.selection": "Ensemble FoldBag",
+        "automl.ensemble.target_calibration": "TargetsCalibration",
         "automl.guard": "Guard",
         "automl.refit.members": "FitFacts",
         "automl.refit.report": "RefitReport",
