@@ -10,6 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl.errors import AutoMLError, InvalidInputError
+from automl.task.positive_class import positive_code
+from pipelines.targets import TargetLayout
 
 Array = NDArray[Any]
 
@@ -23,18 +25,21 @@ class Explanation:
 
     Parameters
     ----------
-    values : ndarray of shape (n_rows, n_columns) or (n_rows, n_columns, n_classes)
-        SHAP values in the unit of the prediction: of the target, or a probability for each class.
-    base : ndarray of shape () or (n_classes,)
+    values : ndarray of shape (n_rows, n_columns) or (n_rows, n_columns, n_outputs)
+        SHAP values in the unit of the prediction: of the target, or a probability for each class. The outputs of
+        several targets lie side by side.
+    base : ndarray of shape () or (n_outputs,)
         Mean prediction of the background rows.
-    predictions : ndarray of shape (n_rows,) or (n_rows, n_classes)
+    predictions : ndarray of shape (n_rows,) or (n_rows, n_outputs)
         Result of `predict` or `predict_proba`.
     data : DataFrame
         The explained rows; its columns are the columns of the training table.
-    classes : ndarray of shape (n_classes,), optional
-        The classes; None for regression.
+    classes : ndarray of shape (n_classes,) or list of ndarray, optional
+        The classes, a list for several targets; None for regression.
     positive : int, optional
         Number of the class of interest of two classes.
+    targets : TargetLayout, optional
+        The names of several targets, and the places of their outputs; None for one target.
 
     Examples
     --------
@@ -52,8 +57,50 @@ class Explanation:
     base: Array
     predictions: Array
     data: pd.DataFrame
-    classes: Array | None = None
+    classes: Any = None
     positive: int | None = None
+    targets: TargetLayout | None = None
+
+    def of_target(self, name: str) -> Explanation:
+        """
+        Return the explanation of one of several targets.
+
+        Parameters
+        ----------
+        name : str
+            Name of the target; targets without names are called ``target_0``, ``target_1`` and so on.
+
+        Returns
+        -------
+        Explanation
+            It has the form of an explanation of a model of this target alone.
+
+        Raises
+        ------
+        InvalidInputError
+            If there is no such target.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_linnerud
+        >>> from automl import AutoMLRegressor
+        >>> X, y = load_linnerud(return_X_y=True, as_frame=True)
+        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
+        >>> reg.explain(X[:2]).of_target("Waist").to_frame().shape
+        (2, 3)
+        """
+        layout = self.targets
+        if layout is None:
+            raise InvalidInputError("of_target is for several targets, but the explained model has one; leave it out")
+        if name not in layout.names:
+            raise InvalidInputError(
+                f"there is no target {name!r}; the targets are {', '.join(map(repr, layout.names))}"
+            )
+        at = layout.names.index(name)
+        values, base, predictions = (layout.blocks(each)[at] for each in (self.values, self.base, self.predictions))
+        classes = None if self.classes is None else np.asarray(self.classes[at])
+        positive = positive_code(classes, None) if classes is not None and len(classes) == 2 else None
+        return Explanation(values, base, predictions, self.data, classes, positive)
 
     def to_frame(self, label: Any = None) -> pd.DataFrame:
         """
@@ -69,12 +116,13 @@ class Explanation:
         -------
         DataFrame
             One row for each explained row, one column for each column of the training table. With more than two
-            classes and without a label, the columns have two levels: class and column.
+            classes and without a label, the columns have two levels: class and column. With several targets, the first
+            level is the name of the target; classes then have a level, also of two classes.
 
         Raises
         ------
         InvalidInputError
-            If there is no such class.
+            If there is no such class, or if there is a label and the model has several targets.
 
         Examples
         --------
@@ -86,10 +134,20 @@ class Explanation:
         (2, 4)
         """
         names = self.data.columns
+        if self.targets is not None and label is None:
+            each = {name: self.of_target(name)._with_classes() for name in self.targets.names}
+            return pd.concat(each, axis=1)
         if self.classes is not None and label is None and self.positive is None:
             frames = [pd.DataFrame(self.values[:, :, k], self.data.index, names) for k in range(len(self.classes))]
             return pd.concat(frames, axis=1, keys=self.classes.tolist())
         return pd.DataFrame(self._values_of(self.code_of(label)), self.data.index, names)
+
+    def _with_classes(self) -> pd.DataFrame:
+        """Return the values as a table whose columns have the level of the class, also of two classes."""
+        table = self.to_frame()
+        if self.classes is None or self.positive is None:
+            return table
+        return pd.concat({self.classes.tolist()[self.positive]: table}, axis=1)
 
     def code_of(self, label: Any = None) -> tuple[int, ...]:
         """
@@ -108,7 +166,7 @@ class Explanation:
         Raises
         ------
         InvalidInputError
-            If there is no such class.
+            If there is no such class, or if the model has several targets.
 
         Examples
         --------
@@ -119,6 +177,12 @@ class Explanation:
         >>> clf.explain(X[:1]).code_of(2)
         (2,)
         """
+        if self.targets is not None:
+            first = self.targets.names[0]
+            raise InvalidInputError(
+                f"the explanation holds {self.targets.n_targets} targets; choose one first, such as "
+                f"explanation.of_target({first!r})"
+            )
         if self.classes is None:
             if label is not None:
                 raise InvalidInputError("label is for classifiers; leave it out for regression")

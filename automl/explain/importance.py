@@ -35,6 +35,7 @@ from automl.explain.parts import (
 from automl.paired_test import correlated_posterior
 from automl.plurals import plural
 from automl.task.metrics import loss_or_nan
+from automl.task.target_metrics import TargetsScorer
 from automl.task.validation import is_number
 
 logger = logging.getLogger(__name__)
@@ -119,7 +120,15 @@ def feature_importances(estimator: Any) -> Array:
 
 
 class _ScoredPart:
-    """A part with its predictions, and the losses on all of its rows and, if wanted, without each group of rows."""
+    """A part with its predictions and losses: on all rows, if wanted without each group of rows, and for each target.
+
+    Attributes
+    ----------
+    losses : ndarray of shape (1 + n_groups + n_targets,)
+        See `score`.
+    n_targets : int
+        The number of several targets with a loss of their own; 0 otherwise.
+    """
 
     def __init__(self, part: Part, grouped: bool, seed: int):
         started = time.monotonic()
@@ -129,10 +138,13 @@ class _ScoredPart:
         known = part.metric, part.y, self.predictions, part.sample_weight
         self._decides = part.ensemble.decision_weights is not None and judges_labels(*known)
         self._left_out = _row_groups(part, seed) if grouped else None
+        scorer = part.metric.scorer
+        self._scorer = scorer if isinstance(scorer, TargetsScorer) else None
+        self.n_targets = 0 if self._scorer is None else len(self._scorer.each)
         self.losses = self.score(self.predictions)
 
     def score(self, predictions: Array) -> Array:
-        """Return the loss on all rows, and then without each group of rows, shape (1 + n_groups,)."""
+        """Return the loss on all rows, then without each group of rows, then that of each of several targets."""
         part = self.part
         if self._decides:
             predictions = one_hot_labels(predictions, np.asarray(part.ensemble.decision_weights))
@@ -142,6 +154,8 @@ class _ScoredPart:
                 at = np.flatnonzero(self._left_out != group)
                 weight = None if part.sample_weight is None else part.sample_weight[at]
                 losses.append(loss_or_nan(part.metric.take(at), part.y[at], predictions[at], weight))
+        if self._scorer is not None:
+            losses += self._scorer.target_losses(part.y, predictions, part.sample_weight).tolist()
         return np.array(losses)
 
     def reduce(self, share: float, rng: np.random.Generator, seed: int) -> _ScoredPart:
@@ -178,9 +192,8 @@ def _shorten(scored: list[_ScoredPart], columns: Columns, n_repeats: int, deadli
 
 
 def _permute(scored: list[_ScoredPart], columns: Columns, n_repeats: int, deadline: float, seed: int) -> Array:
-    """Return the losses of score, shape (n_columns, n_repeats, n_parts, 1 + n_groups); NaN where the time was short."""
-    n_groups = len(scored[0].losses)
-    gains = np.full((len(columns), n_repeats, len(scored), n_groups), np.nan)
+    """Return the losses of score, shape (n_columns, n_repeats, n_parts, n_losses); NaN where the time was short."""
+    gains = np.full((len(columns), n_repeats, len(scored), len(scored[0].losses)), np.nan)
     unused = [i for i, at in enumerate(columns) if not at]
     gains[unused] = 0.0
     order = _most_promising_first(scored, columns)
@@ -257,10 +270,12 @@ def _as_table(estimator: Any, gains: Array, scored: list[_ScoredPart], test_shar
     missed = np.asarray(np.isnan(gains[:, 0, :, 0]).all(axis=1))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # of columns that were not reached
-        means = np.nanmean(gains, axis=1)  # over the repeats: (n_columns, n_parts, 1 + n_groups)
+        means = np.nanmean(gains, axis=1)  # over the repeats: (n_columns, n_parts, n_losses)
         center = np.nanmean(means[:, :, 0], axis=1)
+        n_own = means.shape[2] - scored[0].n_targets
+        by_target = np.nanmean(means[:, :, n_own:], axis=1)
     interval = _from_folds if len(scored) >= _FEWEST_FOLDS else _from_groups
-    half = np.array([interval(own, test_share) for own in means])
+    half = np.array([interval(own, test_share) for own in means[:, :, :n_own]])
     if missed.any():
         warnings.warn(
             f"the time was too short for {missed.sum()} of {plural(len(missed), 'column')}, whose importance is NaN; "
@@ -269,7 +284,16 @@ def _as_table(estimator: Any, gains: Array, scored: list[_ScoredPart], test_shar
             stacklevel=4,
         )
     names = pd.Series(column_names(estimator), dtype=object)
-    return pd.DataFrame({"name": names, "importance": center, "low": center - half, "high": center + half})
+    table = pd.DataFrame({"name": names, "importance": center, "low": center - half, "high": center + half})
+    layout = estimator._ensemble.targets
+    for name, own in zip(layout.names if n_own < means.shape[2] else (), by_target.T, strict=True):
+        table[of_target(name)] = own
+    return table
+
+
+def of_target(name: str) -> str:
+    """Return the name of the column with the importances for one of several targets."""
+    return f"importance_{name}"
 
 
 def _from_folds(gains: Array, test_share: float) -> float:

@@ -62,7 +62,8 @@ class Explanations:
             One row for each column of the training table, the most important one first: ``name``, ``importance`` (in
             the unit of the score), ``low`` and ``high`` (a 95 % interval), ``correlated_with`` (the most correlated
             other column, if the rank correlation is above 0.8 or below -0.8) and ``correlation``. Correlated columns
-            share their importance.
+            share their importance. With several targets, ``importance`` is that for their mean score, and
+            ``importance_`` with the name of a target that for its own score, of which the mean is taken.
 
         Raises
         ------
@@ -178,7 +179,7 @@ class Explanations:
         Return SHAP values: how much each cell of a row moves its prediction away from the mean prediction.
 
         The values belong to the columns of the table as it is, and they add up to the prediction of the whole ensemble:
-        of the target, or of the probability of each class.
+        of the target, or of the probability of each class. With several targets, there are values for each of them.
 
         Parameters
         ----------
@@ -197,7 +198,8 @@ class Explanations:
         Returns
         -------
         Explanation
-            Its method `to_frame` returns the values as a table; ``automl.plots.waterfall`` draws one row.
+            Its method `to_frame` returns the values as a table; ``automl.plots.waterfall`` draws one row. With several
+            targets, `of_target` returns the explanation of one of them.
 
         Raises
         ------

@@ -18,7 +18,6 @@ from scipy import sparse
 
 from automl.errors import InvalidInputError
 from automl.explain.parts import check_count, check_seed, column_number, kept_rows, predict_shown
-from automl.task.several_targets import refuse_targets
 from automl.task.table_validation import check_table
 from automl.task.validation import table_errors
 from pipelines.table.columns import Column
@@ -84,7 +83,6 @@ def partial_dependence(
     InvalidInputError
         If there are no rows, or if the column does not exist, is not used or holds texts.
     """
-    refuse_targets(estimator._ensemble.targets, "partial_dependence")
     n_rows, n_values, seed = check_count("n_rows", n_rows), check_count("n_values", n_values), check_seed(random_state)
     described: Column = estimator._reader.columns_[column_number(estimator, column)]
     if not described.positions:

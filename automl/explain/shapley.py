@@ -14,7 +14,7 @@ column, more orders are walked through in longer stretches, as `bisection` descr
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,6 @@ from automl.explain.parts import (
     predict_shown,
 )
 from automl.refit.rows import TrainingRows
-from automl.task.several_targets import refuse_targets
 from automl.task.table_validation import as_array, check_table, check_width
 from automl.task.validation import table_errors
 
@@ -54,7 +53,6 @@ def explain(
     estimator: Any, X: Any, background: Any = None, max_evaluations: int = 4_000, random_state: int | None = 0
 ) -> Explanation:
     """Return the SHAP values of the rows of a table; see `Explanations.explain`."""
-    refuse_targets(estimator._ensemble.targets, "explain")
     max_evaluations, seed = check_count("max_evaluations", max_evaluations), check_seed(random_state)
     X = check_table(X)
     check_width(X, estimator.n_features_in_, type(estimator).__name__)
@@ -76,9 +74,14 @@ def explain(
             total = _walk_stretches(ensemble, ends, layout, n_pairs, max_evaluations, rng)
         values[i, layout.used] = total / (2 * n_pairs)
     names = column_names(estimator)
+    found = Explanation(values, at_known.mean(axis=0), at_rows, _cells(X, names))
+    if ensemble.targets is not None:
+        return replace(
+            found, classes=list(estimator.classes_) if ensemble.n_classes else None, targets=ensemble.targets
+        )
     classes = np.asarray(estimator.classes_) if estimator._is_classifier else None
     positive = estimator._positive_code() if classes is not None and len(classes) == 2 else None
-    return Explanation(values, at_known.mean(axis=0), at_rows, _cells(X, names), classes, positive)
+    return replace(found, classes=classes, positive=positive)
 
 
 @dataclass(frozen=True)

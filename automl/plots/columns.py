@@ -12,6 +12,7 @@ from automl.errors import InvalidInputError
 from automl.explain.partial_dependence import PartialDependence
 from automl.explain.partial_dependence import partial_dependence as compute
 from automl.plots.axes import BLUE, GRAY, ORANGE, clean, metric_label, new_axes, shorten
+from automl.task.several_targets import refuse_targets
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -134,6 +135,7 @@ def partial_dependence(
     'bmi'
     """
     check_is_fitted(estimator)
+    refuse_targets(estimator._ensemble.targets, "this plot")
     known = compute(estimator, column, X, n_rows, random_state=random_state)
     ax = new_axes(ax)
     named = known.kind in ("category", "boolean")

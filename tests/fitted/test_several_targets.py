@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_linnerud, make_multilabel_classification
-from sklearn.metrics import make_scorer, mean_squared_log_error, r2_score, roc_auc_score
+from sklearn.metrics import make_scorer, mean_squared_log_error, r2_score, roc_auc_score, root_mean_squared_error
 from typer.testing import CliRunner
 
 import automl
@@ -173,8 +173,9 @@ def test_a_wrong_argument_gets_one_error_before_the_search(change, message):
 
 def test_what_needs_one_target_says_so(labels, numbers):
     X, _, reg = numbers
-    with pytest.raises(InvalidInputError, match="explain is for models of one target, but this model has 3: 'Weight'"):
-        reg.explain(X)
+    message = "scores_by_group is for models of one target, but this model has 3: 'Weight'"
+    with pytest.raises(InvalidInputError, match=message):
+        reg.scores_by_group(X["Chins"] > 5)
     for name in ("decision_threshold_", "suspect_labels_"):
         with pytest.raises(AttributeError, match=f"{name} is for one target"):
             getattr(labels, name)
@@ -185,14 +186,22 @@ def test_the_importance_of_the_columns_is_that_for_all_targets(labels):
 
 
 def test_the_report_shows_the_score_of_each_target(numbers, labels, tmp_path):
-    reg = numbers[-1]
-    reg.report(tmp_path / "report.md", format="markdown")
+    X, y, reg = numbers
+    reg.report(tmp_path / "report.md", format="markdown", test=(X, y[["Pulse", "Weight", "Waist"]]))
     text = (tmp_path / "report.md").read_text(encoding="utf-8")
     assert "| Waist | " in text
-    assert "root mean squared error" in text
+    assert "### Target 'Waist', out-of-fold rows: 20" in text
+    assert "### Target 'Waist', test rows: 20" in text
+    assert "| column | importance | interval | for Weight | for Waist | for Pulse | similar columns |" in text
+    assert f"- root mean squared error: {root_mean_squared_error(y['Waist'], reg.predict(X)[:, 1]):.4g}" in text
+    with pytest.raises(InvalidInputError, match="test: y has the targets 'u', 'v', 'w', but the model was fitted with"):
+        reg.report(tmp_path / "report.md", test=(X, y.set_axis(["u", "v", "w"], axis=1)))
     assert len(labels._ensemble.bags) > 1  # so that the report compares the errors of the members
-    labels.report(tmp_path / "labels.md", format="markdown")
-    assert "predict 3 classes for each row" in (tmp_path / "labels.md").read_text(encoding="utf-8")
+    labels.report(tmp_path / "labels.html")
+    page = (tmp_path / "labels.html").read_text(encoding="utf-8")
+    assert "predict 3 classes for each row" in page
+    assert "The calibration is that of the probability of" in page
+    assert "decision_threshold_" not in page
 
 
 def test_the_search_starts_with_the_portfolio_of_defaults(labels):
