@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from automl.export.code import Raw, Script, call_code, quote
 from pipelines import cumulative_link, ordered_codes
 from pipelines.confident_learning import LEAST_MARGIN, find_suspects
@@ -14,8 +16,10 @@ from pipelines.models._proportional_odds import ProportionalOddsClassifier
 from pipelines.steps import class_numbers
 from pipelines.steps.balancing import MIN_CLASS_ROWS, BalancedClassifier, take_facts_of_all, take_training_facts
 from pipelines.steps.cleaning import LEAST_CLASS_ROWS, N_SPLITS, CleanedClassifier
+from pipelines.steps.multi_output import ChainedModels, ConstantClassifier, IndependentModels, JointClassifier
 from pipelines.steps.threshold_models import ThresholdClassifier
 
+NETWORKS = ("NetClassifier", "OrderedNetClassifier", "NetRegressor", "JointNetClassifier", "JointNetRegressor")
 _LIGHTGBM_NAMES = {
     "feature_fraction": "colsample_bytree",
     "bagging_fraction": "subsample",
@@ -343,6 +347,45 @@ def _network(model: Any, script: Script) -> list[str]:
     return [scaler, code if kind == "MLPClassifier" else _standardized(code, script)]
 
 
+def typical_model(model: Any) -> Any:
+    """Return the model of one of several targets whose number of rounds is the median; of one target, the model."""
+    if isinstance(model, JointClassifier):
+        return model.classifier_
+    if not isinstance(model, IndependentModels | ChainedModels):
+        return model
+    each = [own for own in model.models_ if not isinstance(own, ConstantClassifier)] or model.models_
+    return sorted(each, key=_rounds)[(len(each) - 1) // 2]
+
+
+def _rounds(model: Any) -> int:
+    return int(np.max(getattr(model, "n_iter_", 0)))
+
+
+def _joint(model: Any, script: Script) -> list[str]:
+    *before, inner = model_code(model.classifier_, script)
+    if type(model.classifier_).__name__ in NETWORKS:  # its counterpart takes labels of two classes only
+        return [*before, script.call("sklearn.multioutput", "MultiOutputClassifier", inner)]
+    return [*before, inner]
+
+
+def _separate(model: Any, script: Script) -> list[str]:
+    """Return the code of independent models, or of a chain, which all get the settings of one model of the search."""
+    *before, inner = model_code(typical_model(model), script)
+    if len({_rounds(own) for own in model.models_}) > 1:
+        script.remark("the models of all targets train for the same number of rounds, the median of the search")
+    kind = "Classifier" if model.n_classes else "Regressor"
+    if isinstance(model, ChainedModels) and max(model.n_classes, default=2) == 2:
+        own = {"chain_method": "predict_proba"} if model.n_classes and model.previous == "out_of_fold" else {}
+        if not model.n_classes:
+            script.remark("RegressorChain does not standardize the targets that its models see; its score may differ")
+        cv = 3 if model.previous == "out_of_fold" else None
+        chain = script.call("sklearn.multioutput", f"{kind}Chain", inner, order=list(model.order_), cv=cv, **own)
+        return [*before, chain]
+    if isinstance(model, ChainedModels):
+        script.remark("ClassifierChain takes labels of two classes only; independent models take its place")
+    return [*before, script.call("sklearn.multioutput", f"MultiOutput{kind}", inner)]
+
+
 _CONVERTERS: dict[str, Callable[[Any, Script], str | list[str]]] = {
     "BoostedClassifier": _boosted,
     "BoostedRegressor": _boosted,
@@ -366,7 +409,10 @@ _CONVERTERS: dict[str, Callable[[Any, Script], str | list[str]]] = {
     "NumberClassifier": _class_numbers,
     "ProportionalOddsClassifier": _proportional_odds,
     "CalibratedClassifier": _calibrated,
-    "NetClassifier": _network,
-    "OrderedNetClassifier": _network,
-    "NetRegressor": _network,
+    **dict.fromkeys(NETWORKS, _network),
+    "JointClassifier": _joint,
+    "IndependentClassifiers": _separate,
+    "IndependentRegressors": _separate,
+    "ChainedClassifiers": _separate,
+    "ChainedRegressors": _separate,
 }

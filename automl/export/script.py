@@ -11,23 +11,24 @@ import numpy as np
 from automl.errors import InvalidInputError
 from automl.export.code import Script, call_code, indent, list_code, make_pipeline_code, quote
 from automl.export.columns import Columns, constant, raw_names, read_code
-from automl.export.models import model_code
+from automl.export.models import NETWORKS, model_code, typical_model
 from automl.export.steps import Codes, step_code
+from automl.export.targets import USAGE, target_constants, target_functions
 from automl.plurals import plural
 from automl.task.quantiles import refuse_quantiles
 from automl.task.several_metrics import deciding_scorer
-from automl.task.several_targets import refuse_targets
 
 _HEAD = '''"""{title}
 
 The model was found by a search; this script trains it again with plain libraries.
 
-    python {name} TABLE.csv TARGET                  # cross-validate, with five folds
-    python {name} TABLE.csv TARGET --test NEW.csv   # train on TABLE.csv, score on NEW.csv
-    python {name} TABLE.csv TARGET --out model.joblib
-
+{usage}
 {notes}"""
 '''
+_USAGE = """    python {name} TABLE.csv TARGET                  # cross-validate, with five folds
+    python {name} TABLE.csv TARGET --test NEW.csv   # train on TABLE.csv, score on NEW.csv
+    python {name} TABLE.csv TARGET --out model.joblib
+"""
 _MAIN = '''def read_table(path, target):
     """Return the table in a CSV or Parquet file."""
     table = pd.read_parquet(path) if path.endswith((".parquet", ".pq")) else pd.read_csv(path)
@@ -101,7 +102,6 @@ def python_script(estimator: Any, name: str = "pipeline.py") -> str:
     InvalidInputError
         If the estimator has monotonic columns.
     """
-    refuse_targets(estimator._ensemble.targets, "the exported script")
     refuse_quantiles(estimator._ensemble.quantiles, "the exported script")
     if getattr(estimator, "monotonic", None):
         raise InvalidInputError("the script cannot keep monotonic columns; use the saved model or 'automl package'")
@@ -124,8 +124,9 @@ def python_script(estimator: Any, name: str = "pipeline.py") -> str:
 
 
 def _is_network(model: Any) -> bool:
+    model = typical_model(model)
     inner = getattr(model, "classifier_", getattr(model, "regressor_", model))
-    return type(inner).__name__ in ("NetClassifier", "NetRegressor", "OrderedNetClassifier")
+    return type(inner).__name__ in NETWORKS
 
 
 def _table_step(
@@ -206,46 +207,58 @@ def _assemble(
     parts: list[str],
     name: str,
 ) -> str:
-    classes = getattr(estimator, "classes_", None)
-    n_classes = 0 if classes is None else len(classes)
-    kind = "regression" if n_classes == 0 else "binary" if n_classes == 2 else "multiclass"
-    scorer = deciding_scorer(estimator.scoring)
-    scoring = scorer if isinstance(scorer, str) else _SCORERS[kind]
-    if scorer is not None and not isinstance(scorer, str):
-        script.remark(f"the search maximized a scorer of its own; this script prints {scoring}")
+    layout, classes = estimator._ensemble.targets, getattr(estimator, "classes_", None)
+    script.imports |= {"import argparse", "import joblib", "import pandas as pd"}
+    script.use("sklearn.pipeline", "make_pipeline")
+    if layout is None:
+        n_classes = 0 if classes is None else len(classes)
+        kind = "regression" if n_classes == 0 else "binary" if n_classes == 2 else "multiclass"
+        facts, usage = _target_constants(estimator, kind, script), _USAGE
+        parts_of_target: tuple[str, ...] = (_VALUES if classes is None else _CLASSES,)
+        main = _MAIN
+        for module, imported in (("sklearn.metrics", "get_scorer"), ("sklearn.model_selection", "cross_val_score")):
+            script.use(module, imported)
+    else:
+        kind, usage = plural(layout.n_targets, "target"), USAGE
+        facts = target_constants(estimator, layout, script)
+        *own, main = target_functions(layout, script)
+        parts_of_target = tuple(own)
     n_columns = sum(column.reader is not None for column in estimator._reader.columns_)
     title = f"Train {family} ({kind}) on a table of {plural(n_columns, 'column')}."
-    script.imports |= {"import argparse", "import joblib", "import pandas as pd"}
-    for module, imported in (("sklearn.metrics", "get_scorer"), ("sklearn.model_selection", "cross_val_score")):
-        script.use(module, imported)
-    script.use("sklearn.pipeline", "make_pipeline")
     model = _MODEL + _below(call_code("make_pipeline", parts)) + "\n"
     read = _reading(estimator._reader, columns, {"CATEGORIES": categories, "NUMBERS": numbers})
     constants = [constant("COLUMNS", raw_names(estimator._reader))] if not estimator._reader.named_ else []
-    if categories:
-        constants.append(constant("CATEGORIES", list(categories)))
-    if numbers:
-        constants.append(constant("NUMBERS", list(numbers)))
-    if classes is not None:
-        constants.append(f"CLASSES = {list_code([script.value(label) for label in np.asarray(classes).tolist()])}\n")
-    constants.append(f"SCORING = {quote(scoring)}\n")
-    constants += [code for key, code in script.definitions.items() if key.isupper()]
+    constants += [
+        constant(key, list(names)) for key, names in (("CATEGORIES", categories), ("NUMBERS", numbers)) if names
+    ]
+    constants += [*facts, *(code for key, code in script.definitions.items() if key.isupper())]
     functions = [code for key, code in script.definitions.items() if not key.isupper()]
-    target = _CLASSES if classes is not None else _VALUES
     notes = "".join(f"- {remark}.\n" for remark in script.remarks)
-    head = _HEAD.format(title=title, name=name, notes=_DIFFERENCES + notes if notes else "")
+    head = _HEAD.format(title=title, usage=usage.format(name=name), notes=_DIFFERENCES + notes if notes else "")
     blocks = [
         head + "\n" + _imports(script),
         "".join(constants).rstrip() + "\n",
         *functions,
         read,
-        target,
+        *parts_of_target,
         model,
-        _MAIN,
+        main,
     ]
     code = "\n\n".join(block.strip("\n") + "\n" for block in blocks)
     ast.parse(code)
     return code
+
+
+def _target_constants(estimator: Any, kind: str, script: Script) -> list[str]:
+    """Return the code of the constants of one target: its classes, and the scorer."""
+    classes, scorer = getattr(estimator, "classes_", None), deciding_scorer(estimator.scoring)
+    scoring = scorer if isinstance(scorer, str) else _SCORERS[kind]
+    if scorer is not None and not isinstance(scorer, str):
+        script.remark(f"the search maximized a scorer of its own; this script prints {scoring}")
+    found = []
+    if classes is not None:
+        found.append(f"CLASSES = {list_code([script.value(label) for label in np.asarray(classes).tolist()])}\n")
+    return [*found, f"SCORING = {quote(scoring)}\n"]
 
 
 def _below(code: str) -> str:
