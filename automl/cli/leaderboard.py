@@ -142,18 +142,26 @@ def _with_test(estimator: Any, path: Path, target: str | None, options: Any) -> 
 
     from automl.cli.chunks import ChunkedTable
     from automl.cli.score import labeled_chunks
+    from automl.cli.target_scores import labeled_targets
     from automl.task.metric_words import MetricWords
-    from automl.task.several_targets import refuse_targets
 
-    refuse_targets(estimator._ensemble.targets, "--test")
     source = ChunkedTable(path, estimator, None, options)
     tables, truth = [], []
-    for chunk, known, values, column in labeled_chunks(source, estimator, path, target, options):
-        tables.append(chunk.table[known].drop(columns=column))
-        truth.append(values)
-    X, y = pd.concat(tables), pd.concat(truth).to_numpy()
-    if hasattr(estimator, "classes_"):
-        y = np.array(y.tolist(), dtype=estimator.classes_.dtype)
+    layout = estimator._ensemble.targets
+    if layout is None:
+        for chunk, known, values, column in labeled_chunks(source, estimator, path, target, options):
+            tables.append(chunk.table[known].drop(columns=column))
+            truth.append(values)
+        y: Any = pd.concat(truth).to_numpy()
+        if hasattr(estimator, "classes_"):
+            y = np.array(y.tolist(), dtype=estimator.classes_.dtype)
+    else:
+        given = () if target is None else (target,)
+        for chunk, known, values in labeled_targets(source, estimator, path, given, options):
+            tables.append(chunk.table[known].drop(columns=list(layout.names)))
+            truth.append(values)
+        y = pd.concat(truth, ignore_index=True)
+    X = pd.concat(tables)
     board = estimator.score_members(X, y)
     words = MetricWords.of(estimator._metric.name)
     score = float(estimator.scorer_(estimator, X, y))

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin
 from sklearn.metrics import get_scorer
@@ -18,6 +19,8 @@ from sklearn.metrics import get_scorer
 from automl.cli import bootstrap
 from automl.cli.support import write_message
 from automl.errors import InvalidInputError
+from automl.fitted.one_target import each_target
+from automl.task.metrics import Metric, loss_or_nan
 from automl.task.positive_class import positive_code
 
 LEVEL = 0.95
@@ -116,6 +119,50 @@ def evaluate(
     if not results[0].is_optimized:
         write_message(1, f"note: {own_name} cannot be computed from the predictions of these rows")
     return results
+
+
+def evaluate_targets(
+    estimator: Any, y: pd.DataFrame, predictions: NDArray[Any]
+) -> tuple[Scored | None, dict[str, list[Scored]]]:
+    """Return the metric that the search has optimized over all targets, and the usual metrics of each target.
+
+    Parameters
+    ----------
+    y : DataFrame of shape (n_rows, n_targets)
+        The true labels or values, with the names of the targets.
+    predictions : ndarray of shape (n_rows, n_columns)
+        The predictions for the targets, side by side.
+    """
+    layout, codes, each = estimator._ensemble.targets, [], {}
+    for own, block in zip(each_target(estimator), layout.blocks(predictions), strict=True):
+        values = y[own.name].to_numpy()
+        answers = {"predict": block}
+        if own.classes_ is not None:
+            answers = {"predict": own.classes_[block.argmax(axis=1)], "predict_proba": block}
+            numbers = {label: code for code, label in enumerate(own.classes_.tolist())}
+            codes.append(np.array([numbers[label] for label in values.tolist()]))
+        else:
+            codes.append(values)
+        each[own.name] = evaluate(own, values, answers)
+    return _evaluate_together(estimator._metric, np.column_stack(codes), predictions), each
+
+
+def _evaluate_together(metric: Metric, y: NDArray[Any], predictions: NDArray[Any]) -> Scored | None:
+    """Return the metric of all targets at once; None where it is not defined for these rows."""
+
+    def score(judged: NDArray[Any], table: NDArray[np.intp], true: NDArray[Any]) -> float:
+        return -loss_or_nan(metric, true, judged[table[:, 0]])
+
+    scorer = score, predictions, y
+    whole = _score(scorer, np.arange(len(y)))
+    if not math.isfinite(whole):
+        write_message(1, f"note: {metric.name} cannot be computed from the predictions of these rows")
+        return None
+    rng, size = np.random.default_rng(_SEED), min(len(y), _MOST_ROWS)
+    rows = np.arange(len(y)) if size == len(y) else rng.choice(len(y), size, replace=False)
+    with _quiet():
+        drawn = _resample(scorer, rows, bootstrap.draw_weights(rng, _SAMPLES, size))
+    return _scored(metric.name, whole, drawn, math.sqrt(size / len(y)), is_optimized=True)
 
 
 @contextmanager

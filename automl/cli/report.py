@@ -47,9 +47,13 @@ def report(
         typer.Option(metavar="TABLE", help="A table with known labels that was not used for training."),
     ] = None,
     target: Annotated[
-        str | None,
-        typer.Option(help="Name of the column to predict, in these tables.", show_default="the target of the model"),
-    ] = None,
+        list[str],
+        typer.Option(
+            metavar="COLUMN",
+            help="Name of the column to predict, in these tables; may be repeated for several targets.",
+            show_default="the target of the model",
+        ),
+    ] = [],  # noqa: B006 - typer copies it
     format: Annotated[
         ReportFormat | None,
         typer.Option(help="The form of the report.", show_default="by the name of the file, else html"),
@@ -68,21 +72,22 @@ def report(
             raise InvalidInputError(
                 f"'{model}' holds an estimator of another library; a report is about a model of automl"
             )
-        column = target if target is not None else estimator._target_name
-        if column is None and (train is not None or test is not None):
+        layout, known = estimator._ensemble.targets, estimator._target_name
+        columns = target or (list(layout.names) if layout is not None else [] if known is None else [known])
+        if not columns and (train is not None or test is not None):
             raise InvalidInputError("--target: the model does not know the name of its target; give it")
         tables = {
-            "train": None if train is None else _labeled(train, column, options),
-            "test": None if test is None else _labeled(test, column, options),
+            "train": None if train is None else _labeled(train, columns, options),
+            "test": None if test is None else _labeled(test, columns, options),
         }
         form = format.value if format is not None else _SUFFIXES.get(out.suffix.lower(), "html")
         estimator.report(out, form, **tables)
         write_message(verbose, f"report written to '{out}' ({out.stat().st_size / 1024:,.0f} kB)")
 
 
-def _labeled(path: Path, target: str, options: FileOptions) -> tuple[Any, Any]:
-    """Return a table in a file and its target."""
+def _labeled(path: Path, targets: list[str], options: FileOptions) -> tuple[Any, Any]:
+    """Return a table in a file and its target, or its targets."""
     from automl.task.files import read_table
     from automl.task.target import split_targets
 
-    return split_targets(read_table(path, options, target=target), [target], path, "--target")
+    return split_targets(read_table(path, options, target=targets), targets, path, "--target")

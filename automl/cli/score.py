@@ -21,11 +21,14 @@ from automl.cli.support import (
     messages_on_stderr,
     write_message,
 )
+from automl.cli.true_values import true_values
 from automl.errors import InvalidInputError
 from automl.plurals import plural, short_number
 from automl.task.target import find_label
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from automl.cli.chunks import ChunkedTable
     from automl.cli.metrics import Scored
     from automl.task.files import Chunk
@@ -35,11 +38,13 @@ def score(
     model: ModelPath,
     table: TablePath,
     target: Annotated[
-        str | None,
+        list[str],
         typer.Option(
-            help="Column with the true values.", show_default="the only column that the training table did not have"
+            metavar="COLUMN",
+            help="Column with the true values; several targets are found by their names.",
+            show_default="the only column that the training table did not have",
         ),
-    ] = None,
+    ] = [],  # noqa: B006 - typer copies it
     positive: Annotated[
         str | None,
         typer.Option(
@@ -68,18 +73,34 @@ def score(
     options = file_options(encoding, separator, decimal, sheet)
     with messages_on_stderr(1):
         from automl.cli.metrics import evaluate
-        from automl.task.several_targets import refuse_targets
+        from automl.cli.target_scores import score_targets
 
         estimator = load_model(model)
-        refuse_targets(estimator._ensemble.targets, "automl score")
-        positive_label = _positive_label(estimator, positive)
-        y, answers = _predict(estimator, table, target, chunk_rows, options)
-        results = evaluate(estimator, y, answers, positive_label)
+        each: dict[str, list[Scored]] = {}
+        if estimator._ensemble.targets is not None:
+            if positive is not None:
+                raise InvalidInputError("--positive is for one target of two classes; leave it out for several targets")
+            n_rows, whole, each = score_targets(estimator, table, target, chunk_rows, options)
+            results = [] if whole is None else [whole]
+        else:
+            positive_label = _positive_label(estimator, positive)
+            y, answers = _predict(estimator, table, _only(target), chunk_rows, options)
+            n_rows, results = len(y), evaluate(estimator, y, answers, positive_label)
     expected = _expected(estimator)
     if as_json:
-        typer.echo(json.dumps(_as_json(results, expected, len(y)), indent=2))
+        content = _as_json(results, expected, n_rows)
+        if each:
+            content["targets"] = {name: _as_json(own, None, n_rows)["metrics"] for name, own in each.items()}
+        typer.echo(json.dumps(content, indent=2))
     else:
-        _show(results, expected, len(y))
+        _show(results, expected, n_rows, each)
+
+
+def _only(target: list[str]) -> str | None:
+    """Return the only name of ``--target``, or None without one."""
+    if len(target) > 1:
+        raise InvalidInputError(f"--target: the model has one target, but {len(target)} columns are named; name one")
+    return target[0] if target else None
 
 
 def _positive_label(estimator: Any, positive: str | None) -> Any:
@@ -143,7 +164,7 @@ def labeled_chunks(
         known = labels.notna().to_numpy()
         n_known, n_empty = n_known + int(known.sum()), n_empty + int((~known).sum())
         rows = chunk.first_row + np.flatnonzero(known)
-        yield chunk, known, _true_values(labels[known], classes, path, rows), column
+        yield chunk, known, true_values(labels[known], classes, path, rows), column
     if n_empty:
         write_message(1, f"note: left out {plural(n_empty, 'row')} without a value of '{column}'")
     if not n_known:
@@ -173,46 +194,17 @@ def _guess_target(estimator: Any, table: Any, path: Path) -> str:
     return others[0]
 
 
-def _true_values(labels: Any, classes: Any, path: Path, rows: Any) -> Any:
-    """Return the true values with the type of the training target."""
-    import numpy as np
-    import pandas as pd
-
-    if classes is None:
-        numbers = pd.to_numeric(labels, errors="coerce")
-        bad = numbers.isna().to_numpy()
-        what = "which is no number"
-    else:
-        # Labels are compared as in training; True may come as a text from a chunk with empty cells.
-        by_text = {str(label): label for label in classes}
-        by_text |= {str(int(c)): c for c in classes if isinstance(c, float | np.floating) and float(c).is_integer()}
-        numbers = labels.map(lambda label: by_text.get(_label_text(label)))
-        bad = numbers.isna().to_numpy()
-        what = "which is no class of the model"
-        numbers = pd.Series(numbers.to_numpy(dtype=object), dtype=object)
-    if bad.any():
-        first = int(bad.argmax())
-        raise InvalidInputError(
-            f"'{path}', row {rows[first]}: the target '{labels.name}' holds {labels.iloc[first]!r}, {what}; "
-            "correct the cell, or remove the row"
-        )
-    return numbers
-
-
-def _label_text(label: Any) -> str:
-    """Return the text of a label: a whole number may come as a float, from a column with empty cells."""
-    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
-
-
 def _expected(estimator: Any) -> Any:
     """Return the estimate of the score on new rows, or None where the model has none."""
     return getattr(estimator, "estimate_", None)
 
 
 def _as_json(results: list[Scored], expected: Any, n_rows: int) -> dict[str, Any]:
+    from automl.cli.metrics import LEVEL
+
     return {
         "n_rows": n_rows,
-        "level": results[0].level,
+        "level": LEVEL,
         "metrics": {
             one.name: {"score": one.score, "low": one.low, "high": one.high, "expected": _forecast(one, expected)}
             for one in results
@@ -228,13 +220,29 @@ def _forecast(one: Scored, expected: Any) -> dict[str, float] | None:
     return {"score": one.sign * float(expected.score), "low": low, "high": high, "level": float(expected.level)}
 
 
-def _show(results: list[Scored], expected: Any, n_rows: int) -> None:
+def _show(results: list[Scored], expected: Any, n_rows: int, each: dict[str, list[Scored]]) -> None:
+    """Print the metrics of the model, and those of each of several targets."""
     from rich.console import Console
+
+    console = Console()
+    console.print(
+        f"{plural(n_rows, 'row')}; the search has optimized the metric with an expected score", highlight=False
+    )
+    if results:
+        console.print(_table(results, expected, with_expected=True))
+    for name, own in each.items():
+        console.print(f"target '{name}'", highlight=False, markup=False)
+        console.print(_table(own, None, with_expected=False))
+
+
+def _table(results: list[Scored], expected: Any, with_expected: bool) -> Table:
     from rich.table import Table
 
+    from automl.cli.metrics import LEVEL
     from automl.task.metric_words import MetricWords
 
-    table = Table("metric", "score", f"{results[0].level:.0%} interval", "expected by the model")
+    heads = ["metric", "score", f"{LEVEL:.0%} interval", *(["expected by the model"] if with_expected else [])]
+    table = Table(*heads)
     for one in results:
         shown = _forecast(one, expected)
         forecast = ""
@@ -242,9 +250,6 @@ def _show(results: list[Scored], expected: Any, n_rows: int) -> None:
             score, low, high = (short_number(shown[key]) for key in ("score", "low", "high"))
             forecast = f"{score} ({low} to {high})"
         score, low, high = map(short_number, (one.score, one.low, one.high))
-        table.add_row(MetricWords.of(one.name).name, score, f"{low} to {high}", forecast)
-    console = Console()
-    console.print(
-        f"{plural(n_rows, 'row')}; the search has optimized the metric with an expected score", highlight=False
-    )
-    console.print(table)
+        cells = [MetricWords.of(one.name).name, score, f"{low} to {high}", *([forecast] if with_expected else [])]
+        table.add_row(*cells)
+    return table

@@ -21,8 +21,14 @@ _CURVES = 6  # classes with a curve of their own
 _MAX_PAIRS = 2_000  # of a true and a predicted class
 
 
-def judge_classes(estimator: Any, rows: Predicted) -> ClassificationResult:
-    """Return the quality of predicted classes."""
+def judge_classes(estimator: Any, rows: Predicted, has_threshold: bool = True) -> ClassificationResult:
+    """Return the quality of predicted classes.
+
+    Parameters
+    ----------
+    has_threshold : bool
+        Whether a user may choose the decision threshold of two classes.
+    """
     y, p = rows.y, rows.predictions
     labels = tuple(clean(label) for label in np.asarray(estimator.classes_).tolist())
     predicted = estimator._ensemble.decide(p)
@@ -38,12 +44,13 @@ def judge_classes(estimator: Any, rows: Predicted) -> ClassificationResult:
         frequent, of = [positive], f"the class {labels[positive]}"
         correct, certainty = y == positive, p[:, positive]
     bins = calibration_bins(certainty, correct)
+    has_threshold = has_threshold and positive is not None
     return ClassificationResult(
         labels=labels,
         positive=positive,
-        threshold=None if positive is None else rounded(estimator.decision_threshold_),
+        threshold=rounded(estimator.decision_threshold_) if has_threshold else None,
         accuracy=float(f"{(predicted == y).mean():.6g}"),
-        sweep=None if positive is None else _sweep(y == positive, p[:, positive], estimator.decision_threshold_),
+        sweep=_sweep(y == positive, p[:, positive], estimator.decision_threshold_) if has_threshold else None,
         confusion=_pairs(confusion),
         classes=_class_rows(confusion, labels),
         roc=tuple(_roc(y == k, p[:, k], labels[k]) for k in frequent if 0 < (y == k).sum() < len(y)),

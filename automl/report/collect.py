@@ -20,7 +20,6 @@ from automl.report.search_start import make_start_part
 from automl.report.table import make_table_section
 from automl.report.verdict import make_verdict
 from automl.report.words import clean
-from automl.task.several_targets import refuse_targets
 
 
 def collect(estimator: Any, train: Any = None, test: Any = None) -> ReportData:
@@ -41,15 +40,12 @@ def collect(estimator: Any, train: Any = None, test: Any = None) -> ReportData:
         If a table does not suit the model.
     """
     train_table, test_table = labeled_table(train, "train"), labeled_table(test, "test")
-    performances, notes = [], []
-    performance, note = out_of_fold_performance(estimator)
-    if performance is not None:
-        performances.append(performance)
-    else:
+    notes = []
+    performances, note = out_of_fold_performance(estimator)
+    if not performances:
         notes.append(("performance", note))
     if test_table is not None:
-        refuse_targets(estimator._ensemble.targets, "test of a report")
-        performances.append(test_performance(estimator, test_table))
+        performances += test_performance(estimator, test_table)
     search = make_search_section(estimator)
     if search is None:
         notes.append(("search", "The model was loaded for prediction only, without its search."))

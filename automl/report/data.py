@@ -267,7 +267,7 @@ class CoverageRow:
 
 @dataclass(frozen=True)
 class Performance:
-    """Section 3: predictions for some rows beside the truth."""
+    """Section 3: predictions for some rows beside the truth; `metric` is None where it is that of the search."""
 
     source: str
     title: str
@@ -277,17 +277,19 @@ class Performance:
     classification: ClassificationResult | None = None
     regression: RegressionResult | None = None
     coverage: tuple[CoverageRow, ...] = ()
+    metric: ReportMetric | None = None
 
 
 @dataclass(frozen=True)
 class ColumnImportance:
-    """How much the score falls if the cells of one column are shuffled, with the ends of an interval."""
+    """How much the score falls if the cells of a column are shuffled, with an interval, also for each target."""
 
     name: str
     value: float
     low: float | None
     high: float | None
     correlated_with: tuple[str, ...] = ()
+    by_target: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -312,11 +314,12 @@ class Dependence:
 
 @dataclass(frozen=True)
 class ImportanceSection:
-    """Section 4: what the model uses."""
+    """Section 4: what the model uses; `targets` are the names of the targets whose importances the columns hold."""
 
     note: str
     columns: tuple[ColumnImportance, ...]
     dependence: tuple[Dependence, ...] = ()
+    targets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

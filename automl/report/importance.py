@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl.errors import AutoMLError
-from automl.explain.importance import importance
+from automl.explain.importance import importance, of_target
 from automl.explain.partial_dependence import PartialDependence, partial_dependence
+from automl.fitted.one_target import OneTarget, each_target
 from automl.plurals import plural
 from automl.report.data import ColumnImportance, Dependence, ImportanceSection
 from automl.report.rows import LabeledTable
@@ -42,25 +43,27 @@ def make_importance_section(estimator: Any, test: LabeledTable | None = None) ->
         return None, f"The importance of the columns is not known: {reason}."
     X = None if rows is None else rows.X
     reached = table[table["importance"].notna()]
-    columns = tuple(_column(entry) for entry in reached.head(_MAX_COLUMNS).to_dict("records"))
+    layout = estimator._ensemble.targets
+    targets = tuple(name for name in (() if layout is None else layout.names) if of_target(name) in table)
+    columns = tuple(_column(entry, targets) for entry in reached.head(_MAX_COLUMNS).to_dict("records"))
     kinds = {column.name: column.kind for column in estimator._reader.columns_}
     drawn = [
         name
         for name, value in zip(reached["name"], reached["importance"], strict=True)
         if value > 0 and kinds[name] not in _NO_CURVE
     ]
-    if estimator._ensemble.targets is not None:
-        drawn = []
     dependences = tuple(_dependence(estimator, name, X) for name in drawn[:_N_DEPENDENCES])
-    return ImportanceSection(_note(table, len(columns)), columns, dependences), ""
+    shown = tuple(clean(name) for name in targets)
+    return ImportanceSection(_note(table, len(columns)), columns, dependences, shown), ""
 
 
-def _column(entry: dict[Any, Any]) -> ColumnImportance:
+def _column(entry: dict[Any, Any], targets: tuple[str, ...]) -> ColumnImportance:
     """Return a row of the table of importances."""
     value, *ends = (float(entry[name]) for name in ("importance", "low", "high"))
     low, high = (end if np.isfinite(end) else None for end in ends)
     similar = () if entry["correlated_with"] is None else (clean(entry["correlated_with"]),)
-    return ColumnImportance(clean(entry["name"]), value, low, high, similar)
+    each = tuple(float(entry[of_target(name)]) for name in targets)
+    return ColumnImportance(clean(entry["name"]), value, low, high, similar, each)
 
 
 def _measure(estimator: Any, rows: LabeledTable | None) -> tuple[pd.DataFrame | None, str]:
@@ -103,9 +106,31 @@ def _dependence(estimator: Any, column: Any, X: Any) -> Dependence:
 
 
 def _one_output(estimator: Any, known: PartialDependence) -> tuple[NDArray[Any], str]:
-    """Return the predictions of the value, or of the class of interest, or of the class that changes most."""
+    """Return the predictions of the value, or of the class of interest, or of the class that changes most.
+
+    Of several targets, it is the one that changes most, relative to the spread of its predictions.
+    """
+    layout = estimator._ensemble.targets
+    if layout is not None:
+        return _most_changed(estimator, known, each_target(estimator))
     if not estimator._is_classifier:
         return known.individual, "prediction"
     labels = estimator.classes_.tolist()
     code = int(np.ptp(known.average, axis=0).argmax()) if len(labels) > 2 else estimator._positive_code()
     return known.individual[:, :, code], f"probability of {clean(labels[code])}"
+
+
+def _most_changed(estimator: Any, known: PartialDependence, targets: list[OneTarget]) -> tuple[NDArray[Any], str]:
+    """Return the predictions for the target that changes most, relative to the spread of its predictions."""
+    layout = estimator._ensemble.targets
+    means, spread = known.average, known.individual.std(axis=(0, 1))
+    changes = np.divide(np.ptp(means, axis=0), spread, out=np.zeros(layout.n_columns), where=spread > 0)
+    owners = np.repeat(np.arange(layout.n_targets), layout.n_classes or 1)
+    column = int(changes.argmax())
+    own = targets[int(owners[column])]
+    if own.classes_ is None:
+        return known.individual[:, :, column], f"prediction of {clean(own.name)}"
+    code = column - int(np.argmax(owners == owners[column]))
+    if len(own.classes_) == 2 and code == 0:
+        column, code = column + 1, 1
+    return known.individual[:, :, column], f"probability of {clean(own.name)} = {clean(own.classes_[code])}"

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 from automl.ensemble.jackknife import jackknife_error
 from automl.ensemble.threshold import apply_decision
 from automl.explain.predictions import Predicted, out_of_fold_rows, quantiles_by_other_rows
+from automl.fitted.one_target import OneTarget, each_target
 from automl.report.classification import judge_classes
 from automl.report.data import CoverageRow, Interval, Performance
 from automl.report.regression import judge_numbers
-from automl.report.rows import LabeledTable, predicted_rows
+from automl.report.rows import LabeledTable, predicted_rows, predicted_targets
 from automl.report.verdict import interval
-from automl.report.words import all_rounded, metric_words, rounded
+from automl.report.words import all_rounded, clean, metric_words, rounded
 from automl.task.metrics import Metric, loss_or_nan
 from automl.task.scorers import take_rows
 from pipelines.quantiles import pinball_losses
@@ -26,15 +27,14 @@ Array = NDArray[Any]
 _GROUPS = 20  # groups of rows of the jackknife
 _Z = 1.96  # standard errors to each end of an interval that holds 95 %
 _LEVEL = 0.95
+_MAX_TARGETS = 8  # with a part of their own
 
 
-def out_of_fold_performance(estimator: Any) -> tuple[Performance | None, str]:
-    """Return what the ensemble does on out-of-fold rows, or the reason why that is not known."""
-    if estimator._ensemble.targets is not None:
-        return None, "For several targets, the section about the table holds the score of each target."
+def out_of_fold_performance(estimator: Any) -> tuple[list[Performance], str]:
+    """Return what the ensemble does on out-of-fold rows, for each target, or the reason why that is not known."""
     rows = out_of_fold_rows(estimator)
     if rows is None:
-        return None, (
+        return [], (
             "This model holds no out-of-fold predictions: the rows are in the order of time, or it has validation "
             "rows, or refit has changed its models, or its fit was interrupted, or its scorer reads the table and it "
             "was saved without rows. Give a table with known labels instead: automl report MODEL --test TABLE, or "
@@ -44,33 +44,56 @@ def out_of_fold_performance(estimator: Any) -> tuple[Performance | None, str]:
         "Each row is predicted by models that were not trained on it. The choice of the members and the calibration "
         "have seen these rows, so that the expected score of the first section is the more honest figure."
     )
+    if estimator._ensemble.targets is not None:
+        return _each_target(estimator, rows, "out-of-fold", "Out-of-fold rows", note), ""
     metric = estimator._frontier.metric
     if quantiles := estimator._ensemble.quantiles:
         note += " The share of the rows below each quantile is counted with a calibration that comes from other rows."
     performance = _performance(estimator, rows, metric, "out-of-fold", "Out-of-fold rows", note)
     if quantiles:
         levels = _levels(rows, quantiles, quantiles_by_other_rows(estimator))
-        return replace(performance, coverage=levels), ""
-    return replace(performance, coverage=performance.coverage or _coverage(estimator)), ""
+        return [replace(performance, coverage=levels)], ""
+    return [replace(performance, coverage=performance.coverage or _coverage(estimator))], ""
 
 
-def _coverage(estimator: Any) -> tuple[CoverageRow, ...]:
-    """Return the rows of `coverage_`; none where the model has no intervals."""
+def _coverage(estimator: Any, target: str | None = None) -> tuple[CoverageRow, ...]:
+    """Return the rows of `coverage_`, or those of one of several targets; none where the model has no intervals."""
     if vars(estimator).get("_conformal") is None:
         return ()
-    level, coverage, size = (estimator.coverage_.iloc[:, i].tolist() for i in range(3))
+    table = estimator.coverage_
+    if target is not None:
+        table = table[table["target"] == target].drop(columns="target")
+    level, coverage, size = (table.iloc[:, i].tolist() for i in range(3))
     rows = zip(all_rounded(level), all_rounded(coverage, 4), size, strict=True)
     return tuple(CoverageRow(of, share, rounded(value)) for of, share, value in rows)
 
 
-def test_performance(estimator: Any, test: LabeledTable) -> Performance:
-    """Return what the model does on a table with known labels."""
-    rows = predicted_rows(estimator, test, "test")
+def test_performance(estimator: Any, test: LabeledTable) -> list[Performance]:
+    """Return what the model does on a table with known labels, for each target."""
     note = "Rows of the given test table. If none of them was used for training, this is the best evidence of all."
+    if estimator._ensemble.targets is not None:
+        rows = predicted_targets(estimator, test, "test")
+        return _each_target(estimator, rows, "test", "Test rows", note)
+    rows = predicted_rows(estimator, test, "test")
     metric = estimator._metric
     if metric.reads_table and rows.numbers is not None:
         metric = replace(metric, table=take_rows(test.X, rows.numbers))
-    return _performance(estimator, rows, metric, "test", "Test rows", note)
+    return [_performance(estimator, rows, metric, "test", "Test rows", note)]
+
+
+def _each_target(estimator: Any, rows: Predicted, source: str, title: str, note: str) -> list[Performance]:
+    """Return what the model does for each of several targets, or for the first of many."""
+    blocks, found = estimator._ensemble.targets.blocks(rows.predictions), []
+    targets = each_target(estimator)
+    if len(targets) > _MAX_TARGETS:
+        note += f" The report shows the first {_MAX_TARGETS} of {len(targets)} targets; target_scores_ has all scores."
+    for j, own in enumerate(targets[:_MAX_TARGETS]):
+        part = replace(rows, y=rows.y[:, j], predictions=blocks[j])
+        head = f"Target '{clean(own.name)}', {title[0].lower()}{title[1:]}"
+        performance = _performance(own, part, own._metric, f"{source}-{j}", head, note)
+        coverage = _coverage(estimator, own.name) if source == "out-of-fold" else ()
+        found.append(replace(performance, coverage=coverage, metric=metric_words(own._metric.name)))
+    return found
 
 
 def _performance(estimator: Any, rows: Predicted, metric: Metric, source: str, title: str, note: str) -> Performance:
@@ -78,7 +101,7 @@ def _performance(estimator: Any, rows: Predicted, metric: Metric, source: str, t
     if rows.sample_weight is not None:
         note += " The score uses the sample weights; the counts below are rows without weights."
     if estimator._ensemble.n_classes:
-        classes = judge_classes(estimator, rows)
+        classes = judge_classes(estimator, rows, has_threshold=not isinstance(estimator, OneTarget))
         return Performance(source, title, note, len(rows.y), score, classification=classes)
     ensemble = estimator._ensemble
     if ensemble.quantiles:

@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 
 from automl.errors import InvalidInputError
 from automl.explain.predictions import Predicted
+from automl.fitted.one_target import each_target
 from automl.plurals import plural
 from automl.refit.rows import TrainingRows, get_rows
+from automl.task.several_targets import take_targets
 from pipelines.table.cells import level_text
 from pipelines.table.frames import to_frame, to_series
 
@@ -77,6 +79,30 @@ def predicted_rows(estimator: Any, table: LabeledTable, argument: str) -> Predic
     except InvalidInputError as error:
         raise InvalidInputError(f"{argument}: {error}") from error
     return Predicted(y, np.asarray(p, dtype=np.float64), numbers=known)
+
+
+def predicted_targets(estimator: Any, table: LabeledTable, argument: str) -> Predicted:
+    """Return the predictions for a table with several known targets; rows that lack one of them are left out.
+
+    Raises
+    ------
+    InvalidInputError
+        If the table does not suit the model, a target or a label is unknown, or no row has all targets.
+    """
+    layout = estimator._ensemble.targets
+    try:
+        y = take_targets(table.y, layout)
+        frame = y if isinstance(y, pd.DataFrame) else pd.DataFrame(np.asarray(y))
+        frame = frame.set_axis(list(layout.names), axis=1)
+        known = np.flatnonzero(frame.notna().all(axis=1).to_numpy())
+        if not len(known):
+            raise InvalidInputError("no row has a value of each target")
+        parts = ((own, frame[own.name].iloc[known]) for own in each_target(estimator))
+        codes = [label_codes(own, labels, f"target {own.name!r}") for own, labels in parts]
+        p = estimator._predict(table.X.iloc[known] if hasattr(table.X, "iloc") else table.X[known])
+    except InvalidInputError as error:
+        raise InvalidInputError(f"{argument}: {error}") from error
+    return Predicted(np.column_stack(codes), np.asarray(p, dtype=np.float64), numbers=known)
 
 
 def label_codes(estimator: Any, labels: pd.Series, argument: str) -> Array:

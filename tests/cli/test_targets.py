@@ -33,6 +33,24 @@ def test_fit_and_predict_write_a_column_for_each_target(call, here):
     predicted = pd.read_csv("p.csv")
     assert list(predicted.columns) == ["rain", "wind"]
     assert np.corrcoef(predicted["rain"], numbers["rain"])[0, 1] > 0.7
+    assert call("predict", "model", "numbers.csv", "--interval", 0.8, "--out", "p.csv")[0] == 0
+    ends = pd.read_csv("p.csv")
+    assert list(ends) == [
+        f"{name}{end}" for name in ("rain", "wind") for end in ("", "_interval_low", "_interval_high")
+    ]
+    assert (ends["wind_interval_low"] <= ends["wind"]).mean() > 0.9
+    code, _, message = call("predict", "model", "numbers.csv", "--set", 0.8)
+    assert code == 2
+    assert "--set: the model in 'model' predicts numbers, not classes; use --interval" in message
+
+
+def test_a_target_with_the_name_of_an_added_column_is_an_error(call, here):
+    numbers = pd.read_csv("t.csv")[["a", "b", "rain", "wind"]].rename(columns={"wind": "rain_interval_low"})
+    numbers.to_csv("numbers.csv", index=False)
+    assert call("fit", "numbers.csv", "--target", "rain,rain_interval_low", *QUICK)[0] == 0
+    code, _, message = call("predict", "model", "numbers.csv", "--interval", 0.5)
+    assert code == 2
+    assert "two columns 'rain_interval_low': a target of the model has this name" in message
 
 
 def test_commas_separate_targets_and_probabilities_name_target_and_class(call, here):
@@ -40,12 +58,44 @@ def test_commas_separate_targets_and_probabilities_name_target_and_class(call, h
     assert call("fit", "labels.csv", "--target", "wet, kind", *QUICK)[0] == 0
     assert call("predict", "model", "labels.csv", "--proba", "--out", "p.csv")[0] == 0
     assert list(pd.read_csv("p.csv")) == ["wet=no", "wet=yes", "kind=x", "kind=y", "kind=z"]
+    assert call("predict", "model", "labels.csv", "--set", 0.8, "--by-class", "--out", "p.csv")[0] == 0
+    predicted = pd.read_csv("p.csv")
+    assert list(predicted) == ["wet", "kind", "wet_set", "kind_set"]
+    assert all(label in found for label, found in zip(predicted["wet"], predicted["wet_set"], strict=True))
+    _score_and_check(call)
+    code, shown, _ = call("leaderboard", "model", "--test", "labels.csv")
+    assert code == 0
+    assert "log loss, mean of targets of the ensemble on 79 test rows" in shown
+    assert call("report", "model", "--test", "labels.csv", "--out", "r.md")[0] == 0
+    assert "### Target 'kind', test rows: 79" in (here / "r.md").read_text(encoding="utf-8")
+    code, script, _ = call("export", "model", "--python")
+    assert code == 0
+    assert 'TARGETS = ["wet", "kind"]' in script
+
+
+def _score_and_check(call):
+    """Score the model of the labels `wet` and `kind`: as JSON, as tables, and with a wrong target."""
+    table = pd.read_csv("labels.csv")
+    table.loc[3, "kind"] = np.nan
+    table[["kind", "wet", "b", "a"]].to_csv("labels.csv", index=False)
+    code, shown, message = call("score", "model", "labels.csv", "--json")
+    assert code == 0
+    assert "left out 1 row" in message
+    found = json.loads(shown)
+    assert found["n_rows"] == 79
+    assert list(found["targets"]) == ["wet", "kind"]
+    whole = found["metrics"]["log_loss, mean of targets"]
+    each = [metrics["log_loss"]["score"] for metrics in found["targets"].values()]
+    assert whole["score"] == pytest.approx(np.mean(each))
+    assert whole["low"] < whole["score"] < whole["high"]
+    assert whole["expected"]["low"] < whole["expected"]["score"]
+    assert found["targets"]["wet"]["accuracy"]["score"] > 0.7
+    code, shown, _ = call("score", "model", "labels.csv", "--target", "kind", "--target", "wet")
+    assert code == 0
+    assert "target 'kind'" in shown
     code, _, message = call("score", "model", "labels.csv", "--target", "wet")
     assert code == 2
-    assert "automl score is for models of one target, but this model has 2: 'wet', 'kind'" in message
-    code, _, message = call("export", "model", "--python")
-    assert code == 2
-    assert "the exported script is for models of one target" in message
+    assert "--target: the targets of the model are 'wet', 'kind'; name all of them" in message
 
 
 @pytest.mark.parametrize(
