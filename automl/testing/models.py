@@ -31,7 +31,7 @@ from automl.testing.components import (
     restore,
     various_traits,
 )
-from pipelines.component import Component, FitContext, TaskType
+from pipelines.component import Component, TaskType
 from pipelines.losses import LOG_LINK
 from pipelines.quantiles import pinball_loss
 from pipelines.training_part import TrainingPart
@@ -348,10 +348,12 @@ class ModelContract:
     def test_a_training_goes_on_from_a_stored_state(self, component: Component) -> None:
         X, y = make_table("binary", n_rows=200)
         traits = make_traits("binary", n_rows=200)
-        params, states, parts = default_params(component, traits), [], []
+        params = default_params(component, traits)
+        states: list[Any] = []
+        parts = []
         for share in (0.3, 1.0):
             part = TrainingPart(share, states)
-            parts.append(component.make(params, FitContext(traits, 3, device="cpu", part=part)))
+            parts.append(make_estimator(component, traits, params, part=part, time_limit=None, device="cpu"))
             parts[-1].fit(X, y, sample_weight=None)
             check_predictions(parts[-1], X, y, "binary")
             states = restore(part.states, self.trusted_types)
