@@ -12,6 +12,10 @@ def answer_state(connection, *names):
     connection.send((os.getcwd(), *map(os.environ.get, names)))
 
 
+def answer_imported(connection, *modules):
+    connection.send([module in sys.modules for module in modules])
+
+
 def end_with(connection, code):
     sys.exit(code)
 
