@@ -90,7 +90,7 @@ TINY: dict[str, list[TinyForm]] = {
     "Losses and transforms of the target": [
         TinyForm({"--tables": "numbers", "--families": "ridge,decision_tree", "--rows": "90"}, is_slow=True)
     ],
-    "Several targets": [TinyForm({"--tables": "synthetic", "--trials": "2", "--splits": "1"}, is_slow=True)],
+    "Several targets": [TinyForm({"--tables": "linnerud", "--trials": "2", "--splits": "1"}, is_slow=True)],
     "Ordered classes": [
         TinyForm({"--tables": "numbers", "--rows": "60", "--families": "logistic_regression"}, is_slow=True),
         TinyForm({"--tables": "numbers", "--rows": "60", "--trials": "1", "--include": "decision_tree"}, is_slow=True),
