@@ -29,9 +29,10 @@ and predicts.
   ordering, balancing, cleaning, target and calibration; ``estimators``, the unfitted models, for a component of the
   step multi_output. `make` must not change `params`.
 - `FitContext` says which seed, how many threads and which device to use, and how many seconds a fit may take.
-- A model with `continues` asks `FitContext.part`, where there is one, for its state when each of its fits begins. It
-  trains up to the share of its iterations, and leaves a state of plain values, arrays and storable objects. In parts,
-  the training should give the same model as at once. See `pipelines.training_part`.
+- A model with `continues` asks `FitContext.part`, where there is one, for its state when each of its fits begins, and
+  passes the data of the fit, because a state belongs to them. It trains up to the share of its iterations, and leaves a
+  state of plain values, arrays and storable objects. In parts, the training should give the same model as at once. See
+  `pipelines.training_part`.
 - Transformers are fitted with ``fit_transform(X, y)`` and must keep the number and the order of the rows. Models are
   fitted with ``fit(X, y, sample_weight=None)``. The argument `sample_weight` is always passed, and it is None for
   components without `accepts_weights`. `X` is a float64 array or CSR matrix as in `TableTraits`, `y` holds class codes

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+from scipy import sparse
 
 
 class TrainingPart:
@@ -13,6 +15,10 @@ class TrainingPart:
 
     A model asks for its state when its fit begins, and leaves a state when it ends. A pipeline may fit several models,
     for example one for each quantile. They find their states by the order of their fits, which is always the same.
+
+    The rows and columns of a model may depend on the predictions of another one, as after confident learning or in a
+    chain of targets. They then change while the other model goes on with its training. So each state has a checksum of
+    the data that its model was trained on, and the training on other data begins anew.
 
     Parameters
     ----------
@@ -25,12 +31,15 @@ class TrainingPart:
     ----------
     states : list
         The states that the fits of this part have left; a part that ends the training leaves none.
+    goes_on : bool
+        Whether a fit of this part has gone on with an earlier one.
     """
 
     def __init__(self, share: float = 1.0, earlier: Sequence[Any] = ()):
         self.share = share
         self.states: list[Any] = []
-        self._earlier, self._n_begun = list(earlier), 0
+        self.goes_on = False
+        self._earlier, self._n_begun, self._checksum = list(earlier), 0, 0
 
     def __deepcopy__(self, memo: Any) -> Self:
         """Return the object itself, so that the copies of a model that scikit-learn makes share it."""
@@ -38,17 +47,47 @@ class TrainingPart:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a stored model needs of it: nothing of the states."""
-        return {"share": self.share, "states": [], "_earlier": [], "_n_begun": 0}
+        return {**vars(self), "states": [], "_earlier": [], "_n_begun": 0}
 
-    def begin(self) -> Any:
-        """Return the state of the model whose fit begins; None where its training begins."""
+    def begin(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
+        """Return the state of the model whose fit begins; None where its training begins.
+
+        Parameters
+        ----------
+        X : ndarray or sparse matrix of shape (n_samples, n_features)
+            The data of the fit: if they differ from those of the earlier part, the training begins anew.
+        y : array-like of shape (n_samples,) or (n_samples, n_targets)
+        sample_weight : array-like of shape (n_samples,), optional
+        """
+        self._checksum = _checksum(X, y, sample_weight)
         self._n_begun += 1
-        return self._earlier[self._n_begun - 1] if self._n_begun <= len(self._earlier) else None
+        if self._n_begun > len(self._earlier):
+            return None
+        checksum, state = self._earlier[self._n_begun - 1]
+        if checksum != self._checksum:
+            return None
+        self.goes_on = True
+        return state
 
     def keep(self, state: Any) -> None:
         """Keep the state of the model whose fit ends, if a later part can go on from it."""
         if self.share < 1:
-            self.states.append(state)
+            self.states.append((self._checksum, state))
+
+
+def _checksum(*data: Any) -> int:
+    """Return a number that differs, almost surely, where a shape, a type or a value of the data differs."""
+    arrays: list[np.ndarray] = []
+    for item in data:
+        if sparse.issparse(item):
+            rows = sparse.csr_matrix(item)
+            arrays += [np.asarray(rows.shape), rows.data, rows.indices, rows.indptr]
+        else:
+            arrays.append(np.ascontiguousarray("" if item is None else item))
+    checksum = 0
+    for array in arrays:
+        checksum = zlib.crc32(array, zlib.crc32(f"{array.shape}{array.dtype.str}".encode(), checksum))
+    return checksum
 
 
 def as_bytes_array(content: bytes) -> np.ndarray:

@@ -184,7 +184,7 @@ def _sample_size(task: Task, trial: Trial, fold: int, context: FitContext, own: 
     if own is not None:
         whole = None if context.time_limit is None else context.time_limit / own.part.share
         longer = replace(context, time_limit=whole)
-        return own.n_rows if own.goes_on else _rows_in_time(task, trial.configuration, n_rows, longer)
+        return own.n_rows if own.begun else _rows_in_time(task, trial.configuration, n_rows, longer)
     most = math.ceil(trial.fidelity * n_rows)
     return _rows_in_time(task, trial.configuration, most, context) or (most if trial.fidelity < 1 else None)
 
@@ -291,7 +291,7 @@ def _facts_of_training(model: Any, sample: int | None, own: FoldPart | None) -> 
         info["training_rows"] = sample
     if own is not None and own.part.share < 1:
         info[ITERATIONS] = own.part.share
-    if own is not None and own.goes_on:
+    if own is not None and own.part.goes_on:
         info[CONTINUED] = True
     if getattr(model, "cut_", False):
         info["cut"] = True  # the time limit has ended the training before it had converged

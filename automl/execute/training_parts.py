@@ -31,14 +31,14 @@ class FoldPart:
     ----------
     part : TrainingPart
         The states of the models.
-    goes_on : bool
-        Whether an earlier trial has trained the first part.
+    begun : bool
+        Whether an earlier trial has left states.
     n_rows : int or None
         The number of training rows of the first part; None for all rows of the fold.
     """
 
     part: TrainingPart
-    goes_on: bool = False
+    begun: bool = False
     n_rows: int | None = None
 
 

@@ -167,7 +167,7 @@ def _train(library: Library, rows: LabeledRows, n_classes: int, settings: Boosti
         stopping = EarlyStopping(settings.learning_rate, Deadline(None))
         model = library.train(rows, None, n_classes, settings.rounds, stopping).model
         return Trained(model, stopping.rounds, settings.rounds, settings.learning_rate)
-    earlier = None if settings.part is None else settings.part.begin()
+    earlier = None if settings.part is None else settings.part.begin(rows.X, rows.y, rows.weight)
     stopping, rate = _stopping(settings, earlier, RowsToPredict.like(rows.X, settings.n_rows_to_predict))
     share = min(VALIDATION_SHARE, MAX_VALIDATION_ROWS / len(rows.y))
     train, validation = split_rows(

@@ -29,7 +29,7 @@ def _fit_trees(timed: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None
     if part is None:
         forest = clone(timed.forest).set_params(warm_start=True)
         return _add_trees(forest, wanted, X, y, sample_weight, timed.time_limit, timed.n_rows_to_predict)
-    earlier = part.begin()
+    earlier = part.begin(X, y, sample_weight)
     forest = clone(timed.forest) if earlier is None else earlier
     own = max(1, round(part.share * wanted)), X, y, sample_weight, timed.time_limit, timed.n_rows_to_predict
     forest = _add_trees(forest.set_params(warm_start=True), *own)

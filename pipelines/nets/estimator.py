@@ -345,12 +345,11 @@ def fit_together(
 
     limits = [net.settings.time_limit for net in nets]
     deadline = Deadline(None if None in limits else sum(limit or 0.0 for limit in limits))
-    rows = zip(nets, tables, targets, weights, strict=True)
     parts = [net.settings.part for net in nets]
-    states = [None if part is None else part.begin() for part in parts]
     share = 1.0 if parts[0] is None else parts[0].share
     members = [
-        net._members(net._table(X, y, weight), state) for (net, X, y, weight), state in zip(rows, states, strict=True)
+        net._members(net._table(X, y, weight), None if part is None else part.begin(X, y, weight))
+        for net, X, y, weight, part in zip(nets, tables, targets, weights, parts, strict=True)
     ]
     numbers: list[int] | None = None  # of the configuration of each network
     if configuration_numbers is not None:

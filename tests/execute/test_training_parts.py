@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -103,6 +105,20 @@ def test_wrapped_models_go_on_as_well(tmp_path, step):
     c = configuration("lightgbm", task, **step)
     _, whole = run(task, Trial(c), tmp_path)
     _, continued = in_parts(task, c, tmp_path / "parts")
+    np.testing.assert_allclose(continued, whole, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "family", [name if name == "lightgbm" else pytest.param(name, marks=pytest.mark.slow) for name in CONTINUING]
+)
+def test_a_model_begins_anew_where_its_rows_depend_on_another_model_that_has_gone_on(tmp_path, family):
+    task = make_task("binary", n_rows=300)
+    wrong = np.random.default_rng(0).random(len(task.y)) < 0.25
+    task = replace(task, y=np.where(wrong, 1 - task.y, task.y))
+    c = configuration(family, task, cleaning="confident_learning", **{"cleaning:confident_learning:margin": 0.0})
+    _, whole = run(task, Trial(c), tmp_path)
+    folds, continued = in_parts(task, c, tmp_path / "parts")
+    assert [fold.info.get("continued", False) for fold in folds] == [False, True, True]  # the models on the other rows
     np.testing.assert_allclose(continued, whole, rtol=1e-5, atol=1e-6)
 
 
