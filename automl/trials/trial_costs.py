@@ -28,7 +28,8 @@ class TrialCosts:
     Attributes
     ----------
     n_fits : int
-        Number of finished folds; for work that was thrown away, the number of trials that lost it.
+        Number of trainings of finished folds; for work that was thrown away, the number of trials that lost it. A
+        training that several trials have done in parts counts once.
     seconds : float
         Wall-clock seconds, added over the workers.
     processor_seconds, gpu_seconds : float
@@ -66,9 +67,9 @@ class WorkerSeconds:
     in_ensemble, dropped, thrown_away : float
         Seconds by fate.
     n_fits : int
-        Number of finished folds.
+        Number of trainings of finished folds.
     n_cut : int
-        Number of finished folds whose training the time limit has ended before it had converged.
+        Number of those that the time limit has ended before they had converged.
     """
 
     family: str
@@ -122,11 +123,12 @@ def _costs_of(result: TrialResult, is_used: bool) -> list[TrialCosts]:
     """Return the costs of the finished folds of a trial, and those that were thrown away."""
     # A trial that has ended as planned loses nothing; one that was ended loses the work on its last fold.
     fits = result.folds.values()
+    n_begun = sum(CONTINUED not in fit.info for fit in fits)
     kept = result.seconds if fits and not result.reason else sum(f.fit_seconds + f.predict_seconds for f in fits)
     kept = min(kept, result.seconds)
     rows = []
     for fate, seconds, n in (
-        (Fate.IN_ENSEMBLE if is_used else Fate.DROPPED, kept, len(fits)),
+        (Fate.IN_ENSEMBLE if is_used else Fate.DROPPED, kept, n_begun),
         (Fate.THROWN_AWAY, result.seconds - kept, 1),
     ):
         if seconds > 0:  # only the whole trial was measured: its parts have the shares of their seconds

@@ -176,7 +176,8 @@ def _train(library: Library, rows: LabeledRows, n_classes: int, settings: Boosti
     if len(validation) == 0:
         max_rounds = min(settings.n_estimators, round(ROUNDS_WITHOUT_VALIDATION / rate))
         model = _train_part(library, rows, None, n_classes, max_rounds, stopping, settings.part, earlier)
-        return Trained(model, stopping.best_round, max_rounds, rate, stopping.rounds < max_rounds)
+        cut = stopping.share == 1 and stopping.rounds < max_rounds
+        return Trained(model, stopping.best_round, max_rounds, rate, cut)
     known = rows.take(train), rows.take(validation), n_classes, settings.n_estimators
     model = _train_part(library, *known, stopping, settings.part, earlier)
     best, cut = max(stopping.best_round, 1), stopping.is_cut(settings.n_estimators)

@@ -37,6 +37,11 @@ def _fit_trees(timed: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None
     return forest
 
 
+def _lacks_trees(timed: Any) -> bool:
+    """Return whether the time limit has left out trees of a whole training, or of its last part."""
+    return (timed.part is None or timed.part.share == 1) and timed.n_iter_ < timed.forest.n_estimators
+
+
 def _add_trees(
     forest: Any,
     wanted: int,
@@ -118,7 +123,7 @@ class TimedForestClassifier(ClassifierMixin, BaseEstimator):
         self.forest_ = _fit_trees(self, X, y, sample_weight)
         self.classes_ = self.forest_.classes_
         self.n_iter_ = len(self.forest_.estimators_)
-        self.cut_ = self.n_iter_ < self.forest.n_estimators
+        self.cut_ = _lacks_trees(self)
         return self
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
@@ -151,7 +156,7 @@ class TimedForestRegressor(RegressorMixin, BaseEstimator):
         """Fit the trees."""
         self.forest_ = _fit_trees(self, X, y, sample_weight)
         self.n_iter_ = len(self.forest_.estimators_)
-        self.cut_ = self.n_iter_ < self.forest.n_estimators
+        self.cut_ = _lacks_trees(self)
         return self
 
     def predict(self, X: ArrayLike) -> np.ndarray:

@@ -82,6 +82,13 @@ def test_a_part_leaves_a_state_and_no_model(tmp_path):
     assert [path.suffix for path in Artifacts(tmp_path).paths(c, 0)] == [".training"]
 
 
+@pytest.mark.parametrize(("family", "n_rows"), [("extra_trees", 80), ("lightgbm", 60)])  # 40 rows are not validated
+def test_a_part_of_a_training_without_a_time_limit_is_not_cut(tmp_path, family, n_rows):
+    task = make_task("binary", n_rows=n_rows)
+    folds, _ = in_parts(task, configuration(family, task), tmp_path)
+    assert not any("cut" in fold.info for fold in folds)
+
+
 def test_a_damaged_state_makes_the_training_begin_anew(tmp_path):
     task = make_task("binary", n_rows=150)
     c = configuration("lightgbm", task)

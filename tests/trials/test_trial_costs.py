@@ -40,6 +40,14 @@ def test_seconds_are_counted_by_fate():
     )
 
 
+def test_a_training_in_parts_is_one_fit():
+    def part(share, **info):
+        return TrialResult(Trial(FOREST, fidelity=share), Status.OK, {0: FoldResult(0.1, 1.0, 0.5, info)}, 2.0)
+
+    history = RunHistory([part(1 / 3), part(1.0, continued=True)])
+    assert worker_seconds(history, {FOREST: 1.0}) == (WorkerSeconds("extra_trees", in_ensemble=4.0, n_fits=1),)
+
+
 def test_the_text_says_how_many_fits_the_clock_has_cut():
     assert cut_fits_text(worker_seconds(HISTORY, {})).startswith("3 of 4 fits were cut by the clock")
     assert cut_fits_text(worker_seconds(RunHistory([result(RIDGE, {0: False}, 1.0)]), {})).startswith("0 of 1 ")
