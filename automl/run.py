@@ -173,6 +173,9 @@ def run(task: Task, settings: RunSettings) -> RunResult:
             make_executor, settings.executor, folder, task, settings.n_jobs, settings.memory_limit, settings.device,
             lambda: budget.search_left,
         )  # fmt: skip
+        artifacts = Artifacts(folder)
+        artifacts.remove_working_folder()  # of a session that was killed
+        stack.callback(artifacts.remove_working_folder)  # after the executor has ended its workers
         executor = start_executor()
         stack.callback(executor.shutdown)
         runtime, limits = _forecasts(task, settings, executor)
@@ -196,7 +199,6 @@ def run(task: Task, settings: RunSettings) -> RunResult:
         if history.results:
             logger.info("resumed with %s", plural(len(history.results), "trial"))
 
-        artifacts = Artifacts(folder)
         eviction, states = ModelEviction(artifacts, task), TrainingStates(artifacts)
         loader = ModelLoader(artifacts, task, budget, settings.ensemble_size, settings.random_state)
         stack.callback(loader.finish)

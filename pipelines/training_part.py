@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -26,6 +27,9 @@ class TrainingPart:
         Share of the iterations of the whole training after which the training stops, above 0 and at most 1.
     earlier : sequence
         The states that the fits of an earlier part have left, in their order; empty where the training begins.
+    folder : Path, optional
+        The folder for files that a library needs during a part of a training; it may not exist yet. By default they go
+        into the folder for temporary files of the system.
 
     Attributes
     ----------
@@ -35,8 +39,8 @@ class TrainingPart:
         Whether a fit of this part has gone on with an earlier one.
     """
 
-    def __init__(self, share: float = 1.0, earlier: Sequence[Any] = ()):
-        self.share = share
+    def __init__(self, share: float = 1.0, earlier: Sequence[Any] = (), folder: Path | None = None):
+        self.share, self.folder = share, folder
         self.states: list[Any] = []
         self.goes_on = False
         self._earlier, self._n_begun, self._checksum = list(earlier), 0, 0
@@ -46,8 +50,8 @@ class TrainingPart:
         return self
 
     def __getstate__(self) -> dict[str, Any]:
-        """Return what a stored model needs of it: nothing of the states."""
-        return {**vars(self), "states": [], "_earlier": [], "_n_begun": 0}
+        """Return what a stored model needs of it: nothing of the states and their files."""
+        return {**vars(self), "states": [], "_earlier": [], "_n_begun": 0, "folder": None}
 
     def begin(self, X: Any, y: Any, sample_weight: Any = None) -> Any:
         """Return the state of the model whose fit begins; None where its training begins.

@@ -49,10 +49,10 @@ def open_part(artifacts: Artifacts, trial: Trial, fold: int) -> FoldPart | None:
     """
     if fold == ALL_ROWS or not can_continue(trial.configuration):
         return None
-    known = _read(artifacts, trial.configuration, fold)
+    known, folder = _read(artifacts, trial.configuration, fold), artifacts.working_folder
     if known is not None:
-        return FoldPart(TrainingPart(trial.fidelity, known["states"]), True, known["n_rows"])
-    return FoldPart(TrainingPart(trial.fidelity)) if trial.fidelity < 1 else None
+        return FoldPart(TrainingPart(trial.fidelity, known["states"], folder), True, known["n_rows"])
+    return FoldPart(TrainingPart(trial.fidelity, folder=folder)) if trial.fidelity < 1 else None
 
 
 def _read(artifacts: Artifacts, configuration: Configuration, fold: int) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,15 @@ class Artifacts:
     def training_paths(self) -> list[Path]:
         """Return the files of all unfinished trainings."""
         return [path for path in self.folder.glob(f"*{_TRAINING}") if not path.name.startswith(".")]
+
+    @property
+    def working_folder(self) -> Path:
+        """The folder for files that a library needs while it trains a model; it exists only if one has needed it."""
+        return self.folder / ".working"
+
+    def remove_working_folder(self) -> None:
+        """Remove the files that killed workers have left."""
+        shutil.rmtree(self.working_folder, ignore_errors=True)
 
     def paths(self, configuration: Configuration, fold: int) -> list[Path]:
         """Return the files of a fold that exist."""

@@ -20,7 +20,7 @@ from pipelines.models._boosting import NOT_OF_LIBRARY, LabeledRows, Table, Trees
 from pipelines.models._cost import boosting_memory, power_law
 from pipelines.monotonic import all_constraints
 from pipelines.quantiles import weighted_quantiles
-from pipelines.training_part import as_bytes_array
+from pipelines.training_part import TrainingPart, as_bytes_array
 
 _LOSSES: Mapping[str, str] = {
     SQUARED_ERROR: "RMSE",
@@ -49,11 +49,16 @@ def _varies(X: np.ndarray) -> bool:
     return bool(((X[0] != X) & ~(np.isnan(X) & np.isnan(X[0]))).any())
 
 
-def _fit_part(params: Mapping[str, Any], fit: Mapping[str, Any], earlier: Any) -> Trees:
-    """Train from CatBoost's own snapshot of the training so far, which gives the same trees, to the next snapshot."""
+def _fit_part(params: Mapping[str, Any], fit: Mapping[str, Any], earlier: Any, base: Path | None) -> Trees:
+    """Train from CatBoost's own snapshot of the training so far, which gives the same trees, to the next snapshot.
+
+    A process that is killed meanwhile leaves the folder of the snapshot in the folder `base`.
+    """
     import catboost
 
-    with TemporaryDirectory() as folder:
+    if base is not None:
+        base.mkdir(exist_ok=True)
+    with TemporaryDirectory(dir=base) as folder:
         snapshot = Path(folder) / "snapshot"
         if earlier is not None:
             snapshot.write_bytes(earlier.tobytes())
@@ -79,6 +84,8 @@ class CatBoost:
         Constraints of the last columns; see `pipelines.monotonic`.
     quantiles : tuple of float
         Levels of the loss "pinball".
+    part : TrainingPart or None
+        The part of the training that the fit does; its folder gets CatBoost's files.
     """
 
     params: Mapping[str, Any]
@@ -88,6 +95,7 @@ class CatBoost:
     loss: str = SQUARED_ERROR
     monotonic: tuple[int, ...] = ()
     quantiles: tuple[float, ...] = ()
+    part: TrainingPart | None = None
 
     def train(
         self,
@@ -121,7 +129,7 @@ class CatBoost:
             if stopping.share == 1 and earlier is None:
                 trees = Trees(catboost.CatBoost(params).fit(**fit))
             else:
-                trees = _fit_part(params, fit, earlier)
+                trees = _fit_part(params, fit, earlier, None if self.part is None else self.part.folder)
             if stopping.learning_rate == rate:
                 return trees
             stopping.restart()  # CatBoost cannot change the learning rate of a running training
@@ -192,6 +200,7 @@ def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
         random_state=context.random_state,
         loss=str(params.get("loss", SQUARED_ERROR)),
         monotonic=tuple(params.get("monotonic", ())),
+        part=context.part,
     )
     return make_estimator(library, params.get("learning_rate", 0.06), context, joint_quantiles=True)
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.datasets import load_iris
 
+from automl import AutoMLClassifier
 from automl.execute.evaluate import evaluate
 from automl.meta.records import add_run
 from automl.testing import make_task, tree
@@ -96,6 +99,27 @@ def test_a_damaged_state_makes_the_training_begin_anew(tmp_path):
     Artifacts(tmp_path).training_path(c, 0).write_bytes(b"half a file")
     fold, _ = run(task, Trial(c), tmp_path)
     assert "continued" not in fold.info
+
+
+def test_the_files_of_a_library_are_in_the_folder_of_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))  # no other folder can be written to
+    (tmp_path / "run").mkdir()
+    task = make_task("regression", n_rows=80)
+    in_parts(task, configuration("catboost", task), tmp_path / "run", shares=(0.01,))
+    assert list(Artifacts(tmp_path / "run").working_folder.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_search_removes_the_files_that_a_killed_worker_has_left(tmp_path):
+    left = Artifacts(tmp_path).working_folder / "folder"
+
+    def leave(result, history):
+        left.mkdir(parents=True, exist_ok=True)
+        (left / "snapshot").write_bytes(b"trees")
+
+    search = AutoMLClassifier(include=["gaussian_nb"], max_trials=1, time_budget=None, n_jobs=1, cv=2, verbose=0)
+    search.set_params(callbacks=[leave], store=tmp_path).fit(*load_iris(return_X_y=True))
+    assert not left.parent.exists()
 
 
 def test_families_that_cannot_go_on_train_on_a_part_of_the_rows(tmp_path):
