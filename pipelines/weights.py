@@ -98,6 +98,14 @@ def weighted_rows(
     return X, target, relative_weights(weight)
 
 
+def fit_weighted(model: Any, X: Any, y: NDArray[Any], weight: NDArray[np.float64] | None) -> Any:
+    """Fit a model, and return it; without weights, its `fit` does not need to know the argument ``sample_weight``.
+
+    An exported script trains estimators of scikit-learn, some of which take no weights.
+    """
+    return model.fit(X, y) if weight is None else model.fit(X, y, sample_weight=weight)
+
+
 def leaf_parameters(estimator: Any, weight: NDArray[np.float64] | None) -> dict[str, Any]:
     """Return parameters of a tree or forest that count the rows of a leaf by their relative weights.
 

@@ -135,6 +135,21 @@ def test_ordered_classes_that_are_numbers_with_fractions_give_one_error_that_kee
     assert fitted.scorer_.name == "neg_ranked_probability_score"
 
 
+def exported_probabilities(clf):
+    names = {"__name__": "script"}
+    exec(python_script(clf), names)
+    codes = np.searchsorted(clf.classes_, Y[:N])
+    return names["make_model"]().fit(names["read_columns"](X[:N]), codes).predict_proba(names["read_columns"](X))
+
+
+@pytest.mark.parametrize(("family", "ordering"), [("lda", "thresholds"), ("gaussian_process", "class_number")])
+def test_the_exported_script_trains_models_of_scikit_learn_that_take_no_weights(family, ordering):
+    only = [{"model": family, "ordering": ordering}]
+    settings = SMALL | {"include": [family], "max_trials": 1, "cv": 2, "initial_configurations": only}
+    clf = AutoMLClassifier(**settings).fit(X[:N], Y[:N])
+    assert np.abs(exported_probabilities(clf) - clf.predict_proba(X)).mean() < 0.1
+
+
 @pytest.mark.parametrize(
     ("family", "ordering"),
     [
@@ -152,11 +167,7 @@ def test_the_search_trains_by_the_order_whatever_the_score_is_and_keeps_it(famil
     assert (clf.predict(X) == clf.classes_[p.argmax(axis=1)]).all()  # the score does not judge ranks
     clf.save(tmp_path / "model")
     np.testing.assert_allclose(load(tmp_path / "model", for_prediction=True).predict_proba(X), p, atol=1e-12)
-    names = {"__name__": "script"}
-    exec(python_script(clf), names)
-    codes = np.searchsorted(clf.classes_, Y[:N])
-    exported = names["make_model"]().fit(names["read_columns"](X[:N]), codes).predict_proba(names["read_columns"](X))
-    assert np.abs(exported - p).mean() < 0.1  # the script trains one model on all rows
+    assert np.abs(exported_probabilities(clf) - p).mean() < 0.1  # the script trains one model on all rows
     refitted = clf.refit(X, Y.astype(str))
     assert [bag.configuration["ordering"] for bag in refitted._ensemble.bags] == [ordering]
 

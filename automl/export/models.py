@@ -18,6 +18,7 @@ from pipelines.steps.balancing import MIN_CLASS_ROWS, BalancedClassifier, take_f
 from pipelines.steps.cleaning import LEAST_CLASS_ROWS, N_SPLITS, CleanedClassifier
 from pipelines.steps.multi_output import ChainedModels, ConstantClassifier, IndependentModels, JointClassifier
 from pipelines.steps.threshold_models import ThresholdClassifier
+from pipelines.weights import fit_weighted
 
 NETWORKS = ("NetClassifier", "OrderedNetClassifier", "NetRegressor", "JointNetClassifier", "JointNetRegressor")
 _LIGHTGBM_NAMES = {
@@ -308,7 +309,7 @@ def _copy_wrapper(script: Script, constants: dict[str, float], *parts: Any) -> N
     """Copy the class of a wrapper around a classifier, with the functions and constants that it uses."""
     for name, value in constants.items():
         script.define(name, f"{name} = {value}\n")
-    script.source(*parts, take_training_facts)
+    script.source(*parts, take_training_facts, fit_weighted)
     script.define("weighted_rows", _ALL_ROWS)
     for name in ("BaseEstimator", "ClassifierMixin", "clone"):
         script.use("sklearn.base", name)

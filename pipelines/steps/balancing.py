@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from pipelines.component import Component, FitContext, TableTraits, space_of
-from pipelines.weights import weighted_rows
+from pipelines.weights import fit_weighted, weighted_rows
 
 MIN_CLASS_ROWS = 10  # undersampling leaves each class at least this number of rows, or all its rows
 
@@ -61,10 +61,7 @@ class BalancedClassifier(ClassifierMixin, BaseEstimator):
             self.classifier_.fit(X, y, sample_weight=balanced)
         else:
             rows = self._resample(codes, counts)
-            if weight is None:
-                self.classifier_.fit(X[rows], y[rows])
-            else:
-                self.classifier_.fit(X[rows], y[rows], sample_weight=weight[rows])
+            fit_weighted(self.classifier_, X[rows], y[rows], None if weight is None else weight[rows])
         take_training_facts(self, self.classifier_)
         return self
 

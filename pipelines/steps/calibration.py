@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.calibration import CalibratedClassifierCV
 
 from pipelines.component import Component, FitContext
-from pipelines.weights import weighted_rows
+from pipelines.weights import fit_weighted, weighted_rows
 
 N_SPLITS = 3
 N_FITS = N_SPLITS + 1  # the last fit is on all rows
@@ -40,7 +40,7 @@ class CalibratedClassifier(ClassifierMixin, BaseEstimator):
         model = clone(self.classifier)
         if counts.min() >= N_SPLITS:
             model = CalibratedClassifierCV(model, method=self.method, cv=N_SPLITS, ensemble=False)
-        self.model_ = model.fit(X, target) if weight is None else model.fit(X, target, sample_weight=weight)
+        self.model_ = fit_weighted(model, X, target, weight)
         if isinstance(self.model_, CalibratedClassifierCV):
             (calibrated,) = self.model_.calibrated_classifiers_
             if _loses_order(calibrated.calibrators):

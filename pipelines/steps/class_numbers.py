@@ -12,7 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from pipelines.cumulative_link import class_probabilities, fit_cumulative_logits
 from pipelines.ordered_codes import places_of
 from pipelines.steps.balancing import take_training_facts
-from pipelines.weights import weighted_rows
+from pipelines.weights import fit_weighted, weighted_rows
 
 Array = NDArray[Any]
 
@@ -74,7 +74,7 @@ class NumberClassifier(ClassifierMixin, BaseEstimator):
 
     def _fit_rows(self, X: Any, own: Array, weight: Array | None, rows: Array) -> Any:
         part = None if weight is None else weight[rows]
-        return clone(self.regressor).fit(X[rows], own[rows].astype(np.float64), sample_weight=part)
+        return fit_weighted(clone(self.regressor), X[rows], own[rows].astype(np.float64), part)
 
     def predict_proba(self, X: Any) -> Array:
         """Return class probabilities of shape (n_samples, n_classes)."""

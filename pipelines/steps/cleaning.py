@@ -14,7 +14,7 @@ from sklearn.model_selection import StratifiedKFold
 from pipelines.component import Component, FitContext, TableTraits, space_of
 from pipelines.confident_learning import LEAST_MARGIN, find_suspects
 from pipelines.steps.balancing import take_training_facts
-from pipelines.weights import weighted_rows
+from pipelines.weights import fit_weighted, weighted_rows
 
 N_SPLITS = 3
 N_FITS = N_SPLITS + 1  # the last fit is on the rows that are left
@@ -74,10 +74,7 @@ class CleanedClassifier(ClassifierMixin, BaseEstimator):
         return np.setdiff1d(np.arange(len(codes)), np.concatenate(left_out))
 
     def _fit_rows(self, X: Any, y: NDArray[Any], weight: NDArray[np.float64] | None, rows: NDArray[np.intp]) -> Any:
-        model = clone(self.classifier)
-        return (
-            model.fit(X[rows], y[rows]) if weight is None else model.fit(X[rows], y[rows], sample_weight=weight[rows])
-        )
+        return fit_weighted(clone(self.classifier), X[rows], y[rows], None if weight is None else weight[rows])
 
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return class probabilities of shape (n_samples, n_classes)."""

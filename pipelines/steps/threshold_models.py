@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from pipelines.ordered_codes import places_of
 from pipelines.steps.balancing import take_facts_of_all
-from pipelines.weights import weighted_rows
+from pipelines.weights import fit_weighted, weighted_rows
 
 Array = NDArray[Any]
 
@@ -45,7 +45,7 @@ class ThresholdClassifier(ClassifierMixin, BaseEstimator):
         X, target, weight = weighted_rows(X, y, sample_weight)
         self.classes_, self.places_, own = places_of(target, self.ranks)
         self.models_ = [
-            clone(self.classifier).fit(X, (own > place).astype(np.int64), sample_weight=weight)
+            fit_weighted(clone(self.classifier), X, (own > place).astype(np.int64), weight)
             for place in range(len(self.classes_) - 1)
         ]
         take_facts_of_all(self, self.models_)
