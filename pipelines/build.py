@@ -26,7 +26,7 @@ from pipelines.steps.calibration import N_FITS, N_SPLITS
 from pipelines.steps.combined_features import SCREENED_ROWS
 from pipelines.steps.generation import MAX_COMPONENTS, make_category_pairs
 from pipelines.steps.multi_output import JOINT, n_fits
-from pipelines.steps.ordering import models_of
+from pipelines.steps.ordering import kept_models_of, models_of
 from pipelines.steps.selection import MAX_ROWS
 from pipelines.steps.target import TargetRegressor
 from pipelines.weights import MAX_REPEATED_CELLS, row_counts
@@ -182,7 +182,10 @@ def predicted_memory(configuration: Configuration, traits: TableTraits) -> float
     width = _generated_width(configuration, traits)
     if configuration.get("encoding") == "one_hot":
         width += encoded_width(traits) - max(1, traits.n_features)
-    model = 0.0 if component.memory is None else component.memory(_params("model", configuration), traits)
+    ordering = _wrapped_ordering(configuration)
+    trained = _ordered_traits(ordering, traits)
+    model = 0.0 if component.memory is None else component.memory(_params("model", configuration), trained)
+    model *= kept_models_of(ordering, traits.n_classes)
     model *= N_FITS if configuration.get("calibration", "none") != "none" else 1
     model *= _n_models(configuration, traits)
     # The traits of a sparse table do not say how many cells are not zero.

@@ -18,6 +18,11 @@ def models_of(ordering: str, n_classes: int) -> int:
     return {THRESHOLDS: n_classes - 1, NUMBERS: N_FITS}.get(ordering, 1)
 
 
+def kept_models_of(ordering: str, n_classes: int) -> int:
+    """Return the number of models that a fit with an ordering holds in memory at the same time."""
+    return models_of(ordering, n_classes) if ordering == THRESHOLDS else 1
+
+
 def _has_order(traits: TableTraits) -> bool:
     return bool(traits.ranks)
 

@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from automl.task.ordered_classes import RANKED_PROBABILITY, ordered_loss
-from pipelines.build import build_pipeline, fits_together
+from pipelines.build import build_pipeline, fits_together, predicted_memory
 from pipelines.component import FitContext, TableTraits
 from pipelines.models._proportional_odds import ProportionalOddsClassifier
 from pipelines.nets.ordered import OrderedNetClassifier
@@ -105,6 +105,18 @@ def test_the_space_has_the_step_only_for_ordered_classes_and_only_what_a_family_
     ]:
         found = complete(space, {"model": family, "ordering": ordering})
         assert (found["ordering"] == ordering) is kept
+
+
+@pytest.mark.parametrize(("ordering", "task", "n_classes", "n_models"), [
+    ("thresholds", "binary", 2, 8), ("class_number", "regression", 0, 1),
+])  # fmt: skip
+def test_the_guess_of_memory_counts_the_models_that_an_ordering_keeps(ordering, task, n_classes, n_models):
+    forest = {"model": "extra_trees", "model:extra_trees:min_samples_leaf": 1}
+    own, ordered = TableTraits(task, 2_000, 4, n_classes), TableTraits("multiclass", 2_000, 4, 9, ranks=tuple(range(9)))
+    table = predicted_memory(complete(build_space(own), {"model": "decision_tree"}), own)  # the tree itself is small
+    one = predicted_memory(complete(build_space(own), forest), own) - table
+    found = complete(build_space(ordered), {**forest, "ordering": ordering})
+    assert predicted_memory(found, ordered) - table == pytest.approx(n_models * one, rel=0.05)
 
 
 def test_networks_train_the_questions_of_all_classes_in_one_fleet():
