@@ -44,14 +44,14 @@ def read_array(path: Path, mapped: bool = False, checked: bool = True) -> Array:
     OSError
         If there is no such file.
     """
-    array: Array = np.load(path, mmap_mode="r" if mapped else None, allow_pickle=False)
-    if checked:
-        size = len(_MARK) + 4
-        with path.open("rb") as file:
-            file.seek(-min(size, path.stat().st_size), 2)
-            end = file.read()
-        if end.startswith(_MARK) and end[len(_MARK) :] != _checksum(array):
-            raise ValueError(f"'{path.name}' has changed since it was written: its checksum does not match")
+    array: Array
+    with path.open("rb") as file:
+        array = np.load(path if mapped else file, mmap_mode="r" if mapped else None, allow_pickle=False)
+        if mapped:
+            file.seek(array.offset + array.nbytes)  # type: ignore[attr-defined]
+        end = file.read() if checked else b""
+    if end and end != _MARK + _checksum(array):
+        raise ValueError(f"'{path.name}' has changed since it was written: its checksum does not match")
     return array
 
 
