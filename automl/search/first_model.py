@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 
 from automl.execute.base import Executor
 from automl.search.budget import Budget
@@ -43,9 +44,8 @@ def train_first_model(
             budget.end(results)
             for result in results:
                 history.append(result)
-                on_result(result)
+                with suppress(StopIteration):  # the search has ended already
+                    on_result(result)
             trial = racing.first_model(history)
-    except StopIteration:  # a callback ends a search that has ended
-        pass
     finally:
         executor.shutdown()

@@ -351,7 +351,9 @@ class Racing:
 
         It is of one of the best configurations. None where there is a model, or where no configuration has a result.
         """
-        return self._first_model(self.finalists(history)[:_LEAST_COMPARED], {}, history)
+        dropped = self._dropped()
+        finalists = [e for e in self.finalists(history) if e.configuration.family not in dropped]
+        return self._first_model(finalists[:_LEAST_COMPARED], {}, history)
 
     def _first_model(
         self, finalists: list[Evaluation], busy_with: dict[Configuration, set[int]], history: RunHistory

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import logging
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
 from automl import AutoMLClassifier
+from automl.search.budget import Budget
+from automl.search.first_model import train_first_model
+from automl.testing import tree
+from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
+from automl.trials.trial import Status, Trial, TrialResult
 
 X, Y = load_digits(return_X_y=True)
 SETTINGS = {
@@ -51,6 +57,20 @@ def test_a_search_ended_before_its_first_model_trains_one(callback, reason, capl
     assert clf.stop_reason_ == reason
     assert np.mean(clf.predict(X) == Y) > 0.8
     assert "has ended before its first model" in caplog.text
+
+
+def test_a_callback_that_stops_every_search_does_not_prevent_the_second_attempt():
+    attempts = [Trial(tree(depth)) for depth in (1, 2)]
+    rest, seen = iter([*attempts, None]), []
+
+    def look(result):
+        seen.append(result.trial)
+        raise StopIteration
+
+    racing = Mock(first_model=lambda history: next(rest), time_limit=lambda trials: None)
+    executor = Mock(submit=lambda trials, limit: Mock(result=lambda: [TrialResult(trials[0], Status.CRASH, {}, 1.0)]))
+    train_first_model(racing, RunHistory(), Budget(None), lambda: executor, look)
+    assert seen == attempts
 
 
 @pytest.mark.slow

@@ -56,6 +56,23 @@ def test_the_first_trial_is_a_challenger_on_the_first_fold():
     assert trial.folds == (0,)
 
 
+def test_the_first_model_is_not_of_a_family_that_the_user_has_dropped():
+    class CheapFirst(Listed):
+        chooses_fidelity = True
+
+    def cheap(configuration, loss):
+        trial = Trial(configuration, (0,), fidelity=0.5)
+        return TrialResult(trial, Status.OK, {0: FoldResult(loss, 0.1, 0.0)}, 0.1)
+
+    history = RunHistory([cheap(RIDGE, 0.1), cheap(TREE, 0.2)])
+    runtime, budget = RuntimeModel(TRAITS, 0.75), Budget(None)
+    first = [
+        Racing(CheapFirst(), 4, 1_000, runtime, budget, dropped=lambda dropped=dropped: dropped).first_model(history)
+        for dropped in (["lda"], ["lda", "decision_tree"])
+    ]
+    assert first == [Trial(TREE, (0,)), None]
+
+
 def test_many_idle_workers_get_different_trials_at_once():
     known = [candidate(family, number) for family in ("random_forest", "lda") for number in range(30)]
     history = RunHistory([result(c, {0: 0.1 + c["number"]}) for c in known[::3]])
