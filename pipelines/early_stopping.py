@@ -224,8 +224,9 @@ class EarlyStopping:
 
     @property
     def ended_by_time(self) -> bool:
-        """Whether the time limit has passed, less the seconds of the predictions."""
-        return self.deadline.passed(self.share, reserve=self.prediction_seconds)
+        """Whether the time limit of this part of the training has passed, less the seconds of the predictions."""
+        limit = self.deadline.limit
+        return limit is not None and self.deadline.spent > self.share * limit - self.prediction_seconds
 
     def is_cut(self, max_rounds: int) -> bool:
         """Return whether the training has ended before `max_rounds` although the loss was still falling."""

@@ -9,7 +9,7 @@ from sklearn.datasets import load_breast_cancer, make_friedman1
 from pipelines import early_stopping
 from pipelines.catalog import get_component
 from pipelines.component import FitContext, TableTraits
-from pipelines.early_stopping import Deadline, EarlyStopping, split_rows
+from pipelines.early_stopping import Deadline, EarlyStopping, RowsToPredict, split_rows
 
 LIGHTGBM = get_component("model", "lightgbm")
 
@@ -94,6 +94,25 @@ def test_training_stops_when_the_time_is_up(clock: Clock) -> None:
         assert not stopping.step(1.0 / (clock.now + 1))
     clock.now += 1.1
     assert stopping.step(0.01)
+
+
+@pytest.mark.parametrize(("share", "rounds"), [(1.0, 7), (0.5, 3)])
+def test_a_part_of_a_training_leaves_seconds_for_its_predictions(clock: Clock, share: float, rounds: int) -> None:
+    rows = RowsToPredict.like(np.zeros((1, 1)), 1)
+    stopping = EarlyStopping(0.1, Deadline(10.0), rows, share)
+
+    def predict(X: np.ndarray) -> None:
+        clock.now += 0.4 * 5
+
+    clock.now += 0.1
+    stopping.time_prediction(predict, 5)  # 0.4 s for a round
+    clock.now -= 2.0
+    for _ in range(20):
+        clock.now += 1.0
+        if stopping.step(1.0):
+            break
+    assert clock.now + stopping.prediction_seconds <= 10 * share + 1.4  # a round may exceed the limit
+    assert stopping.rounds >= rounds
 
 
 def test_learning_rate_is_raised_until_the_rounds_that_fit_suffice(clock: Clock) -> None:
