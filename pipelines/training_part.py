@@ -90,7 +90,7 @@ def _checksum(*data: Any) -> int:
             arrays.append(np.ascontiguousarray("" if item is None else item))
     checksum = 0
     for array in arrays:
-        checksum = zlib.crc32(array, zlib.crc32(f"{array.shape}{array.dtype.str}".encode(), checksum))
+        checksum = zlib.crc32(array.data, zlib.crc32(f"{array.shape}{array.dtype.str}".encode(), checksum))
     return checksum
 
 

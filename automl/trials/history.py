@@ -46,7 +46,10 @@ class Evaluation:
         return self.folds if fidelity == 1 else (self.low_fidelity or {}).get(fidelity, {})
 
     def trainings(self, trial: Trial) -> float:
-        """Return how many whole trainings of a fold a trial is: less where it goes on with an earlier one."""
+        """Return how many whole trainings of a fold a trial is: less where it goes on with an earlier one.
+
+        It is a forecast: where the state of the earlier training was removed, the trial begins anew.
+        """
         begun = dict.fromkeys(trial.folds, 0.0)
         for share, folds in (self.low_fidelity or {}).items():
             for fold in begun:
