@@ -28,12 +28,13 @@ Racing does not check this: an invalid configuration ends as a crashed trial, an
 a short name, which the leaderboard shows. `folds`, `seed` and `fidelity` keep their defaults, because racing replaces
 folds and seed.
 
-**Fidelity.** A searcher whose attribute `chooses_fidelity` is True decides itself on how many folds and on which share
-of their training rows a configuration runs: its trials have `folds` and `fidelity`. It may suggest a configuration of
-`history.tried` again, with a higher fidelity or on further folds at fidelity 1, if no trial of it runs. Racing then
+**Fidelity.** A searcher whose attribute `chooses_fidelity` is True decides itself on how many folds a configuration
+runs, and with which share of the iterations of its model or of the training rows: its trials have `folds` and
+`fidelity`. The share is of the iterations where `Component.continues` is True. The searcher may suggest a configuration
+of `history.tried` again, with a higher fidelity or on further folds at fidelity 1, if no trial of it runs. Racing then
 completes the folds of the best configurations only where the searcher suggests nothing, and in the last quarter of the
-seconds. When as many configurations have run as ``max_trials`` allows, new ones are ignored. The results on a part of
-the rows are in `history.evaluations`, but not among the observations: see `Evaluation.folds_at`. The ensemble never
+seconds. When as many configurations have run as ``max_trials`` allows, new ones are ignored. The results of a lower
+fidelity are in `history.evaluations`, but not among the observations: see `Evaluation.folds_at`. The ensemble never
 uses them. `automl.search.halving` has the searchers of this package that do so.
 
 **What becomes of a suggestion.** Racing decides on how many folds it runs first, and whether it runs at all. A trial

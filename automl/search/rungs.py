@@ -27,7 +27,8 @@ class Rung:
     n_folds : int
         A configuration has to finish this number of first folds.
     share : float
-        Share of the training rows of each fold, above 0 and at most 1.
+        Share of the iterations of a model that continues, else of the training rows of each fold; above 0 and at
+        most 1.
     """
 
     n_folds: int = 1
@@ -48,7 +49,8 @@ def make_rungs(n_folds: int, n_rows: int, n_training_rows: int) -> tuple[Rung, .
     """Return the rungs of a table; each has about a third of the work of the next one.
 
     The last rung is the complete cross-validation. Before it come rungs of fewer folds, in which the models of earlier
-    rungs are kept. Before those come rungs of the first folds on parts of their training rows.
+    rungs are kept. Before those come rungs of the first folds with parts of the iterations, or on parts of their
+    training rows.
 
     Parameters
     ----------

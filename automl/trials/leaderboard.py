@@ -113,12 +113,12 @@ def _short(value: Value) -> str:
 
 
 def _note_of_sample(evaluation: Evaluation) -> str:
-    """Say on how many rows the models were trained, if it was a part of the rows of their folds."""
+    """Say with which part of the iterations or on how many rows the models were trained, if it was a part of them."""
     if evaluation.fidelity < 1:
         results = evaluation.folds_at(evaluation.fidelity)
         score = -float(np.mean([result.loss for result in results.values()]))
-        how = "with" if any(ITERATIONS in result.info for result in results.values()) else "on"
-        of_what = "iterations" if how == "with" else "training rows"
+        by_iterations = any(ITERATIONS in result.info for result in results.values())
+        how, of_what = ("with", "iterations") if by_iterations else ("on", "training rows")
         return f"tried {how} {evaluation.fidelity:.2g} of the {of_what} only: score {score:.5g}"
     numbers = [result.info["training_rows"] for result in evaluation.folds.values() if "training_rows" in result.info]
     return f"trained on {min(numbers):,} rows, because there was no time for more" if numbers else ""
