@@ -208,6 +208,32 @@ def test_names_of_classes_that_are_missing_unknown_or_double_are_an_error(names,
         with_order(Y.astype(str).rename("pain"), names, "grades")
 
 
+@pytest.mark.parametrize("names", [["0.5", "1", "1.5"], ["0.50", "1.0", "1.5"]])
+def test_numbers_with_fractions_become_texts_in_the_order_of_their_names(names):
+    ordered = with_order(pd.Series([1.0, 0.5, np.nan, 1.5], name="dose"), names, "grades")
+    assert ordered.cat.categories.tolist() == ["0.5", "1.0", "1.5"]
+    assert ordered.cat.codes.tolist() == [1, 0, -1, 2]
+    with pytest.raises(InvalidInputError, match=r"lacks the classes '0\.5', '1\.5' of 'dose'"):
+        with_order(pd.Series([1.5, 1.0, 0.5, 2.0], name="dose"), ["1", "2.0"], "grades")
+    with pytest.raises(InvalidInputError, match=r"names the class '1\.0' twice"):
+        with_order(pd.Series([1.5, 1.0, 0.5]), ["0.5", "1", "1.0", "1.5"], "grades")
+
+
+@pytest.mark.parametrize("labels", [[3, 1, 2], [3.0, 1.0, np.nan, 2.0]])
+def test_whole_numbers_may_be_named_with_a_point_and_are_listed_in_their_order(labels):
+    y = pd.Series(labels * 4, name="grade")
+    for names in (["1", "2", "3"], ["1.0", "2.0", "3.0"]):
+        assert with_order(y, names, "grades").cat.categories.tolist() == [1, 2, 3]
+    with pytest.raises(InvalidInputError, match=r"does not hold; its classes are '1', '2', '3', '10'$"):
+        with_order(pd.concat([y, pd.Series([10])]).rename("grade"), ["1", "2", "3", "4", "10"], "grades")
+
+
+def test_a_class_that_was_read_as_missing_cells_is_named():
+    y = pd.Series(["low", None, "high", "top"], name="pain")
+    with pytest.raises(InvalidInputError, match="Cells with 'NA' are read as missing cells; write another word"):
+        with_order(y, ["low", "NA", "high", "top"], "grades")
+
+
 def test_an_order_is_for_one_target_of_three_classes_and_numbers_keep_their_type():
     with pytest.raises(InvalidInputError, match="is for one target"):
         with_order(pd.DataFrame({"a": [1, 2, 3], "b": [1, 2, 3]}), ["1", "2", "3"], "grades")

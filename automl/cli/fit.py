@@ -374,6 +374,7 @@ def fit(
         from automl.expected_score import expected_score_line
         from automl.persistence import check_place
         from automl.task.files import read_table
+        from automl.task.ordered_classes import named_like
         from automl.task.sensitive import sensitive_columns
         from automl.trials.session import record_model
 
@@ -391,6 +392,8 @@ def fit(
             excluded = {"--cv": cv, "--time": time, "--groups": groups}
             whole = read_table(validation, file, target=target)
             fit_arguments |= _validation_rows(whole, target, weight, excluded, validation)
+            if ordered_classes is not None:
+                fit_arguments["y_val"] = named_like(fit_arguments["y_val"], y.cat.categories)
         if sensitive_features:  # the columns stay features, as that of --time
             tables = [X] if validation is None else [X, fit_arguments["X_val"]]
             named = sensitive_columns(sensitive_features, tables, "--sensitive-features")

@@ -16,6 +16,7 @@ from automl.cli.support import (
     file_options,
     load_model,
     messages_on_stderr,
+    read_labeled,
     write_message,
 )
 from automl.errors import InvalidInputError
@@ -56,16 +57,13 @@ def refit(
         raise InvalidInputError("--time needs --train: it names a column of the new rows")
     with messages_on_stderr(verbose):
         from automl.persistence import check_place
-        from automl.task.files import read_table
-        from automl.task.target import split_targets
 
         check_place(out)
         estimator = load_model(model)
         if train is None:
             new = estimator.refit()
         else:
-            table = read_table(train, file_options(encoding, separator, decimal, sheet), target=target)
-            X, y = split_targets(table, target, train, "--target")
+            X, y = read_labeled(estimator, train, target, file_options(encoding, separator, decimal, sheet))
             new = estimator.refit(X, y, time=time)
         new.save(out, rows=rows)
         typer.echo(str(new.refit_report_))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -17,12 +17,13 @@ from automl.cli.support import (
     file_options,
     load_model,
     messages_on_stderr,
+    read_labeled,
     write_message,
 )
 from automl.errors import InvalidInputError
 
 if TYPE_CHECKING:
-    from automl.task.text_files import FileOptions
+    pass
 
 _SUFFIXES = {".md": "markdown", ".markdown": "markdown", ".json": "json"}
 
@@ -77,17 +78,9 @@ def report(
         if not columns and (train is not None or test is not None):
             raise InvalidInputError("--target: the model does not know the name of its target; give it")
         tables = {
-            "train": None if train is None else _labeled(train, columns, options),
-            "test": None if test is None else _labeled(test, columns, options),
+            name: None if path is None else read_labeled(estimator, path, columns, options)
+            for name, path in (("train", train), ("test", test))
         }
         form = format.value if format is not None else _SUFFIXES.get(out.suffix.lower(), "html")
         estimator.report(out, form, **tables)
         write_message(verbose, f"report written to '{out}' ({out.stat().st_size / 1024:,.0f} kB)")
-
-
-def _labeled(path: Path, targets: list[str], options: FileOptions) -> tuple[Any, Any]:
-    """Return a table in a file and its target, or its targets."""
-    from automl.task.files import read_table
-    from automl.task.target import split_targets
-
-    return split_targets(read_table(path, options, target=targets), targets, path, "--target")

@@ -20,6 +20,7 @@ from automl.cli.support import (
     file_options,
     load_model,
     messages_on_stderr,
+    read_labeled,
     write_message,
 )
 
@@ -80,9 +81,9 @@ def retune(
         estimator = load_model(model)
         layout = estimator._ensemble.targets
         names = target or ([estimator._target_name or "target"] if layout is None else list(layout.names))
-        X, y, given = _read(table, names, weight, groups, options)
+        X, y, given = _read(estimator, table, names, weight, groups, options)
         if old is not None:
-            X_old, y_old, of_old = _read(old, names, weight, groups, options)
+            X_old, y_old, of_old = _read(estimator, old, names, weight, groups, options)
             given |= {"X_old": X_old, "y_old": y_old} | {f"{name}_old": values for name, values in of_old.items()}
         own = estimator.verbose
         estimator.set_params(verbose=verbose)
@@ -99,13 +100,12 @@ def retune(
 
 
 def _read(
-    path: Path, targets: list[str], weight: str | None, groups: str | None, options: FileOptions
+    estimator: Any, path: Path, targets: list[str], weight: str | None, groups: str | None, options: FileOptions
 ) -> tuple[Any, Any, dict[str, Any]]:
     """Return the table, the target and the weights and groups of a file."""
-    from automl.task.files import read_table
-    from automl.task.target import split_target, split_targets
+    from automl.task.target import split_target
 
-    X, y = split_targets(read_table(path, options, target=targets), targets, path, "--target")
+    X, y = read_labeled(estimator, path, targets, options)
     found: dict[str, Any] = {}
     for argument, option, column in (("sample_weight", "--weight", weight), ("groups", "--groups", groups)):
         if column is not None:

@@ -151,6 +151,16 @@ def write_message(verbose: int, text: str) -> None:
         typer.echo(f"automl: {' '.join(text.split())}", err=True)
 
 
+def read_labeled(estimator: Any, path: Path, targets: Sequence[str], options: FileOptions) -> tuple[Any, Any]:
+    """Return the table in a file and its target, or its targets, with the labels of a fitted estimator."""
+    from automl.task.files import read_table
+    from automl.task.ordered_classes import named_like
+    from automl.task.target import split_targets
+
+    X, y = split_targets(read_table(path, options, target=targets), targets, path, "--target")
+    return X, named_like(y, estimator.classes_) if estimator._metric.ranks else y
+
+
 def load_model(folder: Path, for_prediction: bool = False) -> Any:
     """Load a model; a warning about versions of libraries becomes one line on standard error.
 

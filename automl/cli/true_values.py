@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 from automl.errors import InvalidInputError
+
+_WHOLE = re.compile(r"^(-?\d+)\.0$")
 
 
 def true_values(labels: Any, classes: Any, path: Path, rows: Any) -> Any:
@@ -21,6 +24,8 @@ def true_values(labels: Any, classes: Any, path: Path, rows: Any) -> Any:
         # Labels are compared as in training; True may come as a text from a chunk with empty cells.
         by_text = {str(label): label for label in classes}
         by_text |= {str(int(c)): c for c in classes if isinstance(c, float | np.floating) and float(c).is_integer()}
+        # The text "1.0" is the name of an ordered class among fractions, which the file may write as "1".
+        by_text = {_WHOLE.sub(r"\1", text): label for text, label in by_text.items()} | by_text
         numbers = labels.map(lambda label: by_text.get(_label_text(label)))
         bad = numbers.isna().to_numpy()
         what = "which is no class of the model"

@@ -19,7 +19,7 @@ from automl.errors import InvalidInputError
 from automl.jobs.folders import LockedError, lock
 from automl.jobs.job import Table
 from automl.task.files import read_table
-from automl.task.ordered_classes import with_order
+from automl.task.ordered_classes import named_like, with_order
 from automl.task.sensitive import sensitive_columns
 from automl.task.several_targets import n_targets_of
 from automl.task.target import TaskName, guess_task, split_targets
@@ -97,10 +97,10 @@ def _split(table: Table, folder: Path) -> SplitData:
     if table.validation is not None:
         found = _read_file(table, table.validation, folder)
         rows = split_targets(found, _target_names(y), table.validation, "validation")
-        arguments = {"X_val": rows[0], "y_val": rows[1]}
+        arguments = {"X_val": rows[0], "y_val": _labels_of(table, rows[1], y)}
     if table.test is not None:
         X_test, y_test = split_targets(_read_file(table, table.test, folder), _target_names(y), table.test, "test")
-        return SplitData(X, y, classification, X_test, y_test, arguments)
+        return SplitData(X, y, classification, X_test, _labels_of(table, y_test, y), arguments)
     if table.holdout is None:
         return SplitData(X, y, classification, fit_arguments=arguments)
     if table.time is not None:
@@ -114,6 +114,11 @@ def _split(table: Table, folder: Path) -> SplitData:
         raise InvalidInputError(f"holdout: {table.holdout} of {len(y)} rows cannot be test rows: {error}") from error
     X, X_test, y, y_test = parts
     return SplitData(X, y, classification, X_test, y_test, arguments)
+
+
+def _labels_of(table: Table, other: Any, y: pd.Series | pd.DataFrame) -> Any:
+    """Return the target of another file with the labels of the first one, if the job names the classes."""
+    return named_like(other, y.cat.categories) if table.ordered_classes else other
 
 
 def _newest_rows(table: Table, X: pd.DataFrame) -> tuple[NDArray[np.intp], NDArray[np.intp]]:

@@ -5,7 +5,7 @@ The rank of a class is its place in the order, from 0. Class codes stay in the o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,8 @@ RANKED_PROBABILITY, RANK_ERROR, KAPPA = NAMES = (
 )
 _FEWEST_CLASSES = 3  # two classes have no class between them
 _SHOWN = 5  # classes in an error message
+# Words for missing cells in text files, in lower case.
+_MISSING_WORDS = ("na", "n/a", "#n/a", "<na>", "nan", "none", "null")
 _MAX_STEPS = 20  # of Dinkelbach's iteration, which needs about five
 _TOLERANCE = 1e-6  # of the stretch
 _LEAST_AGREEMENT = 0.05  # a lower expected kappa would move all rows to the ends of the order
@@ -64,6 +66,9 @@ def ranks_of(y: Any, classes: Array) -> tuple[int, ...]:
 def with_order(y: pd.Series | pd.DataFrame, names: Sequence[str], argument: str) -> pd.Series:
     """Return a target of a file, which keeps no order, as an ordered categorical.
 
+    The names ``1`` and ``1.0`` are the same number. Numbers with fractions become texts, because scikit-learn takes
+    them for quantities; see `named_like`.
+
     Parameters
     ----------
     y : Series
@@ -82,13 +87,17 @@ def with_order(y: pd.Series | pd.DataFrame, names: Sequence[str], argument: str)
     --------
     >>> with_order(pd.Series([3, 1, 2, 1]), ["1", "2", "3"], "ordered_classes").cat.codes.tolist()
     [2, 0, 1, 0]
+    >>> with_order(pd.Series([1.0, 0.5, 1.5]), ["0.5", "1", "1.5"], "ordered_classes").cat.categories.tolist()
+    ['0.5', '1.0', '1.5']
     """
     if not isinstance(y, pd.Series):
         raise InvalidInputError(f"{argument} is for one target; leave it out, because there are {y.shape[1]} targets")
+    labels = _named_labels(y)
+    numbers = {float(label): name for name, label in labels.items() if _is_number(label)}
+    names = [_name_of(text, numbers) for text in names]
     twice = [name for place, name in enumerate(names) if name in names[:place]]
     if twice:
         raise InvalidInputError(f"{argument} names the class '{twice[0]}' twice; name each class once")
-    labels = {_text_of(label): label for label in y.dropna().unique().tolist()}
     missing = [name for name in labels if name not in names]
     if missing:
         raise InvalidInputError(
@@ -98,16 +107,69 @@ def with_order(y: pd.Series | pd.DataFrame, names: Sequence[str], argument: str)
     if unknown:
         raise InvalidInputError(
             f"{argument} names {_listed(unknown)}, which '{y.name}' does not hold; its classes are "
-            f"{', '.join(map(repr, sorted(labels)))}"
+            f"{', '.join(map(repr, labels))}{_hint_of_missing_cells(unknown, y)}"
         )
     if len(names) < _FEWEST_CLASSES:
         raise InvalidInputError(f"{argument} needs at least {_FEWEST_CLASSES} classes: two have no class between them")
+    if _with_fractions(labels.values()):
+        return _as_texts(y).astype(pd.CategoricalDtype(names, ordered=True))
     return y.astype(pd.CategoricalDtype([labels[name] for name in names], ordered=True))
 
 
-def _text_of(label: Any) -> str:
-    """Return the text by which a user names a label; whole numbers beside missing cells are read as floats."""
-    return str(int(label)) if isinstance(label, float) and label.is_integer() else str(label)
+def named_like(y: Any, classes: Iterable[Any]) -> Any:
+    """Return the target of other rows with texts for its numbers, where `with_order` has made texts of the classes.
+
+    Parameters
+    ----------
+    y : Series, or anything else, which is returned as it is
+    classes : iterable
+        The classes of the training rows.
+
+    Examples
+    --------
+    >>> named_like(pd.Series([1, 1]), ["0.5", "1.0", "1.5"]).tolist()
+    ['1.0', '1.0']
+    """
+    if not isinstance(y, pd.Series) or not pd.api.types.is_numeric_dtype(y.dtype):
+        return y
+    texts = _as_texts(y)
+    return texts if texts.dropna().isin([*classes]).all() else y
+
+
+def _named_labels(y: pd.Series) -> dict[str, Any]:
+    """Return the labels by the texts that name them, sorted; whole numbers beside missing cells are read as floats."""
+    labels = y.dropna().unique().tolist()
+    labels.sort(key=lambda label: (0, label, "") if _is_number(label) else (1, 0, str(label)))
+    whole = not _with_fractions(labels)
+    return {str(int(label)) if whole and isinstance(label, float) else str(label): label for label in labels}
+
+
+def _is_number(label: Any) -> bool:
+    return isinstance(label, int | float) and not isinstance(label, bool)
+
+
+def _with_fractions(labels: Iterable[Any]) -> bool:
+    return any(isinstance(label, float) and not label.is_integer() for label in labels)
+
+
+def _as_texts(y: pd.Series) -> pd.Series:
+    return y.astype(object).map(lambda label: str(float(label)), na_action="ignore")
+
+
+def _name_of(text: str, numbers: Mapping[float, str]) -> str:
+    """Return the name of the number that a text stands for, or the text if there is no such number."""
+    try:
+        return numbers.get(float(text), text)
+    except ValueError:
+        return text
+
+
+def _hint_of_missing_cells(unknown: Sequence[str], y: pd.Series) -> str:
+    """Return what to do if a class has been read as missing cells."""
+    words = [name for name in unknown if name.casefold() in _MISSING_WORDS]
+    if not words or not y.isna().any():
+        return ""
+    return f". Cells with '{words[0]}' are read as missing cells; write another word for this class in the file"
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -219,3 +219,19 @@ def test_a_csv_file_gets_the_order_of_its_classes_from_an_option_and_a_parquet_f
     code, _, error = call("fit", "t.csv", "--ordered-classes", "low,middle", *quick)
     assert code != 0
     assert "--ordered-classes lacks the class 'high' of 'label'" in " ".join(error.split())
+
+
+def test_fractions_are_ordered_classes_of_a_csv_file_also_for_new_rows(here, call):
+    table = pd.read_csv("t.csv")
+    table["label"] = np.array(["0.5", "1", "1.5"])[np.digitize(table["a"], [-0.5, 0.5])]  # "1" is no text of a float
+    table.to_csv("t.csv", index=False)
+    named = ["--target", "label", "--ordered-classes", "0.5,1,1.5", "--validation", "t.csv"]
+    assert call("fit", "t.csv", *named, "--out", "model", "--include", "decision_tree", *QUICK)[0] == 0
+    assert automl.load("model").scorer_.labels == ("0.5", "1.0", "1.5")
+    code, out, error = call("score", "model", "t.csv", "--target", "label")
+    assert code in (0, None), error
+    assert "90 rows" in out
+    new = ["--target", "label", "--out", "report.json"]
+    assert call("report", "model", "--test", "t.csv", *new)[0] in (0, None)
+    code, _, error = call("refit", "model", "--train", "t.csv", "--target", "label", "--out", "new")
+    assert code in (0, None), error

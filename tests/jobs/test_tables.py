@@ -170,3 +170,15 @@ def test_the_order_of_the_classes_reaches_the_target(tmp_path):
     assert data.y.cat.ordered
     with pytest.raises(InvalidInputError, match="ordered_classes lacks the class 'large' of 'target'"):
         read_data(Table("iris", "path", "iris.csv", target="target", ordered_classes=order[:2]), tmp_path)
+
+
+def test_test_rows_and_validation_rows_get_the_texts_that_name_fractions(tmp_path):
+    table = IRIS.assign(target=IRIS["target"] / 2 + 0.5)
+    table.to_csv(tmp_path / "iris.csv", index=False)
+    table[table["target"] == 1].to_csv(tmp_path / "other.csv", index=False)
+    files = {"test": "other.csv", "validation": "other.csv"}
+    data = read_data(
+        Table("i", "path", "iris.csv", target="target", ordered_classes=["0.5", "1", "1.5"], **files), tmp_path
+    )
+    assert data.y.cat.categories.tolist() == ["0.5", "1.0", "1.5"]
+    assert set(data.y_test) == set(data.fit_arguments["y_val"]) == {"1.0"}
