@@ -359,7 +359,9 @@ def typical_model(model: Any) -> Any:
 
 
 def _rounds(model: Any) -> int:
-    return int(np.max(getattr(model, "n_iter_", 0)))
+    """Return the number of rounds of a fitted model; 0 if it has none, as ridge in closed form."""
+    rounds = getattr(model, "n_iter_", None)
+    return 0 if rounds is None or np.size(rounds) == 0 else int(np.max(rounds))
 
 
 def _joint(model: Any, script: Script) -> list[str]:

@@ -53,6 +53,8 @@ LINEAR = {"model": "logistic_regression"}
     ("targets", "configuration", "words"),
     [
         (["bp", "target"], {"model": "ridge", "multi_output": "joint"}, "TransformedTargetRegressor"),
+        (["bp", "target"], {"model": "ridge", "multi_output": "independent"}, "MultiOutputRegressor"),
+        (["bp", "target"], {"model": "ridge", "multi_output": "chain"}, "RegressorChain"),
         (["target", "large"], {**LINEAR, "multi_output": "chain"}, "ClassifierChain"),
         (["target", "size"], {**LINEAR, "multi_output": "independent"}, "MultiOutputClassifier"),
         pytest.param(["bp", "target"], FOREST, "RandomForestRegressor", marks=pytest.mark.slow),
