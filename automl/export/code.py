@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from automl.errors import InvalidInputError
+
 WIDTH = 110  # characters of a line
 _TECHNICAL = {"n_jobs", "verbose", "copy", "cache_size", "missing_values", "feature_names_out"}
 
@@ -79,7 +81,19 @@ class Script:
         return repr(value)
 
     def plain(self, estimator: Any, **changes: Any) -> str:
-        """Return the constructor call of an estimator of scikit-learn, without parameters that have their defaults."""
+        """Return the constructor call of an estimator of scikit-learn, without parameters that have their defaults.
+
+        Raises
+        ------
+        InvalidInputError
+            If scikit-learn has no such estimator, but only classes from which its class inherits, such as a mixin.
+        """
+        base = next(cls for cls in type(estimator).__mro__ if cls.__module__.startswith("sklearn."))
+        if base is BaseEstimator or not issubclass(base, BaseEstimator):
+            raise InvalidInputError(
+                f"the script cannot express {type(estimator).__name__}, which has no plain counterpart; use the saved "
+                "model or 'automl package'"
+            )
         given = {**estimator.get_params(deep=False), **changes}
         defaults = inspect.signature(type(estimator).__init__).parameters
         changed = {
@@ -87,7 +101,6 @@ class Script:
             for name, value in given.items()
             if name not in _TECHNICAL and not _equal(value, defaults[name].default)
         }
-        base = next(cls for cls in type(estimator).__mro__ if cls.__module__.startswith("sklearn."))
         return self.call(_public_module(base), base.__name__, **changed)
 
     def source(self, *objects: Callable[..., Any] | type) -> str:

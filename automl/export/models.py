@@ -206,6 +206,8 @@ def _support_vectors(model: Any, script: Script) -> str:
 
 
 def _neighbors(model: Any, script: Script) -> str:
+    if hasattr(model, "classes_"):
+        script.remark("KNeighborsClassifier adds no vote for the share of each class; its probabilities may be 0 or 1")
     return script.plain(model.neighbors, n_neighbors=int(model.neighbors_.n_neighbors))
 
 
@@ -400,6 +402,7 @@ _CONVERTERS: dict[str, Callable[[Any, Script], str | list[str]]] = {
     "_ScaledSVC": _support_vectors,
     "_ScaledSVR": _support_vectors,
     "NeighborsClassifier": _neighbors,
+    "JointNeighborsClassifier": _neighbors,
     "NeighborsRegressor": _neighbors,
     "RegularizedQDA": _qda,
     "GaussianProcessLabelClassifier": _process,

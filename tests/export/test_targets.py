@@ -6,9 +6,12 @@ import sys
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_breast_cancer, load_diabetes
 
 from automl import AutoMLClassifier, AutoMLRegressor
+from automl.errors import InvalidInputError
+from automl.export.code import Script
 from automl.export.script import python_script
 
 NUMBERS = load_diabetes(as_frame=True).frame.drop(columns=["s1", "s2"])
@@ -45,6 +48,7 @@ def scores(folder, monkeypatch, capsys, table, targets, configuration):
     return printed.mean(), ours, script
 
 
+NEIGHBORS = {"model": "k_nearest_neighbors", "multi_output": "joint"}
 FOREST = {"model": "random_forest", "multi_output": "joint"}
 LINEAR = {"model": "logistic_regression"}
 
@@ -84,3 +88,19 @@ def test_the_script_scores_each_target_like_the_best_pipeline(
     assert words in script
     assert "automl" not in script.split("import argparse")[1]
     assert theirs == pytest.approx(ours, abs=0.1)
+
+
+def test_joint_nearest_neighbors_become_those_of_scikit_learn(tmp_path, monkeypatch, capsys):
+    theirs, ours, script = scores(
+        tmp_path, monkeypatch, capsys, LABELS.drop(columns="large"), ["target", "size"], NEIGHBORS
+    )
+    assert "KNeighborsClassifier(" in script
+    assert theirs == pytest.approx(ours, abs=0.4)  # without the vote for each class, some probabilities are 0
+
+
+def test_an_estimator_without_a_plain_counterpart_is_refused():
+    class Own(ClassifierMixin, BaseEstimator):
+        """Inherits from scikit-learn's mixin only."""
+
+    with pytest.raises(InvalidInputError, match="cannot express Own, which has no plain counterpart; use the saved"):
+        Script().plain(Own())
