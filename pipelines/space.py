@@ -377,8 +377,8 @@ def _can_order(model: Component, ordering: str) -> bool:
     """Return whether a model can be trained with an ordering: by itself, on two classes, or on numbers."""
     if ordering == NUMBERS:
         return model.applies(RICH_TABLES["regression"])
-    if ordering == THRESHOLDS:
-        return STEPWISE not in model.orderings  # networks answer the same questions together
+    if ordering == THRESHOLDS:  # networks answer the same questions together; neighbors would give the same shares
+        return STEPWISE not in model.orderings and model.name != "k_nearest_neighbors"
     return ordering in ("none", *model.orderings)
 
 

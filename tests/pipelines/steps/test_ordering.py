@@ -102,6 +102,8 @@ def test_the_space_has_the_step_only_for_ordered_classes_and_only_what_a_family_
         ("lightgbm", "stepwise", False),
         ("realmlp", "stepwise", True),
         ("realmlp", "thresholds", False),
+        ("k_nearest_neighbors", "thresholds", False),  # it would be the same model
+        ("k_nearest_neighbors", "class_number", True),
     ]:
         found = complete(space, {"model": family, "ordering": ordering})
         assert (found["ordering"] == ordering) is kept
