@@ -26,7 +26,7 @@ from pipelines.catalog import CATALOG, get_component
 from pipelines.configuration import Configuration
 from pipelines.libraries import install, missing_libraries
 from pipelines.models import MODELS, PORTFOLIO
-from pipelines.ordered_codes import THRESHOLDS
+from pipelines.ordered_codes import NUMBERS, THRESHOLDS
 from pipelines.space import choices, complete, hyperparameter_names
 from pipelines.weights import repeated_rows
 
@@ -208,9 +208,12 @@ def _robust_twin(configuration: Configuration, space: ConfigurationSpace) -> Con
 
 
 def _ordered_twin(configuration: Configuration, space: ConfigurationSpace) -> Configuration | None:
-    """Return a configuration whose model is trained in its own way by the order, or else by thresholds."""
-    own = get_component("model", configuration.family).orderings
-    return complete(space, {**configuration, "ordering": own[0] if own else THRESHOLDS})
+    """Return a configuration whose model is trained in its own way by the order, or else by thresholds or numbers."""
+    for ordering in (*get_component("model", configuration.family).orderings, THRESHOLDS, NUMBERS):
+        twin = complete(space, {**configuration, "ordering": ordering})
+        if twin is not None and twin.get("ordering") == ordering:
+            return twin
+    return None
 
 
 def _unmeasured(

@@ -6,7 +6,8 @@ import pytest
 
 from automl.search import initial
 from automl.search.budget import Budget
-from automl.search.initial import start_with_meta_database
+from automl.search.initial import Start, start_with_meta_database, with_ordered_twins
+from automl.trials.initial_design import HAND_MADE, InitialDesign
 from metalearning.warmstart import Recommendation
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
@@ -52,6 +53,20 @@ def test_an_unknown_family_is_tried_after_the_first_recommendations(start):
 
 def test_an_unknown_configuration_that_is_slow_is_not_tried(start):
     assert start(**{NEW: 3.0}).configurations == RECOMMENDED
+
+
+@pytest.mark.parametrize(
+    ("exclude", "expected"),
+    [
+        ((), ["none", "thresholds"]),
+        (("thresholds",), ["none", "class_number"]),
+        (("thresholds", "class_number"), ["none"]),
+    ],
+)
+def test_the_ordered_twin_has_the_first_ordering_that_the_space_offers(exclude, expected):
+    space = build_space(TableTraits("multiclass", 300, 5, 3, ranks=(0, 1, 2)), (), exclude)
+    start = Start([complete(space, {"model": "lightgbm"})], InitialDesign(HAND_MADE))
+    assert [one["ordering"] for one in with_ordered_twins(start, space).configurations] == expected
 
 
 def test_a_meta_database_that_knows_all_decides_alone(start):
