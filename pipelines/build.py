@@ -21,7 +21,7 @@ from pipelines.losses import SQUARED_ERROR
 from pipelines.models._cost import encoded_width
 from pipelines.monotonic import trailing_constraints
 from pipelines.ordered_codes import NUMBERS
-from pipelines.steps import cleaning
+from pipelines.steps import class_numbers, cleaning
 from pipelines.steps.calibration import N_FITS, N_SPLITS
 from pipelines.steps.combined_features import SCREENED_ROWS
 from pipelines.steps.generation import MAX_COMPONENTS, make_category_pairs
@@ -355,7 +355,10 @@ def _ordered_model(configuration: Configuration, context: FitContext, extra: Map
     limit, n_models = context.time_limit, models_of(ordering, context.traits.n_classes)
     inner = replace(context, traits=traits, time_limit=None if limit is None else limit / n_models)
     component, params = get_component("model", configuration.family), _params("model", configuration)
-    if ordering == NUMBERS:  # the regressor of a family has hyperparameters of its own
+    if ordering == NUMBERS:
+        # Each inner fit predicts rows of its own.
+        inner = replace(inner, n_rows_to_predict=max(inner.n_rows_to_predict, traits.n_rows // class_numbers.N_SPLITS))
+        # The regressor of a family has hyperparameters of its own.
         space = component.space(traits)
         legal = {name: value for name, value in params.items() if name in space and space[name].legal_value(value)}
         params = {**dict(space.get_default_configuration()), **legal}

@@ -41,6 +41,8 @@ class NumberClassifier(ClassifierMixin, BaseEstimator):
     slope_ : float
         Factor of the predictions.
     thresholds_ : ndarray of shape (n_classes - 1,)
+    cut_ : bool
+        Whether the training of one of the regressors was cut.
     """
 
     def __init__(self, regressor: Any, ranks: Sequence[int] = (), random_state: int = 0):
@@ -56,11 +58,13 @@ class NumberClassifier(ClassifierMixin, BaseEstimator):
         part = np.empty(len(own), dtype=np.intp)
         # Each part gets its share of each class.
         part[shuffled[np.argsort(own[shuffled], kind="stable")]] = np.arange(len(own)) % N_SPLITS
-        scores = np.zeros(len(own))
+        scores, cut = np.zeros(len(own)), False
         for number in range(N_SPLITS):
             held = part == number
             if held.any() and not held.all():
-                scores[held] = self._fit_rows(X, own, weight, ~held).predict(X[held])
+                model = self._fit_rows(X, own, weight, ~held)
+                scores[held] = model.predict(X[held])
+                cut |= bool(getattr(model, "cut_", False))
         n_classes = len(self.classes_)
         slope, self.thresholds_, _ = fit_cumulative_logits(scores[:, None], own, n_classes, weight)
         self.slope_ = float(slope[0])
@@ -70,6 +74,7 @@ class NumberClassifier(ClassifierMixin, BaseEstimator):
             self.thresholds_ = np.log(reached / (1 - reached))
         self.regressor_ = self._fit_rows(X, own, weight, np.ones(len(own), dtype=bool))
         take_training_facts(self, self.regressor_)
+        self.cut_ = cut or bool(getattr(self.regressor_, "cut_", False))
         return self
 
     def _fit_rows(self, X: Any, own: Array, weight: Array | None, rows: Array) -> Any:

@@ -79,6 +79,26 @@ def test_the_proportional_odds_model_finds_the_coefficients_of_its_own_rows():
     np.testing.assert_allclose(model.thresholds_, THRESHOLDS, atol=0.08)
 
 
+class CutRidge(Ridge):
+    """A model whose training on a part of the rows was cut."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.cut_ = len(y) < 600
+        return super().fit(X, y, sample_weight)
+
+
+def test_a_cut_training_of_an_inner_fit_is_known():
+    assert not MODELS["class_number"].fit(X, Y).cut_
+    assert NumberClassifier(CutRidge(), RANKS).fit(X, Y).cut_
+
+
+def test_the_inner_fits_of_class_numbers_leave_time_for_their_predictions():
+    configuration = complete(build_space(TRAITS), {"model": "lightgbm", "ordering": "class_number"})
+    context = FitContext(TRAITS, time_limit=8.0, n_rows_to_predict=5)
+    settings = build_pipeline(configuration, context)[-1].regressor.settings
+    assert (settings.time_limit, settings.n_rows_to_predict) == (2.0, 200)
+
+
 def test_cumulative_probabilities_of_independent_models_never_fall():
     far = np.random.default_rng(0).normal(scale=30, size=(500, 3))
     p = ThresholdClassifier(LogisticRegression(C=1e6), RANKS).fit(X[:60], Y[:60]).predict_proba(far)
