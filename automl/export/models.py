@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -273,7 +273,8 @@ def _cleaned(model: Any, script: Script) -> list[str]:
 
 
 def _thresholds(model: Any, script: Script) -> list[str]:
-    *before, inner = model_code(model.models_[0], script)
+    *before, inner = model_code(_median_model(model.models_), script)
+    _remark_on_rounds(model.models_, "classes", script)
     _copy_ordered(script, ThresholdClassifier, take_facts_of_all)
     return [*before, call_code("ThresholdClassifier", [inner, f"ranks={list(model.ranks)}"])]
 
@@ -357,13 +358,23 @@ def typical_model(model: Any) -> Any:
     if not isinstance(model, IndependentModels | ChainedModels):
         return model
     each = [own for own in model.models_ if not isinstance(own, ConstantClassifier)] or model.models_
-    return sorted(each, key=_rounds)[(len(each) - 1) // 2]
+    return _median_model(each)
+
+
+def _median_model(models: Sequence[Any]) -> Any:
+    """Return the model whose number of rounds is the median."""
+    return sorted(models, key=_rounds)[(len(models) - 1) // 2]
 
 
 def _rounds(model: Any) -> int:
     """Return the number of rounds of a fitted model; 0 if it has none, as ridge in closed form."""
     rounds = getattr(model, "n_iter_", None)
     return 0 if rounds is None or np.size(rounds) == 0 else int(np.max(rounds))
+
+
+def _remark_on_rounds(models: Sequence[Any], of: str, script: Script) -> None:
+    if len({_rounds(own) for own in models}) > 1:
+        script.remark(f"the models of all {of} train for the same number of rounds, the median of the search")
 
 
 def _joint(model: Any, script: Script) -> list[str]:
@@ -376,8 +387,7 @@ def _joint(model: Any, script: Script) -> list[str]:
 def _separate(model: Any, script: Script) -> list[str]:
     """Return the code of independent models, or of a chain, which all get the settings of one model of the search."""
     *before, inner = model_code(typical_model(model), script)
-    if len({_rounds(own) for own in model.models_}) > 1:
-        script.remark("the models of all targets train for the same number of rounds, the median of the search")
+    _remark_on_rounds(model.models_, "targets", script)
     kind = "Classifier" if model.n_classes else "Regressor"
     if isinstance(model, ChainedModels) and max(model.n_classes, default=2) == 2:
         own = {"chain_method": "predict_proba"} if model.n_classes and model.previous == "out_of_fold" else {}

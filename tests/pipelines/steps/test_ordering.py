@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 
+from automl.export.code import Script
+from automl.export.models import model_code
 from automl.task.ordered_classes import RANKED_PROBABILITY, ordered_loss
 from pipelines.build import build_pipeline, fits_together, predicted_memory
 from pipelines.component import FitContext, TableTraits
+from pipelines.models._forest import TimedForestClassifier
 from pipelines.models._proportional_odds import ProportionalOddsClassifier
 from pipelines.nets.ordered import OrderedNetClassifier
 from pipelines.prediction.models import fast_predict
@@ -97,6 +101,15 @@ def test_the_inner_fits_of_class_numbers_leave_time_for_their_predictions():
     context = FitContext(TRAITS, time_limit=8.0, n_rows_to_predict=5)
     settings = build_pipeline(configuration, context)[-1].regressor.settings
     assert (settings.time_limit, settings.n_rows_to_predict) == (2.0, 200)
+
+
+def test_an_exported_script_trains_all_questions_for_the_median_number_of_rounds():
+    model = ThresholdClassifier(TimedForestClassifier(ExtraTreesClassifier(2), None), RANKS).fit(X, Y)
+    for own, rounds in zip(model.models_, (2, 50, 7), strict=True):
+        own.n_iter_ = rounds
+    script = Script()
+    assert "n_estimators=7" in model_code(model, script)[-1]
+    assert script.remarks == ["the models of all classes train for the same number of rounds, the median of the search"]
 
 
 def test_cumulative_probabilities_of_independent_models_never_fall():
