@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from automl.export.code import Raw, Script, call_code, quote
+from automl.export.targets import any_classes, chain_folds, class_chain
 from pipelines import cumulative_link, ordered_codes
 from pipelines.confident_learning import LEAST_MARGIN, find_suspects
 from pipelines.losses import HUBER_DELTA, LOG_LINK, SQUARED_ERROR, TWEEDIE_POWER
@@ -274,7 +275,7 @@ def _cleaned(model: Any, script: Script) -> list[str]:
 
 def _thresholds(model: Any, script: Script) -> list[str]:
     *before, inner = model_code(_median_model(model.models_), script)
-    _remark_on_rounds(model.models_, "classes", script)
+    _remark_on_settings(model.models_, "classes", script)
     _copy_ordered(script, ThresholdClassifier, take_facts_of_all)
     return [*before, call_code("ThresholdClassifier", [inner, f"ranks={list(model.ranks)}"])]
 
@@ -357,13 +358,17 @@ def typical_model(model: Any) -> Any:
         return model.classifier_
     if not isinstance(model, IndependentModels | ChainedModels):
         return model
-    each = [own for own in model.models_ if not isinstance(own, ConstantClassifier)] or model.models_
-    return _median_model(each)
+    return _median_model(_varying_models(model))
 
 
 def _median_model(models: Sequence[Any]) -> Any:
     """Return the model whose number of rounds is the median."""
     return sorted(models, key=_rounds)[(len(models) - 1) // 2]
+
+
+def _varying_models(model: Any) -> list[Any]:
+    """Return the models of the targets without those that predict a constant; all if there is no other."""
+    return [own for own in model.models_ if not isinstance(own, ConstantClassifier)] or model.models_
 
 
 def _rounds(model: Any) -> int:
@@ -372,14 +377,20 @@ def _rounds(model: Any) -> int:
     return 0 if rounds is None or np.size(rounds) == 0 else int(np.max(rounds))
 
 
-def _remark_on_rounds(models: Sequence[Any], of: str, script: Script) -> None:
+def _remark_on_settings(models: Sequence[Any], of: str, script: Script) -> None:
+    """Remark where models that get the settings of one have learned settings of their own, such as their rounds."""
+    if len({str(model_code(own, Script())) for own in models}) == 1:
+        return
     if len({_rounds(own) for own in models}) > 1:
         script.remark(f"the models of all {of} train for the same number of rounds, the median of the search")
+    else:
+        script.remark(f"the models of all {of} have the learned settings of one of them")
 
 
 def _joint(model: Any, script: Script) -> list[str]:
     *before, inner = model_code(model.classifier_, script)
     if type(model.classifier_).__name__ in NETWORKS:  # its counterpart takes labels of two classes only
+        inner = any_classes(inner, script)
         return [*before, script.call("sklearn.multioutput", "MultiOutputClassifier", inner)]
     return [*before, inner]
 
@@ -387,18 +398,20 @@ def _joint(model: Any, script: Script) -> list[str]:
 def _separate(model: Any, script: Script) -> list[str]:
     """Return the code of independent models, or of a chain, which all get the settings of one model of the search."""
     *before, inner = model_code(typical_model(model), script)
-    _remark_on_rounds(model.models_, "targets", script)
-    kind = "Classifier" if model.n_classes else "Regressor"
-    if isinstance(model, ChainedModels) and max(model.n_classes, default=2) == 2:
-        own = {"chain_method": "predict_proba"} if model.n_classes and model.previous == "out_of_fold" else {}
-        if not model.n_classes:
-            script.remark("RegressorChain does not standardize the targets that its models see; its score may differ")
-        cv = 3 if model.previous == "out_of_fold" else None
-        chain = script.call("sklearn.multioutput", f"{kind}Chain", inner, order=list(model.order_), cv=cv, **own)
-        return [*before, chain]
-    if isinstance(model, ChainedModels):
+    _remark_on_settings(_varying_models(model), "targets", script)
+    is_chain = isinstance(model, ChainedModels)
+    if not model.n_classes:
+        if not is_chain:
+            return [*before, script.call("sklearn.multioutput", "MultiOutputRegressor", inner)]
+        cv = chain_folds(script) if model.previous == "out_of_fold" else None
+        chain = script.call("sklearn.multioutput", "RegressorChain", inner, order=list(model.order_), cv=cv)
+        return [*before, _standardized(chain, script)]  # so that the targets which later models see have one scale
+    inner = any_classes(inner, script)
+    if is_chain and max(model.n_classes) == 2:
+        return [*before, class_chain(inner, list(model.order_), model.previous == "out_of_fold", script)]
+    if is_chain:
         script.remark("ClassifierChain takes labels of two classes only; independent models take its place")
-    return [*before, script.call("sklearn.multioutput", f"MultiOutput{kind}", inner)]
+    return [*before, script.call("sklearn.multioutput", "MultiOutputClassifier", inner)]
 
 
 _CONVERTERS: dict[str, Callable[[Any, Script], str | list[str]]] = {

@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from automl.export.code import Script, list_code, quote
+from automl.export.code import Raw, Script, call_code, list_code, quote
 from automl.export.columns import constant
 from automl.task.metrics import default_scoring
 from automl.task.target_metrics import TargetsScorer
 from pipelines.component import task_type
+from pipelines.steps.multi_output import N_SPLITS
 from pipelines.targets import TargetLayout
 
 USAGE = """    python {name} TABLE.csv                  # cross-validate, with five folds
@@ -47,9 +48,11 @@ _CLASSIFIER = '''class OneTarget(ClassifierMixin, BaseEstimator):
 
     def predict_proba(self, X):
         found = self.pipeline.predict_proba(X)
-        if isinstance(found, list):
-            return found[self.target]
-        return np.column_stack([1 - found[:, self.target], found[:, self.target]])  # a chain has one column
+        if not isinstance(found, list):  # a chain has one column for each target
+            return np.column_stack([1 - found[:, self.target], found[:, self.target]])
+        spread = np.zeros((len(X), len(self.classes_)))  # the training rows may have lacked a class
+        spread[:, np.asarray(self.pipeline.classes_[self.target], dtype=int)] = found[self.target]
+        return spread
 '''
 _REGRESSOR = '''class OneTarget(RegressorMixin, BaseEstimator):
     """One target of a trained pipeline, so that a score of one target can be computed."""
@@ -64,6 +67,61 @@ _REGRESSOR = '''class OneTarget(RegressorMixin, BaseEstimator):
     def predict(self, X):
         return self.pipeline.predict(X)[:, self.target]
 '''
+_ANY_CLASSES = '''class AnyClasses(ClassifierMixin, BaseEstimator):
+    """A classifier that predicts the class of its training rows where these have one class only."""
+
+    def __init__(self, classifier):
+        self.classifier = classifier
+
+    def fit(self, X, y):
+        found = np.unique(y)
+        self.classifier_ = None if len(found) == 1 else clone(self.classifier).fit(X, y)
+        # A chain reads the second column of the probabilities, so that there are two columns always.
+        self.only_, own = found[0], np.array([0, max(1, found[0])])
+        self.classes_ = own if self.classifier_ is None else self.classifier_.classes_
+        return self
+
+    def predict(self, X):
+        return np.full(X.shape[0], self.only_) if self.classifier_ is None else self.classifier_.predict(X)
+
+    def predict_proba(self, X):
+        if self.classifier_ is None:
+            return np.tile((self.classes_ == self.only_).astype(float), (X.shape[0], 1))
+        return self.classifier_.predict_proba(X)
+'''
+_LABEL_CHAIN = '''class LabelChain(ClassifierChain):
+    """A chain that learns from the true labels where a target has one class, which scikit-learn cannot predict."""
+
+    def fit(self, X, Y):
+        if (Y == Y[0]).all(axis=0).any():
+            self.cv = None
+        return super().fit(X, Y)
+'''
+_CLASS_FOLDS = '''def folds(X, y):
+    """Return five folds of shuffled rows, which share the rarest class of all targets evenly."""
+    counts = [np.unique(column, return_counts=True)[1].min() for column in y.T]
+    return StratifiedKFold(5, shuffle=True, random_state=0).split(X, y[:, np.argmin(counts)])
+'''
+_VALUE_FOLDS = '''def folds(X, y):
+    """Return five folds of shuffled rows."""
+    return KFold(5, shuffle=True, random_state=0).split(X)
+'''
+_CLASS_SCORE = '''def score_target(pipeline, j, X, y):
+    """Return the score of a trained pipeline for a target, or NaN where rows without one of its classes have none."""
+    model, classes = OneTarget(pipeline, j), np.arange(len(CLASSES[j]))
+    if SCORING == "neg_log_loss":  # defined for rows without one of the classes, too
+        return -log_loss(y, model.predict_proba(X), labels=classes)
+    try:
+        return get_scorer(SCORING)(model, X, y)
+    except ValueError:
+        if np.isin(classes, y).all():
+            raise
+        return np.nan
+'''
+_VALUE_SCORE = '''def score_target(pipeline, j, X, y):
+    """Return the score of a trained pipeline for a target."""
+    return get_scorer(SCORING)(OneTarget(pipeline, j), X, y)
+'''
 _MAIN = '''def read_table(path):
     """Return the table in a CSV or Parquet file."""
     table = pd.read_parquet(path) if path.endswith((".parquet", ".pq")) else pd.read_csv(path)
@@ -75,7 +133,15 @@ _MAIN = '''def read_table(path):
 
 def score_targets(pipeline, X, y):
     """Return the score of a trained pipeline for each target."""
-    return [get_scorer(SCORING)(OneTarget(pipeline, j), X, y[:, j]) for j in range(len(TARGETS))]
+    return [score_target(pipeline, j, X, y[:, j]) for j in range(len(TARGETS))]
+
+
+def describe(scores):
+    """Return the text of the scores of a target in the folds that have one."""
+    known = scores[np.isfinite(scores)]
+    if len(known) == 0:
+        return "no score (no fold has test rows of each class)"
+    return f"{known.mean():.4f} (standard deviation {known.std():.4f} over {len(known)} of {len(scores)} folds)"
 
 
 def main():
@@ -89,11 +155,11 @@ def main():
     X, y = read_columns(table.drop(columns=TARGETS)), read_targets(table)
     if arguments.test is None:
         scores = []
-        for train, test in KFold(5).split(X):
+        for train, test in folds(X, y):
             pipeline = make_model().fit(X.iloc[train], y[train])
             scores.append(score_targets(pipeline, X.iloc[test], y[test]))
         for name, each in zip(TARGETS, np.transpose(scores)):
-            print(f"{name}: {SCORING} {each.mean():.4f} (standard deviation {each.std():.4f} over five folds)")
+            print(f"{name}: {SCORING} {describe(each)}")
     pipeline = make_model().fit(X, y)
     if arguments.test is not None:
         test = read_table(arguments.test)
@@ -124,17 +190,42 @@ def target_constants(estimator: Any, layout: TargetLayout, script: Script) -> li
     return [*found, f"SCORING = {quote(scoring)}\n"]
 
 
-def target_functions(layout: TargetLayout, script: Script) -> tuple[str, str, str]:
-    """Return the code that reads the targets, the class of one target, and the main function."""
-    mixin = "ClassifierMixin" if layout.is_classification else "RegressorMixin"
+def target_functions(layout: TargetLayout, script: Script) -> list[str]:
+    """Return the code that reads the targets, makes folds, and scores a target; the last one is the main function."""
+    is_classification = layout.is_classification
     for module, name in (
         ("sklearn.base", "BaseEstimator"),
-        ("sklearn.base", mixin),
+        ("sklearn.base", "ClassifierMixin" if is_classification else "RegressorMixin"),
         ("sklearn.metrics", "get_scorer"),
-        ("sklearn.model_selection", "KFold"),
+        ("sklearn.model_selection", "StratifiedKFold" if is_classification else "KFold"),
     ):
         script.use(module, name)
     script.imports |= {"import numpy as np"}
-    if layout.is_classification:
-        return _CLASSES, _CLASSIFIER, _MAIN
-    return _VALUES, _REGRESSOR, _MAIN
+    if is_classification:
+        script.use("sklearn.metrics", "log_loss")
+        return [_CLASSES, _CLASSIFIER, _CLASS_FOLDS, _CLASS_SCORE, _MAIN]
+    return [_VALUES, _REGRESSOR, _VALUE_FOLDS, _VALUE_SCORE, _MAIN]
+
+
+def any_classes(classifier: str, script: Script) -> str:
+    """Return the code of a classifier that can also be trained on rows of one class."""
+    for name in ("BaseEstimator", "ClassifierMixin", "clone"):
+        script.use("sklearn.base", name)
+    script.imports.add("import numpy as np")
+    script.define("AnyClasses", _ANY_CLASSES)
+    return call_code("AnyClasses", [classifier])
+
+
+def class_chain(classifier: str, order: list[int], out_of_fold: bool, script: Script) -> str:
+    """Return the code of a chain of classifiers of two classes each."""
+    parent = script.use("sklearn.multioutput", "ClassifierChain")
+    if not out_of_fold:
+        return call_code(parent, [classifier, f"order={order}"])
+    script.define("LabelChain", _LABEL_CHAIN)
+    inside = [f"cv={script.value(chain_folds(script))}", 'chain_method="predict_proba"']
+    return call_code("LabelChain", [classifier, f"order={order}", *inside])
+
+
+def chain_folds(script: Script) -> Raw:
+    """Return the code of the inner folds of a chain, whose rows are shuffled, unlike those of a number of folds."""
+    return Raw(script.call("sklearn.model_selection", "KFold", str(N_SPLITS), shuffle=True, random_state=0))

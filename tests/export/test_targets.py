@@ -24,26 +24,39 @@ LABELS = LABELS.assign(
 SETTINGS = {"time_budget": None, "max_trials": 1, "n_jobs": 1, "cv": 2, "verbose": 0, "random_state": 0}
 
 
-def scores(folder, monkeypatch, capsys, table, targets, configuration):
-    """Return the scores of the script and of `best_pipeline_` on the second half of a table, and the script."""
-    train, test = table.iloc[::2], table.iloc[1::2]
-    train.to_csv(folder / "train.csv", index=False)
-    test.to_csv(folder / "test.csv", index=False)
+def fitted(table, targets, configuration):
+    """Return an estimator that was fitted with one configuration."""
     kind = AutoMLRegressor if targets[0] == "bp" else AutoMLClassifier
     scoring = {} if kind is AutoMLRegressor else {"scoring": "neg_log_loss"}
     model = kind(**SETTINGS, **scoring, initial_configurations=[configuration])
-    model.fit(train.drop(columns=targets), train[targets])
-    script = python_script(model)
+    return model.fit(table.drop(columns=targets), table[targets])
+
+
+def run(folder, monkeypatch, capsys, script, train, test=None):
+    """Return the lines that a script prints."""
+    arguments = []
+    for name, table in (("train.csv", train), ("test.csv", test)):
+        if table is not None:
+            table.to_csv(folder / name, index=False)
+            arguments += ["--test"] * (name == "test.csv") + [str(folder / name)]
     names = {"__name__": "script"}
     exec(script, names)
-    monkeypatch.setattr(sys, "argv", ["script", str(folder / "train.csv"), "--test", str(folder / "test.csv")])
+    monkeypatch.setattr(sys, "argv", ["script", *arguments])
     capsys.readouterr()
     names["main"]()
-    lines = capsys.readouterr().out.splitlines()
+    return capsys.readouterr().out.splitlines()
+
+
+def scores(folder, monkeypatch, capsys, table, targets, configuration):
+    """Return the scores of the script and of `best_pipeline_` on the second half of a table, and the script."""
+    train, test = table.iloc[::2], table.iloc[1::2]
+    model = fitted(train, targets, configuration)
+    script = python_script(model)
+    lines = run(folder, monkeypatch, capsys, script, train, test)
     assert [line.split(":")[0] for line in lines] == targets
     ours = model.scorer_(model.best_pipeline_, test.drop(columns=targets), test[targets])
     printed = np.array([float(line.split()[2]) for line in lines])
-    if kind is AutoMLRegressor:
+    if targets[0] == "bp":
         printed /= np.array(model.scorer_.scales)
     return printed.mean(), ours, script
 
@@ -96,6 +109,51 @@ def test_joint_nearest_neighbors_become_those_of_scikit_learn(tmp_path, monkeypa
     )
     assert "KNeighborsClassifier(" in script
     assert theirs == pytest.approx(ours, abs=0.4)  # without the vote for each class, some probabilities are 0
+
+
+@pytest.mark.parametrize("method", ["independent", "chain"])
+@pytest.mark.filterwarnings("ignore:The least populated class")
+def test_the_script_cross_validates_a_sorted_table_with_a_rare_class(tmp_path, monkeypatch, capsys, method):
+    table = LABELS.drop(columns="size").sort_values(["target", "large"])
+    script = python_script(fitted(table, ["target", "large"], {**LINEAR, "multi_output": method}))
+    assert "rounds" not in script  # the numbers of iterations that logistic regression needed are not in the script
+    table["large"] = (np.arange(len(table)) == 7).astype(int)  # four folds of test rows lack the class of this row
+    target, large = run(tmp_path, monkeypatch, capsys, script, table)
+    assert -0.45 < float(target.split()[2]) < 0
+    assert "over 5 of 5 folds" in large  # the log loss has a value for rows of one class
+    assert -0.2 < float(large.split()[2]) < 0
+
+
+@pytest.mark.filterwarnings("ignore:The least populated class")
+def test_folds_without_a_score_are_left_out_of_the_mean(tmp_path, monkeypatch, capsys):
+    table = LABELS.drop(columns="large").sort_values(["size", "target"]).iloc[::3]
+    script = python_script(fitted(table, ["target", "size"], {**LINEAR, "multi_output": "independent"}))
+    script = script.replace('SCORING = "neg_log_loss"', 'SCORING = "roc_auc_ovr"')
+    table["size"] = np.where(np.arange(len(table)) < 3, 0, 1 + (np.arange(len(table)) > 60))
+    target, size = run(tmp_path, monkeypatch, capsys, script, table)
+    assert "over 5 of 5 folds" in target
+    assert "over 3 of 5 folds" in size
+
+
+def test_the_script_cross_validates_a_sorted_table_of_numbers(tmp_path, monkeypatch, capsys):
+    table = NUMBERS.sort_values("target")
+    model = fitted(table, ["bp", "target"], {"model": "ridge", "multi_output": "chain"})
+    bp, target = run(tmp_path, monkeypatch, capsys, python_script(model), table)
+    assert bp.startswith("bp: neg_root_mean_squared_error -0.0")
+    assert -60 < float(target.split()[2]) < -45  # with folds of sorted rows, the error is 75 and more
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("targets", [["bp", "target"], ["target", "size"]])
+@pytest.mark.parametrize("method", ["joint", "independent", "chain"])
+@pytest.mark.parametrize("model", ["decision_tree", "extra_trees", "k_nearest_neighbors", "random_forest", "ridge"])
+def test_each_model_of_all_targets_becomes_a_script_that_runs(tmp_path, monkeypatch, capsys, model, method, targets):
+    if model == "ridge" and targets == ["target", "size"] and method == "joint":
+        pytest.skip("ridge is a joint model of numbers only")
+    table = NUMBERS if targets[0] == "bp" else LABELS.drop(columns="large")
+    script = python_script(fitted(table, targets, {"model": model, "multi_output": method}))
+    lines = run(tmp_path, monkeypatch, capsys, script, table)
+    assert all("over 5 of 5 folds" in line for line in lines)
 
 
 def test_an_estimator_without_a_plain_counterpart_is_refused():
