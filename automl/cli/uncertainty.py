@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SEPARATOR = "|"  # between the classes of a set
+_ENDS, _SET = ("_interval_low", "_interval_high"), "_set"  # of the names of added columns
 
 
 def prediction_method(
@@ -49,6 +51,7 @@ def prediction_method(
             check_level(level)
     if estimator._ensemble.quantiles:
         return lambda table: _with_quantiles(estimator, table)
+    _check_names(estimator, proba, interval is not None, class_set is not None)
     if interval is not None:
         return lambda table: _with_interval(estimator, table, interval)
     return lambda table: _with_classes(estimator, table, proba, class_set, by_class)
@@ -63,31 +66,33 @@ def _with_interval(estimator: Any, table: Any, level: float) -> pd.DataFrame:
     layout = estimator._ensemble.targets
     if layout is None:
         return pd.DataFrame({"prediction": prediction, "interval_low": ends[:, 0], "interval_high": ends[:, 1]})
-    parts: list[tuple[str, Any]] = []
+    parts: dict[str, Any] = {}
     for j, name in enumerate(layout.names):
-        own = ends[..., j]
-        parts += [(name, prediction[:, j]), (f"{name}_interval_low", own[:, 0]), (f"{name}_interval_high", own[:, 1])]
-    return _frame(parts)
+        parts[name] = prediction[:, j]
+        parts |= {f"{name}{end}": own for end, own in zip(_ENDS, ends[..., j].T, strict=True)}
+    return pd.DataFrame(parts)
 
 
-def _frame(parts: list[tuple[str, Any]]) -> pd.DataFrame:
-    """Return a table of named columns.
+def _check_names(estimator: Any, proba: bool, intervals: bool, sets: bool) -> None:
+    """Check that the columns of the predictions have different names.
 
     Raises
     ------
     InvalidInputError
-        If two of them have the same name, because a target has the name of an added column.
+        If two of them have the same name, because a target or a class has the name of an added column.
     """
-    import pandas as pd
-
-    names = [name for name, _ in parts]
-    both = next((name for name in names if names.count(name) > 1), None)
+    layout = estimator._ensemble.targets
+    targets = ["prediction"] if layout is None else layout.names
+    names = _names(estimator, proba)
+    added = _ENDS if intervals else (_SET,) if sets else ()
+    names += [f"{name}{end}" for name in targets for end in added]
+    both = next((name for name, count in Counter(names).items() if count > 1), None)
     if both is not None:
+        options = [name for name, given in (("--proba", proba), ("--interval", intervals), ("--set", sets)) if given]
         raise InvalidInputError(
-            f"the file of the predictions would have two columns '{both}': a target of the model has this name; "
-            "leave out --interval and --set, or use predict_interval and predict_set in Python"
+            f"{' and '.join(options)}: the file of the predictions would have two columns '{both}', because of the "
+            f"names of targets or classes; leave out {' and '.join(options)}, or predict in Python"
         )
-    return pd.DataFrame(dict(parts))
 
 
 def _with_quantiles(estimator: Any, table: Any) -> pd.DataFrame:
@@ -121,11 +126,11 @@ def _with_classes(estimator: Any, table: Any, proba: bool, level: float | None, 
     parts = [(name, labels[own]) for name, labels, own in zip(_names(estimator, False), every, codes, strict=True)]
     if proba:
         parts = list(zip(_names(estimator, True), p.T, strict=True))
-    prefixes = [f"{name}_" for name in layout.names] if several else ["prediction_"]
+    prefixes = list(layout.names) if several else ["prediction"]
     for prefix, labels, own in zip(prefixes, every, sets, strict=True):
         texts = np.array([str(label) for label in labels.tolist()], dtype=object)
-        parts.append((f"{prefix}set", [SEPARATOR.join(texts[row]) for row in own]))
-    return _frame(parts)
+        parts.append((f"{prefix}{_SET}", [SEPARATOR.join(texts[row]) for row in own]))
+    return pd.DataFrame(dict(parts))
 
 
 def _names(estimator: Any, proba: bool) -> list[str]:

@@ -7,6 +7,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from email.message import Message
 from typing import Any
@@ -222,7 +223,13 @@ def _check_header(header: list[str], model: ServedModel) -> None:
 
 
 def write_predictions(predictions: Predictions, kind: str) -> bytes:
-    """Return the body of a response."""
+    """Return the body of a response.
+
+    Raises
+    ------
+    RequestError
+        With status 422, if two columns of a CSV response would have the same name.
+    """
     if kind == JSON:
         return json.dumps(_as_object(predictions), allow_nan=False, ensure_ascii=False).encode()
     out = io.StringIO(newline="")
@@ -234,7 +241,15 @@ def write_predictions(predictions: Predictions, kind: str) -> bytes:
             _as_columns(own, name, f"probability_{name}=", f"{name}_") for name, own in predictions.targets.items()
         )
         columns = [column for part in parts for column in part]
-    writer.writerow([name for name, _ in columns])
+    names = [name for name, _ in columns]
+    both = next((name for name, count in Counter(names).items() if count > 1), None)
+    if both is not None:
+        raise RequestError(
+            UNREADABLE,
+            f"the response would have more than one column {quote([both])}, because of the names of the targets; ask "
+            f"for JSON with the header Accept: {JSON}",
+        )
+    writer.writerow(names)
     writer.writerows(zip(*(values for _, values in columns), strict=True))
     return out.getvalue().encode()
 

@@ -44,13 +44,19 @@ def test_fit_and_predict_write_a_column_for_each_target(call, here):
     assert "--set: the model in 'model' predicts numbers, not classes; use --interval" in message
 
 
-def test_a_target_with_the_name_of_an_added_column_is_an_error(call, here):
+def test_a_target_with_the_name_of_an_added_column_is_an_error_before_rows_are_read(call, here):
     numbers = pd.read_csv("t.csv")[["a", "b", "rain", "wind"]].rename(columns={"wind": "rain_interval_low"})
     numbers.to_csv("numbers.csv", index=False)
     assert call("fit", "numbers.csv", "--target", "rain,rain_interval_low", *QUICK)[0] == 0
-    code, _, message = call("predict", "model", "numbers.csv", "--interval", 0.5)
+    code, _, message = call("predict", "model", "missing.csv", "--interval", 0.5)
     assert code == 2
-    assert "two columns 'rain_interval_low': a target of the model has this name" in message
+    assert "--interval: the file of the predictions would have two columns 'rain_interval_low'" in message
+    labels = pd.read_csv("t.csv").drop(columns=["rain", "wind"]).rename(columns={"wet": "kind_set"})
+    labels.to_csv("labels.csv", index=False)
+    assert call("fit", "labels.csv", "--target", "kind,kind_set", *QUICK)[0] == 0
+    code, _, message = call("predict", "model", "missing.csv", "--set", 0.8)
+    assert code == 2
+    assert "two columns 'kind_set', because of the names of targets or classes; leave out --set" in message
 
 
 def test_commas_separate_targets_and_probabilities_name_target_and_class(call, here):

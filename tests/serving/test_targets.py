@@ -69,6 +69,16 @@ def test_labels_come_with_the_classes_and_probabilities_of_each_target(labels):
     assert list(rows[0])[:4] == ["heavy", "probability_heavy=False", "probability_heavy=True", "heavy_set"]
 
 
+def test_columns_of_the_same_name_are_refused_in_csv_and_kept_in_json():
+    targets = LABELS.rename(columns={"girth": "heavy_set"})
+    with serve(AutoMLClassifier(**SETTINGS, include=["decision_tree"]).fit(X, targets)) as client:
+        rows = {"rows": X[:3].to_dict("records")}
+        answer = client.post("/predict?level=0.5", json=rows, headers={"Accept": "text/csv"})
+        assert answer.status_code == 422
+        assert "more than one column 'heavy_set'" in answer.text
+        assert set(ask(client, "?level=0.5")["sets"]) == {"heavy", "heavy_set"}
+
+
 def test_the_descriptions_name_the_targets(numbers, labels):
     assert numbers[1].get("/schema").json()["targets"] == [{"name": name} for name in NUMBERS]
     shown = labels[1].get("/schema").json()
