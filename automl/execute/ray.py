@@ -364,9 +364,14 @@ class _Node:
         memory = options.memory_limit or default_memory_limit(_slots(options.n_threads))
         self._end = math.inf  # of the search, as a time of `time.monotonic`
         self._executor = LocalExecutor(
-            self._artifacts.folder, 1, options.n_threads, memory, options.device, task.own_scorer(),
-            lambda: self._end - time.monotonic(),
-        )  # fmt: skip
+            self._artifacts.folder,
+            n_workers=1,
+            n_threads=options.n_threads,
+            memory_limit=memory,
+            device=options.device,
+            own_scorer=task.own_scorer(),
+            seconds_left=lambda: self._end - time.monotonic(),
+        )
 
     def run(
         self, trials: tuple[Trial, ...], time_limit: float | None, states: Mapping[str, bytes], end: _End
