@@ -61,14 +61,15 @@ class Explanation:
     positive: int | None = None
     targets: TargetLayout | None = None
 
-    def of_target(self, name: str) -> Explanation:
+    def of_target(self, name: str | int) -> Explanation:
         """
         Return the explanation of one of several targets.
 
         Parameters
         ----------
-        name : str
-            Name of the target; targets without names are called ``target_0``, ``target_1`` and so on.
+        name : str or int
+            Name of the target; targets without names are called ``target_0``, ``target_1`` and so on. A target of a
+            frame whose column is named by a number is found by this number, or by its text.
 
         Returns
         -------
@@ -92,11 +93,11 @@ class Explanation:
         layout = self.targets
         if layout is None:
             raise InvalidInputError("of_target is for several targets, but the explained model has one; leave it out")
-        if name not in layout.names:
+        if str(name) not in layout.names:
             raise InvalidInputError(
                 f"there is no target {name!r}; the targets are {', '.join(map(repr, layout.names))}"
             )
-        at = layout.names.index(name)
+        at = layout.names.index(str(name))
         values, base, predictions = (layout.blocks(each)[at] for each in (self.values, self.base, self.predictions))
         classes = None if self.classes is None else np.asarray(self.classes[at])
         positive = positive_code(classes, None) if classes is not None and len(classes) == 2 else None

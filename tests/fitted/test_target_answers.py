@@ -132,3 +132,11 @@ def test_the_importance_of_a_column_is_the_mean_of_that_for_the_targets(numbers)
     assert np.allclose(each.mean(axis=1), table["importance"])
     s5 = table.set_index("name").loc["s5"]
     assert s5["importance_disease"] > s5["importance_pressure"]
+
+
+def test_a_target_named_by_a_number_is_explained_by_the_number_or_its_text():
+    model = AutoMLRegressor(**SMALL, include=["ridge"])
+    explained = model.fit(X_NUMBERS[TRAIN], NUMBERS[TRAIN].set_axis([3, 4], axis=1)).explain(
+        X_NUMBERS[:1], max_evaluations=50
+    )
+    assert np.array_equal(explained.of_target(3).values, explained.of_target("3").values)
