@@ -19,12 +19,8 @@ from automl.task.target import TaskName, guess_task
 from pipelines.catalog import CATALOG, OwnComponents, component_names
 from pipelines.component import TableTraits
 from pipelines.overrides import SpaceError
-from pipelines.space import (
-    RICH_TABLE_OF_ORDERED_CLASSES,
-    RICH_TABLES,
-    RICH_TABLES_OF_SEVERAL_TARGETS,
-    build_space,
-)
+from pipelines.rich_tables import RICH_TABLE_OF_ORDERED_CLASSES, RICH_TABLES, RICH_TABLES_OF_SEVERAL_TARGETS
+from pipelines.space import build_space
 from pipelines.value_limits import find_limits
 
 COLUMNS = ["name", "kind", "low", "high", "log", "choices", "default", "condition", "accepted"]

@@ -24,6 +24,7 @@ import typer
 from numpy.typing import NDArray
 from scipy import sparse
 from scipy.special import softmax
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegressionCV, RidgeCV
 from sklearn.model_selection import KFold, StratifiedKFold
 from sklearn.pipeline import make_pipeline
@@ -56,6 +57,7 @@ ALL_FOLDS = "all fold models"
 INFORMATION = ("gain in", "share of")  # names of systems that are no errors begin so
 SHARES = (1 / 3, 1 / 2, 2 / 3)  # of the seconds of all trials
 FOLD_MODELS = (1, 2, 4)
+LAYERS = ("linear", "lightgbm", "forest", "boosted")
 GATE = 1.5  # standard errors of the paired gain that admit a second layer
 _RAW_COLUMNS = 50
 _LAYER_FOLDS = 5
@@ -65,6 +67,7 @@ _TREES: dict[str, Any] = {
     "n_jobs": 1, "random_state": SEED, "verbose": -1,
 }  # fmt: skip
 _LEAST = 1e-6  # probability
+_MISSING = -999.0  # stands for a missing number in a forest
 Array = NDArray[Any]
 
 
@@ -208,8 +211,9 @@ def second_layer(selected: Selected, kind: str) -> tuple[Array, Array]:
     Parameters
     ----------
     kind : str
-        "linear": a linear model on the members' logits; "lightgbm": small trees on these logits and the best raw
-        columns; "boosted": small trees on the same columns that begin at the prediction of the ensemble.
+        One of `LAYERS`. "linear": a linear model on the members' logits; "lightgbm": small trees on these logits and
+        the best raw columns; "forest": a random forest on the same columns; "boosted": small trees on the same columns
+        that begin at the prediction of the ensemble.
     """
     run, task, rows, members = selected.run, selected.run.task, selected.rows, selected.members
     folds = sorted(set.intersection(*(set(m.evaluation.folds) for m in members)))
@@ -268,11 +272,16 @@ def _fit_layer(kind: str, n_classes: int, train: _Layer, parts: list[_Layer]) ->
         if kind == "linear":
             last = LogisticRegressionCV(Cs=5, cv=3, scoring="neg_log_loss") if n_classes else RidgeCV(_ALPHAS)
             model: Any = make_pipeline(StandardScaler(), last)
+        elif kind == "forest":
+            forest = RandomForestClassifier if n_classes else RandomForestRegressor
+            model = forest(150, min_samples_leaf=3, max_features="sqrt" if n_classes else 0.3, random_state=SEED)
         else:
             maker = lightgbm.LGBMClassifier if n_classes else lightgbm.LGBMRegressor
             model = maker(n_estimators=100, learning_rate=0.05, **_TREES)
-        model.fit(train.X, train.y)
-        return [model.predict_proba(part.X) if n_classes else model.predict(part.X) for part in parts]
+        # scikit-learn's forests know missing numbers only if the training rows have some in the same column.
+        inputs = [np.nan_to_num(layer.X, nan=_MISSING) if kind == "forest" else layer.X for layer in (train, *parts)]
+        model.fit(inputs[0], train.y)
+        return [model.predict_proba(X) if n_classes else model.predict(X) for X in inputs[1:]]
 
 
 def _fit_boosted(n_classes: int, train: _Layer, parts: list[_Layer]) -> list[Array]:
@@ -338,7 +347,7 @@ def systems(run: StoredRun) -> Iterator[tuple[str, float]]:
     stop = stopping_share(run)
     yield "share of the seconds at which the rule stops", stop
     yield "no challenger after the rule", run.error(select(run, run.without_late(stop)).predict())
-    for kind in ("linear", "lightgbm", "boosted"):
+    for kind in LAYERS:
         p, p_test = second_layer(whole, kind)
         y, old = run.task.y[whole.rows], whole.ensemble.finish(whole.out_of_fold)
         gain = paired_gain(y, old, p)

@@ -122,6 +122,7 @@ SYSTEMS = {
         System("pytabkit_tabm", "pytabkit", _PYTABKIT),
         System("autogluon_best", "autogluon.tabular", _AUTOGLUON),
         System("autogluon_medium", "autogluon.tabular", _AUTOGLUON),
+        System("autogluon_v150", "autogluon.tabular", _AUTOGLUON),
         System("flaml", "flaml", _FLAML),
         System("h2o", "h2o", _H2O, programs=("java",)),
     )

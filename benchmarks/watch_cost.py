@@ -18,7 +18,8 @@ from automl.trials.run_reader import RunReader
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from automl.watch.sources import RunSource
 from pipelines.configuration import Configuration
-from pipelines.space import RICH_TABLES, build_space
+from pipelines.rich_tables import RICH_TABLES
+from pipelines.space import build_space
 
 
 def write_run(folder: Path, n_trials: int, n_folds: int = 8) -> RunDirectory:

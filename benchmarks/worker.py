@@ -202,7 +202,8 @@ def autogluon(train: pd.DataFrame, y: pd.Series, test: pd.DataFrame, s: WorkerSe
     """Fit AutoGluon with one of its presets."""
     from autogluon.tabular import TabularPredictor
 
-    preset = {"best": "best_quality", "medium": "medium_quality"}[s["system"].split("_")[1]]
+    presets = {"best": "best_quality", "medium": "medium_quality", "v150": "best_quality_v150"}
+    preset = presets[s["system"].split("_")[1]]
     metric = {"auc": "roc_auc", "logloss": "log_loss", "rmse": "root_mean_squared_error"}[s["metric"]]
     predictor = TabularPredictor("target", problem_type=s["task"], eval_metric=metric, path=s["scratch"], verbosity=0)
     predictor.fit(train.assign(target=y), presets=preset, time_limit=s["budget"], num_cpus=s["cores"])

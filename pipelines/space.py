@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from difflib import get_close_matches
 from functools import cache
-from itertools import permutations
 from types import MappingProxyType
 from typing import Any
 
@@ -23,16 +21,15 @@ from ConfigSpace import (
 from ConfigSpace import Configuration as SpaceConfiguration
 from ConfigSpace.hyperparameters import Hyperparameter, NumericalHyperparameter
 
-from pipelines.catalog import CATALOG, NAMES, STEP_NAMES, OwnComponents, get_component, is_named
-from pipelines.component import Component, TableTraits, TaskType, task_type
+from pipelines.catalog import CATALOG, NAMES, STEP_NAMES, OwnComponents, is_named
+from pipelines.compatibility import OF_ONE_TARGET, REQUIREMENTS, can_order, conflict, fits, prune, refuses_joint
+from pipelines.component import Component, TableTraits
 from pipelines.configuration import Configuration
 from pipelines.libraries import install, missing_libraries
-from pipelines.losses import LOG_LINK, SQUARED_ERROR
 from pipelines.monotonic import BREAKING, FIXED
-from pipelines.ordered_codes import NUMBERS, STEPWISE, THRESHOLDS
 from pipelines.overrides import Override, Overrides, SpaceError, excluded_components, override
+from pipelines.rich_tables import ALL_RICH_TABLES
 from pipelines.steps.multi_output import INDEPENDENT, JOINT
-from pipelines.targets import TargetLayout
 
 # The order of the steps in which components are chosen, and the preferred components of each step, best first. They
 # serve where the requested component is not in the space or does not go with the components of earlier steps.
@@ -67,41 +64,7 @@ _SKIP_PROBABILITY = {
     "ordering": 0.5,
     "calibration": 0.8,
 }
-# Components that pass on missing cells, category codes or weights: the step, the component, the field that must be True
-# for the components of later steps, and these steps.
-_REQUIREMENTS = (
-    ("imputation", "none", "accepts_missing", ("model", "generation", "selection")),
-    ("encoding", "native", "accepts_categories", ("model", "generation", "selection")),
-    ("balancing", "weights", "accepts_weights", ("model",)),
-)
-_OF_ONE_TARGET = ("balancing", "cleaning", "calibration")  # steps whose components wrap the model of one target
 NO_OWN = OwnComponents()
-# Tables with few rows and all kinds of columns: a component that applies to any table applies to one of these tables.
-RICH_TABLES: Mapping[TaskType, TableTraits] = {
-    task_type(n): TableTraits(
-        task_type(n), 1_000, 20, n, categorical=(0, 1, 2), cardinalities=(3, 10, 50), has_missing=True
-    )
-    for n in (2, 5, 0)
-}
-# The same tables with two targets, which have the step multi_output.
-RICH_TABLES_OF_SEVERAL_TARGETS: Mapping[TaskType, TableTraits] = {
-    task: replace(
-        traits, targets=TargetLayout(("first", "second"), (traits.n_classes,) * 2 if traits.n_classes else ())
-    )
-    for task, traits in RICH_TABLES.items()
-}
-# The same tables with noisy labels, which have the step cleaning, and further hyperparameters of networks.
-RICH_TABLES_OF_NOISY_LABELS: Mapping[TaskType, TableTraits] = {
-    task: replace(traits, noisy_labels=True) for task, traits in RICH_TABLES.items()
-}
-# The same table with an order of its classes, which has the step ordering.
-RICH_TABLE_OF_ORDERED_CLASSES = replace(RICH_TABLES["multiclass"], ranks=(0, 1, 2, 3, 4))
-ALL_RICH_TABLES = (
-    *RICH_TABLES.values(),
-    *RICH_TABLES_OF_SEVERAL_TARGETS.values(),
-    *RICH_TABLES_OF_NOISY_LABELS.values(),
-    RICH_TABLE_OF_ORDERED_CLASSES,
-)
 
 
 def build_space(
@@ -160,7 +123,7 @@ def build_space(
         table = f"{table} with its monotonic columns" if traits.monotonic else table
         table = f"{table} and predicts quantiles" if traits.quantiles else table
         raise SpaceError(f"include and exclude leave no model that suits this {table}; choose from {suited}")
-    _prune(offered)
+    prune(offered)
     names = {step: [component.name for component in components] for step, components in offered.items()}
     default = _pick(names, {})
     parts: list[Any] = []
@@ -339,83 +302,12 @@ def names_a_model(include: Collection[str], own: OwnComponents = NO_OWN) -> bool
     return any(is_named("model", component.name, include) for component in (*CATALOG["model"], *own.at("model")))
 
 
-def _conflict(step: str, name: str, other: str, other_name: str) -> bool:
-    """Return whether two components do not go together."""
-    return _refuses(step, name, other, other_name) or _refuses(other, other_name, step, name)
-
-
-def _refuses(step: str, name: str, source_step: str, source: str) -> bool:
-    """Return whether a component does not accept what a component of another step passes on."""
-    if (step, source_step) == ("model", "loss"):
-        return not _can_train(get_component("model", name), source)
-    if (step, source_step) == ("model", "ordering"):
-        return not _can_order(get_component("model", name), source)
-    if (step, source_step) == ("target", "loss"):
-        return name != "none" and source in LOG_LINK
-    if (source_step, source) == ("multi_output", JOINT):
-        return _refuses_joint(step, name)
-    for passing_step, passing, needed, later_steps in _REQUIREMENTS:
-        if (source_step, source) == (passing_step, passing) and step in later_steps:
-            return not getattr(get_component(step, name), needed)
-    return False
-
-
-def _refuses_joint(step: str, name: str) -> bool:
-    """Return whether a component does not go with one model of all targets."""
-    if step == "model":
-        return not get_component("model", name).accepts_targets
-    return step in _OF_ONE_TARGET and name != "none"
-
-
-def _can_train(model: Component, loss: str) -> bool:
-    """Return whether a model can be trained with a loss."""
-    needed = "absolute_error" if loss == "percentage_error" else loss  # with weighted rows
-    return loss == SQUARED_ERROR or needed in model.losses
-
-
-def _can_order(model: Component, ordering: str) -> bool:
-    """Return whether a model can be trained with an ordering: by itself, on two classes, or on numbers."""
-    if ordering == NUMBERS:
-        return model.applies(RICH_TABLES["regression"])
-    if ordering == THRESHOLDS:  # networks answer the same questions together; neighbors would give the same shares
-        return STEPWISE not in model.orderings and model.name != "k_nearest_neighbors"
-    return ordering in ("none", *model.orderings)
-
-
-def _fits(step: str, name: str, picked: Mapping[str, str]) -> bool:
-    """Return whether a component goes together with the components of other steps that are picked already."""
-    return not any(_conflict(step, name, *other) for other in picked.items())
-
-
-def _prune(offered: dict[str, list[Component]]) -> None:
-    """Remove components that go with no component of some other step, until no such component is left."""
-    for step, components in offered.items():
-        if not components:
-            raise SpaceError(f"include and exclude leave no component for {step}; name at least one, or none at all")
-    shrinking = True
-    while shrinking:
-        shrinking = False
-        for step, other in permutations(offered, 2):
-            kept = [
-                component
-                for component in offered[step]
-                if not all(_conflict(step, component.name, other, rival.name) for rival in offered[other])
-            ]
-            if not kept:
-                here, there = (", ".join(component.name for component in offered[name]) for name in (step, other))
-                raise SpaceError(
-                    f"include and exclude leave only {step} {here} and {other} {there}, which do not go together"
-                )
-            shrinking |= len(kept) < len(offered[step])
-            offered[step] = kept
-
-
 def _pick(names: Mapping[str, Sequence[str]], requested: Mapping[str, Any]) -> dict[str, str]:
     """Return one component for each step: the requested component where it is in the space and goes with the others."""
     picked: dict[str, str] = {}
     for step in (step for step in _PREFERRED if step in names):
         candidates = [str(requested.get(step)), *_PREFERRED[step], *names[step]]
-        suited = (name for name in candidates if name in names[step] and _fits(step, name, picked))
+        suited = (name for name in candidates if name in names[step] and fits(step, name, picked))
         choice = next(suited, None)
         if choice is None:
             before = ", ".join(f"{other} {name}" for other, name in picked.items())
@@ -439,7 +331,7 @@ def _below(choice: Hyperparameter[Any, Any], name: str, prefix: str, component: 
 
 def _forbid(space: ConfigurationSpace, offered: Mapping[str, list[Component]]) -> Iterator[ForbiddenAndConjunction]:
     """Forbid components that do not accept the missing cells, codes, weights or targets of another component."""
-    for passing_step, passing, needed, later_steps in _REQUIREMENTS:
+    for passing_step, passing, needed, later_steps in REQUIREMENTS:
         if passing not in choices(space, passing_step):
             continue
         for step in later_steps:
@@ -449,13 +341,13 @@ def _forbid(space: ConfigurationSpace, offered: Mapping[str, list[Component]]) -
                     ForbiddenEqualsClause(space[passing_step], passing), ForbiddenInClause(space[step], refusing)
                 )
     for ordering in choices(space, "ordering"):
-        refusing = [model.name for model in offered["model"] if not _can_order(model, ordering)]
+        refusing = [model.name for model in offered["model"] if not can_order(model, ordering)]
         if refusing:
             clauses = ForbiddenEqualsClause(space["ordering"], ordering), ForbiddenInClause(space["model"], refusing)
             yield ForbiddenAndConjunction(*clauses)
     if JOINT in choices(space, "multi_output"):
-        for step in ("model", *_OF_ONE_TARGET):
-            refusing = [name for name in choices(space, step) if _refuses_joint(step, name)]
+        for step in ("model", *OF_ONE_TARGET):
+            refusing = [name for name in choices(space, step) if refuses_joint(step, name)]
             if refusing:
                 clauses = ForbiddenEqualsClause(space["multi_output"], JOINT), ForbiddenInClause(space[step], refusing)
                 yield ForbiddenAndConjunction(*clauses)
@@ -472,7 +364,7 @@ def _restrict_losses(
     if len(free) < len(offered["model"]):
         yield InCondition(space["loss"], space["model"], free)
     for step, name in [*(("model", name) for name in free), *(("target", name) for name in choices(space, "target"))]:
-        refused = [loss for loss in losses if _conflict(step, name, "loss", loss)]
+        refused = [loss for loss in losses if conflict(step, name, "loss", loss)]
         if refused:
             clauses = ForbiddenEqualsClause(space[step], name), ForbiddenInClause(space["loss"], refused)
             yield ForbiddenAndConjunction(*clauses)

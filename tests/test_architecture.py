@@ -44,6 +44,8 @@ ORDER = {
         "value_limits",
         "overrides",
         "build",
+        "rich_tables",
+        "compatibility",
         "space",
         "__init__",
     ],

@@ -84,13 +84,8 @@ def space(
 ) -> None:
     """Show the size and the components of the search space for a table with numbers, categories and missing values."""
     from pipelines.libraries import install
-    from pipelines.space import (
-        RICH_TABLES,
-        RICH_TABLES_OF_SEVERAL_TARGETS,
-        build_space,
-        summarize,
-        unavailable_components,
-    )
+    from pipelines.rich_tables import RICH_TABLES, RICH_TABLES_OF_SEVERAL_TARGETS
+    from pipelines.space import build_space, summarize, unavailable_components
 
     if full:
         from automl.cli.space import list_space

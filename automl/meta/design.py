@@ -13,7 +13,8 @@ from pipelines.build import predicted_seconds
 from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
 from pipelines.models import MODELS, PORTFOLIO
-from pipelines.space import RICH_TABLES, build_space, complete, to_configuration
+from pipelines.rich_tables import RICH_TABLES
+from pipelines.space import build_space, complete, to_configuration
 
 # Families that win often; a round has four new configurations of each.
 _STRONG = ("lightgbm", "xgboost", "catboost", "realmlp", "extra_trees", "random_forest")

@@ -15,7 +15,8 @@ from automl.trials.artifacts import Artifacts
 from automl.trials.trial import TrialResult
 from pipelines.catalog import CATALOG, NAMES, STEP_NAMES, OwnComponents, component_names
 from pipelines.overrides import Override, Overrides, SpaceError, is_allowed, read_overrides
-from pipelines.space import ALL_RICH_TABLES, NO_OWN, build_space, has_components
+from pipelines.rich_tables import ALL_RICH_TABLES
+from pipelines.space import NO_OWN, build_space, has_components
 
 
 def check_components(argument: str, given: Any, own: OwnComponents = NO_OWN) -> None:

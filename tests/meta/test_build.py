@@ -20,7 +20,8 @@ from meta_db.records import Results
 from meta_db.store import MetaDatabase
 from pipelines.build import predicted_seconds
 from pipelines.configuration import Configuration
-from pipelines.space import RICH_TABLES, build_space, complete
+from pipelines.rich_tables import RICH_TABLES
+from pipelines.space import build_space, complete
 
 LONG = "x" * 300  # the system refuses this name as it refuses another user's folder, which root could not be refused
 NB = Configuration({"model": "gaussian_nb"})

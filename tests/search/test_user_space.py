@@ -22,7 +22,8 @@ from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, TrialResult
 from pipelines.component import TableTraits
 from pipelines.overrides import Override, Prior
-from pipelines.space import RICH_TABLES, RICH_TABLES_OF_NOISY_LABELS, build_space, complete
+from pipelines.rich_tables import RICH_TABLES, RICH_TABLES_OF_NOISY_LABELS
+from pipelines.space import build_space, complete
 from pipelines.value_limits import find_limits
 from tests.factories import FAST
 
