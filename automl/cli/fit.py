@@ -76,8 +76,8 @@ def fit(
         str | None,
         typer.Option(
             help="Name of the scikit-learn scorer to optimize; further names after commas are recorded beside it. "
-            "The default is roc_auc for two classes, neg_log_loss for more, and neg_root_mean_squared_error for "
-            "regression."
+            "The default is roc_auc for two classes, neg_log_loss for more, neg_ranked_probability_score for classes "
+            "with an order, and neg_root_mean_squared_error for regression."
         ),
     ] = None,
     objectives: Annotated[
