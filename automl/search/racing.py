@@ -14,7 +14,13 @@ from automl.search.fleets import FleetBuilder
 from automl.search.forecast import MemoryModel, RuntimeModel
 from automl.search.rungs import n_first_folds
 from automl.search.scalarization import FurtherObjectives, pareto_front, spread
-from automl.trials.candidates import max_candidates, max_per_family, rank, rank_of_low_fidelity
+from automl.trials.candidates import (
+    adjusted_losses,
+    max_candidates,
+    max_per_family,
+    rank,
+    rank_of_low_fidelity,
+)
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.trial import Status, Trial, TrialResult
 from pipelines.catalog import get_component
@@ -26,6 +32,7 @@ _EXPLORE_SHARE = (0.9, 0.9, 0.4, 0.2, 0.0)
 _FAMILY_HANDICAP = 3.0  # places that a configuration loses for each better one of its family
 _FOLDS_ADVANTAGE = 4.0  # places that a configuration wins when all its folds are done; a part of them for some folds
 _FIRST_FOLDS_SHARE = 0.02  # of the budget: the most that the first folds of a challenger may take
+_LEAST_FOLDS = 3  # of the incumbent, before the spread of its folds drops others
 _LEAST_COMPARED = 3  # configurations with a result, before one of them gets further folds
 # Shares of the budget, if a searcher chooses the fidelities: after the first one, the best configurations get all rows
 # if none has them yet, so that there is a model; after the second one, racing completes the folds of the best.
@@ -111,11 +118,12 @@ class Racing:
 
     A challenger runs on the first fold, or on a few folds where rows are few. The best configurations are intensified:
     they get further folds as long as they can win. A configuration whose mean loss is worse than the worst fold of the
-    incumbent is dropped (the forgiving rule of Bergman et al., 2024, arXiv:2405.03389, section 4). The rank decides
-    among the configurations that remain. A configuration loses places for each better one of its family, because an
-    ensemble gains more from another family; it wins places for finished folds, because unfinished bags are of little
-    use. Where the searcher chooses the fidelities itself, configurations are intensified only if it proposes nothing,
-    and at the end of the budget.
+    incumbent is dropped (the forgiving rule of Bergman et al., 2024, arXiv:2405.03389, section 4). The mean loss is
+    adjusted for the folds that the configuration has finished, because a hard first fold would otherwise drop all
+    configurations that have run on it alone. The rank decides among the configurations that remain. A configuration
+    loses places for each better one of its family, because an ensemble gains more from another family; it wins places
+    for finished folds, because unfinished bags are of little use. Where the searcher chooses the fidelities itself,
+    configurations are intensified only if it proposes nothing, and at the end of the budget.
 
     Parameters
     ----------
@@ -390,9 +398,11 @@ class Racing:
         if not ranked:
             return []
         incumbent = max(ranked[:5], key=lambda e: len(e.folds))
+        if len(incumbent.folds) < _LEAST_FOLDS:
+            return self._in_order(ranked, history)
         worst = max(r.loss for r in incumbent.folds.values())
-        alive = [e for e in ranked if len(incumbent.folds) < 3 or np.mean([r.loss for r in e.folds.values()]) <= worst]
-        return self._in_order(alive, history)
+        losses = adjusted_losses(history)
+        return self._in_order([e for e in ranked if losses[e.configuration] <= worst], history)
 
     def _in_order(self, ranked: Sequence[Evaluation], history: RunHistory) -> list[Evaluation]:
         """Return the finalists among ranked configurations, in the order in which they should get all folds."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from automl.task.task import Task
 from automl.trials.history import Evaluation, RunHistory
+from pipelines.configuration import Configuration
 
 _ENOUGH_ROWS = 800  # out-of-fold predictions that suffice to weigh candidates
 _ENOUGH_SHARE = 0.6  # of all rows, where a table has fewer rows
@@ -34,6 +35,11 @@ def max_per_family(n_rows: int) -> int:
     return 2 if n_rows < 1_000 else 3 if n_rows < 5_000 else 4 if n_rows < 10_000 else 6
 
 
+def adjusted_losses(history: RunHistory) -> dict[Configuration, float]:
+    """Return the mean loss of each configuration with a finished fold, adjusted for the folds that it has finished."""
+    return {o.configuration: o.loss for o in history.observations() if o.loss is not None}
+
+
 def rank(history: RunHistory, *, usable_only: bool = True, most_folds_first: bool = False) -> list[Evaluation]:
     """Return evaluations in the order of their losses, which are adjusted for the folds that each has finished.
 
@@ -46,7 +52,7 @@ def rank(history: RunHistory, *, usable_only: bool = True, most_folds_first: boo
     most_folds_first : bool
         Whether configurations with the most folds come before all others, which may be ahead by luck.
     """
-    losses = {o.configuration: o.loss for o in history.observations() if o.loss is not None}
+    losses = adjusted_losses(history)
     most = max((len(e.folds) for e in history.evaluations.values()), default=0) if most_folds_first else 0
     kept = [e for e in history.evaluations.values() if not usable_only or (e.usable and e.folds)]
     inf = float("inf")

@@ -157,11 +157,19 @@ def test_short_fits_run_several_folds_in_one_trial_and_long_fits_do_not():
 
 def test_a_configuration_whose_mean_is_worse_than_the_incumbents_worst_fold_is_dropped():
     incumbent = result(FOREST, {0: 0.1, 1: 0.2, 2: 0.15, 3: 0.12})
-    hopeless, hopeful = result(TREE, {0: 0.3}), result(RIDGE, {0: 0.19})
+    hopeless, hopeful = result(TREE, {0: 0.3}), result(RIDGE, {0: 0.15})
     names = [
         e.configuration for e in racing(Listed(), Budget(60)).finalists(RunHistory([incumbent, hopeless, hopeful]))
     ]
     assert names == [FOREST, RIDGE]
+
+
+def test_a_hard_first_fold_drops_no_configuration_that_has_run_on_it_alone():
+    incumbent = result(FOREST, {0: 0.2, 1: 0.1, 2: 0.11, 3: 0.12})
+    hopeless, hopeful = result(TREE, {0: 0.35}), result(RIDGE, {0: 0.22})
+    race = racing(Listed(), Budget(60))
+    found = [e.configuration for e in race.finalists(RunHistory([incumbent, hopeless, hopeful]))]
+    assert found == [FOREST, RIDGE]
 
 
 def test_another_family_goes_before_a_slightly_better_configuration_of_the_leading_family():
