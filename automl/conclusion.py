@@ -1,13 +1,18 @@
-"""The conclusion of a search: the ensemble of its results, and the predictions from which its score is estimated."""
+"""The conclusion of a search: the ensemble of its results, and what its scores and attributes are computed from."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
+from automl.checks.predictions import RowPredictions, collect_predictions
 from automl.ensemble.cost import typical_cost
 from automl.ensemble.estimate import OutOfFoldRecord, collect
 from automl.ensemble.finishing import finish_ensemble
+from automl.ensemble.frontier import FrontierRecord, collect_frontier
 from automl.ensemble.loading import ModelLoader
+from automl.ensemble.out_of_fold_scores import Records, scores_of_run
+from automl.ensemble.score_curve import CurveRecord, collect_curve
 from automl.ensemble.selection import Ensemble, select_members
 from automl.ensemble.size import members_within_size
 from automl.execute.machine import available_cpus
@@ -20,41 +25,91 @@ from automl.trials.history import RunHistory
 _CHOICE_ENDS, _LOADING_ENDS, _DECISION_ENDS, _COLLECTION_ENDS = 0.4, 0.65, 0.75, 0.85
 
 
-def build_ensemble(
-    history: RunHistory,
-    artifacts: Artifacts,
-    loader: ModelLoader,
-    task: Task,
-    budget: Budget,
-    n_workers: int,
-    random_state: int,
-    size: int,
-) -> tuple[Ensemble, OutOfFoldRecord | None]:
+@dataclass(frozen=True)
+class SearchOutcome:
+    """What a search leaves behind, and the settings of its conclusion.
+
+    Attributes
+    ----------
+    loader : ModelLoader
+        It may have read some of the models already.
+    budget : Budget
+        Its seconds limit the parts of the conclusion.
+    size : int
+        Rounds of greedy selection; 1 picks the single best configuration.
+    """
+
+    history: RunHistory
+    artifacts: Artifacts
+    loader: ModelLoader
+    task: Task
+    budget: Budget
+    random_state: int
+    size: int
+
+
+def build_ensemble(outcome: SearchOutcome, n_workers: int) -> tuple[Ensemble, OutOfFoldRecord | None]:
     """Build the ensemble, read its models, and keep the predictions from which its score can be estimated later.
 
     Parameters
     ----------
-    size : int
-        Rounds of greedy selection; 1 picks the single best configuration.
+    n_workers : int
+        Number of processors that predictions may use.
 
     Raises
     ------
     NothingFittedError
         If no configuration has finished a fold.
     """
+    history, artifacts, task, budget = outcome.history, outcome.artifacts, outcome.task, outcome.budget
+    seed, size = outcome.random_state, outcome.size
     left = (
         float("inf") if budget.seconds is None else max(0.1, budget.seconds - budget.closing_seconds - budget.elapsed)
     )
     started = time.monotonic()
     cost = typical_cost(task, measured=not history.repeats)
-    members = select_members(history, artifacts, task, size, _CHOICE_ENDS * left, random_state, cost)
+    members = select_members(history, artifacts, task, size, _CHOICE_ENDS * left, seed, cost)
     members = members_within_size(members, artifacts, task)
-    bags = loader.load(members, started + _LOADING_ENDS * left)
+    bags = outcome.loader.load(members, started + _LOADING_ENDS * left)
     n_threads = n_workers if n_workers < available_cpus() else None
     ensemble = Ensemble.of_task(bags, task, n_threads)
-    finish_ensemble(ensemble, history, artifacts, task, random_state, started + _DECISION_ENDS * left, 0.05 * left)
+    finish_ensemble(ensemble, history, artifacts, task, seed, started + _DECISION_ENDS * left, 0.05 * left)
     if not task.has_estimate:
         return ensemble, None
     # The folder with the predictions is removed after the run; to resample them now would cost seconds of the search.
     latest = started + _COLLECTION_ENDS * left
-    return ensemble, collect(history, artifacts, task, ensemble, size, random_state, latest)
+    return ensemble, collect(history, artifacts, task, ensemble, size, seed, latest)
+
+
+def frontier_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float) -> FrontierRecord | None:
+    """Return what smaller ensembles are made of; None if models of all rows predict at last, which have no fold.
+
+    Parameters
+    ----------
+    deadline : float
+        Time of `time.monotonic`, in seconds, after which no further candidate is read or measured.
+    """
+    if outcome.task.trains_at_last:
+        return None
+    parts = outcome.history, outcome.artifacts, outcome.task, ensemble, outcome.loader
+    return collect_frontier(*parts, outcome.random_state, deadline)
+
+
+def curve_of(outcome: SearchOutcome) -> CurveRecord | None:
+    """Return what the scores along the search are computed from; None if `cv` orders the rows by time."""
+    if outcome.task.in_time_order:
+        return None
+    parts = outcome.history, outcome.artifacts, outcome.task, outcome.size, outcome.random_state
+    return collect_curve(*parts, outcome.budget)
+
+
+def predictions_of(outcome: SearchOutcome, ensemble: Ensemble) -> RowPredictions | None:
+    """Return the out-of-fold predictions of the ensemble with their rows; see `collect_predictions`."""
+    parts = ensemble, outcome.history, outcome.artifacts, outcome.task, outcome.random_state
+    return collect_predictions(*parts, outcome.budget)
+
+
+def conformal_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float = float("inf")) -> Records | None:
+    """Return the scores from which intervals and sets are made; see `scores_of_run`."""
+    parts = ensemble, outcome.history, outcome.artifacts, outcome.task, outcome.random_state
+    return scores_of_run(*parts, deadline)

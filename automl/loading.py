@@ -9,13 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from automl.checks.predictions import collect_predictions, seconds_end
-from automl.conclusion import build_ensemble
+from automl.checks.predictions import seconds_end
+from automl.conclusion import SearchOutcome, build_ensemble, conformal_of, curve_of, frontier_of, predictions_of
 from automl.continuation import read_task
-from automl.ensemble.frontier import collect_frontier
 from automl.ensemble.loading import ModelLoader
-from automl.ensemble.out_of_fold_scores import scores_of_run
-from automl.ensemble.score_curve import collect_curve
 from automl.errors import InvalidInputError
 from automl.execute.machine import available_cpus
 from automl.fitting import GOES_ON, UNKNOWN, fitted_attributes
@@ -27,7 +24,6 @@ from automl.run import RunResult
 from automl.search.budget import Budget
 from automl.search.user_space import known_components
 from automl.task.prepare import PreparedTask
-from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
@@ -152,26 +148,21 @@ def _build(estimator: Any, prepared: PreparedTask, reader: RunReader, for_predic
         )
     seed, size = int((RunDirectory(reader.folder).about() or {})["seed"]), int(estimator.ensemble_size)
     loader = ModelLoader(artifacts, task, budget, size, seed)
-    ensemble, record = build_ensemble(history, artifacts, loader, task, budget, available_cpus(), seed, size)
+    outcome = SearchOutcome(history, artifacts, loader, task, budget, seed, size)
+    ensemble, record = build_ensemble(outcome, available_cpus())
     result = RunResult(history, ensemble, UNKNOWN if record is None else record, _state(reader))
-    result = replace(result, conformal=scores_of_run(ensemble, history, artifacts, task, seed))
+    result = replace(result, conformal=conformal_of(outcome, ensemble))
     if not for_prediction:
-        result = _with_records(result, artifacts, loader, task, budget, seed, size)
+        result = _with_records(result, outcome)
     vars(estimator).update(fitted_attributes(prepared, result))
     return history
 
 
-def _with_records(
-    result: RunResult, artifacts: Artifacts, loader: ModelLoader, task: Task, budget: Budget, seed: int, size: int
-) -> RunResult:
+def _with_records(result: RunResult, outcome: SearchOutcome) -> RunResult:
     """Return the result with what the attributes about the scores of the ensemble are computed from."""
-    history, ensemble = result.history, result.ensemble
-    frontier = curve = None
-    if not task.trains_at_last:
-        frontier = collect_frontier(history, artifacts, task, ensemble, loader, seed, seconds_end(budget))
-    if not task.in_time_order:
-        curve = collect_curve(history, artifacts, task, size, seed, budget)
-    each = collect_predictions(ensemble, history, artifacts, task, seed, budget)
+    frontier = frontier_of(outcome, result.ensemble, seconds_end(outcome.budget))
+    curve = curve_of(outcome)
+    each = predictions_of(outcome, result.ensemble)
     return replace(result, frontier=frontier, row_predictions=each, score_curve=curve)
 
 

@@ -17,15 +17,15 @@ import pandas as pd
 from ConfigSpace import ConfigurationSpace
 
 from automl.callbacks import FitTasks, leading_ensemble
-from automl.checks.predictions import RowPredictions, collect_predictions, seconds_end
-from automl.conclusion import build_ensemble
+from automl.checks.predictions import RowPredictions, seconds_end
+from automl.conclusion import SearchOutcome, build_ensemble, conformal_of, curve_of, frontier_of, predictions_of
 from automl.endings import budget_ending, why_nothing
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord
-from automl.ensemble.frontier import FrontierRecord, collect_frontier
+from automl.ensemble.frontier import FrontierRecord
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.objectives import further_values
-from automl.ensemble.out_of_fold_scores import Records, scores_of_run
-from automl.ensemble.score_curve import CurveRecord, collect_curve
+from automl.ensemble.out_of_fold_scores import Records
+from automl.ensemble.score_curve import CurveRecord
 from automl.ensemble.selection import Ensemble, FoldBag
 from automl.ensemble.slimming import slow_families
 from automl.errors import InvalidInputError, NothingFittedError, NoWorkersError
@@ -226,23 +226,20 @@ def run(task: Task, settings: RunSettings) -> RunResult:
             stop_reason = "work score and free score diverge"
         session.enter(Phase.ENSEMBLE, stop_reason)
         stack.enter_context(single_threaded())
-        ensemble, record, interrupted = _conclude_even_if_interrupted(
-            history, artifacts, loader, task, settings, budget, executor
-        )
+        size = settings.ensemble_size
+        outcome = SearchOutcome(history, artifacts, loader, task, budget, settings.random_state, size)
+        ensemble, record, interrupted = _conclude_even_if_interrupted(outcome, executor)
         stop_reason = "interrupted" if interrupted else stop_reason
         fold_bags = None
         if task.trains_at_last and not interrupted:
             fold_bags = ensemble.bags
-            ensemble = _with_all_rows(ensemble, history, artifacts, task, settings, budget)
-        frontier = None if interrupted else _frontier(ensemble, history, artifacts, loader, task, settings, budget)
-        curve = None if monitor is None else _guard_curve(monitor, ensemble, history, budget)
-        parts = ensemble, history, artifacts, task, settings.random_state, budget
-        each = None if interrupted else collect_predictions(*parts)
+            ensemble = _with_all_rows(outcome, ensemble, settings)
+        frontier = None if interrupted else _frontier(outcome, ensemble)
+        curve = None if monitor is None else _guard_curve(monitor, outcome, ensemble)
+        each = None if interrupted else predictions_of(outcome, ensemble)
         session.enter(Phase.ENDED, stop_reason)
-        scores = None
-        if not interrupted and not task.in_time_order:
-            scores = collect_curve(history, artifacts, task, settings.ensemble_size, settings.random_state, budget)
-        conformal = None if interrupted else scores_of_run(*parts[:-1], seconds_end(budget))
+        scores = None if interrupted else curve_of(outcome)
+        conformal = None if interrupted else conformal_of(outcome, ensemble, seconds_end(budget))
         return RunResult(
             history, ensemble, record, stop_reason, curve, frontier, each, fold_bags, start.design, scores, conformal,
             0.0 if directory is None else directory.elapsed,
@@ -339,62 +336,44 @@ def _search(
 
 
 def _conclude_even_if_interrupted(
-    history: RunHistory,
-    artifacts: Artifacts,
-    loader: ModelLoader,
-    task: Task,
-    settings: RunSettings,
-    budget: Budget,
-    executor: Executor,
+    outcome: SearchOutcome, executor: Executor
 ) -> tuple[Ensemble, OutOfFoldRecord | None, bool]:
     """Return the ensemble, the record for its estimate, and whether the user interrupted the work on it."""
-    known = history, artifacts, loader, task, budget, executor.n_workers, settings.random_state
+    n_workers = executor.n_workers
     try:
         executor.shutdown()  # its trials are lost anyway, and the ensemble needs the processors
-        loader.finish()
-        ensemble, record = build_ensemble(*known, settings.ensemble_size)
+        outcome.loader.finish()
+        ensemble, record = build_ensemble(outcome, n_workers)
     except KeyboardInterrupt:  # the best configuration alone takes almost no time
-        loader.finish()
-        return *build_ensemble(*known, size=1), True
+        outcome.loader.finish()
+        return *build_ensemble(replace(outcome, size=1), n_workers), True
     return ensemble, record, False
 
 
-def _frontier(
-    ensemble: Ensemble,
-    history: RunHistory,
-    artifacts: Artifacts,
-    loader: ModelLoader,
-    task: Task,
-    settings: RunSettings,
-    budget: Budget,
-) -> FrontierRecord | None:
+def _frontier(outcome: SearchOutcome, ensemble: Ensemble) -> FrontierRecord | None:
     """Return what smaller ensembles are made of; None after an interrupt, or if no fold models predict."""
-    if task.trains_at_last:
-        return None
-    left = float("inf")
+    budget, left = outcome.budget, float("inf")
     if budget.seconds is not None:
         left = min(_FRONTIER_SHARE * budget.seconds, 0.8 * (budget.seconds - budget.estimate_seconds - budget.elapsed))
-    deadline = time.monotonic() + left
     try:
-        return collect_frontier(history, artifacts, task, ensemble, loader, settings.random_state, deadline)
+        return frontier_of(outcome, ensemble, time.monotonic() + left)
     except KeyboardInterrupt:  # the ensemble is complete
         logger.warning("interrupted: the model has no frontier_")
         return None
 
 
-def _guard_curve(monitor: GuardMonitor, ensemble: Ensemble, history: RunHistory, budget: Budget) -> pd.DataFrame:
+def _guard_curve(monitor: GuardMonitor, outcome: SearchOutcome, ensemble: Ensemble) -> pd.DataFrame:
     """Return the curve of the guard, which ends with the ensemble unless the user interrupts its scoring."""
     try:
-        monitor.finish(ensemble, history, budget.elapsed)
+        monitor.finish(ensemble, outcome.history, outcome.budget.elapsed)
     except KeyboardInterrupt:
         logger.warning("interrupted: guard_curve_ lacks the row of the ensemble")
     return monitor.curve
 
 
-def _with_all_rows(
-    ensemble: Ensemble, history: RunHistory, artifacts: Artifacts, task: Task, settings: RunSettings, budget: Budget
-) -> Ensemble:
+def _with_all_rows(outcome: SearchOutcome, ensemble: Ensemble, settings: RunSettings) -> Ensemble:
     """Return the ensemble with models of all rows, the newest rows or the validation rows of the user included."""
+    history, artifacts, task, budget = outcome.history, outcome.artifacts, outcome.task, outcome.budget
     left = float("inf") if budget.seconds is None else budget.seconds - budget.elapsed
     deadline = time.monotonic() + _ALL_ROWS_END * left
     shares, seed = TrainingRows.from_task(task).train_shares, settings.random_state
