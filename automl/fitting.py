@@ -28,10 +28,11 @@ from automl.persistence.unfinished import write_unfinished
 from automl.plurals import plural
 from automl.progress import Leader, Progress
 from automl.refit.rows import StoredRows, TrainingRows
-from automl.run import RunResult, RunSettings, run
+from automl.run import RunResult, run
 from automl.search.budget import Budget, Used
 from automl.search.own_components import own_components
 from automl.search.user_space import user_space
+from automl.search_setup import RunSettings
 from automl.task.prepare import PreparedTask, sensitive_in_table
 from automl.task.validation import python_number
 from automl.trials.history import RunHistory

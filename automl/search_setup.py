@@ -1,0 +1,194 @@
+"""What a search is made of: its settings, the space, the first configurations, the searcher and the forecasts."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from ConfigSpace import ConfigurationSpace
+
+from automl.callbacks import FitTasks
+from automl.ensemble.objectives import further_values
+from automl.ensemble.slimming import slow_families
+from automl.errors import InvalidInputError
+from automl.execute.base import Executor
+from automl.execute.machine import memory_for_fit
+from automl.guard import Guard
+from automl.search.base import Searcher
+from automl.search.budget import Budget, Used
+from automl.search.catalog import make_searcher as searcher_by_name
+from automl.search.forecast import RuntimeModel, make_forecasts
+from automl.search.initial import (
+    Start,
+    from_user,
+    start_with_meta_database,
+    start_with_portfolio,
+    with_ordered_twins,
+    with_robust_twins,
+)
+from automl.search.racing import Limits, fold_seconds
+from automl.search.rungs import make_plan
+from automl.task.task import Task
+from automl.trials.history import RunHistory
+from automl.trials.initial_design import USER, InitialDesign
+from automl.trials.trial import TrialResult
+from pipelines.catalog import OwnComponents
+from pipelines.configuration import Configuration
+from pipelines.overrides import Overrides, SpaceError, unused
+from pipelines.space import NO_OWN, build_space, complete
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class RunSettings:
+    """The settings of one run: the validated arguments of an estimator."""
+
+    budget: Budget
+    n_jobs: int | None
+    memory_limit: float | None = None  # MiB for one trial; an even share of the free memory when None
+    trial_time_limit: float | None = None  # seconds
+    device: str = "auto"
+    executor: str = "local"
+    include: Sequence[str] = ()
+    exclude: Sequence[str] = ()
+    overrides: Overrides = field(default_factory=dict)  # the user's changes of hyperparameters
+    own: OwnComponents = NO_OWN
+    initial_configurations: str | Sequence[Mapping[str, Any]] = "meta"
+    without: Sequence[str] = ()  # data sets of the meta-database
+    searcher: Any = "smac"
+    ensemble_size: int = 25
+    max_predict_milliseconds: float | None = None  # for a single row
+    max_model_megabytes: float | None = None
+    store: str | os.PathLike[str] | None = None
+    guard: Guard | None = None  # only for a task with holdout rows
+    callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = ()
+    tasks: FitTasks | None = None  # for the callbacks of scikit-learn
+    show: Callable[[TrialResult, RunHistory, float], None] | None = None  # also receives the seconds of all sessions
+    random_state: int = 0
+    earlier: Sequence[Configuration] = ()  # of an earlier model, which the search tries first
+    on_open: Callable[[Path], None] = lambda folder: None  # called with the run directory, if there is one
+    used: Used = field(default_factory=Used)  # what earlier sessions have used, where the budget comes on top of it
+
+
+@dataclass(frozen=True)
+class SearchSetup:
+    """What the start and the searcher depend on.
+
+    Attributes
+    ----------
+    budget : Budget
+        The budget of this session, which allows for earlier ones.
+    runtime : RuntimeModel
+        The forecast of the seconds of a fold.
+    n_workers : int
+        Number of trials that run at the same time.
+    """
+
+    task: Task
+    settings: RunSettings
+    budget: Budget
+    runtime: RuntimeModel
+    n_workers: int
+
+
+def make_space(task: Task, settings: RunSettings, left_out: Sequence[str] = ()) -> ConfigurationSpace:
+    """Return the space that the search may use.
+
+    Parameters
+    ----------
+    left_out : sequence of str
+        Model families that the space does not hold, beside those that the settings exclude.
+
+    Raises
+    ------
+    InvalidInputError
+        If the space is empty, or if the settings name something that does not exist.
+    """
+    slow = slow_families(settings.max_predict_milliseconds, settings.include)
+    without = [f"model:{name}" for name in (*left_out, *slow)]
+    include = [name for name in settings.include if f"model:{name.removeprefix('model:')}" not in without]
+    exclude = [*settings.exclude, *without]
+    if settings.include and not include:
+        raise InvalidInputError("include leaves no component")
+    try:
+        space = build_space(task.traits, include, exclude, settings.random_state, settings.overrides, settings.own)
+    except SpaceError as error:
+        raise InvalidInputError(str(error)) from error
+    for name in unused(space, settings.overrides):
+        logger.info("space: '%s' has no effect, because this search does not have it", name)
+    return space
+
+
+def make_limits(task: Task, settings: RunSettings, executor: Executor) -> tuple[RuntimeModel, Limits]:
+    """Return the forecast of seconds, and the limits of a trial with the forecast of its memory."""
+    runtime, memory_model = make_forecasts(task)
+    memory = memory_for_fit(executor.memory_limit, task.table_bytes / 2**20)
+    return runtime, Limits(settings.trial_time_limit, memory, memory_model)
+
+
+def make_start(setup: SearchSetup, space: ConfigurationSpace) -> Start:
+    """Return the configurations that the search tries first; those of an earlier model come before all others."""
+    start = _usual_start(setup, space)
+    completed = (complete(space, configuration) for configuration in setup.settings.earlier)
+    first = list(dict.fromkeys(configuration for configuration in completed if configuration is not None))
+    if not first:
+        return start
+    rest = [configuration for configuration in start.configurations if configuration not in first]
+    design = replace(start.design, from_model=tuple(configuration.id for configuration in first))
+    return replace(start, configurations=[*first, *rest], design=design)
+
+
+def _usual_start(setup: SearchSetup, space: ConfigurationSpace) -> Start:
+    task, budget, runtime = setup.task, setup.budget, setup.runtime
+    wanted = setup.settings.initial_configurations
+    if not isinstance(wanted, str):
+        return Start(from_user(space, wanted), InitialDesign(USER))
+    if wanted == "meta" and task.traits.targets is None:  # the meta-database knows tables with one target
+        seconds = budget.planned_seconds or float("inf")
+        longest = fold_seconds(seconds, setup.n_workers, len(task.folds), task.traits.n_rows)
+        start = start_with_meta_database(space, runtime, budget, task, longest, setup.settings.without)
+    else:
+        start = start_with_portfolio(space, runtime, budget)
+    start = with_ordered_twins(start, space) if task.traits.ranks else start
+    return with_robust_twins(start, space) if task.traits.noisy_labels else start
+
+
+def make_searcher(
+    setup: SearchSetup, space: ConfigurationSpace, initial: Sequence[Configuration], start: Start
+) -> Searcher:
+    """Return the searcher that the settings name, or the user's own object.
+
+    Parameters
+    ----------
+    initial : sequence of Configuration
+        The configurations that the searcher proposes first.
+    start : Start
+        It holds the expectations of the meta-database.
+    """
+    settings = setup.settings
+    plan = make_plan(setup.task, settings.budget, [setup.runtime.guess(c) for c in initial], setup.n_workers)
+    chosen = settings.searcher, space, settings.random_state, initial, start.posterior, settings.overrides
+    return searcher_by_name(*chosen, plan, further_values(setup.task))
+
+
+def searcher_without(setup: SearchSetup, families: Sequence[str]) -> Searcher:
+    """Return a searcher over the space without some model families.
+
+    Raises
+    ------
+    InvalidInputError
+        If the space is then empty.
+    """
+    settings = setup.settings
+    if not isinstance(settings.initial_configurations, str):
+        left = [entry for entry in settings.initial_configurations if entry.get("model") not in families]
+        settings = replace(settings, initial_configurations=left)
+    setup = replace(setup, settings=settings)
+    space = make_space(setup.task, settings, families)
+    start = make_start(setup, space)
+    return make_searcher(setup, space, start.configurations, start)
