@@ -39,9 +39,10 @@ uses them. `automl.search.halving` has the searchers of this package that do so.
 
 **What becomes of a suggestion.** Racing decides on how many folds it runs first, and whether it runs at all. A trial
 that would most likely exceed a limit of seconds or memory is not started: it enters the history at once as a failure,
-and racing asks again, at most five times in a row. All other trials are in ``history.running`` until they end. Where
-networks are trained in fleets, racing adds configurations that the searcher has not proposed; they enter the history in
-the same way.
+and racing asks again, at most five times before it turns to other work. Where there is none, it asks on, until 200
+proposals in a row were not started. All other trials are in ``history.running`` until they end. Where networks are
+trained in fleets, racing adds configurations that the searcher has not proposed; they enter the history in the same
+way.
 
 **The history.** `RunHistory` holds everything that is known, and the searcher must not change it.
 

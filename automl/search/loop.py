@@ -9,7 +9,7 @@ from itertools import chain
 
 from automl.execute.base import Executor
 from automl.search.budget import Budget
-from automl.search.racing import Racing
+from automl.search.racing import Racing, nothing_left
 from automl.trials.history import RunHistory
 from automl.trials.trial import Trial, TrialResult
 
@@ -52,10 +52,7 @@ def search(
         soon = budget.seconds is not None and min(running.values(), default=math.inf) - budget.elapsed <= _AHEAD
         n_wanted = executor.n_workers + soon - len(running) if budget.search_left > 0 else 0
         fleets = racing.suggest(history, n_wanted, executor.fleet_size)
-        stopped = False
-        for result in history.results[n_known:]:  # of trials that are not started
-            stopped |= _ends_search(on_result, result)
-        if stopped:
+        if _ends_search(on_result, history.results[n_known:]):  # of trials that are not started
             return _BY_CALLBACK
         for trials in fleets:
             begins = budget.elapsed
@@ -67,17 +64,20 @@ def search(
             for trial in trials:
                 on_start(trial)
         if not running:
-            break
+            if nothing_left(history, n_known):
+                break
+            continue
         left = budget.clock_left  # when the processor seconds are over, trials end at limits of their own
         if budget.seconds is not None and not soon:
             left = min(left, min(running.values()) - budget.elapsed - _AHEAD)
         done = _first_done(running, left, budget, is_stopped)
         for future in done:
             del running[future]
+        stopped = False
         for result in chain.from_iterable(future.result() for future in done):
             budget.end([result])
             history.append(result)
-            stopped |= _ends_search(on_result, result)  # the others have ended as well, and are not thrown away
+            stopped |= _ends_search(on_result, [result])  # the others have ended as well, and are not thrown away
         if stopped:
             return _BY_CALLBACK
     return "stopped by automl stop" if is_stopped() else ""
@@ -96,10 +96,12 @@ def _first_done(
             return done
 
 
-def _ends_search(on_result: Callable[[TrialResult], None], result: TrialResult) -> bool:
-    """Call `on_result` with a result, and return whether it ends the search."""
-    try:
-        on_result(result)
-    except StopIteration:
-        return True
-    return False
+def _ends_search(on_result: Callable[[TrialResult], None], results: Iterable[TrialResult]) -> bool:
+    """Call `on_result` with each result, and return whether one of the calls ends the search."""
+    stopped = False
+    for result in results:
+        try:
+            on_result(result)
+        except StopIteration:
+            stopped = True
+    return stopped

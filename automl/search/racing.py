@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, zip_longest
+from itertools import chain, takewhile, zip_longest
 
 import numpy as np
 
@@ -37,7 +37,8 @@ _LEAST_COMPARED = 3  # configurations with a result, before one of them gets fur
 # Shares of the budget, if a searcher chooses the fidelities: after the first one, the best configurations get all rows
 # if none has them yet, so that there is a model; after the second one, racing completes the folds of the best.
 _FIRST_MODEL, _RUNGS_END = 0.4, 0.75
-_MAX_REQUESTS = 5  # requests to the searcher in a row while none of its proposals can be started
+_MAX_REQUESTS = 5  # requests in one call of `suggest` while none of the proposals can be started
+_MOST_REFUSED = 200  # proposals in a row that are not started, before a search ends in which nothing runs
 # From this many idle workers on, challengers are requested together; the second number is the most of one request.
 _CHALLENGERS_AT_ONCE = (8, 64)
 _MAX_SHARE_OF_FACTOR = 0.05  # of the workers' time: to this share, a model's own factor may change the limit of a fit
@@ -172,7 +173,7 @@ class Racing:
         is running: a second one would share the device. All trials are in the history as running when this returns.
 
         A challenger that most likely exceeds a limit is not started: its result enters the history at once, it does
-        not count towards `max_trials`, and the searcher is asked again, a few times in a row.
+        not count towards `max_trials`, and the searcher is asked again, a few times in one call.
         """
         dropped, busy_with = self._dropped(), _folds_by_configuration(history.running)
         finalists = [e for e in self.finalists(history) if e.configuration.family not in dropped]
@@ -422,6 +423,20 @@ class Racing:
         front = spread(*pareto_front(history, self._further), most)
         taking_turns = chain.from_iterable(zip_longest(best, front))
         return list({e.configuration: e for e in taking_turns if e is not None}.values())
+
+
+def nothing_left(history: RunHistory, n_known: int) -> bool:
+    """Return whether a search ends in which nothing runs, after a call of `Racing.suggest` that returned no trial.
+
+    It goes on after proposals that exceed a limit, because others may not, but not after many of them in a row.
+
+    Parameters
+    ----------
+    n_known : int
+        Number of results in the history before the call.
+    """
+    refused = sum(1 for _ in takewhile(lambda result: not result.started, reversed(history.results)))
+    return len(history.results) == n_known or refused >= _MOST_REFUSED
 
 
 def _with_few_new(trials: Sequence[Trial], history: RunHistory, most: int) -> list[Trial]:

@@ -16,7 +16,7 @@ from ConfigSpace import ConfigurationSpace
 
 from automl.search.budget import Budget
 from automl.search.forecast import RuntimeModel
-from automl.search.racing import Limits, Racing, explored_share
+from automl.search.racing import Limits, Racing, explored_share, nothing_left
 from automl.task.task import Task
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
@@ -128,12 +128,15 @@ class SearchPlan:
         events: list[tuple[float, int, TrialResult]] = []
         loss_of = _random_losses(seed)
         while budget.search_left > 0 and len(history.results) < _MOST_TRIALS:
+            n_known = len(history.results)
             for trials in racing.suggest(history, self.n_workers - len(events)):
                 for trial in trials:
                     result = _ended(trial, self.runtime, racing.time_limit(trials), loss_of)
                     heapq.heappush(events, (budget.elapsed + result.seconds + between, next(numbers), result))
             if not events:
-                break
+                if nothing_left(history, n_known):
+                    break
+                continue
             budget.clock.now, _, result = heapq.heappop(events)
             if budget.search_left > 0:
                 history.append(result)
