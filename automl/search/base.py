@@ -47,9 +47,9 @@ way.
 **The history.** `RunHistory` holds everything that is known, and the searcher must not change it.
 
 - ``history.observations()`` gives, for each configuration of which a trial has ended or was not started, a loss and the
-  seconds of one fold. A lower loss is better, whatever the metric is. Losses are adjusted for the folds that each
-  configuration has finished; the loss is None where no fold has finished. A known loss may change later, when further
-  folds end.
+  seconds of one fold, which are 0 where no trial was started. A lower loss is better, whatever the metric is. Losses
+  are adjusted for the folds that each configuration has finished; the loss is None where no fold has finished. A known
+  loss may change later, when further folds end.
 - ``history.tried`` is the set of all configurations that must not be suggested again; those that run are among them.
 - After a restart (``fit(store=...)``) the history begins with the results of earlier sessions, which may stem from
   another searcher or from other limits.

@@ -95,7 +95,7 @@ class Surrogate:
     cost : Forest or FamilyProcess
         Predicts the scaled cost.
     log_seconds : Forest or None
-        Predicts the logarithm of the seconds; None where all configurations take the same time.
+        Predicts the logarithm of the seconds; None where all configurations with measured seconds take the same time.
     best : float
         Lowest predicted cost among the observed configurations.
     """
@@ -134,7 +134,17 @@ class Surrogate:
             lies = np.full(len(pending), np.median(costs))
             n_trees = N_TREES_FEW_FEATURES if X.shape[1] <= FEW_FEATURES else N_TREES
             cost = Forest.fit(np.concatenate([X, running]), np.concatenate([costs, lies]), n_trees, seed)
-        seconds = np.log([o.seconds + FIXED_SECONDS for o in observations])
-        varies = np.ptp(seconds) > 0.01
-        log_seconds = Forest.fit(X, seconds, N_TREES_SECONDS, seed + 1) if varies else None
-        return Surrogate(cost, log_seconds, float(cost.predict(X)[0].min()))
+        return Surrogate(cost, _fit_seconds(X, observations, seed + 1), float(cost.predict(X)[0].min()))
+
+
+def _fit_seconds(X: NDArray[np.float32], observations: Sequence[Observation], seed: int) -> Forest | None:
+    """Return a forest of the logarithm of the seconds; None where they do not vary.
+
+    A configuration that was not started has no seconds: as a fast one, it would draw the search to more of its kind.
+    """
+    seconds = np.array([o.seconds for o in observations])
+    measured = seconds > 0
+    logarithms = np.log(seconds[measured] + FIXED_SECONDS)
+    if not measured.any() or np.ptp(logarithms) <= 0.01:
+        return None
+    return Forest.fit(X[measured], logarithms, N_TREES_SECONDS, seed)

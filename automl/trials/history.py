@@ -74,7 +74,7 @@ class Observation:
 
     configuration: Configuration
     loss: float | None  # None where no fold finished
-    seconds: float  # mean of one fold
+    seconds: float  # mean of one fold; 0 where no trial was started
 
 
 class RunHistory:

@@ -76,6 +76,20 @@ def test_seconds_are_modeled_only_where_they_differ():
     assert slow_one - fast > 1.5  # the logarithm of 31 / 2 is 2.7
 
 
+def test_configurations_that_were_not_started_do_not_count_as_fast():
+    vectors = np.random.default_rng(0).random((60, 2))
+    refused = vectors[:, 1] > 0.6
+    losses = [None if bad else v for v, bad in zip(vectors[:, 0], refused, strict=True)]
+    equal = [0.0 if bad else 5.0 for bad in refused]
+    growing = [0.0 if bad else 1.0 + 40 * v for v, bad in zip(vectors[:, 1], refused, strict=True)]
+    none = Surrogate.fit(vectors, observations([None] * 60, [0.0] * 60), vectors[:0], seed=0)
+    same, differing = (Surrogate.fit(vectors, observations(losses, s), vectors[:0], seed=0) for s in (equal, growing))
+    assert none.log_seconds is None
+    assert same.log_seconds is None
+    fast, like_refused = differing.log_seconds.predict(impute_inactive(np.array([[0.5, 0.1], [0.5, 0.9]])))[0]
+    assert like_refused - fast > 0.5
+
+
 def test_a_running_configuration_is_predicted_to_have_a_median_cost():
     vectors = np.linspace(0, 1, 40)[:, None]
     losses = list(vectors[:, 0])
