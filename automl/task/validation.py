@@ -301,10 +301,18 @@ def _series_values(values: Any) -> Array:
 
 
 def _from_objects(array: Array) -> Array:
-    """Return an object array that holds Python numbers as an array of NumPy numbers; return others unchanged."""
+    """Return an object array that holds Python numbers as an array of NumPy numbers; return others unchanged.
+
+    Integers beyond 64 bits, such as hashes, stay Python's own: no type of NumPy holds them.
+    """
     held = types.infer_dtype(array, skipna=False)
     kind = {"integer": np.int64, "floating": np.float64, "mixed-integer-float": np.float64, "boolean": np.bool_}
-    return array.astype(kind[held]) if held in kind and not pd.isna(array).any() else array
+    if held not in kind or pd.isna(array).any():
+        return array
+    try:
+        return array.astype(kind[held])
+    except OverflowError:
+        return array
 
 
 def _check_length(name: str, values: Array, X: Any) -> None:
@@ -393,6 +401,11 @@ def as_numbers(values: Array) -> NDArray[np.float64]:
             raise InvalidInputError(
                 f"y holds values such as {_plain(values[0])!r}, but regression needs numbers; use AutoMLClassifier for "
                 "labels, or convert y with pd.to_numeric"
+            ) from error
+        except OverflowError as error:
+            raise InvalidInputError(
+                "Input y contains a value too large for dtype('float64'), in which regression computes; divide y by a "
+                "large number"
             ) from error
     else:
         numbers = values.astype(np.float64)

@@ -39,6 +39,7 @@ LABELS = {
     "object integers": pd.Series([0, 1] * 20, dtype=object),
     "object truth values": pd.Series([False, True] * 20, dtype=object),
     "truth values": [False, True] * 20,
+    "integers beyond 64 bits": [3, 2**70] * 20,
     "nullable integers": pd.Series([0, 1] * 20, dtype="Int64"),
     "nullable truth values": pd.Series([False, True] * 20, dtype="boolean"),
     "nullable strings": pd.Series(["a", "b"] * 20, dtype="string"),

@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,7 @@ from automl.task.validation import (
     check_target,
     table_errors,
 )
+from automl.task.validation_rows import join_targets
 from pipelines.table.reader import TableReader
 
 
@@ -266,6 +268,32 @@ def test_numbers_of_any_type_become_floats(y):
     assert classes is None
     assert values.dtype == np.float64
     np.testing.assert_array_equal(values, [1, 2, 4.5])
+
+
+BIG = 2**70
+
+
+@pytest.mark.parametrize("held", [list, partial(np.array, dtype=object), pd.Series, pd.DataFrame])
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.DataConversionWarning")
+def test_integers_beyond_64_bits_are_classes_numbers_and_groups(held):
+    y, X = held([BIG + 1, 3, BIG + 1, BIG, BIG, 3]), np.zeros((6, 1))
+    codes, classes = check_target(y, X, classification=True)
+    assert classes.tolist() == [3, BIG, BIG + 1]
+    np.testing.assert_array_equal(codes, [2, 0, 2, 1, 1, 0])
+    assert check_groups(y, 6).tolist() == [0, 1, 0, 2, 2, 1]
+    numbers, _ = check_target(y, X, classification=False)
+    np.testing.assert_array_equal(numbers, np.array([BIG, 3, BIG, BIG, BIG, 3], dtype=np.float64))
+
+
+def test_numbers_beyond_floats_are_refused():
+    with pytest.raises(InvalidInputError, match="y contains a value too large for dtype"):
+        check_target([1, 10**400, 2], np.zeros((3, 1)), classification=False)
+
+
+def test_validation_rows_may_have_other_sizes_of_integers():
+    X, y = np.zeros((4, 1)), [BIG, 3, BIG, 3]
+    assert join_targets(y, X, [3, 3], X[:2], True).tolist() == [*y, 3, 3]
+    assert join_targets([3, 4, 3, 4], X, [BIG, 3], X[:2], False).tolist() == [3, 4, 3, 4, float(BIG), 3]
 
 
 @pytest.mark.parametrize("y", [pd.DataFrame({"y": [0, 1, 0, 1]}), np.array([[0], [1], [0], [1]])])
