@@ -320,7 +320,7 @@ def _cost(configuration: Configuration, runtime: RuntimeModel, longest: float, a
 
 
 def from_user(space: ConfigurationSpace, entries: Sequence[Mapping[str, Any]]) -> list[Configuration]:
-    """Return the configurations that the user gave; missing hyperparameters get their defaults.
+    """Return the configurations that the user gave, each once; missing hyperparameters get their defaults.
 
     Raises
     ------
@@ -349,7 +349,7 @@ def from_user(space: ConfigurationSpace, entries: Sequence[Mapping[str, Any]]) -
                 f"{', '.join(choices(space, 'model'))}"
             )
         found.append(configuration)
-    return found
+    return list(dict.fromkeys(found))  # several idle workers get the first ones at once, and would run equal ones twice
 
 
 def enough_for_one(

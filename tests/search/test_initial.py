@@ -6,7 +6,7 @@ import pytest
 
 from automl.search import initial
 from automl.search.budget import Budget
-from automl.search.initial import Start, start_with_meta_database, with_ordered_twins
+from automl.search.initial import Start, from_user, start_with_meta_database, with_ordered_twins
 from automl.trials.initial_design import HAND_MADE, InitialDesign
 from metalearning.warmstart import Recommendation
 from pipelines.component import TableTraits
@@ -77,3 +77,9 @@ def test_an_unknown_configuration_with_a_hyperparameter_that_the_table_lacks_is_
     new = {"model": "lightgbm", "model:lightgbm:max_cat_to_onehot": 20}  # the table has no category column
     monkeypatch.setattr(initial, "PORTFOLIO", [*PORTFOLIO, new])
     assert start(unknown=()).configurations == RECOMMENDED
+
+
+def test_equal_configurations_of_the_user_are_tried_once():
+    ridge, forest = {"model": "ridge"}, {"model": "extra_trees"}
+    spelled_out = dict(complete(SPACE, ridge))
+    assert from_user(SPACE, [ridge, forest, ridge, spelled_out]) == [complete(SPACE, ridge), complete(SPACE, forest)]
