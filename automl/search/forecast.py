@@ -158,5 +158,7 @@ class MemoryModel(_Forecast):
     _cost = FIT_MEMORY
 
     def _measured_cost(self, evaluation: Evaluation, history: RunHistory) -> float | None:
+        if history.repeats:  # measured memory differs from run to run, as seconds do
+            return None
         noted = [result.info["memory"] for result in evaluation.folds.values() if "memory" in result.info]
         return max(self._cost.least, *noted) if noted else None

@@ -287,7 +287,7 @@ class RunHistory:
 
     @property
     def repeats(self) -> bool:
-        """Whether the run must repeat bit for bit, so that no decision may depend on measured seconds.
+        """Whether the run must repeat bit for bit, so that no decision may depend on measured seconds or memory.
 
         Returns
         -------

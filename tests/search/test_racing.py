@@ -308,3 +308,12 @@ def test_measured_memory_of_a_family_corrects_its_forecast():
     history = RunHistory([TrialResult(Trial(known), Status.OK, took, 0.1)])
     assert memory_model.predict(TREE, history) == pytest.approx(3 * before)
     assert memory_model.predict(known, history) == pytest.approx(3 * before)
+
+
+def test_a_run_that_repeats_does_not_use_measured_memory():
+    memory_model = MemoryModel(TableTraits("binary", 100_000, 100, 2), 0.75)
+    known, guesses = candidate("decision_tree", 1), [memory_model.guess(c) for c in (TREE, candidate("lda"))]
+    took = {0: FoldResult(0.3, 0.1, 0.0, {"memory": 3_000.0})}
+    history = RunHistory([TrialResult(Trial(known), Status.OK, took, 0.1)], cost_of=lambda configuration: 1.0)
+    assert [memory_model.predict(c, history) for c in (TREE, candidate("lda"))] == guesses
+    assert memory_model.predict(known, history) == memory_model.guess(known)
