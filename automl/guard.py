@@ -148,8 +148,7 @@ class GuardMonitor:
         holdout = np.zeros(())
         for bag in ensemble.bags:
             holdout = holdout + bag.weight * self._final_predictions(history.evaluations[bag.configuration])
-        if ensemble.calibration is not None:
-            mean, holdout = ensemble.calibration(mean), ensemble.calibration(holdout)
+        mean, holdout = ensemble.finish(mean), ensemble.finish(holdout)
         if ensemble.decision_weights is not None:
             mean, holdout = (one_hot_labels(p, ensemble.decision_weights) for p in (mean, holdout))
         work_loss = loss_or_nan(self._task.metric.take(rows), self._task.y[rows], mean, self._task.weights(rows))

@@ -20,6 +20,7 @@ from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+from pipelines.quantiles import pinball_loss
 from tests.factories import FAST, make_task, tree
 
 
@@ -104,6 +105,15 @@ def test_the_last_free_score_is_the_score_of_the_ensemble_on_the_holdout_rows():
     rmse = np.sqrt(np.mean((reg.predict(X[holdout]) - y[holdout]) ** 2))
     assert reg.guard_curve_["free"].iloc[-1] == pytest.approx(-rmse, rel=1e-3)
     assert reg.guard_curve_["work"].iloc[-1] != pytest.approx(-rmse, rel=1e-3)
+
+
+def test_the_last_free_score_of_quantiles_is_that_of_the_calibrated_ensemble():
+    X, y = load_diabetes(return_X_y=True)
+    reg = AutoMLRegressor(**FAST | {"max_trials": 1}, guard=0.1, quantiles=(0.1, 0.5, 0.9)).fit(X, y)
+    holdout = choose_holdout(y, False, 0.1, None, 0)
+    loss = pinball_loss(y[holdout], reg.predict_quantiles(X[holdout]), (0.1, 0.5, 0.9))
+    assert reg._ensemble.quantile_shift is not None
+    assert reg.guard_curve_["free"].iloc[-1] == pytest.approx(-loss, rel=1e-4)
 
 
 def test_without_a_guard_there_is_no_curve():
