@@ -32,7 +32,7 @@ def dummy_score(metric: Metric, y: Array, sample_weight: Array | None) -> tuple[
     else:
         constants = [
             (np.average(y, weights=sample_weight), "the mean of the target, in each row"),
-            (np.median(y), "the median of the target, in each row"),
+            (weighted_quantiles(y, (0.5,), sample_weight)[0], "the median of the target, in each row"),
         ]
     scored = []
     for constant, rule in constants:
