@@ -319,7 +319,8 @@ def _model_of_target(configuration: Configuration, context: FitContext) -> Any:
     constrained = {"monotonic": trailing_constraints(context.traits)} if context.traits.monotonic else {}
     model = _ordered_model(configuration, inner, {**native, **trained, **constrained})
     if configuration.get("balancing", "none") != "none":
-        model = _make_component("balancing", configuration, context, {"estimator": model})
+        weighted = get_component("model", configuration.family).accepts_weights
+        model = _make_component("balancing", configuration, context, {"estimator": model, "weighted": weighted})
     if cleaned:
         model = _make_component("cleaning", configuration, context, {"estimator": model})
     target = str(configuration.get("target", "none"))

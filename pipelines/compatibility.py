@@ -13,12 +13,13 @@ from pipelines.overrides import SpaceError
 from pipelines.rich_tables import RICH_TABLES
 from pipelines.steps.multi_output import JOINT
 
-# Components that pass on missing cells, category codes or weights: the step, the component, the field that must be True
-# for the components of later steps, and these steps.
+# Components that pass on missing cells, category codes, weights or copies of rows: the step, the component, the field
+# that must be True for the components of other steps, and these steps.
 REQUIREMENTS = (
     ("imputation", "none", "accepts_missing", ("model", "generation", "selection")),
     ("encoding", "native", "accepts_categories", ("model", "generation", "selection")),
     ("balancing", "weights", "accepts_weights", ("model",)),
+    ("balancing", "oversample", "accepts_copies", ("model", "ordering")),
 )
 OF_ONE_TARGET = ("balancing", "cleaning", "calibration")  # steps whose components wrap the model of one target
 

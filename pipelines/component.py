@@ -25,7 +25,8 @@ and predicts.
   may be added: ``native_categories`` (int), the number of leading columns that hold category codes, for a model with
   `accepts_categories`; ``loss`` (str), one of `Component.losses` or "squared_error", for a model with such losses;
   ``ordering`` (str), one of `Component.orderings`; and ``estimator``, the unfitted model, for a component of the steps
-  ordering, balancing, cleaning, target and calibration; ``estimators``, the unfitted models, for a component of the
+  ordering, balancing, cleaning, target and calibration; ``weighted`` (bool), whether this model takes
+  ``sample_weight``, for a component of the step balancing; ``estimators``, the unfitted models, for a component of the
   step multi_output. `make` must not change `params`.
 - `FitContext` says which seed, how many threads and which device to use, and how many seconds a fit may take.
 - A model with `continues` asks `FitContext.part`, where there is one, for its state when each of its fits begins, and
@@ -210,6 +211,9 @@ class Component:
         the table then does not contain it.
     accepts_missing, accepts_categories, accepts_sparse, accepts_weights : bool
         Inputs that `fit` accepts: NaN cells, category codes in the leading columns, CSR matrices, ``sample_weight``.
+    accepts_copies : bool
+        Whether a table may hold copies of rows, which oversampling gives to models without weights. False for what
+        learns from predictions for rows that were held out. Only models and components of the step ordering have it.
     accepts_targets : bool
         Whether the model can learn several targets at once: then its estimator follows scikit-learn's convention for
         several outputs where `TableTraits.targets` is not None. Only models have it.
@@ -275,6 +279,7 @@ class Component:
     accepts_categories: bool = False
     accepts_sparse: bool = False
     accepts_weights: bool = False
+    accepts_copies: bool = True
     accepts_targets: bool = False
     reads_target: bool = False
     accepts_monotonic: bool = False

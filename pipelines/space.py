@@ -330,12 +330,12 @@ def _below(choice: Hyperparameter[Any, Any], name: str, prefix: str, component: 
 
 
 def _forbid(space: ConfigurationSpace, offered: Mapping[str, list[Component]]) -> Iterator[ForbiddenAndConjunction]:
-    """Forbid components that do not accept the missing cells, codes, weights or targets of another component."""
+    """Forbid components that do not accept the missing cells, codes, weights, copies or targets of another one."""
     for passing_step, passing, needed, later_steps in REQUIREMENTS:
         if passing not in choices(space, passing_step):
             continue
         for step in later_steps:
-            refusing = [component.name for component in offered[step] if not getattr(component, needed)]
+            refusing = [component.name for component in offered.get(step, ()) if not getattr(component, needed)]
             if refusing:
                 yield ForbiddenAndConjunction(
                     ForbiddenEqualsClause(space[passing_step], passing), ForbiddenInClause(space[step], refusing)

@@ -14,6 +14,7 @@ from pipelines import cumulative_link, ordered_codes
 from pipelines.confident_learning import LEAST_MARGIN, find_suspects
 from pipelines.losses import HUBER_DELTA, LOG_LINK, SQUARED_ERROR, TWEEDIE_POWER
 from pipelines.models._proportional_odds import ProportionalOddsClassifier
+from pipelines.models.qda import RegularizedQDA
 from pipelines.steps import class_numbers
 from pipelines.steps.balancing import MIN_CLASS_ROWS, BalancedClassifier, take_facts_of_all, take_training_facts
 from pipelines.steps.cleaning import LEAST_CLASS_ROWS, N_SPLITS, CleanedClassifier
@@ -261,7 +262,10 @@ _ALL_ROWS = '''def weighted_rows(X, y, sample_weight):
 def _balanced(model: Any, script: Script) -> list[str]:
     *before, inner = model_code(model.classifier_, script)
     _copy_wrapper(script, {"MIN_CLASS_ROWS": MIN_CLASS_ROWS}, BalancedClassifier)
-    return [*before, call_code("BalancedClassifier", [inner, quote(model.strategy), f"power={float(model.power)!r}"])]
+    settings = [quote(model.strategy), f"power={float(model.power)!r}"]
+    if model.weighted and not isinstance(model.classifier_, RegularizedQDA):  # the plain counterpart takes no weights
+        settings.append("weighted=True")
+    return [*before, call_code("BalancedClassifier", [inner, *settings])]
 
 
 def _cleaned(model: Any, script: Script) -> list[str]:

@@ -179,6 +179,7 @@ COMPONENT = Component(
     make=make,
     space=space,
     applies=lambda traits: traits.n_rows <= MAX_ROWS and not traits.sparse,
+    accepts_copies=False,  # the probabilities are fitted to leave-one-out predictions
     limit_factor=2.5,
     seconds=seconds,
     memory=memory,

@@ -41,13 +41,24 @@ class BalancedClassifier(ClassifierMixin, BaseEstimator):
     strategy : {"weights", "oversample", "undersample"}
     power : float
         0 leaves the classes as they are; 1 gives all classes the same weight or number of rows.
+    weighted : bool
+        Whether ``classifier.fit`` takes ``sample_weight``: a row that is drawn several times then is one row with this
+        weight. A classifier that splits its rows would find copies of its training rows among its validation rows.
     """
 
-    def __init__(self, classifier: Any, strategy: str = "weights", power: float = 1.0, random_state: int = 0):
+    def __init__(
+        self,
+        classifier: Any,
+        strategy: str = "weights",
+        power: float = 1.0,
+        random_state: int = 0,
+        weighted: bool = False,
+    ):
         self.classifier = classifier
         self.strategy = strategy
         self.power = power
         self.random_state = random_state
+        self.weighted = weighted
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the classifier on balanced rows."""
@@ -61,7 +72,11 @@ class BalancedClassifier(ClassifierMixin, BaseEstimator):
             self.classifier_.fit(X, y, sample_weight=balanced)
         else:
             rows = self._resample(codes, counts)
-            fit_weighted(self.classifier_, X[rows], y[rows], None if weight is None else weight[rows])
+            weight = None if weight is None else weight[rows]
+            if self.weighted and self.strategy == "oversample":
+                rows, first, copies = np.unique(rows, return_index=True, return_counts=True)
+                weight = np.asarray(copies * (1.0 if weight is None else weight[first]), dtype=np.float64)
+            fit_weighted(self.classifier_, X[rows], y[rows], weight)
         take_training_facts(self, self.classifier_)
         return self
 
@@ -95,7 +110,8 @@ def _power_space(traits: TableTraits) -> ConfigurationSpace:
 
 def _component(name: str) -> Component:
     def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-        return BalancedClassifier(params["estimator"], name, params.get("power", 0.5), context.random_state)
+        weighted = bool(params.get("weighted", False))
+        return BalancedClassifier(params["estimator"], name, params.get("power", 0.5), context.random_state, weighted)
 
     return Component(name, make, _power_space, accepts_sparse=True)
 

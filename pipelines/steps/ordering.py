@@ -38,7 +38,8 @@ def _make_numbers(params: Mapping[str, Any], context: FitContext) -> BaseEstimat
 ORDERING = (
     Component("none", lambda params, context: "passthrough", accepts_sparse=True),
     Component(THRESHOLDS, _make_thresholds, applies=_has_order, accepts_sparse=True),
-    Component(NUMBERS, _make_numbers, applies=_has_order, accepts_sparse=True),
+    # Its probabilities are fitted to predictions for rows that a regressor has not seen.
+    Component(NUMBERS, _make_numbers, applies=_has_order, accepts_sparse=True, accepts_copies=False),
     # Only models that train them themselves have them.
     *(
         Component(name, lambda params, context: "passthrough", applies=_has_order, accepts_sparse=True)
