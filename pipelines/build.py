@@ -27,6 +27,7 @@ from pipelines.steps.combined_features import SCREENED_ROWS
 from pipelines.steps.generation import MAX_COMPONENTS, make_category_pairs
 from pipelines.steps.multi_output import JOINT, n_fits
 from pipelines.steps.ordering import kept_models_of, models_of
+from pipelines.steps.preprocessing import OffsetRemover
 from pipelines.steps.selection import MAX_ROWS
 from pipelines.steps.target import TargetRegressor
 from pipelines.weights import MAX_REPEATED_CELLS, row_counts
@@ -261,8 +262,10 @@ def _column_step(configuration: Configuration, context: FitContext) -> Any:
 
 
 def _numeric_steps(configuration: Configuration, context: FitContext) -> Any:
-    """Return the imputation and scaling of numeric columns, or None."""
+    """Return the steps that remove offsets, impute and scale numeric columns, or None."""
     parts: list[BaseEstimator] = []
+    if context.traits.has_offsets and configuration.get("scaling", "none") == "none":
+        parts.append(OffsetRemover())  # scaling removes offsets itself; before imputation, which may fill cells with 0
     if "imputation" in configuration:
         if configuration["imputation"] != "none":
             parts.append(_make_component("imputation", configuration, context))

@@ -133,6 +133,8 @@ class TableTraits:
     quantiles: tuple[float, ...] = ()
     # Of several targets; then `task` and `n_classes` are those of the target with the most classes.
     targets: TargetLayout | None = None
+    # Some number column varies far less than its distance from 0, so that its differences vanish in single precision.
+    has_offsets: bool = False
 
     @property
     def is_classification(self) -> bool:

@@ -106,6 +106,14 @@ def _robust_clip(step: Any, script: Script, categories: Sequence[str]) -> str:
     )
 
 
+def _offsets(step: Any, script: Script, categories: Sequence[str]) -> str:
+    script.source(preprocessing.offset_columns, preprocessing.OffsetRemover)
+    script.define("MAX_OFFSET", f"MAX_OFFSET = {preprocessing.MAX_OFFSET!r}\n")
+    script.use("sklearn.base", "OneToOneFeatureMixin")
+    _base_imports(script)
+    return "OffsetRemover()"
+
+
 def _power(step: Any, script: Script, categories: Sequence[str]) -> str:
     names = ("StandardScaler", "PowerTransformer")
     return make_pipeline_code(script, [script.call("sklearn.preprocessing", name) for name in names])
@@ -212,6 +220,7 @@ _CONVERTERS: dict[str, Callable[[Any, Script, Sequence[str]], str]] = {
     "TargetMeanEncoder": _target_encoder,
     "FrequencyEncoder": _frequency_encoder,
     "CategoryPairs": _pairs,
+    "OffsetRemover": _offsets,
     "RobustClipScaler": _robust_clip,
     "SafePowerTransformer": _power,
     "ArithmeticFeatures": _arithmetic,

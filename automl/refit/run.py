@@ -50,6 +50,7 @@ from pipelines.configuration import Configuration
 from pipelines.libraries import install
 from pipelines.overrides import SpaceError
 from pipelines.space import build_space, complete
+from pipelines.steps.preprocessing import with_offsets
 
 logger = logging.getLogger(__name__)
 
@@ -176,7 +177,7 @@ def train_on_kept_rows(estimator: Any, deadline: float = float("inf")) -> Any:
     traits = estimator._reader.traits(
         task_type(ensemble.n_classes), ensemble.n_classes, rows.sample_weight is not None, len(rows.y)
     )
-    metric = estimator._metric
+    traits, metric = with_offsets(traits, rows.X), estimator._metric
     traits = replace(estimator_traits(suited_traits(traits, metric), estimator), targets=ensemble.targets)
     task = Task(rows.X, rows.y, traits, metric, (), rows.sample_weight, rows.groups)
     facts = _known_facts(estimator, rows.train_shares)

@@ -37,6 +37,7 @@ from automl.task.time_folds import DEFAULT_FOLDS, newest_rows, time_folds
 from automl.task.time_order import TimeOrder, read_time_order
 from automl.task.validation_rows import check_alone, join_tables, join_targets
 from pipelines.component import task_type
+from pipelines.steps.preprocessing import with_offsets
 from pipelines.table.reader import TableReader
 
 Array = NDArray[Any]
@@ -195,7 +196,8 @@ def prepare(
         metric = with_objective(metric, rows.y if holdout is None else rows.y[~holdout])
     folds = _make_folds(rows, classification, cv, table, holdout, metric, random_state)
     weighted = rows.sample_weight is not None
-    traits = suited_traits(reader.traits(kind, n_classes, weighted, table.shape[0]), metric)
+    traits = with_offsets(reader.traits(kind, n_classes, weighted, table.shape[0]), table)
+    traits = suited_traits(traits, metric)
     task = Task(
         X=table,
         y=rows.y,

@@ -27,7 +27,7 @@ from sklearn.preprocessing import (
 
 from pipelines.prediction.dispatch import find_maker
 from pipelines.steps.encoders import find_levels
-from pipelines.steps.preprocessing import QuartileScaler, SafePowerTransformer
+from pipelines.steps.preprocessing import OffsetRemover, QuartileScaler, SafePowerTransformer
 
 Array = NDArray[np.float64]
 Transform = Callable[[Any], Any]
@@ -221,6 +221,7 @@ def fast_preprocessor(step: ColumnTransformer) -> Any:
 _MAKERS: dict[type, Callable[[Any], Transform | None]] = {
     Pipeline: _pipeline,
     ColumnTransformer: _column_transformer,
+    OffsetRemover: lambda step: _scale(step.offset_, None),
     SimpleImputer: _simple_imputer,
     StandardScaler: _standard_scaler,
     RobustScaler: _robust_scaler,

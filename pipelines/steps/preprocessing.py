@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -30,6 +31,7 @@ Array = NDArray[np.float64]
 
 MAX_CELLS = 30_000_000  # cells of one-hot columns: 240 MB
 MAX_COLUMNS = 1_500  # for transformations that scikit-learn fits to one column after the other, some in 20 ms each
+MAX_OFFSET = 2.0**20  # ratio of the largest number of a column to its range; single precision has 24 bits
 MAX_TARGET_COLUMNS = 400  # columns of target encoding: one per category column and class
 
 
@@ -90,6 +92,52 @@ class RobustClipScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         scaled = (np.asarray(X, dtype=float) - self.center_) * self.factor_
         return scaled / np.sqrt(1.0 + (scaled / 3.0) ** 2)
+
+
+def offset_columns(X: Array) -> NDArray[np.bool_]:
+    """Return which columns vary far less than their distance from 0, such as seconds since 1970 within a minute.
+
+    In single precision, which most models use, such a column has less than sixteen different values.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_samples, n_features)
+        NaN stands for a missing cell.
+    """
+    low, high = np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
+    spread = high - low
+    return (spread > 0) & (np.maximum(np.abs(low), np.abs(high)) > MAX_OFFSET * spread)
+
+
+def with_offsets(traits: TableTraits, table: Any) -> TableTraits:
+    """Return the traits of a table with what its numbers say of `TableTraits.has_offsets`."""
+    if traits.sparse or not traits.numeric:
+        return traits
+    return replace(traits, has_offsets=bool(offset_columns(table)[list(traits.numeric)].any()))
+
+
+class OffsetRemover(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Subtracts the median from the columns of `offset_columns`, and leaves the others as they are.
+
+    Attributes
+    ----------
+    offset_ : ndarray of shape (n_features,)
+        The medians; 0 for the other columns.
+    """
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Learn the medians, without missing cells."""
+        X = np.asarray(X, dtype=float)
+        self.n_features_in_ = X.shape[1]
+        self.offset_, far = np.zeros(X.shape[1]), offset_columns(X)
+        if far.any():
+            self.offset_[far] = np.nanmedian(X[:, far], axis=0)
+        return self
+
+    def transform(self, X: ArrayLike) -> Array:
+        """Return the table without the offsets."""
+        check_is_fitted(self)
+        return np.asarray(X, dtype=float) - self.offset_
 
 
 def _imputer(strategy: str) -> Component:

@@ -143,6 +143,21 @@ def test_the_script_of_a_regression_keeps_the_loss_and_the_transform_of_the_targ
     assert (fitted.predict(names["read_columns"](X)) < prices).mean() == pytest.approx(0.5, abs=0.15)
 
 
+def test_numbers_far_from_0_keep_their_differences_in_the_search_after_a_refit_and_in_the_script():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"second": 1.7e9 + rng.integers(0, 60, 200), "noise": rng.normal(size=200)})
+    y = X["second"] % 60
+    arguments = {"max_trials": 1, "include": (), "initial_configurations": [{"model": "decision_tree"}]}
+    model = AutoMLRegressor(**FAST | arguments).fit(X, y)
+    assert model.score(X, y) > 0.8
+    script, names = python_script(model), {"__name__": "script"}
+    assert undefined_names(script) == set()
+    exec(script, names)
+    table = names["read_columns"](X)
+    assert names["make_model"]().fit(table, y).score(table, y) > 0.8
+    assert model.refit().score(X, y) > 0.8
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "configuration"),
