@@ -35,7 +35,6 @@ FEW_VALUES = 30  # a number with at most so many values also serves as a categor
 MAX_NUMBERS = 60  # numbers that are combined with each other
 MAX_GROUPINGS = 20  # columns whose values form groups of rows
 MAX_GROUP_PAIRS = 60  # pairs of a grouping column and a number
-MIN_VALUES = 10  # of a number that is compared with the mean of its group
 MAX_CROSSES = 100  # sets of one to three categories
 MAX_SUBSETS = 50  # subsets of all columns
 MAX_SUBSET_COLUMNS = 60  # columns that subsets are drawn from
