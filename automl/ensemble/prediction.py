@@ -113,11 +113,6 @@ class PredictionPlan:
             together = fast_predict_together([pipeline[-1] for pipeline in bag])
             self._batches += [_Batch(models, together)] if together else [_Batch((model,), None) for model in models]
 
-    @property
-    def n_transformers(self) -> int:
-        """The number of different transformers of all fold models."""
-        return len(self._transformers)
-
     def _add(self, pipeline: Pipeline, numbers: dict[tuple[int, bytes], int]) -> _Model:
         """Return the model of a pipeline, and enter its transformers where they are new."""
         table = 0

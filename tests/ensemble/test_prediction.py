@@ -41,7 +41,7 @@ def test_equal_transformers_of_members_are_one(fitted):
     ensemble = Ensemble(
         [FoldBag(linear.configuration, 0.5, linear.models), FoldBag(linear.configuration, 0.5, copied)], 2
     )
-    assert ensemble.plan().n_transformers == len(linear.models) * (len(linear.models[0].steps) - 1)
+    assert len(ensemble.plan()._transformers) == len(linear.models) * (len(linear.models[0].steps) - 1)
     alone = Ensemble([FoldBag(linear.configuration, 1.0, linear.models)], 2)
     Z = fitted._reader.transform(X)
     np.testing.assert_allclose(ensemble.predict(Z), alone.predict(Z), rtol=1e-15)
