@@ -16,10 +16,11 @@ from pipelines.losses import HUBER_DELTA, LOG_LINK, SQUARED_ERROR, TWEEDIE_POWER
 from pipelines.models._proportional_odds import ProportionalOddsClassifier
 from pipelines.models.qda import RegularizedQDA
 from pipelines.steps import class_numbers
-from pipelines.steps.balancing import MIN_CLASS_ROWS, BalancedClassifier, take_facts_of_all, take_training_facts
+from pipelines.steps.balancing import MIN_CLASS_ROWS, BalancedClassifier
 from pipelines.steps.cleaning import LEAST_CLASS_ROWS, N_SPLITS, CleanedClassifier
 from pipelines.steps.multi_output import ChainedModels, ConstantClassifier, IndependentModels, JointClassifier
 from pipelines.steps.threshold_models import ThresholdClassifier
+from pipelines.steps.training_facts import take_facts_of_all, take_training_facts
 from pipelines.weights import fit_weighted
 
 NETWORKS = ("NetClassifier", "OrderedNetClassifier", "NetRegressor", "JointNetClassifier", "JointNetRegressor")

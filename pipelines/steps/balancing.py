@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -11,25 +11,10 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from pipelines.component import Component, FitContext, TableTraits, space_of
+from pipelines.steps.training_facts import take_training_facts
 from pipelines.weights import fit_weighted, weighted_rows
 
 MIN_CLASS_ROWS = 10  # undersampling leaves each class at least this number of rows, or all its rows
-
-
-def take_training_facts(wrapper: Any, model: Any) -> None:
-    """Give a wrapper the attributes of its fitted model that say how the training went."""
-    for name in ("n_iter_", "full_rounds_", "mean_learning_rate_", "cut_"):
-        if hasattr(model, name):
-            setattr(wrapper, name, getattr(model, name))
-
-
-def take_facts_of_all(wrapper: Any, models: Sequence[Any]) -> None:
-    """Give a wrapper of several models the largest number of their iterations, and whether a training was cut."""
-    known = [getattr(model, "n_iter_", None) for model in models]
-    rounds = [np.max(numbers) for numbers in known if numbers is not None and np.size(numbers)]
-    if rounds:
-        wrapper.n_iter_ = int(max(rounds))
-    wrapper.cut_ = any(getattr(model, "cut_", False) for model in models)
 
 
 class BalancedClassifier(ClassifierMixin, BaseEstimator):

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from pipelines.cumulative_link import class_probabilities, fit_cumulative_logits
 from pipelines.ordered_codes import places_of
-from pipelines.steps.balancing import take_training_facts
+from pipelines.steps.training_facts import take_training_facts
 from pipelines.weights import fit_weighted, weighted_rows
 
 Array = NDArray[Any]

@@ -13,7 +13,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from pipelines.component import Component, FitContext, TableTraits, space_of
 from pipelines.confident_learning import LEAST_MARGIN, find_suspects
-from pipelines.steps.balancing import take_training_facts
+from pipelines.steps.training_facts import take_training_facts
 from pipelines.weights import fit_weighted, weighted_rows
 
 N_SPLITS = 3

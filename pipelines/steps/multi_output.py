@@ -19,7 +19,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, clone
 from sklearn.model_selection import KFold
 
 from pipelines.component import Component, FitContext, TableTraits, space_of
-from pipelines.steps.balancing import take_facts_of_all
+from pipelines.steps.training_facts import take_facts_of_all
 
 Array = NDArray[Any]
 

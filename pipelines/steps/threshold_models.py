@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from pipelines.ordered_codes import places_of
-from pipelines.steps.balancing import take_facts_of_all
+from pipelines.steps.training_facts import take_facts_of_all
 from pipelines.weights import fit_weighted, weighted_rows
 
 Array = NDArray[Any]
