@@ -185,8 +185,8 @@ def pull(
 
     path = file or user_file()
     try:
-        with MetaDatabase(path, writable=True) as database, Connection(server, timeout=timeout).open() as session:
-            report = pull_runs(session, database, selection, show)
+        with MetaDatabase(path, writable=True) as database, Connection(server, timeout=timeout).open() as client:
+            report = pull_runs(client, database, selection, show)
     except MetaDatabaseError as error:
         raise InvalidInputError(f"{error}; choose another file with --file") from error
     except OpenMLError as error:
@@ -221,18 +221,18 @@ def publish(
     from meta_db.exchange.task import fetch_task
 
     try:
-        with Connection(server, api_key).open() as session:
-            table = fetch_task(session, openml_task)
+        with Connection(server, api_key).open() as client:
+            table = fetch_task(client, openml_task)
             if yes:
-                number = publish_best(session, run, table)
-                typer.echo(f"run {number} on task {openml_task} is at {session.server}")
+                number = publish_best(client, run, table)
+                typer.echo(f"run {number} on task {openml_task} is at {client.server}")
                 return
             _, best = find_best(run, table)
     except OpenMLError as error:
         raise InvalidInputError(str(error)) from error
     typer.echo(
         f"this would publish a configuration of {best.configuration.family} and its predictions for all"
-        f" {len(table.folds)} folds of task {openml_task} at {session.server}; nothing was sent, add --yes to send it"
+        f" {len(table.folds)} folds of task {openml_task} at {client.server}; nothing was sent, add --yes to send it"
     )
 
 
@@ -249,8 +249,8 @@ def _benchmark_tables(folder: Path | None, tasks: Sequence[int], server: str | N
         from meta_db.exchange.task import fetch_task
 
         try:
-            with Connection(server).open() as session:
-                tables += [as_benchmark_table(fetch_task(session, number)) for number in tasks]
+            with Connection(server).open() as client:
+                tables += [as_benchmark_table(fetch_task(client, number)) for number in tasks]
         except OpenMLError as error:
             raise InvalidInputError(str(error)) from error
     return tables

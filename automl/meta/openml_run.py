@@ -15,7 +15,7 @@ from automl.trials.artifacts import Artifacts
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import Status
-from meta_db.exchange.client import Session
+from meta_db.exchange.client import OpenMLClient
 from meta_db.exchange.task import TaskTable, publish
 
 
@@ -71,10 +71,10 @@ def find_best(folder: Path, table: TaskTable) -> tuple[Task, Evaluation]:
     return task, min(whole, key=lambda e: float(np.mean([result.loss for result in e.folds.values()])))
 
 
-def publish_best(session: Session, folder: Path, table: TaskTable) -> int:
+def publish_best(client: OpenMLClient, folder: Path, table: TaskTable) -> int:
     """Upload the best configuration of a finished run, see `find_best`; return the number of the OpenML run."""
     task, best = find_best(folder, table)
     artifacts = Artifacts(folder)
     predictions = [artifacts.predictions(best.configuration, fold) for fold in range(len(task.folds))]
     classes = [] if task.metric.classes is None else list(task.metric.classes)
-    return publish(session, table, best.configuration, predictions, classes, library_versions())
+    return publish(client, table, best.configuration, predictions, classes, library_versions())

@@ -1,4 +1,4 @@
-"""Requests to OpenML through its own client, with a timeout and one kind of error."""
+"""Requests to OpenML through the openml package, with a timeout and one kind of error."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ logger = logging.getLogger(__name__)
 # Libraries whose error messages name the cause. Errors of other libraries come from parsers and name only a place.
 _CONNECTING = ("openml", "requests", "urllib3", "minio")
 _LONGEST = 400  # shown characters of an error: some servers send whole pages
-# Files of a data set in the client's cache, and the names of their outermost elements.
+# Files of a data set in the cache of the openml package, and the names of their outermost elements.
 _DESCRIPTIONS = {
     "description.xml": "data_set_description",
     "features.xml": "data_features",
@@ -35,7 +35,7 @@ class OpenMLError(Exception):
 
 @dataclass(frozen=True)
 class Connection:
-    """The server, the key and the limits of requests to OpenML; None keeps the client's own configuration.
+    """The server, the key and the limits of requests to OpenML; None keeps openml's own configuration.
 
     Attributes
     ----------
@@ -44,11 +44,11 @@ class Connection:
     api_key : str, optional
         Only needed to publish.
     cache : Path, optional
-        Folder where the client keeps its downloads.
+        Folder where the openml package keeps its downloads.
     timeout : float
-        Seconds for one request; the client itself has no limit.
+        Seconds for one request; openml itself has no limit.
     retries : int
-        Attempts of the client when the connection breaks or a checksum is wrong; at least 1.
+        Attempts of openml when the connection breaks or a checksum is wrong; at least 1.
     """
 
     server: str | None = None
@@ -58,8 +58,8 @@ class Connection:
     retries: int = 3
 
     @contextmanager
-    def open(self) -> Iterator[Session]:
-        """Open a session; when it ends, the client's global configuration is as it was before."""
+    def open(self) -> Iterator[OpenMLClient]:
+        """Open a client; when it is closed, the global configuration of the openml package is as it was before."""
         config = openml.config
         before = config.get_config_as_dict()
         try:
@@ -68,18 +68,18 @@ class Connection:
             if self.cache is not None:
                 config.set_root_cache_directory(self.cache)
             config.set_retry_policy("human", self.retries)
-            session = Session(config.server, self.timeout)
+            client = OpenMLClient(config.server, self.timeout)
             try:
-                yield session
+                yield client
             finally:
-                session.close()
+                client.close()
         finally:
             config.server, config.apikey = before["server"], before["apikey"]
             config.set_root_cache_directory(before["cachedir"])
             config.set_retry_policy(before["retry_policy"], before["connection_n_retries"])
 
 
-class Session:
+class OpenMLClient:
     """An open connection, made by `Connection.open`."""
 
     def __init__(self, server: str, timeout: float):
@@ -89,7 +89,7 @@ class Session:
         self._pool = ThreadPool(1)
 
     def close(self) -> None:
-        """End the session; a request without an answer is given up."""
+        """Close the client; a request without an answer is given up."""
         self._pool.terminate()
 
     @property
@@ -98,19 +98,19 @@ class Session:
         return Path(openml.config.get_cache_directory())
 
     def ask(self, what: str, request: Callable[[], Any]) -> Any:
-        """Return the result of one call of the client.
+        """Return the result of one call of the openml package.
 
         Parameters
         ----------
         what : str
             Name of the requested object, for the error message.
         request : callable
-            The call of the client.
+            The call of the openml package.
 
         Raises
         ------
         OpenMLError
-            If there is no answer in time, the server reports an error, a checksum is wrong, or the client cannot read
+            If there is no answer in time, the server reports an error, a checksum is wrong, or openml cannot read
             the answer.
         """
         try:
@@ -121,7 +121,7 @@ class Session:
             raise OpenMLError(
                 f"{what}: {self.server} did not answer within {self._timeout:g} seconds; try again later"
             ) from error
-        except Exception as error:  # the client does not catch the errors of its parsers, which may be a bare Exception
+        except Exception as error:  # openml does not catch the errors of its parsers, which may be a bare Exception
             raise OpenMLError(f"{what}: {self.server}: {_explain(error)}") from error
 
     def task(self, number: int, with_splits: bool = False) -> Any:
@@ -162,7 +162,7 @@ class Session:
         return found
 
     def _drop_damaged(self) -> None:
-        """Remove descriptions that cannot be read: the client saves an answer before it reads it."""
+        """Remove descriptions that cannot be read: openml saves an answer before it reads it."""
         for name, root in _DESCRIPTIONS.items():
             for path in self.cache.glob(f"datasets/*/{name}"):
                 if not _has_root(path, root):

@@ -1,6 +1,6 @@
 """Adds evaluations of other people's runs from OpenML to the meta-database.
 
-Nothing is downloaded twice: descriptions, features and qualities of data sets are in the client's cache, setups are in
+Nothing is downloaded twice: descriptions, features and qualities of data sets are in openml's cache, setups are in
 files beside them, and a result that the database already holds stays as it is. Only the lists of
 evaluations are requested each time, because they may contain new runs. Each evaluation is written in one transaction,
 after everything that it needs has been downloaded. Therefore a pull that ends early leaves only complete results, and
@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import openml
 
-from meta_db.exchange.client import OpenMLError, Session
+from meta_db.exchange.client import OpenMLClient, OpenMLError
 from meta_db.exchange.flows import NotMappedError, Parameters, is_known_library, read_value, split_version
 from meta_db.exchange.mapping import map_setup
 from meta_db.files import write_text
@@ -100,7 +100,7 @@ class PullReport:
 
 
 def pull(
-    session: Session,
+    client: OpenMLClient,
     database: MetaDatabase,
     selection: Selection,
     on_task: Callable[[int, PullReport], None] = lambda task, report: None,
@@ -125,9 +125,9 @@ def pull(
     """
     report = PullReport()
     in_a_row = 0
-    for task in find_tasks(session, selection):
+    for task in find_tasks(client, selection):
         try:
-            _pull_task(session, database, task, selection, report)
+            _pull_task(client, database, task, selection, report)
             report.n_tasks += 1
             in_a_row = 0
         except OpenMLError as error:
@@ -140,13 +140,13 @@ def pull(
     return report
 
 
-def find_tasks(session: Session, selection: Selection) -> list[int]:
+def find_tasks(client: OpenMLClient, selection: Selection) -> list[int]:
     """Return the numbers of all selected tasks, each once."""
     found = list(selection.tasks)
     for suite in selection.suites:
-        found += session.ask(f"suite {suite}", partial(openml.study.get_suite, suite)).tasks or []
+        found += client.ask(f"suite {suite}", partial(openml.study.get_suite, suite)).tasks or []
     for dataset in selection.datasets:
-        listed = session.ask(
+        listed = client.ask(
             f"tasks of data set {dataset}",
             partial(openml.tasks.list_tasks, data_id=dataset, output_format="dataframe"),
         )
@@ -191,20 +191,22 @@ def _names(attribute: str | Iterable[str] | None) -> list[str]:
     return [name.strip() for names in listed for name in names.split(",")]
 
 
-def _pull_task(session: Session, database: MetaDatabase, number: int, selection: Selection, report: PullReport) -> None:
+def _pull_task(
+    client: OpenMLClient, database: MetaDatabase, number: int, selection: Selection, report: PullReport
+) -> None:
     """Download everything that a task needs, and write only if nothing failed."""
-    task = session.task(number)
-    # For the client, a learning curve is a classification, too. But its scores are measured on parts of the table.
+    task = client.task(number)
+    # For openml, a learning curve is a classification, too. But its scores are measured on parts of the table.
     if type(task) not in (openml.tasks.OpenMLClassificationTask, openml.tasks.OpenMLRegressionTask):
         raise OpenMLError(f"task {number} is neither classification nor regression")
-    record = _record(session, task)
-    runs = _list_runs(session, number, record.traits.task, selection)
+    record = _record(client, task)
+    runs = _list_runs(client, number, record.traits.task, selection)
     usable = {run: about for run, about in runs.items() if is_known_library(about.flow_name)}
-    setups = _read_setups(session, sorted({about.setup_id for about in usable.values()}))
+    setups = _read_setups(client, sorted({about.setup_id for about in usable.values()}))
     reasons: Counter[str] = Counter({OTHER_LIBRARY: len(runs) - len(usable)})
     mapped = _map_runs(usable, setups, record.traits, reasons)
     new = _new_runs(database, record, mapped)
-    times = {measure: _list_times(session, number, measure, list(new)) for measure in (_FIT_TIME, _PREDICT_TIME)}
+    times = {measure: _list_times(client, number, measure, list(new)) for measure in (_FIT_TIME, _PREDICT_TIME)}
     report.n_listed += len(runs)
     report.reasons += reasons
     report.n_mapped += len(mapped)
@@ -218,7 +220,7 @@ def _pull_task(session: Session, database: MetaDatabase, number: int, selection:
             fit_seconds=times[_FIT_TIME].get(run),
             predict_seconds=times[_PREDICT_TIME].get(run),
         )
-        made_by = _provenance(session, number, run, about)
+        made_by = _provenance(client, number, run, about)
         database.add_evaluation(dataset, configuration, evaluation, "openml", made_by)
         report.n_added += 1
 
@@ -232,13 +234,13 @@ class _Run:
     scores: dict[str, list[float]]
 
 
-def _record(session: Session, task: Any) -> DatasetRecord:
-    dataset = session.dataset(int(task.dataset_id))
+def _record(client: OpenMLClient, task: Any) -> DatasetRecord:
+    dataset = client.dataset(int(task.dataset_id))
     is_classification = isinstance(task, openml.tasks.OpenMLClassificationTask)
     qualities = {name: float(v) for name, v in (dataset.qualities or {}).items() if v is not None and math.isfinite(v)}
     return DatasetRecord(
         name=dataset.name,
-        fingerprint=f"{session.server} data set {dataset.dataset_id} target {task.target_name}",
+        fingerprint=f"{client.server} data set {dataset.dataset_id} target {task.target_name}",
         family=dataset.name,
         n_rows=int(qualities.get("NumberOfInstances", 0)),
         traits=read_traits(dataset, task.target_name, is_classification),
@@ -248,11 +250,11 @@ def _record(session: Session, task: Any) -> DatasetRecord:
     )
 
 
-def _list_runs(session: Session, task: int, kind: str, selection: Selection) -> dict[int, _Run]:
+def _list_runs(client: OpenMLClient, task: int, kind: str, selection: Selection) -> dict[int, _Run]:
     """Return the runs of a task with their scores, by scikit-learn's names."""
     runs: dict[int, _Run] = {}
     for measure, (scorer, sign) in MEASURES[kind].items():
-        listed = _list(session, measure, task, selection.limit, selection.per_fold)
+        listed = _list(client, measure, task, selection.limit, selection.per_fold)
         for number, found in listed.items():
             about = runs.setdefault(number, _Run(found.flow_name, found.setup_id, {}))
             values = [sign * float(value) for value in (found.values or [found.value]) if value is not None]
@@ -261,14 +263,14 @@ def _list_runs(session: Session, task: int, kind: str, selection: Selection) -> 
     return runs
 
 
-def _list_times(session: Session, task: int, measure: str, runs: Sequence[int]) -> dict[int, float]:
+def _list_times(client: OpenMLClient, task: int, measure: str, runs: Sequence[int]) -> dict[int, float]:
     """Return the mean seconds of a fold by run.
 
     The sum that OpenML gives by default is not used: the number of its folds is unknown.
     """
     seconds: dict[int, float] = {}
     for batch in _batches(runs):
-        listed = session.ask(
+        listed = client.ask(
             f"{measure} of task {task}",
             partial(
                 openml.evaluations.list_evaluations,
@@ -290,8 +292,8 @@ def _batches(numbers: Sequence[int]) -> Iterator[Sequence[int]]:
         yield numbers[start : start + _PER_REQUEST]
 
 
-def _list(session: Session, measure: str, task: int, limit: int, per_fold: bool) -> dict[int, Any]:
-    found: dict[int, Any] = session.ask(
+def _list(client: OpenMLClient, measure: str, task: int, limit: int, per_fold: bool) -> dict[int, Any]:
+    found: dict[int, Any] = client.ask(
         f"evaluations of task {task} by {measure}",
         lambda: openml.evaluations.list_evaluations(
             measure, tasks=[task], size=limit, per_fold=per_fold or None, output_format="object"
@@ -300,9 +302,9 @@ def _list(session: Session, measure: str, task: int, limit: int, per_fold: bool)
     return found
 
 
-def _read_setups(session: Session, wanted: Sequence[int]) -> dict[int, Parameters]:
-    """Return the parameters of setups by class; a setup is requested once and then kept beside the client's files."""
-    folder = session.cache / "setups_by_class"
+def _read_setups(client: OpenMLClient, wanted: Sequence[int]) -> dict[int, Parameters]:
+    """Return the parameters of setups by class; a setup is requested once and then kept beside openml's files."""
+    folder = client.cache / "setups_by_class"
     folder.mkdir(parents=True, exist_ok=True)
     known: dict[int, Parameters] = {}
     for number in wanted:
@@ -311,7 +313,7 @@ def _read_setups(session: Session, wanted: Sequence[int]) -> dict[int, Parameter
             known[number] = json.loads(path.read_text())
     missing = [number for number in wanted if number not in known]
     for batch in _batches(missing):
-        listed = session.ask(f"setups {batch[0]} to {batch[-1]}", partial(openml.setups.list_setups, setup=batch))
+        listed = client.ask(f"setups {batch[0]} to {batch[-1]}", partial(openml.setups.list_setups, setup=batch))
         for number, setup in listed.items():
             by_class: dict[str, dict[str, Any]] = {}
             for given in (setup.parameters or {}).values():
@@ -366,11 +368,11 @@ def _new_runs(
     return new
 
 
-def _provenance(session: Session, task: int, number: int, run: _Run) -> dict[str, str | int]:
+def _provenance(client: OpenMLClient, task: int, number: int, run: _Run) -> dict[str, str | int]:
     flow, version = split_version(run.flow_name)
     return {
         "source": "openml",
-        "server": session.server,
+        "server": client.server,
         "run": number,
         "task": task,
         "setup": run.setup_id,

@@ -12,7 +12,7 @@ import openml
 import pandas as pd
 from numpy.typing import NDArray
 
-from meta_db.exchange.client import OpenMLError, Session
+from meta_db.exchange.client import OpenMLClient, OpenMLError
 from pipelines.configuration import Configuration
 
 _FLOW = "cash_automl.Pipeline"
@@ -45,7 +45,7 @@ class TaskTable:
     class_labels: tuple[str, ...]
 
 
-def fetch_task(session: Session, number: int) -> TaskTable:
+def fetch_task(client: OpenMLClient, number: int) -> TaskTable:
     """Download a task of classification or regression with its data and splits.
 
     Raises
@@ -53,12 +53,12 @@ def fetch_task(session: Session, number: int) -> TaskTable:
     OpenMLError
         If a part of it cannot be downloaded, or it is another kind of task.
     """
-    task = session.task(number, with_splits=True)
+    task = client.task(number, with_splits=True)
     if type(task) not in (openml.tasks.OpenMLClassificationTask, openml.tasks.OpenMLRegressionTask):
         raise OpenMLError(f"task {number} is neither classification nor regression")
-    dataset = session.dataset(int(task.dataset_id), with_data=True)
-    X, y, _, _ = session.ask(f"table of task {number}", lambda: dataset.get_data(target=task.target_name))
-    places, folds = _read_splits(session, task)
+    dataset = client.dataset(int(task.dataset_id), with_data=True)
+    X, y, _, _ = client.ask(f"table of task {number}", lambda: dataset.get_data(target=task.target_name))
+    places, folds = _read_splits(client, task)
     if any(rows.size and rows.max() >= len(y) for fold in folds for rows in fold):
         raise OpenMLError(f"task {number}: its splits name rows that data set {dataset.dataset_id} does not have")
     labels = tuple(str(label) for label in getattr(task, "class_labels", None) or ())
@@ -66,10 +66,10 @@ def fetch_task(session: Session, number: int) -> TaskTable:
 
 
 def _read_splits(
-    session: Session, task: Any
+    client: OpenMLClient, task: Any
 ) -> tuple[list[tuple[int, int, int]], list[tuple[NDArray[np.intp], NDArray[np.intp]]]]:
     what = f"splits of task {task.task_id}"
-    n_repeats, n_folds, n_samples = session.ask(what, task.get_split_dimensions)
+    n_repeats, n_folds, n_samples = client.ask(what, task.get_split_dimensions)
     places = [(repeat, fold, n_samples - 1) for repeat in range(n_repeats) for fold in range(n_folds)]
     folds = []
     for repeat, fold, sample in places:
@@ -79,16 +79,16 @@ def _read_splits(
 
 
 def publish(
-    session: Session,
+    client: OpenMLClient,
     table: TaskTable,
     configuration: Configuration,
     predictions: Sequence[NDArray[Any]],
     classes: Sequence[Any],
     versions: Mapping[str, str],
 ) -> int:
-    """Upload the predictions of a configuration on a task as an OpenML run, with the session's key.
+    """Upload the predictions of a configuration on a task as an OpenML run, with the client's key.
 
-    OpenML needs a description of the program, a *flow*, with each run. The flow is written here, because the client's
+    OpenML needs a description of the program, a *flow*, with each run. The flow is written here, because openml's
     extension for scikit-learn describes only single scikit-learn objects.
 
     Parameters
@@ -116,7 +116,7 @@ def publish(
             " give it as --api-key or in the environment variable OPENML_APIKEY"
         )
     what = f"run on task {table.number}"
-    task = session.task(table.number)
+    task = client.task(table.number)
     content = _prediction_rows(task, table, predictions, _labels(table, classes))
     flow = openml.flows.OpenMLFlow(
         name=_FLOW,
@@ -130,7 +130,7 @@ def publish(
         language="English",
         dependencies="\n".join(f"{name}=={version}" for name, version in sorted(versions.items())),
     )
-    session.ask(what, flow.publish)
+    client.ask(what, flow.publish)
     setting = {
         "oml:name": "configuration",
         "oml:value": json.dumps(dict(configuration), sort_keys=True),
@@ -145,7 +145,7 @@ def publish(
         data_content=content,
         description_text=_DESCRIPTION,
     )
-    session.ask(what, run.publish)
+    client.ask(what, run.publish)
     number = run.run_id
     if number is None:
         raise OpenMLError(f"{what}: the server returned no number for the run")

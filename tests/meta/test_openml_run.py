@@ -1,4 +1,4 @@
-"""OpenML tasks as benchmark tables, and published runs, with the unmodified client and a server of our own."""
+"""OpenML tasks as benchmark tables, and published runs, with the unmodified package and a server of our own."""
 
 import json
 import sqlite3
@@ -50,8 +50,8 @@ def opened(server, folder, api_key=None):
 
 
 def fetched(server, folder, number):
-    with opened(server, folder) as session:
-        return fetch_task(session, number)
+    with opened(server, folder) as client:
+        return fetch_task(client, number)
 
 
 def test_a_task_is_measured_on_all_its_rows_and_its_own_splits(server, folder):
@@ -69,8 +69,8 @@ def test_a_task_is_measured_on_all_its_rows_and_its_own_splits(server, folder):
 def test_a_published_run_carries_the_predictions_for_every_row(server, folder, run):
     server.received.clear()
     table = fetched(server, folder, 50)
-    with opened(server, folder, "secret") as session:
-        assert publish_best(session, run, table) == 321
+    with opened(server, folder, "secret") as client:
+        assert publish_best(client, run, table) == 321
     (description,), (predictions,) = server.received["description.xml"], server.received["predictions.arff"]
     _, best = find_best(run, table)
     assert "<oml:task_id>50</oml:task_id>" in description
@@ -88,8 +88,8 @@ def test_a_published_run_carries_the_predictions_for_every_row(server, folder, r
 
 def test_a_flow_that_names_the_program_goes_with_the_run(server, folder, run):
     server.received.clear()
-    with opened(server, folder, "secret") as session:
-        publish_best(session, run, fetched(server, folder, 50))
+    with opened(server, folder, "secret") as client:
+        publish_best(client, run, fetched(server, folder, 50))
     (flow,) = server.received["description"]
     assert "<oml:name>cash_automl.Pipeline</oml:name>" in flow
     assert "scikit-learn==" in flow
@@ -100,8 +100,8 @@ def test_numbers_are_published_with_their_truth(server, folder):
     store = folder / "numbers"
     AutoMLRegressor(cv=table.folds, store=store, include=["ridge"], **SETTINGS).fit(table.X, table.y)
     server.received.clear()
-    with opened(server, folder, "secret") as session:
-        publish_best(session, store, table)
+    with opened(server, folder, "secret") as client:
+        publish_best(client, store, table)
     rows = arff.loads(server.received["predictions.arff"][0])["data"]
     truth = diabetes().frame["y"]
     assert [row[-1] for row in rows] == pytest.approx([truth.iloc[int(row[2])] for row in rows])
@@ -110,8 +110,8 @@ def test_numbers_are_published_with_their_truth(server, folder):
 def test_nothing_is_published_without_a_key(server, folder, run, monkeypatch):
     monkeypatch.setattr(openml.config, "apikey", "")
     server.received.clear()
-    with opened(server, folder) as session, pytest.raises(OpenMLError, match="needs your OpenML key"):
-        publish_best(session, run, fetch_task(session, 50))
+    with opened(server, folder) as client, pytest.raises(OpenMLError, match="needs your OpenML key"):
+        publish_best(client, run, fetch_task(client, 50))
     assert server.received == {}
 
 

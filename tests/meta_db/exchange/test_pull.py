@@ -1,4 +1,4 @@
-"""Pulls from OpenML, with the unmodified client, real HTTP and a server of our own."""
+"""Pulls from OpenML, with the unmodified package, real HTTP and a server of our own."""
 
 import re
 import sqlite3
@@ -58,8 +58,8 @@ def connection(server, path, timeout=60.0):
 
 
 def pulled(server, path, selection=SUITE, timeout=60.0):
-    with MetaDatabase(path, writable=True) as database, connection(server, path, timeout).open() as session:
-        return pull(session, database, selection)
+    with MetaDatabase(path, writable=True) as database, connection(server, path, timeout).open() as client:
+        return pull(client, database, selection)
 
 
 def contents(path):
@@ -209,8 +209,8 @@ def test_a_suite_that_cannot_be_had_is_an_error(server, path):
 
 
 def fetched(server, path, number=50):
-    with connection(server, path).open() as session:
-        return fetch_task(session, number)
+    with connection(server, path).open() as client:
+        return fetch_task(client, number)
 
 
 def test_a_task_comes_with_its_table_and_its_own_splits(server, path):
@@ -245,10 +245,10 @@ def test_a_part_of_a_file_that_a_killed_download_left_is_downloaded_again(server
     assert len(fetched(server, path).y) == 90
 
 
-def test_the_configuration_of_the_client_is_as_before_when_a_session_ends(server, path):
+def test_the_configuration_of_the_package_is_as_before_when_a_client_is_closed(server, path):
     before = openml.config.get_config_as_dict()
-    with pytest.raises(OpenMLError), connection(server, path).open() as session:
-        session.task(70)
+    with pytest.raises(OpenMLError), connection(server, path).open() as client:
+        client.task(70)
     assert openml.config.get_config_as_dict() == before
 
 
