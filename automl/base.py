@@ -319,7 +319,7 @@ class BaseAutoML(
                 stacklevel=3,
             )
         self._warn_of_drift(X)
-        # Workers fitted the pipelines on arrays; a global wish for frames must not reach their inner steps.
+        # Workers fitted the pipelines on arrays; a global setting `transform_output` must not reach their inner steps.
         with table_errors(), config_context(transform_output="default"):
             return self._ensemble.predict(self._reader.transform(X))
 
