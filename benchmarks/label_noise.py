@@ -15,7 +15,7 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
@@ -25,58 +25,49 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import train_test_split
 
 from automl import AutoMLClassifier
-from benchmarks.result_file import append_row, missing_cells
-from benchmarks.tables import DataFolder, read_table
+from benchmarks import noise
+from benchmarks.tables import DataFolder, choose_tables, read_table
 from pipelines.build import build_pipeline, fit_preprocessing
 from pipelines.component import FitContext, task_type
 from pipelines.models import PORTFOLIO
 from pipelines.space import build_space, complete
 from pipelines.table.reader import TableReader
 
-TABLES = ("banana", "car", "credit_a", "diabetes", "segment", "spambase", "waveform5000", "yeast")
-MAX_TEST = 1_000  # rows
+TABLES = "banana,car,credit_a,diabetes,segment,spambase,waveform5000,yeast"
 LEAST_CLASS_ROWS = 10
 LEAST_PROBABILITY = 0.005
-PLAIN = "plain"
 CLEANED: Mapping[str, Any] = {"cleaning": "confident_learning"}
 # Families, and the changes of their first configuration of the portfolio.
 OPTIONS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
-    "lightgbm": {PLAIN: {}, "cleaning": CLEANED},
-    "extra_trees": {PLAIN: {}, "cleaning": CLEANED},
-    "logistic_regression": {PLAIN: {}, "cleaning": CLEANED},
+    "lightgbm": {noise.PLAIN: {}, "cleaning": CLEANED},
+    "extra_trees": {noise.PLAIN: {}, "cleaning": CLEANED},
+    "logistic_regression": {noise.PLAIN: {}, "cleaning": CLEANED},
     "realmlp": {
-        PLAIN: {},
+        noise.PLAIN: {},
         "loss_power 0.7": {"model:realmlp:loss_power": 0.7},
         "label_smoothing 0.1": {"model:realmlp:label_smoothing": 0.1},
         "forgotten_share 0.2": {"model:realmlp:forgotten_share": 0.2},
     },
 }
-SEARCH = "automl"
-SEARCHES: Mapping[str, bool] = {PLAIN: False, "noisy_labels": True}
+FAMILIES = ",".join([*OPTIONS, noise.SEARCH])
 COLUMNS = ["dataset", "share", "family", "option", "n_train", "n_classes", "accuracy", "loss", "corrected", "seconds"]
 
 Array = NDArray[Any]
 
 
-class Data(NamedTuple):
-    """Training rows with right labels, and test rows; labels are class codes."""
+def read(data: Path, name: str, n_rows: int) -> noise.Data:
+    """Return `n_rows` training rows, at most two thirds of all, and test rows, without rare classes.
 
-    X: pd.DataFrame
-    y: Array
-    X_test: pd.DataFrame
-    y_test: Array
-
-
-def read(data: Path, name: str, n_rows: int) -> Data:
-    """Return `n_rows` training rows, at most two thirds of all, and test rows, without rare classes."""
+    The labels are class codes.
+    """
     table = read_table(data, name).dropna(subset=["target"])
     counts = table["target"].value_counts()
     table = table[table["target"].isin(counts.index[counts >= LEAST_CLASS_ROWS])]
     y = pd.factorize(table["target"].astype(str), sort=True)[0]
     n_train = min(n_rows, 2 * len(y) // 3)
     train, test = train_test_split(np.arange(len(y)), train_size=n_train, stratify=y, random_state=0)
-    test, X = test[:MAX_TEST], table.drop(columns="target")
-    return Data(X.iloc[train], y[train], X.iloc[test], y[test])
+    test, X = test[: noise.MAX_TEST], table.drop(columns="target")
+    return noise.Data(X.iloc[train], y[train], X.iloc[test], y[test])
 
 
 def flip(y: Array, share: float, n_classes: int) -> Array:
@@ -97,7 +88,7 @@ def corrected(p: Array, share: float) -> Array:
     return np.asarray(right / right.sum(axis=1, keepdims=True))
 
 
-def fit_configuration(data: Data, y: Array, family: str, changes: Mapping[str, Any]) -> Array:
+def fit_configuration(data: noise.Data, y: Array, family: str, changes: Mapping[str, Any]) -> Array:
     """Fit the first configuration of a family in the portfolio with some changes, and predict the test rows."""
     n_classes, reader = int(data.y.max()) + 1, TableReader()
     X = reader.fit_transform(data.X)
@@ -110,19 +101,19 @@ def fit_configuration(data: Data, y: Array, family: str, changes: Mapping[str, A
     return np.asarray(pipeline.predict_proba(reader.transform(data.X_test)))
 
 
-def search(data: Data, y: Array, noisy_labels: bool, settings: Mapping[str, Any]) -> Array:
+def search(data: noise.Data, y: Array, noisy_labels: bool, settings: Mapping[str, Any]) -> Array:
     """Search with or without `noisy_labels`, and predict the test rows."""
-    clf = AutoMLClassifier(**settings, noisy_labels=noisy_labels, n_jobs=1, random_state=0, verbose=0)
+    clf = AutoMLClassifier(**settings, noisy_labels=noisy_labels)
     return np.asarray(clf.fit(data.X, y).predict_proba(data.X_test))
 
 
-def measure(data: Data, share: float, family: str, option: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def measure(data: noise.Data, share: float, family: str, option: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the scores of one contender on the test rows."""
     n_classes = int(data.y.max()) + 1
     y, start = flip(data.y, share, n_classes), time.perf_counter()
     with warnings.catch_warnings(action="ignore"):
-        if family == SEARCH:
-            p = search(data, y, SEARCHES[option], settings)
+        if family == noise.SEARCH:
+            p = search(data, y, noise.SEARCHES[option], settings)
         else:
             p = fit_configuration(data, y, family, OPTIONS[family][option])
     seconds, labels = time.perf_counter() - start, range(n_classes)
@@ -139,13 +130,10 @@ def report(results: pd.DataFrame) -> str:
         "| family, option | wrong labels | tables | accuracy | log loss | corrected log loss | better in accuracy |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    keys, scores = ["family", "share", "dataset"], ["accuracy", "loss", "corrected"]
-    plain = results[results["option"] == PLAIN][[*keys, "accuracy"]]
-    paired = results.merge(plain, on=keys, suffixes=("", "_plain"))
+    paired = noise.beside_plain(results, "option", ["accuracy"])
     for (family, option, share), both in paired.groupby(["family", "option", "share"], sort=False):
-        means, better = both[scores].mean(), (both["accuracy"] > both["accuracy_plain"]).sum()
-        equal = (both["accuracy"] == both["accuracy_plain"]).sum()
-        wins = "" if option == PLAIN else f"{better} of {len(both) - equal}"
+        means = both[["accuracy", "loss", "corrected"]].mean()
+        wins = "" if option == noise.PLAIN else noise.count_wins(both["accuracy"], both["accuracy_plain"])
         lines.append(
             f"| {family}, {option} | {share:.0%} | {len(both)} | {means['accuracy']:.3f} | {means['loss']:.3f} | "
             f"{means['corrected']:.3f} | {wins} |"
@@ -155,34 +143,24 @@ def report(results: pd.DataFrame) -> str:
 
 def main(
     data: DataFolder,
-    out: Annotated[Path, typer.Option(help="CSV file of the results.")] = Path("label_noise.csv"),
-    tables: Annotated[str, typer.Option(help="Names of tables with commas; eight tables without it.")] = "",
-    families: Annotated[str, typer.Option(help="Families with commas, 'automl' for searches; all without it.")] = "",
-    shares: Annotated[str, typer.Option(help="Shares of wrong labels with commas.")] = "0,0.1,0.2,0.4",
-    rows: Annotated[int, typer.Option(help="Training rows.")] = 500,
-    trials: Annotated[int, typer.Option(help="Configurations of a search.")] = 10,
+    out: noise.OutFile = Path("label_noise.csv"),
+    tables: noise.Tables = TABLES,
+    families: noise.Families = FAMILIES,
+    shares: noise.Shares = noise.SHARES,
+    rows: noise.Rows = noise.ROWS,
+    trials: noise.Trials = noise.TRIALS,
     folds: Annotated[int, typer.Option(help="Folds of a search.")] = 3,
-    include: Annotated[str, typer.Option(help="Model families of a search with commas; all without it.")] = "",
-    only_report: Annotated[bool, typer.Option("--only-report", help="Print the table of the results.")] = False,
+    include: noise.Include = "",
+    only_report: noise.OnlyReport = False,
 ) -> None:
     """Measure the tables, and print the results."""
-    settings = {
-        "time_budget": None,
-        "max_trials": trials,
-        "cv": folds,
-        "include": include.split(",") if include else (),
-    }
-    wanted = families.split(",") if families else [*OPTIONS, SEARCH]
-    contenders = [(family, option) for family in wanted for option in {**OPTIONS, SEARCH: SEARCHES}[family]]
-    names = [] if only_report else tables.split(",") if tables else TABLES
-    cells = [
-        (n, share, *contender) for n in names for share in map(float, shares.split(",")) for contender in contenders
-    ]
-    for cell in missing_cells(out, COLUMNS[:4], cells):
-        name, share, family, option = cell
-        row = measure(read(data, name, rows), share, family, option, {**settings, "without": [name]})
-        append_row(out, {**dict(zip(COLUMNS, cell, strict=False)), **row}, COLUMNS)
-        typer.echo(f"{name} {share} {family} {option}: accuracy {row['accuracy']:.3f}", err=True)
+    settings = {**noise.search_settings(trials, include), "cv": folds}
+    names = [] if only_report else choose_tables(data, tables)
+
+    def measure_cell(name: str, share: float, family: str, option: str) -> dict[str, Any]:
+        return measure(read(data, name, rows), share, family, option, {**settings, "without": [name]})
+
+    noise.measure_cells(out, COLUMNS, (names, shares, noise.contenders(families, OPTIONS)), measure_cell, "accuracy")
     typer.echo(report(pd.read_csv(out)))
 
 

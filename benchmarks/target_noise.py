@@ -12,11 +12,10 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
-from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -24,9 +23,9 @@ import typer
 from numpy.typing import NDArray
 
 from automl import AutoMLRegressor
+from benchmarks import noise
 from benchmarks.loss_gain import fit
-from benchmarks.result_file import append_row, missing_cells
-from benchmarks.tables import DataFolder, check_names, choose_tables, read_table
+from benchmarks.tables import DataFolder, choose_tables, read_table
 from pipelines.component import FitContext
 from pipelines.losses import SQUARED_ERROR
 from pipelines.models import MODELS
@@ -35,32 +34,21 @@ from pipelines.steps.target import LOSS_NAMES
 from pipelines.table.reader import TableReader
 
 TABLES = "abalone,cpu_act,housing,kin8nm,space_ga,stock,strike,wind"
-MAX_TEST = 1_000  # rows
 LOSSES = (SQUARED_ERROR, "absolute_error", "huber")
-SEARCH = "automl"
-SEARCHES: Mapping[str, bool] = {"plain": False, "noisy_labels": True}
+BASELINES = (SQUARED_ERROR, noise.PLAIN)
 COLUMNS = ["dataset", "share", "family", "loss", "n_train", "mae", "rmse", "seconds"]
 
 Array = NDArray[Any]
 
 
-class Data(NamedTuple):
-    """Training rows with right targets, and test rows; the targets of the test rows have the standard deviation 1."""
-
-    X: pd.DataFrame
-    y: Array
-    X_test: pd.DataFrame
-    y_test: Array
-
-
-def read(data: Path, name: str, n_rows: int) -> Data:
-    """Return `n_rows` training rows, at most two thirds of all, and test rows."""
+def read(data: Path, name: str, n_rows: int) -> noise.Data:
+    """Return `n_rows` training rows, at most two thirds of all, and test rows, whose targets have the deviation 1."""
     table = read_table(data, name).dropna(subset=["target"]).sample(frac=1, random_state=0, ignore_index=True)
     n_train = min(n_rows, 2 * len(table) // 3)
     X, y = table.drop(columns="target"), table["target"].to_numpy(dtype=float)
-    test = slice(n_train, n_train + MAX_TEST)
+    test = slice(n_train, n_train + noise.MAX_TEST)
     y = y / y[test].std()
-    return Data(X[:n_train], y[:n_train], X[test], y[test])
+    return noise.Data(X[:n_train], y[:n_train], X[test], y[test])
 
 
 def exchange(y: Array, share: float) -> Array:
@@ -71,7 +59,7 @@ def exchange(y: Array, share: float) -> Array:
     return out
 
 
-def fit_family(data: Data, y: Array, family: str, loss: str) -> Array:
+def fit_family(data: noise.Data, y: Array, family: str, loss: str) -> Array:
     """Fit the default configuration of a family with a loss, and predict the test rows."""
     reader = TableReader()
     X = reader.fit_transform(data.X)
@@ -81,12 +69,12 @@ def fit_family(data: Data, y: Array, family: str, loss: str) -> Array:
     return np.asarray(fit((X, y), space, partial, FitContext(traits, 0, 1))[0].predict(reader.transform(data.X_test)))
 
 
-def measure(data: Data, share: float, family: str, loss: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+def measure(data: noise.Data, share: float, family: str, loss: str, settings: Mapping[str, Any]) -> dict[str, Any]:
     """Return the errors of one contender on the test rows."""
     y, started = exchange(data.y, share), time.perf_counter()
     with warnings.catch_warnings(action="ignore"):
-        if family == SEARCH:
-            model = AutoMLRegressor(**settings, noisy_labels=SEARCHES[loss], n_jobs=1, random_state=0, verbose=0)
+        if family == noise.SEARCH:
+            model = AutoMLRegressor(**settings, noisy_labels=noise.SEARCHES[loss])
             predicted = model.fit(data.X, y).predict(data.X_test)
         else:
             predicted = fit_family(data, y, family, loss)
@@ -101,45 +89,35 @@ def report(results: pd.DataFrame) -> str:
         "| family, loss | wrong targets | tables | MAE | RMSE | better in MAE | better in RMSE |",
         "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    keys = ["family", "share", "dataset"]
-    plain = results[results["loss"].isin([SQUARED_ERROR, "plain"])][[*keys, "mae", "rmse"]]
-    paired = results.merge(plain, on=keys, suffixes=("", "_plain"))
+    scores = ["mae", "rmse"]
+    paired = noise.beside_plain(results, "loss", scores, BASELINES)
     for (family, share, loss), own in paired.groupby(["family", "share", "loss"], sort=False):
-        better = [(own[name] < own[f"{name}_plain"]).sum() for name in ("mae", "rmse")]
-        wins = ["", ""] if loss in (SQUARED_ERROR, "plain") else [f"{n} of {len(own)}" for n in better]
-        means = [f"{own[name].mean():.3f}" for name in ("mae", "rmse")]
+        wins = ["" if loss in BASELINES else noise.count_wins(own[f"{name}_plain"], own[name]) for name in scores]
+        means = [f"{own[name].mean():.3f}" for name in scores]
         lines.append(f"| {' | '.join([f'{family}, {loss}', f'{share:.0%}', str(len(own)), *means, *wins])} |")
     return "\n".join(lines)
 
 
-def contenders(families: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the pairs of family and loss; a family has the losses that its component knows."""
-    known = {model.name: (SQUARED_ERROR, *model.losses) for model in MODELS}
-    check_names(families, [*known, SEARCH], "in the catalog", "family")
-    pairs = [(family, loss) for family in families if family != SEARCH for loss in LOSSES if loss in known[family]]
-    return pairs + [(SEARCH, option) for option in SEARCHES if SEARCH in families]
-
-
 def main(
     data: DataFolder,
-    out: Annotated[Path, typer.Option(help="CSV file of the results.")] = Path("target_noise.csv"),
-    tables: Annotated[str, typer.Option(help="Names of tables with commas.")] = TABLES,
-    families: Annotated[str, typer.Option(help="Families with commas; 'automl' for searches.")] = "lightgbm,xgboost",
-    shares: Annotated[str, typer.Option(help="Shares of wrong targets with commas.")] = "0,0.1,0.2,0.4",
-    rows: Annotated[int, typer.Option(help="Training rows.")] = 500,
-    trials: Annotated[int, typer.Option(help="Configurations of a search.")] = 10,
-    include: Annotated[str, typer.Option(help="Model families of a search with commas; all without it.")] = "",
-    only_report: Annotated[bool, typer.Option("--only-report", help="Print the table of the results.")] = False,
+    out: noise.OutFile = Path("target_noise.csv"),
+    tables: noise.Tables = TABLES,
+    families: noise.Families = "lightgbm,xgboost",
+    shares: noise.Shares = noise.SHARES,
+    rows: noise.Rows = noise.ROWS,
+    trials: noise.Trials = noise.TRIALS,
+    include: noise.Include = "",
+    only_report: noise.OnlyReport = False,
 ) -> None:
     """Measure the tables, and print the results."""
-    settings = {"time_budget": None, "max_trials": trials, "include": include.split(",") if include else ()}
+    settings = noise.search_settings(trials, include)
     names = [] if only_report else choose_tables(data, tables)
-    pairs = contenders(families.split(","))
-    cells = [(name, share, *pair) for name, share, pair in product(names, map(float, shares.split(",")), pairs)]
-    for name, share, family, loss in missing_cells(out, COLUMNS[:4], cells):
-        row = measure(read(data, name, rows), share, family, loss, {**settings, "without": [name]})
-        append_row(out, {"dataset": name, "share": share, "family": family, "loss": loss, **row}, COLUMNS)
-        typer.echo(f"{name} {share} {family} {loss}: MAE {row['mae']:.3f}", err=True)
+    losses = {model.name: [loss for loss in LOSSES if loss in (SQUARED_ERROR, *model.losses)] for model in MODELS}
+
+    def measure_cell(name: str, share: float, family: str, loss: str) -> dict[str, Any]:
+        return measure(read(data, name, rows), share, family, loss, {**settings, "without": [name]})
+
+    noise.measure_cells(out, COLUMNS, (names, shares, noise.contenders(families, losses)), measure_cell, "mae")
     typer.echo(report(pd.read_csv(out)))
 
 
