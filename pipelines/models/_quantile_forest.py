@@ -57,7 +57,7 @@ class QuantileForest(RegressorMixin, BaseEstimator):
         self.regressor_ = clone(self.regressor).fit(X, target, sample_weight=weight)
         standard = (target - self.regressor_.mean_) / self.regressor_.scale_
         weight = np.ones(len(target)) if weight is None else weight
-        rng, table, trees = np.random.default_rng(self.random_state), _table(X), self._trees()
+        rng, table, trees = np.random.default_rng(self.random_state), as_tree_table(X), self._trees()
         self.values_ = np.concatenate([_values_of_leaves(tree, table, standard, weight, rng) for tree in trees])
         self.n_iter_, self.cut_ = len(trees), bool(getattr(self.regressor_, "cut_", False))
         return self
@@ -69,7 +69,7 @@ class QuantileForest(RegressorMixin, BaseEstimator):
     def predict(self, X: Any) -> Array:
         """Return quantiles of shape (n_samples, n_quantiles)."""
         check_is_fitted(self)
-        trees, table = self._trees(), _table(X)
+        trees, table = self._trees(), as_tree_table(X)
         starts = np.cumsum([0, *(tree.node_count for tree in trees)])
         size = max(1, _CELLS_AT_ONCE // (VALUES * len(trees)))
         parts = []
@@ -82,7 +82,7 @@ class QuantileForest(RegressorMixin, BaseEstimator):
         return np.asarray(self.regressor_.mean_ + self.regressor_.scale_ * standard)
 
 
-def _table(X: Any) -> Any:
+def as_tree_table(X: Any) -> Any:
     """Return the table as the trees of scikit-learn take it."""
     if not sparse.issparse(X):
         return np.ascontiguousarray(X, dtype=np.float32)

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -28,6 +27,7 @@ import pipelines.prediction.linear as linear
 from pipelines.models._boosting import BoostedClassifier, BoostedRegressor, as_table
 from pipelines.models._forest import TimedForestClassifier, TimedForestRegressor
 from pipelines.models._margins import MarginClassifier
+from pipelines.models._quantile_forest import as_tree_table
 from pipelines.models._quantiles import QuantileModels
 from pipelines.models._target import StandardizedRegressor, as_values
 from pipelines.models.hist_gradient_boosting import HistGradientBoosting
@@ -78,20 +78,11 @@ def _own_predict(model: Any) -> Predict:
     return predict
 
 
-def _single_precision(X: Any) -> Any:
-    """Return the table as scikit-learn's trees take it."""
-    if not sparse.issparse(X):
-        return np.ascontiguousarray(X, dtype=np.float32)
-    X = sparse.csr_matrix(X, dtype=np.float32)
-    X.indices, X.indptr = X.indices.astype(np.intc, copy=False), X.indptr.astype(np.intc, copy=False)
-    return X
-
-
 def _forest_classifier(forest: Any) -> Predict:
     trees, n_classes = [tree.tree_ for tree in forest.estimators_], int(forest.n_classes_)
 
     def predict(X: Any) -> Any:
-        X = _single_precision(X)
+        X = as_tree_table(X)
         out = np.zeros((X.shape[0], n_classes))
         for tree in trees:
             out += tree.predict(X)[:, :n_classes]
@@ -106,7 +97,7 @@ def _forest_regressor(forest: Any) -> Predict:
     shape = () if forest.n_outputs_ == 1 else (forest.n_outputs_,)
 
     def predict(X: Any) -> Any:
-        X = _single_precision(X)
+        X = as_tree_table(X)
         out = np.zeros((X.shape[0], *shape))
         for tree in trees:
             out += tree.predict(X)[..., 0]
@@ -127,7 +118,7 @@ def _joint_classifier(model: JointClassifier) -> Predict:
     trees, n_classes = [tree.tree_ for tree in forest.estimators_], [int(n) for n in forest.n_classes_]
 
     def predict(X: Any) -> Any:
-        X = _single_precision(X)
+        X = as_tree_table(X)
         out = np.zeros((X.shape[0], len(n_classes), max(n_classes)))
         for tree in trees:
             out += tree.predict(X)
@@ -146,12 +137,12 @@ def _several_models(model: Any) -> Predict:
 
 def _tree_classifier(model: Any) -> Predict:
     tree, n_classes = model.tree_, int(model.n_classes_)
-    return lambda X: tree.predict(_single_precision(X))[:, :n_classes]
+    return lambda X: tree.predict(as_tree_table(X))[:, :n_classes]
 
 
 def _tree_regressor(model: Any) -> Predict:
     tree = model.tree_
-    return lambda X: tree.predict(_single_precision(X))[..., 0]
+    return lambda X: tree.predict(as_tree_table(X))[..., 0]
 
 
 def _library_model(model: Any) -> Any:
