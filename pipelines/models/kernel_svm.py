@@ -28,8 +28,8 @@ def _scaled_gamma(X: Any, factor: float) -> float:
     return float(factor / (X.shape[1] * variance)) if variance > 0 else float(factor)
 
 
-class _ScaledSVC(SVC):
-    """SVC whose ``gamma`` is a multiple of "scale", so that one value suits tables of any width."""
+class _ScaledGamma:
+    """Makes ``gamma`` of a machine a multiple of "scale", so that one value suits tables of any width."""
 
     gamma: float
 
@@ -37,23 +37,17 @@ class _ScaledSVC(SVC):
         given = self.gamma
         self.gamma = _scaled_gamma(X, given)
         try:
-            return super().fit(X, y, sample_weight)
+            return super().fit(X, y, sample_weight)  # type: ignore[misc]
         finally:
             self.gamma = given
 
 
-class _ScaledSVR(SVR):
+class _ScaledSVC(_ScaledGamma, SVC):
+    """SVC whose ``gamma`` is a multiple of "scale"."""
+
+
+class _ScaledSVR(_ScaledGamma, SVR):
     """SVR whose ``gamma`` is a multiple of "scale"."""
-
-    gamma: float
-
-    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        given = self.gamma
-        self.gamma = _scaled_gamma(X, given)
-        try:
-            return super().fit(X, y, sample_weight)
-        finally:
-            self.gamma = given
 
 
 def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
