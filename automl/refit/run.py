@@ -255,7 +255,7 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
         )
         for m in members
     ]
-    scores = _compare(estimator, X, task, fitted, prepared, notes)
+    scores = _compare(estimator, X, task, fitted, notes)
     for note in notes:
         logger.warning(note)
     new = _copy_with(estimator, prepared, replace(ensemble, bags=bags))
@@ -364,9 +364,7 @@ def _combine(
     return np.split(decided, np.cumsum([len(part) for part in parts])[:-1])
 
 
-def _compare(
-    estimator: Any, X: Any, task: Task, fitted: Sequence[Array], prepared: PreparedTask, notes: list[str]
-) -> pd.DataFrame:
+def _compare(estimator: Any, X: Any, task: Task, fitted: Sequence[Array], notes: list[str]) -> pd.DataFrame:
     """Return the scores of the old model and of the new configurations on each fold of the new rows."""
     old = estimator._predict(X)
     every = np.arange(len(task.y))
