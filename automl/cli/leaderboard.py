@@ -157,7 +157,7 @@ def _with_test(estimator: Any, path: Path, target: str | None, options: Any) -> 
             y = np.array(y.tolist(), dtype=estimator.classes_.dtype)
     else:
         given = () if target is None else (target,)
-        for chunk, known, values in labeled_targets(source, estimator, path, given, options):
+        for chunk, known, values in labeled_targets(source, estimator, path, given):
             tables.append(chunk.table[known].drop(columns=list(layout.names)))
             truth.append(values)
         y = pd.concat(truth, ignore_index=True)

@@ -41,7 +41,7 @@ def score_targets(
     source = ChunkedTable(path, estimator, chunk_rows, options)
     truth, parts = [], []
     with show_rows(1) as add:
-        for chunk, known, values in labeled_targets(source, estimator, path, target, options):
+        for chunk, known, values in labeled_targets(source, estimator, path, target):
             truth.append(values)
             parts.append(source.predict(chunk, lambda table: _side_by_side(estimator, table))[known])
             add(len(values))
@@ -58,7 +58,7 @@ def _side_by_side(estimator: Any, table: Any) -> Any:
 
 
 def labeled_targets(
-    source: ChunkedTable, estimator: Any, path: Path, target: Sequence[str], options: Any
+    source: ChunkedTable, estimator: Any, path: Path, target: Sequence[str]
 ) -> Iterator[tuple[Chunk, Any, pd.DataFrame]]:
     """Yield the chunks of a table, each with a mask of the rows that have all targets, and their true values.
 
