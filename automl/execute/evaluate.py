@@ -7,7 +7,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -50,11 +50,57 @@ class FinishedFold(NamedTuple):
     result: FoldResult
 
 
-class _Cell(NamedTuple):
-    """One fit: the number of a trial in its fleet, and a fold."""
+@dataclass(frozen=True)
+class _Fit:
+    """One fit: a fold of a trial, and how its model is trained.
 
-    trial: int
+    Attributes
+    ----------
+    trial : Trial
+    number : int
+        The number of the trial in its fleet.
+    fold : int
+    own : FoldPart or None
+        The part of the training of the fold that the trial does; None for a whole training, or a part of the rows.
+    context : FitContext
+    n_rows : int or None
+        The number of training rows of `_sample_size`; None for all rows of the fold.
+    """
+
+    trial: Trial
+    number: int
     fold: int
+    own: FoldPart | None
+    context: FitContext
+    n_rows: int | None = None
+
+
+@dataclass
+class _Run:
+    """The arguments of `evaluate`, and what its fits have led to so far.
+
+    Attributes
+    ----------
+    on_gpu : bool
+        Whether the models train on a GPU.
+    done : list of dict
+        For each trial, its finished folds.
+    failed : dict
+        By the numbers of the trials that have failed.
+    """
+
+    task: Task
+    trials: Sequence[Trial]
+    artifacts: Artifacts
+    n_threads: int
+    device: str
+    on_fitted: Callable[[], None]
+    on_finished: Callable[[FinishedFold], None]
+    meter: MemoryMeter
+    on_gpu: bool
+    done: list[dict[int, FoldResult]]
+    failed: dict[int, tuple[Status, str]] = field(default_factory=dict)
+    gpu_seconds: float = 0.0
 
 
 class _PreparedRows(NamedTuple):
@@ -129,58 +175,48 @@ def as_predictions(output: Any, classes: Any, n_columns: int, n_rows: int) -> ND
     return out
 
 
-def _fit(
-    task: Task,
-    trials: Sequence[Trial],
-    cells: Sequence[_Cell],
-    contexts: Sequence[FitContext],
-    samples: Sequence[int | None],
-) -> list[Pipeline]:
-    """Return fitted pipelines of some folds of some trials; more than one only if `fits_together` allows it.
-
-    Parameters
-    ----------
-    samples : sequence of (int or None)
-        For each cell, the number of training rows of `_sample_size`.
-    """
+def _fit(task: Task, fits: Sequence[_Fit]) -> list[Pipeline]:
+    """Return fitted pipelines of some folds of some trials; more than one only if `fits_together` allows it."""
     start = time.perf_counter()
-    configurations = [trials[cell.trial].configuration for cell in cells]
-    pipelines = [build_pipeline(c, context) for c, context in zip(configurations, contexts, strict=True)]
-    if len(cells) == 1:
-        X, y, weight = task.training_rows(cells[0].fold, samples[0], contexts[0].random_state)
-        table = fit_preprocessing(pipelines[0], trials[0].configuration, X, y, weight)
-        _leave_seconds(pipelines, configurations, contexts, start, X.shape[0])
+    shared = fits[0].trial.configuration  # in a fleet only the models differ
+    pipelines = [build_pipeline(fit.trial.configuration, fit.context) for fit in fits]
+    if len(fits) == 1:
+        X, y, weight = task.training_rows(fits[0].fold, fits[0].n_rows, fits[0].context.random_state)
+        table = fit_preprocessing(pipelines[0], shared, X, y, weight)
+        _leave_seconds(pipelines, fits, start, X.shape[0])
         pipelines[0][-1].fit(table, y, sample_weight=weight)
         return pipelines
-    prepared: dict[int, _PreparedRows] = {}  # by fold: in a fleet only the models differ
-    for cell, pipeline, context, most in zip(cells, pipelines, contexts, samples, strict=True):
-        if cell.fold not in prepared:
-            X, y, weight = task.training_rows(cell.fold, most, context.random_state)
-            table = fit_preprocessing(pipeline, trials[0].configuration, X, y, weight)
-            prepared[cell.fold] = _PreparedRows(pipeline.steps[:-1], table, y, weight)
-        pipeline.steps[:-1] = prepared[cell.fold].steps
+    prepared: dict[int, _PreparedRows] = {}  # by fold
+    for fit, pipeline in zip(fits, pipelines, strict=True):
+        if fit.fold not in prepared:
+            X, y, weight = task.training_rows(fit.fold, fit.n_rows, fit.context.random_state)
+            table = fit_preprocessing(pipeline, shared, X, y, weight)
+            prepared[fit.fold] = _PreparedRows(pipeline.steps[:-1], table, y, weight)
+        pipeline.steps[:-1] = prepared[fit.fold].steps
     n_trained = sum(rows.table.shape[0] for rows in prepared.values())
-    _leave_seconds(pipelines, configurations, contexts, start, n_trained // len(prepared))
+    _leave_seconds(pipelines, fits, start, n_trained // len(prepared))
+    numbers = [fit.number for fit in fits]
     fit_models_together(
-        trials[0].configuration,
+        shared,
         [p[-1] for p in pipelines],
-        [prepared[cell.fold].table for cell in cells],
-        [prepared[cell.fold].y for cell in cells],
-        [prepared[cell.fold].weight for cell in cells],
-        configuration_numbers=[cell.trial for cell in cells] if len(trials) > 1 else None,
+        [prepared[fit.fold].table for fit in fits],
+        [prepared[fit.fold].y for fit in fits],
+        [prepared[fit.fold].weight for fit in fits],
+        configuration_numbers=numbers if len(set(numbers)) > 1 else None,
     )
     return pipelines
 
 
-def _sample_size(task: Task, trial: Trial, fold: int, context: FitContext, own: FoldPart | None) -> int | None:
+def _sample_size(task: Task, fit: _Fit) -> int | None:
     """Return the largest number of training rows of a fit; None for all rows of the fold.
 
     It is that of the fidelity of the trial, or a smaller number for which the guessed seconds are at most the model's
     own `max_overtime` times its time limit. A training that goes on keeps its rows.
     """
-    if fold == ALL_ROWS:
+    if fit.fold == ALL_ROWS:
         return None
-    n_rows = len(task.folds[fold][0])
+    trial, own, context = fit.trial, fit.own, fit.context
+    n_rows = len(task.folds[fit.fold][0])
     if own is not None:
         whole = None if context.time_limit is None else context.time_limit / own.part.share
         longer = replace(context, time_limit=whole)
@@ -208,13 +244,7 @@ def _guessed_seconds(configuration: Configuration, task: Task, n_rows: int) -> f
     return SECONDS.guess(configuration, replace(task.traits, n_rows=n_rows))
 
 
-def _leave_seconds(
-    pipelines: Sequence[Pipeline],
-    configurations: Sequence[Configuration],
-    contexts: Sequence[FitContext],
-    start: float,
-    n_trained: int,
-) -> None:
+def _leave_seconds(pipelines: Sequence[Pipeline], fits: Sequence[_Fit], start: float, n_trained: int) -> None:
     """Take the seconds of the steps before the model from the time limit of the model, also those of the predictions.
 
     Parameters
@@ -225,26 +255,18 @@ def _leave_seconds(
         Number of training rows.
     """
     spent = (time.perf_counter() - start) / len(pipelines)
-    for pipeline, configuration, context in zip(pipelines, configurations, contexts, strict=True):
+    for pipeline, fit in zip(pipelines, fits, strict=True):
+        context = fit.context
         transformed = spent * (1 + context.n_rows_to_predict / max(1, n_trained))
         if context.time_limit is not None and transformed > _NEGLIGIBLE_SHARE * context.time_limit:
             left = max(_LEAST_MODEL_SHARE * context.time_limit, context.time_limit - transformed)
             name = pipeline.steps[-1][0]
-            pipeline.steps[-1] = (name, build_pipeline(configuration, replace(context, time_limit=left))[-1])
+            pipeline.steps[-1] = (name, build_pipeline(fit.trial.configuration, replace(context, time_limit=left))[-1])
 
 
-def _score(
-    task: Task,
-    trial: Trial,
-    fold: int,
-    model: Pipeline,
-    seconds: tuple[float, float],
-    meter: MemoryMeter,
-    artifacts: Artifacts,
-    sample: int | None,
-    own: FoldPart | None,
-) -> FoldResult:
+def _score(run: _Run, fit: _Fit, model: Pipeline, seconds: tuple[float, float]) -> FoldResult:
     """Predict, score and write one fold; `seconds` are the elapsed time and the processor time of its fit."""
+    task, artifacts, trial, fold = run.task, run.artifacts, fit.trial, fit.fold
     if fold == ALL_ROWS:
         predict(model, task.X[:_CHECKED_ROWS], task.traits.n_columns)
         artifacts.write(trial.configuration, fold, model, np.empty(0))
@@ -263,8 +285,8 @@ def _score(
     if not np.isfinite(loss):
         raise InvalidPredictionsError(f"{metric.name} is {-loss} on fold {fold}")
     n_bytes = 0
-    if own is not None:
-        write_part(artifacts, trial, fold, own.part, sample)
+    if fit.own is not None:
+        write_part(artifacts, trial, fold, fit.own.part, fit.n_rows)
     if trial.fidelity == 1:  # else nothing but the loss is used
         artifacts.write(trial.configuration, fold, model, predictions)
         n_bytes = artifacts.model_bytes(trial.configuration, fold)
@@ -278,9 +300,9 @@ def _score(
         info["scores"] = scores
     if (counts := fold_group_counts(task, scored, predictions)) is not None:
         info["group_counts"] = counts.tolist()
-    if (grown := meter.grown()) is not None:
+    if (grown := run.meter.grown()) is not None:
         info["memory"] = grown  # MiB, of all fits of the trial so far
-    info |= _facts_of_training(model[-1], sample, own)
+    info |= _facts_of_training(model[-1], fit.n_rows, fit.own)
     return FoldResult(loss, seconds[0], predict_seconds, info)
 
 
@@ -360,10 +382,10 @@ def evaluate(
         Called when the files of a fold are written.
     """
     start, busy_before, meter = time.perf_counter(), processor_seconds(), MemoryMeter()
-    on_gpu, gpu_seconds = trains_on_gpu(trials[0].configuration, device), 0.0
+    on_gpu = trains_on_gpu(trials[0].configuration, device)
     done: list[dict[int, FoldResult]] = [{} for _ in trials]
-    failed: dict[int, tuple[Status, str]] = {}
-    cells = [_Cell(number, fold) for fold in trials[0].folds for number in range(len(trials))]
+    run = _Run(task, trials, artifacts, n_threads, device, on_fitted, on_finished, meter, on_gpu, done)
+    cells = [(number, fold) for fold in trials[0].folds for number in range(len(trials))]
     groups = [cells] if fits_together(trials[0].configuration) else [[cell] for cell in cells]
     n_done = 0
     for group in groups:
@@ -372,61 +394,80 @@ def evaluate(
         if left is not None and n_done and used / n_done > left:
             break
         limit = None if left is None else _FIT_SHARE * left / (len(cells) - n_done)
-        parts = [open_part(artifacts, trials[cell.trial], cell.fold) for cell in group]
-        contexts = [
-            FitContext(
-                task.traits,
-                trials[n].seed + max(0, fold),
-                n_threads,
-                limit,
-                device,
-                trials[n].rounds,
-                trials[n].learning_rate,
-                _n_rows_to_predict(task, fold),
-                None if own is None else own.part,
-            )
-            for (n, fold), own in zip(group, parts, strict=True)
-        ]
-        with warnings.catch_warnings(), np.errstate(all="ignore"):
-            warnings.simplefilter("ignore")
-            began, busy = time.perf_counter(), time.process_time()
-            samples = [
-                _sample_size(task, trials[cell.trial], cell.fold, context, own)
-                for cell, context, own in zip(group, contexts, parts, strict=True)
-            ]
-            contexts = [
-                context if sample is None else replace(context, traits=replace(task.traits, n_rows=sample))
-                for context, sample in zip(contexts, samples, strict=True)
-            ]
-            try:
-                models = _fit(task, trials, group, contexts, samples)
-            except Exception as error:  # noqa: BLE001  becomes the status of the whole group
-                failed.update(dict.fromkeys((cell.trial for cell in group), _failure(error, artifacts.folder)))
-                break
-            finally:
-                gpu_seconds += on_gpu * (time.perf_counter() - began)
-            on_fitted()
-            each = ((time.perf_counter() - began) / len(group), (time.process_time() - busy) / len(group))
-            for (number, fold), model, sample, own in zip(group, models, samples, parts, strict=True):
-                if number in failed:
-                    continue
-                try:
-                    result = _score(task, trials[number], fold, model, each, meter, artifacts, sample, own)
-                except Exception as error:  # noqa: BLE001  becomes the status of this trial
-                    failed[number] = _failure(error, artifacts.folder)
-                else:
-                    done[number][fold] = result
-                    on_finished(FinishedFold(number, fold, result))
+        _run_group(run, _plan_fits(run, group, limit))
         n_done += len(group)
-        if failed:
+        if run.failed:
             break
     seconds = (time.perf_counter() - start) / len(trials)
-    shares = (processor_seconds() - busy_before) / len(trials), gpu_seconds / len(trials)
+    shares = (processor_seconds() - busy_before) / len(trials), run.gpu_seconds / len(trials)
     return [
-        TrialResult(trial, status, done[number], seconds, 0.0, reason, True, *shares)
+        TrialResult(trial, status, run.done[number], seconds, 0.0, reason, True, *shares)
         for number, trial in enumerate(trials)
-        for status, reason in [failed.get(number, (Status.OK, ""))]
+        for status, reason in [run.failed.get(number, (Status.OK, ""))]
     ]
+
+
+def _plan_fits(run: _Run, group: Sequence[tuple[int, int]], time_limit: float | None) -> list[_Fit]:
+    """Return the fits of a group of (number of a trial, fold), without the numbers of training rows.
+
+    Parameters
+    ----------
+    time_limit : float or None
+        Seconds for each fit.
+    """
+    fits = []
+    for number, fold in group:
+        trial = run.trials[number]
+        own = open_part(run.artifacts, trial, fold)
+        context = FitContext(
+            run.task.traits,
+            trial.seed + max(0, fold),
+            run.n_threads,
+            time_limit,
+            run.device,
+            trial.rounds,
+            trial.learning_rate,
+            _n_rows_to_predict(run.task, fold),
+            None if own is None else own.part,
+        )
+        fits.append(_Fit(trial, number, fold, own, context))
+    return fits
+
+
+def _run_group(run: _Run, fits: Sequence[_Fit]) -> None:
+    """Train the models of a group together, and score them one by one."""
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        began, busy = time.perf_counter(), time.process_time()
+        # The guess of the seconds of a fit counts as a part of it, but its errors are not those of the trial.
+        fits = [_on_sample(run.task, fit) for fit in fits]
+        try:
+            models = _fit(run.task, fits)
+        except Exception as error:  # noqa: BLE001  becomes the status of the whole group
+            run.failed.update(dict.fromkeys((fit.number for fit in fits), _failure(error, run.artifacts.folder)))
+            return
+        finally:
+            run.gpu_seconds += run.on_gpu * (time.perf_counter() - began)
+        run.on_fitted()
+        each = ((time.perf_counter() - began) / len(fits), (time.process_time() - busy) / len(fits))
+        for fit, model in zip(fits, models, strict=True):
+            if fit.number in run.failed:
+                continue
+            try:
+                result = _score(run, fit, model, each)
+            except Exception as error:  # noqa: BLE001  becomes the status of this trial
+                run.failed[fit.number] = _failure(error, run.artifacts.folder)
+            else:
+                run.done[fit.number][fit.fold] = result
+                run.on_finished(FinishedFold(fit.number, fit.fold, result))
+
+
+def _on_sample(task: Task, fit: _Fit) -> _Fit:
+    """Return the fit with the number of its training rows."""
+    n_rows = _sample_size(task, fit)
+    if n_rows is None:
+        return fit
+    return replace(fit, context=replace(fit.context, traits=replace(task.traits, n_rows=n_rows)), n_rows=n_rows)
 
 
 def _n_rows_to_predict(task: Task, fold: int) -> int:
