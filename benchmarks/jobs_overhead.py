@@ -29,7 +29,7 @@ from automl.search.catalog import make_searcher
 from automl.search.forecast import RuntimeModel
 from automl.search.racing import Racing
 from automl.task.metrics import make_metric
-from automl.task.splits import make_folds
+from automl.task.splits import SplitRequest, make_folds
 from automl.task.task import Task
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
@@ -158,7 +158,7 @@ def _make_task() -> Task:
         y=y,
         traits=TableTraits("binary", n_rows=1000, n_features=20, n_classes=2),
         metric=make_metric(None, "binary", np.unique(y)),
-        folds=make_folds(y, True, cv=5),
+        folds=make_folds(SplitRequest(y, True, cv=5)),
     )
 
 

@@ -30,7 +30,7 @@ from automl.ensemble.calibration import calibrate
 from automl.ensemble.cost import typical_cost
 from automl.ensemble.selection import Ensemble, FoldBag, out_of_fold, select_members
 from automl.execute.evaluate import evaluate, import_libraries
-from automl.task.splits import make_folds
+from automl.task.splits import SplitRequest, make_folds
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
@@ -125,7 +125,8 @@ def read_fits(folder: Path, task: Task) -> Fits:
 def other_partition(task: Task) -> Task:
     """Return the task with another partition of its rows into the same number of folds."""
     folds = make_folds(
-        task.y, task.traits.task != "regression", cv=len(task.folds), metric=task.metric, random_state=SEED + 1
+        SplitRequest(task.y, task.traits.task != "regression", cv=len(task.folds), random_state=SEED + 1),
+        metric=task.metric,
     )
     return replace(task, folds=folds)
 

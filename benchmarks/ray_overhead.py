@@ -21,7 +21,7 @@ from automl.execute.base import Executor
 from automl.execute.local import LocalExecutor
 from automl.execute.ray import RayExecutor
 from automl.task.metrics import make_metric
-from automl.task.splits import make_folds
+from automl.task.splits import SplitRequest, make_folds
 from automl.task.task import Task
 from automl.trials.trial import Status, Trial
 from benchmarks.requirements import require_package
@@ -38,7 +38,7 @@ def make_task(n_rows: int) -> Task:
         y=y,
         traits=TableTraits("binary", n_rows, 20, 2),
         metric=make_metric(None, "binary", np.array([0, 1])),
-        folds=make_folds(y, True, cv=4),
+        folds=make_folds(SplitRequest(y, True, cv=4)),
     )
 
 

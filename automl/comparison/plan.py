@@ -23,7 +23,7 @@ from automl.estimator import AutoMLClassifier, AutoMLRegressor
 from automl.plurals import plural
 from automl.task import validation
 from automl.task.ordered_classes import ordered_target, ranks_of
-from automl.task.splits import Fold, check_fold, folds_from_cv, is_forward_chaining, lone_rows, make_folds
+from automl.task.splits import Fold, SplitRequest, check_fold, folds_from_cv, is_forward_chaining, lone_rows, make_folds
 from automl.task.table_validation import as_array, check_table
 from automl.task.time_folds import time_folds
 from automl.task.time_order import TimeOrder, read_time_order
@@ -242,15 +242,11 @@ def _outer_folds(
     outer_cv: Any, codes: Array, classes: Array | None, *, groups: Array | None, X: Any, seed: int
 ) -> tuple[Fold, ...]:
     """Return the outer folds; no row and no group is on both sides of a fold, and no fold scores a lone row."""
-    if isinstance(outer_cv, Integral) and not isinstance(outer_cv, bool):
-        n_splits = int(outer_cv)
-        _check_number(n_splits, codes, classes, groups)
-        folds = make_folds(codes, classes is not None, cv=n_splits, groups=groups, X=X, random_state=seed)
-    else:
-        lone = None if classes is None else lone_rows(codes)
-        return folds_from_cv(
-            "outer_cv", outer_cv, codes, classes is not None, groups=groups, X=X, lone=lone, random_state=seed
-        )
+    request = SplitRequest(codes, classes is not None, outer_cv, groups, X, random_state=seed)
+    if not isinstance(outer_cv, Integral) or isinstance(outer_cv, bool):
+        return folds_from_cv(request, "outer_cv", None if classes is None else lone_rows(codes))
+    _check_number(int(outer_cv), codes, classes, groups)
+    folds = make_folds(request)
     for i, fold in enumerate(folds):
         check_fold(f"outer_cv: fold {i}", fold, codes, classes is not None, groups)
     return folds

@@ -19,7 +19,7 @@ from automl.task.prepare import TrainingData
 from automl.task.scorers import take_rows
 from automl.task.several_targets import check_targets, take_targets, target_columns
 from automl.task.split_arguments import time_of_refit
-from automl.task.splits import Fold, make_folds
+from automl.task.splits import Fold, SplitRequest, make_folds
 from automl.task.table_validation import as_array, check_table
 from automl.task.time_folds import newest_rows
 from automl.task.time_order import read_time_order, read_times
@@ -311,12 +311,14 @@ def _folds_of_new_rows(
         else check_targets(data.y, data.X, classification).y
     )
     folds = make_folds(
-        y[new],
-        classification,
-        cv=estimator.cv if isinstance(estimator.cv, Integral) else _N_FOLDS,
-        groups=None if groups is None else groups[new],
-        sample_weight=None if data.sample_weight is None else data.sample_weight[new],
-        random_state=seed_of(estimator),
+        SplitRequest(
+            y[new],
+            classification,
+            cv=estimator.cv if isinstance(estimator.cv, Integral) else _N_FOLDS,
+            groups=None if groups is None else groups[new],
+            sample_weight=None if data.sample_weight is None else data.sample_weight[new],
+            random_state=seed_of(estimator),
+        )
     )
     found = []
     for _, test in folds:

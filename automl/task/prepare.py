@@ -29,7 +29,7 @@ from automl.task.several_targets import (
     join_several_targets,
 )
 from automl.task.split_arguments import split_arguments
-from automl.task.splits import Fold, make_folds
+from automl.task.splits import Fold, SplitRequest, make_folds
 from automl.task.table_validation import check_table
 from automl.task.target_metrics import make_targets_metric
 from automl.task.task import Task
@@ -169,34 +169,20 @@ def prepare(
             table = reader.fit_transform(rows.X)
         else:
             table = reader.fit(take_rows(rows.X, np.flatnonzero(~holdout))).transform(rows.X)
-    n_classes = target.n_classes
-    kind = task_type(n_classes)
-
     ranks = () if classes is None or layout is not None else ranks_of(data.y, np.asarray(classes))
-
-    def metric_of(scorer: Any) -> Metric:
-        metric: Metric
-        if levels:
-            return quantiles_metric(levels)
-        if (ranks and scorer is None) or scorer in ORDERED_NAMES:
-            return ordered_metric(scorer, np.asarray(classes), ranks)
-        if isinstance(classes, list) or layout is not None:
-            metric = make_targets_metric(scorer, replace(target, y=rows.y), rows.sample_weight)
-        else:
-            validation.check_scoring_classes(scorer, n_classes)
-            metric = make_metric(scorer, kind, None if isinstance(classes, list) else classes, positive_label)
-            metric = replace(metric, ranks=ranks)  # the order is for the training, whatever the score is
-        return adapt_metric(metric, rows.X, rows.y, n_classes, rows.sample_weight)
-
     scorers = named_scorers(scoring)
     check_score_names(scorers, rows.sensitive)
-    metric, *others = map(metric_of, scorers.values())
+    metric, *others = (_metric_of(s, rows, target, levels, ranks, positive_label) for s in scorers.values())
     recorded = tuple(map(recorded_metric, [*scorers][1:], others))
+    kind = task_type(target.n_classes)
     if kind == "regression" and layout is None:
         metric = with_objective(metric, rows.y if holdout is None else rows.y[~holdout])
-    folds = _make_folds(rows, classification, cv, table, holdout, metric, random_state)
+    request = SplitRequest(
+        rows.y, classification, cv, rows.groups, table, rows.sample_weight, random_state=random_state
+    )
+    folds = _make_folds(request, rows, holdout, metric)
     weighted = rows.sample_weight is not None
-    traits = with_offsets(reader.traits(kind, n_classes, weighted, table.shape[0]), table)
+    traits = with_offsets(reader.traits(kind, target.n_classes, weighted, table.shape[0]), table)
     traits = suited_traits(traits, metric)
     task = Task(
         X=table,
@@ -213,11 +199,8 @@ def prepare(
     positions = rows.positions
     if holdout is not None:
         task, kept = split_holdout(task, holdout), np.flatnonzero(~holdout)
-        if holdout_share is not None and (reason := why_not_scored(task)):
-            which = "the newest rows" if rows.time is not None else "the holdout rows"
-            raise InvalidInputError(
-                f"guard: {which} cannot score a model: {reason}; use a larger share of the rows, or guard=None"
-            )
+        if holdout_share is not None:
+            _check_guard(task)
         positions = kept if positions is None else positions[kept]
     arguments = split_arguments(data.time, data.gap, data.X_val, data.sensitive_features)
     name = _target_name(data.y) if layout is None else ", ".join(layout.names)
@@ -327,50 +310,74 @@ def _holdout(
     return np.append(holdout, np.zeros(rows.n_validation, dtype=bool))
 
 
-def _make_folds(
+def _metric_of(
+    scorer: Any,
     rows: _Rows,
-    classification: bool,
-    cv: Any,
-    table: Any,
-    holdout: NDArray[np.bool_] | None,
-    metric: Metric,
-    random_state: int,
+    target: CheckedTarget,
+    levels: tuple[float, ...],
+    ranks: tuple[int, ...],
+    positive_label: Any,
+) -> Metric:
+    """Return the metric of a scorer, or that of quantiles.
+
+    Parameters
+    ----------
+    scorer : str, callable or None
+    target : CheckedTarget
+        The target of the rows, in the order in which the user gives them.
+    levels : tuple of float
+        Levels of the quantiles to predict; empty for none.
+    ranks : tuple of int
+        The rank of each class; empty if the classes have no order.
+    positive_label : label or None
+    """
+    classes, n_classes = target.classes, target.n_classes
+    metric: Metric
+    if levels:
+        return quantiles_metric(levels)
+    if (ranks and scorer is None) or scorer in ORDERED_NAMES:
+        return ordered_metric(scorer, np.asarray(classes), ranks)
+    if isinstance(classes, list) or target.layout is not None:
+        metric = make_targets_metric(scorer, replace(target, y=rows.y), rows.sample_weight)
+    else:
+        validation.check_scoring_classes(scorer, n_classes)
+        metric = make_metric(scorer, task_type(n_classes), classes, positive_label)
+        metric = replace(metric, ranks=ranks)  # the order is for the training, whatever the score is
+    return adapt_metric(metric, rows.X, rows.y, n_classes, rows.sample_weight)
+
+
+def _make_folds(
+    request: SplitRequest, rows: _Rows, holdout: NDArray[np.bool_] | None, metric: Metric
 ) -> tuple[Fold, ...]:
     """Return the folds by the arguments of `fit` which say how to split the rows."""
-
-    def folds_from(cv: Any, in_time_order: bool = False) -> tuple[Fold, ...]:
-        return make_folds(
-            rows.y,
-            classification,
-            cv=cv,
-            groups=rows.groups,
-            X=table,
-            sample_weight=rows.sample_weight,
-            holdout=holdout,
-            metric=metric,
-            random_state=random_state,
-            in_time_order=in_time_order,
-        )
-
-    n = len(rows.y)
+    n, cv = len(rows.y), request.cv
     if rows.n_validation:
         first = n - rows.n_validation
         try:
-            return folds_from([(np.arange(first), np.arange(first, n))])
+            return make_folds(replace(request, cv=[(np.arange(first), np.arange(first, n))]), holdout, metric)
         except InvalidInputError as error:
             raise InvalidInputError(
                 f"the rows of X_val cannot be scored by models of X ({error}); pass other validation rows"
             ) from error
     if rows.time is None:
-        return folds_from(cv)
+        return make_folds(request, holdout, metric)
     counted = np.ones(n, dtype=bool) if holdout is None else ~holdout
     for n_splits, n_kept in [(int(cv), int(cv))] if cv is not None else _NUMBERS_OF_FOLDS:
         try:
             folds = time_folds(rows.time, n_splits, rows.groups, counted)[:n_kept]
-            return folds_from(folds, in_time_order=True)
+            return make_folds(replace(request, cv=folds, in_time_order=True), holdout, metric)
         except InvalidInputError as error:
             reason = str(error).removeprefix("cv: ")
     raise InvalidInputError(f"the rows cannot be split by time: {reason}")
+
+
+def _check_guard(task: Task) -> None:
+    """Check that a model can be scored on the holdout rows of a guard."""
+    if reason := why_not_scored(task):
+        which = "the newest rows" if task.resampling == "time" else "the holdout rows"
+        raise InvalidInputError(
+            f"guard: {which} cannot score a model: {reason}; use a larger share of the rows, or guard=None"
+        )
 
 
 def sensitive_in_table(prepared: PreparedTask) -> SensitiveFeatures | None:

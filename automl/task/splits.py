@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from numbers import Integral
 from typing import Any
 
@@ -21,6 +22,40 @@ _LEAST_ROWS_OF_CLASS = 50  # of a random part of the rows, if the class has as m
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]  # training rows, scored rows
 
 
+@dataclass(frozen=True)
+class SplitRequest:
+    """The rows to split into folds, and how.
+
+    Attributes
+    ----------
+    y : ndarray of shape (n_samples,)
+        Class codes, or floats. Of several targets, it has the shape (n_samples, n_targets).
+    is_classification : bool
+    cv : int, splitter or iterable of (train, test), optional
+        Each part of a pair holds row numbers or is a mask.
+    groups : ndarray of shape (n_samples,), optional
+        Rows of one group are never on both sides of a fold.
+    X : array-like of shape (n_samples, n_features), optional
+        The table, for a splitter.
+    sample_weight : ndarray of shape (n_samples,), optional
+        Each fold gets its share of the rows with a positive weight.
+    in_time_order : bool
+        Whether the rows are in the order of time. Forward-chaining folds are recognized without it, but not a single
+        one.
+    random_state : int
+        Seed of random folds, also for a splitter whose own seed is None, so that a second call gives the same folds.
+    """
+
+    y: NDArray[Any]
+    is_classification: bool
+    cv: Any = None
+    groups: NDArray[Any] | None = None
+    X: Any = None
+    sample_weight: NDArray[np.float64] | None = None
+    in_time_order: bool = False
+    random_state: int = 0
+
+
 def default_n_splits(n_rows: int) -> int:
     """Return the default number of folds for a number of rows.
 
@@ -32,17 +67,7 @@ def default_n_splits(n_rows: int) -> int:
 
 
 def make_folds(
-    y: NDArray[Any],
-    is_classification: bool,
-    *,
-    cv: Any = None,
-    groups: NDArray[Any] | None = None,
-    X: Any = None,
-    sample_weight: NDArray[np.float64] | None = None,
-    holdout: NDArray[np.bool_] | None = None,
-    metric: Metric | None = None,
-    random_state: int = 0,
-    in_time_order: bool = False,
+    request: SplitRequest, holdout: NDArray[np.bool_] | None = None, metric: Metric | None = None
 ) -> tuple[Fold, ...]:
     """Return the folds as pairs of (training rows, scored rows).
 
@@ -55,27 +80,20 @@ def make_folds(
 
     Parameters
     ----------
-    y : ndarray of shape (n_samples,)
-        Class codes, or floats. Of several targets, it has the shape (n_samples, n_targets).
-    cv : int, splitter or iterable of (train, test), optional
-        Each part of a pair holds row numbers or is a mask.
-    groups : ndarray of shape (n_samples,), optional
-        Rows of one group are never on both sides of a fold.
-    sample_weight : ndarray of shape (n_samples,), optional
-        Each fold gets its share of the rows with a positive weight.
+    request : SplitRequest
+        By default, the rows are split at random, into a number of folds that suits them.
     holdout : ndarray of shape (n_samples,), optional
         Mask of the rows that `split_holdout` will take out of all folds later.
     metric : Metric, optional
         Metric that must have a value on every fold.
-    in_time_order : bool
-        Whether the rows are in the order of time. Forward-chaining folds are recognized without it, but not a single
-        one.
 
     Raises
     ------
     InvalidInputError
         If there are fewer groups than folds, `cv` gives no usable fold, or the metric has no value on one.
     """
+    y, cv, sample_weight, is_classification = request.y, request.cv, request.sample_weight, request.is_classification
+    random_state = request.random_state
     trial = None if metric is None else arbitrary_predictions(y, is_classification * (int(y.max()) + 1), random_state)
     counted = np.ones(len(y), dtype=bool) if sample_weight is None else sample_weight > 0
     if holdout is not None:
@@ -93,21 +111,20 @@ def make_folds(
         return reason and f"scoring {metric.name!r} has no value: {reason}"
 
     if cv is not None and not isinstance(cv, Integral):
-        options = {"groups": groups, "X": X, "lone": lone, "random_state": random_state}
-        folds = folds_from_cv("cv", cv, y, is_classification, in_time_order=in_time_order, **options)
+        folds = folds_from_cv(request, "cv", lone)
         if reason := _unusable(folds, y if is_classification else None, counted, undefined):
             raise InvalidInputError(f"{reason}; let cv give folds that hold every class, or choose another scoring")
         return newest_first(folds) if is_forward_chaining(folds) else folds
     n_splits = min(int(cv or default_n_splits(len(y))), int(counted.sum()) - len(lone))
     while True:
-        folds = _default_folds(y, is_classification, n_splits, groups, counted, lone, random_state)
+        folds = _default_folds(request, n_splits, counted, lone)
         reason = _unusable(folds, y if is_classification else None, counted, undefined)
         if not reason and cv is None and n_splits > 2 and metric is not None and metric.is_mean_over_classes:
             reason = _lacking_class(folds, y, counted, lone)
         if not reason:
             return folds
         if cv is not None or n_splits <= 2:
-            remedy = "use fewer folds, or" if groups is None else "spread them over more groups, or"
+            remedy = "use fewer folds, or" if request.groups is None else "spread them over more groups, or"
             raise InvalidInputError(f"{reason}; merge rare classes, {remedy} choose another scoring")
         n_splits -= 1
 
@@ -202,44 +219,34 @@ def _lacking_class(folds: Sequence[Fold], y: NDArray[Any], counted: NDArray[np.b
     return f"fold {lacking[0]} of {len(folds)} lacks a class of y" if lacking else ""
 
 
-def folds_from_cv(
-    argument: str,
-    cv: Any,
-    y: NDArray[Any],
-    is_classification: bool,
-    *,
-    groups: NDArray[Any] | None = None,
-    X: Any = None,
-    lone: NDArray[np.intp] | None = None,
-    random_state: int = 0,
-    in_time_order: bool = False,
-) -> tuple[Fold, ...]:
+def folds_from_cv(request: SplitRequest, argument: str, lone: NDArray[np.intp] | None = None) -> tuple[Fold, ...]:
     """Return the folds that a splitter or an iterable of (train, test) pairs gives.
 
     Parameters
     ----------
+    request : SplitRequest
+        Its `cv` is the splitter or the iterable.
     argument : str
-        Name of the argument that holds `cv`, for error messages.
+        Name of the argument that holds it, for error messages.
     lone : ndarray of int, optional
         Rows that no fold may score, see `lone_rows`.
-    random_state : int
-        Seed for a splitter whose own seed is None, so that a second call gives the same folds.
 
     Raises
     ------
     InvalidInputError
         If `cv` cannot split this table, or a row or group is in both parts of a fold.
     """
+    y, groups, cv = request.y, request.groups, request.cv
     if isinstance(cv, str | bytes) or not (hasattr(cv, "split") or isinstance(cv, Iterable)):
         raise InvalidInputError(
             f"{argument} must be a number of folds, a scikit-learn splitter or (train, test) pairs; got {cv!r}"
         )
     if getattr(cv, "random_state", 0) is None:
         cv = copy.copy(cv)
-        cv.random_state = random_state
+        cv.random_state = request.random_state
     try:
-        splitter = check_cv(cv, y, classifier=is_classification)
-        pairs = [tuple(map(np.asarray, fold)) for fold in splitter.split(X, y, groups)]
+        splitter = check_cv(cv, y, classifier=request.is_classification)
+        pairs = [tuple(map(np.asarray, fold)) for fold in splitter.split(request.X, y, groups)]
     except (ValueError, TypeError) as error:
         raise InvalidInputError(f"{argument} cannot split this table: {error}") from error
     if not pairs:
@@ -253,9 +260,9 @@ def folds_from_cv(
         if any(rows.dtype.kind == "b" and len(rows) != len(y) for rows in pair):
             raise InvalidInputError(f"{argument}: fold {i} is a mask, but its length is not the {len(y)} rows of X")
         train, test = (np.flatnonzero(rows) if rows.dtype.kind == "b" else rows.astype(np.intp) for rows in pair)
-        check_fold(f"{argument}: fold {i}", (train, test), y, is_classification, groups)
+        check_fold(f"{argument}: fold {i}", (train, test), y, request.is_classification, groups)
         folds.append((train, test))
-    scored = tuple(folds) if lone is None else train_on_lone_rows(folds, lone, groups, in_time_order)
+    scored = tuple(folds) if lone is None else train_on_lone_rows(folds, lone, groups, request.in_time_order)
     if not scored:
         raise InvalidInputError(f"{argument}: all scored rows are the only rows of their classes; merge rare classes")
     return scored
@@ -294,18 +301,13 @@ def check_fold(
 
 
 def _default_folds(
-    y: NDArray[Any],
-    is_classification: bool,
-    n_splits: int,
-    groups: NDArray[Any] | None,
-    counted: NDArray[np.bool_],
-    lone: NDArray[np.intp],
-    random_state: int,
+    request: SplitRequest, n_splits: int, counted: NDArray[np.bool_], lone: NDArray[np.intp]
 ) -> tuple[Fold, ...]:
+    y, is_classification, groups, seed = request.y, request.is_classification, request.groups, request.random_state
     if groups is None:
-        fold = assign_folds(y, is_classification, n_splits, np.random.default_rng(random_state), counted, lone)
+        fold = assign_folds(y, is_classification, n_splits, np.random.default_rng(seed), counted, lone)
         return tuple((np.flatnonzero(fold != i), np.flatnonzero(fold == i)) for i in range(n_splits))
-    return train_on_lone_rows(group_folds(y, is_classification, n_splits, groups, random_state), lone, groups)
+    return train_on_lone_rows(group_folds(y, is_classification, n_splits, groups, seed), lone, groups)
 
 
 def group_folds(

@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 
 from automl.task.metrics import make_metric
-from automl.task.splits import make_folds
+from automl.task.splits import SplitRequest, make_folds
 from automl.task.task import Task
 from pipelines.component import TableTraits, TaskType
 from pipelines.configuration import Configuration
@@ -52,7 +52,7 @@ def make_task(kind: TaskType = "binary", *, scoring: Any = None, n_rows: int | N
         y=y if classes is None else np.searchsorted(classes, y),
         traits=TableTraits(kind, len(y), X.shape[1], 0 if classes is None else len(classes)),
         metric=make_metric(scoring, kind, classes),
-        folds=make_folds(y, kind != "regression", cv=cv),
+        folds=make_folds(SplitRequest(y, kind != "regression", cv=cv)),
     )
 
 

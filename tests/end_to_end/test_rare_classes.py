@@ -14,7 +14,7 @@ from automl import AutoMLClassifier, nested_cross_validate
 from automl.errors import InvalidInputError, RareClassWarning
 from automl.task.metrics import make_metric
 from automl.task.prepare import TrainingData, prepare
-from automl.task.splits import make_folds
+from automl.task.splits import SplitRequest, make_folds
 from tests.factories import FAST
 
 LONE = 7
@@ -58,7 +58,7 @@ def test_probabilities_have_a_column_for_a_class_with_a_single_row(fitted):
 def test_the_single_row_of_a_class_is_a_training_row_of_every_fold(cv):
     X, y = make_target()
     codes = np.unique(y, return_inverse=True)[1]
-    folds = make_folds(codes, True, cv=cv, X=X)
+    folds = make_folds(SplitRequest(codes, True, cv=cv, X=X))
     assert all(LONE in train and LONE not in test for train, test in folds)
     assert sorted(np.concatenate([test for _, test in folds])) == [row for row in range(len(y)) if row != LONE]
 
@@ -67,18 +67,20 @@ def test_folds_of_groups_and_of_time_order_neither_split_a_group_nor_train_on_th
     _, y = make_target()
     codes = np.unique(y, return_inverse=True)[1]
     groups = np.arange(len(y)) // 10
-    folds = make_folds(codes, True, groups=groups)
+    folds = make_folds(SplitRequest(codes, True, groups=groups))
     assert all(LONE not in test and not set(groups[train]) & set(groups[test]) for train, test in folds)
     ordered = [(np.arange(100), np.arange(100, 120)), (np.arange(120), np.arange(120, 150))]
     late = np.where(np.arange(150) == 110, 3, np.arange(150) % 3)
-    assert all(110 not in test and train.max() < test.min() for train, test in make_folds(late, True, cv=ordered))
+    assert all(
+        110 not in test and train.max() < test.min() for train, test in make_folds(SplitRequest(late, True, cv=ordered))
+    )
 
 
 def test_the_single_row_of_a_class_with_weight_is_a_training_row_of_every_fold():
     codes, weight = np.arange(60) % 3, np.ones(60)
     weight[codes == 2] = 0
     weight[5] = 1
-    assert all(5 in train for train, _ in make_folds(codes, True, sample_weight=weight))
+    assert all(5 in train for train, _ in make_folds(SplitRequest(codes, True, sample_weight=weight)))
 
 
 @pytest.mark.parametrize("groups", [None, np.arange(150) // 10], ids=["rows", "groups"])

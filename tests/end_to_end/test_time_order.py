@@ -8,7 +8,7 @@ from sklearn.model_selection import TimeSeriesSplit
 
 from automl import AutoMLRegressor
 from automl.task.holdout import choose_holdout
-from automl.task.splits import is_forward_chaining, make_folds
+from automl.task.splits import SplitRequest, is_forward_chaining, make_folds
 from tests.factories import FAST
 
 N = 600
@@ -18,14 +18,14 @@ TREE = FAST | {"include": ["decision_tree"], "cv": TimeSeriesSplit(5)}
 
 
 def test_the_newest_rows_are_scored_first():
-    folds = make_folds(TREND, False, cv=TimeSeriesSplit(5), X=X)
+    folds = make_folds(SplitRequest(TREND, False, cv=TimeSeriesSplit(5), X=X))
     assert is_forward_chaining(folds)
     assert [int(scored.max()) for _, scored in folds] == [599, 499, 399, 299, 199]
 
 
 def test_shuffled_folds_keep_their_order():
     pairs = [(np.arange(100, 600), np.arange(100)), (np.arange(500), np.arange(500, 600))]
-    folds = make_folds(TREND, False, cv=pairs, X=X)
+    folds = make_folds(SplitRequest(TREND, False, cv=pairs, X=X))
     assert not is_forward_chaining(folds)
     assert [scored.max() for _, scored in folds] == [99, 599]
 

@@ -11,7 +11,7 @@ import pytest
 from automl.execute.evaluate import evaluate
 from automl.execute.machine import ProcessMeter
 from automl.task.metrics import make_metric
-from automl.task.splits import make_folds, sample_rows
+from automl.task.splits import SplitRequest, make_folds, sample_rows
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.trial import Status, Trial
@@ -27,7 +27,7 @@ def many_classes(n_classes: int, n_rows: int, n_features: int = 8, cv: int = 2) 
     y = np.abs(X @ rng.normal(size=(n_features, n_classes))).argmax(axis=1)
     classes, y = np.unique(y, return_inverse=True)
     traits = TableTraits("multiclass", n_rows, n_features, len(classes))
-    folds = make_folds(y, True, cv=cv)
+    folds = make_folds(SplitRequest(y, True, cv=cv))
     return Task(X=X, y=y, traits=traits, metric=make_metric(None, "multiclass", classes), folds=folds)
 
 

@@ -6,31 +6,31 @@ from sklearn.model_selection import KFold, TimeSeriesSplit
 
 from automl.errors import InvalidInputError
 from automl.task.metrics import make_metric
-from automl.task.splits import make_folds
+from automl.task.splits import SplitRequest, make_folds
 
 
 def test_every_row_is_scored_once_and_is_not_a_training_row_of_that_fold():
     y = np.random.default_rng(0).integers(0, 3, 100)
-    folds = make_folds(y, True, cv=5)
+    folds = make_folds(SplitRequest(y, True, cv=5))
     assert sorted(np.concatenate([test for _, test in folds])) == list(range(100))
     assert all(not set(train) & set(test) and len(train) + len(test) == 100 for train, test in folds)
 
 
 def test_classes_are_spread_evenly_over_the_folds():
     y = np.repeat([0, 1, 2], [50, 30, 20])
-    counts = np.array([np.bincount(y[test], minlength=3) for _, test in make_folds(y, True, cv=10)])
+    counts = np.array([np.bincount(y[test], minlength=3) for _, test in make_folds(SplitRequest(y, True, cv=10))])
     assert (counts.max(axis=0) - counts.min(axis=0) <= 1).all()
 
 
 @pytest.mark.parametrize("rare", [2, 3])
 def test_a_rare_class_is_never_missing_from_training(rare):
     y = np.array([0] * 40 + [1] * 40 + [2] * rare)
-    assert all(set(y[train]) == {0, 1, 2} for train, _ in make_folds(y, True))
+    assert all(set(y[train]) == {0, 1, 2} for train, _ in make_folds(SplitRequest(y, True)))
 
 
 def test_folds_of_a_skewed_target_are_alike():
     y = np.random.default_rng(0).lognormal(0, 2, 200)
-    means = [np.log(y[test]).mean() for _, test in make_folds(y, False, cv=5)]
+    means = [np.log(y[test]).mean() for _, test in make_folds(SplitRequest(y, False, cv=5))]
     assert np.ptp(means) < 0.3
 
 
@@ -38,19 +38,19 @@ def test_groups_stay_together():
     rng = np.random.default_rng(0)
     groups = rng.integers(0, 12, 120)
     for classification, y in [(True, rng.integers(0, 2, 120)), (False, rng.normal(size=120))]:
-        for train, test in make_folds(y, classification, groups=groups):
+        for train, test in make_folds(SplitRequest(y, classification, groups=groups)):
             assert not set(groups[train]) & set(groups[test])
 
 
 def test_the_folds_of_a_users_splitter_are_used():
-    folds = make_folds(np.arange(20.0), False, cv=TimeSeriesSplit(3), X=np.zeros((20, 1)))
+    folds = make_folds(SplitRequest(np.arange(20.0), False, cv=TimeSeriesSplit(3), X=np.zeros((20, 1))))
     assert len(folds) == 3
     assert all(train.max() < test.min() for train, test in folds)
 
 
 def test_one_group_cannot_be_split():
     with pytest.raises(InvalidInputError, match="groups"):
-        make_folds(np.arange(10.0), False, groups=np.zeros(10))
+        make_folds(SplitRequest(np.arange(10.0), False, groups=np.zeros(10)))
 
 
 @pytest.mark.parametrize("rare", [2, 5, 7])
@@ -58,14 +58,14 @@ def test_each_fold_holds_every_class_if_the_metric_needs_it(rare):
     y = np.arange(400) % 3
     y[y == 2] = np.repeat([2, 0], [rare, np.sum(y == 2) - rare])
     metric = make_metric("roc_auc_ovr", "multiclass", np.arange(3))
-    folds = make_folds(y, True, metric=metric)
+    folds = make_folds(SplitRequest(y, True), metric=metric)
     assert len(folds) == rare
     assert all(set(y[test]) == {0, 1, 2} == set(y[train]) for train, test in folds)
-    assert len(make_folds(y, True, metric=make_metric(None, "multiclass", np.arange(3)))) == 8
+    assert len(make_folds(SplitRequest(y, True), metric=make_metric(None, "multiclass", np.arange(3)))) == 8
 
 
 def test_r2_gets_folds_of_two_rows_or_more():
-    folds = make_folds(np.arange(10.0), False, metric=make_metric("r2", "regression", None))
+    folds = make_folds(SplitRequest(np.arange(10.0), False), metric=make_metric("r2", "regression", None))
     assert min(len(test) for _, test in folds) == 2
 
 
@@ -73,23 +73,23 @@ def test_folds_on_which_the_metric_is_undefined_are_refused():
     y = np.array([0] * 95 + [1] * 5)
     metric = make_metric("roc_auc", "binary", np.arange(2))
     with pytest.raises(InvalidInputError, match=r"fold . of 10: scoring 'roc_auc' has no value: .*fewer folds"):
-        make_folds(y, True, cv=10, metric=metric)
+        make_folds(SplitRequest(y, True, cv=10), metric=metric)
     y = np.isin(np.arange(100), [30, 50, 70]).astype(int)
     with pytest.raises(InvalidInputError, match="fold 0 of 5: scoring 'roc_auc' has no value: "):
-        make_folds(y, True, cv=KFold(5), X=np.zeros((100, 1)), metric=metric)
+        make_folds(SplitRequest(y, True, cv=KFold(5), X=np.zeros((100, 1))), metric=metric)
 
 
 def test_rows_with_weight_are_spread_evenly_over_the_folds():
     y = np.tile([0, 1], 50)
     weight = np.zeros(100)
     weight[:16] = 1.0
-    for _, test in make_folds(y, True, sample_weight=weight):
+    for _, test in make_folds(SplitRequest(y, True, sample_weight=weight)):
         assert np.bincount(y[test][weight[test] > 0]).tolist() == [1, 1]
 
 
 def test_the_parts_of_a_pair_may_be_masks():
     mask = np.arange(20) < 15
-    ((train, test),) = make_folds(np.arange(20.0), False, cv=[(mask, ~mask)])
+    ((train, test),) = make_folds(SplitRequest(np.arange(20.0), False, cv=[(mask, ~mask)]))
     assert (train == np.arange(15)).all()
     assert (test == np.arange(15, 20)).all()
 
@@ -109,25 +109,25 @@ def test_pairs_that_share_rows_or_are_incomplete_are_refused(cv, message):
     cv = [tuple(map(np.asarray, pair)) for pair in cv]
     cv = [(train, test.astype(train.dtype) if not len(test) else test) for train, test in cv]
     with pytest.raises(InvalidInputError, match=message):
-        make_folds(np.arange(20.0), False, cv=cv, groups=np.arange(20) // 2)
+        make_folds(SplitRequest(np.arange(20.0), False, cv=cv, groups=np.arange(20) // 2))
 
 
 def test_groups_of_classes_with_few_rows_can_be_split():
     y, groups = np.repeat([0, 1, 2], 6), np.arange(18) % 9
-    for train, test in make_folds(y, True, groups=groups):
+    for train, test in make_folds(SplitRequest(y, True, groups=groups)):
         assert not set(groups[train]) & set(groups[test])
 
 
 def test_a_class_within_one_group_is_refused():
     groups = np.repeat(np.arange(6), 10)
     with pytest.raises(InvalidInputError, match=r"single class of y.*spread them over more groups"):
-        make_folds((groups == 0).astype(int), True, groups=groups)
+        make_folds(SplitRequest((groups == 0).astype(int), True, groups=groups))
 
 
 def test_two_groups_with_a_class_get_fewer_folds():
     groups = np.repeat(np.arange(8), 10)
     for seed in range(5):
-        folds = make_folds(np.isin(groups, (0, 5)).astype(int), True, groups=groups, random_state=seed)
+        folds = make_folds(SplitRequest(np.isin(groups, (0, 5)).astype(int), True, groups=groups, random_state=seed))
         assert all(len(np.unique(np.isin(groups[train], (0, 5)))) == 2 for train, _ in folds)
 
 
@@ -135,4 +135,4 @@ def test_a_class_with_a_single_row_of_positive_weight_is_refused():
     y, weight = np.repeat([0, 1], [50, 10]), np.ones(60)
     weight[51:] = 0
     with pytest.raises(InvalidInputError, match="single class of y"):
-        make_folds(y, True, sample_weight=weight)
+        make_folds(SplitRequest(y, True, sample_weight=weight))
