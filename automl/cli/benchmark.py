@@ -29,6 +29,7 @@ from automl.cli.support import (
     file_options,
     messages_on_stderr,
     split_names,
+    split_weight_and_groups,
     write_message,
 )
 from automl.cli.values import parse_columns
@@ -223,11 +224,7 @@ def _request(path: Path, options: _Options) -> Any:
     from automl.task.files import read_table
 
     X, y = split_target(read_table(path, options.file, target=options.target), options.target, path, "--target")
-    weight = groups = None
-    if options.columns.weight is not None:
-        X, weight = split_target(X, options.columns.weight, path, "--weight")
-    if options.columns.groups is not None:
-        X, groups = split_target(X, options.columns.groups, path, "--groups")
+    X, found = split_weight_and_groups(X, options.columns.weight, options.columns.groups, path)
     time = None
     if options.columns.time is not None:  # a column of this kind may be dropped below
         time = split_target(X, options.columns.time, path, "--time")[1]
@@ -253,10 +250,10 @@ def _request(path: Path, options: _Options) -> Any:
         estimators=make_contenders(options.estimators, settings),
         X=X,
         y=y,
-        outer_cv=options.folds.splitter(settings.classification, groups is not None),
+        outer_cv=options.folds.splitter(settings.classification, "groups" in found),
         scoring=list(options.scoring) or None,
-        groups=groups,
-        sample_weight=weight,
+        groups=found.get("groups"),
+        sample_weight=found.get("sample_weight"),
         positive_label=positive_label,
         time=time,
         gap=options.columns.gap if time is not None else 0,

@@ -32,6 +32,7 @@ from automl.cli.support import (
     split_names,
     write_message,
 )
+from automl.cli.training_rows import RowOptions, read_training_rows
 from automl.cli.values import (
     load_callbacks,
     parse_columns,
@@ -45,7 +46,7 @@ from automl.cli.values import (
 )
 from automl.errors import InvalidInputError
 from automl.plurals import plural
-from automl.task.target import TaskName, find_label, guess_task, split_target, split_targets
+from automl.task.target import TaskName, find_label, guess_task
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -373,31 +374,14 @@ def fit(
     with messages_on_stderr(verbose):
         from automl.expected_score import expected_score_line
         from automl.persistence import check_place
-        from automl.task.files import read_table
-        from automl.task.ordered_classes import named_like
-        from automl.task.sensitive import sensitive_columns
         from automl.trials.session import record_model
 
         check_place(out)
         file = file_options(encoding, separator, decimal, sheet)
-        X, y = split_targets(read_table(table, file, target=target), target, table, "--target")
-        if ordered_classes is not None:
-            y = _order(y, ordered_classes, task)
-        fit_arguments: dict[str, Any] = {}
-        for argument, option, column in (("sample_weight", "--weight", weight), ("groups", "--groups", groups)):
-            if column is not None:
-                X, fit_arguments[argument] = split_target(X, column, table, option)
-        fit_arguments |= _split(X, time, gap, table)
-        if validation is not None:
-            excluded = {"--cv": cv, "--time": time, "--groups": groups}
-            whole = read_table(validation, file, target=target)
-            fit_arguments |= _validation_rows(whole, target, weight, excluded, validation)
-            if ordered_classes is not None:
-                fit_arguments["y_val"] = named_like(fit_arguments["y_val"], y.cat.categories)
-        if sensitive_features:  # the columns stay features, as that of --time
-            tables = [X] if validation is None else [X, fit_arguments["X_val"]]
-            named = sensitive_columns(sensitive_features, tables, "--sensitive-features")
-            fit_arguments["sensitive_features"] = named
+        about_rows = RowOptions(
+            target, task, ordered_classes, weight, groups, time, gap, validation, sensitive_features, cv
+        )
+        X, y, fit_arguments = read_training_rows(table, file, about_rows)
         estimator = _make_estimator(parameters, X, y, task, positive_label, parse_quantiles(quantiles))
         estimator.fit(X, y, **fit_arguments)
         shown = sys.stdout.isatty() and expected_score_line(estimator) != ""  # the progress has shown it, too
@@ -407,41 +391,6 @@ def fit(
         if verbose:
             typer.echo(render(estimator, estimator.leaderboard_, _ROWS_SHOWN, with_expected=not shown))
         write_message(verbose, f"saved to '{out}'")
-
-
-def _order(y: pd.Series | pd.DataFrame, ordered_classes: str, task: TaskName) -> pd.Series:
-    """Return the target with the order that --ordered-classes names."""
-    from automl.task.ordered_classes import with_order
-
-    if task is TaskName.REGRESSION:
-        raise InvalidInputError("--ordered-classes is for classes, not for numbers; leave out --task regression")
-    return with_order(y, split_names([ordered_classes]), "--ordered-classes")
-
-
-def _split(X: pd.DataFrame, time: str | None, gap: str, table: Path) -> dict[str, Any]:
-    """Return the arguments of `fit` that --time and --gap name."""
-    if time is None:
-        if gap != "0":
-            raise InvalidInputError("--gap needs --time, the column with the time of each row")
-        return {}
-    return {"time": split_target(X, time, table, "--time")[1].name, "gap": gap}
-
-
-def _validation_rows(
-    whole: pd.DataFrame, target: list[str], weight: str | None, excluded: dict[str, Any], path: Path
-) -> dict[str, Any]:
-    """Return the arguments of `fit` for the rows of the file that --validation names."""
-    for option, value in excluded.items():
-        if value is not None:
-            raise InvalidInputError(
-                f"--validation and {option} exclude each other: the file says which rows are scored; leave out one of "
-                "them"
-            )
-    X, y = split_targets(whole, target, path, "--target")
-    if weight is None:
-        return {"X_val": X, "y_val": y}
-    X, weights = split_target(X, weight, path, "--weight")
-    return {"X_val": X, "y_val": y, "sample_weight_val": weights}
 
 
 def _make_estimator(

@@ -21,6 +21,7 @@ from automl.cli.support import (
     load_model,
     messages_on_stderr,
     read_labeled,
+    split_weight_and_groups,
     write_message,
 )
 
@@ -103,11 +104,6 @@ def _read(
     estimator: Any, path: Path, targets: list[str], weight: str | None, groups: str | None, options: FileOptions
 ) -> tuple[Any, Any, dict[str, Any]]:
     """Return the table, the target and the weights and groups of a file."""
-    from automl.task.target import split_target
-
     X, y = read_labeled(estimator, path, targets, options)
-    found: dict[str, Any] = {}
-    for argument, option, column in (("sample_weight", "--weight", weight), ("groups", "--groups", groups)):
-        if column is not None:
-            X, found[argument] = split_target(X, column, path, option)
+    X, found = split_weight_and_groups(X, weight, groups, path)
     return X, y, found

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 import typer
 
 from automl.errors import FoldFailedWarning, InvalidInputError, RareClassWarning
-from automl.task.target import TaskName
+from automl.task.target import TaskName, split_target
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from automl.task.text_files import FileOptions
 
 TRUSTED = "AUTOML_TRUSTED"  # environment variable
@@ -159,6 +161,17 @@ def read_labeled(estimator: Any, path: Path, targets: Sequence[str], options: Fi
 
     X, y = split_targets(read_table(path, options, target=targets), targets, path, "--target")
     return X, named_like(y, estimator.classes_) if estimator._metric.ranks else y
+
+
+def split_weight_and_groups(
+    X: pd.DataFrame, weight: str | None, groups: str | None, path: Path
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Take the columns of --weight and --groups out of a table; return the rest, and them as arguments of `fit`."""
+    found: dict[str, Any] = {}
+    for argument, option, column in (("sample_weight", "--weight", weight), ("groups", "--groups", groups)):
+        if column is not None:
+            X, found[argument] = split_target(X, column, path, option)
+    return X, found
 
 
 def load_model(folder: Path, for_prediction: bool = False) -> Any:
