@@ -79,6 +79,7 @@ class BaseAutoML(
     """The parts that classifier and regressor share."""
 
     _is_classifier: bool
+    positive_label: Any = None  # a parameter of the classifier alone
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -236,7 +237,7 @@ class BaseAutoML(
             quantiles=self.quantiles,
             cv=self.cv,
             columns=self.columns,
-            positive_label=getattr(self, "positive_label", None),
+            positive_label=self.positive_label,
             holdout_share=None if guard is None else guard.share,
             random_state=seed,
         )

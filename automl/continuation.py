@@ -153,7 +153,7 @@ def read_task(estimator: Any, positions: NDArray[np.intp] | None, folder: Path) 
     classes = getattr(estimator, "classes_", None)
     scorers = list(named_scorers(estimator.scoring).values())
     first, *others = (
-        _with_scorer(metric, scorer, task, classes, getattr(estimator, "positive_label", None))
+        _with_scorer(metric, scorer, task, classes, estimator.positive_label)
         for metric, scorer in zip((task.metric, *task.recorded_metrics), scorers, strict=True)
     )
     holdout = task.holdout

@@ -92,7 +92,7 @@ def evaluate(
     else:
         classes = np.asarray(classes)
         # Code 1 is the class of interest where there are two classes.
-        label = getattr(estimator, "positive_label", None) if positive_label is None else positive_label
+        label = estimator.positive_label if positive_label is None else positive_label
         is_swapped = len(classes) == 2 and positive_code(classes, label) == 0
         order = -1 if is_swapped else 1
         code = {label: number for number, label in enumerate(classes[::order].tolist())}

@@ -147,7 +147,7 @@ def _scores(estimator: Any, rows: Predicted) -> dict[str, float]:
     scores["accuracy"] = float(np.average(codes == rows.y, weights=weight))
     if len(estimator.classes_) != 2:
         return scores
-    positive = positive_code(np.asarray(estimator.classes_), getattr(estimator, "positive_label", None))
+    positive = positive_code(np.asarray(estimator.classes_), estimator.positive_label)
     true, found = rows.y == positive, codes == positive
     (tn, fp), (fn, tp) = confusion_matrix(true, found, labels=[False, True], sample_weight=weight)
     share = np.average(rows.predictions[:, positive], weights=weight)

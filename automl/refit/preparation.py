@@ -74,7 +74,7 @@ def prepare_new_rows(
                 quantiles=estimator._ensemble.quantiles or None,  # the parameter may have been set since fit
                 cv=cv,
                 columns=known_kinds(estimator._reader, X),
-                positive_label=getattr(estimator, "positive_label", None),
+                positive_label=estimator.positive_label,
                 holdout=holdout,
                 random_state=seed_of(estimator),
             )

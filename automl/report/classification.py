@@ -34,7 +34,7 @@ def judge_classes(estimator: Any, rows: Predicted, has_threshold: bool = True) -
     predicted = estimator._ensemble.decide(p)
     positive = None
     if len(labels) == 2:
-        positive = positive_code(np.asarray(estimator.classes_), getattr(estimator, "positive_label", None))
+        positive = positive_code(np.asarray(estimator.classes_), estimator.positive_label)
     confusion = np.zeros((len(labels), len(labels)), dtype=int)
     np.add.at(confusion, (y, predicted), 1)
     if positive is None:

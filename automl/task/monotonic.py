@@ -103,7 +103,7 @@ def monotonic_traits(
 
 def constrain(prepared: PreparedTask, estimator: Any) -> PreparedTask:
     """Return a task with the constraints of an estimator's argument `monotonic`; see `monotonic_traits`."""
-    given, positive = getattr(estimator, "monotonic", None), getattr(estimator, "positive_label", None)
+    given, positive = getattr(estimator, "monotonic", None), estimator.positive_label
     if not given:
         return prepared
     traits = monotonic_traits(prepared.task.traits, prepared.reader, given, prepared.classes, positive)
@@ -112,5 +112,5 @@ def constrain(prepared: PreparedTask, estimator: Any) -> PreparedTask:
 
 def estimator_traits(traits: TableTraits, estimator: Any) -> TableTraits:
     """Return the traits of a fitted estimator's table with the constraints of its argument `monotonic`."""
-    given, positive = getattr(estimator, "monotonic", None), getattr(estimator, "positive_label", None)
+    given, positive = getattr(estimator, "monotonic", None), estimator.positive_label
     return monotonic_traits(traits, estimator._reader, given, getattr(estimator, "classes_", None), positive)
