@@ -21,7 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl import persistence
 from automl.arguments import check_arguments
-from automl.callbacks import FitTasks
+from automl.callbacks import CallbackTasks
 from automl.checks.attributes import DataWarnings
 from automl.continuation import Continuation
 from automl.drift.methods import DriftCheck
@@ -242,10 +242,10 @@ class BaseAutoML(
             random_state=seed,
         )
         prepared = with_objectives(expect_noise(constrain(prepared, self), self), self.objectives)
-        tasks = FitTasks.begin(self, X, y, sample_weight, partial(unfinished_attributes, prepared))
-        search_and_keep(self, prepared, budget, seed, partial(reading_milliseconds, X, prepared.reader), tasks)
-        if tasks is not None:
-            tasks.end()
+        callback_tasks = CallbackTasks.begin(self, X, y, sample_weight, partial(unfinished_attributes, prepared))
+        search_and_keep(self, prepared, budget, seed, partial(reading_milliseconds, X, prepared.reader), callback_tasks)
+        if callback_tasks is not None:
+            callback_tasks.end()
         return self
 
     def refit(

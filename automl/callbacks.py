@@ -19,7 +19,7 @@ TASK_NAME = "trial"
 
 
 @dataclass(frozen=True)
-class FitTasks:
+class CallbackTasks:
     """The task of a `fit` and the tasks of its trials; they call the hooks of the callbacks in the estimator.
 
     Attributes
@@ -43,16 +43,16 @@ class FitTasks:
     @staticmethod
     def begin(
         estimator: Any, X: Any, y: Any, sample_weight: Any, attributes: Callable[[Ensemble, RunHistory], dict[str, Any]]
-    ) -> FitTasks | None:
+    ) -> CallbackTasks | None:
         """Begin the task of a fit; return None if the estimator has no callbacks."""
         # The number of trials is not known in advance: a configuration may take several of them.
         context = estimator._init_callback_context(max_subtasks=None)
         if not getattr(estimator, "_skl_callbacks", ()):
             return None
         metadata = None if sample_weight is None else {"sample_weight": sample_weight}
-        tasks = FitTasks(estimator, context, {"X": X, "y": y, "metadata": metadata}, attributes)
-        context.call_on_fit_task_begin(estimator=estimator, **tasks.data)
-        return tasks
+        callback_tasks = CallbackTasks(estimator, context, {"X": X, "y": y, "metadata": metadata}, attributes)
+        context.call_on_fit_task_begin(estimator=estimator, **callback_tasks.data)
+        return callback_tasks
 
     def begin_trial(self, trial: Trial) -> None:
         """Begin the task of a trial."""

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.callbacks import FitTasks
+from automl.callbacks import CallbackTasks
 from automl.checks.data_checks import DataChecks
 from automl.checks.warning import DataWarning
 from automl.energy import EnergyMeter
@@ -62,7 +62,7 @@ def search_and_keep(
     budget: Budget,
     seed: int,
     measure_reading: Callable[[], float],
-    tasks: FitTasks | None = None,
+    callback_tasks: CallbackTasks | None = None,
     used: Used = Used(),  # noqa: B008  it is immutable
     earlier: Sequence[Configuration] = (),
 ) -> None:
@@ -78,7 +78,7 @@ def search_and_keep(
         Seed of the run.
     measure_reading : callable
         Returns the milliseconds in which the table reader reads a single row; it is called after the search.
-    tasks : FitTasks, optional
+    callback_tasks : CallbackTasks, optional
         The tasks for the callbacks of scikit-learn.
     used : Used
         The parts of the budget that earlier sessions have used, if the budget of this session comes on top of them.
@@ -95,7 +95,7 @@ def search_and_keep(
             progress.message(notice)
         checks = DataChecks(prepared, progress.message)
         checks.before_search()
-        settings = _settings(estimator, budget, progress, seed, len(task.folds), tasks)
+        settings = _settings(estimator, budget, progress, seed, len(task.folds), callback_tasks)
         keep = partial(
             write_unfinished,
             estimator=estimator,
@@ -127,7 +127,7 @@ def search_and_keep(
 
 
 def _settings(
-    estimator: Any, budget: Budget, progress: Progress, seed: int, n_folds: int, tasks: FitTasks | None
+    estimator: Any, budget: Budget, progress: Progress, seed: int, n_folds: int, callback_tasks: CallbackTasks | None
 ) -> RunSettings:
     """Return the settings of a run: the parameters of an estimator."""
     leader = Leader(n_folds)
@@ -156,7 +156,7 @@ def _settings(
         store=estimator.store,
         guard=make_guard(estimator.guard),
         callbacks=_as_tuple(estimator.callbacks),
-        tasks=tasks,
+        callback_tasks=callback_tasks,
         show=show if estimator.verbose > 0 else None,
         random_state=seed,
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 from ConfigSpace import ConfigurationSpace
 
-from automl.callbacks import FitTasks, leading_ensemble
+from automl.callbacks import CallbackTasks, leading_ensemble
 from automl.checks.predictions import RowPredictions, seconds_end
 from automl.conclusion import SearchOutcome, build_ensemble, conformal_of, curve_of, frontier_of, predictions_of
 from automl.endings import budget_ending, why_nothing
@@ -255,7 +255,7 @@ def _run_search(task: Task, settings: RunSettings, place: _Place, prepared: _Pre
             if monitor.stops:
                 raise StopIteration
 
-    ending = _search(prepared, on_result, settings.tasks, partial(_is_stopped, directory, history))
+    ending = _search(prepared, on_result, settings.callback_tasks, partial(_is_stopped, directory, history))
     states.end(is_stopped=bool(ending))
     ending = ending or budget_ending(place.wanted, budget, history)
     if monitor is not None and monitor.stops:
@@ -318,7 +318,7 @@ def _notify(
     """Show the progress and call the callbacks; `lead` returns the ensemble that would predict if the search ended."""
     if settings.show is not None:
         settings.show(result, history, budget.elapsed)
-    stop = settings.tasks is not None and settings.tasks.end_trial(result.trial, history, lead)
+    stop = settings.callback_tasks is not None and settings.callback_tasks.end_trial(result.trial, history, lead)
     for callback in settings.callbacks:
         callback(result, history)
     if stop:
@@ -340,7 +340,7 @@ def _dropped_families(directory: RunDirectory | None, history: RunHistory) -> tu
 def _search(
     prepared: _Prepared,
     on_result: Callable[[TrialResult], None],
-    tasks: FitTasks | None,
+    callback_tasks: CallbackTasks | None,
     is_stopped: Callable[[], bool],
 ) -> str:
     """Search and return what ended the search, or an empty text if the budget did.
@@ -351,7 +351,7 @@ def _search(
     racing, executor, history, budget = prepared.racing, prepared.executor, prepared.history, prepared.budget
     failure: BaseException | None = None
     try:
-        on_start = (lambda trial: None) if tasks is None else tasks.begin_trial
+        on_start = (lambda trial: None) if callback_tasks is None else callback_tasks.begin_trial
         ending = search(racing, executor, history, budget, on_result, on_start, is_stopped)
     except (KeyboardInterrupt, NoWorkersError) as error:
         failure = error

@@ -11,7 +11,7 @@ from typing import Any
 
 from ConfigSpace import ConfigurationSpace
 
-from automl.callbacks import FitTasks
+from automl.callbacks import CallbackTasks
 from automl.ensemble.objectives import further_values
 from automl.ensemble.slimming import slow_families
 from automl.errors import InvalidInputError
@@ -67,7 +67,7 @@ class RunSettings:
     store: str | os.PathLike[str] | None = None
     guard: Guard | None = None  # only for a task with holdout rows
     callbacks: Sequence[Callable[[TrialResult, RunHistory], None]] = ()
-    tasks: FitTasks | None = None  # for the callbacks of scikit-learn
+    callback_tasks: CallbackTasks | None = None  # for the callbacks of scikit-learn
     show: Callable[[TrialResult, RunHistory, float], None] | None = None  # also receives the seconds of all sessions
     random_state: int = 0
     earlier: Sequence[Configuration] = ()  # of an earlier model, which the search tries first
