@@ -70,6 +70,7 @@ ORDER = {
     "automl": [
         "errors",
         "plurals",
+        "markdown",
         "paired_test",
         "task",
         "trials",

@@ -131,7 +131,23 @@ class Raw:
 
 def quote(text: str) -> str:
     """Return the code of a text, in double quotes."""
-    return json.dumps(text, ensure_ascii=False)
+    return _escape_unprintable(json.dumps(text, ensure_ascii=False))
+
+
+def docstring(text: str) -> str:
+    """Return the docstring of a module, in which no text of the user ends the docstring or is read as an escape."""
+    lines = text.replace("\\", "\\\\").replace('"', '\\"').split("\n")
+    return '"""' + "\n".join(map(_escape_unprintable, lines)) + '"""\n'
+
+
+def one_line(text: str) -> str:
+    """Return a text without line breaks, for comments and docstrings."""
+    return " ".join(text.split())
+
+
+def _escape_unprintable(text: str) -> str:
+    """Return text with escapes for signs that end lines, turn lines around, or that no file can hold."""
+    return "".join(c if c.isprintable() else f"\\U{ord(c):08x}" for c in text)
 
 
 def call_code(name: str, parts: list[str]) -> str:
@@ -152,7 +168,7 @@ def list_code(parts: list[str]) -> str:
 
 def indent(code: str) -> str:
     """Return code with four more blanks at the beginning of each line."""
-    return "\n".join(f"    {line}" if line else "" for line in code.splitlines())
+    return "\n".join(f"    {line}" if line else "" for line in code.split("\n"))
 
 
 def make_pipeline_code(script: Script, steps: list[str]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from automl.errors import InvalidInputError
-from automl.export.code import Script, call_code, indent, list_code, make_pipeline_code, quote
+from automl.export.code import Script, call_code, docstring, indent, list_code, make_pipeline_code, one_line, quote
 from automl.export.columns import Columns, constant, raw_names, read_code
 from automl.export.models import NETWORKS, model_code, typical_model
 from automl.export.steps import Codes, step_code
@@ -18,13 +18,12 @@ from automl.plurals import plural
 from automl.task.quantiles import refuse_quantiles
 from automl.task.several_metrics import deciding_scorer
 
-_HEAD = '''"""{title}
+_HEAD = """{title}
 
 The model was found by a search; this script trains it again with plain libraries.
 
 {usage}
 {notes}"""
-'''
 _USAGE = """    python {name} TABLE.csv TARGET                  # cross-validate, with five folds
     python {name} TABLE.csv TARGET --test NEW.csv   # train on TABLE.csv, score on NEW.csv
     python {name} TABLE.csv TARGET --out model.joblib
@@ -233,8 +232,9 @@ def _assemble(
     ]
     constants += [*facts, *(code for key, code in script.definitions.items() if key.isupper())]
     functions = [code for key, code in script.definitions.items() if not key.isupper()]
-    notes = "".join(f"- {remark}.\n" for remark in script.remarks)
-    head = _HEAD.format(title=title, usage=usage.format(name=name), notes=_DIFFERENCES + notes if notes else "")
+    notes = "".join(f"- {one_line(remark)}.\n" for remark in script.remarks)
+    usage = usage.format(name=one_line(name))
+    head = docstring(_HEAD.format(title=one_line(title), usage=usage, notes=_DIFFERENCES + notes if notes else ""))
     blocks = [
         head + "\n" + _imports(script),
         "".join(constants).rstrip() + "\n",

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
+from automl.markdown import code_span, markdown_text
 from automl.plurals import plural
 from automl.task.metric_words import MetricWords
 
@@ -47,7 +48,7 @@ def model_card(about: Mapping[str, Any]) -> str:
 def _description(about: Mapping[str, Any]) -> str:
     n_models = sum(member["models"] for member in about["members"])
     members = [
-        [member["configuration"].get("model", ""), f"{member['weight']:.3f}", member["models"]]
+        [markdown_text(member["configuration"].get("model", "")), f"{member['weight']:.3f}", member["models"]]
         for member in about["members"]
     ]
     what = "classifier" if about["classes"] is not None else "regressor"
@@ -61,15 +62,21 @@ def _training_data(about: Mapping[str, Any]) -> str:
     columns = about["columns"]
     kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(column["kind"] for column in columns).most_common())
     text = f"{plural(about['n_training_rows'], 'row')}, {plural(len(columns), 'column')}: {kinds}."
-    text += f" The target is `{_cell(about['target'])}`.\n\n" if about["target"] is not None else "\n\n"
+    text += f" The target is {code_span(about['target'])}.\n\n" if about["target"] is not None else "\n\n"
     shown = [
-        [column["name"], column["kind"], column["dtype"] or "", column["reason"]] for column in columns[:_MOST_COLUMNS]
+        [
+            markdown_text(column["name"]),
+            column["kind"],
+            markdown_text(column["dtype"] or ""),
+            markdown_text(column["reason"]),
+        ]
+        for column in columns[:_MOST_COLUMNS]
     ]
     text += _table(["column", "kind", "dtype", "note"], shown)
     if len(columns) > _MOST_COLUMNS:
         text += f"\n`manifest.json` lists {plural(len(columns) - _MOST_COLUMNS, 'more column')}.\n"
     if about["classes"] is not None:
-        labels = ", ".join(f"`{_cell(label)}`" for label in about["classes"][:_MOST_CLASSES])
+        labels = ", ".join(code_span(label) for label in about["classes"][:_MOST_CLASSES])
         more = len(about["classes"]) - _MOST_CLASSES
         text += f"\nClasses: {labels}{f' and {more} more' if more > 0 else ''}.\n"
     return text
@@ -77,7 +84,7 @@ def _training_data(about: Mapping[str, Any]) -> str:
 
 def _procedure(about: Mapping[str, Any]) -> str:
     text = "A search over pipelines, and an ensemble of the best ones. "
-    parameters = [[name, f"`{about['parameters'][name]!r}`"] for name in about["changed_parameters"]]
+    parameters = [[name, code_span(repr(about["parameters"][name]))] for name in about["changed_parameters"]]
     if not parameters:
         return text + "All parameters have their default values, which `manifest.json` lists."
     text += "Parameters that do not have their default values (`manifest.json` lists all):\n\n"
@@ -113,8 +120,4 @@ def _how_to_use(about: Mapping[str, Any]) -> str:
 
 def _table(names: list[str], rows: list[list[Any]]) -> str:
     lines = [names, ["---"] * len(names), *rows]
-    return "".join(f"| {' | '.join(_cell(cell) for cell in line)} |\n" for line in lines)
-
-
-def _cell(value: Any) -> str:
-    return " ".join(str(value).replace("|", "\\|").split())
+    return "".join(f"| {' | '.join(map(str, line))} |\n" for line in lines)

@@ -9,6 +9,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from automl.errors import AutoMLError
+from automl.markdown import code_block, markdown_text
 from automl.plurals import plural
 from automl.report.data import Curve, ReportData, SearchSection
 from automl.report.words import duration, interval, number, percent
@@ -140,6 +141,7 @@ def make_environment(escape: bool, package: str = "automl.report") -> Environmen
     )
     filters: Mapping[str, Any] = {
         "areas": _areas,
+        "block": code_block,
         "bar_path": drawings.bar_path,
         "duration": duration,
         "interval": interval,
@@ -178,15 +180,3 @@ def _areas(curves: Sequence[Curve], what: str) -> str:
 
 def _mean_score(fold_scores: Sequence[tuple[int, float]]) -> float | None:
     return sum(score for _, score in fold_scores) / len(fold_scores) if fold_scores else None
-
-
-def markdown_text(text: Any) -> str:
-    """Return a text in which Markdown and HTML see no markup.
-
-    Examples
-    --------
-    >>> print(markdown_text("a|b <script>"))
-    a\\|b &lt;script&gt;
-    """
-    escaped = "".join(f"\\{c}" if c in "\\`*_[]|#" else c for c in str(text))
-    return " ".join(escaped.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").split())

@@ -115,6 +115,32 @@ def test_odd_names_and_labels_are_read():
     assert names["make_model"]().fit(names["read_columns"](X), np.arange(60) % 2).n_features_in_ == 3
 
 
+HOSTILE = [
+    'x""""""; import os; os.environ["RUN_BY_A_NAME"] = "1"; \'\'\'',
+    "x'''; import os; os.environ['RUN_BY_A_NAME'] = '1'; '''",
+    "C:\\Users\\N{x}\\x",
+    "two\nlines\u2028of\x00a name",
+    'ends with "',
+    "ends with \\",
+]
+
+
+@pytest.mark.parametrize("is_used", [False, True])
+def test_names_of_columns_never_become_code(is_used, monkeypatch):
+    monkeypatch.delenv("RUN_BY_A_NAME", raising=False)
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=60)} | {name: rng.normal(size=60) * is_used for name in HOSTILE})
+    model = AutoMLClassifier(**FAST | {"max_trials": 1, "include": ["decision_tree"]}).fit(X, X["a"] > 0)
+    assert model.columns_["kind"].tolist() == ["number"] + 6 * ["number" if is_used else "constant"]
+    names = {"__name__": "script"}
+    exec(python_script(model, 'my """; raise SystemExit; """.py'), names)
+    assert "RUN_BY_A_NAME" not in os.environ
+    assert names["make_model"]().fit(names["read_columns"](X), X["a"] > 0).n_features_in_ == (7 if is_used else 1)
+    if not is_used:
+        shown = ", ".join([*HOSTILE[:3], "two lines of\x00a name", *HOSTILE[4:]])
+        assert f"columns that the model does not use: {shown}." in names["__doc__"]
+
+
 def test_categories_after_a_text_keep_their_places():
     rng = np.random.default_rng(0)
     codes = [f"K{a}-{b}" for a, b in zip(rng.integers(1, 9, 80), rng.choice(9000, 80, replace=False), strict=True)]

@@ -208,6 +208,17 @@ def test_the_card_names_the_target(tmp_path, kind):
     assert (tmp_path / "again" / "README.md").read_text() == (tmp_path / "model" / "README.md").read_text()
 
 
+def test_names_of_columns_and_classes_are_no_markup_in_the_card(tmp_path):
+    X = pd.DataFrame({"<b>size": np.arange(60.0), "[kind](http://a)": 60 * ["<i>"]})
+    clf = AutoMLClassifier(**FAST | {"max_trials": 1, "include": ["decision_tree"]})
+    clf.fit(X, np.where(np.arange(60) % 2, "a`<script>`", "b")).save(tmp_path / "model")
+    card = (tmp_path / "model" / "README.md").read_text()
+    assert "| &lt;b&gt;size | number |" in card
+    assert "| \\[kind\\](http://a) | constant |" in card
+    assert "all cells are '&lt;i&gt;'" in card
+    assert "Classes: `` a`<script>` ``, `b`." in card
+
+
 def test_the_texts_for_people_may_be_edited(saved, tmp_path):
     clf, _, X = saved
     clf.save(tmp_path / "model")

@@ -227,6 +227,13 @@ def test_hostile_names_are_texts_of_the_page(hostile):
     assert "<script" not in to_markdown(content)
 
 
+def test_a_backtick_ends_neither_a_block_of_code_nor_a_text_in_it(content):
+    command = "automl fit TABLE --target 'a```b` ; touch x'"
+    text = to_markdown(replace(content, reproduce=replace(content.reproduce, command=command)))
+    assert f"````sh\n{command}\n````\n" in text
+    assert f"```python\n{content.reproduce.python}\n```\n" in text
+
+
 def test_the_section_about_importance_appears_where_there_is_one(content, html):
     assert content.importance is not None
     assert "What the model uses" in html
