@@ -132,11 +132,11 @@ class ChunkedTable:
 
     def _odd_columns(self, table: pd.DataFrame) -> dict[str, str]:
         """Return the columns of which no cell can be read, with the reasons."""
-        odd = {}
+        odd, places = {}, {name: i for i, name in enumerate(table.columns)}
         for column in self._columns if self._is_named else ():
             try:
                 assert column.reader is not None
-                column.reader.read(column_series(table, list(table.columns).index(column.name)))
+                column.reader.read(column_series(table, places[column.name]))
             except TableError as error:
                 odd[str(column.name)] = str(error)
         return odd

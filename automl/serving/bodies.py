@@ -8,8 +8,9 @@ import io
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from email.message import Message
+from itertools import islice
 from typing import Any
 
 from automl.plurals import plural
@@ -122,9 +123,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) == len(pairs):
         return found
-    repeated, names = _RepeatedName(found), [name for name, _ in pairs]
-    repeated.name = next(name for name in names if names.count(name) > 1)
+    repeated = _RepeatedName(found)
+    repeated.name = _repeated(name for name, _ in pairs)[0]
     return repeated
+
+
+def _repeated(names: Iterable[str]) -> list[str]:
+    """Return the names that occur more than once; a body may hold hundreds of thousands of names."""
+    return [name for name, count in Counter(names).items() if count > 1]
 
 
 def _read_json(text: str, model: ServedModel, max_rows: int) -> Cells:
@@ -139,9 +145,9 @@ def _read_json(text: str, model: ServedModel, max_rows: int) -> Cells:
         raise RequestError(UNREADABLE, f"the JSON must be an object with one list named 'rows': {example}")
     rows = content["rows"]
     _check_count(len(rows), max_rows)
-    problems = [problem for i, row in enumerate(rows, 1) if (problem := _row_problem(i, row, model))]
-    if problems:
-        raise refuse_cells(problems[:20])
+    found = (problem for i, row in enumerate(rows, 1) if (problem := _row_problem(i, row, model)))
+    if problems := list(islice(found, 20)):
+        raise refuse_cells(problems)
     names = [column.name for column in model.columns]
     if all(len(row) == len(names) for row in rows):
         return Cells({name: [row[name] for row in rows] for name in names}, len(rows))
@@ -212,9 +218,7 @@ def _separator(text: str) -> str:
 def _check_header(header: list[str], model: ServedModel) -> None:
     if not header:
         raise RequestError(UNREADABLE, "the CSV is empty; its first line must hold the names of the columns")
-    repeated = (
-        [name for name in dict.fromkeys(header) if header.count(name) > 1] if len(set(header)) < len(header) else []
-    )
+    repeated = _repeated(header)
     if repeated:
         raise RequestError(UNREADABLE, f"the header names columns more than once: {quote(repeated)}")
     problem = _name_problem(dict.fromkeys(header), model)
@@ -242,11 +246,10 @@ def write_predictions(predictions: Predictions, kind: str) -> bytes:
         )
         columns = [column for part in parts for column in part]
     names = [name for name, _ in columns]
-    both = next((name for name, count in Counter(names).items() if count > 1), None)
-    if both is not None:
+    if both := _repeated(names):
         raise RequestError(
             UNREADABLE,
-            f"the response would have more than one column {quote([both])}, because of the names of the targets; ask "
+            f"the response would have more than one column {quote(both[:1])}, because of the names of the targets; ask "
             f"for JSON with the header Accept: {JSON}",
         )
     writer.writerow(names)

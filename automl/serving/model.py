@@ -230,10 +230,10 @@ def _as_labels(classes: list[Any], inside: NDArray[np.bool_]) -> list[list[Any]]
 
 def served_columns(reader: TableReader) -> list[ServedColumn]:
     """Return the columns of the training table, each with a name that is a text and occurs once."""
-    names: list[str] = []
+    names: dict[str, None] = {}
     for i, column in enumerate(reader.columns_):
         name = str(column.name) if reader.named_ else f"x{i}"
-        names.append(f"{name} ({i})" if name in names else name)  # the labels 1 and "1" have the same text
+        names[f"{name} ({i})" if name in names else name] = None  # the labels 1 and "1" have the same text
     return [
         ServedColumn(name, column.name, column, dtype)
         for name, column, dtype in zip(names, reader.columns_, reader.dtypes_, strict=True)

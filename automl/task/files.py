@@ -210,7 +210,8 @@ def _text_chunks(
 
     names = [str(name) for name in _header(path, dialect)]
     size = _chunk_rows(n_rows, len(names))
-    texts, numbers = ([name for name in given if name in names] for given in columns)
+    known = set(names)
+    texts, numbers = ([name for name in given if name in known] for given in columns)
     reader = open_reader(low_memory=False, dtype=dict.fromkeys(texts, str))
     kept_names = _kept(keep, names, path)
     keeper = open_reader(dtype=str, na_filter=False) if kept_names else None

@@ -14,6 +14,7 @@ import logging
 import lzma
 import re
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -275,7 +276,7 @@ def _records(text: str, separator: str, is_whole: bool) -> list[list[str]]:
 
 
 def _note_duplicates(path: Path, names: Sequence[str]) -> None:
-    double = sorted({name for name in names if name and names.count(name) > 1})
+    double = sorted(name for name, count in Counter(names).items() if name and count > 1)
     if double:
         name = double[0]
         logger.info("'%s' has several columns %r; they are called %r, %r and so on", path, name, name, f"{name}.1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -228,7 +229,7 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
 
     def _remember_names(self, labels: list[Hashable], named: bool) -> None:
         if len(set(labels)) < len(labels):
-            duplicate = next(label for label in labels if labels.count(label) > 1)
+            duplicate = next(label for label, count in Counter(labels).items() if count > 1)
             raise TableError(f"column name {duplicate!r} occurs more than once; rename or drop the duplicates")
         self.named_ = named
         self.n_features_in_ = len(labels)
@@ -329,7 +330,8 @@ class TableReader(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None): 
             known = set(self._labels)
             raise TableError(_missing_names(missing, [label for label in where if label not in known]))
         if len(where) < len(table.labels):
-            duplicates = [label for label in self._labels if table.labels.count(label) > 1]
+            counts = Counter(table.labels)
+            duplicates = [label for label in self._labels if counts[label] > 1]
             if duplicates:
                 raise TableError(f"column name {duplicates[0]!r} occurs more than once; keep one of them")
         return [where[label] for label in self._labels]

@@ -161,6 +161,16 @@ def test_json_that_holds_no_rows_gets_422_and_a_reason(client, body, message):
     assert answer.json()["message"].startswith(message)
 
 
+def test_many_names_of_which_one_occurs_twice_are_refused_at_once(estimator):
+    names = [f"c{i}" for i in range(100_000)] + ["c99999"]
+    csv = ",".join(names) + "\n"
+    body = '{"rows": [{' + ", ".join(f'"{name}": 1' for name in names) + "}]}"
+    with client_of(estimator, seconds=10) as post:
+        for content, kind in ((csv, "text/csv"), (body, "application/json")):
+            answer = post("/predict", content=content, headers={"Content-Type": kind})
+            assert (answer[0].status_code, "more than once" in answer[0].json()["message"]) == (422, True)
+
+
 @pytest.mark.parametrize("depth", [100, 900, 2_000, 5_000, 9_900])
 def test_a_deeply_nested_cell_or_row_gets_422_in_every_version_of_python(client, depth):
     nested = "[" * depth + "]" * depth
