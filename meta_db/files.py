@@ -10,6 +10,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ from filelock import FileLock, Timeout
 
 logger = logging.getLogger(__name__)
 
+_MOUNTS = Path("/proc/self/mountinfo")
+_OCTAL = re.compile(rb"\\([0-7]{3})")  # a blank, tab, line feed or backslash in a path of the file
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP)  # of a file system that has no locks
 
 
@@ -121,6 +124,20 @@ def find_folder(path: str | os.PathLike[str]) -> Path:
     final = Path(os.path.realpath(path))
     old = _old_name(final)
     return old if old.is_dir() and not final.exists() else Path(path)
+
+
+def is_mount_point(path: str | os.PathLike[str]) -> bool:
+    """Return whether something is mounted at a path, also a folder of the same file system, which `ismount` misses.
+
+    `replace_folder` cannot rename such a folder.
+    """
+    final = os.path.realpath(path)
+    try:
+        lines = _MOUNTS.read_bytes().split(b"\n")
+    except OSError:  # only Linux has the file
+        return os.path.ismount(final)
+    places = (line.split(b" ")[4] for line in lines if line.count(b" ") > 4)
+    return os.fsencode(final) in {_OCTAL.sub(lambda found: bytes([int(found[1], 8)]), place) for place in places}
 
 
 def lock_file(path: str | os.PathLike[str], timeout: float = 0.0) -> FileLock:

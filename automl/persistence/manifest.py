@@ -13,6 +13,7 @@ from typing import Any
 
 from automl.errors import InvalidInputError
 from automl.refit.rows import ROWS_FILE
+from meta_db.files import is_mount_point
 
 FORMAT = 3  # rises when saved models of earlier versions cannot be read any more
 MANIFEST, ARGUMENTS, ESTIMATOR, SEARCH = "manifest.json", "arguments.zip", "estimator.zip", "search.zip"
@@ -47,8 +48,9 @@ def check_place(folder: Path) -> None:
     Raises
     ------
     InvalidInputError
-        If the path exists and is not a saved model, or if it cannot be written.
+        If the path exists and is not a saved model, or if it cannot be written or replaced.
     """
+    refuse_mount_point(folder)
     others = {file.name for file in folder.iterdir()} - _NAMES if folder.is_dir() else set()
     if folder.is_file() or others:
         what = f"holds '{min(others)}' and" if others else "exists and"
@@ -58,6 +60,20 @@ def check_place(folder: Path) -> None:
     parent = next(path for path in folder.absolute().parents if path.exists())
     if not takes_files(parent):
         raise InvalidInputError(f"'{folder}' cannot be written: '{parent}' is no folder that takes files")
+
+
+def refuse_mount_point(folder: Path) -> None:
+    """Raise an error if a folder is a mount point, such as a volume of a container: no system renames it.
+
+    Raises
+    ------
+    InvalidInputError
+        If something is mounted at the path.
+    """
+    if is_mount_point(folder):
+        raise InvalidInputError(
+            f"'{folder}' is a mount point, which cannot be replaced; name a folder in it, such as '{folder / 'model'}'"
+        )
 
 
 def takes_files(path: Path) -> bool:

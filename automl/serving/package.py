@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from automl.errors import InvalidInputError
-from automl.persistence.manifest import MANIFEST, SEARCH
+from automl.persistence.manifest import MANIFEST, SEARCH, refuse_mount_point
 from automl.persistence.requirements import model_libraries, server_requirements
 from automl.refit.rows import ROWS_FILE
 from automl.serving.model import ServedColumn, ServedModel
@@ -112,7 +112,8 @@ def _copy_model(folder: Path, estimator: Any, out: Path) -> None:
 
 
 def check_out(out: Path) -> None:
-    """Raise an error if a path exists and is not a folder that `write_package` has written."""
+    """Raise an error if a path exists and is not a folder that `write_package` has written and can replace."""
+    refuse_mount_point(out)
     if not out.exists():
         return
     found = {file.name for file in out.iterdir()} if out.is_dir() else {out.name}

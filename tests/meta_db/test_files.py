@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from meta_db.files import find_folder, replace_file, replace_folder, write_bytes, write_text
+from meta_db import files
+from meta_db.files import find_folder, is_mount_point, replace_file, replace_folder, write_bytes, write_text
 
 KILL = "import os, signal; kill = lambda *_: os.kill(os.getpid(), signal.SIGKILL);"
 
@@ -154,3 +155,15 @@ def test_a_folder_in_place_is_found_under_the_name_that_was_given(
     write_folder(tmp_path / "model", "new")
     assert find_folder(tmp_path / "model") == tmp_path / "model"
     assert find_folder(tmp_path / "missing") == tmp_path / "missing"
+
+
+def test_a_mount_point_is_found_in_the_list_of_the_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "31 22 8:1 /home /{place} rw,relatime shared:1 - ext4 /dev/sda1 rw\n"
+    named = str(tmp_path)[1:] + r"/my\040volume\134"
+    (tmp_path / "mounts").write_text(line.format(place="proc") + line.format(place=named))
+    monkeypatch.setattr(files, "_MOUNTS", tmp_path / "mounts")
+    assert is_mount_point(tmp_path / "my volume\\")
+    assert not is_mount_point(tmp_path / "my volume\\" / "model")
+    monkeypatch.setattr(files, "_MOUNTS", tmp_path / "missing")
+    assert is_mount_point("/")
+    assert not is_mount_point(tmp_path)

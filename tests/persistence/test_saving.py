@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -99,3 +100,36 @@ def test_a_run_directory_that_cannot_exist_is_one_error(store):
     X, y = load_breast_cancer(return_X_y=True)
     with pytest.raises(InvalidInputError, match=r"cannot be used|cannot be read"):
         AutoMLClassifier(**FAST, store=store).fit(X, y)
+
+
+# Mounts a folder in a name space of its own, where the user has the right to do so.
+IN_A_MOUNT_POINT = """
+import subprocess, sys
+from pathlib import Path
+from sklearn.linear_model import LogisticRegression
+from automl.errors import InvalidInputError
+from automl.persistence import save
+from automl.serving.package import check_out
+
+out = Path(sys.argv[1])
+subprocess.run(["mount", "--bind", out, out], check=True)
+for write in (lambda: save(LogisticRegression(), out), lambda: check_out(out)):
+    try:
+        write()
+    except InvalidInputError as error:
+        print(error)
+save(LogisticRegression(), out / "model")
+"""
+
+
+def test_a_mount_point_is_refused_before_a_model_is_written(tmp_path):
+    alone = ["unshare", "-rm"]
+    if shutil.which("unshare") is None or subprocess.run([*alone, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("the system lets users mount no folders")
+    out = tmp_path / "out"
+    out.mkdir()
+    command = [*alone, sys.executable, "-c", IN_A_MOUNT_POINT, str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    message = f"'{out}' is a mount point, which cannot be replaced; name a folder in it, such as '{out / 'model'}'"
+    assert done.stdout.splitlines() == 2 * [message]
+    assert (out / "model" / "manifest.json").exists()
