@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from automl.export.code import Script, list_code, quote
+from pipelines.table.columns import TRUTH
 
 _NUMBERS = '''def to_numbers(column, decimal="."):
     """Return a column as numbers; texts lose their units and separators of thousands, other texts become missing."""
@@ -139,11 +140,8 @@ def _number(name: str, reader: Any, script: Script, found: Columns) -> list[str]
 
 
 def _boolean(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
-    from pipelines.table import columns
-
-    pairs = getattr(columns, "BOOLEANS", (("true", "false"),))[:5]
-    script.define("TRUE", f"TRUE = {script.value([yes for yes, _ in pairs])}\n")
-    script.define("FALSE", f"FALSE = {script.value([no for _, no in pairs])}\n")
+    script.define("TRUE", constant("TRUE", [text for text, value in TRUTH.items() if value]))
+    script.define("FALSE", constant("FALSE", [text for text, value in TRUTH.items() if not value]))
     script.define("to_booleans", _BOOLEANS)
     found.groups.setdefault("to_booleans(table[name])", []).append(name)
     return []

@@ -44,7 +44,7 @@ BOOLEANS = (
     ("はい", "いいえ"),
 )
 _PLAIN_NUMBERS, _ISO_DATES = NumberFormat(), DateFormat()
-_TRUTH = {text: value for pair in BOOLEANS for text, value in zip(pair, (1.0, 0.0), strict=True)}
+TRUTH = {text: value for pair in BOOLEANS for text, value in zip(pair, (1.0, 0.0), strict=True)}
 
 
 class Reader(Protocol):
@@ -130,7 +130,7 @@ class BooleanReader:
         if content_type(column) in ("boolean", "number", "empty"):
             return NumericReader().read(column)
         codes, texts = factorize(column)
-        values = np.array([_TRUTH.get(text.strip().lower(), np.nan) for text in texts], dtype=np.float64)
+        values = np.array([TRUTH.get(text.strip().lower(), np.nan) for text in texts], dtype=np.float64)
         values = np.where(np.isnan(values), parse_numbers(texts), values)
         check_readable(column.name, "booleans", texts, ~np.isnan(values))
         return take_rows(values, codes)[:, None]

@@ -141,6 +141,21 @@ def test_names_of_columns_never_become_code(is_used, monkeypatch):
         assert f"columns that the model does not use: {shown}." in names["__doc__"]
 
 
+def test_booleans_of_all_languages_are_read():
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame({"a": rng.normal(size=60)})
+    texts = [("ja", "nein"), ("wahr", "falsch"), ("Oui", "Non"), ("да", "нет"), ("yes", "no")]
+    for yes, no in texts:
+        X[yes] = np.where(rng.random(60) < 0.5, yes, no)
+    model = AutoMLClassifier(**FAST | {"max_trials": 1, "include": ["decision_tree"]}).fit(X, X["a"] > 0)
+    assert model.columns_["kind"].tolist() == ["number", *len(texts) * ["boolean"]]
+    names = {"__name__": "script"}
+    exec(python_script(model), names)
+    read = names["read_columns"](X)
+    for yes, _ in texts:
+        np.testing.assert_array_equal(read[yes], X[yes] == yes)
+
+
 def test_categories_after_a_text_keep_their_places():
     rng = np.random.default_rng(0)
     codes = [f"K{a}-{b}" for a, b in zip(rng.integers(1, 9, 80), rng.choice(9000, 80, replace=False), strict=True)]
