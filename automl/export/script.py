@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from sklearn.metrics import get_scorer_names
 
 from automl.errors import InvalidInputError
 from automl.export.code import Script, call_code, docstring, indent, list_code, make_pipeline_code, one_line, quote
@@ -15,6 +16,7 @@ from automl.export.models import NETWORKS, model_code, typical_model
 from automl.export.steps import Codes, step_code
 from automl.export.targets import USAGE, target_constants, target_functions
 from automl.plurals import plural
+from automl.task.metrics import default_scoring
 from automl.task.quantiles import refuse_quantiles
 from automl.task.several_metrics import deciding_scorer
 
@@ -83,7 +85,6 @@ _READ = '''def read_columns(table):
     """Return the columns that the pipeline needs: numbers, and texts of categories."""
 '''
 _DIFFERENCES = "Differences to the model of the search:\n\n"
-_SCORERS = {"binary": "roc_auc", "multiclass": "neg_log_loss", "regression": "neg_root_mean_squared_error"}
 
 
 def python_script(estimator: Any, name: str = "pipeline.py") -> str:
@@ -252,9 +253,12 @@ def _assemble(
 def _target_constants(estimator: Any, kind: str, script: Script) -> list[str]:
     """Return the code of the constants of one target: its classes, and the scorer."""
     classes, scorer = getattr(estimator, "classes_", None), deciding_scorer(estimator.scoring)
-    scoring = scorer if isinstance(scorer, str) else _SCORERS[kind]
-    if scorer is not None and not isinstance(scorer, str):
+    scoring = default_scoring(kind) if callable(scorer) else estimator._metric.name
+    if callable(scorer):
         script.remark(f"the search maximized a scorer of its own; this script prints {scoring}")
+    elif scoring not in get_scorer_names():  # such as the scores of ordered classes
+        scoring = default_scoring(kind)
+        script.remark(f"scikit-learn has no score {estimator._metric.name}; this script prints {scoring}")
     found = []
     if classes is not None:
         found.append(f"CLASSES = {list_code([script.value(label) for label in np.asarray(classes).tolist()])}\n")

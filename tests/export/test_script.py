@@ -156,6 +156,44 @@ def test_booleans_of_all_languages_are_read():
         np.testing.assert_array_equal(read[yes], X[yes] == yes)
 
 
+def printed_score(folder, monkeypatch, capsys, model, table):
+    """Return the name and the value of the score that the script prints for its own folds, and the script."""
+    table.to_csv(folder / "train.csv", index=False)
+    script, names = python_script(model), {"__name__": "script"}
+    exec(script, names)
+    monkeypatch.setattr(sys, "argv", ["script", str(folder / "train.csv"), "label"])
+    capsys.readouterr()
+    names["main"]()
+    name, value, *_ = capsys.readouterr().out.split()
+    return name.removesuffix(":"), float(value), script
+
+
+@pytest.mark.parametrize(
+    ("scoring", "printed"),
+    [
+        ("rmse", "neg_root_mean_squared_error"),
+        (["mae", "r2"], "neg_mean_absolute_error"),
+        ("log_loss", "neg_log_loss"),
+        ("quadratic_weighted_kappa", "neg_log_loss"),
+        (None, "neg_log_loss"),
+    ],
+)
+def test_names_of_scores_that_are_unknown_to_scikit_learn_are_replaced(tmp_path, monkeypatch, capsys, scoring, printed):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.normal(size=90)})
+    table["label"] = table["a"] + 0.1 * rng.normal(size=90)
+    kind = AutoMLRegressor
+    if printed == "neg_log_loss":
+        kind = AutoMLClassifier
+        table["label"] = pd.cut(table["label"], 3, labels=["low", "middle", "high"], ordered=scoring != "log_loss")
+    settings = FAST | {"max_trials": 1, "include": ["decision_tree"], "scoring": scoring}
+    model = kind(**settings).fit(table[["a"]], table["label"])
+    name, _, script = printed_score(tmp_path, monkeypatch, capsys, model, table)
+    assert name == printed
+    known = scoring in ("rmse", "log_loss") or isinstance(scoring, list)
+    assert ("scikit-learn has no score" in script) == (not known)
+
+
 def test_categories_after_a_text_keep_their_places():
     rng = np.random.default_rng(0)
     codes = [f"K{a}-{b}" for a, b in zip(rng.integers(1, 9, 80), rng.choice(9000, 80, replace=False), strict=True)]
