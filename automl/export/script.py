@@ -6,7 +6,6 @@ import ast
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from sklearn.metrics import get_scorer_names
 
 from automl.errors import InvalidInputError
@@ -14,7 +13,7 @@ from automl.export.code import Script, call_code, docstring, indent, list_code, 
 from automl.export.columns import Columns, constant, raw_names, read_code
 from automl.export.models import NETWORKS, model_code, typical_model
 from automl.export.steps import Codes, step_code
-from automl.export.targets import USAGE, target_constants, target_functions
+from automl.export.targets import USAGE, class_list, target_constants, target_functions
 from automl.plurals import plural
 from automl.task.metrics import default_scoring
 from automl.task.quantiles import refuse_quantiles
@@ -261,7 +260,7 @@ def _target_constants(estimator: Any, kind: str, script: Script) -> list[str]:
         script.remark(f"scikit-learn has no score {estimator._metric.name}; this script prints {scoring}")
     found = []
     if classes is not None:
-        found.append(f"CLASSES = {list_code([script.value(label) for label in np.asarray(classes).tolist()])}\n")
+        found.append(f"CLASSES = {class_list(classes, estimator._metric.positive, script)}\n")
     return [*found, f"SCORING = {quote(scoring)}\n"]
 
 

@@ -178,16 +178,29 @@ if __name__ == "__main__":
 def target_constants(estimator: Any, layout: TargetLayout, script: Script) -> list[str]:
     """Return the code of the constants: names of the targets, their classes, and the scorer of each target."""
     found = [constant("TARGETS", list(layout.names))]
-    if layout.is_classification:
-        every = [list_code([script.value(label) for label in np.asarray(own).tolist()]) for own in estimator.classes_]
-        found.append(f"CLASSES = {list_code(every)}\n")
     scorer = estimator._metric.scorer
-    if isinstance(scorer, TargetsScorer):
+    is_mean = isinstance(scorer, TargetsScorer)
+    if layout.is_classification:
+        positives = [metric.positive for metric in scorer.each] if is_mean else layout.n_targets * [1]
+        every = [class_list(own, code, script) for own, code in zip(estimator.classes_, positives, strict=True)]
+        found.append(f"CLASSES = {list_code(every)}\n")
+    if is_mean:
         scoring = scorer.name
     else:
         scoring = default_scoring(task_type(max(layout.n_classes, default=0)))
         script.remark(f"the search maximized a score of all targets at once; this script prints {scoring}")
     return [*found, f"SCORING = {quote(scoring)}\n"]
+
+
+def class_list(classes: Any, positive: int, script: Script) -> str:
+    """Return the code of the classes of a target; of two classes the positive one is the last.
+
+    The script trains and scores on numbers of classes, of which scikit-learn takes 1 for the positive class.
+    """
+    labels = np.asarray(classes).tolist()
+    if len(labels) == 2 and positive == 0:
+        labels.reverse()
+    return list_code([script.value(label) for label in labels])
 
 
 def target_functions(layout: TargetLayout, script: Script) -> list[str]:

@@ -194,6 +194,25 @@ def test_names_of_scores_that_are_unknown_to_scikit_learn_are_replaced(tmp_path,
     assert ("scikit-learn has no score" in script) == (not known)
 
 
+@pytest.mark.parametrize(
+    ("scoring", "labels", "positive"),
+    [
+        ("f1", ["common", "rare"], "common"),
+        ("average_precision", [1, 2], None),
+        ("recall", [1, 2], 2),
+        ("precision", ["common", "rare"], None),
+    ],
+)
+def test_scores_of_one_class_are_those_of_the_positive_class(tmp_path, monkeypatch, capsys, scoring, labels, positive):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.normal(size=300)})
+    table["label"] = np.where(table["a"] + 0.5 * rng.normal(size=300) > 1, labels[1], labels[0])
+    settings = {"max_trials": 1, "include": ["logistic_regression"], "scoring": scoring, "positive_label": positive}
+    model = AutoMLClassifier(**FAST | settings).fit(table[["a"]], table["label"])
+    _, score, _ = printed_score(tmp_path, monkeypatch, capsys, model, table)
+    assert score == pytest.approx(model.best_score_, abs=0.1)
+
+
 def test_categories_after_a_text_keep_their_places():
     rng = np.random.default_rng(0)
     codes = [f"K{a}-{b}" for a, b in zip(rng.integers(1, 9, 80), rng.choice(9000, 80, replace=False), strict=True)]

@@ -103,6 +103,19 @@ def test_the_script_scores_each_target_like_the_best_pipeline(
     assert theirs == pytest.approx(ours, abs=0.1)
 
 
+def test_the_positive_class_of_each_target_is_the_last_one(tmp_path, monkeypatch, capsys):
+    table = LABELS.drop(columns="size").assign(large=2 - LABELS["large"])  # 1 for the few large ones, and 2
+    targets, (train, test) = ["target", "large"], (table.iloc[::2], table.iloc[1::2])
+    configuration = {**LINEAR, "multi_output": "independent"}
+    model = AutoMLClassifier(**SETTINGS, scoring="recall", initial_configurations=[configuration])
+    model.fit(train.drop(columns=targets), train[targets])
+    script = python_script(model)
+    assert 'CLASSES = [["benign", "malignant"], [2, 1]]' in script
+    lines = run(tmp_path, monkeypatch, capsys, script, train, test)
+    ours = model.scorer_(model.best_pipeline_, test.drop(columns=targets), test[targets])
+    assert np.mean([float(line.split()[2]) for line in lines]) == pytest.approx(ours, abs=0.1)
+
+
 def test_joint_nearest_neighbors_become_those_of_scikit_learn(tmp_path, monkeypatch, capsys):
     theirs, ours, script = scores(
         tmp_path, monkeypatch, capsys, LABELS.drop(columns="large"), ["target", "size"], NEIGHBORS
