@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from typing import Any
 
 from sklearn.metrics import get_scorer_names
@@ -49,7 +50,7 @@ def main():
     X, y = read_columns(table.drop(columns=arguments.target)), read_target(table[arguments.target])
     pipeline = make_model()
     if arguments.test is None:
-        scores = cross_val_score(pipeline, X, y, cv=5, scoring=SCORING)
+        scores = cross_val_score(pipeline, X, y, cv=FOLDS, scoring=SCORING)
         print(f"{SCORING}: {scores.mean():.4f} (standard deviation {scores.std():.4f} over five folds)")
     pipeline.fit(X, y)
     if arguments.test is not None:
@@ -261,7 +262,19 @@ def _target_constants(estimator: Any, kind: str, script: Script) -> list[str]:
     found = []
     if classes is not None:
         found.append(f"CLASSES = {class_list(classes, estimator._metric.positive, script)}\n")
-    return [*found, f"SCORING = {quote(scoring)}\n"]
+    return [*found, f"SCORING = {quote(scoring)}\n", f"FOLDS = {_folds(estimator, script)}\n"]
+
+
+def _folds(estimator: Any, script: Script) -> str:
+    """Return the code of five folds, of shuffled rows where the search has shuffled the rows."""
+    cv = estimator.cv
+    by_time = "time" in vars(estimator).get("_split_arguments", {})
+    # The splitters of scikit-learn that lack the attribute draw random rows; a list of splits may have any order.
+    shuffled = cv is None or isinstance(cv, Integral) or getattr(cv, "shuffle", hasattr(cv, "split"))
+    if by_time or not shuffled:
+        return "5"
+    splitter = "KFold" if getattr(estimator, "classes_", None) is None else "StratifiedKFold"
+    return script.call("sklearn.model_selection", splitter, "5", shuffle=True, random_state=0)
 
 
 def _below(code: str) -> str:
