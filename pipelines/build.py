@@ -29,7 +29,7 @@ from pipelines.steps.multi_output import JOINT, n_fits
 from pipelines.steps.ordering import kept_models_of, models_of
 from pipelines.steps.preprocessing import OffsetRemover
 from pipelines.steps.selection import MAX_ROWS
-from pipelines.steps.target import TargetRegressor
+from pipelines.steps.target import TargetRegressor, corrects_mean, held_out_split
 from pipelines.weights import MAX_REPEATED_CELLS, row_counts
 
 # Copies of the table at the peak of a fit: the rows of the fold, encoded, scaled, in the format of the library, and one
@@ -162,6 +162,9 @@ def predicted_seconds(configuration: Configuration, traits: TableTraits) -> floa
     ordering = _wrapped_ordering(configuration)
     trained = _ordered_traits(ordering, reduced)
     guess = 0.1 if component.seconds is None else component.seconds(_params("model", configuration), trained)
+    if _has_judge(configuration, traits) and component.seconds is not None:
+        few = replace(trained, n_rows=max(1, len(held_out_split(traits.n_rows)[0])))
+        guess += component.seconds(_params("model", configuration), few)
     guess *= models_of(ordering, traits.n_classes)
     guess *= N_FITS if configuration.get("calibration", "none") != "none" else 1
     guess *= cleaning.N_FITS if configuration.get("cleaning", "none") != "none" else 1
@@ -320,7 +323,11 @@ def _model_of_target(configuration: Configuration, context: FitContext) -> Any:
     loss = configuration.get("loss")
     trained = {} if loss is None else {"loss": "absolute_error" if loss == "percentage_error" else loss}
     constrained = {"monotonic": trailing_constraints(context.traits)} if context.traits.monotonic else {}
-    model = _ordered_model(configuration, inner, {**native, **trained, **constrained})
+    added, judge = {**native, **trained, **constrained}, {}
+    if _has_judge(configuration, context.traits):
+        inner, other = _shared_limit(inner)
+        judge = {"held_out_estimator": _ordered_model(configuration, other, added)}
+    model = _ordered_model(configuration, inner, added)
     if configuration.get("balancing", "none") != "none":
         weighted = get_component("model", configuration.family).accepts_weights
         model = _make_component("balancing", configuration, context, {"estimator": model, "weighted": weighted})
@@ -328,10 +335,26 @@ def _model_of_target(configuration: Configuration, context: FitContext) -> Any:
         model = _make_component("cleaning", configuration, context, {"estimator": model})
     target = str(configuration.get("target", "none"))
     if loss == "percentage_error" or target != "none":
-        model = get_component("target", target).make({"estimator": model, "loss": loss or SQUARED_ERROR}, context)
+        given = {"estimator": model, "loss": loss or SQUARED_ERROR, **judge}
+        model = get_component("target", target).make(given, context)
     if calibrated:
         model = _make_component("calibration", configuration, context, {"estimator": model})
     return model
+
+
+def _has_judge(configuration: Configuration, traits: TableTraits) -> bool:
+    """Return whether a second model predicts rows that it was not fitted to, for the mean of a transformed target."""
+    reproduces = get_component("model", configuration.family).reproduces_rows
+    return reproduces and corrects_mean(str(configuration.get("target", "none")), traits)
+
+
+def _shared_limit(context: FitContext) -> tuple[FitContext, FitContext]:
+    """Return the contexts of a model and of the second one, which share a time limit by their numbers of rows."""
+    fitted, predicted = held_out_split(context.traits.n_rows)
+    share, limit = len(fitted) / (context.traits.n_rows + len(fitted)), context.time_limit
+    limits = (None, None) if limit is None else ((1 - share) * limit, share * limit)
+    other = replace(context, time_limit=limits[1], n_rows_to_predict=len(predicted))
+    return replace(context, time_limit=limits[0]), other
 
 
 def _wrapped_ordering(configuration: Configuration) -> str:

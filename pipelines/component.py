@@ -26,8 +26,9 @@ and predicts.
   `accepts_categories`; ``loss`` (str), one of `Component.losses` or "squared_error", for a model with such losses;
   ``ordering`` (str), one of `Component.orderings`; and ``estimator``, the unfitted model, for a component of the steps
   ordering, balancing, cleaning, target and calibration; ``weighted`` (bool), whether this model takes
-  ``sample_weight``, for a component of the step balancing; ``estimators``, the unfitted models, for a component of the
-  step multi_output. `make` must not change `params`.
+  ``sample_weight``, for a component of the step balancing; ``held_out_estimator``, a second unfitted model, for a
+  component of the step target, see `Component.reproduces_rows`; ``estimators``, the unfitted models, for a component
+  of the step multi_output. `make` must not change `params`.
 - `FitContext` says which seed, how many threads and which device to use, and how many seconds a fit may take.
 - A model with `continues` asks `FitContext.part`, where there is one, for its state when each of its fits begins, and
   passes the data of the fit, because a state belongs to them. It trains up to the share of its iterations, and leaves a
@@ -232,6 +233,9 @@ class Component:
     orderings : tuple of str
         Names of the step "ordering" that the model can train itself, by the order of `TableTraits.ranks`: `make` then
         gets the parameter ``ordering``, and no component of this step wraps the model. Only models have them.
+    reproduces_rows : bool
+        Whether the predictions for training rows are much nearer to their targets than those for other rows. Then a
+        component of the step target gets ``held_out_estimator``, a second unfitted model. Only models have it.
     losses : tuple of str
         Losses of regression, beside squared error, that the model can be trained with. The names are those of the step
         "loss" of the catalog; only models have them.
@@ -287,6 +291,7 @@ class Component:
     accepts_monotonic: bool = False
     accepts_quantiles: bool = False
     orderings: tuple[str, ...] = ()
+    reproduces_rows: bool = False
     losses: tuple[str, ...] = ()
     interruptible: bool = False
     limit_factor: float = 1.0

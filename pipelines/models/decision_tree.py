@@ -62,6 +62,7 @@ COMPONENT = Component(
     accepts_weights=True,
     accepts_targets=True,
     accepts_monotonic=True,
+    reproduces_rows=True,
     seconds=seconds,
 )
 

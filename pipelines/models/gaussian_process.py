@@ -180,6 +180,7 @@ COMPONENT = Component(
     space=space,
     applies=lambda traits: traits.n_rows <= MAX_ROWS and not traits.sparse,
     accepts_copies=False,  # the probabilities are fitted to leave-one-out predictions
+    reproduces_rows=True,
     limit_factor=2.5,
     seconds=seconds,
     memory=memory,

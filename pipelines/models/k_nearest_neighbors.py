@@ -181,6 +181,7 @@ COMPONENT = Component(
     accepts_sparse=True,
     accepts_targets=True,
     accepts_quantiles=True,
+    reproduces_rows=True,
     seconds=seconds,
 )
 

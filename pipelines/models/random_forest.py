@@ -77,6 +77,7 @@ COMPONENT = Component(
     accepts_targets=True,
     accepts_monotonic=True,
     accepts_quantiles=True,
+    reproduces_rows=True,
     interruptible=True,
     continues=True,
     limit_factor=0.5,  # half of the trees predict almost as well

@@ -470,6 +470,7 @@ COMPONENT = Component(
     space=space,
     applies=lambda traits: traits.n_rows <= MAX_ROWS and not traits.sparse and encoded_width(traits) <= MAX_COLUMNS,
     accepts_weights=True,
+    reproduces_rows=True,
     interruptible=True,
     limit_factor=2.5,
     seconds=seconds,

@@ -25,6 +25,21 @@ _SMALLEST_LEVEL = 1e-3  # quantile level of the lowest target where the transfor
 _MAX_CORRECTION = 3.0  # largest factor from the median to the mean
 _NEAR_ZERO = 1e-3  # share of the median: positive targets below it would be outliers on a logarithmic scale
 _MAX_ROWS = 10_000  # training rows that the factor is computed from
+_MAX_SPLIT_ROWS = 3_000  # rows that are split into those of a second fit and those that it predicts
+_FEWEST_SPLIT_ROWS = 30
+
+
+def held_out_split(n_rows: int) -> tuple[Array, Array]:
+    """Return the rows of a second fit, two thirds of at most 3,000 rows, and the rows that it predicts.
+
+    Returns
+    -------
+    fitted, predicted : ndarrays of int
+        Sorted row numbers; both are empty for fewer than 30 rows.
+    """
+    rows = np.random.default_rng(0).permutation(n_rows)[: _MAX_SPLIT_ROWS if n_rows >= _FEWEST_SPLIT_ROWS else 0]
+    n_predicted = len(rows) // 3
+    return np.sort(rows[n_predicted:]), np.sort(rows[:n_predicted])
 
 
 def log_offset(y: Array) -> float:
@@ -78,6 +93,9 @@ class TargetRegressor(RegressorMixin, BaseEstimator):
         Whether predictions are multiplied by a factor, so that they are means and not medians: the sum of the training
         target by the sum of the predictions. It is the ratio form of the smearing of Duan (1983, "Smearing estimate: a
         nonparametric retransformation method"). Only logarithms have such a factor.
+    held_out_regressor : estimator or None
+        A second estimator of the same kind: the predictions for the factor are those for rows that it was not fitted
+        to. None for a regressor whose predictions for its own training rows are hardly nearer to their targets.
 
     Attributes
     ----------
@@ -92,11 +110,19 @@ class TargetRegressor(RegressorMixin, BaseEstimator):
         Lowest prediction after a logarithm is transformed back: half of the lowest target, if no target is negative.
     """
 
-    def __init__(self, regressor: Any, transform: str = "none", percentage: bool = False, correct_mean: bool = False):
+    def __init__(
+        self,
+        regressor: Any,
+        transform: str = "none",
+        percentage: bool = False,
+        correct_mean: bool = False,
+        held_out_regressor: Any = None,
+    ):
         self.regressor = regressor
         self.transform = transform
         self.percentage = percentage
         self.correct_mean = correct_mean
+        self.held_out_regressor = held_out_regressor
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Fit the regressor."""
@@ -120,10 +146,7 @@ class TargetRegressor(RegressorMixin, BaseEstimator):
         transformed = self._transformed(target)
         margin = MARGIN * float(transformed.std())
         self.range_ = (float(transformed.min()) - margin, float(transformed.max()) + margin)
-        if self.percentage:
-            relative = percentage_weights(target)
-            weight = relative if weight is None else weight * relative
-        return Prepared(transformed, weight)
+        return Prepared(transformed, self._training_weight(target, weight))
 
     def finish(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None) -> Self:
         """Take over the number of rounds of the fitted regressor, and compute the factor of the predictions."""
@@ -131,13 +154,31 @@ class TargetRegressor(RegressorMixin, BaseEstimator):
             if hasattr(self.regressor_, name):
                 setattr(self, name, getattr(self.regressor_, name))
         if self.correct_mean and self.transform.startswith("log"):
-            rows = slice(None, None, max(1, X.shape[0] // _MAX_ROWS))
-            weight = None if sample_weight is None else np.asarray(sample_weight)[rows]
-            predicted = self.back(self.regressor_.predict(X[rows])) + self.offset_
-            true = np.asarray(y, dtype=np.float64)[rows] + self.offset_
-            ratio = np.average(true, weights=weight) / np.average(predicted, weights=weight)
+            target = np.asarray(y, dtype=np.float64)
+            weight = None if sample_weight is None else np.asarray(sample_weight, dtype=np.float64)
+            model, rows = self._judged(X, target, weight)
+            weight = None if weight is None else weight[rows]
+            predicted = self.back(model.predict(X[rows])) + self.offset_
+            ratio = np.average(target[rows] + self.offset_, weights=weight) / np.average(predicted, weights=weight)
             self.factor_ = float(np.clip(ratio, 1 / _MAX_CORRECTION, _MAX_CORRECTION))
         return self
+
+    def _judged(self, X: Any, y: Array, weight: Array | None) -> tuple[Any, Array]:
+        """Return a fitted regressor, and the rows whose predictions give the factor."""
+        fitted, predicted = held_out_split(len(y))
+        if self.held_out_regressor is None or not len(predicted):
+            return self.regressor_, np.arange(0, len(y), max(1, len(y) // _MAX_ROWS))
+        own = self._training_weight(y, weight)
+        model = clone(self.held_out_regressor)
+        part = None if own is None else own[fitted]
+        return model.fit(X[fitted], self._transformed(y[fitted]), sample_weight=part), predicted
+
+    def _training_weight(self, y: Array, weight: Array | None) -> Array | None:
+        """Return the weights that the regressor is fitted with."""
+        if not self.percentage:
+            return weight
+        relative = percentage_weights(y)
+        return relative if weight is None else weight * relative
 
     def predict(self, X: Any) -> Array:
         """Return predictions in the unit of the target, shape (n_samples,), or (n_samples, n_quantiles)."""
@@ -172,6 +213,11 @@ class TargetRegressor(RegressorMixin, BaseEstimator):
         self.scores_ = np.bincount(codes, scores) / np.bincount(codes)
 
 
+def corrects_mean(transform: str, traits: TableTraits) -> bool:
+    """Return whether predictions with a transform of the target get a factor that makes them means."""
+    return traits.predicts_mean and transform == "log_target"
+
+
 def _loss(name: str) -> Component:
     def applies(traits: TableTraits) -> bool:
         return name in traits.losses
@@ -185,8 +231,8 @@ def _transform(name: str) -> Component:
         if name == "none" and not percentage:
             model: BaseEstimator = params["estimator"]
             return model
-        mean = context.traits.predicts_mean and name == "log_target"
-        return TargetRegressor(params["estimator"], name, percentage, mean)
+        mean = corrects_mean(name, context.traits)
+        return TargetRegressor(params["estimator"], name, percentage, mean, params.get("held_out_estimator"))
 
     def applies(traits: TableTraits) -> bool:
         return name in traits.target_transforms

@@ -12,8 +12,9 @@ from sklearn.linear_model import Ridge
 
 from automl.execute.evaluate import predict
 from automl.testing.components import restore
-from pipelines.build import build_pipeline, fit_models_together
+from pipelines.build import build_pipeline, fit_models_together, predicted_seconds
 from pipelines.component import FitContext, TableTraits
+from pipelines.configuration import Configuration
 from pipelines.losses import percentage_weights, usable_loss
 from pipelines.prediction import fast_predict_together
 from pipelines.space import build_space, complete
@@ -60,6 +61,34 @@ def test_a_log_target_corrects_means_where_the_metric_asks_for_means():
     assert means.mean() == pytest.approx(PRICES.mean(), rel=0.05)
     assert (medians < PRICES).mean() == pytest.approx(0.5, abs=0.1)
     assert means.mean() > 1.2 * medians.mean()
+
+
+@pytest.mark.parametrize("family", ["k_nearest_neighbors", "extra_trees"])
+def test_the_factor_of_a_model_that_reproduces_its_rows_comes_from_rows_that_it_has_not_seen(family):
+    rng = np.random.default_rng(2)
+    X, noise = rng.normal(size=(4_000, 2)), rng.normal(size=4_000)
+    y, weight = np.exp(X[:, 0] + noise), np.where(noise > 0, 2.0, 1.0)
+    traits = TableTraits("regression", 2_000, 2, target_transforms=("none", "log_target"))
+    partial = {"model": family, "target": "log_target", "scaling": "none"}
+    configuration = complete(build_space(traits, include=[family]), partial)
+    for weights in (None, weight) if family == "extra_trees" else (None,):
+        model = build_pipeline(configuration, FitContext(traits))
+        model.fit(X[:2_000], y[:2_000], model__sample_weight=None if weights is None else weights[:2_000])
+        new = slice(2_000, None)
+        own = None if weights is None else weights[new]
+        found, true = np.average(model.predict(X[new]), weights=own), np.average(y[new], weights=own)
+        assert found == pytest.approx(true, rel=0.1)
+
+
+def test_a_second_fit_for_the_factor_shares_the_time_limit():
+    traits = TableTraits("regression", 2_000, 2, target_transforms=("none", "log_target"))
+    configuration = complete(build_space(traits, include=["extra_trees"]), {"target": "log_target"})
+    model = build_pipeline(configuration, FitContext(traits, time_limit=10.0, n_rows_to_predict=100))[-1]
+    both = model.regressor.regressor, model.held_out_regressor.regressor
+    assert sum(one.time_limit for one in both) == pytest.approx(10.0)
+    assert both[0].time_limit > both[1].time_limit > 2.0
+    plain = Configuration({**configuration, "target": "none"})
+    assert predicted_seconds(configuration, traits) > 1.2 * predicted_seconds(plain, traits)
 
 
 @pytest.mark.parametrize("y", [np.zeros(200), np.full(200, 3.0), X[:, 0], np.round(PRICES), -PRICES, PRICES - 1])
