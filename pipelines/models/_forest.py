@@ -17,6 +17,7 @@ from pipelines.early_stopping import Deadline, RowsToPredict
 from pipelines.models._quantile_forest import QuantileForest
 from pipelines.models._target import StandardizedRegressor
 from pipelines.training_part import TrainingPart
+from pipelines.weights import RelativeWeights, leaf_parameters
 
 _FEWEST_ROWS_TO_TIME = 1_000  # fewer rows are predicted in a small part of the seconds of the fit
 _TREES_TO_TIME = 4
@@ -27,14 +28,22 @@ def _fit_trees(timed: Any, X: Any, y: ArrayLike, sample_weight: ArrayLike | None
     part: TrainingPart | None = timed.part
     wanted = timed.forest.n_estimators
     if part is None:
-        forest = clone(timed.forest).set_params(warm_start=True)
+        forest = _new_forest(timed, sample_weight).set_params(warm_start=True)
         return _add_trees(forest, wanted, X, y, sample_weight, timed.time_limit, timed.n_rows_to_predict)
     earlier = part.begin(X, y, sample_weight)
-    forest = clone(timed.forest) if earlier is None else earlier
+    forest = _new_forest(timed, sample_weight) if earlier is None else earlier
     own = max(1, round(part.share * wanted)), X, y, sample_weight, timed.time_limit, timed.n_rows_to_predict
     forest = _add_trees(forest.set_params(warm_start=True), *own)
     part.keep(forest)
     return forest
+
+
+def _new_forest(timed: Any, sample_weight: ArrayLike | None) -> Any:
+    """Return a copy of the forest, whose leaves count the rows by their weights."""
+    forest = clone(timed.forest)
+    if sample_weight is None or isinstance(forest, RelativeWeights):  # which does so in each of its fits
+        return forest
+    return forest.set_params(**leaf_parameters(forest, np.asarray(sample_weight)))
 
 
 def _lacks_trees(timed: Any) -> bool:

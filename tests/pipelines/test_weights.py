@@ -12,6 +12,7 @@ from pipelines.build import build_pipeline, fit_preprocessing
 from pipelines.catalog import get_component
 from pipelines.component import FitContext
 from pipelines.configuration import Configuration
+from pipelines.training_part import TrainingPart
 from pipelines.weights import relative_weights
 
 # Families whose fit on rows with whole weights equals the fit on repeated rows. The others draw random rows (forests,
@@ -53,6 +54,20 @@ def test_the_steps_before_the_model_see_a_row_as_often_as_its_weight_says(scalin
     table = fit_preprocessing(weighted, configuration, X, y, 0.5 * counts)
     repeated[:-1].fit(X.repeat(counts, axis=0), y.repeat(counts))
     np.testing.assert_allclose(table, repeated[:-1].transform(X))
+
+
+@pytest.mark.parametrize("quantiles", [(), (0.1, 0.5)])
+@pytest.mark.parametrize("limits", [{"time_limit": 1e6}, {"part": TrainingPart()}], ids=["time_limit", "part"])
+def test_the_leaves_of_a_forest_with_a_time_limit_or_in_parts_count_weights_as_those_of_others(limits, quantiles):
+    X, y = make_table("regression")
+    weight = np.random.default_rng(3).integers(1, 9, len(y)).astype(float)
+    traits = make_traits("regression", weighted=True, quantiles=quantiles)
+    component, params = get_component("model", "extra_trees"), {"min_samples_leaf": 20}
+    expected, found = (
+        component.make(params, FitContext(traits, **own)).fit(X, y, sample_weight=weight).predict(X)
+        for own in ({}, limits)
+    )
+    np.testing.assert_allclose(found, expected)
 
 
 @pytest.mark.parametrize("factor", [1e-9, 1.0, 1e9])
