@@ -16,7 +16,7 @@ from pipelines.losses import HUBER_DELTA, LOG_LINK, SQUARED_ERROR, TWEEDIE_POWER
 from pipelines.models._proportional_odds import ProportionalOddsClassifier
 from pipelines.models.qda import RegularizedQDA
 from pipelines.steps import class_numbers
-from pipelines.steps.balancing import MIN_CLASS_ROWS, BalancedClassifier
+from pipelines.steps.balancing import MIN_CLASS_ROWS, MOST_TIMES, BalancedClassifier
 from pipelines.steps.cleaning import LEAST_CLASS_ROWS, N_SPLITS, CleanedClassifier
 from pipelines.steps.multi_output import ChainedModels, ConstantClassifier, IndependentModels, JointClassifier
 from pipelines.steps.threshold_models import ThresholdClassifier
@@ -262,7 +262,8 @@ _ALL_ROWS = '''def weighted_rows(X, y, sample_weight):
 
 def _balanced(model: Any, script: Script) -> list[str]:
     *before, inner = model_code(model.classifier_, script)
-    _copy_wrapper(script, {"MIN_CLASS_ROWS": MIN_CLASS_ROWS}, BalancedClassifier)
+    constants: dict[str, float] = {"MIN_CLASS_ROWS": MIN_CLASS_ROWS, "MOST_TIMES": MOST_TIMES}
+    _copy_wrapper(script, constants, BalancedClassifier)
     settings = [quote(model.strategy), f"power={float(model.power)!r}"]
     if model.weighted and not isinstance(model.classifier_, RegularizedQDA):  # the plain counterpart takes no weights
         settings.append("weighted=True")

@@ -14,6 +14,7 @@ from pipelines.component import Component, FitContext, TableTraits, space_of
 from pipelines.steps.training_facts import take_training_facts
 from pipelines.weights import fit_weighted, weighted_rows
 
+MOST_TIMES = 10  # rows that oversampling draws of one class, in multiples of all rows
 MIN_CLASS_ROWS = 10  # undersampling leaves each class at least this number of rows, or all its rows
 
 
@@ -25,7 +26,8 @@ class BalancedClassifier(ClassifierMixin, BaseEstimator):
     classifier : estimator
     strategy : {"weights", "oversample", "undersample"}
     power : float
-        0 leaves the classes as they are; 1 gives all classes the same weight or number of rows.
+        0 leaves the classes as they are; 1 gives all classes the same weight, or the same number of rows where the
+        rows have no weights.
     weighted : bool
         Whether ``classifier.fit`` takes ``sample_weight``: a row that is drawn several times then is one row with this
         weight. A classifier that splits its rows would find copies of its training rows among its validation rows.
@@ -49,14 +51,14 @@ class BalancedClassifier(ClassifierMixin, BaseEstimator):
         """Fit the classifier on balanced rows."""
         X, y, weight = weighted_rows(X, y, sample_weight)
         self.classes_, codes = np.unique(y, return_inverse=True)
-        counts = np.bincount(codes)
+        mass = np.bincount(codes, weight).astype(np.float64)
         self.classifier_ = clone(self.classifier)
         if self.strategy == "weights":
-            factor = (counts.mean() / counts) ** self.power
+            factor = (mass.mean() / mass) ** self.power
             balanced = factor[codes] * (1.0 if weight is None else weight)
             self.classifier_.fit(X, y, sample_weight=balanced)
         else:
-            rows = self._resample(codes, counts)
+            rows = self._resample(codes, mass)
             weight = None if weight is None else weight[rows]
             if self.weighted and self.strategy == "oversample":
                 rows, first, copies = np.unique(rows, return_index=True, return_counts=True)
@@ -65,11 +67,18 @@ class BalancedClassifier(ClassifierMixin, BaseEstimator):
         take_training_facts(self, self.classifier_)
         return self
 
-    def _resample(self, codes: NDArray[np.intp], counts: NDArray[np.intp]) -> NDArray[np.intp]:
-        """Return rows with class sizes between the original size and the size of the largest (or smallest) class."""
-        rng = np.random.default_rng(self.random_state)
-        target_size = counts.max() if self.strategy == "oversample" else counts.min()
-        sizes = np.round(counts.astype(float) ** (1 - self.power) * float(target_size) ** self.power).astype(int)
+    def _resample(self, codes: NDArray[np.intp], mass: NDArray[np.float64]) -> NDArray[np.intp]:
+        """Return rows with class weights between the original weight and that of the heaviest (or lightest) class.
+
+        Parameters
+        ----------
+        mass : ndarray of shape (n_classes,)
+            Sum of the weights of each class.
+        """
+        rng, counts = np.random.default_rng(self.random_state), np.bincount(codes)
+        target = mass.max() if self.strategy == "oversample" else mass.min()
+        # Weights of very different sizes would ask for any number of copies.
+        sizes = np.round(np.minimum(counts * (target / mass) ** self.power, MOST_TIMES * len(codes))).astype(int)
         sizes = np.maximum(sizes, np.minimum(counts, MIN_CLASS_ROWS))
         chosen = []
         for code, size in enumerate(sizes):

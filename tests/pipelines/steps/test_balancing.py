@@ -33,6 +33,17 @@ def test_balancing_gives_classes_the_same_weight_or_number_of_rows():
         assert 0.1 < half.predict_proba(X[:1])[0, 1] < 0.5
 
 
+def test_classes_are_balanced_by_the_weights_of_their_rows():
+    X, y = np.zeros((400, 1)), np.repeat([0, 1], [300, 100])
+    for heavy in ([10.0, 1.0], [1.0, 10.0]):
+        weight = np.asarray(heavy)[y]
+        for strategy in ("weights", "oversample", "undersample"):
+            for weighted in (False, True):
+                model = BalancedClassifier(DummyClassifier(), strategy, power=1.0, weighted=weighted)
+                model.fit(X, y, sample_weight=weight)
+                assert model.predict_proba(X[:1])[0] == pytest.approx([0.5, 0.5], abs=0.03)
+
+
 def test_undersampling_leaves_at_least_ten_rows_to_a_class_that_has_them():
     X, y = np.zeros((100, 1)), np.repeat([0, 1], [98, 2])
     model = BalancedClassifier(DummyClassifier(), "undersample", power=1.0).fit(X, y)
