@@ -31,7 +31,7 @@ Array = NDArray[np.float64]
 
 MAX_CELLS = 30_000_000  # cells of one-hot columns: 240 MB
 MAX_COLUMNS = 1_500  # for transformations that scikit-learn fits to one column after the other, some in 20 ms each
-MAX_OFFSET = 2.0**20  # ratio of the largest number of a column to its range; single precision has 24 bits
+MAX_OFFSET = 2.0**14  # ratio of the largest number of a column to its range; single precision has 24 bits
 MAX_TARGET_COLUMNS = 400  # columns of target encoding: one per category column and class
 
 
@@ -97,7 +97,7 @@ class RobustClipScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 def offset_columns(X: Array) -> NDArray[np.bool_]:
     """Return which columns vary far less than their distance from 0, such as seconds since 1970 within a minute.
 
-    In single precision, which most models use, such a column has less than sixteen different values.
+    In single precision, which most models use, such a column has at most about a thousand different values.
 
     Parameters
     ----------
