@@ -17,6 +17,7 @@ SETTINGS = FAST | {
     "initial_configurations": [{"model": "extra_trees"}, {"model": "logistic_regression"}, {"model": "lda"}],
     "max_trials": 5,
     "cv": 2,
+    "ensemble_size": 1,
     "objectives": ["score", "milliseconds", "megabytes"],
 }
 

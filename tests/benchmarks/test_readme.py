@@ -52,6 +52,9 @@ TINY: dict[str, list[TinyForm]] = {
     "Error of the peers after 60 seconds": [
         TinyForm(SEARCH | {"--environments": "venvs"}, error="the program 'java' is missing|cannot be measured: pip")
     ],
+    "Error by size": [
+        TinyForm(SEARCH | {"--environments": "venvs"}, error="the program 'java' is missing|cannot be measured: pip")
+    ],
     "Report": [TinyForm()],
     "Value of the whole meta-database": [TinyForm(SEARCH | {"--systems": "automl_handmade"}, is_slow=True)],
     "Value of the model-based search": [
