@@ -269,8 +269,8 @@ def _folds(estimator: Any, script: Script) -> str:
     """Return the code of five folds, of shuffled rows where the search has shuffled the rows."""
     cv = estimator.cv
     by_time = "time" in vars(estimator).get("_split_arguments", {})
-    # The splitters of scikit-learn that lack the attribute draw random rows; a list of splits may have any order.
-    shuffled = cv is None or isinstance(cv, Integral) or getattr(cv, "shuffle", hasattr(cv, "split"))
+    # A splitter without the attribute `shuffle` may split rows in the order of time, unless it draws random rows.
+    shuffled = cv is None or isinstance(cv, Integral) or getattr(cv, "shuffle", hasattr(cv, "random_state"))
     if by_time or not shuffled:
         return "5"
     splitter = "KFold" if getattr(estimator, "classes_", None) is None else "StratifiedKFold"

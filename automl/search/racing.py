@@ -119,8 +119,8 @@ class Racing:
 
     A challenger runs on the first fold, or on a few folds where rows are few. The best configurations are intensified:
     they get further folds as long as they can win. A configuration whose mean loss is worse than the worst fold of the
-    incumbent is dropped (the forgiving rule of Bergman et al., 2024, arXiv:2405.03389, section 4). The mean loss is
-    adjusted for the folds that the configuration has finished, because a hard first fold would otherwise drop all
+    incumbent is dropped (the forgiving rule of Bergman et al., 2024, arXiv:2405.03389, section 4). Both are adjusted
+    for the folds that the configurations have finished, because a hard first fold would otherwise drop all
     configurations that have run on it alone. The rank decides among the configurations that remain. A configuration
     loses places for each better one of its family, because an ensemble gains more from another family; it wins places
     for finished folds, because unfinished bags are of little use. Where the searcher chooses the fidelities itself,
@@ -401,9 +401,9 @@ class Racing:
         incumbent = max(ranked[:5], key=lambda e: len(e.folds))
         if len(incumbent.folds) < _LEAST_FOLDS:
             return self._in_order(ranked, history)
-        worst = max(r.loss for r in incumbent.folds.values())
-        losses = adjusted_losses(history)
-        return self._in_order([e for e in ranked if losses[e.configuration] <= worst], history)
+        losses, own = adjusted_losses(history), [r.loss for r in incumbent.folds.values()]
+        highest = losses[incumbent.configuration] + max(0.0, max(own) - float(np.mean(own)))
+        return self._in_order([e for e in ranked if losses[e.configuration] <= highest], history)
 
     def _in_order(self, ranked: Sequence[Evaluation], history: RunHistory) -> list[Evaluation]:
         """Return the finalists among ranked configurations, in the order in which they should get all folds."""

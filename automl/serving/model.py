@@ -233,7 +233,9 @@ def served_columns(reader: TableReader) -> list[ServedColumn]:
     names: dict[str, None] = {}
     for i, column in enumerate(reader.columns_):
         name = str(column.name) if reader.named_ else f"x{i}"
-        names[f"{name} ({i})" if name in names else name] = None  # the labels 1 and "1" have the same text
+        while name in names:  # the labels 1 and "1" have the same text
+            name = f"{name} ({i})"
+        names[name] = None
     return [
         ServedColumn(name, column.name, column, dtype)
         for name, column, dtype in zip(names, reader.columns_, reader.dtypes_, strict=True)

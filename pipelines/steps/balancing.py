@@ -33,6 +33,8 @@ class BalancedClassifier(ClassifierMixin, BaseEstimator):
         weight. A classifier that splits its rows would find copies of its training rows among its validation rows.
     """
 
+    weighted: bool = False  # models of earlier versions lack it
+
     def __init__(
         self,
         classifier: Any,

@@ -110,6 +110,8 @@ class TargetRegressor(RegressorMixin, BaseEstimator):
         Lowest prediction after a logarithm is transformed back: half of the lowest target, if no target is negative.
     """
 
+    held_out_regressor: Any = None  # models of earlier versions lack it
+
     def __init__(
         self,
         regressor: Any,

@@ -172,6 +172,14 @@ def test_a_hard_first_fold_drops_no_configuration_that_has_run_on_it_alone():
     assert found == [FOREST, RIDGE]
 
 
+def test_easy_folds_of_the_incumbent_drop_no_configuration_with_the_same_folds():
+    losses = [0.10, 0.11, 0.12, *[0.30] * 7]
+    complete = result(RIDGE, {fold: loss + 0.02 for fold, loss in enumerate(losses)})
+    leaders = [result(c, {fold: losses[fold] - 0.01 for fold in range(3)}) for c in (FOREST, TREE)]
+    found = [e.configuration for e in racing(Listed(), Budget(60)).finalists(RunHistory([complete, *leaders]))]
+    assert {FOREST, TREE} <= set(found)
+
+
 def test_another_family_goes_before_a_slightly_better_configuration_of_the_leading_family():
     same_family, other = candidate("random_forest", 1), candidate("lda")
     history = RunHistory([result(FOREST, {0: 0.10}), result(same_family, {0: 0.101}), result(other, {0: 0.102})])

@@ -13,8 +13,9 @@ import pytest
 
 from automl import AutoMLRegressor
 from automl.serving.app import ServedApp, ServerLimits
-from automl.serving.model import ServedModel
+from automl.serving.model import ServedModel, served_columns
 from automl.serving.sockets import listen
+from pipelines.table.reader import TableReader
 from tests.serving.conftest import as_json, client_of, make_rows
 
 CSV = {"Content-Type": "text/csv"}
@@ -383,3 +384,11 @@ def test_answers_do_not_wait_for_acknowledgments():
         connection, _ = listener.accept()
         with connection:
             assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+
+
+def test_columns_whose_labels_have_the_same_text_get_different_names():
+    table = pd.DataFrame(np.arange(60.0).reshape(20, 3), columns=pd.Index(["1 (2)", 1, "1"], dtype=object))
+    reader = TableReader()
+    reader.fit_transform(table)
+    columns = served_columns(reader)
+    assert len({column.name for column in columns}) == len(columns) == 3

@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LogisticRegression
 
 from automl.export.code import Script
 from automl.export.models import model_code
@@ -72,3 +74,10 @@ def test_an_exported_oversampling_uses_weights_where_the_plain_model_takes_them(
     for model, expected in (("logistic_regression", True), ("qda", False), ("k_nearest_neighbors", False)):
         (*_, code) = model_code(balanced(model, "oversample")[1], Script())
         assert ("weighted=True" in code) == expected
+
+
+def test_a_model_of_an_earlier_version_without_the_flag_of_weights_is_shown_and_cloned():
+    old = BalancedClassifier(LogisticRegression())
+    del old.weighted
+    assert "LogisticRegression" in repr(old)
+    assert clone(old).weighted is False
