@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -27,6 +28,7 @@ from automl.task.validation import is_number
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import rank
 from automl.trials.history import Evaluation, RunHistory
+from pipelines.configuration import Configuration
 
 logger = logging.getLogger(__name__)
 
@@ -147,7 +149,7 @@ class GuardMonitor:
         rows, mean = out_of_fold(ensemble.bags, history, self._artifacts, self._task)
         holdout = np.zeros(())
         for bag in ensemble.bags:
-            holdout = holdout + bag.weight * self._final_predictions(history.evaluations[bag.configuration])
+            holdout = holdout + bag.weight * self._mean_on_holdout_rows(bag.configuration, bag.folds or (ALL_ROWS,))
         mean, holdout = ensemble.finish(mean), ensemble.finish(holdout)
         if ensemble.decision_weights is not None:
             mean, holdout = (one_hot_labels(p, ensemble.decision_weights) for p in (mean, holdout))
@@ -156,15 +158,11 @@ class GuardMonitor:
 
     def _holdout_predictions(self, evaluation: Evaluation) -> NDArray[np.float64]:
         """Return the predictions of a configuration for the holdout rows, by the models that would predict new rows."""
-        folds = predicting_folds(evaluation, self._task)
-        each = [self._artifacts.holdout_predictions(evaluation.configuration, fold) for fold in folds]
-        return np.mean(each, axis=0, dtype=np.float64)
+        return self._mean_on_holdout_rows(evaluation.configuration, predicting_folds(evaluation, self._task))
 
-    def _final_predictions(self, evaluation: Evaluation) -> NDArray[np.float64]:
-        """Return the predictions of a member of the final ensemble, which may have a model of all rows."""
-        if not self._artifacts.holdout_path(evaluation.configuration, ALL_ROWS).exists():
-            return self._holdout_predictions(evaluation)
-        return self._artifacts.holdout_predictions(evaluation.configuration, ALL_ROWS).astype(np.float64)
+    def _mean_on_holdout_rows(self, configuration: Configuration, folds: Sequence[int]) -> NDArray[np.float64]:
+        each = [self._artifacts.holdout_predictions(configuration, fold) for fold in folds]
+        return np.mean(each, axis=0, dtype=np.float64)
 
     def _add(self, seconds: float, work_loss: float, predictions: NDArray[np.float64]) -> None:
         point = _Point(seconds, work_loss, self._loss(predictions, np.arange(len(predictions))), predictions)

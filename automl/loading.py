@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from automl.all_rows import with_stored_models
 from automl.checks.predictions import seconds_end
 from automl.conclusion import SearchOutcome, build_ensemble, conformal_of, curve_of, frontier_of, predictions_of
 from automl.continuation import read_task
@@ -150,6 +151,7 @@ def _build(estimator: Any, prepared: PreparedTask, reader: RunReader, for_predic
     loader = ModelLoader(artifacts, task, budget, size, seed)
     outcome = SearchOutcome(history, artifacts, loader, task, budget, seed, size)
     ensemble, record = build_ensemble(outcome, available_cpus())
+    ensemble = with_stored_models(ensemble, artifacts, task)
     result = RunResult(history, ensemble, UNKNOWN if record is None else record, _state(reader))
     result = replace(result, conformal=conformal_of(outcome, ensemble))
     if not for_prediction:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 from ConfigSpace import ConfigurationSpace
 
+from automl.all_rows import reserve_seconds, reserved_share, train_members
 from automl.callbacks import CallbackTasks, leading_ensemble
 from automl.checks.predictions import RowPredictions, seconds_end
 from automl.conclusion import SearchOutcome, build_ensemble, conformal_of, curve_of, frontier_of, predictions_of
@@ -31,8 +32,6 @@ from automl.execute.catalog import make_executor
 from automl.execute.threads import single_threaded
 from automl.guard import GuardMonitor
 from automl.plurals import plural
-from automl.refit.members import train_at_last
-from automl.refit.rows import TrainingRows
 from automl.search.budget import Budget, Used
 from automl.search.first_model import train_first_model
 from automl.search.fleets import FleetBuilder
@@ -51,7 +50,7 @@ from automl.search_setup import (
     make_start,
     searcher_without,
 )
-from automl.task.task import ALL_ROWS, Task
+from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.eviction import ModelEviction
 from automl.trials.history import RunHistory
@@ -65,8 +64,6 @@ from pipelines.space import choices, unavailable_components
 
 logger = logging.getLogger(__name__)
 
-_ALL_ROWS_SHARE = 0.15  # of the budget, to train on all rows at last, where no fold models predict
-_ALL_ROWS_END = 0.9  # share of the seconds that are left, at which this training ends
 _FRONTIER_SHARE = 0.02  # of the budget, which the measuring of smaller ensembles may take
 _ESTIMATE_SHARE = 0.01  # of the budget, for the estimate at least; the choice of the ensemble mostly leaves it more
 
@@ -174,7 +171,7 @@ def _open_place(task: Task, settings: RunSettings, space: ConfigurationSpace, st
     wanted = settings.budget
     budget = replace(
         wanted,
-        refit_share=_ALL_ROWS_SHARE * task.trains_at_last,
+        refit_share=reserved_share(task, wanted),
         estimate_share=_ESTIMATE_SHARE * (task.metric.fast is not None and task.has_estimate),
     )
     if directory is not None:
@@ -239,7 +236,8 @@ def _run_search(task: Task, settings: RunSettings, place: _Place, prepared: _Pre
     directory, artifacts, seed = place.directory, place.artifacts, settings.random_state
     history, budget = prepared.history, prepared.budget
     eviction, states = ModelEviction(artifacts, task), TrainingStates(artifacts)
-    loader = ModelLoader(artifacts, task, budget, settings.ensemble_size, seed)
+    reserve = partial(reserve_seconds, task=task, history=history, budget=budget, n_workers=prepared.executor.n_workers)
+    loader = ModelLoader(artifacts, task, budget, settings.ensemble_size, seed, reserve)
     stack.callback(loader.finish)
     monitor = None if settings.guard is None else GuardMonitor(settings.guard, task, artifacts, seed)
 
@@ -270,9 +268,9 @@ def _finish(settings: RunSettings, place: _Place, prepared: _Prepared, found: _F
     ensemble, record, interrupted = _conclude_even_if_interrupted(outcome, prepared.executor)
     stop_reason = "interrupted" if interrupted else stop_reason
     fold_bags = None
-    if outcome.task.trains_at_last and not interrupted:
-        fold_bags = ensemble.bags
-        ensemble = _with_all_rows(outcome, ensemble, settings)
+    if outcome.budget.refit_share and not interrupted:
+        fold_bags = ensemble.bags if outcome.task.trains_at_last else None
+        ensemble = train_members(outcome, ensemble, settings, prepared.executor.n_workers)
     frontier = None if interrupted else _frontier(outcome, ensemble)
     curve = None if found.monitor is None else _guard_curve(found.monitor, outcome, ensemble)
     each = None if interrupted else predictions_of(outcome, ensemble)
@@ -398,31 +396,6 @@ def _guard_curve(monitor: GuardMonitor, outcome: SearchOutcome, ensemble: Ensemb
     except KeyboardInterrupt:
         logger.warning("interrupted: guard_curve_ lacks the row of the ensemble")
     return monitor.curve
-
-
-def _with_all_rows(outcome: SearchOutcome, ensemble: Ensemble, settings: RunSettings) -> Ensemble:
-    """Return the ensemble with models of all rows, the newest rows or the validation rows of the user included."""
-    history, artifacts, task, budget = outcome.history, outcome.artifacts, outcome.task, outcome.budget
-    left = float("inf") if budget.seconds is None else budget.seconds - budget.elapsed
-    deadline = time.monotonic() + _ALL_ROWS_END * left
-    shares, seed = TrainingRows.from_task(task).train_shares, settings.random_state
-    with ExitStack() as stack:
-        try:
-            executor = make_executor(
-                settings.executor, artifacts.folder, task, settings.n_jobs, settings.memory_limit, settings.device
-            )
-            stack.callback(executor.shutdown)
-            bags = train_at_last(ensemble.bags, history, shares, executor, artifacts, seed, deadline)
-        except KeyboardInterrupt:
-            logger.warning("interrupted: the models of the search predict, which have not seen the rows scored there")
-            return ensemble
-    n_bytes = sum(artifacts.model_bytes(bag.configuration, ALL_ROWS) for bag in bags if not bag.folds)
-    if n_bytes > task.max_model_bytes:
-        logger.warning(
-            "the models of all rows take %.3g MB, more than max_model_megabytes=%g, because those of the folds are "
-            "smaller; use a smaller max_model_megabytes", n_bytes / 2**20, settings.max_model_megabytes,
-        )  # fmt: skip
-    return replace(ensemble, bags=bags)
 
 
 def _has_model(history: RunHistory) -> bool:

@@ -89,6 +89,7 @@ ORDER = {
         "endings",
         "conclusion",
         "search_setup",
+        "all_rows",
         "run",
         "energy",
         "arguments",

@@ -11,7 +11,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -54,10 +54,20 @@ class ModelLoader:
     ----------
     size : int
         Rounds of greedy selection in the run.
+    on_members : callable
+        Called in the background with the members that an ensemble would have now.
     """
 
-    def __init__(self, artifacts: Artifacts, task: Task, budget: Budget, size: int, random_state: int):
-        self._artifacts, self._task, self._budget = artifacts, task, budget
+    def __init__(
+        self,
+        artifacts: Artifacts,
+        task: Task,
+        budget: Budget,
+        size: int,
+        random_state: int,
+        on_members: Callable[[Sequence[Member]], None] = lambda members: None,
+    ):
+        self._artifacts, self._task, self._budget, self._on_members = artifacts, task, budget, on_members
         self._size, self._random_state = min(size, _ROUNDS), random_state
         self._models: dict[tuple[Configuration, int], Pipeline] = {}
         self._read: dict[str, tuple[float, int]] = {}  # by family: seconds and bytes of the models that were read
@@ -140,6 +150,7 @@ class ModelLoader:
             members = choose_members(sets, *known)
             if not members:
                 return
+            self._on_members(members)
             heaviest = max(member.weight for member in members)
             chosen = [member.evaluation for member in members if member.weight >= _LEAST_SHARE * heaviest]
             chosen += [leader for leader in leaders if leader not in chosen]

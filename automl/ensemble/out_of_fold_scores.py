@@ -168,7 +168,10 @@ def scores_of_run(
         return None
     trained_at_last = task.trains_at_last  # the models of all rows have no fold
     members = {
-        bag.configuration: (bag.weight, history.evaluations[bag.configuration].folds if trained_at_last else bag.folds)
+        bag.configuration: (
+            bag.weight,
+            history.evaluations[bag.configuration].folds if trained_at_last else bag.scored_folds,
+        )
         for bag in ensemble.bags
     }
     note = OF_TIME_ORDER if task.in_time_order else OF_VALIDATION_ROWS if trained_at_last else ""

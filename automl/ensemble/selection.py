@@ -20,7 +20,7 @@ from automl.errors import NothingFittedError
 from automl.task.class_scorers import roc_auc_losses
 from automl.task.metrics import Metric, PredictionRange, clip_predictions, loss_or_nan
 from automl.task.ordered_classes import KAPPA, KappaDecision, median_codes
-from automl.task.task import Task
+from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import candidate_sets, rank
 from automl.trials.history import Evaluation, RunHistory
@@ -46,13 +46,19 @@ class FoldBag:
     Attributes
     ----------
     folds : tuple of int
-        Number of the fold of each model; empty for models that were trained on all rows.
+        Number of the fold of each model, `ALL_ROWS` for a model of all rows beside them; empty where models of all rows
+        alone predict.
     """
 
     configuration: Configuration
     weight: float
     models: list[Pipeline]
     folds: tuple[int, ...] = ()
+
+    @property
+    def scored_folds(self) -> tuple[int, ...]:
+        """The folds of the models, without the number of a model of all rows, which has no scored rows."""
+        return tuple(fold for fold in self.folds if fold != ALL_ROWS)
 
 
 @dataclass

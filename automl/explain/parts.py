@@ -77,7 +77,7 @@ def out_of_fold_parts(estimator: Any, max_rows: int, random_state: int) -> tuple
     check_loaded({"scoring": metric.scorer})
     bags = vars(estimator).get("_fold_bags") or estimator._ensemble.bags
     bags = [replace(bag, folds=_folds_of(bag, rows)) for bag in bags]
-    covered = {fold: sum(bag.weight for bag in bags if fold in bag.folds) for bag in bags for fold in bag.folds}
+    covered = {fold: sum(bag.weight for bag in bags if fold in bag.folds) for bag in bags for fold in bag.scored_folds}
     covered = {fold: weight for fold, weight in covered.items() if fold < len(rows.test_rows)}
     if not covered:
         raise InvalidInputError(

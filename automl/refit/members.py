@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from sklearn.pipeline import Pipeline
 
-from automl.ensemble.selection import FoldBag
+from automl.ensemble.selection import FoldBag, Member
 from automl.errors import NoWorkersError
 from automl.execute.base import Executor
 from automl.task.task import ALL_ROWS
@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 _LIMIT_FACTOR = 10.0  # times the expected seconds, after which a fit counts as hanging
 _STOPPING_FACTOR, _STOPPING_SECONDS = 2.0, 2.0  # for models that stop by themselves: times the expected seconds, plus
 _LEAST_LIMIT = 60.0  # seconds; a busy machine must not end a fit that is only slow
+_PLANNED_FACTOR, _PLANNED_SECONDS = 1.2, 0.5  # the limit of a fit that stops by itself, beside its planned seconds
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,12 @@ class FitFacts:
         if self.rounds is None and get_component("model", configuration.family).interruptible:
             return _STOPPING_FACTOR * self.seconds + _STOPPING_SECONDS
         return max(_LEAST_LIMIT, _LIMIT_FACTOR * self.seconds)
+
+    def planned_limit(self, configuration: Configuration) -> float:
+        """Return the time limit of a fit in seconds where it must end soon after the planned ones."""
+        if self.rounds is None and get_component("model", configuration.family).interruptible:
+            return _PLANNED_FACTOR * self.seconds + _PLANNED_SECONDS
+        return self.limit(configuration)
 
 
 def facts_from_folds(folds: Mapping[int, FoldResult], train_shares: Sequence[float]) -> FitFacts:
@@ -117,6 +124,7 @@ def train_on_all_rows(
     artifacts: Artifacts,
     seed: int,
     deadline: float = float("inf"),
+    limit: Callable[[FitFacts, Configuration], float] = FitFacts.limit,
 ) -> tuple[dict[Configuration, Pipeline], dict[Configuration, str]]:
     """Train each configuration on all rows of the task of the executor.
 
@@ -126,6 +134,8 @@ def train_on_all_rows(
         The most important configuration first.
     deadline : float
         Time of `time.monotonic`, in seconds.
+    limit : callable
+        Returns the time limit of a fit in seconds.
 
     Returns
     -------
@@ -134,7 +144,7 @@ def train_on_all_rows(
         The reason why a configuration has no model.
     """
     trials = [
-        (Trial(c, (ALL_ROWS,), seed, "refit", facts.rounds, facts.learning_rate), facts.limit(c))
+        (Trial(c, (ALL_ROWS,), seed, "refit", facts.rounds, facts.learning_rate), limit(facts, c))
         for c, facts in members.items()
     ]
     for configuration in members:
@@ -167,6 +177,67 @@ def replace_models(
     ]
 
 
+def add_models(bags: Sequence[FoldBag], models: Mapping[Configuration, Pipeline]) -> list[FoldBag]:
+    """Return bags in which a model of all rows comes before the fold models, so that a smaller bag keeps it."""
+    return [
+        replace(bag, models=[models[bag.configuration], *bag.models], folds=(ALL_ROWS, *bag.folds))
+        if bag.configuration in models
+        else bag
+        for bag in bags
+    ]
+
+
+def facts_of(
+    members: Sequence[FoldBag | Member], history: RunHistory, train_shares: Sequence[float]
+) -> dict[Configuration, FitFacts]:
+    """Return what a training of each member on all rows takes, the member with the largest weight first."""
+    return {
+        # A copy, because the search may add folds meanwhile.
+        member.configuration: facts_from_folds(dict(history.evaluations[member.configuration].folds), train_shares)
+        for member in sorted(members, key=lambda member: -member.weight)
+    }
+
+
+def in_time(
+    members: Mapping[Configuration, FitFacts], seconds: float, n_workers: int
+) -> tuple[dict[Configuration, FitFacts], float]:
+    """Return the members that workers can train on all rows in some seconds, and the seconds that they need.
+
+    Parameters
+    ----------
+    members : mapping of Configuration to FitFacts
+        The most important configuration first. A later one takes the place of one that takes too long.
+    seconds : float
+        Wall-clock seconds.
+    """
+    chosen: dict[Configuration, FitFacts] = {}
+    busy = [0.0] * n_workers
+    for configuration, facts in members.items():
+        first = busy.index(min(busy))
+        if busy[first] + facts.seconds <= seconds:
+            busy[first] += facts.seconds
+            chosen[configuration] = facts
+    return chosen, max(busy)
+
+
+def train_in_time(
+    members: Mapping[Configuration, FitFacts], executor: Executor, artifacts: Artifacts, seed: int, deadline: float
+) -> dict[Configuration, Pipeline]:
+    """Return models of all rows of the members of `in_time`; a member whose training fails has none.
+
+    Parameters
+    ----------
+    deadline : float
+        Time of `time.monotonic`, in seconds.
+    """
+    limit = FitFacts.limit if deadline == float("inf") else FitFacts.planned_limit
+    models, failed = train_on_all_rows(members, executor, artifacts, seed, deadline, limit)
+    logger.info("%d members have a model of all rows", len(models))
+    for configuration, reason in failed.items():
+        logger.info("%s %s has no model of all rows: %s", configuration.family, configuration.id, reason)
+    return models
+
+
 def train_at_last(
     bags: Sequence[FoldBag],
     history: RunHistory,
@@ -185,10 +256,6 @@ def train_at_last(
     deadline : float
         Time of `time.monotonic`, in seconds. A member that is not finished then keeps the model of its first fold.
     """
-    members = {
-        bag.configuration: facts_from_folds(history.evaluations[bag.configuration].folds, train_shares)
-        for bag in sorted(bags, key=lambda bag: -bag.weight)
-    }
-    models, failed = train_on_all_rows(members, executor, artifacts, seed, deadline)
+    models, failed = train_on_all_rows(facts_of(bags, history, train_shares), executor, artifacts, seed, deadline)
     logger.info("%d of %d members were trained on all rows", len(models), len(bags))
     return replace_models(bags, models, failed)

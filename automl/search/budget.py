@@ -60,7 +60,7 @@ class Budget:
     processors : ProcessorBudget or None
         The processor seconds that all trials may take; None for no limit.
     refit_share : float
-        Share of the seconds that is reserved for a training on all rows at the end.
+        Largest share of the seconds that is reserved for a training on all rows at the end.
     estimate_share : float
         Share of the seconds that is reserved for the estimate of the score.
     argument : SecondsArgument
@@ -74,7 +74,9 @@ class Budget:
     refit_share: float = 0.0
     estimate_share: float = 0.0
     argument: SecondsArgument = field(default_factory=SecondsArgument)
-    _loading: list[float] = field(default_factory=lambda: [0.0], compare=False, repr=False)  # grows in other threads
+    # Other threads change the seconds of the reading and of the training on all rows.
+    _loading: list[float] = field(default_factory=lambda: [0.0], compare=False, repr=False)
+    _refit: list[float] = field(default_factory=lambda: [float("inf")], compare=False, repr=False)
 
     @property
     def elapsed(self) -> float:
@@ -92,7 +94,7 @@ class Budget:
     @property
     def refit_seconds(self) -> float:
         """The seconds that are reserved for a training on all rows."""
-        return 0.0 if self.seconds is None else self.refit_share * self.seconds
+        return 0.0 if self.seconds is None else min(self.refit_share * self.seconds, self._refit[0])
 
     @property
     def estimate_seconds(self) -> float:
@@ -107,6 +109,10 @@ class Budget:
     def reserve_for_loading(self, seconds: float) -> None:
         """Reserve more seconds at the end of the search, for the reading of large models."""
         self._loading[0] = seconds
+
+    def reserve_for_refit(self, seconds: float) -> None:
+        """Reserve no more seconds than these for a training on all rows."""
+        self._refit[0] = seconds
 
     @property
     def deadline(self) -> float:

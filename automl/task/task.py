@@ -30,6 +30,7 @@ from pipelines.space import NO_OWN
 # The number of a fold that trains on all rows but the holdout rows, and scores none.
 ALL_ROWS = -1
 _FILE = "task.zip"
+_MANY_ROWS = 10_000  # from which a search finishes few folds
 _SCORER, _COMPONENTS = "scorer", "components"
 
 
@@ -98,6 +99,20 @@ class Task:
         Otherwise the fold models predict, which together have seen all rows.
         """
         return self.in_time_order or self.resampling == "validation"
+
+    @property
+    def adds_models_of_all_rows(self) -> bool:
+        """Whether members of the ensemble get a model of all rows beside those of their folds, after the search.
+
+        On large tables the search finishes few folds, and each of their models lacks a part of the rows. A row on which
+        no fold trains may be one that the user keeps for a test. Limits on the size of the models count those of folds.
+        """
+        if self.trains_at_last or len(self.y) <= _MANY_ROWS or self.max_model_bytes < math.inf:
+            return False
+        trained = np.zeros(len(self.y), dtype=bool)
+        for train, _ in self.folds:
+            trained[train] = True
+        return bool(trained.all())
 
     @property
     def has_estimate(self) -> bool:

@@ -1,0 +1,100 @@
+"""The training of ensemble members on all rows after a search: in place of their fold models, or beside them."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+
+from automl.conclusion import SearchOutcome
+from automl.ensemble.selection import Ensemble, Member
+from automl.execute.catalog import make_executor
+from automl.refit.members import add_models, facts_of, in_time, train_at_last, train_in_time
+from automl.search.budget import Budget
+from automl.search_setup import RunSettings
+from automl.task.task import ALL_ROWS, Task
+from automl.trials.artifacts import Artifacts
+from automl.trials.history import RunHistory
+
+logger = logging.getLogger(__name__)
+
+# Shares of the budget: the most that is reserved for models that predict alone, and for those beside fold models.
+_SHARE, _SHARE_BESIDE = 0.15, 0.1
+_END = 0.9  # share of the seconds that are left, at which it ends
+_START_SECONDS = 1.5  # of the workers, with the imports of their libraries
+
+
+def reserved_share(task: Task, budget: Budget) -> float:
+    """Return the largest share of the seconds that is reserved for a training on all rows.
+
+    Models beside those of the folds are not trained where the processor seconds are limited, because the trials of the
+    search use them up.
+    """
+    if task.trains_at_last:
+        return _SHARE
+    return _SHARE_BESIDE if task.adds_models_of_all_rows and budget.processors is None else 0.0
+
+
+def reserve_seconds(members: Sequence[Member], task: Task, history: RunHistory, budget: Budget, n_workers: int) -> None:
+    """Reserve the seconds in which members can be trained on all rows beside their folds; the search has the others.
+
+    It does nothing where no such models are trained, or where those of all rows predict alone.
+    """
+    if not budget.refit_share or task.trains_at_last:
+        return
+    facts = facts_of(members, history, _train_shares(task))
+    most = _END * _SHARE_BESIDE * (budget.seconds or 0.0) - _START_SECONDS
+    chosen, seconds = in_time(facts, most, n_workers)
+    budget.reserve_for_refit((seconds + _START_SECONDS) / _END if chosen else 0.0)
+
+
+def train_members(outcome: SearchOutcome, ensemble: Ensemble, settings: RunSettings, n_workers: int) -> Ensemble:
+    """Return the ensemble with models of all rows, the newest rows or the validation rows of the user included.
+
+    Where the fold models have seen all rows together, the models of all rows predict with them, and only members that
+    can be trained in time get one.
+    """
+    history, artifacts, task, budget = outcome.history, outcome.artifacts, outcome.task, outcome.budget
+    left = float("inf") if budget.seconds is None else budget.seconds - budget.elapsed
+    deadline = time.monotonic() + _END * left
+    shares, seed = _train_shares(task), settings.random_state
+    beside = not task.trains_at_last
+    planned, _ = in_time(facts_of(ensemble.bags, history, shares), _END * left - _START_SECONDS, n_workers)
+    if beside and not planned:
+        logger.info("no time to train a member on all rows")
+        return ensemble
+    with ExitStack() as stack:
+        try:
+            executor = make_executor(
+                settings.executor, artifacts.folder, task, settings.n_jobs, settings.memory_limit, settings.device
+            )
+            stack.callback(executor.shutdown)
+            if beside:
+                models = train_in_time(planned, executor, artifacts, seed, deadline)
+                bags = add_models(ensemble.bags, models)
+            else:
+                bags = train_at_last(ensemble.bags, history, shares, executor, artifacts, seed, deadline)
+        except KeyboardInterrupt:
+            logger.warning("interrupted: the models of the folds predict, which have not seen the rows scored there")
+            return ensemble
+    n_bytes = sum(artifacts.model_bytes(bag.configuration, ALL_ROWS) for bag in bags if not bag.folds)
+    if n_bytes > task.max_model_bytes:
+        logger.warning(
+            "the models of all rows take %.3g MB, more than max_model_megabytes=%g, because those of the folds are "
+            "smaller; use a smaller max_model_megabytes", n_bytes / 2**20, settings.max_model_megabytes,
+        )  # fmt: skip
+    return replace(ensemble, bags=bags)
+
+
+def with_stored_models(ensemble: Ensemble, artifacts: Artifacts, task: Task) -> Ensemble:
+    """Return the ensemble with the models of all rows that a run has left beside those of the folds."""
+    if not task.adds_models_of_all_rows:
+        return ensemble
+    stored = [bag.configuration for bag in ensemble.bags if artifacts.has_fold(bag.configuration, ALL_ROWS)]
+    return replace(ensemble, bags=add_models(ensemble.bags, {c: artifacts.model(c, ALL_ROWS) for c in stored}))
+
+
+def _train_shares(task: Task) -> list[float]:
+    return [len(train) / len(task.y) for train, _ in task.folds]
