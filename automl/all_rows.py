@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 # Shares of the budget: the most that is reserved for models that predict alone, and for those beside fold models.
 _SHARE, _SHARE_BESIDE = 0.15, 0.1
+_LEAST_SECONDS = 120.0  # of a budget; a shorter one is too short for models beside those of the folds
 _END = 0.9  # share of the seconds that are left, at which it ends
 _START_SECONDS = 1.5  # of the workers, with the imports of their libraries
 
@@ -29,12 +30,13 @@ _START_SECONDS = 1.5  # of the workers, with the imports of their libraries
 def reserved_share(task: Task, budget: Budget) -> float:
     """Return the largest share of the seconds that is reserved for a training on all rows.
 
-    Models beside those of the folds are not trained where the processor seconds are limited, because the trials of the
-    search use them up.
+    Models beside those of the folds are not trained in short budgets, nor where the processor seconds are limited,
+    because the trials of the search use them up.
     """
     if task.trains_at_last:
         return _SHARE
-    return _SHARE_BESIDE if task.adds_models_of_all_rows and budget.processors is None else 0.0
+    has_time = budget.processors is None and (budget.seconds is None or budget.seconds >= _LEAST_SECONDS)
+    return _SHARE_BESIDE if has_time and task.adds_models_of_all_rows else 0.0
 
 
 def reserve_seconds(members: Sequence[Member], task: Task, history: RunHistory, budget: Budget, n_workers: int) -> None:

@@ -243,7 +243,8 @@ def _run_search(task: Task, settings: RunSettings, place: _Place, prepared: _Pre
 
     def on_result(result: TrialResult) -> None:
         if directory is not None:
-            directory.append(result, budget.elapsed)
+            with disk_errors(place.folder):
+                directory.append(result, budget.elapsed)
         eviction.add(result, history)
         states.add(result, history)
         loader.add(history)
@@ -343,8 +344,9 @@ def _search(
 ) -> str:
     """Search and return what ended the search, or an empty text if the budget did.
 
-    An error is raised only if no model exists. Otherwise the run goes on to the ensemble. Where the user has ended a
-    search that has only results of lower fidelities, one model is trained.
+    If the user or the loss of all workers ends it, an error is raised only if no model exists. Otherwise the run goes
+    on to the ensemble. Where the user has ended a search that has only results of lower fidelities, one model is
+    trained.
     """
     racing, executor, history, budget = prepared.racing, prepared.executor, prepared.history, prepared.budget
     failure: BaseException | None = None

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
+from automl.all_rows import reserved_share
 from automl.ensemble.selection import FoldBag
 from automl.refit.members import FitFacts, add_models, in_time
 from automl.search.budget import Budget
-from automl.task.task import ALL_ROWS
+from automl.task.task import ALL_ROWS, Task
 from tests.factories import tree
 
 N_ROWS = 10_200
@@ -23,7 +24,7 @@ def table():
 
 
 def fit(estimator, X, y, **parameters):
-    return estimator(max_trials=2, random_state=0, n_jobs=1, **parameters).fit(X, y)
+    return estimator(time_budget=None, max_trials=2, random_state=0, n_jobs=1, **parameters).fit(X, y)
 
 
 @pytest.fixture(scope="module")
@@ -92,6 +93,15 @@ def test_a_member_without_a_model_of_all_rows_keeps_its_bag():
     bags = [FoldBag(tree(1), 0.5, ["a"], (0,)), FoldBag(tree(2), 0.5, ["b", "c"], (0, 1))]
     added = add_models(bags, {tree(2): "all"})
     assert added == [bags[0], FoldBag(tree(2), 0.5, ["all", "b", "c"], (ALL_ROWS, 0, 1))]
+
+
+@pytest.mark.parametrize(
+    ("budget", "share"),
+    [(Budget(60.0), 0.0), (Budget(120.0), 0.1), (Budget(None, 5), 0.1), (Budget(120.0, processors=object()), 0.0)],
+)
+def test_short_budgets_have_no_models_of_all_rows(fitted, budget, share):
+    task = Task.open(fitted[1])
+    assert reserved_share(task, budget) == share
 
 
 def test_the_reserve_for_the_training_is_at_most_its_share_of_the_budget():

@@ -333,7 +333,7 @@ class FittedAttributes:
     @property
     def best_pipeline_(self) -> Pipeline:
         """
-        The pipeline with the largest weight in the ensemble, as fitted on its first fold.
+        The pipeline with the largest weight in the ensemble, as fitted on all rows if it was, else on its first fold.
 
         Returns
         -------
