@@ -254,6 +254,25 @@ class JobQueue:
             values = {"owner": None, "lease": None, "reason": "its runner was stopped", **self._queued_again()}
             connection.execute(update(JOBS).where(*_held(batch, owner)).values(**values))
 
+    def give_back(self, batch: str, owner: str, jobs: Collection[tuple[str, int]]) -> None:
+        """Queue some jobs of a runner, except cancelled ones.
+
+        Parameters
+        ----------
+        jobs : collection of (str, int)
+            The id and the attempt of each job. A job that has another attempt by now is left as it is.
+        """
+        values = {
+            "owner": None,
+            "lease": None,
+            "reason": "its runner lost the connection to the database",
+            **self._queued_again(),
+        }
+        with self._engine.begin() as connection:
+            for id_, attempt in jobs:
+                mine = (*_held(batch, owner), JOBS.c.id == id_, JOBS.c.attempts == attempt)
+                connection.execute(update(JOBS).where(*mine).values(**values))
+
     def _queued_again(self, given_up: ColumnElement[bool] | None = None) -> dict[str, Any]:
         """Return the values of a job that no longer runs: cancelled if that was requested, failed, or else queued."""
         given_up = false() if given_up is None else given_up

@@ -122,7 +122,7 @@ class Runner:
                 time.sleep(2 * _TICK)
 
     def _supervise(self) -> None:
-        """Renew the leases, recover the jobs of dead runners, interrupt cancelled jobs, and enforce the limits."""
+        """Renew the leases, give back or recover lost jobs, interrupt cancelled jobs, and enforce the limits."""
         now = time.monotonic()
         if now < self._next_tick:
             return
@@ -137,7 +137,10 @@ class Runner:
             for owner in dead:
                 runner_lock_path(self._batch.results, owner).unlink(missing_ok=True)
             self._next_renewal = now + self._queue.lease / _RENEWALS
-        held = self._queue.held(name, self.owner) if self._running else {}
+        held = self._queue.held(name, self.owner)
+        # The database may have recorded a claim although the runner got an error.
+        if unknown := held.keys() - {running.key for running in self._running}:
+            self._queue.give_back(name, self.owner, unknown)
         for running in self._running:
             if running.outcome is None and running.process.is_over():
                 self._receive(running)  # a job that has ended can no longer exceed a limit

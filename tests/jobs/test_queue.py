@@ -192,6 +192,15 @@ def test_a_job_that_was_cancelled_while_it_ran_does_not_go_back_into_the_queue(q
     assert record_of(queue, "t1").ended is not None
 
 
+def test_only_given_attempts_go_back_into_the_queue(queue):
+    queue.add("b", [job(1), job(2), job(3)])
+    first, second, third = (queue.claim("b", "me", CAPACITY, CAPACITY) for _ in range(3))
+    queue.give_back("b", "other", [(first.id, 1)])
+    queue.give_back("b", "me", [(second.id, 1), (third.id, 2)])
+    assert states(queue) == {"t1": "running", "t2": "queued", "t3": "running"}
+    assert set(queue.held("b", "me")) == {(first.id, 1), (third.id, 1)}
+
+
 def test_the_same_description_adds_no_job_and_a_changed_one_only_new_jobs(queue):
     assert queue.add("b", [job(1), job(2), job(3)]) == 3
     queue.claim("b", "me", CAPACITY, CAPACITY)

@@ -12,11 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_iris
+from sqlalchemy.exc import OperationalError
 
 import automl
-from automl.jobs.batch import open_batch, resume_jobs, run_batch
+from automl.jobs import runner as runner_module
+from automl.jobs.batch import open_batch, open_queue, resume_jobs, run_batch
 from automl.jobs.folders import JobFolder
 from automl.jobs.job import Resources
+from automl.jobs.runner import Runner
+from automl.jobs.spec import read_batch
 from tests.jobs.workshop import DUMMY, lines
 
 TABLE, RAISES, DIES, BLOATS = (f"tests.jobs.workshop:{name}" for name in ("table", "raises", "dies", "bloats"))
@@ -169,6 +173,54 @@ def test_a_finished_folder_counts_if_the_runner_was_killed_before_it_recorded_th
     row = the_only(automl.run_jobs(description))
     assert (row["state"], row["n_rows"]) == ("finished", 20)
     assert len(lines(marks, "start")) == 1
+
+
+def fails_once(method, committed):
+    """Return a method of the queue whose first call fails, before its transaction or after the commit of it."""
+    calls = []
+
+    def call(*arguments):
+        calls.append(arguments)
+        if len(calls) == 1:
+            if committed:
+                method(*arguments)
+            raise OperationalError("", {}, Exception("the connection broke"))
+        return method(*arguments)
+
+    return call
+
+
+def run_with_outage(monkeypatch, batch, name, committed):
+    """Run a batch while one method of the queue fails once; return the records of its jobs."""
+    monkeypatch.setattr(runner_module, "_TICK", 0.05)
+    with open_queue(batch.queue) as queue:
+        queue.register(batch.name, batch.folder, batch.results)
+        queue.add(batch.name, batch.jobs)
+        monkeypatch.setattr(queue, name, fails_once(getattr(queue, name), committed))
+        thread = threading.Thread(target=Runner(queue, batch, Resources(1, 1000.0)).run, daemon=True)
+        thread.start()
+        thread.join(60)
+        assert not thread.is_alive()
+        return queue.records(batch.name)
+
+
+def test_a_job_whose_claim_was_not_answered_runs_later(tmp_path, monkeypatch):
+    marks = tmp_path / "marks"
+    batch = read_batch(describe(tmp_path, *made(2, marks)))
+    records = run_with_outage(monkeypatch, batch, "claim", committed=True)
+    assert [(record.state, record.attempts) for record in records] == [("finished", 2), ("finished", 1)]
+    assert sorted(line.split()[1] for line in lines(marks, "start")) == ["0", "1"]
+
+
+def test_a_finished_folder_counts_although_its_end_could_not_be_recorded_at_first(tmp_path, monkeypatch):
+    marks = tmp_path / "marks"
+    batch = read_batch(describe(tmp_path, *made(1, marks)))
+    folder = JobFolder(batch.results, batch.jobs[0].name).final
+    folder.mkdir(parents=True)
+    (folder / "result.json").write_text('{"state": "finished"}')
+    [record] = run_with_outage(monkeypatch, batch, "end", committed=False)
+    assert record.state == "finished"
+    assert not marks.exists()
 
 
 def test_a_half_written_folder_is_no_result(tmp_path):
