@@ -27,7 +27,7 @@ from automl.task.text_files import FileOptions
 from automl.task.time_folds import newest_rows
 from automl.task.time_order import read_time_order
 from automl.task.validation_rows import join_tables
-from automl.trials.fingerprint import digest, table_fingerprint
+from automl.trials.fingerprint import digest, stable_repr, table_fingerprint
 from automl.trials.run_directory import FORMAT
 from pipelines.libraries import MissingLibraryError
 
@@ -56,9 +56,10 @@ class SplitData:
 
     @property
     def fingerprint(self) -> str:
-        """Sixteen hexadecimal digits for the table of the search, and for the format of its run directory."""
+        """Sixteen hexadecimal digits for the rows and arguments of the search, and the format of its run directory."""
         kinds = str(self.y.dtype) if isinstance(self.y, pd.Series) else str(self.y.dtypes.to_dict())
-        return digest(FORMAT, kinds, table_fingerprint(self.X, self.y))
+        arguments = [stable_repr(self.fit_arguments)] if self.fit_arguments else []
+        return digest(FORMAT, kinds, table_fingerprint(self.X, self.y), *arguments)
 
 
 def read_data(table: Table, folder: Path) -> SplitData:

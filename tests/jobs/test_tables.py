@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import openml
@@ -129,6 +130,26 @@ def test_the_fingerprint_changes_with_the_type_of_a_column():
     tables = [(values, labels) for values in ([0, 1, 1, 0], [False, True, True, False]) for labels in (y, y == 1)]
     marks = {SplitData(pd.DataFrame({"x": values}), labels, True).fingerprint for values, labels in tables}
     assert len(marks) == 4
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (0, -1)])
+def test_the_fingerprint_changes_with_any_cell_of_the_validation_rows(tmp_path, row, column):
+    IRIS.to_csv(tmp_path / "t.csv", index=False)
+    table = Table("t", "path", "t.csv", target="target", validation="v.csv")
+    marks = set()
+    for value in (1, 1, 2):
+        changed = IRIS[50:].copy()
+        changed.iloc[row, column] = value
+        changed.to_csv(tmp_path / "v.csv", index=False)
+        marks.add(read_data(table, tmp_path).fingerprint)
+    assert len(marks) == 2
+
+
+def test_tables_without_arguments_of_the_fit_keep_the_fingerprint_of_earlier_versions(monkeypatch):
+    monkeypatch.setattr(tables, "FORMAT", 1)
+    data = SplitData(pd.DataFrame({"x": [0, 1]}), pd.Series([0, 1]), True)
+    assert data.fingerprint == "bd24a180921f1f44"
+    assert replace(data, fit_arguments={"sensitive_features": "x"}).fingerprint != data.fingerprint
 
 
 def test_a_search_of_another_format_is_not_resumed(monkeypatch):
