@@ -59,7 +59,7 @@ class JobRecord:
     owner: str | None
     reason: str
     result: Mapping[str, Any]
-    started: float | None  # seconds since 1970
+    started: float | None  # start of the latest attempt, in seconds since 1970
     ended: float | None
 
 
@@ -192,7 +192,7 @@ class JobQueue:
                     owner=owner,
                     attempts=row.attempts + 1,
                     lease=self._now + self.lease,
-                    started=func.coalesce(JOBS.c.started, self._now),
+                    started=self._now,
                     ended=None,
                     reason="",
                 )
@@ -320,7 +320,8 @@ class JobQueue:
             for chosen in _chosen(batch, names):
                 queued, running = (and_(chosen, JOBS.c.state == state) for state in (State.QUEUED, State.RUNNING))
                 values = {"state": State.CANCELLED, "reason": "cancelled before it began", "ended": self._now}
-                total += _count(connection, update(JOBS).where(queued).values(**values))
+                # The time since the start of an earlier attempt is no running time.
+                total += _count(connection, update(JOBS).where(queued).values(**values, started=None))
                 total += _count(connection, update(JOBS).where(running).values(cancel=True))
         return total
 

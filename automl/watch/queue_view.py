@@ -25,9 +25,9 @@ class JobRow:
     Attributes
     ----------
     clock : float or None
-        Time at which a running job began, in seconds since 1970.
+        Time at which the attempt of a running job began, in seconds since 1970.
     seconds : float or None
-        Seconds that a job took which has ended.
+        Seconds that a job which has ended took in its last attempt.
     left, left_seconds : str, float or None
         The time left; empty where it is not known or the job has ended.
     expected, low, high, test : float or None

@@ -192,6 +192,33 @@ def test_a_job_that_was_cancelled_while_it_ran_does_not_go_back_into_the_queue(q
     assert record_of(queue, "t1").ended is not None
 
 
+@pytest.mark.parametrize("way", ["release", "give_back", "retry", "recover", "requeue"])
+def test_a_pause_is_no_part_of_the_running_time(queue, way):
+    queue.add("b", [job(1)])
+    claim = queue.claim("b", "me", CAPACITY, CAPACITY)
+    before = record_of(queue, "t1").started
+    ways = {
+        "release": lambda: queue.release("b", "me"),
+        "give_back": lambda: queue.give_back("b", "me", [(claim.id, 1)]),
+        "retry": lambda: queue.retry(claim, "me", "no luck", delay=0, failed=True),
+        "recover": lambda: queue.recover("b", {"me"}),
+        "requeue": lambda: (queue.end(claim, "me", State.FAILED, "", {}), queue.requeue("b", None)),
+    }
+    ways[way]()
+    time.sleep(0.1)
+    assert queue.claim("b", "me", CAPACITY, CAPACITY) is not None
+    assert record_of(queue, "t1").started - before > 0.05
+
+
+def test_a_job_that_is_cancelled_in_a_pause_has_no_running_time(queue):
+    queue.add("b", [job(1)])
+    queue.claim("b", "me", CAPACITY, CAPACITY)
+    queue.release("b", "me")
+    queue.cancel("b", None)
+    record = record_of(queue, "t1")
+    assert (record.state, record.started) == (State.CANCELLED, None)
+
+
 def test_only_given_attempts_go_back_into_the_queue(queue):
     queue.add("b", [job(1), job(2), job(3)])
     first, second, third = (queue.claim("b", "me", CAPACITY, CAPACITY) for _ in range(3))
