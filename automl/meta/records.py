@@ -150,7 +150,7 @@ def _scores(task: Task, predictions: Mapping[int, NDArray[np.float32]]) -> dict[
     for name in METRICS[task.traits.task]:
         metric = make_metric(name, task.traits.task, task.metric.classes)
         found[name] = [
-            -metric.loss(task.y[scored], predictions[fold]) if fold in predictions else math.nan
+            -metric.loss(task.y[scored], predictions[fold], task.weights(scored)) if fold in predictions else math.nan
             for fold, (_, scored) in enumerate(task.folds)
         ]
     return found
