@@ -111,7 +111,7 @@ class MetaDatabase:
         traits = record.traits
         # The columns that a user wants to be monotonic are no property of the table.
         kept = {name: value for name, value in asdict(traits).items() if name != "monotonic"}
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 "INSERT OR IGNORE INTO dataset (name, fingerprint, family, task, n_rows, n_features, n_classes,"
                 " openml_id, traits, qualities, target) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -133,7 +133,7 @@ class MetaDatabase:
 
     def describe_dataset(self, dataset: int, qualities: Mapping[str, float]) -> None:
         """Replace the meta-features of a data set."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute("UPDATE dataset SET qualities = ? WHERE id = ?", (json.dumps(dict(qualities)), dataset))
 
     @_decoding
@@ -162,7 +162,7 @@ class MetaDatabase:
         """
         content = json.dumps(dict(configuration), sort_keys=True)
         made_by = json.dumps(dict(provenance), sort_keys=True)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(
                 "INSERT OR IGNORE INTO configuration (content, family, origin) VALUES (?, ?, ?)",
                 (content, configuration.family, origin),
@@ -197,7 +197,7 @@ class MetaDatabase:
 
     def forget(self, name: str) -> int:
         """Remove a data set, its near-duplicates and all their results; return the number of removed data sets."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             same = "SELECT id FROM dataset WHERE family IN (SELECT family FROM dataset WHERE name = ?)"
             for table in ("score", "evaluation"):
                 connection.execute(f"DELETE FROM {table} WHERE dataset IN ({same})", (name,))
@@ -205,7 +205,7 @@ class MetaDatabase:
 
     def save_correction(self, name: str, content: str) -> None:
         """Save a correction as text, in place of an older one of the same name; see `metalearning.correction`."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO lesson VALUES (?, ?)", (name, content))
 
     def load_correction(self, name: str) -> str | None:
@@ -354,7 +354,14 @@ class MetaDatabase:
             return self._connection.execute(statement, values).fetchall()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def transaction(self) -> Iterator[sqlite3.Connection]:
+        """Write all changes of a block, or none of them where the block raises an error.
+
+        The transactions of methods that the block calls become a part of this one.
+        """
+        if self._connection.in_transaction:
+            yield self._connection
+            return
         with self._clear_errors():
             self._connection.execute("BEGIN IMMEDIATE")
             try:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from automl.errors import InvalidInputError
 from automl.persistence import library_versions
 from automl.task.metrics import make_metric
 from automl.task.task import Task
@@ -102,23 +103,37 @@ def add_run(folder: Path, name: str, database: MetaDatabase) -> int:
     Raises
     ------
     InvalidInputError
-        If the folder is not a run directory.
+        If the folder is not a run directory, or if the run predicts quantiles or several targets.
     """
     # A forecast is no measurement, and the seconds and losses on a part of the rows are not those of the table.
     results = _whole_trainings(r for r in RunDirectory(folder).read() if r.started)
     task = Task.open(folder)
+    _check_prediction(task, folder)
     peaks: dict[Configuration, float] = {}
     for result in results:
         known = peaks.get(result.trial.configuration, 0.0)
         peaks[result.trial.configuration] = max(known, result.peak_memory)
-    dataset = database.add_dataset(record_task(task, name))
-    database.describe_dataset(dataset, describe(task.X, task.y, task.traits).values)
     artifacts = Artifacts(folder)
     evaluations = RunHistory(results).evaluations
-    for configuration, evaluation in evaluations.items():
-        record = record_evaluation(task, evaluation, artifacts, peaks[configuration])
-        database.add_evaluation(dataset, configuration, record, evaluation.origin, provenance(task))
-    return len(evaluations)
+    # Everything is computed before the first write: a file of the run may be damaged, and writers wait for each other.
+    about, qualities = record_task(task, name), describe(task.X, task.y, task.traits).values
+    records = {c: record_evaluation(task, e, artifacts, peaks[c]) for c, e in evaluations.items()}
+    with database.transaction():
+        dataset = database.add_dataset(about)
+        database.describe_dataset(dataset, qualities)
+        for configuration, record in records.items():
+            database.add_evaluation(dataset, configuration, record, evaluations[configuration].origin, provenance(task))
+    return len(records)
+
+
+def _check_prediction(task: Task, folder: Path) -> None:
+    """Check that a meta-database can hold what a run predicts: classes, or numbers of one target."""
+    kind = "quantiles" if task.traits.quantiles else "" if task.traits.targets is None else "several targets"
+    if kind:
+        raise InvalidInputError(
+            f"the run in '{folder}' predicts {kind}; such runs cannot be added to a meta-database, which holds the "
+            "results of runs that predict classes or numbers of one target"
+        )
 
 
 def _whole_trainings(results: Iterable[TrialResult]) -> list[TrialResult]:
