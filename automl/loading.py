@@ -26,6 +26,7 @@ from automl.search.budget import Budget
 from automl.search.user_space import known_components
 from automl.task.prepare import PreparedTask
 from automl.trials.artifacts import Artifacts
+from automl.trials.eviction import find_evicted, has_files, mark_evicted
 from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
 from automl.trials.run_reader import RunReader
@@ -137,11 +138,9 @@ def _load_run(folder: Path, trusted: Collection[Any], for_prediction: bool) -> A
 def _build(estimator: Any, prepared: PreparedTask, reader: RunReader, for_prediction: bool) -> RunHistory:
     """Give the estimator the ensemble of the trials that have finished, and return their history."""
     task, artifacts, budget = prepared.task, Artifacts(reader.folder), Budget(_SECONDS)
-    history = RunHistory(
-        result
-        for result in reader.history.results
-        if all(artifacts.has_fold(result.trial.configuration, fold) for fold in result.folds)
-    )
+    evicted = find_evicted(reader.history.results, artifacts)
+    history = RunHistory(r for r in reader.history.results if has_files(r, artifacts, evicted))
+    mark_evicted(history, evicted)
     if not any(e.folds for e in history.evaluations.values()):
         raise InvalidInputError(
             f"the run in '{reader.folder}' has no finished model yet; try again when its first trial has ended, which "

@@ -40,7 +40,7 @@ from automl.search.libraries import NarrowedSearcher, log_missing
 from automl.search.loop import search
 from automl.search.own_components import with_own_models
 from automl.search.racing import Racing
-from automl.search.user_space import is_usable
+from automl.search.user_space import is_permitted
 from automl.search_setup import (
     RunSettings,
     SearchSetup,
@@ -52,7 +52,7 @@ from automl.search_setup import (
 )
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
-from automl.trials.eviction import ModelEviction
+from automl.trials.eviction import ModelEviction, find_evicted, has_files, mark_evicted
 from automl.trials.history import RunHistory
 from automl.trials.initial_design import InitialDesign
 from automl.trials.run_directory import RunDirectory
@@ -180,7 +180,10 @@ def _open_place(task: Task, settings: RunSettings, space: ConfigurationSpace, st
         stack.callback(directory.close)
         with disk_errors(folder):
             settings.on_open(folder)
-        known = [r for r in known if is_usable(r, task, space, settings.overrides, Artifacts(folder))]
+        artifacts = Artifacts(folder)
+        known = [r for r in known if is_permitted(r, task, space, settings.overrides, artifacts)]
+        evicted = find_evicted(known, artifacts)
+        known = [r for r in known if has_files(r, artifacts, evicted)]
         wanted = _without_unusable(wanted, settings.used, known)
         started = budget.started - directory.elapsed  # one clock for all sessions
         budget = replace(budget, started=started, max_trials=wanted.max_trials)
@@ -226,6 +229,7 @@ def _prepare_search(
         further_values(task), dropped,
     )  # fmt: skip
     racing.resume(history, place.known)
+    mark_evicted(history, find_evicted(place.known, place.artifacts))
     if history.results:
         logger.info("resumed with %s", plural(len(history.results), "trial"))
     return _Prepared(racing, history, budget, start.design, executor, start_executor)

@@ -101,18 +101,15 @@ def _given(estimator: Any) -> Any:
     return getattr(estimator, "components", None)
 
 
-def is_usable(
+def is_permitted(
     result: TrialResult, task: Task, space: ConfigurationSpace, overrides: Overrides, artifacts: Artifacts
 ) -> bool:
-    """Return whether this session can use a result: its values and sizes must be allowed, and its files must exist."""
+    """Return whether the settings of this session allow a result: the values of its configuration, and its sizes."""
     configuration = result.trial.configuration
     is_known = has_components(space, configuration) and is_allowed(space, overrides, configuration)
     if result.trial.fidelity < 1:  # it has no files
         return is_known
-    return is_known and all(
-        artifacts.has_fold(configuration, fold) and task.allows(artifacts.model_bytes(configuration, fold))
-        for fold in result.folds
-    )
+    return is_known and all(task.allows(artifacts.model_bytes(configuration, fold)) for fold in result.folds)
 
 
 def _all_spaces(own: OwnComponents) -> tuple[ConfigurationSpace, ...]:

@@ -4,17 +4,59 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Collection, Iterable
 
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import candidate_sets, rank
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.trial import TrialResult
+from pipelines.configuration import Configuration
 
 logger = logging.getLogger(__name__)
 
 _SHARE = 0.3  # share of the free disk space, when the run begins, that models may take; others write as well
 _KEPT = 0.7  # share of the limit that models take after some were removed
+_FILE = "evicted.txt"  # of the run directory: the ids of the configurations whose models were removed
+_REASON = "its models were removed to free disk space"
+
+
+def find_evicted(results: Iterable[TrialResult], artifacts: Artifacts) -> set[Configuration]:
+    """Return the configurations that eviction has taken models from, but not their predictions.
+
+    There are none where no other configuration has a model: a model is needed, so they may run again.
+    """
+    path = artifacts.folder / _FILE
+    recorded = set(path.read_text().split()) if path.exists() else set()
+    complete, evicted, damaged = set[Configuration](), set[Configuration](), set[Configuration]()
+    for result in results:
+        configuration = result.trial.configuration
+        if result.trial.fidelity < 1 or not result.folds:  # it has left no models
+            continue
+        predictions = [artifacts.predictions_path(configuration, fold) for fold in result.folds]
+        if has_files(result, artifacts, ()):
+            complete.add(configuration)
+        elif configuration.id in recorded and all(path.exists() for path in predictions):
+            evicted.add(configuration)
+        else:
+            damaged.add(configuration)
+    evicted -= damaged
+    return evicted if complete - evicted else set()
+
+
+def has_files(result: TrialResult, artifacts: Artifacts, evicted: Collection[Configuration]) -> bool:
+    """Return whether the files of a result are there, or are missing because its configuration was evicted."""
+    configuration = result.trial.configuration
+    if result.trial.fidelity < 1 or configuration in evicted:
+        return True
+    return all(artifacts.has_fold(configuration, fold) for fold in result.folds)
+
+
+def mark_evicted(history: RunHistory, evicted: Collection[Configuration]) -> None:
+    """Mark the evaluations of a history that an ensemble must not choose, because they have lost their models."""
+    for configuration, evaluation in history.evaluations.items():
+        if configuration in evicted:
+            evaluation.usable, evaluation.reason = False, _REASON
 
 
 class ModelEviction:
@@ -42,13 +84,16 @@ class ModelEviction:
                 break
             if e.configuration not in wanted:
                 self._used -= self._remove(e)
-                e.usable, e.reason = False, "its models were removed to free disk space"
+                mark_evicted(history, [e.configuration])
                 logger.info("%s: %s", e.configuration.id, e.reason)
 
     def _remove(self, evaluation: Evaluation) -> int:
         """Remove the models of a configuration, and return their bytes."""
         paths = [self._artifacts.model_path(evaluation.configuration, fold) for fold in evaluation.folds]
         n_bytes = sum(path.stat().st_size for path in paths)
+        # Before the models are gone, so that a later session knows the reason. A killed run may have left half a line.
+        with (self._artifacts.folder / _FILE).open("a") as file:
+            file.write(f"\n{evaluation.configuration.id}")
         for path in paths:
             path.unlink()
         return n_bytes
