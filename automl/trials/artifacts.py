@@ -88,9 +88,7 @@ class Artifacts:
         try:
             model: Pipeline = storage.load(path.read_bytes(), registered_types())
         except storage.StorageError as error:
-            raise InvalidInputError(
-                f"the fold model '{path}' cannot be read: {error}; if you delete the file, its fold is left out"
-            ) from error
+            raise InvalidInputError(_describe_damage("fold model", path, configuration, error)) from error
         return model
 
     def model_bytes(self, configuration: Configuration, fold: int) -> int:
@@ -100,17 +98,24 @@ class Artifacts:
 
     def predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
         """Return the predictions for the scored rows of a fold, shape (n_rows, n_classes) or (n_rows,)."""
-        return _read_predictions(self.predictions_path(configuration, fold))
+        return _read_predictions(self.predictions_path(configuration, fold), configuration)
 
     def holdout_predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
         """Return the predictions of a fold model for the holdout rows, shape (n_holdout, n_classes) or (n_holdout,)."""
-        return _read_predictions(self.holdout_path(configuration, fold))
+        return _read_predictions(self.holdout_path(configuration, fold), configuration)
 
 
-def _read_predictions(path: Path) -> NDArray[np.floating]:
+def _read_predictions(path: Path, configuration: Configuration) -> NDArray[np.floating]:
     try:
         return read_array(path)
     except ValueError as error:
-        raise InvalidInputError(
-            f"the predictions '{path}' cannot be read: {error}; if you delete the file, its fold is left out"
-        ) from error
+        raise InvalidInputError(_describe_damage("predictions", path, configuration, error)) from error
+
+
+def _describe_damage(what: str, path: Path, configuration: Configuration, error: Exception) -> str:
+    """Return the text of the error about a damaged file."""
+    # All files: a trial stays where only its predictions for the holdout rows are missing, and these are needed later.
+    return (
+        f"the {what} '{path}' cannot be read: {error}; if you delete all files '{configuration.id}-*' in this folder, "
+        "the trials of this configuration are left out"
+    )
