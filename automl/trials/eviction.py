@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
@@ -92,7 +93,8 @@ class ModelEviction:
         paths = [self._artifacts.model_path(evaluation.configuration, fold) for fold in evaluation.folds]
         n_bytes = sum(path.stat().st_size for path in paths)
         # Before the models are gone, so that a later session knows the reason. A killed run may have left half a line.
-        with (self._artifacts.folder / _FILE).open("a") as file:
+        # On a full disk, the space is worth more than the reason.
+        with suppress(OSError), (self._artifacts.folder / _FILE).open("a") as file:
             file.write(f"\n{evaluation.configuration.id}")
         for path in paths:
             path.unlink()
