@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from automl.ensemble.cost import PredictionCost, prediction_cost
 from automl.ensemble.estimate import LEVEL, OF_SMALLER_ENSEMBLE, Estimate
-from automl.ensemble.jackknife import jackknife_error
+from automl.ensemble.jackknife import draw_groups, jackknife_error
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.objectives import pareto_candidates
 from automl.ensemble.prediction import PredictionPlan
@@ -296,11 +296,12 @@ def _scores(
     """Return the score of an ensemble, and the ends of its interval."""
     if time.monotonic() > deadline:
         return float("-inf"), float("nan"), float("nan")
-    groups = np.random.default_rng(record.random_state).permutation(np.arange(len(record.y)) % _GROUPS)
+    units = np.arange(len(record.y)) if record.units is None else record.units
+    groups = draw_groups(units, _GROUPS, np.random.default_rng(record.random_state))
     p = _mean(record, weights)
     score = -_loss(record, p)
-    losses = np.full(_GROUPS, np.nan)
-    for group in range(_GROUPS):
+    losses = np.full(groups.max() + 1, np.nan)
+    for group in range(len(losses)):
         if time.monotonic() > intervals_end:
             return score, float("nan"), float("nan")
         losses[group] = _loss(record, p, np.flatnonzero(groups != group))

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse, special
 
-from automl.ensemble.jackknife import jackknife_error
+from automl.ensemble.jackknife import draw_groups, jackknife_error
 from automl.ensemble.threshold import judges_labels, one_hot_labels
 from automl.errors import AutoMLError, InvalidInputError
 from automl.explain.correlation import most_correlated
@@ -137,7 +137,8 @@ class _ScoredPart:
         self.seconds_per_row = (time.monotonic() - started) / max(1, len(part.y))
         known = part.metric, part.y, self.predictions, part.sample_weight
         self._decides = part.ensemble.decision_weights is not None and judges_labels(*known)
-        self._left_out = _row_groups(part, seed) if grouped else None
+        units = np.arange(len(part.y)) if part.groups is None else part.groups
+        self._left_out = draw_groups(units, _GROUPS, np.random.default_rng(seed)) if grouped else None
         scorer = part.metric.scorer
         self._scorer = scorer if isinstance(scorer, TargetsScorer) else None
         self.n_targets = 0 if self._scorer is None else len(self._scorer.each)
@@ -166,13 +167,6 @@ class _ScoredPart:
         groups = None if part.groups is None else part.groups[rows]
         smaller = Part(part.ensemble, part.metric.take(rows), part.X[rows], part.y[rows], weight, groups)
         return _ScoredPart(smaller, self._left_out is not None, seed)
-
-
-def _row_groups(part: Part, seed: int) -> Array:
-    """Return the number of the jackknife group of each row; rows of one group of the user stay together."""
-    rng = np.random.default_rng(seed)
-    units = np.arange(len(part.y)) if part.groups is None else np.unique(part.groups, return_inverse=True)[1]
-    return rng.permutation(np.arange(units.max() + 1) % _GROUPS)[units]
 
 
 def _shorten(scored: list[_ScoredPart], columns: Columns, n_repeats: int, deadline: float, seed: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,8 @@ class Predicted:
         Number of each row in its table, from 0; None where it is not known.
     table_rows : tuple of int or None
         Number of rows of X and of X_val that `fit` got; None where it is not known.
+    units : ndarray of shape (n_samples,) or None
+        Number of the group of each row, or of the row itself; None where each prediction is of a row of its own.
     """
 
     y: Array
@@ -45,6 +47,12 @@ class Predicted:
     source: str = ""
     numbers: Array | None = None
     table_rows: tuple[int, int] | None = None
+    units: Array | None = None
+
+    @property
+    def n_rows(self) -> int:
+        """The number of rows; there are more predictions where folds are repeated."""
+        return len(self.y) if self.numbers is None else len(np.unique(self.numbers))
 
 
 def scored_rows(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any = None) -> Predicted:
@@ -78,8 +86,9 @@ def out_of_fold_rows(estimator: Any) -> Predicted | None:
     if record is None:
         return None
     p = estimator._ensemble.finish(_mean_predictions(record))
-    source = f"{plural(len(record.y), 'row')}, out of fold"
-    return Predicted(record.y, p, record.sample_weight, source, getattr(record, "rows", None))
+    units = getattr(record, "units", None)
+    rows = Predicted(record.y, p, record.sample_weight, numbers=getattr(record, "rows", None), units=units)
+    return replace(rows, source=f"{plural(rows.n_rows, 'row')}, out of fold")
 
 
 def quantiles_by_other_rows(estimator: Any) -> Array:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from automl.ensemble.jackknife import jackknife_error
+from automl.ensemble.jackknife import draw_groups, jackknife_error
 from automl.ensemble.threshold import apply_decision
 from automl.explain.predictions import Predicted, out_of_fold_rows, quantiles_by_other_rows
 from automl.fitted.one_target import OneTarget, each_target
@@ -100,15 +100,17 @@ def _performance(estimator: Any, rows: Predicted, metric: Metric, source: str, t
     score = _score(rows, metric, estimator)
     if rows.sample_weight is not None:
         note += " The score uses the sample weights; the counts below are rows without weights."
+    if rows.n_rows < len(rows.y):
+        note += " Repeated folds predict a row several times; the counts below are predictions."
     if estimator._ensemble.n_classes:
         classes = judge_classes(estimator, rows, has_threshold=not isinstance(estimator, OneTarget))
-        return Performance(source, title, note, len(rows.y), score, classification=classes)
+        return Performance(source, title, note, rows.n_rows, score, classification=classes)
     ensemble = estimator._ensemble
     if ensemble.quantiles:
         note += " The errors and the figures are those of the middle quantile."
     result = judge_numbers(replace(rows, predictions=ensemble.values(rows.predictions)))
     levels = _levels(rows, ensemble.quantiles, rows.predictions) if ensemble.quantiles else ()
-    return Performance(source, title, note, len(rows.y), score, regression=result, coverage=levels)
+    return Performance(source, title, note, rows.n_rows, score, regression=result, coverage=levels)
 
 
 def _levels(rows: Predicted, quantiles: tuple[float, ...], counted: Array) -> tuple[CoverageRow, ...]:
@@ -131,9 +133,9 @@ def _score(rows: Predicted, metric: Metric, estimator: Any) -> Interval | None:
     whole = loss(np.arange(len(rows.y)))
     if not np.isfinite(whole):
         return None
-    groups = np.random.default_rng(0).permutation(np.arange(len(rows.y)) % _GROUPS)
-    losses = np.array([loss(np.flatnonzero(groups != group)) for group in range(_GROUPS)])
-    losses = losses[np.isfinite(losses)]
-    error = jackknife_error(losses) if len(losses) > 1 else np.nan
+    units = np.arange(len(rows.y)) if rows.units is None else rows.units
+    groups = draw_groups(units, _GROUPS, np.random.default_rng(0))
+    losses = np.array([loss(np.flatnonzero(groups != group)) for group in range(groups.max() + 1)])
+    error = jackknife_error(losses[np.isfinite(losses)])
     high = min(-whole + _Z * error, metric.best) if np.isfinite(error) else np.nan
     return interval(-whole, -whole - _Z * error, high, _LEVEL, metric_words(metric.name).sign)

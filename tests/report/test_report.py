@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import confusion_matrix, roc_auc_score
-from sklearn.model_selection import TimeSeriesSplit
+from sklearn.model_selection import RepeatedKFold, TimeSeriesSplit
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.errors import AutoMLError, InvalidInputError
 from automl.report.collect import collect
 from automl.report.data import ColumnImportance, ImportanceSection
+from automl.report.performance import out_of_fold_performance
 from automl.report.render import section_titles, to_html, to_json, to_markdown
 from automl.report.reproduce import make_reproduce_section
 from automl.report.svg import draw, new_axes, style
@@ -136,6 +137,31 @@ def test_the_worst_rows_are_named_by_their_numbers(regressor):
         assert row.error == pytest.approx(row.prediction - row.truth, rel=1e-3, abs=1e-4)
     rows = [row.row for row in out_of_fold.regression.worst]
     assert [row.truth for row in out_of_fold.regression.worst] == pytest.approx(estimator._rows.y[rows], rel=1e-4)
+
+
+def test_the_interval_of_the_score_covers_the_differences_between_groups():
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(20), 20)
+    X = rng.normal(size=(400, 3))
+    y = X[:, 0] + 2 * rng.normal(size=20)[groups] + 0.3 * rng.normal(size=400)
+    reg = AutoMLRegressor(**FAST | {"include": ["ridge"], "max_trials": 1}).fit(X, y, groups=groups)
+    expected = reg.estimate_.high - reg.estimate_.low
+    (performance,), _ = out_of_fold_performance(reg)
+    assert performance.score.high - performance.score.low > 0.6 * expected
+    entry = reg.frontier_.iloc[0]
+    assert entry["high"] - entry["low"] > 0.6 * expected
+
+
+def test_rows_that_repeated_folds_predict_several_times_count_once():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(200, 3))
+    y = X[:, 0] + rng.normal(size=200)
+    cv = RepeatedKFold(n_splits=4, n_repeats=4, random_state=0)
+    reg = AutoMLRegressor(**FAST | {"include": ["ridge"], "max_trials": 1, "cv": cv}).fit(X, y)
+    (performance,), _ = out_of_fold_performance(reg)
+    assert performance.n_rows == 200
+    expected = reg.estimate_.high - reg.estimate_.low
+    assert performance.score.high - performance.score.low > 0.6 * expected
 
 
 def test_the_columns_have_their_counts_and_reasons(content):
