@@ -27,7 +27,7 @@ class DriftCheck:
 
         Numbers, dates and lengths of texts are compared by the Kolmogorov-Smirnov test, categories and booleans by the
         chi-square test, with control of the false discovery rate by Benjamini and Hochberg (1995). The adversarial
-        model is a forest that learns to distinguish the two samples, and is scored on held-out rows.
+        model is made of boosted trees. They learn to distinguish the two samples, and are scored on held-out rows.
 
         Parameters
         ----------
