@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
 import json
 import os
 import platform
+import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -67,6 +69,8 @@ def make_reproduce_section(estimator: Any, train: LabeledTable | None) -> Reprod
     # With the same run directory, a fit would go on with this run and not repeat it.
     repeated = {name: value for name, value in changed.items() if name != "store"}
     command, note = _command(estimator, repeated)
+    if hidden := [name for name, value in repeated.items() if name != "callbacks" and not _is_code(_in_code(value))]:
+        note = f"{note} The code cannot show the value of {', '.join(hidden)}.".strip()
     seed = estimator.random_state
     has_clock = estimator.time_budget is not None or estimator.max_processor_seconds is not None
     is_repeatable = not has_clock and estimator.n_jobs == 1 and isinstance(seed, int | np.integer)
@@ -93,7 +97,12 @@ def _same(value: Any, default: Any) -> bool:
 
 
 def _short(value: Any) -> str:
-    """Return the representation of a parameter in one line; the object may be the user's own."""
+    """Return the start of the representation of a parameter, for a table."""
+    return clean(_in_code(value), _LONGEST)
+
+
+def _in_code(value: Any) -> str:
+    """Return the whole representation of a parameter in one line; the object may be the user's own."""
     if isinstance(value, os.PathLike):
         value = os.fspath(value)  # a text needs no import
     elif isinstance(value, np.integer | np.floating):
@@ -102,7 +111,18 @@ def _short(value: Any) -> str:
         text = repr(value)
     except Exception:  # noqa: BLE001  the object may be the user's code
         text = type(value).__name__
-    return clean(text)[:_LONGEST]
+    # Texts hold no line break and no control character in their representation, but objects of the user may.
+    line = re.sub(r"\s*[\r\n]+\s*", " ", text)
+    return "".join(c for c in line if c.isprintable())
+
+
+def _is_code(text: str) -> bool:
+    """Return whether a representation is an expression of Python."""
+    try:
+        ast.parse(text, mode="eval")
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    return True
 
 
 def _fold_words(estimator: Any) -> str:
@@ -142,7 +162,7 @@ def _fingerprint(estimator: Any, train: LabeledTable | None) -> str | None:
 
 def _python(estimator: Any, changed: Mapping[str, Any]) -> str:
     """Return the lines of Python that start the same search."""
-    arguments = ", ".join(f"{name}={_short(value)}" for name, value in changed.items() if name != "callbacks")
+    arguments = ", ".join(f"{name}={_in_code(value)}" for name, value in changed.items() if name != "callbacks")
     name = type(estimator).__name__
     split = in_python(vars(estimator).get("_split_arguments", {}))
     return f"from automl import {name}\n\nestimator = {name}({arguments})\nestimator.fit(X, y{split})"
@@ -153,8 +173,8 @@ def _command(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, st
     words = ["automl", "fit", "TABLE"]
     layout, target = estimator._ensemble.targets, estimator._target_name
     for name in (target,) if layout is None else layout.names:
-        words += ["--target", "COLUMN" if name is None else clean(name)]
-    words += [clean(word) for word in on_command_line(vars(estimator).get("_split_arguments", {}))]
+        words += ["--target", "COLUMN" if name is None else str(name)]
+    words += on_command_line(vars(estimator).get("_split_arguments", {}))
     for name, value in changed.items():
         if name == "callbacks":
             continue
@@ -176,7 +196,15 @@ def _command(estimator: Any, changed: Mapping[str, Any]) -> tuple[str | None, st
             return None, f"The command line has no option for {name}=None; use Python."
         else:
             return None, f"The command line has no option for this value of {name}; use Python."
-    return clean(" ".join(shlex.quote(word) for word in words)), ""
+    return _in_one_line(words)
+
+
+def _in_one_line(words: list[str]) -> tuple[str | None, str]:
+    """Return the command of these words, or None and the reason why there is none."""
+    for word in words:
+        if not word.isprintable():
+            return None, f"A command in one line cannot show {word!r}; use Python."
+    return " ".join(shlex.quote(word) for word in words), ""
 
 
 def _is_names(value: Any) -> bool:

@@ -1,8 +1,10 @@
 """The report of an estimator: its content, the three forms, and what a hostile table does to it."""
 
+import ast
 import copy
 import json
 import re
+import shlex
 import sys
 from dataclasses import replace
 from pathlib import PosixPath
@@ -315,6 +317,28 @@ def test_the_command_of_a_run_has_an_option_for_each_parameter(classifier):
     assert command.startswith("automl fit TABLE --target answer ")
     for option in ("--time-budget 5", "--columns 'the age=number'", "--include ridge,lda", "--cv 3", "--seed 0"):
         assert option in command
+
+
+def test_the_command_and_the_python_of_a_run_are_complete(classifier):
+    changed = copy.copy(classifier)
+    columns = {f"a  column with the number {i}": "number" for i in range(30)}
+    changed.set_params(columns=columns, time_budget=600)
+    section = make_reproduce_section(changed, None)
+    call = ast.parse(section.python).body[1].value
+    assert ast.literal_eval(next(k.value for k in call.keywords if k.arg == "columns")) == columns
+    words = shlex.split(section.command)
+    assert [words[i + 1] for i, word in enumerate(words) if word == "--columns"] == [f"{c}=number" for c in columns]
+
+
+def test_a_value_that_cannot_be_shown_is_named_in_the_note(classifier):
+    changed = copy.copy(classifier)
+    changed.set_params(columns={"two\nlines": "number"}, time_budget=60)
+    section = make_reproduce_section(changed, None)
+    assert section.command is None
+    assert section.command_note == "A command in one line cannot show 'two\\nlines=number'; use Python."
+    assert "{'two\\nlines': 'number'}" in section.python
+    changed.set_params(columns=None, scoring=lambda estimator, X, y: 0.0)
+    assert "The code cannot show the value of scoring." in make_reproduce_section(changed, None).command_note
 
 
 def test_the_python_of_a_run_needs_no_other_imports(classifier):
