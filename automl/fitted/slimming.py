@@ -104,8 +104,11 @@ def with_own_predictions(new: Any) -> Any:
     old: RowPredictions | None = vars(new).get("_row_predictions")
     new._row_predictions = None
     if old is not None and record.rows is not None:
-        rows, first = np.unique(record.rows, return_index=True)  # a row may have been scored on several folds
-        mean = np.tensordot(record.weights, record.predictions[:, first], 1).astype(old.predictions.dtype)
+        rows, first, place = np.unique(record.rows, return_index=True, return_inverse=True)
+        each = np.tensordot(record.weights, record.predictions.astype(np.float64), 1)
+        sums = np.zeros((len(rows), *each.shape[1:]))
+        np.add.at(sums, place, each)  # a row has several predictions where folds are repeated
+        mean = (sums.T / np.bincount(place)).T.astype(old.predictions.dtype)
         weight = None if record.sample_weight is None else record.sample_weight[first]
         y = record.y[first].astype(old.y.dtype)
         new._row_predictions = RowPredictions(rows.astype(np.int32), y, mean, weight, old.table_rows)

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.model_selection import RepeatedKFold
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.ensemble import frontier
@@ -102,6 +103,18 @@ def test_a_regressor_has_a_frontier_that_survives_saving(tmp_path):
     small = reg.slim(max_loss=1e9)
     small.save(tmp_path / "small")
     np.testing.assert_array_equal(load(tmp_path / "small").predict(X), small.predict(X))
+
+
+def test_a_slim_estimator_uses_all_predictions_of_repeated_folds():
+    cv = RepeatedKFold(n_splits=4, n_repeats=4, random_state=0)
+    settings = {**SETTINGS, "include": ["decision_tree"], "max_trials": 1, "cv": cv}
+    clf = AutoMLClassifier(**settings, scoring="neg_log_loss").fit(X, Y)
+    slim = clf.slim(max_loss=1e9)  # the same member, with one model
+    assert slim.frontier_["members"].str.contains("1 model").all()
+    rows, own = clf._row_predictions, slim._row_predictions
+    np.testing.assert_array_equal(own.rows, rows.rows)
+    np.testing.assert_array_equal(own.y, rows.y)
+    np.testing.assert_allclose(own.predictions, rows.predictions, atol=1e-6)
 
 
 def test_a_limit_on_the_time_of_predictions_holds_and_repeats():
