@@ -17,7 +17,7 @@ from automl.task.metrics import Metric
 from automl.task.own_objects import check_loaded
 from automl.task.several_targets import encode_targets
 from automl.task.table_validation import as_array, check_table
-from automl.task.validation import as_numbers, check_sample_weight, read_target, table_errors
+from automl.task.validation import as_numbers, check_groups, check_sample_weight, read_target, table_errors
 
 Array = NDArray[Any]
 
@@ -165,6 +165,7 @@ def new_part(estimator: Any, X: Any, y: Any, sample_weight: Any, groups: Any, ma
     check_loaded({"scoring": metric.scorer})
     target = encode_target(estimator, y, X)
     weight = check_sample_weight(sample_weight, len(target))
+    codes = check_groups(groups, len(target))
     X = check_table(X)
     with table_errors():
         table = estimator._reader.transform(X)
@@ -173,8 +174,14 @@ def new_part(estimator: Any, X: Any, y: Any, sample_weight: Any, groups: Any, ma
         kept = np.sort(np.random.default_rng(random_state).choice(kept, max_rows, replace=False))
     if metric.reads_table:
         metric = replace(metric, table=X if hasattr(X, "shape") else as_array(X)).take(kept)
-    codes = None if groups is None else np.unique(np.asarray(groups), return_inverse=True)[1][kept]
-    return Part(estimator._ensemble, metric, table[kept], target[kept], None if weight is None else weight[kept], codes)
+    return Part(
+        estimator._ensemble,
+        metric,
+        table[kept],
+        target[kept],
+        None if weight is None else weight[kept],
+        None if codes is None else codes[kept],
+    )
 
 
 def encode_target(estimator: Any, y: Any, X: Any) -> Array:

@@ -76,3 +76,16 @@ def check_kind(estimator: Any, classifier: bool) -> None:
     if bool(estimator._is_classifier) != classifier:
         wanted = "a classifier" if classifier else "a regressor"
         raise InvalidInputError(f"this plot is for {wanted}; got {type(estimator).__name__}")
+
+
+def check_label(estimator: Any, label: Any) -> None:
+    """Check that a label is a class of an estimator; None stands for no label.
+
+    Raises
+    ------
+    InvalidInputError
+        If it is no class.
+    """
+    labels = estimator.classes_.tolist()
+    if label is not None and label not in labels:
+        raise InvalidInputError(f"label={label!r} is no class; the classes are {', '.join(map(repr, labels[:5]))}")

@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 
 from automl.explain.calibration import N_BINS, calibration_bins
 from automl.explain.predictions import Predicted, scored_rows
-from automl.plots.axes import BLUE, GRAY, ORANGE, check_kind, clean, new_axes, shorten
+from automl.plots.axes import BLUE, GRAY, ORANGE, check_kind, check_label, clean, new_axes, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -109,10 +109,11 @@ def _merge_rare(labels: list[Any], true: Array, predicted: Array) -> tuple[list[
 def _classes_of_curves(estimator: Any, scored: Predicted, label: Any) -> Iterator[tuple[str, int]]:
     """Yield the name and the code of each class that gets a curve; only classes that are in the rows and not in all."""
     labels = estimator.classes_.tolist()
+    check_label(estimator, label)
     counts = np.bincount(scored.y, minlength=len(labels))
     known = [code for code in range(len(labels)) if 0 < counts[code] < len(scored.y)]
     if label is not None:
-        known = [labels.index(label)] if label in labels else []
+        known = [labels.index(label)]
     elif len(labels) == 2:
         known = [estimator._positive_code()]
     else:
@@ -308,6 +309,7 @@ def calibration(
     check_kind(estimator, classifier=True)
     scored = scored_rows(estimator, X, y, sample_weight)
     labels = estimator.classes_.tolist()
+    check_label(estimator, label)
     if label is None and len(labels) > 2:
         predicted = scored.predictions.argmax(axis=1)
         p, correct = scored.predictions.max(axis=1), scored.y == predicted

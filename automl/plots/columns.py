@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from automl.errors import InvalidInputError
 from automl.explain.partial_dependence import PartialDependence
 from automl.explain.partial_dependence import partial_dependence as compute
-from automl.plots.axes import BLUE, GRAY, ORANGE, clean, metric_label, new_axes, shorten
+from automl.plots.axes import BLUE, GRAY, ORANGE, check_label, clean, metric_label, new_axes, shorten
 from automl.task.several_targets import refuse_targets
 
 if TYPE_CHECKING:
@@ -170,8 +170,7 @@ def _curves(estimator: Any, known: PartialDependence, label: Any) -> list[tuple[
             raise InvalidInputError("label is for classifiers; leave it out for regression")
         return [("prediction", known.individual)]
     labels = estimator.classes_.tolist()
-    if label is not None and label not in labels:
-        raise InvalidInputError(f"label={label!r} is no class; the classes are {', '.join(map(repr, labels[:5]))}")
+    check_label(estimator, label)
     if label is None and len(labels) > 2:
         spread = known.average.max(axis=0) - known.average.min(axis=0)
         chosen = np.sort(np.argsort(-spread, kind="stable")[:_MAX_CURVES])

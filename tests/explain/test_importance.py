@@ -189,3 +189,16 @@ def test_a_short_time_leaves_columns_of_a_wide_table_out_with_a_warning():
 def test_wrong_arguments_are_named(reg, arguments, message):
     with pytest.raises(InvalidInputError, match=message):
         reg.importance(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("groups", "message"),
+    [
+        (range(60), "groups has 60 values but X has 50 rows"),
+        ([None, *range(49)], "groups has 1 missing value"),
+    ],
+)
+def test_groups_that_do_not_suit_new_rows_are_refused(reg, groups, message):
+    X, y = make_rows(50, seed=1)
+    with pytest.raises(InvalidInputError, match=message):
+        reg.importance(X=X, y=y, groups=list(groups))

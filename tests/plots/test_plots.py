@@ -137,3 +137,9 @@ def test_a_figure_for_the_other_kind_of_estimator_is_refused(reg, two):
 def test_out_of_fold_rows_are_predicted_by_fold_models_after_a_refit(two):
     again = two.refit()
     assert "out of fold" in plots.calibration(again).get_title()
+
+
+@pytest.mark.parametrize("name", ["roc", "precision_recall", "calibration"])
+def test_a_label_that_is_no_class_is_refused(two, name):
+    with pytest.raises(InvalidInputError, match="label='typo' is no class; the classes are"):
+        getattr(plots, name)(two, label="typo")
