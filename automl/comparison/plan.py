@@ -19,7 +19,7 @@ from sklearn.utils.validation import has_fit_parameter
 from automl.arguments import check_arguments
 from automl.comparison.scorers import make_scorers, search_of
 from automl.errors import InvalidInputError
-from automl.estimator import AutoMLClassifier, AutoMLRegressor
+from automl.estimator import AutoMLClassifier
 from automl.plurals import plural
 from automl.task import validation
 from automl.task.ordered_classes import ordered_target, ranks_of
@@ -214,15 +214,15 @@ def _kind(name: Any, estimator: Any) -> str:
     if not all(callable(getattr(estimator, method, None)) for method in ("fit", "predict", "__sklearn_tags__")):
         raise InvalidInputError(f"{where} is not a scikit-learn estimator with fit and predict; got {estimator!r}")
     try:
-        settings = clone(estimator).get_params(deep=False)
+        clone(estimator)
     except (TypeError, RuntimeError) as error:
         raise InvalidInputError(f"{where} cannot be cloned for each fold: {error}") from error
-    if isinstance(estimator, AutoMLClassifier | AutoMLRegressor):
-        if settings["store"] is not None:
+    if (search := search_of(estimator)) is not None:
+        if search.store is not None:
             raise InvalidInputError(
                 f"{where} has a store, which folds cannot share; set it to None and give nested_cross_validate a store"
             )
-        check_arguments(settings, isinstance(estimator, AutoMLClassifier))
+        check_arguments(search.get_params(deep=False), isinstance(search, AutoMLClassifier))
     if is_classifier(estimator):
         return "classifier"
     if is_regressor(estimator):

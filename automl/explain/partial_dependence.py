@@ -90,7 +90,8 @@ def partial_dependence(
     if described.kind == "text":
         raise InvalidInputError(f"column {column!r} holds texts, which have no order; choose another column")
     if X is None:
-        table = kept_rows(estimator).X
+        kept = kept_rows(estimator)
+        table = kept.X if kept.sample_weight is None else kept.X[kept.sample_weight > 0]
     else:
         with table_errors():
             table = estimator._reader.transform(check_table(X))

@@ -27,6 +27,18 @@ def known_scores_over_time(estimator: Any) -> pd.DataFrame | None:
     return table
 
 
+def scores_over_measured_seconds(estimator: Any) -> pd.DataFrame | None:
+    """Return `score_over_time_` with the measured seconds of all trials; None where there is none.
+
+    The attribute of a repeatable run counts the usual seconds of its trials.
+    """
+    table = known_scores_over_time(estimator)
+    if table is None:
+        return None
+    measured = sum(result.seconds for result in estimator.history_)
+    return table.assign(seconds=table["seconds"] * (measured / table["seconds"].iloc[-1]))
+
+
 def further_gain_sentence(estimator: Any, seconds: float = 600.0) -> str:
     """Say what a longer search would probably gain; empty where that is not known without slow computations."""
     curve, estimate = (vars(estimator).get(name) for name in ("_score_curve", "_estimate"))

@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from automl.explain.hyperparameters import LEAST_SHARE, setting_label
-from automl.fitted.score_over_time import known_scores_over_time
+from automl.fitted.score_over_time import scores_over_measured_seconds
 from automl.plots.axes import BLUE, GRAY, ORANGE, clean, metric_label, new_axes, shorten
 from automl.plurals import plural
 
@@ -86,7 +86,7 @@ def score_over_time(estimator: Any, ax: Axes | None = None) -> Axes:
                 color=color,
             )
     ax.step(at, np.maximum.accumulate(scores), where="post", color="#1f2937", linewidth=1.8, label="best so far")
-    expected = known_scores_over_time(estimator)
+    expected = scores_over_measured_seconds(estimator)
     if expected is not None:
         ax.plot(expected["seconds"], expected["score"], "o-", color=ORANGE, linewidth=1.4, markersize=4, zorder=4)
     estimate = vars(estimator).get("_estimate")

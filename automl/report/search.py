@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from automl.fitted.score_over_time import known_scores_over_time
+from automl.fitted.score_over_time import scores_over_measured_seconds
 from automl.plurals import plural
 from automl.report.data import (
     Axis,
@@ -41,18 +41,15 @@ def make_search_section(estimator: Any) -> SearchSection | None:
     if history is None:
         return None
     words = metric_words(estimator._metric.name)
-    seconds = sum(result.seconds for result in history.results)
-    return describe_search(history, words, estimator._ensemble.weights, _expected(estimator, words.sign, seconds))
+    return describe_search(history, words, estimator._ensemble.weights, _expected(estimator, words.sign))
 
 
-def _expected(estimator: Any, sign: int, seconds: float) -> tuple[ExpectedPoint, ...]:
-    """Return the expected score over the seconds of training, `seconds` in all; empty where it is not known."""
-    table = known_scores_over_time(estimator)
+def _expected(estimator: Any, sign: int) -> tuple[ExpectedPoint, ...]:
+    """Return the expected score over the seconds of training; empty where it is not known."""
+    table = scores_over_measured_seconds(estimator)
     if table is None:
         return ()
-    # A repeatable run counts the usual seconds of its trials, and not the measured ones.
-    at = table["seconds"] * (seconds / table["seconds"].iloc[-1])
-    pairs = zip(at, table["score"] * sign, strict=True)
+    pairs = zip(table["seconds"], table["score"] * sign, strict=True)
     return tuple(
         ExpectedPoint(float(f"{at:.4g}"), value) for at, score in pairs if (value := rounded(score)) is not None
     )

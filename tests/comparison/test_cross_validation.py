@@ -235,6 +235,7 @@ def test_a_run_without_any_score_ends_with_an_error(seen):
         ({"estimators": {"nb": GaussianNB(), "ridge": Ridge()}}, "'nb' is a classifier, 'ridge' is a regressor"),
         ({"estimators": {"a": AutoMLClassifier(time_budget=-1)}}, "time_budget"),
         ({"estimators": {"a": AutoMLClassifier(store="there")}}, "'a' has a store"),
+        ({"estimators": {"a": make_pipeline(AutoMLClassifier(store="there"))}}, "'a' has a store"),
         ({"data": (IRIS[0], IRIS[1][:-1])}, "X has 150 rows but y has 149 values"),
         ({"data": (IRIS[0][:, 0], IRIS[1])}, "Expected 2D array"),
         ({"data": (IRIS[0], np.zeros(150))}, "only 1 class"),

@@ -143,3 +143,21 @@ def test_out_of_fold_rows_are_predicted_by_fold_models_after_a_refit(two):
 def test_a_label_that_is_no_class_is_refused(two, name):
     with pytest.raises(InvalidInputError, match="label='typo' is no class; the classes are"):
         getattr(plots, name)(two, label="typo")
+
+
+def test_the_expected_score_ends_with_the_trials_of_a_repeatable_run():
+    reg = AutoMLRegressor(**(FAST | {"max_trials": 4})).fit(*make_rows())
+    ax = plots.score_over_time(reg)
+    trials = next(line for line in ax.lines if line.get_label() == "best so far").get_xdata()
+    expected = next(line for line in ax.lines if line.get_marker() == "o").get_xdata()
+    assert expected[-1] == pytest.approx(sum(result.seconds for result in reg.history_))
+    assert trials[-1] <= expected[-1] * 1.001
+
+
+def test_rows_of_weight_0_choose_no_values_of_a_partial_dependence():
+    X, y = make_rows()
+    X.loc[:9, "strong"] = 1000.0
+    weight = np.r_[np.zeros(10), np.ones(len(y) - 10)]
+    reg = AutoMLRegressor(**(FAST | {"max_trials": 1})).fit(X, y, sample_weight=weight)
+    ax = plots.partial_dependence(reg, "strong")
+    assert max(line.get_xdata().max() for line in ax.lines) < 100
