@@ -12,7 +12,6 @@ from sklearn.model_selection import TimeSeriesSplit
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.errors import InvalidInputError
-from automl.execute.catalog import make_executor
 from automl.notebook import summary
 from automl.refit.members import FitFacts, facts_from_folds
 from automl.refit.report import RefitReport
@@ -261,17 +260,15 @@ def test_rows_stay_on_disk_where_the_run_has_a_folder(tmp_path):
 def test_an_interrupt_at_the_start_of_the_training_on_the_newest_rows_keeps_the_models(monkeypatch):
     started = []
 
-    def interrupt_second(*arguments):
+    def interrupt(*arguments):
         started.append(1)
-        if len(started) == 2:
-            raise KeyboardInterrupt
-        return make_executor(*arguments)
+        raise KeyboardInterrupt
 
-    monkeypatch.setattr("automl.run.make_executor", interrupt_second)
+    monkeypatch.setattr("automl.all_rows.make_executor", interrupt)
     X, y = make_table()
     settings = FAST | {"include": ["decision_tree"], "max_trials": 1, "cv": TimeSeriesSplit(3)}
     model = AutoMLClassifier(**settings).fit(X, y)
-    assert len(started) == 2
+    assert len(started) == 1
     assert len(model.predict(X)) == len(X)
 
 
