@@ -9,14 +9,15 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from automl.conclusion import SearchOutcome
-from automl.ensemble.selection import Ensemble, Member
+from automl.ensemble.selection import Ensemble, FoldBag, Member
 from automl.execute.catalog import make_executor
-from automl.refit.members import add_models, facts_of, in_time, train_at_last, train_in_time
+from automl.refit.members import FitFacts, add_models, facts_of, in_time, train_at_last, train_in_time
 from automl.search.budget import Budget
 from automl.search_setup import RunSettings
 from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
+from pipelines.configuration import Configuration
 
 logger = logging.getLogger(__name__)
 
@@ -46,10 +47,18 @@ def reserve_seconds(members: Sequence[Member], task: Task, history: RunHistory, 
     """
     if not budget.refit_share or task.trains_at_last:
         return
-    facts = facts_of(members, history, _train_shares(task))
-    most = _END * _SHARE_BESIDE * (budget.seconds or 0.0) - _START_SECONDS
-    chosen, seconds = in_time(facts, most, n_workers)
+    chosen, seconds = members_in_time(members, task, history, _SHARE_BESIDE * (budget.seconds or 0.0), n_workers)
     budget.reserve_for_refit((seconds + _START_SECONDS) / _END if chosen else 0.0)
+
+
+def members_in_time(
+    members: Sequence[FoldBag | Member], task: Task, history: RunHistory, seconds: float, n_workers: int
+) -> tuple[dict[Configuration, FitFacts], float]:
+    """Return the members that can be trained on all rows in some wall-clock seconds, and the seconds of the workers.
+
+    The start of the workers and a margin for the end are part of `seconds`, and not of the seconds of the workers.
+    """
+    return in_time(facts_of(members, history, task.train_shares), _END * seconds - _START_SECONDS, n_workers)
 
 
 def train_members(outcome: SearchOutcome, ensemble: Ensemble, settings: RunSettings, n_workers: int) -> Ensemble:
@@ -61,9 +70,8 @@ def train_members(outcome: SearchOutcome, ensemble: Ensemble, settings: RunSetti
     history, artifacts, task, budget = outcome.history, outcome.artifacts, outcome.task, outcome.budget
     left = float("inf") if budget.seconds is None else budget.seconds - budget.elapsed
     deadline = time.monotonic() + _END * left
-    shares, seed = _train_shares(task), settings.random_state
-    beside = not task.trains_at_last
-    planned, _ = in_time(facts_of(ensemble.bags, history, shares), _END * left - _START_SECONDS, n_workers)
+    seed, beside = settings.random_state, not task.trains_at_last
+    planned, _ = members_in_time(ensemble.bags, task, history, left, n_workers)
     if beside and not planned:
         logger.info("no time to train a member on all rows")
         return ensemble
@@ -77,7 +85,7 @@ def train_members(outcome: SearchOutcome, ensemble: Ensemble, settings: RunSetti
                 models = train_in_time(planned, executor, artifacts, seed, deadline)
                 bags = add_models(ensemble.bags, models)
             else:
-                bags = train_at_last(ensemble.bags, history, shares, executor, artifacts, seed, deadline)
+                bags = train_at_last(ensemble.bags, history, task.train_shares, executor, artifacts, seed, deadline)
         except KeyboardInterrupt:
             logger.warning("interrupted: the models of the folds predict, which have not seen the rows scored there")
             return ensemble
@@ -96,7 +104,3 @@ def with_stored_models(ensemble: Ensemble, artifacts: Artifacts, task: Task) -> 
         return ensemble
     stored = [bag.configuration for bag in ensemble.bags if artifacts.has_fold(bag.configuration, ALL_ROWS)]
     return replace(ensemble, bags=add_models(ensemble.bags, {c: artifacts.model(c, ALL_ROWS) for c in stored}))
-
-
-def _train_shares(task: Task) -> list[float]:
-    return [len(train) / len(task.y) for train, _ in task.folds]

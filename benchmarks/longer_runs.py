@@ -42,8 +42,7 @@ from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import TrialResult
 from benchmarks.analyze import compare_pairs
 from benchmarks.honest_estimate import SCORING
-from benchmarks.replay import ENSEMBLE_SIZE
-from benchmarks.replay_store import SEED, make_task
+from benchmarks.replay_store import ENSEMBLE_SIZE, SEED, make_task
 from benchmarks.requirements import MissingRequirementError
 from benchmarks.result_file import append_row, missing_cells
 from benchmarks.run import COLUMNS, METRICS

@@ -37,8 +37,8 @@ from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import Trial, TrialResult
 from benchmarks.analyze import compare_pairs
-from benchmarks.replay import ENSEMBLE_SIZE, quiet_seconds
-from benchmarks.replay_store import SEED, choose_trials, task_with_test_rows
+from benchmarks.replay import quiet_seconds
+from benchmarks.replay_store import ENSEMBLE_SIZE, SEED, choose_trials, task_with_test_rows
 from benchmarks.result_file import append_row, missing_cells
 from benchmarks.run import COLUMNS, METRICS
 from benchmarks.tables import DataFolder, choose_tables, read_table, read_tasks

@@ -1,7 +1,8 @@
 """Replay whole runs on recorded predictions and seconds, to judge a rule of the engine on many tables in minutes.
 
-Loop, racing, forecasts, candidates, ensemble and calibration are those of a fit. Only workers and clock are simulated:
-a trial takes its recorded seconds, and its predictions are read from the store. A replay repeats bit for bit.
+Loop, racing, forecasts, candidates, ensemble, calibration and the choice of the models of all rows are those of a fit.
+Only workers and clock are simulated: a trial takes its recorded seconds, and its predictions are read from the store.
+A replay repeats bit for bit.
 
 Examples:
 python -m benchmarks.replay record --data DATA --tables wine,churn --out STORE
@@ -18,6 +19,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 from unittest import mock
@@ -25,25 +27,36 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import typer
+from sklearn.pipeline import Pipeline
 
+from automl.all_rows import members_in_time, reserved_share
 from automl.ensemble.calibration import calibrate
 from automl.ensemble.cost import typical_cost
 from automl.ensemble.selection import Ensemble, FoldBag, out_of_fold, predicting_folds, select_members
+from automl.refit.members import add_models
 from automl.search.budget import Budget
-from automl.search.forecast import RuntimeModel, shipped_corrections
+from automl.search.forecast import RuntimeModel, make_forecasts
 from automl.search.initial import default_portfolio
 from automl.search.loop import search
 from automl.search.racing import Racing
 from automl.search.simulation import Clock, SimulatedBudget
-from automl.task.task import Task
+from automl.task.task import ALL_ROWS, Task
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from benchmarks.analyze import compare_pairs, compare_sizes
-from benchmarks.replay_store import SEED, RecordedTable, choose_trials, make_task, read_tables, record
+from benchmarks.replay_store import (
+    ENSEMBLE_SIZE,
+    SEED,
+    RecordedTable,
+    choose_trials,
+    make_task,
+    read_tables,
+    record,
+    record_models_of_all_rows,
+)  # fmt: skip
 from benchmarks.result_file import append_row
 from benchmarks.run import COLUMNS, METRICS
 from benchmarks.tables import DataFolder, check_names, choose_tables, read_table, read_tasks
-from metalearning.correction import NO_CORRECTION, SECONDS
 from pipelines.configuration import Configuration
 from pipelines.space import build_space
 
@@ -64,9 +77,10 @@ RULES: dict[str, Mapping[str, Any]] = {
     "no_shrinkage": {"automl.ensemble.selection._SHRINKAGE_ROWS": 0.0},
     "no_bags_of_rows": {"automl.ensemble.selection._BAG_ROWS": 0},
     "single_best": {f"{__name__}.ENSEMBLE_SIZE": 1},
+    "no_models_of_all_rows": {"automl.all_rows._SHARE_BESIDE": 0.0},
     "no_calibration": {f"{__name__}.calibrate": lambda *known: None},
 }
-ENSEMBLE_SIZE = 25
+_NO_MODEL = Pipeline([("recorded", "passthrough")])  # in place of a model whose predictions are recorded
 START_SECONDS = 1.0  # of the clock, before the first trial; an assumption
 app = typer.Typer(add_completion=False, help=__doc__)
 
@@ -166,16 +180,16 @@ def replay(table: RecordedTable, seconds: float, n_workers: int, order: str = "p
         "recorded", "shuffled", or a JSON file with a list of ids.
     """
     task, clock = table.task, Clock(START_SECONDS)
-    budget = SimulatedBudget(seconds, clock=clock)
-    train_share = float(np.mean([len(train) for train, _ in task.folds])) / len(task.y)
-    runtime = RuntimeModel(task.traits, train_share, shipped_corrections().get(SECONDS.name, NO_CORRECTION))
+    budget: Budget = SimulatedBudget(seconds, clock=clock)
+    budget = replace(budget, refit_share=reserved_share(task, budget))
+    runtime, _ = make_forecasts(task)
     executor = RecordedExecutor(table, n_workers, clock)
     searcher = RecordedSearcher(order_configurations(table, order, runtime, budget))
     history = RunHistory()
     racing = Racing(searcher, len(task.folds), task.traits.n_rows, runtime, budget, n_workers, seed=SEED)
     with mock.patch("automl.search.loop.wait", executor.wait):
         search(racing, executor, history, budget, lambda result: None)
-    return error_on_test_rows(table, history), history
+    return error_on_test_rows(table, history, budget.refit_seconds, n_workers), history
 
 
 def order_configurations(
@@ -194,8 +208,14 @@ def order_configurations(
     return sorted((c for c in recorded if c.id in places), key=lambda c: places[c.id])
 
 
-def error_on_test_rows(table: RecordedTable, history: RunHistory) -> float:
-    """Return the error on the test rows of the ensemble that a run would build from its history."""
+def error_on_test_rows(table: RecordedTable, history: RunHistory, seconds: float = 0.0, n_workers: int = 1) -> float:
+    """Return the error on the test rows of the ensemble that a run would build from its history.
+
+    Parameters
+    ----------
+    seconds : float
+        Seconds in which members are trained on all rows as well; a model that is not recorded counts as a failed one.
+    """
     task, artifacts = table.task, table.artifacts
     if not any(e.folds for e in history.evaluations.values()):
         return float("nan")
@@ -206,9 +226,11 @@ def error_on_test_rows(table: RecordedTable, history: RunHistory) -> float:
     if task.traits.n_classes:
         rows, p = out_of_fold(bags, history, artifacts, task)
         ensemble.calibration = calibrate(task.y[rows], p, task.metric.take(rows), task.weights(rows), SEED)
+    planned, _ = members_in_time(bags, task, history, seconds, n_workers)
+    of_all_rows = {c: _NO_MODEL for c in planned if artifacts.holdout_path(c, ALL_ROWS).exists()}
     mean = sum(
         bag.weight * np.mean([artifacts.holdout_predictions(bag.configuration, f) for f in bag.folds], axis=0)
-        for bag in bags
+        for bag in add_models(bags, of_all_rows)
     )
     assert task.holdout is not None
     return task.metric.best + float(task.metric.loss(task.holdout.y, ensemble.finish(mean), None))
@@ -256,6 +278,7 @@ def record_command(
     random: Annotated[int, typer.Option(help="Random configurations beside the portfolio.")] = 0,
     include: Annotated[str, typer.Option(help="Families with commas; all if empty.")] = "",
     seconds: Annotated[float, typer.Option(help="Seconds after which no further configuration starts.")] = 1e9,
+    all_rows: Annotated[int, typer.Option(help="Configurations that are also trained on all rows.")] = 0,
 ) -> None:
     """Record the portfolio on all folds of tables; the same command continues a record that was stopped."""
     tasks, latest = read_tasks(data), time.monotonic() + seconds
@@ -265,6 +288,9 @@ def record_command(
             trials = choose_trials(task, random, [family for family in include.split(",") if family])
             n = record(out / f"{name}-{fold}", task, trials, budget, workers, latest)
             print(f"{name} fold {fold}: {n} of {len(trials)} configurations are recorded", flush=True)
+            if all_rows:
+                n = record_models_of_all_rows(out / f"{name}-{fold}", all_rows, workers)
+                print(f"{name} fold {fold}: {n} models of all rows are recorded", flush=True)
 
 
 @app.command("run")

@@ -19,13 +19,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from automl.ensemble.selection import Member, select_members
 from automl.execute.local import LocalExecutor
 from automl.execute.machine import default_memory_limit
+from automl.refit.members import facts_of, train_on_all_rows
 from automl.search.baselines import RandomSearcher
 from automl.search.racing import fold_seconds
 from automl.task.prepare import TrainingData, prepare
-from automl.task.task import HoldoutRows, Task
+from automl.task.task import ALL_ROWS, HoldoutRows, Task
 from automl.trials.artifacts import Artifacts
+from automl.trials.candidates import rank
 from automl.trials.history import Evaluation, RunHistory
 from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import Trial, TrialResult
@@ -36,6 +39,7 @@ from pipelines.models import PORTFOLIO
 from pipelines.space import build_space, complete
 
 SEED = 0
+ENSEMBLE_SIZE = 25
 
 
 @dataclass(frozen=True)
@@ -135,6 +139,30 @@ def record(folder: Path, task: Task, trials: Sequence[Trial], budget: float, n_w
     finally:
         directory.close()
     return history.n_run
+
+
+def record_models_of_all_rows(folder: Path, n_models: int, n_workers: int) -> int:
+    """Train likely members on all rows, unless these models are recorded already, and return how many are recorded.
+
+    The members of the ensemble of all results come first, then the configurations of the lowest loss.
+    """
+    task, artifacts = Task.open(folder), Artifacts(folder)
+    history = RunHistory(RunDirectory(folder).read())
+    members = select_members(history, artifacts, task, ENSEMBLE_SIZE, float("inf"), SEED)
+    chosen = {m.configuration for m in members}
+    members += [Member(e, 0.0) for e in rank(history) if e.configuration not in chosen]
+    likely = dict(list(facts_of(members, history, task.train_shares).items())[:n_models])
+    missing = {c: facts for c, facts in likely.items() if not artifacts.holdout_path(c, ALL_ROWS).exists()}
+    executor = LocalExecutor(folder, n_workers, memory_limit=default_memory_limit(n_workers), device="cpu")
+    try:
+        models, failed = train_on_all_rows(missing, executor, artifacts, SEED)
+    finally:
+        executor.shutdown()
+    for configuration, reason in failed.items():
+        print(f"{configuration.family} {configuration.id} has no model of all rows: {reason}")
+    for configuration in models:
+        artifacts.model_path(configuration, ALL_ROWS).unlink()
+    return len(likely) - len(failed)
 
 
 def _missing_folds(trial: Trial, history: RunHistory) -> Trial | None:

@@ -235,8 +235,7 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
         weights = _weights(members)
         ensemble = _with_own_shift(estimator._ensemble, weights, artifacts, task, seed)
         fitted = _combine(weights, artifacts, task, ensemble)
-        shares = [len(train) / len(task.y) for train, _ in task.folds]
-        facts = {c: facts_from_folds(folds[c], shares) for c in weights}
+        facts = {c: facts_from_folds(folds[c], task.train_shares) for c in weights}
         models, late = train_on_all_rows(facts, executor, artifacts, seed)
         notes += [f"{c.family} keeps the models of its folds: {reason}" for c, reason in late.items()]
         # In the order of time, models of older folds have not seen the newest rows.

@@ -115,6 +115,11 @@ class Task:
         return bool(trained.all())
 
     @property
+    def train_shares(self) -> list[float]:
+        """The share of all rows on which each fold trains."""
+        return [len(train) / len(self.y) for train, _ in self.folds]
+
+    @property
     def has_estimate(self) -> bool:
         """Whether a score for new rows can be expected from the folds.
 

@@ -11,7 +11,7 @@ import typer
 
 from automl.execute.evaluate import evaluate
 from automl.search.simulation import Clock
-from automl.task.task import Task
+from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.trial import Status, Trial
 from benchmarks import replay, replay_store
@@ -119,3 +119,22 @@ def test_a_rule_changes_constants_of_the_engine_for_one_replay(table):
 def test_an_empty_store_is_one_clear_message(tmp_path):
     with pytest.raises(MissingRequirementError, match="holds no recorded tables"):
         replay_store.read_tables(tmp_path)
+
+
+def test_models_of_all_rows_are_recorded_and_predict_where_the_budget_has_time_for_them(store, monkeypatch):
+    monkeypatch.setattr(replay_store, "LocalExecutor", DirectExecutor)
+    monkeypatch.setattr("automl.task.task._MANY_ROWS", 100)
+    for _ in range(2):  # the second call finds the models of the first
+        assert replay_store.record_models_of_all_rows(store / "classes-0", 3, 1) == 3
+    assert not list(store.glob("*/*.model"))
+    (table,) = replay_store.read_tables(store)
+    recorded = [c for c in table.results if table.artifacts.holdout_path(c, ALL_ROWS).exists()]
+    assert len(recorded) == 3
+    for configuration in recorded:  # those of the folds and of all rows would differ by too little for the error
+        path = table.artifacts.holdout_path(configuration, ALL_ROWS)
+        np.save(path, 50 * (1 - np.load(path)))
+    with_them, _ = replay.replay(table, 300.0, 1)
+    with patched(RULES["no_models_of_all_rows"]):
+        without, _ = replay.replay(table, 300.0, 1)
+    assert with_them > without + 0.1
+    assert replay.replay(table, 60.0, 1)[0] == without  # too short for them
