@@ -11,7 +11,15 @@ from dataclasses import replace
 from automl.conclusion import SearchOutcome
 from automl.ensemble.selection import Ensemble, FoldBag, Member
 from automl.execute.catalog import make_executor
-from automl.refit.members import FitFacts, add_models, facts_of, in_time, train_at_last, train_in_time
+from automl.refit.members import (
+    FitFacts,
+    add_models,
+    facts_of,
+    in_time,
+    stored_models,
+    train_at_last,
+    train_in_time,
+)  # fmt: skip
 from automl.search.budget import Budget
 from automl.search_setup import RunSettings
 from automl.task.task import ALL_ROWS, Task
@@ -29,7 +37,7 @@ _START_SECONDS = 1.5  # of the workers, with the imports of their libraries
 
 
 def reserved_share(task: Task, budget: Budget) -> float:
-    """Return the largest share of the seconds that is reserved for a training on all rows.
+    """Return the largest share of a session's seconds that is reserved for a training on all rows.
 
     Models beside those of the folds are not trained in short budgets, nor where the processor seconds are limited,
     because the trials of the search use them up.
@@ -47,7 +55,8 @@ def reserve_seconds(members: Sequence[Member], task: Task, history: RunHistory, 
     """
     if not budget.refit_share or task.trains_at_last:
         return
-    chosen, seconds = members_in_time(members, task, history, _SHARE_BESIDE * (budget.seconds or 0.0), n_workers)
+    most = 0.0 if budget.seconds is None else budget.refit_share * budget.session_seconds
+    chosen, seconds = members_in_time(members, task, history, most, n_workers)
     budget.reserve_for_refit((seconds + _START_SECONDS) / _END if chosen else 0.0)
 
 
@@ -58,20 +67,22 @@ def members_in_time(
 
     The start of the workers and a margin for the end are part of `seconds`, and not of the seconds of the workers.
     """
-    return in_time(facts_of(members, history, task.train_shares), _END * seconds - _START_SECONDS, n_workers)
+    return in_time(facts_of(members, history, task), _END * seconds - _START_SECONDS, n_workers)
 
 
 def train_members(outcome: SearchOutcome, ensemble: Ensemble, settings: RunSettings, n_workers: int) -> Ensemble:
     """Return the ensemble with models of all rows, the newest rows or the validation rows of the user included.
 
     Where the fold models have seen all rows together, the models of all rows predict with them, and only members that
-    can be trained in time get one.
+    can be trained in time get one. A member keeps the one that an earlier session of the run has left.
     """
     history, artifacts, task, budget = outcome.history, outcome.artifacts, outcome.task, outcome.budget
     left = float("inf") if budget.seconds is None else budget.seconds - budget.elapsed
     deadline = time.monotonic() + _END * left
     seed, beside = settings.random_state, not task.trains_at_last
-    planned, _ = members_in_time(ensemble.bags, task, history, left, n_workers)
+    ensemble = with_stored_models(ensemble, artifacts, task)
+    missing = [bag for bag in ensemble.bags if ALL_ROWS not in bag.folds]
+    planned, _ = members_in_time(missing, task, history, left, n_workers)
     if beside and not planned:
         logger.info("no time to train a member on all rows")
         return ensemble
@@ -85,10 +96,10 @@ def train_members(outcome: SearchOutcome, ensemble: Ensemble, settings: RunSetti
                 models = train_in_time(planned, executor, artifacts, seed, deadline)
                 bags = add_models(ensemble.bags, models)
             else:
-                bags = train_at_last(ensemble.bags, history, task.train_shares, executor, artifacts, seed, deadline)
+                bags = train_at_last(ensemble.bags, history, task, executor, artifacts, seed, deadline)
         except KeyboardInterrupt:
-            logger.warning("interrupted: the models of the folds predict, which have not seen the rows scored there")
-            return ensemble
+            logger.warning("interrupted: members without a model of all rows predict with the models of their folds")
+            return with_stored_models(ensemble, artifacts, task)
     n_bytes = sum(artifacts.model_bytes(bag.configuration, ALL_ROWS) for bag in bags if not bag.folds)
     if n_bytes > task.max_model_bytes:
         logger.warning(
@@ -102,5 +113,5 @@ def with_stored_models(ensemble: Ensemble, artifacts: Artifacts, task: Task) -> 
     """Return the ensemble with the models of all rows that a run has left beside those of the folds."""
     if not task.adds_models_of_all_rows:
         return ensemble
-    stored = [bag.configuration for bag in ensemble.bags if artifacts.has_fold(bag.configuration, ALL_ROWS)]
-    return replace(ensemble, bags=add_models(ensemble.bags, {c: artifacts.model(c, ALL_ROWS) for c in stored}))
+    bags = [bag for bag in ensemble.bags if ALL_ROWS not in bag.folds]
+    return replace(ensemble, bags=add_models(ensemble.bags, stored_models(bags, artifacts)))

@@ -37,7 +37,7 @@ def estimate_in_budget(estimator: Any, budget: Budget) -> None:
     seconds = math.inf
     if budget.seconds is not None:
         left = _SHARE_LEFT * (budget.deadline - time.monotonic())
-        seconds = max(_LEAST_SHARE * budget.seconds, min(_SHARE * budget.seconds, left))
+        seconds = max(_LEAST_SHARE * budget.session_seconds, min(_SHARE * budget.session_seconds, left))
     elif estimator.verbose <= 0:
         return
     if estimator.stop_reason_ == "interrupted":

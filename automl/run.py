@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 from ConfigSpace import ConfigurationSpace
 
-from automl.all_rows import reserve_seconds, reserved_share, train_members
+from automl.all_rows import reserve_seconds, reserved_share, train_members, with_stored_models
 from automl.callbacks import CallbackTasks, leading_ensemble
 from automl.checks.predictions import RowPredictions, seconds_end
 from automl.conclusion import SearchOutcome, build_ensemble, conformal_of, curve_of, frontier_of, predictions_of
@@ -169,14 +169,10 @@ def _open_place(task: Task, settings: RunSettings, space: ConfigurationSpace, st
     directory, folder = _open_folder(settings, task.table_bytes, stack)
     known: list[TrialResult] = []
     wanted = settings.budget
-    budget = replace(
-        wanted,
-        refit_share=reserved_share(task, wanted),
-        estimate_share=_ESTIMATE_SHARE * (task.metric.fast is not None and task.has_estimate),
-    )
+    elapsed = 0.0
     if directory is not None:
         known = directory.open(task, settings.random_state)
-        budget.end(known)
+        wanted.end(known)
         stack.callback(directory.close)
         with disk_errors(folder):
             settings.on_open(folder)
@@ -185,8 +181,14 @@ def _open_place(task: Task, settings: RunSettings, space: ConfigurationSpace, st
         evicted = find_evicted(known, artifacts)
         known = [r for r in known if has_files(r, artifacts, evicted)]
         wanted = _without_unusable(wanted, settings.used, known)
-        started = budget.started - directory.elapsed  # one clock for all sessions
-        budget = replace(budget, started=started, max_trials=wanted.max_trials)
+        elapsed = directory.elapsed
+    budget = replace(
+        wanted,
+        started=wanted.started - elapsed,  # one clock for all sessions
+        refit_share=reserved_share(task, wanted),
+        estimate_share=_ESTIMATE_SHARE * (task.metric.fast is not None and task.has_estimate),
+        earlier=elapsed,
+    )
     kept = None if directory is None else folder
     limits_of_run = settings.budget.seconds, settings.budget.max_trials
     session = stack.enter_context(record_session(kept, task, budget.started, *limits_of_run, choices(space, "model")))
@@ -276,6 +278,8 @@ def _finish(settings: RunSettings, place: _Place, prepared: _Prepared, found: _F
     if outcome.budget.refit_share and not interrupted:
         fold_bags = ensemble.bags if outcome.task.trains_at_last else None
         ensemble = train_members(outcome, ensemble, settings, prepared.executor.n_workers)
+    else:
+        ensemble = with_stored_models(ensemble, outcome.artifacts, outcome.task)
     frontier = None if interrupted else _frontier(outcome, ensemble)
     curve = None if found.monitor is None else _guard_curve(found.monitor, outcome, ensemble)
     each = None if interrupted else predictions_of(outcome, ensemble)

@@ -151,7 +151,7 @@ def record_models_of_all_rows(folder: Path, n_models: int, n_workers: int) -> in
     members = select_members(history, artifacts, task, ENSEMBLE_SIZE, float("inf"), SEED)
     chosen = {m.configuration for m in members}
     members += [Member(e, 0.0) for e in rank(history) if e.configuration not in chosen]
-    likely = dict(list(facts_of(members, history, task.train_shares).items())[:n_models])
+    likely = dict(list(facts_of(members, history, task).items())[:n_models])
     missing = {c: facts for c, facts in likely.items() if not artifacts.holdout_path(c, ALL_ROWS).exists()}
     executor = LocalExecutor(folder, n_workers, memory_limit=default_memory_limit(n_workers), device="cpu")
     try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,7 @@ from automl.ensemble.selection import FoldBag
 from automl.refit.members import FitFacts, add_models, in_time
 from automl.search.budget import Budget
 from automl.task.task import ALL_ROWS, Task
+from pipelines import storage
 from tests.factories import tree
 
 N_ROWS = 10_200
@@ -64,6 +67,49 @@ def test_the_smallest_ensemble_is_the_model_of_all_rows(fitted):
     assert [bag.folds for bag in small._ensemble.bags] == [(ALL_ROWS,)]
 
 
+def test_the_size_of_the_smallest_ensemble_is_that_of_the_model_of_all_rows():
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(N_ROWS, 3))
+    model = fit(AutoMLRegressor, X, X[:, 0] + rng.normal(size=N_ROWS), include=["k_nearest_neighbors"])
+    megabytes = model.frontier_["megabytes"].min()
+    (bag,) = model.slim(megabytes=megabytes)._ensemble.bags
+    file = io.BytesIO()
+    storage.write(bag.models[0], file)
+    assert file.tell() / 2**20 == pytest.approx(megabytes, rel=0.02)
+
+
+def test_a_smaller_ensemble_explains_all_of_its_members_with_fold_models(table, tmp_path):
+    X = table[0]
+    y = 3 * X[:, 0] + np.sin(3 * X[:, 1])  # a tree and the neighbors see different parts of it
+    families = ["decision_tree", "ridge", "k_nearest_neighbors"]
+    model = AutoMLRegressor(
+        time_budget=None, max_trials=3, random_state=0, n_jobs=1, include=families, ensemble_size=25
+    ).fit(X, y)
+    assert len(model._ensemble.bags) > 1
+    rows = model.frontier_["members"].str.count("1 model")
+    small = model.choose(int(np.flatnonzero(rows > 1)[0]))
+    assert {bag.folds for bag in small._ensemble.bags} == {(ALL_ROWS,)}
+    small.save(tmp_path / "small", rows=True)
+    for each in (small, load(tmp_path / "small")):
+        explained = {bag.configuration for bag in each._fold_bags}
+        assert explained == {bag.configuration for bag in each._ensemble.bags}
+        assert each.importance(n_repeats=1).loc[0, "name"] == 0
+
+
+def test_a_session_keeps_the_models_of_all_rows_that_an_earlier_one_has_left(table, tmp_path, caplog):
+    X, y = table
+    store = tmp_path / "run"
+    first = fit(AutoMLRegressor, X, y, include=["ridge"], store=store)
+    before = {path: path.stat().st_mtime_ns for path in store.glob(f"*-{ALL_ROWS}.model")}
+    assert before
+    more = load(store).more(max_processor_seconds=1)
+    kept = {path: path.stat().st_mtime_ns for path in store.glob(f"*-{ALL_ROWS}.model")}
+    assert before.items() <= kept.items()
+    of_all_rows = {bag.configuration for bag in first._ensemble.bags}
+    assert all(ALL_ROWS in bag.folds for bag in more._ensemble.bags if bag.configuration in of_all_rows)
+    np.testing.assert_allclose(load(store).predict(X), more.predict(X), rtol=1e-6)
+
+
 def test_the_guard_scores_the_models_that_predict(table):
     X, y = table
     model = fit(AutoMLRegressor, X, y, include=["ridge"], guard=0.01)
@@ -102,6 +148,14 @@ def test_a_member_without_a_model_of_all_rows_keeps_its_bag():
 def test_short_budgets_have_no_models_of_all_rows(fitted, budget, share):
     task = Task.open(fitted[1])
     assert reserved_share(task, budget) == share
+
+
+def test_the_shares_of_a_later_session_are_those_of_its_own_seconds():
+    budget = Budget(330.0, refit_share=0.1, estimate_share=0.02, earlier=300.0)
+    assert budget.refit_seconds == pytest.approx(3.0)
+    assert budget.estimate_seconds == pytest.approx(0.6)
+    assert budget.reserve <= 0.25 * 30 + 3.0 + 0.6
+    assert Budget(3_660.0, earlier=3_600.0).reserve <= 15
 
 
 def test_the_reserve_for_the_training_is_at_most_its_share_of_the_budget():

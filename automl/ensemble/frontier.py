@@ -67,6 +67,8 @@ class FrontierRecord:
         Milliseconds of one fold model for a single row, and for each further row.
     megabytes : ndarray of shape (n_configurations,)
         Size of one fold model on the disk.
+    first_megabytes : ndarray of shape (n_configurations,) or None
+        Size of the first model, which may be one of all rows; None in models of earlier versions.
     overhead : float
         Milliseconds of the table reader for a single row.
     rows : ndarray of shape (n_rows,) or None
@@ -95,6 +97,12 @@ class FrontierRecord:
     units: NDArray[np.int32] | None = None
     groups: NDArray[np.int32] | None = None
     differences: tuple[str, ...] = ()
+    first_megabytes: Array | None = None
+
+    def sizes(self, n_models: NDArray[np.intp]) -> Array:
+        """Return the size of so many models of each configuration in MB, shape (n_configurations,)."""
+        first = self.megabytes if self.first_megabytes is None else self.first_megabytes
+        return np.where(n_models > 0, first + (n_models - 1) * self.megabytes, 0.0)
 
 
 @dataclass(frozen=True)
@@ -171,6 +179,7 @@ def collect_frontier(
         one_row=np.array(one_row),
         per_row=np.array([cost.per_row for cost in costs]),
         megabytes=np.array([_bytes(artifacts, history.evaluations[b.configuration]) / 2**20 for b in everything]),
+        first_megabytes=np.array([artifacts.model_bytes(b.configuration, b.folds[0]) / 2**20 for b in everything]),
         rows=rows[kept] if task.holdout is None else None,
         folds=np.concatenate([np.full(len(task.folds[f][1]), f, dtype=np.int32) for f in folds])[kept],
         units=(rows if task.groups is None else task.groups[rows])[kept].astype(np.int32),
@@ -328,7 +337,7 @@ def _entry(
         high=scores[2],
         milliseconds=record.overhead + float(n_models @ record.one_row),
         microseconds_per_row=1_000 * float(n_models @ (record.one_row / _MANY + record.per_row)),
-        megabytes=float(n_models @ record.megabytes),
+        megabytes=float(record.sizes(n_models).sum()),
         members=", ".join(names),
         differences=differences,
     )
@@ -446,8 +455,33 @@ def smaller_ensemble(
 def smaller_record(record: FrontierRecord, entry: Entry) -> FrontierRecord:
     """Return the record of a smaller ensemble, which holds its members only."""
     chosen = np.flatnonzero(entry.weights)
-    arrays = {name: getattr(record, name)[chosen] for name in ("predictions", "one_row", "per_row", "megabytes")}
+    names = ("predictions", "one_row", "per_row", "megabytes", "first_megabytes")
+    arrays = {name: value[chosen] for name in names if (value := getattr(record, name)) is not None}
     return replace(record, bags=[], weights=entry.weights[chosen], **arrays)
+
+
+def kept_fold_bags(larger: Sequence[FoldBag], smaller: Ensemble) -> list[FoldBag] | None:
+    """Return one fold model of each member of a smaller ensemble, which explanations need.
+
+    Parameters
+    ----------
+    larger : sequence of FoldBag
+        All configurations that a smaller ensemble may be made of, with their fold models.
+
+    Returns
+    -------
+    list of FoldBag or None
+        None where each member of the smaller ensemble has a fold model itself.
+    """
+    if all(bag.scored_folds for bag in smaller.bags):
+        return None
+    known = {bag.configuration: bag for bag in larger}
+    kept = []
+    for member in smaller.bags:
+        bag = known[member.configuration]
+        fold = bag.scored_folds[0]
+        kept.append(FoldBag(bag.configuration, member.weight, [bag.models[bag.folds.index(fold)]], (fold,)))
+    return kept
 
 
 def entry_estimate(entry: Entry) -> Estimate:

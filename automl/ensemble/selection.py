@@ -180,9 +180,13 @@ class Ensemble:
 
     @property
     def models_per_member(self) -> float:
-        """Number of fold models of a member, the mean over the members by their weights."""
+        """Number of fold models of a member, the mean over the members by their weights.
+
+        A model of all rows counts only where a member has no fold model.
+        """
         weights = [bag.weight for bag in self.bags]
-        return float(np.average([len(bag.models) for bag in self.bags], weights=weights))
+        counts = [len(bag.scored_folds) or len(bag.models) for bag in self.bags]
+        return float(np.average(counts, weights=weights))
 
     @property
     def weights(self) -> dict[Configuration, float]:

@@ -18,6 +18,7 @@ from automl.ensemble.frontier import (
     choose_entry,
     entry_estimate,
     find_entries,
+    kept_fold_bags,
     record_estimate,
     smaller_ensemble,
     smaller_record,
@@ -67,6 +68,8 @@ def _with_entry(estimator: Any, entry: Entry) -> Any:
     record = known_record(estimator)
     new = copy.copy(estimator)
     new._ensemble = smaller_ensemble(record, estimator._ensemble, entry)
+    larger = vars(estimator).get("_fold_bags") or [*estimator._ensemble.bags, *record.bags]
+    new._fold_bags = kept_fold_bags(larger, new._ensemble)
     new._frontier = smaller_record(record, entry)
     new._conformal = scores_of_frontier(new._frontier, new._ensemble)
     new._estimate = entry_estimate(entry)
@@ -133,6 +136,7 @@ def measure_frontier(estimator: Any, row: Any, reading: float, budget: Budget) -
     how = None if repeats else measure
     chosen = within_limit(estimator._ensemble, estimator._frontier, float(limit), how, deadline)
     n_models = [sum(len(bag.models) for bag in ensemble.bags) for ensemble in (estimator._ensemble, chosen[0])]
+    estimator._fold_bags = kept_fold_bags([*estimator._ensemble.bags, *record.bags], chosen[0])
     estimator._ensemble, estimator._frontier = chosen
     is_smaller = n_models[1] < n_models[0]
     if is_smaller:  # the record of the estimate is of the larger ensemble

@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from automl.ensemble.selection import FoldBag, Member
 from automl.errors import NoWorkersError
 from automl.execute.base import Executor
-from automl.task.task import ALL_ROWS
+from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
@@ -42,11 +42,14 @@ class FitFacts:
         Expected seconds.
     learning_rate : float or None
         Learning rate of these rounds, which may be above that of the configuration where the time was short.
+    is_cut : bool
+        Whether the time limit has ended the training on a fold before its end.
     """
 
     rounds: int | None
     seconds: float
     learning_rate: float | None = None
+    is_cut: bool = False
 
     def limit(self, configuration: Configuration) -> float:
         """Return the time limit of a fit in seconds.
@@ -65,7 +68,7 @@ class FitFacts:
         return self.limit(configuration)
 
 
-def facts_from_folds(folds: Mapping[int, FoldResult], train_shares: Sequence[float]) -> FitFacts:
+def facts_from_folds(folds: Mapping[int, FoldResult], train_shares: Sequence[float], n_rows: int) -> FitFacts:
     """Return what a training on all rows takes.
 
     With more rows a boosted model overfits after more rounds. Therefore the number of rounds of a fold is divided by
@@ -77,18 +80,25 @@ def facts_from_folds(folds: Mapping[int, FoldResult], train_shares: Sequence[flo
     folds : mapping of int to FoldResult
         Results by number of the fold; at least one.
     train_shares : sequence of float
-        Share of all rows on which each fold was trained.
+        Share of all rows that each fold has for its training.
+    n_rows : int
+        Number of all rows. A fold that was trained on a sample says how many rows it had, but a training on all rows
+        takes no sample.
     """
     pairs = [(result, train_shares[fold]) for fold, result in folds.items()]
-    seconds = max((result.fit_seconds + result.predict_seconds) / share for result, share in pairs)
+    is_cut = any(result.info.get("cut", False) for result in folds.values())
+    seconds = max(
+        (result.fit_seconds + result.predict_seconds) / min(share, result.info.get("training_rows", n_rows) / n_rows)
+        for result, share in pairs
+    )
     boosted = [
         (r.info["full_rounds"] / share, r.info["learning_rate"]) for r, share in pairs if "full_rounds" in r.info
     ]
     if not boosted:
-        return FitFacts(None, seconds)
+        return FitFacts(None, seconds, is_cut=is_cut)
     rate = float(np.median([rate for _, rate in boosted]))
     total = float(np.median([rounds * rate for rounds, rate in boosted]))
-    return FitFacts(max(1, round(total / rate)), seconds, rate)
+    return FitFacts(max(1, round(total / rate)), seconds, rate, is_cut)
 
 
 def run_trials(
@@ -125,6 +135,7 @@ def train_on_all_rows(
     seed: int,
     deadline: float = float("inf"),
     limit: Callable[[FitFacts, Configuration], float] = FitFacts.limit,
+    keep_cut: bool = True,
 ) -> tuple[dict[Configuration, Pipeline], dict[Configuration, str]]:
     """Train each configuration on all rows of the task of the executor.
 
@@ -136,6 +147,8 @@ def train_on_all_rows(
         Time of `time.monotonic`, in seconds.
     limit : callable
         Returns the time limit of a fit in seconds.
+    keep_cut : bool
+        Whether a model counts whose time limit has ended its training, although it has not ended those on the folds.
 
     Returns
     -------
@@ -148,16 +161,24 @@ def train_on_all_rows(
         for c, facts in members.items()
     ]
     for configuration in members:
-        for path in artifacts.paths(configuration, ALL_ROWS):  # an earlier session of the run has left it
-            path.unlink()
+        _remove(configuration, artifacts)  # what a training that was interrupted may have left
     models, failed = {}, {}
     for result in run_trials(trials, executor, deadline):
         configuration = result.trial.configuration
-        if ALL_ROWS in result.folds:
+        if ALL_ROWS not in result.folds:
+            failed[configuration] = f"{result.status}: {result.reason}"
+        elif keep_cut or members[configuration].is_cut or not result.folds[ALL_ROWS].info.get("cut", False):
             models[configuration] = artifacts.model(configuration, ALL_ROWS)
         else:
-            failed[configuration] = f"{result.status}: {result.reason}"
+            failed[configuration] = "the time limit has ended its training"
+            _remove(configuration, artifacts)
     return models, failed
+
+
+def _remove(configuration: Configuration, artifacts: Artifacts) -> None:
+    """Remove the files of a model of all rows."""
+    for path in artifacts.paths(configuration, ALL_ROWS):
+        path.unlink()
 
 
 def replace_models(
@@ -187,15 +208,13 @@ def add_models(bags: Sequence[FoldBag], models: Mapping[Configuration, Pipeline]
     ]
 
 
-def facts_of(
-    members: Sequence[FoldBag | Member], history: RunHistory, train_shares: Sequence[float]
-) -> dict[Configuration, FitFacts]:
+def facts_of(members: Sequence[FoldBag | Member], history: RunHistory, task: Task) -> dict[Configuration, FitFacts]:
     """Return what a training of each member on all rows takes, the member with the largest weight first."""
-    return {
-        # A copy, because the search may add folds meanwhile.
-        member.configuration: facts_from_folds(dict(history.evaluations[member.configuration].folds), train_shares)
-        for member in sorted(members, key=lambda member: -member.weight)
-    }
+    facts = {}
+    for member in sorted(members, key=lambda member: -member.weight):
+        folds = history.evaluations[member.configuration].whole_folds()
+        facts[member.configuration] = facts_from_folds(folds, task.train_shares, len(task.y))
+    return facts
 
 
 def in_time(
@@ -231,7 +250,7 @@ def train_in_time(
         Time of `time.monotonic`, in seconds.
     """
     limit = FitFacts.limit if deadline == float("inf") else FitFacts.planned_limit
-    models, failed = train_on_all_rows(members, executor, artifacts, seed, deadline, limit)
+    models, failed = train_on_all_rows(members, executor, artifacts, seed, deadline, limit, keep_cut=False)
     logger.info("%d members have a model of all rows", len(models))
     for configuration, reason in failed.items():
         logger.info("%s %s has no model of all rows: %s", configuration.family, configuration.id, reason)
@@ -241,7 +260,7 @@ def train_in_time(
 def train_at_last(
     bags: Sequence[FoldBag],
     history: RunHistory,
-    train_shares: Sequence[float],
+    task: Task,
     executor: Executor,
     artifacts: Artifacts,
     seed: int,
@@ -249,13 +268,22 @@ def train_at_last(
 ) -> list[FoldBag]:
     """Train the members of a run on all rows, where its fold models have not seen the newest or the validation rows.
 
+    A member whose model of all rows an earlier session of the run has left keeps that model.
+
     Parameters
     ----------
-    train_shares : sequence of float
-        Share of all rows on which each fold was trained.
     deadline : float
         Time of `time.monotonic`, in seconds. A member that is not finished then keeps the model of its first fold.
     """
-    models, failed = train_on_all_rows(facts_of(bags, history, train_shares), executor, artifacts, seed, deadline)
+    models = stored_models(bags, artifacts)
+    missing = facts_of([bag for bag in bags if bag.configuration not in models], history, task)
+    trained, failed = train_on_all_rows(missing, executor, artifacts, seed, deadline)
+    models |= trained
     logger.info("%d of %d members were trained on all rows", len(models), len(bags))
     return replace_models(bags, models, failed)
+
+
+def stored_models(bags: Sequence[FoldBag], artifacts: Artifacts) -> dict[Configuration, Pipeline]:
+    """Return the models of all rows of the members that a run has left."""
+    there = [bag.configuration for bag in bags if artifacts.has_fold(bag.configuration, ALL_ROWS)]
+    return {configuration: artifacts.model(configuration, ALL_ROWS) for configuration in there}

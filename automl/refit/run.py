@@ -148,12 +148,12 @@ def _known_facts(estimator: Any, train_shares: Sequence[float]) -> dict[Configur
     if known is not None:
         return dict(known)
     evaluations = getattr(getattr(estimator, "history_", None), "evaluations", {})
-    facts = {}
+    facts, n_rows = {}, estimator._reader.n_rows_
     for bag in estimator._ensemble.bags:
-        folds = evaluations[bag.configuration].folds if bag.configuration in evaluations else {}
+        folds = evaluations[bag.configuration].whole_folds() if bag.configuration in evaluations else {}
         usable = {fold: result for fold, result in folds.items() if fold < len(train_shares)}
         facts[bag.configuration] = (
-            facts_from_folds(usable, train_shares) if usable else FitFacts(None, _UNKNOWN_SECONDS)
+            facts_from_folds(usable, train_shares, n_rows) if usable else FitFacts(None, _UNKNOWN_SECONDS)
         )
     return facts
 
@@ -235,7 +235,7 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
         weights = _weights(members)
         ensemble = _with_own_shift(estimator._ensemble, weights, artifacts, task, seed)
         fitted = _combine(weights, artifacts, task, ensemble)
-        facts = {c: facts_from_folds(folds[c], task.train_shares) for c in weights}
+        facts = {c: facts_from_folds(folds[c], task.train_shares, len(task.y)) for c in weights}
         models, late = train_on_all_rows(facts, executor, artifacts, seed)
         notes += [f"{c.family} keeps the models of its folds: {reason}" for c, reason in late.items()]
         # In the order of time, models of older folds have not seen the newest rows.

@@ -27,6 +27,7 @@ def make_ensemble_section(estimator: Any) -> EnsembleSection:
     sign = metric_words(estimator._metric.name).sign
     evaluations = getattr(vars(estimator).get("history_"), "evaluations", {})
     order = sorted(range(len(ensemble.bags)), key=lambda i: -ensemble.bags[i].weight)
+    sizes = None if record is None else record.sizes(np.array([len(bag.models) for bag in ensemble.bags]))
     members = []
     for i in order:
         bag = ensemble.bags[i]
@@ -46,7 +47,7 @@ def make_ensemble_section(estimator: Any) -> EnsembleSection:
                     if (score := rounded(-result.loss * sign)) is not None
                 ),
                 milliseconds=None if record is None else rounded(n_models * record.one_row[i], 3),
-                megabytes=None if record is None else rounded(n_models * record.megabytes[i], 3),
+                megabytes=None if sizes is None else rounded(sizes[i], 3),
             )
         )
     note = (

@@ -60,9 +60,11 @@ class Budget:
     processors : ProcessorBudget or None
         The processor seconds that all trials may take; None for no limit.
     refit_share : float
-        Largest share of the seconds that is reserved for a training on all rows at the end.
+        Largest share of the session's seconds that is reserved for a training on all rows at the end.
     estimate_share : float
-        Share of the seconds that is reserved for the estimate of the score.
+        Share of the session's seconds that is reserved for the estimate of the score.
+    earlier : float
+        Those of the seconds that earlier sessions of the run have used; a later session has the others.
     argument : SecondsArgument
         The argument that messages about the seconds name.
     """
@@ -73,6 +75,7 @@ class Budget:
     processors: ProcessorBudget | None = None
     refit_share: float = 0.0
     estimate_share: float = 0.0
+    earlier: float = 0.0
     argument: SecondsArgument = field(default_factory=SecondsArgument)
     # Other threads change the seconds of the reading and of the training on all rows.
     _loading: list[float] = field(default_factory=lambda: [0.0], compare=False, repr=False)
@@ -84,22 +87,30 @@ class Budget:
         return time.monotonic() - self.started
 
     @property
+    def session_seconds(self) -> float:
+        """The seconds of this session of the run; infinite without a time budget."""
+        return float("inf") if self.seconds is None else max(0.0, self.seconds - self.earlier)
+
+    @property
     def reserve(self) -> float:
-        """The seconds reserved for the end: the ensemble, its models, a training on all rows, and the estimate."""
+        """The seconds reserved for the end: the ensemble, its models, a training on all rows, and the estimate.
+
+        The choice of the ensemble takes longer after a long run, but at most a quarter of a short later session.
+        """
         if self.seconds is None:
             return 0.0
-        loading = min(_MAX_LOADING_SHARE * self.seconds, self._loading[0])
-        return min(0.25 * self.seconds, 0.6 + 0.025 * self.seconds) + loading + self.closing_seconds
+        loading = min(_MAX_LOADING_SHARE * self.session_seconds, self._loading[0])
+        return min(0.25 * self.session_seconds, 0.6 + 0.025 * self.seconds) + loading + self.closing_seconds
 
     @property
     def refit_seconds(self) -> float:
         """The seconds that are reserved for a training on all rows."""
-        return 0.0 if self.seconds is None else min(self.refit_share * self.seconds, self._refit[0])
+        return 0.0 if self.seconds is None else min(self.refit_share * self.session_seconds, self._refit[0])
 
     @property
     def estimate_seconds(self) -> float:
         """The seconds that are reserved for the estimate of the score."""
-        return 0.0 if self.seconds is None else self.estimate_share * self.seconds
+        return 0.0 if self.seconds is None else self.estimate_share * self.session_seconds
 
     @property
     def closing_seconds(self) -> float:

@@ -9,7 +9,6 @@ import numpy as np
 
 from automl.task.task import Task
 from automl.trials.history import Evaluation, RunHistory
-from automl.trials.trial import CONTINUED
 from meta_db import store
 from meta_db.store import MetaDatabase, MetaDatabaseError
 from metalearning.correction import FIT_MEMORY, NO_CORRECTION, SECONDS, Correction, Cost, load_corrections
@@ -134,22 +133,11 @@ class RuntimeModel(_Forecast):
         if any(e.folds and e.configuration.family == configuration.family for e in history.evaluations.values()):
             return predicted
         folds = known.folds_at(known.fidelity)
-        measured = (_whole_seconds(known, number) for number in folds)
+        measured = (known.whole_seconds(number) for number in folds)
         return min(predicted, max(self._cost.least, *measured)) if folds else predicted
 
     def _measured_cost(self, evaluation: Evaluation, history: RunHistory) -> float | None:
         return history.cost(evaluation) if evaluation.folds else None
-
-
-def _whole_seconds(evaluation: Evaluation, number: int) -> float:
-    """Return the seconds of a whole training of a fold, and of its predictions, from the trials of lower fidelities."""
-    fold = evaluation.folds_at(evaluation.fidelity)[number]
-    trained = fold.fit_seconds
-    if CONTINUED in fold.info:
-        shares = (share for share in evaluation.low_fidelity or {} if share < evaluation.fidelity)
-        earlier = (evaluation.folds_at(share).get(number) for share in shares)
-        trained += sum(one.fit_seconds for one in earlier if one is not None)
-    return trained / evaluation.fidelity + fold.predict_seconds
 
 
 class MemoryModel(_Forecast):

@@ -367,5 +367,5 @@ def enough_for_one(
         raise InvalidInputError(f"{few}; use {budget.argument.name}={enough} or more")
     name = budget.argument.name
     logger.warning("%s; only the fastest configuration is fitted, in up to %d s; increase %s", few, needed, name)
-    only = Budget(needed, 1, budget.started, refit_share=budget.refit_share, argument=budget.argument)
+    only = replace(budget, seconds=needed, max_trials=1, processors=None, estimate_share=0.0)
     return [] if cheapest is None else [cheapest], only

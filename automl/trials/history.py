@@ -57,6 +57,21 @@ class Evaluation:
                     begun[fold] = max(begun[fold], share)
         return sum(trial.fidelity - share for share in begun.values())
 
+    def whole_seconds(self, number: int) -> float:
+        """Return the seconds of a whole training of a fold, with those of its earlier parts, and of its predictions."""
+        fold = self.folds_at(self.fidelity)[number]
+        trained = fold.fit_seconds
+        if CONTINUED in fold.info:
+            shares = (share for share in self.low_fidelity or {} if share < self.fidelity)
+            earlier = (self.folds_at(share).get(number) for share in shares)
+            trained += sum(one.fit_seconds for one in earlier if one is not None)
+        return trained / self.fidelity + fold.predict_seconds
+
+    def whole_folds(self) -> dict[int, FoldResult]:
+        """Return the finished folds with the seconds of whole trainings; see `whole_seconds`."""
+        folds = dict(self.folds)  # a copy, because a search may add folds meanwhile
+        return {n: replace(fold, fit_seconds=self.whole_seconds(n) - fold.predict_seconds) for n, fold in folds.items()}
+
     @property
     def mean_loss(self) -> float:
         """The mean loss over the finished folds, NaN without any; comparable only with means over the same folds."""

@@ -11,12 +11,13 @@ import pytest
 from automl.ensemble.selection import FoldBag
 from automl.errors import NoWorkersError
 from automl.execute.evaluate import evaluate
-from automl.refit.members import FitFacts, replace_models, train_at_last, train_on_all_rows
+from automl.refit.members import FitFacts, replace_models, train_at_last, train_in_time, train_on_all_rows
 from automl.task.task import ALL_ROWS
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
 from automl.trials.trial import Status, Trial, TrialResult
 from pipelines.configuration import Configuration
+from pipelines.models.decision_tree import WeightedTreeClassifier
 from tests.factories import make_task, tree
 
 
@@ -62,6 +63,15 @@ def test_a_failure_leaves_the_fold_models_and_is_logged(artifacts, caplog):
     assert f"decision_tree {late.id} keeps the models of its folds" in caplog.text
 
 
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_a_model_that_its_limit_has_cut_counts_only_where_those_of_the_folds_were_cut(artifacts, monkeypatch, is_cut):
+    monkeypatch.setattr(WeightedTreeClassifier, "cut_", True, raising=False)
+    facts = {tree(2): FitFacts(None, 1.0, is_cut=is_cut)}
+    models = train_in_time(facts, Executor(make_task(), artifacts), artifacts, 0, float("inf"))
+    assert bool(models) is is_cut
+    assert artifacts.has_fold(tree(2), ALL_ROWS) is is_cut
+
+
 def test_a_deadline_ends_the_wait_for_a_training(artifacts):
     task, slow = make_task(), tree(3)
     trial = Trial(slow, tuple(range(3)))
@@ -69,7 +79,7 @@ def test_a_deadline_ends_the_wait_for_a_training(artifacts):
     bags = [FoldBag(slow, 1.0, ["the newest fold"])]
     started = time.monotonic()
     executor = Executor(task, artifacts, hanging=[slow])
-    kept = train_at_last(bags, history, [0.5] * 3, executor, artifacts, 0, started + 0.2)
+    kept = train_at_last(bags, history, task, executor, artifacts, 0, started + 0.2)
     assert kept[0].models == ["the newest fold"]
     assert time.monotonic() - started < 30
 

@@ -93,16 +93,21 @@ def test_boosted_models_carry_their_rounds_over():
 def test_rounds_are_scaled_by_the_share_of_the_rows():
     infos = [{"full_rounds": rounds, "learning_rate": 0.1} for rounds in (30, 40, 80)]
     folds = {k: FoldResult(0.1, 2.0, 1.0, info) for k, info in enumerate(infos)}
-    assert facts_from_folds(folds, [0.5, 0.5, 0.5]) == FitFacts(80, 6.0, 0.1)
-    assert facts_from_folds({0: FoldResult(0.1, 2.0, 1.0)}, [0.5]).rounds is None
+    assert facts_from_folds(folds, [0.5, 0.5, 0.5], 100) == FitFacts(80, 6.0, 0.1)
+    assert facts_from_folds({0: FoldResult(0.1, 2.0, 1.0)}, [0.5], 100).rounds is None
 
 
 def test_a_learning_rate_that_the_clock_raised_is_carried_over():
     infos = [{"full_rounds": 100, "learning_rate": 0.1}, {"full_rounds": 50, "learning_rate": 0.2}]
     folds = {k: FoldResult(0.1, 2.0, 1.0, info) for k, info in enumerate(infos)}
-    facts = facts_from_folds(folds, [1.0, 1.0])
+    facts = facts_from_folds(folds, [1.0, 1.0], 100)
     assert facts.rounds == 67
     assert facts.learning_rate == pytest.approx(0.15)
+
+
+def test_the_seconds_of_a_training_on_a_sample_are_scaled_to_all_rows():
+    folds = {0: FoldResult(0.1, 2.0, 0.0, {"training_rows": 1_000}), 1: FoldResult(0.1, 3.0, 0.0, {"cut": True})}
+    assert facts_from_folds(folds, [0.8, 0.8], 20_000) == FitFacts(None, 40.0, None, is_cut=True)
 
 
 def test_a_better_model_on_new_rows_is_called_better(classifier, refitted):
