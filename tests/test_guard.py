@@ -10,12 +10,14 @@ import pytest
 from scipy import sparse
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes
+from sklearn.model_selection import TimeSeriesSplit
 
 from automl import AutoMLClassifier, AutoMLRegressor, Guard
 from automl.errors import InvalidInputError
 from automl.execute.evaluate import evaluate
 from automl.guard import GuardMonitor, make_guard
 from automl.task.holdout import choose_holdout, split_holdout
+from automl.task.prepare import TrainingData, prepare
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
@@ -68,6 +70,31 @@ def test_the_holdout_has_the_requested_share_of_the_rows(share, grouped):
     y = np.arange(600) % 3
     groups = np.repeat(np.arange(200), 3) if grouped else None
     assert choose_holdout(y, True, share, groups, 0).mean() == pytest.approx(share, abs=0.01)
+
+
+@pytest.mark.parametrize("folds", [iter, list, None])
+def test_the_holdout_of_forward_chaining_folds_holds_the_newest_rows(folds):
+    X, y = load_diabetes(return_X_y=True)
+    cv = TimeSeriesSplit(4)
+    cv = cv if folds is None else folds(list(cv.split(X)))
+    found = prepare(TrainingData(_as_frame(X), y), classification=False, cv=cv, holdout_share=0.1)
+    assert found.task.in_time_order
+    assert list(found.positions) == list(range(398))  # of 442 rows
+    assert [int(test.max()) for _, test in found.task.folds] == [397, 353, 265, 177]
+
+
+def test_the_holdout_of_forward_chaining_folds_holds_whole_groups():
+    y = np.random.default_rng(0).normal(size=60)
+    data = TrainingData(y[:, None], y, groups=np.arange(60) // 5)
+    cv = [(np.arange(n), np.arange(n, n + 20)) for n in (20, 40)]
+    found = prepare(data, classification=False, cv=cv, holdout_share=0.1)
+    assert list(found.positions) == list(range(55))
+
+
+def test_a_guard_that_takes_all_scored_rows_of_forward_chaining_folds_is_refused():
+    X, y = load_diabetes(return_X_y=True)
+    with pytest.raises(InvalidInputError, match=r"guard takes .* all scored rows of a fold; use a smaller share"):
+        prepare(TrainingData(X, y), classification=False, cv=TimeSeriesSplit(20), holdout_share=0.1)
 
 
 @pytest.mark.parametrize("given", [0, 0.6, -0.1, "often", True, Guard(2.0)])

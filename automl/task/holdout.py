@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from automl.errors import InvalidInputError
 from automl.task.metrics import arbitrary_predictions, try_metric
 from automl.task.sensitive import take_sensitive
-from automl.task.splits import assign_folds, group_folds, lone_rows
+from automl.task.splits import assign_folds, check_left, group_folds, lone_rows
 from automl.task.task import HoldoutRows, Task
 
 _MAX_PARTS = 20  # of the rows, for a share that is not 1 / n with a whole n
@@ -71,13 +71,10 @@ def split_holdout(task: Task, holdout: NDArray[np.bool_]) -> Task:
     InvalidInputError
         If all rows of a fold or of a class are holdout rows.
     """
+    check_left(task.folds, holdout)
     rest = np.flatnonzero(~holdout)
     number = np.cumsum(~holdout) - 1
     folds = tuple((number[train[~holdout[train]]], number[test[~holdout[test]]]) for train, test in task.folds)
-    if any(len(train) == 0 or len(test) == 0 for train, test in folds):
-        raise InvalidInputError(
-            "guard takes all training rows or all scored rows of a fold; use a smaller share, or give cv fewer folds"
-        )
     columns = task.y[rest].reshape(len(rest), -1).T
     counts = (task.traits.n_classes,) if task.traits.targets is None else task.traits.targets.n_classes
     if task.traits.is_classification and any(len(np.unique(y)) < n for y, n in zip(columns, counts, strict=True)):

@@ -29,7 +29,7 @@ from automl.task.several_targets import (
     join_several_targets,
 )
 from automl.task.split_arguments import split_arguments
-from automl.task.splits import Fold, SplitRequest, make_folds
+from automl.task.splits import Fold, SplitRequest, folds_from_cv, is_forward_chaining, make_folds
 from automl.task.table_validation import check_table
 from automl.task.target_metrics import make_targets_metric
 from automl.task.task import Task
@@ -162,7 +162,12 @@ def prepare(
         )
     if not isinstance(classes, list):
         validation.warn_of_lone_rows(rows.y, rows.sample_weight, classes)
-    holdout = _holdout(rows, classification, holdout_share, random_state, holdout)
+    request = SplitRequest(
+        rows.y, classification, cv, rows.groups, rows.X, rows.sample_weight, random_state=random_state
+    )
+    if holdout_share is not None and cv is not None and not validation.is_whole_number(cv):
+        request = replace(request, cv=folds_from_cv(request, "cv"))  # a generator gives its folds only once
+    holdout = _holdout(rows, request, holdout_share, holdout)
     reader = TableReader(columns=columns)
     with validation.table_errors():
         if holdout is None:
@@ -177,9 +182,6 @@ def prepare(
     kind = task_type(target.n_classes)
     if kind == "regression" and layout is None:
         metric = with_objective(metric, rows.y if holdout is None else rows.y[~holdout])
-    request = SplitRequest(
-        rows.y, classification, cv, rows.groups, table, rows.sample_weight, random_state=random_state
-    )
     folds = _make_folds(request, rows, holdout, metric)
     weighted = rows.sample_weight is not None
     traits = with_offsets(reader.traits(kind, target.n_classes, weighted, table.shape[0]), table)
@@ -290,23 +292,27 @@ def _in_time_order(rows: _Rows, data: TrainingData, cv: Any) -> _Rows:
 
 
 def _holdout(
-    rows: _Rows,
-    classification: bool,
-    share: float | None,
-    random_state: int,
-    given: NDArray[np.bool_] | None,
+    rows: _Rows, request: SplitRequest, share: float | None, given: NDArray[np.bool_] | None
 ) -> NDArray[np.bool_] | None:
     """Return a mask of the holdout rows: those of the caller, the newest rows, or random ones; None for no such rows.
 
     Validation rows of the user are never among them.
+
+    Parameters
+    ----------
+    request : SplitRequest
+        Its `cv` is a number of folds, or the folds themselves, which say whether the rows are in the order of time.
     """
     if share is None:
         return given if given is None or rows.positions is None else given[rows.positions]
     if rows.time is not None:
         return newest_rows(rows.time.times, share, rows.groups)
+    if isinstance(request.cv, tuple) and is_forward_chaining(request.cv):
+        return newest_rows(np.arange(len(rows.y)), share, rows.groups)
     n = len(rows.y) - rows.n_validation
     weights = None if rows.sample_weight is None else rows.sample_weight[:n]
-    holdout = choose_holdout(rows.y[:n], classification, share, rows.groups, random_state, weights)
+    kind, seed = request.is_classification, request.random_state
+    holdout = choose_holdout(rows.y[:n], kind, share, rows.groups, seed, weights)
     return np.append(holdout, np.zeros(rows.n_validation, dtype=bool))
 
 
@@ -374,7 +380,7 @@ def _make_folds(
 def _check_guard(task: Task) -> None:
     """Check that a model can be scored on the holdout rows of a guard."""
     if reason := why_not_scored(task):
-        which = "the newest rows" if task.resampling == "time" else "the holdout rows"
+        which = "the newest rows" if task.in_time_order else "the holdout rows"
         raise InvalidInputError(
             f"guard: {which} cannot score a model: {reason}; use a larger share of the rows, or guard=None"
         )

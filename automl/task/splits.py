@@ -112,6 +112,8 @@ def make_folds(
 
     if cv is not None and not isinstance(cv, Integral):
         folds = folds_from_cv(request, "cv", lone)
+        if holdout is not None:
+            check_left(folds, holdout)
         if reason := _unusable(folds, y if is_classification else None, counted, undefined):
             raise InvalidInputError(f"{reason}; let cv give folds that hold every class, or choose another scoring")
         return newest_first(folds) if is_forward_chaining(folds) else folds
@@ -266,6 +268,20 @@ def folds_from_cv(request: SplitRequest, argument: str, lone: NDArray[np.intp] |
     if not scored:
         raise InvalidInputError(f"{argument}: all scored rows are the only rows of their classes; merge rare classes")
     return scored
+
+
+def check_left(folds: Sequence[Fold], holdout: NDArray[np.bool_]) -> None:
+    """Check that the holdout rows leave training rows and scored rows in each fold.
+
+    Raises
+    ------
+    InvalidInputError
+        If they are all training rows or all scored rows of a fold.
+    """
+    if any(holdout[rows].all() for fold in folds for rows in fold):
+        raise InvalidInputError(
+            "guard takes all training rows or all scored rows of a fold; use a smaller share, or give cv fewer folds"
+        )
 
 
 def check_fold(
