@@ -14,7 +14,7 @@ from automl.task.sensitive import take_sensitive
 from automl.task.splits import assign_folds, check_left, group_folds, lone_rows
 from automl.task.task import HoldoutRows, Task
 
-_MAX_PARTS = 20  # of the rows, for a share that is not 1 / n with a whole n
+_MAX_PARTS = 20  # of the rows, for a share that is not 1 / n with a whole n; smaller shares are rounded to 1 / n
 
 
 def choose_holdout(
@@ -35,7 +35,8 @@ def choose_holdout(
     InvalidInputError
         If there are too few rows or groups for the share.
     """
-    part = Fraction(share).limit_denominator(_MAX_PARTS) or Fraction(1, round(1 / share))
+    is_small = share < 1 / _MAX_PARTS
+    part = Fraction(1, round(1 / share)) if is_small else Fraction(share).limit_denominator(_MAX_PARTS)
     n_taken, n_parts = part.numerator, part.denominator
     n_units = len(y) if groups is None else len(np.unique(groups))
     if n_units < 2 * n_parts:
