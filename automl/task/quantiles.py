@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 
 from automl.errors import InvalidInputError
 from automl.task.metrics import PINBALL, Metric
-from automl.task.validation import as_numbers, check_sample_weight, is_number, python_number, read_target
+from automl.task.validation import as_numbers, check_score_weight, is_number, python_number, read_target
 from pipelines.quantiles import pinball_loss
 
 _EXAMPLE = "quantiles=(0.1, 0.5, 0.9)"
@@ -99,7 +99,7 @@ class QuantilesScorer:
 
     def __call__(self, estimator: Any, X: Any, y: Any, sample_weight: Any = None) -> float:
         known = as_numbers(read_target(y, X))
-        weight = check_sample_weight(sample_weight, len(known))
+        weight = check_score_weight(sample_weight, len(known))
         if isinstance(estimator, Pipeline) and len(estimator) > 1:  # it passes only the usual methods on
             X, estimator = estimator[:-1].transform(X), estimator[-1]
         return -pinball_loss(known, estimator.predict_quantiles(X), self.quantiles, weight)

@@ -11,7 +11,7 @@ from sklearn.metrics import r2_score
 
 from automl.errors import InvalidInputError
 from automl.task.several_targets import take_targets, target_columns
-from automl.task.validation import as_numbers, check_sample_weight, read_target
+from automl.task.validation import as_numbers, check_score_weight, read_target
 from pipelines.targets import TargetLayout
 
 
@@ -41,7 +41,7 @@ def score_labels(
     if known.dtype.kind != predicted.dtype.kind and not {known.dtype.kind, predicted.dtype.kind} <= set("biuf"):
         known, predicted = known.astype(object), predicted.astype(object)
     correct = np.asarray(known == predicted, dtype=bool)
-    return float(np.average(correct, weights=check_sample_weight(sample_weight, len(correct))))
+    return float(np.average(correct, weights=check_score_weight(sample_weight, len(correct))))
 
 
 def score_numbers(
@@ -55,13 +55,13 @@ def score_numbers(
         known = np.column_stack([as_numbers(column) for column in target_columns(take_targets(y, targets), X)[1]])
     else:
         known = as_numbers(read_target(y, X))
-    return float(r2_score(known, predicted, sample_weight=check_sample_weight(sample_weight, len(known))))
+    return float(r2_score(known, predicted, sample_weight=check_score_weight(sample_weight, len(known))))
 
 
 def _score_rows(columns: Sequence[NDArray[Any]], predicted: NDArray[Any], sample_weight: Any) -> float:
     """Return the share of the rows in which the labels of all targets are correct."""
     correct = np.all([np.asarray(own == p, dtype=bool) for own, p in zip(columns, predicted.T, strict=True)], axis=0)
-    return float(np.average(correct, weights=check_sample_weight(sample_weight, len(correct))))
+    return float(np.average(correct, weights=check_score_weight(sample_weight, len(correct))))
 
 
 def _kind(labels: NDArray[Any]) -> str:

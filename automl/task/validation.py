@@ -175,8 +175,8 @@ def read_sample_weight(sample_weight: Any, n_samples: int, suffix: str = "") -> 
     return weight
 
 
-def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64] | None:
-    """Check the sample weights, and return them as floats of shape ``(n_samples,)``, or None."""
+def check_score_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64] | None:
+    """Check the weights of rows to score, and return them as floats of shape ``(n_samples,)``, or None."""
     if sample_weight is None:
         return None
     weight = read_sample_weight(sample_weight, n_samples)
@@ -184,7 +184,13 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float6
         raise InvalidInputError(
             "Sample weights must contain at least one non-zero number; pass None to give all rows the same weight"
         )
-    if np.count_nonzero(weight) == 1 and n_samples > 1:
+    return weight
+
+
+def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float64] | None:
+    """Check the weights of training rows, and return them as floats of shape ``(n_samples,)``, or None."""
+    weight = check_score_weight(sample_weight, n_samples)
+    if weight is not None and np.count_nonzero(weight) == 1 and n_samples > 1:
         raise InvalidInputError("sample_weight is 0 in all rows but one; at least 2 rows need a positive weight")
     return weight
 

@@ -11,9 +11,11 @@ from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from automl import AutoMLClassifier
 from automl.errors import InvalidInputError
+from automl.task.quantiles import QuantilesScorer
 from automl.task.target import guess_task, split_target
 from automl.task.target_score import score_labels, score_numbers
 from automl.task.validation import check_target
+from pipelines.targets import TargetLayout
 
 
 @pytest.mark.parametrize(
@@ -80,6 +82,31 @@ def test_score_reads_numbers_of_every_type_that_fit_accepts(y):
     numbers, _ = check_target(y, X, classification=False)
     assert score_numbers(y, X, numbers) == 1
     assert score_numbers(y, X, np.full(12, numbers.mean())) == pytest.approx(0)
+
+
+class _Constant:
+    """A model that predicts 3 for each quantile."""
+
+    def predict_quantiles(self, X):
+        return np.full((len(X), 1), 3.0)
+
+
+def test_score_takes_weights_of_which_one_is_positive():
+    X, weight, pinball = np.zeros((3, 1)), [0, 2, 0], QuantilesScorer((0.5,))
+    several = TargetLayout(("a", "b"), (2, 2))
+    labels, numbers = np.array([0, 1, 1]), np.array([1.0, 2.0, 4.0])
+    assert score_labels(labels, X, np.array([1, 1, 0]), weight) == 1
+    assert score_labels(np.c_[labels, labels], X, np.c_[[1, 1, 0], [1, 1, 0]], weight, several) == 1
+    assert score_numbers(numbers, X, np.array([0.0, 2.0, 0.0]), weight) == 1
+    assert pinball(_Constant(), X, numbers, weight) == -0.5
+
+
+@pytest.mark.parametrize("score", [score_labels, score_numbers, None])
+def test_score_refuses_weights_that_are_all_0(score):
+    y, X = np.array([0, 1, 1]), np.zeros((3, 1))
+    arguments = (y, X, y) if score else (_Constant(), X, y)
+    with pytest.raises(InvalidInputError, match="Sample weights must contain at least one non-zero number"):
+        (score or QuantilesScorer((0.5,)))(*arguments, np.zeros(3))
 
 
 def test_scikit_learn_searches_and_cross_validates_on_integers_in_an_object_column():
