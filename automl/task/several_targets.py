@@ -244,13 +244,14 @@ def refuse_targets(layout: TargetLayout | None, subject: str) -> None:
 
 
 def check_weights(target: CheckedTarget, sample_weight: NDArray[np.float64] | None) -> None:
-    """Check that the rows with a positive weight hold at least two classes of each target."""
-    if target.layout is None or not isinstance(target.classes, list):
-        classes = None if isinstance(target.classes, list) else target.classes
-        validation.check_weighted_classes(target.y, sample_weight, classes)
+    """Check that the rows with a positive weight hold at least two classes or values of each target."""
+    if target.layout is None:
+        classes = None if target.classes is None else np.asarray(target.classes)
+        validation.check_weighted_target(target.y, sample_weight, classes)
         return
-    for name, y, labels in zip(target.layout.names, target.y.T, target.classes, strict=True):
-        _named(name, validation.check_weighted_classes, y, sample_weight, labels)
+    each = [None] * target.layout.n_targets if target.classes is None else target.classes
+    for name, y, labels in zip(target.layout.names, target.y.T, each, strict=True):
+        _named(name, validation.check_weighted_target, y, sample_weight, labels)
 
 
 def _default_name(number: int) -> str:

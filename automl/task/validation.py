@@ -195,16 +195,22 @@ def check_sample_weight(sample_weight: Any, n_samples: int) -> NDArray[np.float6
     return weight
 
 
-def check_weighted_classes(y: Array, sample_weight: Array | None, classes: Array | None) -> None:
-    """Check that the rows with a positive weight hold at least two classes."""
-    if sample_weight is None or classes is None:
+def check_weighted_target(y: Array, sample_weight: Array | None, classes: Array | None) -> None:
+    """Check that the rows with a positive weight hold at least two classes, or two values of a continuous target."""
+    if sample_weight is None:
         return
     left = np.unique(y[sample_weight > 0])
-    if len(left) < 2:
+    if len(left) > 1:
+        return
+    if classes is None:
         raise InvalidInputError(
-            f"sample_weight is positive for only 1 class, {_plain(classes[left[0]])!r}; at least 2 classes need rows "
-            "with a positive weight"
+            f"y is constant ({left[0]:g} in every row of positive weight); at least 2 different values need rows with "
+            "a positive weight"
         )
+    raise InvalidInputError(
+        f"sample_weight is positive for only 1 class, {_plain(classes[left[0]])!r}; at least 2 classes need rows with "
+        "a positive weight"
+    )
 
 
 def check_positive_label(classes: Array | None, positive_label: Any) -> None:

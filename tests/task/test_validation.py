@@ -20,6 +20,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.arguments import check_arguments
 from automl.errors import AutoMLError, InvalidInputError, check_names
+from automl.task.prepare import TrainingData, prepare
 from automl.task.table_validation import check_table
 from automl.task.validation import (
     check_groups,
@@ -392,6 +393,16 @@ def test_weights_become_floats(weight):
 def test_bad_weights_are_explained(weight, message):
     with pytest.raises(InvalidInputError, match=message):
         check_sample_weight(weight, 3)
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_target_that_is_constant_where_the_weights_are_positive_is_refused(several):
+    y, weight = np.r_[np.ones(30), np.arange(30.0)], np.repeat([1.0, 0.0], 30)
+    named = "target 'target_1': " if several else ""
+    y = np.column_stack([np.arange(60.0), y]) if several else y
+    message = f"{named}y is constant \\(1 in every row of positive weight\\)"
+    with pytest.raises(InvalidInputError, match=message):
+        prepare(TrainingData(np.zeros((60, 1)), y, sample_weight=weight), classification=False)
 
 
 def test_groups_become_codes():
