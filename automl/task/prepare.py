@@ -359,19 +359,18 @@ def _make_folds(
     n, cv = len(rows.y), request.cv
     if rows.n_validation:
         first = n - rows.n_validation
+        fold = np.arange(first), np.arange(first, n)
         try:
-            return make_folds(replace(request, cv=[(np.arange(first), np.arange(first, n))]), holdout, metric)
+            return make_folds(replace(request, cv=[fold], resampling="validation"), holdout, metric)
         except InvalidInputError as error:
-            raise InvalidInputError(
-                f"the rows of X_val cannot be scored by models of X ({error}); pass other validation rows"
-            ) from error
+            raise InvalidInputError(f"the rows of X_val cannot be scored by models of X: {error}") from error
     if rows.time is None:
         return make_folds(request, holdout, metric)
     counted = np.ones(n, dtype=bool) if holdout is None else ~holdout
     for n_splits, n_kept in [(int(cv), int(cv))] if cv is not None else _NUMBERS_OF_FOLDS:
         try:
             folds = time_folds(rows.time, n_splits, rows.groups, counted)[:n_kept]
-            return make_folds(replace(request, cv=folds, in_time_order=True), holdout, metric)
+            return make_folds(replace(request, cv=folds, resampling="time"), holdout, metric)
         except InvalidInputError as error:
             reason = str(error).removeprefix("cv: ")
     raise InvalidInputError(f"the rows cannot be split by time: {reason}")

@@ -7,7 +7,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from numbers import Integral
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,9 +39,9 @@ class SplitRequest:
         The table, for a splitter.
     sample_weight : ndarray of shape (n_samples,), optional
         Each fold gets its share of the rows with a positive weight.
-    in_time_order : bool
-        Whether the rows are in the order of time. Forward-chaining folds are recognized without it, but not a single
-        one.
+    resampling : "folds", "time" or "validation"
+        How the folds come about, as in a `Task`. With "time", the rows are in the order of time. Forward-chaining folds
+        of `cv` are recognized without it, but not a single one.
     random_state : int
         Seed of random folds, also for a splitter whose own seed is None, so that a second call gives the same folds.
     """
@@ -52,7 +52,7 @@ class SplitRequest:
     groups: NDArray[Any] | None = None
     X: Any = None
     sample_weight: NDArray[np.float64] | None = None
-    in_time_order: bool = False
+    resampling: Literal["folds", "time", "validation"] = "folds"
     random_state: int = 0
 
 
@@ -111,11 +111,11 @@ def make_folds(
         return reason and f"scoring {metric.name!r} has no value: {reason}"
 
     if cv is not None and not isinstance(cv, Integral):
-        folds = folds_from_cv(request, "cv", lone)
+        folds = folds_from_cv(request, "X_val" if request.resampling == "validation" else "cv", lone)
         if holdout is not None:
             check_left(folds, holdout)
         if reason := _unusable(folds, y if is_classification else None, counted, undefined):
-            raise InvalidInputError(f"{reason}; let cv give folds that hold every class, or choose another scoring")
+            raise InvalidInputError(f"{reason}; {_remedy(request, len(folds))}")
         return newest_first(folds) if is_forward_chaining(folds) else folds
     n_splits = min(int(cv or default_n_splits(len(y))), int(counted.sum()) - len(lone))
     while True:
@@ -126,9 +126,27 @@ def make_folds(
         if not reason:
             return folds
         if cv is not None or n_splits <= 2:
-            remedy = "use fewer folds, or" if request.groups is None else "spread them over more groups, or"
-            raise InvalidInputError(f"{reason}; merge rare classes, {remedy} choose another scoring")
+            raise InvalidInputError(f"{reason}; {_remedy(request, len(folds))}")
         n_splits -= 1
+
+
+def _remedy(request: SplitRequest, n_folds: int) -> str:
+    """Say what to do where a fold cannot be trained on or scored."""
+    is_classification, rows = request.is_classification, "at least 2 rows"
+    if request.sample_weight is not None:
+        rows += " of positive weight"
+    if request.resampling == "validation":
+        parts = ["let X and X_val hold every class" if is_classification else f"let X_val hold {rows}"]
+    elif request.resampling == "folds" and not (request.cv is None or isinstance(request.cv, Integral)):
+        parts = [f"let cv give folds that {'hold every class' if is_classification else f'score {rows}'}"]
+    else:
+        merge = "merge rare classes" if request.resampling == "folds" else "let older and newer rows hold every class"
+        parts = [merge if is_classification else f"let each fold score {rows}"]
+        if request.groups is not None:
+            parts.append("spread them over more groups" if is_classification else "form larger groups")
+        if n_folds > (2 if request.resampling == "folds" else 1):
+            parts.append("use fewer folds")
+    return ", ".join([*parts, "or choose another scoring"])
 
 
 def lone_rows(y: NDArray[Any], counted: NDArray[np.bool_] | None = None) -> NDArray[np.intp]:
@@ -253,7 +271,7 @@ def folds_from_cv(request: SplitRequest, argument: str, lone: NDArray[np.intp] |
         raise InvalidInputError(f"{argument} cannot split this table: {error}") from error
     if not pairs:
         raise InvalidInputError(f"{argument} gives no fold; a generator can be used only once, so pass a list")
-    folds = []
+    folds, asks_for_classes = [], request.is_classification and request.resampling == "folds"  # else `_remedy` helps
     for i, pair in enumerate(pairs):
         if len(pair) != 2 or any(rows.dtype.kind not in "iub" or rows.ndim != 1 for rows in pair):
             raise InvalidInputError(
@@ -262,9 +280,9 @@ def folds_from_cv(request: SplitRequest, argument: str, lone: NDArray[np.intp] |
         if any(rows.dtype.kind == "b" and len(rows) != len(y) for rows in pair):
             raise InvalidInputError(f"{argument}: fold {i} is a mask, but its length is not the {len(y)} rows of X")
         train, test = (np.flatnonzero(rows) if rows.dtype.kind == "b" else rows.astype(np.intp) for rows in pair)
-        check_fold(f"{argument}: fold {i}", (train, test), y, request.is_classification, groups)
+        check_fold(f"{argument}: fold {i}", (train, test), y, asks_for_classes, groups)
         folds.append((train, test))
-    scored = tuple(folds) if lone is None else train_on_lone_rows(folds, lone, groups, request.in_time_order)
+    scored = tuple(folds) if lone is None else train_on_lone_rows(folds, lone, groups, request.resampling == "time")
     if not scored:
         raise InvalidInputError(f"{argument}: all scored rows are the only rows of their classes; merge rare classes")
     return scored

@@ -220,7 +220,7 @@ LABELS = np.where(X["a"] > 0, "high", "low")
         ({"X_val": X[200:].assign(c=1)}, "X_val must have the columns of X; X lacks 'c'"),
         ({"X_val": X[200:].to_numpy()}, "X is a table with names of columns but X_val is an array"),
         ({"y_val": np.full(100, "other")}, "y_val holds classes that y lacks: 'other'"),
-        ({"y_val": np.full(100, "low")}, "the rows of X_val cannot be scored by models of X .*roc_auc"),
+        ({"y_val": np.full(100, "low")}, "the rows of X_val cannot be scored by models of X: .*roc_auc"),
         ({"y_val": LABELS[:50]}, "y_val: .*inconsistent numbers of samples"),
         ({"time": "date"}, "X_val and time exclude each other"),
         ({"groups": np.arange(200)}, "X_val and groups exclude each other"),

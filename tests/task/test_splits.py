@@ -1,11 +1,14 @@
 """Tests of the folds: no row or group is in both parts, and every fold can be trained on and scored."""
 
+from functools import partial
+
 import numpy as np
 import pytest
-from sklearn.model_selection import KFold, TimeSeriesSplit
+from sklearn.model_selection import KFold, LeaveOneOut, TimeSeriesSplit
 
 from automl.errors import InvalidInputError
 from automl.task.metrics import make_metric
+from automl.task.prepare import TrainingData, prepare
 from automl.task.splits import SplitRequest, make_folds
 
 
@@ -77,6 +80,70 @@ def test_folds_on_which_the_metric_is_undefined_are_refused():
     y = np.isin(np.arange(100), [30, 50, 70]).astype(int)
     with pytest.raises(InvalidInputError, match="fold 0 of 5: scoring 'roc_auc' has no value: "):
         make_folds(SplitRequest(y, True, cv=KFold(5), X=np.zeros((100, 1))), metric=metric)
+
+
+@pytest.mark.parametrize(
+    ("request_", "remedy"),
+    [
+        (SplitRequest(np.arange(30.0), False, cv=30), "let each fold score at least 2 rows, use fewer folds, or"),
+        (SplitRequest(np.arange(3.0), False), "let each fold score at least 2 rows, or"),
+        (
+            SplitRequest(np.arange(30.0), False, cv=30, sample_weight=np.ones(30)),
+            "let each fold score at least 2 rows of positive weight, use fewer folds, or",
+        ),
+        (
+            SplitRequest(np.arange(4.0), False, groups=np.array([0, 0, 0, 1])),
+            "let each fold score at least 2 rows, form larger groups, or",
+        ),
+        (
+            SplitRequest(np.arange(30.0), False, cv=LeaveOneOut(), X=np.zeros((30, 1))),
+            "let cv give folds that score at least 2 rows, or",
+        ),
+    ],
+)
+def test_the_error_for_folds_that_r2_cannot_score_asks_for_more_rows_in_each(request_, remedy):
+    with pytest.raises(InvalidInputError, match=f"scoring 'r2' has no value: [^;]*; {remedy} choose another scoring$"):
+        make_folds(request_, metric=make_metric("r2", "regression", None))
+
+
+TEN = np.arange(10.0)
+
+
+@pytest.mark.parametrize(
+    ("data", "arguments", "message"),
+    [
+        (partial(TrainingData, X_val=TEN[:1, None], y_val=TEN[:1]), {}, "let X_val hold at least 2 rows, or"),
+        (
+            partial(
+                TrainingData,
+                X_val=TEN[:3, None],
+                y_val=TEN[:3],
+                sample_weight=np.ones(10),
+                sample_weight_val=np.zeros(3),
+            ),
+            {},
+            "let X_val hold at least 2 rows of positive weight, or",
+        ),
+        (partial(TrainingData, time=TEN), {"cv": 7}, "let each fold score at least 2 rows, use fewer folds, or"),
+    ],
+)
+def test_the_error_for_folds_by_time_or_validation_rows_says_what_to_do_with_these_rows(data, arguments, message):
+    data = data(X=TEN[:, None], y=TEN)
+    with pytest.raises(InvalidInputError, match=f"[^;]*; {message} choose another scoring$"):
+        prepare(data, classification=False, scoring="r2", **arguments)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (partial(TrainingData, X_val=TEN[:2, None], y_val=[0, 0]), "let X and X_val hold every class, or"),
+        (partial(TrainingData, time=TEN), "let older and newer rows hold every class, or"),
+    ],
+)
+def test_the_error_for_classes_by_time_or_validation_rows_says_which_rows_lack_a_class(data, message):
+    data = data(X=TEN[:, None], y=np.repeat([0, 1], [8, 2]))
+    with pytest.raises(InvalidInputError, match=f"[^;]*; {message} choose another scoring$"):
+        prepare(data, classification=True, scoring="roc_auc")
 
 
 def test_rows_with_weight_are_spread_evenly_over_the_folds():
