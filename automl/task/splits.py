@@ -90,7 +90,7 @@ def make_folds(
     Raises
     ------
     InvalidInputError
-        If there are fewer groups than folds, `cv` gives no usable fold, or the metric has no value on one.
+        If there is a single group, `cv` gives no usable fold, or the metric has no value on one.
     """
     y, cv, sample_weight, is_classification = request.y, request.cv, request.sample_weight, request.is_classification
     random_state = request.random_state

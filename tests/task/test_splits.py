@@ -51,6 +51,10 @@ def test_the_folds_of_a_users_splitter_are_used():
     assert all(train.max() < test.min() for train, test in folds)
 
 
+def test_fewer_groups_than_folds_give_one_fold_for_each_group():
+    assert len(make_folds(SplitRequest(np.arange(12.0), False, cv=8, groups=np.arange(12) % 4))) == 4
+
+
 def test_one_group_cannot_be_split():
     with pytest.raises(InvalidInputError, match="groups"):
         make_folds(SplitRequest(np.arange(10.0), False, groups=np.zeros(10)))
