@@ -50,9 +50,9 @@ class AutoMLClassifier(
         (of the models on the disk), or for two classes "demographic_parity_difference" or "equalized_odds_difference"
         between the `sensitive_features` of `fit`. `fit` returns the best score; `choose` another row of `frontier_`.
     cv : int, splitter or iterable, optional
-        Folds of the search, as in scikit-learn; chosen by the number of rows when None. If every fold trains on rows
-        before its scored rows, as in `TimeSeriesSplit`, the rows are taken to be in the order of time: folds are
-        numbered newest first, and predictions come from models that were trained on all rows.
+        Folds of the search, as in scikit-learn; chosen by the number of rows when None. If there are two or more folds,
+        and each trains on rows before its scored rows, as in `TimeSeriesSplit`, the rows are taken to be in the order
+        of time: folds are numbered newest first, and predictions come from models that were trained on all rows.
     n_jobs : int, default=-1
         Number of busy cores during the whole run; -1 uses all cores that this process may use, or all of the cluster.
     memory_limit : float, optional
@@ -333,9 +333,9 @@ class AutoMLRegressor(NumberScores, RegressorMixin, Intervals, Quantiles, BaseAu
         Levels of quantiles to predict, such as ``(0.1, 0.5, 0.9)``, in ascending order. The score is then the negative
         mean pinball loss, `predict` returns the middle quantile, and `predict_quantiles` returns all of them.
     cv : int, splitter or iterable, optional
-        Folds of the search, as in scikit-learn; chosen by the number of rows when None. If every fold trains on rows
-        before its scored rows, as in `TimeSeriesSplit`, the rows are taken to be in the order of time: folds are
-        numbered newest first, and predictions come from models that were trained on all rows.
+        Folds of the search, as in scikit-learn; chosen by the number of rows when None. If there are two or more folds,
+        and each trains on rows before its scored rows, as in `TimeSeriesSplit`, the rows are taken to be in the order
+        of time: folds are numbered newest first, and predictions come from models that were trained on all rows.
     n_jobs : int, default=-1
         Number of busy cores during the whole run; -1 uses all cores that this process may use, or all of the cluster.
     memory_limit : float, optional

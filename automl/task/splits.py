@@ -200,9 +200,9 @@ def train_on_lone_rows(
 
 
 def is_forward_chaining(folds: Sequence[Fold]) -> bool:
-    """Return whether every fold trains on rows before its scored rows, as in scikit-learn's `TimeSeriesSplit`.
+    """Return whether there are two or more folds, and each trains on rows before its scored rows.
 
-    Such folds say that the rows are in the order of time.
+    Such folds, for example those of scikit-learn's `TimeSeriesSplit`, say that the rows are in the order of time.
     """
     return len(folds) > 1 and all(train.max() < test.min() for train, test in folds)
 

@@ -29,6 +29,13 @@ def test_shuffled_folds_keep_their_order():
     assert [scored.max() for _, scored in folds] == [99, 599]
 
 
+def test_a_single_fold_does_not_say_that_the_rows_are_in_the_order_of_time():
+    fold = np.arange(450), np.arange(450, N)
+    reg = AutoMLRegressor(**TREE | {"cv": [fold], "max_trials": 1}).fit(X, TREND)
+    assert reg.estimate_.score < 0
+    assert reg.predict(X[-1:])[0] < 450  # no model was trained on the scored rows
+
+
 @pytest.mark.parametrize("guard", [None, 0.1])
 def test_predictions_follow_a_trend_as_far_as_rows_were_trained_on(guard):
     """The mean of all fold models would be near the middle of the trend."""
