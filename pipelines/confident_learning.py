@@ -16,7 +16,9 @@ Array = NDArray[Any]
 LEAST_MARGIN = 0.2  # by which the likelier class is more probable than the given one
 
 
-def find_suspects(y: Array, probabilities: Array, least_margin: float = LEAST_MARGIN) -> tuple[Array, Array]:
+def find_suspects(
+    y: Array, probabilities: Array, least_margin: float = LEAST_MARGIN, sample_weight: Array | None = None
+) -> tuple[Array, Array]:
     """Return the rows whose label is probably wrong, and the likelier class of each of them, most suspicious first.
 
     The threshold of a class is the mean probability of the class over the rows that have its label. A row counts as a
@@ -34,16 +36,19 @@ def find_suspects(y: Array, probabilities: Array, least_margin: float = LEAST_MA
         Out-of-fold probabilities.
     least_margin : float
         How much more probable the likelier class must be.
+    sample_weight : ndarray of shape (n_samples,), optional
+        Positive weights of the rows in the thresholds.
 
     Returns
     -------
     rows, classes : ndarray of int, shape (n_suspects,)
     """
     n_classes = probabilities.shape[1]
-    counts = np.bincount(y, minlength=n_classes)
+    weight = np.ones(len(y)) if sample_weight is None else sample_weight
+    totals = np.bincount(y, weights=weight, minlength=n_classes)
     own = probabilities[np.arange(len(y)), y]
-    sums = np.bincount(y, weights=own, minlength=n_classes)
-    thresholds = np.where(counts > 0, sums / np.maximum(counts, 1), np.inf)
+    sums = np.bincount(y, weights=weight * own, minlength=n_classes)
+    thresholds = np.where(totals > 0, sums / np.where(totals > 0, totals, 1), np.inf)
     confident = np.where(probabilities >= thresholds, probabilities, -np.inf)
     likelier = confident.argmax(axis=1)
     rows = np.flatnonzero((likelier != y) & (confident.max(axis=1) > -np.inf))

@@ -15,14 +15,19 @@ Array = NDArray[Any]
 
 
 def suspect_table(record: RowPredictions, classes: Array) -> pd.DataFrame:
-    """Return the rows with a suspicious label as a table, most suspicious first.
+    """Return the rows with a suspicious label as a table, most suspicious first; rows of weight 0 do not count.
 
     Parameters
     ----------
     classes : ndarray of shape (n_classes,)
         Labels in the order of the class codes.
     """
-    found, likelier = find_suspects(record.y, record.predictions)
+    weight = record.sample_weight
+    counted = np.arange(len(record.y)) if weight is None else np.flatnonzero(weight > 0)
+    suspects, likelier = find_suspects(
+        record.y[counted], record.predictions[counted], sample_weight=None if weight is None else weight[counted]
+    )
+    found = counted[suspects]
     return pd.DataFrame(
         {
             "row": record.rows[found].astype(np.int64),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -11,7 +12,8 @@ import pytest
 
 import automl
 from automl import AutoMLClassifier, AutoMLRegressor
-from automl.checks.labels import find_suspects
+from automl.checks.labels import find_suspects, suspect_table
+from automl.checks.predictions import RowPredictions
 from tests.factories import FAST
 
 ARGUMENTS = FAST | {"include": ["decision_tree", "lda"], "max_trials": 2, "initial_configurations": "default"}
@@ -164,3 +166,23 @@ def test_a_label_whose_class_is_as_probable_as_another_is_no_suspect():
     rows, classes = find_suspects(y, probabilities)
     assert rows.tolist() == [96]
     assert classes.tolist() == [1]
+
+
+def test_rows_of_weight_0_are_no_suspects():
+    X, y = make_table(120)
+    weight = np.ones(120)
+    flipped = np.argsort(-np.abs(X["a"] + X["b"]).to_numpy())[:12]
+    y[flipped] = np.where(y[flipped] == "high", "low", "high")
+    weight[flipped[2:]] = 0.0
+    found = AutoMLClassifier(**ARGUMENTS | {"max_trials": 1}).fit(X, y, sample_weight=weight).suspect_labels_
+    assert set(flipped[:2]) <= set(found["row"])
+    assert not set(flipped[2:]) & set(found["row"])
+
+
+def test_the_threshold_of_a_class_is_a_mean_by_weight():
+    p = np.array([0.75, 0.1, 0.5, 0.9])  # of class "b", which is the label of the last two rows
+    record = RowPredictions(np.arange(4, 8, dtype=np.int32), np.array([0, 0, 1, 1]), np.column_stack([1 - p, p]))
+    classes = np.array(["a", "b"])
+    assert suspect_table(record, classes)["row"].tolist() == [4]  # 0.75 is above the threshold 0.7
+    weighted = replace(record, sample_weight=np.array([1.0, 1.0, 1.0, 3.0]))
+    assert suspect_table(weighted, classes).empty  # and below the threshold 0.8
