@@ -86,7 +86,7 @@ def check_missing_cells(task: Task, columns: Sequence[Column], names: Sequence[s
     """Return a warning if the absence of cells depends on the class; it names the columns, the clearest one first.
 
     The test is the chi-squared test of class and absence, with the correction of Bonferroni for the number of columns,
-    and Cramér's V as the size of the effect.
+    and Cramér's V as the size of the effect. Rows of weight 0 do not count.
 
     Parameters
     ----------
@@ -96,7 +96,8 @@ def check_missing_cells(task: Task, columns: Sequence[Column], names: Sequence[s
     if not names or sparse.issparse(task.X):
         return []
     incomplete = [column for column in columns if column.missing]
-    rows = np.unique(np.linspace(0, len(task.y) - 1, min(len(task.y), _MAX_ROWS)).astype(np.intp))
+    counted = task.counted_rows
+    rows = counted[np.unique(np.linspace(0, len(counted) - 1, min(len(counted), _MAX_ROWS)).astype(np.intp))]
     totals = np.bincount(task.y[rows], minlength=len(names))
     found: list[tuple[float, Column]] = []
     for column in incomplete:
@@ -112,9 +113,10 @@ def check_missing_cells(task: Task, columns: Sequence[Column], names: Sequence[s
         return []
     found.sort(key=lambda each: -each[0])
     first = found[0][1]
-    totals = np.bincount(task.y, minlength=len(names))  # of all rows, because the message names the shares
-    missing = np.isnan(task.X[:, first.positions[0]])
-    shares = np.bincount(task.y[missing], minlength=len(names)) / np.maximum(totals, 1)
+    y = task.y[counted]
+    totals = np.bincount(y, minlength=len(names))  # of all rows, because the message names the shares
+    missing = np.isnan(task.X[counted, first.positions[0]])
+    shares = np.bincount(y[missing], minlength=len(names)) / np.maximum(totals, 1)
     known = np.flatnonzero(totals >= min(_LEAST_CELLS, totals.max()))
     most, least = known[shares[known].argmax()], known[shares[known].argmin()]
     others = [repr(column.name) for _, column in found[1:]]

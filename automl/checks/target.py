@@ -22,30 +22,31 @@ _SHOWN = 5
 
 
 def check_target_values(task: Task, names: Sequence[str]) -> list[DataWarning]:
-    """Return a warning if almost all rows have the same class or the same value.
+    """Return a warning if almost all rows have the same class or the same value. Rows of weight 0 do not count.
 
     Parameters
     ----------
     names : sequence of str
         Names of the classes, as a message quotes them; empty for regression.
     """
-    if len(task.y) < _LEAST_ROWS:
+    y = task.y[task.counted_rows]
+    if len(y) < _LEAST_ROWS:
         return []
-    values, counts = np.unique(task.y, return_counts=True)
+    values, counts = np.unique(y, return_counts=True)
     most = int(counts.argmax())
-    share = float(counts[most] / len(task.y))
+    share = float(counts[most] / len(y))
     if names:
         if share < _SHARE_OF_CLASS:
             return []
         scoring = "average_precision" if len(names) == 2 else "balanced_accuracy"
-        rest = len(task.y) - int(counts[most])
+        rest = len(y) - int(counts[most])
         message = (
             f"class {names[int(values[most])]} has {percent(share)} of the rows, and all other classes together "
             f"have {rest}: scores depend on few rows, and accuracy says little; use scoring={scoring!r}, or collect "
             "more rows of the other classes"
         )
         return [DataWarning("constant_target", None, message, "medium")]
-    spread, size = float(np.ptp(task.y)), float(np.abs(task.y).max())
+    spread, size = float(np.ptp(y)), float(np.abs(y).max())
     if spread <= _RELATIVE_SPREAD * size:
         message = (
             f"the values of y differ by {spread:.2g} only, which is as small as the rounding of such numbers "
@@ -68,8 +69,7 @@ def check_rare_classes(task: Task, names: Sequence[str]) -> list[DataWarning]:
     """
     if not names:
         return []
-    counted = task.y if task.sample_weight is None else task.y[task.sample_weight > 0]
-    counts = np.bincount(counted, minlength=len(names))
+    counts = np.bincount(task.y[task.counted_rows], minlength=len(names))
     rare = np.flatnonzero((counts > 1) & (counts < len(task.folds)))
     if not len(rare):
         return []

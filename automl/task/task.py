@@ -115,6 +115,11 @@ class Task:
         return bool(trained.all())
 
     @property
+    def counted_rows(self) -> NDArray[np.intp]:
+        """The rows of a positive weight; the others do not count."""
+        return np.arange(len(self.y)) if self.sample_weight is None else np.flatnonzero(self.sample_weight > 0)
+
+    @property
     def train_shares(self) -> list[float]:
         """The share of all rows on which each fold trains."""
         return [len(train) / len(self.y) for train, _ in self.folds]

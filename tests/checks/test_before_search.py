@@ -13,9 +13,9 @@ from automl.checks.equal_rows import count_equal, number_equal_rows
 from automl.task.prepare import TrainingData, prepare
 
 
-def find(X, y, classification=True, groups=None, **arguments):
+def find(X, y, classification=True, groups=None, weight=None, **arguments):
     """Return the warnings before the search, and the lines of the log."""
-    prepared = prepare(TrainingData(X, y, groups=groups), classification=classification, **arguments)
+    prepared = prepare(TrainingData(X, y, weight, groups), classification=classification, **arguments)
     lines = []
     checks = DataChecks(prepared, lines.append)
     checks.before_search()
@@ -174,6 +174,16 @@ def test_a_target_that_is_almost_constant_gives_a_warning():
     assert by_code(X, close, classification=False)["constant_target"].severity == "high"
 
 
+def test_rows_of_weight_0_do_not_count_in_the_warning_about_an_almost_constant_target():
+    X, y = make_table()
+    rare, weight = np.arange(400) < 3, (np.arange(400) < 300).astype(float)
+    found = by_code(X, np.where(weight > 0, np.where(rare, "yes", "no"), y), weight=weight)
+    assert "class 'no' has 99 % of the rows, and all other classes together have 3" in found["constant_target"].message
+    few = (np.arange(400) < 40).astype(float)
+    assert "constant_target" not in by_code(X, np.where(rare, "yes", "no"), weight=few)
+    assert "constant_target" not in by_code(X, np.arange(400) * few, weight=few, classification=False)
+
+
 def test_classes_with_fewer_rows_than_folds_give_one_warning():
     X, y = make_table()
     y = y.astype(object)
@@ -189,6 +199,16 @@ def test_cells_that_are_missing_in_one_class_give_a_warning():
     found = by_code(X, y)["missing_by_class"]
     assert found.column == "b"
     assert "of class 'yes' and in 0 % of class 'no'" in found.message
+
+
+def test_rows_of_weight_0_do_not_count_in_the_warning_about_missing_cells():
+    X, y = make_table()
+    weight = np.repeat([1.0, 0.0], 200)
+    missing = X.assign(b=X["b"].mask((weight == 0) & (y == "yes")))
+    assert "missing_by_class" not in by_code(missing, y, weight=weight)
+    missing = X.assign(b=X["b"].mask((y == "yes") == (weight > 0)))
+    found = by_code(missing, y, weight=weight)["missing_by_class"]
+    assert "in 100 % of the rows of class 'yes' and in 0 % of class 'no'" in found.message
 
 
 def test_the_log_shows_the_most_severe_warnings_and_the_number_of_the_others():
