@@ -17,12 +17,10 @@ from automl.checks.warning import DataWarning
 from automl.energy import EnergyMeter
 from automl.ensemble.estimate import LEVEL, Estimate
 from automl.ensemble.selection import Ensemble
-from automl.ensemble.slimming import measure_frontier
 from automl.expected_score import estimate_in_budget, expected_score_line
 from automl.fitted.metric_scores import score_metrics
 from automl.fitted.quantiles import score_quantiles
 from automl.fitted.several_targets import score_targets
-from automl.fitted.slimming import with_own_predictions
 from automl.guard import make_guard
 from automl.persistence.unfinished import write_unfinished
 from automl.plurals import plural
@@ -102,6 +100,8 @@ def search_and_keep(
             attributes=_known_attributes(prepared),
             positions=prepared.positions,
         )
+        if budget.planned_seconds is not None or estimator.store is not None:
+            settings = replace(settings, measure_reading=measure_reading)
         result = run(task, replace(settings, used=used, earlier=earlier, on_open=keep))
         budget = replace(budget, started=started - result.earlier_seconds)
         checks.after_search(result.row_predictions, budget)
@@ -109,14 +109,11 @@ def search_and_keep(
             vars(estimator).pop(name, None)
         for name, value in fitted_attributes(prepared, result, checks.warnings).items():
             setattr(estimator, name, value)
-        reading = 0.0 if budget.planned_seconds is None and estimator.store is None else measure_reading()
         if estimator.store is None:
             estimator._rows, estimator._stored_run = TrainingRows.from_task(task), None
         else:
             estimator._rows = StoredRows.of(Path(estimator.store))
-            estimator._stored_run = StoredRun.of(estimator, prepared.positions, reading)
-        if measure_frontier(estimator, task.X[:1], reading, budget):
-            with_own_predictions(estimator)
+            estimator._stored_run = StoredRun.of(estimator, prepared.positions, result.reading)
         estimate_in_budget(estimator, budget)
         estimator._fit_seconds = monotonic() - started
         estimator._energy = meter.finish(estimator._fit_seconds)

@@ -19,13 +19,14 @@ from automl.callbacks import CallbackTasks, leading_ensemble
 from automl.checks.predictions import RowPredictions, seconds_end
 from automl.conclusion import SearchOutcome, build_ensemble, conformal_of, curve_of, frontier_of, predictions_of
 from automl.endings import budget_ending, why_nothing
-from automl.ensemble.estimate import Estimate, OutOfFoldRecord
-from automl.ensemble.frontier import FrontierRecord
+from automl.ensemble.estimate import OutOfFoldRecord
+from automl.ensemble.frontier import FrontierRecord, kept_fold_bags
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.objectives import further_values
-from automl.ensemble.out_of_fold_scores import Records
+from automl.ensemble.out_of_fold_scores import Records, scores_of_frontier
 from automl.ensemble.score_curve import CurveRecord
 from automl.ensemble.selection import Ensemble, FoldBag
+from automl.ensemble.slimming import AnyEstimate, meet_limit
 from automl.errors import NothingFittedError, NoWorkersError
 from automl.execute.base import Executor
 from automl.execute.catalog import make_executor
@@ -74,16 +75,17 @@ class RunResult:
 
     history: RunHistory
     ensemble: Ensemble
-    out_of_fold: OutOfFoldRecord | Estimate | None  # None if `cv` orders the rows by time
+    out_of_fold: AnyEstimate  # None if `cv` orders the rows by time
     stop_reason: str
     guard_curve: pd.DataFrame | None = None
     frontier: FrontierRecord | None = None
     row_predictions: RowPredictions | None = None  # None after an interrupt
     fold_bags: list[FoldBag] | None = None  # the fold models, where the ensemble holds models of all rows
     initial_design: InitialDesign | None = None  # None while the search goes on
-    score_curve: CurveRecord | None = None  # None also where no two times of the search can be compared
+    score_curve: CurveRecord | None = None  # None also where no two times can be compared, and for a smaller ensemble
     conformal: Records | None = None  # None after an interrupt
     earlier_seconds: float = 0.0  # of the budget, which earlier sessions of the run have used
+    reading: float = 0.0  # milliseconds in which one row of the table is read
 
 
 @dataclass(frozen=True)
@@ -280,15 +282,28 @@ def _finish(settings: RunSettings, place: _Place, prepared: _Prepared, found: _F
         ensemble = train_members(outcome, ensemble, settings, prepared.executor.n_workers)
     else:
         ensemble = with_stored_models(ensemble, outcome.artifacts, outcome.task)
+    reading, complete = settings.measure_reading(), ensemble
+    estimate: AnyEstimate = record
     frontier = None if interrupted else _frontier(outcome, ensemble)
+    if frontier is not None:
+        # If the run repeats, nothing may depend on the clock.
+        frontier = replace(frontier, overhead=0.0 if outcome.budget.planned_seconds is None else reading)
+        known, limit = (ensemble, frontier, estimate), settings.max_predict_milliseconds
+        larger = [*ensemble.bags, *frontier.bags]
+        ensemble, frontier, estimate = meet_limit(*known, limit, outcome.task.X[:1], outcome.budget)
+        fold_bags = fold_bags or kept_fold_bags(larger, ensemble)
+    is_smaller = ensemble is not complete
     curve = None if found.monitor is None else _guard_curve(found.monitor, outcome, ensemble)
     each = None if interrupted else predictions_of(outcome, ensemble)
     place.session.enter(Phase.ENDED, stop_reason)
-    scores = None if interrupted else curve_of(outcome)
-    conformal = None if interrupted else conformal_of(outcome, ensemble, seconds_end(outcome.budget))
+    scores = None if interrupted or is_smaller else curve_of(outcome)
+    if is_smaller and frontier is not None:
+        conformal = scores_of_frontier(frontier, ensemble)
+    else:
+        conformal = None if interrupted else conformal_of(outcome, ensemble, seconds_end(outcome.budget))
     return RunResult(
-        outcome.history, ensemble, record, stop_reason, curve, frontier, each, fold_bags, prepared.design, scores,
-        conformal, 0.0 if place.directory is None else place.directory.elapsed,
+        outcome.history, ensemble, estimate, stop_reason, curve, frontier, each, fold_bags, prepared.design, scores,
+        conformal, 0.0 if place.directory is None else place.directory.elapsed, reading,
     )  # fmt: skip
 
 

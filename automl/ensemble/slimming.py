@@ -8,10 +8,10 @@ import time
 import warnings
 from collections.abc import Callable, Collection
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 from automl.ensemble.cost import FAMILIES
+from automl.ensemble.estimate import Estimate, OutOfFoldRecord
 from automl.ensemble.frontier import (
     Entry,
     FrontierRecord,
@@ -32,8 +32,11 @@ from automl.task.own_objects import check_loaded
 from automl.task.table_validation import check_table
 from automl.task.validation import is_number, is_whole_number
 from pipelines.catalog import is_named
+from pipelines.configuration import Configuration
 from pipelines.space import names_a_model
 from pipelines.table.reader import TableReader
+
+AnyEstimate = OutOfFoldRecord | Estimate | None
 
 _MAX_MEASUREMENTS = 5  # of ensembles, until one meets a limit
 
@@ -106,45 +109,41 @@ def reading_milliseconds(X: Any, reader: TableReader) -> float:
     return 0.0 if row is None else _milliseconds(lambda table: reader.transform(check_table(table)), row)
 
 
-def measure_frontier(estimator: Any, row: Any, reading: float, budget: Budget) -> bool:
-    """Record the time of reading a row, make the ensemble smaller where the user has set a limit; return if it was.
+def meet_limit(
+    ensemble: Ensemble, record: FrontierRecord, estimate: AnyEstimate, limit: float | None, row: Any, budget: Budget
+) -> tuple[Ensemble, FrontierRecord, AnyEstimate]:
+    """Return the ensemble of a run, made smaller where the user has set a limit, with its record and its estimate.
 
     Parameters
     ----------
-    estimator : AutoMLClassifier or AutoMLRegressor
-        A fitted estimator.
+    record : FrontierRecord
+        The record of the ensemble, with the time of reading a row.
+    estimate : OutOfFoldRecord, Estimate or None
+        That of the ensemble; it is returned where the ensemble already meets the limit.
+    limit : float or None
+        Milliseconds for a single row.
     row : ndarray or CSR matrix of shape (1, n_features)
         A row as the table reader returns it.
-    reading : float
-        Milliseconds in which the table reader reads a single row.
     budget : Budget
         After its deadline, a scorer is not called any more.
     """
-    record, limit = estimator._frontier, estimator.max_predict_milliseconds
-    if record is None:
-        return False
-    # If the run repeats, nothing may depend on the clock.
-    repeats, deadline = budget.planned_seconds is None, budget.deadline
-    overhead = 0.0 if repeats else reading
-    estimator._frontier = replace(record, overhead=overhead)
     if limit is None:
-        return False
+        return ensemble, record, estimate
 
-    def measure(ensemble: Ensemble) -> float:
-        return overhead + _milliseconds(ensemble.predict, row)
+    def measure(smaller: Ensemble) -> float:
+        return record.overhead + _milliseconds(smaller.predict, row)
 
-    how = None if repeats else measure
-    chosen = within_limit(estimator._ensemble, estimator._frontier, float(limit), how, deadline)
-    n_models = [sum(len(bag.models) for bag in ensemble.bags) for ensemble in (estimator._ensemble, chosen[0])]
-    estimator._fold_bags = kept_fold_bags([*estimator._ensemble.bags, *record.bags], chosen[0])
-    estimator._ensemble, estimator._frontier = chosen
-    is_smaller = n_models[1] < n_models[0]
-    if is_smaller:  # the record of the estimate is of the larger ensemble
-        estimator._conformal = scores_of_frontier(estimator._frontier, estimator._ensemble)
-        estimate = record_estimate(estimator._frontier, deadline)
-        if math.isfinite(estimate.score):
-            estimator._estimate = estimate
-    return is_smaller
+    how = None if budget.planned_seconds is None else measure  # if the run repeats, nothing may depend on the clock
+    smaller, own = within_limit(ensemble, record, float(limit), how, budget.deadline)
+    if _parts(smaller) == _parts(ensemble):
+        return ensemble, own, estimate
+    found = record_estimate(own, budget.deadline)
+    return smaller, own, found if math.isfinite(found.score) else estimate
+
+
+def _parts(ensemble: Ensemble) -> list[tuple[Configuration, int]]:
+    """Return the configurations of an ensemble, and the number of the models of each."""
+    return [(bag.configuration, len(bag.models)) for bag in ensemble.bags]
 
 
 def _first_row(X: Any) -> Any:
@@ -222,6 +221,6 @@ def within_limit(
         f"max_predict_milliseconds={limit:g} cannot be met; the fastest ensemble takes {short_number(taken, 2)} ms for "
         f"one row, of which the reading of the row takes {short_number(record.overhead, 2)} ms",
         UserWarning,
-        stacklevel=5,
+        stacklevel=7,
     )
     return chosen, smaller_record(record, entry)

@@ -95,7 +95,8 @@ class SearchGains:
         ------
         AttributeError
             If `cv` orders the rows by time, if the search was too short to compare two times, after an interrupt, after
-            `slim` or `refit`, or if the model was loaded for prediction only.
+            `slim` or `refit`, if `max_predict_milliseconds` has made the ensemble smaller, or if the model was loaded
+            for prediction only.
 
         Examples
         --------
@@ -160,7 +161,7 @@ class SearchGains:
         if self._score_curve is None or not self._score_curve.points:
             raise AttributeError(
                 f"there is no {name}: the search was too short to compare two times, or was interrupted, or "
-                "cv orders the rows by time, or the estimator was returned by slim or refit, or a run was loaded with "
-                "for_prediction=True"
+                "cv orders the rows by time, or max_predict_milliseconds, slim or refit has changed the ensemble, or a "
+                "run was loaded with for_prediction=True"
             )
         return self._score_curve

@@ -6,6 +6,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.datasets import load_diabetes
 from sklearn.model_selection import RepeatedKFold
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
@@ -13,6 +14,8 @@ from automl.ensemble import frontier
 from automl.ensemble.frontier import find_entries
 from automl.ensemble.slimming import within_limit
 from automl.errors import InvalidInputError
+from automl.task.holdout import choose_holdout
+from pipelines.quantiles import pinball_loss
 from tests.factories import FAST
 
 rng = np.random.default_rng(0)
@@ -132,6 +135,52 @@ def test_the_estimate_of_an_ensemble_that_a_limit_has_made_smaller_is_its_own():
     assert clf.estimate_.score == pytest.approx(clf.frontier_["score"].iloc[0])
     own = clf.scores_by_group(Y).loc["all rows", "roc_auc"]
     assert own == pytest.approx(clf.frontier_["score"].iloc[0])
+
+
+LIMITED = {**FAST, "include": ["ridge", "lightgbm", "decision_tree"], "max_predict_milliseconds": 0.03}
+DIABETES = load_diabetes(return_X_y=True)
+
+
+def test_all_scores_of_an_ensemble_that_a_limit_has_made_smaller_are_its_own():
+    features, y = DIABETES
+    whole = AutoMLRegressor(**{**LIMITED, "max_predict_milliseconds": None}, guard=0.2).fit(features, y)
+    reg = AutoMLRegressor(**LIMITED, scoring=["rmse", "mae"], guard=0.2).fit(features, y)
+    own = reg.frontier_["score"].iloc[0]
+    assert reg.metric_scores_["score"].iloc[0] == pytest.approx(own)
+    assert reg.guard_curve_["work"].iloc[-1] == pytest.approx(own)
+    assert reg.guard_curve_["free"].iloc[-1] == pytest.approx(_free_rmse(reg))
+    with pytest.raises(AttributeError, match="max_predict_milliseconds"):
+        _ = reg.score_over_time_
+    assert whole.metric_scores_["score"].iloc[0] != pytest.approx(own)
+
+
+def _free_rmse(reg):
+    """Return the score on the holdout rows of the guard, to which the last row of the curve belongs."""
+    features, y = DIABETES
+    holdout = choose_holdout(y, False, 0.2, None, 0)
+    return -float(np.sqrt(np.mean((reg.predict(features[holdout]) - y[holdout]) ** 2)))
+
+
+def test_the_scores_by_target_and_by_quantile_are_those_of_the_smaller_ensemble():
+    features, y = DIABETES
+    both = np.column_stack([y, features[:, 2] + features[:, 3] ** 2])
+    reg = AutoMLRegressor(**LIMITED, scoring="r2").fit(features, both)
+    assert reg.target_scores_["score"].mean() == pytest.approx(reg.estimate_.score)
+    reg = AutoMLRegressor(**LIMITED, quantiles=(0.1, 0.5, 0.9)).fit(features, y)
+    rows = reg._row_predictions
+    loss = pinball_loss(rows.y, reg._ensemble.finish(rows.predictions), reg.quantiles)
+    assert reg.quantile_scores_["score"].mean() == pytest.approx(-loss)
+    assert reg.metric_scores_["score"].iloc[0] == pytest.approx(-loss)
+
+
+def test_an_ensemble_within_the_limit_stays_as_it_is():
+    features, y = DIABETES
+    settings = {**FAST, "include": ["ridge"], "max_trials": 1}
+    whole, limited = (
+        AutoMLRegressor(**settings, max_predict_milliseconds=limit).fit(features, y) for limit in (None, 5)
+    )
+    np.testing.assert_array_equal(limited.predict(features), whole.predict(features))
+    assert limited.estimate_ == whole.estimate_
 
 
 def test_time_ordered_rows_have_no_frontier():
