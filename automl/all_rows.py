@@ -87,19 +87,15 @@ def train_members(outcome: SearchOutcome, ensemble: Ensemble, settings: RunSetti
         logger.info("no time to train a member on all rows")
         return ensemble
     with ExitStack() as stack:
-        try:
-            executor = make_executor(
-                settings.executor, artifacts.folder, task, settings.n_jobs, settings.memory_limit, settings.device
-            )
-            stack.callback(executor.shutdown)
-            if beside:
-                models = train_in_time(planned, executor, artifacts, seed, deadline)
-                bags = add_models(ensemble.bags, models)
-            else:
-                bags = train_at_last(ensemble.bags, history, task, executor, artifacts, seed, deadline)
-        except KeyboardInterrupt:
-            logger.warning("interrupted: members without a model of all rows predict with the models of their folds")
-            return with_stored_models(ensemble, artifacts, task)
+        executor = make_executor(
+            settings.executor, artifacts.folder, task, settings.n_jobs, settings.memory_limit, settings.device
+        )
+        stack.callback(executor.shutdown)
+        if beside:
+            models = train_in_time(planned, executor, artifacts, seed, deadline)
+            bags = add_models(ensemble.bags, models)
+        else:
+            bags = train_at_last(ensemble.bags, history, task, executor, artifacts, seed, deadline)
     n_bytes = sum(artifacts.model_bytes(bag.configuration, ALL_ROWS) for bag in bags if not bag.folds)
     if n_bytes > task.max_model_bytes:
         logger.warning(

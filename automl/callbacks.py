@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,6 +15,8 @@ from automl.trials.artifacts import Artifacts
 from automl.trials.candidates import rank
 from automl.trials.history import RunHistory
 from automl.trials.trial import Trial
+
+logger = logging.getLogger(__name__)
 
 TASK_NAME = "trial"
 
@@ -87,7 +90,10 @@ class CallbackTasks:
 
     def end(self) -> None:
         """End the task of the fit, whose estimator is fitted now."""
-        self.context.call_on_fit_task_end(estimator=self.estimator, reconstruction_attributes=dict, **self.data)
+        try:
+            self.context.call_on_fit_task_end(estimator=self.estimator, reconstruction_attributes=dict, **self.data)
+        except KeyboardInterrupt:  # the estimator is complete
+            logger.warning("interrupted: a callback has not ended its work")
 
 
 def _key(trial: Trial) -> tuple[str, tuple[int, ...]]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from automl.checks.predictions import RowPredictions, collect_predictions
 from automl.ensemble.cost import typical_cost
@@ -20,6 +23,10 @@ from automl.search.budget import Budget
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 # Shares of the seconds that are left after the search, at which the parts of the conclusion end at the latest.
 _CHOICE_ENDS, _LOADING_ENDS, _DECISION_ENDS, _COLLECTION_ENDS = 0.4, 0.65, 0.75, 0.85
@@ -48,13 +55,36 @@ class SearchOutcome:
     size: int
 
 
-def build_ensemble(outcome: SearchOutcome, n_workers: int) -> tuple[Ensemble, OutOfFoldRecord | None]:
-    """Build the ensemble, read its models, and keep the predictions from which its score can be estimated later.
+def unless_interrupted(step: Callable[[], T], lost: str) -> T | None:
+    """Return the result of a step after the ensemble; None, with a warning, if the user interrupts it.
+
+    The ensemble is complete, so that an interrupt costs no more than the result of the step.
+
+    Parameters
+    ----------
+    lost : str
+        What the model lacks without the step, as a sentence.
+    """
+    try:
+        return step()
+    except KeyboardInterrupt:
+        logger.warning("interrupted: %s", lost)
+        return None
+
+
+def build_ensemble(outcome: SearchOutcome, n_workers: int) -> tuple[Ensemble, float]:
+    """Build the ensemble, and read its models.
 
     Parameters
     ----------
     n_workers : int
         Number of processors that predictions may use.
+
+    Returns
+    -------
+    ensemble : Ensemble
+    deadline : float
+        Time of `time.monotonic`, in seconds, at which the reading of `record_of` must end.
 
     Raises
     ------
@@ -74,11 +104,18 @@ def build_ensemble(outcome: SearchOutcome, n_workers: int) -> tuple[Ensemble, Ou
     n_threads = n_workers if n_workers < available_cpus() else None
     ensemble = Ensemble.of_task(bags, task, n_threads)
     finish_ensemble(ensemble, history, artifacts, task, seed, started + _DECISION_ENDS * left, 0.05 * left)
-    if not task.has_estimate:
-        return ensemble, None
-    # The folder with the predictions is removed after the run; to resample them now would cost seconds of the search.
-    latest = started + _COLLECTION_ENDS * left
-    return ensemble, collect(history, artifacts, task, ensemble, size, seed, latest)
+    return ensemble, started + _COLLECTION_ENDS * left
+
+
+def record_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float) -> OutOfFoldRecord | None:
+    """Return the predictions from which the score of the ensemble can be estimated later; None if `cv` orders the rows.
+
+    The folder with the predictions is removed after the run; to resample them now would cost seconds of the search.
+    """
+    if not outcome.task.has_estimate:
+        return None
+    parts = outcome.history, outcome.artifacts, outcome.task, ensemble, outcome.size, outcome.random_state
+    return collect(*parts, deadline)
 
 
 def frontier_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float) -> FrontierRecord | None:

@@ -9,13 +9,13 @@ from pathlib import Path
 from time import monotonic, process_time
 from typing import Any
 
-import numpy as np
-
 from automl.callbacks import CallbackTasks
 from automl.checks.data_checks import DataChecks
+from automl.checks.predictions import RowPredictions
 from automl.checks.warning import DataWarning
+from automl.conclusion import unless_interrupted
 from automl.energy import EnergyMeter
-from automl.ensemble.estimate import LEVEL, Estimate
+from automl.ensemble.estimate import UNKNOWN
 from automl.ensemble.selection import Ensemble
 from automl.expected_score import estimate_in_budget, expected_score_line
 from automl.fitted.metric_scores import score_metrics
@@ -32,6 +32,7 @@ from automl.search.own_components import own_components
 from automl.search.user_space import user_space
 from automl.search_setup import RunSettings
 from automl.task.prepare import PreparedTask, sensitive_in_table
+from automl.task.task import Task
 from automl.task.validation import python_number
 from automl.trials.history import RunHistory
 from automl.trials.session import record_expected
@@ -42,7 +43,6 @@ from pipelines.configuration import Configuration
 from pipelines.table.summary import notices
 
 GOES_ON = "the search goes on"
-UNKNOWN = Estimate(np.nan, np.nan, np.nan, LEVEL)
 _OF_EARLIER_FITS = (
     "refit_report_",
     "retune_report_",
@@ -107,7 +107,11 @@ def search_and_keep(
         checks.after_search(result.row_predictions, budget)
         for name in _OF_EARLIER_FITS:
             vars(estimator).pop(name, None)
-        for name, value in fitted_attributes(prepared, result, checks.warnings).items():
+        attributes = fitted_attributes(prepared, result, checks.warnings)
+        scoring = partial(score_attributes, task, result.ensemble, result.row_predictions)
+        lost = "the model has no metric_scores_, and no scores by target or quantile"
+        attributes |= unless_interrupted(scoring, lost) or score_attributes(task, result.ensemble, None)
+        for name, value in attributes.items():
             setattr(estimator, name, value)
         if estimator.store is None:
             estimator._rows, estimator._stored_run = TrainingRows.from_task(task), None
@@ -116,7 +120,8 @@ def search_and_keep(
             estimator._stored_run = StoredRun.of(estimator, prepared.positions, result.reading)
         estimate_in_budget(estimator, budget)
         estimator._fit_seconds = monotonic() - started
-        estimator._energy = meter.finish(estimator._fit_seconds)
+        measuring = partial(meter.finish, estimator._fit_seconds)
+        estimator._energy = unless_interrupted(measuring, "the energy of costs_ is estimated")
         estimator._own_processor_seconds = process_time() - busy_before
         line = expected_score_line(estimator)
         progress.close(f"{result.stop_reason}; {plural(result.history.n_run, 'configuration')}", line)
@@ -160,7 +165,7 @@ def _settings(
 
 
 def fitted_attributes(prepared: PreparedTask, result: RunResult, found: Sequence[DataWarning] = ()) -> dict[str, Any]:
-    """Return the attributes of a fitted estimator, by name."""
+    """Return the attributes of a fitted estimator by name, without those of `score_attributes`."""
     task, each = prepared.task, result.row_predictions
     return {
         **_known_attributes(prepared),
@@ -172,9 +177,6 @@ def fitted_attributes(prepared: PreparedTask, result: RunResult, found: Sequence
         "_row_predictions": each if each is None else each.in_table(prepared.positions, prepared.table_rows),
         "_warnings": list(found),
         "_fold_bags": result.fold_bags,
-        "_metric_scores": score_metrics(task, result.ensemble, each),
-        "_target_scores": score_targets(task, result.ensemble, each),
-        "_quantile_scores": score_quantiles(task, result.ensemble, each),
         "_initial_design": result.initial_design,
         "_score_curve": result.score_curve,
         "_conformal": result.conformal,
@@ -184,6 +186,15 @@ def fitted_attributes(prepared: PreparedTask, result: RunResult, found: Sequence
         "scorer_": task.metric.scorer,
         "n_splits_": len(task.folds),
         "_fold_rows": tuple(len(test) for _, test in task.folds),
+    }
+
+
+def score_attributes(task: Task, ensemble: Ensemble, record: RowPredictions | None) -> dict[str, Any]:
+    """Return the attributes with scores of the ensemble, by name; all are None without predictions for rows."""
+    return {
+        "_metric_scores": score_metrics(task, ensemble, record),
+        "_target_scores": score_targets(task, ensemble, record),
+        "_quantile_scores": score_quantiles(task, ensemble, record),
     }
 
 
@@ -205,7 +216,8 @@ def _known_attributes(prepared: PreparedTask) -> dict[str, Any]:
 
 def unfinished_attributes(prepared: PreparedTask, ensemble: Ensemble, history: RunHistory) -> dict[str, Any]:
     """Return the attributes of an estimator whose search goes on, for an ensemble without any records."""
-    return fitted_attributes(prepared, RunResult(history, ensemble, UNKNOWN, GOES_ON))
+    attributes = fitted_attributes(prepared, RunResult(history, ensemble, UNKNOWN, GOES_ON))
+    return attributes | score_attributes(prepared.task, ensemble, None)
 
 
 def _as_tuple(given: Iterable[Any] | None) -> tuple[Any, ...]:

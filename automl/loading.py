@@ -11,12 +11,21 @@ from typing import Any
 
 from automl.all_rows import with_stored_models
 from automl.checks.predictions import seconds_end
-from automl.conclusion import SearchOutcome, build_ensemble, conformal_of, curve_of, frontier_of, predictions_of
+from automl.conclusion import (
+    SearchOutcome,
+    build_ensemble,
+    conformal_of,
+    curve_of,
+    frontier_of,
+    predictions_of,
+    record_of,
+)
 from automl.continuation import read_task
+from automl.ensemble.estimate import UNKNOWN
 from automl.ensemble.loading import ModelLoader
 from automl.errors import InvalidInputError
 from automl.execute.machine import available_cpus
-from automl.fitting import GOES_ON, UNKNOWN, fitted_attributes
+from automl.fitting import GOES_ON, fitted_attributes, score_attributes
 from automl.persistence import check_loaded, load_model
 from automl.persistence.unfinished import read_unfinished
 from automl.plurals import plural
@@ -149,13 +158,15 @@ def _build(estimator: Any, prepared: PreparedTask, reader: RunReader, for_predic
     seed, size = int((RunDirectory(reader.folder).about() or {})["seed"]), int(estimator.ensemble_size)
     loader = ModelLoader(artifacts, task, budget, size, seed)
     outcome = SearchOutcome(history, artifacts, loader, task, budget, seed, size)
-    ensemble, record = build_ensemble(outcome, available_cpus())
+    ensemble, deadline = build_ensemble(outcome, available_cpus())
+    record = record_of(outcome, ensemble, deadline)
     ensemble = with_stored_models(ensemble, artifacts, task)
     result = RunResult(history, ensemble, UNKNOWN if record is None else record, _state(reader))
     result = replace(result, conformal=conformal_of(outcome, ensemble))
     if not for_prediction:
         result = _with_records(result, outcome)
     vars(estimator).update(fitted_attributes(prepared, result))
+    vars(estimator).update(score_attributes(task, result.ensemble, result.row_predictions))
     return history
 
 

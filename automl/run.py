@@ -17,9 +17,18 @@ from ConfigSpace import ConfigurationSpace
 from automl.all_rows import reserve_seconds, reserved_share, train_members, with_stored_models
 from automl.callbacks import CallbackTasks, leading_ensemble
 from automl.checks.predictions import RowPredictions, seconds_end
-from automl.conclusion import SearchOutcome, build_ensemble, conformal_of, curve_of, frontier_of, predictions_of
+from automl.conclusion import (
+    SearchOutcome,
+    build_ensemble,
+    conformal_of,
+    curve_of,
+    frontier_of,
+    predictions_of,
+    record_of,
+    unless_interrupted,
+)
 from automl.endings import budget_ending, why_nothing
-from automl.ensemble.estimate import OutOfFoldRecord
+from automl.ensemble.estimate import UNKNOWN
 from automl.ensemble.frontier import FrontierRecord, kept_fold_bags
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.objectives import further_values
@@ -146,6 +155,8 @@ class _Found:
 def run(task: Task, settings: RunSettings) -> RunResult:
     """Search, build the ensemble, and return within the budget.
 
+    After the ensemble is built, an interrupt ends the current step only.
+
     Raises
     ------
     InvalidInputError
@@ -157,13 +168,21 @@ def run(task: Task, settings: RunSettings) -> RunResult:
     space = make_space(task, settings)
     log_missing(unavailable_components(task.traits, settings.include, settings.exclude))
     # One stack for all steps: it ends the reading of models, then the workers, and only then removes their folder.
-    with ExitStack() as stack:
-        place = _open_place(task, settings, space, stack)
-        prepared = _prepare_search(task, settings, space, place, stack)
-        found = _run_search(task, settings, place, prepared, stack)
-        place.session.enter(Phase.ENSEMBLE, found.stop_reason)
-        stack.enter_context(single_threaded())
-        return _finish(settings, place, prepared, found)
+    result: RunResult | None = None
+    try:
+        with ExitStack() as stack:
+            place = _open_place(task, settings, space, stack)
+            prepared = _prepare_search(task, settings, space, place, stack)
+            found = _run_search(task, settings, place, prepared, stack)
+            place.session.enter(Phase.ENSEMBLE, found.stop_reason)
+            stack.enter_context(single_threaded())
+            result = _finish(settings, place, prepared, found)
+    except KeyboardInterrupt:
+        if result is None:
+            raise
+        logger.warning("interrupted: temporary files of the run may be left")
+    assert result is not None
+    return result
 
 
 def _open_place(task: Task, settings: RunSettings, space: ConfigurationSpace, stack: ExitStack) -> _Place:
@@ -274,33 +293,37 @@ def _run_search(task: Task, settings: RunSettings, place: _Place, prepared: _Pre
 def _finish(settings: RunSettings, place: _Place, prepared: _Prepared, found: _Found) -> RunResult:
     """Build the ensemble, and collect what the attributes of the estimator are computed from."""
     outcome, stop_reason = found.outcome, found.stop_reason
-    ensemble, record, interrupted = _conclude_even_if_interrupted(outcome, prepared.executor)
+    ensemble, estimate, interrupted = _conclude_even_if_interrupted(outcome, prepared.executor)
     stop_reason = "interrupted" if interrupted else stop_reason
     fold_bags = None
     if outcome.budget.refit_share and not interrupted:
         fold_bags = ensemble.bags if outcome.task.trains_at_last else None
-        ensemble = train_members(outcome, ensemble, settings, prepared.executor.n_workers)
-    else:
-        ensemble = with_stored_models(ensemble, outcome.artifacts, outcome.task)
-    reading, complete = settings.measure_reading(), ensemble
-    estimate: AnyEstimate = record
-    frontier = None if interrupted else _frontier(outcome, ensemble)
+        training = partial(train_members, outcome, ensemble, settings, prepared.executor.n_workers)
+        lost = "members without a model of all rows predict with the models of their folds"
+        ensemble = unless_interrupted(training, lost) or ensemble
+    ensemble = with_stored_models(ensemble, outcome.artifacts, outcome.task)  # also those of an earlier session
+    lost = "the times of frontier_ are without the reading of the row"
+    reading, complete = unless_interrupted(settings.measure_reading, lost) or 0.0, ensemble
+    frontier = None if interrupted else _frontier(outcome, ensemble, reading)
     if frontier is not None:
-        # If the run repeats, nothing may depend on the clock.
-        frontier = replace(frontier, overhead=0.0 if outcome.budget.planned_seconds is None else reading)
         known, limit = (ensemble, frontier, estimate), settings.max_predict_milliseconds
         larger = [*ensemble.bags, *frontier.bags]
-        ensemble, frontier, estimate = meet_limit(*known, limit, outcome.task.X[:1], outcome.budget)
+        limiting = partial(meet_limit, *known, limit, outcome.task.X[:1], outcome.budget)
+        lost = "the ensemble was not made smaller for max_predict_milliseconds"
+        ensemble, frontier, estimate = unless_interrupted(limiting, lost) or known
         fold_bags = fold_bags or kept_fold_bags(larger, ensemble)
     is_smaller = ensemble is not complete
     curve = None if found.monitor is None else _guard_curve(found.monitor, outcome, ensemble)
     each = None if interrupted else predictions_of(outcome, ensemble)
     place.session.enter(Phase.ENDED, stop_reason)
-    scores = None if interrupted or is_smaller else curve_of(outcome)
+    scores = conformal = None
+    if not interrupted and not is_smaller:
+        scores = unless_interrupted(partial(curve_of, outcome), "the model has no score_over_time_")
     if is_smaller and frontier is not None:
-        conformal = scores_of_frontier(frontier, ensemble)
-    else:
-        conformal = None if interrupted else conformal_of(outcome, ensemble, seconds_end(outcome.budget))
+        scoring = partial(scores_of_frontier, frontier, ensemble)
+        conformal = unless_interrupted(scoring, "the model predicts no intervals and no sets")
+    elif not interrupted:
+        conformal = conformal_of(outcome, ensemble, seconds_end(outcome.budget))
     return RunResult(
         outcome.history, ensemble, estimate, stop_reason, curve, frontier, each, fold_bags, prepared.design, scores,
         conformal, 0.0 if place.directory is None else place.directory.elapsed, reading,
@@ -387,31 +410,36 @@ def _search(
     return ending
 
 
-def _conclude_even_if_interrupted(
-    outcome: SearchOutcome, executor: Executor
-) -> tuple[Ensemble, OutOfFoldRecord | None, bool]:
-    """Return the ensemble, the record for its estimate, and whether the user interrupted the work on it."""
-    n_workers = executor.n_workers
+def _conclude_even_if_interrupted(outcome: SearchOutcome, executor: Executor) -> tuple[Ensemble, AnyEstimate, bool]:
+    """Return the ensemble, the record for its estimate, and whether the user interrupted the work on the ensemble."""
+    n_workers, interrupted = executor.n_workers, False
     try:
         executor.shutdown()  # its trials are lost anyway, and the ensemble needs the processors
         outcome.loader.finish()
-        ensemble, record = build_ensemble(outcome, n_workers)
+        ensemble, deadline = build_ensemble(outcome, n_workers)
     except KeyboardInterrupt:  # the best configuration alone takes almost no time
         outcome.loader.finish()
-        return *build_ensemble(replace(outcome, size=1), n_workers), True
-    return ensemble, record, False
+        outcome, interrupted = replace(outcome, size=1), True
+        ensemble, deadline = build_ensemble(outcome, n_workers)
+    record = unless_interrupted(partial(record_of, outcome, ensemble, deadline), "the model has no estimate_")
+    return ensemble, UNKNOWN if record is None and outcome.task.has_estimate else record, interrupted
 
 
-def _frontier(outcome: SearchOutcome, ensemble: Ensemble) -> FrontierRecord | None:
-    """Return what smaller ensembles are made of; None after an interrupt, or if no fold models predict."""
+def _frontier(outcome: SearchOutcome, ensemble: Ensemble, reading: float) -> FrontierRecord | None:
+    """Return what smaller ensembles are made of; None after an interrupt, or if no fold models predict.
+
+    Parameters
+    ----------
+    reading : float
+        Milliseconds in which one row of the table is read.
+    """
     budget, left = outcome.budget, float("inf")
     if budget.seconds is not None:
         left = min(_FRONTIER_SHARE * budget.seconds, 0.8 * (budget.seconds - budget.estimate_seconds - budget.elapsed))
-    try:
-        return frontier_of(outcome, ensemble, time.monotonic() + left)
-    except KeyboardInterrupt:  # the ensemble is complete
-        logger.warning("interrupted: the model has no frontier_")
-        return None
+    step = partial(frontier_of, outcome, ensemble, time.monotonic() + left)
+    record = unless_interrupted(step, "the model has no frontier_")
+    # If the run repeats, nothing may depend on the clock.
+    return record if record is None or budget.planned_seconds is None else replace(record, overhead=reading)
 
 
 def _guard_curve(monitor: GuardMonitor, outcome: SearchOutcome, ensemble: Ensemble) -> pd.DataFrame:

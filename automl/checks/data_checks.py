@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,8 @@ from automl.search.budget import Budget
 from automl.task.prepare import PreparedTask
 from automl.task.task import Task
 from pipelines.quantiles import middle
+
+logger = logging.getLogger(__name__)
 
 
 class DataChecks:
@@ -91,7 +94,7 @@ class DataChecks:
 
             self._add(of_targets(self._task, record, check))
         except KeyboardInterrupt:  # the ensemble is complete
-            self._show("interrupted: no column was compared with the ensemble")
+            logger.warning("interrupted: no column was compared with the ensemble")
 
     def _add(self, found: list[DataWarning]) -> None:
         self._found.extend(found)

@@ -74,6 +74,9 @@ class Estimate:
         return f"Estimate({fields}, note={self.note!r})" if self.note else f"Estimate({fields})"
 
 
+UNKNOWN = Estimate(np.nan, np.nan, np.nan, LEVEL)
+
+
 @dataclass(frozen=True)
 class OutOfFoldRecord:
     """The out-of-fold predictions that an estimate is computed from; small enough to stay in the fitted estimator.

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+import warnings
 from pathlib import Path
+from pkgutil import resolve_name
 
 import numpy as np
 import pytest
@@ -17,6 +20,7 @@ from scipy import sparse
 from sklearn.datasets import load_breast_cancer
 
 from automl import AutoMLClassifier
+from automl.conclusion import record_of
 from tests.factories import FAST
 
 # There is no `if __name__ == "__main__":` on purpose: worker processes must not run the script of the user again.
@@ -125,6 +129,74 @@ def test_ctrl_c_while_the_ensemble_is_built_returns_the_best_model():
     assert done[-1] == "interrupted once"
     assert clf.stop_reason_ == "interrupted"
     assert sorted(clf.leaderboard_["weight"]) == [0, 0, 1]
+
+
+class Idle:
+    """A callback of scikit-learn that does nothing."""
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context, *, X=None, y=None, metadata=None):
+        pass
+
+    def on_fit_task_end(self, estimator, context, *, X=None, y=None, metadata=None):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("step", "lost"),
+    [
+        ("automl.conclusion.collect", "the model has no estimate_"),
+        ("automl.all_rows.members_in_time", "the models of the folds predict"),
+        ("automl.base.reading_milliseconds", "without the reading of the row"),
+        ("automl.conclusion.collect_frontier", "the model has no frontier_"),
+        ("automl.ensemble.slimming.within_limit", "was not made smaller for max_predict_milliseconds"),
+        ("automl.guard.out_of_fold", "guard_curve_ lacks the row of the ensemble"),
+        ("automl.checks.predictions._collect", "the model has no suspect_labels_"),
+        ("automl.conclusion.collect_curve", "the model has no score_over_time_"),
+        ("automl.ensemble.out_of_fold_scores.collect_scores", "the model predicts no intervals and no sets"),
+        ("automl.run.scores_of_frontier", "the model predicts no intervals and no sets"),
+        ("automl.trials.run_directory.RunDirectory.close", "temporary files of the run may be left"),
+        ("automl.checks.data_checks.check_leak", "no column was compared with the ensemble"),
+        ("automl.fitting.score_metrics", "the model has no metric_scores_"),
+        ("automl.expected_score.estimate_score_before", "estimate_ is computed when it is read"),
+        ("automl.fitting.EnergyMeter.finish", "the energy of costs_ is estimated"),
+        ("tests.end_to_end.test_interruptions.Idle.on_fit_task_end", "a callback has not ended its work"),
+    ],
+)
+def test_ctrl_c_in_any_step_after_the_ensemble_was_built_returns_it(step, lost, monkeypatch, caplog, tmp_path):
+    built = []
+
+    def remember(outcome, ensemble, deadline):
+        built.append(ensemble)
+        return record_of(outcome, ensemble, deadline)
+
+    def interrupt(*args, **kwargs):
+        if built and not done:
+            done.append("interrupted once")
+            raise KeyboardInterrupt
+        return own(*args, **kwargs)
+
+    done, own = [], resolve_name(step)
+    monkeypatch.setattr("automl.run.record_of", remember)
+    monkeypatch.setattr(step, interrupt)
+    if "all_rows" in step:  # large tables only get models of all rows
+        monkeypatch.setattr("automl.task.task._MANY_ROWS", 100)
+    X, y = load_breast_cancer(return_X_y=True)
+    limit = 1e-4 if "limit" in step or "scores_of_frontier" in step else None
+    settings = {**FAST, "max_trials": 2, "include": ["decision_tree"], "verbose": int("estimate_score" in step)}
+    clf = AutoMLClassifier(**settings, max_predict_milliseconds=limit, store=tmp_path, guard=0.2).set_callbacks(Idle())
+    with caplog.at_level(logging.WARNING, logger="automl"), warnings.catch_warnings(action="ignore"):
+        clf.fit(X, y)
+    assert done
+    found = [r.getMessage() for r in caplog.records if "interrupted" in r.getMessage()]
+    assert len(found) == 1
+    assert lost in found[0]
+    assert clf.predict(X).shape == y.shape
 
 
 def test_a_run_without_a_seed_resumes_in_its_run_directory(tmp_path):
