@@ -26,10 +26,12 @@ def scored_coverage(records: Records, ensemble: Ensemble, frontier: FrontierReco
     """
     layout = ensemble.targets
     blocks: list[Any] = [None] * len(records)
+    weight = None
     if ensemble.n_classes and frontier is not None:
+        weight = frontier.sample_weight
         p = ensemble.finish(np.tensordot(frontier.weights, frontier.predictions, 1))
         blocks = [p] if layout is None else layout.blocks(p)
-    each = [_levels(record, bool(ensemble.n_classes), p) for record, p in zip(records, blocks, strict=True)]
+    each = [_levels(record, bool(ensemble.n_classes), p, weight) for record, p in zip(records, blocks, strict=True)]
     if layout is None:
         return each[0]
     for name, table in zip(layout.names, each, strict=True):
@@ -37,8 +39,8 @@ def scored_coverage(records: Records, ensemble: Ensemble, frontier: FrontierReco
     return pd.concat(each, ignore_index=True)
 
 
-def _levels(record: ConformalRecord, is_classification: bool, probabilities: Any) -> pd.DataFrame:
-    """Return one row for each level for one target."""
+def _levels(record: ConformalRecord, is_classification: bool, probabilities: Any, weight: Any) -> pd.DataFrame:
+    """Return one row for each level for one target; `weight` is None or that of each row of the probabilities."""
     size = "size" if is_classification else "width"
     masses = None if probabilities is None else mass_before(probabilities)
     rows = []
@@ -50,9 +52,16 @@ def _levels(record: ConformalRecord, is_classification: bool, probabilities: Any
         if not is_classification:
             value = 2 * limit * (1.0 if record.scale is None else record.scale.mean)
         else:
-            value = np.nan if masses is None else float((masses <= limit).sum(axis=1).mean())
+            value = np.nan if masses is None else _mean((masses <= limit).sum(axis=1), weight)
         rows.append({"level": level, "coverage": coverage, size: value, "approximate": bool(record.note)})
     return pd.DataFrame(rows, columns=["level", "coverage", size, "approximate"])
+
+
+def _mean(values: Any, weight: Any) -> float:
+    """Return the weighted mean; NaN if all weights are 0."""
+    if weight is not None and not weight.any():
+        return float("nan")
+    return float(np.average(values, weights=weight))
 
 
 def _crossed(scores: Scores, level: float, random_state: int) -> tuple[float, Any] | None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from sklearn.model_selection import TimeSeriesSplit
+from sklearn.model_selection import KFold, TimeSeriesSplit
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.errors import InvalidInputError
@@ -229,6 +229,19 @@ def test_coverage_on_out_of_fold_rows_agrees_with_new_rows(reg, clf):
     table = clf.coverage_.set_index("level")
     assert table.loc[0.9, "coverage"] >= 0.86
     assert table.loc[0.9, "size"] == pytest.approx(clf.predict_set(CLASSES[0]).sum(axis=1).mean(), rel=0.15)
+
+
+def test_the_size_of_sets_counts_the_weights_of_the_rows():
+    """Rows of weight 0 at random places have larger sets than the others, but do not count."""
+    X, y = (part[:200] for part in CLASSES)
+    rng = np.random.default_rng(0)
+    noise = np.arange(200) % 2 == 1
+    X, y = np.where(noise[:, None], 0.7, X), np.where(noise, rng.permutation(y), y)
+    settings = SMALL | {"include": ["logistic_regression"], "max_trials": 1, "cv": KFold(3)}
+    clf = AutoMLClassifier(**settings).fit(X, y, sample_weight=np.where(noise, 0.0, 1.0))
+    size = clf.coverage_.set_index("level").loc[0.8, "size"]
+    assert size == pytest.approx(clf.predict_set(X[~noise], 0.8).sum(axis=1).mean(), rel=0.1)
+    assert size < 0.9 * clf.predict_set(X, 0.8).sum(axis=1).mean()
 
 
 def test_each_fit_warns_of_approximate_intervals_again():
