@@ -324,7 +324,7 @@ def _summarize(record: OutOfFoldRecord, scores: Array, n_left_out: Array, level:
     # The percentiles of few scores are too close to the mean.
     quantiles = np.quantile(kept, ends) if len(kept) >= _RESAMPLES[0] else mean + kept.std(ddof=1) * ndtri(ends)
     low, high = mean + scale * (quantiles - mean)
-    return Estimate(mean, float(low), min(float(high), record.metric.best), level)
+    return Estimate(mean, *record.metric.clip(float(low), float(high)), level)
 
 
 def _resamples(record: OutOfFoldRecord) -> Iterator[tuple[Rows, Rows]]:

@@ -315,7 +315,7 @@ def _scores(
             return score, float("nan"), float("nan")
         losses[group] = _loss(record, p, np.flatnonzero(groups != group))
     error = jackknife_error(losses[np.isfinite(losses)])
-    return score, score - _Z * error, score + _Z * error
+    return score, *record.metric.clip(score - _Z * error, score + _Z * error)
 
 
 def _entry(

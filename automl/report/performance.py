@@ -137,5 +137,5 @@ def _score(rows: Predicted, metric: Metric, estimator: Any) -> Interval | None:
     groups = draw_groups(units, _GROUPS, np.random.default_rng(0))
     losses = np.array([loss(np.flatnonzero(groups != group)) for group in range(groups.max() + 1)])
     error = jackknife_error(losses[np.isfinite(losses)])
-    high = min(-whole + _Z * error, metric.best) if np.isfinite(error) else np.nan
-    return interval(-whole, -whole - _Z * error, high, _LEVEL, metric_words(metric.name).sign)
+    low, high = metric.clip(-whole - _Z * error, -whole + _Z * error)
+    return interval(-whole, low, high, _LEVEL, metric_words(metric.name).sign)

@@ -153,6 +153,13 @@ FAST_OF_ONE_CLASS: dict[str, Callable[[Array, Array, Array | None, int], float]]
 }
 PINBALL = "neg_mean_pinball_loss"  # the metric of a task of quantiles
 _UNBOUNDED = ("positive_likelihood_ratio", "mutual_info_score")  # scorers of scikit-learn whose scores may exceed 1
+# The first words of scorers of scikit-learn whose scores are never below 0.
+_NEVER_NEGATIVE = (
+    "accuracy", "average_precision", "balanced_accuracy", "completeness", "f1", "fowlkes_mallows", "homogeneity",
+    "jaccard", "mutual_info", "normalized_mutual_info", "positive_likelihood_ratio", "precision", "rand_score",
+    "recall", "roc_auc", "top_k_accuracy", "v_measure",
+)  # fmt: skip
+_WORST = {"matthews_corrcoef": -1.0, KAPPA: -1.0}
 ALIASES = {"log_loss": "neg_log_loss", "rmse": "neg_root_mean_squared_error", "mae": "neg_mean_absolute_error"}
 
 
@@ -171,8 +178,8 @@ class Metric:
     fast : str or None
         Name of the equal loss in `FAST` or `FAST_OF_ONE_CLASS`, which is used instead of the scorer; None if there is
         no such loss.
-    best : float
-        The highest possible score.
+    best, worst : float
+        The highest and the lowest possible score; infinite where there is none, or where it is not known.
     positive : int
         Code of the class of interest, for scorers of one of two classes.
     reads_table : bool
@@ -207,6 +214,7 @@ class Metric:
     target_transforms: tuple[str, ...] = ("none",)
     quantiles: tuple[float, ...] = ()
     ranks: tuple[int, ...] = ()
+    worst: float = float("-inf")
 
     @property
     def decides_by_rank(self) -> bool:
@@ -217,6 +225,10 @@ class Metric:
     def is_mean_over_classes(self) -> bool:
         """Whether the score is a mean over the classes of the scored rows."""
         return isinstance(self.scorer, AllClassesScorer) and self.name in CLASS_MEANS
+
+    def clip(self, low: float, high: float) -> tuple[float, float]:
+        """Return the ends of an interval of the score, within the range of the metric; ends that are NaN stay."""
+        return max(low, self.worst), min(high, self.best)
 
     def take(self, rows: Array) -> Metric:
         """Return the metric for some rows of its target; rows are numbers or a mask."""
@@ -340,7 +352,8 @@ def make_metric(scoring: Any, task: str, classes: Array | None, positive_label: 
     if name in CLASS_MEANS:  # for two classes, these scorers take the probability of the second class
         fast = task == "multiclass"
     scorer = named_scorer(name, classes, positive_label)
-    return Metric(name, scorer, classes, name if fast else None, best, positive)
+    worst = 0.0 if name.startswith(_NEVER_NEGATIVE) else _WORST.get(name, float("-inf"))
+    return Metric(name, scorer, classes, name if fast else None, best, positive, worst=worst)
 
 
 def ordered_metric(name: str | None, classes: Array, ranks: tuple[int, ...]) -> Metric:
@@ -365,7 +378,8 @@ def ordered_metric(name: str | None, classes: Array, ranks: tuple[int, ...]) -> 
             'as y.astype(pandas.CategoricalDtype(["low", "middle", "high"], ordered=True))'
         )
     scorer = OrderedScorer(name, tuple(classes[np.argsort(ranks)].tolist()))
-    return Metric(name, scorer, classes, name, 1.0 if name == KAPPA else 0.0, ranks=ranks)
+    best, worst = 1.0 if name == KAPPA else 0.0, _WORST.get(name, float("-inf"))
+    return Metric(name, scorer, classes, name, best, ranks=ranks, worst=worst)
 
 
 def named_scorer(name: str, classes: Array | None, positive_label: Any = None) -> Any:

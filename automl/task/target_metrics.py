@@ -160,7 +160,9 @@ def make_targets_metric(scoring: Any, targets: CheckedTarget, sample_weight: Arr
     tasks = [task_type(layout.classes_of(j)) for j in range(layout.n_targets)]
     if callable(scoring) or scoring in _ALL_AT_ONCE:
         whole = make_metric(scoring, tasks[0], None)
-        return _checked(TargetsMetric(whole.name, whole.scorer, best=whole.best, layout=layout, labels=labels), targets)
+        best, worst = whole.best, whole.worst
+        both = TargetsMetric(whole.name, whole.scorer, best=best, worst=worst, layout=layout, labels=labels)
+        return _checked(both, targets)
     if scoring is None:
         scoring = default_scoring("multiclass" if "multiclass" in tasks else tasks[0])
     each, scales = [], []
@@ -179,7 +181,8 @@ def make_targets_metric(scoring: Any, targets: CheckedTarget, sample_weight: Arr
     shown = f"{name} relative to a constant" if any(scale != 1 for scale in scales) else name
     fast = _FAST if all(metric.fast is not None for metric in each) else None
     title = f"{shown}, mean of targets"
-    return TargetsMetric(title, scorer, fast=fast, best=each[0].best, layout=layout, labels=labels)
+    best, worst = each[0].best, each[0].worst
+    return TargetsMetric(title, scorer, fast=fast, best=best, worst=worst, layout=layout, labels=labels)
 
 
 def _scale(metric: Metric, y: Array, sample_weight: Array | None) -> float:

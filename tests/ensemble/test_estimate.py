@@ -107,6 +107,12 @@ def test_the_estimate_is_nan_if_the_metric_is_undefined():
     assert np.isnan([estimate.score, estimate.low, estimate.high]).all()
 
 
+def test_the_interval_of_few_rows_stays_within_the_range_of_the_metric():
+    p = np.random.default_rng(0).random((1, 6))
+    estimate = estimate_score(_record(np.stack([1 - p, p], axis=2), np.arange(6) % 2, "roc_auc"))
+    assert (estimate.low, estimate.high) == (0, 1)
+
+
 def test_the_repr_rounds_the_numbers():
     assert repr(Estimate(0.91234, 0.88, 0.94, 0.95)) == "Estimate(score=0.9123, low=0.88, high=0.94, level=0.95)"
 

@@ -6,7 +6,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.datasets import load_diabetes
+from sklearn.datasets import load_breast_cancer, load_diabetes
 from sklearn.model_selection import RepeatedKFold
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
@@ -49,6 +49,14 @@ def test_a_slim_estimator_meets_the_limit_and_leaves_the_old_one_alone(clf):
     assert small.estimate_.low <= small.estimate_.score
     np.testing.assert_array_equal(clf.predict_proba(X), before)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(small)).predict_proba(X), small.predict_proba(X))
+
+
+def test_the_intervals_of_smaller_ensembles_stay_within_the_range_of_the_metric():
+    table, y = load_breast_cancer(return_X_y=True)
+    settings = {**FAST, "include": ["logistic_regression"], "max_trials": 1}
+    clf = AutoMLClassifier(**settings).fit(table[:120], y[:120])
+    assert clf.frontier_["high"].max() == 1
+    assert clf.slim(max_loss=1).estimate_.high == 1
 
 
 def test_a_slim_estimator_says_that_its_expected_score_is_not_corrected(clf, tmp_path):

@@ -152,6 +152,19 @@ def test_a_function_with_the_name_of_a_scorer_is_used_instead_of_the_scorer():
     assert make_metric(accuracy, "binary", CLASSES).loss(Y, PROBABILITIES) == 7.0
 
 
+@pytest.mark.parametrize("name", ["roc_auc", "accuracy", "f1_macro", "matthews_corrcoef", "r2", "neg_log_loss"])
+def test_the_worst_score_is_that_of_wrong_predictions(name):
+    rng = np.random.default_rng(0)
+    y = rng.permutation(np.arange(40) % 2)
+    kind = "regression" if name == "r2" else "binary"
+    metric = make_metric(name, kind, None if kind == "regression" else np.unique(y))
+    wrong = -1e9 * y if kind == "regression" else np.stack([y, 1 - y], axis=1).astype(float)
+    score = -metric.loss(y.astype(float) if kind == "regression" else y, wrong)
+    assert (score < -10) if metric.worst == -np.inf else (score == metric.worst)
+    assert metric.clip(-1e9, 1e9) == (max(-1e9, metric.worst), metric.best)
+    assert np.isnan(metric.clip(np.nan, np.nan)).all()
+
+
 def test_a_scorer_object_is_used_as_it_is():
     metric = make_metric(make_scorer(mean_absolute_error, greater_is_better=False), "regression", None)
     assert metric.loss(np.array([1.0, 2.0]), np.array([2.0, 4.0])) == pytest.approx(1.5)
