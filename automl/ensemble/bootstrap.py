@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from automl.ensemble.calibration import Calibration
-from automl.ensemble.estimate import LEVEL, Estimate, OutOfFoldRecord, Rows, draw_units
+from automl.ensemble.estimate import LEVEL, Estimate, OutOfFoldRecord, Rows, draw_units, shows_spread
 from automl.ensemble.selection import greedy_weights, shrink_weights
 from automl.ensemble.target_calibration import TargetsCalibration, calibrate_for
 from automl.ensemble.threshold import one_hot_labels, tune_decision_weights
@@ -103,7 +103,7 @@ def estimate_score(record: OutOfFoldRecord, level: float = LEVEL) -> Estimate:
     -------
     Estimate
         All its scores are NaN if the metric is undefined on every resample. The ends of the interval are NaN if the
-        scorer is so slow that a minute is enough for a few resamples only.
+        rows are too few, or if the scorer is so slow that a minute is enough for a few resamples only.
     """
     with single_threaded():
         scored = _score_resamples(_ResampleScorer(record), time.monotonic() + _MAX_SECONDS)
@@ -318,7 +318,8 @@ def _summarize(record: OutOfFoldRecord, scores: Array, n_left_out: Array, level:
     n_scored = float(np.mean(n_left_out[defined]))
     scale = _FOLD_MODEL_FACTOR * np.sqrt(n_scored / (n_units - n_scored))
     mean = float(kept.mean())
-    if len(kept) < _FEWEST_FOR_INTERVAL:
+    weight = None if record.sample_weight is None else record.sample_weight[: record.n_scored]
+    if len(kept) < _FEWEST_FOR_INTERVAL or not shows_spread(kept, record.units[: record.n_scored], weight):
         return Estimate(mean, np.nan, np.nan, level)
     ends = np.array([(1 - level) / 2, (1 + level) / 2])
     # The percentiles of few scores are too close to the mean.

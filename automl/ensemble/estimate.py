@@ -32,6 +32,9 @@ _MAX_ROWS = 5_000  # with more rows, the choice overfits little and the interval
 _MAX_BYTES = 2**24  # of the predictions in a fitted estimator
 
 
+_FEWEST_UNITS = 5  # from which an interval is computed
+_FEWEST_EQUAL = 30  # where all scores are equal; of new rows, at most one in ten is then worse (the rule of three)
+
 OF_SMALLER_ENSEMBLE = "not corrected for the choice of this smaller ensemble"
 OF_FOLD_MODELS = "that of models which were trained on a part of the rows, because no rows are left to score the refit"
 
@@ -45,7 +48,8 @@ class Estimate:
     score : float
         The expected score; greater is better, as in scikit-learn's scorers.
     low, high : float
-        Ends of the interval that contains the score on many new rows with probability `level`.
+        Ends of the interval that contains the score on many new rows with probability `level`. They are NaN where
+        the rows are too few, or the scorer too slow, to compute them.
     level : float
         Probability between 0 and 1.
     note : str, default=""
@@ -202,6 +206,23 @@ def _collect_sets(
         for n, chosen in sets
     ]
     return rows[kept], np.stack(parts), numbered, [c.family for c in numbers]
+
+
+def shows_spread(scores: Array, units: Array, sample_weight: Array | None) -> bool:
+    """Return whether the scores of parts of some rows say how much a score on new rows varies.
+
+    A few rows say nothing. If they are all predicted alike, their scores do not differ, and a few more are needed.
+
+    Parameters
+    ----------
+    units : ndarray of shape (n_rows,)
+        Number of the unit of each row.
+    sample_weight : ndarray of shape (n_rows,) or None
+        Rows of weight 0 do not count.
+    """
+    n_units = len(np.unique(units if sample_weight is None else units[sample_weight > 0]))
+    are_equal = len(scores) > 0 and np.allclose(scores, scores[0], rtol=1e-9, atol=0)
+    return n_units >= (_FEWEST_EQUAL if are_equal else _FEWEST_UNITS)
 
 
 def draw_units(units: Rows, rng: np.random.Generator) -> tuple[Rows, Rows]:

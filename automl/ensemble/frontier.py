@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from automl.ensemble.cost import PredictionCost, prediction_cost
-from automl.ensemble.estimate import LEVEL, OF_SMALLER_ENSEMBLE, Estimate
+from automl.ensemble.estimate import LEVEL, OF_SMALLER_ENSEMBLE, Estimate, shows_spread
 from automl.ensemble.jackknife import draw_groups, jackknife_error
 from automl.ensemble.loading import ModelLoader
 from automl.ensemble.objectives import pareto_candidates
@@ -314,7 +314,10 @@ def _scores(
         if time.monotonic() > intervals_end:
             return score, float("nan"), float("nan")
         losses[group] = _loss(record, p, np.flatnonzero(groups != group))
-    error = jackknife_error(losses[np.isfinite(losses)])
+    known = losses[np.isfinite(losses)]
+    if not shows_spread(known, units, record.sample_weight):
+        return score, float("nan"), float("nan")
+    error = jackknife_error(known)
     return score, *record.metric.clip(score - _Z * error, score + _Z * error)
 
 

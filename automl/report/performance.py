@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from automl.ensemble.estimate import shows_spread
 from automl.ensemble.jackknife import draw_groups, jackknife_error
 from automl.ensemble.threshold import apply_decision
 from automl.explain.predictions import Predicted, out_of_fold_rows, quantiles_by_other_rows
@@ -136,6 +137,7 @@ def _score(rows: Predicted, metric: Metric, estimator: Any) -> Interval | None:
     units = np.arange(len(rows.y)) if rows.units is None else rows.units
     groups = draw_groups(units, _GROUPS, np.random.default_rng(0))
     losses = np.array([loss(np.flatnonzero(groups != group)) for group in range(groups.max() + 1)])
-    error = jackknife_error(losses[np.isfinite(losses)])
+    known = losses[np.isfinite(losses)]
+    error = jackknife_error(known) if shows_spread(known, units, weights) else np.nan
     low, high = metric.clip(-whole - _Z * error, -whole + _Z * error)
     return interval(-whole, low, high, _LEVEL, metric_words(metric.name).sign)

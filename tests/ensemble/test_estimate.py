@@ -107,6 +107,32 @@ def test_the_estimate_is_nan_if_the_metric_is_undefined():
     assert np.isnan([estimate.score, estimate.low, estimate.high]).all()
 
 
+@pytest.mark.parametrize(
+    ("n_rows", "is_wrong", "has_interval"),
+    [
+        (4, True, False),
+        (20, False, False),  # all right, which says little of new rows
+        (20, True, True),
+        (500, False, True),
+    ],
+)
+def test_few_rows_have_an_interval_only_if_their_scores_differ(n_rows, is_wrong, has_interval):
+    y = np.arange(n_rows) % 2
+    p = np.eye(2)[y]
+    if is_wrong:
+        p[: max(1, n_rows // 5)] = p[: max(1, n_rows // 5), ::-1]
+    estimate = estimate_score(_record(p[None], y, "accuracy"))
+    assert np.isfinite([estimate.low, estimate.high]).all() == has_interval
+    assert (0 < estimate.score < 1) if is_wrong else (estimate.score == 1)
+
+
+def test_rows_of_weight_0_do_not_count_for_the_interval():
+    y = np.arange(100) % 2
+    record = _record(np.eye(2)[y][None], y, "accuracy")
+    assert estimate_score(record).low == 1
+    assert np.isnan(estimate_score(replace(record, sample_weight=np.where(np.arange(100) < 20, 1.0, 0.0))).low)
+
+
 def test_the_interval_of_few_rows_stays_within_the_range_of_the_metric():
     p = np.random.default_rng(0).random((1, 6))
     estimate = estimate_score(_record(np.stack([1 - p, p], axis=2), np.arange(6) % 2, "roc_auc"))

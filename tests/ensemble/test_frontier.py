@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes
-from sklearn.model_selection import RepeatedKFold
+from sklearn.model_selection import KFold, RepeatedKFold
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.ensemble import frontier
@@ -57,6 +57,15 @@ def test_the_intervals_of_smaller_ensembles_stay_within_the_range_of_the_metric(
     clf = AutoMLClassifier(**settings).fit(table[:120], y[:120])
     assert clf.frontier_["high"].max() == 1
     assert clf.slim(max_loss=1).estimate_.high == 1
+
+
+@pytest.mark.parametrize("n_rows", [4, 20, 60])
+def test_a_few_rows_that_are_all_right_give_no_interval(n_rows):
+    y = np.arange(n_rows) % 2
+    settings = {**FAST, "include": ["decision_tree"], "max_trials": 1, "cv": KFold(2, shuffle=True, random_state=0)}
+    clf = AutoMLClassifier(**settings, scoring="accuracy").fit(y[:, None].astype(float), y)
+    ends = clf.frontier_[["low", "high"]].to_numpy()
+    assert np.isfinite(ends).all() if n_rows == 60 else np.isnan(ends).all()
 
 
 def test_a_slim_estimator_says_that_its_expected_score_is_not_corrected(clf, tmp_path):
