@@ -143,6 +143,18 @@ def required_libraries(configuration: Configuration) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def known_libraries() -> frozenset[str]:
+    """Return the libraries that fitted pipelines with the components of this process need to predict.
+
+    Examples
+    --------
+    >>> sorted(known_libraries())
+    ['catboost', 'lightgbm', 'xgboost']
+    """
+    components = (*(component for step in CATALOG.values() for component in step), *_REGISTERED.values())
+    return frozenset(library for component in components for library in prediction_libraries(component))
+
+
 def missing_for_training(configuration: Configuration) -> tuple[str, ...]:
     """Return the libraries that are not installed here and that the training of a configuration needs."""
     found = (library for component in components_of(configuration) for library in missing_libraries(component))

@@ -28,6 +28,7 @@ from automl.task.own_objects import unpack
 from automl.task.trusted import TRUSTED
 from meta_db.files import find_folder
 from pipelines import storage
+from pipelines.catalog import known_libraries
 from pipelines.libraries import MissingLibraryError, import_library
 
 _ESTIMATORS = (("automl.estimator", "AutoMLClassifier"), ("automl.estimator", "AutoMLRegressor"))
@@ -163,12 +164,16 @@ def estimator_class(folder: Path, name: tuple[str, str], trusted: frozenset[str]
 def check_libraries(folder: Path, libraries: Iterable[str]) -> None:
     """Check that the libraries can be imported that a saved model needs.
 
+    The names come from the folder, and an import executes code. Therefore only libraries of known components are
+    imported here; those of own components of the user are imported with the types that the user trusts.
+
     Raises
     ------
     InvalidInputError
         If one cannot be imported; the message names it and the command that installs it.
     """
-    for library in libraries:
+    known = known_libraries()
+    for library in (name for name in libraries if name in known):
         try:
             import_library(library)
         except MissingLibraryError as error:

@@ -32,7 +32,7 @@ def library_versions(names: Iterable[str] = _LIBRARIES) -> dict[str, str]:
     for name in names:
         try:
             found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
+        except (importlib.metadata.PackageNotFoundError, ValueError):  # ValueError: a manifest may hold an empty name
             continue
     return found
 

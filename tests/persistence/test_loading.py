@@ -248,6 +248,17 @@ def test_a_manifest_cannot_name_files_outside_of_the_folder(saved, tmp_path, nam
         read_file(tmp_path / "model", name, manifest["files"])
 
 
+@pytest.mark.parametrize("name", ["own_code", ""])
+def test_a_manifest_cannot_name_modules_to_import(saved, tmp_path, monkeypatch, name):
+    clf, folder, X = saved
+    shutil.copytree(folder, tmp_path / "model")
+    (tmp_path / "model" / "own_code.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path / "model")
+    edit_manifest(tmp_path / "model", lambda content: content["libraries"].append(name))
+    assert np.array_equal(load(tmp_path / "model").predict_proba(X), clf.predict_proba(X))
+    assert "own_code" not in sys.modules
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
 @pytest.mark.parametrize("name", ["estimator.zip", "manifest.json"])
 def test_a_pipe_in_the_folder_is_one_error(saved, tmp_path, name):
