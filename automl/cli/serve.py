@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
@@ -31,6 +32,9 @@ def serve(
     verbose: Annotated[int, typer.Option(min=0, help="0 writes no messages, 1 one line for each request.")] = 1,
 ) -> None:
     """Serve the predictions of a saved model over HTTP."""
+    for option, value in (("--max-megabytes", max_megabytes * _MIB), ("--timeout", timeout)):
+        if not math.isfinite(value):
+            raise InvalidInputError(f"{option} must be a finite number")
     _check_extra("serve", "fastapi", "prometheus_client", "uvicorn")
     with messages_on_stderr(2 if verbose else 0):
         from automl.execute.machine import available_cpus

@@ -35,6 +35,15 @@ def test_a_port_in_use_is_named(call, model):
     assert "choose another --host or --port" in err
 
 
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [("--timeout", "inf"), ("--max-megabytes", "inf"), ("--max-megabytes", "1e308")],
+)
+def test_limits_must_be_finite(call, tmp_path, option, value):
+    code, _, err = call("serve", tmp_path, option, value)
+    assert (code, err) == (2, f"automl: {option} must be a finite number\n")
+
+
 def test_a_folder_that_is_no_model_ends_with_one_line(call, tmp_path):
     code, _, err = call("serve", tmp_path)
     assert (code, err.count("\n")) == (2, 1)
