@@ -175,7 +175,7 @@ def split_weight_and_groups(
 
 
 def load_model(folder: Path, for_prediction: bool = False) -> Any:
-    """Load a model; a warning about versions of libraries becomes one line on standard error.
+    """Load a model of this package; a warning about versions of libraries becomes one line on standard error.
 
     The environment variable AUTOML_TRUSTED holds the types of the user's own code that may be imported, with commas.
     Modules in the working directory are found, too.
@@ -188,7 +188,7 @@ def load_model(folder: Path, for_prediction: bool = False) -> Any:
     Raises
     ------
     InvalidInputError
-        If the model cannot be loaded.
+        If the model cannot be loaded, or is an estimator of another library, which only jobs save.
     """
     from automl.loading import load
     from pipelines.storage import UntrustedError
@@ -205,6 +205,11 @@ def load_model(folder: Path, for_prediction: bool = False) -> Any:
                 names = ",".join(error.__cause__.types)
                 raise InvalidInputError(f"{error}; in a shell, set {TRUSTED}={names}") from error
             raise
+    if not hasattr(estimator, "_ensemble"):
+        raise InvalidInputError(
+            f"'{folder}' holds an estimator of another library, which only automl.load reads; name a model that automl "
+            "has fitted"
+        )
     for warning in caught:
         if warning.category is UserWarning:  # scikit-learn repeats it in a class of its own for each estimator
             write_message(1, f"note: {warning.message}")
