@@ -150,7 +150,7 @@ def _read_numbers(column: ServedColumn, cells: Sequence[Any], as_text: bool) -> 
         raise _bad(cells, lambda cell: isinstance(cell, bool), "is not a number")
     if str not in kinds:
         return _floats(cells)
-    if _holds_texts(column.dtype):
+    if column.holds_texts:
         # The model was trained on texts such as "12 %" or "1.234,50", and reads them itself.
         return _by_reader(column, cells, as_text, "is not a number")
     if as_text:
@@ -170,10 +170,6 @@ def _number(text: str) -> float:
     if "_" in text:  # Python reads "1_0" as 10; the model decides
         raise ValueError
     return float(text)
-
-
-def _holds_texts(dtype: str) -> bool:
-    return dtype.startswith(("object", "str", "string", "category", "large_string"))
 
 
 def _floats(cells: Sequence[Any]) -> NDArray[np.float64]:
@@ -204,7 +200,7 @@ def _by_reader(column: ServedColumn, cells: Sequence[Any], as_text: bool, messag
 
 
 def _read_booleans(column: ServedColumn, cells: Sequence[Any], as_text: bool) -> Any:
-    if _holds_texts(column.dtype):  # such as "yes" and "no"
+    if column.holds_texts:  # such as "yes" and "no"
         return _by_reader(column, cells, as_text, "is neither true nor false")
 
     def truth(cell: Any) -> float:

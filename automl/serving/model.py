@@ -54,6 +54,11 @@ class ServedColumn:
         return self.column.reader is not None
 
     @property
+    def holds_texts(self) -> bool:
+        """Whether the training column could hold texts, such as "yes" or "12.50 EUR"; then its reader decides."""
+        return self.dtype.startswith(("object", "str", "string", "category", "large_string"))
+
+    @property
     def levels(self) -> tuple[str, ...]:
         """The levels of a category column that training has seen; empty for other columns."""
         return self.column.reader.levels if isinstance(self.column.reader, CategoryReader) else ()

@@ -179,13 +179,15 @@ def _cell_schema(column: ServedColumn) -> dict[str, Any]:
     missing = "missing values were" if column.column.missing else "no missing values"
     about = {"description": f"{column.kind}; {missing} in training"}
     if column.kind == "number":
-        text = {"type": "string", "pattern": NUMBER_PATTERN}
-        return {"anyOf": [{"type": "number", **_LIMITS}, text, null], **about}
+        return {"anyOf": [{"type": "number", **_LIMITS}, _text_schema(column, NUMBER_PATTERN), null], **about}
     if column.kind == "boolean":
-        return {"enum": [True, False, 0, 1, None], **about}
+        truth = {"enum": [True, False, 0, 1, None]}
+        return {**({"anyOf": [truth, {"type": "string"}]} if column.holds_texts else truth), **about}
     if column.kind == "time":
-        return {"anyOf": [{"type": "string", "pattern": TIME_PATTERN}, null], **about}
+        return {"anyOf": [_text_schema(column, TIME_PATTERN), null], **about}
     if column.kind == "date":
+        if column.date_format == "ISO8601" and column.holds_texts:  # also with a blank before the time, or no seconds
+            return {"type": ["string", "null"], **about}
         if column.date_format in (None, "ISO8601"):
             formats = [{"type": "string", "format": name} for name in ("date", "date-time")]
             return {"anyOf": [*formats, null], **about}
@@ -195,3 +197,8 @@ def _cell_schema(column: ServedColumn) -> dict[str, Any]:
     if column.levels and len(column.levels) <= MAX_CATEGORIES:
         return {**scalar, **about, "examples": list(column.levels)}
     return {**scalar, **about}
+
+
+def _text_schema(column: ServedColumn, pattern: str) -> dict[str, Any]:
+    """Return the schema of a cell that is a text; no pattern covers all notations that a column of texts may have."""
+    return {"type": "string"} if column.holds_texts else {"type": "string", "pattern": pattern}

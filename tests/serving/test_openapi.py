@@ -5,10 +5,18 @@ import csv
 import io
 
 import httpx
+import jsonschema
+import pandas as pd
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode
+
+from automl import AutoMLRegressor
+from automl.serving.model import ServedModel
+from automl.serving.openapi import describe_api
+from tests.factories import FAST
+from tests.serving.conftest import client_of
 
 
 @schemathesis.serializer("text/csv")
@@ -78,3 +86,25 @@ def test_json_is_accepted_if_and_only_if_the_description_allows_it(description, 
 def test_csv_of_valid_rows_is_accepted(description, address, n_requests):
     # A serializer writes any value as a valid field; requests with errors are generated as JSON only.
     check(prediction(description, address, "text/csv"), GenerationMode.POSITIVE, n_requests)
+
+
+def test_the_description_allows_the_texts_that_the_model_was_trained_on():
+    n = range(60)
+    texts = pd.DataFrame(
+        {
+            "owned": ["yes" if i % 3 else "no" for i in n],
+            "fee": [f"{i}.50 EUR" for i in n],
+            "start": [f"{i % 12 + 1}:{i:02d} pm" for i in n],
+            "day": [f"2025-01-{i % 28 + 1:02d} {i % 24:02d}:15" for i in n],
+            "age": n,
+        }
+    )
+    reg = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["decision_tree"]}).fit(texts, list(n))
+    schema = describe_api(ServedModel(reg), 100)["components"]["schemas"]["Row"]
+    check_row = jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker())
+    assert schema["properties"]["day"]["type"] == ["string", "null"]  # not date-time, whose check is optional
+    row = texts.astype(object).to_dict("records")[1]
+    for wrong in ({}, {"age": "12 years"}):
+        with client_of(reg) as post:
+            answer = post("/predict", json={"rows": [row | wrong]})[0]
+        assert (answer.status_code == 200) == check_row.is_valid(row | wrong) == (not wrong)
