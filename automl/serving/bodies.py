@@ -186,7 +186,7 @@ def _check_count(n_rows: int, max_rows: int) -> None:
 
 def _read_csv(text: str, model: ServedModel, max_rows: int) -> Cells:
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text), strict=True)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text, model), strict=True)
         header = next((line for line in reader if line), [])
         _check_header(header, model)
         rows: list[list[str]] = []
@@ -209,10 +209,21 @@ def _read_csv(text: str, model: ServedModel, max_rows: int) -> Cells:
     return Cells(columns, len(rows), as_text=True)
 
 
-def _separator(text: str) -> str:
-    """Return the character that separates the names in the first line: a comma, semicolon or tab."""
-    heading = text[:100_000].lstrip("\r\n").split("\n", 1)[0]
-    return max(_SEPARATORS, key=heading.count)
+def _separator(text: str, model: ServedModel) -> str:
+    """Return the character that splits the header into the most names of columns: a comma, semicolon or tab.
+
+    Names may hold these characters, too. If no name is known, the character that splits the header most is taken.
+    """
+
+    def quality(separator: str) -> tuple[int, int]:
+        lines = csv.reader(io.StringIO(text[:100_000], newline=""), delimiter=separator)
+        try:
+            header = next((line for line in lines if line), [])
+        except csv.Error:  # such as a name that is too long
+            return 0, 0
+        return len(model.by_name.keys() & set(header)), len(header)
+
+    return max(_SEPARATORS, key=quality)
 
 
 def _check_header(header: list[str], model: ServedModel) -> None:

@@ -6,6 +6,7 @@ import json
 import re
 import socket
 import threading
+from csv import QUOTE_ALL
 
 import numpy as np
 import pandas as pd
@@ -75,6 +76,17 @@ def test_csv_may_have_other_separators_and_encodings(client, rows, separator, en
     charset = "utf-8" if encoding == "utf-8-sig" else encoding
     answer = send_csv(client, text.encode(encoding), **{"Content-Type": f"text/csv; charset={charset}"})
     assert answer.text == send_csv(client, rows.head(3).to_csv(index=False)).text
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_names_of_columns_may_hold_separators(separator):
+    table = pd.DataFrame(np.arange(60.0).reshape(20, 3), columns=["Price, EUR, net", "Size; m2; net", "Age"])
+    fast = {"include": ["decision_tree"], "time_budget": None, "max_trials": 1, "cv": 2, "n_jobs": 1, "verbose": 0}
+    reg = AutoMLRegressor(**fast, random_state=0).fit(table, np.arange(20.0))
+    content = table.to_csv(index=False, sep=separator, quoting=QUOTE_ALL)
+    with client_of(reg) as post:
+        answer = post("/predict", content=content, headers=CSV | {"Accept": "application/json"})[0]
+    assert answer.json() == {"predictions": reg.predict(table).tolist()}
 
 
 @pytest.mark.parametrize(
