@@ -15,7 +15,7 @@ from automl.cli.support import write_message
 from automl.errors import InvalidInputError
 from automl.plurals import plural
 from automl.task.files import Chunk, read_chunks
-from pipelines.table.cells import TableError, is_placeholder
+from pipelines.table.cells import TableError, holds_numbers, is_placeholder
 from pipelines.table.raw import column_series
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class ChunkedTable:
         reader = estimator._reader
         self._columns = [column for column in reader.columns_ if column.reader is not None]
         self._is_named = hasattr(estimator, "feature_names_in_")
-        kinds = zip((column.name for column in reader.columns_), map(_holds_numbers, reader.dtypes_), strict=True)
+        kinds = zip((column.name for column in reader.columns_), map(holds_numbers, reader.dtypes_), strict=True)
         self._holds_numbers = {str(name): is_number for name, is_number in kinds} if self._is_named else {}
         self._unreadable: dict[str, InvalidInputError] = {}  # by column: the error of its first chunk of odd cells
         self._with_values: set[str] = set()  # columns with a chunk that holds values which can be read
@@ -197,8 +197,3 @@ def _has_values(column: pd.Series) -> bool:
     if known.empty or pd.api.types.is_numeric_dtype(known):
         return not known.empty
     return not is_placeholder(known.astype(str).to_numpy(dtype=object)).all()
-
-
-def _holds_numbers(dtype: str) -> bool:
-    """Return whether a column of the training table held numbers, by the name of its data type."""
-    return dtype.lower().startswith(("int", "uint", "float", "double", "decimal"))

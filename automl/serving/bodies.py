@@ -18,6 +18,7 @@ from automl.serving.cells import Cells
 from automl.serving.errors import UNREADABLE, CellError, RequestError, quote, refuse_cells
 from automl.serving.model import Predictions, ServedModel
 from automl.task.quantiles import level_name
+from automl.task.text_files import find_decimal
 
 JSON = "application/json"
 CSV = "text/csv"
@@ -185,8 +186,9 @@ def _check_count(n_rows: int, max_rows: int) -> None:
 
 
 def _read_csv(text: str, model: ServedModel, max_rows: int) -> Cells:
+    separator = _separator(text, model)
     try:
-        reader = csv.reader(io.StringIO(text, newline=""), delimiter=_separator(text, model), strict=True)
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
         header = next((line for line in reader if line), [])
         _check_header(header, model)
         rows: list[list[str]] = []
@@ -206,7 +208,16 @@ def _read_csv(text: str, model: ServedModel, max_rows: int) -> Cells:
         name: [cell if cell else None for cell in cells]
         for name, cells in zip(header, zip(*rows, strict=True), strict=True)
     }
-    return Cells(columns, len(rows), as_text=True)
+    return Cells(columns, len(rows), as_text=True, decimal=_decimal(columns, separator, model))
+
+
+def _decimal(columns: Mapping[str, Sequence[str | None]], separator: str, model: ServedModel) -> str:
+    """Return the decimal sign of the numbers of a request; columns of texts may have another one."""
+    if separator == ",":
+        return "."
+    names = [column.name for column in model.columns if column.used and column.holds_numbers]
+    cells = [cell for name in names for cell in columns[name] if cell is not None]
+    return find_decimal(["\n".join(cells)], "\n")
 
 
 def _separator(text: str, model: ServedModel) -> str:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from automl.serving.errors import CellError, refuse_cells, shorten
 from automl.serving.model import ServedColumn, ServedModel
+from automl.task.text_files import with_point
 from pipelines.table.cells import TableError, is_placeholder, level_text
 from pipelines.table.columns import CategoryReader
 
@@ -22,6 +23,7 @@ NUMBER_PATTERN = r"^[+-]?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?$"
 TIME_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"  # the texts that JSON may hold for a time of day
 LARGEST_NUMBER = 1e308
 _NUMBER = re.compile(NUMBER_PATTERN)
+_ONE_MARK = re.compile(r"\s*[-+]?\d*[.,]\d+(?:[eE][-+]?\d+)?\s*")  # a number with one point or comma
 _TRUTH = {"true": True, "false": False, "1": True, "0": False}
 _MOST_ERRORS = 20  # problems that one response lists
 # Texts that pandas takes as missing values when it reads a CSV file.
@@ -41,11 +43,14 @@ class Cells:
     n_rows : int
     as_text : bool
         Whether all cells are texts, as in CSV.
+    decimal : str
+        Decimal sign of the numbers of CSV.
     """
 
     columns: Mapping[str, Sequence[Any]]
     n_rows: int
     as_text: bool = False
+    decimal: str = "."
 
 
 @dataclass
@@ -85,7 +90,7 @@ def make_table(cells: Cells, model: ServedModel) -> tuple[pd.DataFrame, LevelCou
     for column in model.columns:
         given = cells.columns.get(column.name)
         try:
-            values.append(_missing(cells.n_rows) if given is None else _read(column, given, cells.as_text, counts))
+            values.append(_missing(cells.n_rows) if given is None else _read(column, given, cells, counts))
         except _BadCellError as error:
             errors.append(CellError(error.message, error.index + 1, column.name))
             if len(errors) == _MOST_ERRORS:
@@ -104,20 +109,36 @@ def _missing(n_rows: int) -> NDArray[np.float64]:
     return np.full(n_rows, np.nan)
 
 
-def _read(column: ServedColumn, cells: Sequence[Any], as_text: bool, counts: LevelCounts) -> Any:
+def _read(column: ServedColumn, cells: Sequence[Any], request: Cells, counts: LevelCounts) -> Any:
     """Return a column as a float array or a series of objects."""
-    if as_text:
+    if request.as_text:
         levels = frozenset(column.levels)
         cells = [None if cell in _MISSING and cell not in levels else cell for cell in cells]
     else:
         _check_json(cells)
     if not column.used:
         return _missing(len(cells))
+    if request.as_text and column.holds_numbers:
+        cells = _with_points(cells, request.decimal)
     read: _ColumnReader = _READERS.get(column.kind, _read_any)
-    values = read(column, cells, as_text)
+    values = read(column, cells, request.as_text)
     if isinstance(column.column.reader, CategoryReader):
         _count_levels(column, column.column.reader, cells, counts)
     return values
+
+
+def _with_points(cells: Sequence[Any], decimal: str) -> Sequence[Any]:
+    """Return the numbers of a column of CSV with decimal points.
+
+    A number with the other sign is an error: alone, "1,001" could be a small number or a large one.
+    """
+    other = "." if decimal == "," else ","
+    for i, cell in enumerate(cells):
+        if cell is not None and other in cell and _ONE_MARK.fullmatch(cell):
+            names = {".": "point", ",": "comma"}
+            what = f"has a {names[other]}, but the decimal sign of this request is a {names[decimal]}"
+            raise _BadCellError(i, f"{_show(cell)} {what}; use one sign in all numbers")
+    return [with_point(cell) for cell in cells] if decimal == "," else cells
 
 
 def _check_json(cells: Sequence[Any]) -> None:

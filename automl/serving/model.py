@@ -16,6 +16,7 @@ from automl.ensemble.out_of_fold_scores import known_records
 from automl.fitted.intervals import class_sets, intervals
 from automl.fitted.several_targets import class_probabilities
 from automl.persistence.saving import plain
+from pipelines.table.cells import holds_numbers
 from pipelines.table.columns import CategoryReader, Column, DateReader
 from pipelines.table.reader import TableReader
 
@@ -57,6 +58,11 @@ class ServedColumn:
     def holds_texts(self) -> bool:
         """Whether the training column could hold texts, such as "yes" or "12.50 EUR"; then its reader decides."""
         return self.dtype.startswith(("object", "str", "string", "category", "large_string"))
+
+    @property
+    def holds_numbers(self) -> bool:
+        """Whether the training column held numbers, and no texts of numbers."""
+        return holds_numbers(self.dtype)
 
     @property
     def levels(self) -> tuple[str, ...]:

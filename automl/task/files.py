@@ -32,6 +32,7 @@ from automl.task.text_files import (
     find_dialect,
     logger,
     open_bytes,
+    with_point,
 )
 from pipelines.libraries import MissingLibraryError, import_library
 
@@ -42,7 +43,6 @@ _ROWS_OF_CODES = 10_000  # rows in which leading zeros are looked for
 _FOLDER = "folder of Parquet files"
 _ADVICE = "use the extension .csv, .tsv, .txt, .csv.gz, .jsonl, .parquet, .feather or .xlsx"
 _DAMAGED = (OSError, ValueError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile)
-_DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+(?:[eE][-+]?\d+)?\s*")
 _WRONG_WIDTH = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")
 
 
@@ -228,14 +228,9 @@ def _text_chunks(
         if dialect.decimal == ",":
             for name in numbers:
                 if not pd.api.types.is_numeric_dtype(table[name]):
-                    table[name] = table[name].map(_with_point, na_action="ignore")
+                    table[name] = table[name].map(with_point, na_action="ignore")
         yield Chunk(first, table, kept)
         first += len(table)
-
-
-def _with_point(cell: Any) -> Any:
-    """Return a number with a decimal comma as a number with a decimal point; other cells as they are."""
-    return cell.replace(",", ".") if isinstance(cell, str) and _DECIMAL_COMMA.fullmatch(cell) else cell
 
 
 def _header(path: Path, dialect: Dialect) -> list[Any]:

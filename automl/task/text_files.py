@@ -15,7 +15,7 @@ import lzma
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +41,7 @@ _BLOCK = 2**20  # bytes or characters that are read at once
 _SAMPLE = 2**18  # bytes that decide the separator
 _SAMPLE_ROWS = 200
 _DECIMAL_SCAN = 2**26  # characters that decide the decimal sign
+_DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+(?:[eE][-+]?\d+)?\s*")
 _MIN_EVEN_SHARE = 0.5  # of the rows, those with as many cells as the header
 _MIN_ZERO_SHARE = 0.1  # of the characters of UTF-16 text, those whose upper byte is zero
 _MAX_RUN_SHARE = 0.3  # of the bytes above 127 of text in Windows-1252, those in a row of three or more
@@ -196,7 +197,7 @@ def find_dialect(path: Path, default: str, options: FileOptions) -> Dialect:
     surplus = bool(records) and widths == {len(records[0]) + 1} and not any(record[-1] for record in records[1:])
     if records:
         _note_duplicates(path, records[0])
-    decimal = options.decimal or ("." if separator == "," else _find_decimal(path, encoding, separator))
+    decimal = options.decimal or ("." if separator == "," else find_decimal(_texts(path, encoding), separator))
     return Dialect(encoding, separator, decimal, int(named is not None), surplus)
 
 
@@ -312,23 +313,42 @@ def _check_windows_1252(path: Path) -> None:
         )
 
 
-def _find_decimal(path: Path, encoding: str, separator: str) -> str:
-    """Return the decimal sign that more cells have, a point if both are equal."""
+def find_decimal(texts: Iterable[str], separator: str) -> str:
+    """Return the decimal sign that more cells have, a point if both are equal.
+
+    Parameters
+    ----------
+    texts : iterable of str
+        Parts of a text file.
+    separator : str
+        Character between its cells.
+    """
     edge = f'[{re.escape(separator)}"\r\n]'
     number = rf"(?:(?<={edge})|^) *[-+]?{{}} *(?:(?={edge})|$)"
     with_comma = re.compile(number.format(r"(?:\d+|\d{1,3}(?:\.\d{3})+),\d+"))
     with_point = re.compile(number.format(r"\d*\.\d+(?:[eE][-+]?\d+)?"))
     grouped = re.compile(number.format(r"\d{1,3}(?:\.\d{3})+"))  # 1.234 is a thousand where commas are decimal signs
     commas = points = groups = 0
+    for text in texts:
+        commas += len(with_comma.findall(text))
+        points += len(with_point.findall(text))
+        groups += len(grouped.findall(text))
+    return "," if commas > points - min(points, groups) else "."
+
+
+def with_point(cell: Any) -> Any:
+    """Return a number with a decimal comma as a number with a decimal point; other cells as they are."""
+    return cell.replace(",", ".") if isinstance(cell, str) and _DECIMAL_COMMA.fullmatch(cell) else cell
+
+
+def _texts(path: Path, encoding: str) -> Iterator[str]:
+    """Yield the parts of a text file that decide the decimal sign."""
     with open_bytes(path) as file, io.TextIOWrapper(file, encoding, errors="replace", newline="") as stream:
         for _ in range(_DECIMAL_SCAN // _BLOCK):
             text = stream.read(_BLOCK)
             if not text:
                 break
-            commas += len(with_comma.findall(text))
-            points += len(with_point.findall(text))
-            groups += len(grouped.findall(text))
-    return "," if commas > points - min(points, groups) else "."
+            yield text
 
 
 def _blocks(path: Path) -> Iterator[bytes]:

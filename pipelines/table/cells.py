@@ -138,6 +138,11 @@ def content_type(column: pd.Series) -> str:
     return held if held in ("boolean", "time", "empty") else "string"
 
 
+def holds_numbers(dtype: str) -> bool:
+    """Return whether a column holds numbers, by the name of its data type."""
+    return dtype.lower().startswith(("int", "uint", "float", "double", "decimal"))
+
+
 def check_readable(name: Hashable, kind: str, texts: Texts, read: NDArray[np.bool_]) -> None:
     """Raise a TableError if no cell can be read; single cells that cannot be read count as missing."""
     if read.any() or not len(texts):

@@ -78,6 +78,55 @@ def test_csv_may_have_other_separators_and_encodings(client, rows, separator, en
     assert answer.text == send_csv(client, rows.head(3).to_csv(index=False)).text
 
 
+@pytest.fixture(scope="module")
+def sums():
+    """A model of the sum of two columns of numbers, beside a column of texts of numbers."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.normal(0, 9, 80).round(3), "b": rng.normal(0, 9, 80).round(3)})
+    table["fee"] = [f"{i % 40},5 EUR" for i in range(80)]
+    fast = {"include": ["ridge"], "time_budget": None, "max_trials": 1, "cv": 2, "n_jobs": 1, "verbose": 0}
+    return AutoMLRegressor(**fast, random_state=0).fit(table, table["a"] + table["b"])
+
+
+@pytest.mark.parametrize(
+    ("lines", "numbers"),
+    [
+        ("1,5;0,125;1,5\n1,001;2;1,5\n", [[1.5, 0.125], [1.001, 2]]),
+        ("1,001;2;1.5\n", [[1.001, 2]]),
+        ("1.234,50;0,125;1,5\n", [[1234.5, 0.125]]),
+        ("1.001;2;1,5\n", [[1.001, 2]]),
+        ("1.5;0.125;0,125\n1e3;1,234.50;0,125\n", [[1.5, 0.125], [1000, 1234.5]]),
+        ('1.5,0.125,"1,5"\n', [[1.5, 0.125]]),
+    ],
+)
+def test_the_decimal_sign_of_csv_is_found_once_for_all_numbers(sums, lines, numbers):
+    separator = ";" if ";" in lines else ","
+    with client_of(sums) as post:
+        answer = post("/predict", content=separator.join(["a", "b", "fee"]) + "\n" + lines, headers=CSV)[0]
+    assert answer.status_code == 200, answer.text
+    fees = [line.split(separator, 2)[2].strip('"') for line in lines.splitlines()]
+    expected = sums.predict(pd.DataFrame(numbers, columns=["a", "b"]).assign(fee=fees))
+    np.testing.assert_allclose(pd.read_csv(io.BytesIO(answer.content))["prediction"], expected)
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (
+            "1.5;2.5;1\n2.5;0,125;1\n",
+            "row 2, column 'b': '0,125' has a comma, but the decimal sign",
+        ),
+        ("1,5;2,5;1\n1.001;2;1\n", "row 2, column 'a': '1.001' has a point, but the decimal sign"),
+        ('1,"0,125",1\n', "row 1, column 'b': '0,125' has a comma, but the decimal sign"),
+    ],
+)
+def test_a_number_with_another_decimal_sign_is_refused(sums, lines, message):
+    with client_of(sums) as post:
+        header = "a;b;fee\n" if ";" in lines else "a,b,fee\n"
+        answer = post("/predict", content=header + lines, headers=CSV)[0]
+    assert (answer.status_code, answer.json()["message"][: len(message)]) == (422, message)
+
+
 @pytest.mark.parametrize("separator", [",", ";", "\t"])
 def test_names_of_columns_may_hold_separators(separator):
     table = pd.DataFrame(np.arange(60.0).reshape(20, 3), columns=["Price, EUR, net", "Size; m2; net", "Age"])
