@@ -13,9 +13,10 @@ import re
 import sys
 import zipfile
 import zlib
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,9 +134,10 @@ def read_chunks(
             dialect = find_dialect(path, SEPARATORS[kind], options)
             yield from _text_chunks(path, n_rows, dialect, (texts, numbers), keep, stack)
         elif kind in JSON_LINES:
-            yield from _frame_chunks(_read_json_lines(path), n_rows, path, keep)
+            rows = _read_json_lines(path)
+            yield from _frame_chunks(pd.DataFrame(rows), partial(_json_cells, rows), n_rows, path, keep)
         elif kind in EXCEL:
-            yield from _frame_chunks(_read_excel(path, options, texts), n_rows, path, keep)
+            yield from _frame_chunks(_read_excel(path, options, texts), _excel_cells, n_rows, path, keep)
         else:
             yield from _arrow_chunks(path, kind, n_rows, keep)
 
@@ -152,7 +154,7 @@ def _read(path: Path, kind: str, options: FileOptions, targets: set[str]) -> pd.
         with open_bytes(path) as file:
             return pd.read_csv(file, low_memory=False, dtype=texts, **dialect.arguments())
     if kind in JSON_LINES:
-        return _read_json_lines(path)
+        return pd.DataFrame(_read_json_lines(path))
     if kind in EXCEL:
         return _read_excel(path, options, but=targets)
     if kind in PARQUET:
@@ -161,10 +163,10 @@ def _read(path: Path, kind: str, options: FileOptions, targets: set[str]) -> pd.
     return table
 
 
-def _read_json_lines(path: Path) -> pd.DataFrame:
+def _read_json_lines(path: Path) -> list[dict[str, Any]]:
     """Read a file with one JSON object in each line; the cells keep their types: a text is not read as a date."""
     with open_bytes(path) as file:
-        return pd.DataFrame(list(_json_objects(io.TextIOWrapper(file, "utf-8-sig"))))
+        return list(_json_objects(io.TextIOWrapper(file, "utf-8-sig")))
 
 
 def _json_objects(lines: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -238,12 +240,39 @@ def _header(path: Path, dialect: Dialect) -> list[Any]:
         return list(pd.read_csv(file, nrows=0, **dialect.arguments()).columns)
 
 
-def _frame_chunks(table: pd.DataFrame, n_rows: int | None, path: Path, keep: Sequence[str] | None) -> Iterator[Chunk]:
+def _frame_chunks(
+    table: pd.DataFrame,
+    cells_of: Callable[[pd.Series[Any]], pd.Series[Any]],
+    n_rows: int | None,
+    path: Path,
+    keep: Sequence[str] | None,
+) -> Iterator[Chunk]:
+    """Yield a table in chunks; a function returns the cells of a column as they are in the file."""
     names = _kept(keep, [str(name) for name in table.columns], path)
+    kept = pd.DataFrame({name: cells_of(table[name]) for name in names}, index=table.index)
     size = _chunk_rows(n_rows, table.shape[1])
     for start in range(0, len(table), size):
-        part = table.iloc[start : start + size]
-        yield Chunk(start + 1, part, part[names])
+        rows = slice(start, start + size)
+        yield Chunk(start + 1, table.iloc[rows], kept.iloc[rows])
+
+
+def _json_cells(rows: Sequence[Mapping[str, Any]], column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column with its whole numbers, which pandas turns into decimal numbers beside missing cells."""
+    if column.dtype != float:
+        return column
+    cells = pd.Series([row.get(str(column.name)) for row in rows], index=column.index, dtype=object)
+    known = cells.dropna()
+    whole = [cell for cell in known if isinstance(cell, int)]
+    if whole and len(whole) == len(known):
+        return cells.astype("Int64") if max(map(abs, whole)) < 2**63 else cells
+    return column if all(float(cell) == cell for cell in whole) else cells
+
+
+def _excel_cells(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Return a column with its whole numbers, which pandas turns into decimal numbers beside missing cells."""
+    known = column.dropna()
+    is_whole = column.dtype == float and 0 < len(known) < len(column)
+    return column.astype("Int64") if is_whole and ((known % 1 == 0) & (known.abs() < 2**53)).all() else column
 
 
 def _arrow_chunks(path: Path, kind: str, n_rows: int | None, keep: Sequence[str] | None) -> Iterator[Chunk]:

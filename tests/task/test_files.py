@@ -6,6 +6,7 @@ import bz2
 import codecs
 import gzip
 import io
+import json
 import lzma
 import zipfile
 
@@ -341,6 +342,30 @@ def test_json_lines_keep_all_digits_and_the_types_of_their_cells(tmp_path):
         '{"number": null, "code": "8", "day": null, "flag": null, "id": 2}'
     )
     pd.testing.assert_frame_equal(in_chunks(tmp_path / "o.ndjson"), table)
+
+
+@pytest.mark.parametrize("out", ["o.ndjson", "o.csv", "o.parquet"])
+def test_columns_to_keep_have_the_whole_numbers_of_json_lines_beside_missing_cells(tmp_path, out):
+    cells = {"id": [9007199254740993, 9007199254740995, None, 7], "n": [1, None, 2.5, 4], "large": [2**63, None, 1, 2]}
+    rows = [dict(zip(cells, row, strict=True)) for row in zip(*cells.values(), strict=True)]
+    path = put(tmp_path, "".join(json.dumps(row) + "\n" for row in rows), "t.jsonl")
+    with open_writer(tmp_path / out) as writer:
+        for chunk in read_chunks(path, 2, keep=["id", "n"] if out == "o.parquet" else None):
+            writer.write(chunk.kept)
+    if out == "o.ndjson":
+        assert [json.loads(line) for line in (tmp_path / out).read_text().splitlines()] == rows
+    elif out == "o.csv":
+        assert pd.read_csv(tmp_path / out, dtype=str)["id"].tolist()[:2] == ["9007199254740993", "9007199254740995"]
+    else:
+        assert pd.read_parquet(tmp_path / out, dtype_backend="numpy_nullable")["id"].tolist()[:2] == cells["id"][:2]
+
+
+def test_columns_to_keep_have_the_whole_numbers_of_excel_beside_missing_cells(tmp_path):
+    pd.DataFrame({"id": [1, None, 3], "n": [1, None, 2.5]}).to_excel(tmp_path / "t.xlsx", index=False)
+    with open_writer(tmp_path / "o.csv") as writer:
+        for chunk in read_chunks(tmp_path / "t.xlsx", 2, keep=None):
+            writer.write(chunk.kept)
+    assert (tmp_path / "o.csv").read_text().splitlines() == ["id,n", "1,1.0", ",", "3,2.5"]
 
 
 def test_a_damaged_file_of_json_lines_is_refused(tmp_path):
