@@ -106,7 +106,8 @@ class Encoder:
         """Return whether a value is written as a type and a state."""
         kind = type(value)
         return (
-            kind not in _SIMPLE
+            kind is not list
+            and kind not in _SIMPLE
             and not any(isinstance(value, kinds) for kinds, _ in _INSTANCES)
             and self.full_name(value) not in NATIVE
         )

@@ -143,6 +143,33 @@ def test_a_forest_is_a_few_arrays_and_predicts_the_same():
     assert np.array_equal(storage.load(data).predict_proba(X), forest.predict_proba(X))
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        [list(range(n)) for n in range(1, 10)],
+        [[] for _ in range(8)],
+        [[[0.5, None]] * n for n in range(8)],
+        [{"a": [1] * n} for n in range(8)],
+        [{"a": 1}, *({"b": n} for n in range(8))],
+    ],
+)
+def test_many_lists_of_different_lengths_survive(value):
+    assert _again(value) == value
+
+
+def test_many_folds_of_unequal_sizes_survive():
+    folds = [[np.arange(n), np.arange(n % 3)] for n in range(9)]
+    for found, fold in zip(_again(folds), folds, strict=True):
+        np.testing.assert_equal(found, fold)
+
+
+def test_many_boosted_models_of_different_lengths_survive():
+    models = [HistGradientBoostingClassifier(max_iter=n, random_state=0).fit(X, Y) for n in range(1, 10)]
+    for found, model in zip(_again(models), models, strict=True):
+        assert found.n_iter_ == model.n_iter_
+        np.testing.assert_array_equal(found.predict_proba(X), model.predict_proba(X))
+
+
 def test_an_unknown_type_is_refused_unless_the_caller_trusts_it():
     data = storage.dump(MLPClassifier((2,), max_iter=1))
     with pytest.raises(
