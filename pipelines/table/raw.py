@@ -72,8 +72,11 @@ def _convert(X: Any) -> RawTable:
         raise TableError("Complex data not supported; pass real and imaginary parts as columns of their own")
     if kind in "iufb":
         return RawTable(array, labels)
-    values = array.astype(str).astype(object) if kind in "US" else array
-    return RawTable(pd.DataFrame(values, dtype=values.dtype), labels, all_text=kind in "US")
+    if kind == "S":
+        array = np.char.decode(array, "utf-8", "replace")  # as `level_text` reads a cell of bytes
+    is_text = array.dtype.kind == "U"
+    values = array.astype(object) if is_text else array
+    return RawTable(pd.DataFrame(values, dtype=values.dtype), labels, all_text=is_text)
 
 
 def finite_csr(X: Any) -> Any:

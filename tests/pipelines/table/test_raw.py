@@ -32,6 +32,22 @@ def test_arrays_and_lists():
     np.testing.assert_array_equal(TableReader().fit_transform(days)[:, -1], [0, 2])
 
 
+def test_an_array_of_bytes_is_read_as_its_texts():
+    texts = [["é", "1"], ["b ", "2"], ["é", "3"], ["名", "1"]]
+    array = np.array([[text.encode() for text in row] for row in texts])
+    assert array.dtype.kind == "S"
+    expected = TableReader().fit_transform(np.array(texts))
+    reader = TableReader()
+    np.testing.assert_array_equal(reader.fit_transform(array), expected)
+    np.testing.assert_array_equal(reader.transform(np.array(texts)), expected)
+    np.testing.assert_array_equal(reader.transform(np.array(texts, dtype=object)), expected)
+
+
+def test_bytes_that_are_no_utf_8_are_a_level_of_their_own():
+    array = np.array([[b"\xe9"], [b"b"], [b"\xe9"]])
+    np.testing.assert_array_equal(TableReader().fit_transform(array), TableReader().fit_transform(array.astype(object)))
+
+
 @pytest.mark.parametrize(
     "names", [[0, 1], ["a", 1], ["a[0]", "a:b"], ["a b", "a_b"], ["größe", "名"], [("x", 1), ("x", 2)]]
 )
