@@ -153,6 +153,9 @@ class _ScoredPart:
         if self._left_out is not None:
             for group in range(_GROUPS):
                 at = np.flatnonzero(self._left_out != group)
+                if len(at) in (0, len(part.y)):  # there are fewer groups, and nothing is left out, or all rows
+                    losses.append(np.nan)
+                    continue
                 weight = None if part.sample_weight is None else part.sample_weight[at]
                 losses.append(loss_or_nan(part.metric.take(at), part.y[at], predictions[at], weight))
         if self._scorer is not None:

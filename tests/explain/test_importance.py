@@ -6,10 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import sparse
+from scipy.stats import norm
+from sklearn.metrics import root_mean_squared_error
 from sklearn.model_selection import TimeSeriesSplit
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.errors import InvalidInputError
+from automl.explain.importance import LEVEL
 from tests.factories import FAST
 
 
@@ -202,3 +205,23 @@ def test_groups_that_do_not_suit_new_rows_are_refused(reg, groups, message):
     X, y = make_rows(50, seed=1)
     with pytest.raises(InvalidInputError, match=message):
         reg.importance(X=X, y=y, groups=list(groups))
+
+
+def test_the_interval_comes_from_as_many_groups_as_there_are(reg):
+    X, y = make_rows(seed=1)
+    one = reg.importance(n_repeats=1, X=X, y=y, groups=np.zeros(len(X)))
+    used = one["name"] != "same"
+    assert one.loc[used, ["low", "high"]].isna().all(axis=None)
+    assert of(one, "same")[["importance", "low", "high"]].tolist() == [0, 0, 0]
+
+    groups = np.arange(len(X)) % 2
+    two = of(reg.importance(n_repeats=1, random_state=0, X=X, y=y, groups=groups), "strong")
+    permuted = X.assign(strong=X["strong"].to_numpy()[np.random.default_rng((0, 0, 0)).permutation(len(X))])
+    gains = []
+    for group in (0, 1):
+        rows = groups != group
+        losses = [root_mean_squared_error(y[rows], reg.predict(table[rows])) for table in (permuted, X)]
+        gains.append(losses[0] - losses[1])
+    # The jackknife error of two values is half their distance.
+    half = norm.ppf((1 + LEVEL) / 2) * abs(gains[0] - gains[1]) / 2
+    assert two["high"] - two["importance"] == pytest.approx(half)
