@@ -273,12 +273,23 @@ class JobQueue:
                 mine = (*_held(batch, owner), JOBS.c.id == id_, JOBS.c.attempts == attempt)
                 connection.execute(update(JOBS).where(*mine).values(**values))
 
-    def _queued_again(self, given_up: ColumnElement[bool] | None = None) -> dict[str, Any]:
-        """Return the values of a job that no longer runs: cancelled if that was requested, failed, or else queued."""
+    def _queued_again(
+        self, given_up: ColumnElement[bool] | None = None, last: ColumnElement[float] | None = None
+    ) -> dict[str, Any]:
+        """Return the values of a job that no longer runs: cancelled if that was requested, failed, or else queued.
+
+        Parameters
+        ----------
+        given_up : expression, optional
+            Whether the job fails; by default it does not.
+        last : expression, optional
+            When the job last ran, in seconds since 1970; now by default.
+        """
         given_up = false() if given_up is None else given_up
+        last = self._now if last is None else last
         return {
             "state": case((JOBS.c.cancel, State.CANCELLED), (given_up, State.FAILED), else_=State.QUEUED),
-            "ended": case((or_(JOBS.c.cancel, given_up), self._now), else_=None),
+            "ended": case((or_(JOBS.c.cancel, given_up), last), else_=None),
             "cancel": False,
         }
 
@@ -299,8 +310,10 @@ class JobQueue:
             or_(JOBS.c.lease < self._now, JOBS.c.owner.in_(list(dead))),
         )
         too_often = JOBS.c.lost_runners + 1 >= MAX_LOST_RUNNERS
+        # A runner may be missed long after its end. Until its lease ran out, it may have worked.
+        last = case((JOBS.c.lease < self._now, JOBS.c.lease), else_=self._now)
         values = {
-            **self._queued_again(too_often),
+            **self._queued_again(too_often, last),
             "reason": case((too_often, f"its runner was lost {MAX_LOST_RUNNERS} times"), else_="its runner was lost"),
             "lost_runners": JOBS.c.lost_runners + 1,
             "owner": None,

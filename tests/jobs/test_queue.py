@@ -177,6 +177,20 @@ def test_a_job_that_recovery_ends_has_a_time_of_its_end(queue):
     assert [record.ended for record in queue.records("b")] == [None, None]
 
 
+def test_the_time_since_a_lease_ran_out_is_no_running_time(open_queue):
+    queue = open_queue()
+    queue.add("b", [job(1), job(2)])
+    for _ in range(MAX_LOST_RUNNERS - 1):
+        queue.claim("b", "dead", Resources(1, 1000.0), CAPACITY)
+        queue.recover("b", {"dead"})
+    assert names(queue, "dead") == ["t1", "t2"]
+    queue.cancel("b", [record_of(queue, "t2").name])
+    open_queue(lease=-600).renew("b", "dead")  # as if no runner had been alive for some time
+    queue.recover("b", [])
+    assert states(queue) == {"t1": "failed", "t2": "cancelled"}
+    assert [time.time() - record.ended for record in queue.records("b")] == pytest.approx([600, 600], abs=60)
+
+
 @pytest.mark.parametrize("way", ["release", "retry", "recover"])
 def test_a_job_that_was_cancelled_while_it_ran_does_not_go_back_into_the_queue(queue, way):
     queue.add("b", [job(1)])
