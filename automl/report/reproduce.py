@@ -117,12 +117,12 @@ def _in_code(value: Any) -> str:
 
 
 def _is_code(text: str) -> bool:
-    """Return whether a representation is an expression of Python."""
+    """Return whether a representation is an expression of Python without "...", which stands for what it leaves out."""
     try:
-        ast.parse(text, mode="eval")
+        tree = ast.parse(text, mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    return True
+    return not any(isinstance(node, ast.Constant) and node.value is ... for node in ast.walk(tree))
 
 
 def _fold_words(estimator: Any) -> str:

@@ -339,6 +339,10 @@ def test_a_value_that_cannot_be_shown_is_named_in_the_note(classifier):
     assert "{'two\\nlines': 'number'}" in section.python
     changed.set_params(columns=None, scoring=lambda estimator, X, y: 0.0)
     assert "The code cannot show the value of scoring." in make_reproduce_section(changed, None).command_note
+    changed.set_params(scoring=None, cv=[(np.arange(2000), np.arange(2000, 2100))])  # NumPy shortens its text
+    assert "The code cannot show the value of cv." in make_reproduce_section(changed, None).command_note
+    changed.set_params(cv=[(np.arange(20), np.arange(20, 30))])
+    assert "cannot show" not in make_reproduce_section(changed, None).command_note
 
 
 def test_the_python_of_a_run_needs_no_other_imports(classifier):
