@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils.metadata_routing import get_routing_for_object
 
 from pipelines.catalog import get_component
 from pipelines.component import FitContext, TableTraits
@@ -80,10 +82,10 @@ def fit_preprocessing(
 ) -> Any:
     """Fit the steps before the model, and return their output for the training rows, which the model is fitted to.
 
-    Where the weights are counts, the steps see each row as often as its weight says. So medians, scales and scores of
-    columns are those of the weighted rows. Encoders that learn from the target do not: they encode a row by the targets
-    of other rows, and a copy of a row must not be one of these. A generation that comes before the other steps gets
-    the weights themselves.
+    Where the weights are counts, the steps see each row as often as its weight says. So medians, scales, mean targets
+    and scores of columns are those of the weighted rows. Encoders that learn from the target also get the numbers of
+    the rows: they encode a row by the targets of other rows, and a copy of a row must not be one of these. A generation
+    that comes before the other steps gets the weights themselves.
 
     Parameters
     ----------
@@ -96,14 +98,15 @@ def fit_preprocessing(
         steps = steps[1:]
     if not len(steps):
         return X
-    learns_target = configuration.get("encoding") == "target" or configuration.get("generation") == _PAIRS
     counts = None
-    if sample_weight is not None and sample_weight.all() and not learns_target:
+    if sample_weight is not None and sample_weight.all():
         counts = row_counts(sample_weight)
     if counts is None or counts.sum() * X.shape[1] > MAX_REPEATED_CELLS:
         return steps.fit_transform(X, y)
     rows, first = np.repeat(np.arange(len(counts)), counts), np.cumsum(counts) - counts
-    return steps.fit_transform(X[rows], np.asarray(y)[rows])[first]
+    wanted = get_routing_for_object(steps).consumes("fit_transform", ["row_numbers"])
+    with config_context(enable_metadata_routing=bool(wanted)):  # a `ColumnTransformer` passes arguments on only so
+        return steps.fit_transform(X[rows], np.asarray(y)[rows], **dict.fromkeys(wanted, rows))[first]
 
 
 def fits_together(configuration: Configuration) -> bool:

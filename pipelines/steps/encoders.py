@@ -82,6 +82,9 @@ class TargetMeanEncoder(TransformerMixin, BaseEstimator):
     n_splits : int
     """
 
+    # Pipelines of scikit-learn pass the argument on to `fit_transform`, whose requests are those of `fit`.
+    __metadata_request__fit = {"row_numbers": True}  # noqa: RUF012  scikit-learn reads it from the class
+
     def __init__(self, smooth: float = 10.0, classification: bool = True, n_splits: int = 4, random_state: int = 0):
         self.smooth = smooth
         self.classification = classification
@@ -96,19 +99,24 @@ class TargetMeanEncoder(TransformerMixin, BaseEstimator):
         self.means_ = self._learn_means(self._find_positions(X), self._targets(y))
         return self
 
-    def fit_transform(self, X: ArrayLike, y: ArrayLike) -> Array:
-        """Encode each row by the means of the other folds; the result differs from ``fit(X, y).transform(X)``."""
+    def fit_transform(self, X: ArrayLike, y: ArrayLike, row_numbers: ArrayLike | None = None) -> Array:
+        """Encode each row by the means of the other folds; the result differs from ``fit(X, y).transform(X)``.
+
+        Parameters
+        ----------
+        row_numbers : array-like of int of shape (n_samples,), optional
+            Copies of a row have the same number; by default there are none.
+        """
         self.fit(X, y)
         positions, targets = self._find_positions(np.asarray(X, dtype=float)), self._targets(y)
-        # The fold numbers alternate along the sorted target, so that each fold has about the same share of each class.
-        shuffled = np.random.default_rng(self.random_state).permutation(len(targets))
-        folds = np.empty(len(targets), dtype=np.intp)
-        folds[shuffled[np.argsort(np.asarray(y)[shuffled], kind="stable")]] = np.arange(len(targets)) % self.n_splits
+        numbers = np.arange(len(targets)) if row_numbers is None else np.asarray(row_numbers)
+        _, first, row = np.unique(numbers, return_index=True, return_inverse=True)
+        folds = self._draw_folds(np.asarray(y)[first])[row]
         out = np.empty((len(targets), len(positions) * targets.shape[1]))
         for fold in np.unique(folds):
             own = folds == fold
             # With a single row there is no other fold to learn from.
-            rest = ~own if len(targets) > 1 else own
+            rest = own if own.all() else ~own
             means = self._learn_means([at[rest] for at in positions], targets[rest])
             out[own] = _look_up(means, [at[own] for at in positions])
         return out
@@ -117,6 +125,14 @@ class TargetMeanEncoder(TransformerMixin, BaseEstimator):
         """Return means of shape (n_samples, n_features * n_targets); an unknown category gets the overall mean."""
         check_is_fitted(self)
         return _look_up(self.means_, self._find_positions(np.asarray(X, dtype=float)))
+
+    def _draw_folds(self, y: NDArray[Any]) -> Positions:
+        """Return the fold of each row."""
+        # The fold numbers alternate along the sorted target, so that each fold has about the same share of each class.
+        shuffled = np.random.default_rng(self.random_state).permutation(len(y))
+        folds = np.empty(len(y), dtype=np.intp)
+        folds[shuffled[np.argsort(y[shuffled], kind="stable")]] = np.arange(len(y)) % self.n_splits
+        return folds
 
     def _find_positions(self, X: Array) -> list[Positions]:
         return [find_levels(levels, column) for levels, column in zip(self.levels_, X.T, strict=True)]

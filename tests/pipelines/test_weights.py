@@ -10,7 +10,7 @@ import pytest
 from automl.testing.components import make_estimator, make_table, make_traits, predict
 from pipelines.build import build_pipeline, fit_preprocessing
 from pipelines.catalog import get_component
-from pipelines.component import FitContext
+from pipelines.component import FitContext, TableTraits
 from pipelines.configuration import Configuration
 from pipelines.training_part import TrainingPart
 from pipelines.weights import relative_weights
@@ -54,6 +54,43 @@ def test_the_steps_before_the_model_see_a_row_as_often_as_its_weight_says(scalin
     table = fit_preprocessing(weighted, configuration, X, y, 0.5 * counts)
     repeated[:-1].fit(X.repeat(counts, axis=0), y.repeat(counts))
     np.testing.assert_allclose(table, repeated[:-1].transform(X))
+
+
+PAIRS = {"encoding": "one_hot", "generation": "categorical_interactions"}
+
+
+def fit_weighted_steps(steps: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """Fit the steps before the model to weighted rows, whose first category is the row number, and to repeated rows.
+
+    Returns the output for training, and the outputs of both fits for new rows.
+    """
+    rng = np.random.default_rng(0)
+    n = 120
+    X = np.column_stack([np.arange(n), rng.integers(0, 4, n), rng.normal(size=(n, 2))])
+    X[:, 1:] = np.where(rng.random((n, 3)) < 0.1, np.nan, X[:, 1:])
+    y = rng.integers(0, 2, n)
+    counts = 1 + 3 * y + rng.integers(0, 2, n)
+    traits = TableTraits("binary", n, 4, 2, (0, 1), (n, 4), has_missing=True, weighted=True)
+    configuration = Configuration({"model": "logistic_regression", "imputation": "median", "scaling": "none", **steps})
+    weighted, repeated = (build_pipeline(configuration, FitContext(traits)) for _ in range(2))
+    table = fit_preprocessing(weighted, configuration, X, y, 0.5 * counts)
+    repeated[:-1].fit(X.repeat(counts, axis=0), y.repeat(counts))
+    return table, weighted[:-1].transform(X), repeated[:-1].transform(X)
+
+
+@pytest.mark.parametrize(
+    "steps", [{"encoding": "target"}, PAIRS, PAIRS | {"generation:categorical_interactions:encoder": "frequency"}]
+)
+def test_mean_targets_and_medians_are_those_of_the_weighted_rows(steps: dict[str, Any]) -> None:
+    table, found, expected = fit_weighted_steps(steps)
+    assert table.shape == found.shape
+    np.testing.assert_allclose(found, expected)
+
+
+def test_no_weighted_row_is_encoded_by_its_own_target() -> None:
+    table, found, _ = fit_weighted_steps({"encoding": "target"})
+    assert np.ptp(table[:, 0]) < 0.05  # other rows say nothing about a row number
+    assert np.ptp(found[:, 0]) > 0.2
 
 
 @pytest.mark.parametrize("quantiles", [(), (0.1, 0.5)])

@@ -38,3 +38,31 @@ def test_target_means_accept_two_rows_per_class_and_rows_of_two_classes():
     two = TargetMeanEncoder().fit_transform(X, np.where(X[:, 0] == 0, 7, 3))
     assert two.shape == (60, 1)
     assert two[X[:, 0] == 0].min() > two[X[:, 0] != 0].max()
+
+
+@pytest.mark.parametrize("n_classes", [0, 2, 4])
+def test_target_means_of_repeated_rows_are_weighted_means_without_the_copies_of_a_row(n_classes):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.integers(0, 5, 80), np.arange(80)]).astype(float)
+    y = rng.integers(0, n_classes, 80) if n_classes else rng.normal(size=80)
+    counts = rng.integers(1, 6, 80)
+    rows, first = np.repeat(np.arange(80), counts), np.cumsum(counts) - counts
+    encoder = TargetMeanEncoder(5.0, n_classes > 0)
+    inside = encoder.fit_transform(X[rows], y[rows], row_numbers=rows)
+    expected = TargetMeanEncoder(5.0, n_classes > 0).fit(X[rows], y[rows])
+    np.testing.assert_array_equal(encoder.transform(X), expected.transform(X))
+    np.testing.assert_array_equal(inside[first][rows], inside)
+    # The second column has a level for each row, about which the other rows say nothing: all rows of a fold are equal.
+    assert len(np.unique(inside[:, -1])) <= encoder.n_splits
+
+
+def test_target_means_of_rows_without_copies_do_not_depend_on_their_numbers():
+    X = np.arange(60.0)[:, None] % 5
+    y = np.random.default_rng(0).normal(size=60)
+    numbered = TargetMeanEncoder(classification=False).fit_transform(X, y, row_numbers=np.arange(60))
+    np.testing.assert_array_equal(numbered, TargetMeanEncoder(classification=False).fit_transform(X, y))
+
+
+def test_copies_of_a_single_row_are_encoded_by_its_target():
+    encoded = TargetMeanEncoder(classification=False).fit_transform([[1.0]] * 3, [2.0] * 3, row_numbers=[0] * 3)
+    assert encoded.tolist() == [[2.0]] * 3
