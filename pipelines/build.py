@@ -13,7 +13,6 @@ from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.metadata_routing import get_routing_for_object
 
 from pipelines.catalog import get_component
@@ -29,7 +28,7 @@ from pipelines.steps.combined_features import SCREENED_ROWS
 from pipelines.steps.generation import MAX_COMPONENTS, make_category_pairs
 from pipelines.steps.multi_output import JOINT, n_fits
 from pipelines.steps.ordering import kept_models_of, models_of
-from pipelines.steps.preprocessing import OffsetRemover
+from pipelines.steps.preprocessing import OffsetRemover, SafeScaler
 from pipelines.steps.selection import MAX_ROWS
 from pipelines.steps.target import TargetRegressor, corrects_mean, held_out_split
 from pipelines.weights import MAX_REPEATED_CELLS, row_counts
@@ -261,7 +260,7 @@ def _column_step(configuration: Configuration, context: FitContext) -> Any:
         # One-hot columns are 0 or 1, and native codes must not change; numbers of other encodings are scaled, too.
         scaled = ("pairs", "categorical" if configuration["encoding"] in _NUMERIC_ENCODINGS else "")
         branches = [
-            (name, make_pipeline(branch, StandardScaler()) if name in scaled else branch, columns)
+            (name, make_pipeline(branch, SafeScaler()) if name in scaled else branch, columns)
             for name, branch, columns in branches
         ]
     return ColumnTransformer(branches, remainder=remainder, sparse_threshold=0.0)
@@ -281,7 +280,7 @@ def _numeric_steps(configuration: Configuration, context: FitContext) -> Any:
     if configuration.get("scaling", "none") != "none":
         parts.append(_make_component("scaling", configuration, context))
     elif "scaling" not in configuration and configuration.get("generation") == _COMBINED:
-        parts.append(StandardScaler())  # the table has no numbers, but the new columns are numbers
+        parts.append(SafeScaler())  # the table has no numbers, but the new columns are numbers
     if not parts:
         return None
     return parts[0] if len(parts) == 1 else make_pipeline(*parts)

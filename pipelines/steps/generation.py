@@ -15,13 +15,12 @@ from sklearn.cluster import FeatureAgglomeration
 from sklearn.decomposition import PCA
 from sklearn.kernel_approximation import Nystroem
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import Component, FitContext, TableTraits, space_of
 from pipelines.steps.combined_features import CombinedFeatures
 from pipelines.steps.encoders import FrequencyEncoder
-from pipelines.steps.preprocessing import clip_numbers, target_encoder
+from pipelines.steps.preprocessing import SafeScaler, clip_numbers, target_encoder
 
 Array = NDArray[np.float64]
 
@@ -169,7 +168,7 @@ class BoundedPCA(TransformerMixin, BaseEstimator):
         X = np.asarray(X, dtype=float)
         self.n_features_in_ = X.shape[1]
         most = max(1, min(self.max_components, X.shape[0] - 1, X.shape[1]))
-        self.scaler_ = StandardScaler().fit(X)
+        self.scaler_ = SafeScaler().fit(X)
         self.pca_ = PCA(most, whiten=self.whiten, svd_solver="auto", random_state=self.random_state)
         self.pca_.fit(self.scaler_.transform(X))
         ratio = np.nan_to_num(self.pca_.explained_variance_ratio_)
@@ -194,7 +193,7 @@ class BoundedNystroem(TransformerMixin, BaseEstimator):
         """Sample the rows; `gamma` is a multiple of 1 / n_features."""
         X = np.asarray(X, dtype=float)
         self.n_features_in_ = X.shape[1]
-        self.scaler_ = StandardScaler().fit(X)
+        self.scaler_ = SafeScaler().fit(X)
         self.kernel_ = Nystroem(
             gamma=self.gamma / X.shape[1],
             n_components=min(self.n_components, X.shape[0]),
@@ -219,7 +218,7 @@ class BoundedAgglomeration(TransformerMixin, BaseEstimator):
         """Group the columns by their values in at most 2,000 rows."""
         X = np.asarray(X, dtype=float)
         self.n_features_in_ = X.shape[1]
-        self.scaler_ = StandardScaler().fit(X)
+        self.scaler_ = SafeScaler().fit(X)
         if X.shape[1] > 1:
             rows = np.linspace(0, len(X) - 1, min(len(X), 2_000)).astype(int)
             n = int(np.clip(round(self.share * X.shape[1]), 1, X.shape[1]))

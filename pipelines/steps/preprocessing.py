@@ -52,8 +52,54 @@ def column_quantiles(X: Array, quantiles: Sequence[float]) -> Array:
     return np.stack(found)
 
 
+def constant_columns(X: Any) -> NDArray[np.bool_]:
+    """Return which columns of an array or CSR matrix hold one number only, or none, beside their missing cells.
+
+    In training such a column says nothing about the target, but a later number may differ from it by any amount. So
+    the scalers divide the column by infinity, or do the like, and it stays constant.
+    """
+    if sparse.issparse(X):
+        low, high = (extreme.toarray().ravel() for extreme in (X.min(axis=0), X.max(axis=0)))
+    else:
+        low, high = np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
+    return ~(low < high)
+
+
+class SafeScaler(StandardScaler):
+    """scikit-learn's `StandardScaler`, in which a column that is constant in training becomes 0."""
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn the mean and the scale of each column."""
+        super().fit(X)
+        self.scale_[constant_columns(X)] = np.inf
+        return self
+
+
+class SafeMaxAbsScaler(MaxAbsScaler):
+    """scikit-learn's `MaxAbsScaler`, in which a column that is constant in training becomes 0."""
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Learn the scale of each column."""
+        super().fit(X)
+        self.scale_[constant_columns(X)] = np.inf
+        return self
+
+
+class SafeQuantileTransformer(QuantileTransformer):
+    """scikit-learn's `QuantileTransformer`, in which a column that is constant in training stays constant."""
+
+    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+        """Learn the quantiles of each column."""
+        super().fit(X)
+        self.quantiles_[:, constant_columns(X)] = np.inf  # all numbers are below the first quantile, as in training
+        return self
+
+
 class QuartileScaler(RobustScaler):
-    """scikit-learn's `RobustScaler` for dense tables, which treats all columns together."""
+    """scikit-learn's `RobustScaler` for dense tables, which treats all columns together.
+
+    A column that is constant in training becomes 0.
+    """
 
     def fit(self, X: ArrayLike, y: Any = None) -> Self:
         """Learn the center and the scale of each column, without its missing cells."""
@@ -64,6 +110,7 @@ class QuartileScaler(RobustScaler):
         bottom, self.center_, top = column_quantiles(X, (low / 100, 0.5, high / 100))
         spread = top - bottom
         self.scale_ = np.where(spread > 10 * np.finfo(float).eps, spread, 1.0)
+        self.scale_[constant_columns(X)] = np.inf
         return self
 
 
@@ -203,7 +250,7 @@ ENCODING = (
 
 
 def _quantile(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    return QuantileTransformer(
+    return SafeQuantileTransformer(
         n_quantiles=int(np.clip(context.traits.n_rows // 10, 10, params.get("n_quantiles", 300))),
         output_distribution=params.get("output_distribution", "normal"),
         random_state=context.random_state,
@@ -225,11 +272,11 @@ def _clipped(scaler: BaseEstimator) -> BaseEstimator:
 
 
 def _standard(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    return _clipped(StandardScaler(with_mean=not context.traits.sparse))
+    return _clipped(SafeScaler(with_mean=not context.traits.sparse))
 
 
 def _max_abs(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-    return _clipped(MaxAbsScaler())
+    return _clipped(SafeMaxAbsScaler())
 
 
 def _robust(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
@@ -267,7 +314,10 @@ SCALING = (
 
 
 class SafePowerTransformer(PowerTransformer):
-    """Yeo-Johnson transformation whose input and output are clipped to ten standard deviations."""
+    """Yeo-Johnson transformation whose input and output are clipped to ten standard deviations.
+
+    A column that is constant in training becomes 0.
+    """
 
     _limit = 10.0
 
@@ -290,6 +340,7 @@ class SafePowerTransformer(PowerTransformer):
         self.mean_ = np.nanmean(X, axis=0)
         deviation = np.nanstd(X, axis=0)
         self.deviation_ = np.where(deviation > 0, deviation, 1.0)
+        self.deviation_[constant_columns(X)] = np.inf
 
     def _standardize(self, X: ArrayLike) -> Array:
         scaled = (np.asarray(X, dtype=float) - self.mean_) / self.deviation_

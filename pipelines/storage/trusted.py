@@ -78,7 +78,10 @@ TYPES = _names(
             "ChainedClassifiers ChainedRegressors ConstantClassifier IndependentClassifiers IndependentRegressors "
             "JointClassifier"
         ),
-        "pipelines.steps.preprocessing": "OffsetRemover QuartileScaler RobustClipScaler SafePowerTransformer",
+        "pipelines.steps.preprocessing": (
+            "OffsetRemover QuartileScaler RobustClipScaler SafeMaxAbsScaler SafePowerTransformer "
+            "SafeQuantileTransformer SafeScaler"
+        ),
         "pipelines.steps.selection": "CorrelationFilter ScoreSelector",
         "pipelines.steps.target": "TargetRegressor",
         "pipelines.targets": "TargetLayout",

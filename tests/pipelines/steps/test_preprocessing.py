@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import time
+import warnings
 
 import numpy as np
 import pytest
-from sklearn.preprocessing import RobustScaler
+from scipy import sparse
+from sklearn.preprocessing import MaxAbsScaler, QuantileTransformer, RobustScaler, StandardScaler
 
 from automl.testing.components import make_traits, restore
 from pipelines.build import build_pipeline
@@ -16,6 +18,9 @@ from pipelines.steps.preprocessing import (
     OffsetRemover,
     QuartileScaler,
     RobustClipScaler,
+    SafeMaxAbsScaler,
+    SafeQuantileTransformer,
+    SafeScaler,
     column_quantiles,
     with_offsets,
 )
@@ -42,6 +47,76 @@ def test_the_quartile_scaler_learns_what_the_scaler_of_scikit_learn_learns():
     X[::7, 2] = np.nan
     own, other = QuartileScaler(quantile_range=(10, 90)).fit(X), RobustScaler(quantile_range=(10, 90)).fit(X)
     np.testing.assert_allclose(own.transform(X), other.transform(X))
+
+
+DENSE_SCALINGS = ["standard", "robust", "quantile", "power", "robust_clip"]
+
+
+def make_scaler(name, **params):
+    return get_component("scaling", name).make(params, FitContext(make_traits("binary")))
+
+
+@pytest.mark.parametrize("output_distribution", ["normal", "uniform"])
+@pytest.mark.parametrize("name", DENSE_SCALINGS)
+def test_a_column_that_is_constant_in_training_stays_constant(name, output_distribution):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=60), np.zeros(60), np.full(60, 0.1), np.full(60, -7e9), np.full(60, np.nan)])
+    X[::7, 3] = np.nan
+    params = {"output_distribution": output_distribution} if name == "quantile" else {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a column is empty
+        scaler = make_scaler(name, **params).fit(X)
+    varied = np.column_stack([X[:, 0], rng.normal(size=(60, 4))])
+    other = make_scaler(name, **params).fit(varied)
+    new = np.column_stack([X[:, 0], *rng.choice([-5e4, 0.0, 0.1, 5e4, 1e12], (4, 60))])
+    new[::5] = np.nan
+    for table in (X, new):
+        found = scaler.transform(table)
+        np.testing.assert_array_equal(found[:, 0], other.transform(table)[:, 0])
+        for column in found.T[1:]:
+            assert len(np.unique(column[~np.isnan(column)])) <= 1
+        np.testing.assert_array_equal(fast_transform(scaler)(table), found)
+    trained, later = (scaler.transform(table)[:, 1:4] for table in (X, np.nan_to_num(new)))
+    np.testing.assert_array_equal(np.nanmax(trained, axis=0), later.max(axis=0))
+
+
+@pytest.mark.parametrize("name", ["standard", "max_abs"])
+def test_an_empty_column_of_a_sparse_table_stays_empty(name):
+    X = sparse.random(50, 4, density=0.3, format="csr", random_state=0).tolil()
+    X[:, 1] = 0
+    new = X.copy()
+    new[3, 1] = 5e4
+    traits = make_traits("binary", sparse=True)
+    scaler = get_component("scaling", name).make({}, FitContext(traits)).fit(X.tocsr())
+    np.testing.assert_array_equal(scaler.transform(new.tocsr()).toarray(), scaler.transform(X.tocsr()).toarray())
+    assert scaler.transform(X.tocsr()).toarray().any(axis=0).tolist() == [True, False, True, True]
+
+
+def test_scalers_treat_columns_that_vary_as_those_of_scikit_learn():
+    X = np.random.default_rng(0).normal(size=(60, 4)) * [1, 1e-3, 1e6, 1] + [0, 5, 0, 1e9]
+    X[:, 3] = np.where(np.arange(60) == 7, 1e9 + 1e-6, 1e9)  # nearly constant
+    X[:, 0] = np.arange(60) == 7  # half of the range has one value
+    for own, other in (
+        (SafeScaler(), StandardScaler()),
+        (SafeMaxAbsScaler(), MaxAbsScaler()),
+        (SafeQuantileTransformer(n_quantiles=20), QuantileTransformer(n_quantiles=20)),
+        (QuartileScaler(), RobustScaler()),
+    ):
+        np.testing.assert_array_equal(own.fit_transform(X), other.fit_transform(X))
+
+
+@pytest.mark.parametrize("scaling", DENSE_SCALINGS)
+@pytest.mark.parametrize("family", ["kernel_svm", "logistic_regression"])
+def test_a_number_in_a_column_that_was_empty_in_training_changes_no_prediction(family, scaling):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=(80, 2)), np.full(80, np.nan)])
+    traits = TableTraits("binary", *X.shape, 2, has_missing=True)
+    partial = {"model": family, "imputation": "median", "scaling": scaling}
+    configuration = complete(build_space(traits, include=[family]), partial)
+    model = build_pipeline(configuration, FitContext(traits)).fit(X, (X[:, 0] > 0).astype(int))
+    new = X.copy()
+    new[:, 2] = 5e4
+    np.testing.assert_array_equal(model.predict_proba(new), model.predict_proba(X))
 
 
 def test_scaling_of_many_columns_takes_a_fraction_of_a_second():
