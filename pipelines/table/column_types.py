@@ -68,6 +68,7 @@ _SHORT_TEXT = 100  # characters; the words of longer texts say what their charac
 _LEAST_LEVELS = 100  # of a column of categories whose characters are read, too
 _LEAST_LETTERS = 0.5  # of the characters of its levels
 _MOST_ROWS_OF_LEVEL = 50  # on average; with more rows, a model learns the effect of each level by itself
+_SECONDS = NumericReader(seconds=True)
 _WANTED = "set by the argument columns"
 
 
@@ -123,7 +124,9 @@ def infer_column(name: Hashable, column: pd.Series, rules: Rules, wanted: str | 
     if wanted is not None:
         return _wanted_column(name, column, held, rules, wanted)
     if held in ("number", "duration"):
-        return numeric_columns([name], NumericReader().read(column), _of_dtype(column))[0]
+        found = numeric_columns([name], NumericReader().read(column), _of_dtype(column))[0]
+        # Later tables may hold the durations as texts.
+        return replace(found, reader=_SECONDS) if held == "duration" and found.reader else found
     if held == "boolean":
         return _boolean_column(name, BooleanReader().read(column), _of_dtype(column))
     if held == "date":
@@ -295,7 +298,7 @@ def _date_column(name: Hashable, dates: Dates, format: DateFormat, zone: str | N
 def _text_times(name: Hashable, content: _Content) -> Column | None:
     kind = find_time_kind(content.texts, content.counts)
     if kind == "duration":
-        return _number_column(name, content, NumericReader(seconds=True))
+        return _number_column(name, content, _SECONDS)
     return _time_column(name, content, "times of day") if kind == "time" else None
 
 
@@ -444,14 +447,14 @@ def _wanted_column(name: Hashable, column: pd.Series, held: str, rules: Rules, w
 
 def _wanted_number(name: Hashable, content: _Content, held: str) -> Column | None:
     if held in ("number", "duration", "boolean"):
-        return _from_reader(name, "number", content, NumericReader())
+        return _from_reader(name, "number", content, _SECONDS if held == "duration" else NumericReader())
     if held == "date":
         return None
     format = find_format(content.texts, content.counts, forced=True)
     if format is not None:
         return _number_column(name, content, NumericReader(format))
     if np.isfinite(parse_durations(content.texts)).any():
-        return _number_column(name, content, NumericReader(seconds=True))
+        return _number_column(name, content, _SECONDS)
     return None
 
 

@@ -87,7 +87,7 @@ _PATTERNS = tuple(
     )
 )
 _TIME = re.compile(
-    r"(?P<sign>[-+])?(?:(?P<days>\d+)\s*d(?:ays?)?,?\s*)?(?P<hour>\d{1,4})[:h](?P<minute>[0-5]\d)"
+    r"(?P<sign>[-+])?(?:(?P<days>\d+)\s*d(?:ays?)?(?P<forward>,|\s*\+)?\s*)?(?P<hour>\d{1,4})[:h](?P<minute>[0-5]\d)"
     r"(?::(?P<second>[0-5]\d))?(?:[.,](?P<fraction>\d{1,9}))?\s*(?P<half>[ap]\.?\s?m\.?)?\s*(?:z|utc|h|uhr|[-+]\d\d:\d\d)?"
     r"|(?P<hour12>\d{1,2})\s*(?P<half12>[ap]\.?\s?m\.?)"
 )
@@ -331,7 +331,11 @@ def _time(text: str) -> float:
         seconds = 60.0 * hour + minute + fraction
     else:
         seconds = 3600.0 * hour + 60 * minute + int(match["second"] or 0) + fraction
-    return (-1 if match["sign"] == "-" else 1) * (seconds + _DAY * int(match["days"] or 0))
+    days = _DAY * int(match["days"] or 0)
+    if match["sign"] == "-":
+        # One second less than none is "-1 days +23:59:59" in pandas, and "-1 day, 23:59:59" in Python.
+        return seconds - days if match["forward"] else -seconds - days
+    return seconds + days
 
 
 def parse_durations(texts: Texts) -> Floats:

@@ -153,6 +153,25 @@ def test_durations_are_seconds(values, seconds):
     np.testing.assert_allclose(out[:, 0], seconds)
 
 
+SECONDS = [5.25, -1, 93784, -86410, nan]
+
+
+@pytest.mark.parametrize("columns", [None, {"wait": "number"}], ids=["found", "wanted"])
+@pytest.mark.parametrize(
+    "waits",
+    [
+        pytest.param(pd.Series(pd.to_timedelta(SECONDS, unit="s")), id="timedelta64"),
+        pytest.param(pd.Series([*(dt.timedelta(0, s) for s in SECONDS[:4]), None], dtype=object), id="objects"),
+    ],
+)
+def test_a_column_of_durations_may_hold_their_texts_later(waits, columns):
+    frame = pd.DataFrame({"wait": waits})
+    reader = TableReader(columns=columns).fit(frame)
+    np.testing.assert_array_equal(reader.transform(frame)[:, 0], SECONDS)
+    texts = pd.DataFrame({"wait": [None if pd.isna(wait) else str(wait) for wait in waits]})
+    np.testing.assert_array_equal(reader.transform(texts)[:, 0], SECONDS)
+
+
 class DriverOffset(dt.tzinfo):
     """A fixed offset as database drivers define it."""
 
