@@ -6,7 +6,9 @@ import sys
 from collections.abc import Hashable
 from dataclasses import dataclass
 from datetime import UTC, timedelta, timezone, tzinfo
+from decimal import Decimal
 from functools import lru_cache
+from numbers import Real
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -43,6 +45,7 @@ BOOLEANS = (
     ("是", "否"),
     ("はい", "いいえ"),
 )
+_NUMBERS = (Real, Decimal)
 _PLAIN_NUMBERS, _ISO_DATES = NumberFormat(), DateFormat()
 TRUTH = {text: value for pair in BOOLEANS for text, value in zip(pair, (1.0, 0.0), strict=True)}
 
@@ -67,6 +70,11 @@ def _floats(column: pd.Series) -> Floats:
     except OverflowError:
         within = column.between(-sys.float_info.max, sys.float_info.max) | column.isna()
         return np.asarray(column.where(within, np.inf), dtype=np.float64)
+
+
+def _is_number(cell: Any) -> bool:
+    # The first test is for speed: most cells are texts.
+    return not isinstance(cell, str) and isinstance(cell, _NUMBERS) and not isinstance(cell, bool)
 
 
 @dataclass(frozen=True)
@@ -105,10 +113,10 @@ class NumericReader:
         if not self.has_odd_cells:
             check_readable(column.name, "numbers", texts, ~np.isnan(numbers))
         values = take_rows(numbers, codes)
-        if self.format != _PLAIN_NUMBERS and column.dtype == object:
-            for i, cell in enumerate(column.array):  # a number among the texts has no notation
-                if isinstance(cell, float):
-                    values[i] = cell
+        if self.format != _PLAIN_NUMBERS and (column.dtype == object or isinstance(column.dtype, pd.CategoricalDtype)):
+            cells = column.astype(object)
+            is_number = np.array([_is_number(cell) for cell in cells.tolist()], dtype=bool)
+            values[is_number] = _floats(cells[is_number])  # a number among the texts has no notation
         return values
 
     def parse(self, texts: Texts) -> Floats:

@@ -197,3 +197,21 @@ def test_later_texts_are_read_in_the_notation_of_training():
     later = pd.DataFrame({"price": ["1.234,50 €", "1.234", "7", "free", None]})
     np.testing.assert_array_equal(reader.transform(later)[:, 0], [1234.5, 1234, 7, nan, nan])
     np.testing.assert_array_equal(reader.transform(pd.DataFrame({"price": [1234.5]})), [[1234.5]])
+
+
+@pytest.mark.parametrize("number", [7, 7.0, np.int16(7), np.float32(7), Decimal(7), Fraction(7)], ids=repr)
+@pytest.mark.parametrize("dtype", [object, "category"])
+def test_a_number_among_texts_has_no_unit_whatever_its_type_and_the_cells_beside_it(dtype, number):
+    weights = pd.DataFrame({"weight": [f"{v:.1f} kg" if i % 3 else f"{100 * v:.0f} g" for i, v in enumerate(VALUES)]})
+    reader = TableReader().fit(pd.concat([weights, pd.DataFrame({"weight": [f"{i} g" for i in range(99)]})]))
+    for cells, expected in (([number], [7]), ([number, "300 g", None], [7, 0.3, nan])):
+        later = pd.DataFrame({"weight": pd.Series(cells, dtype=object).astype(dtype)})
+        np.testing.assert_array_equal(reader.transform(later)[:, 0], expected)
+
+
+@pytest.mark.parametrize("number", [1.234, np.float32(1.234), Decimal("1.234"), Fraction(1234, 1000)], ids=repr)
+def test_a_number_among_texts_with_decimal_commas_is_no_number_of_thousands(number):
+    reader = TableReader().fit(pd.DataFrame({"price": [swapped(f"{v:,.2f}") for v in VALUES]}))
+    for cells in ([number], [number, "1,5", True, None]):
+        out = reader.transform(pd.DataFrame({"price": pd.Series(cells, dtype=object)}))[:, 0]
+        np.testing.assert_array_equal(out, [float(number), 1.5, nan, nan][: len(cells)])
