@@ -265,7 +265,7 @@ def _text_dates(name: Hashable, content: _Content, *, codes: bool = False) -> Co
 
 def _dates_of_texts(name: Hashable, content: _Content, format: DateFormat, reason: str) -> Column:
     parsed = format.parse(content.texts)
-    column = _date_column(name, text_dates(parsed, content.codes, None), format, None, reason)
+    column = _date_column(name, text_dates(parsed, content.codes), format, None, reason)
     if column.reader and is_ambiguous(content.texts, format):
         first, other = ("month", True) if format.order == "mdy" else ("day", False)
         notice = (

@@ -17,7 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from pipelines.table.cells import Floats, Texts, check_readable, content_type, factorize, take_rows
-from pipelines.table.date_texts import DateFormat, parse_durations, parse_times
+from pipelines.table.date_texts import DateFormat, name_zones, parse_durations, parse_times
 from pipelines.table.number_texts import NumberFormat, parse_numbers
 
 Dates = NDArray[np.datetime64]
@@ -199,8 +199,8 @@ class DateReader:
     format : DateFormat
         Notation of dates that are texts.
     zone : str or None
-        Dates with a time zone are converted to this zone (UTC if None), then read as wall-clock time. The name of a
-        zone, or an offset such as "+01:00".
+        Dates with a time zone are converted to this zone (UTC if None), then read as wall-clock time. Dates without
+        zone are wall-clock times of this zone. The name of a zone, or an offset such as "+01:00".
     has_odd_cells : bool
         Whether training had cells that hold no date; then a table of such cells alone is no error.
     """
@@ -251,19 +251,26 @@ def read_dates(column: pd.Series, format: DateFormat, zone: str | None, has_odd_
         return wall_clock(pd.DatetimeIndex(column), zone)
     if content_type(column) == "date":
         # Microseconds cover all dates of calendars and placeholders such as 9999-12-31; nanoseconds end in 2262.
-        return wall_clock(pd.DatetimeIndex(pd.to_datetime(column.astype(object), errors="coerce", utc=True)), zone)
+        dates = pd.DatetimeIndex(pd.to_datetime(column.astype(object), errors="coerce", utc=True))
+        return _shown_in(dates, np.array([getattr(cell, "tzinfo", None) is not None for cell in column], bool), zone)
     # Numbers are not dates: as texts they do not have a date format.
     codes, texts = factorize(column)
     parsed = format.parse(texts)
     if not has_odd_cells:
         check_readable(column.name, "dates", texts, ~np.isnat(parsed))
-    return text_dates(parsed, codes, zone)
+    if zone is not None:
+        parsed = _shown_in(pd.DatetimeIndex(parsed, tz="UTC"), name_zones(texts), zone)
+    return text_dates(parsed, codes)
 
 
-def text_dates(parsed: Dates, codes: NDArray[np.intp], zone: str | None) -> Dates:
-    """Return the dates of the rows from the dates of the distinct texts, in UTC."""
-    dates = np.append(parsed, np.datetime64("NaT", "us"))[codes]
-    return dates if zone is None else wall_clock(pd.DatetimeIndex(dates, tz="UTC"), zone)
+def text_dates(parsed: Dates, codes: NDArray[np.intp]) -> Dates:
+    """Return the dates of the rows from the dates of the distinct texts."""
+    return np.append(parsed, np.datetime64("NaT", "us"))[codes]
+
+
+def _shown_in(dates: pd.DatetimeIndex, has_zone: NDArray[np.bool_], zone: str | None) -> Dates:
+    """Return dates, in UTC, as wall-clock times in a zone; a date that came without zone already is one."""
+    return np.where(has_zone, wall_clock(dates, zone), wall_clock(dates, None))
 
 
 def wall_clock(dates: pd.DatetimeIndex, zone: str | None) -> Dates:

@@ -60,6 +60,7 @@ _ZONE = (
     r"\s*(?P<zone>z|[a-z]{3,4}|[a-z]+/[a-z_/]+|(?:utc|gmt)?\s?[+-]\d{1,2}(?::?\d{2})?(?::?\d{2})?)?"
     r"(?:\s*\[[^\]]*\]|\s*\([^)]*\)|(?<=\d)\s[a-z]{3,4})?"
 )
+_NAME = re.compile(r"[A-SU-Za-su-z+]")
 _TAIL = rf"(?:(?:[t\s_,;@:]|\sat\s|\s-\s)\s*{_CLOCK})?(?:{_ZONE})"
 _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
 _PATTERNS = tuple(
@@ -309,6 +310,21 @@ def _offset(zone: str | None) -> int | None:
         return _ZONES[name]
     match = re.fullmatch(r"(?:utc|gmt)?([+-])(\d{1,2}):?(\d{2})?(?::?\d{2})?", name)
     return None if match is None else int(f"{match[1]}1") * (60 * int(match[2]) + int(match[3] or 0))
+
+
+def name_zones(texts: Texts) -> NDArray[np.bool_]:
+    """Return which dates have a zone other than the name of a city, so that `DateFormat.parse` converts them to UTC.
+
+    A text that no pattern fits has no date, or a zone in one of the rare notations of ISO 8601.
+    """
+    # Most dates have no letter but the T before the time, and no hyphen behind the date.
+    named = np.array([_NAME.search(text) is not None or "-" in text[10:] for text in texts], dtype=bool)
+    named[named] = [match is None or _has_zone(match) for match in _split(texts[named])]
+    return named
+
+
+def _has_zone(match: re.Match[str]) -> bool:
+    return "zone" in match.re.groupindex and bool(match["zone"]) and "/" not in match["zone"]
 
 
 def parse_times(texts: Texts) -> Floats:

@@ -205,3 +205,30 @@ def test_zones_of_any_library_show_their_wall_clock(zone):
         np.testing.assert_allclose(copy.transform(pd.DataFrame({"day": days.dt.tz_convert("UTC")})), expected)
         objects = pd.DataFrame({"day": days.astype(object)})
         np.testing.assert_allclose(copy.transform(objects), expected)
+
+
+NOON = dt.datetime(2024, 7, 3, 12)
+
+
+@pytest.mark.parametrize(
+    "days",
+    [
+        pytest.param(pd.Series([NOON, NOON]), id="datetime64"),
+        pytest.param(pd.Series([NOON, pd.Timestamp(NOON)], dtype=object), id="objects"),
+        pytest.param(pd.Series([NOON, NOON.replace(hour=10, tzinfo=dt.UTC)], dtype=object), id="objects with UTC"),
+        pytest.param(["2024-07-03 12:00", "2024-07-03T12:00:00.000"], id="ISO texts"),
+        pytest.param(["2024-07-03 12:00", "2024-07-03T10:00:00Z"], id="ISO texts with UTC"),
+        pytest.param(["2024-07-03T12:00:00+02:00", "2024-07-03 05:00-05:00"], id="ISO texts with offsets"),
+        pytest.param(["2024-07-03T100000Z", "2024-07-03 10:00:00 UTC"], id="ISO texts with names of zones"),
+        pytest.param(["3 July 2024 12:00", "Wed, 03 Jul 2024 10:00:00 GMT"], id="other texts"),
+        pytest.param(["2024-07-03 12:00 Europe/Berlin", "2024-07-03 12:00 CEST"], id="names of the zone"),
+        pytest.param(pd.Series(["2024-07-03 12:00", "2024-07-03 10:00Z"], dtype="category"), id="category"),
+        pytest.param(pd.Series([NOON, "2024-07-03 10:00Z"], dtype=object), id="objects and texts"),
+    ],
+)
+def test_later_dates_without_zone_are_wall_clock_times_of_the_zone_of_training(days):
+    hours = pd.date_range("2024-06-01", periods=40, freq="31h", tz="Europe/Berlin")
+    reader = TableReader().fit(pd.DataFrame({"day": hours}))
+    expected = reader.transform(pd.DataFrame({"day": pd.Series([NOON, NOON]).dt.tz_localize("Europe/Berlin")}))
+    assert expected[0, reader.columns_[0].reader.suffixes.index("_hour")] == 12
+    np.testing.assert_array_equal(reader.transform(pd.DataFrame({"day": days})), expected)
