@@ -328,7 +328,7 @@ def _text_column(name: Hashable, content: _Content, rules: Rules, declared: bool
         if words >= _MIN_WORDS:
             return _free_text(name, content, rules, "texts in a script without blanks")
         if different:
-            why = names_rows(sample) or ("categories" if declared else "")
+            why = names_rows(sample, n_texts) or ("categories" if declared else "")
             reason = f"{n_texts} different values in {n_cells} rows"
             if not why:
                 return _free_text(name, content, rules, f"{reason}, which are no {_IDENTIFIERS}")
@@ -374,7 +374,7 @@ def _holds_similar_texts(content: _Content) -> bool:
     if n_levels < _LEAST_LEVELS or content.counts.sum() > _MOST_ROWS_OF_LEVEL * n_levels:
         return False
     sample = evenly_spaced(content.texts, _SAMPLE_SIZE)
-    return share_of_letters(sample) >= _LEAST_LETTERS and not names_rows(sample)
+    return share_of_letters(sample) >= _LEAST_LETTERS and not names_rows(sample, n_levels)
 
 
 def _with_look(column: Column, content: _Content, read_as: str) -> Column:

@@ -272,10 +272,17 @@ def share_of_letters(texts: Texts) -> float:
     return sum(character.isalpha() for character in characters) / max(1, len(characters))
 
 
-def names_rows(texts: Texts) -> str:
+def names_rows(texts: Texts, n_texts: int) -> str:
     """Return why texts that are all different only name the rows, or an empty text if they say more.
 
     Digests, running numbers and random tokens share no parts that could predict anything in other rows.
+
+    Parameters
+    ----------
+    texts : ndarray of str
+        Some or all of the different texts of a column.
+    n_texts : int
+        Number of the different texts of the column.
     """
     if all(_DIGEST.fullmatch(text) and any(c.isdigit() for c in text) for text in texts):
         return "digests"
@@ -286,7 +293,7 @@ def names_rows(texts: Texts) -> str:
     middle = [text[len(start) : max(len(start), len(text) - len(end))] for text in texts]
     if all(text.isdigit() for text in middle):
         values = np.array([float(text) for text in middle])
-        if start or end or values.max() - values.min() < 3 * len(values):
+        if start or end or values.max() - values.min() < 3 * n_texts:
             return "running numbers"
     lengths = {len(text) for text in middle}
     if len(lengths) == 1 and min(lengths) >= 8 and all(text.isascii() for text in middle):

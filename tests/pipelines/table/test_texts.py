@@ -177,3 +177,18 @@ def test_texts_are_read_as_before_by_models_of_earlier_versions():
     np.testing.assert_array_equal(old.read(pd.Series(["Ac", "CC"])), [[2, 1], [2, 0]])  # n-grams of one character
     assert words.suffixes == ("_length", "_words", *(f"_hash{i}" for i in range(words.n_features)))
     assert words.read(frame["title"]).shape == (60, 2 + words.n_features)
+
+
+@pytest.mark.parametrize("n", [900, 5000])
+@pytest.mark.parametrize("step", [1, 2])
+def test_padded_row_numbers_are_identifiers_in_tables_of_any_size(n, step):
+    column, out = read([f"{step * i:07d}" for i in range(n)])
+    assert column.kind == "identifier"
+    assert "running numbers" in column.reason
+    assert out.shape[1] == 0
+
+
+def test_padded_numbers_that_are_far_apart_are_no_row_numbers():
+    rng = np.random.default_rng(0)
+    column, _ = read([f"{i:07d}" for i in rng.choice(10**7, 5000, replace=False)])
+    assert column.kind == "text"
