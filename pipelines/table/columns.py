@@ -46,6 +46,7 @@ BOOLEANS = (
     ("はい", "いいえ"),
 )
 _NUMBERS = (Real, Decimal)
+_LEAST_ROUNDED = 2**53  # floats do not hold all larger whole numbers
 _PLAIN_NUMBERS, _ISO_DATES = NumberFormat(), DateFormat()
 TRUTH = {text: value for pair in BOOLEANS for text, value in zip(pair, (1.0, 0.0), strict=True)}
 
@@ -149,8 +150,9 @@ class CategoryReader:
     """Reads categories as codes 0, 1, ... in the order of `levels`; missing cells and unknown levels are NaN.
 
     Levels are compared as texts (see `level_text`). A text that is not a level is compared as a number, if exactly one
-    level is this number: "1.0" in training is then the same level as 1 in prediction. If `grouped` is True, all levels
-    that are not listed, such as rare levels of training and unknown levels, share the last code.
+    level is this number: "1.0" in training is then the same level as 1 in prediction. Whole numbers that are equal only
+    as floats are different. If `grouped` is True, all levels that are not listed, such as rare levels of training and
+    unknown levels, share the last code.
     """
 
     levels: tuple[str, ...]
@@ -171,8 +173,18 @@ class CategoryReader:
         if len(unknown):
             rest = float(len(self.levels)) if self.grouped else np.nan
             numbers = _level_numbers(self.levels)
-            found[unknown] = [numbers.get(number, rest) for number in parse_numbers(texts[unknown]).tolist()]
+            values = parse_numbers(texts[unknown])
+            found[unknown] = [numbers.get(number, rest) for number in values.tolist()]
+            for i in unknown[np.abs(values) >= _LEAST_ROUNDED]:
+                if found[i] < len(self.levels) and _differ(texts[i], self.levels[int(found[i])]):
+                    found[i] = rest
         return take_rows(found, codes)[:, None]
+
+
+def _differ(text: str, level: str) -> bool:
+    """Return whether two texts are different whole numbers, though they may be equal as floats."""
+    both = [each.strip() for each in (text, level)]
+    return all(each.lstrip("+-").isdecimal() for each in both) and Decimal(both[0]) != Decimal(both[1])
 
 
 @lru_cache(maxsize=512)

@@ -227,3 +227,24 @@ def test_integers_beyond_the_range_of_floats_are_refused_as_infinite():
     table = pd.DataFrame({"x": [1, 2, 10**310, None] * 10}, dtype=object)
     with pytest.raises(TableError, match="'x' holds infinite"):
         TableReader().fit(table).transform(table)
+
+
+@pytest.mark.parametrize("dtype", [object, str, "category"])
+def test_huge_whole_numbers_are_compared_digit_by_digit(dtype):
+    levels = [2**60 + 1000 * i for i in range(30)] + [-(2**60)]
+    reader = TableReader().fit(pd.DataFrame({"key": pd.Series(levels * 3, dtype="category")}))
+    later = pd.DataFrame({"key": pd.Series([2**60 + 1000, 2**60 + 1001, 2**60 + 1, -(2**60) - 1]).astype(dtype)})
+    np.testing.assert_array_equal(reader.transform(later)[:, 0], [2, nan, nan, nan])
+
+
+def test_huge_numbers_that_only_one_side_writes_as_whole_numbers_are_found_by_their_value():
+    reader = TableReader().fit(pd.DataFrame({"key": pd.Series(["1e20", 2**60, 2**61], dtype="category")}))
+    later = pd.Series([10**20, "00" + str(2**60), 2.0**61, 10**20 + 10**6], dtype=object)
+    np.testing.assert_array_equal(reader.transform(pd.DataFrame({"key": later}))[:, 0], [2, 0, 1, nan])
+
+
+def test_an_unseen_huge_number_shares_the_code_of_rare_levels():
+    keys = pd.Series([2**60 + 1000 * min(i, 9) for i in range(40)], dtype="category")
+    reader = TableReader(max_categories=5).fit(pd.DataFrame({"key": keys}))
+    later = pd.DataFrame({"key": [2**60 + 9000, 2**60 + 9001]})
+    np.testing.assert_array_equal(reader.transform(later)[:, 0], [3, 4])
