@@ -135,7 +135,7 @@ def infer_column(name: Hashable, column: pd.Series, rules: Rules, wanted: str | 
     if len(content.texts) == 0 or (len(content.texts) == 1 and not content.missing):
         return _constant_text(name, content)
     if held == "category":
-        return _text_dates(name, content, codes=True) or _text_column(name, content, rules, declared=True)
+        return _declared_dates(name, content) or _text_column(name, content, rules, declared=True)
     return (
         _text_booleans(name, content)
         or _text_dates(name, content)
@@ -249,16 +249,23 @@ def _notation(format: NumberFormat) -> str:
     return f" ({', '.join(parts)})" if parts else ""
 
 
-def _text_dates(name: Hashable, content: _Content, *, codes: bool = False) -> Column | None:
-    """Return the description of a column of texts that are dates, or None.
+def _declared_dates(name: Hashable, content: _Content) -> Column | None:
+    """Return the description of a column with the dtype category whose levels are dates, or None.
 
-    Parameters
-    ----------
-    codes : bool
-        Whether texts of digits, such as "20240131", are codes of categories.
+    An order of the levels that somebody has declared may be another one than that of the dates.
     """
-    if codes and all(text.strip().isdigit() for text in content.texts[:20]):
-        return None
+    if content.column.cat.ordered or all(text.strip().isdigit() for text in content.texts[:20]):
+        return None  # texts of digits, such as "20240131", are codes
+    found = _text_dates(name, content)
+    if found is None or found.reader is None:
+        return found
+    notice = "has the dtype category but holds dates, and is read as dates"
+    if found.notice:
+        notice = f"{notice}; it {found.notice}"
+    return replace(found, notice=notice, remedy="category")
+
+
+def _text_dates(name: Hashable, content: _Content) -> Column | None:
     format = find_date_format(content.texts, content.counts)
     return None if format is None else _dates_of_texts(name, content, format, "texts that are dates")
 

@@ -2,9 +2,11 @@
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
 from pipelines.table.reader import TableReader
+from pipelines.table.summary import notices
 from tests.pipelines.table.tables import KINDS, frame_of_kinds, read
 
 nan = np.nan
@@ -28,6 +30,42 @@ def test_each_kind_is_recognized_and_placed_in_the_order_of_the_table():
 @pytest.mark.parametrize("values", [["20240101", "20240102"], ["1-2", "3-4"], ["12:80", "13:90"], ["v1.2.3", "v1.2.4"]])
 def test_texts_that_only_resemble_dates_are_categories(values):
     assert read(values)[0].kind == "category"
+
+
+MONTHS = ["Mar 2024", "Jan 2024", "Feb 2024"]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        pytest.param(pd.Categorical(MONTHS, MONTHS, ordered=True), id="pandas"),
+        pytest.param(pl.Series(MONTHS, dtype=pl.Enum(MONTHS)), id="polars"),
+    ],
+)
+def test_an_ordered_category_of_dates_stays_a_category_with_its_own_order(column):
+    frame = pl.DataFrame if isinstance(column, pl.Series) else pd.DataFrame
+    table = frame({"month": column, "x": range(3)})
+    reader = TableReader().fit(table)
+    assert (reader.columns_[0].kind, reader.columns_[0].reader.levels) == ("category", tuple(MONTHS))
+    np.testing.assert_array_equal(reader.transform(table)[:, 0], [0, 1, 2])
+    assert not notices(reader.columns_)
+
+
+@pytest.mark.parametrize(
+    ("levels", "more"),
+    [
+        (["2024-01", "2024-03"], ""),
+        (["1/2/2024", "3/4/2024"], "; it has dates in which nothing decides"),
+        ([*(f"2024-{month:02}" for month in range(1, 13)), "soon"], "; it has one cell that holds no date"),
+    ],
+)
+def test_a_category_that_is_read_as_dates_is_reported(levels, more):
+    reader = TableReader().fit(pd.DataFrame({"month": pd.Categorical(levels + levels[:1] * 30)}))
+    assert reader.columns_[0].kind == "date"
+    line = notices(reader.columns_)[0]
+    assert line.startswith("column 'month' has the dtype category but holds dates, and is read as dates")
+    assert more in line
+    assert line.endswith("; columns={'month': 'category'} changes that")
 
 
 def test_many_zip_codes_with_leading_zeros_are_categories():
