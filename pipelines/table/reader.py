@@ -22,7 +22,7 @@ from pipelines.table.columns import CategoryReader, Column, NumericReader
 from pipelines.table.raw import RawTable, as_table, column_series, finite_csr, is_numeric, numeric_block
 from pipelines.table.texts import CharacterReader, TextCategoryReader, TextReader
 
-MAX_TEXT_FEATURES = 256  # hashed columns and components of all text columns together
+MAX_TEXT_FEATURES = 256  # hashed columns and components of all text columns together, where each has more than 8
 
 
 @dataclass(frozen=True)

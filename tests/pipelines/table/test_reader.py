@@ -45,6 +45,11 @@ def test_many_text_columns_share_the_hashed_columns():
     assert TableReader().fit(frame).n_features_out_ == 8 * (2 + 256 // 8)
 
 
+def test_each_of_many_text_columns_may_have_eight_hashed_columns_in_a_small_table():
+    frame = pd.DataFrame({f"t{j}": [f"some long text {i} {j}" for i in range(40)] for j in range(40)})
+    assert TableReader().fit(frame).n_features_out_ == 40 * (2 + 8)
+
+
 def test_a_later_table_may_have_another_order_and_more_columns():
     frame = frame_of_kinds()
     reader = TableReader().fit(frame)
