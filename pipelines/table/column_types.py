@@ -439,7 +439,7 @@ def _wanted_column(name: Hashable, column: pd.Series, held: str, rules: Rules, w
         reader = _category_reader(content, rules.max_categories)
         found: Column | None = Column(name, "category", missing=missing, reader=reader)
     elif wanted == "text":
-        found = _free_text(name, content, rules, "")
+        found = replace(_free_text(name, content, rules, ""), notice="", remedy="")  # the user knows how they look
     elif wanted == "number":
         found = _wanted_number(name, content, held)
     else:

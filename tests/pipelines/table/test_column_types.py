@@ -32,6 +32,12 @@ def test_texts_that_only_resemble_dates_are_categories(values):
     assert read(values)[0].kind == "category"
 
 
+@pytest.mark.parametrize("values", [[str(i % 10) for i in range(60)], [f"{i:05d}" for i in range(60)]])
+def test_texts_that_the_user_wants_are_not_reported_as_numbers(values):
+    column, _ = read(values, columns={"column": "text"})
+    assert (column.kind, column.notice, column.remedy) == ("text", "", "")
+
+
 MONTHS = ["Mar 2024", "Jan 2024", "Feb 2024"]
 
 
