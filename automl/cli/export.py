@@ -9,6 +9,7 @@ import typer
 
 from automl.cli.support import load_model
 from automl.errors import InvalidInputError
+from meta_db.files import write_text
 
 
 def export(
@@ -55,7 +56,7 @@ def export(
         typer.echo(code, nl=False)
         return
     try:
-        out.write_text(code, encoding="utf-8")
+        write_text(out, code)
     except OSError as error:
         raise InvalidInputError(f"'{out}' cannot be written: {error}; name another file") from error
 

@@ -331,6 +331,20 @@ def test_the_command_prints_the_script(call, tmp_path):
     assert "add --python" in err
 
 
+def test_the_file_of_the_script_is_replaced_as_a_whole(call, tmp_path):
+    X, y = load_wine(return_X_y=True)
+    AutoMLClassifier(**FAST | {"include": ["decision_tree"], "max_trials": 1}).fit(X, y).save(tmp_path / "model")
+    (tmp_path / "pipeline.py").write_text("old")
+    os.link(tmp_path / "pipeline.py", tmp_path / "same_file")
+    code, _, err = call("export", tmp_path / "model", "--python", "--out", tmp_path / "pipeline.py")
+    assert code == 0, err
+    assert "make_model" in (tmp_path / "pipeline.py").read_text(encoding="utf-8")
+    assert (tmp_path / "same_file").read_text() == "old"  # writing into the old file would have changed it
+    code, _, err = call("export", tmp_path / "model", "--python", "--out", tmp_path / "missing" / "pipeline.py")
+    assert code == 2
+    assert "cannot be written" in err
+
+
 def undefined_names(script):
     """Return the global names that the code of a script reads and that neither the script nor Python defines."""
     module: dict[str, object] = {"__name__": "script"}
