@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from automl.cli.support import load_model
+from automl.cli.support import check_needed, load_model
 from automl.errors import InvalidInputError
 from meta_db.files import write_text
 
@@ -38,8 +38,10 @@ def export(
     ] = None,
 ) -> None:
     """Export the best pipeline as a script that a person can read and run, or the search as a study of Optuna."""
-    if optuna is None and study is not None:
-        raise InvalidInputError("--study needs --optuna, for example --optuna study.log")
+    if optuna is None:
+        check_needed("--optuna, for example --optuna study.log", {"--study": study})
+    if not python:
+        check_needed("--python, which writes the script", {"--out": out})
     if python == (optuna is not None):
         if python:
             raise InvalidInputError("--python and --optuna are two forms of the export; use one of them")

@@ -15,6 +15,7 @@ from automl.cli.support import (
     ModelPath,
     Separator,
     Sheet,
+    check_needed,
     file_options,
     load_model,
     messages_on_stderr,
@@ -68,11 +69,14 @@ def leaderboard(
     """Show the expected score of a saved model, and the configurations that its search has tried, the best first."""
     from automl.expected_score import known_estimate
 
+    options = file_options(encoding, separator, decimal, sheet)
+    if test is None:
+        check_needed("--test, a table with known labels", {"--target": target}, options)
     with messages_on_stderr(1):
         estimator = load_model(model)
         board, tested = estimator.leaderboard_, ""
         if test is not None:
-            board, tested = _with_test(estimator, test, target, file_options(encoding, separator, decimal, sheet))
+            board, tested = _with_test(estimator, test, target, options)
     if csv:
         board.to_csv(sys.stdout, index=False)
         return

@@ -13,6 +13,7 @@ from automl.cli.support import (
     Separator,
     Sheet,
     Time,
+    check_needed,
     file_options,
     load_model,
     messages_on_stderr,
@@ -53,8 +54,9 @@ def refit(
     if (train is None) != (not target):
         given, other = ("--target", "--train") if train is None else ("--train", "--target")
         raise InvalidInputError(f"{given} needs {other}: a table with new rows and the name of its target column")
-    if time is not None and train is None:
-        raise InvalidInputError("--time needs --train: it names a column of the new rows")
+    options = file_options(encoding, separator, decimal, sheet)
+    if train is None:
+        check_needed("--train, a table with new rows", {"--time": time}, options)
     with messages_on_stderr(verbose):
         from automl.persistence import check_place
 
@@ -63,7 +65,7 @@ def refit(
         if train is None:
             new = estimator.refit()
         else:
-            X, y = read_labeled(estimator, train, target, file_options(encoding, separator, decimal, sheet))
+            X, y = read_labeled(estimator, train, target, options)
             new = estimator.refit(X, y, time=time)
         new.save(out, rows=rows)
         typer.echo(str(new.refit_report_))

@@ -14,6 +14,7 @@ from automl.cli.support import (
     ModelPath,
     Separator,
     Sheet,
+    check_needed,
     file_options,
     load_model,
     messages_on_stderr,
@@ -67,6 +68,8 @@ def report(
 ) -> None:
     """Write a report about a saved model: one page that needs no network, or the same as Markdown or JSON."""
     options = file_options(encoding, separator, decimal, sheet)
+    if train is None and test is None:
+        check_needed("--train or --test, a table with known labels", {"--target": target}, options)
     with messages_on_stderr(verbose):
         estimator = load_model(model)
         if not hasattr(estimator, "_ensemble"):

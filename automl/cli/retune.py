@@ -17,6 +17,7 @@ from automl.cli.support import (
     TablePath,
     Time,
     Weight,
+    check_needed,
     file_options,
     load_model,
     messages_on_stderr,
@@ -74,6 +75,8 @@ def retune(
     file. At last, the new model is trained on all rows.
     """
     options = file_options(encoding, separator, decimal, sheet)
+    if out is None:
+        check_needed("--out, the folder in which the new model is saved", {"--rows": rows})
     with messages_on_stderr(verbose):
         from automl.persistence import check_place
 

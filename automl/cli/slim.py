@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from automl.cli.support import load_model, messages_on_stderr, write_message
+from automl.cli.support import check_needed, load_model, messages_on_stderr, write_message
 from automl.errors import InvalidInputError
 
 
@@ -26,6 +26,9 @@ def slim(
     verbose: Annotated[int, typer.Option(min=0, help="0 writes no messages, 1 writes the main messages.")] = 1,
 ) -> None:
     """Save a smaller model within limits, or the one of a row; without --out, list the models that are possible."""
+    if out is None:
+        wishes = {"--milliseconds": milliseconds, "--megabytes": megabytes, "--max-loss": max_loss, "--row": row}
+        check_needed("--out, the folder in which the smaller model is saved", wishes)
     with messages_on_stderr(verbose):
         from automl.persistence import check_place
 

@@ -6,7 +6,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
@@ -140,6 +140,24 @@ def file_options(encoding: str | None, separator: str | None, decimal: str | Non
     options = FileOptions(encoding, "\t" if separator == "\\t" else separator, decimal, sheet)
     options.check()
     return options
+
+
+def check_needed(needed: str, given: Mapping[str, object], file: FileOptions | None = None) -> None:
+    """Raise an error for an option that would do nothing, because an option that it belongs to is missing.
+
+    Parameters
+    ----------
+    needed : str
+        The missing option, and what it is.
+    given : mapping of str to object
+        The values of the options that belong to it; None, False and an empty list stand for options without a value.
+    file : FileOptions, optional
+        Further options that belong to it: those that describe a file.
+    """
+    about_file = {} if file is None else {f"--{name}": value for name, value in vars(file).items()}
+    for option, value in {**given, **about_file}.items():
+        if value is not None and value is not False and value != []:
+            raise InvalidInputError(f"{option} needs {needed}")
 
 
 def split_names(values: Sequence[str]) -> tuple[str, ...]:
