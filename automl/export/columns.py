@@ -11,15 +11,32 @@ import pandas as pd
 from automl.export.code import Script, list_code, quote
 from pipelines.table.columns import TRUTH
 
+_NUMBER_IN_TEXT = """NUMBER_IN_TEXT = re.compile(
+    r"(?P<before>\\D{0,20}?)(?P<digits>\\d+(?:[.,'’\\s]\\d+)*[.,]?|[.,]\\d+)(?P<exponent>[eE][-+]?\\d{1,3}(?![\\d.,]))?"
+    r"\\s*\\+?\\s*(?P<unit>/\\s?\\d+|[^\\s\\d.,:;/()+_<>=*&@!?|~^-][^()<>=]{0,19}?)?\\s*\\)?\\s*(?P<after>[-+])?\\s*"
+)
+"""
+_GROUPS = """GROUPS = re.compile(r"\\d*|\\d{1,3}(?P<mark>[.,'’\\s])(?:(?:\\d\\d(?P=mark))*|(?:\\d{3}(?P=mark))*)\\d{3}")
+"""
+_NUMBER = '''def to_number(text, decimal):
+    """Return the number in a text, which may have a sign, separators of thousands and a unit; NaN without one."""
+    match = NUMBER_IN_TEXT.fullmatch(text)
+    if match is None:
+        return np.nan
+    is_negative = re.search(r"\\(|^\\s*[-−]|(?<!\\w)[-−]\\s*$", match["before"]) or match["after"] == "-"
+    for mark in (decimal, "." if decimal == "," else ","):  # a mark that separates no thousands is a decimal mark
+        whole, _, fraction = match["digits"].partition(mark)
+        if GROUPS.fullmatch(whole) and (fraction.isdigit() or not fraction):
+            number = float(re.sub(r"\\D", "", whole) + "." + (fraction or "0") + (match["exponent"] or ""))
+            return -number if is_negative else number
+    return np.nan
+'''
 _NUMBERS = '''def to_numbers(column, decimal="."):
     """Return a column as numbers; texts lose their units and separators of thousands, other texts become missing."""
     if pd.api.types.is_numeric_dtype(column):
         return column.astype(float)
-    plain = pd.to_numeric(column, errors="coerce")
-    texts = column.astype("string").str.replace(r"\\((.*)\\)", r"-\\1", regex=True)
-    digits = texts.str.replace(rf"[^0-9eE{decimal}+-]", "", regex=True).str.replace(decimal, ".", regex=False)
-    cleaned = pd.to_numeric(digits, errors="coerce").astype(float)
-    return cleaned if decimal == "," else plain.astype(float).fillna(cleaned)
+    numbers = column.map(lambda cell: to_number(cell, decimal) if isinstance(cell, str) else cell).astype(float)
+    return numbers if decimal == "," else pd.to_numeric(column, errors="coerce").astype(float).fillna(numbers)
 '''
 _PLAIN_NUMBERS = '''def to_numbers(column):
     """Return a column as numbers; cells that hold no number become missing."""
@@ -93,12 +110,15 @@ class Columns:
         Names of the columns that the pipeline of the search gets, in their order, without learned features of texts.
     learned_texts : dict of str to int
         Text columns whose features are learned, with the number of features; their names in the script.
+    texts : set of str
+        Columns whose cells were no numbers in the training table, but for example texts.
     """
 
     groups: dict[str, list[str]] = field(default_factory=dict)
     lines: list[str] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     learned_texts: dict[str, int] = field(default_factory=dict)
+    texts: set[str] = field(default_factory=set)
 
 
 def read_code(reader: Any, script: Script) -> Columns:
@@ -106,8 +126,10 @@ def read_code(reader: Any, script: Script) -> Columns:
     found = Columns(names=[str(name) for name in reader.get_feature_names_out()])
     script.imports.add("import pandas as pd")
     dropped = []
-    for column in reader.columns_:
+    for column, dtype in zip(reader.columns_, reader.dtypes_, strict=True):
         name = str(column.name) if reader.named_ else f"x{column.name}"
+        if not dtype.lower().startswith(("int", "uint", "float", "double", "decimal", "bool")):
+            found.texts.add(name)
         if column.reader is None:
             dropped.append(name)
             continue
@@ -128,10 +150,14 @@ def _number(name: str, reader: Any, script: Script, found: Columns) -> list[str]
         return [f'features[{quote(name)}] = pd.to_timedelta(table[{quote(name)}], errors="coerce").dt.total_seconds()']
     notation = getattr(reader, "format", None)
     decimal = getattr(notation, "decimal", ".")
-    special = decimal == "," or bool(getattr(notation, "units", ()))
-    if special:
+    if name in found.texts:
+        script.imports |= {"import numpy as np", "import re"}
+        script.define("NUMBER_IN_TEXT", _NUMBER_IN_TEXT)
+        script.define("GROUPS", _GROUPS)
+        script.define("to_number", _NUMBER)
         script.definitions["to_numbers"] = _NUMBERS
-        script.remark("numbers with units are read without converting one unit into another")
+        if len({factor for _, factor in getattr(notation, "units", ())}) > 1:
+            script.remark("numbers with units are read without converting one unit into another")
     else:
         script.define("to_numbers", _PLAIN_NUMBERS)
     argument = f", decimal={quote(decimal)}" if decimal != "." else ""

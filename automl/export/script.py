@@ -307,7 +307,7 @@ def _imports(script: Script) -> str:
             names.setdefault(module, set()).add(imported)
         else:
             plain.add(statement)
-    standard = sorted(statement for statement in plain if statement == "import argparse")
+    standard = sorted(statement for statement in plain if statement in ("import argparse", "import re"))
     own = [f"from {module} import {', '.join(sorted(imported))}" for module, imported in names.items()]
     standard += sorted(line for line in own if line.startswith(("from itertools", "from operator")))
     renamed = {"import numpy": "import numpy as np", "import pandas": "import pandas as pd"}

@@ -157,6 +157,38 @@ def test_booleans_of_all_languages_are_read():
         np.testing.assert_array_equal(read[yes], X[yes] == yes)
 
 
+NUMBERS = {
+    "euro": ("{:.2f} EUR", 10.37),
+    "currency_first": ("EUR {:.2f}", 10.37),
+    "word": ("{:.1f} Euro", 7.5),
+    "years": ("{:.1f} years", 3.5),
+    "area": ("{:.1f} m2", 120.5),
+    "cost": ("-${:,.2f}", 1234.5),
+    "exponent": ("{:.2e} kg", 12340.0),
+    "each": ("{:.1f} each", 2.5),
+    "loss": ("({:,.1f})", 1234.5),
+    "ends_with_minus": ("{:.1f}-", 2.5),
+    "no_unit": ("{:,.2f}", 1234.5),
+}
+
+
+@pytest.mark.parametrize("decimal", [".", ","])
+def test_numbers_in_texts_are_those_of_the_model(decimal):
+    rng = np.random.default_rng(0)
+    numbers = {kind: size * rng.permutation(np.linspace(0.5, 2, 60)) for kind, (_, size) in NUMBERS.items()}
+    X = pd.DataFrame({kind: [NUMBERS[kind][0].format(each) for each in values] for kind, values in numbers.items()})
+    if decimal == ",":
+        X = X.map(lambda text: text.translate(str.maketrans(",.", ".,")))
+    model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, numbers["euro"])
+    names = {"__name__": "script"}
+    exec(python_script(model), names)
+    X.iloc[0] = " "
+    read = names["read_columns"](X)
+    np.testing.assert_allclose(read, model._reader.transform(X))
+    for kind, values in numbers.items():
+        assert abs(read[kind]).mean() == pytest.approx(values[1:].mean(), rel=0.01), kind
+
+
 def printed_score(folder, monkeypatch, capsys, model, table):
     """Return the name and the value of the score that the script prints for its own folds, and the script."""
     table.to_csv(folder / "train.csv", index=False)
