@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from automl.export.code import Script, list_code, quote
+from automl.export.tables import CHECK_DECIMAL
 from pipelines.table.columns import TRUTH
 
 _NUMBER_IN_TEXT = """NUMBER_IN_TEXT = re.compile(
@@ -40,6 +41,7 @@ _NUMBERS = '''def to_numbers(column, decimal="."):
 '''
 _PLAIN_NUMBERS = '''def to_numbers(column):
     """Return a column as numbers; cells that hold no number become missing."""
+    check_decimal(column)
     return pd.to_numeric(column, errors="coerce").astype(float)
 '''
 _BOOLEANS = '''def to_booleans(column):
@@ -159,6 +161,7 @@ def _number(name: str, reader: Any, script: Script, found: Columns) -> list[str]
         if len({factor for _, factor in getattr(notation, "units", ())}) > 1:
             script.remark("numbers with units are read without converting one unit into another")
     else:
+        script.define("check_decimal", CHECK_DECIMAL)
         script.define("to_numbers", _PLAIN_NUMBERS)
     argument = f", decimal={quote(decimal)}" if decimal != "." else ""
     found.groups.setdefault(f"to_numbers(table[name]{argument})", []).append(name)

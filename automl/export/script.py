@@ -14,6 +14,7 @@ from automl.export.code import Script, call_code, docstring, indent, list_code, 
 from automl.export.columns import Columns, constant, raw_names, read_code
 from automl.export.models import NETWORKS, model_code, typical_model
 from automl.export.steps import Codes, step_code
+from automl.export.tables import CHECK_DECIMAL, PARSER, READ_TABLE
 from automl.export.targets import USAGE, class_list, target_constants, target_functions
 from automl.plurals import plural
 from automl.task.metrics import default_scoring
@@ -30,23 +31,12 @@ _USAGE = """    python {name} TABLE.csv TARGET                  # cross-validate
     python {name} TABLE.csv TARGET --test NEW.csv   # train on TABLE.csv, score on NEW.csv
     python {name} TABLE.csv TARGET --out model.joblib
 """
-_MAIN = '''def read_table(path, target):
-    """Return the table in a CSV or Parquet file."""
-    table = pd.read_parquet(path) if path.endswith((".parquet", ".pq")) else pd.read_csv(path)
-    if target not in table:
-        raise SystemExit(f"'{path}' has no column '{target}'; it has: {', '.join(map(str, table.columns[:20]))}")
-    return table
-
-
-def main():
+_MAIN = '''def main():
     """Train and score the pipeline on the tables that the command line names."""
-    parser = argparse.ArgumentParser(description="Train the pipeline on a table.")
-    parser.add_argument("table", help="CSV or Parquet file with the training rows")
+    parser = make_parser()
     parser.add_argument("target", help="name of the column to predict")
-    parser.add_argument("--test", help="file with rows to score on; by default, five folds of the training rows")
-    parser.add_argument("--out", help="file for the trained pipeline, which joblib.load reads")
     arguments = parser.parse_args()
-    table = read_table(arguments.table, arguments.target)
+    table = read_table(arguments.table, [arguments.target], arguments)
     X, y = read_columns(table.drop(columns=arguments.target)), read_target(table[arguments.target])
     pipeline = make_model()
     if arguments.test is None:
@@ -54,7 +44,7 @@ def main():
         print(f"{SCORING}: {scores.mean():.4f} (standard deviation {scores.std():.4f} over five folds)")
     pipeline.fit(X, y)
     if arguments.test is not None:
-        test = read_table(arguments.test, arguments.target)
+        test = read_table(arguments.test, [arguments.target], arguments)
         rows = read_columns(test.drop(columns=arguments.target))
         score = get_scorer(SCORING)(pipeline, rows, read_target(test[arguments.target]))
         print(f"{SCORING}: {score:.4f} on {len(test)} rows")
@@ -76,6 +66,7 @@ _CLASSES = '''def read_target(column):
 '''
 _VALUES = '''def read_target(column):
     """Return the target as numbers."""
+    check_decimal(column)
     return column.to_numpy(dtype=float)
 '''
 _MODEL = '''def make_model():
@@ -208,6 +199,8 @@ def _assemble(
     name: str,
 ) -> str:
     layout, classes = estimator._ensemble.targets, getattr(estimator, "classes_", None)
+    if classes is None:
+        script.define("check_decimal", CHECK_DECIMAL)
     script.imports |= {"import argparse", "import joblib", "import pandas as pd"}
     script.use("sklearn.pipeline", "make_pipeline")
     if layout is None:
@@ -241,6 +234,8 @@ def _assemble(
         "".join(constants).rstrip() + "\n",
         *functions,
         read,
+        PARSER,
+        READ_TABLE,
         *parts_of_target,
         model,
         main,

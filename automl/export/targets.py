@@ -30,6 +30,8 @@ _CLASSES = '''def read_targets(table):
 '''
 _VALUES = '''def read_targets(table):
     """Return the targets as numbers."""
+    for name in TARGETS:
+        check_decimal(table[name])
     return table[TARGETS].to_numpy(dtype=float)
 '''
 _CLASSIFIER = '''class OneTarget(ClassifierMixin, BaseEstimator):
@@ -122,16 +124,7 @@ _VALUE_SCORE = '''def score_target(pipeline, j, X, y):
     """Return the score of a trained pipeline for a target."""
     return get_scorer(SCORING)(OneTarget(pipeline, j), X, y)
 '''
-_MAIN = '''def read_table(path):
-    """Return the table in a CSV or Parquet file."""
-    table = pd.read_parquet(path) if path.endswith((".parquet", ".pq")) else pd.read_csv(path)
-    missing = [name for name in TARGETS if name not in table]
-    if missing:
-        raise SystemExit(f"'{path}' has no column '{missing[0]}'; it has: {', '.join(map(str, table.columns[:20]))}")
-    return table
-
-
-def score_targets(pipeline, X, y):
+_MAIN = '''def score_targets(pipeline, X, y):
     """Return the score of a trained pipeline for each target."""
     return [score_target(pipeline, j, X, y[:, j]) for j in range(len(TARGETS))]
 
@@ -146,12 +139,8 @@ def describe(scores):
 
 def main():
     """Train and score the pipeline on the tables that the command line names."""
-    parser = argparse.ArgumentParser(description="Train the pipeline on a table.")
-    parser.add_argument("table", help="CSV or Parquet file with the training rows")
-    parser.add_argument("--test", help="file with rows to score on; by default, five folds of the training rows")
-    parser.add_argument("--out", help="file for the trained pipeline, which joblib.load reads")
-    arguments = parser.parse_args()
-    table = read_table(arguments.table)
+    arguments = make_parser().parse_args()
+    table = read_table(arguments.table, TARGETS, arguments)
     X, y = read_columns(table.drop(columns=TARGETS)), read_targets(table)
     if arguments.test is None:
         scores = []
@@ -162,7 +151,7 @@ def main():
             print(f"{name}: {SCORING} {describe(each)}")
     pipeline = make_model().fit(X, y)
     if arguments.test is not None:
-        test = read_table(arguments.test)
+        test = read_table(arguments.test, TARGETS, arguments)
         rows = read_columns(test.drop(columns=TARGETS))
         for name, score in zip(TARGETS, score_targets(pipeline, rows, read_targets(test))):
             print(f"{name}: {SCORING} {score:.4f} on {len(test)} rows")

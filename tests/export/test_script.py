@@ -9,6 +9,7 @@ import subprocess
 import sys
 from types import CodeType
 
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -375,6 +376,41 @@ def test_the_file_of_the_script_is_replaced_as_a_whole(call, tmp_path):
     code, _, err = call("export", tmp_path / "model", "--python", "--out", tmp_path / "missing" / "pipeline.py")
     assert code == 2
     assert "cannot be written" in err
+
+
+SOME = pd.DataFrame({"größe": np.linspace(0.5, 9.5, 60), "city": ["Köln", "Rom"] * 30})
+
+
+@pytest.mark.parametrize("targets", [["label"], ["label", "more"]])
+def test_the_script_reads_the_text_files_that_fit_reads(tmp_path, monkeypatch, targets):
+    table = SOME.assign(label=SOME["größe"] * 2.5, more=-SOME["größe"])
+    kind = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]})
+    names = {"__name__": "script"}
+    exec(python_script(kind.fit(SOME, table[targets].squeeze(axis=1))), names)
+    table.to_csv(tmp_path / "office.csv", index=False, sep=";", decimal=",", encoding="cp1252")
+    command = ["script", str(tmp_path / "office.csv"), *(["label"] if len(targets) == 1 else [])]
+
+    def run(*options):
+        monkeypatch.setattr(sys, "argv", [*command, *options, "--out", str(tmp_path / "model.joblib")])
+        names["main"]()
+
+    office = ["--separator", ";", "--encoding", "cp1252", "--decimal", ","]
+    run(*office)
+    predicted = joblib.load(tmp_path / "model.joblib").predict(names["read_columns"](table))
+    np.testing.assert_allclose(predicted.reshape(60, -1)[:, 0], table["label"], atol=0.5)
+    for options, named in ((office[:2], "--encoding"), (office[2:], "--separator"), (office[:4], "--decimal")):
+        with pytest.raises(SystemExit, match=named):
+            run(*options)
+
+
+def test_decimal_commas_never_become_missing_numbers(tmp_path):
+    X = SOME[["größe"]]
+    model = AutoMLClassifier(**FAST | {"max_trials": 1, "include": ["decision_tree"]}).fit(X, X["größe"] > 5)
+    names = {"__name__": "script"}
+    exec(python_script(model), names)
+    with pytest.raises(SystemExit, match="--decimal ,"):
+        names["read_columns"](X.map(lambda number: str(number).replace(".", ",")))
+    assert names["read_columns"](pd.DataFrame({"größe": ["1.5", "n.a."]}))["größe"].tolist()[0] == 1.5
 
 
 def undefined_names(script):

@@ -1,0 +1,38 @@
+"""Code that reads the files which the command line of a script names."""
+
+from __future__ import annotations
+
+PARSER = '''def make_parser():
+    """Return the parser of the command line."""
+    parser = argparse.ArgumentParser(description="Train the pipeline on a table.")
+    parser.add_argument("table", help="CSV or Parquet file with the training rows")
+    parser.add_argument("--test", help="file with rows to score on; by default, five folds of the training rows")
+    parser.add_argument("--out", help="file for the trained pipeline, which joblib.load reads")
+    parser.add_argument("--separator", default=",", help="character between the cells of a CSV file, such as ;")
+    parser.add_argument("--encoding", default="utf-8", help="encoding of a CSV file, such as cp1252")
+    parser.add_argument("--decimal", default=".", choices=[".", ","], help="decimal sign of a CSV file")
+    return parser
+'''
+READ_TABLE = '''def read_table(path, targets, arguments):
+    """Return the table in a CSV or Parquet file."""
+    if path.endswith((".parquet", ".pq")):
+        table = pd.read_parquet(path)
+    else:
+        options = {"sep": arguments.separator, "encoding": arguments.encoding, "decimal": arguments.decimal}
+        try:
+            table = pd.read_csv(path, **options)
+        except (UnicodeError, LookupError, pd.errors.ParserError) as error:
+            raise SystemExit(f"'{path}' cannot be read: {error}; check --separator and --encoding") from error
+    for name in targets:
+        if name not in table:
+            shown = ", ".join(map(str, table.columns[:20]))
+            raise SystemExit(f"'{path}' has no column '{name}'; it has: {shown}; check --separator")
+    return table
+'''
+CHECK_DECIMAL = '''def check_decimal(column):
+    """End the script if the cells of a column of numbers have decimal commas, which were not read as numbers."""
+    if pd.api.types.is_numeric_dtype(column):
+        return
+    if column.astype("string").str.contains(r"^\\s*[-+]?\\d*,\\d+\\s*$").any():
+        raise SystemExit(f"column '{column.name}' has numbers with a decimal comma; use --decimal ,")
+'''
