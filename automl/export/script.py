@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from numbers import Integral
 from typing import Any
 
 from sklearn.metrics import get_scorer_names
@@ -12,6 +11,7 @@ from sklearn.metrics import get_scorer_names
 from automl.errors import InvalidInputError
 from automl.export.code import Script, call_code, docstring, indent, list_code, make_pipeline_code, one_line, quote
 from automl.export.columns import Columns, constant, raw_names, read_code
+from automl.export.folds import add_remarks, splitter, with_groups
 from automl.export.models import NETWORKS, model_code, typical_model
 from automl.export.steps import Codes, step_code
 from automl.export.tables import CHECK_DECIMAL, PARSER, READ_TABLE
@@ -35,12 +35,11 @@ _MAIN = '''def main():
     """Train and score the pipeline on the tables that the command line names."""
     parser = make_parser()
     parser.add_argument("target", help="name of the column to predict")
-    arguments = parser.parse_args()
-    table = read_table(arguments.table, [arguments.target], arguments)
-    X, y = read_columns(table.drop(columns=arguments.target)), read_target(table[arguments.target])
+$option    arguments = parser.parse_args()
+    table = read_table(arguments.table, [arguments.target$more], arguments)
+$take    X, y = read_columns(table.drop(columns=arguments.target)), read_target(table[arguments.target])
     pipeline = make_model()
-    if arguments.test is None:
-        scores = cross_val_score(pipeline, X, y, cv=FOLDS, scoring=SCORING)
+$start        scores = cross_val_score(pipeline, X, y$argument, cv=FOLDS, scoring=SCORING)
         print(f"{SCORING}: {scores.mean():.4f} (standard deviation {scores.std():.4f} over five folds)")
     pipeline.fit(X, y)
     if arguments.test is not None:
@@ -216,6 +215,7 @@ def _assemble(
         facts = target_constants(estimator, layout, script)
         *own, main = target_functions(layout, script)
         parts_of_target = tuple(own)
+    add_remarks(estimator, script)
     n_columns = sum(column.reader is not None for column in estimator._reader.columns_)
     title = f"Train {family} ({kind}) on a table of {plural(n_columns, 'column')}."
     model = _MODEL + _below(call_code("make_pipeline", parts)) + "\n"
@@ -238,7 +238,7 @@ def _assemble(
         READ_TABLE,
         *parts_of_target,
         model,
-        main,
+        with_groups(main, estimator),
     ]
     code = "\n\n".join(block.strip("\n") + "\n" for block in blocks)
     ast.parse(code)
@@ -257,19 +257,7 @@ def _target_constants(estimator: Any, kind: str, script: Script) -> list[str]:
     found = []
     if classes is not None:
         found.append(f"CLASSES = {class_list(classes, estimator._metric.positive, script)}\n")
-    return [*found, f"SCORING = {quote(scoring)}\n", f"FOLDS = {_folds(estimator, script)}\n"]
-
-
-def _folds(estimator: Any, script: Script) -> str:
-    """Return the code of five folds, of shuffled rows where the search has shuffled the rows."""
-    cv = estimator.cv
-    by_time = "time" in vars(estimator).get("_split_arguments", {})
-    # A splitter without the attribute `shuffle` may split rows in the order of time, unless it draws random rows.
-    shuffled = cv is None or isinstance(cv, Integral) or getattr(cv, "shuffle", hasattr(cv, "random_state"))
-    if by_time or not shuffled:
-        return "5"
-    splitter = "KFold" if getattr(estimator, "classes_", None) is None else "StratifiedKFold"
-    return script.call("sklearn.model_selection", splitter, "5", shuffle=True, random_state=0)
+    return [*found, f"SCORING = {quote(scoring)}\n", f"FOLDS = {splitter(estimator, classes is not None, script)}\n"]
 
 
 def _below(code: str) -> str:

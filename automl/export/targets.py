@@ -8,6 +8,7 @@ import numpy as np
 
 from automl.export.code import Raw, Script, call_code, list_code, quote
 from automl.export.columns import constant
+from automl.export.folds import splitter
 from automl.task.metrics import default_scoring
 from automl.task.target_metrics import TargetsScorer
 from pipelines.component import task_type
@@ -99,14 +100,14 @@ _LABEL_CHAIN = '''class LabelChain(ClassifierChain):
             self.cv = None
         return super().fit(X, Y)
 '''
-_CLASS_FOLDS = '''def folds(X, y):
-    """Return five folds of shuffled rows, which share the rarest class of all targets evenly."""
+_CLASS_FOLDS = '''def folds(X, y, groups=None):
+    """Return five folds; where classes are shared evenly, it is the rarest class of all targets."""
     counts = [np.unique(column, return_counts=True)[1].min() for column in y.T]
-    return StratifiedKFold(5, shuffle=True, random_state=0).split(X, y[:, np.argmin(counts)])
+    return FOLDS.split(X, y[:, np.argmin(counts)], groups)
 '''
-_VALUE_FOLDS = '''def folds(X, y):
-    """Return five folds of shuffled rows."""
-    return KFold(5, shuffle=True, random_state=0).split(X)
+_VALUE_FOLDS = '''def folds(X, y, groups=None):
+    """Return five folds."""
+    return FOLDS.split(X, groups=groups)
 '''
 _CLASS_SCORE = '''def score_target(pipeline, j, X, y):
     """Return the score of a trained pipeline for a target, or NaN where rows without one of its classes have none."""
@@ -139,12 +140,12 @@ def describe(scores):
 
 def main():
     """Train and score the pipeline on the tables that the command line names."""
-    arguments = make_parser().parse_args()
-    table = read_table(arguments.table, TARGETS, arguments)
-    X, y = read_columns(table.drop(columns=TARGETS)), read_targets(table)
-    if arguments.test is None:
-        scores = []
-        for train, test in folds(X, y):
+    parser = make_parser()
+$option    arguments = parser.parse_args()
+    table = read_table(arguments.table, [*TARGETS$more], arguments)
+$take    X, y = read_columns(table.drop(columns=TARGETS)), read_targets(table)
+$start        scores = []
+        for train, test in folds(X, y$argument):
             pipeline = make_model().fit(X.iloc[train], y[train])
             scores.append(score_targets(pipeline, X.iloc[test], y[test]))
         for name, each in zip(TARGETS, np.transpose(scores)):
@@ -178,7 +179,8 @@ def target_constants(estimator: Any, layout: TargetLayout, script: Script) -> li
     else:
         scoring = default_scoring(task_type(max(layout.n_classes, default=0)))
         script.remark(f"the search maximized a score of all targets at once; this script prints {scoring}")
-    return [*found, f"SCORING = {quote(scoring)}\n"]
+    folds = splitter(estimator, layout.is_classification, script)
+    return [*found, f"SCORING = {quote(scoring)}\n", f"FOLDS = {folds}\n"]
 
 
 def class_list(classes: Any, positive: int, script: Script) -> str:
@@ -199,7 +201,6 @@ def target_functions(layout: TargetLayout, script: Script) -> list[str]:
         ("sklearn.base", "BaseEstimator"),
         ("sklearn.base", "ClassifierMixin" if is_classification else "RegressorMixin"),
         ("sklearn.metrics", "get_scorer"),
-        ("sklearn.model_selection", "StratifiedKFold" if is_classification else "KFold"),
     ):
         script.use(module, name)
     script.imports |= {"import numpy as np"}

@@ -204,7 +204,9 @@ def prepare(
         if holdout_share is not None:
             _check_guard(task)
         positions = kept if positions is None else positions[kept]
-    arguments = split_arguments(data.time, data.gap, data.X_val, data.sensitive_features)
+    arguments = split_arguments(
+        data.time, data.gap, data.X_val, data.sensitive_features, data.groups, data.sample_weight
+    )
     name = _target_name(data.y) if layout is None else ", ".join(layout.names)
     return PreparedTask(task, reader, classes, name, positions, arguments)
 

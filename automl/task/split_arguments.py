@@ -14,9 +14,15 @@ from automl.errors import InvalidInputError
 ARRAY = None  # stands for times or groups that were given as an array, which the model does not keep
 
 
-def split_arguments(time: Any, gap: Any, X_val: Any, sensitive_features: Any = None) -> dict[str, Any]:
-    """Return the arguments: `time` and `gap`, or `X_val` as True, and `sensitive_features`; without those not given."""
+def split_arguments(
+    time: Any, gap: Any, X_val: Any, sensitive_features: Any = None, groups: Any = None, sample_weight: Any = None
+) -> dict[str, Any]:
+    """Return the arguments that were given: `time` and `gap`, or `X_val`, `sensitive_features`, groups and weights.
+
+    Groups, weights and `X_val` are True.
+    """
     given: dict[str, Any] = {} if sensitive_features is None else {"sensitive_features": _column(sensitive_features)}
+    given |= {name: True for name, rows in (("groups", groups), ("sample_weight", sample_weight)) if rows is not None}
     if X_val is not None:
         return given | {"X_val": True}
     if time is None:

@@ -16,7 +16,7 @@ import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.model_selection import KFold, PredefinedSplit
 
-from automl import AutoMLClassifier, AutoMLRegressor
+from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.export.script import python_script
 from tests.factories import FAST
 
@@ -411,6 +411,76 @@ def test_decimal_commas_never_become_missing_numbers(tmp_path):
     with pytest.raises(SystemExit, match="--decimal ,"):
         names["read_columns"](X.map(lambda number: str(number).replace(".", ",")))
     assert names["read_columns"](pd.DataFrame({"größe": ["1.5", "n.a."]}))["größe"].tolist()[0] == 1.5
+
+
+def grouped_table():
+    """Return rows in which the column "place" gives away the group, and each group has labels of its own."""
+    rng = np.random.default_rng(0)
+    gid = np.repeat(np.arange(60), 5)
+    table = pd.DataFrame({"place": gid + 0.1 * rng.random(300), "size": rng.normal(size=300), "gid": gid})
+    labels = rng.permutation(np.arange(60) % 2)
+    return table.assign(label=labels[gid], more=rng.permutation(labels)[gid]).sample(frac=1, random_state=0)
+
+
+def run_main(folder, monkeypatch, capsys, script, table, *arguments):
+    """Return what the script prints for a table, and the names of the script."""
+    table.to_csv(folder / "train.csv", index=False)
+    names = {"__name__": "script"}
+    exec(script, names)
+    monkeypatch.setattr(sys, "argv", ["script", str(folder / "train.csv"), *arguments])
+    capsys.readouterr()
+    names["main"]()
+    return capsys.readouterr().out, names
+
+
+@pytest.mark.parametrize("targets", [["label"], ["label", "more"]])
+def test_the_folds_of_the_script_divide_no_group(tmp_path, monkeypatch, capsys, targets):
+    table = grouped_table()
+    X, y = table[["place", "size"]], table[targets].squeeze(axis=1)
+    model = AutoMLClassifier(**FAST | {"max_trials": 1, "include": ["decision_tree"], "scoring": "accuracy"})
+    if len(targets) > 1:
+        model.set_params(scoring=None)
+    model.fit(X, y, groups=table["gid"]).save(tmp_path / "model")
+    script = python_script(load(tmp_path / "model"))
+    assert "divided no group" in script
+    names_of_targets = targets if len(targets) == 1 else []
+    out, _ = run_main(tmp_path, monkeypatch, capsys, script, table, *names_of_targets)
+    assert out.startswith("no cross-validation")
+    assert "--groups" in out
+    out, names = run_main(tmp_path, monkeypatch, capsys, script, table, *names_of_targets, "--groups", "gid")
+    score = float(out.split()[1 if len(targets) == 1 else 2])
+    assert score < 0.7  # with divided groups, a tree finds the label of nearly every row
+    for train, test in names["FOLDS"].split(X, table["label"], table["gid"]):
+        assert not set(table["gid"].iloc[train]) & set(table["gid"].iloc[test])
+    with pytest.raises(SystemExit, match="no column 'gidd'"):
+        run_main(tmp_path, monkeypatch, capsys, script, table, *names_of_targets, "--groups", "gidd")
+
+
+def test_the_folds_of_the_script_train_on_older_rows(tmp_path, monkeypatch, capsys):
+    table = pd.DataFrame({"day": pd.date_range("2024-01-01", periods=120), "a": np.arange(120.0)})
+    table["label"] = table["a"] // 20
+    model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]})
+    model.fit(table[["day", "a"]], table["label"], time="day", gap="2 days")
+    out, names = run_main(tmp_path, monkeypatch, capsys, python_script(model), table, "label")
+    assert "over five folds" in out
+    assert all(max(train) < min(test) for train, test in names["FOLDS"].split(table))
+    assert "by the times of column day" in names["__doc__"]
+    assert "have no gap" in names["__doc__"]
+
+
+def test_the_script_says_what_it_leaves_out():
+    X, y = load_breast_cancer(return_X_y=True, as_frame=True)
+    settings = FAST | {"max_trials": 1, "include": ["decision_tree"]}
+    plain = python_script(AutoMLClassifier(**settings | {"scoring": "accuracy"}).fit(X, y))
+    model = AutoMLClassifier(**settings).fit(X, y, sample_weight=np.where(y == 1, 2.0, 1.0))
+    model.decision_threshold_ = 0.2
+    parts = ("weighted the rows", "decision threshold of 0.2;")
+    script = python_script(model)
+    assert all(part in script and part not in plain for part in parts)
+    validated = AutoMLClassifier(**settings | {"cv": None}).fit(X[:400], y[:400], X_val=X[400:], y_val=y[400:])
+    assert "validation rows" in python_script(validated)
+    own = python_script(AutoMLClassifier(**settings | {"cv": KFold(3)}).fit(X, y))
+    assert "folds of its own" in own
 
 
 def undefined_names(script):

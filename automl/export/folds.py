@@ -1,0 +1,86 @@
+"""Code of the folds of a script, and remarks about what it does with rows in another way than the search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from numbers import Integral
+from string import Template
+from typing import Any
+
+from sklearn.model_selection import TimeSeriesSplit
+
+from automl.export.code import Script
+
+_OPTION = """    parser.add_argument("--groups", help="column with the group of each row: no fold divides a group")
+"""
+_NO_SCORE = """    if arguments.test is None and groups is None:
+        print("no cross-validation, because a group must not be divided; name its column with --groups")
+    elif arguments.test is None:
+"""
+
+
+def add_remarks(estimator: Any, script: Script) -> None:
+    """Add what the script does with weights, folds and probabilities in another way than the search."""
+    given, ensemble = _arguments(estimator), estimator._ensemble
+    if "sample_weight" in given:
+        script.remark("the search has weighted the rows; in this script all rows have the same weight")
+    if "time" in given:
+        column = "" if given["time"] is None else f" of column {given['time']}"
+        script.remark(
+            f"the search has trained on older rows and scored newer rows, by the times{column}; the folds of this "
+            "script do this by the order of the rows in the file, in which the oldest row must be the first one"
+        )
+        if given.get("gap"):
+            script.remark("the folds of this script have no gap between training rows and scored rows")
+        if "groups" in given:
+            script.remark("the folds of this script may divide a group of rows, which makes its scores too good")
+    elif "groups" in given:
+        script.remark("the search has divided no group of rows; without --groups this script has no cross-validation")
+    elif "X_val" in given:
+        script.remark("the search has scored validation rows; this script scores them with --test")
+    elif not (estimator.cv is None or isinstance(estimator.cv, Integral)):
+        script.remark("the search had folds of its own (cv); this script has five folds")
+    if getattr(ensemble, "calibration", None) is not None:
+        script.remark("the probabilities of the model are calibrated; those of this script are not")
+    if getattr(ensemble, "decision_weights", None) is not None:
+        two = len(ensemble.decision_weights) == 2
+        threshold = f" of {estimator.decision_threshold_:.4g}" if two else ""
+        script.remark(f"the model has a decision threshold{threshold}; this script predicts the most probable class")
+
+
+def splitter(estimator: Any, is_classification: bool, script: Script) -> str:
+    """Return the code of five folds that divide the rows as the search has divided them."""
+    cv, given = estimator.cv, _arguments(estimator)
+    if "time" in given or isinstance(cv, TimeSeriesSplit):
+        return script.call("sklearn.model_selection", "TimeSeriesSplit", "5")
+    shuffle = {"shuffle": True, "random_state": 0}
+    if "groups" in given:
+        if is_classification:
+            return script.call("sklearn.model_selection", "StratifiedGroupKFold", "5", **shuffle)
+        return script.call("sklearn.model_selection", "GroupKFold", "5")
+    # A splitter without the attribute `shuffle` may split rows in the order of time, unless it draws random rows.
+    if not (cv is None or isinstance(cv, Integral) or getattr(cv, "shuffle", hasattr(cv, "random_state"))):
+        shuffle = {}
+    return script.call("sklearn.model_selection", "StratifiedKFold" if is_classification else "KFold", "5", **shuffle)
+
+
+def with_groups(main: str, estimator: Any) -> str:
+    """Return the code of the main function for a model with or without groups."""
+    given = _arguments(estimator)
+    if "groups" not in given or "time" in given:
+        parts = {"option": "", "more": "", "take": "", "argument": "", "start": "    if arguments.test is None:\n"}
+        return Template(main).substitute(parts)
+    take = "table[arguments.groups]" if estimator._reader.named_ else "table.pop(arguments.groups)"
+    return Template(main).substitute(
+        option=_OPTION,
+        more=", *filter(None, [arguments.groups])",
+        take=f"    groups = None if arguments.groups is None else {take}\n",
+        argument=", groups=groups",
+        start=_NO_SCORE,
+    )
+
+
+def _arguments(estimator: Any) -> Mapping[str, Any]:
+    """Return what the arguments of `fit` said about the rows."""
+    found: Mapping[str, Any] = vars(estimator).get("_split_arguments", {})
+    return found
