@@ -72,10 +72,6 @@ def report(
         check_needed("--train or --test, a table with known labels", {"--target": target}, options)
     with messages_on_stderr(verbose):
         estimator = load_model(model)
-        if not hasattr(estimator, "_ensemble"):
-            raise InvalidInputError(
-                f"'{model}' holds an estimator of another library; a report is about a model of automl"
-            )
         layout, known = estimator._ensemble.targets, estimator._target_name
         columns = target or (list(layout.names) if layout is not None else [] if known is None else [known])
         if not columns and (train is not None or test is not None):
