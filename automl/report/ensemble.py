@@ -27,7 +27,8 @@ def make_ensemble_section(estimator: Any) -> EnsembleSection:
     sign = metric_words(estimator._metric.name).sign
     evaluations = getattr(vars(estimator).get("history_"), "evaluations", {})
     order = sorted(range(len(ensemble.bags)), key=lambda i: -ensemble.bags[i].weight)
-    sizes = None if record is None else record.sizes(np.array([len(bag.models) for bag in ensemble.bags]))
+    counts = [len(bag.models) for bag in ensemble.bags]
+    sizes = None if record is None else record.sizes(np.array([*counts, *[0] * len(record.bags)]))
     members = []
     for i in order:
         bag = ensemble.bags[i]

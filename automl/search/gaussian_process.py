@@ -23,9 +23,6 @@ _LENGTH_PER_ROOT = 0.25
 _PRIOR_MEAN, _PRIOR_DEVIATION = (0.0, np.log(0.01)), (1.0, 1.0, 1.5)
 _BOUNDS = ((-4.0, 4.0), (-3.0, 3.0), (-9.0, 1.0))
 _JITTER = 1e-8
-# The standard deviations do not contain the uncertainty of the hyperparameters, so they are multiplied by this factor,
-# which makes the search less greedy; benchmarks/SEARCH.md says how it was chosen.
-_SPREAD_FACTOR = 3.0
 
 
 def fit_hyperparameters(X: Array, y: Array) -> Array:
@@ -135,8 +132,6 @@ class FamilyProcess:
         The value in this column.
     other : float
         The cost that is predicted for all other families, so high that none of them is suggested.
-    spread : float
-        Factor of the standard deviations; nearer to 1 where more configurations run, because they differ anyway.
     """
 
     process: GaussianProcess
@@ -144,7 +139,6 @@ class FamilyProcess:
     column: int | None
     family: float
     other: float
-    spread: float
 
     @staticmethod
     def fit(
@@ -185,15 +179,13 @@ class FamilyProcess:
         if len(running):
             targets = np.concatenate([targets, process.predict(running)[0]])
             process = GaussianProcess.fit(np.concatenate([known, running]), targets, hyperparameters)
-        spread = 1 + (_SPREAD_FACTOR - 1) / (1 + len(pending))
-        return FamilyProcess(process, features, column, family, float(costs.max()) + _OTHER_FAMILIES, spread)
+        return FamilyProcess(process, features, column, family, float(costs.max()) + _OTHER_FAMILIES)
 
     def predict(self, X: NDArray[np.float32]) -> tuple[Array, Array]:
-        """Return the mean and the widened standard deviation of the cost, each of shape (n,)."""
+        """Return the mean and the standard deviation of the cost, each of shape (n,)."""
         mean, deviation = np.full(len(X), self.other), np.full(len(X), 1e-3)
         rows = _of_family(X, self.column, self.family)
         mean[rows], deviation[rows] = self.process.predict(self.features(X[rows]))
-        deviation[rows] *= self.spread
         return mean, deviation
 
 

@@ -151,7 +151,7 @@ class Idle:
     ("step", "lost"),
     [
         ("automl.conclusion.collect", "the model has no estimate_"),
-        ("automl.all_rows.members_in_time", "the models of the folds predict"),
+        ("automl.all_rows.members_in_time", "predict with the models of their folds"),
         ("automl.base.reading_milliseconds", "without the reading of the row"),
         ("automl.conclusion.collect_frontier", "the model has no frontier_"),
         ("automl.ensemble.slimming.within_limit", "was not made smaller for max_predict_milliseconds"),
