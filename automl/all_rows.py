@@ -48,15 +48,18 @@ def reserved_share(task: Task, budget: Budget) -> float:
     return _SHARE_BESIDE if has_time and task.adds_models_of_all_rows else 0.0
 
 
-def reserve_seconds(members: Sequence[Member], task: Task, history: RunHistory, budget: Budget, n_workers: int) -> None:
+def reserve_seconds(
+    members: Sequence[Member], history: RunHistory, artifacts: Artifacts, task: Task, budget: Budget, n_workers: int
+) -> None:
     """Reserve the seconds in which members can be trained on all rows beside their folds; the search has the others.
 
-    It does nothing where no such models are trained, or where those of all rows predict alone.
+    It does nothing where no such models are trained, or where those of all rows predict alone. Members whose model an
+    earlier session of the run has left need no seconds.
     """
     if not budget.refit_share or task.trains_at_last:
         return
-    most = 0.0 if budget.seconds is None else budget.refit_share * budget.session_seconds
-    chosen, seconds = members_in_time(members, task, history, most, n_workers)
+    missing = [member for member in members if not artifacts.has_fold(member.configuration, ALL_ROWS)]
+    chosen, seconds = members_in_time(missing, task, history, budget.part(budget.refit_share), n_workers)
     budget.reserve_for_refit((seconds + _START_SECONDS) / _END if chosen else 0.0)
 
 
@@ -80,11 +83,12 @@ def train_members(outcome: SearchOutcome, ensemble: Ensemble, settings: RunSetti
     left = float("inf") if budget.seconds is None else budget.seconds - budget.elapsed
     deadline = time.monotonic() + _END * left
     seed, beside = settings.random_state, not task.trains_at_last
-    ensemble = with_stored_models(ensemble, artifacts, task)
+    ensemble = with_stored_models(ensemble, history, artifacts, task)
     missing = [bag for bag in ensemble.bags if ALL_ROWS not in bag.folds]
     planned, _ = members_in_time(missing, task, history, left, n_workers)
     if beside and not planned:
-        logger.info("no time to train a member on all rows")
+        if missing:
+            logger.info("no time to train a member on all rows")
         return ensemble
     with ExitStack() as stack:
         executor = make_executor(
@@ -105,9 +109,9 @@ def train_members(outcome: SearchOutcome, ensemble: Ensemble, settings: RunSetti
     return replace(ensemble, bags=bags)
 
 
-def with_stored_models(ensemble: Ensemble, artifacts: Artifacts, task: Task) -> Ensemble:
+def with_stored_models(ensemble: Ensemble, history: RunHistory, artifacts: Artifacts, task: Task) -> Ensemble:
     """Return the ensemble with the models of all rows that a run has left beside those of the folds."""
     if not task.adds_models_of_all_rows:
         return ensemble
     bags = [bag for bag in ensemble.bags if ALL_ROWS not in bag.folds]
-    return replace(ensemble, bags=add_models(ensemble.bags, stored_models(bags, artifacts)))
+    return replace(ensemble, bags=add_models(ensemble.bags, stored_models(bags, history, artifacts, task)))

@@ -37,7 +37,7 @@ def estimate_in_budget(estimator: Any, budget: Budget) -> None:
     seconds = math.inf
     if budget.seconds is not None:
         left = _SHARE_LEFT * (budget.deadline - time.monotonic())
-        seconds = max(_LEAST_SHARE * budget.session_seconds, min(_SHARE * budget.session_seconds, left))
+        seconds = max(budget.part(_LEAST_SHARE), min(budget.part(_SHARE), left))
     elif estimator.verbose <= 0:
         return
     if estimator.stop_reason_ == "interrupted":

@@ -103,7 +103,7 @@ def search_and_keep(
         if budget.planned_seconds is not None or estimator.store is not None:
             settings = replace(settings, measure_reading=measure_reading)
         result = run(task, replace(settings, used=used, earlier=earlier, on_open=keep))
-        budget = replace(budget, started=started - result.earlier_seconds)
+        budget = replace(budget, started=started - result.earlier_seconds, earlier=result.earlier_seconds)
         checks.after_search(result.row_predictions, budget)
         for name in _OF_EARLIER_FITS:
             vars(estimator).pop(name, None)

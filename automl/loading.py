@@ -160,7 +160,7 @@ def _build(estimator: Any, prepared: PreparedTask, reader: RunReader, for_predic
     outcome = SearchOutcome(history, artifacts, loader, task, budget, seed, size)
     ensemble, deadline = build_ensemble(outcome, available_cpus())
     record = record_of(outcome, ensemble, deadline)
-    ensemble = with_stored_models(ensemble, artifacts, task)
+    ensemble = with_stored_models(ensemble, history, artifacts, task)
     result = RunResult(history, ensemble, UNKNOWN if record is None else record, _state(reader))
     result = replace(result, conformal=conformal_of(outcome, ensemble))
     if not for_prediction:

@@ -263,7 +263,10 @@ def _run_search(task: Task, settings: RunSettings, place: _Place, prepared: _Pre
     directory, artifacts, seed = place.directory, place.artifacts, settings.random_state
     history, budget = prepared.history, prepared.budget
     eviction, states = ModelEviction(artifacts, task), TrainingStates(artifacts)
-    reserve = partial(reserve_seconds, task=task, history=history, budget=budget, n_workers=prepared.executor.n_workers)
+    n_workers = prepared.executor.n_workers
+    reserve = partial(
+        reserve_seconds, history=history, artifacts=artifacts, task=task, budget=budget, n_workers=n_workers
+    )
     loader = ModelLoader(artifacts, task, budget, settings.ensemble_size, seed, reserve)
     stack.callback(loader.finish)
     monitor = None if settings.guard is None else GuardMonitor(settings.guard, task, artifacts, seed)
@@ -301,7 +304,7 @@ def _finish(settings: RunSettings, place: _Place, prepared: _Prepared, found: _F
         training = partial(train_members, outcome, ensemble, settings, prepared.executor.n_workers)
         lost = "members without a model of all rows predict with the models of their folds"
         ensemble = unless_interrupted(training, lost) or ensemble
-    ensemble = with_stored_models(ensemble, outcome.artifacts, outcome.task)  # also those of an earlier session
+    ensemble = with_stored_models(ensemble, outcome.history, outcome.artifacts, outcome.task)
     lost = "the times of frontier_ are without the reading of the row"
     reading, complete = unless_interrupted(settings.measure_reading, lost) or 0.0, ensemble
     frontier = None if interrupted else _frontier(outcome, ensemble, reading)
@@ -435,7 +438,8 @@ def _frontier(outcome: SearchOutcome, ensemble: Ensemble, reading: float) -> Fro
     """
     budget, left = outcome.budget, float("inf")
     if budget.seconds is not None:
-        left = min(_FRONTIER_SHARE * budget.seconds, 0.8 * (budget.seconds - budget.estimate_seconds - budget.elapsed))
+        left = budget.seconds - budget.estimate_seconds - budget.elapsed
+        left = min(budget.part(_FRONTIER_SHARE), 0.8 * left)
     step = partial(frontier_of, outcome, ensemble, time.monotonic() + left)
     record = unless_interrupted(step, "the model has no frontier_")
     # If the run repeats, nothing may depend on the clock.

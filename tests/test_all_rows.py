@@ -94,6 +94,10 @@ def test_a_smaller_ensemble_explains_all_of_its_members_with_fold_models(table, 
         explained = {bag.configuration for bag in each._fold_bags}
         assert explained == {bag.configuration for bag in each._ensemble.bags}
         assert each.importance(n_repeats=1).loc[0, "name"] == 0
+    small.save(tmp_path / "without rows")
+    smallest = load(tmp_path / "without rows").choose(len(small.frontier_) - 1)
+    assert smallest._fold_bags is None
+    assert np.isfinite(smallest.predict(X)).all()
 
 
 def test_a_session_keeps_the_models_of_all_rows_that_an_earlier_one_has_left(table, tmp_path, caplog):

@@ -63,7 +63,7 @@ def seconds_end(budget: Budget) -> float:
     """Return the time of `time.monotonic` at which a part of the checks after the search must end."""
     if budget.seconds is None:
         return float("inf")
-    return min(budget.deadline - budget.estimate_seconds, time.monotonic() + _SHARE * budget.seconds)
+    return min(budget.deadline - budget.estimate_seconds, time.monotonic() + budget.part(_SHARE))
 
 
 def collect_predictions(

@@ -474,17 +474,17 @@ def kept_fold_bags(larger: Sequence[FoldBag], smaller: Ensemble) -> list[FoldBag
     Returns
     -------
     list of FoldBag or None
-        None where each member of the smaller ensemble has a fold model itself.
+        None where each member of the smaller ensemble has a fold model itself, or where one has none left.
     """
-    if all(bag.scored_folds for bag in smaller.bags):
-        return None
     known = {bag.configuration: bag for bag in larger}
-    kept = []
-    for member in smaller.bags:
-        bag = known[member.configuration]
-        fold = bag.scored_folds[0]
-        kept.append(FoldBag(bag.configuration, member.weight, [bag.models[bag.folds.index(fold)]], (fold,)))
-    return kept
+    sources = [(member.weight, known[member.configuration]) for member in smaller.bags]
+    if all(bag.scored_folds for bag in smaller.bags) or not all(bag.scored_folds for _, bag in sources):
+        return None
+    return [
+        FoldBag(bag.configuration, weight, [bag.models[bag.folds.index(fold)]], (fold,))
+        for weight, bag in sources
+        for fold in bag.scored_folds[:1]
+    ]
 
 
 def entry_estimate(entry: Entry) -> Estimate:

@@ -108,7 +108,7 @@ class ModelLoader:
             model is always read: that of the heaviest member, unless a lighter one can be read in time. After it,
             others are read for a small share of the budget.
         """
-        grace = 0.0 if self._budget.seconds is None else _GRACE_SHARE * self._budget.session_seconds
+        grace = self._budget.part(_GRACE_SHARE)
         models: dict[Configuration, dict[int, Pipeline]] = {member.configuration: {} for member in members}
         by_weight = sorted(members, key=lambda member: -member.weight)
         wanted = [(m.configuration, fold) for m in by_weight for fold in predicting_folds(m.evaluation, self._task)]
@@ -144,7 +144,7 @@ class ModelLoader:
         search does.
         """
         try:
-            deadline = time.monotonic() + _CHOICE_SHARE * (self._budget.seconds or 0.0)
+            deadline = time.monotonic() + self._budget.part(_CHOICE_SHARE)
             cost = typical_cost(self._task, measured=True)
             known = (self._artifacts, self._task, self._size, deadline, self._random_state, cost)
             members = choose_members(sets, *known)

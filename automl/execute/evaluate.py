@@ -269,9 +269,9 @@ def _score(run: _Run, fit: _Fit, model: Pipeline, seconds: tuple[float, float]) 
     task, artifacts, trial, fold = run.task, run.artifacts, fit.trial, fit.fold
     if fold == ALL_ROWS:
         predict(model, task.X[:_CHECKED_ROWS], task.traits.n_columns)
-        artifacts.write(trial.configuration, fold, model, np.empty(0))
         _write_holdout_predictions(task, trial, fold, model, artifacts)
-        return FoldResult(float("nan"), seconds[0], 0.0, {"cpu_seconds": seconds[1]} | _facts_of_training(model[-1]))
+        artifacts.write(trial.configuration, fold, model, np.empty(0))  # last: its files say that the model is whole
+        return FoldResult(float("nan"), seconds[0], 0.0, {"cpu_seconds": seconds[1]})
     scored = task.folds[fold][1]
     start = time.perf_counter()
     metric = task.metric
@@ -306,7 +306,7 @@ def _score(run: _Run, fit: _Fit, model: Pipeline, seconds: tuple[float, float]) 
     return FoldResult(loss, seconds[0], predict_seconds, info)
 
 
-def _facts_of_training(model: Any, sample: int | None = None, own: FoldPart | None = None) -> dict[str, Any]:
+def _facts_of_training(model: Any, sample: int | None, own: FoldPart | None) -> dict[str, Any]:
     """Return what a result says about the training of its model."""
     info: dict[str, Any] = {}
     if sample is not None:

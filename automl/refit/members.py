@@ -161,24 +161,25 @@ def train_on_all_rows(
         for c, facts in members.items()
     ]
     for configuration in members:
-        _remove(configuration, artifacts)  # what a training that was interrupted may have left
+        for path in artifacts.paths(configuration, ALL_ROWS):  # a training that was cut has left it
+            path.unlink()
     models, failed = {}, {}
     for result in run_trials(trials, executor, deadline):
         configuration = result.trial.configuration
         if ALL_ROWS not in result.folds:
             failed[configuration] = f"{result.status}: {result.reason}"
-        elif keep_cut or members[configuration].is_cut or not result.folds[ALL_ROWS].info.get("cut", False):
-            models[configuration] = artifacts.model(configuration, ALL_ROWS)
+            continue
+        model = artifacts.model(configuration, ALL_ROWS)
+        if keep_cut or _is_whole(model, members[configuration]):
+            models[configuration] = model
         else:
             failed[configuration] = "the time limit has ended its training"
-            _remove(configuration, artifacts)
     return models, failed
 
 
-def _remove(configuration: Configuration, artifacts: Artifacts) -> None:
-    """Remove the files of a model of all rows."""
-    for path in artifacts.paths(configuration, ALL_ROWS):
-        path.unlink()
+def _is_whole(model: Pipeline, facts: FitFacts) -> bool:
+    """Return whether the time limit has not ended the training of a model, unless it has ended those on the folds."""
+    return facts.is_cut or not getattr(model[-1], "cut_", False)
 
 
 def replace_models(
@@ -275,7 +276,7 @@ def train_at_last(
     deadline : float
         Time of `time.monotonic`, in seconds. A member that is not finished then keeps the model of its first fold.
     """
-    models = stored_models(bags, artifacts)
+    models = stored_models(bags, history, artifacts, task)
     missing = facts_of([bag for bag in bags if bag.configuration not in models], history, task)
     trained, failed = train_on_all_rows(missing, executor, artifacts, seed, deadline)
     models |= trained
@@ -283,7 +284,10 @@ def train_at_last(
     return replace_models(bags, models, failed)
 
 
-def stored_models(bags: Sequence[FoldBag], artifacts: Artifacts) -> dict[Configuration, Pipeline]:
-    """Return the models of all rows of the members that a run has left."""
-    there = [bag.configuration for bag in bags if artifacts.has_fold(bag.configuration, ALL_ROWS)]
-    return {configuration: artifacts.model(configuration, ALL_ROWS) for configuration in there}
+def stored_models(
+    bags: Sequence[FoldBag], history: RunHistory, artifacts: Artifacts, task: Task
+) -> dict[Configuration, Pipeline]:
+    """Return the models of all rows of the members that a run has left, without those that a time limit has cut."""
+    facts = facts_of([bag for bag in bags if artifacts.has_fold(bag.configuration, ALL_ROWS)], history, task)
+    models = {configuration: artifacts.model(configuration, ALL_ROWS) for configuration in facts}
+    return {configuration: model for configuration, model in models.items() if _is_whole(model, facts[configuration])}

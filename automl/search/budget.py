@@ -91,6 +91,10 @@ class Budget:
         """The seconds of this session of the run; infinite without a time budget."""
         return float("inf") if self.seconds is None else max(0.0, self.seconds - self.earlier)
 
+    def part(self, share: float) -> float:
+        """Return a share of the seconds of this session; 0 without a time budget."""
+        return 0.0 if self.seconds is None else share * self.session_seconds
+
     @property
     def reserve(self) -> float:
         """The seconds reserved for the end: the ensemble, its models, a training on all rows, and the estimate.
@@ -99,18 +103,18 @@ class Budget:
         """
         if self.seconds is None:
             return 0.0
-        loading = min(_MAX_LOADING_SHARE * self.session_seconds, self._loading[0])
-        return min(0.25 * self.session_seconds, 0.6 + 0.025 * self.seconds) + loading + self.closing_seconds
+        loading = min(self.part(_MAX_LOADING_SHARE), self._loading[0])
+        return min(self.part(0.25), 0.6 + 0.025 * self.seconds) + loading + self.closing_seconds
 
     @property
     def refit_seconds(self) -> float:
         """The seconds that are reserved for a training on all rows."""
-        return 0.0 if self.seconds is None else min(self.refit_share * self.session_seconds, self._refit[0])
+        return min(self.part(self.refit_share), self._refit[0])
 
     @property
     def estimate_seconds(self) -> float:
         """The seconds that are reserved for the estimate of the score."""
-        return 0.0 if self.seconds is None else self.estimate_share * self.session_seconds
+        return self.part(self.estimate_share)
 
     @property
     def closing_seconds(self) -> float:

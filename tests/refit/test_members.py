@@ -69,7 +69,19 @@ def test_a_model_that_its_limit_has_cut_counts_only_where_those_of_the_folds_wer
     facts = {tree(2): FitFacts(None, 1.0, is_cut=is_cut)}
     models = train_in_time(facts, Executor(make_task(), artifacts), artifacts, 0, float("inf"))
     assert bool(models) is is_cut
-    assert artifacts.has_fold(tree(2), ALL_ROWS) is is_cut
+
+
+def test_a_later_session_trains_a_member_again_whose_training_its_limit_has_cut(artifacts, monkeypatch):
+    task, bags = make_task(), [FoldBag(tree(2), 1.0, ["the newest fold"])]
+    history = RunHistory(evaluate(task, [Trial(tree(2), (0, 1))], artifacts, 1, "cpu", None))
+    executor, trained = Executor(task, artifacts), []
+    for is_cut in (True, True, False):
+        monkeypatch.setattr(WeightedTreeClassifier, "cut_", is_cut, raising=False)
+        executor.limits.clear()
+        (bag,) = train_at_last(bags, history, task, executor, artifacts, 0, float("inf"))
+        assert bag.models != ["the newest fold"]
+        trained.append(bool(executor.limits))
+    assert trained == [True, True, False]
 
 
 def test_a_deadline_ends_the_wait_for_a_training(artifacts):
