@@ -18,6 +18,7 @@ from sklearn.metrics import get_scorer
 
 from automl.cli import bootstrap
 from automl.cli.support import write_message
+from automl.ensemble.estimate import shows_spread
 from automl.errors import InvalidInputError
 from automl.fitted.one_target import each_target
 from automl.task.metrics import Metric, loss_or_nan
@@ -40,7 +41,7 @@ class Scored:
     name : str
         Name of the scorer, without the prefix ``neg_``.
     score, low, high : float
-        The value and its interval; errors and losses are positive.
+        The value and its interval; errors and losses are positive. The ends are NaN where the rows are too few.
     sign : int
         -1 where the value is the negated score of scikit-learn.
     is_optimized : bool
@@ -113,7 +114,7 @@ def evaluate(
                 score = _score((get_scorer(name), judged, truth), np.arange(len(y)))
             if math.isfinite(score):
                 drawn = usual[name](weights) if name in usual else _resample(scorer, rows, weights)
-                results.append(_scored(name, score, drawn, math.sqrt(size / len(y)), name == own_name))
+                results.append(_scored(name, score, drawn, rows, len(y), name == own_name))
     if not results:
         raise InvalidInputError("no metric can be computed from these rows")
     if not results[0].is_optimized:
@@ -162,7 +163,7 @@ def _evaluate_together(metric: Metric, y: NDArray[Any], predictions: NDArray[Any
     rows = np.arange(len(y)) if size == len(y) else rng.choice(len(y), size, replace=False)
     with _quiet():
         drawn = _resample(scorer, rows, bootstrap.draw_weights(rng, _SAMPLES, size))
-    return _scored(metric.name, whole, drawn, math.sqrt(size / len(y)), is_optimized=True)
+    return _scored(metric.name, whole, drawn, rows, len(y), is_optimized=True)
 
 
 @contextmanager
@@ -195,16 +196,18 @@ def _resample(
     return np.array(drawn)
 
 
-def _scored(name: str, score: float, drawn: NDArray[np.float64], scale: float, is_optimized: bool) -> Scored:
-    """Return a score with its interval.
+def _scored(
+    name: str, score: float, drawn: NDArray[np.float64], rows: NDArray[np.intp], n_rows: int, is_optimized: bool
+) -> Scored:
+    """Return a score with its interval, from the scores of samples of some of the rows.
 
     The samples of a long table hold fewer rows, and vary more by the root of the ratio of the numbers of rows.
     """
     known, bounds = drawn[np.isfinite(drawn)], np.array([np.nan, np.nan])
-    if len(known):
+    if len(known) and shows_spread(known, rows, None):
         bounds = np.quantile(known, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-        if scale < 1.0:
-            bounds = score + scale * (bounds - np.median(known))
+        if len(rows) < n_rows:
+            bounds = score + math.sqrt(len(rows) / n_rows) * (bounds - np.median(known))
     sign = -1 if name.startswith("neg_") else 1
     low, high = sorted((sign * bounds).tolist())
     return Scored(name.removeprefix("neg_"), sign * score, low, high, sign, is_optimized)

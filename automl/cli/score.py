@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -91,7 +92,7 @@ def score(
         content = _as_json(results, expected, n_rows)
         if each:
             content["targets"] = {name: _as_json(own, None, n_rows)["metrics"] for name, own in each.items()}
-        typer.echo(json.dumps(content, indent=2))
+        typer.echo(json.dumps(content, indent=2, allow_nan=False))
     else:
         _show(results, expected, n_rows, each)
 
@@ -206,18 +207,29 @@ def _as_json(results: list[Scored], expected: Any, n_rows: int) -> dict[str, Any
         "n_rows": n_rows,
         "level": LEVEL,
         "metrics": {
-            one.name: {"score": one.score, "low": one.low, "high": one.high, "expected": _forecast(one, expected)}
+            one.name: {
+                "score": one.score,
+                "low": _finite(one.low),
+                "high": _finite(one.high),
+                "expected": _forecast(one, expected),
+            }
             for one in results
         },
     }
 
 
-def _forecast(one: Scored, expected: Any) -> dict[str, float] | None:
+def _finite(value: float) -> float | None:
+    """Return a value that JSON can hold: None for NaN, the end of an interval that is not known."""
+    return value if math.isfinite(value) else None
+
+
+def _forecast(one: Scored, expected: Any) -> dict[str, float | None] | None:
     """Return the expected score of the metric that the search has optimized, with the sign of the metric; else None."""
-    if expected is None or not one.is_optimized:
+    if expected is None or not one.is_optimized or not math.isfinite(expected.score):
         return None
     low, high = sorted((one.sign * float(expected.low), one.sign * float(expected.high)))
-    return {"score": one.sign * float(expected.score), "low": low, "high": high, "level": float(expected.level)}
+    score, level = one.sign * float(expected.score), float(expected.level)
+    return {"score": score, "low": _finite(low), "high": _finite(high), "level": level}
 
 
 def _show(results: list[Scored], expected: Any, n_rows: int, each: dict[str, list[Scored]]) -> None:
@@ -247,9 +259,12 @@ def _table(results: list[Scored], expected: Any, with_expected: bool) -> Table:
         shown = _forecast(one, expected)
         forecast = ""
         if shown is not None:
-            score, low, high = (short_number(shown[key]) for key in ("score", "low", "high"))
-            forecast = f"{score} ({low} to {high})"
-        score, low, high = map(short_number, (one.score, one.low, one.high))
-        cells = [MetricWords.of(one.name).name, score, f"{low} to {high}", *([forecast] if with_expected else [])]
+            forecast = f"{short_number(one.sign * expected.score)} ({_interval(shown['low'], shown['high'])})"
+        ends = _interval(_finite(one.low), _finite(one.high))
+        cells = [MetricWords.of(one.name).name, short_number(one.score), ends, *([forecast] if with_expected else [])]
         table.add_row(*cells)
     return table
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "no interval" if low is None or high is None else f"{short_number(low)} to {short_number(high)}"

@@ -66,6 +66,13 @@ def hostile():
     return AutoMLClassifier(**settings).fit(X, y)
 
 
+def test_a_smaller_ensemble_whose_score_has_no_interval_shows_none(content):
+    points = tuple(replace(point, low=None, high=None) for point in content.ensemble.frontier)
+    assert points
+    html = to_html(replace(content, ensemble=replace(content.ensemble, frontier=points)))
+    assert "– to –" not in html
+
+
 def test_the_verdict_compares_the_expected_score_with_simple_and_constant_predictions(classifier, content):
     verdict, estimate = content.verdict, classifier.estimate_
     assert verdict.expected.value == pytest.approx(estimate.score, rel=1e-5)

@@ -1,0 +1,56 @@
+"""``automl score`` on tables with few rows, whose scores have no interval."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+QUICK = ["--max-trials", 1, "--n-jobs", 1, "--seed", 0, "--include", "decision_tree", "--cv", 2, "--verbose", 0]
+
+
+@pytest.fixture
+def table(tmp_path, monkeypatch):
+    """Return a table whose labels a tree predicts without a mistake."""
+    a = np.r_[np.arange(30), np.arange(60, 90)]
+    frame = pd.DataFrame({"a": a, "b": a % 7, "kind": np.where(a < 45, "yes", "no")})
+    monkeypatch.chdir(tmp_path)
+    frame.to_csv("table.csv", index=False)
+    return frame
+
+
+def refuse(constant):
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def scores(call, table):
+    """Return the scores of the model on a table, from strict JSON."""
+    table.to_csv("labeled.csv", index=False)
+    code, out, err = call("score", "model", "labeled.csv", "--target", "kind", "--json")
+    assert code == 0, err
+    return json.loads(out, parse_constant=refuse)["metrics"]
+
+
+def test_a_few_rows_that_are_all_predicted_right_have_no_interval(call, table):
+    assert call("fit", "table.csv", "--target", "kind", "--scoring", "accuracy", *QUICK)[0] == 0
+    few = table.iloc[26:34]
+    for rows in (few, few.iloc[3:5]):
+        accuracy = scores(call, rows)["accuracy"]
+        assert (accuracy["score"], accuracy["low"], accuracy["high"]) == (1.0, None, None)
+    _, out, _ = call("score", "model", "labeled.csv", "--target", "kind")
+    assert "no interval" in out
+    assert "nan" not in out
+    accuracy = scores(call, table)["accuracy"]
+    assert (accuracy["low"], accuracy["high"]) == (1.0, 1.0)  # 60 rows are enough
+
+
+def test_an_expected_score_without_interval_is_valid_json_and_text(call, table):
+    table.iloc[20:40].to_csv("few.csv", index=False)  # all are predicted right, also in cross-validation
+    assert call("fit", "few.csv", "--target", "kind", "--scoring", "accuracy", *QUICK)[0] == 0
+    expected = scores(call, table)["accuracy"]["expected"]
+    assert (expected["score"], expected["low"], expected["high"]) == (1.0, None, None)
+    _, out, _ = call("score", "model", "labeled.csv", "--target", "kind")
+    assert "1 (no interval)" in out
+    assert "nan" not in out
