@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -32,7 +33,8 @@ def replace_file(path: str | os.PathLike[str], durable: bool = True) -> Iterator
 
     If the block raises, the temporary file is removed and `path` stays as it was. Several processes may replace the
     same file at once: each uses a temporary file of its own, and the last one wins. A symbolic link stays a link; the
-    file that it points to is replaced.
+    file that it points to is replaced. The new file has the permissions of the old one. Where `path` is no file, such
+    as a pipe, nothing can be replaced, and `path` itself is yielded.
 
     Parameters
     ----------
@@ -54,12 +56,21 @@ def replace_file(path: str | os.PathLike[str], durable: bool = True) -> Iterator
     >>> target.read_text()
     'all of it'
     """
+    try:
+        old = os.stat(path).st_mode  # before the links are followed: /dev/stdout may point to a pipe without a path
+    except OSError:
+        old = None
+    if old is not None and not stat.S_ISREG(old):
+        yield Path(path)
+        return
     final = Path(os.path.realpath(path))
     partial = _partial_name(final)
     try:
         yield partial
         if durable:
             _flush_to_disk(partial)
+        if old is not None:
+            partial.chmod(stat.S_IMODE(old))
         os.replace(partial, final)
     except BaseException:
         with suppress(OSError):

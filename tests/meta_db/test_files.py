@@ -1,5 +1,6 @@
 """Files and folders that are replaced are always whole, whenever the writing process dies."""
 
+import os
 import stat
 import subprocess
 import sys
@@ -72,6 +73,45 @@ def test_a_file_gets_the_permissions_of_any_new_file(tmp_path: Path) -> None:
     (tmp_path / "plain").write_text("")
     modes = {stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("atomic", "plain")}
     assert len(modes) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such permissions")
+@pytest.mark.parametrize("mode", [0o755, 0o600, 0o444])
+def test_a_replaced_file_keeps_its_permissions(tmp_path: Path, mode: int) -> None:
+    path = tmp_path / "script.py"
+    path.write_text("old")
+    path.chmod(mode)
+    write_text(path, "new")
+    assert path.read_text() == "new"
+    assert stat.S_IMODE(path.stat().st_mode) == mode
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+@pytest.mark.parametrize("is_linked", [False, True])
+def test_a_named_pipe_stays_a_pipe_and_its_reader_gets_the_content(tmp_path: Path, is_linked: bool) -> None:
+    path = tmp_path / "pipe"
+    os.mkfifo(path)
+    if is_linked:
+        (tmp_path / "link").symlink_to(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # so that nobody waits, also where the test fails
+    write_text(tmp_path / "link" if is_linked else path, "new")
+    assert path.is_fifo()
+    assert os.read(reader, 9) == b"new"
+    os.close(reader)
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").exists(), reason="the system has no /dev/stdout")
+def test_a_pipe_behind_the_standard_output_gets_the_content() -> None:
+    code = "from meta_db.files import write_text; write_text('/dev/stdout', 'new')"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (0, "new"), done.stderr
+
+
+def test_a_folder_is_no_place_for_a_file(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder"):
+        write_text(tmp_path / "folder", "new")
+    assert names(tmp_path) == ["folder"]
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
