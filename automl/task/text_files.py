@@ -325,7 +325,7 @@ def find_decimal(texts: Iterable[str], separator: str) -> str:
     """
     edge = f'[{re.escape(separator)}"\r\n]'
     number = rf"(?:(?<={edge})|^) *[-+]?{{}} *(?:(?={edge})|$)"
-    with_comma = re.compile(number.format(r"(?:\d+|\d{1,3}(?:\.\d{3})+),\d+"))
+    with_comma = re.compile(number.format(r"(?:\d*|\d{1,3}(?:\.\d{3})+),\d+(?:[eE][-+]?\d+)?"))
     with_point = re.compile(number.format(r"\d*\.\d+(?:[eE][-+]?\d+)?"))
     grouped = re.compile(number.format(r"\d{1,3}(?:\.\d{3})+"))  # 1.234 is a thousand where commas are decimal signs
     commas = points = groups = 0

@@ -141,6 +141,13 @@ def test_thousands_with_points_do_not_hide_the_decimal_comma(tmp_path):
     assert read_table(path)["rate"].tolist()[:2] == [0.5, 0.7]
 
 
+def test_decimal_commas_may_have_an_exponent_or_no_digit_before_them(tmp_path):
+    path = put(tmp_path, "a;b\n1,5e-05;,5\n2,5E3;-,25\n")
+    assert read_table(path).to_dict("list") == {"a": [1.5e-05, 2500], "b": [0.5, -0.25]}
+    path = put(tmp_path, "a;b\n1.5e-05;1,234.5\n2.5;1,2\n")
+    assert read_table(path)["a"].tolist() == [1.5e-05, 2.5]
+
+
 def test_a_byte_beyond_the_first_megabytes_decides_the_encoding_of_the_whole_file(tmp_path):
     path = put(tmp_path, b"a,b\n" + b"1,x\n" * 600_000 + "2,é\n".encode("cp1252"))
     assert read_table(path)["b"].iloc[-1] == "é"
