@@ -133,6 +133,9 @@ class _External(Mapping[str, Any]):
         except storage.StorageError as error:
             if isinstance(error.__cause__, InvalidInputError):  # another file of the model, which this one refers to
                 raise error.__cause__ from error.__cause__.__cause__
+            if isinstance(error.__cause__, ImportError):  # of a library that only a component of the user names
+                library = error.__cause__.name or "a library"
+                raise InvalidInputError(f"the model in '{self._folder}' needs {library}: {error}") from error
             raise damaged(self._folder, name, str(error)) from error
 
     def __getitem__(self, name: str) -> Any:

@@ -11,6 +11,7 @@ import pickle
 import shutil
 import sys
 import threading
+from importlib import import_module
 from pathlib import Path
 
 import cloudpickle
@@ -26,6 +27,8 @@ from automl.errors import InvalidInputError
 from automl.persistence.manifest import read_file, read_manifest
 from automl.task.own_objects import NotLoaded, pack, unpack
 from benchmarks import damaged_models
+from pipelines import catalog
+from pipelines.component import Component
 from tests.factories import FAST, edit_manifest
 
 FAMILIES = ["lightgbm", "decision_tree", "logistic_regression"]
@@ -257,6 +260,26 @@ def test_a_manifest_cannot_name_modules_to_import(saved, tmp_path, monkeypatch, 
     edit_manifest(tmp_path / "model", lambda content: content["libraries"].append(name))
     assert np.array_equal(load(tmp_path / "model").predict_proba(X), clf.predict_proba(X))
     assert "own_code" not in sys.modules
+
+
+def test_a_missing_library_of_an_own_component_is_named(tmp_path, monkeypatch):
+    (tmp_path / "own_library.py").write_text("")
+    (tmp_path / "own_models.py").write_text(
+        "import own_library\nfrom sklearn.dummy import DummyRegressor\nclass Mean(DummyRegressor): pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    mean = import_module("own_models").Mean
+    component = Component("own_mean", lambda params, context: mean(), imports=("own_library",))
+    settings = FAST | {"include": ["own_mean"], "max_trials": 1}
+    X = np.arange(40.0)[:, None]
+    monkeypatch.setattr(catalog, "_REGISTERED", {})
+    AutoMLRegressor(**settings, components=[component]).fit(X, X[:, 0]).save(tmp_path / "model")
+    catalog._REGISTERED.clear()  # as in a new process
+    monkeypatch.delitem(sys.modules, "own_models")
+    monkeypatch.setitem(sys.modules, "own_library", None)  # as if it were not installed
+    with pytest.raises(InvalidInputError, match="needs own_library") as raised:
+        load(tmp_path / "model", trusted=["own_models.Mean"])
+    assert "damaged" not in str(raised.value)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
