@@ -32,14 +32,14 @@ _NUMBER = '''def to_number(text, decimal):
             return -number if is_negative else number
     return np.nan
 '''
-_NUMBERS = '''def to_numbers(column, decimal="."):
+_NUMBERS_IN_TEXTS = '''def texts_to_numbers(column, decimal="."):
     """Return a column as numbers; texts lose their units and separators of thousands, other texts become missing."""
     if pd.api.types.is_numeric_dtype(column):
         return column.astype(float)
     numbers = column.map(lambda cell: to_number(cell, decimal) if isinstance(cell, str) else cell).astype(float)
     return numbers if decimal == "," else pd.to_numeric(column, errors="coerce").astype(float).fillna(numbers)
 '''
-_PLAIN_NUMBERS = '''def to_numbers(column):
+_NUMBERS = '''def to_numbers(column):
     """Return a column as numbers; cells that hold no number become missing."""
     check_decimal(column)
     return pd.to_numeric(column, errors="coerce").astype(float)
@@ -150,21 +150,22 @@ def raw_names(reader: Any) -> list[str]:
 def _number(name: str, reader: Any, script: Script, found: Columns) -> list[str]:
     if getattr(reader, "seconds", False):
         return [f'features[{quote(name)}] = pd.to_timedelta(table[{quote(name)}], errors="coerce").dt.total_seconds()']
-    notation = getattr(reader, "format", None)
-    decimal = getattr(notation, "decimal", ".")
-    if name in found.texts:
-        script.imports |= {"import numpy as np", "import re"}
-        script.define("NUMBER_IN_TEXT", _NUMBER_IN_TEXT)
-        script.define("GROUPS", _GROUPS)
-        script.define("to_number", _NUMBER)
-        script.definitions["to_numbers"] = _NUMBERS
-        if len({factor for _, factor in getattr(notation, "units", ())}) > 1:
-            script.remark("numbers with units are read without converting one unit into another")
-    else:
+    if name not in found.texts:
         script.define("check_decimal", CHECK_DECIMAL)
-        script.define("to_numbers", _PLAIN_NUMBERS)
+        script.define("to_numbers", _NUMBERS)
+        found.groups.setdefault("to_numbers(table[name])", []).append(name)
+        return []
+    script.imports |= {"import numpy as np", "import re"}
+    script.define("NUMBER_IN_TEXT", _NUMBER_IN_TEXT)
+    script.define("GROUPS", _GROUPS)
+    script.define("to_number", _NUMBER)
+    script.define("texts_to_numbers", _NUMBERS_IN_TEXTS)
+    notation = getattr(reader, "format", None)
+    if len({factor for _, factor in getattr(notation, "units", ())}) > 1:
+        script.remark("numbers with units are read without converting one unit into another")
+    decimal = getattr(notation, "decimal", ".")
     argument = f", decimal={quote(decimal)}" if decimal != "." else ""
-    found.groups.setdefault(f"to_numbers(table[name]{argument})", []).append(name)
+    found.groups.setdefault(f"texts_to_numbers(table[name]{argument})", []).append(name)
     return []
 
 

@@ -33,6 +33,6 @@ CHECK_DECIMAL = '''def check_decimal(column):
     """End the script if the cells of a column of numbers have decimal commas, which were not read as numbers."""
     if pd.api.types.is_numeric_dtype(column):
         return
-    if column.astype("string").str.contains(r"^\\s*[-+]?\\d*,\\d+\\s*$").any():
+    if column.astype("string").str.contains(r"^\\s*[-+]?\\d*,\\d+(?:[eE][-+]?\\d+)?\\s*$").any():
         raise SystemExit(f"column '{column.name}' has numbers with a decimal comma; use --decimal ,")
 '''

@@ -403,14 +403,17 @@ def test_the_script_reads_the_text_files_that_fit_reads(tmp_path, monkeypatch, t
             run(*options)
 
 
-def test_decimal_commas_never_become_missing_numbers(tmp_path):
-    X = SOME[["größe"]]
+@pytest.mark.parametrize("others", [{}, {"price": [f"{number}.50 EUR" for number in range(60)]}])
+def test_decimal_commas_never_become_other_numbers(others):
+    X = SOME[["größe"]].assign(**others)
     model = AutoMLClassifier(**FAST | {"max_trials": 1, "include": ["decision_tree"]}).fit(X, X["größe"] > 5)
     names = {"__name__": "script"}
     exec(python_script(model), names)
-    with pytest.raises(SystemExit, match="--decimal ,"):
-        names["read_columns"](X.map(lambda number: str(number).replace(".", ",")))
-    assert names["read_columns"](pd.DataFrame({"größe": ["1.5", "n.a."]}))["größe"].tolist()[0] == 1.5
+    rows = X.head(2)
+    for cell in ("1,234", "-1,5", ",5", "1,5e-05"):
+        with pytest.raises(SystemExit, match=r"'größe'.*--decimal ,"):
+            names["read_columns"](rows.assign(größe=["n.a.", cell]))
+    assert names["read_columns"](rows.assign(größe=["1.5", "n.a."]))["größe"].tolist()[0] == 1.5
 
 
 def grouped_table():
