@@ -13,6 +13,11 @@ from automl.export.code import Script
 
 _OPTION = """    parser.add_argument("--groups", help="column with the group of each row: no fold divides a group")
 """
+_FEWER_FOLDS = """    if groups is not None and arguments.test is None:
+        FOLDS.n_splits = min(5, groups.nunique(dropna=False))
+        if FOLDS.n_splits < 2:
+            parser.error(f"column '{arguments.groups}' holds a single group; at least 2 are needed for the folds")
+"""
 _NO_SCORE = """    if arguments.test is None and groups is None:
         print("no cross-validation, because a group must not be divided; name its column with --groups")
     elif arguments.test is None:
@@ -36,6 +41,7 @@ def add_remarks(estimator: Any, script: Script) -> None:
             script.remark("the folds of this script may divide a group of rows, which makes its scores too good")
     elif "groups" in given:
         script.remark("the search has divided no group of rows; without --groups this script has no cross-validation")
+        script.remark("with fewer than five groups, the cross-validation has one fold for each group")
     elif "X_val" in given:
         script.remark("the search has scored validation rows; this script scores them with --test")
     elif not (estimator.cv is None or isinstance(estimator.cv, Integral)):
@@ -74,7 +80,7 @@ def with_groups(main: str, estimator: Any) -> str:
     return Template(main).substitute(
         option=_OPTION,
         more=", *filter(None, [arguments.groups])",
-        take=f"    groups = None if arguments.groups is None else {take}\n",
+        take=f"    groups = None if arguments.groups is None else {take}\n{_FEWER_FOLDS}",
         argument=", groups=groups",
         start=_NO_SCORE,
     )

@@ -40,7 +40,7 @@ $option    arguments = parser.parse_args()
 $take    X, y = read_columns(table.drop(columns=arguments.target)), read_target(table[arguments.target])
     pipeline = make_model()
 $start        scores = cross_val_score(pipeline, X, y$argument, cv=FOLDS, scoring=SCORING)
-        print(f"{SCORING}: {scores.mean():.4f} (standard deviation {scores.std():.4f} over five folds)")
+        print(f"{SCORING}: {scores.mean():.4f} (standard deviation {scores.std():.4f} over {len(scores)} folds)")
     pipeline.fit(X, y)
     if arguments.test is not None:
         test = read_table(arguments.test, [arguments.target], arguments)

@@ -1,0 +1,25 @@
+"""The folds of exported scripts suit the groups and the order of the rows."""
+
+from __future__ import annotations
+
+import pytest
+
+from automl import AutoMLClassifier
+from automl.export.script import python_script
+from tests.export.test_script import grouped_table, run_main
+from tests.factories import FAST
+
+SETTINGS = FAST | {"max_trials": 1, "include": ["decision_tree"], "scoring": "accuracy"}
+
+
+def test_few_groups_give_as_many_folds(tmp_path, monkeypatch, capsys):
+    table = grouped_table()
+    table["few"] = table["gid"] % 3
+    model = AutoMLClassifier(**SETTINGS).fit(table[["place", "size"]], table["label"], groups=table["few"])
+    script = python_script(model)
+    out, names = run_main(tmp_path, monkeypatch, capsys, script, table, "label", "--groups", "few")
+    assert "over 3 folds" in out
+    assert "fewer than five groups" in names["__doc__"]
+    with pytest.raises(SystemExit):
+        run_main(tmp_path, monkeypatch, capsys, script, table.assign(few=1), "label", "--groups", "few")
+    assert "single group" in capsys.readouterr().err
