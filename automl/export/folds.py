@@ -18,6 +18,8 @@ _FEWER_FOLDS = """    if groups is not None and arguments.test is None:
         if FOLDS.n_splits < 2:
             parser.error(f"column '{arguments.groups}' holds a single group; at least 2 are needed for the folds")
 """
+_DROP = """        test = test.drop(columns=[arguments.groups], errors="ignore")
+"""
 _NO_SCORE = """    if arguments.test is None and groups is None:
         print("no cross-validation, because a group must not be divided; name its column with --groups")
     elif arguments.test is None:
@@ -74,14 +76,24 @@ def with_groups(main: str, estimator: Any) -> str:
     """Return the code of the main function for a model with or without groups."""
     given = _arguments(estimator)
     if "groups" not in given or "time" in given:
-        parts = {"option": "", "more": "", "take": "", "argument": "", "start": "    if arguments.test is None:\n"}
+        parts = {
+            "option": "",
+            "more": "",
+            "take": "",
+            "argument": "",
+            "drop": "",
+            "start": "    if arguments.test is None:\n",
+        }
         return Template(main).substitute(parts)
-    take = "table[arguments.groups]" if estimator._reader.named_ else "table.pop(arguments.groups)"
+    # Without names, the columns are known by their places, so that no other column may be between them.
+    named = estimator._reader.named_
+    take = "table[arguments.groups]" if named else "table.pop(arguments.groups)"
     return Template(main).substitute(
         option=_OPTION,
         more=", *filter(None, [arguments.groups])",
         take=f"    groups = None if arguments.groups is None else {take}\n{_FEWER_FOLDS}",
         argument=", groups=groups",
+        drop="" if named else _DROP,
         start=_NO_SCORE,
     )
 

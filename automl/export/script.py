@@ -44,7 +44,7 @@ $start        scores = cross_val_score(pipeline, X, y$argument, cv=FOLDS, scorin
     pipeline.fit(X, y)
     if arguments.test is not None:
         test = read_table(arguments.test, [arguments.target], arguments)
-        rows = read_columns(test.drop(columns=arguments.target))
+$drop        rows = read_columns(test.drop(columns=arguments.target))
         score = get_scorer(SCORING)(pipeline, rows, read_target(test[arguments.target]))
         print(f"{SCORING}: {score:.4f} on {len(test)} rows")
     if arguments.out is not None:

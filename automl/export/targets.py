@@ -153,7 +153,7 @@ $start        scores = []
     pipeline = make_model().fit(X, y)
     if arguments.test is not None:
         test = read_table(arguments.test, TARGETS, arguments)
-        rows = read_columns(test.drop(columns=TARGETS))
+$drop        rows = read_columns(test.drop(columns=TARGETS))
         for name, score in zip(TARGETS, score_targets(pipeline, rows, read_targets(test))):
             print(f"{name}: {SCORING} {score:.4f} on {len(test)} rows")
     if arguments.out is not None:

@@ -23,3 +23,17 @@ def test_few_groups_give_as_many_folds(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit):
         run_main(tmp_path, monkeypatch, capsys, script, table.assign(few=1), "label", "--groups", "few")
     assert "single group" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("targets", [["label"], ["label", "more"]])
+def test_rows_without_names_are_scored_with_and_without_a_column_of_groups(tmp_path, monkeypatch, capsys, targets):
+    table = grouped_table()
+    X, y = table[["place", "size"]].to_numpy(), table[targets].squeeze(axis=1)
+    model = AutoMLClassifier(**SETTINGS | {"scoring": None}).fit(X, y, groups=table["gid"])
+    script = python_script(model)
+    words = [*(targets if len(targets) == 1 else []), "--test", str(tmp_path / "test.csv")]
+    files = table[["gid", "place", "size", *targets]], table[["place", "size", *targets]]
+    for test in files:
+        test.to_csv(tmp_path / "test.csv", index=False)
+        assert "on 300 rows" in run_main(tmp_path, monkeypatch, capsys, script, files[0], *words, "--groups", "gid")[0]
+    assert "on 300 rows" in run_main(tmp_path, monkeypatch, capsys, script, files[1], *words)[0]
