@@ -31,13 +31,15 @@ def add_remarks(estimator: Any, script: Script) -> None:
     given, ensemble = _arguments(estimator), estimator._ensemble
     if "sample_weight" in given:
         script.remark("the search has weighted the rows; in this script all rows have the same weight")
-    if "time" in given:
-        column = "" if given["time"] is None else f" of column {given['time']}"
+    if _is_in_time_order(estimator):
+        by = "the splitter TimeSeriesSplit"
+        if "time" in given:
+            by = "the times" if given["time"] is None else f"the times of column {given['time']}"
         script.remark(
-            f"the search has trained on older rows and scored newer rows, by the times{column}; the folds of this "
-            "script do this by the order of the rows in the file, in which the oldest row must be the first one"
+            f"the search has trained on older rows and scored newer rows, by {by}; the folds of this script do this by "
+            "the order of the rows in the file, in which the oldest row must be the first one"
         )
-        if given.get("gap"):
+        if given.get("gap") or getattr(estimator.cv, "gap", 0):
             script.remark("the folds of this script have no gap between training rows and scored rows")
         if "groups" in given:
             script.remark("the folds of this script may divide a group of rows, which makes its scores too good")
@@ -57,9 +59,12 @@ def add_remarks(estimator: Any, script: Script) -> None:
 
 
 def splitter(estimator: Any, is_classification: bool, script: Script) -> str:
-    """Return the code of five folds that divide the rows as the search has divided them."""
+    """Return the code of five folds that divide the rows as the search has divided them.
+
+    The main function has fewer folds where there are fewer groups.
+    """
     cv, given = estimator.cv, _arguments(estimator)
-    if "time" in given or isinstance(cv, TimeSeriesSplit):
+    if _is_in_time_order(estimator):
         return script.call("sklearn.model_selection", "TimeSeriesSplit", "5")
     shuffle = {"shuffle": True, "random_state": 0}
     if "groups" in given:
@@ -74,8 +79,7 @@ def splitter(estimator: Any, is_classification: bool, script: Script) -> str:
 
 def with_groups(main: str, estimator: Any) -> str:
     """Return the code of the main function for a model with or without groups."""
-    given = _arguments(estimator)
-    if "groups" not in given or "time" in given:
+    if "groups" not in _arguments(estimator) or _is_in_time_order(estimator):
         parts = {
             "option": "",
             "more": "",
@@ -96,6 +100,11 @@ def with_groups(main: str, estimator: Any) -> str:
         drop="" if named else _DROP,
         start=_NO_SCORE,
     )
+
+
+def _is_in_time_order(estimator: Any) -> bool:
+    """Return whether the search has trained on older rows and scored newer rows."""
+    return "time" in _arguments(estimator) or isinstance(estimator.cv, TimeSeriesSplit)
 
 
 def _arguments(estimator: Any) -> Mapping[str, Any]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.model_selection import TimeSeriesSplit
 
 from automl import AutoMLClassifier
 from automl.export.script import python_script
@@ -37,3 +40,14 @@ def test_rows_without_names_are_scored_with_and_without_a_column_of_groups(tmp_p
         test.to_csv(tmp_path / "test.csv", index=False)
         assert "on 300 rows" in run_main(tmp_path, monkeypatch, capsys, script, files[0], *words, "--groups", "gid")[0]
     assert "on 300 rows" in run_main(tmp_path, monkeypatch, capsys, script, files[1], *words)[0]
+
+
+def test_a_splitter_in_the_order_of_time_is_named_also_beside_groups(tmp_path, monkeypatch, capsys):
+    table = pd.DataFrame({"a": np.random.default_rng(0).normal(size=120), "label": np.arange(120) % 2})
+    model = AutoMLClassifier(**SETTINGS | {"cv": TimeSeriesSplit(5, gap=2)})
+    script = python_script(model.fit(table[["a"]], table["label"], groups=np.arange(120) // 20))
+    out, names = run_main(tmp_path, monkeypatch, capsys, script, table, "label")
+    assert "over 5 folds" in out
+    assert "--groups" not in script
+    for remark in ("TimeSeriesSplit", "have no gap", "may divide a group"):
+        assert remark in " ".join(names["__doc__"].split())
