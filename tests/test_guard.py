@@ -80,7 +80,18 @@ def test_the_holdout_of_forward_chaining_folds_holds_the_newest_rows(folds):
     found = prepare(TrainingData(_as_frame(X), y), classification=False, cv=cv, holdout_share=0.1)
     assert found.task.in_time_order
     assert list(found.positions) == list(range(398))  # of 442 rows
-    assert [int(test.max()) for _, test in found.task.folds] == [397, 353, 265, 177]
+    newest = [397, 318, 239, 160] if folds is None else [397, 353, 265, 177]  # a splitter never sees the holdout rows
+    assert [int(test.max()) for _, test in found.task.folds] == newest
+
+
+@pytest.mark.parametrize("cv", [TimeSeriesSplit(10), TimeSeriesSplit(5, test_size=20), TimeSeriesSplit(5, gap=3)])
+def test_a_splitter_in_the_order_of_time_makes_whole_folds_beside_a_guard(cv):
+    y = np.random.default_rng(0).normal(size=1000)
+    found = prepare(TrainingData(y[:, None], y), classification=False, cv=cv, holdout_share=0.1)
+    expected = list(cv.split(np.zeros(900)))[::-1]
+    for (train, test), (own_train, own_test) in zip(expected, found.task.folds, strict=True):
+        assert np.array_equal(train, own_train)
+        assert np.array_equal(test, own_test)
 
 
 def test_the_holdout_of_forward_chaining_folds_holds_whole_groups():
@@ -94,7 +105,7 @@ def test_the_holdout_of_forward_chaining_folds_holds_whole_groups():
 def test_a_guard_that_takes_all_scored_rows_of_forward_chaining_folds_is_refused():
     X, y = load_diabetes(return_X_y=True)
     with pytest.raises(InvalidInputError, match=r"guard takes .* all scored rows of a fold; use a smaller share"):
-        prepare(TrainingData(X, y), classification=False, cv=TimeSeriesSplit(20), holdout_share=0.1)
+        prepare(TrainingData(X, y), classification=False, cv=list(TimeSeriesSplit(20).split(X)), holdout_share=0.1)
 
 
 @pytest.mark.parametrize("given", [0, 0.6, -0.1, "often", True, Guard(2.0)])

@@ -165,9 +165,12 @@ def prepare(
     request = SplitRequest(
         rows.y, classification, cv, rows.groups, rows.X, rows.sample_weight, random_state=random_state
     )
-    if holdout_share is not None and cv is not None and not validation.is_whole_number(cv):
+    has_holdout = holdout_share is not None or holdout is not None
+    if has_holdout and cv is not None and not validation.is_whole_number(cv):
         request = replace(request, cv=folds_from_cv(request, "cv"))  # a generator gives its folds only once
     holdout = _holdout(rows, request, holdout_share, holdout)
+    if holdout is not None and hasattr(cv, "split") and is_forward_chaining(request.cv):
+        request = replace(request, cv=_folds_before(replace(request, cv=cv), holdout))
     reader = TableReader(columns=columns)
     with validation.table_errors():
         if holdout is None:
@@ -316,6 +319,14 @@ def _holdout(
     kind, seed = request.is_classification, request.random_state
     holdout = choose_holdout(rows.y[:n], kind, share, rows.groups, seed, weights)
     return np.append(holdout, np.zeros(rows.n_validation, dtype=bool))
+
+
+def _folds_before(request: SplitRequest, holdout: NDArray[np.bool_]) -> tuple[Fold, ...]:
+    """Return the folds that a splitter makes of the rows without the holdout rows, so that the newest fold is whole."""
+    rest = np.flatnonzero(~holdout)
+    groups = None if request.groups is None else request.groups[rest]
+    folds = folds_from_cv(replace(request, y=request.y[rest], X=take_rows(request.X, rest), groups=groups), "cv")
+    return tuple((rest[train], rest[test]) for train, test in folds)
 
 
 def _metric_of(

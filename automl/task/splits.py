@@ -298,7 +298,8 @@ def check_left(folds: Sequence[Fold], holdout: NDArray[np.bool_]) -> None:
     """
     if any(holdout[rows].all() for fold in folds for rows in fold):
         raise InvalidInputError(
-            "guard takes all training rows or all scored rows of a fold; use a smaller share, or give cv fewer folds"
+            "guard takes all training rows or all scored rows of a fold; use a smaller share, let each fold of cv "
+            "train on more rows and score more rows, or use guard=None"
         )
 
 
