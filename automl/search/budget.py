@@ -169,6 +169,14 @@ class Budget:
         return planned if self.seconds is None else min(self.seconds, planned)
 
     @property
+    def session_fraction_used(self) -> float:
+        """The share of the seconds of this session for trials that is used; see `fraction_used`."""
+        if self.seconds is None:
+            return self.fraction_used
+        used = min(1.0, (self.elapsed - self.earlier) / max(1e-9, self.session_seconds - self.reserve))
+        return used if self.processors is None else max(used, self.processors.share)
+
+    @property
     def fraction_used(self) -> float:
         """The share of the seconds for trials that is used, between 0 and 1; 0 without a budget of seconds."""
         used = 0.0 if self.seconds is None else min(1.0, self.elapsed / (self.seconds - self.reserve))

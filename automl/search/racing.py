@@ -301,7 +301,8 @@ class Racing:
         """Return trials on the first folds of new configurations: one, or several where many workers are idle."""
         least, most = _CHALLENGERS_AT_ONCE
         n = min(n_idle, most) if n_idle >= least else 1
-        if self._budget.planned_seconds is not None and self._explore_share(history) <= 0 and history.evaluations:
+        ends = self._explore_share(history) <= 0 and self._budget.session_fraction_used >= _EXPLORE_AT[-1]
+        if self._budget.planned_seconds is not None and ends and history.evaluations:
             return []  # a challenger would not get all folds in the time that is left
         for _ in range(_MAX_REQUESTS):
             if self._budget.max_trials is not None and not self._by_rungs:  # else it may propose promotions

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -129,6 +130,14 @@ def test_the_best_configuration_is_intensified_when_there_is_no_challenger():
     assert trial.configuration == TREE
     assert 0 not in trial.folds
     assert trial.folds[0] == 1
+
+
+@pytest.mark.parametrize(("earlier", "tries_new_ones"), [(0.0, False), (300.0, True)])
+def test_a_later_session_tries_new_configurations_although_most_seconds_of_the_run_are_used(earlier, tries_new_ones):
+    history = RunHistory([result(TREE, dict.fromkeys(range(4), 0.2))])
+    budget = Budget(330.0, started=time.monotonic() - 310, earlier=earlier)
+    trials = racing(Listed(FOREST), budget).suggest(history, 1)
+    assert bool(trials) is tries_new_ones
 
 
 def test_max_trials_is_the_number_of_configurations_that_run():
