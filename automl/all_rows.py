@@ -19,7 +19,7 @@ from automl.refit.members import (
     stored_models,
     train_at_last,
     train_in_time,
-)  # fmt: skip
+)
 from automl.search.budget import Budget
 from automl.search_setup import RunSettings
 from automl.task.task import ALL_ROWS, Task

@@ -304,7 +304,8 @@ def _finish(settings: RunSettings, place: _Place, prepared: _Prepared, found: _F
         training = partial(train_members, outcome, ensemble, settings, prepared.executor.n_workers)
         lost = "members without a model of all rows predict with the models of their folds"
         ensemble = unless_interrupted(training, lost) or ensemble
-    ensemble = with_stored_models(ensemble, outcome.history, outcome.artifacts, outcome.task)
+    adding = partial(with_stored_models, ensemble, outcome.history, outcome.artifacts, outcome.task)
+    ensemble = unless_interrupted(adding, "stored models of all rows do not predict") or ensemble
     lost = "the times of frontier_ are without the reading of the row"
     reading, complete = unless_interrupted(settings.measure_reading, lost) or 0.0, ensemble
     frontier = None if interrupted else _frontier(outcome, ensemble, reading)

@@ -53,7 +53,7 @@ from benchmarks.replay_store import (
     read_tables,
     record,
     record_models_of_all_rows,
-)  # fmt: skip
+)
 from benchmarks.result_file import append_row
 from benchmarks.run import COLUMNS, METRICS
 from benchmarks.tables import DataFolder, check_names, choose_tables, read_table, read_tasks

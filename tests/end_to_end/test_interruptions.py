@@ -152,6 +152,7 @@ class Idle:
     [
         ("automl.conclusion.collect", "the model has no estimate_"),
         ("automl.all_rows.members_in_time", "predict with the models of their folds"),
+        ("automl.run.with_stored_models", "stored models of all rows do not predict"),
         ("automl.base.reading_milliseconds", "without the reading of the row"),
         ("automl.conclusion.collect_frontier", "the model has no frontier_"),
         ("automl.ensemble.slimming.within_limit", "was not made smaller for max_predict_milliseconds"),
