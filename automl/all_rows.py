@@ -16,6 +16,7 @@ from automl.refit.members import (
     add_models,
     facts_of,
     in_time,
+    replace_models,
     stored_models,
     train_at_last,
     train_in_time,
@@ -77,14 +78,17 @@ def train_members(outcome: SearchOutcome, ensemble: Ensemble, settings: RunSetti
     """Return the ensemble with models of all rows, the newest rows or the validation rows of the user included.
 
     Where the fold models have seen all rows together, the models of all rows predict with them, and only members that
-    can be trained in time get one. A member keeps the one that an earlier session of the run has left.
+    can be trained in the reserved share of the seconds get one. A member keeps the one that an earlier session of the
+    run has left.
     """
     history, artifacts, task, budget = outcome.history, outcome.artifacts, outcome.task, outcome.budget
-    left = float("inf") if budget.seconds is None else budget.seconds - budget.elapsed
-    deadline = time.monotonic() + _END * left
     seed, beside = settings.random_state, not task.trains_at_last
+    left = float("inf") if budget.seconds is None else budget.seconds - budget.elapsed
+    if beside and budget.seconds is not None:  # a search that ends early leaves more than its reserve
+        left = min(left, budget.part(budget.refit_share))
+    deadline = time.monotonic() + _END * left
     ensemble = with_stored_models(ensemble, history, artifacts, task)
-    missing = [bag for bag in ensemble.bags if ALL_ROWS not in bag.folds]
+    missing = _without_model_of_all_rows(ensemble)
     planned, _ = members_in_time(missing, task, history, left, n_workers)
     if beside and not planned:
         if missing:
@@ -99,7 +103,8 @@ def train_members(outcome: SearchOutcome, ensemble: Ensemble, settings: RunSetti
             models = train_in_time(planned, executor, artifacts, seed, deadline)
             bags = add_models(ensemble.bags, models)
         else:
-            bags = train_at_last(ensemble.bags, history, task, executor, artifacts, seed, deadline)
+            models, failed = train_at_last(missing, history, task, executor, artifacts, seed, deadline)
+            bags = replace_models(ensemble.bags, models, failed)
     n_bytes = sum(artifacts.model_bytes(bag.configuration, ALL_ROWS) for bag in bags if not bag.folds)
     if n_bytes > task.max_model_bytes:
         logger.warning(
@@ -110,8 +115,14 @@ def train_members(outcome: SearchOutcome, ensemble: Ensemble, settings: RunSetti
 
 
 def with_stored_models(ensemble: Ensemble, history: RunHistory, artifacts: Artifacts, task: Task) -> Ensemble:
-    """Return the ensemble with the models of all rows that a run has left beside those of the folds."""
-    if not task.adds_models_of_all_rows:
+    """Return the ensemble with the models of all rows that a run has left: beside those of the folds, or alone."""
+    if not task.adds_models_of_all_rows and not task.trains_at_last:
         return ensemble
-    bags = [bag for bag in ensemble.bags if ALL_ROWS not in bag.folds]
-    return replace(ensemble, bags=add_models(ensemble.bags, stored_models(bags, history, artifacts, task)))
+    models = stored_models(_without_model_of_all_rows(ensemble), history, artifacts, task)
+    bags = replace_models(ensemble.bags, models, {}) if task.trains_at_last else add_models(ensemble.bags, models)
+    return replace(ensemble, bags=bags)
+
+
+def _without_model_of_all_rows(ensemble: Ensemble) -> list[FoldBag]:
+    """Return the members that have models of folds alone; a member without folds has a model of all rows alone."""
+    return [bag for bag in ensemble.bags if bag.folds and ALL_ROWS not in bag.folds]

@@ -134,11 +134,11 @@ def _load_run(folder: Path, trusted: Collection[Any], for_prediction: bool) -> A
     estimator._rows = StoredRows.of(folder)
     estimator._stored_run = StoredRun.of(estimator, positions, 0.0)
     estimator._fit_seconds = 0.0 if reader.session is None else reader.session.elapsed
-    if prepared.task.trains_at_last:
+    if prepared.task.trains_at_last and any(bag.folds for bag in estimator._ensemble.bags):
         unseen = "the newest rows" if prepared.task.in_time_order else "the validation rows"
         logger.warning(
-            "'%s': the models of the search predict, which have not seen %s; the end of fit, or of more, trains them "
-            "on all rows", folder, unseen,
+            "'%s': models of the search predict, which have not seen %s; the end of fit, or of more, trains them on all"
+            " rows", folder, unseen,
         )  # fmt: skip
     logger.info("'%s': %s; the model is made of %s", folder, estimator.stop_reason_, plural(len(history), "trial"))
     return estimator
@@ -160,8 +160,9 @@ def _build(estimator: Any, prepared: PreparedTask, reader: RunReader, for_predic
     outcome = SearchOutcome(history, artifacts, loader, task, budget, seed, size)
     ensemble, deadline = build_ensemble(outcome, available_cpus())
     record = record_of(outcome, ensemble, deadline)
+    fold_bags = ensemble.bags if task.trains_at_last else None
     ensemble = with_stored_models(ensemble, history, artifacts, task)
-    result = RunResult(history, ensemble, UNKNOWN if record is None else record, _state(reader))
+    result = RunResult(history, ensemble, UNKNOWN if record is None else record, _state(reader), fold_bags=fold_bags)
     result = replace(result, conformal=conformal_of(outcome, ensemble))
     if not for_prediction:
         result = _with_records(result, outcome)

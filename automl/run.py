@@ -298,9 +298,10 @@ def _finish(settings: RunSettings, place: _Place, prepared: _Prepared, found: _F
     outcome, stop_reason = found.outcome, found.stop_reason
     ensemble, estimate, interrupted = _conclude_even_if_interrupted(outcome, prepared.executor)
     stop_reason = "interrupted" if interrupted else stop_reason
-    fold_bags = None
-    if outcome.budget.refit_share and not interrupted:
-        fold_bags = ensemble.bags if outcome.task.trains_at_last else None
+    trains_at_last = outcome.task.trains_at_last
+    fold_bags = ensemble.bags if trains_at_last else None
+    # Models beside those of the folds are not worth the time of a user who has ended the search.
+    if outcome.budget.refit_share and not interrupted and (trains_at_last or stop_reason != "interrupted"):
         training = partial(train_members, outcome, ensemble, settings, prepared.executor.n_workers)
         lost = "members without a model of all rows predict with the models of their folds"
         ensemble = unless_interrupted(training, lost) or ensemble

@@ -121,6 +121,19 @@ def test_the_guard_scores_the_models_that_predict(table):
     assert np.isfinite(model.guard_curve_["free"].iloc[-1])
 
 
+def test_a_search_that_ends_early_leaves_no_more_than_the_reserved_share_to_the_training(table, monkeypatch):
+    X, y = table
+    given = []
+
+    def remember(members, task, history, seconds, n_workers):
+        given.append(seconds)
+        return {}, 0.0
+
+    monkeypatch.setattr("automl.all_rows.members_in_time", remember)
+    AutoMLRegressor(time_budget=200, max_trials=1, include=["ridge"], random_state=0, n_jobs=1).fit(X, y)
+    assert given[-1] == pytest.approx(20.0)
+
+
 @pytest.mark.parametrize(
     "changed", [{"cv": [(np.arange(8_000), np.arange(8_000, N_ROWS))]}, {"max_model_megabytes": 100}]
 )

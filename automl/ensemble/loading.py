@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_MOMENTS = (0.6, 0.75, 0.85, 0.95)  # shares of the search time at which members are chosen
+_MOMENTS = (0.6, 0.75, 0.85, 0.95)  # shares of the search time of this session at which members are chosen
 _READ_FROM = 0.75  # share of the search time from which models are read; earlier only libraries are imported
 _CHOICE_SHARE = 0.02  # of the budget, which a choice may take
 _ROUNDS = 6  # of greedy selection in such a choice, which is only a guess at the last one
@@ -77,17 +77,17 @@ class ModelLoader:
 
     def add(self, history: RunHistory) -> None:
         """Choose members and prepare them in the background, if the next moment for this has come."""
-        if self._budget.seconds is None or not self._moments or self._budget.fraction_used < self._moments[0]:
+        if self._budget.seconds is None or not self._moments or self._budget.session_fraction_used < self._moments[0]:
             return
         if self._thread is not None and self._thread.is_alive():
             return
-        while self._moments and self._budget.fraction_used >= self._moments[0]:
+        while self._moments and self._budget.session_fraction_used >= self._moments[0]:
             del self._moments[0]
         sets = [(n, list(chosen)) for n, chosen in candidate_sets(history, self._task)]
         if not sets:
             return
         leaders = rank(history)[:_LEADERS]
-        reads = self._budget.fraction_used >= _READ_FROM
+        reads = self._budget.session_fraction_used >= _READ_FROM
         work = (sets, leaders, reads)
         self._thread = threading.Thread(target=self._prepare, args=work, name="automl-loader", daemon=True)
         self._thread.start()

@@ -161,8 +161,7 @@ def train_on_all_rows(
         for c, facts in members.items()
     ]
     for configuration in members:
-        for path in artifacts.paths(configuration, ALL_ROWS):  # a training that was cut has left it
-            path.unlink()
+        artifacts.remove(configuration, ALL_ROWS)  # a training that was cut has left it
     models, failed = {}, {}
     for result in run_trials(trials, executor, deadline):
         configuration = result.trial.configuration
@@ -172,7 +171,8 @@ def train_on_all_rows(
         model = artifacts.model(configuration, ALL_ROWS)
         if keep_cut or _is_whole(model, members[configuration]):
             models[configuration] = model
-        else:
+        else:  # without its files, a later session reserves seconds for a whole training
+            artifacts.remove(configuration, ALL_ROWS)
             failed[configuration] = "the time limit has ended its training"
     return models, failed
 
@@ -259,35 +259,45 @@ def train_in_time(
 
 
 def train_at_last(
-    bags: Sequence[FoldBag],
+    members: Sequence[FoldBag],
     history: RunHistory,
     task: Task,
     executor: Executor,
     artifacts: Artifacts,
     seed: int,
     deadline: float,
-) -> list[FoldBag]:
-    """Train the members of a run on all rows, where its fold models have not seen the newest or the validation rows.
+) -> tuple[dict[Configuration, Pipeline], dict[Configuration, str]]:
+    """Train members of a run on all rows, where its fold models have not seen the newest or the validation rows.
 
-    A member whose model of all rows an earlier session of the run has left keeps that model.
+    A model of all rows whose training a time limit has cut in an earlier session is kept, unless there is time for a
+    whole training.
 
     Parameters
     ----------
+    members : sequence of FoldBag
+        Those without a whole model of all rows.
     deadline : float
         Time of `time.monotonic`, in seconds. A member that is not finished then keeps the model of its first fold.
+
+    Returns
+    -------
+    models : dict of Configuration to Pipeline
+    failed : dict of Configuration to str
+        The reason why a configuration has no model.
     """
-    models = stored_models(bags, history, artifacts, task)
-    missing = facts_of([bag for bag in bags if bag.configuration not in models], history, task)
-    trained, failed = train_on_all_rows(missing, executor, artifacts, seed, deadline)
-    models |= trained
-    logger.info("%d of %d members were trained on all rows", len(models), len(bags))
-    return replace_models(bags, models, failed)
+    facts, left = facts_of(members, history, task), deadline - time.monotonic()
+    cut = {c: artifacts.model(c, ALL_ROWS) for c in facts if artifacts.has_fold(c, ALL_ROWS)}
+    wanted = {c: known for c, known in facts.items() if c not in cut or known.seconds <= left}
+    trained, failed = train_on_all_rows(wanted, executor, artifacts, seed, deadline)
+    logger.info("%d of %d members were trained on all rows", len(trained), len(facts))
+    models = cut | trained
+    return models, {configuration: reason for configuration, reason in failed.items() if configuration not in models}
 
 
 def stored_models(
-    bags: Sequence[FoldBag], history: RunHistory, artifacts: Artifacts, task: Task
+    members: Sequence[FoldBag], history: RunHistory, artifacts: Artifacts, task: Task
 ) -> dict[Configuration, Pipeline]:
     """Return the models of all rows of the members that a run has left, without those that a time limit has cut."""
-    facts = facts_of([bag for bag in bags if artifacts.has_fold(bag.configuration, ALL_ROWS)], history, task)
+    facts = facts_of([bag for bag in members if artifacts.has_fold(bag.configuration, ALL_ROWS)], history, task)
     models = {configuration: artifacts.model(configuration, ALL_ROWS) for configuration in facts}
     return {configuration: model for configuration, model in models.items() if _is_whole(model, facts[configuration])}

@@ -66,6 +66,11 @@ class Artifacts:
         possible = (self.model_path, self.predictions_path, self.holdout_path, self.training_path)
         return [path for path in (of(configuration, fold) for of in possible) if path.exists()]
 
+    def remove(self, configuration: Configuration, fold: int) -> None:
+        """Remove the files of a fold."""
+        for path in self.paths(configuration, fold):
+            path.unlink()
+
     def has_fold(self, configuration: Configuration, fold: int) -> bool:
         """Return whether the model of a fold and its predictions are there."""
         return all(path(configuration, fold).exists() for path in (self.model_path, self.predictions_path))

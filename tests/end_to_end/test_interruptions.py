@@ -21,6 +21,7 @@ from sklearn.datasets import load_breast_cancer
 
 from automl import AutoMLClassifier
 from automl.conclusion import record_of
+from automl.task.task import ALL_ROWS
 from tests.factories import FAST
 
 # There is no `if __name__ == "__main__":` on purpose: worker processes must not run the script of the user again.
@@ -145,6 +146,29 @@ class Idle:
 
     def on_fit_task_end(self, estimator, context, *, X=None, y=None, metadata=None):
         pass
+
+
+def interrupt(*args, **kwargs):
+    raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("is_interrupted", [False, True])
+def test_models_beside_those_of_the_folds_are_not_trained_after_ctrl_c_in_the_search(is_interrupted, monkeypatch):
+    monkeypatch.setattr("automl.task.task._MANY_ROWS", 100)
+    X, y = load_breast_cancer(return_X_y=True)
+    callbacks = [interrupt] if is_interrupted else []
+    clf = AutoMLClassifier(**FAST | {"max_trials": 1, "callbacks": callbacks}).fit(X, y)
+    assert (clf.stop_reason_ == "interrupted") is is_interrupted
+    assert all((ALL_ROWS in bag.folds) is not is_interrupted for bag in clf._ensemble.bags)
+
+
+def test_ctrl_c_in_the_last_training_keeps_the_models_of_all_rows_of_earlier_sessions(monkeypatch, tmp_path):
+    X, y = load_breast_cancer(return_X_y=True)
+    clf = AutoMLClassifier(**FAST | {"max_trials": 1, "store": tmp_path / "run"}).fit(X, y, time=np.arange(len(y)))
+    monkeypatch.setattr("automl.all_rows.train_at_last", interrupt)
+    more = clf.more(max_trials=1)
+    first = clf._ensemble.bags[0].configuration
+    assert [not bag.folds for bag in more._ensemble.bags if bag.configuration == first] == [True]
 
 
 @pytest.mark.parametrize(

@@ -64,6 +64,19 @@ def test_a_model_that_cannot_be_read_in_time_is_left_out_for_one_that_can(tmp_pa
     assert (bag.configuration, bag.weight, len(bag.models)) == (light.configuration, 1.0, len(light.folds))
 
 
+def test_the_members_of_a_later_session_are_chosen_by_the_seconds_of_this_session(tmp_path):
+    settings = {**FAST, "include": ["decision_tree"], "max_trials": 1, "cv": 2, "store": tmp_path / "run"}
+    AutoMLClassifier(**settings).fit(X, Y)
+    prepared = prepare(TrainingData(X, Y, None, None), classification=True, cv=2)
+    history, chosen = RunHistory(RunDirectory(tmp_path / "run").read()), []
+    for used in (3_610.0, 3_850.0):
+        budget = Budget(3_900.0, started=time.monotonic() - used, earlier=3_600.0)
+        loader = ModelLoader(Artifacts(tmp_path / "run"), prepared.task, budget, 25, 0, chosen.append)
+        loader.add(history)
+        loader.finish()
+        assert len(chosen) == (used > 3_700)
+
+
 _FIT = """
 import json, sys, tempfile
 import numpy as np

@@ -17,6 +17,7 @@ from sklearn.metrics import make_scorer
 import automl
 from automl import AutoMLClassifier
 from automl.errors import InvalidInputError
+from automl.task.task import ALL_ROWS
 from automl.trials.artifacts import Artifacts
 from tests.factories import FAST
 
@@ -106,11 +107,15 @@ def test_a_run_that_is_loaded_for_prediction_says_so(run):
             getattr(loaded, name)
 
 
-def test_a_run_in_the_order_of_time_warns_that_its_models_have_not_seen_the_newest_rows(tmp_path, caplog):
+def test_a_run_in_the_order_of_time_predicts_with_its_models_of_all_rows_as_far_as_it_has_them(tmp_path, caplog):
     days = np.random.default_rng(0).permutation(len(X))
-    AutoMLClassifier(**SETTINGS | {"max_trials": 1}, store=tmp_path / "run").fit(X, LABELS, time=days)
-    automl.load(tmp_path / "run")
-    assert "the models of the search predict, which have not seen the newest rows" in caplog.text
+    clf = AutoMLClassifier(**SETTINGS | {"max_trials": 1}, store=tmp_path / "run").fit(X, LABELS, time=days)
+    np.testing.assert_array_equal(automl.load(tmp_path / "run").predict_proba(X), clf.predict_proba(X))
+    assert "have not seen" not in caplog.text
+    for path in (tmp_path / "run").glob(f"*-{ALL_ROWS}.model"):
+        path.unlink()
+    assert automl.load(tmp_path / "run").predict_proba(X).shape == clf.predict_proba(X).shape
+    assert "models of the search predict, which have not seen the newest rows" in caplog.text
 
 
 def test_a_run_whose_process_has_died_has_a_model_and_goes_on(broken):

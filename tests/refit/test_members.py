@@ -75,13 +75,20 @@ def test_a_later_session_trains_a_member_again_whose_training_its_limit_has_cut(
     task, bags = make_task(), [FoldBag(tree(2), 1.0, ["the newest fold"])]
     history = RunHistory(evaluate(task, [Trial(tree(2), (0, 1))], artifacts, 1, "cpu", None))
     executor, trained = Executor(task, artifacts), []
-    for is_cut in (True, True, False):
+    for is_cut, seconds in ((True, 60.0), (True, 60.0), (False, -1.0), (False, 60.0)):
         monkeypatch.setattr(WeightedTreeClassifier, "cut_", is_cut, raising=False)
         executor.limits.clear()
-        (bag,) = train_at_last(bags, history, task, executor, artifacts, 0, float("inf"))
-        assert bag.models != ["the newest fold"]
+        models, failed = train_at_last(bags, history, task, executor, artifacts, 0, time.monotonic() + seconds)
+        assert list(models) == [tree(2)]
+        assert not failed
         trained.append(bool(executor.limits))
-    assert trained == [True, True, False]
+    assert trained == [True, True, False, True]  # without time for a whole training, the cut model predicts
+
+
+def test_a_model_that_is_cut_again_leaves_no_files_beside_the_models_of_the_folds(artifacts, monkeypatch):
+    monkeypatch.setattr(WeightedTreeClassifier, "cut_", True, raising=False)
+    assert not train_in_time({tree(2): FitFacts(None, 1.0)}, Executor(make_task(), artifacts), artifacts, 0, 1e9)
+    assert not artifacts.has_fold(tree(2), ALL_ROWS)
 
 
 def test_a_deadline_ends_the_wait_for_a_training(artifacts):
@@ -91,8 +98,8 @@ def test_a_deadline_ends_the_wait_for_a_training(artifacts):
     bags = [FoldBag(slow, 1.0, ["the newest fold"])]
     started = time.monotonic()
     executor = Executor(task, artifacts, hanging=[slow])
-    kept = train_at_last(bags, history, task, executor, artifacts, 0, started + 0.2)
-    assert kept[0].models == ["the newest fold"]
+    models, failed = train_at_last(bags, history, task, executor, artifacts, 0, started + 0.2)
+    assert (models, list(failed)) == ({}, [slow])
     assert time.monotonic() - started < 30
 
 
