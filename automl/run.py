@@ -62,12 +62,13 @@ from automl.search_setup import (
 )
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
+from automl.trials.disk_space import ResultRecorder, disk_errors
 from automl.trials.eviction import ModelEviction, find_evicted, has_files, mark_evicted
 from automl.trials.history import RunHistory
 from automl.trials.initial_design import InitialDesign
 from automl.trials.run_directory import RunDirectory
 from automl.trials.session import Phase, SessionRecorder, record_session
-from automl.trials.temporary_folder import disk_errors, temporary_folder
+from automl.trials.temporary_folder import temporary_folder
 from automl.trials.training_states import TrainingStates
 from automl.trials.trial import TrialResult
 from pipelines.space import choices, unavailable_components
@@ -192,7 +193,8 @@ def _open_place(task: Task, settings: RunSettings, space: ConfigurationSpace, st
     wanted = settings.budget
     elapsed = 0.0
     if directory is not None:
-        known = directory.open(task, settings.random_state)
+        with disk_errors(folder):
+            known = directory.open(task, settings.random_state)
         wanted.end(known)
         stack.callback(directory.close)
         with disk_errors(folder):
@@ -270,11 +272,10 @@ def _run_search(task: Task, settings: RunSettings, place: _Place, prepared: _Pre
     loader = ModelLoader(artifacts, task, budget, settings.ensemble_size, seed, reserve)
     stack.callback(loader.finish)
     monitor = None if settings.guard is None else GuardMonitor(settings.guard, task, artifacts, seed)
+    recorder = ResultRecorder(place.folder, directory)
 
     def on_result(result: TrialResult) -> None:
-        if directory is not None:
-            with disk_errors(place.folder):
-                directory.append(result, budget.elapsed)
+        recorder.add(result, budget.elapsed)
         eviction.add(result, history)
         states.add(result, history)
         loader.add(history)
@@ -283,12 +284,15 @@ def _run_search(task: Task, settings: RunSettings, place: _Place, prepared: _Pre
             monitor.update(history, budget.elapsed)
             if monitor.stops:
                 raise StopIteration
+        if recorder.ending:
+            raise StopIteration
 
     ending = _search(prepared, on_result, settings.callback_tasks, partial(_is_stopped, directory, history))
     states.end(is_stopped=bool(ending))
     ending = ending or budget_ending(place.wanted, budget, history)
     if monitor is not None and monitor.stops:
         ending = "work score and free score diverge"
+    ending = recorder.ending or ending
     outcome = SearchOutcome(history, artifacts, loader, task, budget, seed, settings.ensemble_size)
     return _Found(outcome, ending, monitor)
 

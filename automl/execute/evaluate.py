@@ -21,7 +21,7 @@ from automl.execute.training_parts import FoldPart, open_part, write_part
 from automl.task.metrics import clip_predictions
 from automl.task.task import ALL_ROWS, Task
 from automl.trials.artifacts import Artifacts
-from automl.trials.temporary_folder import describe_full_disk
+from automl.trials.disk_space import describe_full_disk
 from automl.trials.trial import CONTINUED, ITERATIONS, FoldResult, Status, Trial, TrialResult
 from metalearning.correction import SECONDS
 from pipelines.build import build_pipeline, fit_models_together, fit_preprocessing, fits_together
@@ -457,6 +457,7 @@ def _run_group(run: _Run, fits: Sequence[_Fit]) -> None:
                 result = _score(run, fit, model, each)
             except Exception as error:  # noqa: BLE001  becomes the status of this trial
                 run.failed[fit.number] = _failure(error, run.artifacts.folder)
+                run.artifacts.remove(fit.trial.configuration, fit.fold)
             else:
                 run.done[fit.number][fit.fold] = result
                 run.on_finished(FinishedFold(fit.number, fit.fold, result))

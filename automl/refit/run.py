@@ -41,7 +41,8 @@ from automl.task.split_arguments import time_of_refit
 from automl.task.task import Task
 from automl.task.validation import python_number
 from automl.trials.artifacts import Artifacts
-from automl.trials.temporary_folder import disk_errors, temporary_folder
+from automl.trials.disk_space import disk_errors
+from automl.trials.temporary_folder import temporary_folder
 from automl.trials.trial import FoldResult, Trial
 from pipelines.build import fits_together
 from pipelines.catalog import missing_for_training

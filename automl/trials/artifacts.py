@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +15,8 @@ from sklearn.pipeline import Pipeline
 
 from automl.errors import InvalidInputError
 from automl.task.array_files import read_array, write_array
+from automl.task.task import ALL_ROWS
+from meta_db.files import replace_file
 from pipelines import storage
 from pipelines.catalog import registered_types
 from pipelines.configuration import Configuration
@@ -77,15 +81,22 @@ class Artifacts:
 
     def write(self, configuration: Configuration, fold: int, model: Pipeline, predictions: NDArray[Any]) -> None:
         """Write the model of a fold and its predictions for the scored rows."""
-        with self.model_path(configuration, fold).open("wb") as file:
+        with _replaced(self.model_path(configuration, fold)) as file:
             storage.write(model, file, strict=True, trusted=registered_types())
-        with self.predictions_path(configuration, fold).open("wb") as file:
+        with _replaced(self.predictions_path(configuration, fold)) as file:
             write_array(file, predictions)
 
     def write_holdout(self, configuration: Configuration, fold: int, predictions: NDArray[Any]) -> None:
         """Write the predictions of a fold model for the holdout rows."""
-        with self.holdout_path(configuration, fold).open("wb") as file:
+        with _replaced(self.holdout_path(configuration, fold)) as file:
             write_array(file, predictions)
+
+    def remove(self, configuration: Configuration, fold: int) -> None:
+        """Remove what a failed trial has written of a fold, which takes space; a state of its training stays."""
+        if fold == ALL_ROWS:  # the model of an earlier training may be there
+            return
+        for of in (self.model_path, self.predictions_path, self.holdout_path):
+            of(configuration, fold).unlink(missing_ok=True)
 
     def model(self, configuration: Configuration, fold: int) -> Pipeline:
         """Return the model of a fold."""
@@ -108,6 +119,12 @@ class Artifacts:
     def holdout_predictions(self, configuration: Configuration, fold: int) -> NDArray[np.floating]:
         """Return the predictions of a fold model for the holdout rows, shape (n_holdout, n_classes) or (n_holdout,)."""
         return _read_predictions(self.holdout_path(configuration, fold), configuration)
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[BinaryIO]:
+    with replace_file(path, durable=False) as partial, partial.open("wb") as file:
+        yield file
 
 
 def _read_predictions(path: Path, configuration: Configuration) -> NDArray[np.floating]:

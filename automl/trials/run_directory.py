@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -233,6 +234,11 @@ class RunDirectory:
         ----------
         elapsed : float
             Seconds that all sessions of the run have used so far.
+
+        Raises
+        ------
+        OSError
+            If the line cannot be written; the earlier lines are as they were.
         """
         trial = result.trial
         line: dict[str, Any] = {
@@ -253,9 +259,15 @@ class RunDirectory:
                 str(fold): [r.loss, r.fit_seconds, r.predict_seconds, dict(r.info)] for fold, r in result.folds.items()
             },
         }
-        with (self.folder / "history.jsonl").open("a") as file:
-            file.write(json.dumps(line) + "\n")
-            file.flush()
+        path = self.folder / "history.jsonl"
+        size = path.stat().st_size if path.exists() else 0
+        try:
+            with path.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+        except OSError:
+            with suppress(OSError):  # no half line stays, to which a later line would be joined
+                os.truncate(path, size)
+            raise
 
     def read(self) -> list[TrialResult]:
         """Return the results so far, in the order in which the trials ended.

@@ -81,6 +81,23 @@ def test_a_save_that_is_killed_at_any_moment_loses_no_model(tmp_path):
     assert set(killed) == {"9"}
 
 
+def test_a_save_on_a_full_disk_is_one_error_and_keeps_the_earlier_model(tmp_path):
+    resource = pytest.importorskip("resource")
+    clf, X_test = _fitted()
+    clf.save(tmp_path / "model")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, before[1]))  # bytes of each file
+    try:
+        with pytest.raises(InvalidInputError, match=r"model' cannot be written: .*File too large"):
+            clf.save(tmp_path / "model")
+        with pytest.raises(InvalidInputError, match=r"other' cannot be written: .*File too large"):
+            clf.save(tmp_path / "other")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert np.array_equal(load(tmp_path / "model").predict(X_test), clf.predict(X_test))
+
+
 @pytest.mark.parametrize("path", [None, 5])
 def test_a_value_that_is_no_path_is_one_error(path):
     with pytest.raises(InvalidInputError, match="the argument of load must be the path of a folder; got"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import shutil
 import socket
@@ -18,8 +17,7 @@ import pytest
 
 from automl import AutoMLClassifier
 from automl.errors import InvalidInputError
-from automl.trials.run_directory import RunDirectory
-from automl.trials.temporary_folder import disk_errors, remove_leftovers, temporary_folder
+from automl.trials.temporary_folder import remove_leftovers, temporary_folder
 
 Usage = namedtuple("Usage", "total used free")
 KILLED = """
@@ -52,30 +50,6 @@ def test_a_folder_that_is_too_small_for_the_table_is_named_before_the_search_wit
     with pytest.raises(InvalidInputError, match=r"no space on the disk .* 1.0 MB are free.*needs 4.2 MB.*TMPDIR"):
         clf.fit(X, X[:, 0] > 0)
     assert list(base.iterdir()) == []
-
-
-def test_a_disk_that_gets_full_while_the_table_is_written_is_named(base):
-    with pytest.raises(InvalidInputError, match=r"cannot be written to.*TMPDIR"), disk_errors(base):
-        raise OSError("400000 requested and 131056 written")
-
-
-def test_a_disk_that_gets_full_during_the_search_is_named_and_the_run_goes_on_later(tmp_path, monkeypatch):
-    X = np.random.default_rng(0).normal(size=(100, 2))
-    clf = AutoMLClassifier(
-        time_budget=None, max_trials=3, n_jobs=1, include=["lda", "qda"], verbose=0, store=tmp_path / "run"
-    )
-    append, written = RunDirectory.append, []
-
-    def full(self, result, elapsed):
-        if written:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        written.append(append(self, result, elapsed))
-
-    with monkeypatch.context() as patch:
-        patch.setattr(RunDirectory, "append", full)
-        with pytest.raises(InvalidInputError, match=r"the folder '.*run' cannot be written to"):
-            clf.fit(X, X[:, 0] > 0)
-    assert len(clf.fit(X, X[:, 0] > 0).leaderboard_) == 3
 
 
 def test_the_folder_of_a_killed_process_is_removed_and_that_of_a_living_one_is_not(base):

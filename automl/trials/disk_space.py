@@ -1,0 +1,119 @@
+"""The space on the disk of a run: one clear error or one warning where it is too little."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from automl.errors import InvalidInputError
+from automl.trials.run_directory import RunDirectory
+from automl.trials.trial import Status, TrialResult
+
+logger = logging.getLogger(__name__)
+
+OWNER = "owner"  # the file that says whose a temporary folder is
+TEMPORARY_REMEDY = "set the environment variable TMPDIR to a folder with more space, or name such a folder as store=..."
+_MODELS = 2**20  # bytes of the smallest run beside its table
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FULL = "no space is left on the disk of the folder"
+
+
+def check_space(folder: Path, table_bytes: int) -> None:
+    """Check that the disk of a folder has space for the table of a run and for a small model.
+
+    Raises
+    ------
+    InvalidInputError
+        If it has not; the error names the folder and the MB.
+    """
+    needed, free = table_bytes + _MODELS, shutil.disk_usage(folder).free
+    if free < needed:
+        raise InvalidInputError(
+            f"no space on the disk of the folder '{folder}': {free / 1e6:.1f} MB are free, but a run on this table "
+            f"needs {needed / 1e6:.1f} MB or more; {TEMPORARY_REMEDY}"
+        )
+
+
+@contextmanager
+def disk_errors(folder: Path) -> Iterator[None]:
+    """Turn the error of a full or read-only disk into one that names the folder and how to fix it."""
+    try:
+        yield
+    except OSError as error:
+        if not _is_full(error) and error.errno not in (errno.EROFS, errno.EACCES):
+            raise
+        space = f", {_free_megabytes(folder)} of disk space are free" if folder.exists() else ""
+        raise InvalidInputError(
+            f"the folder '{folder}' cannot be written to{space} ({error}); {_remedy(folder)}"
+        ) from error
+
+
+def describe_full_disk(error: BaseException, folder: Path) -> str:
+    """Return what to say of an error if its cause is a full disk; otherwise an empty text."""
+    return f"{_FULL} '{folder}'; {_remedy(folder)}" if _is_full(error) else ""
+
+
+class ResultRecorder:
+    """Writes results into the run directory, and says once that the disk is full.
+
+    Of a trial that has failed because the disk is full, only the finished folds are written, so that a later session
+    may run the others.
+
+    Attributes
+    ----------
+    ending : str
+        Why the search must end; empty while there is space for small models.
+    """
+
+    def __init__(self, folder: Path, directory: RunDirectory | None):
+        self._folder, self._directory, self._is_full = folder, directory, False
+        self.ending = ""
+
+    def add(self, result: TrialResult, elapsed: float) -> None:
+        """Write a result; `elapsed` are the seconds that all sessions of the run have used."""
+        if result.reason.startswith(_FULL):
+            self._notice(shutil.disk_usage(self._folder).free < _MODELS)
+            if not result.folds:
+                return
+            finished = replace(result.trial, folds=tuple(result.folds))
+            result = replace(result, trial=finished, status=Status.OK, reason="")
+        if self._directory is not None:
+            try:
+                with disk_errors(self._folder):
+                    self._directory.append(result, elapsed)
+            except InvalidInputError as error:
+                logger.debug("%s", error)
+                self._notice(ends=True)
+
+    def _notice(self, ends: bool) -> None:
+        if ends:
+            self.ending = f"ended early: {_FULL} '{self._folder}'"
+        if not self._is_full:
+            self._is_full = True
+            logger.warning(
+                "%s '%s' (%s are free): the search %s; %s", _FULL, self._folder, _free_megabytes(self._folder),
+                "ends early" if ends else "goes on with models that need less space", _remedy(self._folder),
+            )  # fmt: skip
+
+
+def _is_full(error: BaseException) -> bool:
+    if not isinstance(error, OSError):
+        return os.strerror(errno.ENOSPC) in str(error)  # of a library that has errors of its own
+    # NumPy could not write a whole array; its error has no number.
+    return error.errno in _NO_SPACE or (error.errno is None and "requested and" in str(error))
+
+
+def _free_megabytes(folder: Path) -> str:
+    return f"{shutil.disk_usage(folder).free / 1e6:.1f} MB"
+
+
+def _remedy(folder: Path) -> str:
+    if (folder / OWNER).exists() or not folder.exists():
+        return TEMPORARY_REMEDY
+    return "free space there and call fit again, which continues the run, or name another folder as store=..."

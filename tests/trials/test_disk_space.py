@@ -1,0 +1,116 @@
+"""Tests of runs on a disk that gets full: a model, one warning, and no damage to what was written before."""
+
+from __future__ import annotations
+
+import errno
+from contextlib import contextmanager
+
+import numpy as np
+import pytest
+from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+
+from automl import AutoMLClassifier
+from automl.errors import InvalidInputError
+from automl.execute.evaluate import evaluate
+from automl.trials.artifacts import Artifacts
+from automl.trials.disk_space import ResultRecorder, describe_full_disk, disk_errors
+from automl.trials.run_directory import RunDirectory
+from automl.trials.trial import FoldResult, Status, Trial, TrialResult
+from pipelines import catalog
+from pipelines.component import Component
+from tests.factories import FAST, make_task, tree
+
+resource = pytest.importorskip("resource")
+
+X = np.random.default_rng(0).normal(size=(100, 2))
+Y = X[:, 0] > 0
+
+
+@contextmanager
+def limited_files():
+    """Yield a function that lets no file of this process become larger than some bytes, as on a full disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        yield lambda n_bytes: resource.setrlimit(resource.RLIMIT_FSIZE, (n_bytes, before[1]))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def full_disk_warnings(caplog):
+    texts = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    return [text for text in texts if "no space is left on the disk" in text]
+
+
+class FillsDisk(LinearDiscriminantAnalysis):
+    """A model whose files do not fit on the disk."""
+
+    def fit(self, X, y, sample_weight=None):
+        if len(y) > 60:  # the check of own components has fewer rows
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().fit(X, y)
+
+
+def test_a_disk_that_gets_full_while_the_table_is_written_is_named(tmp_path):
+    with pytest.raises(InvalidInputError, match=r"cannot be written to.*store="), disk_errors(tmp_path):
+        raise OSError("400000 requested and 131056 written")
+
+
+def test_a_full_run_directory_ends_the_search_with_a_model_and_one_warning_and_the_run_goes_on_later(tmp_path, caplog):
+    store = tmp_path / "run"
+    settings = FAST | {"max_trials": 3, "store": store}
+    history = store / "history.jsonl"
+    with limited_files() as limit:
+
+        def fill(result, found):
+            limit(history.stat().st_size + 20)  # half of the next line
+
+        clf = AutoMLClassifier(**settings, callbacks=[fill]).fit(X, Y)
+    assert clf.predict(X).shape == Y.shape
+    assert len(clf.leaderboard_) == 2  # the second trial has ended as well, though it is not on the disk
+    assert clf.stop_reason_ == f"ended early: no space is left on the disk of the folder '{store}'"
+    (text,) = full_disk_warnings(caplog)
+    assert f"'{store}'" in text
+    assert "MB are free" in text
+    assert "call fit again" in text
+    assert history.read_bytes().count(b"\n") == 1
+    assert history.read_bytes().endswith(b"}\n")
+    assert len(AutoMLClassifier(**settings).fit(X, Y).leaderboard_) == 3
+
+
+def test_a_search_goes_on_after_trials_that_fill_the_disk_and_a_later_session_may_run_them_again(
+    tmp_path, caplog, monkeypatch
+):
+    monkeypatch.setattr(catalog, "_REGISTERED", {})
+    component = Component("fills_disk", lambda params, context: FillsDisk())
+    settings = FAST | {"include": ["fills_disk", "decision_tree"], "max_trials": 4, "store": tmp_path / "run"}
+    clf = AutoMLClassifier(**settings, components=[component]).fit(X, Y)
+    failed = [result for result in clf.history_.results if "no space is left" in result.reason]
+    assert failed
+    assert len(clf.leaderboard_) > 0
+    (text,) = full_disk_warnings(caplog)
+    assert "the search goes on" in text
+    assert "fills_disk" not in (tmp_path / "run" / "history.jsonl").read_text()
+
+
+def test_a_trial_that_fills_the_disk_leaves_no_half_file(tmp_path):
+    task, artifacts = make_task(n_rows=2_000), Artifacts(tmp_path)
+    with limited_files() as limit:
+        limit(1_000)  # enough for no model
+        (result,) = evaluate(task, [Trial(tree(9))], artifacts, 1, "cpu", None)
+    assert result.status is Status.CRASH
+    assert result.reason.startswith("no space is left on the disk of the folder")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_finished_folds_of_a_trial_that_fills_the_disk_are_kept_for_a_later_session(tmp_path):
+    directory = RunDirectory(tmp_path)
+    directory.open(make_task(), seed=0)
+    reason = describe_full_disk(OSError(errno.ENOSPC, "No space left on device"), tmp_path)
+    folds = {0: FoldResult(0.2, 1.0, 0.1)}
+    ResultRecorder(tmp_path, directory).add(
+        TrialResult(Trial(tree(), (0, 1)), Status.CRASH, folds, 1.0, 0.0, reason), 1.0
+    )
+    directory.close()
+    (kept,) = directory.read()
+    assert (kept.trial, kept.status, kept.reason) == (Trial(tree(), (0,)), Status.OK, "")
+    assert kept.folds == folds
