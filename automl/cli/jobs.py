@@ -110,7 +110,7 @@ def status(
 
     with _open_to_read(place, batch) as (queue, known):
         records = queue.records(known.name)
-    summary, left = summarize(records), find_time_left(records)
+    summary, left = summarize(records), find_time_left(records, known.results)
     if as_json:
         summary["seconds_left"] = left.of_jobs
         typer.echo(summary.set_index("job").to_json(orient="index", indent=2))

@@ -33,6 +33,7 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _BOOT = re.compile("[0-9a-f]{8}")  # the start of a boot id
 _LONGEST_HOST = 100  # characters; the queue has 200 for the name of a runner
 _SEARCHES = "search-*"  # run directories of the search, one for each state of the table
+_HISTORY = "history.jsonl"  # of a run directory, with a line for each trial
 
 
 class LockedError(Exception):
@@ -103,6 +104,28 @@ class JobFolder:
         """Return the run directory of the search on one state of the table."""
         return self.work / f"search-{fingerprint}"
 
+    def last_trial(self) -> tuple[float, float] | None:
+        """Return when the last trial of an unfinished search has ended; None where there is none.
+
+        Returns
+        -------
+        elapsed, ended : float
+            In seconds of the budget, which all sessions of the search share; and in seconds since 1970.
+        """
+        found = [*self.work.glob(f"{_SEARCHES}/{_HISTORY}"), *self.final.glob(f"{_SEARCHES}/{_HISTORY}")]
+        ends = []
+        for path in found:
+            with suppress(OSError):  # the job ends now
+                ended = path.stat().st_mtime
+                for line in reversed(path.read_bytes().splitlines()):
+                    with suppress(ValueError, KeyError, TypeError):  # half a line, left by a killed attempt
+                        ends.append((ended, float(json.loads(line)["elapsed"])))
+                        break
+        if not ends:
+            return None
+        ended, elapsed = max(ends)  # others belong to earlier states of the table
+        return elapsed, ended
+
     def commit(self, result: Mapping[str, Any], search: Path, keep_search: bool) -> None:
         """Write the result and move the folder to its final place.
 
@@ -116,7 +139,7 @@ class JobFolder:
             process is killed before that, the next attempt goes on with all finished trials.
         """
         with suppress(FileNotFoundError):  # only the search has a history
-            shutil.copyfile(search / "history.jsonl", self.work / "history.jsonl")
+            shutil.copyfile(search / _HISTORY, self.work / _HISTORY)
         write_text(self.work / "result.json", json.dumps(result, indent=2) + "\n")
         self.work.rename(self.final)
         if not keep_search:

@@ -6,9 +6,11 @@ import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from automl.execute.machine import available_cpus
 from automl.jobs.duration import PlannedJob, expected_seconds, in_words, total_time, typical_seconds
+from automl.jobs.folders import JobFolder
 from automl.jobs.job import Resources
 from automl.jobs.queue import JobRecord, State
 from automl.plurals import plural
@@ -50,13 +52,18 @@ class TimeLeft:
         return text
 
 
-def find_time_left(records: Sequence[JobRecord]) -> TimeLeft:
+def find_time_left(records: Sequence[JobRecord], results: Path) -> TimeLeft:
     """Return the time left of the jobs of a batch.
 
     The running jobs say how many cores the runners use. While no job runs, the cores of this machine count.
+
+    Parameters
+    ----------
+    results : Path
+        The folder of the results, which says how many seconds earlier attempts at a job have used.
     """
     typical, now = typical_seconds(records), time.time()
-    seconds = [_seconds_left(record, expected_seconds(record.job, typical), now) for record in records]
+    seconds = [_seconds_left(record, expected_seconds(record.job, typical), results, now) for record in records]
     running = [(r, s) for r, s in zip(records, seconds, strict=True) if r.state is State.RUNNING]
     queued = [(r, s) for r, s in zip(records, seconds, strict=True) if r.state is State.QUEUED]
     cores = sum(record.job.resources.n_jobs for record, _ in running) or available_cpus()
@@ -79,10 +86,14 @@ def _planned(jobs: Sequence[tuple[JobRecord, float]]) -> list[PlannedJob]:
     ]
 
 
-def _seconds_left(record: JobRecord, expected: float | None, now: float) -> float:
+def _seconds_left(record: JobRecord, expected: float | None, results: Path, now: float) -> float:
     if record.state not in (State.QUEUED, State.RUNNING):
         return 0.0
     if expected is None:
         return math.nan
-    spent = now - record.started if record.state is State.RUNNING and record.started is not None else 0.0
+    started = record.started if record.state is State.RUNNING else None
+    spent = 0.0 if started is None else now - started
+    if (last := JobFolder(results, record.name).last_trial()) is not None:
+        elapsed, ended = last  # of this attempt, or of an earlier one that the search goes on from
+        spent = max(spent, elapsed if started is None else elapsed + now - max(started, ended))
     return max(0.0, expected - spent)

@@ -78,7 +78,7 @@ class QueueView:
 
 def view_queue(records: Sequence[JobRecord], batch: str, results: Path) -> QueueView:
     """Return the view of the jobs of a batch; running jobs come first, then failed jobs."""
-    left = find_time_left(records)
+    left = find_time_left(records, results)
     rows = [_row(record, seconds, results) for record, seconds in zip(records, left.of_jobs, strict=True)]
     counts = Counter(row.state for row in rows)
     open_ = counts[State.QUEUED] + counts[State.RUNNING]
