@@ -158,7 +158,13 @@ def estimator_class(folder: Path, name: tuple[str, str], trusted: frozenset[str]
             f"the model in '{folder}' is of the type {full_name}, which load does not import; if you trust the code of "
             f"this type, use load(..., trusted=[{full_name!r}])"
         )
-    found: Any = import_module(name[0])
+    try:
+        found: Any = import_module(name[0])
+    except Exception as error:  # the module is the user's code
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InvalidInputError(
+            f"the model in '{folder}' needs {name[0]}, which cannot be imported ({reason})"
+        ) from error
     for part in name[1].split("."):
         found = getattr(found, part)
     return found

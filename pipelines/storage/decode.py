@@ -10,7 +10,8 @@ from enum import Enum
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from types import MappingProxyType
+from traceback import walk_tb
+from types import MappingProxyType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -236,7 +237,7 @@ class Decoder:
         full_name = f"{module}.{name}"
         if full_name not in allowed and full_name not in self._trusted:
             raise StorageError(f"the content is damaged: {full_name} is used in the wrong place")
-        found: Any = import_module(module)
+        found: Any = _import_module(module)
         for part in name.split("."):
             if not hasattr(found, part):
                 raise StorageError(f"{full_name} is not defined here; define it as where the model was fitted")
@@ -248,6 +249,19 @@ class Decoder:
         check = CHECKS.get(".".join(self._names[number]))
         if check is not None:
             check(made)
+
+
+def _import_module(name: str) -> ModuleType:
+    """Import a module; any error of its code becomes an `ImportError` that names the module which has raised it."""
+    try:
+        return import_module(name)
+    except ImportError:
+        raise
+    except Exception as error:  # such as OSError, where a shared library of the system is missing
+        running = [frame for frame, _ in walk_tb(error.__traceback__) if frame.f_code.co_name == "<module>"]
+        failed = str(running[-1].f_globals.get("__name__", name)) if running else name
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise ImportError(f"{failed} cannot be imported ({reason})", name=failed) from error
 
 
 def _as_descr(node: Any) -> Any:

@@ -11,7 +11,7 @@ import pickle
 import shutil
 import sys
 import threading
-from importlib import import_module
+from importlib import import_module, invalidate_caches
 from pathlib import Path
 
 import cloudpickle
@@ -262,7 +262,9 @@ def test_a_manifest_cannot_name_modules_to_import(saved, tmp_path, monkeypatch, 
     assert "own_code" not in sys.modules
 
 
-def test_a_missing_library_of_an_own_component_is_named(tmp_path, monkeypatch):
+@pytest.fixture
+def with_own_library(tmp_path, monkeypatch):
+    """A saved model with an own component; its library is not imported yet, as in a new process."""
     (tmp_path / "own_library.py").write_text("")
     (tmp_path / "own_models.py").write_text(
         "import own_library\nfrom sklearn.dummy import DummyRegressor\nclass Mean(DummyRegressor): pass\n"
@@ -274,11 +276,33 @@ def test_a_missing_library_of_an_own_component_is_named(tmp_path, monkeypatch):
     X = np.arange(40.0)[:, None]
     monkeypatch.setattr(catalog, "_REGISTERED", {})
     AutoMLRegressor(**settings, components=[component]).fit(X, X[:, 0]).save(tmp_path / "model")
-    catalog._REGISTERED.clear()  # as in a new process
+    catalog._REGISTERED.clear()
     monkeypatch.delitem(sys.modules, "own_models")
+    return tmp_path / "model"
+
+
+def test_a_missing_library_of_an_own_component_is_named(with_own_library, monkeypatch):
     monkeypatch.setitem(sys.modules, "own_library", None)  # as if it were not installed
     with pytest.raises(InvalidInputError, match="needs own_library") as raised:
-        load(tmp_path / "model", trusted=["own_models.Mean"])
+        load(with_own_library, trusted=["own_models.Mean"])
+    assert "damaged" not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["import ctypes; ctypes.CDLL('libmissing.so.1')", "raise RuntimeError('the driver is\\ntoo old')", "x = = 1"],
+)
+def test_a_library_of_an_own_component_that_cannot_be_imported_is_named_with_its_error(
+    with_own_library, monkeypatch, broken
+):
+    monkeypatch.delitem(sys.modules, "own_library", raising=False)
+    path = with_own_library.parent / "own_library.py"
+    path.write_text(broken)
+    invalidate_caches()
+    shutil.rmtree(path.parent / "__pycache__", ignore_errors=True)
+    with pytest.raises(InvalidInputError, match=r"cannot be imported \((OSError|RuntimeError|SyntaxError): ") as raised:
+        load(with_own_library, trusted=["own_models.Mean"])
+    assert "own_library" in str(raised.value)
     assert "damaged" not in str(raised.value)
 
 
