@@ -175,6 +175,21 @@ def unavailable_components(
     return found
 
 
+def names_without_effect(traits: TableTraits, names: Sequence[str], own: OwnComponents = NO_OWN) -> dict[str, str]:
+    """Return the included or excluded names whose components are only in steps that the task lacks, with such a step.
+
+    Steps that depend on the columns of the table, such as the encoding, count as steps of every task.
+    """
+    found = {}
+    for name in names:
+        steps = [
+            step for step in CATALOG if any(is_named(step, c.name, (name,)) for c in (*CATALOG[step], *own.at(step)))
+        ]
+        if steps and not any(_is_of_task(step, traits) for step in steps):
+            found[name] = steps[0]
+    return found
+
+
 def has_components(space: ConfigurationSpace, configuration: Configuration) -> bool:
     """Return whether the space contains all components of a configuration."""
     return all(configuration[step] in choices(space, step) for step in CATALOG if step in configuration)
@@ -241,6 +256,13 @@ def _is_needed(step: str, traits: TableTraits) -> bool:
         return traits.has_missing and bool(traits.numeric)
     if step == "scaling":
         return bool(traits.numeric)
+    if step in _ORDERED_STEPS:
+        return len(_ORDERED_STEPS[step](traits)) > 1
+    return _is_of_task(step, traits)
+
+
+def _is_of_task(step: str, traits: TableTraits) -> bool:
+    """Return whether the pipelines of a task may have a step, whatever the columns of its table are."""
     if step in ("balancing", "calibration"):
         return traits.is_classification
     if step == "cleaning":
@@ -249,9 +271,7 @@ def _is_needed(step: str, traits: TableTraits) -> bool:
         return bool(traits.ranks)
     if step == "multi_output":
         return traits.targets is not None
-    if step in _ORDERED_STEPS:
-        return len(_ORDERED_STEPS[step](traits)) > 1
-    return True
+    return step not in _ORDERED_STEPS or not traits.is_classification
 
 
 def _choices(

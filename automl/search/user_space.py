@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -16,7 +17,9 @@ from automl.trials.trial import TrialResult
 from pipelines.catalog import CATALOG, NAMES, STEP_NAMES, OwnComponents, component_names
 from pipelines.overrides import Override, Overrides, SpaceError, is_allowed, read_overrides
 from pipelines.rich_tables import ALL_RICH_TABLES
-from pipelines.space import NO_OWN, build_space, has_components
+from pipelines.space import NO_OWN, build_space, has_components, names_without_effect
+
+logger = logging.getLogger(__name__)
 
 
 def check_components(argument: str, given: Any, own: OwnComponents = NO_OWN) -> None:
@@ -78,6 +81,18 @@ def check_space(given: Any, searcher: Any, own: OwnComponents = NO_OWN) -> None:
     priors = [name for name, change in read_space(given, own).items() if change.prior is not None]
     if priors and not (isinstance(searcher, str) and searcher == "smac"):
         raise InvalidInputError(f'space: only searcher="smac" uses priors; remove the prior of {priors[0]!r}')
+
+
+def warn_of_unused_names(argument: str, names: Sequence[str], task: Task, own: OwnComponents) -> None:
+    """Log one warning for the included or excluded names that do nothing, because the task lacks their steps."""
+    unused = names_without_effect(task.traits, names, own)
+    if unused:
+        steps = ", ".join(dict.fromkeys(unused.values()))
+        kind = "classification" if task.traits.is_classification else "regression"
+        logger.warning(
+            "%s: no pipeline of this %s uses %s, because the task has no step for %s",
+            argument, kind, ", ".join(unused), steps,
+        )  # fmt: skip
 
 
 def user_space(estimator: Any) -> Overrides:

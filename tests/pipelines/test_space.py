@@ -18,6 +18,7 @@ from pipelines.space import (
     build_space,
     choices,
     complete,
+    names_without_effect,
     summarize,
     to_configuration,
     unavailable_components,
@@ -159,6 +160,21 @@ def test_any_include_and_exclude_give_a_valid_space_or_a_clear_error(seed):
         sampled.check_valid_configuration()
     for entry in PORTFOLIO:
         assert (complete(space, entry) is None) == (entry["model"] not in choices(space, "model"))
+
+
+def test_names_of_steps_that_a_task_lacks_have_no_effect_and_those_of_absent_columns_may_have():
+    regression, binary = TableTraits("regression", 100, 3, 0), TableTraits("binary", 100, 3, 2)
+    names = [
+        "calibration:isotonic",
+        "confident_learning",
+        "one_hot",
+        "log_target",
+        "loss:absolute_error",
+        "standard",
+        "ridge",
+    ]
+    assert names_without_effect(regression, names) == {names[0]: "calibration", names[1]: "cleaning"}
+    assert names_without_effect(binary, names) == {names[1]: "cleaning", names[3]: "target", names[4]: "loss"}
 
 
 @pytest.mark.parametrize("library", ["torch", "catboost", "xgboost", "lightgbm"])

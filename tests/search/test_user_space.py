@@ -213,3 +213,14 @@ def test_a_prior_draws_the_first_suggestions_to_itself_and_results_against_it_wi
     assert np.abs(suggested(lambda x: 1.0 + 0.01 * np.sin(20 * x), 8)[3:] - 0.9).max() < 0.2
     against = suggested(lambda x: (x - 0.2) ** 2, 30)
     assert np.abs(against[-8:] - 0.2).min() < 0.05
+
+
+def test_names_of_steps_that_a_task_lacks_are_one_warning_for_each_argument(caplog):
+    settings = FAST | {"include": {"model": ["ridge"], "calibration": ["sigmoid", "isotonic"]}, "max_trials": 1}
+    AutoMLRegressor(**settings, exclude=["balancing:oversample", "standard"]).fit(X, Y)
+    texts = [record.getMessage() for record in caplog.records if "no step for" in record.getMessage()]
+    assert texts == [
+        "include: no pipeline of this regression uses calibration:sigmoid, calibration:isotonic, because the task has "
+        "no step for calibration",
+        "exclude: no pipeline of this regression uses balancing:oversample, because the task has no step for balancing",
+    ]
