@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 from sklearn.datasets import load_wine
 
@@ -29,10 +31,12 @@ def test_the_search_plans_with_busy_workers():
     assert Budget(None).planned_seconds is None
 
 
-def test_running_trials_count_with_the_clock():
-    processors = ProcessorBudget(60.0)
+def test_running_trials_count_with_the_clock(monkeypatch):
+    monkeypatch.setattr("automl.search.processors.time", SimpleNamespace(monotonic=lambda: now))
+    processors, now = ProcessorBudget(60.0), 100.0
     processors.begin([trial(0)])
-    assert 59.0 < processors.seconds_left < 60.0
+    now = 105.0
+    assert processors.seconds_left == 55.0
     processors.end([ended(0, 20.0, 10.0)])
     assert processors.spent == 10.0
     assert processors.seconds_left == 100.0  # the worker had half a processor
@@ -59,8 +63,8 @@ def test_a_search_ends_when_the_processor_seconds_are_spent_and_a_resumed_one_co
 
 def test_a_run_whose_processor_seconds_are_spent_is_resumed_with_the_models_that_it_has(tmp_path):
     X, y = load_wine(return_X_y=True)
-    spent = SMALL | {"max_processor_seconds": 0.001, "store": tmp_path / "run"}
-    n_trials = len(AutoMLClassifier(**spent).fit(X, y).history_)
-    again = AutoMLClassifier(**spent).fit(X, y)
+    settings = SMALL | {"store": tmp_path / "run"}
+    n_trials = len(AutoMLClassifier(max_trials=2, **settings).fit(X, y).history_)
+    again = AutoMLClassifier(max_processor_seconds=1e-6, **settings).fit(X, y)  # less than any trial has used
     assert again.stop_reason_ == "max_processor_seconds spent"
     assert len(again.history_) == n_trials
