@@ -6,7 +6,7 @@ from automl.plurals import plural
 from automl.search.budget import Budget
 from automl.trials.history import RunHistory
 
-_SPENT_SHARE = 0.8  # of a budget, from which on the rest is too little for another fit
+_SPENT_SHARE = 0.8  # of the budget of a session, from which on the rest is too little for another fit
 
 
 def budget_ending(wanted: Budget, budget: Budget, history: RunHistory) -> str:
@@ -16,9 +16,9 @@ def budget_ending(wanted: Budget, budget: Budget, history: RunHistory) -> str:
     """
     if wanted.max_trials is not None and len(history.started) >= wanted.max_trials:
         return "max_trials reached"
-    if budget.processors is not None and budget.clock_left > 0 and budget.processors.share > _SPENT_SHARE:
+    if budget.processors is not None and budget.clock_left > 0 and budget.processors.session_share > _SPENT_SHARE:
         return "max_processor_seconds spent"
-    spent = budget.fraction_used > _SPENT_SHARE or budget.seconds != wanted.seconds
+    spent = budget.session_fraction_used > _SPENT_SHARE or budget.seconds != wanted.seconds
     return "time budget spent" if spent else "nothing left to try"
 
 

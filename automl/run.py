@@ -197,7 +197,7 @@ def _open_place(task: Task, settings: RunSettings, space: ConfigurationSpace, st
     if directory is not None:
         with disk_errors(folder):
             known = directory.open(task, settings.random_state)
-        wanted.end(known)
+        wanted.resume(known)
         stack.callback(directory.close)
         with disk_errors(folder):
             settings.on_open(folder)

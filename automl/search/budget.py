@@ -160,6 +160,11 @@ class Budget:
         if self.processors is not None:
             self.processors.end(results)
 
+    def resume(self, results: Sequence[TrialResult]) -> None:
+        """Count the processor seconds of the trials of earlier sessions, where they are limited."""
+        if self.processors is not None:
+            self.processors.resume(results)
+
     @property
     def planned_seconds(self) -> float | None:
         """The seconds in which the search plans to end; None without a budget of seconds or processor seconds."""
@@ -171,10 +176,10 @@ class Budget:
     @property
     def session_fraction_used(self) -> float:
         """The share of the seconds of this session for trials that is used; see `fraction_used`."""
-        if self.seconds is None:
-            return self.fraction_used
-        used = min(1.0, (self.elapsed - self.earlier) / max(1e-9, self.session_seconds - self.reserve))
-        return used if self.processors is None else max(used, self.processors.share)
+        used = 0.0
+        if self.seconds is not None:
+            used = min(1.0, (self.elapsed - self.earlier) / max(1e-9, self.session_seconds - self.reserve))
+        return used if self.processors is None else max(used, self.processors.session_share)
 
     @property
     def fraction_used(self) -> float:

@@ -39,6 +39,7 @@ class ProcessorBudget:
     def __init__(self, seconds: float, n_workers: int = 1):
         self.seconds, self.n_workers = seconds, n_workers
         self.spent = 0.0
+        self._earlier = 0.0  # of what is spent, by earlier sessions of the run
         self._measured = [0.0, 0.0]  # processor seconds and seconds of trials that were measured
         self._running: dict[Trial, float] = {}  # with the times at which a worker got them
 
@@ -48,7 +49,7 @@ class ProcessorBudget:
         self._running.update(dict.fromkeys(trials, now))
 
     def end(self, results: Sequence[TrialResult]) -> None:
-        """Count trials that have ended, also those of earlier sessions."""
+        """Count trials that have ended."""
         for result in results:
             self._running.pop(result.trial, None)
             if result.processor_seconds is None:  # an executor that does not measure them, or an earlier version
@@ -58,6 +59,11 @@ class ProcessorBudget:
             self._measured[0] += result.processor_seconds
             self._measured[1] += result.seconds
 
+    def resume(self, results: Sequence[TrialResult]) -> None:
+        """Count the trials of earlier sessions of the run; this session has the other processor seconds."""
+        self.end(results)
+        self._earlier = self.spent
+
     @property
     def planned_seconds(self) -> float:
         """The seconds by the clock in which the workers use the whole budget, if they stay as busy as they were."""
@@ -66,14 +72,24 @@ class ProcessorBudget:
     @property
     def share(self) -> float:
         """The share of the budget that trials have used, running ones included; between 0 and 1."""
-        now = time.monotonic()
-        running = sum(now - begun for begun in self._running.values()) * self._rate
-        return min(1.0, (self.spent + running) / self.seconds)
+        return min(1.0, (self.spent + self._spent_by_running) / self.seconds)
+
+    @property
+    def session_share(self) -> float:
+        """The share of the processor seconds of this session that its trials have used; see `share`."""
+        if self._earlier >= self.seconds:
+            return 1.0
+        return min(1.0, (self.spent - self._earlier + self._spent_by_running) / (self.seconds - self._earlier))
 
     @property
     def seconds_left(self) -> float:
         """The seconds by the clock after which the workers will have used the budget; 0 where it is spent."""
         return max(0.0, 1.0 - self.share) * self.planned_seconds
+
+    @property
+    def _spent_by_running(self) -> float:
+        now = time.monotonic()
+        return sum(now - begun for begun in self._running.values()) * self._rate
 
     @property
     def _rate(self) -> float:

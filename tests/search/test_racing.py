@@ -11,6 +11,7 @@ import pytest
 from automl.search.budget import Budget
 from automl.search.fleets import FleetBuilder
 from automl.search.forecast import MemoryModel, RuntimeModel
+from automl.search.processors import ProcessorBudget
 from automl.search.racing import Limits, Racing
 from automl.trials.history import RunHistory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
@@ -138,6 +139,17 @@ def test_a_later_session_tries_new_configurations_although_most_seconds_of_the_r
     budget = Budget(330.0, started=time.monotonic() - 310, earlier=earlier)
     trials = racing(Listed(FOREST), budget).suggest(history, 1)
     assert bool(trials) is tries_new_ones
+
+
+@pytest.mark.parametrize("is_later", [False, True])
+def test_a_later_session_tries_new_configurations_until_its_own_processor_seconds_end(is_later):
+    history = RunHistory([result(TREE, dict.fromkeys(range(4), 0.2))])
+    processors = ProcessorBudget(330.0)
+    used = [TrialResult(Trial(TREE), Status.OK, {}, seconds, processor_seconds=seconds) for seconds in (300.0, 20.0)]
+    (processors.resume if is_later else processors.end)(used[:1])
+    processors.end(used[1:])
+    trials = racing(Listed(FOREST), Budget(None, processors=processors)).suggest(history, 1)
+    assert bool(trials) is is_later
 
 
 def test_max_trials_is_the_number_of_configurations_that_run():
