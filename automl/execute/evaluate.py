@@ -457,7 +457,7 @@ def _run_group(run: _Run, fits: Sequence[_Fit]) -> None:
                 result = _score(run, fit, model, each)
             except Exception as error:  # noqa: BLE001  becomes the status of this trial
                 run.failed[fit.number] = _failure(error, run.artifacts.folder)
-                run.artifacts.remove(fit.trial.configuration, fit.fold)
+                run.artifacts.remove(fit.trial.configuration, fit.fold)  # half of the files would take space
             else:
                 run.done[fit.number][fit.fold] = result
                 run.on_finished(FinishedFold(fit.number, fit.fold, result))

@@ -15,7 +15,6 @@ from sklearn.pipeline import Pipeline
 
 from automl.errors import InvalidInputError
 from automl.task.array_files import read_array, write_array
-from automl.task.task import ALL_ROWS
 from meta_db.files import replace_file
 from pipelines import storage
 from pipelines.catalog import registered_types
@@ -70,11 +69,6 @@ class Artifacts:
         possible = (self.model_path, self.predictions_path, self.holdout_path, self.training_path)
         return [path for path in (of(configuration, fold) for of in possible) if path.exists()]
 
-    def remove(self, configuration: Configuration, fold: int) -> None:
-        """Remove the files of a fold."""
-        for path in self.paths(configuration, fold):
-            path.unlink()
-
     def has_fold(self, configuration: Configuration, fold: int) -> bool:
         """Return whether the model of a fold and its predictions are there."""
         return all(path(configuration, fold).exists() for path in (self.model_path, self.predictions_path))
@@ -92,9 +86,7 @@ class Artifacts:
             write_array(file, predictions)
 
     def remove(self, configuration: Configuration, fold: int) -> None:
-        """Remove what a failed trial has written of a fold, which takes space; a state of its training stays."""
-        if fold == ALL_ROWS:  # the model of an earlier training may be there
-            return
+        """Remove the model of a fold and its predictions; the state of an unfinished training stays."""
         for of in (self.model_path, self.predictions_path, self.holdout_path):
             of(configuration, fold).unlink(missing_ok=True)
 
