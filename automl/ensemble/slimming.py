@@ -8,10 +8,11 @@ import time
 import warnings
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from automl.ensemble.cost import FAMILIES
-from automl.ensemble.estimate import Estimate, OutOfFoldRecord
+from automl.ensemble.estimate import OF_SMALLER_ENSEMBLE, UNKNOWN, Estimate, OutOfFoldRecord
 from automl.ensemble.frontier import (
     Entry,
     FrontierRecord,
@@ -119,7 +120,8 @@ def meet_limit(
     record : FrontierRecord
         The record of the ensemble, with the time of reading a row.
     estimate : OutOfFoldRecord, Estimate or None
-        That of the ensemble; it is returned where the ensemble already meets the limit.
+        That of the ensemble; it is returned where the ensemble already meets the limit. The estimate of a smaller
+        ensemble is unknown where the scorer has no value, or was not called in time.
     limit : float or None
         Milliseconds for a single row.
     row : ndarray or CSR matrix of shape (1, n_features)
@@ -138,7 +140,7 @@ def meet_limit(
     if _parts(smaller) == _parts(ensemble):
         return ensemble, own, estimate
     found = record_estimate(own, budget.deadline)
-    return smaller, own, found if math.isfinite(found.score) else estimate
+    return smaller, own, found if math.isfinite(found.score) else replace(UNKNOWN, note=OF_SMALLER_ENSEMBLE)
 
 
 def _parts(ensemble: Ensemble) -> list[tuple[Configuration, int]]:

@@ -11,6 +11,7 @@ from sklearn.model_selection import KFold, RepeatedKFold
 
 from automl import AutoMLClassifier, AutoMLRegressor, load
 from automl.ensemble import frontier
+from automl.ensemble.estimate import OF_SMALLER_ENSEMBLE
 from automl.ensemble.frontier import find_entries
 from automl.ensemble.slimming import within_limit
 from automl.errors import InvalidInputError
@@ -152,6 +153,15 @@ def test_the_estimate_of_an_ensemble_that_a_limit_has_made_smaller_is_its_own():
     assert clf.estimate_.score == pytest.approx(clf.frontier_["score"].iloc[0])
     own = clf.scores_by_group(Y).loc["all rows", "roc_auc"]
     assert own == pytest.approx(clf.frontier_["score"].iloc[0])
+
+
+def test_a_smaller_ensemble_that_cannot_be_scored_has_an_unknown_estimate_with_its_note(monkeypatch):
+    monkeypatch.setattr(frontier, "loss_or_nan", lambda *_: float("nan"))
+    settings = {**SETTINGS, "include": ["logistic_regression"], "max_trials": 2, "max_predict_milliseconds": 0.1}
+    clf = AutoMLClassifier(**settings).fit(X, Y)
+    assert clf.frontier_["milliseconds"].max() <= 0.1
+    assert np.isnan([clf.estimate_.score, clf.estimate_.low, clf.estimate_.high]).all()
+    assert clf.estimate_.note == OF_SMALLER_ENSEMBLE
 
 
 LIMITED = {**FAST, "include": ["ridge", "lightgbm", "decision_tree"], "max_predict_milliseconds": 0.03}
