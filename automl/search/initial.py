@@ -360,12 +360,15 @@ def enough_for_one(
     seconds = _START_SECONDS + (0.0 if cheapest is None else runtime.guess(cheapest))
     if seconds <= budget.clock_left or budget.seconds is None:
         return initial, budget
-    needed = math.ceil((seconds + budget.elapsed) / (0.75 - budget.refit_share - budget.estimate_share))
+    own = (seconds + budget.elapsed - budget.earlier) / (0.75 - budget.refit_share - budget.estimate_share)
+    needed = math.ceil(budget.earlier + own)
     few = f"{budget.argument.show(budget.seconds)} s is too small for one fit on this table"
     if needed > budget.seconds + _MAX_OVERRUN:
         enough = math.ceil(budget.argument.value(needed))
         raise InvalidInputError(f"{few}; use {budget.argument.name}={enough} or more")
     name = budget.argument.name
-    logger.warning("%s; only the fastest configuration is fitted, in up to %d s; increase %s", few, needed, name)
+    logger.warning(
+        "%s; only the fastest configuration is fitted, in up to %d s; increase %s", few, math.ceil(own), name
+    )
     only = replace(budget, seconds=needed, max_trials=1, processors=None, estimate_share=0.0)
     return [] if cheapest is None else [cheapest], only

@@ -1,12 +1,15 @@
 """The start of a search where the meta-database does not know a configuration of the hand-made portfolio."""
 
+import logging
+import time
 from types import SimpleNamespace
 
 import pytest
 
+from automl.errors import InvalidInputError
 from automl.search import initial
-from automl.search.budget import Budget
-from automl.search.initial import Start, from_user, start_with_meta_database, with_ordered_twins
+from automl.search.budget import Budget, SecondsArgument
+from automl.search.initial import Start, enough_for_one, from_user, start_with_meta_database, with_ordered_twins
 from automl.trials.initial_design import HAND_MADE, InitialDesign
 from metalearning.warmstart import Recommendation
 from pipelines.component import TableTraits
@@ -83,3 +86,15 @@ def test_equal_configurations_of_the_user_are_tried_once():
     ridge, forest = {"model": "ridge"}, {"model": "extra_trees"}
     spelled_out = dict(complete(SPACE, ridge))
     assert from_user(SPACE, [ridge, forest, ridge, spelled_out]) == [complete(SPACE, ridge), complete(SPACE, forest)]
+
+
+def test_a_session_that_is_too_short_for_one_fit_needs_no_seconds_for_earlier_sessions(caplog):
+    of_more = SecondsArgument("seconds", used=3_600.0)
+    budget = Budget(3_608.0, started=time.monotonic() - 3_600, earlier=3_600.0, argument=of_more)
+    with caplog.at_level(logging.WARNING, logger="automl"):
+        _, larger = enough_for_one(RECOMMENDED, budget, SimpleNamespace(guess=lambda configuration: 10.0))
+    assert 3_614 <= larger.seconds <= 3_616
+    assert "seconds=8 s is too small for one fit on this table; only the fastest" in caplog.text
+    assert "in up to 15 s" in caplog.text
+    with pytest.raises(InvalidInputError, match=r"use seconds=13\d or more"):
+        enough_for_one(RECOMMENDED, budget, SimpleNamespace(guess=lambda configuration: 100.0))
