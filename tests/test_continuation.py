@@ -160,12 +160,32 @@ def test_more_counts_only_the_trials_that_a_smaller_space_can_use(tmp_path):
     assert reg.stop_reason_ == "max_trials reached"
 
 
+def pretend_to_have_used(folder, **columns):
+    """Change the seconds that the run in a folder has used."""
+    path = folder / "history.jsonl"
+    lines = [json.loads(line) | columns for line in path.read_text().splitlines()]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+
+
+class Nothing:
+    """A searcher whose space is used up."""
+
+    def suggest(self, history, n):
+        return []
+
+
+@pytest.mark.parametrize("limit", ["seconds", "max_processor_seconds"])
+def test_a_session_that_ends_early_says_so_although_most_of_the_budget_of_all_sessions_is_used(limit, tmp_path):
+    reg = AutoMLRegressor(**SETTINGS, store=tmp_path / "run").fit(X, Y)
+    pretend_to_have_used(tmp_path / "run", elapsed=6_000.0, seconds=6_000.0, processor_seconds=6_000.0)
+    reg.set_params(searcher=Nothing()).more(**{limit: 600})
+    assert reg.stop_reason_ == "nothing left to try"
+
+
 @pytest.mark.parametrize("method", ["fit", "more"])
 def test_the_work_after_the_search_counts_the_seconds_of_earlier_sessions(method, tmp_path, monkeypatch):
     reg = AutoMLRegressor(**SETTINGS, store=tmp_path / "run").fit(X, Y)
-    path = tmp_path / "run" / "history.jsonl"
-    lines = [json.loads(line) | {"elapsed": 1_000.0} for line in path.read_text().splitlines()]
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    pretend_to_have_used(tmp_path / "run", elapsed=1_000.0)
     spent = []
     monkeypatch.setattr("automl.fitting.estimate_in_budget", lambda estimator, budget: spent.append(budget.elapsed))
     if method == "fit":

@@ -48,6 +48,14 @@ def test_a_trial_that_was_not_measured_counts_with_its_seconds():
     assert processors.share == pytest.approx(1 / 3)
 
 
+def test_the_share_of_a_session_is_that_of_the_seconds_which_earlier_sessions_have_left():
+    processors = ProcessorBudget(660.0)
+    processors.resume([ended(0, 600.0, 600.0)])
+    processors.end([ended(1, 6.0, 6.0)])
+    assert processors.share == pytest.approx(606 / 660)
+    assert Budget(None, processors=processors).session_fraction_used == pytest.approx(0.1)
+
+
 @pytest.mark.slow
 def test_a_search_ends_when_the_processor_seconds_are_spent_and_a_resumed_one_counts_earlier_sessions(tmp_path):
     X, y = load_wine(return_X_y=True)
