@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from automl.checks.predictions import RowPredictions, collect_predictions
@@ -118,18 +118,22 @@ def record_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float) -> Ou
     return collect(*parts, deadline)
 
 
-def frontier_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float) -> FrontierRecord | None:
+def frontier_of(outcome: SearchOutcome, ensemble: Ensemble, deadline: float, reading: float) -> FrontierRecord | None:
     """Return what smaller ensembles are made of; None if models of all rows predict at last, which have no fold.
 
     Parameters
     ----------
     deadline : float
         Time of `time.monotonic`, in seconds, after which no further candidate is read or measured.
+    reading : float
+        Milliseconds in which one row of the table is read. A run that repeats leaves them out: nothing in it may depend
+        on the clock.
     """
     if outcome.task.trains_at_last:
         return None
     parts = outcome.history, outcome.artifacts, outcome.task, ensemble, outcome.loader
-    return collect_frontier(*parts, outcome.random_state, deadline)
+    record = collect_frontier(*parts, outcome.random_state, deadline)
+    return record if record is None or outcome.history.repeats else replace(record, overhead=reading)
 
 
 def curve_of(outcome: SearchOutcome) -> CurveRecord | None:

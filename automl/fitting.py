@@ -75,7 +75,8 @@ def search_and_keep(
     seed : int
         Seed of the run.
     measure_reading : callable
-        Returns the milliseconds in which the table reader reads a single row; it is called after the search.
+        Returns the milliseconds in which the table reader reads a single row; it is called before the search, so that
+        the run directory of a search that goes on holds them, too.
     callback_tasks : CallbackTasks, optional
         The tasks for the callbacks of scikit-learn.
     used : Used
@@ -94,15 +95,17 @@ def search_and_keep(
         checks = DataChecks(prepared, progress.message)
         checks.before_search()
         settings = _settings(estimator, budget, progress, seed, len(task.folds), callback_tasks)
+        repeats = budget.planned_seconds is None
+        reading = 0.0 if repeats and estimator.store is None else measure_reading()
         keep = partial(
             write_unfinished,
             estimator=estimator,
             attributes=_known_attributes(prepared),
             positions=prepared.positions,
+            reading=reading,
+            repeats=repeats,
         )
-        if budget.planned_seconds is not None or estimator.store is not None:
-            settings = replace(settings, measure_reading=measure_reading)
-        result = run(task, replace(settings, used=used, earlier=earlier, on_open=keep))
+        result = run(task, replace(settings, reading=reading, used=used, earlier=earlier, on_open=keep))
         budget = replace(budget, started=started - result.earlier_seconds, earlier=result.earlier_seconds)
         checks.after_search(result.row_predictions, budget)
         for name in _OF_EARLIER_FITS:
@@ -117,7 +120,7 @@ def search_and_keep(
             estimator._rows, estimator._stored_run = TrainingRows.from_task(task), None
         else:
             estimator._rows = StoredRows.of(Path(estimator.store))
-            estimator._stored_run = StoredRun.of(estimator, prepared.positions, result.reading)
+            estimator._stored_run = StoredRun.of(estimator, prepared.positions, reading)
         estimate_in_budget(estimator, budget)
         estimator._fit_seconds = monotonic() - started
         measuring = partial(meter.finish, estimator._fit_seconds)

@@ -22,18 +22,23 @@ from automl.conclusion import (
 )
 from automl.continuation import read_task
 from automl.ensemble.estimate import UNKNOWN
+from automl.ensemble.frontier import kept_fold_bags
 from automl.ensemble.loading import ModelLoader
+from automl.ensemble.out_of_fold_scores import scores_of_frontier
+from automl.ensemble.slimming import meet_limit
 from automl.errors import InvalidInputError
 from automl.execute.machine import available_cpus
 from automl.fitting import GOES_ON, fitted_attributes, score_attributes
 from automl.persistence import check_loaded, load_model
-from automl.persistence.unfinished import read_unfinished
+from automl.persistence.unfinished import Unfinished, read_unfinished
 from automl.plurals import plural
 from automl.refit.rows import StoredRows
 from automl.run import RunResult
 from automl.search.budget import Budget
+from automl.search.forecast import make_forecasts
 from automl.search.user_space import known_components
 from automl.task.prepare import PreparedTask
+from automl.task.validation import python_number
 from automl.trials.artifacts import Artifacts
 from automl.trials.eviction import find_evicted, has_files, mark_evicted
 from automl.trials.history import RunHistory
@@ -86,7 +91,8 @@ def load(path: str | os.PathLike[str], *, for_prediction: bool = False, trusted:
     Warns
     -----
     UserWarning
-        If the versions of installed libraries differ from the versions that fitted the model.
+        If the versions of installed libraries differ from the versions that fitted the model, or if no ensemble of a
+        run meets the parameter `max_predict_milliseconds`.
 
     Examples
     --------
@@ -118,13 +124,14 @@ def _run_directory(path: Any) -> Path | None:
 
 def _load_run(folder: Path, trusted: Collection[Any], for_prediction: bool) -> Any:
     reader = RunReader(folder)  # raises an error where the run is of another version
-    estimator, positions = read_unfinished(folder, trusted)
+    unfinished = read_unfinished(folder, trusted)
+    estimator = unfinished.estimator
     check_loaded({"scoring": estimator.scoring, "components": estimator.components})
     RunDirectory(folder).check_components(known_components(estimator), RunDirectory(folder).about() or {})
-    prepared = read_task(estimator, positions, folder)
+    prepared = read_task(estimator, unfinished.positions, folder)
     for number in range(_TRIES):
         try:
-            history = _build(estimator, prepared, reader, for_prediction)
+            history = _build(unfinished, prepared, reader, for_prediction)
             break
         except OSError as error:
             if number == _TRIES - 1:
@@ -132,7 +139,7 @@ def _load_run(folder: Path, trusted: Collection[Any], for_prediction: bool) -> A
             reader.update()
     estimator.store = folder
     estimator._rows = StoredRows.of(folder)
-    estimator._stored_run = StoredRun.of(estimator, positions, 0.0)
+    estimator._stored_run = StoredRun.of(estimator, unfinished.positions, unfinished.reading)
     estimator._fit_seconds = 0.0 if reader.session is None else reader.session.elapsed
     if prepared.task.trains_at_last and any(bag.folds for bag in estimator._ensemble.bags):
         unseen = "the newest rows" if prepared.task.in_time_order else "the validation rows"
@@ -144,11 +151,13 @@ def _load_run(folder: Path, trusted: Collection[Any], for_prediction: bool) -> A
     return estimator
 
 
-def _build(estimator: Any, prepared: PreparedTask, reader: RunReader, for_prediction: bool) -> RunHistory:
+def _build(unfinished: Unfinished, prepared: PreparedTask, reader: RunReader, for_prediction: bool) -> RunHistory:
     """Give the estimator the ensemble of the trials that have finished, and return their history."""
-    task, artifacts, budget = prepared.task, Artifacts(reader.folder), Budget(_SECONDS)
+    estimator, task = unfinished.estimator, prepared.task
+    artifacts, budget = Artifacts(reader.folder), Budget(_SECONDS)
     evicted = find_evicted(reader.history.results, artifacts)
-    history = RunHistory(r for r in reader.history.results if has_files(r, artifacts, evicted))
+    usual_seconds = make_forecasts(task)[0].guess if unfinished.repeats else None
+    history = RunHistory((r for r in reader.history.results if has_files(r, artifacts, evicted)), usual_seconds)
     mark_evicted(history, evicted)
     if not any(e.folds for e in history.evaluations.values()):
         raise InvalidInputError(
@@ -161,22 +170,43 @@ def _build(estimator: Any, prepared: PreparedTask, reader: RunReader, for_predic
     ensemble, deadline = build_ensemble(outcome, available_cpus())
     record = record_of(outcome, ensemble, deadline)
     fold_bags = ensemble.bags if task.trains_at_last else None
-    ensemble = with_stored_models(ensemble, history, artifacts, task)
-    result = RunResult(history, ensemble, UNKNOWN if record is None else record, _state(reader), fold_bags=fold_bags)
-    result = replace(result, conformal=conformal_of(outcome, ensemble))
-    if not for_prediction:
-        result = _with_records(result, outcome)
+    complete = with_stored_models(ensemble, history, artifacts, task)
+    result = RunResult(history, complete, UNKNOWN if record is None else record, _state(reader), fold_bags=fold_bags)
+    limit = python_number(estimator.max_predict_milliseconds)
+    if not for_prediction or limit is not None:
+        result = _with_frontier(result, outcome, unfinished.reading, limit)
+    if result.frontier is not None and result.ensemble is not complete:
+        result = replace(result, conformal=scores_of_frontier(result.frontier, result.ensemble))
+    else:
+        curve = None if for_prediction else curve_of(outcome)
+        result = replace(result, conformal=conformal_of(outcome, complete), score_curve=curve)
+    if for_prediction:
+        result = replace(result, frontier=None)
+    else:
+        result = replace(result, row_predictions=predictions_of(outcome, result.ensemble))
     vars(estimator).update(fitted_attributes(prepared, result))
     vars(estimator).update(score_attributes(task, result.ensemble, result.row_predictions))
     return history
 
 
-def _with_records(result: RunResult, outcome: SearchOutcome) -> RunResult:
-    """Return the result with what the attributes about the scores of the ensemble are computed from."""
-    frontier = frontier_of(outcome, result.ensemble, seconds_end(outcome.budget))
-    curve = curve_of(outcome)
-    each = predictions_of(outcome, result.ensemble)
-    return replace(result, frontier=frontier, row_predictions=each, score_curve=curve)
+def _with_frontier(result: RunResult, outcome: SearchOutcome, reading: float, limit: float | None) -> RunResult:
+    """Return the result with what smaller ensembles are made of; its own ensemble is one of them if it needs to be.
+
+    Parameters
+    ----------
+    reading, limit : float, float or None
+        Milliseconds in which one row of the table is read, and those in which the user wants it to be predicted.
+    """
+    complete, deadline = result.ensemble, outcome.budget.deadline
+    frontier = frontier_of(outcome, complete, seconds_end(outcome.budget), reading)
+    if frontier is None:
+        return result
+    larger, measured = [*complete.bags, *frontier.bags], not outcome.history.repeats
+    ensemble, frontier, estimate = meet_limit(
+        complete, frontier, result.out_of_fold, limit, outcome.task.X[:1], measured, deadline
+    )
+    fold_bags = kept_fold_bags(larger, ensemble)
+    return replace(result, ensemble=ensemble, frontier=frontier, out_of_fold=estimate, fold_bags=fold_bags)
 
 
 def _state(reader: RunReader) -> str:

@@ -95,7 +95,6 @@ class RunResult:
     score_curve: CurveRecord | None = None  # None also where no two times can be compared, and for a smaller ensemble
     conformal: Records | None = None  # None after an interrupt
     earlier_seconds: float = 0.0  # of the budget, which earlier sessions of the run have used
-    reading: float = 0.0  # milliseconds in which one row of the table is read
 
 
 @dataclass(frozen=True)
@@ -313,13 +312,13 @@ def _finish(settings: RunSettings, place: _Place, prepared: _Prepared, found: _F
         ensemble = unless_interrupted(training, lost) or ensemble
     adding = partial(with_stored_models, ensemble, outcome.history, outcome.artifacts, outcome.task)
     ensemble = unless_interrupted(adding, "stored models of all rows do not predict") or ensemble
-    lost = "the times of frontier_ are without the reading of the row"
-    reading, complete = unless_interrupted(settings.measure_reading, lost) or 0.0, ensemble
-    frontier = None if interrupted else _frontier(outcome, ensemble, reading)
+    complete = ensemble
+    frontier = None if interrupted else _frontier(outcome, ensemble, settings.reading)
     if frontier is not None:
         known, limit = (ensemble, frontier, estimate), settings.max_predict_milliseconds
         larger = [*ensemble.bags, *frontier.bags]
-        limiting = partial(meet_limit, *known, limit, outcome.task.X[:1], outcome.budget)
+        measured = not outcome.history.repeats
+        limiting = partial(meet_limit, *known, limit, outcome.task.X[:1], measured, outcome.budget.deadline)
         lost = "the ensemble was not made smaller for max_predict_milliseconds"
         ensemble, frontier, estimate = unless_interrupted(limiting, lost) or known
         fold_bags = fold_bags or kept_fold_bags(larger, ensemble)
@@ -337,7 +336,7 @@ def _finish(settings: RunSettings, place: _Place, prepared: _Prepared, found: _F
         conformal = conformal_of(outcome, ensemble, seconds_end(outcome.budget))
     return RunResult(
         outcome.history, ensemble, estimate, stop_reason, curve, frontier, each, fold_bags, prepared.design, scores,
-        conformal, 0.0 if place.directory is None else place.directory.elapsed, reading,
+        conformal, 0.0 if place.directory is None else place.directory.elapsed,
     )  # fmt: skip
 
 
@@ -448,10 +447,8 @@ def _frontier(outcome: SearchOutcome, ensemble: Ensemble, reading: float) -> Fro
     if budget.seconds is not None:
         left = budget.seconds - budget.estimate_seconds - budget.elapsed
         left = min(budget.part(_FRONTIER_SHARE), 0.8 * left)
-    step = partial(frontier_of, outcome, ensemble, time.monotonic() + left)
-    record = unless_interrupted(step, "the model has no frontier_")
-    # If the run repeats, nothing may depend on the clock.
-    return record if record is None or budget.planned_seconds is None else replace(record, overhead=reading)
+    step = partial(frontier_of, outcome, ensemble, time.monotonic() + left, reading)
+    return unless_interrupted(step, "the model has no frontier_")
 
 
 def _guard_curve(monitor: GuardMonitor, outcome: SearchOutcome, ensemble: Ensemble) -> pd.DataFrame:

@@ -70,7 +70,7 @@ class RunSettings:
     callback_tasks: CallbackTasks | None = None  # for the callbacks of scikit-learn
     show: Callable[[TrialResult, RunHistory, float], None] | None = None  # also receives the seconds of all sessions
     random_state: int = 0
-    measure_reading: Callable[[], float] = lambda: 0.0  # returns the milliseconds in which one row of the table is read
+    reading: float = 0.0  # milliseconds in which one row of the table is read
     earlier: Sequence[Configuration] = ()  # of an earlier model, which the search tries first
     on_open: Callable[[Path], None] = lambda folder: None  # called with the run directory, if there is one
     used: Used = field(default_factory=Used)  # what earlier sessions have used, where the budget comes on top of it

@@ -28,7 +28,6 @@ from automl.ensemble.out_of_fold_scores import scores_of_frontier
 from automl.ensemble.selection import Ensemble
 from automl.errors import InvalidInputError
 from automl.plurals import short_number
-from automl.search.budget import Budget
 from automl.task.own_objects import check_loaded
 from automl.task.table_validation import check_table
 from automl.task.validation import is_number, is_whole_number
@@ -111,7 +110,13 @@ def reading_milliseconds(X: Any, reader: TableReader) -> float:
 
 
 def meet_limit(
-    ensemble: Ensemble, record: FrontierRecord, estimate: AnyEstimate, limit: float | None, row: Any, budget: Budget
+    ensemble: Ensemble,
+    record: FrontierRecord,
+    estimate: AnyEstimate,
+    limit: float | None,
+    row: Any,
+    measured: bool,
+    deadline: float,
 ) -> tuple[Ensemble, FrontierRecord, AnyEstimate]:
     """Return the ensemble of a run, made smaller where the user has set a limit, with its record and its estimate.
 
@@ -126,8 +131,11 @@ def meet_limit(
         Milliseconds for a single row.
     row : ndarray or CSR matrix of shape (1, n_features)
         A row as the table reader returns it.
-    budget : Budget
-        After its deadline, a scorer is not called any more.
+    measured : bool
+        Whether the time of the ensemble is measured; else only the usual times of the families count, so that the run
+        repeats.
+    deadline : float
+        Time of `time.monotonic`, in seconds, after which a scorer is not called any more.
     """
     if limit is None:
         return ensemble, record, estimate
@@ -135,11 +143,10 @@ def meet_limit(
     def measure(smaller: Ensemble) -> float:
         return record.overhead + _milliseconds(smaller.predict, row)
 
-    how = None if budget.planned_seconds is None else measure  # if the run repeats, nothing may depend on the clock
-    smaller, own = within_limit(ensemble, record, float(limit), how, budget.deadline)
+    smaller, own = within_limit(ensemble, record, float(limit), measure if measured else None, deadline)
     if _parts(smaller) == _parts(ensemble):
         return ensemble, own, estimate
-    found = record_estimate(own, budget.deadline)
+    found = record_estimate(own, deadline)
     return smaller, own, found if math.isfinite(found.score) else replace(UNKNOWN, note=OF_SMALLER_ENSEMBLE)
 
 

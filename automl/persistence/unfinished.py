@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,35 @@ from pipelines import storage
 FILE = "estimator.zip"
 
 
+@dataclass(frozen=True)
+class Unfinished:
+    """An estimator that is being fitted, and what else its run directory must hold beside the trials.
+
+    Attributes
+    ----------
+    estimator : AutoMLClassifier or AutoMLRegressor
+        It has no ensemble yet.
+    positions : ndarray of int or None
+        Positions of the rows of the task in the table of the user.
+    reading : float
+        Milliseconds in which the table reader reads a single row; 0 in runs of earlier versions.
+    repeats : bool
+        Whether the run repeats bit for bit, because no clock limits it.
+    """
+
+    estimator: Any
+    positions: NDArray[np.intp] | None
+    reading: float
+    repeats: bool
+
+
 def write_unfinished(
-    folder: Path, estimator: Any, attributes: Mapping[str, Any], positions: NDArray[np.intp] | None
+    folder: Path,
+    estimator: Any,
+    attributes: Mapping[str, Any],
+    positions: NDArray[np.intp] | None,
+    reading: float,
+    repeats: bool,
 ) -> None:
     """Write an estimator that is being fitted into its run directory.
 
@@ -28,8 +56,8 @@ def write_unfinished(
     ----------
     attributes : mapping
         The attributes that are known before the search, such as the table reader and the classes.
-    positions : ndarray of int or None
-        Positions of the rows of the task in the table of the user.
+    positions, reading, repeats
+        See `Unfinished`.
     """
     kind = type(estimator)
     content = {
@@ -37,12 +65,14 @@ def write_unfinished(
         "parameters": pack_parameters(estimator),
         "attributes": dict(attributes),
         "positions": positions,
+        "reading": reading,
+        "repeats": repeats,
     }
     write_bytes(folder / FILE, storage.dump(content))
 
 
-def read_unfinished(folder: Path, trusted: Collection[Any]) -> tuple[Any, NDArray[np.intp] | None]:
-    """Return the estimator of a run, which has no ensemble yet, and the positions of its rows.
+def read_unfinished(folder: Path, trusted: Collection[Any]) -> Unfinished:
+    """Return the estimator of a run, which has no ensemble yet.
 
     Parameters
     ----------
@@ -60,6 +90,7 @@ def read_unfinished(folder: Path, trusted: Collection[Any]) -> tuple[Any, NDArra
         kind = estimator_class(folder, tuple(content["class"]), names)
         parameters = unpack_parameters(content["parameters"], kind, names)
         attributes, positions = dict(content["attributes"]), content["positions"]
+        reading, repeats = float(content.get("reading", 0.0)), bool(content.get("repeats", False))
     except FileNotFoundError:
         raise InvalidInputError(
             f"'{folder}' holds a run that has only begun, or one of an earlier version of cash-automl, which kept no "
@@ -72,4 +103,4 @@ def read_unfinished(folder: Path, trusted: Collection[Any]) -> tuple[Any, NDArra
         ) from error
     estimator = kind.__new__(kind)
     vars(estimator).update(parameters | attributes)
-    return estimator, positions
+    return Unfinished(estimator, positions, reading, repeats)

@@ -177,7 +177,6 @@ def test_ctrl_c_in_the_last_training_keeps_the_models_of_all_rows_of_earlier_ses
         ("automl.conclusion.collect", "the model has no estimate_"),
         ("automl.all_rows.members_in_time", "predict with the models of their folds"),
         ("automl.run.with_stored_models", "stored models of all rows do not predict"),
-        ("automl.base.reading_milliseconds", "without the reading of the row"),
         ("automl.conclusion.collect_frontier", "the model has no frontier_"),
         ("automl.ensemble.slimming.within_limit", "was not made smaller for max_predict_milliseconds"),
         ("automl.guard.out_of_fold", "guard_curve_ lacks the row of the ensemble"),

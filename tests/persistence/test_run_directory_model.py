@@ -107,6 +107,30 @@ def test_a_run_that_is_loaded_for_prediction_says_so(run):
             getattr(loaded, name)
 
 
+@pytest.mark.filterwarnings("ignore:the sets are approximate")
+def test_a_run_with_a_limit_on_the_time_of_predictions_has_the_smaller_ensemble_of_its_fit(tmp_path):
+    clf = AutoMLClassifier(**SETTINGS, max_predict_milliseconds=1e-4, store=tmp_path / "run").fit(X, LABELS)
+    loaded, lean = automl.load(tmp_path / "run"), automl.load(tmp_path / "run", for_prediction=True)
+    assert (clf.leaderboard_["weight"] > 0).sum() == 1
+    for model in (loaded, lean):
+        np.testing.assert_array_equal(model.predict_proba(X), clf.predict_proba(X))
+        np.testing.assert_array_equal(model.predict_set(X, level=0.9), clf.predict_set(X, level=0.9))
+    assert loaded.frontier_.equals(clf.frontier_)
+    assert loaded.metric_scores_.equals(clf.metric_scores_)
+    assert repr(loaded.estimate_) == repr(clf.estimate_)
+    with pytest.raises(AttributeError, match="max_predict_milliseconds"):
+        _ = loaded.score_over_time_
+
+
+def test_the_times_of_a_loaded_run_contain_the_reading_of_the_row(tmp_path, monkeypatch):
+    monkeypatch.setattr("automl.base.reading_milliseconds", lambda *_: 1_000.0)
+    limits = {"max_trials": 1, "max_processor_seconds": 1_000}
+    AutoMLClassifier(**SETTINGS | limits, store=tmp_path / "run").fit(X, LABELS)
+    loaded = automl.load(tmp_path / "run")
+    assert loaded.frontier_["milliseconds"].min() > 1_000
+    assert loaded.more(max_processor_seconds=0.01).frontier_["milliseconds"].min() > 1_000
+
+
 def test_a_run_in_the_order_of_time_predicts_with_its_models_of_all_rows_as_far_as_it_has_them(tmp_path, caplog):
     days = np.random.default_rng(0).permutation(len(X))
     clf = AutoMLClassifier(**SETTINGS | {"max_trials": 1}, store=tmp_path / "run").fit(X, LABELS, time=days)
