@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from automl.checks.predictions import RowPredictions, collect_predictions
 from automl.ensemble.cost import typical_cost
@@ -23,10 +20,6 @@ from automl.search.budget import Budget
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
 from automl.trials.history import RunHistory
-
-logger = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 # Shares of the seconds that are left after the search, at which the parts of the conclusion end at the latest.
 _CHOICE_ENDS, _LOADING_ENDS, _DECISION_ENDS, _COLLECTION_ENDS = 0.4, 0.65, 0.75, 0.85
@@ -53,23 +46,6 @@ class SearchOutcome:
     budget: Budget
     random_state: int
     size: int
-
-
-def unless_interrupted(step: Callable[[], T], lost: str) -> T | None:
-    """Return the result of a step after the ensemble; None, with a warning, if the user interrupts it.
-
-    The ensemble is complete, so that an interrupt costs no more than the result of the step.
-
-    Parameters
-    ----------
-    lost : str
-        What the model lacks without the step, as a sentence.
-    """
-    try:
-        return step()
-    except KeyboardInterrupt:
-        logger.warning("interrupted: %s", lost)
-        return None
 
 
 def build_ensemble(outcome: SearchOutcome, n_workers: int) -> tuple[Ensemble, float]:

@@ -13,7 +13,6 @@ from automl.callbacks import CallbackTasks
 from automl.checks.data_checks import DataChecks
 from automl.checks.predictions import RowPredictions
 from automl.checks.warning import DataWarning
-from automl.conclusion import unless_interrupted
 from automl.energy import EnergyMeter
 from automl.ensemble.estimate import UNKNOWN
 from automl.ensemble.selection import Ensemble
@@ -22,6 +21,7 @@ from automl.fitted.metric_scores import score_metrics
 from automl.fitted.quantiles import score_quantiles
 from automl.fitted.several_targets import score_targets
 from automl.guard import make_guard
+from automl.interruption import unless_interrupted
 from automl.persistence.unfinished import write_unfinished
 from automl.plurals import plural
 from automl.progress import Leader, Progress

@@ -25,7 +25,6 @@ from automl.conclusion import (
     frontier_of,
     predictions_of,
     record_of,
-    unless_interrupted,
 )
 from automl.endings import budget_ending, why_nothing
 from automl.ensemble.estimate import UNKNOWN
@@ -41,6 +40,7 @@ from automl.execute.base import Executor
 from automl.execute.catalog import make_executor
 from automl.execute.threads import single_threaded
 from automl.guard import GuardMonitor
+from automl.interruption import unless_interrupted
 from automl.plurals import plural
 from automl.search.budget import Budget, Used
 from automl.search.first_model import train_first_model

@@ -72,6 +72,7 @@ ORDER = {
         "plurals",
         "markdown",
         "paired_test",
+        "interruption",
         "task",
         "trials",
         "execute",

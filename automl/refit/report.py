@@ -10,6 +10,7 @@ import pandas as pd
 from automl.paired_test import correlated_posterior
 from automl.plurals import plural, short_number
 
+NOT_COMPARED = "the old model and the new model were not compared"
 SIGNIFICANT = 0.05  # p value below which a difference counts as clear
 
 
@@ -29,7 +30,8 @@ class RefitReport:
         Name of the scorer.
     scores : DataFrame, optional
         One row for each fold of the new rows, with the columns fold, n_train, n_test, old and new; greater scores are
-        better. None for a refit on the rows of the search, which the old model was trained on.
+        better. None for a refit on the rows of the search, which the old model was trained on; without a row if the
+        user has interrupted the comparison.
     notes : tuple of str, default=()
         What a reader of the scores should know.
 
@@ -128,6 +130,8 @@ class RefitReport:
         """
         if self.scores is None:
             return "the models were trained on all rows; no rows are left to compare the old model and the new model on"
+        if self.scores.empty:
+            return NOT_COMPARED
         p = self.p
         if np.isnan(p):
             return "the new rows do not suffice to compare the old model and the new model"

@@ -5,34 +5,34 @@ from __future__ import annotations
 import copy
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from automl.checks.data_checks import DataChecks
-from automl.ensemble.estimate import OF_FOLD_MODELS, Estimate, OutOfFoldRecord
-from automl.ensemble.out_of_fold_scores import OF_REFIT, collect_scores, known_records, of_refit
+from automl.ensemble.estimate import UNKNOWN
+from automl.ensemble.out_of_fold_scores import OF_REFIT, Records, collect_scores, known_records, of_refit
 from automl.ensemble.quantile_shift import fit_shift
-from automl.ensemble.scored_rows import find_units, scored_part
 from automl.ensemble.selection import Ensemble, FoldBag
-from automl.ensemble.threshold import apply_decision
 from automl.errors import InvalidInputError, NothingFittedError
 from automl.execute.base import Executor
 from automl.execute.catalog import make_executor
 from automl.execute.processes import warm_up
+from automl.interruption import unless_interrupted
+from automl.refit.evaluation import COLUMNS, evaluate, of_fold_models
 from automl.refit.members import FitFacts, facts_from_folds, replace_models, run_trials, train_on_all_rows
-from automl.refit.new_rows import keep_reasons, seen_rows
+from automl.refit.new_rows import keep_reasons
 from automl.refit.preparation import prepare_new_rows, seed_of
 from automl.refit.report import RefitReport
 from automl.refit.rows import TrainingRows, get_rows
 from automl.search.user_space import known_components, user_space
-from automl.task.metrics import loss_or_nan
 from automl.task.monotonic import estimator_traits
 from automl.task.objective import suited_traits
 from automl.task.prepare import PreparedTask, TrainingData
@@ -54,6 +54,8 @@ from pipelines.space import build_space, complete
 from pipelines.steps.preprocessing import with_offsets
 
 logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 Array = NDArray[Any]
 
@@ -143,6 +145,20 @@ def open_workers(estimator: Any, task: Task) -> Iterator[tuple[Executor, Artifac
             executor.shutdown()
 
 
+def _in_workers(estimator: Any, task: Task, train: Callable[[Executor, Artifacts], T]) -> T:
+    """Return what a function trains in workers; an interrupt while these end does it no harm."""
+    trained: T | None = None
+    try:
+        with open_workers(estimator, task) as opened:
+            trained = train(*opened)
+    except KeyboardInterrupt:
+        if trained is None:
+            raise
+        logger.warning("interrupted: temporary files may be left")
+    assert trained is not None
+    return trained
+
+
 def _known_facts(estimator: Any, train_shares: Sequence[float]) -> dict[Configuration, FitFacts]:
     """Return what is known about a training of each member on all rows that the estimator was trained on."""
     known = getattr(estimator, "_refit_facts", None)
@@ -183,9 +199,9 @@ def train_on_kept_rows(estimator: Any, deadline: float = float("inf")) -> Any:
     task = Task(rows.X, rows.y, traits, metric, (), rows.sample_weight, rows.groups)
     facts = _known_facts(estimator, rows.train_shares)
     ordered = sorted(ensemble.bags, key=lambda bag: -bag.weight)
-    with open_workers(estimator, task) as (executor, artifacts):
-        wanted = {bag.configuration: facts[bag.configuration] for bag in ordered}
-        models, failed = train_on_all_rows(wanted, executor, artifacts, seed_of(estimator), deadline)
+    wanted = {bag.configuration: facts[bag.configuration] for bag in ordered}
+    training = partial(train_on_all_rows, wanted, seed=seed_of(estimator), deadline=deadline)
+    models, failed = _in_workers(estimator, task, training)
     if not models:
         raise NothingFittedError(f"no member of the ensemble could be trained on all rows: {_reasons(failed)}")
     new = copy.copy(estimator)
@@ -193,14 +209,14 @@ def train_on_kept_rows(estimator: Any, deadline: float = float("inf")) -> Any:
     new._ensemble = replace(ensemble, bags=replace_models(ensemble.bags, models, failed))
     new._frontier = new._score_curve = new._stored_run = None  # they describe the fold models
     if "_estimate" in vars(estimator):  # a model that was loaded for prediction only has none
-        new._estimate = _of_fold_models(estimator._estimate)
+        new._estimate = of_fold_models(estimator._estimate)
     new._fold_bags = getattr(estimator, "_fold_bags", None) or ensemble.bags
     new._conformal = of_refit(known_records(estimator))
     new.refit_report_ = RefitReport(len(rows.y), len(models), 0.0, task.metric.name)
     return new
 
 
-def _read_fold_models(
+def read_fold_models(
     weights: Mapping[Configuration, float], artifacts: Artifacts, folds: Sequence[int]
 ) -> list[FoldBag] | None:
     """Return the fold models of a refit, which show what the ensemble uses; None if they are too large."""
@@ -222,29 +238,72 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
     prepared, X = prepare_new_rows(estimator, data, notes, _folds(estimator, data))
     if prepared.positions is not None:
         X = take_rows(X, prepared.positions)
-    task, seed = prepared.task, seed_of(estimator)
+    task = prepared.task
     members = find_members(estimator, task, notes)
+    trained = _in_workers(estimator, task, partial(_train_on_new_rows, estimator, X, task, members, notes))
+    new = _copy_with(estimator, prepared, trained.ensemble, notes)
+    for note in notes:
+        logger.warning(note)
+    new._fold_bags, new._conformal = trained.fold_bags, trained.conformal
+    new._refit_facts, new._estimate = trained.facts, trained.estimate
+    facts = len(task.y), trained.n_models, 0.0, task.metric.name
+    new.refit_report_ = RefitReport(*facts, trained.scores, tuple(notes))
+    return new
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """The ensemble of new rows, and what is known about it.
+
+    Attributes
+    ----------
+    n_models : int
+        Number of models of all rows.
+    scores : DataFrame
+        Scores on the folds of the new rows; without a row if the user has interrupted their computation.
+    """
+
+    ensemble: Ensemble
+    n_models: int
+    facts: dict[Configuration, FitFacts]
+    fold_bags: list[FoldBag] | None
+    conformal: Records | None
+    scores: pd.DataFrame
+    estimate: Any
+
+
+def _train_on_new_rows(
+    estimator: Any,
+    X: Any,
+    task: Task,
+    members: list[Member],
+    notes: list[str],
+    executor: Executor,
+    artifacts: Artifacts,
+) -> _Trained:
+    """Train members on the folds of new rows, and on all of them.
+
+    After the training on the folds, an interrupt ends the current step only.
+    """
+    seed = seed_of(estimator)
     expected = _known_facts(estimator, get_shares(estimator))
     growth = max(1.0, len(task.y) / max(1, estimator._reader.n_rows_))
-    with open_workers(estimator, task) as (executor, artifacts):
-        limits = {m.configuration: _fold_limit(expected, m, growth) for m in members}
-        folds, failed = _train_folds(limits, executor, task, seed)
-        members = [member for member in members if member.configuration in folds]
-        if not members:
-            raise NothingFittedError(f"no member of the ensemble could be trained on the new rows: {_reasons(failed)}")
-        notes += [f"{c.family} left the ensemble: {reason}" for c, reason in failed.items()]
-        weights = _weights(members)
-        ensemble = _with_own_shift(estimator._ensemble, weights, artifacts, task, seed)
-        fitted = _combine(weights, artifacts, task, ensemble)
-        facts = {c: facts_from_folds(folds[c], task.train_shares, len(task.y)) for c in weights}
-        models, late = train_on_all_rows(facts, executor, artifacts, seed)
-        notes += [f"{c.family} keeps the models of its folds: {reason}" for c, reason in late.items()]
-        # In the order of time, models of older folds have not seen the newest rows.
-        predicting = range(1 if task.in_time_order else len(task.folds))
-        kept = {c: [models[c]] if c in models else [artifacts.model(c, f) for f in predicting] for c in weights}
-        fold_bags = _read_fold_models(weights, artifacts, predicting)
-        used = {c: (w, range(len(task.folds))) for c, w in weights.items()}
-        conformal = collect_scores(used, ensemble, artifacts, task, seed, note=OF_REFIT)
+    limits = {m.configuration: _fold_limit(expected, m, growth) for m in members}
+    folds, failed = _train_folds(limits, executor, task, seed)
+    members = [member for member in members if member.configuration in folds]
+    if not members:
+        raise NothingFittedError(f"no member of the ensemble could be trained on the new rows: {_reasons(failed)}")
+    notes += [f"{c.family} left the ensemble: {reason}" for c, reason in failed.items()]
+    weights = _weights(members)
+    ensemble = _with_own_shift(estimator._ensemble, weights, artifacts, task, seed)
+    facts = {c: facts_from_folds(folds[c], task.train_shares, len(task.y)) for c in weights}
+    training = partial(train_on_all_rows, facts, executor, artifacts, seed)
+    lost = "the members keep the models of their folds"
+    models, late = unless_interrupted(training, lost, notes.append) or ({}, {})
+    notes += [f"{c.family} keeps the models of its folds: {reason}" for c, reason in late.items()]
+    # In the order of time, models of older folds have not seen the newest rows.
+    predicting = range(1 if task.in_time_order else len(task.folds))
+    kept = {c: [models[c]] if c in models else [artifacts.model(c, f) for f in predicting] for c in weights}
     total = sum(member.bag.weight for member in members)
     bags = [
         replace(
@@ -255,15 +314,17 @@ def _on_new_rows(estimator: Any, data: TrainingData) -> Any:
         )
         for m in members
     ]
-    scores = _compare(estimator, X, task, fitted, notes)
-    for note in notes:
-        logger.warning(note)
-    new = _copy_with(estimator, prepared, replace(ensemble, bags=bags))
-    new._fold_bags, new._conformal = fold_bags, conformal
-    new._refit_facts = {m.bag.configuration: facts[m.configuration] for m in members}
-    new._estimate = _of_fold_models(_record(task, fitted, seed)) if task.has_estimate else None
-    new.refit_report_ = RefitReport(len(task.y), len(models), 0.0, task.metric.name, scores, tuple(notes))
-    return new
+    evaluating = partial(evaluate, estimator, X, task, weights, ensemble, artifacts, notes)
+    lost = "the old model and the new model were not compared, and the new model has no estimate_"
+    unknown = pd.DataFrame(columns=COLUMNS, dtype=float), UNKNOWN if task.has_estimate else None
+    scores, estimate = unless_interrupted(evaluating, lost, notes.append) or unknown
+    reading = partial(read_fold_models, weights, artifacts, predicting)
+    fold_bags = unless_interrupted(reading, "explanations use the models of all rows", notes.append)
+    used = {c: (w, range(len(task.folds))) for c, w in weights.items()}
+    scoring = partial(collect_scores, used, ensemble, artifacts, task, seed, note=OF_REFIT)
+    conformal = unless_interrupted(scoring, "the model predicts no intervals and no sets", notes.append)
+    facts = {m.bag.configuration: facts[m.configuration] for m in members}
+    return _Trained(replace(ensemble, bags=bags), len(models), facts, fold_bags, conformal, scores, estimate)
 
 
 def get_shares(estimator: Any) -> Sequence[float]:
@@ -350,66 +411,7 @@ def _with_own_shift(
     return replace(ensemble, quantile_shift=shift)
 
 
-def _combine(
-    weights: Mapping[Configuration, float], artifacts: Artifacts, task: Task, ensemble: Ensemble
-) -> list[Array]:
-    """Return the out-of-fold predictions of the new ensemble for each fold, in the form that the metric scores."""
-    parts = []
-    for fold in range(len(task.folds)):
-        each = (w * artifacts.predictions(c, fold).astype(np.float64) for c, w in weights.items())
-        parts.append(ensemble.finish(sum(each)))
-    rows = np.concatenate([test for _, test in task.folds])
-    known = task.metric.take(rows), task.y[rows], task.weights(rows)
-    decided = apply_decision(np.concatenate(parts), ensemble.decision_weights, *known)
-    return np.split(decided, np.cumsum([len(part) for part in parts])[:-1])
-
-
-def _compare(estimator: Any, X: Any, task: Task, fitted: Sequence[Array], notes: list[str]) -> pd.DataFrame:
-    """Return the scores of the old model and of the new configurations on each fold of the new rows."""
-    old = estimator._predict(X)
-    every = np.arange(len(task.y))
-    known = task.metric.take(every), task.y, task.weights(every)
-    old = apply_decision(old, estimator._ensemble.decision_weights, *known)
-    fresh = ~seen_rows(getattr(estimator, "_rows", None), estimator._reader, X, task.y, notes)
-    rows = []
-    for number, ((train, test), new) in enumerate(zip(task.folds, fitted, strict=True)):
-        scored = fresh[test]
-        at = test[scored]
-        pair = (-loss_or_nan(task.metric.take(at), task.y[at], p, task.weights(at)) for p in (old[at], new[scored]))
-        rows.append((number, len(train), len(at), *(pair if len(at) else (np.nan, np.nan))))
-    return pd.DataFrame(rows, columns=["fold", "n_train", "n_test", "old", "new"])
-
-
-def _record(task: Task, fitted: Sequence[Array], seed: int) -> OutOfFoldRecord:
-    """Return the record from which the score of the new ensemble is estimated; nothing was chosen on the new rows."""
-    rows = np.concatenate([test for _, test in task.folds])
-    predictions = np.concatenate(fitted)
-    return OutOfFoldRecord(
-        predictions=predictions[None],
-        sets=((len(rows), (0,)),),
-        families=("ensemble",),
-        y=task.y[rows],
-        sample_weight=task.weights(rows),
-        units=find_units(task, rows),
-        metric=task.metric.take(rows),
-        n_table_rows=task.traits.n_rows,
-        size=1,
-        tunes_decision=False,
-        calibrates=False,
-        random_state=seed,
-        **scored_part(task, rows),
-    )
-
-
-def _of_fold_models(estimate: Any) -> Any:
-    """Return an estimate, or the record of one, with the note that it is that of the fold models."""
-    if not isinstance(estimate, Estimate | OutOfFoldRecord):
-        return estimate
-    known = [note for note in estimate.note.split("; also ") if note and note != OF_FOLD_MODELS]
-    return replace(estimate, note="; also ".join([*known, OF_FOLD_MODELS]))
-
-
-def _copy_with(estimator: Any, prepared: PreparedTask, ensemble: Ensemble) -> Any:
+def _copy_with(estimator: Any, prepared: PreparedTask, ensemble: Ensemble, notes: list[str]) -> Any:
     """Return a copy of the estimator with the reader, the rows and the ensemble of the new rows."""
     new, reader = copy.copy(estimator), prepared.reader
     keep_reasons(reader, estimator._reader)
@@ -419,7 +421,7 @@ def _copy_with(estimator: Any, prepared: PreparedTask, ensemble: Ensemble) -> An
     new._frontier = new._row_predictions = new._score_curve = new._stored_run = None
     new._metric_scores = new._quantile_scores = new._sensitive = None
     checks = DataChecks(prepared, logger.info)
-    checks.before_search()
+    unless_interrupted(checks.before_search, "warnings_ is not complete", notes.append)
     new._warnings = checks.warnings
     new.scorer_ = prepared.task.metric.scorer
     new.n_features_in_ = reader.n_features_in_

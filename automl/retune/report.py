@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from automl.plurals import plural, short_number
-from automl.refit.report import distinct_texts
+from automl.refit.report import NOT_COMPARED, distinct_texts
 from automl.retune.comparison import LEVEL
 
 
@@ -26,7 +26,7 @@ class RetuneReport:
     p : float
         Two-sided p value of the difference.
     n_compared : int
-        Number of the newest rows that both models were scored on.
+        Number of the newest rows that both models were scored on; 0 if the models were not compared.
     n_rows, n_old_rows : int
         Number of training rows of the new model at last, and how many of them are old rows; 0 also where the old rows
         did not help, and were left out.
@@ -97,6 +97,8 @@ class RetuneReport:
         >>> RetuneReport("r2", 0.5, 0.6, -0.1, 0.3, 0.4, 90, 900, 600, 2, 9, 60.0).verdict[:69]
         'no clear difference on the 90 newest rows, so the old model can stay:'
         """
+        if not self.n_compared:
+            return NOT_COMPARED
         if np.isnan(self.low):
             return "the newest rows do not suffice to compare the old model and the new model"
         rows = f"the {plural(self.n_compared, 'newest row')}"

@@ -17,8 +17,10 @@ from automl.ensemble.threshold import apply_decision
 from automl.errors import InvalidInputError, NothingFittedError
 from automl.execute.processes import warm_up
 from automl.fitting import search_and_keep
+from automl.interruption import unless_interrupted
 from automl.refit.new_rows import keep_reasons, seen_rows
 from automl.refit.preparation import prepare_new_rows, seed_of
+from automl.refit.report import NOT_COMPARED
 from automl.refit.run import train_on_kept_rows
 from automl.retune.comparison import PairedScores, compare_predictions
 from automl.retune.old_rows import do_old_rows_help
@@ -40,6 +42,7 @@ _OLD_ROWS_SHARE = 0.1  # of the seconds, to find out whether the old rows help
 _LAST_SHARE = 0.15  # of the seconds, for the comparison and the training on all rows
 _COMPARISON_SECONDS = 3.0  # the most that the comparison may take
 _MOST_EARLIER = 12  # configurations of the old model that the search tries first
+_UNSEEN = "the models of the folds predict, which have not seen the newest rows"
 # Parameters that have other values during the search: its budget is that of the call, and the score alone decides.
 _DURING_SEARCH = {"max_processor_seconds": None, "store": None, "guard": None, "objectives": ("score",)}
 
@@ -77,7 +80,11 @@ def retune(estimator: Any, given: GivenRows, seconds: float | None, max_trials: 
     reading = partial(reading_milliseconds, X, prepared.reader)
     search_and_keep(searched, prepared, budget, seed_of(estimator), reading, earlier=_earlier(estimator))
     searched._target_name = estimator._target_name
-    scores, n_compared = _compare(estimator, searched, X, prepared, joined, _COMPARISON_SECONDS, notes)
+    comparing = partial(_compare, estimator, searched, X, prepared, joined, _COMPARISON_SECONDS, notes)
+    compared = unless_interrupted(comparing, NOT_COMPARED)
+    if compared is None:
+        notes.append("the user has interrupted the comparison")
+    scores, n_compared = compared or (PairedScores(np.nan, np.nan), 0)
     deadline = float("inf") if seconds is None else started + seconds
     new, n_models = _train_on_all_rows(searched, deadline, notes)
     new.set_params(**{name: getattr(estimator, name) for name in own})
@@ -143,9 +150,12 @@ def _compare(
 def _train_on_all_rows(searched: Any, deadline: float, notes: list[str]) -> tuple[Any, int]:
     """Return the model of the search after its members were trained on all rows, and the number of such models."""
     try:
-        new = train_on_kept_rows(searched, deadline)
+        new = unless_interrupted(partial(train_on_kept_rows, searched, deadline), _UNSEEN)
     except NothingFittedError as error:
-        notes.append(f"the models of the folds predict, which have not seen the newest rows: {error}")
+        notes.append(f"{_UNSEEN}: {error}")
+        return searched, 0
+    if new is None:
+        notes.append(f"{_UNSEEN}: the user has interrupted the training")
         return searched, 0
     report = vars(new).pop("refit_report_")
     if report.n_models < len(new._ensemble.bags):

@@ -16,7 +16,7 @@ from automl.notebook import summary
 from automl.refit.members import FitFacts, facts_from_folds
 from automl.refit.report import RefitReport
 from automl.trials.trial import FoldResult
-from tests.factories import FAST
+from tests.factories import FAST, interrupt_once
 
 BOOSTED = FAST | {"include": ["hist_gradient_boosting", "ridge"], "max_trials": 2}
 
@@ -275,6 +275,41 @@ def test_an_interrupt_at_the_start_of_the_training_on_the_newest_rows_keeps_the_
     model = AutoMLClassifier(**settings).fit(X, y)
     assert len(started) == 1
     assert len(model.predict(X)) == len(X)
+
+
+@pytest.mark.parametrize(
+    ("step", "lost"),
+    [
+        ("automl.refit.run.train_on_all_rows", "the members keep the models of their folds"),
+        ("automl.refit.evaluation.compare", "were not compared, and the new model has no estimate_"),
+        ("automl.refit.run.read_fold_models", "explanations use the models of all rows"),
+        ("automl.refit.run.collect_scores", "the model predicts no intervals and no sets"),
+        ("automl.refit.run.temporary_folder", "temporary files may be left"),
+        ("automl.checks.data_checks.check_missing_cells", "warnings_ is not complete"),
+    ],
+)
+def test_ctrl_c_after_the_training_on_folds_of_new_rows_returns_the_new_model(ridge, step, lost, monkeypatch, caplog):
+    done = interrupt_once(monkeypatch, step)
+    X = make_table(seed=1)[0].assign(remark=[f"paid {i} in full" for i in range(240)])
+    new = ridge.refit(X, np.arange(240) % 7)
+    assert done
+    found = [r.getMessage() for r in caplog.records if r.getMessage().startswith("interrupted")]
+    assert len(found) == 1
+    assert found[0].endswith(lost)
+    report = new.refit_report_
+    assert report.n_models == ("train_on_all_rows" not in step)
+    assert report.verdict.startswith("the old model and the new model were not compared") == ("compare" in step)
+    assert new.predict(X).shape == (240,)
+
+
+@pytest.mark.parametrize("step", ["automl.refit.run.run_trials", "automl.refit.run.train_on_all_rows"])
+def test_ctrl_c_before_a_refitted_model_exists_keeps_the_old_model_as_it_is(ridge, step, monkeypatch):
+    done = interrupt_once(monkeypatch, step)
+    X = make_table(seed=1)[0].assign(remark="paid")
+    with pytest.raises(KeyboardInterrupt):
+        ridge.refit(*((X, np.arange(240) % 7) if "trials" in step else ()))
+    assert done
+    assert ridge.predict(X).shape == (240,)
 
 
 def test_the_final_model_has_seen_the_newest_rows():

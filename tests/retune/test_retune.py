@@ -16,7 +16,7 @@ from automl.retune.comparison import compare_predictions
 from automl.retune.report import RetuneReport
 from automl.task.metrics import make_metric
 from automl.trials.initial_design import EARLIER_MODEL
-from tests.factories import FAST
+from tests.factories import FAST, interrupt_once
 
 N_OLD, N_NEW = 200, 180
 SETTINGS = FAST | {"include": ["ridge", "decision_tree"], "max_trials": 2}
@@ -115,6 +115,30 @@ def test_rows_without_a_change_give_no_clear_difference(model):
     same = model.retune(*make_rows(90, 3), seconds=None, max_trials=1).retune_report_
     assert not same.is_better
     assert same.verdict.startswith("no clear difference on the 30 newest rows, so the old model can stay")
+
+
+@pytest.mark.parametrize(
+    ("step", "lost", "is_compared"),
+    [
+        ("automl.retune.run.compare_predictions", "the old model and the new model were not compared", False),
+        ("automl.refit.run.train_on_all_rows", "which have not seen the newest rows", True),
+        ("automl.refit.run.temporary_folder", "temporary files may be left", True),
+    ],
+)
+def test_ctrl_c_in_any_step_after_the_search_of_a_retune_returns_its_model(
+    model, step, lost, is_compared, monkeypatch, caplog
+):
+    done = interrupt_once(monkeypatch, step)
+    new = model.retune(*make_rows(90, 3), seconds=None, max_trials=1)
+    assert done
+    found = [r.getMessage() for r in caplog.records if r.getMessage().startswith("interrupted")]
+    assert len(found) == 1
+    assert found[0].endswith(lost)
+    report = new.retune_report_
+    assert report.verdict.startswith("no clear" if is_compared else "the old model and the new model were not compared")
+    assert report.n_models == ("have not seen" not in lost)
+    assert new.predict(OLD[0]).shape == (N_OLD,)
+    assert new.get_params() == model.get_params()
 
 
 def test_times_decide_which_rows_are_the_newest(model):
