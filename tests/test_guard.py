@@ -94,6 +94,50 @@ def test_a_splitter_in_the_order_of_time_makes_whole_folds_beside_a_guard(cv):
         assert np.array_equal(test, own_test)
 
 
+class RowsOfOneTable:
+    """A splitter whose rows are those of one table, as numbers, as masks, or looked up in the table."""
+
+    def __init__(self, kind, pairs):
+        self.kind, self.pairs = kind, pairs
+
+    def split(self, X, y=None, groups=None):
+        numbers = np.arange(X.shape[0] if self.kind == "looked up" else 60)
+        for pair in self.pairs:
+            yield tuple(np.isin(numbers, rows) if self.kind == "masks" else numbers[rows] for rows in pair)
+
+    def get_n_splits(self, X=None, y=None, groups=None):
+        return len(self.pairs)
+
+
+@pytest.mark.parametrize("kind", ["numbers", "masks", "looked up"])
+def test_fixed_rows_of_a_splitter_in_the_order_of_time_stay_the_same_beside_a_guard(kind):
+    y = np.random.default_rng(0).normal(size=60)
+    pairs = [(np.arange(20), np.arange(20, 40)), (np.arange(40), np.arange(40, 60))]
+    cv = RowsOfOneTable(kind, pairs)
+    found = prepare(TrainingData(y[:, None], y), classification=False, cv=cv, holdout_share=0.1)
+    assert list(found.positions) == list(range(54))
+    folds = found.task.folds
+    assert [(len(train), list(test)) for train, test in folds] == [(40, [*range(40, 54)]), (20, [*range(20, 40)])]
+
+
+def test_fixed_rows_of_a_splitter_stay_the_same_where_other_rows_follow_those_of_the_guard():
+    y = np.random.default_rng(0).normal(size=60)
+    groups = np.arange(60)
+    groups[45:] = [45, 45, 45, 45, 46, 46, 46, 45, 45, 45, 46, 46, 46, 45, 45]
+    cv = RowsOfOneTable("numbers", [(np.arange(20), np.arange(20, 40)), (np.arange(45), np.arange(45, 53))])
+    data = TrainingData(y[:, None], y, groups=groups)
+    found = prepare(data, classification=False, cv=cv, holdout_share=0.1)
+    assert sorted(set(range(60)) - set(found.positions)) == [49, 50, 51, 55, 56, 57]  # the group of the newest rows
+    assert [*found.positions[found.task.folds[0][1]]] == [45, 46, 47, 48, 52]
+
+
+def test_a_guard_that_takes_a_fold_of_fixed_rows_is_refused():
+    y = np.random.default_rng(0).normal(size=60)
+    cv = RowsOfOneTable("numbers", [(np.arange(20), np.arange(20, 40)), (np.arange(40), np.arange(58, 60))])
+    with pytest.raises(InvalidInputError, match="guard takes all training rows or all scored rows of a fold"):
+        prepare(TrainingData(y[:, None], y), classification=False, cv=cv, holdout_share=0.1)
+
+
 def test_the_holdout_of_forward_chaining_folds_holds_whole_groups():
     y = np.random.default_rng(0).normal(size=60)
     data = TrainingData(y[:, None], y, groups=np.arange(60) // 5)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -170,7 +171,7 @@ def prepare(
         request = replace(request, cv=folds_from_cv(request, "cv"))  # a generator gives its folds only once
     holdout = _holdout(rows, request, holdout_share, holdout)
     if holdout is not None and hasattr(cv, "split") and is_forward_chaining(request.cv):
-        request = replace(request, cv=_folds_before(replace(request, cv=cv), holdout))
+        request = replace(request, cv=_folds_before(replace(request, cv=cv), request.cv, holdout))
     reader = TableReader(columns=columns)
     with validation.table_errors():
         if holdout is None:
@@ -321,11 +322,24 @@ def _holdout(
     return np.append(holdout, np.zeros(rows.n_validation, dtype=bool))
 
 
-def _folds_before(request: SplitRequest, holdout: NDArray[np.bool_]) -> tuple[Fold, ...]:
-    """Return the folds that a splitter makes of the rows without the holdout rows, so that the newest fold is whole."""
+def _folds_before(request: SplitRequest, of_all: tuple[Fold, ...], holdout: NDArray[np.bool_]) -> tuple[Fold, ...]:
+    """Return the folds that a splitter makes of the rows without the holdout rows, so that the newest fold is whole.
+
+    A splitter with fixed rows knows only the whole table. Its folds stay, and lose the holdout rows later.
+
+    Parameters
+    ----------
+    of_all : tuple of Fold
+        The folds that it has made of all rows.
+    """
     rest = np.flatnonzero(~holdout)
     groups = None if request.groups is None else request.groups[rest]
-    folds = folds_from_cv(replace(request, y=request.y[rest], X=take_rows(request.X, rest), groups=groups), "cv")
+    try:
+        folds = folds_from_cv(replace(request, y=request.y[rest], X=take_rows(request.X, rest), groups=groups), "cv")
+    except Exception:  # noqa: BLE001  the code of the user, which meets fewer rows than it knows
+        return of_all
+    if len(folds) == len(of_all) and all(map(np.array_equal, chain(*folds), chain(*of_all))):
+        return of_all
     return tuple((rest[train], rest[test]) for train, test in folds)
 
 
