@@ -7,6 +7,7 @@ and a small one in another.
 from __future__ import annotations
 
 import re
+import sys
 import unicodedata
 from collections import Counter
 from dataclasses import dataclass
@@ -130,6 +131,8 @@ class NumberFormat:
         value = self.digits(token["number"])
         factor = factors.get(token["unit"], np.nan) if token["unit"] else next(iter(factors.values()), 1.0)
         power = int(token["exponent"] or token["power"] or 0)
+        if power > sys.float_info.max_10_exp:
+            return np.nan
         return (-1 if token["negative"] else 1) * factor * value * 10.0**power
 
     @property

@@ -215,3 +215,12 @@ def test_a_number_among_texts_with_decimal_commas_is_no_number_of_thousands(numb
     for cells in ([number], [number, "1,5", True, None]):
         out = reader.transform(pd.DataFrame({"price": pd.Series(cells, dtype=object)}))[:, 0]
         np.testing.assert_array_equal(out, [float(number), 1.5, nan, nan][: len(cells)])
+
+
+@pytest.mark.parametrize("code", ["A12E567", "7E512X"])
+def test_a_number_beyond_the_range_of_floats_is_no_number(code):
+    codes = [f"{code[0]}{i}E{500 + i}{code[-1]}" for i in range(60)]
+    assert read([*codes, code])[0].kind in ("text", "identifier")
+    prices = TableReader().fit(pd.DataFrame({"price": [f"{v:.2f} EUR" for v in VALUES]}))
+    later = pd.DataFrame({"price": ["5e400 EUR", "5e-400 EUR", "5e2 EUR"]})
+    np.testing.assert_array_equal(prices.transform(later)[:, 0], [nan, 0, 500])
