@@ -34,10 +34,11 @@ _MIN_FOR_ONE_ODD = 8  # with at least this number of cells, one odd cell is alwa
 _SIMILAR = str.maketrans(
     {
         "−": "-", "–": "-", "—": "-", "‐": "-", "‑": "-", "‒": "-", "﹣": "-", "’": "'", "‘": "'", "´": "'", "`": "'",
-        "ʼ": "'", "′": "'", "μ": "µ", "º": "°", "٫": ".", "٬": ",", "∞": "inf", "\u200b": "", "\u200e": "",
+        "ʼ": "'", "′": "'", "μ": "µ", "º": "°", "٫": ".", "٬": ",", "∞": "inf", "⁄": "/", "\u200b": "", "\u200e": "",
         "\u200f": "", "\u2060": "", "\ufeff": "",
     }
 )  # fmt: skip
+_FRACTION = re.compile(r"(?:(?<=\d)\s)?([¼-¾⅐-⅞])")
 _CURRENCIES = {
     "aed", "ars", "aud", "bgn", "brl", "cad", "chf", "clp", "cny", "cop", "czk", "dkk", "eur", "gbp", "hkd", "huf",
     "idr", "ils", "inr", "isk", "jpy", "krw", "kzt", "mxn", "myr", "ngn", "nok", "nzd", "pen", "php", "pkr", "pln",
@@ -186,6 +187,7 @@ def split_number(text: str) -> dict[str, Any] | None:
     if len(signs) + minus + n_open > 1:
         return None
     token["negative"] = minus or n_open == 1 or signs == ["-"]
+    token["fraction"] = not text.isascii() and _FRACTION.search(text) is not None
     token["bounded"] = bool(token["bound"] or token["more"]) or token["trail"] == "+"
     token["unit"] = _unit(token["prefix"] or "", token["suffix"] or "")
     return token
@@ -195,8 +197,14 @@ def _normalize(text: str) -> str:
     """Return a text with common digits, blanks and signs in place of their relatives in Unicode."""
     if text.isascii():
         return text
+    text = _FRACTION.sub(_decimals, text)  # normalization would make 11/2 of 1½
     text = unicodedata.normalize("NFKC", text.translate(_SIMILAR)).translate(_SIMILAR)
     return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
+
+
+def _decimals(fraction: re.Match[str]) -> str:
+    """Return a fraction such as ½ as decimal places: so many that they are no group of thousands."""
+    return f"{unicodedata.numeric(fraction[1]):.17f}"[1:]
 
 
 @lru_cache(maxsize=4096)
@@ -315,6 +323,8 @@ def _decimal_mark(tokens: list[dict[str, Any]]) -> str:
     for token in tokens:
         number = str(token["number"])
         marks = [c for c in number if c in ".,"]
+        if token["fraction"]:  # ½ has no decimal mark
+            continue
         if not marks:
             plain += len(number) <= 3
             continue
