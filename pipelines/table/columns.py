@@ -47,6 +47,7 @@ BOOLEANS = (
 )
 _NUMBERS = (Real, Decimal)
 _LEAST_ROUNDED = 2**53  # floats do not hold all larger whole numbers
+_LAST = np.datetime64("9999-12-31", "us")  # libraries of time zones know no offset of much later dates
 _PLAIN_NUMBERS, _ISO_DATES = NumberFormat(), DateFormat()
 TRUTH = {text: value for pair in BOOLEANS for text, value in zip(pair, (1.0, 0.0), strict=True)}
 
@@ -282,12 +283,28 @@ def text_dates(parsed: Dates, codes: NDArray[np.intp]) -> Dates:
 
 def _shown_in(dates: pd.DatetimeIndex, has_zone: NDArray[np.bool_], zone: str | None) -> Dates:
     """Return dates, in UTC, as wall-clock times in a zone; a date that came without zone already is one."""
-    return np.where(has_zone, wall_clock(dates, zone), wall_clock(dates, None))
+    shown = wall_clock(dates, None).copy()
+    shown[has_zone] = wall_clock(dates[has_zone], zone)
+    return shown
 
 
 def wall_clock(dates: pd.DatetimeIndex, zone: str | None) -> Dates:
     """Return dates with any zone as wall-clock times in another zone (UTC if None)."""
-    return dates.as_unit("us").tz_convert(_as_zone(zone)).tz_localize(None).to_numpy()
+    dates = dates.as_unit("us")
+    known, later = _before_last(dates)
+    return known.tz_convert(_as_zone(zone)).tz_localize(None).to_numpy() + later
+
+
+def _before_last(dates: pd.DatetimeIndex) -> tuple[pd.DatetimeIndex, NDArray[np.timedelta64] | np.timedelta64]:
+    """Return dates of which none is after `_LAST`, and the time from each of them to the date that was given.
+
+    So placeholders such as 9999-12-31 23:59:59 have the offset of the last date whose offset is known.
+    """
+    moments = dates.tz_convert("UTC").tz_localize(None).to_numpy()
+    if not (moments > _LAST).any():
+        return dates, np.timedelta64(0, "us")
+    known = np.minimum(moments, _LAST.astype(moments.dtype))
+    return pd.DatetimeIndex(known, tz="UTC").tz_convert(dates.tz), moments - known
 
 
 def _as_zone(zone: str | None) -> tzinfo:
@@ -306,7 +323,7 @@ def zone_text(column: pd.Series) -> str | None:
     Zones of any library work: the text is the name of a zone of the zone database or an offset, whichever gives the
     wall-clock times that the column shows; if none does, the dates are read in UTC.
     """
-    dates = pd.DatetimeIndex(column.dropna())
+    dates, _ = _before_last(pd.DatetimeIndex(column.dropna()))
     if not len(dates):
         return None
     shown = dates.tz_localize(None)

@@ -232,3 +232,37 @@ def test_later_dates_without_zone_are_wall_clock_times_of_the_zone_of_training(d
     expected = reader.transform(pd.DataFrame({"day": pd.Series([NOON, NOON]).dt.tz_localize("Europe/Berlin")}))
     assert expected[0, reader.columns_[0].reader.suffixes.index("_hour")] == 12
     np.testing.assert_array_equal(reader.transform(pd.DataFrame({"day": days})), expected)
+
+
+@pytest.mark.parametrize(
+    ("placeholder", "day", "hour"),
+    [
+        pytest.param("9999-12-31 23:59:59", 31, 23 + 59 / 60, id="text"),
+        pytest.param("9999-12-31T23:59:00Z", 1, 59 / 60, id="text in UTC"),
+        pytest.param("9999-12-31T23:59:00-05:00", 1, 5 + 59 / 60, id="text of the next year in UTC"),
+        pytest.param(dt.datetime(9999, 12, 31, 23, 59), 31, 23 + 59 / 60, id="object"),
+        pytest.param(dt.datetime(9999, 12, 31, 23, 59, tzinfo=dt.UTC), 1, 59 / 60, id="object in UTC"),
+    ],
+)
+def test_placeholders_at_the_end_of_the_calendar_are_read_in_a_zone(placeholder, day, hour):
+    hours = pd.Series(pd.date_range("2024-06-01", periods=40, freq="31h", tz="Etc/GMT-1"))
+    reader = TableReader().fit(pd.DataFrame({"day": hours.dt.tz_convert("Europe/Berlin")}))
+    names = list(reader.get_feature_names_out())
+    later = pd.DataFrame({"day": pd.Series([placeholder, hours[0]], dtype=object)})
+    out = reader.transform(later)
+    assert [out[0, names.index("day_day")], out[0, names.index("day_hour")]] == [day, hour]
+    np.testing.assert_array_equal(out[1], reader.transform(pd.DataFrame({"day": hours[:1]}))[0])
+    np.testing.assert_array_equal(out[:1], reader.transform(later[:1]))
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "UTC"])
+def test_fit_reads_placeholders_of_a_column_with_a_zone(zone):
+    days = np.append(np.arange("2024-06-01", "2024-06-20", dtype="M8[D]"), np.datetime64("9999-12-31"))
+    moments = days.astype("M8[us]") + np.timedelta64(1439, "m")
+    frame = pd.DataFrame({"day": pd.DatetimeIndex(moments, tz="UTC").tz_convert(zone)})
+    reader = TableReader().fit(frame)
+    assert reader.columns_[0].reader.zone == zone
+    out = reader.transform(frame)
+    np.testing.assert_array_equal(reader.transform(frame[:-1]), out[:-1])
+    hour = 0 if zone == "UTC" else 1 / 24  # between summer and winter
+    np.testing.assert_allclose(out[-1, -1], (days[-1] - days[0]).astype(int) - hour, rtol=1e-12)
