@@ -263,9 +263,8 @@ def read_dates(column: pd.Series, format: DateFormat, zone: str | None, has_odd_
     if isinstance(dtype, pd.DatetimeTZDtype):
         return wall_clock(pd.DatetimeIndex(column), zone)
     if content_type(column) == "date":
-        # Microseconds cover all dates of calendars and placeholders such as 9999-12-31; nanoseconds end in 2262.
-        dates = pd.DatetimeIndex(pd.to_datetime(column.astype(object), errors="coerce", utc=True))
-        return _shown_in(dates, np.array([getattr(cell, "tzinfo", None) is not None for cell in column], bool), zone)
+        has_zone = np.array([getattr(cell, "tzinfo", None) is not None for cell in column], dtype=bool)
+        return _shown_in(_object_dates(column.astype(object)), has_zone, zone)
     # Numbers are not dates: as texts they do not have a date format.
     codes, texts = factorize(column)
     parsed = format.parse(texts)
@@ -279,6 +278,21 @@ def read_dates(column: pd.Series, format: DateFormat, zone: str | None, has_odd_
 def text_dates(parsed: Dates, codes: NDArray[np.intp]) -> Dates:
     """Return the dates of the rows from the dates of the distinct texts."""
     return np.append(parsed, np.datetime64("NaT", "us"))[codes]
+
+
+def _object_dates(column: pd.Series) -> pd.DatetimeIndex:
+    """Return the dates of a column of objects in UTC.
+
+    Microseconds cover all dates of calendars and placeholders such as 9999-12-31. Nanoseconds end in 2262, but pandas
+    takes them for all cells if one cell has them, so that the cells behind the end are read by themselves.
+    """
+    dates = pd.DatetimeIndex(pd.to_datetime(column, errors="coerce", utc=True)).as_unit("us")
+    lost = np.flatnonzero(dates.isna() & column.notna().to_numpy())
+    if not 0 < len(lost) < len(column):
+        return dates
+    moments = dates.tz_localize(None).to_numpy().copy()
+    moments[lost] = _object_dates(column.iloc[lost]).tz_localize(None).to_numpy()
+    return pd.DatetimeIndex(moments, tz="UTC")
 
 
 def _shown_in(dates: pd.DatetimeIndex, has_zone: NDArray[np.bool_], zone: str | None) -> Dates:

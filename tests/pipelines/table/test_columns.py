@@ -248,3 +248,20 @@ def test_an_unseen_huge_number_shares_the_code_of_rare_levels():
     reader = TableReader(max_categories=5).fit(pd.DataFrame({"key": keys}))
     later = pd.DataFrame({"key": [2**60 + 9000, 2**60 + 9001]})
     np.testing.assert_array_equal(reader.transform(later)[:, 0], [3, 4])
+
+
+FAR, NEAR = dt.datetime(9999, 12, 31), pd.Timestamp("2024-07-03 12:00:00.123456789")
+
+
+@pytest.mark.parametrize(
+    "cells", [[FAR, NEAR], [NEAR, FAR], [np.datetime64(FAR, "D"), np.datetime64(NEAR, "ns")]], ids=str
+)
+@pytest.mark.parametrize("zone", [None, "Europe/Berlin"])
+def test_a_date_does_not_depend_on_the_unit_of_the_dates_beside_it(cells, zone):
+    days = pd.DataFrame({"day": pd.date_range("2024-07-01", periods=60, freq="7h", tz=zone)})
+    later = pd.DataFrame({"day": pd.Series(cells, dtype=object)})
+    reader = TableReader().fit(days)
+    out = reader.transform(later)
+    assert np.isfinite(out).all()
+    np.testing.assert_array_equal(out, np.vstack([reader.transform(later[:1]), reader.transform(later[1:])]))
+    np.testing.assert_array_equal(TableReader().fit(later).transform(later)[:, -1], out[:, -1] - out[:, -1].min())
