@@ -49,27 +49,30 @@ class ChunkedTable:
         self._unreadable: dict[str, InvalidInputError] = {}  # by column: the error of its first chunk of odd cells
         self._with_values: set[str] = set()  # columns with a chunk that holds values which can be read
 
-    def chunks(self, keep: Sequence[str] | None = (), texts: Sequence[str] = ()) -> Iterator[Chunk]:
+    def chunks(
+        self, keep: Sequence[str] | None = (), texts: Sequence[str] = (), numbers: Sequence[str] = ()
+    ) -> Iterator[Chunk]:
         """Yield the chunks of the file.
 
         Parameters
         ----------
         keep : sequence of str or None
             Columns to keep; None for all.
-        texts : sequence of str
-            Further columns whose cells are texts.
+        texts, numbers : sequence of str
+            Further columns whose cells are texts, or numbers.
 
         Raises
         ------
         InvalidInputError
             If the file cannot be read, or lacks columns of the training table.
         """
+        used = [str(column.name) for column in self._columns]
         yield from read_chunks(
             self._path,
             self._n_rows,
             self._options,
             texts=[*texts, *(name for name, is_number in self._holds_numbers.items() if not is_number)],
-            numbers=[name for name, is_number in self._holds_numbers.items() if is_number],
+            numbers=[*numbers, *(name for name in used if self._holds_numbers.get(name))],
             keep=keep,
         )
 

@@ -155,7 +155,8 @@ def labeled_chunks(
     classes = getattr(estimator, "classes_", None)
     are_texts = classes is not None and all(isinstance(label, str) for label in classes)
     n_known, n_empty, column = 0, 0, target
-    for chunk in source.chunks(texts=_text_columns(estimator, path, options, target) if are_texts else ()):
+    likely = _likely_targets(estimator, path, options, target) if are_texts or classes is None else []
+    for chunk in source.chunks(texts=likely if are_texts else (), numbers=likely if classes is None else ()):
         if column is None:
             column = _guess_target(estimator, chunk.table, path)
         if column not in chunk.table.columns:
@@ -172,8 +173,8 @@ def labeled_chunks(
         raise InvalidInputError(f"'{path}' holds no row with a known label")
 
 
-def _text_columns(estimator: Any, path: Path, options: Any, target: str | None) -> list[str]:
-    """Return the columns that may hold the target, whose labels are texts."""
+def _likely_targets(estimator: Any, path: Path, options: Any, target: str | None) -> list[str]:
+    """Return the columns that may hold the target."""
     from automl.task.files import read_chunks
 
     if target is not None:

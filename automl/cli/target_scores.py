@@ -76,7 +76,7 @@ def labeled_targets(
     pairs = list(zip(names, classes, strict=True))
     texts = [name for name, own in pairs if own is not None and all(isinstance(label, str) for label in own)]
     n_known, n_empty = 0, 0
-    for chunk in source.chunks(texts=texts):
+    for chunk in source.chunks(texts=texts, numbers=[name for name, own in pairs if own is None]):
         missing = [name for name in names if name not in chunk.table.columns]
         if missing:
             raise InvalidInputError(

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from automl.serving.errors import CellError, refuse_cells, shorten
 from automl.serving.model import ServedColumn, ServedModel
-from automl.task.text_files import with_point
+from automl.task.text_files import has_other_sign, with_point
 from pipelines.table.cells import TableError, is_placeholder, level_text
 from pipelines.table.columns import CategoryReader
 
@@ -23,7 +23,6 @@ NUMBER_PATTERN = r"^[+-]?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,2})?$"
 TIME_PATTERN = r"^([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9])?$"  # the texts that JSON may hold for a time of day
 LARGEST_NUMBER = 1e308
 _NUMBER = re.compile(NUMBER_PATTERN)
-_ONE_MARK = re.compile(r"\s*[-+]?\d*[.,]\d+(?:[eE][-+]?\d+)?\s*")  # a number with one point or comma
 _TRUTH = {"true": True, "false": False, "1": True, "0": False}
 _MOST_ERRORS = 20  # problems that one response lists
 # Texts that pandas takes as missing values when it reads a CSV file.
@@ -132,11 +131,10 @@ def _with_points(cells: Sequence[Any], decimal: str) -> Sequence[Any]:
 
     A number with the other sign is an error: alone, "1,001" could be a small number or a large one.
     """
-    other = "." if decimal == "," else ","
     for i, cell in enumerate(cells):
-        if cell is not None and other in cell and _ONE_MARK.fullmatch(cell):
-            names = {".": "point", ",": "comma"}
-            what = f"has a {names[other]}, but the decimal sign of this request is a {names[decimal]}"
+        if has_other_sign(cell, decimal):
+            other, own = ("point", "comma") if decimal == "," else ("comma", "point")
+            what = f"has a {other}, but the decimal sign of this request is a {own}"
             raise _BadCellError(i, f"{_show(cell)} {what}; use one sign in all numbers")
     return [with_point(cell) for cell in cells] if decimal == "," else cells
 

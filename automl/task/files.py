@@ -31,6 +31,7 @@ from automl.task.text_files import (
     Dialect,
     FileOptions,
     find_dialect,
+    has_other_sign,
     logger,
     open_bytes,
     with_point,
@@ -118,7 +119,7 @@ def read_chunks(
         be read as numbers.
     numbers : collection of str
         Columns of numbers. If a chunk of such a column also holds texts, its decimal commas become points, because the
-        numbers of other chunks have lost theirs.
+        numbers of other chunks have lost theirs. In a file with decimal commas, a number such as 1.234 is an error.
     keep : sequence of str or None
         Columns for `Chunk.kept`; None for all.
 
@@ -230,9 +231,20 @@ def _text_chunks(
         if dialect.decimal == ",":
             for name in numbers:
                 if not pd.api.types.is_numeric_dtype(table[name]):
-                    table[name] = table[name].map(with_point, na_action="ignore")
+                    table[name] = _with_points(table[name], first, path)
         yield Chunk(first, table, kept)
         first += len(table)
+
+
+def _with_points(column: pd.Series[Any], first_row: int, path: Path) -> pd.Series[Any]:
+    """Return a column of a file with decimal commas as texts with decimal points."""
+    for row, cell in enumerate(column, first_row):
+        if has_other_sign(cell, ","):
+            raise InvalidInputError(
+                f"'{path}', row {row}: column '{column.name}' holds {cell!r} with a point, but the decimal sign of the "
+                "file is a comma; use one sign in all numbers, or name it with --decimal"
+            )
+    return column.map(with_point, na_action="ignore")
 
 
 def _header(path: Path, dialect: Dialect) -> list[Any]:

@@ -42,6 +42,8 @@ _SAMPLE = 2**18  # bytes that decide the separator
 _SAMPLE_ROWS = 200
 _DECIMAL_SCAN = 2**26  # characters that decide the decimal sign
 _DECIMAL_COMMA = re.compile(r"\s*[-+]?\d*,\d+(?:[eE][-+]?\d+)?\s*")
+_MILLIONS = re.compile(r"\s*[-+]?\d{1,3}(?:\.\d{3}){2,}\s*")
+_ONE_MARK = re.compile(r"\s*[-+]?\d*[.,]\d+(?:[eE][-+]?\d+)?\s*")  # a number with one point or comma
 _MIN_EVEN_SHARE = 0.5  # of the rows, those with as many cells as the header
 _MIN_ZERO_SHARE = 0.1  # of the characters of UTF-16 text, those whose upper byte is zero
 _MAX_RUN_SHARE = 0.3  # of the bytes above 127 of text in Windows-1252, those in a row of three or more
@@ -336,9 +338,22 @@ def find_decimal(texts: Iterable[str], separator: str) -> str:
     return "," if commas > points - min(points, groups) else "."
 
 
+def has_other_sign(cell: Any, decimal: str) -> bool:
+    """Return whether a cell is a number whose only mark is the other decimal sign.
+
+    Where commas are decimal signs, "1.234" could be a small number, or a large one with a separator of thousands.
+    """
+    other = "." if decimal == "," else ","
+    return isinstance(cell, str) and other in cell and _ONE_MARK.fullmatch(cell) is not None
+
+
 def with_point(cell: Any) -> Any:
     """Return a number with a decimal comma as a number with a decimal point; other cells as they are."""
-    return cell.replace(",", ".") if isinstance(cell, str) and _DECIMAL_COMMA.fullmatch(cell) else cell
+    if not isinstance(cell, str):
+        return cell
+    if _DECIMAL_COMMA.fullmatch(cell):
+        return cell.replace(",", ".")
+    return cell.replace(".", "") if _MILLIONS.fullmatch(cell) else cell  # 1.234.567 can only have thousands
 
 
 def _texts(path: Path, encoding: str) -> Iterator[str]:

@@ -126,6 +126,27 @@ def test_a_file_with_decimal_commas_gives_the_same_predictions(places, call, tmp
     same(predicted(call, folder, tmp_path / "odd.csv", "--proba", "--chunk-rows", 30), expected)
 
 
+@pytest.mark.parametrize("rows", [1, 1000])
+def test_a_point_in_a_file_with_decimal_commas_never_makes_a_number_smaller(call, tmp_path, rows):
+    table = pd.DataFrame({"a": np.linspace(0, 2_000_000, 60), "b": np.linspace(1, 2, 60) ** 2, "same": 1.5})
+    model = AutoMLRegressor(include=["ridge"], **FAST).fit(table, table["a"])
+    model.save(tmp_path / "model")
+
+    def run(command, *cells):
+        (tmp_path / "new.csv").write_text("a;b;same;y\n" + "".join(f"{cell}\n" for cell in cells))
+        return call(command, tmp_path / "model", tmp_path / "new.csv", "--chunk-rows", rows)
+
+    code, out, err = run("predict", "12,5;1,5;1,5;1", "1.234.567;1,5;1.234;1", "1.234,5;1,5;1,5;1")
+    assert code == 0, err
+    expected = model.predict(pd.DataFrame({"a": [12.5, 1_234_567, 1234.5], "b": 1.5, "same": 1.5}))
+    np.testing.assert_allclose(pd.read_csv(io.StringIO(out))["prediction"], expected)
+    message = "row 2: column '{}' holds '1.234' with a point, but the decimal sign of the file is a comma"
+    for command, name, cells in (("predict", "a", "1.234;1,5;1,5;1"), ("score", "y", "1,5;1,5;1,5;1.234")):
+        code, _, err = run(command, "12,5;1,5;1,5;2", cells)
+        assert code == 2
+        assert message.format(name) in err
+
+
 @pytest.mark.parametrize("name", ["new.csv", "new.parquet"])
 def test_kept_columns_stand_before_the_predictions(places, call, name):
     folder, new = places
