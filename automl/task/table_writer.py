@@ -87,6 +87,7 @@ class TableWriter(AbstractContextManager["TableWriter"]):
     def __init__(self, target: IO[str] | Path, kind: str = ".csv"):
         self._target, self._kind = target, kind
         self._arrow_writer: Any = None
+        self._schema: Any = None
         self._is_first = True
 
     def __enter__(self) -> Self:
@@ -112,15 +113,27 @@ class TableWriter(AbstractContextManager["TableWriter"]):
     def _write_arrow(self, path: Path, parts: Sequence[pd.DataFrame | pa.Table]) -> None:
         import pyarrow as pa
 
-        tables = [_to_arrow(part) for part in parts]
-        fields = [
-            (name, column) for table in tables for name, column in zip(table.column_names, table.columns, strict=True)
-        ]
-        table = pa.table([column for _, column in fields], names=[name for name, _ in fields])
-        if self._arrow_writer is None:
-            self._arrow_writer = _open_arrow(path, self._kind, table.schema)
+        named = [column for part in parts for column in _columns(part)]
+        types = [None] * len(named) if self._schema is None else self._schema.types
+        columns = [self._to_arrow(name, cells, kind) for (name, cells), kind in zip(named, types, strict=True)]
+        table = pa.table(columns, names=[name for name, _ in named])
+        if self._schema is None:
             self._schema = table.schema
-        self._arrow_writer.write_table(table.cast(self._schema))
+            self._arrow_writer = _open_arrow(path, self._kind, table.schema)
+        self._arrow_writer.write_table(table)
+
+    def _to_arrow(self, name: str, cells: Any, kind: Any) -> Any:
+        """Return a column in the type of its first rows, if there are any."""
+        import pyarrow as pa
+
+        try:
+            column = pa.array(cells, from_pandas=True) if isinstance(cells, pd.Series) else cells
+            return column if kind is None else column.cast(kind)
+        except (pa.ArrowException, OverflowError) as error:
+            raise InvalidInputError(
+                f"column '{name}' cannot be written to a {self._kind} file, whose columns have one type each: {error}; "
+                "write a .csv or .jsonl file, or leave out the column"
+            ) from error
 
 
 def _open_arrow(path: Path, kind: str, schema: pa.Schema) -> Any:
@@ -157,12 +170,11 @@ def _to_frame(part: pd.DataFrame | pa.Table) -> pd.DataFrame:
     return frame
 
 
-def _to_arrow(part: pd.DataFrame | pa.Table) -> pa.Table:
-    import pyarrow as pa
-
-    if isinstance(part, pa.Table):
-        return part.replace_schema_metadata(None)
-    return pa.Table.from_pandas(part, preserve_index=False).replace_schema_metadata(None)
+def _columns(part: pd.DataFrame | pa.Table) -> list[tuple[str, Any]]:
+    """Return the names of the columns with their cells."""
+    if isinstance(part, pd.DataFrame):
+        return [(str(name), cells) for name, cells in part.items()]
+    return list(zip(part.column_names, part.columns, strict=True))
 
 
 def _written_kind(path: Path) -> str:

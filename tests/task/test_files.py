@@ -367,6 +367,24 @@ def test_columns_to_keep_have_the_whole_numbers_of_json_lines_beside_missing_cel
         assert pd.read_parquet(tmp_path / out, dtype_backend="numpy_nullable")["id"].tolist()[:2] == cells["id"][:2]
 
 
+@pytest.mark.parametrize("rows", [2, 9])
+@pytest.mark.parametrize("cells", [[9007199254740993, 1.5, None, 3], [1, "a", 2.5, None], [2**70, 1, 2, 3]])
+def test_columns_without_one_type_are_refused_where_a_file_needs_one(tmp_path, cells, rows):
+    path = put(tmp_path, "".join(json.dumps({"k": cell}) + "\n" for cell in cells), "t.jsonl")
+
+    def copy(name):
+        with open_writer(tmp_path / name) as writer:
+            for chunk in read_chunks(path, rows, keep=["k"]):
+                writer.write(chunk.kept)
+        return tmp_path / name
+
+    for name in ("o.parquet", "o.feather"):
+        with pytest.raises(InvalidInputError, match=r"^column 'k' cannot be written .* one type.*\.csv or \.jsonl"):
+            copy(name)
+        assert not (tmp_path / name).exists()
+    assert [json.loads(line)["k"] for line in copy("o.jsonl").read_text().splitlines()] == cells
+
+
 def test_columns_to_keep_have_the_whole_numbers_of_excel_beside_missing_cells(tmp_path):
     pd.DataFrame({"id": [1, None, 3], "n": [1, None, 2.5]}).to_excel(tmp_path / "t.xlsx", index=False)
     with open_writer(tmp_path / "o.csv") as writer:
