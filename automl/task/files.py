@@ -367,7 +367,8 @@ def _read_excel(path: Path, options: FileOptions, texts: Collection[str] = (), b
         sheet = names[0] if sheet is None else sheet
         some = pd.read_excel(book, sheet_name=sheet, nrows=_ROWS_OF_CODES, dtype=str)
         codes = [n for n in some.columns if str(n) not in but and _holds_codes(some[n], is_text=str(n) in texts)]
-        return pd.read_excel(book, sheet_name=sheet, dtype=dict.fromkeys(codes, str))
+        table = pd.read_excel(book, sheet_name=sheet, dtype=dict.fromkeys(codes, str))
+        return table.set_axis(table.columns.map(str), axis=1)  # a name such as 2024 is a number in the file
 
 
 @contextmanager

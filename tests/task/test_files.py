@@ -385,6 +385,14 @@ def test_columns_without_one_type_are_refused_where_a_file_needs_one(tmp_path, c
     assert [json.loads(line)["k"] for line in copy("o.jsonl").read_text().splitlines()] == cells
 
 
+def test_names_of_columns_of_excel_that_are_numbers_become_texts(tmp_path):
+    table = pd.DataFrame({2024: [1.5, 2.0], "code": ["01", "02"], 7: ["03", "04"]})
+    table.to_excel(tmp_path / "t.xlsx", index=False)
+    assert read_table(tmp_path / "t.xlsx").to_dict("list") == {str(name): list(table[name]) for name in table}
+    (chunk,) = read_chunks(tmp_path / "t.xlsx", None, keep=["2024", "7"])
+    assert chunk.kept.to_dict("list") == {"2024": [1.5, 2.0], "7": ["03", "04"]}
+
+
 def test_columns_to_keep_have_the_whole_numbers_of_excel_beside_missing_cells(tmp_path):
     pd.DataFrame({"id": [1, None, 3], "n": [1, None, 2.5]}).to_excel(tmp_path / "t.xlsx", index=False)
     with open_writer(tmp_path / "o.csv") as writer:
