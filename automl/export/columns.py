@@ -10,7 +10,9 @@ import pandas as pd
 
 from automl.export.code import Script, list_code, quote
 from automl.export.tables import CHECK_DECIMAL
-from pipelines.table.columns import TRUTH
+from pipelines.table.cells import holds_texts, level_text
+from pipelines.table.columns import TRUTH, CategoryReader
+from pipelines.table.number_texts import parse_numbers
 
 _NUMBER_IN_TEXT = """NUMBER_IN_TEXT = re.compile(
     r"(?P<before>\\D{0,20}?)(?P<digits>\\d+(?:[.,'’\\s]\\d+)*[.,]?|[.,]\\d+)(?P<exponent>[eE][-+]?\\d{1,3}(?![\\d.,]))?"
@@ -145,6 +147,22 @@ def read_code(reader: Any, script: Script) -> Columns:
 def raw_names(reader: Any) -> list[str]:
     """Return the names of the columns of the table, as the script uses them."""
     return [str(column.name) if reader.named_ else f"x{column.name}" for column in reader.columns_]
+
+
+def text_names(reader: Any) -> list[str]:
+    """Return the names of the columns that the script reads as texts, also from a file in which all are numbers."""
+    if not reader.named_:  # the names in a file are others
+        return []
+    columns = zip(reader.columns_, reader.dtypes_, strict=True)
+    return [str(column.name) for column, dtype in columns if holds_texts(dtype) and not _are_numbers(column.reader)]
+
+
+def _are_numbers(reader: Any) -> bool:
+    """Return whether a column is not used, or has categories such as 1 and 2, which another file may write as 1.0."""
+    if type(reader) is not CategoryReader:
+        return reader is None
+    levels = np.array(reader.levels, dtype=object)
+    return [level_text(number) for number in parse_numbers(levels)] == list(levels)
 
 
 def _number(name: str, reader: Any, script: Script, found: Columns) -> list[str]:

@@ -10,7 +10,7 @@ from sklearn.metrics import get_scorer_names
 
 from automl.errors import InvalidInputError
 from automl.export.code import Script, call_code, docstring, indent, list_code, make_pipeline_code, one_line, quote
-from automl.export.columns import Columns, constant, raw_names, read_code
+from automl.export.columns import Columns, constant, raw_names, read_code, text_names
 from automl.export.folds import add_remarks, splitter, with_groups
 from automl.export.models import NETWORKS, model_code, typical_model
 from automl.export.steps import Codes, step_code
@@ -221,6 +221,7 @@ def _assemble(
     model = _MODEL + _below(call_code("make_pipeline", parts)) + "\n"
     read = _reading(estimator._reader, columns, {"CATEGORIES": categories, "NUMBERS": numbers})
     constants = [constant("COLUMNS", raw_names(estimator._reader))] if not estimator._reader.named_ else []
+    constants.append(constant("TEXTS", text_names(estimator._reader)))
     constants += [
         constant(key, list(names)) for key, names in (("CATEGORIES", categories), ("NUMBERS", numbers)) if names
     ]

@@ -20,7 +20,7 @@ READ_TABLE = '''def read_table(path, targets, arguments):
     else:
         options = {"sep": arguments.separator, "encoding": arguments.encoding, "decimal": arguments.decimal}
         try:
-            table = pd.read_csv(path, **options)
+            table = pd.read_csv(path, dtype=dict.fromkeys(TEXTS, str), **options)
         except (UnicodeError, LookupError, pd.errors.ParserError) as error:
             raise SystemExit(f"'{path}' cannot be read: {error}; check --separator and --encoding") from error
     for name in targets:

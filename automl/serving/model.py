@@ -16,7 +16,7 @@ from automl.ensemble.out_of_fold_scores import known_records
 from automl.fitted.intervals import class_sets, intervals
 from automl.fitted.several_targets import class_probabilities
 from automl.persistence.saving import plain
-from pipelines.table.cells import holds_numbers
+from pipelines.table.cells import holds_numbers, holds_texts
 from pipelines.table.columns import CategoryReader, Column, DateReader
 from pipelines.table.reader import TableReader
 
@@ -57,7 +57,7 @@ class ServedColumn:
     @property
     def holds_texts(self) -> bool:
         """Whether the training column could hold texts, such as "yes" or "12.50 EUR"; then its reader decides."""
-        return self.dtype.startswith(("object", "str", "string", "category", "large_string"))
+        return holds_texts(self.dtype)
 
     @property
     def holds_numbers(self) -> bool:

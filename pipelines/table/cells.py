@@ -143,6 +143,11 @@ def holds_numbers(dtype: str) -> bool:
     return dtype.lower().startswith(("int", "uint", "float", "double", "decimal"))
 
 
+def holds_texts(dtype: str) -> bool:
+    """Return whether a column may hold texts, by the name of its data type."""
+    return dtype.startswith(("object", "str", "string", "category", "large_string"))
+
+
 def check_readable(name: Hashable, kind: str, texts: Texts, read: NDArray[np.bool_]) -> None:
     """Raise a TableError if no cell can be read; single cells that cannot be read count as missing."""
     if read.any() or not len(texts):
