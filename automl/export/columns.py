@@ -10,7 +10,7 @@ import pandas as pd
 
 from automl.export.code import Script, list_code, quote
 from automl.export.tables import CHECK_DECIMAL
-from pipelines.table.cells import holds_texts, level_text
+from pipelines.table.cells import holds_numbers, holds_texts, level_text
 from pipelines.table.columns import TRUTH, CategoryReader
 from pipelines.table.number_texts import parse_numbers
 
@@ -132,7 +132,7 @@ def read_code(reader: Any, script: Script) -> Columns:
     dropped = []
     for column, dtype in zip(reader.columns_, reader.dtypes_, strict=True):
         name = str(column.name) if reader.named_ else f"x{column.name}"
-        if not dtype.lower().startswith(("int", "uint", "float", "double", "decimal", "bool")):
+        if not (holds_numbers(dtype) or dtype.lower().startswith("bool")):
             found.texts.add(name)
         if column.reader is None:
             dropped.append(name)
