@@ -14,7 +14,7 @@ from automl.export.columns import Columns, constant, raw_names, read_code, text_
 from automl.export.folds import add_remarks, splitter, with_groups
 from automl.export.models import NETWORKS, model_code, typical_model
 from automl.export.steps import Codes, step_code
-from automl.export.tables import CHECK_DECIMAL, PARSER, READ_TABLE
+from automl.export.tables import CHECK_DECIMAL, PARSER, READ_TABLE, WITH_POINTS
 from automl.export.targets import USAGE, class_list, target_constants, target_functions
 from automl.plurals import plural
 from automl.task.metrics import default_scoring
@@ -200,7 +200,7 @@ def _assemble(
     layout, classes = estimator._ensemble.targets, getattr(estimator, "classes_", None)
     if classes is None:
         script.define("check_decimal", CHECK_DECIMAL)
-    script.imports |= {"import argparse", "import joblib", "import pandas as pd"}
+    script.imports |= {"import argparse", "import joblib", "import pandas as pd", "import re"}
     script.use("sklearn.pipeline", "make_pipeline")
     if layout is None:
         n_classes = 0 if classes is None else len(classes)
@@ -236,6 +236,7 @@ def _assemble(
         *functions,
         read,
         PARSER,
+        WITH_POINTS,
         READ_TABLE,
         *parts_of_target,
         model,

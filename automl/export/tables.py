@@ -13,6 +13,16 @@ PARSER = '''def make_parser():
     parser.add_argument("--decimal", default=".", choices=[".", ","], help="decimal sign of a CSV file")
     return parser
 '''
+WITH_POINTS = '''def with_points(column):
+    """Return a column in which numbers that are texts have decimal points, and no separators of thousands."""
+    number = re.compile(r"\\s*[-+]?(\\d*|[1-9]\\d{0,2}(\\.\\d{3})+)(,\\d+)?([eE][-+]?\\d+)?\\s*")
+
+    def with_point(cell):
+        is_number = isinstance(cell, str) and number.fullmatch(cell)
+        return cell.replace(".", "").replace(",", ".") if is_number else cell
+
+    return column if pd.api.types.is_numeric_dtype(column) else column.map(with_point)
+'''
 READ_TABLE = '''def read_table(path, targets, arguments):
     """Return the table in a CSV or Parquet file."""
     if path.endswith((".parquet", ".pq")):
@@ -23,6 +33,9 @@ READ_TABLE = '''def read_table(path, targets, arguments):
             table = pd.read_csv(path, dtype=dict.fromkeys(TEXTS, str), **options)
         except (UnicodeError, LookupError, pd.errors.ParserError) as error:
             raise SystemExit(f"'{path}' cannot be read: {error}; check --separator and --encoding") from error
+        if arguments.decimal == ",":
+            for name in table.columns.difference(TEXTS):
+                table[name] = with_points(table[name])
     for name in targets:
         if name not in table:
             shown = ", ".join(map(str, table.columns[:20]))

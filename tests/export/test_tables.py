@@ -50,3 +50,18 @@ def test_texts_that_look_like_numbers_stay_texts(tmp_path):
     assert found["floor"].tolist() == ["1", "2", "1"]
     with_gap = read(tmp_path, "code,price,a,floor,y\n01,1,1,1.0,1\n02,1,1,,1\n")
     assert with_gap["floor"].tolist()[0] == "1"
+
+
+def test_decimal_commas_are_read_beside_thousands_and_placeholders(tmp_path):
+    cells = ["12,5", "1.234,5", "-", "-1.234", "0.125", "1,5e-05", "1.234.567"]
+    content = "a;code;price;floor;y\n" + "".join(f"{cell};01;1.234;1;{cell}\n" for cell in cells)
+    found = read(tmp_path, content, "--separator", ";", "--decimal", ",")
+    np.testing.assert_array_equal(found["a"], [12.5, 1234.5, np.nan, -1234, 0.125, 1.5e-05, 1234567])
+    assert set(found["price"]) == {1234}
+    _, names = fitted()
+    content = content.replace("\n-;01;1.234;1;-", "")
+    (tmp_path / "train.csv").write_text(content)
+    options = ["--separator", ";", "--decimal", ","]
+    arguments = names["make_parser"]().parse_args([str(tmp_path / "train.csv"), *options])
+    target = names["read_target"](names["read_table"](str(tmp_path / "train.csv"), ["y"], arguments)["y"])
+    np.testing.assert_array_equal(target, found["a"].dropna())
