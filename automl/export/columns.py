@@ -15,23 +15,31 @@ from pipelines.table.columns import TRUTH, CategoryReader
 from pipelines.table.number_texts import parse_numbers
 
 _NUMBER_IN_TEXT = """NUMBER_IN_TEXT = re.compile(
-    r"(?P<before>\\D{0,20}?)(?P<digits>\\d+(?:[.,'’\\s]\\d+)*[.,]?|[.,]\\d+)(?P<exponent>[eE][-+]?\\d{1,3}(?![\\d.,]))?"
-    r"\\s*\\+?\\s*(?P<unit>/\\s?\\d+|[^\\s\\d.,:;/()+_<>=*&@!?|~^-][^()<>=]{0,19}?)?\\s*\\)?\\s*(?P<after>[-+])?\\s*"
+    r"(?P<before>[^\\d)]{0,20}?)(?P<digits>\\d+(?:[.,'’\\s]\\d+)*[.,]?|[.,]\\d+)"
+    r"(?:(?:[eE]|[dD](?=[-+]))(?P<exponent>[-+]?\\d{1,3})(?![\\d.,])|\\s?[x×*·]\\s?10\\^?(?P<power>[-+]?\\d{1,2}))?"
+    r"\\s*\\+?\\s*(?:/\\s?(?P<divisor>[1-9]\\d{0,3})|(?P<unit>[^\\s\\d.,:;/()+_<>=*&@!?|~^-][^()<>=]{0,19}?))?"
+    r"\\s*(?P<close>\\))?\\s*(?P<after>[-+])?\\s*"
 )
 """
 _GROUPS = """GROUPS = re.compile(r"\\d*|\\d{1,3}(?P<mark>[.,'’\\s])(?:(?:\\d\\d(?P=mark))*|(?:\\d{3}(?P=mark))*)\\d{3}")
 """
 _NUMBER = '''def to_number(text, decimal):
     """Return the number in a text, which may have a sign, separators of thousands and a unit; NaN without one."""
-    match = NUMBER_IN_TEXT.fullmatch(text)
+    match = NUMBER_IN_TEXT.fullmatch(re.sub("[−–—‐‑‒﹣]", "-", text))
     if match is None:
         return np.nan
-    is_negative = re.search(r"\\(|^\\s*[-−]|(?<!\\w)[-−]\\s*$", match["before"]) or match["after"] == "-"
+    # The hyphen of A-5 is no sign, but the one of EUR-5 is.
+    signs = re.findall(r"^\\s*[-+]|(?:(?<!\\w)|(?<=\\b[A-Z]{3}))[-+]\\s*$", match["before"])
+    n_open = match["before"].count("(")
+    n_signs = len(signs) + n_open + (match["after"] == "-")
+    if n_signs > 1 or n_open != bool(match["close"]):
+        return np.nan
+    power, divisor = int(match["exponent"] or match["power"] or 0), int(match["divisor"] or 1)
     for mark in (decimal, "." if decimal == "," else ","):  # a mark that separates no thousands is a decimal mark
         whole, _, fraction = match["digits"].partition(mark)
         if GROUPS.fullmatch(whole) and (fraction.isdigit() or not fraction):
-            number = float(re.sub(r"\\D", "", whole) + "." + (fraction or "0") + (match["exponent"] or ""))
-            return -number if is_negative else number
+            number = float(re.sub(r"\\D", "", whole) + "." + (fraction or "0")) * 10.0**power / divisor
+            return -number if n_signs and "+" not in "".join(signs) else number
     return np.nan
 '''
 _NUMBERS_IN_TEXTS = '''def texts_to_numbers(column, decimal="."):
@@ -179,8 +187,11 @@ def _number(name: str, reader: Any, script: Script, found: Columns) -> list[str]
     script.define("to_number", _NUMBER)
     script.define("texts_to_numbers", _NUMBERS_IN_TEXTS)
     notation = getattr(reader, "format", None)
-    if len({factor for _, factor in getattr(notation, "units", ())}) > 1:
+    units = getattr(notation, "units", ())
+    if len({factor for unit, factor in units if not unit.startswith("||/")}) > 1:
         script.remark("numbers with units are read without converting one unit into another")
+    if any(unit.startswith("||/") for unit, _ in units):
+        script.remark("numbers such as 4.5/5 are divided, but numbers without a slash beside them are not")
     decimal = getattr(notation, "decimal", ".")
     argument = f", decimal={quote(decimal)}" if decimal != "." else ""
     found.groups.setdefault(f"texts_to_numbers(table[name]{argument})", []).append(name)
