@@ -329,7 +329,7 @@ def find_decimal(texts: Iterable[str], separator: str) -> str:
     number = rf"(?:(?<={edge})|^) *[-+]?{{}} *(?:(?={edge})|$)"
     with_comma = re.compile(number.format(r"(?:\d*|\d{1,3}(?:\.\d{3})+),\d+(?:[eE][-+]?\d+)?"))
     with_point = re.compile(number.format(r"\d*\.\d+(?:[eE][-+]?\d+)?"))
-    grouped = re.compile(number.format(r"\d{1,3}(?:\.\d{3})+"))  # 1.234 is a thousand where commas are decimal signs
+    grouped = re.compile(number.format(r"[1-9]\d{0,2}(?:\.\d{3})+"))  # 1.234 is a thousand beside decimal commas
     commas = points = groups = 0
     for text in texts:
         commas += len(with_comma.findall(text))

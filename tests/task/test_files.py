@@ -134,6 +134,8 @@ def test_numbers_with_a_point_in_a_file_with_semicolons_stay_numbers(tmp_path):
         "number": [0.5, 1.5, 2.5],
         "list": ["1,2"] * 3,
     }
+    rows = "".join(f"0.{i}25;1,2\n" for i in range(3))  # a number that begins with 0 has no thousands
+    assert read_table(put(tmp_path, f"number;list\n{rows}"))["number"].tolist() == [0.025, 0.125, 0.225]
 
 
 def test_thousands_with_points_do_not_hide_the_decimal_comma(tmp_path):
