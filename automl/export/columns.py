@@ -70,10 +70,12 @@ _CATEGORIES = '''def to_categories(column):
 
     return column.astype(object).map(text, na_action="ignore").where(column.notna(), np.nan)
 '''
-_DATES = '''def to_date_parts(column, parts, first, zone=None, **options):
-    """Return the parts of dates as numbers, and the days since the first date."""
-    dates = pd.to_datetime(column, errors="coerce", utc=True, **options)
-    dates = dates.dt.tz_convert(zone or "UTC").dt.tz_localize(None)
+_DATES = '''def to_date_parts(column, parts, first, zone="UTC", **options):
+    """Return the parts of dates as numbers, and the days since the first date; dates without zone are in `zone`."""
+    has_zone = column.astype("string").str.contains(r"[T ]\\d.*(?:[A-Z]|[-+][\\d:]+)$").fillna(False)
+    plain = column.replace(r" (?:UTC|GMT)$", "", regex=True)
+    dates = pd.to_datetime(plain, errors="coerce", utc=True, **options)
+    dates = dates.dt.tz_convert(zone).dt.tz_localize(None).where(has_zone, dates.dt.tz_localize(None))
     values = {
         "_year": dates.dt.year,
         "_month": dates.dt.month,

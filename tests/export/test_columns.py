@@ -1,9 +1,12 @@
-"""The functions of an exported script read single cells as the table reader of the model does."""
+"""Exported scripts read the columns of a table as the model does."""
 
 from __future__ import annotations
 
+import datetime as dt
+
 import numpy as np
 import pandas as pd
+import pytest
 
 from automl import AutoMLRegressor
 from automl.export.script import python_script
@@ -28,3 +31,41 @@ def test_signs_powers_fractions_and_parentheses_are_read_as_the_model_reads_them
     rows = pd.DataFrame({name: [*cells, *[""] * (10 - len(cells))] for name, cells in CELLS.items()})
     for table in (X, rows):
         np.testing.assert_allclose(names["read_columns"](table), model._reader.transform(table))
+
+
+NOON = dt.datetime(2024, 7, 3, 12)
+LATER_DATES = {
+    "datetime64": pd.Series([NOON, NOON]),
+    "datetime64 with a zone": pd.Series([NOON, NOON]).dt.tz_localize("Asia/Tokyo"),
+    "objects": pd.Series([NOON, pd.Timestamp(NOON)], dtype=object),
+    "days": pd.Series([NOON.date(), None], dtype=object),
+    "objects with UTC": pd.Series([NOON, NOON.replace(tzinfo=dt.UTC)], dtype=object),
+    "ISO texts": pd.Series(["2024-07-03 12:00", "2024-07-03T12:00:00.000", "2024-07-03", "20240703T12"]),
+    "ISO texts with UTC": pd.Series(["2024-07-03 12:00", "2024-07-03T10:00:00Z", "2024-07-03 10:00:00 UTC"]),
+    "ISO texts with offsets": pd.Series(["2024-07-03T12:00:00+02:00", "2024-07-03 05:00-0500", "20240703T12 +02"]),
+    "ISO texts with GMT": pd.Series(["2024-07-03T100000Z", None, "2024-07-03 10:00:00 GMT"]),
+    "category": pd.Series(["2024-07-03 12:00", "2024-07-03 10:00Z"], dtype="category"),
+    "objects and texts": pd.Series([NOON, "2024-07-03 10:00Z"], dtype=object),
+}
+
+
+@pytest.mark.parametrize("zone", ["Europe/Berlin", dt.timezone(dt.timedelta(hours=-3.5)), None])
+def test_later_dates_are_those_of_the_model(zone):
+    hours = pd.date_range("2024-06-01", periods=60, freq="31h", tz=zone)
+    X = pd.DataFrame({"day": hours})
+    model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, np.arange(60.0))
+    names = {"__name__": "script"}
+    exec(python_script(model), names)
+    for kind, days in LATER_DATES.items():
+        later = pd.DataFrame({"day": days})
+        read, expected = names["read_columns"](later), model._reader.transform(later)
+        np.testing.assert_allclose(read[model._reader.get_feature_names_out()], expected, err_msg=kind)
+
+
+def test_texts_that_end_in_utc_are_dates():
+    X = pd.DataFrame({"day": pd.date_range("2024-06-01", periods=60, freq="31h").astype(str) + " UTC"})
+    model = AutoMLRegressor(**FAST | {"max_trials": 1, "include": ["ridge"]}).fit(X, np.arange(60.0))
+    names = {"__name__": "script"}
+    exec(python_script(model), names)
+    read = names["read_columns"](X)
+    np.testing.assert_allclose(read[model._reader.get_feature_names_out()], model._reader.transform(X))
