@@ -28,7 +28,7 @@ from pipelines.steps.combined_features import SCREENED_ROWS
 from pipelines.steps.generation import MAX_COMPONENTS, make_category_pairs
 from pipelines.steps.multi_output import JOINT, n_fits
 from pipelines.steps.ordering import kept_models_of, models_of
-from pipelines.steps.preprocessing import OffsetRemover, SafeScaler
+from pipelines.steps.preprocessing import ConstantKeeper, OffsetRemover, SafeScaler
 from pipelines.steps.selection import MAX_ROWS
 from pipelines.steps.target import TargetRegressor, corrects_mean, held_out_split
 from pipelines.weights import MAX_REPEATED_CELLS, row_counts
@@ -256,18 +256,18 @@ def _column_step(configuration: Configuration, context: FitContext) -> Any:
     if configuration.get("generation") == _PAIRS:
         pairs = make_category_pairs(_params("generation", configuration), context)
         branches.append(("pairs", pairs, list(traits.categorical)))
-    if configuration.get("scaling", "standard") != "none":
-        # One-hot columns are 0 or 1, and native codes must not change; numbers of other encodings are scaled, too.
-        scaled = ("pairs", "categorical" if configuration["encoding"] in _NUMERIC_ENCODINGS else "")
-        branches = [
-            (name, make_pipeline(branch, SafeScaler()) if name in scaled else branch, columns)
-            for name, branch, columns in branches
-        ]
+    # One-hot columns are 0 or 1, and native codes must not change; numbers of other encodings are scaled, too.
+    scaled = ("pairs", "categorical" if configuration["encoding"] in _NUMERIC_ENCODINGS else "")
+    scaler = ConstantKeeper if configuration.get("scaling", "standard") == "none" else SafeScaler
+    branches = [
+        (name, make_pipeline(branch, scaler()) if name in scaled else branch, columns)
+        for name, branch, columns in branches
+    ]
     return ColumnTransformer(branches, remainder=remainder, sparse_threshold=0.0)
 
 
 def _numeric_steps(configuration: Configuration, context: FitContext) -> Any:
-    """Return the steps that remove offsets, impute and scale numeric columns, or None."""
+    """Return the steps that remove offsets, impute, and scale numeric columns or keep constant ones; or None."""
     parts: list[BaseEstimator] = []
     if context.traits.has_offsets and configuration.get("scaling", "none") == "none":
         parts.append(OffsetRemover())  # scaling removes offsets itself; before imputation, which may fill cells with 0
@@ -277,9 +277,10 @@ def _numeric_steps(configuration: Configuration, context: FitContext) -> Any:
     elif not context.traits.sparse and not _accepts_missing(configuration):
         # Training had no missing cell, but later rows may have some.
         parts.append(SimpleImputer(strategy="median", keep_empty_features=True))
-    if configuration.get("scaling", "none") != "none":
-        parts.append(_make_component("scaling", configuration, context))
-    elif "scaling" not in configuration and configuration.get("generation") == _COMBINED:
+    if "scaling" in configuration:
+        keeps = configuration["scaling"] == "none"
+        parts.append(ConstantKeeper() if keeps else _make_component("scaling", configuration, context))
+    elif configuration.get("generation") == _COMBINED:
         parts.append(SafeScaler())  # the table has no numbers, but the new columns are numbers
     if not parts:
         return None

@@ -27,7 +27,7 @@ from sklearn.preprocessing import (
 
 from pipelines.prediction.dispatch import find_maker
 from pipelines.steps.encoders import find_levels
-from pipelines.steps.preprocessing import OffsetRemover, QuartileScaler, SafePowerTransformer
+from pipelines.steps.preprocessing import ConstantKeeper, OffsetRemover, QuartileScaler, SafePowerTransformer
 
 Array = NDArray[np.float64]
 Transform = Callable[[Any], Any]
@@ -90,6 +90,11 @@ def _simple_imputer(step: SimpleImputer) -> Transform | None:
         return np.where(np.isnan(X), statistics, X)
 
     return transform
+
+
+def _constant_keeper(step: ConstantKeeper) -> Transform:
+    factor = step.factor_
+    return (lambda X: X) if factor.all() else (lambda X: X * factor)
 
 
 def _standard_scaler(step: StandardScaler) -> Transform:
@@ -221,6 +226,7 @@ def fast_preprocessor(step: ColumnTransformer) -> Any:
 _MAKERS: dict[type, Callable[[Any], Transform | None]] = {
     Pipeline: _pipeline,
     ColumnTransformer: _column_transformer,
+    ConstantKeeper: _constant_keeper,
     OffsetRemover: lambda step: _scale(step.offset_, None),
     SimpleImputer: _simple_imputer,
     StandardScaler: _standard_scaler,

@@ -56,13 +56,41 @@ def constant_columns(X: Any) -> NDArray[np.bool_]:
     """Return which columns of an array or CSR matrix hold one number only, or none, beside their missing cells.
 
     In training such a column says nothing about the target, but a later number may differ from it by any amount. So
-    the scalers divide the column by infinity, or do the like, and it stays constant.
+    the scalers divide the column by infinity, or do the like, and it stays constant; without scaling, `ConstantKeeper`
+    does this.
     """
     if sparse.issparse(X):
         low, high = (extreme.toarray().ravel() for extreme in (X.min(axis=0), X.max(axis=0)))
     else:
-        low, high = np.fmin.reduce(X, axis=0), np.fmax.reduce(X, axis=0)
+        low, high = (extreme.reduce(np.asarray(X), axis=0) for extreme in (np.fmin, np.fmax))
     return ~(low < high)
+
+
+class ConstantKeeper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Leaves columns as they are, but a column that is constant in training becomes 0.
+
+    Attributes
+    ----------
+    factor_ : ndarray of shape (n_features,)
+        0 for the constant columns, 1 for the others.
+    """
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Find the constant columns."""
+        self.n_features_in_ = X.shape[1]
+        self.factor_ = 1.0 - constant_columns(X)
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Return an array or CSR matrix of the same shape; missing cells stay missing."""
+        check_is_fitted(self)
+        if self.factor_.all():
+            return X  # a copy of a large table takes memory
+        if not sparse.issparse(X):
+            return np.asarray(X, dtype=float) * self.factor_
+        X = X.copy()
+        X.data *= self.factor_[X.indices]
+        return X
 
 
 class SafeScaler(StandardScaler):

@@ -79,7 +79,7 @@ TYPES = _names(
             "JointClassifier"
         ),
         "pipelines.steps.preprocessing": (
-            "OffsetRemover QuartileScaler RobustClipScaler SafeMaxAbsScaler SafePowerTransformer "
+            "ConstantKeeper OffsetRemover QuartileScaler RobustClipScaler SafeMaxAbsScaler SafePowerTransformer "
             "SafeQuantileTransformer SafeScaler"
         ),
         "pipelines.steps.selection": "CorrelationFilter ScoreSelector",

@@ -202,7 +202,7 @@ def test_many_more_sampled_configurations_fit_and_predict(shape, seed):
 def test_steps_that_do_nothing_are_left_out():
     traits = TableTraits("binary", 100, 5, 2)
     configuration = complete(build_space(traits), {"model": "lightgbm"})
-    assert list(build_pipeline(configuration, FitContext(traits)).named_steps) == ["model"]
+    assert list(build_pipeline(configuration, FitContext(traits)).named_steps) == ["columns", "model"]
     configuration = complete(build_space(traits), {"model": "lda", "generation": "pca", "selection": "univariate"})
     pipeline = build_pipeline(configuration, FitContext(traits))
     assert isinstance(pipeline, Pipeline)

@@ -15,6 +15,7 @@ from pipelines.component import FitContext, TableTraits
 from pipelines.prediction.transformers import fast_transform
 from pipelines.space import build_space, complete
 from pipelines.steps.preprocessing import (
+    ConstantKeeper,
     OffsetRemover,
     QuartileScaler,
     RobustClipScaler,
@@ -80,14 +81,17 @@ def test_a_column_that_is_constant_in_training_stays_constant(name, output_distr
     np.testing.assert_array_equal(np.nanmax(trained, axis=0), later.max(axis=0))
 
 
-@pytest.mark.parametrize("name", ["standard", "max_abs"])
+@pytest.mark.parametrize("name", ["none", "standard", "max_abs"])
 def test_an_empty_column_of_a_sparse_table_stays_empty(name):
     X = sparse.random(50, 4, density=0.3, format="csr", random_state=0).tolil()
     X[:, 1] = 0
     new = X.copy()
     new[3, 1] = 5e4
     traits = make_traits("binary", sparse=True)
-    scaler = get_component("scaling", name).make({}, FitContext(traits)).fit(X.tocsr())
+    scaler = ConstantKeeper()
+    if name != "none":
+        scaler = get_component("scaling", name).make({}, FitContext(traits))
+    scaler.fit(X.tocsr())
     np.testing.assert_array_equal(scaler.transform(new.tocsr()).toarray(), scaler.transform(X.tocsr()).toarray())
     assert scaler.transform(X.tocsr()).toarray().any(axis=0).tolist() == [True, False, True, True]
 
@@ -105,11 +109,14 @@ def test_scalers_treat_columns_that_vary_as_those_of_scikit_learn():
         np.testing.assert_array_equal(own.fit_transform(X), other.fit_transform(X))
 
 
-@pytest.mark.parametrize("scaling", DENSE_SCALINGS)
+@pytest.mark.parametrize("scaling", ["none", *DENSE_SCALINGS])
 @pytest.mark.parametrize("family", ["kernel_svm", "logistic_regression"])
-def test_a_number_in_a_column_that_was_empty_in_training_changes_no_prediction(family, scaling):
+@pytest.mark.parametrize("number", [np.nan, 3.0])
+def test_a_later_number_in_a_column_that_was_empty_or_constant_in_training_changes_no_prediction(
+    family, scaling, number
+):
     rng = np.random.default_rng(0)
-    X = np.column_stack([rng.normal(size=(80, 2)), np.full(80, np.nan)])
+    X = np.column_stack([rng.normal(size=(80, 2)), np.full(80, number)])
     traits = TableTraits("binary", *X.shape, 2, has_missing=True)
     partial = {"model": family, "imputation": "median", "scaling": scaling}
     configuration = complete(build_space(traits, include=[family]), partial)
@@ -117,6 +124,43 @@ def test_a_number_in_a_column_that_was_empty_in_training_changes_no_prediction(f
     new = X.copy()
     new[:, 2] = 5e4
     np.testing.assert_array_equal(model.predict_proba(new), model.predict_proba(X))
+
+
+@pytest.mark.parametrize("family", ["decision_tree", "hist_gradient_boosting", "lightgbm", "xgboost"])
+def test_a_later_number_in_a_constant_column_with_missing_cells_changes_no_prediction_of_trees(family):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=80), np.where(rng.random(80) < 0.5, np.nan, 3.0)])
+    traits = TableTraits("binary", *X.shape, 2, has_missing=True)
+    partial = {"model": family, "imputation": "none", "scaling": "none"}
+    configuration = complete(build_space(traits, include=[family]), partial)
+    model = build_pipeline(configuration, FitContext(traits)).fit(X, np.isnan(X[:, 1]).astype(int))
+    new = np.where(X == 3.0, 5e4, X)
+    np.testing.assert_array_equal(model.predict_proba(new), model.predict_proba(X))
+
+
+@pytest.mark.parametrize("encoding", ["ordinal", "frequency"])
+def test_a_category_that_no_training_row_has_changes_no_prediction_of_a_constant_column(encoding):
+    rng = np.random.default_rng(0)
+    X = np.column_stack([np.zeros(80), rng.normal(size=80)])
+    traits = TableTraits("binary", *X.shape, 2, (0,), (2,))
+    partial = {"model": "kernel_svm", "encoding": encoding, "scaling": "none"}
+    configuration = complete(build_space(traits, include=["kernel_svm"]), partial)
+    model = build_pipeline(configuration, FitContext(traits)).fit(X, (X[:, 1] > 0).astype(int))
+    np.testing.assert_array_equal(model.predict_proba(X + np.array([1, 0])), model.predict_proba(X))
+
+
+def test_without_scaling_only_constant_columns_become_0():
+    rng = np.random.default_rng(0)
+    X = np.column_stack([rng.normal(size=60), np.full(60, 0.1), np.full(60, -7e9), np.full(60, np.nan)])
+    X[::7, :3] = np.nan
+    new = rng.normal(size=(60, 4))
+    new[::5] = np.nan
+    for columns in ([0, 1, 2, 3], [0, 0]):
+        keeper = ConstantKeeper().fit(X[:, columns])
+        for table in (X[:, columns], new[:, columns]):
+            found = keeper.transform(table)
+            np.testing.assert_array_equal(found, np.where(np.array(columns) == 0, table, 0 * table))
+            np.testing.assert_array_equal(fast_transform(keeper)(table), found)
 
 
 def test_scaling_of_many_columns_takes_a_fraction_of_a_second():
