@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer
 
 from automl.export.code import Raw, Script, call_code, list_code, make_pipeline_code, quote
 from pipelines import weights
@@ -16,9 +15,29 @@ from pipelines.steps.encoders import FrequencyEncoder, find_levels
 from pipelines.steps.selection import CorrelationFilter
 from pipelines.weights import relative_weights
 
-_SOFT_CLIP = '''def soft_clip(X):
-    """Compress outliers smoothly into (-3, 3)."""
-    return X / np.sqrt(1 + (X / 3) ** 2)
+_CONSTANT_KEEPER = '''class ConstantKeeper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Leaves columns as they are, but a column that is constant in training becomes 0."""
+
+    def fit(self, X, y=None):
+        self.factor_ = 1.0 * (np.fmin.reduce(np.asarray(X), axis=0) < np.fmax.reduce(np.asarray(X), axis=0))
+        return self
+
+    def transform(self, X):
+        return np.asarray(X) * self.factor_
+'''
+_ROBUST_CLIP_SCALER = '''class RobustClipScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Centers on the median, scales by the interquartile range, and compresses outliers smoothly into (-3, 3)."""
+
+    def fit(self, X, y=None):
+        X = np.where(np.isnan(X).all(axis=0), 0.0, X)
+        low, self.center_, high = np.nanquantile(X, (0.25, 0.5, 0.75), axis=0)
+        spread = np.where(high > low, high - low, 0.5 * (np.nanmax(X, axis=0) - np.nanmin(X, axis=0)))
+        self.factor_ = np.divide(1.0, spread, out=np.zeros_like(spread), where=spread > 0)
+        return self
+
+    def transform(self, X):
+        scaled = (np.asarray(X) - self.center_) * self.factor_
+        return scaled / np.sqrt(1.0 + (scaled / 3.0) ** 2)
 '''
 _VARIATION = '''def variation(X, y):
     """Score columns by their standard deviation, as a share of their largest value."""
@@ -39,17 +58,29 @@ def step_code(step: Any, script: Script, categories: Sequence[str]) -> str:
     categories : sequence of str
         Names of the category columns, which are texts in the script.
     """
+    return make_pipeline_code(script, _parts(step, script, categories))
+
+
+def _parts(step: Any, script: Script, categories: Sequence[str]) -> list[str]:
+    """Return the code of the steps that stand for a step, one after the other."""
     if isinstance(step, str):
-        return quote(step)
+        return [quote(step)]
     if isinstance(step, Pipeline):
-        inner = [item for _, item in step.steps if not _only_clips(item)]
-        return make_pipeline_code(script, [step_code(item, script, categories) for item in inner])
+        return [part for _, item in step.steps for part in _parts(item, script, categories)]
     convert = _CONVERTERS.get(type(step).__name__)
-    return script.plain(step) if convert is None else convert(step, script, categories)
+    code = script.plain(step) if convert is None else convert(step, script, categories)
+    return [code] if isinstance(code, str) else code
 
 
-def _only_clips(step: Any) -> bool:
-    return isinstance(step, FunctionTransformer) and step.func is preprocessing.clip_numbers
+def _clip(limit: float, script: Script) -> str:
+    """Return the code of a step that clips numbers to a largest absolute value."""
+    script.imports.add("import numpy as np")
+    limits = Raw(f'{{"a_min": {-limit!r}, "a_max": {limit!r}}}')
+    return script.call("sklearn.preprocessing", "FunctionTransformer", "np.clip", kw_args=limits)
+
+
+def _function(step: Any, script: Script, categories: Sequence[str]) -> str:
+    return _clip(LARGEST, script) if step.func is preprocessing.clip_numbers else script.plain(step)
 
 
 def _code_encoder(step: Any, script: Script, categories: Sequence[str]) -> str:
@@ -97,13 +128,27 @@ def _pairs(step: Any, script: Script, categories: Sequence[str]) -> str:
     return script.call("sklearn.preprocessing", "FunctionTransformer", "join_pairs")
 
 
+def _constant_keeper(script: Script) -> str:
+    script.define("ConstantKeeper", _CONSTANT_KEEPER)
+    script.use("sklearn.base", "OneToOneFeatureMixin")
+    _base_imports(script)
+    return "ConstantKeeper()"
+
+
+def _scaler(step: Any, script: Script, categories: Sequence[str]) -> list[str]:
+    """Return the code of a scaler that keeps constant columns, as two steps."""
+    return [_constant_keeper(script), script.plain(step)]
+
+
+def _standard(script: Script) -> list[str]:
+    return [_constant_keeper(script), script.call("sklearn.preprocessing", "StandardScaler")]
+
+
 def _robust_clip(step: Any, script: Script, categories: Sequence[str]) -> str:
-    script.define("soft_clip", _SOFT_CLIP)
-    script.imports.add("import numpy as np")
-    scaler = script.call("sklearn.preprocessing", "RobustScaler")
-    return make_pipeline_code(
-        script, [scaler, script.call("sklearn.preprocessing", "FunctionTransformer", "soft_clip")]
-    )
+    script.define("RobustClipScaler", _ROBUST_CLIP_SCALER)
+    script.use("sklearn.base", "OneToOneFeatureMixin")
+    _base_imports(script)
+    return "RobustClipScaler()"
 
 
 def _offsets(step: Any, script: Script, categories: Sequence[str]) -> str:
@@ -115,8 +160,11 @@ def _offsets(step: Any, script: Script, categories: Sequence[str]) -> str:
 
 
 def _power(step: Any, script: Script, categories: Sequence[str]) -> str:
-    names = ("StandardScaler", "PowerTransformer")
-    return make_pipeline_code(script, [script.call("sklearn.preprocessing", name) for name in names])
+    script.source(preprocessing.constant_columns, preprocessing.SafePowerTransformer)
+    script.use("sklearn.preprocessing", "PowerTransformer")
+    script.use("scipy", "sparse")
+    _base_imports(script)
+    return "SafePowerTransformer()"
 
 
 def _arithmetic(step: Any, script: Script, categories: Sequence[str]) -> str:
@@ -146,28 +194,24 @@ def _combined(step: Any, script: Script, categories: Sequence[str]) -> str:
     return call_code("CombinedFeatures", [*positions, *(f"{name}={value!r}" for name, value in given.items())])
 
 
-def _pca(step: Any, script: Script, categories: Sequence[str]) -> str:
-    scaler = script.call("sklearn.preprocessing", "StandardScaler")
+def _pca(step: Any, script: Script, categories: Sequence[str]) -> list[str]:
     whiten = True if step.whiten else None
     pca = script.call("sklearn.decomposition", "PCA", str(step.n_components_), whiten=whiten, random_state=0)
-    return make_pipeline_code(script, [scaler, pca])
+    return [*_standard(script), pca, _clip(LARGEST, script)]
 
 
 def _nystroem(step: Any, script: Script, categories: Sequence[str]) -> str:
-    scaler = script.call("sklearn.preprocessing", "StandardScaler")
     gamma, n = float(step.kernel_.gamma), step.kernel_.n_components
     kernel = script.call("sklearn.kernel_approximation", "Nystroem", gamma=gamma, n_components=n, random_state=0)
-    both = [quote("passthrough"), make_pipeline_code(script, [scaler, kernel])]
+    both = [quote("passthrough"), make_pipeline_code(script, [*_standard(script), _clip(1e6, script), kernel])]
     return call_code(script.use("sklearn.pipeline", "make_union"), both)
 
 
-def _agglomeration(step: Any, script: Script, categories: Sequence[str]) -> str:
-    scaler = script.call("sklearn.preprocessing", "StandardScaler")
-    if not hasattr(step, "groups_"):
-        return scaler
-    return make_pipeline_code(
-        script, [scaler, script.call("sklearn.cluster", "FeatureAgglomeration", n_clusters=step.groups_.n_clusters)]
-    )
+def _agglomeration(step: Any, script: Script, categories: Sequence[str]) -> list[str]:
+    parts = _standard(script)
+    if hasattr(step, "groups_"):
+        parts.append(script.call("sklearn.cluster", "FeatureAgglomeration", n_clusters=step.groups_.n_clusters))
+    return [*parts, _clip(LARGEST, script)]
 
 
 def _selector(step: Any, script: Script, categories: Sequence[str]) -> str:
@@ -214,13 +258,16 @@ def _base_imports(script: Script) -> None:
     script.use("sklearn.utils.validation", "check_is_fitted")
 
 
-_CONVERTERS: dict[str, Callable[[Any, Script, Sequence[str]], str]] = {
+_CONVERTERS: dict[str, Callable[[Any, Script, Sequence[str]], str | list[str]]] = {
     "CodeEncoder": _code_encoder,
     "Codes": _code_encoder,
     "TargetMeanEncoder": _target_encoder,
     "FrequencyEncoder": _frequency_encoder,
     "CategoryPairs": _pairs,
+    "ConstantKeeper": lambda step, script, categories: _constant_keeper(script),
+    "FunctionTransformer": _function,
     "OffsetRemover": _offsets,
+    **dict.fromkeys(("SafeScaler", "SafeMaxAbsScaler", "SafeQuantileTransformer", "QuartileScaler"), _scaler),
     "RobustClipScaler": _robust_clip,
     "SafePowerTransformer": _power,
     "ArithmeticFeatures": _arithmetic,
