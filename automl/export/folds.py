@@ -29,8 +29,13 @@ _NO_SCORE = """    if arguments.test is None and groups is None:
 def add_remarks(estimator: Any, script: Script) -> None:
     """Add what the script does with weights, folds and probabilities in another way than the search."""
     given, ensemble = _arguments(estimator), estimator._ensemble
-    if "sample_weight" in given:
+    if given.get("sample_weight"):
         script.remark("the search has weighted the rows; in this script all rows have the same weight")
+    if "sample_weight" not in given:
+        script.remark(
+            "an earlier version has saved the model, which does not say whether the search had groups or weights of "
+            "rows; this script has neither"
+        )
     if _is_in_time_order(estimator):
         by = "the splitter TimeSeriesSplit"
         if "time" in given:
@@ -41,9 +46,9 @@ def add_remarks(estimator: Any, script: Script) -> None:
         )
         if given.get("gap") or getattr(estimator.cv, "gap", 0):
             script.remark("the folds of this script have no gap between training rows and scored rows")
-        if "groups" in given:
+        if given.get("groups"):
             script.remark("the folds of this script may divide a group of rows, which makes its scores too good")
-    elif "groups" in given:
+    elif given.get("groups"):
         script.remark("the search has divided no group of rows; without --groups this script has no cross-validation")
         script.remark("with fewer than five groups, the cross-validation has one fold for each group")
     elif "X_val" in given:
@@ -67,7 +72,7 @@ def splitter(estimator: Any, is_classification: bool, script: Script) -> str:
     if _is_in_time_order(estimator):
         return script.call("sklearn.model_selection", "TimeSeriesSplit", "5")
     shuffle = {"shuffle": True, "random_state": 0}
-    if "groups" in given:
+    if given.get("groups"):
         if is_classification:
             return script.call("sklearn.model_selection", "StratifiedGroupKFold", "5", **shuffle)
         return script.call("sklearn.model_selection", "GroupKFold", "5")
@@ -79,7 +84,7 @@ def splitter(estimator: Any, is_classification: bool, script: Script) -> str:
 
 def with_groups(main: str, estimator: Any) -> str:
     """Return the code of the main function for a model with or without groups."""
-    if "groups" not in _arguments(estimator) or _is_in_time_order(estimator):
+    if not _arguments(estimator).get("groups") or _is_in_time_order(estimator):
         parts = {
             "option": "",
             "more": "",

@@ -17,12 +17,13 @@ ARRAY = None  # stands for times or groups that were given as an array, which th
 def split_arguments(
     time: Any, gap: Any, X_val: Any, sensitive_features: Any = None, groups: Any = None, sample_weight: Any = None
 ) -> dict[str, Any]:
-    """Return the arguments that were given: `time` and `gap`, or `X_val`, `sensitive_features`, groups and weights.
+    """Return the arguments that were given: `time` and `gap`, or `X_val`, and `sensitive_features`.
 
-    Groups, weights and `X_val` are True.
+    `X_val` is True. For groups and weights, the result always says whether they were given: models of earlier versions
+    do not say this.
     """
     given: dict[str, Any] = {} if sensitive_features is None else {"sensitive_features": _column(sensitive_features)}
-    given |= {name: True for name, rows in (("groups", groups), ("sample_weight", sample_weight)) if rows is not None}
+    given |= {"groups": groups is not None, "sample_weight": sample_weight is not None}
     if X_val is not None:
         return given | {"X_val": True}
     if time is None:

@@ -51,3 +51,15 @@ def test_a_splitter_in_the_order_of_time_is_named_also_beside_groups(tmp_path, m
     assert "--groups" not in script
     for remark in ("TimeSeriesSplit", "have no gap", "may divide a group"):
         assert remark in " ".join(names["__doc__"].split())
+
+
+@pytest.mark.parametrize("missing", ["the entries", "the attribute"])
+def test_a_model_of_an_earlier_version_may_have_had_groups_and_weights(missing):
+    table = pd.DataFrame({"a": np.random.default_rng(0).normal(size=60), "label": np.arange(60) % 2})
+    model = AutoMLClassifier(**SETTINGS).fit(table[["a"]], table["label"])
+    assert "earlier version" not in python_script(model)
+    if missing == "the attribute":
+        del model._split_arguments
+    else:
+        model._split_arguments = {}
+    assert " ".join(python_script(model).split()).count("whether the search had groups or weights of rows") == 1
