@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils.metadata_routing import get_routing_for_object
 
@@ -28,10 +27,10 @@ from pipelines.steps.combined_features import SCREENED_ROWS
 from pipelines.steps.generation import MAX_COMPONENTS, make_category_pairs
 from pipelines.steps.multi_output import JOINT, n_fits
 from pipelines.steps.ordering import kept_models_of, models_of
-from pipelines.steps.preprocessing import ConstantKeeper, OffsetRemover, SafeScaler
+from pipelines.steps.preprocessing import ConstantKeeper, OffsetRemover, SafeScaler, WeightedImputer
 from pipelines.steps.selection import MAX_ROWS
 from pipelines.steps.target import TargetRegressor, corrects_mean, held_out_split
-from pipelines.weights import MAX_REPEATED_CELLS, row_counts
+from pipelines.weights import MAX_REPEATED_CELLS, relative_weights, row_counts
 
 # Copies of the table at the peak of a fit: the rows of the fold, encoded, scaled, in the format of the library, and one
 # more during a conversion.
@@ -83,8 +82,10 @@ def fit_preprocessing(
 
     Where the weights are counts, the steps see each row as often as its weight says. So medians, scales, mean targets
     and scores of columns are those of the weighted rows. Encoders that learn from the target also get the numbers of
-    the rows: they encode a row by the targets of other rows, and a copy of a row must not be one of these. A generation
-    that comes before the other steps gets the weights themselves.
+    the rows: they encode a row by the targets of other rows, and a copy of a row must not be one of these. No table
+    repeats rows for other weights, nor for many counts: the steps that can use them get the weights themselves, as
+    their argument ``row_weights``, and the others see each row once. A generation that comes before the other steps
+    always gets the weights.
 
     Parameters
     ----------
@@ -97,15 +98,20 @@ def fit_preprocessing(
         steps = steps[1:]
     if not len(steps):
         return X
-    counts = None
-    if sample_weight is not None and sample_weight.all():
-        counts = row_counts(sample_weight)
-    if counts is None or counts.sum() * X.shape[1] > MAX_REPEATED_CELLS:
+    if sample_weight is None or not sample_weight.all():
         return steps.fit_transform(X, y)
+    counts = row_counts(sample_weight)
+    if counts is None or counts.sum() * X.shape[1] > MAX_REPEATED_CELLS:
+        return _fit_transform(steps, X, y, "row_weights", relative_weights(sample_weight))
     rows, first = np.repeat(np.arange(len(counts)), counts), np.cumsum(counts) - counts
-    wanted = get_routing_for_object(steps).consumes("fit_transform", ["row_numbers"])
+    return _fit_transform(steps, X[rows], np.asarray(y)[rows], "row_numbers", rows)[first]
+
+
+def _fit_transform(steps: Pipeline, X: Any, y: Any, name: str, values: NDArray[Any]) -> Any:
+    """Fit steps, and pass an argument on to those that request it."""
+    wanted = get_routing_for_object(steps).consumes("fit_transform", [name])
     with config_context(enable_metadata_routing=bool(wanted)):  # a `ColumnTransformer` passes arguments on only so
-        return steps.fit_transform(X[rows], np.asarray(y)[rows], **dict.fromkeys(wanted, rows))[first]
+        return steps.fit_transform(X, y, **dict.fromkeys(wanted, values))
 
 
 def fits_together(configuration: Configuration) -> bool:
@@ -276,7 +282,7 @@ def _numeric_steps(configuration: Configuration, context: FitContext) -> Any:
             parts.append(_make_component("imputation", configuration, context))
     elif not context.traits.sparse and not _accepts_missing(configuration):
         # Training had no missing cell, but later rows may have some.
-        parts.append(SimpleImputer(strategy="median", keep_empty_features=True))
+        parts.append(WeightedImputer(strategy="median", keep_empty_features=True))
     if "scaling" in configuration:
         keeps = configuration["scaling"] == "none"
         parts.append(ConstantKeeper() if keeps else _make_component("scaling", configuration, context))

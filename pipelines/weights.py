@@ -54,6 +54,40 @@ def row_counts(sample_weight: NDArray[np.float64]) -> NDArray[np.intp] | None:
     return counts if (counts == weights).all() else None
 
 
+def weighted_quantiles(
+    X: NDArray[np.float64], quantiles: ArrayLike, weight: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return quantiles of each column without its missing cells, shape (n_quantiles, n_features).
+
+    Each row occurs as often as its weight says, in a unit in which the mean weight of the known cells is 1; the weights
+    need not be whole numbers. Equal weights give the result of `numpy.nanquantile`. A column without a value gets NaN.
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n_samples,)
+        Positive weights.
+
+    Examples
+    --------
+    >>> weighted_quantiles(np.array([[1.0], [2.0], [5.0]]), [0.0, 0.5, 1.0], np.array([0.3, 0.5, 2.2])).ravel().tolist()
+    [1.0, 5.0, 5.0]
+    """
+    found = np.full((len(np.atleast_1d(quantiles)), X.shape[1]), np.nan)
+    for j, column in enumerate(X.T):
+        order = np.argsort(column, kind="stable")[: np.count_nonzero(~np.isnan(column))]  # NaN sorts last
+        if not len(order):
+            continue
+        ends = np.cumsum(weight[order]) * (len(order) / weight[order].sum())
+        position = np.asarray(quantiles) * (len(order) - 1)
+        below = np.floor(position)
+        low, high = (
+            column[order[np.minimum(np.searchsorted(ends, place + _TOLERANCE, side="right"), len(order) - 1)]]
+            for place in (below, below + 1)
+        )
+        found[:, j] = low + (high - low) * (position - below)
+    return found
+
+
 def repeated_rows(X: Any, y: NDArray[Any], sample_weight: NDArray[np.float64] | None) -> tuple[Any, NDArray[Any]]:
     """Return a table in which each row occurs as often as its weight says, and its target.
 

@@ -39,6 +39,10 @@ _ROBUST_CLIP_SCALER = '''class RobustClipScaler(OneToOneFeatureMixin, Transforme
         scaled = (np.asarray(X) - self.center_) * self.factor_
         return scaled / np.sqrt(1.0 + (scaled / 3.0) ** 2)
 '''
+_COLUMN_QUANTILES = '''def column_quantiles(X, quantiles):
+    """Return quantiles of each column without its missing cells."""
+    return np.nanquantile(X, quantiles, axis=0)
+'''
 _VARIATION = '''def variation(X, y):
     """Score columns by their standard deviation, as a share of their largest value."""
     return X.std(axis=0) / np.maximum(np.abs(X).max(axis=0), 1e-30)
@@ -183,7 +187,8 @@ def _combined(step: Any, script: Script, categories: Sequence[str]) -> str:
     """Copy the modules that combine columns, and the functions of other modules that they call."""
     for module in (screening, candidates, combined_features):
         script.copy_module(module)
-    script.source(find_levels, relative_weights, preprocessing.column_quantiles)
+    script.source(find_levels, relative_weights)
+    script.define("column_quantiles", _COLUMN_QUANTILES)
     script.define("LARGEST", f"LARGEST = {LARGEST!r}\n")
     for name in ("_DIVISORS", "_MAX_MEAN_COUNT", "_TOLERANCE"):
         script.define(name, f"{name} = {getattr(weights, name)!r}\n")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -24,13 +24,16 @@ def find_levels(levels: Array, column: Array) -> Positions:
 class FrequencyEncoder(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     """Replaces each category by its share of the training rows, and a category without training rows by 0."""
 
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+    __metadata_request__fit: ClassVar = {"row_weights": True}  # scikit-learn passes weights on
+
+    def fit(self, X: ArrayLike, y: Any = None, row_weights: Array | None = None) -> Self:
         """Count the categories of each column."""
         X = np.asarray(X, dtype=float)
         self.n_features_in_ = X.shape[1]
-        counted = [np.unique(column, return_counts=True) for column in X.T]
+        weight = np.ones(len(X)) if row_weights is None else row_weights
+        counted = [np.unique(column, return_inverse=True) for column in X.T]
         self.levels_ = [levels for levels, _ in counted]
-        self.shares_ = [np.append(counts / len(X), 0.0) for _, counts in counted]
+        self.shares_ = [np.append(np.bincount(at, weight) / weight.sum(), 0.0) for _, at in counted]
         return self
 
     def transform(self, X: ArrayLike) -> Array:
@@ -82,8 +85,8 @@ class TargetMeanEncoder(TransformerMixin, BaseEstimator):
     n_splits : int
     """
 
-    # Pipelines of scikit-learn pass the argument on to `fit_transform`, whose requests are those of `fit`.
-    __metadata_request__fit = {"row_numbers": True}  # noqa: RUF012  scikit-learn reads it from the class
+    # Pipelines of scikit-learn pass the arguments on to `fit_transform`, whose requests are those of `fit`.
+    __metadata_request__fit: ClassVar = {"row_numbers": True, "row_weights": True}
 
     def __init__(self, smooth: float = 10.0, classification: bool = True, n_splits: int = 4, random_state: int = 0):
         self.smooth = smooth
@@ -91,23 +94,27 @@ class TargetMeanEncoder(TransformerMixin, BaseEstimator):
         self.n_splits = n_splits
         self.random_state = random_state
 
-    def fit(self, X: ArrayLike, y: ArrayLike) -> Self:
+    def fit(self, X: ArrayLike, y: ArrayLike, row_weights: Array | None = None) -> Self:
         """Learn the mean targets of the categories from all rows."""
         X = np.asarray(X, dtype=float)
         self.n_features_in_ = X.shape[1]
         self.levels_ = [np.unique(column) for column in X.T]
-        self.means_ = self._learn_means(self._find_positions(X), self._targets(y))
+        self.means_ = self._learn_means(self._find_positions(X), self._targets(y), row_weights)
         return self
 
-    def fit_transform(self, X: ArrayLike, y: ArrayLike, row_numbers: ArrayLike | None = None) -> Array:
+    def fit_transform(
+        self, X: ArrayLike, y: ArrayLike, row_numbers: ArrayLike | None = None, row_weights: Array | None = None
+    ) -> Array:
         """Encode each row by the means of the other folds; the result differs from ``fit(X, y).transform(X)``.
 
         Parameters
         ----------
         row_numbers : array-like of int of shape (n_samples,), optional
             Copies of a row have the same number; by default there are none.
+        row_weights : ndarray of shape (n_samples,), optional
+            Relative weights: a row of weight 2 counts as two rows.
         """
-        self.fit(X, y)
+        self.fit(X, y, row_weights)
         positions, targets = self._find_positions(np.asarray(X, dtype=float)), self._targets(y)
         numbers = np.arange(len(targets)) if row_numbers is None else np.asarray(row_numbers)
         _, first, row = np.unique(numbers, return_index=True, return_inverse=True)
@@ -117,7 +124,8 @@ class TargetMeanEncoder(TransformerMixin, BaseEstimator):
             own = folds == fold
             # With a single row there is no other fold to learn from.
             rest = own if own.all() else ~own
-            means = self._learn_means([at[rest] for at in positions], targets[rest])
+            weight = None if row_weights is None else row_weights[rest]
+            means = self._learn_means([at[rest] for at in positions], targets[rest], weight)
             out[own] = _look_up(means, [at[own] for at in positions])
         return out
 
@@ -144,13 +152,15 @@ class TargetMeanEncoder(TransformerMixin, BaseEstimator):
         classes, codes = np.unique(np.asarray(y), return_inverse=True)
         return codes[:, None].astype(float) if len(classes) <= 2 else np.eye(len(classes))[codes]
 
-    def _learn_means(self, positions: list[Positions], targets: Array) -> list[Array]:
+    def _learn_means(self, positions: list[Positions], targets: Array, weight: Array | None) -> list[Array]:
         """Return for each column the means of its levels and of an unknown level, shape (n_levels + 1, n_targets)."""
-        overall = targets.mean(axis=0)
+        overall = np.average(targets, axis=0, weights=weight)
+        if weight is not None:
+            targets = targets * weight[:, None]
         means = []
         for at, levels in zip(positions, self.levels_, strict=True):
             size = len(levels) + 1
-            counts = np.bincount(at, minlength=size)[:, None]
+            counts = np.bincount(at, weight, minlength=size)[:, None]
             sums = np.column_stack([np.bincount(at, target, minlength=size) for target in targets.T])
             means.append((sums + self.smooth * overall) / (counts + self.smooth))
         return means

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from ConfigSpace import Categorical, ConfigurationSpace, Float, Integer
@@ -26,6 +26,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from pipelines.component import LARGEST, Component, FitContext, TableTraits, space_of
 from pipelines.steps.encoders import CodeEncoder, FrequencyEncoder, TargetMeanEncoder
+from pipelines.weights import weighted_quantiles
 
 Array = NDArray[np.float64]
 
@@ -35,12 +36,14 @@ MAX_OFFSET = 2.0**14  # ratio of the largest number of a column to its range; si
 MAX_TARGET_COLUMNS = 400  # columns of target encoding: one per category column and class
 
 
-def column_quantiles(X: Array, quantiles: Sequence[float]) -> Array:
+def column_quantiles(X: Array, quantiles: Sequence[float], weight: Array | None = None) -> Array:
     """Return quantiles of each column without its missing cells, shape (n_quantiles, n_features).
 
-    The result is that of `numpy.nanquantile`, which treats one column after the other and takes seconds for thousands
-    of columns. Each column must have a value.
+    Without weights, the result is that of `numpy.nanquantile`, which treats one column after the other and takes
+    seconds for thousands of columns. Each column must have a value.
     """
+    if weight is not None:
+        return weighted_quantiles(X, quantiles, weight)
     ordered = np.sort(X, axis=0)  # NaN sorts last
     last = np.count_nonzero(~np.isnan(X), axis=0) - 1
     found = []
@@ -96,9 +99,11 @@ class ConstantKeeper(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 class SafeScaler(StandardScaler):
     """scikit-learn's `StandardScaler`, in which a column that is constant in training becomes 0."""
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    __metadata_request__fit: ClassVar = {"row_weights": True}  # scikit-learn passes weights on
+
+    def fit(self, X: Any, y: Any = None, row_weights: Array | None = None) -> Self:
         """Learn the mean and the scale of each column."""
-        super().fit(X)
+        super().fit(X, sample_weight=row_weights)
         self.scale_[constant_columns(X)] = np.inf
         return self
 
@@ -116,9 +121,14 @@ class SafeMaxAbsScaler(MaxAbsScaler):
 class SafeQuantileTransformer(QuantileTransformer):
     """scikit-learn's `QuantileTransformer`, in which a column that is constant in training stays constant."""
 
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+    __metadata_request__fit: ClassVar = {"row_weights": True}  # scikit-learn passes weights on
+
+    def fit(self, X: ArrayLike, y: Any = None, row_weights: Array | None = None) -> Self:
         """Learn the quantiles of each column."""
         super().fit(X)
+        if row_weights is not None:
+            quantiles = weighted_quantiles(np.asarray(X, dtype=float), self.references_, row_weights)
+            self.quantiles_ = np.maximum.accumulate(quantiles)  # against rounding, as scikit-learn does
         self.quantiles_[:, constant_columns(X)] = np.inf  # all numbers are below the first quantile, as in training
         return self
 
@@ -129,13 +139,15 @@ class QuartileScaler(RobustScaler):
     A column that is constant in training becomes 0.
     """
 
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+    __metadata_request__fit: ClassVar = {"row_weights": True}  # scikit-learn passes weights on
+
+    def fit(self, X: ArrayLike, y: Any = None, row_weights: Array | None = None) -> Self:
         """Learn the center and the scale of each column, without its missing cells."""
         X = np.asarray(X, dtype=float)
         X = np.where(np.isnan(X).all(axis=0), 0.0, X)
         self.n_features_in_ = X.shape[1]
         low, high = self.quantile_range
-        bottom, self.center_, top = column_quantiles(X, (low / 100, 0.5, high / 100))
+        bottom, self.center_, top = column_quantiles(X, (low / 100, 0.5, high / 100), row_weights)
         spread = top - bottom
         self.scale_ = np.where(spread > 10 * np.finfo(float).eps, spread, 1.0)
         self.scale_[constant_columns(X)] = np.inf
@@ -149,13 +161,15 @@ class RobustClipScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     equal, half of the range replaces the interquartile range. A constant column becomes 0.
     """
 
-    def fit(self, X: ArrayLike, y: Any = None) -> Self:
+    __metadata_request__fit: ClassVar = {"row_weights": True}  # scikit-learn passes weights on
+
+    def fit(self, X: ArrayLike, y: Any = None, row_weights: Array | None = None) -> Self:
         """Learn the center and the scale of each column, without its missing cells."""
         X = np.asarray(X, dtype=float)
         empty = np.isnan(X).all(axis=0)
         X = np.where(empty, 0.0, X)
         self.n_features_in_ = X.shape[1]
-        low, self.center_, high = column_quantiles(X, (0.25, 0.5, 0.75))
+        low, self.center_, high = column_quantiles(X, (0.25, 0.5, 0.75), row_weights)
         spread = high - low
         reach = 0.5 * (np.nanmax(X, axis=0) - np.nanmin(X, axis=0))
         spread = np.where(spread > 0, spread, reach)
@@ -215,9 +229,33 @@ class OffsetRemover(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         return np.asarray(X, dtype=float) - self.offset_
 
 
+class WeightedImputer(SimpleImputer):
+    """scikit-learn's `SimpleImputer`, which also takes weights of rows."""
+
+    __metadata_request__fit: ClassVar = {"row_weights": True}  # scikit-learn passes weights on
+
+    def fit(self, X: ArrayLike, y: Any = None, row_weights: Array | None = None) -> Self:
+        """Learn the number that fills the missing cells of each column."""
+        super().fit(X)
+        if row_weights is not None and self.strategy != "constant":
+            for j, column in enumerate(np.asarray(X, dtype=float).T):
+                known = ~np.isnan(column)
+                if known.any():
+                    self.statistics_[j] = self._weighted_statistic(column[known], row_weights[known])
+        return self
+
+    def _weighted_statistic(self, numbers: Array, weight: Array) -> Any:
+        if self.strategy == "mean":
+            return np.average(numbers, weights=weight)
+        if self.strategy == "median":
+            return weighted_quantiles(numbers[:, None], [0.5], weight)[0, 0]
+        values, at = np.unique(numbers, return_inverse=True)
+        return values[np.bincount(at, weight).argmax()]
+
+
 def _imputer(strategy: str) -> Component:
     def make(params: Mapping[str, Any], context: FitContext) -> BaseEstimator:
-        return SimpleImputer(
+        return WeightedImputer(
             strategy=strategy, add_indicator=bool(params.get("add_indicator", False)), keep_empty_features=True
         )
 

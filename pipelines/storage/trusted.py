@@ -80,7 +80,7 @@ TYPES = _names(
         ),
         "pipelines.steps.preprocessing": (
             "ConstantKeeper OffsetRemover QuartileScaler RobustClipScaler SafeMaxAbsScaler SafePowerTransformer "
-            "SafeQuantileTransformer SafeScaler"
+            "SafeQuantileTransformer SafeScaler WeightedImputer"
         ),
         "pipelines.steps.selection": "CorrelationFilter ScoreSelector",
         "pipelines.steps.target": "TargetRegressor",

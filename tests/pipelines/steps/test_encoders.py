@@ -66,3 +66,19 @@ def test_target_means_of_rows_without_copies_do_not_depend_on_their_numbers():
 def test_copies_of_a_single_row_are_encoded_by_its_target():
     encoded = TargetMeanEncoder(classification=False).fit_transform([[1.0]] * 3, [2.0] * 3, row_numbers=[0] * 3)
     assert encoded.tolist() == [[2.0]] * 3
+
+
+@pytest.mark.parametrize("n_classes", [0, 2, 4])
+def test_target_means_of_weighted_rows_are_weighted_means(n_classes):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 3, (90, 1)).astype(float)
+    y = rng.integers(0, n_classes, 90) if n_classes else rng.normal(size=90)
+    weight = rng.exponential(size=90)
+    encoder = TargetMeanEncoder(5.0, n_classes > 0)
+    inside = encoder.fit_transform(X, y, row_weights=weight)
+    target = (y == 3) if n_classes == 4 else y
+    for level in range(3):
+        own = X[:, 0] == level
+        mean = ((weight * target)[own].sum() + 5 * np.average(target, weights=weight)) / (weight[own].sum() + 5)
+        np.testing.assert_allclose(encoder.transform(X)[own, -1], mean)
+        assert len(np.unique(inside[own, -1])) == encoder.n_splits
