@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any
 
+_SHOWN = 5  # classes in one message
+
 
 class AutoMLError(Exception):
     """Root of all errors raised by this library."""
@@ -58,6 +60,22 @@ def check_names(argument: str, given: str | Iterable[str], known: Iterable[str])
     for name in [given] if isinstance(given, str) else list(given):
         if name not in names:
             raise InvalidInputError(f"{argument}: {name!r} is unknown; {_suggestion(name, names)}")
+
+
+def unknown_label(holder: str, label: Any, classes: Iterable[Any]) -> InvalidInputError:
+    """Return the error about a label of known rows that is no class of the model.
+
+    Parameters
+    ----------
+    holder : str
+        What holds the label, for example "y".
+    """
+    listed = list(map(repr, classes))
+    shown = ", ".join(listed[:_SHOWN]) + (", ..." if len(listed) > _SHOWN else "")
+    return InvalidInputError(
+        f"{holder} holds {label!r}, which is no class of the model; the classes are {shown}; correct such labels, or "
+        "leave out their rows, or call fit with rows of this class"
+    )
 
 
 def _suggestion(name: Any, known: list[str]) -> str:

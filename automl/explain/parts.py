@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from automl.ensemble.selection import Ensemble, FoldBag
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, unknown_label
 from automl.refit.rows import TrainingRows, get_rows
 from automl.task.metrics import Metric
 from automl.task.own_objects import check_loaded
@@ -204,11 +204,7 @@ def encode_target(estimator: Any, y: Any, X: Any) -> Array:
     codes = {label: code for code, label in enumerate(classes.tolist())}
     found = [codes.get(label, -1) for label in values.tolist()]
     if -1 in found:
-        unknown = values.tolist()[found.index(-1)]
-        raise InvalidInputError(
-            f"y holds the class {unknown!r}, which the model does not know; its classes are "
-            f"{', '.join(map(repr, classes.tolist()[:5]))}"
-        )
+        raise unknown_label("y", values.tolist()[found.index(-1)], classes.tolist())
     return np.array(found, dtype=np.int64)
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from automl.ensemble.selection import Ensemble, FoldBag
+from automl.explain.parts import encode_target
 from automl.task.own_objects import check_loaded
 
 
@@ -41,6 +42,11 @@ class MemberScores:
             `leaderboard_` with a further column ``test_score`` after ``score``: the score by ``scorer_``, greater is
             better; NaN for configurations that are not in the ensemble.
 
+        Raises
+        ------
+        InvalidInputError
+            If the table or the target cannot be used, for example because a label is no class of the model.
+
         Examples
         --------
         >>> from sklearn.datasets import load_diabetes
@@ -54,6 +60,7 @@ class MemberScores:
         check_is_fitted(self, "_ensemble")
         board: pd.DataFrame = getattr(self, "leaderboard_")  # noqa: B009  a property of the other base class
         check_loaded({"scoring": self.scorer_})
+        encode_target(self, y, X)  # some scorers do not notice a label that is no class of the model
         weight = {} if sample_weight is None else {"sample_weight": sample_weight}
         scores = {
             bag.configuration.id: float(self.scorer_(_alone(self, bag), X, y, **weight)) for bag in self._ensemble.bags

@@ -21,6 +21,7 @@ class LabelScores:
     _predict: Any
     _ensemble: Ensemble
     predict: Any
+    classes_: Any
 
     def predict_log_proba(self, X: Any) -> Any:
         """
@@ -63,7 +64,8 @@ class LabelScores:
         X : DataFrame, ndarray or sparse matrix of shape (n_samples, n_features)
             A table with the columns of the training table.
         y : array-like of shape (n_samples,) or (n_samples, n_targets)
-            The true labels, in any type that `fit` accepts.
+            The true labels, in any type that `fit` accepts. A label that is no class of the model is wrong, and a
+            warning names it.
         sample_weight : array-like of shape (n_samples,), optional
             Weights of the rows.
 
@@ -86,7 +88,7 @@ class LabelScores:
         >>> clf.score(X, y) > 0.9
         True
         """
-        return score_labels(y, X, self.predict(X), sample_weight, self._ensemble.targets)
+        return score_labels(y, X, self.predict(X), self.classes_, sample_weight, self._ensemble.targets)
 
 
 class NumberScores:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, unknown_label
 from automl.explain.predictions import Predicted
 from automl.fitted.one_target import each_target
 from automl.plurals import plural
@@ -71,7 +71,7 @@ def predicted_rows(estimator: Any, table: LabeledTable, argument: str) -> Predic
     labels = pd.Series(np.asarray(table.y).ravel(), dtype=object) if not isinstance(table.y, pd.Series) else table.y
     known = np.flatnonzero(labels.notna().to_numpy())
     if not len(known):
-        raise InvalidInputError(f"{argument}: no row has a value of the target")
+        raise InvalidInputError(f"{argument}: no row has a value of the target; pass rows with known labels")
     X = table.X.iloc[known] if hasattr(table.X, "iloc") else table.X[known]
     y = label_codes(estimator, labels.iloc[known], argument)
     try:
@@ -96,7 +96,7 @@ def predicted_targets(estimator: Any, table: LabeledTable, argument: str) -> Pre
         frame = frame.set_axis(list(layout.names), axis=1)
         known = np.flatnonzero(frame.notna().all(axis=1).to_numpy())
         if not len(known):
-            raise InvalidInputError("no row has a value of each target")
+            raise InvalidInputError("no row has a value of each target; pass rows with known labels")
         parts = ((own, frame[own.name].iloc[known]) for own in each_target(estimator))
         codes = [label_codes(own, labels, f"target {own.name!r}") for own, labels in parts]
         p = estimator._predict(table.X.iloc[known] if hasattr(table.X, "iloc") else table.X[known])
@@ -118,5 +118,5 @@ def label_codes(estimator: Any, labels: pd.Series, argument: str) -> Array:
     codes = [by_text.get(level_text(label)) for label in labels.tolist()]
     if None in codes:
         odd = labels.tolist()[codes.index(None)]
-        raise InvalidInputError(f"{argument}: the target holds {odd!r}, which is no class of the model")
+        raise unknown_label(f"{argument}: the target", odd, classes)
     return np.array(codes, dtype=np.intp)

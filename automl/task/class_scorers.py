@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import get_scorer
 
+from automl.errors import unknown_label
+
 Array = NDArray[Any]
 
 # Their scores are means over classes, so that a fold without a class scores something else than the other folds.
@@ -43,14 +45,14 @@ class AllClassesScorer:
         scorer = get_scorer(self.name)
         labels = np.asarray(y)
         known = np.union1d(self.classes, estimator.classes_)
+        if unknown := sorted(set(labels.ravel().tolist()) - set(known.tolist()), key=str):
+            raise unknown_label("y", unknown[0], known.tolist())
         weight = {} if sample_weight is None else {"sample_weight": sample_weight}
         if np.array_equal(known, estimator.classes_) and np.isin(known, labels).all():
             return float(scorer(estimator, X, y, **weight))
         scores = self._scores(estimator, X, known)
         if self.name in _ROW_MEANS:
             return float(scorer._sign * scorer._score_func(labels, scores, labels=known, **scorer._kwargs, **weight))
-        if unknown := sorted(set(labels.tolist()) - set(known.tolist()), key=str):
-            raise ValueError(f"y holds {unknown[0]!r}, which is not a class of the training rows")
         mean = mean_over_pairs if "_ovo" in self.name else mean_over_classes
         return mean(np.searchsorted(known, labels), scores, sample_weight, self.name.endswith("_weighted"))
 

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, unknown_label
 
 Array = NDArray[Any]
 
@@ -335,5 +335,5 @@ class OrderedScorer:
         values = np.asarray(labels).tolist()
         unknown = [label for label in values if label not in places]
         if unknown:
-            raise ValueError(f"y holds {unknown[0]!r}, which is not a class of the training rows")
+            raise unknown_label("y", unknown[0], places)
         return np.array([places[label] for label in values])

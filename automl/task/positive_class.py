@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.metaestimators import available_if
 
+from automl.errors import unknown_label
+
 Array = NDArray[Any]
 
 
@@ -96,7 +98,7 @@ def _codes(labels: Any, classes: Array) -> Array:
     values = np.asarray(labels)
     first, second = (values == label for label in classes)
     if not (first | second).all():
-        raise ValueError(f"y holds {str(values[~(first | second)][0])!r}, which is not a class of the training rows")
+        raise unknown_label("y", values[~(first | second)].tolist()[0], sorted(classes.tolist()))
     return np.asarray(second, dtype=np.intp)
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, unknown_label
 from automl.task import validation
 from automl.task.validation_rows import join_targets
 from pipelines.table.frames import to_series
@@ -150,9 +150,7 @@ def encode_targets(y: Any, X: Any, classes: Sequence[Array] | None, layout: Targ
         known = {label: code for code, label in enumerate(labels.tolist())}
         unknown = [label for label in column.tolist() if label not in known]
         if unknown:
-            raise InvalidInputError(
-                f"target {name!r} has the label {unknown[0]!r}, which is none of the classes {labels.tolist()}"
-            )
+            raise unknown_label(f"target {name!r}", unknown[0], labels.tolist())
         codes.append([known[label] for label in column.tolist()])
     return np.array(codes, dtype=np.int64).T
 

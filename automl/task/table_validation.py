@@ -97,10 +97,11 @@ def _check_shape(shape: tuple[int, ...]) -> None:
             f"Expected 2D array, got {len(shape)}D array instead. Reshape your data: use X.reshape(-1, 1) for one "
             "column, X.reshape(1, -1) for one row"
         )
-    for count, unit in zip(shape, ("sample", "feature"), strict=True):
+    for count, unit, part in zip(shape, ("sample", "feature"), ("row", "column"), strict=True):
         if count == 0:
             raise InvalidInputError(
-                f"Found array with 0 {unit}(s) (shape={tuple(shape)}) while a minimum of 1 is required."
+                f"Found array with 0 {unit}(s) (shape={tuple(shape)}) while a minimum of 1 is required. Pass a table "
+                f"with at least one {part}"
             )
 
 

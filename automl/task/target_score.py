@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,18 +10,25 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.metrics import r2_score
 
-from automl.errors import InvalidInputError
+from automl.errors import InvalidInputError, unknown_label
 from automl.task.several_targets import take_targets, target_columns
 from automl.task.validation import as_numbers, check_score_weight, read_target
 from pipelines.targets import TargetLayout
 
 
 def score_labels(
-    y: Any, X: Any, predicted: NDArray[Any], sample_weight: Any = None, targets: TargetLayout | None = None
+    y: Any,
+    X: Any,
+    predicted: NDArray[Any],
+    classes: Any,
+    sample_weight: Any = None,
+    targets: TargetLayout | None = None,
 ) -> float:
     """Return the share of correct labels; `y` may have any type that `fit` accepts.
 
-    Of several targets, whose layout is `targets`, all labels of a row must be correct.
+    Of several targets, whose layout is `targets`, all labels of a row must be correct. A label that is none of the
+    classes is wrong, as for every classifier of scikit-learn, whose cross-validation meets folds that lack a class; a
+    warning names it.
 
     scikit-learn's `accuracy_score` refuses, for example, integers in an object array, and intervals.
 
@@ -30,7 +38,10 @@ def score_labels(
         If `y` holds numbers and the labels are texts, or the other way round.
     """
     if targets is not None:
-        return _score_rows(target_columns(take_targets(y, targets), X)[1], predicted, sample_weight)
+        names, columns = target_columns(take_targets(y, targets), X)
+        for name, column, own in zip(names, columns, classes, strict=True):
+            _warn_of_unknown(f"target {name!r}", column, own)
+        return _score_rows(columns, predicted, sample_weight)
     known = read_target(y, X)
     kinds = {_kind(known), _kind(predicted)}
     if kinds == {"number", "text"}:
@@ -41,6 +52,7 @@ def score_labels(
     if known.dtype.kind != predicted.dtype.kind and not {known.dtype.kind, predicted.dtype.kind} <= set("biuf"):
         known, predicted = known.astype(object), predicted.astype(object)
     correct = np.asarray(known == predicted, dtype=bool)
+    _warn_of_unknown("y", known[~correct], classes)
     return float(np.average(correct, weights=check_score_weight(sample_weight, len(correct))))
 
 
@@ -62,6 +74,14 @@ def _score_rows(columns: Sequence[NDArray[Any]], predicted: NDArray[Any], sample
     """Return the share of the rows in which the labels of all targets are correct."""
     correct = np.all([np.asarray(own == p, dtype=bool) for own, p in zip(columns, predicted.T, strict=True)], axis=0)
     return float(np.average(correct, weights=check_score_weight(sample_weight, len(correct))))
+
+
+def _warn_of_unknown(holder: str, labels: NDArray[Any], classes: NDArray[Any]) -> None:
+    known = classes.tolist()
+    unknown = [label for label in labels.tolist() if label not in known]
+    if unknown:
+        message = f"{unknown_label(holder, unknown[0], known)}; score counts them as wrong"
+        warnings.warn(message, UserWarning, stacklevel=4)
 
 
 def _kind(labels: NDArray[Any]) -> str:
