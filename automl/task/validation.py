@@ -159,6 +159,7 @@ def read_sample_weight(sample_weight: Any, n_samples: int, suffix: str = "") -> 
         If there is not one finite number of at least 0 for each row.
     """
     name = f"sample_weight{suffix}"
+    _refuse_name(name, sample_weight, f"X{suffix}")
     try:
         weight = np.asarray(without_mask(sample_weight), dtype=np.float64)
     except (TypeError, ValueError) as error:
@@ -252,6 +253,7 @@ def check_groups(groups: Any, n_samples: int) -> NDArray[np.intp] | None:
     """Check the groups, and return their codes of shape ``(n_samples,)``, or None."""
     if groups is None:
         return None
+    _refuse_name("groups", groups, "X")
     values = _flat("groups", groups)
     if len(values) != n_samples:
         raise InvalidInputError(
@@ -262,6 +264,21 @@ def check_groups(groups: Any, n_samples: int) -> NDArray[np.intp] | None:
     if (codes < 0).any():
         raise InvalidInputError(f"groups has {plural((codes < 0).sum(), 'missing value')}; give every row a group")
     return np.asarray(codes, dtype=np.intp)
+
+
+def _refuse_name(argument: str, given: Any, table: str) -> None:
+    """Refuse the name of a column: unlike times, groups and weights would seldom be good features.
+
+    Raises
+    ------
+    InvalidInputError
+        If a text is given; the message says how to pass the column.
+    """
+    if isinstance(given, str):
+        raise InvalidInputError(
+            f"{argument} is the text {given!r}, but it takes one value for each row, and no name of a column; pass "
+            f"{table}[{given!r}] for a column that stays a feature, or {table}.pop({given!r}) for any other column"
+        )
 
 
 def _flat(name: str, values: Any) -> Array:
@@ -285,10 +302,8 @@ def _flat(name: str, values: Any) -> Array:
         _warn_column()
         array = array.ravel()
     if array.ndim == 0:
-        raise InvalidInputError(
-            f"{name} should be a 1d array, one value for each row, got {values!r}; to use a column of X as y, pass "
-            f"X.pop({values!r})"
-        )
+        hint = f"; to use a column of X as y, pass X.pop({values!r})" if name == "y" else ""
+        raise InvalidInputError(f"{name} should be a 1d array, one value for each row, got {values!r}{hint}")
     if array.ndim != 1:
         raise InvalidInputError(
             f"{name} should be a 1d array, got an array of shape {array.shape} instead; fit one estimator for each "

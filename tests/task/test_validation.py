@@ -18,6 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.validation import check_is_fitted
 
+from automl import AutoMLRegressor
 from automl.arguments import check_arguments
 from automl.errors import AutoMLError, InvalidInputError, check_names
 from automl.task.prepare import TrainingData, prepare
@@ -405,6 +406,23 @@ def test_a_target_that_is_constant_where_the_weights_are_positive_is_refused(sev
         prepare(TrainingData(np.zeros((60, 1)), y, sample_weight=weight), classification=False)
 
 
+@pytest.mark.parametrize("argument", ["groups", "sample_weight"])
+def test_a_name_of_a_column_is_explained_where_values_are_needed(argument):
+    X = pd.DataFrame({"x": range(6), "shop": [0, 0, 1, 1, 2, 2]})
+    with pytest.raises(InvalidInputError) as error:
+        AutoMLRegressor().fit(X, range(6), **{argument: "shop"})
+    assert str(error.value) == (
+        f"{argument} is the text 'shop', but it takes one value for each row, and no name of a column; pass X['shop'] "
+        "for a column that stays a feature, or X.pop('shop') for any other column"
+    )
+
+
+def test_a_name_of_a_column_as_weights_of_validation_rows_is_explained():
+    X = pd.DataFrame({"x": range(6), "w": [1.0] * 6})
+    with pytest.raises(InvalidInputError, match=r"^sample_weight_val is the text 'w', .*; pass X_val\['w'\]"):
+        AutoMLRegressor().fit(X, range(6), X["w"], X_val=X, y_val=range(6), sample_weight_val="w")
+
+
 def test_groups_become_codes():
     assert check_groups(None, 3) is None
     for groups in (["b", "a", "b"], pd.Series([7, 3, 7]), pd.Series(["x", "y", "x"], dtype="category"), [1.5, 2, 1.5]):
@@ -418,6 +436,7 @@ def test_groups_become_codes():
         (["a", "b"], "groups has 2 values but X has 3 rows"),
         (["a", None, "b"], "groups has 1 missing value; give every row a group"),
         (np.ones((3, 2)), "groups should be a 1d array"),
+        (2, "one value for each row, got 2$"),
     ],
 )
 def test_bad_groups_are_explained(groups, message):
