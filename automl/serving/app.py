@@ -104,6 +104,7 @@ class ServedApp:
         if coding.lower() != "identity":
             raise RequestError(415, "the body is compressed; send it without Content-Encoding")
         wanted = accepted_type(request.headers.get("accept"), kind)
+        _check_options(request)
         level = _level(request.query_params.get("level"))
         with self._memory.request() as hold:
             content, n_rows = await self._answer(await self._body(request, hold), kind, encoding, wanted, level)
@@ -220,6 +221,14 @@ class Observer:
             logger.info("%s %s %s %d%s seconds=%.3f", request_id, scope["method"], path, status, rows, seconds)
 
 
+def _check_options(request: Request) -> None:
+    """Refuse unknown options in the address: a misspelled one would give predictions without what was asked for."""
+    unknown = [name for name in request.query_params if name != "level"]
+    if unknown:
+        message = f"{unknown[0]!r} is no option of /predict; the only option is level, such as /predict?level=0.9"
+        raise RequestError(UNREADABLE, message)
+
+
 def _level(text: str | None) -> float | None:
     """Return the level of intervals or sets that a request asks for; None without one."""
     try:
@@ -252,6 +261,8 @@ async def _refuse_route(request: Request, error: Exception) -> Response:
     """Answer a request to an unknown path, or with a method that the path does not have."""
     assert isinstance(error, HTTPException)
     messages = {404: f"there is no such path; use one of {', '.join(sorted(_PATHS))}"}
+    if allowed := (error.headers or {}).get("Allow"):
+        messages[405] = f"{request.url.path} takes no {request.method} request; use {allowed}"
     message = messages.get(error.status_code, str(error.detail))
     headers = None if error.headers is None else dict(error.headers)
     return _error_response(error.status_code, message, (), request.state.request_id, headers)

@@ -337,6 +337,15 @@ def test_an_unknown_path_gets_404_and_a_wrong_method_405(client):
     assert client.get("/nowhere").status_code == 404
     answer = client.get("/predict")
     assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+    assert answer.json()["message"] == "/predict takes no GET request; use POST"
+
+
+def test_a_misspelled_option_is_refused_with_the_known_one(client, rows):
+    answer = client.post("/predict", json=as_json(rows), params={"levl": 0.9})
+    assert answer.status_code == 422
+    assert answer.json()["message"] == (
+        "'levl' is no option of /predict; the only option is level, such as /predict?level=0.9"
+    )
 
 
 def test_pages_that_load_code_from_the_internet_are_not_served(client):
