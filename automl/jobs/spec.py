@@ -46,8 +46,8 @@ def read_batch(
     with_jobs : bool
         Whether to read the jobs, too. Otherwise only the name, the queue and the folder of the results are read.
     problems : list of str, optional
-        List to which the message about each entry that cannot be used is added. The batch then has the jobs of the
-        other entries.
+        List to which the message about each key and each entry that cannot be used is added. The batch then has the
+        jobs of the other entries, without these keys, so that they can be checked further.
 
     Raises
     ------
@@ -102,17 +102,14 @@ def _collected(problems: list[str] | None) -> Iterator[None]:
 def _all_jobs(given: Mapping[str, Any], folder: Path, problems: list[str] | None) -> list[Job]:
     defaults: dict[str, Any] = {}
     with _collected(problems):
-        for key, value in check_mapping("defaults", given.get("defaults") or {}).items():
-            with _collected(problems):
-                check_names("defaults", key, (*COMMON_KEYS, *JOB_KEYS))
-                check_values("defaults", {key: value})
-                defaults[key] = value
+        keys = check_mapping("defaults", given.get("defaults") or {})
+        defaults = _usable("defaults", keys, (*COMMON_KEYS, *JOB_KEYS), problems)
     settings: dict[str, _Keyed | None] = {}
     with _collected(problems):
         for name, value in check_mapping("settings", given.get("settings") or {"default": None}).items():
             settings[name] = None  # tables may name it, even if it cannot be used
             with _collected(problems):
-                settings[name] = _setting(name, value)
+                settings[name] = _setting(name, value, problems)
     jobs: list[Job] = []
     entries = given.get("tables")
     with _collected(problems):
@@ -122,23 +119,39 @@ def _all_jobs(given: Mapping[str, Any], folder: Path, problems: list[str] | None
             )
         for number, entry in enumerate(entries, start=1):
             with _collected(problems):
-                jobs += list(_jobs(number, entry, settings, defaults, folder))
-        _check_different(jobs)
+                jobs += list(_jobs(number, entry, settings, defaults, folder, problems))
+        if not problems:  # without the keys that cannot be used, different jobs may look the same
+            _check_different(jobs)
     _check_parameters(jobs, problems)
     return jobs
 
 
-def _setting(name: str, value: Any) -> _Keyed:
+def _usable(entry: str, given: Mapping[str, Any], known: Sequence[str], problems: list[str] | None) -> dict[str, Any]:
+    """Return the keys that are known and have a value that can be used."""
+    found = {}
+    for key, value in given.items():
+        with _collected(problems):
+            check_names(entry, key, known)
+            check_values(entry, {key: value})
+            found[key] = value
+    return found
+
+
+def _setting(name: str, value: Any, problems: list[str] | None) -> _Keyed:
     """Return a setting, and its keys for jobs."""
     entry = f"settings: {name}"
     keys = check_mapping(entry, value or {})
-    own = {key: keys[key] for key in JOB_KEYS if key in keys}
+    own = _usable(entry, {key: keys[key] for key in JOB_KEYS if key in keys}, JOB_KEYS, problems)
     estimator = keys.get("estimator", "automl")
-    check_values(entry, {**own, "estimator": estimator})
-    parameters = {key: value for key, value in keys.items() if key not in (*own, "estimator")}
-    check_plain(entry, parameters)
-    if estimator == "automl":
-        _check_automl_names(entry, parameters)
+    check_values(entry, {"estimator": estimator})
+    parameters = {}
+    for key in keys:
+        if key not in (*JOB_KEYS, "estimator"):
+            with _collected(problems):
+                check_plain(entry, {key: keys[key]})
+                if estimator == "automl":
+                    _check_automl_name(entry, key)
+                parameters[key] = keys[key]
     return Setting(name, estimator, parameters), own
 
 
@@ -150,27 +163,32 @@ def automl_parameters() -> list[str]:
     return [name for name in dict.fromkeys(name for each in both for name in each) if name not in SET_BY_JOBS]
 
 
-def _check_automl_names(entry: str, parameters: Mapping[str, Any]) -> None:
-    for name in parameters:
-        if name in SET_BY_JOBS:
-            raise InvalidInputError(f"{entry}: {name} cannot be set here ({SET_BY_JOBS[name]}); remove it")
-    check_names(entry, parameters, [*automl_parameters(), *JOB_KEYS, "estimator"])
+def _check_automl_name(entry: str, name: str) -> None:
+    if name in SET_BY_JOBS:
+        raise InvalidInputError(f"{entry}: {name} cannot be set here ({SET_BY_JOBS[name]}); remove it")
+    check_names(entry, name, [*automl_parameters(), *JOB_KEYS, "estimator"])
 
 
 def _jobs(
-    number: int, value: Any, settings: Mapping[str, _Keyed | None], defaults: Mapping[str, Any], folder: Path
+    number: int,
+    value: Any,
+    settings: Mapping[str, _Keyed | None],
+    defaults: Mapping[str, Any],
+    folder: Path,
+    problems: list[str] | None,
 ) -> Iterator[Job]:
     """Yield the jobs of one entry of `tables`."""
-    keys = check_mapping(f"tables: entry {number}", value)
-    sources = [kind for kind in KINDS if kind in keys]
-    entry = f"tables: entry {number}" + (f" ({keys[sources[0]]})" if sources else "")
-    check_names(entry, keys, TABLE_KEYS)
+    given = check_mapping(f"tables: entry {number}", value)
+    sources = [kind for kind in KINDS if kind in given]
+    entry = f"tables: entry {number}" + (f" ({given[sources[0]]})" if sources else "")
+    if callable(given.get("call")):
+        given = {**given, "call": _name_of(given["call"], entry)}
+    keys = _usable(entry, given, TABLE_KEYS, problems)
     if len(sources) != 1:
         raise InvalidInputError(f"{entry} must name its table by exactly one of {', '.join(KINDS)}")
     kind = sources[0]
-    if callable(keys.get("call")):
-        keys = {**keys, "call": _name_of(keys["call"], entry)}
-    check_values(entry, keys)
+    if kind not in keys:  # its value is one of the problems
+        return
     check_plain(entry, keys.get("arguments", {}))
     check_names(f"{entry}: settings", keys.get("settings", []), settings)
     for table in _tables(kind, {**defaults, **keys}, entry, folder):

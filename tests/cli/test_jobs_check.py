@@ -122,6 +122,27 @@ def test_check_lists_all_problems_and_starts_nothing(shell, tmp_path):
     assert not (tmp_path / "results").exists()
 
 
+def test_a_misspelled_key_does_not_hide_other_problems(shell, tmp_path):
+    write(
+        tmp_path,
+        tables=[{"path": "none.csv", "target": "y"}, {"path": "a.csv", "target": "targt", "holdot": 0.2}],
+        settings={"quick": {"time_budgt": 10, "scoring": "acuracy", "retries": -1}},
+    )
+    code, out, _ = shell("check", "jobs.yaml")
+    problems = [line.removeprefix("problem: ") for line in out.splitlines() if line.startswith("problem: ")]
+    assert code == 1
+    for part in (
+        "settings: quick: 'time_budgt' is unknown; did you mean 'time_budget'",
+        "settings: quick: retries must be a whole number, 0 or more",
+        "settings: quick: scoring: 'acuracy' is unknown; did you mean 'accuracy'",
+        "tables: entry 1 (none.csv): there is no such file",
+        "tables: entry 2 (a.csv): 'holdot' is unknown; did you mean 'holdout'",
+        "a: target: 'a.csv' has no column 'targt'",
+    ):
+        assert [text for text in problems if text.startswith(part)], part
+    assert len(problems) == 6
+
+
 def test_check_knows_finished_jobs_and_jobs_of_unknown_duration(done, tmp_path):
     assert done("check", "jobs.yaml")[1].startswith("2 jobs of 2 tables; 2 finished already\n")
     shutil.rmtree(tmp_path / "results")
