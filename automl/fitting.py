@@ -15,6 +15,7 @@ from automl.checks.predictions import RowPredictions
 from automl.checks.warning import DataWarning
 from automl.energy import EnergyMeter
 from automl.ensemble.estimate import UNKNOWN
+from automl.ensemble.missing import LIMIT
 from automl.ensemble.selection import Ensemble
 from automl.expected_score import estimate_in_budget, expected_score_line
 from automl.fitted.metric_scores import score_metrics
@@ -182,6 +183,7 @@ def fitted_attributes(prepared: PreparedTask, result: RunResult, found: Sequence
         "_fold_bags": result.fold_bags,
         "_initial_design": result.initial_design,
         "_score_curve": result.score_curve,
+        "_changed_by": LIMIT if result.is_smaller else "",
         "_conformal": result.conformal,
         "_sensitive": sensitive_in_table(prepared),
         "history_": result.history,

@@ -24,6 +24,7 @@ from automl.continuation import read_task
 from automl.ensemble.estimate import UNKNOWN
 from automl.ensemble.frontier import kept_fold_bags
 from automl.ensemble.loading import ModelLoader
+from automl.ensemble.missing import FOR_PREDICTION
 from automl.ensemble.out_of_fold_scores import scores_of_frontier
 from automl.ensemble.slimming import meet_limit
 from automl.errors import InvalidInputError
@@ -176,7 +177,8 @@ def _build(unfinished: Unfinished, prepared: PreparedTask, reader: RunReader, fo
     if not for_prediction or limit is not None:
         result = _with_frontier(result, outcome, unfinished.reading, limit)
     if result.frontier is not None and result.ensemble is not complete:
-        result = replace(result, conformal=scores_of_frontier(result.frontier, result.ensemble))
+        scores = scores_of_frontier(result.frontier, result.ensemble)
+        result = replace(result, conformal=scores, is_smaller=True)
     else:
         curve = None if for_prediction else curve_of(outcome)
         result = replace(result, conformal=conformal_of(outcome, complete), score_curve=curve)
@@ -185,6 +187,8 @@ def _build(unfinished: Unfinished, prepared: PreparedTask, reader: RunReader, fo
     else:
         result = replace(result, row_predictions=predictions_of(outcome, result.ensemble))
     vars(estimator).update(fitted_attributes(prepared, result))
+    if for_prediction:
+        estimator._changed_by = FOR_PREDICTION
     vars(estimator).update(score_attributes(task, result.ensemble, result.row_predictions))
     return history
 

@@ -95,6 +95,7 @@ class RunResult:
     score_curve: CurveRecord | None = None  # None also where no two times can be compared, and for a smaller ensemble
     conformal: Records | None = None  # None after an interrupt
     earlier_seconds: float = 0.0  # of the budget, which earlier sessions of the run have used
+    is_smaller: bool = False  # whether `max_predict_milliseconds` has made the ensemble smaller
 
 
 @dataclass(frozen=True)
@@ -336,7 +337,7 @@ def _finish(settings: RunSettings, place: _Place, prepared: _Prepared, found: _F
         conformal = conformal_of(outcome, ensemble, seconds_end(outcome.budget))
     return RunResult(
         outcome.history, ensemble, estimate, stop_reason, curve, frontier, each, fold_bags, prepared.design, scores,
-        conformal, 0.0 if place.directory is None else place.directory.elapsed,
+        conformal, 0.0 if place.directory is None else place.directory.elapsed, is_smaller,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 from automl.checks.labels import suspect_table
 from automl.checks.predictions import RowPredictions
 from automl.checks.warning import DataWarning
+from automl.ensemble.missing import NOT_READ, why_missing
 from automl.ensemble.selection import Ensemble
 
 
@@ -91,9 +92,5 @@ class SuspectLabels:
             raise AttributeError("suspect_labels_ is for one target, but y has several targets")
         record: RowPredictions | None = self._row_predictions
         if record is None:
-            raise AttributeError(
-                "this model has no suspect_labels_, because its fit was interrupted or had no time left, or refit has "
-                "trained it on new rows, or it has a guard and slim or choose has changed its ensemble, or a run was "
-                "loaded with for_prediction=True"
-            )
+            raise AttributeError(f"there are no suspect_labels_: {why_missing(self, NOT_READ)}")
         return suspect_table(record, self.classes_)

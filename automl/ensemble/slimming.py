@@ -24,6 +24,7 @@ from automl.ensemble.frontier import (
     smaller_ensemble,
     smaller_record,
 )
+from automl.ensemble.missing import SLIM, order_of_rows, why_missing
 from automl.ensemble.out_of_fold_scores import scores_of_frontier
 from automl.ensemble.selection import Ensemble
 from automl.errors import InvalidInputError
@@ -78,6 +79,7 @@ def _with_entry(estimator: Any, entry: Entry) -> Any:
     new._estimate = entry_estimate(entry)
     new._score_curve = new._metric_scores = new._quantile_scores = None  # they are those of the larger ensemble
     new._stored_run = None  # its ensemble is the larger one
+    new._changed_by = SLIM
     return new
 
 
@@ -91,14 +93,17 @@ def known_record(estimator: Any) -> FrontierRecord:
     InvalidInputError
         If the scorer is the user's own, and `load` has not imported it.
     """
-    record = getattr(estimator, "_frontier", None)
+    record = estimator._frontier
     if record is None:
-        raise AttributeError(
-            "this model has no frontier_ and cannot be made smaller: the rows are in the order of time, or it has "
-            "validation rows, or it was loaded with for_prediction=True, or its scorer reads the table and it was "
-            "saved without rows=True, or refit has changed its models, or its fit was interrupted; use the model as an "
-            "uninterrupted fit has returned it"
-        )
+        order = order_of_rows(estimator)
+        if order:
+            rest = (
+                f"its members are trained on all rows at last because of {order}, and smaller ensembles have no such "
+                "models; for a faster model, set max_predict_milliseconds and a small ensemble_size before fit"
+            )
+        else:
+            rest = why_missing(estimator, "its members have finished no common fold in time; give fit more seconds")
+        raise AttributeError(f"this model has no frontier_ and cannot be made smaller: {rest}")
     check_loaded({"scoring": record.metric.scorer})
     return record
 

@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 from automl.ensemble.bootstrap import estimate_score
 from automl.ensemble.estimate import Estimate, OutOfFoldRecord
 from automl.ensemble.frontier import frontier_table
+from automl.ensemble.missing import why_missing
 from automl.ensemble.selection import Ensemble
 from automl.ensemble.slimming import known_record
 from automl.persistence import check_loaded
@@ -28,6 +29,7 @@ Array = NDArray[Any]
 # The public attributes that are computed from parts of the search.
 _PUBLIC = {
     "_estimate": "estimate_",
+    "_frontier": "frontier_",
     "_guard_curve": "guard_curve_",
     "_row_predictions": "suspect_labels_",
     "_score_curve": "score_over_time_",
@@ -50,10 +52,10 @@ class PartOfSearch:
             public = _PUBLIC.get(self._name, self._name)
             if "_ensemble" not in vars(instance):
                 raise AttributeError(f"{owner.__name__!r} object has no attribute {public!r}; call fit") from None
-            raise AttributeError(
-                f"the model has no {public}: it was loaded with for_prediction=True, which leaves out the search, or "
-                "its scorer reads the table and it was saved without rows=True; save and load it without this limit"
-            ) from None
+            reason = why_missing(
+                instance, "its scorer reads the table, and it was saved without rows; save it with rows=True"
+            )
+            raise AttributeError(f"the model has no {public}: {reason}") from None
 
     def __set__(self, instance: Any, value: Any) -> None:
         vars(instance)[self._name] = value

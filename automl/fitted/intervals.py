@@ -68,9 +68,12 @@ def records_for(estimator: Any, what: str) -> Records:
     refuse_quantiles(estimator._ensemble.quantiles, f"the prediction of {what}")
     records = records_with_scale(estimator)
     if records is None:
+        stopped = vars(estimator).get("stop_reason_") == "interrupted"
+        cause = (
+            "its fit was interrupted" if stopped else "an earlier version saved it, or Ctrl-C ended their collection"
+        )
         raise InvalidInputError(
-            f"the model predicts no {what}, because it has no out-of-fold rows: its fit was interrupted, or an earlier "
-            "version of this package has saved it; fit it again"
+            f"the model predicts no {what}, because it has no out-of-fold rows: {cause}; fit it again"
         )
     return records
 

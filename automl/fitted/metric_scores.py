@@ -7,6 +7,7 @@ import pandas as pd
 from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.predictions import RowPredictions
+from automl.ensemble.missing import NOT_READ, why_missing
 from automl.ensemble.selection import Ensemble
 from automl.ensemble.threshold import apply_decision
 from automl.task.dummy import dummy_score
@@ -52,10 +53,7 @@ class MetricScores:
         check_is_fitted(self, "_ensemble")
         scores = vars(self).get("_metric_scores")
         if scores is None:
-            raise AttributeError(
-                "there are no metric_scores_: fit was interrupted or too short to read the out-of-fold predictions, "
-                "or refit or slim has changed the ensemble, or a run was loaded with for_prediction=True"
-            )
+            raise AttributeError(f"there are no metric_scores_: {why_missing(self, NOT_READ)}")
         return pd.DataFrame(scores, columns=["metric", "score", "constant"])
 
 

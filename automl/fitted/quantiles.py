@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.predictions import RowPredictions
+from automl.ensemble.missing import NOT_READ, why_missing
 from automl.ensemble.quantile_shift import shifted_by_other_rows
 from automl.ensemble.selection import Ensemble
 from automl.errors import InvalidInputError
@@ -104,11 +105,9 @@ class Quantiles:
         check_is_fitted(self, "_ensemble")
         scores = vars(self).get("_quantile_scores")
         if scores is None:
-            raise AttributeError(
-                "there are no quantile_scores_: they are for an estimator with quantiles, after a fit that was not "
-                "interrupted, and before refit or slim has changed the ensemble; a run that was loaded with "
-                "for_prediction=True has none"
-            )
+            no_levels = "the model predicts no quantiles; pass quantiles=(0.1, 0.5, 0.9) to the estimator before fit"
+            reason = why_missing(self, NOT_READ) if self._ensemble.quantiles else no_levels
+            raise AttributeError(f"there are no quantile_scores_: {reason}")
         return pd.DataFrame(scores, columns=["quantile", "score", "constant", "coverage"])
 
 

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.ensemble.estimate import Estimate
 from automl.ensemble.further_gain import FurtherGain, forecast_gain
+from automl.ensemble.missing import order_of_rows, why_missing
 from automl.ensemble.score_curve import CurveRecord, ScoreCurve, score_curve
 from automl.errors import InvalidInputError
 from automl.plurals import short_number
@@ -158,10 +159,20 @@ class SearchGains:
         if isinstance(self._score_curve, CurveRecord):
             check_loaded({"scoring": self._score_curve.out_of_fold.metric.scorer})
             self._score_curve = score_curve(self._score_curve)
-        if self._score_curve is None or not self._score_curve.points:
+        if self._score_curve is None:
+            raise AttributeError(f"there is no {name}: {_why_no_curve(self)}")
+        if not self._score_curve.points:
             raise AttributeError(
-                f"there is no {name}: the search was too short to compare two times, or was interrupted, or "
-                "cv orders the rows by time, or max_predict_milliseconds, slim or refit has changed the ensemble, or a "
-                "run was loaded with for_prediction=True"
+                f"there is no {name}: the metric is undefined on most samples of the rows; pass more rows to fit"
             )
         return self._score_curve
+
+
+def _why_no_curve(estimator: Any) -> str:
+    order = order_of_rows(estimator)
+    if order in ("time", "cv"):
+        return (
+            f"{order} puts the rows in order, so that scores of different times are of different rows; compare fits "
+            "of different budgets on newer rows"
+        )
+    return why_missing(estimator, "the search was too short to compare two times; raise time_budget or max_trials")

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.predictions import RowPredictions
+from automl.ensemble.missing import NOT_READ, why_missing
 from automl.ensemble.selection import Ensemble
 from automl.task.dummy import dummy_score
 from automl.task.metrics import loss_or_nan
@@ -79,11 +80,16 @@ class SeveralTargets:
         check_is_fitted(self, "_ensemble")
         scores = vars(self).get("_target_scores")
         if scores is None:
-            raise AttributeError(
-                "there are no target_scores_: they are for several targets and a scoring that is the name of a scorer, "
-                "after a fit that was not interrupted; a run that was loaded with for_prediction=True has none"
-            )
+            raise AttributeError(f"there are no target_scores_: {_why_no_target_scores(self)}")
         return pd.DataFrame(scores, columns=["target", "score", "constant"])
+
+
+def _why_no_target_scores(estimator: Any) -> str:
+    if estimator._ensemble.targets is None:
+        return "the model has one target; metric_scores_ and estimate_ hold its scores"
+    if not isinstance(estimator._metric.scorer, TargetsScorer):
+        return "scoring is no name of a scorer, so that it scores all targets at once; set scoring to a name before fit"
+    return why_missing(estimator, NOT_READ)
 
 
 class MultiLabel:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from automl.checks.data_checks import DataChecks
 from automl.ensemble.estimate import UNKNOWN
+from automl.ensemble.missing import REFIT
 from automl.ensemble.out_of_fold_scores import OF_REFIT, Records, collect_scores, known_records, of_refit
 from automl.ensemble.quantile_shift import fit_shift
 from automl.ensemble.selection import Ensemble, FoldBag
@@ -208,6 +209,7 @@ def train_on_kept_rows(estimator: Any, deadline: float = float("inf")) -> Any:
     vars(new).pop("retune_report_", None)
     new._ensemble = replace(ensemble, bags=replace_models(ensemble.bags, models, failed))
     new._frontier = new._score_curve = new._stored_run = None  # they describe the fold models
+    new._changed_by = REFIT
     if "_estimate" in vars(estimator):  # a model that was loaded for prediction only has none
         new._estimate = of_fold_models(estimator._estimate)
     new._fold_bags = getattr(estimator, "_fold_bags", None) or ensemble.bags
@@ -420,6 +422,7 @@ def _copy_with(estimator: Any, prepared: PreparedTask, ensemble: Ensemble, notes
     # They describe the fold models, or the rows of fit.
     new._frontier = new._row_predictions = new._score_curve = new._stored_run = None
     new._metric_scores = new._quantile_scores = new._sensitive = None
+    new._changed_by = REFIT
     checks = DataChecks(prepared, logger.info)
     unless_interrupted(checks.before_search, "warnings_ is not complete", notes.append)
     new._warnings = checks.warnings

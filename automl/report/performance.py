@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from automl.ensemble.estimate import shows_spread
 from automl.ensemble.jackknife import draw_groups, jackknife_error
+from automl.ensemble.missing import order_of_rows, why_missing
 from automl.ensemble.threshold import apply_decision
 from automl.explain.predictions import Predicted, out_of_fold_rows, quantiles_by_other_rows
 from automl.fitted.one_target import OneTarget, each_target
@@ -36,10 +37,8 @@ def out_of_fold_performance(estimator: Any) -> tuple[list[Performance], str]:
     rows = out_of_fold_rows(estimator)
     if rows is None:
         return [], (
-            "This model holds no out-of-fold predictions: the rows are in the order of time, or it has validation "
-            "rows, or refit has changed its models, or its fit was interrupted, or its scorer reads the table and it "
-            "was saved without rows. Give a table with known labels instead: automl report MODEL --test TABLE, or "
-            "report(path, test=(X, y))."
+            f"This model holds no out-of-fold predictions: {_why_no_rows(estimator)}. Give a table with known labels "
+            "instead: automl report MODEL --test TABLE, or report(path, test=(X, y))."
         )
     note = (
         "Each row is predicted by models that were not trained on it. The choice of the members and the calibration "
@@ -55,6 +54,14 @@ def out_of_fold_performance(estimator: Any) -> tuple[list[Performance], str]:
         levels = _levels(rows, quantiles, quantiles_by_other_rows(estimator))
         return [replace(performance, coverage=levels)], ""
     return [replace(performance, coverage=performance.coverage or _coverage(estimator))], ""
+
+
+def _why_no_rows(estimator: Any) -> str:
+    if "_frontier" not in vars(estimator):
+        return why_missing(estimator, "its scorer reads the table, and it was saved without rows")
+    if order := order_of_rows(estimator):
+        return f"its members are trained on all rows at last because of {order}"
+    return why_missing(estimator, "its members have finished no common fold in time")
 
 
 def _coverage(estimator: Any, target: str | None = None) -> tuple[CoverageRow, ...]:

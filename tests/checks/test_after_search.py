@@ -112,7 +112,7 @@ def test_a_saved_model_keeps_warnings_and_suspects(fitted, leaking, tmp_path):
     pd.testing.assert_frame_equal(automl.load(tmp_path / "suspects").suspect_labels_, fitted[0].suspect_labels_)
     leaking.save(tmp_path / "leak")
     assert automl.load(tmp_path / "leak").warnings_ == leaking.warnings_
-    with pytest.raises(AttributeError, match="no suspect_labels_: it was loaded with for_prediction=True"):
+    with pytest.raises(AttributeError, match="no suspect_labels_: the model was loaded with for_prediction=True"):
         automl.load(tmp_path / "leak", for_prediction=True).suspect_labels_  # noqa: B018  the access is the test
 
 

@@ -1,0 +1,41 @@
+"""Why a fitted estimator lacks an attribute that most have: the one cause that applies, and what to change."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SLIM, REFIT, FOR_PREDICTION, LIMIT = "slim", "refit", "for_prediction", "max_predict_milliseconds"
+NOT_READ = "its out-of-fold predictions could not be read in time, or Ctrl-C ended the reading; give fit more seconds"
+_CAUSES = {
+    SLIM: "it describes the larger ensemble that slim or choose was called on; read it there",
+    FOR_PREDICTION: "the model was loaded with for_prediction=True, which leaves out the search; load it without",
+    LIMIT: "max_predict_milliseconds has made the ensemble smaller than the one that it describes; leave out the limit "
+    "in fit, and call slim afterwards",
+}
+
+
+def why_missing(estimator: Any, otherwise: str) -> str:
+    """Return why a fitted estimator lacks what an uninterrupted `fit` has computed from its out-of-fold predictions.
+
+    Parameters
+    ----------
+    otherwise : str
+        The cause where neither a later method nor an interrupt explains it.
+    """
+    known = vars(estimator)
+    cause = known.get("_changed_by", "") if "_warnings" in known else FOR_PREDICTION
+    if cause in _CAUSES:
+        return _CAUSES[cause]
+    if cause == REFIT or "refit_report_" in known or "retune_report_" in known:
+        method = "retune" if "retune_report_" in known else "refit"
+        return f"{method} has replaced the models that it describes; read it on the estimator that had them"
+    if known.get("stop_reason_") == "interrupted":
+        return "its fit was interrupted; call fit again, which continues the run where store is set"
+    return otherwise
+
+
+def order_of_rows(estimator: Any) -> str:
+    """Return what has given the rows an order or an end of their own: an argument of fit, or an empty text."""
+    known = vars(estimator)
+    given = next((name for name in ("time", "X_val") if name in known.get("_split_arguments", {})), "")
+    return given or ("cv" if known.get("_estimate", "") is None else "")

@@ -1,0 +1,93 @@
+"""An attribute that a fitted estimator lacks: the error names the one cause that applies, and what to change."""
+
+from __future__ import annotations
+
+import pytest
+from sklearn.datasets import load_diabetes
+from sklearn.model_selection import TimeSeriesSplit
+
+from automl import AutoMLRegressor, load
+from tests.factories import FAST
+
+X, Y = (part[:120] for part in load_diabetes(return_X_y=True, as_frame=True))
+
+
+def _fit(settings=None, **arguments) -> AutoMLRegressor:
+    return AutoMLRegressor(**FAST | {"include": ["ridge"], "max_trials": 1} | (settings or {})).fit(X, Y, **arguments)
+
+
+def _why(model, name: str) -> str:
+    with pytest.raises(AttributeError) as error:
+        getattr(model, name)
+    return str(error.value).split(": ", 1)[1]
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    return _fit()
+
+
+def test_the_search_was_too_short(fitted):
+    cause = "the search was too short to compare two times; raise time_budget or max_trials"
+    assert _why(fitted, "score_over_time_") == cause
+    with pytest.raises(AttributeError, match=f"^there is no expected_gain: {cause}$"):
+        fitted.expected_gain()
+
+
+def test_the_ensemble_was_made_smaller(fitted):
+    small = fitted.slim(max_loss=100)
+    for name in ("score_over_time_", "metric_scores_"):
+        assert _why(small, name) == "it describes the larger ensemble that slim or choose was called on; read it there"
+
+
+def test_refit_has_replaced_the_models(fitted):
+    again = fitted.refit(X, Y)
+    for name in ("score_over_time_", "frontier_", "metric_scores_"):
+        cause = "refit has replaced the models that it describes; read it on the estimator that had them"
+        assert _why(again, name).removeprefix("this model has no frontier_ and cannot be made smaller: ") == cause
+    assert _why(again.fit(X, Y), "score_over_time_").startswith("the search was too short")
+
+
+@pytest.mark.parametrize(
+    ("settings", "arguments", "argument"),
+    [
+        ({}, {"time": list(range(120))}, "time"),
+        ({"cv": None}, {"X_val": X[80:], "y_val": Y[80:]}, "X_val"),
+        ({"cv": TimeSeriesSplit(2)}, {}, "cv"),
+    ],
+)
+def test_members_of_all_rows_have_no_smaller_ensembles(settings, arguments, argument):
+    model = _fit(settings, **arguments)
+    assert _why(model, "frontier_").startswith(f"its members are trained on all rows at last because of {argument}, ")
+    if argument != "X_val":
+        assert _why(model, "score_over_time_").startswith(f"{argument} puts the rows in order, ")
+
+
+@pytest.mark.parametrize("kind", ["saved model", "run directory"])
+def test_the_model_was_loaded_for_prediction(fitted, kind, tmp_path):
+    if kind == "saved model":
+        fitted.save(tmp_path)
+    else:
+        _fit({"store": tmp_path})
+    model = load(tmp_path, for_prediction=True)
+    for name in ("score_over_time_", "frontier_", "metric_scores_"):
+        assert _why(model, name) == (
+            "the model was loaded with for_prediction=True, which leaves out the search; load it without"
+        )
+
+
+def test_the_fit_was_interrupted():
+    def stop(result, history):
+        raise KeyboardInterrupt
+
+    model = _fit({"callbacks": [stop]})
+    assert model.stop_reason_ == "interrupted"
+    for name in ("score_over_time_", "frontier_", "metric_scores_"):
+        assert (
+            _why(model, name) == "its fit was interrupted; call fit again, which continues the run where store is set"
+        )
+
+
+def test_scores_of_quantiles_and_targets_say_what_they_are_for(fitted):
+    assert _why(fitted, "quantile_scores_").startswith("the model predicts no quantiles; pass quantiles=")
+    assert _why(fitted, "target_scores_").startswith("the model has one target; ")
