@@ -235,7 +235,9 @@ def _prepare_search(
     )  # fmt: skip
     place.artifacts.remove_working_folder()  # of a session that was killed
     stack.callback(place.artifacts.remove_working_folder)  # after the executor has ended its workers
+    before = time.monotonic()
     executor = start_executor()
+    starting = time.monotonic() - before
     stack.callback(executor.shutdown)
     runtime, limits = make_limits(task, settings, executor)
     budget.plan_for(executor.n_workers)
@@ -244,7 +246,7 @@ def _prepare_search(
     start = make_start(setup, space)
     initial = with_own_models(start.configurations, settings.own, space)
     if not any(result.started for result in place.known):  # else the results may suffice for an ensemble
-        initial, budget = enough_for_one(initial, budget, runtime)
+        initial, budget = enough_for_one(initial, budget, runtime, starting)
     setup = replace(setup, budget=budget)
     searcher = make_searcher(setup, space, initial, start)
     dropped = partial(_dropped_families, place.directory, history)

@@ -353,19 +353,35 @@ def from_user(space: ConfigurationSpace, entries: Sequence[Mapping[str, Any]]) -
 
 
 def enough_for_one(
-    initial: list[Configuration], budget: Budget, runtime: RuntimeModel
+    initial: list[Configuration], budget: Budget, runtime: RuntimeModel, starting: float
 ) -> tuple[list[Configuration], Budget]:
-    """Return the initial design and the budget; if the budget is too small for any fit, those of the fastest fit."""
+    """Return the initial design and the budget; if the budget is too small for any fit, those of the fastest fit.
+
+    Parameters
+    ----------
+    starting : float
+        Seconds in which the workers have started. Where they are most of the seconds so far, the machine is busy, and
+        the table is not the cause.
+
+    Raises
+    ------
+    InvalidInputError
+        If the fastest fit would take much longer than the budget.
+    """
     cheapest = min(initial, key=runtime.guess, default=None)
     seconds = _START_SECONDS + (0.0 if cheapest is None else runtime.guess(cheapest))
     if seconds <= budget.clock_left or budget.seconds is None:
         return initial, budget
     own = (seconds + budget.elapsed - budget.earlier) / (0.75 - budget.refit_share - budget.estimate_share)
     needed = math.ceil(budget.earlier + own)
-    few = f"{budget.argument.show(budget.seconds)} s is too small for one fit on this table"
+    cause, remedy = "for one fit on this table", ""
+    if starting > 0.5 * (budget.elapsed - budget.earlier):
+        cause = f"because the workers took {starting:.0f} s to start, as on a machine that is busy with other programs"
+        remedy = "fit again while it is idle, or "
+    few = f"{budget.argument.show(budget.seconds)} s is too small {cause}"
     if needed > budget.seconds + _MAX_OVERRUN:
         enough = math.ceil(budget.argument.value(needed))
-        raise InvalidInputError(f"{few}; use {budget.argument.name}={enough} or more")
+        raise InvalidInputError(f"{few}; {remedy}use {budget.argument.name}={enough} or more")
     name = budget.argument.name
     logger.warning(
         "%s; only the fastest configuration is fitted, in up to %d s; increase %s", few, math.ceil(own), name

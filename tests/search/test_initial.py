@@ -6,7 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from automl import AutoMLRegressor
 from automl.errors import InvalidInputError
+from automl.execute.catalog import make_executor
 from automl.search import initial
 from automl.search.budget import Budget, SecondsArgument
 from automl.search.initial import Start, enough_for_one, from_user, start_with_meta_database, with_ordered_twins
@@ -16,6 +18,7 @@ from pipelines.component import TableTraits
 from pipelines.configuration import Configuration
 from pipelines.models import PORTFOLIO
 from pipelines.space import build_space, complete
+from tests.factories import FAST
 
 TRAITS = TableTraits("regression", 300, 5)
 SPACE = build_space(TRAITS)
@@ -92,9 +95,40 @@ def test_a_session_that_is_too_short_for_one_fit_needs_no_seconds_for_earlier_se
     of_more = SecondsArgument("seconds", used=3_600.0)
     budget = Budget(3_608.0, started=time.monotonic() - 3_600, earlier=3_600.0, argument=of_more)
     with caplog.at_level(logging.WARNING, logger="automl"):
-        _, larger = enough_for_one(RECOMMENDED, budget, SimpleNamespace(guess=lambda configuration: 10.0))
+        _, larger = enough_for_one(RECOMMENDED, budget, SimpleNamespace(guess=lambda configuration: 10.0), 0.0)
     assert 3_614 <= larger.seconds <= 3_616
     assert "seconds=8 s is too small for one fit on this table; only the fastest" in caplog.text
     assert "in up to 15 s" in caplog.text
     with pytest.raises(InvalidInputError, match=r"use seconds=13\d or more"):
-        enough_for_one(RECOMMENDED, budget, SimpleNamespace(guess=lambda configuration: 100.0))
+        enough_for_one(RECOMMENDED, budget, SimpleNamespace(guess=lambda configuration: 100.0), 0.0)
+
+
+@pytest.mark.parametrize(
+    ("starting", "message"),
+    [
+        (
+            33.0,
+            "because the workers took 33 s to start, as on a machine that is busy .*; fit again while it is idle, or",
+        ),
+        (2.0, "for one fit on this table; use time_budget="),
+    ],
+)
+def test_a_slow_start_of_the_workers_is_not_blamed_on_the_table(starting, message):
+    budget = Budget(30.0, started=time.monotonic() - 50)
+    with pytest.raises(InvalidInputError, match=f"^time_budget=30 s is too small {message}"):
+        enough_for_one(RECOMMENDED, budget, Seconds(), starting)
+
+
+def test_the_seconds_of_the_start_of_the_workers_are_measured(monkeypatch):
+    def slow(*arguments):
+        time.sleep(0.5)
+        return make_executor(*arguments)
+
+    def remember(initial, budget, runtime, starting):
+        raise InvalidInputError(f"the workers started in {starting:.1f} s")
+
+    monkeypatch.setattr("automl.run.make_executor", slow)
+    monkeypatch.setattr("automl.run.enough_for_one", remember)
+    with pytest.raises(InvalidInputError) as error:
+        AutoMLRegressor(**FAST).fit([[number] for number in range(20)], range(20))
+    assert float(str(error.value).split()[-2]) >= 0.5
