@@ -22,7 +22,6 @@ from sklearn.utils.validation import check_is_fitted
 from automl import persistence
 from automl.arguments import check_arguments
 from automl.callbacks import CallbackTasks
-from automl.checks.attributes import DataWarnings
 from automl.continuation import Continuation
 from automl.drift.methods import DriftCheck
 from automl.ensemble.slimming import reading_milliseconds
@@ -30,6 +29,7 @@ from automl.execute.processes import warm_up
 from automl.explain.methods import Explanations
 from automl.fitted.attributes import FittedAttributes
 from automl.fitted.costs import Costs
+from automl.fitted.data_warnings import DataWarnings
 from automl.fitted.member_scores import MemberScores
 from automl.fitted.metric_scores import MetricScores
 from automl.fitted.score_over_time import SearchGains

@@ -12,12 +12,13 @@ from typing import Any
 from automl.callbacks import CallbackTasks
 from automl.checks.data_checks import DataChecks
 from automl.checks.predictions import RowPredictions
-from automl.checks.warning import DataWarning
+from automl.checks.warning import DataWarning, log_lines
 from automl.energy import EnergyMeter
-from automl.ensemble.estimate import UNKNOWN
+from automl.ensemble.estimate import UNKNOWN, Estimate
 from automl.ensemble.missing import LIMIT
 from automl.ensemble.selection import Ensemble
 from automl.expected_score import estimate_in_budget, expected_score_line
+from automl.fitted.data_warnings import constant_warnings
 from automl.fitted.metric_scores import score_metrics
 from automl.fitted.quantiles import score_quantiles
 from automl.fitted.several_targets import score_targets
@@ -127,6 +128,9 @@ def search_and_keep(
         measuring = partial(meter.finish, estimator._fit_seconds)
         estimator._energy = unless_interrupted(measuring, "the energy of costs_ is estimated")
         estimator._own_processor_seconds = process_time() - busy_before
+        known = estimator._estimate if isinstance(estimator._estimate, Estimate) else None
+        for line in log_lines(constant_warnings(estimator, known)):
+            progress.message(line)
         line = expected_score_line(estimator)
         progress.close(f"{result.stop_reason}; {plural(result.history.n_run, 'configuration')}", line)
         record_expected(estimator.store, line)

@@ -1,4 +1,4 @@
-"""The attributes of a fitted estimator that come from the checks of the data."""
+"""The attribute of a fitted classifier that comes from the checks of the data."""
 
 from __future__ import annotations
 
@@ -10,42 +10,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from automl.checks.labels import suspect_table
 from automl.checks.predictions import RowPredictions
-from automl.checks.warning import DataWarning
 from automl.ensemble.missing import NOT_READ, why_missing
 from automl.ensemble.selection import Ensemble
-
-
-class DataWarnings:
-    """The attribute `warnings_` of both estimators."""
-
-    _warnings: Any
-
-    @property
-    def warnings_(self) -> list[DataWarning]:
-        """
-        Facts about the training data that make the model or its scores worse than they look, the most severe first.
-
-        The checks run before the search and after it. They find equal rows on both sides of a fold, rows in the order
-        of time that drift, identifiers, targets with almost one value, classes with fewer rows than folds, missing
-        cells that depend on the class, and a column that alone predicts as well as the ensemble.
-
-        Returns
-        -------
-        list of DataWarning
-            Each warning has ``code`` (the name of the check), ``column`` (None for a fact about rows or the target),
-            ``message`` (the fact, and how to solve the problem) and ``severity`` ("high", "medium" or "low").
-
-        Examples
-        --------
-        >>> import pandas as pd
-        >>> from automl import AutoMLRegressor
-        >>> X = pd.DataFrame({"customer_id": range(5000, 5600, 6), "age": [i % 7 for i in range(100)]})
-        >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0)
-        >>> [(each.code, each.column, each.severity) for each in reg.fit(X, X["age"] ** 2).warnings_]
-        [('identifier', 'customer_id', 'medium')]
-        """
-        check_is_fitted(self, "_ensemble")
-        return list(self._warnings)
 
 
 class SuspectLabels:

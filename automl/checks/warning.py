@@ -19,14 +19,14 @@ class DataWarning:
     ----------
     code : str
         The name of the check: "equal_rows", "time_order", "identifier", "constant_target", "rare_classes",
-        "missing_by_class", "small_groups" or "leak".
+        "missing_by_class", "small_groups", "leak" or "no_better_than_constant".
     column : hashable or None
         Name of the column, or its position if the columns have no names; None for a fact about rows or the target.
     message : str
         The fact, and how to solve the problem.
     severity : {"high", "medium", "low"}
-        "high": the scores are probably wrong; "medium": look at the data before you use the model; "low": worth
-        knowing.
+        "high": the scores are probably wrong, or the model may be useless; "medium": look at the data before you use
+        the model; "low": worth knowing.
 
     Examples
     --------

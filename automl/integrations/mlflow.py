@@ -282,7 +282,7 @@ class _LoggedFit:
             "automl.target": "" if estimator._target_name is None else estimator._target_name,
         }
         if self._is_own:
-            warned = [f"- {warning.message}" for warning in estimator._warnings]
+            warned = [f"- {warning.message}" for warning in estimator.warnings_]
             tags["mlflow.note.content"] = "\n\n".join(filter(None, [expected_score_line(estimator), "\n".join(warned)]))
         self._calls.add(partial(self._set_tags, tags))
         self._log_finalists(estimator)

@@ -212,3 +212,11 @@ def get_rows(kept: KeptRows | None) -> TrainingRows:
     if kept is None:
         raise MissingRowsError("the model was saved without them (rows=True keeps them)")
     return kept if isinstance(kept, TrainingRows) else kept.read()
+
+
+def kept_rows(estimator: Any) -> TrainingRows | None:
+    """Return the training rows that an estimator has kept, as the table reader reads them; None without them."""
+    try:
+        return get_rows(getattr(estimator, "_rows", None))
+    except InvalidInputError:
+        return None

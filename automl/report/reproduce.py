@@ -19,8 +19,9 @@ from automl.execute.machine import available_cpus, available_memory
 from automl.persistence.manifest import versions_for
 from automl.persistence.requirements import model_libraries
 from automl.persistence.state import parameter_names
+from automl.refit.rows import kept_rows
 from automl.report.data import Parameter, Reproduce
-from automl.report.rows import LabeledTable, kept_rows, label_codes
+from automl.report.rows import LabeledTable, label_codes
 from automl.report.words import clean
 from automl.task.split_arguments import in_python, on_command_line
 from automl.task.table_validation import check_table

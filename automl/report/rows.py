@@ -13,7 +13,6 @@ from automl.errors import InvalidInputError, unknown_label
 from automl.explain.predictions import Predicted
 from automl.fitted.one_target import each_target
 from automl.plurals import plural
-from automl.refit.rows import TrainingRows, get_rows
 from automl.task.several_targets import take_targets
 from pipelines.table.cells import level_text
 from pipelines.table.frames import to_frame, to_series
@@ -50,14 +49,6 @@ def labeled_table(given: Any, argument: str) -> LabeledTable | None:
             f"{argument}: the table has {plural(n_rows, 'row')}, but its target has {plural(n_labels, 'value')}"
         )
     return LabeledTable(X, y)
-
-
-def kept_rows(estimator: Any) -> TrainingRows | None:
-    """Return the training rows that an estimator has kept, as the table reader reads them; None without them."""
-    try:
-        return get_rows(getattr(estimator, "_rows", None))
-    except InvalidInputError:
-        return None
 
 
 def predicted_rows(estimator: Any, table: LabeledTable, argument: str) -> Predicted:

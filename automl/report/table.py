@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from automl.errors import InvalidInputError
-from automl.refit.rows import TrainingRows
+from automl.refit.rows import TrainingRows, kept_rows
 from automl.report.data import ClassShare, ColumnRow, TableSection, TargetScore, TargetSummary
-from automl.report.rows import LabeledTable, kept_rows, label_codes
+from automl.report.rows import LabeledTable, label_codes
 from automl.report.words import all_rounded, clean, metric_words, number, rounded
 from pipelines.table.cells import TableError, factorize
 from pipelines.table.columns import CategoryReader, Column, DateReader, NumericReader

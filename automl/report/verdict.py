@@ -9,12 +9,11 @@ from typing import Any
 import numpy as np
 
 from automl.errors import InvalidInputError
+from automl.fitted.data_warnings import constant_score
 from automl.fitted.score_over_time import describe_gain
 from automl.plurals import plural
 from automl.report.data import FurtherGainWords, Interval, ReportMetric, SimpleModel, Verdict
-from automl.report.rows import kept_rows
 from automl.report.words import clean, metric_words, rounded
-from automl.task.dummy import dummy_score
 from automl.task.metric_words import MetricWords
 from automl.trials.candidates import rank
 from pipelines.component import task_type
@@ -43,7 +42,7 @@ def make_verdict(estimator: Any) -> Verdict:
     history = vars(estimator).get("history_")
     board = None if history is None else rank(history, usable_only=False, most_folds_first=True)
     best = None if not board or not board[0].folds else rounded(-board[0].mean_loss * words.sign)
-    dummy, rule = _dummy(estimator)
+    dummy, rule = constant_score(estimator)
     simple = _simple(board or [], words.sign)
     verdict = Verdict(
         task=task_type(estimator._ensemble.n_classes),
@@ -101,17 +100,6 @@ def _further_gain(estimator: Any, words: ReportMetric) -> FurtherGainWords | Non
     return FurtherGainWords(more.seconds, change, describe_gain(more, last, MetricWords.of(words.name)))
 
 
-def _dummy(estimator: Any) -> tuple[float | None, str]:
-    """Return the score of a constant prediction, and what it predicts."""
-    record = vars(estimator).get("_frontier")
-    if record is not None:
-        return dummy_score(record.metric, record.y, record.sample_weight)
-    rows = kept_rows(estimator)
-    if rows is None:
-        return None, ""
-    return dummy_score(estimator._metric, rows.y, rows.sample_weight)
-
-
 def _simple(board: Sequence[Any], sign: int) -> SimpleModel | None:
     """Return the best configuration of a simple family; those with the most folds come first."""
     for e in board:
@@ -124,19 +112,14 @@ def _simple(board: Sequence[Any], sign: int) -> SimpleModel | None:
 
 def _with_warnings(verdict: Verdict, estimator: Any) -> Verdict:
     """Return the verdict with the warnings about the data, and the warnings that follow from the verdict."""
-    about_data = [each.message for each in vars(estimator).get("_warnings") or ()]
+    # A model that was loaded for prediction only has no warnings.
+    about_data = [each.message for each in getattr(estimator, "warnings_", ())]
     found = [clean(f"{text[:1].upper()}{text[1:]}.", _LONGEST_WARNING) for text in about_data]
     sign, expected = verdict.metric.sign, verdict.expected
     if expected is not None and estimator.estimate_.note:
         found.append(f"The expected score is {estimator.estimate_.note}.")
     if expected is not None and verdict.dummy is not None:
         gain = sign * (expected.value - verdict.dummy)
-        low = expected.low if sign > 0 else expected.high
-        if low is not None and sign * (low - verdict.dummy) <= 0:
-            found.append(
-                "The model may be no better than a constant prediction: the interval of the expected score contains "
-                "the score of the constant."
-            )
         is_simple = all(bag.configuration.family in SIMPLE for bag in estimator._ensemble.bags)
         if verdict.simple is not None and gain > 0 and not is_simple:
             more = sign * (expected.value - verdict.simple.score)

@@ -51,17 +51,29 @@ class Lines(logging.Handler):
         self.lines.append(record.getMessage())
 
 
-@pytest.fixture(scope="module")
-def logged():
+def fit_with_log(model, X, y):
     logger, handler = logging.getLogger("automl"), Lines()
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
     try:
-        return AutoMLClassifier(**ARGUMENTS | {"verbose": 1}).fit(*make_leak()), handler.lines
+        return model.fit(X, y), handler.lines
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
+
+
+@pytest.fixture(scope="module")
+def logged():
+    return fit_with_log(AutoMLClassifier(**ARGUMENTS | {"verbose": 1}), *make_leak())
+
+
+@pytest.fixture(scope="module")
+def useless():
+    """A model of numbers that say nothing about the target, and the lines of its log."""
+    X, _ = make_table(80)
+    settings = ARGUMENTS | {"include": ["ridge"], "verbose": 1}
+    return fit_with_log(AutoMLRegressor(**settings), X, np.random.default_rng(1).normal(size=80))
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +99,53 @@ def test_a_column_that_alone_predicts_as_well_as_the_ensemble_gives_a_warning(le
     (found,) = leaking.warnings_
     assert (found.code, found.column, found.severity) == ("leak", "paid", "high")
     assert "columns={'paid': 'drop'}" in found.message
+
+
+def test_a_model_no_better_than_a_constant_has_a_warning_in_the_attribute_and_at_the_end_of_the_log(
+    useless,
+):
+    model, lines = useless
+    (found,) = model.warnings_
+    assert (found.code, found.column, found.severity) == ("no_better_than_constant", None, "high")
+    assert "may be no better than a constant prediction" in found.message
+    assert any(found.message in line for line in lines[-4:])
+    assert sum("constant prediction" in line for line in lines) == 1
+
+
+def test_the_warning_about_a_constant_does_not_depend_on_the_log(useless):
+    X, _ = make_table(80)
+    quiet = AutoMLRegressor(**ARGUMENTS | {"include": ["ridge"]}).fit(X, np.random.default_rng(1).normal(size=80))
+    assert quiet.warnings_ == useless[0].warnings_
+
+
+def test_a_useless_model_keeps_the_warning_after_refit_and_in_a_report_and_after_loading(useless, tmp_path):
+    model, _ = useless
+    assert [each.code for each in copy.copy(model).refit().warnings_] == ["no_better_than_constant"]
+    model.save(tmp_path / "model")
+    loaded = automl.load(tmp_path / "model")
+    assert loaded.warnings_ == model.warnings_
+    loaded.report(tmp_path / "report.md", format="markdown")
+    assert (tmp_path / "report.md").read_text().count("constant prediction: ") == 1
+
+
+def test_each_target_that_is_predicted_no_better_than_by_a_constant_has_a_warning():
+    X, _ = make_table(80)
+    y = pd.DataFrame({"known": X["a"] + X["b"], "noise": np.random.default_rng(4).normal(size=80)})
+    model, lines = fit_with_log(AutoMLRegressor(**ARGUMENTS | {"include": ["ridge"], "verbose": 1}), X, y)
+    scores = model.target_scores_.set_index("target")
+    assert scores.loc["noise", "score"] < scores.loc["noise", "constant"]
+    (found,) = model.warnings_
+    assert found.code == "no_better_than_constant"
+    assert found.message.startswith("target 'noise': ")
+    assert any(found.message in line for line in lines[-4:])
+
+
+def test_a_useless_model_of_rows_in_the_order_of_time_has_a_warning():
+    X, _ = make_table(80)
+    y = np.random.default_rng(1).normal(size=80)
+    model = AutoMLRegressor(**ARGUMENTS | {"include": ["ridge"]}).fit(X, y, time=np.arange(80))
+    assert (model.metric_scores_["score"] < model.metric_scores_["constant"]).all()
+    assert [each.code for each in model.warnings_] == ["no_better_than_constant"]
 
 
 def test_a_leak_of_a_regression_target_gives_a_warning():
