@@ -284,8 +284,12 @@ def _dates_of_texts(name: Hashable, content: _Content, format: DateFormat, reaso
 
 
 def _dates_of_dtype(name: Hashable, column: pd.Series, reason: str) -> Column:
-    zone = zone_text(column) if isinstance(column.dtype, pd.DatetimeTZDtype) else None
+    zone = _zone(column)
     return _date_column(name, read_dates(column, DateFormat(), zone), DateFormat(), zone, reason)
+
+
+def _zone(column: pd.Series) -> str | None:
+    return zone_text(column) if isinstance(column.dtype, pd.DatetimeTZDtype) else None
 
 
 def _date_column(name: Hashable, dates: Dates, format: DateFormat, zone: str | None, reason: str) -> Column:
@@ -310,7 +314,7 @@ def _text_times(name: Hashable, content: _Content) -> Column | None:
 
 
 def _time_column(name: Hashable, content: _Content, reason: str) -> Column:
-    read = np.isfinite(parse_times(content.texts))
+    read = np.isfinite(TimeReader().parse(content.texts))
     missing = content.missing or not read.all()
     column = Column(name, "time", missing=missing, reason=reason, reader=TimeReader())
     return _with_notice(column, content, read, "time of day")
@@ -476,7 +480,7 @@ def _wanted_date(name: Hashable, content: _Content, held: str) -> Column | None:
 
 def _wanted_time(name: Hashable, content: _Content, held: str) -> Column | None:
     if held in ("date", "duration"):
-        return _from_reader(name, "time", content, TimeReader())
+        return _from_reader(name, "time", content, TimeReader(zone=_zone(content.column)))
     return _time_column(name, content, "") if np.isfinite(parse_times(content.texts)).any() else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -47,6 +48,7 @@ BOOLEANS = (
 )
 _NUMBERS = (Real, Decimal)
 _LEAST_ROUNDED = 2**53  # floats do not hold all larger whole numbers
+_ISO_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d(?!\d)")
 _LAST = np.datetime64("9999-12-31", "us")  # libraries of time zones know no offset of much later dates
 _PLAIN_NUMBERS, _ISO_DATES = NumberFormat(), DateFormat()
 TRUTH = {text: value for pair in BOOLEANS for text, value in zip(pair, (1.0, 0.0), strict=True)}
@@ -267,12 +269,16 @@ def read_dates(column: pd.Series, format: DateFormat, zone: str | None, has_odd_
         return _shown_in(_object_dates(column.astype(object)), has_zone, zone)
     # Numbers are not dates: as texts they do not have a date format.
     codes, texts = factorize(column)
-    parsed = format.parse(texts)
+    parsed = _parse_dates(texts, format, zone)
     if not has_odd_cells:
         check_readable(column.name, "dates", texts, ~np.isnat(parsed))
-    if zone is not None:
-        parsed = _shown_in(pd.DatetimeIndex(parsed, tz="UTC"), name_zones(texts), zone)
     return text_dates(parsed, codes)
+
+
+def _parse_dates(texts: Texts, format: DateFormat, zone: str | None) -> Dates:
+    """Return the dates of texts as wall-clock times in a zone; NaT where a text holds no date."""
+    parsed = format.parse(texts)
+    return parsed if zone is None else _shown_in(pd.DatetimeIndex(parsed, tz="UTC"), name_zones(texts), zone)
 
 
 def text_dates(parsed: Dates, codes: NDArray[np.intp]) -> Dates:
@@ -361,28 +367,49 @@ def zone_text(column: pd.Series) -> str | None:
 
 @dataclass(frozen=True)
 class TimeReader:
-    """Reads times of day as hours, and as sine and cosine, in which the end of the day is near its beginning."""
+    """Reads times of day as hours, and as sine and cosine, in which the end of the day is near its beginning.
+
+    Attributes
+    ----------
+    has_odd_cells : bool
+        Whether training had cells that hold no time; then a table of such cells alone is no error.
+    zone : str or None
+        Zone in which dates show their time of day, as in `DateReader`. If None, a column whose dtype has a zone shows
+        the time of its own zone.
+    """
 
     has_odd_cells: bool = False
     suffixes: tuple[str, ...] = ("_hour", "_sin", "_cos")
+    zone: str | None = None
 
     def read(self, column: pd.Series) -> Floats:
         """Return a float array of shape (n_rows, 3)."""
         held = content_type(column)
         if held == "date":
-            dates = read_dates(column, DateFormat(), zone_text(column) if hasattr(column.dtype, "tz") else None)
-            seconds = np.where(np.isnat(dates), np.nan, (dates - dates.astype("M8[D]")).view(np.int64) / 1e6)
+            own = zone_text(column) if self.zone is None and isinstance(column.dtype, pd.DatetimeTZDtype) else None
+            seconds = _seconds_of_day(read_dates(column, _ISO_DATES, self.zone or own))
         elif held == "duration":
             seconds = NumericReader().read(column)[:, 0]
         else:
             codes, texts = factorize(column)
-            read = parse_times(texts)
+            read = self.parse(texts)
             if not self.has_odd_cells:
                 check_readable(column.name, "times", texts, ~np.isnan(read))
             seconds = take_rows(read, codes)
         hours = seconds / 3600 % 24
         angle = hours / 24 * 2 * np.pi
         return np.column_stack([hours, np.sin(angle), np.cos(angle)])
+
+    def parse(self, texts: Texts) -> Floats:
+        """Return the seconds of times of day, and of dates as `str` writes them; NaN for other texts."""
+        seconds = parse_times(texts)
+        dates = np.array([_ISO_DATE.match(text) is not None for text in texts], dtype=bool)
+        seconds[dates] = _seconds_of_day(_parse_dates(texts[dates], _ISO_DATES, self.zone))
+        return seconds
+
+
+def _seconds_of_day(dates: Dates) -> Floats:
+    return np.where(np.isnat(dates), np.nan, (dates - dates.astype("M8[D]")).view(np.int64) / 1e6)
 
 
 @dataclass(frozen=True)

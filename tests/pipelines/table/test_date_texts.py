@@ -266,3 +266,33 @@ def test_fit_reads_placeholders_of_a_column_with_a_zone(zone):
     np.testing.assert_array_equal(reader.transform(frame[:-1]), out[:-1])
     hour = 0 if zone == "UTC" else 1 / 24  # between summer and winter
     np.testing.assert_allclose(out[-1, -1], (days[-1] - days[0]).astype(int) - hour, rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        pytest.param(pd.Series(pd.DatetimeIndex([NOON], tz="Europe/Berlin")), id="dtype of the zone"),
+        pytest.param(pd.Series(pd.DatetimeIndex([NOON], tz="Europe/Berlin").tz_convert("UTC")), id="dtype of UTC"),
+        pytest.param(pd.Series([NOON]), id="dtype without zone"),
+        pytest.param(pd.Series([pd.Timestamp(NOON, tz="Europe/Berlin")], dtype=object), id="object"),
+        pytest.param(pd.Series([pd.Timestamp(NOON, tz="Europe/Berlin"), "08:15"], dtype=object), id="object and text"),
+        pytest.param(pd.Series([NOON, dt.time(8, 15), "later"], dtype=object), id="object and time"),
+        pytest.param(["2024-07-03 12:00:00+02:00"], id="text"),
+        pytest.param(["2024-07-03T10:00:00Z", "12:00"], id="text in UTC"),
+        pytest.param(["2024-07-03 12:00", "12:00", dt.date(2024, 7, 3)], id="text without zone"),
+    ],
+)
+def test_dates_as_times_of_day_are_read_in_the_zone_of_training(cells):
+    hours = pd.date_range("2024-06-01", periods=40, freq="31h", tz="Europe/Berlin")
+    reader = TableReader(columns={"hour": "time"}).fit(pd.DataFrame({"hour": hours}))
+    out = reader.transform(pd.DataFrame({"hour": cells}))
+    assert out[0, 0] == 12
+    rest = [{"08:15": 8.25, "12:00": 12, "later": nan, dt.time(8, 15): 8.25}.get(cell, 0) for cell in cells[1:]]
+    np.testing.assert_array_equal(out[1:, 0], rest)
+
+
+def test_a_date_in_a_column_of_times_is_a_time_of_day():
+    column, out = read([*(f"{hour}:15" for hour in range(24)), "2024-07-03 12:30"])
+    assert column.kind == "time"
+    assert out[-1, 0] == 12.5
+    assert not column.notice
