@@ -324,7 +324,8 @@ def _before_last(dates: pd.DatetimeIndex) -> tuple[pd.DatetimeIndex, NDArray[np.
     if not (moments > _LAST).any():
         return dates, np.timedelta64(0, "us")
     known = np.minimum(moments, _LAST.astype(moments.dtype))
-    return pd.DatetimeIndex(known, tz="UTC").tz_convert(dates.tz), moments - known
+    later: NDArray[np.timedelta64] = np.subtract(moments, known)
+    return pd.DatetimeIndex(known, tz="UTC").tz_convert(dates.tz), later
 
 
 def _as_zone(zone: str | None) -> tzinfo:
