@@ -47,7 +47,8 @@ def level_text(value: Any) -> str:
     if isinstance(value, bool | np.bool_):
         return str(bool(value))
     if isinstance(value, Integral):
-        return str(int(value))
+        # NumPy's durations are whole numbers, too, which mean little without their unit.
+        return str(pd.Timedelta(value)) if isinstance(value, np.timedelta64) else str(int(value))
     if isinstance(value, Real | Decimal):
         number = float(value)
         if number.is_integer() and abs(number) < 2**53:

@@ -33,6 +33,7 @@ from pipelines.table.columns import (
     NumericReader,
     TimeReader,
     date_part,
+    put_numbers,
     read_dates,
     text_dates,
     zone_text,
@@ -233,13 +234,17 @@ def _number_column(name: Hashable, content: _Content, reader: NumericReader) -> 
     """Return the description of a column of texts that hold numbers or durations."""
     numbers = reader.parse(content.texts)
     reason = "texts that are durations" if reader.seconds else f"texts that are numbers{_notation(reader.format)}"
-    column = numeric_columns([name], take_rows(numbers, content.codes)[:, None], reason)[0]
+    values = take_rows(numbers, content.codes)
+    put_numbers(content.column, values)
+    column = numeric_columns([name], values[:, None], reason)[0]
     if column.reader is None:
         return column
+    read = np.isfinite(numbers)
+    read[content.codes[np.isfinite(values)]] = True
     if reader.format.has_several_units:
         notice = "holds different units, which are ignored"
         column = replace(column, notice=notice, remedy="text")
-    return _with_notice(replace(column, reader=reader), content, np.isfinite(numbers), "number")
+    return _with_notice(replace(column, reader=reader), content, read, "number")
 
 
 def _notation(format: NumberFormat) -> str:

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.api import types
 
 from pipelines.table.cells import Floats, Texts, check_readable, content_type, factorize, take_rows
 from pipelines.table.date_texts import DateFormat, name_zones, parse_durations, parse_times
@@ -46,7 +47,8 @@ BOOLEANS = (
     ("是", "否"),
     ("はい", "いいえ"),
 )
-_NUMBERS = (Real, Decimal)
+_NUMBERS = (Real, Decimal, np.bool_)
+_DURATIONS = (timedelta, np.timedelta64)
 _LEAST_ROUNDED = 2**53  # floats do not hold all larger whole numbers
 _ISO_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d(?!\d)")
 _LAST = np.datetime64("9999-12-31", "us")  # libraries of time zones know no offset of much later dates
@@ -76,9 +78,23 @@ def _floats(column: pd.Series) -> Floats:
         return np.asarray(column.where(within, np.inf), dtype=np.float64)
 
 
-def _is_number(cell: Any) -> bool:
-    # The first test is for speed: most cells are texts.
-    return not isinstance(cell, str) and isinstance(cell, _NUMBERS) and not isinstance(cell, bool)
+def put_numbers(column: pd.Series, values: Floats) -> None:
+    """Write the numbers, booleans and durations among the cells into `values`, in place of those of their texts.
+
+    Such a cell has no notation, and its value must not depend on the cells beside it.
+    """
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        levels = pd.Series(column.cat.categories.astype(object))
+        own = np.full(len(levels), np.nan)
+        put_numbers(levels, own)
+        own = take_rows(own, np.asarray(column.cat.codes, dtype=np.intp))
+        np.copyto(values, own, where=~np.isnan(own))
+    elif column.dtype == object and types.infer_dtype(column, skipna=True) != "string":
+        cells = column.tolist()
+        is_duration = np.array([isinstance(cell, _DURATIONS) for cell in cells], dtype=bool)
+        is_number = np.array([isinstance(cell, _NUMBERS) for cell in cells], dtype=bool) & ~is_duration
+        values[is_number] = _floats(column[is_number])
+        values[is_duration] = [pd.Timedelta(cell).total_seconds() for cell in column[is_duration]]
 
 
 @dataclass(frozen=True)
@@ -113,14 +129,10 @@ class NumericReader:
         if held == "duration":
             return np.asarray(pd.to_timedelta(column).dt.total_seconds(), dtype=np.float64)
         codes, texts = factorize(column)
-        numbers = self.parse(texts)
+        values = take_rows(self.parse(texts), codes)
+        put_numbers(column, values)
         if not self.has_odd_cells:
-            check_readable(column.name, "numbers", texts, ~np.isnan(numbers))
-        values = take_rows(numbers, codes)
-        if self.format != _PLAIN_NUMBERS and (column.dtype == object or isinstance(column.dtype, pd.CategoricalDtype)):
-            cells = column.astype(object)
-            is_number = np.array([_is_number(cell) for cell in cells.tolist()], dtype=bool)
-            values[is_number] = _floats(cells[is_number])  # a number among the texts has no notation
+            check_readable(column.name, "numbers", texts, ~np.isnan(values))
         return values
 
     def parse(self, texts: Texts) -> Floats:

@@ -1,5 +1,6 @@
 """Tests of numbers that are written as texts."""
 
+import datetime as dt
 from decimal import Decimal
 from fractions import Fraction
 
@@ -218,7 +219,7 @@ def test_a_number_among_texts_with_decimal_commas_is_no_number_of_thousands(numb
     reader = TableReader().fit(pd.DataFrame({"price": [swapped(f"{v:,.2f}") for v in VALUES]}))
     for cells in ([number], [number, "1,5", True, None]):
         out = reader.transform(pd.DataFrame({"price": pd.Series(cells, dtype=object)}))[:, 0]
-        np.testing.assert_array_equal(out, [float(number), 1.5, nan, nan][: len(cells)])
+        np.testing.assert_array_equal(out, [float(number), 1.5, 1, nan][: len(cells)])
 
 
 @pytest.mark.parametrize("code", ["A12E567", "7E512X"])
@@ -228,3 +229,32 @@ def test_a_number_beyond_the_range_of_floats_is_no_number(code):
     prices = TableReader().fit(pd.DataFrame({"price": [f"{v:.2f} EUR" for v in VALUES]}))
     later = pd.DataFrame({"price": ["5e400 EUR", "5e-400 EUR", "5e2 EUR"]})
     np.testing.assert_array_equal(prices.transform(later)[:, 0], [nan, 0, 500])
+
+
+@pytest.mark.parametrize("dtype", [object, "category"])
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [
+        (True, 1),
+        (np.False_, 0),
+        (np.float32(0.1), float(np.float32(0.1))),
+        (dt.timedelta(hours=1, microseconds=7), 3600.000007),
+        (pd.Timedelta("0 days 00:00:00.000000005"), 5e-9),
+        (np.timedelta64(5000, "ms"), 5),
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("training", [VALUES, pd.to_timedelta(VALUES, unit="s")], ids=["numbers", "durations"])
+def test_a_cell_that_is_no_text_has_the_same_value_whatever_the_cells_beside_it(training, cell, value, dtype):
+    reader = TableReader().fit(pd.DataFrame({"x": training}))
+    for rest, expected in (([], []), ([3.5], [3.5]), (["3.25", "odd"], [3.25, nan]), (["odd"], [nan]), ([None], [nan])):
+        later = pd.DataFrame({"x": pd.Series([cell, *rest], dtype=object).astype(dtype)})
+        np.testing.assert_array_equal(reader.transform(later)[:, 0], [value, *expected])
+
+
+def test_booleans_and_durations_among_the_numbers_of_training_are_no_odd_cells():
+    column, out = read(pd.Series([*map(str, VALUES), True, dt.timedelta(seconds=5)], dtype=object))
+    assert column.kind == "number"
+    np.testing.assert_array_equal(out[-2:, 0], [1, 5])
+    assert not column.missing
+    assert not column.notice
