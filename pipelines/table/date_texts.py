@@ -92,13 +92,14 @@ _TIME = re.compile(
     r"(?::(?P<second>[0-5]\d))?(?:[.,](?P<fraction>\d{1,9}))?\s*(?P<half>[ap]\.?\s?m\.?)?\s*(?:z|utc|h|uhr|[-+]\d\d:\d\d)?"
     r"|(?P<hour12>\d{1,2})\s*(?P<half12>[ap]\.?\s?m\.?)"
 )
-_UNIT_SECONDS = {"w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3}
-_PART = (
-    r"(\d+(?:[.,]\d+)?)\s*(?:(ms|milliseconds?|millis)|(w)(?:eeks?)?|(d)(?:ays?)?|(h)(?:ours?|rs?|r)?"
-    r"|(m)(?:inutes?|ins?|in)?|(s)(?:econds?|ecs?|ec)?)"
+_UNIT_SECONDS = {"ms": 1e-3, "us": 1e-6, "ns": 1e-9, "w": 604800.0, "d": 86400.0, "h": 3600.0, "m": 60.0, "s": 1.0}
+_PART = (  # "9 us" is a size of shoes
+    r"(\d+(?:[.,]\d+)?)\s*(?:(?P<ms>ms|milliseconds?|millis)|(?P<us>[µμ]s|microseconds?)|(?P<ns>ns|nanoseconds?)"
+    r"|(?P<w>w)(?:eeks?)?|(?P<d>d)(?:ays?)?|(?P<h>h)(?:ours?|rs?|r)?|(?P<m>m)(?:inutes?|ins?|in)?"
+    r"|(?P<s>s)(?:econds?|ecs?|ec)?)"
 )
 _PARTS = re.compile(_PART)
-_DURATION = re.compile(rf"[-+]?\s*(?:p(?=[\dt]))?(?:t?{_PART.replace('(ms', '(?:ms')}\.?[\s,]*(?:and\s+)?)+")
+_DURATION = re.compile(rf"[-+]?\s*(?:p(?=[\dt]))?(?:t?{_PART}\.?[\s,]*(?:and\s+)?)+")
 _AROUND = " \t\r\n\"'"  # blanks and quotation marks around a date
 _DAY = 86400.0
 
@@ -368,8 +369,7 @@ def _duration(text: str) -> float:
         return np.nan
     total = 0.0
     for match in _PARTS.finditer(text):
-        unit = "ms" if match[2] else next(part for part in match.groups()[2:] if part)
-        total += float(match[1].replace(",", ".")) * _UNIT_SECONDS[unit]
+        total += float(match[1].replace(",", ".")) * _UNIT_SECONDS[str(match.lastgroup)]
     return -total if text.startswith("-") else total
 
 

@@ -145,6 +145,8 @@ def test_times_of_day_are_hours_with_sine_and_cosine(values):
         (["1h 30min", "2h", "45min 10s"], [5400, 7200, 2710]),
         (["PT15M", "PT1H30M", "P1DT2H"], [900, 5400, 93600]),
         (["1:23.45", "2:33.1", "0:59.9"], [83.45, 153.1, 59.9]),
+        (["5000000000 nanoseconds", "1 s 250 ns", "2 ms 5 \N{MICRO SIGN}s"], [5, 1 + 250e-9, 2e-3 + 5e-6]),
+        (["5000000 \N{GREEK SMALL LETTER MU}s", "1 microsecond", "1 min"], [5, 1e-6, 60]),
     ],
 )
 def test_durations_are_seconds(values, seconds):
@@ -296,3 +298,7 @@ def test_a_date_in_a_column_of_times_is_a_time_of_day():
     assert column.kind == "time"
     assert out[-1, 0] == 12.5
     assert not column.notice
+
+
+def test_sizes_of_shoes_are_no_microseconds():
+    assert read(["8 US", "9 US", "10 US"] * 9)[0].kind == "category"
