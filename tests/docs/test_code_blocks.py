@@ -23,7 +23,7 @@ ROOT_COMMAND = typer.main.get_command(app)
 ELSEWHERE = {"README.md", "docs/first_steps.md"}  # see test_readme.py
 PYTHON = {page: blocks(text, "python") for page, text in PAGES.items() if page not in ELSEWHERE}
 PYTHON = {page: code for page, code in PYTHON.items() if code}
-FAST = {"docs/reference/errors.md", "docs/scikit_learn.md"}  # no block of these pages fits a model
+FAST = {"docs/reference/errors.md"}  # no block of these pages fits a model
 
 
 def names_before(page):
