@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from automl.ensemble.target_calibration import calibrate_for
 from automl.ensemble.threshold import tune_decision_weights
 from automl.errors import InvalidInputError
 from automl.plurals import plural
-from automl.search.scalarization import is_nondominated, spread
+from automl.search.scalarization import is_nondominated, is_unbeaten, spread
 from automl.task.metrics import Metric, loss_or_nan
 from automl.task.ordered_classes import fit_kappa_decision
 from automl.task.sensitive import DIFFERENCES, fairness_differences
@@ -235,7 +236,8 @@ def find_entries(
 
     From the whole ensemble the member is removed, again and again, whose removal costs the least score for the time
     that it saves. Each of these ensembles, and each configuration alone, also comes with one fold model for each
-    member: out-of-fold predictions are predictions of single fold models, so that they say what to expect of it.
+    member: out-of-fold predictions are predictions of single fold models, so that they say what to expect of it. An
+    ensemble stays only if no other one has a better score in less time and memory.
 
     Parameters
     ----------
@@ -259,7 +261,9 @@ def find_entries(
     whole = [_entry(record, w, np.where(w > 0, counts, 0), scores, gaps, families) for w, scores, gaps in scored]
     single = [_entry(record, w, (w > 0).astype(np.intp), scores, gaps, families) for w, scores, gaps in scored]
     entries = _front(whole) + [e for e in _front(single) if not any(_same(e, other) for other in whole)]
-    entries.sort(key=lambda e: (-e.score, -e.milliseconds))
+    # Of the same score, both stay: with all fold models an ensemble is in truth a little better than with one of each.
+    unbeaten = is_unbeaten(np.array([e.costs for e in entries]))
+    entries = sorted(compress(entries, unbeaten), key=lambda e: (-e.score, -e.milliseconds))
     return spread(entries, np.array([e.costs for e in entries]), _MAX_ENTRIES)
 
 
@@ -357,8 +361,7 @@ def _differences(record: FrontierRecord, ensemble: Ensemble, weights: Array) -> 
 
 def _front(entries: list[Entry]) -> list[Entry]:
     """Return the entries that no other one dominates."""
-    kept = is_nondominated(np.array([e.costs for e in entries]))
-    return [e for e, is_kept in zip(entries, kept, strict=True) if is_kept]
+    return list(compress(entries, is_nondominated(np.array([e.costs for e in entries]))))
 
 
 def frontier_table(record: FrontierRecord, ensemble: Ensemble) -> pd.DataFrame:

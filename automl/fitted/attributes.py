@@ -248,8 +248,9 @@ class FittedAttributes:
 
         `slim` and `choose` return one of them. A search with several `objectives` finds more of them.
 
-        The scores come from stored out-of-fold predictions, and the times from measured times of single models. The
-        first access takes up to a few seconds.
+        The scores come from stored out-of-fold predictions, and the times from measured times of single models. Of two
+        ensembles with the same score, the one with more models is in truth a little better. The first access takes up
+        to a few seconds.
 
         Returns
         -------

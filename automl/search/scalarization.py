@@ -94,6 +94,19 @@ def is_nondominated(values: Array) -> NDArray[np.bool_]:
     return np.asarray(~(no_worse & better).any(axis=0))
 
 
+def is_unbeaten(values: Array) -> NDArray[np.bool_]:
+    """Return to which points of shape (n, n_objectives) no other point is superior in the first objective and no worse.
+
+    Examples
+    --------
+    >>> is_unbeaten(np.array([[0.0, 2.0], [0.0, 1.0], [1.0, 1.0]])).tolist()
+    [True, True, False]
+    """
+    no_worse = (values[:, None] <= values[None]).all(axis=2)
+    superior = values[:, None, 0] < values[None, :, 0]
+    return np.asarray(~(no_worse & superior).any(axis=0))
+
+
 def pareto_front(
     history: RunHistory, further: FurtherObjectives, folds: Collection[int] = ()
 ) -> tuple[list[Evaluation], Array]:

@@ -2,6 +2,7 @@
 
 import pickle
 import time
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,16 @@ def test_the_frontier_is_a_small_table_of_ensembles(clf):
     assert table["score"].is_monotonic_decreasing
     assert ((table["low"] < table["score"]) & (table["score"] < table["high"])).all()
     assert (table[["milliseconds", "microseconds_per_row", "megabytes"]] > 0).all(axis=None)
+
+
+def test_no_ensemble_of_the_frontier_has_a_better_score_in_less_time_and_memory_than_another_one(clf):
+    # With these times and sizes, some ensembles with all fold models are beaten by one fold model of a better ensemble.
+    record = clf._frontier
+    for one_row in (record.one_row, np.geomspace(1, 20, len(record.weights)), np.geomspace(20, 1, len(record.weights))):
+        entries = find_entries(replace(record, one_row=one_row, megabytes=one_row, first_megabytes=None), clf._ensemble)
+        assert len(entries) > 2
+        for e in entries:
+            assert not [o for o in entries if o.score > e.score and (np.array(o.costs) <= e.costs).all()]
 
 
 def test_a_slim_estimator_meets_the_limit_and_leaves_the_old_one_alone(clf):
