@@ -24,7 +24,7 @@ def residuals(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any =
     """
     Draw the error of each row against its prediction.
 
-    An error is the true value minus the prediction; of quantiles, the prediction is the middle one. The lines are the
+    An error is the prediction minus the true value; of quantiles, the prediction is the middle one. The lines are the
     running median and the range of 80 % of the rows: a median away from 0 shows a bias, and a range that widens shows
     predictions that are less exact.
 
@@ -58,12 +58,12 @@ def residuals(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any =
     >>> X, y = load_diabetes(return_X_y=True)
     >>> reg = AutoMLRegressor(time_budget=None, max_trials=1, include=["ridge"], n_jobs=1, verbose=0).fit(X, y)
     >>> plots.residuals(reg).get_ylabel()
-    'true value - prediction'
+    'prediction - true value'
     """
     check_kind(estimator, classifier=False)
     scored = scored_rows(estimator, X, y, sample_weight)
     predictions = estimator._ensemble.values(scored.predictions)
-    error = scored.y - predictions
+    error = predictions - scored.y
     ax = new_axes(ax)
     many = len(error) > 1_000
     size = 9 if many else 16
@@ -75,7 +75,7 @@ def residuals(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any =
         ax.plot(place, median, color=ORANGE, linewidth=2, label="running median")
         ax.fill_between(place, low, high, color=ORANGE, alpha=0.18, linewidth=0, label="80 % of the rows")
         ax.legend(frameon=False, fontsize="small")
-    ax.set(xlabel="prediction", ylabel="true value - prediction")
+    ax.set(xlabel="prediction", ylabel="prediction - true value")
     ax.set_title(f"Residuals ({scored.source})", fontsize="medium")
     clean(ax)
     return ax

@@ -112,6 +112,13 @@ def test_the_waterfall_ends_at_the_prediction(reg):
         plots.waterfall(explanation, row=5)
 
 
+def test_an_error_is_the_prediction_minus_the_true_value_as_in_the_report(reg):
+    X, y = make_rows(seed=1)
+    points = np.asarray(plots.residuals(reg, X, y - 10).collections[0].get_offsets())
+    assert (points[:, 1] > 0).all()
+    assert points[:, 1] == pytest.approx(reg.predict(X) - y + 10)
+
+
 def test_partial_dependence_names_levels_and_dates(reg):
     labels = [text.get_text() for text in drawn(plots.partial_dependence(reg, "city")).get_xticklabels()]
     assert [label.split("\n")[0] for label in labels] == ["Oslo", "Rome"]
