@@ -124,8 +124,9 @@ def search_and_keep(
             estimator._rows = StoredRows.of(Path(estimator.store))
             estimator._stored_run = StoredRun.of(estimator, prepared.positions, reading)
         estimate_in_budget(estimator, budget)
-        estimator._fit_seconds = monotonic() - started
-        measuring = partial(meter.finish, estimator._fit_seconds)
+        estimator._fit_seconds = monotonic() - budget.started  # of all sessions
+        estimator._has_earlier_sessions = result.earlier_seconds > 0
+        measuring = partial(meter.finish, monotonic() - started)
         estimator._energy = unless_interrupted(measuring, "the energy of costs_ is estimated")
         estimator._own_processor_seconds = process_time() - busy_before
         known = estimator._estimate if isinstance(estimator._estimate, Estimate) else None

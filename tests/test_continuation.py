@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,8 @@ from sklearn.metrics import fbeta_score, make_scorer
 import automl
 from automl import AutoMLClassifier, AutoMLRegressor
 from automl.errors import InvalidInputError
+from automl.report.collect import collect
+from automl.report.reproduce import make_reproduce_section
 from meta_db.files import lock_file
 from tests.factories import FAST
 
@@ -78,6 +81,17 @@ def test_more_gives_the_result_of_a_second_fit_with_a_larger_budget(case, tmp_pa
         first.save(tmp_path / "model")
         loaded = automl.load(tmp_path / "model", trusted=[own_score]).set_params(store=tmp_path / "other")
         check_equal(loaded.more(max_trials=1), first.more(max_trials=1))
+
+
+def test_the_report_after_more_has_the_seconds_of_all_sessions_and_claims_no_repetition(tmp_path):
+    reg = AutoMLRegressor(**SETTINGS, store=tmp_path / "run").fit(X, Y)
+    assert make_reproduce_section(reg, None).is_repeatable
+    start = time.monotonic()
+    reg.more(max_trials=1)
+    spent = time.monotonic() - start
+    assert collect(reg).verdict.seconds > spent
+    reg.report(tmp_path / "report.md", format="markdown")
+    assert "repeats bit for bit | no: The model comes from several sessions" in (tmp_path / "report.md").read_text()
 
 
 @pytest.mark.slow

@@ -461,11 +461,12 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Reproduce:
-    """Section 7: all that another run needs to come to the same result."""
+    """Section 7: all that another run needs to come to the same result, or the reason why it comes to another one."""
 
     parameters: tuple[Parameter, ...]
     seed: str
     is_repeatable: bool
+    reason: str
     n_folds: int
     fold_rows: str
     versions: tuple[tuple[str, str], ...]

@@ -57,6 +57,13 @@ _OPTIONS = {
     "random_state": "--seed",
     "verbose": "--verbose",
 }
+_REPEATABLE_ENDINGS = (
+    "max_trials reached",
+    "nothing left to try",
+    "time budget spent",
+    "max_processor_seconds spent",
+    "work score and free score diverge",
+)
 _LONGEST = 300  # characters of the value of a parameter
 
 
@@ -74,11 +81,13 @@ def make_reproduce_section(estimator: Any, train: LabeledTable | None) -> Reprod
         note = f"{note} The code cannot show the value of {', '.join(hidden)}.".strip()
     seed = estimator.random_state
     has_clock = estimator.time_budget is not None or estimator.max_processor_seconds is not None
-    is_repeatable = not has_clock and estimator.n_jobs == 1 and isinstance(seed, int | np.integer)
+    reason = _why_another(estimator)
+    is_repeatable = not has_clock and estimator.n_jobs == 1 and isinstance(seed, int | np.integer) and not reason
     return Reproduce(
         parameters=tuple(Parameter(name, _short(value), name in changed) for name, value in values.items()),
         seed=_short(seed),
         is_repeatable=is_repeatable,
+        reason=reason,
         n_folds=int(estimator.n_splits_),
         fold_rows=_fold_words(estimator),
         versions=tuple(versions_for(sorted(model_libraries(estimator))).items()),
@@ -88,6 +97,20 @@ def make_reproduce_section(estimator: Any, train: LabeledTable | None) -> Reprod
         command=command,
         command_note=note,
     )
+
+
+def _why_another(estimator: Any) -> str:
+    """Return why a new fit with the same parameters gives another model, whatever they are; empty without a reason."""
+    if "retune_report_" in vars(estimator):
+        return "The model comes from retune, but the code starts the search of a new fit."
+    if vars(estimator).get("_has_earlier_sessions"):
+        return (
+            "The model comes from several sessions of its search, because of more or of another fit with the same "
+            "store, but the code starts a new search with the budget of the parameters."
+        )
+    if estimator.stop_reason_ not in _REPEATABLE_ENDINGS:
+        return f"The code starts a search that runs to its end, but this one did not: {clean(estimator.stop_reason_)}."
+    return ""
 
 
 def _same(value: Any, default: Any) -> bool:
