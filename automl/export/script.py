@@ -48,7 +48,8 @@ $drop        rows = read_columns(test.drop(columns=arguments.target))
         score = get_scorer(SCORING)(pipeline, rows, read_target(test[arguments.target]))
         print(f"{SCORING}: {score:.4f} on {len(test)} rows")
     if arguments.out is not None:
-        joblib.dump(pipeline, arguments.out)
+        # So that the file also holds the classes and functions of this script.
+        joblib.dump(joblib.wrap_non_picklable_objects(pipeline, keep_wrapper=False), arguments.out)
 
 
 if __name__ == "__main__":

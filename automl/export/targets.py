@@ -157,7 +157,8 @@ $drop        rows = read_columns(test.drop(columns=TARGETS))
         for name, score in zip(TARGETS, score_targets(pipeline, rows, read_targets(test))):
             print(f"{name}: {SCORING} {score:.4f} on {len(test)} rows")
     if arguments.out is not None:
-        joblib.dump(pipeline, arguments.out)
+        # So that the file also holds the classes and functions of this script.
+        joblib.dump(joblib.wrap_non_picklable_objects(pipeline, keep_wrapper=False), arguments.out)
 
 
 if __name__ == "__main__":
