@@ -17,7 +17,7 @@ from automl.task.metrics import Metric
 from automl.task.own_objects import check_loaded
 from automl.task.several_targets import encode_targets
 from automl.task.table_validation import as_array, check_table
-from automl.task.validation import as_numbers, check_groups, check_sample_weight, read_target, table_errors
+from automl.task.validation import as_numbers, check_groups, check_score_weight, read_target, table_errors
 
 Array = NDArray[Any]
 
@@ -164,7 +164,7 @@ def new_part(estimator: Any, X: Any, y: Any, sample_weight: Any, groups: Any, ma
     metric: Metric = estimator._metric
     check_loaded({"scoring": metric.scorer})
     target = encode_target(estimator, y, X)
-    weight = check_sample_weight(sample_weight, len(target))
+    weight = check_score_weight(sample_weight, len(target))
     codes = check_groups(groups, len(target))
     X = check_table(X)
     with table_errors():

@@ -13,7 +13,7 @@ from automl.ensemble.quantile_shift import shifted_by_other_rows
 from automl.errors import InvalidInputError
 from automl.explain.parts import encode_target, out_of_fold_parts, predict_quietly
 from automl.plurals import plural
-from automl.task.validation import check_sample_weight
+from automl.task.validation import check_score_weight
 
 Array = NDArray[Any]
 
@@ -65,7 +65,7 @@ def scored_rows(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any
     """
     if X is not None:
         target = encode_target(estimator, y, X)
-        weight = check_sample_weight(sample_weight, len(target))
+        weight = check_score_weight(sample_weight, len(target))
         return Predicted(target, estimator._predict(X), weight, plural(len(target), "row"))
     if y is not None:
         raise InvalidInputError("y is given without X; pass both, or neither for out-of-fold predictions")

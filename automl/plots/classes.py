@@ -175,9 +175,11 @@ def roc(
         area = roc_auc_score(is_class, p, sample_weight=w)
         color = BLUE if two else None
         ax.plot(false_rate, true_rate, color=color, linewidth=2, label=f"{name}: area {area:.3f}")
-        if two and label is None:
+        weight = np.ones(len(p)) if w is None else w
+        each = [(rows, float(weight[rows].sum())) for rows in (~is_class, is_class)]
+        if two and label is None and all(total for _, total in each):
             found = _predicted(estimator, scored) == code
-            rates = [np.average(found[rows], weights=None if w is None else w[rows]) for rows in (~is_class, is_class)]
+            rates = [float(weight[found & rows].sum()) / total for rows, total in each]
             threshold = f"threshold {estimator.decision_threshold_:.2f}"
             ax.plot(*rates, "o", color=ORANGE, markersize=8, label=threshold, zorder=3)
     ax.plot([0, 1], [0, 1], color=GRAY, linewidth=1, linestyle="--", label="chance")

@@ -62,12 +62,14 @@ def residuals(estimator: Any, X: Any = None, y: Any = None, sample_weight: Any =
     """
     check_kind(estimator, classifier=False)
     scored = scored_rows(estimator, X, y, sample_weight)
-    predictions = estimator._ensemble.values(scored.predictions)
+    predictions, w = estimator._ensemble.values(scored.predictions), scored.sample_weight
     error = predictions - scored.y
+    if w is not None:
+        predictions, error, w = predictions[w > 0], error[w > 0], w[w > 0]
     ax = new_axes(ax)
     many = len(error) > 1_000
     size = 9 if many else 16
-    area = size if scored.sample_weight is None else size * scored.sample_weight / scored.sample_weight.mean()
+    area = size if w is None else size * w / w.mean()
     ax.scatter(predictions, error, s=area, color=BLUE, alpha=0.25 if many else 0.45, linewidths=0)
     ax.axhline(0, color=GRAY, linewidth=1)
     if len(error) >= _FEWEST_ROWS:

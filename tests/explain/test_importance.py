@@ -98,6 +98,14 @@ def test_weights_of_zero_leave_rows_out(reg):
     pd.testing.assert_frame_equal(table, reg.importance(n_repeats=1, X=X[:120], y=y[:120]), rtol=1e-6)
 
 
+def test_a_single_row_of_positive_weight_counts_like_a_table_of_this_row(reg):
+    X, y = make_rows(seed=1)
+    table = reg.importance(n_repeats=1, X=X, y=y, sample_weight=np.arange(len(y)) == 3)
+    pd.testing.assert_frame_equal(table, reg.importance(n_repeats=1, X=X[3:4], y=y[3:4]))
+    with pytest.raises(InvalidInputError, match="Sample weights must contain at least one non-zero number"):
+        reg.importance(n_repeats=1, X=X, y=y, sample_weight=np.zeros(len(y)))
+
+
 @pytest.mark.slow
 def test_labels_and_probabilities_of_several_classes_are_scored():
     rng = np.random.default_rng(0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import matplotlib as mpl
 
 mpl.use("Agg")
@@ -88,6 +90,17 @@ def test_the_confusion_matrix_counts_rows_of_the_user(two):
     predicted = two.predict(X)
     expected = [((labels == a) & (predicted == b)).sum() for a in two.classes_ for b in two.classes_]
     assert counts == [f"{count:,}" for count in expected]
+
+
+def test_figures_take_weights_of_which_one_is_positive(reg, two):
+    X, y = make_rows(seed=1)
+    labels, weight = np.where(y > 1.5, "yes $", "no"), np.arange(len(y)) == 3
+    texts = [text.get_text() for text in plots.confusion_matrix(two, X, labels, weight).texts]
+    assert sorted(texts) == ["0", "0", "0", "1"]
+    with warnings.catch_warnings(action="ignore"):  # of scikit-learn: a curve needs rows of both classes
+        for draw in (plots.calibration, plots.precision_recall, plots.roc):
+            assert drawn(draw(two, X, labels, weight)).has_data()
+    assert len(drawn(plots.residuals(reg, X, y, weight)).collections[0].get_offsets()) == 1
 
 
 @pytest.mark.slow
