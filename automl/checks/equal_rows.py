@@ -30,14 +30,15 @@ def check_equal_rows(task: Task) -> list[DataWarning]:
     """Return a warning if more than a few scored rows of a fold have an equal training row.
 
     Tables of a few categories have equal rows by chance. There is no warning where chance may explain them, where the
-    user has named groups, and where the rows are in the order of time.
+    user has named groups, and where the rows are in the order of time. Rows of weight 0 do not count.
     """
     if task.groups is not None or task.in_time_order:
         return []
-    numbers = number_equal_rows(task.X)
-    if len(task.y) - (int(numbers.max()) + 1) < _LEAST_ROWS or _may_be_chance(task.X):
+    X, y, folds = _counted(task)
+    numbers = number_equal_rows(X)
+    if len(y) - (int(numbers.max()) + 1) < _LEAST_ROWS or _may_be_chance(X):
         return []
-    same, other, n_scored = count_equal(numbers, task.y, task.folds)
+    same, other, n_scored = count_equal(numbers, y, folds)
     n_equal = same + other
     if n_equal < max(_LEAST_ROWS, _LEAST_SHARE * n_scored):
         return []
@@ -58,6 +59,17 @@ def check_equal_rows(task: Task) -> list[DataWarning]:
     else:
         message += "no model can predict both targets: add columns that differ, or check the target"
     return [DataWarning("equal_rows", None, message, "high" if n_equal >= _HIGH_SHARE * n_scored else "medium")]
+
+
+def _counted(task: Task) -> tuple[Any, Array, Sequence[Fold]]:
+    """Return the table, the target and the folds of the rows that count."""
+    rows = task.counted_rows
+    if len(rows) == len(task.y):  # a copy of the table would take memory
+        return task.X, task.y, task.folds
+    number = np.full(len(task.y), -1, dtype=np.intp)
+    number[rows] = np.arange(len(rows))
+    numbered = [(number[train], number[test]) for train, test in task.folds]
+    return task.X[rows], task.y[rows], [(train[train >= 0], test[test >= 0]) for train, test in numbered]
 
 
 def count_equal(numbers: Array, y: Array, folds: Sequence[Fold]) -> tuple[int, int, int]:

@@ -65,6 +65,17 @@ def test_groups_prevent_the_warning_about_equal_rows():
     assert "equal_rows" not in by_code(X, y, groups=np.tile(np.arange(400), 2))
 
 
+def test_rows_of_weight_0_equal_no_row():
+    X, y = make_table()
+    X, y = pd.concat([X, X[:60]], ignore_index=True), np.concatenate([y, y[:60]])
+    weight = np.r_[np.ones(400), np.zeros(60)]
+    assert "equal_rows" not in by_code(X, y, weight=weight)
+    half = np.r_[np.zeros(200), np.ones(260)]  # 60 of 260 rows equal one of weight 0
+    assert "equal_rows" not in by_code(X, y, weight=half)
+    weight[430:] = 1
+    assert by_code(X, y, weight=weight)["equal_rows"] == by_code(X[weight > 0], y[weight > 0])["equal_rows"]
+
+
 def test_equal_rows_of_few_categories_are_chance():
     rng = np.random.default_rng(0)
     X = pd.DataFrame(rng.choice(list("abc"), (400, 5)), columns=list("vwxyz"))
