@@ -63,9 +63,9 @@ class CleanedClassifier(ClassifierMixin, BaseEstimator):
             model = self._fit_rows(X, y, weight, rows[train])
             known = np.searchsorted(self.classes_, model.classes_)
             probabilities[np.ix_(rows[test], known)] = model.predict_proba(X[rows[test]])
-        suspects, _ = find_suspects(codes[rows], probabilities[rows], self.margin)
-        suspects = rows[suspects]
         weights = np.ones(len(codes)) if weight is None else weight
+        suspects, _ = find_suspects(codes[rows], probabilities[rows], self.margin, weights[rows])
+        suspects = rows[suspects]
         left_out = [suspects[:0]]
         for code in range(len(counts)):
             own = suspects[codes[suspects] == code]

@@ -2,12 +2,26 @@
 
 import numpy as np
 from scipy import sparse
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_iris
 from sklearn.linear_model import LogisticRegression
 
+from pipelines.confident_learning import find_suspects
 from pipelines.steps.cleaning import LEAST_CLASS_ROWS, CleanedClassifier
 
 X, Y = load_iris(return_X_y=True)
+
+
+class FixedProbability(ClassifierMixin, BaseEstimator):
+    """Predicts the logistic function of the first column."""
+
+    def fit(self, X, y, sample_weight=None):
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        p = 1 / (1 + np.exp(-X[:, 0]))
+        return np.c_[1 - p, p]
 
 
 def model(**settings):
@@ -56,3 +70,16 @@ def test_sparse_tables_and_weights_are_cleaned_like_others() -> None:
     weight = np.where(np.arange(len(Y)) % 10 == 0, 0.0, 1.0)
     weighted = model().fit(X, y, sample_weight=weight)
     assert weighted.n_left_out_ < model().fit(X, y).n_left_out_, "rows of weight 0 are no rows"
+
+
+def test_a_row_of_weight_two_is_cleaned_like_two_rows() -> None:
+    rng = np.random.default_rng(0)
+    x = np.sort(rng.normal(size=200))[:, None]
+    y = (x[:, 0] + rng.normal(size=200) > 0).astype(int)
+    weight = np.where(x[:, 0] > 1, 30.0, 1.0)
+    fitted = CleanedClassifier(FixedProbability(), margin=0.0).fit(x, y, sample_weight=weight)
+    p = 1 / (1 + np.exp(-x[:, 0]))
+    suspects = find_suspects(y, np.c_[1 - p, p], 0.0, weight)[0]
+    kept = fitted._kept_rows(x, y, weight)
+    assert len(suspects) != len(find_suspects(y, np.c_[1 - p, p], 0.0)[0])
+    assert sorted(set(range(200)) - set(kept)) == sorted(suspects)
