@@ -40,18 +40,24 @@ def _column(value: Any) -> str | int | None:
 
 def in_python(arguments: Mapping[str, Any]) -> str:
     """Return what a call of `fit` has in Python after the table and its target."""
-    text = ""
+    text = "".join(f", {name}={name}" for name in ("sample_weight", "groups") if name in arguments)
     for name, array in (("time", "times"), ("sensitive_features", "groups_of_rows")):
         if name in arguments:
             text += f", {name}={array if arguments[name] is ARRAY else repr(arguments[name])}"
         if name == "time" and arguments.get("gap"):
             text += f", gap={arguments['gap']!r}"
-    return text + (", X_val=X_val, y_val=y_val" if "X_val" in arguments else "")
+    if "X_val" in arguments:
+        text += ", X_val=X_val, y_val=y_val"
+        text += ", sample_weight_val=sample_weight_val" if "sample_weight" in arguments else ""
+    return text
 
 
 def on_command_line(arguments: Mapping[str, Any]) -> list[str]:
     """Return the words of the command `automl fit` for the arguments."""
     words = ["--validation", "VALIDATION"] if "X_val" in arguments else []
+    for name, option in (("sample_weight", "weight"), ("groups", "groups")):
+        if name in arguments:
+            words += [f"--{option}", f"{option.upper()}_COLUMN"]
     for name in ("time", "sensitive_features"):
         if name in arguments:
             words += [f"--{name.replace('_', '-')}", "COLUMN" if arguments[name] is ARRAY else str(arguments[name])]

@@ -326,6 +326,19 @@ def test_the_command_of_a_run_has_an_option_for_each_parameter(classifier):
         assert option in command
 
 
+def test_the_command_and_the_python_of_a_run_have_places_for_weights_and_groups():
+    rng = np.random.default_rng(0)
+    X, y, weight, groups = rng.normal(size=(60, 2)), rng.normal(size=60), np.arange(60) + 1, np.arange(60) // 3
+    settings = FAST | {"include": ["ridge"], "max_trials": 1}
+    reg = AutoMLRegressor(**settings).fit(X, y, sample_weight=weight, groups=groups).set_params(time_budget=5)
+    section = make_reproduce_section(reg, None)
+    assert section.python.endswith("\nestimator.fit(X, y, sample_weight=sample_weight, groups=groups)")
+    assert "--weight WEIGHT_COLUMN --groups GROUPS_COLUMN " in section.command
+    reg = AutoMLRegressor(**settings | {"cv": None}).fit(X, y, weight, X_val=X, y_val=y, sample_weight_val=weight)
+    call = "fit(X, y, sample_weight=sample_weight, X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)"
+    assert call in make_reproduce_section(reg, None).python
+
+
 def test_the_command_and_the_python_of_a_run_are_complete(classifier):
     changed = copy.copy(classifier)
     columns = {f"a  column with the number {i}": "number" for i in range(30)}
