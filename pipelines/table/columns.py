@@ -11,7 +11,7 @@ from decimal import Decimal
 from functools import lru_cache
 from numbers import Real
 from typing import Any, Protocol
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import numpy as np
 import pandas as pd
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from pandas.api import types
 
 from pipelines.table.cells import Floats, Texts, check_readable, content_type, factorize, take_rows
-from pipelines.table.date_texts import DateFormat, name_zones, parse_durations, parse_times
+from pipelines.table.date_texts import DateFormat, find_cities, name_zones, parse_durations, parse_times
 from pipelines.table.number_texts import NumberFormat, parse_numbers
 
 Dates = NDArray[np.datetime64]
@@ -290,7 +290,20 @@ def read_dates(column: pd.Series, format: DateFormat, zone: str | None, has_odd_
 def _parse_dates(texts: Texts, format: DateFormat, zone: str | None) -> Dates:
     """Return the dates of texts as wall-clock times in a zone; NaT where a text holds no date."""
     parsed = format.parse(texts)
-    return parsed if zone is None else _shown_in(pd.DatetimeIndex(parsed, tz="UTC"), name_zones(texts), zone)
+    if zone is None:
+        return parsed
+    shown = _shown_in(pd.DatetimeIndex(parsed, tz="UTC"), name_zones(texts), zone)
+    for city, places in find_cities(texts).items():
+        other = _zone_names().get(city, zone)
+        if other != zone:
+            shown[places] = wall_clock(in_zone(shown[places], other), zone)
+    return shown
+
+
+@lru_cache(maxsize=1)
+def _zone_names() -> dict[str, str]:
+    """Return the names of the zones of all cities, by these names in lower case."""
+    return {name.lower(): name for name in available_timezones()}
 
 
 def text_dates(parsed: Dates, codes: NDArray[np.intp]) -> Dates:
@@ -325,6 +338,17 @@ def wall_clock(dates: pd.DatetimeIndex, zone: str | None) -> Dates:
     dates = dates.as_unit("us")
     known, later = _before_last(dates)
     return known.tz_convert(_as_zone(zone)).tz_localize(None).to_numpy() + later
+
+
+def in_zone(dates: Dates, zone: str | None) -> pd.DatetimeIndex:
+    """Return wall-clock times of a zone (UTC if None) as dates with this zone.
+
+    An hour that exists twice is the first one, and a time that a zone skips is the next one that exists.
+    """
+    known = np.minimum(dates, _LAST)
+    first = np.ones(len(known), dtype=bool)
+    index = pd.DatetimeIndex(known).tz_localize(_as_zone(zone), ambiguous=first, nonexistent="shift_forward")
+    return index + pd.TimedeltaIndex(dates - known)
 
 
 def _before_last(dates: pd.DatetimeIndex) -> tuple[pd.DatetimeIndex, NDArray[np.timedelta64] | np.timedelta64]:

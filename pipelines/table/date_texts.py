@@ -54,12 +54,13 @@ _ZONES = {
 }  # fmt: skip
 _CLOCK = (
     r"(?P<hour>\d{1,2})(?:[:.h](?P<minute>\d{2})(?:[:.](?P<second>\d{2})(?:[.,:](?P<fraction>\d{1,9}))?)?)?"
-    r"\s*(?P<half>[ap]\.?\s?m\.?)?"
+    r"\s*(?P<half>[ap]\.?\s?m\.?(?![a-z]+/))?"  # not the beginning of America/New_York
 )
 _ZONE = (
     r"\s*(?P<zone>z|[a-z]{3,4}|[a-z]+/[a-z_/]+|(?:utc|gmt)?\s?[+-]\d{1,2}(?::?\d{2})?(?::?\d{2})?)?"
     r"(?:\s*\[[^\]]*\]|\s*\([^)]*\)|(?<=\d)\s[a-z]{3,4})?"
 )
+_CITY = re.compile(r"[A-Za-z]/[A-Za-z]")
 _NAME = re.compile(r"[A-SU-Za-su-z+]")
 _TAIL = rf"(?:(?:[t\s_,;@:]|\sat\s|\s-\s)\s*{_CLOCK})?(?:{_ZONE})"
 _WEEKDAY = r"(?:(?:mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?,?\s+)?"
@@ -322,6 +323,16 @@ def name_zones(texts: Texts) -> NDArray[np.bool_]:
     named = np.array([_NAME.search(text) is not None or "-" in text[10:] for text in texts], dtype=bool)
     named[named] = [match is None or _has_zone(match) for match in _split(texts[named])]
     return named
+
+
+def find_cities(texts: Texts) -> dict[str, list[int]]:
+    """Return the places of the texts whose zone is the name of a city, by this name in lower case."""
+    found: dict[str, list[int]] = {}
+    places = [i for i, text in enumerate(texts) if _CITY.search(text) is not None]
+    for i, match in zip(places, _split(texts[places]), strict=True):
+        if match is not None and "zone" in match.re.groupindex and "/" in (match["zone"] or ""):
+            found.setdefault(match["zone"], []).append(i)
+    return found
 
 
 def _has_zone(match: re.Match[str]) -> bool:

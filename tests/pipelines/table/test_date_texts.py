@@ -224,6 +224,8 @@ NOON = dt.datetime(2024, 7, 3, 12)
         pytest.param(["2024-07-03T100000Z", "2024-07-03 10:00:00 UTC"], id="ISO texts with names of zones"),
         pytest.param(["3 July 2024 12:00", "Wed, 03 Jul 2024 10:00:00 GMT"], id="other texts"),
         pytest.param(["2024-07-03 12:00 Europe/Berlin", "2024-07-03 12:00 CEST"], id="names of the zone"),
+        pytest.param(["2024-07-03 06:00 America/New_York", "3 July 2024 19:00 Asia/Tokyo"], id="names of other zones"),
+        pytest.param(["2024-07-03 12:00 Nowhere/Nobody", "2024-07-03 11:00 europe/london"], id="unknown zone"),
         pytest.param(pd.Series(["2024-07-03 12:00", "2024-07-03 10:00Z"], dtype="category"), id="category"),
         pytest.param(pd.Series([NOON, "2024-07-03 10:00Z"], dtype=object), id="objects and texts"),
     ],
@@ -302,3 +304,17 @@ def test_a_date_in_a_column_of_times_is_a_time_of_day():
 
 def test_sizes_of_shoes_are_no_microseconds():
     assert read(["8 US", "9 US", "10 US"] * 9)[0].kind == "category"
+
+
+def test_names_of_cities_do_not_change_the_dates_of_a_column_of_texts():
+    texts = [f"2024-07-{i % 28 + 1:02d} 18:00 America/New_York" for i in range(40)]
+    _, out = read([*texts, "2024-07-03 18:00"])
+    np.testing.assert_array_equal(out[-1], out[2])
+
+
+def test_placeholders_with_the_name_of_a_city_are_read():
+    hours = pd.date_range("2024-06-01", periods=40, freq="31h", tz="Europe/Berlin")
+    reader = TableReader().fit(pd.DataFrame({"day": hours}))
+    out = reader.transform(pd.DataFrame({"day": ["9999-12-31 23:00 America/New_York", "9999-12-31 23:00 Asia/Tokyo"]}))
+    hour = list(reader.get_feature_names_out()).index("day_hour")
+    np.testing.assert_array_equal(out[:, hour], [5, 15])
