@@ -39,6 +39,7 @@ from pipelines.table.reader import TableReader
 
 AnyEstimate = OutOfFoldRecord | Estimate | None
 
+_NO_COMMON_FOLD = "its members have finished no common fold in time, or Ctrl-C came late; give fit more seconds"
 _MAX_MEASUREMENTS = 5  # of ensembles, until one meets a limit
 
 
@@ -102,7 +103,7 @@ def known_record(estimator: Any) -> FrontierRecord:
                 "models; for a faster model, set max_predict_milliseconds and a small ensemble_size before fit"
             )
         else:
-            rest = why_missing(estimator, "its members have finished no common fold in time; give fit more seconds")
+            rest = why_missing(estimator, _NO_COMMON_FOLD)
         raise AttributeError(f"this model has no frontier_ and cannot be made smaller: {rest}")
     check_loaded({"scoring": record.metric.scorer})
     return record

@@ -78,9 +78,9 @@ def _score_rows(columns: Sequence[NDArray[Any]], predicted: NDArray[Any], sample
 
 def _warn_of_unknown(holder: str, labels: NDArray[Any], classes: NDArray[Any]) -> None:
     known = classes.tolist()
-    unknown = [label for label in labels.tolist() if label not in known]
-    if unknown:
-        message = f"{unknown_label(holder, unknown[0], known)}; score counts them as wrong"
+    unknown = next((label for label in dict.fromkeys(labels.tolist()) if label not in known), None)
+    if unknown is not None:
+        message = f"{unknown_label(holder, unknown, known)}; score counts them as wrong"
         warnings.warn(message, UserWarning, stacklevel=4)
 
 

@@ -61,9 +61,9 @@ LABELS = {
 def test_score_reads_labels_of_every_type_that_fit_accepts(kind):
     X = np.zeros((40, 1))
     codes, classes = check_target(LABELS[kind], X, classification=True)
-    assert score_labels(LABELS[kind], X, classes[codes]) == 1
-    assert score_labels(LABELS[kind], X, classes[1 - codes]) == 0
-    assert score_labels(LABELS[kind], X, classes[np.zeros(40, dtype=int)], codes == 0) == 1
+    assert score_labels(LABELS[kind], X, classes[codes], classes) == 1
+    assert score_labels(LABELS[kind], X, classes[1 - codes], classes) == 0
+    assert score_labels(LABELS[kind], X, classes[np.zeros(40, dtype=int)], classes, codes == 0) == 1
 
 
 @pytest.mark.parametrize(
@@ -94,19 +94,23 @@ class _Constant:
 def test_score_takes_weights_of_which_one_is_positive():
     X, weight, pinball = np.zeros((3, 1)), [0, 2, 0], QuantilesScorer((0.5,))
     several = TargetLayout(("a", "b"), (2, 2))
-    labels, numbers = np.array([0, 1, 1]), np.array([1.0, 2.0, 4.0])
-    assert score_labels(labels, X, np.array([1, 1, 0]), weight) == 1
-    assert score_labels(np.c_[labels, labels], X, np.c_[[1, 1, 0], [1, 1, 0]], weight, several) == 1
+    labels, numbers, classes = np.array([0, 1, 1]), np.array([1.0, 2.0, 4.0]), np.array([0, 1])
+    assert score_labels(labels, X, np.array([1, 1, 0]), classes, weight) == 1
+    predicted = np.c_[[1, 1, 0], [1, 1, 0]]
+    assert score_labels(np.c_[labels, labels], X, predicted, [classes, classes], weight, several) == 1
     assert score_numbers(numbers, X, np.array([0.0, 2.0, 0.0]), weight) == 1
     assert pinball(_Constant(), X, numbers, weight) == -0.5
 
 
-@pytest.mark.parametrize("score", [score_labels, score_numbers, None])
-def test_score_refuses_weights_that_are_all_0(score):
-    y, X = np.array([0, 1, 1]), np.zeros((3, 1))
-    arguments = (y, X, y) if score else (_Constant(), X, y)
-    with pytest.raises(InvalidInputError, match="Sample weights must contain at least one non-zero number"):
-        (score or QuantilesScorer((0.5,)))(*arguments, np.zeros(3))
+def test_score_refuses_weights_that_are_all_0():
+    y, X, weight = np.array([0, 1, 1]), np.zeros((3, 1)), np.zeros(3)
+    for score in (
+        lambda: score_labels(y, X, y, np.array([0, 1]), weight),
+        lambda: score_numbers(y, X, y, weight),
+        lambda: QuantilesScorer((0.5,))(_Constant(), X, y, weight),
+    ):
+        with pytest.raises(InvalidInputError, match="Sample weights must contain at least one non-zero number"):
+            score()
 
 
 def test_scikit_learn_searches_and_cross_validates_on_integers_in_an_object_column():
@@ -134,4 +138,4 @@ def test_a_second_copy_of_the_target_is_no_feature():
 def test_numbers_are_not_scored_against_texts(y, predicted):
     for known in (y, np.array(y, dtype=object), pd.Series(y)):
         with pytest.raises(InvalidInputError, match="but the classes are of another type"):
-            score_labels(known, np.zeros((3, 1)), np.array(predicted))
+            score_labels(known, np.zeros((3, 1)), np.array(predicted), np.unique(predicted))
