@@ -269,7 +269,7 @@ def test_rows_for_a_scorer_that_reads_the_table_are_saved_only_on_request(amount
     np.testing.assert_array_equal(again.predict(X), amounts.predict(X))
     with pytest.raises(AttributeError, match="saved without rows; save it with rows=True"):
         _ = again.estimate_
-    with pytest.raises(AttributeError, match="saved without rows=True"):
+    with pytest.raises(AttributeError, match="saved without rows; save it with rows=True"):
         again.slim(max_loss=1)
     assert load(tmp_path / "with", trusted=[saved_amount]).frontier_.equals(amounts.frontier_)
 
