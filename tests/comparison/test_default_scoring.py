@@ -51,6 +51,7 @@ def ordered():
     return y, estimators
 
 
+@pytest.mark.slow
 def test_ordered_classes_are_scored_and_searched_by_the_ranked_probability_score(ordered, tmp_path):
     y, estimators = ordered
     result = folds_of(estimators, y, store=tmp_path / "folds")

@@ -128,6 +128,7 @@ def test_changes_of_the_schema_are_drift(model):
         model.check_drift(np.zeros((30, 2)))
 
 
+@pytest.mark.slow
 def test_the_adversarial_model_finds_what_no_single_column_shows(model):
     new = table(5)
     noise = np.random.default_rng(0).normal(0, 4, N_ROWS)

@@ -50,6 +50,7 @@ def resumed(stopped):
     return AutoMLClassifier(**SETTINGS, store=stopped[0]).fit(X, Y)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_stopped_in_a_bracket_goes_on_as_if_it_had_not_been_stopped(stopped, resumed):
     whole = AutoMLClassifier(**SETTINGS).fit(X, Y)
     assert len(stopped[1]) < len(trials(whole.history_))
