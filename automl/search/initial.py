@@ -63,6 +63,7 @@ _N_FIRST = 3  # recommended configurations before the first one that the meta-da
 _N_SHOWN = 10  # similar data sets that are kept for people
 _N_LOGGED = 3
 _START_SECONDS = 0.5  # to start the worker processes after their libraries are imported
+_SLOW_START = 5.0  # seconds in which workers start on a machine that is not busy, with a margin
 _MAX_OVERRUN = 15.0  # seconds beyond a budget that is too small for any fit; a larger overrun is an error
 _ROBUST_POWER = 0.7  # of the generalized cross entropy of networks
 
@@ -375,7 +376,7 @@ def enough_for_one(
     own = (seconds + budget.elapsed - budget.earlier) / (0.75 - budget.refit_share - budget.estimate_share)
     needed = math.ceil(budget.earlier + own)
     cause, remedy = "for one fit on this table", ""
-    if starting > 0.5 * (budget.elapsed - budget.earlier):
+    if starting > max(_SLOW_START, 0.5 * (budget.elapsed - budget.earlier)):
         cause = f"because the workers took {starting:.0f} s to start, as on a machine that is busy with other programs"
         remedy = "fit again while it is idle, or "
     few = f"{budget.argument.show(budget.seconds)} s is too small {cause}"
