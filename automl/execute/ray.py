@@ -26,6 +26,7 @@ from automl.execute.local import LocalExecutor
 from automl.execute.machine import count_workers, default_memory_limit, fleet_size
 from automl.task.task import Task
 from automl.trials.artifacts import Artifacts
+from automl.trials.disk_space import describe_full_disk
 from automl.trials.trial import Status, Trial, TrialResult
 from pipelines.catalog import get_component
 
@@ -270,16 +271,20 @@ class RayExecutor:
             if future not in self._running or self._running[future].reference is not reference:
                 return  # the trials were sent again, or the cluster was lost
             trials = self._running.pop(future).trials
+        folder, files = self._artifacts.folder, {}
         try:
             results, files, node, clock = answer.result()
             fast = clock - time.time()  # less the seconds of the way, which are lowest in the largest difference
             self._clocks[node] = max(fast, self._clocks.get(node, fast))
             for name, content in files.items():
-                (self._artifacts.folder / name).write_bytes(content)
+                (folder / name).write_bytes(content)
         except ray.exceptions.OutOfMemoryError as error:
             results = [TrialResult(trial, Status.MEMORY, {}, 0.0, reason=_first_line(error)) for trial in trials]
         except Exception as error:  # noqa: BLE001  a future always ends with a result
-            results = [TrialResult(trial, Status.CRASH, {}, 0.0, reason=_first_line(error)) for trial in trials]
+            reason = describe_full_disk(error, folder) or _first_line(error)
+            results = [TrialResult(trial, Status.CRASH, {}, 0.0, reason=reason) for trial in trials]
+            for name in files:  # half of them would take space
+                (folder / name).unlink(missing_ok=True)
         future.set_result(results)
 
 

@@ -48,15 +48,18 @@ def disk_errors(folder: Path) -> Iterator[None]:
     except OSError as error:
         if not _is_full(error) and error.errno not in (errno.EROFS, errno.EACCES):
             raise
-        space = f", {_free_megabytes(folder)} of disk space are free" if folder.exists() else ""
+        space = f", {shutil.disk_usage(folder).free / 1e6:.1f} MB of disk space are free" if folder.exists() else ""
         raise InvalidInputError(
             f"the folder '{folder}' cannot be written to{space} ({error}); {_remedy(folder)}"
         ) from error
 
 
-def describe_full_disk(error: BaseException, folder: Path) -> str:
+def describe_full_disk(error: BaseException | None, folder: Path) -> str:
     """Return what to say of an error if its cause is a full disk; otherwise an empty text."""
-    return f"{_FULL} '{folder}'; {_remedy(folder)}" if _is_full(error) else ""
+    if not _is_full(error):
+        return ""
+    free = shutil.disk_usage(folder).free / 1e6
+    return f"{_FULL} '{folder}' ({free:.0f} MB are free); {_remedy(folder)}"
 
 
 class ResultRecorder:
@@ -78,7 +81,7 @@ class ResultRecorder:
     def add(self, result: TrialResult, elapsed: float) -> None:
         """Write a result; `elapsed` are the seconds that all sessions of the run have used."""
         if result.reason.startswith(_FULL):
-            self._notice(shutil.disk_usage(self._folder).free < _MODELS)
+            self._notice(result.reason, ends=shutil.disk_usage(self._folder).free < _MODELS)
             if not result.folds:
                 return
             finished = replace(result.trial, folds=tuple(result.folds))
@@ -88,29 +91,24 @@ class ResultRecorder:
                 with disk_errors(self._folder):
                     self._directory.append(result, elapsed)
             except InvalidInputError as error:
-                logger.debug("%s", error)
-                self._notice(ends=True)
+                self._notice(describe_full_disk(error.__cause__, self._folder) or str(error), ends=True)
 
-    def _notice(self, ends: bool) -> None:
+    def _notice(self, text: str, ends: bool) -> None:
         if ends:
-            self.ending = f"ended early: {_FULL} '{self._folder}'"
+            self.ending = f"ended early: {text.partition('; ')[0]}"
         if not self._is_full:
             self._is_full = True
-            logger.warning(
-                "%s '%s' (%s are free): the search %s; %s", _FULL, self._folder, _free_megabytes(self._folder),
-                "ends early" if ends else "goes on with models that need less space", _remedy(self._folder),
-            )  # fmt: skip
+            outcome = "ends early" if ends else "goes on with models that need less space"
+            logger.warning("the search %s: %s", outcome, text)
 
 
-def _is_full(error: BaseException) -> bool:
+def _is_full(error: BaseException | None) -> bool:
+    if os.strerror(errno.ENOSPC) in str(error):  # also an error of a library, which may have types of its own
+        return True
     if not isinstance(error, OSError):
-        return os.strerror(errno.ENOSPC) in str(error)  # of a library that has errors of its own
+        return False
     # NumPy could not write a whole array; its error has no number.
     return error.errno in _NO_SPACE or (error.errno is None and "requested and" in str(error))
-
-
-def _free_megabytes(folder: Path) -> str:
-    return f"{shutil.disk_usage(folder).free / 1e6:.1f} MB"
 
 
 def _remedy(folder: Path) -> str:

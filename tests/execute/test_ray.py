@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -222,6 +223,21 @@ def test_a_trial_that_ends_while_it_is_sent_again_ends_once(start):
     assert future.result(timeout=120)[0].status is Status.OK
     executor._send(future, submission.trials, None, submission)  # as the watch does, which saw it waiting
     assert not executor._running
+
+
+@pytest.mark.slow
+def test_a_full_disk_of_this_machine_is_named_and_leaves_no_half_file(start, tmp_path, monkeypatch):
+    def write_half(path, content):
+        with path.open("wb") as file:
+            file.write(content[:100])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    executor = start(make_task(n_rows=100), n_jobs=1)
+    monkeypatch.setattr(Path, "write_bytes", write_half)
+    (result,) = executor.submit([Trial(tree(5))]).result(timeout=120)
+    assert result.status is Status.CRASH
+    assert result.reason.startswith(f"no space is left on the disk of the folder '{tmp_path}'")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_watch_of_gpus_survives_an_error(start, monkeypatch):

@@ -67,8 +67,9 @@ def test_a_full_run_directory_ends_the_search_with_a_model_and_one_warning_and_t
         clf = AutoMLClassifier(**settings, callbacks=[fill]).fit(X, Y)
     assert clf.predict(X).shape == Y.shape
     assert len(clf.leaderboard_) == 2  # the second trial has ended as well, though it is not on the disk
-    assert clf.stop_reason_ == f"ended early: no space is left on the disk of the folder '{store}'"
+    assert clf.stop_reason_.startswith(f"ended early: no space is left on the disk of the folder '{store}' (")
     (text,) = full_disk_warnings(caplog)
+    assert text.startswith("the search ends early: ")
     assert f"'{store}'" in text
     assert "MB are free" in text
     assert "call fit again" in text
