@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+
+from sklearn.pipeline import Pipeline
 
 from automl.conclusion import SearchOutcome
 from automl.ensemble.selection import Ensemble, FoldBag, Member
@@ -87,7 +89,8 @@ def train_members(outcome: SearchOutcome, ensemble: Ensemble, settings: RunSetti
     if beside and budget.seconds is not None:  # a search that ends early leaves more than its reserve
         left = min(left, budget.part(budget.refit_share))
     deadline = time.monotonic() + _END * left
-    ensemble = with_stored_models(ensemble, history, artifacts, task)
+    whole = stored_models(_without_model_of_all_rows(ensemble), history, artifacts, task)
+    ensemble = _with_models(ensemble, whole, task)
     missing = _without_model_of_all_rows(ensemble)
     planned, _ = members_in_time(missing, task, history, left, n_workers)
     if beside and not planned:
@@ -115,10 +118,18 @@ def train_members(outcome: SearchOutcome, ensemble: Ensemble, settings: RunSetti
 
 
 def with_stored_models(ensemble: Ensemble, history: RunHistory, artifacts: Artifacts, task: Task) -> Ensemble:
-    """Return the ensemble with the models of all rows that a run has left: beside those of the folds, or alone."""
+    """Return the ensemble with the models of all rows that a run has left: beside those of the folds, or alone.
+
+    Where they predict alone, one whose training a time limit has cut predicts, too, as at the end of `fit`.
+    """
     if not task.adds_models_of_all_rows and not task.trains_at_last:
         return ensemble
-    models = stored_models(_without_model_of_all_rows(ensemble), history, artifacts, task)
+    bags = _without_model_of_all_rows(ensemble)
+    return _with_models(ensemble, stored_models(bags, history, artifacts, task, keep_cut=task.trains_at_last), task)
+
+
+def _with_models(ensemble: Ensemble, models: Mapping[Configuration, Pipeline], task: Task) -> Ensemble:
+    """Return the ensemble with models of all rows: beside those of the folds, or alone."""
     bags = replace_models(ensemble.bags, models, {}) if task.trains_at_last else add_models(ensemble.bags, models)
     return replace(ensemble, bags=bags)
 

@@ -160,7 +160,7 @@ def train_on_all_rows(
         (Trial(c, (ALL_ROWS,), seed, "refit", facts.rounds, facts.learning_rate), limit(facts, c))
         for c, facts in members.items()
     ]
-    for configuration in members:
+    for configuration in () if keep_cut else members:
         artifacts.remove(configuration, ALL_ROWS)  # a training that was cut has left it
     models, failed = {}, {}
     for result in run_trials(trials, executor, deadline):
@@ -295,9 +295,9 @@ def train_at_last(
 
 
 def stored_models(
-    members: Sequence[FoldBag], history: RunHistory, artifacts: Artifacts, task: Task
+    members: Sequence[FoldBag], history: RunHistory, artifacts: Artifacts, task: Task, keep_cut: bool = False
 ) -> dict[Configuration, Pipeline]:
-    """Return the models of all rows of the members that a run has left, without those that a time limit has cut."""
+    """Return the models of all rows of the members that a run has left; those that a limit has cut only on request."""
     facts = facts_of([bag for bag in members if artifacts.has_fold(bag.configuration, ALL_ROWS)], history, task)
     models = {configuration: artifacts.model(configuration, ALL_ROWS) for configuration in facts}
-    return {configuration: model for configuration, model in models.items() if _is_whole(model, facts[configuration])}
+    return {c: model for c, model in models.items() if keep_cut or _is_whole(model, facts[c])}

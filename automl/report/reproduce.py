@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from automl.ensemble.missing import REFIT, SLIM
 from automl.execute.machine import available_cpus, available_memory
 from automl.persistence.manifest import versions_for
 from automl.persistence.requirements import model_libraries
@@ -103,6 +104,10 @@ def _why_another(estimator: Any) -> str:
     """Return why a new fit with the same parameters gives another model, whatever they are; empty without a reason."""
     if "retune_report_" in vars(estimator):
         return "The model comes from retune, but the code starts the search of a new fit."
+    if vars(estimator).get("_changed_by") == REFIT:
+        return "The model comes from refit, but the code starts the search of a new fit."
+    if vars(estimator).get("_changed_by") == SLIM:
+        return "slim or choose has made the ensemble smaller, but the code gives the larger one."
     if vars(estimator).get("_has_earlier_sessions"):
         return (
             "The model comes from several sessions of its search, because of more or of another fit with the same "

@@ -40,7 +40,7 @@ def _column(value: Any) -> str | int | None:
 
 def in_python(arguments: Mapping[str, Any]) -> str:
     """Return what a call of `fit` has in Python after the table and its target."""
-    text = "".join(f", {name}={name}" for name in ("sample_weight", "groups") if name in arguments)
+    text = "".join(f", {name}={name}" for name in ("sample_weight", "groups") if arguments.get(name))
     for name, array in (("time", "times"), ("sensitive_features", "groups_of_rows")):
         if name in arguments:
             text += f", {name}={array if arguments[name] is ARRAY else repr(arguments[name])}"
@@ -48,7 +48,7 @@ def in_python(arguments: Mapping[str, Any]) -> str:
             text += f", gap={arguments['gap']!r}"
     if "X_val" in arguments:
         text += ", X_val=X_val, y_val=y_val"
-        text += ", sample_weight_val=sample_weight_val" if "sample_weight" in arguments else ""
+        text += ", sample_weight_val=sample_weight_val" if arguments.get("sample_weight") else ""
     return text
 
 
@@ -56,7 +56,7 @@ def on_command_line(arguments: Mapping[str, Any]) -> list[str]:
     """Return the words of the command `automl fit` for the arguments."""
     words = ["--validation", "VALIDATION"] if "X_val" in arguments else []
     for name, option in (("sample_weight", "weight"), ("groups", "groups")):
-        if name in arguments:
+        if arguments.get(name):
             words += [f"--{option}", f"{option.upper()}_COLUMN"]
     for name in ("time", "sensitive_features"):
         if name in arguments:

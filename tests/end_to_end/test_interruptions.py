@@ -19,7 +19,7 @@ import pytest
 from scipy import sparse
 from sklearn.datasets import load_breast_cancer
 
-from automl import AutoMLClassifier
+from automl import AutoMLClassifier, load
 from automl.conclusion import record_of
 from automl.task.task import ALL_ROWS
 from tests.factories import FAST
@@ -162,13 +162,16 @@ def test_models_beside_those_of_the_folds_are_not_trained_after_ctrl_c_in_the_se
     assert all((ALL_ROWS in bag.folds) is not is_interrupted for bag in clf._ensemble.bags)
 
 
-def test_ctrl_c_in_the_last_training_keeps_the_models_of_all_rows_of_earlier_sessions(monkeypatch, tmp_path):
+@pytest.mark.parametrize("is_whole", [True, False])
+def test_ctrl_c_in_the_last_training_keeps_the_models_of_all_rows_of_earlier_sessions(is_whole, monkeypatch, tmp_path):
+    monkeypatch.setattr("automl.refit.members._is_whole", lambda *_: is_whole)
     X, y = load_breast_cancer(return_X_y=True)
     clf = AutoMLClassifier(**FAST | {"max_trials": 1, "store": tmp_path / "run"}).fit(X, y, time=np.arange(len(y)))
     monkeypatch.setattr("automl.all_rows.train_at_last", interrupt)
     more = clf.more(max_trials=1)
     first = clf._ensemble.bags[0].configuration
-    assert [not bag.folds for bag in more._ensemble.bags if bag.configuration == first] == [True]
+    for model in (more, load(tmp_path / "run")):
+        assert [not bag.folds for bag in model._ensemble.bags if bag.configuration == first] == [True]
 
 
 @pytest.mark.parametrize(

@@ -337,6 +337,15 @@ def test_the_command_and_the_python_of_a_run_have_places_for_weights_and_groups(
     reg = AutoMLRegressor(**settings | {"cv": None}).fit(X, y, weight, X_val=X, y_val=y, sample_weight_val=weight)
     call = "fit(X, y, sample_weight=sample_weight, X_val=X_val, y_val=y_val, sample_weight_val=sample_weight_val)"
     assert call in make_reproduce_section(reg, None).python
+    section = make_reproduce_section(AutoMLRegressor(**settings).fit(X, y).set_params(time_budget=5), None)
+    assert section.python.endswith("\nestimator.fit(X, y)")
+    assert "WEIGHT_COLUMN" not in section.command
+
+
+def test_the_code_of_a_model_that_was_changed_after_its_search_does_not_give_this_model(regressor):
+    X = regressor[1]
+    assert "refit" in make_reproduce_section(copy.copy(regressor[0]).refit(X, X[:, 0]), None).reason
+    assert "slim or choose" in make_reproduce_section(regressor[0].choose(0), None).reason
 
 
 def test_the_command_and_the_python_of_a_run_are_complete(classifier):
