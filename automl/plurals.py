@@ -35,3 +35,14 @@ def short_number(value: float, digits: int = 4) -> str:
     if 10 ** (digits - 1) <= abs(float(rounded)) < 1e15:
         return f"{value:,.0f}"
     return rounded
+
+
+def cell_number(value: float) -> str:
+    """Return a number of a cell; whole numbers below 10,000 have no comma, because many of them are years.
+
+    >>> cell_number(1997.0), cell_number(12345.0), cell_number(0.97123)
+    ('1997', '12,345', '0.9712')
+    """
+    if float(value).is_integer() and abs(value) < 1e15:
+        return str(int(value)) if abs(value) < 10_000 else f"{int(value):,}"
+    return short_number(value)

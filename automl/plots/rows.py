@@ -11,7 +11,7 @@ import numpy as np
 from automl.errors import InvalidInputError
 from automl.explain.explanation import Explanation
 from automl.plots.axes import BLUE, GRAY, RED, clean, new_axes, shorten
-from automl.plurals import plural, short_number
+from automl.plurals import cell_number, plural, short_number
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -78,7 +78,7 @@ def waterfall(
         "prediction" if explanation.classes is None else f"probability of {shorten(explanation.classes[code[0]], 20)}"
     )
     ax.set_xlabel(name)
-    ax.set_title(f"From the mean {_number(base)} to the prediction {_number(end)}", fontsize="medium")
+    ax.set_title(f"From the mean {cell_number(base)} to the prediction {cell_number(end)}", fontsize="medium")
     return ax
 
 
@@ -117,10 +117,4 @@ def _cell(cell: Any) -> str:
         return str(cell)
     if isinstance(cell, datetime):
         return str(cell.date()) if cell.time() == time() else f"{cell:%Y-%m-%d %H:%M}"
-    return _number(float(cell)) if isinstance(cell, Real) else shorten(cell, 16)
-
-
-def _number(value: float) -> str:
-    if float(value).is_integer() and abs(value) < 1e15:
-        return f"{int(value):,}"
-    return short_number(value)
+    return cell_number(float(cell)) if isinstance(cell, Real) else shorten(cell, 16)

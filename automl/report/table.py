@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from automl.errors import InvalidInputError
+from automl.plurals import cell_number
 from automl.refit.rows import TrainingRows, kept_rows
 from automl.report.data import ClassShare, ColumnRow, TableSection, TargetScore, TargetSummary
 from automl.report.rows import LabeledTable, label_codes
-from automl.report.words import all_rounded, clean, metric_words, number, rounded
+from automl.report.words import all_rounded, clean, metric_words, rounded
 from pipelines.table.cells import TableError, factorize
 from pipelines.table.columns import CategoryReader, Column, DateReader, NumericReader
 from pipelines.table.raw import as_table, column_series
@@ -160,9 +161,9 @@ def _histogram(values: Array) -> tuple[Array, str]:
     if not low < high:
         low, high = float(values.min()), float(values.max())
     if not low < high:
-        return np.array([len(values)]), f"always {number(float(low))}"
+        return np.array([len(values)]), f"always {cell_number(float(low))}"
     counts, _ = np.histogram(np.clip(values, low, high), bins=_BARS, range=(float(low), float(high)))
-    return counts, f"{number(float(values.min()))} to {number(float(values.max()))}"
+    return counts, f"{cell_number(float(values.min()))} to {cell_number(float(values.max()))}"
 
 
 def _target(estimator: Any, train: LabeledTable | None, rows: TrainingRows | None) -> TargetSummary | None:
