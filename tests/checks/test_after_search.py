@@ -128,16 +128,31 @@ def test_a_useless_model_keeps_the_warning_after_refit_and_in_a_report_and_after
     assert (tmp_path / "report.md").read_text().count("constant prediction: ") == 1
 
 
-def test_each_target_that_is_predicted_no_better_than_by_a_constant_has_a_warning():
+@pytest.fixture(scope="module")
+def noisy_target():
+    """A model of a target that it knows and of one that it does not know, and the lines of its log."""
     X, _ = make_table(80)
     y = pd.DataFrame({"known": X["a"] + X["b"], "noise": np.random.default_rng(4).normal(size=80)})
-    model, lines = fit_with_log(AutoMLRegressor(**ARGUMENTS | {"include": ["ridge"], "verbose": 1}), X, y)
+    return fit_with_log(AutoMLRegressor(**ARGUMENTS | {"include": ["ridge"], "verbose": 1}), X, y)
+
+
+def test_each_target_that_is_predicted_no_better_than_by_a_constant_has_a_warning(noisy_target):
+    model, lines = noisy_target
     scores = model.target_scores_.set_index("target")
     assert scores.loc["noise", "score"] < scores.loc["noise", "constant"]
     (found,) = model.warnings_
     assert found.code == "no_better_than_constant"
     assert found.message.startswith("target 'noise': ")
     assert any(found.message in line for line in lines[-4:])
+
+
+def test_the_warning_about_a_target_stays_with_the_model_that_its_scores_describe(noisy_target):
+    model, _ = noisy_target
+    X, _ = make_table(80)
+    assert model.refit().warnings_ == model.warnings_
+    new = model.refit(X, pd.DataFrame({"known": X["a"] + X["b"], "noise": X["a"] - X["c"]}))
+    assert new.warnings_ == []
+    assert model.choose(len(model.frontier_) - 1).warnings_ == []
 
 
 def test_a_useless_model_of_rows_in_the_order_of_time_has_a_warning():
