@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable
+from datetime import timedelta
 from decimal import Decimal
 from numbers import Integral, Real
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from pandas.api import types
+from pandas.api.typing import NaTType
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -48,7 +50,7 @@ def level_text(value: Any) -> str:
         return str(bool(value))
     if isinstance(value, Integral):
         # NumPy's durations are whole numbers, too, which mean little without their unit.
-        return str(pd.Timedelta(value)) if isinstance(value, np.timedelta64) else str(int(value))
+        return _duration_text(value) if isinstance(value, np.timedelta64) else str(int(value))
     if isinstance(value, Real | Decimal):
         number = float(value)
         if number.is_integer() and abs(number) < 2**53:
@@ -58,6 +60,19 @@ def level_text(value: Any) -> str:
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
     return str(value)
+
+
+def _duration_text(value: np.timedelta64) -> str:
+    duration = read_duration(value)
+    return str(value) if duration is pd.NaT else str(duration)
+
+
+def read_duration(value: timedelta | np.timedelta64) -> pd.Timedelta | NaTType:
+    """Return a duration; NaT if pandas knows none, as for months and years, which have no fixed length."""
+    try:
+        return pd.Timedelta(value)
+    except ValueError:  # also a duration that is too long
+        return pd.NaT
 
 
 def factorize(column: pd.Series) -> tuple[Codes, Texts]:

@@ -18,7 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas.api import types
 
-from pipelines.table.cells import Floats, Texts, check_readable, content_type, factorize, take_rows
+from pipelines.table.cells import Floats, Texts, check_readable, content_type, factorize, read_duration, take_rows
 from pipelines.table.date_texts import DateFormat, find_cities, name_zones, parse_durations, parse_times
 from pipelines.table.number_texts import NumberFormat, parse_numbers
 
@@ -94,7 +94,7 @@ def put_numbers(column: pd.Series, values: Floats) -> None:
         is_duration = np.array([isinstance(cell, _DURATIONS) for cell in cells], dtype=bool)
         is_number = np.array([isinstance(cell, _NUMBERS) for cell in cells], dtype=bool) & ~is_duration
         values[is_number] = _floats(column[is_number])
-        values[is_duration] = [pd.Timedelta(cell).total_seconds() for cell in column[is_duration]]
+        values[is_duration] = [read_duration(cell).total_seconds() for cell in column[is_duration]]
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ class NumericReader:
                 return _floats(column.where(column.notna(), np.nan))
             return column.to_numpy(dtype=np.float64, na_value=np.nan)
         if held == "duration":
-            return np.asarray(pd.to_timedelta(column).dt.total_seconds(), dtype=np.float64)
+            return np.asarray(pd.to_timedelta(column, errors="coerce").dt.total_seconds(), dtype=np.float64)
         codes, texts = factorize(column)
         values = take_rows(self.parse(texts), codes)
         put_numbers(column, values)

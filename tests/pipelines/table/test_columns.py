@@ -50,6 +50,20 @@ nan = np.nan
         pytest.param(
             [dt.timedelta(1), None, dt.timedelta(0)], object, "number", [86400, nan, 0], id="object timedelta"
         ),
+        pytest.param(["b", "a", np.timedelta64(1, "M")], object, "category", [2, 1, 0], id="months among texts"),
+        pytest.param(
+            ["a", "b", np.timedelta64(10**15, "D")], "category", "category", [1, 2, 0], id="too long among texts"
+        ),
+        pytest.param(
+            ["1.5", "2.25", np.timedelta64(1, "Y"), "0.5"], object, "number", [1.5, 2.25, nan, 0.5], id="years"
+        ),
+        pytest.param(
+            [dt.timedelta(1), np.timedelta64(1, "M"), np.timedelta64(1, "s")],
+            object,
+            "number",
+            [86400, nan, 1],
+            id="months among durations",
+        ),
         pytest.param(pd.IntervalIndex.from_breaks([0, 1, 2]), None, "category", [0, 1], id="interval"),
     ],
 )
@@ -90,6 +104,12 @@ def test_dates_become_their_parts_and_elapsed_days(values):
     expected = DAY_PARTS | {"_elapsed": [0, nan, 2 + 11.5 / 24]}
     assert column.reader.suffixes == tuple(expected)  # no year: it does not vary
     np.testing.assert_allclose(out, np.column_stack(list(expected.values())))
+
+
+def test_months_and_years_among_durations_of_prediction_are_missing_values():
+    reader = TableReader().fit(pd.DataFrame({"x": ["1 h", "2 h", "3 h", "1 h 30 min"] * 5}))
+    later = pd.DataFrame({"x": pd.Series(["1 h", np.timedelta64(1, "Y"), np.timedelta64(1, "M")], dtype=object)})
+    np.testing.assert_array_equal(reader.transform(later)[:, 0], [3600, nan, nan])
 
 
 def test_later_dates_are_read_the_same_from_all_types():
