@@ -335,7 +335,6 @@ def _shown_in(dates: pd.DatetimeIndex, has_zone: NDArray[np.bool_], zone: str | 
 
 def wall_clock(dates: pd.DatetimeIndex, zone: str | None) -> Dates:
     """Return dates with any zone as wall-clock times in another zone (UTC if None)."""
-    dates = dates.as_unit("us")
     known, later = _before_last(dates)
     return known.tz_convert(_as_zone(zone)).tz_localize(None).to_numpy() + later
 
@@ -354,12 +353,14 @@ def in_zone(dates: Dates, zone: str | None) -> pd.DatetimeIndex:
 def _before_last(dates: pd.DatetimeIndex) -> tuple[pd.DatetimeIndex, NDArray[np.timedelta64] | np.timedelta64]:
     """Return dates of which none is after `_LAST`, and the time from each of them to the date that was given.
 
-    So placeholders such as 9999-12-31 23:59:59 have the offset of the last date whose offset is known.
+    So placeholders such as 9999-12-31 23:59:59 have the offset of the last date whose offset is known. Both are in
+    microseconds, because nanoseconds do not reach `_LAST`.
     """
+    dates = dates.as_unit("us")
     moments = dates.tz_convert("UTC").tz_localize(None).to_numpy()
     if not (moments > _LAST).any():
         return dates, np.timedelta64(0, "us")
-    known = np.minimum(moments, _LAST.astype(moments.dtype))
+    known = np.minimum(moments, _LAST)
     later: NDArray[np.timedelta64] = np.subtract(moments, known)
     return pd.DatetimeIndex(known, tz="UTC").tz_convert(dates.tz), later
 

@@ -2,14 +2,17 @@
 
 import datetime as dt
 import enum
+import time
 from decimal import Decimal
 
 import numpy as np
 import pandas as pd
 import pytest
+from dateutil import tz
 
 from automl.task.table_validation import check_table
 from pipelines.table.cells import TableError, level_text
+from pipelines.table.columns import zone_text
 from pipelines.table.reader import TableReader
 from tests.pipelines.table.tables import read
 
@@ -285,3 +288,15 @@ def test_a_date_does_not_depend_on_the_unit_of_the_dates_beside_it(cells, zone):
     assert np.isfinite(out).all()
     np.testing.assert_array_equal(out, np.vstack([reader.transform(later[:1]), reader.transform(later[1:])]))
     np.testing.assert_array_equal(TableReader().fit(later).transform(later)[:, -1], out[:, -1] - out[:, -1].min())
+
+
+@pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
+def test_the_zone_of_a_column_does_not_depend_on_the_unit_of_its_dates(unit, monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "America/New_York")
+        time.tzset()
+        local = pd.Series(pd.date_range("2024-06-30", periods=9, freq="30D", tz=tz.tzlocal()).as_unit(unit))
+        berlin = pd.Series(pd.date_range("2024-06-30", periods=9, freq="30D", tz="Europe/Berlin").as_unit(unit))
+        found = zone_text(local), zone_text(berlin)
+    time.tzset()
+    assert found == (None, "Europe/Berlin")
