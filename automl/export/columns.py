@@ -35,10 +35,14 @@ _NUMBER = '''def to_number(text, decimal):
     if n_signs > 1 or n_open != bool(match["close"]):
         return np.nan
     power, divisor = int(match["exponent"] or match["power"] or 0), int(match["divisor"] or 1)
+    if power > 308:  # more than a float holds
+        return np.nan
     for mark in (decimal, "." if decimal == "," else ","):  # a mark that separates no thousands is a decimal mark
         whole, _, fraction = match["digits"].partition(mark)
         if GROUPS.fullmatch(whole) and (fraction.isdigit() or not fraction):
             number = float(re.sub(r"\\D", "", whole) + "." + (fraction or "0")) * 10.0**power / divisor
+            if np.isinf(number):
+                return np.nan
             return -number if n_signs and "+" not in "".join(signs) else number
     return np.nan
 '''
@@ -47,7 +51,10 @@ _NUMBERS_IN_TEXTS = '''def texts_to_numbers(column, decimal="."):
     if pd.api.types.is_numeric_dtype(column):
         return column.astype(float)
     numbers = column.map(lambda cell: to_number(cell, decimal) if isinstance(cell, str) else cell).astype(float)
-    return numbers if decimal == "," else pd.to_numeric(column, errors="coerce").astype(float).fillna(numbers)
+    if decimal == ",":
+        return numbers
+    plain = pd.to_numeric(column, errors="coerce").astype(float)
+    return plain.where(np.isfinite(plain), numbers)
 '''
 _NUMBERS = '''def to_numbers(column):
     """Return a column as numbers; cells that hold no number become missing."""
