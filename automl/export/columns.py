@@ -15,17 +15,33 @@ from pipelines.table.columns import TRUTH, CategoryReader
 from pipelines.table.number_texts import parse_numbers
 
 _NUMBER_IN_TEXT = """NUMBER_IN_TEXT = re.compile(
-    r"(?P<before>[^\\d)]{0,20}?)(?P<digits>\\d+(?:[.,'’\\s]\\d+)*[.,]?|[.,]\\d+)"
+    r"(?P<before>[^\\d)]{0,20}?)(?P<digits>\\d+(?:[.,'\\s]\\d+)*[.,]?|[.,]\\d+)"
     r"(?:(?:[eE]|[dD](?=[-+]))(?P<exponent>[-+]?\\d{1,3})(?![\\d.,])|\\s?[x×*·]\\s?10\\^?(?P<power>[-+]?\\d{1,2}))?"
     r"\\s*\\+?\\s*(?:/\\s?(?P<divisor>[1-9]\\d{0,3})|(?P<unit>[^\\s\\d.,:;/()+_<>=*&@!?|~^-][^()<>=]{0,19}?))?"
     r"\\s*(?P<close>\\))?\\s*(?P<after>[-+])?\\s*"
 )
 """
-_GROUPS = """GROUPS = re.compile(r"\\d*|\\d{1,3}(?P<mark>[.,'’\\s])(?:(?:\\d\\d(?P=mark))*|(?:\\d{3}(?P=mark))*)\\d{3}")
+_GROUPS = """GROUPS = re.compile(r"\\d*|\\d{1,3}(?P<mark>[.,'\\s])(?:(?:\\d\\d(?P=mark))*|(?:\\d{3}(?P=mark))*)\\d{3}")
 """
+_SIMILAR = """SIMILAR = str.maketrans(
+    "−–—‐‑‒﹣’‘´`ʼ′μº٫٬⁄",
+    "-------''''''µ°.,/",
+    "\\u200b\\u200e\\u200f\\u2060\\ufeff",
+)
+"""
+_FRACTION = """FRACTION = re.compile(r"(?:(?<=\\d)\\s)?([¼-¾⅐-⅞])")
+"""
+_NORMALIZE = '''def normalize(text):
+    """Return a text with common digits, blanks and signs in place of their relatives in Unicode."""
+    if text.isascii():
+        return text
+    text = FRACTION.sub(lambda match: f"{unicodedata.numeric(match[1]):.17f}"[1:], text)  # ½ becomes .5
+    text = unicodedata.normalize("NFKC", text.translate(SIMILAR)).translate(SIMILAR)
+    return "".join(str(unicodedata.decimal(c)) if c.isdecimal() else c for c in text)
+'''
 _NUMBER = '''def to_number(text, decimal):
     """Return the number in a text, which may have a sign, separators of thousands and a unit; NaN without one."""
-    match = NUMBER_IN_TEXT.fullmatch(re.sub("[−–—‐‑‒﹣]", "-", text))
+    match = NUMBER_IN_TEXT.fullmatch(normalize(text))
     if match is None:
         return np.nan
     # The hyphen of A-5 is no sign, but the one of EUR-5 is.
@@ -190,9 +206,12 @@ def _number(name: str, reader: Any, script: Script, found: Columns) -> list[str]
         script.define("to_numbers", _NUMBERS)
         found.groups.setdefault("to_numbers(table[name])", []).append(name)
         return []
-    script.imports |= {"import numpy as np", "import re"}
+    script.imports |= {"import numpy as np", "import re", "import unicodedata"}
+    script.define("SIMILAR", _SIMILAR)
+    script.define("FRACTION", _FRACTION)
     script.define("NUMBER_IN_TEXT", _NUMBER_IN_TEXT)
     script.define("GROUPS", _GROUPS)
+    script.define("normalize", _NORMALIZE)
     script.define("to_number", _NUMBER)
     script.define("texts_to_numbers", _NUMBERS_IN_TEXTS)
     notation = getattr(reader, "format", None)

@@ -21,6 +21,7 @@ from automl.task.metrics import default_scoring
 from automl.task.quantiles import refuse_quantiles
 from automl.task.several_metrics import deciding_scorer
 
+_STANDARD = ("import argparse", "import re", "import unicodedata")
 _HEAD = """{title}
 
 The model was found by a search; this script trains it again with plain libraries.
@@ -293,7 +294,7 @@ def _imports(script: Script) -> str:
             names.setdefault(module, set()).add(imported)
         else:
             plain.add(statement)
-    standard = sorted(statement for statement in plain if statement in ("import argparse", "import re"))
+    standard = sorted(statement for statement in plain if statement in _STANDARD)
     own = [f"from {module} import {', '.join(sorted(imported))}" for module, imported in names.items()]
     standard += sorted(line for line in own if line.startswith(("from itertools", "from operator")))
     renamed = {"import numpy": "import numpy as np", "import pandas": "import pandas as pd"}
