@@ -218,7 +218,7 @@ def _number(name: str, reader: Any, script: Script, found: Columns) -> list[str]
     units = getattr(notation, "units", ())
     if len({factor for unit, factor in units if not unit.startswith("||/")}) > 1:
         script.remark("numbers with units are read without converting one unit into another")
-    if any(unit.startswith("||/") for unit, _ in units):
+    if units and units[0][0].startswith("||/"):
         script.remark("numbers such as 4.5/5 are divided, but numbers without a slash beside them are not")
     decimal = getattr(notation, "decimal", ".")
     argument = f", decimal={quote(decimal)}" if decimal != "." else ""

@@ -106,7 +106,7 @@ class NumberFormat:
         Decimal mark, "." or ","; the other one separates thousands, and so do blanks and apostrophes.
     units : tuple of (str, float)
         Normalized currencies and units that the texts may have, each with the factor of its numbers. A number without
-        unit has the factor of the first one.
+        unit has the factor of the first one; but a fraction such as ¼ is no rating beside 4.5/5.
     """
 
     decimal: str = "."
@@ -130,7 +130,11 @@ class NumberFormat:
         if token is None:
             return np.nan
         value = self.digits(token["number"])
-        factor = factors.get(token["unit"], np.nan) if token["unit"] else next(iter(factors.values()), 1.0)
+        first = next(iter(factors), "")
+        if token["unit"]:
+            factor = factors.get(token["unit"], np.nan)
+        else:
+            factor = 1.0 if token["fraction"] and _is_share(first) else factors.get(first, 1.0)
         power = int(token["exponent"] or token["power"] or 0)
         if power > sys.float_info.max_10_exp:
             return np.nan
@@ -302,7 +306,7 @@ def _is_quantity(texts: Texts, numbers: Floats, tokens: list[dict[str, Any]], fo
     whole = bool((numbers == np.round(numbers)).all())
     if found.units and found.units[0][1] != found.units[-1][1]:  # 1.5k is no whole number
         whole = all(found.is_whole(token) for token in tokens)
-    if whole and (has_leading_zeros(texts) or len([unit for unit, _ in found.units if unit.startswith("||/")]) > 1):
+    if whole and (has_leading_zeros(texts) or sum(_is_share(unit) for unit, _ in found.units) > 1):
         return False
     if whole and (_is_lettered(found) or found.has_several_units):  # "No. 12", "12A" and "7C"
         return False
@@ -369,7 +373,15 @@ def _units(tokens: list[dict[str, Any]], forced: bool) -> tuple[tuple[str, float
     named = [unit for unit in ordered if unit]
     frequent = named if forced else [unit for unit in named if counts[unit] >= MAX_ODD_SHARE * len(tokens)]
     used = frequent if forced or len(frequent) <= _MAX_UNITS else named[:1]
-    return tuple((unit, 1 / int(unit[3:]) if unit.startswith("||/") else 1.0) for unit in used)  # "4.5/5" is 0.9
+    factors = tuple((unit, 1 / int(unit[3:]) if _is_share(unit) else 1.0) for unit in used)  # "4.5/5" is 0.9
+    # Beside ¼, the text 3/4 is a fraction, not a rating, so that 2 is not 2/4.
+    has_fractions = any(token["fraction"] and not token["unit"] for token in tokens)
+    return (("", 1.0), *factors) if has_fractions and used and _is_share(used[0]) else factors
+
+
+def _is_share(unit: str) -> bool:
+    """Return whether a unit divides its number, such as the one of 4.5/5."""
+    return unit.startswith("||/")
 
 
 def _with_suffix(parts: list[tuple[str, ...]], suffix: str) -> str:

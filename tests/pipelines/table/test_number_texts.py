@@ -121,6 +121,8 @@ def test_repeated_odd_cells_are_missing_and_many_different_ones_make_a_text():
         (["½ kg", "1⅛ kg", "250 g"], [0.5, 1.125, 0.25]),
         (["2,5", "0,75", "1.250", "1⅛", "⅛"], [2.5, 0.75, 1250, 1.125, 0.125]),
         (["4.5⁄5", "3.25/5", "1.75⁄5", "2/5"], [0.9, 0.65, 0.35, 0.4]),
+        (["4½/5", "3.25/5", "1¾/5", "2"], [0.9, 0.65, 0.35, 0.4]),
+        (["3/4", "¼", "2", "1½", "3/4"], [0.75, 0.25, 2, 1.5, 0.75]),
     ],
 )
 def test_few_numbers(texts, expected):
@@ -202,6 +204,12 @@ def test_later_texts_are_read_in_the_notation_of_training():
     later = pd.DataFrame({"price": ["1.234,50 €", "1.234", "7", "free", None]})
     np.testing.assert_array_equal(reader.transform(later)[:, 0], [1234.5, 1234, 7, nan, nan])
     np.testing.assert_array_equal(reader.transform(pd.DataFrame({"price": [1234.5]})), [[1234.5]])
+
+
+def test_a_later_fraction_is_no_rating():
+    reader = TableReader().fit(pd.DataFrame({"rating": [f"{v:.1f}/5" for v in np.linspace(0, 5, 40)]}))
+    later = pd.DataFrame({"rating": ["¼", "-1½", "2", "2½/5"]})
+    np.testing.assert_allclose(reader.transform(later)[:, 0], [0.25, -1.5, 0.4, 0.5])
 
 
 @pytest.mark.parametrize("number", [7, 7.0, np.int16(7), np.float32(7), Decimal(7), Fraction(7)], ids=repr)
