@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 SLIM, REFIT, FOR_PREDICTION, LIMIT = "slim", "refit", "for_prediction", "max_predict_milliseconds"
-NOT_READ = "its out-of-fold predictions could not be read in time, or Ctrl-C ended the reading; give fit more seconds"
+NOT_READ = "the out-of-fold predictions could not be read in time, or Ctrl-C ended the reading; give fit more seconds"
+# The texts stand behind "the model has no ..." and "there are no ...": no pronoun fits all of these.
 _CAUSES = {
-    SLIM: "it describes the larger ensemble that slim or choose was called on; read it there",
+    SLIM: "slim or choose has made the ensemble smaller; use the estimator with the larger one",
     FOR_PREDICTION: "the model was loaded with for_prediction=True, which leaves out the search; load it without",
-    LIMIT: "max_predict_milliseconds has made the ensemble smaller than the one that it describes; leave out the limit "
-    "in fit, and call slim afterwards",
+    LIMIT: "max_predict_milliseconds has made the ensemble smaller; leave out the limit in fit, and call "
+    "slim afterwards",
 }
 
 
@@ -28,9 +29,9 @@ def why_missing(estimator: Any, otherwise: str) -> str:
         return _CAUSES[cause]
     if cause == REFIT or "refit_report_" in known or "retune_report_" in known:
         method = "retune" if "retune_report_" in known else "refit"
-        return f"{method} has replaced the models that it describes; read it on the estimator that had them"
+        return f"{method} has replaced the models of the search; use the estimator that still has them"
     if known.get("stop_reason_") == "interrupted":
-        return "its fit was interrupted; call fit again, which continues the run where store is set"
+        return "the fit was interrupted; call fit again, which continues the run where store is set"
     return otherwise
 
 

@@ -220,7 +220,7 @@ def test_refit_with_new_rows_has_warnings_of_these_rows_and_no_suspects(fitted):
     X, y = make_table(300)
     new = copy.copy(fitted[0]).refit(X.assign(d=np.where(y == "high", np.nan, X["d"])), y)
     assert [each.code for each in new.warnings_] == ["missing_by_class"]
-    with pytest.raises(AttributeError, match="refit has replaced the models that it describes"):
+    with pytest.raises(AttributeError, match="refit has replaced the models of the search"):
         new.suspect_labels_  # noqa: B018  the access is the test
 
 

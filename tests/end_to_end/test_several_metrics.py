@@ -118,7 +118,7 @@ def test_scores_of_numbers_far_from_zero_are_exact():
 
 
 def test_a_smaller_ensemble_has_no_scores_of_the_larger_one(fitted):
-    with pytest.raises(AttributeError, match="it describes the larger ensemble that slim or choose"):
+    with pytest.raises(AttributeError, match="slim or choose has made the ensemble smaller"):
         fitted.slim(max_loss=0.5).metric_scores_  # noqa: B018
 
 

@@ -37,13 +37,15 @@ def test_the_search_was_too_short(fitted):
 def test_the_ensemble_was_made_smaller(fitted):
     small = fitted.slim(max_loss=100)
     for name in ("score_over_time_", "metric_scores_"):
-        assert _why(small, name) == "it describes the larger ensemble that slim or choose was called on; read it there"
+        assert (
+            _why(small, name) == "slim or choose has made the ensemble smaller; use the estimator with the larger one"
+        )
 
 
 def test_refit_has_replaced_the_models(fitted):
     again = fitted.refit(X, Y)
     for name in ("score_over_time_", "frontier_", "metric_scores_"):
-        cause = "refit has replaced the models that it describes; read it on the estimator that had them"
+        cause = "refit has replaced the models of the search; use the estimator that still has them"
         assert _why(again, name).removeprefix("this model has no frontier_ and cannot be made smaller: ") == cause
     assert _why(again.fit(X, Y), "score_over_time_").startswith("the search was too short")
 
@@ -82,7 +84,7 @@ def test_the_fit_was_interrupted():
 
     model = _fit({"callbacks": [stop]})
     assert model.stop_reason_ == "interrupted"
-    cause = "its fit was interrupted; call fit again, which continues the run where store is set"
+    cause = "the fit was interrupted; call fit again, which continues the run where store is set"
     assert _why(model, "score_over_time_") == cause
 
 

@@ -74,7 +74,7 @@ def test_the_expected_gain_falls_to_nothing_where_the_second_half_of_the_search_
 
 
 def test_one_configuration_and_a_smaller_ensemble_have_no_score_over_time(fitted):
-    of_larger = "it describes the larger ensemble"
+    of_larger = "slim or choose has made the ensemble smaller"
     for model, why in ((_fit(1), "the search was too short"), (fitted.slim(max_loss=100), of_larger)):
         assert not hasattr(model, "score_over_time_")
         with pytest.raises(AttributeError, match=f"there is no expected_gain: {why}"):
