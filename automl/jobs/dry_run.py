@@ -18,7 +18,7 @@ from automl.errors import InvalidInputError
 from automl.guard import make_guard
 from automl.jobs.attempt import Assignment, make_estimator
 from automl.jobs.batch import describe, find_capacity, open_queue
-from automl.jobs.duration import DEFAULT_BUDGET, PlannedJob, expected_seconds, total_time
+from automl.jobs.duration import PlannedJob, expected_seconds, search_seconds, total_time
 from automl.jobs.job import Batch, Job, Resources, Table
 from automl.jobs.spec import read_batch
 from automl.jobs.tables import SplitData, load_object, read_data
@@ -216,13 +216,13 @@ def _check_fit(job: Job, data: SplitData, batch: Batch, seen: set[str]) -> None:
 
 def _check_limits(job: Job, capacity: Resources) -> Iterator[str]:
     """Yield the problems with the resources of a job."""
-    needs, budget = job.resources, job.setting.parameters.get("time_budget", DEFAULT_BUDGET)
+    needs, budget = job.resources, search_seconds(job)
     if needs.n_jobs > capacity.n_jobs or (needs.memory or 0.0) > (capacity.memory or math.inf):
         yield (
             f"it needs {describe(needs)}, and this runner has {describe(capacity)}; run it on a larger machine, or "
             "lower its needs"
         )
-    if job.setting.estimator == "automl" and budget is not None and budget >= (needs.time_limit or math.inf):
+    if budget is not None and needs.time_limit is not None and budget >= needs.time_limit:
         yield (
             f"time_limit ({needs.time_limit:g} s) ends the job before its time_budget ({budget:g} s) is used; set a "
             "greater time_limit"

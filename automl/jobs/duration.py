@@ -34,13 +34,17 @@ def expected_seconds(job: Job, typical: Mapping[str, float] | None = None) -> fl
     """
     if typical and job.setting.name in typical:
         return typical[job.setting.name]
+    budget, limit = search_seconds(job), job.resources.time_limit
+    return budget if budget is None or limit is None else min(budget, float(limit))
+
+
+def search_seconds(job: Job) -> float | None:
+    """Return the seconds of the search of a job; None where it has no limit, or one that cannot be used."""
     if job.setting.estimator != "automl":
         return None
     budget = job.setting.parameters.get("time_budget", DEFAULT_BUDGET)
-    if budget is None:
-        return None
-    limit = job.resources.time_limit
-    return float(budget if limit is None else min(budget, limit))
+    is_number = isinstance(budget, int | float) and not isinstance(budget, bool)
+    return float(budget) if is_number and budget > 0 else None
 
 
 def typical_seconds(records: Iterable[JobRecord]) -> dict[str, float]:

@@ -143,6 +143,17 @@ def test_a_misspelled_key_does_not_hide_other_problems(shell, tmp_path):
     assert len(problems) == 6
 
 
+@pytest.mark.parametrize("budget", ["x", "60", [60], True, -5])
+def test_a_time_budget_that_is_no_number_of_seconds_is_one_problem(shell, tmp_path, budget):
+    settings = {"odd": {"time_budget": budget, "time_limit": 30}, "quick": {"time_budget": 20}}
+    write(tmp_path, tables=[{"path": "b.csv", "target": "y"}], settings=settings)
+    code, out, err = shell("check", "jobs.yaml", "--n-jobs", "1", "--json")
+    found = json.loads(out)
+    assert (code, err) == (1, "")
+    assert [text.partition(" must be ")[0] for text in found["problems"]] == ["settings: odd: time_budget"]
+    assert (found["job_seconds"], found["n_unknown"]) == (20, 1)
+
+
 def test_check_knows_finished_jobs_and_jobs_of_unknown_duration(done, tmp_path):
     assert done("check", "jobs.yaml")[1].startswith("2 jobs of 2 tables; 2 finished already\n")
     shutil.rmtree(tmp_path / "results")
