@@ -13,6 +13,7 @@ import re
 import sys
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -368,7 +369,14 @@ def _read_excel(path: Path, options: FileOptions, texts: Collection[str] = (), b
         some = pd.read_excel(book, sheet_name=sheet, nrows=_ROWS_OF_CODES, dtype=str)
         codes = [n for n in some.columns if str(n) not in but and _holds_codes(some[n], is_text=str(n) in texts)]
         table = pd.read_excel(book, sheet_name=sheet, dtype=dict.fromkeys(codes, str))
-        return table.set_axis(table.columns.map(str), axis=1)  # a name such as 2024 is a number in the file
+    headers = [str(name) for name in table.columns]  # a name such as 2024 is a number in the file
+    for header, n in Counter(headers).items():
+        if n > 1:  # pandas gives equal headers different names, but 2024 as a number and as a text are not equal
+            raise InvalidInputError(
+                f"'{path}': sheet '{sheet}' has {n} columns named '{header}': the cells differ in their type, such as a "
+                "number and a text; give the columns different names"
+            )
+    return table.set_axis(headers, axis=1)
 
 
 @contextmanager

@@ -395,6 +395,16 @@ def test_names_of_columns_of_excel_that_are_numbers_become_texts(tmp_path):
     assert chunk.kept.to_dict("list") == {"2024": [1.5, 2.0], "7": ["03", "04"]}
 
 
+@pytest.mark.parametrize(("header", "shown"), [(2024, "2024"), (2.5, "2.5"), (True, "True")])
+def test_a_header_of_excel_that_is_once_a_text_and_once_none_is_refused(tmp_path, header, shown):
+    pd.DataFrame([[1, 2, 3]], columns=["a", header, shown]).to_excel(tmp_path / "t.xlsx", index=False)
+    for read in (read_table, in_chunks):
+        with pytest.raises(InvalidInputError, match=f"sheet 'Sheet1' has 2 columns named '{shown}'"):
+            read(tmp_path / "t.xlsx")
+    pd.DataFrame([[1, 2, 3]], columns=[header, "a", "a"]).to_excel(tmp_path / "t.xlsx", index=False)
+    assert read_table(tmp_path / "t.xlsx").columns.tolist() == [shown, "a", "a.1"]
+
+
 def test_columns_to_keep_have_the_whole_numbers_of_excel_beside_missing_cells(tmp_path):
     pd.DataFrame({"id": [1, None, 3], "n": [1, None, 2.5]}).to_excel(tmp_path / "t.xlsx", index=False)
     with open_writer(tmp_path / "o.csv") as writer:
