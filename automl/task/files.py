@@ -373,8 +373,8 @@ def _read_excel(path: Path, options: FileOptions, texts: Collection[str] = (), b
     for header, n in Counter(headers).items():
         if n > 1:  # pandas gives equal headers different names, but 2024 as a number and as a text are not equal
             raise InvalidInputError(
-                f"'{path}': sheet '{sheet}' has {n} columns named '{header}': the cells differ in their type, such as a "
-                "number and a text; give the columns different names"
+                f"'{path}': sheet '{sheet}' has {n} columns named '{header}': the cells differ in their type, such as "
+                "a number and a text; give the columns different names"
             )
     return table.set_axis(headers, axis=1)
 
