@@ -154,11 +154,9 @@ def labeled_chunks(
 
     classes = getattr(estimator, "classes_", None)
     are_texts = classes is not None and all(isinstance(label, str) for label in classes)
-    n_known, n_empty, column = 0, 0, target
-    likely = _likely_targets(estimator, path, options, target) if are_texts or classes is None else []
-    for chunk in source.chunks(texts=likely if are_texts else (), numbers=likely if classes is None else ()):
-        if column is None:
-            column = _guess_target(estimator, chunk.table, path)
+    column = _guess_target(estimator, path, options) if target is None else target
+    n_known, n_empty = 0, 0
+    for chunk in source.chunks(texts=[column] if are_texts else (), numbers=[column] if classes is None else ()):
         if column not in chunk.table.columns:
             shown = ", ".join(map(repr, chunk.table.columns[:5]))
             raise InvalidInputError(f"--target: '{path}' has no column '{column}'; it has {shown}, ...")
@@ -173,23 +171,21 @@ def labeled_chunks(
         raise InvalidInputError(f"'{path}' holds no row with a known label")
 
 
-def _likely_targets(estimator: Any, path: Path, options: Any, target: str | None) -> list[str]:
-    """Return the columns that may hold the target."""
+def _guess_target(estimator: Any, path: Path, options: Any) -> str:
+    """Return the only column that the model does not know, before any column is read as numbers or texts.
+
+    Raises
+    ------
+    InvalidInputError
+        If there is not exactly one such column, or the table holds no row.
+    """
     from automl.task.files import read_chunks
 
-    if target is not None:
-        return [target]
     first = next(read_chunks(path, 1, options), None)
-    return [] if first is None else _others(estimator, first.table)
-
-
-def _others(estimator: Any, table: Any) -> list[str]:
+    if first is None:
+        raise InvalidInputError(f"'{path}' holds no row with a known label")
     known = set(getattr(estimator, "feature_names_in_", ()))
-    return [str(name) for name in table.columns if name not in known]
-
-
-def _guess_target(estimator: Any, table: Any, path: Path) -> str:
-    others = _others(estimator, table)
+    others = [str(name) for name in first.table.columns if name not in known]
     if len(others) != 1:
         found = f"{', '.join(map(repr, others[:5]))} may be it" if others else "it has only columns of the model"
         raise InvalidInputError(f"--target: name the column of '{path}' with the true values; {found}")

@@ -54,3 +54,20 @@ def test_an_expected_score_without_interval_is_valid_json_and_text(call, table):
     _, out, _ = call("score", "model", "labeled.csv", "--target", "kind")
     assert "1 (no interval)" in out
     assert "nan" not in out
+
+
+def test_the_target_is_asked_for_before_any_other_column_is_read_as_numbers(call, table):
+    numbers = table[["a", "b"]].assign(y=table["a"] * 0.5)
+    numbers.to_csv("numbers.csv", index=False)
+    assert call("fit", "numbers.csv", "--target", "y", *QUICK)[0] == 0
+    months = numbers.assign(month=["01.2020", *["later"] * 59])
+    months.to_csv("months.csv", index=False, sep=";", decimal=",")
+    for command in (("score", "model", "months.csv"), ("leaderboard", "model", "--test", "months.csv")):
+        code, _, err = call(*command)
+        assert code == 2
+        assert "--target: name the column of 'months.csv' with the true values; 'y', 'month' may be it" in err
+        code, _, err = call(*command, "--target", "y")
+        assert code == 0, err
+    months.iloc[:0].to_csv("empty.csv", index=False)
+    code, _, err = call("score", "model", "empty.csv")
+    assert (code, "'empty.csv' holds no row" in err) == (2, True)
