@@ -18,7 +18,7 @@ from automl.ensemble.estimate import UNKNOWN, Estimate
 from automl.ensemble.missing import LIMIT
 from automl.ensemble.selection import Ensemble
 from automl.expected_score import estimate_in_budget, expected_score_line
-from automl.fitted.data_warnings import constant_warnings
+from automl.fitted.data_warnings import constant_warnings, keep_constant
 from automl.fitted.metric_scores import score_metrics
 from automl.fitted.quantiles import score_quantiles
 from automl.fitted.several_targets import score_targets
@@ -118,6 +118,7 @@ def search_and_keep(
         attributes |= unless_interrupted(scoring, lost) or score_attributes(task, result.ensemble, None)
         for name, value in attributes.items():
             setattr(estimator, name, value)
+        keep_constant(estimator, task)
         if estimator.store is None:
             estimator._rows, estimator._stored_run = TrainingRows.from_task(task), None
         else:

@@ -29,6 +29,7 @@ from automl.ensemble.out_of_fold_scores import scores_of_frontier
 from automl.ensemble.slimming import meet_limit
 from automl.errors import InvalidInputError
 from automl.execute.machine import available_cpus
+from automl.fitted.data_warnings import keep_constant
 from automl.fitting import GOES_ON, fitted_attributes, score_attributes
 from automl.persistence import check_loaded, load_model
 from automl.persistence.unfinished import Unfinished, read_unfinished
@@ -190,6 +191,7 @@ def _build(unfinished: Unfinished, prepared: PreparedTask, reader: RunReader, fo
     if for_prediction:
         estimator._changed_by = FOR_PREDICTION
     vars(estimator).update(score_attributes(task, result.ensemble, result.row_predictions))
+    keep_constant(estimator, task)
     return history
 
 

@@ -10,9 +10,10 @@ from sklearn.utils.validation import check_is_fitted
 from automl.checks.warning import DataWarning, sort_warnings
 from automl.ensemble.estimate import Estimate
 from automl.expected_score import known_estimate
-from automl.refit.rows import kept_rows
+from automl.refit.rows import kept_rows, targets_and_weights
 from automl.task.dummy import dummy_score
 from automl.task.metric_words import MetricWords
+from automl.task.task import Task
 
 _REMEDY = "it needs more rows, or columns that say more about the target"
 
@@ -96,12 +97,21 @@ def _of_ensemble(estimator: Any, estimate: Estimate | None) -> str:
     return f"the model {verb} no better than a constant prediction: {score}, {than}"
 
 
+def keep_constant(estimator: Any, task: Task) -> None:
+    """Keep what `constant_score` returns for an estimator without a frontier, which holds the target of the rows."""
+    if estimator._frontier is None:
+        estimator._constant = dummy_score(estimator._metric, *targets_and_weights(task))
+
+
 def constant_score(estimator: Any) -> tuple[float | None, str]:
     """Return the score of the best constant prediction on the training rows of an estimator, and what it predicts."""
     record = vars(estimator).get("_frontier")
     if record is not None:
         return dummy_score(record.metric, record.y, record.sample_weight)
-    rows = kept_rows(estimator)
+    if (known := vars(estimator).get("_constant")) is not None:
+        score, rule = known
+        return score, rule
+    rows = kept_rows(estimator)  # of a model that an earlier version has saved
     if rows is None:
         return None, ""
     return dummy_score(estimator._metric, rows.y, rows.sample_weight)

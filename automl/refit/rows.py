@@ -67,18 +67,15 @@ class TrainingRows:
     @classmethod
     def from_task(cls, task: Task) -> TrainingRows:
         """Return the rows of a task."""
-        n_rows = len(task.y) + (0 if task.holdout is None else len(task.holdout.y))
-        shares = tuple(len(train) / n_rows for train, _ in task.folds)
+        y, weights = targets_and_weights(task)
+        shares = tuple(len(train) / len(y) for train, _ in task.folds)
         test_rows = tuple(test for _, test in task.folds)  # the holdout rows come after all rows of the folds
         if task.holdout is None:
-            return cls(task.X, task.y, task.sample_weight, task.groups, shares, test_rows)
-        rest, weights, groups = task.holdout, None, None
+            return cls(task.X, y, weights, task.groups, shares, test_rows)
+        rest, groups = task.holdout, None
         stack = sparse.vstack if sparse.issparse(task.X) else np.concatenate
-        if task.sample_weight is not None and rest.sample_weight is not None:
-            weights = np.concatenate([task.sample_weight, rest.sample_weight])
         if task.groups is not None and rest.groups is not None:
             groups = np.concatenate([task.groups, rest.groups])
-        y = np.concatenate([task.y, rest.y])
         return cls(stack([task.X, rest.X]), y, weights, groups, shares, test_rows)
 
     def write(self, folder: Path) -> None:
@@ -188,6 +185,17 @@ class SavedRows:
             if found != self.sha256:
                 raise MissingRowsError(f"'{path}' is damaged, or of another model")
         return TrainingRows.read(self.folder)
+
+
+def targets_and_weights(task: Task) -> tuple[NDArray[Any], NDArray[np.float64] | None]:
+    """Return target and weights of all rows of a task, the holdout rows of a guard included."""
+    rest = task.holdout
+    if rest is None:
+        return task.y, task.sample_weight
+    y = np.concatenate([task.y, rest.y])
+    if task.sample_weight is None or rest.sample_weight is None:
+        return y, None
+    return y, np.concatenate([task.sample_weight, rest.sample_weight])
 
 
 KeptRows = TrainingRows | StoredRows | SavedRows

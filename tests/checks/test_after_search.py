@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -161,6 +162,19 @@ def test_a_useless_model_of_rows_in_the_order_of_time_has_a_warning():
     model = AutoMLRegressor(**ARGUMENTS | {"include": ["ridge"]}).fit(X, y, time=np.arange(80))
     assert (model.metric_scores_["score"] < model.metric_scores_["constant"]).all()
     assert [each.code for each in model.warnings_] == ["no_better_than_constant"]
+
+
+def test_the_comparison_with_a_constant_needs_no_rows_of_the_run_directory(tmp_path):
+    X, _ = make_table(160)
+    y = np.random.default_rng(1).normal(size=160)
+    settings = ARGUMENTS | {"include": ["ridge"], "cv": None, "store": tmp_path / "run"}
+    model = AutoMLRegressor(**settings).fit(X[:80], y[:80], X_val=X[80:], y_val=y[80:])
+    model.save(tmp_path / "model", rows=False)
+    several = [model, model.refit(), automl.load(tmp_path / "run"), automl.load(tmp_path / "model")]
+    before = [each.warnings_ for each in several]
+    shutil.rmtree(tmp_path / "run")
+    assert [[each.code for each in found] for found in before] == [["no_better_than_constant"]] * 4
+    assert [each.warnings_ for each in several] == before
 
 
 def test_a_leak_of_a_regression_target_gives_a_warning():
