@@ -216,7 +216,8 @@ def _open_place(task: Task, settings: RunSettings, space: ConfigurationSpace, st
     )
     kept = None if directory is None else folder
     limits_of_run = settings.budget.seconds, settings.budget.max_trials
-    session = stack.enter_context(record_session(kept, task, budget.started, *limits_of_run, choices(space, "model")))
+    families = choices(space, "model")
+    session = stack.enter_context(record_session(kept, task, budget.started, *limits_of_run, families, elapsed))
     with disk_errors(folder):
         task.save(folder, checked=kept is not None)
     return _Place(folder, directory, known, wanted, budget, session)

@@ -61,6 +61,8 @@ class Session:
         One line with the expected score on new rows, after the end of the run.
     families : sequence of str
         The model families of the search space; empty in files of earlier versions.
+    earlier_seconds : float
+        Seconds of the budget that earlier sessions of the run have used; 0 in the first session.
     """
 
     phase: Phase
@@ -79,6 +81,7 @@ class Session:
     model: str | None = None
     expected: str = ""
     families: Sequence[str] = ()
+    earlier_seconds: float = 0.0
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Self:
@@ -128,6 +131,7 @@ def record_session(
     seconds: float | None,
     max_trials: int | None,
     families: Sequence[str],
+    earlier_seconds: float,
 ) -> Iterator[SessionRecorder]:
     """Record the session of a run until the block ends. An exception that leaves the block is recorded as a failure.
 
@@ -141,12 +145,14 @@ def record_session(
         The budget of the run.
     families : sequence of str
         The model families of the search space.
+    earlier_seconds : float
+        Seconds of the budget that earlier sessions of the run have used.
     """
     traits, process = task.traits, psutil.Process()
     session = Session(
         Phase.SEARCH, "", machine_id(), process.pid, process.create_time(), 0.0, 0.0, seconds, max_trials,
         traits.n_classes, traits.n_rows, traits.n_features, len(task.folds),
-        families=families,
+        families=families, earlier_seconds=earlier_seconds,
     )  # fmt: skip
     recorder = SessionRecorder(folder, session, started)
     try:

@@ -17,6 +17,7 @@ from sklearn.metrics import make_scorer
 import automl
 from automl import AutoMLClassifier
 from automl.errors import InvalidInputError
+from automl.report.reproduce import make_reproduce_section
 from automl.task.task import ALL_ROWS
 from automl.trials.artifacts import Artifacts
 from tests.factories import FAST
@@ -174,6 +175,15 @@ def test_a_run_without_a_finished_model_gives_one_error(broken):
     (broken / "history.jsonl").write_text("")
     with pytest.raises(InvalidInputError, match="has no finished model yet; try again when its first trial has ended"):
         automl.load(broken)
+
+
+def test_the_loaded_run_of_several_sessions_does_not_claim_to_repeat(tmp_path):
+    clf = AutoMLClassifier(**SETTINGS | {"max_trials": 1}, store=tmp_path).fit(X, LABELS)
+    assert make_reproduce_section(automl.load(tmp_path), None).is_repeatable
+    clf.more(max_trials=1)
+    loaded = make_reproduce_section(automl.load(tmp_path), None)
+    assert loaded.reason == make_reproduce_section(clf, None).reason
+    assert not loaded.is_repeatable
 
 
 def test_a_run_of_an_earlier_version_gives_one_error(broken):
