@@ -55,11 +55,11 @@ def disk_errors(folder: Path) -> Iterator[None]:
 
 
 def describe_full_disk(error: BaseException | None, folder: Path) -> str:
-    """Return what to say of an error if its cause is a full disk; otherwise an empty text."""
-    if not _is_full(error):
-        return ""
-    free = shutil.disk_usage(folder).free / 1e6
-    return f"{_FULL} '{folder}' ({free:.0f} MB are free); {_remedy(folder)}"
+    """Return what to say of an error if its cause is a full disk; otherwise an empty text.
+
+    The text is the same for all trials, so that their reasons can be counted.
+    """
+    return f"{_FULL} '{folder}'; {_remedy(folder)}" if _is_full(error) else ""
 
 
 class ResultRecorder:
@@ -81,7 +81,7 @@ class ResultRecorder:
     def add(self, result: TrialResult, elapsed: float) -> None:
         """Write a result; `elapsed` are the seconds that all sessions of the run have used."""
         if result.reason.startswith(_FULL):
-            self._notice(result.reason, ends=shutil.disk_usage(self._folder).free < _MODELS)
+            self._notice(self._add_free(result.reason), ends=shutil.disk_usage(self._folder).free < _MODELS)
             if not result.folds:
                 return
             finished = replace(result.trial, folds=tuple(result.folds))
@@ -91,7 +91,13 @@ class ResultRecorder:
                 with disk_errors(self._folder):
                     self._directory.append(result, elapsed)
             except InvalidInputError as error:
-                self._notice(describe_full_disk(error.__cause__, self._folder) or str(error), ends=True)
+                full = describe_full_disk(error.__cause__, self._folder)
+                self._notice(self._add_free(full) if full else str(error), ends=True)
+
+    def _add_free(self, reason: str) -> str:
+        """Return the reason of a full disk with the free space; that of another machine is not known."""
+        free = shutil.disk_usage(self._folder).free / 1e6
+        return reason.replace(f"'{self._folder}'", f"'{self._folder}' ({free:.0f} MB are free)", 1)
 
     def _notice(self, text: str, ends: bool) -> None:
         if ends:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from contextlib import contextmanager
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from automl import AutoMLClassifier
+from automl.endings import why_nothing
 from automl.errors import InvalidInputError
 from automl.execute.evaluate import evaluate
+from automl.search.budget import Budget
 from automl.trials.artifacts import Artifacts
 from automl.trials.disk_space import ResultRecorder, describe_full_disk, disk_errors
+from automl.trials.history import RunHistory
 from automl.trials.run_directory import RunDirectory
 from automl.trials.trial import FoldResult, Status, Trial, TrialResult
 from pipelines import catalog
@@ -90,7 +95,18 @@ def test_a_search_goes_on_after_trials_that_fill_the_disk_and_a_later_session_ma
     assert len(clf.leaderboard_) > 0
     (text,) = full_disk_warnings(caplog)
     assert "the search goes on" in text
+    assert "MB are free" in text
     assert "fills_disk" not in (tmp_path / "run" / "history.jsonl").read_text()
+
+
+def test_the_error_of_a_search_counts_the_trials_that_fill_the_disk_whatever_space_was_free(tmp_path, monkeypatch):
+    free = iter(range(10**9, 0, -(10**6)))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=next(free)))
+    error = OSError(errno.ENOSPC, "No space left on device")
+    history = RunHistory()
+    for depth in (2, 3):
+        history.append(TrialResult(Trial(tree(depth)), Status.CRASH, {}, 1.0, 0.0, describe_full_disk(error, tmp_path)))
+    assert "2 x crash: no space is left on the disk" in why_nothing(history, Budget(None))
 
 
 def test_a_trial_that_fills_the_disk_leaves_no_half_file(tmp_path):
